@@ -1,0 +1,18 @@
+//! What media looks like as bytes: the tape's own files, and every rendition made from them.
+//!
+//! Pure: nothing here opens a file or reads a clock. A muxer turns frames into bytes; a [`Rendition`] turns a
+//! [`View`] of tape into a file of known length whose any range can be read, holding neither the media nor
+//! its whole index in memory.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | `fmp4` | the tape's segment: `ftyp uuid moov (uuid moof mdat)*`, written and scanned |
+//! | `index` | where each sample of a segment is, and its compact form for the journal |
+//! | `view` | a range of tape as renditions see it |
+//! | `mp4`, `flv`, `hls`, `adts` | renditions |
+
+pub mod fmp4;
+pub mod index;
+mod view;
+
+pub use view::{Rendition, RenditionError, SourceError, TapeSource, TrackBase, View, ViewSegment};

@@ -1,0 +1,90 @@
+//! A range of tape as renditions see it, and what a rendition promises.
+
+use std::sync::Arc;
+
+use crate::format::index::SampleIndex;
+use crate::media::{Micros, SegmentId, Tracks};
+
+/// Where the segments' bytes and indexes come from. The store implements it; tests use memory.
+pub trait TapeSource {
+    /// The sample index of a segment.
+    fn index(&self, segment: SegmentId) -> Result<Arc<SampleIndex>, SourceError>;
+
+    /// Fills `buf` from the segment's file at `offset`.
+    fn read_exact_at(&self, segment: SegmentId, offset: u64, buf: &mut [u8]) -> Result<(), SourceError>;
+}
+
+/// A segment that could not be read.
+#[derive(Debug, thiserror::Error)]
+#[error("segment {segment}: {reason}")]
+pub struct SourceError {
+    /// Which segment.
+    pub segment: SegmentId,
+    /// What happened, with the path.
+    pub reason: String,
+}
+
+/// Where a segment's own zero lies on its publish's media time, in ticks of each track.
+///
+/// A segment's file begins at zero so that it plays alone; renditions add this to go on without a seam.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TrackBase {
+    /// In milliseconds, the video timescale.
+    pub video: i64,
+    /// In audio samples; the tick at or before the same moment as `video`.
+    pub audio: i64,
+}
+
+/// One segment of a view.
+#[derive(Clone, Debug)]
+pub struct ViewSegment {
+    /// Its file.
+    pub id: SegmentId,
+    /// What its samples decode with.
+    pub tracks: Tracks,
+    /// Media time of its zero.
+    pub base: TrackBase,
+    /// Tape time of its publish's media time zero: equal for segments that follow each other without a break.
+    pub publish_zero: Micros,
+    /// UTC of its publish's media time zero, as well as the box knows it.
+    pub publish_zero_utc: Micros,
+}
+
+/// A range of tape, oldest segment first.
+#[derive(Clone, Debug)]
+pub struct View<S> {
+    /// The segments it spans. All of their samples belong to the view.
+    pub segments: Vec<ViewSegment>,
+    /// Where to read them.
+    pub source: S,
+}
+
+/// A file that is made while it is read.
+pub trait Rendition {
+    /// Its exact length in bytes.
+    fn len(&self) -> u64;
+
+    /// True when it has no byte.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Fills as much of `buf` as there is from `offset` on; returns how much, 0 only at the end.
+    fn read_at(&mut self, offset: u64, buf: &mut [u8]) -> Result<usize, RenditionError>;
+}
+
+/// Why a rendition cannot be made or read.
+#[derive(Debug, thiserror::Error)]
+pub enum RenditionError {
+    /// The tape could not be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The view holds nothing that this format can carry.
+    #[error("{format} cannot carry this recording: {reason}")]
+    Unsupported {
+        /// The format asked for.
+        format: &'static str,
+        /// What is in the way.
+        reason: String,
+    },
+}

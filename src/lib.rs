@@ -1,0 +1,11 @@
+//! edgereel: the recorder for edge boxes.
+//!
+//! One crate, one binary. Each room knows only the rooms below it; docs/architecture.md draws the house.
+
+pub mod config;
+pub mod event;
+pub mod format;
+pub mod ingest;
+pub mod media;
+pub mod recorder;
+pub mod store;

@@ -1,0 +1,169 @@
+//! Codec configurations, parsed once from the sequence header and then passed around by reference.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::TrackKind;
+
+/// Ticks a second of every video track: RTMP speaks milliseconds, so nothing is rounded.
+pub const VIDEO_TIMESCALE: u32 = 1_000;
+
+/// Coding of the picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum VideoCodec {
+    /// H.264, ISO/IEC 14496-10.
+    Avc,
+    /// H.265, ISO/IEC 23008-2.
+    Hevc,
+    /// AV1.
+    Av1,
+}
+
+impl VideoCodec {
+    /// `h264`, `hevc` or `av1`: the names ffprobe uses.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            VideoCodec::Avc => "h264",
+            VideoCodec::Hevc => "hevc",
+            VideoCodec::Av1 => "av1",
+        }
+    }
+}
+
+/// Coding of the sound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AudioCodec {
+    /// AAC in any of its object types, ISO/IEC 14496-3.
+    Aac,
+    /// MPEG-1/2 layer III.
+    Mp3,
+    /// Opus, RFC 6716.
+    Opus,
+}
+
+impl AudioCodec {
+    /// `aac`, `mp3` or `opus`: the names ffprobe uses.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            AudioCodec::Aac => "aac",
+            AudioCodec::Mp3 => "mp3",
+            AudioCodec::Opus => "opus",
+        }
+    }
+}
+
+/// How to decode a video track.
+#[derive(Clone, PartialEq, Eq)]
+pub struct VideoConfig {
+    /// Which coding.
+    pub codec: VideoCodec,
+    /// The configuration record exactly as the publisher sent it: `AVCDecoderConfigurationRecord`,
+    /// `HEVCDecoderConfigurationRecord` (ISO/IEC 14496-15) or `AV1CodecConfigurationRecord`.
+    pub record: Bytes,
+    /// Display width in pixels, after cropping.
+    pub width: u16,
+    /// Display height in pixels, after cropping.
+    pub height: u16,
+}
+
+/// How to decode an audio track.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AudioConfig {
+    /// Which coding.
+    pub codec: AudioCodec,
+    /// `AudioSpecificConfig` (AAC), the body of an `OpusHead` without its magic (Opus, RFC 7845 §5.1),
+    /// nothing (MP3).
+    pub record: Bytes,
+    /// Samples a second, and the ticks a second of the track. 48 000 for Opus.
+    pub sample_rate: u32,
+    /// Channels, 1 to 8.
+    pub channels: u8,
+    /// Samples in one coded frame: 1024 or 960 (AAC), 1152 or 576 (MP3), 960 as a first guess (Opus, whose
+    /// packets say their own).
+    pub frame_samples: u32,
+}
+
+/// A parsed sequence header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CodecConfig {
+    /// Of the picture.
+    Video(VideoConfig),
+    /// Of the sound.
+    Audio(AudioConfig),
+}
+
+impl CodecConfig {
+    /// The track it configures.
+    pub fn kind(&self) -> TrackKind {
+        match self {
+            CodecConfig::Video(_) => TrackKind::Video,
+            CodecConfig::Audio(_) => TrackKind::Audio,
+        }
+    }
+}
+
+/// The tracks a stream has at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tracks {
+    /// The picture, once its configuration is known.
+    pub video: Option<Arc<VideoConfig>>,
+    /// The sound, once its configuration is known.
+    pub audio: Option<Arc<AudioConfig>>,
+}
+
+impl Tracks {
+    /// True before the first configuration.
+    pub fn is_empty(&self) -> bool {
+        self.video.is_none() && self.audio.is_none()
+    }
+
+    /// Ticks a second of a track that exists.
+    pub fn timescale(&self, kind: TrackKind) -> Option<u32> {
+        match kind {
+            TrackKind::Video => self.video.as_ref().map(|_| VIDEO_TIMESCALE),
+            TrackKind::Audio => self.audio.as_ref().map(|audio| audio.sample_rate),
+        }
+    }
+}
+
+/// A configuration that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CodecError {
+    /// The record ends before it is complete.
+    #[error("{codec} configuration is cut short: {what}")]
+    Short {
+        /// The coding.
+        codec: &'static str,
+        /// The field that was missing.
+        what: &'static str,
+    },
+    /// The record says something it may not.
+    #[error("{codec} configuration is not usable: {what}")]
+    Invalid {
+        /// The coding.
+        codec: &'static str,
+        /// The field and why.
+        what: &'static str,
+    },
+}
+
+// The records are long and binary; a log line wants what a person can read.
+impl fmt::Debug for VideoConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}x{}", self.codec.as_str(), self.width, self.height)
+    }
+}
+
+impl fmt::Debug for AudioConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} {} Hz {} ch",
+            self.codec.as_str(),
+            self.sample_rate,
+            self.channels
+        )
+    }
+}

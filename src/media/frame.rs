@@ -1,0 +1,91 @@
+//! One coded picture or one packet of sound, and what a publisher may say about them.
+
+use bytes::Bytes;
+
+use super::CodecConfig;
+
+/// Which of a stream's two tracks something belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TrackKind {
+    /// The picture.
+    Video,
+    /// The sound.
+    Audio,
+}
+
+impl TrackKind {
+    /// `video` or `audio`, as in `ls --json`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            TrackKind::Video => "video",
+            TrackKind::Audio => "audio",
+        }
+    }
+}
+
+/// A coded frame on its track's own time line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// The track it belongs to.
+    pub kind: TrackKind,
+    /// Decode time in ticks of the track, counted from the first frame of the publish. It can be slightly
+    /// negative: the second track of a publish may begin before the first frame that arrived.
+    pub dts: i64,
+    /// Presentation time less decode time, in ticks; negative where the publisher says so.
+    pub cts: i32,
+    /// Decoding can begin here. Always true for audio.
+    pub key: bool,
+    /// The sample as MP4 keeps it: length-prefixed NAL units, a raw AAC frame, AV1 OBUs, an Opus packet.
+    pub payload: Bytes,
+}
+
+impl Frame {
+    /// Presentation time in ticks.
+    pub fn pts(&self) -> i64 {
+        self.dts.saturating_add(i64::from(self.cts))
+    }
+}
+
+/// A frame as it came off the wire, before [`Timeline`](super::Timeline) has placed it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Incoming {
+    /// The track it belongs to.
+    pub kind: TrackKind,
+    /// The publisher's decode time in milliseconds; wraps at 2³².
+    pub timestamp_ms: u32,
+    /// Composition offset in milliseconds, 0 for audio.
+    pub cts_ms: i32,
+    /// Decoding can begin here.
+    pub key: bool,
+    /// The sample, without any tag header.
+    pub payload: Bytes,
+}
+
+/// What a publisher sends, parsed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum MediaMessage {
+    /// A codec configuration, new or repeated, with the tag's timestamp in milliseconds.
+    Config {
+        /// The parsed configuration.
+        config: CodecConfig,
+        /// The tag's timestamp, milliseconds.
+        timestamp_ms: u32,
+    },
+    /// A coded frame.
+    Frame(Incoming),
+    /// `onMetaData`, for display only: nothing is decided by what it claims.
+    Metadata(Metadata),
+}
+
+/// The few fields of `onMetaData` that say something a recorder shows or waits for.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Metadata {
+    /// The publisher announced a video track.
+    pub has_video: bool,
+    /// The publisher announced an audio track.
+    pub has_audio: bool,
+    /// Pictures per second, as announced.
+    pub frame_rate: Option<f64>,
+    /// Name and version of the encoder.
+    pub encoder: Option<String>,
+}

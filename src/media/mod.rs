@@ -1,0 +1,26 @@
+//! What a stream is made of: frames, tracks, codec configuration, time.
+//!
+//! Pure: no I/O, no clock, no tokio. Everything that comes from outside is parsed here once, at the edge
+//! (a sequence header into a [`VideoConfig`], a name into a [`StreamName`]), and passed on as a type that
+//! cannot be wrong.
+//!
+//! Times are ticks of the track they belong to: [`VIDEO_TIMESCALE`] for video, the sample rate for audio.
+//! [`Timeline`] makes them from a publisher's 32-bit milliseconds.
+
+mod codec;
+mod fragment;
+mod frame;
+mod id;
+mod name;
+mod time;
+mod timeline;
+
+pub use codec::{
+    AudioCodec, AudioConfig, CodecConfig, CodecError, Tracks, VIDEO_TIMESCALE, VideoCodec, VideoConfig,
+};
+pub use fragment::Fragment;
+pub use frame::{Frame, Incoming, MediaMessage, Metadata, TrackKind};
+pub use id::{PublishId, RecordingId, SegmentId, UnknownId};
+pub use name::{NameError, StreamName};
+pub use time::{Micros, rescale};
+pub use timeline::{Exception, Timeline};
