@@ -1,1 +1,71 @@
-//! config
+//! The configuration file, validated into types that cannot be wrong.
+//!
+//! [`Config::parse`] takes the text of a TOML file and the process's environment and gives either a
+//! configuration that can be acted on or an error that names the file, the line and the key. It reads
+//! nothing itself.
+
+mod file;
+mod size;
+mod span;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+pub use file::ConfigError;
+pub use size::{ByteSize, SizeError};
+pub use span::{Span, SpanError};
+
+/// Everything that can be set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// `[device]`
+    pub device: Device,
+    /// `[rtmp]`
+    pub rtmp: Rtmp,
+    /// `[storage]`
+    pub storage: Storage,
+    /// `[ring]`
+    pub ring: Ring,
+}
+
+/// Who this box is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// Its name among others: 1 to 64 letters, digits, `.`, `_`, `-`. The host name by default.
+    pub id: String,
+}
+
+/// The RTMP server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rtmp {
+    /// Addresses to listen on; loopback by default.
+    pub listen: Vec<SocketAddr>,
+    /// Anyone may push, from anywhere. Needed to listen on anything but loopback.
+    pub allow_anonymous: bool,
+    /// Connections at the same time, all addresses together.
+    pub max_connections: usize,
+    /// Time a new connection has until its handshake is done.
+    pub handshake_timeout: Span,
+    /// A connection that sends nothing for this long is closed.
+    pub idle_timeout: Span,
+    /// A publisher that sent nothing for this long gives way to another of the same stream.
+    pub takeover_after: Span,
+}
+
+/// The tape.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Storage {
+    /// Where it lives.
+    pub dir: PathBuf,
+    /// Media written is made durable at least this often.
+    pub durability: Span,
+}
+
+/// The last seconds of each stream, in memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ring {
+    /// How much of each stream.
+    pub pre_roll: Span,
+    /// Hard cap for all streams together.
+    pub memory: ByteSize,
+}

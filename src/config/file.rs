@@ -1,0 +1,487 @@
+//! From TOML and the environment to a [`Config`], with errors that say where.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use toml::{Table, Value};
+
+use super::{ByteSize, Config, Device, Ring, Rtmp, Span, Storage};
+
+/// `EDGEREEL__RTMP__LISTEN` sets `rtmp.listen`.
+const ENV_PREFIX: &str = "EDGEREEL__";
+
+/// A configuration that cannot be used, and where.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{place}: {message}")]
+pub struct ConfigError {
+    /// `FILE:LINE`, `FILE`, or the environment variable.
+    pub place: String,
+    /// Which key, what is wrong with it and what would be right.
+    pub message: String,
+}
+
+impl Config {
+    /// What `edgereel run` does without a file.
+    pub fn defaults(host_name: &str) -> Self {
+        let id: String = host_name.chars().filter(|c| id_char(*c)).take(64).collect();
+        Self {
+            device: Device {
+                id: if id.is_empty() { "edgereel".to_owned() } else { id },
+            },
+            rtmp: Rtmp {
+                listen: vec![SocketAddr::from(([127, 0, 0, 1], 1935))],
+                allow_anonymous: false,
+                max_connections: 64,
+                handshake_timeout: Span::from_secs(5),
+                idle_timeout: Span::from_secs(30),
+                takeover_after: Span::from_secs(5),
+            },
+            storage: Storage {
+                dir: PathBuf::from("./edgereel-data"),
+                durability: Span::from_secs(1),
+            },
+            ring: Ring {
+                pre_roll: Span::from_secs(10),
+                memory: ByteSize::new(32 << 20),
+            },
+        }
+    }
+
+    /// Reads a file's text (with its path, for errors) and then the environment, which wins.
+    pub fn parse(
+        file: Option<(&Path, &str)>,
+        environment: impl IntoIterator<Item = (String, String)>,
+        host_name: &str,
+    ) -> Result<Self, ConfigError> {
+        let (path, text) = file.unwrap_or((Path::new("environment"), ""));
+        let place = |line: Option<usize>| match line {
+            Some(line) => format!("{}:{line}", path.display()),
+            None => path.display().to_string(),
+        };
+        // The file alone first: only here do errors know their line.
+        let parsed: File = toml::from_str(text).map_err(|error| ConfigError {
+            place: place(error.span().map(|span| line_of(text, span.start))),
+            message: explain(error.message()),
+        })?;
+        let overrides: Vec<(String, String)> = environment
+            .into_iter()
+            .filter(|(name, _)| name.starts_with(ENV_PREFIX))
+            .collect();
+        if overrides.is_empty() {
+            return parsed
+                .resolve(host_name)
+                .map_err(|refused| refused.placed(path, text));
+        }
+        let mut table: Table = toml::from_str(text).map_err(|error| ConfigError {
+            place: place(None),
+            message: error.message().to_owned(),
+        })?;
+        for (name, value) in &overrides {
+            let variable = |message: String| ConfigError {
+                place: name.clone(),
+                message,
+            };
+            set(&mut table, name, value).map_err(variable)?;
+            File::deserialize(table.clone()).map_err(|error| variable(explain(error.message())))?;
+        }
+        let merged = File::deserialize(table).map_err(|error| ConfigError {
+            place: place(None),
+            message: explain(error.message()),
+        })?;
+        merged.resolve(host_name).map_err(|refused| {
+            let variable = format!("{ENV_PREFIX}{}", refused.key.to_uppercase().replace('.', "__"));
+            match overrides.iter().any(|(name, _)| *name == variable) {
+                true => ConfigError {
+                    place: variable,
+                    message: refused.message,
+                },
+                false => refused.placed(path, text),
+            }
+        })
+    }
+
+    /// The whole configuration as a file that would bring it about.
+    pub fn to_toml(&self) -> String {
+        let mut out = String::new();
+        let listen: Vec<String> = self
+            .rtmp
+            .listen
+            .iter()
+            .map(|address| format!("\"{address}\""))
+            .collect();
+        let _ = write!(
+            out,
+            "[device]\nid = {id:?}\n\n\
+             [rtmp]\nlisten = [{listen}]\nallow_anonymous = {anonymous}\nmax_connections = {connections}\n\
+             handshake_timeout = \"{handshake}\"\nidle_timeout = \"{idle}\"\ntakeover_after = \"{takeover}\"\n\n\
+             [storage]\ndir = {dir:?}\ndurability = \"{durability}\"\n\n\
+             [ring]\npre_roll = \"{pre_roll}\"\nmemory = \"{memory}\"\n",
+            id = self.device.id,
+            listen = listen.join(", "),
+            anonymous = self.rtmp.allow_anonymous,
+            connections = self.rtmp.max_connections,
+            handshake = self.rtmp.handshake_timeout,
+            idle = self.rtmp.idle_timeout,
+            takeover = self.rtmp.takeover_after,
+            dir = self.storage.dir.display().to_string(),
+            durability = self.storage.durability,
+            pre_roll = self.ring.pre_roll,
+            memory = self.ring.memory,
+        );
+        out
+    }
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct File {
+    device: DeviceFile,
+    rtmp: RtmpFile,
+    storage: StorageFile,
+    ring: RingFile,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct DeviceFile {
+    id: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct RtmpFile {
+    listen: Option<Vec<SocketAddr>>,
+    allow_anonymous: Option<bool>,
+    max_connections: Option<usize>,
+    handshake_timeout: Option<Span>,
+    idle_timeout: Option<Span>,
+    takeover_after: Option<Span>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct StorageFile {
+    dir: Option<PathBuf>,
+    durability: Option<Span>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct RingFile {
+    pre_roll: Option<Span>,
+    memory: Option<ByteSize>,
+}
+
+/// A value that is well formed and still cannot be.
+struct Refused {
+    key: &'static str,
+    message: String,
+}
+
+impl Refused {
+    fn placed(self, path: &Path, text: &str) -> ConfigError {
+        let place = match line_of_key(text, self.key) {
+            Some(line) => format!("{}:{line}", path.display()),
+            None => path.display().to_string(),
+        };
+        ConfigError {
+            place,
+            message: self.message,
+        }
+    }
+}
+
+impl File {
+    fn resolve(self, host_name: &str) -> Result<Config, Refused> {
+        let base = Config::defaults(host_name);
+        let config = Config {
+            device: Device {
+                id: self.device.id.unwrap_or(base.device.id),
+            },
+            rtmp: Rtmp {
+                listen: self.rtmp.listen.unwrap_or(base.rtmp.listen),
+                allow_anonymous: self.rtmp.allow_anonymous.unwrap_or(base.rtmp.allow_anonymous),
+                max_connections: self.rtmp.max_connections.unwrap_or(base.rtmp.max_connections),
+                handshake_timeout: self.rtmp.handshake_timeout.unwrap_or(base.rtmp.handshake_timeout),
+                idle_timeout: self.rtmp.idle_timeout.unwrap_or(base.rtmp.idle_timeout),
+                takeover_after: self.rtmp.takeover_after.unwrap_or(base.rtmp.takeover_after),
+            },
+            storage: Storage {
+                dir: self.storage.dir.unwrap_or(base.storage.dir),
+                durability: self.storage.durability.unwrap_or(base.storage.durability),
+            },
+            ring: Ring {
+                pre_roll: self.ring.pre_roll.unwrap_or(base.ring.pre_roll),
+                memory: self.ring.memory.unwrap_or(base.ring.memory),
+            },
+        };
+        check(&config)?;
+        Ok(config)
+    }
+}
+
+fn check(config: &Config) -> Result<(), Refused> {
+    let refuse = |key, message: String| Err(Refused { key, message });
+    let id = &config.device.id;
+    if id.is_empty() || id.len() > 64 || !id.chars().all(id_char) {
+        return refuse(
+            "device.id",
+            format!("device.id = {id:?}: 1 to 64 letters, digits, '.', '_' or '-'"),
+        );
+    }
+    if config.rtmp.listen.is_empty() || config.rtmp.listen.len() > 16 {
+        return refuse(
+            "rtmp.listen",
+            "rtmp.listen: 1 to 16 addresses, as in [\"127.0.0.1:1935\"]".to_owned(),
+        );
+    }
+    let open = config
+        .rtmp
+        .listen
+        .iter()
+        .find(|address| !address.ip().is_loopback());
+    if let (Some(address), false) = (open, config.rtmp.allow_anonymous) {
+        return refuse(
+            "rtmp.listen",
+            format!(
+                "rtmp.listen: {address} can be reached from other machines, and anyone there could push; \
+                 listen on 127.0.0.1, or set rtmp.allow_anonymous = true if the network is trusted"
+            ),
+        );
+    }
+    in_range("rtmp.max_connections", config.rtmp.max_connections, 1, 10_000)?;
+    let (second, hour) = (Span::from_secs(1), Span::from_secs(3600));
+    in_range(
+        "rtmp.handshake_timeout",
+        config.rtmp.handshake_timeout,
+        second,
+        hour,
+    )?;
+    in_range("rtmp.idle_timeout", config.rtmp.idle_timeout, second, hour)?;
+    in_range(
+        "rtmp.takeover_after",
+        config.rtmp.takeover_after,
+        Span::from_millis(100),
+        hour,
+    )?;
+    in_range(
+        "storage.durability",
+        config.storage.durability,
+        Span::from_millis(100),
+        Span::from_secs(60),
+    )?;
+    in_range(
+        "ring.pre_roll",
+        config.ring.pre_roll,
+        Span::from_millis(0),
+        Span::from_secs(600),
+    )?;
+    in_range(
+        "ring.memory",
+        config.ring.memory,
+        ByteSize::new(1 << 20),
+        ByteSize::new(1 << 40),
+    )
+}
+
+fn in_range<T: PartialOrd + std::fmt::Display>(
+    key: &'static str,
+    value: T,
+    low: T,
+    high: T,
+) -> Result<(), Refused> {
+    if value < low || value > high {
+        return Err(Refused {
+            key,
+            message: format!("{key} = {value}: must be from {low} to {high}"),
+        });
+    }
+    Ok(())
+}
+
+fn id_char(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')
+}
+
+/// Puts an environment variable's value where its name says. A value is TOML if it reads as TOML, else text.
+fn set(table: &mut Table, name: &str, value: &str) -> Result<(), String> {
+    let path: Vec<String> = name
+        .trim_start_matches(ENV_PREFIX)
+        .split("__")
+        .map(str::to_ascii_lowercase)
+        .collect();
+    let [section, key] = path.as_slice() else {
+        return Err(format!(
+            "expected {ENV_PREFIX}SECTION__KEY, as in {ENV_PREFIX}STORAGE__DIR"
+        ));
+    };
+    let parsed = toml::from_str::<Table>(&format!("v = {value}"))
+        .ok()
+        .and_then(|mut table| table.remove("v"));
+    let entry = table
+        .entry(section.clone())
+        .or_insert_with(|| Value::Table(Table::new()));
+    let Value::Table(inner) = entry else {
+        return Err(format!("'{section}' is not a section"));
+    };
+    inner.insert(
+        key.clone(),
+        parsed.unwrap_or_else(|| Value::String(value.to_owned())),
+    );
+    Ok(())
+}
+
+/// Adds the nearest known key to serde's word about an unknown one.
+fn explain(message: &str) -> String {
+    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    match quoted.split_first() {
+        Some((unknown, known)) if message.starts_with("unknown field") => {
+            let near = known.iter().min_by_key(|candidate| distance(unknown, candidate));
+            match near.filter(|candidate| distance(unknown, candidate) <= 3) {
+                Some(candidate) => format!("unknown key '{unknown}'; did you mean '{candidate}'?"),
+                None => format!("unknown key '{unknown}'; known here: {}", known.join(", ")),
+            }
+        }
+        _ => message.to_owned(),
+    }
+}
+
+/// Edits from one word to another (Levenshtein).
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut diagonal = i;
+        let mut left = i + 1;
+        for (cell, y) in row.iter_mut().skip(1).zip(b.bytes()) {
+            let substituted = diagonal + usize::from(x != y);
+            diagonal = *cell;
+            *cell = substituted.min(diagonal + 1).min(left + 1);
+            left = *cell;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = i + 1;
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
+}
+
+/// The line that sets `section.key`, for what only a whole configuration can refuse.
+fn line_of_key(text: &str, dotted: &str) -> Option<usize> {
+    let (section, key) = dotted.split_once('.')?;
+    let mut inside = String::new();
+    for (number, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.split(']').next()) {
+            inside = name.trim().to_owned();
+        }
+        let set = line.split('=').next().unwrap_or("").trim();
+        if (inside == section && set == key) || (inside.is_empty() && set == dotted) {
+            return Some(number + 1);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Config, ConfigError> {
+        Config::parse(Some((Path::new("box.toml"), text)), [], "box-17")
+    }
+
+    fn refusal(text: &str) -> String {
+        parse(text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn nothing_at_all_is_loopback_with_the_host_name() {
+        let config = Config::parse(None, [], "box 17!").unwrap();
+        assert_eq!(config.device.id, "box17");
+        assert!(
+            config
+                .rtmp
+                .listen
+                .iter()
+                .all(|address| address.ip().is_loopback())
+        );
+        assert_eq!(config.ring.memory.bytes(), 32 << 20);
+    }
+
+    #[test]
+    fn what_it_prints_reads_back_to_the_same() {
+        let text = "[rtmp]\nlisten = [\"0.0.0.0:1935\", \"[::1]:0\"]\nallow_anonymous = true\n\
+                    [storage]\ndir = \"/data/edge reel\"\ndurability = \"500ms\"\n[ring]\nmemory = \"8 MiB\"\n";
+        let config = parse(text).unwrap();
+        assert_eq!(parse(&config.to_toml()).unwrap(), config);
+    }
+
+    #[test]
+    fn unknown_keys_name_the_line_and_the_nearest() {
+        assert_eq!(
+            refusal("[rtmp]\n\nlisten_on = [\"127.0.0.1:1\"]"),
+            "box.toml:3: unknown key 'listen_on'; did you mean 'listen'?"
+        );
+        assert_eq!(
+            refusal("[storge]\ndir = \"x\""),
+            "box.toml:1: unknown key 'storge'; did you mean 'storage'?"
+        );
+        assert!(refusal("[ring]\nbananas = 1").contains("known here: pre_roll, memory"));
+    }
+
+    #[test]
+    fn wrong_values_name_the_line() {
+        assert!(refusal("[ring]\nmemory = \"lots\"").starts_with("box.toml:2: 'lots' is not a size"));
+        assert!(refusal("[rtmp]\nlisten = \"127.0.0.1:1935\"").starts_with("box.toml:2: "));
+        assert!(refusal("[rtmp\n").starts_with("box.toml:1: "));
+    }
+
+    #[test]
+    fn values_out_of_range_name_the_line_and_the_range() {
+        assert_eq!(
+            refusal("[storage]\ndir = \"x\"\ndurability = \"0s\""),
+            "box.toml:3: storage.durability = 0ms: must be from 100ms to 1min"
+        );
+        assert!(refusal("[device]\nid = \"a b\"").starts_with("box.toml:2: device.id"));
+    }
+
+    #[test]
+    fn other_machines_may_push_only_when_told_so() {
+        let open = "[rtmp]\nlisten = [\"0.0.0.0:1935\"]\n";
+        assert!(refusal(open).starts_with("box.toml:2: rtmp.listen: 0.0.0.0:1935 can be reached"));
+        assert!(parse(&format!("{open}allow_anonymous = true")).is_ok());
+    }
+
+    #[test]
+    fn the_environment_wins_and_is_named_when_wrong() {
+        let environment = |name: &str, value: &str| [(name.to_owned(), value.to_owned())];
+        let file = Some((Path::new("box.toml"), "[storage]\ndir = \"/a\""));
+        let config = Config::parse(file, environment("EDGEREEL__STORAGE__DIR", "/b"), "box").unwrap();
+        assert_eq!(config.storage.dir, PathBuf::from("/b"));
+        let config = Config::parse(
+            file,
+            environment("EDGEREEL__RTMP__LISTEN", "[\"127.0.0.1:7\"]"),
+            "box",
+        )
+        .unwrap();
+        assert_eq!(config.rtmp.listen.first().map(SocketAddr::port), Some(7));
+        let error = Config::parse(file, environment("EDGEREEL__RING__MEMORI", "1 MiB"), "box").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "EDGEREEL__RING__MEMORI: unknown key 'memori'; did you mean 'memory'?"
+        );
+        let error = Config::parse(file, environment("EDGEREEL__RING__MEMORY", "1 B"), "box").unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with("EDGEREEL__RING__MEMORY: ring.memory = 1 B"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,134 @@
+//! Lengths of time, as people write them.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+const UNITS: [(&str, u64); 9] = [
+    ("days", 86_400_000),
+    ("d", 86_400_000),
+    ("hours", 3_600_000),
+    ("h", 3_600_000),
+    ("min", 60_000),
+    ("m", 60_000),
+    ("ms", 1),
+    ("sec", 1_000),
+    ("s", 1_000),
+];
+
+/// A length of time in whole milliseconds: `"10s"`, `"30min"`, `"7d"`, `"250 ms"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Span {
+    millis: u64,
+}
+
+/// A text that is not a length of time.
+#[derive(Debug, thiserror::Error)]
+#[error("'{0}' is not a length of time: write a whole number and ms, s, min, h or d, as in \"30s\"")]
+pub struct SpanError(String);
+
+impl Span {
+    /// From milliseconds.
+    pub const fn from_millis(millis: u64) -> Self {
+        Self { millis }
+    }
+
+    /// From seconds.
+    pub const fn from_secs(seconds: u64) -> Self {
+        Self {
+            millis: seconds * 1000,
+        }
+    }
+
+    /// In milliseconds.
+    pub const fn as_millis(self) -> u64 {
+        self.millis
+    }
+
+    /// In microseconds, the unit of tape time.
+    pub fn as_micros(self) -> i64 {
+        i64::try_from(self.millis.saturating_mul(1000)).unwrap_or(i64::MAX)
+    }
+
+    /// As the standard library has it.
+    pub const fn duration(self) -> Duration {
+        Duration::from_millis(self.millis)
+    }
+}
+
+impl FromStr for Span {
+    type Err = SpanError;
+
+    fn from_str(text: &str) -> Result<Self, SpanError> {
+        let wrong = || SpanError(text.to_owned());
+        let at = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
+        let (digits, unit) = text.split_at(at);
+        let factor = UNITS
+            .iter()
+            .find(|(name, _)| *name == unit.trim())
+            .map(|(_, n)| *n)
+            .ok_or_else(wrong)?;
+        let number: u64 = digits.parse().map_err(|_| wrong())?;
+        number
+            .checked_mul(factor)
+            .map(|millis| Self { millis })
+            .ok_or_else(wrong)
+    }
+}
+
+impl TryFrom<String> for Span {
+    type Error = SpanError;
+
+    fn try_from(text: String) -> Result<Self, SpanError> {
+        text.parse()
+    }
+}
+
+/// Exactly, in the largest unit that divides it.
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let units = [("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1_000)];
+        match units
+            .iter()
+            .find(|(_, factor)| self.millis >= *factor && self.millis % factor == 0)
+        {
+            Some((name, factor)) => write!(f, "{}{name}", self.millis / factor),
+            None => write!(f, "{}ms", self.millis),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_people_write() {
+        for (text, millis) in [
+            ("10s", 10_000),
+            ("30min", 1_800_000),
+            ("7d", 604_800_000),
+            ("250 ms", 250),
+            ("2 h", 7_200_000),
+        ] {
+            assert_eq!(text.parse::<Span>().unwrap().as_millis(), millis, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_number_alone_has_no_unit_and_is_refused() {
+        for text in ["10", "", "s", "1.5s", "-1s", "10 parsecs", "99999999999999999 d"] {
+            assert!(text.parse::<Span>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn prints_what_it_reads() {
+        for text in ["10s", "30min", "7d", "250ms", "90s", "0ms"] {
+            assert_eq!(text.parse::<Span>().unwrap().to_string(), text);
+        }
+    }
+}
