@@ -1,5 +1,19 @@
 //! The recorder: streams, the ring of the last seconds, and what becomes of them.
+//!
+//! Its decisions are plain state (`core`, `live`, `cutter`, `ring`): messages and the time go in, commands to
+//! the store come out. [`Recorder`] is the thin shell around them that lives on the network thread.
+//!
+//! The default rule is the only one so far: every publish is recorded from its first keyframe to its end,
+//! one recording each, and a push of less than a second makes none.
 
+mod core;
+mod cutter;
 mod handle;
+mod live;
+mod ring;
+#[cfg(test)]
+pub(crate) mod testing;
 
+pub use self::core::{RecorderSettings, StreamStatus};
 pub use handle::{EndReason, PublishRequest, Publishing, Recorder, Refusal};
+pub use live::Moment;

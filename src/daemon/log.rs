@@ -1,0 +1,208 @@
+//! Logging that never holds up what it speaks of.
+//!
+//! Lines go through a bounded queue to a thread of their own: a terminal that is not read, or a journald that
+//! does not answer, costs lines and never a frame. How many were lost is said as soon as there is room.
+
+use std::fmt;
+use std::io::{IsTerminal as _, Write as _};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::OnceLock;
+use std::thread;
+use std::time::Duration;
+
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::{EnvFilter, Registry};
+
+/// Lines that may wait.
+const QUEUE: usize = 1024;
+/// How long the end of the process may wait for the log.
+const FLUSH: Duration = Duration::from_millis(500);
+static LOST: AtomicU64 = AtomicU64::new(0);
+static SENDER: OnceLock<SyncSender<Entry>> = OnceLock::new();
+
+/// Where the log goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogTarget {
+    /// journald when started by systemd, else the terminal.
+    Service,
+    /// The terminal, warnings and errors only: for commands whose output is the point.
+    Quiet,
+}
+
+/// Starts logging for this process. `EDGEREEL_LOG` filters (`info` by default), in the syntax of tracing.
+pub fn init_log(target: LogTarget) {
+    let default = if target == LogTarget::Quiet { "warn" } else { "info" };
+    let filter = EnvFilter::try_from_env("EDGEREEL_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    let (sender, receiver) = sync_channel(QUEUE);
+    let journald = target == LogTarget::Service && std::env::var_os("JOURNAL_STREAM").is_some();
+    let spawned = thread::Builder::new().name("log".to_owned()).spawn(move || write_all(&receiver, journald));
+    if spawned.is_err() {
+        return;
+    }
+    let _ = SENDER.set(sender.clone());
+    let subscriber = Registry::default().with(filter).with(Queued { sender });
+    // A second call, as tests make, changes nothing.
+    let _ = tracing::subscriber::set_global_default(subscriber);
+}
+
+/// Waits until what was logged so far is written, for at most a moment. Called before the process ends.
+pub fn flush_log() {
+    let Some(sender) = SENDER.get() else { return };
+    let (done, written) = sync_channel(1);
+    if sender.try_send(Entry::Flush(done)).is_ok() {
+        let _ = written.recv_timeout(FLUSH);
+    }
+}
+
+enum Entry {
+    Line(Line),
+    Flush(SyncSender<()>),
+}
+
+struct Line {
+    level: Level,
+    fields: Fields,
+    time: jiff::Timestamp,
+}
+
+struct Queued {
+    sender: SyncSender<Entry>,
+}
+
+/// The fields of a span, written once when it begins.
+struct SpanFields(Fields);
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Queued {
+    fn on_new_span(&self, attributes: &tracing::span::Attributes<'_>, id: &tracing::Id, context: Context<'_, S>) {
+        if let Some(span) = context.span(id) {
+            let mut fields = Fields::default();
+            attributes.record(&mut fields);
+            span.extensions_mut().insert(SpanFields(fields));
+        }
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        let mut fields = Fields::default();
+        for span in context.event_scope(event).into_iter().flat_map(|scope| scope.from_root()) {
+            if let Some(SpanFields(of_span)) = span.extensions().get::<SpanFields>() {
+                fields.inherit(of_span);
+            }
+        }
+        event.record(&mut fields);
+        let line = Line { level: *event.metadata().level(), fields, time: jiff::Timestamp::now() };
+        if self.sender.try_send(Entry::Line(line)).is_err() {
+            LOST.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// What a line is about. The four that one would search a journal by become journal fields of their own.
+#[derive(Clone, Default)]
+struct Fields {
+    stream: Option<String>,
+    recording: Option<String>,
+    segment: Option<String>,
+    peer: Option<String>,
+    others: String,
+    message: String,
+}
+
+impl Fields {
+    fn inherit(&mut self, span: &Fields) {
+        self.stream = span.stream.clone().or(self.stream.take());
+        self.recording = span.recording.clone().or(self.recording.take());
+        self.segment = span.segment.clone().or(self.segment.take());
+        self.peer = span.peer.clone().or(self.peer.take());
+        self.others.push_str(&span.others);
+    }
+}
+
+impl Visit for Fields {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        use fmt::Write as _;
+        match field.name() {
+            "message" => self.message = format!("{value:?}"),
+            "stream" => self.stream = Some(format!("{value:?}")),
+            "recording" => self.recording = Some(format!("{value:?}")),
+            "segment" => self.segment = Some(format!("{value:?}")),
+            "peer" => self.peer = Some(format!("{value:?}")),
+            name => {
+                let _ = write!(self.others, " {name}={value:?}");
+            }
+        }
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.record_debug(field, &format_args!("{value}"));
+    }
+}
+
+fn write_all(entries: &Receiver<Entry>, journald: bool) {
+    // tracing-journald sends with a blocking socket, which is why it lives on this thread alone.
+    match journald.then(tracing_journald::layer) {
+        Some(Ok(layer)) => {
+            let subscriber = Registry::default().with(layer);
+            tracing::subscriber::with_default(subscriber, || each(entries, to_journal));
+        }
+        _ => {
+            let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+            each(entries, |line| to_terminal(line, color));
+        }
+    }
+}
+
+fn each(entries: &Receiver<Entry>, write: impl Fn(&Line)) {
+    for entry in entries {
+        match entry {
+            Entry::Line(line) => write(&line),
+            Entry::Flush(done) => drop(done.try_send(())),
+        }
+    }
+}
+
+fn to_journal(line: &Line) {
+    let lost = LOST.swap(0, Ordering::Relaxed);
+    if lost > 0 {
+        tracing::warn!("{lost} log lines were lost: journald did not take them in time");
+    }
+    let Fields { stream, recording, segment, peer, others, message } = &line.fields;
+    macro_rules! emit {
+        ($level:ident) => {
+            tracing::$level!(stream, recording, segment, peer, "{message}{others}")
+        };
+    }
+    match line.level {
+        Level::ERROR => emit!(error),
+        Level::WARN => emit!(warn),
+        Level::INFO => emit!(info),
+        Level::DEBUG => emit!(debug),
+        Level::TRACE => emit!(trace),
+    }
+}
+
+fn to_terminal(line: &Line, color: bool) {
+    let (on, off) = match (color, line.level) {
+        (true, Level::ERROR) => ("\x1b[31m", "\x1b[0m"),
+        (true, Level::WARN) => ("\x1b[33m", "\x1b[0m"),
+        (true, Level::DEBUG | Level::TRACE) => ("\x1b[2m", "\x1b[0m"),
+        _ => ("", ""),
+    };
+    let lost = LOST.swap(0, Ordering::Relaxed);
+    let mut err = std::io::stderr().lock();
+    if lost > 0 {
+        let _ = writeln!(err, "({lost} log lines were lost: they were not taken in time)");
+    }
+    let Fields { stream, recording, segment, peer, others, message } = &line.fields;
+    let time = line.time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ");
+    let _ = write!(err, "{time} {on}{:5} {message}", line.level);
+    for (name, value) in [("stream", stream), ("recording", recording), ("segment", segment), ("peer", peer)] {
+        if let Some(value) = value {
+            let _ = write!(err, " {name}={value}");
+        }
+    }
+    let _ = writeln!(err, "{others}{off}");
+}

@@ -1,0 +1,69 @@
+//! Wires the rooms together: start-up order, reload, shutdown, and what the service manager is told.
+//!
+//! Start-up: the store is opened first (it repairs what the last run left), then the recorder stands on it,
+//! then the network is let in; only then is the service called ready. Shutdown goes the other way: publishers
+//! are ended, what waits in memory is written and made durable, the segments are sealed.
+
+mod log;
+mod notify;
+mod service;
+
+pub use log::{LogTarget, flush_log, init_log};
+pub use service::{Service, Snapshot};
+
+use std::future::Future;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::config::Config;
+
+/// Reads the configuration again, for SIGHUP.
+pub type Reload = Box<dyn Fn() -> anyhow::Result<Config>>;
+
+/// Runs the service until SIGTERM or SIGINT; SIGHUP reloads.
+pub async fn run(config: Config, reload: Reload) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    let mut hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
+
+    let mut service = Service::start(config).await?;
+    notify::ready();
+    let mut heart = notify::Heart::new();
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hangup.recv() => {
+                notify::reloading();
+                match reload() {
+                    Ok(config) => service.reconfigure(config),
+                    Err(error) => tracing::error!("configuration not reloaded, the old one holds: {error:#}"),
+                }
+                notify::ready();
+            }
+            () = heart.beat() => heart.tell(&service.snapshot()),
+            result = service.failed() => return result,
+        }
+    }
+    notify::stopping();
+    service.stop().await
+}
+
+/// Runs `body` on the one network thread: a tokio current-thread runtime that can hold `!Send` tasks.
+pub fn block_on<T>(body: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        // File work of the network thread is rare (DNS of `publish`); a small pool costs no idle memory.
+        .max_blocking_threads(4)
+        .build()
+        .context("cannot start the runtime")?;
+    tokio::task::LocalSet::new().block_on(&runtime, body)
+}
+
+/// `EDGEREEL_CONFIG`, or where a package puts it, if it is there.
+pub fn default_config_path() -> Option<PathBuf> {
+    let packaged = PathBuf::from("/etc/edgereel/edgereel.toml");
+    packaged.exists().then_some(packaged)
+}

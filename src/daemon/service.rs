@@ -1,0 +1,152 @@
+//! The running service: store, recorder, network.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::config::Config;
+use crate::ingest::{Server, ServerSettings};
+use crate::recorder::{Recorder, RecorderSettings, StreamStatus};
+use crate::store::{Progress, RealClock, RealDisk, Store, StoreSettings};
+
+/// How long publishers' connections have to say goodbye before they are dropped.
+const FAREWELL: Duration = Duration::from_millis(300);
+
+/// A service that accepts publishers.
+pub struct Service {
+    config: Config,
+    store: Store,
+    recorder: Recorder,
+    addresses: Vec<std::net::SocketAddr>,
+    server: JoinHandle<()>,
+    stop_server: Option<oneshot::Sender<()>>,
+}
+
+/// What is going on, at one moment.
+pub struct Snapshot {
+    /// Streams on the air.
+    pub streams: Vec<StreamStatus>,
+    /// What the store has done.
+    pub progress: Progress,
+    /// Times the storage thread has come round: stands still only when it is stuck.
+    pub heartbeat: u64,
+}
+
+impl Service {
+    /// Opens the store, then lets publishers in.
+    pub async fn start(config: Config) -> anyhow::Result<Self> {
+        let clock = Arc::new(RealClock::new());
+        let (store, opened) = Store::open(store_settings(&config), Arc::new(RealDisk), clock.clone())
+            .with_context(|| format!("cannot open the store in '{}'", config.storage.dir.display()))?;
+        tracing::info!(dir = %config.storage.dir.display(), "store open: {}", opened.report);
+
+        let recorder = Recorder::new(recorder_settings(&config), store.clone(), clock, opened.tape_base);
+        let server = Server::bind(&config.rtmp.listen, server_settings(&config)).await;
+        let server = match server {
+            Ok(server) => server,
+            Err(error) => {
+                store.shutdown().context("cannot close the store")?;
+                return Err(error).context("cannot listen for RTMP");
+            }
+        };
+        let addresses = server.local_addrs();
+        for address in &addresses {
+            tracing::info!("listening on rtmp://{address}");
+        }
+        let (stop_server, stopped) = oneshot::channel();
+        let server = tokio::task::spawn_local(server.run(recorder.clone(), async {
+            let _ = stopped.await;
+        }));
+        Ok(Self { config, store, recorder, addresses, server, stop_server: Some(stop_server) })
+    }
+
+    /// Where it listens, with the ports the system chose.
+    pub fn addresses(&self) -> &[std::net::SocketAddr] {
+        &self.addresses
+    }
+
+    /// What is going on now.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            streams: self.recorder.status(),
+            progress: self.store.progress().borrow().clone(),
+            heartbeat: self.store.heartbeat(),
+        }
+    }
+
+    /// Takes over what can be changed while running, and says what cannot.
+    pub fn reconfigure(&mut self, config: Config) {
+        self.recorder.reconfigure(recorder_settings(&config));
+        let fixed = [
+            ("device.id", self.config.device != config.device),
+            ("[rtmp] except takeover_after", without_takeover(&self.config) != without_takeover(&config)),
+            ("[storage]", self.config.storage != config.storage),
+        ];
+        for (key, changed) in fixed {
+            if changed {
+                tracing::warn!("{key} changed; that takes effect at the next restart");
+            }
+        }
+        tracing::info!("configuration reloaded");
+        self.config.rtmp.takeover_after = config.rtmp.takeover_after;
+        self.config.ring = config.ring;
+    }
+
+    /// Resolves only when the network side has died, which it never should.
+    pub async fn failed(&mut self) -> anyhow::Result<()> {
+        match (&mut self.server).await {
+            Ok(()) => bail!("the RTMP server ended by itself"),
+            Err(error) => bail!("the RTMP server failed: {error}"),
+        }
+    }
+
+    /// Ends every publish, makes what waits durable, seals the segments.
+    pub async fn stop(mut self) -> anyhow::Result<()> {
+        self.recorder.stop();
+        if let Some(stop) = self.stop_server.take() {
+            let _ = stop.send(());
+        }
+        // The media is in the store's hands already; a connection that lingers cannot hold it up.
+        if tokio::time::timeout(FAREWELL, &mut self.server).await.is_err() {
+            self.server.abort();
+        }
+        let store = self.store.clone();
+        tokio::task::spawn_blocking(move || store.shutdown())
+            .await
+            .context("the storage thread could not be joined")?
+            .context("not everything could be sealed")?;
+        tracing::info!("stopped; everything received is sealed");
+        Ok(())
+    }
+}
+
+fn store_settings(config: &Config) -> StoreSettings {
+    let mut settings = StoreSettings::new(&config.storage.dir, &config.device.id);
+    settings.durability = config.storage.durability.duration();
+    settings
+}
+
+fn recorder_settings(config: &Config) -> RecorderSettings {
+    RecorderSettings {
+        pre_roll: config.ring.pre_roll.as_micros(),
+        ring_bytes: usize::try_from(config.ring.memory.bytes()).unwrap_or(usize::MAX),
+        takeover_after: config.rtmp.takeover_after.as_micros(),
+    }
+}
+
+fn server_settings(config: &Config) -> ServerSettings {
+    ServerSettings {
+        handshake_timeout: config.rtmp.handshake_timeout.duration(),
+        idle_timeout: config.rtmp.idle_timeout.duration(),
+        max_connections: config.rtmp.max_connections,
+        ..ServerSettings::default()
+    }
+}
+
+fn without_takeover(config: &Config) -> crate::config::Rtmp {
+    let takeover_after = crate::config::Span::from_secs(0);
+    crate::config::Rtmp { takeover_after, ..config.rtmp.clone() }
+}

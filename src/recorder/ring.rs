@@ -1,0 +1,151 @@
+//! The last seconds of a stream, in memory, ready to be written before anyone knew they would matter.
+
+use std::collections::VecDeque;
+
+use crate::media::{Frame, Micros, TrackKind, Tracks};
+
+/// Whole GOPs, oldest first. Payloads are shared with whatever else holds them; only whole GOPs leave,
+/// so that what remains can always be decoded from its first frame.
+#[derive(Debug, Default)]
+pub(super) struct Ring {
+    gops: VecDeque<Gop>,
+    bytes: usize,
+}
+
+/// A keyframe and what depends on it; of a stream without video, half a second.
+#[derive(Debug)]
+pub(super) struct Gop {
+    /// What its frames decode with.
+    pub(super) tracks: Tracks,
+    /// Tape time of its first frame.
+    pub(super) start: Micros,
+    /// In the order they came.
+    pub(super) frames: Vec<Frame>,
+    bytes: usize,
+}
+
+/// A stream without video is cut into pieces of this length, which stand in for GOPs.
+const AUDIO_GOP: Micros = 500_000;
+
+impl Ring {
+    /// Takes a frame at tape time `at`. What comes before the first keyframe cannot be decoded, and is left out.
+    pub(super) fn push(&mut self, frame: Frame, tracks: &Tracks, at: Micros) {
+        if self.begins_gop(&frame, tracks, at) {
+            // GOPs of one stream resemble each other: the last one's size is the best guess for the next.
+            let expected = self.gops.back().map_or(64, |gop| gop.frames.len());
+            let frames = Vec::with_capacity(expected);
+            self.gops.push_back(Gop { tracks: tracks.clone(), start: at, frames, bytes: 0 });
+        }
+        if let Some(gop) = self.gops.back_mut() {
+            gop.bytes += frame.payload.len();
+            self.bytes += frame.payload.len();
+            gop.frames.push(frame);
+        }
+    }
+
+    /// Lets go of GOPs that are not needed to show the last `pre_roll` before `now` (tape time).
+    pub(super) fn expire(&mut self, now: Micros, pre_roll: Micros) {
+        while self.gops.get(1).is_some_and(|next| next.start <= now - pre_roll) {
+            self.drop_oldest();
+        }
+    }
+
+    /// Lets go of the oldest GOP; false when there is none.
+    pub(super) fn drop_oldest(&mut self) -> bool {
+        match self.gops.pop_front() {
+            Some(gop) => {
+                self.bytes -= gop.bytes;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// The GOPs that show everything from tape time `from` on, as far as it is still here.
+    pub(super) fn since(&self, from: Micros) -> impl Iterator<Item = &Gop> {
+        let first = self.gops.iter().rposition(|gop| gop.start <= from).unwrap_or(0);
+        self.gops.iter().skip(first)
+    }
+
+    /// Bytes of media held.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Tape time of the oldest frame held.
+    pub(super) fn start(&self) -> Option<Micros> {
+        self.gops.front().map(|gop| gop.start)
+    }
+
+    fn begins_gop(&self, frame: &Frame, tracks: &Tracks, at: Micros) -> bool {
+        match (frame.kind, &tracks.video) {
+            (TrackKind::Video, _) => frame.key,
+            (TrackKind::Audio, Some(_)) => false,
+            (TrackKind::Audio, None) => {
+                self.gops.back().is_none_or(|gop| gop.tracks != *tracks || at - gop.start >= AUDIO_GOP)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recorder::testing::{audio, tracks, video};
+
+    fn filled(seconds: i64) -> Ring {
+        let mut ring = Ring::default();
+        for n in 0..seconds * 10 {
+            ring.push(video(n * 100, n % 20 == 0, 1000), &tracks(), n * 100_000);
+        }
+        ring
+    }
+
+    #[test]
+    fn keeps_the_pre_roll_from_a_keyframe_on() {
+        let mut ring = filled(30);
+        ring.expire(29_900_000, 10_000_000);
+        // 19.9 s is inside the GOP that begins at 18 s.
+        assert_eq!(ring.start(), Some(18_000_000));
+        assert_eq!(ring.bytes(), 120 * 1000);
+    }
+
+    #[test]
+    fn starts_at_the_keyframe_before_the_moment_asked_for() {
+        let ring = filled(10);
+        let gops: Vec<_> = ring.since(5_000_000).map(|gop| gop.start).collect();
+        assert_eq!(gops, [4_000_000, 6_000_000, 8_000_000]);
+        assert!(ring.since(5_000_000).all(|gop| gop.frames.first().is_some_and(|frame| frame.key)));
+        assert_eq!(ring.since(-1).count(), 5);
+    }
+
+    #[test]
+    fn nothing_before_the_first_keyframe() {
+        let mut ring = Ring::default();
+        ring.push(audio(0, 10), &tracks(), 0);
+        ring.push(video(0, false, 10), &tracks(), 0);
+        assert_eq!((ring.bytes(), ring.start()), (0, None));
+    }
+
+    #[test]
+    fn sound_alone_is_kept_in_half_seconds() {
+        let only_audio = Tracks { video: None, ..tracks() };
+        let mut ring = Ring::default();
+        for n in 0..100 {
+            ring.push(audio(n * 1024, 10), &only_audio, n * 21_333);
+        }
+        assert_eq!(ring.since(-1).count(), 5);
+        ring.expire(100 * 21_333, 1_000_000);
+        assert!(ring.start().is_some_and(|start| start <= 1_133_300 && start > 400_000));
+    }
+
+    #[test]
+    fn bytes_are_given_back() {
+        let mut ring = filled(4);
+        assert!(ring.drop_oldest());
+        assert_eq!(ring.bytes(), 20 * 1000);
+        assert!(ring.drop_oldest());
+        assert!(!ring.drop_oldest());
+        assert_eq!(ring.bytes(), 0);
+    }
+}
