@@ -1,1 +1,211 @@
-//! event
+//! What can happen, as types.
+//!
+//! An event is written to the outbox in the transaction that makes it true, and sent from there at least
+//! once and in order. Its kind and body are what a consumer sees: a published contract, so a field may be
+//! added, never renamed.
+//!
+//! Pure: this room knows nobody. Names and ids are text here, times RFC 3339.
+
+use serde::Serialize;
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Event {
+    /// The service started, and this is what it found on flash.
+    DeviceStarted(DeviceStarted),
+    /// The service stops in good order.
+    DeviceStopping {},
+    /// Somebody publishes to a stream.
+    PublishStarted {
+        /// The stream.
+        stream: String,
+        /// The publish.
+        publish: String,
+    },
+    /// A publish is over.
+    PublishEnded {
+        /// The stream.
+        stream: String,
+        /// The publish.
+        publish: String,
+        /// In a word or two.
+        reason: String,
+    },
+    /// A recording began.
+    RecordingStarted {
+        /// The stream.
+        stream: String,
+        /// The recording.
+        recording: String,
+        /// When it starts.
+        start: String,
+    },
+    /// A recording is complete: all of it is durable.
+    RecordingClosed(RecordingClosed),
+    /// The tape has a hole.
+    StreamGap {
+        /// The stream.
+        stream: String,
+        /// Where the hole begins.
+        from: String,
+        /// Where the tape goes on.
+        to: String,
+        /// Why.
+        reason: String,
+    },
+    /// A publisher sent something that a viewer may notice.
+    StreamException {
+        /// The stream.
+        stream: String,
+        /// `resolution`, `codec`, `timestamp`, `desync`.
+        what: String,
+        /// In words.
+        detail: String,
+    },
+    /// The flash does not take media. What arrives from now on is lost until `storage.recovered`.
+    StorageFailed {
+        /// What was tried on which file, and what the system said.
+        reason: String,
+        /// The streams that lost media, as far as known.
+        streams: Vec<String>,
+    },
+    /// The flash takes media again.
+    StorageRecovered {},
+    /// The wall clock is right for the first time in this boot: all that was recorded in it is dated anew.
+    ClockSynced {
+        /// How far the dates moved, in seconds.
+        moved_s: f64,
+    },
+}
+
+/// The body of `device.started`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct DeviceStarted {
+    /// The release that runs.
+    pub version: String,
+    /// The kernel's id of this boot, in hexadecimal.
+    pub boot_id: String,
+    /// What recovery found.
+    pub recovered: Recovered,
+}
+
+/// What start-up found on flash and did about it. All zero after a clean shutdown.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Recovered {
+    /// Segments that were being written, now sealed at their last whole fragment.
+    pub sealed: u64,
+    /// Bytes of torn fragments cut from their ends.
+    pub truncated_bytes: u64,
+    /// Segments begun without one whole fragment, removed.
+    pub empty: u64,
+    /// Files without a row whose identity was readable, now on the tape.
+    pub adopted: u64,
+    /// Files nobody could read, now in `lost+found`.
+    pub lost_found: Vec<String>,
+    /// Sealed segments whose file is gone.
+    pub missing: Vec<String>,
+    /// Segments that were missing before and are back.
+    pub returned: u64,
+    /// Publishes that the end of the last run cut off.
+    pub publishes_ended: u64,
+    /// Recordings closed at the end of their tape.
+    pub recordings_closed: u64,
+    /// Recordings that never got any tape, removed.
+    pub recordings_empty: u64,
+}
+
+/// The body of `recording.closed`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct RecordingClosed {
+    /// The stream.
+    pub stream: String,
+    /// The recording.
+    pub recording: String,
+    /// When it starts.
+    pub start: String,
+    /// When it ends.
+    pub end: String,
+    /// From start to end, seconds.
+    pub duration_s: f64,
+    /// Bytes of tape.
+    pub bytes: u64,
+    /// Why it ended.
+    pub reason: String,
+}
+
+impl Event {
+    /// The kind, as in topics and CloudEvents.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Event::DeviceStarted(_) => "device.started",
+            Event::DeviceStopping {} => "device.stopping",
+            Event::PublishStarted { .. } => "publish.started",
+            Event::PublishEnded { .. } => "publish.ended",
+            Event::RecordingStarted { .. } => "recording.started",
+            Event::RecordingClosed(_) => "recording.closed",
+            Event::StreamGap { .. } => "stream.gap",
+            Event::StreamException { .. } => "stream.exception",
+            Event::StorageFailed { .. } => "storage.failed",
+            Event::StorageRecovered {} => "storage.recovered",
+            Event::ClockSynced { .. } => "clock.synced",
+        }
+    }
+
+    /// The body as JSON: the `data` of the CloudEvent.
+    pub fn body(&self) -> String {
+        // Nothing in an event can fail to be JSON; should that ever change, the kind alone still goes out.
+        serde_json::to_string(self).unwrap_or_else(|_| "{}".to_owned())
+    }
+}
+
+impl Recovered {
+    /// True when the last shutdown left nothing to do.
+    pub fn is_clean(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// UTC microseconds as RFC 3339 with all six digits, the one way edgereel writes a time.
+///
+/// ```
+/// assert_eq!(edgereel::event::rfc3339(1_780_000_000_000_001), "2026-05-28T20:26:40.000001Z");
+/// ```
+pub fn rfc3339(utc_micros: i64) -> String {
+    match jiff::Timestamp::from_microsecond(utc_micros) {
+        Ok(time) => format!("{time:.6}"),
+        // Out of the calendar: only a clock that is mad gets here, and a recorder has to live with it.
+        Err(_) => format!("{:.6}", jiff::Timestamp::UNIX_EPOCH),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_body_is_the_fields_alone() {
+        let event = Event::PublishEnded {
+            stream: "live/cam1".into(),
+            publish: "p".into(),
+            reason: "broken".into(),
+        };
+        assert_eq!(event.kind(), "publish.ended");
+        assert_eq!(
+            event.body(),
+            r#"{"stream":"live/cam1","publish":"p","reason":"broken"}"#
+        );
+        assert_eq!(Event::StorageRecovered {}.body(), "{}");
+        assert!(
+            Event::DeviceStarted(DeviceStarted::default())
+                .body()
+                .contains(r#""recovered":{"sealed":0"#)
+        );
+    }
+
+    #[test]
+    fn times_have_microseconds_whatever_they_are() {
+        assert_eq!(rfc3339(0), "1970-01-01T00:00:00.000000Z");
+        assert_eq!(rfc3339(i64::MAX), "1970-01-01T00:00:00.000000Z");
+    }
+}

@@ -1,5 +1,43 @@
-//! The tape on flash: segments, the journal, recovery.
+//! The tape on flash.
+//!
+//! What it is for: media that was handed over and acknowledged survives a power cut at any moment. A stream's
+//! media is written once, as segments in `tape/<stream>/<sequence>.mp4`; a recording is a row in the journal
+//! that names a range of that tape.
+//!
+//! What it promises (docs/storage.md has the whole contract; each line is a test):
+//!
+//! - at most the last tick and the fragment in memory of each stream is lost; all that is older is byte-exact;
+//! - nothing is called durable, sealed or closed before it is;
+//! - every file has one row, or is adopted at start-up, or is moved to `lost+found`;
+//! - no producer ever waits for the card: the queue is bounded and says so.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | `disk`, `clock` | the two seams to the machine |
+//! | `journal` | SQLite: segments, recordings, the outbox |
+//! | `rotation` | when a new segment begins (pure) |
+//! | `segment` | one segment file while it is written |
+//! | `writer` | the order of writes: commands in, durable tape out |
+//! | `thread`, `queue` | the shell around the writer |
+//! | `recover` | what start-up repairs |
+//! | `library` | the read side, for this process and for others |
 
+mod clock;
+mod disk;
+mod error;
+mod library;
+mod progress;
+mod queue;
+mod thread;
+
+pub use clock::{Clock, RealClock};
+pub use disk::{Disk, DiskFile, Entry, RealDisk, Space};
+pub use error::{Refused, StoreError};
+pub use library::{Filter, Gap, Library, LibrarySource, Problem, RecordingRow, RecordingState, TrackRow};
+pub use progress::{Progress, RecoveryReport, StreamProgress};
+pub use thread::{Opened, Store, StoreSettings};
+
+use crate::event::Event;
 use crate::media::{Fragment, Micros, PublishId, RecordingId, StreamName};
 
 /// What the recorder asks of the storage thread. Commands are carried out in the order given.
@@ -45,5 +83,10 @@ pub enum Command {
         publish: PublishId,
         /// In a word or two, for the event.
         reason: String,
+    },
+    /// Something a user must hear of, for the outbox.
+    Report {
+        /// What happened. Times in it are UTC.
+        event: Event,
     },
 }

@@ -1,1 +1,66 @@
-//! The tape's segment file.
+//! The tape's segment file: one MP4 that any player opens, and that says by itself whose it is and how far
+//! it can be believed.
+//!
+//! ```text
+//! ftyp                       who reads this
+//! uuid  identity             whose segment it is, when it began; CRC-32C over ftyp, identity and moov
+//! moov                       how to decode it
+//! uuid  checksums    \
+//! moof               |       one fragment: at most a second of media, appended in one write
+//! mdat               /       and durable as a whole or not at all
+//! uuid  moof  mdat
+//! …
+//! free                       what a sealed file took over from its predecessor and did not need
+//! ```
+//!
+//! The identity stands before `moov` so that it lies in the first sector; the checksums stand before `moof`
+//! so that a scanner knows how much to read, and checks it, before it believes anything. Players skip both.
+//!
+//! Video is track 1, in milliseconds; audio is track 2, in samples. A segment's own time begins at zero;
+//! [`Identity::base`] says where that is on its publish's media time.
+
+pub(in crate::format) mod boxes;
+mod fragment;
+mod identity;
+mod moof;
+mod moov;
+pub mod sample_entry;
+mod scan;
+
+pub use fragment::{FIRST_SEQUENCE, FragmentHeader, fragment_header, free_box};
+pub use identity::{Identity, segment_header};
+pub use moof::{TrackRun, moof, moof_len};
+pub use moov::init;
+pub use scan::{Header, Position, ReadAt, ScanError, Scanned, Stopped, read_header, scan, scan_headers};
+
+/// track_ID of the picture.
+pub const VIDEO_TRACK: u32 = 1;
+/// track_ID of the sound.
+pub const AUDIO_TRACK: u32 = 2;
+
+/// Longest `ftyp`, identity and `moov` together that is written or believed.
+pub const MAX_HEADER: u32 = 1024 * 1024;
+/// Longest `moof` that is written or believed.
+pub const MAX_MOOF: u32 = 4 * 1024 * 1024;
+/// Longest `mdat` that is written or believed.
+pub const MAX_MDAT: u32 = 64 * 1024 * 1024;
+
+/// Media that cannot be written as a segment.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WriteError {
+    /// A segment needs something to play.
+    #[error("a segment needs at least one track, and a fragment at least one frame")]
+    Empty,
+    /// The name of the box is too long to be kept in every segment.
+    #[error("device id is {0} bytes long; at most 64 are kept")]
+    DeviceTooLong(usize),
+    /// More recordings than the identity box counts.
+    #[error("{0} recordings at the start of one segment; at most 255 are kept")]
+    TooManyRecordings(usize),
+    /// The codec configurations are longer than a scanner would believe.
+    #[error("the segment's header is {0} bytes long; at most {MAX_HEADER} are written")]
+    HeaderTooLong(usize),
+    /// More media than a scanner would believe.
+    #[error("a fragment of {0} bytes is too large; at most {MAX_MDAT} are written, and {MAX_MOOF} of moof")]
+    FragmentTooLarge(usize),
+}

@@ -1,0 +1,156 @@
+//! `moof`: which samples a fragment has. Made from an index alone, without the media.
+//!
+//! Bytes of boxes are bytes of flash: what is the same for every sample of a run is said once, in `tfhd`,
+//! and only what differs is said per sample, in `trun`.
+
+use bytes::BufMut;
+
+use super::boxes::{BOX_HEADER, boxed, full};
+use super::{AUDIO_TRACK, VIDEO_TRACK};
+use crate::format::index::Sample;
+
+/// The samples of one track in one `moof`.
+#[derive(Clone, Copy, Debug)]
+pub struct TrackRun<'a> {
+    /// DTS of the first sample on the track's time line: what `tfdt` says.
+    pub tfdt: u64,
+    /// The samples, in decode order.
+    pub samples: &'a [Sample],
+}
+
+/// A `moof` (ISO/IEC 14496-12 §8.8.4) for an `mdat` that follows it at once and holds the video samples, then
+/// the audio samples. A run without samples is left out.
+pub fn moof(sequence: u32, video: Option<TrackRun<'_>>, audio: Option<TrackRun<'_>>) -> Vec<u8> {
+    let len = moof_len(video.map(|run| run.samples), audio.map(|run| run.samples));
+    let media = len.saturating_add(BOX_HEADER);
+    let video_bytes = video.map_or(0, |run| {
+        run.samples.iter().map(|sample| u64::from(sample.size)).sum()
+    });
+    let mut out = Vec::with_capacity(media);
+    boxed(&mut out, b"moof", |out| {
+        full(out, b"mfhd", 0, 0, |out| out.put_u32(sequence));
+        if let Some(run) = video {
+            put_traf(out, VIDEO_TRACK, run, media as u64);
+        }
+        if let Some(run) = audio {
+            put_traf(out, AUDIO_TRACK, run, (media as u64).saturating_add(video_bytes));
+        }
+    });
+    debug_assert_eq!(out.len(), len);
+    out
+}
+
+/// Exact length of the [`moof`] of these samples, whatever its sequence number and `tfdt`s.
+pub fn moof_len(video: Option<&[Sample]>, audio: Option<&[Sample]>) -> usize {
+    let mfhd = 16;
+    let trafs = [video, audio].into_iter().flatten().map(traf_len);
+    BOX_HEADER + mfhd + trafs.sum::<usize>()
+}
+
+fn traf_len(samples: &[Sample]) -> usize {
+    let Some(shape) = Shape::of(samples) else {
+        return 0;
+    };
+    let tfhd = 16 + 4 * shape.tfhd_flags().count_ones() as usize - 4;
+    let tfdt = 20;
+    let trun = 20 + if shape.first_flags.is_some() { 4 } else { 0 } + samples.len() * shape.sample_bytes();
+    BOX_HEADER + tfhd + tfdt + trun
+}
+
+fn put_traf(out: &mut Vec<u8>, track: u32, run: TrackRun<'_>, data_offset: u64) {
+    let Some(shape) = Shape::of(run.samples) else {
+        return;
+    };
+    boxed(out, b"traf", |out| {
+        full(out, b"tfhd", 0, shape.tfhd_flags(), |out| {
+            out.put_u32(track);
+            for constant in [shape.duration, shape.size, shape.flags].into_iter().flatten() {
+                out.put_u32(constant);
+            }
+        });
+        full(out, b"tfdt", 1, 0, |out| out.put_u64(run.tfdt));
+        full(out, b"trun", 1, shape.trun_flags(), |out| {
+            out.put_u32(u32::try_from(run.samples.len()).unwrap_or(u32::MAX));
+            out.put_i32(i32::try_from(data_offset).unwrap_or(i32::MAX));
+            if let Some(flags) = shape.first_flags {
+                out.put_u32(flags);
+            }
+            for sample in run.samples {
+                if shape.duration.is_none() {
+                    out.put_u32(sample.duration);
+                }
+                if shape.size.is_none() {
+                    out.put_u32(sample.size);
+                }
+                if shape.flags.is_none() {
+                    out.put_u32(sample_flags(sample.key));
+                }
+                if shape.cts {
+                    out.put_i32(sample.cts);
+                }
+            }
+        });
+    });
+}
+
+/// sample_flags (ISO/IEC 14496-12 §8.8.3.1): a key depends on no other sample; the rest do, and are no
+/// sync samples.
+fn sample_flags(key: bool) -> u32 {
+    if key { 0x0200_0000 } else { 0x0101_0000 }
+}
+
+/// What a run's samples have in common, and so what is written where.
+///
+/// | | the same for all | else |
+/// |---|---|---|
+/// | duration, size | `tfhd` default | `trun`, each |
+/// | flags | `tfhd` default, with the first sample's own in `trun` when only it differs | `trun`, each |
+/// | cts | left out when 0 for all | `trun`, each |
+struct Shape {
+    duration: Option<u32>,
+    size: Option<u32>,
+    flags: Option<u32>,
+    first_flags: Option<u32>,
+    cts: bool,
+}
+
+impl Shape {
+    /// `None` for a run without samples.
+    fn of(samples: &[Sample]) -> Option<Self> {
+        let (first, rest) = samples.split_first()?;
+        let all = |same: fn(&Sample, &Sample) -> bool| rest.iter().all(|sample| same(first, sample));
+        let rest_key = rest.first().map_or(first.key, |second| second.key);
+        let rest_alike = rest.iter().all(|sample| sample.key == rest_key);
+        Some(Self {
+            duration: all(|a, b| a.duration == b.duration).then_some(first.duration),
+            size: all(|a, b| a.size == b.size).then_some(first.size),
+            flags: rest_alike.then(|| sample_flags(rest_key)),
+            first_flags: (rest_alike && rest_key != first.key).then(|| sample_flags(first.key)),
+            cts: samples.iter().any(|sample| sample.cts != 0),
+        })
+    }
+
+    /// default-base-is-moof, and the defaults given (ISO/IEC 14496-12 §8.8.7).
+    fn tfhd_flags(&self) -> u32 {
+        let given = |given: bool, flag: u32| if given { flag } else { 0 };
+        0x02_0000
+            | given(self.duration.is_some(), 0x08)
+            | given(self.size.is_some(), 0x10)
+            | given(self.flags.is_some(), 0x20)
+    }
+
+    /// data-offset, and the fields given (ISO/IEC 14496-12 §8.8.8).
+    fn trun_flags(&self) -> u32 {
+        let given = |given: bool, flag: u32| if given { flag } else { 0 };
+        0x01 | given(self.first_flags.is_some(), 0x04)
+            | given(self.duration.is_none(), 0x100)
+            | given(self.size.is_none(), 0x200)
+            | given(self.flags.is_none(), 0x400)
+            | given(self.cts, 0x800)
+    }
+
+    /// Bytes of one sample in `trun`.
+    fn sample_bytes(&self) -> usize {
+        4 * (self.trun_flags() & 0xF00).count_ones() as usize
+    }
+}

@@ -1,0 +1,144 @@
+//! Where each sample of a segment is.
+//!
+//! Built while the segment is written, kept in the journal when it is sealed, found again by scanning the
+//! file when there is no journal. Times are those of the segment's own file: its first sample is at zero.
+
+use crate::media::TrackKind;
+
+mod blob;
+
+pub use blob::IndexError;
+
+/// One sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sample {
+    /// Bytes.
+    pub size: u32,
+    /// Ticks until the next sample of the track, as its `trun` says.
+    pub duration: u32,
+    /// Presentation less decode time, ticks.
+    pub cts: i32,
+    /// Decoding can begin here.
+    pub key: bool,
+}
+
+/// The consecutive samples of one track in one fragment. Default when the track has none there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Run {
+    /// DTS of the first sample: the track's `tfdt`.
+    pub first_dts: u64,
+    /// Where the first sample's bytes stand in the file; the others follow without a gap.
+    pub data_offset: u64,
+    /// The samples in decode order.
+    pub samples: Vec<Sample>,
+}
+
+impl Run {
+    /// Bytes of all samples.
+    pub fn bytes(&self) -> u64 {
+        self.samples.iter().map(|sample| u64::from(sample.size)).sum()
+    }
+
+    /// Sum of the samples' durations.
+    pub fn duration(&self) -> u64 {
+        self.samples.iter().map(|sample| u64::from(sample.duration)).sum()
+    }
+
+    /// DTS at which the last sample ends. The run that follows may begin elsewhere: its `first_dts` says.
+    pub fn end_dts(&self) -> u64 {
+        self.first_dts.saturating_add(self.duration())
+    }
+
+    /// Each sample with its DTS and the offset of its bytes in the file.
+    pub fn placed(&self) -> impl Iterator<Item = Placed> + '_ {
+        let mut dts = self.first_dts;
+        let mut offset = self.data_offset;
+        self.samples.iter().map(move |&sample| {
+            let placed = Placed { dts, offset, sample };
+            dts = dts.saturating_add(u64::from(sample.duration));
+            offset = offset.saturating_add(u64::from(sample.size));
+            placed
+        })
+    }
+}
+
+/// A sample and where it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placed {
+    /// Decode time, ticks of the segment's own time line.
+    pub dts: u64,
+    /// Where its bytes stand in the file.
+    pub offset: u64,
+    /// The sample.
+    pub sample: Sample,
+}
+
+/// One fragment: checksum box, `moof`, `mdat`. Its media is video first, then audio, without a gap between.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FragmentIndex {
+    /// Where its checksum box begins in the file.
+    pub offset: u64,
+    /// Bytes from there to the end of its `mdat`.
+    pub len: u64,
+    /// The picture.
+    pub video: Run,
+    /// The sound.
+    pub audio: Run,
+}
+
+impl FragmentIndex {
+    /// The samples of one track.
+    pub fn run(&self, kind: TrackKind) -> &Run {
+        match kind {
+            TrackKind::Video => &self.video,
+            TrackKind::Audio => &self.audio,
+        }
+    }
+
+    /// Where it ends and the next one begins.
+    pub fn end(&self) -> u64 {
+        self.offset.saturating_add(self.len)
+    }
+}
+
+/// Every sample of one segment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SampleIndex {
+    /// The fragments, in file order.
+    pub fragments: Vec<FragmentIndex>,
+}
+
+impl SampleIndex {
+    /// The runs of one track that have samples, in order.
+    pub fn runs(&self, kind: TrackKind) -> impl DoubleEndedIterator<Item = &Run> {
+        let runs = self.fragments.iter().map(move |fragment| fragment.run(kind));
+        runs.filter(|run| !run.samples.is_empty())
+    }
+
+    /// Samples of one track.
+    pub fn sample_count(&self, kind: TrackKind) -> usize {
+        self.runs(kind).map(|run| run.samples.len()).sum()
+    }
+
+    /// Bytes of one track's samples.
+    pub fn bytes(&self, kind: TrackKind) -> u64 {
+        self.runs(kind).map(Run::bytes).sum()
+    }
+
+    /// DTS at which one track ends, 0 when it has no sample.
+    pub fn end_dts(&self, kind: TrackKind) -> u64 {
+        self.runs(kind).next_back().map_or(0, Run::end_dts)
+    }
+
+    /// DTS of the first sample of a track after fragment `after`: what the last sample there lasts until.
+    pub fn next_dts(&self, kind: TrackKind, after: usize) -> Option<u64> {
+        let later = self.fragments.get(after.checked_add(1)?..)?;
+        let mut runs = later.iter().map(|fragment| fragment.run(kind));
+        runs.find(|run| !run.samples.is_empty()).map(|run| run.first_dts)
+    }
+
+    /// Where the last fragment ends, 0 when there is none: the file's length up to there is accounted for.
+    pub fn end(&self) -> u64 {
+        self.fragments.last().map_or(0, FragmentIndex::end)
+    }
+}

@@ -1,0 +1,244 @@
+//! The seam to flash: every file operation of the store, and nothing that it does not need.
+//!
+//! What is durable: bytes after [`DiskFile::sync`], names after [`Disk::sync_dir`]. An error of either says
+//! nothing about what is durable, and trying again proves nothing.
+
+use std::ffi::OsString;
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, ErrorKind, IoSlice};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::path::Path;
+
+use nix::sys::statvfs::statvfs;
+use nix::sys::uio::pwritev;
+
+/// Linux takes this many parts in one `pwritev`.
+const IOV_MAX: usize = 1024;
+
+/// A file system, as far as the store needs one.
+pub trait Disk: Send + Sync {
+    /// Makes a directory; one that is there already is fine. The parent is not synced.
+    fn create_dir(&self, path: &Path) -> io::Result<()>;
+
+    /// Creates a file that must not exist yet, for writing and reading.
+    fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
+
+    /// Opens a file to repair it.
+    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
+
+    /// Opens a file to read it.
+    fn open_read(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
+
+    /// What a directory holds, in no order; empty when there is no such directory.
+    fn list(&self, dir: &Path) -> io::Result<Vec<Entry>>;
+
+    /// Moves a file. Durable after both directories are synced.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Removes a file. Durable after its directory is synced.
+    fn unlink(&self, path: &Path) -> io::Result<()>;
+
+    /// Makes the names in a directory durable.
+    fn sync_dir(&self, dir: &Path) -> io::Result<()>;
+
+    /// Room on the file system that holds `path`.
+    fn space(&self, path: &Path) -> io::Result<Space>;
+}
+
+/// An open file.
+pub trait DiskFile: Send + Sync {
+    /// Writes all parts at `offset`, one after the other. On an error any part of them may have been written.
+    fn write_at(&self, offset: u64, parts: &mut [IoSlice<'_>]) -> io::Result<()>;
+
+    /// Fills as much of `buf` as there is from `offset` on; 0 at the end.
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize>;
+
+    /// Makes the file's bytes, and the length needed to read them, durable (`fdatasync`).
+    fn sync(&self) -> io::Result<()>;
+
+    /// Cuts the file, or grows it with zeros.
+    fn set_len(&self, len: u64) -> io::Result<()>;
+
+    /// The file's length.
+    fn len(&self) -> io::Result<u64>;
+}
+
+/// A name in a directory.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Entry {
+    /// The name alone.
+    pub name: OsString,
+    /// It is a directory.
+    pub is_dir: bool,
+}
+
+/// Room on a file system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Space {
+    /// Bytes that this process may still write.
+    pub free: u64,
+    /// Bytes in all.
+    pub total: u64,
+}
+
+/// The file system of this machine. Directories are made with mode 0750, files with 0640: footage is nobody
+/// else's business.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RealDisk;
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the seam that everything else goes through"
+)]
+impl Disk for RealDisk {
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        match DirBuilder::new().mode(0o750).create(path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+            other => other,
+        }
+    }
+
+    fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        let mut options = OpenOptions::new();
+        let options = options.read(true).write(true).create_new(true).mode(0o640);
+        Ok(Box::new(RealFile(options.open(path)?)))
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        Ok(Box::new(RealFile(
+            OpenOptions::new().read(true).write(true).open(path)?,
+        )))
+    }
+
+    fn open_read(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        Ok(Box::new(RealFile(File::open(path)?)))
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<Entry>> {
+        let entries = match std::fs::read_dir(dir) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        entries
+            .map(|entry| {
+                let entry = entry?;
+                Ok(Entry {
+                    name: entry.file_name(),
+                    is_dir: entry.file_type()?.is_dir(),
+                })
+            })
+            .collect()
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        std::fs::rename(from, to)
+    }
+
+    fn unlink(&self, path: &Path) -> io::Result<()> {
+        std::fs::remove_file(path)
+    }
+
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        File::open(dir)?.sync_all()
+    }
+
+    // The width of these fields differs between 32- and 64-bit targets.
+    #[allow(clippy::useless_conversion)]
+    fn space(&self, path: &Path) -> io::Result<Space> {
+        let stat = statvfs(path)?;
+        let block = u64::from(stat.fragment_size());
+        Ok(Space {
+            free: u64::from(stat.blocks_available()).saturating_mul(block),
+            total: u64::from(stat.blocks()).saturating_mul(block),
+        })
+    }
+}
+
+struct RealFile(File);
+
+impl DiskFile for RealFile {
+    fn write_at(&self, mut offset: u64, mut parts: &mut [IoSlice<'_>]) -> io::Result<()> {
+        // Empty parts would make a whole write look like none.
+        IoSlice::advance_slices(&mut parts, 0);
+        while !parts.is_empty() {
+            let position = nix::libc::off_t::try_from(offset).map_err(|_| ErrorKind::FileTooLarge)?;
+            let now = parts.get(..IOV_MAX).unwrap_or(parts);
+            let written = match pwritev(&self.0, now, position) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(written) => written,
+                Err(nix::errno::Errno::EINTR) => continue,
+                Err(error) => return Err(error.into()),
+            };
+            offset = offset.saturating_add(written as u64);
+            IoSlice::advance_slices(&mut parts, written);
+        }
+        Ok(())
+    }
+
+    fn read_at(&self, mut offset: u64, buf: &mut [u8]) -> io::Result<usize> {
+        let mut done = 0;
+        while let Some(rest) = buf.get_mut(done..).filter(|rest| !rest.is_empty()) {
+            match self.0.read_at(rest, offset) {
+                Ok(0) => break,
+                Ok(n) => {
+                    done += n;
+                    offset = offset.saturating_add(n as u64);
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(done)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.0.set_len(len)
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.0.metadata()?.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_parts_arrive_whole_and_in_order() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = RealDisk.create(&dir.path().join("a")).unwrap();
+        let parts: Vec<Vec<u8>> = (0..3000u32).map(|n| vec![n as u8; (n % 5) as usize]).collect();
+        let mut slices: Vec<IoSlice<'_>> = parts.iter().map(|part| IoSlice::new(part)).collect();
+        file.write_at(10, &mut slices).unwrap();
+        let whole: Vec<u8> = parts.concat();
+        let mut read = vec![0xff; whole.len() + 99];
+        assert_eq!(file.read_at(10, &mut read).unwrap(), whole.len());
+        assert_eq!(&read[..whole.len()], whole);
+        file.sync().unwrap();
+        file.set_len(12).unwrap();
+        assert_eq!(file.len().unwrap(), 12);
+    }
+
+    #[test]
+    fn an_existing_file_is_never_taken_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        RealDisk.create(&path).unwrap();
+        assert_eq!(
+            RealDisk.create(&path).err().unwrap().kind(),
+            ErrorKind::AlreadyExists
+        );
+        RealDisk.create_dir(&dir.path().join("d")).unwrap();
+        RealDisk.create_dir(&dir.path().join("d")).unwrap();
+        assert!(RealDisk.create_dir(&path).is_err());
+        assert_eq!(RealDisk.list(dir.path()).unwrap().len(), 2);
+        assert!(RealDisk.list(&dir.path().join("none")).unwrap().is_empty());
+        assert!(RealDisk.space(dir.path()).unwrap().total > 0);
+    }
+}

@@ -1,0 +1,117 @@
+//! What can go wrong in the store, with the path or the id in the text.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::format::SourceError;
+
+/// Why the store cannot be opened, read or closed.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another service holds the directory.
+    #[error("{path}: in use by another edgereel service; two services cannot share one tape")]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+    },
+    /// The directory holds no journal: nothing was ever recorded there.
+    #[error("{path}: no tape here (there is no journal.db); is this the storage directory?")]
+    NoTape {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The file system refused.
+    #[error("{path}: cannot {what}: {source}")]
+    Disk {
+        /// In a few words, what was tried.
+        what: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// What it said.
+        source: io::Error,
+    },
+    /// SQLite refused.
+    #[error("{path}: journal: {source}")]
+    Journal {
+        /// The journal.
+        path: PathBuf,
+        /// What it said.
+        source: rusqlite::Error,
+    },
+    /// The journal was written by a newer edgereel.
+    #[error(
+        "{path}: journal version {found} is newer than this edgereel, which knows up to {known}; install the newer release again"
+    )]
+    JournalNewer {
+        /// The journal.
+        path: PathBuf,
+        /// The version it has.
+        found: i64,
+        /// The newest version known.
+        known: i64,
+    },
+    /// A row that no edgereel writes.
+    #[error("{path}: journal row is not readable: {what}")]
+    JournalRow {
+        /// The journal.
+        path: PathBuf,
+        /// The table and the column.
+        what: String,
+    },
+    /// No recording answers to that name.
+    #[error("no recording '{text}'; `edgereel ls` prints the ids")]
+    NoRecording {
+        /// What was asked for.
+        text: String,
+    },
+    /// More than one recording answers to that name.
+    #[error("'{text}' stands for {count} recordings; give more of the id")]
+    Ambiguous {
+        /// What was asked for.
+        text: String,
+        /// How many.
+        count: usize,
+    },
+    /// A segment could not be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The storage thread is gone.
+    #[error("the storage thread ended unexpectedly: {reason}")]
+    Thread {
+        /// What is known about it.
+        reason: String,
+    },
+    /// Shutdown could not make everything durable.
+    #[error("not everything could be made durable before the end: {reason}")]
+    Unfinished {
+        /// The last error of disk or journal.
+        reason: String,
+    },
+}
+
+impl StoreError {
+    /// For `map_err` on a disk operation.
+    pub(super) fn disk<'a>(what: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> StoreError + 'a {
+        move |source| StoreError::Disk {
+            what,
+            path: path.to_owned(),
+            source,
+        }
+    }
+}
+
+/// Why a command was not taken. Whatever it carried is lost to the tape: the caller marks the gap.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// The card does not keep up.
+    #[error("the storage queue holds {backlog} bytes of at most {limit}: the card does not keep up")]
+    Full {
+        /// Bytes waiting.
+        backlog: usize,
+        /// The cap.
+        limit: usize,
+    },
+    /// The store is shut down or its thread is gone.
+    #[error("the store is shut down")]
+    Stopped,
+}

@@ -1,0 +1,84 @@
+//! What the storage thread tells the rest of the process.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::event::Recovered;
+use crate::media::{Micros, StreamName};
+
+/// How far the tape is. Published at each tick; nothing in it is ahead of the flash.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Progress {
+    /// Each stream that was published since the start.
+    pub streams: BTreeMap<StreamName, StreamProgress>,
+    /// Bytes handed to the file system, all streams.
+    pub bytes_written: u64,
+    /// Bytes made durable, all streams.
+    pub bytes_durable: u64,
+    /// Segments sealed, all streams.
+    pub segments_sealed: u64,
+    /// Bytes of media that arrived and could not be kept because the flash failed.
+    pub bytes_lost: u64,
+    /// How often the thread made the tape durable.
+    pub ticks: u64,
+    /// The flash does not take media now, and why.
+    pub failed: Option<String>,
+    /// The last failure, also after it was overcome.
+    pub last_error: Option<String>,
+}
+
+/// How far one stream's tape is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StreamProgress {
+    /// Segments sealed since the start.
+    pub segments_sealed: u64,
+    /// Sequence of the segment being written.
+    pub open_segment: Option<u64>,
+    /// Bytes handed to the file system.
+    pub bytes_written: u64,
+    /// Bytes that a power cut cannot take any more.
+    pub bytes_durable: u64,
+    /// Tape time up to which everything that could be kept is durable.
+    pub durable_until: Option<Micros>,
+    /// The stream's media is being lost.
+    pub failed: bool,
+}
+
+/// What [`Store::open`](super::Store::open) found and repaired.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RecoveryReport(pub Recovered);
+
+impl RecoveryReport {
+    /// True when the last shutdown left nothing to do.
+    pub fn is_clean(&self) -> bool {
+        self.0.is_clean()
+    }
+}
+
+/// One line for the log, such as `2 segments sealed, 1234 torn bytes cut`; `nothing to recover` when clean.
+impl fmt::Display for RecoveryReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let found = &self.0;
+        let parts = [
+            (found.sealed, "segments sealed"),
+            (found.truncated_bytes, "torn bytes cut"),
+            (found.empty, "empty segments removed"),
+            (found.adopted, "files adopted"),
+            (found.lost_found.len() as u64, "files moved to lost+found"),
+            (found.missing.len() as u64, "segments missing"),
+            (found.returned, "segments returned"),
+            (found.publishes_ended, "publishes ended"),
+            (found.recordings_closed, "recordings closed"),
+            (found.recordings_empty, "empty recordings removed"),
+        ];
+        let mut first = true;
+        for (count, what) in parts.into_iter().filter(|(count, _)| *count > 0) {
+            write!(f, "{}{count} {what}", if first { "" } else { ", " })?;
+            first = false;
+        }
+        if first {
+            f.write_str("nothing to recover")?;
+        }
+        Ok(())
+    }
+}
