@@ -60,7 +60,7 @@ impl Heart {
 }
 
 fn status_line(snapshot: &Snapshot) -> String {
-    if let Some(error) = &snapshot.progress.last_error {
+    if let Some(error) = &snapshot.progress.failed {
         return format!("storage failed: {error}");
     }
     let count = snapshot.streams.len();

@@ -148,7 +148,7 @@ impl Core {
             return;
         }
         if let Some(on_air) = stream.live.take() {
-            stream.tape_end = stream.tape_end.max(on_air.live.tape_end());
+            stream.tape_end = stream.tape_end.max(on_air.live.tape_end().unwrap_or(0));
             on_air.live.end(&reason.to_string(), now, name, out);
         }
         // The ring outlives its publisher: a clip of what just happened may still be asked for. A name that
@@ -190,6 +190,12 @@ impl Core {
     /// Media in all rings, bytes.
     pub(super) fn ring_bytes(&self) -> usize {
         self.ring_bytes
+    }
+
+    /// Streams remembered, on the air or not.
+    #[cfg(test)]
+    pub(super) fn known(&self) -> usize {
+        self.streams.len()
     }
 
     /// Lets go of the oldest GOPs of whichever stream holds most, until all fit.

@@ -98,9 +98,9 @@ impl Live {
         }
     }
 
-    /// Tape time up to which it has media.
-    pub(super) fn tape_end(&self) -> Micros {
-        self.tape_zero + self.ends.last()
+    /// Tape time up to which it has media, if it has any.
+    pub(super) fn tape_end(&self) -> Option<Micros> {
+        self.ends.first.map(|_| self.tape_zero + self.ends.last())
     }
 
     pub(super) fn push(&mut self, message: MediaMessage, now: Moment, stream: &StreamName, out: &mut Vec<Command>) -> Taken {

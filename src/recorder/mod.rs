@@ -13,6 +13,8 @@ mod live;
 mod ring;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use self::core::{RecorderSettings, StreamStatus};
 pub use handle::{EndReason, PublishRequest, Publishing, Recorder, Refusal};

@@ -1,0 +1,68 @@
+//! The commands: one file each.
+//!
+//! Exit codes: 0 done, 1 failed, 2 wrong usage. Answers go to standard output, everything else to standard
+//! error; long work shows its progress on a terminal and is silent in a pipe.
+
+mod check_config;
+mod demo;
+mod export;
+mod ls;
+mod open;
+mod output;
+mod publish;
+mod run;
+mod when;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::daemon::{LogTarget, flush_log, init_log};
+
+/// The recorder for edge boxes: RTMP in, crash-safe tape on flash, MP4, HLS, FLV and AAC out.
+#[derive(Parser)]
+#[command(name = "edgereel", version, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the service.
+    Run(run::Run),
+    /// Show everything on this machine: a service, a publisher, a recording that plays.
+    Demo(demo::Demo),
+    /// Check the configuration and print what is in force.
+    CheckConfig(check_config::CheckConfig),
+    /// List recordings.
+    Ls(ls::Ls),
+    /// Make a file that plays from a recording.
+    Export(export::Export),
+    /// Send an FLV or MP4 file over RTMP.
+    Publish(publish::Publish),
+}
+
+/// The process, from its arguments to its exit code.
+pub fn main() -> ExitCode {
+    // clap leaves with 2 for wrong usage, by itself.
+    let arguments = Arguments::parse();
+    init_log(if matches!(arguments.command, Command::Run(_)) { LogTarget::Service } else { LogTarget::Quiet });
+    let result = match arguments.command {
+        Command::Run(command) => command.run(),
+        Command::Demo(command) => command.run(),
+        Command::CheckConfig(command) => command.run(),
+        Command::Ls(command) => command.run(),
+        Command::Export(command) => command.run(),
+        Command::Publish(command) => command.run(),
+    };
+    flush_log();
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if output::is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("edgereel: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

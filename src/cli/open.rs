@@ -1,0 +1,68 @@
+//! Where a command finds the configuration and the store.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+
+use crate::config::Config;
+use crate::daemon::default_config_path;
+use crate::store::Library;
+
+/// Larger files are not configuration.
+const MAX_CONFIG_BYTES: u64 = 1 << 20;
+
+#[derive(clap::Args)]
+pub(super) struct ConfigArgument {
+    /// The configuration file [default: /etc/edgereel/edgereel.toml if there is one].
+    #[arg(long, value_name = "FILE", env = "EDGEREEL_CONFIG")]
+    config: Option<PathBuf>,
+}
+
+impl ConfigArgument {
+    pub(super) fn load(&self) -> anyhow::Result<Config> {
+        let path = self.path();
+        let text = match &path {
+            Some(path) => {
+                let shown = path.display();
+                let length = std::fs::metadata(path).with_context(|| format!("cannot read '{shown}'"))?.len();
+                anyhow::ensure!(length <= MAX_CONFIG_BYTES, "'{shown}' has {length} bytes: not a configuration");
+                std::fs::read_to_string(path).with_context(|| format!("cannot read '{shown}'"))?
+            }
+            None => String::new(),
+        };
+        let file = path.as_deref().map(|path| (path, text.as_str()));
+        let host = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
+        Ok(Config::parse(file, std::env::vars(), &host.unwrap_or_default())?)
+    }
+
+    /// What the configuration was read from, for people.
+    pub(super) fn source(&self) -> String {
+        match self.path() {
+            Some(path) => format!("from {} and the environment", path.display()),
+            None => "defaults and the environment; there is no file".to_owned(),
+        }
+    }
+
+    fn path(&self) -> Option<PathBuf> {
+        self.config.clone().or_else(default_config_path)
+    }
+}
+
+#[derive(clap::Args)]
+pub(super) struct StoreArgument {
+    #[command(flatten)]
+    config: ConfigArgument,
+    /// The storage directory, where there is no configuration to name it.
+    #[arg(long, value_name = "DIR", conflicts_with = "config")]
+    data: Option<PathBuf>,
+}
+
+impl StoreArgument {
+    pub(super) fn library(&self) -> anyhow::Result<Library> {
+        let dir = match &self.data {
+            Some(dir) => dir.clone(),
+            None => self.config.load()?.storage.dir,
+        };
+        Ok(Library::open(&dir)?)
+    }
+}

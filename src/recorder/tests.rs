@@ -1,0 +1,344 @@
+//! The recorder's decisions, driven with virtual time.
+
+use bytes::Bytes;
+
+use super::core::{Begun, Core, RecorderSettings};
+use super::handle::{EndReason, Refusal};
+use super::live::Moment;
+use super::testing::{tracks, video_config};
+use crate::media::{
+    CodecConfig, Fragment, Incoming, MediaMessage, Metadata, PublishId, StreamName, TrackKind, VideoConfig,
+};
+use crate::store::Command;
+
+/// A recorder, the time, and all it asked of the store.
+struct Rig {
+    core: Core,
+    boot: i64,
+    commands: Vec<Command>,
+}
+
+const SETTINGS: RecorderSettings =
+    RecorderSettings { pre_roll: 10_000_000, ring_bytes: 1 << 20, takeover_after: 5_000_000 };
+
+impl Rig {
+    fn new() -> Self {
+        Self { core: Core::new(SETTINGS, 1_000_000_000), boot: 50_000_000, commands: Vec::new() }
+    }
+
+    fn now(&self) -> Moment {
+        Moment { boot: self.boot, utc: 1_800_000_000_000_000 + self.boot }
+    }
+
+    fn publish(&mut self, stream: &str) -> Result<Begun, Refusal> {
+        let now = self.now();
+        self.core.publish(&name(stream), now, &mut self.commands)
+    }
+
+    fn begin(&mut self, stream: &str) -> PublishId {
+        self.publish(stream).unwrap().publish
+    }
+
+    fn send(&mut self, stream: &str, publish: PublishId, message: MediaMessage) {
+        let now = self.now();
+        self.core.push(&name(stream), publish, message, now, &mut self.commands);
+    }
+
+    fn end(&mut self, stream: &str, publish: PublishId) {
+        let now = self.now();
+        self.core.end(&name(stream), publish, &EndReason::Unpublished, now, &mut self.commands);
+    }
+
+    fn configure(&mut self, stream: &str, publish: PublishId) {
+        self.send(stream, publish, video_header(640));
+        self.send(stream, publish, audio_header());
+    }
+
+    /// Both tracks in real time from `from_ms` to `to_ms`, a keyframe each `gop_ms`.
+    fn play(&mut self, stream: &str, publish: PublishId, from_ms: u32, to_ms: u32, gop_ms: u32) {
+        for ms in (from_ms..to_ms).step_by(20) {
+            self.boot += 20_000;
+            if ms % 40 == 0 {
+                self.send(stream, publish, picture(ms, ms % gop_ms == 0));
+            }
+            self.send(stream, publish, sound(ms));
+        }
+    }
+
+    fn fragments(&self) -> Vec<&Fragment> {
+        self.commands
+            .iter()
+            .filter_map(|command| match command {
+                Command::Append { fragment, .. } => Some(fragment),
+                _ => None,
+            })
+            .collect()
+    }
+
+    fn frames(&self) -> (usize, usize) {
+        let all = self.fragments();
+        (all.iter().map(|f| f.video.len()).sum(), all.iter().map(|f| f.audio.len()).sum())
+    }
+
+    fn kinds(&self) -> Vec<&'static str> {
+        let mut kinds: Vec<&str> = self.commands.iter().map(kind).collect();
+        kinds.dedup();
+        kinds
+    }
+}
+
+fn kind(command: &Command) -> &'static str {
+    match command {
+        Command::PublishStarted { .. } => "publish started",
+        Command::RecordingStarted { .. } => "recording started",
+        Command::Append { .. } => "append",
+        Command::RecordingClosed { .. } => "recording closed",
+        Command::PublishEnded { .. } => "publish ended",
+    }
+}
+
+fn name(stream: &str) -> StreamName {
+    stream.parse().unwrap()
+}
+
+fn video_header(width: u16) -> MediaMessage {
+    config(CodecConfig::Video(VideoConfig { ..video_config(width) }))
+}
+
+fn audio_header() -> MediaMessage {
+    config(CodecConfig::Audio((*tracks().audio.unwrap()).clone()))
+}
+
+fn config(config: CodecConfig) -> MediaMessage {
+    MediaMessage::Config { config, timestamp_ms: 0 }
+}
+
+fn picture(timestamp_ms: u32, key: bool) -> MediaMessage {
+    incoming(TrackKind::Video, timestamp_ms, key, 1000)
+}
+
+fn sound(timestamp_ms: u32) -> MediaMessage {
+    incoming(TrackKind::Audio, timestamp_ms, true, 100)
+}
+
+fn incoming(kind: TrackKind, timestamp_ms: u32, key: bool, size: usize) -> MediaMessage {
+    let payload = Bytes::from(vec![0; size]);
+    MediaMessage::Frame(Incoming { kind, timestamp_ms, cts_ms: 0, key, payload })
+}
+
+#[test]
+fn a_publish_is_one_recording_from_first_to_last_frame() {
+    let mut rig = Rig::new();
+    let publish = rig.begin("live/a");
+    rig.configure("live/a", publish);
+    rig.play("live/a", publish, 0, 4000, 2000);
+    rig.end("live/a", publish);
+    assert_eq!(
+        rig.kinds(),
+        ["publish started", "recording started", "append", "recording closed", "publish ended"]
+    );
+    assert_eq!(rig.frames(), (100, 200));
+    let (mut start, mut end) = (0, 0);
+    for command in &rig.commands {
+        match command {
+            Command::RecordingStarted { start: at, .. } => start = *at,
+            Command::RecordingClosed { end: at, .. } => end = *at,
+            _ => {}
+        }
+    }
+    assert_eq!(start, 1_050_000_000);
+    assert!((end - start - 4_000_000).abs() < 50_000, "{}", end - start);
+}
+
+#[test]
+fn a_push_under_a_second_leaves_nothing() {
+    let mut rig = Rig::new();
+    let publish = rig.begin("live/a");
+    rig.configure("live/a", publish);
+    rig.play("live/a", publish, 0, 900, 300);
+    rig.end("live/a", publish);
+    assert_eq!(rig.kinds(), Vec::<&str>::new());
+}
+
+#[test]
+fn what_cannot_be_decoded_is_left_out() {
+    let mut rig = Rig::new();
+    let publish = rig.begin("live/a");
+    rig.send("live/a", publish, picture(0, true));
+    rig.configure("live/a", publish);
+    rig.send("live/a", publish, picture(40, false));
+    rig.play("live/a", publish, 2000, 4000, 2000);
+    rig.end("live/a", publish);
+    assert_eq!(rig.frames().0, 50);
+    assert!(rig.fragments().first().unwrap().starts_with_key());
+}
+
+#[test]
+fn a_second_publisher_waits_until_the_first_is_silent() {
+    let mut rig = Rig::new();
+    let first = rig.begin("live/a");
+    rig.configure("live/a", first);
+    rig.play("live/a", first, 0, 2000, 2000);
+    rig.boot += 4_000_000;
+    let refusal = rig.publish("live/a").unwrap_err();
+    assert_eq!(
+        refusal.to_string(),
+        "stream 'live/a' already has a publisher, heard 4000 ms ago; it gives way after 5000 ms of silence"
+    );
+    rig.boot += 1_000_000;
+    let second = rig.publish("live/a").unwrap();
+    assert_eq!(second.replaced, Some(first));
+    assert_eq!(rig.kinds().last(), Some(&"publish ended"));
+    // The first comes back to life: nobody listens.
+    let before = rig.commands.len();
+    rig.play("live/a", first, 2000, 5000, 1000);
+    rig.end("live/a", first);
+    assert_eq!(rig.commands.len(), before);
+}
+
+#[test]
+fn the_tape_never_goes_back_even_behind_a_publisher_faster_than_time() {
+    let mut rig = Rig::new();
+    let fast = rig.begin("live/a");
+    rig.configure("live/a", fast);
+    for ms in (0..600_000).step_by(1000) {
+        rig.send("live/a", fast, picture(ms, true));
+    }
+    rig.end("live/a", fast);
+    let next = rig.begin("live/a");
+    rig.configure("live/a", next);
+    rig.play("live/a", next, 0, 2000, 1000);
+    let zeros: Vec<i64> = rig
+        .commands
+        .iter()
+        .filter_map(|command| match command {
+            Command::PublishStarted { tape_zero, .. } => Some(*tape_zero),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(zeros.len(), 2);
+    assert!(zeros[1] - zeros[0] >= 599_000_000, "{zeros:?}");
+}
+
+#[test]
+fn sound_before_the_picture_stays_before_it() {
+    let mut rig = Rig::new();
+    let publish = rig.begin("live/a");
+    rig.send("live/a", publish, audio_header());
+    for ms in (0..2000).step_by(20) {
+        rig.boot += 20_000;
+        rig.send("live/a", publish, sound(ms));
+    }
+    rig.send("live/a", publish, video_header(640));
+    rig.play("live/a", publish, 2000, 4000, 2000);
+    rig.end("live/a", publish);
+    assert_eq!(rig.frames(), (50, 200));
+    let first_picture = rig.fragments().iter().find_map(|f| f.video.first().map(|v| v.dts));
+    assert_eq!(first_picture, Some(2000));
+    // The segment with a picture begins at its keyframe, and with both tracks.
+    let with_video = rig.fragments().into_iter().find(|f| f.tracks.video.is_some()).unwrap().clone();
+    assert!(with_video.starts_with_key() && with_video.tracks.audio.is_some());
+}
+
+#[test]
+fn sound_that_begins_late_waits_for_a_keyframe() {
+    let mut rig = Rig::new();
+    let publish = rig.begin("live/a");
+    rig.send("live/a", publish, video_header(640));
+    for ms in (0..3000).step_by(40) {
+        rig.boot += 40_000;
+        rig.send("live/a", publish, picture(ms, ms % 2000 == 0));
+    }
+    rig.send("live/a", publish, audio_header());
+    rig.play("live/a", publish, 3400, 6000, 2000);
+    rig.end("live/a", publish);
+    let changes: Vec<bool> = rig
+        .fragments()
+        .windows(2)
+        .filter(|pair| pair[0].tracks != pair[1].tracks)
+        .map(|pair| pair[1].starts_with_key())
+        .collect();
+    assert_eq!(changes, [true]);
+    assert_eq!(rig.frames(), (75 + 65, 130));
+}
+
+#[test]
+fn a_track_that_was_announced_is_waited_for() {
+    let mut rig = Rig::new();
+    let publish = rig.begin("live/a");
+    let announced = Metadata { has_video: true, has_audio: true, ..Metadata::default() };
+    rig.send("live/a", publish, MediaMessage::Metadata(announced));
+    rig.send("live/a", publish, video_header(640));
+    for ms in (0..1500).step_by(40) {
+        rig.send("live/a", publish, picture(ms, ms == 0));
+    }
+    assert_eq!(rig.commands.len(), 0);
+    rig.send("live/a", publish, audio_header());
+    rig.play("live/a", publish, 1520, 4000, 2000);
+    rig.end("live/a", publish);
+    assert!(rig.fragments().iter().all(|f| f.tracks == tracks()));
+}
+
+#[test]
+fn a_new_picture_size_begins_at_its_own_keyframe() {
+    let mut rig = Rig::new();
+    let publish = rig.begin("live/a");
+    rig.configure("live/a", publish);
+    rig.play("live/a", publish, 0, 2000, 2000);
+    rig.send("live/a", publish, video_header(1280));
+    rig.send("live/a", publish, picture(2000, false));
+    rig.play("live/a", publish, 4000, 6000, 2000);
+    rig.end("live/a", publish);
+    let widths: Vec<u16> =
+        rig.fragments().iter().map(|f| f.tracks.video.as_ref().unwrap().width).collect();
+    assert!(widths.is_sorted() && widths.first() == Some(&640) && widths.last() == Some(&1280));
+    let first_new = rig.fragments().into_iter().find(|f| f.tracks.video.as_ref().unwrap().width == 1280);
+    assert!(first_new.unwrap().starts_with_key());
+    assert_eq!(rig.frames().0, 100);
+}
+
+#[test]
+fn a_repeated_configuration_changes_nothing() {
+    let mut rig = Rig::new();
+    let publish = rig.begin("live/a");
+    for from in [0, 1000, 2000] {
+        rig.configure("live/a", publish);
+        rig.play("live/a", publish, from, from + 1000, 1000);
+    }
+    rig.end("live/a", publish);
+    let all = rig.fragments();
+    assert!(all.windows(2).all(|pair| pair[0].tracks == pair[1].tracks));
+    assert_eq!(rig.frames(), (75, 150));
+}
+
+#[test]
+fn the_rings_share_one_budget() {
+    let mut rig = Rig::new();
+    let streams = ["live/a", "live/b", "live/c"];
+    let ids: Vec<PublishId> = streams.iter().map(|stream| rig.begin(stream)).collect();
+    for (stream, id) in streams.iter().zip(&ids) {
+        rig.configure(stream, *id);
+    }
+    for ms in (0..20_000).step_by(100) {
+        rig.boot += 100_000;
+        for (stream, id) in streams.iter().zip(&ids) {
+            rig.send(stream, *id, incoming(TrackKind::Video, ms, ms % 1000 == 0, 10_000));
+            assert!(rig.core.ring_bytes() <= SETTINGS.ring_bytes);
+        }
+    }
+    let status = rig.core.status(rig.now());
+    assert_eq!(status.len(), 3);
+    assert!(status.iter().all(|stream| stream.ring_bytes > 100_000), "{status:?}");
+    assert_eq!(status.iter().map(|stream| stream.ring_bytes).sum::<usize>(), rig.core.ring_bytes());
+}
+
+#[test]
+fn names_that_never_sent_anything_are_forgotten() {
+    let mut rig = Rig::new();
+    for n in 0..100 {
+        let stream = format!("live/{n}");
+        let publish = rig.begin(&stream);
+        rig.end(&stream, publish);
+    }
+    assert_eq!(rig.core.known(), 0);
+}
