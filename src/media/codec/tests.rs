@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use super::*;
 
 type Video = (&'static str, &'static str, (u16, u16), &'static str);
+type Audio = (&'static str, &'static str, (u32, u8, u32), &'static str);
 
 const AVC: &[Video] = &[
     (
@@ -115,7 +116,7 @@ const AV1: &[Video] = &[
     ),
 ];
 
-const AAC: &[(&str, &str, (u32, u8, u32), &str)] = &[
+const AAC: &[Audio] = &[
     ("LC 44.1 kHz", "121056e500", (44_100, 2, 1024), "mp4a.40.2"),
     ("LC 22.05 kHz", "138856e500", (22_050, 1, 1024), "mp4a.40.2"),
     ("LC 7.1", "11b856e500", (48_000, 8, 1024), "mp4a.40.2"),
