@@ -17,6 +17,9 @@ const GAP_SLACK_MS: i64 = 2_000;
 const SILENCE_MS: i64 = 1_000;
 /// Without a step to go by: one frame.
 const DEFAULT_STEP_MS: i64 = 40;
+/// How far a frame of the epoch before a jump may be from its track's last one: two small jumps in a row
+/// must not pass for frames that are late.
+const STRAGGLER_MS: i64 = 500;
 /// How long the epoch before a jump is kept for frames that still belong to it, since its last frame.
 const KEEP_PREVIOUS: Micros = 5_000_000;
 
@@ -123,7 +126,7 @@ impl Now {
             .filter(|previous| arrival.saturating_sub(previous.used) <= KEEP_PREVIOUS)
             .map(|previous| self.unwrapped + previous.offset)
             .filter(|old| old.abs_diff(expected) < current.abs_diff(expected))
-            .filter(|old| self.is_near(*old, pace));
+            .filter(|old| (old - expected).abs() <= STRAGGLER_MS.max(pace.step() * 2));
         if let (Some(_), Some(previous)) = (old, &mut self.previous) {
             previous.used = arrival;
         }
@@ -152,7 +155,9 @@ impl Now {
         if step > 0 && (step - elapsed_ms).abs() <= GAP_SLACK_MS.max(step / 5) {
             return (current, Some(Exception::Gap { ms: step }));
         }
-        let next_of_track = pace.last.map_or(self.media, |last| last + pace.step());
+        // Where frames are further apart than that, the silence says more than a step that may be a jump too.
+        let step = pace.step().min(SILENCE_MS);
+        let next_of_track = pace.last.map_or(self.media, |last| last + step);
         let media = match elapsed_ms {
             SILENCE_MS.. => next_of_track.max(self.media + elapsed_ms),
             _ => next_of_track,
