@@ -40,7 +40,9 @@ pub(super) fn decide(open: Option<OpenSegment<'_>>, fragment: &Fragment, limits:
         return if key { Decision::Begin } else { Decision::Drop };
     };
     let reached = |times: u64| {
-        let duration = limits.duration.saturating_mul(i64::try_from(times).unwrap_or(i64::MAX));
+        let duration = limits
+            .duration
+            .saturating_mul(i64::try_from(times).unwrap_or(i64::MAX));
         open.duration >= duration || open.bytes >= limits.bytes.saturating_mul(times)
     };
     // One header describes one configuration: another one cannot wait for a keyframe.
@@ -82,7 +84,10 @@ mod tests {
             assert_eq!(decide(open, &delta, LIMITS), Decision::Append);
         }
         let tracks = testing::tracks();
-        assert_eq!(decide(open(&tracks, 59_999_999, 999, false), &key, LIMITS), Decision::Append);
+        assert_eq!(
+            decide(open(&tracks, 59_999_999, 999, false), &key, LIMITS),
+            Decision::Append
+        );
     }
 
     #[test]
@@ -90,7 +95,10 @@ mod tests {
         let mut tracks = testing::tracks();
         tracks.audio = None;
         let delta = testing::fragment(0, false);
-        assert_eq!(decide(open(&tracks, 0, 0, false), &delta, LIMITS), Decision::Begin);
+        assert_eq!(
+            decide(open(&tracks, 0, 0, false), &delta, LIMITS),
+            Decision::Begin
+        );
     }
 
     #[test]
@@ -100,13 +108,19 @@ mod tests {
         sound.tracks.video = None;
         assert_eq!(decide(None, &sound, LIMITS), Decision::Begin);
         let tracks = sound.tracks.clone();
-        assert_eq!(decide(open(&tracks, 60_000_000, 0, false), &sound, LIMITS), Decision::Begin);
+        assert_eq!(
+            decide(open(&tracks, 60_000_000, 0, false), &sound, LIMITS),
+            Decision::Begin
+        );
     }
 
     #[test]
     fn a_stream_without_keyframes_is_bounded() {
         let delta = testing::fragment(0, false);
         let tracks = testing::tracks();
-        assert_eq!(decide(open(&tracks, 0, 8_000, false), &delta, LIMITS), Decision::Begin);
+        assert_eq!(
+            decide(open(&tracks, 0, 8_000, false), &delta, LIMITS),
+            Decision::Begin
+        );
     }
 }

@@ -97,8 +97,13 @@ impl Segment {
     /// Appends a fragment in one write; returns the bytes it took. Durable after the next [`sync`](Self::sync).
     pub(super) fn append(&mut self, fragment: &Fragment) -> Result<u64, AppendError> {
         let first = self.written.bytes == 0;
-        let offset = if first { self.header.len() as u64 } else { self.written.bytes };
-        let sequence = FIRST_SEQUENCE.saturating_add(u32::try_from(self.written.fragments).unwrap_or(u32::MAX));
+        let offset = if first {
+            self.header.len() as u64
+        } else {
+            self.written.bytes
+        };
+        let sequence =
+            FIRST_SEQUENCE.saturating_add(u32::try_from(self.written.fragments).unwrap_or(u32::MAX));
         let head = fragment_header(self.id, sequence, offset, self.base, fragment)?;
 
         let mut parts = Vec::with_capacity(2 + fragment.video.len() + fragment.audio.len());
@@ -117,7 +122,10 @@ impl Segment {
         self.written = Mark {
             bytes: head.index.end(),
             fragments: self.written.fragments + 1,
-            end: self.written.end.max(fragment_end(&head.index, self.base, &self.tracks, self.tape_zero)),
+            end: self
+                .written
+                .end
+                .max(fragment_end(&head.index, self.base, &self.tracks, self.tape_zero)),
             crc,
         };
         self.index.fragments.push(head.index);
@@ -196,14 +204,22 @@ pub(super) fn tape_start(base: TrackBase, tape_zero: Micros) -> Micros {
 }
 
 /// Tape time at which a fragment's later track ends.
-pub(super) fn fragment_end(index: &FragmentIndex, base: TrackBase, tracks: &Tracks, tape_zero: Micros) -> Micros {
+pub(super) fn fragment_end(
+    index: &FragmentIndex,
+    base: TrackBase,
+    tracks: &Tracks,
+    tape_zero: Micros,
+) -> Micros {
     let end = |kind: TrackKind, base: i64| {
         let run = index.run(kind);
         let scale = tracks.timescale(kind).filter(|_| !run.samples.is_empty())?;
         let dts = i64::try_from(run.end_dts()).unwrap_or(i64::MAX);
         Some(rescale(dts.saturating_add(base), scale, 1_000_000))
     };
-    let ends = [end(TrackKind::Video, base.video), end(TrackKind::Audio, base.audio)];
+    let ends = [
+        end(TrackKind::Video, base.video),
+        end(TrackKind::Audio, base.audio),
+    ];
     tape_zero.saturating_add(ends.into_iter().flatten().max().unwrap_or(0))
 }
 

@@ -123,22 +123,20 @@ impl Writer {
         self.put(length, 0).put(length + 1, value + 1)
     }
 
-    fn avc_record(self, sps_count: u8) -> Bytes {
-        let bytes: Vec<u8> = self
-            .put(1, 1)
-            .0
-            .chunks(8)
-            .map(|bits| {
-                bits.iter()
-                    .enumerate()
-                    .fold(0, |byte, (at, bit)| byte | u8::from(*bit) << (7 - at))
-            })
-            .collect();
-        let mut record = vec![1, 100, 0, 40, 0xff, 0xe0 | sps_count, 0, bytes.len() as u8];
-        record.extend(bytes);
-        record.push(0);
-        record.into()
+    /// Ends with a stop bit, as parameter sets and OBUs do.
+    fn bytes(self) -> Vec<u8> {
+        let to_byte =
+            |bits: &[bool]| (0..8).fold(0, |byte, at| byte << 1 | u8::from(bits.get(at) == Some(&true)));
+        self.put(1, 1).0.chunks(8).map(to_byte).collect()
     }
+}
+
+fn avc_record(sps: Writer) -> Bytes {
+    let sps = sps.bytes();
+    let mut record = vec![1, 100, 0, 40, 0xff, 0xe1, 0, sps.len() as u8];
+    record.extend(sps);
+    record.push(0);
+    record.into()
 }
 
 /// A high-profile parameter set with scaling lists and pictures ordered by type 1.
@@ -159,15 +157,77 @@ fn sps(width_in_mbs: u32, height_in_mbs: u32, crop_right: u32) -> Writer {
 
 #[test]
 fn scaling_lists_and_picture_order_are_passed_over() {
-    let config = parse_avc(sps(80, 45, 3).avc_record(1)).unwrap();
+    let config = parse_avc(avc_record(sps(80, 45, 3))).unwrap();
     assert_eq!((config.width, config.height), (1274, 720));
+}
+
+#[test]
+fn profiles_of_sub_layers_are_passed_over() {
+    // Ones where the profiles are: they escape nothing, and read as sizes they would be wrong.
+    let ones = |sps: Writer, count| (0..count).fold(sps, |sps, _| sps.put(1, 1));
+    let mut sps = Writer::default().put(16, 0x4201).put(4, 0).put(3, 2).put(1, 1);
+    sps = ones(sps, 88 + 8).put(4, 0b11_01).put(12, 0);
+    sps = ones(sps, 88 + 8 + 8);
+    sps = sps.ue(0).ue(2).ue(1920).ue(1088).put(1, 1);
+    let sps = sps.ue(0).ue(1).ue(0).ue(8).bytes();
+
+    let mut record = hex(HEVC[0].1).slice(..22).to_vec();
+    record.extend([1, 33, 0, 1, 0, sps.len() as u8]);
+    record.extend(sps);
+    let config = parse_hevc(record.into()).unwrap();
+    assert_eq!((config.width, config.height), (1918, 1080));
+}
+
+#[test]
+fn timing_and_operating_points_are_passed_over() {
+    let mut header = Writer::default().put(5, 0);
+    header = header.put(1, 1).put(32, 1).put(32, 25).put(1, 1).ue(5); // timing_info
+    header = header.put(1, 1).put(5, 9).put(32, 1).put(5, 7).put(5, 7); // decoder_model_info
+    header = header.put(1, 1).put(5, 1);
+    header = header.put(12, 1).put(5, 8).put(1, 1); // the first has a tier, a model and a delay
+    header = header.put(1, 1).put(20, 0xf_ffff).put(1, 1).put(1, 1).put(4, 15);
+    header = header.put(12, 1).put(5, 5).put(1, 0).put(1, 0); // the second none of them
+    let header = header.put(4, 10).put(4, 9).put(11, 1279).put(10, 719).bytes();
+
+    // After a temporal delimiter, with an extension and without a size.
+    let mut record = vec![0x81, 0, 0, 0, 0x12, 0, 0x0c, 0];
+    record.extend(header);
+    let config = parse_av1(record.into()).unwrap();
+    assert_eq!((config.width, config.height), (1280, 720));
+}
+
+#[test]
+fn a_program_configuration_is_counted() {
+    let mut record = Writer::default().put(5, 2).put(4, 3).put(4, 0);
+    record = record.put(1, 0).put(1, 1).put(14, 0x3fff).put(1, 0); // coreCoderDelay
+    record = record
+        .put(4, 0)
+        .put(2, 1)
+        .put(4, 3)
+        .put(4, 2)
+        .put(4, 0)
+        .put(4, 1)
+        .put(2, 1);
+    record = record
+        .put(3, 0)
+        .put(4, 0)
+        .put(1, 1)
+        .put(4, 9)
+        .put(1, 0)
+        .put(1, 1)
+        .put(3, 7); // mixdowns
+    for is_pair in [0, 1, 1] {
+        record = record.put(1, is_pair).put(4, 0);
+    }
+    let config = parse_aac(record.bytes().into()).unwrap();
+    assert_eq!((config.channels, config.frame_samples), (6, 1024));
 }
 
 #[test]
 fn a_picture_without_a_usable_size_is_refused() {
     for sps in [sps(80, 45, 640), sps(80, 45, 70_000), sps(4096, 45, 0)] {
         assert!(matches!(
-            parse_avc(sps.avc_record(1)),
+            parse_avc(avc_record(sps)),
             Err(CodecError::Invalid { .. })
         ));
     }

@@ -9,7 +9,7 @@ const BACK_MS: i64 = 3_000;
 /// A track whose frames are far apart may step forward by several of them.
 const SELDOM_FRAMES: i64 = 3;
 const LONGEST_STEP_MS: i64 = 20_000;
-/// A track that has been silent for longer says nothing about where its next frame belongs.
+/// A track that the other has left behind by more says nothing about where its next frame belongs.
 const STALE_MS: i64 = 30_000;
 /// The arrival clock may differ by this from a step that really was a gap.
 const GAP_SLACK_MS: i64 = 2_000;
@@ -119,7 +119,7 @@ impl Now {
     /// The place of a frame whose timestamp goes on from those before, in either epoch.
     fn continuing(&mut self, pace: &Pace, arrival: Micros) -> Option<i64> {
         let current = self.unwrapped + self.offset;
-        let expected = pace.last.unwrap_or(self.media);
+        let expected = self.recent(pace).unwrap_or(self.media);
         let old = self
             .previous
             .as_ref()
@@ -139,12 +139,16 @@ impl Now {
         let forward = pace.forward_limit();
         match pace.last {
             None => (-FORWARD_MS..=FORWARD_MS).contains(&(media - self.media)),
-            Some(last) => {
-                let is_stale = self.media - last > STALE_MS;
-                (-BACK_MS..=forward).contains(&(media - self.media))
-                    || (!is_stale && (-BACK_MS..=forward).contains(&(media - last)))
-            }
+            Some(_) => [Some(self.media), self.recent(pace)]
+                .into_iter()
+                .flatten()
+                .any(|last| (-BACK_MS..=forward).contains(&(media - last))),
         }
+    }
+
+    /// The last frame of a track, unless the other has long gone on without it.
+    fn recent(&self, pace: &Pace) -> Option<i64> {
+        pace.last.filter(|last| self.media - last <= STALE_MS)
     }
 
     /// A true gap stays; a jump begins a new epoch in which media time goes on by a frame, or by the silence
@@ -157,7 +161,7 @@ impl Now {
         }
         // Where frames are further apart than that, the silence says more than a step that may be a jump too.
         let step = pace.step().min(SILENCE_MS);
-        let next_of_track = pace.last.map_or(self.media, |last| last + step);
+        let next_of_track = self.recent(pace).map_or(self.media, |last| last + step);
         let media = match elapsed_ms {
             SILENCE_MS.. => next_of_track.max(self.media + elapsed_ms),
             _ => next_of_track,

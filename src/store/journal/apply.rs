@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::op::{BootClock, NewSegment, Op, Sealed};
 use super::{OUTBOX_ROWS, hex, tracks};
-use crate::event::{DeviceStarted, Event, Recovered, RecordingClosed, rfc3339};
+use crate::event::{DeviceStarted, Event, RecordingClosed, Recovered, rfc3339};
 use crate::media::{Micros, PublishId, RecordingId, StreamName};
 
 type Result<T = ()> = rusqlite::Result<T>;
@@ -32,12 +32,16 @@ pub(super) fn apply(db: &Connection, op: &Op, utc: Micros) -> Result {
             boot_zero,
             tell,
         } => {
-            let new = start_publish(db, *id, stream, boot, *tape_zero, *boot_zero)?;
+            let new = start_publish(db, *id, stream, boot, [*tape_zero, *boot_zero], !tell)?;
             let event = || Event::PublishStarted {
                 stream: stream.to_string(),
                 publish: id.to_string(),
             };
-            if new && *tell { post(db, &event(), utc) } else { Ok(()) }
+            if new && *tell {
+                post(db, &event(), utc)
+            } else {
+                Ok(())
+            }
         }
         Op::EndPublish { id, reason } => end_publish(db, *id, reason, utc),
         Op::StartRecording {
@@ -103,7 +107,7 @@ fn start(db: &Connection, clock: &BootClock, boot_now: Micros, recovered: &Recov
 
 fn sync_clock(db: &Connection, boot: &[u8; 16], utc_offset: Micros, utc: Micros) -> Result {
     let before: Option<Micros> = db
-        .prepare_cached("SELECT utc_offset FROM boots WHERE boot_id = ?1 AND NOT synced")?
+        .prepare("SELECT utc_offset FROM boots WHERE boot_id = ?1 AND NOT synced")?
         .query_row(params![boot], |row| row.get(0))
         .optional()?;
     let Some(before) = before else { return Ok(()) };
@@ -129,22 +133,26 @@ fn start_publish(
     id: PublishId,
     stream: &StreamName,
     boot: &[u8; 16],
-    tape_zero: Micros,
-    boot_zero: Micros,
+    [tape_zero, boot_zero]: [Micros; 2],
+    over: bool,
 ) -> Result<bool> {
-    execute(db, "INSERT OR IGNORE INTO streams (name) VALUES (?1)", params![stream.as_str()])?;
+    execute(
+        db,
+        "INSERT OR IGNORE INTO streams (name) VALUES (?1)",
+        params![stream.as_str()],
+    )?;
     let new = db
-        .prepare_cached(
-            "INSERT OR IGNORE INTO publishes (id, stream, boot, tape_zero, boot_zero)
-             SELECT ?1, stream, boot, ?4, ?5 FROM streams, boots WHERE name = ?2 AND boot_id = ?3",
+        .prepare(
+            "INSERT OR IGNORE INTO publishes (id, stream, boot, tape_zero, boot_zero, end_reason)
+             SELECT ?1, stream, boot, ?4, ?5, iif(?6, 'found again', NULL) FROM streams, boots WHERE name = ?2 AND boot_id = ?3",
         )?
-        .execute(params![id.to_bytes(), stream.as_str(), boot, tape_zero, boot_zero])?;
+        .execute(params![id.to_bytes(), stream.as_str(), boot, tape_zero, boot_zero, over])?;
     Ok(new > 0)
 }
 
 fn end_publish(db: &Connection, id: PublishId, reason: &str, utc: Micros) -> Result {
     let stream: Option<String> = db
-        .prepare_cached(
+        .prepare(
             "SELECT name FROM publishes JOIN streams USING (stream) WHERE id = ?1 AND end_reason IS NULL",
         )?
         .query_row(params![id.to_bytes()], |row| row.get(0))
@@ -171,7 +179,7 @@ fn start_recording(
     tell: Option<Micros>,
 ) -> Result {
     let new = db
-        .prepare_cached(
+        .prepare(
             "INSERT OR IGNORE INTO recordings (id, stream, publish, state, start, end)
              SELECT ?1, stream, publish, 'open', ?3, ?3 FROM publishes WHERE id = ?2",
         )?
@@ -180,11 +188,13 @@ fn start_recording(
         return Ok(());
     };
     let (stream, start) = db
-        .prepare_cached(
+        .prepare(
             "SELECT name, utc_offset + boot_zero + (?2 - tape_zero)
              FROM publishes JOIN streams USING (stream) JOIN boots USING (boot) WHERE id = ?1",
         )?
-        .query_row(params![publish.to_bytes(), start], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        .query_row(params![publish.to_bytes(), start], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
     let event = Event::RecordingStarted {
         stream,
         recording: id.to_string(),
@@ -193,9 +203,15 @@ fn start_recording(
     post(db, &event, utc)
 }
 
-fn close_recording(db: &Connection, id: RecordingId, end: Option<Micros>, reason: &str, utc: Micros) -> Result {
+fn close_recording(
+    db: &Connection,
+    id: RecordingId,
+    end: Option<Micros>,
+    reason: &str,
+    utc: Micros,
+) -> Result {
     let found: Option<(i64, String, Micros, Micros)> = db
-        .prepare_cached(
+        .prepare(
             "SELECT recording, name, start, end FROM recordings JOIN streams USING (stream)
              WHERE id = ?1 AND state = 'open'",
         )?
@@ -208,8 +224,8 @@ fn close_recording(db: &Connection, id: RecordingId, end: Option<Micros>, reason
     };
     // What is asked for is the limit; where nothing is asked for, the tape is.
     let limit = end.unwrap_or(Micros::MAX);
-    let (count, bytes, first, last, tape_end): (i64, i64, Option<Micros>, Option<Micros>, Option<Micros>) = db
-        .prepare_cached(
+    let (count, bytes, first, last, tape_end): (i64, i64, Option<Micros>, Option<Micros>, Option<Micros>) =
+        db.prepare(
             "SELECT count(*), ifnull(sum(s.bytes), 0),
                 min(b.utc_offset + p.boot_zero + s.start - p.tape_zero),
                 max(b.utc_offset + p.boot_zero + s.end - p.tape_zero),
@@ -223,7 +239,11 @@ fn close_recording(db: &Connection, id: RecordingId, end: Option<Micros>, reason
             Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
         })?;
     if count == 0 {
-        execute(db, "DELETE FROM recordings WHERE recording = ?1", params![recording])?;
+        execute(
+            db,
+            "DELETE FROM recordings WHERE recording = ?1",
+            params![recording],
+        )?;
     } else {
         let end = end.or(tape_end).unwrap_or(grown).max(start);
         execute(
@@ -266,11 +286,16 @@ fn open_segment(db: &Connection, new: &NewSegment) -> Result {
 
 fn seal_segment(db: &Connection, sealed: &Sealed) -> Result {
     let changed = db
-        .prepare_cached(
+        .prepare(
             "UPDATE segments SET state = 'sealed', end = ?2, bytes = ?3, crc = ?4
              WHERE id = ?1 AND state = 'open'",
         )?
-        .execute(params![sealed.id.to_bytes(), sealed.end, whole(sealed.bytes), sealed.crc])?;
+        .execute(params![
+            sealed.id.to_bytes(),
+            sealed.end,
+            whole(sealed.bytes),
+            sealed.crc
+        ])?;
     if changed == 0 {
         return Ok(());
     }
@@ -301,7 +326,7 @@ fn post(db: &Connection, event: &Event, utc: Micros) -> Result {
         params![Uuid::new_v7(time).as_bytes(), event.kind(), event.body(), utc],
     )?;
     let dropped = db
-        .prepare_cached("DELETE FROM outbox WHERE sequence <= ?1")?
+        .prepare("DELETE FROM outbox WHERE sequence <= ?1")?
         .execute(params![db.last_insert_rowid().saturating_sub(OUTBOX_ROWS)])?;
     if dropped == 0 {
         return Ok(());
@@ -315,7 +340,7 @@ fn post(db: &Connection, event: &Event, utc: Micros) -> Result {
 }
 
 fn execute(db: &Connection, sql: &str, params: impl rusqlite::Params) -> Result {
-    db.prepare_cached(sql)?.execute(params).map(drop)
+    db.prepare(sql)?.execute(params).map(drop)
 }
 
 /// SQLite has no unsigned 64-bit numbers; none of ours comes near the difference.

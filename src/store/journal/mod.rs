@@ -94,7 +94,8 @@ impl Journal {
         self.connection.pragma_update(None, "journal_mode", "wal")?;
         self.connection.pragma_update(None, "synchronous", "full")?;
         // The WAL is cut back to this after a checkpoint, so that one burst does not hold flash for ever.
-        self.connection.pragma_update(None, "journal_size_limit", 1 << 20)?;
+        self.connection
+            .pragma_update(None, "journal_size_limit", 1 << 20)?;
         schema::migrate(&mut self.connection)
     }
 
@@ -104,7 +105,9 @@ impl Journal {
     }
 
     fn transact(&mut self, ops: &[Op], utc: i64) -> rusqlite::Result<()> {
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
         for op in ops {
             apply::apply(&transaction, op, utc)?;
         }
@@ -116,7 +119,9 @@ impl Journal {
         &mut self,
         read: impl FnOnce(&Self) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        self.connection.execute_batch("BEGIN").map_err(|error| self.error(error))?;
+        self.connection
+            .execute_batch("BEGIN")
+            .map_err(|error| self.error(error))?;
         let result = read(self);
         // Nothing was written: there is nothing that ending it could lose.
         let _ = self.connection.execute_batch("COMMIT");

@@ -14,9 +14,14 @@ pub(in crate::store) enum Op {
         recovered: Recovered,
     },
     /// The clock was synchronised: everything of this boot is dated anew.
-    SyncClock { boot: [u8; 16], utc_offset: Micros },
+    SyncClock {
+        boot: [u8; 16],
+        utc_offset: Micros,
+    },
     /// Enters a boot that only a file tells of.
-    AdoptBoot { clock: BootClock },
+    AdoptBoot {
+        clock: BootClock,
+    },
     StartPublish {
         id: PublishId,
         stream: StreamName,
@@ -26,7 +31,10 @@ pub(in crate::store) enum Op {
         /// False for one that is only found again.
         tell: bool,
     },
-    EndPublish { id: PublishId, reason: String },
+    EndPublish {
+        id: PublishId,
+        reason: String,
+    },
     StartRecording {
         id: RecordingId,
         publish: PublishId,
@@ -41,16 +49,31 @@ pub(in crate::store) enum Op {
         reason: String,
     },
     /// A closed recording turns out to have more tape.
-    ExtendRecording { id: RecordingId, start: Micros, end: Micros },
+    ExtendRecording {
+        id: RecordingId,
+        start: Micros,
+        end: Micros,
+    },
     OpenSegment(NewSegment),
     /// How far an open segment is durable.
-    GrowSegment { id: SegmentId, end: Micros, bytes: u64 },
+    GrowSegment {
+        id: SegmentId,
+        end: Micros,
+        bytes: u64,
+    },
     SealSegment(Sealed),
     /// The segment never got any media that could be kept.
-    DropSegment { id: SegmentId },
+    DropSegment {
+        id: SegmentId,
+    },
     /// The file of a sealed segment is gone, or is back.
-    Missing { id: SegmentId, missing: bool },
-    Report { event: Event },
+    Missing {
+        id: SegmentId,
+        missing: bool,
+    },
+    Report {
+        event: Event,
+    },
 }
 
 /// What a boot's clocks say.

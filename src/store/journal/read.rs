@@ -51,7 +51,8 @@ pub(in crate::store) struct RecordingData {
     pub(in crate::store) utc_start: Micros,
 }
 
-const SEGMENT: &str = "SELECT s.id, p.id, name, sequence, state, base_video, base_audio, s.start, s.end, bytes, crc,
+const SEGMENT: &str =
+    "SELECT s.id, p.id, name, sequence, state, base_video, base_audio, s.start, s.end, bytes, crc,
         tracks, tape_zero, utc_offset + boot_zero
     FROM segments s JOIN publishes p ON p.publish = s.publish JOIN boots USING (boot)
         JOIN streams t ON t.stream = s.stream";
@@ -62,7 +63,10 @@ const RECORDING: &str = "SELECT r.id, name, state, start, end, utc_offset + boot
 
 impl Journal {
     /// Where tape time begins in a boot, and UTC less CLOCK_BOOTTIME there, synchronised or not.
-    pub(in crate::store) fn boot(&self, boot: &[u8; 16]) -> Result<Option<(Micros, Micros, bool)>, StoreError> {
+    pub(in crate::store) fn boot(
+        &self,
+        boot: &[u8; 16],
+    ) -> Result<Option<(Micros, Micros, bool)>, StoreError> {
         let sql = "SELECT tape_base, utc_offset, synced FROM boots WHERE boot_id = ?1";
         self.one(sql, params![boot], |row| {
             Ok((self.col(row, 0)?, self.col(row, 1)?, self.col(row, 2)?))
@@ -138,7 +142,9 @@ impl Journal {
     /// Recordings that are open.
     pub(in crate::store) fn open_recordings(&self) -> Result<Vec<RecordingId>, StoreError> {
         let sql = "SELECT id FROM recordings WHERE state = 'open' ORDER BY recording";
-        self.all(sql, params![], |row| Ok(RecordingId::from_bytes(self.col(row, 0)?)))
+        self.all(sql, params![], |row| {
+            Ok(RecordingId::from_bytes(self.col(row, 0)?))
+        })
     }
 
     /// Publishes that have not ended.
@@ -190,7 +196,8 @@ impl Journal {
 
     fn stream(&self, row: &Row<'_>, column: usize) -> Result<StreamName, StoreError> {
         let text: String = self.col(row, column)?;
-        text.parse().map_err(|error| self.row_error(format!("streams.name: {error}")))
+        text.parse()
+            .map_err(|error| self.row_error(format!("streams.name: {error}")))
     }
 
     fn state(&self, row: &Row<'_>, column: usize) -> Result<SegmentState, StoreError> {
@@ -212,7 +219,7 @@ impl Journal {
         params: impl Params,
         read: impl FnOnce(&Row<'_>) -> Result<T, StoreError>,
     ) -> Result<Option<T>, StoreError> {
-        let mut statement = self.connection.prepare_cached(sql).map_err(|error| self.error(error))?;
+        let mut statement = self.connection.prepare(sql).map_err(|error| self.error(error))?;
         let row = statement.query_row(params, |row| Ok(read(row))).optional();
         row.map_err(|error| self.error(error))?.transpose()
     }
@@ -223,7 +230,7 @@ impl Journal {
         params: impl Params,
         mut read: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
     ) -> Result<Vec<T>, StoreError> {
-        let mut statement = self.connection.prepare_cached(sql).map_err(|error| self.error(error))?;
+        let mut statement = self.connection.prepare(sql).map_err(|error| self.error(error))?;
         let mut rows = statement.query(params).map_err(|error| self.error(error))?;
         let mut out = Vec::new();
         while let Some(row) = rows.next().map_err(|error| self.error(error))? {

@@ -117,7 +117,11 @@ mod tests {
         let tracks = crate::store::testing::tracks();
         assert_eq!(decode(&encode(&tracks)), Some(tracks));
         assert_eq!(decode(&encode(&Tracks::default())), Some(Tracks::default()));
-        for bad in ["", "[]", r#"{"video":{"codec":"vp8","width":1,"height":1,"record":""}}"#] {
+        for bad in [
+            "",
+            "[]",
+            r#"{"video":{"codec":"vp8","width":1,"height":1,"record":""}}"#,
+        ] {
             assert_eq!(decode(bad), None, "{bad}");
         }
         assert_eq!(unhex("abc"), None);

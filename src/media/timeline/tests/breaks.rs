@@ -101,6 +101,30 @@ fn a_file_looped_flat_out_goes_on() {
 }
 
 #[test]
+fn a_track_silent_for_long_does_not_come_back_where_it_was() {
+    let mut bench = Bench::new();
+    bench.audio(0);
+    for n in 0..1_500u32 {
+        bench.video(n * 40);
+        bench.wait(40);
+    }
+    // The sound begins at 0 again, and the picture does with it.
+    let audio = bench.audio_ms(1_000);
+    assert!((audio - 60_000).abs() <= 100, "{audio}");
+    assert!((bench.video(1_010) - 60_000).abs() <= 100);
+    assert_eq!(bench.exceptions.len(), 1);
+}
+
+#[test]
+fn an_uneven_low_frame_rate_is_not_a_jump() {
+    let mut bench = Bench::new();
+    for at in [0, 8_000, 16_000, 28_000, 36_000, 50_000] {
+        assert_eq!(bench.video(at), i64::from(at));
+    }
+    bench.expect(&[]);
+}
+
+#[test]
 fn very_low_frame_rates_are_not_jumps() {
     for flat_out in [false, true] {
         let mut bench = Bench::new();
