@@ -6,6 +6,7 @@
 use crate::media::TrackKind;
 
 mod blob;
+mod column;
 
 pub use blob::IndexError;
 
