@@ -17,6 +17,7 @@ mod timeline;
 
 pub use codec::{
     AudioCodec, AudioConfig, CodecConfig, CodecError, Tracks, VIDEO_TIMESCALE, VideoCodec, VideoConfig,
+    opus_packet_samples, parse_aac, parse_av1, parse_avc, parse_hevc, parse_mp3, parse_opus,
 };
 pub use fragment::Fragment;
 pub use frame::{Frame, Incoming, MediaMessage, Metadata, TrackKind};

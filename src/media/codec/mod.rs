@@ -1,11 +1,27 @@
 //! Codec configurations, parsed once from the sequence header and then passed around by reference.
 
+mod aac;
+mod av1;
+mod avc;
+mod bits;
+mod hevc;
+mod mp3;
+mod name;
+mod opus;
+
 use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::TrackKind;
+
+pub use aac::parse_aac;
+pub use av1::parse_av1;
+pub use avc::parse_avc;
+pub use hevc::parse_hevc;
+pub use mp3::parse_mp3;
+pub use opus::{opus_packet_samples, parse_opus};
 
 /// Ticks a second of every video track: RTMP speaks milliseconds, so nothing is rounded.
 pub const VIDEO_TIMESCALE: u32 = 1_000;
@@ -80,8 +96,8 @@ pub struct AudioConfig {
     pub sample_rate: u32,
     /// Channels, 1 to 8.
     pub channels: u8,
-    /// Samples in one coded frame: 1024 or 960 (AAC), 1152 or 576 (MP3), 960 as a first guess (Opus, whose
-    /// packets say their own).
+    /// Samples in one coded frame: 1024 or 960 (AAC; 512 or 480 in its low-delay forms), 1152 or 576 (MP3),
+    /// 960 as a first guess (Opus, whose packets say their own).
     pub frame_samples: u32,
 }
 
@@ -147,6 +163,15 @@ pub enum CodecError {
         /// The field and why.
         what: &'static str,
     },
+}
+
+/// Width and height from (coded size, cropped off) of each; `None` when nothing is left or it is too large.
+fn display_size(width: (u64, u64), height: (u64, u64)) -> Option<(u16, u16)> {
+    let shown = |(coded, cropped): (u64, u64)| {
+        let shown = coded.checked_sub(cropped).filter(|shown| *shown > 0)?;
+        u16::try_from(shown).ok()
+    };
+    Some((shown(width)?, shown(height)?))
 }
 
 // The records are long and binary; a log line wants what a person can read.

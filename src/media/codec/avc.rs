@@ -1,0 +1,182 @@
+//! `AVCDecoderConfigurationRecord`, ISO/IEC 14496-15 §5.3.3, and the sequence parameter set in it,
+//! ISO/IEC 14496-10 §7.3.2.1.1.
+
+use bytes::Bytes;
+
+use super::bits::{Bits, be16, byte, split, unescape};
+use super::{CodecError, VideoCodec, VideoConfig, display_size};
+
+const CODEC: &str = "H.264";
+
+/// Parses an `AVCDecoderConfigurationRecord` (ISO/IEC 14496-15 §5.3.3.1).
+///
+/// The picture's size is that of the first sequence parameter set, after cropping. What follows the picture
+/// parameter sets (the extension of the high profiles, padding) is kept but not looked at: encoders that
+/// leave it out or fill it with something else are common.
+pub fn parse_avc(record: Bytes) -> Result<VideoConfig, CodecError> {
+    let sps = first_sps(&record)?;
+    let (width, height) = sps_size(&unescape(sps))?;
+    Ok(VideoConfig {
+        codec: VideoCodec::Avc,
+        record,
+        width,
+        height,
+    })
+}
+
+fn first_sps(record: &[u8]) -> Result<&[u8], CodecError> {
+    let mut rest = record;
+    let head = split(&mut rest, 6).ok_or_else(|| short("header"))?;
+    let &[version, _profile, _compatibility, _level, lengths, sps_count] = head else {
+        return Err(short("header"));
+    };
+    if version != 1 {
+        return Err(invalid("configurationVersion is not 1"));
+    }
+    if lengths & 3 == 2 {
+        return Err(invalid("NAL lengths of three bytes"));
+    }
+    let mut first = None;
+    for _ in 0..sps_count & 0x1f {
+        let nal = be16(&mut rest)
+            .and_then(|length| split(&mut rest, length.into()))
+            .ok_or_else(|| short("sequence parameter set"))?;
+        let is_sps = nal.first().is_some_and(|header| header & 0x1f == 7);
+        if is_sps && first.is_none() {
+            first = Some(nal);
+        }
+    }
+    let pps_count = byte(&mut rest).ok_or_else(|| short("number of picture parameter sets"))?;
+    for _ in 0..pps_count {
+        be16(&mut rest)
+            .and_then(|length| split(&mut rest, length.into()))
+            .ok_or_else(|| short("picture parameter set"))?;
+    }
+    first.ok_or_else(|| invalid("no sequence parameter set"))
+}
+
+/// What of a sequence parameter set decides the size of the picture.
+struct Sps {
+    chroma_array_type: u32,
+    frame_mbs_only: bool,
+    width_in_mbs: u64,
+    height_in_map_units: u64,
+    crop: [u32; 4],
+}
+
+fn sps_size(sps: &[u8]) -> Result<(u16, u16), CodecError> {
+    let sps = read_sps(sps).ok_or_else(|| short("sequence parameter set"))?;
+    let (sub_width, sub_height) = match sps.chroma_array_type {
+        1 => (2, 2),
+        2 => (2, 1),
+        _ => (1, 1),
+    };
+    let fields = if sps.frame_mbs_only { 1 } else { 2 };
+    let [left, right, top, bottom] = sps.crop.map(u64::from);
+    display_size(
+        (sps.width_in_mbs * 16, (left + right) * sub_width),
+        (
+            sps.height_in_map_units * 16 * fields,
+            (top + bottom) * sub_height * fields,
+        ),
+    )
+    .ok_or_else(|| invalid("picture size"))
+}
+
+fn read_sps(sps: &[u8]) -> Option<Sps> {
+    let mut bits = Bits::new(sps);
+    bits.skip(8)?; // NAL unit header
+    let profile = bits.take(8)?;
+    bits.skip(16)?; // constraint flags, level
+    bits.ue()?; // seq_parameter_set_id
+    let mut chroma_array_type = 1;
+    if has_chroma_format(profile) {
+        let chroma_format = bits.ue()?;
+        let separate_planes = chroma_format == 3 && bits.flag()?;
+        chroma_array_type = if separate_planes { 0 } else { chroma_format };
+        bits.ue()?; // bit_depth_luma_minus8
+        bits.ue()?; // bit_depth_chroma_minus8
+        bits.flag()?; // qpprime_y_zero_transform_bypass_flag
+        if bits.flag()? {
+            skip_scaling_matrix(&mut bits, if chroma_format == 3 { 12 } else { 8 })?;
+        }
+    }
+    bits.ue()?; // log2_max_frame_num_minus4
+    skip_picture_order(&mut bits)?;
+    bits.ue()?; // max_num_ref_frames
+    bits.flag()?; // gaps_in_frame_num_value_allowed_flag
+    let width_in_mbs = u64::from(bits.ue()?) + 1;
+    let height_in_map_units = u64::from(bits.ue()?) + 1;
+    let frame_mbs_only = bits.flag()?;
+    if !frame_mbs_only {
+        bits.flag()?; // mb_adaptive_frame_field_flag
+    }
+    bits.flag()?; // direct_8x8_inference_flag
+    let crop = match bits.flag()? {
+        true => [bits.ue()?, bits.ue()?, bits.ue()?, bits.ue()?],
+        false => [0; 4],
+    };
+    Some(Sps {
+        chroma_array_type,
+        frame_mbs_only,
+        width_in_mbs,
+        height_in_map_units,
+        crop,
+    })
+}
+
+fn has_chroma_format(profile: u32) -> bool {
+    matches!(
+        profile,
+        100 | 110 | 122 | 244 | 44 | 83 | 86 | 118 | 128 | 138 | 139 | 134 | 135
+    )
+}
+
+/// `scaling_list()`, §7.3.2.1.1.1: a list ends early once its next scale is 0.
+fn skip_scaling_matrix(bits: &mut Bits<'_>, lists: usize) -> Option<()> {
+    for list in 0..lists {
+        if !bits.flag()? {
+            continue;
+        }
+        let (mut last, mut next) = (8i32, 8i32);
+        for _ in 0..if list < 6 { 16 } else { 64 } {
+            if next != 0 {
+                next = last.wrapping_add(bits.se()?).rem_euclid(256);
+            }
+            if next != 0 {
+                last = next;
+            }
+        }
+    }
+    Some(())
+}
+
+fn skip_picture_order(bits: &mut Bits<'_>) -> Option<()> {
+    match bits.ue()? {
+        0 => {
+            bits.ue()?; // log2_max_pic_order_cnt_lsb_minus4
+        }
+        1 => {
+            bits.flag()?; // delta_pic_order_always_zero_flag
+            bits.se()?; // offset_for_non_ref_pic
+            bits.se()?; // offset_for_top_to_bottom_field
+            let count = bits.ue()?;
+            if count > 255 {
+                return None;
+            }
+            for _ in 0..count {
+                bits.se()?; // offset_for_ref_frame
+            }
+        }
+        _ => {}
+    }
+    Some(())
+}
+
+fn short(what: &'static str) -> CodecError {
+    CodecError::Short { codec: CODEC, what }
+}
+
+fn invalid(what: &'static str) -> CodecError {
+    CodecError::Invalid { codec: CODEC, what }
+}
