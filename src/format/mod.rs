@@ -10,9 +10,13 @@
 //! | `index` | where each sample of a segment is, and its compact form for the journal |
 //! | `view` | a range of tape as renditions see it |
 //! | `mp4`, `flv`, `hls`, `adts` | renditions |
+//! | `line`, `splice` | what renditions share: a view on one time line, and a file put together while read |
 
 pub mod fmp4;
 pub mod index;
+mod line;
+pub mod mp4;
+mod splice;
 mod view;
 
 pub use view::{Rendition, RenditionError, SourceError, TapeSource, TrackBase, View, ViewSegment};
