@@ -12,11 +12,15 @@
 //! | `mp4`, `flv`, `hls`, `adts` | renditions |
 //! | `line`, `splice` | what renditions share: a view on one time line, and a file put together while read |
 
+pub mod adts;
+pub mod flv;
 pub mod fmp4;
 pub mod index;
 mod line;
 pub mod mp4;
 mod splice;
+#[cfg(test)]
+mod testing;
 mod view;
 
 pub use view::{Rendition, RenditionError, SourceError, TapeSource, TrackBase, View, ViewSegment};

@@ -87,7 +87,13 @@ impl Splice {
         if bytes.is_empty() {
             return;
         }
-        if !matches!(self.pieces.last(), Some(Piece { from: Origin::Made(_), .. })) {
+        if !matches!(
+            self.pieces.last(),
+            Some(Piece {
+                from: Origin::Made(_),
+                ..
+            })
+        ) {
             self.pieces.push(Piece {
                 start: self.len,
                 from: Origin::Made(self.bytes.len()),
@@ -179,11 +185,12 @@ impl<S: TapeSource, F: Script> Spliced<S, F> {
 
     /// Copies from the made part as much as fits; `within` is an offset in it.
     fn copy_out(&mut self, within: u64, buf: &mut [u8]) -> Result<usize, RenditionError> {
-        let after = self
+        let after = self.splice.pieces.partition_point(|piece| piece.start <= within);
+        let end = self
             .splice
             .pieces
-            .partition_point(|piece| piece.start <= within);
-        let end = self.splice.pieces.get(after).map_or(self.splice.len, |piece| piece.start);
+            .get(after)
+            .map_or(self.splice.len, |piece| piece.start);
         let Some(piece) = after.checked_sub(1).and_then(|at| self.splice.pieces.get(at)) else {
             return Ok(0);
         };

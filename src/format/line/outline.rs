@@ -205,12 +205,7 @@ impl Line {
             .collect()
     }
 
-    fn add_parts(
-        &mut self,
-        number: usize,
-        id: SegmentId,
-        index: &SampleIndex,
-    ) -> Result<(), RenditionError> {
+    fn add_parts(&mut self, number: usize, id: SegmentId, index: &SampleIndex) -> Result<(), RenditionError> {
         self.stretches.push(Stretch {
             first_part: self.parts.len(),
             parts: index.fragments.len(),
@@ -236,9 +231,16 @@ impl Line {
         index: &SampleIndex,
     ) -> Result<(), RenditionError> {
         let Some((config, placement)) = self.placement(segment, epoch, kind) else {
-            return match index.fragments.iter().all(|f| super::run(f, kind).samples.is_empty()) {
+            return match index
+                .fragments
+                .iter()
+                .all(|f| super::run(f, kind).samples.is_empty())
+            {
                 true => Ok(()),
-                false => Err(contradiction(segment.id, "samples of a track that it has no configuration for")),
+                false => Err(contradiction(
+                    segment.id,
+                    "samples of a track that it has no configuration for",
+                )),
             };
         };
         let previous_dts = self.tail(kind).map(|tail| tail.spot.dts);
@@ -353,7 +355,14 @@ impl Line {
     /// Gives the last sample seen its duration: until `next`, or its own when nothing follows.
     fn settle(&mut self, kind: TrackKind, next: Option<i64>) {
         let Some(track) = self.track_mut(kind) else { return };
-        let Some(Tail { stretch, spot, before }) = track.tail.take() else { return };
+        let Some(Tail {
+            stretch,
+            spot,
+            before,
+        }) = track.tail.take()
+        else {
+            return;
+        };
         let duration = match next {
             Some(next) => next.saturating_sub(spot.dts).unsigned_abs(),
             None => spot.duration,
@@ -408,7 +417,10 @@ impl TrackLine {
         if let Some(last) = last {
             let duration = spot.dts.saturating_sub(last.dts).unsigned_abs();
             self.longest = self.longest.max(duration);
-            let last_end = last.dts.saturating_add_unsigned(duration).saturating_add(i64::from(last.cts));
+            let last_end = last
+                .dts
+                .saturating_add_unsigned(duration)
+                .saturating_add(i64::from(last.cts));
             self.end_pts = self.end_pts.max(last_end);
         }
         self.first_pts = self.first_pts.min(pts);

@@ -58,7 +58,9 @@ pub(super) fn mvhd(created: u64, time: MovieTime, duration: u64) -> Vec<u8> {
         out.extend_from_slice(&0x1_0000_u32.to_be_bytes());
         out.extend_from_slice(&0x0100_u16.to_be_bytes());
         out.extend_from_slice(&[0; 10]);
-        MATRIX.iter().for_each(|value| out.extend_from_slice(&value.to_be_bytes()));
+        MATRIX
+            .iter()
+            .for_each(|value| out.extend_from_slice(&value.to_be_bytes()));
         out.extend_from_slice(&[0; 24]);
         out.extend_from_slice(&3_u32.to_be_bytes());
     })
@@ -80,7 +82,9 @@ pub(super) fn tkhd(kind: TrackKind, created: u64, duration: u64, track: &TrackLi
         out.extend_from_slice(&[0; 12]);
         out.extend_from_slice(&volume.to_be_bytes());
         out.extend_from_slice(&[0; 2]);
-        MATRIX.iter().for_each(|value| out.extend_from_slice(&value.to_be_bytes()));
+        MATRIX
+            .iter()
+            .for_each(|value| out.extend_from_slice(&value.to_be_bytes()));
         out.extend_from_slice(&(u32::from(width) << 16).to_be_bytes());
         out.extend_from_slice(&(u32::from(height) << 16).to_be_bytes());
     })

@@ -44,11 +44,19 @@ impl Layout {
         tape: &mut Tape<S>,
     ) -> Result<Self, RenditionError> {
         let line = Line::open(tape)?;
-        let kinds: Vec<TrackKind> = line.kinds().into_iter().filter(|kind| wanted.contains(kind)).collect();
+        let kinds: Vec<TrackKind> = line
+            .kinds()
+            .into_iter()
+            .filter(|kind| wanted.contains(kind))
+            .collect();
         let tracks: Vec<&TrackLine> = kinds.iter().filter_map(|kind| line.track(*kind)).collect();
         check(format, wanted, &tracks)?;
         let time = MovieTime::of(&tracks);
-        let edits = kinds.iter().copied().zip(tracks.iter().map(|track| time.edit(track))).collect();
+        let edits = kinds
+            .iter()
+            .copied()
+            .zip(tracks.iter().map(|track| time.edit(track)))
+            .collect();
         let created = tape.segments().first().map_or(0, |segment| {
             let began = segment.base.video.saturating_mul(1_000);
             boxes::creation_time(segment.publish_zero_utc.saturating_add(began))
@@ -75,7 +83,11 @@ impl Layout {
             layout.parts.push(len);
         }
         for part in &layout.line.parts {
-            let bytes = layout.tracks.iter().map(|(kind, _)| u64::from(part.extent(*kind).bytes)).sum();
+            let bytes = layout
+                .tracks
+                .iter()
+                .map(|(kind, _)| u64::from(part.extent(*kind).bytes))
+                .sum();
             layout.parts.push(bytes);
         }
         Ok(layout)
@@ -101,8 +113,15 @@ impl Layout {
 
     fn trak(&self, kind: TrackKind, edit: &Edit, track: &TrackLine, created: u64, wide: bool) -> Tree {
         let mut stbl = vec![Tree::made(boxes::stsd(&track.configs))];
-        stbl.extend(Table::of(track, wide).into_iter().map(|table| self.table(table, kind)));
-        let minf = [Tree::made(boxes::media_header(kind)), Tree::container(b"stbl", stbl)];
+        stbl.extend(
+            Table::of(track, wide)
+                .into_iter()
+                .map(|table| self.table(table, kind)),
+        );
+        let minf = [
+            Tree::made(boxes::media_header(kind)),
+            Tree::container(b"stbl", stbl),
+        ];
         let mdia = [
             Tree::made(boxes::mdhd(created, track)),
             Tree::made(boxes::hdlr(kind)),
@@ -141,7 +160,11 @@ impl Layout {
         stretch: usize,
         tape: &mut Tape<S>,
     ) -> Result<Vec<u8>, RenditionError> {
-        let summary = self.line.stretches.get(stretch).map(|stretch| stretch.track(kind));
+        let summary = self
+            .line
+            .stretches
+            .get(stretch)
+            .map(|stretch| stretch.track(kind));
         let cts_shift = self.edit(kind).map_or(0, |edit| edit.cts_shift);
         Ok(match (table, summary) {
             (_, Some(summary)) if table.needs_samples() => {
@@ -158,7 +181,10 @@ impl Layout {
     }
 
     fn edit(&self, kind: TrackKind) -> Option<&Edit> {
-        self.tracks.iter().find(|(own, _)| *own == kind).map(|(_, edit)| edit)
+        self.tracks
+            .iter()
+            .find(|(own, _)| *own == kind)
+            .map(|(_, edit)| edit)
     }
 }
 
@@ -182,7 +208,13 @@ impl Script for Layout {
                 if let Some(media) = self.line.parts.get(part - self.pieces.len()) {
                     for (kind, _) in &self.tracks {
                         let run = media.extent(*kind);
-                        out.copy(media.segment as usize, *kind, run, run.offset, u64::from(run.bytes));
+                        out.copy(
+                            media.segment as usize,
+                            *kind,
+                            run,
+                            run.offset,
+                            u64::from(run.bytes),
+                        );
                     }
                 }
             }
@@ -238,7 +270,10 @@ impl Tree {
 }
 
 fn tracks_bytes(layout: &Layout) -> u64 {
-    let tracks = layout.tracks.iter().filter_map(|(kind, _)| layout.line.track(*kind));
+    let tracks = layout
+        .tracks
+        .iter()
+        .filter_map(|(kind, _)| layout.line.track(*kind));
     tracks.fold(0, |sum, track| sum.saturating_add(track.bytes))
 }
 

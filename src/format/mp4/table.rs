@@ -102,7 +102,10 @@ pub(super) fn sample_slice(
     let bytes = u64::from(table.entries(summary)) * table.entry_bytes();
     let mut out = Vec::with_capacity(usize::try_from(bytes).unwrap_or(0));
     match table {
-        Table::Stts => runs(spots.map(|spot| u32::try_from(spot.duration).unwrap_or(u32::MAX)), &mut out),
+        Table::Stts => runs(
+            spots.map(|spot| u32::try_from(spot.duration).unwrap_or(u32::MAX)),
+            &mut out,
+        ),
         Table::Ctts => runs(
             spots.map(|spot| spot.cts.saturating_add(cts_shift).cast_unsigned()),
             &mut out,
@@ -115,7 +118,10 @@ pub(super) fn sample_slice(
             }
         }
         Table::Stsz => {
-            let runs = index.fragments.iter().map(|fragment| crate::format::line::run(fragment, kind));
+            let runs = index
+                .fragments
+                .iter()
+                .map(|fragment| crate::format::line::run(fragment, kind));
             for sample in runs.flat_map(|run| &run.samples) {
                 out.extend_from_slice(&sample.size.to_be_bytes());
             }
@@ -134,7 +140,9 @@ pub(super) fn chunk_slice(line: &Line, stretch: usize, kind: TrackKind) -> Vec<u
     let summary = stretch.track(kind);
     let config = u32::try_from(summary.config).unwrap_or(0) + 1;
     let parts = line.parts.iter().skip(stretch.first_part).take(stretch.parts);
-    let chunks = parts.map(|part| part.extent(kind).samples).filter(|samples| *samples > 0);
+    let chunks = parts
+        .map(|part| part.extent(kind).samples)
+        .filter(|samples| *samples > 0);
     let mut before = None;
     for (samples, number) in chunks.zip(summary.chunks_before.saturating_add(1)..) {
         if before != Some(samples) {
@@ -161,7 +169,12 @@ pub(super) fn offset_slice(
     let Some(stretch) = line.stretches.get(stretch) else {
         return out;
     };
-    let parts = line.parts.iter().enumerate().skip(stretch.first_part).take(stretch.parts);
+    let parts = line
+        .parts
+        .iter()
+        .enumerate()
+        .skip(stretch.first_part)
+        .take(stretch.parts);
     for (number, part) in parts.filter(|(_, part)| part.extent(kind).samples > 0) {
         let before = match kind {
             TrackKind::Audio if pictures_too => u64::from(part.video.bytes),
