@@ -15,6 +15,8 @@
 pub mod adts;
 pub mod flv;
 pub mod fmp4;
+mod fragmented;
+pub mod hls;
 pub mod index;
 mod line;
 pub mod mp4;
@@ -23,4 +25,5 @@ mod splice;
 mod testing;
 mod view;
 
+pub use fragmented::Fmp4;
 pub use view::{Rendition, RenditionError, SourceError, TapeSource, TrackBase, View, ViewSegment};

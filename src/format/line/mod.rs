@@ -12,6 +12,7 @@ mod outline;
 mod tape;
 mod walk;
 
+use std::fmt;
 use std::sync::Arc;
 
 pub(in crate::format) use outline::{Extent, Line, Part, Stretch, Summary, TrackLine};
@@ -37,6 +38,15 @@ impl Config {
         match self {
             Config::Video(config) => config.codec.as_str(),
             Config::Audio(config) => config.codec.as_str(),
+        }
+    }
+}
+
+impl fmt::Display for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Config::Video(config) => write!(f, "{config:?}"),
+            Config::Audio(config) => write!(f, "{config:?}"),
         }
     }
 }
