@@ -18,6 +18,7 @@ pub mod fmp4;
 mod fragmented;
 pub mod hls;
 pub mod index;
+mod kind;
 mod line;
 pub mod mp4;
 mod splice;
@@ -26,4 +27,5 @@ mod testing;
 mod view;
 
 pub use fragmented::Fmp4;
+pub use kind::{Format, UnknownFormat};
 pub use view::{Rendition, RenditionError, SourceError, TapeSource, TrackBase, View, ViewSegment};
