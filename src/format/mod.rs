@@ -24,8 +24,10 @@ pub mod mp4;
 mod splice;
 #[cfg(test)]
 mod testing;
+mod trim;
 mod view;
 
 pub use fragmented::Fmp4;
 pub use kind::{Format, UnknownFormat};
+pub use trim::Trim;
 pub use view::{Rendition, RenditionError, SourceError, TapeSource, TrackBase, View, ViewSegment};

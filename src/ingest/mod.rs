@@ -19,7 +19,6 @@ mod chunk;
 mod chunk_header;
 mod chunk_writer;
 mod client;
-mod codec_shim;
 mod command;
 mod connection;
 mod error;

@@ -11,6 +11,8 @@ use super::{Client, ClientEvent, IngestError, RtmpUrl};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Bytes that are sent at once when nobody asks for them sooner.
+const WORTH_SENDING: usize = 64 << 10;
 const FINISH_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What a tag body is.
@@ -56,12 +58,21 @@ impl Publisher {
             .unwrap_or(Err(IngestError::TimedOut("connecting")))
     }
 
-    /// Sends one tag body. Waits while the server takes no more.
+    /// Sends one tag body, or keeps it with the next ones until there is enough to be worth a system call;
+    /// [`Publisher::flush`] sends what is kept. Waits while the server takes no more.
     pub async fn send(&mut self, kind: TagKind, timestamp_ms: u32, body: &[u8]) -> Result<(), IngestError> {
         self.client.send(kind, timestamp_ms, body);
+        if self.client.output().len() < WORTH_SENDING {
+            return Ok(());
+        }
+        self.flush().await
+    }
+
+    /// Sends what is kept.
+    pub async fn flush(&mut self) -> Result<(), IngestError> {
         // Answers must be read, or a server that waits for that would cut us off.
         while self.read()?.is_some() {}
-        self.flush().await
+        self.write_out().await
     }
 
     /// Ends the publish and waits for the server to say so.
@@ -78,7 +89,7 @@ impl Publisher {
 
     async fn wait_for(&mut self, wanted: ClientEvent) -> Result<(), IngestError> {
         loop {
-            self.flush().await?;
+            self.write_out().await?;
             self.stream
                 .readable()
                 .await
@@ -87,7 +98,7 @@ impl Publisher {
                 if events.contains(&wanted) {
                     return Ok(());
                 }
-                self.flush().await?;
+                self.write_out().await?;
             }
         }
     }
@@ -111,7 +122,7 @@ impl Publisher {
         Ok(Some(events))
     }
 
-    async fn flush(&mut self) -> Result<(), IngestError> {
+    async fn write_out(&mut self) -> Result<(), IngestError> {
         let bytes = self.client.output();
         if bytes.is_empty() {
             return Ok(());

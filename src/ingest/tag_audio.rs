@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 
-use super::codec_shim::{parse_aac, parse_mp3, parse_opus};
 use super::tag::{Cursor, Packets, Sink, TagError, TagParser};
 use crate::media::{AudioCodec, CodecConfig, Incoming, TrackKind};
+use crate::media::{parse_aac, parse_mp3, parse_opus};
 
 const SEQUENCE_START: u8 = 0;
 const CODED_FRAMES: u8 = 1;

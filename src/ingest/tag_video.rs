@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 
-use super::codec_shim::{parse_av1, parse_avc, parse_hevc};
 use super::tag::{Cursor, Packets, Sink, TagError, TagParser};
 use crate::media::{CodecConfig, Incoming, TrackKind, VideoCodec};
+use crate::media::{parse_av1, parse_avc, parse_hevc};
 
 const SEQUENCE_START: u8 = 0;
 const CODED_FRAMES: u8 = 1;
