@@ -383,7 +383,7 @@ impl DiskFile for CrashFile {
         })
     }
 
-    fn len(&self) -> io::Result<u64> {
+    fn size(&self) -> io::Result<u64> {
         Ok(self.disk.image().nodes[&self.id].live.len() as u64)
     }
 }

@@ -313,7 +313,7 @@ impl Library {
     fn read_open(&self, segment: &SegmentData, checked: bool) -> Option<SampleIndex> {
         let path = paths::segment(&self.dir, &segment.stream, segment.sequence);
         let file = self.disk.open_read(&path).ok()?;
-        let len = file.len().ok()?;
+        let len = file.size().ok()?;
         let reader = Reader(file.as_ref());
         let index = if checked {
             let scanned = fmp4::scan(&reader, len).ok()?;

@@ -31,7 +31,7 @@ pub(super) fn verify_segment(
         SegmentState::Sealed => {}
     }
     let file = disk.open_read(path).map_err(|error| error.to_string())?;
-    let len = file.len().map_err(|error| error.to_string())?;
+    let len = file.size().map_err(|error| error.to_string())?;
     if len < row.bytes {
         return Err(format!("{len} bytes long; sealed at {}", row.bytes));
     }

@@ -153,6 +153,7 @@ impl Journal {
     }
 
     /// The outbox, oldest first: sequence, kind, body.
+    #[cfg(test)]
     pub(in crate::store) fn outbox(&self) -> Result<Vec<(i64, String, String)>, StoreError> {
         let sql = "SELECT sequence, kind, body FROM outbox ORDER BY sequence";
         self.all(sql, params![], |row| {
