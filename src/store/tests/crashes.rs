@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use super::rig::{Acked, Rig, check_invariants, expected, state, stream, tape, tempdir};
 use crate::media::{Micros, RecordingId, StreamName};
+use crate::store::Library;
 use crate::store::clock::tests::TestClock;
 use crate::store::crash::{CrashDisk, Image, Survives};
 use crate::store::journal::Journal;
@@ -100,26 +101,47 @@ fn script(rig: &mut Rig) {
     rig.writer.close().unwrap();
 }
 
-/// Recovers what a moment leaves and checks every invariant. Returns how many operations recovery took.
+/// Recovers what a moment leaves and checks every invariant.
 fn recover_from(moment: &Moment, survives: Survives, root: &Path, inner: bool) {
-    let disk = CrashDisk::after_crash(&moment.image, survives);
+    recover_on(
+        &CrashDisk::after_crash(&moment.image, survives),
+        moment,
+        root,
+        inner,
+    );
+}
+
+fn recover_on(disk: &CrashDisk, moment: &Moment, root: &Path, inner: bool) {
     moment.journal.write(root);
+    let told = closed(root);
     let clock = TestClock::new(1_000_000);
     clock.reboot(1_000_000);
     let acked = Arc::new(Mutex::new(moment.acked.clone()));
-    let moments = watch(&disk, root, &acked);
+    let moments = watch(disk, root, &acked);
     {
         let mut journal = Journal::open(root).unwrap();
-        recover(root, &disk, &clock, &mut journal).unwrap();
+        recover(root, disk, &clock, &mut journal).unwrap();
     }
-    check(moment, root, &disk);
-    let first = state(root, &disk);
+    check(moment, root, disk);
+    let library = Library::with_disk(root, Arc::new(disk.clone())).unwrap();
+    for (recording, bytes) in told.into_iter().filter(|(_, bytes)| *bytes > 0) {
+        assert_eq!(
+            library.find(&recording).unwrap().bytes,
+            bytes,
+            "an event told of {recording} too early"
+        );
+    }
+    drop(library);
+    let first = state(root, disk);
     {
         let mut journal = Journal::open(root).unwrap();
-        let again = recover(root, &disk, &clock, &mut journal).unwrap();
+        let again = recover(root, disk, &clock, &mut journal).unwrap();
         assert!(again.is_clean(), "the second recovery found {again}");
     }
-    assert_eq!(first, state(root, &disk));
+    assert_eq!(first, state(root, disk));
+    // What recovery says is sealed, is: also if the power goes right after it.
+    let after = CrashDisk::after_crash(&disk.image(), Survives::Nothing);
+    assert_eq!(first, state(root, &after));
     if !inner {
         return;
     }
@@ -128,6 +150,22 @@ fn recover_from(moment: &Moment, survives: Survives, root: &Path, inner: bool) {
         recover_from(moment, Survives::Some(moment.image.ops as u64), root, false);
         recover_from(moment, Survives::Nothing, root, false);
     }
+}
+
+/// The recordings that events say are complete, and their bytes.
+fn closed(root: &Path) -> Vec<(String, u64)> {
+    let Ok(journal) = Journal::open(root) else {
+        return Vec::new();
+    };
+    let bodies = journal
+        .outbox()
+        .unwrap()
+        .into_iter()
+        .filter(|(_, kind, _)| kind == "recording.closed");
+    let bodies = bodies.map(|(_, _, body)| serde_json::from_str::<serde_json::Value>(&body).unwrap());
+    let fields =
+        |body: serde_json::Value| Some((body["recording"].as_str()?.to_owned(), body["bytes"].as_u64()?));
+    bodies.filter_map(fields).collect()
 }
 
 /// Nothing that was acknowledged is gone, nothing came that was not sent.
@@ -176,6 +214,12 @@ fn the_power_goes_at_every_operation() {
             // Power that goes again during recovery: at each moment, after one of the ways to get there.
             recover_from(moment, survives, dir.path(), n % 5 == way);
         }
+    }
+    // Killed, not cut off: what the kernel still holds is recovered, and then the power goes.
+    for moment in moments.iter().step_by(3) {
+        let disk = CrashDisk::default();
+        *disk.image() = moment.image.clone();
+        recover_on(&disk, moment, dir.path(), false);
     }
     let complete = moments.last().unwrap();
     recover_from(complete, Survives::Nothing, dir.path(), false);
