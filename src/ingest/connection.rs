@@ -316,7 +316,7 @@ impl Connection {
             .stream_name()
             .map_err(|error| error.to_string())
             .and_then(|stream| {
-                Span::current().record("stream", stream.as_str());
+                Span::current().record("stream", tracing::field::display(&stream));
                 let request = PublishRequest {
                     stream,
                     query: asked.query.clone(),

@@ -14,7 +14,7 @@ use super::message::{
 };
 use super::tag::TagParser;
 use super::{Budget, ChunkReader, ChunkWriter, IngestError, metadata};
-use crate::media::{MediaMessage, NameError, StreamName};
+use crate::media::{MediaMessage, Metadata, NameError, StreamName};
 
 /// Answers that may wait for a peer to read them.
 const MAX_UNREAD: usize = 64 << 10;
@@ -86,6 +86,7 @@ pub struct Session {
     publish: Publish,
     announced: bool,
     tags: TagParser,
+    metadata: Option<Metadata>,
     sink: VecDeque<MediaMessage>,
     aggregate: Option<Aggregate>,
 }
@@ -127,6 +128,7 @@ impl Session {
             publish: Publish::No,
             announced: false,
             tags: TagParser::default(),
+            metadata: None,
             sink: VecDeque::new(),
             aggregate: None,
         }
@@ -169,6 +171,7 @@ impl Session {
         };
         self.publish = Publish::Live(stream);
         self.tags = TagParser::default();
+        self.metadata = None;
         let begin = user_control(EVENT_STREAM_BEGIN, &stream.to_be_bytes());
         self.control(USER_CONTROL, &begin);
         let start = "NetStream.Publish.Start";
@@ -277,8 +280,8 @@ impl Session {
                     Some((0, amf0)) if kind == DATA_AMF3 => amf0,
                     _ => &payload,
                 };
-                self.sink
-                    .extend(metadata::parse(body).map(MediaMessage::Metadata));
+                let metadata = metadata::parse(body);
+                self.metadata(metadata);
                 Ok(())
             }
             _ => Ok(()),
@@ -287,6 +290,15 @@ impl Session {
             self.status(stream, "error", "NetStream.Failed", &error.to_string());
             IngestError::from(error)
         })
+    }
+
+    /// GStreamer sends it four times a second: only what is new goes further.
+    fn metadata(&mut self, metadata: Option<Metadata>) {
+        if metadata.is_some() && metadata != self.metadata {
+            self.metadata = metadata;
+            self.sink
+                .extend(self.metadata.clone().map(MediaMessage::Metadata));
+        }
     }
 
     fn command(&mut self, message: &Message) -> Result<Option<Event>, IngestError> {
