@@ -148,20 +148,18 @@ impl Connection {
             } else {
                 (self.deadline, "no publish began in time")
             };
+            let waiting = !self.session.output().is_empty();
             tokio::select! {
                 biased;
                 _ = self.stop.changed() => return Err(End::Ended(EndReason::Shutdown)),
                 () = sleep_until(deadline) => return Err(End::Silent(what)),
-                ready = stream.readable() => ready?,
+                ready = stream.writable(), if waiting => ready?,
+                ready = stream.readable() => {
+                    ready?;
+                    self.read(|buffer| stream.try_read(buffer))?;
+                }
             }
-            self.read(|buffer| stream.try_read(buffer))?;
-            let sending = stream.writable();
-            if !self.session.output().is_empty() {
-                timeout(self.shared.settings.write_timeout, sending)
-                    .await
-                    .map_err(|_| End::Silent("the peer does not read its answers"))??;
-                self.write(|bytes| stream.try_write(bytes))?;
-            }
+            self.write(|bytes| stream.try_write(bytes))?;
         }
         Ok(())
     }
@@ -193,7 +191,7 @@ impl Connection {
                 return Err(End::Silent("no publish began in time"));
             }
             if read == READ_BUFFER {
-                self.check_stop()?;
+                self.pause(now).await?;
                 tokio::task::yield_now().await;
             } else {
                 self.pause(self.next_look(read, looked, now)).await?;
@@ -241,13 +239,6 @@ impl Connection {
             reason = publishing.ended() => Err(End::Ended(reason)),
             _ = self.stop.changed() => Err(End::Ended(EndReason::Shutdown)),
         }
-    }
-
-    fn check_stop(&self) -> Result<(), End> {
-        if *self.stop.borrow() {
-            return Err(End::Ended(EndReason::Shutdown));
-        }
-        Ok(())
     }
 
     // ---- both

@@ -287,6 +287,7 @@ impl Session {
             _ => Ok(()),
         };
         parsed.map_err(|error| {
+            self.publish = Publish::No;
             self.status(stream, "error", "NetStream.Failed", &error.to_string());
             IngestError::from(error)
         })
