@@ -16,7 +16,6 @@ pub mod adts;
 pub mod flv;
 pub mod fmp4;
 mod fragmented;
-#[cfg(test)]
 pub mod hls;
 pub mod index;
 mod kind;
