@@ -43,11 +43,6 @@ impl Parts {
         self.len
     }
 
-    /// How many there are.
-    pub(in crate::format) fn count(&self) -> usize {
-        self.starts.len()
-    }
-
     /// Where a part begins.
     pub(in crate::format) fn start(&self, part: usize) -> u64 {
         self.starts.get(part).copied().unwrap_or(self.len)

@@ -46,15 +46,8 @@ impl Metadata {
     pub(super) fn keyframes(&mut self, keys: &[(f64, f64)]) {
         self.key("keyframes");
         self.out.push(OBJECT);
-        let columns: [(&str, fn(&(f64, f64)) -> f64); 2] =
-            [("filepositions", |key| key.1), ("times", |key| key.0)];
-        for (name, column) in columns {
-            put_text(&mut self.out, name);
-            self.out.push(STRICT_ARRAY);
-            let count = u32::try_from(keys.len()).unwrap_or(u32::MAX);
-            self.out.extend_from_slice(&count.to_be_bytes());
-            keys.iter().for_each(|key| put_number(&mut self.out, column(key)));
-        }
+        self.column("filepositions", keys.iter().map(|key| key.1));
+        self.column("times", keys.iter().map(|key| key.0));
         self.out.extend_from_slice(&OBJECT_END);
     }
 
@@ -65,6 +58,14 @@ impl Metadata {
         }
         self.out.extend_from_slice(&OBJECT_END);
         self.out
+    }
+
+    fn column(&mut self, name: &str, values: impl ExactSizeIterator<Item = f64>) {
+        put_text(&mut self.out, name);
+        self.out.push(STRICT_ARRAY);
+        let count = u32::try_from(values.len()).unwrap_or(u32::MAX);
+        self.out.extend_from_slice(&count.to_be_bytes());
+        values.for_each(|value| put_number(&mut self.out, value));
     }
 
     fn key(&mut self, key: &str) {

@@ -81,7 +81,7 @@ pub(super) fn cut<S: TapeSource>(
                 continue;
             };
             match cut.chunks.last_mut() {
-                Some(chunk) if !breaks && !(times.key && chunk.is_long_enough(&times, target_ms)) => {
+                Some(chunk) if !(breaks || times.key && chunk.is_long_enough(&times, target_ms)) => {
                     chunk.count = part + 1 - chunk.first;
                     chunk.end_ms = chunk.end_ms.max(times.end_ms);
                     same_publish = true;

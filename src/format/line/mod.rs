@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 pub(in crate::format) use outline::{Extent, Line, Part, Stretch, Summary, TrackLine};
 pub(in crate::format) use tape::{Tape, TapeRange};
-pub(in crate::format) use walk::{Placement, Spot, walk};
+pub(in crate::format) use walk::{Placement, walk};
 
 use crate::format::index::{FragmentIndex, Run};
 use crate::format::{RenditionError, SourceError};

@@ -38,7 +38,7 @@ impl MovieTime {
         };
         let first = tracks
             .iter()
-            .map(|track| time.from_track(track.first_pts, track, Round::Down));
+            .map(|track| time.of_track(track.first_pts, track, Round::Down));
         time.zero = first.min().unwrap_or(0);
         time
     }
@@ -46,19 +46,19 @@ impl MovieTime {
     /// Places one of the tracks.
     pub(super) fn edit(&self, track: &TrackLine) -> Edit {
         let cts_shift = track.min_cts.min(0).saturating_neg();
-        let first = self.from_track(track.first_pts, track, Round::Down);
+        let first = self.of_track(track.first_pts, track, Round::Down);
         let shown = track.end_pts.saturating_sub(track.first_pts);
         let media_time = track.first_pts.saturating_sub(track.first_dts);
         Edit {
             empty: first.saturating_sub(self.zero).unsigned_abs(),
             media_time: media_time.saturating_add(i64::from(cts_shift)),
             // Rounded up: a player drops what is presented after the end of the edit.
-            duration: self.from_track(shown, track, Round::Up).unsigned_abs(),
+            duration: self.of_track(shown, track, Round::Up).unsigned_abs(),
             cts_shift,
         }
     }
 
-    fn from_track(&self, ticks: i64, track: &TrackLine, round: Round) -> i64 {
+    fn of_track(&self, ticks: i64, track: &TrackLine, round: Round) -> i64 {
         let wide = i128::from(ticks) * i128::from(self.timescale);
         let by = i128::from(track.timescale.max(1));
         let scaled = match round {
