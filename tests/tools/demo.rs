@@ -11,7 +11,11 @@ fn the_demo_runs_by_itself_and_what_it_leaves_plays() {
     let home = home();
     let done = edgereel_in(home.path(), &[], &["demo", "--seconds", "8"]).ok();
     let said = done.text();
-    assert!(said.contains("play it:") && done.stderr.is_empty(), "{said}{}", done.stderr);
+    assert!(
+        said.contains("play it:") && done.stderr.is_empty(),
+        "{said}{}",
+        done.stderr
+    );
     let folder = home.path().join("edgereel-demo");
     for path in [folder.join("demo.mp4"), folder.join("hls/index.m3u8")] {
         decodes(&path, FFMPEG);
@@ -20,7 +24,11 @@ fn the_demo_runs_by_itself_and_what_it_leaves_plays() {
     let store = folder.join("store");
     let recording = only_recording(&store);
     assert_eq!(recording.state, "closed");
-    assert!((6.5..9.5).contains(&recording.duration_s), "{} s", recording.duration_s);
+    assert!(
+        (6.5..9.5).contains(&recording.duration_s),
+        "{} s",
+        recording.duration_s
+    );
     for segment in segments(&store) {
         plays(&segment);
     }

@@ -25,7 +25,20 @@ fn ffmpeg_in_real_time() {
     let folder = home();
     let file = source(folder.path(), FFMPEG, 6, H264_AAC);
     let session = Session::record(|url| {
-        FFMPEG.run(["-v", "error", "-re", "-i", file.to_str().unwrap(), "-c", "copy", "-f", "flv", url]).ok();
+        FFMPEG
+            .run([
+                "-v",
+                "error",
+                "-re",
+                "-i",
+                file.to_str().unwrap(),
+                "-c",
+                "copy",
+                "-f",
+                "flv",
+                url,
+            ])
+            .ok();
     });
     same_in(&session, &file, &["mp4"], FFMPEG);
 }
@@ -33,7 +46,8 @@ fn ffmpeg_in_real_time() {
 #[test]
 fn ffmpeg_hevc_by_enhanced_rtmp() {
     let folder = home();
-    let codecs = "-c:v libx265 -preset ultrafast -x265-params log-level=none:bframes=3:keyint=50 -c:a aac -b:a 64k";
+    let codecs =
+        "-c:v libx265 -preset ultrafast -x265-params log-level=none:bframes=3:keyint=50 -c:a aac -b:a 64k";
     let file = source(folder.path(), ENHANCED, 6, codecs);
     let session = session_of(&file);
     same_in(&session, &file, &ALL, ENHANCED);
@@ -43,7 +57,12 @@ fn ffmpeg_hevc_by_enhanced_rtmp() {
 #[test]
 fn ffmpeg_av1_by_enhanced_rtmp() {
     let folder = home();
-    let file = source(folder.path(), ENHANCED, 6, "-c:v libsvtav1 -preset 12 -g 50 -c:a aac -b:a 64k");
+    let file = source(
+        folder.path(),
+        ENHANCED,
+        6,
+        "-c:v libsvtav1 -preset 12 -g 50 -c:a aac -b:a 64k",
+    );
     let session = session_of(&file);
     same_in(&session, &file, &ALL, ENHANCED);
     assert_eq!(session.recording.tracks[0].codec, "av1");
@@ -71,15 +90,18 @@ fn ffmpeg_beyond_24_bits_of_time() {
 #[test]
 fn gstreamer_rtmp2sink() {
     let folder = home();
-    let (session, copy) = gstreamer(folder.path(), |url| vec!["rtmp2sink".to_owned(), format!("location={url}")]);
+    let (session, copy) = gstreamer(folder.path(), |url| {
+        vec!["rtmp2sink".to_owned(), format!("location={url}")]
+    });
     same_in(&session, &copy, &ALL, FFMPEG);
 }
 
 #[test]
 fn librtmp_by_gstreamer_rtmpsink() {
     let folder = home();
-    let (session, copy) =
-        gstreamer(folder.path(), |url| vec!["rtmpsink".to_owned(), format!("location={url} live=1")]);
+    let (session, copy) = gstreamer(folder.path(), |url| {
+        vec!["rtmpsink".to_owned(), format!("location={url} live=1")]
+    });
     same_in(&session, &copy, &ALL, FFMPEG);
 }
 
@@ -90,12 +112,17 @@ fn gstreamer(folder: &Path, sink: impl Fn(&str) -> Vec<String>) -> (Session, Pat
     let copy = folder.join("copy.flv");
     let session = Session::record(|url| {
         let demux = format!("filesrc location={} ! flvdemux name=demux", file.display());
-        let tracks = "demux.video ! queue ! mux.  demux.audio ! queue ! mux.  flvmux name=mux streamable=true";
-        let keep = format!("! tee name=both  both. ! queue ! filesink location={}  both. ! queue !", copy.display());
+        let tracks = "demux.video ! queue ! h264parse ! mux.video  demux.audio ! queue ! aacparse ! mux.audio  flvmux name=mux streamable=true";
+        let keep = format!(
+            "! tee name=both  both. ! queue ! filesink location={}  both. ! queue !",
+            copy.display()
+        );
         let words = [demux.as_str(), tracks, &keep].join(" ");
         let mut arguments: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
         arguments.extend(sink(url));
-        GST_LAUNCH.run(std::iter::once("-q".to_owned()).chain(arguments)).ok();
+        GST_LAUNCH
+            .run(std::iter::once("-q".to_owned()).chain(arguments))
+            .ok();
     });
     (session, copy)
 }

@@ -15,7 +15,10 @@ pub(crate) const WITHOUT_AAC: [&str; 4] = ["mp4", "fmp4", "hls", "flv"];
 #[track_caller]
 pub(crate) fn same_in(session: &Session, source: &Path, renditions: &[&str], judge: Program) {
     let sent = Packets::of(source, judge);
-    assert!(sent.video.len() > 100 && sent.audio.len() > 100, "the source is short");
+    assert!(
+        sent.video.len() > 100 && sent.audio.len() > 100,
+        "the source is short"
+    );
     for name in renditions {
         let path = session.rendition(name);
         let got = Packets::of(&path, judge);
@@ -30,6 +33,22 @@ pub(crate) fn same_in(session: &Session, source: &Path, renditions: &[&str], jud
 /// Fails unless a file decodes to its end without a word.
 #[track_caller]
 pub(crate) fn decodes(path: &Path, judge: Program) {
-    let done = judge.run(["-v", "error", "-xerror", "-i", path.to_str().unwrap(), "-f", "null", "-"]).ok();
-    assert!(done.stderr.trim().is_empty(), "{}: {}", path.display(), done.stderr);
+    let done = judge
+        .run([
+            "-v",
+            "error",
+            "-xerror",
+            "-i",
+            path.to_str().unwrap(),
+            "-f",
+            "null",
+            "-",
+        ])
+        .ok();
+    assert!(
+        done.stderr.trim().is_empty(),
+        "{}: {}",
+        path.display(),
+        done.stderr
+    );
 }

@@ -8,12 +8,27 @@ use crate::support::Done;
 use crate::support::cli::run;
 
 /// The distribution's ffmpeg: what users have.
-pub(crate) const FFMPEG: Program = Program { name: "ffmpeg", package: "ffmpeg" };
-pub(crate) const FFPROBE: Program = Program { name: "ffprobe", package: "ffmpeg" };
-pub(crate) const GST_LAUNCH: Program = Program { name: "gst-launch-1.0", package: "gstreamer1.0-tools" };
-pub(crate) const MPV: Program = Program { name: "mpv", package: "mpv" };
+pub(crate) const FFMPEG: Program = Program {
+    name: "ffmpeg",
+    package: "ffmpeg",
+};
+pub(crate) const FFPROBE: Program = Program {
+    name: "ffprobe",
+    package: "ffmpeg",
+};
+pub(crate) const GST_LAUNCH: Program = Program {
+    name: "gst-launch-1.0",
+    package: "gstreamer1.0-tools",
+};
+pub(crate) const MPV: Program = Program {
+    name: "mpv",
+    package: "mpv",
+};
 /// A recent ffmpeg, which knows HEVC, AV1 and Opus in FLV.
-pub(crate) const ENHANCED: Program = Program { name: "ffmpeg-enhanced", package: "imageio-ffmpeg (from PyPI)" };
+pub(crate) const ENHANCED: Program = Program {
+    name: "ffmpeg-enhanced",
+    package: "imageio-ffmpeg (from PyPI)",
+};
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Program {
@@ -45,7 +60,10 @@ impl Program {
             .map(|folder| folder.join(self.name))
             .find(|path| path.is_file());
         found.unwrap_or_else(|| {
-            panic!("{} is missing: install {}, or run scripts/setup.sh test", self.name, self.package)
+            panic!(
+                "{} is missing: install {}, or run scripts/setup.sh test",
+                self.name, self.package
+            )
         })
     }
 }

@@ -22,11 +22,17 @@ impl Session {
         let service = Service::start(home.path());
         push(&service.url("live/cam1"));
         let recording = wait_for("a closed recording", || {
-            recordings(&service.data()).into_iter().find(|recording| recording.state == "closed")
+            recordings(&service.data())
+                .into_iter()
+                .find(|recording| recording.state == "closed")
         });
         let all = recordings(&service.data());
         assert_eq!(all.len(), 1, "{all:#?}");
-        Self { home, service, recording }
+        Self {
+            home,
+            service,
+            recording,
+        }
     }
 
     /// Makes a rendition; gives what a player is to open.
@@ -43,7 +49,11 @@ impl Session {
         };
         let path = self.home.path().join(file);
         export(&self.service.data(), &self.recording.id, format, &path).ok();
-        if format == "hls" { path.join("index.m3u8") } else { path }
+        if format == "hls" {
+            path.join("index.m3u8")
+        } else {
+            path
+        }
     }
 
     /// Every media file of its tape.
@@ -77,11 +87,19 @@ pub(crate) fn source(folder: &Path, encoder: Program, seconds: u32, codecs: &str
 
 /// The same in another size.
 #[track_caller]
-pub(crate) fn sized_source(folder: &Path, encoder: Program, seconds: u32, size: &str, codecs: &str) -> PathBuf {
+pub(crate) fn sized_source(
+    folder: &Path,
+    encoder: Program,
+    seconds: u32,
+    size: &str,
+    codecs: &str,
+) -> PathBuf {
     let path = folder.join(format!("source-{size}.flv"));
     let picture = format!("testsrc2=size={size}:rate=25:duration={seconds}");
     let tone = format!("sine=frequency=440:sample_rate=48000:duration={seconds}");
-    let mut arguments = vec!["-v", "error", "-y", "-f", "lavfi", "-i", &picture, "-f", "lavfi", "-i", &tone];
+    let mut arguments = vec![
+        "-v", "error", "-y", "-f", "lavfi", "-i", &picture, "-f", "lavfi", "-i", &tone,
+    ];
     arguments.extend(codecs.split_whitespace());
     arguments.extend(["-f", "flv", path.to_str().unwrap()]);
     encoder.run(&arguments).ok();
@@ -95,7 +113,16 @@ pub(crate) const H264_AAC: &str =
 /// Pushes a file as it is, flat out.
 #[track_caller]
 pub(crate) fn push_copy(pusher: Program, file: &Path, more: &str, url: &str) {
-    let mut arguments = vec!["-v", "error", "-i", file.to_str().unwrap(), "-map", "0", "-c", "copy"];
+    let mut arguments = vec![
+        "-v",
+        "error",
+        "-i",
+        file.to_str().unwrap(),
+        "-map",
+        "0",
+        "-c",
+        "copy",
+    ];
     arguments.extend(more.split_whitespace());
     arguments.extend(["-f", "flv", url]);
     pusher.run(&arguments).ok();

@@ -14,7 +14,13 @@ fn a_resolution_that_changes_in_the_middle() {
     let large = Flv::read(&sized_source(folder.path(), FFMPEG, 4, "640x360", H264_AAC));
     let end = small.tags.iter().map(|tag| tag.time).max().unwrap() + 40;
     let mut both = small.clone();
-    both.tags.extend(large.later(end).tags.into_iter().filter(|tag: &Tag| tag.kind != SCRIPT));
+    both.tags.extend(
+        large
+            .later(end)
+            .tags
+            .into_iter()
+            .filter(|tag: &Tag| tag.kind != SCRIPT),
+    );
     let file = folder.path().join("both.flv");
     both.write(&file);
     let session = Session::record(|url| {
@@ -25,17 +31,31 @@ fn a_resolution_that_changes_in_the_middle() {
     for name in ["mp4", "fmp4", "flv", "hls"] {
         let path = session.rendition(name);
         let got = Packets::of(&path, FFMPEG);
-        assert_eq!((got.video.len(), got.audio.len()), (sent.video.len(), sent.audio.len()), "{name}");
+        assert_eq!(
+            (got.video.len(), got.audio.len()),
+            (sent.video.len(), sent.audio.len()),
+            "{name}"
+        );
         decodes(&path, FFMPEG);
         crate::players::plays(&path);
         // Both sizes are really there.
         let sizes = FFPROBE.run([
-            "-v", "error", "-select_streams", "v", "-show_entries", "frame=width", "-of", "csv=p=0",
+            "-v",
+            "error",
+            "-select_streams",
+            "v",
+            "-show_entries",
+            "frame=width",
+            "-of",
+            "csv=p=0",
             path.to_str().unwrap(),
         ]);
         let sizes = sizes.ok().text();
         for width in ["320", "640"] {
-            assert!(sizes.lines().any(|line| line.trim_end_matches(',') == width), "{name} has no {width}");
+            assert!(
+                sizes.lines().any(|line| line.trim_end_matches(',') == width),
+                "{name} has no {width}"
+            );
         }
     }
 }
@@ -43,7 +63,12 @@ fn a_resolution_that_changes_in_the_middle() {
 #[test]
 fn sound_that_begins_two_seconds_before_the_picture() {
     let folder = home();
-    let file = source(folder.path(), FFMPEG, 8, &format!("-filter:v setpts=PTS+2/TB {H264_AAC}"));
+    let file = source(
+        folder.path(),
+        FFMPEG,
+        8,
+        &format!("-filter:v setpts=PTS+2/TB {H264_AAC}"),
+    );
     let session = Session::record(|url| push_copy(FFMPEG, &file, "-copyts", url));
     same_in(&session, &file, &ALL, FFMPEG);
 }
@@ -51,7 +76,12 @@ fn sound_that_begins_two_seconds_before_the_picture() {
 #[test]
 fn a_picture_a_second() {
     let folder = home();
-    let file = source(folder.path(), FFMPEG, 120, &format!("-r 1 {H264_AAC}").replace("-g 50", "-g 4"));
+    let file = source(
+        folder.path(),
+        FFMPEG,
+        120,
+        &format!("-r 1 {H264_AAC}").replace("-g 50", "-g 4"),
+    );
     let session = Session::record(|url| push_copy(FFMPEG, &file, "", url));
     same_in(&session, &file, &["mp4", "hls", "flv"], FFMPEG);
 }
@@ -59,7 +89,12 @@ fn a_picture_a_second() {
 #[test]
 fn every_picture_a_keyframe() {
     let folder = home();
-    let file = source(folder.path(), FFMPEG, 6, &H264_AAC.replace("-bf 2 -g 50", "-bf 0 -g 1"));
+    let file = source(
+        folder.path(),
+        FFMPEG,
+        6,
+        &H264_AAC.replace("-bf 2 -g 50", "-bf 0 -g 1"),
+    );
     let session = Session::record(|url| push_copy(FFMPEG, &file, "", url));
     same_in(&session, &file, &ALL, FFMPEG);
 }
