@@ -3,7 +3,7 @@
 //! Until it publishes, a connection waits for its socket as usual. A publisher's socket is then taken off
 //! the runtime's epoll set and read at ticks that all publishers share: an encoder sends hundreds of small
 //! packets a second, and to wake for each costs several times what reading them together does. No byte waits
-//! longer than a tick, and a fast publisher is read as fast as it sends.
+//! longer than a tick, and a fast publisher is read as often as it needs.
 
 use std::cell::RefCell;
 use std::io::{ErrorKind, Read, Write};
@@ -17,17 +17,12 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{Span, debug, info, warn};
 
+use super::pace::Pace;
 use super::{Budget, Event, IngestError, PublishAsked, Session, Settings};
 use crate::recorder::{EndReason, PublishRequest, Publishing, Recorder};
 
-/// The grid that publishers are read on.
-const TICK: Duration = Duration::from_millis(40);
-
 /// The read buffer, one for all connections: nothing stays in it.
 const READ_BUFFER: usize = 128 << 10;
-
-/// More than this must not wait in the socket, or its sender stalls on a full window.
-const WAITING_BYTES: u32 = 48 << 10;
 
 /// How long a peer that was told why it is cut off may take to read it.
 const FAREWELL: Duration = Duration::from_millis(500);
@@ -51,12 +46,6 @@ impl Shared {
             buffer: RefCell::new(vec![0; READ_BUFFER]),
             started: Instant::now(),
         }
-    }
-
-    fn next_tick(&self, now: Instant) -> Instant {
-        let since = now.saturating_duration_since(self.started);
-        let ticks = since.as_millis() / TICK.as_millis() + 1;
-        self.started + TICK * u32::try_from(ticks).unwrap_or(u32::MAX)
     }
 }
 
@@ -148,20 +137,18 @@ impl Connection {
             } else {
                 (self.deadline, "no publish began in time")
             };
+            let waiting = !self.session.output().is_empty();
             tokio::select! {
                 biased;
                 _ = self.stop.changed() => return Err(End::Ended(EndReason::Shutdown)),
                 () = sleep_until(deadline) => return Err(End::Silent(what)),
-                ready = stream.readable() => ready?,
+                ready = stream.writable(), if waiting => ready?,
+                ready = stream.readable() => {
+                    ready?;
+                    self.read(|buffer| stream.try_read(buffer))?;
+                }
             }
-            self.read(|buffer| stream.try_read(buffer))?;
-            let sending = stream.writable();
-            if !self.session.output().is_empty() {
-                timeout(self.shared.settings.write_timeout, sending)
-                    .await
-                    .map_err(|_| End::Silent("the peer does not read its answers"))??;
-                self.write(|bytes| stream.try_write(bytes))?;
-            }
+            self.write(|bytes| stream.try_write(bytes))?;
         }
         Ok(())
     }
@@ -177,7 +164,7 @@ impl Connection {
 
     async fn tick_on(&mut self, mut socket: &std::net::TcpStream) -> Result<std::convert::Infallible, End> {
         let mut heard = Instant::now();
-        let mut looked = heard;
+        let mut pace = Pace::new(self.shared.started, heard);
         loop {
             let read = self.read(|buffer| socket.read(buffer))?;
             self.write(|bytes| socket.write(bytes))?;
@@ -192,26 +179,14 @@ impl Connection {
             if self.publishing.is_none() && now >= self.deadline {
                 return Err(End::Silent("no publish began in time"));
             }
-            if read == READ_BUFFER {
-                self.check_stop()?;
+            let next = pace.next_look(read, now);
+            if read == READ_BUFFER || next <= now {
+                self.pause(now).await?;
                 tokio::task::yield_now().await;
             } else {
-                self.pause(self.next_look(read, looked, now)).await?;
+                self.pause(next).await?;
             }
-            looked = now;
         }
-    }
-
-    /// When to read next: at the tick, or sooner when more would have gathered by then than a sender's
-    /// window holds.
-    fn next_look(&self, read: usize, looked: Instant, now: Instant) -> Instant {
-        let tick = self.shared.next_tick(now);
-        let read = u32::try_from(read).unwrap_or(u32::MAX);
-        if read < WAITING_BYTES / 2 {
-            return tick;
-        }
-        let fills = (now - looked).min(TICK) * WAITING_BYTES / read;
-        tick.min(now + fills.max(Duration::from_millis(1)))
     }
 
     async fn pause(&mut self, until: Instant) -> Result<(), End> {
@@ -241,13 +216,6 @@ impl Connection {
             reason = publishing.ended() => Err(End::Ended(reason)),
             _ = self.stop.changed() => Err(End::Ended(EndReason::Shutdown)),
         }
-    }
-
-    fn check_stop(&self) -> Result<(), End> {
-        if *self.stop.borrow() {
-            return Err(End::Ended(EndReason::Shutdown));
-        }
-        Ok(())
     }
 
     // ---- both
@@ -316,7 +284,7 @@ impl Connection {
             .stream_name()
             .map_err(|error| error.to_string())
             .and_then(|stream| {
-                Span::current().record("stream", stream.as_str());
+                Span::current().record("stream", tracing::field::display(&stream));
                 let request = PublishRequest {
                     stream,
                     query: asked.query.clone(),

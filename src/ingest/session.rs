@@ -13,8 +13,8 @@ use super::message::{
     STREAM_CHUNKS, USER_CONTROL, VIDEO, WINDOW_ACK_SIZE, be32, parse_user_control, user_control,
 };
 use super::tag::TagParser;
-use super::{Budget, ChunkReader, ChunkWriter, IngestError, metadata};
-use crate::media::{MediaMessage, NameError, StreamName};
+use super::{Budget, ChunkReader, ChunkWriter, Event, IngestError, PublishAsked, metadata};
+use crate::media::{MediaMessage, Metadata};
 
 /// Answers that may wait for a peer to read them.
 const MAX_UNREAD: usize = 64 << 10;
@@ -26,50 +26,6 @@ const MAX_STREAMS: u32 = 8;
 const WINDOW: u32 = 2_500_000;
 
 const OUR_CHUNK_SIZE: u32 = 4096;
-
-/// What a connection wants of its caller.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Event {
-    /// The peer asks to publish: answer with [`Session::accept`] or [`Session::refuse`].
-    Publish(PublishAsked),
-    /// Media of the publish that was accepted.
-    Media(MediaMessage),
-    /// The peer ended its publish properly.
-    Unpublished,
-}
-
-/// A request to publish, as the peer worded it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct PublishAsked {
-    /// The application, without its query and without slashes around it.
-    pub app: String,
-    /// The stream key, without its query and without slashes around it. Never empty.
-    pub key: String,
-    /// The queries of key and app, joined with `&`; may hold secrets.
-    pub query: String,
-    /// The address the peer believes it connected to; may hold secrets.
-    pub tc_url: String,
-    /// What the peer says it is.
-    pub encoder: String,
-}
-
-impl PublishAsked {
-    /// The stream that is meant. An empty application is tolerated when the key has parts.
-    pub fn stream_name(&self) -> Result<StreamName, NameError> {
-        if self.app.is_empty() {
-            self.key.parse()
-        } else {
-            StreamName::new(&self.app, &self.key)
-        }
-    }
-}
-
-// The query and the URL are where stream keys hide.
-impl fmt::Debug for PublishAsked {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "PublishAsked({}/{} by {})", self.app, self.key, self.encoder)
-    }
-}
 
 /// The server's side of one connection.
 #[derive(Debug)]
@@ -86,6 +42,7 @@ pub struct Session {
     publish: Publish,
     announced: bool,
     tags: TagParser,
+    metadata: Option<Metadata>,
     sink: VecDeque<MediaMessage>,
     aggregate: Option<Aggregate>,
 }
@@ -127,6 +84,7 @@ impl Session {
             publish: Publish::No,
             announced: false,
             tags: TagParser::default(),
+            metadata: None,
             sink: VecDeque::new(),
             aggregate: None,
         }
@@ -169,6 +127,7 @@ impl Session {
         };
         self.publish = Publish::Live(stream);
         self.tags = TagParser::default();
+        self.metadata = None;
         let begin = user_control(EVENT_STREAM_BEGIN, &stream.to_be_bytes());
         self.control(USER_CONTROL, &begin);
         let start = "NetStream.Publish.Start";
@@ -277,16 +236,26 @@ impl Session {
                     Some((0, amf0)) if kind == DATA_AMF3 => amf0,
                     _ => &payload,
                 };
-                self.sink
-                    .extend(metadata::parse(body).map(MediaMessage::Metadata));
+                let metadata = metadata::parse(body);
+                self.metadata(metadata);
                 Ok(())
             }
             _ => Ok(()),
         };
         parsed.map_err(|error| {
+            self.publish = Publish::No;
             self.status(stream, "error", "NetStream.Failed", &error.to_string());
             IngestError::from(error)
         })
+    }
+
+    /// GStreamer sends it four times a second: only what is new goes further.
+    fn metadata(&mut self, metadata: Option<Metadata>) {
+        if metadata.is_some() && metadata != self.metadata {
+            self.metadata = metadata;
+            self.sink
+                .extend(self.metadata.clone().map(MediaMessage::Metadata));
+        }
     }
 
     fn command(&mut self, message: &Message) -> Result<Option<Event>, IngestError> {

@@ -356,6 +356,12 @@ fn media_of_every_form_comes_out_in_order() {
         [Event::Media(MediaMessage::Metadata(_))]
     ));
     let data = [&[0][..], &encode_all(&[text("onMetaData"), meta])].concat();
+    assert_eq!(
+        peer.send(15, 1, &data).unwrap().len(),
+        0,
+        "the same again is no news"
+    );
+    let data = [&[0][..], &encode_all(&[text("onMetaData")])].concat();
     assert_eq!(peer.send(15, 1, &data).unwrap().len(), 1);
     // The stream number is wrong, and that is let pass.
     assert_eq!(

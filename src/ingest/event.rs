@@ -1,0 +1,49 @@
+//! What a session tells its caller.
+
+use std::fmt;
+
+use crate::media::{MediaMessage, NameError, StreamName};
+
+/// What a connection wants of its caller.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// The peer asks to publish: answer with [`Session::accept`](super::Session::accept) or [`Session::refuse`](super::Session::refuse).
+    Publish(PublishAsked),
+    /// Media of the publish that was accepted.
+    Media(MediaMessage),
+    /// The peer ended its publish properly.
+    Unpublished,
+}
+
+/// A request to publish, as the peer worded it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PublishAsked {
+    /// The application, without its query and without slashes around it.
+    pub app: String,
+    /// The stream key, without its query and without slashes around it. Never empty.
+    pub key: String,
+    /// The queries of key and app, joined with `&`; may hold secrets.
+    pub query: String,
+    /// The address the peer believes it connected to; may hold secrets.
+    pub tc_url: String,
+    /// What the peer says it is.
+    pub encoder: String,
+}
+
+impl PublishAsked {
+    /// The stream that is meant. An empty application is tolerated when the key has parts.
+    pub fn stream_name(&self) -> Result<StreamName, NameError> {
+        if self.app.is_empty() {
+            self.key.parse()
+        } else {
+            StreamName::new(&self.app, &self.key)
+        }
+    }
+}
+
+// The query and the URL are where stream keys hide.
+impl fmt::Debug for PublishAsked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PublishAsked({}/{} by {})", self.app, self.key, self.encoder)
+    }
+}
