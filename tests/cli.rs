@@ -31,7 +31,7 @@ fn wrong_usage_is_2_and_help_is_0() {
         let done = edgereel(arguments);
         assert_eq!(done.code, Some(2), "{arguments:?}: {}", done.stderr);
         assert!(
-            done.stdout.is_empty() && done.stderr.contains("Usage"),
+            done.stdout.is_empty() && done.stderr.contains("--help"),
             "{arguments:?}: {}",
             done.stderr
         );

@@ -138,12 +138,14 @@ fn truncated_handshake(address: SocketAddr) {
     }
 }
 
-/// Sixty chunk streams, each of which begins a message of 16 MiB.
+/// Sixty chunk streams, each of which begins a message of 16 MiB, or of all that is ever taken.
 fn huge_messages(address: SocketAddr) {
-    for _ in 0..4 {
+    for length in [0xFF_FFFF_u32, 10 << 20, 10_000_000, 1 << 20] {
         let mut client = Rtmp::handshaken(address);
         for channel in 3..63 {
-            let mut chunk = vec![channel, 0, 0, 0, 0xFF, 0xFF, 0xFF, 9, 1, 0, 0, 0];
+            let mut chunk = vec![channel, 0, 0, 0];
+            chunk.extend(&length.to_be_bytes()[1..]);
+            chunk.extend([9, 1, 0, 0, 0]);
             chunk.extend([0x55; 60_000]);
             if client.send(&chunk).is_err() {
                 break;

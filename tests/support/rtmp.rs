@@ -127,7 +127,12 @@ impl Rtmp {
 
     /// The last token that came back, of those that have; looks at what is there and does not wait.
     pub(crate) fn last_pong(&mut self) -> Option<u32> {
-        let _ = self.read(Duration::from_millis(1));
+        self.socket.set_nonblocking(true).expect("a socket");
+        let mut buffer = [0; 4096];
+        while let Ok(count @ 1..) = self.socket.read(&mut buffer) {
+            self.received.extend_from_slice(&buffer[..count]);
+        }
+        self.socket.set_nonblocking(false).expect("a socket");
         // Behind time and length: User Control, message stream 0, Ping Response, the token.
         let pong = |bytes: &[u8]| bytes[..10] == [0, 0, 6, 4, 0, 0, 0, 0, 0, 7];
         let at = self.received.windows(14).rposition(pong)?;
