@@ -1,0 +1,37 @@
+# What a clone of this repository can do. Every target installs what it misses, and says so.
+
+TOOLS := $(CURDIR)/target/tools
+export PATH := $(TOOLS)/bin:$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test bench lint fuzz
+
+help: ## This list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 14
+
+demo: ## Record a clip on this machine and leave files that play in edgereel-demo/
+	@scripts/setup.sh demo
+	cargo build --release --locked
+	target/release/edgereel demo
+
+test: ## All tests: those that need cargo alone, then those that need ffmpeg, GStreamer and mpv
+	@scripts/setup.sh test
+	cargo test --locked
+	cargo test --locked --test tools
+
+bench: ## Measure against ffmpeg and nginx-rtmp, and against the promised figures
+	@scripts/setup.sh bench
+	cargo bench --locked
+
+lint: ## Formatting, clippy, licences and sources of dependencies
+	@scripts/setup.sh lint
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	cargo deny check bans licenses sources
+
+# libFuzzer needs flags that stable Rust has only under RUSTC_BOOTSTRAP.
+fuzz: ## Every fuzz target for a minute
+	@scripts/setup.sh fuzz
+	set -e; for target in $$(RUSTC_BOOTSTRAP=1 cargo fuzz list); do \
+	  RUSTC_BOOTSTRAP=1 cargo fuzz run $$target -- -max_total_time=60; \
+	done

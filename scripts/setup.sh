@@ -1,0 +1,100 @@
+#!/usr/bin/env bash
+# Installs what one of the Makefile's targets needs and this machine misses, and says what and why.
+# Does nothing when all is there. Usage: scripts/setup.sh demo|test|bench|lint|fuzz
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+tools=target/tools
+apt_updated=
+
+say() { echo "setup: $*" >&2; }
+
+die() {
+  say "$*"
+  exit 1
+}
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+# apt PACKAGE... -- WHY
+apt() {
+  local packages=()
+  while [ "$1" != -- ]; do packages+=("$1") && shift; done
+  command -v apt-get >/dev/null || die "please install ${packages[*]} ($2): there is no apt-get here"
+  say "installing ${packages[*]}: $2"
+  if [ -z "$apt_updated" ]; then
+    as_root apt-get update -qq
+    apt_updated=yes
+  fi
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}" >&2
+}
+
+has() { command -v "$1" >/dev/null; }
+
+compiler() {
+  has cargo || die "please install Rust 1.94 or newer from https://rustup.rs"
+  has cc || apt build-essential -- "SQLite is compiled from C"
+}
+
+gstreamer_element() { has gst-inspect-1.0 && gst-inspect-1.0 "$1" >/dev/null 2>&1; }
+
+# The distribution's ffmpeg may be older than Enhanced RTMP; this one sends and judges HEVC, AV1 and Opus.
+enhanced_ffmpeg() {
+  [ -x "$tools/bin/ffmpeg-enhanced" ] && return
+  has python3 || apt python3 -- "to fetch a recent ffmpeg"
+  python3 -c 'import ensurepip, venv' 2>/dev/null || apt python3-venv -- "to fetch a recent ffmpeg"
+  say "installing imageio-ffmpeg into $tools/venv: an ffmpeg that speaks Enhanced RTMP"
+  mkdir -p "$tools/bin"
+  python3 -m venv "$tools/venv"
+  "$tools/venv/bin/python" -m pip install --quiet --disable-pip-version-check 'imageio-ffmpeg>=0.6' >&2
+  local found
+  found=$("$tools/venv/bin/python" -c 'import imageio_ffmpeg; print(imageio_ffmpeg.get_ffmpeg_exe())')
+  ln -sf "$found" "$tools/bin/ffmpeg-enhanced"
+}
+
+# cargo_tool NAME WHY
+cargo_tool() {
+  has "$1" || [ -x "$tools/bin/$1" ] && return
+  say "installing $1 into $tools: $2 (takes a few minutes, once)"
+  cargo install --locked --quiet --root "$tools" "$1"
+}
+
+case "${1:-}" in
+  demo)
+    compiler
+    ;;
+  test)
+    compiler
+    has ffmpeg || apt ffmpeg -- "pushes to the service, and judges what comes out"
+    has gst-launch-1.0 || apt gstreamer1.0-tools -- "another publisher and player"
+    gstreamer_element flvmux || apt gstreamer1.0-plugins-good -- "GStreamer's flvmux and qtdemux"
+    { gstreamer_element rtmp2sink && gstreamer_element rtmpsink; } ||
+      apt gstreamer1.0-plugins-bad -- "GStreamer's two publishers: its own, and librtmp"
+    gstreamer_element x264enc || apt gstreamer1.0-plugins-ugly -- "GStreamer's x264"
+    gstreamer_element avdec_h264 || apt gstreamer1.0-libav -- "GStreamer's decoders"
+    has mpv || apt mpv -- "a player that people use"
+    enhanced_ffmpeg
+    ;;
+  bench)
+    compiler
+    has ffmpeg || apt ffmpeg -- "a recorder to compare with"
+    { has nginx || [ -x /usr/sbin/nginx ]; } || apt nginx -- "carries nginx-rtmp"
+    [ -e /usr/lib/nginx/modules/ngx_rtmp_module.so ] || apt libnginx-mod-rtmp -- "a recorder to compare with"
+    ;;
+  lint)
+    compiler
+    cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
+    cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
+    cargo_tool cargo-deny "checks licences and sources of dependencies"
+    ;;
+  fuzz)
+    compiler
+    has c++ || apt g++ -- "libFuzzer is C++"
+    cargo_tool cargo-fuzz "runs the fuzz targets"
+    ;;
+  *)
+    die "usage: scripts/setup.sh demo|test|bench|lint|fuzz"
+    ;;
+esac

@@ -1,0 +1,194 @@
+//! The commands as a user meets them: exit codes, words and documents.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+#![allow(clippy::disallowed_methods)]
+
+mod support;
+
+use std::path::Path;
+
+use support::{edgereel, edgereel_in, export, home, recordings};
+
+fn check_config(folder: &Path, environment: &[(&str, &str)], text: &str) -> support::Done {
+    std::fs::write(folder.join("box.toml"), text).unwrap();
+    edgereel_in(folder, environment, &["check-config", "--config", "box.toml"])
+}
+
+#[test]
+fn wrong_usage_is_2_and_help_is_0() {
+    for arguments in [
+        &["fly"][..],
+        &[],
+        &["ls", "--bananas"],
+        &["export"],
+        &["export", "last", "--format", "avi"],
+    ] {
+        let done = edgereel(arguments);
+        assert_eq!(done.code, Some(2), "{arguments:?}: {}", done.stderr);
+        assert!(
+            done.stdout.is_empty() && done.stderr.contains("--help"),
+            "{arguments:?}: {}",
+            done.stderr
+        );
+    }
+    for arguments in [
+        &["--help"][..],
+        &["--version"],
+        &["run", "--help"],
+        &["export", "--help"],
+    ] {
+        let done = edgereel(arguments).ok();
+        assert!(!done.stdout.is_empty() && done.stderr.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn every_command_is_in_the_help() {
+    let help = edgereel(&["--help"]).ok().text();
+    for command in ["run", "demo", "check-config", "ls", "export", "publish"] {
+        assert!(
+            help.lines().any(|line| line.trim_start().starts_with(command)),
+            "{command} is not in: {help}"
+        );
+    }
+}
+
+#[test]
+fn a_good_configuration_is_printed_and_reads_back() {
+    let home = home();
+    let text =
+        "[device]\nid = \"box-17\"\n[storage]\ndir = \"tape\"\n[rtmp]\nlisten = [\"127.0.0.1:1936\"]\n";
+    let printed = check_config(home.path(), &[], text).ok().text();
+    for part in ["id = \"box-17\"", "127.0.0.1:1936", "dir = \"tape\"", "box.toml"] {
+        assert!(printed.contains(part), "'{part}' is not in: {printed}");
+    }
+    let again = check_config(home.path(), &[], &printed).ok().text();
+    assert_eq!(again, printed);
+}
+
+#[test]
+fn defaults_are_safe() {
+    let home = home();
+    let printed = check_config(home.path(), &[], "").ok().text();
+    assert!(printed.contains("listen = [\"127.0.0.1:1935\"]"), "{printed}");
+}
+
+#[test]
+fn an_unknown_key_is_named_with_its_line_and_the_nearest() {
+    let home = home();
+    let done = check_config(home.path(), &[], "[rtmp]\n\nlisten_on = [\"127.0.0.1:1\"]\n");
+    done.failed(1, &["box.toml:3", "'listen_on'", "'listen'"]);
+}
+
+#[test]
+fn the_environment_wins_and_is_named_when_wrong() {
+    let home = home();
+    let text = "[storage]\ndir = \"tape\"\n";
+    let printed = check_config(home.path(), &[("EDGEREEL__STORAGE__DIR", "elsewhere")], text)
+        .ok()
+        .text();
+    assert!(printed.contains("dir = \"elsewhere\""), "{printed}");
+    let wrong = check_config(home.path(), &[("EDGEREEL__RING__MEMORI", "1 MiB")], text);
+    wrong.failed(1, &["EDGEREEL__RING__MEMORI", "'memory'"]);
+    let path = home.path().join("box.toml");
+    let named = [("EDGEREEL_CONFIG", path.to_str().unwrap())];
+    let printed = edgereel_in(Path::new("/"), &named, &["check-config"]).ok().text();
+    assert!(printed.contains("dir = \"tape\""), "{printed}");
+}
+
+#[test]
+fn strangers_are_let_in_only_when_told_so() {
+    let home = home();
+    let open = "[rtmp]\nlisten = [\"0.0.0.0:1935\"]\n";
+    check_config(home.path(), &[], open).failed(1, &["box.toml:2", "0.0.0.0:1935", "allow_anonymous"]);
+    check_config(home.path(), &[], &format!("{open}allow_anonymous = true\n")).ok();
+    // And the service holds itself to it.
+    std::fs::write(home.path().join("box.toml"), open).unwrap();
+    edgereel_in(home.path(), &[], &["run", "--config", "box.toml"]).failed(1, &["box.toml:2"]);
+}
+
+#[test]
+fn a_missing_configuration_file_is_an_error_that_names_it() {
+    for command in ["check-config", "run", "ls"] {
+        edgereel(&[command, "--config", "/nowhere/box.toml"]).failed(1, &["/nowhere/box.toml"]);
+    }
+}
+
+#[test]
+fn a_missing_store_is_an_error_that_names_it_and_is_not_made() {
+    let home = home();
+    let missing = home.path().join("nothing-here");
+    let path = missing.to_str().unwrap();
+    edgereel(&["ls", "--data", path]).failed(1, &["nothing-here"]);
+    edgereel(&["export", "last", "--format", "mp4", "--data", path, "-o", "-"]).failed(1, &["nothing-here"]);
+    assert!(!missing.exists(), "a command that reads made the store");
+}
+
+#[test]
+fn an_empty_store_has_no_recordings() {
+    let home = home();
+    let service = support::Service::start(home.path());
+    let data = service.data();
+    assert!(recordings(&data).is_empty());
+    let (status, _) = service.stop();
+    assert!(status.success());
+    let list = edgereel(&["ls", "--data", data.to_str().unwrap()]).ok();
+    assert!(list.stdout.is_empty(), "a pipe wants nothing: {}", list.text());
+    let document = edgereel(&["ls", "--json", "--data", data.to_str().unwrap()]).ok();
+    let document: serde_json::Value = serde_json::from_slice(&document.stdout).unwrap();
+    assert_eq!(document, serde_json::json!({ "recordings": [], "next": null }));
+    let out = home.path().join("out.mp4");
+    export(&data, "last", "mp4", &out).failed(1, &[]);
+    export(&data, "0190a1b2", "mp4", &out).failed(1, &["0190a1b2"]);
+    assert!(!out.exists(), "a failed export left a file");
+}
+
+#[test]
+fn two_services_never_share_a_store() {
+    let home = home();
+    let mut service = support::Service::start(home.path());
+    let config = home.path().join("edgereel.toml");
+    let second = edgereel(&[Path::new("run"), Path::new("--config"), &config]);
+    second.failed(1, &["data"]);
+    assert!(service.alive());
+}
+
+#[test]
+fn a_port_that_is_taken_is_an_error_that_names_it() {
+    let home = home();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let environment = [("EDGEREEL__RTMP__LISTEN", format!("[\"{address}\"]"))];
+    let environment = [(environment[0].0, environment[0].1.as_str())];
+    edgereel_in(home.path(), &environment, &["run"]).failed(1, &[&address]);
+}
+
+#[test]
+fn publishing_fails_with_words_when_nobody_listens() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap();
+    drop(free);
+    let sample = support::sample_path();
+    let url = format!("rtmp://{address}/live/cam1");
+    edgereel(&["publish", sample.to_str().unwrap(), &url]).failed(1, &[&address.to_string()]);
+    edgereel(&["publish", "/nowhere/clip.flv", &url]).failed(1, &["/nowhere/clip.flv"]);
+    edgereel(&["publish", sample.to_str().unwrap(), "http://127.0.0.1/live/cam1"]).failed_with_usage();
+}
+
+impl support::Done {
+    /// 1 or 2: a URL may be refused by the parser of arguments or by the command.
+    fn failed_with_usage(self) {
+        assert!(
+            matches!(self.code, Some(1 | 2)),
+            "{:?}: {}",
+            self.code,
+            self.stderr
+        );
+        assert!(self.stderr.contains("rtmp"), "{}", self.stderr);
+    }
+}

@@ -1,0 +1,263 @@
+//! What strangers send before they have proved anything: it is refused, it takes no memory, and a publisher
+//! that records meanwhile never notices.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+#![allow(clippy::disallowed_methods)]
+
+mod support;
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use support::random::Random;
+use support::rtmp::{Ended, Rtmp, message, number, object, string};
+use support::{Pusher, Service, export, home, recordings, sample, wait_for, wait_until};
+
+const LIMITS: &str = "handshake_timeout = \"1s\"\nmax_connections = 64\n";
+/// More than the service may ever take for what strangers send.
+const MEMORY: u64 = 96 << 20;
+
+type Attack = fn(SocketAddr);
+
+const ATTACKS: [(&str, Attack); 10] = [
+    ("garbage", garbage),
+    ("a truncated handshake", truncated_handshake),
+    ("huge messages announced", huge_messages),
+    ("impossible chunk sizes", chunk_sizes),
+    ("nested AMF", nested_amf),
+    ("AMF that promises more than it has", promising_amf),
+    ("commands out of order", out_of_order),
+    ("a request to play", play),
+    ("codecs that are not recorded", unknown_codecs),
+    ("questions without listening to the answers", deaf),
+];
+
+#[test]
+fn a_publisher_never_notices() {
+    let home = home();
+    let mut service = Service::start_with(home.path(), LIMITS);
+    let address = service.address();
+    let good = Pusher::start(address, "live/good", &sample(), 4.0);
+    let attackers = ATTACKS.map(|(name, attack)| (name, std::thread::spawn(move || attack(address))));
+    for (name, attacker) in attackers {
+        assert!(attacker.join().is_ok(), "{name}");
+        assert!(service.alive(), "{name} ended the service");
+    }
+    good.done();
+    assert!(service.peak() < MEMORY, "{} MiB", service.peak() >> 20);
+    let recording = wait_for("the good recording", || {
+        recordings(&service.data())
+            .into_iter()
+            .find(|r| r.stream == "live/good" && r.state == "closed")
+    });
+    let out = home.path().join("out.mp4");
+    export(&service.data(), &recording.id, "mp4", &out).ok();
+    support::mp4_file::parse(&std::fs::read(&out).unwrap()).same_as(&sample().media(), "the good one", 1.5);
+    assert_eq!(recordings(&service.data()).len(), 1, "strangers made recordings");
+}
+
+#[test]
+fn a_handshake_that_never_ends_is_ended() {
+    let home = home();
+    let service = Service::start_with(home.path(), LIMITS);
+    let mut slow = Rtmp::connect(service.address());
+    let began = Instant::now();
+    // A byte now and then: each is progress, and it must not count.
+    let mut next = 3;
+    wait_until("the service to lose its patience", || {
+        let sent = slow.send(&[next]).is_ok();
+        next = 0;
+        !sent || slow.read(Duration::from_millis(100)) == Ended::Closed
+    });
+    assert!(
+        began.elapsed() >= Duration::from_millis(900),
+        "closed after {:?}",
+        began.elapsed()
+    );
+    // And one who says nothing at all.
+    Rtmp::connect(service.address()).wait_closed();
+}
+
+#[test]
+fn connections_are_bounded_and_come_free() {
+    let home = home();
+    let service = Service::start_with(home.path(), LIMITS);
+    let good = Pusher::start(service.address(), "live/good", &sample(), 4.0);
+    let mut crowd: Vec<Rtmp> = (0..200).map(|_| Rtmp::connect(service.address())).collect();
+    // 63 are let in beside the publisher; the others are shown the door, and those after a second.
+    wait_until("all of them to be gone", || {
+        crowd.retain_mut(|one| one.read(Duration::from_millis(1)) == Ended::Open);
+        crowd.is_empty()
+    });
+    Rtmp::publishing(service.address(), "live", "next").unpublish("next");
+    good.done();
+    assert!(service.peak() < MEMORY, "{} MiB", service.peak() >> 20);
+}
+
+#[test]
+fn every_attack_leaves_room_for_the_next_publisher() {
+    let home = home();
+    let mut service = Service::start_with(home.path(), LIMITS);
+    for (name, attack) in ATTACKS {
+        attack(service.address());
+        assert!(service.alive(), "{name} ended the service");
+        Rtmp::publishing(service.address(), "live", "after").unpublish("after");
+    }
+    assert!(service.peak() < MEMORY, "{} MiB", service.peak() >> 20);
+}
+
+fn garbage(address: SocketAddr) {
+    let mut random = Random::new();
+    for _ in 0..20 {
+        let mut client = Rtmp::connect(address);
+        let mut noise = random.bytes(4000);
+        // A first byte of 3 is a handshake, and noise may then be one: these must not be.
+        noise[0] |= 0x40;
+        let _ = client.send(&noise);
+        client.wait_closed();
+        // Noise behind a good handshake.
+        let mut client = Rtmp::handshaken(address);
+        let _ = client.send(&random.bytes(20_000));
+    }
+    let mut client = Rtmp::connect(address);
+    let _ = client.send(b"GET / HTTP/1.1\r\nHost: box\r\n\r\n");
+    client.wait_closed();
+}
+
+fn truncated_handshake(address: SocketAddr) {
+    for length in [1, 2, 100, 1536, 1537, 1538, 3072] {
+        let mut client = Rtmp::connect(address);
+        let mut hello = vec![0; length];
+        hello[0] = 3;
+        client.send(&hello).unwrap();
+    }
+}
+
+/// Sixty chunk streams, each of which begins a message of 16 MiB, or of all that is ever taken.
+fn huge_messages(address: SocketAddr) {
+    for length in [0xFF_FFFF_u32, 10 << 20, 10_000_000, 1 << 20] {
+        let mut client = Rtmp::handshaken(address);
+        for channel in 3..63 {
+            let mut chunk = vec![channel, 0, 0, 0];
+            chunk.extend(&length.to_be_bytes()[1..]);
+            chunk.extend([9, 1, 0, 0, 0]);
+            chunk.extend([0x55; 60_000]);
+            if client.send(&chunk).is_err() {
+                break;
+            }
+        }
+        client.read(Duration::from_millis(50));
+    }
+}
+
+fn chunk_sizes(address: SocketAddr) {
+    for size in [0_u32, 0x8000_0000, 0x7FFF_FFFF, u32::MAX] {
+        let mut client = Rtmp::handshaken(address);
+        let _ = client.send(&message(2, 1, 0, 0, &size.to_be_bytes()));
+        let _ = client.send(&[3, 0, 0, 0, 0xFF, 0xFF, 0xFF, 20, 0, 0, 0, 0, 2]);
+    }
+    // A continuation of what never began.
+    let mut client = Rtmp::handshaken(address);
+    let _ = client.send(&[0xC9, 1, 2, 3, 4]);
+    client.wait_closed();
+}
+
+fn nested_amf(address: SocketAddr) {
+    for opening in [
+        &[3_u8, 0, 1, b'a'][..],
+        &[10, 0, 0, 0, 1],
+        &[8, 0, 0, 0, 1, 0, 1, b'a'],
+    ] {
+        for kind in [20, 18] {
+            let mut client = Rtmp::handshaken(address);
+            let mut body = [string("connect"), number(1.0)].concat();
+            for _ in 0..6000 {
+                body.extend(opening);
+            }
+            let _ = client.send(&message(3, kind, 0, 0, &body));
+            client.read(Duration::from_millis(50));
+        }
+    }
+}
+
+fn promising_amf(address: SocketAddr) {
+    let arrays = [
+        vec![10, 0xFF, 0xFF, 0xFF, 0xFF],
+        vec![8, 0xFF, 0xFF, 0xFF, 0xFF],
+        vec![12, 0xFF, 0xFF, 0xFF, 0xFF],
+    ];
+    for value in arrays {
+        let mut client = Rtmp::handshaken(address);
+        let _ = client.command(0, &[string("connect"), number(1.0), value.clone()]);
+        client.read(Duration::from_millis(50));
+        // The same as metadata of a publish.
+        let mut client = Rtmp::publishing(address, "live", &format!("amf{}", value[0]));
+        let _ = client.media(
+            18,
+            0,
+            &[string("@setDataFrame"), string("onMetaData"), value].concat(),
+        );
+        client.read(Duration::from_millis(50));
+    }
+}
+
+fn out_of_order(address: SocketAddr) {
+    let mut client = Rtmp::handshaken(address);
+    let _ = client.publish("early");
+    let _ = client.media(9, 0, &[0x17, 1, 0, 0, 0, 1, 2, 3]);
+    let mut client = Rtmp::connected(address, "live");
+    let _ = client.media(9, 0, &[0x17, 1, 0, 0, 0, 1, 2, 3]);
+    let _ = client.publish("../../etc/passwd");
+    client.wait_text("NetStream.Publish.BadName");
+    let mut client = Rtmp::connected(address, "live");
+    let _ = client.publish(&"x".repeat(5000));
+    client.wait_text("NetStream.Publish.BadName");
+    let mut client = Rtmp::connected(address, "live");
+    for _ in 0..50 {
+        let _ = client.command(0, &[string("createStream"), number(9.0), vec![5]]);
+    }
+    client.wait_text("_error");
+}
+
+fn play(address: SocketAddr) {
+    let mut client = Rtmp::connected(address, "live");
+    client
+        .command(1, &[string("play"), number(4.0), vec![5], string("good")])
+        .unwrap();
+    client.wait_text("NetStream.Play");
+}
+
+fn unknown_codecs(address: SocketAddr) {
+    let codecs: [(&str, u8, &[u8]); 4] = [
+        ("sorenson", 9, &[0x12, 0, 0, 0, 0]),
+        ("vp6", 9, &[0x14, 0, 0, 0, 0]),
+        ("speex", 8, &[0xB2, 1, 2, 3]),
+        ("fourcc", 9, b"\x90nope\0\0\0"),
+    ];
+    for (key, kind, body) in codecs {
+        let mut client = Rtmp::publishing(address, "live", key);
+        let _ = client.media(kind, 0, body);
+        let said = client.wait_closed();
+        assert!(
+            said.contains("onStatus") && said.contains("error"),
+            "{key}: {said}"
+        );
+    }
+}
+
+fn deaf(address: SocketAddr) {
+    let mut client = Rtmp::handshaken(address);
+    let connect = [string("connect"), number(1.0), object(&[("app", string("live"))])].concat();
+    let questions = message(3, 20, 0, 0, &connect).repeat(200);
+    // Either it is cut off, or what it sent is enough.
+    for _ in 0..200 {
+        if client.send(&questions).is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,365 @@
+//! From a push to files that hold exactly what was pushed.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+#![allow(clippy::disallowed_methods)]
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use support::rtmp::Rtmp;
+use support::{
+    Flv, Pusher, Recording, Service, edgereel, export, home, only_recording, recordings, sample, sample_path,
+    wait_for, wait_until,
+};
+
+/// FLV rounds the times of sound to milliseconds, everything else has it on its sample clock.
+const ROUNDING: f64 = 1.5;
+
+/// A service that has recorded the whole sample once.
+fn recorded(home: &Path) -> (Service, Recording) {
+    let service = Service::start(home);
+    let done = edgereel(&[
+        "publish",
+        sample_path().to_str().unwrap(),
+        &service.url("live/cam1"),
+        "--fast",
+    ]);
+    done.ok();
+    let recording = wait_closed(&service.data(), 1).remove(0);
+    (service, recording)
+}
+
+fn wait_closed(data: &Path, count: usize) -> Vec<Recording> {
+    wait_for("closed recordings", || {
+        let all = recordings(data);
+        (all.len() == count && all.iter().all(|recording| recording.state == "closed")).then_some(all)
+    })
+}
+
+fn exported(service_data: &Path, id: &str, format: &str, out: PathBuf) -> Vec<u8> {
+    export(service_data, id, format, &out).ok();
+    std::fs::read(out).unwrap()
+}
+
+#[test]
+fn a_push_becomes_one_recording() {
+    let home = home();
+    let (_service, recording) = recorded(home.path());
+    assert_eq!(recording.stream, "live/cam1");
+    assert!(
+        (recording.duration_s - 20.0).abs() < 0.06,
+        "{} s",
+        recording.duration_s
+    );
+    assert!(
+        recording.gaps.is_empty() && recording.bytes > 300_000,
+        "{recording:?}"
+    );
+    let [video, audio] = recording.tracks.as_slice() else {
+        panic!("two tracks, not {:?}", recording.tracks)
+    };
+    assert_eq!((video.kind.as_str(), video.codec.as_str()), ("video", "h264"));
+    assert_eq!((video.width, video.height), (Some(320), Some(180)));
+    assert_eq!(
+        (audio.kind.as_str(), audio.codec.as_str(), audio.sample_rate),
+        ("audio", "aac", Some(44_100))
+    );
+    let (start, end): (jiff::Timestamp, jiff::Timestamp) =
+        (recording.start.parse().unwrap(), recording.end.parse().unwrap());
+    let length = end.duration_since(start).as_secs_f64();
+    assert!((length - 20.0).abs() < 0.06, "from {start} to {end}");
+}
+
+#[test]
+fn ls_selects_by_stream_and_time() {
+    let home = home();
+    let (service, recording) = recorded(home.path());
+    let data = service.data();
+    let ls = |more: &[&str]| {
+        let mut arguments = vec!["ls", "--json", "--data", data.to_str().unwrap()];
+        arguments.extend(more);
+        let document: serde_json::Value = serde_json::from_slice(&edgereel(&arguments).ok().stdout).unwrap();
+        document["recordings"].as_array().unwrap().len()
+    };
+    assert_eq!(ls(&["--stream", "live/cam1"]), 1);
+    assert_eq!(ls(&["--stream", "live/cam2"]), 0);
+    assert_eq!(ls(&["--from", &recording.start, "--to", &recording.end]), 1);
+    assert_eq!(ls(&["--from", "2099-01-01T00:00:00Z"]), 0);
+    assert_eq!(ls(&["--to", "2001-01-01T00:00:00Z"]), 0);
+    let table = edgereel(&["ls", "--data", data.to_str().unwrap()]).ok().text();
+    assert!(
+        table.contains(&recording.id) && table.contains("320x180"),
+        "{table}"
+    );
+}
+
+#[test]
+fn every_rendition_holds_what_was_pushed() {
+    let home = home();
+    let (service, recording) = recorded(home.path());
+    let (data, id, source) = (service.data(), recording.id.as_str(), sample().media());
+    let to = |name: &str| home.path().join(name);
+
+    let mp4 = exported(&data, id, "mp4", to("out.mp4"));
+    let names = support::mp4_file::box_names(&mp4);
+    assert!(names.iter().position(|name| name == "moov") < names.iter().position(|name| name == "mdat"));
+    support::mp4_file::parse(&mp4).same_as(&source, "mp4", ROUNDING);
+    let length = support::mp4_file::duration(&mp4);
+    assert!((length - 20.0).abs() < 0.06, "{length} s");
+
+    let fmp4 = exported(&data, id, "fmp4", to("out-fragmented.mp4"));
+    support::fragmented::parse(&fmp4).same_as(&source, "fmp4", ROUNDING);
+
+    let flv = exported(&data, id, "flv", to("out.flv"));
+    Flv::parse(&flv).media().same_as(&source, "flv", ROUNDING);
+
+    export(&data, id, "hls", &to("hls")).ok();
+    let hls = support::hls::read(&to("hls"));
+    hls.media.same_as(&source, "hls", ROUNDING);
+    assert!(hls.playlist.end_list, "{}", hls.text);
+    let length: f32 = hls.playlist.segments.iter().map(|segment| segment.duration).sum();
+    assert!((length - 20.0).abs() < 0.1, "{length} s: {}", hls.text);
+    let longest = hls
+        .playlist
+        .segments
+        .iter()
+        .map(|segment| segment.duration.round() as u64)
+        .max()
+        .unwrap();
+    assert!(longest <= hls.playlist.target_duration, "{}", hls.text);
+
+    let m4a = exported(&data, id, "aac", to("out.m4a"));
+    support::mp4_file::parse(&m4a).same_bytes(&source.sound(), "m4a");
+    let adts = exported(&data, id, "aac", to("out.aac"));
+    support::adts::parse(&adts, 44_100.0).same_bytes(&source.sound(), "adts");
+}
+
+#[test]
+fn standard_output_gets_the_same_bytes_as_a_file() {
+    let home = home();
+    let (service, recording) = recorded(home.path());
+    let data = service.data();
+    for format in ["mp4", "fmp4", "flv"] {
+        let file = exported(&data, &recording.id, format, home.path().join(format));
+        let piped = export(&data, "last", format, Path::new("-")).ok();
+        assert!(piped.stdout == file, "{format}: standard output and file differ");
+        assert!(piped.stderr.is_empty(), "silent in a pipe, not: {}", piped.stderr);
+    }
+    let hls = export(&data, "last", "hls", Path::new("-"));
+    assert!(
+        matches!(hls.code, Some(1 | 2)) && hls.stdout.is_empty(),
+        "HLS is a folder: {}",
+        hls.stderr
+    );
+}
+
+#[test]
+fn a_part_is_cut_where_asked() {
+    let home = home();
+    let (service, recording) = recorded(home.path());
+    let out = home.path().join("part.mp4");
+    let (data, out_text) = (service.data(), out.to_str().unwrap());
+    edgereel(&[
+        "export",
+        &recording.id,
+        "--format",
+        "mp4",
+        "--from",
+        "4s",
+        "--to",
+        "9s",
+        "--data",
+        data.to_str().unwrap(),
+        "-o",
+        out_text,
+    ])
+    .ok();
+    let part = support::mp4_file::parse(&std::fs::read(&out).unwrap());
+    let source = sample().media();
+    // The sample has a keyframe every 2 s, so the cut at 4 s needs no lead-in: pictures 100 to 224.
+    assert!(
+        (124..=176).contains(&part.video.len()),
+        "{} pictures",
+        part.video.len()
+    );
+    let at = source
+        .video
+        .iter()
+        .position(|sample| sample.bytes == part.video[0].bytes)
+        .unwrap();
+    assert_eq!(at, 100, "the part begins at picture {at}");
+    let expected = &source.video[at..at + part.video.len()];
+    assert!(
+        part.video
+            .iter()
+            .zip(expected)
+            .all(|(got, sent)| got.bytes == sent.bytes)
+    );
+}
+
+#[test]
+fn a_push_under_a_second_makes_no_recording() {
+    let home = home();
+    let service = Service::start(home.path());
+    let short = home.path().join("short.flv");
+    sample().before(900).write(&short);
+    edgereel(&[
+        "publish",
+        short.to_str().unwrap(),
+        &service.url("live/cam1"),
+        "--fast",
+    ])
+    .ok();
+    let data = service.data();
+    assert!(service.stop().0.success());
+    assert!(recordings(&data).is_empty());
+}
+
+#[test]
+fn streams_are_recorded_side_by_side() {
+    let home = home();
+    let service = Service::start(home.path());
+    let flv = sample();
+    let names = ["live/cam1", "live/cam2", "other/cam1", "live/cam-4"];
+    let pushers = names.map(|name| Pusher::start(service.address(), name, &flv, 8.0));
+    pushers.into_iter().for_each(Pusher::done);
+    let all = wait_closed(&service.data(), names.len());
+    for name in names {
+        let recording = all.iter().find(|recording| recording.stream == name).unwrap();
+        let out = home.path().join(format!("{}.mp4", name.replace('/', "-")));
+        let mp4 = exported(&service.data(), &recording.id, "mp4", out);
+        support::mp4_file::parse(&mp4).same_as(&flv.media(), name, ROUNDING);
+    }
+}
+
+#[test]
+fn a_second_publisher_is_refused_and_the_first_goes_on() {
+    let home = home();
+    let service = Service::start(home.path());
+    let flv = sample();
+    let first = Pusher::start(service.address(), "live/cam1", &flv, 4.0);
+    let mut second = Rtmp::connected(service.address(), "live");
+    second.publish("cam1").unwrap();
+    second.wait_text("NetStream.Publish.BadName");
+    let third = edgereel(&[
+        "publish",
+        sample_path().to_str().unwrap(),
+        &service.url("live/cam1"),
+    ]);
+    third.failed(1, &["live/cam1", "already has a publisher"]);
+    first.done();
+    let recording = wait_closed(&service.data(), 1).remove(0);
+    let mp4 = exported(&service.data(), &recording.id, "mp4", home.path().join("out.mp4"));
+    support::mp4_file::parse(&mp4).same_as(&flv.media(), "the first", ROUNDING);
+}
+
+#[test]
+fn sigterm_seals_everything_within_two_seconds() {
+    let home = home();
+    let service = Service::start(home.path());
+    let data = service.data();
+    let flv = sample();
+    let pushers = ["live/cam1", "live/cam2"].map(|name| Pusher::start(service.address(), name, &flv, 1.0));
+    wait_until("3 s of each", || {
+        pushers.iter().all(|pusher| pusher.taken() > 3000)
+    });
+    let taken = pushers.each_ref().map(Pusher::taken);
+    let (status, took) = service.stop();
+    pushers.into_iter().for_each(Pusher::over);
+    assert!(status.success(), "{status}");
+    assert!(took < Duration::from_secs(2), "stopping took {took:?}");
+    let all = recordings(&data);
+    assert_eq!(all.len(), 2, "{all:?}");
+    for (recording, taken) in all.iter().zip(taken.iter().min().into_iter().cycle()) {
+        assert_eq!(recording.state, "closed");
+        let mp4 = exported(&data, &recording.id, "mp4", home.path().join("out.mp4"));
+        let got = support::mp4_file::parse(&mp4);
+        got.prefix_of(&flv.media(), "sealed", ROUNDING);
+        let least = flv.media().before(f64::from(*taken));
+        assert!(
+            got.video.len() >= least.video.len() && got.audio.len() >= least.audio.len(),
+            "less than was taken"
+        );
+    }
+}
+
+#[test]
+fn a_broken_configuration_is_not_taken_over() {
+    let home = home();
+    let service = Service::start(home.path());
+    let flv = sample();
+    let pusher = Pusher::start(service.address(), "live/cam1", &flv, 4.0);
+    support::service::write_config(home.path(), "bananas = 1\n");
+    service.signal(Signal::SIGHUP);
+    service.wait_for_log(|log| {
+        log.contains("edgereel.toml:9: unknown key 'bananas'")
+            .then_some(())
+    });
+    support::service::write_config(home.path(), "\n[ring]\npre_roll = \"5s\"\n");
+    service.signal(Signal::SIGHUP);
+    service.wait_for_log(|log| log.contains("configuration reloaded").then_some(()));
+    pusher.done();
+    let recording = wait_closed(&service.data(), 1).remove(0);
+    let mp4 = exported(&service.data(), &recording.id, "mp4", home.path().join("out.mp4"));
+    support::mp4_file::parse(&mp4).same_as(&flv.media(), "through reloads", ROUNDING);
+}
+
+#[test]
+fn recordings_survive_a_restart() {
+    let home = home();
+    let (service, first) = recorded(home.path());
+    let data = service.data();
+    assert!(service.stop().0.success());
+    assert_eq!(only_recording(&data).id, first.id);
+    let service = Service::start(home.path());
+    edgereel(&[
+        "publish",
+        sample_path().to_str().unwrap(),
+        &service.url("live/cam1"),
+        "--fast",
+    ])
+    .ok();
+    let both = wait_closed(&data, 2);
+    assert_eq!(both[0].id, first.id, "oldest first");
+    assert_eq!((&both[0].start, both[0].bytes), (&first.start, first.bytes));
+    for recording in &both {
+        let mp4 = exported(&data, &recording.id, "mp4", home.path().join("out.mp4"));
+        support::mp4_file::parse(&mp4).same_as(&sample().media(), "after a restart", ROUNDING);
+    }
+}
+
+#[test]
+fn an_open_recording_can_be_listed_and_exported() {
+    let home = home();
+    let service = Service::start(home.path());
+    let flv = sample();
+    let pusher = Pusher::start(service.address(), "live/cam1", &flv, 4.0);
+    let open = wait_for("some of it", || {
+        recordings(&service.data())
+            .into_iter()
+            .find(|r| r.duration_s > 3.0)
+    });
+    for format in ["mp4", "fmp4", "flv"] {
+        let bytes = exported(&service.data(), &open.id, format, home.path().join(format));
+        let got = match format {
+            "mp4" => support::mp4_file::parse(&bytes),
+            "fmp4" => support::fragmented::parse(&bytes),
+            _ => Flv::parse(&bytes).media(),
+        };
+        got.prefix_of(&flv.media(), format, ROUNDING);
+        assert!(got.video.len() >= 50, "{format}: {} pictures", got.video.len());
+    }
+    pusher.done();
+    let closed = wait_closed(&service.data(), 1).remove(0);
+    assert_eq!(closed.id, open.id);
+    let mp4 = exported(&service.data(), &closed.id, "mp4", home.path().join("out.mp4"));
+    support::mp4_file::parse(&mp4).same_as(&flv.media(), "read while written", ROUNDING);
+}

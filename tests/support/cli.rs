@@ -1,0 +1,183 @@
+//! The other commands, run to their end.
+
+use std::ffi::OsStr;
+use std::io::Read as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use serde::Deserialize;
+
+use super::wait::PATIENCE;
+
+/// How a command ended.
+#[derive(Debug)]
+pub(crate) struct Done {
+    /// Its exit code; none when a signal ended it.
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: String,
+}
+
+impl Done {
+    /// Standard output as text.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.stdout.clone()).expect("text")
+    }
+
+    /// Fails unless the command succeeded.
+    #[track_caller]
+    pub(crate) fn ok(self) -> Self {
+        assert_eq!(self.code, Some(0), "it failed: {}", self.stderr);
+        self
+    }
+
+    /// Fails unless the command failed with `code` and said `words`.
+    #[track_caller]
+    pub(crate) fn failed(self, code: i32, words: &[&str]) -> Self {
+        assert_eq!(self.code, Some(code), "{}", self.stderr);
+        for word in words {
+            assert!(self.stderr.contains(word), "'{word}' is not in: {}", self.stderr);
+        }
+        self
+    }
+}
+
+/// One entry of `ls --json`.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Recording {
+    pub(crate) id: String,
+    pub(crate) stream: String,
+    pub(crate) state: String,
+    pub(crate) start: String,
+    pub(crate) end: String,
+    pub(crate) duration_s: f64,
+    pub(crate) bytes: u64,
+    pub(crate) tracks: Vec<Track>,
+    pub(crate) gaps: Vec<serde_json::Value>,
+    pub(crate) renditions: Vec<serde_json::Value>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Track {
+    pub(crate) kind: String,
+    pub(crate) codec: String,
+    pub(crate) width: Option<u32>,
+    pub(crate) height: Option<u32>,
+    pub(crate) sample_rate: Option<u32>,
+}
+
+/// `edgereel`, in an environment that says nothing of it.
+pub(crate) fn command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_edgereel"));
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("EDGEREEL")) {
+        command.env_remove(name);
+    }
+    command.env_remove("NOTIFY_SOCKET").env_remove("JOURNAL_STREAM");
+    command
+}
+
+/// Runs `edgereel` with `arguments`.
+#[track_caller]
+pub(crate) fn edgereel<S: AsRef<OsStr>>(arguments: &[S]) -> Done {
+    let mut command = command();
+    command.args(arguments);
+    run(command)
+}
+
+/// The same, in a folder and with more environment.
+#[track_caller]
+pub(crate) fn edgereel_in(folder: &Path, environment: &[(&str, &str)], arguments: &[&str]) -> Done {
+    let mut command = command();
+    command
+        .current_dir(folder)
+        .envs(environment.iter().copied())
+        .args(arguments);
+    run(command)
+}
+
+/// Runs a command to its end, which must come.
+#[track_caller]
+pub(crate) fn run(mut command: Command) -> Done {
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let child = command
+        .spawn()
+        .unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
+    finish(child, &format!("{command:?}"))
+}
+
+/// Collects what a child says until it ends.
+#[track_caller]
+pub(crate) fn finish(mut child: Child, what: &str) -> Done {
+    let stdout = collect(child.stdout.take());
+    let stderr = collect(child.stderr.take());
+    let deadline = Instant::now() + PATIENCE;
+    let status = loop {
+        match child.try_wait().expect("its status") {
+            Some(status) => break status,
+            None if Instant::now() > deadline => {
+                let _ = child.kill();
+                let _ = child.wait();
+                let stderr = String::from_utf8_lossy(&stderr.join().unwrap_or_default()).into_owned();
+                panic!("{what} did not end within {PATIENCE:?}; it said:\n{stderr}");
+            }
+            None => std::thread::park_timeout(std::time::Duration::from_millis(5)),
+        }
+    };
+    Done {
+        code: status.code(),
+        stdout: stdout.join().expect("its output"),
+        stderr: String::from_utf8_lossy(&stderr.join().expect("its errors")).into_owned(),
+    }
+}
+
+fn collect(pipe: Option<impl std::io::Read + Send + 'static>) -> JoinHandle<Vec<u8>> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut pipe) = pipe {
+            let _ = pipe.read_to_end(&mut bytes);
+        }
+        bytes
+    })
+}
+
+/// `ls --json` of a storage directory.
+#[track_caller]
+pub(crate) fn recordings(data: &Path) -> Vec<Recording> {
+    let done = edgereel(&[
+        OsStr::new("ls"),
+        OsStr::new("--json"),
+        OsStr::new("--data"),
+        data.as_os_str(),
+    ])
+    .ok();
+    let mut document: serde_json::Value = serde_json::from_slice(&done.stdout).expect("one JSON document");
+    serde_json::from_value(document["recordings"].take()).expect("recordings as promised")
+}
+
+/// The recording of a storage directory that has one.
+#[track_caller]
+pub(crate) fn only_recording(data: &Path) -> Recording {
+    let mut all = recordings(data);
+    assert_eq!(all.len(), 1, "{all:#?}");
+    all.remove(0)
+}
+
+/// `export` to a path.
+#[track_caller]
+pub(crate) fn export(data: &Path, id: &str, format: &str, out: &Path) -> Done {
+    let arguments = ["export", id, "--format", format].map(OsStr::new).into_iter();
+    let arguments: Vec<&OsStr> = arguments
+        .chain([
+            OsStr::new("--data"),
+            data.as_os_str(),
+            OsStr::new("-o"),
+            out.as_os_str(),
+        ])
+        .collect();
+    edgereel(&arguments)
+}

@@ -1,0 +1,135 @@
+//! What a file holds, whatever its format: samples with their times.
+
+/// One picture or one frame of sound.
+#[derive(Clone, PartialEq)]
+pub(crate) struct Sample {
+    /// Decoding time, milliseconds.
+    pub(crate) dts: f64,
+    /// Presentation time, milliseconds.
+    pub(crate) pts: f64,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// The samples of a recording, in decoding order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Media {
+    pub(crate) video: Vec<Sample>,
+    pub(crate) audio: Vec<Sample>,
+}
+
+// The bytes of a sample say nothing to people.
+impl std::fmt::Debug for Sample {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:.3}/{:.3}:{}", self.dts, self.pts, self.bytes.len())
+    }
+}
+
+impl Media {
+    /// Fails unless both hold the same bytes at the same times, up to one offset of all that is given back.
+    /// `tolerance` is for sound, whose times are rounded differently in different formats.
+    #[track_caller]
+    pub(crate) fn same_as(&self, source: &Media, what: &str, tolerance: f64) -> f64 {
+        assert_eq!(self.video.len(), source.video.len(), "{what}: pictures");
+        assert_eq!(self.audio.len(), source.audio.len(), "{what}: frames of sound");
+        self.prefix_of(source, what, tolerance)
+    }
+
+    /// The same, where `source` may go on.
+    #[track_caller]
+    pub(crate) fn prefix_of(&self, source: &Media, what: &str, tolerance: f64) -> f64 {
+        let first = |media: &Media| {
+            media
+                .video
+                .first()
+                .or(media.audio.first())
+                .map_or(0.0, |sample| sample.pts)
+        };
+        let offset = first(self) - first(source);
+        compare(
+            &self.video,
+            &source.video,
+            offset,
+            0.6,
+            &format!("{what}, picture"),
+        );
+        compare(
+            &self.audio,
+            &source.audio,
+            offset,
+            tolerance,
+            &format!("{what}, sound"),
+        );
+        offset
+    }
+
+    /// Fails unless both hold the same bytes; times are not looked at.
+    #[track_caller]
+    pub(crate) fn same_bytes(&self, source: &Media, what: &str) {
+        assert_eq!(self.video.len(), source.video.len(), "{what}: pictures");
+        assert_eq!(self.audio.len(), source.audio.len(), "{what}: frames of sound");
+        compare(
+            &self.video,
+            &source.video,
+            0.0,
+            f64::INFINITY,
+            &format!("{what}, picture"),
+        );
+        compare(
+            &self.audio,
+            &source.audio,
+            0.0,
+            f64::INFINITY,
+            &format!("{what}, sound"),
+        );
+    }
+
+    /// Only its sound.
+    pub(crate) fn sound(&self) -> Media {
+        Media {
+            video: Vec::new(),
+            audio: self.audio.clone(),
+        }
+    }
+
+    /// What decodes before `dts` milliseconds.
+    pub(crate) fn before(&self, dts: f64) -> Media {
+        let cut = |samples: &[Sample]| {
+            samples
+                .iter()
+                .take_while(|sample| sample.dts < dts)
+                .cloned()
+                .collect()
+        };
+        Media {
+            video: cut(&self.video),
+            audio: cut(&self.audio),
+        }
+    }
+
+    /// Appends what follows.
+    pub(crate) fn extend(&mut self, next: Media) {
+        self.video.extend(next.video);
+        self.audio.extend(next.audio);
+    }
+}
+
+#[track_caller]
+fn compare(got: &[Sample], source: &[Sample], offset: f64, tolerance: f64, what: &str) {
+    assert!(
+        got.len() <= source.len(),
+        "{what}: {} samples where {} were sent",
+        got.len(),
+        source.len()
+    );
+    for (number, (got, sent)) in got.iter().zip(source).enumerate() {
+        assert!(
+            got.bytes == sent.bytes,
+            "{what} {number}: {got:?} is not what was sent, {sent:?}"
+        );
+        let wrong = |got: f64, sent: f64| (got - offset - sent).abs() > tolerance;
+        assert!(
+            !wrong(got.dts, sent.dts) && !wrong(got.pts, sent.pts),
+            "{what} {number}: {got:?} came of {sent:?}, offset {offset:.3} ms"
+        );
+    }
+}

@@ -1,0 +1,249 @@
+//! A client of RTMP that does what it is told, right or wrong.
+
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use super::wait::PATIENCE;
+
+const CHUNK: usize = 60_000;
+
+/// A connection.
+pub(crate) struct Rtmp {
+    socket: TcpStream,
+    received: Vec<u8>,
+}
+
+/// What became of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    Closed,
+    Open,
+}
+
+impl Rtmp {
+    /// Connects, and no more.
+    #[track_caller]
+    pub(crate) fn connect(address: SocketAddr) -> Self {
+        let socket = TcpStream::connect_timeout(&address, PATIENCE).expect("the service listens");
+        socket.set_nodelay(true).expect("a socket");
+        socket.set_write_timeout(Some(PATIENCE)).expect("a socket");
+        Self {
+            socket,
+            received: Vec::new(),
+        }
+    }
+
+    /// Connects and completes the handshake.
+    #[track_caller]
+    pub(crate) fn handshaken(address: SocketAddr) -> Self {
+        let mut client = Self::connect(address);
+        let mut hello = vec![0; 1537];
+        hello[0] = 3;
+        client.send(&hello).expect("C0 and C1 are sent");
+        client.wait_received("S0 to S2", |bytes| bytes.len() >= 3073);
+        let answer = client.received[1..1537].to_vec();
+        client.received.drain(..3073);
+        client.send(&answer).expect("C2 is sent");
+        // Set Chunk Size, so that what follows is not cut into pieces.
+        client
+            .send(&message(2, 1, 0, 0, &(CHUNK as u32).to_be_bytes()))
+            .expect("the chunk size is sent");
+        client
+    }
+
+    /// Connects up to an accepted `connect` and a message stream, 1.
+    #[track_caller]
+    pub(crate) fn connected(address: SocketAddr, app: &str) -> Self {
+        let mut client = Self::handshaken(address);
+        let url = format!("rtmp://{address}/{app}");
+        let connect = [
+            string("connect"),
+            number(1.0),
+            object(&[("app", string(app)), ("tcUrl", string(&url))]),
+        ];
+        client.command(0, &connect).expect("connect is sent");
+        client.wait_text("NetConnection.Connect.Success");
+        client
+            .command(0, &[string("createStream"), number(2.0), vec![5]])
+            .expect("createStream is sent");
+        client
+    }
+
+    /// Connects up to an accepted `publish`.
+    #[track_caller]
+    pub(crate) fn publishing(address: SocketAddr, app: &str, key: &str) -> Self {
+        let mut client = Self::connected(address, app);
+        client.publish(key).expect("publish is sent");
+        client.wait_text("NetStream.Publish.Start");
+        client.received.clear();
+        client
+    }
+
+    /// Asks to publish.
+    pub(crate) fn publish(&mut self, key: &str) -> std::io::Result<()> {
+        self.command(
+            1,
+            &[
+                string("publish"),
+                number(3.0),
+                vec![5],
+                string(key),
+                string("live"),
+            ],
+        )
+    }
+
+    /// Ends the publish properly and waits until the service has confirmed it.
+    #[track_caller]
+    pub(crate) fn unpublish(&mut self, key: &str) {
+        let words = [string("FCUnpublish"), number(4.0), vec![5], string(key)];
+        self.command(0, &words).expect("FCUnpublish is sent");
+        self.wait_text("NetStream.Unpublish.Success");
+    }
+
+    /// Sends bytes as they are.
+    pub(crate) fn send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.socket.write_all(bytes)
+    }
+
+    /// Sends a command of AMF0 values.
+    pub(crate) fn command(&mut self, stream: u32, values: &[Vec<u8>]) -> std::io::Result<()> {
+        let message = message(3, 20, 0, stream, &values.concat());
+        self.send(&message)
+    }
+
+    /// Sends media as an FLV tag has it.
+    pub(crate) fn media(&mut self, kind: u8, time: u32, body: &[u8]) -> std::io::Result<()> {
+        let channel = if kind == 8 { 4 } else { 6 };
+        self.send(&message(channel, kind, time, 1, body))
+    }
+
+    /// Asks for a sign of life; `token` comes back once all that was sent before has been taken.
+    pub(crate) fn ping(&mut self, token: u32) -> std::io::Result<()> {
+        let [a, b, c, d] = token.to_be_bytes();
+        self.send(&message(2, 4, 0, 0, &[0, 6, a, b, c, d]))
+    }
+
+    /// The last token that came back, of those that have; looks at what is there and does not wait.
+    pub(crate) fn last_pong(&mut self) -> Option<u32> {
+        self.socket.set_nonblocking(true).expect("a socket");
+        let mut buffer = [0; 4096];
+        while let Ok(count @ 1..) = self.socket.read(&mut buffer) {
+            self.received.extend_from_slice(&buffer[..count]);
+        }
+        self.socket.set_nonblocking(false).expect("a socket");
+        // Behind time and length: User Control, message stream 0, Ping Response, the token.
+        let pong = |bytes: &[u8]| bytes[..10] == [0, 0, 6, 4, 0, 0, 0, 0, 0, 7];
+        let at = self.received.windows(14).rposition(pong)?;
+        let token = self.received[at + 10..at + 14]
+            .try_into()
+            .ok()
+            .map(u32::from_be_bytes);
+        self.received.drain(..at + 14);
+        token
+    }
+
+    /// Waits until the service has said `text`.
+    #[track_caller]
+    pub(crate) fn wait_text(&mut self, text: &str) {
+        self.wait_received(text, |bytes| {
+            bytes.windows(text.len()).any(|window| window == text.as_bytes())
+        });
+    }
+
+    /// Waits until what was received satisfies `enough`.
+    #[track_caller]
+    pub(crate) fn wait_received(&mut self, what: &str, enough: impl Fn(&[u8]) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !enough(&self.received) {
+            let ended = self.read(Duration::from_millis(200));
+            let said = || String::from_utf8_lossy(&self.received).into_owned();
+            assert!(
+                ended == Ended::Open || enough(&self.received),
+                "closed before '{what}'; said: {}",
+                said()
+            );
+            assert!(Instant::now() < deadline, "'{what}' never came; said: {}", said());
+        }
+    }
+
+    /// Waits until the service has closed the connection; gives what it said before.
+    #[track_caller]
+    pub(crate) fn wait_closed(mut self) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        while self.read(Duration::from_millis(200)) == Ended::Open {
+            assert!(
+                Instant::now() < deadline,
+                "the service never closed the connection"
+            );
+        }
+        String::from_utf8_lossy(&self.received).into_owned()
+    }
+
+    /// Takes what comes for at most so long.
+    pub(crate) fn read(&mut self, longest: Duration) -> Ended {
+        self.socket.set_read_timeout(Some(longest)).expect("a socket");
+        let mut buffer = [0; 16 << 10];
+        match self.socket.read(&mut buffer) {
+            Ok(0) => Ended::Closed,
+            Ok(count) => {
+                self.received.extend_from_slice(&buffer[..count]);
+                Ended::Open
+            }
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Ended::Open,
+            Err(error) if error.kind() == ErrorKind::Interrupted => Ended::Open,
+            Err(_) => Ended::Closed,
+        }
+    }
+}
+
+/// A message in chunks of [`CHUNK`], each message with a full header.
+pub(crate) fn message(channel: u8, kind: u8, time: u32, stream: u32, body: &[u8]) -> Vec<u8> {
+    let short = time.min(0xFF_FFFF);
+    let extended = if short == 0xFF_FFFF {
+        time.to_be_bytes().to_vec()
+    } else {
+        Vec::new()
+    };
+    let mut out = vec![channel];
+    out.extend(&short.to_be_bytes()[1..]);
+    out.extend(&(body.len() as u32).to_be_bytes()[1..]);
+    out.push(kind);
+    out.extend(stream.to_le_bytes());
+    out.extend(&extended);
+    for (number, chunk) in body.chunks(CHUNK).enumerate() {
+        if number > 0 {
+            out.push(0xC0 | channel);
+            out.extend(&extended);
+        }
+        out.extend(chunk);
+    }
+    out
+}
+
+/// An AMF0 string.
+pub(crate) fn string(text: &str) -> Vec<u8> {
+    let mut out = vec![2];
+    out.extend((text.len() as u16).to_be_bytes());
+    out.extend(text.as_bytes());
+    out
+}
+
+/// An AMF0 number.
+pub(crate) fn number(value: f64) -> Vec<u8> {
+    let mut out = vec![0];
+    out.extend(value.to_be_bytes());
+    out
+}
+
+/// An AMF0 object.
+pub(crate) fn object(fields: &[(&str, Vec<u8>)]) -> Vec<u8> {
+    let mut out = vec![3];
+    for (name, value) in fields {
+        out.extend(&string(name)[1..]);
+        out.extend(value);
+    }
+    out.extend([0, 0, 9]);
+    out
+}

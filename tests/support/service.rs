@@ -1,0 +1,198 @@
+//! `edgereel run` as a child process, on a port that the system chose.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::wait::{PATIENCE, wait_for};
+
+/// A service. It is killed, by its own process id, when this is dropped.
+pub(crate) struct Service {
+    child: Child,
+    address: SocketAddr,
+    home: PathBuf,
+    log: Arc<Log>,
+}
+
+#[derive(Default)]
+struct Log {
+    text: Mutex<String>,
+    grown: Condvar,
+}
+
+impl Service {
+    /// Starts one with its configuration and store in `home`.
+    #[track_caller]
+    pub(crate) fn start(home: &Path) -> Self {
+        Self::start_with(home, "")
+    }
+
+    /// The same, with more in its `[rtmp]` section, or in sections of its own.
+    #[track_caller]
+    pub(crate) fn start_with(home: &Path, more: &str) -> Self {
+        write_config(home, more);
+        let mut command = super::cli::command();
+        command.args(["run", "--config"]).arg(home.join("edgereel.toml"));
+        Self::spawn(command, home)
+    }
+
+    #[track_caller]
+    fn spawn(mut command: Command, home: &Path) -> Self {
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().expect("edgereel starts");
+        let log = Arc::new(Log::default());
+        let (stderr, lines) = (child.stderr.take().expect("its stderr"), Arc::clone(&log));
+        std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                let mut text = lines.text.lock().expect("the log");
+                text.push_str(&line);
+                text.push('\n');
+                lines.grown.notify_all();
+            }
+        });
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut service = Self {
+            child,
+            address: nowhere,
+            home: home.to_owned(),
+            log,
+        };
+        service.address = service.wait_for_log(|text| {
+            let (_, after) = text.split_once("listening on rtmp://")?;
+            after.split_whitespace().next()?.parse().ok()
+        });
+        service
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where to push a stream, as in `live/cam1`.
+    pub(crate) fn url(&self, stream: &str) -> String {
+        format!("rtmp://{}/{stream}", self.address)
+    }
+
+    /// Its storage directory.
+    pub(crate) fn data(&self) -> PathBuf {
+        data_dir(&self.home)
+    }
+
+    /// What it has logged so far.
+    pub(crate) fn log(&self) -> String {
+        self.log.text.lock().expect("the log").clone()
+    }
+
+    /// The first thing that `look` finds in the log.
+    #[track_caller]
+    pub(crate) fn wait_for_log<T>(&self, look: impl Fn(&str) -> Option<T>) -> T {
+        let deadline = Instant::now() + PATIENCE;
+        let mut text = self.log.text.lock().expect("the log");
+        loop {
+            if let Some(found) = look(&text) {
+                return found;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            assert!(
+                !left.is_zero(),
+                "the service never said what was waited for; it said:\n{text}"
+            );
+            text = self
+                .log
+                .grown
+                .wait_timeout(text, left.min(Duration::from_millis(100)))
+                .expect("the log")
+                .0;
+            // A service that is dead says no more.
+            let dead = !Path::new(&format!("/proc/{}/fd/2", self.child.id())).exists();
+            assert!(
+                !dead || look(&text).is_some(),
+                "the service ended; it said:\n{text}"
+            );
+        }
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill(self.pid(), signal).expect("the service is there");
+    }
+
+    /// SIGKILL, and waits until it is gone. What it had open is free then.
+    pub(crate) fn kill(mut self) {
+        self.signal(Signal::SIGKILL);
+        self.child.wait().expect("it ends");
+    }
+
+    /// SIGTERM; gives how it ended and how long that took.
+    #[track_caller]
+    pub(crate) fn stop(mut self) -> (ExitStatus, Duration) {
+        let began = Instant::now();
+        self.signal(Signal::SIGTERM);
+        let status = wait_for("the service to stop", || {
+            self.child.try_wait().expect("its status")
+        });
+        (status, began.elapsed())
+    }
+
+    /// Whether it runs.
+    pub(crate) fn alive(&mut self) -> bool {
+        self.child.try_wait().expect("its status").is_none()
+    }
+
+    /// Memory that it has resident, bytes.
+    pub(crate) fn resident(&self) -> u64 {
+        self.memory("VmRSS:")
+    }
+
+    /// The most that it ever had resident, bytes.
+    pub(crate) fn peak(&self) -> u64 {
+        self.memory("VmHWM:")
+    }
+
+    fn memory(&self, field: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix(field));
+        let kib = line.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
+        kib.unwrap_or(0) * 1024
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_raw(i32::try_from(self.child.id()).expect("a process id"))
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        if self.alive() {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+        if std::thread::panicking() {
+            eprintln!("---- the service said:\n{}----", self.log());
+        }
+    }
+}
+
+/// The storage directory of the service whose home this is.
+pub(crate) fn data_dir(home: &Path) -> PathBuf {
+    home.join("data")
+}
+
+/// Writes the configuration that [`Service::start_with`] starts with.
+pub(crate) fn write_config(home: &Path, more: &str) {
+    let text = format!(
+        "[device]\nid = \"test\"\n\n[storage]\ndir = {:?}\n\n[rtmp]\nlisten = [\"127.0.0.1:0\"]\n{more}",
+        data_dir(home)
+    );
+    std::fs::write(home.join("edgereel.toml"), text).expect("the configuration is written");
+}

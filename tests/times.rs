@@ -1,0 +1,174 @@
+//! Timestamps and streams as real encoders send them: none may cost a sample or its place in time.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+#![allow(clippy::disallowed_methods)]
+
+mod support;
+
+use support::flv::{AUDIO, SCRIPT, VIDEO};
+use support::{Flv, Media, Pusher, Service, Tag, export, home, recordings, sample, wait_for};
+
+const ROUNDING: f64 = 1.5;
+
+/// Pushes `flv`, ten times as fast as real; every rendition must hold `expected`.
+fn recorded_as(flv: &Flv, expected: &Media) {
+    let home = home();
+    let service = Service::start(home.path());
+    Pusher::start(service.address(), "live/cam1", flv, 10.0).done();
+    let recording = wait_for("a closed recording", || {
+        recordings(&service.data())
+            .into_iter()
+            .find(|recording| recording.state == "closed")
+    });
+    assert_eq!(recordings(&service.data()).len(), 1);
+    for format in ["mp4", "fmp4", "flv", "hls"] {
+        let out = home.path().join(format);
+        export(&service.data(), &recording.id, format, &out).ok();
+        let got = match format {
+            "mp4" => support::mp4_file::parse(&std::fs::read(&out).unwrap()),
+            "fmp4" => support::fragmented::parse(&std::fs::read(&out).unwrap()),
+            "flv" => Flv::read(&out).media(),
+            _ => support::hls::read(&out).media,
+        };
+        got.same_as(expected, format, ROUNDING);
+    }
+}
+
+/// Six seconds are enough for these.
+fn clip() -> Flv {
+    sample().before(6000)
+}
+
+#[test]
+fn extended_timestamps() {
+    // 0xFFFFFF ms, after 4.66 h, where the header's 24 bits end.
+    recorded_as(&clip().later(0xFF_FFFF - 3000), &clip().media());
+}
+
+#[test]
+fn timestamps_that_wrap() {
+    recorded_as(&clip().later(u32::MAX - 3000), &clip().media());
+}
+
+#[test]
+fn a_start_in_the_middle_of_nowhere() {
+    recorded_as(&clip().later(0x8000_0000 - 3000), &clip().media());
+}
+
+#[test]
+fn negative_composition_times() {
+    let earlier = |tag: &Tag| {
+        let mut tag = tag.clone();
+        if tag.kind == VIDEO && !tag.is_header() {
+            let cts = i32::from_be_bytes([tag.body[2], tag.body[3], tag.body[4], 0]) >> 8;
+            tag.body[2..5].copy_from_slice(&(cts - 80).to_be_bytes()[1..]);
+        }
+        tag
+    };
+    let flv = Flv {
+        tags: clip().tags.iter().map(earlier).collect(),
+    };
+    assert!(flv.media().video.iter().any(|sample| sample.pts < sample.dts));
+    recorded_as(&flv, &flv.media());
+}
+
+/// The clip with one track that begins later than the other.
+fn one_later(kind: u8, millis: u32) -> Flv {
+    let mut flv = clip();
+    for tag in flv.tags.iter_mut().filter(|tag| tag.kind == kind) {
+        tag.time += millis;
+    }
+    flv.tags.sort_by_key(|tag| tag.time);
+    flv
+}
+
+#[test]
+fn sound_two_seconds_before_the_picture() {
+    let flv = one_later(VIDEO, 2000);
+    recorded_as(&flv, &flv.media());
+}
+
+#[test]
+fn sound_four_seconds_before_the_picture_and_not_announced() {
+    let flv = one_later(VIDEO, 4000).only(|tag| tag.kind != SCRIPT);
+    recorded_as(&flv, &flv.media());
+}
+
+#[test]
+fn pictures_three_seconds_before_the_sound() {
+    let flv = one_later(AUDIO, 3000);
+    recorded_as(&flv, &flv.media());
+}
+
+#[test]
+fn only_pictures() {
+    let flv = clip().only(|tag| tag.kind != AUDIO);
+    recorded_as(&flv, &flv.media());
+}
+
+#[test]
+fn no_metadata() {
+    let flv = clip().only(|tag| tag.kind != SCRIPT);
+    recorded_as(&flv, &flv.media());
+}
+
+#[test]
+fn a_new_configuration_in_the_middle() {
+    let mut flv = clip();
+    let header = flv
+        .tags
+        .iter()
+        .find(|tag| tag.kind == VIDEO && tag.is_header())
+        .unwrap()
+        .clone();
+    let at = flv
+        .tags
+        .iter()
+        .position(|tag| tag.is_key() && !tag.is_header() && tag.time > 3000)
+        .unwrap();
+    let mut other = Tag {
+        time: flv.tags[at].time,
+        ..header
+    };
+    // The level, in avcC and in its SPS: another configuration that decodes the same.
+    let level = other.body[8];
+    let sps_level = other
+        .body
+        .iter()
+        .enumerate()
+        .skip(9)
+        .find(|(_, byte)| **byte == level)
+        .unwrap()
+        .0;
+    other.body[8] = level + 10;
+    other.body[sps_level] = level + 10;
+    flv.tags.insert(at, other);
+    recorded_as(&flv, &flv.media());
+}
+
+#[test]
+fn headers_that_come_again_and_again() {
+    let source = clip();
+    let headers: Vec<Tag> = source
+        .tags
+        .iter()
+        .filter(|tag| tag.kind != SCRIPT && tag.is_header())
+        .cloned()
+        .collect();
+    let mut flv = Flv::default();
+    for tag in source.tags {
+        if tag.is_key() && tag.time > 1000 {
+            flv.tags.extend(headers.iter().map(|header| Tag {
+                time: tag.time,
+                ..header.clone()
+            }));
+        }
+        flv.tags.push(tag);
+    }
+    recorded_as(&flv, &flv.media());
+}

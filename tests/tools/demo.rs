@@ -1,0 +1,41 @@
+//! `edgereel demo` runs by itself, and what it leaves plays.
+
+use crate::judge::decodes;
+use crate::players::plays;
+use crate::programs::FFMPEG;
+use crate::session::segments;
+use crate::support::{edgereel_in, home, only_recording};
+
+#[test]
+fn the_demo_runs_by_itself_and_what_it_leaves_plays() {
+    let home = home();
+    let done = edgereel_in(home.path(), &[], &["demo", "--seconds", "8"]).ok();
+    let said = done.text();
+    assert!(
+        said.contains("play it:") && done.stderr.is_empty(),
+        "{said}{}",
+        done.stderr
+    );
+    let folder = home.path().join("edgereel-demo");
+    for path in [folder.join("demo.mp4"), folder.join("hls/index.m3u8")] {
+        decodes(&path, FFMPEG);
+        plays(&path);
+    }
+    let store = folder.join("store");
+    let recording = only_recording(&store);
+    assert_eq!(recording.state, "closed");
+    assert!(
+        (6.5..9.5).contains(&recording.duration_s),
+        "{} s",
+        recording.duration_s
+    );
+    for segment in segments(&store) {
+        plays(&segment);
+    }
+    // A second time in the same place; never over what somebody else put there.
+    edgereel_in(home.path(), &[], &["demo", "--seconds", "2"]).ok();
+    std::fs::create_dir(home.path().join("mine")).unwrap();
+    std::fs::write(home.path().join("mine/thesis.txt"), "years of work").unwrap();
+    edgereel_in(home.path(), &[], &["demo", "--seconds", "2", "--dir", "mine"]).failed(1, &["not empty"]);
+    assert!(home.path().join("mine/thesis.txt").exists());
+}

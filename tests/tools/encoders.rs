@@ -1,0 +1,128 @@
+//! Real encoders push; every packet comes out as it went in, at the same time.
+
+use std::path::{Path, PathBuf};
+
+use crate::judge::{ALL, WITHOUT_AAC, same_in};
+use crate::programs::{ENHANCED, FFMPEG, GST_LAUNCH};
+use crate::session::{H264_AAC, Session, push_copy, source};
+use crate::support::home;
+
+#[test]
+fn ffmpeg_h264_with_b_frames_and_aac() {
+    let folder = home();
+    let file = source(folder.path(), FFMPEG, 8, H264_AAC);
+    let session = Session::record(|url| push_copy(FFMPEG, &file, "", url));
+    same_in(&session, &file, &ALL, FFMPEG);
+    same_in(&session_of(&file), &file, &["mp4", "hls"], ENHANCED);
+}
+
+fn session_of(file: &Path) -> Session {
+    Session::record(|url| push_copy(ENHANCED, file, "", url))
+}
+
+#[test]
+fn ffmpeg_in_real_time() {
+    let folder = home();
+    let file = source(folder.path(), FFMPEG, 6, H264_AAC);
+    let session = Session::record(|url| {
+        FFMPEG
+            .run([
+                "-v",
+                "error",
+                "-re",
+                "-i",
+                file.to_str().unwrap(),
+                "-c",
+                "copy",
+                "-f",
+                "flv",
+                url,
+            ])
+            .ok();
+    });
+    same_in(&session, &file, &["mp4"], FFMPEG);
+}
+
+#[test]
+fn ffmpeg_hevc_by_enhanced_rtmp() {
+    let folder = home();
+    let codecs =
+        "-c:v libx265 -preset ultrafast -x265-params log-level=none:bframes=3:keyint=50 -c:a aac -b:a 64k";
+    let file = source(folder.path(), ENHANCED, 6, codecs);
+    let session = session_of(&file);
+    same_in(&session, &file, &ALL, ENHANCED);
+    assert_eq!(session.recording.tracks[0].codec, "hevc");
+}
+
+#[test]
+fn ffmpeg_av1_by_enhanced_rtmp() {
+    let folder = home();
+    let file = source(
+        folder.path(),
+        ENHANCED,
+        6,
+        "-c:v libsvtav1 -preset 12 -g 50 -c:a aac -b:a 64k",
+    );
+    let session = session_of(&file);
+    same_in(&session, &file, &ALL, ENHANCED);
+    assert_eq!(session.recording.tracks[0].codec, "av1");
+}
+
+#[test]
+fn ffmpeg_opus_by_enhanced_rtmp() {
+    let folder = home();
+    let codecs = "-c:v libx264 -preset veryfast -g 50 -pix_fmt yuv420p -c:a libopus -b:a 64k";
+    let file = source(folder.path(), ENHANCED, 6, codecs);
+    let session = session_of(&file);
+    same_in(&session, &file, &WITHOUT_AAC, ENHANCED);
+    assert_eq!(session.recording.tracks[1].codec, "opus");
+}
+
+#[test]
+fn ffmpeg_beyond_24_bits_of_time() {
+    let folder = home();
+    let file = source(folder.path(), FFMPEG, 8, H264_AAC);
+    // 16,777,215 ms comes 4 s into this.
+    let session = Session::record(|url| push_copy(FFMPEG, &file, "-output_ts_offset 16773.215", url));
+    same_in(&session, &file, &ALL, FFMPEG);
+}
+
+#[test]
+fn gstreamer_rtmp2sink() {
+    let folder = home();
+    let (session, copy) = gstreamer(folder.path(), |url| {
+        vec!["rtmp2sink".to_owned(), format!("location={url}")]
+    });
+    same_in(&session, &copy, &ALL, FFMPEG);
+}
+
+#[test]
+fn librtmp_by_gstreamer_rtmpsink() {
+    let folder = home();
+    let (session, copy) = gstreamer(folder.path(), |url| {
+        vec!["rtmpsink".to_owned(), format!("location={url} live=1")]
+    });
+    same_in(&session, &copy, &ALL, FFMPEG);
+}
+
+/// Pushes in real time what GStreamer's muxer makes of a source, and keeps a copy of just that.
+#[track_caller]
+fn gstreamer(folder: &Path, sink: impl Fn(&str) -> Vec<String>) -> (Session, PathBuf) {
+    let file = source(folder, FFMPEG, 6, H264_AAC);
+    let copy = folder.join("copy.flv");
+    let session = Session::record(|url| {
+        let demux = format!("filesrc location={} ! flvdemux name=demux", file.display());
+        let tracks = "demux.video ! queue ! h264parse ! mux.video  demux.audio ! queue ! aacparse ! mux.audio  flvmux name=mux streamable=true";
+        let keep = format!(
+            "! tee name=both  both. ! queue ! filesink location={}  both. ! queue !",
+            copy.display()
+        );
+        let words = [demux.as_str(), tracks, &keep].join(" ");
+        let mut arguments: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
+        arguments.extend(sink(url));
+        GST_LAUNCH
+            .run(std::iter::once("-q".to_owned()).chain(arguments))
+            .ok();
+    });
+    (session, copy)
+}

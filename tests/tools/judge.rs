@@ -1,0 +1,54 @@
+//! Whether a recording is what was pushed, as ffmpeg sees it.
+
+use std::path::Path;
+
+use crate::packets::Packets;
+use crate::programs::Program;
+use crate::session::Session;
+
+/// Every rendition of AAC recordings.
+pub(crate) const ALL: [&str; 6] = ["mp4", "fmp4", "hls", "flv", "m4a", "adts"];
+/// Every rendition of others.
+pub(crate) const WITHOUT_AAC: [&str; 4] = ["mp4", "fmp4", "hls", "flv"];
+
+/// Fails unless each rendition has the packets of `source`, and decodes without a word.
+#[track_caller]
+pub(crate) fn same_in(session: &Session, source: &Path, renditions: &[&str], judge: Program) {
+    let sent = Packets::of(source, judge);
+    assert!(
+        sent.video.len() > 100 && sent.audio.len() > 100,
+        "the source is short"
+    );
+    for name in renditions {
+        let path = session.rendition(name);
+        let got = Packets::of(&path, judge);
+        match *name {
+            "m4a" | "adts" => got.same_as(&sent.sound(), name),
+            _ => got.same_as(&sent, name),
+        }
+        decodes(&path, judge);
+    }
+}
+
+/// Fails unless a file decodes to its end without a word.
+#[track_caller]
+pub(crate) fn decodes(path: &Path, judge: Program) {
+    let done = judge
+        .run([
+            "-v",
+            "error",
+            "-xerror",
+            "-i",
+            path.to_str().unwrap(),
+            "-f",
+            "null",
+            "-",
+        ])
+        .ok();
+    assert!(
+        done.stderr.trim().is_empty(),
+        "{}: {}",
+        path.display(),
+        done.stderr
+    );
+}

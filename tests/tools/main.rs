@@ -1,0 +1,23 @@
+//! The product among real encoders and players. `make test` installs what these need; plain `cargo test`
+//! leaves them out.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+#![allow(clippy::disallowed_methods)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod demo;
+mod encoders;
+mod judge;
+mod long;
+mod packets;
+mod players;
+mod programs;
+mod session;
+mod streams;

@@ -1,0 +1,87 @@
+//! Players play what is made, to its end.
+
+use std::path::Path;
+
+use crate::judge::decodes;
+use crate::programs::{FFMPEG, FFPROBE, GST_LAUNCH, MPV};
+use crate::session::plain_session;
+
+/// Fails unless mpv plays a file to its end without complaint.
+#[track_caller]
+pub(crate) fn plays(path: &Path) {
+    // Without waiting for the time that playing takes.
+    let options =
+        "--no-config --vo=null --ao=null --untimed --ao-null-untimed --no-terminal --msg-level=all=error";
+    let log = format!("--log-file={}.log", path.display());
+    let done = MPV.run(
+        options
+            .split_whitespace()
+            .chain([log.as_str(), path.to_str().unwrap()]),
+    );
+    let said = std::fs::read_to_string(format!("{}.log", path.display())).unwrap_or_default();
+    assert_eq!(done.code, Some(0), "{}: {said}", path.display());
+    let complaints: Vec<&str> = said
+        .lines()
+        .filter(|line| line.contains("[e]") || line.contains("[f]"))
+        .collect();
+    assert!(complaints.is_empty(), "{}: {complaints:#?}", path.display());
+    assert!(
+        said.contains("Exiting... (End of file)"),
+        "{} was not played to its end: {said}",
+        path.display()
+    );
+}
+
+#[test]
+fn mpv_plays_every_rendition() {
+    let session = plain_session(6);
+    for name in ["mp4", "fmp4", "hls", "flv", "m4a", "adts"] {
+        plays(&session.rendition(name));
+    }
+}
+
+#[test]
+fn gstreamer_plays_every_rendition() {
+    let session = plain_session(6);
+    for name in ["mp4", "fmp4", "flv", "m4a", "adts"] {
+        let uri = format!("uri=file://{}", session.rendition(name).display());
+        let done = GST_LAUNCH
+            .run([
+                "-q",
+                "playbin",
+                &uri,
+                "video-sink=fakesink",
+                "audio-sink=fakesink",
+            ])
+            .ok();
+        assert!(!done.stderr.contains("ERROR"), "{name}: {}", done.stderr);
+    }
+}
+
+#[test]
+fn each_segment_of_the_tape_plays_alone() {
+    let session = plain_session(70);
+    let segments = session.segments();
+    assert!(segments.len() >= 2, "{segments:?}");
+    for segment in segments {
+        let text = segment.to_str().unwrap();
+        let streams = FFPROBE.run([
+            "-v",
+            "error",
+            "-show_entries",
+            "stream=codec_name",
+            "-of",
+            "csv=p=0",
+            text,
+        ]);
+        let streams = streams.ok();
+        assert_eq!(
+            streams.text().split_whitespace().collect::<Vec<_>>(),
+            ["h264", "aac"],
+            "{text}"
+        );
+        assert!(streams.stderr.is_empty(), "{text}: {}", streams.stderr);
+        decodes(&segment, FFMPEG);
+        plays(&segment);
+    }
+}

@@ -1,0 +1,69 @@
+//! The programs that these tests need, and what to install where they are missing.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::support::Done;
+use crate::support::cli::run;
+
+/// The distribution's ffmpeg: what users have.
+pub(crate) const FFMPEG: Program = Program {
+    name: "ffmpeg",
+    package: "ffmpeg",
+};
+pub(crate) const FFPROBE: Program = Program {
+    name: "ffprobe",
+    package: "ffmpeg",
+};
+pub(crate) const GST_LAUNCH: Program = Program {
+    name: "gst-launch-1.0",
+    package: "gstreamer1.0-tools",
+};
+pub(crate) const MPV: Program = Program {
+    name: "mpv",
+    package: "mpv",
+};
+/// A recent ffmpeg, which knows HEVC, AV1 and Opus in FLV.
+pub(crate) const ENHANCED: Program = Program {
+    name: "ffmpeg-enhanced",
+    package: "imageio-ffmpeg (from PyPI)",
+};
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Program {
+    name: &'static str,
+    package: &'static str,
+}
+
+impl Program {
+    /// Runs it to its end.
+    #[track_caller]
+    pub(crate) fn run<S: AsRef<OsStr>>(self, arguments: impl IntoIterator<Item = S>) -> Done {
+        let mut command = Command::new(self.path());
+        command.args(arguments);
+        run(command)
+    }
+
+    /// The same, with arguments that have no spaces in them as one text.
+    #[track_caller]
+    pub(crate) fn words(self, arguments: &str) -> Done {
+        self.run(arguments.split_whitespace())
+    }
+
+    #[track_caller]
+    fn path(self) -> PathBuf {
+        let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/bin");
+        let searched = std::env::var_os("PATH").unwrap_or_default();
+        let found = std::iter::once(tools)
+            .chain(std::env::split_paths(&searched))
+            .map(|folder| folder.join(self.name))
+            .find(|path| path.is_file());
+        found.unwrap_or_else(|| {
+            panic!(
+                "{} is missing: install {}, or run scripts/setup.sh test",
+                self.name, self.package
+            )
+        })
+    }
+}

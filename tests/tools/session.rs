@@ -1,0 +1,137 @@
+//! One push to a service, and everything that is made of it.
+
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use crate::programs::{FFMPEG, Program};
+use crate::support::{Recording, Service, export, home, recordings, wait_for};
+
+/// A service that has one closed recording.
+pub(crate) struct Session {
+    home: TempDir,
+    pub(crate) service: Service,
+    pub(crate) recording: Recording,
+}
+
+impl Session {
+    /// Starts a service, lets `push` push to the URL that it is given, and waits for the recording.
+    #[track_caller]
+    pub(crate) fn record(push: impl FnOnce(&str)) -> Self {
+        let home = home();
+        let service = Service::start(home.path());
+        push(&service.url("live/cam1"));
+        let recording = wait_for("a closed recording", || {
+            recordings(&service.data())
+                .into_iter()
+                .find(|recording| recording.state == "closed")
+        });
+        let all = recordings(&service.data());
+        assert_eq!(all.len(), 1, "{all:#?}");
+        Self {
+            home,
+            service,
+            recording,
+        }
+    }
+
+    /// Makes a rendition; gives what a player is to open.
+    #[track_caller]
+    pub(crate) fn rendition(&self, name: &str) -> PathBuf {
+        let (format, file) = match name {
+            "mp4" => ("mp4", "out.mp4"),
+            "fmp4" => ("fmp4", "out-fragmented.mp4"),
+            "flv" => ("flv", "out.flv"),
+            "hls" => ("hls", "hls"),
+            "m4a" => ("aac", "out.m4a"),
+            "adts" => ("aac", "out.aac"),
+            _ => panic!("no rendition is called {name}"),
+        };
+        let path = self.home.path().join(file);
+        export(&self.service.data(), &self.recording.id, format, &path).ok();
+        if format == "hls" {
+            path.join("index.m3u8")
+        } else {
+            path
+        }
+    }
+
+    /// Every media file of its tape.
+    pub(crate) fn segments(&self) -> Vec<PathBuf> {
+        segments(&self.service.data())
+    }
+}
+
+/// Every media file of a store's tape, in order.
+pub(crate) fn segments(data: &Path) -> Vec<PathBuf> {
+    let (mut found, mut folders) = (Vec::new(), vec![data.join("tape")]);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap().map(Result::unwrap) {
+            if entry.path().is_dir() {
+                folders.push(entry.path());
+            } else if entry.path().extension().is_some_and(|end| end == "mp4") {
+                found.push(entry.path());
+            }
+        }
+    }
+    found.sort();
+    assert!(!found.is_empty(), "no segments in {}", data.display());
+    found
+}
+
+/// A test picture and a tone, encoded with `codecs`, as an FLV file in `folder`.
+#[track_caller]
+pub(crate) fn source(folder: &Path, encoder: Program, seconds: u32, codecs: &str) -> PathBuf {
+    sized_source(folder, encoder, seconds, "320x180", codecs)
+}
+
+/// The same in another size.
+#[track_caller]
+pub(crate) fn sized_source(
+    folder: &Path,
+    encoder: Program,
+    seconds: u32,
+    size: &str,
+    codecs: &str,
+) -> PathBuf {
+    let path = folder.join(format!("source-{size}.flv"));
+    let picture = format!("testsrc2=size={size}:rate=25:duration={seconds}");
+    let tone = format!("sine=frequency=440:sample_rate=48000:duration={seconds}");
+    let mut arguments = vec![
+        "-v", "error", "-y", "-f", "lavfi", "-i", &picture, "-f", "lavfi", "-i", &tone,
+    ];
+    arguments.extend(codecs.split_whitespace());
+    arguments.extend(["-f", "flv", path.to_str().unwrap()]);
+    encoder.run(&arguments).ok();
+    path
+}
+
+/// H.264 with B-frames, a keyframe every 2 s, and AAC.
+pub(crate) const H264_AAC: &str =
+    "-c:v libx264 -preset veryfast -bf 2 -g 50 -sc_threshold 0 -pix_fmt yuv420p -c:a aac -b:a 64k";
+
+/// Pushes a file as it is, flat out.
+#[track_caller]
+pub(crate) fn push_copy(pusher: Program, file: &Path, more: &str, url: &str) {
+    let mut arguments = vec![
+        "-v",
+        "error",
+        "-i",
+        file.to_str().unwrap(),
+        "-map",
+        "0",
+        "-c",
+        "copy",
+    ];
+    arguments.extend(more.split_whitespace());
+    arguments.extend(["-f", "flv", url]);
+    pusher.run(&arguments).ok();
+}
+
+/// A short session of H.264 and AAC, for tests of what comes after.
+#[track_caller]
+pub(crate) fn plain_session(seconds: u32) -> Session {
+    let folder = home();
+    let file = source(folder.path(), FFMPEG, seconds, H264_AAC);
+    Session::record(|url| push_copy(FFMPEG, &file, "", url))
+}

@@ -1,0 +1,112 @@
+//! Streams that change or begin oddly, as real decoders see what is made of them.
+
+use crate::judge::{ALL, decodes, same_in};
+use crate::packets::Packets;
+use crate::programs::{FFMPEG, FFPROBE};
+use crate::session::{H264_AAC, Session, push_copy, sized_source, source};
+use crate::support::flv::SCRIPT;
+use crate::support::{Flv, Tag, edgereel, home};
+
+#[test]
+fn a_resolution_that_changes_in_the_middle() {
+    let folder = home();
+    let small = Flv::read(&sized_source(folder.path(), FFMPEG, 4, "320x180", H264_AAC));
+    let large = Flv::read(&sized_source(folder.path(), FFMPEG, 4, "640x360", H264_AAC));
+    let end = small.tags.iter().map(|tag| tag.time).max().unwrap() + 40;
+    let mut both = small.clone();
+    both.tags.extend(
+        large
+            .later(end)
+            .tags
+            .into_iter()
+            .filter(|tag: &Tag| tag.kind != SCRIPT),
+    );
+    let file = folder.path().join("both.flv");
+    both.write(&file);
+    let session = Session::record(|url| {
+        edgereel(&["publish", file.to_str().unwrap(), url, "--fast"]).ok();
+    });
+    let mut sent = small.media();
+    sent.extend(large.later(end).media());
+    for name in ["mp4", "fmp4", "flv", "hls"] {
+        let path = session.rendition(name);
+        let got = Packets::of(&path, FFMPEG);
+        assert_eq!(
+            (got.video.len(), got.audio.len()),
+            (sent.video.len(), sent.audio.len()),
+            "{name}"
+        );
+        decodes(&path, FFMPEG);
+        crate::players::plays(&path);
+        // Both sizes are really there.
+        let sizes = FFPROBE.run([
+            "-v",
+            "error",
+            "-select_streams",
+            "v",
+            "-show_entries",
+            "frame=width",
+            "-of",
+            "csv=p=0",
+            path.to_str().unwrap(),
+        ]);
+        let sizes = sizes.ok().text();
+        for width in ["320", "640"] {
+            assert!(
+                sizes.lines().any(|line| line.trim_end_matches(',') == width),
+                "{name} has no {width}"
+            );
+        }
+    }
+}
+
+#[test]
+fn sound_that_begins_two_seconds_before_the_picture() {
+    let folder = home();
+    let file = source(
+        folder.path(),
+        FFMPEG,
+        8,
+        &format!("-filter:v setpts=PTS+2/TB {H264_AAC}"),
+    );
+    let session = Session::record(|url| push_copy(FFMPEG, &file, "-copyts", url));
+    same_in(&session, &file, &ALL, FFMPEG);
+}
+
+#[test]
+fn a_picture_a_second() {
+    let folder = home();
+    let file = source(
+        folder.path(),
+        FFMPEG,
+        120,
+        &format!("-r 1 {H264_AAC}").replace("-g 50", "-g 4"),
+    );
+    let session = Session::record(|url| push_copy(FFMPEG, &file, "", url));
+    same_in(&session, &file, &["mp4", "hls", "flv"], FFMPEG);
+}
+
+#[test]
+fn every_picture_a_keyframe() {
+    let folder = home();
+    let file = source(
+        folder.path(),
+        FFMPEG,
+        6,
+        &H264_AAC.replace("-bf 2 -g 50", "-bf 0 -g 1"),
+    );
+    let session = Session::record(|url| push_copy(FFMPEG, &file, "", url));
+    same_in(&session, &file, &ALL, FFMPEG);
+}
+
+#[test]
+fn no_metadata_at_all() {
+    let folder = home();
+    let made = Flv::read(&source(folder.path(), FFMPEG, 6, H264_AAC));
+    let file = folder.path().join("bare.flv");
+    made.only(|tag| tag.kind != SCRIPT).write(&file);
+    let session = Session::record(|url| {
+        edgereel(&["publish", file.to_str().unwrap(), url, "--fast"]).ok();
+    });
+    same_in(&session, &folder.path().join("source-320x180.flv"), &ALL, FFMPEG);
+}
