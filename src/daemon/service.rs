@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::config::Config;
-use crate::ingest::{Server, ServerSettings};
+use crate::ingest::{self, Server};
 use crate::recorder::{Recorder, RecorderSettings, StreamStatus};
 use crate::store::{Progress, RealClock, RealDisk, Store, StoreSettings};
 
@@ -38,8 +38,15 @@ pub struct Snapshot {
 impl Service {
     /// Opens the store, then lets publishers in.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
-        let clock = Arc::new(RealClock::new());
-        let (store, opened) = Store::open(store_settings(&config), Arc::new(RealDisk), clock.clone())
+        Self::start_with(config, |_| ()).await
+    }
+
+    /// The same, with a last say in what no configuration sets.
+    pub async fn start_with(config: Config, tune: impl FnOnce(&mut StoreSettings)) -> anyhow::Result<Self> {
+        let clock = Arc::new(RealClock);
+        let mut settings = store_settings(&config);
+        tune(&mut settings);
+        let (store, opened) = Store::open(settings, Arc::new(RealDisk), clock.clone())
             .with_context(|| format!("cannot open the store in '{}'", config.storage.dir.display()))?;
         tracing::info!(dir = %config.storage.dir.display(), "store open: {}", opened.report);
 
@@ -137,12 +144,12 @@ fn recorder_settings(config: &Config) -> RecorderSettings {
     }
 }
 
-fn server_settings(config: &Config) -> ServerSettings {
-    ServerSettings {
+fn server_settings(config: &Config) -> ingest::Settings {
+    ingest::Settings {
         handshake_timeout: config.rtmp.handshake_timeout.duration(),
         idle_timeout: config.rtmp.idle_timeout.duration(),
         max_connections: config.rtmp.max_connections,
-        ..ServerSettings::default()
+        ..ingest::Settings::default()
     }
 }
 

@@ -102,17 +102,17 @@ pub struct Recovered {
     /// Files without a row whose identity was readable, now on the tape.
     pub adopted: u64,
     /// Files nobody could read, now in `lost+found`.
-    pub lost_found: Vec<String>,
+    pub lost_found: u64,
     /// Sealed segments whose file is gone.
-    pub missing: Vec<String>,
+    pub missing: u64,
     /// Segments that were missing before and are back.
     pub returned: u64,
     /// Publishes that the end of the last run cut off.
     pub publishes_ended: u64,
     /// Recordings closed at the end of their tape.
     pub recordings_closed: u64,
-    /// Recordings that never got any tape, removed.
-    pub recordings_empty: u64,
+    /// The first of the files that were lost, damaged or moved, each with what is wrong with it.
+    pub files: Vec<String>,
 }
 
 /// The body of `recording.closed`.

@@ -1,6 +1,20 @@
 //! From a publisher's 32-bit milliseconds to ticks that never mislead.
+//!
+//! Two steps, each with its own file: [`epochs`] turns timestamps that wrap and jump into media milliseconds
+//! of the publish, shared by both tracks; then video takes those as they are, and audio runs on its own
+//! [`samples`] clock, which they steer.
 
-use super::{AudioConfig, Frame, Incoming, Micros};
+mod epochs;
+mod samples;
+#[cfg(test)]
+mod tests;
+
+use self::epochs::Epochs;
+use self::samples::SampleClock;
+use super::{AudioCodec, AudioConfig, Frame, Incoming, Micros, TrackKind, opus_packet_samples};
+
+/// A frame is not shown more than this before or after it is decoded, milliseconds.
+const LONGEST_CTS_MS: u32 = 10_000;
 
 /// Something about a publisher's timestamps that a user should hear of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,25 +29,94 @@ pub enum Exception {
         /// Length of the gap.
         ms: i64,
     },
+    /// A composition offset of more than ten seconds was taken as 0. Said once for each publish.
+    CompositionOffset {
+        /// What the publisher sent.
+        ms: i32,
+    },
 }
 
 /// Places frames on the media time of their publish.
+///
+/// Media time zero is the first frame's timestamp. Each track's DTS is strictly increasing, also across
+/// jumps of the timestamps and changes of the configuration.
 #[derive(Debug, Default)]
-pub struct Timeline {}
+pub struct Timeline {
+    epochs: Epochs,
+    last_video_dts: Option<i64>,
+    audio: SampleClock,
+    repaired: u64,
+    cts_reported: bool,
+}
 
 impl Timeline {
     /// A publish that has sent nothing yet.
     pub fn new() -> Self {
-        Self {}
+        Self::default()
     }
 
     /// Places one frame. `audio` is the current audio configuration, `arrival` the boot time it came at.
+    ///
+    /// Video is placed in [`VIDEO_TIMESCALE`](super::VIDEO_TIMESCALE), audio in the sample rate of `audio`; an
+    /// audio frame without a configuration counts as a millisecond of samples at 1000 Hz.
     pub fn place(
         &mut self,
-        _incoming: Incoming,
-        _audio: Option<&AudioConfig>,
-        _arrival: Micros,
+        incoming: Incoming,
+        audio: Option<&AudioConfig>,
+        arrival: Micros,
     ) -> (Frame, Option<Exception>) {
-        unimplemented!("media helper")
+        let (media_ms, exception) = self.epochs.place(incoming.kind, incoming.timestamp_ms, arrival);
+        let (dts, cts, oddity) = match incoming.kind {
+            TrackKind::Video => self.place_video(media_ms, incoming.cts_ms),
+            TrackKind::Audio => (self.place_audio(media_ms, &incoming.payload, audio), 0, None),
+        };
+        let frame = Frame {
+            kind: incoming.kind,
+            dts,
+            cts,
+            key: incoming.key,
+            payload: incoming.payload,
+        };
+        (frame, exception.or(oddity))
+    }
+
+    /// Video frames whose DTS was moved because it did not come after the one before.
+    pub fn repaired(&self) -> u64 {
+        self.repaired
+    }
+
+    /// A DTS that does not increase is moved by as little as it takes; the PTS stays where it was.
+    fn place_video(&mut self, media_ms: i64, cts_ms: i32) -> (i64, i32, Option<Exception>) {
+        let is_absurd = cts_ms.unsigned_abs() > LONGEST_CTS_MS;
+        let oddity = (is_absurd && !self.cts_reported).then_some(Exception::CompositionOffset { ms: cts_ms });
+        self.cts_reported |= is_absurd;
+        let cts_ms = if is_absurd { 0 } else { cts_ms };
+
+        let earliest = self.last_video_dts.map_or(media_ms, |last| last + 1);
+        let dts = media_ms.max(earliest);
+        if dts != media_ms {
+            self.repaired += 1;
+        }
+        self.last_video_dts = Some(dts);
+        let cts = i64::from(cts_ms) - (dts - media_ms);
+        (dts, i32::try_from(cts).unwrap_or(0), oddity)
+    }
+
+    fn place_audio(&mut self, media_ms: i64, payload: &[u8], audio: Option<&AudioConfig>) -> i64 {
+        let (rate, samples) = match audio {
+            Some(config) => (config.sample_rate, frame_samples(config, payload)),
+            None => (1_000, 1),
+        };
+        self.audio.place(media_ms, rate, samples)
+    }
+}
+
+fn frame_samples(config: &AudioConfig, payload: &[u8]) -> u32 {
+    match config.codec {
+        AudioCodec::Opus => match opus_packet_samples(payload) {
+            0 => config.frame_samples,
+            samples => samples,
+        },
+        AudioCodec::Aac | AudioCodec::Mp3 => config.frame_samples,
     }
 }

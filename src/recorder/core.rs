@@ -60,7 +60,12 @@ struct OnAir {
     last_heard: Micros,
     bytes: u64,
     rate: Rate,
+    /// A publisher whose timestamps are a mess is reported once in a while, not once a frame.
+    quiet_until: Micros,
 }
+
+/// How often a publisher's exceptions are reported.
+const REPORT_EVERY: Micros = 10_000_000;
 
 /// A publish that may begin.
 #[derive(Debug)]
@@ -102,7 +107,7 @@ impl Core {
         let stream = self.streams.entry(name.clone()).or_default();
         let publish = PublishId::new(now.unix_millis());
         let live = Live::new(publish, tape_now.max(stream.tape_end), now.boot);
-        stream.live = Some(OnAir { live, last_heard: now.boot, bytes: 0, rate: Rate::default() });
+        stream.live = Some(OnAir { live, last_heard: now.boot, bytes: 0, rate: Rate::default(), quiet_until: 0 });
         Ok(Begun { publish, replaced })
     }
 
@@ -124,6 +129,10 @@ impl Core {
             on_air.rate.count(frame.payload.len() as u64, now.boot);
         }
         let taken = on_air.live.push(message, now, name, out);
+        let exception = taken.exception.filter(|_| now.boot >= on_air.quiet_until);
+        if exception.is_some() {
+            on_air.quiet_until = now.boot + REPORT_EVERY;
+        }
         if let Some((frame, at)) = taken.frame {
             self.ring_bytes -= stream.ring.bytes();
             stream.ring.push(frame, &on_air.live.tracks, at);
@@ -131,7 +140,7 @@ impl Core {
             self.ring_bytes += stream.ring.bytes();
             self.bound_rings();
         }
-        taken.exception
+        exception
     }
 
     /// Ends a publish; nothing happens when it is not on the air any more.

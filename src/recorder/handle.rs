@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use super::core::{Begun, Core, RecorderSettings, StreamStatus};
 use super::live::Moment;
+use crate::event::Event;
 use crate::media::{Exception, MediaMessage, Micros, PublishId, StreamName};
 use crate::store::{Clock, Command, Store};
 
@@ -167,7 +168,10 @@ impl Publishing {
         let exception =
             shared.core.borrow_mut().push(&self.stream, self.publish, message, now, &mut self.commands);
         if let Some(exception) = exception {
-            report(&self.stream, &exception);
+            let detail = describe(&exception);
+            tracing::warn!(stream = %self.stream, "{detail}");
+            let (stream, what) = (self.stream.to_string(), "timestamp".to_owned());
+            self.commands.push(Command::Report { event: Event::StreamException { stream, what, detail } });
         }
         if !self.commands.is_empty() {
             shared.submit(&self.stream, &mut self.commands);
@@ -231,15 +235,15 @@ impl Shared {
     }
 }
 
-fn report(stream: &StreamName, exception: &Exception) {
+/// An exception in words, for the log and the event alike.
+fn describe(exception: &Exception) -> String {
     match exception {
         Exception::Jump { by_ms } => {
-            tracing::warn!(%stream, "the publisher's timestamps jumped by {by_ms} ms; the tape goes on without a gap");
+            format!("the publisher's timestamps jumped by {by_ms} ms; the tape goes on without a gap")
         }
-        Exception::Gap { ms } => {
-            tracing::warn!(%stream, "nothing came for {ms} ms; the tape has a gap");
+        Exception::Gap { ms } => format!("nothing came for {ms} ms; the tape has a gap"),
+        Exception::CompositionOffset { ms } => {
+            format!("a picture was to be shown {ms} ms after its decoding; taken as 0")
         }
-        #[allow(unreachable_patterns)]
-        _ => {}
     }
 }

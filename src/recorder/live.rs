@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::cutter::Cutter;
 use crate::media::{
     AudioConfig, CodecConfig, Exception, Fragment, Frame, Incoming, MediaMessage, Metadata, Micros,
-    PublishId, RecordingId, Timeline, TrackKind, Tracks, VIDEO_TIMESCALE, rescale,
+    PublishId, RecordingId, StreamName, Timeline, TrackKind, Tracks, VIDEO_TIMESCALE, rescale,
 };
 use crate::store::Command;
 

@@ -14,7 +14,7 @@ pub(crate) fn tracks() -> Tracks {
             record: Bytes::from_static(&[0x11, 0x90]),
             sample_rate: 48_000,
             channels: 2,
-            frame_samples: 1024,
+            frame_samples: 960,
         })),
     }
 }

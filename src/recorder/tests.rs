@@ -94,6 +94,7 @@ fn kind(command: &Command) -> &'static str {
         Command::Append { .. } => "append",
         Command::RecordingClosed { .. } => "recording closed",
         Command::PublishEnded { .. } => "publish ended",
+        Command::Report { .. } => "report",
     }
 }
 

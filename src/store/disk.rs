@@ -9,8 +9,12 @@ use std::io::{self, ErrorKind, IoSlice};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::Path;
 
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
 use nix::sys::statvfs::statvfs;
 use nix::sys::uio::pwritev;
+
+use super::StoreError;
 
 /// Linux takes this many parts in one `pwritev`.
 const IOV_MAX: usize = 1024;
@@ -155,6 +159,32 @@ impl Disk for RealDisk {
     }
 }
 
+/// True when there is something at `path`.
+pub(super) fn is_there(path: &Path) -> bool {
+    path.exists()
+}
+
+/// Takes a storage directory for this process, until what is returned is dropped or the process ends.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a lock is held on a file that nothing is written to"
+)]
+pub(super) fn lock(dir: &Path) -> Result<Flock<File>, StoreError> {
+    let path = dir.join("lock");
+    let mut options = OpenOptions::new();
+    let options = options
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o640);
+    let file = options.open(&path).map_err(StoreError::disk("open", &path))?;
+    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, error)| match error {
+        Errno::EWOULDBLOCK => StoreError::Locked { path: path.clone() },
+        other => StoreError::disk("lock", &path)(other.into()),
+    })
+}
+
 struct RealFile(File);
 
 impl DiskFile for RealFile {
@@ -167,7 +197,7 @@ impl DiskFile for RealFile {
             let written = match pwritev(&self.0, now, position) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
                 Ok(written) => written,
-                Err(nix::errno::Errno::EINTR) => continue,
+                Err(Errno::EINTR) => continue,
                 Err(error) => return Err(error.into()),
             };
             offset = offset.saturating_add(written as u64);

@@ -25,10 +25,18 @@
 mod clock;
 mod disk;
 mod error;
+mod journal;
 mod library;
+mod paths;
 mod progress;
 mod queue;
+mod recover;
+mod rotation;
+mod segment;
+#[cfg(test)]
+mod testing;
 mod thread;
+mod writer;
 
 pub use clock::{Clock, RealClock};
 pub use disk::{Disk, DiskFile, Entry, RealDisk, Space};

@@ -64,12 +64,11 @@ impl fmt::Display for RecoveryReport {
             (found.truncated_bytes, "torn bytes cut"),
             (found.empty, "empty segments removed"),
             (found.adopted, "files adopted"),
-            (found.lost_found.len() as u64, "files moved to lost+found"),
-            (found.missing.len() as u64, "segments missing"),
+            (found.lost_found, "files moved to lost+found"),
+            (found.missing, "segments missing"),
             (found.returned, "segments returned"),
             (found.publishes_ended, "publishes ended"),
             (found.recordings_closed, "recordings closed"),
-            (found.recordings_empty, "empty recordings removed"),
         ];
         let mut first = true;
         for (count, what) in parts.into_iter().filter(|(count, _)| *count > 0) {

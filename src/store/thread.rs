@@ -1,13 +1,17 @@
 //! The handle on the store, and the thread behind it.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::journal::Journal;
 use super::queue::Queue;
-use super::{Clock, Command, Disk, Progress, RecoveryReport, Refused, StoreError};
+use super::recover::recover;
+use super::writer::Writer;
+use super::{Clock, Command, Disk, Progress, RealDisk, RecoveryReport, Refused, StoreError, disk};
 use crate::media::Micros;
 
 /// How a store is opened.
@@ -54,7 +58,7 @@ pub struct Opened {
     pub report: RecoveryReport,
 }
 
-/// The store of this process; clones share it.
+/// The store of this process; clones share it. The last one that goes shuts it down.
 #[derive(Clone)]
 pub struct Store {
     inner: Arc<Inner>,
@@ -63,16 +67,54 @@ pub struct Store {
 struct Inner {
     queue: Arc<Queue>,
     progress: watch::Receiver<Progress>,
+    thread: Mutex<Option<JoinHandle<Result<(), StoreError>>>>,
 }
 
 impl Store {
     /// Locks the directory, repairs what the last run left, and starts the storage thread.
     pub fn open(
-        _settings: StoreSettings,
-        _disk: Arc<dyn Disk>,
-        _clock: Arc<dyn Clock>,
+        settings: StoreSettings,
+        disk: Arc<dyn Disk>,
+        clock: Arc<dyn Clock>,
     ) -> Result<(Store, Opened), StoreError> {
-        unimplemented!("store")
+        let dir = &settings.dir;
+        // The journal and the lock are SQLite's and the kernel's: they are on the real disk, whatever
+        // carries the tape.
+        RealDisk.create_dir(dir).map_err(StoreError::disk("make", dir))?;
+        let lock = disk::lock(dir)?;
+        let mut journal = Journal::open(dir)?;
+        let report = recover(dir, disk.as_ref(), clock.as_ref(), &mut journal)?;
+        let tape_base = journal
+            .boot(&clock.boot_id())?
+            .map_or(0, |(tape_base, _, _)| tape_base);
+
+        let queue = Arc::new(Queue::new(settings.queue_soft, settings.queue_hard));
+        let writer = Writer::new(settings, disk, clock.clone(), journal)?;
+        let (sender, progress) = watch::channel(writer.progress().clone());
+        let mut shell = Shell {
+            queue: queue.clone(),
+            clock,
+            progress: sender,
+        };
+        let thread = std::thread::Builder::new()
+            .name("storage".to_owned())
+            .spawn(move || {
+                // Released last, when nothing of this process touches the directory any more.
+                let _lock = lock;
+                shell.run(writer)
+            });
+        let thread = thread.map_err(|error| StoreError::Thread {
+            reason: format!("it could not be started: {error}"),
+        })?;
+        let inner = Inner {
+            queue,
+            progress,
+            thread: Mutex::new(Some(thread)),
+        };
+        let store = Store {
+            inner: Arc::new(inner),
+        };
+        Ok((store, Opened { tape_base, report }))
     }
 
     /// Hands a command to the storage thread. Never blocks.
@@ -104,7 +146,74 @@ impl Store {
     /// Carries out what was submitted, seals everything and ends the thread. Blocks as long as the card does.
     /// Idempotent; later submits are refused.
     pub fn shutdown(&self) -> Result<(), StoreError> {
-        self.inner.queue.close();
-        Ok(())
+        self.inner.shutdown()
+    }
+}
+
+impl Inner {
+    fn shutdown(&self) -> Result<(), StoreError> {
+        self.queue.close();
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match thread.map(JoinHandle::join) {
+            None => Ok(()),
+            Some(Ok(result)) => result,
+            Some(Err(_)) => Err(StoreError::Thread {
+                reason: "it panicked, which is a defect of edgereel".to_owned(),
+            }),
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Err(error) = self.shutdown() {
+            tracing::error!("{error}");
+        }
+    }
+}
+
+/// The thread: waits, and lets the writer work.
+struct Shell {
+    queue: Arc<Queue>,
+    clock: Arc<dyn Clock>,
+    progress: watch::Sender<Progress>,
+}
+
+impl Shell {
+    fn run(&mut self, mut writer: Writer) -> Result<(), StoreError> {
+        // Whatever ends this thread: nobody waits for it for ever.
+        let _closed = CloseOnDrop(self.queue.clone());
+        loop {
+            let wait = writer
+                .next_tick()
+                .map(|due| due.saturating_sub(self.clock.boot()).max(0));
+            let batch = self
+                .queue
+                .take(wait.map(|wait| Duration::from_micros(wait.unsigned_abs())));
+            let mut news = !batch.commands.is_empty();
+            writer.handle(batch.commands);
+            self.queue.done(batch.cost);
+            if batch.closed {
+                let result = writer.close();
+                self.progress.send_replace(writer.progress().clone());
+                return result;
+            }
+            news &= writer.progress().failed.is_some();
+            if writer.next_tick().is_some_and(|due| due <= self.clock.boot()) {
+                writer.tick();
+                news = true;
+            }
+            if news {
+                self.progress.send_replace(writer.progress().clone());
+            }
+        }
+    }
+}
+
+struct CloseOnDrop(Arc<Queue>);
+
+impl Drop for CloseOnDrop {
+    fn drop(&mut self) {
+        self.0.close();
     }
 }

@@ -1,10 +1,11 @@
 //! One fragment: the box that vouches for it, its `moof`, and the head of its `mdat`.
 
 use bytes::BufMut;
+use crc32c::{crc32c, crc32c_append};
 
-use super::boxes::{BOX_HEADER, boxed};
+use super::boxes::{BOX_HEADER, take, take_u32};
 use super::moof::{TrackRun, moof};
-use super::{MAX_MDAT, MAX_MOOF, WriteError};
+use super::{MAX_MDAT, MAX_MOOF, MAX_RUN_SAMPLES, Stopped, WriteError};
 use crate::format::TrackBase;
 use crate::format::index::{FragmentIndex, Run, Sample};
 use crate::media::{Fragment, Frame, SegmentId};
@@ -73,17 +74,155 @@ pub fn fragment_header(
     base: TrackBase,
     fragment: &Fragment,
 ) -> Result<FragmentHeader, WriteError> {
-    let _ = (
+    let frame_samples = fragment.tracks.audio.as_ref().map(|audio| audio.frame_samples);
+    let mut video = run(
+        &fragment.video,
+        base.video,
+        fragment.next_video_dts,
+        GUESSED_VIDEO_MS,
+    )?;
+    let mut audio = run(
+        &fragment.audio,
+        base.audio,
+        fragment.next_audio_dts,
+        frame_samples.unwrap_or(0),
+    )?;
+    if fragment.is_empty() {
+        return Err(WriteError::Empty);
+    }
+    let moof = moof(sequence, track_run(&video), track_run(&audio));
+    let moof_len = limited(moof.len(), MAX_MOOF)?;
+    let mdat_len = limited(fragment.payload_bytes().saturating_add(BOX_HEADER), MAX_MDAT)?;
+
+    let mut bytes = Vec::with_capacity(CHECKSUM_BOX + moof.len() + BOX_HEADER);
+    let mut mdat = Vec::with_capacity(BOX_HEADER);
+    mdat.put_u32(mdat_len);
+    mdat.put_slice(b"mdat");
+    let frames = fragment.video.iter().chain(&fragment.audio);
+    let checksums = Checksums {
         segment,
         sequence,
+        moof_len,
+        mdat_len,
+        moof_crc: crc32c(&moof),
+        mdat_crc: frames.fold(crc32c(&mdat), |crc, frame| crc32c_append(crc, &frame.payload)),
+    };
+    checksums.put(&mut bytes);
+    bytes.put_slice(&moof);
+    bytes.put_slice(&mdat);
+
+    let media = offset.saturating_add(bytes.len() as u64);
+    if !video.samples.is_empty() {
+        video.data_offset = media;
+    }
+    if !audio.samples.is_empty() {
+        audio.data_offset = media.saturating_add(video.bytes());
+    }
+    let index = FragmentIndex {
         offset,
-        base,
-        fragment,
-        FRAGMENT_TYPE,
-        CHECKSUM_BOX,
-        GUESSED_VIDEO_MS,
-    );
-    Err(WriteError::Empty)
+        len: CHECKSUM_BOX as u64 + u64::from(moof_len) + u64::from(mdat_len),
+        video,
+        audio,
+    };
+    Ok(FragmentHeader { bytes, index })
+}
+
+impl Checksums {
+    fn put(&self, out: &mut Vec<u8>) {
+        out.put_u32(CHECKSUM_BOX as u32);
+        out.put_slice(b"uuid");
+        out.put_slice(&FRAGMENT_TYPE);
+        out.put_slice(&self.segment.to_bytes());
+        for field in [
+            self.sequence,
+            self.moof_len,
+            self.mdat_len,
+            self.moof_crc,
+            self.mdat_crc,
+        ] {
+            out.put_u32(field);
+        }
+        out.put_u32(crc32c(out));
+    }
+
+    /// Reads the box back, or says why the scan stops here. What it returns has been checked against the
+    /// box's own checksum and against the limits, and against nothing else.
+    pub(super) fn parse(bytes: &[u8; CHECKSUM_BOX]) -> Result<Self, Stopped> {
+        let Some((fields, crc)) = bytes.split_last_chunk::<4>() else {
+            return Err(Stopped::Foreign);
+        };
+        let mut rest = fields;
+        let mut head = Vec::with_capacity(24);
+        head.put_u32(CHECKSUM_BOX as u32);
+        head.put_slice(b"uuid");
+        head.put_slice(&FRAGMENT_TYPE);
+        if rest.split_off(..head.len()) != Some(&head) {
+            return Err(Stopped::Foreign);
+        }
+        if crc32c(fields) != u32::from_be_bytes(*crc) {
+            return Err(Stopped::Checksum("box"));
+        }
+        let checksums = Self::fields(&mut rest).ok_or(Stopped::Foreign)?;
+        if checksums.moof_len > MAX_MOOF || checksums.mdat_len > MAX_MDAT {
+            return Err(Stopped::Malformed("lengths"));
+        }
+        Ok(checksums)
+    }
+
+    fn fields(rest: &mut &[u8]) -> Option<Self> {
+        Some(Self {
+            segment: SegmentId::from_bytes(take(rest)?),
+            sequence: take_u32(rest)?,
+            moof_len: take_u32(rest)?,
+            mdat_len: take_u32(rest)?,
+            moof_crc: take_u32(rest)?,
+            mdat_crc: take_u32(rest)?,
+        })
+    }
+}
+
+fn track_run(run: &Run) -> Option<TrackRun<'_>> {
+    (!run.samples.is_empty()).then_some(TrackRun {
+        tfdt: run.first_dts,
+        samples: &run.samples,
+    })
+}
+
+/// Frames as samples; where their bytes stand is not known yet.
+fn run(frames: &[Frame], base: i64, next: Option<i64>, guess: u32) -> Result<Run, WriteError> {
+    if frames.len() > MAX_RUN_SAMPLES {
+        return Err(WriteError::TooManySamples(frames.len()));
+    }
+    let relative = |dts: i64| u64::try_from(dts.saturating_sub(base)).unwrap_or(0);
+    let mut samples: Vec<Sample> = Vec::with_capacity(frames.len());
+    for (at, frame) in frames.iter().enumerate() {
+        let until = frames.get(at + 1).map(|following| following.dts).or(next);
+        let duration = match until {
+            Some(until) => {
+                let ticks = relative(until).saturating_sub(relative(frame.dts));
+                u32::try_from(ticks).unwrap_or(u32::MAX)
+            }
+            None => samples.last().map_or(guess, |before| before.duration),
+        };
+        samples.push(Sample {
+            size: limited(frame.payload.len(), MAX_MDAT)?,
+            duration,
+            cts: frame.cts,
+            key: frame.key,
+        });
+    }
+    Ok(Run {
+        first_dts: frames.first().map_or(0, |frame| relative(frame.dts)),
+        data_offset: 0,
+        samples,
+    })
+}
+
+fn limited(len: usize, max: u32) -> Result<u32, WriteError> {
+    match u32::try_from(len) {
+        Ok(len) if len <= max => Ok(len),
+        _ => Err(WriteError::FragmentTooLarge(len)),
+    }
 }
 
 /// The head of a `free` box (ISO/IEC 14496-12 §8.1.2) that takes up the `rest` bytes to a file's end, so that

@@ -23,7 +23,9 @@ pub(in crate::format) mod boxes;
 mod fragment;
 mod identity;
 mod moof;
+mod moof_read;
 mod moov;
+mod moov_read;
 pub mod sample_entry;
 mod scan;
 
@@ -45,6 +47,9 @@ pub const MAX_MOOF: u32 = 4 * 1024 * 1024;
 /// Longest `mdat` that is written or believed.
 pub const MAX_MDAT: u32 = 64 * 1024 * 1024;
 
+/// Most samples of one track in one fragment.
+pub const MAX_RUN_SAMPLES: usize = 65_536;
+
 /// Media that cannot be written as a segment.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WriteError {
@@ -63,4 +68,7 @@ pub enum WriteError {
     /// More media than a scanner would believe.
     #[error("a fragment of {0} bytes is too large; at most {MAX_MDAT} are written, and {MAX_MOOF} of moof")]
     FragmentTooLarge(usize),
+    /// More frames than a scanner would believe.
+    #[error("{0} frames of one track in a fragment; at most {MAX_RUN_SAMPLES} are written")]
+    TooManySamples(usize),
 }

@@ -6,7 +6,7 @@
 use bytes::{BufMut, Bytes};
 
 use super::boxes::{boxed, child, full, next_box, take};
-use crate::media::{AudioCodec, AudioConfig, VideoCodec, VideoConfig};
+use crate::media::{AudioCodec, AudioConfig, Tracks, VideoCodec, VideoConfig};
 
 /// objectTypeIndication of MPEG-4 audio (ISO/IEC 14496-1 table 5).
 const OBJECT_AAC: u8 = 0x40;
@@ -183,8 +183,11 @@ pub(super) struct AudioExtra {
 }
 
 impl AudioExtra {
-    /// What of a configuration must be kept beside its sample entry.
-    pub(super) fn of(config: &AudioConfig) -> Self {
+    /// What must be kept beside the sample entries of these tracks.
+    pub(super) fn of_tracks(tracks: &Tracks) -> Self {
+        let Some(config) = &tracks.audio else {
+            return Self::default();
+        };
         let opus_version = match config.codec {
             AudioCodec::Opus => config.record.first().copied().unwrap_or(0),
             AudioCodec::Aac | AudioCodec::Mp3 => 0,

@@ -1,7 +1,12 @@
 //! Reads a segment back, believing nothing that is not vouched for.
 
-use super::{FIRST_SEQUENCE, Identity, MAX_HEADER};
-use crate::format::index::SampleIndex;
+use crc32c::{crc32c, crc32c_append};
+
+use super::boxes::BOX_HEADER;
+use super::fragment::{CHECKSUM_BOX, Checksums, FIRST_SEQUENCE, free_box};
+use super::identity::{HEADER_START, Identity, header_len, parse_header};
+use super::{moof_read, moov_read};
+use crate::format::index::{FragmentIndex, MAX_SAMPLES, SampleIndex};
 use crate::media::{SegmentId, Tracks};
 
 /// Where a segment's bytes come from.
@@ -74,6 +79,8 @@ pub enum Stopped {
     },
     /// A checksum is wrong: that of the box, of `moof` or of `mdat`, as named.
     Checksum(&'static str),
+    /// The medium failed.
+    Unreadable(std::io::ErrorKind),
     /// The checksums are right, but the fragment says what no version of this recorder writes.
     Malformed(&'static str),
 }
@@ -123,35 +130,221 @@ pub struct Scanned {
     pub stopped: Stopped,
 }
 
-/// Reads a segment's header: the first [`MAX_HEADER`] bytes at most.
+/// Reads a segment's header: the first [`MAX_HEADER`](super::MAX_HEADER) bytes at most.
 pub fn read_header(reader: &(impl ReadAt + ?Sized), len: u64) -> Result<Header, ScanError> {
-    let _ = (reader, MAX_HEADER);
-    Err(ScanError::Short { len })
+    let fill = |buf: &mut [u8]| match fill(reader, buf, 0) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(ScanError::Short { len }),
+        Err(source) => Err(ScanError::Io { offset: 0, source }),
+    };
+    let mut start = [0; HEADER_START];
+    if len < start.len() as u64 {
+        return Err(ScanError::Short { len });
+    }
+    fill(&mut start)?;
+    let header_len = header_len(&start)?;
+    if header_len as u64 > len {
+        return Err(ScanError::Short { len });
+    }
+    let mut bytes = vec![0; header_len];
+    fill(&mut bytes)?;
+    let (identity, audio, moov) = parse_header(&bytes)?;
+    let tracks = moov_read::tracks(moov, audio)?;
+    Ok(Header {
+        identity,
+        tracks,
+        len: header_len as u64,
+    })
 }
 
 /// Reads a whole segment of `len` bytes and checks every checksum, in one pass with little memory.
 ///
-/// Errors are of the header, and of the medium. Whatever is wrong behind the header only ends the scan:
-/// the fragments before it are good.
+/// Errors are of the header. Whatever is wrong behind it, an unreadable sector too, only ends the scan:
+/// the fragments before are good.
 pub fn scan(reader: &(impl ReadAt + ?Sized), len: u64) -> Result<Scanned, ScanError> {
     let header = read_header(reader, len)?;
+    let mut walk = Walk::new(reader, len, header.identity.segment, Position::first(header.len));
+    walk.media = Some(vec![0; READ_AT_ONCE]);
+    let stopped = walk.to_the_end();
     Ok(Scanned {
         identity: header.identity,
         tracks: header.tracks,
-        index: SampleIndex::default(),
-        valid_len: header.len,
-        stopped: Stopped::Clean,
+        index: walk.index,
+        valid_len: walk.at.offset,
+        stopped,
     })
 }
 
 /// Reads the fragments from `from` on without reading their media: for a segment that is being written, whose
 /// first `len` bytes are known to be. Returns them, where to go on later, and why it stopped.
+///
+/// The checksum box and `moof` of each are checked, `mdat` is not.
 pub fn scan_headers(
     reader: &(impl ReadAt + ?Sized),
     len: u64,
     segment: SegmentId,
     from: Position,
-) -> Result<(SampleIndex, Position, Stopped), ScanError> {
-    let _ = (reader, len, segment);
-    Ok((SampleIndex::default(), from, Stopped::Clean))
+) -> (SampleIndex, Position, Stopped) {
+    let mut walk = Walk::new(reader, len, segment, from);
+    let stopped = walk.to_the_end();
+    (walk.index, walk.at, stopped)
+}
+
+/// Media is read and summed in pieces of this many bytes.
+const READ_AT_ONCE: usize = 64 * 1024;
+
+/// A walk from fragment to fragment.
+struct Walk<'a, R: ?Sized> {
+    reader: &'a R,
+    len: u64,
+    segment: SegmentId,
+    at: Position,
+    index: SampleIndex,
+    samples: usize,
+    /// What media is read into, when its checksum is asked for.
+    media: Option<Vec<u8>>,
+}
+
+impl<'a, R: ReadAt + ?Sized> Walk<'a, R> {
+    fn new(reader: &'a R, len: u64, segment: SegmentId, at: Position) -> Self {
+        Self {
+            reader,
+            len,
+            segment,
+            at,
+            index: SampleIndex::default(),
+            samples: 0,
+            media: None,
+        }
+    }
+
+    fn to_the_end(&mut self) -> Stopped {
+        loop {
+            match self.fragment() {
+                Ok(fragment) => {
+                    self.at.offset = fragment.end();
+                    self.index.fragments.push(fragment);
+                    match self.at.sequence.checked_add(1) {
+                        Some(next) => self.at.sequence = next,
+                        None => return Stopped::Malformed("sequence"),
+                    }
+                }
+                Err(stopped) => return stopped,
+            }
+        }
+    }
+
+    /// The fragment at the present position, if it is whole and the one expected.
+    fn fragment(&mut self) -> Result<FragmentIndex, Stopped> {
+        let offset = self.at.offset;
+        let checksums = self.checksum_box()?;
+        if checksums.segment != self.segment {
+            return Err(Stopped::Foreign);
+        }
+        if checksums.sequence != self.at.sequence {
+            return Err(Stopped::Sequence {
+                found: checksums.sequence,
+            });
+        }
+        let (moof_len, mdat_len) = (u64::from(checksums.moof_len), u64::from(checksums.mdat_len));
+        let len = CHECKSUM_BOX as u64 + moof_len + mdat_len;
+        if self.len.saturating_sub(offset) < len {
+            return Err(Stopped::Short);
+        }
+
+        let moof_at = offset + CHECKSUM_BOX as u64;
+        let mut moof = vec![0; usize::try_from(moof_len).map_err(|_| Stopped::Malformed("lengths"))?];
+        self.fill(&mut moof, moof_at)?;
+        if crc32c(&moof) != checksums.moof_crc {
+            return Err(Stopped::Checksum("moof"));
+        }
+        let mdat_at = moof_at + moof_len;
+        let media = mdat_at + BOX_HEADER as u64;
+        let (video, audio, bytes) =
+            moof_read::runs(&moof, checksums.sequence, media).ok_or(Stopped::Malformed("moof"))?;
+        if bytes.checked_add(BOX_HEADER as u64) != Some(mdat_len) {
+            return Err(Stopped::Malformed("mdat"));
+        }
+        self.samples = self
+            .samples
+            .saturating_add(video.samples.len())
+            .saturating_add(audio.samples.len());
+        if self.samples > MAX_SAMPLES {
+            return Err(Stopped::Malformed("too many samples"));
+        }
+        self.check_media(mdat_at, checksums)?;
+        Ok(FragmentIndex {
+            offset,
+            len,
+            video,
+            audio,
+        })
+    }
+
+    /// The box at the present position, or what is there instead.
+    fn checksum_box(&self) -> Result<Checksums, Stopped> {
+        let rest = self.len.saturating_sub(self.at.offset);
+        let mut bytes = [0; CHECKSUM_BOX];
+        let there = usize::try_from(rest).map_or(CHECKSUM_BOX, |rest| rest.min(CHECKSUM_BOX));
+        let found = bytes.get_mut(..there).unwrap_or_default();
+        self.fill(found, self.at.offset)?;
+        if there == 0 || is_free_to_the_end(found, rest) {
+            Err(Stopped::Clean)
+        } else if found.iter().all(|&byte| byte == 0) {
+            Err(Stopped::Unwritten)
+        } else if there < CHECKSUM_BOX {
+            Err(Stopped::Short)
+        } else {
+            Checksums::parse(&bytes)
+        }
+    }
+
+    fn check_media(&mut self, mdat_at: u64, checksums: Checksums) -> Result<(), Stopped> {
+        let Some(mut buf) = self.media.take() else {
+            return Ok(());
+        };
+        let (mut at, mut left, mut crc) = (mdat_at, checksums.mdat_len as usize, 0);
+        while left > 0 {
+            let piece = buf.len().min(left);
+            let piece = buf.get_mut(..piece).unwrap_or_default();
+            self.fill(piece, at)?;
+            crc = crc32c_append(crc, piece);
+            at += piece.len() as u64;
+            left -= piece.len();
+        }
+        self.media = Some(buf);
+        match crc == checksums.mdat_crc {
+            true => Ok(()),
+            false => Err(Stopped::Checksum("mdat")),
+        }
+    }
+
+    fn fill(&self, buf: &mut [u8], offset: u64) -> Result<(), Stopped> {
+        match fill(self.reader, buf, offset) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Stopped::Short),
+            Err(error) => Err(Stopped::Unreadable(error.kind())),
+        }
+    }
+}
+
+/// Fills all of `buf`; false when the file ends before.
+fn fill(reader: &(impl ReadAt + ?Sized), mut buf: &mut [u8], mut offset: u64) -> std::io::Result<bool> {
+    while !buf.is_empty() {
+        match reader.read_at(buf, offset) {
+            Ok(0) => return Ok(false),
+            Ok(n) => {
+                buf = buf.get_mut(n..).unwrap_or_default();
+                offset = offset.saturating_add(n as u64);
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(true)
+}
+
+/// A `free` box that takes up all of the rest, as [`free_box`](super::free_box) makes it.
+fn is_free_to_the_end(found: &[u8], rest: u64) -> bool {
+    free_box(rest).is_some_and(|free| found.starts_with(&free))
 }

@@ -9,6 +9,10 @@ mod blob;
 
 pub use blob::IndexError;
 
+/// Most samples of one segment, both tracks together. A segment that would pass it must end before: neither
+/// a scan nor the journal's blob is read beyond, so that a hostile one cannot take memory without end.
+pub const MAX_SAMPLES: usize = 1 << 20;
+
 /// One sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sample {

@@ -8,6 +8,8 @@ mod hevc;
 mod mp3;
 mod name;
 mod opus;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,0 +1,349 @@
+//! Carries out one change within a transaction. Every change can come twice: the second time changes nothing
+//! and tells nobody.
+
+use rusqlite::{Connection, OptionalExtension, params};
+use uuid::Uuid;
+
+use super::op::{BootClock, NewSegment, Op, Sealed};
+use super::{OUTBOX_ROWS, hex, tracks};
+use crate::event::{DeviceStarted, Event, RecordingClosed, Recovered, rfc3339};
+use crate::media::{Micros, PublishId, RecordingId, StreamName};
+
+type Result<T = ()> = rusqlite::Result<T>;
+
+/// A segment belongs to a recording when they share this much tape, or half of the segment if that is less.
+/// Less is where two tracks end or begin a frame apart, not something that anyone asked for.
+pub(super) const SHARED: Micros = 250_000;
+
+pub(super) fn apply(db: &Connection, op: &Op, utc: Micros) -> Result {
+    match op {
+        Op::Start {
+            clock,
+            boot_now,
+            recovered,
+        } => start(db, clock, *boot_now, recovered, utc),
+        Op::SyncClock { boot, utc_offset } => sync_clock(db, boot, *utc_offset, utc),
+        Op::AdoptBoot { clock } => adopt_boot(db, clock),
+        Op::StartPublish {
+            id,
+            stream,
+            boot,
+            tape_zero,
+            boot_zero,
+            tell,
+        } => {
+            let new = start_publish(db, *id, stream, boot, [*tape_zero, *boot_zero], !tell)?;
+            let event = || Event::PublishStarted {
+                stream: stream.to_string(),
+                publish: id.to_string(),
+            };
+            if new && *tell {
+                post(db, &event(), utc)
+            } else {
+                Ok(())
+            }
+        }
+        Op::EndPublish { id, reason } => end_publish(db, *id, reason, utc),
+        Op::StartRecording {
+            id,
+            publish,
+            start,
+            tell,
+        } => start_recording(db, *id, *publish, *start, tell.then_some(utc)),
+        Op::CloseRecording { id, end, reason } => close_recording(db, *id, *end, reason, utc),
+        Op::ExtendRecording { id, start, end } => execute(
+            db,
+            "UPDATE recordings SET start = min(start, ?2), end = max(end, ?3) WHERE id = ?1",
+            params![id.to_bytes(), start, end],
+        ),
+        Op::OpenSegment(segment) => open_segment(db, segment),
+        Op::GrowSegment { id, end, bytes } => execute(
+            db,
+            "UPDATE segments SET end = ?2, bytes = ?3 WHERE id = ?1 AND state = 'open'",
+            params![id.to_bytes(), end, whole(*bytes)],
+        ),
+        Op::SealSegment(sealed) => seal_segment(db, sealed),
+        Op::DropSegment { id } => execute(
+            db,
+            "DELETE FROM segments WHERE id = ?1 AND state = 'open'",
+            params![id.to_bytes()],
+        ),
+        Op::Missing { id, missing } => execute(
+            db,
+            "UPDATE segments SET state = ?2 WHERE id = ?1 AND state IN ('sealed', 'missing')",
+            params![id.to_bytes(), if *missing { "missing" } else { "sealed" }],
+        ),
+        Op::Report { event } => post(db, event, utc),
+    }
+}
+
+/// Enters the boot, and where its tape time begins: past everything on any tape. A start in a boot that is
+/// known keeps to its line, unless media ran ahead of the clock.
+fn start(db: &Connection, clock: &BootClock, boot_now: Micros, recovered: &Recovered, utc: Micros) -> Result {
+    let last: Option<Micros> = db.query_row(
+        "SELECT max(t) FROM (SELECT max(end) AS t FROM segments UNION ALL SELECT max(start) FROM segments
+            UNION ALL SELECT max(start) FROM recordings UNION ALL SELECT max(end) FROM recordings
+            UNION ALL SELECT max(tape_zero) FROM publishes)",
+        [],
+        |row| row.get(0),
+    )?;
+    let least = last.map_or(0, |last| last.saturating_add(1).saturating_sub(boot_now));
+    adopt_boot(db, clock)?;
+    execute(
+        db,
+        "UPDATE boots SET tape_base = max(tape_base, ?2) WHERE boot_id = ?1",
+        params![clock.boot, least],
+    )?;
+    if clock.synced {
+        sync_clock(db, &clock.boot, clock.utc_offset, utc)?;
+    }
+    let event = Event::DeviceStarted(DeviceStarted {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        boot_id: hex(&clock.boot),
+        recovered: recovered.clone(),
+    });
+    post(db, &event, utc)
+}
+
+fn sync_clock(db: &Connection, boot: &[u8; 16], utc_offset: Micros, utc: Micros) -> Result {
+    let before: Option<Micros> = db
+        .prepare("SELECT utc_offset FROM boots WHERE boot_id = ?1 AND NOT synced")?
+        .query_row(params![boot], |row| row.get(0))
+        .optional()?;
+    let Some(before) = before else { return Ok(()) };
+    execute(
+        db,
+        "UPDATE boots SET utc_offset = ?2, synced = 1 WHERE boot_id = ?1",
+        params![boot, utc_offset],
+    )?;
+    let moved_s = utc_offset.saturating_sub(before) as f64 / 1e6;
+    post(db, &Event::ClockSynced { moved_s }, utc)
+}
+
+fn adopt_boot(db: &Connection, clock: &BootClock) -> Result {
+    execute(
+        db,
+        "INSERT OR IGNORE INTO boots (boot_id, tape_base, utc_offset, synced) VALUES (?1, 0, ?2, ?3)",
+        params![clock.boot, clock.utc_offset, clock.synced],
+    )
+}
+
+fn start_publish(
+    db: &Connection,
+    id: PublishId,
+    stream: &StreamName,
+    boot: &[u8; 16],
+    [tape_zero, boot_zero]: [Micros; 2],
+    over: bool,
+) -> Result<bool> {
+    execute(
+        db,
+        "INSERT OR IGNORE INTO streams (name) VALUES (?1)",
+        params![stream.as_str()],
+    )?;
+    let new = db
+        .prepare(
+            "INSERT OR IGNORE INTO publishes (id, stream, boot, tape_zero, boot_zero, end_reason)
+             SELECT ?1, stream, boot, ?4, ?5, iif(?6, 'found again', NULL) FROM streams, boots WHERE name = ?2 AND boot_id = ?3",
+        )?
+        .execute(params![id.to_bytes(), stream.as_str(), boot, tape_zero, boot_zero, over])?;
+    Ok(new > 0)
+}
+
+fn end_publish(db: &Connection, id: PublishId, reason: &str, utc: Micros) -> Result {
+    let stream: Option<String> = db
+        .prepare(
+            "SELECT name FROM publishes JOIN streams USING (stream) WHERE id = ?1 AND end_reason IS NULL",
+        )?
+        .query_row(params![id.to_bytes()], |row| row.get(0))
+        .optional()?;
+    let Some(stream) = stream else { return Ok(()) };
+    execute(
+        db,
+        "UPDATE publishes SET end_reason = ?2 WHERE id = ?1",
+        params![id.to_bytes(), reason],
+    )?;
+    let event = Event::PublishEnded {
+        stream,
+        publish: id.to_string(),
+        reason: reason.to_owned(),
+    };
+    post(db, &event, utc)
+}
+
+fn start_recording(
+    db: &Connection,
+    id: RecordingId,
+    publish: PublishId,
+    start: Micros,
+    tell: Option<Micros>,
+) -> Result {
+    let new = db
+        .prepare(
+            "INSERT OR IGNORE INTO recordings (id, stream, publish, state, start, end)
+             SELECT ?1, stream, publish, 'open', ?3, ?3 FROM publishes WHERE id = ?2",
+        )?
+        .execute(params![id.to_bytes(), publish.to_bytes(), start])?;
+    let Some(utc) = tell.filter(|_| new > 0) else {
+        return Ok(());
+    };
+    let (stream, start) = db
+        .prepare(
+            "SELECT name, utc_offset + boot_zero + (?2 - tape_zero)
+             FROM publishes JOIN streams USING (stream) JOIN boots USING (boot) WHERE id = ?1",
+        )?
+        .query_row(params![publish.to_bytes(), start], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+    let event = Event::RecordingStarted {
+        stream,
+        recording: id.to_string(),
+        start: rfc3339(start),
+    };
+    post(db, &event, utc)
+}
+
+fn close_recording(
+    db: &Connection,
+    id: RecordingId,
+    end: Option<Micros>,
+    reason: &str,
+    utc: Micros,
+) -> Result {
+    let found: Option<(i64, String, Micros, Micros)> = db
+        .prepare(
+            "SELECT recording, name, start, end FROM recordings JOIN streams USING (stream)
+             WHERE id = ?1 AND state = 'open'",
+        )?
+        .query_row(params![id.to_bytes()], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        })
+        .optional()?;
+    let Some((recording, stream, start, grown)) = found else {
+        return Ok(());
+    };
+    // What is asked for is the limit; where nothing is asked for, the tape is.
+    let limit = end.unwrap_or(Micros::MAX);
+    let (count, bytes, first, last, tape_end): (i64, i64, Option<Micros>, Option<Micros>, Option<Micros>) =
+        db.prepare(
+            "SELECT count(*), ifnull(sum(s.bytes), 0),
+                min(b.utc_offset + p.boot_zero + s.start - p.tape_zero),
+                max(b.utc_offset + p.boot_zero + s.end - p.tape_zero),
+                max(s.end)
+             FROM recordings r JOIN segments s USING (stream)
+                JOIN publishes p ON p.publish = s.publish JOIN boots b USING (boot)
+             WHERE r.recording = ?1 AND s.end > r.start
+                AND min(s.end, ?2) - max(s.start, r.start) > min(?3, (s.end - s.start) / 2)",
+        )?
+        .query_row(params![recording, limit, SHARED], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+        })?;
+    if count == 0 {
+        execute(
+            db,
+            "DELETE FROM recordings WHERE recording = ?1",
+            params![recording],
+        )?;
+    } else {
+        let end = end.or(tape_end).unwrap_or(grown).max(start);
+        execute(
+            db,
+            "UPDATE recordings SET state = 'closed', end = ?2, reason = ?3 WHERE recording = ?1",
+            params![recording, end, reason],
+        )?;
+    }
+    // Whoever heard of its start hears of its end, also when there is nothing to fetch.
+    let (first, last) = (first.unwrap_or(utc), last.unwrap_or(utc));
+    let event = Event::RecordingClosed(RecordingClosed {
+        stream,
+        recording: id.to_string(),
+        start: rfc3339(first),
+        end: rfc3339(last),
+        duration_s: last.saturating_sub(first) as f64 / 1e6,
+        bytes: u64::try_from(bytes).unwrap_or(0),
+        reason: reason.to_owned(),
+    });
+    post(db, &event, utc)
+}
+
+fn open_segment(db: &Connection, new: &NewSegment) -> Result {
+    execute(
+        db,
+        "INSERT OR IGNORE INTO segments
+            (id, stream, publish, sequence, state, base_video, base_audio, start, end, bytes, tracks)
+         SELECT ?1, stream, publish, ?3, 'open', ?4, ?5, ?6, ?6, 0, ?7 FROM publishes WHERE id = ?2",
+        params![
+            new.id.to_bytes(),
+            new.publish.to_bytes(),
+            whole(new.sequence),
+            new.base.video,
+            new.base.audio,
+            new.start,
+            tracks::encode(&new.tracks),
+        ],
+    )
+}
+
+fn seal_segment(db: &Connection, sealed: &Sealed) -> Result {
+    let changed = db
+        .prepare(
+            "UPDATE segments SET state = 'sealed', end = ?2, bytes = ?3, crc = ?4
+             WHERE id = ?1 AND state = 'open'",
+        )?
+        .execute(params![
+            sealed.id.to_bytes(),
+            sealed.end,
+            whole(sealed.bytes),
+            sealed.crc
+        ])?;
+    if changed == 0 {
+        return Ok(());
+    }
+    execute(
+        db,
+        "INSERT OR REPLACE INTO indexes (segment, samples) SELECT segment, ?2 FROM segments WHERE id = ?1",
+        params![sealed.id.to_bytes(), sealed.samples],
+    )?;
+    execute(
+        db,
+        "UPDATE recordings SET end = max(end, ?2)
+         WHERE state = 'open' AND start < ?2 AND stream = (SELECT stream FROM segments WHERE id = ?1)",
+        params![sealed.id.to_bytes(), sealed.end],
+    )
+}
+
+/// Puts an event into the outbox, and the oldest out of it when it is full.
+fn post(db: &Connection, event: &Event, utc: Micros) -> Result {
+    let millis = u64::try_from(utc / 1_000).unwrap_or(0);
+    let time = uuid::Timestamp::from_unix(
+        uuid::NoContext,
+        millis / 1_000,
+        u32::try_from(millis % 1_000).unwrap_or(0) * 1_000_000,
+    );
+    execute(
+        db,
+        "INSERT INTO outbox (id, kind, body, time) VALUES (?1, ?2, ?3, ?4)",
+        params![Uuid::new_v7(time).as_bytes(), event.kind(), event.body(), utc],
+    )?;
+    let dropped = db
+        .prepare("DELETE FROM outbox WHERE sequence <= ?1")?
+        .execute(params![db.last_insert_rowid().saturating_sub(OUTBOX_ROWS)])?;
+    if dropped == 0 {
+        return Ok(());
+    }
+    execute(
+        db,
+        "INSERT INTO counters (name, value) VALUES ('outbox_dropped', ?1)
+         ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
+        params![whole(dropped as u64)],
+    )
+}
+
+fn execute(db: &Connection, sql: &str, params: impl rusqlite::Params) -> Result {
+    db.prepare(sql)?.execute(params).map(drop)
+}
+
+/// SQLite has no unsigned 64-bit numbers; none of ours comes near the difference.
+fn whole(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}

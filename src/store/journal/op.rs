@@ -1,0 +1,106 @@
+//! The changes that the journal knows.
+
+use crate::event::{Event, Recovered};
+use crate::format::TrackBase;
+use crate::media::{Micros, PublishId, RecordingId, SegmentId, StreamName, Tracks};
+
+/// One change.
+#[derive(Clone, Debug)]
+pub(in crate::store) enum Op {
+    /// The service starts: enters this boot and its place on the tape, says what was recovered.
+    Start {
+        clock: BootClock,
+        boot_now: Micros,
+        recovered: Recovered,
+    },
+    /// The clock was synchronised: everything of this boot is dated anew.
+    SyncClock {
+        boot: [u8; 16],
+        utc_offset: Micros,
+    },
+    /// Enters a boot that only a file tells of.
+    AdoptBoot {
+        clock: BootClock,
+    },
+    StartPublish {
+        id: PublishId,
+        stream: StreamName,
+        boot: [u8; 16],
+        tape_zero: Micros,
+        boot_zero: Micros,
+        /// False for one that is only found again.
+        tell: bool,
+    },
+    EndPublish {
+        id: PublishId,
+        reason: String,
+    },
+    StartRecording {
+        id: RecordingId,
+        publish: PublishId,
+        start: Micros,
+        /// False for one that is only found again.
+        tell: bool,
+    },
+    /// Closes it at `end`, or at the end of its tape. One without any tape is removed.
+    CloseRecording {
+        id: RecordingId,
+        end: Option<Micros>,
+        reason: String,
+    },
+    /// A closed recording turns out to have more tape.
+    ExtendRecording {
+        id: RecordingId,
+        start: Micros,
+        end: Micros,
+    },
+    OpenSegment(NewSegment),
+    /// How far an open segment is durable.
+    GrowSegment {
+        id: SegmentId,
+        end: Micros,
+        bytes: u64,
+    },
+    SealSegment(Sealed),
+    /// The segment never got any media that could be kept.
+    DropSegment {
+        id: SegmentId,
+    },
+    /// The file of a sealed segment is gone, or is back.
+    Missing {
+        id: SegmentId,
+        missing: bool,
+    },
+    Report {
+        event: Event,
+    },
+}
+
+/// What a boot's clocks say.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::store) struct BootClock {
+    pub(in crate::store) boot: [u8; 16],
+    pub(in crate::store) utc_offset: Micros,
+    pub(in crate::store) synced: bool,
+}
+
+/// The row of a segment that is about to begin.
+#[derive(Clone, Debug)]
+pub(in crate::store) struct NewSegment {
+    pub(in crate::store) id: SegmentId,
+    pub(in crate::store) publish: PublishId,
+    pub(in crate::store) sequence: u64,
+    pub(in crate::store) base: TrackBase,
+    pub(in crate::store) start: Micros,
+    pub(in crate::store) tracks: Tracks,
+}
+
+/// What is entered when a segment will not change any more.
+#[derive(Clone, Debug)]
+pub(in crate::store) struct Sealed {
+    pub(in crate::store) id: SegmentId,
+    pub(in crate::store) end: Micros,
+    pub(in crate::store) bytes: u64,
+    pub(in crate::store) crc: u32,
+    pub(in crate::store) samples: Vec<u8>,
+}

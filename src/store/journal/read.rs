@@ -1,0 +1,246 @@
+//! What the journal says.
+
+use rusqlite::types::FromSql;
+use rusqlite::{OptionalExtension, Params, Row, params};
+
+use super::{Journal, apply, tracks};
+use crate::format::TrackBase;
+use crate::media::{Micros, PublishId, RecordingId, SegmentId, StreamName, Tracks};
+use crate::store::StoreError;
+
+/// The life of a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::store) enum SegmentState {
+    /// It is being written, or was when the power went.
+    Open,
+    /// It will not change any more.
+    Sealed,
+    /// It was sealed, and its file is gone.
+    Missing,
+}
+
+/// A segment's row, with what its publish and boot say of its times.
+#[derive(Clone, Debug)]
+pub(in crate::store) struct SegmentData {
+    pub(in crate::store) id: SegmentId,
+    pub(in crate::store) publish: PublishId,
+    pub(in crate::store) stream: StreamName,
+    pub(in crate::store) sequence: u64,
+    pub(in crate::store) state: SegmentState,
+    pub(in crate::store) base: TrackBase,
+    pub(in crate::store) start: Micros,
+    pub(in crate::store) end: Micros,
+    pub(in crate::store) bytes: u64,
+    pub(in crate::store) crc: Option<u32>,
+    pub(in crate::store) tracks: Tracks,
+    /// Tape time of the publish's media time zero.
+    pub(in crate::store) tape_zero: Micros,
+    /// UTC of the same moment.
+    pub(in crate::store) utc_zero: Micros,
+}
+
+/// A recording's row.
+#[derive(Clone, Debug)]
+pub(in crate::store) struct RecordingData {
+    pub(in crate::store) id: RecordingId,
+    pub(in crate::store) stream: StreamName,
+    pub(in crate::store) open: bool,
+    pub(in crate::store) start: Micros,
+    pub(in crate::store) end: Micros,
+    /// UTC of its start.
+    pub(in crate::store) utc_start: Micros,
+}
+
+const SEGMENT: &str =
+    "SELECT s.id, p.id, name, sequence, state, base_video, base_audio, s.start, s.end, bytes, crc,
+        tracks, tape_zero, utc_offset + boot_zero
+    FROM segments s JOIN publishes p ON p.publish = s.publish JOIN boots USING (boot)
+        JOIN streams t ON t.stream = s.stream";
+
+const RECORDING: &str = "SELECT r.id, name, state, start, end, utc_offset + boot_zero + (start - tape_zero)
+    FROM recordings r JOIN publishes p ON p.publish = r.publish JOIN boots USING (boot)
+        JOIN streams t ON t.stream = r.stream";
+
+impl Journal {
+    /// Where tape time begins in a boot, and UTC less CLOCK_BOOTTIME there, synchronised or not.
+    pub(in crate::store) fn boot(
+        &self,
+        boot: &[u8; 16],
+    ) -> Result<Option<(Micros, Micros, bool)>, StoreError> {
+        let sql = "SELECT tape_base, utc_offset, synced FROM boots WHERE boot_id = ?1";
+        self.one(sql, params![boot], |row| {
+            Ok((self.col(row, 0)?, self.col(row, 1)?, self.col(row, 2)?))
+        })
+    }
+
+    /// The number that a stream's next segment gets.
+    pub(in crate::store) fn next_sequence(&self, stream: &StreamName) -> Result<u64, StoreError> {
+        let sql = "SELECT max(sequence) FROM segments JOIN streams USING (stream) WHERE name = ?1";
+        let last: Option<Option<i64>> = self.one(sql, params![stream.as_str()], |row| self.col(row, 0))?;
+        Ok(last.flatten().map_or(1, |last| number(last) + 1))
+    }
+
+    /// The name of every segment's file and its state, 10,000 of them in a blink.
+    pub(in crate::store) fn files(
+        &self,
+    ) -> Result<Vec<(SegmentId, StreamName, u64, SegmentState)>, StoreError> {
+        let sql = "SELECT id, name, sequence, state FROM segments JOIN streams USING (stream)";
+        self.all(sql, params![], |row| {
+            Ok((
+                SegmentId::from_bytes(self.col(row, 0)?),
+                self.stream(row, 1)?,
+                number(self.col(row, 2)?),
+                self.state(row, 3)?,
+            ))
+        })
+    }
+
+    /// One segment.
+    pub(in crate::store) fn segment(&self, id: SegmentId) -> Result<Option<SegmentData>, StoreError> {
+        let sql = format!("{SEGMENT} WHERE s.id = ?1");
+        self.one(&sql, params![id.to_bytes()], |row| self.segment_data(row))
+    }
+
+    /// Every segment, stream by stream, in the order of the tape.
+    pub(in crate::store) fn segments(&self) -> Result<Vec<SegmentData>, StoreError> {
+        let sql = format!("{SEGMENT} ORDER BY name, sequence");
+        self.all(&sql, params![], |row| self.segment_data(row))
+    }
+
+    /// The segments that belong to a recording and that there still are, in the order of the tape. Of an
+    /// open segment the end is not known here: it belongs to all that began before or within it.
+    pub(in crate::store) fn segments_of(&self, of: &RecordingData) -> Result<Vec<SegmentData>, StoreError> {
+        let sql = format!(
+            "{SEGMENT} WHERE name = ?1 AND s.state <> 'missing' AND
+                CASE s.state WHEN 'open' THEN s.start < ?3 - min(?4, (?3 - ?2) / 2)
+                ELSE min(s.end, ?3) - max(s.start, ?2) > min(?4, (s.end - s.start) / 2) END
+             ORDER BY sequence"
+        );
+        let end = if of.open { Micros::MAX / 2 } else { of.end };
+        let values = params![of.stream.as_str(), of.start, end, apply::SHARED];
+        self.all(&sql, values, |row| self.segment_data(row))
+    }
+
+    /// A sealed segment's sample index, encoded.
+    pub(in crate::store) fn index(&self, id: SegmentId) -> Result<Option<Vec<u8>>, StoreError> {
+        let sql = "SELECT samples FROM indexes JOIN segments USING (segment) WHERE id = ?1";
+        self.one(sql, params![id.to_bytes()], |row| self.col(row, 0))
+    }
+
+    /// Every recording, oldest first.
+    pub(in crate::store) fn recordings(&self) -> Result<Vec<RecordingData>, StoreError> {
+        let sql = format!("{RECORDING} ORDER BY 6, recording");
+        self.all(&sql, params![], |row| self.recording_data(row))
+    }
+
+    /// One recording.
+    pub(in crate::store) fn recording(&self, id: RecordingId) -> Result<Option<RecordingData>, StoreError> {
+        let sql = format!("{RECORDING} WHERE r.id = ?1");
+        self.one(&sql, params![id.to_bytes()], |row| self.recording_data(row))
+    }
+
+    /// Recordings that are open.
+    pub(in crate::store) fn open_recordings(&self) -> Result<Vec<RecordingId>, StoreError> {
+        let sql = "SELECT id FROM recordings WHERE state = 'open' ORDER BY recording";
+        self.all(sql, params![], |row| {
+            Ok(RecordingId::from_bytes(self.col(row, 0)?))
+        })
+    }
+
+    /// Publishes that have not ended.
+    pub(in crate::store) fn open_publishes(&self) -> Result<Vec<PublishId>, StoreError> {
+        let sql = "SELECT id FROM publishes WHERE end_reason IS NULL ORDER BY publish";
+        self.all(sql, params![], |row| Ok(PublishId::from_bytes(self.col(row, 0)?)))
+    }
+
+    /// The outbox, oldest first: sequence, kind, body.
+    pub(in crate::store) fn outbox(&self) -> Result<Vec<(i64, String, String)>, StoreError> {
+        let sql = "SELECT sequence, kind, body FROM outbox ORDER BY sequence";
+        self.all(sql, params![], |row| {
+            Ok((self.col(row, 0)?, self.col(row, 1)?, self.col(row, 2)?))
+        })
+    }
+
+    fn segment_data(&self, row: &Row<'_>) -> Result<SegmentData, StoreError> {
+        let text: String = self.col(row, 11)?;
+        Ok(SegmentData {
+            id: SegmentId::from_bytes(self.col(row, 0)?),
+            publish: PublishId::from_bytes(self.col(row, 1)?),
+            stream: self.stream(row, 2)?,
+            sequence: number(self.col(row, 3)?),
+            state: self.state(row, 4)?,
+            base: TrackBase {
+                video: self.col(row, 5)?,
+                audio: self.col(row, 6)?,
+            },
+            start: self.col(row, 7)?,
+            end: self.col(row, 8)?,
+            bytes: number(self.col(row, 9)?),
+            crc: self.col(row, 10)?,
+            tracks: tracks::decode(&text).ok_or_else(|| self.row_error("segments.tracks"))?,
+            tape_zero: self.col(row, 12)?,
+            utc_zero: self.col(row, 13)?,
+        })
+    }
+
+    fn recording_data(&self, row: &Row<'_>) -> Result<RecordingData, StoreError> {
+        Ok(RecordingData {
+            id: RecordingId::from_bytes(self.col(row, 0)?),
+            stream: self.stream(row, 1)?,
+            open: self.col::<String>(row, 2)? == "open",
+            start: self.col(row, 3)?,
+            end: self.col(row, 4)?,
+            utc_start: self.col(row, 5)?,
+        })
+    }
+
+    fn stream(&self, row: &Row<'_>, column: usize) -> Result<StreamName, StoreError> {
+        let text: String = self.col(row, column)?;
+        text.parse()
+            .map_err(|error| self.row_error(format!("streams.name: {error}")))
+    }
+
+    fn state(&self, row: &Row<'_>, column: usize) -> Result<SegmentState, StoreError> {
+        match self.col::<String>(row, column)?.as_str() {
+            "open" => Ok(SegmentState::Open),
+            "sealed" => Ok(SegmentState::Sealed),
+            "missing" => Ok(SegmentState::Missing),
+            other => Err(self.row_error(format!("segments.state: {other}"))),
+        }
+    }
+
+    fn col<T: FromSql>(&self, row: &Row<'_>, column: usize) -> Result<T, StoreError> {
+        row.get(column).map_err(|error| self.error(error))
+    }
+
+    fn one<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        read: impl FnOnce(&Row<'_>) -> Result<T, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
+        let mut statement = self.connection.prepare(sql).map_err(|error| self.error(error))?;
+        let row = statement.query_row(params, |row| Ok(read(row))).optional();
+        row.map_err(|error| self.error(error))?.transpose()
+    }
+
+    fn all<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        mut read: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut statement = self.connection.prepare(sql).map_err(|error| self.error(error))?;
+        let mut rows = statement.query(params).map_err(|error| self.error(error))?;
+        let mut out = Vec::new();
+        while let Some(row) = rows.next().map_err(|error| self.error(error))? {
+            out.push(read(row)?);
+        }
+        Ok(out)
+    }
+}
+
+/// Numbers that we only ever write unsigned.
+fn number(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or(0)
+}

@@ -1,0 +1,107 @@
+//! The tables, and the way from each version to the next.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+/// One step per `user_version`, in order. A step that was released is never changed: a box in the field may
+/// be at any of them.
+pub(super) const STEPS: &[&str] = &["
+    -- One boot of the box: UTC = utc_offset + CLOCK_BOOTTIME, tape time now = tape_base + CLOCK_BOOTTIME.
+    CREATE TABLE boots (
+        boot       INTEGER PRIMARY KEY,
+        boot_id    BLOB    NOT NULL UNIQUE,
+        tape_base  INTEGER NOT NULL,
+        utc_offset INTEGER NOT NULL,
+        synced     INTEGER NOT NULL
+    ) STRICT;
+
+    CREATE TABLE streams (
+        stream INTEGER PRIMARY KEY,
+        name   TEXT    NOT NULL UNIQUE
+    ) STRICT;
+
+    -- tape_zero, boot_zero: tape time and CLOCK_BOOTTIME of media time zero.
+    CREATE TABLE publishes (
+        publish    INTEGER PRIMARY KEY,
+        id         BLOB    NOT NULL UNIQUE,
+        stream     INTEGER NOT NULL REFERENCES streams,
+        boot       INTEGER NOT NULL REFERENCES boots,
+        tape_zero  INTEGER NOT NULL,
+        boot_zero  INTEGER NOT NULL,
+        end_reason TEXT
+    ) STRICT;
+    CREATE INDEX publishes_open ON publishes (publish) WHERE end_reason IS NULL;
+
+    -- The file is tape/<stream>/<sequence>.mp4. State: open, sealed, missing; evicting and evicted to come.
+    -- start, end: tape time. crc: CRC-32C of everything in the file but the media, which its boxes vouch for.
+    CREATE TABLE segments (
+        segment    INTEGER PRIMARY KEY,
+        id         BLOB    NOT NULL UNIQUE,
+        stream     INTEGER NOT NULL REFERENCES streams,
+        publish    INTEGER NOT NULL REFERENCES publishes,
+        sequence   INTEGER NOT NULL,
+        state      TEXT    NOT NULL,
+        base_video INTEGER NOT NULL,
+        base_audio INTEGER NOT NULL,
+        start      INTEGER NOT NULL,
+        end        INTEGER NOT NULL,
+        bytes      INTEGER NOT NULL,
+        crc        INTEGER,
+        tracks     TEXT    NOT NULL,
+        UNIQUE (stream, sequence)
+    ) STRICT;
+    CREATE INDEX segments_state ON segments (state) WHERE state <> 'sealed';
+    CREATE INDEX segments_time ON segments (stream, end);
+
+    -- Beside the segments, so that walking those does not walk these.
+    CREATE TABLE indexes (
+        segment INTEGER PRIMARY KEY REFERENCES segments ON DELETE CASCADE,
+        samples BLOB    NOT NULL
+    ) STRICT;
+
+    -- A view on its stream's tape. While it is open, end is that of its last sealed segment.
+    CREATE TABLE recordings (
+        recording INTEGER PRIMARY KEY,
+        id        BLOB    NOT NULL UNIQUE,
+        stream    INTEGER NOT NULL REFERENCES streams,
+        publish   INTEGER NOT NULL REFERENCES publishes,
+        state     TEXT    NOT NULL,
+        start     INTEGER NOT NULL,
+        end       INTEGER NOT NULL,
+        reason    TEXT
+    ) STRICT;
+    CREATE INDEX recordings_open ON recordings (stream) WHERE state = 'open';
+
+    -- What must be sent, oldest first, until the broker confirmed it. time is UTC.
+    CREATE TABLE outbox (
+        sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+        id       BLOB    NOT NULL UNIQUE,
+        kind     TEXT    NOT NULL,
+        body     TEXT    NOT NULL,
+        time     INTEGER NOT NULL
+    ) STRICT;
+
+    CREATE TABLE counters (
+        name  TEXT PRIMARY KEY,
+        value INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+"];
+
+/// The newest version that this edgereel writes and reads.
+pub(super) const NEWEST: i64 = STEPS.len() as i64;
+
+/// The version that a journal has; 0 is a new one.
+pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.query_row("PRAGMA user_version", [], |row| row.get(0))
+}
+
+/// Takes a journal to the newest version, each step in a transaction of its own.
+pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
+    let from = usize::try_from(version(connection)?).unwrap_or(usize::MAX);
+    for (done, step) in STEPS.iter().enumerate().skip(from) {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.execute_batch(step)?;
+        transaction.pragma_update(None, "user_version", done as i64 + 1)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,33 @@
+//! Where things are in a storage directory.
+//!
+//! ```text
+//! <dir>/lock                              held by the service
+//! <dir>/journal.db                        SQLite, with -wal and -shm beside it
+//! <dir>/tape/live+cam1/00000017.mp4       segment 17 of live/cam1
+//! <dir>/lost+found/                       files that nobody could read
+//! ```
+
+use std::path::{Path, PathBuf};
+
+use crate::media::StreamName;
+
+pub(super) fn tape(dir: &Path) -> PathBuf {
+    dir.join("tape")
+}
+
+pub(super) fn stream(dir: &Path, stream: &StreamName) -> PathBuf {
+    tape(dir).join(stream.to_component())
+}
+
+pub(super) fn segment(dir: &Path, of: &StreamName, sequence: u64) -> PathBuf {
+    stream(dir, of).join(file(sequence))
+}
+
+/// The name of a segment's file. Eight digits sort by name for 190 years of minutes.
+pub(super) fn file(sequence: u64) -> String {
+    format!("{sequence:08}.mp4")
+}
+
+pub(super) fn lost_found(dir: &Path) -> PathBuf {
+    dir.join("lost+found")
+}

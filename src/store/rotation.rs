@@ -1,0 +1,126 @@
+//! When a new segment begins. Pure.
+
+use crate::media::{Fragment, Micros, Tracks};
+
+/// A publisher that never sends a keyframe does not get an endless file either: at this many times the limits
+/// a segment ends wherever it is.
+const PATIENCE: u64 = 8;
+
+/// How large a segment may become.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    pub(super) duration: Micros,
+    pub(super) bytes: u64,
+}
+
+/// The segment that is open.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OpenSegment<'a> {
+    pub(super) tracks: &'a Tracks,
+    pub(super) duration: Micros,
+    pub(super) bytes: u64,
+    /// A recording began or ended within it: the next keyframe is a better place for a seam than any later.
+    pub(super) turn: bool,
+}
+
+/// What becomes of a fragment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Decision {
+    /// It goes on the open segment.
+    Append,
+    /// It begins a new one.
+    Begin,
+    /// Nothing can be played from here on: it is lost.
+    Drop,
+}
+
+pub(super) fn decide(open: Option<OpenSegment<'_>>, fragment: &Fragment, limits: Limits) -> Decision {
+    let key = fragment.starts_with_key();
+    let Some(open) = open else {
+        return if key { Decision::Begin } else { Decision::Drop };
+    };
+    let reached = |times: u64| {
+        let duration = limits
+            .duration
+            .saturating_mul(i64::try_from(times).unwrap_or(i64::MAX));
+        open.duration >= duration || open.bytes >= limits.bytes.saturating_mul(times)
+    };
+    // One header describes one configuration: another one cannot wait for a keyframe.
+    if *open.tracks != fragment.tracks || reached(PATIENCE) || (key && (open.turn || reached(1))) {
+        Decision::Begin
+    } else {
+        Decision::Append
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::testing;
+
+    const LIMITS: Limits = Limits {
+        duration: 60_000_000,
+        bytes: 1_000,
+    };
+
+    fn open(tracks: &Tracks, duration: Micros, bytes: u64, turn: bool) -> Option<OpenSegment<'_>> {
+        Some(OpenSegment {
+            tracks,
+            duration,
+            bytes,
+            turn,
+        })
+    }
+
+    #[test]
+    fn a_segment_begins_at_a_keyframe() {
+        let (key, delta) = (testing::fragment(0, true), testing::fragment(0, false));
+        assert_eq!(decide(None, &key, LIMITS), Decision::Begin);
+        assert_eq!(decide(None, &delta, LIMITS), Decision::Drop);
+        for (duration, bytes, turn) in [(60_000_000, 0, false), (0, 1_000, false), (0, 0, true)] {
+            let tracks = testing::tracks();
+            let open = open(&tracks, duration, bytes, turn);
+            assert_eq!(decide(open, &key, LIMITS), Decision::Begin);
+            assert_eq!(decide(open, &delta, LIMITS), Decision::Append);
+        }
+        let tracks = testing::tracks();
+        assert_eq!(
+            decide(open(&tracks, 59_999_999, 999, false), &key, LIMITS),
+            Decision::Append
+        );
+    }
+
+    #[test]
+    fn another_configuration_does_not_wait() {
+        let mut tracks = testing::tracks();
+        tracks.audio = None;
+        let delta = testing::fragment(0, false);
+        assert_eq!(
+            decide(open(&tracks, 0, 0, false), &delta, LIMITS),
+            Decision::Begin
+        );
+    }
+
+    #[test]
+    fn sound_alone_begins_anywhere() {
+        let mut sound = testing::fragment(0, true);
+        sound.video.clear();
+        sound.tracks.video = None;
+        assert_eq!(decide(None, &sound, LIMITS), Decision::Begin);
+        let tracks = sound.tracks.clone();
+        assert_eq!(
+            decide(open(&tracks, 60_000_000, 0, false), &sound, LIMITS),
+            Decision::Begin
+        );
+    }
+
+    #[test]
+    fn a_stream_without_keyframes_is_bounded() {
+        let delta = testing::fragment(0, false);
+        let tracks = testing::tracks();
+        assert_eq!(
+            decide(open(&tracks, 0, 8_000, false), &delta, LIMITS),
+            Decision::Begin
+        );
+    }
+}

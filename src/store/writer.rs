@@ -1,0 +1,664 @@
+//! The order of writes: commands in, durable tape out. A plain struct: time comes from its clock, it never
+//! waits, and what a crash at any point of it leaves is what `recover` repairs.
+//!
+//! A segment's life, and what a crash after each step costs:
+//!
+//! 1. Its row, `open`, is committed: a row without a file, dropped at recovery.
+//! 2. Its file is created and fragments are appended, each in one write: a file without media is removed, a torn
+//!    end is cut.
+//! 3. On the tick the file is synced, then its directory. Only then is anything called durable.
+//! 4. It is sealed: synced once more, then one transaction with its length, checksum and index, the recordings that
+//!    grew, the events, and the row of the segment that follows: back to 1.
+//!
+//! When the flash fails, nothing is tried twice on the same bytes. A failed write: the file is cut to its last whole
+//! fragment and sealed there. A failed sync: sealed at its last durable fragment. A failed commit: the rows stay in
+//! memory and are committed with whatever comes next. In each case the stream's media is lost, counted and told of
+//! until a new segment can be begun, which every keyframe tries.
+
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::clock::Clock;
+use super::disk::Disk;
+use super::journal::{Journal, NewSegment, Op};
+use super::rotation::{self, Decision, Limits, OpenSegment};
+use super::segment::{AppendError, Begin, Segment, base_of, tape_start};
+use super::{Command, Progress, StoreError, StoreSettings, StreamProgress, paths};
+use crate::event::Event;
+use crate::format::fmp4::{Identity, segment_header};
+use crate::media::{Fragment, Micros, PublishId, RecordingId, SegmentId, StreamName};
+
+/// Rows that wait for a journal that does not take them. Past that, the oldest events go.
+const PENDING_OPS: usize = 4_096;
+
+/// Writes the tape of all streams.
+pub(super) struct Writer {
+    settings: StoreSettings,
+    disk: Arc<dyn Disk>,
+    clock: Arc<dyn Clock>,
+    journal: Journal,
+    boot: [u8; 16],
+    utc_offset: Micros,
+    synced: bool,
+    lanes: HashMap<PublishId, Lane>,
+    recordings: HashMap<RecordingId, StreamName>,
+    sequences: HashMap<StreamName, u64>,
+    /// Streams whose directory is there and durable.
+    prepared: HashSet<StreamName>,
+    /// Rows of the next commit.
+    seals: Vec<Op>,
+    pending: Vec<Op>,
+    dirty_since: Option<Micros>,
+    progress: Progress,
+}
+
+/// One publish.
+struct Lane {
+    stream: StreamName,
+    tape_zero: Micros,
+    boot_zero: Micros,
+    segment: Option<Segment>,
+    /// The next keyframe begins a new segment.
+    turn: bool,
+    /// A segment could not be begun for the fragment that comes next.
+    refused: bool,
+    failed: bool,
+}
+
+/// What a pass over a batch leaves for its one commit.
+#[derive(Default)]
+struct Pass {
+    /// Streams whose further commands wait for the commit.
+    held: HashSet<StreamName>,
+    /// Publishes whose segment ends, with the configuration of the one that follows, if one does.
+    turns: Vec<(PublishId, Option<Turn>)>,
+    /// Streams whose open segment must be durable before the rows of this pass are true.
+    settle: HashSet<StreamName>,
+    ended: Vec<PublishId>,
+}
+
+struct Turn {
+    row: NewSegment,
+    begin: Begin,
+}
+
+impl Writer {
+    /// Continues a journal that was recovered.
+    pub(super) fn new(
+        settings: StoreSettings,
+        disk: Arc<dyn Disk>,
+        clock: Arc<dyn Clock>,
+        journal: Journal,
+    ) -> Result<Self, StoreError> {
+        let boot = clock.boot_id();
+        let (utc_offset, synced) = match journal.boot(&boot)? {
+            Some((_, utc_offset, synced)) => (utc_offset, synced),
+            None => (clock.utc().saturating_sub(clock.boot()), clock.synced()),
+        };
+        Ok(Self {
+            settings,
+            disk,
+            clock,
+            journal,
+            boot,
+            utc_offset,
+            synced,
+            lanes: HashMap::new(),
+            recordings: HashMap::new(),
+            sequences: HashMap::new(),
+            prepared: HashSet::new(),
+            seals: Vec::new(),
+            pending: Vec::new(),
+            dirty_since: None,
+            progress: Progress::default(),
+        })
+    }
+
+    /// Carries out commands in their order, stream by stream. Streams whose segments change in the same batch
+    /// share a commit.
+    pub(super) fn handle(&mut self, mut commands: Vec<Command>) {
+        while !commands.is_empty() {
+            let mut pass = Pass::default();
+            let mut later = Vec::new();
+            for command in commands {
+                if let Some(command) = self.take(command, &mut pass) {
+                    later.push(command);
+                }
+            }
+            self.finish(pass);
+            commands = later;
+        }
+    }
+
+    /// When [`tick`](Self::tick) is due; `None` while there is nothing to make durable.
+    pub(super) fn next_tick(&self) -> Option<Micros> {
+        let durability = i64::try_from(self.settings.durability.as_micros()).unwrap_or(i64::MAX);
+        self.dirty_since.map(|since| since.saturating_add(durability))
+    }
+
+    /// Makes everything durable that was written.
+    pub(super) fn tick(&mut self) {
+        self.dirty_since = None;
+        let publishes: Vec<PublishId> = self.lanes.keys().copied().collect();
+        for publish in publishes {
+            self.settle(publish);
+        }
+        self.watch_clock();
+        if self.has_rows() {
+            // What failed stays for the next tick; media that is written brings that about.
+            let _ = self.commit(Vec::new());
+        }
+        self.recover_state();
+        self.progress.ticks += 1;
+    }
+
+    /// Seals everything and ends everything: the service stops.
+    pub(super) fn close(&mut self) -> Result<(), StoreError> {
+        let lost = self.progress.bytes_lost;
+        let mut pass = Pass::default();
+        let publishes: Vec<PublishId> = self.lanes.keys().copied().collect();
+        for publish in publishes {
+            self.end_publish(publish, "shutdown".to_owned(), &mut pass);
+        }
+        let recordings: Vec<RecordingId> = self.recordings.drain().map(|(id, _)| id).collect();
+        self.pending
+            .extend(recordings.into_iter().map(|id| Op::CloseRecording {
+                id,
+                end: None,
+                reason: "shutdown".to_owned(),
+            }));
+        self.pending.push(Op::Report {
+            event: Event::DeviceStopping {},
+        });
+        self.finish(pass);
+        if self.has_rows() {
+            self.commit(Vec::new())?;
+        }
+        if self.progress.bytes_lost > lost {
+            let reason = self.progress.last_error.clone().unwrap_or_default();
+            return Err(StoreError::Unfinished { reason });
+        }
+        Ok(())
+    }
+
+    /// How far the tape is.
+    pub(super) fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// One command; given back when it must wait for this pass's commit.
+    fn take(&mut self, command: Command, pass: &mut Pass) -> Option<Command> {
+        if self
+            .stream_of(&command)
+            .is_some_and(|stream| pass.held.contains(&stream))
+        {
+            return Some(command);
+        }
+        match command {
+            Command::PublishStarted {
+                publish,
+                stream,
+                tape_zero,
+                boot_zero,
+            } => {
+                self.pending.push(Op::StartPublish {
+                    id: publish,
+                    stream: stream.clone(),
+                    boot: self.boot,
+                    tape_zero,
+                    boot_zero,
+                    tell: true,
+                });
+                self.progress.streams.entry(stream.clone()).or_default();
+                let lane = Lane {
+                    stream,
+                    tape_zero,
+                    boot_zero,
+                    segment: None,
+                    turn: false,
+                    refused: false,
+                    failed: false,
+                };
+                self.lanes.insert(publish, lane);
+            }
+            Command::RecordingStarted {
+                recording,
+                publish,
+                start,
+            } => {
+                if let Some(lane) = self.lanes.get_mut(&publish) {
+                    lane.turn = true;
+                    self.recordings.insert(recording, lane.stream.clone());
+                }
+                self.pending.push(Op::StartRecording {
+                    id: recording,
+                    publish,
+                    start,
+                    tell: true,
+                });
+            }
+            Command::Append { publish, fragment } => return self.append(publish, fragment, pass),
+            Command::RecordingClosed { recording, end } => {
+                if let Some(stream) = self.recordings.remove(&recording) {
+                    for lane in self.lanes.values_mut().filter(|lane| lane.stream == stream) {
+                        lane.turn = true;
+                    }
+                    pass.settle.insert(stream);
+                }
+                self.pending.push(Op::CloseRecording {
+                    id: recording,
+                    end: Some(end),
+                    reason: "closed".to_owned(),
+                });
+            }
+            Command::PublishEnded { publish, reason } => self.end_publish(publish, reason, pass),
+            Command::Report { event } => self.pending.push(Op::Report { event }),
+        }
+        None
+    }
+
+    fn stream_of(&self, command: &Command) -> Option<StreamName> {
+        match command {
+            Command::PublishStarted { stream, .. } => Some(stream.clone()),
+            Command::RecordingStarted { publish, .. }
+            | Command::Append { publish, .. }
+            | Command::PublishEnded { publish, .. } => {
+                self.lanes.get(publish).map(|lane| lane.stream.clone())
+            }
+            Command::RecordingClosed { recording, .. } => self.recordings.get(recording).cloned(),
+            Command::Report { .. } => None,
+        }
+    }
+
+    fn end_publish(&mut self, publish: PublishId, reason: String, pass: &mut Pass) {
+        if let Some(lane) = self.lanes.get(&publish) {
+            pass.held.insert(lane.stream.clone());
+            pass.turns.push((publish, None));
+            pass.ended.push(publish);
+        }
+        self.pending.push(Op::EndPublish { id: publish, reason });
+    }
+
+    fn append(&mut self, publish: PublishId, fragment: Fragment, pass: &mut Pass) -> Option<Command> {
+        let Some(lane) = self.lanes.get_mut(&publish) else {
+            self.lose(fragment.payload_bytes() as u64);
+            return None;
+        };
+        let limits = Limits {
+            duration: i64::try_from(self.settings.segment_duration.as_micros()).unwrap_or(i64::MAX),
+            bytes: self.settings.segment_bytes,
+        };
+        let open = lane.segment.as_ref().map(|segment| OpenSegment {
+            tracks: &segment.tracks,
+            duration: segment.written.end.saturating_sub(segment.start),
+            bytes: segment.written.bytes,
+            turn: lane.turn,
+        });
+        match rotation::decide(open, &fragment, limits) {
+            Decision::Append => self.write(publish, &fragment),
+            Decision::Begin if std::mem::take(&mut lane.refused) => {
+                self.lose(fragment.payload_bytes() as u64)
+            }
+            Decision::Drop => self.lose(fragment.payload_bytes() as u64),
+            Decision::Begin => {
+                lane.turn = false;
+                pass.held.insert(lane.stream.clone());
+                match self.plan(publish, &fragment) {
+                    Ok(turn) => pass.turns.push((publish, Some(turn))),
+                    Err(reason) => {
+                        // What is open ends here all the same: it cannot carry what comes.
+                        pass.turns.push((publish, None));
+                        self.refuse(publish, reason);
+                    }
+                }
+                return Some(Command::Append { publish, fragment });
+            }
+        }
+        None
+    }
+
+    /// Everything about a new segment that can be known before anything is written.
+    fn plan(&mut self, publish: PublishId, fragment: &Fragment) -> Result<Turn, String> {
+        let lane = self.lanes.get(&publish).ok_or("no such publish")?;
+        let sequence = match self.sequences.get(&lane.stream) {
+            Some(next) => *next,
+            None => self
+                .journal
+                .next_sequence(&lane.stream)
+                .map_err(|error| error.to_string())?,
+        };
+        self.sequences.insert(lane.stream.clone(), sequence + 1);
+        let base = base_of(fragment);
+        let id = SegmentId::new(u64::try_from(self.clock.utc() / 1_000).unwrap_or(0));
+        let mut recordings: Vec<RecordingId> = self
+            .recordings
+            .iter()
+            .filter(|(_, stream)| **stream == lane.stream)
+            .map(|(id, _)| *id)
+            .collect();
+        recordings.sort_unstable();
+        // The file has room for so many; the journal knows them all.
+        recordings.truncate(255);
+        let identity = Identity {
+            segment: id,
+            publish,
+            device: self.settings.device.clone(),
+            stream: lane.stream.clone(),
+            sequence,
+            tape_zero: lane.tape_zero,
+            boot_zero: lane.boot_zero,
+            boot: self.boot,
+            utc_offset: self.utc_offset,
+            clock_synced: self.synced,
+            base,
+            recordings,
+        };
+        let header = segment_header(&identity, &fragment.tracks).map_err(|error| error.to_string())?;
+        let start = tape_start(base, lane.tape_zero);
+        Ok(Turn {
+            row: NewSegment {
+                id,
+                publish,
+                sequence,
+                base,
+                start,
+                tracks: fragment.tracks.clone(),
+            },
+            begin: Begin {
+                id,
+                sequence,
+                path: paths::segment(&self.settings.dir, &lane.stream, sequence),
+                tracks: fragment.tracks.clone(),
+                base,
+                start,
+                tape_zero: lane.tape_zero,
+                header,
+            },
+        })
+    }
+
+    fn write(&mut self, publish: PublishId, fragment: &Fragment) {
+        let Some(lane) = self.lanes.get_mut(&publish) else {
+            return;
+        };
+        let Some(segment) = lane.segment.as_mut() else {
+            return;
+        };
+        match segment.append(fragment) {
+            Ok(bytes) => {
+                self.progress.bytes_written += bytes;
+                let stream = self.progress.streams.entry(lane.stream.clone()).or_default();
+                stream.bytes_written += bytes;
+                if self.dirty_since.is_none() {
+                    self.dirty_since = Some(self.clock.boot());
+                }
+            }
+            Err(AppendError::Media(error)) => {
+                let reason = format!("{}: {error}", segment.path.display());
+                tracing::warn!(stream = %lane.stream, "fragment left out: {reason}");
+                self.progress.last_error = Some(reason);
+                self.lose(fragment.payload_bytes() as u64);
+            }
+            Err(AppendError::Disk(error)) => {
+                let reason = format!("{}: cannot write: {error}", segment.path.display());
+                // What was whole before may well be good; the seal's sync tells.
+                let cut = segment.cut();
+                self.lose(fragment.payload_bytes() as u64);
+                if cut.is_err() {
+                    self.give_up(publish);
+                } else {
+                    self.seal(publish);
+                }
+                self.fail(publish, reason);
+            }
+        }
+    }
+
+    /// Syncs a publish's open segment and says so.
+    fn settle(&mut self, publish: PublishId) {
+        let Some(lane) = self.lanes.get_mut(&publish) else {
+            return;
+        };
+        let Some(segment) = lane.segment.as_mut().filter(|segment| segment.is_dirty()) else {
+            return;
+        };
+        let before = segment.durable.bytes;
+        match segment.sync(self.disk.as_ref()) {
+            Ok(()) => {
+                lane.failed = false;
+                let durable = segment.durable;
+                self.progress.bytes_durable += durable.bytes - before;
+                let stream = self.progress.streams.entry(lane.stream.clone()).or_default();
+                stream.bytes_durable += durable.bytes - before;
+                stream.durable_until = stream.durable_until.max(Some(durable.end));
+                stream.failed = false;
+            }
+            Err(error) => {
+                let reason = format!("{}: cannot sync: {error}", segment.path.display());
+                self.give_up(publish);
+                self.fail(publish, reason);
+            }
+        }
+    }
+
+    /// Closes a publish's segment at its last whole fragment, or the last durable one if the sync fails.
+    fn seal(&mut self, publish: PublishId) {
+        self.settle(publish);
+        let Some(segment) = self.lanes.get_mut(&publish).and_then(|lane| lane.segment.take()) else {
+            return;
+        };
+        self.enter_seal(publish, &segment);
+    }
+
+    /// Closes a publish's segment at its last durable fragment.
+    fn give_up(&mut self, publish: PublishId) {
+        let Some(mut segment) = self.lanes.get_mut(&publish).and_then(|lane| lane.segment.take()) else {
+            return;
+        };
+        let lost = segment.give_up();
+        self.lose(lost);
+        self.enter_seal(publish, &segment);
+    }
+
+    fn enter_seal(&mut self, publish: PublishId, segment: &Segment) {
+        let Some(lane) = self.lanes.get(&publish) else {
+            return;
+        };
+        let stream = self.progress.streams.entry(lane.stream.clone()).or_default();
+        stream.open_segment = None;
+        if let Some(sealed) = segment.sealed() {
+            stream.segments_sealed += 1;
+            self.progress.segments_sealed += 1;
+            self.seals.push(Op::SealSegment(sealed));
+        } else if self.disk.unlink(&segment.path).is_ok() {
+            // The name is not synced away: should it come back, it comes back without a row and without
+            // media, and recovery removes it.
+            self.seals.push(Op::DropSegment { id: segment.id });
+        }
+    }
+
+    /// Ends a pass: seals, one commit, new files.
+    fn finish(&mut self, pass: Pass) {
+        let mut begins = Vec::new();
+        for (publish, turn) in pass.turns {
+            self.seal(publish);
+            begins.extend(turn.map(|turn| (publish, turn)));
+        }
+        let settle: Vec<PublishId> = self
+            .lanes
+            .iter()
+            .filter(|(_, lane)| pass.settle.contains(&lane.stream))
+            .map(|(publish, _)| *publish)
+            .collect();
+        for publish in settle {
+            self.settle(publish);
+            let segment = self.lanes.get(&publish).and_then(|lane| lane.segment.as_ref());
+            self.seals.extend(segment.map(|segment| Op::GrowSegment {
+                id: segment.id,
+                end: segment.durable.end,
+                bytes: segment.durable.bytes,
+            }));
+        }
+        // The ended publishes' last segments were accounted for above.
+        for publish in pass.ended {
+            self.lanes.remove(&publish);
+        }
+        let rows: Vec<Op> = begins
+            .iter()
+            .map(|(_, turn)| Op::OpenSegment(turn.row.clone()))
+            .collect();
+        if rows.is_empty() && !self.has_rows() {
+            return;
+        }
+        let committed = self.commit(rows);
+        for (publish, turn) in begins {
+            match &committed {
+                Ok(()) => self.begin(publish, turn.begin),
+                Err(error) => self.refuse(publish, error.to_string()),
+            }
+        }
+    }
+
+    /// Creates the file of a segment whose row is committed.
+    fn begin(&mut self, publish: PublishId, begin: Begin) {
+        let Some(lane) = self.lanes.get(&publish) else {
+            return;
+        };
+        let stream = lane.stream.clone();
+        let (id, sequence, path) = (begin.id, begin.sequence, begin.path.clone());
+        let created = self.prepare(&stream).and_then(|()| {
+            Segment::create(begin, self.disk.as_ref())
+                .map_err(|error| format!("{}: cannot create: {error}", path.display()))
+        });
+        match created {
+            Ok(segment) => {
+                if let Some(lane) = self.lanes.get_mut(&publish) {
+                    lane.segment = Some(segment);
+                }
+                self.progress.streams.entry(stream).or_default().open_segment = Some(sequence);
+            }
+            Err(reason) => {
+                self.seals.push(Op::DropSegment { id });
+                self.refuse(publish, reason);
+            }
+        }
+    }
+
+    /// The stream's directory exists and its name is durable. Once per stream and run.
+    fn prepare(&mut self, stream: &StreamName) -> Result<(), String> {
+        if self.prepared.contains(stream) {
+            return Ok(());
+        }
+        let tape = paths::tape(&self.settings.dir);
+        let lane = paths::stream(&self.settings.dir, stream);
+        let make = |path: &PathBuf, parent: &PathBuf| {
+            self.disk
+                .create_dir(path)
+                .and_then(|()| self.disk.sync_dir(parent))
+        };
+        make(&tape, &self.settings.dir)
+            .map_err(|error| format!("{}: cannot make: {error}", tape.display()))?;
+        make(&lane, &tape).map_err(|error| format!("{}: cannot make: {error}", lane.display()))?;
+        self.prepared.insert(stream.clone());
+        Ok(())
+    }
+
+    fn has_rows(&self) -> bool {
+        !self.seals.is_empty() || !self.pending.is_empty()
+    }
+
+    /// One transaction: what was sealed, what waits, what begins. What was sealed comes first, so that the events
+    /// of what waits can tell of it.
+    fn commit(&mut self, begins: Vec<Op>) -> Result<(), StoreError> {
+        let mut ops = std::mem::take(&mut self.seals);
+        let (seals, waiting) = (ops.len(), self.pending.len());
+        ops.append(&mut self.pending);
+        ops.extend(begins);
+        let result = self.journal.commit(&ops, self.clock.utc());
+        if let Err(error) = &result {
+            // Rolled back: all but what was to begin is still true, and still to be said.
+            ops.truncate(seals + waiting);
+            self.pending = ops.split_off(seals);
+            self.seals = ops;
+            let excess = self.pending.len().saturating_sub(PENDING_OPS);
+            let mut excess = excess;
+            self.pending.retain(|op| {
+                let go = excess > 0 && matches!(op, Op::Report { .. });
+                excess -= usize::from(go);
+                !go
+            });
+            tracing::error!("journal not written: {error}");
+            self.progress.failed = Some(error.to_string());
+            self.progress.last_error = Some(error.to_string());
+            self.dirty_since = self.dirty_since.or_else(|| Some(self.clock.boot()));
+        }
+        result
+    }
+
+    /// A segment could not be begun: the fragment that waits for it is lost, the next keyframe tries again.
+    fn refuse(&mut self, publish: PublishId, reason: String) {
+        if let Some(lane) = self.lanes.get_mut(&publish) {
+            lane.refused = true;
+        }
+        self.fail(publish, reason);
+    }
+
+    /// A stream's tape stops. Told once until it goes on.
+    fn fail(&mut self, publish: PublishId, reason: String) {
+        let Some(lane) = self.lanes.get_mut(&publish) else {
+            return;
+        };
+        tracing::error!(stream = %lane.stream, "storage failed: {reason}");
+        self.progress
+            .streams
+            .entry(lane.stream.clone())
+            .or_default()
+            .failed = true;
+        self.progress.last_error = Some(reason.clone());
+        if !std::mem::replace(&mut lane.failed, true) {
+            self.pending.push(Op::Report {
+                event: Event::StorageFailed {
+                    reason: reason.clone(),
+                    streams: vec![lane.stream.to_string()],
+                },
+            });
+        }
+        self.progress.failed = Some(reason);
+    }
+
+    /// Says when all streams' tapes go on again.
+    fn recover_state(&mut self) {
+        let healthy = !self.has_rows() && self.lanes.values().all(|lane| !lane.failed);
+        if healthy && self.progress.failed.is_some() {
+            self.progress.failed = None;
+            self.pending.push(Op::Report {
+                event: Event::StorageRecovered {},
+            });
+            let _ = self.commit(Vec::new());
+        }
+    }
+
+    /// The first synchronisation of a boot dates all of it anew.
+    fn watch_clock(&mut self) {
+        if !self.synced && self.clock.synced() {
+            self.synced = true;
+            self.utc_offset = self.clock.utc().saturating_sub(self.clock.boot());
+            self.pending.push(Op::SyncClock {
+                boot: self.boot,
+                utc_offset: self.utc_offset,
+            });
+        }
+    }
+
+    fn lose(&mut self, bytes: u64) {
+        self.progress.bytes_lost += bytes;
+    }
+}
+
+impl StreamProgress {
+    /// True while a segment of the stream is being written.
+    pub fn is_open(&self) -> bool {
+        self.open_segment.is_some()
+    }
+}
