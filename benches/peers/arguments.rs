@@ -9,11 +9,12 @@ cargo bench --bench peers -- [OPTIONS]
 
   --quick            one run of each, shorter
   --runs N           runs of each server (5)
-  --only a,b,c,d,e   a  4 publishers, 4 Mbit/s each, real time
+  --only a,b,…       a  4 publishers, 4 Mbit/s each, real time
                      b  1 publisher, flat out
                      c  4 publishers, 100 Mbit/s each, real time
                      d  time until the file on flash plays
                      e  export of a 2 h recording
+                     f  1 publisher, 500 kbit/s, real time
   --servers S,...    edgereel, nginx, ffmpeg, copier (all that are installed)
   --edgereel PATH    another binary than the one just built
 ";
@@ -26,15 +27,17 @@ pub(crate) enum Workload {
     Heavy,
     Playable,
     Export,
+    Thin,
 }
 
 impl Workload {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Steady,
         Self::FlatOut,
         Self::Heavy,
         Self::Playable,
         Self::Export,
+        Self::Thin,
     ];
 
     pub(crate) fn letter(self) -> char {
@@ -44,6 +47,7 @@ impl Workload {
             Self::Heavy => 'c',
             Self::Playable => 'd',
             Self::Export => 'e',
+            Self::Thin => 'f',
         }
     }
 }
@@ -95,5 +99,5 @@ fn workload(text: &str) -> anyhow::Result<Workload> {
     let found = Workload::ALL
         .into_iter()
         .find(|workload| text == workload.letter().to_string());
-    found.with_context(|| format!("'{text}' is no workload: a, b, c, d or e"))
+    found.with_context(|| format!("'{text}' is no workload: a to f"))
 }

@@ -15,7 +15,7 @@ use crate::table::{self, Spread};
 
 /// Records two hours flat out once, then exports them in each format.
 pub(crate) fn run(arguments: &Arguments, dir: &Path) -> anyhow::Result<()> {
-    let source = source::clip(4, 20)?;
+    let source = source::clip(4_000, 20)?;
     let minutes: u64 = if arguments.quick { 20 } else { 120 };
     let loops = minutes * 60 / u64::from(source.seconds);
     let dir = dir.join("export");

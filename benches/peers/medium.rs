@@ -1,6 +1,7 @@
 //! Where the recordings go, and what that place is like.
 
 use std::io::Write as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -79,6 +80,25 @@ pub(crate) fn files(dir: &Path) -> Vec<PathBuf> {
         }
     }
     found
+}
+
+/// Bytes written so far to the device that `dir` is on, by everyone; nothing where there is no such device.
+pub(crate) fn device_writes(dir: &Path) -> Option<u64> {
+    let device = dir.metadata().ok()?.dev();
+    let (major, minor) = (nix::sys::stat::major(device), nix::sys::stat::minor(device));
+    let stat = std::fs::read_to_string(format!("/sys/dev/block/{major}:{minor}/stat")).ok()?;
+    // The seventh figure of Documentation/block/stat.rst: sectors of 512 bytes, whatever the device's own.
+    stat.split_whitespace()
+        .nth(6)?
+        .parse::<u64>()
+        .ok()
+        .map(|sectors| sectors * 512)
+}
+
+/// Writes out everything that the file system still holds in memory.
+pub(crate) fn settle(dir: &Path) -> anyhow::Result<()> {
+    nix::unistd::syncfs(std::fs::File::open(dir)?)?;
+    Ok(())
 }
 
 fn sync_costs(dir: &Path) -> anyhow::Result<Duration> {

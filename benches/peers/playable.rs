@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(12);
 
 /// Prints, for each server, the time from the publisher's start to the first decoded picture.
 pub(crate) fn run(arguments: &Arguments, servers: &[Server], dir: &Path) -> anyhow::Result<()> {
-    let source = source::clip(4, 20)?;
+    let source = source::clip(4_000, 20)?;
     let servers: Vec<&Server> = servers
         .iter()
         .filter(|server| **server != Server::Copier)

@@ -17,20 +17,24 @@ pub(crate) struct Source {
 }
 
 /// H.264 and AAC, 25 pictures a second, a keyframe every two seconds, constant bit rate.
-pub(crate) fn clip(mbit: u32, seconds: u32) -> anyhow::Result<Source> {
-    let path = medium::bench_dir()?.join(format!("source-{mbit}mbit-{seconds}s.mp4"));
+pub(crate) fn clip(kbit: u32, seconds: u32) -> anyhow::Result<Source> {
+    let path = medium::bench_dir()?.join(format!("source-{kbit}kbit-{seconds}s.mp4"));
     if !path.exists() {
         eprintln!("making {} …", path.display());
-        make(&path, mbit, seconds)?;
+        make(&path, kbit, seconds)?;
     }
     let bytes = packet_bytes(&path)?;
     Ok(Source { path, seconds, bytes })
 }
 
-fn make(path: &std::path::Path, mbit: u32, seconds: u32) -> anyhow::Result<()> {
-    let size = if mbit > 20 { "1920x1080" } else { "1280x720" };
-    let picture = format!("testsrc2=size={size}:rate=25,noise=alls=24:allf=t");
-    let rate = format!("{mbit}M");
+fn make(path: &std::path::Path, kbit: u32, seconds: u32) -> anyhow::Result<()> {
+    let (size, noise) = match kbit {
+        ..=1_000 => ("640x360", 4),
+        ..=20_000 => ("1280x720", 24),
+        _ => ("1920x1080", 24),
+    };
+    let picture = format!("testsrc2=size={size}:rate=25,noise=alls={noise}:allf=t");
+    let rate = format!("{kbit}k");
     // Written beside and moved, so that an interrupted run leaves nothing that looks whole.
     let part = path.with_extension("part");
     let status = Command::new("ffmpeg")
@@ -51,7 +55,16 @@ fn make(path: &std::path::Path, mbit: u32, seconds: u32) -> anyhow::Result<()> {
             "-b:v", &rate, "-minrate", &rate, "-maxrate", &rate, "-bufsize", &rate,
         ])
         .args(["-x264-params", "nal-hrd=cbr:scenecut=0"])
-        .args(["-c:a", "aac", "-b:a", "128k", "-ac", "2", "-f", "mp4"])
+        .args([
+            "-c:a",
+            "aac",
+            "-b:a",
+            if kbit > 1_000 { "128k" } else { "64k" },
+            "-ac",
+            "2",
+            "-f",
+            "mp4",
+        ])
         .arg(&part)
         .status()
         .context("cannot start ffmpeg, which makes the sources and pushes them")?;
