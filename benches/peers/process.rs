@@ -102,11 +102,21 @@ pub(crate) fn usage(id: u32) -> Usage {
 
 /// Someone listens on this port of 127.0.0.1. Asked of the kernel: connecting would be taken for a publisher.
 pub(crate) fn listens(port: u16) -> bool {
+    has_socket(port, &["0A"])
+}
+
+/// A connection to this port is open, or its server has not yet read all that came before its end.
+pub(crate) fn is_busy(port: u16) -> bool {
+    // ESTABLISHED and CLOSE_WAIT of include/net/tcp_states.h.
+    has_socket(port, &["01", "08"])
+}
+
+fn has_socket(port: u16, states: &[&str]) -> bool {
     let wanted = format!("0100007F:{port:04X}");
     std::fs::read_to_string("/proc/net/tcp").is_ok_and(|table| {
         table.lines().any(|line| {
             let mut words = line.split_whitespace().skip(1);
-            words.next() == Some(wanted.as_str()) && words.nth(1) == Some("0A")
+            words.next() == Some(wanted.as_str()) && words.nth(1).is_some_and(|state| states.contains(&state))
         })
     })
 }

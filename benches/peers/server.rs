@@ -11,7 +11,7 @@ use nix::sys::signal::Signal;
 
 use crate::arguments::Arguments;
 use crate::copier;
-use crate::process::{Process, Usage, listens, usage};
+use crate::process::{Process, Usage, is_busy, listens, usage};
 
 /// Where Debian and others put the module.
 const NGINX_MODULES: [&str; 3] = [
@@ -39,6 +39,7 @@ pub(crate) enum Target {
 /// A server that accepts publishers.
 pub(crate) struct Running {
     processes: Vec<Process>,
+    ports: Vec<u16>,
     pub(crate) targets: Vec<Target>,
     pub(crate) dir: PathBuf,
     at_start: f64,
@@ -119,6 +120,7 @@ impl Server {
         let targets = targets.collect();
         let mut running = Running {
             processes,
+            ports,
             targets,
             dir: dir.to_owned(),
             at_start: 0.0,
@@ -190,6 +192,11 @@ impl Running {
 
     /// Ends it in its proper way; what it used from when it listened until it was gone.
     pub(crate) fn stop(mut self) -> anyhow::Result<Usage> {
+        // What was sent last is still on its way through the sockets.
+        let begun = Instant::now();
+        while self.ports.iter().any(|port| is_busy(*port)) && begun.elapsed() < Duration::from_secs(10) {
+            std::thread::sleep(Duration::from_millis(20));
+        }
         self.sample();
         for process in &self.processes {
             process.signal(Signal::SIGTERM);
