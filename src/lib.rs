@@ -2,8 +2,9 @@
 //!
 //! One crate, one binary. Each room knows only the rooms below it; docs/architecture.md draws the house.
 
-
+pub mod cli;
 pub mod config;
+pub mod daemon;
 
 pub mod event;
 pub mod format;

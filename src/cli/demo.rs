@@ -49,11 +49,20 @@ impl Demo {
 
     async fn record(&self, config: Config) -> anyhow::Result<()> {
         let service = Service::start_with(config, |store| store.segment_duration = SEGMENT).await?;
-        let address = service.addresses().first().context("the service does not listen")?;
+        let address = service
+            .addresses()
+            .first()
+            .context("the service does not listen")?;
         let text = format!("rtmp://{address}/{STREAM}");
         let url: RtmpUrl = text.parse()?;
-        println!("edgereel listens on {address} and keeps its tape in {}", self.dir.join("store").display());
-        println!("a publisher sends a clip to {text} for {} seconds:\n", self.seconds);
+        println!(
+            "edgereel listens on {address} and keeps its tape in {}",
+            self.dir.join("store").display()
+        );
+        println!(
+            "a publisher sends a clip to {text} for {} seconds:\n",
+            self.seconds
+        );
 
         let publisher = Publisher::connect(&url).await?;
         let began = start();
@@ -85,12 +94,25 @@ impl Demo {
         );
         let (mp4, hls) = (self.dir.join("demo.mp4"), self.dir.join("hls"));
         let quiet = ProgressBar::hidden();
-        export::write(library.view(recording.id)?, Format::Mp4, &Target::Path(mp4.clone()), &quiet)?;
-        export::write(library.view(recording.id)?, Format::Hls, &Target::Path(hls.clone()), &quiet)?;
+        export::write(
+            library.view(recording.id)?,
+            Format::Mp4,
+            &Target::Path(mp4.clone()),
+            &quiet,
+        )?;
+        export::write(
+            library.view(recording.id)?,
+            Format::Hls,
+            &Target::Path(hls.clone()),
+            &quiet,
+        )?;
         println!("play it:     mpv {}", mp4.display());
         println!("             mpv {}", hls.join("index.m3u8").display());
         println!("list it:     edgereel ls --data {}", store.display());
-        println!("export it:   edgereel export last --data {} --format flv -o demo.flv", store.display());
+        println!(
+            "export it:   edgereel export last --data {} --format flv -o demo.flv",
+            store.display()
+        );
         Ok(())
     }
 }
@@ -99,9 +121,9 @@ impl Demo {
 async fn publish(mut publisher: Publisher, until: Instant) -> anyhow::Result<()> {
     let mut clock = LoopClock::new(Pace::RealTime);
     let hidden = ProgressBar::hidden();
+    let mut source = Source::Flv(Box::new(Cursor::new(SAMPLE)));
     let sending = async {
         loop {
-            let mut source = Source::new(Cursor::new(SAMPLE))?;
             send(&mut source, &mut publisher, &mut clock, &hidden).await?;
             clock.again();
         }
@@ -122,14 +144,23 @@ struct Screen {
 
 impl Screen {
     fn new() -> Self {
-        Self { terminal: std::io::stdout().is_terminal(), segments: 0 }
+        Self {
+            terminal: std::io::stdout().is_terminal(),
+            segments: 0,
+        }
     }
 
     fn show(&mut self, elapsed: Duration, snapshot: &Snapshot) {
-        let Some(stream) = snapshot.streams.first() else { return };
+        let Some(stream) = snapshot.streams.first() else {
+            return;
+        };
         let progress = &snapshot.progress;
         let mut out = std::io::stdout().lock();
-        let (over, end) = if self.terminal { ("\r\x1b[K", "") } else { ("", "\n") };
+        let (over, end) = if self.terminal {
+            ("\r\x1b[K", "")
+        } else {
+            ("", "\n")
+        };
         if progress.segments_sealed > self.segments {
             self.segments = progress.segments_sealed;
             let _ = writeln!(out, "{over}       segment {} sealed", self.segments);

@@ -12,7 +12,7 @@ use super::output;
 use super::when::When;
 use crate::format::adts::Adts;
 use crate::format::flv::Flv;
-use crate::format::hls::Hls;
+use crate::format::hls::{Hls, TARGET_MS};
 use crate::format::mp4::Mp4;
 use crate::format::{Format, Rendition, TapeSource, View};
 
@@ -53,7 +53,9 @@ pub(super) enum Target {
 impl Export {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let target = match self.output.to_str() {
-            Some("-") if self.format == Format::Hls => bail!("HLS is a folder and cannot go to standard output"),
+            Some("-") if self.format == Format::Hls => {
+                bail!("HLS is a folder and cannot go to standard output")
+            }
             Some("-") => Target::StandardOutput,
             _ => Target::Path(self.output),
         };
@@ -78,7 +80,7 @@ impl Export {
 }
 
 /// Makes the rendition of a view.
-pub(super) fn write<S: TapeSource>(
+pub(super) fn write<S: TapeSource + Clone>(
     view: View<S>,
     format: Format,
     target: &Target,
@@ -87,12 +89,12 @@ pub(super) fn write<S: TapeSource>(
     let raw_aac = matches!(target, Target::Path(path) if path.extension().is_some_and(|end| end == "aac"));
     match format {
         Format::Mp4 => one(&mut Mp4::open(view)?, target, bar),
-        Format::Fmp4 => one(&mut crate::format::fmp4::Fmp4::open(view)?, target, bar),
+        Format::Fmp4 => one(&mut crate::format::Fmp4::open(view)?, target, bar),
         Format::Flv => one(&mut Flv::open(view)?, target, bar),
         Format::Aac if raw_aac => one(&mut Adts::open(view)?, target, bar),
         Format::Aac => one(&mut Mp4::open_audio(view)?, target, bar),
         Format::Hls => match target {
-            Target::Path(folder) => folder_of(&mut Hls::open(view)?, folder, bar),
+            Target::Path(folder) => folder_of(&Hls::open(view, TARGET_MS)?, folder, bar),
             Target::StandardOutput => bail!("HLS is a folder and cannot go to standard output"),
         },
     }
@@ -106,16 +108,20 @@ fn one(rendition: &mut dyn Rendition, target: &Target, bar: &ProgressBar) -> any
     }
 }
 
-fn folder_of<S: TapeSource>(hls: &mut Hls<S>, folder: &Path, bar: &ProgressBar) -> anyhow::Result<()> {
+fn folder_of<S: TapeSource + Clone>(hls: &Hls<S>, folder: &Path, bar: &ProgressBar) -> anyhow::Result<()> {
     let shown = folder.display();
-    if folder.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
+    if folder
+        .read_dir()
+        .is_ok_and(|mut entries| entries.next().is_some())
+    {
         bail!("'{shown}' is not empty: files of two exports would be mixed there");
     }
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make '{shown}'"))?;
-    let names = hls.files();
-    // The playlist last: whoever sees it finds everything it names.
-    for name in names.iter().rev() {
-        into_file(&mut *hls.file(name)?, &folder.join(name), bar)?;
+    bar.set_length(hls.files().map(|(_, length)| length).sum());
+    // In their own order, the playlist last: whoever sees it finds everything it names.
+    for mut file in (0..hls.count()).map_while(|number| hls.file(number)) {
+        let path = folder.join(file.name());
+        into_file(&mut file, &path, bar)?;
     }
     Ok(())
 }

@@ -5,8 +5,8 @@ use std::io::{IsTerminal as _, Write};
 use serde_json::{Value, json};
 
 use super::open::StoreArgument;
-use super::when::{When, rfc3339};
 use super::output;
+use super::when::{When, rfc3339};
 use crate::media::StreamName;
 use crate::store::{Filter, RecordingRow, TrackRow};
 
@@ -93,8 +93,17 @@ fn table(out: &mut impl Write, rows: &[RecordingRow]) -> std::io::Result<()> {
         }
         return Ok(());
     }
-    let width = rows.iter().map(|row| row.stream.as_str().chars().count()).max().unwrap_or(6).max(6);
-    writeln!(out, "{:36}  {:width$}  {:6}  {:20}  {:>8}  {:>9}  TRACKS", "ID", "STREAM", "STATE", "START", "LENGTH", "SIZE")?;
+    let width = rows
+        .iter()
+        .map(|row| row.stream.as_str().chars().count())
+        .max()
+        .unwrap_or(6)
+        .max(6);
+    writeln!(
+        out,
+        "{:36}  {:width$}  {:6}  {:20}  {:>8}  {:>9}  TRACKS",
+        "ID", "STREAM", "STATE", "START", "LENGTH", "SIZE"
+    )?;
     for row in rows {
         let start = rfc3339(row.start);
         let start = start.split('.').next().unwrap_or(&start);

@@ -11,6 +11,7 @@ mod open;
 mod output;
 mod publish;
 mod run;
+mod source;
 mod when;
 
 use std::process::ExitCode;
@@ -47,7 +48,11 @@ enum Command {
 pub fn main() -> ExitCode {
     // clap leaves with 2 for wrong usage, by itself.
     let arguments = Arguments::parse();
-    init_log(if matches!(arguments.command, Command::Run(_)) { LogTarget::Service } else { LogTarget::Quiet });
+    init_log(if matches!(arguments.command, Command::Run(_)) {
+        LogTarget::Service
+    } else {
+        LogTarget::Quiet
+    });
     let result = match arguments.command {
         Command::Run(command) => command.run(),
         Command::Demo(command) => command.run(),

@@ -24,14 +24,21 @@ impl ConfigArgument {
         let text = match &path {
             Some(path) => {
                 let shown = path.display();
-                let length = std::fs::metadata(path).with_context(|| format!("cannot read '{shown}'"))?.len();
-                anyhow::ensure!(length <= MAX_CONFIG_BYTES, "'{shown}' has {length} bytes: not a configuration");
+                let length = std::fs::metadata(path)
+                    .with_context(|| format!("cannot read '{shown}'"))?
+                    .len();
+                anyhow::ensure!(
+                    length <= MAX_CONFIG_BYTES,
+                    "'{shown}' has {length} bytes: not a configuration"
+                );
                 std::fs::read_to_string(path).with_context(|| format!("cannot read '{shown}'"))?
             }
             None => String::new(),
         };
         let file = path.as_deref().map(|path| (path, text.as_str()));
-        let host = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
+        let host = nix::unistd::gethostname()
+            .ok()
+            .and_then(|name| name.into_string().ok());
         Ok(Config::parse(file, std::env::vars(), &host.unwrap_or_default())?)
     }
 

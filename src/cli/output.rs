@@ -15,7 +15,12 @@ pub(super) fn bytes_bar(what: &str, total: u64) -> ProgressBar {
 
 /// `1.2 GB`: three digits are enough to know what one has.
 pub(super) fn bytes(count: u64) -> String {
-    let units = [("TB", 1_000_000_000_000_u64), ("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000)];
+    let units = [
+        ("TB", 1_000_000_000_000_u64),
+        ("GB", 1_000_000_000),
+        ("MB", 1_000_000),
+        ("kB", 1_000),
+    ];
     match units.into_iter().find(|(_, unit)| count >= *unit) {
         Some((name, unit)) => format!("{:.1} {name}", count as f64 / unit as f64),
         None => format!("{count} B"),
@@ -35,7 +40,9 @@ pub(super) fn clock(micros: i64) -> String {
 /// True for the error of writing to `| head`: the reader has what it wanted.
 pub(super) fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
-        cause.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
+        cause
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
     })
 }
 
@@ -45,7 +52,13 @@ mod tests {
 
     #[test]
     fn sizes_and_lengths_are_short() {
-        assert_eq!((bytes(999), bytes(1_234_567)), ("999 B".to_owned(), "1.2 MB".to_owned()));
-        assert_eq!((clock(61_000_000), clock(7_322_000_000)), ("01:01".to_owned(), "2:02:02".to_owned()));
+        assert_eq!(
+            (bytes(999), bytes(1_234_567)),
+            ("999 B".to_owned(), "1.2 MB".to_owned())
+        );
+        assert_eq!(
+            (clock(61_000_000), clock(7_322_000_000)),
+            ("01:01".to_owned(), "2:02:02".to_owned())
+        );
     }
 }

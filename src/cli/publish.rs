@@ -1,6 +1,5 @@
 //! `edgereel publish`: a file as a live stream.
 
-use std::io::{Read, Seek};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -32,14 +31,15 @@ impl Publish {
         let shown = format!("rtmp://{}/{}", self.url.authority(), self.url.app);
         daemon::block_on(async {
             // The file first: a mistake in it should not make a publish.
-            Source::open(&self.file)?;
-            let mut publisher =
-                Publisher::connect(&self.url).await.with_context(|| format!("cannot publish to {shown}"))?;
+            let mut source = Source::open(&self.file)?;
+            let mut publisher = Publisher::connect(&self.url)
+                .await
+                .with_context(|| format!("cannot publish to {shown}"))?;
             let bar = ProgressBar::no_length().with_message("sent");
             let sending = async {
                 let mut clock = LoopClock::new(pace);
                 loop {
-                    send(&mut Source::open(&self.file)?, &mut publisher, &mut clock, &bar).await?;
+                    send(&mut source, &mut publisher, &mut clock, &bar).await?;
                     if !self.repeat {
                         return anyhow::Ok(());
                     }
@@ -51,7 +51,10 @@ impl Publish {
                 _ = tokio::signal::ctrl_c() => Ok(true),
             };
             interrupted.with_context(|| format!("publishing to {shown} ended early"))?;
-            publisher.finish().await.with_context(|| format!("{shown} did not take the end of the publish"))?;
+            publisher
+                .finish()
+                .await
+                .with_context(|| format!("{shown} did not take the end of the publish"))?;
             bar.finish_and_clear();
             Ok(())
         })
@@ -79,12 +82,22 @@ pub(super) struct LoopClock {
 
 impl LoopClock {
     pub(super) fn new(pace: Pace) -> Self {
-        Self { pace, started: now(), offset_ms: 0, ends: [(0, 0); 2] }
+        Self {
+            pace,
+            started: now(),
+            offset_ms: 0,
+            ends: [(0, 0); 2],
+        }
     }
 
     /// The file begins again where its longer track ended.
     pub(super) fn again(&mut self) {
-        self.offset_ms = self.ends.iter().map(|(last, step)| last + step).max().unwrap_or(0);
+        self.offset_ms = self
+            .ends
+            .iter()
+            .map(|(last, step)| last + step)
+            .max()
+            .unwrap_or(0);
     }
 
     fn place(&mut self, kind: TagKind, timestamp_ms: u64) -> u64 {
@@ -106,15 +119,18 @@ impl LoopClock {
 }
 
 /// Sends a file from its beginning to its end.
-pub(super) async fn send<R: Read + Seek>(
-    source: &mut Source<R>,
+pub(super) async fn send(
+    source: &mut Source,
     publisher: &mut Publisher,
     clock: &mut LoopClock,
     bar: &ProgressBar,
 ) -> anyhow::Result<()> {
-    while let Some(message) = source.next()? {
+    let mut messages = source.messages()?;
+    while let Some(message) = messages.next()? {
         let at = clock.place(message.kind, message.timestamp_ms);
         if clock.pace == Pace::RealTime {
+            // What comes before this moment is due.
+            publisher.flush().await?;
             sleep_until(clock.started + Duration::from_millis(at)).await;
         }
         // RTMP timestamps wrap at 2³² ms.
@@ -136,7 +152,12 @@ mod tests {
 
     #[test]
     fn a_file_sent_again_goes_on_where_it_ended() {
-        let mut clock = LoopClock { pace: Pace::Fast, started: now(), offset_ms: 0, ends: [(0, 0); 2] };
+        let mut clock = LoopClock {
+            pace: Pace::Fast,
+            started: now(),
+            offset_ms: 0,
+            ends: [(0, 0); 2],
+        };
         for ms in [0, 40, 80] {
             clock.place(TagKind::Video, ms);
         }

@@ -2,12 +2,15 @@
 
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
 
-use crate::format::flv::{FlvReader, tag};
-use crate::format::mp4::read::Mp4Reader;
+use crate::format::flv::read::FlvReader;
+use crate::format::flv::tag;
+use crate::format::fmp4::ReadAt;
+use crate::format::mp4::read::{Mp4Reader, Mp4Sample, Mp4Samples};
 use crate::ingest::TagKind;
 use crate::media::{CodecConfig, TrackKind};
 
@@ -21,62 +24,172 @@ pub(super) struct Outgoing {
 }
 
 /// What is sent: an FLV or an MP4, told apart by how they begin.
-pub(super) enum Source<R> {
-    Flv { reader: FlvReader<R>, first_ms: Option<u32> },
-    Mp4 { reader: Box<Mp4Reader<R>>, headers: Vec<Vec<u8>> },
+pub(super) enum Source {
+    Flv(Box<dyn ReadSeek>),
+    Mp4 { file: Pread, reader: Mp4Reader },
 }
 
-impl Source<BufReader<File>> {
+/// What an FLV can be read from.
+pub(super) trait ReadSeek: Read + Seek {}
+impl<R: Read + Seek> ReadSeek for R {}
+
+/// A file that is read where one says.
+pub(super) struct Pread(File);
+
+impl ReadAt for Pread {
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> std::io::Result<usize> {
+        self.0.read_at(buf, offset)
+    }
+}
+
+impl Source {
     #[expect(clippy::disallowed_methods, reason = "a file of the user's, not the tape")]
     pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
         let shown = path.display();
-        let file = File::open(path).with_context(|| format!("cannot open '{shown}'"))?;
-        Self::new(BufReader::with_capacity(256 << 10, file)).with_context(|| format!("cannot send '{shown}'"))
-    }
-}
-
-impl<R: Read + Seek> Source<R> {
-    pub(super) fn new(mut input: R) -> anyhow::Result<Self> {
+        let mut file = File::open(path).with_context(|| format!("cannot open '{shown}'"))?;
         let mut magic = [0; 8];
-        input.read_exact(&mut magic).context("it is shorter than any media file")?;
-        input.seek(SeekFrom::Start(0))?;
+        file.read_exact(&mut magic)
+            .with_context(|| format!("cannot send '{shown}': it is shorter than any media file"))?;
         match &magic {
-            [b'F', b'L', b'V', ..] => Ok(Source::Flv { reader: FlvReader::new(input)?, first_ms: None }),
+            [b'F', b'L', b'V', ..] => Ok(Source::Flv(Box::new(BufReader::with_capacity(256 << 10, file)))),
             [_, _, _, _, b'f', b't', b'y', b'p'] => {
-                let reader = Mp4Reader::open(input)?;
-                let configs = [
-                    reader.tracks().video.as_deref().cloned().map(CodecConfig::Video),
-                    reader.tracks().audio.as_deref().cloned().map(CodecConfig::Audio),
-                ];
-                // Taken from the back, so that the picture's goes first.
-                let headers = configs.iter().rev().flatten().filter_map(tag::sequence_header).collect();
-                Ok(Source::Mp4 { reader: Box::new(reader), headers })
+                let length = file.metadata()?.len();
+                let file = Pread(file);
+                let reader =
+                    Mp4Reader::open(&file, length).with_context(|| format!("cannot send '{shown}'"))?;
+                Ok(Source::Mp4 { file, reader })
             }
-            _ => bail!("it is neither FLV nor MP4; ffmpeg -i FILE -c copy out.flv makes one of most files"),
+            _ => bail!(
+                "cannot send '{shown}': it is neither FLV nor MP4; \
+                 `ffmpeg -i FILE -c copy OUT.flv` makes an FLV of most files"
+            ),
         }
     }
 
+    /// The file from its beginning.
+    pub(super) fn messages(&mut self) -> anyhow::Result<Messages<'_>> {
+        match self {
+            Source::Flv(input) => {
+                input.seek(SeekFrom::Start(0))?;
+                Ok(Messages::Flv {
+                    reader: FlvReader::new(input.as_mut())?,
+                    zero_ms: None,
+                })
+            }
+            Source::Mp4 { file, reader } => Ok(Messages::Mp4 {
+                file,
+                reader,
+                samples: reader.samples(),
+                sent: [None; 2],
+                held: None,
+            }),
+        }
+    }
+}
+
+/// One pass over a file.
+pub(super) enum Messages<'a> {
+    Flv {
+        reader: FlvReader<&'a mut (dyn ReadSeek + 'static)>,
+        zero_ms: Option<u32>,
+    },
+    Mp4 {
+        file: &'a Pread,
+        reader: &'a Mp4Reader,
+        samples: Mp4Samples<'a>,
+        /// Which configuration each track was last announced with: video, audio.
+        sent: [Option<usize>; 2],
+        /// The sample that waits behind its sequence header.
+        held: Option<Mp4Sample>,
+    },
+}
+
+impl Messages<'_> {
     /// The next message in decode order, nothing at the end.
     pub(super) fn next(&mut self) -> anyhow::Result<Option<Outgoing>> {
         match self {
-            Source::Flv { reader, first_ms } => {
-                let Some(tag) = reader.next_tag()? else { return Ok(None) };
+            Messages::Flv { reader, zero_ms } => {
+                let Some(tag) = reader.next_tag()? else {
+                    return Ok(None);
+                };
                 let kind = match tag.kind {
                     tag::AUDIO => TagKind::Audio,
                     tag::VIDEO => TagKind::Video,
                     _ => TagKind::Data,
                 };
-                let zero = *first_ms.get_or_insert(tag.timestamp_ms);
+                let zero = *zero_ms.get_or_insert(tag.timestamp_ms);
                 let timestamp_ms = u64::from(tag.timestamp_ms.saturating_sub(zero));
-                Ok(Some(Outgoing { kind, timestamp_ms, body: tag.body }))
+                Ok(Some(Outgoing {
+                    kind,
+                    timestamp_ms,
+                    body: tag.body.into(),
+                }))
             }
-            Source::Mp4 { reader, headers } => {
-                if let Some(body) = headers.pop() {
-                    let kind = if is_video(&body, reader) { TagKind::Video } else { TagKind::Audio };
-                    return Ok(Some(Outgoing { kind, timestamp_ms: 0, body }));
+            Messages::Mp4 {
+                file,
+                reader,
+                samples,
+                sent,
+                held,
+            } => {
+                let sample = match held.take() {
+                    Some(sample) => sample,
+                    None => match samples.next().transpose()? {
+                        Some(sample) => sample,
+                        None => return Ok(None),
+                    },
+                };
+                let kind = tag_kind(sample.kind);
+                let timestamp_ms = u64::try_from(sample.dts_ms).unwrap_or(0);
+                let config = reader
+                    .configs(sample.kind)
+                    .get(sample.config)
+                    .context("a sample without configuration")?;
+                let announced = match sample.kind {
+                    TrackKind::Video => sent.first_mut(),
+                    TrackKind::Audio => sent.last_mut(),
+                };
+                if let Some(announced) = announced.filter(|announced| **announced != Some(sample.config)) {
+                    *announced = Some(sample.config);
+                    if let Some(body) = tag::sequence_header(config) {
+                        *held = Some(sample);
+                        return Ok(Some(Outgoing {
+                            kind,
+                            timestamp_ms,
+                            body,
+                        }));
+                    }
                 }
-                next_sample(reader)
+                let body = sample_body(*file, config, &sample)?;
+                Ok(Some(Outgoing {
+                    kind,
+                    timestamp_ms,
+                    body,
+                }))
             }
         }
     }
+}
+
+fn tag_kind(kind: TrackKind) -> TagKind {
+    match kind {
+        TrackKind::Video => TagKind::Video,
+        TrackKind::Audio => TagKind::Audio,
+    }
+}
+
+fn sample_body(file: &Pread, config: &CodecConfig, sample: &Mp4Sample) -> anyhow::Result<Vec<u8>> {
+    let header = match config {
+        CodecConfig::Video(video) => tag::video_header(video, sample.key, sample.cts_ms),
+        CodecConfig::Audio(audio) => tag::audio_header(audio),
+    };
+    let mut body = header.as_slice().to_vec();
+    let start = body.len();
+    // The reader has checked that the sample lies within the file.
+    body.resize(start + usize::try_from(sample.size)?, 0);
+    let payload = body.get_mut(start..).unwrap_or_default();
+    file.0
+        .read_exact_at(payload, sample.offset)
+        .with_context(|| format!("reading at byte {}", sample.offset))?;
+    Ok(body)
 }

@@ -23,7 +23,9 @@ impl FromStr for When {
         }
         match text.parse::<jiff::Timestamp>() {
             Ok(timestamp) => Ok(When::At(timestamp.as_microsecond())),
-            Err(_) => Err("write a time as in 2026-11-20T08:00:00Z, or a length of time as in 90s".to_owned()),
+            Err(_) => {
+                Err("write a time as in 2026-11-20T08:00:00Z, or a length of time as in 90s".to_owned())
+            }
         }
     }
 }

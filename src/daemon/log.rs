@@ -5,9 +5,9 @@
 
 use std::fmt;
 use std::io::{IsTerminal as _, Write as _};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::OnceLock;
 use std::thread;
 use std::time::Duration;
 
@@ -35,11 +35,17 @@ pub enum LogTarget {
 
 /// Starts logging for this process. `EDGEREEL_LOG` filters (`info` by default), in the syntax of tracing.
 pub fn init_log(target: LogTarget) {
-    let default = if target == LogTarget::Quiet { "warn" } else { "info" };
+    let default = if target == LogTarget::Quiet {
+        "warn"
+    } else {
+        "info"
+    };
     let filter = EnvFilter::try_from_env("EDGEREEL_LOG").unwrap_or_else(|_| EnvFilter::new(default));
     let (sender, receiver) = sync_channel(QUEUE);
     let journald = target == LogTarget::Service && std::env::var_os("JOURNAL_STREAM").is_some();
-    let spawned = thread::Builder::new().name("log".to_owned()).spawn(move || write_all(&receiver, journald));
+    let spawned = thread::Builder::new()
+        .name("log".to_owned())
+        .spawn(move || write_all(&receiver, journald));
     if spawned.is_err() {
         return;
     }
@@ -77,7 +83,12 @@ struct Queued {
 struct SpanFields(Fields);
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Queued {
-    fn on_new_span(&self, attributes: &tracing::span::Attributes<'_>, id: &tracing::Id, context: Context<'_, S>) {
+    fn on_new_span(
+        &self,
+        attributes: &tracing::span::Attributes<'_>,
+        id: &tracing::Id,
+        context: Context<'_, S>,
+    ) {
         if let Some(span) = context.span(id) {
             let mut fields = Fields::default();
             attributes.record(&mut fields);
@@ -95,13 +106,21 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Queued {
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let mut fields = Fields::default();
-        for span in context.event_scope(event).into_iter().flat_map(|scope| scope.from_root()) {
+        for span in context
+            .event_scope(event)
+            .into_iter()
+            .flat_map(|scope| scope.from_root())
+        {
             if let Some(SpanFields(of_span)) = span.extensions().get::<SpanFields>() {
                 fields.inherit(of_span);
             }
         }
         event.record(&mut fields);
-        let line = Line { level: *event.metadata().level(), fields, time: jiff::Timestamp::now() };
+        let line = Line {
+            level: *event.metadata().level(),
+            fields,
+            time: jiff::Timestamp::now(),
+        };
         if self.sender.try_send(Entry::Line(line)).is_err() {
             LOST.fetch_add(1, Ordering::Relaxed);
         }
@@ -177,7 +196,14 @@ fn to_journal(line: &Line) {
     if lost > 0 {
         tracing::warn!("{lost} log lines were lost: journald did not take them in time");
     }
-    let Fields { stream, recording, segment, peer, others, message } = &line.fields;
+    let Fields {
+        stream,
+        recording,
+        segment,
+        peer,
+        others,
+        message,
+    } = &line.fields;
     macro_rules! emit {
         ($level:ident) => {
             tracing::$level!(stream, recording, segment, peer, "{message}{others}")
@@ -204,10 +230,22 @@ fn to_terminal(line: &Line, color: bool) {
     if lost > 0 {
         let _ = writeln!(err, "({lost} log lines were lost: they were not taken in time)");
     }
-    let Fields { stream, recording, segment, peer, others, message } = &line.fields;
+    let Fields {
+        stream,
+        recording,
+        segment,
+        peer,
+        others,
+        message,
+    } = &line.fields;
     let time = line.time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ");
     let _ = write!(err, "{time} {on}{:5} {message}", line.level);
-    for (name, value) in [("stream", stream), ("recording", recording), ("segment", segment), ("peer", peer)] {
+    for (name, value) in [
+        ("stream", stream),
+        ("recording", recording),
+        ("segment", segment),
+        ("peer", peer),
+    ] {
         if let Some(value) = value {
             let _ = write!(err, " {name}={value}");
         }

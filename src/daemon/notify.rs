@@ -36,10 +36,17 @@ impl Heart {
     pub(super) fn new() -> Self {
         let watchdog = sd_notify::watchdog_enabled();
         // Twice as often as the watchdog wants, so that one late beat is no reason to kill.
-        let every = watchdog.map_or(Duration::from_secs(5), |limit| (limit / 2).min(Duration::from_secs(5)));
+        let every = watchdog.map_or(Duration::from_secs(5), |limit| {
+            (limit / 2).min(Duration::from_secs(5))
+        });
         let mut interval = interval(every.max(Duration::from_millis(100)));
         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { watchdog: watchdog.is_some(), interval, last_heartbeat: None, last_status: String::new() }
+        Self {
+            watchdog: watchdog.is_some(),
+            interval,
+            last_heartbeat: None,
+            last_status: String::new(),
+        }
     }
 
     pub(super) async fn beat(&mut self) {
@@ -67,7 +74,11 @@ fn status_line(snapshot: &Snapshot) -> String {
     if count == 0 {
         return "waiting for publishers".to_owned();
     }
-    let recording = snapshot.streams.iter().filter(|stream| stream.recording.is_some()).count();
+    let recording = snapshot
+        .streams
+        .iter()
+        .filter(|stream| stream.recording.is_some())
+        .count();
     let bits: u64 = snapshot.streams.iter().map(|stream| stream.bits_per_second).sum();
     let whole = bits / 1_000_000;
     let tenth = bits / 100_000 % 10;

@@ -67,7 +67,14 @@ impl Service {
         let server = tokio::task::spawn_local(server.run(recorder.clone(), async {
             let _ = stopped.await;
         }));
-        Ok(Self { config, store, recorder, addresses, server, stop_server: Some(stop_server) })
+        Ok(Self {
+            config,
+            store,
+            recorder,
+            addresses,
+            server,
+            stop_server: Some(stop_server),
+        })
     }
 
     /// Where it listens, with the ports the system chose.
@@ -89,7 +96,10 @@ impl Service {
         self.recorder.reconfigure(recorder_settings(&config));
         let fixed = [
             ("device.id", self.config.device != config.device),
-            ("[rtmp] except takeover_after", without_takeover(&self.config) != without_takeover(&config)),
+            (
+                "[rtmp] except takeover_after",
+                without_takeover(&self.config) != without_takeover(&config),
+            ),
             ("[storage]", self.config.storage != config.storage),
         ];
         for (key, changed) in fixed {
@@ -155,5 +165,8 @@ fn server_settings(config: &Config) -> ingest::Settings {
 
 fn without_takeover(config: &Config) -> crate::config::Rtmp {
     let takeover_after = crate::config::Span::from_secs(0);
-    crate::config::Rtmp { takeover_after, ..config.rtmp.clone() }
+    crate::config::Rtmp {
+        takeover_after,
+        ..config.rtmp.clone()
+    }
 }

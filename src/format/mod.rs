@@ -10,9 +10,24 @@
 //! | `index` | where each sample of a segment is, and its compact form for the journal |
 //! | `view` | a range of tape as renditions see it |
 //! | `mp4`, `flv`, `hls`, `adts` | renditions |
+//! | `line`, `splice` | what renditions share: a view on one time line, and a file put together while read |
 
+pub mod adts;
+pub mod flv;
 pub mod fmp4;
+mod fragmented;
+pub mod hls;
 pub mod index;
+mod kind;
+mod line;
+pub mod mp4;
+mod splice;
+#[cfg(test)]
+mod testing;
+mod trim;
 mod view;
 
+pub use fragmented::Fmp4;
+pub use kind::{Format, UnknownFormat};
+pub use trim::Trim;
 pub use view::{Rendition, RenditionError, SourceError, TapeSource, TrackBase, View, ViewSegment};

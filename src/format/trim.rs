@@ -9,9 +9,10 @@ use crate::format::index::{FragmentIndex, SampleIndex};
 use crate::media::{Micros, SegmentId, VIDEO_TIMESCALE, rescale};
 
 /// A source that shows only some fragments of each segment.
+#[derive(Clone)]
 pub struct Trim<S> {
     source: S,
-    kept: HashMap<SegmentId, Range<usize>>,
+    kept: Arc<HashMap<SegmentId, Range<usize>>>,
 }
 
 impl<S: TapeSource> View<S> {
@@ -21,7 +22,11 @@ impl<S: TapeSource> View<S> {
         let mut kept: Vec<(ViewSegment, Range<usize>)> = Vec::new();
         for segment in self.segments {
             let index = self.source.index(segment.id)?;
-            let before_end = index.fragments.iter().take_while(|f| begins(&segment, f) < to).count();
+            let before_end = index
+                .fragments
+                .iter()
+                .take_while(|f| begins(&segment, f) < to)
+                .count();
             let entry = |f: &FragmentIndex| is_entry(&segment, f) && begins(&segment, f) <= from;
             let first = index.fragments.iter().take(before_end).rposition(entry);
             if let Some(first) = first {
@@ -32,10 +37,16 @@ impl<S: TapeSource> View<S> {
                 kept.push((segment, 0..before_end));
             }
         }
-        let ranges = kept.iter().map(|(segment, range)| (segment.id, range.clone())).collect();
+        let ranges: HashMap<_, _> = kept
+            .iter()
+            .map(|(segment, range)| (segment.id, range.clone()))
+            .collect();
         Ok(View {
             segments: kept.into_iter().map(|(segment, _)| segment).collect(),
-            source: Trim { source: self.source, kept: ranges },
+            source: Trim {
+                source: self.source,
+                kept: Arc::new(ranges),
+            },
         })
     }
 }
@@ -59,11 +70,24 @@ impl<S: TapeSource> TapeSource for Trim<S> {
 /// UTC at which a fragment begins.
 fn begins(segment: &ViewSegment, fragment: &FragmentIndex) -> Micros {
     let video = fragment.video.samples.first().map(|_| {
-        rescale(segment.base.video + ticks(fragment.video.first_dts), VIDEO_TIMESCALE, 1_000_000)
+        rescale(
+            segment.base.video + ticks(fragment.video.first_dts),
+            VIDEO_TIMESCALE,
+            1_000_000,
+        )
     });
-    let audio = segment.tracks.audio.as_ref().filter(|_| !fragment.audio.samples.is_empty()).map(|audio| {
-        rescale(segment.base.audio + ticks(fragment.audio.first_dts), audio.sample_rate, 1_000_000)
-    });
+    let audio = segment
+        .tracks
+        .audio
+        .as_ref()
+        .filter(|_| !fragment.audio.samples.is_empty())
+        .map(|audio| {
+            rescale(
+                segment.base.audio + ticks(fragment.audio.first_dts),
+                audio.sample_rate,
+                1_000_000,
+            )
+        });
     segment.publish_zero_utc + video.or(audio).unwrap_or(0)
 }
 

@@ -14,6 +14,26 @@ pub trait TapeSource {
     fn read_exact_at(&self, segment: SegmentId, offset: u64, buf: &mut [u8]) -> Result<(), SourceError>;
 }
 
+impl<T: TapeSource + ?Sized> TapeSource for Arc<T> {
+    fn index(&self, segment: SegmentId) -> Result<Arc<SampleIndex>, SourceError> {
+        (**self).index(segment)
+    }
+
+    fn read_exact_at(&self, segment: SegmentId, offset: u64, buf: &mut [u8]) -> Result<(), SourceError> {
+        (**self).read_exact_at(segment, offset, buf)
+    }
+}
+
+impl<T: TapeSource + ?Sized> TapeSource for &T {
+    fn index(&self, segment: SegmentId) -> Result<Arc<SampleIndex>, SourceError> {
+        (**self).index(segment)
+    }
+
+    fn read_exact_at(&self, segment: SegmentId, offset: u64, buf: &mut [u8]) -> Result<(), SourceError> {
+        (**self).read_exact_at(segment, offset, buf)
+    }
+}
+
 /// A segment that could not be read.
 #[derive(Debug, thiserror::Error)]
 #[error("segment {segment}: {reason}")]

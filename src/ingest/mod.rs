@@ -1,1 +1,54 @@
-//! ingest
+//! The RTMP door: encoders come in here and leave as publishes.
+//!
+//! [`Server`] accepts connections and gives each a [`Session`], a plain state machine: bytes in, answers and
+//! [`Event`]s out, no socket and no clock. Under it lie the [`ChunkReader`], which takes memory only as bytes
+//! really arrive, the AMF0 decoder, which bounds depth and count, and the tag parser, which makes
+//! [`media::MediaMessage`](crate::media::MediaMessage)s. [`Client`] and [`Publisher`] are the other end of the
+//! same protocol, for `edgereel publish` and for tests.
+//!
+//! Everything here reads what strangers send before they have proved anything: no input may panic, nest the
+//! stack away or take more memory than its [`Budget`].
+//!
+//! Sources: Adobe's *Real-Time Messaging Protocol* 1.0 and *Action Message Format 0*, and *Enhanced RTMP* v2
+//! (veovera.org), named below as RTMP, AMF0 and E-RTMP.
+
+mod aggregate;
+mod amf0;
+mod budget;
+mod chunk;
+mod chunk_header;
+mod chunk_writer;
+mod client;
+mod command;
+mod connection;
+mod error;
+mod fuzz;
+mod handshake;
+mod message;
+mod metadata;
+mod publisher;
+mod server;
+mod session;
+mod tag;
+mod tag_audio;
+mod tag_video;
+mod url;
+
+#[cfg(test)]
+mod tests;
+
+pub use amf0::{AmfError, Value};
+pub use budget::Budget;
+pub use chunk::{ChunkError, ChunkReader};
+pub use chunk_writer::ChunkWriter;
+pub use client::{Client, ClientEvent};
+pub use error::IngestError;
+#[doc(hidden)]
+pub use fuzz::{fuzz_amf0, fuzz_chunks, fuzz_tags};
+pub use handshake::HandshakeError;
+pub use message::Message;
+pub use publisher::{Publisher, TagKind};
+pub use server::{Server, Settings};
+pub use session::{Event, PublishAsked, Session};
+pub use tag::TagError;
+pub use url::{RtmpUrl, UrlError};

@@ -77,7 +77,12 @@ pub(super) struct Begun {
 
 impl Core {
     pub(super) fn new(settings: RecorderSettings, tape_base: Micros) -> Self {
-        Self { settings, tape_base, streams: HashMap::new(), ring_bytes: 0 }
+        Self {
+            settings,
+            tape_base,
+            streams: HashMap::new(),
+            ring_bytes: 0,
+        }
     }
 
     pub(super) fn publish(
@@ -107,7 +112,13 @@ impl Core {
         let stream = self.streams.entry(name.clone()).or_default();
         let publish = PublishId::new(now.unix_millis());
         let live = Live::new(publish, tape_now.max(stream.tape_end), now.boot);
-        stream.live = Some(OnAir { live, last_heard: now.boot, bytes: 0, rate: Rate::default(), quiet_until: 0 });
+        stream.live = Some(OnAir {
+            live,
+            last_heard: now.boot,
+            bytes: 0,
+            rate: Rate::default(),
+            quiet_until: 0,
+        });
         Ok(Begun { publish, replaced })
     }
 
@@ -119,8 +130,14 @@ impl Core {
         now: Moment,
         out: &mut Vec<Command>,
     ) -> Option<Exception> {
-        let Some(stream) = self.streams.get_mut(name) else { return None };
-        let Some(on_air) = stream.live.as_mut().filter(|on_air| on_air.live.publish == publish) else {
+        let Some(stream) = self.streams.get_mut(name) else {
+            return None;
+        };
+        let Some(on_air) = stream
+            .live
+            .as_mut()
+            .filter(|on_air| on_air.live.publish == publish)
+        else {
             return None;
         };
         if let MediaMessage::Frame(frame) = &message {
@@ -152,8 +169,14 @@ impl Core {
         now: Moment,
         out: &mut Vec<Command>,
     ) {
-        let Some(stream) = self.streams.get_mut(name) else { return };
-        if stream.live.as_ref().is_none_or(|on_air| on_air.live.publish != publish) {
+        let Some(stream) = self.streams.get_mut(name) else {
+            return;
+        };
+        if stream
+            .live
+            .as_ref()
+            .is_none_or(|on_air| on_air.live.publish != publish)
+        {
             return;
         }
         if let Some(on_air) = stream.live.take() {
@@ -170,7 +193,10 @@ impl Core {
     /// Every publish on the air.
     pub(super) fn on_air(&self) -> Vec<(StreamName, PublishId)> {
         let live = |(name, stream): (&StreamName, &Stream)| {
-            stream.live.as_ref().map(|on_air| (name.clone(), on_air.live.publish))
+            stream
+                .live
+                .as_ref()
+                .map(|on_air| (name.clone(), on_air.live.publish))
         };
         self.streams.iter().filter_map(live).collect()
     }
@@ -243,6 +269,10 @@ impl Rate {
 
     fn bits_per_second(&self, now: Micros) -> u64 {
         // A stream that fell silent sends nothing, whatever it sent before.
-        if now - self.second_began > 3_000_000 { 0 } else { self.last * 8 }
+        if now - self.second_began > 3_000_000 {
+            0
+        } else {
+            self.last * 8
+        }
     }
 }

@@ -27,7 +27,11 @@ impl Cutter {
     /// Takes a frame; gives the fragment that it ended, if it did. The frame itself always waits.
     pub(super) fn push(&mut self, frame: Frame) -> Option<Fragment> {
         let at = self.micros(&frame);
-        let done = if self.ends_before(&frame, at) { self.cut(Some(&frame)) } else { None };
+        let done = if self.ends_before(&frame, at) {
+            self.cut(Some(&frame))
+        } else {
+            None
+        };
         self.start = Some(self.start.map_or(at, |start| start.min(at)));
         self.bytes += frame.payload.len();
         match frame.kind {
@@ -68,7 +72,10 @@ impl Cutter {
         };
         let entry = frame.kind == TrackKind::Video
             && frame.key
-            && self.video.first().is_some_and(|first| !first.key || age >= MIN_BETWEEN_KEYS);
+            && self
+                .video
+                .first()
+                .is_some_and(|first| !first.key || age >= MIN_BETWEEN_KEYS);
         age >= longest || entry || self.bytes.saturating_add(frame.payload.len()) > MAX_BYTES
     }
 
@@ -80,7 +87,10 @@ impl Cutter {
         self.bytes = 0;
         self.start = None;
         // The next fragment is much like this one: memory for its frames is taken once.
-        let (video, audio) = (Vec::with_capacity(self.video.len()), Vec::with_capacity(self.audio.len()));
+        let (video, audio) = (
+            Vec::with_capacity(self.video.len()),
+            Vec::with_capacity(self.audio.len()),
+        );
         Some(Fragment {
             tracks: self.tracks.clone(),
             next_video_dts: next_dts(TrackKind::Video),
@@ -110,28 +120,47 @@ mod tests {
     fn spans(fragments: &[Fragment]) -> Vec<(i64, usize, bool)> {
         fragments
             .iter()
-            .map(|f| (f.video.first().map_or(-1, |x| x.dts), f.video.len(), f.starts_with_key()))
+            .map(|f| {
+                (
+                    f.video.first().map_or(-1, |x| x.dts),
+                    f.video.len(),
+                    f.starts_with_key(),
+                )
+            })
             .collect()
     }
 
     /// Pushes 25 fps video with a keyframe every `gop` frames.
     fn run(frames: i64, gop: i64) -> Vec<Fragment> {
         let mut cutter = cutter();
-        let mut out: Vec<Fragment> =
-            (0..frames).filter_map(|n| cutter.push(video(n * 40, n % gop == 0, 100))).collect();
+        let mut out: Vec<Fragment> = (0..frames)
+            .filter_map(|n| cutter.push(video(n * 40, n % gop == 0, 100)))
+            .collect();
         out.extend(cutter.flush());
         out
     }
 
     #[test]
     fn a_second_at_a_time() {
-        assert_eq!(spans(&run(60, 1000)), [(0, 25, true), (1000, 25, false), (2000, 10, false)]);
+        assert_eq!(
+            spans(&run(60, 1000)),
+            [(0, 25, true), (1000, 25, false), (2000, 10, false)]
+        );
     }
 
     #[test]
     fn every_keyframe_begins_a_fragment() {
         let got = spans(&run(75, 30));
-        assert_eq!(got, [(0, 25, true), (1000, 5, false), (1200, 25, true), (2200, 5, false), (2400, 15, true)]);
+        assert_eq!(
+            got,
+            [
+                (0, 25, true),
+                (1000, 5, false),
+                (1200, 25, true),
+                (2200, 5, false),
+                (2400, 15, true)
+            ]
+        );
     }
 
     #[test]
@@ -150,7 +179,9 @@ mod tests {
     fn audio_goes_on_when_video_stalls() {
         let mut cutter = cutter();
         assert!(cutter.push(video(0, true, 10)).is_none());
-        let cut: Vec<_> = (0..120).filter_map(|n| cutter.push(audio(n * 1024, 10))).collect();
+        let cut: Vec<_> = (0..120)
+            .filter_map(|n| cutter.push(audio(n * 1024, 10)))
+            .collect();
         assert_eq!(cut.first().map(|f| (f.video.len(), f.audio.len())), Some((1, 52)));
         assert_eq!(cut.get(1).map(|f| (f.video.len(), f.audio.len())), Some((0, 47)));
     }
@@ -158,7 +189,9 @@ mod tests {
     #[test]
     fn size_is_bounded_at_any_bit_rate() {
         let mut cutter = cutter();
-        let cut: Vec<_> = (0..40).filter_map(|n| cutter.push(video(n, n == 0, 100_000))).collect();
+        let cut: Vec<_> = (0..40)
+            .filter_map(|n| cutter.push(video(n, n == 0, 100_000)))
+            .collect();
         assert_eq!(cut.len(), 3);
         assert!(cut.iter().all(|f| f.payload_bytes() <= MAX_BYTES));
     }
@@ -167,11 +200,17 @@ mod tests {
     fn a_new_configuration_begins_a_fragment_and_a_second_track_does_not() {
         let mut cutter = Cutter::default();
         let both = tracks();
-        cutter.set_tracks(Tracks { audio: None, ..both.clone() });
+        cutter.set_tracks(Tracks {
+            audio: None,
+            ..both.clone()
+        });
         cutter.push(video(0, true, 10));
         assert_eq!(cutter.set_tracks(both.clone()), None);
         cutter.push(audio(0, 10));
-        let changed = Tracks { video: crate::recorder::testing::other_video(), ..both.clone() };
+        let changed = Tracks {
+            video: crate::recorder::testing::other_video(),
+            ..both.clone()
+        };
         let cut = cutter.set_tracks(changed).unwrap();
         assert_eq!((cut.tracks, cut.video.len(), cut.audio.len()), (both, 1, 1));
     }

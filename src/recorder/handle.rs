@@ -110,7 +110,9 @@ impl Recorder {
             store,
             clock,
         };
-        Self { shared: Rc::new(shared) }
+        Self {
+            shared: Rc::new(shared),
+        }
     }
 
     /// Accepts or refuses a publish. A stream whose publisher has been silent for long enough is taken over.
@@ -118,10 +120,16 @@ impl Recorder {
         let shared = &self.shared;
         if *shared.stopping.borrow() {
             let reason = "the service is stopping".to_owned();
-            return Err(Refusal::Unavailable { stream: request.stream, reason });
+            return Err(Refusal::Unavailable {
+                stream: request.stream,
+                reason,
+            });
         }
         let mut commands = Vec::new();
-        let begun = shared.core.borrow_mut().publish(&request.stream, shared.now(), &mut commands);
+        let begun = shared
+            .core
+            .borrow_mut()
+            .publish(&request.stream, shared.now(), &mut commands);
         shared.submit(&request.stream, &mut commands);
         let Begun { publish, replaced } = begun?;
         if let Some(replaced) = replaced {
@@ -129,7 +137,13 @@ impl Recorder {
         }
         let (sender, ended) = watch::channel(None);
         shared.ends.borrow_mut().insert(publish, sender);
-        Ok(Publishing { shared: shared.clone(), stream: request.stream, publish, ended, commands })
+        Ok(Publishing {
+            shared: shared.clone(),
+            stream: request.stream,
+            publish,
+            ended,
+            commands,
+        })
     }
 
     /// Streams on the air, by name.
@@ -166,12 +180,17 @@ impl Publishing {
         let shared = &self.shared;
         let now = shared.now();
         let exception =
-            shared.core.borrow_mut().push(&self.stream, self.publish, message, now, &mut self.commands);
+            shared
+                .core
+                .borrow_mut()
+                .push(&self.stream, self.publish, message, now, &mut self.commands);
         if let Some(exception) = exception {
             let detail = describe(&exception);
             tracing::warn!(stream = %self.stream, "{detail}");
             let (stream, what) = (self.stream.to_string(), "timestamp".to_owned());
-            self.commands.push(Command::Report { event: Event::StreamException { stream, what, detail } });
+            self.commands.push(Command::Report {
+                event: Event::StreamException { stream, what, detail },
+            });
         }
         if !self.commands.is_empty() {
             shared.submit(&self.stream, &mut self.commands);
@@ -199,7 +218,8 @@ impl Publishing {
 
     fn finish(&mut self, reason: &EndReason) {
         self.shared.ends.borrow_mut().remove(&self.publish);
-        self.shared.end(&self.stream, self.publish, reason, &mut self.commands);
+        self.shared
+            .end(&self.stream, self.publish, reason, &mut self.commands);
     }
 }
 
@@ -212,11 +232,16 @@ impl Drop for Publishing {
 
 impl Shared {
     fn now(&self) -> Moment {
-        Moment { boot: self.clock.boot(), utc: self.clock.utc() }
+        Moment {
+            boot: self.clock.boot(),
+            utc: self.clock.utc(),
+        }
     }
 
     fn end(&self, stream: &StreamName, publish: PublishId, reason: &EndReason, commands: &mut Vec<Command>) {
-        self.core.borrow_mut().end(stream, publish, reason, self.now(), commands);
+        self.core
+            .borrow_mut()
+            .end(stream, publish, reason, self.now(), commands);
         self.submit(stream, commands);
     }
 

@@ -82,7 +82,10 @@ impl Live {
             announced: Metadata::default(),
             timeline: Timeline::new(),
             cutter: Cutter::default(),
-            stage: Stage::Waiting { fragments: Vec::new(), bytes: 0 },
+            stage: Stage::Waiting {
+                fragments: Vec::new(),
+                bytes: 0,
+            },
             late_audio: None,
             seen_key: false,
             ends: TrackEnds::default(),
@@ -103,7 +106,13 @@ impl Live {
         self.ends.first.map(|_| self.tape_zero + self.ends.last())
     }
 
-    pub(super) fn push(&mut self, message: MediaMessage, now: Moment, stream: &StreamName, out: &mut Vec<Command>) -> Taken {
+    pub(super) fn push(
+        &mut self,
+        message: MediaMessage,
+        now: Moment,
+        stream: &StreamName,
+        out: &mut Vec<Command>,
+    ) -> Taken {
         match message {
             MediaMessage::Metadata(metadata) => {
                 self.announced = metadata;
@@ -126,8 +135,14 @@ impl Live {
         }
         self.start_if_worth_it(now, stream, out, true);
         if let Stage::Recording(recording) = self.stage {
-            out.push(Command::RecordingClosed { recording, end: self.tape_zero + self.ends.last() });
-            out.push(Command::PublishEnded { publish: self.publish, reason: reason.to_owned() });
+            out.push(Command::RecordingClosed {
+                recording,
+                end: self.tape_zero + self.ends.last(),
+            });
+            out.push(Command::PublishEnded {
+                publish: self.publish,
+                reason: reason.to_owned(),
+            });
         }
     }
 
@@ -152,7 +167,11 @@ impl Live {
                         Some(late) if *late.config == audio => {}
                         _ => {
                             let config = Arc::new(audio);
-                            self.late_audio = Some(LateAudio { config, frames: Vec::new(), bytes: 0 });
+                            self.late_audio = Some(LateAudio {
+                                config,
+                                frames: Vec::new(),
+                                bytes: 0,
+                            });
                         }
                     }
                     return;
@@ -163,7 +182,13 @@ impl Live {
         self.switch(tracks, now, stream, out);
     }
 
-    fn frame(&mut self, incoming: Incoming, now: Moment, stream: &StreamName, out: &mut Vec<Command>) -> Taken {
+    fn frame(
+        &mut self,
+        incoming: Incoming,
+        now: Moment,
+        stream: &StreamName,
+        out: &mut Vec<Command>,
+    ) -> Taken {
         let kind = incoming.kind;
         let late = self.late_audio.as_ref().map(|late| late.config.clone());
         let audio = self.tracks.audio.clone().or(late);
@@ -179,16 +204,22 @@ impl Live {
         let (frame, exception) = self.timeline.place(incoming, audio.as_deref(), now.boot);
         let timescale = match kind {
             TrackKind::Video => VIDEO_TIMESCALE,
-            TrackKind::Audio => audio.as_ref().map_or(VIDEO_TIMESCALE, |config| config.sample_rate),
+            TrackKind::Audio => audio
+                .as_ref()
+                .map_or(VIDEO_TIMESCALE, |config| config.sample_rate),
         };
         let at = rescale(frame.dts, timescale, 1_000_000);
         let frame_samples = audio.as_ref().map_or(0, |config| config.frame_samples);
-        self.ends.extend(kind, at, rescale(i64::from(frame_samples), timescale, 1_000_000));
+        self.ends
+            .extend(kind, at, rescale(i64::from(frame_samples), timescale, 1_000_000));
 
         if let (TrackKind::Audio, Some(late)) = (kind, &mut self.late_audio) {
             late.bytes += frame.payload.len();
             late.frames.push(frame.clone());
-            let first = late.frames.first().map_or(0, |first| rescale(first.dts, timescale, 1_000_000));
+            let first = late
+                .frames
+                .first()
+                .map_or(0, |first| rescale(first.dts, timescale, 1_000_000));
             if at - first >= WAIT_FOR_KEY || late.bytes > WAIT_BYTES {
                 self.join_late_audio(now, stream, out);
             }
@@ -200,15 +231,28 @@ impl Live {
                 self.keep(fragment, now, stream, out);
             }
         }
-        Taken { frame: Some((frame, self.tape_zero + at)), exception }
+        Taken {
+            frame: Some((frame, self.tape_zero + at)),
+            exception,
+        }
     }
 
     fn join_late_audio(&mut self, now: Moment, stream: &StreamName, out: &mut Vec<Command>) {
-        let Some(late) = self.late_audio.take() else { return };
+        let Some(late) = self.late_audio.take() else {
+            return;
+        };
         if let Some(fragment) = self.cutter.flush() {
             self.keep(fragment, now, stream, out);
         }
-        self.switch(Tracks { audio: Some(late.config), ..self.tracks.clone() }, now, stream, out);
+        self.switch(
+            Tracks {
+                audio: Some(late.config),
+                ..self.tracks.clone()
+            },
+            now,
+            stream,
+            out,
+        );
         for frame in late.frames {
             if let Some(fragment) = self.cutter.push(frame) {
                 self.keep(fragment, now, stream, out);
@@ -227,14 +271,20 @@ impl Live {
             self.keep(fragment, now, stream, out);
         } else if let Stage::Waiting { fragments, .. } = &mut self.stage {
             // Nothing is on flash yet: what waits becomes part of a segment that has the new track too.
-            fragments.iter_mut().filter(|f| f.tracks == self.tracks).for_each(|f| f.tracks = tracks.clone());
+            fragments
+                .iter_mut()
+                .filter(|f| f.tracks == self.tracks)
+                .for_each(|f| f.tracks = tracks.clone());
         }
         self.tracks = tracks;
     }
 
     fn keep(&mut self, fragment: Fragment, now: Moment, stream: &StreamName, out: &mut Vec<Command>) {
         match &mut self.stage {
-            Stage::Recording(_) => out.push(Command::Append { publish: self.publish, fragment }),
+            Stage::Recording(_) => out.push(Command::Append {
+                publish: self.publish,
+                fragment,
+            }),
             Stage::Waiting { fragments, bytes } => {
                 *bytes += fragment.payload_bytes();
                 fragments.push(fragment);
@@ -244,7 +294,9 @@ impl Live {
     }
 
     fn start_if_worth_it(&mut self, now: Moment, stream: &StreamName, out: &mut Vec<Command>, ending: bool) {
-        let Stage::Waiting { fragments, bytes } = &mut self.stage else { return };
+        let Stage::Waiting { fragments, bytes } = &mut self.stage else {
+            return;
+        };
         let span = self.ends.last() - self.ends.first.unwrap_or(0);
         let missing = (self.announced.has_audio && self.tracks.audio.is_none())
             || (self.announced.has_video && self.tracks.video.is_none());
@@ -260,9 +312,17 @@ impl Live {
             boot_zero: self.boot_zero,
         });
         let start = self.tape_zero + self.ends.first.unwrap_or(0);
-        out.push(Command::RecordingStarted { recording, publish: self.publish, start });
+        out.push(Command::RecordingStarted {
+            recording,
+            publish: self.publish,
+            start,
+        });
         let publish = self.publish;
-        out.extend(fragments.drain(..).map(|fragment| Command::Append { publish, fragment }));
+        out.extend(
+            fragments
+                .drain(..)
+                .map(|fragment| Command::Append { publish, fragment }),
+        );
         self.stage = Stage::Recording(recording);
     }
 }

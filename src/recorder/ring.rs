@@ -34,7 +34,12 @@ impl Ring {
             // GOPs of one stream resemble each other: the last one's size is the best guess for the next.
             let expected = self.gops.back().map_or(64, |gop| gop.frames.len());
             let frames = Vec::with_capacity(expected);
-            self.gops.push_back(Gop { tracks: tracks.clone(), start: at, frames, bytes: 0 });
+            self.gops.push_back(Gop {
+                tracks: tracks.clone(),
+                start: at,
+                frames,
+                bytes: 0,
+            });
         }
         if let Some(gop) = self.gops.back_mut() {
             gop.bytes += frame.payload.len();
@@ -81,9 +86,10 @@ impl Ring {
         match (frame.kind, &tracks.video) {
             (TrackKind::Video, _) => frame.key,
             (TrackKind::Audio, Some(_)) => false,
-            (TrackKind::Audio, None) => {
-                self.gops.back().is_none_or(|gop| gop.tracks != *tracks || at - gop.start >= AUDIO_GOP)
-            }
+            (TrackKind::Audio, None) => self
+                .gops
+                .back()
+                .is_none_or(|gop| gop.tracks != *tracks || at - gop.start >= AUDIO_GOP),
         }
     }
 }
@@ -115,7 +121,10 @@ mod tests {
         let ring = filled(10);
         let gops: Vec<_> = ring.since(5_000_000).map(|gop| gop.start).collect();
         assert_eq!(gops, [4_000_000, 6_000_000, 8_000_000]);
-        assert!(ring.since(5_000_000).all(|gop| gop.frames.first().is_some_and(|frame| frame.key)));
+        assert!(
+            ring.since(5_000_000)
+                .all(|gop| gop.frames.first().is_some_and(|frame| frame.key))
+        );
         assert_eq!(ring.since(-1).count(), 5);
     }
 
@@ -129,14 +138,20 @@ mod tests {
 
     #[test]
     fn sound_alone_is_kept_in_half_seconds() {
-        let only_audio = Tracks { video: None, ..tracks() };
+        let only_audio = Tracks {
+            video: None,
+            ..tracks()
+        };
         let mut ring = Ring::default();
         for n in 0..100 {
             ring.push(audio(n * 1024, 10), &only_audio, n * 21_333);
         }
         assert_eq!(ring.since(-1).count(), 5);
         ring.expire(100 * 21_333, 1_000_000);
-        assert!(ring.start().is_some_and(|start| start <= 1_133_300 && start > 400_000));
+        assert!(
+            ring.start()
+                .is_some_and(|start| start <= 1_133_300 && start > 400_000)
+        );
     }
 
     #[test]

@@ -20,7 +20,12 @@ pub(crate) fn tracks() -> Tracks {
 }
 
 pub(crate) fn video_config(width: u16) -> VideoConfig {
-    VideoConfig { codec: VideoCodec::Avc, record: Bytes::from_static(&[1, 2, 3]), width, height: 360 }
+    VideoConfig {
+        codec: VideoCodec::Avc,
+        record: Bytes::from_static(&[1, 2, 3]),
+        width,
+        height: 360,
+    }
 }
 
 pub(crate) fn other_video() -> Option<Arc<VideoConfig>> {
@@ -28,9 +33,21 @@ pub(crate) fn other_video() -> Option<Arc<VideoConfig>> {
 }
 
 pub(crate) fn video(dts: i64, key: bool, size: usize) -> Frame {
-    Frame { kind: TrackKind::Video, dts, cts: 0, key, payload: Bytes::from(vec![0x56; size]) }
+    Frame {
+        kind: TrackKind::Video,
+        dts,
+        cts: 0,
+        key,
+        payload: Bytes::from(vec![0x56; size]),
+    }
 }
 
 pub(crate) fn audio(dts: i64, size: usize) -> Frame {
-    Frame { kind: TrackKind::Audio, dts, cts: 0, key: true, payload: Bytes::from(vec![0x41; size]) }
+    Frame {
+        kind: TrackKind::Audio,
+        dts,
+        cts: 0,
+        key: true,
+        payload: Bytes::from(vec![0x41; size]),
+    }
 }

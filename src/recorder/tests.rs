@@ -18,16 +18,26 @@ struct Rig {
     commands: Vec<Command>,
 }
 
-const SETTINGS: RecorderSettings =
-    RecorderSettings { pre_roll: 10_000_000, ring_bytes: 1 << 20, takeover_after: 5_000_000 };
+const SETTINGS: RecorderSettings = RecorderSettings {
+    pre_roll: 10_000_000,
+    ring_bytes: 1 << 20,
+    takeover_after: 5_000_000,
+};
 
 impl Rig {
     fn new() -> Self {
-        Self { core: Core::new(SETTINGS, 1_000_000_000), boot: 50_000_000, commands: Vec::new() }
+        Self {
+            core: Core::new(SETTINGS, 1_000_000_000),
+            boot: 50_000_000,
+            commands: Vec::new(),
+        }
     }
 
     fn now(&self) -> Moment {
-        Moment { boot: self.boot, utc: 1_800_000_000_000_000 + self.boot }
+        Moment {
+            boot: self.boot,
+            utc: 1_800_000_000_000_000 + self.boot,
+        }
     }
 
     fn publish(&mut self, stream: &str) -> Result<Begun, Refusal> {
@@ -41,12 +51,19 @@ impl Rig {
 
     fn send(&mut self, stream: &str, publish: PublishId, message: MediaMessage) {
         let now = self.now();
-        self.core.push(&name(stream), publish, message, now, &mut self.commands);
+        self.core
+            .push(&name(stream), publish, message, now, &mut self.commands);
     }
 
     fn end(&mut self, stream: &str, publish: PublishId) {
         let now = self.now();
-        self.core.end(&name(stream), publish, &EndReason::Unpublished, now, &mut self.commands);
+        self.core.end(
+            &name(stream),
+            publish,
+            &EndReason::Unpublished,
+            now,
+            &mut self.commands,
+        );
     }
 
     fn configure(&mut self, stream: &str, publish: PublishId) {
@@ -77,7 +94,10 @@ impl Rig {
 
     fn frames(&self) -> (usize, usize) {
         let all = self.fragments();
-        (all.iter().map(|f| f.video.len()).sum(), all.iter().map(|f| f.audio.len()).sum())
+        (
+            all.iter().map(|f| f.video.len()).sum(),
+            all.iter().map(|f| f.audio.len()).sum(),
+        )
     }
 
     fn kinds(&self) -> Vec<&'static str> {
@@ -103,7 +123,9 @@ fn name(stream: &str) -> StreamName {
 }
 
 fn video_header(width: u16) -> MediaMessage {
-    config(CodecConfig::Video(VideoConfig { ..video_config(width) }))
+    config(CodecConfig::Video(VideoConfig {
+        ..video_config(width)
+    }))
 }
 
 fn audio_header() -> MediaMessage {
@@ -111,7 +133,10 @@ fn audio_header() -> MediaMessage {
 }
 
 fn config(config: CodecConfig) -> MediaMessage {
-    MediaMessage::Config { config, timestamp_ms: 0 }
+    MediaMessage::Config {
+        config,
+        timestamp_ms: 0,
+    }
 }
 
 fn picture(timestamp_ms: u32, key: bool) -> MediaMessage {
@@ -124,7 +149,13 @@ fn sound(timestamp_ms: u32) -> MediaMessage {
 
 fn incoming(kind: TrackKind, timestamp_ms: u32, key: bool, size: usize) -> MediaMessage {
     let payload = Bytes::from(vec![0; size]);
-    MediaMessage::Frame(Incoming { kind, timestamp_ms, cts_ms: 0, key, payload })
+    MediaMessage::Frame(Incoming {
+        kind,
+        timestamp_ms,
+        cts_ms: 0,
+        key,
+        payload,
+    })
 }
 
 #[test]
@@ -136,7 +167,13 @@ fn a_publish_is_one_recording_from_first_to_last_frame() {
     rig.end("live/a", publish);
     assert_eq!(
         rig.kinds(),
-        ["publish started", "recording started", "append", "recording closed", "publish ended"]
+        [
+            "publish started",
+            "recording started",
+            "append",
+            "recording closed",
+            "publish ended"
+        ]
     );
     assert_eq!(rig.frames(), (100, 200));
     let (mut start, mut end) = (0, 0);
@@ -234,10 +271,18 @@ fn sound_before_the_picture_stays_before_it() {
     rig.play("live/a", publish, 2000, 4000, 2000);
     rig.end("live/a", publish);
     assert_eq!(rig.frames(), (50, 200));
-    let first_picture = rig.fragments().iter().find_map(|f| f.video.first().map(|v| v.dts));
+    let first_picture = rig
+        .fragments()
+        .iter()
+        .find_map(|f| f.video.first().map(|v| v.dts));
     assert_eq!(first_picture, Some(2000));
     // The segment with a picture begins at its keyframe, and with both tracks.
-    let with_video = rig.fragments().into_iter().find(|f| f.tracks.video.is_some()).unwrap().clone();
+    let with_video = rig
+        .fragments()
+        .into_iter()
+        .find(|f| f.tracks.video.is_some())
+        .unwrap()
+        .clone();
     assert!(with_video.starts_with_key() && with_video.tracks.audio.is_some());
 }
 
@@ -267,7 +312,11 @@ fn sound_that_begins_late_waits_for_a_keyframe() {
 fn a_track_that_was_announced_is_waited_for() {
     let mut rig = Rig::new();
     let publish = rig.begin("live/a");
-    let announced = Metadata { has_video: true, has_audio: true, ..Metadata::default() };
+    let announced = Metadata {
+        has_video: true,
+        has_audio: true,
+        ..Metadata::default()
+    };
     rig.send("live/a", publish, MediaMessage::Metadata(announced));
     rig.send("live/a", publish, video_header(640));
     for ms in (0..1500).step_by(40) {
@@ -290,10 +339,16 @@ fn a_new_picture_size_begins_at_its_own_keyframe() {
     rig.send("live/a", publish, picture(2000, false));
     rig.play("live/a", publish, 4000, 6000, 2000);
     rig.end("live/a", publish);
-    let widths: Vec<u16> =
-        rig.fragments().iter().map(|f| f.tracks.video.as_ref().unwrap().width).collect();
+    let widths: Vec<u16> = rig
+        .fragments()
+        .iter()
+        .map(|f| f.tracks.video.as_ref().unwrap().width)
+        .collect();
     assert!(widths.is_sorted() && widths.first() == Some(&640) && widths.last() == Some(&1280));
-    let first_new = rig.fragments().into_iter().find(|f| f.tracks.video.as_ref().unwrap().width == 1280);
+    let first_new = rig
+        .fragments()
+        .into_iter()
+        .find(|f| f.tracks.video.as_ref().unwrap().width == 1280);
     assert!(first_new.unwrap().starts_with_key());
     assert_eq!(rig.frames().0, 100);
 }
@@ -323,14 +378,24 @@ fn the_rings_share_one_budget() {
     for ms in (0..20_000).step_by(100) {
         rig.boot += 100_000;
         for (stream, id) in streams.iter().zip(&ids) {
-            rig.send(stream, *id, incoming(TrackKind::Video, ms, ms % 1000 == 0, 10_000));
+            rig.send(
+                stream,
+                *id,
+                incoming(TrackKind::Video, ms, ms % 1000 == 0, 10_000),
+            );
             assert!(rig.core.ring_bytes() <= SETTINGS.ring_bytes);
         }
     }
     let status = rig.core.status(rig.now());
     assert_eq!(status.len(), 3);
-    assert!(status.iter().all(|stream| stream.ring_bytes > 100_000), "{status:?}");
-    assert_eq!(status.iter().map(|stream| stream.ring_bytes).sum::<usize>(), rig.core.ring_bytes());
+    assert!(
+        status.iter().all(|stream| stream.ring_bytes > 100_000),
+        "{status:?}"
+    );
+    assert_eq!(
+        status.iter().map(|stream| stream.ring_bytes).sum::<usize>(),
+        rig.core.ring_bytes()
+    );
 }
 
 #[test]

@@ -40,7 +40,7 @@ pub(in crate::format) fn atom(out: &mut Vec<u8>, atom: &impl mp4_atom::Encode) {
 
 /// Takes the next box off `rest`: its kind and body. `None` when there is no whole box with a 32-bit size,
 /// which is the only size that the boxes of a segment's header and `moof` have.
-pub(super) fn next_box<'a>(rest: &mut &'a [u8]) -> Option<([u8; 4], &'a [u8])> {
+pub(in crate::format) fn next_box<'a>(rest: &mut &'a [u8]) -> Option<([u8; 4], &'a [u8])> {
     let (size, after) = rest.split_first_chunk::<4>()?;
     let (kind, _) = after.split_first_chunk::<4>()?;
     let size = usize::try_from(u32::from_be_bytes(*size)).ok()?;
@@ -49,7 +49,7 @@ pub(super) fn next_box<'a>(rest: &mut &'a [u8]) -> Option<([u8; 4], &'a [u8])> {
 }
 
 /// The body of the first child box of that kind.
-pub(super) fn child<'a>(mut body: &'a [u8], kind: &[u8; 4]) -> Option<&'a [u8]> {
+pub(in crate::format) fn child<'a>(mut body: &'a [u8], kind: &[u8; 4]) -> Option<&'a [u8]> {
     while let Some((found, content)) = next_box(&mut body) {
         if found == *kind {
             return Some(content);
@@ -59,14 +59,14 @@ pub(super) fn child<'a>(mut body: &'a [u8], kind: &[u8; 4]) -> Option<&'a [u8]> 
 }
 
 /// Takes `N` bytes off `rest`.
-pub(super) fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
+pub(in crate::format) fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
     let (head, tail) = rest.split_first_chunk::<N>()?;
     *rest = tail;
     Some(*head)
 }
 
 /// Takes a `u32` off `rest`.
-pub(super) fn take_u32(rest: &mut &[u8]) -> Option<u32> {
+pub(in crate::format) fn take_u32(rest: &mut &[u8]) -> Option<u32> {
     take(rest).map(u32::from_be_bytes)
 }
 

@@ -72,3 +72,6 @@ pub enum WriteError {
     #[error("{0} frames of one track in a fragment; at most {MAX_RUN_SAMPLES} are written")]
     TooManySamples(usize),
 }
+
+#[cfg(test)]
+mod tests;

@@ -199,7 +199,7 @@ impl AudioExtra {
     }
 }
 
-fn parse_esds(body: &[u8]) -> Option<(AudioCodec, Bytes)> {
+pub(in crate::format) fn parse_esds(body: &[u8]) -> Option<(AudioCodec, Bytes)> {
     let mut rest = body.get(4..)?;
     let mut stream = next_descriptor(&mut rest, 0x03)?.get(3..)?;
     let mut decoder = next_descriptor(&mut stream, 0x04)?;
@@ -231,7 +231,7 @@ fn next_descriptor<'a>(rest: &mut &'a [u8], tag: u8) -> Option<&'a [u8]> {
     rest.split_off(..len)
 }
 
-fn parse_dops(body: &[u8], version: u8) -> Option<Bytes> {
+pub(in crate::format) fn parse_dops(body: &[u8], version: u8) -> Option<Bytes> {
     let mut rest = body;
     let [_, channels] = take(&mut rest)?;
     let mut head = vec![version, channels];

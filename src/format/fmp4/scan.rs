@@ -165,7 +165,7 @@ pub fn scan(reader: &(impl ReadAt + ?Sized), len: u64) -> Result<Scanned, ScanEr
     let header = read_header(reader, len)?;
     let mut walk = Walk::new(reader, len, header.identity.segment, Position::first(header.len));
     walk.media = Some(vec![0; READ_AT_ONCE]);
-    let stopped = walk.to_the_end();
+    let stopped = walk.run();
     Ok(Scanned {
         identity: header.identity,
         tracks: header.tracks,
@@ -186,7 +186,7 @@ pub fn scan_headers(
     from: Position,
 ) -> (SampleIndex, Position, Stopped) {
     let mut walk = Walk::new(reader, len, segment, from);
-    let stopped = walk.to_the_end();
+    let stopped = walk.run();
     (walk.index, walk.at, stopped)
 }
 
@@ -218,7 +218,7 @@ impl<'a, R: ReadAt + ?Sized> Walk<'a, R> {
         }
     }
 
-    fn to_the_end(&mut self) -> Stopped {
+    fn run(&mut self) -> Stopped {
         loop {
             match self.fragment() {
                 Ok(fragment) => {

@@ -6,6 +6,7 @@
 use crate::media::TrackKind;
 
 mod blob;
+mod column;
 
 pub use blob::IndexError;
 
@@ -144,5 +145,50 @@ impl SampleIndex {
     /// Where the last fragment ends, 0 when there is none: the file's length up to there is accounted for.
     pub fn end(&self) -> u64 {
         self.fragments.last().map_or(0, FragmentIndex::end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(first_dts: u64, sizes: &[u32]) -> Run {
+        let sample = |&size| Sample {
+            size,
+            duration: 10,
+            cts: 0,
+            key: true,
+        };
+        Run {
+            first_dts,
+            data_offset: 100,
+            samples: sizes.iter().map(sample).collect(),
+        }
+    }
+
+    #[test]
+    fn tracks_are_followed_across_fragments_that_lack_them() {
+        let fragment = |video, audio| FragmentIndex {
+            offset: 50,
+            len: 70,
+            video,
+            audio,
+        };
+        let index = SampleIndex {
+            fragments: vec![
+                fragment(run(0, &[1, 2]), run(5, &[7])),
+                fragment(run(20, &[3]), Run::default()),
+                fragment(Run::default(), run(33, &[8, 9])),
+            ],
+        };
+        assert_eq!(index.sample_count(TrackKind::Video), 3);
+        assert_eq!(index.bytes(TrackKind::Audio), 24);
+        assert_eq!(index.end_dts(TrackKind::Video), 30);
+        assert_eq!(index.end_dts(TrackKind::Audio), 53);
+        assert_eq!(index.next_dts(TrackKind::Audio, 0), Some(33));
+        assert_eq!(index.next_dts(TrackKind::Video, 1), None);
+        assert_eq!(index.end(), 120);
+        let placed: Vec<_> = run(4, &[1, 2, 3]).placed().map(|p| (p.dts, p.offset)).collect();
+        assert_eq!(placed, [(4, 100), (14, 101), (24, 103)]);
     }
 }

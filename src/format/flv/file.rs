@@ -1,0 +1,340 @@
+//! Which part of the file is what: the front, sequence headers where the configuration changes, and the tags
+//! of each fragment.
+
+use crate::format::index::FragmentIndex;
+use crate::format::line::{Config, Extent, Line, Stretch, Tape, run};
+use crate::format::splice::{Parts, Script, Splice};
+use crate::format::{RenditionError, TapeSource};
+use crate::media::TrackKind;
+
+use super::metadata::Metadata;
+use super::tag::{self, TagHeader};
+
+/// Type, size, timestamp and stream of a tag (FLV v10.1 §E.4.1).
+const TAG: u64 = 11;
+/// The size of the tag, again, after it.
+const BACK: u64 = 4;
+/// The largest body that the 24 bits of a tag's size can say.
+const LARGEST: u64 = 0xFF_FFFF;
+
+/// The parts of an FLV file.
+pub(super) struct File {
+    line: Line,
+    zero_ms: i64,
+    pieces: Vec<Piece>,
+    parts: Parts,
+}
+
+#[derive(Debug)]
+enum Piece {
+    Made(Vec<u8>),
+    Fragment { part: u32, stretch: u32 },
+}
+
+/// A sample on its way into a tag.
+struct Tag {
+    kind: TrackKind,
+    timestamp_ms: i64,
+    header: TagHeader,
+    key: bool,
+    offset: u64,
+    size: u32,
+}
+
+impl File {
+    /// Counts, and decides where everything goes.
+    pub(super) fn open<S: TapeSource>(tape: &mut Tape<S>) -> Result<Self, RenditionError> {
+        let line = Line::open(tape)?;
+        let tracks = [line.video.as_ref(), line.audio.as_ref()];
+        let first = |track: &crate::format::line::TrackLine| to_ms(track.first_dts, track.timescale);
+        let Some(zero_ms) = tracks.into_iter().flatten().map(first).min() else {
+            return Err(unsupported("it has neither picture nor sound"));
+        };
+        let mut file = Self {
+            line,
+            zero_ms,
+            pieces: Vec::new(),
+            parts: Parts::default(),
+        };
+        // The index of keyframes stands before what it points at: find them, make room, move them.
+        file.place(0, &[]);
+        let mut keys = file.keyframes(tape)?;
+        let without = file.parts.start(1);
+        file.place(0, &keys);
+        let moved = (file.parts.start(1) - without) as f64;
+        keys.iter_mut().for_each(|(_, position)| *position += moved);
+        file.place(file.parts.len(), &keys);
+        Ok(file)
+    }
+
+    /// Lays the parts out anew. `len` is what `onMetaData` says of the file's length.
+    fn place(&mut self, len: u64, keys: &[(f64, f64)]) {
+        self.pieces.clear();
+        self.parts = Parts::default();
+        let front = self.front(len, keys);
+        let mut current: [Option<&Config>; 2] = [None, None];
+        let mut pieces = vec![(front.len() as u64, Piece::Made(front))];
+        for (number, stretch) in (0_u32..).zip(&self.line.stretches) {
+            let mut headers = Vec::new();
+            for (kind, current) in [TrackKind::Video, TrackKind::Audio].into_iter().zip(&mut current) {
+                let config = self.config(stretch, kind);
+                if config.is_some() && config != *current {
+                    *current = config;
+                    headers.extend(config.and_then(|config| self.sequence_header(stretch, kind, config)));
+                }
+            }
+            if !headers.is_empty() {
+                let len = headers
+                    .iter()
+                    .map(|header: &Vec<u8>| header.len() as u64)
+                    .sum::<u64>();
+                pieces.push((len, Piece::Made(headers.concat())));
+            }
+            let parts = self.line.parts.iter().enumerate();
+            for (part, extents) in parts.skip(stretch.first_part).take(stretch.parts) {
+                let len = [TrackKind::Video, TrackKind::Audio]
+                    .map(|kind| self.tags_len(stretch, kind, extents.extent(kind)));
+                let part = u32::try_from(part).unwrap_or(u32::MAX);
+                pieces.push((
+                    len.iter().sum(),
+                    Piece::Fragment {
+                        part,
+                        stretch: number,
+                    },
+                ));
+            }
+        }
+        for (len, piece) in pieces {
+            self.pieces.push(piece);
+            self.parts.push(len);
+        }
+    }
+
+    /// Signature, flags (FLV v10.1 §E.2) and `onMetaData`.
+    fn front(&self, len: u64, keys: &[(f64, f64)]) -> Vec<u8> {
+        let (video, audio) = (self.line.video.as_ref(), self.line.audio.as_ref());
+        let flags = u8::from(video.is_some()) | u8::from(audio.is_some()) << 2;
+        let mut out = vec![b'F', b'L', b'V', 1, flags, 0, 0, 0, 9, 0, 0, 0, 0];
+        let ends = [video, audio].into_iter().flatten();
+        let end_ms = ends.map(|track| to_ms(track.end_dts, track.timescale)).max();
+        let mut data = Metadata::new();
+        data.number(
+            "duration",
+            seconds(end_ms.unwrap_or(0).saturating_sub(self.zero_ms)),
+        );
+        if let Some(Config::Video(config)) = video.and_then(|track| track.configs.first()) {
+            data.number("width", f64::from(config.width));
+            data.number("height", f64::from(config.height));
+            data.number("videocodecid", tag::video_codec_id(config.codec));
+        }
+        if let Some(Config::Audio(config)) = audio.and_then(|track| track.configs.first()) {
+            data.number("audiocodecid", tag::audio_codec_id(config.codec));
+            data.number("audiosamplerate", f64::from(config.sample_rate));
+            data.boolean("stereo", config.channels > 1);
+        }
+        data.text("encoder", "edgereel");
+        data.number("filesize", len as f64);
+        data.boolean("hasVideo", video.is_some());
+        data.boolean("hasAudio", audio.is_some());
+        data.boolean("hasMetadata", true);
+        data.boolean("hasKeyframes", !keys.is_empty());
+        data.boolean("canSeekToEnd", false);
+        data.keyframes(keys);
+        out.extend(whole_tag(tag::SCRIPT, 0, &data.finish()));
+        out
+    }
+
+    /// The first keyframe of every fragment: seconds, and where its tag begins.
+    fn keyframes<S: TapeSource>(&self, tape: &mut Tape<S>) -> Result<Vec<(f64, f64)>, RenditionError> {
+        let mut keys = Vec::new();
+        for (number, piece) in self.pieces.iter().enumerate() {
+            let Piece::Fragment { part, stretch } = piece else {
+                continue;
+            };
+            let mut at = self.parts.start(number);
+            let mut key = None;
+            for tag in self.fragment_tags(tape, *part as usize, *stretch as usize)? {
+                if u64::from(tag.size) + tag.header.len() as u64 > LARGEST {
+                    return Err(unsupported("it has a frame of more than 16 MiB"));
+                }
+                if tag.kind == TrackKind::Video && tag.key && key.is_none() {
+                    key = Some((seconds(tag.timestamp_ms.saturating_sub(self.zero_ms)), at as f64));
+                }
+                at += tag.len();
+            }
+            keys.extend(key);
+        }
+        Ok(keys)
+    }
+
+    fn fragment_tags<S: TapeSource>(
+        &self,
+        tape: &mut Tape<S>,
+        part: usize,
+        segment: usize,
+    ) -> Result<Vec<Tag>, RenditionError> {
+        let index = tape.index(segment)?;
+        let tags = self.line.stretches.get(segment).and_then(|stretch| {
+            let fragment = index.fragments.get(part.checked_sub(stretch.first_part)?)?;
+            Some(self.tags(stretch, fragment))
+        });
+        Ok(tags.unwrap_or_default())
+    }
+
+    /// A fragment's samples in the order of their tags.
+    fn tags(&self, stretch: &Stretch, fragment: &FragmentIndex) -> Vec<Tag> {
+        let mut tags = Vec::with_capacity(fragment.video.samples.len() + fragment.audio.samples.len());
+        for kind in [TrackKind::Video, TrackKind::Audio] {
+            let (Some(config), summary) = (self.config(stretch, kind), stretch.track(kind)) else {
+                continue;
+            };
+            let floor = summary.previous_dts.unwrap_or(i64::MIN);
+            for placed in run(fragment, kind).placed() {
+                let dts = summary.placement.place(placed.dts).max(floor);
+                let header = match config {
+                    Config::Video(config) => tag::video_header(config, placed.sample.key, placed.sample.cts),
+                    Config::Audio(config) => tag::audio_header(config),
+                };
+                tags.push(Tag {
+                    kind,
+                    timestamp_ms: to_ms(dts, summary.placement.line),
+                    header,
+                    key: placed.sample.key,
+                    offset: placed.offset,
+                    size: placed.sample.size,
+                });
+            }
+        }
+        tags.sort_by_key(|tag| tag.timestamp_ms);
+        tags
+    }
+
+    fn tags_len(&self, stretch: &Stretch, kind: TrackKind, extent: Extent) -> u64 {
+        let header = match self.config(stretch, kind) {
+            Some(Config::Video(config)) => tag::video_header(config, true, 0).len(),
+            Some(Config::Audio(config)) => tag::audio_header(config).len(),
+            None => return 0,
+        };
+        u64::from(extent.samples) * (TAG + header as u64 + BACK) + u64::from(extent.bytes)
+    }
+
+    fn sequence_header(&self, stretch: &Stretch, kind: TrackKind, config: &Config) -> Option<Vec<u8>> {
+        let (number, body) = match config {
+            Config::Video(config) => (tag::VIDEO, tag::video_sequence_header(config)),
+            Config::Audio(config) => (tag::AUDIO, tag::audio_sequence_header(config)?),
+        };
+        let summary = stretch.track(kind);
+        let begins = to_ms(summary.placement.place(0), summary.placement.line);
+        Some(whole_tag(
+            number,
+            begins.saturating_sub(self.zero_ms).max(0),
+            &body,
+        ))
+    }
+
+    /// What a segment's samples decode with, if it has any.
+    fn config(&self, stretch: &Stretch, kind: TrackKind) -> Option<&Config> {
+        let summary = stretch.track(kind);
+        let configs = &self.line.track(kind)?.configs;
+        (summary.samples > 0)
+            .then(|| configs.get(summary.config))
+            .flatten()
+    }
+}
+
+impl Script for File {
+    fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
+    fn make<S: TapeSource>(
+        &self,
+        part: usize,
+        tape: &mut Tape<S>,
+        out: &mut Splice,
+    ) -> Result<(), RenditionError> {
+        match self.pieces.get(part) {
+            Some(Piece::Made(bytes)) => out.write(bytes),
+            Some(Piece::Fragment {
+                part,
+                stretch: segment,
+            }) => {
+                let (part, segment) = (*part as usize, *segment as usize);
+                let Some(extents) = self.line.parts.get(part) else {
+                    return Ok(());
+                };
+                for tag in self.fragment_tags(tape, part, segment)? {
+                    let timestamp = tag.timestamp_ms.saturating_sub(self.zero_ms);
+                    let body = tag.header.len() as u64 + u64::from(tag.size);
+                    out.write(&tag_header(number(tag.kind), timestamp, body));
+                    out.write(tag.header.as_slice());
+                    out.copy(
+                        segment,
+                        tag.kind,
+                        extents.extent(tag.kind),
+                        tag.offset,
+                        u64::from(tag.size),
+                    );
+                    out.write(&back(body));
+                }
+            }
+            None => (),
+        }
+        Ok(())
+    }
+
+    fn segment_of(&self, part: usize) -> usize {
+        match self.pieces.get(part) {
+            Some(Piece::Fragment { stretch, .. }) => *stretch as usize,
+            _ => 0,
+        }
+    }
+}
+
+impl Tag {
+    fn len(&self) -> u64 {
+        TAG + self.header.len() as u64 + u64::from(self.size) + BACK
+    }
+}
+
+fn number(kind: TrackKind) -> u8 {
+    match kind {
+        TrackKind::Video => tag::VIDEO,
+        TrackKind::Audio => tag::AUDIO,
+    }
+}
+
+fn whole_tag(kind: u8, timestamp_ms: i64, body: &[u8]) -> Vec<u8> {
+    let len = body.len() as u64;
+    [&tag_header(kind, timestamp_ms, len)[..], body, &back(len)].concat()
+}
+
+/// The timestamp's upper 8 bits stand after its lower 24.
+fn tag_header(kind: u8, timestamp_ms: i64, body: u64) -> [u8; 11] {
+    let [.., s1, s2, s3] = body.to_be_bytes();
+    let [.., upper, t1, t2, t3] = timestamp_ms.to_be_bytes();
+    [kind, s1, s2, s3, t1, t2, t3, upper, 0, 0, 0]
+}
+
+fn back(body: u64) -> [u8; 4] {
+    let [.., a, b, c, d] = (body + TAG).to_be_bytes();
+    [a, b, c, d]
+}
+
+/// To the nearest millisecond, so that what was a whole one comes out as it went in.
+fn to_ms(ticks: i64, timescale: u32) -> i64 {
+    let scale = i128::from(timescale.max(1));
+    let nearest = (i128::from(ticks) * 1_000 + scale / 2).div_euclid(scale);
+    i64::try_from(nearest).unwrap_or(0)
+}
+
+fn seconds(ms: i64) -> f64 {
+    ms as f64 / 1_000.0
+}
+
+fn unsupported(reason: &str) -> RenditionError {
+    RenditionError::Unsupported {
+        format: "flv",
+        reason: reason.to_owned(),
+    }
+}

@@ -1,0 +1,84 @@
+//! `onMetaData` (FLV v10.1 §E.5), every value of a length that is known before the value is.
+
+/// An `onMetaData` being written in AMF0.
+pub(super) struct Metadata {
+    out: Vec<u8>,
+    entries: u32,
+}
+
+const NUMBER: u8 = 0;
+const BOOLEAN: u8 = 1;
+const STRING: u8 = 2;
+const OBJECT: u8 = 3;
+const ECMA_ARRAY: u8 = 8;
+const STRICT_ARRAY: u8 = 10;
+const OBJECT_END: [u8; 3] = [0, 0, 9];
+
+/// Where the number of entries stands: after the string `onMetaData` and the array's marker.
+const COUNT_AT: usize = 14;
+
+impl Metadata {
+    pub(super) fn new() -> Self {
+        let mut out = vec![STRING];
+        put_text(&mut out, "onMetaData");
+        out.push(ECMA_ARRAY);
+        out.extend_from_slice(&[0; 4]);
+        Self { out, entries: 0 }
+    }
+
+    pub(super) fn number(&mut self, key: &str, value: f64) {
+        self.key(key);
+        put_number(&mut self.out, value);
+    }
+
+    pub(super) fn boolean(&mut self, key: &str, value: bool) {
+        self.key(key);
+        self.out.extend_from_slice(&[BOOLEAN, u8::from(value)]);
+    }
+
+    pub(super) fn text(&mut self, key: &str, value: &str) {
+        self.key(key);
+        self.out.push(STRING);
+        put_text(&mut self.out, value);
+    }
+
+    /// The index that players seek with: seconds and file positions.
+    pub(super) fn keyframes(&mut self, keys: &[(f64, f64)]) {
+        self.key("keyframes");
+        self.out.push(OBJECT);
+        let columns: [(&str, fn(&(f64, f64)) -> f64); 2] =
+            [("filepositions", |key| key.1), ("times", |key| key.0)];
+        for (name, column) in columns {
+            put_text(&mut self.out, name);
+            self.out.push(STRICT_ARRAY);
+            let count = u32::try_from(keys.len()).unwrap_or(u32::MAX);
+            self.out.extend_from_slice(&count.to_be_bytes());
+            keys.iter().for_each(|key| put_number(&mut self.out, column(key)));
+        }
+        self.out.extend_from_slice(&OBJECT_END);
+    }
+
+    /// The tag's body.
+    pub(super) fn finish(mut self) -> Vec<u8> {
+        if let Some(count) = self.out.get_mut(COUNT_AT..COUNT_AT + 4) {
+            count.copy_from_slice(&self.entries.to_be_bytes());
+        }
+        self.out.extend_from_slice(&OBJECT_END);
+        self.out
+    }
+
+    fn key(&mut self, key: &str) {
+        self.entries += 1;
+        put_text(&mut self.out, key);
+    }
+}
+
+fn put_number(out: &mut Vec<u8>, value: f64) {
+    out.push(NUMBER);
+    out.extend_from_slice(&value.to_be_bytes());
+}
+
+fn put_text(out: &mut Vec<u8>, text: &str) {
+    out.extend_from_slice(&u16::try_from(text.len()).unwrap_or(u16::MAX).to_be_bytes());
+    out.extend_from_slice(text.as_bytes());
+}

@@ -1,0 +1,46 @@
+//! FLV (Adobe Flash Video File Format v10.1, annex E; Enhanced RTMP v2 for HEVC, AV1 and Opus).
+//!
+//! [`Flv`] is a rendition: header, `onMetaData` with an index of the keyframes, sequence headers, and the
+//! tape's samples in tags, sound and picture interleaved by time. Timestamps begin at zero with the earliest
+//! decode time. [`tag`] makes what stands before a sample in a tag, which is also what RTMP carries; [`read`]
+//! reads other people's files.
+
+mod file;
+mod metadata;
+pub mod read;
+pub mod tag;
+
+use crate::format::line::Tape;
+use crate::format::splice::Spliced;
+use crate::format::{Rendition, RenditionError, TapeSource, View};
+
+use file::File;
+
+/// A view as one FLV file.
+pub struct Flv<S> {
+    file: Spliced<S, File>,
+}
+
+impl<S: TapeSource> Flv<S> {
+    /// Fails when the view has neither picture nor sound.
+    pub fn open(view: View<S>) -> Result<Self, RenditionError> {
+        let mut tape = Tape::new(view);
+        let file = File::open(&mut tape)?;
+        Ok(Self {
+            file: Spliced::new(tape, file),
+        })
+    }
+}
+
+impl<S: TapeSource> Rendition for Flv<S> {
+    fn len(&self) -> u64 {
+        self.file.len()
+    }
+
+    fn read_at(&mut self, offset: u64, buf: &mut [u8]) -> Result<usize, RenditionError> {
+        self.file.read_at(offset, buf)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,239 @@
+//! Files that were cut, bent, mixed up or made to harm.
+
+use std::io;
+
+use bytes::{BufMut, Bytes};
+use crc32c::{crc32c, crc32c_append};
+use proptest::prelude::*;
+
+use super::fixtures::*;
+use crate::format::fmp4::{ReadAt, ScanError, Stopped, moof_read, scan};
+
+#[test]
+fn cut_anywhere_it_is_good_up_to_the_last_whole_fragment() {
+    let (file, index, _) = usual();
+    let header = index.fragments[0].offset;
+    for len in 0..=file.len() {
+        let scanned = match scan(&file[..len], len as u64) {
+            Ok(scanned) => scanned,
+            Err(error) => {
+                assert!((len as u64) < header, "{error} at {len}");
+                continue;
+            }
+        };
+        let whole = index.fragments.iter().filter(|f| f.end() <= len as u64).count();
+        assert_eq!(scanned.index.fragments, index.fragments[..whole]);
+        let valid = index.fragments[..whole].last().map_or(header, |last| last.end());
+        assert_eq!(scanned.valid_len, valid);
+        // A few zeros that begin a box look like room never written.
+        match scanned.stopped {
+            Stopped::Clean => assert_eq!(valid, len as u64),
+            Stopped::Short | Stopped::Unwritten => assert_ne!(valid, len as u64),
+            other => panic!("{other:?} at {len}"),
+        }
+    }
+}
+
+#[test]
+fn every_flipped_bit_is_noticed() {
+    let (mut file, index, _) = usual();
+    let second = &index.fragments[1];
+    for at in 0..index.fragments[0].offset as usize {
+        for bit in 0..8 {
+            file[at] ^= 1 << bit;
+            assert!(
+                scan(file.as_slice(), file.len() as u64).is_err(),
+                "bit {bit} of byte {at}"
+            );
+            file[at] ^= 1 << bit;
+        }
+    }
+    for at in second.offset as usize..second.end() as usize {
+        for bit in 0..8 {
+            file[at] ^= 1 << bit;
+            let scanned = scan(file.as_slice(), file.len() as u64).unwrap();
+            assert_eq!(scanned.valid_len, second.offset, "bit {bit} of byte {at}");
+            assert_eq!(scanned.index.fragments.len(), 1);
+            assert!(!matches!(scanned.stopped, Stopped::Clean | Stopped::Unwritten));
+            file[at] ^= 1 << bit;
+        }
+    }
+}
+
+#[test]
+fn every_lost_sector_is_noticed() {
+    let (file, index, _) = usual();
+    let first = index.fragments[0].offset as usize;
+    for lost in (first..file.len()).step_by(7) {
+        for fill in [0, 0xFF] {
+            let mut torn = file.clone();
+            let end = torn.len().min(lost + 40);
+            torn[lost..end].fill(fill);
+            let scanned = scan(torn.as_slice(), torn.len() as u64).unwrap();
+            let whole = index.fragments.iter().filter(|f| f.end() <= lost as u64).count();
+            assert_eq!(scanned.index.fragments, index.fragments[..whole], "lost {lost}");
+        }
+    }
+}
+
+#[test]
+fn what_an_earlier_file_left_in_the_same_blocks_is_not_taken() {
+    let (mut file, index, tracks) = usual();
+    let valid = file.len() as u64;
+    let mut earlier = identity();
+    earlier.segment = segment_id(9);
+    append(&mut file, &earlier, 4, &fragment(&tracks, 3, false));
+    let scanned = scan(file.as_slice(), file.len() as u64).unwrap();
+    assert_eq!((scanned.valid_len, scanned.stopped), (valid, Stopped::Foreign));
+    assert_eq!(scanned.index, index);
+}
+
+#[test]
+fn a_fragment_out_of_order_is_not_taken() {
+    for wrong in [0, 3, 5] {
+        let (mut file, index, tracks) = usual();
+        append(&mut file, &identity(), wrong, &fragment(&tracks, 3, false));
+        let scanned = scan(file.as_slice(), file.len() as u64).unwrap();
+        assert_eq!(scanned.stopped, Stopped::Sequence { found: wrong });
+        assert_eq!(scanned.index, index);
+    }
+}
+
+#[test]
+fn a_new_box_over_old_media_is_not_taken() {
+    let (file, index, tracks) = usual();
+    let mut other = fragment(&tracks, 1, false);
+    other.video[0].payload = Bytes::from_static(b"\0\0\0\x06\x65FIRST");
+    let fragments = [fragment(&tracks, 0, false), other];
+    let (newer, _) = segment(&identity(), &tracks, &fragments);
+    let mut mixed = file.clone();
+    let at = index.fragments[1].offset as usize;
+    mixed[at..at + 64].copy_from_slice(&newer[at..at + 64]);
+    let scanned = scan(mixed.as_slice(), mixed.len() as u64).unwrap();
+    assert_eq!(
+        (scanned.valid_len, scanned.stopped),
+        (at as u64, Stopped::Checksum("mdat"))
+    );
+}
+
+#[test]
+fn room_never_written_ends_it() {
+    let (mut file, index, _) = usual();
+    for room in [1, 63, 64, 4096] {
+        file.truncate(index.end() as usize);
+        file.resize(file.len() + room, 0);
+        let scanned = scan(file.as_slice(), file.len() as u64).unwrap();
+        assert_eq!(
+            (scanned.valid_len, scanned.stopped),
+            (index.end(), Stopped::Unwritten)
+        );
+    }
+    file.truncate(index.end() as usize);
+    file.extend_from_slice(&[b'x'; 600]);
+    let scanned = scan(file.as_slice(), file.len() as u64).unwrap();
+    assert_eq!(
+        (scanned.valid_len, scanned.stopped),
+        (index.end(), Stopped::Foreign)
+    );
+}
+
+/// A medium that gives a few bytes at a time, is interrupted, and has a sector that cannot be read.
+struct Flaky<'a> {
+    file: &'a [u8],
+    bad: std::ops::Range<u64>,
+}
+
+impl ReadAt for Flaky<'_> {
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        if buf.len() > 100 {
+            let few = buf.len() / 2;
+            return self.read_at(&mut buf[..few], offset);
+        }
+        let end = offset + buf.len() as u64;
+        if offset < self.bad.end && self.bad.start < end {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        self.file.read_at(buf, offset)
+    }
+}
+
+#[test]
+fn a_sector_that_cannot_be_read_ends_it() {
+    let (file, index, _) = usual();
+    let last = index.fragments[2].audio.data_offset;
+    let flaky = Flaky {
+        file: &file,
+        bad: last..last + 1,
+    };
+    let scanned = scan(&flaky, file.len() as u64).unwrap();
+    assert_eq!(scanned.index.fragments, index.fragments[..2]);
+    assert_eq!(scanned.stopped, Stopped::Unreadable(io::ErrorKind::InvalidData));
+    let flaky = Flaky {
+        file: &file,
+        bad: 100..101,
+    };
+    assert!(matches!(
+        scan(&flaky, file.len() as u64),
+        Err(ScanError::Io { offset: 0, .. })
+    ));
+}
+
+#[test]
+fn another_file_is_refused_by_name() {
+    let other = b"\0\0\0\x18ftypisom\0\0\x02\0isomiso2\0\0\0\x08free\0\0\0\x08mdat\0\0\0\x08moov\0\0\0\0";
+    for file in [&other[..], &[0; 4096], &[0xFF; 4096]] {
+        let refused = scan(file, file.len() as u64);
+        assert!(
+            matches!(refused, Err(ScanError::NotASegment { .. })),
+            "{refused:?}"
+        );
+    }
+}
+
+#[test]
+fn a_moof_that_promises_more_than_it_holds_takes_no_memory() {
+    let (file, index, _) = usual();
+    let first = &index.fragments[0];
+    let moof_at = first.offset as usize + 64;
+    let mdat_at = first.video.data_offset as usize - 8;
+    let mut moof = file[moof_at..mdat_at].to_vec();
+    let trun = moof.windows(4).position(|kind| kind == b"trun").unwrap();
+    moof[trun + 8..trun + 12].fill(0xFF);
+    assert_eq!(moof_read::runs(&moof, 1, 0), None);
+}
+
+/// The header with its checksum made right again.
+fn resealed(mut header: Vec<u8>) -> Vec<u8> {
+    let identity = u32::from_be_bytes(header[24..28].try_into().unwrap()) as usize;
+    let end = 24 + identity;
+    if end < 56 || end > header.len() {
+        return header;
+    }
+    let crc = crc32c_append(crc32c(&header[..end - 4]), &header[end..]);
+    (&mut header[end - 4..end]).put_u32(crc);
+    header
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn a_forged_header_breaks_nothing(at in any::<prop::sample::Index>(), bytes in any::<[u8; 2]>(), len in 1..3_usize) {
+        let (file, index, _) = usual();
+        let mut header = file[..index.fragments[0].offset as usize].to_vec();
+        let at = at.index(header.len() - 2);
+        header[at..at + len].copy_from_slice(&bytes[..len]);
+        let header = resealed(header);
+        let _ = scan(header.as_slice(), header.len() as u64);
+    }
+
+    #[test]
+    fn a_forged_moof_breaks_nothing(at in any::<prop::sample::Index>(), bytes in any::<[u8; 4]>(), len in 1..5_usize) {
+        let (file, index, _) = usual();
+        let first = &index.fragments[0];
+        let mut moof = file[first.offset as usize + 64..first.video.data_offset as usize - 8].to_vec();
+        let at = at.index(moof.len() - 4);
+        moof[at..at + len].copy_from_slice(&bytes[..len]);
+        let _ = moof_read::runs(&moof, 1, u64::MAX - 9);
+    }
+}

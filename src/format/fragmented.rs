@@ -1,0 +1,326 @@
+//! Fragmented MP4: the tape's fragments, moved onto the time line of the view.
+//!
+//! [`Fmp4`] is all of them behind one `moov`, in one file; the HLS rendition puts the same fragments into
+//! chunks. Only `moof` is made anew, from the sample index; the media is copied.
+
+use std::sync::Arc;
+
+use crate::format::fmp4::{self, TrackRun};
+use crate::format::line::{Config, Line, Placement, Stretch, Tape, contradiction};
+use crate::format::splice::{Parts, Script, Splice, Spliced};
+use crate::format::{Rendition, RenditionError, TapeSource, View};
+use crate::media::{TrackKind, Tracks, rescale};
+
+/// Size and kind of an `mdat` of less than 4 GiB.
+const MDAT_HEADER: u64 = 8;
+
+/// A view as one fragmented MP4 file.
+pub struct Fmp4<S> {
+    file: Spliced<S, File>,
+}
+
+impl<S: TapeSource> Fmp4<S> {
+    /// Fails when a track changes its configuration: one `moov` is all such a file has.
+    pub fn open(view: View<S>) -> Result<Self, RenditionError> {
+        let mut tape = Tape::new(view);
+        let file = File::open(&mut tape)?;
+        Ok(Self {
+            file: Spliced::new(tape, file),
+        })
+    }
+}
+
+impl<S: TapeSource> Rendition for Fmp4<S> {
+    fn len(&self) -> u64 {
+        self.file.len()
+    }
+
+    fn read_at(&mut self, offset: u64, buf: &mut [u8]) -> Result<usize, RenditionError> {
+        self.file.read_at(offset, buf)
+    }
+}
+
+/// A view's fragments with the lengths that they will have.
+#[derive(Debug)]
+pub(in crate::format) struct Fragments {
+    /// The view on its line.
+    pub(in crate::format) line: Line,
+    /// The line's millisecond that becomes zero: no later than the first decode or presentation time, and
+    /// whole in the ticks of every track, so that moving by it moves sound and picture alike.
+    origin_ms: i64,
+    moofs: Vec<u32>,
+}
+
+impl Fragments {
+    /// Reads the view's indexes.
+    pub(in crate::format) fn open<S: TapeSource>(
+        format: &'static str,
+        tape: &mut Tape<S>,
+    ) -> Result<Self, RenditionError> {
+        let line = Line::open(tape)?;
+        if line.video.is_none() && line.audio.is_none() {
+            return Err(unsupported(format, "it has neither picture nor sound".to_owned()));
+        }
+        let mut moofs = Vec::with_capacity(line.parts.len());
+        for segment in 0..line.stretches.len() {
+            let index = tape.index(segment)?;
+            for fragment in &index.fragments {
+                let video = Some(fragment.video.samples.as_slice()).filter(|run| !run.is_empty());
+                let audio = Some(fragment.audio.samples.as_slice()).filter(|run| !run.is_empty());
+                let len = fmp4::moof_len(video, audio);
+                moofs.push(u32::try_from(len).unwrap_or(u32::MAX));
+            }
+        }
+        let fragments = Self {
+            origin_ms: origin_ms(&line),
+            line,
+            moofs,
+        };
+        fragments.check(tape)?;
+        Ok(fragments)
+    }
+
+    /// Bytes of a fragment: `moof` and `mdat`. None at all when it has no sample.
+    pub(in crate::format) fn len(&self, part: usize) -> u64 {
+        match (self.moofs.get(part), self.line.parts.get(part)) {
+            (Some(moof), Some(extents)) if extents.video.samples + extents.audio.samples > 0 => {
+                u64::from(*moof) + MDAT_HEADER + media_len(extents)
+            }
+            _ => 0,
+        }
+    }
+
+    /// Makes a fragment.
+    pub(in crate::format) fn make<S: TapeSource>(
+        &self,
+        part: usize,
+        tape: &mut Tape<S>,
+        out: &mut Splice,
+    ) -> Result<(), RenditionError> {
+        let Some(extents) = self.line.parts.get(part) else {
+            return Ok(());
+        };
+        let segment = extents.segment as usize;
+        let index = tape.index(segment)?;
+        let found = self.line.stretches.get(segment).and_then(|stretch| {
+            let fragment = index.fragments.get(part.checked_sub(stretch.first_part)?)?;
+            Some((stretch, fragment))
+        });
+        let Some((stretch, fragment)) = found else {
+            return Ok(());
+        };
+        let track_run = |kind| {
+            let own = crate::format::line::run(fragment, kind);
+            (!own.samples.is_empty()).then(|| TrackRun {
+                tfdt: self.tfdt(stretch.track(kind).placement, own.first_dts),
+                samples: &own.samples,
+            })
+        };
+        let (video, audio) = (track_run(TrackKind::Video), track_run(TrackKind::Audio));
+        if video.is_none() && audio.is_none() {
+            return Ok(());
+        }
+        let sequence = u32::try_from(part).unwrap_or(u32::MAX).saturating_add(1);
+        out.write(&fmp4::moof(sequence, video, audio));
+        let mdat = MDAT_HEADER + media_len(extents);
+        out.write(&u32::try_from(mdat).unwrap_or(u32::MAX).to_be_bytes());
+        out.write(b"mdat");
+        for kind in [TrackKind::Video, TrackKind::Audio] {
+            let run = extents.extent(kind);
+            out.copy(segment, kind, run, run.offset, u64::from(run.bytes));
+        }
+        Ok(())
+    }
+
+    /// The decode time that a segment's tick gets, in ticks of the segment's own timescale.
+    fn tfdt(&self, placement: Placement, ticks: u64) -> u64 {
+        let origin = rescale(self.origin_ms, 1_000, placement.own);
+        placement
+            .place_own(ticks)
+            .saturating_sub(origin)
+            .max(0)
+            .unsigned_abs()
+    }
+
+    fn check<S: TapeSource>(&self, tape: &Tape<S>) -> Result<(), RenditionError> {
+        for extents in &self.line.parts {
+            if media_len(extents) + MDAT_HEADER > u64::from(u32::MAX) {
+                let segment = tape.segments().get(extents.segment as usize);
+                let id = segment.map(|segment| segment.id);
+                return Err(match id {
+                    Some(id) => contradiction(id, "a fragment of more than 4 GiB"),
+                    None => unsupported("fmp4", "a fragment of more than 4 GiB".to_owned()),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `init` and every fragment.
+struct File {
+    init: Vec<u8>,
+    fragments: Fragments,
+    parts: Parts,
+}
+
+impl File {
+    fn open<S: TapeSource>(tape: &mut Tape<S>) -> Result<Self, RenditionError> {
+        let fragments = Fragments::open("fmp4", tape)?;
+        let init = fmp4::init(&only_tracks(&fragments.line)?);
+        let mut parts = Parts::default();
+        parts.push(init.len() as u64);
+        for part in 0..fragments.line.parts.len() {
+            parts.push(fragments.len(part));
+        }
+        Ok(Self {
+            init,
+            fragments,
+            parts,
+        })
+    }
+}
+
+impl Script for File {
+    fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
+    fn make<S: TapeSource>(
+        &self,
+        part: usize,
+        tape: &mut Tape<S>,
+        out: &mut Splice,
+    ) -> Result<(), RenditionError> {
+        match part.checked_sub(1) {
+            None => out.write(&self.init),
+            Some(fragment) => self.fragments.make(fragment, tape, out)?,
+        }
+        Ok(())
+    }
+
+    fn segment_of(&self, part: usize) -> usize {
+        let fragment = part
+            .checked_sub(1)
+            .and_then(|part| self.fragments.line.parts.get(part));
+        fragment.map_or(0, |part| part.segment as usize)
+    }
+}
+
+/// The tracks of the whole view, each with the one configuration it has.
+fn only_tracks(line: &Line) -> Result<Tracks, RenditionError> {
+    let mut tracks = Tracks::default();
+    for track in [line.video.as_ref(), line.audio.as_ref()].into_iter().flatten() {
+        match track.configs.as_slice() {
+            [Config::Video(config)] => tracks.video = Some(Arc::clone(config)),
+            [Config::Audio(config)] => tracks.audio = Some(Arc::clone(config)),
+            [before, after, ..] => {
+                return Err(unsupported(
+                    "fmp4",
+                    format!("a track changes from {before} to {after}; HLS, FLV and MP4 can carry that"),
+                ));
+            }
+            [] => (),
+        }
+    }
+    Ok(tracks)
+}
+
+fn origin_ms(line: &Line) -> i64 {
+    let tracks = [line.video.as_ref(), line.audio.as_ref()].into_iter().flatten();
+    let first = tracks.map(|track| rescale(track.first_dts.min(track.first_pts), track.timescale, 1_000));
+    let rates = |stretch: &Stretch| [stretch.video.placement.own, stretch.audio.placement.own];
+    let grid = line.stretches.iter().flat_map(rates).filter(|rate| *rate > 0);
+    // A millisecond that is a multiple of this is a whole tick at every rate.
+    let grid = grid.fold(1_000, gcd);
+    let step = i64::from(1_000 / grid.max(1)).max(1);
+    let first = first.min().unwrap_or(0);
+    first.div_euclid(step).saturating_mul(step)
+}
+
+fn gcd(a: u32, b: u32) -> u32 {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+fn media_len(part: &crate::format::line::Part) -> u64 {
+    u64::from(part.video.bytes) + u64::from(part.audio.bytes)
+}
+
+fn unsupported(format: &'static str, reason: String) -> RenditionError {
+    RenditionError::Unsupported { format, reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::testing::{self, all, assert_same_in_pieces, expected};
+    use mp4_atom::ReadFrom;
+
+    /// (track, tfdt, payload) of every sample of a file of fragments.
+    pub(crate) fn samples(bytes: &[u8]) -> Vec<(u32, u64, Vec<u8>)> {
+        let mut found = Vec::new();
+        let mut rest = bytes;
+        let mut moof: Option<(usize, mp4_atom::Moof)> = None;
+        while !rest.is_empty() {
+            let at = bytes.len() - rest.len();
+            match mp4_atom::Any::read_from(&mut rest).unwrap() {
+                mp4_atom::Any::Moof(found) => moof = Some((at, found)),
+                mp4_atom::Any::Mdat(_) => {
+                    let (start, moof) = moof.take().unwrap();
+                    for traf in moof.traf {
+                        let mut dts = traf.tfdt.unwrap().base_media_decode_time;
+                        let trun = &traf.trun[0];
+                        let mut offset = start + trun.data_offset.unwrap() as usize;
+                        for entry in &trun.samples {
+                            let size = entry.size.or(traf.tfhd.default_sample_size).unwrap() as usize;
+                            found.push((traf.tfhd.track_id, dts, bytes[offset..offset + size].to_vec()));
+                            offset += size;
+                            let duration = entry.duration.or(traf.tfhd.default_sample_duration);
+                            dts += u64::from(duration.unwrap());
+                        }
+                    }
+                }
+                _ => (),
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn every_sample_is_at_its_time() {
+        let takes = testing::two_segments();
+        let mut file = Fmp4::open(testing::view(&takes)).unwrap();
+        let bytes = all(&mut file);
+        assert_same_in_pieces(&mut file, &bytes, &[3, 977, 65_536]);
+        let found = samples(&bytes);
+        for (kind, track) in [(TrackKind::Video, 1), (TrackKind::Audio, 2)] {
+            let shots = expected(&takes);
+            let shots = shots.iter().filter(|shot| shot.kind == kind);
+            let mut found = found.iter().filter(|sample| sample.0 == track);
+            for shot in shots {
+                let (_, dts, payload) = found.next().unwrap();
+                assert_eq!(*dts as i64, shot.dts);
+                assert!(*payload == shot.payload);
+            }
+            assert_eq!(found.next(), None);
+        }
+    }
+
+    #[test]
+    fn time_moves_alike_for_sound_and_picture() {
+        let takes: Vec<_> = testing::eventful().into_iter().take(2).collect();
+        let found = samples(&all(&mut Fmp4::open(testing::view(&takes)).unwrap()));
+        let first = |track| found.iter().find(|sample| sample.0 == track).unwrap().1;
+        // Sound from -40 ms is at zero, the picture that was at 1000 ms at 1040.
+        assert_eq!((first(1), first(2)), (1_040, 0));
+    }
+
+    #[test]
+    fn a_change_of_configuration_is_refused_by_name() {
+        let error = Fmp4::open(testing::view(&testing::eventful()))
+            .err()
+            .unwrap()
+            .to_string();
+        assert!(error.contains("from h264 320x240 to h264 640x360"), "{error}");
+    }
+}

@@ -1,0 +1,240 @@
+//! HLS (RFC 8216): a folder with a playlist, chunks of fragmented MP4, and what decodes them.
+//!
+//! ```text
+//! index.m3u8              everything, in order; type VOD
+//! init.mp4 init-2.mp4     a moov for each configuration
+//! 00001.m4s 00002.m4s     chunks: styp (moof mdat)*, each from a keyframe on
+//! ```
+//!
+//! Time goes on over all chunks, breaks included. A new configuration or a new publish is a discontinuity.
+
+mod chunk;
+mod playlist;
+
+use std::sync::Arc;
+
+use crate::format::fmp4;
+use crate::format::fragmented::Fragments;
+use crate::format::line::Tape;
+use crate::format::splice::{Parts, Script, Splice, Spliced};
+use crate::format::{Rendition, RenditionError, TapeSource, View};
+use crate::media::Tracks;
+
+use chunk::Chunk;
+
+/// Shortest chunk asked for by default; it ends at the keyframe after that.
+pub const TARGET_MS: u32 = 6_000;
+
+/// Name of the playlist.
+pub const PLAYLIST: &str = "index.m3u8";
+
+/// `styp`: a media segment, ISO/IEC 23009-1.
+const STYP: [u8; 20] = *b"\0\0\0\x14stypmsdh\0\0\0\0msdh";
+
+/// A view as a folder of files.
+pub struct Hls<S> {
+    view: View<S>,
+    plan: Arc<Plan>,
+    playlist: Arc<[u8]>,
+}
+
+/// One file of the folder.
+pub struct HlsFile<S> {
+    name: String,
+    body: Body<S>,
+}
+
+enum Body<S> {
+    Made(Arc<[u8]>),
+    Chunk(Box<Spliced<S, ChunkFile>>),
+}
+
+#[derive(Debug)]
+struct Plan {
+    fragments: Fragments,
+    inits: Vec<Arc<[u8]>>,
+    chunks: Vec<Chunk>,
+}
+
+impl<S: TapeSource + Clone> Hls<S> {
+    /// Decides on the chunks: each ends before the first keyframe after `target_ms` milliseconds.
+    pub fn open(view: View<S>, target_ms: u32) -> Result<Self, RenditionError> {
+        let mut tape = Tape::new(view.clone());
+        let fragments = Fragments::open("hls", &mut tape)?;
+        let cut = chunk::cut(&fragments.line, &mut tape, i64::from(target_ms))?;
+        let init = |tracks: &Tracks| Arc::from(fmp4::init(tracks));
+        let plan = Plan {
+            fragments,
+            inits: cut.tracks.iter().map(init).collect(),
+            chunks: cut.chunks,
+        };
+        Ok(Self {
+            playlist: playlist::write(&plan.chunks).into(),
+            plan: Arc::new(plan),
+            view,
+        })
+    }
+
+    /// The text of `index.m3u8`.
+    pub fn playlist(&self) -> &[u8] {
+        &self.playlist
+    }
+
+    /// How many files there are.
+    pub fn count(&self) -> usize {
+        self.plan.inits.len() + self.plan.chunks.len() + 1
+    }
+
+    /// Names and lengths, in the order in which they should be uploaded: the playlist last.
+    pub fn files(&self) -> impl Iterator<Item = (String, u64)> + '_ {
+        (0..self.count()).map(|number| (self.name(number), self.file_len(number)))
+    }
+
+    /// One of them, by its number in [`Hls::files`].
+    pub fn file(&self, number: usize) -> Option<HlsFile<S>> {
+        if number >= self.count() {
+            return None;
+        }
+        let body = match (self.plan.inits.get(number), self.chunk(number)) {
+            (Some(init), _) => Body::Made(Arc::clone(init)),
+            (None, Some((_, chunk))) => {
+                let script = ChunkFile::new(Arc::clone(&self.plan), *chunk);
+                Body::Chunk(Box::new(Spliced::new(Tape::new(self.view.clone()), script)))
+            }
+            (None, None) => Body::Made(Arc::clone(&self.playlist)),
+        };
+        Some(HlsFile {
+            name: self.name(number),
+            body,
+        })
+    }
+
+    /// One of them, by its name.
+    pub fn named(&self, name: &str) -> Option<HlsFile<S>> {
+        let chunk = name
+            .strip_suffix(".m4s")
+            .and_then(|number| number.parse::<usize>().ok());
+        let number = match chunk {
+            Some(chunk) => self.plan.inits.len().checked_add(chunk.checked_sub(1)?)?,
+            None if name == PLAYLIST => self.count() - 1,
+            None => (0..self.plan.inits.len()).find(|init| init_name(*init) == name)?,
+        };
+        (self.name(number) == name).then(|| self.file(number)).flatten()
+    }
+
+    fn name(&self, number: usize) -> String {
+        match self.chunk(number) {
+            Some((chunk, _)) => chunk_name(chunk),
+            None if number < self.plan.inits.len() => init_name(number),
+            None => PLAYLIST.to_owned(),
+        }
+    }
+
+    fn file_len(&self, number: usize) -> u64 {
+        match (self.plan.inits.get(number), self.chunk(number)) {
+            (Some(init), _) => init.len() as u64,
+            (None, Some((_, chunk))) => {
+                let fragments = chunk.parts().map(|part| self.plan.fragments.len(part));
+                STYP.len() as u64 + fragments.sum::<u64>()
+            }
+            (None, None) => self.playlist.len() as u64,
+        }
+    }
+
+    fn chunk(&self, number: usize) -> Option<(usize, &Chunk)> {
+        let chunk = number.checked_sub(self.plan.inits.len())?;
+        Some((chunk, self.plan.chunks.get(chunk)?))
+    }
+}
+
+impl<S> HlsFile<S> {
+    /// Its name in the folder.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl<S: TapeSource> Rendition for HlsFile<S> {
+    fn len(&self) -> u64 {
+        match &self.body {
+            Body::Made(bytes) => bytes.len() as u64,
+            Body::Chunk(chunk) => chunk.len(),
+        }
+    }
+
+    fn read_at(&mut self, offset: u64, buf: &mut [u8]) -> Result<usize, RenditionError> {
+        match &mut self.body {
+            Body::Made(bytes) => {
+                let from = usize::try_from(offset).unwrap_or(usize::MAX);
+                let rest = bytes.get(from..).unwrap_or_default();
+                let len = rest.len().min(buf.len());
+                if let (Some(to), Some(from)) = (buf.get_mut(..len), rest.get(..len)) {
+                    to.copy_from_slice(from);
+                }
+                Ok(len)
+            }
+            Body::Chunk(chunk) => chunk.read_at(offset, buf),
+        }
+    }
+}
+
+/// `styp`, then the chunk's fragments.
+struct ChunkFile {
+    plan: Arc<Plan>,
+    chunk: Chunk,
+    parts: Parts,
+}
+
+impl ChunkFile {
+    fn new(plan: Arc<Plan>, chunk: Chunk) -> Self {
+        let mut parts = Parts::default();
+        parts.push(STYP.len() as u64);
+        for part in chunk.parts() {
+            parts.push(plan.fragments.len(part));
+        }
+        Self { plan, chunk, parts }
+    }
+}
+
+impl Script for ChunkFile {
+    fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
+    fn make<S: TapeSource>(
+        &self,
+        part: usize,
+        tape: &mut Tape<S>,
+        out: &mut Splice,
+    ) -> Result<(), RenditionError> {
+        match part.checked_sub(1) {
+            None => out.write(&STYP),
+            Some(fragment) => {
+                self.plan
+                    .fragments
+                    .make(self.chunk.parts().start + fragment, tape, out)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn segment_of(&self, part: usize) -> usize {
+        let fragment = self.chunk.parts().start + part.saturating_sub(1);
+        let fragment = self.plan.fragments.line.parts.get(fragment);
+        fragment.map_or(0, |part| part.segment as usize)
+    }
+}
+
+fn init_name(number: usize) -> String {
+    match number {
+        0 => "init.mp4".to_owned(),
+        number => format!("init-{}.mp4", number + 1),
+    }
+}
+
+fn chunk_name(number: usize) -> String {
+    format!("{:05}.m4s", number + 1)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,79 @@
+//! `index.m3u8`.
+
+use std::sync::atomic::Ordering;
+
+use jiff::Timestamp;
+use m3u8_rs::{ExtTag, MediaPlaylist, MediaPlaylistType, MediaSegment, WRITE_OPT_FLOAT_PRECISION};
+
+use super::chunk::Chunk;
+use super::{chunk_name, init_name};
+use crate::media::Micros;
+
+/// The first version with `EXT-X-MAP` in a playlist that is not of I-frames is 6; 7 is what the authoring
+/// specification asks for with fragmented MP4.
+const VERSION: usize = 7;
+
+/// Milliseconds: `EXTINF` is never off by more than half of one, and the sum not at all, because durations are
+/// differences of times already rounded.
+const DECIMALS: usize = 3;
+
+/// The playlist of all chunks.
+pub(super) fn write(chunks: &[Chunk]) -> Vec<u8> {
+    let longest = chunks.iter().map(Chunk::duration_ms).max().unwrap_or(1_000);
+    let playlist = MediaPlaylist {
+        version: Some(VERSION),
+        // RFC 8216 §4.3.3.1: no EXTINF, rounded to the nearest integer, may be longer.
+        target_duration: ((longest + 500) / 1_000).max(1),
+        segments: segments(chunks),
+        end_list: true,
+        playlist_type: Some(MediaPlaylistType::Vod),
+        independent_segments: chunks.iter().all(|chunk| chunk.independent),
+        ..MediaPlaylist::default()
+    };
+    WRITE_OPT_FLOAT_PRECISION.store(DECIMALS, Ordering::Relaxed);
+    let mut text = Vec::new();
+    // Writing to memory does not fail.
+    let _ = playlist.write_to(&mut text);
+    text
+}
+
+fn segments(chunks: &[Chunk]) -> Vec<MediaSegment> {
+    let mut init = None;
+    let mut segments = Vec::with_capacity(chunks.len());
+    for (number, chunk) in chunks.iter().enumerate() {
+        let mut tags = Vec::new();
+        let begins = init.is_none() || chunk.discontinuity;
+        // m3u8-rs writes MAP before DISCONTINUITY; some players then give it to the chunk before.
+        if chunk.discontinuity {
+            tags.push(tag("X-DISCONTINUITY", None));
+        }
+        if init != Some(chunk.init) {
+            init = Some(chunk.init);
+            let name = init_name(chunk.init as usize);
+            tags.push(tag("X-MAP", Some(format!("URI=\"{name}\""))));
+        }
+        if begins && let Some(utc) = date_time(chunk.utc) {
+            tags.push(tag("X-PROGRAM-DATE-TIME", Some(utc)));
+        }
+        segments.push(MediaSegment {
+            uri: chunk_name(number),
+            // Exact to the millisecond up to four hours.
+            duration: chunk.duration_ms() as f32 / 1_000.0,
+            unknown_tags: tags,
+            ..MediaSegment::default()
+        });
+    }
+    segments
+}
+
+fn tag(name: &str, rest: Option<String>) -> ExtTag {
+    ExtTag {
+        tag: name.to_owned(),
+        rest,
+    }
+}
+
+fn date_time(utc: Micros) -> Option<String> {
+    let time = Timestamp::from_microsecond(utc).ok()?;
+    Some(format!("{time:.3}"))
+}

@@ -1,0 +1,68 @@
+//! A view laid out on one time line: what every rendition asks before it can say how long it will be.
+//!
+//! [`Line::open`] reads each segment's sample index once and keeps what the formats need to compute sizes and
+//! offsets: some hundred bytes a segment and forty a fragment. [`walk`] then goes over the samples of one
+//! segment again whenever a piece of a file is asked for. [`Tape`] is where both get indexes and bytes from.
+//!
+//! The line's zero is the media time zero of the view's first publish. A later publish lies as far behind it
+//! as it began later on tape, rounded down to the millisecond for both tracks alike, so that a break never
+//! moves sound against picture.
+
+mod outline;
+mod tape;
+mod walk;
+
+use std::fmt;
+use std::sync::Arc;
+
+pub(in crate::format) use outline::{Extent, Line, Part, Stretch, Summary, TrackLine};
+pub(in crate::format) use tape::{Tape, TapeRange};
+pub(in crate::format) use walk::{Placement, Spot, walk};
+
+use crate::format::index::{FragmentIndex, Run};
+use crate::format::{RenditionError, SourceError};
+use crate::media::{AudioConfig, SegmentId, TrackKind, VideoConfig};
+
+/// The configuration of either track.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::format) enum Config {
+    /// Of the picture.
+    Video(Arc<VideoConfig>),
+    /// Of the sound.
+    Audio(Arc<AudioConfig>),
+}
+
+impl Config {
+    /// The name ffprobe gives its coding.
+    pub(in crate::format) fn codec(&self) -> &'static str {
+        match self {
+            Config::Video(config) => config.codec.as_str(),
+            Config::Audio(config) => config.codec.as_str(),
+        }
+    }
+}
+
+impl fmt::Display for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Config::Video(config) => write!(f, "{config:?}"),
+            Config::Audio(config) => write!(f, "{config:?}"),
+        }
+    }
+}
+
+/// The run of one track in a fragment.
+pub(in crate::format) fn run(fragment: &FragmentIndex, kind: TrackKind) -> &Run {
+    match kind {
+        TrackKind::Video => &fragment.video,
+        TrackKind::Audio => &fragment.audio,
+    }
+}
+
+/// An index that contradicts itself or what it said before.
+pub(in crate::format) fn contradiction(segment: SegmentId, reason: &str) -> RenditionError {
+    RenditionError::Source(SourceError {
+        segment,
+        reason: format!("its sample index is not usable: {reason}"),
+    })
+}

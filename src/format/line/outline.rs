@@ -1,0 +1,445 @@
+//! The one pass over a view's indexes.
+
+use std::sync::Arc;
+
+use crate::format::index::{Run, SampleIndex};
+use crate::format::{RenditionError, TapeSource, ViewSegment};
+use crate::media::{SegmentId, TrackKind, Tracks, VIDEO_TIMESCALE, rescale};
+
+use super::walk::{Placement, Spot, spots};
+use super::{Config, Tape, contradiction};
+
+/// A view's segments, fragments and tracks.
+#[derive(Debug, Default)]
+pub(in crate::format) struct Line {
+    /// One for each segment of the view.
+    pub(in crate::format) stretches: Vec<Stretch>,
+    /// Every fragment, oldest first.
+    pub(in crate::format) parts: Vec<Part>,
+    /// The picture, if there is any sample of it.
+    pub(in crate::format) video: Option<TrackLine>,
+    /// The sound, if there is any sample of it.
+    pub(in crate::format) audio: Option<TrackLine>,
+}
+
+/// One segment.
+#[derive(Clone, Debug, Default)]
+pub(in crate::format) struct Stretch {
+    /// Its first fragment in [`Line::parts`].
+    pub(in crate::format) first_part: usize,
+    /// How many fragments it has.
+    pub(in crate::format) parts: usize,
+    /// What it holds of the picture.
+    pub(in crate::format) video: Summary,
+    /// What it holds of the sound.
+    pub(in crate::format) audio: Summary,
+}
+
+/// One fragment.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::format) struct Part {
+    /// Its segment.
+    pub(in crate::format) segment: u32,
+    /// The picture's bytes.
+    pub(in crate::format) video: Extent,
+    /// The sound's bytes.
+    pub(in crate::format) audio: Extent,
+}
+
+/// A run's place in the segment's file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::format) struct Extent {
+    /// Where it begins.
+    pub(in crate::format) offset: u64,
+    /// Bytes.
+    pub(in crate::format) bytes: u32,
+    /// Samples.
+    pub(in crate::format) samples: u32,
+}
+
+/// What one segment holds of one track.
+#[derive(Clone, Debug, Default)]
+pub(in crate::format) struct Summary {
+    /// Where its ticks lie.
+    pub(in crate::format) placement: Placement,
+    /// Which of [`TrackLine::configs`] its samples decode with.
+    pub(in crate::format) config: usize,
+    /// Samples.
+    pub(in crate::format) samples: u32,
+    /// Samples of the track in all segments before.
+    pub(in crate::format) samples_before: u32,
+    /// Fragments with at least one sample.
+    pub(in crate::format) chunks: u32,
+    /// The same in all segments before.
+    pub(in crate::format) chunks_before: u32,
+    /// Samples at which decoding can begin.
+    pub(in crate::format) keys: u32,
+    /// Runs of equal durations.
+    pub(in crate::format) duration_runs: u32,
+    /// Runs of equal composition offsets.
+    pub(in crate::format) cts_runs: u32,
+    /// Runs of fragments with equally many samples.
+    pub(in crate::format) chunk_runs: u32,
+    /// Decode time of the sample before its first, in an earlier segment.
+    pub(in crate::format) previous_dts: Option<i64>,
+    /// Decode time of the sample after its last, in a later segment.
+    pub(in crate::format) next_dts: Option<i64>,
+}
+
+/// One track over the whole view.
+#[derive(Clone, Debug)]
+pub(in crate::format) struct TrackLine {
+    /// Ticks a second.
+    pub(in crate::format) timescale: u32,
+    /// Its configurations, in order of appearance, each once.
+    pub(in crate::format) configs: Vec<Config>,
+    /// Samples.
+    pub(in crate::format) samples: u32,
+    /// Bytes.
+    pub(in crate::format) bytes: u64,
+    /// Fragments with at least one sample.
+    pub(in crate::format) chunks: u32,
+    /// Samples at which decoding can begin.
+    pub(in crate::format) keys: u32,
+    /// First decode time.
+    pub(in crate::format) first_dts: i64,
+    /// Last decode time and the last sample's duration.
+    pub(in crate::format) end_dts: i64,
+    /// First presentation time.
+    pub(in crate::format) first_pts: i64,
+    /// Last presentation time and that sample's duration.
+    pub(in crate::format) end_pts: i64,
+    /// Smallest composition offset.
+    pub(in crate::format) min_cts: i32,
+    /// Largest composition offset.
+    pub(in crate::format) max_cts: i32,
+    /// The longest time from one sample to the next.
+    pub(in crate::format) longest: u64,
+    tail: Option<Tail>,
+}
+
+/// The last sample seen, whose duration is not known before the next one is.
+#[derive(Clone, Copy, Debug)]
+struct Tail {
+    stretch: usize,
+    spot: Spot,
+    before: Option<u64>,
+}
+
+impl Stretch {
+    /// What it holds of `kind`.
+    pub(in crate::format) fn track(&self, kind: TrackKind) -> &Summary {
+        match kind {
+            TrackKind::Video => &self.video,
+            TrackKind::Audio => &self.audio,
+        }
+    }
+
+    fn track_mut(&mut self, kind: TrackKind) -> &mut Summary {
+        match kind {
+            TrackKind::Video => &mut self.video,
+            TrackKind::Audio => &mut self.audio,
+        }
+    }
+}
+
+impl Part {
+    /// The run of `kind`.
+    pub(in crate::format) fn extent(&self, kind: TrackKind) -> Extent {
+        match kind {
+            TrackKind::Video => self.video,
+            TrackKind::Audio => self.audio,
+        }
+    }
+}
+
+impl Extent {
+    /// Where it ends.
+    pub(in crate::format) fn end(&self) -> u64 {
+        self.offset.saturating_add(u64::from(self.bytes))
+    }
+
+    fn of(run: &Run, segment: SegmentId) -> Result<Self, RenditionError> {
+        let narrow =
+            |value: u64| u32::try_from(value).map_err(|_| contradiction(segment, "a run of more than 4 GiB"));
+        Ok(Self {
+            offset: run.data_offset,
+            bytes: narrow(run.bytes())?,
+            samples: narrow(run.samples.len() as u64)?,
+        })
+    }
+}
+
+impl Line {
+    /// Reads every index of the view once.
+    pub(in crate::format) fn open<S: TapeSource>(tape: &mut Tape<S>) -> Result<Self, RenditionError> {
+        let mut line = Line::default();
+        let segments = tape.segments().to_vec();
+        let epoch = segments.first().map_or(0, |segment| segment.publish_zero);
+        for (number, segment) in segments.iter().enumerate() {
+            let index = tape.index(number)?;
+            line.add_parts(number, segment.id, &index)?;
+            for kind in [TrackKind::Video, TrackKind::Audio] {
+                line.add_track(number, segment, epoch, kind, &index)?;
+            }
+        }
+        for kind in [TrackKind::Video, TrackKind::Audio] {
+            line.settle(kind, None);
+        }
+        Ok(line)
+    }
+
+    /// One of its tracks.
+    pub(in crate::format) fn track(&self, kind: TrackKind) -> Option<&TrackLine> {
+        match kind {
+            TrackKind::Video => self.video.as_ref(),
+            TrackKind::Audio => self.audio.as_ref(),
+        }
+    }
+
+    /// The tracks that have samples, the picture first.
+    pub(in crate::format) fn kinds(&self) -> Vec<TrackKind> {
+        [TrackKind::Video, TrackKind::Audio]
+            .into_iter()
+            .filter(|kind| self.track(*kind).is_some())
+            .collect()
+    }
+
+    fn add_parts(&mut self, number: usize, id: SegmentId, index: &SampleIndex) -> Result<(), RenditionError> {
+        self.stretches.push(Stretch {
+            first_part: self.parts.len(),
+            parts: index.fragments.len(),
+            ..Stretch::default()
+        });
+        let segment = u32::try_from(number).unwrap_or(u32::MAX);
+        for fragment in &index.fragments {
+            self.parts.push(Part {
+                segment,
+                video: Extent::of(&fragment.video, id)?,
+                audio: Extent::of(&fragment.audio, id)?,
+            });
+        }
+        Ok(())
+    }
+
+    fn add_track(
+        &mut self,
+        number: usize,
+        segment: &ViewSegment,
+        epoch: i64,
+        kind: TrackKind,
+        index: &SampleIndex,
+    ) -> Result<(), RenditionError> {
+        let Some((config, placement)) = self.placement(segment, epoch, kind) else {
+            return match index
+                .fragments
+                .iter()
+                .all(|f| super::run(f, kind).samples.is_empty())
+            {
+                true => Ok(()),
+                false => Err(contradiction(
+                    segment.id,
+                    "samples of a track that it has no configuration for",
+                )),
+            };
+        };
+        let previous_dts = self.tail(kind).map(|tail| tail.spot.dts);
+        let mut summary = Summary {
+            placement,
+            previous_dts,
+            ..Summary::default()
+        };
+        self.count_chunks(number, kind, &mut summary);
+        let mut last: Option<Spot> = None;
+        let mut before: Option<u64> = None;
+        let mut cts = None;
+        for spot in spots(index, kind, placement, previous_dts) {
+            match last {
+                None => {
+                    self.settle(kind, Some(spot.dts));
+                    summary.config = self.enter(kind, placement.line, &config, &spot, &mut summary);
+                }
+                Some(last) => {
+                    let duration = spot.dts.saturating_sub(last.dts).unsigned_abs();
+                    if before != Some(duration) {
+                        summary.duration_runs += 1;
+                    }
+                    before = Some(duration);
+                }
+            }
+            if cts != Some(spot.cts) {
+                summary.cts_runs += 1;
+                cts = Some(spot.cts);
+            }
+            summary.samples = summary
+                .samples
+                .checked_add(1)
+                .ok_or_else(|| contradiction(segment.id, "more samples than a file can count"))?;
+            summary.keys += u32::from(spot.key);
+            if let Some(track) = self.track_mut(kind) {
+                track.see(&spot, last.as_ref());
+            }
+            last = Some(spot);
+        }
+        if let (Some(spot), Some(track)) = (last, self.track_mut(kind)) {
+            track.tail = Some(Tail {
+                stretch: number,
+                spot,
+                before,
+            });
+            track.chunks += summary.chunks;
+            track.keys += summary.keys;
+            track.samples = track
+                .samples
+                .checked_add(summary.samples)
+                .ok_or_else(|| contradiction(segment.id, "more samples than a file can count"))?;
+        }
+        if let Some(stretch) = self.stretches.get_mut(number) {
+            *stretch.track_mut(kind) = summary;
+        }
+        Ok(())
+    }
+
+    fn placement(&self, segment: &ViewSegment, epoch: i64, kind: TrackKind) -> Option<(Config, Placement)> {
+        let (config, own, base) = track_of(&segment.tracks, kind).map(|(config, own)| match kind {
+            TrackKind::Video => (config, own, segment.base.video),
+            TrackKind::Audio => (config, own, segment.base.audio),
+        })?;
+        let later_ms = segment.publish_zero.saturating_sub(epoch).div_euclid(1_000);
+        let zero = rescale(later_ms, 1_000, own).saturating_add(base);
+        let line = self.track(kind).map_or(own, |track| track.timescale);
+        Some((config, Placement { zero, own, line }))
+    }
+
+    fn count_chunks(&self, number: usize, kind: TrackKind, summary: &mut Summary) {
+        let mut samples = None;
+        let first = self.stretches.get(number).map_or(0, |stretch| stretch.first_part);
+        for part in self.parts.iter().skip(first) {
+            let extent = part.extent(kind);
+            if extent.samples == 0 {
+                continue;
+            }
+            summary.chunks += 1;
+            if samples != Some(extent.samples) {
+                summary.chunk_runs += 1;
+                samples = Some(extent.samples);
+            }
+        }
+    }
+
+    /// The segment's first sample: makes the track if it is the first of all, and says which configuration.
+    fn enter(
+        &mut self,
+        kind: TrackKind,
+        timescale: u32,
+        config: &Config,
+        spot: &Spot,
+        summary: &mut Summary,
+    ) -> usize {
+        let slot = match kind {
+            TrackKind::Video => &mut self.video,
+            TrackKind::Audio => &mut self.audio,
+        };
+        let track = slot.get_or_insert_with(|| TrackLine::beginning(timescale, spot));
+        summary.samples_before = track.samples;
+        summary.chunks_before = track.chunks;
+        match track.configs.iter().position(|known| known == config) {
+            Some(known) => known,
+            None => {
+                track.configs.push(config.clone());
+                track.configs.len() - 1
+            }
+        }
+    }
+
+    /// Gives the last sample seen its duration: until `next`, or its own when nothing follows.
+    fn settle(&mut self, kind: TrackKind, next: Option<i64>) {
+        let Some(track) = self.track_mut(kind) else { return };
+        let Some(Tail {
+            stretch,
+            spot,
+            before,
+        }) = track.tail.take()
+        else {
+            return;
+        };
+        let duration = match next {
+            Some(next) => next.saturating_sub(spot.dts).unsigned_abs(),
+            None => spot.duration,
+        };
+        track.longest = track.longest.max(duration);
+        track.end_dts = spot.dts.saturating_add_unsigned(duration);
+        track.end_pts = track
+            .end_pts
+            .max(track.end_dts.saturating_add(i64::from(spot.cts)));
+        if let Some(stretch) = self.stretches.get_mut(stretch) {
+            let summary = stretch.track_mut(kind);
+            summary.next_dts = next;
+            summary.duration_runs += u32::from(before != Some(duration));
+        }
+    }
+
+    fn tail(&self, kind: TrackKind) -> Option<Tail> {
+        self.track(kind).and_then(|track| track.tail)
+    }
+
+    fn track_mut(&mut self, kind: TrackKind) -> Option<&mut TrackLine> {
+        match kind {
+            TrackKind::Video => self.video.as_mut(),
+            TrackKind::Audio => self.audio.as_mut(),
+        }
+    }
+}
+
+impl TrackLine {
+    fn beginning(timescale: u32, spot: &Spot) -> Self {
+        let pts = spot.dts.saturating_add(i64::from(spot.cts));
+        Self {
+            timescale,
+            configs: Vec::new(),
+            samples: 0,
+            bytes: 0,
+            chunks: 0,
+            keys: 0,
+            first_dts: spot.dts,
+            end_dts: spot.dts,
+            first_pts: pts,
+            end_pts: pts,
+            min_cts: spot.cts,
+            max_cts: spot.cts,
+            longest: 0,
+            tail: None,
+        }
+    }
+
+    fn see(&mut self, spot: &Spot, last: Option<&Spot>) {
+        let pts = spot.dts.saturating_add(i64::from(spot.cts));
+        if let Some(last) = last {
+            let duration = spot.dts.saturating_sub(last.dts).unsigned_abs();
+            self.longest = self.longest.max(duration);
+            let last_end = last
+                .dts
+                .saturating_add_unsigned(duration)
+                .saturating_add(i64::from(last.cts));
+            self.end_pts = self.end_pts.max(last_end);
+        }
+        self.first_pts = self.first_pts.min(pts);
+        self.min_cts = self.min_cts.min(spot.cts);
+        self.max_cts = self.max_cts.max(spot.cts);
+        self.bytes = self.bytes.saturating_add(u64::from(spot.size));
+    }
+}
+
+fn track_of(tracks: &Tracks, kind: TrackKind) -> Option<(Config, u32)> {
+    match kind {
+        TrackKind::Video => {
+            let config = Arc::clone(tracks.video.as_ref()?);
+            Some((Config::Video(config), VIDEO_TIMESCALE))
+        }
+        TrackKind::Audio => {
+            let config = Arc::clone(tracks.audio.as_ref()?);
+            let rate = config.sample_rate.max(1);
+            Some((Config::Audio(config), rate))
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Indexes and bytes of a view's segments, with as little read twice as a reader going forward allows.
+
+use std::sync::Arc;
+
+use crate::format::index::SampleIndex;
+use crate::format::{RenditionError, TapeSource, View, ViewSegment};
+use crate::media::TrackKind;
+
+use super::contradiction;
+
+/// Reads shorter than this go through a window: sound is written in packets of some hundred bytes, and one
+/// system call each would cost more than the copy.
+const DIRECT: usize = 8 * 1024;
+
+/// What a window holds at most.
+const WINDOW: u64 = 64 * 1024;
+
+/// A view's source, with the last index and a window on each track kept.
+pub(in crate::format) struct Tape<S> {
+    view: View<S>,
+    loaded: Option<(usize, Arc<SampleIndex>)>,
+    video: Window,
+    audio: Window,
+}
+
+#[derive(Default)]
+struct Window {
+    segment: usize,
+    offset: u64,
+    bytes: Vec<u8>,
+}
+
+/// Bytes on tape: of one track in one fragment of one segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::format) struct TapeRange {
+    /// Which of the view's segments.
+    pub(in crate::format) segment: usize,
+    /// The track, which decides the window.
+    pub(in crate::format) kind: TrackKind,
+    /// Where it begins in the segment's file.
+    pub(in crate::format) offset: u64,
+    /// Where the track's run ends: nothing is read ahead beyond it.
+    pub(in crate::format) run_end: u64,
+}
+
+impl<S: TapeSource> Tape<S> {
+    /// Nothing is read yet.
+    pub(in crate::format) fn new(view: View<S>) -> Self {
+        Self {
+            view,
+            loaded: None,
+            video: Window::default(),
+            audio: Window::default(),
+        }
+    }
+
+    /// The view's segments.
+    pub(in crate::format) fn segments(&self) -> &[ViewSegment] {
+        &self.view.segments
+    }
+
+    /// The sample index of one segment, from memory if it was the last one asked for.
+    pub(in crate::format) fn index(&mut self, segment: usize) -> Result<Arc<SampleIndex>, RenditionError> {
+        if let Some((loaded, index)) = &self.loaded
+            && *loaded == segment
+        {
+            return Ok(Arc::clone(index));
+        }
+        let index = self.view.source.index(self.segment(segment)?.id)?;
+        self.loaded = Some((segment, Arc::clone(&index)));
+        Ok(index)
+    }
+
+    /// Fills `buf` from `range.offset` on.
+    pub(in crate::format) fn read(&mut self, range: TapeRange, buf: &mut [u8]) -> Result<(), RenditionError> {
+        let id = self.segment(range.segment)?.id;
+        if buf.len() >= DIRECT {
+            return Ok(self.view.source.read_exact_at(id, range.offset, buf)?);
+        }
+        let window = match range.kind {
+            TrackKind::Video => &mut self.video,
+            TrackKind::Audio => &mut self.audio,
+        };
+        if let Some(bytes) = window.slice(range, buf.len()) {
+            buf.copy_from_slice(bytes);
+            return Ok(());
+        }
+        let ahead = range.run_end.saturating_sub(range.offset).min(WINDOW);
+        let ahead = usize::try_from(ahead).unwrap_or(0).max(buf.len());
+        window.bytes.clear();
+        window.bytes.resize(ahead, 0);
+        if let Err(error) = self
+            .view
+            .source
+            .read_exact_at(id, range.offset, &mut window.bytes)
+        {
+            window.bytes.clear();
+            return Err(error.into());
+        }
+        window.segment = range.segment;
+        window.offset = range.offset;
+        match window.slice(range, buf.len()) {
+            Some(bytes) => buf.copy_from_slice(bytes),
+            None => return Err(contradiction(id, "a sample lies outside of its run")),
+        }
+        Ok(())
+    }
+
+    fn segment(&self, segment: usize) -> Result<&ViewSegment, RenditionError> {
+        self.view
+            .segments
+            .get(segment)
+            .ok_or(RenditionError::Unsupported {
+                format: "rendition",
+                reason: format!("the view has no segment {segment}"),
+            })
+    }
+}
+
+impl Window {
+    fn slice(&self, range: TapeRange, len: usize) -> Option<&[u8]> {
+        if self.segment != range.segment {
+            return None;
+        }
+        let start = usize::try_from(range.offset.checked_sub(self.offset)?).ok()?;
+        self.bytes.get(start..start.checked_add(len)?)
+    }
+}

@@ -1,0 +1,109 @@
+//! The samples of one track of one segment, each with its place.
+
+use std::iter;
+
+use crate::format::index::SampleIndex;
+use crate::media::{TrackKind, rescale};
+
+use super::{Summary, run};
+
+/// A sample and where it is, on the line and on tape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::format) struct Spot {
+    /// Which fragment of the segment.
+    pub(in crate::format) fragment: usize,
+    /// Decode time on the line, in ticks of the track; never less than that of the sample before.
+    pub(in crate::format) dts: i64,
+    /// Until the next sample of the track, in whichever segment that is.
+    pub(in crate::format) duration: u64,
+    /// Presentation less decode time.
+    pub(in crate::format) cts: i32,
+    /// Decoding can begin here.
+    pub(in crate::format) key: bool,
+    /// Where it stands in the segment's file.
+    pub(in crate::format) offset: u64,
+    /// Bytes.
+    pub(in crate::format) size: u32,
+}
+
+/// Where a segment's ticks lie on the line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::format) struct Placement {
+    /// The line's tick, in the segment's own timescale, of the segment's zero.
+    pub(in crate::format) zero: i64,
+    /// The segment's own timescale for the track.
+    pub(in crate::format) own: u32,
+    /// The timescale of the track on the line: that of the first segment which has it.
+    pub(in crate::format) line: u32,
+}
+
+impl Placement {
+    /// A segment's tick on the line, in the timescale of the line.
+    pub(in crate::format) fn place(&self, ticks: u64) -> i64 {
+        let placed = self.place_own(ticks);
+        if self.own == self.line {
+            return placed;
+        }
+        rescale(placed, self.own, self.line)
+    }
+
+    /// A segment's tick on the line, in the timescale of the segment.
+    pub(in crate::format) fn place_own(&self, ticks: u64) -> i64 {
+        self.zero.saturating_add_unsigned(ticks)
+    }
+}
+
+/// The samples of `kind`, with the durations that the following decode times give them.
+pub(in crate::format) fn walk<'a>(
+    index: &'a SampleIndex,
+    kind: TrackKind,
+    summary: &Summary,
+) -> impl Iterator<Item = Spot> + 'a {
+    let next = summary.next_dts;
+    let mut spots = spots(index, kind, summary.placement, summary.previous_dts).peekable();
+    iter::from_fn(move || {
+        let mut spot = spots.next()?;
+        if let Some(next) = spots.peek().map(|spot| spot.dts).or(next) {
+            spot.duration = next.saturating_sub(spot.dts).unsigned_abs();
+        }
+        Some(spot)
+    })
+}
+
+/// The samples of `kind` with the durations of their `trun`. `previous` is the decode time of the sample
+/// before the segment: where publishers or a break make times overlap, time stands still but never goes back.
+pub(super) fn spots(
+    index: &SampleIndex,
+    kind: TrackKind,
+    placement: Placement,
+    previous: Option<i64>,
+) -> impl Iterator<Item = Spot> + '_ {
+    let mut floor = previous.unwrap_or(i64::MIN);
+    index
+        .fragments
+        .iter()
+        .enumerate()
+        .flat_map(move |(fragment, entry)| {
+            let run = run(entry, kind);
+            let (mut ticks, mut offset) = (run.first_dts, run.data_offset);
+            run.samples.iter().map(move |sample| {
+                let spot = Spot {
+                    fragment,
+                    dts: placement.place(ticks),
+                    duration: u64::from(sample.duration),
+                    cts: sample.cts,
+                    key: sample.key,
+                    offset,
+                    size: sample.size,
+                };
+                ticks = ticks.saturating_add(u64::from(sample.duration));
+                offset = offset.saturating_add(u64::from(sample.size));
+                spot
+            })
+        })
+        .map(move |mut spot| {
+            floor = floor.max(spot.dts);
+            spot.dts = floor;
+            spot
+        })
+}

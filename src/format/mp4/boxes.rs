@@ -1,0 +1,231 @@
+//! The boxes of a `moov` other than its tables (ISO/IEC 14496-12 §8).
+
+use crate::format::fmp4::sample_entry;
+use crate::format::line::{Config, TrackLine};
+use crate::media::TrackKind;
+
+use super::edit::{Edit, MovieTime};
+
+/// Seconds from the epoch of ISO base media files, 1904, to that of Unix.
+const EPOCH: i64 = 2_082_844_800;
+
+/// The unity matrix of `mvhd` and `tkhd`.
+const MATRIX: [u32; 9] = [0x1_0000, 0, 0, 0, 0x1_0000, 0, 0, 0, 0x4000_0000];
+
+/// `und`, as three letters of five bits.
+const LANGUAGE: u16 = 0x55C4;
+
+/// Number of a track in the file; the picture comes first.
+pub(super) fn track_id(kind: TrackKind) -> u32 {
+    match kind {
+        TrackKind::Video => 1,
+        TrackKind::Audio => 2,
+    }
+}
+
+/// When the recording began, in seconds since 1904; 0 for what is earlier than 1970.
+pub(super) fn creation_time(unix_micros: i64) -> u64 {
+    match unix_micros.div_euclid(1_000_000) {
+        seconds if seconds > 0 => seconds.saturating_add(EPOCH).unsigned_abs(),
+        _ => 0,
+    }
+}
+
+/// `ftyp`.
+pub(super) fn ftyp(audio_only: bool) -> Vec<u8> {
+    let brands: [&[u8; 4]; 4] = match audio_only {
+        true => [b"M4A ", b"isom", b"iso2", b"mp42"],
+        false => [b"isom", b"iso2", b"avc1", b"mp41"],
+    };
+    plain(b"ftyp", |out| {
+        let [major, ..] = brands;
+        out.extend_from_slice(major);
+        out.extend_from_slice(&0x200_u32.to_be_bytes());
+        for brand in brands {
+            out.extend_from_slice(brand);
+        }
+    })
+}
+
+/// `mvhd` (§8.2.2).
+pub(super) fn mvhd(created: u64, time: MovieTime, duration: u64) -> Vec<u8> {
+    let wide = !narrow(&[created, duration]);
+    full(b"mvhd", u8::from(wide), 0, |out| {
+        put(out, wide, created);
+        put(out, wide, created);
+        out.extend_from_slice(&time.timescale.to_be_bytes());
+        put(out, wide, duration);
+        out.extend_from_slice(&0x1_0000_u32.to_be_bytes());
+        out.extend_from_slice(&0x0100_u16.to_be_bytes());
+        out.extend_from_slice(&[0; 10]);
+        MATRIX
+            .iter()
+            .for_each(|value| out.extend_from_slice(&value.to_be_bytes()));
+        out.extend_from_slice(&[0; 24]);
+        out.extend_from_slice(&3_u32.to_be_bytes());
+    })
+}
+
+/// `tkhd` (§8.3.2).
+pub(super) fn tkhd(kind: TrackKind, created: u64, duration: u64, track: &TrackLine) -> Vec<u8> {
+    let wide = !narrow(&[created, duration]);
+    let (volume, width, height) = match track.configs.first() {
+        Some(Config::Video(config)) => (0_u16, config.width, config.height),
+        _ => (0x0100, 0, 0),
+    };
+    full(b"tkhd", u8::from(wide), 3, |out| {
+        put(out, wide, created);
+        put(out, wide, created);
+        out.extend_from_slice(&track_id(kind).to_be_bytes());
+        out.extend_from_slice(&[0; 4]);
+        put(out, wide, duration);
+        out.extend_from_slice(&[0; 12]);
+        out.extend_from_slice(&volume.to_be_bytes());
+        out.extend_from_slice(&[0; 2]);
+        MATRIX
+            .iter()
+            .for_each(|value| out.extend_from_slice(&value.to_be_bytes()));
+        out.extend_from_slice(&(u32::from(width) << 16).to_be_bytes());
+        out.extend_from_slice(&(u32::from(height) << 16).to_be_bytes());
+    })
+}
+
+/// `edts` with its `elst` (§8.6.6).
+pub(super) fn edts(edit: &Edit) -> Vec<u8> {
+    let wide = !narrow(&[edit.empty, edit.duration]) || i32::try_from(edit.media_time).is_err();
+    plain(b"edts", |edts| {
+        edts.extend(full(b"elst", u8::from(wide), 0, |out| {
+            let empty = (edit.empty > 0).then_some((edit.empty, -1));
+            let edits = empty.into_iter().chain([(edit.duration, edit.media_time)]);
+            out.extend_from_slice(&(1 + u32::from(edit.empty > 0)).to_be_bytes());
+            for (duration, media_time) in edits {
+                put(out, wide, duration);
+                match (wide, i32::try_from(media_time)) {
+                    (false, Ok(media_time)) => out.extend_from_slice(&media_time.to_be_bytes()),
+                    _ => out.extend_from_slice(&media_time.to_be_bytes()),
+                }
+                out.extend_from_slice(&0x1_0000_u32.to_be_bytes());
+            }
+        }));
+    })
+}
+
+/// `mdhd` (§8.4.2).
+pub(super) fn mdhd(created: u64, track: &TrackLine) -> Vec<u8> {
+    let duration = track.end_dts.saturating_sub(track.first_dts).unsigned_abs();
+    let wide = !narrow(&[created, duration]);
+    full(b"mdhd", u8::from(wide), 0, |out| {
+        put(out, wide, created);
+        put(out, wide, created);
+        out.extend_from_slice(&track.timescale.to_be_bytes());
+        put(out, wide, duration);
+        out.extend_from_slice(&LANGUAGE.to_be_bytes());
+        out.extend_from_slice(&[0; 2]);
+    })
+}
+
+/// `hdlr` (§8.4.3).
+pub(super) fn hdlr(kind: TrackKind) -> Vec<u8> {
+    let (handler, name): (&[u8; 4], &[u8]) = match kind {
+        TrackKind::Video => (b"vide", b"Video\0"),
+        TrackKind::Audio => (b"soun", b"Sound\0"),
+    };
+    full(b"hdlr", 0, 0, |out| {
+        out.extend_from_slice(&[0; 4]);
+        out.extend_from_slice(handler);
+        out.extend_from_slice(&[0; 12]);
+        out.extend_from_slice(name);
+    })
+}
+
+/// `vmhd` or `smhd`, and a `dinf` that says that the media is in this file (§8.4.5, §8.7.1).
+pub(super) fn media_header(kind: TrackKind) -> Vec<u8> {
+    let mut out = match kind {
+        TrackKind::Video => full(b"vmhd", 0, 1, |out| out.extend_from_slice(&[0; 8])),
+        TrackKind::Audio => full(b"smhd", 0, 0, |out| out.extend_from_slice(&[0; 4])),
+    };
+    out.extend(plain(b"dinf", |dinf| {
+        dinf.extend(full(b"dref", 0, 0, |dref| {
+            dref.extend_from_slice(&1_u32.to_be_bytes());
+            dref.extend(full(b"url ", 0, 1, |_| ()));
+        }));
+    }));
+    out
+}
+
+/// `stsd` with an entry for each configuration (§8.5.2).
+pub(super) fn stsd(configs: &[Config]) -> Vec<u8> {
+    full(b"stsd", 0, 0, |out| {
+        out.extend_from_slice(&u32::try_from(configs.len()).unwrap_or(u32::MAX).to_be_bytes());
+        for config in configs {
+            out.extend(match config {
+                Config::Video(config) => sample_entry::video(config),
+                Config::Audio(config) => sample_entry::audio(config),
+            });
+        }
+    })
+}
+
+/// `udta` with the name of the program, where iTunes metadata has it.
+pub(super) fn udta() -> Vec<u8> {
+    plain(b"udta", |udta| {
+        udta.extend(full(b"meta", 0, 0, |meta| {
+            meta.extend(full(b"hdlr", 0, 0, |out| {
+                out.extend_from_slice(&[0; 4]);
+                out.extend_from_slice(b"mdirappl");
+                out.extend_from_slice(&[0; 9]);
+            }));
+            meta.extend(plain(b"ilst", |ilst| {
+                ilst.extend(plain(b"\xa9too", |tool| {
+                    tool.extend(full(b"data", 0, 1, |out| {
+                        out.extend_from_slice(&[0; 4]);
+                        out.extend_from_slice(b"edgereel");
+                    }));
+                }));
+            }));
+        }));
+    })
+}
+
+/// A box header in front of `body` bytes that follow elsewhere; with a 64-bit size if it must be.
+pub(super) fn header(kind: &[u8; 4], body: u64) -> Vec<u8> {
+    let mut out = Vec::with_capacity(16);
+    match u32::try_from(body.saturating_add(8)) {
+        Ok(size) => {
+            out.extend_from_slice(&size.to_be_bytes());
+            out.extend_from_slice(kind);
+        }
+        Err(_) => {
+            out.extend_from_slice(&1_u32.to_be_bytes());
+            out.extend_from_slice(kind);
+            out.extend_from_slice(&body.saturating_add(16).to_be_bytes());
+        }
+    }
+    out
+}
+
+fn plain(kind: &[u8; 4], write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let mut body = Vec::new();
+    write(&mut body);
+    let mut out = header(kind, body.len() as u64);
+    out.append(&mut body);
+    out
+}
+
+fn full(kind: &[u8; 4], version: u8, flags: u32, write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    plain(kind, |out| {
+        out.extend_from_slice(&(u32::from(version) << 24 | flags).to_be_bytes());
+        write(out);
+    })
+}
+
+fn narrow(values: &[u64]) -> bool {
+    values.iter().all(|value| *value < u64::from(u32::MAX))
+}
+
+fn put(out: &mut Vec<u8>, wide: bool, value: u64) {
+    match (wide, u32::try_from(value)) {
+        (false, Ok(value)) => out.extend_from_slice(&value.to_be_bytes()),
+        _ => out.extend_from_slice(&value.to_be_bytes()),
+    }
+}

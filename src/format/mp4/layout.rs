@@ -1,0 +1,303 @@
+//! Which part of the file is what.
+
+use crate::format::line::{Line, Tape, TrackLine};
+use crate::format::splice::{Parts, Script, Splice};
+use crate::format::{RenditionError, TapeSource};
+use crate::media::TrackKind;
+
+use super::boxes;
+use super::edit::{Edit, MovieTime};
+use super::table::{self, Table};
+
+/// The longest a sample may last: players read `stts` as signed.
+const LONGEST: u64 = i32::MAX as u64;
+
+/// The parts of an MP4 file: boxes and slices of tables, then the media of each fragment.
+pub(super) struct Layout {
+    line: Line,
+    tracks: Vec<(TrackKind, Edit)>,
+    pieces: Vec<Piece>,
+    parts: Parts,
+}
+
+#[derive(Debug)]
+enum Piece {
+    Made(Vec<u8>),
+    Slice {
+        table: Table,
+        kind: TrackKind,
+        stretch: u32,
+    },
+}
+
+/// Boxes whose lengths are known though not all of their bytes.
+struct Tree {
+    pieces: Vec<(Piece, u64)>,
+    len: u64,
+}
+
+impl Layout {
+    /// Counts, and decides where everything goes.
+    pub(super) fn open<S: TapeSource>(
+        format: &'static str,
+        wanted: &[TrackKind],
+        tape: &mut Tape<S>,
+    ) -> Result<Self, RenditionError> {
+        let line = Line::open(tape)?;
+        let kinds: Vec<TrackKind> = line
+            .kinds()
+            .into_iter()
+            .filter(|kind| wanted.contains(kind))
+            .collect();
+        let tracks: Vec<&TrackLine> = kinds.iter().filter_map(|kind| line.track(*kind)).collect();
+        check(format, wanted, &tracks)?;
+        let time = MovieTime::of(&tracks);
+        let edits = kinds
+            .iter()
+            .copied()
+            .zip(tracks.iter().map(|track| time.edit(track)))
+            .collect();
+        let created = tape.segments().first().map_or(0, |segment| {
+            let began = segment.base.video.saturating_mul(1_000);
+            boxes::creation_time(segment.publish_zero_utc.saturating_add(began))
+        });
+        let mut layout = Self {
+            line,
+            tracks: edits,
+            pieces: Vec::new(),
+            parts: Parts::default(),
+        };
+        let media: u64 = tracks_bytes(&layout);
+        let mut front = layout.front(time, created, media, false);
+        if front.len.saturating_add(media) > u64::from(u32::MAX) {
+            front = layout.front(time, created, media, true);
+        }
+        if front.len > u64::from(u32::MAX) {
+            return Err(RenditionError::Unsupported {
+                format,
+                reason: "its index alone would be larger than 4 GiB; split it or choose HLS".to_owned(),
+            });
+        }
+        for (piece, len) in front.pieces {
+            layout.pieces.push(piece);
+            layout.parts.push(len);
+        }
+        for part in &layout.line.parts {
+            let bytes = layout
+                .tracks
+                .iter()
+                .map(|(kind, _)| u64::from(part.extent(*kind).bytes))
+                .sum();
+            layout.parts.push(bytes);
+        }
+        Ok(layout)
+    }
+
+    /// Everything before the media.
+    fn front(&self, time: MovieTime, created: u64, media: u64, wide: bool) -> Tree {
+        let duration = self.tracks.iter().map(|(_, edit)| edit.end()).max().unwrap_or(0);
+        let audio_only = self.tracks.iter().all(|(kind, _)| *kind == TrackKind::Audio);
+        let mut moov = vec![Tree::made(boxes::mvhd(created, time, duration))];
+        for (kind, edit) in &self.tracks {
+            if let Some(track) = self.line.track(*kind) {
+                moov.push(self.trak(*kind, edit, track, created, wide));
+            }
+        }
+        moov.push(Tree::made(boxes::udta()));
+        Tree::sequence([
+            Tree::made(boxes::ftyp(audio_only)),
+            Tree::container(b"moov", moov),
+            Tree::made(boxes::header(b"mdat", media)),
+        ])
+    }
+
+    fn trak(&self, kind: TrackKind, edit: &Edit, track: &TrackLine, created: u64, wide: bool) -> Tree {
+        let mut stbl = vec![Tree::made(boxes::stsd(&track.configs))];
+        stbl.extend(
+            Table::of(track, wide)
+                .into_iter()
+                .map(|table| self.table(table, kind)),
+        );
+        let minf = [
+            Tree::made(boxes::media_header(kind)),
+            Tree::container(b"stbl", stbl),
+        ];
+        let mdia = [
+            Tree::made(boxes::mdhd(created, track)),
+            Tree::made(boxes::hdlr(kind)),
+            Tree::container(b"minf", minf),
+        ];
+        let trak = [
+            Tree::made(boxes::tkhd(kind, created, edit.end(), track)),
+            Tree::made(boxes::edts(edit)),
+            Tree::container(b"mdia", mdia),
+        ];
+        Tree::container(b"trak", trak)
+    }
+
+    fn table(&self, table: Table, kind: TrackKind) -> Tree {
+        let mut slices = Vec::with_capacity(self.line.stretches.len() + 1);
+        let mut entries = 0_u32;
+        for (stretch, summary) in (0..).zip(self.line.stretches.iter().map(|stretch| stretch.track(kind))) {
+            let count = table.entries(summary);
+            entries = entries.saturating_add(count);
+            if count > 0 {
+                let len = u64::from(count) * table.entry_bytes();
+                slices.push(Tree {
+                    pieces: vec![(Piece::Slice { table, kind, stretch }, len)],
+                    len,
+                });
+            }
+        }
+        slices.insert(0, Tree::made(table.preamble(entries)));
+        Tree::container(table.kind(), slices)
+    }
+
+    fn slice<S: TapeSource>(
+        &self,
+        table: Table,
+        kind: TrackKind,
+        stretch: usize,
+        tape: &mut Tape<S>,
+    ) -> Result<Vec<u8>, RenditionError> {
+        let summary = self
+            .line
+            .stretches
+            .get(stretch)
+            .map(|stretch| stretch.track(kind));
+        let cts_shift = self.edit(kind).map_or(0, |edit| edit.cts_shift);
+        Ok(match (table, summary) {
+            (_, Some(summary)) if table.needs_samples() => {
+                table::sample_slice(table, &*tape.index(stretch)?, kind, summary, cts_shift)
+            }
+            (Table::Stsc, _) => table::chunk_slice(&self.line, stretch, kind),
+            _ => {
+                let pictures_too = self.edit(TrackKind::Video).is_some();
+                table::offset_slice(table, &self.line, stretch, kind, pictures_too, |part| {
+                    self.parts.start(self.pieces.len() + part)
+                })
+            }
+        })
+    }
+
+    fn edit(&self, kind: TrackKind) -> Option<&Edit> {
+        self.tracks
+            .iter()
+            .find(|(own, _)| *own == kind)
+            .map(|(_, edit)| edit)
+    }
+}
+
+impl Script for Layout {
+    fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
+    fn make<S: TapeSource>(
+        &self,
+        part: usize,
+        tape: &mut Tape<S>,
+        out: &mut Splice,
+    ) -> Result<(), RenditionError> {
+        match self.pieces.get(part) {
+            Some(Piece::Made(bytes)) => out.write(bytes),
+            Some(Piece::Slice { table, kind, stretch }) => {
+                out.write(&self.slice(*table, *kind, *stretch as usize, tape)?);
+            }
+            None => {
+                if let Some(media) = self.line.parts.get(part - self.pieces.len()) {
+                    for (kind, _) in &self.tracks {
+                        let run = media.extent(*kind);
+                        out.copy(
+                            media.segment as usize,
+                            *kind,
+                            run,
+                            run.offset,
+                            u64::from(run.bytes),
+                        );
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn segment_of(&self, part: usize) -> usize {
+        match self.pieces.get(part) {
+            Some(Piece::Made(_)) => 0,
+            Some(Piece::Slice { stretch, .. }) => *stretch as usize,
+            None => {
+                let media = self.line.parts.get(part - self.pieces.len());
+                media.map_or(0, |part| part.segment as usize)
+            }
+        }
+    }
+}
+
+impl Tree {
+    fn made(bytes: Vec<u8>) -> Self {
+        let len = bytes.len() as u64;
+        Self {
+            pieces: vec![(Piece::Made(bytes), len)],
+            len,
+        }
+    }
+
+    fn sequence(children: impl IntoIterator<Item = Tree>) -> Self {
+        let mut tree = Tree {
+            pieces: Vec::new(),
+            len: 0,
+        };
+        for child in children {
+            tree.len = tree.len.saturating_add(child.len);
+            for (piece, len) in child.pieces {
+                match (tree.pieces.last_mut(), piece) {
+                    (Some((Piece::Made(before), sum)), Piece::Made(mut bytes)) => {
+                        before.append(&mut bytes);
+                        *sum += len;
+                    }
+                    (_, piece) => tree.pieces.push((piece, len)),
+                }
+            }
+        }
+        tree
+    }
+
+    fn container(kind: &[u8; 4], children: impl IntoIterator<Item = Tree>) -> Self {
+        let body = Tree::sequence(children);
+        Tree::sequence([Tree::made(boxes::header(kind, body.len)), body])
+    }
+}
+
+fn tracks_bytes(layout: &Layout) -> u64 {
+    let tracks = layout
+        .tracks
+        .iter()
+        .filter_map(|(kind, _)| layout.line.track(*kind));
+    tracks.fold(0, |sum, track| sum.saturating_add(track.bytes))
+}
+
+fn check(format: &'static str, wanted: &[TrackKind], tracks: &[&TrackLine]) -> Result<(), RenditionError> {
+    let unsupported = |reason: String| Err(RenditionError::Unsupported { format, reason });
+    if tracks.is_empty() {
+        return unsupported(match wanted {
+            [TrackKind::Audio] => "it has no sound".to_owned(),
+            _ => "it has neither picture nor sound".to_owned(),
+        });
+    }
+    for track in tracks {
+        let mut codecs = track.configs.iter().map(|config| config.codec());
+        if let Some(first) = codecs.next()
+            && let Some(other) = codecs.find(|codec| *codec != first)
+        {
+            return unsupported(format!(
+                "a track changes from {first} to {other}; HLS and FLV can carry that"
+            ));
+        }
+        if track.longest > LONGEST {
+            let hours = track.longest / u64::from(track.timescale.max(1)) / 3_600;
+            return unsupported(format!("it has a break of {hours} hours; HLS can carry that"));
+        }
+    }
+    Ok(())
+}

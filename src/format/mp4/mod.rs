@@ -1,0 +1,62 @@
+//! Progressive MP4 (ISO/IEC 14496-12): `ftyp moov mdat`, the index in front so that a player can begin before
+//! it has the whole file.
+//!
+//! The `moov` of two hours is larger than the memory it may take, so it never exists as a whole. [`Mp4::open`]
+//! goes over the tape's sample indexes once and counts; then every table of the `moov` is a row of slices, one
+//! for each segment, whose lengths are known and whose bytes are made when somebody reads them.
+//!
+//! Times are exact: `stts` holds the differences of the tape's decode times, breaks included, and the edit
+//! list moves both tracks so that the earliest picture or sound is presented at zero.
+//!
+//! [`read`] is the other direction, for `edgereel publish FILE.mp4`.
+
+mod boxes;
+mod edit;
+mod layout;
+pub mod read;
+mod table;
+
+use crate::format::line::Tape;
+use crate::format::splice::Spliced;
+use crate::format::{Rendition, RenditionError, TapeSource, View};
+use crate::media::TrackKind;
+
+use layout::Layout;
+
+/// A view as one MP4 file.
+pub struct Mp4<S> {
+    file: Spliced<S, Layout>,
+}
+
+impl<S: TapeSource> Mp4<S> {
+    /// All tracks. Fails when the view has none, or when a track changes its coding.
+    pub fn open(view: View<S>) -> Result<Self, RenditionError> {
+        Self::with("mp4", &[TrackKind::Video, TrackKind::Audio], view)
+    }
+
+    /// The sound alone, as an `.m4a` file.
+    pub fn open_audio(view: View<S>) -> Result<Self, RenditionError> {
+        Self::with("m4a", &[TrackKind::Audio], view)
+    }
+
+    fn with(format: &'static str, kinds: &[TrackKind], view: View<S>) -> Result<Self, RenditionError> {
+        let mut tape = Tape::new(view);
+        let layout = Layout::open(format, kinds, &mut tape)?;
+        Ok(Self {
+            file: Spliced::new(tape, layout),
+        })
+    }
+}
+
+impl<S: TapeSource> Rendition for Mp4<S> {
+    fn len(&self) -> u64 {
+        self.file.len()
+    }
+
+    fn read_at(&mut self, offset: u64, buf: &mut [u8]) -> Result<usize, RenditionError> {
+        self.file.read_at(offset, buf)
+    }
+}
+
+#[cfg(test)]
+mod tests;

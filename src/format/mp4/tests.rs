@@ -1,0 +1,255 @@
+//! What other people's parsers find in our files.
+
+use std::io::Cursor;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use crate::format::index::{FragmentIndex, Run, Sample, SampleIndex};
+use crate::format::testing::{self, Shot, Take, all, assert_same_in_pieces, expected};
+use crate::format::{Rendition, RenditionError, SourceError, TapeSource, TrackBase, View, ViewSegment};
+use crate::media::{SegmentId, TrackKind, Tracks};
+
+use super::Mp4;
+
+/// Samples as the crate `mp4` finds them: (start time, rendering offset, sync, bytes).
+fn found(bytes: &[u8], track: u32) -> Vec<(u64, i32, bool, Vec<u8>)> {
+    let mut reader = mp4::Mp4Reader::read_header(Cursor::new(bytes), bytes.len() as u64).unwrap();
+    let count = reader.sample_count(track).unwrap();
+    (1..=count)
+        .map(|number| {
+            let sample = reader.read_sample(track, number).unwrap().unwrap();
+            (
+                sample.start_time,
+                sample.rendering_offset,
+                sample.is_sync,
+                sample.bytes.to_vec(),
+            )
+        })
+        .collect()
+}
+
+fn assert_carries(takes: &[Take], kind: TrackKind, bytes: &[u8], track: u32) {
+    let shots: Vec<Shot> = expected(takes)
+        .into_iter()
+        .filter(|shot| shot.kind == kind)
+        .collect();
+    let samples = found(bytes, track);
+    assert_eq!(samples.len(), shots.len());
+    for ((start, cts, sync, payload), shot) in samples.into_iter().zip(&shots) {
+        assert_eq!(start as i64, shot.dts - shots[0].dts);
+        assert_eq!(cts, shot.cts);
+        assert_eq!(sync, shot.key);
+        assert!(payload == shot.payload);
+    }
+}
+
+/// `elst` of a track: (segment duration, media time).
+fn edits(bytes: &[u8], track: u32) -> Vec<(u64, i64)> {
+    let reader = mp4::Mp4Reader::read_header(Cursor::new(bytes), bytes.len() as u64).unwrap();
+    let elst = reader.tracks()[&track]
+        .trak
+        .edts
+        .as_ref()
+        .unwrap()
+        .elst
+        .as_ref()
+        .unwrap();
+    elst.entries
+        .iter()
+        .map(|e| (e.segment_duration, i64::from(e.media_time as u32 as i32)))
+        .collect()
+}
+
+#[test]
+fn every_sample_is_where_the_tables_say() {
+    for takes in [testing::two_segments(), testing::eventful()] {
+        let bytes = all(&mut Mp4::open(testing::view(&takes)).unwrap());
+        assert_carries(&takes, TrackKind::Video, &bytes, 1);
+        assert_carries(&takes, TrackKind::Audio, &bytes, 2);
+        let sound = all(&mut Mp4::open_audio(testing::view(&takes)).unwrap());
+        assert_carries(&takes, TrackKind::Audio, &sound, 2);
+    }
+}
+
+#[test]
+fn the_earliest_presentation_is_at_zero_and_offsets_are_exact() {
+    let bytes = all(&mut Mp4::open(testing::view(&testing::two_segments())).unwrap());
+    // Pictures begin 33 ms after their decode time zero, sound at 20 ms; movie time is in 1/441000 s.
+    assert_eq!(edits(&bytes, 1)[0], (13 * 441, -1));
+    assert_eq!(edits(&bytes, 1)[1].1, 33);
+    assert_eq!(edits(&bytes, 2)[0].1, 0);
+
+    let bytes = all(&mut Mp4::open(testing::view(&testing::eventful())).unwrap());
+    assert_eq!(edits(&bytes, 2)[0].1, 0);
+    // Sound from -40 ms, the first picture shown at 1033 ms.
+    assert_eq!(edits(&bytes, 1)[0].0, 1_073 * 441);
+}
+
+#[test]
+fn a_new_configuration_is_a_second_sample_entry() {
+    let bytes = all(&mut Mp4::open(testing::view(&testing::eventful())).unwrap());
+    let reader = mp4::Mp4Reader::read_header(Cursor::new(&bytes), bytes.len() as u64).unwrap();
+    let stbl = &reader.tracks()[&1].trak.mdia.minf.stbl;
+    let used: Vec<u32> = stbl
+        .stsc
+        .entries
+        .iter()
+        .map(|e| e.sample_description_index)
+        .collect();
+    assert!(used.starts_with(&[1]) && used.ends_with(&[2]), "{used:?}");
+}
+
+#[test]
+fn negative_composition_offsets_are_shifted_and_trimmed() {
+    let mut takes = testing::two_segments();
+    let shots = takes.iter_mut().flat_map(|take| &mut take.shots);
+    for shot in shots.filter(|shot| shot.kind == TrackKind::Video) {
+        shot.cts -= 50;
+    }
+    let bytes = all(&mut Mp4::open(testing::view(&takes)).unwrap());
+    let shown: Vec<i64> = found(&bytes, 1)
+        .iter()
+        .map(|s| s.0 as i64 + i64::from(s.1))
+        .collect();
+    assert!(found(&bytes, 1).iter().all(|sample| sample.1 >= 0));
+    let trimmed = edits(&bytes, 1)[0].1;
+    assert_eq!(shown.iter().min(), Some(&trimmed));
+}
+
+#[test]
+fn changing_the_coding_is_refused_by_name() {
+    let mut takes = testing::eventful();
+    takes[3].tracks.audio = Some(Arc::new(testing::opus()));
+    let error = Mp4::open(testing::view(&takes)).err().unwrap();
+    assert!(error.to_string().contains("from aac to opus"), "{error}");
+    let silent = Take {
+        tracks: Tracks {
+            audio: None,
+            ..testing::both()
+        },
+        shots: testing::shoot(
+            &Tracks {
+                audio: None,
+                ..testing::both()
+            },
+            0,
+            1_000,
+            0,
+        ),
+        publish_zero: 0,
+    };
+    let error = Mp4::open_audio(testing::view(&[silent])).err().unwrap();
+    assert_eq!(
+        error.to_string(),
+        "m4a cannot carry this recording: it has no sound"
+    );
+    assert!(matches!(
+        Mp4::open(testing::view(&[])),
+        Err(RenditionError::Unsupported { .. })
+    ));
+}
+
+#[test]
+fn the_boxes_are_as_golden() {
+    let bytes = all(&mut Mp4::open(testing::view(&testing::eventful())).unwrap());
+    insta::assert_snapshot!(outline(&bytes, 0));
+}
+
+fn outline(mut bytes: &[u8], depth: usize) -> String {
+    let mut text = String::new();
+    while bytes.len() >= 8 {
+        let size = u32::from_be_bytes(bytes[..4].try_into().unwrap()) as usize;
+        let kind = std::str::from_utf8(&bytes[4..8]).unwrap_or("????");
+        text += &format!("{}{kind} {size}\n", "  ".repeat(depth));
+        if ["moov", "trak", "mdia", "minf", "stbl", "edts", "dinf", "udta"].contains(&kind) {
+            text += &outline(&bytes[8..size], depth + 1);
+        }
+        bytes = &bytes[size..];
+    }
+    text
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn any_way_of_reading_gives_the_same_bytes(lengths in prop::collection::vec(1_usize..70_000, 1..8)) {
+        let view = testing::view(&testing::eventful());
+        let whole = all(&mut Mp4::open(view.clone()).unwrap());
+        assert_same_in_pieces(&mut Mp4::open(view).unwrap(), &whole, &lengths);
+    }
+}
+
+/// Six gigabytes that are not there: every byte of the media is the low byte of its offset.
+struct Endless;
+
+impl TapeSource for Endless {
+    fn index(&self, _: SegmentId) -> Result<Arc<SampleIndex>, SourceError> {
+        let sample = Sample {
+            size: 50 << 20,
+            duration: 1_000,
+            cts: 0,
+            key: true,
+        };
+        let fragments = (0..128).map(|n| FragmentIndex {
+            offset: n << 30,
+            len: 50 << 20,
+            video: Run {
+                first_dts: n * 1_000,
+                data_offset: (n << 30) + 3,
+                samples: vec![sample],
+            },
+            audio: Run::default(),
+        });
+        Ok(Arc::new(SampleIndex {
+            fragments: fragments.collect(),
+        }))
+    }
+
+    fn read_exact_at(&self, _: SegmentId, offset: u64, buf: &mut [u8]) -> Result<(), SourceError> {
+        for (byte, at) in buf.iter_mut().zip(offset..) {
+            *byte = at as u8;
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn beyond_four_gigabytes_offsets_are_64_bits() {
+    let segment = ViewSegment {
+        id: SegmentId::from_bytes([1; 16]),
+        tracks: Tracks {
+            audio: None,
+            ..testing::both()
+        },
+        base: TrackBase::default(),
+        publish_zero: 0,
+        publish_zero_utc: testing::SOME_DAY,
+    };
+    let view = View {
+        segments: vec![segment],
+        source: Endless,
+    };
+    let mut file = Mp4::open(view).unwrap();
+    assert!(file.len() > 6 << 30);
+    let mut front = vec![0; 1 << 20];
+    file.read_at(0, &mut front).unwrap();
+    let at = |kind: &[u8]| front.windows(4).position(|four| four == kind).unwrap();
+    let co64 = at(b"co64") + 8;
+    let count = u32::from_be_bytes(front[co64..co64 + 4].try_into().unwrap());
+    assert_eq!(count, 128);
+    let mdat = at(b"mdat");
+    assert_eq!(front[mdat - 4..mdat], [0, 0, 0, 1]);
+    let size = u64::from_be_bytes(front[mdat + 4..mdat + 12].try_into().unwrap());
+    assert_eq!(mdat as u64 - 4 + size, file.len());
+    for chunk in [0_usize, 77, 127] {
+        let entry = co64 + 4 + chunk * 8;
+        let offset = u64::from_be_bytes(front[entry..entry + 8].try_into().unwrap());
+        let mut byte = [0];
+        file.read_at(offset, &mut byte).unwrap();
+        assert_eq!(byte, [3]);
+        file.read_at(offset + (50 << 20) - 1, &mut byte).unwrap();
+        assert_eq!(byte, [2]);
+    }
+}

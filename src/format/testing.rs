@@ -1,0 +1,319 @@
+//! Tape in memory, for the tests of all renditions.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::format::index::{FragmentIndex, Run, Sample, SampleIndex};
+use crate::format::{Rendition, SourceError, TapeSource, TrackBase, View, ViewSegment};
+use crate::media::{
+    AudioCodec, AudioConfig, Micros, SegmentId, TrackKind, Tracks, VideoConfig, parse_aac, parse_avc, rescale,
+};
+
+/// 2026-01-02T03:04:05.678Z.
+pub(crate) const SOME_DAY: Micros = 1_767_323_045_678_000;
+
+/// H.264 320x240 and 640x360, baseline, from x264.
+const SMALL: &str = "0142c00dffe100166742c00dda0507ec0440000003004000000f03c50aa801000468ce0fc8";
+const LARGE: &str = "0142c01effe100196742c01eda0280bfe5c044000003000400000300f03c58ba8001000468ce0fc8";
+
+/// Segments whose bytes are kept.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Reel {
+    files: HashMap<SegmentId, (Arc<SampleIndex>, Vec<u8>)>,
+}
+
+/// A frame on its publish's media time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Shot {
+    pub(crate) kind: TrackKind,
+    pub(crate) dts: i64,
+    pub(crate) cts: i32,
+    pub(crate) key: bool,
+    pub(crate) payload: Vec<u8>,
+}
+
+/// What one segment of a test is to hold.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Take {
+    pub(crate) tracks: Tracks,
+    pub(crate) publish_zero: Micros,
+    pub(crate) shots: Vec<Shot>,
+}
+
+impl TapeSource for Reel {
+    fn index(&self, segment: SegmentId) -> Result<Arc<SampleIndex>, SourceError> {
+        Ok(Arc::clone(&self.files[&segment].0))
+    }
+
+    fn read_exact_at(&self, segment: SegmentId, offset: u64, buf: &mut [u8]) -> Result<(), SourceError> {
+        let from = offset as usize;
+        let bytes = self.files[&segment].1.get(from..from + buf.len());
+        buf.copy_from_slice(bytes.ok_or(SourceError {
+            segment,
+            reason: format!("{} bytes at {offset} are beyond the end", buf.len()),
+        })?);
+        Ok(())
+    }
+}
+
+/// H.264 320x240 and 44.1 kHz stereo AAC.
+pub(crate) fn both() -> Tracks {
+    Tracks {
+        video: Some(Arc::new(small_video())),
+        audio: Some(Arc::new(aac())),
+    }
+}
+
+pub(crate) fn sound_only() -> Tracks {
+    Tracks {
+        video: None,
+        ..both()
+    }
+}
+
+pub(crate) fn small_video() -> VideoConfig {
+    parse_avc(hex(SMALL)).unwrap()
+}
+
+/// 640x360.
+pub(crate) fn other_video() -> VideoConfig {
+    parse_avc(hex(LARGE)).unwrap()
+}
+
+pub(crate) fn aac() -> AudioConfig {
+    parse_aac(Bytes::from_static(&[0x12, 0x10])).unwrap()
+}
+
+pub(crate) fn opus() -> AudioConfig {
+    AudioConfig {
+        codec: AudioCodec::Opus,
+        record: hex("0102380180bb0000000000"),
+        sample_rate: 48_000,
+        channels: 2,
+        frame_samples: 960,
+    }
+}
+
+/// Frames of `tracks` with decode times in [`from_ms`, `to_ms`): 30 pictures a second with two B-frames
+/// between references and a keyframe every second, and sound that begins at `sound_from` ticks.
+pub(crate) fn shoot(tracks: &Tracks, from_ms: i64, to_ms: i64, sound_from: i64) -> Vec<Shot> {
+    let mut shots = Vec::new();
+    if tracks.video.is_some() {
+        let ms = |frame: i64| (frame * 1_000 + 15) / 30;
+        let frames = (0..)
+            .skip_while(|frame| ms(*frame) < from_ms)
+            .take_while(|frame| ms(*frame) < to_ms);
+        for frame in frames {
+            let shown = match frame % 30 {
+                0 => frame + 1,
+                n if n % 3 == 1 && n < 28 => frame + 3,
+                n if n >= 28 => frame + 1,
+                _ => frame,
+            };
+            shots.push(Shot {
+                kind: TrackKind::Video,
+                dts: ms(frame),
+                cts: (ms(shown) - ms(frame)) as i32,
+                key: frame % 30 == 0,
+                payload: noise(frame as u64 + 1, if frame % 30 == 0 { 30_000 } else { 3_000 }),
+            });
+        }
+    }
+    if let Some(audio) = &tracks.audio {
+        let step = i64::from(audio.frame_samples);
+        let (from, to) = (
+            rescale(from_ms, 1_000, audio.sample_rate),
+            rescale(to_ms, 1_000, audio.sample_rate),
+        );
+        let times = (0..).map(|frame| sound_from + frame * step);
+        for dts in times.skip_while(|dts| *dts < from).take_while(|dts| *dts < to) {
+            shots.push(Shot {
+                kind: TrackKind::Audio,
+                dts,
+                cts: 0,
+                key: true,
+                payload: noise(dts.unsigned_abs() + 77, 300),
+            });
+        }
+    }
+    shots
+}
+
+/// Puts takes on tape: fragments of a second at most, cut before every keyframe.
+pub(crate) fn view(takes: &[Take]) -> View<Reel> {
+    let mut reel = Reel::default();
+    let mut segments = Vec::new();
+    for (number, take) in takes.iter().enumerate() {
+        let id = SegmentId::from_bytes([number as u8 + 1; 16]);
+        let rate = take
+            .tracks
+            .audio
+            .as_ref()
+            .map_or(1_000, |audio| audio.sample_rate);
+        let ms = |shot: &Shot| match shot.kind {
+            TrackKind::Video => shot.dts,
+            TrackKind::Audio => rescale(shot.dts, rate, 1_000),
+        };
+        let began = take.shots.iter().map(ms).min().unwrap_or(0);
+        let base = TrackBase {
+            video: began,
+            audio: rescale(began, 1_000, rate),
+        };
+        let (mut file, mut index) = (vec![0xEE; 100], SampleIndex::default());
+        let last = take.shots.iter().map(ms).max().unwrap_or(0);
+        for second in 0..=(last - began) / 1_000 {
+            let within = |shot: &&Shot| (ms(shot) - began) / 1_000 == second;
+            let shots: Vec<&Shot> = take.shots.iter().filter(within).collect();
+            let offset = file.len() as u64;
+            file.extend_from_slice(&[0xDD; 50]);
+            let audio_step = take.tracks.audio.as_ref().map_or(0, |audio| audio.frame_samples);
+            let video = put_run(&shots, TrackKind::Video, base.video, 33, &mut file);
+            let audio = put_run(&shots, TrackKind::Audio, base.audio, audio_step, &mut file);
+            index.fragments.push(FragmentIndex {
+                offset,
+                len: file.len() as u64 - offset,
+                video,
+                audio,
+            });
+        }
+        reel.files.insert(id, (Arc::new(index), file));
+        segments.push(ViewSegment {
+            id,
+            tracks: take.tracks.clone(),
+            base,
+            publish_zero: take.publish_zero,
+            publish_zero_utc: SOME_DAY + take.publish_zero,
+        });
+    }
+    View {
+        segments,
+        source: reel,
+    }
+}
+
+/// Where a take's frames must come out on the line, in ticks of their track.
+pub(crate) fn expected(takes: &[Take]) -> Vec<Shot> {
+    let epoch = takes[0].publish_zero;
+    let mut shots = Vec::new();
+    for take in takes {
+        let later_ms = (take.publish_zero - epoch).div_euclid(1_000);
+        for shot in &take.shots {
+            let scale = take.tracks.timescale(shot.kind).unwrap();
+            let mut shot = shot.clone();
+            shot.dts += rescale(later_ms, 1_000, scale);
+            shots.push(shot);
+        }
+    }
+    shots
+}
+
+/// A rendition's bytes, all at once.
+pub(crate) fn all(rendition: &mut impl Rendition) -> Vec<u8> {
+    let mut bytes = vec![0; rendition.len() as usize];
+    assert_eq!(rendition.read_at(0, &mut bytes).unwrap(), bytes.len());
+    assert_eq!(rendition.read_at(bytes.len() as u64, &mut [0; 9]).unwrap(), 0);
+    bytes
+}
+
+/// Reads with the given buffer lengths, over and over, and compares with `whole`.
+pub(crate) fn assert_same_in_pieces(rendition: &mut impl Rendition, whole: &[u8], lengths: &[usize]) {
+    let mut at = 0;
+    for len in lengths.iter().cycle() {
+        let mut buf = vec![0; *len];
+        let read = rendition.read_at(at as u64, &mut buf).unwrap();
+        assert_eq!(buf[..read], whole[at..at + read]);
+        at += read;
+        if at == whole.len() {
+            break;
+        }
+        assert_ne!(read, 0, "stopped at {at} of {}", whole.len());
+    }
+}
+
+/// The usual footage: two segments of one publish that follow each other, the sound 20 ms behind.
+pub(crate) fn two_segments() -> Vec<Take> {
+    let tracks = both();
+    [(0, 2_000), (2_000, 4_500)]
+        .map(|(from, to)| Take {
+            shots: shoot(&tracks, from, to, 882),
+            tracks: tracks.clone(),
+            publish_zero: 0,
+        })
+        .to_vec()
+}
+
+/// Everything that happens to a recording: sound before the picture, a new configuration, a break.
+pub(crate) fn eventful() -> Vec<Take> {
+    let (first, second) = (
+        both(),
+        Tracks {
+            video: Some(Arc::new(other_video())),
+            ..both()
+        },
+    );
+    vec![
+        Take {
+            tracks: sound_only(),
+            shots: shoot(&sound_only(), -40, 1_000, -1_764),
+            publish_zero: 5_000_000,
+        },
+        Take {
+            shots: shoot(&first, 1_000, 3_000, -1_764),
+            tracks: first,
+            publish_zero: 5_000_000,
+        },
+        Take {
+            shots: shoot(&second, 3_000, 5_500, -1_764),
+            tracks: second.clone(),
+            publish_zero: 5_000_000,
+        },
+        Take {
+            shots: shoot(&second, 0, 1_700, 100),
+            tracks: second,
+            publish_zero: 17_345_678,
+        },
+    ]
+}
+
+fn put_run(shots: &[&Shot], kind: TrackKind, base: i64, estimate: u32, file: &mut Vec<u8>) -> Run {
+    let shots: Vec<&&Shot> = shots.iter().filter(|shot| shot.kind == kind).collect();
+    let data_offset = file.len() as u64;
+    let samples = shots.iter().enumerate().map(|(number, shot)| {
+        file.extend_from_slice(&shot.payload);
+        let next = shots.get(number + 1).map(|next| (next.dts - shot.dts) as u32);
+        Sample {
+            size: shot.payload.len() as u32,
+            duration: next.unwrap_or(estimate),
+            cts: shot.cts,
+            key: shot.key,
+        }
+    });
+    let samples = samples.collect();
+    let first_dts = shots.first().map_or(0, |shot| (shot.dts - base) as u64);
+    Run {
+        first_dts,
+        data_offset,
+        samples,
+    }
+}
+
+fn noise(seed: u64, about: usize) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    let len = about / 2 + (state >> 33) as usize % about;
+    std::iter::repeat_with(|| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state as u8
+    })
+    .take(len)
+    .collect()
+}
+
+fn hex(text: &str) -> Bytes {
+    let digits: Vec<u8> = text.bytes().filter(|byte| byte.is_ascii_hexdigit()).collect();
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+    digits.chunks(2).map(byte).collect::<Vec<u8>>().into()
+}

@@ -1,0 +1,61 @@
+//! Why a connection ends that should not have.
+
+use std::net::SocketAddr;
+
+use super::{AmfError, ChunkError, HandshakeError, TagError, UrlError};
+
+/// Everything that can go wrong in this room.
+#[derive(Debug, thiserror::Error)]
+pub enum IngestError {
+    /// The handshake failed.
+    #[error("handshake: {0}")]
+    Handshake(#[from] HandshakeError),
+    /// The chunks cannot be taken.
+    #[error("chunks: {0}")]
+    Chunk(#[from] ChunkError),
+    /// A command is not AMF0 that can be taken.
+    #[error("command: {0}")]
+    Amf(#[from] AmfError),
+    /// A command came where it makes no sense.
+    #[error("command '{command}': {why}")]
+    Command {
+        /// The command.
+        command: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// The media cannot be recorded.
+    #[error("{0}")]
+    Tag(#[from] TagError),
+    /// The peer asks and asks and does not read the answers.
+    #[error("{0} bytes of answers wait to be read")]
+    Unread(usize),
+    /// The server this side publishes to said no.
+    #[error("the server refused to take the stream: {0}")]
+    Refused(String),
+    /// An address that is not one.
+    #[error(transparent)]
+    Url(#[from] UrlError),
+    /// A listener could not be opened.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The connection failed.
+    #[error("connection to {peer}: {source}")]
+    Io {
+        /// Host and port.
+        peer: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The other side closed the connection.
+    #[error("the other side closed the connection")]
+    Closed,
+    /// The other side took too long.
+    #[error("{0} timed out")]
+    TimedOut(&'static str),
+}

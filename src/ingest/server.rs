@@ -1,0 +1,153 @@
+//! The listener: who may connect, and how many.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout};
+use tracing::{Instrument, error, info_span, warn};
+
+use super::connection::{Shared, serve};
+use super::{Budget, IngestError};
+use crate::recorder::Recorder;
+
+/// How long connections have to take their leave when the service stops.
+const LEAVE: Duration = Duration::from_secs(3);
+
+/// Refusals for want of room are logged this often at most.
+const FULL_NOTICE: Duration = Duration::from_secs(10);
+
+/// What a server bears from strangers.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The handshake must be complete by then.
+    pub handshake_timeout: Duration,
+    /// A publish must have begun by then, counted from the connection's start or from its last unpublish.
+    pub publish_timeout: Duration,
+    /// A publisher that sends no byte for this long is gone.
+    pub idle_timeout: Duration,
+    /// A peer that reads none of our answers for this long is gone.
+    pub write_timeout: Duration,
+    /// Connections at one time; more are closed at once.
+    pub max_connections: usize,
+    /// Memory that half-received messages of all connections may hold.
+    pub message_budget: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            handshake_timeout: Duration::from_secs(5),
+            publish_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(30),
+            write_timeout: Duration::from_secs(10),
+            max_connections: 64,
+            message_budget: 64 << 20,
+        }
+    }
+}
+
+/// Listening sockets, open and not yet served.
+#[derive(Debug)]
+pub struct Server {
+    listeners: Vec<TcpListener>,
+    settings: Settings,
+}
+
+impl Server {
+    /// Opens a listener on every address; all or none.
+    pub async fn bind(addresses: &[SocketAddr], settings: Settings) -> Result<Self, IngestError> {
+        let mut listeners = Vec::with_capacity(addresses.len());
+        for &address in addresses {
+            let listener = TcpListener::bind(address)
+                .await
+                .map_err(|source| IngestError::Listen { address, source })?;
+            listeners.push(listener);
+        }
+        Ok(Self { listeners, settings })
+    }
+
+    /// The addresses that are listened on, with the ports the system chose for port 0.
+    pub fn local_addrs(&self) -> Vec<SocketAddr> {
+        self.listeners
+            .iter()
+            .filter_map(|listener| listener.local_addr().ok())
+            .collect()
+    }
+
+    /// Serves until `shutdown`, then lets every connection take its leave. Must run within a
+    /// [`tokio::task::LocalSet`]: the recorder lives on one thread.
+    pub async fn run(self, recorder: Recorder, shutdown: impl Future<Output = ()>) {
+        let Self { listeners, settings } = self;
+        let max_connections = settings.max_connections;
+        let (stop, stopped) = watch::channel(false);
+        let shared = Rc::new(Shared::new(
+            recorder,
+            Budget::new(settings.message_budget),
+            settings,
+        ));
+        let mut connections = JoinSet::new();
+        let mut full_since: Option<Instant> = None;
+        tokio::pin!(shutdown);
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut shutdown => break,
+                Some(ended) = connections.join_next() => report(ended),
+                accepted = accept(&listeners) => match accepted {
+                    Ok((_, peer)) if connections.len() >= max_connections => {
+                        if full_since.is_none_or(|since| since.elapsed() >= FULL_NOTICE) {
+                            full_since = Some(Instant::now());
+                            warn!(%peer, max_connections, "too many connections; new ones are refused");
+                        }
+                    }
+                    Ok((stream, peer)) => {
+                        let span = info_span!("rtmp", %peer, stream = tracing::field::Empty);
+                        let connection = serve(stream, peer, Rc::clone(&shared), stopped.clone());
+                        connections.spawn_local(connection.instrument(span));
+                    }
+                    // The process or the system is out of descriptors: trying at once would only spin.
+                    Err(cause) => {
+                        error!(%cause, "cannot accept connections");
+                        sleep(Duration::from_millis(200)).await;
+                    }
+                },
+            }
+        }
+        drop(listeners);
+        // Fails only when no connection is left to hear it.
+        let _ = stop.send(true);
+        let all_left = async {
+            while let Some(ended) = connections.join_next().await {
+                report(ended);
+            }
+        };
+        if timeout(LEAVE, all_left).await.is_err() {
+            warn!("connections cut off that did not end in time");
+        }
+    }
+}
+
+async fn accept(listeners: &[TcpListener]) -> std::io::Result<(TcpStream, SocketAddr)> {
+    std::future::poll_fn(|context| {
+        for listener in listeners {
+            if let Poll::Ready(accepted) = listener.poll_accept(context) {
+                return Poll::Ready(accepted);
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+/// A connection's fault stays its own; the others go on.
+fn report(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(cause) = ended {
+        error!(%cause, "a connection ended by a fault of edgereel's own");
+    }
+}

@@ -1,0 +1,31 @@
+//! Replays every seed and every input that a fuzzer once found a fault with: none may panic.
+
+use std::path::Path;
+
+fn replay(target: &str, run: fn(&[u8])) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fuzz/corpus")
+        .join(target);
+    let mut count = 0;
+    for entry in std::fs::read_dir(&folder).expect("the corpus is part of the source tree") {
+        let path = entry.expect("a readable folder").path();
+        run(&std::fs::read(&path).expect("a readable seed"));
+        count += 1;
+    }
+    assert!(count >= 8, "{target} has only {count} seeds");
+}
+
+#[test]
+fn chunks() {
+    replay("chunks", edgereel::ingest::fuzz_chunks);
+}
+
+#[test]
+fn amf0() {
+    replay("amf0", edgereel::ingest::fuzz_amf0);
+}
+
+#[test]
+fn tags() {
+    replay("tags", edgereel::ingest::fuzz_tags);
+}
