@@ -57,6 +57,8 @@ impl Clock for RealClock {
     }
 }
 
+// The width of these fields differs between 32- and 64-bit targets.
+#[allow(clippy::useless_conversion)]
 fn now(clock: ClockId) -> Micros {
     match clock_gettime(clock) {
         Ok(time) => i64::from(time.tv_sec())

@@ -63,8 +63,8 @@ pub trait DiskFile: Send + Sync {
     /// Cuts the file, or grows it with zeros.
     fn set_len(&self, len: u64) -> io::Result<()>;
 
-    /// The file's length.
-    fn len(&self) -> io::Result<u64>;
+    /// The file's length in bytes.
+    fn size(&self) -> io::Result<u64>;
 }
 
 /// A name in a directory.
@@ -230,7 +230,7 @@ impl DiskFile for RealFile {
         self.0.set_len(len)
     }
 
-    fn len(&self) -> io::Result<u64> {
+    fn size(&self) -> io::Result<u64> {
         Ok(self.0.metadata()?.len())
     }
 }
@@ -252,7 +252,7 @@ mod tests {
         assert_eq!(&read[..whole.len()], whole);
         file.sync().unwrap();
         file.set_len(12).unwrap();
-        assert_eq!(file.len().unwrap(), 12);
+        assert_eq!(file.size().unwrap(), 12);
     }
 
     #[test]

@@ -1,18 +1,33 @@
 //! The read side: recordings, and the tape behind them, for this process and for others.
 
-use std::path::Path;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::StoreError;
+use super::disk::{Disk, RealDisk};
+use super::journal::{Journal, RecordingData, SegmentData, SegmentState};
+use super::recover::Reader;
+use super::segment::fragment_end;
+use super::source::{LibrarySource, SourceFile};
+use super::verify::{Problem, verify_segment};
+use super::{StoreError, paths};
+use crate::format::fmp4::{self, Position};
 use crate::format::index::SampleIndex;
-use crate::format::{SourceError, TapeSource, View};
-use crate::media::{Micros, RecordingId, SegmentId, StreamName};
+use crate::format::{View, ViewSegment};
+use crate::media::{Micros, RecordingId, SegmentId, StreamName, Tracks};
+
+/// Less than this between two segments is rounding, not a hole.
+const GAP: Micros = 500_000;
 
 /// The recordings of one storage directory, read-only.
 ///
 /// Works while the service runs, while it is down, and after a power cut that nobody repaired yet: what is
 /// durable can be read, a torn end is left out.
-pub struct Library {}
+pub struct Library {
+    dir: PathBuf,
+    disk: Arc<dyn Disk>,
+    journal: Arc<Mutex<Journal>>,
+}
 
 /// Which recordings are asked for. `Default` asks for all.
 #[derive(Clone, Debug, Default)]
@@ -95,53 +110,242 @@ pub struct Gap {
     pub to: Micros,
 }
 
-/// Something that [`Library::verify`] found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// The file.
-    pub path: std::path::PathBuf,
-    /// What is wrong with it.
-    pub what: String,
+/// How far the tape of a segment goes.
+#[derive(Clone, Copy)]
+struct Extent {
+    end: Micros,
+    bytes: u64,
 }
 
 impl Library {
     /// Opens a storage directory for reading.
-    pub fn open(_dir: &Path) -> Result<Library, StoreError> {
-        unimplemented!("store")
+    pub fn open(dir: &Path) -> Result<Library, StoreError> {
+        Self::with_disk(dir, Arc::new(RealDisk))
+    }
+
+    /// As [`open`](Self::open), with the segments on another disk.
+    pub(super) fn with_disk(dir: &Path, disk: Arc<dyn Disk>) -> Result<Library, StoreError> {
+        Ok(Library {
+            dir: dir.to_owned(),
+            disk,
+            journal: Arc::new(Mutex::new(Journal::open_read(dir)?)),
+        })
     }
 
     /// Recordings, oldest first.
-    pub fn recordings(&self, _filter: &Filter) -> Result<Vec<RecordingRow>, StoreError> {
-        unimplemented!("store")
+    pub fn recordings(&self, filter: &Filter) -> Result<Vec<RecordingRow>, StoreError> {
+        let journal = self.journal();
+        let all = journal.snapshot(|| {
+            let wanted = |row: &RecordingData| filter.stream.as_ref().is_none_or(|name| *name == row.stream);
+            let rows = journal.recordings()?.into_iter().filter(wanted);
+            rows.map(|row| journal.segments_of(&row).map(|segments| (row, segments)))
+                .collect::<Result<Vec<_>, _>>()
+        })?;
+        drop(journal);
+        // A segment that is open may be part of several recordings; its file is looked at once.
+        let mut open = HashMap::new();
+        let rows = all
+            .into_iter()
+            .map(|(row, segments)| self.row(row, &segments, &mut open));
+        let from = filter.from.unwrap_or(Micros::MIN);
+        let to = filter.to.unwrap_or(Micros::MAX);
+        Ok(rows.filter(|row| row.end > from && row.start < to).collect())
     }
 
     /// The recording with this id, with the only id that begins so, or the newest one for `last`.
-    pub fn find(&self, _text: &str) -> Result<RecordingRow, StoreError> {
-        unimplemented!("store")
+    pub fn find(&self, text: &str) -> Result<RecordingRow, StoreError> {
+        let lower = text.to_lowercase();
+        let journal = self.journal();
+        let (row, segments) = journal.snapshot(|| {
+            let mut rows = journal.recordings()?;
+            if lower != "last" {
+                rows.retain(|row| !lower.is_empty() && row.id.to_string().starts_with(&lower));
+                if rows.len() > 1 {
+                    return Err(StoreError::Ambiguous {
+                        text: text.to_owned(),
+                        count: rows.len(),
+                    });
+                }
+            }
+            let row = rows.pop().ok_or_else(|| StoreError::NoRecording {
+                text: text.to_owned(),
+            })?;
+            let segments = journal.segments_of(&row)?;
+            Ok((row, segments))
+        })?;
+        drop(journal);
+        Ok(self.row(row, &segments, &mut HashMap::new()))
     }
 
     /// A recording's tape, to make renditions from. Of an open recording: what is there now.
-    pub fn view(&self, _recording: RecordingId) -> Result<View<LibrarySource>, StoreError> {
-        unimplemented!("store")
+    pub fn view(&self, recording: RecordingId) -> Result<View<LibrarySource>, StoreError> {
+        let journal = self.journal();
+        let rows = journal.snapshot(|| match journal.recording(recording)? {
+            Some(row) => journal.segments_of(&row),
+            None => Err(StoreError::NoRecording {
+                text: recording.to_string(),
+            }),
+        })?;
+        drop(journal);
+        let mut segments = Vec::with_capacity(rows.len());
+        let mut files = HashMap::with_capacity(rows.len());
+        for row in rows {
+            let path = paths::segment(&self.dir, &row.stream, row.sequence);
+            let file = match row.state {
+                SegmentState::Open => match self.read_open(&row, true) {
+                    Some(index) => SourceFile {
+                        path,
+                        bytes: index.end(),
+                        index: Some(Arc::new(index)),
+                    },
+                    None => continue,
+                },
+                SegmentState::Sealed | SegmentState::Missing => SourceFile {
+                    path,
+                    bytes: row.bytes,
+                    index: None,
+                },
+            };
+            files.insert(row.id, file);
+            segments.push(ViewSegment {
+                id: row.id,
+                tracks: row.tracks,
+                base: row.base,
+                publish_zero: row.tape_zero,
+                publish_zero_utc: row.utc_zero,
+            });
+        }
+        let source = LibrarySource::new(self.disk.clone(), self.journal.clone(), files);
+        Ok(View { segments, source })
     }
 
     /// Reads every byte of every segment and compares: rows with files, checksums with media. `progress` is
     /// told bytes done and bytes in all.
-    pub fn verify(&self, _progress: &mut dyn FnMut(u64, u64)) -> Result<Vec<Problem>, StoreError> {
-        unimplemented!("store")
+    pub fn verify(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<Vec<Problem>, StoreError> {
+        let segments = self.journal().segments()?;
+        let total = segments.iter().map(|segment| segment.bytes).sum();
+        let mut done = 0;
+        let mut problems = Vec::new();
+        for segment in &segments {
+            progress(done, total);
+            let path = paths::segment(&self.dir, &segment.stream, segment.sequence);
+            let index = self.journal().index(segment.id)?;
+            let found = verify_segment(self.disk.as_ref(), &path, segment, index.as_deref());
+            problems.extend(found.err().map(|what| Problem { path, what }));
+            done += segment.bytes;
+        }
+        progress(total, total);
+        Ok(problems)
+    }
+
+    fn row(
+        &self,
+        row: RecordingData,
+        segments: &[SegmentData],
+        open: &mut HashMap<SegmentId, Option<Extent>>,
+    ) -> RecordingRow {
+        let mut out = RecordingRow {
+            id: row.id,
+            stream: row.stream,
+            state: if row.open {
+                RecordingState::Open
+            } else {
+                RecordingState::Closed
+            },
+            start: row.utc_start,
+            end: row.utc_start,
+            duration: 0,
+            bytes: 0,
+            segments: 0,
+            tracks: Vec::new(),
+            gaps: Vec::new(),
+        };
+        let mut last_end = None;
+        for segment in segments {
+            let extent = match segment.state {
+                SegmentState::Open => *open
+                    .entry(segment.id)
+                    .or_insert_with(|| self.open_extent(segment)),
+                SegmentState::Sealed | SegmentState::Missing => Some(Extent {
+                    end: segment.end,
+                    bytes: segment.bytes,
+                }),
+            };
+            let Some(extent) = extent else { continue };
+            let utc = |tape: Micros| {
+                segment
+                    .utc_zero
+                    .saturating_add(tape.saturating_sub(segment.tape_zero))
+            };
+            let start = utc(segment.start);
+            match last_end {
+                None => out.start = start,
+                Some(tape_end) if segment.start.saturating_sub(tape_end) > GAP => out.gaps.push(Gap {
+                    from: out.end,
+                    to: start,
+                }),
+                Some(_) => {}
+            }
+            last_end = Some(extent.end);
+            out.end = utc(extent.end);
+            out.duration += extent.end.saturating_sub(segment.start);
+            out.bytes += extent.bytes;
+            out.segments += 1;
+            out.tracks = track_rows(&segment.tracks);
+        }
+        out
+    }
+
+    fn open_extent(&self, segment: &SegmentData) -> Option<Extent> {
+        let index = self.read_open(segment, false)?;
+        let ends = index
+            .fragments
+            .iter()
+            .map(|fragment| fragment_end(fragment, segment.base, &segment.tracks, segment.tape_zero));
+        Some(Extent {
+            end: ends.max()?,
+            bytes: index.end(),
+        })
+    }
+
+    /// The index of a segment that is being written, or that nobody sealed after a power cut. With `checked`, its
+    /// media is read too and the index ends where a checksum is wrong.
+    fn read_open(&self, segment: &SegmentData, checked: bool) -> Option<SampleIndex> {
+        let path = paths::segment(&self.dir, &segment.stream, segment.sequence);
+        let file = self.disk.open_read(&path).ok()?;
+        let len = file.size().ok()?;
+        let reader = Reader(file.as_ref());
+        let index = if checked {
+            let scanned = fmp4::scan(&reader, len).ok()?;
+            (scanned.identity.segment == segment.id).then_some(scanned.index)?
+        } else {
+            let header = fmp4::read_header(&reader, len).ok()?;
+            fmp4::scan_headers(&reader, len, segment.id, Position::first(header.len)).0
+        };
+        (!index.fragments.is_empty()).then_some(index)
+    }
+
+    fn journal(&self) -> MutexGuard<'_, Journal> {
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The files of one view. Clones share what is open.
-#[derive(Clone)]
-pub struct LibrarySource {}
-
-impl TapeSource for LibrarySource {
-    fn index(&self, _segment: SegmentId) -> Result<Arc<SampleIndex>, SourceError> {
-        unimplemented!("store")
-    }
-
-    fn read_exact_at(&self, _segment: SegmentId, _offset: u64, _buf: &mut [u8]) -> Result<(), SourceError> {
-        unimplemented!("store")
-    }
+fn track_rows(tracks: &Tracks) -> Vec<TrackRow> {
+    let video = tracks.video.as_ref().map(|video| TrackRow {
+        kind: "video",
+        codec: video.codec.as_str(),
+        width: Some(video.width),
+        height: Some(video.height),
+        sample_rate: None,
+        channels: None,
+    });
+    let audio = tracks.audio.as_ref().map(|audio| TrackRow {
+        kind: "audio",
+        codec: audio.codec.as_str(),
+        width: None,
+        height: None,
+        sample_rate: Some(audio.sample_rate),
+        channels: Some(audio.channels),
+    });
+    video.into_iter().chain(audio).collect()
 }

@@ -14,15 +14,19 @@
 //! | module | what it is |
 //! |---|---|
 //! | `disk`, `clock` | the two seams to the machine |
+//! | `paths` | where things are in the directory |
 //! | `journal` | SQLite: segments, recordings, the outbox |
 //! | `rotation` | when a new segment begins (pure) |
 //! | `segment` | one segment file while it is written |
 //! | `writer` | the order of writes: commands in, durable tape out |
 //! | `thread`, `queue` | the shell around the writer |
 //! | `recover` | what start-up repairs |
-//! | `library` | the read side, for this process and for others |
+//! | `library`, `source` | the read side, for this process and for others |
+//! | `verify` | every checksum, every row against its file |
 
 mod clock;
+#[cfg(test)]
+mod crash;
 mod disk;
 mod error;
 mod journal;
@@ -33,17 +37,23 @@ mod queue;
 mod recover;
 mod rotation;
 mod segment;
+mod source;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod thread;
+mod verify;
 mod writer;
 
 pub use clock::{Clock, RealClock};
 pub use disk::{Disk, DiskFile, Entry, RealDisk, Space};
 pub use error::{Refused, StoreError};
-pub use library::{Filter, Gap, Library, LibrarySource, Problem, RecordingRow, RecordingState, TrackRow};
+pub use library::{Filter, Gap, Library, RecordingRow, RecordingState, TrackRow};
 pub use progress::{Progress, RecoveryReport, StreamProgress};
+pub use source::LibrarySource;
 pub use thread::{Opened, Store, StoreSettings};
+pub use verify::Problem;
 
 use crate::event::Event;
 use crate::media::{Fragment, Micros, PublishId, RecordingId, StreamName};

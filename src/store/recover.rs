@@ -133,7 +133,7 @@ impl Recovery<'_> {
     /// A segment that was being written.
     fn repair(&mut self, id: SegmentId, path: PathBuf, journal: &Journal) -> Result<(), StoreError> {
         let file = self.disk.open(&path).map_err(StoreError::disk("open", &path))?;
-        let len = file.len().map_err(StoreError::disk("measure", &path))?;
+        let len = file.size().map_err(StoreError::disk("measure", &path))?;
         match fmp4::scan(&Reader(file.as_ref()), len) {
             Ok(scanned) if scanned.identity.segment != id => {
                 // Its row never got a file; what lies in its place is another's.
@@ -168,7 +168,7 @@ impl Recovery<'_> {
     /// A file without a row.
     fn stranger(&mut self, path: PathBuf, journal: &Journal) -> Result<(), StoreError> {
         let file = self.disk.open(&path).map_err(StoreError::disk("open", &path))?;
-        let len = file.len().map_err(StoreError::disk("measure", &path))?;
+        let len = file.size().map_err(StoreError::disk("measure", &path))?;
         let scanned = match fmp4::scan(&Reader(file.as_ref()), len) {
             Ok(scanned) => scanned,
             Err(ScanError::Short { len: 0 }) => return self.remove(path),

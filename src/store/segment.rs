@@ -16,11 +16,10 @@ use crate::media::{Fragment, Micros, SegmentId, TrackKind, Tracks, VIDEO_TIMESCA
 /// A segment that is being written.
 pub(super) struct Segment {
     pub(super) id: SegmentId,
-    pub(super) sequence: u64,
     pub(super) path: PathBuf,
     pub(super) tracks: Tracks,
     pub(super) start: Micros,
-    pub(super) base: TrackBase,
+    base: TrackBase,
     tape_zero: Micros,
     file: Box<dyn DiskFile>,
     /// Goes to flash with the first fragment, in one write.
@@ -58,7 +57,6 @@ pub(super) enum AppendError {
 /// What a segment is begun with.
 pub(super) struct Begin {
     pub(super) id: SegmentId,
-    pub(super) sequence: u64,
     pub(super) path: PathBuf,
     pub(super) tracks: Tracks,
     pub(super) base: TrackBase,
@@ -79,7 +77,6 @@ impl Segment {
         };
         Ok(Self {
             id: begin.id,
-            sequence: begin.sequence,
             path: begin.path,
             tracks: begin.tracks,
             start: begin.start,

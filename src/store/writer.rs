@@ -367,7 +367,6 @@ impl Writer {
             },
             begin: Begin {
                 id,
-                sequence,
                 path: paths::segment(&self.settings.dir, &lane.stream, sequence),
                 tracks: fragment.tracks.clone(),
                 base,
@@ -514,21 +513,21 @@ impl Writer {
         let committed = self.commit(rows);
         for (publish, turn) in begins {
             match &committed {
-                Ok(()) => self.begin(publish, turn.begin),
+                Ok(()) => self.begin(publish, turn),
                 Err(error) => self.refuse(publish, error.to_string()),
             }
         }
     }
 
     /// Creates the file of a segment whose row is committed.
-    fn begin(&mut self, publish: PublishId, begin: Begin) {
+    fn begin(&mut self, publish: PublishId, turn: Turn) {
         let Some(lane) = self.lanes.get(&publish) else {
             return;
         };
         let stream = lane.stream.clone();
-        let (id, sequence, path) = (begin.id, begin.sequence, begin.path.clone());
+        let (id, path) = (turn.begin.id, turn.begin.path.clone());
         let created = self.prepare(&stream).and_then(|()| {
-            Segment::create(begin, self.disk.as_ref())
+            Segment::create(turn.begin, self.disk.as_ref())
                 .map_err(|error| format!("{}: cannot create: {error}", path.display()))
         });
         match created {
@@ -536,7 +535,7 @@ impl Writer {
                 if let Some(lane) = self.lanes.get_mut(&publish) {
                     lane.segment = Some(segment);
                 }
-                self.progress.streams.entry(stream).or_default().open_segment = Some(sequence);
+                self.progress.streams.entry(stream).or_default().open_segment = Some(turn.row.sequence);
             }
             Err(reason) => {
                 self.seals.push(Op::DropSegment { id });

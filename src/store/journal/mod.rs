@@ -114,15 +114,12 @@ impl Journal {
         transaction.commit()
     }
 
-    /// A read transaction: what is read through it was true at one moment.
-    pub(super) fn snapshot<T>(
-        &mut self,
-        read: impl FnOnce(&Self) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
+    /// A read transaction: what `read` reads was true at one moment.
+    pub(super) fn snapshot<T>(&self, read: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
         self.connection
             .execute_batch("BEGIN")
             .map_err(|error| self.error(error))?;
-        let result = read(self);
+        let result = read();
         // Nothing was written: there is nothing that ending it could lose.
         let _ = self.connection.execute_batch("COMMIT");
         result

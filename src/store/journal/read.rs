@@ -23,7 +23,6 @@ pub(in crate::store) enum SegmentState {
 #[derive(Clone, Debug)]
 pub(in crate::store) struct SegmentData {
     pub(in crate::store) id: SegmentId,
-    pub(in crate::store) publish: PublishId,
     pub(in crate::store) stream: StreamName,
     pub(in crate::store) sequence: u64,
     pub(in crate::store) state: SegmentState,
@@ -52,7 +51,7 @@ pub(in crate::store) struct RecordingData {
 }
 
 const SEGMENT: &str =
-    "SELECT s.id, p.id, name, sequence, state, base_video, base_audio, s.start, s.end, bytes, crc,
+    "SELECT s.id, name, sequence, state, base_video, base_audio, s.start, s.end, bytes, crc,
         tracks, tape_zero, utc_offset + boot_zero
     FROM segments s JOIN publishes p ON p.publish = s.publish JOIN boots USING (boot)
         JOIN streams t ON t.stream = s.stream";
@@ -154,6 +153,7 @@ impl Journal {
     }
 
     /// The outbox, oldest first: sequence, kind, body.
+    #[cfg(test)]
     pub(in crate::store) fn outbox(&self) -> Result<Vec<(i64, String, String)>, StoreError> {
         let sql = "SELECT sequence, kind, body FROM outbox ORDER BY sequence";
         self.all(sql, params![], |row| {
@@ -162,24 +162,23 @@ impl Journal {
     }
 
     fn segment_data(&self, row: &Row<'_>) -> Result<SegmentData, StoreError> {
-        let text: String = self.col(row, 11)?;
+        let text: String = self.col(row, 10)?;
         Ok(SegmentData {
             id: SegmentId::from_bytes(self.col(row, 0)?),
-            publish: PublishId::from_bytes(self.col(row, 1)?),
-            stream: self.stream(row, 2)?,
-            sequence: number(self.col(row, 3)?),
-            state: self.state(row, 4)?,
+            stream: self.stream(row, 1)?,
+            sequence: number(self.col(row, 2)?),
+            state: self.state(row, 3)?,
             base: TrackBase {
-                video: self.col(row, 5)?,
-                audio: self.col(row, 6)?,
+                video: self.col(row, 4)?,
+                audio: self.col(row, 5)?,
             },
-            start: self.col(row, 7)?,
-            end: self.col(row, 8)?,
-            bytes: number(self.col(row, 9)?),
-            crc: self.col(row, 10)?,
+            start: self.col(row, 6)?,
+            end: self.col(row, 7)?,
+            bytes: number(self.col(row, 8)?),
+            crc: self.col(row, 9)?,
             tracks: tracks::decode(&text).ok_or_else(|| self.row_error("segments.tracks"))?,
-            tape_zero: self.col(row, 12)?,
-            utc_zero: self.col(row, 13)?,
+            tape_zero: self.col(row, 11)?,
+            utc_zero: self.col(row, 12)?,
         })
     }
 

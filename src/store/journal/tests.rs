@@ -1,1 +1,147 @@
+//! The journal alone.
 
+use super::*;
+use crate::event::Event;
+use crate::media::{PublishId, RecordingId, SegmentId, StreamName};
+use crate::store::testing;
+
+fn report(n: usize) -> Op {
+    Op::Report {
+        event: Event::StreamException {
+            stream: "live/a".into(),
+            what: "codec".into(),
+            detail: n.to_string(),
+        },
+    }
+}
+
+fn ops() -> Vec<Op> {
+    let (publish, recording, segment) = (PublishId::new(1), RecordingId::new(2), SegmentId::new(3));
+    let clock = BootClock {
+        boot: [1; 16],
+        utc_offset: 0,
+        synced: true,
+    };
+    vec![
+        Op::AdoptBoot { clock },
+        Op::StartPublish {
+            id: publish,
+            stream: StreamName::new("live", "a").unwrap(),
+            boot: [1; 16],
+            tape_zero: 10,
+            boot_zero: 10,
+            tell: true,
+        },
+        Op::StartRecording {
+            id: recording,
+            publish,
+            start: 10,
+            tell: true,
+        },
+        Op::OpenSegment(NewSegment {
+            id: segment,
+            publish,
+            sequence: 1,
+            base: Default::default(),
+            start: 10,
+            tracks: testing::tracks(),
+        }),
+        Op::SealSegment(Sealed {
+            id: segment,
+            end: 1_000_010,
+            bytes: 5_000,
+            crc: 7,
+            samples: vec![1, 2, 3],
+        }),
+        Op::CloseRecording {
+            id: recording,
+            end: None,
+            reason: "closed".into(),
+        },
+        Op::EndPublish {
+            id: publish,
+            reason: "unpublished".into(),
+        },
+    ]
+}
+
+#[test]
+fn ops_that_come_twice_count_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = Journal::open(dir.path()).unwrap();
+    let ops = ops();
+    journal.commit(&ops, 0).unwrap();
+    let before = format!(
+        "{:?}{:?}{:?}",
+        journal.segments(),
+        journal.recordings(),
+        journal.outbox()
+    );
+    journal.commit(&ops, 0).unwrap();
+    let after = format!(
+        "{:?}{:?}{:?}",
+        journal.segments(),
+        journal.recordings(),
+        journal.outbox()
+    );
+    assert_eq!(before, after);
+    let kinds: Vec<_> = journal
+        .outbox()
+        .unwrap()
+        .into_iter()
+        .map(|(_, kind, _)| kind)
+        .collect();
+    let all = [
+        "publish.started",
+        "recording.started",
+        "recording.closed",
+        "publish.ended",
+    ];
+    assert_eq!(kinds, all);
+    let closed = &journal.outbox().unwrap()[2].2;
+    assert!(closed.contains(r#""duration_s":1.0,"bytes":5000"#), "{closed}");
+    assert_eq!(journal.index(SegmentId::new(9)).unwrap(), None);
+}
+
+#[test]
+fn a_commit_that_fails_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = Journal::open(dir.path()).unwrap();
+    journal
+        .connection
+        .execute_batch("CREATE TRIGGER no BEFORE INSERT ON recordings BEGIN SELECT raise(ABORT, 'no'); END")
+        .unwrap();
+    let error = journal.commit(&ops(), 0).unwrap_err();
+    assert!(error.to_string().contains("journal.db"), "{error}");
+    assert!(journal.outbox().unwrap().is_empty() && journal.files().unwrap().is_empty());
+}
+
+#[test]
+fn the_outbox_is_bounded_and_counts_what_it_dropped() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = Journal::open(dir.path()).unwrap();
+    let many: Vec<Op> = (0..OUTBOX_ROWS as usize + 5).map(report).collect();
+    journal.commit(&many, 0).unwrap();
+    let rows = journal.outbox().unwrap();
+    assert_eq!((rows.len() as i64, rows[0].0), (OUTBOX_ROWS, 6));
+    let sql = "SELECT value FROM counters WHERE name = 'outbox_dropped'";
+    let dropped: i64 = journal.connection.query_row(sql, [], |row| row.get(0)).unwrap();
+    assert_eq!(dropped, 5);
+}
+
+#[test]
+fn it_is_durable_and_of_the_newest_version() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(Journal::open(dir.path()).unwrap());
+    let journal = Journal::open(dir.path()).unwrap();
+    let pragma = |name: &str| {
+        let sql = format!("PRAGMA {name}");
+        journal
+            .connection
+            .query_row(&sql, [], |row| row.get::<_, rusqlite::types::Value>(0))
+            .unwrap()
+    };
+    assert_eq!(pragma("journal_mode"), "wal".to_owned().into());
+    assert_eq!(pragma("synchronous"), 2.into());
+    assert_eq!(pragma("user_version"), schema::NEWEST.into());
+}

@@ -1,0 +1,135 @@
+//! The files of a view, as renditions read them.
+
+use std::collections::{HashMap, VecDeque};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::disk::{Disk, DiskFile};
+use super::journal::Journal;
+use crate::format::index::SampleIndex;
+use crate::format::{SourceError, TapeSource};
+use crate::media::SegmentId;
+
+/// Files and indexes kept at hand: a rendition reads one segment after the other, a few renditions at a time.
+const KEPT: usize = 8;
+
+/// The files of one view. Clones share what is open.
+#[derive(Clone)]
+pub struct LibrarySource {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    disk: Arc<dyn Disk>,
+    journal: Arc<Mutex<Journal>>,
+    segments: HashMap<SegmentId, SourceFile>,
+    files: Recent<Arc<dyn DiskFile>>,
+    indexes: Recent<Arc<SampleIndex>>,
+}
+
+/// A segment of the view.
+pub(super) struct SourceFile {
+    pub(super) path: PathBuf,
+    /// Bytes of it that are tape; what may lie behind is not.
+    pub(super) bytes: u64,
+    /// Of a segment that was open when the view was made: the journal has none.
+    pub(super) index: Option<Arc<SampleIndex>>,
+}
+
+impl LibrarySource {
+    pub(super) fn new(
+        disk: Arc<dyn Disk>,
+        journal: Arc<Mutex<Journal>>,
+        segments: HashMap<SegmentId, SourceFile>,
+    ) -> Self {
+        let shared = Shared {
+            disk,
+            journal,
+            segments,
+            files: Recent::default(),
+            indexes: Recent::default(),
+        };
+        Self {
+            shared: Arc::new(shared),
+        }
+    }
+
+    fn entry(&self, segment: SegmentId) -> Result<&SourceFile, SourceError> {
+        self.shared.segments.get(&segment).ok_or_else(|| SourceError {
+            segment,
+            reason: "not a part of this view".to_owned(),
+        })
+    }
+}
+
+impl TapeSource for LibrarySource {
+    fn index(&self, segment: SegmentId) -> Result<Arc<SampleIndex>, SourceError> {
+        let entry = self.entry(segment)?;
+        if let Some(index) = &entry.index {
+            return Ok(index.clone());
+        }
+        self.shared.indexes.find(segment, || {
+            let refuse = |reason: String| SourceError { segment, reason };
+            let journal = self.shared.journal.lock().unwrap_or_else(PoisonError::into_inner);
+            let blob = journal
+                .index(segment)
+                .map_err(|error| refuse(error.to_string()))?;
+            let blob = blob.ok_or_else(|| refuse("the journal has no index of it".to_owned()))?;
+            let index = SampleIndex::decode(&blob).map_err(|error| refuse(error.to_string()))?;
+            Ok(Arc::new(index))
+        })
+    }
+
+    fn read_exact_at(&self, segment: SegmentId, offset: u64, buf: &mut [u8]) -> Result<(), SourceError> {
+        let entry = self.entry(segment)?;
+        let refuse = |reason: String| SourceError {
+            segment,
+            reason: format!("{}: {reason}", entry.path.display()),
+        };
+        if offset.saturating_add(buf.len() as u64) > entry.bytes {
+            return Err(refuse(format!(
+                "byte {offset} and {} more are not on it",
+                buf.len()
+            )));
+        }
+        let file = self.shared.files.find(segment, || {
+            let file = self.shared.disk.open_read(&entry.path);
+            file.map(Arc::from).map_err(|error| refuse(error.to_string()))
+        })?;
+        match file.read_at(offset, buf) {
+            Ok(n) if n == buf.len() => Ok(()),
+            Ok(_) => Err(refuse("shorter than the journal says".to_owned())),
+            Err(error) => Err(refuse(error.to_string())),
+        }
+    }
+}
+
+/// The few that were used last.
+struct Recent<T>(Mutex<VecDeque<(SegmentId, T)>>);
+
+impl<T> Default for Recent<T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<T: Clone> Recent<T> {
+    /// What is kept for a segment, or what `make` makes. No lock is held meanwhile.
+    fn find<E>(&self, segment: SegmentId, make: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+        let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = lock()
+            .iter()
+            .find(|(id, _)| *id == segment)
+            .map(|(_, kept)| kept.clone());
+        if let Some(kept) = kept {
+            return Ok(kept);
+        }
+        let made = make()?;
+        let mut recent = lock();
+        if recent.len() >= KEPT {
+            recent.pop_front();
+        }
+        recent.push_back((segment, made.clone()));
+        Ok(made)
+    }
+}

@@ -1,0 +1,248 @@
+//! The flash refuses: nothing is called durable that is not, and the tape goes on when it can.
+
+use super::rig::{Rig, check_invariants, expected, stream, tape};
+use crate::media::RecordingId;
+use crate::store::crash::{CrashDisk, Fault, Survives};
+use crate::store::journal::Journal;
+use crate::store::paths;
+use crate::store::testing::{fragment, media};
+
+/// A publish with four durable seconds.
+fn started() -> (Rig, super::rig::Publisher) {
+    started_as(RecordingId::new(1))
+}
+
+fn started_as(recording: RecordingId) -> (Rig, super::rig::Publisher) {
+    let mut rig = Rig::new();
+    let (a, start) = rig.publish(1, "a");
+    rig.handle(vec![start, a.record(recording, 0)]);
+    for n in 0..4 {
+        rig.handle(vec![a.append(n)]);
+        rig.pass(1_000_000);
+    }
+    (rig, a)
+}
+
+fn kinds(rig: &Rig) -> Vec<String> {
+    let journal = Journal::open_read(rig.dir.path()).unwrap();
+    journal
+        .outbox()
+        .unwrap()
+        .into_iter()
+        .map(|(_, kind, _)| kind)
+        .collect()
+}
+
+#[test]
+fn after_a_failed_sync_the_segment_ends_where_it_was_durable() {
+    let (mut rig, a) = started();
+    rig.disk.fail_next(Fault::Sync);
+    // Second 4 begins segment 2; its first sync is the one that fails: nothing of it is known to be durable.
+    rig.handle(vec![a.append(4)]);
+    rig.pass(1_000_000);
+    let progress = rig.writer.progress().clone();
+    assert!(progress.failed.is_some() && progress.streams[&stream("a")].failed);
+    let (media_4, media_5) = (
+        media(&fragment(4, true)).len() as u64,
+        media(&fragment(5, false)).len() as u64,
+    );
+    assert!(progress.bytes_lost >= media_4);
+
+    // Second 5 is no keyframe: it cannot be played, it is lost. Second 6 begins anew.
+    rig.handle(vec![a.append(5)]);
+    assert_eq!(rig.writer.progress().bytes_lost, progress.bytes_lost + media_5);
+    rig.handle(vec![a.append(6)]);
+    rig.pass(1_000_000);
+    assert_eq!(rig.writer.progress().failed, None);
+    assert!(rig.writer.progress().last_error.is_some());
+    rig.handle(vec![a.end()]);
+    rig.writer.close().unwrap();
+
+    let disk = CrashDisk::after_crash(&rig.disk.image(), Survives::Nothing);
+    check_invariants(rig.dir.path(), &disk);
+    let kept = [expected(0..4), expected(6..7)].concat();
+    assert_eq!(tape(rig.dir.path(), &disk, &stream("a")), kept);
+    let kinds = kinds(&rig);
+    let count = |kind: &str| kinds.iter().filter(|found| *found == kind).count();
+    assert_eq!(
+        (count("storage.failed"), count("storage.recovered")),
+        (1, 1),
+        "{kinds:?}"
+    );
+    // The hole shows.
+    let gaps = rig.library().find("last").unwrap().gaps;
+    assert_eq!(
+        gaps.iter().map(|gap| gap.to - gap.from).collect::<Vec<_>>(),
+        [2_000_000]
+    );
+}
+
+#[test]
+fn after_a_failed_sync_in_the_middle_what_was_durable_stays() {
+    let (mut rig, a) = started();
+    rig.handle(vec![a.append(4)]);
+    rig.pass(1_000_000);
+    rig.disk.fail_next(Fault::Sync);
+    rig.handle(vec![a.append(5)]);
+    rig.pass(1_000_000);
+    rig.handle(vec![a.append(6), a.end()]);
+    rig.writer.close().unwrap();
+    let disk = CrashDisk::after_crash(&rig.disk.image(), Survives::Everything);
+    check_invariants(rig.dir.path(), &disk);
+    let kept = [expected(0..5), expected(6..7)].concat();
+    assert_eq!(tape(rig.dir.path(), &disk, &stream("a")), kept);
+}
+
+#[test]
+fn after_a_failed_write_every_whole_fragment_stays() {
+    let (mut rig, a) = started();
+    rig.handle(vec![a.append(4)]);
+    rig.disk.fail_next(Fault::Write);
+    rig.handle(vec![a.append(5)]);
+    assert!(rig.writer.progress().failed.is_some());
+    rig.handle(vec![a.append(6), a.end()]);
+    rig.writer.close().unwrap();
+    let disk = CrashDisk::after_crash(&rig.disk.image(), Survives::Everything);
+    check_invariants(rig.dir.path(), &disk);
+    let kept = [expected(0..5), expected(6..7)].concat();
+    assert_eq!(tape(rig.dir.path(), &disk, &stream("a")), kept);
+}
+
+#[test]
+fn every_single_fault_at_every_place_is_survived() {
+    for fault in [
+        Fault::Create,
+        Fault::Write,
+        Fault::Sync,
+        Fault::SyncDir,
+        Fault::SetLen,
+        Fault::Unlink,
+    ] {
+        for second in 0..9 {
+            for times in 1..3 {
+                let mut rig = Rig::new();
+                let (a, start) = rig.publish(1, "a");
+                let recording = RecordingId::new(1);
+                rig.handle(vec![start, a.record(recording, 0)]);
+                for n in 0..10 {
+                    if n == second {
+                        (0..times).for_each(|_| rig.disk.fail_next(fault));
+                    }
+                    rig.handle(vec![a.append(n)]);
+                    rig.pass(1_000_000);
+                }
+                rig.handle(vec![a.close(recording, 10), a.end()]);
+                let _ = rig.writer.close();
+                let told = rig.writer.progress().last_error.is_some();
+                let hit = rig.disk.faults_left() < times && !matches!(fault, Fault::SetLen | Fault::Unlink);
+                assert!(told || !hit, "{fault:?} at {second} was not told");
+
+                // What was acknowledged survives the worst crash; a start makes order of the rest.
+                let acked = rig.acked.lock().unwrap().get(&stream("a")).copied().unwrap_or(0);
+                let disk = CrashDisk::after_crash(&rig.disk.image(), Survives::Nothing);
+                let Rig {
+                    dir, writer, clock, ..
+                } = rig;
+                drop(writer);
+                let rig = Rig::on(dir, disk.clone(), clock);
+                check_invariants(rig.dir.path(), &disk);
+                let tape = tape(rig.dir.path(), &disk, &stream("a"));
+                let last = (0..10).rfind(|n| a.zero + (n + 1) * 1_000_000 <= acked);
+                if let Some(last) = last {
+                    let bytes = media(&fragment(last, last % 2 == 0));
+                    let there = tape.windows(bytes.len()).any(|window| window == bytes);
+                    assert!(there, "{fault:?} at {second}: acknowledged second {last} is gone");
+                }
+                if hit {
+                    assert!(
+                        tape.len() >= expected(0..4).len(),
+                        "{fault:?} at {second}: {} bytes",
+                        tape.len()
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn two_faults_lose_no_more_than_they_must() {
+    let (mut rig, a) = started();
+    rig.disk.fail_next(Fault::Create);
+    rig.disk.fail_next(Fault::Create);
+    for n in 4..10 {
+        rig.handle(vec![a.append(n)]);
+        rig.pass(1_000_000);
+    }
+    rig.handle(vec![a.end()]);
+    rig.writer.close().unwrap();
+    check_invariants(rig.dir.path(), &rig.disk);
+    // Seconds 4 and 6 could not begin a segment; 8 could.
+    let kept = [expected(0..4), expected(8..10)].concat();
+    assert_eq!(tape(rig.dir.path(), &rig.disk, &stream("a")), kept);
+}
+
+#[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test deletes the journal as a user would"
+)]
+fn files_without_a_row_are_adopted_or_set_aside() {
+    let recording = RecordingId::new(1);
+    let (mut rig, a) = started_as(recording);
+    rig.handle(vec![a.close(recording, 4), a.end()]);
+    rig.writer.close().unwrap();
+    let dir = rig.dir.path().to_owned();
+    let whole = paths::segment(&dir, &stream("a"), 1);
+    let before = rig.library().recordings(&Default::default()).unwrap();
+    let stranger = paths::stream(&dir, &stream("a")).join("notes.txt");
+    rig.disk.put(&stranger, b"not a segment");
+    let Rig {
+        dir: root,
+        disk,
+        clock,
+        writer,
+        ..
+    } = rig;
+    drop(writer);
+    for suffix in ["", "-wal", "-shm"] {
+        let _ = std::fs::rename(
+            dir.join(format!("journal.db{suffix}")),
+            dir.join(format!("old{suffix}")),
+        );
+    }
+    clock.reboot(1_000_000);
+    let rig = Rig::on(root, disk.clone(), clock.clone());
+    assert_eq!(
+        (rig.report.0.adopted, rig.report.0.lost_found),
+        (1, 1),
+        "{}",
+        rig.report
+    );
+    assert!(rig.report.0.files[0].contains("notes.txt"));
+    assert!(disk.files().contains_key(&whole) && !disk.files().contains_key(&stranger));
+    assert!(
+        disk.files()
+            .contains_key(&dir.join("lost+found/live+a-notes.txt"))
+    );
+    let after = rig.library().recordings(&Default::default()).unwrap();
+    assert_eq!(before, after, "the recording is found again as it was");
+    let Rig {
+        dir: root, writer, ..
+    } = rig;
+    drop(writer);
+    // A sealed segment that vanished is named, and comes back when its file does.
+    let bytes = disk.files()[&whole].clone();
+    crate::store::Disk::unlink(&disk, &whole).unwrap();
+    let rig = Rig::on(root, disk.clone(), clock.clone());
+    assert_eq!(rig.report.0.missing, 1);
+    assert_eq!(rig.library().verify(&mut |_, _| {}).unwrap().len(), 1);
+    let Rig {
+        dir: root, writer, ..
+    } = rig;
+    drop(writer);
+    disk.put(&whole, &bytes);
+    let rig = Rig::on(root, disk, clock);
+    assert_eq!(rig.report.0.returned, 1);
+    assert_eq!(rig.library().verify(&mut |_, _| {}).unwrap(), []);
+}

@@ -1,0 +1,7 @@
+//! The store as a whole, on a disk that can lose power and fail.
+
+mod crashes;
+mod faults;
+mod library;
+mod rig;
+mod threads;

@@ -1,0 +1,251 @@
+//! A writer on a crash disk, driven by hand, and what must hold of anything it leaves.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::media::{Fragment, Micros, PublishId, RecordingId, StreamName};
+use crate::store::clock::Clock;
+use crate::store::clock::tests::TestClock;
+use crate::store::crash::CrashDisk;
+use crate::store::journal::{Journal, SegmentState};
+use crate::store::recover::{Reader, recover};
+use crate::store::testing::{self, media};
+use crate::store::writer::Writer;
+use crate::store::{Command, Disk, Library, RecoveryReport, StoreSettings, paths};
+
+/// Where tests keep SQLite: in memory if the machine can.
+pub(super) fn tempdir() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm")
+        .or_else(|_| tempfile::tempdir())
+        .unwrap()
+}
+
+pub(super) fn settings(dir: &Path) -> StoreSettings {
+    StoreSettings {
+        durability: Duration::from_secs(1),
+        segment_duration: Duration::from_secs(3),
+        ..StoreSettings::new(dir, "box-1")
+    }
+}
+
+pub(super) fn stream(name: &str) -> StreamName {
+    StreamName::new("live", name).unwrap()
+}
+
+/// What the writer has called durable, per stream: tape time.
+pub(super) type Acked = Arc<Mutex<BTreeMap<StreamName, Micros>>>;
+
+/// A writer and all around it.
+pub(super) struct Rig {
+    pub(super) dir: tempfile::TempDir,
+    pub(super) disk: CrashDisk,
+    pub(super) clock: Arc<TestClock>,
+    pub(super) writer: Writer,
+    pub(super) tape_base: Micros,
+    pub(super) acked: Acked,
+    pub(super) report: RecoveryReport,
+}
+
+/// A publish of the rig.
+#[derive(Clone)]
+pub(super) struct Publisher {
+    pub(super) publish: PublishId,
+    pub(super) stream: StreamName,
+    pub(super) zero: Micros,
+}
+
+impl Rig {
+    pub(super) fn new() -> Self {
+        Self::on(
+            tempdir(),
+            CrashDisk::default(),
+            Arc::new(TestClock::new(5_000_000)),
+        )
+    }
+
+    /// Starts on what is there, as the service does.
+    pub(super) fn on(dir: tempfile::TempDir, disk: CrashDisk, clock: Arc<TestClock>) -> Self {
+        let mut journal = Journal::open(dir.path()).unwrap();
+        let report = recover(dir.path(), &disk, clock.as_ref(), &mut journal).unwrap();
+        let tape_base = journal.boot(&clock.boot_id()).unwrap().unwrap().0;
+        let writer = Writer::new(
+            settings(dir.path()),
+            Arc::new(disk.clone()),
+            clock.clone(),
+            journal,
+        )
+        .unwrap();
+        Self {
+            dir,
+            disk,
+            clock,
+            writer,
+            tape_base,
+            acked: Acked::default(),
+            report,
+        }
+    }
+
+    pub(super) fn handle(&mut self, commands: Vec<Command>) {
+        self.writer.handle(commands);
+        self.ack();
+    }
+
+    /// Lets time pass; ticks when that is due.
+    pub(super) fn pass(&mut self, micros: Micros) {
+        self.clock.advance(micros);
+        if self
+            .writer
+            .next_tick()
+            .is_some_and(|due| due <= self.clock.boot())
+        {
+            self.writer.tick();
+            self.ack();
+        }
+    }
+
+    fn ack(&self) {
+        let mut acked = self.acked.lock().unwrap();
+        for (stream, progress) in &self.writer.progress().streams {
+            if let Some(until) = progress.durable_until {
+                acked.insert(stream.clone(), until);
+            }
+        }
+    }
+
+    pub(super) fn publish(&self, id: u64, name: &str) -> (Publisher, Command) {
+        let boot_zero = self.clock.boot();
+        let publisher = Publisher {
+            publish: PublishId::new(id),
+            stream: stream(name),
+            zero: self.tape_base + boot_zero,
+        };
+        let command = Command::PublishStarted {
+            publish: publisher.publish,
+            stream: publisher.stream.clone(),
+            tape_zero: publisher.zero,
+            boot_zero,
+        };
+        (publisher, command)
+    }
+
+    pub(super) fn library(&self) -> Library {
+        Library::with_disk(self.dir.path(), Arc::new(self.disk.clone())).unwrap()
+    }
+}
+
+impl Publisher {
+    pub(super) fn record(&self, id: RecordingId, second: i64) -> Command {
+        Command::RecordingStarted {
+            recording: id,
+            publish: self.publish,
+            start: self.zero + second * 1_000_000,
+        }
+    }
+
+    pub(super) fn close(&self, id: RecordingId, second: i64) -> Command {
+        Command::RecordingClosed {
+            recording: id,
+            end: self.zero + second * 1_000_000,
+        }
+    }
+
+    /// The `n`th second, a keyframe every other one.
+    pub(super) fn append(&self, n: i64) -> Command {
+        self.send(testing::fragment(n, n % 2 == 0))
+    }
+
+    pub(super) fn send(&self, fragment: Fragment) -> Command {
+        Command::Append {
+            publish: self.publish,
+            fragment,
+        }
+    }
+
+    pub(super) fn end(&self) -> Command {
+        Command::PublishEnded {
+            publish: self.publish,
+            reason: "unpublished".into(),
+        }
+    }
+}
+
+/// Every byte of media on a stream's sealed tape, in order.
+pub(super) fn tape(dir: &Path, disk: &CrashDisk, stream: &StreamName) -> Vec<u8> {
+    let journal = Journal::open_read(dir).unwrap();
+    let mut out = Vec::new();
+    for segment in journal
+        .segments()
+        .unwrap()
+        .into_iter()
+        .filter(|row| row.stream == *stream)
+    {
+        assert_eq!(segment.state, SegmentState::Sealed);
+        let file = disk
+            .open_read(&paths::segment(dir, stream, segment.sequence))
+            .unwrap();
+        let scanned = crate::format::fmp4::scan(&Reader(file.as_ref()), segment.bytes).unwrap();
+        for fragment in &scanned.index.fragments {
+            let len = fragment.video.bytes() + fragment.audio.bytes();
+            let mut bytes = vec![0; len as usize];
+            assert_eq!(
+                file.read_at(fragment.end() - len, &mut bytes).unwrap(),
+                bytes.len()
+            );
+            out.extend(bytes);
+        }
+    }
+    out
+}
+
+/// What `seconds` of a stream look like.
+pub(super) fn expected(seconds: std::ops::Range<i64>) -> Vec<u8> {
+    seconds
+        .flat_map(|n| media(&testing::fragment(n, n % 2 == 0)))
+        .collect()
+}
+
+/// What must hold after every recovery: each file has one row, each row its file, nothing is open, and everything is
+/// what it says.
+pub(super) fn check_invariants(dir: &Path, disk: &CrashDisk) {
+    let journal = Journal::open_read(dir).unwrap();
+    let mut files = disk.files();
+    files.retain(|path, _| path.starts_with(paths::tape(dir)));
+    for segment in journal.segments().unwrap() {
+        assert_eq!(segment.state, SegmentState::Sealed, "{segment:?}");
+        let path = paths::segment(dir, &segment.stream, segment.sequence);
+        let bytes = files
+            .remove(&path)
+            .unwrap_or_else(|| panic!("{} has a row and no file", path.display()));
+        assert_eq!(bytes.len() as u64, segment.bytes, "{}", path.display());
+    }
+    assert!(files.is_empty(), "files without a row: {:?}", files.keys());
+    assert!(journal.open_publishes().unwrap().is_empty());
+    assert!(journal.open_recordings().unwrap().is_empty());
+    // Whoever heard of a beginning hears of the end.
+    let outbox = journal.outbox().unwrap();
+    let count = |kind: &str| outbox.iter().filter(|(_, found, _)| found == kind).count();
+    assert_eq!(count("recording.started"), count("recording.closed"));
+    assert_eq!(count("publish.started"), count("publish.ended"));
+    let numbers: Vec<i64> = outbox.iter().map(|(sequence, ..)| *sequence).collect();
+    assert_eq!(
+        numbers,
+        (1..=outbox.len() as i64).collect::<Vec<_>>(),
+        "holes in the outbox"
+    );
+    let library = Library::with_disk(dir, Arc::new(disk.clone())).unwrap();
+    assert_eq!(library.verify(&mut |_, _| {}).unwrap(), []);
+}
+
+/// All that a second recovery must leave alone.
+pub(super) fn state(dir: &Path, disk: &CrashDisk) -> (String, BTreeMap<std::path::PathBuf, Vec<u8>>) {
+    let journal = Journal::open_read(dir).unwrap();
+    let rows = format!(
+        "{:#?} {:#?}",
+        journal.segments().unwrap(),
+        journal.recordings().unwrap()
+    );
+    (rows, disk.files())
+}

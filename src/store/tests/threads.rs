@@ -1,0 +1,194 @@
+//! The store through its public handle, on the real disk.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::rig::{expected, settings, stream, tempdir};
+use crate::format::TapeSource;
+use crate::media::{Micros, PublishId, RecordingId};
+use crate::store::testing::fragment;
+use crate::store::{
+    Clock, Command, Filter, Library, Opened, RealClock, RealDisk, RecordingState, Refused, Store, StoreError,
+    StoreSettings,
+};
+
+fn open(settings: StoreSettings) -> (Store, Opened) {
+    Store::open(settings, Arc::new(RealDisk), Arc::new(RealClock)).unwrap()
+}
+
+fn begin(store: &Store, id: u64, zero: Micros) -> (PublishId, RecordingId) {
+    let (publish, recording) = (PublishId::new(id), RecordingId::new(id));
+    let started = Command::PublishStarted {
+        publish,
+        stream: stream("cam1"),
+        tape_zero: zero,
+        boot_zero: RealClock.boot(),
+    };
+    store.submit(started).unwrap();
+    let recorded = Command::RecordingStarted {
+        recording,
+        publish,
+        start: zero,
+    };
+    store.submit(recorded).unwrap();
+    (publish, recording)
+}
+
+fn append(store: &Store, publish: PublishId, n: i64) -> Result<(), Refused> {
+    store.submit(Command::Append {
+        publish,
+        fragment: fragment(n, n % 2 == 0),
+    })
+}
+
+/// All media of a recording, through the door that renditions use.
+fn read(library: &Library, recording: RecordingId) -> Vec<u8> {
+    let view = library.view(recording).unwrap();
+    let mut out = Vec::new();
+    for segment in &view.segments {
+        for fragment in &view.source.index(segment.id).unwrap().fragments {
+            let len = fragment.video.bytes() + fragment.audio.bytes();
+            let mut bytes = vec![0; len as usize];
+            view.source
+                .read_exact_at(segment.id, fragment.end() - len, &mut bytes)
+                .unwrap();
+            out.extend(bytes);
+        }
+    }
+    out
+}
+
+#[test]
+fn what_was_submitted_is_there_after_a_shutdown() {
+    let dir = tempdir();
+    let (store, opened) = open(settings(dir.path()));
+    assert!(opened.report.is_clean(), "{}", opened.report);
+    let zero = opened.tape_base + RealClock.boot();
+    let (publish, recording) = begin(&store, 1, zero);
+    for n in 0..9 {
+        append(&store, publish, n).unwrap();
+    }
+    store.shutdown().unwrap();
+    store.shutdown().unwrap();
+    assert_eq!(append(&store, publish, 9), Err(Refused::Stopped));
+    assert_eq!(store.backlog_bytes(), 0);
+    assert!(store.progress().borrow().segments_sealed >= 2);
+
+    let library = Library::open(dir.path()).unwrap();
+    assert_eq!(read(&library, recording), expected(0..9));
+    let row = library.find("last").unwrap();
+    assert_eq!(
+        (row.id, row.state, row.duration),
+        (recording, RecordingState::Closed, 9_000_000)
+    );
+    assert_eq!(library.verify(&mut |_, _| {}).unwrap(), []);
+
+    let (store, opened) = open(settings(dir.path()));
+    assert!(opened.report.is_clean(), "{}", opened.report);
+    assert!(
+        opened.tape_base + RealClock.boot() > zero + 9_000_000,
+        "tape time went back"
+    );
+    drop(store);
+}
+
+#[test]
+fn a_second_service_is_refused_by_name() {
+    let dir = tempdir();
+    let (store, _) = open(settings(dir.path()));
+    let second = Store::open(settings(dir.path()), Arc::new(RealDisk), Arc::new(RealClock));
+    let error = second.err().unwrap();
+    assert!(matches!(error, StoreError::Locked { .. }));
+    assert!(
+        error
+            .to_string()
+            .contains(&dir.path().join("lock").display().to_string())
+    );
+    store.shutdown().unwrap();
+    open(settings(dir.path()));
+}
+
+#[test]
+fn others_read_while_it_writes() {
+    let dir = tempdir();
+    let (store, opened) = open(settings(dir.path()));
+    let mut progress = store.progress();
+    let (publish, recording) = begin(&store, 1, opened.tape_base + RealClock.boot());
+    for n in 0..3 {
+        append(&store, publish, n).unwrap();
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let ticked = progress.wait_for(|now| now.ticks > 0);
+        tokio::time::timeout(Duration::from_secs(20), ticked)
+            .await
+            .unwrap()
+            .unwrap();
+    });
+    let now = store.progress().borrow().clone();
+    assert_eq!((now.bytes_written, now.failed), (now.bytes_durable, None));
+    let library = Library::open(dir.path()).unwrap();
+    let rows = library.recordings(&Filter::default()).unwrap();
+    assert_eq!(rows.len(), 1);
+    assert_eq!(
+        (rows[0].state, rows[0].duration, rows[0].bytes),
+        (RecordingState::Open, 3_000_000, now.bytes_durable)
+    );
+    assert_eq!(read(&library, recording), expected(0..3));
+    store.shutdown().unwrap();
+}
+
+#[test]
+fn the_queue_is_bounded_and_says_when_there_is_room() {
+    let dir = tempdir();
+    let mut settings = settings(dir.path());
+    (settings.queue_soft, settings.queue_hard) = (1, 1024);
+    let (store, opened) = open(settings);
+    let (publish, _) = begin(&store, 1, opened.tape_base + RealClock.boot());
+    let refused = (0..10_000).find_map(|n| append(&store, publish, n).err());
+    assert!(
+        matches!(refused, Some(Refused::Full { limit: 1024, .. })),
+        "{refused:?}"
+    );
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        tokio::time::timeout(Duration::from_secs(20), store.room())
+            .await
+            .unwrap();
+    });
+    let before = store.heartbeat();
+    while store.heartbeat() == before {
+        std::thread::yield_now();
+    }
+    store.shutdown().unwrap();
+    // After the end nobody waits any more.
+    runtime.block_on(store.room());
+}
+
+#[test]
+fn a_journal_of_a_newer_release_is_refused() {
+    let dir = tempdir();
+    drop(open(settings(dir.path())));
+    let path = dir.path().join("journal.db");
+    rusqlite::Connection::open(&path)
+        .unwrap()
+        .pragma_update(None, "user_version", 99)
+        .unwrap();
+    let error = Store::open(settings(dir.path()), Arc::new(RealDisk), Arc::new(RealClock))
+        .err()
+        .unwrap();
+    assert!(
+        matches!(error, StoreError::JournalNewer { found: 99, .. }),
+        "{error}"
+    );
+    assert!(matches!(
+        Library::open(dir.path()).err().unwrap(),
+        StoreError::JournalNewer { .. }
+    ));
+}
