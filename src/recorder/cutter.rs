@@ -57,11 +57,6 @@ impl Cutter {
         self.cut(None)
     }
 
-    /// Media that waits.
-    pub(super) fn waiting_bytes(&self) -> usize {
-        self.bytes
-    }
-
     fn ends_before(&self, frame: &Frame, at: Micros) -> bool {
         let Some(start) = self.start else { return false };
         let age = at - start;

@@ -1,0 +1,103 @@
+//! What to measure, as said on the command line.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail};
+
+const HELP: &str = "\
+cargo bench --bench peers -- [OPTIONS]
+
+  --quick            one run of each, shorter
+  --runs N           runs of each server (5)
+  --only a,b,…       a  4 publishers, 4 Mbit/s each, real time
+                     b  1 publisher, flat out
+                     c  4 publishers, 100 Mbit/s each, real time
+                     d  time until the file on flash plays
+                     e  export of a 2 h recording
+                     f  1 publisher, 500 kbit/s, real time
+  --servers S,...    edgereel, nginx, ffmpeg, copier (all that are installed)
+  --edgereel PATH    another binary than the one just built
+";
+
+/// One thing to measure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Workload {
+    Steady,
+    FlatOut,
+    Heavy,
+    Playable,
+    Export,
+    Thin,
+}
+
+impl Workload {
+    const ALL: [Self; 6] = [
+        Self::Steady,
+        Self::FlatOut,
+        Self::Heavy,
+        Self::Playable,
+        Self::Export,
+        Self::Thin,
+    ];
+
+    pub(crate) fn letter(self) -> char {
+        match self {
+            Self::Steady => 'a',
+            Self::FlatOut => 'b',
+            Self::Heavy => 'c',
+            Self::Playable => 'd',
+            Self::Export => 'e',
+            Self::Thin => 'f',
+        }
+    }
+}
+
+pub(crate) struct Arguments {
+    pub(crate) quick: bool,
+    pub(crate) runs: usize,
+    pub(crate) only: Vec<Workload>,
+    pub(crate) servers: Option<Vec<String>>,
+    pub(crate) edgereel: PathBuf,
+}
+
+impl Arguments {
+    /// Nothing when help was asked for, and given.
+    pub(crate) fn parse(given: &[String]) -> anyhow::Result<Option<Self>> {
+        let mut parsed = Self {
+            quick: false,
+            runs: 0,
+            only: Workload::ALL.to_vec(),
+            servers: None,
+            edgereel: PathBuf::from(env!("CARGO_BIN_EXE_edgereel")),
+        };
+        let mut given = given.iter();
+        while let Some(name) = given.next() {
+            let mut value = || given.next().with_context(|| format!("{name} needs a value"));
+            match name.as_str() {
+                // cargo says so to every bench.
+                "--bench" => {}
+                "--quick" => parsed.quick = true,
+                "--runs" => parsed.runs = value()?.parse().context("--runs")?,
+                "--only" => parsed.only = value()?.split(',').map(workload).collect::<Result<_, _>>()?,
+                "--servers" => parsed.servers = Some(value()?.split(',').map(str::to_owned).collect()),
+                "--edgereel" => parsed.edgereel = value()?.into(),
+                "--help" | "-h" => {
+                    print!("{HELP}");
+                    return Ok(None);
+                }
+                other => bail!("{other} is not an option\n\n{HELP}"),
+            }
+        }
+        if parsed.runs == 0 {
+            parsed.runs = if parsed.quick { 1 } else { 5 };
+        }
+        Ok(Some(parsed))
+    }
+}
+
+fn workload(text: &str) -> anyhow::Result<Workload> {
+    let found = Workload::ALL
+        .into_iter()
+        .find(|workload| text == workload.letter().to_string());
+    found.with_context(|| format!("'{text}' is no workload: a to f"))
+}
