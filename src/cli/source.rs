@@ -160,7 +160,7 @@ impl Messages<'_> {
                         }));
                     }
                 }
-                let body = sample_body(*file, config, &sample)?;
+                let body = sample_body(file, config, &sample)?;
                 Ok(Some(Outgoing {
                     kind,
                     timestamp_ms,

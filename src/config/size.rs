@@ -74,7 +74,7 @@ impl fmt::Display for ByteSize {
         let binary = UNITS.iter().filter(|(name, _)| name.ends_with("iB"));
         match binary
             .into_iter()
-            .find(|(_, factor)| self.0 >= *factor && self.0 % factor == 0)
+            .find(|(_, factor)| self.0 >= *factor && self.0.is_multiple_of(*factor))
         {
             Some((name, factor)) => write!(f, "{} {name}", self.0 / factor),
             None => write!(f, "{} B", self.0),

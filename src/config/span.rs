@@ -93,7 +93,7 @@ impl fmt::Display for Span {
         let units = [("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1_000)];
         match units
             .iter()
-            .find(|(_, factor)| self.millis >= *factor && self.millis % factor == 0)
+            .find(|(_, factor)| self.millis >= *factor && self.millis.is_multiple_of(*factor))
         {
             Some((name, factor)) => write!(f, "{}{name}", self.millis / factor),
             None => write!(f, "{}ms", self.millis),

@@ -262,10 +262,12 @@ impl Live {
 
     fn switch(&mut self, tracks: Tracks, now: Moment, stream: &StreamName, out: &mut Vec<Command>) {
         // Video that begins after the sound began a segment needs one of its own, from its keyframe on.
-        if tracks.video.is_some() && self.tracks.video.is_none() && self.recording().is_some() {
-            if let Some(fragment) = self.cutter.flush() {
-                self.keep(fragment, now, stream, out);
-            }
+        if tracks.video.is_some()
+            && self.tracks.video.is_none()
+            && self.recording().is_some()
+            && let Some(fragment) = self.cutter.flush()
+        {
+            self.keep(fragment, now, stream, out);
         }
         if let Some(fragment) = self.cutter.set_tracks(tracks.clone()) {
             self.keep(fragment, now, stream, out);
