@@ -246,3 +246,25 @@ fn files_without_a_row_are_adopted_or_set_aside() {
     assert_eq!(rig.report.0.returned, 1);
     assert_eq!(rig.library().verify(&mut |_, _| {}).unwrap(), []);
 }
+
+#[test]
+fn a_journal_that_refuses_stops_the_tape_and_loses_no_row() {
+    let (mut rig, a) = started();
+    let other = rusqlite::Connection::open(rig.dir.path().join("journal.db")).unwrap();
+    let refuse = "CREATE TRIGGER no BEFORE UPDATE ON segments BEGIN SELECT raise(ABORT, 'no'); END";
+    other.execute_batch(refuse).unwrap();
+    // Second 4 would seal segment 1 and begin segment 2: neither is said, nothing is written.
+    let files = rig.disk.files();
+    rig.handle(vec![a.append(4), a.append(5)]);
+    assert_eq!(rig.disk.files(), files);
+    assert!(rig.writer.progress().failed.is_some());
+    other.execute_batch("DROP TRIGGER no").unwrap();
+    rig.handle(vec![a.append(6)]);
+    rig.pass(1_000_000);
+    assert_eq!(rig.writer.progress().failed, None);
+    rig.handle(vec![a.append(7), a.end()]);
+    rig.writer.close().unwrap();
+    check_invariants(rig.dir.path(), &rig.disk);
+    let kept = [expected(0..4), expected(6..8)].concat();
+    assert_eq!(tape(rig.dir.path(), &rig.disk, &stream("a")), kept);
+}

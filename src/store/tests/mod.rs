@@ -3,5 +3,6 @@
 mod crashes;
 mod faults;
 mod library;
+mod measure;
 mod rig;
 mod threads;

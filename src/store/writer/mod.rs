@@ -15,22 +15,21 @@
 //! memory and are committed with whatever comes next. In each case the stream's media is lost, counted and told of
 //! until a new segment can be begun, which every keyframe tries.
 
+mod begin;
+mod settle;
+mod state;
+
 use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::clock::Clock;
 use super::disk::Disk;
 use super::journal::{Journal, NewSegment, Op};
 use super::rotation::{self, Decision, Limits, OpenSegment};
-use super::segment::{AppendError, Begin, Segment, base_of, tape_start};
-use super::{Command, Progress, StoreError, StoreSettings, StreamProgress, paths};
+use super::segment::{AppendError, Begin, Segment};
+use super::{Command, Progress, StoreError, StoreSettings, StreamProgress};
 use crate::event::Event;
-use crate::format::fmp4::{Identity, segment_header};
-use crate::media::{Fragment, Micros, PublishId, RecordingId, SegmentId, StreamName};
-
-/// Rows that wait for a journal that does not take them. Past that, the oldest events go.
-const PENDING_OPS: usize = 4_096;
+use crate::media::{Fragment, Micros, PublishId, RecordingId, StreamName};
 
 /// Writes the tape of all streams.
 pub(super) struct Writer {
@@ -318,65 +317,6 @@ impl Writer {
         None
     }
 
-    /// Everything about a new segment that can be known before anything is written.
-    fn plan(&mut self, publish: PublishId, fragment: &Fragment) -> Result<Turn, String> {
-        let lane = self.lanes.get(&publish).ok_or("no such publish")?;
-        let sequence = match self.sequences.get(&lane.stream) {
-            Some(next) => *next,
-            None => self
-                .journal
-                .next_sequence(&lane.stream)
-                .map_err(|error| error.to_string())?,
-        };
-        self.sequences.insert(lane.stream.clone(), sequence + 1);
-        let base = base_of(fragment);
-        let id = SegmentId::new(u64::try_from(self.clock.utc() / 1_000).unwrap_or(0));
-        let mut recordings: Vec<RecordingId> = self
-            .recordings
-            .iter()
-            .filter(|(_, stream)| **stream == lane.stream)
-            .map(|(id, _)| *id)
-            .collect();
-        recordings.sort_unstable();
-        // The file has room for so many; the journal knows them all.
-        recordings.truncate(255);
-        let identity = Identity {
-            segment: id,
-            publish,
-            device: self.settings.device.clone(),
-            stream: lane.stream.clone(),
-            sequence,
-            tape_zero: lane.tape_zero,
-            boot_zero: lane.boot_zero,
-            boot: self.boot,
-            utc_offset: self.utc_offset,
-            clock_synced: self.synced,
-            base,
-            recordings,
-        };
-        let header = segment_header(&identity, &fragment.tracks).map_err(|error| error.to_string())?;
-        let start = tape_start(base, lane.tape_zero);
-        Ok(Turn {
-            row: NewSegment {
-                id,
-                publish,
-                sequence,
-                base,
-                start,
-                tracks: fragment.tracks.clone(),
-            },
-            begin: Begin {
-                id,
-                path: paths::segment(&self.settings.dir, &lane.stream, sequence),
-                tracks: fragment.tracks.clone(),
-                base,
-                start,
-                tape_zero: lane.tape_zero,
-                header,
-            },
-        })
-    }
-
     fn write(&mut self, publish: PublishId, fragment: &Fragment) {
         let Some(lane) = self.lanes.get_mut(&publish) else {
             return;
@@ -412,246 +352,6 @@ impl Writer {
                 self.fail(publish, reason);
             }
         }
-    }
-
-    /// Syncs a publish's open segment and says so.
-    fn settle(&mut self, publish: PublishId) {
-        let Some(lane) = self.lanes.get_mut(&publish) else {
-            return;
-        };
-        let Some(segment) = lane.segment.as_mut().filter(|segment| segment.is_dirty()) else {
-            return;
-        };
-        let before = segment.durable.bytes;
-        match segment.sync(self.disk.as_ref()) {
-            Ok(()) => {
-                lane.failed = false;
-                let durable = segment.durable;
-                self.progress.bytes_durable += durable.bytes - before;
-                let stream = self.progress.streams.entry(lane.stream.clone()).or_default();
-                stream.bytes_durable += durable.bytes - before;
-                stream.durable_until = stream.durable_until.max(Some(durable.end));
-                stream.failed = false;
-            }
-            Err(error) => {
-                let reason = format!("{}: cannot sync: {error}", segment.path.display());
-                self.give_up(publish);
-                self.fail(publish, reason);
-            }
-        }
-    }
-
-    /// Closes a publish's segment at its last whole fragment, or the last durable one if the sync fails.
-    fn seal(&mut self, publish: PublishId) {
-        self.settle(publish);
-        let Some(segment) = self.lanes.get_mut(&publish).and_then(|lane| lane.segment.take()) else {
-            return;
-        };
-        self.enter_seal(publish, &segment);
-    }
-
-    /// Closes a publish's segment at its last durable fragment.
-    fn give_up(&mut self, publish: PublishId) {
-        let Some(mut segment) = self.lanes.get_mut(&publish).and_then(|lane| lane.segment.take()) else {
-            return;
-        };
-        let lost = segment.give_up();
-        self.lose(lost);
-        self.enter_seal(publish, &segment);
-    }
-
-    fn enter_seal(&mut self, publish: PublishId, segment: &Segment) {
-        let Some(lane) = self.lanes.get(&publish) else {
-            return;
-        };
-        let stream = self.progress.streams.entry(lane.stream.clone()).or_default();
-        stream.open_segment = None;
-        if let Some(sealed) = segment.sealed() {
-            stream.segments_sealed += 1;
-            self.progress.segments_sealed += 1;
-            self.seals.push(Op::SealSegment(sealed));
-        } else if self.disk.unlink(&segment.path).is_ok() {
-            // The name is not synced away: should it come back, it comes back without a row and without
-            // media, and recovery removes it.
-            self.seals.push(Op::DropSegment { id: segment.id });
-        }
-    }
-
-    /// Ends a pass: seals, one commit, new files.
-    fn finish(&mut self, pass: Pass) {
-        let mut begins = Vec::new();
-        for (publish, turn) in pass.turns {
-            self.seal(publish);
-            begins.extend(turn.map(|turn| (publish, turn)));
-        }
-        let settle: Vec<PublishId> = self
-            .lanes
-            .iter()
-            .filter(|(_, lane)| pass.settle.contains(&lane.stream))
-            .map(|(publish, _)| *publish)
-            .collect();
-        for publish in settle {
-            self.settle(publish);
-            let segment = self.lanes.get(&publish).and_then(|lane| lane.segment.as_ref());
-            self.seals.extend(segment.map(|segment| Op::GrowSegment {
-                id: segment.id,
-                end: segment.durable.end,
-                bytes: segment.durable.bytes,
-            }));
-        }
-        // The ended publishes' last segments were accounted for above.
-        for publish in pass.ended {
-            self.lanes.remove(&publish);
-        }
-        let rows: Vec<Op> = begins
-            .iter()
-            .map(|(_, turn)| Op::OpenSegment(turn.row.clone()))
-            .collect();
-        if rows.is_empty() && !self.has_rows() {
-            return;
-        }
-        let committed = self.commit(rows);
-        for (publish, turn) in begins {
-            match &committed {
-                Ok(()) => self.begin(publish, turn),
-                Err(error) => self.refuse(publish, error.to_string()),
-            }
-        }
-    }
-
-    /// Creates the file of a segment whose row is committed.
-    fn begin(&mut self, publish: PublishId, turn: Turn) {
-        let Some(lane) = self.lanes.get(&publish) else {
-            return;
-        };
-        let stream = lane.stream.clone();
-        let (id, path) = (turn.begin.id, turn.begin.path.clone());
-        let created = self.prepare(&stream).and_then(|()| {
-            Segment::create(turn.begin, self.disk.as_ref())
-                .map_err(|error| format!("{}: cannot create: {error}", path.display()))
-        });
-        match created {
-            Ok(segment) => {
-                if let Some(lane) = self.lanes.get_mut(&publish) {
-                    lane.segment = Some(segment);
-                }
-                self.progress.streams.entry(stream).or_default().open_segment = Some(turn.row.sequence);
-            }
-            Err(reason) => {
-                self.seals.push(Op::DropSegment { id });
-                self.refuse(publish, reason);
-            }
-        }
-    }
-
-    /// The stream's directory exists and its name is durable. Once per stream and run.
-    fn prepare(&mut self, stream: &StreamName) -> Result<(), String> {
-        if self.prepared.contains(stream) {
-            return Ok(());
-        }
-        let tape = paths::tape(&self.settings.dir);
-        let lane = paths::stream(&self.settings.dir, stream);
-        let make = |path: &PathBuf, parent: &PathBuf| {
-            self.disk
-                .create_dir(path)
-                .and_then(|()| self.disk.sync_dir(parent))
-        };
-        make(&tape, &self.settings.dir)
-            .map_err(|error| format!("{}: cannot make: {error}", tape.display()))?;
-        make(&lane, &tape).map_err(|error| format!("{}: cannot make: {error}", lane.display()))?;
-        self.prepared.insert(stream.clone());
-        Ok(())
-    }
-
-    fn has_rows(&self) -> bool {
-        !self.seals.is_empty() || !self.pending.is_empty()
-    }
-
-    /// One transaction: what was sealed, what waits, what begins. What was sealed comes first, so that the events
-    /// of what waits can tell of it.
-    fn commit(&mut self, begins: Vec<Op>) -> Result<(), StoreError> {
-        let mut ops = std::mem::take(&mut self.seals);
-        let (seals, waiting) = (ops.len(), self.pending.len());
-        ops.append(&mut self.pending);
-        ops.extend(begins);
-        let result = self.journal.commit(&ops, self.clock.utc());
-        if let Err(error) = &result {
-            // Rolled back: all but what was to begin is still true, and still to be said.
-            ops.truncate(seals + waiting);
-            self.pending = ops.split_off(seals);
-            self.seals = ops;
-            let excess = self.pending.len().saturating_sub(PENDING_OPS);
-            let mut excess = excess;
-            self.pending.retain(|op| {
-                let go = excess > 0 && matches!(op, Op::Report { .. });
-                excess -= usize::from(go);
-                !go
-            });
-            tracing::error!("journal not written: {error}");
-            self.progress.failed = Some(error.to_string());
-            self.progress.last_error = Some(error.to_string());
-            self.dirty_since = self.dirty_since.or_else(|| Some(self.clock.boot()));
-        }
-        result
-    }
-
-    /// A segment could not be begun: the fragment that waits for it is lost, the next keyframe tries again.
-    fn refuse(&mut self, publish: PublishId, reason: String) {
-        if let Some(lane) = self.lanes.get_mut(&publish) {
-            lane.refused = true;
-        }
-        self.fail(publish, reason);
-    }
-
-    /// A stream's tape stops. Told once until it goes on.
-    fn fail(&mut self, publish: PublishId, reason: String) {
-        let Some(lane) = self.lanes.get_mut(&publish) else {
-            return;
-        };
-        tracing::error!(stream = %lane.stream, "storage failed: {reason}");
-        self.progress
-            .streams
-            .entry(lane.stream.clone())
-            .or_default()
-            .failed = true;
-        self.progress.last_error = Some(reason.clone());
-        if !std::mem::replace(&mut lane.failed, true) {
-            self.pending.push(Op::Report {
-                event: Event::StorageFailed {
-                    reason: reason.clone(),
-                    streams: vec![lane.stream.to_string()],
-                },
-            });
-        }
-        self.progress.failed = Some(reason);
-    }
-
-    /// Says when all streams' tapes go on again.
-    fn recover_state(&mut self) {
-        let healthy = !self.has_rows() && self.lanes.values().all(|lane| !lane.failed);
-        if healthy && self.progress.failed.is_some() {
-            self.progress.failed = None;
-            self.pending.push(Op::Report {
-                event: Event::StorageRecovered {},
-            });
-            let _ = self.commit(Vec::new());
-        }
-    }
-
-    /// The first synchronisation of a boot dates all of it anew.
-    fn watch_clock(&mut self) {
-        if !self.synced && self.clock.synced() {
-            self.synced = true;
-            self.utc_offset = self.clock.utc().saturating_sub(self.clock.boot());
-            self.pending.push(Op::SyncClock {
-                boot: self.boot,
-                utc_offset: self.utc_offset,
-            });
-        }
-    }
-
-    fn lose(&mut self, bytes: u64) {
-        self.progress.bytes_lost += bytes;
     }
 }
 

@@ -1,0 +1,148 @@
+//! How what was written becomes durable, and how a segment ends.
+
+use super::{Pass, Writer};
+use crate::media::PublishId;
+use crate::store::StoreError;
+use crate::store::journal::Op;
+use crate::store::segment::Segment;
+
+/// Rows that wait for a journal that does not take them. Past that, the oldest events go.
+const PENDING_OPS: usize = 4_096;
+
+impl Writer {
+    /// Syncs a publish's open segment and says so.
+    pub(super) fn settle(&mut self, publish: PublishId) {
+        let Some(lane) = self.lanes.get_mut(&publish) else {
+            return;
+        };
+        let Some(segment) = lane.segment.as_mut().filter(|segment| segment.is_dirty()) else {
+            return;
+        };
+        let before = segment.durable.bytes;
+        match segment.sync(self.disk.as_ref()) {
+            Ok(()) => {
+                lane.failed = false;
+                let durable = segment.durable;
+                self.progress.bytes_durable += durable.bytes - before;
+                let stream = self.progress.streams.entry(lane.stream.clone()).or_default();
+                stream.bytes_durable += durable.bytes - before;
+                stream.durable_until = stream.durable_until.max(Some(durable.end));
+                stream.failed = false;
+            }
+            Err(error) => {
+                let reason = format!("{}: cannot sync: {error}", segment.path.display());
+                self.give_up(publish);
+                self.fail(publish, reason);
+            }
+        }
+    }
+
+    /// Closes a publish's segment at its last whole fragment, or the last durable one if the sync fails.
+    pub(super) fn seal(&mut self, publish: PublishId) {
+        self.settle(publish);
+        let Some(segment) = self.lanes.get_mut(&publish).and_then(|lane| lane.segment.take()) else {
+            return;
+        };
+        self.enter_seal(publish, &segment);
+    }
+
+    /// Closes a publish's segment at its last durable fragment.
+    pub(super) fn give_up(&mut self, publish: PublishId) {
+        let Some(mut segment) = self.lanes.get_mut(&publish).and_then(|lane| lane.segment.take()) else {
+            return;
+        };
+        let lost = segment.give_up();
+        self.lose(lost);
+        self.enter_seal(publish, &segment);
+    }
+
+    pub(super) fn enter_seal(&mut self, publish: PublishId, segment: &Segment) {
+        let Some(lane) = self.lanes.get(&publish) else {
+            return;
+        };
+        let stream = self.progress.streams.entry(lane.stream.clone()).or_default();
+        stream.open_segment = None;
+        if let Some(sealed) = segment.sealed() {
+            stream.segments_sealed += 1;
+            self.progress.segments_sealed += 1;
+            self.seals.push(Op::SealSegment(sealed));
+        } else if self.disk.unlink(&segment.path).is_ok() {
+            // The name is not synced away: should it come back, it comes back without a row and without
+            // media, and recovery removes it.
+            self.seals.push(Op::DropSegment { id: segment.id });
+        }
+    }
+
+    /// Ends a pass: seals, one commit, new files.
+    pub(super) fn finish(&mut self, pass: Pass) {
+        let mut begins = Vec::new();
+        for (publish, turn) in pass.turns {
+            self.seal(publish);
+            begins.extend(turn.map(|turn| (publish, turn)));
+        }
+        let settle: Vec<PublishId> = self
+            .lanes
+            .iter()
+            .filter(|(_, lane)| pass.settle.contains(&lane.stream))
+            .map(|(publish, _)| *publish)
+            .collect();
+        for publish in settle {
+            self.settle(publish);
+            let segment = self.lanes.get(&publish).and_then(|lane| lane.segment.as_ref());
+            self.seals.extend(segment.map(|segment| Op::GrowSegment {
+                id: segment.id,
+                end: segment.durable.end,
+                bytes: segment.durable.bytes,
+            }));
+        }
+        // The ended publishes' last segments were accounted for above.
+        for publish in pass.ended {
+            self.lanes.remove(&publish);
+        }
+        let rows: Vec<Op> = begins
+            .iter()
+            .map(|(_, turn)| Op::OpenSegment(turn.row.clone()))
+            .collect();
+        if rows.is_empty() && !self.has_rows() {
+            return;
+        }
+        let committed = self.commit(rows);
+        for (publish, turn) in begins {
+            match &committed {
+                Ok(()) => self.begin(publish, turn),
+                Err(error) => self.refuse(publish, error.to_string()),
+            }
+        }
+    }
+
+    pub(super) fn has_rows(&self) -> bool {
+        !self.seals.is_empty() || !self.pending.is_empty()
+    }
+
+    /// One transaction: what was sealed, what waits, what begins. What was sealed comes first, so that the events
+    /// of what waits can tell of it.
+    pub(super) fn commit(&mut self, begins: Vec<Op>) -> Result<(), StoreError> {
+        let mut ops = std::mem::take(&mut self.seals);
+        let (seals, waiting) = (ops.len(), self.pending.len());
+        ops.append(&mut self.pending);
+        ops.extend(begins);
+        let result = self.journal.commit(&ops, self.clock.utc());
+        if let Err(error) = &result {
+            // Rolled back: all but what was to begin is still true, and still to be said.
+            ops.truncate(seals + waiting);
+            self.pending = ops.split_off(seals);
+            self.seals = ops;
+            let mut excess = self.pending.len().saturating_sub(PENDING_OPS);
+            self.pending.retain(|op| {
+                let go = excess > 0 && matches!(op, Op::Report { .. });
+                excess -= usize::from(go);
+                !go
+            });
+            tracing::error!("journal not written: {error}");
+            self.progress.failed = Some(error.to_string());
+            self.progress.last_error = Some(error.to_string());
+            self.dirty_since = self.dirty_since.or_else(|| Some(self.clock.boot()));
+        }
+        result
+    }
+}
