@@ -1,6 +1,6 @@
 //! The boxes of a `moov` other than its tables (ISO/IEC 14496-12 §8).
 
-use crate::format::fmp4::sample_entry;
+use crate::format::fmp4::{self, sample_entry};
 use crate::format::line::{Config, TrackLine};
 use crate::media::TrackKind;
 
@@ -18,8 +18,8 @@ const LANGUAGE: u16 = 0x55C4;
 /// Number of a track in the file; the picture comes first.
 pub(super) fn track_id(kind: TrackKind) -> u32 {
     match kind {
-        TrackKind::Video => 1,
-        TrackKind::Audio => 2,
+        TrackKind::Video => fmp4::VIDEO_TRACK,
+        TrackKind::Audio => fmp4::AUDIO_TRACK,
     }
 }
 
@@ -205,18 +205,15 @@ pub(super) fn header(kind: &[u8; 4], body: u64) -> Vec<u8> {
 }
 
 fn plain(kind: &[u8; 4], write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
-    let mut body = Vec::new();
-    write(&mut body);
-    let mut out = header(kind, body.len() as u64);
-    out.append(&mut body);
+    let mut out = Vec::new();
+    fmp4::boxes::boxed(&mut out, kind, write);
     out
 }
 
 fn full(kind: &[u8; 4], version: u8, flags: u32, write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
-    plain(kind, |out| {
-        out.extend_from_slice(&(u32::from(version) << 24 | flags).to_be_bytes());
-        write(out);
-    })
+    let mut out = Vec::new();
+    fmp4::boxes::full(&mut out, kind, version, flags, write);
+    out
 }
 
 fn narrow(values: &[u64]) -> bool {
