@@ -30,7 +30,7 @@ pub(crate) fn clip(kbit: u32, seconds: u32) -> anyhow::Result<Source> {
 fn make(path: &std::path::Path, kbit: u32, seconds: u32) -> anyhow::Result<()> {
     let (size, noise) = match kbit {
         ..=1_000 => ("640x360", 4),
-        ..=20_000 => ("1280x720", 24),
+        1_001..=20_000 => ("1280x720", 24),
         _ => ("1920x1080", 24),
     };
     let picture = format!("testsrc2=size={size}:rate=25,noise=alls={noise}:allf=t");

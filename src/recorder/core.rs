@@ -130,16 +130,11 @@ impl Core {
         now: Moment,
         out: &mut Vec<Command>,
     ) -> Option<Exception> {
-        let Some(stream) = self.streams.get_mut(name) else {
-            return None;
-        };
-        let Some(on_air) = stream
+        let stream = self.streams.get_mut(name)?;
+        let on_air = stream
             .live
             .as_mut()
-            .filter(|on_air| on_air.live.publish == publish)
-        else {
-            return None;
-        };
+            .filter(|on_air| on_air.live.publish == publish)?;
         if let MediaMessage::Frame(frame) = &message {
             on_air.last_heard = now.boot;
             on_air.bytes += frame.payload.len() as u64;

@@ -37,7 +37,9 @@ pub(super) enum Decision {
 pub(super) fn decide(open: Option<OpenSegment<'_>>, fragment: &Fragment, limits: Limits) -> Decision {
     let key = fragment.starts_with_key();
     let Some(open) = open else {
-        return if key { Decision::Begin } else { Decision::Drop };
+        // Sound that comes before the first picture can be played, whatever the picture will be.
+        let playable = key || fragment.video.is_empty();
+        return if playable { Decision::Begin } else { Decision::Drop };
     };
     let reached = |times: u64| {
         let duration = limits
@@ -112,6 +114,13 @@ mod tests {
             decide(open(&tracks, 60_000_000, 0, false), &sound, LIMITS),
             Decision::Begin
         );
+    }
+
+    #[test]
+    fn sound_may_come_before_the_first_picture() {
+        let mut sound = testing::fragment(0, false);
+        sound.video.clear();
+        assert_eq!(decide(None, &sound, LIMITS), Decision::Begin);
     }
 
     #[test]
