@@ -66,7 +66,10 @@ impl Ring {
         }
     }
 
-    #[cfg_attr(not(test), expect(dead_code, reason = "what on-demand recording and clips begin with"))]
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "what on-demand recording and clips begin with")
+    )]
     /// The GOPs that show everything from tape time `from` on, as far as it is still here.
     pub(super) fn since(&self, from: Micros) -> impl Iterator<Item = &Gop> {
         let first = self.gops.iter().rposition(|gop| gop.start <= from).unwrap_or(0);
