@@ -286,9 +286,11 @@ impl Library {
                 }),
                 Some(_) => {}
             }
-            last_end = Some(extent.end);
+            // The sound of a segment may end after the picture of the next began: no moment counts twice.
+            let new_from = last_end.map_or(segment.start, |end: Micros| end.max(segment.start));
+            last_end = Some(extent.end.max(new_from));
             out.end = utc(extent.end);
-            out.duration += extent.end.saturating_sub(segment.start);
+            out.duration += extent.end.saturating_sub(new_from).max(0);
             out.bytes += extent.bytes;
             out.segments += 1;
             out.tracks = track_rows(&segment.tracks);

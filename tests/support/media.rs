@@ -121,6 +121,12 @@ fn compare(got: &[Sample], source: &[Sample], offset: f64, tolerance: f64, what:
         got.len(),
         source.len()
     );
+    // MP4 has no picture shown before it is decoded: where one was sent, all of the track is decoded earlier.
+    let negative = source.iter().any(|sample| sample.pts < sample.dts);
+    let early = match (got.first(), source.first()) {
+        (Some(got), Some(sent)) if negative => got.dts - offset - sent.dts,
+        _ => 0.0,
+    };
     for (number, (got, sent)) in got.iter().zip(source).enumerate() {
         assert!(
             got.bytes == sent.bytes,
@@ -128,7 +134,7 @@ fn compare(got: &[Sample], source: &[Sample], offset: f64, tolerance: f64, what:
         );
         let wrong = |got: f64, sent: f64| (got - offset - sent).abs() > tolerance;
         assert!(
-            !wrong(got.dts, sent.dts) && !wrong(got.pts, sent.pts),
+            !wrong(got.dts - early, sent.dts) && !wrong(got.pts, sent.pts),
             "{what} {number}: {got:?} came of {sent:?}, offset {offset:.3} ms"
         );
     }

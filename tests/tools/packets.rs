@@ -122,14 +122,18 @@ impl Packets {
 #[track_caller]
 fn compare(got: &[Packet], source: &[Packet], offset: f64, tolerance: f64, what: &str) {
     assert_eq!(got.len(), source.len(), "{what}: packets");
+    let mut earliest = f64::NEG_INFINITY;
     for (number, (got, sent)) in got.iter().zip(source).enumerate() {
         assert_eq!(
             got.hash, sent.hash,
             "{what} {number}: other bytes, {got:?} for {sent:?}"
         );
+        // GStreamer sends two pictures to be decoded at the same time; a tape has each after the one before.
+        let dts = sent.dts.max(earliest);
+        earliest = dts + 0.001;
         let wrong = |got: f64, sent: f64| (got - offset - sent).abs() > tolerance;
         assert!(
-            !wrong(got.dts, sent.dts) && !wrong(got.pts, sent.pts),
+            !wrong(got.dts, dts) && !wrong(got.pts, sent.pts),
             "{what} {number}: {got:?} came of {sent:?}, offset {offset:.6} s"
         );
     }
