@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::handle::{EndReason, Refusal};
 use super::live::{Live, Moment};
+use super::publish::{EndReason, Refusal};
 use super::ring::Ring;
 use crate::media::{Exception, MediaMessage, Micros, PublishId, RecordingId, StreamName, Tracks};
 use crate::store::Command;

@@ -2,8 +2,6 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::fmt;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -11,6 +9,7 @@ use tokio::sync::watch;
 
 use super::core::{Begun, Core, RecorderSettings, StreamStatus};
 use super::live::Moment;
+use super::publish::{EndReason, PublishRequest, Refusal};
 use crate::event::Event;
 use crate::media::{Exception, MediaMessage, Micros, PublishId, StreamName};
 use crate::store::{Clock, Command, Store};
@@ -28,66 +27,6 @@ struct Shared {
     stopping: RefCell<bool>,
     store: Store,
     clock: Arc<dyn Clock>,
-}
-
-/// Someone asks to publish.
-#[derive(Clone, Debug)]
-pub struct PublishRequest {
-    /// The stream asked for.
-    pub stream: StreamName,
-    /// The query string of the stream key, without `?`; may hold secrets, never logged.
-    pub query: String,
-    /// Who asks.
-    pub peer: SocketAddr,
-}
-
-/// Why a publish may not begin. The text is sent to the publisher.
-#[derive(Debug, thiserror::Error)]
-pub enum Refusal {
-    /// Another publisher is sending.
-    #[error(
-        "stream '{stream}' already has a publisher, heard {silent_ms} ms ago; it gives way after {takeover_ms} ms of silence"
-    )]
-    Busy {
-        /// The stream.
-        stream: StreamName,
-        /// How long the present publisher has been silent.
-        silent_ms: u64,
-        /// When it would be given up.
-        takeover_ms: u64,
-    },
-    /// The recorder is stopping, or the store does not take media.
-    #[error("stream '{stream}' cannot be recorded now: {reason}")]
-    Unavailable {
-        /// The stream.
-        stream: StreamName,
-        /// Why.
-        reason: String,
-    },
-}
-
-/// How a publish ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum EndReason {
-    /// FCUnpublish, deleteStream or closeStream.
-    Unpublished,
-    /// The connection broke, timed out or sent what it may not.
-    Broken(String),
-    /// Another publisher took over.
-    TakenOver,
-    /// The service stops.
-    Shutdown,
-}
-
-impl fmt::Display for EndReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            EndReason::Unpublished => f.write_str("unpublished"),
-            EndReason::Broken(why) => write!(f, "broken: {why}"),
-            EndReason::TakenOver => f.write_str("taken over by another publisher"),
-            EndReason::Shutdown => f.write_str("the service stopped"),
-        }
-    }
 }
 
 /// A publish that was accepted. Dropping it without [`Publishing::end`] counts as a broken connection.

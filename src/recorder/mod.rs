@@ -10,6 +10,7 @@ mod core;
 mod cutter;
 mod handle;
 mod live;
+mod publish;
 mod ring;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -17,5 +18,6 @@ pub(crate) mod testing;
 mod tests;
 
 pub use self::core::{RecorderSettings, StreamStatus};
-pub use handle::{EndReason, PublishRequest, Publishing, Recorder, Refusal};
+pub use handle::{Publishing, Recorder};
 pub use live::Moment;
+pub use publish::{EndReason, PublishRequest, Refusal};

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 
 use super::core::{Begun, Core, RecorderSettings};
-use super::handle::{EndReason, Refusal};
 use super::live::Moment;
+use super::publish::{EndReason, Refusal};
 use super::testing::{tracks, video_config};
 use crate::media::{
     CodecConfig, Fragment, Incoming, MediaMessage, Metadata, PublishId, StreamName, TrackKind, VideoConfig,
