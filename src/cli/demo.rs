@@ -108,9 +108,11 @@ impl Demo {
         )?;
         println!("play it:     mpv {}", mp4.display());
         println!("             mpv {}", hls.join("index.m3u8").display());
-        println!("list it:     edgereel ls --data {}", store.display());
+        // As it was called: it may not be on the PATH.
+        let edgereel = std::env::args().next().unwrap_or_else(|| "edgereel".to_owned());
+        println!("list it:     {edgereel} ls --data {}", store.display());
         println!(
-            "export it:   edgereel export last --data {} --format flv -o demo.flv",
+            "export it:   {edgereel} export last --data {} --format flv -o demo.flv",
             store.display()
         );
         Ok(())

@@ -263,11 +263,12 @@ impl Rate {
     }
 
     fn bits_per_second(&self, now: Micros) -> u64 {
-        // A stream that fell silent sends nothing, whatever it sent before.
-        if now - self.second_began > 3_000_000 {
-            0
-        } else {
-            self.last * 8
+        match (now - self.second_began, self.last) {
+            // A stream that fell silent sends nothing, whatever it sent before.
+            (3_000_001.., _) => 0,
+            // In its first second what came so far is the best there is to say.
+            (_, 0) => self.bytes * 8,
+            (_, last) => last * 8,
         }
     }
 }
