@@ -320,34 +320,12 @@ impl Live {
             start,
         });
         let publish = self.publish;
-        begin_with_a_picture(fragments);
         out.extend(
             fragments
                 .drain(..)
                 .map(|fragment| Command::Append { publish, fragment }),
         );
         self.stage = Stage::Recording(recording);
-    }
-}
-
-/// A segment begins with a keyframe: sound that came before the first picture joins the fragment that has
-/// it. Where there is no picture yet, the sound begins a segment of its own.
-fn begin_with_a_picture(fragments: &mut Vec<Fragment>) {
-    let early = fragments
-        .iter()
-        .take_while(|fragment| fragment.video.is_empty())
-        .count();
-    let mut sound: Vec<Fragment> = fragments.drain(..early).collect();
-    match fragments.first_mut() {
-        Some(first) if sound.iter().all(|fragment| fragment.tracks == first.tracks) => {
-            let early = sound.into_iter().flat_map(|fragment| fragment.audio);
-            first.audio.splice(..0, early);
-        }
-        Some(_) => drop(fragments.splice(..0, sound)),
-        None => {
-            sound.iter_mut().for_each(|fragment| fragment.tracks.video = None);
-            *fragments = sound;
-        }
     }
 }
 

@@ -287,33 +287,6 @@ fn sound_before_the_picture_stays_before_it() {
 }
 
 #[test]
-fn no_segment_of_pictures_begins_with_sound_alone() {
-    for headers_first in [true, false] {
-        let mut rig = Rig::new();
-        let publish = rig.begin("live/a");
-        let announced = Metadata {
-            has_video: true,
-            has_audio: true,
-            ..Metadata::default()
-        };
-        rig.send("live/a", publish, MediaMessage::Metadata(announced));
-        rig.send("live/a", publish, audio_header());
-        if headers_first {
-            rig.send("live/a", publish, video_header(640));
-        }
-        for ms in (0..1960).step_by(20) {
-            rig.boot += 20_000;
-            rig.send("live/a", publish, sound(ms));
-        }
-        rig.send("live/a", publish, video_header(640));
-        rig.play("live/a", publish, 2000, 4000, 2000);
-        rig.end("live/a", publish);
-        assert!(rig.fragments().first().unwrap().starts_with_key());
-        assert_eq!(rig.frames(), (50, 198));
-    }
-}
-
-#[test]
 fn sound_that_begins_late_waits_for_a_keyframe() {
     let mut rig = Rig::new();
     let publish = rig.begin("live/a");

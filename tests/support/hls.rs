@@ -19,26 +19,39 @@ pub(crate) fn read(folder: &Path) -> Hls {
     let text = std::fs::read_to_string(folder.join("index.m3u8")).expect("index.m3u8");
     let playlist = m3u8_rs::parse_media_playlist_res(text.as_bytes()).expect("a media playlist");
     let mut media = Media::default();
-    let mut part: Vec<u8> = Vec::new();
-    let mut offset_after = 0;
-    for segment in &playlist.segments {
-        if let Some(map) = &segment.map {
-            media.extend(fragmented::parse(&std::mem::take(&mut part)));
-            part = piece(folder, &map.uri, map.byte_range.as_ref(), &mut offset_after);
-        }
-        part.extend(piece(
-            folder,
-            &segment.uri,
-            segment.byte_range.as_ref(),
-            &mut offset_after,
-        ));
+    for part in parts(folder, &playlist) {
+        media.extend(fragmented::parse(&part));
     }
-    media.extend(fragmented::parse(&part));
     Hls {
         playlist,
         text,
         media,
     }
+}
+
+/// What follows each header, with it: files that play alone.
+#[track_caller]
+pub(crate) fn parts(folder: &Path, playlist: &m3u8_rs::MediaPlaylist) -> Vec<Vec<u8>> {
+    let mut parts: Vec<Vec<u8>> = Vec::new();
+    let mut offset_after = 0;
+    for segment in &playlist.segments {
+        if let Some(map) = &segment.map {
+            parts.push(piece(
+                folder,
+                &map.uri,
+                map.byte_range.as_ref(),
+                &mut offset_after,
+            ));
+        }
+        let bytes = piece(
+            folder,
+            &segment.uri,
+            segment.byte_range.as_ref(),
+            &mut offset_after,
+        );
+        parts.last_mut().expect("a header before media").extend(bytes);
+    }
+    parts
 }
 
 /// A file or a part of one; `next` is where a range without an offset begins.

@@ -105,19 +105,21 @@ fn librtmp_by_gstreamer_rtmpsink() {
     same_in(&session, &copy, &ALL, FFMPEG);
 }
 
-/// Pushes in real time what GStreamer's muxer makes of a source, and keeps a copy of just that.
+/// Pushes in real time what GStreamer encodes and muxes, and keeps a copy of just that.
 #[track_caller]
 fn gstreamer(folder: &Path, sink: impl Fn(&str) -> Vec<String>) -> (Session, PathBuf) {
-    let file = source(folder, FFMPEG, 6, H264_AAC);
     let copy = folder.join("copy.flv");
     let session = Session::record(|url| {
-        let demux = format!("filesrc location={} ! flvdemux name=demux", file.display());
-        let tracks = "demux.video ! queue ! h264parse ! mux.video  demux.audio ! queue ! aacparse ! mux.audio  flvmux name=mux streamable=true";
-        let keep = format!(
-            "! tee name=both  both. ! queue ! filesink location={}  both. ! queue !",
-            copy.display()
-        );
-        let words = [demux.as_str(), tracks, &keep].join(" ");
+        let words = [
+            "videotestsrc is-live=true num-buffers=150 ! video/x-raw,width=320,height=180,framerate=25/1",
+            "! x264enc bframes=2 key-int-max=50 speed-preset=veryfast bitrate=300 ! h264parse ! queue ! mux.video",
+            "audiotestsrc is-live=true num-buffers=280 samplesperbuffer=1024 ! audio/x-raw,rate=48000,channels=2",
+            "! avenc_aac ! aacparse ! queue ! mux.audio",
+            "flvmux name=mux streamable=true ! tee name=both",
+            "both. ! queue ! filesink location=COPY",
+            "both. ! queue !",
+        ];
+        let words = words.join(" ").replace("COPY", copy.to_str().unwrap());
         let mut arguments: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
         arguments.extend(sink(url));
         GST_LAUNCH

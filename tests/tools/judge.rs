@@ -33,22 +33,19 @@ pub(crate) fn same_in(session: &Session, source: &Path, renditions: &[&str], jud
 /// Fails unless a file decodes to its end without a word.
 #[track_caller]
 pub(crate) fn decodes(path: &Path, judge: Program) {
-    let done = judge
-        .run([
-            "-v",
-            "error",
-            "-xerror",
-            "-i",
-            path.to_str().unwrap(),
-            "-f",
-            "null",
-            "-",
-        ])
-        .ok();
-    assert!(
-        done.stderr.trim().is_empty(),
-        "{}: {}",
-        path.display(),
-        done.stderr
-    );
+    let arguments = [
+        "-v",
+        "error",
+        "-xerror",
+        "-i",
+        path.to_str().unwrap(),
+        "-f",
+        "null",
+        "-",
+    ];
+    let done = judge.run(arguments).ok();
+    // ffmpeg rounds the times of what it decoded to the rate that it guesses: live pictures may then coincide.
+    let rounded = |line: &&str| !line.contains("non monotonically increasing dts to muxer");
+    let complaints: Vec<&str> = done.stderr.lines().filter(rounded).collect();
+    assert!(complaints.is_empty(), "{}: {complaints:#?}", path.display());
 }
