@@ -67,7 +67,7 @@ impl Demo {
         let publisher = Publisher::connect(&url).await?;
         let began = start();
         let until = began + Duration::from_secs(self.seconds);
-        let publishing = tokio::task::spawn_local(publish(publisher, until));
+        let publishing = tokio::spawn(publish(publisher, until));
         let mut screen = Screen::new();
         let mut every = interval(Duration::from_secs(1));
         every.set_missed_tick_behavior(MissedTickBehavior::Skip);

@@ -30,8 +30,8 @@ pub(super) enum Source {
 }
 
 /// What an FLV can be read from.
-pub(super) trait ReadSeek: Read + Seek {}
-impl<R: Read + Seek> ReadSeek for R {}
+pub(super) trait ReadSeek: Read + Seek + Send {}
+impl<R: Read + Seek + Send> ReadSeek for R {}
 
 /// A file that is read where one says.
 pub(super) struct Pread(File);

@@ -51,7 +51,7 @@ pub async fn run(config: Config, reload: Reload) -> anyhow::Result<()> {
     service.stop().await
 }
 
-/// Runs `body` on the one network thread: a tokio current-thread runtime that can hold `!Send` tasks.
+/// Runs `body` on the one network thread: a tokio current-thread runtime.
 pub fn block_on<T>(body: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -59,7 +59,7 @@ pub fn block_on<T>(body: impl Future<Output = anyhow::Result<T>>) -> anyhow::Res
         .max_blocking_threads(4)
         .build()
         .context("cannot start the runtime")?;
-    tokio::task::LocalSet::new().block_on(&runtime, body)
+    runtime.block_on(body)
 }
 
 /// `EDGEREEL_CONFIG`, or where a package puts it, if it is there.

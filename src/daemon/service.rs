@@ -64,7 +64,7 @@ impl Service {
             tracing::info!("listening on rtmp://{address}");
         }
         let (stop_server, stopped) = oneshot::channel();
-        let server = tokio::task::spawn_local(server.run(recorder.clone(), async {
+        let server = tokio::task::spawn(server.run(recorder.clone(), async {
             let _ = stopped.await;
         }));
         Ok(Self {

@@ -8,7 +8,7 @@
 use std::cell::RefCell;
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
@@ -21,8 +21,12 @@ use super::pace::Pace;
 use super::{Budget, Event, IngestError, PublishAsked, Session, Settings};
 use crate::recorder::{EndReason, PublishRequest, Publishing, Recorder};
 
-/// The read buffer, one for all connections: nothing stays in it.
 const READ_BUFFER: usize = 128 << 10;
+
+thread_local! {
+    /// The read buffer, one for all connections: nothing stays in it.
+    static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BUFFER]);
+}
 
 /// How long a peer that was told why it is cut off may take to read it.
 const FAREWELL: Duration = Duration::from_millis(500);
@@ -32,7 +36,6 @@ pub(super) struct Shared {
     recorder: Recorder,
     budget: Budget,
     settings: Settings,
-    buffer: RefCell<Vec<u8>>,
     /// Where the grid of ticks begins.
     started: Instant,
 }
@@ -43,7 +46,6 @@ impl Shared {
             recorder,
             budget,
             settings,
-            buffer: RefCell::new(vec![0; READ_BUFFER]),
             started: Instant::now(),
         }
     }
@@ -81,7 +83,7 @@ struct Connection {
     session: Session,
     publishing: Option<Publishing>,
     peer: SocketAddr,
-    shared: Rc<Shared>,
+    shared: Arc<Shared>,
     stop: watch::Receiver<bool>,
     /// A publish must begin by then.
     deadline: Instant,
@@ -93,7 +95,7 @@ struct Connection {
 pub(super) async fn serve(
     stream: TcpStream,
     peer: SocketAddr,
-    shared: Rc<Shared>,
+    shared: Arc<Shared>,
     stop: watch::Receiver<bool>,
 ) {
     let mut connection = Connection {
@@ -180,16 +182,13 @@ impl Connection {
                 return Err(End::Silent("no publish began in time"));
             }
             let next = pace.next_look(read, now);
-            if read == READ_BUFFER || next <= now {
-                self.pause(now).await?;
-                tokio::task::yield_now().await;
-            } else {
-                self.pause(next).await?;
-            }
+            let at_once = read == READ_BUFFER || next <= now;
+            self.pause((!at_once).then_some(next)).await?;
         }
     }
 
-    async fn pause(&mut self, until: Instant) -> Result<(), End> {
+    /// Lets the others have their turn, and the time pass if there is any to pass.
+    async fn pause(&mut self, until: Option<Instant>) -> Result<(), End> {
         let publishing = &self.publishing;
         let ended = async {
             match publishing {
@@ -197,11 +196,18 @@ impl Connection {
                 None => std::future::pending().await,
             }
         };
+        // A timer has its price, and nothing shorter than a millisecond: who does not wait needs none.
+        let turn = async {
+            match until {
+                Some(until) => sleep_until(until).await,
+                None => tokio::task::yield_now().await,
+            }
+        };
         tokio::select! {
             biased;
             _ = self.stop.changed() => Err(End::Ended(EndReason::Shutdown)),
             reason = ended => Err(End::Ended(reason)),
-            () = sleep_until(until) => Ok(()),
+            () = turn => Ok(()),
         }
     }
 
@@ -222,17 +228,18 @@ impl Connection {
 
     /// Reads once, without waiting, and lets the session have it.
     fn read(&mut self, read: impl FnOnce(&mut [u8]) -> std::io::Result<usize>) -> Result<usize, End> {
-        let shared = Rc::clone(&self.shared);
-        let mut buffer = shared.buffer.borrow_mut();
-        let count = match read(&mut buffer) {
-            Ok(0) => return Err(End::Closed),
-            Ok(count) => count,
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
-                return Ok(0);
+        BUFFER.with_borrow_mut(|buffer| match read(buffer) {
+            Ok(0) => Err(End::Closed),
+            Ok(count) => {
+                self.heard(buffer.get(..count).unwrap_or_default())?;
+                Ok(count)
             }
-            Err(error) => return Err(End::Io(error)),
-        };
-        let mut input = buffer.get(..count).unwrap_or_default();
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Ok(0),
+            Err(error) => Err(End::Io(error)),
+        })
+    }
+
+    fn heard(&mut self, mut input: &[u8]) -> Result<(), End> {
         while let Some(event) = self.session.handle(&mut input)? {
             match event {
                 Event::Media(media) => {
@@ -253,7 +260,7 @@ impl Connection {
                 }
             }
         }
-        Ok(count)
+        Ok(())
     }
 
     /// Sends what the socket takes, without waiting.
@@ -352,13 +359,12 @@ impl Connection {
     /// Sends the last answers and waits a moment: closing a socket with unread input would send a reset
     /// that overtakes them.
     async fn farewell(&mut self, mut stream: TcpStream) {
-        let shared = Rc::clone(&self.shared);
         let leave = async {
             stream.write_all(self.session.output()).await?;
             stream.shutdown().await?;
             loop {
                 stream.readable().await?;
-                match stream.try_read(&mut shared.buffer.borrow_mut()) {
+                match BUFFER.with_borrow_mut(|buffer| stream.try_read(buffer)) {
                     Ok(0) => return std::io::Result::Ok(()),
                     Ok(_) => {}
                     Err(error) if error.kind() == ErrorKind::WouldBlock => {}

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -80,13 +80,12 @@ impl Server {
             .collect()
     }
 
-    /// Serves until `shutdown`, then lets every connection take its leave. Must run within a
-    /// [`tokio::task::LocalSet`]: the recorder lives on one thread.
-    pub async fn run(self, recorder: Recorder, shutdown: impl Future<Output = ()>) {
+    /// Serves until `shutdown`, then lets every connection take its leave.
+    pub async fn run(self, recorder: Recorder, shutdown: impl Future<Output = ()> + Send) {
         let Self { listeners, settings } = self;
         let max_connections = settings.max_connections;
         let (stop, stopped) = watch::channel(false);
-        let shared = Rc::new(Shared::new(
+        let shared = Arc::new(Shared::new(
             recorder,
             Budget::new(settings.message_budget),
             settings,
@@ -108,8 +107,8 @@ impl Server {
                     }
                     Ok((stream, peer)) => {
                         let span = info_span!("rtmp", %peer, stream = tracing::field::Empty);
-                        let connection = serve(stream, peer, Rc::clone(&shared), stopped.clone());
-                        connections.spawn_local(connection.instrument(span));
+                        let connection = serve(stream, peer, Arc::clone(&shared), stopped.clone());
+                        connections.spawn(connection.instrument(span));
                     }
                     // The process or the system is out of descriptors: trying at once would only spin.
                     Err(cause) => {

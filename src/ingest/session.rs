@@ -25,7 +25,7 @@ const MAX_STREAMS: u32 = 8;
 /// Window announced, and assumed until the peer announces its own.
 const WINDOW: u32 = 2_500_000;
 
-const OUR_CHUNK_SIZE: u32 = 4096;
+const OUR_CHUNK_SIZE: u32 = 65_536;
 
 /// The server's side of one connection.
 #[derive(Debug)]

@@ -1,9 +1,9 @@
 //! The recorder as the network sees it: a thin shell around the decisions in `core`.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
-use std::rc::Rc;
-use std::sync::Arc;
+use std::collections::{HashMap, VecDeque};
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
@@ -14,24 +14,33 @@ use crate::event::Event;
 use crate::media::{Exception, MediaMessage, Micros, PublishId, StreamName};
 use crate::store::{Clock, Command, Store};
 
-/// The recorder of this process; clones share it. It lives on the network thread.
+/// The recorder of this process; clones share it. Its locks are held while it decides, never while anything
+/// is waited for.
 #[derive(Clone)]
 pub struct Recorder {
-    shared: Rc<Shared>,
+    shared: Arc<Shared>,
 }
 
 struct Shared {
-    core: RefCell<Core>,
-    /// How each publish on the air is told that it must end.
-    ends: RefCell<HashMap<PublishId, watch::Sender<Option<EndReason>>>>,
-    stopping: RefCell<bool>,
+    core: Mutex<Core>,
+    lanes: Mutex<HashMap<PublishId, Lane>>,
+    stopping: AtomicBool,
     store: Store,
     clock: Arc<dyn Clock>,
 }
 
+/// One publish's way to the store.
+struct Lane {
+    /// Tells the publish that it must end.
+    ended: watch::Sender<Option<EndReason>>,
+    /// What the store has no room for yet, in order. The publisher is not read meanwhile, so this is never
+    /// more than one read from its socket holds.
+    waiting: VecDeque<Command>,
+}
+
 /// A publish that was accepted. Dropping it without [`Publishing::end`] counts as a broken connection.
 pub struct Publishing {
-    shared: Rc<Shared>,
+    shared: Arc<Shared>,
     stream: StreamName,
     publish: PublishId,
     ended: watch::Receiver<Option<EndReason>>,
@@ -43,21 +52,21 @@ impl Recorder {
     /// A recorder that writes to `store`; `tape_base` is what [`Store::open`] gave.
     pub fn new(settings: RecorderSettings, store: Store, clock: Arc<dyn Clock>, tape_base: Micros) -> Self {
         let shared = Shared {
-            core: RefCell::new(Core::new(settings, tape_base)),
-            ends: RefCell::default(),
-            stopping: RefCell::new(false),
+            core: Mutex::new(Core::new(settings, tape_base)),
+            lanes: Mutex::default(),
+            stopping: AtomicBool::new(false),
             store,
             clock,
         };
         Self {
-            shared: Rc::new(shared),
+            shared: Arc::new(shared),
         }
     }
 
     /// Accepts or refuses a publish. A stream whose publisher has been silent for long enough is taken over.
     pub fn publish(&self, request: PublishRequest) -> Result<Publishing, Refusal> {
         let shared = &self.shared;
-        if *shared.stopping.borrow() {
+        if shared.stopping.load(Ordering::Relaxed) {
             let reason = "the service is stopping".to_owned();
             return Err(Refusal::Unavailable {
                 stream: request.stream,
@@ -66,16 +75,19 @@ impl Recorder {
         }
         let mut commands = Vec::new();
         let begun = shared
-            .core
-            .borrow_mut()
+            .core()
             .publish(&request.stream, shared.now(), &mut commands);
-        shared.submit(&request.stream, &mut commands);
         let Begun { publish, replaced } = begun?;
         if let Some(replaced) = replaced {
+            shared.hand_over(&request.stream, replaced, &mut commands);
             shared.tell(replaced, EndReason::TakenOver);
         }
         let (sender, ended) = watch::channel(None);
-        shared.ends.borrow_mut().insert(publish, sender);
+        let lane = Lane {
+            ended: sender,
+            waiting: VecDeque::new(),
+        };
+        shared.lanes().insert(publish, lane);
         Ok(Publishing {
             shared: shared.clone(),
             stream: request.stream,
@@ -87,25 +99,25 @@ impl Recorder {
 
     /// Streams on the air, by name.
     pub fn status(&self) -> Vec<StreamStatus> {
-        self.shared.core.borrow().status(self.shared.now())
+        self.shared.core().status(self.shared.now())
     }
 
     /// Media in all rings, bytes.
     pub fn ring_bytes(&self) -> usize {
-        self.shared.core.borrow().ring_bytes()
+        self.shared.core().ring_bytes()
     }
 
     /// Takes over new settings: they hold from the next message on.
     pub fn reconfigure(&self, settings: RecorderSettings) {
-        self.shared.core.borrow_mut().settings = settings;
+        self.shared.core().settings = settings;
     }
 
     /// Ends every publish and refuses new ones. What waits in memory is handed to the store before this
     /// returns.
     pub fn stop(&self) {
         let shared = &self.shared;
-        *shared.stopping.borrow_mut() = true;
-        let on_air = shared.core.borrow().on_air();
+        shared.stopping.store(true, Ordering::Relaxed);
+        let on_air = shared.core().on_air();
         for (stream, publish) in on_air {
             shared.end(&stream, publish, &EndReason::Shutdown, &mut Vec::new());
             shared.tell(publish, EndReason::Shutdown);
@@ -118,11 +130,9 @@ impl Publishing {
     pub fn push(&mut self, message: MediaMessage) {
         let shared = &self.shared;
         let now = shared.now();
-        let exception =
-            shared
-                .core
-                .borrow_mut()
-                .push(&self.stream, self.publish, message, now, &mut self.commands);
+        let exception = shared
+            .core()
+            .push(&self.stream, self.publish, message, now, &mut self.commands);
         if let Some(exception) = exception {
             let detail = describe(&exception);
             tracing::warn!(stream = %self.stream, "{detail}");
@@ -132,21 +142,26 @@ impl Publishing {
             });
         }
         if !self.commands.is_empty() {
-            shared.submit(&self.stream, &mut self.commands);
+            shared.offer(&self.stream, self.publish, &mut self.commands);
         }
     }
 
     /// Waits until the store can take more: this is how a slow card slows a fast publisher.
     pub async fn ready(&self) {
-        self.shared.store.room().await;
+        let shared = &self.shared;
+        while !shared.offer(&self.stream, self.publish, &mut Vec::new()) || !shared.store.has_room() {
+            shared.store.room().await;
+        }
     }
 
     /// Resolves when this publish must end: it was taken over, or the service stops.
-    pub async fn ended(&self) -> EndReason {
+    pub fn ended(&self) -> impl Future<Output = EndReason> + Send + use<> {
         let mut ended = self.ended.clone();
-        match ended.wait_for(Option::is_some).await {
-            Ok(reason) => reason.clone().unwrap_or(EndReason::Shutdown),
-            Err(_) => EndReason::Shutdown,
+        async move {
+            match ended.wait_for(Option::is_some).await {
+                Ok(reason) => reason.clone().unwrap_or(EndReason::Shutdown),
+                Err(_) => EndReason::Shutdown,
+            }
         }
     }
 
@@ -156,9 +171,9 @@ impl Publishing {
     }
 
     fn finish(&mut self, reason: &EndReason) {
-        self.shared.ends.borrow_mut().remove(&self.publish);
         self.shared
             .end(&self.stream, self.publish, reason, &mut self.commands);
+        self.shared.lanes().remove(&self.publish);
     }
 }
 
@@ -177,24 +192,55 @@ impl Shared {
         }
     }
 
+    fn core(&self) -> MutexGuard<'_, Core> {
+        self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lanes(&self) -> MutexGuard<'_, HashMap<PublishId, Lane>> {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn end(&self, stream: &StreamName, publish: PublishId, reason: &EndReason, commands: &mut Vec<Command>) {
-        self.core
-            .borrow_mut()
-            .end(stream, publish, reason, self.now(), commands);
-        self.submit(stream, commands);
+        self.core().end(stream, publish, reason, self.now(), commands);
+        self.hand_over(stream, publish, commands);
     }
 
     fn tell(&self, publish: PublishId, reason: EndReason) {
-        if let Some(sender) = self.ends.borrow().get(&publish) {
-            sender.send_replace(Some(reason));
+        if let Some(lane) = self.lanes().get(&publish) {
+            lane.ended.send_replace(Some(reason));
         }
     }
 
-    fn submit(&self, stream: &StreamName, commands: &mut Vec<Command>) {
-        for command in commands.drain(..) {
-            if let Err(refused) = self.store.submit(command) {
-                tracing::error!(%stream, "media not recorded: {refused}");
-            }
+    /// Hands commands to the store as far as it has room, behind those that wait; true when none is left.
+    fn offer(&self, stream: &StreamName, publish: PublishId, commands: &mut Vec<Command>) -> bool {
+        let mut lanes = self.lanes();
+        let Some(lane) = lanes.get_mut(&publish) else {
+            return true;
+        };
+        lane.waiting.extend(commands.drain(..));
+        while self.store.has_room() {
+            let Some(command) = lane.waiting.pop_front() else {
+                break;
+            };
+            self.submit(stream, command);
+        }
+        lane.waiting.is_empty()
+    }
+
+    /// Hands everything to the store, room or not: the publish is over, and nobody will come back with it.
+    fn hand_over(&self, stream: &StreamName, publish: PublishId, commands: &mut Vec<Command>) {
+        let waiting = self
+            .lanes()
+            .get_mut(&publish)
+            .map(|lane| std::mem::take(&mut lane.waiting));
+        for command in waiting.into_iter().flatten().chain(commands.drain(..)) {
+            self.submit(stream, command);
+        }
+    }
+
+    fn submit(&self, stream: &StreamName, command: Command) {
+        if let Err(refused) = self.store.submit(command) {
+            tracing::error!(%stream, "media not recorded: {refused}");
         }
     }
 }

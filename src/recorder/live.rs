@@ -16,7 +16,7 @@ const WAIT_FOR_TRACKS: Micros = 2_000_000;
 /// How long sound that begins late waits for a keyframe to begin a segment with.
 const WAIT_FOR_KEY: Micros = 1_000_000;
 /// What waits for either never exceeds this.
-const WAIT_BYTES: usize = 2 << 20;
+const WAIT_BYTES: usize = 1 << 20;
 
 /// A publish that is on the air.
 #[derive(Debug)]
@@ -302,8 +302,9 @@ impl Live {
         let span = self.ends.last() - self.ends.first.unwrap_or(0);
         let missing = (self.announced.has_audio && self.tracks.audio.is_none())
             || (self.announced.has_video && self.tracks.video.is_none());
-        let patient = missing && span < WAIT_FOR_TRACKS && *bytes < WAIT_BYTES && !ending;
-        if fragments.is_empty() || span < WORTH_KEEPING || patient {
+        let waits = span < WORTH_KEEPING || (missing && span < WAIT_FOR_TRACKS && !ending);
+        // However short, so many bytes are not kept in memory until their timestamps have made up a second.
+        if fragments.is_empty() || (waits && *bytes < WAIT_BYTES) {
             return;
         }
         let recording = RecordingId::new(now.unix_millis());

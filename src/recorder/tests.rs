@@ -199,6 +199,23 @@ fn a_push_under_a_second_leaves_nothing() {
 }
 
 #[test]
+fn what_waits_for_a_second_to_pass_is_bounded() {
+    let mut rig = Rig::new();
+    let publish = rig.begin("live/a");
+    rig.configure("live/a", publish);
+    for n in 0..50 {
+        // A hundred megabits and more, whose clock stands still.
+        rig.send("live/a", publish, incoming(TrackKind::Video, n, n == 0, 500_000));
+        let kept: usize = rig
+            .fragments()
+            .iter()
+            .map(|fragment| fragment.payload_bytes())
+            .sum();
+        assert!((n as usize + 1) * 500_000 - kept <= 3 << 20);
+    }
+}
+
+#[test]
 fn what_cannot_be_decoded_is_left_out() {
     let mut rig = Rig::new();
     let publish = rig.begin("live/a");

@@ -88,11 +88,16 @@ impl Queue {
         self.backlog.load(Ordering::Relaxed)
     }
 
+    pub(super) fn has_room(&self) -> bool {
+        // Nothing is taken any more: whoever waited may find that out.
+        self.backlog() < self.soft || self.lock().closed
+    }
+
     /// Waits until the backlog is below the soft limit, or nothing is taken any more.
     pub(super) async fn room(&self) {
         loop {
             let freed = self.room.notified();
-            if self.backlog() < self.soft || self.lock().closed {
+            if self.has_room() {
                 return;
             }
             freed.await;

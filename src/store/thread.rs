@@ -127,6 +127,11 @@ impl Store {
         self.inner.queue.backlog()
     }
 
+    /// True while the backlog is below the soft limit.
+    pub fn has_room(&self) -> bool {
+        self.inner.queue.has_room()
+    }
+
     /// Waits until the backlog is below the soft limit: how a slow card slows a fast publisher.
     pub async fn room(&self) {
         self.inner.queue.room().await;
