@@ -18,6 +18,9 @@ const MAX_CONNECTION_BYTES: usize = 16 << 20;
 /// A message announced longer than this gets its memory as its bytes arrive.
 const FIRST_ALLOCATION: usize = 64 << 10;
 
+/// A message may take this many times the bytes that have come of it.
+const GROWTH: usize = 16;
+
 /// A timestamp above this cannot be meant as the delta of what follows.
 const LONGEST_FIRST_DELTA: u32 = 1_000;
 
@@ -342,9 +345,10 @@ impl ChunkReader {
         };
         let needed = partial.len() + piece.len();
         if needed > partial.capacity() {
-            // Doubling, but never past the announced length: a finished message has no spare capacity,
-            // so that it becomes `Bytes` as it is.
-            let capacity = needed.max(partial.capacity().saturating_mul(2)).min(length);
+            // Sixteen times what has really come: a large frame is moved once at most while it grows, and a
+            // header alone takes nothing. Never past the announced length: a finished message has no spare
+            // capacity, so that it becomes `Bytes` as it is.
+            let capacity = needed.saturating_mul(GROWTH).min(length);
             charge(&mut self.held, &self.budget, capacity - partial.capacity())?;
             partial.reserve_exact(capacity - partial.len());
         }
