@@ -42,7 +42,7 @@ impl StoreSettings {
             durability: Duration::from_secs(1),
             segment_duration: Duration::from_secs(60),
             segment_bytes: 32 << 20,
-            queue_soft: 8 << 20,
+            queue_soft: 4 << 20,
             queue_hard: 16 << 20,
         }
     }
