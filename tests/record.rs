@@ -280,7 +280,7 @@ fn a_silent_publisher_gives_way() {
     for tag in &flv.tags {
         next.media(tag.kind, tag.time, &tag.body).unwrap();
     }
-    next.unpublish("cam1");
+    next.unpublish("cam1").unwrap();
     silent.wait_closed();
     for recording in wait_closed(&service.data(), 2) {
         let mp4 = exported(&service.data(), &recording.id, "mp4", home.path().join("out.mp4"));

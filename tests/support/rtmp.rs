@@ -107,10 +107,10 @@ impl Rtmp {
 
     /// Ends the publish properly and waits until the service has confirmed it.
     #[track_caller]
-    pub(crate) fn unpublish(&mut self, key: &str) {
-        let words = [string("FCUnpublish"), number(4.0), vec![5], string(key)];
-        self.command(0, &words).expect("FCUnpublish is sent");
+    pub(crate) fn unpublish(&mut self, key: &str) -> std::io::Result<()> {
+        self.command(0, &[string("FCUnpublish"), number(4.0), vec![5], string(key)])?;
         self.wait_text("NetStream.Unpublish.Success");
+        Ok(())
     }
 
     /// Sends bytes as they are.
