@@ -184,6 +184,14 @@ fn once(server: &Server, plan: &Plan, sent: f64, dir: &Path) -> anyhow::Result<R
         .zip(before)
         .map(|(after, before)| after.saturating_sub(before) as f64 / 1e9 / sent);
     let kept = medium::bytes_of(dir, server.endings()) as f64 / 1e9 / sent;
+    if kept < 0.999 {
+        let said = std::fs::read_to_string(dir.join("server.log")).unwrap_or_default();
+        let complaints = said
+            .lines()
+            .filter(|line| line.contains("WARN") || line.contains("ERROR"));
+        eprintln!("  {server} lost media; its first complaints:");
+        complaints.take(3).for_each(|line| eprintln!("    {line}"));
+    }
     std::fs::remove_dir_all(dir)?;
     Ok(Run {
         cpu: usage.cpu,

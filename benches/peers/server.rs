@@ -50,7 +50,7 @@ pub(crate) struct Running {
 pub(crate) fn available(arguments: &Arguments) -> Vec<Server> {
     let mut servers = vec![Server::Edgereel(arguments.edgereel.clone())];
     match NGINX_MODULES.iter().map(PathBuf::from).find(|path| path.exists()) {
-        Some(module) if Command::new("nginx").arg("-v").output().is_ok() => {
+        Some(module) if Command::new(nginx()).arg("-v").output().is_ok() => {
             servers.push(Server::Nginx(module))
         }
         _ => eprintln!("nginx with its RTMP module is not installed: left out"),
@@ -146,7 +146,7 @@ impl Server {
             Self::Nginx(module) => {
                 let config = dir.join("nginx.conf");
                 std::fs::write(&config, nginx_config(module, dir, port))?;
-                let mut command = Command::new("nginx");
+                let mut command = Command::new(nginx());
                 command
                     .arg("-p")
                     .arg(dir)
@@ -218,6 +218,16 @@ impl fmt::Display for Server {
             Self::Ffmpeg => "ffmpeg",
             Self::Copier => "copier",
         })
+    }
+}
+
+/// Debian puts it where only root's PATH leads.
+fn nginx() -> &'static str {
+    let debian = "/usr/sbin/nginx";
+    if Path::new(debian).exists() {
+        debian
+    } else {
+        "nginx"
     }
 }
 

@@ -102,3 +102,67 @@ fn is_entry(segment: &ViewSegment, fragment: &FragmentIndex) -> bool {
 fn ticks(dts: u64) -> i64 {
     i64::try_from(dts).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::Rendition as _;
+    use crate::format::mp4::Mp4;
+    use crate::format::testing::{Reel, SOME_DAY, all, two_segments, view};
+
+    /// UTC of the fragments that a trim keeps, in milliseconds from the beginning.
+    fn kept(from_ms: i64, to_ms: i64) -> Vec<i64> {
+        let trimmed = trim(from_ms, to_ms);
+        let mut out = Vec::new();
+        for segment in &trimmed.segments {
+            let index = trimmed.source.index(segment.id).unwrap();
+            out.extend(
+                index
+                    .fragments
+                    .iter()
+                    .map(|f| (begins(segment, f) - SOME_DAY) / 1000),
+            );
+        }
+        out
+    }
+
+    fn trim(from_ms: i64, to_ms: i64) -> View<Trim<Reel>> {
+        let at = |ms: i64| SOME_DAY.saturating_add(ms.saturating_mul(1000));
+        view(&two_segments()).trim(at(from_ms), at(to_ms)).unwrap()
+    }
+
+    #[test]
+    fn begins_at_the_keyframe_before_and_ends_with_the_fragment_that_holds_the_end() {
+        let whole = kept(i64::MIN / 2000, i64::MAX / 2000);
+        assert!(whole.len() > 4 && whole.is_sorted(), "{whole:?}");
+        for from in [0, 700, 1_900, 2_100, 3_500] {
+            for to in [from + 1, from + 800, from + 2_500] {
+                let part = kept(from, to);
+                let (first, last) = (part.first().copied().unwrap(), part.last().copied().unwrap());
+                assert!(first <= from.max(whole[0]), "{from}..{to}: {part:?}");
+                assert!(last < to, "{from}..{to}: {part:?}");
+                assert!(
+                    whole.windows(part.len()).any(|run| run == part),
+                    "{from}..{to}: {part:?}"
+                );
+                let next = whole.iter().find(|at| **at > last);
+                assert!(next.is_none_or(|next| *next >= to), "{from}..{to}: {part:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_left_of_a_range_before_the_beginning() {
+        assert!(trim(-5_000, -1_000).segments.is_empty());
+    }
+
+    #[test]
+    fn a_trimmed_view_makes_a_smaller_file_that_holds_together() {
+        let whole = Mp4::open(view(&two_segments())).unwrap().len();
+        let mut part = Mp4::open(trim(2_100, 3_000)).unwrap();
+        assert!(part.len() < whole);
+        let bytes = all(&mut part);
+        let reader = crate::format::mp4::read::Mp4Reader::open(bytes.as_slice(), bytes.len() as u64).unwrap();
+        assert!(reader.samples().all(|sample| sample.is_ok()));
+    }
+}

@@ -42,6 +42,16 @@ impl Service {
         Self::spawn(command, home)
     }
 
+    /// The same, with variables in its environment.
+    #[track_caller]
+    pub(crate) fn start_among(home: &Path, variables: &[(&str, &str)]) -> Self {
+        write_config(home, "");
+        let mut command = super::cli::command();
+        command.args(["run", "--config"]).arg(home.join("edgereel.toml"));
+        command.envs(variables.iter().copied());
+        Self::spawn(command, home)
+    }
+
     #[track_caller]
     fn spawn(mut command: Command, home: &Path) -> Self {
         command

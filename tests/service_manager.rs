@@ -1,0 +1,99 @@
+//! What a service manager is told, by the protocol of sd_notify(3).
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+#![allow(clippy::disallowed_methods)]
+
+mod support;
+
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+
+use nix::sys::signal::Signal;
+
+use support::{Pusher, Service, home, sample};
+
+/// The manager's end of the socket.
+struct Manager {
+    socket: UnixDatagram,
+    path: String,
+}
+
+impl Manager {
+    fn new(home: &Path) -> Self {
+        let path = home.join("notify");
+        let socket = UnixDatagram::bind(&path).unwrap();
+        socket.set_read_timeout(Some(support::wait::PATIENCE)).unwrap();
+        Self {
+            socket,
+            path: path.display().to_string(),
+        }
+    }
+
+    fn service(&self, home: &Path) -> Service {
+        // A watchdog of two seconds wants to hear something each second.
+        Service::start_among(
+            home,
+            &[("NOTIFY_SOCKET", &self.path), ("WATCHDOG_USEC", "2000000")],
+        )
+    }
+
+    /// Reads until a message has a line that begins so; gives the whole message.
+    fn hears(&self, line: &str) -> String {
+        let mut buffer = [0; 4096];
+        loop {
+            let length = self
+                .socket
+                .recv(&mut buffer)
+                .unwrap_or_else(|error| panic!("no '{line}': {error}"));
+            let message = String::from_utf8_lossy(&buffer[..length]).into_owned();
+            if message.lines().any(|said| said.starts_with(line)) {
+                return message;
+            }
+        }
+    }
+}
+
+#[test]
+fn ready_means_that_publishers_are_let_in() {
+    let home = home();
+    let manager = Manager::new(home.path());
+    let service = manager.service(home.path());
+    manager.hears("READY=1");
+    std::net::TcpStream::connect(service.address()).unwrap();
+    service.signal(Signal::SIGTERM);
+    manager.hears("STOPPING=1");
+}
+
+#[test]
+fn the_watchdog_is_fed_and_the_status_says_what_goes_on() {
+    let home = home();
+    let manager = Manager::new(home.path());
+    let service = manager.service(home.path());
+    manager.hears("STATUS=waiting for publishers");
+    let pushing = Pusher::start(service.address(), "live/cam1", &sample(), 1.0);
+    manager.hears("STATUS=1 on the air, 1 recording");
+    for _ in 0..2 {
+        manager.hears("WATCHDOG=1");
+    }
+    drop(pushing);
+}
+
+#[test]
+fn a_reload_is_announced_with_its_time() {
+    let home = home();
+    let manager = Manager::new(home.path());
+    let service = manager.service(home.path());
+    manager.hears("READY=1");
+    service.signal(Signal::SIGHUP);
+    let message = manager.hears("RELOADING=1");
+    assert!(
+        message.lines().any(|line| line.starts_with("MONOTONIC_USEC=")),
+        "{message}"
+    );
+    manager.hears("READY=1");
+}
