@@ -29,9 +29,10 @@ lint: ## Formatting, clippy, licences and sources of dependencies
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo deny check bans licenses sources
 
-# libFuzzer needs flags that stable Rust has only under RUSTC_BOOTSTRAP.
+# libFuzzer needs flags that stable Rust has only under RUSTC_BOOTSTRAP. What it finds goes to the first folder.
 fuzz: ## Every fuzz target for a minute
 	@scripts/setup.sh fuzz
 	set -e; for target in $$(RUSTC_BOOTSTRAP=1 cargo fuzz list); do \
-	  RUSTC_BOOTSTRAP=1 cargo fuzz run $$target -- -max_total_time=60; \
+	  mkdir -p target/fuzz/$$target; \
+	  RUSTC_BOOTSTRAP=1 cargo fuzz run $$target target/fuzz/$$target fuzz/corpus/$$target -- -max_total_time=60; \
 	done

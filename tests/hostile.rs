@@ -94,7 +94,9 @@ fn connections_are_bounded_and_come_free() {
         crowd.retain_mut(|one| one.read(Duration::from_millis(1)) == Ended::Open);
         crowd.is_empty()
     });
-    Rtmp::publishing(service.address(), "live", "next").unpublish("next");
+    Rtmp::publishing(service.address(), "live", "next")
+        .unpublish("next")
+        .unwrap();
     good.done();
     assert!(service.peak() < MEMORY, "{} MiB", service.peak() >> 20);
 }
@@ -106,7 +108,9 @@ fn every_attack_leaves_room_for_the_next_publisher() {
     for (name, attack) in ATTACKS {
         attack(service.address());
         assert!(service.alive(), "{name} ended the service");
-        Rtmp::publishing(service.address(), "live", "after").unpublish("after");
+        Rtmp::publishing(service.address(), "live", "after")
+            .unpublish("after")
+            .unwrap();
     }
     assert!(service.peak() < MEMORY, "{} MiB", service.peak() >> 20);
 }

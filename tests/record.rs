@@ -262,6 +262,48 @@ fn a_second_publisher_is_refused_and_the_first_goes_on() {
 }
 
 #[test]
+fn a_silent_publisher_gives_way() {
+    let home = home();
+    let service = Service::start_with(home.path(), "takeover_after = \"500ms\"\n");
+    let flv = sample().before(3000);
+    let mut silent = Rtmp::publishing(service.address(), "live", "cam1");
+    for tag in &flv.tags {
+        silent.media(tag.kind, tag.time, &tag.body).unwrap();
+    }
+    silent.ping(7).unwrap();
+    wait_until("all of it to be taken", || silent.last_pong() == Some(7));
+    // Its connection stays open, as that of an encoder whose network went away.
+    let mut next = wait_for("the silent one to give way", || {
+        let mut next = Rtmp::connected(service.address(), "live");
+        next.may_publish("cam1").then_some(next)
+    });
+    for tag in &flv.tags {
+        next.media(tag.kind, tag.time, &tag.body).unwrap();
+    }
+    next.unpublish("cam1").unwrap();
+    silent.wait_closed();
+    for recording in wait_closed(&service.data(), 2) {
+        let mp4 = exported(&service.data(), &recording.id, "mp4", home.path().join("out.mp4"));
+        support::mp4_file::parse(&mp4).same_as(&flv.media(), "before and after", ROUNDING);
+    }
+}
+
+#[test]
+fn a_connection_that_breaks_costs_nothing() {
+    let home = home();
+    let service = Service::start(home.path());
+    let flv = sample().before(3000);
+    let mut client = Rtmp::publishing(service.address(), "live", "cam1");
+    for tag in &flv.tags {
+        client.media(tag.kind, tag.time, &tag.body).unwrap();
+    }
+    drop(client);
+    let recording = wait_closed(&service.data(), 1).remove(0);
+    let mp4 = exported(&service.data(), &recording.id, "mp4", home.path().join("out.mp4"));
+    support::mp4_file::parse(&mp4).same_as(&flv.media(), "up to the break", ROUNDING);
+}
+
+#[test]
 fn sigterm_seals_everything_within_two_seconds() {
     let home = home();
     let service = Service::start(home.path());

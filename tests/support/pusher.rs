@@ -92,6 +92,5 @@ fn push(
             taken.fetch_max(token, Ordering::AcqRel);
         }
     }
-    client.unpublish(key);
-    Ok(())
+    client.unpublish(key).map_err(|error| format!("the end: {error}"))
 }

@@ -94,12 +94,23 @@ impl Rtmp {
         )
     }
 
+    /// Asks to publish; says whether it may.
+    #[track_caller]
+    pub(crate) fn may_publish(&mut self, key: &str) -> bool {
+        self.publish(key).expect("publish is sent");
+        let has =
+            |bytes: &[u8], text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+        let (yes, no) = ("NetStream.Publish.Start", "NetStream.Publish.BadName");
+        self.wait_received("an answer to publish", |bytes| has(bytes, yes) || has(bytes, no));
+        has(&self.received, yes)
+    }
+
     /// Ends the publish properly and waits until the service has confirmed it.
     #[track_caller]
-    pub(crate) fn unpublish(&mut self, key: &str) {
-        let words = [string("FCUnpublish"), number(4.0), vec![5], string(key)];
-        self.command(0, &words).expect("FCUnpublish is sent");
+    pub(crate) fn unpublish(&mut self, key: &str) -> std::io::Result<()> {
+        self.command(0, &[string("FCUnpublish"), number(4.0), vec![5], string(key)])?;
         self.wait_text("NetStream.Unpublish.Success");
+        Ok(())
     }
 
     /// Sends bytes as they are.

@@ -36,7 +36,7 @@ fn two_hours_flat_out_are_one_mp4() {
                 client.media(tag.kind, tag.time, &tag.body).unwrap();
             }
         }
-        client.unpublish("cam1");
+        client.unpublish("cam1").unwrap();
     });
     let length = f64::from(LOOPS) * 20.0;
     let recording = &session.recording;
