@@ -8,7 +8,7 @@
 use std::cell::RefCell;
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{Span, debug, info, warn};
 
+use super::notices::Notices;
 use super::pace::Pace;
 use super::{Budget, Event, IngestError, PublishAsked, Session, Settings};
 use crate::recorder::{EndReason, PublishRequest, Publishing, Recorder};
@@ -38,15 +39,28 @@ pub(super) struct Shared {
     settings: Settings,
     /// Where the grid of ticks begins.
     started: Instant,
+    notices: Mutex<Notices>,
 }
 
 impl Shared {
     pub(super) fn new(recorder: Recorder, budget: Budget, settings: Settings) -> Self {
+        let started = Instant::now();
         Self {
             recorder,
             budget,
             settings,
-            started: Instant::now(),
+            started,
+            notices: Mutex::new(Notices::new(started)),
+        }
+    }
+
+    /// Says that a connection ended that had not published, unless many have lately.
+    fn stranger_left(&self, why: &str) {
+        let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
+        match notices.may_write(Instant::now()) {
+            Some(0) => warn!(why, "connection ended"),
+            Some(left_out) => warn!(why, left_out, "connection ended, as others did that are not listed"),
+            None => debug!(why, "connection ended"),
         }
     }
 }
@@ -351,7 +365,7 @@ impl Connection {
                 publishing.end(reason);
             }
             None if reason == EndReason::Shutdown => debug!("connection closed: stopping"),
-            None => warn!(why, "connection ended"),
+            None => self.shared.stranger_left(&why),
         }
         tell
     }

@@ -27,6 +27,7 @@ mod fuzz;
 mod handshake;
 mod message;
 mod metadata;
+mod notices;
 mod pace;
 mod publisher;
 mod server;

@@ -57,8 +57,10 @@ impl Clock for RealClock {
     }
 }
 
-// The width of these fields differs between 32- and 64-bit targets.
-#[allow(clippy::useless_conversion)]
+#[allow(
+    clippy::useless_conversion,
+    reason = "the width of these fields differs between 32- and 64-bit targets"
+)]
 fn now(clock: ClockId) -> Micros {
     match clock_gettime(clock) {
         Ok(time) => i64::from(time.tv_sec())

@@ -147,8 +147,10 @@ impl Disk for RealDisk {
         File::open(dir)?.sync_all()
     }
 
-    // The width of these fields differs between 32- and 64-bit targets.
-    #[allow(clippy::useless_conversion)]
+    #[allow(
+        clippy::useless_conversion,
+        reason = "the width of these fields differs between 32- and 64-bit targets"
+    )]
     fn space(&self, path: &Path) -> io::Result<Space> {
         let stat = statvfs(path)?;
         let block = u64::from(stat.fragment_size());

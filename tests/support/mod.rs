@@ -1,8 +1,7 @@
 //! What the outside tests share: a running service, its commands, publishers, and readers of every rendition
 //! that share no code with the product.
 
-// Each test program uses a part of this.
-#![allow(dead_code, unused_imports)]
+#![allow(dead_code, unused_imports, reason = "each test program uses a part of this")]
 
 pub(crate) mod adts;
 pub(crate) mod cli;
