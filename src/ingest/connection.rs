@@ -59,7 +59,10 @@ impl Shared {
         let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
         match notices.may_write(Instant::now()) {
             Some(0) => warn!(why, "connection ended"),
-            Some(left_out) => warn!(why, left_out, "connection ended, as others did that are not listed"),
+            Some(left_out) => warn!(
+                why,
+                left_out, "connection ended, as others did that are not listed"
+            ),
             None => debug!(why, "connection ended"),
         }
     }
