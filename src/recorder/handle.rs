@@ -257,3 +257,79 @@ fn describe(exception: &Exception) -> String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::format::TapeSource as _;
+    use crate::media::{CodecConfig, Incoming, TrackKind};
+    use crate::recorder::testing::video_config;
+    use crate::store::{Filter, Library, RealClock, RealDisk, StoreSettings};
+
+    fn picture(n: u32) -> MediaMessage {
+        MediaMessage::Frame(Incoming {
+            kind: TrackKind::Video,
+            timestamp_ms: n * 40,
+            cts_ms: 0,
+            key: n % 25 == 0,
+            payload: Bytes::from(vec![7; 10_000]),
+        })
+    }
+
+    #[tokio::test]
+    async fn what_the_store_has_no_room_for_waits_and_nothing_is_lost() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut settings = StoreSettings::new(dir.path().join("store"), "test");
+        // Room for nothing as long as anything is on its way.
+        settings.queue_soft = 1;
+        let clock = Arc::new(RealClock);
+        let (store, opened) = Store::open(settings, Arc::new(RealDisk), clock.clone()).unwrap();
+        let settings = RecorderSettings {
+            pre_roll: 10_000_000,
+            ring_bytes: 1 << 20,
+            takeover_after: 5_000_000,
+        };
+        let recorder = Recorder::new(settings, store.clone(), clock, opened.tape_base);
+        let request = PublishRequest {
+            stream: "live/a".parse().unwrap(),
+            query: String::new(),
+            peer: ([127, 0, 0, 1], 1).into(),
+        };
+        let mut publishing = recorder.publish(request).unwrap();
+        let config = CodecConfig::Video(video_config(640));
+        publishing.push(MediaMessage::Config {
+            config,
+            timestamp_ms: 0,
+        });
+        for n in 0..500 {
+            publishing.push(picture(n));
+            if n == 250 {
+                publishing.ready().await;
+            }
+        }
+        publishing.end(EndReason::Unpublished);
+        tokio::task::spawn_blocking(move || store.shutdown())
+            .await
+            .unwrap()
+            .unwrap();
+
+        let library = Library::open(&dir.path().join("store")).unwrap();
+        let recordings = library.recordings(&Filter::default()).unwrap();
+        let view = library.view(recordings.first().unwrap().id).unwrap();
+        let pictures: usize = view
+            .segments
+            .iter()
+            .map(|segment| {
+                view.source
+                    .index(segment.id)
+                    .unwrap()
+                    .sample_count(TrackKind::Video)
+            })
+            .sum();
+        assert_eq!((recordings.len(), pictures), (1, 500));
+    }
+}
