@@ -107,6 +107,7 @@ pub(super) fn cut<S: TapeSource>(
             (breaks, same_publish) = (false, true);
         }
     }
+    cut.join_crumb(target_ms);
     Ok(cut)
 }
 
@@ -120,6 +121,18 @@ impl Chunk {
 }
 
 impl Cut {
+    /// What is left after the last keyframe may be a few frames: no reason for a file of their own.
+    fn join_crumb(&mut self, target_ms: i64) {
+        if let [.., before, last] = self.chunks.as_mut_slice()
+            && !last.discontinuity
+            && last.end_ms.saturating_sub(last.start_ms) < target_ms / 4
+        {
+            before.count += last.count;
+            before.end_ms = last.end_ms;
+            self.chunks.pop();
+        }
+    }
+
     fn init(&mut self, tracks: &Tracks) -> u32 {
         let known = self.tracks.iter().position(|known| known == tracks);
         let init = known.unwrap_or_else(|| {

@@ -82,3 +82,11 @@ fn sound_alone_is_cut_by_time_and_never_drifts() {
     assert!((sum - real).abs() < 0.001, "{sum} {real}");
     assert!(playlist.independent_segments);
 }
+
+#[test]
+fn a_crumb_at_the_end_joins_the_chunk_before() {
+    // A keyframe each second and 4.5 s of them: half a second is left after the first chunk.
+    let chunks = |target_ms| open(&testing::two_segments(), target_ms).count() - 2;
+    assert_eq!(chunks(4_000), 1);
+    assert_eq!(chunks(1_000), 5);
+}
