@@ -59,8 +59,8 @@ impl ConfigArgument {
 pub(super) struct StoreArgument {
     #[command(flatten)]
     config: ConfigArgument,
-    /// The storage directory, where there is no configuration to name it.
-    #[arg(long, value_name = "DIR", conflicts_with = "config")]
+    /// The storage directory, in place of the one that the configuration names.
+    #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
 }
 
