@@ -339,7 +339,8 @@ impl Connection {
     fn close(&mut self, end: End) -> bool {
         let dropped_frames = self.session.dropped_frames();
         let (reason, why, tell) = match end {
-            End::Closed if self.publishing.is_none() => {
+            // Many encoders close right after their goodbye, answers unread: a reset is how that looks here.
+            End::Closed | End::Io(_) if self.publishing.is_none() => {
                 debug!("connection closed");
                 return false;
             }
