@@ -275,7 +275,7 @@ mod tests {
             kind: TrackKind::Video,
             timestamp_ms: n * 40,
             cts_ms: 0,
-            key: n % 25 == 0,
+            key: n.is_multiple_of(25),
             payload: Bytes::from(vec![7; 10_000]),
         })
     }
