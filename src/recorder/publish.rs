@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 
 use crate::media::StreamName;
 
-/// Someone asks to publish.
-#[derive(Clone, Debug)]
+/// Someone asks to publish. Cannot be printed as a whole: its query may hold a secret.
+#[derive(Clone)]
 pub struct PublishRequest {
     /// The stream asked for.
     pub stream: StreamName,
