@@ -17,6 +17,8 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{EnvFilter, Registry};
 
+/// Characters of one field that are written.
+const LONGEST: usize = 1024;
 /// Lines that may wait.
 const QUEUE: usize = 1024;
 /// How long the end of the process may wait for the log.
@@ -151,14 +153,15 @@ impl Fields {
 impl Visit for Fields {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         use fmt::Write as _;
+        let value = plain(&format!("{value:?}"));
         match field.name() {
-            "message" => self.message = format!("{value:?}"),
-            "stream" => self.stream = Some(format!("{value:?}")),
-            "recording" => self.recording = Some(format!("{value:?}")),
-            "segment" => self.segment = Some(format!("{value:?}")),
-            "peer" => self.peer = Some(format!("{value:?}")),
+            "message" => self.message = value,
+            "stream" => self.stream = Some(value),
+            "recording" => self.recording = Some(value),
+            "segment" => self.segment = Some(value),
+            "peer" => self.peer = Some(value),
             name => {
-                let _ = write!(self.others, " {name}={value:?}");
+                let _ = write!(self.others, " {name}={value}");
             }
         }
     }
@@ -166,6 +169,19 @@ impl Visit for Fields {
     fn record_str(&mut self, field: &Field, value: &str) {
         self.record_debug(field, &format_args!("{value}"));
     }
+}
+
+/// What strangers say of themselves may be long, and may hold what moves a terminal's cursor.
+fn plain(text: &str) -> String {
+    let mut out: String = text
+        .chars()
+        .take(LONGEST)
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect();
+    if text.chars().nth(LONGEST).is_some() {
+        out.push('…');
+    }
+    out
 }
 
 fn write_all(entries: &Receiver<Entry>, journald: bool) {
@@ -251,4 +267,18 @@ fn to_terminal(line: &Line, color: bool) {
         }
     }
     let _ = writeln!(err, "{others}{off}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_writes_a_line_of_their_own_into_the_log() {
+        assert_eq!(
+            plain("OBS\n2026 ERROR \u{1b}[31m"),
+            "OBS\u{fffd}2026 ERROR \u{fffd}[31m"
+        );
+        assert_eq!(plain(&"x".repeat(5000)).chars().count(), LONGEST + 1);
+    }
 }
