@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use super::disk::{Disk, DiskFile};
 use super::journal::Sealed;
 use crate::format::TrackBase;
-use crate::format::fmp4::{FIRST_SEQUENCE, WriteError, fragment_header};
+use crate::format::fmp4::{FIRST_SEQUENCE, Place, WriteError, fragment_header};
 use crate::format::index::{FragmentIndex, SampleIndex};
 use crate::media::{Fragment, Micros, SegmentId, TrackKind, Tracks, VIDEO_TIMESCALE, rescale};
 
@@ -101,7 +101,13 @@ impl Segment {
         };
         let sequence =
             FIRST_SEQUENCE.saturating_add(u32::try_from(self.written.fragments).unwrap_or(u32::MAX));
-        let head = fragment_header(self.id, sequence, offset, self.base, fragment)?;
+        let place = Place {
+            segment: self.id,
+            sequence,
+            durable: u32::try_from(self.durable.fragments).unwrap_or(u32::MAX),
+            offset,
+        };
+        let head = fragment_header(place, self.base, fragment)?;
 
         let mut parts = Vec::with_capacity(2 + fragment.video.len() + fragment.audio.len());
         let mut crc = self.written.crc;

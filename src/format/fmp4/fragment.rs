@@ -20,22 +20,24 @@ const GUESSED_VIDEO_MS: u32 = 40;
 pub(super) const FRAGMENT_TYPE: [u8; 16] = *b"edgereel:frag\x00\x00\x01";
 
 /// Bytes of that box.
-pub(super) const CHECKSUM_BOX: usize = 64;
+pub(super) const CHECKSUM_BOX: usize = 68;
 
 /// The box before every `moof`, without its own checksum:
 ///
 /// ```text
 /// at  bytes
-///  0     4  64                         size
+///  0     4  68                         size
 ///  4     4  "uuid"
 ///  8    16  "edgereel:frag" 0 0 1      type
 /// 24    16  segment                    so that a fragment of the file whose blocks these were is not ours
 /// 40     4  sequence                   so that one of this file's own is not taken twice or out of order
-/// 44     4  bytes of moof              what to read next
-/// 48     4  bytes of mdat
-/// 52     4  CRC-32C of moof            alone, so that a live segment is indexed without reading its media
-/// 56     4  CRC-32C of mdat
-/// 60     4  CRC-32C of the 60 above    last, over what must be believed before anything is read by it
+/// 44     4  fragments durable          how many were synced when this one was written: those need no second
+///                                      look after a power cut, and losing one of them is damage, not a torn end
+/// 48     4  bytes of moof              what to read next
+/// 52     4  bytes of mdat
+/// 56     4  CRC-32C of moof            alone, so that a live segment is indexed without reading its media
+/// 60     4  CRC-32C of mdat
+/// 64     4  CRC-32C of the 64 above    last, over what must be believed before anything is read by it
 /// ```
 ///
 /// The last checksum covers the two before it, so that all of a fragment hangs together: a box that was
@@ -44,10 +46,24 @@ pub(super) const CHECKSUM_BOX: usize = 64;
 pub(super) struct Checksums {
     pub(super) segment: SegmentId,
     pub(super) sequence: u32,
+    pub(super) durable: u32,
     pub(super) moof_len: u32,
     pub(super) mdat_len: u32,
     pub(super) moof_crc: u32,
     pub(super) mdat_crc: u32,
+}
+
+/// Where a fragment goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The segment.
+    pub segment: SegmentId,
+    /// Which of its fragments this is, from [`FIRST_SEQUENCE`] on.
+    pub sequence: u32,
+    /// How many of the fragments before it are known to be durable.
+    pub durable: u32,
+    /// Byte of the file.
+    pub offset: u64,
 }
 
 /// The head of a fragment, and where its samples are.
@@ -59,7 +75,7 @@ pub struct FragmentHeader {
     pub index: FragmentIndex,
 }
 
-/// Builds the head of a fragment that will stand at `offset` of its segment's file.
+/// Builds the head of a fragment that will stand at `place`.
 ///
 /// Times are taken relative to `base`. What lies before it (an audio frame that began just before the
 /// keyframe) is moved to zero: a segment's own time has nothing earlier.
@@ -68,9 +84,7 @@ pub struct FragmentHeader {
 /// fragment, if that is known; else as long as the one before it; else a frame of its codec. A wrong guess
 /// does no harm: the next fragment's `tfdt` says when it really begins.
 pub fn fragment_header(
-    segment: SegmentId,
-    sequence: u32,
-    offset: u64,
+    place: Place,
     base: TrackBase,
     fragment: &Fragment,
 ) -> Result<FragmentHeader, WriteError> {
@@ -90,7 +104,7 @@ pub fn fragment_header(
     if fragment.is_empty() {
         return Err(WriteError::Empty);
     }
-    let moof = moof(sequence, track_run(&video), track_run(&audio));
+    let moof = moof(place.sequence, track_run(&video), track_run(&audio));
     let moof_len = limited(moof.len(), MAX_MOOF)?;
     let mdat_len = limited(fragment.payload_bytes().saturating_add(BOX_HEADER), MAX_MDAT)?;
 
@@ -100,8 +114,9 @@ pub fn fragment_header(
     mdat.put_slice(b"mdat");
     let frames = fragment.video.iter().chain(&fragment.audio);
     let checksums = Checksums {
-        segment,
-        sequence,
+        segment: place.segment,
+        sequence: place.sequence,
+        durable: place.durable,
         moof_len,
         mdat_len,
         moof_crc: crc32c(&moof),
@@ -111,7 +126,7 @@ pub fn fragment_header(
     bytes.put_slice(&moof);
     bytes.put_slice(&mdat);
 
-    let media = offset.saturating_add(bytes.len() as u64);
+    let media = place.offset.saturating_add(bytes.len() as u64);
     if !video.samples.is_empty() {
         video.data_offset = media;
     }
@@ -119,7 +134,7 @@ pub fn fragment_header(
         audio.data_offset = media.saturating_add(video.bytes());
     }
     let index = FragmentIndex {
-        offset,
+        offset: place.offset,
         len: CHECKSUM_BOX as u64 + u64::from(moof_len) + u64::from(mdat_len),
         video,
         audio,
@@ -135,6 +150,7 @@ impl Checksums {
         out.put_slice(&self.segment.to_bytes());
         for field in [
             self.sequence,
+            self.durable,
             self.moof_len,
             self.mdat_len,
             self.moof_crc,
@@ -173,6 +189,7 @@ impl Checksums {
         Some(Self {
             segment: SegmentId::from_bytes(take(rest)?),
             sequence: take_u32(rest)?,
+            durable: take_u32(rest)?,
             moof_len: take_u32(rest)?,
             mdat_len: take_u32(rest)?,
             moof_crc: take_u32(rest)?,

@@ -10,7 +10,8 @@
 //! mdat               /       and durable as a whole or not at all
 //! uuid  moof  mdat
 //! …
-//! free                       what a sealed file took over from its predecessor and did not need
+//! free                       room to the end of the file, written anew behind each fragment: what the file took over
+//!                            from its predecessor, or was given ahead of time, and has not used
 //! ```
 //!
 //! The identity stands before `moov` so that it lies in the first sector; the checksums stand before `moof`
@@ -26,13 +27,15 @@ mod moof;
 mod moof_read;
 mod moov;
 mod moov_read;
+mod recover;
 pub mod sample_entry;
 mod scan;
 
-pub use fragment::{FIRST_SEQUENCE, FragmentHeader, fragment_header, free_box};
+pub use fragment::{FIRST_SEQUENCE, FragmentHeader, Place, fragment_header, free_box};
 pub use identity::{Identity, segment_header};
 pub use moof::{TrackRun, moof, moof_len};
 pub use moov::init;
+pub use recover::{Left, holds_fragments, scan_open};
 pub use scan::{Header, Position, ReadAt, ScanError, Scanned, Stopped, read_header, scan, scan_headers};
 
 /// track_ID of the picture.

@@ -163,8 +163,7 @@ pub fn read_header(reader: &(impl ReadAt + ?Sized), len: u64) -> Result<Header, 
 /// the fragments before are good.
 pub fn scan(reader: &(impl ReadAt + ?Sized), len: u64) -> Result<Scanned, ScanError> {
     let header = read_header(reader, len)?;
-    let mut walk = Walk::new(reader, len, header.identity.segment, Position::first(header.len));
-    walk.media = Some(vec![0; READ_AT_ONCE]);
+    let mut walk = Walk::new(reader, len, header.identity.segment, Position::first(header.len)).with_media();
     let stopped = walk.run();
     Ok(Scanned {
         identity: header.identity,
@@ -194,31 +193,40 @@ pub fn scan_headers(
 const READ_AT_ONCE: usize = 64 * 1024;
 
 /// A walk from fragment to fragment.
-struct Walk<'a, R: ?Sized> {
+pub(super) struct Walk<'a, R: ?Sized> {
     reader: &'a R,
     len: u64,
     segment: SegmentId,
-    at: Position,
-    index: SampleIndex,
+    pub(super) at: Position,
+    pub(super) index: SampleIndex,
+    /// How many of the segment's fragments are said to be durable by those that were read.
+    pub(super) durable: u32,
     samples: usize,
     /// What media is read into, when its checksum is asked for.
     media: Option<Vec<u8>>,
 }
 
 impl<'a, R: ReadAt + ?Sized> Walk<'a, R> {
-    fn new(reader: &'a R, len: u64, segment: SegmentId, at: Position) -> Self {
+    pub(super) fn new(reader: &'a R, len: u64, segment: SegmentId, at: Position) -> Self {
         Self {
             reader,
             len,
             segment,
             at,
             index: SampleIndex::default(),
+            durable: 0,
             samples: 0,
             media: None,
         }
     }
 
-    fn run(&mut self) -> Stopped {
+    /// Media is read too, and must match its checksum.
+    pub(super) fn with_media(mut self) -> Self {
+        self.media = Some(vec![0; READ_AT_ONCE]);
+        self
+    }
+
+    pub(super) fn run(&mut self) -> Stopped {
         loop {
             match self.fragment() {
                 Ok(fragment) => {
@@ -273,6 +281,7 @@ impl<'a, R: ReadAt + ?Sized> Walk<'a, R> {
             return Err(Stopped::Malformed("too many samples"));
         }
         self.check_media(mdat_at, checksums)?;
+        self.durable = self.durable.max(checksums.durable);
         Ok(FragmentIndex {
             offset,
             len,

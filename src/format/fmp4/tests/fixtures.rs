@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::format::TrackBase;
-use crate::format::fmp4::{FIRST_SEQUENCE, Identity, fragment_header, segment_header};
+use crate::format::fmp4::{FIRST_SEQUENCE, Identity, Place, fragment_header, segment_header};
 use crate::format::index::SampleIndex;
 use crate::media::{
     AudioCodec, AudioConfig, Fragment, Frame, PublishId, RecordingId, SegmentId, TrackKind, Tracks,
@@ -173,8 +173,14 @@ pub(super) fn append(
     sequence: u32,
     fragment: &Fragment,
 ) -> crate::format::index::FragmentIndex {
-    let offset = file.len() as u64;
-    let header = fragment_header(identity.segment, sequence, offset, identity.base, fragment).unwrap();
+    let place = Place {
+        segment: identity.segment,
+        sequence,
+        // As the writer has it when each fragment is synced before the next but one is written.
+        durable: sequence.saturating_sub(2),
+        offset: file.len() as u64,
+    };
+    let header = fragment_header(place, identity.base, fragment).unwrap();
     file.extend_from_slice(&header.bytes);
     for frame in fragment.video.iter().chain(&fragment.audio) {
         file.extend_from_slice(&frame.payload);

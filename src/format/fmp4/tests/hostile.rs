@@ -7,6 +7,7 @@ use crc32c::{crc32c, crc32c_append};
 use proptest::prelude::*;
 
 use super::fixtures::*;
+use crate::format::fmp4::fragment::CHECKSUM_BOX;
 use crate::format::fmp4::{ReadAt, ScanError, Stopped, moof_read, scan};
 
 #[test]
@@ -108,7 +109,7 @@ fn a_new_box_over_old_media_is_not_taken() {
     let (newer, _) = segment(&identity(), &tracks, &fragments);
     let mut mixed = file.clone();
     let at = index.fragments[1].offset as usize;
-    mixed[at..at + 64].copy_from_slice(&newer[at..at + 64]);
+    mixed[at..at + CHECKSUM_BOX].copy_from_slice(&newer[at..at + CHECKSUM_BOX]);
     let scanned = scan(mixed.as_slice(), mixed.len() as u64).unwrap();
     assert_eq!(
         (scanned.valid_len, scanned.stopped),
@@ -119,7 +120,7 @@ fn a_new_box_over_old_media_is_not_taken() {
 #[test]
 fn room_never_written_ends_it() {
     let (mut file, index, _) = usual();
-    for room in [1, 63, 64, 4096] {
+    for room in [1, CHECKSUM_BOX - 1, CHECKSUM_BOX, 4096] {
         file.truncate(index.end() as usize);
         file.resize(file.len() + room, 0);
         let scanned = scan(file.as_slice(), file.len() as u64).unwrap();
@@ -194,7 +195,7 @@ fn another_file_is_refused_by_name() {
 fn a_moof_that_promises_more_than_it_holds_takes_no_memory() {
     let (file, index, _) = usual();
     let first = &index.fragments[0];
-    let moof_at = first.offset as usize + 64;
+    let moof_at = first.offset as usize + CHECKSUM_BOX;
     let mdat_at = first.video.data_offset as usize - 8;
     let mut moof = file[moof_at..mdat_at].to_vec();
     let trun = moof.windows(4).position(|kind| kind == b"trun").unwrap();
@@ -231,7 +232,7 @@ proptest! {
     fn a_forged_moof_breaks_nothing(at in any::<prop::sample::Index>(), bytes in any::<[u8; 4]>(), len in 1..5_usize) {
         let (file, index, _) = usual();
         let first = &index.fragments[0];
-        let mut moof = file[first.offset as usize + 64..first.video.data_offset as usize - 8].to_vec();
+        let mut moof = file[first.offset as usize + CHECKSUM_BOX..first.video.data_offset as usize - 8].to_vec();
         let at = at.index(moof.len() - 4);
         moof[at..at + len].copy_from_slice(&bytes[..len]);
         let _ = moof_read::runs(&moof, 1, u64::MAX - 9);

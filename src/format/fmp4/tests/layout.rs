@@ -5,12 +5,22 @@ use std::io::Cursor;
 use mp4_atom::{Any, Codec, Decode};
 
 use super::fixtures::*;
+use crate::format::fmp4::fragment::CHECKSUM_BOX;
 use crate::format::fmp4::{
-    TrackRun, fragment_header, free_box, init, moof, moof_len, sample_entry, segment_header,
+    Place, TrackRun, fragment_header, free_box, init, moof, moof_len, sample_entry, segment_header,
 };
 use crate::format::index::Sample;
 use crate::format::{TrackBase, fmp4::WriteError};
 use crate::media::{Fragment, TrackKind, Tracks};
+
+fn first() -> Place {
+    Place {
+        segment: segment_id(1),
+        sequence: 1,
+        durable: 0,
+        offset: 0,
+    }
+}
 
 #[test]
 fn a_header_stays_as_it_is() {
@@ -114,7 +124,7 @@ fn mp4_reads_the_same_samples() {
             let trun = traf.trun.as_ref().unwrap();
             assert_eq!(tfdt.base_media_decode_time, run.first_dts);
             assert_eq!(trun.sample_count as usize, run.samples.len());
-            let from_moof = run.data_offset - fragment.offset - 64;
+            let from_moof = run.data_offset - fragment.offset - CHECKSUM_BOX as u64;
             assert_eq!(trun.data_offset.map(|offset| offset as u64), Some(from_moof));
         }
     }
@@ -148,7 +158,7 @@ fn what_is_alike_is_said_once() {
 #[test]
 fn a_last_frame_lasts_until_the_next_one_or_as_long_as_is_likely() {
     let durations = |fragment: &Fragment, kind| {
-        let header = fragment_header(segment_id(1), 1, 0, identity().base, fragment).unwrap();
+        let header = fragment_header(first(), identity().base, fragment).unwrap();
         let run = header.index.run(kind);
         run.samples
             .iter()
@@ -174,14 +184,14 @@ fn a_last_frame_lasts_until_the_next_one_or_as_long_as_is_likely() {
 fn what_lies_before_the_segment_is_moved_to_its_zero() {
     let mut early = fragment(&tracks(Some(avc()), Some(aac())), 0, false);
     early.audio[0].dts -= 300;
-    let header = fragment_header(segment_id(1), 1, 0, identity().base, &early).unwrap();
+    let header = fragment_header(first(), identity().base, &early).unwrap();
     assert_eq!(header.index.audio.first_dts, 0);
     assert_eq!(header.index.audio.samples[0].duration, 1024);
     let far = TrackBase {
         video: i64::MAX,
         audio: i64::MIN,
     };
-    let header = fragment_header(segment_id(1), 1, 0, far, &early).unwrap();
+    let header = fragment_header(first(), far, &early).unwrap();
     assert_eq!(header.index.video.first_dts, 0);
 }
 
@@ -194,7 +204,7 @@ fn what_no_scanner_would_believe_is_not_written() {
         next_video_dts: None,
         next_audio_dts: None,
     };
-    let written = fragment_header(segment_id(1), 1, 0, TrackBase::default(), &empty);
+    let written = fragment_header(first(), TrackBase::default(), &empty);
     assert_eq!(written, Err(WriteError::Empty));
     assert_eq!(
         segment_header(&identity(), &Tracks::default()),

@@ -1,4 +1,5 @@
 mod fixtures;
 mod hostile;
 mod layout;
+mod open;
 mod round_trip;
