@@ -32,6 +32,8 @@ pub(super) enum Fault {
     SyncDir,
     SetLen,
     Unlink,
+    Rename,
+    Allocate,
 }
 
 type Observer = Box<dyn FnMut(&Image) + Send>;
@@ -47,6 +49,7 @@ struct Shared {
     image: Mutex<Image>,
     observer: Mutex<Option<Observer>>,
     faults: Mutex<Vec<Fault>>,
+    readers: Mutex<Vec<PathBuf>>,
 }
 
 /// All that the disk holds at one moment.
@@ -55,8 +58,45 @@ pub(super) struct Image {
     nodes: HashMap<u64, Node>,
     live: BTreeMap<PathBuf, u64>,
     durable: BTreeMap<PathBuf, u64>,
+    /// Changes of names that no directory's sync made durable, in their order.
+    names: Vec<NameChange>,
     next: u64,
     pub(super) ops: usize,
+    /// Bytes that all files together may take.
+    capacity: Option<u64>,
+}
+
+#[derive(Clone, Debug)]
+enum NameChange {
+    Add(PathBuf, u64),
+    Remove(PathBuf),
+    /// One change: the old name or the new one survives, never both, never none.
+    Move(PathBuf, PathBuf),
+}
+
+impl NameChange {
+    fn apply(&self, names: &mut BTreeMap<PathBuf, u64>) {
+        match self {
+            NameChange::Add(path, id) => {
+                names.insert(path.clone(), *id);
+            }
+            NameChange::Remove(path) => {
+                names.remove(path);
+            }
+            NameChange::Move(from, to) => {
+                if let Some(id) = names.remove(from) {
+                    names.insert(to.clone(), id);
+                }
+            }
+        }
+    }
+
+    fn concerns(&self, dir: &Path) -> bool {
+        match self {
+            NameChange::Add(path, _) | NameChange::Remove(path) => path.parent() == Some(dir),
+            NameChange::Move(from, to) => from.parent() == Some(dir) || to.parent() == Some(dir),
+        }
+    }
 }
 
 #[derive(Clone, Default)]
@@ -118,7 +158,20 @@ impl CrashDisk {
         let node = image.nodes.get_mut(&id).unwrap();
         node.live = bytes.to_vec();
         node.durable = bytes.to_vec();
+        image.names.pop();
         image.durable.insert(path.to_owned(), id);
+    }
+
+    /// From now on all files together take at most so many bytes.
+    pub(super) fn limit(&self, capacity: u64) {
+        self.image().capacity = Some(capacity);
+    }
+
+    /// As if somebody read the file, until it is held no more.
+    pub(super) fn hold(&self, path: &Path, held: bool) {
+        let mut readers = self.shared.readers.lock().unwrap();
+        readers.retain(|other| other != path);
+        readers.extend(held.then(|| path.to_owned()));
     }
 
     fn change<T>(
@@ -156,8 +209,28 @@ impl Image {
             ..Node::default()
         };
         self.nodes.insert(self.next, node);
-        self.live.insert(path.to_owned(), self.next);
+        self.name(NameChange::Add(path.to_owned(), self.next));
         self.next
+    }
+
+    fn name(&mut self, change: NameChange) {
+        change.apply(&mut self.live);
+        self.names.push(change);
+    }
+
+    fn used(&self) -> u64 {
+        self.live
+            .values()
+            .map(|id| self.nodes[id].live.len() as u64)
+            .sum()
+    }
+
+    /// An error when so many bytes more do not fit.
+    fn fit(&self, more: u64) -> io::Result<()> {
+        match self.capacity {
+            Some(capacity) if self.used() + more > capacity => Err(ErrorKind::StorageFull.into()),
+            _ => Ok(()),
+        }
     }
 
     fn node(&mut self, path: &Path) -> io::Result<(u64, &mut Node)> {
@@ -175,19 +248,18 @@ impl Image {
             Survives::Everything => true,
             Survives::Some(_) => dice.roll(),
         };
-        // Names: each one that differs is either as it was or as it is.
-        let mut names = BTreeMap::new();
-        let all = self.live.keys().chain(self.durable.keys());
-        for path in all.collect::<std::collections::BTreeSet<_>>() {
-            let (old, new) = (self.durable.get(path), self.live.get(path));
-            let id = if old == new || keep() { new } else { old };
-            let parent_lives = path
-                .parent()
-                .is_none_or(|dir| !self.knows(dir) || names.contains_key(dir));
-            if let Some(id) = id.filter(|_| parent_lives) {
-                names.insert(path.clone(), *id);
-            }
+        let mut names = self.durable.clone();
+        for change in self.names.iter().filter(|_| keep()) {
+            change.apply(&mut names);
         }
+        // What lies in a directory that did not survive is gone with it.
+        let dirs: Vec<PathBuf> = names.keys().cloned().collect();
+        let lost = |path: &Path| {
+            path.ancestors()
+                .skip(1)
+                .any(|dir| self.knows(dir) && dirs.binary_search(&dir.to_owned()).is_err())
+        };
+        names.retain(|path, _| !lost(path));
         let mut nodes = HashMap::new();
         for id in names.values() {
             let node = &self.nodes[id];
@@ -213,8 +285,10 @@ impl Image {
             nodes,
             live: names.clone(),
             durable: names,
+            names: Vec::new(),
             next: self.next,
             ops: 0,
+            capacity: self.capacity,
         }
     }
 
@@ -282,6 +356,17 @@ impl Disk for CrashDisk {
         self.open(path)
     }
 
+    fn open_unread(&self, path: &Path) -> io::Result<Option<Box<dyn DiskFile>>> {
+        let held = self
+            .shared
+            .readers
+            .lock()
+            .unwrap()
+            .iter()
+            .any(|other| other == path);
+        self.open(path).map(|file| (!held).then_some(file))
+    }
+
     fn list(&self, dir: &Path) -> io::Result<Vec<Entry>> {
         let image = self.image();
         let inside = image.live.iter().filter(|(path, _)| path.parent() == Some(dir));
@@ -294,17 +379,27 @@ impl Disk for CrashDisk {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.change(None, |image, _| {
-            let id = image.live.remove(from).ok_or(ErrorKind::NotFound)?;
-            image.live.insert(to.to_owned(), id);
+        self.change(Some(Fault::Rename), |image, fails| {
+            if !image.live.contains_key(from) {
+                return Err(ErrorKind::NotFound.into());
+            }
+            if image.live.contains_key(to) {
+                return Err(ErrorKind::AlreadyExists.into());
+            }
+            if !fails {
+                image.name(NameChange::Move(from.to_owned(), to.to_owned()));
+            }
             Ok(())
         })
     }
 
     fn unlink(&self, path: &Path) -> io::Result<()> {
         self.change(Some(Fault::Unlink), |image, fails| {
+            if !image.live.contains_key(path) {
+                return Err(ErrorKind::NotFound.into());
+            }
             if !fails {
-                image.live.remove(path).ok_or(ErrorKind::NotFound)?;
+                image.name(NameChange::Remove(path.to_owned()));
             }
             Ok(())
         })
@@ -313,18 +408,22 @@ impl Disk for CrashDisk {
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         self.change(Some(Fault::SyncDir), |image, fails| {
             if !fails {
-                image.durable.retain(|path, _| path.parent() != Some(dir));
-                let inside = image.live.iter().filter(|(path, _)| path.parent() == Some(dir));
-                image.durable.extend(inside.map(|(path, id)| (path.clone(), *id)));
+                let names = std::mem::take(&mut image.names);
+                let (synced, left) = names.into_iter().partition(|change| change.concerns(dir));
+                image.names = left;
+                let synced: Vec<NameChange> = synced;
+                synced.iter().for_each(|change| change.apply(&mut image.durable));
             }
             Ok(())
         })
     }
 
     fn space(&self, _path: &Path) -> io::Result<Space> {
+        let image = self.image();
+        let total = image.capacity.unwrap_or(1 << 31);
         Ok(Space {
-            free: 1 << 30,
-            total: 1 << 31,
+            free: total.saturating_sub(image.used()),
+            total,
         })
     }
 }
@@ -335,23 +434,46 @@ struct CrashFile {
 }
 
 impl CrashFile {
-    fn change(&self, fault: Fault, change: impl FnOnce(&mut Node, bool)) -> io::Result<()> {
-        self.disk.change(Some(fault), |image, fails| {
-            change(image.nodes.get_mut(&self.id).unwrap(), fails);
-            Ok(())
-        })
+    fn change(
+        &self,
+        fault: Fault,
+        change: impl FnOnce(&mut Image, bool) -> io::Result<()>,
+    ) -> io::Result<()> {
+        self.disk.change(Some(fault), change)
+    }
+}
+
+impl Image {
+    fn file(&mut self, id: u64) -> &mut Node {
+        self.nodes.get_mut(&id).unwrap()
+    }
+
+    fn resize(&mut self, id: u64, len: u64) {
+        let node = self.file(id);
+        node.live.resize(len as usize, 0);
+        node.pending.push(Change::SetLen(len));
     }
 }
 
 impl DiskFile for CrashFile {
     fn write_at(&self, offset: u64, parts: &mut [IoSlice<'_>]) -> io::Result<()> {
         let mut data: Vec<u8> = parts.iter().flat_map(|part| part.iter().copied()).collect();
-        self.change(Fault::Write, |node, fails| {
-            if fails {
+        self.change(Fault::Write, |image, fails| {
+            let len = image.file(self.id).live.len() as u64;
+            let fits = image.fit((offset + data.len() as u64).saturating_sub(len));
+            if fails || fits.is_err() {
                 data.truncate(data.len() / 2);
             }
+            if image
+                .fit((offset + data.len() as u64).saturating_sub(len))
+                .is_err()
+            {
+                return fits;
+            }
+            let node = image.file(self.id);
             write_sectors(&mut node.live, offset as usize, &data, &mut || true);
             node.pending.push(Change::Write(offset, data));
+            fits
         })
     }
 
@@ -365,25 +487,54 @@ impl DiskFile for CrashFile {
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.change(Fault::Sync, |node, fails| {
+        self.change(Fault::Sync, |image, fails| {
+            let node = image.file(self.id);
             node.broken |= fails;
             if !node.broken {
                 node.durable = node.live.clone();
                 node.pending.clear();
             }
+            Ok(())
         })
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.change(Fault::SetLen, |node, fails| {
+        self.change(Fault::SetLen, |image, fails| {
             if !fails {
-                node.live.resize(len as usize, 0);
-                node.pending.push(Change::SetLen(len));
+                image.resize(self.id, len);
             }
+            Ok(())
         })
     }
 
     fn size(&self) -> io::Result<u64> {
         Ok(self.disk.image().nodes[&self.id].live.len() as u64)
+    }
+
+    fn allocate(&self, len: u64) -> io::Result<()> {
+        self.change(Fault::Allocate, |image, fails| {
+            let now = image.file(self.id).live.len() as u64;
+            image.fit(len.saturating_sub(now))?;
+            if !fails && len > now {
+                image.resize(self.id, len);
+            }
+            Ok(())
+        })
+    }
+
+    fn punch(&self, len: u64) -> io::Result<()> {
+        self.change(Fault::Write, |image, fails| {
+            let node = image.file(self.id);
+            let zeros = vec![0; node.live.len().min(len as usize)];
+            if !fails {
+                node.live[..zeros.len()].fill(0);
+                node.pending.push(Change::Write(0, zeros));
+            }
+            Ok(())
+        })
+    }
+
+    fn share(&self) -> io::Result<()> {
+        Ok(())
     }
 }

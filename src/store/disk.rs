@@ -4,13 +4,13 @@
 //! nothing about what is durable, and trying again proves nothing.
 
 use std::ffi::OsString;
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, IoSlice};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::Path;
 
 use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg};
+use nix::fcntl::{FallocateFlags, Flock, FlockArg, fallocate};
 use nix::sys::statvfs::statvfs;
 use nix::sys::uio::pwritev;
 
@@ -27,16 +27,22 @@ pub trait Disk: Send + Sync {
     /// Creates a file that must not exist yet, for writing and reading.
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
 
-    /// Opens a file to repair it.
+    /// Opens a file to repair or remove it, whoever reads it.
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
 
-    /// Opens a file to read it.
+    /// Opens a file to read it. Until it is closed, nobody opens it with [`open_unread`](Self::open_unread);
+    /// `WouldBlock` when somebody did and is about to write another segment over it.
     fn open_read(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
+
+    /// Opens a file to write another segment over it; `None` while anyone reads it, in this process or another.
+    /// Nobody begins to read it until [`DiskFile::share`].
+    fn open_unread(&self, path: &Path) -> io::Result<Option<Box<dyn DiskFile>>>;
 
     /// What a directory holds, in no order; empty when there is no such directory.
     fn list(&self, dir: &Path) -> io::Result<Vec<Entry>>;
 
-    /// Moves a file. Durable after both directories are synced.
+    /// Moves a file to where nothing is, as one change: after a crash it has the old name or the new one. Durable
+    /// after both directories are synced.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
 
     /// Removes a file. Durable after its directory is synced.
@@ -65,6 +71,16 @@ pub trait DiskFile: Send + Sync {
 
     /// The file's length in bytes.
     fn size(&self) -> io::Result<u64>;
+
+    /// Takes blocks for a file of `len` bytes and makes it so long; what was never written reads as zeros.
+    /// `Unsupported` on file systems that cannot.
+    fn allocate(&self, len: u64) -> io::Result<()>;
+
+    /// Gives all blocks of the file's first `len` bytes back, so that nothing reads what was in them.
+    fn punch(&self, len: u64) -> io::Result<()>;
+
+    /// Ends what [`Disk::open_unread`] began: what is in the file now is for everyone.
+    fn share(&self) -> io::Result<()>;
 }
 
 /// A name in a directory.
@@ -115,7 +131,21 @@ impl Disk for RealDisk {
     }
 
     fn open_read(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        Ok(Box::new(RealFile(File::open(path)?)))
+        let file = File::open(path)?;
+        match file.try_lock_shared() {
+            // A file system without locks has no other processes worth speaking of.
+            Ok(()) | Err(TryLockError::Error(_)) => Ok(Box::new(RealFile(file))),
+            Err(TryLockError::WouldBlock) => Err(ErrorKind::WouldBlock.into()),
+        }
+    }
+
+    fn open_unread(&self, path: &Path) -> io::Result<Option<Box<dyn DiskFile>>> {
+        let file = OpenOptions::new().read(true).write(true).open(path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Box::new(RealFile(file)))),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<Entry>> {
@@ -136,6 +166,10 @@ impl Disk for RealDisk {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        // Nobody else writes here, so nothing can come between the look and the move.
+        if to.symlink_metadata().is_ok() {
+            return Err(ErrorKind::AlreadyExists.into());
+        }
         std::fs::rename(from, to)
     }
 
@@ -235,6 +269,33 @@ impl DiskFile for RealFile {
     fn size(&self) -> io::Result<u64> {
         Ok(self.0.metadata()?.len())
     }
+
+    fn allocate(&self, len: u64) -> io::Result<()> {
+        falloc(&self.0, FallocateFlags::empty(), len)
+    }
+
+    fn punch(&self, len: u64) -> io::Result<()> {
+        let flags = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
+        match falloc(&self.0, flags, len) {
+            Err(error) if error.kind() == ErrorKind::Unsupported => self.0.set_len(0),
+            other => other,
+        }
+    }
+
+    fn share(&self) -> io::Result<()> {
+        self.0.unlock()
+    }
+}
+
+fn falloc(file: &File, flags: FallocateFlags, len: u64) -> io::Result<()> {
+    let len = nix::libc::off_t::try_from(len).map_err(|_| ErrorKind::FileTooLarge)?;
+    loop {
+        match fallocate(file, flags, 0, len) {
+            Err(Errno::EINTR) => {}
+            Err(Errno::EOPNOTSUPP | Errno::ENOSYS) => return Err(ErrorKind::Unsupported.into()),
+            other => return Ok(other?),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -258,18 +319,54 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_is_read_is_not_written_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        RealDisk.create(&path).unwrap();
+        let reader = RealDisk.open_read(&path).unwrap();
+        let other = RealDisk.open_read(&path).unwrap();
+        assert!(RealDisk.open_unread(&path).unwrap().is_none());
+        drop((reader, other));
+        let writer = RealDisk.open_unread(&path).unwrap().unwrap();
+        let refused = RealDisk.open_read(&path).err().unwrap();
+        assert_eq!(refused.kind(), ErrorKind::WouldBlock);
+        writer.share().unwrap();
+        RealDisk.open_read(&path).unwrap();
+    }
+
+    #[test]
+    fn blocks_are_taken_ahead_and_given_back() {
+        use std::os::unix::fs::MetadataExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        let file = RealDisk.create(&path).unwrap();
+        file.allocate(1 << 20).unwrap();
+        assert_eq!(file.size().unwrap(), 1 << 20);
+        let blocks = || path.metadata().unwrap().blocks() * 512;
+        assert!(blocks() >= 1 << 20);
+        file.write_at(70_000, &mut [IoSlice::new(b"footage")]).unwrap();
+        file.punch(1 << 20).unwrap();
+        let mut read = [1; 7];
+        assert_eq!(file.read_at(70_000, &mut read).unwrap(), 7);
+        assert_eq!((read, blocks()), ([0; 7], 0));
+    }
+
+    #[test]
     fn an_existing_file_is_never_taken_over() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a");
+        RealDisk.create(&dir.path().join("b")).unwrap();
         RealDisk.create(&path).unwrap();
         assert_eq!(
             RealDisk.create(&path).err().unwrap().kind(),
             ErrorKind::AlreadyExists
         );
+        let moved = RealDisk.rename(&dir.path().join("b"), &path);
+        assert_eq!(moved.unwrap_err().kind(), ErrorKind::AlreadyExists);
         RealDisk.create_dir(&dir.path().join("d")).unwrap();
         RealDisk.create_dir(&dir.path().join("d")).unwrap();
         assert!(RealDisk.create_dir(&path).is_err());
-        assert_eq!(RealDisk.list(dir.path()).unwrap().len(), 2);
+        assert_eq!(RealDisk.list(dir.path()).unwrap().len(), 3);
         assert!(RealDisk.list(&dir.path().join("none")).unwrap().is_empty());
         assert!(RealDisk.space(dir.path()).unwrap().total > 0);
     }
