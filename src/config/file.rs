@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use super::{ByteSize, Config, Device, Ring, Rtmp, Span, Storage};
+use super::{ByteSize, Config, Device, Keep, OnFull, Ring, Rtmp, Span, Storage};
 
 /// `EDGEREEL__RTMP__LISTEN` sets `rtmp.listen`.
 const ENV_PREFIX: &str = "EDGEREEL__";
@@ -41,6 +41,10 @@ impl Config {
             storage: Storage {
                 dir: PathBuf::from("./edgereel-data"),
                 durability: Span::from_secs(1),
+                quota: None,
+                min_free: None,
+                on_full: OnFull::OverwriteOldest,
+                keep: Keep::Forever,
             },
             ring: Ring {
                 pre_roll: Span::from_secs(10),
@@ -105,6 +109,10 @@ impl Config {
     /// The whole configuration as a file that would bring it about.
     pub fn to_toml(&self) -> String {
         let mut out = String::new();
+        let size = |key: &str, size: Option<ByteSize>| match size {
+            Some(size) => format!("{key} = \"{size}\"\n"),
+            None => String::new(),
+        };
         let listen: Vec<String> = self
             .rtmp
             .listen
@@ -116,7 +124,8 @@ impl Config {
             "[device]\nid = {id:?}\n\n\
              [rtmp]\nlisten = [{listen}]\nallow_anonymous = {anonymous}\nmax_connections = {connections}\n\
              handshake_timeout = \"{handshake}\"\nidle_timeout = \"{idle}\"\ntakeover_after = \"{takeover}\"\n\n\
-             [storage]\ndir = {dir:?}\ndurability = \"{durability}\"\n\n\
+             [storage]\ndir = {dir:?}\ndurability = \"{durability}\"\n{quota}{min_free}\
+             on_full = \"{on_full}\"\nkeep = \"{keep}\"\n\n\
              [ring]\npre_roll = \"{pre_roll}\"\nmemory = \"{memory}\"\n",
             id = self.device.id,
             listen = listen.join(", "),
@@ -127,6 +136,10 @@ impl Config {
             takeover = self.rtmp.takeover_after,
             dir = self.storage.dir.display().to_string(),
             durability = self.storage.durability,
+            quota = size("quota", self.storage.quota),
+            min_free = size("min_free", self.storage.min_free),
+            on_full = self.storage.on_full,
+            keep = self.storage.keep,
             pre_roll = self.ring.pre_roll,
             memory = self.ring.memory,
         );
@@ -165,6 +178,10 @@ struct RtmpFile {
 struct StorageFile {
     dir: Option<PathBuf>,
     durability: Option<Span>,
+    quota: Option<ByteSize>,
+    min_free: Option<ByteSize>,
+    on_full: Option<OnFull>,
+    keep: Option<Keep>,
 }
 
 #[derive(Deserialize, Default)]
@@ -211,6 +228,10 @@ impl File {
             storage: Storage {
                 dir: self.storage.dir.unwrap_or(base.storage.dir),
                 durability: self.storage.durability.unwrap_or(base.storage.durability),
+                quota: self.storage.quota.or(base.storage.quota),
+                min_free: self.storage.min_free.or(base.storage.min_free),
+                on_full: self.storage.on_full.unwrap_or(base.storage.on_full),
+                keep: self.storage.keep.unwrap_or(base.storage.keep),
             },
             ring: Ring {
                 pre_roll: self.ring.pre_roll.unwrap_or(base.ring.pre_roll),
@@ -272,6 +293,17 @@ fn check(config: &Config) -> Result<(), Refused> {
         Span::from_millis(100),
         Span::from_secs(60),
     )?;
+    let (least, most) = (ByteSize::new(64 << 20), ByteSize::new(1 << 50));
+    if let Some(quota) = config.storage.quota {
+        in_range("storage.quota", quota, least, most)?;
+    }
+    if let Some(min_free) = config.storage.min_free {
+        in_range("storage.min_free", min_free, ByteSize::new(0), most)?;
+    }
+    if let Keep::For(keep) = config.storage.keep {
+        let century = Span::from_secs(100 * 365 * 86_400);
+        in_range("storage.keep", keep, Span::from_secs(1), century)?;
+    }
     in_range(
         "ring.pre_roll",
         config.ring.pre_roll,

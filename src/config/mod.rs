@@ -59,6 +59,66 @@ pub struct Storage {
     pub dir: PathBuf,
     /// Media written is made durable at least this often.
     pub durability: Span,
+    /// Most that the tape takes; as much as `min_free` leaves, when there is none.
+    pub quota: Option<ByteSize>,
+    /// What is left to others on the file system; 512 MiB, or a twentieth of a small card, when there is none.
+    pub min_free: Option<ByteSize>,
+    /// What happens when nothing may be given up but what was never delivered.
+    pub on_full: OnFull,
+    /// How long a recording is kept.
+    pub keep: Keep,
+}
+
+/// What becomes of new media when there is no room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnFull {
+    /// The oldest media goes, also what was never delivered.
+    OverwriteOldest,
+    /// Nothing goes that was not delivered, and nothing more is recorded.
+    Stop,
+}
+
+/// How long something is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(try_from = "String")]
+pub enum Keep {
+    /// Until its room is needed.
+    Forever,
+    /// For this long after its end, or less when its room is needed.
+    For(Span),
+}
+
+impl std::fmt::Display for OnFull {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            OnFull::OverwriteOldest => "overwrite-oldest",
+            OnFull::Stop => "stop",
+        })
+    }
+}
+
+impl std::fmt::Display for Keep {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Keep::Forever => f.write_str("forever"),
+            Keep::For(span) => span.fmt(f),
+        }
+    }
+}
+
+impl TryFrom<String> for Keep {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.as_str() {
+            "forever" => Ok(Keep::Forever),
+            _ => text
+                .parse()
+                .map(Keep::For)
+                .map_err(|error: SpanError| format!("{error}, or \"forever\"")),
+        }
+    }
 }
 
 /// The last seconds of each stream, in memory.

@@ -7,10 +7,10 @@ use anyhow::{Context as _, bail};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::config::Config;
+use crate::config::{self, ByteSize, Config, Keep};
 use crate::ingest::{self, Server};
 use crate::recorder::{Recorder, RecorderSettings, StreamStatus};
-use crate::store::{Progress, RealClock, RealDisk, Store, StoreSettings};
+use crate::store::{OnFull, Progress, RealClock, RealDisk, Store, StoreSettings};
 
 /// How long publishers' connections have to say goodbye before they are dropped.
 const FAREWELL: Duration = Duration::from_millis(300);
@@ -142,7 +142,18 @@ impl Service {
 
 fn store_settings(config: &Config) -> StoreSettings {
     let mut settings = StoreSettings::new(&config.storage.dir, &config.device.id);
-    settings.durability = config.storage.durability.duration();
+    let storage = &config.storage;
+    settings.durability = storage.durability.duration();
+    settings.quota = storage.quota.map(ByteSize::bytes);
+    settings.min_free = storage.min_free.map(ByteSize::bytes);
+    settings.on_full = match storage.on_full {
+        config::OnFull::OverwriteOldest => OnFull::OverwriteOldest,
+        config::OnFull::Stop => OnFull::Stop,
+    };
+    settings.keep = match storage.keep {
+        Keep::Forever => None,
+        Keep::For(span) => Some(span.as_micros()),
+    };
     settings
 }
 

@@ -43,6 +43,18 @@ pub enum Event {
     },
     /// A recording is complete: all of it is durable.
     RecordingClosed(RecordingClosed),
+    /// A recording is gone from this box: it was kept as long as it was to be, or its room was needed, or somebody
+    /// deleted it.
+    RecordingExpired {
+        /// The stream.
+        stream: String,
+        /// The recording.
+        recording: String,
+        /// Which of these.
+        reason: String,
+    },
+    /// Media that nobody else has was given up for newer one: `on_full = "overwrite-oldest"`.
+    MediaEvictedUndelivered(Evicted),
     /// The tape has a hole.
     StreamGap {
         /// The stream.
@@ -72,6 +84,21 @@ pub enum Event {
     },
     /// The flash takes media again.
     StorageRecovered {},
+    /// Less than a tenth of the room for media is left, and `on_full = "stop"`.
+    StorageLow {
+        /// Bytes that are left.
+        left: u64,
+        /// Bytes that media takes.
+        used: u64,
+    },
+    /// There is no room for media, and none may be given up: what arrives is not recorded until
+    /// `storage.recovered`.
+    StorageFull {
+        /// What is at its limit, and what can be done.
+        reason: String,
+        /// Bytes that media takes.
+        used: u64,
+    },
     /// The wall clock is right for the first time in this boot: all that was recorded in it is dated anew.
     ClockSynced {
         /// How far the dates moved, in seconds.
@@ -134,6 +161,21 @@ pub struct RecordingClosed {
     pub reason: String,
 }
 
+/// The body of `media.evicted_undelivered`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Evicted {
+    /// The stream.
+    pub stream: String,
+    /// Where the media that is gone began.
+    pub from: String,
+    /// Where it ended.
+    pub to: String,
+    /// Bytes of it.
+    pub bytes: u64,
+    /// The recordings that are the poorer for it.
+    pub recordings: Vec<String>,
+}
+
 impl Event {
     /// The kind, as in topics and CloudEvents.
     pub fn kind(&self) -> &'static str {
@@ -144,9 +186,13 @@ impl Event {
             Event::PublishEnded { .. } => "publish.ended",
             Event::RecordingStarted { .. } => "recording.started",
             Event::RecordingClosed(_) => "recording.closed",
+            Event::RecordingExpired { .. } => "recording.expired",
+            Event::MediaEvictedUndelivered(_) => "media.evicted_undelivered",
             Event::StreamGap { .. } => "stream.gap",
             Event::StreamException { .. } => "stream.exception",
             Event::StorageFailed { .. } => "storage.failed",
+            Event::StorageLow { .. } => "storage.low",
+            Event::StorageFull { .. } => "storage.full",
             Event::StorageRecovered {} => "storage.recovered",
             Event::ClockSynced { .. } => "clock.synced",
         }

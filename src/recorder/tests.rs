@@ -114,6 +114,9 @@ fn kind(command: &Command) -> &'static str {
         Command::Append { .. } => "append",
         Command::RecordingClosed { .. } => "recording closed",
         Command::PublishEnded { .. } => "publish ended",
+        Command::Protect { .. } => "protect",
+        Command::Delivered { .. } => "delivered",
+        Command::Delete { .. } => "delete",
         Command::Report { .. } => "report",
     }
 }

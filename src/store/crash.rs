@@ -162,6 +162,11 @@ impl CrashDisk {
         image.durable.insert(path.to_owned(), id);
     }
 
+    /// Which file a name stands for: the same number, the same blocks.
+    pub(super) fn node_of(&self, path: &Path) -> Option<u64> {
+        self.image().live.get(path).copied()
+    }
+
     /// From now on all files together take at most so many bytes.
     pub(super) fn limit(&self, capacity: u64) {
         self.image().capacity = Some(capacity);
@@ -216,6 +221,11 @@ impl Image {
     fn name(&mut self, change: NameChange) {
         change.apply(&mut self.live);
         self.names.push(change);
+    }
+
+    /// What a file holds, if there is one of that name.
+    pub(super) fn bytes(&self, path: &Path) -> Option<Vec<u8>> {
+        self.live.get(path).map(|id| self.nodes[id].live.clone())
     }
 
     fn used(&self) -> u64 {

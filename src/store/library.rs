@@ -49,6 +49,8 @@ pub struct RecordingRow {
     pub stream: StreamName,
     /// Its life so far.
     pub state: RecordingState,
+    /// It is never given up.
+    pub protected: bool,
     /// UTC of its first sample.
     pub start: Micros,
     /// UTC of the end of its last sample; so far, while it is open.
@@ -72,6 +74,10 @@ pub enum RecordingState {
     Open,
     /// It is complete.
     Closed,
+    /// All that was to be delivered of it is.
+    Delivered,
+    /// It was kept as long as it was to be; its tape is on its way out.
+    Expired,
 }
 
 impl RecordingState {
@@ -80,6 +86,8 @@ impl RecordingState {
         match self {
             RecordingState::Open => "open",
             RecordingState::Closed => "closed",
+            RecordingState::Delivered => "delivered",
+            RecordingState::Expired => "expired",
         }
     }
 }
@@ -200,6 +208,7 @@ impl Library {
                     },
                     None => continue,
                 },
+                SegmentState::Spare | SegmentState::Wipe => continue,
                 SegmentState::Sealed | SegmentState::Missing => SourceFile {
                     path,
                     bytes: row.bytes,
@@ -247,11 +256,8 @@ impl Library {
         let mut out = RecordingRow {
             id: row.id,
             stream: row.stream,
-            state: if row.open {
-                RecordingState::Open
-            } else {
-                RecordingState::Closed
-            },
+            state: row.state,
+            protected: row.protected,
             start: row.utc_start,
             end: row.utc_start,
             duration: 0,
@@ -266,6 +272,7 @@ impl Library {
                 SegmentState::Open => *open
                     .entry(segment.id)
                     .or_insert_with(|| self.open_extent(segment)),
+                SegmentState::Spare | SegmentState::Wipe => None,
                 SegmentState::Sealed | SegmentState::Missing => Some(Extent {
                     end: segment.end,
                     bytes: segment.bytes,

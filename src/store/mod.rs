@@ -17,6 +17,7 @@
 //! | `paths` | where things are in the directory |
 //! | `journal` | SQLite: segments, recordings, the outbox |
 //! | `rotation` | when a new segment begins (pure) |
+//! | `space` | how much the tape may take (pure) |
 //! | `segment` | one segment file while it is written |
 //! | `writer` | the order of writes: commands in, durable tape out |
 //! | `thread`, `queue` | the shell around the writer |
@@ -38,6 +39,7 @@ mod recover;
 mod rotation;
 mod segment;
 mod source;
+mod space;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -52,6 +54,7 @@ pub use error::{Refused, StoreError};
 pub use library::{Filter, Gap, Library, RecordingRow, RecordingState, TrackRow};
 pub use progress::{Progress, RecoveryReport, StreamProgress};
 pub use source::LibrarySource;
+pub use space::OnFull;
 pub use thread::{Opened, Store, StoreSettings};
 pub use verify::Problem;
 
@@ -101,6 +104,24 @@ pub enum Command {
         publish: PublishId,
         /// In a word or two, for the event.
         reason: String,
+    },
+    /// A recording is never given up, whatever is needed, or may be again.
+    Protect {
+        /// Its id.
+        recording: RecordingId,
+        /// Which of the two.
+        protected: bool,
+    },
+    /// All that was to be delivered of a recording is where it belongs: its tape may go before any that is not.
+    Delivered {
+        /// Its id.
+        recording: RecordingId,
+    },
+    /// A recording that is over is removed for good, with the footage that no other recording shares: its
+    /// blocks are emptied, not only given up. One that is open or protected stays.
+    Delete {
+        /// Its id.
+        recording: RecordingId,
     },
     /// Something a user must hear of, for the outbox.
     Report {

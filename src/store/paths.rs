@@ -3,6 +3,7 @@
 //! ```text
 //! <dir>/lock                              held by the service
 //! <dir>/journal.db                        SQLite, with -wal and -shm beside it
+//! <dir>/reserve                           room for the journal when all else is full
 //! <dir>/tape/live+cam1/00000017.mp4       segment 17 of live/cam1
 //! <dir>/lost+found/                       files that nobody could read
 //! ```

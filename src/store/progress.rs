@@ -21,6 +21,12 @@ pub struct Progress {
     pub bytes_lost: u64,
     /// How often the thread made the tape durable.
     pub ticks: u64,
+    /// Bytes that the tape's files take.
+    pub space_used: u64,
+    /// Bytes that it may still grow by.
+    pub space_left: u64,
+    /// There is no room for media, and why.
+    pub full: Option<String>,
     /// The flash does not take media now, and why.
     pub failed: Option<String>,
     /// The last failure, also after it was overcome.

@@ -3,7 +3,8 @@
 //! Only segments that were open are read; of sealed ones the name is enough. Everything that is readable is
 //! kept. A crash at any point of it is repaired by the next start:
 //!
-//! 1. Files of open segments are cut to their last whole fragment and synced; those without one are removed.
+//! 1. Files of open segments are cut to their last whole fragment and synced; those without one are removed, and
+//!    so are those that were taken over from a segment that was given up and not written to.
 //! 2. One transaction seals their rows, adopts files that have none, closes what was open, and says so.
 //! 3. What nobody can read is moved to `lost+found`: last, so that its event is there first. A crash in between
 //!    tells of it twice.
@@ -19,12 +20,8 @@ use super::journal::{BootClock, Journal, NewSegment, Op, Sealed, SegmentState};
 use super::segment::{boxes_crc, fragment_end, tape_start};
 use super::{RecoveryReport, StoreError, paths};
 use crate::event::Recovered;
-use crate::format::fmp4::{self, ReadAt, ScanError, Scanned};
+use crate::format::fmp4::{self, Left, ReadAt, ScanError, Scanned};
 use crate::media::{Micros, PublishId, RecordingId, SegmentId, StreamName};
-
-/// More than the last tick can have left torn: bytes behind a damaged place that are kept, not cut. Someone may
-/// want to look at them.
-const KEEP: u64 = 4 << 20;
 
 /// Names given in an event; the rest is in the log.
 const NAMES: usize = 20;
@@ -101,7 +98,7 @@ impl Recovery<'_> {
                 match rows.remove(&(stream.name.clone(), file.name)) {
                     None if file.is_dir => self.stray(path),
                     None => self.stranger(path, journal)?,
-                    Some((_, _, _, SegmentState::Sealed)) => {}
+                    Some((_, _, _, SegmentState::Sealed | SegmentState::Spare | SegmentState::Wipe)) => {}
                     Some((id, _, _, SegmentState::Missing)) => {
                         self.report.returned += 1;
                         self.ops.push(Op::Missing { id, missing: false });
@@ -125,6 +122,8 @@ impl Recovery<'_> {
                     self.ops.push(Op::Missing { id, missing: true });
                 }
                 SegmentState::Missing => {}
+                // Another segment took the file over, or it is removed.
+                SegmentState::Spare | SegmentState::Wipe => self.ops.push(Op::Evicted { id }),
             }
         }
         Ok(())
@@ -134,28 +133,34 @@ impl Recovery<'_> {
     fn repair(&mut self, id: SegmentId, path: PathBuf, journal: &Journal) -> Result<(), StoreError> {
         let file = self.disk.open(&path).map_err(StoreError::disk("open", &path))?;
         let len = file.size().map_err(StoreError::disk("measure", &path))?;
-        match fmp4::scan(&Reader(file.as_ref()), len) {
-            Ok(scanned) if scanned.identity.segment != id => {
-                // Its row never got a file; what lies in its place is another's.
+        let reader = Reader(file.as_ref());
+        match fmp4::scan_open(&reader, len) {
+            Ok((scanned, _)) if scanned.identity.segment != id => {
                 self.ops.push(Op::DropSegment { id });
                 drop(file);
-                self.stranger(path, journal)
+                let other = journal.segment(scanned.identity.segment)?;
+                match other.map(|other| other.state) {
+                    // It was taken over and not written to: its media was given up before.
+                    Some(SegmentState::Spare | SegmentState::Wipe) => self.remove(path),
+                    // Its row never got a file; what lies in its place is another's.
+                    _ => self.stranger(path, journal),
+                }
             }
-            Ok(scanned) if !scanned.index.fragments.is_empty() => {
-                self.keep(&path, file.as_ref(), len, &scanned)?;
+            Ok((scanned, left)) if !scanned.index.fragments.is_empty() => {
+                let space = self.keep(&path, file.as_ref(), len, (&scanned, left))?;
                 self.report.sealed += 1;
-                self.seal(&path, file.as_ref(), &scanned)
+                self.seal(&path, file.as_ref(), &scanned, space)
             }
             Err(ScanError::Io { source, .. }) => {
                 // The medium may read it another day: row and file stay as they are.
                 self.name(&path, &format!("cannot be read: {source}"));
                 Ok(())
             }
-            Err(error) if len > KEEP => {
-                self.name(&path, &format!("is damaged: {error}"));
-                self.ops.push(Op::DropSegment { id });
-                self.strays.push(path);
-                Ok(())
+            Ok((_, Left::Damage)) => {
+                self.set_aside(id, path, "is damaged: its first fragment is not readable")
+            }
+            Err(error) if fmp4::holds_fragments(&reader, len, id) => {
+                self.set_aside(id, path, &format!("is damaged: {error}"))
             }
             Ok(_) | Err(_) => {
                 drop(file);
@@ -165,11 +170,19 @@ impl Recovery<'_> {
         }
     }
 
+    /// A segment whose media was durable, and cannot be read without someone who knows how.
+    fn set_aside(&mut self, id: SegmentId, path: PathBuf, what: &str) -> Result<(), StoreError> {
+        self.name(&path, what);
+        self.ops.push(Op::DropSegment { id });
+        self.strays.push(path);
+        Ok(())
+    }
+
     /// A file without a row.
     fn stranger(&mut self, path: PathBuf, journal: &Journal) -> Result<(), StoreError> {
         let file = self.disk.open(&path).map_err(StoreError::disk("open", &path))?;
         let len = file.size().map_err(StoreError::disk("measure", &path))?;
-        let scanned = match fmp4::scan(&Reader(file.as_ref()), len) {
+        let (scanned, left) = match fmp4::scan_open(&Reader(file.as_ref()), len) {
             Ok(scanned) => scanned,
             Err(ScanError::Short { len: 0 }) => return self.remove(path),
             Err(error) => {
@@ -186,9 +199,14 @@ impl Recovery<'_> {
             return Ok(());
         }
         if scanned.index.fragments.is_empty() {
+            if left == Left::Damage {
+                self.name(&path, "is damaged: its first fragment is not readable");
+                self.strays.push(path);
+                return Ok(());
+            }
             return self.remove(path);
         }
-        self.keep(&path, file.as_ref(), len, &scanned)?;
+        let space = self.keep(&path, file.as_ref(), len, (&scanned, left))?;
         self.report.adopted += 1;
         self.ops.push(Op::AdoptBoot {
             clock: BootClock {
@@ -212,6 +230,7 @@ impl Recovery<'_> {
             sequence: identity.sequence,
             base: identity.base,
             start,
+            space,
             tracks: scanned.tracks.clone(),
         }));
         let end = tape_end(&scanned);
@@ -227,37 +246,47 @@ impl Recovery<'_> {
             entry.1 = entry.1.min(start);
             entry.2 = entry.2.max(end);
         }
-        self.seal(&path, file.as_ref(), &scanned)
+        self.seal(&path, file.as_ref(), &scanned, space)
     }
 
     /// Cuts a file to its last whole fragment and makes that durable: what was read may so far be only in memory.
+    /// Returns the file's length.
     fn keep(
         &mut self,
         path: &Path,
         file: &dyn DiskFile,
         len: u64,
-        scanned: &Scanned,
-    ) -> Result<(), StoreError> {
-        let torn = len.saturating_sub(scanned.valid_len);
-        if torn > KEEP {
+        (scanned, left): (&Scanned, Left),
+    ) -> Result<u64, StoreError> {
+        let mut space = len;
+        if left == Left::Damage {
+            // What stands behind was durable once: someone may want to look at it.
             self.name(path, &format!("is damaged at byte {}", scanned.valid_len));
-        } else if torn > 0 {
-            self.report.truncated_bytes += torn;
+        } else if len > scanned.valid_len {
+            self.report.truncated_bytes += scanned.torn;
             file.set_len(scanned.valid_len)
                 .map_err(StoreError::disk("cut", path))?;
+            space = scanned.valid_len;
         }
         file.sync().map_err(StoreError::disk("sync", path))?;
         self.touch(path);
-        Ok(())
+        Ok(space)
     }
 
-    fn seal(&mut self, path: &Path, file: &dyn DiskFile, scanned: &Scanned) -> Result<(), StoreError> {
+    fn seal(
+        &mut self,
+        path: &Path,
+        file: &dyn DiskFile,
+        scanned: &Scanned,
+        space: u64,
+    ) -> Result<(), StoreError> {
         let read = |at, len| read_exact(file, at, len);
         let crc = boxes_crc(&scanned.index, read).map_err(StoreError::disk("read", path))?;
         self.ops.push(Op::SealSegment(Sealed {
             id: scanned.identity.segment,
             end: tape_end(scanned),
             bytes: scanned.valid_len,
+            space,
             crc,
             samples: scanned.index.encode(),
         }));
@@ -272,6 +301,7 @@ impl Recovery<'_> {
                     id,
                     publish,
                     start,
+                    keep: None,
                     tell: false,
                 });
             }

@@ -1,15 +1,17 @@
 //! One segment file while it is written.
 //!
-//! Knows three lengths apart: written (handed to the file system), durable (synced), and nothing else. Every
-//! length here is the end of a whole fragment.
+//! Knows three lengths apart: durable (synced), written (handed to the file system), and room: the file's own. The
+//! first two are ends of whole fragments. The room is taken ahead, so that a fragment's write allocates nothing and
+//! its sync writes no metadata; behind each fragment stands a `free` box over the rest, so that the file is a whole
+//! MP4 at every moment.
 
 use std::io::{self, IoSlice};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::disk::{Disk, DiskFile};
 use super::journal::Sealed;
 use crate::format::TrackBase;
-use crate::format::fmp4::{FIRST_SEQUENCE, Place, WriteError, fragment_header};
+use crate::format::fmp4::{FIRST_SEQUENCE, Place, WriteError, fragment_header, free_box};
 use crate::format::index::{FragmentIndex, SampleIndex};
 use crate::media::{Fragment, Micros, SegmentId, TrackKind, Tracks, VIDEO_TIMESCALE, rescale};
 
@@ -27,8 +29,32 @@ pub(super) struct Segment {
     index: SampleIndex,
     pub(super) written: Mark,
     pub(super) durable: Mark,
+    /// Bytes of the file.
+    room: u64,
+    /// The file was cut, and not synced since.
+    trimmed: bool,
+    /// By how much it is made longer at once; `None` where the file system cannot take blocks ahead.
+    step: Option<u64>,
+    /// What the file was before, until its new name is durable.
+    predecessor: Option<Predecessor>,
     name_durable: bool,
 }
+
+/// The segment whose file was taken over.
+struct Predecessor {
+    id: SegmentId,
+    dir: PathBuf,
+}
+
+/// The least by which a file is made longer.
+const STEP: u64 = 64 << 10;
+/// Files end where their file system's blocks do.
+pub(super) const BLOCK: u64 = 4096;
+/// A `free` box is no shorter.
+const FREE: u64 = 8;
+/// A sealed file keeps this part of its length as room: the one that takes it over may be a little longer. What is
+/// more goes back to the file system.
+const SPARE_PART: u64 = 8;
 
 /// The end of a whole fragment.
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +80,40 @@ pub(super) enum AppendError {
     Disk(#[from] io::Error),
 }
 
+/// The file and the blocks of a segment whose media was given up.
+pub(super) struct Taken {
+    file: Box<dyn DiskFile>,
+    room: u64,
+    predecessor: Predecessor,
+}
+
+impl Taken {
+    /// Takes the file of segment `id` from `path` to `to`. Both rows must have been committed. A crash leaves it under
+    /// the one name or the other, and recovery knows from its identity what is in it.
+    pub(super) fn over(id: SegmentId, path: &Path, to: &Path, disk: &dyn Disk) -> Result<Self, NotTaken> {
+        let file = disk.open_unread(path)?.ok_or(NotTaken::Read)?;
+        let room = file.size()?;
+        disk.rename(path, to)?;
+        let dir = path.parent().map(Path::to_owned).unwrap_or_default();
+        Ok(Self {
+            file,
+            room,
+            predecessor: Predecessor { id, dir },
+        })
+    }
+}
+
+/// Why a file was not taken over.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotTaken {
+    /// Somebody reads what was in it.
+    #[error("it is being read")]
+    Read,
+    /// The medium refused.
+    #[error(transparent)]
+    Disk(#[from] io::Error),
+}
+
 /// What a segment is begun with.
 pub(super) struct Begin {
     pub(super) id: SegmentId,
@@ -63,19 +123,52 @@ pub(super) struct Begin {
     pub(super) start: Micros,
     pub(super) tape_zero: Micros,
     pub(super) header: Vec<u8>,
+    /// Bytes that its file will probably have.
+    pub(super) expected: u64,
+}
+
+impl Begin {
+    fn step(&self) -> u64 {
+        STEP.max(self.expected / 8)
+    }
 }
 
 impl Segment {
-    /// Creates the file. Its row must have been committed.
+    /// Creates the file, with the room that is expected to be used. Its row must have been committed.
     pub(super) fn create(begin: Begin, disk: &dyn Disk) -> io::Result<Self> {
         let file = disk.create(&begin.path)?;
+        let (room, step) = match file.allocate(begin.expected) {
+            Ok(()) => (begin.expected, Some(begin.step())),
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => (0, None),
+            Err(error) => {
+                // Without media and without a row it is removed by recovery, should this not work.
+                let _ = disk.unlink(&begin.path);
+                return Err(error);
+            }
+        };
+        Ok(Self::new(begin, file, room, step, None))
+    }
+
+    /// Begins on a file that was taken over.
+    pub(super) fn on(begin: Begin, taken: Taken) -> Self {
+        let step = Some(begin.step());
+        Self::new(begin, taken.file, taken.room, step, Some(taken.predecessor))
+    }
+
+    fn new(
+        begin: Begin,
+        file: Box<dyn DiskFile>,
+        room: u64,
+        step: Option<u64>,
+        predecessor: Option<Predecessor>,
+    ) -> Self {
         let nothing = Mark {
             bytes: 0,
             fragments: 0,
             end: begin.start,
             crc: 0,
         };
-        Ok(Self {
+        Self {
             id: begin.id,
             path: begin.path,
             tracks: begin.tracks,
@@ -87,8 +180,17 @@ impl Segment {
             index: SampleIndex::default(),
             written: nothing,
             durable: nothing,
+            room,
+            trimmed: false,
+            step,
+            predecessor,
             name_durable: false,
-        })
+        }
+    }
+
+    /// Bytes of the file.
+    pub(super) fn room(&self) -> u64 {
+        self.room
     }
 
     /// Appends a fragment in one write; returns the bytes it took. Durable after the next [`sync`](Self::sync).
@@ -109,7 +211,10 @@ impl Segment {
         };
         let head = fragment_header(place, self.base, fragment)?;
 
-        let mut parts = Vec::with_capacity(2 + fragment.video.len() + fragment.audio.len());
+        self.make_room(head.index.end())?;
+        let rest = free_box(self.room.saturating_sub(head.index.end())).unwrap_or_default();
+
+        let mut parts = Vec::with_capacity(3 + fragment.video.len() + fragment.audio.len());
         let mut crc = self.written.crc;
         if first {
             parts.push(IoSlice::new(&self.header));
@@ -119,7 +224,12 @@ impl Segment {
         crc = crc32c::crc32c_append(crc, &head.bytes);
         let frames = fragment.video.iter().chain(&fragment.audio);
         parts.extend(frames.map(|frame| IoSlice::new(&frame.payload)));
+        parts.push(IoSlice::new(&rest));
         self.file.write_at(self.written.bytes, &mut parts)?;
+        if first && self.predecessor.is_some() {
+            // Readers find the new identity, if they find the file at all.
+            self.file.share()?;
+        }
 
         let before = self.written.bytes;
         self.written = Mark {
@@ -138,9 +248,49 @@ impl Segment {
         Ok(self.written.bytes - before)
     }
 
+    /// The file is long enough for a fragment that ends at `end`, and for a `free` box behind it if it is longer.
+    fn make_room(&mut self, end: u64) -> io::Result<()> {
+        if end == self.room || end.saturating_add(FREE) <= self.room {
+            return Ok(());
+        }
+        if let Some(step) = self.step {
+            let room = end.saturating_add(FREE.max(step)).next_multiple_of(BLOCK);
+            match self.file.allocate(room) {
+                Ok(()) => {
+                    self.room = room;
+                    return Ok(());
+                }
+                Err(error) if error.kind() == io::ErrorKind::Unsupported => self.step = None,
+                Err(error) => return Err(error),
+            }
+        }
+        // The write itself makes the file longer.
+        self.room = if end > self.room {
+            end
+        } else {
+            end.saturating_add(FREE)
+        };
+        Ok(())
+    }
+
+    /// Gives room that will not be used back, before the last sync.
+    pub(super) fn trim(&mut self) {
+        let end = self.written.bytes;
+        if self.room.saturating_sub(end) > end / SPARE_PART + BLOCK && self.file.set_len(end).is_ok() {
+            self.room = end;
+            self.trimmed = true;
+        }
+    }
+
+    /// The segment whose blocks this one has, once there is no way back.
+    pub(super) fn replaced(&mut self) -> Option<SegmentId> {
+        let replaced = self.predecessor.take_if(|_| self.name_durable);
+        replaced.map(|predecessor| predecessor.id)
+    }
+
     /// True when a power cut could still take something.
     pub(super) fn is_dirty(&self) -> bool {
-        self.written.bytes != self.durable.bytes
+        self.written.bytes != self.durable.bytes || self.trimmed
     }
 
     /// Makes everything written durable: first the bytes, then the name. An `fdatasync` of a new file makes ext4
@@ -151,18 +301,23 @@ impl Segment {
         }
         self.file.sync()?;
         if !self.name_durable {
-            if let Some(dir) = self.path.parent() {
+            let dir = self.path.parent();
+            let old = self.predecessor.as_ref().map(|predecessor| &*predecessor.dir);
+            for dir in dir.into_iter().chain(old.filter(|old| dir != Some(*old))) {
                 disk.sync_dir(dir)?;
             }
             self.name_durable = true;
         }
         self.durable = self.written;
+        self.trimmed = false;
         Ok(())
     }
 
     /// Cuts off what an append that failed may have left behind the last whole fragment.
     pub(super) fn cut(&mut self) -> io::Result<()> {
-        self.file.set_len(self.written.bytes)
+        self.file.set_len(self.written.bytes)?;
+        self.room = self.written.bytes;
+        Ok(())
     }
 
     /// Gives up what is not known to be durable. The file is cut to that if the medium lets it; if not, the
@@ -171,7 +326,9 @@ impl Segment {
         let lost = self.written.bytes - self.durable.bytes;
         self.written = self.durable;
         self.index.fragments.truncate(self.durable.fragments);
-        let _ = self.file.set_len(self.durable.bytes);
+        if self.file.set_len(self.durable.bytes).is_ok() {
+            self.room = self.durable.bytes;
+        }
         lost
     }
 
@@ -181,6 +338,7 @@ impl Segment {
             id: self.id,
             end: self.durable.end,
             bytes: self.durable.bytes,
+            space: self.room,
             crc: self.durable.crc,
             samples: self.index.encode(),
         })

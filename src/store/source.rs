@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::disk::{Disk, DiskFile};
 use super::journal::Journal;
+use super::recover::Reader;
+use crate::format::fmp4;
 use crate::format::index::SampleIndex;
 use crate::format::{SourceError, TapeSource};
 use crate::media::SegmentId;
@@ -94,7 +96,13 @@ impl TapeSource for LibrarySource {
         }
         let file = self.shared.files.find(segment, || {
             let file = self.shared.disk.open_read(&entry.path);
-            file.map(Arc::from).map_err(|error| refuse(error.to_string()))
+            let file: Arc<dyn DiskFile> = file.map(Arc::from).map_err(|error| refuse(error.to_string()))?;
+            // From here on nobody writes over it; up to here somebody may have.
+            match fmp4::read_header(&Reader(file.as_ref()), entry.bytes) {
+                Ok(header) if header.identity.segment == segment => Ok(file),
+                Ok(_) => Err(refuse("its room was needed for newer media".to_owned())),
+                Err(error) => Err(refuse(error.to_string())),
+            }
         })?;
         match file.read_at(offset, buf) {
             Ok(n) if n == buf.len() => Ok(()),

@@ -11,7 +11,7 @@ use super::journal::Journal;
 use super::queue::Queue;
 use super::recover::recover;
 use super::writer::Writer;
-use super::{Clock, Command, Disk, Progress, RealDisk, RecoveryReport, Refused, StoreError, disk};
+use super::{Clock, Command, Disk, OnFull, Progress, RealDisk, RecoveryReport, Refused, StoreError, disk};
 use crate::media::Micros;
 
 /// How a store is opened.
@@ -27,6 +27,16 @@ pub struct StoreSettings {
     pub segment_duration: Duration,
     /// A new segment begins at the first keyframe after this many bytes.
     pub segment_bytes: u64,
+    /// Most bytes that the tape may take; `None` is as many as `min_free` leaves.
+    pub quota: Option<u64>,
+    /// Bytes of the file system that are left to others; `None` is 512 MiB, or a twentieth of a small card.
+    pub min_free: Option<u64>,
+    /// What happens when nothing may be given up but what was never delivered.
+    pub on_full: OnFull,
+    /// How long a recording is kept after its end; `None` is until its room is needed.
+    pub keep: Option<Micros>,
+    /// Bytes set aside so that the journal can be written when everything else is full.
+    pub journal_reserve: u64,
     /// [`Store::room`] waits while more bytes than this are on their way.
     pub queue_soft: usize,
     /// [`Store::submit`] refuses media beyond this many bytes.
@@ -42,6 +52,11 @@ impl StoreSettings {
             durability: Duration::from_secs(1),
             segment_duration: Duration::from_secs(60),
             segment_bytes: 32 << 20,
+            quota: None,
+            min_free: None,
+            on_full: OnFull::OverwriteOldest,
+            keep: None,
+            journal_reserve: 8 << 20,
             queue_soft: 4 << 20,
             queue_hard: 16 << 20,
         }
@@ -189,12 +204,8 @@ impl Shell {
         // Whatever ends this thread: nobody waits for it for ever.
         let _closed = CloseOnDrop(self.queue.clone());
         loop {
-            let wait = writer
-                .next_tick()
-                .map(|due| due.saturating_sub(self.clock.boot()).max(0));
-            let batch = self
-                .queue
-                .take(wait.map(|wait| Duration::from_micros(wait.unsigned_abs())));
+            let wait = writer.next_tick().saturating_sub(self.clock.boot()).max(0);
+            let batch = self.queue.take(Some(Duration::from_micros(wait.unsigned_abs())));
             let mut news = !batch.commands.is_empty();
             writer.handle(batch.commands);
             self.queue.done(batch.cost);
@@ -204,7 +215,7 @@ impl Shell {
                 return result;
             }
             news &= writer.progress().failed.is_some();
-            if writer.next_tick().is_some_and(|due| due <= self.clock.boot()) {
+            if writer.next_tick() <= self.clock.boot() {
                 writer.tick();
                 news = true;
             }

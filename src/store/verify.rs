@@ -26,7 +26,7 @@ pub(super) fn verify_segment(
     samples: Option<&[u8]>,
 ) -> Result<(), String> {
     match row.state {
-        SegmentState::Open => return Ok(()),
+        SegmentState::Open | SegmentState::Spare | SegmentState::Wipe => return Ok(()),
         SegmentState::Missing => return Err("the file is gone".to_owned()),
         SegmentState::Sealed => {}
     }

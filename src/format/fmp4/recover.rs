@@ -57,14 +57,15 @@ pub fn scan_open(reader: &(impl ReadAt + ?Sized), len: u64) -> Result<(Scanned, 
         index,
         valid_len: media.at.offset,
         stopped,
+        torn: media.torn,
     };
     Ok((scanned, left))
 }
 
-/// True when there is a fragment of the segment, whole or not, in a file whose header cannot be read: then the file
-/// did hold its media once. A file that only took over another's blocks has none.
+/// True when there is a fragment of the segment, whole or not, anywhere in a file whose header cannot be read: then the
+/// file did hold its media once. A file that only took over another's blocks has none.
 pub fn holds_fragments(reader: &(impl ReadAt + ?Sized), len: u64, segment: SegmentId) -> bool {
-    boxes_behind(reader, len, 0, |found| found.segment == segment)
+    boxes_between(reader, 0, len, |found| found.segment == segment)
 }
 
 /// True when a later fragment of the segment says that more than `whole` of them were durable.
@@ -75,19 +76,19 @@ fn was_durable(
     behind: u64,
     whole: u32,
 ) -> bool {
-    boxes_behind(reader, len, behind, |found| {
+    let end = len.min(behind.saturating_add(LOOK_BEHIND));
+    boxes_between(reader, behind, end, |found| {
         found.segment == segment && found.durable > whole
     })
 }
 
-/// True when one of the checksum boxes behind `from` is `wanted`.
-fn boxes_behind(
+/// True when one of the checksum boxes in that part of the file is `wanted`.
+fn boxes_between(
     reader: &(impl ReadAt + ?Sized),
-    len: u64,
     from: u64,
+    end: u64,
     wanted: impl Fn(&Checksums) -> bool,
 ) -> bool {
-    let end = len.min(from.saturating_add(LOOK_BEHIND));
     let mut block = vec![0; 64 * 1024];
     let mut at = from;
     while at < end {

@@ -128,6 +128,8 @@ pub struct Scanned {
     pub valid_len: u64,
     /// Why it is no longer.
     pub stopped: Stopped,
+    /// Bytes behind that which are a fragment of this segment, but not a whole one.
+    pub torn: u64,
 }
 
 /// Reads a segment's header: the first [`MAX_HEADER`](super::MAX_HEADER) bytes at most.
@@ -171,6 +173,7 @@ pub fn scan(reader: &(impl ReadAt + ?Sized), len: u64) -> Result<Scanned, ScanEr
         index: walk.index,
         valid_len: walk.at.offset,
         stopped,
+        torn: walk.torn,
     })
 }
 
@@ -201,6 +204,8 @@ pub(super) struct Walk<'a, R: ?Sized> {
     pub(super) index: SampleIndex,
     /// How many of the segment's fragments are said to be durable by those that were read.
     pub(super) durable: u32,
+    /// Bytes of the fragment that it stopped at.
+    pub(super) torn: u64,
     samples: usize,
     /// What media is read into, when its checksum is asked for.
     media: Option<Vec<u8>>,
@@ -215,6 +220,7 @@ impl<'a, R: ReadAt + ?Sized> Walk<'a, R> {
             at,
             index: SampleIndex::default(),
             durable: 0,
+            torn: 0,
             samples: 0,
             media: None,
         }
@@ -256,6 +262,7 @@ impl<'a, R: ReadAt + ?Sized> Walk<'a, R> {
         }
         let (moof_len, mdat_len) = (u64::from(checksums.moof_len), u64::from(checksums.mdat_len));
         let len = CHECKSUM_BOX as u64 + moof_len + mdat_len;
+        self.torn = len.min(self.len.saturating_sub(offset));
         if self.len.saturating_sub(offset) < len {
             return Err(Stopped::Short);
         }
@@ -282,6 +289,7 @@ impl<'a, R: ReadAt + ?Sized> Walk<'a, R> {
         }
         self.check_media(mdat_at, checksums)?;
         self.durable = self.durable.max(checksums.durable);
+        self.torn = 0;
         Ok(FragmentIndex {
             offset,
             len,
@@ -291,7 +299,7 @@ impl<'a, R: ReadAt + ?Sized> Walk<'a, R> {
     }
 
     /// The box at the present position, or what is there instead.
-    fn checksum_box(&self) -> Result<Checksums, Stopped> {
+    fn checksum_box(&mut self) -> Result<Checksums, Stopped> {
         let rest = self.len.saturating_sub(self.at.offset);
         let mut bytes = [0; CHECKSUM_BOX];
         let there = usize::try_from(rest).map_or(CHECKSUM_BOX, |rest| rest.min(CHECKSUM_BOX));
@@ -302,6 +310,7 @@ impl<'a, R: ReadAt + ?Sized> Walk<'a, R> {
         } else if found.iter().all(|&byte| byte == 0) {
             Err(Stopped::Unwritten)
         } else if there < CHECKSUM_BOX {
+            self.torn = rest;
             Err(Stopped::Short)
         } else {
             Checksums::parse(&bytes)

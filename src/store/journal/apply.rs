@@ -5,11 +5,11 @@ use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
 use super::op::{BootClock, NewSegment, Op, Sealed};
-use super::{OUTBOX_ROWS, hex, tracks};
+use super::{OUTBOX_ROWS, evict, hex, tracks};
 use crate::event::{DeviceStarted, Event, RecordingClosed, Recovered, rfc3339};
 use crate::media::{Micros, PublishId, RecordingId, StreamName};
 
-type Result<T = ()> = rusqlite::Result<T>;
+pub(super) type Result<T = ()> = rusqlite::Result<T>;
 
 /// A segment belongs to a recording when they share this much tape, or half of the segment if that is less.
 /// Less is where two tracks end or begin a frame apart, not something that anyone asked for.
@@ -48,8 +48,9 @@ pub(super) fn apply(db: &Connection, op: &Op, utc: Micros) -> Result {
             id,
             publish,
             start,
+            keep,
             tell,
-        } => start_recording(db, *id, *publish, *start, tell.then_some(utc)),
+        } => start_recording(db, *id, *publish, [Some(*start), *keep], tell.then_some(utc)),
         Op::CloseRecording { id, end, reason } => close_recording(db, *id, *end, reason, utc),
         Op::ExtendRecording { id, start, end } => execute(
             db,
@@ -68,6 +69,20 @@ pub(super) fn apply(db: &Connection, op: &Op, utc: Micros) -> Result {
             "DELETE FROM segments WHERE id = ?1 AND state = 'open'",
             params![id.to_bytes()],
         ),
+        Op::Protect { id, protected } => execute(
+            db,
+            "UPDATE recordings SET protected = ?2 WHERE id = ?1",
+            params![id.to_bytes(), protected],
+        ),
+        Op::Deliver { id } => execute(
+            db,
+            "UPDATE recordings SET state = 'delivered' WHERE id = ?1 AND state = 'closed'",
+            params![id.to_bytes()],
+        ),
+        Op::Expire { id } => evict::expire(db, *id, "kept long enough", utc),
+        Op::Delete { id } => evict::delete(db, *id, utc),
+        Op::Evict { id } => evict::evict(db, *id, utc),
+        Op::Evicted { id } => evict::evicted(db, *id),
         Op::Missing { id, missing } => execute(
             db,
             "UPDATE segments SET state = ?2 WHERE id = ?1 AND state IN ('sealed', 'missing')",
@@ -97,6 +112,11 @@ fn start(db: &Connection, clock: &BootClock, boot_now: Micros, recovered: &Recov
     if clock.synced {
         sync_clock(db, &clock.boot, clock.utc_offset, utc)?;
     }
+    execute(
+        db,
+        "DELETE FROM boots WHERE boot_id <> ?1 AND NOT EXISTS (SELECT 1 FROM publishes p WHERE p.boot = boots.boot)",
+        params![clock.boot],
+    )?;
     let event = Event::DeviceStarted(DeviceStarted {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         boot_id: hex(&clock.boot),
@@ -175,15 +195,15 @@ fn start_recording(
     db: &Connection,
     id: RecordingId,
     publish: PublishId,
-    start: Micros,
+    [start, keep]: [Option<Micros>; 2],
     tell: Option<Micros>,
 ) -> Result {
     let new = db
         .prepare(
-            "INSERT OR IGNORE INTO recordings (id, stream, publish, state, start, end)
-             SELECT ?1, stream, publish, 'open', ?3, ?3 FROM publishes WHERE id = ?2",
+            "INSERT OR IGNORE INTO recordings (id, stream, publish, state, start, end, keep)
+             SELECT ?1, stream, publish, 'open', ?3, ?3, ?4 FROM publishes WHERE id = ?2",
         )?
-        .execute(params![id.to_bytes(), publish.to_bytes(), start])?;
+        .execute(params![id.to_bytes(), publish.to_bytes(), start, keep])?;
     let Some(utc) = tell.filter(|_| new > 0) else {
         return Ok(());
     };
@@ -232,7 +252,7 @@ fn close_recording(
                 max(s.end)
              FROM recordings r JOIN segments s USING (stream)
                 JOIN publishes p ON p.publish = s.publish JOIN boots b USING (boot)
-             WHERE r.recording = ?1 AND s.end > r.start
+             WHERE r.recording = ?1 AND s.end > r.start AND s.state NOT IN ('spare', 'wipe')
                 AND min(s.end, ?2) - max(s.start, r.start) > min(?3, (s.end - s.start) / 2)",
         )?
         .query_row(params![recording, limit, SHARED], |row| {
@@ -270,8 +290,8 @@ fn open_segment(db: &Connection, new: &NewSegment) -> Result {
     execute(
         db,
         "INSERT OR IGNORE INTO segments
-            (id, stream, publish, sequence, state, base_video, base_audio, start, end, bytes, tracks)
-         SELECT ?1, stream, publish, ?3, 'open', ?4, ?5, ?6, ?6, 0, ?7 FROM publishes WHERE id = ?2",
+            (id, stream, publish, sequence, state, base_video, base_audio, start, end, bytes, space, tracks)
+         SELECT ?1, stream, publish, ?3, 'open', ?4, ?5, ?6, ?6, 0, ?7, ?8 FROM publishes WHERE id = ?2",
         params![
             new.id.to_bytes(),
             new.publish.to_bytes(),
@@ -279,21 +299,29 @@ fn open_segment(db: &Connection, new: &NewSegment) -> Result {
             new.base.video,
             new.base.audio,
             new.start,
+            whole(new.space),
             tracks::encode(&new.tracks),
         ],
+    )?;
+    execute(
+        db,
+        "UPDATE streams SET last_sequence = max(last_sequence, ?2)
+         WHERE stream = (SELECT stream FROM publishes WHERE id = ?1)",
+        params![new.publish.to_bytes(), whole(new.sequence)],
     )
 }
 
 fn seal_segment(db: &Connection, sealed: &Sealed) -> Result {
     let changed = db
         .prepare(
-            "UPDATE segments SET state = 'sealed', end = ?2, bytes = ?3, crc = ?4
+            "UPDATE segments SET state = 'sealed', end = ?2, bytes = ?3, space = ?4, crc = ?5
              WHERE id = ?1 AND state = 'open'",
         )?
         .execute(params![
             sealed.id.to_bytes(),
             sealed.end,
             whole(sealed.bytes),
+            whole(sealed.space),
             sealed.crc
         ])?;
     if changed == 0 {
@@ -313,7 +341,7 @@ fn seal_segment(db: &Connection, sealed: &Sealed) -> Result {
 }
 
 /// Puts an event into the outbox, and the oldest out of it when it is full.
-fn post(db: &Connection, event: &Event, utc: Micros) -> Result {
+pub(super) fn post(db: &Connection, event: &Event, utc: Micros) -> Result {
     let millis = u64::try_from(utc / 1_000).unwrap_or(0);
     let time = uuid::Timestamp::from_unix(
         uuid::NoContext,
@@ -339,7 +367,7 @@ fn post(db: &Connection, event: &Event, utc: Micros) -> Result {
     )
 }
 
-fn execute(db: &Connection, sql: &str, params: impl rusqlite::Params) -> Result {
+pub(super) fn execute(db: &Connection, sql: &str, params: impl rusqlite::Params) -> Result {
     db.prepare(sql)?.execute(params).map(drop)
 }
 

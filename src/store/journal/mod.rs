@@ -6,12 +6,15 @@
 //! make them true.
 
 mod apply;
+mod evict;
 mod op;
 mod read;
+mod reserve;
 mod schema;
 #[cfg(test)]
 mod tests;
 mod tracks;
+mod victims;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -21,6 +24,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 pub(super) use op::{BootClock, NewSegment, Op, Sealed};
 pub(super) use read::{RecordingData, SegmentData, SegmentState};
 pub(super) use tracks::hex;
+pub(super) use victims::{Blocks, Class};
 
 use super::disk::{Disk, RealDisk};
 use super::{StoreError, disk};
@@ -101,7 +105,15 @@ impl Journal {
 
     /// Carries out `ops` in one transaction; durable when it returns. `utc` dates the events.
     pub(super) fn commit(&mut self, ops: &[Op], utc: i64) -> Result<(), StoreError> {
-        self.transact(ops, utc).map_err(|error| self.error(error))
+        let mut result = self.transact(ops, utc);
+        if result.as_ref().is_err_and(is_full) && self.release_reserve() {
+            tracing::warn!(
+                "{}: no room for the journal; its reserve is used",
+                self.path.display()
+            );
+            result = self.transact(ops, utc);
+        }
+        result.map_err(|error| self.error(error))
     }
 
     fn transact(&mut self, ops: &[Op], utc: i64) -> rusqlite::Result<()> {
@@ -138,4 +150,8 @@ impl Journal {
             what: what.into(),
         }
     }
+}
+
+fn is_full(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
 }

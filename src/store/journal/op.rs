@@ -39,6 +39,8 @@ pub(in crate::store) enum Op {
         id: RecordingId,
         publish: PublishId,
         start: Micros,
+        /// How long after its end it is kept; `None` is until its room is needed.
+        keep: Option<Micros>,
         /// False for one that is only found again.
         tell: bool,
     },
@@ -64,6 +66,31 @@ pub(in crate::store) enum Op {
     SealSegment(Sealed),
     /// The segment never got any media that could be kept.
     DropSegment {
+        id: SegmentId,
+    },
+    /// A recording's tape may be given up, or may not, whatever happens.
+    Protect {
+        id: RecordingId,
+        protected: bool,
+    },
+    /// All that was to be delivered of a recording is.
+    Deliver {
+        id: RecordingId,
+    },
+    /// A recording was kept as long as it was to be.
+    Expire {
+        id: RecordingId,
+    },
+    /// A recording is removed, and for good what only it needs.
+    Delete {
+        id: RecordingId,
+    },
+    /// A segment's media is given up; its blocks wait for another.
+    Evict {
+        id: SegmentId,
+    },
+    /// What was given up is gone: its blocks are another's, or the file system's.
+    Evicted {
         id: SegmentId,
     },
     /// The file of a sealed segment is gone, or is back.
@@ -92,6 +119,8 @@ pub(in crate::store) struct NewSegment {
     pub(in crate::store) sequence: u64,
     pub(in crate::store) base: TrackBase,
     pub(in crate::store) start: Micros,
+    /// Bytes that its file takes to begin with.
+    pub(in crate::store) space: u64,
     pub(in crate::store) tracks: Tracks,
 }
 
@@ -100,7 +129,10 @@ pub(in crate::store) struct NewSegment {
 pub(in crate::store) struct Sealed {
     pub(in crate::store) id: SegmentId,
     pub(in crate::store) end: Micros,
+    /// Of tape.
     pub(in crate::store) bytes: u64,
+    /// Of the file.
+    pub(in crate::store) space: u64,
     pub(in crate::store) crc: u32,
     pub(in crate::store) samples: Vec<u8>,
 }

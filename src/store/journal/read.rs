@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension, Params, Row, params};
 use super::{Journal, apply, tracks};
 use crate::format::TrackBase;
 use crate::media::{Micros, PublishId, RecordingId, SegmentId, StreamName, Tracks};
-use crate::store::StoreError;
+use crate::store::{RecordingState, StoreError};
 
 /// The life of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +17,10 @@ pub(in crate::store) enum SegmentState {
     Sealed,
     /// It was sealed, and its file is gone.
     Missing,
+    /// Its media was given up; its blocks wait for another segment.
+    Spare,
+    /// Its media is to be removed for good.
+    Wipe,
 }
 
 /// A segment's row, with what its publish and boot say of its times.
@@ -43,7 +47,8 @@ pub(in crate::store) struct SegmentData {
 pub(in crate::store) struct RecordingData {
     pub(in crate::store) id: RecordingId,
     pub(in crate::store) stream: StreamName,
-    pub(in crate::store) open: bool,
+    pub(in crate::store) state: RecordingState,
+    pub(in crate::store) protected: bool,
     pub(in crate::store) start: Micros,
     pub(in crate::store) end: Micros,
     /// UTC of its start.
@@ -56,7 +61,8 @@ const SEGMENT: &str =
     FROM segments s JOIN publishes p ON p.publish = s.publish JOIN boots USING (boot)
         JOIN streams t ON t.stream = s.stream";
 
-const RECORDING: &str = "SELECT r.id, name, state, start, end, utc_offset + boot_zero + (start - tape_zero)
+const RECORDING: &str =
+    "SELECT r.id, name, state, start, end, utc_offset + boot_zero + (start - tape_zero), protected
     FROM recordings r JOIN publishes p ON p.publish = r.publish JOIN boots USING (boot)
         JOIN streams t ON t.stream = r.stream";
 
@@ -72,11 +78,19 @@ impl Journal {
         })
     }
 
-    /// The number that a stream's next segment gets.
-    pub(in crate::store) fn next_sequence(&self, stream: &StreamName) -> Result<u64, StoreError> {
-        let sql = "SELECT max(sequence) FROM segments JOIN streams USING (stream) WHERE name = ?1";
-        let last: Option<Option<i64>> = self.one(sql, params![stream.as_str()], |row| self.col(row, 0))?;
-        Ok(last.flatten().map_or(1, |last| number(last) + 1))
+    /// The number that a stream's next segment gets, and the bytes of tape in its last one.
+    pub(in crate::store) fn next_sequence(
+        &self,
+        stream: &StreamName,
+    ) -> Result<(u64, Option<u64>), StoreError> {
+        let sql =
+            "SELECT last_sequence, (SELECT bytes FROM segments s WHERE s.stream = t.stream AND state = 'sealed'
+                ORDER BY s.end DESC LIMIT 1)
+             FROM streams t WHERE name = ?1";
+        let last: Option<(i64, Option<i64>)> = self.one(sql, params![stream.as_str()], |row| {
+            Ok((self.col(row, 0)?, self.col(row, 1)?))
+        })?;
+        Ok(last.map_or((1, None), |(last, bytes)| (number(last) + 1, bytes.map(number))))
     }
 
     /// The name of every segment's file and its state, 10,000 of them in a blink.
@@ -102,7 +116,7 @@ impl Journal {
 
     /// Every segment, stream by stream, in the order of the tape.
     pub(in crate::store) fn segments(&self) -> Result<Vec<SegmentData>, StoreError> {
-        let sql = format!("{SEGMENT} ORDER BY name, sequence");
+        let sql = format!("{SEGMENT} WHERE s.state NOT IN ('spare', 'wipe') ORDER BY name, sequence");
         self.all(&sql, params![], |row| self.segment_data(row))
     }
 
@@ -110,12 +124,15 @@ impl Journal {
     /// open segment the end is not known here: it belongs to all that began before or within it.
     pub(in crate::store) fn segments_of(&self, of: &RecordingData) -> Result<Vec<SegmentData>, StoreError> {
         let sql = format!(
-            "{SEGMENT} WHERE name = ?1 AND s.state <> 'missing' AND
+            "{SEGMENT} WHERE name = ?1 AND s.state IN ('open', 'sealed') AND
                 CASE s.state WHEN 'open' THEN s.start < ?3 - min(?4, (?3 - ?2) / 2)
                 ELSE min(s.end, ?3) - max(s.start, ?2) > min(?4, (s.end - s.start) / 2) END
              ORDER BY sequence"
         );
-        let end = if of.open { Micros::MAX / 2 } else { of.end };
+        let end = match of.state {
+            RecordingState::Open => Micros::MAX / 2,
+            _ => of.end,
+        };
         let values = params![of.stream.as_str(), of.start, end, apply::SHARED];
         self.all(&sql, values, |row| self.segment_data(row))
     }
@@ -186,14 +203,21 @@ impl Journal {
         Ok(RecordingData {
             id: RecordingId::from_bytes(self.col(row, 0)?),
             stream: self.stream(row, 1)?,
-            open: self.col::<String>(row, 2)? == "open",
+            state: match self.col::<String>(row, 2)?.as_str() {
+                "open" => RecordingState::Open,
+                "closed" => RecordingState::Closed,
+                "delivered" => RecordingState::Delivered,
+                "expired" => RecordingState::Expired,
+                other => return Err(self.row_error(format!("recordings.state: {other}"))),
+            },
+            protected: self.col(row, 6)?,
             start: self.col(row, 3)?,
             end: self.col(row, 4)?,
             utc_start: self.col(row, 5)?,
         })
     }
 
-    fn stream(&self, row: &Row<'_>, column: usize) -> Result<StreamName, StoreError> {
+    pub(super) fn stream(&self, row: &Row<'_>, column: usize) -> Result<StreamName, StoreError> {
         let text: String = self.col(row, column)?;
         text.parse()
             .map_err(|error| self.row_error(format!("streams.name: {error}")))
@@ -204,15 +228,17 @@ impl Journal {
             "open" => Ok(SegmentState::Open),
             "sealed" => Ok(SegmentState::Sealed),
             "missing" => Ok(SegmentState::Missing),
+            "spare" => Ok(SegmentState::Spare),
+            "wipe" => Ok(SegmentState::Wipe),
             other => Err(self.row_error(format!("segments.state: {other}"))),
         }
     }
 
-    fn col<T: FromSql>(&self, row: &Row<'_>, column: usize) -> Result<T, StoreError> {
+    pub(super) fn col<T: FromSql>(&self, row: &Row<'_>, column: usize) -> Result<T, StoreError> {
         row.get(column).map_err(|error| self.error(error))
     }
 
-    fn one<T>(
+    pub(super) fn one<T>(
         &self,
         sql: &str,
         params: impl Params,
@@ -223,7 +249,7 @@ impl Journal {
         row.map_err(|error| self.error(error))?.transpose()
     }
 
-    fn all<T>(
+    pub(super) fn all<T>(
         &self,
         sql: &str,
         params: impl Params,
@@ -240,6 +266,6 @@ impl Journal {
 }
 
 /// Numbers that we only ever write unsigned.
-fn number(value: i64) -> u64 {
+pub(super) fn number(value: i64) -> u64 {
     u64::try_from(value).unwrap_or(0)
 }

@@ -84,6 +84,30 @@ pub(super) const STEPS: &[&str] = &["
         name  TEXT PRIMARY KEY,
         value INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
+", "
+    -- space: bytes that the file takes, of which `bytes` are tape.
+    -- States more: spare, the media is given up and the blocks wait for another segment; wipe, the media is to be
+    -- removed for good, blocks and all.
+    ALTER TABLE segments ADD COLUMN space INTEGER NOT NULL DEFAULT 0;
+    UPDATE segments SET space = bytes;
+    CREATE INDEX segments_end ON segments (end) WHERE state = 'sealed';
+
+    -- The last number given, also when no segment has it any more.
+    ALTER TABLE streams ADD COLUMN last_sequence INTEGER NOT NULL DEFAULT 0;
+    UPDATE streams SET last_sequence =
+        ifnull((SELECT max(sequence) FROM segments WHERE segments.stream = streams.stream), 0);
+
+    -- keep: microseconds after its end that it is kept; none is until its room is needed.
+    -- States more: delivered, and expired: its tape may go.
+    ALTER TABLE recordings ADD COLUMN protected INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE recordings ADD COLUMN keep INTEGER;
+    CREATE INDEX recordings_time ON recordings (stream, end);
+    CREATE INDEX recordings_state ON recordings (state, start) WHERE state IN ('delivered', 'expired');
+    CREATE INDEX recordings_keep ON recordings (recording) WHERE keep IS NOT NULL;
+    CREATE INDEX recordings_protected ON recordings (stream, end) WHERE protected;
+    CREATE INDEX publishes_boot ON publishes (boot);
+    CREATE INDEX segments_publish ON segments (publish);
+    CREATE INDEX recordings_publish ON recordings (publish);
 "];
 
 /// The newest version that this edgereel writes and reads.

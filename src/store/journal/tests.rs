@@ -36,6 +36,7 @@ fn ops() -> Vec<Op> {
             id: recording,
             publish,
             start: 10,
+            keep: None,
             tell: true,
         },
         Op::OpenSegment(NewSegment {
@@ -44,12 +45,14 @@ fn ops() -> Vec<Op> {
             sequence: 1,
             base: Default::default(),
             start: 10,
+            space: 8_192,
             tracks: testing::tracks(),
         }),
         Op::SealSegment(Sealed {
             id: segment,
             end: 1_000_010,
             bytes: 5_000,
+            space: 8_192,
             crc: 7,
             samples: vec![1, 2, 3],
         }),

@@ -130,12 +130,14 @@ fn start_with_10_000_segments() {
             sequence,
             base: Default::default(),
             start: sequence as i64 * 60_000_000,
+            space: 0,
             tracks: tracks(),
         }));
         ops.push(Op::SealSegment(Sealed {
             id,
             end: (sequence as i64 + 1) * 60_000_000,
             bytes: 0,
+            space: 0,
             crc: 0,
             samples: vec![3; 9_000],
         }));

@@ -1,26 +1,32 @@
 //! How a segment begins.
 
+use std::io;
 use std::path::PathBuf;
 
-use super::{Turn, Writer};
+use super::{Next, Turn, Writer};
 use crate::format::fmp4::{Identity, segment_header};
 use crate::media::{Fragment, PublishId, RecordingId, SegmentId, StreamName};
-use crate::store::journal::{NewSegment, Op};
+use crate::store::journal::{Blocks, NewSegment, Op};
 use crate::store::paths;
-use crate::store::segment::{Begin, Segment, base_of, tape_start};
+use crate::store::segment::{BLOCK, Begin, Segment, Taken, base_of, tape_start};
 
 impl Writer {
     /// Everything about a new segment that can be known before anything is written.
     pub(super) fn plan(&mut self, publish: PublishId, fragment: &Fragment) -> Result<Turn, String> {
         let lane = self.lanes.get(&publish).ok_or("no such publish")?;
-        let sequence = match self.sequences.get(&lane.stream) {
+        let Next { sequence, bytes } = match self.nexts.get(&lane.stream) {
             Some(next) => *next,
-            None => self
-                .journal
-                .next_sequence(&lane.stream)
-                .map_err(|error| error.to_string())?,
+            None => {
+                let next = self.journal.next_sequence(&lane.stream);
+                let (sequence, bytes) = next.map_err(|error| error.to_string())?;
+                Next { sequence, bytes }
+            }
         };
-        self.sequences.insert(lane.stream.clone(), sequence + 1);
+        let next = Next {
+            sequence: sequence + 1,
+            bytes,
+        };
+        self.nexts.insert(lane.stream.clone(), next);
         let base = base_of(fragment);
         let id = SegmentId::new(u64::try_from(self.clock.utc() / 1_000).unwrap_or(0));
         let mut recordings: Vec<RecordingId> = self
@@ -48,6 +54,7 @@ impl Writer {
         };
         let header = segment_header(&identity, &fragment.tracks).map_err(|error| error.to_string())?;
         let start = tape_start(base, lane.tape_zero);
+        let expected = self.expected(fragment, bytes, header.len() as u64);
         Ok(Turn {
             row: NewSegment {
                 id,
@@ -55,6 +62,7 @@ impl Writer {
                 sequence,
                 base,
                 start,
+                space: expected,
                 tracks: fragment.tracks.clone(),
             },
             begin: Begin {
@@ -65,8 +73,21 @@ impl Writer {
                 start,
                 tape_zero: lane.tape_zero,
                 header,
+                expected,
             },
+            takes: None,
         })
+    }
+
+    /// Bytes that a segment will probably have: as many as the stream's last one, or as its first fragment
+    /// promises.
+    fn expected(&self, fragment: &Fragment, last: Option<u64>, header: u64) -> u64 {
+        let first = (fragment.payload_bytes() as u64).saturating_add(header);
+        let seconds = self.settings.segment_duration.as_secs().max(1);
+        let bytes = last.unwrap_or_else(|| first.saturating_mul(seconds));
+        bytes
+            .clamp(first, self.settings.segment_bytes.max(first))
+            .next_multiple_of(BLOCK)
     }
 
     /// Creates the file of a segment whose row is committed.
@@ -76,10 +97,10 @@ impl Writer {
         };
         let stream = lane.stream.clone();
         let (id, path) = (turn.begin.id, turn.begin.path.clone());
-        let created = self.prepare(&stream).and_then(|()| {
-            Segment::create(turn.begin, self.disk.as_ref())
-                .map_err(|error| format!("{}: cannot create: {error}", path.display()))
-        });
+        let created = self
+            .prepare(&stream)
+            .and_then(|()| self.file(turn.begin, turn.takes.as_ref()))
+            .map_err(|error| format!("{}: cannot create: {error}", path.display()));
         match created {
             Ok(segment) => {
                 if let Some(lane) = self.lanes.get_mut(&publish) {
@@ -94,8 +115,22 @@ impl Writer {
         }
     }
 
+    /// The file of a new segment: one that is taken over, or one of its own.
+    fn file(&mut self, begin: Begin, takes: Option<&Blocks>) -> io::Result<Segment> {
+        let Some(spare) = takes else {
+            return Segment::create(begin, self.disk.as_ref());
+        };
+        let path = paths::segment(&self.settings.dir, &spare.stream, spare.sequence);
+        match Taken::over(spare.id, &path, &begin.path, self.disk.as_ref()) {
+            Ok(taken) => return Ok(Segment::on(begin, taken)),
+            Err(why) => tracing::debug!("{}: not taken over: {why}", path.display()),
+        }
+        self.unlink_spare(spare);
+        Segment::create(begin, self.disk.as_ref())
+    }
+
     /// The stream's directory exists and its name is durable. Once per stream and run.
-    pub(super) fn prepare(&mut self, stream: &StreamName) -> Result<(), String> {
+    pub(super) fn prepare(&mut self, stream: &StreamName) -> io::Result<()> {
         if self.prepared.contains(stream) {
             return Ok(());
         }
@@ -106,9 +141,8 @@ impl Writer {
                 .create_dir(path)
                 .and_then(|()| self.disk.sync_dir(parent))
         };
-        make(&tape, &self.settings.dir)
-            .map_err(|error| format!("{}: cannot make: {error}", tape.display()))?;
-        make(&lane, &tape).map_err(|error| format!("{}: cannot make: {error}", lane.display()))?;
+        make(&tape, &self.settings.dir)?;
+        make(&lane, &tape)?;
         self.prepared.insert(stream.clone());
         Ok(())
     }

@@ -10,26 +10,34 @@
 //! 4. It is sealed: synced once more, then one transaction with its length, checksum and index, the recordings that
 //!    grew, the events, and the row of the segment that follows: back to 1.
 //!
+//! Room comes from blocks that were allocated ahead, or from a segment that was given up: its row says `spare` in the
+//! transaction that begins the one which takes its file over, and goes when the file's new name is durable.
+//!
 //! When the flash fails, nothing is tried twice on the same bytes. A failed write: the file is cut to its last whole
 //! fragment and sealed there. A failed sync: sealed at its last durable fragment. A failed commit: the rows stay in
 //! memory and are committed with whatever comes next. In each case the stream's media is lost, counted and told of
 //! until a new segment can be begun, which every keyframe tries.
 
 mod begin;
+mod room;
 mod settle;
 mod state;
 
 use std::collections::{HashMap, HashSet};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::clock::Clock;
 use super::disk::Disk;
-use super::journal::{Journal, NewSegment, Op};
-use super::rotation::{self, Decision, Limits, OpenSegment};
+use super::journal::{Blocks, Journal, NewSegment, Op};
+use super::rotation::{self, Decision, OpenSegment};
 use super::segment::{AppendError, Begin, Segment};
+use super::space::Limits;
 use super::{Command, Progress, StoreError, StoreSettings, StreamProgress};
 use crate::event::Event;
 use crate::media::{Fragment, Micros, PublishId, RecordingId, StreamName};
+
+use self::room::Room;
 
 /// Writes the tape of all streams.
 pub(super) struct Writer {
@@ -42,12 +50,16 @@ pub(super) struct Writer {
     synced: bool,
     lanes: HashMap<PublishId, Lane>,
     recordings: HashMap<RecordingId, StreamName>,
-    sequences: HashMap<StreamName, u64>,
+    /// What the next segment of a stream begins with.
+    nexts: HashMap<StreamName, Next>,
     /// Streams whose directory is there and durable.
     prepared: HashSet<StreamName>,
     /// Rows of the next commit.
     seals: Vec<Op>,
     pending: Vec<Op>,
+    /// Rows that are no reason to commit, and go with whatever is.
+    quiet: Vec<Op>,
+    room: Room,
     dirty_since: Option<Micros>,
     last_tick: Micros,
     progress: Progress,
@@ -66,6 +78,14 @@ struct Lane {
     failed: bool,
 }
 
+/// What is known of a segment before there is anything to put into it.
+#[derive(Clone, Copy)]
+struct Next {
+    sequence: u64,
+    /// Bytes of the stream's last segment.
+    bytes: Option<u64>,
+}
+
 /// What a pass over a batch leaves for its one commit.
 #[derive(Default)]
 struct Pass {
@@ -81,12 +101,14 @@ struct Pass {
 struct Turn {
     row: NewSegment,
     begin: Begin,
+    /// Whose blocks it takes over.
+    takes: Option<Blocks>,
 }
 
 impl Writer {
     /// Continues a journal that was recovered.
     pub(super) fn new(
-        settings: StoreSettings,
+        mut settings: StoreSettings,
         disk: Arc<dyn Disk>,
         clock: Arc<dyn Clock>,
         journal: Journal,
@@ -96,6 +118,19 @@ impl Writer {
             Some((_, utc_offset, synced)) => (utc_offset, synced),
             None => (clock.utc().saturating_sub(clock.boot()), clock.synced()),
         };
+        let limits = Limits {
+            quota: settings.quota,
+            min_free: settings
+                .min_free
+                .unwrap_or_else(|| default_floor(disk.as_ref(), &settings.dir)),
+        };
+        settings.segment_bytes = limits.segment_bytes(settings.segment_bytes);
+        let room = Room::new(
+            limits,
+            settings.on_full,
+            journal.space()?,
+            journal.given_up(false)?,
+        );
         Ok(Self {
             settings,
             disk,
@@ -106,10 +141,12 @@ impl Writer {
             synced,
             lanes: HashMap::new(),
             recordings: HashMap::new(),
-            sequences: HashMap::new(),
+            nexts: HashMap::new(),
             prepared: HashSet::new(),
             seals: Vec::new(),
             pending: Vec::new(),
+            quiet: Vec::new(),
+            room,
             dirty_since: None,
             last_tick: Micros::MIN,
             progress: Progress::default(),
@@ -132,15 +169,16 @@ impl Writer {
         }
     }
 
-    /// When [`tick`](Self::tick) is due; `None` while there is nothing to make durable.
+    /// When [`tick`](Self::tick) is due: to make durable what was written, else to look after the house.
     ///
     /// At once after the last tick was long enough ago: a lone stream's fragment is durable as soon as it is
     /// written, at the same number of syncs. A tenth is taken off the interval, so that what a frame spends in
     /// the socket and in this thread's queue does not add to the two seconds a power cut may cost.
-    pub(super) fn next_tick(&self) -> Option<Micros> {
+    pub(super) fn next_tick(&self) -> Micros {
         let durability = i64::try_from(self.settings.durability.as_micros()).unwrap_or(i64::MAX);
         let rested = self.last_tick.saturating_add(durability - durability / 10);
-        self.dirty_since.map(|since| since.max(rested))
+        let dirty = self.dirty_since.map(|since| since.max(rested));
+        dirty.unwrap_or(Micros::MAX).min(self.room.due())
     }
 
     /// Makes everything durable that was written.
@@ -152,6 +190,7 @@ impl Writer {
             self.settle(publish);
         }
         self.watch_clock();
+        self.keep_house();
         if self.has_rows() {
             // What failed stays for the next tick; media that is written brings that about.
             let _ = self.commit(Vec::new());
@@ -242,6 +281,7 @@ impl Writer {
                     id: recording,
                     publish,
                     start,
+                    keep: self.settings.keep,
                     tell: true,
                 });
             }
@@ -260,6 +300,12 @@ impl Writer {
                 });
             }
             Command::PublishEnded { publish, reason } => self.end_publish(publish, reason, pass),
+            Command::Protect { recording, protected } => self.pending.push(Op::Protect {
+                id: recording,
+                protected,
+            }),
+            Command::Delivered { recording } => self.pending.push(Op::Deliver { id: recording }),
+            Command::Delete { recording } => self.delete(recording, pass),
             Command::Report { event } => self.pending.push(Op::Report { event }),
         }
         None
@@ -274,7 +320,10 @@ impl Writer {
                 self.lanes.get(publish).map(|lane| lane.stream.clone())
             }
             Command::RecordingClosed { recording, .. } => self.recordings.get(recording).cloned(),
-            Command::Report { .. } => None,
+            Command::Protect { .. }
+            | Command::Delivered { .. }
+            | Command::Delete { .. }
+            | Command::Report { .. } => None,
         }
     }
 
@@ -287,12 +336,27 @@ impl Writer {
         self.pending.push(Op::EndPublish { id: publish, reason });
     }
 
+    fn delete(&mut self, recording: RecordingId, pass: &mut Pass) {
+        // Footage of it in a segment that is still being written could not be removed later, when nothing says
+        // any more whose it was. Where nobody records, nothing is lost by ending that segment here.
+        let row = self.journal.recording(recording).ok().flatten();
+        let stream = row.map(|row| row.stream);
+        if let Some(stream) = stream
+            && self.recordings.values().all(|other| *other != stream)
+        {
+            let idle = self.lanes.iter().filter(|(_, lane)| lane.stream == stream);
+            pass.turns.extend(idle.map(|(publish, _)| (*publish, None)));
+        }
+        self.pending.push(Op::Delete { id: recording });
+        self.room.look_soon();
+    }
+
     fn append(&mut self, publish: PublishId, fragment: Fragment, pass: &mut Pass) -> Option<Command> {
         let Some(lane) = self.lanes.get_mut(&publish) else {
             self.lose(fragment.payload_bytes() as u64);
             return None;
         };
-        let limits = Limits {
+        let limits = rotation::Limits {
             duration: i64::try_from(self.settings.segment_duration.as_micros()).unwrap_or(i64::MAX),
             bytes: self.settings.segment_bytes,
         };
@@ -361,6 +425,12 @@ impl Writer {
             }
         }
     }
+}
+
+/// The floor where none is configured: half a gigabyte, or a twentieth of a small card.
+fn default_floor(disk: &dyn Disk, dir: &Path) -> u64 {
+    let total = disk.space(dir).map_or(u64::MAX, |space| space.total);
+    (total / 20).min(512 << 20)
 }
 
 impl StreamProgress {

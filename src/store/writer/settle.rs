@@ -1,6 +1,7 @@
 //! How what was written becomes durable, and how a segment ends.
 
-use super::{Pass, Writer};
+use super::room::{NoRoom, RoomPlan};
+use super::{Pass, Turn, Writer};
 use crate::media::PublishId;
 use crate::store::StoreError;
 use crate::store::journal::Op;
@@ -28,6 +29,8 @@ impl Writer {
                 stream.bytes_durable += durable.bytes - before;
                 stream.durable_until = stream.durable_until.max(Some(durable.end));
                 stream.failed = false;
+                // The name is durable with the bytes: nothing can bring back what the file was before.
+                self.quiet.extend(segment.replaced().map(|id| Op::Evicted { id }));
             }
             Err(error) => {
                 let reason = format!("{}: cannot sync: {error}", segment.path.display());
@@ -39,6 +42,13 @@ impl Writer {
 
     /// Closes a publish's segment at its last whole fragment, or the last durable one if the sync fails.
     pub(super) fn seal(&mut self, publish: PublishId) {
+        if let Some(segment) = self
+            .lanes
+            .get_mut(&publish)
+            .and_then(|lane| lane.segment.as_mut())
+        {
+            segment.trim();
+        }
         self.settle(publish);
         let Some(segment) = self.lanes.get_mut(&publish).and_then(|lane| lane.segment.take()) else {
             return;
@@ -65,6 +75,10 @@ impl Writer {
         if let Some(sealed) = segment.sealed() {
             stream.segments_sealed += 1;
             self.progress.segments_sealed += 1;
+            self.room.sealed(sealed.space);
+            if let Some(next) = self.nexts.get_mut(&lane.stream) {
+                next.bytes = Some(sealed.bytes);
+            }
             self.seals.push(Op::SealSegment(sealed));
         } else if self.disk.unlink(&segment.path).is_ok() {
             // The name is not synced away: should it come back, it comes back without a row and without
@@ -99,20 +113,48 @@ impl Writer {
         for publish in pass.ended {
             self.lanes.remove(&publish);
         }
-        let rows: Vec<Op> = begins
-            .iter()
-            .map(|(_, turn)| Op::OpenSegment(turn.row.clone()))
-            .collect();
+        let plan = self.plan_room(&mut begins);
+        let opens = begins.iter().map(|(_, turn)| Op::OpenSegment(turn.row.clone()));
+        let rows: Vec<Op> = plan.ops().chain(opens).collect();
         if rows.is_empty() && !self.has_rows() {
             return;
         }
-        let committed = self.commit(rows);
-        for (publish, turn) in begins {
-            match &committed {
-                Ok(()) => self.begin(publish, turn),
-                Err(error) => self.refuse(publish, error.to_string()),
+        match self.commit(rows) {
+            Ok(()) => {
+                self.given_up(plan, &begins);
+                for (publish, turn) in begins {
+                    self.begin(publish, turn);
+                }
+            }
+            Err(error) => {
+                for (publish, _) in begins {
+                    self.refuse(publish, error.to_string());
+                }
             }
         }
+    }
+
+    /// Room for what begins; those for which there is none do not.
+    fn plan_room(&mut self, begins: &mut Vec<(PublishId, Turn)>) -> RoomPlan {
+        if begins.is_empty() {
+            return RoomPlan::default();
+        }
+        let mut made = self.make_room(begins);
+        if matches!(made, Err(NoRoom::Full(_))) && self.has_rows() && self.commit(Vec::new()).is_ok() {
+            // What was sealed or closed just now may be what can be given up.
+            made = self.make_room(begins);
+        }
+        let why = match made {
+            Ok(plan) => return plan,
+            Err(why) => why,
+        };
+        for (publish, _) in std::mem::take(begins) {
+            match &why {
+                NoRoom::Full(reason) => self.refuse_full(publish, reason),
+                NoRoom::Journal(error) => self.refuse(publish, error.to_string()),
+            }
+        }
+        RoomPlan::default()
     }
 
     pub(super) fn has_rows(&self) -> bool {
@@ -123,13 +165,15 @@ impl Writer {
     /// of what waits can tell of it.
     pub(super) fn commit(&mut self, begins: Vec<Op>) -> Result<(), StoreError> {
         let mut ops = std::mem::take(&mut self.seals);
-        let (seals, waiting) = (ops.len(), self.pending.len());
+        let (seals, waiting, quiet) = (ops.len(), self.pending.len(), self.quiet.len());
         ops.append(&mut self.pending);
+        ops.append(&mut self.quiet);
         ops.extend(begins);
         let result = self.journal.commit(&ops, self.clock.utc());
         if let Err(error) = &result {
             // Rolled back: all but what was to begin is still true, and still to be said.
-            ops.truncate(seals + waiting);
+            ops.truncate(seals + waiting + quiet);
+            self.quiet = ops.split_off(seals + waiting);
             self.pending = ops.split_off(seals);
             self.seals = ops;
             let mut excess = self.pending.len().saturating_sub(PENDING_OPS);

@@ -14,6 +14,32 @@ impl Writer {
         self.fail(publish, reason);
     }
 
+    /// There is no room for a segment, and none may be made.
+    pub(super) fn refuse_full(&mut self, publish: PublishId, reason: &str) {
+        let Some(lane) = self.lanes.get_mut(&publish) else {
+            return;
+        };
+        lane.refused = true;
+        lane.failed = true;
+        self.progress
+            .streams
+            .entry(lane.stream.clone())
+            .or_default()
+            .failed = true;
+        if self.progress.full.is_none() {
+            tracing::error!("storage full: {reason}");
+            self.pending.push(Op::Report {
+                event: Event::StorageFull {
+                    reason: reason.to_owned(),
+                    used: self.progress.space_used,
+                },
+            });
+        }
+        self.progress.full = Some(reason.to_owned());
+        self.progress.failed = Some(reason.to_owned());
+        self.progress.last_error = Some(reason.to_owned());
+    }
+
     /// A stream's tape stops. Told once until it goes on.
     pub(super) fn fail(&mut self, publish: PublishId, reason: String) {
         let Some(lane) = self.lanes.get_mut(&publish) else {
@@ -39,7 +65,8 @@ impl Writer {
 
     /// Says when all streams' tapes go on again.
     pub(super) fn recover_state(&mut self) {
-        let healthy = !self.has_rows() && self.lanes.values().all(|lane| !lane.failed);
+        let healthy =
+            !self.has_rows() && self.progress.full.is_none() && self.lanes.values().all(|lane| !lane.failed);
         if healthy && self.progress.failed.is_some() {
             self.progress.failed = None;
             self.pending.push(Op::Report {

@@ -1,0 +1,34 @@
+//! Room set aside, so that what must be said can be written when everything else is full.
+
+use std::path::PathBuf;
+
+use super::Journal;
+use crate::store::disk::{Disk, RealDisk};
+
+/// The file that holds it.
+const FILE: &str = "reserve";
+
+impl Journal {
+    /// Takes `bytes` for bad times, unless they are taken already.
+    pub(in crate::store) fn hold_reserve(&self, bytes: u64) {
+        let path = self.reserve_path();
+        if bytes == 0 || crate::store::disk::is_there(&path) {
+            return;
+        }
+        let taken = RealDisk.create(&path).and_then(|file| file.allocate(bytes));
+        if let Err(error) = taken {
+            // No room for it now, or a file system that cannot: an empty file would hold nothing.
+            let _ = RealDisk.unlink(&path);
+            tracing::debug!("{}: not held: {error}", path.display());
+        }
+    }
+
+    /// Gives the room back; true when there was some.
+    pub(super) fn release_reserve(&self) -> bool {
+        RealDisk.unlink(&self.reserve_path()).is_ok()
+    }
+
+    fn reserve_path(&self) -> PathBuf {
+        self.path.with_file_name(FILE)
+    }
+}

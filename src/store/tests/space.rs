@@ -1,0 +1,398 @@
+//! Room: quota, floor, retention, and whose blocks a new segment gets.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::rig::{Publisher, Rig, check_invariants, expected, stream, tape, tempdir};
+use crate::media::RecordingId;
+use crate::store::clock::tests::TestClock;
+use crate::store::crash::CrashDisk;
+use crate::store::journal::Journal;
+use crate::store::{Command, Disk as _, Filter, OnFull, StoreSettings, paths};
+
+/// A segment of four seconds of test media, in whole blocks.
+const SEGMENT: u64 = 20_480;
+
+/// Room for about five segments.
+const QUOTA: u64 = 5 * SEGMENT + SEGMENT / 2;
+
+fn rig(tune: impl FnOnce(&mut StoreSettings)) -> Rig {
+    let clock = Arc::new(TestClock::new(5_000_000));
+    clock.set_utc(1_790_000_000_000_000, true);
+    Rig::with(tempdir(), CrashDisk::default(), clock, |settings| {
+        settings.quota = Some(QUOTA);
+        tune(settings);
+    })
+}
+
+/// One recording after the other of four seconds each, every one a segment.
+fn record(rig: &mut Rig, publisher: &Publisher, recordings: std::ops::Range<i64>) {
+    for n in recordings {
+        let id = id(n);
+        rig.handle(vec![publisher.record(id, n * 4)]);
+        for second in n * 4..n * 4 + 4 {
+            rig.handle(vec![publisher.append(second)]);
+            rig.pass(1_000_000);
+        }
+        rig.handle(vec![publisher.close(id, n * 4 + 4)]);
+        rig.pass(1_000_000);
+    }
+}
+
+fn started(tune: impl FnOnce(&mut StoreSettings)) -> (Rig, Publisher) {
+    let mut rig = rig(tune);
+    let (a, start) = rig.publish(1, "a");
+    rig.handle(vec![start]);
+    (rig, a)
+}
+
+fn id(n: i64) -> RecordingId {
+    RecordingId::from_bytes([n as u8; 16])
+}
+
+/// Numbers of the recordings that there are, oldest first.
+fn kept(rig: &Rig) -> Vec<i64> {
+    let rows = rig.library().recordings(&Filter::default()).unwrap();
+    rows.iter().map(|row| i64::from(row.id.to_bytes()[0])).collect()
+}
+
+fn events(rig: &Rig, kind: &str) -> Vec<serde_json::Value> {
+    let journal = Journal::open_read(rig.dir.path()).unwrap();
+    let outbox = journal.outbox().unwrap().into_iter();
+    outbox
+        .filter(|(_, found, _)| found == kind)
+        .map(|(_, _, body)| serde_json::from_str(&body).unwrap())
+        .collect()
+}
+
+fn used(rig: &Rig) -> u64 {
+    let tape = paths::tape(rig.dir.path());
+    let files = rig.disk.files().into_iter();
+    files
+        .filter(|(path, _)| path.starts_with(&tape))
+        .map(|(_, bytes)| bytes.len() as u64)
+        .sum()
+}
+
+fn file(rig: &Rig, sequence: u64) -> PathBuf {
+    paths::segment(rig.dir.path(), &stream("a"), sequence)
+}
+
+fn end(mut rig: Rig, a: &Publisher) -> Rig {
+    rig.handle(vec![a.end()]);
+    rig.writer.close().unwrap();
+    check_invariants(rig.dir.path(), &rig.disk);
+    rig
+}
+
+#[test]
+fn the_oldest_gives_way_and_the_quota_holds() {
+    let (mut rig, a) = started(|_| ());
+    for n in 0..12 {
+        record(&mut rig, &a, n..n + 1);
+        assert!(used(&rig) <= QUOTA, "{} bytes after {n}", used(&rig));
+    }
+    let rig = end(rig, &a);
+    let numbers = kept(&rig);
+    assert_eq!(numbers.last(), Some(&11));
+    assert!(numbers.len() >= 4, "{numbers:?}");
+    // What went was the oldest, each with an event for the loss and one for the recording.
+    let lost = events(&rig, "media.evicted_undelivered");
+    assert_eq!(lost.len() + numbers.len(), 12);
+    assert_eq!(events(&rig, "recording.expired").len(), lost.len());
+    assert_eq!(
+        tape(rig.dir.path(), &rig.disk, &stream("a")),
+        expected(4 * lost.len() as i64..48)
+    );
+}
+
+#[test]
+fn a_new_segment_takes_over_the_blocks_of_an_evicted_one() {
+    let (mut rig, a) = started(|_| ());
+    record(&mut rig, &a, 0..5);
+    let before = rig.disk.node_of(&file(&rig, 1)).unwrap();
+    record(&mut rig, &a, 5..6);
+    assert_eq!(rig.disk.node_of(&file(&rig, 1)), None);
+    assert_eq!(
+        rig.disk.node_of(&file(&rig, 6)),
+        Some(before),
+        "the same file under another name"
+    );
+    end(rig, &a);
+}
+
+#[test]
+fn what_somebody_reads_is_not_written_over() {
+    let (mut rig, a) = started(|_| ());
+    record(&mut rig, &a, 0..5);
+    let (path, before) = (file(&rig, 1), rig.disk.node_of(&file(&rig, 1)));
+    rig.disk.hold(&path, true);
+    record(&mut rig, &a, 5..7);
+    assert_ne!(rig.disk.node_of(&file(&rig, 6)), before);
+    assert_eq!(
+        rig.disk.node_of(&path),
+        None,
+        "its name is gone, its reader goes on"
+    );
+    end(rig, &a);
+}
+
+#[test]
+fn a_reader_that_comes_too_late_is_told() {
+    use crate::format::TapeSource as _;
+    let (mut rig, a) = started(|_| ());
+    record(&mut rig, &a, 0..5);
+    let library = rig.library();
+    let oldest = library.recordings(&Filter::default()).unwrap().remove(0);
+    let view = library.view(oldest.id).unwrap();
+    // Behind its back the file becomes another segment's, and a file of its old name comes into being.
+    record(&mut rig, &a, 5..6);
+    let bytes = rig.disk.files()[&file(&rig, 6)].clone();
+    rig.disk.put(&file(&rig, 1), &bytes);
+    let error = view
+        .source
+        .read_exact_at(view.segments[0].id, 2_000, &mut [0; 10])
+        .unwrap_err();
+    assert!(error.to_string().contains("newer media"), "{error}");
+}
+
+#[test]
+fn the_order_is_expired_then_delivered_then_the_rest() {
+    let (mut rig, a) = started(|_| ());
+    record(&mut rig, &a, 0..5);
+    rig.handle(vec![Command::Delivered { recording: id(3) }]);
+    // The only delivered one goes before older ones that were not.
+    record(&mut rig, &a, 5..6);
+    let ids = kept(&rig);
+    assert!(events(&rig, "media.evicted_undelivered").is_empty(), "{ids:?}");
+    assert_eq!(ids, [0, 1, 2, 4, 5]);
+    end(rig, &a);
+}
+
+#[test]
+fn what_is_protected_stays() {
+    let (mut rig, a) = started(|_| ());
+    record(&mut rig, &a, 0..2);
+    let protect = |protected| Command::Protect {
+        recording: id(0),
+        protected,
+    };
+    rig.handle(vec![protect(true)]);
+    record(&mut rig, &a, 2..9);
+    assert_eq!(kept(&rig)[0], 0);
+    assert!(rig.library().recordings(&Filter::default()).unwrap()[0].protected);
+    rig.handle(vec![protect(false)]);
+    record(&mut rig, &a, 9..10);
+    assert_ne!(kept(&rig)[0], 0);
+    end(rig, &a);
+}
+
+#[test]
+fn with_all_protected_nothing_is_recorded_and_then_it_is_again() {
+    let (mut rig, a) = started(|_| ());
+    record(&mut rig, &a, 0..5);
+    let protect = |n, protected| Command::Protect {
+        recording: id(n),
+        protected,
+    };
+    rig.handle((0..5).map(|n| protect(n, true)).collect());
+    record(&mut rig, &a, 5..7);
+    let full = rig.writer.progress().full.clone().unwrap();
+    assert!(
+        full.contains("storage.quota") && full.contains("protected"),
+        "{full}"
+    );
+    assert_eq!(events(&rig, "storage.full").len(), 1);
+    rig.handle(vec![protect(2, false)]);
+    record(&mut rig, &a, 7..9);
+    assert_eq!(rig.writer.progress().full, None);
+    assert_eq!(events(&rig, "storage.recovered").len(), 1);
+    assert_eq!(kept(&rig), [0, 1, 3, 4, 8]);
+    end(rig, &a);
+}
+
+#[test]
+fn when_full_it_stops_and_goes_on_when_there_is_room() {
+    let (mut rig, a) = started(|settings| settings.on_full = OnFull::Stop);
+    record(&mut rig, &a, 0..7);
+    assert_eq!(kept(&rig), [0, 1, 2, 3, 4], "nothing was given up");
+    assert!(rig.writer.progress().full.as_ref().unwrap().contains("stop"));
+    assert!(rig.writer.progress().bytes_lost > 0);
+    assert!(used(&rig) <= QUOTA);
+    let (low, full) = (events(&rig, "storage.low"), events(&rig, "storage.full"));
+    assert_eq!((low.len(), full.len()), (1, 1));
+    // One was delivered meanwhile: its room is taken, nothing else's.
+    rig.handle(vec![Command::Delivered { recording: id(3) }]);
+    record(&mut rig, &a, 7..8);
+    assert_eq!(rig.writer.progress().full, None);
+    assert_eq!(events(&rig, "storage.recovered").len(), 1);
+    record(&mut rig, &a, 8..9);
+    assert_eq!(kept(&rig), [0, 1, 2, 4, 7]);
+    assert_eq!(events(&rig, "storage.full").len(), 2);
+    assert!(events(&rig, "media.evicted_undelivered").is_empty());
+    end(rig, &a);
+}
+
+#[test]
+fn a_full_card_leaves_its_floor_and_goes_on() {
+    let (mut rig, a) = started(|settings| {
+        settings.quota = None;
+        settings.min_free = Some(2 * SEGMENT);
+    });
+    rig.disk.limit(7 * SEGMENT);
+    for n in 0..10 {
+        record(&mut rig, &a, n..n + 1);
+        let free = rig.disk.space(rig.dir.path()).unwrap().free;
+        assert!(free + 8_192 >= 2 * SEGMENT, "{free} bytes free after {n}");
+    }
+    // Somebody else fills the card: the tape makes way.
+    rig.disk
+        .put(&rig.dir.path().join("other"), &vec![0; 2 * SEGMENT as usize]);
+    rig.pass(10_000_000);
+    assert!(rig.disk.space(rig.dir.path()).unwrap().free >= 2 * SEGMENT);
+    record(&mut rig, &a, 10..12);
+    assert_eq!(kept(&rig).last(), Some(&11));
+    assert_eq!(events(&rig, "storage.failed").len(), 0);
+    end(rig, &a);
+}
+
+#[test]
+fn a_full_card_with_nothing_to_give_up_is_survived() {
+    let (mut rig, a) = started(|settings| {
+        settings.quota = None;
+        settings.on_full = OnFull::Stop;
+    });
+    rig.disk.limit(3 * SEGMENT + SEGMENT / 2);
+    record(&mut rig, &a, 0..6);
+    assert!(rig.writer.progress().full.is_some());
+    assert_eq!(kept(&rig), [0, 1, 2]);
+    rig.disk.limit(20 * SEGMENT);
+    record(&mut rig, &a, 6..9);
+    assert_eq!(rig.writer.progress().full, None);
+    assert_eq!(kept(&rig).last(), Some(&8));
+    end(rig, &a);
+}
+
+#[test]
+fn what_was_kept_long_enough_goes_by_itself_and_its_blocks_are_used() {
+    let hour = 3_600_000_000;
+    let (mut rig, a) = started(|settings| settings.keep = Some(hour));
+    record(&mut rig, &a, 0..2);
+    let before = rig.disk.node_of(&file(&rig, 1)).unwrap();
+    rig.pass(hour / 2);
+    record(&mut rig, &a, 60..61);
+    rig.pass(hour / 2);
+    rig.pass(10_000_000);
+    assert_eq!(kept(&rig), [60]);
+    assert_eq!(events(&rig, "recording.expired").len(), 2);
+    assert!(
+        events(&rig, "media.evicted_undelivered").is_empty(),
+        "nobody wanted it any more"
+    );
+    record(&mut rig, &a, 61..63);
+    let taken = [4, 5].map(|sequence| rig.disk.node_of(&file(&rig, sequence)).unwrap());
+    assert!(taken.contains(&before));
+    end(rig, &a);
+}
+
+#[test]
+fn nothing_expires_by_a_clock_that_nobody_set() {
+    let clock = Arc::new(TestClock::new(5_000_000));
+    clock.set_utc(4_000_000_000_000_000, false);
+    let mut rig = Rig::with(tempdir(), CrashDisk::default(), clock, |settings| {
+        settings.keep = Some(1_000_000);
+    });
+    let (a, start) = rig.publish(1, "a");
+    rig.handle(vec![start]);
+    record(&mut rig, &a, 0..2);
+    rig.pass(60_000_000);
+    rig.pass(60_000_000);
+    assert_eq!(kept(&rig), [0, 1]);
+}
+
+#[test]
+fn what_is_deleted_on_request_is_gone_for_good() {
+    let (mut rig, a) = started(|_| ());
+    record(&mut rig, &a, 0..3);
+    let (path, other) = (file(&rig, 2), file(&rig, 1));
+    let removed = Arc::new(std::sync::Mutex::new(None));
+    let seen = removed.clone();
+    let watched = path.clone();
+    rig.disk.observe(move |image| {
+        if let Some(bytes) = image.bytes(&watched) {
+            *seen.lock().unwrap() = Some(bytes);
+        }
+    });
+    rig.handle(vec![Command::Delete { recording: id(1) }]);
+    rig.pass(1_000_000);
+    rig.pass(10_000_000);
+    assert_eq!(kept(&rig), [0, 2]);
+    assert!(rig.disk.node_of(&path).is_none() && rig.disk.node_of(&other).is_some());
+    let last = removed.lock().unwrap().take().unwrap();
+    assert!(
+        last.iter().all(|byte| *byte == 0),
+        "the blocks were emptied before the name went"
+    );
+    assert_eq!(events(&rig, "recording.expired")[0]["reason"], "deleted");
+    end(rig, &a);
+}
+
+#[test]
+fn what_two_recordings_share_is_deleted_with_the_second() {
+    let (mut rig, a) = started(|_| ());
+    rig.handle(vec![a.record(id(8), 0)]);
+    record(&mut rig, &a, 0..1);
+    rig.handle(vec![a.close(id(8), 4)]);
+    rig.pass(1_000_000);
+    rig.handle(vec![Command::Delete { recording: id(0) }]);
+    rig.pass(10_000_000);
+    assert!(rig.disk.node_of(&file(&rig, 1)).is_some());
+    rig.handle(vec![Command::Delete { recording: id(8) }]);
+    rig.pass(10_000_000);
+    assert!(rig.disk.node_of(&file(&rig, 1)).is_none());
+    end(rig, &a);
+}
+
+#[test]
+fn a_recording_that_never_ends_loses_its_beginning_only() {
+    let (mut rig, a) = started(|_| ());
+    rig.handle(vec![a.record(id(0), 0)]);
+    for second in 0..60 {
+        rig.handle(vec![a.append(second)]);
+        rig.pass(1_000_000);
+        assert!(used(&rig) <= QUOTA);
+    }
+    rig.handle(vec![a.close(id(0), 60)]);
+    assert_eq!(kept(&rig), [0]);
+    let row = rig.library().recordings(&Filter::default()).unwrap().remove(0);
+    assert!(row.duration >= 12_000_000 && row.gaps.is_empty());
+    let rig = end(rig, &a);
+    let tape = tape(rig.dir.path(), &rig.disk, &stream("a"));
+    assert!(expected(0..60).ends_with(&tape));
+}
+
+#[test]
+fn spare_blocks_are_known_after_a_restart() {
+    let (mut rig, a) = started(|settings| settings.keep = Some(60_000_000));
+    record(&mut rig, &a, 0..2);
+    rig.pass(120_000_000);
+    rig.pass(10_000_000);
+    let rig = end(rig, &a);
+    let spare = rig.disk.node_of(&file(&rig, 1)).unwrap();
+    let Rig {
+        dir,
+        disk,
+        clock,
+        writer,
+        ..
+    } = rig;
+    drop(writer);
+    let mut rig = Rig::on(dir, disk, clock);
+    assert!(rig.report.is_clean(), "{}", rig.report);
+    let (a, start) = rig.publish(2, "a");
+    rig.handle(vec![start]);
+    record(&mut rig, &a, 3..4);
+    let now = rig.disk.node_of(&file(&rig, 3)).unwrap();
+    assert_eq!(now, spare);
+    end(rig, &a);
+}
