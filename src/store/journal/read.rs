@@ -78,14 +78,13 @@ impl Journal {
         })
     }
 
-    /// The number that a stream's next segment gets, and the bytes of tape in its last one.
+    /// The number that a stream's next segment gets, and the bytes of tape in the largest of its last ones.
     pub(in crate::store) fn next_sequence(
         &self,
         stream: &StreamName,
     ) -> Result<(u64, Option<u64>), StoreError> {
-        let sql =
-            "SELECT last_sequence, (SELECT bytes FROM segments s WHERE s.stream = t.stream AND state = 'sealed'
-                ORDER BY s.end DESC LIMIT 1)
+        let sql = "SELECT last_sequence, (SELECT max(bytes) FROM (SELECT bytes FROM segments s
+                WHERE s.stream = t.stream AND state = 'sealed' ORDER BY s.end DESC LIMIT 3))
              FROM streams t WHERE name = ?1";
         let last: Option<(i64, Option<i64>)> = self.one(sql, params![stream.as_str()], |row| {
             Ok((self.col(row, 0)?, self.col(row, 1)?))

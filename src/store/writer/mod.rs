@@ -82,7 +82,7 @@ struct Lane {
 #[derive(Clone, Copy)]
 struct Next {
     sequence: u64,
-    /// Bytes of the stream's last segment.
+    /// Bytes that the stream's segments have had lately; a short one at the end of a publish counts for little.
     bytes: Option<u64>,
 }
 

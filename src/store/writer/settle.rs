@@ -77,7 +77,7 @@ impl Writer {
             self.progress.segments_sealed += 1;
             self.room.sealed(sealed.space);
             if let Some(next) = self.nexts.get_mut(&lane.stream) {
-                next.bytes = Some(sealed.bytes);
+                next.bytes = Some(sealed.bytes.max(next.bytes.unwrap_or(0) / 4 * 3));
             }
             self.seals.push(Op::SealSegment(sealed));
         } else if self.disk.unlink(&segment.path).is_ok() {
