@@ -13,7 +13,7 @@ use crate::store::Command;
 pub struct RecorderSettings {
     /// How much of each stream stays in memory.
     pub pre_roll: Micros,
-    /// Hard cap for all streams together, bytes.
+    /// Hard cap for all streams together, bytes. What waits for the card counts, too.
     pub ring_bytes: usize,
     /// A publisher silent for this long gives way to another.
     pub takeover_after: Micros,
@@ -45,6 +45,8 @@ pub(super) struct Core {
     streams: HashMap<StreamName, Stream>,
     /// Media in all rings, bytes.
     ring_bytes: usize,
+    /// What waits for the card shares the rings' memory, bytes.
+    backlog: usize,
 }
 
 #[derive(Default)]
@@ -82,6 +84,7 @@ impl Core {
             tape_base,
             streams: HashMap::new(),
             ring_bytes: 0,
+            backlog: 0,
         }
     }
 
@@ -185,6 +188,19 @@ impl Core {
         }
     }
 
+    /// Tells how much waits for the card. The rings give way to it: what they hold is the same media for the most
+    /// part, and nothing that waits is lost with them.
+    pub(super) fn make_room(&mut self, backlog: usize) {
+        self.backlog = backlog;
+        self.bound_rings();
+    }
+
+    /// True when the publish is on the air and sends faster than time.
+    pub(super) fn is_flat_out(&self, name: &StreamName, publish: PublishId) -> bool {
+        let on_air = self.streams.get(name).and_then(|stream| stream.live.as_ref());
+        on_air.is_some_and(|on_air| on_air.live.publish == publish && on_air.live.is_flat_out())
+    }
+
     /// Every publish on the air.
     pub(super) fn on_air(&self) -> Vec<(StreamName, PublishId)> {
         let live = |(name, stream): (&StreamName, &Stream)| {
@@ -230,7 +246,7 @@ impl Core {
 
     /// Lets go of the oldest GOPs of whichever stream holds most, until all fit.
     fn bound_rings(&mut self) {
-        while self.ring_bytes > self.settings.ring_bytes {
+        while self.ring_bytes > self.settings.ring_bytes.saturating_sub(self.backlog) {
             let fattest = self.streams.values_mut().max_by_key(|stream| stream.ring.bytes());
             let Some(stream) = fattest else { return };
             let before = stream.ring.bytes();

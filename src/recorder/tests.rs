@@ -112,6 +112,7 @@ fn kind(command: &Command) -> &'static str {
         Command::PublishStarted { .. } => "publish started",
         Command::RecordingStarted { .. } => "recording started",
         Command::Append { .. } => "append",
+        Command::Gap { .. } => "gap",
         Command::RecordingClosed { .. } => "recording closed",
         Command::PublishEnded { .. } => "publish ended",
         Command::Report { .. } => "report",
@@ -413,6 +414,29 @@ fn the_rings_share_one_budget() {
         status.iter().map(|stream| stream.ring_bytes).sum::<usize>(),
         rig.core.ring_bytes()
     );
+}
+
+#[test]
+fn the_rings_give_way_to_what_waits_for_the_card() {
+    let mut rig = Rig::new();
+    let publish = rig.begin("live/a");
+    rig.configure("live/a", publish);
+    rig.play("live/a", publish, 0, 8000, 500);
+    let before = rig.core.ring_bytes();
+    let backlog = SETTINGS.ring_bytes - before / 2;
+    rig.core.make_room(backlog);
+    let after = rig.core.ring_bytes();
+    assert!(after <= before / 2 && after > 0, "{after} of {before}");
+    // It stays so as long as the card does not move, and nothing that was handed over is less for it.
+    rig.play("live/a", publish, 8000, 10_000, 500);
+    assert!(rig.core.ring_bytes() + backlog <= SETTINGS.ring_bytes);
+    rig.core.make_room(usize::MAX);
+    assert_eq!(rig.core.ring_bytes(), 0);
+    rig.core.make_room(0);
+    rig.play("live/a", publish, 10_000, 12_000, 500);
+    rig.end("live/a", publish);
+    assert!(rig.core.ring_bytes() > 0);
+    assert_eq!(rig.frames(), (300, 600));
 }
 
 #[test]

@@ -29,7 +29,7 @@ pub struct StoreSettings {
     pub segment_bytes: u64,
     /// [`Store::room`] waits while more bytes than this are on their way.
     pub queue_soft: usize,
-    /// [`Store::submit`] refuses media beyond this many bytes.
+    /// Beyond this many bytes on their way, whole GOPs are let go, oldest first.
     pub queue_hard: usize,
 }
 
@@ -43,7 +43,7 @@ impl StoreSettings {
             segment_duration: Duration::from_secs(60),
             segment_bytes: 32 << 20,
             queue_soft: 4 << 20,
-            queue_hard: 16 << 20,
+            queue_hard: 32 << 20,
         }
     }
 }
@@ -117,7 +117,8 @@ impl Store {
         Ok((store, Opened { tape_base, report }))
     }
 
-    /// Hands a command to the storage thread. Never blocks.
+    /// Hands a command to the storage thread. Never blocks, and never refuses media: when the card has stalled for
+    /// longer than [`StoreSettings::queue_hard`] holds, the oldest GOPs of whichever publish holds most give way.
     pub fn submit(&self, command: Command) -> Result<(), Refused> {
         self.inner.queue.put(command)
     }
@@ -127,12 +128,23 @@ impl Store {
         self.inner.queue.backlog()
     }
 
+    /// Bytes of media let go since the start because the card did not take them in time.
+    pub fn let_go_bytes(&self) -> u64 {
+        self.inner.queue.let_go()
+    }
+
+    /// Sets [`StoreSettings::queue_hard`] anew.
+    pub fn set_queue_hard(&self, bytes: usize) {
+        self.inner.queue.set_limit(bytes);
+    }
+
     /// True while the backlog is below the soft limit.
     pub fn has_room(&self) -> bool {
         self.inner.queue.has_room()
     }
 
-    /// Waits until the backlog is below the soft limit: how a slow card slows a fast publisher.
+    /// Waits until the backlog is below the soft limit: how a slow card slows a publisher that is faster than
+    /// time.
     pub async fn room(&self) {
         self.inner.queue.room().await;
     }
@@ -177,6 +189,9 @@ impl Drop for Inner {
     }
 }
 
+/// The thread comes round this often when nothing is recorded, too.
+const IDLE: Duration = Duration::from_secs(10);
+
 /// The thread: waits, and lets the writer work.
 struct Shell {
     queue: Arc<Queue>,
@@ -189,12 +204,11 @@ impl Shell {
         // Whatever ends this thread: nobody waits for it for ever.
         let _closed = CloseOnDrop(self.queue.clone());
         loop {
-            let wait = writer
-                .next_tick()
-                .map(|due| due.saturating_sub(self.clock.boot()).max(0));
-            let batch = self
-                .queue
-                .take(wait.map(|wait| Duration::from_micros(wait.unsigned_abs())));
+            let wait = writer.next_tick().map_or(IDLE, |due| {
+                let left = due.saturating_sub(self.clock.boot()).max(0);
+                Duration::from_micros(left.unsigned_abs()).min(IDLE)
+            });
+            let batch = self.queue.take(wait);
             let mut news = !batch.commands.is_empty();
             writer.handle(batch.commands);
             self.queue.done(batch.cost);

@@ -73,6 +73,12 @@ pub(super) fn apply(db: &Connection, op: &Op, utc: Micros) -> Result {
             "UPDATE segments SET state = ?2 WHERE id = ?1 AND state IN ('sealed', 'missing')",
             params![id.to_bytes(), if *missing { "missing" } else { "sealed" }],
         ),
+        Op::Gap {
+            publish,
+            from,
+            to,
+            reason,
+        } => gap(db, *publish, [*from, *to], reason, utc),
         Op::Report { event } => post(db, event, utc),
     }
 }
@@ -263,6 +269,26 @@ fn close_recording(
         bytes: u64::try_from(bytes).unwrap_or(0),
         reason: reason.to_owned(),
     });
+    post(db, &event, utc)
+}
+
+fn gap(db: &Connection, publish: PublishId, [from, to]: [Micros; 2], reason: &str, utc: Micros) -> Result {
+    let known: Option<(String, Micros)> = db
+        .prepare(
+            "SELECT name, utc_offset + boot_zero - tape_zero
+             FROM publishes JOIN streams USING (stream) JOIN boots USING (boot) WHERE id = ?1",
+        )?
+        .query_row(params![publish.to_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((stream, zero)) = known else {
+        return Ok(());
+    };
+    let event = Event::StreamGap {
+        stream,
+        from: rfc3339(zero.saturating_add(from)),
+        to: rfc3339(zero.saturating_add(to)),
+        reason: reason.to_owned(),
+    };
     post(db, &event, utc)
 }
 

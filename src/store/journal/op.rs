@@ -71,6 +71,13 @@ pub(in crate::store) enum Op {
         id: SegmentId,
         missing: bool,
     },
+    /// A publish's tape has a hole, in tape time.
+    Gap {
+        publish: PublishId,
+        from: Micros,
+        to: Micros,
+        reason: String,
+    },
     Report {
         event: Event,
     },

@@ -5,4 +5,5 @@ mod faults;
 mod library;
 mod measure;
 mod rig;
+mod stall;
 mod threads;

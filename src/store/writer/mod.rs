@@ -16,6 +16,7 @@
 //! until a new segment can be begun, which every keyframe tries.
 
 mod begin;
+mod hole;
 mod settle;
 mod state;
 
@@ -30,6 +31,7 @@ use super::segment::{AppendError, Begin, Segment};
 use super::{Command, Progress, StoreError, StoreSettings, StreamProgress};
 use crate::event::Event;
 use crate::media::{Fragment, Micros, PublishId, RecordingId, StreamName};
+use hole::Hole;
 
 /// Writes the tape of all streams.
 pub(super) struct Writer {
@@ -64,6 +66,9 @@ struct Lane {
     /// A segment could not be begun for the fragment that comes next.
     refused: bool,
     failed: bool,
+    /// Tape time at which the last segment that was sealed ends.
+    sealed_end: Option<Micros>,
+    hole: Option<Hole>,
 }
 
 /// What a pass over a batch leaves for its one commit.
@@ -226,6 +231,8 @@ impl Writer {
                     turn: false,
                     refused: false,
                     failed: false,
+                    sealed_end: None,
+                    hole: None,
                 };
                 self.lanes.insert(publish, lane);
             }
@@ -246,6 +253,13 @@ impl Writer {
                 });
             }
             Command::Append { publish, fragment } => return self.append(publish, fragment, pass),
+            Command::Gap {
+                publish,
+                from,
+                to,
+                bytes,
+                reason,
+            } => self.skip(publish, (from, to), bytes, reason, pass),
             Command::RecordingClosed { recording, end } => {
                 if let Some(stream) = self.recordings.remove(&recording) {
                     for lane in self.lanes.values_mut().filter(|lane| lane.stream == stream) {
@@ -270,6 +284,7 @@ impl Writer {
             Command::PublishStarted { stream, .. } => Some(stream.clone()),
             Command::RecordingStarted { publish, .. }
             | Command::Append { publish, .. }
+            | Command::Gap { publish, .. }
             | Command::PublishEnded { publish, .. } => {
                 self.lanes.get(publish).map(|lane| lane.stream.clone())
             }
@@ -305,9 +320,9 @@ impl Writer {
         match rotation::decide(open, &fragment, limits) {
             Decision::Append => self.write(publish, &fragment),
             Decision::Begin if std::mem::take(&mut lane.refused) => {
-                self.lose(fragment.payload_bytes() as u64)
+                self.lose_fragment(publish, fragment.span(), fragment.payload_bytes())
             }
-            Decision::Drop => self.lose(fragment.payload_bytes() as u64),
+            Decision::Drop => self.lose_fragment(publish, fragment.span(), fragment.payload_bytes()),
             Decision::Begin => {
                 lane.turn = false;
                 pass.held.insert(lane.stream.clone());
@@ -334,30 +349,36 @@ impl Writer {
         };
         match segment.append(fragment) {
             Ok(bytes) => {
+                let start = match segment.written.fragments {
+                    1 => segment.start,
+                    _ => lane.tape_zero.saturating_add(fragment.span().0),
+                };
                 self.progress.bytes_written += bytes;
                 let stream = self.progress.streams.entry(lane.stream.clone()).or_default();
                 stream.bytes_written += bytes;
                 if self.dirty_since.is_none() {
                     self.dirty_since = Some(self.clock.boot());
                 }
+                self.reach(publish, start);
             }
             Err(AppendError::Media(error)) => {
                 let reason = format!("{}: {error}", segment.path.display());
                 tracing::warn!(stream = %lane.stream, "fragment left out: {reason}");
                 self.progress.last_error = Some(reason);
-                self.lose(fragment.payload_bytes() as u64);
+                self.lose_fragment(publish, fragment.span(), fragment.payload_bytes());
             }
             Err(AppendError::Disk(error)) => {
                 let reason = format!("{}: cannot write: {error}", segment.path.display());
                 // What was whole before may well be good; the seal's sync tells.
                 let cut = segment.cut();
-                self.lose(fragment.payload_bytes() as u64);
+                self.progress.last_error = Some(reason.clone());
                 if cut.is_err() {
                     self.give_up(publish);
                 } else {
                     self.seal(publish);
                 }
                 self.fail(publish, reason);
+                self.lose_fragment(publish, fragment.span(), fragment.payload_bytes());
             }
         }
     }

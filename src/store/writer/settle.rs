@@ -1,7 +1,7 @@
 //! How what was written becomes durable, and how a segment ends.
 
 use super::{Pass, Writer};
-use crate::media::PublishId;
+use crate::media::{Micros, PublishId};
 use crate::store::StoreError;
 use crate::store::journal::Op;
 use crate::store::segment::Segment;
@@ -28,11 +28,12 @@ impl Writer {
                 stream.bytes_durable += durable.bytes - before;
                 stream.durable_until = stream.durable_until.max(Some(durable.end));
                 stream.failed = false;
+                self.close_hole(publish);
             }
             Err(error) => {
                 let reason = format!("{}: cannot sync: {error}", segment.path.display());
-                self.give_up(publish);
                 self.fail(publish, reason);
+                self.give_up(publish);
             }
         }
     }
@@ -51,18 +52,26 @@ impl Writer {
         let Some(mut segment) = self.lanes.get_mut(&publish).and_then(|lane| lane.segment.take()) else {
             return;
         };
+        let written = segment.written.end;
         let lost = segment.give_up();
         self.lose(lost);
         self.enter_seal(publish, &segment);
+        if lost > 0
+            && let Some(lane) = self.lanes.get(&publish)
+        {
+            let media = |tape: Micros| tape.saturating_sub(lane.tape_zero);
+            self.open_hole(publish, (media(segment.durable.end), media(written)), lost, None);
+        }
     }
 
     pub(super) fn enter_seal(&mut self, publish: PublishId, segment: &Segment) {
-        let Some(lane) = self.lanes.get(&publish) else {
+        let Some(lane) = self.lanes.get_mut(&publish) else {
             return;
         };
         let stream = self.progress.streams.entry(lane.stream.clone()).or_default();
         stream.open_segment = None;
         if let Some(sealed) = segment.sealed() {
+            lane.sealed_end = Some(sealed.end);
             stream.segments_sealed += 1;
             self.progress.segments_sealed += 1;
             self.seals.push(Op::SealSegment(sealed));
@@ -97,6 +106,7 @@ impl Writer {
         }
         // The ended publishes' last segments were accounted for above.
         for publish in pass.ended {
+            self.end_hole(publish);
             self.lanes.remove(&publish);
         }
         let rows: Vec<Op> = begins

@@ -1,0 +1,337 @@
+//! A card that stalls: memory holds what it can, whole GOPs go when it cannot, and every hole is marked and told.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::rig::{Publisher, Rig, check_invariants, expected, settings, stream, tape, tempdir};
+use crate::media::{Micros, PublishId, RecordingId};
+use crate::store::clock::Clock;
+use crate::store::clock::tests::TestClock;
+use crate::store::crash::{CrashDisk, Fault};
+use crate::store::journal::Journal;
+use crate::store::testing::{fragment, media};
+use crate::store::{Command, Library, Opened, Progress, Store};
+
+/// The bodies of a kind of event, oldest first.
+fn told(dir: &Path, kind: &str) -> Vec<serde_json::Value> {
+    let journal = Journal::open_read(dir).unwrap();
+    let rows = journal.outbox().unwrap().into_iter();
+    rows.filter(|(_, found, _)| found == kind)
+        .map(|(_, _, body)| serde_json::from_str(&body).unwrap())
+        .collect()
+}
+
+/// What events say of holes, as `ls` has it: from and to.
+fn told_gaps(dir: &Path) -> Vec<(Micros, Micros)> {
+    let time = |value: &serde_json::Value| {
+        let text: jiff::Timestamp = value.as_str().unwrap().parse().unwrap();
+        text.as_microsecond()
+    };
+    told(dir, "stream.gap")
+        .iter()
+        .map(|body| (time(&body["from"]), time(&body["to"])))
+        .collect()
+}
+
+fn listed_gaps(library: &Library, recording: RecordingId) -> Vec<(Micros, Micros)> {
+    let gaps = library.find(&recording.to_string()).unwrap().gaps;
+    gaps.iter().map(|gap| (gap.from, gap.to)).collect()
+}
+
+fn gap(a: &Publisher, seconds: std::ops::Range<i64>) -> Command {
+    Command::Gap {
+        publish: a.publish,
+        from: seconds.start * 1_000_000,
+        to: seconds.end * 1_000_000,
+        bytes: expected(seconds).len() as u64,
+        reason: "the card did not take the media in time",
+    }
+}
+
+/// Seconds 0 to 4 of a publish, durable.
+fn started(recording: RecordingId) -> (Rig, Publisher) {
+    let mut rig = Rig::new();
+    let (a, start) = rig.publish(1, "a");
+    rig.handle(vec![start, a.record(recording, 0)]);
+    for n in 0..4 {
+        rig.handle(vec![a.append(n)]);
+        rig.pass(1_000_000);
+    }
+    (rig, a)
+}
+
+#[test]
+fn a_hole_lies_between_two_segments_and_is_told_once_the_tape_goes_on() {
+    let recording = RecordingId::new(1);
+    let (mut rig, a) = started(recording);
+    rig.handle(vec![gap(&a, 4..8), a.append(8)]);
+    assert_eq!(told_gaps(rig.dir.path()), [], "nothing behind it is durable yet");
+    rig.pass(1_000_000);
+    let told = told_gaps(rig.dir.path());
+    assert_eq!(
+        told.iter().map(|(from, to)| to - from).collect::<Vec<_>>(),
+        [4_000_000]
+    );
+    let progress = rig.writer.progress().clone();
+    let bytes = expected(4..8).len() as u64;
+    assert_eq!(
+        (progress.gaps, progress.bytes_dropped, progress.bytes_lost),
+        (1, bytes, 0)
+    );
+    let of_stream = &progress.streams[&stream("a")];
+    assert_eq!((of_stream.gaps, of_stream.bytes_lost), (1, bytes));
+    rig.handle(vec![a.close(recording, 9), a.end()]);
+    rig.writer.close().unwrap();
+    check_invariants(rig.dir.path(), &rig.disk);
+    assert_eq!(listed_gaps(&rig.library(), recording), told);
+    let kept = [expected(0..4), expected(8..9)].concat();
+    assert_eq!(tape(rig.dir.path(), &rig.disk, &stream("a")), kept);
+}
+
+#[test]
+fn a_hole_that_nothing_follows_is_told_at_the_end_of_the_publish() {
+    let recording = RecordingId::new(1);
+    let (mut rig, a) = started(recording);
+    rig.handle(vec![gap(&a, 4..6), gap(&a, 6..8), a.close(recording, 8), a.end()]);
+    let told = told_gaps(rig.dir.path());
+    assert_eq!(
+        told.iter().map(|(from, to)| to - from).collect::<Vec<_>>(),
+        [4_000_000]
+    );
+    rig.writer.close().unwrap();
+    check_invariants(rig.dir.path(), &rig.disk);
+}
+
+#[test]
+fn a_publish_that_lost_its_beginning_goes_on_from_a_keyframe() {
+    let mut rig = Rig::new();
+    let recording = RecordingId::new(1);
+    let (a, start) = rig.publish(1, "a");
+    rig.handle(vec![
+        start,
+        a.record(recording, 0),
+        gap(&a, 0..2),
+        a.append(2),
+        a.append(3),
+    ]);
+    rig.pass(1_000_000);
+    let told = told_gaps(rig.dir.path());
+    assert_eq!(
+        told.iter().map(|(from, to)| to - from).collect::<Vec<_>>(),
+        [2_000_000]
+    );
+    rig.handle(vec![a.end()]);
+    rig.writer.close().unwrap();
+    check_invariants(rig.dir.path(), &rig.disk);
+    assert_eq!(tape(rig.dir.path(), &rig.disk, &stream("a")), expected(2..4));
+}
+
+#[test]
+fn what_a_failing_card_loses_is_one_hole_not_one_for_each_fragment() {
+    let recording = RecordingId::new(1);
+    let (mut rig, a) = started(recording);
+    // Segment 2 begins with second 4 and cannot be synced; 5 has no keyframe; 6 cannot be begun; 7 has none.
+    rig.disk.fail_next(Fault::Sync);
+    rig.handle(vec![a.append(4)]);
+    rig.pass(1_000_000);
+    rig.handle(vec![a.append(5)]);
+    rig.disk.fail_next(Fault::Create);
+    for n in 6..10 {
+        rig.handle(vec![a.append(n)]);
+        rig.pass(1_000_000);
+    }
+    // Second 10 is written in half.
+    rig.disk.fail_next(Fault::Write);
+    for n in 10..14 {
+        rig.handle(vec![a.append(n)]);
+        rig.pass(1_000_000);
+    }
+    rig.handle(vec![a.close(recording, 14), a.end()]);
+    rig.writer.close().unwrap();
+    check_invariants(rig.dir.path(), &rig.disk);
+    let told_now = told_gaps(rig.dir.path());
+    assert_eq!(
+        told_now.iter().map(|(from, to)| to - from).collect::<Vec<_>>(),
+        [4_000_000, 2_000_000]
+    );
+    assert_eq!(listed_gaps(&rig.library(), recording), told_now);
+    let reasons = told(rig.dir.path(), "stream.gap");
+    assert!(
+        reasons[0]["reason"].as_str().unwrap().contains("cannot sync"),
+        "{reasons:?}"
+    );
+    assert!(
+        reasons[1]["reason"].as_str().unwrap().contains("cannot write"),
+        "{reasons:?}"
+    );
+}
+
+/// A store with its real thread on a card that can stall.
+struct Card {
+    dir: tempfile::TempDir,
+    disk: CrashDisk,
+    store: Store,
+    zero: Micros,
+}
+
+impl Card {
+    fn new(queue_hard: usize) -> Self {
+        let dir = tempdir();
+        let disk = CrashDisk::default();
+        let clock = Arc::new(TestClock::new(5_000_000));
+        let mut settings = settings(dir.path());
+        (settings.queue_soft, settings.queue_hard) = (queue_hard / 8, queue_hard);
+        // The clock of this test stands still, and every fragment's tick is due at once.
+        settings.durability = Duration::ZERO;
+        let opened = Store::open(settings, Arc::new(disk.clone()), clock.clone());
+        let (store, Opened { tape_base, .. }) = opened.unwrap();
+        let zero = tape_base + clock.boot();
+        Self {
+            dir,
+            disk,
+            store,
+            zero,
+        }
+    }
+
+    fn begin(&self, id: u64, name: &str) -> (Publisher, RecordingId) {
+        let a = Publisher {
+            publish: PublishId::new(id),
+            stream: stream(name),
+            zero: self.zero,
+        };
+        let recording = RecordingId::new(id);
+        let started = Command::PublishStarted {
+            publish: a.publish,
+            stream: a.stream.clone(),
+            tape_zero: self.zero,
+            boot_zero: 5_000_000,
+        };
+        self.store.submit(started).unwrap();
+        self.store.submit(a.record(recording, 0)).unwrap();
+        (a, recording)
+    }
+
+    fn send(&self, a: &Publisher, seconds: std::ops::Range<i64>) {
+        for n in seconds {
+            self.store.submit(a.append(n)).unwrap();
+        }
+    }
+
+    fn wait(&self, what: impl FnMut(&Progress) -> bool) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let mut progress = self.store.progress();
+            let reached = progress.wait_for(what);
+            let reached = tokio::time::timeout(Duration::from_secs(60), reached).await;
+            drop(reached.unwrap().unwrap());
+        });
+    }
+
+    fn library(&self) -> Library {
+        Library::with_disk(self.dir.path(), Arc::new(self.disk.clone())).unwrap()
+    }
+}
+
+#[test]
+fn a_stall_within_memory_costs_nothing_even_a_publish_that_ended_meanwhile() {
+    let card = Card::new(8 << 20);
+    let publishers: Vec<_> = (1..4).map(|id| card.begin(id, &format!("cam{id}"))).collect();
+    for (a, _) in &publishers {
+        card.send(a, 0..3);
+    }
+    card.wait(|now| now.streams.len() == 3 && now.streams.values().all(|stream| stream.bytes_durable > 0));
+    card.disk.stall();
+    card.send(&publishers[0].0, 3..4);
+    card.disk.stalled();
+    let before = card.store.heartbeat();
+    for (a, recording) in &publishers {
+        let from = if *recording == publishers[0].1 { 4 } else { 3 };
+        card.send(a, from..60);
+    }
+    let (a, recording) = &publishers[0];
+    card.store.submit(a.close(*recording, 60)).unwrap();
+    card.store.submit(a.end()).unwrap();
+    assert_eq!(
+        card.store.heartbeat(),
+        before,
+        "the thread is stuck, and nobody waited for it"
+    );
+    assert!(!card.store.has_room() || card.store.backlog_bytes() > 0);
+    card.disk.go_on();
+    card.store.shutdown().unwrap();
+    assert_eq!((card.store.backlog_bytes(), card.store.let_go_bytes()), (0, 0));
+    check_invariants(card.dir.path(), &card.disk);
+    for (a, _) in &publishers {
+        assert_eq!(tape(card.dir.path(), &card.disk, &a.stream), expected(0..60));
+    }
+    assert_eq!(told_gaps(card.dir.path()), []);
+}
+
+#[test]
+fn a_longer_stall_costs_whole_gops_of_those_that_hold_most_and_says_so() {
+    let seconds = expected(0..1).len() + 1_000;
+    let card = Card::new(seconds * 45);
+    let publishers: Vec<_> = (1..4).map(|id| card.begin(id, &format!("cam{id}"))).collect();
+    for (a, _) in &publishers {
+        card.send(a, 0..3);
+    }
+    card.wait(|now| now.streams.len() == 3 && now.streams.values().all(|stream| stream.bytes_durable > 0));
+    card.disk.stall();
+    for (a, _) in &publishers {
+        card.send(a, 3..4);
+    }
+    card.disk.stalled();
+    // Two send all the time, one ends after little.
+    for n in 4..101 {
+        for (a, _) in &publishers[..2] {
+            card.send(a, n..n + 1);
+        }
+        assert!(card.store.backlog_bytes() <= seconds * 45);
+    }
+    card.send(&publishers[2].0, 4..8);
+    assert!(card.store.let_go_bytes() > 0);
+    card.disk.go_on();
+    for (a, recording) in &publishers[..2] {
+        card.send(a, 101..110);
+        card.store.submit(a.close(*recording, 110)).unwrap();
+        card.store.submit(a.end()).unwrap();
+    }
+    card.store.shutdown().unwrap();
+    check_invariants(card.dir.path(), &card.disk);
+    let progress = card.store.progress().borrow().clone();
+    assert_eq!((progress.gaps, progress.bytes_lost), (2, 0));
+    assert_eq!(progress.bytes_dropped, card.store.let_go_bytes());
+    assert_eq!(
+        tape(card.dir.path(), &card.disk, &publishers[2].0.stream),
+        expected(0..8),
+        "the one that held little lost nothing"
+    );
+    let mut listed = Vec::new();
+    for (a, recording) in &publishers[..2] {
+        let gaps = listed_gaps(&card.library(), *recording);
+        let [(from, to)] = gaps[..] else {
+            panic!("{gaps:?}")
+        };
+        let row = card.library().find(&recording.to_string()).unwrap();
+        let second = |utc: Micros| (utc - row.start) / 1_000_000;
+        // The rest is there byte for byte, and goes on at a keyframe.
+        assert_eq!(second(to) % 2, 0);
+        let kept = [expected(0..second(from)), expected(second(to)..110)].concat();
+        assert_eq!(tape(card.dir.path(), &card.disk, &a.stream), kept);
+        listed.push((from, to));
+    }
+    let mut told = told_gaps(card.dir.path());
+    told.sort_unstable();
+    listed.sort_unstable();
+    assert_eq!(told, listed);
+    let lost: usize = listed
+        .iter()
+        .map(|(from, to)| ((to - from) / 1_000_000) as usize * media(&fragment(0, true)).len())
+        .sum();
+    assert_eq!(lost as u64, progress.bytes_dropped);
+}
