@@ -72,7 +72,8 @@ pub enum Event {
     },
     /// The flash takes media again.
     StorageRecovered {},
-    /// The wall clock is right for the first time in this boot: all that was recorded in it is dated anew.
+    /// The wall clock is right for the first time in this boot, or was stepped: all that was recorded in the boot is
+    /// dated anew, events that are not sent yet included.
     ClockSynced {
         /// How far the dates moved, in seconds.
         moved_s: f64,

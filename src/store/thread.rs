@@ -189,7 +189,7 @@ impl Drop for Inner {
     }
 }
 
-/// The thread comes round this often when nothing is recorded, too.
+/// The thread comes round this often when nothing is recorded, too: the clock may be set meanwhile.
 const IDLE: Duration = Duration::from_secs(10);
 
 /// The thread: waits, and lets the writer work.
@@ -222,6 +222,7 @@ impl Shell {
                 writer.tick();
                 news = true;
             }
+            news |= writer.look();
             if news {
                 self.progress.send_replace(writer.progress().clone());
             }

@@ -8,6 +8,7 @@
 mod apply;
 mod op;
 mod read;
+mod redate;
 mod schema;
 #[cfg(test)]
 mod tests;

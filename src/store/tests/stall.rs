@@ -167,6 +167,16 @@ fn what_a_failing_card_loses_is_one_hole_not_one_for_each_fragment() {
     );
 }
 
+fn in_time(what: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    runtime
+        .block_on(async { tokio::time::timeout(Duration::from_secs(60), what).await })
+        .unwrap();
+}
+
 /// A store with its real thread on a card that can stall.
 struct Card {
     dir: tempfile::TempDir,
@@ -220,16 +230,13 @@ impl Card {
     }
 
     fn wait(&self, what: impl FnMut(&Progress) -> bool) {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .build()
-            .unwrap();
-        runtime.block_on(async {
-            let mut progress = self.store.progress();
-            let reached = progress.wait_for(what);
-            let reached = tokio::time::timeout(Duration::from_secs(60), reached).await;
-            drop(reached.unwrap().unwrap());
-        });
+        let mut progress = self.store.progress();
+        in_time(async { drop(progress.wait_for(what).await.unwrap()) });
+    }
+
+    /// Waits until most of what waited is written.
+    fn room(&self) {
+        in_time(self.store.room());
     }
 
     fn library(&self) -> Library {
@@ -296,6 +303,7 @@ fn a_longer_stall_costs_whole_gops_of_those_that_hold_most_and_says_so() {
     card.send(&publishers[2].0, 4..8);
     assert!(card.store.let_go_bytes() > 0);
     card.disk.go_on();
+    card.room();
     for (a, recording) in &publishers[..2] {
         card.send(a, 101..110);
         card.store.submit(a.close(*recording, 110)).unwrap();

@@ -42,6 +42,11 @@ pub(super) struct Writer {
     boot: [u8; 16],
     utc_offset: Micros,
     synced: bool,
+    /// The boot is to be dated anew, by the next commit.
+    redate: Option<Op>,
+    /// CLOCK_BOOTTIME when it was last dated anew, and when the clock was last looked at.
+    dated: Micros,
+    looked: Micros,
     lanes: HashMap<PublishId, Lane>,
     recordings: HashMap<RecordingId, StreamName>,
     sequences: HashMap<StreamName, u64>,
@@ -99,7 +104,7 @@ impl Writer {
         let boot = clock.boot_id();
         let (utc_offset, synced) = match journal.boot(&boot)? {
             Some((_, utc_offset, synced)) => (utc_offset, synced),
-            None => (clock.utc().saturating_sub(clock.boot()), clock.synced()),
+            None => (clock.utc_offset(), clock.synced()),
         };
         Ok(Self {
             settings,
@@ -109,6 +114,9 @@ impl Writer {
             boot,
             utc_offset,
             synced,
+            redate: None,
+            dated: Micros::MIN,
+            looked: Micros::MIN,
             lanes: HashMap::new(),
             recordings: HashMap::new(),
             sequences: HashMap::new(),

@@ -126,19 +126,23 @@ impl Writer {
     }
 
     pub(super) fn has_rows(&self) -> bool {
-        !self.seals.is_empty() || !self.pending.is_empty()
+        !self.seals.is_empty() || !self.pending.is_empty() || self.redate.is_some()
     }
 
-    /// One transaction: what was sealed, what waits, what begins. What was sealed comes first, so that the events
-    /// of what waits can tell of it.
+    /// One transaction: the date, what was sealed, what waits, what begins. What was sealed comes before what
+    /// waits, so that the events of that can tell of it; and all events of a boot are dated by one clock.
     pub(super) fn commit(&mut self, begins: Vec<Op>) -> Result<(), StoreError> {
-        let mut ops = std::mem::take(&mut self.seals);
-        let (seals, waiting) = (ops.len(), self.pending.len());
+        let mut ops: Vec<Op> = self.redate.take().into_iter().collect();
+        let redate = ops.len();
+        let (seals, waiting) = (self.seals.len(), self.pending.len());
+        ops.append(&mut self.seals);
         ops.append(&mut self.pending);
         ops.extend(begins);
-        let result = self.journal.commit(&ops, self.clock.utc());
+        let utc = self.clock.boot().saturating_add(self.utc_offset);
+        let result = self.journal.commit(&ops, utc);
         if let Err(error) = &result {
             // Rolled back: all but what was to begin is still true, and still to be said.
+            self.redate = ops.drain(..redate).next();
             ops.truncate(seals + waiting);
             self.pending = ops.split_off(seals);
             self.seals = ops;
