@@ -277,6 +277,38 @@ fn the_tape_never_goes_back_even_behind_a_publisher_faster_than_time() {
 }
 
 #[test]
+fn a_publisher_that_comes_back_after_the_box_slept_goes_on_at_the_right_time() {
+    let mut rig = Rig::new();
+    let hours = 5 * 3_600 * 1_000_000;
+    let first = rig.begin("live/a");
+    rig.configure("live/a", first);
+    rig.play("live/a", first, 0, 4000, 2000);
+    // Suspended: CLOCK_BOOTTIME leaps. The connection that was there is silent, the publisher makes a new one.
+    rig.boot += hours;
+    let second = rig.publish("live/a").unwrap();
+    assert_eq!(second.replaced, Some(first));
+    rig.configure("live/a", second.publish);
+    rig.play("live/a", second.publish, 0, 4000, 2000);
+    // And once more, over a connection that survived: its encoder slept, too, and goes on where it was.
+    rig.boot += hours;
+    rig.play("live/a", second.publish, 4000, 8000, 2000);
+    rig.end("live/a", second.publish);
+    let zeros: Vec<i64> = rig
+        .commands
+        .iter()
+        .filter_map(|command| match command {
+            Command::PublishStarted { tape_zero, .. } => Some(*tape_zero),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(zeros[1] - zeros[0], 4_000_000 + hours);
+    let all = rig.fragments();
+    let ends: Vec<i64> = all.iter().map(|fragment| fragment.span().1).collect();
+    assert!(ends.iter().max() < Some(&9_000_000), "{ends:?}");
+    assert_eq!(rig.frames(), (300, 600));
+}
+
+#[test]
 fn sound_before_the_picture_stays_before_it() {
     let mut rig = Rig::new();
     let publish = rig.begin("live/a");
