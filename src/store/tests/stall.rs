@@ -128,6 +128,33 @@ fn a_publish_that_lost_its_beginning_goes_on_from_a_keyframe() {
 }
 
 #[test]
+fn publishes_that_follow_each_other_in_one_batch_are_all_kept() {
+    let mut rig = Rig::new();
+    let mut commands = Vec::new();
+    let recordings = [RecordingId::new(1), RecordingId::new(2), RecordingId::new(3)];
+    for (n, recording) in recordings.into_iter().enumerate() {
+        let (a, start) = rig.publish(n as u64, "a");
+        commands.extend([start, a.record(recording, 0)]);
+        commands.extend((0..8).map(|n| a.append(n)));
+        commands.extend([a.close(recording, 8), a.end()]);
+        rig.clock.advance(10_000_000);
+    }
+    rig.handle(commands);
+    let durations = recordings.map(|id| rig.library().find(&id.to_string()).unwrap().duration);
+    assert_eq!(durations, [8_000_000; 3]);
+    assert_eq!(rig.writer.progress().bytes_lost, 0);
+    let told: Vec<u64> = told(rig.dir.path(), "recording.closed")
+        .iter()
+        .map(|body| body["bytes"].as_u64().unwrap())
+        .collect();
+    assert!(told.iter().all(|bytes| *bytes > 0), "{told:?}");
+    rig.writer.close().unwrap();
+    check_invariants(rig.dir.path(), &rig.disk);
+    let kept = [expected(0..8), expected(0..8), expected(0..8)].concat();
+    assert_eq!(tape(rig.dir.path(), &rig.disk, &stream("a")), kept);
+}
+
+#[test]
 fn what_a_failing_card_loses_is_one_hole_not_one_for_each_fragment() {
     let recording = RecordingId::new(1);
     let (mut rig, a) = started(recording);

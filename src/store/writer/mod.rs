@@ -287,17 +287,19 @@ impl Writer {
         None
     }
 
+    /// The stream whose order a command must keep. Beginnings do not wait for what ends before them: all that
+    /// follows them is known by them.
     fn stream_of(&self, command: &Command) -> Option<StreamName> {
         match command {
-            Command::PublishStarted { stream, .. } => Some(stream.clone()),
-            Command::RecordingStarted { publish, .. }
-            | Command::Append { publish, .. }
+            Command::Append { publish, .. }
             | Command::Gap { publish, .. }
             | Command::PublishEnded { publish, .. } => {
                 self.lanes.get(publish).map(|lane| lane.stream.clone())
             }
             Command::RecordingClosed { recording, .. } => self.recordings.get(recording).cloned(),
-            Command::Report { .. } => None,
+            Command::PublishStarted { .. } | Command::RecordingStarted { .. } | Command::Report { .. } => {
+                None
+            }
         }
     }
 
