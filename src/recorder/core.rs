@@ -66,6 +66,9 @@ struct OnAir {
     quiet_until: Micros,
 }
 
+/// Nobody is silent for so long and then goes on where it was, but an encoder on a box that was suspended: its
+/// timestamps slept, and CLOCK_BOOTTIME did not. What it sends belongs to another time, so to another publish.
+const SLEPT: Micros = 600_000_000;
 /// How often a publisher's exceptions are reported.
 const REPORT_EVERY: Micros = 10_000_000;
 
@@ -156,6 +159,15 @@ impl Core {
             self.bound_rings();
         }
         exception
+    }
+
+    /// Why a publish cannot go on where it was, if the box slept in the middle of it.
+    pub(super) fn overslept(&self, name: &StreamName, publish: PublishId, now: Moment) -> Option<EndReason> {
+        let on_air = self.streams.get(name).and_then(|stream| stream.live.as_ref());
+        let on_air = on_air.filter(|on_air| on_air.live.publish == publish)?;
+        let silent = now.boot.saturating_sub(on_air.last_heard);
+        let reason = || format!("nothing came for {} s: the box slept", silent / 1_000_000);
+        (silent > SLEPT).then(|| EndReason::Broken(reason()))
     }
 
     /// Ends a publish; nothing happens when it is not on the air any more.

@@ -118,6 +118,12 @@ impl Publishing {
     pub fn push(&mut self, message: MediaMessage) {
         let shared = &self.shared;
         let now = shared.now();
+        let overslept = shared.core().overslept(&self.stream, self.publish, now);
+        if let Some(reason) = overslept {
+            shared.end(&self.stream, self.publish, &reason, &mut self.commands);
+            shared.tell(self.publish, reason);
+            return;
+        }
         let exception = shared
             .core()
             .push(&self.stream, self.publish, message, now, &mut self.commands);
@@ -281,6 +287,59 @@ mod tests {
             timestamp_ms: 0,
         });
         publishing
+    }
+
+    /// The clocks of a box that sleeps when it is told to.
+    #[derive(Default)]
+    struct Sleepy(std::sync::atomic::AtomicI64);
+
+    impl Clock for Sleepy {
+        fn boot(&self) -> Micros {
+            1_000_000 + self.0.load(Ordering::Relaxed)
+        }
+        fn utc(&self) -> Micros {
+            1_780_000_000_000_000 + self.boot()
+        }
+        fn synced(&self) -> bool {
+            true
+        }
+        fn boot_id(&self) -> [u8; 16] {
+            [1; 16]
+        }
+    }
+
+    #[tokio::test]
+    async fn an_encoder_that_slept_with_the_box_has_to_connect_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Arc::new(Sleepy::default());
+        let settings = StoreSettings::new(dir.path().join("store"), "test");
+        let (store, opened) = Store::open(settings, Arc::new(RealDisk), clock.clone()).unwrap();
+        let settings = RecorderSettings {
+            pre_roll: 10_000_000,
+            ring_bytes: 32 << 20,
+            takeover_after: 5_000_000,
+        };
+        let recorder = Recorder::new(settings, store.clone(), clock.clone(), opened.tape_base);
+        let hours = 5 * 3_600 * 1_000_000;
+        for (turn, sleep) in [(0, hours), (1, 0)] {
+            let mut publishing = begin(&recorder);
+            (0..100).for_each(|n| publishing.push(picture(n)));
+            clock.0.fetch_add(sleep, Ordering::Relaxed);
+            (100..200).for_each(|n| publishing.push(picture(n)));
+            if turn == 0 {
+                let why = publishing.ended().await.to_string();
+                assert!(why.contains("the box slept"), "{why}");
+            }
+            publishing.end(EndReason::Unpublished);
+        }
+        tokio::task::spawn_blocking(move || store.shutdown())
+            .await
+            .unwrap()
+            .unwrap();
+        let library = Library::open(&dir.path().join("store")).unwrap();
+        let rows = library.recordings(&Filter::default()).unwrap();
+        let seconds: Vec<i64> = rows.iter().map(|row| row.duration / 1_000_000).collect();
+        assert_eq!((seconds, rows[1].start - rows[0].start), (vec![4, 8], hours));
     }
 
     #[tokio::test]
