@@ -4,8 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use proptest::prelude::*;
+
 use super::rig::{Publisher, Rig, check_invariants, expected, settings, stream, tape, tempdir};
 use crate::media::{Micros, PublishId, RecordingId};
+use crate::store::backlog::Backlog;
 use crate::store::clock::Clock;
 use crate::store::clock::tests::TestClock;
 use crate::store::crash::{CrashDisk, Fault};
@@ -369,4 +372,121 @@ fn a_longer_stall_costs_whole_gops_of_those_that_hold_most_and_says_so() {
         .map(|(from, to)| ((to - from) / 1_000_000) as usize * media(&fragment(0, true)).len())
         .sum();
     assert_eq!(lost as u64, progress.bytes_dropped);
+}
+
+/// What publishers do, and how much of it the thread takes at a time.
+#[derive(Clone, Debug)]
+enum Deed {
+    Send { stream: usize },
+    Change { stream: usize },
+    Take { most: usize },
+    Fail(Fault),
+    Pass,
+}
+
+fn deed() -> impl Strategy<Value = Deed> {
+    prop_oneof![
+        20 => (0..2usize).prop_map(|stream| Deed::Send { stream }),
+        2 => (0..2usize).prop_map(|stream| Deed::Change { stream }),
+        4 => (1..40_000usize).prop_map(|most| Deed::Take { most }),
+        4 => Just(Deed::Pass),
+        1 => prop_oneof![Just(Fault::Write), Just(Fault::Sync), Just(Fault::Create)].prop_map(Deed::Fail),
+    ]
+}
+
+/// One publisher of a script, and how far it is.
+struct Script {
+    a: Publisher,
+    recording: RecordingId,
+    second: i64,
+}
+
+fn take(rig: &mut Rig, backlog: &mut Backlog, most: usize, handed: &mut [Vec<u8>; 2]) -> bool {
+    let (commands, cost) = backlog.take(most);
+    let any = !commands.is_empty();
+    for command in &commands {
+        if let Command::Append { publish, fragment } = command {
+            handed[usize::from(publish.to_bytes()[15] % 2)].extend(media(fragment));
+        }
+    }
+    rig.handle(commands);
+    backlog.done(cost);
+    any
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    /// Whatever publishers, card and thread do in whatever batches: without a fault all that was handed over is
+    /// on the tape, with faults nothing else is; every recording is closed, and holes are told as `ls` shows them.
+    #[test]
+    fn whatever_the_batches_the_tape_is_what_was_handed_over(deeds in prop::collection::vec(deed(), 1..120)) {
+        let mut rig = Rig::new();
+        let mut backlog = Backlog::new(40_000);
+        let mut handed = [Vec::new(), Vec::new()];
+        let (mut faults, mut count) = (false, 0u128);
+        let mut scripts: [Option<Script>; 2] = [None, None];
+        for deed in deeds {
+            match deed {
+                Deed::Send { stream } => {
+                    let script = scripts[stream].get_or_insert_with(|| {
+                        count += 1;
+                        let (mut a, _) = rig.publish(0, ["a", "b"][stream]);
+                        // The last bit tells the stream.
+                        a.publish = PublishId::from_bytes((count * 2 + stream as u128).to_be_bytes());
+                        let recording = RecordingId::from_bytes((count * 2 + stream as u128).to_be_bytes());
+                        let started = Command::PublishStarted {
+                            publish: a.publish,
+                            stream: a.stream.clone(),
+                            tape_zero: a.zero,
+                            boot_zero: rig.clock.boot(),
+                        };
+                        backlog.put(started).unwrap();
+                        backlog.put(a.record(recording, 0)).unwrap();
+                        Script { a, recording, second: 0 }
+                    });
+                    backlog.put(script.a.append(script.second)).unwrap();
+                    script.second += 1;
+                }
+                Deed::Change { stream } => {
+                    if let Some(Script { a, recording, second }) = scripts[stream].take() {
+                        backlog.put(a.close(recording, second)).unwrap();
+                        backlog.put(a.end()).unwrap();
+                        // The next one comes after what this one sent.
+                        rig.clock.advance(second * 1_000_000);
+                    }
+                }
+                Deed::Take { most } => {
+                    take(&mut rig, &mut backlog, most, &mut handed);
+                }
+                Deed::Fail(fault) => {
+                    faults = true;
+                    rig.disk.fail_next(fault);
+                }
+                Deed::Pass => rig.pass(1_000_000),
+            }
+        }
+        for Script { a, recording, second } in scripts.into_iter().flatten() {
+            backlog.put(a.close(recording, second)).unwrap();
+            backlog.put(a.end()).unwrap();
+        }
+        while take(&mut rig, &mut backlog, 9_000, &mut handed) {}
+        let closed = rig.writer.close();
+        prop_assert!(closed.is_ok() || faults);
+        if rig.disk.faults_left() == 0 {
+            check_invariants(rig.dir.path(), &rig.disk);
+        }
+        for (name, handed) in ["a", "b"].into_iter().zip(&handed) {
+            let tape = tape(rig.dir.path(), &rig.disk, &stream(name));
+            prop_assert!(faults || tape == *handed);
+            prop_assert!(tape.len() <= handed.len());
+        }
+        let rows = rig.library().recordings(&Default::default()).unwrap();
+        let mut listed: Vec<_> = rows.iter().flat_map(|row| &row.gaps).map(|gap| (gap.from, gap.to)).collect();
+        let told = told_gaps(rig.dir.path());
+        // A hole at either end of a recording is told, and does not show between two segments.
+        listed.retain(|gap| !told.contains(gap));
+        prop_assert!(listed.is_empty(), "{listed:?} were not told: {told:?}");
+        prop_assert_eq!(told.len() as u64, rig.writer.progress().gaps);
+    }
 }
