@@ -72,14 +72,12 @@ impl Clock for RealClock {
     }
 
     /// Where systemd-timesyncd runs, its word counts: it leaves a file behind at the first synchronisation
-    /// of a boot. Elsewhere (chrony, ntpd, a hand-set clock) a plausible date is believed: asking the kernel
+    /// of a boot. Elsewhere (chrony, ntpd, a hand-set clock) any plausible date is believed: asking the kernel
     /// (`adjtimex`) needs `unsafe`, and it answers "unsynchronised" on boxes whose clock was set by a modem.
     fn synced(&self) -> bool {
         let timesyncd = std::path::Path::new("/run/systemd/timesync");
-        if timesyncd.is_dir() {
-            return timesyncd.join("synchronized").exists();
-        }
-        self.utc() >= PLAUSIBLE
+        let vouched = !timesyncd.is_dir() || timesyncd.join("synchronized").exists();
+        vouched && self.utc() >= PLAUSIBLE
     }
 
     fn boot_id(&self) -> [u8; 16] {

@@ -1,7 +1,7 @@
 //! A card that stalls: memory holds what it can, whole GOPs go when it cannot, and every hole is marked and told.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -11,10 +11,11 @@ use crate::media::{Micros, PublishId, RecordingId};
 use crate::store::backlog::Backlog;
 use crate::store::clock::Clock;
 use crate::store::clock::tests::TestClock;
-use crate::store::crash::{CrashDisk, Fault};
+use crate::store::crash::{CrashDisk, Fault, Image, Survives};
 use crate::store::journal::Journal;
+use crate::store::recover::Reader;
 use crate::store::testing::{fragment, media};
-use crate::store::{Command, Library, Opened, Progress, Store};
+use crate::store::{Command, Disk, Library, Opened, Progress, Store, paths};
 
 /// The bodies of a kind of event, oldest first.
 fn told(dir: &Path, kind: &str) -> Vec<serde_json::Value> {
@@ -128,6 +129,42 @@ fn a_publish_that_lost_its_beginning_goes_on_from_a_keyframe() {
     rig.writer.close().unwrap();
     check_invariants(rig.dir.path(), &rig.disk);
     assert_eq!(tape(rig.dir.path(), &rig.disk, &stream("a")), expected(2..4));
+}
+
+#[test]
+fn wherever_the_power_goes_a_hole_that_was_told_has_its_other_side() {
+    let recording = RecordingId::new(1);
+    let (mut rig, a) = started(recording);
+    let moments: Arc<Mutex<Vec<(Image, usize)>>> = Arc::default();
+    let (seen, dir) = (moments.clone(), rig.dir.path().to_owned());
+    rig.disk.observe(move |image| {
+        let holes = told(&dir, "stream.gap").len();
+        seen.lock().unwrap().push((image.clone(), holes));
+    });
+    rig.handle(vec![gap(&a, 4..6), a.append(6)]);
+    rig.pass(500_000);
+    rig.handle(vec![a.append(7), gap(&a, 8..12), a.append(12)]);
+    rig.pass(1_000_000);
+    rig.handle(vec![a.append(13), a.close(recording, 14), a.end()]);
+    let moments = std::mem::take(&mut *moments.lock().unwrap());
+    let mut most = 0;
+    for (image, holes) in &moments {
+        let disk = CrashDisk::after_crash(image, Survives::Nothing);
+        let files = disk.files();
+        // Each hole is followed by a segment of its own; without a durable fragment there is nothing in it.
+        let behind = (2..4).filter(|sequence| {
+            let path = paths::segment(rig.dir.path(), &a.stream, *sequence);
+            let Some(bytes) = files.get(&path).filter(|bytes| !bytes.is_empty()) else {
+                return false;
+            };
+            let file = disk.open_read(&path).unwrap();
+            let scanned = crate::format::fmp4::scan(&Reader(file.as_ref()), bytes.len() as u64);
+            scanned.is_ok_and(|scanned| !scanned.index.fragments.is_empty())
+        });
+        assert!(*holes <= behind.count(), "{holes} holes were told too early");
+        most = most.max(*holes);
+    }
+    assert!(most > 0 && told_gaps(rig.dir.path()).len() == 2);
 }
 
 #[test]

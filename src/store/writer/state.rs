@@ -69,13 +69,16 @@ impl Writer {
     /// UTC is one offset for the whole boot. When the clock is first believed, and when it is stepped, all of the
     /// boot is dated anew: a clock that is set late was wrong all the time before.
     pub(super) fn watch_clock(&mut self) {
-        let (offset, synced) = (self.clock.utc_offset(), self.clock.synced());
-        let now = self.clock.boot();
+        let offset = self.clock.utc_offset();
+        let stepped = is_step(self.utc_offset, offset);
+        if self.synced && !stepped {
+            return;
+        }
+        let (now, synced) = (self.clock.boot(), self.clock.synced());
         let first = synced && !self.synced;
         // A clock that is not believed any more has nothing to say.
-        let rested = now.saturating_sub(self.dated) >= LOOK;
-        let stepped = rested && synced >= self.synced && is_step(self.utc_offset, offset);
-        if !first && !stepped {
+        let follows = stepped && synced >= self.synced && now.saturating_sub(self.dated) >= LOOK;
+        if !first && !follows {
             return;
         }
         let moved_ms = offset.saturating_sub(self.utc_offset) / 1_000;
