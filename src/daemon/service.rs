@@ -14,6 +14,8 @@ use crate::store::{OnFull, Progress, RealClock, RealDisk, Store, StoreSettings};
 
 /// How long publishers' connections have to say goodbye before they are dropped.
 const FAREWELL: Duration = Duration::from_millis(300);
+/// However small the rings are, this much may wait for the card: less would not do for an ordinary second.
+const LEAST_STALL_MEMORY: usize = 8 << 20;
 
 /// A service that accepts publishers.
 pub struct Service {
@@ -33,6 +35,10 @@ pub struct Snapshot {
     pub progress: Progress,
     /// Times the storage thread has come round: stands still only when it is stuck.
     pub heartbeat: u64,
+    /// Bytes of media that wait for the card.
+    pub backlog: usize,
+    /// Bytes of media let go because the card did not take them in time.
+    pub let_go: u64,
 }
 
 impl Service {
@@ -88,12 +94,15 @@ impl Service {
             streams: self.recorder.status(),
             progress: self.store.progress().borrow().clone(),
             heartbeat: self.store.heartbeat(),
+            backlog: self.store.backlog_bytes(),
+            let_go: self.store.let_go_bytes(),
         }
     }
 
     /// Takes over what can be changed while running, and says what cannot.
     pub fn reconfigure(&mut self, config: Config) {
         self.recorder.reconfigure(recorder_settings(&config));
+        self.store.set_queue_hard(stall_memory(&config));
         let fixed = [
             ("device.id", self.config.device != config.device),
             (
@@ -154,13 +163,23 @@ fn store_settings(config: &Config) -> StoreSettings {
         Keep::Forever => None,
         Keep::For(span) => Some(span.as_micros()),
     };
+    settings.queue_hard = stall_memory(config);
     settings
+}
+
+/// What may wait for a card that stalls: all that the rings may hold, which give way to it.
+fn stall_memory(config: &Config) -> usize {
+    memory(config).max(LEAST_STALL_MEMORY)
+}
+
+fn memory(config: &Config) -> usize {
+    usize::try_from(config.ring.memory.bytes()).unwrap_or(usize::MAX)
 }
 
 fn recorder_settings(config: &Config) -> RecorderSettings {
     RecorderSettings {
         pre_roll: config.ring.pre_roll.as_micros(),
-        ring_bytes: usize::try_from(config.ring.memory.bytes()).unwrap_or(usize::MAX),
+        ring_bytes: memory(config),
         takeover_after: config.rtmp.takeover_after.as_micros(),
     }
 }

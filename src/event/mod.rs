@@ -99,7 +99,8 @@ pub enum Event {
         /// Bytes that media takes.
         used: u64,
     },
-    /// The wall clock is right for the first time in this boot: all that was recorded in it is dated anew.
+    /// The wall clock is right for the first time in this boot, or was stepped: all that was recorded in the boot is
+    /// dated anew, events that are not sent yet included.
     ClockSynced {
         /// How far the dates moved, in seconds.
         moved_s: f64,

@@ -185,9 +185,13 @@ impl Connection {
         let mut heard = Instant::now();
         let mut pace = Pace::new(self.shared.started, heard);
         loop {
+            // Right before reading, so that of many who waited only as many read on as there is room for.
+            let waits = Instant::now();
+            self.recorder_ready().await?;
+            // Nobody listened meanwhile.
+            heard += waits.elapsed();
             let read = self.read(|buffer| socket.read(buffer))?;
             self.write(|bytes| socket.write(bytes))?;
-            self.recorder_ready().await?;
             let now = Instant::now();
             if read > 0 {
                 heard = now;
@@ -228,7 +232,7 @@ impl Connection {
         }
     }
 
-    /// Lets a slow card slow the publisher: what is not read fills its window.
+    /// Lets a slow card slow a publisher that sends faster than time: what is not read fills its window.
     async fn recorder_ready(&mut self) -> Result<(), End> {
         let Some(publishing) = &self.publishing else {
             return Ok(());

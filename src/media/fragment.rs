@@ -1,6 +1,6 @@
 //! A run of frames that goes to flash in one write: the unit of durability.
 
-use super::{Frame, Tracks};
+use super::{Frame, Micros, TrackKind, Tracks, rescale};
 
 /// At most a second of both tracks, in decode order per track.
 ///
@@ -35,6 +35,26 @@ impl Fragment {
             Some(frame) => frame.key,
             None => self.tracks.video.is_none(),
         }
+    }
+
+    /// Media time from its earliest frame to the end of its latest, microseconds. A last frame whose successor
+    /// is not known lasts as long as the one before it.
+    pub fn span(&self) -> (Micros, Micros) {
+        let tracks = [
+            (TrackKind::Video, &self.video, self.next_video_dts),
+            (TrackKind::Audio, &self.audio, self.next_audio_dts),
+        ];
+        let spans = tracks.into_iter().filter_map(|(kind, frames, next)| {
+            let scale = self.tracks.timescale(kind)?;
+            let (first, last) = (frames.first()?.dts, frames.last()?.dts);
+            let before = frames.iter().rev().nth(1).map_or(last, |frame| frame.dts);
+            let end = next.unwrap_or(last.saturating_add(last.saturating_sub(before)));
+            let micros = |dts| rescale(dts, scale, 1_000_000);
+            Some((micros(first), micros(end.max(last))))
+        });
+        spans
+            .reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+            .unwrap_or_default()
     }
 
     /// True when it carries no frame at all.

@@ -13,7 +13,7 @@ use crate::store::Command;
 pub struct RecorderSettings {
     /// How much of each stream stays in memory.
     pub pre_roll: Micros,
-    /// Hard cap for all streams together, bytes.
+    /// Hard cap for all streams together, bytes. What waits for the card counts, too.
     pub ring_bytes: usize,
     /// A publisher silent for this long gives way to another.
     pub takeover_after: Micros,
@@ -45,6 +45,8 @@ pub(super) struct Core {
     streams: HashMap<StreamName, Stream>,
     /// Media in all rings, bytes.
     ring_bytes: usize,
+    /// What waits for the card shares the rings' memory, bytes.
+    backlog: usize,
 }
 
 #[derive(Default)]
@@ -64,6 +66,9 @@ struct OnAir {
     quiet_until: Micros,
 }
 
+/// Nobody is silent for so long and then goes on where it was, but an encoder on a box that was suspended: its
+/// timestamps slept, and CLOCK_BOOTTIME did not. What it sends belongs to another time, so to another publish.
+const SLEPT: Micros = 600_000_000;
 /// How often a publisher's exceptions are reported.
 const REPORT_EVERY: Micros = 10_000_000;
 
@@ -82,6 +87,7 @@ impl Core {
             tape_base,
             streams: HashMap::new(),
             ring_bytes: 0,
+            backlog: 0,
         }
     }
 
@@ -155,6 +161,15 @@ impl Core {
         exception
     }
 
+    /// Why a publish cannot go on where it was, if the box slept in the middle of it.
+    pub(super) fn overslept(&self, name: &StreamName, publish: PublishId, now: Moment) -> Option<EndReason> {
+        let on_air = self.streams.get(name).and_then(|stream| stream.live.as_ref());
+        let on_air = on_air.filter(|on_air| on_air.live.publish == publish)?;
+        let silent = now.boot.saturating_sub(on_air.last_heard);
+        let reason = || format!("nothing came for {} s: the box slept", silent / 1_000_000);
+        (silent > SLEPT).then(|| EndReason::Broken(reason()))
+    }
+
     /// Ends a publish; nothing happens when it is not on the air any more.
     pub(super) fn end(
         &mut self,
@@ -183,6 +198,19 @@ impl Core {
         if stream.ring.start().is_none() && stream.tape_end == 0 {
             self.streams.remove(name);
         }
+    }
+
+    /// Tells how much waits for the card. The rings give way to it: what they hold is the same media for the most
+    /// part, and nothing that waits is lost with them.
+    pub(super) fn make_room(&mut self, backlog: usize) {
+        self.backlog = backlog;
+        self.bound_rings();
+    }
+
+    /// True when the publish is on the air and sends faster than time.
+    pub(super) fn is_flat_out(&self, name: &StreamName, publish: PublishId) -> bool {
+        let on_air = self.streams.get(name).and_then(|stream| stream.live.as_ref());
+        on_air.is_some_and(|on_air| on_air.live.publish == publish && on_air.live.is_flat_out())
     }
 
     /// Every publish on the air.
@@ -230,7 +258,7 @@ impl Core {
 
     /// Lets go of the oldest GOPs of whichever stream holds most, until all fit.
     fn bound_rings(&mut self) {
-        while self.ring_bytes > self.settings.ring_bytes {
+        while self.ring_bytes > self.settings.ring_bytes.saturating_sub(self.backlog) {
             let fattest = self.streams.values_mut().max_by_key(|stream| stream.ring.bytes());
             let Some(stream) = fattest else { return };
             let before = stream.ring.bytes();

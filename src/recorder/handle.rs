@@ -1,6 +1,6 @@
 //! The recorder as the network sees it: a thin shell around the decisions in `core`.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,19 +23,11 @@ pub struct Recorder {
 
 struct Shared {
     core: Mutex<Core>,
-    lanes: Mutex<HashMap<PublishId, Lane>>,
+    /// Tells each publish that it must end.
+    endings: Mutex<HashMap<PublishId, watch::Sender<Option<EndReason>>>>,
     stopping: AtomicBool,
     store: Store,
     clock: Arc<dyn Clock>,
-}
-
-/// One publish's way to the store.
-struct Lane {
-    /// Tells the publish that it must end.
-    ended: watch::Sender<Option<EndReason>>,
-    /// What the store has no room for yet, in order. The publisher is not read meanwhile, so this is never
-    /// more than one read from its socket holds.
-    waiting: VecDeque<Command>,
 }
 
 /// A publish that was accepted. Dropping it without [`Publishing::end`] counts as a broken connection.
@@ -53,7 +45,7 @@ impl Recorder {
     pub fn new(settings: RecorderSettings, store: Store, clock: Arc<dyn Clock>, tape_base: Micros) -> Self {
         let shared = Shared {
             core: Mutex::new(Core::new(settings, tape_base)),
-            lanes: Mutex::default(),
+            endings: Mutex::default(),
             stopping: AtomicBool::new(false),
             store,
             clock,
@@ -79,15 +71,11 @@ impl Recorder {
             .publish(&request.stream, shared.now(), &mut commands);
         let Begun { publish, replaced } = begun?;
         if let Some(replaced) = replaced {
-            shared.hand_over(&request.stream, replaced, &mut commands);
+            shared.hand_over(&request.stream, &mut commands);
             shared.tell(replaced, EndReason::TakenOver);
         }
         let (sender, ended) = watch::channel(None);
-        let lane = Lane {
-            ended: sender,
-            waiting: VecDeque::new(),
-        };
-        shared.lanes().insert(publish, lane);
+        shared.endings().insert(publish, sender);
         Ok(Publishing {
             shared: shared.clone(),
             stream: request.stream,
@@ -130,6 +118,12 @@ impl Publishing {
     pub fn push(&mut self, message: MediaMessage) {
         let shared = &self.shared;
         let now = shared.now();
+        let overslept = shared.core().overslept(&self.stream, self.publish, now);
+        if let Some(reason) = overslept {
+            shared.end(&self.stream, self.publish, &reason, &mut self.commands);
+            shared.tell(self.publish, reason);
+            return;
+        }
         let exception = shared
             .core()
             .push(&self.stream, self.publish, message, now, &mut self.commands);
@@ -141,15 +135,15 @@ impl Publishing {
                 event: Event::StreamException { stream, what, detail },
             });
         }
-        if !self.commands.is_empty() {
-            shared.offer(&self.stream, self.publish, &mut self.commands);
-        }
+        shared.hand_over(&self.stream, &mut self.commands);
     }
 
-    /// Waits until the store can take more: this is how a slow card slows a fast publisher.
+    /// Waits until more may be read. A live publisher never waits: it would lose what it cannot send, while the
+    /// store has memory for a card that stalls. One that sends faster than time waits until the card has caught
+    /// up, which costs it nothing.
     pub async fn ready(&self) {
         let shared = &self.shared;
-        while !shared.offer(&self.stream, self.publish, &mut Vec::new()) || !shared.store.has_room() {
+        while !shared.store.has_room() && shared.core().is_flat_out(&self.stream, self.publish) {
             shared.store.room().await;
         }
     }
@@ -173,7 +167,7 @@ impl Publishing {
     fn finish(&mut self, reason: &EndReason) {
         self.shared
             .end(&self.stream, self.publish, reason, &mut self.commands);
-        self.shared.lanes().remove(&self.publish);
+        self.shared.endings().remove(&self.publish);
     }
 }
 
@@ -196,51 +190,35 @@ impl Shared {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lanes(&self) -> MutexGuard<'_, HashMap<PublishId, Lane>> {
-        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    fn endings(&self) -> MutexGuard<'_, HashMap<PublishId, watch::Sender<Option<EndReason>>>> {
+        self.endings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn end(&self, stream: &StreamName, publish: PublishId, reason: &EndReason, commands: &mut Vec<Command>) {
         self.core().end(stream, publish, reason, self.now(), commands);
-        self.hand_over(stream, publish, commands);
+        self.hand_over(stream, commands);
     }
 
     fn tell(&self, publish: PublishId, reason: EndReason) {
-        if let Some(lane) = self.lanes().get(&publish) {
-            lane.ended.send_replace(Some(reason));
+        if let Some(ending) = self.endings().get(&publish) {
+            ending.send_replace(Some(reason));
         }
     }
 
-    /// Hands commands to the store as far as it has room, behind those that wait; true when none is left.
-    fn offer(&self, stream: &StreamName, publish: PublishId, commands: &mut Vec<Command>) -> bool {
-        let mut lanes = self.lanes();
-        let Some(lane) = lanes.get_mut(&publish) else {
-            return true;
-        };
-        lane.waiting.extend(commands.drain(..));
-        while self.store.has_room() {
-            let Some(command) = lane.waiting.pop_front() else {
-                break;
-            };
+    /// Hands commands to the store. The rings give way to what waits there.
+    fn hand_over(&self, stream: &StreamName, commands: &mut Vec<Command>) {
+        if commands.is_empty() {
+            return;
+        }
+        for command in commands.drain(..) {
             self.submit(stream, command);
         }
-        lane.waiting.is_empty()
-    }
-
-    /// Hands everything to the store, room or not: the publish is over, and nobody will come back with it.
-    fn hand_over(&self, stream: &StreamName, publish: PublishId, commands: &mut Vec<Command>) {
-        let waiting = self
-            .lanes()
-            .get_mut(&publish)
-            .map(|lane| std::mem::take(&mut lane.waiting));
-        for command in waiting.into_iter().flatten().chain(commands.drain(..)) {
-            self.submit(stream, command);
-        }
+        self.core().make_room(self.store.backlog_bytes());
     }
 
     fn submit(&self, stream: &StreamName, command: Command) {
         if let Err(refused) = self.store.submit(command) {
-            tracing::error!(%stream, "media not recorded: {refused}");
+            tracing::error!(%stream, "not recorded: {refused}");
         }
     }
 }
@@ -261,6 +239,7 @@ fn describe(exception: &Exception) -> String {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::time::Duration;
 
     use bytes::Bytes;
 
@@ -280,20 +259,22 @@ mod tests {
         })
     }
 
-    #[tokio::test]
-    async fn what_the_store_has_no_room_for_waits_and_nothing_is_lost() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut settings = StoreSettings::new(dir.path().join("store"), "test");
-        // Room for nothing as long as anything is on its way.
-        settings.queue_soft = 1;
+    /// A recorder on a real store that has room while less than so much is on its way.
+    fn recorder(dir: &std::path::Path, queue_soft: usize) -> (Recorder, Store) {
+        let mut settings = StoreSettings::new(dir.join("store"), "test");
+        settings.queue_soft = queue_soft;
         let clock = Arc::new(RealClock);
         let (store, opened) = Store::open(settings, Arc::new(RealDisk), clock.clone()).unwrap();
         let settings = RecorderSettings {
             pre_roll: 10_000_000,
-            ring_bytes: 1 << 20,
+            ring_bytes: 32 << 20,
             takeover_after: 5_000_000,
         };
         let recorder = Recorder::new(settings, store.clone(), clock, opened.tape_base);
+        (recorder, store)
+    }
+
+    fn begin(recorder: &Recorder) -> Publishing {
         let request = PublishRequest {
             stream: "live/a".parse().unwrap(),
             query: String::new(),
@@ -305,11 +286,89 @@ mod tests {
             config,
             timestamp_ms: 0,
         });
+        publishing
+    }
+
+    /// The clocks of a box that sleeps when it is told to.
+    #[derive(Default)]
+    struct Sleepy(std::sync::atomic::AtomicI64);
+
+    impl Clock for Sleepy {
+        fn boot(&self) -> Micros {
+            1_000_000 + self.0.load(Ordering::Relaxed)
+        }
+        fn utc(&self) -> Micros {
+            1_780_000_000_000_000 + self.boot()
+        }
+        fn synced(&self) -> bool {
+            true
+        }
+        fn boot_id(&self) -> [u8; 16] {
+            [1; 16]
+        }
+    }
+
+    #[tokio::test]
+    async fn an_encoder_that_slept_with_the_box_has_to_connect_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Arc::new(Sleepy::default());
+        let settings = StoreSettings::new(dir.path().join("store"), "test");
+        let (store, opened) = Store::open(settings, Arc::new(RealDisk), clock.clone()).unwrap();
+        let settings = RecorderSettings {
+            pre_roll: 10_000_000,
+            ring_bytes: 32 << 20,
+            takeover_after: 5_000_000,
+        };
+        let recorder = Recorder::new(settings, store.clone(), clock.clone(), opened.tape_base);
+        let hours = 5 * 3_600 * 1_000_000;
+        for (turn, sleep) in [(0, hours), (1, 0)] {
+            let mut publishing = begin(&recorder);
+            (0..100).for_each(|n| publishing.push(picture(n)));
+            clock.0.fetch_add(sleep, Ordering::Relaxed);
+            (100..200).for_each(|n| publishing.push(picture(n)));
+            if turn == 0 {
+                let why = publishing.ended().await.to_string();
+                assert!(why.contains("the box slept"), "{why}");
+            }
+            publishing.end(EndReason::Unpublished);
+        }
+        tokio::task::spawn_blocking(move || store.shutdown())
+            .await
+            .unwrap()
+            .unwrap();
+        let library = Library::open(&dir.path().join("store")).unwrap();
+        let rows = library.recordings(&Filter::default()).unwrap();
+        let seconds: Vec<i64> = rows.iter().map(|row| row.duration / 1_000_000).collect();
+        assert_eq!((seconds, rows[1].start - rows[0].start), (vec![4, 8], hours));
+    }
+
+    #[tokio::test]
+    async fn a_live_publisher_is_read_whatever_the_card_does_and_one_flat_out_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        // There is never room.
+        let (recorder, _store) = recorder(dir.path(), 0);
+        let mut publishing = begin(&recorder);
+        for n in 0..50 {
+            publishing.push(picture(n));
+            publishing.ready().await;
+        }
+        for n in 50..1000 {
+            publishing.push(picture(n));
+        }
+        let held_up = tokio::time::timeout(Duration::from_millis(1), publishing.ready()).await;
+        assert!(held_up.is_err(), "forty seconds came in no time");
+    }
+
+    #[tokio::test]
+    async fn a_publisher_faster_than_time_waits_for_the_card_and_loses_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let (recorder, store) = recorder(dir.path(), 1);
+        let mut publishing = begin(&recorder);
         for n in 0..500 {
             publishing.push(picture(n));
-            if n == 250 {
-                publishing.ready().await;
-            }
+            publishing.ready().await;
+            // Twenty seconds in no time: from the third on it waits until nothing is on its way.
+            assert!(n < 100 || !n.is_multiple_of(25) || store.has_room());
         }
         publishing.end(EndReason::Unpublished);
         tokio::task::spawn_blocking(move || store.shutdown())

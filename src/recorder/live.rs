@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::cutter::Cutter;
+use super::lead::Lead;
 use crate::media::{
     AudioConfig, CodecConfig, Exception, Fragment, Frame, Incoming, MediaMessage, Metadata, Micros,
     PublishId, RecordingId, StreamName, Timeline, TrackKind, Tracks, VIDEO_TIMESCALE, rescale,
@@ -34,6 +35,7 @@ pub(super) struct Live {
     late_audio: Option<LateAudio>,
     seen_key: bool,
     ends: TrackEnds,
+    lead: Lead,
     /// Frames that came before their configuration or the first keyframe.
     pub(super) undecodable: u64,
 }
@@ -89,6 +91,7 @@ impl Live {
             late_audio: None,
             seen_key: false,
             ends: TrackEnds::default(),
+            lead: Lead::default(),
             undecodable: 0,
         }
     }
@@ -99,6 +102,11 @@ impl Live {
             Stage::Recording(id) => Some(id),
             Stage::Waiting { .. } => None,
         }
+    }
+
+    /// Its media comes faster than time: it loses nothing when it is not read for a while.
+    pub(super) fn is_flat_out(&self) -> bool {
+        self.lead.is_flat_out()
     }
 
     /// Tape time up to which it has media, if it has any.
@@ -212,6 +220,7 @@ impl Live {
         let frame_samples = audio.as_ref().map_or(0, |config| config.frame_samples);
         self.ends
             .extend(kind, at, rescale(i64::from(frame_samples), timescale, 1_000_000));
+        self.lead.reach(at, now.boot);
 
         if let (TrackKind::Audio, Some(late)) = (kind, &mut self.late_audio) {
             late.bytes += frame.payload.len();

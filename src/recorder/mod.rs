@@ -9,6 +9,7 @@
 mod core;
 mod cutter;
 mod handle;
+mod lead;
 mod live;
 mod publish;
 mod ring;

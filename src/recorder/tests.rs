@@ -112,6 +112,7 @@ fn kind(command: &Command) -> &'static str {
         Command::PublishStarted { .. } => "publish started",
         Command::RecordingStarted { .. } => "recording started",
         Command::Append { .. } => "append",
+        Command::Gap { .. } => "gap",
         Command::RecordingClosed { .. } => "recording closed",
         Command::PublishEnded { .. } => "publish ended",
         Command::Protect { .. } => "protect",
@@ -279,6 +280,46 @@ fn the_tape_never_goes_back_even_behind_a_publisher_faster_than_time() {
 }
 
 #[test]
+fn a_publisher_that_comes_back_after_the_box_slept_goes_on_at_the_right_time() {
+    let mut rig = Rig::new();
+    let hours = 5 * 3_600 * 1_000_000;
+    let first = rig.begin("live/a");
+    rig.configure("live/a", first);
+    rig.play("live/a", first, 0, 4000, 2000);
+    // Suspended: CLOCK_BOOTTIME leaps. The connection that was there is silent, the publisher makes a new one.
+    rig.boot += hours;
+    let second = rig.publish("live/a").unwrap();
+    assert_eq!(second.replaced, Some(first));
+    rig.configure("live/a", second.publish);
+    rig.play("live/a", second.publish, 0, 4000, 2000);
+    rig.end("live/a", second.publish);
+    let zeros: Vec<i64> = rig
+        .commands
+        .iter()
+        .filter_map(|command| match command {
+            Command::PublishStarted { tape_zero, .. } => Some(*tape_zero),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(zeros[1] - zeros[0], 4_000_000 + hours);
+    assert_eq!(rig.frames(), (200, 400));
+}
+
+#[test]
+fn a_publish_that_slept_with_the_box_is_over() {
+    let mut rig = Rig::new();
+    let publish = rig.begin("live/a");
+    rig.configure("live/a", publish);
+    rig.play("live/a", publish, 0, 4000, 2000);
+    let now = |rig: &Rig| rig.core.overslept(&name("live/a"), publish, rig.now());
+    rig.boot += 60_000_000;
+    assert_eq!(now(&rig), None, "the network may be gone for a while");
+    rig.boot += 5 * 3_600 * 1_000_000;
+    let reason = now(&rig).unwrap().to_string();
+    assert_eq!(reason, "broken: nothing came for 18060 s: the box slept");
+}
+
+#[test]
 fn sound_before_the_picture_stays_before_it() {
     let mut rig = Rig::new();
     let publish = rig.begin("live/a");
@@ -416,6 +457,29 @@ fn the_rings_share_one_budget() {
         status.iter().map(|stream| stream.ring_bytes).sum::<usize>(),
         rig.core.ring_bytes()
     );
+}
+
+#[test]
+fn the_rings_give_way_to_what_waits_for_the_card() {
+    let mut rig = Rig::new();
+    let publish = rig.begin("live/a");
+    rig.configure("live/a", publish);
+    rig.play("live/a", publish, 0, 8000, 500);
+    let before = rig.core.ring_bytes();
+    let backlog = SETTINGS.ring_bytes - before / 2;
+    rig.core.make_room(backlog);
+    let after = rig.core.ring_bytes();
+    assert!(after <= before / 2 && after > 0, "{after} of {before}");
+    // It stays so as long as the card does not move, and nothing that was handed over is less for it.
+    rig.play("live/a", publish, 8000, 10_000, 500);
+    assert!(rig.core.ring_bytes() + backlog <= SETTINGS.ring_bytes);
+    rig.core.make_room(usize::MAX);
+    assert_eq!(rig.core.ring_bytes(), 0);
+    rig.core.make_room(0);
+    rig.play("live/a", publish, 10_000, 12_000, 500);
+    rig.end("live/a", publish);
+    assert!(rig.core.ring_bytes() > 0);
+    assert_eq!(rig.frames(), (300, 600));
 }
 
 #[test]

@@ -1,11 +1,22 @@
 //! The two clocks of a box: the one that only goes forward, and the one people read.
 
+use std::sync::OnceLock;
+
 use nix::time::{ClockId, clock_gettime};
 
 use crate::media::Micros;
 
 /// UTC of 2025-01-01: a clock that says less was never set.
 const PLAUSIBLE: Micros = 1_735_689_600_000_000;
+
+/// UTC that moves by more than this against CLOCK_BOOTTIME was stepped. Leap seconds and the small corrections of
+/// NTP daemons stay below: to move the dates of a whole boot for them would be worse than to be off by so much.
+const STEP: Micros = 2_000_000;
+
+/// Two readings of two clocks count as one moment when no more than this passed between them.
+const ONE_MOMENT: Micros = 50_000;
+/// A box that is too busy for that gets so many tries.
+const TRIES: usize = 5;
 
 /// Where time comes from. Tests put a clock here that jumps.
 pub trait Clock: Send + Sync {
@@ -18,8 +29,33 @@ pub trait Clock: Send + Sync {
     /// True when [`utc`](Clock::utc) is believed.
     fn synced(&self) -> bool;
 
-    /// The kernel's random id of this boot.
+    /// The kernel's random id of this boot, or one of this process where the kernel does not say.
     fn boot_id(&self) -> [u8; 16];
+
+    /// UTC less CLOCK_BOOTTIME, both read at one moment: not before and after the box was suspended.
+    fn utc_offset(&self) -> Micros {
+        let read = || {
+            let before = self.boot();
+            let utc = self.utc();
+            (utc.saturating_sub(before), self.boot().saturating_sub(before))
+        };
+        let mut nearest = read();
+        for _ in 1..TRIES {
+            if nearest.1 <= ONE_MOMENT {
+                break;
+            }
+            nearest = [nearest, read()]
+                .into_iter()
+                .min_by_key(|(_, apart)| *apart)
+                .unwrap_or(nearest);
+        }
+        nearest.0
+    }
+}
+
+/// True when UTC was stepped between two readings of [`Clock::utc_offset`].
+pub(super) fn is_step(before: Micros, after: Micros) -> bool {
+    after.abs_diff(before) > STEP.unsigned_abs()
 }
 
 /// The clocks of this machine.
@@ -36,25 +72,32 @@ impl Clock for RealClock {
     }
 
     /// Where systemd-timesyncd runs, its word counts: it leaves a file behind at the first synchronisation
-    /// of a boot. Elsewhere (chrony, ntpd, a hand-set clock) a plausible date is believed: asking the kernel
+    /// of a boot. Elsewhere (chrony, ntpd, a hand-set clock) any plausible date is believed: asking the kernel
     /// (`adjtimex`) needs `unsafe`, and it answers "unsynchronised" on boxes whose clock was set by a modem.
     fn synced(&self) -> bool {
         let timesyncd = std::path::Path::new("/run/systemd/timesync");
-        if timesyncd.is_dir() {
-            return timesyncd.join("synchronized").exists();
-        }
-        self.utc() >= PLAUSIBLE
+        let vouched = !timesyncd.is_dir() || timesyncd.join("synchronized").exists();
+        vouched && self.utc() >= PLAUSIBLE
     }
 
-    /// All zero on a kernel that does not say: every start then counts as the same boot, which
-    /// costs UTC precision and nothing else.
     fn boot_id(&self) -> [u8; 16] {
-        std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
-            .ok()
-            .and_then(|text| uuid::Uuid::try_parse(text.trim()).ok())
-            .map(|id| *id.as_bytes())
-            .unwrap_or_default()
+        static NAME: OnceLock<[u8; 16]> = OnceLock::new();
+        *NAME.get_or_init(|| {
+            let told = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
+            boot_name(told.ok().as_deref(), self.boot())
+        })
     }
+}
+
+/// The id that the kernel told. A kernel that tells none, or only zeros, gets one that is made up: every start of
+/// the service then counts as a boot of its own. One name for all boots would date them by one clock.
+fn boot_name(told: Option<&str>, boot: Micros) -> [u8; 16] {
+    let told = told.and_then(|text| uuid::Uuid::try_parse(text.trim()).ok());
+    let named = told.filter(|id| !id.is_nil()).unwrap_or_else(|| {
+        let seconds = u64::try_from(boot / 1_000_000).unwrap_or(0);
+        uuid::Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, seconds, 0))
+    });
+    *named.as_bytes()
 }
 
 #[allow(
@@ -124,6 +167,50 @@ pub(crate) mod tests {
         fn boot_id(&self) -> [u8; 16] {
             self.state.lock().unwrap().3
         }
+    }
+
+    #[test]
+    fn a_kernel_that_does_not_name_its_boot_gets_a_name_for_each_start() {
+        let told = "0b9a3c51-6d0e-4a4f-8f0e-6f3b9f0c7a11\n";
+        assert_eq!(boot_name(Some(told), 1), boot_name(Some(told), 2));
+        for silent in [None, Some(""), Some("00000000-0000-0000-0000-000000000000")] {
+            let (one, other) = (boot_name(silent, 1), boot_name(silent, 1));
+            assert_ne!(one, [0; 16]);
+            assert_ne!(one, other);
+        }
+        assert_eq!(RealClock.boot_id(), RealClock.boot_id());
+    }
+
+    /// A clock of a box that is suspended for hours right between two readings, once.
+    struct Suspended(Mutex<usize>);
+
+    impl Clock for Suspended {
+        fn boot(&self) -> Micros {
+            let mut readings = self.0.lock().unwrap();
+            *readings += 1;
+            if *readings > 1 { 10_000_000_000 } else { 5_000_000 }
+        }
+        fn utc(&self) -> Micros {
+            let now = if *self.0.lock().unwrap() > 0 {
+                10_000_000_000
+            } else {
+                5_000_000
+            };
+            now + 1_000
+        }
+        fn synced(&self) -> bool {
+            true
+        }
+        fn boot_id(&self) -> [u8; 16] {
+            [1; 16]
+        }
+    }
+
+    #[test]
+    fn a_box_suspended_between_two_readings_was_not_stepped() {
+        assert_eq!(Suspended(Mutex::new(0)).utc_offset(), 1_000);
+        assert!(is_step(0, 2_000_001) && is_step(0, -3_600_000_000));
+        assert!(!is_step(0, 1_000_000) && !is_step(0, -2_000_000));
     }
 
     #[test]

@@ -2,12 +2,13 @@
 //!
 //! What it keeps apart is what docs/storage.md assumes of the medium: bytes are durable after a sync that succeeded,
 //! names after their directory's; of everything else any subset survives, in sectors of 512 bytes. A sync that failed
-//! leaves bytes that no later sync makes durable.
+//! leaves bytes that no later sync makes durable. It can also stall, until a test lets it go on.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, ErrorKind, IoSlice};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::Duration;
 
 use super::disk::{Disk, DiskFile, Entry, Space};
 
@@ -50,6 +51,15 @@ struct Shared {
     observer: Mutex<Option<Observer>>,
     faults: Mutex<Vec<Fault>>,
     readers: Mutex<Vec<PathBuf>>,
+    gate: Mutex<Gate>,
+    moved: Condvar,
+}
+
+/// Where a write or a sync waits while the card stalls.
+#[derive(Default)]
+struct Gate {
+    shut: bool,
+    waiting: usize,
 }
 
 /// All that the disk holds at one moment.
@@ -131,6 +141,37 @@ impl CrashDisk {
     /// The next operation of that kind fails. Several add up.
     pub(super) fn fail_next(&self, fault: Fault) {
         self.shared.faults.lock().unwrap().push(fault);
+    }
+
+    /// From now on writes and syncs wait until [`go_on`](Self::go_on).
+    pub(super) fn stall(&self) {
+        self.shared.gate.lock().unwrap().shut = true;
+    }
+
+    /// Waits until something waits for the card.
+    pub(super) fn stalled(&self) {
+        let gate = self.shared.gate.lock().unwrap();
+        let waited = self
+            .shared
+            .moved
+            .wait_timeout_while(gate, Duration::from_secs(60), |gate| gate.waiting == 0);
+        assert!(!waited.unwrap().1.timed_out(), "nobody ever wrote");
+    }
+
+    /// The card is back.
+    pub(super) fn go_on(&self) {
+        self.shared.gate.lock().unwrap().shut = false;
+        self.shared.moved.notify_all();
+    }
+
+    fn pass_gate(&self) {
+        let mut gate = self.shared.gate.lock().unwrap();
+        if gate.shut {
+            gate.waiting += 1;
+            self.shared.moved.notify_all();
+            let open = self.shared.moved.wait_while(gate, |gate| gate.shut);
+            open.unwrap().waiting -= 1;
+        }
     }
 
     pub(super) fn faults_left(&self) -> usize {
@@ -467,6 +508,7 @@ impl Image {
 
 impl DiskFile for CrashFile {
     fn write_at(&self, offset: u64, parts: &mut [IoSlice<'_>]) -> io::Result<()> {
+        self.disk.pass_gate();
         let mut data: Vec<u8> = parts.iter().flat_map(|part| part.iter().copied()).collect();
         self.change(Fault::Write, |image, fails| {
             let len = image.file(self.id).live.len() as u64;
@@ -497,6 +539,7 @@ impl DiskFile for CrashFile {
     }
 
     fn sync(&self) -> io::Result<()> {
+        self.disk.pass_gate();
         self.change(Fault::Sync, |image, fails| {
             let node = image.file(self.id);
             node.broken |= fails;

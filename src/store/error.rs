@@ -100,14 +100,16 @@ impl StoreError {
     }
 }
 
-/// Why a command was not taken. Whatever it carried is lost to the tape: the caller marks the gap.
+/// Why a command was not taken. Media is never refused for want of room: the oldest gives way.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
-    /// The card does not keep up.
-    #[error("the storage queue holds {backlog} bytes of at most {limit}: the card does not keep up")]
+    /// The card has been stuck for so long that commands without media alone fill their part of the queue.
+    #[error(
+        "the card has been stuck for too long: {waiting} bytes of beginnings and reports wait, at most {limit} may"
+    )]
     Full {
         /// Bytes waiting.
-        backlog: usize,
+        waiting: usize,
         /// The cap.
         limit: usize,
     },

@@ -9,7 +9,8 @@
 //! - at most the last tick and the fragment in memory of each stream is lost; all that is older is byte-exact;
 //! - nothing is called durable, sealed or closed before it is;
 //! - every file has one row, or is adopted at start-up, or is moved to `lost+found`;
-//! - no producer ever waits for the card: the queue is bounded and says so.
+//! - no producer ever waits for the card: the queue is bounded, and lets go of whole GOPs when a card stalls for
+//!   longer than it can hold.
 //!
 //! | module | what it is |
 //! |---|---|
@@ -20,11 +21,13 @@
 //! | `space` | how much the tape may take (pure) |
 //! | `segment` | one segment file while it is written |
 //! | `writer` | the order of writes: commands in, durable tape out |
+//! | `backlog` | what waits for the card, and what goes first when it is too much (pure) |
 //! | `thread`, `queue` | the shell around the writer |
 //! | `recover` | what start-up repairs |
 //! | `library`, `source` | the read side, for this process and for others |
 //! | `verify` | every checksum, every row against its file |
 
+mod backlog;
 mod clock;
 #[cfg(test)]
 mod crash;
@@ -90,6 +93,20 @@ pub enum Command {
         publish: PublishId,
         /// The frames.
         fragment: Fragment,
+    },
+    /// Media that was let go because the card did not take it in time stands here no more. What the publish
+    /// sends next begins with a keyframe.
+    Gap {
+        /// The publish.
+        publish: PublishId,
+        /// Media time where the hole begins, microseconds.
+        from: Micros,
+        /// Media time where it ends.
+        to: Micros,
+        /// Bytes of media that went.
+        bytes: u64,
+        /// In a few words, for the event.
+        reason: &'static str,
     },
     /// A recording ends: no later tape belongs to it.
     RecordingClosed {

@@ -19,6 +19,10 @@ pub struct Progress {
     pub segments_sealed: u64,
     /// Bytes of media that arrived and could not be kept because the flash failed.
     pub bytes_lost: u64,
+    /// Bytes of media let go because the card stalled for longer than memory holds.
+    pub bytes_dropped: u64,
+    /// Holes in the tape, all streams.
+    pub gaps: u64,
     /// How often the thread made the tape durable.
     pub ticks: u64,
     /// Bytes that the tape's files take.
@@ -46,6 +50,10 @@ pub struct StreamProgress {
     pub bytes_durable: u64,
     /// Tape time up to which everything that could be kept is durable.
     pub durable_until: Option<Micros>,
+    /// Bytes of media that are not on the tape, whatever the reason.
+    pub bytes_lost: u64,
+    /// Holes in its tape since the start.
+    pub gaps: u64,
     /// The stream's media is being lost.
     pub failed: bool,
 }

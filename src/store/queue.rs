@@ -1,7 +1,8 @@
-//! The bounded queue between the network and the storage thread.
+//! The bounded queue between the network and the storage thread: a lock around the [`Backlog`], and who waits
+//! for what.
 //!
-//! Putting never blocks and is refused past a hard limit; a producer that cares waits for
-//! [`room`](Queue::room) first. Bytes count until they were written, not until they were taken.
+//! Putting never blocks; a producer that costs nothing to hold up waits for [`room`](Queue::room) first. Bytes
+//! count until they were written, not until they were taken.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -9,33 +10,31 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::backlog::Backlog;
 use super::{Command, Refused};
 
-/// What a frame costs beside its payload: the queue must be bounded for frames of one byte, too.
-const FRAME_COST: usize = 64;
-/// What any other command costs.
-const COMMAND_COST: usize = 256;
-/// Commands without media may use this many times the hard limit: they close what is open, and a publisher
-/// cannot send many of them.
-const CONTROL_SHARE: usize = 2;
+/// The thread takes so much at a time, so that a long queue does not keep it from its ticks, and so that what it
+/// has not taken can still be let go.
+const AT_A_TIME: usize = 1 << 20;
 
 /// Commands on their way to flash.
 pub(super) struct Queue {
     state: Mutex<State>,
     wake: Condvar,
     room: Notify,
-    backlog: AtomicUsize,
+    /// As the backlog has it, to be read without the lock.
+    cost: AtomicUsize,
     beats: AtomicU64,
+    let_go: AtomicU64,
     soft: usize,
-    hard: usize,
 }
 
-#[derive(Default)]
 struct State {
-    commands: Vec<Command>,
-    cost: usize,
+    backlog: Backlog,
     beat: bool,
     closed: bool,
+    /// Media goes, and that was said.
+    overflowing: bool,
 }
 
 /// What the storage thread woke up for.
@@ -51,41 +50,46 @@ pub(super) struct Batch {
 impl Queue {
     pub(super) fn new(soft: usize, hard: usize) -> Self {
         Self {
-            state: Mutex::default(),
+            state: Mutex::new(State {
+                backlog: Backlog::new(hard),
+                beat: false,
+                closed: false,
+                overflowing: false,
+            }),
             wake: Condvar::new(),
             room: Notify::new(),
-            backlog: AtomicUsize::new(0),
+            cost: AtomicUsize::new(0),
             beats: AtomicU64::new(0),
+            let_go: AtomicU64::new(0),
             soft,
-            hard,
         }
     }
 
     pub(super) fn put(&self, command: Command) -> Result<(), Refused> {
-        let cost = cost(&command);
-        let limit = match command {
-            Command::Append { .. } => self.hard,
-            _ => self.hard.saturating_mul(CONTROL_SHARE),
-        };
         let mut state = self.lock();
         if state.closed {
             return Err(Refused::Stopped);
         }
-        let backlog = self.backlog();
-        // A single fragment larger than the limit must still find a way to flash: it passes alone.
-        if backlog > 0 && backlog.saturating_add(cost) > limit {
-            return Err(Refused::Full { backlog, limit });
-        }
-        self.backlog.fetch_add(cost, Ordering::Relaxed);
-        state.cost = state.cost.saturating_add(cost);
-        state.commands.push(command);
-        drop(state);
+        let went = state.backlog.put(command);
+        self.settle(state, *went.as_ref().unwrap_or(&0));
         self.wake.notify_one();
-        Ok(())
+        went.map(drop)
+    }
+
+    /// Another hard limit, from now on.
+    pub(super) fn set_limit(&self, hard: usize) {
+        let mut state = self.lock();
+        let went = state.backlog.set_limit(hard);
+        self.settle(state, went);
     }
 
     pub(super) fn backlog(&self) -> usize {
-        self.backlog.load(Ordering::Relaxed)
+        self.cost.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of media let go since the start.
+    pub(super) fn let_go(&self) -> u64 {
+        self.let_go.load(Ordering::Relaxed)
     }
 
     pub(super) fn has_room(&self) -> bool {
@@ -105,34 +109,27 @@ impl Queue {
     }
 
     /// Waits for commands, at most `timeout`. Runs on the storage thread.
-    pub(super) fn take(&self, timeout: Option<Duration>) -> Batch {
-        let idle = |state: &mut State| state.commands.is_empty() && !state.beat && !state.closed;
-        let state = self.lock();
-        let mut state = match timeout {
-            None => self
-                .wake
-                .wait_while(state, idle)
-                .unwrap_or_else(PoisonError::into_inner),
-            Some(timeout) => {
-                let waited = self.wake.wait_timeout_while(state, timeout, idle);
-                waited.unwrap_or_else(PoisonError::into_inner).0
-            }
-        };
+    pub(super) fn take(&self, timeout: Duration) -> Batch {
+        let idle = |state: &mut State| state.backlog.is_empty() && !state.beat && !state.closed;
+        let waited = self.wake.wait_timeout_while(self.lock(), timeout, idle);
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
         if std::mem::take(&mut state.beat) {
             self.beats.fetch_add(1, Ordering::Relaxed);
         }
+        let (commands, cost) = state.backlog.take(AT_A_TIME);
+        state.overflowing &= commands.is_empty();
         Batch {
-            commands: std::mem::take(&mut state.commands),
-            cost: std::mem::take(&mut state.cost),
-            closed: state.closed,
+            commands,
+            cost,
+            closed: state.closed && state.backlog.is_empty(),
         }
     }
 
     /// The commands of a batch were carried out.
     pub(super) fn done(&self, cost: usize) {
-        if cost > 0 && self.backlog.fetch_sub(cost, Ordering::Relaxed) >= self.soft {
-            self.room.notify_waiters();
-        }
+        let mut state = self.lock();
+        state.backlog.done(cost);
+        self.settle(state, 0);
     }
 
     /// Nothing more is taken; what is in the queue is still carried out.
@@ -149,17 +146,23 @@ impl Queue {
         self.beats.load(Ordering::Relaxed)
     }
 
+    /// After each change of the backlog: what others read of it, and who waits for it.
+    fn settle(&self, mut state: MutexGuard<'_, State>, went: u64) {
+        let now = state.backlog.cost();
+        let before = self.cost.swap(now, Ordering::Relaxed);
+        let news = went > 0 && !std::mem::replace(&mut state.overflowing, true);
+        drop(state);
+        self.let_go.fetch_add(went, Ordering::Relaxed);
+        if now < self.soft && before >= self.soft {
+            self.room.notify_waiters();
+        }
+        if news {
+            tracing::error!("the card stalls: {now} bytes wait for it, and the oldest media is let go");
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing panics while it holds the lock, so its content is whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn cost(command: &Command) -> usize {
-    match command {
-        Command::Append { fragment, .. } => fragment
-            .payload_bytes()
-            .saturating_add((fragment.video.len() + fragment.audio.len()).saturating_mul(FRAME_COST)),
-        _ => COMMAND_COST,
     }
 }

@@ -33,10 +33,17 @@ pub(super) fn recover(
     clock: &dyn Clock,
     journal: &mut Journal,
 ) -> Result<RecoveryReport, StoreError> {
+    let boot_now = clock.boot();
+    let clock_now = BootClock {
+        boot: clock.boot_id(),
+        utc_offset: clock.utc_offset(),
+        synced: clock.synced(),
+    };
     let mut recovery = Recovery {
         dir,
         disk,
-        ops: Vec::new(),
+        boot: clock_now.boot,
+        ops: vec![Op::EnterBoot { clock: clock_now }],
         report: Recovered::default(),
         touched: Vec::new(),
         strays: Vec::new(),
@@ -47,12 +54,6 @@ pub(super) fn recover(
     recovery.close(journal)?;
     recovery.sync_dirs()?;
 
-    let boot_now = clock.boot();
-    let clock_now = BootClock {
-        boot: clock.boot_id(),
-        utc_offset: clock.utc().saturating_sub(boot_now),
-        synced: clock.synced(),
-    };
     recovery.report.lost_found = recovery.strays.len() as u64;
     recovery.ops.push(Op::Start {
         clock: clock_now,
@@ -67,6 +68,8 @@ pub(super) fn recover(
 struct Recovery<'a> {
     dir: &'a Path,
     disk: &'a dyn Disk,
+    /// The present one: its clock knows better than any file.
+    boot: [u8; 16],
     ops: Vec<Op>,
     report: Recovered,
     /// Directories that lost or kept a name that must be durable before the rows say so.
@@ -208,13 +211,15 @@ impl Recovery<'_> {
         }
         let space = self.keep(&path, file.as_ref(), len, (&scanned, left))?;
         self.report.adopted += 1;
-        self.ops.push(Op::AdoptBoot {
-            clock: BootClock {
-                boot: identity.boot,
-                utc_offset: identity.utc_offset,
-                synced: identity.clock_synced,
-            },
-        });
+        if identity.boot != self.boot {
+            self.ops.push(Op::AdoptBoot {
+                clock: BootClock {
+                    boot: identity.boot,
+                    utc_offset: identity.utc_offset,
+                    synced: identity.clock_synced,
+                },
+            });
+        }
         self.ops.push(Op::StartPublish {
             id: identity.publish,
             stream: identity.stream.clone(),

@@ -39,7 +39,7 @@ pub struct StoreSettings {
     pub journal_reserve: u64,
     /// [`Store::room`] waits while more bytes than this are on their way.
     pub queue_soft: usize,
-    /// [`Store::submit`] refuses media beyond this many bytes.
+    /// Beyond this many bytes on their way, whole GOPs are let go, oldest first.
     pub queue_hard: usize,
 }
 
@@ -58,7 +58,7 @@ impl StoreSettings {
             keep: None,
             journal_reserve: 8 << 20,
             queue_soft: 4 << 20,
-            queue_hard: 16 << 20,
+            queue_hard: 32 << 20,
         }
     }
 }
@@ -132,7 +132,8 @@ impl Store {
         Ok((store, Opened { tape_base, report }))
     }
 
-    /// Hands a command to the storage thread. Never blocks.
+    /// Hands a command to the storage thread. Never blocks, and never refuses media: when the card has stalled for
+    /// longer than [`StoreSettings::queue_hard`] holds, the oldest GOPs of whichever publish holds most give way.
     pub fn submit(&self, command: Command) -> Result<(), Refused> {
         self.inner.queue.put(command)
     }
@@ -142,12 +143,23 @@ impl Store {
         self.inner.queue.backlog()
     }
 
+    /// Bytes of media let go since the start because the card did not take them in time.
+    pub fn let_go_bytes(&self) -> u64 {
+        self.inner.queue.let_go()
+    }
+
+    /// Sets [`StoreSettings::queue_hard`] anew.
+    pub fn set_queue_hard(&self, bytes: usize) {
+        self.inner.queue.set_limit(bytes);
+    }
+
     /// True while the backlog is below the soft limit.
     pub fn has_room(&self) -> bool {
         self.inner.queue.has_room()
     }
 
-    /// Waits until the backlog is below the soft limit: how a slow card slows a fast publisher.
+    /// Waits until the backlog is below the soft limit: how a slow card slows a publisher that is faster than
+    /// time.
     pub async fn room(&self) {
         self.inner.queue.room().await;
     }
@@ -192,6 +204,9 @@ impl Drop for Inner {
     }
 }
 
+/// The thread comes round this often when nothing is recorded, too: the clock may be set meanwhile.
+const IDLE: Duration = Duration::from_secs(10);
+
 /// The thread: waits, and lets the writer work.
 struct Shell {
     queue: Arc<Queue>,
@@ -204,8 +219,9 @@ impl Shell {
         // Whatever ends this thread: nobody waits for it for ever.
         let _closed = CloseOnDrop(self.queue.clone());
         loop {
-            let wait = writer.next_tick().saturating_sub(self.clock.boot()).max(0);
-            let batch = self.queue.take(Some(Duration::from_micros(wait.unsigned_abs())));
+            let left = writer.next_tick().saturating_sub(self.clock.boot()).max(0);
+            let wait = Duration::from_micros(left.unsigned_abs()).min(IDLE);
+            let batch = self.queue.take(wait);
             let mut news = !batch.commands.is_empty();
             writer.handle(batch.commands);
             self.queue.done(batch.cost);
@@ -219,6 +235,7 @@ impl Shell {
                 writer.tick();
                 news = true;
             }
+            news |= writer.look();
             if news {
                 self.progress.send_replace(writer.progress().clone());
             }

@@ -24,4 +24,5 @@ mod packets;
 mod players;
 mod programs;
 mod session;
+mod stall;
 mod streams;

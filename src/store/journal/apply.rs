@@ -5,9 +5,10 @@ use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
 use super::op::{BootClock, NewSegment, Op, Sealed};
-use super::{OUTBOX_ROWS, evict, hex, tracks};
+use super::{OUTBOX_ROWS, evict, hex, redate, tracks};
 use crate::event::{DeviceStarted, Event, RecordingClosed, Recovered, rfc3339};
 use crate::media::{Micros, PublishId, RecordingId, StreamName};
+use crate::store::clock::is_step;
 
 pub(super) type Result<T = ()> = rusqlite::Result<T>;
 
@@ -17,12 +18,13 @@ pub(super) const SHARED: Micros = 250_000;
 
 pub(super) fn apply(db: &Connection, op: &Op, utc: Micros) -> Result {
     match op {
+        Op::EnterBoot { clock } => enter_boot(db, clock, utc),
         Op::Start {
             clock,
             boot_now,
             recovered,
         } => start(db, clock, *boot_now, recovered, utc),
-        Op::SyncClock { boot, utc_offset } => sync_clock(db, boot, *utc_offset, utc),
+        Op::SyncClock { clock } => sync_clock(db, clock, utc),
         Op::AdoptBoot { clock } => adopt_boot(db, clock),
         Op::StartPublish {
             id,
@@ -88,11 +90,36 @@ pub(super) fn apply(db: &Connection, op: &Op, utc: Micros) -> Result {
             "UPDATE segments SET state = ?2 WHERE id = ?1 AND state IN ('sealed', 'missing')",
             params![id.to_bytes(), if *missing { "missing" } else { "sealed" }],
         ),
+        Op::Gap {
+            publish,
+            from,
+            to,
+            reason,
+        } => gap(db, *publish, [*from, *to], reason, utc),
         Op::Report { event } => post(db, event, utc),
     }
 }
 
-/// Enters the boot, and where its tape time begins: past everything on any tape. A start in a boot that is
+/// Enters the boot, or dates it anew if its clock was set while the service was down.
+fn enter_boot(db: &Connection, clock: &BootClock, utc: Micros) -> Result {
+    let new = db
+        .prepare(
+            "INSERT OR IGNORE INTO boots (boot_id, tape_base, utc_offset, synced) VALUES (?1, 0, ?2, ?3)",
+        )?
+        .execute(params![clock.boot, clock.utc_offset, clock.synced])?;
+    if new > 0 {
+        return redate::begin_boot(db);
+    }
+    let (before, synced): (Micros, bool) = db
+        .prepare("SELECT utc_offset, synced FROM boots WHERE boot_id = ?1")?
+        .query_row(params![clock.boot], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    if (clock.synced && !synced) || (clock.synced >= synced && is_step(before, clock.utc_offset)) {
+        sync_clock(db, clock, utc)?;
+    }
+    Ok(())
+}
+
+/// Enters where the boot's tape time begins: past everything on any tape. A start in a boot that is
 /// known keeps to its line, unless media ran ahead of the clock.
 fn start(db: &Connection, clock: &BootClock, boot_now: Micros, recovered: &Recovered, utc: Micros) -> Result {
     let last: Option<Micros> = db.query_row(
@@ -103,15 +130,11 @@ fn start(db: &Connection, clock: &BootClock, boot_now: Micros, recovered: &Recov
         |row| row.get(0),
     )?;
     let least = last.map_or(0, |last| last.saturating_add(1).saturating_sub(boot_now));
-    adopt_boot(db, clock)?;
     execute(
         db,
         "UPDATE boots SET tape_base = max(tape_base, ?2) WHERE boot_id = ?1",
         params![clock.boot, least],
     )?;
-    if clock.synced {
-        sync_clock(db, &clock.boot, clock.utc_offset, utc)?;
-    }
     execute(
         db,
         "DELETE FROM boots WHERE boot_id <> ?1 AND NOT EXISTS (SELECT 1 FROM publishes p WHERE p.boot = boots.boot)",
@@ -125,25 +148,38 @@ fn start(db: &Connection, clock: &BootClock, boot_now: Micros, recovered: &Recov
     post(db, &event, utc)
 }
 
-fn sync_clock(db: &Connection, boot: &[u8; 16], utc_offset: Micros, utc: Micros) -> Result {
-    let before: Option<Micros> = db
-        .prepare("SELECT utc_offset FROM boots WHERE boot_id = ?1 AND NOT synced")?
-        .query_row(params![boot], |row| row.get(0))
+fn sync_clock(db: &Connection, clock: &BootClock, utc: Micros) -> Result {
+    let known: Option<(Micros, bool)> = db
+        .prepare("SELECT utc_offset, synced FROM boots WHERE boot_id = ?1")?
+        .query_row(params![clock.boot], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    let Some(before) = before else { return Ok(()) };
+    let Some((before, synced)) = known else {
+        return Ok(());
+    };
+    let moved = clock.utc_offset.saturating_sub(before);
+    if moved == 0 && synced >= clock.synced {
+        return Ok(());
+    }
     execute(
         db,
-        "UPDATE boots SET utc_offset = ?2, synced = 1 WHERE boot_id = ?1",
-        params![boot, utc_offset],
+        "UPDATE boots SET utc_offset = ?2, synced = max(synced, ?3) WHERE boot_id = ?1",
+        params![clock.boot, clock.utc_offset, clock.synced],
     )?;
-    let moved_s = utc_offset.saturating_sub(before) as f64 / 1e6;
+    redate::redate(db, &clock.boot, moved)?;
+    if !clock.synced {
+        return Ok(());
+    }
+    let moved_s = moved as f64 / 1e6;
     post(db, &Event::ClockSynced { moved_s }, utc)
 }
 
+/// Of two files of a boot the later one knows the clock better, unless only the earlier one's was synchronised.
 fn adopt_boot(db: &Connection, clock: &BootClock) -> Result {
     execute(
         db,
-        "INSERT OR IGNORE INTO boots (boot_id, tape_base, utc_offset, synced) VALUES (?1, 0, ?2, ?3)",
+        "INSERT INTO boots (boot_id, tape_base, utc_offset, synced) VALUES (?1, 0, ?2, ?3)
+         ON CONFLICT (boot_id) DO UPDATE SET utc_offset = excluded.utc_offset, synced = excluded.synced
+            WHERE excluded.synced >= synced",
         params![clock.boot, clock.utc_offset, clock.synced],
     )
 }
@@ -283,6 +319,26 @@ fn close_recording(
         bytes: u64::try_from(bytes).unwrap_or(0),
         reason: reason.to_owned(),
     });
+    post(db, &event, utc)
+}
+
+fn gap(db: &Connection, publish: PublishId, [from, to]: [Micros; 2], reason: &str, utc: Micros) -> Result {
+    let known: Option<(String, Micros)> = db
+        .prepare(
+            "SELECT name, utc_offset + boot_zero - tape_zero
+             FROM publishes JOIN streams USING (stream) JOIN boots USING (boot) WHERE id = ?1",
+        )?
+        .query_row(params![publish.to_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((stream, zero)) = known else {
+        return Ok(());
+    };
+    let event = Event::StreamGap {
+        stream,
+        from: rfc3339(zero.saturating_add(from)),
+        to: rfc3339(zero.saturating_add(to)),
+        reason: reason.to_owned(),
+    };
     post(db, &event, utc)
 }
 

@@ -9,6 +9,7 @@ mod apply;
 mod evict;
 mod op;
 mod read;
+mod redate;
 mod reserve;
 mod schema;
 #[cfg(test)]

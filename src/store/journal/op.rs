@@ -7,16 +7,20 @@ use crate::media::{Micros, PublishId, RecordingId, SegmentId, StreamName, Tracks
 /// One change.
 #[derive(Clone, Debug)]
 pub(in crate::store) enum Op {
-    /// The service starts: enters this boot and its place on the tape, says what was recovered.
+    /// The service starts in this boot. Comes first: what is told after it is dated by it.
+    EnterBoot {
+        clock: BootClock,
+    },
+    /// The service has started: gives the boot its place on the tape, says what was recovered.
     Start {
         clock: BootClock,
         boot_now: Micros,
         recovered: Recovered,
     },
-    /// The clock was synchronised: everything of this boot is dated anew.
+    /// The clock was synchronised or stepped: everything of this boot is dated anew. Comes first, like
+    /// [`EnterBoot`](Self::EnterBoot).
     SyncClock {
-        boot: [u8; 16],
-        utc_offset: Micros,
+        clock: BootClock,
     },
     /// Enters a boot that only a file tells of.
     AdoptBoot {
@@ -97,6 +101,13 @@ pub(in crate::store) enum Op {
     Missing {
         id: SegmentId,
         missing: bool,
+    },
+    /// A publish's tape has a hole, in tape time.
+    Gap {
+        publish: PublishId,
+        from: Micros,
+        to: Micros,
+        reason: String,
     },
     Report {
         event: Event,

@@ -173,41 +173,6 @@ fn a_segment_that_is_gone_is_named() {
 }
 
 #[test]
-fn the_first_synchronisation_dates_the_whole_boot_anew() {
-    let rig = Rig::new();
-    rig.clock.set_utc(0, false);
-    rig.clock.reboot(1_000_000);
-    let Rig {
-        dir,
-        disk,
-        clock,
-        writer,
-        ..
-    } = rig;
-    drop(writer);
-    let mut rig = Rig::on(dir, disk, clock);
-    let (a, id) = one_recording(&mut rig);
-    assert_eq!(rig.library().find("last").unwrap().start, 0);
-    rig.clock.set_utc(UTC, true);
-    rig.handle(vec![a.append(6)]);
-    rig.pass(1_000_000);
-    assert_eq!(rig.library().find("last").unwrap().start, UTC - 6_000_000);
-    // A step later on moves nothing.
-    rig.clock.set_utc(UTC + 3_600_000_000, true);
-    rig.handle(vec![a.append(7), a.close(id, 8), a.end()]);
-    let row = rig.library().find("last").unwrap();
-    assert_eq!((row.start, row.duration), (UTC - 6_000_000, 8_000_000));
-    let journal = crate::store::journal::Journal::open_read(rig.dir.path()).unwrap();
-    let kinds: Vec<_> = journal
-        .outbox()
-        .unwrap()
-        .into_iter()
-        .map(|(_, kind, _)| kind)
-        .collect();
-    assert_eq!(kinds.iter().filter(|kind| *kind == "clock.synced").count(), 1);
-}
-
-#[test]
 fn tape_time_never_goes_back() {
     let mut rig = Rig::new();
     let mut end = 0;

@@ -1,9 +1,11 @@
 //! The store as a whole, on a disk that can lose power and fail.
 
+mod clock;
 mod crashes;
 mod faults;
 mod library;
 mod measure;
 mod rig;
 mod space;
+mod stall;
 mod threads;

@@ -142,17 +142,15 @@ fn others_read_while_it_writes() {
 }
 
 #[test]
-fn the_queue_is_bounded_and_says_when_there_is_room() {
+fn the_queue_says_when_there_is_room_and_the_thread_that_it_lives() {
     let dir = tempdir();
     let mut settings = settings(dir.path());
-    (settings.queue_soft, settings.queue_hard) = (1, 1024);
+    settings.queue_soft = 1;
     let (store, opened) = open(settings);
     let (publish, _) = begin(&store, 1, opened.tape_base + RealClock.boot());
-    let refused = (0..10_000).find_map(|n| append(&store, publish, n).err());
-    assert!(
-        matches!(refused, Some(Refused::Full { limit: 1024, .. })),
-        "{refused:?}"
-    );
+    for n in 0..100 {
+        append(&store, publish, n).unwrap();
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()

@@ -19,6 +19,7 @@
 //! until a new segment can be begun, which every keyframe tries.
 
 mod begin;
+mod hole;
 mod room;
 mod settle;
 mod state;
@@ -36,6 +37,7 @@ use super::space::Limits;
 use super::{Command, Progress, StoreError, StoreSettings, StreamProgress};
 use crate::event::Event;
 use crate::media::{Fragment, Micros, PublishId, RecordingId, StreamName};
+use hole::Hole;
 
 use self::room::Room;
 
@@ -48,6 +50,11 @@ pub(super) struct Writer {
     boot: [u8; 16],
     utc_offset: Micros,
     synced: bool,
+    /// The boot is to be dated anew, by the next commit.
+    redate: Option<Op>,
+    /// CLOCK_BOOTTIME when it was last dated anew, and when the clock was last looked at.
+    dated: Micros,
+    looked: Micros,
     lanes: HashMap<PublishId, Lane>,
     recordings: HashMap<RecordingId, StreamName>,
     /// What the next segment of a stream begins with.
@@ -76,6 +83,9 @@ struct Lane {
     /// A segment could not be begun for the fragment that comes next.
     refused: bool,
     failed: bool,
+    /// Tape time at which the last segment that was sealed ends.
+    sealed_end: Option<Micros>,
+    hole: Option<Hole>,
 }
 
 /// What is known of a segment before there is anything to put into it.
@@ -116,7 +126,7 @@ impl Writer {
         let boot = clock.boot_id();
         let (utc_offset, synced) = match journal.boot(&boot)? {
             Some((_, utc_offset, synced)) => (utc_offset, synced),
-            None => (clock.utc().saturating_sub(clock.boot()), clock.synced()),
+            None => (clock.utc_offset(), clock.synced()),
         };
         let limits = Limits {
             quota: settings.quota,
@@ -139,6 +149,9 @@ impl Writer {
             boot,
             utc_offset,
             synced,
+            redate: None,
+            dated: Micros::MIN,
+            looked: Micros::MIN,
             lanes: HashMap::new(),
             recordings: HashMap::new(),
             nexts: HashMap::new(),
@@ -265,6 +278,8 @@ impl Writer {
                     turn: false,
                     refused: false,
                     failed: false,
+                    sealed_end: None,
+                    hole: None,
                 };
                 self.lanes.insert(publish, lane);
             }
@@ -286,6 +301,13 @@ impl Writer {
                 });
             }
             Command::Append { publish, fragment } => return self.append(publish, fragment, pass),
+            Command::Gap {
+                publish,
+                from,
+                to,
+                bytes,
+                reason,
+            } => self.skip(publish, (from, to), bytes, reason, pass),
             Command::RecordingClosed { recording, end } => {
                 if let Some(stream) = self.recordings.remove(&recording) {
                     for lane in self.lanes.values_mut().filter(|lane| lane.stream == stream) {
@@ -311,16 +333,19 @@ impl Writer {
         None
     }
 
+    /// The stream whose order a command must keep. Beginnings do not wait for what ends before them: all that
+    /// follows them is known by them.
     fn stream_of(&self, command: &Command) -> Option<StreamName> {
         match command {
-            Command::PublishStarted { stream, .. } => Some(stream.clone()),
-            Command::RecordingStarted { publish, .. }
-            | Command::Append { publish, .. }
+            Command::Append { publish, .. }
+            | Command::Gap { publish, .. }
             | Command::PublishEnded { publish, .. } => {
                 self.lanes.get(publish).map(|lane| lane.stream.clone())
             }
             Command::RecordingClosed { recording, .. } => self.recordings.get(recording).cloned(),
-            Command::Protect { .. }
+            Command::PublishStarted { .. }
+            | Command::RecordingStarted { .. }
+            | Command::Protect { .. }
             | Command::Delivered { .. }
             | Command::Delete { .. }
             | Command::Report { .. } => None,
@@ -369,9 +394,9 @@ impl Writer {
         match rotation::decide(open, &fragment, limits) {
             Decision::Append => self.write(publish, &fragment),
             Decision::Begin if std::mem::take(&mut lane.refused) => {
-                self.lose(fragment.payload_bytes() as u64)
+                self.lose_fragment(publish, fragment.span(), fragment.payload_bytes())
             }
-            Decision::Drop => self.lose(fragment.payload_bytes() as u64),
+            Decision::Drop => self.lose_fragment(publish, fragment.span(), fragment.payload_bytes()),
             Decision::Begin => {
                 lane.turn = false;
                 pass.held.insert(lane.stream.clone());
@@ -398,30 +423,36 @@ impl Writer {
         };
         match segment.append(fragment) {
             Ok(bytes) => {
+                let start = match segment.written.fragments {
+                    1 => segment.start,
+                    _ => lane.tape_zero.saturating_add(fragment.span().0),
+                };
                 self.progress.bytes_written += bytes;
                 let stream = self.progress.streams.entry(lane.stream.clone()).or_default();
                 stream.bytes_written += bytes;
                 if self.dirty_since.is_none() {
                     self.dirty_since = Some(self.clock.boot());
                 }
+                self.reach(publish, start);
             }
             Err(AppendError::Media(error)) => {
                 let reason = format!("{}: {error}", segment.path.display());
                 tracing::warn!(stream = %lane.stream, "fragment left out: {reason}");
                 self.progress.last_error = Some(reason);
-                self.lose(fragment.payload_bytes() as u64);
+                self.lose_fragment(publish, fragment.span(), fragment.payload_bytes());
             }
             Err(AppendError::Disk(error)) => {
                 let reason = format!("{}: cannot write: {error}", segment.path.display());
                 // What was whole before may well be good; the seal's sync tells.
                 let cut = segment.cut();
-                self.lose(fragment.payload_bytes() as u64);
+                self.progress.last_error = Some(reason.clone());
                 if cut.is_err() {
                     self.give_up(publish);
                 } else {
                     self.seal(publish);
                 }
                 self.fail(publish, reason);
+                self.lose_fragment(publish, fragment.span(), fragment.payload_bytes());
             }
         }
     }

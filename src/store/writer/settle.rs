@@ -2,7 +2,7 @@
 
 use super::room::{NoRoom, RoomPlan};
 use super::{Pass, Turn, Writer};
-use crate::media::PublishId;
+use crate::media::{Micros, PublishId};
 use crate::store::StoreError;
 use crate::store::journal::Op;
 use crate::store::segment::Segment;
@@ -31,11 +31,12 @@ impl Writer {
                 stream.failed = false;
                 // The name is durable with the bytes: nothing can bring back what the file was before.
                 self.quiet.extend(segment.replaced().map(|id| Op::Evicted { id }));
+                self.close_hole(publish);
             }
             Err(error) => {
                 let reason = format!("{}: cannot sync: {error}", segment.path.display());
-                self.give_up(publish);
                 self.fail(publish, reason);
+                self.give_up(publish);
             }
         }
     }
@@ -61,18 +62,26 @@ impl Writer {
         let Some(mut segment) = self.lanes.get_mut(&publish).and_then(|lane| lane.segment.take()) else {
             return;
         };
+        let written = segment.written.end;
         let lost = segment.give_up();
         self.lose(lost);
         self.enter_seal(publish, &segment);
+        if lost > 0
+            && let Some(lane) = self.lanes.get(&publish)
+        {
+            let media = |tape: Micros| tape.saturating_sub(lane.tape_zero);
+            self.open_hole(publish, (media(segment.durable.end), media(written)), lost, None);
+        }
     }
 
     pub(super) fn enter_seal(&mut self, publish: PublishId, segment: &Segment) {
-        let Some(lane) = self.lanes.get(&publish) else {
+        let Some(lane) = self.lanes.get_mut(&publish) else {
             return;
         };
         let stream = self.progress.streams.entry(lane.stream.clone()).or_default();
         stream.open_segment = None;
         if let Some(sealed) = segment.sealed() {
+            lane.sealed_end = Some(sealed.end);
             stream.segments_sealed += 1;
             self.progress.segments_sealed += 1;
             self.room.sealed(sealed.space);
@@ -111,6 +120,7 @@ impl Writer {
         }
         // The ended publishes' last segments were accounted for above.
         for publish in pass.ended {
+            self.end_hole(publish);
             self.lanes.remove(&publish);
         }
         let plan = self.plan_room(&mut begins);
@@ -158,20 +168,24 @@ impl Writer {
     }
 
     pub(super) fn has_rows(&self) -> bool {
-        !self.seals.is_empty() || !self.pending.is_empty()
+        !self.seals.is_empty() || !self.pending.is_empty() || self.redate.is_some()
     }
 
-    /// One transaction: what was sealed, what waits, what begins. What was sealed comes first, so that the events
-    /// of what waits can tell of it.
+    /// One transaction: the date, what was sealed, what waits, what begins. What was sealed comes before what
+    /// waits, so that the events of that can tell of it; and all events of a boot are dated by one clock.
     pub(super) fn commit(&mut self, begins: Vec<Op>) -> Result<(), StoreError> {
-        let mut ops = std::mem::take(&mut self.seals);
-        let (seals, waiting, quiet) = (ops.len(), self.pending.len(), self.quiet.len());
+        let mut ops: Vec<Op> = self.redate.take().into_iter().collect();
+        let redate = ops.len();
+        let (seals, waiting, quiet) = (self.seals.len(), self.pending.len(), self.quiet.len());
+        ops.append(&mut self.seals);
         ops.append(&mut self.pending);
         ops.append(&mut self.quiet);
         ops.extend(begins);
-        let result = self.journal.commit(&ops, self.clock.utc());
+        let utc = self.clock.boot().saturating_add(self.utc_offset);
+        let result = self.journal.commit(&ops, utc);
         if let Err(error) = &result {
             // Rolled back: all but what was to begin is still true, and still to be said.
+            self.redate = ops.drain(..redate).next();
             ops.truncate(seals + waiting + quiet);
             self.quiet = ops.split_off(seals + waiting);
             self.pending = ops.split_off(seals);

@@ -2,8 +2,13 @@
 
 use super::Writer;
 use crate::event::Event;
-use crate::media::PublishId;
-use crate::store::journal::Op;
+use crate::media::{Micros, PublishId};
+use crate::store::clock::is_step;
+use crate::store::journal::{BootClock, Op};
+
+/// How often the clock is looked at when nothing is recorded, and at least between two steps that are followed: a
+/// clock that jumps to and fro must not fill the outbox.
+const LOOK: Micros = 10_000_000;
 
 impl Writer {
     /// A segment could not be begun: the fragment that waits for it is lost, the next keyframe tries again.
@@ -76,16 +81,47 @@ impl Writer {
         }
     }
 
-    /// The first synchronisation of a boot dates all of it anew.
-    pub(super) fn watch_clock(&mut self) {
-        if !self.synced && self.clock.synced() {
-            self.synced = true;
-            self.utc_offset = self.clock.utc().saturating_sub(self.clock.boot());
-            self.pending.push(Op::SyncClock {
-                boot: self.boot,
-                utc_offset: self.utc_offset,
-            });
+    /// Looks at the clock once in a while, also when nothing is recorded; true when it had something to say.
+    pub(in crate::store) fn look(&mut self) -> bool {
+        let now = self.clock.boot();
+        if now.saturating_sub(self.looked) < LOOK {
+            return false;
         }
+        self.looked = now;
+        self.watch_clock();
+        // Rows that a journal refused are tried again, too.
+        self.has_rows() && self.commit(Vec::new()).is_ok()
+    }
+
+    /// UTC is one offset for the whole boot. When the clock is first believed, and when it is stepped, all of the
+    /// boot is dated anew: a clock that is set late was wrong all the time before.
+    pub(super) fn watch_clock(&mut self) {
+        let offset = self.clock.utc_offset();
+        let stepped = is_step(self.utc_offset, offset);
+        if self.synced && !stepped {
+            return;
+        }
+        let (now, synced) = (self.clock.boot(), self.clock.synced());
+        let first = synced && !self.synced;
+        // A clock that is not believed any more has nothing to say.
+        let follows = stepped && synced >= self.synced && now.saturating_sub(self.dated) >= LOOK;
+        if !first && !follows {
+            return;
+        }
+        let moved_ms = offset.saturating_sub(self.utc_offset) / 1_000;
+        tracing::info!(
+            synced,
+            "the clock was set: all dates of this boot move by {moved_ms} ms"
+        );
+        self.synced |= synced;
+        self.utc_offset = offset;
+        self.dated = now;
+        let clock = BootClock {
+            boot: self.boot,
+            utc_offset: offset,
+            synced,
+        };
+        self.redate = Some(Op::SyncClock { clock });
     }
 
     pub(super) fn lose(&mut self, bytes: u64) {

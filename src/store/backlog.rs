@@ -1,0 +1,260 @@
+//! What waits for the storage thread, and what goes first when that is more than memory has room for. Pure.
+//!
+//! A card that stalls costs whole GOPs, oldest first, of the publish that holds most. What remains of a publish
+//! always begins with a keyframe after a hole, and each hole is marked where it is.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use super::{Command, Refused};
+use crate::media::{Fragment, PublishId};
+
+#[cfg(test)]
+mod tests;
+
+/// What a frame costs beside its payload: the queue must be bounded for frames of one byte, too.
+const FRAME_COST: usize = 64;
+/// What any command costs beside its media.
+const COMMAND_COST: usize = 256;
+/// Beginnings and reports may take this part of the limit: with it full of them, the card has been stuck for
+/// hours. What ends is always taken: it closes what is open, and for each end there was a beginning.
+const CONTROL_SHARE: usize = 2;
+
+/// Why a hole is there that this makes.
+const STALLED: &str = "the card did not take the media in time";
+
+/// Commands in their order, within a limit.
+pub(super) struct Backlog {
+    commands: BTreeMap<u64, Command>,
+    next: u64,
+    publishes: HashMap<PublishId, Line>,
+    /// All that waits, and what was taken and is not carried out yet.
+    cost: usize,
+    /// What waits and carries no media.
+    control: usize,
+    limit: usize,
+}
+
+/// What waits of one publish.
+#[derive(Default)]
+struct Line {
+    appends: VecDeque<Waiting>,
+    cost: usize,
+    /// The mark of a hole that still waits. No media of the publish waits before it.
+    gap: Option<u64>,
+    /// The hole reaches up to here: nothing can be decoded before the next keyframe.
+    broken: bool,
+}
+
+struct Waiting {
+    at: u64,
+    cost: usize,
+    entry: bool,
+}
+
+impl Backlog {
+    pub(super) fn new(limit: usize) -> Self {
+        Self {
+            commands: BTreeMap::new(),
+            next: 0,
+            publishes: HashMap::new(),
+            cost: 0,
+            control: 0,
+            limit,
+        }
+    }
+
+    /// Bytes that wait or are being written.
+    pub(super) fn cost(&self) -> usize {
+        self.cost
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.commands.is_empty()
+    }
+
+    /// Sets another limit; returns bytes of media that went because of it.
+    pub(super) fn set_limit(&mut self, limit: usize) -> u64 {
+        self.limit = limit;
+        self.shrink()
+    }
+
+    /// Takes a command in; returns bytes of media that went because of it.
+    pub(super) fn put(&mut self, command: Command) -> Result<u64, Refused> {
+        let can_wait = matches!(
+            command,
+            Command::PublishStarted { .. } | Command::RecordingStarted { .. } | Command::Report { .. }
+        );
+        match command {
+            Command::Append { publish, fragment } => return Ok(self.append(publish, fragment)),
+            _ if can_wait && self.control.saturating_add(COMMAND_COST) > self.limit / CONTROL_SHARE => {
+                return Err(Refused::Full {
+                    waiting: self.control,
+                    limit: self.limit / CONTROL_SHARE,
+                });
+            }
+            command => {
+                let at = self.place();
+                self.enter(at, command);
+            }
+        }
+        Ok(self.shrink())
+    }
+
+    /// The oldest commands, some `most` bytes of them and at least one, and what they count until they are
+    /// [`done`](Self::done).
+    pub(super) fn take(&mut self, most: usize) -> (Vec<Command>, usize) {
+        let (mut taken, mut cost) = (Vec::new(), 0usize);
+        while cost < most
+            && let Some((at, command)) = self.commands.pop_first()
+        {
+            let own = cost_of(&command);
+            cost = cost.saturating_add(own);
+            match &command {
+                Command::Append { publish, .. } => self.forget(*publish, |line| {
+                    let front = line.appends.pop_front();
+                    debug_assert_eq!(front.map(|waiting| waiting.at), Some(at));
+                    line.cost = line.cost.saturating_sub(own);
+                }),
+                other => {
+                    self.control = self.control.saturating_sub(own);
+                    match other {
+                        Command::Gap { publish, .. } => self.forget(*publish, |line| line.gap = None),
+                        Command::PublishEnded { publish, .. } => {
+                            self.publishes.remove(publish);
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            taken.push(command);
+        }
+        (taken, cost)
+    }
+
+    /// What was taken is carried out.
+    pub(super) fn done(&mut self, cost: usize) {
+        self.cost = self.cost.saturating_sub(cost);
+    }
+
+    fn append(&mut self, publish: PublishId, fragment: Fragment) -> u64 {
+        let entry = fragment.starts_with_key();
+        let line = self.publishes.entry(publish).or_default();
+        line.broken &= !entry;
+        if line.broken {
+            let at = self.place();
+            let bytes = fragment.payload_bytes() as u64;
+            self.mark(publish, at, fragment.span(), bytes);
+            return bytes.saturating_add(self.shrink());
+        }
+        let at = self.place();
+        let command = Command::Append { publish, fragment };
+        let cost = cost_of(&command);
+        if let Some(line) = self.publishes.get_mut(&publish) {
+            line.cost = line.cost.saturating_add(cost);
+            line.appends.push_back(Waiting { at, cost, entry });
+        }
+        self.enter(at, command);
+        self.shrink()
+    }
+
+    /// Lets go of GOPs until the limit holds; returns how many bytes of media went. A fragment larger than the
+    /// limit passes when it is alone.
+    fn shrink(&mut self) -> u64 {
+        let mut bytes = 0u64;
+        while self.cost > self.limit && self.commands.len() > 1 {
+            match self.let_go() {
+                Some(went) => bytes = bytes.saturating_add(went),
+                None => break,
+            }
+        }
+        bytes
+    }
+
+    /// Lets go of the oldest GOP, or what is left of it, of the publish that holds most.
+    fn let_go(&mut self) -> Option<u64> {
+        let holding = self.publishes.iter().filter(|(_, line)| line.cost > 0);
+        let publish = *holding.max_by_key(|(_, line)| line.cost)?.0;
+        let line = self.publishes.get_mut(&publish)?;
+        let first = line.appends.front()?.at;
+        let rest = line.appends.iter().skip(1);
+        let len = 1 + rest.take_while(|waiting| !waiting.entry).count();
+        let gop: Vec<Waiting> = line.appends.drain(..len).collect();
+        line.broken = line.appends.is_empty();
+        let mut bytes = 0u64;
+        let mut span: Option<(i64, i64)> = None;
+        for waiting in gop {
+            line.cost = line.cost.saturating_sub(waiting.cost);
+            self.cost = self.cost.saturating_sub(waiting.cost);
+            if let Some(Command::Append { fragment, .. }) = self.commands.remove(&waiting.at) {
+                bytes = bytes.saturating_add(fragment.payload_bytes() as u64);
+                let (from, to) = fragment.span();
+                span = Some(span.map_or((from, to), |(a, b)| (a.min(from), b.max(to))));
+            }
+        }
+        self.mark(publish, first, span?, bytes);
+        Some(bytes)
+    }
+
+    /// Marks a hole at this place, or makes the one that waits longer.
+    fn mark(&mut self, publish: PublishId, at: u64, (from, to): (i64, i64), bytes: u64) {
+        let line = self.publishes.entry(publish).or_default();
+        let earlier = line.gap.and_then(|gap| self.commands.get_mut(&gap));
+        if let Some(Command::Gap {
+            from: begin,
+            to: end,
+            bytes: gone,
+            ..
+        }) = earlier
+        {
+            *begin = from.min(*begin);
+            *end = to.max(*end);
+            *gone = gone.saturating_add(bytes);
+            return;
+        }
+        line.gap = Some(at);
+        let reason = STALLED;
+        let gap = Command::Gap {
+            publish,
+            from,
+            to,
+            bytes,
+            reason,
+        };
+        self.enter(at, gap);
+    }
+
+    fn place(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+
+    fn enter(&mut self, at: u64, command: Command) {
+        let cost = cost_of(&command);
+        self.cost = self.cost.saturating_add(cost);
+        if !matches!(command, Command::Append { .. }) {
+            self.control = self.control.saturating_add(cost);
+        }
+        self.commands.insert(at, command);
+    }
+
+    /// Changes a publish's line, and forgets it when nothing of it is left to know.
+    fn forget(&mut self, publish: PublishId, change: impl FnOnce(&mut Line)) {
+        let Some(line) = self.publishes.get_mut(&publish) else {
+            return;
+        };
+        change(line);
+        if line.appends.is_empty() && line.gap.is_none() && !line.broken {
+            self.publishes.remove(&publish);
+        }
+    }
+}
+
+fn cost_of(command: &Command) -> usize {
+    match command {
+        Command::Append { fragment, .. } => fragment
+            .payload_bytes()
+            .saturating_add((fragment.video.len() + fragment.audio.len()).saturating_mul(FRAME_COST))
+            .saturating_add(COMMAND_COST),
+        _ => COMMAND_COST,
+    }
+}

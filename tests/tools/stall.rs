@@ -1,0 +1,241 @@
+//! A card that takes nothing for ten seconds: a file system that is frozen (`fsfreeze`) while publishers send
+//! live. Needs root and a loop device.
+
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::support::flv::VIDEO;
+use crate::support::media::Sample;
+use crate::support::{
+    Flv, Media, Pusher, Recording, Service, export, home, mp4_file, recordings, sample, wait_until,
+};
+
+/// When the card stalls, and for how long: milliseconds of media that are taken from publishers meanwhile.
+const AT: u32 = 4_000;
+const STALL: u32 = 10_000;
+
+/// A file system of its own, on a loop device.
+struct Card {
+    folder: TempDir,
+    device: String,
+}
+
+/// The card takes nothing as long as this lives.
+struct Stall(PathBuf);
+
+impl Card {
+    #[track_caller]
+    fn new() -> Self {
+        let folder = home();
+        let (image, mount) = (folder.path().join("card.img"), folder.path().join("card"));
+        let file = std::fs::File::create(&image).unwrap();
+        file.set_len(256 << 20).unwrap();
+        std::fs::create_dir(&mount).unwrap();
+        let device = needs_root("losetup", &["--find", "--show", shown(&image)]);
+        let card = Self {
+            folder,
+            device: device.trim().to_owned(),
+        };
+        needs_root("mkfs.ext4", &["-q", &card.device]);
+        needs_root("mount", &[&card.device, shown(&mount)]);
+        card
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("card")
+    }
+
+    #[track_caller]
+    fn stall(&self) -> Stall {
+        needs_root("fsfreeze", &["--freeze", shown(&self.path())]);
+        Stall(self.path())
+    }
+}
+
+impl Drop for Card {
+    fn drop(&mut self) {
+        // Busy for a moment after the last process that used it.
+        let unmounted = (0..50).any(|turn| {
+            std::thread::park_timeout(Duration::from_millis(100 * u64::from(turn > 0)));
+            let done = Command::new("umount").arg(self.path()).status();
+            done.is_ok_and(|status| status.success())
+        });
+        let _ = Command::new("losetup").args(["--detach", &self.device]).status();
+        assert!(
+            unmounted || std::thread::panicking(),
+            "{} stays mounted",
+            self.device
+        );
+    }
+}
+
+impl Drop for Stall {
+    fn drop(&mut self) {
+        let _ = Command::new("fsfreeze").arg("--unfreeze").arg(&self.0).status();
+    }
+}
+
+fn shown(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// What a program says.
+#[track_caller]
+fn needs_root(program: &str, arguments: &[&str]) -> String {
+    let done = Command::new(program).args(arguments).output();
+    let done = done.unwrap_or_else(|error| panic!("{program} cannot be run: {error}"));
+    let said = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert!(
+        done.status.success(),
+        "`{program} {}` failed: {said}\nThis test freezes a file system of its own: it needs root and a loop device",
+        arguments.join(" ")
+    );
+    String::from_utf8_lossy(&done.stdout).into_owned()
+}
+
+/// Pushes live, and lets the card stall in the middle of it. The publishers must not notice.
+fn push_through_a_stall(card: &Card, service: &Service, pushes: &[(&str, &Flv)]) {
+    let pushers: Vec<Pusher> = pushes
+        .iter()
+        .map(|(stream, flv)| Pusher::start(service.address(), stream, flv, 1.0))
+        .collect();
+    let taken = |least: u32| pushers.iter().all(|pusher| pusher.taken() >= least);
+    wait_until("some seconds of it", || taken(AT));
+    let stall = card.stall();
+    wait_until("ten seconds of a stall", || taken(AT + STALL));
+    drop(stall);
+    pushers.into_iter().for_each(Pusher::done);
+}
+
+fn closed(service: &Service, count: usize) -> Vec<Recording> {
+    wait_until("the recordings", || {
+        let all = recordings(&service.data());
+        all.iter().filter(|recording| recording.state == "closed").count() == count
+    });
+    recordings(&service.data())
+}
+
+fn exported(service: &Service, recording: &Recording) -> Media {
+    let folder = home();
+    let out = folder.path().join("out.mp4");
+    export(&service.data(), &recording.id, "mp4", &out).ok();
+    mp4_file::parse(&std::fs::read(&out).unwrap())
+}
+
+#[test]
+fn ten_seconds_of_a_stall_cost_nothing_and_do_not_starve_the_watchdog() {
+    let (card, outside) = (Card::new(), home());
+    let path = outside.path().join("notify");
+    let manager = UnixDatagram::bind(&path).unwrap();
+    let fed = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&fed);
+    std::thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        while let Ok(length) = manager.recv(&mut buffer) {
+            let text = String::from_utf8_lossy(&buffer[..length]);
+            count.fetch_add(usize::from(text.contains("WATCHDOG=1")), Ordering::Relaxed);
+        }
+    });
+    let variables = [("NOTIFY_SOCKET", shown(&path)), ("WATCHDOG_USEC", "4000000")];
+    let service = Service::start_among(&card.path(), &variables);
+    let clip = sample();
+    let streams = ["live/cam1", "live/cam2", "live/cam3"];
+    push_through_a_stall(&card, &service, &streams.map(|stream| (stream, &clip)));
+    let all = closed(&service, streams.len());
+    assert!(all.iter().all(|recording| recording.gaps.is_empty()), "{all:#?}");
+    for recording in &all {
+        exported(&service, recording).same_as(&clip.media(), &recording.stream, 1.5);
+    }
+    assert!(!service.log().contains("gap"), "{}", service.log());
+    // Every two seconds over twenty, of which the card stood still for ten.
+    assert!(fed.load(Ordering::Relaxed) >= 7, "fed {fed:?} times");
+    assert!(service.stop().0.success());
+}
+
+/// The clip with pictures of about so many bytes: each ends in a unit of filler data.
+fn heavy(clip: &Flv, bytes: usize) -> Flv {
+    let mut heavy = clip.clone();
+    for tag in heavy
+        .tags
+        .iter_mut()
+        .filter(|tag| tag.kind == VIDEO && !tag.is_header())
+    {
+        tag.body.extend(u32::try_from(bytes).unwrap().to_be_bytes());
+        tag.body.push(12);
+        tag.body.resize(tag.body.len() + bytes - 1, 0xff);
+    }
+    heavy
+}
+
+/// Where the one hole is, in samples of the source: what is before it and behind it is there, byte for byte.
+#[track_caller]
+fn only_hole(got: &[Sample], source: &[Sample]) -> std::ops::Range<usize> {
+    let same = |(a, b): &(&Sample, &Sample)| a.bytes == b.bytes;
+    let before = got.iter().zip(source).take_while(same).count();
+    let rest = &got[before..];
+    let behind = source.len() - rest.len();
+    assert!(rest.iter().zip(&source[behind..]).all(|pair| same(&pair)));
+    before..behind
+}
+
+#[test]
+fn a_stall_that_memory_does_not_bridge_costs_whole_gops_of_the_heaviest_stream() {
+    let card = Card::new();
+    let service = Service::start_with(&card.path(), "\n[ring]\nmemory = \"8 MiB\"\n");
+    let light = sample();
+    // 12 Mbit/s: 8 MiB are some six seconds of it.
+    let heavy = heavy(&light, 60_000);
+    push_through_a_stall(&card, &service, &[("live/heavy", &heavy), ("live/light", &light)]);
+    let all = closed(&service, 2);
+    let of = |stream: &str| all.iter().find(|recording| recording.stream == stream).unwrap();
+    assert!(of("live/light").gaps.is_empty(), "{all:#?}");
+    exported(&service, of("live/light")).same_as(&light.media(), "the light one", 1.5);
+
+    let got = exported(&service, of("live/heavy"));
+    let source = heavy.media();
+    let hole = only_hole(&got.video, &source.video);
+    assert!(
+        !hole.is_empty(),
+        "nothing was lost in ten seconds with memory for six"
+    );
+    // It begins where a GOP or a fragment of one does, and ends at a keyframe.
+    let pictures: Vec<_> = heavy
+        .tags
+        .iter()
+        .filter(|tag| tag.kind == VIDEO && !tag.is_header())
+        .collect();
+    assert!(pictures[hole.end].is_key());
+    let millis = f64::from(pictures[hole.end].time - pictures[hole.start].time);
+    let memory = (8 << 20) as f64 / 60_000.0 * 40.0;
+    assert!(
+        millis < f64::from(STALL) - memory + 5_000.0,
+        "{millis} ms are gone, with {memory} ms of memory"
+    );
+    let gaps = &of("live/heavy").gaps;
+    let [gap] = &gaps[..] else { panic!("{gaps:?}") };
+    let time = |name: &str| gap[name].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    let shown = (time("to").as_microsecond() - time("from").as_microsecond()) as f64 / 1e3;
+    assert!(
+        (shown - millis).abs() < 100.0,
+        "a gap of {shown} ms, and {millis} ms are gone"
+    );
+    let log = service.log();
+    assert!(
+        log.contains("the card stalls:") && log.contains("the tape has a gap of"),
+        "{log}"
+    );
+    let peak = service.peak();
+    println!(
+        "a stall of {STALL} ms: {millis} ms of the heavy stream are gone, nothing of the light one; {:.1} MiB at most",
+        peak as f64 / 1048576.0
+    );
+    // What waits, and what the program is without it.
+    assert!(peak < (8 + 24) << 20, "{peak} bytes of memory");
+    assert!(service.stop().0.success());
+}
