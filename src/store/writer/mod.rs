@@ -71,6 +71,9 @@ struct Lane {
 struct Pass {
     /// Streams whose further commands wait for the commit.
     held: HashSet<StreamName>,
+    /// Publishes and recordings that begin only then: what belongs to them has no stream yet, and waits with them.
+    held_publishes: HashSet<PublishId>,
+    held_recordings: HashSet<RecordingId>,
     /// Publishes whose segment ends, with the configuration of the one that follows, if one does.
     turns: Vec<(PublishId, Option<Turn>)>,
     /// Streams whose open segment must be durable before the rows of this pass are true.
@@ -81,6 +84,30 @@ struct Pass {
 struct Turn {
     row: NewSegment,
     begin: Begin,
+}
+
+impl Pass {
+    fn hold(&mut self, command: &Command) {
+        match command {
+            Command::PublishStarted { publish, .. } => {
+                self.held_publishes.insert(*publish);
+            }
+            Command::RecordingStarted { recording, .. } => {
+                self.held_recordings.insert(*recording);
+            }
+            _ => {}
+        }
+    }
+
+    fn holds_beginning_of(&self, command: &Command) -> bool {
+        match command {
+            Command::RecordingStarted { publish, .. }
+            | Command::Append { publish, .. }
+            | Command::PublishEnded { publish, .. } => self.held_publishes.contains(publish),
+            Command::RecordingClosed { recording, .. } => self.held_recordings.contains(recording),
+            Command::PublishStarted { .. } | Command::Report { .. } => false,
+        }
+    }
 }
 
 impl Writer {
@@ -196,10 +223,9 @@ impl Writer {
 
     /// One command; given back when it must wait for this pass's commit.
     fn take(&mut self, command: Command, pass: &mut Pass) -> Option<Command> {
-        if self
-            .stream_of(&command)
-            .is_some_and(|stream| pass.held.contains(&stream))
-        {
+        let stream = self.stream_of(&command);
+        if stream.is_some_and(|stream| pass.held.contains(&stream)) || pass.holds_beginning_of(&command) {
+            pass.hold(&command);
             return Some(command);
         }
         match command {
