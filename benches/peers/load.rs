@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 
 use crate::arguments::{Arguments, Workload};
-use crate::medium;
-use crate::push::{Pace, Push};
+use crate::common::medium;
+use crate::common::push::{Pace, Push};
+use crate::common::source::{self, Source};
+use crate::common::table::{self, Spread};
 use crate::server::{Running, Server};
-use crate::source::{self, Source};
-use crate::table::{self, Spread};
 
 /// How often memory is looked at. The kernel keeps the peak, so only the last moments before an end can hide.
 const LOOK: Duration = Duration::from_millis(100);

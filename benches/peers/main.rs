@@ -12,20 +12,18 @@
 )]
 
 mod arguments;
+#[path = "../common/mod.rs"]
+mod common;
 mod copier;
 mod export;
 mod load;
-mod medium;
 mod playable;
-mod process;
-mod push;
 mod server;
-mod source;
-mod table;
 
 use anyhow::Context as _;
 
 use arguments::{Arguments, Workload};
+use common::medium;
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
