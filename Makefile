@@ -19,7 +19,7 @@ test: ## All tests: those that need cargo alone, then those that need ffmpeg, GS
 	cargo test --locked
 	cargo test --locked --test tools
 
-bench: ## Measure against ffmpeg and nginx-rtmp, and against the promised figures
+bench: ## Measure against ffmpeg and nginx-rtmp, and against the promised figures (wear: as root)
 	@scripts/setup.sh bench
 	cargo bench --locked
 

@@ -33,6 +33,11 @@ apt() {
 
 has() { command -v "$1" >/dev/null; }
 
+# What only root's PATH leads to.
+sbin() { PATH=$PATH:/usr/sbin:/sbin command -v "$1" >/dev/null; }
+
+kernel_knows() { grep -qw "$1" /proc/filesystems || PATH=$PATH:/usr/sbin:/sbin modprobe -qn "$1" 2>/dev/null; }
+
 compiler() {
   has cargo || die "please install Rust 1.94 or newer from https://rustup.rs"
   has cc || apt build-essential -- "SQLite is compiled from C"
@@ -82,6 +87,9 @@ case "${1:-}" in
     has ffmpeg || apt ffmpeg -- "a recorder to compare with"
     { has nginx || [ -x /usr/sbin/nginx ]; } || apt nginx -- "carries nginx-rtmp"
     [ -e /usr/lib/nginx/modules/ngx_rtmp_module.so ] || apt libnginx-mod-rtmp -- "a recorder to compare with"
+    sbin losetup || apt mount -- "a block device of its own, to count what is written to it"
+    sbin mkfs.ext4 || apt e2fsprogs -- "the file system on that device"
+    ! kernel_knows f2fs || sbin mkfs.f2fs || apt f2fs-tools -- "the other file system on that device"
     ;;
   lint)
     compiler

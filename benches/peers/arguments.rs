@@ -14,7 +14,6 @@ cargo bench --bench peers -- [OPTIONS]
                      c  4 publishers, 100 Mbit/s each, real time
                      d  time until the file on flash plays
                      e  export of a 2 h recording
-                     f  1 publisher, 500 kbit/s, real time
   --servers S,...    edgereel, nginx, ffmpeg, copier (all that are installed)
   --edgereel PATH    another binary than the one just built
 ";
@@ -27,17 +26,15 @@ pub(crate) enum Workload {
     Heavy,
     Playable,
     Export,
-    Thin,
 }
 
 impl Workload {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 5] = [
         Self::Steady,
         Self::FlatOut,
         Self::Heavy,
         Self::Playable,
         Self::Export,
-        Self::Thin,
     ];
 
     pub(crate) fn letter(self) -> char {
@@ -47,7 +44,6 @@ impl Workload {
             Self::Heavy => 'c',
             Self::Playable => 'd',
             Self::Export => 'e',
-            Self::Thin => 'f',
         }
     }
 }
@@ -99,5 +95,5 @@ fn workload(text: &str) -> anyhow::Result<Workload> {
     let found = Workload::ALL
         .into_iter()
         .find(|workload| text == workload.letter().to_string());
-    found.with_context(|| format!("'{text}' is no workload: a to f"))
+    found.with_context(|| format!("'{text}' is no workload: a to e"))
 }

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, ensure};
 
 use crate::arguments::Arguments;
-use crate::process::{Process, usage};
-use crate::push::{Pace, Push};
+use crate::common::process::{Process, usage};
+use crate::common::push::{Pace, Push};
+use crate::common::source;
+use crate::common::table::{self, Spread};
 use crate::server::Server;
-use crate::source;
-use crate::table::{self, Spread};
 
 /// Records two hours flat out once, then exports them in each format.
 pub(crate) fn run(arguments: &Arguments, dir: &Path) -> anyhow::Result<()> {
@@ -101,7 +101,7 @@ fn once(arguments: &Arguments, dir: &Path, format: &str, out: &Path) -> anyhow::
 /// Removes a file or a folder of files; how large it was.
 fn remove(out: &Path) -> anyhow::Result<u64> {
     if out.is_dir() {
-        let bytes = crate::medium::bytes_of(out, &[""]);
+        let bytes = crate::common::medium::bytes_of(out, &[""]);
         std::fs::remove_dir_all(out)?;
         return Ok(bytes);
     }

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 
 use crate::arguments::{Arguments, Workload};
-use crate::medium;
-use crate::push::{Pace, Push};
+use crate::common::medium;
+use crate::common::push::{Pace, Push};
+use crate::common::source::{self, Source};
+use crate::common::table::{self, Spread};
 use crate::server::{Running, Server};
-use crate::source::{self, Source};
-use crate::table::{self, Spread};
 
 /// How often memory is looked at. The kernel keeps the peak, so only the last moments before an end can hide.
 const LOOK: Duration = Duration::from_millis(100);
@@ -112,10 +112,8 @@ pub(crate) fn run(
 fn bars(workload: Workload) -> &'static str {
     match workload {
         Workload::Steady => {
-            "edgereel's CPU below nginx and ffmpeg; its memory at most 24 MiB and the ring (32 MiB); \
-             device/media at most 1.03 on a machine that writes nothing else"
+            "edgereel's CPU below nginx and ffmpeg; its memory at most 24 MiB and the ring (32 MiB)"
         }
-        Workload::Thin => "edgereel's device/media at most 1.15 on a machine that writes nothing else",
         _ => "edgereel's CPU below nginx and ffmpeg",
     }
 }
@@ -134,13 +132,6 @@ fn plan(workload: Workload, quick: bool) -> anyhow::Result<Plan> {
                 pace: Pace::FlatOut,
             }
         }
-        Workload::Thin => Plan {
-            title: "1 publisher, 500 kbit/s, real time".to_owned(),
-            publishers: 1,
-            source: source::clip(500, 20)?,
-            loops: pick(1, 3),
-            pace: Pace::RealTime,
-        },
         Workload::Heavy => Plan {
             title: "4 publishers, 100 Mbit/s each, real time".to_owned(),
             publishers: 4,

@@ -12,20 +12,18 @@
 )]
 
 mod arguments;
+#[path = "../common/mod.rs"]
+mod common;
 mod copier;
 mod export;
 mod load;
-mod medium;
 mod playable;
-mod process;
-mod push;
 mod server;
-mod source;
-mod table;
 
 use anyhow::Context as _;
 
 use arguments::{Arguments, Workload};
+use common::medium;
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -43,7 +41,7 @@ fn main() -> anyhow::Result<()> {
     let servers = server::available(&arguments);
     for workload in &arguments.only {
         let done = match workload {
-            Workload::Steady | Workload::FlatOut | Workload::Heavy | Workload::Thin => {
+            Workload::Steady | Workload::FlatOut | Workload::Heavy => {
                 load::run(*workload, &arguments, &servers, dir.path())
             }
             Workload::Playable => playable::run(&arguments, &servers, dir.path()),

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 
 use crate::arguments::Arguments;
-use crate::medium;
-use crate::push::{Pace, Push};
+use crate::common::medium;
+use crate::common::push::{Pace, Push};
+use crate::common::source;
+use crate::common::table::{self, Spread};
 use crate::server::Server;
-use crate::source;
-use crate::table::{self, Spread};
 
 /// A file that does not play after this long never will.
 const PATIENCE: Duration = Duration::from_secs(12);

@@ -1,7 +1,6 @@
 //! The servers that are compared, each started with what records everything and no more.
 
 use std::fmt;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -10,8 +9,9 @@ use anyhow::{Context as _, bail};
 use nix::sys::signal::Signal;
 
 use crate::arguments::Arguments;
+use crate::common::process::{Process, Usage, free_ports, is_busy, listens, usage};
+use crate::common::push::Target;
 use crate::copier;
-use crate::process::{Process, Usage, is_busy, listens, usage};
 
 /// Where Debian and others put the module.
 const NGINX_MODULES: [&str; 3] = [
@@ -27,13 +27,6 @@ pub(crate) enum Server {
     Nginx(PathBuf),
     Ffmpeg,
     Copier,
-}
-
-/// Where one publisher sends to.
-pub(crate) enum Target {
-    Rtmp(String),
-    /// The copier knows no RTMP.
-    Tcp(u16),
 }
 
 /// A server that accepts publishers.
@@ -229,17 +222,6 @@ fn nginx() -> &'static str {
     } else {
         "nginx"
     }
-}
-
-/// Ports the system calls free, all different.
-fn free_ports(count: usize) -> anyhow::Result<Vec<u16>> {
-    let listeners: Vec<TcpListener> = (0..count)
-        .map(|_| TcpListener::bind("127.0.0.1:0"))
-        .collect::<Result<_, _>>()?;
-    Ok(listeners
-        .iter()
-        .map(|it| it.local_addr().map(|at| at.port()))
-        .collect::<Result<_, _>>()?)
 }
 
 /// One worker, everything recorded as FLV, nothing sent to anyone, messages as large as edgereel takes them.

@@ -101,6 +101,8 @@ struct Next {
 struct Pass {
     /// Streams whose further commands wait for the commit.
     held: HashSet<StreamName>,
+    /// Recordings whose beginning is among them: what ends one waits behind it.
+    held_recordings: HashSet<RecordingId>,
     /// Publishes whose segment ends, with the configuration of the one that follows, if one does.
     turns: Vec<(PublishId, Option<Turn>)>,
     /// Streams whose open segment must be durable before the rows of this pass are true.
@@ -248,10 +250,13 @@ impl Writer {
 
     /// One command; given back when it must wait for this pass's commit.
     fn take(&mut self, command: Command, pass: &mut Pass) -> Option<Command> {
-        if self
-            .stream_of(&command)
-            .is_some_and(|stream| pass.held.contains(&stream))
-        {
+        let stream = self.stream_of(&command);
+        let begins_later = matches!(&command, Command::RecordingClosed { recording, .. }
+            if pass.held_recordings.contains(recording));
+        if begins_later || stream.is_some_and(|stream| pass.held.contains(&stream)) {
+            if let Command::RecordingStarted { recording, .. } = &command {
+                pass.held_recordings.insert(*recording);
+            }
             return Some(command);
         }
         match command {
@@ -333,18 +338,18 @@ impl Writer {
         None
     }
 
-    /// The stream whose order a command must keep. Beginnings do not wait for what ends before them: all that
-    /// follows them is known by them.
+    /// The stream whose order a command must keep. A publish that begins does not wait for the one that ends before
+    /// it: all that follows it is known by it.
     fn stream_of(&self, command: &Command) -> Option<StreamName> {
         match command {
-            Command::Append { publish, .. }
+            Command::RecordingStarted { publish, .. }
+            | Command::Append { publish, .. }
             | Command::Gap { publish, .. }
             | Command::PublishEnded { publish, .. } => {
                 self.lanes.get(publish).map(|lane| lane.stream.clone())
             }
             Command::RecordingClosed { recording, .. } => self.recordings.get(recording).cloned(),
             Command::PublishStarted { .. }
-            | Command::RecordingStarted { .. }
             | Command::Protect { .. }
             | Command::Delivered { .. }
             | Command::Delete { .. }

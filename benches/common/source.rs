@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, ensure};
 
-use crate::medium;
+use super::medium;
 
 /// A clip to be looped.
 pub(crate) struct Source {

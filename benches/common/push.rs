@@ -7,9 +7,15 @@ use std::process::Command;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::process::Process;
-use crate::server::Target;
-use crate::source::Source;
+use super::process::Process;
+use super::source::Source;
+
+/// Where one publisher sends to.
+pub(crate) enum Target {
+    Rtmp(String),
+    /// Bare bytes, for who knows no RTMP.
+    Tcp(u16),
+}
 
 /// How it is sent.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -66,6 +66,13 @@ pub(crate) fn bytes_of(dir: &Path, endings: &[&str]) -> u64 {
         .sum()
 }
 
+/// Bytes that all files below `dir` take on the medium, whatever their length.
+pub(crate) fn allocated(dir: &Path) -> u64 {
+    let metadata = files(dir).into_iter().filter_map(|path| path.metadata().ok());
+    // In units of 512 bytes, by stat(2).
+    metadata.map(|it| it.blocks() * 512).sum()
+}
+
 /// All files below `dir`.
 pub(crate) fn files(dir: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
@@ -86,7 +93,12 @@ pub(crate) fn files(dir: &Path) -> Vec<PathBuf> {
 pub(crate) fn device_writes(dir: &Path) -> Option<u64> {
     let device = dir.metadata().ok()?.dev();
     let (major, minor) = (nix::sys::stat::major(device), nix::sys::stat::minor(device));
-    let stat = std::fs::read_to_string(format!("/sys/dev/block/{major}:{minor}/stat")).ok()?;
+    written(&format!("/sys/dev/block/{major}:{minor}"))
+}
+
+/// Bytes written so far to a block device, by its directory in /sys.
+pub(crate) fn written(device: &str) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("{device}/stat")).ok()?;
     // The seventh figure of Documentation/block/stat.rst: sectors of 512 bytes, whatever the device's own.
     stat.split_whitespace()
         .nth(6)?

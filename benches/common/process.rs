@@ -1,5 +1,6 @@
 //! Child processes and what /proc says of them.
 
+use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -98,6 +99,17 @@ pub(crate) fn usage(id: u32) -> Usage {
         usage.memory += of_child.memory;
     }
     usage
+}
+
+/// Ports the system calls free, all different.
+pub(crate) fn free_ports(count: usize) -> anyhow::Result<Vec<u16>> {
+    let listeners: Vec<TcpListener> = (0..count)
+        .map(|_| TcpListener::bind("127.0.0.1:0"))
+        .collect::<Result<_, _>>()?;
+    Ok(listeners
+        .iter()
+        .map(|it| it.local_addr().map(|at| at.port()))
+        .collect::<Result<_, _>>()?)
 }
 
 /// Someone listens on this port of 127.0.0.1. Asked of the kernel: connecting would be taken for a publisher.

@@ -1,0 +1,42 @@
+//! The store's figures: what reaches the block device for each byte of media, and how long a start takes with
+//! 10,000 segments after a dirty shutdown.
+//!
+//! `cargo bench --bench store -- --help` says what can be chosen; docs/benchmarks.md says what each number
+//! means and which ones were seen. Nothing here asserts a figure: it measures and prints.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a bench reads the clock and writes files without the product's seams"
+)]
+
+mod arguments;
+mod client;
+#[path = "../common/mod.rs"]
+mod common;
+mod device;
+mod service;
+mod startup;
+mod tape;
+mod wear;
+mod writers;
+
+use anyhow::Context as _;
+
+use arguments::{Arguments, Figure};
+use common::medium;
+
+fn main() -> anyhow::Result<()> {
+    let given: Vec<String> = std::env::args().skip(1).collect();
+    let Some(arguments) = Arguments::parse(&given)? else {
+        return Ok(());
+    };
+    let dir = medium::scratch()?;
+    medium::describe(dir.path())?;
+    for figure in &arguments.only {
+        match figure {
+            Figure::Startup => startup::run(&arguments, dir.path()).context("startup")?,
+            Figure::Wear => wear::run(&arguments, dir.path()).context("wear")?,
+        }
+    }
+    Ok(())
+}

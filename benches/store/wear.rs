@@ -1,0 +1,289 @@
+//! Bytes at the block device ÷ bytes of media: the real binary on a file system of its own, and beside it writers
+//! that do nothing but write.
+//!
+//! All rows of a workload run at the same time, each on its own device: what is counted are bytes, and no device
+//! sees another's.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use anyhow::{Context as _, ensure};
+
+use crate::arguments::Arguments;
+use crate::common::push::{Pace, Push};
+use crate::common::source::{self, Source};
+use crate::common::{medium, table};
+use crate::device::{Device, FileSystem};
+use crate::service::Setup;
+use crate::writers::{Load, Way};
+
+/// What the store may take where it is to be full. Eviction is asked for because nothing is ever delivered here.
+const QUOTA: u64 = 1 << 30;
+const FULL: &str = "quota = \"1GiB\"\nmin_free = \"64MiB\"\non_full = \"overwrite-oldest\"\n";
+
+struct Workload {
+    title: &'static str,
+    streams: usize,
+    kbit: u32,
+    bar: f64,
+}
+
+const WORKLOADS: [Workload; 2] = [
+    Workload {
+        title: "4 × 4 Mbit/s",
+        streams: 4,
+        kbit: 4_000,
+        bar: 1.03,
+    },
+    Workload {
+        title: "one 500 kbit/s camera",
+        streams: 1,
+        kbit: 500,
+        bar: 1.15,
+    },
+];
+
+/// Who writes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Writer {
+    /// edgereel on an empty store.
+    Fresh,
+    /// edgereel when its quota is used up: each new segment needs an old one to go.
+    Full,
+    Bare(Way),
+}
+
+/// One line of the table, on a device of its own.
+struct Row<'a> {
+    writer: Writer,
+    device: Device,
+    setup: Option<Setup>,
+    source: &'a Source,
+    streams: usize,
+    loops: u64,
+}
+
+/// What a row came to, bytes.
+struct Outcome {
+    media: u64,
+    tape: Option<u64>,
+    device: u64,
+}
+
+pub(crate) fn run(arguments: &Arguments, dir: &Path) -> anyhow::Result<()> {
+    ensure!(
+        std::fs::metadata("/proc/self")?.uid() == 0,
+        "wear is measured on a loop device with a file system of its own: that needs root"
+    );
+    for kind in [FileSystem::Ext4, FileSystem::F2fs] {
+        match kind.available() {
+            Err(why) => println!("\nwear on {}: left out, {why}", kind.name()),
+            Ok(()) => {
+                for workload in &WORKLOADS {
+                    measure(kind, workload, arguments, dir)
+                        .with_context(|| format!("{} on {}", workload.title, kind.name()))?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn measure(kind: FileSystem, workload: &Workload, arguments: &Arguments, dir: &Path) -> anyhow::Result<()> {
+    let source = source::clip(workload.kbit, 20)?;
+    let loops = u64::from(arguments.seconds.div_ceil(source.seconds));
+    let mut writers = vec![Writer::Fresh, Writer::Full];
+    writers.extend(Way::ALL.map(Writer::Bare));
+    let mut rows = Vec::new();
+    for (number, writer) in writers.into_iter().enumerate() {
+        let row = Row::prepare(
+            writer,
+            kind,
+            workload,
+            &source,
+            loops,
+            arguments,
+            &dir.join(format!("wear-{number}")),
+        );
+        match row.with_context(|| writer.name())? {
+            Ok(row) => rows.push(row),
+            Err(why) => println!("\n{}: left out, {why}", writer.name()),
+        }
+    }
+    let outcomes: Vec<anyhow::Result<Outcome>> = std::thread::scope(|scope| {
+        let running: Vec<_> = rows.iter_mut().map(|row| scope.spawn(|| row.measure())).collect();
+        running
+            .into_iter()
+            .map(|it| it.join().unwrap_or_else(|_| Err(anyhow::anyhow!("it panicked"))))
+            .collect()
+    });
+    let mut lines = Vec::new();
+    for (row, outcome) in rows.iter().zip(outcomes) {
+        let outcome = outcome.with_context(|| row.writer.name())?;
+        let of_media = |bytes: u64| bytes as f64 / outcome.media as f64;
+        lines.push(vec![
+            row.writer.name().to_owned(),
+            format!("{:.1}", outcome.media as f64 / 1e6),
+            outcome
+                .tape
+                .map_or("–".to_owned(), |tape| format!("{:.4}", of_media(tape))),
+            format!("{:.3}", of_media(outcome.device)),
+            match row.writer {
+                Writer::Bare(_) => "–".to_owned(),
+                _ => format!("≤ {}", workload.bar),
+            },
+        ]);
+    }
+    let title = format!(
+        "wear  {}, {}, {} s in real time, durable each second",
+        workload.title,
+        kind.name(),
+        loops * u64::from(source.seconds)
+    );
+    table::print(
+        &title,
+        &["", "media MB", "tape/media", "device/media", "bar"],
+        &lines,
+    );
+    Ok(())
+}
+
+impl Writer {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Fresh => "edgereel, fresh store",
+            Self::Full => "edgereel, quota used up",
+            Self::Bare(way) => way.name(),
+        }
+    }
+}
+
+impl<'a> Row<'a> {
+    /// Brings a device into the state in which measuring begins; or says why this build has no such state.
+    fn prepare(
+        writer: Writer,
+        kind: FileSystem,
+        workload: &Workload,
+        source: &'a Source,
+        loops: u64,
+        arguments: &Arguments,
+        dir: &Path,
+    ) -> anyhow::Result<Result<Self, String>> {
+        std::fs::create_dir_all(dir)?;
+        let store = dir.join("device").join("store");
+        let setup = |storage| Setup::new(&arguments.edgereel, dir, &store, storage);
+        let setup = match writer {
+            Writer::Fresh => Some(setup("")?),
+            Writer::Full => {
+                let setup = setup(FULL)?;
+                if let Some(why) = setup.objection()? {
+                    return Ok(Err(format!("this build takes no quota ({why})")));
+                }
+                Some(setup)
+            }
+            Writer::Bare(_) => None,
+        };
+        let device = Device::make(kind, dir, "device")?;
+        let mut row = Self {
+            writer,
+            device,
+            setup,
+            source,
+            streams: workload.streams,
+            loops,
+        };
+        match (writer, &row.setup) {
+            (Writer::Bare(way), _) => way.prepare(row.device.path(), row.load())?,
+            (Writer::Full, Some(setup)) => row.fill(setup, &store)?,
+            _ => {}
+        }
+        row.device.remount()?;
+        Ok(Ok(row))
+    }
+
+    /// Records flat out until the quota is used up and the oldest had to go.
+    fn fill(&self, setup: &Setup, store: &Path) -> anyhow::Result<()> {
+        let service = setup.start()?;
+        let loops = (QUOTA + QUOTA / 4).div_ceil(self.source.bytes * self.streams as u64);
+        let pushes = self.publish(setup, loops, Pace::FlatOut)?;
+        pushes.into_iter().try_for_each(Push::finish)?;
+        service.stop()?;
+        let tape = medium::allocated(store);
+        let state = format!("{} of {} MiB are taken", tape >> 20, QUOTA >> 20);
+        eprintln!("{}: {state}", self.writer.name());
+        ensure!(
+            tape > QUOTA / 10 * 8 && tape < QUOTA / 10 * 11,
+            "the quota is not what the store holds to: {state}"
+        );
+        Ok(())
+    }
+
+    fn measure(&mut self) -> anyhow::Result<Outcome> {
+        let older = self.recordings()?;
+        self.device.remount()?;
+        let before = self.device.written()?;
+        let media = match (self.writer, &self.setup) {
+            (Writer::Bare(way), _) => {
+                let load = self.load();
+                way.write(self.device.path(), load)?;
+                load.streams as u64 * load.bytes_per_second * load.seconds
+            }
+            (_, Some(setup)) => {
+                self.record(setup)?;
+                self.source.bytes * self.loops * self.streams as u64
+            }
+            (_, None) => anyhow::bail!("a service without a configuration"),
+        };
+        self.device.unmount()?;
+        let device = self.device.written()? - before;
+        self.device.mount()?;
+        let newer = self
+            .recordings()?
+            .into_iter()
+            .filter(|(id, _)| older.iter().all(|(it, _)| it != id));
+        let tape = newer.map(|(_, bytes)| bytes).sum();
+        Ok(Outcome {
+            media,
+            tape: self.setup.as_ref().map(|_| tape),
+            device,
+        })
+    }
+
+    /// Records in real time, from the start of the service to its end.
+    fn record(&self, setup: &Setup) -> anyhow::Result<()> {
+        // What was complained of before is not of this run.
+        std::fs::write(&setup.log, "")?;
+        let service = setup.start()?;
+        let pushes = self.publish(setup, self.loops, Pace::RealTime)?;
+        pushes.into_iter().try_for_each(Push::finish)?;
+        service.stop()?;
+        for complaint in setup.complaints() {
+            eprintln!("{}: {complaint}", self.writer.name());
+        }
+        Ok(())
+    }
+
+    /// Id and bytes of what was recorded so far.
+    fn recordings(&self) -> anyhow::Result<Vec<(String, u64)>> {
+        match (self.writer, &self.setup) {
+            // Nothing was, not even the store's directory.
+            (Writer::Fresh, _) if !self.device.path().join("store").exists() => Ok(Vec::new()),
+            (_, Some(setup)) => setup.recordings(),
+            (_, None) => Ok(Vec::new()),
+        }
+    }
+
+    fn publish(&self, setup: &Setup, loops: u64, pace: Pace) -> anyhow::Result<Vec<Push>> {
+        (0..self.streams)
+            .map(|number| setup.push(number, self.source, loops, pace))
+            .collect()
+    }
+
+    fn load(&self) -> Load {
+        Load {
+            streams: self.streams,
+            bytes_per_second: self.source.bytes / u64::from(self.source.seconds),
+            seconds: self.loops * u64::from(self.source.seconds),
+        }
+    }
+}
