@@ -113,7 +113,8 @@ fn others_read_while_it_writes() {
     let dir = tempdir();
     let (store, opened) = open(settings(dir.path()));
     let mut progress = store.progress();
-    let (publish, recording) = begin(&store, 1, opened.tape_base + RealClock.boot());
+    let zero = opened.tape_base + RealClock.boot();
+    let (publish, recording) = begin(&store, 1, zero);
     for n in 0..3 {
         append(&store, publish, n).unwrap();
     }
@@ -122,7 +123,9 @@ fn others_read_while_it_writes() {
         .build()
         .unwrap();
     runtime.block_on(async {
-        let ticked = progress.wait_for(|now| now.ticks > 0);
+        let whole = Some(zero + 3_000_000);
+        let ticked =
+            progress.wait_for(|now| now.streams.values().any(|stream| stream.durable_until >= whole));
         tokio::time::timeout(Duration::from_secs(20), ticked)
             .await
             .unwrap()
