@@ -144,8 +144,9 @@ fn ten_seconds_of_a_stall_cost_nothing_and_do_not_starve_the_watchdog() {
     });
     let variables = [("NOTIFY_SOCKET", shown(&path)), ("WATCHDOG_USEC", "4000000")];
     let service = Service::start_among(&card.path(), &variables);
-    let clip = sample();
-    let streams = ["live/cam1", "live/cam2", "live/cam3"];
+    // Four times 4 Mbit/s: the default memory bridges 16 s of it.
+    let clip = heavy(&sample(), 20_000);
+    let streams = ["live/cam1", "live/cam2", "live/cam3", "live/cam4"];
     push_through_a_stall(&card, &service, &streams.map(|stream| (stream, &clip)));
     let all = closed(&service, streams.len());
     assert!(all.iter().all(|recording| recording.gaps.is_empty()), "{all:#?}");
@@ -153,6 +154,13 @@ fn ten_seconds_of_a_stall_cost_nothing_and_do_not_starve_the_watchdog() {
         exported(&service, recording).same_as(&clip.media(), &recording.stream, 1.5);
     }
     assert!(!service.log().contains("gap"), "{}", service.log());
+    let peak = service.peak();
+    println!(
+        "a stall of {STALL} ms under four times 4 Mbit/s: nothing is gone; {:.1} MiB at most",
+        peak as f64 / 1048576.0
+    );
+    // Rings and queue share 32 MiB; the rest is the program.
+    assert!(peak < (32 + 24) << 20, "{peak} bytes of memory");
     // Every two seconds over twenty, of which the card stood still for ten.
     assert!(fed.load(Ordering::Relaxed) >= 7, "fed {fed:?} times");
     assert!(service.stop().0.success());

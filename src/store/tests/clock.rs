@@ -403,6 +403,31 @@ fn a_rebuilt_journal_believes_the_file_that_was_written_after_the_clock_was_set(
 }
 
 #[test]
+fn a_journal_that_refuses_the_new_date_gets_it_later() {
+    let mut rig = booted(0, false);
+    let a = begin(&mut rig, 1);
+    send(&mut rig, &a, 0..3);
+    let other = rusqlite::Connection::open(rig.dir.path().join("journal.db")).unwrap();
+    let refuse = "CREATE TRIGGER no BEFORE UPDATE ON boots BEGIN SELECT raise(ABORT, 'no'); END";
+    other.execute_batch(refuse).unwrap();
+    rig.clock.set_utc(UTC, true);
+    rig.pass(SECOND);
+    send(&mut rig, &a, 3..4);
+    assert_eq!((starts(&rig), moves(&rig).len()), (vec![0], 0));
+    other.execute_batch("DROP TRIGGER no").unwrap();
+    // A segment ends here: its rows and the date are one commit, and the date comes first.
+    send(&mut rig, &a, 4..5);
+    assert_eq!(starts(&rig), [UTC - 3 * SECOND]);
+    end(&mut rig, &a, 1, 5);
+    let rig = finish(rig);
+    assert_eq!(moves(&rig).len(), 1);
+    let closed = outbox(&rig)
+        .into_iter()
+        .find(|(kind, ..)| kind == "recording.closed");
+    assert_eq!(time(&closed.unwrap().1["start"]), UTC - 3 * SECOND);
+}
+
+#[test]
 fn an_idle_box_notices_that_its_clock_was_set() {
     let dir = tempdir();
     let disk = CrashDisk::default();

@@ -122,6 +122,9 @@ impl Writer {
             synced,
         };
         self.redate = Some(Op::SyncClock { clock });
+        // At once: whoever compares dates with the clock must find the new ones. Should it fail, the next commit
+        // carries it.
+        let _ = self.commit(Vec::new());
     }
 
     pub(super) fn lose(&mut self, bytes: u64) {
