@@ -396,3 +396,32 @@ fn spare_blocks_are_known_after_a_restart() {
     assert_eq!(now, spare);
     end(rig, &a);
 }
+
+#[test]
+fn a_clock_that_was_just_set_expires_nothing_yet() {
+    let clock = Arc::new(TestClock::new(5_000_000));
+    clock.set_utc(10_000_000, false);
+    let mut rig = Rig::with(tempdir(), CrashDisk::default(), clock.clone(), |settings| {
+        settings.keep = Some(3_600_000_000);
+    });
+    let (a, start) = rig.publish(1, "a");
+    rig.handle(vec![start]);
+    record(&mut rig, &a, 0..2);
+    // 1970 becomes 2026: what was recorded is seconds old, not 56 years.
+    clock.set_utc(1_790_000_000_000_000, true);
+    rig.pass(10_000_000);
+    rig.pass(10_000_000);
+    assert_eq!(kept(&rig), [0, 1]);
+    // A wrong step by ten years, corrected a minute later.
+    clock.set_utc(2_100_000_000_000_000, true);
+    rig.pass(60_000_000);
+    clock.set_utc(1_790_000_100_000_000, true);
+    (0..40).for_each(|_| rig.pass(10_000_000));
+    assert_eq!(kept(&rig), [0, 1]);
+    (0..6).for_each(|_| rig.pass(600_000_000));
+    assert_eq!(
+        events(&rig, "recording.expired").len(),
+        2,
+        "and then an hour is over"
+    );
+}

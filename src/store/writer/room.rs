@@ -11,6 +11,8 @@ use crate::store::{StoreError, paths};
 
 /// How often is looked after room, retention and spare files while nothing else happens.
 const EVERY: Micros = 10_000_000;
+/// A date is believed, where that cannot be undone, when it was not corrected for this long.
+const SETTLED: Micros = 300_000_000;
 /// Victims fetched at once, and most that one round gives up.
 const BATCH: usize = 16;
 const ROUND: usize = 64;
@@ -172,8 +174,12 @@ impl Writer {
 
     /// Lets go of what was kept long enough, of what somebody deleted, and of what is too much.
     fn retire(&mut self) -> Result<(), StoreError> {
-        if self.synced {
-            let due = self.journal.due(self.clock.utc())?;
+        // What is kept for so long goes by a date that was set, and not by one that was stepped to just now: it may be
+        // stepped back.
+        let settled = self.clock.boot().saturating_sub(self.dated) >= SETTLED;
+        if self.synced && self.redate.is_none() && settled {
+            let utc = self.clock.boot().saturating_add(self.utc_offset);
+            let due = self.journal.due(utc)?;
             if !due.is_empty() {
                 self.commit(due.into_iter().map(|id| Op::Expire { id }).collect())?;
             }
