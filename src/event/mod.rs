@@ -72,6 +72,8 @@ pub enum Event {
     },
     /// The flash takes media again.
     StorageRecovered {},
+    /// The storage directory was repaired while the service was down, and this is what was found and done.
+    StorageRepaired(Recovered),
     /// The wall clock is right for the first time in this boot: all that was recorded in it is dated anew.
     ClockSynced {
         /// How far the dates moved, in seconds.
@@ -111,8 +113,19 @@ pub struct Recovered {
     pub publishes_ended: u64,
     /// Recordings closed at the end of their tape.
     pub recordings_closed: u64,
+    /// The journal that could not be gone on with; what is told here was found again from the files.
+    pub journal_set_aside: Option<JournalSetAside>,
     /// The first of the files that were lost, damaged or moved, each with what is wrong with it.
     pub files: Vec<String>,
+}
+
+/// A journal that was damaged, or written by a later release.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct JournalSetAside {
+    /// The folder where it is kept.
+    pub path: String,
+    /// What is wrong with it.
+    pub reason: String,
 }
 
 /// The body of `recording.closed`.
@@ -148,6 +161,7 @@ impl Event {
             Event::StreamException { .. } => "stream.exception",
             Event::StorageFailed { .. } => "storage.failed",
             Event::StorageRecovered {} => "storage.recovered",
+            Event::StorageRepaired(_) => "storage.repaired",
             Event::ClockSynced { .. } => "clock.synced",
         }
     }

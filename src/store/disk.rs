@@ -11,6 +11,7 @@ use std::path::Path;
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
+use nix::libc::O_NOFOLLOW;
 use nix::sys::statvfs::statvfs;
 use nix::sys::uio::pwritev;
 
@@ -27,7 +28,7 @@ pub trait Disk: Send + Sync {
     /// Creates a file that must not exist yet, for writing and reading.
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
 
-    /// Opens a file to repair it.
+    /// Opens a file to repair it. A symbolic link is not followed: what it names is not ours to cut.
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
 
     /// Opens a file to read it.
@@ -109,9 +110,9 @@ impl Disk for RealDisk {
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        Ok(Box::new(RealFile(
-            OpenOptions::new().read(true).write(true).open(path)?,
-        )))
+        let mut options = OpenOptions::new();
+        let options = options.read(true).write(true).custom_flags(O_NOFOLLOW);
+        Ok(Box::new(RealFile(options.open(path)?)))
     }
 
     fn open_read(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {

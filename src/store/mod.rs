@@ -21,9 +21,11 @@
 //! | `writer` | the order of writes: commands in, durable tape out |
 //! | `thread`, `queue` | the shell around the writer |
 //! | `recover` | what start-up repairs |
+//! | `start`, `aside` | how a store comes up, also with a journal that is damaged |
 //! | `library`, `source` | the read side, for this process and for others |
 //! | `verify` | every checksum, every row against its file |
 
+mod aside;
 mod clock;
 #[cfg(test)]
 mod crash;
@@ -38,6 +40,7 @@ mod recover;
 mod rotation;
 mod segment;
 mod source;
+mod start;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

@@ -15,10 +15,10 @@ use std::path::{Path, PathBuf};
 
 use super::clock::Clock;
 use super::disk::{Disk, DiskFile};
-use super::journal::{BootClock, Journal, NewSegment, Op, Sealed, SegmentState};
+use super::journal::{self, BootClock, Journal, NewSegment, Op, Sealed, SegmentState};
 use super::segment::{boxes_crc, fragment_end, tape_start};
 use super::{RecoveryReport, StoreError, paths};
-use crate::event::Recovered;
+use crate::event::{Event, JournalSetAside, Recovered};
 use crate::format::fmp4::{self, ReadAt, ScanError, Scanned};
 use crate::media::{Micros, PublishId, RecordingId, SegmentId, StreamName};
 
@@ -29,18 +29,45 @@ const KEEP: u64 = 4 << 20;
 /// Names given in an event; the rest is in the log.
 const NAMES: usize = 20;
 
-/// Repairs a storage directory. Afterwards no segment, recording or publish is open.
+/// Why a storage directory is repaired.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Occasion {
+    /// The service starts: this boot gets its place on the tape, and the event tells of the start.
+    Start,
+    /// Someone asked for it: what there was nothing to do about is not told of.
+    #[allow(dead_code, reason = "for `verify`, which comes next")]
+    Repair,
+}
+
+/// Repairs a storage directory as the service starts.
+#[cfg(test)]
 pub(super) fn recover(
     dir: &Path,
     disk: &dyn Disk,
     clock: &dyn Clock,
     journal: &mut Journal,
 ) -> Result<RecoveryReport, StoreError> {
+    recover_as(dir, disk, clock, journal, Occasion::Start, None)
+}
+
+/// Repairs a storage directory. Afterwards no segment, recording or publish is open, but for segments that the medium
+/// would not read.
+pub(super) fn recover_as(
+    dir: &Path,
+    disk: &dyn Disk,
+    clock: &dyn Clock,
+    journal: &mut Journal,
+    occasion: Occasion,
+    journal_set_aside: Option<JournalSetAside>,
+) -> Result<RecoveryReport, StoreError> {
     let mut recovery = Recovery {
         dir,
         disk,
         ops: Vec::new(),
-        report: Recovered::default(),
+        report: Recovered {
+            journal_set_aside,
+            ..Recovered::default()
+        },
         touched: Vec::new(),
         strays: Vec::new(),
         adopted: BTreeMap::new(),
@@ -56,13 +83,22 @@ pub(super) fn recover(
         utc_offset: clock.utc().saturating_sub(boot_now),
         synced: clock.synced(),
     };
+    recovery.expect_lost_found();
     recovery.report.lost_found = recovery.strays.len() as u64;
-    recovery.ops.push(Op::Start {
-        clock: clock_now,
-        boot_now,
-        recovered: recovery.report.clone(),
-    });
-    journal.commit(&recovery.ops, clock.utc())?;
+    match occasion {
+        Occasion::Start => recovery.ops.push(Op::Start {
+            clock: clock_now,
+            boot_now,
+            recovered: recovery.report.clone(),
+        }),
+        Occasion::Repair if recovery.report.is_clean() => {}
+        Occasion::Repair => recovery.ops.push(Op::Report {
+            event: Event::StorageRepaired(recovery.report.clone()),
+        }),
+    }
+    if !recovery.ops.is_empty() {
+        journal.commit(&recovery.ops, clock.utc())?;
+    }
     recovery.move_strays()?;
     Ok(RecoveryReport(recovery.report))
 }
@@ -96,7 +132,16 @@ impl Recovery<'_> {
                 self.stray(path);
                 continue;
             }
-            for file in self.list(&path)? {
+            let files = match self.list(&path) {
+                Ok(files) => files,
+                // `lost+found` of a file system, say. Where there are rows, not to know their files is an error.
+                Err(error) if rows.keys().all(|(dir, _)| *dir != stream.name) => {
+                    self.name(&path, &format!("does not belong here, and is left: {error}"));
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            for file in files {
                 let path = path.join(&file.name);
                 match rows.remove(&(stream.name.clone(), file.name)) {
                     None if file.is_dir => self.stray(path),
@@ -132,7 +177,14 @@ impl Recovery<'_> {
 
     /// A segment that was being written.
     fn repair(&mut self, id: SegmentId, path: PathBuf, journal: &Journal) -> Result<(), StoreError> {
-        let file = self.disk.open(&path).map_err(StoreError::disk("open", &path))?;
+        let file = match self.disk.open(&path) {
+            Ok(file) => file,
+            // It may open another day: row and file stay as they are.
+            Err(error) => {
+                self.name(&path, &format!("cannot be opened: {error}"));
+                return Ok(());
+            }
+        };
         let len = file.size().map_err(StoreError::disk("measure", &path))?;
         match fmp4::scan(&Reader(file.as_ref()), len) {
             Ok(scanned) if scanned.identity.segment != id => {
@@ -167,7 +219,18 @@ impl Recovery<'_> {
 
     /// A file without a row.
     fn stranger(&mut self, path: PathBuf, journal: &Journal) -> Result<(), StoreError> {
-        let file = self.disk.open(&path).map_err(StoreError::disk("open", &path))?;
+        let file = match self.disk.open(&path) {
+            Ok(file) => file,
+            Err(error) if is_link(&error) => {
+                self.stray(path);
+                return Ok(());
+            }
+            // It may be a segment and open another day: it is not moved, and named at every start.
+            Err(error) => {
+                self.name(&path, &format!("has no row and cannot be opened: {error}"));
+                return Ok(());
+            }
+        };
         let len = file.size().map_err(StoreError::disk("measure", &path))?;
         let scanned = match fmp4::scan(&Reader(file.as_ref()), len) {
             Ok(scanned) => scanned,
@@ -180,7 +243,15 @@ impl Recovery<'_> {
         };
         let identity = &scanned.identity;
         let in_place = path == paths::segment(self.dir, &identity.stream, identity.sequence);
-        if !in_place || journal.segment(identity.segment)?.is_some() {
+        if let Some(row) = journal.segment(identity.segment)?.filter(|_| in_place) {
+            // A file and its identity agree, and a checksum is over it: it is the row that is wrong.
+            let said = paths::segment(self.dir, &row.stream, row.sequence);
+            return Err(StoreError::JournalDamaged {
+                path: self.dir.join(journal::FILE),
+                reason: format!("it says that {} is {}", path.display(), said.display()),
+            });
+        }
+        if !in_place {
             self.name(&path, "is not where its identity belongs");
             self.strays.push(path);
             return Ok(());
@@ -323,13 +394,29 @@ impl Recovery<'_> {
         self.strays.push(path);
     }
 
+    /// Where the storage directory is the root of a file system, `lost+found` may be root's alone. Strays that cannot
+    /// go there stay where they are: that is no reason not to record.
+    fn expect_lost_found(&mut self) {
+        if self.strays.is_empty() {
+            return;
+        }
+        let to = paths::lost_found(self.dir);
+        if let Err(error) = self.disk.create_dir(&to).and_then(|()| self.disk.list(&to)) {
+            let count = self.strays.len();
+            self.name(
+                &to,
+                &format!("takes no files, {count} stay where they are: {error}"),
+            );
+            self.strays.clear();
+        }
+    }
+
     /// Failing to move one is no reason not to record: it stays where it is until the next start.
     fn move_strays(&mut self) -> Result<(), StoreError> {
         if self.strays.is_empty() {
             return Ok(());
         }
         let to = paths::lost_found(self.dir);
-        self.disk.create_dir(&to).map_err(StoreError::disk("make", &to))?;
         let taken: Vec<OsString> = self.list(&to)?.into_iter().map(|entry| entry.name).collect();
         let mut taken: std::collections::HashSet<OsString> = taken.into_iter().collect();
         for path in std::mem::take(&mut self.strays) {
@@ -407,6 +494,11 @@ fn stray_name(path: &Path, taken: &std::collections::HashSet<OsString>) -> OsStr
         free.push(format!(".{count}"));
     }
     free
+}
+
+/// True for the error of opening a symbolic link, which the disk does not follow.
+fn is_link(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(nix::libc::ELOOP)
 }
 
 /// A file as the scanner reads it.

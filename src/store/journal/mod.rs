@@ -6,6 +6,7 @@
 //! make them true.
 
 mod apply;
+pub(super) mod fault;
 mod op;
 mod read;
 mod schema;
@@ -16,17 +17,22 @@ mod tracks;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
+pub(super) use fault::Fault;
 pub(super) use op::{BootClock, NewSegment, Op, Sealed};
 pub(super) use read::{RecordingData, SegmentData, SegmentState};
 pub(super) use tracks::hex;
 
 use super::disk::{Disk, RealDisk};
-use super::{StoreError, disk};
+use super::{StoreError, aside, disk, paths};
 
 /// The file's name in the storage directory.
-const FILE: &str = "journal.db";
+pub(super) const FILE: &str = "journal.db";
+
+/// What SQLite keeps beside it.
+pub(super) const BESIDE: [&str; 2] = ["-wal", "-shm"];
 
 /// Another process may hold the journal for a moment (`ls` on a WAL that it must recover).
 const BUSY: Duration = Duration::from_secs(10);
@@ -38,6 +44,20 @@ pub(super) const OUTBOX_ROWS: i64 = 10_000;
 pub(super) struct Journal {
     connection: Connection,
     path: PathBuf,
+    /// A commit found damage, and the next start will hear of it.
+    condemned: bool,
+}
+
+/// Something that SQLite would not open, or would wait for without end, is no journal.
+fn expect_files(dir: &Path) -> Result<(), StoreError> {
+    for suffix in [&[""][..], &BESIDE].concat() {
+        let path = dir.join(format!("{FILE}{suffix}"));
+        if path.metadata().is_ok_and(|found| !found.is_file()) {
+            let reason = "it is not a file".to_owned();
+            return Err(StoreError::JournalDamaged { path, reason });
+        }
+    }
+    Ok(())
 }
 
 impl Journal {
@@ -45,6 +65,7 @@ impl Journal {
     /// newest version.
     pub(super) fn open(dir: &Path) -> Result<Self, StoreError> {
         let path = dir.join(FILE);
+        expect_files(dir)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -61,10 +82,20 @@ impl Journal {
         if !disk::is_there(&path) {
             return Err(StoreError::NoTape { path: dir.to_owned() });
         }
+        expect_files(dir)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let journal = Self::connect(path, flags)?;
         match schema::version(&journal.connection).map_err(|error| journal.error(error))? {
+            0 if disk::is_there(&paths::tape(dir)) => Err(StoreError::JournalDamaged {
+                path: journal.path,
+                reason: "it is empty, and there is a tape".to_owned(),
+            }),
             0 => Err(StoreError::NoTape { path: dir.to_owned() }),
+            found if found < schema::NEWEST => Err(StoreError::JournalOlder {
+                path: journal.path,
+                found,
+                known: schema::NEWEST,
+            }),
             _ => Ok(journal),
         }
     }
@@ -73,6 +104,8 @@ impl Journal {
         let open = || {
             let connection = Connection::open_with_flags(&path, flags)?;
             connection.busy_timeout(BUSY)?;
+            // Should this journal turn out to be unusable, it is left as it was found.
+            connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
             // 256 KiB: a box has better uses for its memory.
             connection.pragma_update(None, "cache_size", -256)?;
             connection.pragma_update(None, "foreign_keys", true)?;
@@ -86,7 +119,11 @@ impl Journal {
                 found,
                 known: schema::NEWEST,
             }),
-            Ok((connection, _)) => Ok(Self { connection, path }),
+            Ok((connection, _)) => Ok(Self {
+                connection,
+                path,
+                condemned: false,
+            }),
         }
     }
 
@@ -96,12 +133,55 @@ impl Journal {
         // The WAL is cut back to this after a checkpoint, so that one burst does not hold flash for ever.
         self.connection
             .pragma_update(None, "journal_size_limit", 1 << 20)?;
-        schema::migrate(&mut self.connection)
+        schema::migrate(&mut self.connection)?;
+        self.connection
+            .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)
+            .map(drop)
+    }
+
+    /// Closes it without bringing the WAL into the database: for one that is to be set aside as it was found.
+    pub(super) fn leave(self) {
+        let _ = self
+            .connection
+            .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+    }
+
+    /// Reads every table but the sample indexes, which are most of the journal, and says what is damaged. Indexes
+    /// vouch for themselves when they are used.
+    pub(super) fn check(&self) -> Result<(), StoreError> {
+        for table in schema::CHECKED {
+            self.check_with(&format!("PRAGMA integrity_check('{table}')"))?;
+        }
+        Ok(())
+    }
+
+    /// Reads every page of the journal.
+    #[allow(dead_code, reason = "for `verify`, which comes next")]
+    pub(super) fn check_all(&self) -> Result<(), StoreError> {
+        self.check_with("PRAGMA integrity_check(1)")
+    }
+
+    fn check_with(&self, sql: &str) -> Result<(), StoreError> {
+        let found: Option<String> = self.one(sql, [], |row| self.col(row, 0))?;
+        match found.as_deref() {
+            None | Some("ok") => Ok(()),
+            Some(found) => Err(StoreError::JournalDamaged {
+                path: self.path.clone(),
+                reason: found.replace('\n', " "),
+            }),
+        }
     }
 
     /// Carries out `ops` in one transaction; durable when it returns. `utc` dates the events.
     pub(super) fn commit(&mut self, ops: &[Op], utc: i64) -> Result<(), StoreError> {
-        self.transact(ops, utc).map_err(|error| self.error(error))
+        self.transact(ops, utc).map_err(|error| {
+            if fault::is_proof(&error) && !std::mem::replace(&mut self.condemned, true) {
+                // Nothing can be mended under a running recorder; the next start sets the journal aside, also if
+                // its own look at it does not come upon the damage.
+                aside::condemn(&self.path, &error.to_string());
+            }
+            self.error(error)
+        })
     }
 
     fn transact(&mut self, ops: &[Op], utc: i64) -> rusqlite::Result<()> {

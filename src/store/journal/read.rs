@@ -208,11 +208,11 @@ impl Journal {
         }
     }
 
-    fn col<T: FromSql>(&self, row: &Row<'_>, column: usize) -> Result<T, StoreError> {
+    pub(super) fn col<T: FromSql>(&self, row: &Row<'_>, column: usize) -> Result<T, StoreError> {
         row.get(column).map_err(|error| self.error(error))
     }
 
-    fn one<T>(
+    pub(super) fn one<T>(
         &self,
         sql: &str,
         params: impl Params,

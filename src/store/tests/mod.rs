@@ -4,5 +4,6 @@ mod crashes;
 mod faults;
 mod library;
 mod measure;
+mod rebuild;
 mod rig;
 mod threads;
