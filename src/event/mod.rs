@@ -72,8 +72,13 @@ pub enum Event {
     },
     /// The flash takes media again.
     StorageRecovered {},
-    /// The storage directory was repaired while the service was down, and this is what was found and done.
-    StorageRepaired(Recovered),
+    /// The storage directory was repaired while the service was down.
+    StorageRepaired {
+        /// What was found and done as at a start.
+        recovered: Recovered,
+        /// What was done beyond that, in words.
+        changes: Vec<String>,
+    },
     /// The wall clock is right for the first time in this boot: all that was recorded in it is dated anew.
     ClockSynced {
         /// How far the dates moved, in seconds.
@@ -161,7 +166,7 @@ impl Event {
             Event::StreamException { .. } => "stream.exception",
             Event::StorageFailed { .. } => "storage.failed",
             Event::StorageRecovered {} => "storage.recovered",
-            Event::StorageRepaired(_) => "storage.repaired",
+            Event::StorageRepaired { .. } => "storage.repaired",
             Event::ClockSynced { .. } => "clock.synced",
         }
     }

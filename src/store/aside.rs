@@ -55,7 +55,6 @@ pub(super) fn condemn(journal: &Path, reason: &str) {
 }
 
 /// Every journal that was set aside, oldest first.
-#[allow(dead_code, reason = "for `verify`, which comes next")]
 pub(super) fn folders(dir: &Path) -> Result<Vec<PathBuf>, StoreError> {
     let names = numbered(dir)?.into_iter();
     Ok(names.map(|(_, name)| dir.join(name)).collect())

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
-use nix::libc::O_NOFOLLOW;
+use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 use nix::sys::statvfs::statvfs;
 use nix::sys::uio::pwritev;
 
@@ -116,7 +116,10 @@ impl Disk for RealDisk {
     }
 
     fn open_read(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        Ok(Box::new(RealFile(File::open(path)?)))
+        // A pipe in the place of a file must not be waited for.
+        let mut options = OpenOptions::new();
+        let options = options.read(true).custom_flags(O_NONBLOCK);
+        Ok(Box::new(RealFile(options.open(path)?)))
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<Entry>> {

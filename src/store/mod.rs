@@ -23,7 +23,7 @@
 //! | `recover` | what start-up repairs |
 //! | `start`, `aside` | how a store comes up, also with a journal that is damaged |
 //! | `library`, `source` | the read side, for this process and for others |
-//! | `verify` | every checksum, every row against its file |
+//! | `verify` | every checksum, every row against its file; and what repairs beyond start-up |
 
 mod aside;
 mod clock;
@@ -56,7 +56,7 @@ pub use library::{Filter, Gap, Library, RecordingRow, RecordingState, TrackRow};
 pub use progress::{Progress, RecoveryReport, StreamProgress};
 pub use source::LibrarySource;
 pub use thread::{Opened, Store, StoreSettings};
-pub use verify::Problem;
+pub use verify::{Checked, Finding, FragmentAt, Step, repair};
 
 use crate::event::Event;
 use crate::media::{Fragment, Micros, PublishId, RecordingId, StreamName};

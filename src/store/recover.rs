@@ -35,7 +35,6 @@ pub(super) enum Occasion {
     /// The service starts: this boot gets its place on the tape, and the event tells of the start.
     Start,
     /// Someone asked for it: what there was nothing to do about is not told of.
-    #[allow(dead_code, reason = "for `verify`, which comes next")]
     Repair,
 }
 
@@ -93,7 +92,10 @@ pub(super) fn recover_as(
         }),
         Occasion::Repair if recovery.report.is_clean() => {}
         Occasion::Repair => recovery.ops.push(Op::Report {
-            event: Event::StorageRepaired(recovery.report.clone()),
+            event: Event::StorageRepaired {
+                recovered: recovery.report.clone(),
+                changes: Vec::new(),
+            },
         }),
     }
     if !recovery.ops.is_empty() {
@@ -475,7 +477,7 @@ fn tape_end(scanned: &Scanned) -> Micros {
 }
 
 /// `live+cam1-00000017.mp4`, with a number behind it when that is taken.
-fn stray_name(path: &Path, taken: &std::collections::HashSet<OsString>) -> OsString {
+pub(super) fn stray_name(path: &Path, taken: &std::collections::HashSet<OsString>) -> OsString {
     let mut name = OsString::new();
     if let Some(dir) = path
         .parent()

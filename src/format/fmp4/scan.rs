@@ -190,6 +190,18 @@ pub fn scan_headers(
     (walk.index, walk.at, stopped)
 }
 
+/// Reads the fragment that an index says is at `at`, whatever stands before it, and checks every checksum.
+pub fn check_fragment(
+    reader: &(impl ReadAt + ?Sized),
+    len: u64,
+    segment: SegmentId,
+    at: Position,
+) -> Result<FragmentIndex, Stopped> {
+    let mut walk = Walk::new(reader, len, segment, at);
+    walk.media = Some(vec![0; READ_AT_ONCE]);
+    walk.fragment()
+}
+
 /// Media is read and summed in pieces of this many bytes.
 const READ_AT_ONCE: usize = 64 * 1024;
 

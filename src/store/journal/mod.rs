@@ -156,7 +156,6 @@ impl Journal {
     }
 
     /// Reads every page of the journal.
-    #[allow(dead_code, reason = "for `verify`, which comes next")]
     pub(super) fn check_all(&self) -> Result<(), StoreError> {
         self.check_with("PRAGMA integrity_check(1)")
     }

@@ -71,6 +71,16 @@ pub(in crate::store) enum Op {
         id: SegmentId,
         missing: bool,
     },
+    /// A sealed segment's row is made again from its file.
+    MendSegment(Sealed),
+    /// The file of a sealed segment is gone for good.
+    ForgetSegment {
+        id: SegmentId,
+    },
+    /// A closed recording has no tape left.
+    ForgetRecording {
+        id: RecordingId,
+    },
     Report {
         event: Event,
     },

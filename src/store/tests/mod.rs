@@ -7,3 +7,4 @@ mod measure;
 mod rebuild;
 mod rig;
 mod threads;
+mod verify;
