@@ -32,7 +32,7 @@ use super::{StoreError, aside, disk, paths};
 pub(super) const FILE: &str = "journal.db";
 
 /// What SQLite keeps beside it.
-pub(super) const BESIDE: [&str; 2] = ["-wal", "-shm"];
+pub(super) const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
 
 /// Another process may hold the journal for a moment (`ls` on a WAL that it must recover).
 const BUSY: Duration = Duration::from_secs(10);
@@ -46,6 +46,9 @@ pub(super) struct Journal {
     path: PathBuf,
     /// A commit found damage, and the next start will hear of it.
     condemned: bool,
+    /// Called after each commit.
+    #[cfg(test)]
+    observer: Option<Box<dyn FnMut() + Send>>,
 }
 
 /// Something that SQLite would not open, or would wait for without end, is no journal.
@@ -123,6 +126,8 @@ impl Journal {
                 connection,
                 path,
                 condemned: false,
+                #[cfg(test)]
+                observer: None,
             }),
         }
     }
@@ -190,7 +195,42 @@ impl Journal {
         for op in ops {
             apply::apply(&transaction, op, utc)?;
         }
-        transaction.commit()
+        transaction.commit()?;
+        #[cfg(test)]
+        if let Some(observer) = &mut self.observer {
+            observer();
+        }
+        Ok(())
+    }
+
+    /// Brings the WAL into the database whenever it has so many pages, and calls `observer` after each commit.
+    #[cfg(test)]
+    pub(super) fn observe(&mut self, pages: u32, observer: impl FnMut() + Send + 'static) {
+        self.connection
+            .pragma_update(None, "wal_autocheckpoint", pages)
+            .unwrap();
+        self.observer = Some(Box::new(observer));
+    }
+
+    /// Every row of every table.
+    #[cfg(test)]
+    pub(super) fn dump(&self) -> String {
+        let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name";
+        let tables: Vec<String> = self.all(sql, [], |row| self.col(row, 0)).unwrap();
+        let mut out = format!("{}\n", schema::version(&self.connection).unwrap());
+        for table in tables {
+            let mut statement = self
+                .connection
+                .prepare(&format!("SELECT * FROM {table}"))
+                .unwrap();
+            let columns = statement.column_count();
+            let mut rows = statement.query([]).unwrap();
+            while let Some(row) = rows.next().unwrap() {
+                let values = (0..columns).map(|column| row.get::<_, rusqlite::types::Value>(column).unwrap());
+                out.push_str(&format!("{table} {:?}\n", values.collect::<Vec<_>>()));
+            }
+        }
+        out
     }
 
     /// A read transaction: what `read` reads was true at one moment.

@@ -238,7 +238,7 @@ impl Journal {
         row.map_err(|error| self.error(error))?.transpose()
     }
 
-    fn all<T>(
+    pub(super) fn all<T>(
         &self,
         sql: &str,
         params: impl Params,

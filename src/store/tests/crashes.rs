@@ -37,10 +37,10 @@ impl JournalFiles {
 
 /// Everything there is at a moment at which the power may go.
 #[derive(Clone)]
-struct Moment {
-    image: Image,
-    journal: Arc<JournalFiles>,
-    acked: std::collections::BTreeMap<StreamName, Micros>,
+pub(super) struct Moment {
+    pub(super) image: Image,
+    pub(super) journal: Arc<JournalFiles>,
+    pub(super) acked: std::collections::BTreeMap<StreamName, Micros>,
 }
 
 /// Collects the moments before and after every operation on a disk. Paths name the directory of the first run, so
@@ -109,7 +109,7 @@ pub(super) fn script(rig: &mut Rig) {
 }
 
 /// Recovers what a moment leaves and checks every invariant.
-fn recover_from(moment: &Moment, survives: Survives, root: &Path, inner: bool) {
+pub(super) fn recover_from(moment: &Moment, survives: Survives, root: &Path, inner: bool) {
     recover_on(
         &CrashDisk::after_crash(&moment.image, survives),
         moment,

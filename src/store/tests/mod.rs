@@ -6,5 +6,6 @@ mod library;
 mod measure;
 mod rebuild;
 mod rig;
+mod sqlite;
 mod threads;
 mod verify;

@@ -67,7 +67,17 @@ impl Rig {
 
     /// Starts on what is there, as the service does.
     pub(super) fn on(dir: tempfile::TempDir, disk: CrashDisk, clock: Arc<TestClock>) -> Self {
-        let mut journal = Journal::open(dir.path()).unwrap();
+        let journal = Journal::open(dir.path()).unwrap();
+        Self::with_journal(dir, disk, clock, journal)
+    }
+
+    /// The same, with a journal that was opened elsewhere.
+    pub(super) fn with_journal(
+        dir: tempfile::TempDir,
+        disk: CrashDisk,
+        clock: Arc<TestClock>,
+        mut journal: Journal,
+    ) -> Self {
         let report = recover(dir.path(), &disk, clock.as_ref(), &mut journal).unwrap();
         let tape_base = journal.boot(&clock.boot_id()).unwrap().unwrap().0;
         let writer = Writer::new(
