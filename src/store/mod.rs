@@ -21,6 +21,7 @@
 //! | `writer` | the order of writes: commands in, durable tape out |
 //! | `thread`, `queue` | the shell around the writer |
 //! | `recover` | what start-up repairs |
+//! | `salvage` | what a file without a row holds behind a damaged place |
 //! | `start`, `aside` | how a store comes up, also with a journal that is damaged |
 //! | `library`, `source` | the read side, for this process and for others |
 //! | `verify` | every checksum, every row against its file; and what repairs beyond start-up |
@@ -38,6 +39,7 @@ mod progress;
 mod queue;
 mod recover;
 mod rotation;
+mod salvage;
 mod segment;
 mod source;
 mod start;

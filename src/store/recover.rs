@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use super::clock::Clock;
 use super::disk::{Disk, DiskFile};
 use super::journal::{self, BootClock, Journal, NewSegment, Op, Sealed, SegmentState};
+use super::salvage::salvage;
 use super::segment::{boxes_crc, fragment_end, tape_start};
 use super::{RecoveryReport, StoreError, paths};
 use crate::event::{Event, JournalSetAside, Recovered};
@@ -145,8 +146,12 @@ impl Recovery<'_> {
             };
             for file in files {
                 let path = path.join(&file.name);
+                if file.is_dir {
+                    // Also where a row wants a file: that one is gone.
+                    self.stray(path);
+                    continue;
+                }
                 match rows.remove(&(stream.name.clone(), file.name)) {
-                    None if file.is_dir => self.stray(path),
                     None => self.stranger(path, journal)?,
                     Some((_, _, _, SegmentState::Sealed)) => {}
                     Some((id, _, _, SegmentState::Missing)) => {
@@ -234,8 +239,8 @@ impl Recovery<'_> {
             }
         };
         let len = file.size().map_err(StoreError::disk("measure", &path))?;
-        let scanned = match fmp4::scan(&Reader(file.as_ref()), len) {
-            Ok(scanned) => scanned,
+        let (scanned, more) = match salvage(file.as_ref(), len) {
+            Ok(read) => read,
             Err(ScanError::Short { len: 0 }) => return self.remove(path),
             Err(error) => {
                 self.name(&path, &format!("has no row and is not readable: {error}"));
@@ -258,10 +263,21 @@ impl Recovery<'_> {
             self.strays.push(path);
             return Ok(());
         }
-        if scanned.index.fragments.is_empty() {
+        if scanned.index.fragments.is_empty() && !more {
             return self.remove(path);
         }
-        self.keep(&path, file.as_ref(), len, &scanned)?;
+        if scanned.index.fragments.is_empty() {
+            self.name(&path, "has no row and its first fragment is damaged");
+            self.strays.push(path);
+            return Ok(());
+        }
+        if more {
+            self.name(&path, &format!("is damaged at byte {}", scanned.valid_len));
+            file.sync().map_err(StoreError::disk("sync", &path))?;
+            self.touch(&path);
+        } else {
+            self.keep(&path, file.as_ref(), len, &scanned)?;
+        }
         self.report.adopted += 1;
         self.ops.push(Op::AdoptBoot {
             clock: BootClock {

@@ -34,7 +34,8 @@ pub use identity::{Identity, segment_header};
 pub use moof::{TrackRun, moof, moof_len};
 pub use moov::init;
 pub use scan::{
-    Header, Position, ReadAt, ScanError, Scanned, Stopped, check_fragment, read_header, scan, scan_headers,
+    Header, Position, ReadAt, ScanError, Scanned, Stopped, check_fragment, find_fragment, read_header, scan,
+    scan_headers,
 };
 
 /// track_ID of the picture.

@@ -7,5 +7,6 @@ mod measure;
 mod rebuild;
 mod rig;
 mod sqlite;
+mod strays;
 mod threads;
 mod verify;

@@ -1,0 +1,47 @@
+//! What a segment without a row holds behind a damaged place.
+//!
+//! A segment that was being written ends at its first fragment that is not whole: behind that is what nobody
+//! acknowledged. Of a file whose row is lost nobody knows whether it was being written, and a flipped bit at its
+//! beginning must not cost the rest.
+
+use super::disk::DiskFile;
+use super::recover::Reader;
+use crate::format::fmp4::{self, FIRST_SEQUENCE, Position, ScanError, Scanned};
+
+/// Reads a segment as far as it goes, over fragments whose media is damaged and whose boxes are not.
+///
+/// True when something of it still lies behind: then the file must not be cut.
+pub(super) fn salvage(file: &dyn DiskFile, len: u64) -> Result<(Scanned, bool), ScanError> {
+    let reader = Reader(file);
+    let mut scanned = fmp4::scan(&reader, len)?;
+    let segment = scanned.identity.segment;
+    let behind = |from: u64| fmp4::find_fragment(&reader, len, segment, from).is_some();
+    if scanned.valid_len >= len {
+        return Ok((scanned, false));
+    }
+    let first = fmp4::read_header(&reader, len)?.len;
+    let (mut index, _, stopped) = fmp4::scan_headers(&reader, len, segment, Position::first(first));
+    if !behind(scanned.valid_len) {
+        // A lone fragment whose boxes are whole is something, whatever became of its media.
+        let lone = scanned.index.fragments.is_empty() && !index.fragments.is_empty();
+        return Ok((scanned, lone));
+    }
+    // The end may be torn as any end may be.
+    while let Some((last, sequence)) = index.fragments.iter().zip(FIRST_SEQUENCE..).last() {
+        let at = Position {
+            offset: last.offset,
+            sequence,
+        };
+        if fmp4::check_fragment(&reader, len, segment, at).is_ok() {
+            break;
+        }
+        index.fragments.pop();
+    }
+    if index.end() > scanned.valid_len {
+        scanned.valid_len = index.end();
+        scanned.index = index;
+        scanned.stopped = stopped;
+    }
+    let more = scanned.valid_len < len && behind(scanned.valid_len);
+    Ok((scanned, more))
+}
