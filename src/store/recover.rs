@@ -144,7 +144,9 @@ impl Recovery<'_> {
                 }
                 Err(error) => return Err(error),
             };
+            let last = files.iter().filter_map(|file| paths::sequence(&file.name)).max();
             for file in files {
+                let successor = paths::sequence(&file.name) < last;
                 let path = path.join(&file.name);
                 if file.is_dir {
                     // Also where a row wants a file: that one is gone.
@@ -152,7 +154,7 @@ impl Recovery<'_> {
                     continue;
                 }
                 match rows.remove(&(stream.name.clone(), file.name)) {
-                    None => self.stranger(path, journal)?,
+                    None => self.stranger(path, journal, successor)?,
                     Some((_, _, _, SegmentState::Sealed)) => {}
                     Some((id, _, _, SegmentState::Missing)) => {
                         self.report.returned += 1;
@@ -198,7 +200,7 @@ impl Recovery<'_> {
                 // Its row never got a file; what lies in its place is another's.
                 self.ops.push(Op::DropSegment { id });
                 drop(file);
-                self.stranger(path, journal)
+                self.stranger(path, journal, false)
             }
             Ok(scanned) if !scanned.index.fragments.is_empty() => {
                 self.keep(&path, file.as_ref(), len, &scanned)?;
@@ -225,7 +227,7 @@ impl Recovery<'_> {
     }
 
     /// A file without a row.
-    fn stranger(&mut self, path: PathBuf, journal: &Journal) -> Result<(), StoreError> {
+    fn stranger(&mut self, path: PathBuf, journal: &Journal, successor: bool) -> Result<(), StoreError> {
         let file = match self.disk.open(&path) {
             Ok(file) => file,
             Err(error) if is_link(&error) => {
@@ -239,7 +241,7 @@ impl Recovery<'_> {
             }
         };
         let len = file.size().map_err(StoreError::disk("measure", &path))?;
-        let (scanned, more) = match salvage(file.as_ref(), len) {
+        let (scanned, more) = match salvage(file.as_ref(), len, successor) {
             Ok(read) => read,
             Err(ScanError::Short { len: 0 }) => return self.remove(path),
             Err(error) => {

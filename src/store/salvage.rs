@@ -6,13 +6,19 @@
 
 use super::disk::DiskFile;
 use super::recover::Reader;
-use crate::format::fmp4::{self, FIRST_SEQUENCE, Position, ScanError, Scanned};
+use crate::format::fmp4::{self, FIRST_SEQUENCE, Position, ScanError, Scanned, Stopped};
 
 /// Reads a segment as far as it goes, over fragments whose media is damaged and whose boxes are not.
 ///
+/// One that has a `successor` was synced and sealed before that began: when its boxes lead to its very end, its media is
+/// not read. To read all of a full card takes an hour, and nobody records meanwhile.
+///
 /// True when something of it still lies behind: then the file must not be cut.
-pub(super) fn salvage(file: &dyn DiskFile, len: u64) -> Result<(Scanned, bool), ScanError> {
+pub(super) fn salvage(file: &dyn DiskFile, len: u64, successor: bool) -> Result<(Scanned, bool), ScanError> {
     let reader = Reader(file);
+    if let Some(scanned) = successor.then(|| by_its_boxes(&reader, len)).flatten() {
+        return Ok((scanned, false));
+    }
     let mut scanned = fmp4::scan(&reader, len)?;
     let segment = scanned.identity.segment;
     let behind = |from: u64| fmp4::find_fragment(&reader, len, segment, from).is_some();
@@ -44,4 +50,18 @@ pub(super) fn salvage(file: &dyn DiskFile, len: u64) -> Result<(Scanned, bool), 
     }
     let more = scanned.valid_len < len && behind(scanned.valid_len);
     Ok((scanned, more))
+}
+
+fn by_its_boxes(reader: &Reader<'_>, len: u64) -> Option<Scanned> {
+    let header = fmp4::read_header(reader, len).ok()?;
+    let first = Position::first(header.len);
+    let (index, end, stopped) = fmp4::scan_headers(reader, len, header.identity.segment, first);
+    let whole = stopped == Stopped::Clean && !index.fragments.is_empty();
+    whole.then_some(Scanned {
+        identity: header.identity,
+        tracks: header.tracks,
+        index,
+        valid_len: end.offset,
+        stopped,
+    })
 }

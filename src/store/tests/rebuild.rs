@@ -502,3 +502,67 @@ fn readers_of_a_damaged_journal_are_told_what_to_do() {
     std::fs::create_dir(store.journal()).unwrap();
     said();
 }
+
+/// Figures: `cargo test --release --lib rebuild_of_a_gigabyte -- --ignored --nocapture`, in `MEASURE_DIR`.
+#[test]
+#[ignore = "writes a gigabyte; prints the time to make its journal again"]
+fn rebuild_of_a_gigabyte() {
+    use crate::media::{Frame, PublishId, TrackKind};
+    use crate::store::{Clock, Command, RealClock, RealDisk, StoreSettings, testing};
+
+    let dir = tempfile::tempdir_in(std::env::var("MEASURE_DIR").unwrap_or("/tmp".into())).unwrap();
+    let open = || {
+        crate::store::Store::open(
+            StoreSettings::new(dir.path(), "box"),
+            std::sync::Arc::new(RealDisk),
+            std::sync::Arc::new(RealClock),
+        )
+        .unwrap()
+    };
+    let (recorder, opened) = open();
+    let publish = PublishId::new(1);
+    let boot_zero = RealClock.boot();
+    let started = Command::PublishStarted {
+        publish,
+        stream: stream("a"),
+        tape_zero: opened.tape_base + boot_zero,
+        boot_zero,
+    };
+    recorder.submit(started).unwrap();
+    let payload = bytes::Bytes::from(noise(280_000, 1));
+    // 36 minutes of 4 Mbit/s.
+    for n in 0..2_150 {
+        while !recorder.has_room() {
+            std::thread::yield_now();
+        }
+        let mut fragment = testing::fragment(n, n % 2 == 0);
+        fragment.video.push(Frame {
+            kind: TrackKind::Video,
+            dts: n * 1000 + 900,
+            cts: 0,
+            key: false,
+            payload: payload.slice(..),
+        });
+        fragment.video.push(Frame {
+            kind: TrackKind::Video,
+            dts: n * 1000 + 950,
+            cts: 0,
+            key: false,
+            payload: payload.slice(60_000..),
+        });
+        recorder.submit(Command::Append { publish, fragment }).unwrap();
+    }
+    recorder.shutdown().unwrap();
+    for suffix in ["", "-wal", "-shm"] {
+        let path = dir.path().join(format!("journal.db{suffix}"));
+        let _ = std::fs::exists(&path).unwrap().then(|| remove(&path));
+    }
+    let begin = RealClock.boot();
+    let (recorder, opened) = open();
+    println!(
+        "rebuilt in {} ms: {}",
+        (RealClock.boot() - begin) / 1000,
+        opened.report
+    );
+    recorder.shutdown().unwrap();
+}

@@ -322,6 +322,24 @@ fn fmp4_second(media: &[u8]) -> usize {
     scanned.index.fragments[1].offset as usize
 }
 
+/// Its media is not read: a full card would take an hour. `verify` does that.
+#[test]
+fn a_segment_without_a_row_that_has_a_successor_is_adopted_by_its_boxes() {
+    let store = Store::new();
+    let mut media = store.orphan("b", 1);
+    let name = "tape/live+b/00000001.mp4";
+    let end = media.len();
+    media[end - 7] ^= 1;
+    store.put(name, &media);
+    store.put("tape/live+b/zzz", b"no segment comes after the last one");
+    let report = store.start();
+    assert_eq!((report.0.adopted, report.0.truncated_bytes), (1, 0), "{report}");
+    assert!(store.read(name) == media);
+    let findings = store.verify();
+    assert_eq!(findings.len(), 1, "{findings:?}");
+    assert_eq!(findings[0].fragment.as_ref().unwrap().number, 4);
+}
+
 fn row_id(journal: &Journal) -> SegmentId {
     let rows = journal.segments().unwrap();
     let found = rows
