@@ -32,7 +32,7 @@ pub enum StoreError {
         source: io::Error,
     },
     /// SQLite refused.
-    #[error("{path}: journal: {source}{}", advice(source))]
+    #[error("{path}: journal: {source}")]
     Journal {
         /// The journal.
         path: PathBuf,
@@ -114,11 +114,16 @@ pub enum StoreError {
 const MEND: &str = "; start the service anew, or stop it and run `edgereel verify --repair`: \
                     the journal is then set aside and made again from the files";
 
-fn advice(error: &rusqlite::Error) -> &'static str {
-    if fault::is_proof(error) { MEND } else { "" }
-}
-
 impl StoreError {
+    /// What SQLite said of a journal.
+    pub(super) fn journal(path: PathBuf, source: rusqlite::Error) -> Self {
+        if fault::is_proof(&source) {
+            let reason = source.to_string();
+            return StoreError::JournalDamaged { path, reason };
+        }
+        StoreError::Journal { path, source }
+    }
+
     /// Why the journal must be set aside, when this error says that it must.
     pub(super) fn journal_unusable(&self) -> Option<Unusable> {
         match self {

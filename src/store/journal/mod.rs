@@ -116,7 +116,7 @@ impl Journal {
             Ok((connection, found))
         };
         match open() {
-            Err(source) => Err(StoreError::Journal { path, source }),
+            Err(source) => Err(StoreError::journal(path, source)),
             Ok((_, found)) if found > schema::NEWEST => Err(StoreError::JournalNewer {
                 path,
                 found,
@@ -245,10 +245,7 @@ impl Journal {
     }
 
     fn error(&self, source: rusqlite::Error) -> StoreError {
-        StoreError::Journal {
-            path: self.path.clone(),
-            source,
-        }
+        StoreError::journal(self.path.clone(), source)
     }
 
     fn row_error(&self, what: impl Into<String>) -> StoreError {
