@@ -12,6 +12,7 @@ mod output;
 mod publish;
 mod run;
 mod source;
+mod verify;
 mod when;
 
 use std::process::ExitCode;
@@ -40,6 +41,8 @@ enum Command {
     Ls(ls::Ls),
     /// Make a file that plays from a recording.
     Export(export::Export),
+    /// Check every byte of the tape; with --repair, mend what can be mended.
+    Verify(verify::Verify),
     /// Send an FLV or MP4 file over RTMP.
     Publish(publish::Publish),
 }
@@ -59,6 +62,7 @@ pub fn main() -> ExitCode {
         Command::CheckConfig(command) => command.run(),
         Command::Ls(command) => command.run(),
         Command::Export(command) => command.run(),
+        Command::Verify(command) => command.run(),
         Command::Publish(command) => command.run(),
     };
     flush_log();

@@ -66,10 +66,14 @@ pub(super) struct StoreArgument {
 
 impl StoreArgument {
     pub(super) fn library(&self) -> anyhow::Result<Library> {
-        let dir = match &self.data {
-            Some(dir) => dir.clone(),
-            None => self.config.load()?.storage.dir,
-        };
-        Ok(Library::open(&dir)?)
+        Ok(Library::open(&self.dir()?)?)
+    }
+
+    /// The storage directory.
+    pub(super) fn dir(&self) -> anyhow::Result<PathBuf> {
+        match &self.data {
+            Some(dir) => Ok(dir.clone()),
+            None => Ok(self.config.load()?.storage.dir),
+        }
     }
 }

@@ -99,6 +99,13 @@ pub enum Event {
         /// Bytes that media takes.
         used: u64,
     },
+    /// The storage directory was repaired while the service was down.
+    StorageRepaired {
+        /// What was found and done as at a start.
+        recovered: Recovered,
+        /// What was done beyond that, in words.
+        changes: Vec<String>,
+    },
     /// The wall clock is right for the first time in this boot, or was stepped: all that was recorded in the boot is
     /// dated anew, events that are not sent yet included.
     ClockSynced {
@@ -139,8 +146,19 @@ pub struct Recovered {
     pub publishes_ended: u64,
     /// Recordings closed at the end of their tape.
     pub recordings_closed: u64,
+    /// The journal that could not be gone on with; what is told here was found again from the files.
+    pub journal_set_aside: Option<JournalSetAside>,
     /// The first of the files that were lost, damaged or moved, each with what is wrong with it.
     pub files: Vec<String>,
+}
+
+/// A journal that was damaged, or written by a later release.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct JournalSetAside {
+    /// The folder where it is kept.
+    pub path: String,
+    /// What is wrong with it.
+    pub reason: String,
 }
 
 /// The body of `recording.closed`.
@@ -195,6 +213,7 @@ impl Event {
             Event::StorageLow { .. } => "storage.low",
             Event::StorageFull { .. } => "storage.full",
             Event::StorageRecovered {} => "storage.recovered",
+            Event::StorageRepaired { .. } => "storage.repaired",
             Event::ClockSynced { .. } => "clock.synced",
         }
     }

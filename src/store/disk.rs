@@ -11,6 +11,7 @@ use std::path::Path;
 
 use nix::errno::Errno;
 use nix::fcntl::{FallocateFlags, Flock, FlockArg, fallocate};
+use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 use nix::sys::statvfs::statvfs;
 use nix::sys::uio::pwritev;
 
@@ -27,7 +28,8 @@ pub trait Disk: Send + Sync {
     /// Creates a file that must not exist yet, for writing and reading.
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
 
-    /// Opens a file to repair or remove it, whoever reads it.
+    /// Opens a file to repair or remove it, whoever reads it. A symbolic link is not followed: what it names is not ours
+    /// to cut.
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
 
     /// Opens a file to read it. Until it is closed, nobody opens it with [`open_unread`](Self::open_unread);
@@ -125,13 +127,15 @@ impl Disk for RealDisk {
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        Ok(Box::new(RealFile(
-            OpenOptions::new().read(true).write(true).open(path)?,
-        )))
+        let mut options = OpenOptions::new();
+        let options = options.read(true).write(true).custom_flags(O_NOFOLLOW);
+        Ok(Box::new(RealFile(options.open(path)?)))
     }
 
     fn open_read(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        let file = File::open(path)?;
+        // A pipe in the place of a file must not be waited for.
+        let mut options = OpenOptions::new();
+        let file = options.read(true).custom_flags(O_NONBLOCK).open(path)?;
         match file.try_lock_shared() {
             // A file system without locks has no other processes worth speaking of.
             Ok(()) | Err(TryLockError::Error(_)) => Ok(Box::new(RealFile(file))),
@@ -140,7 +144,9 @@ impl Disk for RealDisk {
     }
 
     fn open_unread(&self, path: &Path) -> io::Result<Option<Box<dyn DiskFile>>> {
-        let file = OpenOptions::new().read(true).write(true).open(path)?;
+        let mut options = OpenOptions::new();
+        let options = options.read(true).write(true).custom_flags(O_NOFOLLOW);
+        let file = options.open(path)?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Box::new(RealFile(file)))),
             Err(TryLockError::WouldBlock) => Ok(None),
@@ -193,6 +199,15 @@ impl Disk for RealDisk {
             total: u64::from(stat.blocks()).saturating_mul(block),
         })
     }
+}
+
+/// Moves a file over whatever has that name. Durable after both directories are synced.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what SQLite reads is on the real disk, whatever carries the tape"
+)]
+pub(super) fn replace(from: &Path, to: &Path) -> io::Result<()> {
+    std::fs::rename(from, to)
 }
 
 /// True when there is something at `path`.

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::journal::{Fault, fault};
 use crate::format::SourceError;
 
 /// Why the store cannot be opened, read or closed.
@@ -40,7 +41,7 @@ pub enum StoreError {
     },
     /// The journal was written by a newer edgereel.
     #[error(
-        "{path}: journal version {found} is newer than this edgereel, which knows up to {known}; install the newer release again"
+        "{path}: journal version {found} is newer than this edgereel, which knows up to {known}; install the newer release again, or start the service: it sets the journal aside and makes one of its own from the files"
     )]
     JournalNewer {
         /// The journal.
@@ -50,8 +51,28 @@ pub enum StoreError {
         /// The newest version known.
         known: i64,
     },
+    /// The journal was written by an older edgereel and this command only reads.
+    #[error(
+        "{path}: journal version {found} is older than this edgereel's, {known}; start the service once, it brings the journal up to date"
+    )]
+    JournalOlder {
+        /// The journal.
+        path: PathBuf,
+        /// The version it has.
+        found: i64,
+        /// The version this edgereel reads.
+        known: i64,
+    },
+    /// What is there is no journal, or one with a fault that was found without an error of SQLite.
+    #[error("{path}: the journal is damaged: {reason}{MEND}")]
+    JournalDamaged {
+        /// The journal.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A row that no edgereel writes.
-    #[error("{path}: journal row is not readable: {what}")]
+    #[error("{path}: journal row is not readable: {what}{MEND}")]
     JournalRow {
         /// The journal.
         path: PathBuf,
@@ -89,7 +110,37 @@ pub enum StoreError {
     },
 }
 
+/// What to do about a damaged journal.
+const MEND: &str = "; start the service anew, or stop it and run `edgereel verify --repair`: \
+                    the journal is then set aside and made again from the files";
+
 impl StoreError {
+    /// What SQLite said of a journal.
+    pub(super) fn journal(path: PathBuf, source: rusqlite::Error) -> Self {
+        if fault::is_proof(&source) {
+            let reason = source.to_string();
+            return StoreError::JournalDamaged { path, reason };
+        }
+        StoreError::Journal { path, source }
+    }
+
+    /// Why the journal must be set aside, when this error says that it must.
+    pub(super) fn journal_unusable(&self) -> Option<Unusable> {
+        match self {
+            StoreError::Journal { source, .. } if fault::judge(source) == Fault::Damaged => {
+                Some(Unusable::Damaged(source.to_string()))
+            }
+            StoreError::JournalDamaged { reason, .. } => Some(Unusable::Damaged(reason.clone())),
+            StoreError::JournalRow { what, .. } => {
+                Some(Unusable::Damaged(format!("a row is not readable: {what}")))
+            }
+            StoreError::JournalNewer { found, known, .. } => Some(Unusable::Newer(format!(
+                "its version {found} is newer than this edgereel, which knows up to {known}"
+            ))),
+            _ => None,
+        }
+    }
+
     /// For `map_err` on a disk operation.
     pub(super) fn disk<'a>(what: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> StoreError + 'a {
         move |source| StoreError::Disk {
@@ -98,6 +149,15 @@ impl StoreError {
             source,
         }
     }
+}
+
+/// A journal that cannot be gone on with, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Unusable {
+    /// Its bytes are not those of a journal.
+    Damaged(String),
+    /// It is whole, and a later edgereel's.
+    Newer(String),
 }
 
 /// Why a command was not taken. Media is never refused for want of room: the oldest gives way.

@@ -9,7 +9,7 @@ use super::journal::{Journal, RecordingData, SegmentData, SegmentState};
 use super::recover::Reader;
 use super::segment::fragment_end;
 use super::source::{LibrarySource, SourceFile};
-use super::verify::{Problem, verify_segment};
+use super::verify::{self, Checked, Finding, Step};
 use super::{StoreError, paths};
 use crate::format::fmp4::{self, Position};
 use crate::format::index::SampleIndex;
@@ -230,21 +230,21 @@ impl Library {
 
     /// Reads every byte of every segment and compares: rows with files, checksums with media. `progress` is
     /// told bytes done and bytes in all.
-    pub fn verify(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<Vec<Problem>, StoreError> {
-        let segments = self.journal().segments()?;
-        let total = segments.iter().map(|segment| segment.bytes).sum();
-        let mut done = 0;
-        let mut problems = Vec::new();
-        for segment in &segments {
-            progress(done, total);
-            let path = paths::segment(&self.dir, &segment.stream, segment.sequence);
-            let index = self.journal().index(segment.id)?;
-            let found = verify_segment(self.disk.as_ref(), &path, segment, index.as_deref());
-            problems.extend(found.err().map(|what| Problem { path, what }));
-            done += segment.bytes;
-        }
-        progress(total, total);
-        Ok(problems)
+    pub fn verify(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<Vec<Finding>, StoreError> {
+        let mut findings = Vec::new();
+        self.check(&mut |step| match step {
+            Step::Progress { done, total } => progress(done, total),
+            Step::Found(finding) => findings.push(finding.clone()),
+            Step::Done(_) => {}
+        })?;
+        Ok(findings)
+    }
+
+    /// The same, with what is found told as it is found. While the service runs, what it is writing is not judged.
+    pub fn check(&self, watch: &mut dyn FnMut(Step<'_>)) -> Result<Checked, StoreError> {
+        // A connection of its own: this takes hours, and readers want theirs.
+        let journal = Journal::open_read(&self.dir)?;
+        verify::check_store(&self.dir, self.disk.as_ref(), &journal, watch)
     }
 
     fn row(

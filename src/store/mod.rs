@@ -24,9 +24,12 @@
 //! | `backlog` | what waits for the card, and what goes first when it is too much (pure) |
 //! | `thread`, `queue` | the shell around the writer |
 //! | `recover` | what start-up repairs |
+//! | `salvage` | what a file without a row holds behind a damaged place |
+//! | `start`, `aside` | how a store comes up, also with a journal that is damaged |
 //! | `library`, `source` | the read side, for this process and for others |
-//! | `verify` | every checksum, every row against its file |
+//! | `verify` | every checksum, every row against its file; and what repairs beyond start-up |
 
+mod aside;
 mod backlog;
 mod clock;
 #[cfg(test)]
@@ -40,9 +43,11 @@ mod progress;
 mod queue;
 mod recover;
 mod rotation;
+mod salvage;
 mod segment;
 mod source;
 mod space;
+mod start;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -59,7 +64,7 @@ pub use progress::{Progress, RecoveryReport, StreamProgress};
 pub use source::LibrarySource;
 pub use space::OnFull;
 pub use thread::{Opened, Store, StoreSettings};
-pub use verify::Problem;
+pub use verify::{Checked, Finding, FragmentAt, Step, repair};
 
 use crate::event::Event;
 use crate::media::{Fragment, Micros, PublishId, RecordingId, StreamName};

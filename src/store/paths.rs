@@ -8,6 +8,7 @@
 //! <dir>/lost+found/                       files that nobody could read
 //! ```
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use crate::media::StreamName;
@@ -27,6 +28,12 @@ pub(super) fn segment(dir: &Path, of: &StreamName, sequence: u64) -> PathBuf {
 /// The name of a segment's file. Eight digits sort by name for 190 years of minutes.
 pub(super) fn file(sequence: u64) -> String {
     format!("{sequence:08}.mp4")
+}
+
+/// The sequence that a file's name says.
+pub(super) fn sequence(name: &OsStr) -> Option<u64> {
+    let digits = name.to_str()?.strip_suffix(".mp4")?;
+    digits.parse().ok().filter(|sequence| *name == *file(*sequence))
 }
 
 pub(super) fn lost_found(dir: &Path) -> PathBuf {

@@ -85,6 +85,10 @@ impl fmt::Display for RecoveryReport {
             (found.recordings_closed, "recordings closed"),
         ];
         let mut first = true;
+        if let Some(aside) = &found.journal_set_aside {
+            write!(f, "journal set aside to {} ({})", aside.path, aside.reason)?;
+            first = false;
+        }
         for (count, what) in parts.into_iter().filter(|(count, _)| *count > 0) {
             write!(f, "{}{count} {what}", if first { "" } else { ", " })?;
             first = false;

@@ -16,22 +16,46 @@ use std::path::{Path, PathBuf};
 
 use super::clock::Clock;
 use super::disk::{Disk, DiskFile};
-use super::journal::{BootClock, Journal, NewSegment, Op, Sealed, SegmentState};
-use super::segment::{boxes_crc, fragment_end, tape_start};
+use super::journal::{self, BootClock, Journal, NewSegment, Op, Sealed, SegmentState};
+use super::salvage::salvage;
+use super::segment::{boxes_crc, fragment_end, is_worth_keeping, tape_start};
 use super::{RecoveryReport, StoreError, paths};
-use crate::event::Recovered;
-use crate::format::fmp4::{self, Left, ReadAt, ScanError, Scanned};
+use crate::event::{Event, JournalSetAside, Recovered};
+use crate::format::fmp4::{self, Left, ReadAt, ScanError, Scanned, Stopped};
 use crate::media::{Micros, PublishId, RecordingId, SegmentId, StreamName};
 
 /// Names given in an event; the rest is in the log.
 const NAMES: usize = 20;
 
-/// Repairs a storage directory. Afterwards no segment, recording or publish is open.
+/// Why a storage directory is repaired.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Occasion {
+    /// The service starts: this boot gets its place on the tape, and the event tells of the start.
+    Start,
+    /// Someone asked for it: what there was nothing to do about is not told of.
+    Repair,
+}
+
+/// Repairs a storage directory as the service starts.
+#[cfg(test)]
 pub(super) fn recover(
     dir: &Path,
     disk: &dyn Disk,
     clock: &dyn Clock,
     journal: &mut Journal,
+) -> Result<RecoveryReport, StoreError> {
+    recover_as(dir, disk, clock, journal, Occasion::Start, None)
+}
+
+/// Repairs a storage directory. Afterwards no segment, recording or publish is open, but for segments that the medium
+/// would not read.
+pub(super) fn recover_as(
+    dir: &Path,
+    disk: &dyn Disk,
+    clock: &dyn Clock,
+    journal: &mut Journal,
+    occasion: Occasion,
+    journal_set_aside: Option<JournalSetAside>,
 ) -> Result<RecoveryReport, StoreError> {
     let boot_now = clock.boot();
     let clock_now = BootClock {
@@ -39,12 +63,19 @@ pub(super) fn recover(
         utc_offset: clock.utc_offset(),
         synced: clock.synced(),
     };
+    let enters = match occasion {
+        Occasion::Start => Some(Op::EnterBoot { clock: clock_now }),
+        Occasion::Repair => None,
+    };
     let mut recovery = Recovery {
         dir,
         disk,
-        boot: clock_now.boot,
-        ops: vec![Op::EnterBoot { clock: clock_now }],
-        report: Recovered::default(),
+        boot: enters.as_ref().map(|_| clock_now.boot),
+        ops: enters.into_iter().collect(),
+        report: Recovered {
+            journal_set_aside,
+            ..Recovered::default()
+        },
         touched: Vec::new(),
         strays: Vec::new(),
         adopted: BTreeMap::new(),
@@ -54,13 +85,25 @@ pub(super) fn recover(
     recovery.close(journal)?;
     recovery.sync_dirs()?;
 
+    recovery.expect_lost_found();
     recovery.report.lost_found = recovery.strays.len() as u64;
-    recovery.ops.push(Op::Start {
-        clock: clock_now,
-        boot_now,
-        recovered: recovery.report.clone(),
-    });
-    journal.commit(&recovery.ops, clock.utc())?;
+    match occasion {
+        Occasion::Start => recovery.ops.push(Op::Start {
+            clock: clock_now,
+            boot_now,
+            recovered: recovery.report.clone(),
+        }),
+        Occasion::Repair if recovery.report.is_clean() => {}
+        Occasion::Repair => recovery.ops.push(Op::Report {
+            event: Event::StorageRepaired {
+                recovered: recovery.report.clone(),
+                changes: Vec::new(),
+            },
+        }),
+    }
+    if !recovery.ops.is_empty() {
+        journal.commit(&recovery.ops, clock.utc())?;
+    }
     recovery.move_strays()?;
     Ok(RecoveryReport(recovery.report))
 }
@@ -69,7 +112,7 @@ struct Recovery<'a> {
     dir: &'a Path,
     disk: &'a dyn Disk,
     /// The present one: its clock knows better than any file.
-    boot: [u8; 16],
+    boot: Option<[u8; 16]>,
     ops: Vec<Op>,
     report: Recovered,
     /// Directories that lost or kept a name that must be durable before the rows say so.
@@ -96,11 +139,26 @@ impl Recovery<'_> {
                 self.stray(path);
                 continue;
             }
-            for file in self.list(&path)? {
+            let files = match self.list(&path) {
+                Ok(files) => files,
+                // `lost+found` of a file system, say. Where there are rows, not to know their files is an error.
+                Err(error) if rows.keys().all(|(dir, _)| *dir != stream.name) => {
+                    self.name(&path, &format!("does not belong here, and is left: {error}"));
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let last = files.iter().filter_map(|file| paths::sequence(&file.name)).max();
+            for file in files {
+                let successor = paths::sequence(&file.name) < last;
                 let path = path.join(&file.name);
+                if file.is_dir {
+                    // Also where a row wants a file: that one is gone.
+                    self.stray(path);
+                    continue;
+                }
                 match rows.remove(&(stream.name.clone(), file.name)) {
-                    None if file.is_dir => self.stray(path),
-                    None => self.stranger(path, journal)?,
+                    None => self.stranger(path, journal, successor)?,
                     Some((_, _, _, SegmentState::Sealed | SegmentState::Spare | SegmentState::Wipe)) => {}
                     Some((id, _, _, SegmentState::Missing)) => {
                         self.report.returned += 1;
@@ -134,7 +192,14 @@ impl Recovery<'_> {
 
     /// A segment that was being written.
     fn repair(&mut self, id: SegmentId, path: PathBuf, journal: &Journal) -> Result<(), StoreError> {
-        let file = self.disk.open(&path).map_err(StoreError::disk("open", &path))?;
+        let file = match self.disk.open(&path) {
+            Ok(file) => file,
+            // It may open another day: row and file stay as they are.
+            Err(error) => {
+                self.name(&path, &format!("cannot be opened: {error}"));
+                return Ok(());
+            }
+        };
         let len = file.size().map_err(StoreError::disk("measure", &path))?;
         let reader = Reader(file.as_ref());
         match fmp4::scan_open(&reader, len) {
@@ -146,7 +211,7 @@ impl Recovery<'_> {
                     // It was taken over and not written to: its media was given up before.
                     Some(SegmentState::Spare | SegmentState::Wipe) => self.remove(path),
                     // Its row never got a file; what lies in its place is another's.
-                    _ => self.stranger(path, journal),
+                    _ => self.stranger(path, journal, false),
                 }
             }
             Ok((scanned, left)) if !scanned.index.fragments.is_empty() => {
@@ -182,11 +247,22 @@ impl Recovery<'_> {
     }
 
     /// A file without a row.
-    fn stranger(&mut self, path: PathBuf, journal: &Journal) -> Result<(), StoreError> {
-        let file = self.disk.open(&path).map_err(StoreError::disk("open", &path))?;
+    fn stranger(&mut self, path: PathBuf, journal: &Journal, successor: bool) -> Result<(), StoreError> {
+        let file = match self.disk.open(&path) {
+            Ok(file) => file,
+            Err(error) if is_link(&error) => {
+                self.stray(path);
+                return Ok(());
+            }
+            // It may be a segment and open another day: it is not moved, and named at every start.
+            Err(error) => {
+                self.name(&path, &format!("has no row and cannot be opened: {error}"));
+                return Ok(());
+            }
+        };
         let len = file.size().map_err(StoreError::disk("measure", &path))?;
-        let (scanned, left) = match fmp4::scan_open(&Reader(file.as_ref()), len) {
-            Ok(scanned) => scanned,
+        let (scanned, left) = match salvage(file.as_ref(), len, successor) {
+            Ok(read) => read,
             Err(ScanError::Short { len: 0 }) => return self.remove(path),
             Err(error) => {
                 self.name(&path, &format!("has no row and is not readable: {error}"));
@@ -196,22 +272,30 @@ impl Recovery<'_> {
         };
         let identity = &scanned.identity;
         let in_place = path == paths::segment(self.dir, &identity.stream, identity.sequence);
-        if !in_place || journal.segment(identity.segment)?.is_some() {
+        if let Some(row) = journal.segment(identity.segment)?.filter(|_| in_place) {
+            // A file and its identity agree, and a checksum is over it: it is the row that is wrong.
+            let said = paths::segment(self.dir, &row.stream, row.sequence);
+            return Err(StoreError::JournalDamaged {
+                path: self.dir.join(journal::FILE),
+                reason: format!("it says that {} is {}", path.display(), said.display()),
+            });
+        }
+        if !in_place {
             self.name(&path, "is not where its identity belongs");
             self.strays.push(path);
             return Ok(());
         }
-        if scanned.index.fragments.is_empty() {
-            if left == Left::Damage {
-                self.name(&path, "is damaged: its first fragment is not readable");
-                self.strays.push(path);
-                return Ok(());
-            }
+        if scanned.index.fragments.is_empty() && left == Left::Nothing {
             return self.remove(path);
+        }
+        if scanned.index.fragments.is_empty() {
+            self.name(&path, "has no row and its first fragment is damaged");
+            self.strays.push(path);
+            return Ok(());
         }
         let space = self.keep(&path, file.as_ref(), len, (&scanned, left))?;
         self.report.adopted += 1;
-        if identity.boot != self.boot {
+        if self.boot != Some(identity.boot) {
             self.ops.push(Op::AdoptBoot {
                 clock: BootClock {
                     boot: identity.boot,
@@ -267,7 +351,7 @@ impl Recovery<'_> {
         if left == Left::Damage {
             // What stands behind was durable once: someone may want to look at it.
             self.name(path, &format!("is damaged at byte {}", scanned.valid_len));
-        } else if len > scanned.valid_len {
+        } else if scanned.stopped != Stopped::Clean || !is_worth_keeping(scanned.valid_len, len) {
             self.report.truncated_bytes += scanned.torn;
             file.set_len(scanned.valid_len)
                 .map_err(StoreError::disk("cut", path))?;
@@ -358,13 +442,29 @@ impl Recovery<'_> {
         self.strays.push(path);
     }
 
+    /// Where the storage directory is the root of a file system, `lost+found` may be root's alone. Strays that cannot
+    /// go there stay where they are: that is no reason not to record.
+    fn expect_lost_found(&mut self) {
+        if self.strays.is_empty() {
+            return;
+        }
+        let to = paths::lost_found(self.dir);
+        if let Err(error) = self.disk.create_dir(&to).and_then(|()| self.disk.list(&to)) {
+            let count = self.strays.len();
+            self.name(
+                &to,
+                &format!("takes no files, {count} stay where they are: {error}"),
+            );
+            self.strays.clear();
+        }
+    }
+
     /// Failing to move one is no reason not to record: it stays where it is until the next start.
     fn move_strays(&mut self) -> Result<(), StoreError> {
         if self.strays.is_empty() {
             return Ok(());
         }
         let to = paths::lost_found(self.dir);
-        self.disk.create_dir(&to).map_err(StoreError::disk("make", &to))?;
         let taken: Vec<OsString> = self.list(&to)?.into_iter().map(|entry| entry.name).collect();
         let mut taken: std::collections::HashSet<OsString> = taken.into_iter().collect();
         for path in std::mem::take(&mut self.strays) {
@@ -423,7 +523,7 @@ fn tape_end(scanned: &Scanned) -> Micros {
 }
 
 /// `live+cam1-00000017.mp4`, with a number behind it when that is taken.
-fn stray_name(path: &Path, taken: &std::collections::HashSet<OsString>) -> OsString {
+pub(super) fn stray_name(path: &Path, taken: &std::collections::HashSet<OsString>) -> OsString {
     let mut name = OsString::new();
     if let Some(dir) = path
         .parent()
@@ -442,6 +542,11 @@ fn stray_name(path: &Path, taken: &std::collections::HashSet<OsString>) -> OsStr
         free.push(format!(".{count}"));
     }
     free
+}
+
+/// True for the error of opening a symbolic link, which the disk does not follow.
+fn is_link(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(nix::libc::ELOOP)
 }
 
 /// A file as the scanner reads it.

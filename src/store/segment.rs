@@ -276,7 +276,7 @@ impl Segment {
     /// Gives room that will not be used back, before the last sync.
     pub(super) fn trim(&mut self) {
         let end = self.written.bytes;
-        if self.room.saturating_sub(end) > end / SPARE_PART + BLOCK && self.file.set_len(end).is_ok() {
+        if !is_worth_keeping(end, self.room) && self.file.set_len(end).is_ok() {
             self.room = end;
             self.trimmed = true;
         }
@@ -343,6 +343,11 @@ impl Segment {
             samples: self.index.encode(),
         })
     }
+}
+
+/// True when the room behind `end` is no more than what a successor may need.
+pub(super) fn is_worth_keeping(end: u64, room: u64) -> bool {
+    room.saturating_sub(end) <= end / SPARE_PART + BLOCK
 }
 
 /// Media time at which a segment that starts with `fragment` has its zero: the moment of the earliest first

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::disk::{Disk, DiskFile};
 use super::journal::Journal;
 use super::recover::Reader;
-use crate::format::fmp4;
+use crate::format::fmp4::{self, Position};
 use crate::format::index::SampleIndex;
 use crate::format::{SourceError, TapeSource};
 use crate::media::SegmentId;
@@ -71,13 +71,10 @@ impl TapeSource for LibrarySource {
             return Ok(index.clone());
         }
         self.shared.indexes.find(segment, || {
-            let refuse = |reason: String| SourceError { segment, reason };
-            let journal = self.shared.journal.lock().unwrap_or_else(PoisonError::into_inner);
-            let blob = journal
-                .index(segment)
-                .map_err(|error| refuse(error.to_string()))?;
-            let blob = blob.ok_or_else(|| refuse("the journal has no index of it".to_owned()))?;
-            let index = SampleIndex::decode(&blob).map_err(|error| refuse(error.to_string()))?;
+            let known = self.known_index(segment);
+            // The file knows as well, and it takes longer to ask.
+            let index = known.or_else(|reason| self.read_index(segment, entry).ok_or(reason));
+            let index = index.map_err(|reason| SourceError { segment, reason })?;
             Ok(Arc::new(index))
         })
     }
@@ -109,6 +106,26 @@ impl TapeSource for LibrarySource {
             Ok(_) => Err(refuse("shorter than the journal says".to_owned())),
             Err(error) => Err(refuse(error.to_string())),
         }
+    }
+}
+
+impl LibrarySource {
+    /// The index as the journal has it.
+    fn known_index(&self, segment: SegmentId) -> Result<SampleIndex, String> {
+        let journal = self.shared.journal.lock().unwrap_or_else(PoisonError::into_inner);
+        let blob = journal.index(segment).map_err(|error| error.to_string())?;
+        let blob = blob.ok_or("the journal has no index of it")?;
+        SampleIndex::decode(&blob).map_err(|error| error.to_string())
+    }
+
+    /// The index as the boxes of the file have it, if they are whole.
+    fn read_index(&self, segment: SegmentId, entry: &SourceFile) -> Option<SampleIndex> {
+        let file = self.shared.disk.open_read(&entry.path).ok()?;
+        let reader = Reader(file.as_ref());
+        let header = fmp4::read_header(&reader, entry.bytes).ok()?;
+        let first = Position::first(header.len);
+        let (index, end, _) = fmp4::scan_headers(&reader, entry.bytes, segment, first);
+        (end.offset == entry.bytes).then_some(index)
     }
 }
 

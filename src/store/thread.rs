@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::journal::Journal;
 use super::queue::Queue;
-use super::recover::recover;
+use super::recover::Occasion;
+use super::start::start;
 use super::writer::Writer;
 use super::{Clock, Command, Disk, OnFull, Progress, RealDisk, RecoveryReport, Refused, StoreError, disk};
 use crate::media::Micros;
@@ -97,8 +97,7 @@ impl Store {
         // carries the tape.
         RealDisk.create_dir(dir).map_err(StoreError::disk("make", dir))?;
         let lock = disk::lock(dir)?;
-        let mut journal = Journal::open(dir)?;
-        let report = recover(dir, disk.as_ref(), clock.as_ref(), &mut journal)?;
+        let (journal, report) = start(dir, disk.as_ref(), clock.as_ref(), Occasion::Start)?;
         let tape_base = journal
             .boot(&clock.boot_id())?
             .map_or(0, |(tape_base, _, _)| tape_base);

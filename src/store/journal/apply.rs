@@ -96,6 +96,17 @@ pub(super) fn apply(db: &Connection, op: &Op, utc: Micros) -> Result {
             to,
             reason,
         } => gap(db, *publish, [*from, *to], reason, utc),
+        Op::MendSegment(sealed) => mend_segment(db, sealed),
+        Op::ForgetSegment { id } => execute(
+            db,
+            "DELETE FROM segments WHERE id = ?1 AND state IN ('sealed', 'missing')",
+            params![id.to_bytes()],
+        ),
+        Op::ForgetRecording { id } => execute(
+            db,
+            "DELETE FROM recordings WHERE id = ?1 AND state = 'closed'",
+            params![id.to_bytes()],
+        ),
         Op::Report { event } => post(db, event, utc),
     }
 }
@@ -393,6 +404,26 @@ fn seal_segment(db: &Connection, sealed: &Sealed) -> Result {
         "UPDATE recordings SET end = max(end, ?2)
          WHERE state = 'open' AND start < ?2 AND stream = (SELECT stream FROM segments WHERE id = ?1)",
         params![sealed.id.to_bytes(), sealed.end],
+    )
+}
+
+fn mend_segment(db: &Connection, sealed: &Sealed) -> Result {
+    execute(
+        db,
+        "UPDATE segments SET end = ?2, bytes = ?3, space = ?4, crc = ?5 WHERE id = ?1 AND state = 'sealed'",
+        params![
+            sealed.id.to_bytes(),
+            sealed.end,
+            whole(sealed.bytes),
+            whole(sealed.space),
+            sealed.crc
+        ],
+    )?;
+    execute(
+        db,
+        "INSERT OR REPLACE INTO indexes (segment, samples)
+         SELECT segment, ?2 FROM segments WHERE id = ?1 AND state = 'sealed'",
+        params![sealed.id.to_bytes(), sealed.samples],
     )
 }
 

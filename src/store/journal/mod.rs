@@ -7,6 +7,7 @@
 
 mod apply;
 mod evict;
+pub(super) mod fault;
 mod op;
 mod read;
 mod redate;
@@ -20,18 +21,23 @@ mod victims;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
+pub(super) use fault::Fault;
 pub(super) use op::{BootClock, NewSegment, Op, Sealed};
 pub(super) use read::{RecordingData, SegmentData, SegmentState};
 pub(super) use tracks::hex;
 pub(super) use victims::{Blocks, Class};
 
 use super::disk::{Disk, RealDisk};
-use super::{StoreError, disk};
+use super::{StoreError, aside, disk, paths};
 
 /// The file's name in the storage directory.
-const FILE: &str = "journal.db";
+pub(super) const FILE: &str = "journal.db";
+
+/// What SQLite keeps beside it.
+pub(super) const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
 
 /// Another process may hold the journal for a moment (`ls` on a WAL that it must recover).
 const BUSY: Duration = Duration::from_secs(10);
@@ -43,6 +49,23 @@ pub(super) const OUTBOX_ROWS: i64 = 10_000;
 pub(super) struct Journal {
     connection: Connection,
     path: PathBuf,
+    /// A commit found damage, and the next start will hear of it.
+    condemned: bool,
+    /// Called after each commit.
+    #[cfg(test)]
+    observer: Option<Box<dyn FnMut() + Send>>,
+}
+
+/// Something that SQLite would not open, or would wait for without end, is no journal.
+fn expect_files(dir: &Path) -> Result<(), StoreError> {
+    for suffix in [&[""][..], &BESIDE].concat() {
+        let path = dir.join(format!("{FILE}{suffix}"));
+        if path.metadata().is_ok_and(|found| !found.is_file()) {
+            let reason = "it is not a file".to_owned();
+            return Err(StoreError::JournalDamaged { path, reason });
+        }
+    }
+    Ok(())
 }
 
 impl Journal {
@@ -50,6 +73,7 @@ impl Journal {
     /// newest version.
     pub(super) fn open(dir: &Path) -> Result<Self, StoreError> {
         let path = dir.join(FILE);
+        expect_files(dir)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -66,10 +90,20 @@ impl Journal {
         if !disk::is_there(&path) {
             return Err(StoreError::NoTape { path: dir.to_owned() });
         }
+        expect_files(dir)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let journal = Self::connect(path, flags)?;
         match schema::version(&journal.connection).map_err(|error| journal.error(error))? {
+            0 if disk::is_there(&paths::tape(dir)) => Err(StoreError::JournalDamaged {
+                path: journal.path,
+                reason: "it is empty, and there is a tape".to_owned(),
+            }),
             0 => Err(StoreError::NoTape { path: dir.to_owned() }),
+            found if found < schema::NEWEST => Err(StoreError::JournalOlder {
+                path: journal.path,
+                found,
+                known: schema::NEWEST,
+            }),
             _ => Ok(journal),
         }
     }
@@ -78,6 +112,8 @@ impl Journal {
         let open = || {
             let connection = Connection::open_with_flags(&path, flags)?;
             connection.busy_timeout(BUSY)?;
+            // Should this journal turn out to be unusable, it is left as it was found.
+            connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
             // 256 KiB: a box has better uses for its memory.
             connection.pragma_update(None, "cache_size", -256)?;
             connection.pragma_update(None, "foreign_keys", true)?;
@@ -85,13 +121,19 @@ impl Journal {
             Ok((connection, found))
         };
         match open() {
-            Err(source) => Err(StoreError::Journal { path, source }),
+            Err(source) => Err(StoreError::journal(path, source)),
             Ok((_, found)) if found > schema::NEWEST => Err(StoreError::JournalNewer {
                 path,
                 found,
                 known: schema::NEWEST,
             }),
-            Ok((connection, _)) => Ok(Self { connection, path }),
+            Ok((connection, _)) => Ok(Self {
+                connection,
+                path,
+                condemned: false,
+                #[cfg(test)]
+                observer: None,
+            }),
         }
     }
 
@@ -101,7 +143,42 @@ impl Journal {
         // The WAL is cut back to this after a checkpoint, so that one burst does not hold flash for ever.
         self.connection
             .pragma_update(None, "journal_size_limit", 1 << 20)?;
-        schema::migrate(&mut self.connection)
+        schema::migrate(&mut self.connection)?;
+        self.connection
+            .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)
+            .map(drop)
+    }
+
+    /// Closes it without bringing the WAL into the database: for one that is to be set aside as it was found.
+    pub(super) fn leave(self) {
+        let _ = self
+            .connection
+            .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+    }
+
+    /// Reads every table but the sample indexes, which are most of the journal, and says what is damaged. Indexes
+    /// vouch for themselves when they are used.
+    pub(super) fn check(&self) -> Result<(), StoreError> {
+        for table in schema::CHECKED {
+            self.check_with(&format!("PRAGMA integrity_check('{table}')"))?;
+        }
+        Ok(())
+    }
+
+    /// Reads every page of the journal.
+    pub(super) fn check_all(&self) -> Result<(), StoreError> {
+        self.check_with("PRAGMA integrity_check(1)")
+    }
+
+    fn check_with(&self, sql: &str) -> Result<(), StoreError> {
+        let found: Option<String> = self.one(sql, [], |row| self.col(row, 0))?;
+        match found.as_deref() {
+            None | Some("ok") => Ok(()),
+            Some(found) => Err(StoreError::JournalDamaged {
+                path: self.path.clone(),
+                reason: found.replace('\n', " "),
+            }),
+        }
     }
 
     /// Carries out `ops` in one transaction; durable when it returns. `utc` dates the events.
@@ -114,7 +191,14 @@ impl Journal {
             );
             result = self.transact(ops, utc);
         }
-        result.map_err(|error| self.error(error))
+        result.map_err(|error| {
+            if fault::is_proof(&error) && !std::mem::replace(&mut self.condemned, true) {
+                // Nothing can be mended under a running recorder; the next start sets the journal aside, also if
+                // its own look at it does not come upon the damage.
+                aside::condemn(&self.path, &error.to_string());
+            }
+            self.error(error)
+        })
     }
 
     fn transact(&mut self, ops: &[Op], utc: i64) -> rusqlite::Result<()> {
@@ -124,7 +208,42 @@ impl Journal {
         for op in ops {
             apply::apply(&transaction, op, utc)?;
         }
-        transaction.commit()
+        transaction.commit()?;
+        #[cfg(test)]
+        if let Some(observer) = &mut self.observer {
+            observer();
+        }
+        Ok(())
+    }
+
+    /// Brings the WAL into the database whenever it has so many pages, and calls `observer` after each commit.
+    #[cfg(test)]
+    pub(super) fn observe(&mut self, pages: u32, observer: impl FnMut() + Send + 'static) {
+        self.connection
+            .pragma_update(None, "wal_autocheckpoint", pages)
+            .unwrap();
+        self.observer = Some(Box::new(observer));
+    }
+
+    /// Every row of every table.
+    #[cfg(test)]
+    pub(super) fn dump(&self) -> String {
+        let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name";
+        let tables: Vec<String> = self.all(sql, [], |row| self.col(row, 0)).unwrap();
+        let mut out = format!("{}\n", schema::version(&self.connection).unwrap());
+        for table in tables {
+            let mut statement = self
+                .connection
+                .prepare(&format!("SELECT * FROM {table}"))
+                .unwrap();
+            let columns = statement.column_count();
+            let mut rows = statement.query([]).unwrap();
+            while let Some(row) = rows.next().unwrap() {
+                let values = (0..columns).map(|column| row.get::<_, rusqlite::types::Value>(column).unwrap());
+                out.push_str(&format!("{table} {:?}\n", values.collect::<Vec<_>>()));
+            }
+        }
+        out
     }
 
     /// A read transaction: what `read` reads was true at one moment.
@@ -139,10 +258,7 @@ impl Journal {
     }
 
     fn error(&self, source: rusqlite::Error) -> StoreError {
-        StoreError::Journal {
-            path: self.path.clone(),
-            source,
-        }
+        StoreError::journal(self.path.clone(), source)
     }
 
     fn row_error(&self, what: impl Into<String>) -> StoreError {

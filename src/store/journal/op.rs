@@ -109,6 +109,16 @@ pub(in crate::store) enum Op {
         to: Micros,
         reason: String,
     },
+    /// A sealed segment's row is made again from its file.
+    MendSegment(Sealed),
+    /// The file of a sealed segment is gone for good.
+    ForgetSegment {
+        id: SegmentId,
+    },
+    /// A closed recording has no tape left.
+    ForgetRecording {
+        id: RecordingId,
+    },
     Report {
         event: Event,
     },

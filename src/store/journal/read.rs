@@ -136,6 +136,21 @@ impl Journal {
         self.all(&sql, values, |row| self.segment_data(row))
     }
 
+    /// The recordings that a segment belongs to, the missing ones too.
+    pub(in crate::store) fn recordings_with(&self, of: &SegmentData) -> Result<Vec<RecordingId>, StoreError> {
+        let sql = "SELECT id FROM recordings JOIN streams USING (stream) WHERE name = ?1
+                AND min(?3, iif(state = 'open', ?5, end)) - max(?2, start) > min(?4, (?3 - ?2) / 2)
+             ORDER BY recording";
+        let values = params![
+            of.stream.as_str(),
+            of.start,
+            of.end,
+            apply::SHARED,
+            Micros::MAX / 2
+        ];
+        self.all(sql, values, |row| Ok(RecordingId::from_bytes(self.col(row, 0)?)))
+    }
+
     /// A sealed segment's sample index, encoded.
     pub(in crate::store) fn index(&self, id: SegmentId) -> Result<Option<Vec<u8>>, StoreError> {
         let sql = "SELECT samples FROM indexes JOIN segments USING (segment) WHERE id = ?1";

@@ -14,13 +14,13 @@ use crate::store::{Filter, Library};
 
 /// The files of SQLite at one moment. What it committed is synced; what it had not is not in them.
 #[derive(Clone, PartialEq)]
-struct JournalFiles {
-    db: Vec<u8>,
-    wal: Vec<u8>,
+pub(super) struct JournalFiles {
+    pub(super) db: Vec<u8>,
+    pub(super) wal: Vec<u8>,
 }
 
 impl JournalFiles {
-    fn read(dir: &Path) -> Self {
+    pub(super) fn read(dir: &Path) -> Self {
         Self {
             db: std::fs::read(dir.join("journal.db")).unwrap_or_default(),
             wal: std::fs::read(dir.join("journal.db-wal")).unwrap_or_default(),
@@ -28,7 +28,7 @@ impl JournalFiles {
     }
 
     #[expect(clippy::disallowed_methods, reason = "a test lays out what a crash left")]
-    fn write(&self, dir: &Path) {
+    pub(super) fn write(&self, dir: &Path) {
         std::fs::write(dir.join("journal.db"), &self.db).unwrap();
         std::fs::write(dir.join("journal.db-wal"), &self.wal).unwrap();
         let _ = std::fs::remove_file(dir.join("journal.db-shm"));
@@ -37,10 +37,10 @@ impl JournalFiles {
 
 /// Everything there is at a moment at which the power may go.
 #[derive(Clone)]
-struct Moment {
-    image: Image,
-    journal: Arc<JournalFiles>,
-    acked: std::collections::BTreeMap<StreamName, Micros>,
+pub(super) struct Moment {
+    pub(super) image: Image,
+    pub(super) journal: Arc<JournalFiles>,
+    pub(super) acked: std::collections::BTreeMap<StreamName, Micros>,
 }
 
 /// Collects the moments before and after every operation on a disk. Paths name the directory of the first run, so
@@ -72,7 +72,7 @@ const ZERO_A: Micros = 5_000_000;
 const ZERO_B: Micros = 5_500_000;
 
 /// Two streams, three segments and a bit each, a recording split in two.
-fn script(rig: &mut Rig) {
+pub(super) fn script(rig: &mut Rig) {
     let recordings: Vec<RecordingId> = (1..5).map(RecordingId::new).collect();
     let (a, start_a) = rig.publish(1, "a");
     assert_eq!(a.zero, ZERO_A);
@@ -109,7 +109,7 @@ fn script(rig: &mut Rig) {
 }
 
 /// Recovers what a moment leaves and checks every invariant.
-fn recover_from(moment: &Moment, survives: Survives, root: &Path, inner: bool) {
+pub(super) fn recover_from(moment: &Moment, survives: Survives, root: &Path, inner: bool) {
     recover_on(
         &CrashDisk::after_crash(&moment.image, survives),
         moment,

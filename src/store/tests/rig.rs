@@ -79,9 +79,20 @@ impl Rig {
         clock: Arc<TestClock>,
         tune: impl FnOnce(&mut StoreSettings),
     ) -> Self {
+        let journal = Journal::open(dir.path()).unwrap();
+        Self::with_journal(dir, disk, clock, journal, tune)
+    }
+
+    /// The same, with a journal that was opened elsewhere.
+    pub(super) fn with_journal(
+        dir: tempfile::TempDir,
+        disk: CrashDisk,
+        clock: Arc<TestClock>,
+        mut journal: Journal,
+        tune: impl FnOnce(&mut StoreSettings),
+    ) -> Self {
         let mut settings = settings(dir.path());
         tune(&mut settings);
-        let mut journal = Journal::open(dir.path()).unwrap();
         let report = recover(dir.path(), &disk, clock.as_ref(), &mut journal).unwrap();
         let tape_base = journal.boot(&clock.boot_id()).unwrap().unwrap().0;
         let writer = Writer::new(settings, Arc::new(disk.clone()), clock.clone(), journal).unwrap();

@@ -173,7 +173,7 @@ fn the_queue_says_when_there_is_room_and_the_thread_that_it_lives() {
 }
 
 #[test]
-fn a_journal_of_a_newer_release_is_refused() {
+fn a_journal_of_a_newer_release_is_refused_by_readers_and_set_aside_by_the_service() {
     let dir = tempdir();
     drop(open(settings(dir.path())));
     let path = dir.path().join("journal.db");
@@ -181,15 +181,13 @@ fn a_journal_of_a_newer_release_is_refused() {
         .unwrap()
         .pragma_update(None, "user_version", 99)
         .unwrap();
-    let error = Store::open(settings(dir.path()), Arc::new(RealDisk), Arc::new(RealClock))
-        .err()
-        .unwrap();
-    assert!(
-        matches!(error, StoreError::JournalNewer { found: 99, .. }),
-        "{error}"
-    );
     assert!(matches!(
         Library::open(dir.path()).err().unwrap(),
-        StoreError::JournalNewer { .. }
+        StoreError::JournalNewer { found: 99, .. }
     ));
+    let (store, opened) = Store::open(settings(dir.path()), Arc::new(RealDisk), Arc::new(RealClock)).unwrap();
+    let aside = opened.report.0.journal_set_aside.unwrap();
+    assert!(aside.path.ends_with("journal-newer-1"), "{}", aside.path);
+    store.shutdown().unwrap();
+    Library::open(dir.path()).unwrap();
 }

@@ -1,0 +1,290 @@
+//! Whether the tape is what it says: every checksum, every row against its file, every file against the rows.
+//!
+//! Works beside a running service. A segment that is sealed, evicted or begun meanwhile is not a finding: its row is
+//! read once more before anything is said of it. Reads in pieces; no file is ever held in memory.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | `segment` | one sealed segment against its row |
+//! | `repair` | what `--repair` does beyond what every start does |
+
+mod repair;
+mod segment;
+
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+pub use repair::repair;
+#[cfg(test)]
+pub(super) use repair::repair_on;
+
+use self::segment::{Found, Trouble};
+use super::disk::Disk;
+use super::journal::{Journal, SegmentData, SegmentState};
+use super::{StoreError, aside, paths};
+use crate::event::rfc3339;
+use crate::media::{Micros, RecordingId, SegmentId};
+
+/// Names of what lies in `lost+found` that are listed; the rest is counted.
+const NAMES: usize = 100;
+
+/// Something that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The file.
+    pub path: PathBuf,
+    /// The segment that its row says it is; none for a file without a row.
+    pub segment: Option<SegmentId>,
+    /// The fragment, where it is one that is damaged.
+    pub fragment: Option<FragmentAt>,
+    /// What is wrong.
+    pub what: String,
+    /// The recordings that the segment is in.
+    pub recordings: Vec<RecordingId>,
+}
+
+/// Where a fragment is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FragmentAt {
+    /// Its number in the file, from 1.
+    pub number: u32,
+    /// The byte of the file at which it begins.
+    pub offset: u64,
+    /// UTC of its first sample.
+    pub start: Micros,
+    /// How much media it is; 0 when nothing tells.
+    pub duration: Micros,
+}
+
+/// What is told while the tape is read.
+#[derive(Debug)]
+pub enum Step<'a> {
+    /// So many bytes of so many.
+    Progress {
+        /// Bytes read.
+        done: u64,
+        /// Bytes of all sealed segments.
+        total: u64,
+    },
+    /// Something is wrong, and stays so.
+    Found(&'a Finding),
+    /// Something was repaired, in words.
+    Done(&'a str),
+}
+
+/// What was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// Sealed segments.
+    pub segments: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Their fragments.
+    pub fragments: u64,
+    /// Segments that are being written, or were when the power went: not judged.
+    pub open: u64,
+    /// How often something was found.
+    pub findings: u64,
+    /// What lies in `lost+found`: the first names.
+    pub lost_found: Vec<PathBuf>,
+    /// How many there are.
+    pub lost_found_count: u64,
+    /// Journals that were set aside.
+    pub journals_set_aside: Vec<PathBuf>,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.path.display())?;
+        if let Some(fragment) = &self.fragment {
+            write!(
+                f,
+                "fragment {} (byte {}, {}, {:.1} s): ",
+                fragment.number,
+                fragment.offset,
+                rfc3339(fragment.start),
+                fragment.duration as f64 / 1e6
+            )?;
+        }
+        f.write_str(&self.what)?;
+        for (n, recording) in self.recordings.iter().enumerate() {
+            let before = if n == 0 { "; in recording" } else { "," };
+            write!(f, "{before} {recording}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Checks a whole store.
+pub(super) fn check_store(
+    dir: &Path,
+    disk: &dyn Disk,
+    journal: &Journal,
+    watch: &mut dyn FnMut(Step<'_>),
+) -> Result<Checked, StoreError> {
+    journal.check_all()?;
+    let segments = journal.segments()?;
+    let mut check = Check {
+        dir,
+        disk,
+        journal,
+        watch,
+        total: bytes_of(&segments),
+        checked: Checked::default(),
+    };
+    check.begin();
+    for row in &segments {
+        let found = check.segment(row)?;
+        check.tell(row, found.troubles)?;
+    }
+    check.strangers()?;
+    check.left()?;
+    Ok(check.checked)
+}
+
+/// Bytes that there are to read.
+fn bytes_of(segments: &[SegmentData]) -> u64 {
+    let sealed = segments.iter().filter(|row| row.state == SegmentState::Sealed);
+    sealed.map(|row| row.bytes).sum()
+}
+
+/// A check that is under way.
+struct Check<'a> {
+    dir: &'a Path,
+    disk: &'a dyn Disk,
+    journal: &'a Journal,
+    watch: &'a mut dyn FnMut(Step<'_>),
+    checked: Checked,
+    total: u64,
+}
+
+impl Check<'_> {
+    fn begin(&mut self) {
+        let total = self.total;
+        (self.watch)(Step::Progress { done: 0, total });
+    }
+
+    /// What is wrong with one segment.
+    fn segment(&mut self, row: &SegmentData) -> Result<Found, StoreError> {
+        match row.state {
+            SegmentState::Open => {
+                self.checked.open += 1;
+                Ok(Found::default())
+            }
+            SegmentState::Missing => Ok(Found::gone()),
+            // Nobody's media any more.
+            SegmentState::Spare | SegmentState::Wipe => Ok(Found::default()),
+            SegmentState::Sealed => {
+                let path = paths::segment(self.dir, &row.stream, row.sequence);
+                let samples = self.journal.index(row.id)?;
+                let (total, before) = (self.total, self.checked.bytes);
+                let watch = &mut *self.watch;
+                let mut progress = |bytes: u64| {
+                    let done = before.saturating_add(bytes);
+                    watch(Step::Progress { done, total });
+                };
+                let found = segment::check(self.disk, &path, row, samples.as_deref(), &mut progress);
+                self.checked.segments += 1;
+                self.checked.fragments += found.fragments;
+                self.checked.bytes = before.saturating_add(row.bytes);
+                progress(row.bytes);
+                Ok(found)
+            }
+        }
+    }
+
+    /// Tells of what is wrong, unless the segment is by now another than it was when it was read.
+    fn tell(&mut self, row: &SegmentData, troubles: Vec<Trouble>) -> Result<(), StoreError> {
+        if troubles.is_empty() || !self.is_still(row)? {
+            return Ok(());
+        }
+        let recordings = self.journal.recordings_with(row)?;
+        for trouble in troubles {
+            self.found(Finding {
+                path: paths::segment(self.dir, &row.stream, row.sequence),
+                segment: Some(row.id),
+                fragment: trouble.fragment,
+                what: trouble.what,
+                recordings: recordings.clone(),
+            });
+        }
+        Ok(())
+    }
+
+    fn is_still(&self, row: &SegmentData) -> Result<bool, StoreError> {
+        let now = self.journal.segment(row.id)?;
+        Ok(now.is_some_and(|now| now.state == row.state && now.bytes == row.bytes && now.crc == row.crc))
+    }
+
+    fn found(&mut self, finding: Finding) {
+        self.checked.findings += 1;
+        (self.watch)(Step::Found(&finding));
+    }
+
+    /// Files that have no row.
+    fn strangers(&mut self) -> Result<(), StoreError> {
+        let tape = paths::tape(self.dir);
+        for stream in self.list(&tape)? {
+            let path = tape.join(&stream.name);
+            if !stream.is_dir {
+                self.stranger(path, "does not belong here");
+                continue;
+            }
+            let files = match self.disk.list(&path) {
+                Ok(files) => files,
+                Err(error) => {
+                    self.stranger(path, &format!("cannot be listed: {error}"));
+                    continue;
+                }
+            };
+            // A row comes before its file: what was listed and has a row now, has one.
+            let rows = self.journal.files()?;
+            let names: HashSet<OsString> = rows
+                .into_iter()
+                .filter(|(_, name, _, _)| *name.to_component() == *stream.name)
+                .map(|(_, _, sequence, _)| paths::file(sequence).into())
+                .collect();
+            for file in files.into_iter().filter(|file| !names.contains(&file.name)) {
+                // Evicted since it was listed, row and all.
+                let still = self.disk.list(&path).unwrap_or_default().contains(&file);
+                match (still, file.is_dir) {
+                    (false, _) => {}
+                    (true, true) => self.stranger(path.join(&file.name), "does not belong here"),
+                    (true, false) => self.stranger(path.join(&file.name), "has no row"),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn stranger(&mut self, path: PathBuf, what: &str) {
+        self.found(Finding {
+            path,
+            segment: None,
+            fragment: None,
+            what: format!("{what}; the next start of the service, or `edgereel verify --repair`, sees to it"),
+            recordings: Vec::new(),
+        });
+    }
+
+    /// What earlier repairs left for a person to look at.
+    fn left(&mut self) -> Result<(), StoreError> {
+        self.checked.journals_set_aside = aside::folders(self.dir)?;
+        let dir = paths::lost_found(self.dir);
+        // It may be root's: then nothing of ours is in it.
+        let mut entries = self.disk.list(&dir).unwrap_or_default();
+        entries.sort_unstable();
+        self.checked.lost_found_count = entries.len() as u64;
+        let names = entries.into_iter().take(NAMES);
+        self.checked.lost_found = names.map(|entry| dir.join(entry.name)).collect();
+        Ok(())
+    }
+
+    fn list(&self, dir: &Path) -> Result<Vec<super::Entry>, StoreError> {
+        let mut entries = self.disk.list(dir).map_err(StoreError::disk("list", dir))?;
+        entries.sort_unstable();
+        Ok(entries)
+    }
+}

@@ -1,0 +1,282 @@
+//! What `verify --repair` does: all that a start does, and then what a start has no time for.
+//!
+//! Nothing that can be read is deleted. A damaged fragment stays where it is: footage with a flipped bit is
+//! still footage. Each change is one transaction, with the event that tells of it; a crash in the middle is gone
+//! on with by the next run, and a run after one that was not cut off changes nothing.
+
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::segment::{Found, Kind, index_of};
+use super::{Check, Checked, Step};
+use crate::event::Event;
+use crate::format::index::SampleIndex;
+use crate::store::aside::Aside;
+use crate::store::clock::{Clock, RealClock};
+use crate::store::disk::{self, Disk, RealDisk};
+use crate::store::journal::{FILE, Journal, Op, Sealed, SegmentData, SegmentState};
+use crate::store::recover::{Occasion, read_exact, recover_as, stray_name};
+use crate::store::segment::{boxes_crc, fragment_end};
+use crate::store::start::start;
+use crate::store::{RecoveryReport, StoreError, paths};
+
+/// Repairs a storage directory that no service uses, and tells what is still wrong with it.
+pub fn repair(dir: &Path, watch: &mut dyn FnMut(Step<'_>)) -> Result<Checked, StoreError> {
+    if !disk::is_there(&dir.join(FILE)) && !disk::is_there(&paths::tape(dir)) {
+        return Err(StoreError::NoTape { path: dir.to_owned() });
+    }
+    let _lock = disk::lock(dir)?;
+    repair_on(dir, &RealDisk, &RealClock, watch)
+}
+
+pub(in crate::store) fn repair_on(
+    dir: &Path,
+    disk: &dyn Disk,
+    clock: &dyn Clock,
+    watch: &mut dyn FnMut(Step<'_>),
+) -> Result<Checked, StoreError> {
+    let (mut journal, report) = start(dir, disk, clock, Occasion::Repair)?;
+    tell(&report, watch);
+    // A start does not read the sample indexes; here there is time.
+    if let Err(error) = journal.check_all() {
+        let Some(why) = error.journal_unusable() else {
+            return Err(error);
+        };
+        journal.leave();
+        Aside::begin(dir, &why)?;
+        let (again, report) = start(dir, disk, clock, Occasion::Repair)?;
+        tell(&report, watch);
+        journal = again;
+    }
+
+    let segments = journal.segments()?;
+    let total = super::bytes_of(&segments);
+    let mut checked = Checked::default();
+    let mut strangers = false;
+    for row in segments {
+        let mut check = Check {
+            dir,
+            disk,
+            journal: &journal,
+            watch: &mut *watch,
+            total,
+            checked: std::mem::take(&mut checked),
+        };
+        let found = check.segment(&row)?;
+        checked = check.checked;
+        if found.troubles.is_empty() {
+            continue;
+        }
+        let mut repair = Repair {
+            dir,
+            disk,
+            clock,
+            journal: &mut journal,
+            watch: &mut *watch,
+        };
+        strangers |= repair.segment(&row, &found)?;
+        // What is still wrong with what is left.
+        let Some(row) = journal.segment(row.id)? else {
+            continue;
+        };
+        let mut check = Check {
+            dir,
+            disk,
+            journal: &journal,
+            watch: &mut *watch,
+            total,
+            checked: Checked::default(),
+        };
+        let found = check.segment(&row)?;
+        check.checked = std::mem::take(&mut checked);
+        check.tell(&row, found.troubles)?;
+        checked = check.checked;
+    }
+    if strangers {
+        let report = recover_as(dir, disk, clock, &mut journal, Occasion::Repair, None)?;
+        tell(&report, watch);
+    }
+    let mut check = Check {
+        dir,
+        disk,
+        journal: &journal,
+        watch,
+        total,
+        checked,
+    };
+    check.strangers()?;
+    check.left()?;
+    Ok(check.checked)
+}
+
+fn tell(report: &RecoveryReport, watch: &mut dyn FnMut(Step<'_>)) {
+    if !report.is_clean() {
+        watch(Step::Done(&report.to_string()));
+        for file in &report.0.files {
+            watch(Step::Done(file));
+        }
+    }
+}
+
+struct Repair<'a> {
+    dir: &'a Path,
+    disk: &'a dyn Disk,
+    clock: &'a dyn Clock,
+    journal: &'a mut Journal,
+    watch: &'a mut dyn FnMut(Step<'_>),
+}
+
+impl Repair<'_> {
+    /// Repairs what can be of one segment; true when its file has lost its row and wants another.
+    fn segment(&mut self, row: &SegmentData, found: &Found) -> Result<bool, StoreError> {
+        let path = paths::segment(self.dir, &row.stream, row.sequence);
+        if row.state == SegmentState::Missing {
+            self.forget(
+                row,
+                format!("{}: gone for good; its row is dropped", path.display()),
+            )?;
+        } else if found.has(Kind::Gone) || found.has(Kind::Unreadable) {
+            // It was there a moment ago, or may be read another day.
+        } else if found.has(Kind::Foreign) {
+            let what = "another segment lies in its place; its row is dropped";
+            self.forget(row, format!("{}: {what}", path.display()))?;
+            return Ok(true);
+        } else if found.is_lost() {
+            self.bury(row, &path)?;
+        } else if found.has(Kind::Short) {
+            self.shorten(row, &path)?;
+        } else if found.has(Kind::Row) {
+            let file = self.open(&path)?;
+            let index = index_of(file.as_ref(), row, row.bytes);
+            // One that does not reach the end would hide what lies behind.
+            if let Some(index) = index.filter(|index| index.end() == row.bytes) {
+                let what = "its row and sample index are made again from the file";
+                let what = format!("{}: {what}", path.display());
+                self.mend(row, file.as_ref(), &path, &index, what)?;
+            }
+        }
+        Ok(false)
+    }
+
+    /// The file lost its end: the row ends with its last whole fragment that is there.
+    fn shorten(&mut self, row: &SegmentData, path: &Path) -> Result<(), StoreError> {
+        let file = self.open(path)?;
+        let len = file.size().map_err(StoreError::disk("measure", path))?;
+        let known = self.journal.index(row.id)?;
+        let known = known.and_then(|samples| SampleIndex::decode(&samples).ok());
+        let Some(mut index) = known.or_else(|| index_of(file.as_ref(), row, len)) else {
+            return Ok(());
+        };
+        index.fragments.retain(|fragment| fragment.end() <= len);
+        let what = format!(
+            "{}: {} bytes of {} are there; its row ends at byte {}",
+            path.display(),
+            len,
+            row.bytes,
+            index.end()
+        );
+        self.mend(row, file.as_ref(), path, &index, what)
+    }
+
+    fn mend(
+        &mut self,
+        row: &SegmentData,
+        file: &dyn disk::DiskFile,
+        path: &Path,
+        index: &SampleIndex,
+        what: String,
+    ) -> Result<(), StoreError> {
+        let ends = index
+            .fragments
+            .iter()
+            .map(|fragment| fragment_end(fragment, row.base, &row.tracks, row.tape_zero));
+        let Some(end) = ends.max() else { return Ok(()) };
+        let crc = boxes_crc(index, |at, len| read_exact(file, at, len));
+        let space = file.size().map_err(StoreError::disk("measure", path))?;
+        let sealed = Sealed {
+            id: row.id,
+            end,
+            bytes: index.end(),
+            space,
+            crc: crc.map_err(StoreError::disk("read", path))?,
+            samples: index.encode(),
+        };
+        self.commit(vec![Op::MendSegment(sealed)], what)
+    }
+
+    /// Nothing of the file can be read.
+    fn bury(&mut self, row: &SegmentData, path: &Path) -> Result<(), StoreError> {
+        let to = paths::lost_found(self.dir);
+        let moved = self.to_lost_found(path, &to);
+        match moved {
+            Ok(to) => {
+                let what = format!(
+                    "{}: nothing in it can be read; moved to {}; its row is dropped",
+                    path.display(),
+                    to.display()
+                );
+                self.forget(row, what)
+            }
+            // The folder may be root's: the file stays, and is told of.
+            Err(error) => {
+                (self.watch)(Step::Done(&format!(
+                    "{}: cannot be moved to {}: {error}",
+                    path.display(),
+                    to.display()
+                )));
+                Ok(())
+            }
+        }
+    }
+
+    fn to_lost_found(&self, path: &Path, folder: &Path) -> io::Result<PathBuf> {
+        self.disk.create_dir(folder)?;
+        let taken = self.disk.list(folder)?.into_iter();
+        let taken: HashSet<OsString> = taken.map(|entry| entry.name).collect();
+        let to = folder.join(stray_name(path, &taken));
+        self.disk.rename(path, &to)?;
+        // The new name first: a crash in between leaves two, never none.
+        for name in [to.as_path(), path] {
+            name.parent().map_or(Ok(()), |dir| self.disk.sync_dir(dir))?;
+        }
+        self.disk.sync_dir(self.dir)?;
+        Ok(to)
+    }
+
+    /// Drops a segment's row, and those of recordings that have no other.
+    fn forget(&mut self, row: &SegmentData, what: String) -> Result<(), StoreError> {
+        let mut ops = vec![Op::ForgetSegment { id: row.id }];
+        let mut what = what;
+        for id in self.journal.recordings_with(row)? {
+            let Some(recording) = self.journal.recording(id)? else {
+                continue;
+            };
+            let left = self.journal.segments_of(&recording)?;
+            if left.iter().any(|segment| segment.id != row.id) {
+                what.push_str(&format!("; recording {id} is shorter by it"));
+            } else {
+                what.push_str(&format!("; recording {id} has no tape left and is dropped"));
+                ops.push(Op::ForgetRecording { id });
+            }
+        }
+        self.commit(ops, what)
+    }
+
+    fn commit(&mut self, mut ops: Vec<Op>, what: String) -> Result<(), StoreError> {
+        ops.push(Op::Report {
+            event: Event::StorageRepaired {
+                recovered: Default::default(),
+                changes: vec![what.clone()],
+            },
+        });
+        self.journal.commit(&ops, self.clock.utc())?;
+        (self.watch)(Step::Done(&what));
+        Ok(())
+    }
+
+    fn open(&self, path: &Path) -> Result<Box<dyn disk::DiskFile>, StoreError> {
+        self.disk.open_read(path).map_err(StoreError::disk("open", path))
+    }
+}

@@ -1,0 +1,316 @@
+//! One sealed segment against its row.
+
+use std::io::ErrorKind;
+use std::path::Path;
+
+use super::FragmentAt;
+use crate::format::fmp4::{self, FIRST_SEQUENCE, Position, ScanError, Stopped};
+use crate::format::index::{FragmentIndex, SampleIndex};
+use crate::media::{Micros, TrackKind, VIDEO_TIMESCALE, rescale};
+use crate::store::disk::{Disk, DiskFile};
+use crate::store::journal::SegmentData;
+use crate::store::recover::{Reader, read_exact};
+use crate::store::segment::{boxes_crc, fragment_end};
+
+/// More than this of one file is not told one by one.
+const TROUBLES: usize = 1_000;
+
+/// Something that is wrong with a segment.
+#[derive(Clone, Debug)]
+pub(super) struct Trouble {
+    pub(super) kind: Kind,
+    pub(super) fragment: Option<FragmentAt>,
+    pub(super) what: String,
+}
+
+/// What kind of thing it is: decides what a repair can do about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// There is no file.
+    Gone,
+    /// The file cannot be opened or read at all.
+    Unreadable,
+    /// The file ends before it should.
+    Short,
+    /// A good header, of another segment.
+    Foreign,
+    /// The header is damaged.
+    Header,
+    /// A fragment is damaged.
+    Fragment,
+    /// The journal's sample index or checksum is not the file's.
+    Row,
+}
+
+/// What a check of one segment found.
+#[derive(Default)]
+pub(super) struct Found {
+    pub(super) troubles: Vec<Trouble>,
+    /// Fragments looked for.
+    pub(super) fragments: u64,
+    /// Those with nothing of theirs in their place.
+    pub(super) lost: u64,
+    /// Those of them that lie behind the end of the file.
+    pub(super) behind: u64,
+}
+
+impl Found {
+    pub(super) fn gone() -> Self {
+        Self {
+            troubles: vec![Trouble::new(Kind::Gone, "the file is gone")],
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn has(&self, kind: Kind) -> bool {
+        self.troubles.iter().any(|trouble| trouble.kind == kind)
+    }
+
+    /// True when nobody will ever play anything of this file.
+    pub(super) fn is_lost(&self) -> bool {
+        let nothing = self.fragments > 0 && self.lost == self.fragments;
+        nothing && (self.has(Kind::Header) || self.behind == self.fragments)
+    }
+}
+
+impl Trouble {
+    fn new(kind: Kind, what: impl Into<String>) -> Self {
+        Self {
+            kind,
+            fragment: None,
+            what: what.into(),
+        }
+    }
+}
+
+/// Reads all of a sealed segment. What lies behind its sealed length is not judged.
+pub(super) fn check(
+    disk: &dyn Disk,
+    path: &Path,
+    row: &SegmentData,
+    samples: Option<&[u8]>,
+    progress: &mut dyn FnMut(u64),
+) -> Found {
+    let mut found = Found::default();
+    let opened = disk.open_read(path).and_then(|file| {
+        let len = file.size()?;
+        Ok((file, len))
+    });
+    let (file, len) = match opened {
+        Ok(opened) => opened,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Found::gone(),
+        Err(error) => {
+            let what = format!("the file cannot be opened: {error}");
+            found.troubles.push(Trouble::new(Kind::Unreadable, what));
+            return found;
+        }
+    };
+    let file = file.as_ref();
+    if len < row.bytes {
+        let what = format!("the file is {len} bytes long; it was sealed at {}", row.bytes);
+        found.troubles.push(Trouble::new(Kind::Short, what));
+    }
+    let header = header(file, row, &mut found.troubles);
+    if found.has(Kind::Foreign) {
+        return found;
+    }
+    let index = index(file, row, samples, header, &mut found.troubles);
+    let Some(index) = index else { return found };
+    fragments(file, row, &index, &mut found, progress);
+    if found.troubles.is_empty() {
+        // Each box has a checksum of its own; this one is over all of them.
+        match boxes_crc(&index, |at, len| read_exact(file, at, len)) {
+            Ok(crc) if row.crc == Some(crc) => {}
+            Ok(_) => found.troubles.push(Trouble::new(
+                Kind::Row,
+                "its boxes are not those that were sealed",
+            )),
+            Err(error) => found
+                .troubles
+                .push(Trouble::new(Kind::Unreadable, error.to_string())),
+        }
+    }
+    found
+}
+
+/// The index of the first `bytes` of a file as its boxes give it, media unread; as far as it goes.
+pub(super) fn index_of(file: &dyn DiskFile, row: &SegmentData, bytes: u64) -> Option<SampleIndex> {
+    let header = fmp4::read_header(&Reader(file), bytes).ok()?;
+    let first = Position::first(header.len);
+    let (index, _, _) = fmp4::scan_headers(&Reader(file), bytes, row.id, first);
+    (!index.fragments.is_empty()).then_some(index)
+}
+
+/// Checks the header and gives its length.
+fn header(file: &dyn DiskFile, row: &SegmentData, troubles: &mut Vec<Trouble>) -> Option<u64> {
+    match fmp4::read_header(&Reader(file), row.bytes) {
+        Ok(header) if header.identity.segment != row.id => {
+            let what = format!("it is segment {}, not {}", header.identity.segment, row.id);
+            troubles.push(Trouble::new(Kind::Foreign, what));
+            None
+        }
+        Ok(header) => {
+            if header.identity.stream != row.stream || header.identity.sequence != row.sequence {
+                let what = format!(
+                    "it is number {} of {}, not {} of {}",
+                    header.identity.sequence, header.identity.stream, row.sequence, row.stream
+                );
+                troubles.push(Trouble::new(Kind::Header, what));
+            }
+            Some(header.len)
+        }
+        Err(error) => {
+            let what = match error {
+                ScanError::Io { offset, source } => {
+                    format!("its header cannot be read at byte {offset}: {source}")
+                }
+                other => format!("its header is damaged: {other}"),
+            };
+            troubles.push(Trouble::new(Kind::Header, what));
+            None
+        }
+    }
+}
+
+/// Where the fragments are: as the journal says, or as the file says where the journal cannot be believed.
+fn index(
+    file: &dyn DiskFile,
+    row: &SegmentData,
+    samples: Option<&[u8]>,
+    header: Option<u64>,
+    troubles: &mut Vec<Trouble>,
+) -> Option<SampleIndex> {
+    let decoded = match samples {
+        None => Err("the journal has no sample index of it".to_owned()),
+        Some(samples) => SampleIndex::decode(samples).map_err(|error| format!("in the journal, {error}")),
+    };
+    let believed = decoded.and_then(|index| match covers(&index, row.bytes, header) {
+        true => Ok(index),
+        false => Err("the journal's sample index does not cover the file".to_owned()),
+    });
+    let what = match believed {
+        Ok(index) => return Some(index),
+        Err(what) => what,
+    };
+    troubles.push(Trouble::new(Kind::Row, what));
+    let first = Position::first(header?);
+    let (index, end, stopped) = fmp4::scan_headers(&Reader(file), row.bytes, row.id, first);
+    if end.offset < row.bytes {
+        let after = index.fragments.last();
+        let at = FragmentAt {
+            number: end.sequence,
+            offset: end.offset,
+            start: after.map_or_else(|| utc(row, row.start), |last| utc(row, end_of(row, last))),
+            duration: 0,
+        };
+        let what = format!("{}; what follows in the file cannot be found", words(stopped));
+        troubles.push(Trouble {
+            kind: Kind::Fragment,
+            fragment: Some(at),
+            what,
+        });
+    }
+    Some(index)
+}
+
+/// True when the fragments stand one behind the other, from the header to the sealed end.
+fn covers(index: &SampleIndex, bytes: u64, header: Option<u64>) -> bool {
+    let mut at = header.or_else(|| index.fragments.first().map(|first| first.offset));
+    for fragment in &index.fragments {
+        if at != Some(fragment.offset) {
+            return false;
+        }
+        at = Some(fragment.end());
+    }
+    !index.fragments.is_empty() && at == Some(bytes)
+}
+
+/// Each fragment by itself: one that is damaged says nothing of the next.
+fn fragments(
+    file: &dyn DiskFile,
+    row: &SegmentData,
+    index: &SampleIndex,
+    found: &mut Found,
+    progress: &mut dyn FnMut(u64),
+) {
+    let mut odd = false;
+    for (fragment, sequence) in index.fragments.iter().zip(FIRST_SEQUENCE..) {
+        let at = Position {
+            offset: fragment.offset,
+            sequence,
+        };
+        found.fragments += 1;
+        match fmp4::check_fragment(&Reader(file), row.bytes, row.id, at) {
+            Ok(read) => odd |= read != *fragment,
+            Err(stopped) => {
+                let (lost, behind) = match stopped {
+                    Stopped::Short | Stopped::Clean => (1, 1),
+                    Stopped::Unwritten | Stopped::Foreign | Stopped::Sequence { .. } => (1, 0),
+                    Stopped::Checksum(_) | Stopped::Unreadable(_) | Stopped::Malformed(_) => (0, 0),
+                };
+                found.lost += lost;
+                found.behind += behind;
+                if found.troubles.len() >= TROUBLES {
+                    continue;
+                }
+                let start = start_of(row, fragment);
+                found.troubles.push(Trouble {
+                    kind: Kind::Fragment,
+                    fragment: Some(FragmentAt {
+                        number: sequence,
+                        offset: fragment.offset,
+                        start: utc(row, start),
+                        duration: end_of(row, fragment).saturating_sub(start),
+                    }),
+                    what: words(stopped),
+                });
+            }
+        }
+        progress(fragment.end());
+    }
+    if odd {
+        let what = "the journal's sample index is not the file's";
+        found.troubles.push(Trouble::new(Kind::Row, what));
+    }
+}
+
+fn words(stopped: Stopped) -> String {
+    match stopped {
+        Stopped::Checksum("mdat") => "its media does not match its checksum".to_owned(),
+        Stopped::Checksum(part) => format!("its {part} does not match its checksum"),
+        Stopped::Short | Stopped::Clean => "the file ends before it does".to_owned(),
+        Stopped::Unwritten => "there are zeros in its place".to_owned(),
+        Stopped::Foreign => "what is in its place is no fragment of this segment".to_owned(),
+        Stopped::Sequence { found } => format!("fragment {found} is in its place"),
+        Stopped::Unreadable(kind) => format!("it cannot be read: {kind}"),
+        Stopped::Malformed(what) => format!("it is not usable: {what}"),
+    }
+}
+
+/// Tape time at which a fragment's earlier track begins.
+fn start_of(row: &SegmentData, fragment: &FragmentIndex) -> Micros {
+    let start = |kind: TrackKind, base: i64| {
+        let run = fragment.run(kind);
+        let scale = row
+            .tracks
+            .timescale(kind)
+            .filter(|_| !run.samples.is_empty())
+            .unwrap_or(VIDEO_TIMESCALE);
+        let dts = i64::try_from(run.first_dts).unwrap_or(i64::MAX);
+        (!run.samples.is_empty()).then(|| rescale(dts.saturating_add(base), scale, 1_000_000))
+    };
+    let starts = [
+        start(TrackKind::Video, row.base.video),
+        start(TrackKind::Audio, row.base.audio),
+    ];
+    row.tape_zero
+        .saturating_add(starts.into_iter().flatten().min().unwrap_or(0))
+}
+
+fn end_of(row: &SegmentData, fragment: &FragmentIndex) -> Micros {
+    fragment_end(fragment, row.base, &row.tracks, row.tape_zero)
+}
+
+fn utc(row: &SegmentData, tape: Micros) -> Micros {
+    row.utc_zero.saturating_add(tape.saturating_sub(row.tape_zero))
+}
