@@ -226,7 +226,8 @@ pub fn find_fragment(
         }
         for found in (0..piece.len()).filter(|n| piece.get(*n..).is_some_and(|rest| rest.starts_with(&mark)))
         {
-            let Some(offset) = (at + found as u64).checked_sub(BOX_HEADER as u64 / 2) else {
+            // The box's length stands before its type.
+            let Some(offset) = (at + found as u64).checked_sub(4) else {
                 continue;
             };
             let mut head = [0; CHECKSUM_BOX];

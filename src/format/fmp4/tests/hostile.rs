@@ -8,7 +8,8 @@ use proptest::prelude::*;
 
 use super::fixtures::*;
 use crate::format::fmp4::fragment::CHECKSUM_BOX;
-use crate::format::fmp4::{ReadAt, ScanError, Stopped, moof_read, scan};
+use crate::format::fmp4::{Position, ReadAt, ScanError, Stopped, find_fragment, moof_read, scan};
+use crate::media::SegmentId;
 
 #[test]
 fn cut_anywhere_it_is_good_up_to_the_last_whole_fragment() {
@@ -32,6 +33,40 @@ fn cut_anywhere_it_is_good_up_to_the_last_whole_fragment() {
             Stopped::Short | Stopped::Unwritten => assert_ne!(valid, len as u64),
             other => panic!("{other:?} at {len}"),
         }
+    }
+}
+
+#[test]
+fn a_fragment_is_found_wherever_it_begins() {
+    let (file, index, _) = usual();
+    let id = scan(file.as_slice(), file.len() as u64).unwrap().identity.segment;
+    let second = &index.fragments[1];
+    let fragment = &file[second.offset as usize..second.end() as usize];
+    // Around the end of what is read at once.
+    let places = [0, 1, 3, 4, 1000].into_iter().chain(65_536 - 80..65_536 + 8);
+    for place in places {
+        let bytes = [&vec![0x75; place][..], fragment, b"uuid"].concat();
+        let len = bytes.len() as u64;
+        let at = Position {
+            offset: place as u64,
+            sequence: 2,
+        };
+        assert_eq!(find_fragment(bytes.as_slice(), len, id, 0), Some(at), "{place}");
+        assert_eq!(
+            find_fragment(bytes.as_slice(), len, id, at.offset + 5),
+            None,
+            "{place}"
+        );
+        assert_eq!(
+            find_fragment(bytes.as_slice(), len, SegmentId::new(1), 0),
+            None,
+            "another's"
+        );
+        // A damaged one is none.
+        let mut bent = bytes;
+        let last = bent.len() - 6;
+        bent[last] ^= 1;
+        assert_eq!(find_fragment(bent.as_slice(), len, id, 0), None, "{place}");
     }
 }
 
