@@ -35,11 +35,8 @@ pub use fragment::{FIRST_SEQUENCE, FragmentHeader, Place, fragment_header, free_
 pub use identity::{Identity, segment_header};
 pub use moof::{TrackRun, moof, moof_len};
 pub use moov::init;
-pub use recover::{Left, holds_fragments, scan_open};
-pub use scan::{
-    Header, Position, ReadAt, ScanError, Scanned, Stopped, check_fragment, find_fragment, read_header, scan,
-    scan_headers,
-};
+pub use recover::{Left, check_fragment, find_fragment, holds_fragments, scan_open};
+pub use scan::{Header, Position, ReadAt, ScanError, Scanned, Stopped, read_header, scan, scan_headers};
 
 /// track_ID of the picture.
 pub const VIDEO_TRACK: u32 = 1;

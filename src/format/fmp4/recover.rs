@@ -1,15 +1,15 @@
-//! Reads a segment that was being written when the power went.
+//! Reads a segment that was being written when the power went, or that is damaged.
+
+use std::ops::Range;
 
 use super::fragment::{CHECKSUM_BOX, Checksums, FRAGMENT_TYPE};
-use super::scan::{Position, ReadAt, ScanError, Scanned, Stopped, Walk, read_header};
+use super::scan::{Position, READ_AT_ONCE, ReadAt, ScanError, Scanned, Stopped, Walk, fill, read_header};
+use crate::format::index::FragmentIndex;
 use crate::media::SegmentId;
 
 /// How far behind the place where a scan stopped is looked for more of the segment: a few fragments of the
 /// largest that are written. Further away lies nothing that a tick could have left.
 const LOOK_BEHIND: u64 = 4 * 1024 * 1024;
-
-/// The type's place in a checksum box.
-const TYPE_AT: usize = 8;
 
 /// What lies behind the last whole fragment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,10 +62,33 @@ pub fn scan_open(reader: &(impl ReadAt + ?Sized), len: u64) -> Result<(Scanned, 
     Ok((scanned, left))
 }
 
+/// Reads the fragment that an index says is at `at`, whatever stands before it, and checks every checksum.
+pub fn check_fragment(
+    reader: &(impl ReadAt + ?Sized),
+    len: u64,
+    segment: SegmentId,
+    at: Position,
+) -> Result<FragmentIndex, Stopped> {
+    Walk::new(reader, len, segment, at).with_media().fragment()
+}
+
+/// The next whole fragment of a segment from byte `from` on, wherever it begins: what there is behind a damaged one
+/// whose boxes do not tell its length.
+pub fn find_fragment(
+    reader: &(impl ReadAt + ?Sized),
+    len: u64,
+    segment: SegmentId,
+    from: u64,
+) -> Option<Position> {
+    find_box(reader, segment, from..len, |at, _| {
+        check_fragment(reader, len, segment, at).is_ok()
+    })
+}
+
 /// True when there is a fragment of the segment, whole or not, anywhere in a file whose header cannot be read: then the
 /// file did hold its media once. A file that only took over another's blocks has none.
 pub fn holds_fragments(reader: &(impl ReadAt + ?Sized), len: u64, segment: SegmentId) -> bool {
-    boxes_between(reader, 0, len, |found| found.segment == segment)
+    find_box(reader, segment, 0..len, |_, _| true).is_some()
 }
 
 /// True when a later fragment of the segment says that more than `whole` of them were durable.
@@ -76,56 +99,56 @@ fn was_durable(
     behind: u64,
     whole: u32,
 ) -> bool {
-    let end = len.min(behind.saturating_add(LOOK_BEHIND));
-    boxes_between(reader, behind, end, |found| {
-        found.segment == segment && found.durable > whole
-    })
+    let near = behind..len.min(behind.saturating_add(LOOK_BEHIND));
+    find_box(reader, segment, near, |_, found| found.durable > whole).is_some()
 }
 
-/// True when one of the checksum boxes in that part of the file is `wanted`.
-fn boxes_between(
+/// The first of the segment's checksum boxes in that part of the file that is `wanted`.
+fn find_box(
     reader: &(impl ReadAt + ?Sized),
-    from: u64,
-    end: u64,
-    wanted: impl Fn(&Checksums) -> bool,
-) -> bool {
-    let mut block = vec![0; 64 * 1024];
-    let mut at = from;
-    while at < end {
-        let n = match reader.read_at(&mut block, at) {
-            Ok(0) | Err(_) => return false,
-            Ok(n) => n,
-        };
-        let read = block.get(..n).unwrap_or_default();
-        let mut searched = 0;
-        while let Some(found) = read.get(searched..).and_then(find_type) {
-            searched += found + 1;
-            let start = (searched - 1).checked_sub(TYPE_AT);
-            let bytes = start.and_then(|start| read.get(start..)?.first_chunk::<CHECKSUM_BOX>());
-            if bytes.is_some_and(|bytes| Checksums::parse(bytes).is_ok_and(|found| wanted(&found))) {
-                return true;
+    segment: SegmentId,
+    within: Range<u64>,
+    wanted: impl Fn(Position, &Checksums) -> bool,
+) -> Option<Position> {
+    let mut mark = b"uuid".to_vec();
+    mark.extend(FRAGMENT_TYPE);
+    mark.extend(segment.to_bytes());
+    let mut block = vec![0; READ_AT_ONCE];
+    let mut at = within.start;
+    while at < within.end {
+        let rest = within.end - at;
+        let size = usize::try_from(rest).map_or(block.len(), |rest| rest.min(block.len()));
+        let piece = block.get_mut(..size)?;
+        // A sector that cannot be read holds nothing, and hides nothing that is further on.
+        if !fill(reader, piece, at).unwrap_or(false) {
+            piece.fill(0);
+        }
+        let marks = (0..piece.len()).filter(|n| piece.get(*n..).is_some_and(|rest| rest.starts_with(&mark)));
+        for found in marks {
+            // The box's length stands before its type.
+            let Some(offset) = (at + found as u64).checked_sub(4) else {
+                continue;
+            };
+            let mut head = [0; CHECKSUM_BOX];
+            if !fill(reader, &mut head, offset).unwrap_or(false) {
+                continue;
+            }
+            let Ok(checksums) = Checksums::parse(&head) else {
+                continue;
+            };
+            let position = Position {
+                offset,
+                sequence: checksums.sequence,
+            };
+            if wanted(position, &checksums) {
+                return Some(position);
             }
         }
-        if n <= CHECKSUM_BOX {
-            return false;
+        // A mark may lie across the end of the piece.
+        match size.checked_sub(mark.len()) {
+            Some(step) if size as u64 != rest => at += step as u64 + 1,
+            _ => break,
         }
-        // A box that lies across the seam is found whole in the next block.
-        at = at.saturating_add((n - CHECKSUM_BOX) as u64);
     }
-    false
-}
-
-fn find_type(bytes: &[u8]) -> Option<usize> {
-    let mut from = 0;
-    loop {
-        let at = from
-            + bytes
-                .get(from..)?
-                .iter()
-                .position(|byte| *byte == FRAGMENT_TYPE[0])?;
-        if bytes.get(at..)?.starts_with(&FRAGMENT_TYPE) {
-            return Some(at);
-        }
-        from = at + 1;
-    }
+    None
 }

@@ -3,7 +3,7 @@
 use crc32c::{crc32c, crc32c_append};
 
 use super::boxes::BOX_HEADER;
-use super::fragment::{CHECKSUM_BOX, Checksums, FIRST_SEQUENCE, FRAGMENT_TYPE, free_box};
+use super::fragment::{CHECKSUM_BOX, Checksums, FIRST_SEQUENCE, free_box};
 use super::identity::{HEADER_START, Identity, header_len, parse_header};
 use super::{moof_read, moov_read};
 use crate::format::index::{FragmentIndex, MAX_SAMPLES, SampleIndex};
@@ -192,68 +192,8 @@ pub fn scan_headers(
     (walk.index, walk.at, stopped)
 }
 
-/// Reads the fragment that an index says is at `at`, whatever stands before it, and checks every checksum.
-pub fn check_fragment(
-    reader: &(impl ReadAt + ?Sized),
-    len: u64,
-    segment: SegmentId,
-    at: Position,
-) -> Result<FragmentIndex, Stopped> {
-    let mut walk = Walk::new(reader, len, segment, at);
-    walk.media = Some(vec![0; READ_AT_ONCE]);
-    walk.fragment()
-}
-
-/// The next whole fragment of a segment from byte `from` on, wherever it begins: what there is behind a damaged one
-/// whose boxes do not tell its length.
-pub fn find_fragment(
-    reader: &(impl ReadAt + ?Sized),
-    len: u64,
-    segment: SegmentId,
-    from: u64,
-) -> Option<Position> {
-    let mut mark = b"uuid".to_vec();
-    mark.extend(FRAGMENT_TYPE);
-    mark.extend(segment.to_bytes());
-    let mut block = vec![0; READ_AT_ONCE];
-    let mut at = from;
-    while at < len {
-        let wanted = usize::try_from(len - at).map_or(block.len(), |rest| rest.min(block.len()));
-        let piece = block.get_mut(..wanted)?;
-        // A sector that cannot be read holds nothing, and hides nothing that is further on.
-        if !fill(reader, piece, at).unwrap_or(false) {
-            piece.fill(0);
-        }
-        for found in (0..piece.len()).filter(|n| piece.get(*n..).is_some_and(|rest| rest.starts_with(&mark)))
-        {
-            // The box's length stands before its type.
-            let Some(offset) = (at + found as u64).checked_sub(4) else {
-                continue;
-            };
-            let mut head = [0; CHECKSUM_BOX];
-            if !fill(reader, &mut head, offset).unwrap_or(false) {
-                continue;
-            }
-            let position = Checksums::parse(&head).ok().map(|checksums| Position {
-                offset,
-                sequence: checksums.sequence,
-            });
-            let whole = position.filter(|at| check_fragment(reader, len, segment, *at).is_ok());
-            if whole.is_some() {
-                return whole;
-            }
-        }
-        // A mark may lie across the end of the piece.
-        match wanted.checked_sub(mark.len()) {
-            Some(step) if at + (wanted as u64) < len => at += step as u64 + 1,
-            _ => break,
-        }
-    }
-    None
-}
-
 /// Media is read and summed in pieces of this many bytes.
-const READ_AT_ONCE: usize = 64 * 1024;
+pub(super) const READ_AT_ONCE: usize = 64 * 1024;
 
 /// A walk from fragment to fragment.
 pub(super) struct Walk<'a, R: ?Sized> {
@@ -309,7 +249,7 @@ impl<'a, R: ReadAt + ?Sized> Walk<'a, R> {
     }
 
     /// The fragment at the present position, if it is whole and the one expected.
-    fn fragment(&mut self) -> Result<FragmentIndex, Stopped> {
+    pub(super) fn fragment(&mut self) -> Result<FragmentIndex, Stopped> {
         let offset = self.at.offset;
         let checksums = self.checksum_box()?;
         if checksums.segment != self.segment {
@@ -407,7 +347,11 @@ impl<'a, R: ReadAt + ?Sized> Walk<'a, R> {
 }
 
 /// Fills all of `buf`; false when the file ends before.
-fn fill(reader: &(impl ReadAt + ?Sized), mut buf: &mut [u8], mut offset: u64) -> std::io::Result<bool> {
+pub(super) fn fill(
+    reader: &(impl ReadAt + ?Sized),
+    mut buf: &mut [u8],
+    mut offset: u64,
+) -> std::io::Result<bool> {
     while !buf.is_empty() {
         match reader.read_at(buf, offset) {
             Ok(0) => return Ok(false),
