@@ -4,7 +4,7 @@ TOOLS := $(CURDIR)/target/tools
 export PATH := $(TOOLS)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint fuzz
+.PHONY: help demo test soak bench lint fuzz
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 14
@@ -18,6 +18,10 @@ test: ## All tests: those that need cargo alone, then those that need ffmpeg, GS
 	@scripts/setup.sh test
 	cargo test --locked
 	cargo test --locked --test tools
+
+soak: ## Kill the service KILLS times (300) under four publishers; a line for each kill
+	@scripts/setup.sh demo
+	EDGEREEL_TEST_KILLS=$(or $(KILLS),300) cargo test --locked --test crash -- --nocapture
 
 bench: ## Measure against ffmpeg and nginx-rtmp, and against the promised figures
 	@scripts/setup.sh bench

@@ -52,6 +52,23 @@ impl Service {
         Self::spawn(command, home)
     }
 
+    /// Starts one with `more` in its configuration and kills it so long after: ready or, rather, not.
+    #[track_caller]
+    pub(crate) fn kill_early(home: &Path, more: &str, after: Duration) {
+        write_config(home, more);
+        let mut command = super::cli::command();
+        command.args(["run", "--config"]).arg(home.join("edgereel.toml"));
+        let quiet = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let mut child = quiet.spawn().expect("edgereel starts");
+        // The moment is what is tested; nothing is waited for.
+        std::thread::park_timeout(after);
+        child.kill().expect("it is killed");
+        child.wait().expect("it ends");
+    }
+
     #[track_caller]
     fn spawn(mut command: Command, home: &Path) -> Self {
         command
