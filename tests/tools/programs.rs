@@ -45,12 +45,6 @@ impl Program {
         run(command)
     }
 
-    /// The same, with arguments that have no spaces in them as one text.
-    #[track_caller]
-    pub(crate) fn words(self, arguments: &str) -> Done {
-        self.run(arguments.split_whitespace())
-    }
-
     #[track_caller]
     fn path(self) -> PathBuf {
         let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/bin");
