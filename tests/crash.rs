@@ -59,33 +59,41 @@ fn a_kill_at_any_moment_costs_a_fragment() {
             let (seed, count) = (random.any(), Arc::clone(&count));
             std::thread::spawn(move || {
                 let mut random = Random::from(seed);
-                let mut lost = Vec::new();
+                let mut lines = Vec::new();
                 while count.load(Ordering::Relaxed) < wanted {
-                    lost.extend(live_and_die(number, &mut random, &count, wanted));
+                    lines.extend(live_and_die(number, &mut random, &count, wanted));
                 }
-                lost
+                lines
             })
         })
         .collect();
-    let mut lost: Vec<u32> = boxes.into_iter().flat_map(|one| one.join().unwrap()).collect();
-    lost.sort_unstable();
-    if let (Some(median), Some(worst)) = (lost.get(lost.len() / 2), lost.last()) {
-        println!(
-            "\n{wanted} kills: every recording is what was sent, byte for byte; of a stream in real time \
-             {median} ms lost in the median, {worst} ms at most"
-        );
-    }
+    let lines: Vec<Line> = boxes.into_iter().flat_map(|one| one.join().unwrap()).collect();
+    println!("\n{}", summary(&lines));
 }
 
-/// One directory, from its first start to its last. Gives what each kill took of each stream in real time.
-fn live_and_die(number: usize, random: &mut Random, count: &AtomicUsize, wanted: usize) -> Vec<u32> {
+fn summary(lines: &[Line]) -> String {
+    let mut lost: Vec<u32> = lines.iter().flat_map(Line::lost_in_real_time).collect();
+    lost.sort_unstable();
+    format!(
+        "kills                {} while recording, {} more in the starts after them\n\
+         lost of a stream     median {} ms, worst {} ms, of those in real time\n\
+         older than that      nothing: every recording is what was sent, byte for byte",
+        lines.len(),
+        lines.iter().map(|line| line.early.len()).sum::<usize>(),
+        lost.get(lost.len() / 2).copied().unwrap_or_default(),
+        lost.last().copied().unwrap_or_default()
+    )
+}
+
+/// One directory, from its first start to its last.
+fn live_and_die(number: usize, random: &mut Random, count: &AtomicUsize, wanted: usize) -> Vec<Line> {
     let mut one = Box {
         home: home_in_memory(),
         config: "",
         sent: Vec::new(),
         found: Vec::new(),
     };
-    let mut lost = Vec::new();
+    let mut lines = Vec::new();
     for _ in 0..KILLS {
         let kill = count.fetch_add(1, Ordering::Relaxed);
         if kill >= wanted {
@@ -97,11 +105,11 @@ fn live_and_die(number: usize, random: &mut Random, count: &AtomicUsize, wanted:
         }
         let kept = one.look(&death);
         let line = Line::new(kill + 1, number + 1, &death, &kept);
-        lost.extend(line.lost_in_real_time());
         println!("{line}");
+        lines.push(line);
     }
     one.look_at_everything();
-    lost
+    lines
 }
 
 struct Box {

@@ -24,7 +24,7 @@ pub(crate) struct Kept {
 }
 
 /// Reads what `recordings` hold and finds the publish that each came of. Fails where one holds what was not sent.
-/// Publishes are given, and were made, in order.
+/// Publishes are given, and were made, in order, and those of a stream that follow each other begin differently.
 #[track_caller]
 pub(crate) fn kept(data: &Path, recordings: &[Recording], sent: &[Arc<Sent>], out: &Path) -> Vec<Kept> {
     let mut all: Vec<Kept> = sent.iter().map(Kept::nothing).collect();

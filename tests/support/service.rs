@@ -39,17 +39,27 @@ impl Service {
         write_config(home, more);
         let mut command = super::cli::command();
         command.args(["run", "--config"]).arg(home.join("edgereel.toml"));
-        Self::spawn(command, home)
+        Self::spawn(command, home, |_| ())
     }
 
     /// The same, with variables in its environment.
     #[track_caller]
     pub(crate) fn start_among(home: &Path, variables: &[(&str, &str)]) -> Self {
+        Self::start_heard(home, variables, |_| ())
+    }
+
+    /// The same; `hear` is given each line of its log at once.
+    #[track_caller]
+    pub(crate) fn start_heard(
+        home: &Path,
+        variables: &[(&str, &str)],
+        hear: impl FnMut(&str) + Send + 'static,
+    ) -> Self {
         write_config(home, "");
         let mut command = super::cli::command();
         command.args(["run", "--config"]).arg(home.join("edgereel.toml"));
         command.envs(variables.iter().copied());
-        Self::spawn(command, home)
+        Self::spawn(command, home, hear)
     }
 
     /// Starts one with `more` in its configuration and kills it so long after: ready or, rather, not.
@@ -70,7 +80,7 @@ impl Service {
     }
 
     #[track_caller]
-    fn spawn(mut command: Command, home: &Path) -> Self {
+    fn spawn(mut command: Command, home: &Path, mut hear: impl FnMut(&str) + Send + 'static) -> Self {
         command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -80,6 +90,7 @@ impl Service {
         let (stderr, lines) = (child.stderr.take().expect("its stderr"), Arc::clone(&log));
         std::thread::spawn(move || {
             for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                hear(&line);
                 let mut text = lines.text.lock().expect("the log");
                 text.push_str(&line);
                 text.push('\n');
