@@ -24,16 +24,21 @@ use take::{PLANS, Take};
 use crate::support::random::Random;
 use crate::support::{Kept, Recording, Sent, Service, home_in_memory, kept, recordings};
 
+/// From so many points on, the take is longer and the run is thought to have the machine for itself.
+const MANY: usize = 50;
 /// Subsets tried at each point where some writes were not flushed, beside all of them.
 const SUBSETS: usize = 2;
 /// Of ten points, after one the power goes again so many times while the service repairs what the first cut left.
 const CUTS_IN_REPAIR: usize = 3;
 /// A tick is nine tenths of a second after the last at most, and what a publisher sends is read within 80 ms.
 const TICK_AND_SOCKET: Duration = Duration::from_millis(980);
-/// What a sync takes, and a machine that is busy with other things.
-const HELD_UP: Duration = Duration::from_secs(1);
+/// What syncs take where others use the processors too: more than a second was seen. What was called durable is
+/// held to without it.
+const HELD_UP: Duration = Duration::from_secs(4);
 /// What may be lost, milliseconds: a fragment, the tick, the socket; beside what was held up.
 const BOUND: u32 = 2_000;
+/// And what is lost at half of the points: half a fragment and half a tick would be 950, were they never in step.
+const MEDIAN_BOUND: u32 = 1_500;
 
 #[test]
 fn a_power_cut_costs_at_most_two_seconds_on_a_real_file_system() {
@@ -41,7 +46,7 @@ fn a_power_cut_costs_at_most_two_seconds_on_a_real_file_system() {
     let wanted = std::env::var("EDGEREEL_TEST_CUTS").ok();
     let points: usize = wanted.map_or(10, |text| text.parse().expect("a number of cuts"));
     // So long that segments end too; longer where there is more to try.
-    let runs: &[u64] = if points > 50 {
+    let runs: &[u64] = if points >= MANY {
         &[10_000, 8_000, 6_000]
     } else {
         &[4_500, 3_500]
@@ -72,7 +77,14 @@ fn a_power_cut_costs_at_most_two_seconds_on_a_real_file_system() {
             });
         }
     });
-    println!("\n{}", summary(&outcomes.into_inner().unwrap(), points));
+    let outcomes = outcomes.into_inner().unwrap();
+    println!("\n{}", summary(&outcomes, points));
+    // Few points say little of that, and other tests may run beside.
+    let (median, _) = median_and_worst(&outcomes);
+    assert!(
+        points < MANY || median <= MEDIAN_BOUND,
+        "{median} ms of a stream are lost at half of the points"
+    );
 }
 
 /// After any request, and every other time right before a flush is done: there, most is at stake. No point twice.
@@ -316,10 +328,10 @@ impl std::fmt::Display for Outcome {
 }
 
 fn summary(outcomes: &[Outcome], points: usize) -> String {
-    let mut lost: Vec<u32> = outcomes.iter().flat_map(|one| one.lost.iter().copied()).collect();
-    lost.sort_unstable();
+    let (median, worst) = median_and_worst(outcomes);
+    let lost = outcomes.iter().flat_map(|one| &one.lost);
     let promises: usize = outcomes.iter().map(|one| one.promises).sum();
-    let beyond = lost.iter().filter(|lost| **lost > BOUND).count();
+    let (all, beyond) = (lost.clone().count(), lost.filter(|lost| **lost > BOUND).count());
     let at = |second: bool, subset: bool| {
         let of = outcomes.iter().filter(|one| {
             one.second.is_some() == second && one.second.unwrap_or(one.cut).seed.is_some() == subset
@@ -331,15 +343,20 @@ fn summary(outcomes: &[Outcome], points: usize) -> String {
          \x20                       {} more while the service repaired what a first cut had left\n\
          devices made of them    {}; {} sectors gone\n\
          promises                {promises} looked at, all kept\n\
-         lost of a stream        median {} ms, worst {} ms; {beyond} of {} over {BOUND} ms\n\
+         lost of a stream        median {median} ms, worst {worst} ms; {beyond} of {all} over {BOUND} ms\n\
          older than that         nothing: every recording is what was sent, byte for byte\n\
          e2fsck -fn afterwards   clean every time",
         at(false, true) / SUBSETS,
         at(true, true),
         outcomes.len(),
         outcomes.iter().map(|one| one.gone).sum::<usize>(),
-        lost.get(lost.len() / 2).copied().unwrap_or_default(),
-        lost.last().copied().unwrap_or_default(),
-        lost.len()
     )
+}
+
+/// What is lost of a stream, milliseconds.
+fn median_and_worst(outcomes: &[Outcome]) -> (u32, u32) {
+    let mut lost: Vec<u32> = outcomes.iter().flat_map(|one| one.lost.iter().copied()).collect();
+    lost.sort_unstable();
+    let median = lost.get(lost.len() / 2).copied().unwrap_or_default();
+    (median, lost.last().copied().unwrap_or_default())
 }
