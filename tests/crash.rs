@@ -60,6 +60,7 @@ fn a_kill_at_any_moment_costs_a_fragment() {
             std::thread::spawn(move || {
                 let mut random = Random::from(seed);
                 let mut lines = Vec::new();
+                let _others = EndOthers(Arc::clone(&count), wanted);
                 while count.load(Ordering::Relaxed) < wanted {
                     lines.extend(live_and_die(number, &mut random, &count, wanted));
                 }
@@ -67,8 +68,21 @@ fn a_kill_at_any_moment_costs_a_fragment() {
             })
         })
         .collect();
-    let lines: Vec<Line> = boxes.into_iter().flat_map(|one| one.join().unwrap()).collect();
+    // All of them first: none is left behind with a service that runs.
+    let ended: Vec<_> = boxes.into_iter().map(|one| one.join()).collect();
+    let lines: Vec<Line> = ended.into_iter().flat_map(|one| one.expect("a box")).collect();
     println!("\n{}", summary(&lines));
+}
+
+/// Where one box fails, there is nothing more to learn from the others.
+struct EndOthers(Arc<AtomicUsize>, usize);
+
+impl Drop for EndOthers {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.store(self.1, Ordering::Relaxed);
+        }
+    }
 }
 
 fn summary(lines: &[Line]) -> String {
