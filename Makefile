@@ -4,7 +4,7 @@ TOOLS := $(CURDIR)/target/tools
 export PATH := $(TOOLS)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint fuzz
+.PHONY: help demo test soak power bench lint fuzz
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 14
@@ -14,10 +14,18 @@ demo: ## Record a clip on this machine and leave files that play in edgereel-dem
 	cargo build --release --locked
 	target/release/edgereel demo
 
-test: ## All tests: those that need cargo alone, then those that need ffmpeg, GStreamer and mpv
+test: ## All tests: those that need cargo alone, then those that need ffmpeg, GStreamer, mpv and, for power cuts, root
 	@scripts/setup.sh test
 	cargo test --locked
 	cargo test --locked --test tools
+
+soak: ## Kill the service KILLS times (300) under four publishers; a line for each kill
+	@scripts/setup.sh demo
+	EDGEREEL_TEST_KILLS=$(or $(KILLS),300) cargo test --locked --test crash -- --nocapture
+
+power: ## Cut the power at CUTS points (200) of a recording on a real ext4; needs root; a line for each
+	@scripts/setup.sh power
+	EDGEREEL_TEST_CUTS=$(or $(CUTS),200) cargo test --locked --test tools power::a_power -- --nocapture
 
 bench: ## Measure against ffmpeg and nginx-rtmp, and against the promised figures (wear: as root)
 	@scripts/setup.sh bench
@@ -27,6 +35,7 @@ lint: ## Formatting, clippy, licences and sources of dependencies
 	@scripts/setup.sh lint
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --test tools -- -D warnings
 	cargo deny check bans licenses sources
 
 # libFuzzer needs flags that stable Rust has only under RUSTC_BOOTSTRAP. What it finds goes to the first folder.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what one of the Makefile's targets needs and this machine misses, and says what and why.
-# Does nothing when all is there. Usage: scripts/setup.sh demo|test|bench|lint|fuzz
+# Does nothing when all is there. Usage: scripts/setup.sh demo|test|power|bench|lint|fuzz
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -59,6 +59,14 @@ enhanced_ffmpeg() {
   ln -sf "$found" "$tools/bin/ffmpeg-enhanced"
 }
 
+# Power cuts are made on a device that writes down every request. Root, /dev/fuse and loop devices are the machine's to
+# give: the test says so where they are missing.
+power_cuts() {
+  has qemu-storage-daemon || apt qemu-utils -- "its qemu-storage-daemon records what a block device is told"
+  { has mkfs.ext4 || [ -x /sbin/mkfs.ext4 ]; } || apt e2fsprogs -- "power cuts are tried on ext4"
+  { has losetup || [ -x /sbin/losetup ]; } || apt mount -- "mounts the devices whose power is cut"
+}
+
 # cargo_tool NAME WHY
 cargo_tool() {
   has "$1" || [ -x "$tools/bin/$1" ] && return
@@ -81,6 +89,11 @@ case "${1:-}" in
     gstreamer_element avdec_h264 || apt gstreamer1.0-libav -- "GStreamer's decoders"
     has mpv || apt mpv -- "a player that people use"
     enhanced_ffmpeg
+    power_cuts
+    ;;
+  power)
+    compiler
+    power_cuts
     ;;
   bench)
     compiler
@@ -103,6 +116,6 @@ case "${1:-}" in
     cargo_tool cargo-fuzz "runs the fuzz targets"
     ;;
   *)
-    die "usage: scripts/setup.sh demo|test|bench|lint|fuzz"
+    die "usage: scripts/setup.sh demo|test|power|bench|lint|fuzz"
     ;;
 esac

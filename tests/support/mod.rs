@@ -5,11 +5,14 @@
 
 pub(crate) mod adts;
 pub(crate) mod cli;
+pub(crate) mod feed;
 pub(crate) mod flv;
 pub(crate) mod fragmented;
 pub(crate) mod hls;
+pub(crate) mod kept;
 pub(crate) mod media;
 pub(crate) mod mp4_file;
+pub(crate) mod programme;
 pub(crate) mod pusher;
 pub(crate) mod random;
 pub(crate) mod rtmp;
@@ -19,7 +22,9 @@ pub(crate) mod wait;
 use std::path::PathBuf;
 
 pub(crate) use cli::{Done, Recording, edgereel, edgereel_in, export, only_recording, recordings};
+pub(crate) use feed::{Feed, Plan, Sent};
 pub(crate) use flv::{Flv, Tag};
+pub(crate) use kept::{Kept, kept};
 pub(crate) use media::{Media, Sample};
 pub(crate) use pusher::Pusher;
 pub(crate) use service::Service;
@@ -41,4 +46,18 @@ pub(crate) fn home() -> tempfile::TempDir {
         .prefix("edgereel-test-")
         .tempdir()
         .expect("a temporary folder")
+}
+
+/// The same in memory where there is such a folder: what a test of crashes shows does not hang on how busy the
+/// machine's own disk is.
+pub(crate) fn home_in_memory() -> tempfile::TempDir {
+    let memory = PathBuf::from("/dev/shm");
+    let mut builder = tempfile::Builder::new();
+    let builder = builder.prefix("edgereel-test-");
+    let made = if std::env::var_os("TMPDIR").is_none() && memory.is_dir() {
+        builder.tempdir_in(memory).or_else(|_| builder.tempdir())
+    } else {
+        builder.tempdir()
+    };
+    made.expect("a temporary folder")
 }

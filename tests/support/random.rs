@@ -17,6 +17,11 @@ impl Random {
         Self(seed)
     }
 
+    /// Another one, of a seed that this one gave.
+    pub(crate) fn from(seed: u64) -> Self {
+        Self(seed)
+    }
+
     /// Any number.
     pub(crate) fn any(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);

@@ -25,59 +25,74 @@ impl Rtmp {
     /// Connects, and no more.
     #[track_caller]
     pub(crate) fn connect(address: SocketAddr) -> Self {
-        let socket = TcpStream::connect_timeout(&address, PATIENCE).expect("the service listens");
-        socket.set_nodelay(true).expect("a socket");
-        socket.set_write_timeout(Some(PATIENCE)).expect("a socket");
-        Self {
-            socket,
-            received: Vec::new(),
-        }
+        Self::try_connect(address).expect("the service listens")
     }
 
     /// Connects and completes the handshake.
     #[track_caller]
     pub(crate) fn handshaken(address: SocketAddr) -> Self {
-        let mut client = Self::connect(address);
-        let mut hello = vec![0; 1537];
-        hello[0] = 3;
-        client.send(&hello).expect("C0 and C1 are sent");
-        client.wait_received("S0 to S2", |bytes| bytes.len() >= 3073);
-        let answer = client.received[1..1537].to_vec();
-        client.received.drain(..3073);
-        client.send(&answer).expect("C2 is sent");
-        // Set Chunk Size, so that what follows is not cut into pieces.
-        client
-            .send(&message(2, 1, 0, 0, &(CHUNK as u32).to_be_bytes()))
-            .expect("the chunk size is sent");
-        client
+        Self::try_handshaken(address).expect("the service shakes hands")
     }
 
     /// Connects up to an accepted `connect` and a message stream, 1.
     #[track_caller]
     pub(crate) fn connected(address: SocketAddr, app: &str) -> Self {
-        let mut client = Self::handshaken(address);
+        Self::try_connected(address, app).expect("the service lets connect")
+    }
+
+    /// Connects up to an accepted `publish`.
+    #[track_caller]
+    pub(crate) fn publishing(address: SocketAddr, app: &str, key: &str) -> Self {
+        Self::try_publishing(address, app, key).expect("the service lets publish")
+    }
+
+    /// As [`publishing`](Self::publishing), of a service that may be killed meanwhile.
+    pub(crate) fn try_publishing(address: SocketAddr, app: &str, key: &str) -> std::io::Result<Self> {
+        let mut client = Self::try_connected(address, app)?;
+        if !client.try_may_publish(key)? {
+            let text = format!("{app}/{key} is refused");
+            return Err(std::io::Error::new(ErrorKind::ConnectionRefused, text));
+        }
+        client.received.clear();
+        Ok(client)
+    }
+
+    fn try_connect(address: SocketAddr) -> std::io::Result<Self> {
+        let socket = TcpStream::connect_timeout(&address, PATIENCE)?;
+        socket.set_nodelay(true)?;
+        socket.set_write_timeout(Some(PATIENCE))?;
+        Ok(Self {
+            socket,
+            received: Vec::new(),
+        })
+    }
+
+    fn try_handshaken(address: SocketAddr) -> std::io::Result<Self> {
+        let mut client = Self::try_connect(address)?;
+        let mut hello = vec![0; 1537];
+        hello[0] = 3;
+        client.send(&hello)?;
+        client.await_received("S0 to S2", |bytes| bytes.len() >= 3073)?;
+        let answer = client.received[1..1537].to_vec();
+        client.received.drain(..3073);
+        client.send(&answer)?;
+        // Set Chunk Size, so that what follows is not cut into pieces.
+        client.send(&message(2, 1, 0, 0, &(CHUNK as u32).to_be_bytes()))?;
+        Ok(client)
+    }
+
+    fn try_connected(address: SocketAddr, app: &str) -> std::io::Result<Self> {
+        let mut client = Self::try_handshaken(address)?;
         let url = format!("rtmp://{address}/{app}");
         let connect = [
             string("connect"),
             number(1.0),
             object(&[("app", string(app)), ("tcUrl", string(&url))]),
         ];
-        client.command(0, &connect).expect("connect is sent");
-        client.wait_text("NetConnection.Connect.Success");
-        client
-            .command(0, &[string("createStream"), number(2.0), vec![5]])
-            .expect("createStream is sent");
-        client
-    }
-
-    /// Connects up to an accepted `publish`.
-    #[track_caller]
-    pub(crate) fn publishing(address: SocketAddr, app: &str, key: &str) -> Self {
-        let mut client = Self::connected(address, app);
-        client.publish(key).expect("publish is sent");
-        client.wait_text("NetStream.Publish.Start");
-        client.received.clear();
-        client
+        client.command(0, &connect)?;
+        client.await_text("NetConnection.Connect.Success")?;
+        client.command(0, &[string("createStream"), number(2.0), vec![5]])?;
+        Ok(client)
     }
 
     /// Asks to publish.
@@ -97,20 +112,23 @@ impl Rtmp {
     /// Asks to publish; says whether it may.
     #[track_caller]
     pub(crate) fn may_publish(&mut self, key: &str) -> bool {
-        self.publish(key).expect("publish is sent");
+        self.try_may_publish(key).expect("an answer to publish")
+    }
+
+    fn try_may_publish(&mut self, key: &str) -> std::io::Result<bool> {
+        self.publish(key)?;
         let has =
             |bytes: &[u8], text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
         let (yes, no) = ("NetStream.Publish.Start", "NetStream.Publish.BadName");
-        self.wait_received("an answer to publish", |bytes| has(bytes, yes) || has(bytes, no));
-        has(&self.received, yes)
+        self.await_received("an answer to publish", |bytes| has(bytes, yes) || has(bytes, no))?;
+        Ok(has(&self.received, yes))
     }
 
     /// Ends the publish properly and waits until the service has confirmed it.
     #[track_caller]
     pub(crate) fn unpublish(&mut self, key: &str) -> std::io::Result<()> {
         self.command(0, &[string("FCUnpublish"), number(4.0), vec![5], string(key)])?;
-        self.wait_text("NetStream.Unpublish.Success");
-        Ok(())
+        self.await_text("NetStream.Unpublish.Success")
     }
 
     /// Sends bytes as they are.
@@ -158,25 +176,36 @@ impl Rtmp {
     /// Waits until the service has said `text`.
     #[track_caller]
     pub(crate) fn wait_text(&mut self, text: &str) {
-        self.wait_received(text, |bytes| {
-            bytes.windows(text.len()).any(|window| window == text.as_bytes())
-        });
+        self.await_text(text).expect("an answer");
     }
 
     /// Waits until what was received satisfies `enough`.
     #[track_caller]
     pub(crate) fn wait_received(&mut self, what: &str, enough: impl Fn(&[u8]) -> bool) {
+        self.await_received(what, enough).expect("an answer");
+    }
+
+    fn await_text(&mut self, text: &str) -> std::io::Result<()> {
+        self.await_received(text, |bytes| {
+            bytes.windows(text.len()).any(|window| window == text.as_bytes())
+        })
+    }
+
+    fn await_received(&mut self, what: &str, enough: impl Fn(&[u8]) -> bool) -> std::io::Result<()> {
         let deadline = Instant::now() + PATIENCE;
         while !enough(&self.received) {
             let ended = self.read(Duration::from_millis(200));
             let said = || String::from_utf8_lossy(&self.received).into_owned();
-            assert!(
-                ended == Ended::Open || enough(&self.received),
-                "closed before '{what}'; said: {}",
-                said()
-            );
-            assert!(Instant::now() < deadline, "'{what}' never came; said: {}", said());
+            if ended == Ended::Closed && !enough(&self.received) {
+                let text = format!("closed before '{what}'; said: {}", said());
+                return Err(std::io::Error::new(ErrorKind::ConnectionReset, text));
+            }
+            if Instant::now() >= deadline {
+                let text = format!("'{what}' never came; said: {}", said());
+                return Err(std::io::Error::new(ErrorKind::TimedOut, text));
+            }
         }
+        Ok(())
     }
 
     /// Waits until the service has closed the connection; gives what it said before.

@@ -39,21 +39,48 @@ impl Service {
         write_config(home, more);
         let mut command = super::cli::command();
         command.args(["run", "--config"]).arg(home.join("edgereel.toml"));
-        Self::spawn(command, home)
+        Self::spawn(command, home, |_| ())
     }
 
     /// The same, with variables in its environment.
     #[track_caller]
     pub(crate) fn start_among(home: &Path, variables: &[(&str, &str)]) -> Self {
+        Self::start_heard(home, variables, |_| ())
+    }
+
+    /// The same; `hear` is given each line of its log at once.
+    #[track_caller]
+    pub(crate) fn start_heard(
+        home: &Path,
+        variables: &[(&str, &str)],
+        hear: impl FnMut(&str) + Send + 'static,
+    ) -> Self {
         write_config(home, "");
         let mut command = super::cli::command();
         command.args(["run", "--config"]).arg(home.join("edgereel.toml"));
         command.envs(variables.iter().copied());
-        Self::spawn(command, home)
+        Self::spawn(command, home, hear)
+    }
+
+    /// Starts one with `more` in its configuration and kills it so long after: ready or, rather, not.
+    #[track_caller]
+    pub(crate) fn kill_early(home: &Path, more: &str, after: Duration) {
+        write_config(home, more);
+        let mut command = super::cli::command();
+        command.args(["run", "--config"]).arg(home.join("edgereel.toml"));
+        let quiet = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let mut child = quiet.spawn().expect("edgereel starts");
+        // The moment is what is tested; nothing is waited for.
+        std::thread::park_timeout(after);
+        child.kill().expect("it is killed");
+        child.wait().expect("it ends");
     }
 
     #[track_caller]
-    fn spawn(mut command: Command, home: &Path) -> Self {
+    fn spawn(mut command: Command, home: &Path, mut hear: impl FnMut(&str) + Send + 'static) -> Self {
         command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -63,6 +90,7 @@ impl Service {
         let (stderr, lines) = (child.stderr.take().expect("its stderr"), Arc::clone(&log));
         std::thread::spawn(move || {
             for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                hear(&line);
                 let mut text = lines.text.lock().expect("the log");
                 text.push_str(&line);
                 text.push('\n');

@@ -1,5 +1,5 @@
-//! The product among real encoders and players. `make test` installs what these need; plain `cargo test`
-//! leaves them out.
+//! The product among real encoders and players, and on a real file system. `make test` installs what these need;
+//! plain `cargo test` leaves them out.
 
 #![allow(
     clippy::unwrap_used,
@@ -22,6 +22,7 @@ mod judge;
 mod long;
 mod packets;
 mod players;
+mod power;
 mod programs;
 mod session;
 mod stall;

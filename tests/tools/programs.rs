@@ -32,8 +32,8 @@ pub(crate) const ENHANCED: Program = Program {
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Program {
-    name: &'static str,
-    package: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) package: &'static str,
 }
 
 impl Program {
@@ -45,18 +45,15 @@ impl Program {
         run(command)
     }
 
-    /// The same, with arguments that have no spaces in them as one text.
+    /// Where it is.
     #[track_caller]
-    pub(crate) fn words(self, arguments: &str) -> Done {
-        self.run(arguments.split_whitespace())
-    }
-
-    #[track_caller]
-    fn path(self) -> PathBuf {
+    pub(crate) fn path(self) -> PathBuf {
         let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/bin");
         let searched = std::env::var_os("PATH").unwrap_or_default();
         let found = std::iter::once(tools)
             .chain(std::env::split_paths(&searched))
+            // An ordinary user's path may leave these out.
+            .chain(["/usr/sbin", "/sbin"].map(PathBuf::from))
             .map(|folder| folder.join(self.name))
             .find(|path| path.is_file());
         found.unwrap_or_else(|| {

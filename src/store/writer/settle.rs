@@ -31,6 +31,9 @@ impl Writer {
                 stream.failed = false;
                 // The name is durable with the bytes: nothing can bring back what the file was before.
                 self.quiet.extend(segment.replaced().map(|id| Op::Evicted { id }));
+                // For whoever wants to hold it to that: what is said here, a power cut cannot take.
+                let until_ms = durable.end.saturating_sub(lane.tape_zero) / 1000;
+                tracing::trace!(stream = %lane.stream, %publish, until_ms, "durable");
                 self.close_hole(publish);
             }
             Err(error) => {

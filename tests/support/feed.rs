@@ -1,0 +1,168 @@
+//! A publisher that goes on until it is stopped or cut off, and keeps books: what it sent, and when.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::programme::Programme;
+use super::rtmp::Rtmp;
+
+/// A fragment may be as long as this, in milliseconds of media.
+const FRAGMENT: u32 = 1_100;
+
+/// Who publishes what, and how.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    pub(crate) stream: &'static str,
+    /// Times real time.
+    pub(crate) speed: f64,
+    /// Milliseconds of media after which it unpublishes and publishes anew.
+    pub(crate) length: Option<u32>,
+}
+
+/// Publishes on a thread of its own.
+pub(crate) struct Feed {
+    thread: JoinHandle<()>,
+    books: Arc<Books>,
+}
+
+#[derive(Default)]
+struct Books {
+    sent: Mutex<Vec<Arc<Sent>>>,
+    stop: AtomicBool,
+}
+
+/// One publish.
+pub(crate) struct Sent {
+    pub(crate) stream: String,
+    pub(crate) programme: Programme,
+    pub(crate) speed: f64,
+    log: Mutex<Log>,
+}
+
+#[derive(Default)]
+struct Log {
+    /// For each tag: when it was given to the socket, its time, and the time of the last that the service has taken.
+    tags: Vec<(Instant, u32, u32)>,
+    /// When the service confirmed its end.
+    ended: Option<Instant>,
+}
+
+impl Feed {
+    /// Begins to publish; `serial` is how many publishes of this stream there were before.
+    pub(crate) fn start(address: SocketAddr, plan: Plan, serial: usize) -> Self {
+        let books = Arc::new(Books::default());
+        let kept = Arc::clone(&books);
+        let thread = std::thread::spawn(move || {
+            for serial in serial.. {
+                // It ends when it is stopped, or when the service is gone: that is what is tested.
+                if publish(address, plan, serial, &kept).is_err() || kept.stop.load(Ordering::Acquire) {
+                    break;
+                }
+            }
+        });
+        Self { thread, books }
+    }
+
+    /// Milliseconds of media that the service has taken, all publishes together.
+    pub(crate) fn taken(&self) -> u64 {
+        let sent = self.books.sent.lock().expect("the books");
+        sent.iter().map(|one| u64::from(one.taken(Instant::now()))).sum()
+    }
+
+    /// Whether it still publishes.
+    pub(crate) fn goes_on(&self) -> bool {
+        !self.thread.is_finished()
+    }
+
+    /// Ends it, properly if the service is still there; gives what it sent.
+    pub(crate) fn over(self) -> Vec<Arc<Sent>> {
+        self.books.stop.store(true, Ordering::Release);
+        self.thread.join().expect("the publisher does not panic");
+        std::mem::take(&mut *self.books.sent.lock().expect("the books"))
+    }
+}
+
+impl Sent {
+    /// Tags of which some byte may have left.
+    pub(crate) fn tags(&self) -> usize {
+        self.log.lock().expect("the log").tags.len() + 1
+    }
+
+    /// Milliseconds of media given to the socket by then.
+    pub(crate) fn sent(&self, then: Instant) -> u32 {
+        self.last(then).map_or(0, |(_, time, _)| time)
+    }
+
+    /// Milliseconds of media that the service had taken from the socket by then: it has answered since.
+    pub(crate) fn taken(&self, then: Instant) -> u32 {
+        self.last(then).map_or(0, |(_, _, taken)| taken)
+    }
+
+    /// Whether any of it was sent by then.
+    pub(crate) fn began(&self, then: Instant) -> bool {
+        self.last(then).is_some()
+    }
+
+    /// Milliseconds of media that must be found if everything stopped `then`, and media may be `on_its_way` for
+    /// so long after it was taken: all but that, and but the fragment in memory. All, if it ended before.
+    pub(crate) fn owed(&self, then: Instant, on_its_way: Duration) -> f64 {
+        let Some(then) = then.checked_sub(on_its_way) else {
+            return 0.0;
+        };
+        if self
+            .log
+            .lock()
+            .expect("the log")
+            .ended
+            .is_some_and(|at| at <= then)
+        {
+            return f64::INFINITY;
+        }
+        f64::from(self.taken(then).saturating_sub(FRAGMENT))
+    }
+
+    fn last(&self, then: Instant) -> Option<(Instant, u32, u32)> {
+        let log = self.log.lock().expect("the log");
+        let count = log.tags.partition_point(|(at, _, _)| *at <= then);
+        count.checked_sub(1).map(|last| log.tags[last])
+    }
+}
+
+fn publish(address: SocketAddr, plan: Plan, serial: usize, books: &Books) -> std::io::Result<()> {
+    let (app, key) = plan.stream.split_once('/').expect("app/key");
+    let mut client = Rtmp::try_publishing(address, app, key)?;
+    let sent = Arc::new(Sent {
+        stream: plan.stream.to_owned(),
+        programme: Programme::from_keyframe(serial),
+        speed: plan.speed,
+        log: Mutex::default(),
+    });
+    books.sent.lock().expect("the books").push(Arc::clone(&sent));
+    let began = Instant::now();
+    let mut taken = 0;
+    for number in 0.. {
+        let tag = sent.programme.tag(number);
+        let due = began + Duration::from_secs_f64(f64::from(tag.time) / 1000.0 / plan.speed);
+        // What waits here is the pace of the push, not the test.
+        while let Some(left) = due
+            .checked_duration_since(Instant::now())
+            .filter(|left| !left.is_zero())
+        {
+            std::thread::park_timeout(left);
+        }
+        if books.stop.load(Ordering::Acquire) || plan.length.is_some_and(|length| tag.time >= length) {
+            break;
+        }
+        client.media(tag.kind, tag.time, &tag.body)?;
+        client.ping(tag.time)?;
+        taken = client.last_pong().map_or(taken, |token| taken.max(token));
+        let mut log = sent.log.lock().expect("the log");
+        log.tags.push((Instant::now(), tag.time, taken));
+    }
+    client.unpublish(key)?;
+    sent.log.lock().expect("the log").ended = Some(Instant::now());
+    Ok(())
+}

@@ -1,0 +1,241 @@
+//! One take: the service records four publishers on a device that writes down everything, is killed once on the
+//! way, and is asked to stop at the end. What was promised is noted beside the device's count of requests.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use super::device::Recorder;
+use super::image::Image;
+use super::log::WriteLog;
+use crate::support::random::Random;
+use crate::support::{Feed, Plan, Recording, Sent, Service, recordings, wait_until};
+
+/// Two as cameras are, one that comes and goes, and one that fills segments.
+pub(super) const PLANS: [Plan; 4] = [
+    plan("live/cam1", 1.0, None),
+    plan("live/cam2", 1.0, None),
+    plan("live/cam3", 1.0, Some(2_100)),
+    plan("live/cam4", 20.0, None),
+];
+
+const fn plan(stream: &'static str, speed: f64, length: Option<u32>) -> Plan {
+    Plan {
+        stream,
+        speed,
+        length,
+    }
+}
+
+pub(super) struct Take {
+    pub(super) log: WriteLog,
+    /// Requests there were before the service began.
+    pub(super) first: usize,
+    /// How many requests there were, and when that was seen.
+    clock: Vec<(Instant, usize)>,
+    pub(super) runs: Vec<Run>,
+    pub(super) durable: Vec<Durable>,
+    pub(super) closed: Vec<Closed>,
+}
+
+/// What was sent to the service from one of its starts on.
+pub(super) struct Run {
+    pub(super) sent: Vec<Arc<Sent>>,
+    /// When it was killed or asked to stop: nothing sent later counts.
+    pub(super) ended: Instant,
+}
+
+/// The service called media durable.
+pub(super) struct Durable {
+    pub(super) sent: Arc<Sent>,
+    pub(super) until: f64,
+    /// Requests when that was heard.
+    pub(super) entries: usize,
+}
+
+/// A recording was listed as closed.
+pub(super) struct Closed {
+    pub(super) recording: Recording,
+    /// Requests when that was seen.
+    pub(super) entries: usize,
+}
+
+/// A line of the log, as it was heard.
+struct Heard {
+    stream: String,
+    publish: String,
+    until: f64,
+    entries: usize,
+}
+
+/// Starts the service once for each of `runs`, which say how many milliseconds of media each takes.
+pub(super) fn record(folder: &Path, runs: &[u64], random: &mut Random) -> Take {
+    let recorder = Recorder::start(folder, &Image::default());
+    let card = folder.join("card");
+    let mount = recorder.mount_new(&card);
+    let count: Arc<dyn Fn() -> u64 + Send + Sync> = Arc::new(recorder.counter());
+    let ticking = Ticking::start(Arc::clone(&count));
+    let first = count() as usize;
+    let mut take = (Vec::new(), Vec::new(), Vec::new());
+    for (number, length) in runs.iter().enumerate() {
+        let last = number + 1 == runs.len();
+        let (run, durable) = one_run(&card, *length, last, &count, &take.0, random, &mut take.2);
+        take.0.push(run);
+        take.1.extend(durable);
+    }
+    let clock = ticking.stop();
+    mount.unmount();
+    let log = recorder.finish();
+    assert!(
+        take.2.len() > 2 && take.1.len() > 10,
+        "hardly anything was promised"
+    );
+    Take {
+        log,
+        first,
+        clock,
+        runs: take.0,
+        durable: take.1,
+        closed: take.2,
+    }
+}
+
+fn one_run(
+    card: &Path,
+    length: u64,
+    last: bool,
+    count: &Arc<dyn Fn() -> u64 + Send + Sync>,
+    before: &[Run],
+    random: &mut Random,
+    closed: &mut Vec<Closed>,
+) -> (Run, Vec<Durable>) {
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let (hears, counts) = (Arc::clone(&heard), Arc::clone(count));
+    let filter = [("EDGEREEL_LOG", "info,edgereel::store=trace")];
+    let service = Service::start_heard(card, &filter, move |line| {
+        let entries = counts() as usize;
+        if let Some(heard) = Heard::parse(line, entries) {
+            hears.lock().expect("what was heard").push(heard);
+        }
+    });
+    let mut feeds: Vec<Feed> = Vec::new();
+    for (number, plan) in PLANS.into_iter().enumerate() {
+        // Their seconds do not begin together, and no two streams begin alike.
+        let phase = random.between(0, 350);
+        wait_until("the next publisher's turn", || {
+            feeds.last().is_none_or(|before| before.taken() >= phase)
+        });
+        let sent = before.iter().flat_map(|run| &run.sent);
+        let serial = sent.filter(|sent| sent.stream == plan.stream).count();
+        feeds.push(Feed::start(service.address(), plan, serial + 3 * number));
+    }
+    let data = service.data();
+    let mut look = || {
+        for recording in recordings(&data) {
+            let known = closed
+                .iter()
+                .any(|known: &Closed| known.recording.id == recording.id);
+            if recording.state == "closed" && !known {
+                let entries = count() as usize;
+                closed.push(Closed { recording, entries });
+            }
+        }
+    };
+    let mut next = 0;
+    wait_until("the end of the run", || {
+        if feeds[0].taken() >= next {
+            look();
+            next = feeds[0].taken() + 300;
+        }
+        feeds[0].taken() >= length
+    });
+    assert!(feeds.iter().all(Feed::goes_on), "{}", service.log());
+    let ended = Instant::now();
+    if last {
+        assert!(service.stop().0.success());
+        look();
+    } else {
+        service.kill();
+    }
+    let sent: Vec<Arc<Sent>> = feeds.into_iter().flat_map(Feed::over).collect();
+    let heard = std::mem::take(&mut *heard.lock().expect("what was heard"));
+    let durable = whose(heard, &sent);
+    (Run { sent, ended }, durable)
+}
+
+/// The service names publishes by ids that publishers do not know; but a stream's come in the order in which they
+/// were made, and only the last may have been too short for one.
+#[track_caller]
+fn whose(heard: Vec<Heard>, sent: &[Arc<Sent>]) -> Vec<Durable> {
+    let mut all = Vec::new();
+    for plan in PLANS {
+        let mut publishes: Vec<String> = Vec::new();
+        let of_stream: Vec<&Arc<Sent>> = sent.iter().filter(|sent| sent.stream == plan.stream).collect();
+        for heard in heard.iter().filter(|heard| heard.stream == plan.stream) {
+            if publishes.last() != Some(&heard.publish) {
+                publishes.push(heard.publish.clone());
+            }
+            all.push(Durable {
+                sent: Arc::clone(of_stream[publishes.len() - 1]),
+                until: heard.until,
+                entries: heard.entries,
+            });
+        }
+    }
+    all
+}
+
+impl Heard {
+    fn parse(line: &str, entries: usize) -> Option<Self> {
+        let words = line.split_once(" durable ")?.1;
+        let field = |name: &str| {
+            let mut fields = words.split_whitespace().filter_map(|word| word.split_once('='));
+            fields.find(|(key, _)| *key == name).map(|(_, value)| value)
+        };
+        Some(Self {
+            stream: field("stream")?.to_owned(),
+            publish: field("publish")?.to_owned(),
+            until: field("until_ms")?.parse().ok()?,
+            entries,
+        })
+    }
+}
+
+impl Take {
+    /// The last moment at which the device had been given no more than so many requests: what was sent later cannot
+    /// be on it.
+    pub(super) fn moment(&self, entries: usize) -> Instant {
+        let seen = self.clock.partition_point(|(_, count)| *count <= entries);
+        self.clock[seen.saturating_sub(1)].0
+    }
+}
+
+/// Reads the count of requests again and again.
+struct Ticking {
+    stop: Arc<AtomicBool>,
+    thread: std::thread::JoinHandle<Vec<(Instant, usize)>>,
+}
+
+impl Ticking {
+    fn start(count: Arc<dyn Fn() -> u64 + Send + Sync>) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let asked = Arc::clone(&stop);
+        let thread = std::thread::spawn(move || {
+            let mut clock = Vec::new();
+            while !asked.load(Ordering::Acquire) {
+                // The time first: a request that comes between the two counts as later than it was.
+                let now = Instant::now();
+                clock.push((now, count() as usize));
+                std::thread::park_timeout(Duration::from_millis(1));
+            }
+            clock
+        });
+        Self { stop, thread }
+    }
+
+    fn stop(self) -> Vec<(Instant, usize)> {
+        self.stop.store(true, Ordering::Release);
+        self.thread.join().expect("the clock")
+    }
+}
