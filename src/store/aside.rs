@@ -47,7 +47,7 @@ pub(super) fn condemn(journal: &Path, reason: &str) {
     let Some(dir) = journal.parent() else { return };
     match Aside::begin(dir, &Unusable::Damaged(reason.to_owned())) {
         Ok(_) => tracing::error!(
-            "{}: damaged: {reason}; the next start sets it aside and makes it again from the files",
+            "{}: damaged: {reason}; it is set aside and made again from the files",
             journal.display()
         ),
         Err(error) => tracing::error!("{}: damaged: {reason}; {error}", journal.display()),

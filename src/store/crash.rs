@@ -429,6 +429,10 @@ impl Disk for CrashDisk {
             .collect())
     }
 
+    fn is_there(&self, path: &Path) -> bool {
+        self.image().live.contains_key(path)
+    }
+
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.change(Some(Fault::Rename), |image, fails| {
             if !image.live.contains_key(from) {

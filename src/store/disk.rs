@@ -6,7 +6,7 @@
 use std::ffi::OsString;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, IoSlice};
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use nix::errno::Errno;
@@ -42,6 +42,9 @@ pub trait Disk: Send + Sync {
 
     /// What a directory holds, in no order; empty when there is no such directory.
     fn list(&self, dir: &Path) -> io::Result<Vec<Entry>>;
+
+    /// True when there is something at `path`.
+    fn is_there(&self, path: &Path) -> bool;
 
     /// Moves a file to where nothing is, as one change: after a crash it has the old name or the new one. Durable
     /// after both directories are synced.
@@ -171,6 +174,10 @@ impl Disk for RealDisk {
             .collect()
     }
 
+    fn is_there(&self, path: &Path) -> bool {
+        path.symlink_metadata().is_ok()
+    }
+
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         // Nobody else writes here, so nothing can come between the look and the move.
         if to.symlink_metadata().is_ok() {
@@ -208,6 +215,22 @@ impl Disk for RealDisk {
 )]
 pub(super) fn replace(from: &Path, to: &Path) -> io::Result<()> {
     std::fs::rename(from, to)
+}
+
+/// Which file a path leads to: its file system, and its number there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct FileId {
+    pub(super) device: u64,
+    pub(super) number: u64,
+}
+
+/// What is at `path` now.
+pub(super) fn file_id(path: &Path) -> io::Result<FileId> {
+    let found = path.metadata()?;
+    Ok(FileId {
+        device: found.dev(),
+        number: found.ino(),
+    })
 }
 
 /// True when there is something at `path`.

@@ -93,6 +93,14 @@ pub enum StoreError {
         /// How many.
         count: usize,
     },
+    /// Another file system lies where the store was.
+    #[error("{path}: {what}")]
+    Elsewhere {
+        /// The directory.
+        path: PathBuf,
+        /// What is there instead.
+        what: &'static str,
+    },
     /// A segment could not be read.
     #[error(transparent)]
     Source(#[from] SourceError),
@@ -115,6 +123,11 @@ const MEND: &str = "; start the service anew, or stop it and run `edgereel verif
                     the journal is then set aside and made again from the files";
 
 impl StoreError {
+    /// True when the journal's file or its medium cannot be read or written.
+    pub(super) fn is_unreachable(&self) -> bool {
+        matches!(self, StoreError::Journal { source, .. } if fault::is_unreachable(source))
+    }
+
     /// What SQLite said of a journal.
     pub(super) fn journal(path: PathBuf, source: rusqlite::Error) -> Self {
         if fault::is_proof(&source) {

@@ -13,6 +13,10 @@ use std::path::{Path, PathBuf};
 
 use crate::media::StreamName;
 
+pub(super) fn journal(dir: &Path) -> PathBuf {
+    dir.join(super::journal::FILE)
+}
+
 pub(super) fn tape(dir: &Path) -> PathBuf {
     dir.join("tape")
 }

@@ -125,6 +125,17 @@ impl Queue {
         }
     }
 
+    /// Waits without taking anything, at most `timeout`: there is nowhere to put it. True when nothing more will come.
+    pub(super) fn rest(&self, timeout: Duration) -> bool {
+        let idle = |state: &mut State| !state.beat && !state.closed;
+        let waited = self.wake.wait_timeout_while(self.lock(), timeout, idle);
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        if std::mem::take(&mut state.beat) {
+            self.beats.fetch_add(1, Ordering::Relaxed);
+        }
+        state.closed
+    }
+
     /// The commands of a batch were carried out.
     pub(super) fn done(&self, cost: usize) {
         let mut state = self.lock();

@@ -9,7 +9,7 @@
 //! 3. What nobody can read is moved to `lost+found`: last, so that its event is there first. A crash in between
 //!    tells of it twice.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -28,12 +28,21 @@ use crate::media::{Micros, PublishId, RecordingId, SegmentId, StreamName};
 const NAMES: usize = 20;
 
 /// Why a storage directory is repaired.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Occasion {
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Occasion<'a> {
     /// The service starts: this boot gets its place on the tape, and the event tells of the start.
     Start,
     /// Someone asked for it: what there was nothing to do about is not told of.
     Repair,
+    /// The directory was away while the service ran, and is back: what is live goes on.
+    Return(&'a Live),
+}
+
+/// Publishes and recordings that go on, or whose end is still to be told.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Live {
+    pub(super) publishes: HashSet<PublishId>,
+    pub(super) recordings: HashSet<RecordingId>,
 }
 
 /// Repairs a storage directory as the service starts.
@@ -54,7 +63,7 @@ pub(super) fn recover_as(
     disk: &dyn Disk,
     clock: &dyn Clock,
     journal: &mut Journal,
-    occasion: Occasion,
+    occasion: Occasion<'_>,
     journal_set_aside: Option<JournalSetAside>,
 ) -> Result<RecoveryReport, StoreError> {
     let boot_now = clock.boot();
@@ -64,8 +73,13 @@ pub(super) fn recover_as(
         synced: clock.synced(),
     };
     let enters = match occasion {
-        Occasion::Start => Some(Op::EnterBoot { clock: clock_now }),
+        Occasion::Start | Occasion::Return(_) => Some(Op::EnterBoot { clock: clock_now }),
         Occasion::Repair => None,
+    };
+    let nobody = Live::default();
+    let live = match occasion {
+        Occasion::Return(live) => live,
+        Occasion::Start | Occasion::Repair => &nobody,
     };
     let mut recovery = Recovery {
         dir,
@@ -81,8 +95,8 @@ pub(super) fn recover_as(
         adopted: BTreeMap::new(),
     };
     recovery.compare(journal)?;
-    recovery.adopt_recordings(journal)?;
-    recovery.close(journal)?;
+    recovery.adopt_recordings(journal, live)?;
+    recovery.close(journal, live)?;
     recovery.sync_dirs()?;
 
     recovery.expect_lost_found();
@@ -93,8 +107,8 @@ pub(super) fn recover_as(
             boot_now,
             recovered: recovery.report.clone(),
         }),
-        Occasion::Repair if recovery.report.is_clean() => {}
-        Occasion::Repair => recovery.ops.push(Op::Report {
+        Occasion::Repair | Occasion::Return(_) if recovery.report.is_clean() => {}
+        Occasion::Repair | Occasion::Return(_) => recovery.ops.push(Op::Report {
             event: Event::StorageRepaired {
                 recovered: recovery.report.clone(),
                 changes: Vec::new(),
@@ -382,7 +396,7 @@ impl Recovery<'_> {
         Ok(())
     }
 
-    fn adopt_recordings(&mut self, journal: &Journal) -> Result<(), StoreError> {
+    fn adopt_recordings(&mut self, journal: &Journal, live: &Live) -> Result<(), StoreError> {
         for (id, (publish, start, end)) in std::mem::take(&mut self.adopted) {
             let known = journal.recording(id)?;
             if known.is_none() {
@@ -395,7 +409,7 @@ impl Recovery<'_> {
                 });
             }
             self.ops.push(Op::ExtendRecording { id, start, end });
-            if known.is_none() {
+            if known.is_none() && !live.recordings.contains(&id) {
                 self.ops.push(Op::CloseRecording {
                     id,
                     end: Some(end),
@@ -406,10 +420,11 @@ impl Recovery<'_> {
         Ok(())
     }
 
-    /// Nobody publishes yet: what the journal says is open, is not.
-    fn close(&mut self, journal: &Journal) -> Result<(), StoreError> {
+    /// What the journal says is open, is not, unless it is `live`.
+    fn close(&mut self, journal: &Journal, live: &Live) -> Result<(), StoreError> {
         let reason = "unclean shutdown";
-        for id in journal.open_recordings()? {
+        let over = |id: &RecordingId| !live.recordings.contains(id);
+        for id in journal.open_recordings()?.into_iter().filter(over) {
             self.report.recordings_closed += 1;
             self.ops.push(Op::CloseRecording {
                 id,
@@ -417,7 +432,8 @@ impl Recovery<'_> {
                 reason: reason.to_owned(),
             });
         }
-        for id in journal.open_publishes()? {
+        let over = |id: &PublishId| !live.publishes.contains(id);
+        for id in journal.open_publishes()?.into_iter().filter(over) {
             self.report.publishes_ended += 1;
             self.ops.push(Op::EndPublish {
                 id,

@@ -18,7 +18,7 @@ pub(super) fn start(
     dir: &Path,
     disk: &dyn Disk,
     clock: &dyn Clock,
-    occasion: Occasion,
+    occasion: Occasion<'_>,
 ) -> Result<(Journal, RecoveryReport), StoreError> {
     let mut aside = Aside::pending(dir)?;
     let mut first = true;
@@ -56,7 +56,7 @@ fn attempt(
     dir: &Path,
     disk: &dyn Disk,
     clock: &dyn Clock,
-    occasion: Occasion,
+    occasion: Occasion<'_>,
     aside: Option<&Aside>,
 ) -> Result<(Journal, RecoveryReport), StoreError> {
     let mut journal = Journal::open(dir)?;

@@ -1,10 +1,12 @@
 //! The handle on the store, and the thread behind it.
 
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use nix::fcntl::Flock;
 use tokio::sync::watch;
 
 use super::queue::Queue;
@@ -109,14 +111,11 @@ impl Store {
             queue: queue.clone(),
             clock,
             progress: sender,
+            lock: Some(lock),
         };
         let thread = std::thread::Builder::new()
             .name("storage".to_owned())
-            .spawn(move || {
-                // Released last, when nothing of this process touches the directory any more.
-                let _lock = lock;
-                shell.run(writer)
-            });
+            .spawn(move || shell.run(writer));
         let thread = thread.map_err(|error| StoreError::Thread {
             reason: format!("it could not be started: {error}"),
         })?;
@@ -206,11 +205,16 @@ impl Drop for Inner {
 /// The thread comes round this often when nothing is recorded, too: the clock may be set meanwhile.
 const IDLE: Duration = Duration::from_secs(10);
 
+/// A store that is away is looked for this often.
+const RETURN: Duration = Duration::from_secs(1);
+
 /// The thread: waits, and lets the writer work.
 struct Shell {
     queue: Arc<Queue>,
     clock: Arc<dyn Clock>,
     progress: watch::Sender<Progress>,
+    /// Held while anything of this process touches the directory.
+    lock: Option<Flock<File>>,
 }
 
 impl Shell {
@@ -218,6 +222,9 @@ impl Shell {
         // Whatever ends this thread: nobody waits for it for ever.
         let _closed = CloseOnDrop(self.queue.clone());
         loop {
+            if writer.away().is_some() {
+                self.wait_for_store(&mut writer)?;
+            }
             let left = writer.next_tick().saturating_sub(self.clock.boot()).max(0);
             let wait = Duration::from_micros(left.unsigned_abs()).min(IDLE);
             let batch = self.queue.take(wait);
@@ -239,6 +246,34 @@ impl Shell {
                 self.progress.send_replace(writer.progress().clone());
             }
         }
+    }
+}
+
+impl Shell {
+    /// There is no store: tries to have it back until it is, or until the service stops.
+    fn wait_for_store(&mut self, writer: &mut Writer) -> Result<(), StoreError> {
+        loop {
+            self.lock = None;
+            self.progress.send_replace(writer.progress().clone());
+            let closed = self.queue.rest(RETURN);
+            match self.bring_back(writer) {
+                Ok(()) => {
+                    self.progress.send_replace(writer.progress().clone());
+                    return Ok(());
+                }
+                Err(error) => writer.stay_away(&error),
+            }
+            if closed {
+                let result = writer.close();
+                self.progress.send_replace(writer.progress().clone());
+                return result;
+            }
+        }
+    }
+
+    fn bring_back(&mut self, writer: &mut Writer) -> Result<(), StoreError> {
+        self.lock = Some(disk::lock(writer.expect_store()?)?);
+        writer.come_back()
     }
 }
 

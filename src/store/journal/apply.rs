@@ -45,6 +45,16 @@ pub(super) fn apply(db: &Connection, op: &Op, utc: Micros) -> Result {
                 Ok(())
             }
         }
+        Op::ResumePublish { id } => execute(
+            db,
+            "UPDATE publishes SET end_reason = NULL WHERE id = ?1",
+            params![id.to_bytes()],
+        ),
+        Op::ResumeRecording { id } => execute(
+            db,
+            "UPDATE recordings SET state = 'open', reason = NULL WHERE id = ?1 AND state = 'closed'",
+            params![id.to_bytes()],
+        ),
         Op::EndPublish { id, reason } => end_publish(db, *id, reason, utc),
         Op::StartRecording {
             id,

@@ -38,6 +38,14 @@ pub(in crate::store) fn is_proof(error: &Error) -> bool {
     matches!(primary(error), Some(ffi::SQLITE_CORRUPT | ffi::SQLITE_NOTADB))
 }
 
+/// True when the file or the medium cannot be read or written, for whatever reason but want of room.
+pub(in crate::store) fn is_unreachable(error: &Error) -> bool {
+    matches!(
+        primary(error),
+        Some(ffi::SQLITE_IOERR | ffi::SQLITE_READONLY | ffi::SQLITE_CANTOPEN | ffi::SQLITE_PERM)
+    )
+}
+
 fn judge_code(code: i32) -> Fault {
     match code {
         ffi::SQLITE_CORRUPT | ffi::SQLITE_NOTADB => Fault::Damaged,

@@ -30,7 +30,7 @@ pub(super) use read::{RecordingData, SegmentData, SegmentState};
 pub(super) use tracks::hex;
 pub(super) use victims::{Blocks, Class};
 
-use super::disk::{Disk, RealDisk};
+use super::disk::{Disk, FileId, RealDisk};
 use super::{StoreError, aside, disk, paths};
 
 /// The file's name in the storage directory.
@@ -49,6 +49,8 @@ pub(super) const OUTBOX_ROWS: i64 = 10_000;
 pub(super) struct Journal {
     connection: Connection,
     path: PathBuf,
+    /// The file that was opened; `None` once it is closed.
+    file: Option<FileId>,
     /// A commit found damage, and the next start will hear of it.
     condemned: bool,
     /// Called after each commit.
@@ -129,6 +131,7 @@ impl Journal {
             }),
             Ok((connection, _)) => Ok(Self {
                 connection,
+                file: disk::file_id(&path).ok(),
                 path,
                 condemned: false,
                 #[cfg(test)]
@@ -147,6 +150,27 @@ impl Journal {
         self.connection
             .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)
             .map(drop)
+    }
+
+    /// True while the path leads to the file that was opened.
+    pub(super) fn is_in_place(&self) -> bool {
+        self.file.is_some() && disk::file_id(&self.path).ok() == self.file
+    }
+
+    /// True when a commit found that it is damaged.
+    pub(super) fn is_condemned(&self) -> bool {
+        self.condemned
+    }
+
+    /// Lets go of the file, so that its file system can be unmounted. From here on every statement fails.
+    pub(super) fn close(&mut self) {
+        let _ = self
+            .connection
+            .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+        if let Ok(nothing) = Connection::open_in_memory() {
+            self.connection = nothing;
+        }
+        self.file = None;
     }
 
     /// Closes it without bringing the WAL into the database: for one that is to be set aside as it was found.
@@ -193,8 +217,7 @@ impl Journal {
         }
         result.map_err(|error| {
             if fault::is_proof(&error) && !std::mem::replace(&mut self.condemned, true) {
-                // Nothing can be mended under a running recorder; the next start sets the journal aside, also if
-                // its own look at it does not come upon the damage.
+                // Whoever opens it next sets it aside, also if its own look at it does not come upon the damage.
                 aside::condemn(&self.path, &error.to_string());
             }
             self.error(error)

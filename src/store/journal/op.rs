@@ -35,9 +35,17 @@ pub(in crate::store) enum Op {
         /// False for one that is only found again.
         tell: bool,
     },
+    /// A publish that was found again is live.
+    ResumePublish {
+        id: PublishId,
+    },
     EndPublish {
         id: PublishId,
         reason: String,
+    },
+    /// A recording that was found again goes on.
+    ResumeRecording {
+        id: RecordingId,
     },
     StartRecording {
         id: RecordingId,

@@ -1,5 +1,6 @@
 //! The store as a whole, on a disk that can lose power and fail.
 
+mod away;
 mod batches;
 mod clock;
 mod crashes;

@@ -437,7 +437,7 @@ fn so_many_are_kept_and_a_newer_one_for_good() {
 }
 
 #[test]
-fn damage_found_while_recording_is_set_aside_at_the_next_start() {
+fn damage_found_while_recording_is_set_aside_and_recording_goes_on() {
     let mut rig = Rig::new();
     let (a, started) = rig.publish(1, "a");
     rig.handle(vec![started, a.append(0), a.append(1)]);
@@ -460,109 +460,20 @@ fn damage_found_while_recording_is_set_aside_at_the_next_start() {
     put(&path, &bytes);
     rig.handle(vec![a.append(2), a.append(3), a.append(4), a.append(5)]);
     rig.pass(1_000_000);
-    let failed = rig.writer.progress().failed.clone().unwrap();
-    assert!(
-        failed.contains("malformed") && failed.contains("start"),
-        "{failed}"
-    );
-    assert!(rig.dir.path().join("journal.condemned").exists());
-    let Rig {
-        dir,
-        disk,
-        clock,
-        writer,
-        ..
-    } = rig;
-    drop(writer);
+    let away = rig.writer.away().unwrap().to_owned();
+    assert!(away.contains("malformed"), "{away}");
     drop(other);
-    let (_, report) = start(dir.path(), &disk, clock.as_ref(), Occasion::Start).unwrap();
-    assert!(report.0.journal_set_aside.unwrap().reason.contains("malformed"));
-    let tape = tape(dir.path(), &disk, &stream("a"));
-    assert!(tape.starts_with(&expected(0..2)));
-    let rows = Journal::open_read(dir.path()).unwrap().segments().unwrap();
+    rig.writer.expect_store().unwrap();
+    rig.writer.come_back().unwrap();
+    rig.handle(vec![a.append(6), a.append(7)]);
+    rig.pass(1_000_000);
+    assert_eq!(rig.writer.progress().failed, None);
+    rig.handle(vec![a.end()]);
+    rig.writer.close().unwrap();
+    assert!(rig.dir.path().join("journal-damaged-1/journal.db").exists());
+    assert!(!rig.dir.path().join("journal.condemned").exists());
+    let tape = tape(rig.dir.path(), &rig.disk, &stream("a"));
+    assert!(tape.starts_with(&expected(0..2)) && tape.ends_with(&expected(6..8)));
+    let rows = Journal::open_read(rig.dir.path()).unwrap().segments().unwrap();
     assert!(rows.iter().all(|row| row.state == SegmentState::Sealed));
-}
-
-#[test]
-fn readers_of_a_damaged_journal_are_told_what_to_do() {
-    let store = Store::new();
-    let said = || {
-        let read = Library::open(store.path()).and_then(|library| library.recordings(&Filter::default()));
-        let error = read.unwrap_err().to_string();
-        assert!(error.contains("journal.db"), "{error}");
-        assert!(error.contains("edgereel verify --repair"), "{error}");
-    };
-    store.lay_out(&store.stopped);
-    put(&store.journal(), &noise(9000, 1));
-    said();
-    std::fs::create_dir(store.path().join("tape")).unwrap();
-    put(&store.journal(), b"");
-    said();
-    remove(&store.journal());
-    std::fs::create_dir(store.journal()).unwrap();
-    said();
-}
-
-/// Figures: `cargo test --release --lib rebuild_of_a_gigabyte -- --ignored --nocapture`, in `MEASURE_DIR`.
-#[test]
-#[ignore = "writes a gigabyte; prints the time to make its journal again"]
-fn rebuild_of_a_gigabyte() {
-    use crate::media::{Frame, PublishId, TrackKind};
-    use crate::store::{Clock, Command, RealClock, RealDisk, StoreSettings, testing};
-
-    let dir = tempfile::tempdir_in(std::env::var("MEASURE_DIR").unwrap_or("/tmp".into())).unwrap();
-    let open = || {
-        crate::store::Store::open(
-            StoreSettings::new(dir.path(), "box"),
-            std::sync::Arc::new(RealDisk),
-            std::sync::Arc::new(RealClock),
-        )
-        .unwrap()
-    };
-    let (recorder, opened) = open();
-    let publish = PublishId::new(1);
-    let boot_zero = RealClock.boot();
-    let started = Command::PublishStarted {
-        publish,
-        stream: stream("a"),
-        tape_zero: opened.tape_base + boot_zero,
-        boot_zero,
-    };
-    recorder.submit(started).unwrap();
-    let payload = bytes::Bytes::from(noise(280_000, 1));
-    // 36 minutes of 4 Mbit/s.
-    for n in 0..2_150 {
-        while !recorder.has_room() {
-            std::thread::yield_now();
-        }
-        let mut fragment = testing::fragment(n, n % 2 == 0);
-        fragment.video.push(Frame {
-            kind: TrackKind::Video,
-            dts: n * 1000 + 900,
-            cts: 0,
-            key: false,
-            payload: payload.slice(..),
-        });
-        fragment.video.push(Frame {
-            kind: TrackKind::Video,
-            dts: n * 1000 + 950,
-            cts: 0,
-            key: false,
-            payload: payload.slice(60_000..),
-        });
-        recorder.submit(Command::Append { publish, fragment }).unwrap();
-    }
-    recorder.shutdown().unwrap();
-    for suffix in ["", "-wal", "-shm"] {
-        let path = dir.path().join(format!("journal.db{suffix}"));
-        let _ = std::fs::exists(&path).unwrap().then(|| remove(&path));
-    }
-    let begin = RealClock.boot();
-    let (recorder, opened) = open();
-    println!(
-        "rebuilt in {} ms: {}",
-        (RealClock.boot() - begin) / 1000,
-        opened.report
-    );
-    recorder.shutdown().unwrap();
 }

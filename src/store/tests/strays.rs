@@ -415,6 +415,9 @@ impl Disk for Refusing {
     fn list(&self, dir: &Path) -> io::Result<Vec<Entry>> {
         self.to(dir).and_then(|()| RealDisk.list(dir))
     }
+    fn is_there(&self, path: &Path) -> bool {
+        RealDisk.is_there(path)
+    }
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.to(to.parent().unwrap_or(to))?;
         RealDisk.rename(from, to)

@@ -39,6 +39,19 @@ impl Writer {
         self.open_hole(publish, span, bytes, Some(reason));
     }
 
+    /// Media of tape time `from` to `to` is gone again, though it was on the tape.
+    pub(super) fn lose_from(&mut self, publish: PublishId, from: Micros, to: Micros) {
+        let Some(lane) = self.lanes.get_mut(&publish) else {
+            return;
+        };
+        lane.sealed_end = Some(from);
+        let span = (
+            from.saturating_sub(lane.tape_zero),
+            to.saturating_sub(lane.tape_zero),
+        );
+        self.open_hole(publish, span, 0, None);
+    }
+
     /// A fragment cannot be kept.
     pub(super) fn lose_fragment(&mut self, publish: PublishId, span: (Micros, Micros), bytes: usize) {
         self.lose(bytes as u64);

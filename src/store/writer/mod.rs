@@ -18,6 +18,7 @@
 //! memory and are committed with whatever comes next. In each case the stream's media is lost, counted and told of
 //! until a new segment can be begun, which every keyframe tries.
 
+mod away;
 mod begin;
 mod hole;
 mod room;
@@ -29,7 +30,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::clock::Clock;
-use super::disk::Disk;
+use super::disk::{self, Disk};
 use super::journal::{Blocks, Journal, NewSegment, Op};
 use super::rotation::{self, Decision, OpenSegment};
 use super::segment::{AppendError, Begin, Segment};
@@ -56,7 +57,7 @@ pub(super) struct Writer {
     dated: Micros,
     looked: Micros,
     lanes: HashMap<PublishId, Lane>,
-    recordings: HashMap<RecordingId, StreamName>,
+    recordings: HashMap<RecordingId, Open>,
     /// What the next segment of a stream begins with.
     nexts: HashMap<StreamName, Next>,
     /// Streams whose directory is there and durable.
@@ -70,6 +71,19 @@ pub(super) struct Writer {
     dirty_since: Option<Micros>,
     last_tick: Micros,
     progress: Progress,
+    /// The file system that the store is on.
+    device: Option<u64>,
+    /// CLOCK_BOOTTIME since which the journal cannot be written.
+    refused_since: Option<Micros>,
+    /// There is no store now, and why.
+    away: Option<String>,
+}
+
+/// A recording that grows.
+struct Open {
+    stream: StreamName,
+    publish: PublishId,
+    start: Micros,
 }
 
 /// One publish.
@@ -136,6 +150,7 @@ impl Writer {
                 .min_free
                 .unwrap_or_else(|| default_floor(disk.as_ref(), &settings.dir)),
         };
+        let device = disk::file_id(&settings.dir).map(|id| id.device).ok();
         settings.segment_bytes = limits.segment_bytes(settings.segment_bytes);
         let room = Room::new(
             limits,
@@ -165,6 +180,9 @@ impl Writer {
             dirty_since: None,
             last_tick: Micros::MIN,
             progress: Progress::default(),
+            device,
+            refused_since: None,
+            away: None,
         })
     }
 
@@ -204,6 +222,10 @@ impl Writer {
         for publish in publishes {
             self.settle(publish);
         }
+        self.watch_store();
+        if self.away.is_some() {
+            return;
+        }
         self.watch_clock();
         self.keep_house();
         if self.has_rows() {
@@ -216,6 +238,9 @@ impl Writer {
 
     /// Seals everything and ends everything: the service stops.
     pub(super) fn close(&mut self) -> Result<(), StoreError> {
+        if let Some(reason) = self.away.clone() {
+            return Err(StoreError::Unfinished { reason });
+        }
         let lost = self.progress.bytes_lost;
         let mut pass = Pass::default();
         let publishes: Vec<PublishId> = self.lanes.keys().copied().collect();
@@ -295,7 +320,13 @@ impl Writer {
             } => {
                 if let Some(lane) = self.lanes.get_mut(&publish) {
                     lane.turn = true;
-                    self.recordings.insert(recording, lane.stream.clone());
+                    let stream = lane.stream.clone();
+                    let open = Open {
+                        stream,
+                        publish,
+                        start,
+                    };
+                    self.recordings.insert(recording, open);
                 }
                 self.pending.push(Op::StartRecording {
                     id: recording,
@@ -314,7 +345,7 @@ impl Writer {
                 reason,
             } => self.skip(publish, (from, to), bytes, reason, pass),
             Command::RecordingClosed { recording, end } => {
-                if let Some(stream) = self.recordings.remove(&recording) {
+                if let Some(Open { stream, .. }) = self.recordings.remove(&recording) {
                     for lane in self.lanes.values_mut().filter(|lane| lane.stream == stream) {
                         lane.turn = true;
                     }
@@ -348,7 +379,10 @@ impl Writer {
             | Command::PublishEnded { publish, .. } => {
                 self.lanes.get(publish).map(|lane| lane.stream.clone())
             }
-            Command::RecordingClosed { recording, .. } => self.recordings.get(recording).cloned(),
+            Command::RecordingClosed { recording, .. } => {
+                let open = self.recordings.get(recording);
+                open.map(|open| open.stream.clone())
+            }
             Command::PublishStarted { .. }
             | Command::Protect { .. }
             | Command::Delivered { .. }
@@ -372,7 +406,7 @@ impl Writer {
         let row = self.journal.recording(recording).ok().flatten();
         let stream = row.map(|row| row.stream);
         if let Some(stream) = stream
-            && self.recordings.values().all(|other| *other != stream)
+            && self.recordings.values().all(|other| other.stream != stream)
         {
             let idle = self.lanes.iter().filter(|(_, lane)| lane.stream == stream);
             pass.turns.extend(idle.map(|(publish, _)| (*publish, None)));

@@ -186,6 +186,8 @@ impl Writer {
         ops.extend(begins);
         let utc = self.clock.boot().saturating_add(self.utc_offset);
         let result = self.journal.commit(&ops, utc);
+        let unreachable = result.as_ref().is_err_and(StoreError::is_unreachable);
+        self.refused_since = unreachable.then(|| self.refused_since.unwrap_or(self.clock.boot()));
         if let Err(error) = &result {
             // Rolled back: all but what was to begin is still true, and still to be said.
             self.redate = ops.drain(..redate).next();

@@ -1,0 +1,191 @@
+//! The store goes away while it is recorded to, and comes back.
+
+use super::rig::{Publisher, Rig, check_invariants, expected, stream, tape};
+use crate::media::{Micros, RecordingId};
+use crate::store::disk::Disk as _;
+use crate::store::journal::Journal;
+use crate::store::{Filter, paths};
+
+const SECOND: Micros = 1_000_000;
+
+fn recording() -> RecordingId {
+    RecordingId::from_bytes([7; 16])
+}
+
+/// Four seconds are durable, and a fifth is not.
+fn started() -> (Rig, Publisher) {
+    let mut rig = Rig::new();
+    let (a, start) = rig.publish(1, "a");
+    rig.handle(vec![start, a.record(recording(), 0)]);
+    for n in 0..4 {
+        rig.handle(vec![a.append(n)]);
+        rig.pass(SECOND);
+    }
+    rig.handle(vec![a.append(4)]);
+    (rig, a)
+}
+
+/// As the thread does it, with nobody else at the directory.
+fn come_back(rig: &mut Rig) {
+    rig.writer.expect_store().unwrap();
+    rig.writer.come_back().unwrap();
+    assert_eq!(rig.writer.away(), None);
+}
+
+/// Goes on, ends, and looks at what there is.
+fn go_on(mut rig: Rig, a: &Publisher, until: i64) -> Rig {
+    for n in 5..until {
+        rig.handle(vec![a.append(n)]);
+        rig.pass(SECOND);
+    }
+    assert_eq!(rig.writer.progress().failed, None);
+    rig.handle(vec![a.close(recording(), until), a.end()]);
+    rig.writer.close().unwrap();
+    rig
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test removes the journal as a user would"
+)]
+fn remove_journal(rig: &Rig) {
+    for suffix in ["", "-wal", "-shm"] {
+        let _ = std::fs::remove_file(rig.dir.path().join(format!("journal.db{suffix}")));
+    }
+}
+
+fn kinds(rig: &Rig) -> Vec<String> {
+    let journal = Journal::open_read(rig.dir.path()).unwrap();
+    let outbox = journal.outbox().unwrap().into_iter();
+    outbox.map(|(_, kind, _)| kind).collect()
+}
+
+#[test]
+fn a_journal_that_is_removed_is_made_again_and_recording_goes_on() {
+    let (mut rig, a) = started();
+    remove_journal(&rig);
+    rig.pass(SECOND);
+    assert!(rig.writer.away().unwrap().contains("the journal is gone"));
+    assert!(rig.writer.progress().failed.is_some());
+    come_back(&mut rig);
+    let rig = go_on(rig, &a, 10);
+    let kept = [expected(0..5), expected(6..10)].concat();
+    assert_eq!(tape(rig.dir.path(), &rig.disk, &stream("a")), kept);
+    let rows = rig.library().recordings(&Filter::default()).unwrap();
+    assert_eq!(rows.len(), 1, "one recording, before and after");
+    assert_eq!((rows[0].id, rows[0].gaps.len()), (recording(), 1));
+    let kinds = kinds(&rig);
+    let count = |kind: &str| kinds.iter().filter(|found| *found == kind).count();
+    assert_eq!(
+        (
+            count("storage.failed"),
+            count("storage.recovered"),
+            count("stream.gap")
+        ),
+        (1, 1, 1),
+        "{kinds:?}"
+    );
+}
+
+#[test]
+fn a_directory_that_is_removed_is_made_again() {
+    let (mut rig, a) = started();
+    let dir = rig.dir.path().to_owned();
+    std::fs::remove_dir_all(&dir).unwrap();
+    for path in rig.disk.files().into_keys() {
+        rig.disk.unlink(&path).unwrap();
+    }
+    rig.pass(SECOND);
+    assert!(rig.writer.away().is_some());
+    come_back(&mut rig);
+    let rig = go_on(rig, &a, 10);
+    assert_eq!(tape(&dir, &rig.disk, &stream("a")), expected(6..10));
+    let rows = rig.library().recordings(&Filter::default()).unwrap();
+    assert_eq!((rows.len(), rows[0].id), (1, recording()));
+}
+
+#[test]
+fn the_same_journal_that_was_away_goes_on_as_if_nothing_had_been() {
+    let (mut rig, a) = started();
+    let dir = rig.dir.path().to_owned();
+    let (here, there) = (dir.join("journal.db"), dir.join("elsewhere"));
+    let names = ["", "-wal", "-shm"].map(|suffix| {
+        let to = |path: &std::path::Path| format!("{}{suffix}", path.display());
+        (to(&here), to(&there))
+    });
+    names.iter().for_each(|(here, there)| move_file(here, there));
+    rig.pass(SECOND);
+    assert!(rig.writer.away().is_some());
+    names.iter().for_each(|(here, there)| move_file(there, here));
+    come_back(&mut rig);
+    let rig = go_on(rig, &a, 10);
+    check_invariants(&dir, &rig.disk);
+    let kept = [expected(0..5), expected(6..10)].concat();
+    assert_eq!(tape(&dir, &rig.disk, &stream("a")), kept);
+    let kinds = kinds(&rig);
+    let count = |kind: &str| kinds.iter().filter(|found| *found == kind).count();
+    assert_eq!((count("recording.started"), count("recording.closed")), (1, 1));
+    assert_eq!((count("publish.started"), count("publish.ended")), (1, 1));
+}
+
+#[test]
+fn what_ended_while_it_was_away_is_told_with_its_own_reason() {
+    let (mut rig, a) = started();
+    let dir = rig.dir.path().to_owned();
+    remove_journal(&rig);
+    // The end waits in memory: its commit fails with the journal.
+    rig.handle(vec![a.close(recording(), 5), a.end()]);
+    rig.pass(SECOND);
+    if rig.writer.away().is_none() {
+        rig.pass(10 * SECOND);
+    }
+    come_back(&mut rig);
+    rig.writer.close().unwrap();
+    let rows = Journal::open_read(&dir).unwrap().open_recordings().unwrap();
+    assert_eq!(rows, []);
+    let rows = rig.library().recordings(&Filter::default()).unwrap();
+    assert_eq!(rows.len(), 1);
+}
+
+#[test]
+fn a_segments_file_that_somebody_removes_is_noticed_and_told() {
+    let (mut rig, a) = started();
+    rig.pass(SECOND);
+    let file = paths::segment(rig.dir.path(), &stream("a"), 2);
+    rig.disk.unlink(&file).unwrap();
+    rig.pass(20 * SECOND);
+    let failed = rig.writer.progress().failed.clone().unwrap();
+    assert!(failed.contains("somebody removed it"), "{failed}");
+    let rig = go_on(rig, &a, 10);
+    let kept = [expected(0..4), expected(6..10)].concat();
+    let journal = Journal::open_read(rig.dir.path()).unwrap();
+    let missing = journal.segments().unwrap().into_iter();
+    let missing = missing.filter(|row| row.state == crate::store::journal::SegmentState::Missing);
+    assert_eq!(missing.map(|row| row.sequence).collect::<Vec<_>>(), [2]);
+    drop(journal);
+    let files = rig.disk.files();
+    let whole: Vec<u8> = [1, 3, 4]
+        .iter()
+        .filter_map(|n| files.get(&paths::segment(rig.dir.path(), &stream("a"), *n)))
+        .flat_map(|bytes| media_of(bytes))
+        .collect();
+    assert_eq!(whole, kept);
+    assert_eq!(kinds(&rig).iter().filter(|kind| *kind == "stream.gap").count(), 1);
+}
+
+fn media_of(bytes: &[u8]) -> Vec<u8> {
+    let scanned = crate::format::fmp4::scan(bytes, bytes.len() as u64).unwrap();
+    let media = |fragment: &crate::format::index::FragmentIndex| {
+        let len = (fragment.video.bytes() + fragment.audio.bytes()) as usize;
+        bytes[fragment.end() as usize - len..fragment.end() as usize].to_vec()
+    };
+    scanned.index.fragments.iter().flat_map(media).collect()
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test moves the journal as a card that is pulled does"
+)]
+fn move_file(from: &str, to: &str) {
+    let _ = std::fs::rename(from, to);
+}

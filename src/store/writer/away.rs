@@ -1,0 +1,216 @@
+//! A store that is not there any more while the service runs: the card was pulled, its file system turned read-only,
+//! its directory removed, its journal damaged.
+//!
+//! What is open is given up at its last durable fragment, every file is let go of, so that the file system can be
+//! unmounted and mended, and from then on it is tried to come back: as at a start, but what is live goes on. Meanwhile
+//! nothing is taken from the queue: what a returning card can still have waits there, like behind a card that stalls.
+
+use std::path::Path;
+
+use super::room::Room;
+use super::{Open, Writer};
+use crate::event::Event;
+use crate::media::{Micros, PublishId};
+use crate::store::disk::{self, Disk as _, RealDisk};
+use crate::store::journal::{Journal, Op};
+use crate::store::recover::{Live, Occasion};
+use crate::store::start::start;
+use crate::store::{StoreError, paths};
+
+/// A journal that refuses for this long is let go of: a file system that was mounted anew is not seen through files
+/// that were opened before.
+const PATIENCE: Micros = 3_000_000;
+
+impl Writer {
+    /// Why there is no store now, if there is none.
+    pub(in crate::store) fn away(&self) -> Option<&str> {
+        self.away.as_deref()
+    }
+
+    /// Looks whether the store is still there. Called at every tick.
+    pub(super) fn watch_store(&mut self) {
+        let now = self.clock.boot();
+        let refuses = |since: Micros| now.saturating_sub(since) >= PATIENCE;
+        let journal = paths::journal(&self.settings.dir);
+        if self.journal.is_condemned() {
+            let why = self.progress.last_error.clone().unwrap_or_default();
+            self.leave(format!("{}: the journal is damaged: {why}", journal.display()));
+        } else if !self.journal.is_in_place() {
+            self.leave(format!("{}: the journal is gone", journal.display()));
+        } else if self.refused_since.is_some_and(refuses) {
+            let why = self.progress.last_error.clone().unwrap_or_default();
+            self.leave(format!("the journal cannot be written: {why}"));
+        } else {
+            self.watch_files();
+        }
+    }
+
+    /// Opens the store again, as at a start, and goes on with what is live. The directory's lock must be held.
+    pub(in crate::store) fn come_back(&mut self) -> Result<(), StoreError> {
+        let live = self.live();
+        let dir = &self.settings.dir;
+        let (journal, report) = start(
+            dir,
+            self.disk.as_ref(),
+            self.clock.as_ref(),
+            Occasion::Return(&live),
+        )?;
+        tracing::warn!(dir = %dir.display(), "the store is back: {report}");
+        self.room = Room::new(
+            self.room.limits,
+            self.room.on_full,
+            journal.space()?,
+            journal.given_up(false)?,
+        );
+        self.journal = journal;
+        self.nexts.clear();
+        self.prepared.clear();
+        self.quiet.clear();
+        self.away = None;
+        self.refused_since = None;
+        // What is live is entered again, should the journal not know it; then what could not be said meanwhile.
+        let mut again = self.enter_live();
+        again.append(&mut self.seals);
+        again.append(&mut self.pending);
+        self.pending = again;
+        self.commit(Vec::new())
+    }
+
+    /// The store is still not there.
+    pub(in crate::store) fn stay_away(&mut self, error: &StoreError) {
+        let reason = error.to_string();
+        if self.away.as_ref() != Some(&reason) {
+            tracing::error!("no store: {reason}");
+        }
+        // Also of what an attempt that failed halfway had opened.
+        self.journal.close();
+        self.progress.failed = Some(reason.clone());
+        self.progress.last_error = Some(reason.clone());
+        self.away = Some(reason);
+    }
+
+    /// Where the store is looked for, and whether what lies there may be it.
+    ///
+    /// An empty directory on another file system is a mount point without its card: recording there would fill the
+    /// system's own. Another card, with another box's tape, wants a start.
+    pub(in crate::store) fn expect_store(&self) -> Result<&Path, StoreError> {
+        let dir = self.settings.dir.as_path();
+        let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let device = |path: &Path| disk::file_id(path).map(|id| id.device).ok();
+        let elsewhere = |what| {
+            Err(StoreError::Elsewhere {
+                path: dir.to_owned(),
+                what,
+            })
+        };
+        match (device(dir), self.device) {
+            (None, Some(was)) if parent.and_then(device) == Some(was) => {
+                RealDisk.create_dir(dir).map_err(StoreError::disk("make", dir))?;
+                Ok(dir)
+            }
+            (None, _) => elsewhere("the directory is gone, and so is the file system that it was on"),
+            (Some(is), Some(was)) if is == was => Ok(dir),
+            (Some(_), _) => match Journal::open_read(dir).and_then(|journal| journal.boot(&self.boot)) {
+                Ok(Some(_)) => Ok(dir),
+                Ok(None) => elsewhere("this is another store; restart edgereel to record on it"),
+                Err(_) => elsewhere("another file system is here, and no store on it; is the card mounted?"),
+            },
+        }
+    }
+
+    /// Lets go of everything.
+    fn leave(&mut self, reason: String) {
+        let publishes: Vec<PublishId> = self.lanes.keys().copied().collect();
+        for publish in publishes {
+            self.give_up(publish);
+            if let Some(lane) = self.lanes.get_mut(&publish) {
+                (lane.failed, lane.turn) = (true, true);
+            }
+        }
+        let mut streams: Vec<String> = self.lanes.values().map(|lane| lane.stream.to_string()).collect();
+        streams.sort_unstable();
+        tracing::error!("no store: {reason}");
+        self.pending.push(Op::Report {
+            event: Event::StorageFailed {
+                reason: reason.clone(),
+                streams,
+            },
+        });
+        self.journal.close();
+        self.dirty_since = None;
+        self.progress.failed = Some(reason.clone());
+        self.progress.last_error = Some(reason.clone());
+        self.away = Some(reason);
+    }
+
+    /// A file that somebody removed while it is written takes everything with it, and says nothing.
+    fn watch_files(&mut self) {
+        let gone = self.lanes.iter().filter(|(_, lane)| {
+            lane.segment
+                .as_ref()
+                .is_some_and(|segment| segment.written.bytes > 0 && !self.disk.is_there(&segment.path))
+        });
+        let gone: Vec<PublishId> = gone.map(|(publish, _)| *publish).collect();
+        for publish in gone {
+            let Some(lane) = self.lanes.get_mut(&publish) else {
+                continue;
+            };
+            let Some(segment) = lane.segment.take() else {
+                continue;
+            };
+            self.prepared.remove(&lane.stream);
+            let reason = format!("{}: somebody removed it", segment.path.display());
+            self.lose(segment.durable.bytes);
+            let end = segment.written.end;
+            self.enter_seal(publish, &segment);
+            let missing = Op::Missing {
+                id: segment.id,
+                missing: true,
+            };
+            self.seals.push(missing);
+            self.fail(publish, reason);
+            self.lose_from(publish, segment.start, end);
+        }
+    }
+
+    fn live(&self) -> Live {
+        let mut live = Live {
+            publishes: self.lanes.keys().copied().collect(),
+            recordings: self.recordings.keys().copied().collect(),
+        };
+        for op in &self.pending {
+            match op {
+                Op::EndPublish { id, .. } => live.publishes.extend([*id]),
+                Op::CloseRecording { id, .. } => live.recordings.extend([*id]),
+                _ => {}
+            }
+        }
+        live
+    }
+
+    fn enter_live(&self) -> Vec<Op> {
+        let publishes = self.lanes.iter().flat_map(|(id, lane)| {
+            let start = Op::StartPublish {
+                id: *id,
+                stream: lane.stream.clone(),
+                boot: self.boot,
+                tape_zero: lane.tape_zero,
+                boot_zero: lane.boot_zero,
+                tell: false,
+            };
+            [start, Op::ResumePublish { id: *id }]
+        });
+        let recordings = self.recordings.iter().flat_map(|(id, open)| {
+            let Open { publish, start, .. } = *open;
+            let start = Op::StartRecording {
+                id: *id,
+                publish,
+                start,
+                keep: self.settings.keep,
+                tell: false,
+            };
+            [start, Op::ResumeRecording { id: *id }]
+        });
+        publishes.chain(recordings).collect()
+    }
+}
