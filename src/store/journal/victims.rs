@@ -12,6 +12,8 @@ use crate::store::StoreError;
 pub(in crate::store) enum Class {
     /// Every recording that it belongs to has expired.
     Expired,
+    /// It belongs to no recording.
+    Nobodys,
     /// Every recording that it belongs to was delivered, or has expired.
     Delivered,
     /// Any but that of protected recordings: here something is lost that nobody else has.
@@ -48,6 +50,10 @@ impl Journal {
         };
         let sql = match class {
             Class::Expired => among("expired", "(o.state <> 'expired' OR o.protected)"),
+            Class::Nobodys => format!(
+                "{BLOCKS} WHERE s.state = 'sealed' AND NOT EXISTS (SELECT 1 FROM recordings o WHERE {SHARES})
+                 ORDER BY s.end LIMIT ?1"
+            ),
             Class::Delivered => among("delivered", "(o.state IN ('open', 'closed') OR o.protected)"),
             Class::Undelivered => format!(
                 "{BLOCKS} WHERE s.state = 'sealed'

@@ -425,3 +425,18 @@ fn a_clock_that_was_just_set_expires_nothing_yet() {
         "and then an hour is over"
     );
 }
+
+#[test]
+fn what_belongs_to_no_recording_goes_before_what_does() {
+    let (mut rig, a) = started(|settings| settings.on_full = OnFull::Stop);
+    record(&mut rig, &a, 0..4);
+    // Media that nobody records is on the tape as well.
+    for second in 16..24 {
+        rig.handle(vec![a.append(second)]);
+        rig.pass(1_000_000);
+    }
+    record(&mut rig, &a, 6..7);
+    assert_eq!(kept(&rig), [0, 1, 2, 3, 6]);
+    assert_eq!(rig.writer.progress().full, None);
+    end(rig, &a);
+}

@@ -251,7 +251,7 @@ impl Writer {
 
     /// Up to so many segments that may go, in the order in which they go.
     fn victims(&self, count: usize) -> Result<Vec<Blocks>, StoreError> {
-        let mut classes = vec![Class::Expired, Class::Delivered];
+        let mut classes = vec![Class::Expired, Class::Nobodys, Class::Delivered];
         if self.room.on_full == OnFull::OverwriteOldest {
             classes.push(Class::Undelivered);
         }
