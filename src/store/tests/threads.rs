@@ -113,17 +113,23 @@ fn others_read_while_it_writes() {
     let dir = tempdir();
     let (store, opened) = open(settings(dir.path()));
     let mut progress = store.progress();
-    let (publish, recording) = begin(&store, 1, opened.tape_base + RealClock.boot());
+    let zero = opened.tape_base + RealClock.boot();
+    let (publish, recording) = begin(&store, 1, zero);
     for n in 0..3 {
         append(&store, publish, n).unwrap();
     }
+    let all = Some(zero + 3_000_000);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()
         .unwrap();
     runtime.block_on(async {
-        let ticked = progress.wait_for(|now| now.ticks > 0);
-        tokio::time::timeout(Duration::from_secs(20), ticked)
+        // The first tick comes at once, to look after the house: before the media, if this thread is slow.
+        let durable = progress.wait_for(|now| {
+            let stream = now.streams.get(&stream("cam1"));
+            stream.is_some_and(|stream| stream.durable_until >= all)
+        });
+        tokio::time::timeout(Duration::from_secs(20), durable)
             .await
             .unwrap()
             .unwrap();
