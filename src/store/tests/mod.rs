@@ -4,6 +4,8 @@ mod crashes;
 mod faults;
 mod library;
 mod measure;
+mod model;
+mod moment;
 mod rig;
 mod space;
 mod threads;

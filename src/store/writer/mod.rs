@@ -23,7 +23,7 @@ mod room;
 mod settle;
 mod state;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ use super::journal::{Blocks, Journal, NewSegment, Op};
 use super::rotation::{self, Decision, OpenSegment};
 use super::segment::{AppendError, Begin, Segment};
 use super::space::Limits;
-use super::{Command, Progress, StoreError, StoreSettings, StreamProgress};
+use super::{Command, Progress, RecordingState, StoreError, StoreSettings, StreamProgress, paths};
 use crate::event::Event;
 use crate::media::{Fragment, Micros, PublishId, RecordingId, StreamName};
 
@@ -48,8 +48,10 @@ pub(super) struct Writer {
     boot: [u8; 16],
     utc_offset: Micros,
     synced: bool,
-    lanes: HashMap<PublishId, Lane>,
-    recordings: HashMap<RecordingId, StreamName>,
+    /// In an order of their own: the same commands do the same operations, so that a crash that a test found comes
+    /// again.
+    lanes: BTreeMap<PublishId, Lane>,
+    recordings: BTreeMap<RecordingId, StreamName>,
     /// What the next segment of a stream begins with.
     nexts: HashMap<StreamName, Next>,
     /// Streams whose directory is there and durable.
@@ -59,6 +61,8 @@ pub(super) struct Writer {
     pending: Vec<Op>,
     /// Rows that are no reason to commit, and go with whatever is.
     quiet: Vec<Op>,
+    /// Recordings to be removed when their streams' open segments end.
+    deletes: Vec<(StreamName, RecordingId)>,
     room: Room,
     dirty_since: Option<Micros>,
     last_tick: Micros,
@@ -125,12 +129,17 @@ impl Writer {
                 .unwrap_or_else(|| default_floor(disk.as_ref(), &settings.dir)),
         };
         settings.segment_bytes = limits.segment_bytes(settings.segment_bytes);
-        let room = Room::new(
-            limits,
-            settings.on_full,
-            journal.space()?,
-            journal.given_up(false)?,
-        );
+        let mut spares = journal.given_up(false)?;
+        let mut used = journal.space()?;
+        for blocks in &mut spares {
+            // One that was taken over may have grown before the power cut gave it its old name back.
+            let path = paths::segment(&settings.dir, &blocks.stream, blocks.sequence);
+            if let Ok(size) = disk.open(&path).and_then(|file| file.size()) {
+                used = used.saturating_sub(blocks.space).saturating_add(size);
+                blocks.space = size;
+            }
+        }
+        let room = Room::new(limits, settings.on_full, used, spares);
         Ok(Self {
             settings,
             disk,
@@ -139,13 +148,14 @@ impl Writer {
             boot,
             utc_offset,
             synced,
-            lanes: HashMap::new(),
-            recordings: HashMap::new(),
+            lanes: BTreeMap::new(),
+            recordings: BTreeMap::new(),
             nexts: HashMap::new(),
             prepared: HashSet::new(),
             seals: Vec::new(),
             pending: Vec::new(),
             quiet: Vec::new(),
+            deletes: Vec::new(),
             room,
             dirty_since: None,
             last_tick: Micros::MIN,
@@ -207,7 +217,7 @@ impl Writer {
         for publish in publishes {
             self.end_publish(publish, "shutdown".to_owned(), &mut pass);
         }
-        let recordings: Vec<RecordingId> = self.recordings.drain().map(|(id, _)| id).collect();
+        let recordings: Vec<RecordingId> = std::mem::take(&mut self.recordings).into_keys().collect();
         self.pending
             .extend(recordings.into_iter().map(|id| Op::CloseRecording {
                 id,
@@ -338,14 +348,18 @@ impl Writer {
 
     fn delete(&mut self, recording: RecordingId, pass: &mut Pass) {
         // Footage of it in a segment that is still being written could not be removed later, when nothing says
-        // any more whose it was. Where nobody records, nothing is lost by ending that segment here.
+        // any more whose it was. Where nobody records, nothing is lost by ending that segment here; else the
+        // recording stays until it has ended.
         let row = self.journal.recording(recording).ok().flatten();
-        let stream = row.map(|row| row.stream);
-        if let Some(stream) = stream
-            && self.recordings.values().all(|other| *other != stream)
-        {
-            let idle = self.lanes.iter().filter(|(_, lane)| lane.stream == stream);
-            pass.turns.extend(idle.map(|(publish, _)| (*publish, None)));
+        let closed = row.filter(|row| row.state != RecordingState::Open);
+        if let Some(stream) = closed.map(|row| row.stream) {
+            let mut lanes = self.lanes.iter().filter(|(_, lane)| lane.stream == stream);
+            if self.recordings.values().all(|other| *other != stream) {
+                pass.turns.extend(lanes.map(|(publish, _)| (*publish, None)));
+            } else if lanes.any(|(_, lane)| lane.segment.is_some()) {
+                self.deletes.push((stream, recording));
+                return;
+            }
         }
         self.pending.push(Op::Delete { id: recording });
         self.room.look_soon();
