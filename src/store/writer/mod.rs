@@ -351,11 +351,15 @@ impl Writer {
         // any more whose it was. Where nobody records, nothing is lost by ending that segment here; else the
         // recording stays until it has ended.
         let row = self.journal.recording(recording).ok().flatten();
-        let closed = row.filter(|row| row.state != RecordingState::Open);
+        let closing = |op: &Op| matches!(op, Op::CloseRecording { id, .. } if *id == recording);
+        let closing = self.pending.iter().any(closing);
+        let closed = row.filter(|row| closing || row.state != RecordingState::Open);
         if let Some(stream) = closed.map(|row| row.stream) {
             let mut lanes = self.lanes.iter().filter(|(_, lane)| lane.stream == stream);
             if self.recordings.values().all(|other| *other != stream) {
                 pass.turns.extend(lanes.map(|(publish, _)| (*publish, None)));
+                // What comes behind is another recording's, perhaps: not to that segment.
+                pass.held.insert(stream);
             } else if lanes.any(|(_, lane)| lane.segment.is_some()) {
                 self.deletes.push((stream, recording));
                 return;
