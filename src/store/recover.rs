@@ -147,12 +147,14 @@ impl Recovery<'_> {
             rows.insert(name, row);
         }
         let tape = paths::tape(self.dir);
+        let mut dirs = HashSet::new();
         for stream in self.list(&tape)? {
             let path = tape.join(&stream.name);
             if !stream.is_dir {
                 self.stray(path);
                 continue;
             }
+            dirs.insert(path.clone());
             let files = match self.list(&path) {
                 Ok(files) => files,
                 // `lost+found` of a file system, say. Where there are rows, not to know their files is an error.
@@ -185,6 +187,11 @@ impl Recovery<'_> {
         let mut left: Vec<_> = rows.into_values().collect();
         left.sort_unstable_by(|a, b| (&a.1, a.2).cmp(&(&b.1, b.2)));
         for (id, stream, sequence, state) in left {
+            // Before its row goes: a file that was removed and not synced away would come back as a stranger.
+            let dir = paths::stream(self.dir, &stream);
+            if !matches!(state, SegmentState::Sealed | SegmentState::Missing) && dirs.contains(&dir) {
+                self.touched.push(dir);
+            }
             match state {
                 // Committed, and the power went before the file was durable: there never was media.
                 SegmentState::Open => {
@@ -278,6 +285,7 @@ impl Recovery<'_> {
         let (scanned, left) = match salvage(file.as_ref(), len, successor) {
             Ok(read) => read,
             Err(ScanError::Short { len: 0 }) => return self.remove(path),
+            Err(ScanError::NotASegment { .. }) if is_blank(file.as_ref(), len) => return self.remove(path),
             Err(error) => {
                 self.name(&path, &format!("has no row and is not readable: {error}"));
                 self.strays.push(path);
@@ -482,7 +490,7 @@ impl Recovery<'_> {
         }
         let to = paths::lost_found(self.dir);
         let taken: Vec<OsString> = self.list(&to)?.into_iter().map(|entry| entry.name).collect();
-        let mut taken: std::collections::HashSet<OsString> = taken.into_iter().collect();
+        let mut taken: HashSet<OsString> = taken.into_iter().collect();
         for path in std::mem::take(&mut self.strays) {
             let name = stray_name(&path, &taken);
             if let Err(error) = self.disk.rename(&path, &to.join(&name)) {
@@ -538,8 +546,21 @@ fn tape_end(scanned: &Scanned) -> Micros {
         .unwrap_or_else(|| tape_start(identity.base, identity.tape_zero))
 }
 
+/// True for room that was taken and never written.
+fn is_blank(file: &dyn DiskFile, len: u64) -> bool {
+    let mut block = vec![0; 64 * 1024];
+    let mut at = 0;
+    while at < len {
+        match file.read_at(at, &mut block) {
+            Ok(n) if n > 0 && block.iter().take(n).all(|byte| *byte == 0) => at += n as u64,
+            _ => return false,
+        }
+    }
+    true
+}
+
 /// `live+cam1-00000017.mp4`, with a number behind it when that is taken.
-pub(super) fn stray_name(path: &Path, taken: &std::collections::HashSet<OsString>) -> OsString {
+pub(super) fn stray_name(path: &Path, taken: &HashSet<OsString>) -> OsString {
     let mut name = OsString::new();
     if let Some(dir) = path
         .parent()

@@ -31,8 +31,8 @@ pub(super) struct Segment {
     pub(super) durable: Mark,
     /// Bytes of the file.
     room: u64,
-    /// The file was cut, and not synced since.
-    trimmed: bool,
+    /// Bytes of the file before it was cut, while no sync made that durable.
+    trimmed: Option<u64>,
     /// By how much it is made longer at once; `None` where the file system cannot take blocks ahead.
     step: Option<u64>,
     /// What the file was before, until its new name is durable.
@@ -181,7 +181,7 @@ impl Segment {
             written: nothing,
             durable: nothing,
             room,
-            trimmed: false,
+            trimmed: None,
             step,
             predecessor,
             name_durable: false,
@@ -277,8 +277,7 @@ impl Segment {
     pub(super) fn trim(&mut self) {
         let end = self.written.bytes;
         if !is_worth_keeping(end, self.room) && self.file.set_len(end).is_ok() {
-            self.room = end;
-            self.trimmed = true;
+            self.shorten(end);
         }
     }
 
@@ -290,7 +289,7 @@ impl Segment {
 
     /// True when a power cut could still take something.
     pub(super) fn is_dirty(&self) -> bool {
-        self.written.bytes != self.durable.bytes || self.trimmed
+        self.written.bytes != self.durable.bytes || self.trimmed.is_some()
     }
 
     /// Makes everything written durable: first the bytes, then the name. An `fdatasync` of a new file makes ext4
@@ -309,26 +308,36 @@ impl Segment {
             self.name_durable = true;
         }
         self.durable = self.written;
-        self.trimmed = false;
+        self.trimmed = None;
         Ok(())
     }
 
     /// Cuts off what an append that failed may have left behind the last whole fragment.
     pub(super) fn cut(&mut self) -> io::Result<()> {
         self.file.set_len(self.written.bytes)?;
-        self.room = self.written.bytes;
+        if self.written.fragments > 0 {
+            self.shorten(self.written.bytes);
+        } else {
+            // It will be removed: there is nothing to make durable.
+            self.room = 0;
+        }
         Ok(())
     }
 
+    fn shorten(&mut self, room: u64) {
+        self.trimmed = self.trimmed.max(Some(self.room));
+        self.room = room;
+    }
+
     /// Gives up what is not known to be durable. The file is cut to that if the medium lets it; if not, the
-    /// sealed length in the journal says where it ends all the same.
+    /// sealed length in the journal says where it ends all the same. Its room still counts: no sync made the cut
+    /// durable.
     pub(super) fn give_up(&mut self) -> u64 {
         let lost = self.written.bytes - self.durable.bytes;
         self.written = self.durable;
         self.index.fragments.truncate(self.durable.fragments);
-        if self.file.set_len(self.durable.bytes).is_ok() {
-            self.room = self.durable.bytes;
-        }
+        let _ = self.file.set_len(self.durable.bytes);
+        self.room = self.trimmed.take().unwrap_or(0).max(self.room);
         lost
     }
 

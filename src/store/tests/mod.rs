@@ -7,6 +7,8 @@ mod crashes;
 mod faults;
 mod library;
 mod measure;
+mod model;
+mod moment;
 mod rebuild;
 mod rig;
 mod space;

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::crashes::{JournalFiles, script};
+use super::crashes::script;
+use super::moment::JournalFiles;
 use super::rig::{Rig, expected, state, stream, tape};
 use crate::event::JournalSetAside;
 use crate::media::Micros;

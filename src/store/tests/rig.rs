@@ -189,6 +189,11 @@ impl Publisher {
 
 /// Every byte of media on a stream's sealed tape, in order.
 pub(super) fn tape(dir: &Path, disk: &CrashDisk, stream: &StreamName) -> Vec<u8> {
+    fragments(dir, disk, stream).concat()
+}
+
+/// The media of each fragment on a stream's sealed tape, in order.
+pub(super) fn fragments(dir: &Path, disk: &CrashDisk, stream: &StreamName) -> Vec<Vec<u8>> {
     let journal = Journal::open_read(dir).unwrap();
     let mut out = Vec::new();
     for segment in journal
@@ -209,7 +214,7 @@ pub(super) fn tape(dir: &Path, disk: &CrashDisk, stream: &StreamName) -> Vec<u8>
                 file.read_at(fragment.end() - len, &mut bytes).unwrap(),
                 bytes.len()
             );
-            out.extend(bytes);
+            out.push(bytes);
         }
     }
     out
@@ -236,7 +241,8 @@ pub(super) fn check_invariants(dir: &Path, disk: &CrashDisk) {
             .unwrap_or_else(|| panic!("{} has a row and no file", path.display()));
         assert!(bytes.len() as u64 >= segment.bytes, "{}", path.display());
     }
-    for blocks in journal.given_up(false).unwrap() {
+    let given_up = [false, true].map(|wipe| journal.given_up(wipe).unwrap());
+    for blocks in given_up.iter().flatten() {
         let path = paths::segment(dir, &blocks.stream, blocks.sequence);
         assert!(
             files.remove(&path).is_some(),
@@ -271,4 +277,35 @@ pub(super) fn state(dir: &Path, disk: &CrashDisk) -> (String, BTreeMap<std::path
         journal.recordings().unwrap()
     );
     (rows, disk.files())
+}
+
+/// Fails with the first difference between two of these.
+pub(super) fn assert_same(
+    what: &str,
+    (rows, files): &(String, BTreeMap<std::path::PathBuf, Vec<u8>>),
+    (other_rows, other_files): &(String, BTreeMap<std::path::PathBuf, Vec<u8>>),
+) {
+    let lines = rows.lines().zip(other_rows.lines());
+    if let Some((before, after)) = lines.into_iter().find(|(before, after)| before != after) {
+        panic!("{what}: a row was {before} and is {after}");
+    }
+    assert_eq!(rows.len(), other_rows.len(), "{what}: other rows");
+    let paths = files.keys().chain(other_files.keys());
+    for path in paths {
+        let (before, after) = (files.get(path), other_files.get(path));
+        let at = before.zip(after).map(|(before, after)| {
+            let same = before
+                .iter()
+                .zip(after)
+                .take_while(|(before, after)| before == after);
+            same.count()
+        });
+        assert!(
+            before == after,
+            "{what}: {} had {:?} bytes and has {:?}; they differ at {at:?}",
+            path.display(),
+            before.map(Vec::len),
+            after.map(Vec::len)
+        );
+    }
 }

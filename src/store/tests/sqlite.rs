@@ -8,7 +8,8 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use super::crashes::{JournalFiles, Moment, recover_from, script};
+use super::crashes::{Moment, recover_from, script};
+use super::moment::JournalFiles;
 use super::rig::{Acked, Rig, tempdir};
 use crate::store::clock::tests::TestClock;
 use crate::store::crash::{CrashDisk, Survives};

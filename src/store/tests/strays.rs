@@ -7,7 +7,8 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::crashes::{JournalFiles, script};
+use super::crashes::script;
+use super::moment::JournalFiles;
 use super::rig::Rig;
 use crate::format::index::SampleIndex;
 use crate::media::SegmentId;

@@ -468,7 +468,7 @@ fn what_changes_while_it_is_read_is_not_a_finding() {
 fn a_repair_that_is_cut_off_is_gone_on_with() {
     use std::sync::Mutex;
 
-    use super::crashes::JournalFiles;
+    use super::moment::JournalFiles;
     use crate::store::crash::Survives;
 
     let store = Store::new();

@@ -56,12 +56,13 @@ impl Writer {
             Occasion::Return(&live),
         )?;
         tracing::warn!(dir = %dir.display(), "the store is back: {report}");
-        self.room = Room::new(
+        self.room = Room::survey(
             self.room.limits,
             self.room.on_full,
-            journal.space()?,
-            journal.given_up(false)?,
-        );
+            dir,
+            self.disk.as_ref(),
+            &journal,
+        )?;
         self.journal = journal;
         self.nexts.clear();
         self.prepared.clear();

@@ -125,7 +125,9 @@ impl Writer {
             Ok(taken) => return Ok(Segment::on(begin, taken)),
             Err(why) => tracing::debug!("{}: not taken over: {why}", path.display()),
         }
-        self.unlink_spare(spare);
+        if !self.unlink_spare(spare) {
+            self.stays(spare);
+        }
         Segment::create(begin, self.disk.as_ref())
     }
 

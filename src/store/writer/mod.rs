@@ -25,7 +25,7 @@ mod room;
 mod settle;
 mod state;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -35,7 +35,7 @@ use super::journal::{Blocks, Journal, NewSegment, Op};
 use super::rotation::{self, Decision, OpenSegment};
 use super::segment::{AppendError, Begin, Segment};
 use super::space::Limits;
-use super::{Command, Progress, StoreError, StoreSettings, StreamProgress};
+use super::{Command, Progress, RecordingState, StoreError, StoreSettings, StreamProgress};
 use crate::event::Event;
 use crate::media::{Fragment, Micros, PublishId, RecordingId, StreamName};
 use hole::Hole;
@@ -56,8 +56,10 @@ pub(super) struct Writer {
     /// CLOCK_BOOTTIME when it was last dated anew, and when the clock was last looked at.
     dated: Micros,
     looked: Micros,
-    lanes: HashMap<PublishId, Lane>,
-    recordings: HashMap<RecordingId, Open>,
+    /// In an order of their own: the same commands do the same operations, so that a crash that a test found comes
+    /// again.
+    lanes: BTreeMap<PublishId, Lane>,
+    recordings: BTreeMap<RecordingId, Open>,
     /// What the next segment of a stream begins with.
     nexts: HashMap<StreamName, Next>,
     /// Streams whose directory is there and durable.
@@ -67,6 +69,8 @@ pub(super) struct Writer {
     pending: Vec<Op>,
     /// Rows that are no reason to commit, and go with whatever is.
     quiet: Vec<Op>,
+    /// Recordings to be removed when their streams' open segments end.
+    deletes: Vec<(StreamName, RecordingId)>,
     room: Room,
     dirty_since: Option<Micros>,
     last_tick: Micros,
@@ -152,12 +156,7 @@ impl Writer {
         };
         let device = disk::file_id(&settings.dir).map(|id| id.device).ok();
         settings.segment_bytes = limits.segment_bytes(settings.segment_bytes);
-        let room = Room::new(
-            limits,
-            settings.on_full,
-            journal.space()?,
-            journal.given_up(false)?,
-        );
+        let room = Room::survey(limits, settings.on_full, &settings.dir, disk.as_ref(), &journal)?;
         Ok(Self {
             settings,
             disk,
@@ -169,13 +168,14 @@ impl Writer {
             redate: None,
             dated: Micros::MIN,
             looked: Micros::MIN,
-            lanes: HashMap::new(),
-            recordings: HashMap::new(),
+            lanes: BTreeMap::new(),
+            recordings: BTreeMap::new(),
             nexts: HashMap::new(),
             prepared: HashSet::new(),
             seals: Vec::new(),
             pending: Vec::new(),
             quiet: Vec::new(),
+            deletes: Vec::new(),
             room,
             dirty_since: None,
             last_tick: Micros::MIN,
@@ -247,7 +247,7 @@ impl Writer {
         for publish in publishes {
             self.end_publish(publish, "shutdown".to_owned(), &mut pass);
         }
-        let recordings: Vec<RecordingId> = self.recordings.drain().map(|(id, _)| id).collect();
+        let recordings: Vec<RecordingId> = std::mem::take(&mut self.recordings).into_keys().collect();
         self.pending
             .extend(recordings.into_iter().map(|id| Op::CloseRecording {
                 id,
@@ -402,14 +402,22 @@ impl Writer {
 
     fn delete(&mut self, recording: RecordingId, pass: &mut Pass) {
         // Footage of it in a segment that is still being written could not be removed later, when nothing says
-        // any more whose it was. Where nobody records, nothing is lost by ending that segment here.
+        // any more whose it was. Where nobody records, nothing is lost by ending that segment here; else the
+        // recording stays until it has ended.
         let row = self.journal.recording(recording).ok().flatten();
-        let stream = row.map(|row| row.stream);
-        if let Some(stream) = stream
-            && self.recordings.values().all(|other| other.stream != stream)
-        {
-            let idle = self.lanes.iter().filter(|(_, lane)| lane.stream == stream);
-            pass.turns.extend(idle.map(|(publish, _)| (*publish, None)));
+        let closing = |op: &Op| matches!(op, Op::CloseRecording { id, .. } if *id == recording);
+        let closing = self.pending.iter().any(closing);
+        let closed = row.filter(|row| closing || row.state != RecordingState::Open);
+        if let Some(stream) = closed.map(|row| row.stream) {
+            let mut lanes = self.lanes.iter().filter(|(_, lane)| lane.stream == stream);
+            if self.recordings.values().all(|other| other.stream != stream) {
+                pass.turns.extend(lanes.map(|(publish, _)| (*publish, None)));
+                // What comes behind is another recording's, perhaps: not to that segment.
+                pass.held.insert(stream);
+            } else if lanes.any(|(_, lane)| lane.segment.is_some()) {
+                self.deletes.push((stream, recording));
+                return;
+            }
         }
         self.pending.push(Op::Delete { id: recording });
         self.room.look_soon();

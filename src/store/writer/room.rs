@@ -1,13 +1,14 @@
 //! How new segments get their room: blocks of media that was given up, or new ones, within the limits.
 
 use std::collections::HashSet;
+use std::path::Path;
 
 use super::{Turn, Writer};
 use crate::event::Event;
-use crate::media::{Micros, PublishId};
-use crate::store::journal::{Blocks, Class, Op};
+use crate::media::{Micros, PublishId, SegmentId};
+use crate::store::journal::{Blocks, Class, Journal, Op};
 use crate::store::space::{Limits, OnFull, assign, growth};
-use crate::store::{StoreError, paths};
+use crate::store::{Disk, StoreError, paths};
 
 /// How often is looked after room, retention and spare files while nothing else happens.
 const EVERY: Micros = 10_000_000;
@@ -29,6 +30,8 @@ pub(super) struct Room {
     used: u64,
     /// Files whose media was given up.
     spares: Vec<Blocks>,
+    /// What was removed for good, and has a row until the next commit.
+    wiped: HashSet<SegmentId>,
     due: Micros,
     low: bool,
     /// Bytes for which there was no room.
@@ -36,16 +39,34 @@ pub(super) struct Room {
 }
 
 impl Room {
-    pub(super) fn new(limits: Limits, on_full: OnFull, used: u64, spares: Vec<Blocks>) -> Self {
-        Self {
+    /// What there is on a tape that was recovered.
+    pub(super) fn survey(
+        limits: Limits,
+        on_full: OnFull,
+        dir: &Path,
+        disk: &dyn Disk,
+        journal: &Journal,
+    ) -> Result<Self, StoreError> {
+        let mut spares = journal.given_up(false)?;
+        let mut used = journal.space()?;
+        for blocks in &mut spares {
+            // One that was taken over may have grown before a power cut gave it its old name back.
+            let path = paths::segment(dir, &blocks.stream, blocks.sequence);
+            if let Ok(size) = disk.open(&path).and_then(|file| file.size()) {
+                used = used.saturating_sub(blocks.space).saturating_add(size);
+                blocks.space = size;
+            }
+        }
+        Ok(Self {
             limits,
             on_full,
             used,
             spares,
+            wiped: HashSet::new(),
             due: Micros::MIN,
             low: false,
             wanted: 0,
-        }
+        })
     }
 
     /// There is something to do at the next tick.
@@ -140,8 +161,8 @@ impl Writer {
         self.room.used = self.room.used.saturating_sub(space);
     }
 
-    /// Removes a file whose blocks could not be taken over.
-    pub(super) fn unlink_spare(&mut self, blocks: &Blocks) {
+    /// Removes a file whose media was given up; true when it is gone for good.
+    pub(super) fn unlink_spare(&mut self, blocks: &Blocks) -> bool {
         let path = paths::segment(&self.settings.dir, &blocks.stream, blocks.sequence);
         let removed = self.disk.unlink(&path);
         let gone = removed
@@ -154,6 +175,22 @@ impl Writer {
             // Its row stays, and the next start looks after the file.
             tracing::warn!("{}: spare file not removed", path.display());
         }
+        synced || gone
+    }
+
+    /// What was not taken over and could not be removed either takes its room until the next start.
+    pub(super) fn stays(&mut self, blocks: &Blocks) {
+        self.room.used = self.room.used.saturating_add(blocks.space);
+    }
+
+    /// What is to be removed for good is nobody's room any more, and is removed at the next tick.
+    pub(super) fn spare_no_deleted(&mut self) {
+        self.room.look_soon();
+        // Should it not be readable, nothing is: every segment that is to begin fails at that too.
+        let deleted = self.journal.given_up(true).unwrap_or_default();
+        self.room
+            .spares
+            .retain(|spare| deleted.iter().all(|blocks| blocks.id != spare.id));
     }
 
     /// Looks after retention, limits and spare files. Called at every tick; does little when nothing is due.
@@ -186,7 +223,11 @@ impl Writer {
         }
         let expired = self.journal.victims(Class::Expired, ROUND)?;
         self.evict(expired)?;
-        for blocks in self.journal.given_up(true)? {
+        let deleted = self.journal.given_up(true)?;
+        self.room
+            .wiped
+            .retain(|id| deleted.iter().any(|blocks| blocks.id == *id));
+        for blocks in deleted {
             self.wipe(&blocks);
         }
         let mut left = ROUND;
@@ -224,13 +265,17 @@ impl Writer {
             let Some(blocks) = self.room.spares.pop() else {
                 return;
             };
-            self.unlink_spare(&blocks);
-            self.room.used = self.room.used.saturating_sub(blocks.space);
+            if self.unlink_spare(&blocks) {
+                self.room.used = self.room.used.saturating_sub(blocks.space);
+            }
         }
     }
 
     /// Removes media for good: its blocks are emptied before the file goes.
     fn wipe(&mut self, blocks: &Blocks) {
+        if self.room.wiped.contains(&blocks.id) {
+            return;
+        }
         let path = paths::segment(&self.settings.dir, &blocks.stream, blocks.sequence);
         let emptied = self.disk.open(&path).and_then(|file| {
             file.punch(file.size()?)?;
@@ -245,8 +290,11 @@ impl Writer {
             }
         }
         self.room.spares.retain(|spare| spare.id != blocks.id);
-        self.unlink_spare(blocks);
-        self.room.used = self.room.used.saturating_sub(blocks.space);
+        if self.unlink_spare(blocks) {
+            // Its row may stay for a while, its room is free once.
+            self.room.wiped.insert(blocks.id);
+            self.room.used = self.room.used.saturating_sub(blocks.space);
+        }
     }
 
     /// Up to so many segments that may go, in the order in which they go.
@@ -278,7 +326,7 @@ impl Writer {
     }
 
     /// Bytes of all files.
-    fn used(&self) -> u64 {
+    pub(in crate::store) fn used(&self) -> u64 {
         let open = self.lanes.values().filter_map(|lane| lane.segment.as_ref());
         self.room.used + open.map(|segment| segment.room()).sum::<u64>()
     }

@@ -1,5 +1,8 @@
 //! How what was written becomes durable, and how a segment ends.
 
+use std::io;
+use std::path::Path;
+
 use super::room::{NoRoom, RoomPlan};
 use super::{Pass, Turn, Writer};
 use crate::media::{Micros, PublishId};
@@ -81,22 +84,34 @@ impl Writer {
         let Some(lane) = self.lanes.get_mut(&publish) else {
             return;
         };
-        let stream = self.progress.streams.entry(lane.stream.clone()).or_default();
+        let name = lane.stream.clone();
+        let stream = self.progress.streams.entry(name.clone()).or_default();
         stream.open_segment = None;
         if let Some(sealed) = segment.sealed() {
             lane.sealed_end = Some(sealed.end);
             stream.segments_sealed += 1;
             self.progress.segments_sealed += 1;
             self.room.sealed(sealed.space);
-            if let Some(next) = self.nexts.get_mut(&lane.stream) {
+            if let Some(next) = self.nexts.get_mut(&name) {
                 next.bytes = Some(sealed.bytes.max(next.bytes.unwrap_or(0) / 4 * 3));
             }
             self.seals.push(Op::SealSegment(sealed));
-        } else if self.disk.unlink(&segment.path).is_ok() {
-            // The name is not synced away: should it come back, it comes back without a row and without
-            // media, and recovery removes it.
+        } else if self.remove(&segment.path).is_ok() {
             self.seals.push(Op::DropSegment { id: segment.id });
+        } else {
+            // File and row stay as they are, for the next start.
+            self.room.sealed(segment.room());
         }
+        // Now the journal knows how far it goes, and what of it is to be removed.
+        let deletes = self.deletes.extract_if(.., |(of, _)| *of == name);
+        self.pending.extend(deletes.map(|(_, id)| Op::Delete { id }));
+    }
+
+    /// Removes a file without media. Its name is synced away before its row goes: it would come back as a stranger, and
+    /// one that was taken over with what it was before.
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.disk.unlink(path)?;
+        path.parent().map_or(Ok(()), |dir| self.disk.sync_dir(dir))
     }
 
     /// Ends a pass: seals, one commit, new files.
@@ -126,6 +141,7 @@ impl Writer {
             self.end_hole(publish);
             self.lanes.remove(&publish);
         }
+        self.delete_first(&mut begins);
         let plan = self.plan_room(&mut begins);
         let opens = begins.iter().map(|(_, turn)| Op::OpenSegment(turn.row.clone()));
         let rows: Vec<Op> = plan.ops().chain(opens).collect();
@@ -143,6 +159,18 @@ impl Writer {
                 for (publish, _) in begins {
                     self.refuse(publish, error.to_string());
                 }
+            }
+        }
+    }
+
+    /// What is to be removed for good is known to be before anything takes over blocks: those of it are emptied.
+    fn delete_first(&mut self, begins: &mut Vec<(PublishId, Turn)>) {
+        if begins.is_empty() || !self.pending.iter().any(|op| matches!(op, Op::Delete { .. })) {
+            return;
+        }
+        if let Err(error) = self.commit(Vec::new()) {
+            for (publish, _) in std::mem::take(begins) {
+                self.refuse(publish, error.to_string());
             }
         }
     }
@@ -188,6 +216,9 @@ impl Writer {
         let result = self.journal.commit(&ops, utc);
         let unreachable = result.as_ref().is_err_and(StoreError::is_unreachable);
         self.refused_since = unreachable.then(|| self.refused_since.unwrap_or(self.clock.boot()));
+        if result.is_ok() && ops.iter().any(|op| matches!(op, Op::Delete { .. })) {
+            self.spare_no_deleted();
+        }
         if let Err(error) = &result {
             // Rolled back: all but what was to begin is still true, and still to be said.
             self.redate = ops.drain(..redate).next();

@@ -4,24 +4,18 @@
 //! names after their directory's; of everything else any subset survives, in sectors of 512 bytes. A sync that failed
 //! leaves bytes that no later sync makes durable. It can also stall, until a test lets it go on.
 
-use std::collections::{BTreeMap, HashMap};
+mod image;
+
+use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, IoSlice};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
+use self::image::{Change, NameChange, write_sectors};
+pub(super) use self::image::{Image, Survives};
 use super::disk::{Disk, DiskFile, Entry, Space};
-
-const SECTOR: usize = 512;
-
-/// What survives of that which was not synced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Survives {
-    Nothing,
-    Everything,
-    /// Any subset, chosen by this number.
-    Some(u64),
-}
 
 /// The operation that a failure is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,12 +23,31 @@ pub(super) enum Fault {
     Create,
     /// Half of the write happens.
     Write,
+    /// So many bytes of a write happen.
+    Short(usize),
+    /// The medium cannot read, once.
+    Read,
     Sync,
     SyncDir,
     SetLen,
     Unlink,
     Rename,
     Allocate,
+}
+
+impl Fault {
+    /// What the system says of it.
+    fn error(self) -> io::Error {
+        match self {
+            Fault::Create | Fault::Write | Fault::Short(_) | Fault::Allocate => ErrorKind::StorageFull.into(),
+            _ => io::Error::from_raw_os_error(nix::libc::EIO),
+        }
+    }
+
+    /// True when this is what was asked for when `operation` is carried out.
+    fn hits(self, operation: Fault) -> bool {
+        self == operation || matches!((self, operation), (Fault::Short(_), Fault::Write))
+    }
 }
 
 type Observer = Box<dyn FnMut(&Image) + Send>;
@@ -53,6 +66,7 @@ struct Shared {
     readers: Mutex<Vec<PathBuf>>,
     gate: Mutex<Gate>,
     moved: Condvar,
+    read_only: AtomicBool,
 }
 
 /// Where a write or a sync waits while the card stalls.
@@ -60,69 +74,6 @@ struct Shared {
 struct Gate {
     shut: bool,
     waiting: usize,
-}
-
-/// All that the disk holds at one moment.
-#[derive(Clone, Default)]
-pub(super) struct Image {
-    nodes: HashMap<u64, Node>,
-    live: BTreeMap<PathBuf, u64>,
-    durable: BTreeMap<PathBuf, u64>,
-    /// Changes of names that no directory's sync made durable, in their order.
-    names: Vec<NameChange>,
-    next: u64,
-    pub(super) ops: usize,
-    /// Bytes that all files together may take.
-    capacity: Option<u64>,
-}
-
-#[derive(Clone, Debug)]
-enum NameChange {
-    Add(PathBuf, u64),
-    Remove(PathBuf),
-    /// One change: the old name or the new one survives, never both, never none.
-    Move(PathBuf, PathBuf),
-}
-
-impl NameChange {
-    fn apply(&self, names: &mut BTreeMap<PathBuf, u64>) {
-        match self {
-            NameChange::Add(path, id) => {
-                names.insert(path.clone(), *id);
-            }
-            NameChange::Remove(path) => {
-                names.remove(path);
-            }
-            NameChange::Move(from, to) => {
-                if let Some(id) = names.remove(from) {
-                    names.insert(to.clone(), id);
-                }
-            }
-        }
-    }
-
-    fn concerns(&self, dir: &Path) -> bool {
-        match self {
-            NameChange::Add(path, _) | NameChange::Remove(path) => path.parent() == Some(dir),
-            NameChange::Move(from, to) => from.parent() == Some(dir) || to.parent() == Some(dir),
-        }
-    }
-}
-
-#[derive(Clone, Default)]
-struct Node {
-    is_dir: bool,
-    live: Vec<u8>,
-    durable: Vec<u8>,
-    pending: Vec<Change>,
-    /// A sync failed: what is pending is never known to be durable.
-    broken: bool,
-}
-
-#[derive(Clone)]
-enum Change {
-    Write(u64, Vec<u8>),
-    SetLen(u64),
 }
 
 impl CrashDisk {
@@ -220,156 +171,53 @@ impl CrashDisk {
         readers.extend(held.then(|| path.to_owned()));
     }
 
+    /// What a file holds, by its number: also when its name is gone.
+    pub(super) fn held(&self, node: u64) -> Option<Vec<u8>> {
+        self.image().nodes.get(&node).map(|node| node.live.clone())
+    }
+
+    /// From now on nothing can be changed, or it can again: the kernel remounts a file system that is broken.
+    pub(super) fn read_only(&self, read_only: bool) {
+        self.shared.read_only.store(read_only, Ordering::Relaxed);
+    }
+
+    /// No fault waits any more, nothing is read-only, nobody reads.
+    pub(super) fn mend(&self) {
+        self.read_only(false);
+        self.shared.faults.lock().unwrap().clear();
+        self.shared.readers.lock().unwrap().clear();
+    }
+
+    /// The fault that hits an operation, which is used up by it.
+    fn fault(&self, operation: Fault) -> Option<Fault> {
+        let mut faults = self.shared.faults.lock().unwrap();
+        let at = faults.iter().position(|wanted| wanted.hits(operation))?;
+        Some(faults.remove(at))
+    }
+
     fn change<T>(
         &self,
-        fault: Option<Fault>,
-        change: impl FnOnce(&mut Image, bool) -> io::Result<T>,
+        operation: Option<Fault>,
+        change: impl FnOnce(&mut Image, Option<Fault>) -> io::Result<T>,
     ) -> io::Result<T> {
-        let mut faults = self.shared.faults.lock().unwrap();
-        let at = faults.iter().position(|wanted| Some(*wanted) == fault);
-        let fails = at.map(|at| faults.remove(at)).is_some();
-        drop(faults);
+        if self.shared.read_only.load(Ordering::Relaxed) {
+            return Err(ErrorKind::ReadOnlyFilesystem.into());
+        }
+        let fault = operation.and_then(|operation| self.fault(operation));
         let mut image = self.image();
         let mut observer = self.shared.observer.lock().unwrap();
         if let Some(observer) = observer.as_mut() {
             observer(&image);
         }
         image.ops += 1;
-        let result = change(&mut image, fails);
+        let result = change(&mut image, fault);
         if let Some(observer) = observer.as_mut() {
             observer(&image);
         }
-        if fails {
-            Err(ErrorKind::StorageFull.into())
-        } else {
-            result
+        match fault {
+            Some(fault) => Err(fault.error()),
+            None => result,
         }
-    }
-}
-
-impl Image {
-    fn add(&mut self, path: &Path, is_dir: bool) -> u64 {
-        self.next += 1;
-        let node = Node {
-            is_dir,
-            ..Node::default()
-        };
-        self.nodes.insert(self.next, node);
-        self.name(NameChange::Add(path.to_owned(), self.next));
-        self.next
-    }
-
-    fn name(&mut self, change: NameChange) {
-        change.apply(&mut self.live);
-        self.names.push(change);
-    }
-
-    /// What a file holds, if there is one of that name.
-    pub(super) fn bytes(&self, path: &Path) -> Option<Vec<u8>> {
-        self.live.get(path).map(|id| self.nodes[id].live.clone())
-    }
-
-    fn used(&self) -> u64 {
-        self.live
-            .values()
-            .map(|id| self.nodes[id].live.len() as u64)
-            .sum()
-    }
-
-    /// An error when so many bytes more do not fit.
-    fn fit(&self, more: u64) -> io::Result<()> {
-        match self.capacity {
-            Some(capacity) if self.used() + more > capacity => Err(ErrorKind::StorageFull.into()),
-            _ => Ok(()),
-        }
-    }
-
-    fn node(&mut self, path: &Path) -> io::Result<(u64, &mut Node)> {
-        let id = *self.live.get(path).ok_or(ErrorKind::NotFound)?;
-        Ok((id, self.nodes.get_mut(&id).unwrap()))
-    }
-
-    fn crash(&self, survives: Survives) -> Image {
-        let mut dice = Dice(match survives {
-            Survives::Some(seed) => seed.wrapping_mul(2).wrapping_add(1),
-            _ => 1,
-        });
-        let mut keep = || match survives {
-            Survives::Nothing => false,
-            Survives::Everything => true,
-            Survives::Some(_) => dice.roll(),
-        };
-        let mut names = self.durable.clone();
-        for change in self.names.iter().filter(|_| keep()) {
-            change.apply(&mut names);
-        }
-        // What lies in a directory that did not survive is gone with it.
-        let dirs: Vec<PathBuf> = names.keys().cloned().collect();
-        let lost = |path: &Path| {
-            path.ancestors()
-                .skip(1)
-                .any(|dir| self.knows(dir) && dirs.binary_search(&dir.to_owned()).is_err())
-        };
-        names.retain(|path, _| !lost(path));
-        let mut nodes = HashMap::new();
-        for id in names.values() {
-            let node = &self.nodes[id];
-            let mut bytes = node.durable.clone();
-            for change in &node.pending {
-                match change {
-                    Change::SetLen(len) if keep() => bytes.resize(*len as usize, 0),
-                    Change::SetLen(_) => {}
-                    Change::Write(offset, data) => {
-                        write_sectors(&mut bytes, *offset as usize, data, &mut keep)
-                    }
-                }
-            }
-            let node = Node {
-                is_dir: node.is_dir,
-                live: bytes.clone(),
-                durable: bytes,
-                ..Node::default()
-            };
-            nodes.insert(*id, node);
-        }
-        Image {
-            nodes,
-            live: names.clone(),
-            durable: names,
-            names: Vec::new(),
-            next: self.next,
-            ops: 0,
-            capacity: self.capacity,
-        }
-    }
-
-    fn knows(&self, path: &Path) -> bool {
-        self.live.contains_key(path) || self.durable.contains_key(path)
-    }
-}
-
-fn write_sectors(bytes: &mut Vec<u8>, offset: usize, data: &[u8], keep: &mut impl FnMut() -> bool) {
-    let mut at = offset;
-    while at < offset + data.len() {
-        let end = ((at / SECTOR + 1) * SECTOR).min(offset + data.len());
-        if keep() {
-            let len = bytes.len().max(end);
-            bytes.resize(len, 0);
-            bytes[at..end].copy_from_slice(&data[at - offset..end - offset]);
-        }
-        at = end;
-    }
-}
-
-/// xorshift: the same crash for the same number.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self) -> bool {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0.is_multiple_of(2)
     }
 }
 
@@ -386,7 +234,7 @@ impl Disk for CrashDisk {
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
         let id = self.change(Some(Fault::Create), |image, fails| match image.live.get(path) {
             Some(_) => Err(ErrorKind::AlreadyExists.into()),
-            None if fails => Ok(0),
+            None if fails.is_some() => Ok(0),
             None => Ok(image.add(path, false)),
         })?;
         Ok(Box::new(CrashFile {
@@ -441,7 +289,7 @@ impl Disk for CrashDisk {
             if image.live.contains_key(to) {
                 return Err(ErrorKind::AlreadyExists.into());
             }
-            if !fails {
+            if fails.is_none() {
                 image.name(NameChange::Move(from.to_owned(), to.to_owned()));
             }
             Ok(())
@@ -453,7 +301,7 @@ impl Disk for CrashDisk {
             if !image.live.contains_key(path) {
                 return Err(ErrorKind::NotFound.into());
             }
-            if !fails {
+            if fails.is_none() {
                 image.name(NameChange::Remove(path.to_owned()));
             }
             Ok(())
@@ -462,7 +310,7 @@ impl Disk for CrashDisk {
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         self.change(Some(Fault::SyncDir), |image, fails| {
-            if !fails {
+            if fails.is_none() {
                 let names = std::mem::take(&mut image.names);
                 let (synced, left) = names.into_iter().partition(|change| change.concerns(dir));
                 image.names = left;
@@ -492,21 +340,9 @@ impl CrashFile {
     fn change(
         &self,
         fault: Fault,
-        change: impl FnOnce(&mut Image, bool) -> io::Result<()>,
+        change: impl FnOnce(&mut Image, Option<Fault>) -> io::Result<()>,
     ) -> io::Result<()> {
         self.disk.change(Some(fault), change)
-    }
-}
-
-impl Image {
-    fn file(&mut self, id: u64) -> &mut Node {
-        self.nodes.get_mut(&id).unwrap()
-    }
-
-    fn resize(&mut self, id: u64, len: u64) {
-        let node = self.file(id);
-        node.live.resize(len as usize, 0);
-        node.pending.push(Change::SetLen(len));
     }
 }
 
@@ -517,8 +353,10 @@ impl DiskFile for CrashFile {
         self.change(Fault::Write, |image, fails| {
             let len = image.file(self.id).live.len() as u64;
             let fits = image.fit((offset + data.len() as u64).saturating_sub(len));
-            if fails || fits.is_err() {
-                data.truncate(data.len() / 2);
+            match fails {
+                Some(Fault::Short(len)) => data.truncate(len),
+                None if fits.is_ok() => {}
+                _ => data.truncate(data.len() / 2),
             }
             if image
                 .fit((offset + data.len() as u64).saturating_sub(len))
@@ -534,6 +372,9 @@ impl DiskFile for CrashFile {
     }
 
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
+        if let Some(fault) = self.disk.fault(Fault::Read) {
+            return Err(fault.error());
+        }
         let image = self.disk.image();
         let live = &image.nodes[&self.id].live;
         let rest = live.get(offset as usize..).unwrap_or_default();
@@ -546,10 +387,10 @@ impl DiskFile for CrashFile {
         self.disk.pass_gate();
         self.change(Fault::Sync, |image, fails| {
             let node = image.file(self.id);
-            node.broken |= fails;
-            if !node.broken {
-                node.durable = node.live.clone();
-                node.pending.clear();
+            if fails.is_some() {
+                node.broken = node.pending.len();
+            } else {
+                node.sync();
             }
             Ok(())
         })
@@ -557,7 +398,7 @@ impl DiskFile for CrashFile {
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.change(Fault::SetLen, |image, fails| {
-            if !fails {
+            if fails.is_none() {
                 image.resize(self.id, len);
             }
             Ok(())
@@ -572,7 +413,7 @@ impl DiskFile for CrashFile {
         self.change(Fault::Allocate, |image, fails| {
             let now = image.file(self.id).live.len() as u64;
             image.fit(len.saturating_sub(now))?;
-            if !fails && len > now {
+            if fails.is_none() && len > now {
                 image.resize(self.id, len);
             }
             Ok(())
@@ -583,7 +424,7 @@ impl DiskFile for CrashFile {
         self.change(Fault::Write, |image, fails| {
             let node = image.file(self.id);
             let zeros = vec![0; node.live.len().min(len as usize)];
-            if !fails {
+            if fails.is_none() {
                 node.live[..zeros.len()].fill(0);
                 node.pending.push(Change::Write(0, zeros));
             }

@@ -1,0 +1,757 @@
+//! A store that things happen to, beside the ledger of what was sent to it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use super::action::{Action, Boot, STREAMS, Setup};
+use super::events::Events;
+use super::ledger::{Fate, Ledger, Recorded};
+use crate::media::{Micros, PublishId, RecordingId, SegmentId};
+use crate::store::clock::tests::TestClock;
+use crate::store::crash::{CrashDisk, Fault, Image, Survives};
+use crate::store::journal::{Journal, SegmentState};
+use crate::store::recover::recover;
+use crate::store::tests::moment::JournalFiles;
+use crate::store::tests::rig::{Publisher, Rig, assert_same, check_invariants, state, stream, tempdir};
+use crate::store::{Clock as _, Command, OnFull, StoreSettings, paths};
+
+/// Four seconds of the least media, in whole blocks.
+pub(super) const SEGMENT: u64 = 20_480;
+
+/// A segment that outgrows what was expected of it takes a fragment and 64 KiB more before older ones make way.
+const OVERSHOOT: u64 = (STREAMS as u64) * (88 << 10);
+
+/// Everything there is at a moment at which the power may go.
+#[derive(Clone)]
+pub(super) struct Snapshot {
+    pub(super) image: Image,
+    pub(super) journal: JournalFiles,
+    pub(super) ledger: Ledger,
+}
+
+/// A crash that comes after so many operations of the disk.
+#[derive(Default)]
+struct Trap {
+    left: Option<usize>,
+    caught: Option<Snapshot>,
+}
+
+/// How the store comes back from where it was.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Way {
+    Crash {
+        survives: Survives,
+        boot: Boot,
+        again: Option<(u8, Survives)>,
+        fault: Option<Fault>,
+    },
+    Kill,
+}
+
+pub(super) struct World {
+    setup: Setup,
+    rig: Option<Rig>,
+    ledger: Arc<Mutex<Ledger>>,
+    live: BTreeMap<usize, Live>,
+    /// Recordings that are open.
+    open: Vec<RecordingId>,
+    batch: Vec<Command>,
+    trap: Arc<Mutex<Trap>>,
+    armed: Option<Way>,
+    /// Something failed since the last start.
+    faulty: bool,
+    ever_faulty: bool,
+    held: Vec<(PathBuf, u64, Vec<u8>)>,
+    ids: u8,
+}
+
+struct Live {
+    publisher: Publisher,
+    next: i64,
+    boot_shift: Micros,
+}
+
+impl World {
+    pub(super) fn new(setup: Setup) -> Self {
+        let clock = Arc::new(TestClock::new(5_000_000));
+        if setup.synced {
+            clock.set_utc(1_790_000_000_000_000, true);
+        } else {
+            clock.set_utc(60_000_000, false);
+        }
+        let rig = Rig::with(tempdir(), CrashDisk::default(), clock, |settings| {
+            tune(settings, setup)
+        });
+        let mut world = Self {
+            setup,
+            rig: Some(rig),
+            ledger: Arc::default(),
+            live: BTreeMap::new(),
+            open: Vec::new(),
+            batch: Vec::new(),
+            trap: Arc::default(),
+            armed: None,
+            faulty: false,
+            ever_faulty: false,
+            held: Vec::new(),
+            ids: 0,
+        };
+        world.watch();
+        world
+    }
+
+    pub(super) fn rig(&mut self) -> &mut Rig {
+        self.rig.as_mut().unwrap()
+    }
+
+    pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap()
+    }
+
+    /// Sees to it that every moment is given to `see`.
+    pub(super) fn on_every_moment(&mut self, mut see: impl FnMut(Snapshot) + Send + 'static) {
+        let (dir, ledger) = (self.rig().dir.path().to_owned(), self.ledger.clone());
+        self.rig().disk.observe(move |image| {
+            see(Snapshot {
+                image: image.clone(),
+                journal: JournalFiles::read(&dir),
+                ledger: ledger.lock().unwrap().clone(),
+            });
+        });
+    }
+
+    /// The writer goes, its directory stays.
+    pub(super) fn end(mut self) -> tempfile::TempDir {
+        let Rig { dir, disk, .. } = self.rig.take().unwrap();
+        disk.observe(|_| ());
+        dir
+    }
+
+    fn watch(&mut self) {
+        let (trap, ledger) = (self.trap.clone(), self.ledger.clone());
+        let dir = self.rig().dir.path().to_owned();
+        self.rig().disk.observe(move |image| {
+            let mut trap = trap.lock().unwrap();
+            match &mut trap.left {
+                None => {}
+                Some(0) => {
+                    trap.left = None;
+                    trap.caught = Some(Snapshot {
+                        image: image.clone(),
+                        journal: JournalFiles::read(&dir),
+                        ledger: ledger.lock().unwrap().clone(),
+                    });
+                }
+                Some(left) => *left -= 1,
+            }
+        });
+    }
+
+    pub(super) fn run(&mut self, action: &Action) {
+        match action.clone() {
+            Action::Write { streams, size, ticks } => {
+                let live = (0..STREAMS).filter(|n| streams & (1 << n) != 0);
+                live.for_each(|n| self.append(n, size));
+                self.flush();
+                self.pass(if ticks { 1_000_000 } else { 300_000 });
+            }
+            Action::End(n) => {
+                if let Some(live) = self.live.remove(&n) {
+                    self.batch.push(live.publisher.end());
+                }
+            }
+            Action::Record(n) => {
+                self.record(n);
+            }
+            Action::CloseRecording(n) => {
+                if !self.open.is_empty() {
+                    let id = self.open.remove(n % self.open.len());
+                    self.close_recording(id);
+                }
+            }
+            Action::Deliver(n) => self.ask(n, |recording| Command::Delivered { recording }),
+            Action::Protect(n, protected) => {
+                self.ask(n, |recording| Command::Protect { recording, protected })
+            }
+            Action::Delete(n) => self.ask(n, |recording| Command::Delete { recording }),
+            Action::Flush => self.flush(),
+            Action::Pass(seconds) => {
+                self.flush();
+                self.pass(seconds * 1_000_000);
+            }
+            Action::Hold(n) => self.hold(n),
+            Action::Release => {
+                self.held.clear();
+                let paths: Vec<PathBuf> = self.rig().disk.files().into_keys().collect();
+                paths.iter().for_each(|path| self.rig().disk.hold(path, false));
+            }
+            Action::Fault(fault) => {
+                self.faulty = true;
+                self.rig().disk.fail_next(fault);
+            }
+            Action::Limit(blocks) => {
+                self.faulty = true;
+                let used: usize = self.rig().disk.files().values().map(Vec::len).sum();
+                let limit = blocks.map_or(u64::MAX / 2, |blocks| used as u64 + blocks * 4096);
+                self.rig().disk.limit(limit);
+            }
+            Action::ReadOnly(read_only) => {
+                self.faulty |= read_only;
+                self.rig().disk.read_only(read_only);
+            }
+            Action::JournalRefuses(refuses) => {
+                self.faulty |= refuses;
+                refuse(self.rig().dir.path(), refuses);
+            }
+            Action::StepClock(hours) => {
+                let clock = &self.rig().clock;
+                clock.set_utc(clock.utc() + hours * 3_600_000_000, clock.synced());
+            }
+            Action::Synchronise => {
+                let clock = &self.rig().clock;
+                if !clock.synced() {
+                    clock.set_utc(1_790_000_000_000_000 + clock.boot(), true);
+                }
+            }
+            Action::Crash {
+                after,
+                survives,
+                boot,
+                again,
+                fault,
+            } => self.arm(
+                after,
+                Way::Crash {
+                    survives,
+                    boot,
+                    again,
+                    fault,
+                },
+            ),
+            Action::Kill { after } => self.arm(after, Way::Kill),
+            Action::Restart => self.restart(),
+        }
+        self.spring(false);
+    }
+
+    /// The end of a case: the power goes, if it has not.
+    pub(super) fn finish(&mut self) {
+        self.flush();
+        self.armed.get_or_insert(Way::Crash {
+            survives: Survives::Nothing,
+            boot: Boot::Right,
+            again: None,
+            fault: None,
+        });
+        self.spring(true);
+        // What was to be wiped is, when there is time.
+        self.pass(30_000_000);
+        self.pass(30_000_000);
+        let rig = self.rig.as_ref().unwrap();
+        self.ledger().check_deleted(rig.dir.path(), &rig.disk);
+        let durable = CrashDisk::after_crash(&rig.disk.image(), Survives::Nothing);
+        self.ledger().check_deleted(rig.dir.path(), &durable);
+    }
+
+    /// A second of a stream is on its way.
+    pub(super) fn append(&mut self, n: usize, size: u8) {
+        self.begin(n);
+        let boot = self.rig().clock.boot_id();
+        let Some(live) = self.live.get_mut(&n) else { return };
+        let publisher = live.publisher.clone();
+        let (second, shift) = (live.next, live.boot_shift);
+        live.next += 1;
+        let fragment = self
+            .ledger()
+            .send(&publisher.stream, second, size, publisher.zero, (boot, shift));
+        self.batch.push(publisher.send(fragment));
+    }
+
+    fn begin(&mut self, n: usize) {
+        if self.live.contains_key(&n) {
+            return;
+        }
+        let name = stream(&format!("s{n}"));
+        let last = self
+            .ledger()
+            .sent
+            .get(&name)
+            .and_then(|sent| sent.last())
+            .map(|sent| sent.end);
+        let boot = self.rig().clock.boot();
+        let zero = (self.rig().tape_base + boot).max(last.unwrap_or(0));
+        self.ids += 1;
+        let publisher = Publisher {
+            publish: PublishId::from_bytes([self.ids; 16]),
+            stream: name,
+            zero,
+        };
+        self.batch.push(Command::PublishStarted {
+            publish: publisher.publish,
+            stream: publisher.stream.clone(),
+            tape_zero: zero,
+            boot_zero: boot,
+        });
+        let live = Live {
+            publisher,
+            next: 0,
+            boot_shift: boot - zero,
+        };
+        self.live.insert(n, live);
+    }
+
+    /// A recording of a stream begins with its next second.
+    pub(super) fn record(&mut self, n: usize) -> RecordingId {
+        self.begin(n);
+        self.ids += 1;
+        let id = RecordingId::from_bytes([self.ids; 16]);
+        let live = &self.live[&n];
+        self.batch.push(live.publisher.record(id, live.next));
+        let recorded = Recorded {
+            id,
+            stream: live.publisher.stream.clone(),
+            start: live.publisher.zero + live.next * 1_000_000,
+            end: None,
+        };
+        self.ledger().recordings.push(recorded);
+        self.open.push(id);
+        id
+    }
+
+    pub(super) fn close_recording(&mut self, id: RecordingId) {
+        self.open.retain(|other| *other != id);
+        let mut ledger = self.ledger.lock().unwrap();
+        let recorded = ledger.recording(id).unwrap();
+        // Where its stream is now; where its publish ended, when that is over.
+        let live = self
+            .live
+            .values()
+            .find(|live| live.publisher.stream == recorded.stream);
+        let end = live.map(|live| live.publisher.zero + live.next * 1_000_000);
+        let stream = recorded.stream.clone();
+        let last = ledger
+            .sent
+            .get(&stream)
+            .and_then(|sent| sent.last())
+            .map(|sent| sent.end);
+        let recorded = ledger.recording(id).unwrap();
+        let end = end.or(last).unwrap_or(recorded.start).max(recorded.start);
+        recorded.end = Some(end);
+        self.batch.push(Command::RecordingClosed { recording: id, end });
+    }
+
+    fn ask(&mut self, n: usize, command: impl Fn(RecordingId) -> Command) {
+        let ids: Vec<RecordingId> = self
+            .ledger()
+            .recordings
+            .iter()
+            .map(|recorded| recorded.id)
+            .collect();
+        if !ids.is_empty() {
+            self.batch.push(command(ids[n % ids.len()]));
+        }
+    }
+
+    pub(super) fn command(&mut self, command: Command) {
+        self.batch.push(command);
+    }
+
+    /// Hands over what waits, and keeps the books.
+    pub(super) fn flush(&mut self) {
+        let batch = std::mem::take(&mut self.batch);
+        if batch.is_empty() {
+            return;
+        }
+        let before = self.before();
+        let written: BTreeMap<_, _> = {
+            let streams = &self.rig().writer.progress().streams;
+            streams
+                .iter()
+                .map(|(name, stream)| (name.clone(), stream.bytes_written))
+                .collect()
+        };
+        let sends: BTreeSet<PublishId> = batch
+            .iter()
+            .filter_map(|command| match command {
+                Command::Append { publish, .. } => Some(*publish),
+                _ => None,
+            })
+            .collect();
+        self.rig().handle(batch);
+        // Each stream sends at most one fragment in a batch: was it taken?
+        let progress = self.rig().writer.progress().clone();
+        for live in self
+            .live
+            .values()
+            .filter(|live| sends.contains(&live.publisher.publish))
+        {
+            let name = &live.publisher.stream;
+            let now = &progress.streams[name];
+            let taken = now.bytes_written > written.get(name).copied().unwrap_or(0);
+            let mut ledger = self.ledger();
+            let sent = ledger.sent.get_mut(name).unwrap().last_mut().unwrap();
+            if taken {
+                sent.segment = now.open_segment;
+            } else {
+                sent.fate = Fate::Lost;
+            }
+        }
+        self.after(before);
+    }
+
+    pub(super) fn pass(&mut self, micros: Micros) {
+        let before = self.before();
+        self.rig().pass(micros);
+        self.after(before);
+    }
+
+    fn before(&mut self) -> Before {
+        let rig = self.rig.as_ref().unwrap();
+        let journal = Journal::open_read(rig.dir.path()).unwrap();
+        let boot = rig.clock.boot_id();
+        let mut ledger = self.ledger.lock().unwrap();
+        ledger.date(boot, rig.clock.utc() - rig.clock.boot());
+        if let Some((_, offset, _)) = journal.boot(&boot).unwrap() {
+            ledger.date(boot, offset);
+        }
+        let rows = journal.recordings().unwrap();
+        let protected = rows.iter().filter(|row| row.protected);
+        let protected = protected.map(|row| {
+            let segments = journal.segments_of(row).unwrap();
+            let sealed = segments.iter().filter(|row| row.state == SegmentState::Sealed);
+            (row.id, sealed.map(|row| row.id).collect())
+        });
+        let footage = rows
+            .iter()
+            .map(|row| (row.id, ledger.footage_of(&journal, row.id)))
+            .collect();
+        Before {
+            protected: protected.collect(),
+            footage,
+        }
+    }
+
+    /// What must hold whenever nothing is on its way.
+    fn after(&mut self, before: Before) {
+        let rig = self.rig.as_ref().unwrap();
+        let dir = rig.dir.path();
+        let journal = Journal::open_read(dir).unwrap();
+        let progress = rig.writer.progress();
+        let mut ledger = self.ledger.lock().unwrap();
+        for (name, sent) in &mut ledger.sent {
+            let Some(now) = progress.streams.get(name) else {
+                continue;
+            };
+            for sent in sent.iter_mut().filter(|sent| sent.fate == Fate::Pending) {
+                if now.durable_until >= Some(sent.end) {
+                    sent.fate = Fate::Acked;
+                } else if sent.segment.is_none() || sent.segment != now.open_segment {
+                    sent.fate = Fate::Lost;
+                }
+            }
+        }
+        if progress.bytes_lost == 0 {
+            assert!(self.faulty || self.setup.quota.is_some() || progress.failed.is_none());
+        }
+
+        let files = rig.disk.files();
+        for (_, name, sequence, state) in journal.files().unwrap() {
+            let path = paths::segment(dir, &name, sequence);
+            assert!(
+                state != SegmentState::Sealed || files.contains_key(&path),
+                "{} is sealed and has no file",
+                path.display()
+            );
+        }
+        if let Some(quota) = self.setup.quota
+            && !self.faulty
+        {
+            let used: usize = files
+                .iter()
+                .filter(|(path, _)| path.starts_with(paths::tape(dir)))
+                .map(|(_, bytes)| bytes.len())
+                .sum();
+            let quota = quota * SEGMENT / 2;
+            let over = (used as u64).saturating_sub(quota);
+            assert!(
+                over <= OVERSHOOT,
+                "{used} bytes, {over} more than the quota of {quota}"
+            );
+            // After a sync that failed, how long a file is says nobody.
+            let books = rig.writer.used();
+            assert!(
+                books == used as u64 || self.ever_faulty,
+                "the writer believes in {books} bytes, and there are {used}"
+            );
+        }
+        let rows = journal.recordings().unwrap();
+        for row in rows.iter().filter(|row| row.protected) {
+            let segments: BTreeSet<SegmentId> = journal
+                .segments_of(row)
+                .unwrap()
+                .iter()
+                .map(|row| row.id)
+                .collect();
+            let lost = before
+                .protected
+                .get(&row.id)
+                .map(|before| before.difference(&segments).count());
+            assert_eq!(lost.unwrap_or(0), 0, "{} is protected and lost tape", row.id);
+        }
+        let deleted: Vec<RecordingId> = before
+            .footage
+            .keys()
+            .filter(|id| rows.iter().all(|row| row.id != **id))
+            .copied()
+            .collect();
+        if !deleted.is_empty() {
+            let events = Events::read(&journal);
+            for id in deleted.iter().filter(|id| events.deleted(**id)) {
+                // What a recording of the same batch shares stays, too.
+                let footage = ledger.footage_of(&journal, *id);
+                ledger.doomed.extend(before.footage[id].intersection(&footage));
+                self.held.clear();
+            }
+        }
+        ledger.check_deleted(dir, &rig.disk);
+        for (path, node, bytes) in &self.held {
+            let now = rig.disk.held(*node).unwrap();
+            assert!(
+                now.starts_with(bytes),
+                "{} was read and written over",
+                path.display()
+            );
+        }
+    }
+
+    fn hold(&mut self, n: usize) {
+        let journal = Journal::open_read(self.rig().dir.path()).unwrap();
+        let sealed: Vec<_> = journal
+            .segments()
+            .unwrap()
+            .into_iter()
+            .filter(|row| row.state == SegmentState::Sealed)
+            .collect();
+        if sealed.is_empty() {
+            return;
+        }
+        let row = &sealed[n % sealed.len()];
+        let path = paths::segment(self.rig().dir.path(), &row.stream, row.sequence);
+        let disk = &self.rig().disk;
+        disk.hold(&path, true);
+        let node = disk.node_of(&path).unwrap();
+        let mut bytes = disk.held(node).unwrap();
+        bytes.truncate(row.bytes as usize);
+        self.held.push((path, node, bytes));
+    }
+
+    fn arm(&mut self, after: u8, way: Way) {
+        self.flush();
+        self.spring(true);
+        self.armed = Some(way);
+        self.trap.lock().unwrap().left = Some(usize::from(after));
+    }
+
+    /// Lets the crash happen that was waited for, if its moment came.
+    fn spring(&mut self, now: bool) {
+        let caught = {
+            let mut trap = self.trap.lock().unwrap();
+            let caught = trap.caught.take();
+            if now || caught.is_some() {
+                trap.left = None;
+            }
+            caught
+        };
+        if caught.is_none() && !now {
+            return;
+        }
+        let Some(way) = self.armed.take() else { return };
+        let snapshot = caught.unwrap_or_else(|| self.snapshot());
+        self.come_back(snapshot, way);
+    }
+
+    fn snapshot(&mut self) -> Snapshot {
+        let ledger = self.ledger().clone();
+        let rig = self.rig();
+        Snapshot {
+            image: rig.disk.image().clone(),
+            journal: JournalFiles::read(rig.dir.path()),
+            ledger,
+        }
+    }
+
+    fn restart(&mut self) {
+        self.flush();
+        self.spring(true);
+        let whole = self.rig().writer.close().is_ok();
+        let faulty = self.faulty;
+        // What it sealed on its way out was acknowledged by that.
+        let before = self.before();
+        self.after(before);
+        let snapshot = self.snapshot();
+        self.come_back(snapshot, Way::Kill);
+        let report = &self.rig.as_ref().unwrap().report;
+        assert!(
+            faulty || !whole || report.is_clean(),
+            "after a clean end: {report}"
+        );
+    }
+
+    fn come_back(&mut self, snapshot: Snapshot, way: Way) {
+        let Rig {
+            dir, clock, writer, ..
+        } = self.rig.take().unwrap();
+        drop(writer);
+        let mut ledger = snapshot.ledger.clone();
+        let disk = rise(dir.path(), &snapshot, way, &clock, &mut ledger, self.setup);
+        *self.ledger() = ledger;
+        self.rig = Some(Rig::with(dir, disk, clock, |settings| tune(settings, self.setup)));
+        self.live.clear();
+        self.open.clear();
+        self.batch.clear();
+        self.held.clear();
+        self.ever_faulty |= self.faulty || matches!(way, Way::Crash { fault: Some(_), .. });
+        self.faulty = false;
+        self.watch();
+    }
+}
+
+/// What was true before something was done.
+struct Before {
+    protected: BTreeMap<RecordingId, BTreeSet<SegmentId>>,
+    footage: BTreeMap<RecordingId, BTreeSet<u32>>,
+}
+
+/// Recovers what a moment leaves, and checks every invariant.
+pub(super) fn rise(
+    dir: &Path,
+    snapshot: &Snapshot,
+    way: Way,
+    clock: &TestClock,
+    ledger: &mut Ledger,
+    setup: Setup,
+) -> CrashDisk {
+    snapshot.journal.write(dir);
+    refuse(dir, false);
+    let mut disk;
+    match way {
+        Way::Kill => {
+            disk = CrashDisk::default();
+            *disk.image() = snapshot.image.clone();
+            clock.advance(2_000_000);
+        }
+        Way::Crash {
+            survives,
+            boot,
+            again,
+            fault,
+        } => {
+            disk = CrashDisk::after_crash(&snapshot.image, survives);
+            let utc = clock.utc();
+            clock.reboot(1_000_000);
+            match boot {
+                Boot::Right => clock.set_utc(utc + 60_000_000, clock.synced()),
+                Boot::Ancient => clock.set_utc(60_000_000, false),
+            }
+            disk.limit(u64::MAX / 2);
+            if let Some((after, survives)) = again {
+                disk = interrupted(dir, &disk, clock, usize::from(after), survives);
+            }
+            if let Some(fault) = fault {
+                disk.fail_next(fault);
+                let _ = recover(dir, &disk, clock, &mut Journal::open(dir).unwrap());
+                disk.mend();
+            }
+        }
+    }
+    disk.limit(u64::MAX / 2);
+    recover(dir, &disk, clock, &mut Journal::open(dir).unwrap()).unwrap();
+    check_invariants(dir, &disk);
+    let first = tapes(dir, &disk);
+    let second = recover(dir, &disk, clock, &mut Journal::open(dir).unwrap()).unwrap();
+    assert!(second.is_clean(), "the second recovery found {second}");
+    assert_same("recovered twice", &first, &tapes(dir, &disk));
+    // What recovery says is sealed, is: also if the power goes right after it.
+    let after = CrashDisk::after_crash(&disk.image(), Survives::Nothing);
+    if matches!(way, Way::Kill | Way::Crash { fault: Some(_), .. }) {
+        // A name that was taken away before the kill, or moved by the start that failed, may come back: one more start
+        // sees to it again.
+        let journal = JournalFiles::read(dir);
+        recover(dir, &after, clock, &mut Journal::open(dir).unwrap()).unwrap();
+        assert_same("power cut after a kill", &first, &tapes(dir, &after));
+        journal.write(dir);
+    } else {
+        assert_same("power cut after recovery", &first, &tapes(dir, &after));
+    }
+    ledger.compare(dir, &disk);
+    ledger.check_deleted(dir, &disk);
+    if setup.on_full == OnFull::Stop {
+        let events = Events::read(&Journal::open_read(dir).unwrap());
+        assert_eq!(events.count("media.evicted_undelivered"), 0);
+    }
+    disk
+}
+
+/// The rows and the files, of sealed segments as far as they are tape: what is behind does not count, and nobody may
+/// have synced that it was cut off.
+fn tapes(dir: &Path, disk: &CrashDisk) -> (String, BTreeMap<PathBuf, Vec<u8>>) {
+    let (rows, mut files) = state(dir, disk);
+    let journal = Journal::open_read(dir).unwrap();
+    let segments = journal.segments().unwrap().into_iter();
+    let given_up = [false, true].map(|wipe| journal.given_up(wipe).unwrap());
+    let given_up = given_up.into_iter().flatten();
+    let tape = segments.map(|row| (row.stream, row.sequence, row.bytes));
+    for (name, sequence, bytes) in tape.chain(given_up.map(|row| (row.stream, row.sequence, 0))) {
+        if let Some(file) = files.get_mut(&paths::segment(dir, &name, sequence)) {
+            file.truncate(bytes as usize);
+        }
+    }
+    (rows, files)
+}
+
+/// The power goes again while it is being recovered.
+fn interrupted(
+    dir: &Path,
+    disk: &CrashDisk,
+    clock: &TestClock,
+    after: usize,
+    survives: Survives,
+) -> CrashDisk {
+    type Caught = (usize, Option<(Image, JournalFiles)>);
+    let caught: Arc<Mutex<Caught>> = Arc::new(Mutex::new((after, None)));
+    let (seen, from) = (caught.clone(), dir.to_owned());
+    disk.observe(move |image| {
+        let mut seen = seen.lock().unwrap();
+        if seen.0 == 0 && seen.1.is_none() {
+            seen.1 = Some((image.clone(), JournalFiles::read(&from)));
+        }
+        seen.0 = seen.0.saturating_sub(1);
+    });
+    recover(dir, disk, clock, &mut Journal::open(dir).unwrap()).unwrap();
+    let caught = caught.lock().unwrap().1.take();
+    match caught {
+        Some((image, journal)) => {
+            journal.write(dir);
+            CrashDisk::after_crash(&image, survives)
+        }
+        None => CrashDisk::after_crash(&disk.image(), survives),
+    }
+}
+
+/// The journal takes no change of a segment, or does again.
+fn refuse(dir: &Path, refuses: bool) {
+    let journal = rusqlite::Connection::open(dir.join("journal.db")).unwrap();
+    let sql = if refuses {
+        "CREATE TRIGGER IF NOT EXISTS no BEFORE UPDATE ON segments BEGIN SELECT raise(ABORT, 'no'); END"
+    } else {
+        "DROP TRIGGER IF EXISTS no"
+    };
+    journal.execute_batch(sql).unwrap();
+}
+
+fn tune(settings: &mut StoreSettings, setup: Setup) {
+    settings.quota = setup.quota.map(|halves| halves * SEGMENT / 2);
+    settings.on_full = setup.on_full;
+    settings.keep = setup.keep.map(|seconds| seconds * 1_000_000);
+}

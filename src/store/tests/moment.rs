@@ -1,0 +1,26 @@
+//! The journal at a moment at which the power may go.
+
+use std::path::Path;
+
+/// The files of SQLite at one moment. What it committed is synced; what it had not is not in them.
+#[derive(Clone, Default, PartialEq)]
+pub(super) struct JournalFiles {
+    pub(super) db: Vec<u8>,
+    pub(super) wal: Vec<u8>,
+}
+
+impl JournalFiles {
+    pub(super) fn read(dir: &Path) -> Self {
+        Self {
+            db: std::fs::read(dir.join("journal.db")).unwrap_or_default(),
+            wal: std::fs::read(dir.join("journal.db-wal")).unwrap_or_default(),
+        }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "a test lays out what a crash left")]
+    pub(super) fn write(&self, dir: &Path) {
+        std::fs::write(dir.join("journal.db"), &self.db).unwrap();
+        std::fs::write(dir.join("journal.db-wal"), &self.wal).unwrap();
+        let _ = std::fs::remove_file(dir.join("journal.db-shm"));
+    }
+}
