@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::disk::{Disk, RealDisk};
 use super::journal::{Journal, RecordingData, SegmentData, SegmentState};
-use super::recover::Reader;
+use super::reader::Reader;
 use super::segment::fragment_end;
 use super::source::{LibrarySource, SourceFile};
 use super::verify::{self, Checked, Finding, Step};

@@ -17,20 +17,14 @@
 //! | `disk`, `clock` | the two seams to the machine |
 //! | `paths` | where things are in the directory |
 //! | `journal` | SQLite: segments, recordings, the outbox |
-//! | `rotation` | when a new segment begins (pure) |
-//! | `space` | how much the tape may take (pure) |
 //! | `segment` | one segment file while it is written |
-//! | `writer` | the order of writes: commands in, durable tape out |
-//! | `backlog` | what waits for the card, and what goes first when it is too much (pure) |
-//! | `thread`, `queue` | the shell around the writer |
-//! | `recover` | what start-up repairs |
-//! | `salvage` | what a file without a row holds behind a damaged place |
-//! | `start`, `aside` | how a store comes up, also with a journal that is damaged |
+//! | `writer` | the order of writes: commands in, durable tape out; room, holes, a store that goes away |
+//! | `queue` | what waits for the card, and what goes first when it is too much |
+//! | `thread` | the shell around the writer |
+//! | `recover` | how a store comes up, whatever ended the last run |
 //! | `library`, `source` | the read side, for this process and for others |
 //! | `verify` | every checksum, every row against its file; and what repairs beyond start-up |
 
-mod aside;
-mod backlog;
 mod clock;
 #[cfg(test)]
 mod crash;
@@ -41,13 +35,10 @@ mod library;
 mod paths;
 mod progress;
 mod queue;
+mod reader;
 mod recover;
-mod rotation;
-mod salvage;
 mod segment;
 mod source;
-mod space;
-mod start;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -62,9 +53,9 @@ pub use error::{Refused, StoreError};
 pub use library::{Filter, Gap, Library, RecordingRow, RecordingState, TrackRow};
 pub use progress::{Progress, RecoveryReport, StreamProgress};
 pub use source::LibrarySource;
-pub use space::OnFull;
 pub use thread::{Opened, Store, StoreSettings};
 pub use verify::{Checked, Finding, FragmentAt, Step, repair};
+pub use writer::OnFull;
 
 use crate::event::Event;
 use crate::media::{Fragment, Micros, PublishId, RecordingId, StreamName};

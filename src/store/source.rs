@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::disk::{Disk, DiskFile};
 use super::journal::Journal;
-use super::recover::Reader;
+use super::reader::Reader;
 use crate::format::fmp4::{self, Position};
 use crate::format::index::SampleIndex;
 use crate::format::{SourceError, TapeSource};

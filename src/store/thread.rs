@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::queue::Queue;
 use super::recover::Occasion;
-use super::start::start;
+use super::recover::start;
 use super::writer::Writer;
 use super::{Clock, Command, Disk, OnFull, Progress, RealDisk, RecoveryReport, Refused, StoreError, disk};
 use crate::media::Micros;

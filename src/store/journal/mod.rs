@@ -31,7 +31,7 @@ pub(super) use tracks::hex;
 pub(super) use victims::{Blocks, Class};
 
 use super::disk::{Disk, FileId, RealDisk};
-use super::{StoreError, aside, disk, paths};
+use super::{StoreError, disk, paths, recover};
 
 /// The file's name in the storage directory.
 pub(super) const FILE: &str = "journal.db";
@@ -218,7 +218,7 @@ impl Journal {
         result.map_err(|error| {
             if fault::is_proof(&error) && !std::mem::replace(&mut self.condemned, true) {
                 // Whoever opens it next sets it aside, also if its own look at it does not come upon the damage.
-                aside::condemn(&self.path, &error.to_string());
+                recover::condemn(&self.path, &error.to_string());
             }
             self.error(error)
         })

@@ -12,7 +12,7 @@ use crate::store::clock::tests::TestClock;
 use crate::store::crash::{CrashDisk, Image};
 use crate::store::journal::{Journal, SegmentState};
 use crate::store::recover::Occasion;
-use crate::store::start::start;
+use crate::store::recover::start;
 use crate::store::{Filter, Library, RecordingRow, RecoveryReport, StoreError};
 
 /// A store after the script of two streams, to be ruined again and again.

@@ -8,12 +8,12 @@ use proptest::prelude::*;
 
 use super::rig::{Publisher, Rig, check_invariants, expected, settings, stream, tape, tempdir};
 use crate::media::{Micros, PublishId, RecordingId};
-use crate::store::backlog::Backlog;
 use crate::store::clock::Clock;
 use crate::store::clock::tests::TestClock;
 use crate::store::crash::{CrashDisk, Fault, Image, Survives};
 use crate::store::journal::Journal;
-use crate::store::recover::Reader;
+use crate::store::queue::Backlog;
+use crate::store::reader::Reader;
 use crate::store::testing::{fragment, media};
 use crate::store::{Command, Disk, Library, Opened, Progress, Store, paths};
 

@@ -15,7 +15,7 @@ use crate::media::SegmentId;
 use crate::store::clock::tests::TestClock;
 use crate::store::journal::Journal;
 use crate::store::recover::Occasion;
-use crate::store::start::start;
+use crate::store::recover::start;
 use crate::store::{Disk, DiskFile, Entry, Finding, Library, RealDisk, RecoveryReport, Space};
 
 /// A store of two streams on the real disk.

@@ -23,7 +23,7 @@ pub(super) use repair::repair_on;
 use self::segment::{Found, Trouble};
 use super::disk::Disk;
 use super::journal::{Journal, SegmentData, SegmentState};
-use super::{StoreError, aside, paths};
+use super::{StoreError, paths, recover};
 use crate::event::rfc3339;
 use crate::media::{Micros, RecordingId, SegmentId};
 
@@ -271,7 +271,7 @@ impl Check<'_> {
 
     /// What earlier repairs left for a person to look at.
     fn left(&mut self) -> Result<(), StoreError> {
-        self.checked.journals_set_aside = aside::folders(self.dir)?;
+        self.checked.journals_set_aside = recover::folders(self.dir)?;
         let dir = paths::lost_found(self.dir);
         // It may be root's: then nothing of ours is in it.
         let mut entries = self.disk.list(&dir).unwrap_or_default();

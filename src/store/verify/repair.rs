@@ -13,13 +13,14 @@ use super::segment::{Found, Kind, index_of};
 use super::{Check, Checked, Step};
 use crate::event::Event;
 use crate::format::index::SampleIndex;
-use crate::store::aside::Aside;
 use crate::store::clock::{Clock, RealClock};
 use crate::store::disk::{self, Disk, RealDisk};
 use crate::store::journal::{FILE, Journal, Op, Sealed, SegmentData, SegmentState};
-use crate::store::recover::{Occasion, read_exact, recover_as, stray_name};
+use crate::store::reader::read_exact;
+use crate::store::recover::Aside;
+use crate::store::recover::start;
+use crate::store::recover::{Occasion, recover_as, stray_name};
 use crate::store::segment::{boxes_crc, fragment_end};
-use crate::store::start::start;
 use crate::store::{RecoveryReport, StoreError, paths};
 
 /// Repairs a storage directory that no service uses, and tells what is still wrong with it.

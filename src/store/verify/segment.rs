@@ -9,7 +9,7 @@ use crate::format::index::{FragmentIndex, SampleIndex};
 use crate::media::{Micros, TrackKind, VIDEO_TIMESCALE, rescale};
 use crate::store::disk::{Disk, DiskFile};
 use crate::store::journal::SegmentData;
-use crate::store::recover::{Reader, read_exact};
+use crate::store::reader::{Reader, read_exact};
 use crate::store::segment::{boxes_crc, fragment_end};
 
 /// More than this of one file is not told one by one.

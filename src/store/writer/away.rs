@@ -13,8 +13,8 @@ use crate::event::Event;
 use crate::media::{Micros, PublishId};
 use crate::store::disk::{self, Disk as _, RealDisk};
 use crate::store::journal::{Journal, Op};
+use crate::store::recover::start;
 use crate::store::recover::{Live, Occasion};
-use crate::store::start::start;
 use crate::store::{StoreError, paths};
 
 /// A journal that refuses for this long is let go of: a file system that was mounted anew is not seen through files

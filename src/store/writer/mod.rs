@@ -22,7 +22,9 @@ mod away;
 mod begin;
 mod hole;
 mod room;
+mod rotation;
 mod settle;
+mod space;
 mod state;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -32,15 +34,17 @@ use std::sync::Arc;
 use super::clock::Clock;
 use super::disk::{self, Disk};
 use super::journal::{Blocks, Journal, NewSegment, Op};
-use super::rotation::{self, Decision, OpenSegment};
 use super::segment::{AppendError, Begin, Segment};
-use super::space::Limits;
 use super::{Command, Progress, RecordingState, StoreError, StoreSettings, StreamProgress};
 use crate::event::Event;
 use crate::media::{Fragment, Micros, PublishId, RecordingId, StreamName};
 use hole::Hole;
 
 use self::room::Room;
+use self::rotation::{Decision, OpenSegment};
+use self::space::Limits;
+
+pub use self::space::OnFull;
 
 /// Writes the tape of all streams.
 pub(super) struct Writer {

@@ -3,11 +3,11 @@
 use std::collections::HashSet;
 use std::path::Path;
 
+use super::space::{Limits, OnFull, assign, growth};
 use super::{Turn, Writer};
 use crate::event::Event;
 use crate::media::{Micros, PublishId, SegmentId};
 use crate::store::journal::{Blocks, Class, Journal, Op};
-use crate::store::space::{Limits, OnFull, assign, growth};
 use crate::store::{Disk, StoreError, paths};
 
 /// How often is looked after room, retention and spare files while nothing else happens.

@@ -11,25 +11,24 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::OsString;
-use std::io;
 use std::path::{Path, PathBuf};
 
-use super::clock::Clock;
-use super::disk::{Disk, DiskFile};
-use super::journal::{self, BootClock, Journal, NewSegment, Op, Sealed, SegmentState};
-use super::salvage::salvage;
-use super::segment::{boxes_crc, fragment_end, is_worth_keeping, tape_start};
-use super::{RecoveryReport, StoreError, paths};
 use crate::event::{Event, JournalSetAside, Recovered};
-use crate::format::fmp4::{self, Left, ReadAt, ScanError, Scanned, Stopped};
+use crate::format::fmp4::{self, Left, ScanError, Scanned, Stopped};
 use crate::media::{Micros, PublishId, RecordingId, SegmentId, StreamName};
+use crate::store::clock::Clock;
+use crate::store::disk::{Disk, DiskFile};
+use crate::store::journal::{BootClock, Journal, Op, Sealed, SegmentState};
+use crate::store::reader::{Reader, read_exact};
+use crate::store::segment::{boxes_crc, fragment_end, is_worth_keeping, tape_start};
+use crate::store::{Entry, RecoveryReport, StoreError, paths};
 
 /// Names given in an event; the rest is in the log.
 const NAMES: usize = 20;
 
 /// Why a storage directory is repaired.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Occasion<'a> {
+pub(in crate::store) enum Occasion<'a> {
     /// The service starts: this boot gets its place on the tape, and the event tells of the start.
     Start,
     /// Someone asked for it: what there was nothing to do about is not told of.
@@ -40,14 +39,14 @@ pub(super) enum Occasion<'a> {
 
 /// Publishes and recordings that go on, or whose end is still to be told.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Live {
-    pub(super) publishes: HashSet<PublishId>,
-    pub(super) recordings: HashSet<RecordingId>,
+pub(in crate::store) struct Live {
+    pub(in crate::store) publishes: HashSet<PublishId>,
+    pub(in crate::store) recordings: HashSet<RecordingId>,
 }
 
 /// Repairs a storage directory as the service starts.
 #[cfg(test)]
-pub(super) fn recover(
+pub(in crate::store) fn recover(
     dir: &Path,
     disk: &dyn Disk,
     clock: &dyn Clock,
@@ -58,7 +57,7 @@ pub(super) fn recover(
 
 /// Repairs a storage directory. Afterwards no segment, recording or publish is open, but for segments that the medium
 /// would not read.
-pub(super) fn recover_as(
+pub(in crate::store) fn recover_as(
     dir: &Path,
     disk: &dyn Disk,
     clock: &dyn Clock,
@@ -122,18 +121,18 @@ pub(super) fn recover_as(
     Ok(RecoveryReport(recovery.report))
 }
 
-struct Recovery<'a> {
-    dir: &'a Path,
-    disk: &'a dyn Disk,
+pub(super) struct Recovery<'a> {
+    pub(super) dir: &'a Path,
+    pub(super) disk: &'a dyn Disk,
     /// The present one: its clock knows better than any file.
-    boot: Option<[u8; 16]>,
-    ops: Vec<Op>,
-    report: Recovered,
+    pub(super) boot: Option<[u8; 16]>,
+    pub(super) ops: Vec<Op>,
+    pub(super) report: Recovered,
     /// Directories that lost or kept a name that must be durable before the rows say so.
     touched: Vec<PathBuf>,
-    strays: Vec<PathBuf>,
+    pub(super) strays: Vec<PathBuf>,
     /// Recordings that adopted segments name: the publish, and from where to where they have tape.
-    adopted: BTreeMap<RecordingId, (PublishId, Micros, Micros)>,
+    pub(super) adopted: BTreeMap<RecordingId, (PublishId, Micros, Micros)>,
 }
 
 type Rows = HashMap<(OsString, OsString), (SegmentId, StreamName, u64, SegmentState)>;
@@ -260,109 +259,16 @@ impl Recovery<'_> {
     }
 
     /// A segment whose media was durable, and cannot be read without someone who knows how.
-    fn set_aside(&mut self, id: SegmentId, path: PathBuf, what: &str) -> Result<(), StoreError> {
+    pub(super) fn set_aside(&mut self, id: SegmentId, path: PathBuf, what: &str) -> Result<(), StoreError> {
         self.name(&path, what);
         self.ops.push(Op::DropSegment { id });
         self.strays.push(path);
         Ok(())
     }
 
-    /// A file without a row.
-    fn stranger(&mut self, path: PathBuf, journal: &Journal, successor: bool) -> Result<(), StoreError> {
-        let file = match self.disk.open(&path) {
-            Ok(file) => file,
-            Err(error) if is_link(&error) => {
-                self.stray(path);
-                return Ok(());
-            }
-            // It may be a segment and open another day: it is not moved, and named at every start.
-            Err(error) => {
-                self.name(&path, &format!("has no row and cannot be opened: {error}"));
-                return Ok(());
-            }
-        };
-        let len = file.size().map_err(StoreError::disk("measure", &path))?;
-        let (scanned, left) = match salvage(file.as_ref(), len, successor) {
-            Ok(read) => read,
-            Err(ScanError::Short { len: 0 }) => return self.remove(path),
-            Err(ScanError::NotASegment { .. }) if is_blank(file.as_ref(), len) => return self.remove(path),
-            Err(error) => {
-                self.name(&path, &format!("has no row and is not readable: {error}"));
-                self.strays.push(path);
-                return Ok(());
-            }
-        };
-        let identity = &scanned.identity;
-        let in_place = path == paths::segment(self.dir, &identity.stream, identity.sequence);
-        if let Some(row) = journal.segment(identity.segment)?.filter(|_| in_place) {
-            // A file and its identity agree, and a checksum is over it: it is the row that is wrong.
-            let said = paths::segment(self.dir, &row.stream, row.sequence);
-            return Err(StoreError::JournalDamaged {
-                path: self.dir.join(journal::FILE),
-                reason: format!("it says that {} is {}", path.display(), said.display()),
-            });
-        }
-        if !in_place {
-            self.name(&path, "is not where its identity belongs");
-            self.strays.push(path);
-            return Ok(());
-        }
-        if scanned.index.fragments.is_empty() && left == Left::Nothing {
-            return self.remove(path);
-        }
-        if scanned.index.fragments.is_empty() {
-            self.name(&path, "has no row and its first fragment is damaged");
-            self.strays.push(path);
-            return Ok(());
-        }
-        let space = self.keep(&path, file.as_ref(), len, (&scanned, left))?;
-        self.report.adopted += 1;
-        if self.boot != Some(identity.boot) {
-            self.ops.push(Op::AdoptBoot {
-                clock: BootClock {
-                    boot: identity.boot,
-                    utc_offset: identity.utc_offset,
-                    synced: identity.clock_synced,
-                },
-            });
-        }
-        self.ops.push(Op::StartPublish {
-            id: identity.publish,
-            stream: identity.stream.clone(),
-            boot: identity.boot,
-            tape_zero: identity.tape_zero,
-            boot_zero: identity.boot_zero,
-            tell: false,
-        });
-        let start = tape_start(identity.base, identity.tape_zero);
-        self.ops.push(Op::OpenSegment(NewSegment {
-            id: identity.segment,
-            publish: identity.publish,
-            sequence: identity.sequence,
-            base: identity.base,
-            start,
-            space,
-            tracks: scanned.tracks.clone(),
-        }));
-        let end = tape_end(&scanned);
-        // Tape that no recording names gets one named after its publish, the same at every start.
-        let own = [RecordingId::from_bytes(identity.publish.to_bytes())];
-        let named = if identity.recordings.is_empty() {
-            &own[..]
-        } else {
-            &identity.recordings
-        };
-        for id in named {
-            let entry = self.adopted.entry(*id).or_insert((identity.publish, start, end));
-            entry.1 = entry.1.min(start);
-            entry.2 = entry.2.max(end);
-        }
-        self.seal(&path, file.as_ref(), &scanned, space)
-    }
-
     /// Cuts a file to its last whole fragment and makes that durable: what was read may so far be only in memory.
     /// Returns the file's length.
-    fn keep(
+    pub(super) fn keep(
         &mut self,
         path: &Path,
         file: &dyn DiskFile,
@@ -384,7 +290,7 @@ impl Recovery<'_> {
         Ok(space)
     }
 
-    fn seal(
+    pub(super) fn seal(
         &mut self,
         path: &Path,
         file: &dyn DiskFile,
@@ -401,30 +307,6 @@ impl Recovery<'_> {
             crc,
             samples: scanned.index.encode(),
         }));
-        Ok(())
-    }
-
-    fn adopt_recordings(&mut self, journal: &Journal, live: &Live) -> Result<(), StoreError> {
-        for (id, (publish, start, end)) in std::mem::take(&mut self.adopted) {
-            let known = journal.recording(id)?;
-            if known.is_none() {
-                self.ops.push(Op::StartRecording {
-                    id,
-                    publish,
-                    start,
-                    keep: None,
-                    tell: false,
-                });
-            }
-            self.ops.push(Op::ExtendRecording { id, start, end });
-            if known.is_none() && !live.recordings.contains(&id) {
-                self.ops.push(Op::CloseRecording {
-                    id,
-                    end: Some(end),
-                    reason: "found again".to_owned(),
-                });
-            }
-        }
         Ok(())
     }
 
@@ -452,7 +334,7 @@ impl Recovery<'_> {
     }
 
     /// Removes a file that has not one fragment.
-    fn remove(&mut self, path: PathBuf) -> Result<(), StoreError> {
+    pub(super) fn remove(&mut self, path: PathBuf) -> Result<(), StoreError> {
         self.disk
             .unlink(&path)
             .map_err(StoreError::disk("remove", &path))?;
@@ -461,53 +343,7 @@ impl Recovery<'_> {
         Ok(())
     }
 
-    fn stray(&mut self, path: PathBuf) {
-        self.name(&path, "does not belong here");
-        self.strays.push(path);
-    }
-
-    /// Where the storage directory is the root of a file system, `lost+found` may be root's alone. Strays that cannot
-    /// go there stay where they are: that is no reason not to record.
-    fn expect_lost_found(&mut self) {
-        if self.strays.is_empty() {
-            return;
-        }
-        let to = paths::lost_found(self.dir);
-        if let Err(error) = self.disk.create_dir(&to).and_then(|()| self.disk.list(&to)) {
-            let count = self.strays.len();
-            self.name(
-                &to,
-                &format!("takes no files, {count} stay where they are: {error}"),
-            );
-            self.strays.clear();
-        }
-    }
-
-    /// Failing to move one is no reason not to record: it stays where it is until the next start.
-    fn move_strays(&mut self) -> Result<(), StoreError> {
-        if self.strays.is_empty() {
-            return Ok(());
-        }
-        let to = paths::lost_found(self.dir);
-        let taken: Vec<OsString> = self.list(&to)?.into_iter().map(|entry| entry.name).collect();
-        let mut taken: HashSet<OsString> = taken.into_iter().collect();
-        for path in std::mem::take(&mut self.strays) {
-            let name = stray_name(&path, &taken);
-            if let Err(error) = self.disk.rename(&path, &to.join(&name)) {
-                tracing::warn!("{}: cannot move to {}: {error}", path.display(), to.display());
-            }
-            taken.insert(name);
-            self.touch(&path);
-        }
-        // The new name first: a crash in between leaves two, never none.
-        self.disk.sync_dir(&to).map_err(StoreError::disk("sync", &to))?;
-        self.sync_dirs()?;
-        self.disk
-            .sync_dir(self.dir)
-            .map_err(StoreError::disk("sync", self.dir))
-    }
-
-    fn sync_dirs(&mut self) -> Result<(), StoreError> {
+    pub(super) fn sync_dirs(&mut self) -> Result<(), StoreError> {
         self.touched.sort_unstable();
         self.touched.dedup();
         for dir in std::mem::take(&mut self.touched) {
@@ -516,17 +352,17 @@ impl Recovery<'_> {
         Ok(())
     }
 
-    fn touch(&mut self, path: &Path) {
+    pub(super) fn touch(&mut self, path: &Path) {
         self.touched.extend(path.parent().map(Path::to_owned));
     }
 
-    fn list(&self, dir: &Path) -> Result<Vec<super::Entry>, StoreError> {
+    pub(super) fn list(&self, dir: &Path) -> Result<Vec<Entry>, StoreError> {
         let mut entries = self.disk.list(dir).map_err(StoreError::disk("list", dir))?;
         entries.sort_unstable();
         Ok(entries)
     }
 
-    fn name(&mut self, path: &Path, what: &str) {
+    pub(super) fn name(&mut self, path: &Path, what: &str) {
         tracing::warn!("{}: {what}", path.display());
         if self.report.files.len() < NAMES {
             self.report.files.push(format!("{} {what}", path.display()));
@@ -535,7 +371,7 @@ impl Recovery<'_> {
 }
 
 /// Tape time at which the last of a scanned file's samples ends.
-fn tape_end(scanned: &Scanned) -> Micros {
+pub(super) fn tape_end(scanned: &Scanned) -> Micros {
     let identity = &scanned.identity;
     let ends = scanned
         .index
@@ -544,65 +380,4 @@ fn tape_end(scanned: &Scanned) -> Micros {
         .map(|fragment| fragment_end(fragment, identity.base, &scanned.tracks, identity.tape_zero));
     ends.max()
         .unwrap_or_else(|| tape_start(identity.base, identity.tape_zero))
-}
-
-/// True for room that was taken and never written.
-fn is_blank(file: &dyn DiskFile, len: u64) -> bool {
-    let mut block = vec![0; 64 * 1024];
-    let mut at = 0;
-    while at < len {
-        match file.read_at(at, &mut block) {
-            Ok(n) if n > 0 && block.iter().take(n).all(|byte| *byte == 0) => at += n as u64,
-            _ => return false,
-        }
-    }
-    true
-}
-
-/// `live+cam1-00000017.mp4`, with a number behind it when that is taken.
-pub(super) fn stray_name(path: &Path, taken: &HashSet<OsString>) -> OsString {
-    let mut name = OsString::new();
-    if let Some(dir) = path
-        .parent()
-        .and_then(Path::file_name)
-        .filter(|name| *name != "tape")
-    {
-        name.push(dir);
-        name.push("-");
-    }
-    name.push(path.file_name().unwrap_or_default());
-    let mut free = name.clone();
-    let mut count = 1u32;
-    while taken.contains(&free) {
-        count = count.saturating_add(1);
-        free = name.clone();
-        free.push(format!(".{count}"));
-    }
-    free
-}
-
-/// True for the error of opening a symbolic link, which the disk does not follow.
-fn is_link(error: &io::Error) -> bool {
-    error.raw_os_error() == Some(nix::libc::ELOOP)
-}
-
-/// A file as the scanner reads it.
-pub(super) struct Reader<'a>(pub(super) &'a dyn DiskFile);
-
-impl ReadAt for Reader<'_> {
-    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.0.read_at(offset, buf)
-    }
-}
-
-/// Reads so many bytes, or says that they are not there. What an index claims is bounded before it is believed.
-pub(super) fn read_exact(file: &dyn DiskFile, at: u64, len: usize) -> io::Result<Vec<u8>> {
-    if len > (fmp4::MAX_HEADER + fmp4::MAX_MOOF) as usize + 4096 {
-        return Err(io::ErrorKind::InvalidData.into());
-    }
-    let mut bytes = vec![0; len];
-    match file.read_at(at, &mut bytes)? {
-        n if n == len => Ok(bytes),
-        _ => Err(io::ErrorKind::UnexpectedEof.into()),
-    }
 }

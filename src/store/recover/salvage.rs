@@ -4,9 +4,9 @@
 //! acknowledged. Of a file whose row is lost nobody knows whether it was being written, and a flipped bit at its
 //! beginning must not cost the rest.
 
-use super::disk::DiskFile;
-use super::recover::Reader;
 use crate::format::fmp4::{self, FIRST_SEQUENCE, Left, Position, ScanError, Scanned, Stopped};
+use crate::store::disk::DiskFile;
+use crate::store::reader::Reader;
 
 /// Reads a segment as far as it goes, over fragments whose media is damaged and whose boxes are not.
 ///

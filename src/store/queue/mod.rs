@@ -4,13 +4,15 @@
 //! Putting never blocks; a producer that costs nothing to hold up waits for [`room`](Queue::room) first. Bytes
 //! count until they were written, not until they were taken.
 
+mod backlog;
+
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use super::backlog::Backlog;
+pub(super) use self::backlog::Backlog;
 use super::{Command, Refused};
 
 /// The thread takes so much at a time, so that a long queue does not keep it from its ticks, and so that what it

@@ -1,14 +1,34 @@
 //! How a store comes up: its journal is opened, or set aside and made again, and what the last run left is repaired.
+//!
+//! What it promises: media that can be read is never deleted, a crash at any point of it is repaired by the next start,
+//! and doing it twice does no more than doing it once.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | `aside` | a journal that cannot be gone on with, moved out of the way |
+//! | `repair` | every file against its row |
+//! | `adopt`, `salvage` | files without a row, and what they hold behind a damaged place |
+//! | `strays` | what belongs nowhere, and `lost+found` |
+
+mod adopt;
+mod aside;
+mod repair;
+mod salvage;
+mod strays;
 
 use std::path::Path;
 
-use super::aside::{self, Aside};
 use super::clock::Clock;
 use super::disk::Disk;
 use super::error::Unusable;
 use super::journal::Journal;
-use super::recover::{Occasion, recover_as};
 use super::{RecoveryReport, StoreError};
+
+pub(super) use self::aside::{Aside, condemn, folders};
+#[cfg(test)]
+pub(super) use self::repair::recover;
+pub(super) use self::repair::{Live, Occasion, recover_as};
+pub(super) use self::strays::stray_name;
 
 /// Opens the journal of a storage directory and recovers. Afterwards no segment, recording or publish is open.
 ///

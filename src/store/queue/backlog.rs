@@ -5,8 +5,8 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use super::{Command, Refused};
 use crate::media::{Fragment, PublishId};
+use crate::store::{Command, Refused};
 
 #[cfg(test)]
 mod tests;
@@ -23,7 +23,7 @@ const CONTROL_SHARE: usize = 2;
 const STALLED: &str = "the card did not take the media in time";
 
 /// Commands in their order, within a limit.
-pub(super) struct Backlog {
+pub(in crate::store) struct Backlog {
     commands: BTreeMap<u64, Command>,
     next: u64,
     publishes: HashMap<PublishId, Line>,
@@ -52,7 +52,7 @@ struct Waiting {
 }
 
 impl Backlog {
-    pub(super) fn new(limit: usize) -> Self {
+    pub(in crate::store) fn new(limit: usize) -> Self {
         Self {
             commands: BTreeMap::new(),
             next: 0,
@@ -64,22 +64,22 @@ impl Backlog {
     }
 
     /// Bytes that wait or are being written.
-    pub(super) fn cost(&self) -> usize {
+    pub(in crate::store) fn cost(&self) -> usize {
         self.cost
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::store) fn is_empty(&self) -> bool {
         self.commands.is_empty()
     }
 
     /// Sets another limit; returns bytes of media that went because of it.
-    pub(super) fn set_limit(&mut self, limit: usize) -> u64 {
+    pub(in crate::store) fn set_limit(&mut self, limit: usize) -> u64 {
         self.limit = limit;
         self.shrink()
     }
 
     /// Takes a command in; returns bytes of media that went because of it.
-    pub(super) fn put(&mut self, command: Command) -> Result<u64, Refused> {
+    pub(in crate::store) fn put(&mut self, command: Command) -> Result<u64, Refused> {
         let can_wait = matches!(
             command,
             Command::PublishStarted { .. } | Command::RecordingStarted { .. } | Command::Report { .. }
@@ -102,7 +102,7 @@ impl Backlog {
 
     /// The oldest commands, some `most` bytes of them and at least one, and what they count until they are
     /// [`done`](Self::done).
-    pub(super) fn take(&mut self, most: usize) -> (Vec<Command>, usize) {
+    pub(in crate::store) fn take(&mut self, most: usize) -> (Vec<Command>, usize) {
         let (mut taken, mut cost) = (Vec::new(), 0usize);
         while cost < most
             && let Some((at, command)) = self.commands.pop_first()
@@ -132,7 +132,7 @@ impl Backlog {
     }
 
     /// What was taken is carried out.
-    pub(super) fn done(&mut self, cost: usize) {
+    pub(in crate::store) fn done(&mut self, cost: usize) {
         self.cost = self.cost.saturating_sub(cost);
     }
 

@@ -18,11 +18,11 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::disk::{self, Disk, RealDisk};
-use super::error::Unusable;
-use super::journal::{BESIDE, FILE};
-use super::{StoreError, paths};
 use crate::event::JournalSetAside;
+use crate::store::disk::{self, Disk, RealDisk};
+use crate::store::error::Unusable;
+use crate::store::journal::{BESIDE, FILE};
+use crate::store::{StoreError, paths};
 
 /// Damaged journals that are kept. One that is damaged again and again must not fill the flash: of those past
 /// this number the oldest goes. What a later release wrote is whole, and is not counted.
@@ -36,14 +36,14 @@ const MAX_NOTE: usize = 4096;
 
 /// A journal that is set aside, or is about to be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Aside {
+pub(in crate::store) struct Aside {
     folder: String,
     reason: String,
 }
 
 /// Notes that a running service found its journal damaged. Best effort: should this fail too, the next start has
 /// its own look.
-pub(super) fn condemn(journal: &Path, reason: &str) {
+pub(in crate::store) fn condemn(journal: &Path, reason: &str) {
     let Some(dir) = journal.parent() else { return };
     match Aside::begin(dir, &Unusable::Damaged(reason.to_owned())) {
         Ok(_) => tracing::error!(
@@ -55,14 +55,14 @@ pub(super) fn condemn(journal: &Path, reason: &str) {
 }
 
 /// Every journal that was set aside, oldest first.
-pub(super) fn folders(dir: &Path) -> Result<Vec<PathBuf>, StoreError> {
+pub(in crate::store) fn folders(dir: &Path) -> Result<Vec<PathBuf>, StoreError> {
     let names = numbered(dir)?.into_iter();
     Ok(names.map(|(_, name)| dir.join(name)).collect())
 }
 
 impl Aside {
     /// What an earlier start, or a running service, wanted to set aside and did not finish telling of.
-    pub(super) fn pending(dir: &Path) -> Result<Option<Self>, StoreError> {
+    pub(in crate::store) fn pending(dir: &Path) -> Result<Option<Self>, StoreError> {
         let path = dir.join(NOTE);
         let file = match RealDisk.open_read(&path) {
             Ok(file) => file,
@@ -82,7 +82,7 @@ impl Aside {
     }
 
     /// Chooses a folder and notes durably that the journal goes there.
-    pub(super) fn begin(dir: &Path, why: &Unusable) -> Result<Self, StoreError> {
+    pub(in crate::store) fn begin(dir: &Path, why: &Unusable) -> Result<Self, StoreError> {
         let (kind, reason) = match why {
             Unusable::Damaged(reason) => ("damaged", reason),
             Unusable::Newer(reason) => ("newer", reason),

@@ -1,0 +1,156 @@
+//! Files without a row: by the identity that they carry they get one, and so do their recordings.
+
+use std::io;
+use std::path::PathBuf;
+
+use super::repair::{Live, Recovery, tape_end};
+use super::salvage::salvage;
+use crate::format::fmp4::{Left, ScanError};
+use crate::media::RecordingId;
+use crate::store::StoreError;
+use crate::store::disk::DiskFile;
+use crate::store::journal::{self, BootClock, Journal, NewSegment, Op};
+use crate::store::paths;
+use crate::store::segment::tape_start;
+
+impl Recovery<'_> {
+    /// A file without a row.
+    pub(super) fn stranger(
+        &mut self,
+        path: PathBuf,
+        journal: &Journal,
+        successor: bool,
+    ) -> Result<(), StoreError> {
+        let file = match self.disk.open(&path) {
+            Ok(file) => file,
+            Err(error) if is_link(&error) => {
+                self.stray(path);
+                return Ok(());
+            }
+            // It may be a segment and open another day: it is not moved, and named at every start.
+            Err(error) => {
+                self.name(&path, &format!("has no row and cannot be opened: {error}"));
+                return Ok(());
+            }
+        };
+        let len = file.size().map_err(StoreError::disk("measure", &path))?;
+        let (scanned, left) = match salvage(file.as_ref(), len, successor) {
+            Ok(read) => read,
+            Err(ScanError::Short { len: 0 }) => return self.remove(path),
+            Err(ScanError::NotASegment { .. }) if is_blank(file.as_ref(), len) => return self.remove(path),
+            Err(error) => {
+                self.name(&path, &format!("has no row and is not readable: {error}"));
+                self.strays.push(path);
+                return Ok(());
+            }
+        };
+        let identity = &scanned.identity;
+        let in_place = path == paths::segment(self.dir, &identity.stream, identity.sequence);
+        if let Some(row) = journal.segment(identity.segment)?.filter(|_| in_place) {
+            // A file and its identity agree, and a checksum is over it: it is the row that is wrong.
+            let said = paths::segment(self.dir, &row.stream, row.sequence);
+            return Err(StoreError::JournalDamaged {
+                path: self.dir.join(journal::FILE),
+                reason: format!("it says that {} is {}", path.display(), said.display()),
+            });
+        }
+        if !in_place {
+            self.name(&path, "is not where its identity belongs");
+            self.strays.push(path);
+            return Ok(());
+        }
+        if scanned.index.fragments.is_empty() && left == Left::Nothing {
+            return self.remove(path);
+        }
+        if scanned.index.fragments.is_empty() {
+            self.name(&path, "has no row and its first fragment is damaged");
+            self.strays.push(path);
+            return Ok(());
+        }
+        let space = self.keep(&path, file.as_ref(), len, (&scanned, left))?;
+        self.report.adopted += 1;
+        if self.boot != Some(identity.boot) {
+            self.ops.push(Op::AdoptBoot {
+                clock: BootClock {
+                    boot: identity.boot,
+                    utc_offset: identity.utc_offset,
+                    synced: identity.clock_synced,
+                },
+            });
+        }
+        self.ops.push(Op::StartPublish {
+            id: identity.publish,
+            stream: identity.stream.clone(),
+            boot: identity.boot,
+            tape_zero: identity.tape_zero,
+            boot_zero: identity.boot_zero,
+            tell: false,
+        });
+        let start = tape_start(identity.base, identity.tape_zero);
+        self.ops.push(Op::OpenSegment(NewSegment {
+            id: identity.segment,
+            publish: identity.publish,
+            sequence: identity.sequence,
+            base: identity.base,
+            start,
+            space,
+            tracks: scanned.tracks.clone(),
+        }));
+        let end = tape_end(&scanned);
+        // Tape that no recording names gets one named after its publish, the same at every start.
+        let own = [RecordingId::from_bytes(identity.publish.to_bytes())];
+        let named = if identity.recordings.is_empty() {
+            &own[..]
+        } else {
+            &identity.recordings
+        };
+        for id in named {
+            let entry = self.adopted.entry(*id).or_insert((identity.publish, start, end));
+            entry.1 = entry.1.min(start);
+            entry.2 = entry.2.max(end);
+        }
+        self.seal(&path, file.as_ref(), &scanned, space)
+    }
+
+    pub(super) fn adopt_recordings(&mut self, journal: &Journal, live: &Live) -> Result<(), StoreError> {
+        for (id, (publish, start, end)) in std::mem::take(&mut self.adopted) {
+            let known = journal.recording(id)?;
+            if known.is_none() {
+                self.ops.push(Op::StartRecording {
+                    id,
+                    publish,
+                    start,
+                    keep: None,
+                    tell: false,
+                });
+            }
+            self.ops.push(Op::ExtendRecording { id, start, end });
+            if known.is_none() && !live.recordings.contains(&id) {
+                self.ops.push(Op::CloseRecording {
+                    id,
+                    end: Some(end),
+                    reason: "found again".to_owned(),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// True for room that was taken and never written.
+fn is_blank(file: &dyn DiskFile, len: u64) -> bool {
+    let mut block = vec![0; 64 * 1024];
+    let mut at = 0;
+    while at < len {
+        match file.read_at(at, &mut block) {
+            Ok(n) if n > 0 && block.iter().take(n).all(|byte| *byte == 0) => at += n as u64,
+            _ => return false,
+        }
+    }
+    true
+}
+
+/// True for the error of opening a symbolic link, which the disk does not follow.
+fn is_link(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(nix::libc::ELOOP)
+}
