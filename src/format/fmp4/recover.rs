@@ -3,7 +3,9 @@
 use std::ops::Range;
 
 use super::fragment::{CHECKSUM_BOX, Checksums, FRAGMENT_TYPE};
-use super::scan::{Position, READ_AT_ONCE, ReadAt, ScanError, Scanned, Stopped, Walk, fill, read_header};
+use super::scan::{
+    Position, READ_AT_ONCE, ReadAt, ScanError, Scanned, Stopped, Walk, durable_len, fill, read_header,
+};
 use crate::format::index::FragmentIndex;
 use crate::media::SegmentId;
 
@@ -30,6 +32,7 @@ pub fn scan_open(reader: &(impl ReadAt + ?Sized), len: u64) -> Result<(Scanned, 
     let mut boxes = Walk::new(reader, len, segment, first);
     boxes.run();
 
+    let durable_len = durable_len(&boxes, header.len);
     let durable = usize::try_from(boxes.durable)
         .unwrap_or(usize::MAX)
         .min(boxes.index.fragments.len());
@@ -58,6 +61,7 @@ pub fn scan_open(reader: &(impl ReadAt + ?Sized), len: u64) -> Result<(Scanned, 
         valid_len: media.at.offset,
         stopped,
         torn: media.torn,
+        durable_len,
     };
     Ok((scanned, left))
 }

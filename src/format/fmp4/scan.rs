@@ -130,6 +130,8 @@ pub struct Scanned {
     pub stopped: Stopped,
     /// Bytes behind that which are a fragment of this segment, but not a whole one.
     pub torn: u64,
+    /// How far the file was durable when the last of its fragments was written.
+    pub durable_len: u64,
 }
 
 /// Reads a segment's header: the first [`MAX_HEADER`](super::MAX_HEADER) bytes at most.
@@ -167,6 +169,7 @@ pub fn scan(reader: &(impl ReadAt + ?Sized), len: u64) -> Result<Scanned, ScanEr
     let header = read_header(reader, len)?;
     let mut walk = Walk::new(reader, len, header.identity.segment, Position::first(header.len)).with_media();
     let stopped = walk.run();
+    let durable_len = durable_len(&walk, header.len);
     Ok(Scanned {
         identity: header.identity,
         tracks: header.tracks,
@@ -174,7 +177,19 @@ pub fn scan(reader: &(impl ReadAt + ?Sized), len: u64) -> Result<Scanned, ScanEr
         valid_len: walk.at.offset,
         stopped,
         torn: walk.torn,
+        durable_len,
     })
+}
+
+/// Where the fragments end that are durable, as those of a walk from the beginning say.
+pub(super) fn durable_len<R: ?Sized>(walk: &Walk<'_, R>, header: u64) -> u64 {
+    let last = usize::try_from(walk.durable)
+        .ok()
+        .and_then(|count| count.checked_sub(1));
+    let ends = last
+        .and_then(|last| walk.index.fragments.get(last))
+        .map(|last| last.end());
+    ends.unwrap_or(0).max(if walk.durable > 0 { header } else { 0 })
 }
 
 /// Reads the fragments from `from` on without reading their media: for a segment that is being written, whose

@@ -11,6 +11,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::OsString;
+use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
 
 use crate::event::{Event, JournalSetAside, Recovered};
@@ -285,6 +286,8 @@ impl Recovery<'_> {
                 .map_err(StoreError::disk("cut", path))?;
             space = scanned.valid_len;
         }
+        write_again(file, scanned.durable_len, scanned.valid_len)
+            .map_err(StoreError::disk("write again", path))?;
         file.sync().map_err(StoreError::disk("sync", path))?;
         self.touch(path);
         Ok(space)
@@ -368,6 +371,24 @@ impl Recovery<'_> {
             self.report.files.push(format!("{} {what}", path.display()));
         }
     }
+}
+
+/// Writes a part of a file over itself. A sync that failed before the process died leaves bytes that can be read and are
+/// on no medium, and that no later sync looks at: they are only in memory, and clean.
+fn write_again(file: &dyn DiskFile, mut at: u64, end: u64) -> io::Result<()> {
+    let mut block = vec![0; 256 * 1024];
+    while at < end {
+        let len = usize::try_from(end - at).map_or(block.len(), |rest| rest.min(block.len()));
+        let piece = block.get_mut(..len).unwrap_or_default();
+        match file.read_at(at, piece)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            n => {
+                file.write_at(at, &mut [IoSlice::new(piece.get(..n).unwrap_or_default())])?;
+                at = at.saturating_add(n as u64);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Tape time at which the last of a scanned file's samples ends.

@@ -62,5 +62,7 @@ fn by_its_boxes(reader: &Reader<'_>, len: u64) -> Option<Scanned> {
         valid_len: end.offset,
         stopped,
         torn: 0,
+        // The segment that follows began after this one was sealed.
+        durable_len: end.offset,
     })
 }
