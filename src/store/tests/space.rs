@@ -543,3 +543,15 @@ fn room_that_was_never_written_is_not_lost_and_found() {
         rig.report
     );
 }
+
+#[test]
+fn a_floor_that_no_card_has_does_not_cost_the_tape() {
+    let (mut rig, a) = started(|settings| {
+        settings.quota = None;
+        settings.min_free = Some(u64::MAX);
+    });
+    rig.disk.limit(u64::from(u32::MAX));
+    record(&mut rig, &a, 0..3);
+    assert_eq!(kept(&rig), [0, 1, 2]);
+    end(rig, &a);
+}

@@ -28,7 +28,6 @@ mod space;
 mod state;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::path::Path;
 use std::sync::Arc;
 
 use super::clock::Clock;
@@ -154,9 +153,7 @@ impl Writer {
         };
         let limits = Limits {
             quota: settings.quota,
-            min_free: settings
-                .min_free
-                .unwrap_or_else(|| default_floor(disk.as_ref(), &settings.dir)),
+            min_free: floor(disk.as_ref(), &settings),
         };
         let device = disk::file_id(&settings.dir).map(|id| id.device).ok();
         settings.segment_bytes = limits.segment_bytes(settings.segment_bytes);
@@ -509,10 +506,20 @@ impl Writer {
     }
 }
 
-/// The floor where none is configured: half a gigabyte, or a twentieth of a small card.
-fn default_floor(disk: &dyn Disk, dir: &Path) -> u64 {
-    let total = disk.space(dir).map_or(u64::MAX, |space| space.total);
-    (total / 20).min(512 << 20)
+/// What stays free: as configured, else half a gigabyte, or a twentieth of a small card. A floor above half of the card
+/// is a slip of the pen, and would cost the whole tape.
+fn floor(disk: &dyn Disk, settings: &StoreSettings) -> u64 {
+    let total = disk.space(&settings.dir).map_or(u64::MAX, |space| space.total);
+    let Some(wanted) = settings.min_free else {
+        return (total / 20).min(512 << 20);
+    };
+    if wanted > total / 2 {
+        tracing::warn!(
+            "storage.min_free of {wanted} bytes is more than half of the file system; {} are left free",
+            total / 2
+        );
+    }
+    wanted.min(total / 2)
 }
 
 impl StreamProgress {
