@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use super::action::{Action, Boot, Setup};
 use super::events::Events;
-use super::world::{Snapshot, Way, World, rise};
+use super::rise::{Snapshot, Way, rise};
+use super::world::World;
 use crate::media::RecordingId;
 use crate::store::clock::tests::TestClock;
 use crate::store::crash::{Fault, Survives};

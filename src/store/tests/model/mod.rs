@@ -8,6 +8,7 @@ mod action;
 mod events;
 mod full;
 mod ledger;
+mod rise;
 mod world;
 
 use proptest::prelude::*;
