@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::events::Events;
 use crate::media::{Fragment, Micros, RecordingId, StreamName};
 use crate::store::crash::CrashDisk;
-use crate::store::journal::{Blocks, Journal};
+use crate::store::journal::{Blocks, Journal, SegmentData, SegmentState};
 use crate::store::tests::rig::fragments;
 use crate::store::{RecordingState, paths, testing};
 
@@ -139,22 +139,24 @@ impl Ledger {
             .iter()
             .filter(|sent| matches!(sent.fate, Fate::Acked | Fate::Pending));
         // What was given up before is not: its blocks may be another's.
-        let tape: BTreeSet<u64> = journal
-            .segments()
-            .unwrap()
-            .iter()
+        let segments = journal.segments().unwrap().into_iter();
+        let tape: BTreeMap<u64, SegmentData> = segments
             .filter(|row| row.stream == recording.stream)
-            .map(|row| row.sequence)
+            .map(|row| (row.sequence, row))
             .collect();
+        // Of one that is open the row does not say how far it goes.
         let extent = |segment: Option<u64>| {
+            let row = segment.and_then(|segment| tape.get(&segment));
+            let sealed = row.filter(|row| row.state == SegmentState::Sealed);
             let of = sent
                 .iter()
                 .filter(|other| other.segment == segment && other.fate != Fate::Lost);
             let ends = of.map(|other| (other.start, other.end));
-            ends.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+            let sealed = sealed.map(|row| (row.start, row.end));
+            sealed.or_else(|| ends.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))))
         };
         there
-            .filter(|sent| recording.contains(sent) && sent.segment.is_some_and(|at| tape.contains(&at)))
+            .filter(|sent| recording.contains(sent) && sent.segment.is_some_and(|at| tape.contains_key(&at)))
             .filter(|sent| {
                 let Some((start, end)) = extent(sent.segment) else {
                     return false;
