@@ -12,6 +12,8 @@ cargo bench --bench store -- [OPTIONS]
   --runs N           starts that are timed (5)
   --segments N       sealed segments on the tape for startup (10000)
   --seconds N        media that each stream sends for wear (120)
+  --load L,…         four     4 streams of 4 Mbit/s, for wear
+                     camera   one of 500 kbit/s
   --edgereel PATH    another binary than the one just built
 ";
 
@@ -27,6 +29,7 @@ pub(crate) struct Arguments {
     pub(crate) runs: usize,
     pub(crate) segments: u32,
     pub(crate) seconds: u32,
+    pub(crate) loads: Vec<String>,
     pub(crate) edgereel: PathBuf,
 }
 
@@ -38,6 +41,7 @@ impl Arguments {
             runs: 5,
             segments: 10_000,
             seconds: 120,
+            loads: vec!["four".to_owned(), "camera".to_owned()],
             edgereel: PathBuf::from(env!("CARGO_BIN_EXE_edgereel")),
         };
         let mut given = given.iter();
@@ -50,6 +54,7 @@ impl Arguments {
                 "--runs" => parsed.runs = value()?.parse().context("--runs")?,
                 "--segments" => parsed.segments = value()?.parse().context("--segments")?,
                 "--seconds" => parsed.seconds = value()?.parse().context("--seconds")?,
+                "--load" => parsed.loads = value()?.split(',').map(load).collect::<Result<_, _>>()?,
                 "--edgereel" => parsed.edgereel = value()?.into(),
                 "--help" | "-h" => {
                     print!("{HELP}");
@@ -63,6 +68,13 @@ impl Arguments {
             "--runs and --segments: 1 or more; --seconds: 1 to 3600"
         );
         Ok(Some(parsed))
+    }
+}
+
+fn load(text: &str) -> anyhow::Result<String> {
+    match text {
+        "four" | "camera" => Ok(text.to_owned()),
+        _ => bail!("'{text}' is no load: four or camera"),
     }
 }
 

@@ -22,6 +22,7 @@ const QUOTA: u64 = 1 << 30;
 const FULL: &str = "quota = \"1GiB\"\nmin_free = \"64MiB\"\non_full = \"overwrite-oldest\"\n";
 
 struct Workload {
+    name: &'static str,
     title: &'static str,
     streams: usize,
     kbit: u32,
@@ -30,12 +31,14 @@ struct Workload {
 
 const WORKLOADS: [Workload; 2] = [
     Workload {
+        name: "four",
         title: "4 × 4 Mbit/s",
         streams: 4,
         kbit: 4_000,
         bar: 1.03,
     },
     Workload {
+        name: "camera",
         title: "one 500 kbit/s camera",
         streams: 1,
         kbit: 500,
@@ -79,7 +82,8 @@ pub(crate) fn run(arguments: &Arguments, dir: &Path) -> anyhow::Result<()> {
         match kind.available() {
             Err(why) => println!("\nwear on {}: left out, {why}", kind.name()),
             Ok(()) => {
-                for workload in &WORKLOADS {
+                let asked = |workload: &&Workload| arguments.loads.iter().any(|load| load == workload.name);
+                for workload in WORKLOADS.iter().filter(asked) {
                     measure(kind, workload, arguments, dir)
                         .with_context(|| format!("{} on {}", workload.title, kind.name()))?;
                 }

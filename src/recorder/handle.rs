@@ -58,8 +58,11 @@ impl Recorder {
     /// Accepts or refuses a publish. A stream whose publisher has been silent for long enough is taken over.
     pub fn publish(&self, request: PublishRequest) -> Result<Publishing, Refusal> {
         let shared = &self.shared;
-        if shared.stopping.load(Ordering::Relaxed) {
-            let reason = "the service is stopping".to_owned();
+        let stopping = shared.stopping.load(Ordering::Relaxed);
+        let stopping = stopping.then(|| "the service is stopping".to_owned());
+        // Who sends already is kept, and recorded again when there is room: who comes now is better told.
+        let full = || shared.store.progress().borrow().full.clone();
+        if let Some(reason) = stopping.or_else(full) {
             return Err(Refusal::Unavailable {
                 stream: request.stream,
                 reason,

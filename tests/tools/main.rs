@@ -16,8 +16,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod card;
 mod demo;
 mod encoders;
+mod faults;
 mod judge;
 mod long;
 mod packets;

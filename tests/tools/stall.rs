@@ -2,14 +2,10 @@
 //! live. Needs root and a loop device.
 
 use std::os::unix::net::UnixDatagram;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
-use tempfile::TempDir;
-
+use crate::card::{Card, shown};
 use crate::support::flv::VIDEO;
 use crate::support::media::Sample;
 use crate::support::{
@@ -19,85 +15,6 @@ use crate::support::{
 /// When the card stalls, and for how long: milliseconds of media that are taken from publishers meanwhile.
 const AT: u32 = 4_000;
 const STALL: u32 = 10_000;
-
-/// A file system of its own, on a loop device.
-struct Card {
-    folder: TempDir,
-    device: String,
-}
-
-/// The card takes nothing as long as this lives.
-struct Stall(PathBuf);
-
-impl Card {
-    #[track_caller]
-    fn new() -> Self {
-        let folder = home();
-        let (image, mount) = (folder.path().join("card.img"), folder.path().join("card"));
-        let file = std::fs::File::create(&image).unwrap();
-        file.set_len(256 << 20).unwrap();
-        std::fs::create_dir(&mount).unwrap();
-        let device = needs_root("losetup", &["--find", "--show", shown(&image)]);
-        let card = Self {
-            folder,
-            device: device.trim().to_owned(),
-        };
-        needs_root("mkfs.ext4", &["-q", &card.device]);
-        needs_root("mount", &[&card.device, shown(&mount)]);
-        card
-    }
-
-    fn path(&self) -> PathBuf {
-        self.folder.path().join("card")
-    }
-
-    #[track_caller]
-    fn stall(&self) -> Stall {
-        needs_root("fsfreeze", &["--freeze", shown(&self.path())]);
-        Stall(self.path())
-    }
-}
-
-impl Drop for Card {
-    fn drop(&mut self) {
-        // Busy for a moment after the last process that used it.
-        let unmounted = (0..50).any(|turn| {
-            std::thread::park_timeout(Duration::from_millis(100 * u64::from(turn > 0)));
-            let done = Command::new("umount").arg(self.path()).status();
-            done.is_ok_and(|status| status.success())
-        });
-        let _ = Command::new("losetup").args(["--detach", &self.device]).status();
-        assert!(
-            unmounted || std::thread::panicking(),
-            "{} stays mounted",
-            self.device
-        );
-    }
-}
-
-impl Drop for Stall {
-    fn drop(&mut self) {
-        let _ = Command::new("fsfreeze").arg("--unfreeze").arg(&self.0).status();
-    }
-}
-
-fn shown(path: &Path) -> &str {
-    path.to_str().unwrap()
-}
-
-/// What a program says.
-#[track_caller]
-fn needs_root(program: &str, arguments: &[&str]) -> String {
-    let done = Command::new(program).args(arguments).output();
-    let done = done.unwrap_or_else(|error| panic!("{program} cannot be run: {error}"));
-    let said = String::from_utf8_lossy(&done.stderr).into_owned();
-    assert!(
-        done.status.success(),
-        "`{program} {}` failed: {said}\nThis test freezes a file system of its own: it needs root and a loop device",
-        arguments.join(" ")
-    );
-    String::from_utf8_lossy(&done.stdout).into_owned()
-}
 
 /// Pushes live, and lets the card stall in the middle of it. The publishers must not notice.
 fn push_through_a_stall(card: &Card, service: &Service, pushes: &[(&str, &Flv)]) {
