@@ -67,6 +67,7 @@ impl Writer {
         self.nexts.clear();
         self.prepared.clear();
         self.quiet.clear();
+        self.unsettled.clear();
         self.away = None;
         self.refused_since = None;
         // What is live is entered again, should the journal not know it; then what could not be said meanwhile.

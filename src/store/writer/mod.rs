@@ -72,6 +72,8 @@ pub(super) struct Writer {
     pending: Vec<Op>,
     /// Rows that are no reason to commit, and go with whatever is.
     quiet: Vec<Op>,
+    /// Streams with a segment that could neither be sealed nor removed.
+    unsettled: HashSet<StreamName>,
     /// Recordings to be removed when their streams' open segments end.
     deletes: Vec<(StreamName, RecordingId)>,
     room: Room,
@@ -176,6 +178,7 @@ impl Writer {
             seals: Vec::new(),
             pending: Vec::new(),
             quiet: Vec::new(),
+            unsettled: HashSet::new(),
             deletes: Vec::new(),
             room,
             dirty_since: None,

@@ -99,12 +99,27 @@ impl Writer {
         } else if self.remove(&segment.path).is_ok() {
             self.seals.push(Op::DropSegment { id: segment.id });
         } else {
-            // File and row stay as they are, for the next start.
+            // File and row stay as they are, for the next start: what it finds in them may be more than is known here.
             self.room.sealed(segment.room());
+            self.unsettled.insert(name.clone());
         }
         // Now the journal knows how far it goes, and what of it is to be removed.
         let deletes = self.deletes.extract_if(.., |(of, _)| *of == name);
         self.pending.extend(deletes.map(|(_, id)| Op::Delete { id }));
+    }
+
+    /// Nobody hears of the end of a recording before it is known: where a segment could neither be sealed nor removed, the
+    /// next start looks into it and closes what it belongs to.
+    fn leave_unsettled_open(&mut self) {
+        if self.unsettled.is_empty() {
+            return;
+        }
+        let (journal, unsettled) = (&self.journal, &self.unsettled);
+        let of = |id| journal.recording(id).ok().flatten().map(|row| row.stream);
+        self.pending.retain(|op| match op {
+            Op::CloseRecording { id, .. } => of(*id).is_none_or(|stream| !unsettled.contains(&stream)),
+            _ => true,
+        });
     }
 
     /// Removes a file without media. Its name is synced away before its row goes: it would come back as a stranger, and
@@ -207,6 +222,7 @@ impl Writer {
     pub(super) fn commit(&mut self, begins: Vec<Op>) -> Result<(), StoreError> {
         let mut ops: Vec<Op> = self.redate.take().into_iter().collect();
         let redate = ops.len();
+        self.leave_unsettled_open();
         let (seals, waiting, quiet) = (self.seals.len(), self.pending.len(), self.quiet.len());
         ops.append(&mut self.seals);
         ops.append(&mut self.pending);
