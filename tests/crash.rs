@@ -1,5 +1,6 @@
 //! Kills at moments nobody chose, under four publishers: what is older than the fragment in memory is there, byte
-//! for byte. `make soak` does it for hundreds of kills and prints a line for each.
+//! for byte. In one of three directories the tape has a quota: there, the oldest gives way all the time, and its files
+//! are taken over while the kills come. `make soak` does it for hundreds of kills and prints a line for each.
 
 #![allow(
     clippy::unwrap_used,
@@ -16,18 +17,34 @@
 mod support;
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use support::random::Random;
-use support::{Feed, Kept, Plan, Recording, Sent, Service, home_in_memory, kept, recordings, wait_until};
+use support::{
+    Feed, Kept, Plan, Recording, Sent, Service, Told, gone_in_order, home_in_memory, kept, recordings,
+    verified, wait_until,
+};
 
 /// Boxes that are killed at the same time.
 const BOXES: usize = 3;
 /// Kills of a box before it gets an empty directory.
 const KILLS: usize = 5;
+/// The least quota there is, and segments of a 32nd of it. The file system is in memory, and others use it too.
+const QUOTA: &[(&str, &str)] = &[
+    ("EDGEREEL__STORAGE__QUOTA", "64 MiB"),
+    ("EDGEREEL__STORAGE__MIN_FREE", "1 MiB"),
+];
+const QUOTA_BYTES: u64 = 64 << 20;
+/// What each picture of the fast stream is heavier by where there is a quota, and after how many milliseconds of that
+/// the quota is used up.
+const WEIGHT: usize = 24_000;
+const USED_UP: u64 = 110_000;
+/// A segment grows beyond what was expected of it by what arrives in a tick.
+const BEYOND: u64 = 8 << 20;
 /// From the socket to the file, on a machine that is busy with other things.
 const ON_ITS_WAY: Duration = Duration::from_secs(1);
 
@@ -44,6 +61,7 @@ const fn plan(stream: &'static str, speed: f64, length: Option<u32>) -> Plan {
         stream,
         speed,
         length,
+        weight: 0,
     }
 }
 
@@ -61,8 +79,12 @@ fn a_kill_at_any_moment_costs_a_fragment() {
                 let mut random = Random::from(seed);
                 let mut lines = Vec::new();
                 let _others = EndOthers(Arc::clone(&count), wanted);
-                while count.load(Ordering::Relaxed) < wanted {
-                    lines.extend(live_and_die(number, &mut random, &count, wanted));
+                for directory in 0.. {
+                    if count.load(Ordering::Relaxed) >= wanted {
+                        break;
+                    }
+                    let limited = (number + directory) % BOXES == 0;
+                    lines.extend(live_and_die(number, limited, &mut random, &count, wanted));
                 }
                 lines
             })
@@ -91,21 +113,32 @@ fn summary(lines: &[Line]) -> String {
     format!(
         "kills                {} while recording, {} more in the starts after them\n\
          lost of a stream     median {} ms, worst {} ms, of those in real time\n\
-         older than that      nothing: every recording is what was sent, byte for byte",
+         older than that      nothing: every recording is what was sent, byte for byte\n\
+         given up for room    {} segments, oldest first, each told; {} files were seen to have been taken over",
         lines.len(),
         lines.iter().map(|line| line.early.len()).sum::<usize>(),
         lost.get(lost.len() / 2).copied().unwrap_or_default(),
-        lost.last().copied().unwrap_or_default()
+        lost.last().copied().unwrap_or_default(),
+        lines.iter().map(|line| line.given_up).sum::<usize>(),
+        lines.iter().map(|line| line.taken_over).sum::<usize>()
     )
 }
 
 /// One directory, from its first start to its last.
-fn live_and_die(number: usize, random: &mut Random, count: &AtomicUsize, wanted: usize) -> Vec<Line> {
+fn live_and_die(
+    number: usize,
+    limited: bool,
+    random: &mut Random,
+    count: &AtomicUsize,
+    wanted: usize,
+) -> Vec<Line> {
     let mut one = Box {
         home: home_in_memory(),
-        config: "",
+        limited,
         sent: Vec::new(),
         found: Vec::new(),
+        files: BTreeMap::new(),
+        given_up: 0,
     };
     let mut lines = Vec::new();
     for _ in 0..KILLS {
@@ -115,25 +148,33 @@ fn live_and_die(number: usize, random: &mut Random, count: &AtomicUsize, wanted:
         }
         let death = one.record_until_killed(random);
         for after in &death.early {
-            Service::kill_early(one.home.path(), one.config, *after);
+            Service::kill_early(one.home.path(), one.settings(), *after);
         }
-        let kept = one.look(&death);
-        let line = Line::new(kill + 1, number + 1, &death, &kept);
+        let (kept, given_up, taken_over) = one.look(&death);
+        let line = Line::new(kill + 1, number + 1, &death, &kept, given_up, taken_over);
         println!("{line}");
         lines.push(line);
     }
+    assert!(
+        !limited || lines.len() < KILLS || one.given_up > 0,
+        "nothing was given up: the quota was never used up"
+    );
     one.look_at_everything();
     lines
 }
 
 struct Box {
     home: tempfile::TempDir,
-    /// More of the configuration.
-    config: &'static str,
-    /// Everything that was ever sent to it.
-    sent: Vec<Arc<Sent>>,
+    /// Whether its tape has a quota.
+    limited: bool,
+    /// Everything that was ever sent to it, and until when that must be there.
+    sent: Vec<(Arc<Sent>, f64)>,
     /// What `ls` said last.
     found: Vec<Recording>,
+    /// The files of its tape by their inodes, as they were last.
+    files: BTreeMap<u64, PathBuf>,
+    /// Segments that it told to have given up.
+    given_up: usize,
 }
 
 /// How a service ended.
@@ -148,28 +189,41 @@ struct Death {
 
 impl Box {
     fn record_until_killed(&mut self, random: &mut Random) -> Death {
-        let service = Service::start_with(self.home.path(), self.config);
+        let service = self.start();
         let began = Instant::now();
         let mut feeds: Vec<Feed> = Vec::new();
-        for (number, plan) in PLANS.into_iter().enumerate() {
+        for (number, mut plan) in PLANS.into_iter().enumerate() {
+            if self.limited && plan.speed > 1.0 {
+                plan.weight = WEIGHT;
+            }
             // Their seconds do not begin together, and no two streams begin alike.
             let phase = random.between(0, 350);
             wait_until("the next publisher's turn", || {
                 feeds.last().is_none_or(|before| before.taken() >= phase)
             });
-            let before = self.sent.iter().filter(|sent| sent.stream == plan.stream).count();
+            let of_stream = self.sent.iter().filter(|(sent, _)| sent.stream == plan.stream);
+            let before = of_stream.count();
             feeds.push(Feed::start(service.address(), plan, before + 3 * number));
         }
         let moment = match random.between(0, 6) {
             0 => random.between(0, 1_000),
             _ => random.between(1_000, 4_000),
         };
-        wait_until("the moment", || feeds[0].taken() >= moment);
+        // The first kill comes when the quota is used up: from then on every segment needs an old one to go.
+        let filled = if self.limited && self.sent.is_empty() {
+            USED_UP
+        } else {
+            0
+        };
+        wait_until("the moment", || {
+            feeds[0].taken() >= moment && feeds[3].taken() >= filled
+        });
         assert!(feeds.iter().all(Feed::goes_on), "{}", service.log());
         service.kill();
         let at = Instant::now();
         let sent: Vec<Arc<Sent>> = feeds.into_iter().flat_map(Feed::over).collect();
-        self.sent.extend(sent.iter().cloned());
+        let owed = sent.iter().map(|one| (Arc::clone(one), one.owed(at, ON_ITS_WAY)));
+        self.sent.extend(owed);
         let early = (0..random.between(0, 3)).map(|_| Duration::from_millis(random.between(0, 50)));
         Death {
             began,
@@ -179,53 +233,88 @@ impl Box {
         }
     }
 
-    /// Starts it again and compares. Gives what became of what was sent to the one that was killed.
-    fn look(&mut self, death: &Death) -> Vec<Kept> {
+    /// Starts it again and compares. Gives what became of what was sent to the one that was killed, and how many
+    /// segments were given up and files taken over.
+    fn look(&mut self, death: &Death) -> (Vec<Kept>, usize, usize) {
         let data = self.data();
         // Reading needs no repair first. A recording whose first fragment was still on its way has nothing to keep.
         let mut torn = recordings(&data);
         torn.retain(|recording| recording.duration_s > 0.0);
-        let service = Service::start_with(self.home.path(), self.config);
+        assert!(self.start().stop().0.success());
         let all = recordings(&data);
-        same(&torn, &all);
+        let told = Told::read(&data);
+        same(&torn, &all, &told);
         assert!(
             all.iter().all(|recording| recording.state == "closed"),
             "{all:#?}"
         );
-        assert!(service.stop().0.success());
         let (old, new): (Vec<Recording>, Vec<Recording>) = all
             .iter()
             .cloned()
             .partition(|one| self.found.iter().any(|old| old.id == one.id));
-        same(&self.found, &old);
-        self.found = all;
+        same(&self.found, &old, &told);
         let kept = kept(&data, &new, &death.sent, self.home.path());
-        for one in &kept {
-            let when = format!("killed after {:?}", death.at.duration_since(death.began));
-            one.holds(one.sent.owed(death.at, ON_ITS_WAY), &when);
+        let when = format!("killed after {:?}", death.at.duration_since(death.began));
+        gone_in_order(&kept, &told, |sent| sent.owed(death.at, ON_ITS_WAY), &when);
+        verified(&data);
+        self.found = all;
+        let given_up = told.segments - self.given_up;
+        self.given_up = told.segments;
+        (kept, given_up, self.look_at_files())
+    }
+
+    /// How many files bear another name than before. And they take no more than they may.
+    fn look_at_files(&mut self) -> usize {
+        let (mut files, mut bytes) = (BTreeMap::new(), 0);
+        for path in tape(&self.data()) {
+            let file = std::fs::metadata(&path).unwrap();
+            bytes += file.len();
+            files.insert(file.ino(), path);
         }
-        kept
+        assert!(
+            !self.limited || bytes <= QUOTA_BYTES + BEYOND,
+            "the tape takes {bytes} bytes"
+        );
+        let before = std::mem::replace(&mut self.files, files);
+        let renamed =
+            |(inode, path): &(&u64, &PathBuf)| before.get(inode).is_some_and(|before| before != *path);
+        self.files.iter().filter(renamed).count()
     }
 
     /// Everything once more, after all kills; and mending is done once: a start that has nothing to do changes
     /// nothing.
     fn look_at_everything(&mut self) {
         let data = self.data();
-        let files = tape(&data);
+        assert!(self.start().stop().0.success());
+        let contents = |paths: Vec<PathBuf>| -> BTreeMap<PathBuf, Vec<u8>> {
+            let read = |path: PathBuf| (path.clone(), std::fs::read(path).unwrap());
+            paths.into_iter().map(read).collect()
+        };
+        let files = contents(tape(&data));
+        assert!(self.start().stop().0.success());
         assert!(
-            Service::start_with(self.home.path(), self.config)
-                .stop()
-                .0
-                .success()
-        );
-        assert!(
-            tape(&data) == files,
+            contents(tape(&data)) == files,
             "a start that had nothing to do changed the tape"
         );
-        let all = recordings(&data);
-        same(&self.found, &all);
-        kept(&data, &all, &self.sent, self.home.path());
-        assert!(!data.join("lost+found").exists(), "something could not be read");
+        let (all, told) = (recordings(&data), Told::read(&data));
+        same(&self.found, &all, &told);
+        let sent: Vec<Arc<Sent>> = self.sent.iter().map(|(sent, _)| Arc::clone(sent)).collect();
+        let kept = kept(&data, &all, &sent, self.home.path());
+        let owed = |sent: &Sent| {
+            let mut all = self.sent.iter();
+            let found = all.find(|(one, _)| std::ptr::eq(Arc::as_ptr(one), sent));
+            found.map_or(0.0, |(_, owed)| *owed)
+        };
+        gone_in_order(&kept, &told, owed, "at the end");
+        verified(&data);
+    }
+
+    fn start(&self) -> Service {
+        Service::start_among(self.home.path(), self.settings())
+    }
+
+    fn settings(&self) -> &'static [(&'static str, &'static str)] {
+        if self.limited { QUOTA } else { &[] }
     }
 
     fn data(&self) -> PathBuf {
@@ -233,12 +322,13 @@ impl Box {
     }
 }
 
-/// Fails unless both list the same recordings; open or closed is not looked at.
+/// Fails unless both list the same recordings, but for tape that was told to have been given up; open or closed is
+/// not looked at.
 #[track_caller]
-fn same(before: &[Recording], after: &[Recording]) {
+fn same(before: &[Recording], after: &[Recording], told: &Told) {
     let facts = |recordings: &[Recording]| {
-        let mut facts: Vec<String> = recordings
-            .iter()
+        let untouched = recordings.iter().filter(|one| !told.recording(&one.id));
+        let mut facts: Vec<String> = untouched
             .map(|one| {
                 format!(
                     "{} {} {}..{} {} s {} bytes {:?} gaps {:?}",
@@ -249,28 +339,32 @@ fn same(before: &[Recording], after: &[Recording]) {
         facts.sort();
         facts
     };
-    let (before, after) = (facts(before), facts(after));
+    let (first, second) = (facts(before), facts(after));
     assert!(
-        before == after,
+        first == second,
         "the listing changed, from\n{}\nto\n{}",
-        before.join("\n"),
-        after.join("\n")
+        first.join("\n"),
+        second.join("\n")
     );
+    for one in after.iter().filter(|one| told.recording(&one.id)) {
+        let old = before.iter().find(|old| old.id == one.id);
+        assert!(
+            old.is_some_and(|old| old.end == one.end && old.start <= one.start && old.bytes >= one.bytes),
+            "tape of {one:?} was given up; it was {old:?}"
+        );
+    }
 }
 
-/// Every file of the store that holds media, and what is in it.
-fn tape(data: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut files = BTreeMap::new();
+/// Every file of the store that holds media.
+fn tape(data: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
     let mut folders = vec![data.join("tape"), data.join("lost+found")];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
             if entry.path().is_dir() {
                 folders.push(entry.path());
             } else {
-                files.insert(
-                    entry.path().display().to_string(),
-                    std::fs::read(entry.path()).unwrap(),
-                );
+                files.push(entry.path());
             }
         }
     }
@@ -283,22 +377,33 @@ struct Line {
     number: usize,
     after: Duration,
     early: Vec<Duration>,
-    /// Sent, kept and lost of each stream, milliseconds.
+    /// Sent, lost, and kept or given up for room, of each stream, milliseconds.
     streams: Vec<(Plan, [u32; 3])>,
+    given_up: usize,
+    taken_over: usize,
 }
 
 impl Line {
     const HEAD: &str = "
-                     starts      media in ms: sent - lost = kept
-kill  box  after     killed, ms  live/cam1             live/cam2             live/cam3 (comes and goes)  live/cam4 (30 x)
-----  ---  --------  ----------  --------------------  --------------------  --------------------------  ----------------------";
+                     starts      media in ms: sent - lost = kept, or given up for room later                                        segments  files
+kill  box  after     killed, ms  live/cam1             live/cam2             live/cam3 (comes and goes)  live/cam4 (30 x)        given up  taken over
+----  ---  --------  ----------  --------------------  --------------------  --------------------------  ----------------------  --------  ----------";
 
-    fn new(kill: usize, number: usize, death: &Death, kept: &[Kept]) -> Self {
+    fn new(
+        kill: usize,
+        number: usize,
+        death: &Death,
+        kept: &[Kept],
+        given_up: usize,
+        taken_over: usize,
+    ) -> Self {
         let streams = PLANS.map(|plan| {
             let mut sums = [0; 3];
             for one in kept.iter().filter(|one| one.sent.stream == plan.stream) {
                 let sent = one.sent.sent(death.at);
-                let kept = sent.min(one.both as u32);
+                // For room, not by the kill: what became of its end, nobody knows.
+                let gone = given_up > 0 && one.is_gone(one.sent.owed(death.at, Duration::ZERO));
+                let kept = if gone { sent } else { sent.min(one.both as u32) };
                 for (sum, value) in sums.iter_mut().zip([sent, sent - kept, kept]) {
                     *sum += value;
                 }
@@ -311,6 +416,8 @@ kill  box  after     killed, ms  live/cam1             live/cam2             liv
             after: death.at.duration_since(death.began),
             early: death.early.clone(),
             streams: streams.into(),
+            given_up,
+            taken_over,
         }
     }
 
@@ -339,6 +446,6 @@ impl std::fmt::Display for Line {
             let text = format!("{sent:>5} - {lost:>4} = {kept:>5}");
             write!(f, "  {text:<width$}")?;
         }
-        Ok(())
+        write!(f, "  {:>8}  {:>10}", self.given_up, self.taken_over)
     }
 }

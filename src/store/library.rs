@@ -11,7 +11,7 @@ use super::segment::fragment_end;
 use super::source::{LibrarySource, SourceFile};
 use super::verify::{self, Checked, Finding, Step};
 use super::{StoreError, paths};
-use crate::format::fmp4::{self, Position};
+use crate::format::fmp4;
 use crate::format::index::SampleIndex;
 use crate::format::{View, ViewSegment};
 use crate::media::{Micros, RecordingId, SegmentId, StreamName, Tracks};
@@ -317,20 +317,23 @@ impl Library {
         })
     }
 
-    /// The index of a segment that is being written, or that nobody sealed after a power cut. With `checked`, its
-    /// media is read too and the index ends where a checksum is wrong.
+    /// The index of a segment that is being written, or that nobody sealed after a power cut: it ends where recovery would
+    /// end it. With `checked`, all of its media is read, not just what may be torn. The file's length says nothing: its
+    /// blocks may be those of an older segment.
     fn read_open(&self, segment: &SegmentData, checked: bool) -> Option<SampleIndex> {
         let path = paths::segment(&self.dir, &segment.stream, segment.sequence);
         let file = self.disk.open_read(&path).ok()?;
         let len = file.size().ok()?;
         let reader = Reader(file.as_ref());
-        let index = if checked {
-            let scanned = fmp4::scan(&reader, len).ok()?;
-            (scanned.identity.segment == segment.id).then_some(scanned.index)?
+        let scanned = if checked {
+            fmp4::scan(&reader, len)
         } else {
-            let header = fmp4::read_header(&reader, len).ok()?;
-            fmp4::scan_headers(&reader, len, segment.id, Position::first(header.len)).0
+            fmp4::scan_open(&reader, len).map(|(scanned, _)| scanned)
         };
+        let scanned = scanned
+            .ok()
+            .filter(|scanned| scanned.identity.segment == segment.id)?;
+        let index = scanned.index;
         (!index.fragments.is_empty()).then_some(index)
     }
 

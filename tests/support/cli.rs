@@ -181,3 +181,11 @@ pub(crate) fn export(data: &Path, id: &str, format: &str, out: &Path) -> Done {
         .collect();
     edgereel(&arguments)
 }
+
+/// `verify` of a storage directory: every byte is what its checksums and rows say, and nothing went to `lost+found`.
+#[track_caller]
+pub(crate) fn verified(data: &Path) {
+    let done = edgereel(&[OsStr::new("verify"), OsStr::new("--data"), data.as_os_str()]);
+    assert_eq!(done.code, Some(0), "{}{}", done.text(), done.stderr);
+    assert!(!data.join("lost+found").exists(), "something could not be read");
+}

@@ -20,6 +20,8 @@ pub(crate) struct Plan {
     pub(crate) speed: f64,
     /// Milliseconds of media after which it unpublishes and publishes anew.
     pub(crate) length: Option<u32>,
+    /// Bytes that are added to each picture.
+    pub(crate) weight: usize,
 }
 
 /// Publishes on a thread of its own.
@@ -136,7 +138,7 @@ fn publish(address: SocketAddr, plan: Plan, serial: usize, books: &Books) -> std
     let mut client = Rtmp::try_publishing(address, app, key)?;
     let sent = Arc::new(Sent {
         stream: plan.stream.to_owned(),
-        programme: Programme::from_keyframe(serial),
+        programme: Programme::marked(plan.stream, serial, plan.weight),
         speed: plan.speed,
         log: Mutex::default(),
     });

@@ -1,60 +1,85 @@
 //! What was kept against what was sent: byte for byte, in order, nothing that was not sent, no more missing than
-//! is allowed.
+//! is allowed at its end. Its beginning may have been given up for room: that must have been told, and the oldest goes
+//! first.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use super::feed::Sent;
-use super::media::Media;
-use super::programme::{PICTURE, SOUND};
-use super::{Recording, export};
+use super::media::{Media, Sample};
+use super::programme::{PICTURE, Programme, SOUND};
+use super::{Recording, Told, export};
 
 /// A loop of the clip joins two frames of sound that are not quite one after the other.
 const SEAM: f64 = 40.0;
+/// How far the first frame of sound of a segment may be from its first picture: they share fragments of a second.
+const APART: f64 = 1_100.0;
 
 /// What became of one publish.
 pub(crate) struct Kept {
     pub(crate) sent: Arc<Sent>,
     /// None where nothing was kept.
     pub(crate) recording: Option<String>,
-    /// Milliseconds of media, both tracks.
+    /// Whether it is there from its beginning on.
+    pub(crate) whole: bool,
+    /// Until when, in milliseconds of what was sent, both tracks are there.
     pub(crate) both: f64,
     /// The same of the longer one.
     pub(crate) longest: f64,
 }
 
 /// Reads what `recordings` hold and finds the publish that each came of. Fails where one holds what was not sent.
-/// Publishes are given, and were made, in order, and those of a stream that follow each other begin differently.
+/// Publishes are given, and were made, in order.
 #[track_caller]
 pub(crate) fn kept(data: &Path, recordings: &[Recording], sent: &[Arc<Sent>], out: &Path) -> Vec<Kept> {
     let mut all: Vec<Kept> = sent.iter().map(Kept::nothing).collect();
     let mut recordings: Vec<&Recording> = recordings.iter().collect();
-    recordings.sort_by(|a, b| a.start.cmp(&b.start));
+    // Not by their start: what is pushed faster than time, and has lost its beginning, may start after its successor.
+    recordings.sort_by(|a, b| a.id.cmp(&b.id));
     let mut next = std::collections::HashMap::new();
     for (number, recording) in recordings.into_iter().enumerate() {
         let format = if number % 4 == 0 { "mp4" } else { "fmp4" };
         let got = read(data, &recording.id, format, out);
         let what = format!("{} {} as {format}", recording.stream, recording.id);
         let from = next.entry(recording.stream.clone()).or_insert(0);
-        // It is that publish, and no earlier one, whose first picture this is.
+        // It is that publish, and no earlier one, whose picture its first is.
         let Some(number) = (*from..all.len()).find(|number| all[*number].may_be(&recording.stream, &got))
         else {
-            panic!("{what} begins with nothing that was sent to it: {got:?}");
+            let first = got.video.first().map(|first| Programme::mark_of(&first.bytes));
+            panic!("{what} begins with {first:?}, which was not sent to it after what came before");
         };
         *from = number + 1;
-        let found = &mut all[number];
-        let source = found.sent.programme.media(found.sent.tags());
-        got.prefix_of(&source, &what, SEAM);
-        let end = |count: usize, all: &[super::Sample], each: f64| {
-            count.checked_sub(1).map_or(0.0, |last| all[last].dts + each)
-        };
-        let pictures = end(got.video.len(), &source.video, PICTURE);
-        let sounds = end(got.audio.len(), &source.audio, SOUND);
-        found.recording = Some(recording.id.clone());
-        found.both = pictures.min(sounds);
-        found.longest = pictures.max(sounds);
+        all[number].compare(got, recording, &what);
     }
     all
+}
+
+/// Fails unless what is missing of each stream is what a limit costs: the oldest, without a hole, and told. `owed` says
+/// until when a publish must be there.
+#[track_caller]
+pub(crate) fn gone_in_order(kept: &[Kept], told: &Told, owed: impl Fn(&Sent) -> f64, when: &str) {
+    let mut streams: Vec<&str> = kept.iter().map(|one| one.sent.stream.as_str()).collect();
+    streams.sort_unstable();
+    streams.dedup();
+    for stream in streams {
+        let mut older_is_kept = false;
+        for one in kept.iter().filter(|one| one.sent.stream == stream) {
+            match &one.recording {
+                None => assert!(
+                    one.misses(owed(&one.sent)).is_none() || !older_is_kept && told.stream(stream),
+                    "{when}: a publish of {stream} is gone; something older is kept: {older_is_kept}"
+                ),
+                Some(id) => {
+                    assert!(
+                        one.whole || !older_is_kept && told.recording(id),
+                        "{when}: {stream} {id} has lost its beginning; something older is kept: {older_is_kept}"
+                    );
+                    one.holds(owed(&one.sent), when);
+                    older_is_kept = true;
+                }
+            }
+        }
+    }
 }
 
 #[track_caller]
@@ -75,28 +100,77 @@ impl Kept {
         Self {
             sent: Arc::clone(sent),
             recording: None,
+            whole: false,
             both: 0.0,
             longest: 0.0,
         }
     }
 
     fn may_be(&self, stream: &str, got: &Media) -> bool {
-        let first = |media: &Media| media.video.first().map(|sample| sample.bytes.clone());
-        self.sent.stream == stream && first(&self.sent.programme.media(8)) == first(got)
+        let first = got.video.first();
+        self.sent.stream == stream && first.is_some_and(|first| self.sent.programme.has(&first.bytes))
     }
 
-    /// Fails unless all that is owed is there.
+    /// Takes what was read for this publish. Fails unless it is what was sent, from some picture on.
+    #[track_caller]
+    fn compare(&mut self, got: Media, recording: &Recording, what: &str) {
+        let mut source = self.sent.programme.media(self.sent.tags());
+        let (pictures, sounds) = (
+            skip(&mut source.video, &got.video, what),
+            skip(&mut source.audio, &got.audio, what),
+        );
+        self.whole = (pictures, sounds) == (0, 0);
+        if let (false, Some(picture), Some(sound)) = (self.whole, source.video.first(), source.audio.first())
+        {
+            assert!(
+                (picture.dts - sound.dts).abs() <= APART,
+                "{what} begins with the picture of {} ms and the sound of {} ms",
+                picture.dts,
+                sound.dts
+            );
+        }
+        got.prefix_of(&source, what, SEAM);
+        let end = |count: usize, all: &[Sample], each: f64| {
+            count.checked_sub(1).map_or(0.0, |last| all[last].dts + each)
+        };
+        let pictures = end(got.video.len(), &source.video, PICTURE);
+        let sounds = end(got.audio.len(), &source.audio, SOUND);
+        self.recording = Some(recording.id.clone());
+        self.both = pictures.min(sounds);
+        self.longest = pictures.max(sounds);
+    }
+
+    /// Fails unless all that is owed is there, to its end.
     #[track_caller]
     pub(crate) fn holds(&self, owed: f64, when: &str) {
-        let whole = self.sent.programme.media(self.sent.tags() - 1);
-        let least = whole.before(owed);
-        let last = |samples: &[super::Sample], each: f64| samples.last().map_or(0.0, |last| last.dts + each);
-        let due = last(&least.video, PICTURE).min(last(&least.audio, SOUND));
-        assert!(
-            self.both >= due,
-            "{when}: {} has {:.0} ms of what was sent, and {due:.0} ms are owed",
-            self.sent.stream,
-            self.both
-        );
+        if let Some(due) = self.misses(owed) {
+            panic!(
+                "{when}: {} is there until {:.0} ms of what was sent, and {due:.0} ms are owed",
+                self.sent.stream, self.both
+            );
+        }
     }
+
+    /// Whether none of it is there, though some was owed.
+    pub(crate) fn is_gone(&self, owed: f64) -> bool {
+        self.recording.is_none() && self.misses(owed).is_some()
+    }
+
+    /// Until when it must be there, where it is not.
+    fn misses(&self, owed: f64) -> Option<f64> {
+        let due = self.sent.programme.due(self.sent.tags() - 1, owed);
+        (self.both < due).then_some(due)
+    }
+}
+
+/// Leaves out of what was sent all before the first of what was kept; gives how many that were.
+#[track_caller]
+fn skip(sent: &mut Vec<Sample>, got: &[Sample], what: &str) -> usize {
+    let Some(first) = got.first() else { return 0 };
+    let Some(before) = sent.iter().position(|sample| sample.bytes == first.bytes) else {
+        let mark = Programme::mark_of(&first.bytes);
+        panic!("{what} begins with {first:?} {mark}, which was not sent then");
+    };
+    sent.drain(..before);
+    before
 }

@@ -130,7 +130,9 @@ fn compare(got: &[Sample], source: &[Sample], offset: f64, tolerance: f64, what:
     for (number, (got, sent)) in got.iter().zip(source).enumerate() {
         assert!(
             got.bytes == sent.bytes,
-            "{what} {number}: {got:?} is not what was sent, {sent:?}"
+            "{what} {number}: {got:?} {} is not what was sent, {sent:?} {}",
+            super::programme::Programme::mark_of(&got.bytes),
+            super::programme::Programme::mark_of(&sent.bytes)
         );
         let wrong = |got: f64, sent: f64| (got - offset - sent).abs() > tolerance;
         assert!(

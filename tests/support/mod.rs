@@ -17,17 +17,19 @@ pub(crate) mod pusher;
 pub(crate) mod random;
 pub(crate) mod rtmp;
 pub(crate) mod service;
+pub(crate) mod told;
 pub(crate) mod wait;
 
 use std::path::PathBuf;
 
-pub(crate) use cli::{Done, Recording, edgereel, edgereel_in, export, only_recording, recordings};
+pub(crate) use cli::{Done, Recording, edgereel, edgereel_in, export, only_recording, recordings, verified};
 pub(crate) use feed::{Feed, Plan, Sent};
 pub(crate) use flv::{Flv, Tag};
-pub(crate) use kept::{Kept, kept};
+pub(crate) use kept::{Kept, gone_in_order, kept};
 pub(crate) use media::{Media, Sample};
 pub(crate) use pusher::Pusher;
 pub(crate) use service::Service;
+pub(crate) use told::Told;
 pub(crate) use wait::{wait_for, wait_until};
 
 /// The clip that is pushed: 20 s of H.264 with B-frames and AAC.

@@ -1,5 +1,6 @@
-//! The clip as an encoder would send it without end, beginning at any of its keyframes: so no two publishes
-//! that follow each other, and no two streams, are alike.
+//! The clip as an encoder would send it without end, beginning at any of its keyframes. Each picture and each frame of
+//! sound carries the name of its stream, the publish and its own number: nothing that was ever sent is like anything
+//! else, and what is read in a wrong place says where it is from.
 
 use super::flv::{AUDIO, Flv, VIDEO};
 use super::media::Media;
@@ -15,11 +16,16 @@ pub(crate) const SOUND: f64 = 1024.0 / 44.1;
 pub(crate) struct Programme {
     headers: Vec<Tag>,
     turn: Vec<Tag>,
+    /// Whose it is.
+    mark: String,
+    /// Bytes that each picture is heavier than that of the clip.
+    weight: usize,
 }
 
 impl Programme {
-    /// The clip from one of its keyframes on: the `number`th, round and round.
-    pub(crate) fn from_keyframe(number: usize) -> Self {
+    /// The clip from one of its keyframes on, round and round; pictures are heavier by `weight` bytes. No two publishes
+    /// of a stream have one `serial`.
+    pub(crate) fn marked(stream: &str, serial: usize, weight: usize) -> Self {
         let clip = sample();
         let media = |tag: &&Tag| matches!(tag.kind, AUDIO | VIDEO) && tag.body.get(1) == Some(&1);
         let keys: Vec<u32> = clip
@@ -28,7 +34,7 @@ impl Programme {
             .filter(|tag| media(tag) && tag.is_key())
             .map(|tag| tag.time)
             .collect();
-        let zero = keys[number % keys.len()];
+        let zero = keys[serial % keys.len()];
         let mut turn: Vec<Tag> = clip.tags.iter().filter(media).cloned().collect();
         for tag in &mut turn {
             tag.time = (tag.time + TURN - zero) % TURN;
@@ -41,19 +47,44 @@ impl Programme {
         Self {
             headers: headers.collect(),
             turn,
+            mark: format!("<{stream} {serial} "),
+            weight,
         }
     }
 
     /// The `number`th tag.
     pub(crate) fn tag(&self, number: usize) -> Tag {
-        let Some(number) = number.checked_sub(self.headers.len()) else {
-            return self.headers[number].clone();
-        };
-        let tag = &self.turn[number % self.turn.len()];
-        Tag {
-            time: tag.time + (number / self.turn.len()) as u32 * TURN,
-            ..tag.clone()
+        let (tag, time) = self.plain(number);
+        let mut tag = Tag { time, ..tag.clone() };
+        if !tag.is_header() {
+            let mark = format!("{}{number}>", self.mark);
+            if tag.kind == VIDEO {
+                // A NAL unit that says of itself that it fills: players leave it out.
+                let filler = mark.repeat(1 + self.weight / mark.len());
+                let length = u32::try_from(1 + filler.len()).expect("a length");
+                tag.body.extend(length.to_be_bytes());
+                tag.body.push(12);
+                tag.body.extend(filler.bytes());
+            } else {
+                tag.body.extend(mark.bytes());
+            }
         }
+        tag
+    }
+
+    /// Whether these are the bytes of a picture or a frame of this.
+    pub(crate) fn has(&self, sample: &[u8]) -> bool {
+        let mark = self.mark.as_bytes();
+        sample.windows(mark.len()).any(|part| part == mark)
+    }
+
+    /// What a sample says of where it is from.
+    pub(crate) fn mark_of(sample: &[u8]) -> String {
+        let text = String::from_utf8_lossy(sample);
+        let mark = text
+            .rsplit_once('<')
+            .map(|(_, mark)| mark.chars().take(40).collect());
+        mark.unwrap_or_else(|| "without a mark".to_owned())
     }
 
     /// The media of the first so many tags.
@@ -62,5 +93,29 @@ impl Programme {
             tags: (0..tags).map(|number| self.tag(number)).collect(),
         }
         .media()
+    }
+
+    /// Until when, in milliseconds, both tracks of the first so many tags are there, but for what decodes after `dts`.
+    pub(crate) fn due(&self, tags: usize, dts: f64) -> f64 {
+        let (mut pictures, mut sounds) = (0.0, 0.0);
+        for number in self.headers.len()..tags {
+            let (tag, time) = self.plain(number);
+            let time = f64::from(time);
+            if time < dts && tag.kind == VIDEO {
+                pictures = time + PICTURE;
+            } else if time < dts {
+                sounds = time + SOUND;
+            }
+        }
+        f64::min(pictures, sounds)
+    }
+
+    /// The tag of the clip that the `number`th is made of, and when it is sent.
+    fn plain(&self, number: usize) -> (&Tag, u32) {
+        let Some(number) = number.checked_sub(self.headers.len()) else {
+            return (&self.headers[number], 0);
+        };
+        let tag = &self.turn[number % self.turn.len()];
+        (tag, tag.time + (number / self.turn.len()) as u32 * TURN)
     }
 }

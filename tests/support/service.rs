@@ -62,12 +62,13 @@ impl Service {
         Self::spawn(command, home, hear)
     }
 
-    /// Starts one with `more` in its configuration and kills it so long after: ready or, rather, not.
+    /// Starts one among these variables and kills it so long after: ready or, rather, not.
     #[track_caller]
-    pub(crate) fn kill_early(home: &Path, more: &str, after: Duration) {
-        write_config(home, more);
+    pub(crate) fn kill_early(home: &Path, variables: &[(&str, &str)], after: Duration) {
+        write_config(home, "");
         let mut command = super::cli::command();
         command.args(["run", "--config"]).arg(home.join("edgereel.toml"));
+        command.envs(variables.iter().copied());
         let quiet = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())

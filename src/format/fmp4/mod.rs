@@ -35,7 +35,7 @@ pub use fragment::{FIRST_SEQUENCE, FragmentHeader, Place, fragment_header, free_
 pub use identity::{Identity, segment_header};
 pub use moof::{TrackRun, moof, moof_len};
 pub use moov::init;
-pub use recover::{Left, check_fragment, find_fragment, holds_fragments, scan_open};
+pub use recover::{Left, check_fragment, find_fragment, holds_durable_fragments, scan_open};
 pub use scan::{Header, Position, ReadAt, ScanError, Scanned, Stopped, read_header, scan, scan_headers};
 
 /// track_ID of the picture.

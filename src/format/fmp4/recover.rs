@@ -89,10 +89,12 @@ pub fn find_fragment(
     })
 }
 
-/// True when there is a fragment of the segment, whole or not, anywhere in a file whose header cannot be read: then the
-/// file did hold its media once. A file that only took over another's blocks has none.
-pub fn holds_fragments(reader: &(impl ReadAt + ?Sized), len: u64, segment: SegmentId) -> bool {
-    find_box(reader, segment, 0..len, |_, _| true).is_some()
+/// True when a fragment of the segment, in a file whose header cannot be read, says that one before it was durable: then
+/// so was the header, which goes to flash in the same write as the first, and the medium damaged it. Without one, the
+/// first write was torn by a power cut: some of its sectors are there, the header's are not, or those of the file
+/// whose blocks were taken over.
+pub fn holds_durable_fragments(reader: &(impl ReadAt + ?Sized), len: u64, segment: SegmentId) -> bool {
+    find_box(reader, segment, 0..len, |_, found| found.durable > 0).is_some()
 }
 
 /// True when a later fragment of the segment says that more than `whole` of them were durable.

@@ -248,7 +248,7 @@ impl Recovery<'_> {
             Ok((_, Left::Damage)) => {
                 self.set_aside(id, path, "is damaged: its first fragment is not readable")
             }
-            Err(error) if fmp4::holds_fragments(&reader, len, id) => {
+            Err(error) if fmp4::holds_durable_fragments(&reader, len, id) => {
                 self.set_aside(id, path, &format!("is damaged: {error}"))
             }
             Ok(_) | Err(_) => {

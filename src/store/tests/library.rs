@@ -155,6 +155,30 @@ fn a_tape_that_nobody_repaired_is_read_up_to_its_torn_end() {
 }
 
 #[test]
+fn a_fragment_whose_media_is_torn_is_not_listed() {
+    let mut rig = Rig::new();
+    let (a, id) = one_recording(&mut rig);
+    rig.handle(vec![a.append(6)]);
+    let library = rig.library();
+    let listed = || library.recordings(&Filter::default()).unwrap().remove(0);
+    let before = listed();
+    let view = library.view(id).unwrap();
+    let last = view.segments.last().unwrap().id;
+    let end = view.source.index(last).unwrap().end();
+    // The file is longer than that: a write that was cut off leaves what was in its blocks before.
+    let files = view.segments.len() as u64;
+    let path = crate::store::paths::segment(rig.dir.path(), &a.stream, files);
+    let file = crate::store::Disk::open(&rig.disk, &path).unwrap();
+    file.write_at(end - 1, &mut [std::io::IoSlice::new(&[0xEE])])
+        .unwrap();
+    let after = listed();
+    assert!(after.bytes < before.bytes, "{after:?}");
+    assert_eq!(before.duration - after.duration, 1_000_000, "{after:?}");
+    let last = library.view(id).unwrap().source.index(last).unwrap();
+    assert!(last.end() < end, "it would not be played either");
+}
+
+#[test]
 fn a_segment_that_is_gone_is_named() {
     let mut rig = Rig::new();
     let (a, id) = one_recording(&mut rig);

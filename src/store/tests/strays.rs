@@ -11,7 +11,7 @@ use super::crashes::script;
 use super::moment::JournalFiles;
 use super::rig::Rig;
 use crate::format::index::SampleIndex;
-use crate::media::SegmentId;
+use crate::media::{RecordingId, SegmentId};
 use crate::store::clock::tests::TestClock;
 use crate::store::journal::Journal;
 use crate::store::recover::Occasion;
@@ -545,4 +545,39 @@ fn a_folder_on_the_tape_that_may_not_be_listed_is_left_if_it_is_nobodys() {
         .unwrap();
     assert!(error.to_string().contains("tape/live+a"), "{error}");
     assert!(store.start().0.missing == 0);
+}
+
+#[test]
+fn a_torn_first_write_is_removed_and_a_damaged_header_is_set_aside() {
+    for (seconds, kept) in [(1, false), (3, true)] {
+        let mut rig = Rig::new();
+        let (a, start) = rig.publish(1, "a");
+        rig.handle(vec![start, a.record(RecordingId::new(1), 0)]);
+        for second in 0..seconds {
+            rig.handle(vec![a.append(second)]);
+            rig.pass(1_000_000);
+        }
+        let Rig {
+            dir,
+            disk,
+            clock,
+            writer,
+            ..
+        } = rig;
+        drop(writer);
+        // Its first sector is what it was when the file was another's, or what the medium made of it.
+        let path = crate::store::paths::segment(dir.path(), &a.stream, 1);
+        let file = disk.open(&path).unwrap();
+        file.write_at(0, &mut [io::IoSlice::new(&[0xEE; 512])]).unwrap();
+        drop(file);
+        let rig = Rig::on(dir, disk, clock);
+        let there: Vec<PathBuf> = rig.disk.files().into_keys().collect();
+        let aside = crate::store::paths::lost_found(rig.dir.path());
+        assert!(!there.contains(&path), "{there:?}");
+        assert_eq!(
+            there.iter().any(|path| path.starts_with(&aside)),
+            kept,
+            "after {seconds} s: {there:?}"
+        );
+    }
 }

@@ -33,6 +33,7 @@ pub(super) fn entries(log: &File) -> u64 {
 }
 
 /// A log that is complete.
+#[derive(Default)]
 pub(super) struct WriteLog {
     pub(super) entries: Vec<Entry>,
     bytes: Vec<u8>,

@@ -1,5 +1,6 @@
 //! One take: the service records four publishers on a device that writes down everything, is killed once on the
-//! way, and is asked to stop at the end. What was promised is noted beside the device's count of requests.
+//! way, and is asked to stop at the end. What was promised is noted beside the device's count of requests. Where it is
+//! to have little room, the tape fills it several times over, and each new segment takes over the file of an old one.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +11,8 @@ use super::device::Recorder;
 use super::image::Image;
 use super::log::WriteLog;
 use crate::support::random::Random;
-use crate::support::{Feed, Plan, Recording, Sent, Service, recordings, wait_until};
+use crate::support::service::data_dir;
+use crate::support::{Feed, Plan, Recording, Sent, Service, Told, recordings, wait_until};
 
 /// Two as cameras are, one that comes and goes, and one that fills segments.
 pub(super) const PLANS: [Plan; 4] = [
@@ -25,8 +27,19 @@ const fn plan(stream: &'static str, speed: f64, length: Option<u32>) -> Plan {
         stream,
         speed,
         length,
+        weight: 0,
     }
 }
+
+/// What each picture of the fast stream is heavier by where there is little room: 3.5 MB arrive in a second.
+const WEIGHT: usize = 7_000;
+/// What the tape may take there.
+const ROOM: u64 = 14 << 20;
+/// The journal, with what is set aside for it.
+const JOURNAL: u64 = 12 << 20;
+
+/// Reads how many requests the device was given.
+type Count = Arc<dyn Fn() -> u64 + Send + Sync>;
 
 pub(super) struct Take {
     pub(super) log: WriteLog,
@@ -37,6 +50,43 @@ pub(super) struct Take {
     pub(super) runs: Vec<Run>,
     pub(super) durable: Vec<Durable>,
     pub(super) closed: Vec<Closed>,
+    /// What the service was configured with.
+    pub(super) settings: Settings,
+    /// Segments that were given up for room.
+    pub(super) given_up: usize,
+}
+
+/// Variables that configure a service.
+#[derive(Clone, Default)]
+pub(super) struct Settings(Vec<(&'static str, String)>);
+
+impl Settings {
+    /// Little room on the file system that is mounted there. The quota is the least there is: it makes small segments.
+    #[allow(
+        clippy::useless_conversion,
+        reason = "the width of these fields differs between 32- and 64-bit targets"
+    )]
+    fn little_room(card: &Path) -> Self {
+        let space = nix::sys::statvfs::statvfs(card).expect("how much is free");
+        let free = u64::from(space.blocks_available()) * u64::from(space.fragment_size());
+        let min_free = free.checked_sub(ROOM + JOURNAL).expect("room");
+        Self(vec![
+            ("EDGEREEL__STORAGE__QUOTA", "64 MiB".to_owned()),
+            ("EDGEREEL__STORAGE__MIN_FREE", format!("{min_free} B")),
+        ])
+    }
+
+    /// As a command wants them, with more.
+    fn with<'a>(&'a self, more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+        let own = self.0.iter().map(|(name, value)| (*name, value.as_str()));
+        own.chain(more.iter().copied()).collect()
+    }
+
+    /// Starts a service of its own on a card.
+    #[track_caller]
+    pub(super) fn start(&self, card: &Path) -> Service {
+        Service::start_among(card, &self.with(&[]))
+    }
 }
 
 /// What was sent to the service from one of its starts on.
@@ -70,67 +120,83 @@ struct Heard {
 }
 
 /// Starts the service once for each of `runs`, which say how many milliseconds of media each takes.
-pub(super) fn record(folder: &Path, runs: &[u64], random: &mut Random) -> Take {
+pub(super) fn record(folder: &Path, runs: &[u64], limited: bool, random: &mut Random) -> Take {
     let recorder = Recorder::start(folder, &Image::default());
     let card = folder.join("card");
     let mount = recorder.mount_new(&card);
-    let count: Arc<dyn Fn() -> u64 + Send + Sync> = Arc::new(recorder.counter());
+    let count: Count = Arc::new(recorder.counter());
     let ticking = Ticking::start(Arc::clone(&count));
-    let first = count() as usize;
-    let mut take = (Vec::new(), Vec::new(), Vec::new());
+    let settings = if limited {
+        Settings::little_room(&card)
+    } else {
+        Settings::default()
+    };
+    let mut take = Take {
+        log: WriteLog::default(),
+        first: count() as usize,
+        clock: Vec::new(),
+        runs: Vec::new(),
+        durable: Vec::new(),
+        closed: Vec::new(),
+        settings,
+        given_up: 0,
+    };
     for (number, length) in runs.iter().enumerate() {
         let last = number + 1 == runs.len();
-        let (run, durable) = one_run(&card, *length, last, &count, &take.0, random, &mut take.2);
-        take.0.push(run);
-        take.1.extend(durable);
+        one_run(&card, *length, last, limited, &count, random, &mut take);
     }
-    let clock = ticking.stop();
+    take.clock = ticking.stop();
+    take.given_up = Told::read(&data_dir(&card)).segments;
     mount.unmount();
-    let log = recorder.finish();
+    take.log = recorder.finish();
     assert!(
-        take.2.len() > 2 && take.1.len() > 10,
+        take.closed.len() > 2 && take.durable.len() > 10,
         "hardly anything was promised"
     );
-    Take {
-        log,
-        first,
-        clock,
-        runs: take.0,
-        durable: take.1,
-        closed: take.2,
-    }
+    assert!(
+        !limited || take.given_up > 3,
+        "the tape did not fill its room: {} segments were given up",
+        take.given_up
+    );
+    take
 }
 
 fn one_run(
     card: &Path,
     length: u64,
     last: bool,
-    count: &Arc<dyn Fn() -> u64 + Send + Sync>,
-    before: &[Run],
+    limited: bool,
+    count: &Count,
     random: &mut Random,
-    closed: &mut Vec<Closed>,
-) -> (Run, Vec<Durable>) {
+    take: &mut Take,
+) {
     let heard = Arc::new(Mutex::new(Vec::new()));
     let (hears, counts) = (Arc::clone(&heard), Arc::clone(count));
-    let filter = [("EDGEREEL_LOG", "info,edgereel::store=trace")];
-    let service = Service::start_heard(card, &filter, move |line| {
+    let variables = take
+        .settings
+        .with(&[("EDGEREEL_LOG", "info,edgereel::store=trace")]);
+    let service = Service::start_heard(card, &variables, move |line| {
         let entries = counts() as usize;
         if let Some(heard) = Heard::parse(line, entries) {
             hears.lock().expect("what was heard").push(heard);
         }
     });
     let mut feeds: Vec<Feed> = Vec::new();
-    for (number, plan) in PLANS.into_iter().enumerate() {
+    for (number, mut plan) in PLANS.into_iter().enumerate() {
+        if limited && plan.speed > 1.0 {
+            plan.weight = WEIGHT;
+        }
         // Their seconds do not begin together, and no two streams begin alike.
         let phase = random.between(0, 350);
         wait_until("the next publisher's turn", || {
             feeds.last().is_none_or(|before| before.taken() >= phase)
         });
-        let sent = before.iter().flat_map(|run| &run.sent);
+        let sent = take.runs.iter().flat_map(|run| &run.sent);
         let serial = sent.filter(|sent| sent.stream == plan.stream).count();
         feeds.push(Feed::start(service.address(), plan, serial + 3 * number));
     }
     let data = service.data();
+    let closed = &mut take.closed;
     let mut look = || {
         for recording in recordings(&data) {
             let known = closed
@@ -160,8 +226,8 @@ fn one_run(
     }
     let sent: Vec<Arc<Sent>> = feeds.into_iter().flat_map(Feed::over).collect();
     let heard = std::mem::take(&mut *heard.lock().expect("what was heard"));
-    let durable = whose(heard, &sent);
-    (Run { sent, ended }, durable)
+    take.durable.extend(whose(heard, &sent));
+    take.runs.push(Run { sent, ended });
 }
 
 /// The service names publishes by ids that publishers do not know; but a stream's come in the order in which they
@@ -218,7 +284,7 @@ struct Ticking {
 }
 
 impl Ticking {
-    fn start(count: Arc<dyn Fn() -> u64 + Send + Sync>) -> Self {
+    fn start(count: Count) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let asked = Arc::clone(&stop);
         let thread = std::thread::spawn(move || {

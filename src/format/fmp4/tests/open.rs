@@ -4,8 +4,7 @@ use std::cell::Cell;
 use std::io;
 
 use super::fixtures::*;
-use crate::format::fmp4::fragment::CHECKSUM_BOX;
-use crate::format::fmp4::{Left, ReadAt, Scanned, Stopped, holds_fragments, scan, scan_open};
+use crate::format::fmp4::{Left, ReadAt, Scanned, Stopped, holds_durable_fragments, scan, scan_open};
 use crate::format::index::{FragmentIndex, SampleIndex};
 
 /// Six fragments; the n-th says that n − 2 are durable.
@@ -89,17 +88,18 @@ fn media_that_was_durable_is_not_read_again() {
 }
 
 #[test]
-fn a_file_that_only_took_over_blocks_holds_no_fragment() {
+fn a_header_was_durable_when_a_fragment_says_so() {
     let (file, index) = six();
     let mut taken = file.clone();
     taken[..index.fragments[0].offset as usize].fill(0);
     let len = taken.len() as u64;
-    assert!(holds_fragments(taken.as_slice(), len, identity().segment));
-    assert!(!holds_fragments(taken.as_slice(), len, segment_id(77)));
-    let first = index.fragments[0].offset as usize;
-    assert!(!holds_fragments(
-        &taken[..first + CHECKSUM_BOX - 1],
-        len,
+    assert!(holds_durable_fragments(taken.as_slice(), len, identity().segment));
+    assert!(!holds_durable_fragments(taken.as_slice(), len, segment_id(77)));
+    // The first write, which is the first fragment, says of none that it was.
+    let second = index.fragments[1].offset as usize;
+    assert!(!holds_durable_fragments(
+        &taken[..second],
+        second as u64,
         identity().segment
     ));
 }

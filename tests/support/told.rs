@@ -1,0 +1,56 @@
+//! What the service told of tape that it gave up.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags};
+use serde::Deserialize;
+
+/// The events `media.evicted_undelivered` that wait to be sent.
+pub(crate) struct Told {
+    recordings: HashSet<String>,
+    streams: HashSet<String>,
+    /// Segments that were given up.
+    pub(crate) segments: usize,
+}
+
+#[derive(Deserialize)]
+struct Evicted {
+    stream: String,
+    recordings: Vec<String>,
+}
+
+impl Told {
+    /// Those in the journal of a storage directory. They are never sent, so none of them goes.
+    #[track_caller]
+    pub(crate) fn read(data: &Path) -> Self {
+        let journal = Connection::open_with_flags(data.join("journal.db"), OpenFlags::SQLITE_OPEN_READ_ONLY)
+            .expect("the journal");
+        let mut rows = journal
+            .prepare("SELECT body FROM outbox WHERE kind = 'media.evicted_undelivered'")
+            .expect("an outbox");
+        let bodies = rows.query_map([], |row| row.get::<_, String>(0)).expect("events");
+        let mut told = Self {
+            recordings: HashSet::new(),
+            streams: HashSet::new(),
+            segments: 0,
+        };
+        for body in bodies {
+            let evicted: Evicted = serde_json::from_str(&body.expect("an event")).expect("its body");
+            told.recordings.extend(evicted.recordings);
+            told.streams.insert(evicted.stream);
+            told.segments += 1;
+        }
+        told
+    }
+
+    /// Whether it told of a recording that tape of it went.
+    pub(crate) fn recording(&self, id: &str) -> bool {
+        self.recordings.contains(id)
+    }
+
+    /// The same of a stream.
+    pub(crate) fn stream(&self, name: &str) -> bool {
+        self.streams.contains(name)
+    }
+}
