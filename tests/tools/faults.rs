@@ -16,11 +16,12 @@ const MEANWHILE: u32 = 4_000;
 
 /// Two publishers, a service, and a card of its own.
 struct Scene {
-    card: Card,
-    service: Service,
     pushers: Vec<Pusher>,
+    service: Service,
     store: PathBuf,
     before: Vec<String>,
+    /// Last: nobody uses it any more when it is unmounted.
+    card: Card,
 }
 
 impl Scene {
