@@ -13,8 +13,11 @@ use std::path::{Path, PathBuf};
 
 use crate::media::StreamName;
 
+/// The journal's file; SQLite keeps others beside it.
+pub(super) const JOURNAL: &str = "journal.db";
+
 pub(super) fn journal(dir: &Path) -> PathBuf {
-    dir.join(super::journal::FILE)
+    dir.join(JOURNAL)
 }
 
 pub(super) fn tape(dir: &Path) -> PathBuf {

@@ -31,10 +31,9 @@ pub(super) use tracks::hex;
 pub(super) use victims::{Blocks, Class};
 
 use super::disk::{Disk, FileId, RealDisk};
-use super::{StoreError, disk, paths, recover};
+use super::{StoreError, disk, paths};
 
-/// The file's name in the storage directory.
-pub(super) const FILE: &str = "journal.db";
+pub(super) use super::paths::JOURNAL as FILE;
 
 /// What SQLite keeps beside it.
 pub(super) const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
@@ -51,7 +50,7 @@ pub(super) struct Journal {
     path: PathBuf,
     /// The file that was opened; `None` once it is closed.
     file: Option<FileId>,
-    /// A commit found damage, and the next start will hear of it.
+    /// A commit found damage.
     condemned: bool,
     /// Called after each commit.
     #[cfg(test)]
@@ -216,10 +215,7 @@ impl Journal {
             result = self.transact(ops, utc);
         }
         result.map_err(|error| {
-            if fault::is_proof(&error) && !std::mem::replace(&mut self.condemned, true) {
-                // Whoever opens it next sets it aside, also if its own look at it does not come upon the damage.
-                recover::condemn(&self.path, &error.to_string());
-            }
+            self.condemned |= fault::is_proof(&error);
             self.error(error)
         })
     }

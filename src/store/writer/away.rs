@@ -14,7 +14,7 @@ use crate::media::{Micros, PublishId};
 use crate::store::disk::{self, Disk as _, RealDisk};
 use crate::store::journal::{Journal, Op};
 use crate::store::recover::start;
-use crate::store::recover::{Live, Occasion};
+use crate::store::recover::{Live, Occasion, condemn};
 use crate::store::{StoreError, paths};
 
 /// A journal that refuses for this long is let go of: a file system that was mounted anew is not seen through files
@@ -34,6 +34,8 @@ impl Writer {
         let journal = paths::journal(&self.settings.dir);
         if self.journal.is_condemned() {
             let why = self.progress.last_error.clone().unwrap_or_default();
+            // Whoever opens it next sets it aside, also if its own look at it does not come upon the damage.
+            condemn(&journal, &why);
             self.leave(format!("{}: the journal is damaged: {why}", journal.display()));
         } else if !self.journal.is_in_place() {
             self.leave(format!("{}: the journal is gone", journal.display()));
