@@ -2,19 +2,14 @@
 //! and tells nobody.
 
 use rusqlite::{Connection, OptionalExtension, params};
-use uuid::Uuid;
 
 use super::op::{BootClock, NewSegment, Op, Sealed};
-use super::{OUTBOX_ROWS, evict, hex, redate, tracks};
+use super::outbox::{Result, execute, post, whole};
+use super::read::SHARED;
+use super::{evict, hex, redate, tracks};
 use crate::event::{DeviceStarted, Event, RecordingClosed, Recovered, rfc3339};
 use crate::media::{Micros, PublishId, RecordingId, StreamName};
 use crate::store::clock::is_step;
-
-pub(super) type Result<T = ()> = rusqlite::Result<T>;
-
-/// A segment belongs to a recording when they share this much tape, or half of the segment if that is less.
-/// Less is where two tracks end or begin a frame apart, not something that anyone asked for.
-pub(super) const SHARED: Micros = 250_000;
 
 pub(super) fn apply(db: &Connection, op: &Op, utc: Micros) -> Result {
     match op {
@@ -435,40 +430,4 @@ fn mend_segment(db: &Connection, sealed: &Sealed) -> Result {
          SELECT segment, ?2 FROM segments WHERE id = ?1 AND state = 'sealed'",
         params![sealed.id.to_bytes(), sealed.samples],
     )
-}
-
-/// Puts an event into the outbox, and the oldest out of it when it is full.
-pub(super) fn post(db: &Connection, event: &Event, utc: Micros) -> Result {
-    let millis = u64::try_from(utc / 1_000).unwrap_or(0);
-    let time = uuid::Timestamp::from_unix(
-        uuid::NoContext,
-        millis / 1_000,
-        u32::try_from(millis % 1_000).unwrap_or(0) * 1_000_000,
-    );
-    execute(
-        db,
-        "INSERT INTO outbox (id, kind, body, time) VALUES (?1, ?2, ?3, ?4)",
-        params![Uuid::new_v7(time).as_bytes(), event.kind(), event.body(), utc],
-    )?;
-    let dropped = db
-        .prepare("DELETE FROM outbox WHERE sequence <= ?1")?
-        .execute(params![db.last_insert_rowid().saturating_sub(OUTBOX_ROWS)])?;
-    if dropped == 0 {
-        return Ok(());
-    }
-    execute(
-        db,
-        "INSERT INTO counters (name, value) VALUES ('outbox_dropped', ?1)
-         ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
-        params![whole(dropped as u64)],
-    )
-}
-
-pub(super) fn execute(db: &Connection, sql: &str, params: impl rusqlite::Params) -> Result {
-    db.prepare(sql)?.execute(params).map(drop)
-}
-
-/// SQLite has no unsigned 64-bit numbers; none of ours comes near the difference.
-fn whole(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
 }

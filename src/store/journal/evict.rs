@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::apply::{Result, execute, post};
+use super::outbox::{Result, execute, post};
 use super::read::number;
 use super::victims::SHARES;
 use crate::event::{Event, Evicted, rfc3339};

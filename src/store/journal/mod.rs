@@ -9,6 +9,7 @@ mod apply;
 mod evict;
 pub(super) mod fault;
 mod op;
+mod outbox;
 mod read;
 mod redate;
 mod reserve;

@@ -3,7 +3,7 @@
 use rusqlite::types::FromSql;
 use rusqlite::{OptionalExtension, Params, Row, params};
 
-use super::{Journal, apply, tracks};
+use super::{Journal, tracks};
 use crate::format::TrackBase;
 use crate::media::{Micros, PublishId, RecordingId, SegmentId, StreamName, Tracks};
 use crate::store::{RecordingState, StoreError};
@@ -54,6 +54,10 @@ pub(in crate::store) struct RecordingData {
     /// UTC of its start.
     pub(in crate::store) utc_start: Micros,
 }
+
+/// A segment belongs to a recording when they share this much tape, or half of the segment if that is less.
+/// Less is where two tracks end or begin a frame apart, not something that anyone asked for.
+pub(super) const SHARED: Micros = 250_000;
 
 const SEGMENT: &str =
     "SELECT s.id, name, sequence, state, base_video, base_audio, s.start, s.end, bytes, crc,
@@ -132,7 +136,7 @@ impl Journal {
             RecordingState::Open => Micros::MAX / 2,
             _ => of.end,
         };
-        let values = params![of.stream.as_str(), of.start, end, apply::SHARED];
+        let values = params![of.stream.as_str(), of.start, end, SHARED];
         self.all(&sql, values, |row| self.segment_data(row))
     }
 
@@ -141,13 +145,7 @@ impl Journal {
         let sql = "SELECT id FROM recordings JOIN streams USING (stream) WHERE name = ?1
                 AND min(?3, iif(state = 'open', ?5, end)) - max(?2, start) > min(?4, (?3 - ?2) / 2)
              ORDER BY recording";
-        let values = params![
-            of.stream.as_str(),
-            of.start,
-            of.end,
-            apply::SHARED,
-            Micros::MAX / 2
-        ];
+        let values = params![of.stream.as_str(), of.start, of.end, SHARED, Micros::MAX / 2];
         self.all(sql, values, |row| Ok(RecordingId::from_bytes(self.col(row, 0)?)))
     }
 
