@@ -6,7 +6,19 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use crate::programs::Program;
 use crate::support::{home, wait_until};
+
+const LOSETUP: Program = system("losetup", "mount");
+const MKFS: Program = system("mkfs.ext4", "e2fsprogs");
+const E2FSCK: Program = system("e2fsck", "e2fsprogs");
+const MOUNT: Program = system("mount", "mount");
+const UMOUNT: Program = system("umount", "mount");
+const FSFREEZE: Program = system("fsfreeze", "util-linux");
+
+const fn system(name: &'static str, package: &'static str) -> Program {
+    Program { name, package }
+}
 
 /// A file system of its own, on a loop device.
 pub(crate) struct Card {
@@ -26,13 +38,13 @@ impl Card {
         let file = std::fs::File::create(&image).unwrap();
         file.set_len(256 << 20).unwrap();
         std::fs::create_dir(&mount).unwrap();
-        let device = needs_root("losetup", &["--find", "--show", shown(&image)]);
+        let device = needs_root(LOSETUP, &["--find", "--show", shown(&image)]);
         let card = Self {
             folder,
             device: device.trim().to_owned(),
         };
         // Nothing is kept for root: full is full.
-        needs_root("mkfs.ext4", &["-q", "-m", "0", &card.device]);
+        needs_root(MKFS, &["-q", "-m", "0", &card.device]);
         card.mount();
         card
     }
@@ -40,20 +52,20 @@ impl Card {
     /// Puts it back where it was.
     #[track_caller]
     pub(crate) fn mount(&self) {
-        needs_root("mount", &[&self.device, shown(&self.path())]);
+        needs_root(MOUNT, &[&self.device, shown(&self.path())]);
     }
 
     /// Pulls it out, whoever uses it.
     #[track_caller]
     pub(crate) fn pull(&self) {
-        needs_root("umount", &["--lazy", shown(&self.path())]);
+        needs_root(UMOUNT, &["--lazy", shown(&self.path())]);
     }
 
     /// Unmounts it, once nobody uses it any more.
     #[track_caller]
     pub(crate) fn unmount(&self) {
         wait_until("nobody uses the card", || {
-            let done = Command::new("umount").arg(self.path()).output();
+            let done = Command::new(UMOUNT.path()).arg(self.path()).output();
             done.is_ok_and(|done| done.status.success())
         });
     }
@@ -61,13 +73,13 @@ impl Card {
     /// The kernel gives up on its journal: from here on nothing can be written.
     #[track_caller]
     pub(crate) fn abort(&self) {
-        needs_root("mount", &["-o", "remount,abort", shown(&self.path())]);
+        needs_root(MOUNT, &["-o", "remount,abort", shown(&self.path())]);
     }
 
     /// Repairs it while it is not mounted.
     #[track_caller]
     pub(crate) fn check(&self) {
-        let done = Command::new("e2fsck")
+        let done = Command::new(E2FSCK.path())
             .args(["-fy", &self.device])
             .output()
             .unwrap();
@@ -81,7 +93,7 @@ impl Card {
 
     #[track_caller]
     pub(crate) fn stall(&self) -> Stall {
-        needs_root("fsfreeze", &["--freeze", shown(&self.path())]);
+        needs_root(FSFREEZE, &["--freeze", shown(&self.path())]);
         Stall(self.path())
     }
 }
@@ -95,10 +107,12 @@ impl Drop for Card {
         };
         let unmounted = (0..50).any(|turn| {
             std::thread::park_timeout(Duration::from_millis(100 * u64::from(turn > 0)));
-            let done = Command::new("umount").arg(self.path()).output();
+            let done = Command::new(UMOUNT.path()).arg(self.path()).output();
             done.is_ok_and(|done| done.status.success()) || !mounted()
         });
-        let _ = Command::new("losetup").args(["--detach", &self.device]).status();
+        let _ = Command::new(LOSETUP.path())
+            .args(["--detach", &self.device])
+            .status();
         assert!(
             unmounted || std::thread::panicking(),
             "{} stays mounted",
@@ -109,7 +123,10 @@ impl Drop for Card {
 
 impl Drop for Stall {
     fn drop(&mut self) {
-        let _ = Command::new("fsfreeze").arg("--unfreeze").arg(&self.0).status();
+        let _ = Command::new(FSFREEZE.path())
+            .arg("--unfreeze")
+            .arg(&self.0)
+            .status();
     }
 }
 
@@ -119,13 +136,14 @@ pub(crate) fn shown(path: &Path) -> &str {
 
 /// What a program says.
 #[track_caller]
-fn needs_root(program: &str, arguments: &[&str]) -> String {
-    let done = Command::new(program).args(arguments).output();
-    let done = done.unwrap_or_else(|error| panic!("{program} cannot be run: {error}"));
+fn needs_root(program: Program, arguments: &[&str]) -> String {
+    let done = Command::new(program.path()).args(arguments).output();
+    let done = done.unwrap_or_else(|error| panic!("{} cannot be run: {error}", program.name));
     let said = String::from_utf8_lossy(&done.stderr).into_owned();
     assert!(
         done.status.success(),
-        "`{program} {}` failed: {said}\nThis test has a file system of its own: it needs root and a loop device",
+        "`{} {}` failed: {said}\nThis test has a file system of its own: it needs root and a loop device",
+        program.name,
         arguments.join(" ")
     );
     String::from_utf8_lossy(&done.stdout).into_owned()

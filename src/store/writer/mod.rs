@@ -509,20 +509,20 @@ impl Writer {
     }
 }
 
-/// What stays free: as configured, else half a gigabyte, or a twentieth of a small card. A floor above half of the card
-/// is a slip of the pen, and would cost the whole tape.
+/// What stays free: as configured, else half a gigabyte, or a twentieth of a small card. A floor that the whole card does
+/// not have is a slip of the pen, and would cost the whole tape.
 fn floor(disk: &dyn Disk, settings: &StoreSettings) -> u64 {
     let total = disk.space(&settings.dir).map_or(u64::MAX, |space| space.total);
-    let Some(wanted) = settings.min_free else {
-        return (total / 20).min(512 << 20);
-    };
-    if wanted > total / 2 {
-        tracing::warn!(
-            "storage.min_free of {wanted} bytes is more than half of the file system; {} are left free",
-            total / 2
-        );
+    let usual = (total / 20).min(512 << 20);
+    match settings.min_free {
+        Some(wanted) if wanted >= total => {
+            tracing::warn!(
+                "storage.min_free of {wanted} bytes is more than the file system has; {usual} are left free"
+            );
+            usual
+        }
+        wanted => wanted.unwrap_or(usual),
     }
-    wanted.min(total / 2)
 }
 
 impl StreamProgress {
