@@ -65,6 +65,8 @@ impl Writer {
             self.disk.as_ref(),
             &journal,
         )?;
+        // A card may come back as another device.
+        self.device = disk::file_id(dir).map(|id| id.device).ok().or(self.device);
         self.journal = journal;
         self.nexts.clear();
         self.prepared.clear();
