@@ -57,6 +57,11 @@ impl Service {
         tracing::info!(dir = %config.storage.dir.display(), "store open: {}", opened.report);
 
         let recorder = Recorder::new(recorder_settings(&config), store.clone(), clock, opened.tape_base);
+        recorder.reconfigure(
+            recorder_settings(&config),
+            config.templates.clone(),
+            config.rules.clone(),
+        );
         let server = Server::bind(&config.rtmp.listen, server_settings(&config)).await;
         let server = match server {
             Ok(server) => server,
@@ -101,7 +106,9 @@ impl Service {
 
     /// Takes over what can be changed while running, and says what cannot.
     pub fn reconfigure(&mut self, config: Config) {
-        self.recorder.reconfigure(recorder_settings(&config));
+        let (templates, rules) = (config.templates.clone(), config.rules.clone());
+        self.recorder
+            .reconfigure(recorder_settings(&config), templates, rules);
         self.store.set_queue_hard(stall_memory(&config));
         let fixed = [
             ("device.id", self.config.device != config.device),
@@ -119,6 +126,8 @@ impl Service {
         tracing::info!("configuration reloaded");
         self.config.rtmp.takeover_after = config.rtmp.takeover_after;
         self.config.ring = config.ring;
+        self.config.templates = config.templates;
+        self.config.rules = config.rules;
     }
 
     /// Resolves only when the network side has died, which it never should.

@@ -43,6 +43,16 @@ pub enum Event {
     },
     /// A recording is complete: all of it is durable.
     RecordingClosed(RecordingClosed),
+    /// Something was to be recorded, and cannot be.
+    RecordingFailed {
+        /// The stream.
+        stream: String,
+        /// The recording, if it had begun.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        recording: Option<String>,
+        /// Why.
+        reason: String,
+    },
     /// A recording is gone from this box: it was kept as long as it was to be, or its room was needed, or somebody
     /// deleted it.
     RecordingExpired {
@@ -205,6 +215,7 @@ impl Event {
             Event::PublishEnded { .. } => "publish.ended",
             Event::RecordingStarted { .. } => "recording.started",
             Event::RecordingClosed(_) => "recording.closed",
+            Event::RecordingFailed { .. } => "recording.failed",
             Event::RecordingExpired { .. } => "recording.expired",
             Event::MediaEvictedUndelivered(_) => "media.evicted_undelivered",
             Event::StreamGap { .. } => "stream.gap",

@@ -314,6 +314,7 @@ impl Connection {
             .and_then(|stream| {
                 Span::current().record("stream", tracing::field::display(&stream));
                 let request = PublishRequest {
+                    domain: None,
                     stream,
                     query: asked.query.clone(),
                     peer: self.peer,

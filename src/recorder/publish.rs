@@ -12,6 +12,8 @@ pub struct PublishRequest {
     pub stream: StreamName,
     /// The query string of the stream key, without `?`; may hold secrets, never logged.
     pub query: String,
+    /// The host that the publisher addressed, if it said so.
+    pub domain: Option<String>,
     /// Who asks.
     pub peer: SocketAddr,
 }

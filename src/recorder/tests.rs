@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::core::{Begun, Core, RecorderSettings};
 use super::live::Moment;
 use super::publish::{EndReason, Refusal};
+use super::push::PushParameters;
 use super::testing::{tracks, video_config};
 use crate::media::{
     CodecConfig, Fragment, Incoming, MediaMessage, Metadata, PublishId, StreamName, TrackKind, VideoConfig,
@@ -42,7 +43,13 @@ impl Rig {
 
     fn publish(&mut self, stream: &str) -> Result<Begun, Refusal> {
         let now = self.now();
-        self.core.publish(&name(stream), now, &mut self.commands)
+        self.core.publish(
+            &name(stream),
+            None,
+            &PushParameters::default(),
+            now,
+            &mut self.commands,
+        )
     }
 
     fn begin(&mut self, stream: &str) -> PublishId {
@@ -113,7 +120,12 @@ fn kind(command: &Command) -> &'static str {
         Command::RecordingStarted { .. } => "recording started",
         Command::Append { .. } => "append",
         Command::Gap { .. } => "gap",
+        Command::RecordingPaused { .. } => "recording paused",
+        Command::RecordingResumed { .. } => "recording resumed",
         Command::RecordingClosed { .. } => "recording closed",
+        Command::Clip { .. } => "clip",
+        Command::Keep { .. } => "keep",
+        Command::Fence { .. } => "fence",
         Command::PublishEnded { .. } => "publish ended",
         Command::Protect { .. } => "protect",
         Command::Delivered { .. } => "delivered",

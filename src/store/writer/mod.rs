@@ -321,6 +321,7 @@ impl Writer {
                 recording,
                 publish,
                 start,
+                spec: _,
             } => {
                 if let Some(lane) = self.lanes.get_mut(&publish) {
                     lane.turn = true;
@@ -348,7 +349,11 @@ impl Writer {
                 bytes,
                 reason,
             } => self.skip(publish, (from, to), bytes, reason, pass),
-            Command::RecordingClosed { recording, end } => {
+            Command::RecordingClosed {
+                recording,
+                end,
+                reason,
+            } => {
                 if let Some(Open { stream, .. }) = self.recordings.remove(&recording) {
                     for lane in self.lanes.values_mut().filter(|lane| lane.stream == stream) {
                         lane.turn = true;
@@ -358,9 +363,14 @@ impl Writer {
                 self.pending.push(Op::CloseRecording {
                     id: recording,
                     end: Some(end),
-                    reason: "closed".to_owned(),
+                    reason,
                 });
             }
+            Command::RecordingPaused { .. }
+            | Command::RecordingResumed { .. }
+            | Command::Clip { .. }
+            | Command::Keep { .. }
+            | Command::Fence { .. } => {}
             Command::PublishEnded { publish, reason } => self.end_publish(publish, reason, pass),
             Command::Protect { recording, protected } => self.pending.push(Op::Protect {
                 id: recording,
@@ -387,7 +397,12 @@ impl Writer {
                 let open = self.recordings.get(recording);
                 open.map(|open| open.stream.clone())
             }
-            Command::PublishStarted { .. }
+            Command::RecordingPaused { .. }
+            | Command::RecordingResumed { .. }
+            | Command::Clip { .. }
+            | Command::Keep { .. }
+            | Command::Fence { .. }
+            | Command::PublishStarted { .. }
             | Command::Protect { .. }
             | Command::Delivered { .. }
             | Command::Delete { .. }

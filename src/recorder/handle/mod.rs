@@ -1,17 +1,27 @@
-//! The recorder as the network sees it: a thin shell around the decisions in `core`.
+//! The recorder as the network and whoever gives orders see it: a thin shell around the decisions in `core`.
+
+mod orders;
+mod restore;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+pub use orders::{AskError, ClipCourse};
 use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
 
-use super::core::{Begun, Core, RecorderSettings, StreamStatus};
-use super::live::Moment;
-use super::publish::{EndReason, PublishRequest, Refusal};
+use crate::config::{Rule, Template};
 use crate::event::Event;
 use crate::media::{Exception, MediaMessage, Micros, PublishId, StreamName};
+use crate::recorder::core::{Begun, Core, RecorderSettings, StreamStatus};
+use crate::recorder::live::Moment;
+use crate::recorder::publish::{EndReason, PublishRequest, Refusal};
+use crate::recorder::push::PushParameters;
 use crate::store::{Clock, Command, Store};
 
 /// The recorder of this process; clones share it. Its locks are held while it decides, never while anything
@@ -68,10 +78,15 @@ impl Recorder {
                 reason,
             });
         }
+        let asked = PushParameters::parse(&request.query);
+        for complaint in &asked.complaints {
+            tracing::warn!(stream = %request.stream, "{complaint}");
+        }
         let mut commands = Vec::new();
+        let domain = request.domain.as_deref();
         let begun = shared
             .core()
-            .publish(&request.stream, shared.now(), &mut commands);
+            .publish(&request.stream, domain, &asked, shared.now(), &mut commands);
         let Begun { publish, replaced } = begun?;
         if let Some(replaced) = replaced {
             shared.hand_over(&request.stream, &mut commands);
@@ -98,9 +113,28 @@ impl Recorder {
         self.shared.core().ring_bytes()
     }
 
-    /// Takes over new settings: they hold from the next message on.
-    pub fn reconfigure(&self, settings: RecorderSettings) {
-        self.shared.core().settings = settings;
+    /// Takes over new settings: they hold from the next message on, templates and rules from the next push on.
+    pub fn reconfigure(&self, settings: RecorderSettings, templates: Vec<Template>, rules: Vec<Rule>) {
+        let mut core = self.shared.core();
+        core.settings = settings;
+        core.rulebook.configure(templates, rules);
+    }
+
+    /// Looks after what only time brings about, once a second, for ever.
+    pub async fn keep_time(self) {
+        let mut seconds = tokio::time::interval(Duration::from_secs(1));
+        seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            seconds.tick().await;
+            self.tick();
+        }
+    }
+
+    /// Does what is due by now.
+    pub fn tick(&self) {
+        let mut commands = Vec::new();
+        self.shared.core().tick(self.shared.now(), &mut commands);
+        self.shared.submit_all(&mut commands);
     }
 
     /// Ends every publish and refuses new ones. What waits in memory is handed to the store before this
@@ -213,16 +247,20 @@ impl Shared {
         if commands.is_empty() {
             return;
         }
-        for command in commands.drain(..) {
-            self.submit(stream, command);
-        }
-        self.core().make_room(self.store.backlog_bytes());
+        let span = tracing::error_span!("publish", %stream);
+        span.in_scope(|| self.submit_all(commands));
     }
 
-    fn submit(&self, stream: &StreamName, command: Command) {
-        if let Err(refused) = self.store.submit(command) {
-            tracing::error!(%stream, "not recorded: {refused}");
+    fn submit_all(&self, commands: &mut Vec<Command>) {
+        if commands.is_empty() {
+            return;
         }
+        for command in commands.drain(..) {
+            if let Err(refused) = self.store.submit(command) {
+                tracing::error!("not recorded: {refused}");
+            }
+        }
+        self.core().make_room(self.store.backlog_bytes());
     }
 }
 
@@ -236,162 +274,5 @@ fn describe(exception: &Exception) -> String {
         Exception::CompositionOffset { ms } => {
             format!("a picture was to be shown {ms} ms after its decoding; taken as 0")
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-    use std::time::Duration;
-
-    use bytes::Bytes;
-
-    use super::*;
-    use crate::format::TapeSource as _;
-    use crate::media::{CodecConfig, Incoming, TrackKind};
-    use crate::recorder::testing::video_config;
-    use crate::store::{Filter, Library, RealClock, RealDisk, StoreSettings};
-
-    fn picture(n: u32) -> MediaMessage {
-        MediaMessage::Frame(Incoming {
-            kind: TrackKind::Video,
-            timestamp_ms: n * 40,
-            cts_ms: 0,
-            key: n.is_multiple_of(25),
-            payload: Bytes::from(vec![7; 10_000]),
-        })
-    }
-
-    /// A recorder on a real store that has room while less than so much is on its way.
-    fn recorder(dir: &std::path::Path, queue_soft: usize) -> (Recorder, Store) {
-        let mut settings = StoreSettings::new(dir.join("store"), "test");
-        settings.queue_soft = queue_soft;
-        let clock = Arc::new(RealClock);
-        let (store, opened) = Store::open(settings, Arc::new(RealDisk), clock.clone()).unwrap();
-        let settings = RecorderSettings {
-            pre_roll: 10_000_000,
-            ring_bytes: 32 << 20,
-            takeover_after: 5_000_000,
-        };
-        let recorder = Recorder::new(settings, store.clone(), clock, opened.tape_base);
-        (recorder, store)
-    }
-
-    fn begin(recorder: &Recorder) -> Publishing {
-        let request = PublishRequest {
-            stream: "live/a".parse().unwrap(),
-            query: String::new(),
-            peer: ([127, 0, 0, 1], 1).into(),
-        };
-        let mut publishing = recorder.publish(request).unwrap();
-        let config = CodecConfig::Video(video_config(640));
-        publishing.push(MediaMessage::Config {
-            config,
-            timestamp_ms: 0,
-        });
-        publishing
-    }
-
-    /// The clocks of a box that sleeps when it is told to.
-    #[derive(Default)]
-    struct Sleepy(std::sync::atomic::AtomicI64);
-
-    impl Clock for Sleepy {
-        fn boot(&self) -> Micros {
-            1_000_000 + self.0.load(Ordering::Relaxed)
-        }
-        fn utc(&self) -> Micros {
-            1_780_000_000_000_000 + self.boot()
-        }
-        fn synced(&self) -> bool {
-            true
-        }
-        fn boot_id(&self) -> [u8; 16] {
-            [1; 16]
-        }
-    }
-
-    #[tokio::test]
-    async fn an_encoder_that_slept_with_the_box_has_to_connect_anew() {
-        let dir = tempfile::tempdir().unwrap();
-        let clock = Arc::new(Sleepy::default());
-        let settings = StoreSettings::new(dir.path().join("store"), "test");
-        let (store, opened) = Store::open(settings, Arc::new(RealDisk), clock.clone()).unwrap();
-        let settings = RecorderSettings {
-            pre_roll: 10_000_000,
-            ring_bytes: 32 << 20,
-            takeover_after: 5_000_000,
-        };
-        let recorder = Recorder::new(settings, store.clone(), clock.clone(), opened.tape_base);
-        let hours = 5 * 3_600 * 1_000_000;
-        for (turn, sleep) in [(0, hours), (1, 0)] {
-            let mut publishing = begin(&recorder);
-            (0..100).for_each(|n| publishing.push(picture(n)));
-            clock.0.fetch_add(sleep, Ordering::Relaxed);
-            (100..200).for_each(|n| publishing.push(picture(n)));
-            if turn == 0 {
-                let why = publishing.ended().await.to_string();
-                assert!(why.contains("the box slept"), "{why}");
-            }
-            publishing.end(EndReason::Unpublished);
-        }
-        tokio::task::spawn_blocking(move || store.shutdown())
-            .await
-            .unwrap()
-            .unwrap();
-        let library = Library::open(&dir.path().join("store")).unwrap();
-        let rows = library.recordings(&Filter::default()).unwrap();
-        let seconds: Vec<i64> = rows.iter().map(|row| row.duration / 1_000_000).collect();
-        assert_eq!((seconds, rows[1].start - rows[0].start), (vec![4, 8], hours));
-    }
-
-    #[tokio::test]
-    async fn a_live_publisher_is_read_whatever_the_card_does_and_one_flat_out_is_not() {
-        let dir = tempfile::tempdir().unwrap();
-        // There is never room.
-        let (recorder, _store) = recorder(dir.path(), 0);
-        let mut publishing = begin(&recorder);
-        for n in 0..50 {
-            publishing.push(picture(n));
-            publishing.ready().await;
-        }
-        for n in 50..1000 {
-            publishing.push(picture(n));
-        }
-        let held_up = tokio::time::timeout(Duration::from_millis(1), publishing.ready()).await;
-        assert!(held_up.is_err(), "forty seconds came in no time");
-    }
-
-    #[tokio::test]
-    async fn a_publisher_faster_than_time_waits_for_the_card_and_loses_nothing() {
-        let dir = tempfile::tempdir().unwrap();
-        let (recorder, store) = recorder(dir.path(), 1);
-        let mut publishing = begin(&recorder);
-        for n in 0..500 {
-            publishing.push(picture(n));
-            publishing.ready().await;
-            // Twenty seconds in no time: from the third on it waits until nothing is on its way.
-            assert!(n < 100 || !n.is_multiple_of(25) || store.has_room());
-        }
-        publishing.end(EndReason::Unpublished);
-        tokio::task::spawn_blocking(move || store.shutdown())
-            .await
-            .unwrap()
-            .unwrap();
-
-        let library = Library::open(&dir.path().join("store")).unwrap();
-        let recordings = library.recordings(&Filter::default()).unwrap();
-        let view = library.view(recordings.first().unwrap().id).unwrap();
-        let pictures: usize = view
-            .segments
-            .iter()
-            .map(|segment| {
-                view.source
-                    .index(segment.id)
-                    .unwrap()
-                    .sample_count(TrackKind::Video)
-            })
-            .sum();
-        assert_eq!((recordings.len(), pictures), (1, 500));
     }
 }
