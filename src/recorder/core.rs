@@ -8,7 +8,7 @@ use super::push::PushParameters;
 use super::rulebook::Rulebook;
 use super::session::Session;
 use super::stream::{OnAir, Stream};
-use super::tasks::Tasks;
+use super::tasks::{Task, TaskState, Tasks};
 use crate::media::{Exception, MediaMessage, Micros, PublishId, RecordingId, StreamName, Tracks};
 use crate::store::{Command, OpenRecording};
 
@@ -82,8 +82,14 @@ impl Core {
         }
     }
 
-    /// Goes on with recordings that wait for their publishers. Tasks must be known before.
-    pub(super) fn restore(&mut self, open: &[OpenRecording], now: Moment, clock_synced: bool) {
+    /// Goes on with recordings that wait for their publishers, and with tasks, which must be known before.
+    pub(super) fn restore(
+        &mut self,
+        open: &[OpenRecording],
+        now: Moment,
+        clock_synced: bool,
+        out: &mut Vec<Command>,
+    ) {
         for open in open {
             let stream = self.stream_or_new(&open.stream);
             let session = Session::found(open, now, clock_synced);
@@ -93,6 +99,14 @@ impl Core {
                 None => stream.sessions.push(session),
             }
         }
+        let running = self.tasks.list(None, Some(TaskState::Running), None);
+        let running: Vec<Task> = running.cloned().collect();
+        for task in running {
+            if let Some((start, end)) = task.when.window_at(now.utc) {
+                self.arm(&task, start, end, now, out);
+            }
+        }
+        self.tick(now, out);
     }
 
     pub(super) fn publish(

@@ -55,7 +55,12 @@ enum Stage {
     /// Nobody wants it on the tape.
     Idle,
     /// Too short to be worth keeping so far.
-    Waiting { fragments: Vec<Fragment>, bytes: usize },
+    Waiting {
+        fragments: Vec<Fragment>,
+        bytes: usize,
+        /// Tape time from which on it is on the tape already, and goes on without a break.
+        since: Option<Micros>,
+    },
     /// On the tape.
     Writing,
 }
@@ -65,7 +70,7 @@ enum Stage {
 pub(super) enum Fed {
     /// From here on it is worth keeping; fragments follow.
     Begins {
-        /// Tape time of the first sample that will come.
+        /// Tape time from which on all of it is on the tape, with what will come.
         start: Micros,
     },
     /// The next fragment.
@@ -180,10 +185,6 @@ impl Live {
         if self.is_wanted() {
             return;
         }
-        self.stage = Stage::Waiting {
-            fragments: Vec::new(),
-            bytes: 0,
-        };
         let (next, mut stretch) = self.fed.unwrap_or((0, Micros::MAX));
         let entry = ring.since(from).next().map(|gop| (gop.first, gop.start));
         // What was fed last, and all that came since, may still be at hand: then nothing is missing in between.
@@ -201,6 +202,11 @@ impl Live {
                 stretch = self.tape_zero.saturating_add(self.ends.last());
                 self.placed
             }
+        };
+        self.stage = Stage::Waiting {
+            fragments: Vec::new(),
+            bytes: 0,
+            since: goes_on.then_some(stretch),
         };
         if !goes_on {
             // Where it does not go on, it begins with a keyframe.
@@ -421,7 +427,7 @@ impl Live {
         match &mut self.stage {
             Stage::Idle => {}
             Stage::Writing => fed.push(Fed::Fragment(fragment)),
-            Stage::Waiting { fragments, bytes } => {
+            Stage::Waiting { fragments, bytes, .. } => {
                 *bytes += fragment.payload_bytes();
                 fragments.push(fragment);
                 self.begin_if_worth_it(fed, false);
@@ -430,7 +436,12 @@ impl Live {
     }
 
     fn begin_if_worth_it(&mut self, fed: &mut Vec<Fed>, ending: bool) {
-        let Stage::Waiting { fragments, bytes } = &mut self.stage else {
+        let Stage::Waiting {
+            fragments,
+            bytes,
+            since,
+        } = &mut self.stage
+        else {
             return;
         };
         let first = self.ends.first.unwrap_or(0);
@@ -447,9 +458,11 @@ impl Live {
             .map(|fragment| fragment.span().0)
             .min()
             .unwrap_or(first);
-        fed.push(Fed::Begins {
-            start: self.tape_zero.saturating_add(first),
-        });
+        let start = since.unwrap_or(self.tape_zero.saturating_add(first));
+        if let Some((_, from)) = &mut self.fed {
+            *from = start;
+        }
+        fed.push(Fed::Begins { start });
         fed.extend(fragments.drain(..).map(Fed::Fragment));
         self.stage = Stage::Writing;
     }

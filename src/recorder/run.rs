@@ -239,9 +239,11 @@ impl Run {
         reason: &EndReason,
         scene: &mut Scene<'_>,
     ) {
-        let State::Rolling(rolling) = std::mem::replace(&mut self.state, State::Idle) else {
+        let State::Rolling(rolling) = &self.state else {
             return;
         };
+        let rolling = rolling.clone();
+        self.state = State::Idle;
         let resume = self.reel.resume;
         let until = heard.saturating_add(resume.window.as_micros());
         let waits =

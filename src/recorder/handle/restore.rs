@@ -7,7 +7,6 @@ use serde::de::DeserializeOwned;
 use super::Recorder;
 use crate::config::{Rule, TemplateSource};
 use crate::recorder::orders::{RULES, TASKS, TEMPLATES};
-use crate::recorder::tasks::{Task, TaskState};
 use crate::store::OpenRecording;
 
 impl Recorder {
@@ -30,17 +29,10 @@ impl Recorder {
                     tracing::error!("a rule that a command put is left out: {error}");
                 }
             }
-            let tasks: Vec<Task> = kept(shelves, TASKS).collect();
-            for task in &tasks {
-                core.tasks.found(task.clone(), now);
+            for task in kept(shelves, TASKS) {
+                core.tasks.found(task, now);
             }
-            core.restore(open, now, synced);
-            for task in tasks.iter().filter(|task| task.state == TaskState::Running) {
-                if let Some((start, end)) = task.when.window_at(now.utc) {
-                    core.arm(task, start, end, now, &mut commands);
-                }
-            }
-            core.tick(now, &mut commands);
+            core.restore(open, now, synced, &mut commands);
         }
         shared.submit_all(&mut commands);
     }

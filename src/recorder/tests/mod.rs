@@ -1,15 +1,18 @@
 //! The recorder's decisions, driven with virtual time.
 
+mod ledger;
+mod sessions;
+
 use bytes::Bytes;
 
-use super::core::{Begun, Core, RecorderSettings};
-use super::live::Moment;
-use super::publish::{EndReason, Refusal};
-use super::push::PushParameters;
-use super::testing::{tracks, video_config};
 use crate::media::{
     CodecConfig, Fragment, Incoming, MediaMessage, Metadata, PublishId, StreamName, TrackKind, VideoConfig,
 };
+use crate::recorder::core::{Begun, Core, RecorderSettings};
+use crate::recorder::live::Moment;
+use crate::recorder::publish::{EndReason, Refusal};
+use crate::recorder::push::PushParameters;
+use crate::recorder::testing::{tracks, video_config};
 use crate::store::Command;
 
 /// A recorder, the time, and all it asked of the store.
