@@ -81,7 +81,7 @@ pub(super) struct Writer {
     last_tick: Micros,
     progress: Progress,
     /// The file system that the store is on.
-    device: Option<u64>,
+    pub(in crate::store) device: Option<u64>,
     /// CLOCK_BOOTTIME since which the journal cannot be written.
     refused_since: Option<Micros>,
     /// There is no store now, and why.

@@ -200,7 +200,16 @@ impl Writer {
         if now < self.room.due && !over {
             return;
         }
+        if now >= self.room.due
+            && let Err(error) = self.journal.look()
+        {
+            self.progress.last_error = Some(error.to_string());
+            tracing::error!("cannot look at the journal: {error}");
+        }
         self.room.due = now.saturating_add(EVERY);
+        if self.journal.is_condemned() {
+            return;
+        }
         if let Err(error) = self.retire() {
             self.progress.last_error = Some(error.to_string());
             tracing::error!("cannot look after room: {error}");
