@@ -53,6 +53,8 @@ pub(super) struct Journal {
     file: Option<FileId>,
     /// A commit or a look found damage.
     condemned: bool,
+    /// The reserve was used, and is to be held again.
+    owes_reserve: bool,
     /// Called after each commit.
     #[cfg(test)]
     observer: Option<Box<dyn FnMut() + Send>>,
@@ -134,6 +136,7 @@ impl Journal {
                 file: disk::file_id(&path).ok(),
                 path,
                 condemned: false,
+                owes_reserve: false,
                 #[cfg(test)]
                 observer: None,
             }),
