@@ -174,6 +174,47 @@ fn the_same_journal_that_was_away_goes_on_as_if_nothing_had_been() {
 }
 
 #[test]
+fn a_store_that_can_be_read_and_not_written_is_away_and_costs_no_more_each_second() {
+    let (mut rig, a) = started();
+    let dir = rig.dir.path().to_owned();
+    let (here, there) = (dir.join("journal.db"), dir.join("elsewhere"));
+    let moves = |from: &std::path::Path, to: &std::path::Path| {
+        for suffix in ["", "-wal", "-shm"] {
+            let name = |path: &std::path::Path| format!("{}{suffix}", path.display());
+            move_file(&name(from), &name(to));
+        }
+    };
+    moves(&here, &there);
+    rig.pass(SECOND);
+    assert!(rig.writer.away().is_some());
+    moves(&there, &here);
+    let refuse = |sql: &str| {
+        let other = rusqlite::Connection::open(&here).unwrap();
+        other.execute_batch(sql).unwrap();
+    };
+    refuse("CREATE TRIGGER refused BEFORE INSERT ON recordings BEGIN SELECT RAISE(ABORT, 'not now'); END");
+    let waiting = rig.writer.pending.len();
+    for _ in 0..100 {
+        let error = rig.writer.come_back().unwrap_err();
+        assert!(rig.writer.away().is_some(), "it is not back");
+        rig.writer.stay_away(&error);
+    }
+    // What was sealed waits there too from now on.
+    assert!(
+        rig.writer.pending.len() <= waiting + 4,
+        "{}",
+        rig.writer.pending.len()
+    );
+    refuse("DROP TRIGGER refused");
+    come_back(&mut rig);
+    let rig = go_on(rig, &a, 10);
+    let kept = [expected(0..5), expected(6..10)].concat();
+    assert_eq!(tape(&dir, &rig.disk, &stream("a")), kept);
+    let rows = rig.library().recordings(&Filter::default()).unwrap();
+    assert_eq!((rows.len(), rows[0].id, rows[0].gaps.len()), (1, recording(), 1));
+}
+
+#[test]
 fn what_ended_while_it_was_away_is_told_with_its_own_reason() {
     let (mut rig, a) = started();
     let dir = rig.dir.path().to_owned();

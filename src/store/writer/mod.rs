@@ -69,7 +69,7 @@ pub(super) struct Writer {
     prepared: HashSet<StreamName>,
     /// Rows of the next commit.
     seals: Vec<Op>,
-    pending: Vec<Op>,
+    pub(in crate::store) pending: Vec<Op>,
     /// Rows that are no reason to commit, and go with whatever is.
     quiet: Vec<Op>,
     /// Streams with a segment that could neither be sealed nor removed.
