@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use super::{ByteSize, Config, Device, Keep, OnFull, Ring, Rtmp, Span, Storage};
+use super::{
+    ByteSize, Config, Device, Keep, OnFull, Ring, Rtmp, Rule, Span, Storage, Template, TemplateSource,
+};
 
 /// `EDGEREEL__RTMP__LISTEN` sets `rtmp.listen`.
 const ENV_PREFIX: &str = "EDGEREEL__";
@@ -50,6 +52,8 @@ impl Config {
                 pre_roll: Span::from_secs(10),
                 memory: ByteSize::new(32 << 20),
             },
+            templates: Vec::new(),
+            rules: Vec::new(),
         }
     }
 
@@ -143,8 +147,26 @@ impl Config {
             pre_roll = self.ring.pre_roll,
             memory = self.ring.memory,
         );
+        let tables = Recording {
+            template: self.templates.iter().map(|template| &template.source).collect(),
+            rule: self.rules.iter().collect(),
+        };
+        if let Ok(text) = toml::to_string(&tables)
+            && !text.is_empty()
+        {
+            let _ = write!(out, "\n{text}");
+        }
         out
     }
+}
+
+/// The tables that come several times, as they are printed.
+#[derive(serde::Serialize)]
+struct Recording<'a> {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    template: Vec<&'a TemplateSource>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    rule: Vec<&'a Rule>,
 }
 
 #[derive(Deserialize, Default)]
@@ -154,6 +176,8 @@ struct File {
     rtmp: RtmpFile,
     storage: StorageFile,
     ring: RingFile,
+    template: Vec<TemplateSource>,
+    rule: Vec<Rule>,
 }
 
 #[derive(Deserialize, Default)]
@@ -237,10 +261,34 @@ impl File {
                 pre_roll: self.ring.pre_roll.unwrap_or(base.ring.pre_roll),
                 memory: self.ring.memory.unwrap_or(base.ring.memory),
             },
+            templates: templates(self.template)?,
+            rules: self.rule,
         };
         check(&config)?;
+        super::rule::check(&config.rules, &config.templates).map_err(|message| Refused {
+            key: "rule.template",
+            message,
+        })?;
         Ok(config)
     }
+}
+
+fn templates(sources: Vec<TemplateSource>) -> Result<Vec<Template>, Refused> {
+    let mut templates: Vec<Template> = Vec::new();
+    for source in sources {
+        let template = Template::try_from(source).map_err(|error| Refused {
+            key: "template.name",
+            message: error.to_string(),
+        })?;
+        if templates.iter().any(|other| other.name == template.name) {
+            return Err(Refused {
+                key: "template.name",
+                message: format!("template '{}' is there twice", template.name),
+            });
+        }
+        templates.push(template);
+    }
+    Ok(templates)
 }
 
 fn check(config: &Config) -> Result<(), Refused> {

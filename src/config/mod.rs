@@ -5,15 +5,21 @@
 //! nothing itself.
 
 mod file;
+mod rule;
 mod size;
 mod span;
+mod template;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 pub use file::ConfigError;
+pub use rule::{Pattern, RecordWhen, Rule};
 pub use size::{ByteSize, SizeError};
 pub use span::{Span, SpanError};
+pub use template::{
+    DEFAULT_TEMPLATE, Media, Reel, Resume, ResumeAfter, Split, Template, TemplateError, TemplateSource,
+};
 
 /// Everything that can be set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +32,10 @@ pub struct Config {
     pub storage: Storage,
     /// `[ring]`
     pub ring: Ring,
+    /// `[[template]]`
+    pub templates: Vec<Template>,
+    /// `[[rule]]`
+    pub rules: Vec<Rule>,
 }
 
 /// Who this box is.
@@ -80,8 +90,8 @@ pub enum OnFull {
 }
 
 /// How long something is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum Keep {
     /// Until its room is needed.
     Forever,
@@ -104,6 +114,12 @@ impl std::fmt::Display for Keep {
             Keep::Forever => f.write_str("forever"),
             Keep::For(span) => span.fmt(f),
         }
+    }
+}
+
+impl From<Keep> for String {
+    fn from(keep: Keep) -> String {
+        keep.to_string()
     }
 }
 
