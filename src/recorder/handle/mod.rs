@@ -65,7 +65,8 @@ impl Recorder {
         }
     }
 
-    /// Accepts or refuses a publish. A stream whose publisher has been silent for long enough is taken over.
+    /// Accepts or refuses a publish. A stream whose publisher has been silent for long enough is taken over. While
+    /// the store is full nobody new is let in: they would be told nothing, and nothing of theirs would be kept.
     pub fn publish(&self, request: PublishRequest) -> Result<Publishing, Refusal> {
         let shared = &self.shared;
         let stopping = shared.stopping.load(Ordering::Relaxed);
