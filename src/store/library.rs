@@ -20,6 +20,9 @@ use crate::media::{Micros, RecordingId, SegmentId, StreamName, TrackKind, Tracks
 /// Less than this between two segments is rounding, not a hole.
 const GAP: Micros = 500_000;
 
+/// Less than this is the difference between a tick and a microsecond.
+const ROUNDING: Micros = 1_000;
+
 /// The recordings of one storage directory, read-only.
 ///
 /// Works while the service runs, while it is down, and after a power cut that nobody repaired yet: what is
@@ -438,8 +441,11 @@ impl Library {
     }
 }
 
-/// That part of so many bytes.
+/// That part of so many bytes. What rounding leaves out between two time lines is no part.
 fn share(bytes: u64, part: Micros, whole: Micros) -> u64 {
+    if whole.saturating_sub(part) < ROUNDING {
+        return bytes;
+    }
     let wide = u128::from(bytes) * u128::from(part.unsigned_abs()) / u128::from(whole.unsigned_abs().max(1));
     u64::try_from(wide).unwrap_or(bytes).min(bytes)
 }
