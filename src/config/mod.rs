@@ -4,7 +4,9 @@
 //! configuration that can be acted on or an error that names the file, the line and the key. It reads
 //! nothing itself.
 
+mod calendar;
 mod file;
+mod key;
 mod rule;
 mod size;
 mod span;
@@ -13,7 +15,9 @@ mod template;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+pub use calendar::{Weekly, WeeklyError, Zone, ZoneError, next_boundary};
 pub use file::ConfigError;
+pub use key::{KeyError, KeyFacts, KeyPattern, distinct};
 pub use rule::{Pattern, RecordWhen, Rule};
 pub use size::{ByteSize, SizeError};
 pub use span::{Span, SpanError};

@@ -22,6 +22,8 @@ pub struct Service {
     config: Config,
     store: Store,
     recorder: Recorder,
+    /// What only time brings about.
+    time: JoinHandle<()>,
     addresses: Vec<std::net::SocketAddr>,
     server: JoinHandle<()>,
     stop_server: Option<oneshot::Sender<()>>,
@@ -79,10 +81,12 @@ impl Service {
         let server = tokio::task::spawn(server.run(recorder.clone(), async {
             let _ = stopped.await;
         }));
+        let time = tokio::task::spawn(recorder.clone().keep_time());
         Ok(Self {
             config,
             store,
             recorder,
+            time,
             addresses,
             server,
             stop_server: Some(stop_server),
@@ -141,6 +145,7 @@ impl Service {
 
     /// Ends every publish, makes what waits durable, seals the segments.
     pub async fn stop(mut self) -> anyhow::Result<()> {
+        self.time.abort();
         self.recorder.stop();
         if let Some(stop) = self.stop_server.take() {
             let _ = stop.send(());

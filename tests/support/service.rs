@@ -259,7 +259,11 @@ pub(crate) fn write_config(home: &Path, more: &str) {
 }
 
 fn write_config_on(home: &Path, data: &Path, storage: &str, more: &str) {
-    let template = if more.contains("[[template]]") { "" } else { NOBODY_WAITS };
+    let template = if more.contains("[[template]]") {
+        ""
+    } else {
+        NOBODY_WAITS
+    };
     let text = format!(
         "[device]\nid = \"test\"\n\n[storage]\ndir = {data:?}\n{storage}\n[rtmp]\nlisten = [\"127.0.0.1:0\"]\n{more}{template}"
     );
