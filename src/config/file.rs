@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::{Table, Value};
 
+use super::publisher::{self, MAX_PUBLISHERS, Publisher};
 use super::{ByteSize, Config, Device, Keep, OnFull, Ring, Rtmp, Span, Storage};
 
 /// `EDGEREEL__RTMP__LISTEN` sets `rtmp.listen`.
@@ -50,6 +51,7 @@ impl Config {
                 pre_roll: Span::from_secs(10),
                 memory: ByteSize::new(32 << 20),
             },
+            publishers: Vec::new(),
         }
     }
 
@@ -106,7 +108,7 @@ impl Config {
         })
     }
 
-    /// The whole configuration as a file that would bring it about.
+    /// The whole configuration as a file that would bring it about, but for its secrets: they are masked.
     pub fn to_toml(&self) -> String {
         let mut out = String::new();
         let size = |key: &str, size: Option<ByteSize>| match size {
@@ -143,6 +145,7 @@ impl Config {
             pre_roll = self.ring.pre_roll,
             memory = self.ring.memory,
         );
+        publisher::to_toml(&self.publishers, &mut out);
         out
     }
 }
@@ -154,6 +157,7 @@ struct File {
     rtmp: RtmpFile,
     storage: StorageFile,
     ring: RingFile,
+    publisher: Vec<Publisher>,
 }
 
 #[derive(Deserialize, Default)]
@@ -237,6 +241,7 @@ impl File {
                 pre_roll: self.ring.pre_roll.unwrap_or(base.ring.pre_roll),
                 memory: self.ring.memory.unwrap_or(base.ring.memory),
             },
+            publishers: self.publisher,
         };
         check(&config)?;
         Ok(config)
@@ -263,13 +268,22 @@ fn check(config: &Config) -> Result<(), Refused> {
         .listen
         .iter()
         .find(|address| !address.ip().is_loopback());
-    if let (Some(address), false) = (open, config.rtmp.allow_anonymous) {
+    let guarded = config.rtmp.allow_anonymous || !config.publishers.is_empty();
+    if let (Some(address), false) = (open, guarded) {
         return refuse(
             "rtmp.listen",
             format!(
-                "rtmp.listen: {address} can be reached from other machines, and anyone there could push; \
-                 listen on 127.0.0.1, or set rtmp.allow_anonymous = true if the network is trusted"
+                "rtmp.listen: {address} can be reached from other machines, and anyone there could push; say who \
+                 may in [[publisher]], listen on 127.0.0.1, or set rtmp.allow_anonymous = true if the network is \
+                 trusted"
             ),
+        );
+    }
+    if config.publishers.len() > MAX_PUBLISHERS {
+        let count = config.publishers.len();
+        return refuse(
+            "publisher",
+            format!("[[publisher]]: {count} entries; at most {MAX_PUBLISHERS}"),
         );
     }
     in_range("rtmp.max_connections", config.rtmp.max_connections, 1, 10_000)?;

@@ -4,16 +4,26 @@
 //! configuration that can be acted on or an error that names the file, the line and the key. It reads
 //! nothing itself.
 
+mod address;
 mod file;
+mod publisher;
+mod rate;
+mod secret;
 mod size;
 mod span;
+mod stream_pattern;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+pub use address::{AddressRange, AddressRangeError};
 pub use file::ConfigError;
+pub use publisher::{Hook, HookUrl, MAX_PUBLISHERS, Proof, Publisher};
+pub use rate::{BitRate, BitRateError};
+pub use secret::{MAX_SECRET, Secret, SecretError, SecretSource};
 pub use size::{ByteSize, SizeError};
 pub use span::{Span, SpanError};
+pub use stream_pattern::{StreamPattern, StreamPatternError};
 
 /// Everything that can be set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +36,8 @@ pub struct Config {
     pub storage: Storage,
     /// `[ring]`
     pub ring: Ring,
+    /// `[[publisher]]`; who may push. Anyone who can connect when there is none.
+    pub publishers: Vec<Publisher>,
 }
 
 /// Who this box is.
@@ -40,7 +52,7 @@ pub struct Device {
 pub struct Rtmp {
     /// Addresses to listen on; loopback by default.
     pub listen: Vec<SocketAddr>,
-    /// Anyone may push, from anywhere. Needed to listen on anything but loopback.
+    /// Without any publisher: anyone may push, from anywhere.
     pub allow_anonymous: bool,
     /// Connections at the same time, all addresses together.
     pub max_connections: usize,

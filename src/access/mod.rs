@@ -1,0 +1,16 @@
+//! Who may push: decided from what a publisher says and where it comes from.
+//!
+//! [`Gate`] holds the entries of `[[publisher]]` with their keys, and judges. Nothing here knows a socket, a clock
+//! or a file: the door asks, does what the [`Verdict`] says, and gives the time.
+//!
+//! Sources: Tencent Cloud's *push authentication* (`txSecret`, `txTime`) and Alibaba Cloud's *URL signing* type A
+//! (`auth_key`), whose published examples are tests in `signature`.
+
+mod gate;
+mod query;
+mod reason;
+mod signature;
+
+pub use gate::{Asked, Gate, KeyError, MAX_QUERY, Permit, Verdict};
+pub use query::without_secrets;
+pub use reason::{Reason, Scheme};
