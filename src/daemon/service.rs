@@ -7,8 +7,9 @@ use anyhow::{Context as _, bail};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use super::keys;
 use crate::config::{self, ByteSize, Config, Keep};
-use crate::ingest::{self, Server};
+use crate::ingest::{self, Entrance, Server};
 use crate::recorder::{Recorder, RecorderSettings, StreamStatus};
 use crate::store::{OnFull, Progress, RealClock, RealDisk, Store, StoreSettings};
 
@@ -22,6 +23,7 @@ pub struct Service {
     config: Config,
     store: Store,
     recorder: Recorder,
+    entrance: Arc<Entrance>,
     addresses: Vec<std::net::SocketAddr>,
     server: JoinHandle<()>,
     stop_server: Option<oneshot::Sender<()>>,
@@ -49,6 +51,7 @@ impl Service {
 
     /// The same, with a last say in what no configuration sets.
     pub async fn start_with(config: Config, tune: impl FnOnce(&mut StoreSettings)) -> anyhow::Result<Self> {
+        let entrance = Arc::new(Entrance::new(keys::gate(&config)?));
         let clock = Arc::new(RealClock);
         let mut settings = store_settings(&config);
         tune(&mut settings);
@@ -57,7 +60,7 @@ impl Service {
         tracing::info!(dir = %config.storage.dir.display(), "store open: {}", opened.report);
 
         let recorder = Recorder::new(recorder_settings(&config), store.clone(), clock, opened.tape_base);
-        let server = Server::bind(&config.rtmp.listen, server_settings(&config)).await;
+        let server = Server::bind(&config.rtmp.listen, server_settings(&config), entrance.clone()).await;
         let server = match server {
             Ok(server) => server,
             Err(error) => {
@@ -77,6 +80,7 @@ impl Service {
             config,
             store,
             recorder,
+            entrance,
             addresses,
             server,
             stop_server: Some(stop_server),
@@ -103,11 +107,15 @@ impl Service {
     pub fn reconfigure(&mut self, config: Config) {
         self.recorder.reconfigure(recorder_settings(&config));
         self.store.set_queue_hard(stall_memory(&config));
+        match keys::gate(&config) {
+            Ok(gate) => self.entrance.reconfigure(gate),
+            Err(error) => tracing::error!("who may push stays as it was: {error:#}"),
+        }
         let fixed = [
             ("device.id", self.config.device != config.device),
             (
-                "[rtmp] except takeover_after",
-                without_takeover(&self.config) != without_takeover(&config),
+                "[rtmp] except takeover_after and allow_anonymous",
+                without_reloadable(&self.config) != without_reloadable(&config),
             ),
             ("[storage]", self.config.storage != config.storage),
         ];
@@ -118,6 +126,8 @@ impl Service {
         }
         tracing::info!("configuration reloaded");
         self.config.rtmp.takeover_after = config.rtmp.takeover_after;
+        self.config.rtmp.allow_anonymous = config.rtmp.allow_anonymous;
+        self.config.publishers = config.publishers;
         self.config.ring = config.ring;
     }
 
@@ -193,10 +203,11 @@ fn server_settings(config: &Config) -> ingest::Settings {
     }
 }
 
-fn without_takeover(config: &Config) -> crate::config::Rtmp {
-    let takeover_after = crate::config::Span::from_secs(0);
-    crate::config::Rtmp {
-        takeover_after,
+/// `[rtmp]` with what a reload changes at once left as it is.
+fn without_reloadable(config: &Config) -> config::Rtmp {
+    config::Rtmp {
+        takeover_after: config::Span::from_secs(0),
+        allow_anonymous: false,
         ..config.rtmp.clone()
     }
 }

@@ -15,12 +15,12 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
-use tracing::{Span, debug, info, warn};
+use tracing::{debug, info, warn};
 
 use super::notices::Notices;
 use super::pace::Pace;
-use super::{Budget, Event, IngestError, PublishAsked, Session, Settings};
-use crate::recorder::{EndReason, PublishRequest, Publishing, Recorder};
+use super::{Budget, Entrance, Event, IngestError, Session, Settings};
+use crate::recorder::{EndReason, Publishing, Recorder};
 
 const READ_BUFFER: usize = 128 << 10;
 
@@ -34,7 +34,8 @@ const FAREWELL: Duration = Duration::from_millis(500);
 
 /// What all connections share.
 pub(super) struct Shared {
-    recorder: Recorder,
+    pub(super) recorder: Recorder,
+    pub(super) entrance: Arc<Entrance>,
     budget: Budget,
     settings: Settings,
     /// Where the grid of ticks begins.
@@ -43,10 +44,16 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(recorder: Recorder, budget: Budget, settings: Settings) -> Self {
+    pub(super) fn new(
+        recorder: Recorder,
+        entrance: Arc<Entrance>,
+        budget: Budget,
+        settings: Settings,
+    ) -> Self {
         let started = Instant::now();
         Self {
             recorder,
+            entrance,
             budget,
             settings,
             started,
@@ -69,7 +76,7 @@ impl Shared {
 }
 
 /// Why a connection ends.
-enum End {
+pub(super) enum End {
     /// It sent what it may not.
     Error(IngestError),
     /// The peer closed it.
@@ -78,7 +85,7 @@ enum End {
     Io(std::io::Error),
     /// A deadline passed.
     Silent(&'static str),
-    /// The recorder said no.
+    /// The gate or the recorder said no.
     Refused(String),
     /// The recorder ended the publish.
     Ended(EndReason),
@@ -96,11 +103,12 @@ impl From<std::io::Error> for End {
     }
 }
 
-struct Connection {
-    session: Session,
-    publishing: Option<Publishing>,
-    peer: SocketAddr,
-    shared: Arc<Shared>,
+/// One connection.
+pub(super) struct Connection {
+    pub(super) session: Session,
+    pub(super) publishing: Option<Publishing>,
+    pub(super) peer: SocketAddr,
+    pub(super) shared: Arc<Shared>,
     stop: watch::Receiver<bool>,
     /// A publish must begin by then.
     deadline: Instant,
@@ -268,7 +276,7 @@ impl Connection {
                         publishing.push(media);
                     }
                 }
-                Event::Publish(asked) => self.begin(&asked)?,
+                Event::Publish(asked) => self.asked(&asked)?,
                 Event::Unpublished => {
                     self.deadline = Instant::now() + self.shared.settings.publish_timeout;
                     if let Some(publishing) = self.publishing.take() {
@@ -304,36 +312,6 @@ impl Connection {
                 Ok(())
             }
             Err(error) => Err(End::Io(error)),
-        }
-    }
-
-    fn begin(&mut self, asked: &PublishAsked) -> Result<(), End> {
-        let accepted = asked
-            .stream_name()
-            .map_err(|error| error.to_string())
-            .and_then(|stream| {
-                Span::current().record("stream", tracing::field::display(&stream));
-                let request = PublishRequest {
-                    stream,
-                    query: asked.query.clone(),
-                    peer: self.peer,
-                };
-                self.shared
-                    .recorder
-                    .publish(request)
-                    .map_err(|refusal| refusal.to_string())
-            });
-        match accepted {
-            Ok(publishing) => {
-                info!(encoder = asked.encoder, "publish begins");
-                self.publishing = Some(publishing);
-                self.session.accept();
-                Ok(())
-            }
-            Err(why) => {
-                self.session.refuse(&why);
-                Err(End::Refused(why))
-            }
         }
     }
 

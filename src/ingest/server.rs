@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tracing::{Instrument, error, info_span, warn};
 
 use super::connection::{Shared, serve};
-use super::{Budget, IngestError};
+use super::{Budget, Entrance, IngestError};
 use crate::recorder::Recorder;
 
 /// How long connections have to take their leave when the service stops.
@@ -57,11 +57,16 @@ impl Default for Settings {
 pub struct Server {
     listeners: Vec<TcpListener>,
     settings: Settings,
+    entrance: Arc<Entrance>,
 }
 
 impl Server {
     /// Opens a listener on every address; all or none.
-    pub async fn bind(addresses: &[SocketAddr], settings: Settings) -> Result<Self, IngestError> {
+    pub async fn bind(
+        addresses: &[SocketAddr],
+        settings: Settings,
+        entrance: Arc<Entrance>,
+    ) -> Result<Self, IngestError> {
         let mut listeners = Vec::with_capacity(addresses.len());
         for &address in addresses {
             let listener = TcpListener::bind(address)
@@ -69,7 +74,11 @@ impl Server {
                 .map_err(|source| IngestError::Listen { address, source })?;
             listeners.push(listener);
         }
-        Ok(Self { listeners, settings })
+        Ok(Self {
+            listeners,
+            settings,
+            entrance,
+        })
     }
 
     /// The addresses that are listened on, with the ports the system chose for port 0.
@@ -82,11 +91,16 @@ impl Server {
 
     /// Serves until `shutdown`, then lets every connection take its leave.
     pub async fn run(self, recorder: Recorder, shutdown: impl Future<Output = ()> + Send) {
-        let Self { listeners, settings } = self;
+        let Self {
+            listeners,
+            settings,
+            entrance,
+        } = self;
         let max_connections = settings.max_connections;
         let (stop, stopped) = watch::channel(false);
         let shared = Arc::new(Shared::new(
             recorder,
+            entrance,
             Budget::new(settings.message_budget),
             settings,
         ));

@@ -88,6 +88,12 @@ impl Recorder {
         })
     }
 
+    /// UTC now, where the clock is believed.
+    pub fn believed_utc(&self) -> Option<Micros> {
+        let clock = &self.shared.clock;
+        clock.synced().then(|| clock.utc())
+    }
+
     /// Streams on the air, by name.
     pub fn status(&self) -> Vec<StreamStatus> {
         self.shared.core().status(self.shared.now())
@@ -280,6 +286,7 @@ mod tests {
     fn begin(recorder: &Recorder) -> Publishing {
         let request = PublishRequest {
             stream: "live/a".parse().unwrap(),
+            domain: None,
             query: String::new(),
             peer: ([127, 0, 0, 1], 1).into(),
         };
