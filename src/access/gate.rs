@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::query::parameter;
 use super::signature::{Aliyun, Tencent, key_proves};
 use super::{Reason, Scheme};
-use crate::config::{AddressRange, BitRate, Hook, Proof, Publisher, Secret, SecretSource, StreamPattern};
+use crate::config::{AddressRange, BitRate, Hook, Pattern, Proof, Publisher, Secret, SecretSource};
 use crate::media::{Micros, StreamName};
 
 /// Longest query that is looked at.
@@ -69,7 +69,7 @@ enum Anonymous {
 #[derive(Debug)]
 struct Entry {
     permit: Arc<Permit>,
-    stream: StreamPattern,
+    stream: Pattern,
     from: Vec<AddressRange>,
     proofs: Vec<Known>,
     hook: Option<Hook>,
@@ -197,7 +197,7 @@ impl Entry {
 
     fn is_about(&self, asked: &Asked<'_>) -> bool {
         let from_here = self.from.is_empty() || self.from.iter().any(|range| range.contains(asked.peer));
-        from_here && self.stream.matches(asked.stream.as_str())
+        from_here && self.stream.fits(asked.stream.as_str())
     }
 
     /// Whether a proof is right; if none is, why the one that came nearest is not.

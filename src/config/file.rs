@@ -8,7 +8,9 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use super::publisher::{self, MAX_PUBLISHERS, Publisher};
-use super::{ByteSize, Config, Device, Keep, OnFull, Ring, Rtmp, Span, Storage};
+use super::{
+    ByteSize, Config, Device, Keep, OnFull, Ring, Rtmp, Rule, Span, Storage, Template, TemplateSource,
+};
 
 /// `EDGEREEL__RTMP__LISTEN` sets `rtmp.listen`.
 const ENV_PREFIX: &str = "EDGEREEL__";
@@ -52,6 +54,8 @@ impl Config {
                 memory: ByteSize::new(32 << 20),
             },
             publishers: Vec::new(),
+            templates: Vec::new(),
+            rules: Vec::new(),
         }
     }
 
@@ -146,8 +150,26 @@ impl Config {
             memory = self.ring.memory,
         );
         publisher::to_toml(&self.publishers, &mut out);
+        let tables = Recording {
+            template: self.templates.iter().map(|template| &template.source).collect(),
+            rule: self.rules.iter().collect(),
+        };
+        if let Ok(text) = toml::to_string(&tables)
+            && !text.is_empty()
+        {
+            let _ = write!(out, "\n{text}");
+        }
         out
     }
+}
+
+/// The tables that come several times, as they are printed.
+#[derive(serde::Serialize)]
+struct Recording<'a> {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    template: Vec<&'a TemplateSource>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    rule: Vec<&'a Rule>,
 }
 
 #[derive(Deserialize, Default)]
@@ -158,6 +180,8 @@ struct File {
     storage: StorageFile,
     ring: RingFile,
     publisher: Vec<Publisher>,
+    template: Vec<TemplateSource>,
+    rule: Vec<Rule>,
 }
 
 #[derive(Deserialize, Default)]
@@ -242,10 +266,34 @@ impl File {
                 memory: self.ring.memory.unwrap_or(base.ring.memory),
             },
             publishers: self.publisher,
+            templates: templates(self.template)?,
+            rules: self.rule,
         };
         check(&config)?;
+        super::rule::check(&config.rules, &config.templates).map_err(|message| Refused {
+            key: "rule.template",
+            message,
+        })?;
         Ok(config)
     }
+}
+
+fn templates(sources: Vec<TemplateSource>) -> Result<Vec<Template>, Refused> {
+    let mut templates: Vec<Template> = Vec::new();
+    for source in sources {
+        let template = Template::try_from(source).map_err(|error| Refused {
+            key: "template.name",
+            message: error.to_string(),
+        })?;
+        if templates.iter().any(|other| other.name == template.name) {
+            return Err(Refused {
+                key: "template.name",
+                message: format!("template '{}' is there twice", template.name),
+            });
+        }
+        templates.push(template);
+    }
+    Ok(templates)
 }
 
 fn check(config: &Config) -> Result<(), Refused> {

@@ -8,10 +8,11 @@ mod address;
 mod file;
 mod publisher;
 mod rate;
+mod rule;
 mod secret;
 mod size;
 mod span;
-mod stream_pattern;
+mod template;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -20,10 +21,13 @@ pub use address::{AddressRange, AddressRangeError};
 pub use file::ConfigError;
 pub use publisher::{Hook, HookUrl, MAX_PUBLISHERS, Proof, Publisher};
 pub use rate::{BitRate, BitRateError};
+pub use rule::{Pattern, RecordWhen, Rule};
 pub use secret::{MAX_SECRET, Secret, SecretError, SecretSource};
 pub use size::{ByteSize, SizeError};
 pub use span::{Span, SpanError};
-pub use stream_pattern::{StreamPattern, StreamPatternError};
+pub use template::{
+    DEFAULT_TEMPLATE, Media, Reel, Resume, ResumeAfter, Split, Template, TemplateError, TemplateSource,
+};
 
 /// Everything that can be set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +42,10 @@ pub struct Config {
     pub ring: Ring,
     /// `[[publisher]]`; who may push. Anyone who can connect when there is none.
     pub publishers: Vec<Publisher>,
+    /// `[[template]]`
+    pub templates: Vec<Template>,
+    /// `[[rule]]`
+    pub rules: Vec<Rule>,
 }
 
 /// Who this box is.
@@ -92,8 +100,8 @@ pub enum OnFull {
 }
 
 /// How long something is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum Keep {
     /// Until its room is needed.
     Forever,
@@ -116,6 +124,12 @@ impl std::fmt::Display for Keep {
             Keep::Forever => f.write_str("forever"),
             Keep::For(span) => span.fmt(f),
         }
+    }
+}
+
+impl From<Keep> for String {
+    fn from(keep: Keep) -> String {
+        keep.to_string()
     }
 }
 

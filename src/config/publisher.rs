@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 
 use super::secret::MASK;
-use super::{AddressRange, BitRate, Secret, SecretSource, Span, StreamPattern};
+use super::{AddressRange, BitRate, Pattern, Secret, SecretSource, Span};
 
 /// Most entries of a configuration.
 pub const MAX_PUBLISHERS: usize = 1_000;
@@ -24,8 +24,8 @@ const MAX_URL: usize = 2_048;
 pub struct Publisher {
     /// For the log and for events; the pattern where none is given.
     pub name: String,
-    /// Streams it is about.
-    pub stream: StreamPattern,
+    /// Streams it is about: a pattern on `app/name`, in which `*` stands for slashes, too.
+    pub stream: Pattern,
     /// Addresses it is about; all when empty.
     pub from: Vec<AddressRange>,
     /// Any one of these is enough; none is needed when empty.
@@ -116,7 +116,7 @@ impl fmt::Debug for HookUrl {
 #[serde(deny_unknown_fields, default)]
 struct PublisherFile {
     name: Option<String>,
-    stream: Option<StreamPattern>,
+    stream: Option<Pattern>,
     from: Texts<AddressRange>,
     key: Texts<Secret>,
     keys: Texts<Secret>,
@@ -136,7 +136,7 @@ impl TryFrom<PublisherFile> for Publisher {
     type Error = String;
 
     fn try_from(file: PublisherFile) -> Result<Self, String> {
-        let stream = file.stream.unwrap_or_else(StreamPattern::all);
+        let stream = file.stream.unwrap_or_else(Pattern::any);
         let name = file.name.unwrap_or_else(|| stream.to_string());
         if name.is_empty()
             || name.chars().count() > MAX_NAME.max(stream.as_str().len())
@@ -421,7 +421,7 @@ mod tests {
             ("keys = []", 2, "the list is empty"),
             ("key = \"5309412\\n\"", 2, "control character"),
             ("kye = \"5309412\"", 2, "did you mean 'key'?"),
-            ("stream = \"\"", 2, "no pattern"),
+            ("stream = \"\"", 2, "a pattern of names has"),
             ("from = \"10.0.0.1/8\"", 2, "bits are set"),
             ("hook = \"ftp://h/?t=5309412\"", 2, "expected an address"),
             ("hook = \"http://u:5309412@h/\"", 2, "token"),
@@ -446,6 +446,24 @@ mod tests {
         }
         let many = "[[publisher]]\n".repeat(MAX_PUBLISHERS + 1);
         assert!(parse(&many).unwrap_err().to_string().contains("at most 1000"));
+    }
+
+    /// The textbook's: slow, and plainly right.
+    fn slowly(pattern: &[u8], text: &[u8]) -> bool {
+        match (pattern.split_first(), text.split_first()) {
+            (None, None) => true,
+            (Some((b'*', rest)), _) => (0..=text.len()).any(|skip| slowly(rest, &text[skip..])),
+            (Some((p, pattern)), Some((t, text))) => p == t && slowly(pattern, text),
+            _ => false,
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn patterns_of_streams_are_what_they_are_by_definition(pattern in "[ab/*]{1,8}", text in "[ab/]{0,8}") {
+            let fits = Pattern::try_from(pattern.clone()).unwrap().fits(&text);
+            proptest::prop_assert_eq!(fits, slowly(pattern.as_bytes(), text.as_bytes()));
+        }
     }
 
     #[test]

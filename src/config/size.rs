@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 const UNITS: [(&str, u64); 8] = [
     ("TiB", 1 << 40),
@@ -17,8 +17,8 @@ const UNITS: [(&str, u64); 8] = [
 ];
 
 /// A number of bytes: `"32 MiB"`, `"20GB"`, `"512"`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct ByteSize(u64);
 
 /// A text that is not a size.
@@ -69,6 +69,12 @@ impl TryFrom<String> for ByteSize {
 }
 
 /// Exactly, in the largest binary unit that divides it.
+impl From<ByteSize> for String {
+    fn from(value: ByteSize) -> String {
+        value.to_string()
+    }
+}
+
 impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let binary = UNITS.iter().filter(|(name, _)| name.ends_with("iB"));

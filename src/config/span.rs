@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 const UNITS: [(&str, u64); 9] = [
     ("days", 86_400_000),
@@ -19,8 +19,8 @@ const UNITS: [(&str, u64); 9] = [
 ];
 
 /// A length of time in whole milliseconds: `"10s"`, `"30min"`, `"7d"`, `"250 ms"`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Span {
     millis: u64,
 }
@@ -88,6 +88,12 @@ impl TryFrom<String> for Span {
 }
 
 /// Exactly, in the largest unit that divides it.
+impl From<Span> for String {
+    fn from(value: Span) -> String {
+        value.to_string()
+    }
+}
+
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let units = [("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1_000)];

@@ -55,7 +55,8 @@ impl Recorder {
         }
     }
 
-    /// Accepts or refuses a publish. A stream whose publisher has been silent for long enough is taken over.
+    /// Accepts or refuses a publish. A stream whose publisher has been silent for long enough is taken over. While
+    /// the store is full nobody new is let in: they would be told nothing, and nothing of theirs would be kept.
     pub fn publish(&self, request: PublishRequest) -> Result<Publishing, Refusal> {
         let shared = &self.shared;
         let stopping = shared.stopping.load(Ordering::Relaxed);
@@ -256,7 +257,7 @@ mod tests {
     use crate::format::TapeSource as _;
     use crate::media::{CodecConfig, Incoming, TrackKind};
     use crate::recorder::testing::video_config;
-    use crate::store::{Filter, Library, RealClock, RealDisk, StoreSettings};
+    use crate::store::{Filter, Library, OnFull, RealClock, RealDisk, StoreSettings};
 
     fn picture(n: u32) -> MediaMessage {
         MediaMessage::Frame(Incoming {
@@ -350,6 +351,55 @@ mod tests {
         let rows = library.recordings(&Filter::default()).unwrap();
         let seconds: Vec<i64> = rows.iter().map(|row| row.duration / 1_000_000).collect();
         assert_eq!((seconds, rows[1].start - rows[0].start), (vec![4, 8], hours));
+    }
+
+    #[tokio::test]
+    async fn while_the_store_is_full_nobody_new_is_let_in_and_who_is_there_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut settings = StoreSettings::new(dir.path().join("store"), "test");
+        // Nothing has room in it.
+        (settings.quota, settings.on_full) = (Some(1), OnFull::Stop);
+        let clock = Arc::new(RealClock);
+        let (store, opened) = Store::open(settings, Arc::new(RealDisk), clock.clone()).unwrap();
+        let settings = RecorderSettings {
+            pre_roll: 10_000_000,
+            ring_bytes: 32 << 20,
+            takeover_after: 5_000_000,
+        };
+        let recorder = Recorder::new(settings, store.clone(), clock, opened.tape_base);
+        // That there is no room shows when there is something to write.
+        let mut first = begin(&recorder);
+        (0..100).for_each(|n| first.push(picture(n)));
+        let mut progress = store.progress();
+        let full = progress.wait_for(|progress| progress.full.is_some());
+        tokio::time::timeout(Duration::from_secs(60), full)
+            .await
+            .unwrap()
+            .unwrap();
+        let request = PublishRequest {
+            stream: "live/b".parse().unwrap(),
+            domain: None,
+            query: String::new(),
+            peer: ([127, 0, 0, 1], 1).into(),
+        };
+        match recorder.publish(request) {
+            Err(Refusal::Unavailable { reason, .. }) => {
+                assert!(reason.contains("storage.quota"), "{reason}");
+            }
+            Err(other) => panic!("{other}"),
+            Ok(_) => panic!("it was let in"),
+        }
+        (100..200).for_each(|n| first.push(picture(n)));
+        let on_air: Vec<String> = recorder
+            .status()
+            .iter()
+            .map(|status| status.stream.to_string())
+            .collect();
+        assert_eq!(on_air, ["live/a"]);
+        first.end(EndReason::Unpublished);
+        let _ = tokio::task::spawn_blocking(move || store.shutdown())
+            .await
+            .unwrap();
     }
 
     #[tokio::test]

@@ -39,6 +39,7 @@ mod reader;
 mod recover;
 mod segment;
 mod source;
+mod spec;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -53,6 +54,7 @@ pub use error::{Refused, StoreError};
 pub use library::{Filter, Gap, Library, RecordingRow, RecordingState, TrackRow};
 pub use progress::{Progress, RecoveryReport, StreamProgress};
 pub use source::LibrarySource;
+pub use spec::{OpenRecording, Origin, RecordingSpec};
 pub use thread::{Opened, Store, StoreSettings};
 pub use verify::{Checked, Finding, FragmentAt, Step, repair};
 pub use writer::OnFull;

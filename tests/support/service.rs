@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -16,7 +16,7 @@ use super::wait::{PATIENCE, wait_for};
 pub(crate) struct Service {
     child: Child,
     address: SocketAddr,
-    home: PathBuf,
+    data: PathBuf,
     log: Arc<Log>,
 }
 
@@ -72,6 +72,23 @@ impl Service {
         Self::spawn(command, home, hear)
     }
 
+    /// Starts one whose storage directory is `data`, with `storage` in that section and `more` behind it.
+    #[track_caller]
+    pub(crate) fn start_on(
+        home: &Path,
+        data: &Path,
+        (storage, more): (&str, &str),
+        variables: &[(&str, &str)],
+    ) -> Self {
+        write_config_on(home, data, storage, more);
+        let mut command = super::cli::command();
+        command.args(["run", "--config"]).arg(home.join("edgereel.toml"));
+        command.envs(variables.iter().copied());
+        let mut service = Self::spawn(command, home, |_| ());
+        service.data = data.to_owned();
+        service
+    }
+
     /// Starts one among these variables and kills it so long after: ready or, rather, not.
     #[track_caller]
     pub(crate) fn kill_early(home: &Path, variables: &[(&str, &str)], after: Duration) {
@@ -112,7 +129,7 @@ impl Service {
         let mut service = Self {
             child,
             address: nowhere,
-            home: home.to_owned(),
+            data: data_dir(home),
             log,
         };
         service.address = service.wait_for_log(|text| {
@@ -134,12 +151,14 @@ impl Service {
 
     /// Its storage directory.
     pub(crate) fn data(&self) -> PathBuf {
-        data_dir(&self.home)
+        self.data.clone()
     }
 
     /// What it has logged so far.
     pub(crate) fn log(&self) -> String {
-        self.log.text.lock().expect("the log").clone()
+        // Also for a test that failed while it looked at it: what it said is needed then most of all.
+        let text = self.log.text.lock();
+        text.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The first thing that `look` finds in the log.
@@ -241,9 +260,12 @@ pub(crate) fn data_dir(home: &Path) -> PathBuf {
 
 /// Writes the configuration that [`Service::start_with`] starts with.
 pub(crate) fn write_config(home: &Path, more: &str) {
+    write_config_on(home, &data_dir(home), "", more);
+}
+
+fn write_config_on(home: &Path, data: &Path, storage: &str, more: &str) {
     let text = format!(
-        "[device]\nid = \"test\"\n\n[storage]\ndir = {:?}\n\n[rtmp]\nlisten = [\"127.0.0.1:0\"]\n{more}",
-        data_dir(home)
+        "[device]\nid = \"test\"\n\n[storage]\ndir = {data:?}\n{storage}\n[rtmp]\nlisten = [\"127.0.0.1:0\"]\n{more}"
     );
     std::fs::write(home.join("edgereel.toml"), text).expect("the configuration is written");
 }

@@ -1,5 +1,8 @@
-//! A card: a file system of its own on a loop device, that can be pulled, broken, filled and stalled. Needs root.
+//! A file system of its own, on a loop device: it can stall, be pulled, turn read-only, fill up and lose blocks.
+//! Needs root and a loop device.
 
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -20,116 +23,265 @@ const fn system(name: &'static str, package: &'static str) -> Program {
     Program { name, package }
 }
 
-/// A file system of its own, on a loop device.
+/// A card. When it is dropped nothing of it stays: neither mount nor device.
 pub(crate) struct Card {
     folder: TempDir,
-    device: String,
+    point: PathBuf,
+    /// What it consists of, where that is less than it says.
+    substance: Option<PathBuf>,
+    /// The loop device, while it is plugged in.
+    device: Option<String>,
 }
 
 /// The card takes nothing as long as this lives.
 pub(crate) struct Stall(PathBuf);
 
+/// Another program's file, which takes all room that there is until this is dropped.
+pub(crate) struct Filler(PathBuf);
+
 impl Card {
-    /// One of 256 MiB, empty and mounted.
+    /// A card of 256 MiB, mounted.
     #[track_caller]
     pub(crate) fn new() -> Self {
+        Self::sized(256)
+    }
+
+    /// A card of so many MiB, mounted.
+    #[track_caller]
+    pub(crate) fn sized(mib: u64) -> Self {
+        Self::made_of(mib, None)
+    }
+
+    /// A card that says that it has so many MiB, and has fewer: see [`exhaust`](Self::exhaust).
+    #[track_caller]
+    pub(crate) fn fake(mib: u64, real: u64) -> Self {
+        Self::made_of(mib, Some(real))
+    }
+
+    #[track_caller]
+    fn made_of(mib: u64, real: Option<u64>) -> Self {
         let folder = home();
-        let (image, mount) = (folder.path().join("card.img"), folder.path().join("card"));
-        let file = std::fs::File::create(&image).unwrap();
-        file.set_len(256 << 20).unwrap();
-        std::fs::create_dir(&mount).unwrap();
-        let device = needs_root(LOSETUP, &["--find", "--show", shown(&image)]);
-        let card = Self {
+        let point = folder.path().join("card");
+        std::fs::create_dir(&point).unwrap();
+        let mut card = Self {
             folder,
-            device: device.trim().to_owned(),
+            point,
+            substance: None,
+            device: None,
         };
-        // Nothing is kept for root: full is full.
-        needs_root(MKFS, &["-q", "-m", "0", &card.device]);
+        if let Some(real) = real {
+            let substance = card.folder.path().join("substance");
+            std::fs::create_dir(&substance).unwrap();
+            let size = format!("size={real}M");
+            needs_root(MOUNT, &["-t", "tmpfs", "-o", &size, "tmpfs", shown(&substance)]);
+            card.substance = Some(substance);
+        }
+        let file = File::create(card.image()).unwrap();
+        file.set_len(mib << 20).unwrap();
+        card.plug();
+        // No room that only root may use: the service of the test is root, and a service is not.
+        needs_root(MKFS, &["-q", "-m", "0", card.device()]);
         card.mount();
         card
     }
 
-    /// Puts it back where it was.
+    /// Where it is mounted.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.point.clone()
+    }
+
+    /// The device it is plugged in as.
+    pub(crate) fn device(&self) -> &str {
+        self.device.as_deref().expect("the card is plugged in")
+    }
+
+    /// The file behind the device.
+    pub(crate) fn image(&self) -> PathBuf {
+        let folder = self.substance.as_deref().unwrap_or(self.folder.path());
+        folder.join("card.img")
+    }
+
+    /// From now on a fake card fails to write wherever nothing was written before, until what is returned is dropped.
+    #[track_caller]
+    pub(crate) fn exhaust(&self) -> Filler {
+        let substance = self.substance.as_deref().expect("a fake card");
+        let filler = Filler(substance.join("filler"));
+        filler.grow(0);
+        filler
+    }
+
     #[track_caller]
     pub(crate) fn mount(&self) {
-        needs_root(MOUNT, &[&self.device, shown(&self.path())]);
+        let options = "errors=remount-ro";
+        needs_root(MOUNT, &["-o", options, self.device(), shown(&self.point)]);
     }
 
-    /// Pulls it out, whoever uses it.
-    #[track_caller]
-    pub(crate) fn pull(&self) {
-        needs_root(UMOUNT, &["--lazy", shown(&self.path())]);
-    }
-
-    /// Unmounts it, once nobody uses it any more.
+    /// Unmounts it as a user does, which needs everybody to have let go of it within some seconds.
     #[track_caller]
     pub(crate) fn unmount(&self) {
-        wait_until("nobody uses the card", || {
-            let done = Command::new(UMOUNT.path()).arg(self.path()).output();
-            done.is_ok_and(|done| done.status.success())
-        });
+        wait_until("everybody to let go of the card", || self.try_unmount());
+    }
+
+    /// Unmounts it if nobody uses it now.
+    pub(crate) fn try_unmount(&self) -> bool {
+        ran(UMOUNT, &[shown(&self.point)]).is_ok()
+    }
+
+    /// Takes its directory away from under whoever uses it.
+    #[track_caller]
+    pub(crate) fn pull(&self) {
+        needs_root(UMOUNT, &["--lazy", shown(&self.point)]);
+    }
+
+    /// Unplugs it, once nobody holds anything of it any more, and plugs it in as another device.
+    #[track_caller]
+    pub(crate) fn plug_elsewhere(&mut self) {
+        let before = self.device().to_owned();
+        // As long as the first is held, the next free one is another.
+        let image = shown(&self.image()).to_owned();
+        wait_until("everybody to let go of the card", || is_free(&before));
+        let next = needs_root(LOSETUP, &["--find", "--show", &image]);
+        needs_root(LOSETUP, &["--detach", &before]);
+        self.device = Some(next.trim().to_owned());
+    }
+
+    /// Waits until nothing of it is open.
+    #[track_caller]
+    pub(crate) fn let_go(&self) {
+        wait_until("everybody to let go of the card", || is_free(self.device()));
+    }
+
+    /// Repairs it, unmounted; gives what was said.
+    #[track_caller]
+    pub(crate) fn check(&self) -> String {
+        let done = Command::new(E2FSCK.path())
+            .args(["-fy", self.device()])
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&done.stdout).into_owned();
+        // 1: it was repaired.
+        assert!(matches!(done.status.code(), Some(0 | 1)), "{said}");
+        said
+    }
+
+    /// ext4 finds itself damaged, and turns read-only.
+    #[track_caller]
+    pub(crate) fn damage(&self) {
+        let name = Path::new(self.device()).file_name().unwrap().to_owned();
+        let trigger = Path::new("/sys/fs/ext4").join(name).join("trigger_fs_error");
+        std::fs::write(&trigger, "1").unwrap_or_else(|error| panic!("{}: {error}", trigger.display()));
     }
 
     /// The kernel gives up on its journal: from here on nothing can be written.
     #[track_caller]
     pub(crate) fn abort(&self) {
-        needs_root(MOUNT, &["-o", "remount,abort", shown(&self.path())]);
+        needs_root(MOUNT, &["-o", "remount,abort", shown(&self.point)]);
     }
 
-    /// Repairs it while it is not mounted.
+    /// Takes all room that is left, to the last byte.
     #[track_caller]
-    pub(crate) fn check(&self) {
-        let done = Command::new(E2FSCK.path())
-            .args(["-fy", &self.device])
-            .output()
-            .unwrap();
-        assert!(done.status.code().is_some_and(|code| code < 4), "{done:?}");
+    pub(crate) fn fill(&self) -> Filler {
+        let filler = Filler(self.point.join("filler"));
+        filler.grow(0);
+        filler
     }
 
-    /// Where it is mounted.
-    pub(crate) fn path(&self) -> PathBuf {
-        self.folder.path().join("card")
-    }
-
+    /// It takes nothing until the stall is dropped.
     #[track_caller]
     pub(crate) fn stall(&self) -> Stall {
-        needs_root(FSFREEZE, &["--freeze", shown(&self.path())]);
+        needs_root(FSFREEZE, &["--freeze", shown(&self.point)]);
         Stall(self.path())
+    }
+
+    #[track_caller]
+    fn plug(&mut self) {
+        let image = self.image();
+        let device = needs_root(LOSETUP, &["--find", "--show", shown(&image)]);
+        self.device = Some(device.trim().to_owned());
     }
 }
 
 impl Drop for Card {
     fn drop(&mut self) {
-        // Busy for a moment after the last process that used it.
-        let mounted = || {
-            let table = std::fs::read_to_string("/proc/mounts").unwrap_or_default();
-            table.contains(shown(&self.path()))
-        };
-        let unmounted = (0..50).any(|turn| {
+        // Busy for a moment after the last process that used it; and several mounts may lie on one another.
+        let gone = (0..50).any(|turn| {
             std::thread::park_timeout(Duration::from_millis(100 * u64::from(turn > 0)));
-            let done = Command::new(UMOUNT.path()).arg(self.path()).output();
-            done.is_ok_and(|done| done.status.success()) || !mounted()
+            while is_mounted(&self.point) && ran(UMOUNT, &[shown(&self.point)]).is_ok() {}
+            !is_mounted(&self.point)
         });
-        let _ = Command::new(LOSETUP.path())
-            .args(["--detach", &self.device])
-            .status();
+        if !gone {
+            let _ = ran(UMOUNT, &["--lazy", shown(&self.point)]);
+        }
+        if let Some(device) = &self.device {
+            let _ = ran(LOSETUP, &["--detach", device]);
+        }
+        if let Some(substance) = &self.substance {
+            let _ = ran(UMOUNT, &["--lazy", shown(substance)]);
+        }
         assert!(
-            unmounted || std::thread::panicking(),
+            gone || std::thread::panicking(),
             "{} stays mounted",
-            self.device
+            self.point.display()
         );
     }
 }
 
 impl Drop for Stall {
     fn drop(&mut self) {
-        let _ = Command::new(FSFREEZE.path())
-            .arg("--unfreeze")
-            .arg(&self.0)
-            .status();
+        let _ = ran(FSFREEZE, &["--unfreeze", shown(&self.0)]);
     }
 }
 
+impl Filler {
+    /// Takes what has become free since, but so many bytes.
+    #[track_caller]
+    pub(crate) fn grow(&self, leave: u64) {
+        let mut options = OpenOptions::new();
+        let mut file = options.create(true).append(true).open(&self.0).unwrap();
+        for size in [1 << 20, 1 << 16, 1 << 12, 1 << 9, 1] {
+            let zeros = vec![0; size];
+            while leave == 0 || room(&self.0) >= leave + (1 << 20) {
+                match file.write(&zeros) {
+                    Ok(_) => {}
+                    Err(error) if error.kind() == ErrorKind::StorageFull => break,
+                    Err(error) => panic!("{}: {error}", self.0.display()),
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Filler {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// Bytes that are free where `path` is.
+pub(crate) fn room(path: &Path) -> u64 {
+    let space = nix::sys::statvfs::statvfs(path).unwrap();
+    space.blocks_available() * space.fragment_size()
+}
+
+/// True when a device can be opened by one alone: it is not mounted anywhere, seen or not.
+fn is_free(device: &str) -> bool {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let exclusive = nix::libc::O_EXCL;
+    OpenOptions::new()
+        .read(true)
+        .custom_flags(exclusive)
+        .open(device)
+        .is_ok()
+}
+
+fn is_mounted(point: &Path) -> bool {
+    let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    mounts
+        .lines()
+        .any(|line| line.split(' ').nth(1) == point.to_str())
+}
+
+/// As text, for a command.
 pub(crate) fn shown(path: &Path) -> &str {
     path.to_str().unwrap()
 }
@@ -137,14 +289,22 @@ pub(crate) fn shown(path: &Path) -> &str {
 /// What a program says.
 #[track_caller]
 fn needs_root(program: Program, arguments: &[&str]) -> String {
+    ran(program, arguments).unwrap_or_else(|said| {
+        panic!(
+            "`{} {}` failed: {said}\nThis test has a file system of its own: it needs root and a loop device",
+            program.name,
+            arguments.join(" ")
+        )
+    })
+}
+
+fn ran(program: Program, arguments: &[&str]) -> Result<String, String> {
     let done = Command::new(program.path()).args(arguments).output();
-    let done = done.unwrap_or_else(|error| panic!("{} cannot be run: {error}", program.name));
-    let said = String::from_utf8_lossy(&done.stderr).into_owned();
-    assert!(
-        done.status.success(),
-        "`{} {}` failed: {said}\nThis test has a file system of its own: it needs root and a loop device",
-        program.name,
-        arguments.join(" ")
-    );
-    String::from_utf8_lossy(&done.stdout).into_owned()
+    let done = done.map_err(|error| format!("it cannot be run: {error}"))?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    if done.status.success() {
+        Ok(text(&done.stdout))
+    } else {
+        Err(text(&done.stderr))
+    }
 }

@@ -1,246 +1,174 @@
-//! Cards that are pulled, broken or full, and directories that go away, while publishers send live. Nothing is
-//! restarted.
+//! A store that goes away while it is recorded to: a card that is pulled, turns read-only or loses its journal, a
+//! directory that is removed. Publishers notice nothing, and recording goes on by itself.
 
-use std::path::{Path, PathBuf};
+use std::io::{Seek as _, SeekFrom, Write as _};
+use std::path::Path;
 
-use crate::card::{Card, shown};
-use crate::support::media::Sample;
-use crate::support::{
-    Media, Pusher, Recording, Service, edgereel, export, home, mp4_file, recordings, sample, wait_until,
-};
+use crate::card::Card;
+use crate::onair::{OnAir, expect_told};
+use crate::support::random::Random;
+use crate::support::{home, recordings, wait_until};
 
-/// When it happens, in milliseconds of media.
-const AT: u32 = 4_000;
-/// And how much more comes before it is over.
-const MEANWHILE: u32 = 4_000;
+const STREAMS: [&str; 2] = ["live/cam1", "live/cam2"];
 
-/// Two publishers, a service, and a card of its own.
-struct Scene {
-    pushers: Vec<Pusher>,
-    service: Service,
-    store: PathBuf,
-    before: Vec<String>,
-    /// Last: nobody uses it any more when it is unmounted.
-    card: Card,
-}
-
-impl Scene {
-    /// Recording on a folder of the card, some seconds in.
-    #[track_caller]
-    fn new(environment: &[(&str, &str)]) -> Self {
-        let card = Card::new();
-        let store = card.path().join("store");
-        Self::on(card, store, environment)
-    }
-
-    #[track_caller]
-    fn on(card: Card, store: PathBuf, environment: &[(&str, &str)]) -> Self {
-        let elsewhere = home();
-        let mut variables = vec![("EDGEREEL__STORAGE__DIR", shown(&store))];
-        variables.extend(environment);
-        let service = Service::start_among(elsewhere.path(), &variables);
-        let clip = sample();
-        let pushers =
-            ["live/cam1", "live/cam2"].map(|stream| Pusher::start(service.address(), stream, &clip, 1.0));
-        let mut scene = Self {
-            card,
-            service,
-            pushers: pushers.into(),
-            store,
-            before: Vec::new(),
-        };
-        scene.pushed(AT);
-        wait_until("two recordings", || recordings(&scene.store).len() == 2);
-        scene.before = ids(&recordings(&scene.store));
-        scene
-    }
-
-    /// Waits until so much was sent; whoever was disconnected never gets there.
-    #[track_caller]
-    fn pushed(&self, millis: u32) {
-        wait_until("what the publishers send", || {
-            self.pushers.iter().all(|pusher| pusher.taken() >= millis)
-        });
-    }
-
-    /// Lets time pass without a store.
-    #[track_caller]
-    fn without(&self, said: &str) {
-        self.service.wait_for_log(|log| log.contains(said).then_some(()));
-        let taken = self.pushers.iter().map(Pusher::taken).max().unwrap();
-        self.pushed(taken + MEANWHILE);
-    }
-
-    #[track_caller]
-    fn back(&self) {
-        self.service
-            .wait_for_log(|log| log.contains("the storage takes media again").then_some(()));
-    }
-
-    /// Everyone ends as they would have.
-    #[track_caller]
-    fn end(mut self) -> Vec<(Recording, Media)> {
-        self.pushers.drain(..).for_each(Pusher::done);
-        wait_until("the recordings end", || {
-            recordings(&self.store)
-                .iter()
-                .all(|recording| recording.state == "closed")
-        });
-        let all = recordings(&self.store);
-        let media = all.iter().map(|recording| exported(&self.store, recording));
-        let media: Vec<Media> = media.collect();
-        assert!(self.service.stop().0.success());
-        edgereel(&["verify", "--data", shown(&self.store)]).ok();
-        all.into_iter().zip(media).collect()
-    }
-}
-
-fn ids(all: &[Recording]) -> Vec<String> {
-    let mut ids: Vec<String> = all.iter().map(|recording| recording.id.clone()).collect();
-    ids.sort_unstable();
-    ids
-}
-
-fn exported(store: &Path, recording: &Recording) -> Media {
-    let folder = home();
-    let out = folder.path().join("out.mp4");
-    export(store, &recording.id, "mp4", &out).ok();
-    mp4_file::parse(&std::fs::read(&out).unwrap())
-}
-
-/// What is there is what was sent, in its order, and the last of it is there. Gives how many pictures are not.
 #[track_caller]
-fn only_holes(got: &[Sample], source: &[Sample]) -> usize {
-    let mut rest = source.iter();
-    for (n, sample) in got.iter().enumerate() {
-        assert!(
-            rest.any(|sent| sent.bytes == sample.bytes),
-            "picture {n} of {} was not sent, or not then",
-            got.len()
-        );
-    }
-    assert_eq!(rest.count(), 0, "the end is missing");
-    source.len() - got.len()
+fn expect_bare(folder: &Path) {
+    let found: Vec<_> = std::fs::read_dir(folder).unwrap().map(Result::unwrap).collect();
+    assert!(found.is_empty(), "on the bare mount point: {found:?}");
 }
 
-/// One recording for each stream, the same as before, with the gap told if there is one.
-#[track_caller]
-fn went_on(before: &[String], all: &[(Recording, Media)]) {
-    let rows: Vec<Recording> = all.iter().map(|(row, _)| row.clone()).collect();
-    assert_eq!(ids(&rows), before, "{rows:#?}");
-    let source = sample().media();
-    for (row, media) in all {
-        let missing = only_holes(&media.video, &source.video);
-        // What waited in memory until the card was back is not missing.
-        assert!(missing < source.video.len() / 2, "{missing} pictures");
-        assert_eq!(row.gaps.is_empty(), missing == 0, "{missing} pictures, {row:#?}");
+#[test]
+fn a_card_that_is_pulled_and_returns_as_another_device_costs_what_was_not_durable() {
+    let mut card = Card::new();
+    let point = card.path();
+    let on_air = OnAir::start(&point.join("store"), ("", ""), &STREAMS, 10_000);
+    let before = on_air.open();
+    card.pull();
+    on_air.manager.wait_status("storage failed");
+    card.let_go();
+    on_air.go_on(4_000);
+    expect_bare(&point);
+    card.plug_elsewhere();
+    card.mount();
+    on_air.recorded_again();
+    on_air.go_on(4_000);
+    assert_eq!(on_air.open(), before, "the recordings are others");
+    for (recording, holes) in on_air.end() {
+        assert!(before.contains(&(recording.stream.clone(), recording.id.clone())));
+        // Memory bridged it: at most what was not durable is gone.
+        assert!(holes.iter().all(|(from, to)| to - from <= 4_000), "{holes:?}");
+        expect_told(&recording, &holes);
     }
 }
 
 #[test]
-fn a_card_that_is_pulled_and_put_back_goes_on_by_itself() {
-    let scene = Scene::new(&[]);
-    scene.card.pull();
-    scene.without("no store:");
-    assert!(
-        !scene.store.exists(),
-        "something was made under the bare mount point"
-    );
-    scene.card.mount();
-    scene.back();
-    let before = scene.before.clone();
-    went_on(&before, &scene.end());
-}
-
-#[test]
-fn nothing_is_recorded_onto_a_mount_point_without_its_card() {
+fn a_card_whose_mount_point_is_the_store_is_not_replaced_by_the_empty_directory() {
     let card = Card::new();
-    let store = card.path();
-    let scene = Scene::on(card, store, &[]);
-    scene.card.pull();
-    scene.without("is the card mounted?");
-    let left = std::fs::read_dir(&scene.store).unwrap().count();
-    assert_eq!(left, 0, "something was made under the bare mount point");
-    scene.card.mount();
-    scene.back();
-    let before = scene.before.clone();
-    went_on(&before, &scene.end());
-}
-
-#[test]
-fn a_file_system_that_turns_read_only_is_let_go_of_mended_and_gone_on_with() {
-    let scene = Scene::new(&[]);
-    scene.card.abort();
-    scene.without("no store:");
-    // By name and without force: nothing of the service holds it any more.
-    scene.card.unmount();
-    scene.card.check();
-    scene.card.mount();
-    scene.back();
-    let before = scene.before.clone();
-    went_on(&before, &scene.end());
-}
-
-#[test]
-fn a_directory_that_is_removed_is_made_again() {
-    let scene = Scene::new(&[]);
-    std::fs::remove_dir_all(&scene.store).unwrap();
-    scene
-        .service
-        .wait_for_log(|log| log.contains("no store:").then_some(()));
-    scene.back();
-    let before = scene.before.clone();
-    let all = scene.end();
-    let rows: Vec<Recording> = all.iter().map(|(row, _)| row.clone()).collect();
-    assert_eq!(ids(&rows), before);
-    let source = sample().media();
-    for (_, media) in &all {
-        assert!(only_holes(&media.video, &source.video) > 0);
+    let point = card.path();
+    let ring = "\n[ring]\nmemory = \"8 MiB\"\n";
+    // Twice 12 Mbit/s: memory bridges less than three seconds.
+    let on_air = OnAir::start(&point, ("", ring), &STREAMS, 60_000);
+    let before = on_air.open();
+    card.pull();
+    on_air.manager.wait_status("storage failed");
+    card.let_go();
+    on_air.go_on(10_000);
+    expect_bare(&point);
+    card.mount();
+    on_air.recorded_again();
+    on_air.go_on(4_000);
+    assert_eq!(on_air.open(), before, "the recordings are others");
+    for (recording, holes) in on_air.end() {
+        let gone: u32 = holes.iter().map(|(from, to)| to - from).sum();
+        assert!(gone >= 4_000, "memory bridged more than it can: {holes:?}");
+        expect_told(&recording, &holes);
     }
 }
 
-/// Another program fills the card to the last byte, and lets go again.
 #[test]
-fn a_card_that_somebody_else_fills_stops_the_tape_until_there_is_room() {
-    let scene = Scene::new(&[("EDGEREEL__STORAGE__ON_FULL", "stop")]);
-    let filler = scene.card.path().join("filler");
-    let file = std::fs::File::create(&filler).unwrap();
-    let mut at = 0;
-    for block in [1 << 20, 4096, 1] {
-        let bytes = vec![7; block];
-        while std::os::unix::fs::FileExt::write_all_at(&file, &bytes, at).is_ok() {
-            at += block as u64;
+fn a_card_that_turns_read_only_is_let_go_of_and_gone_on_with_once_it_is_mended() {
+    turns_read_only(Card::damage);
+}
+
+#[test]
+fn a_card_whose_own_journal_is_given_up_by_the_kernel_is_let_go_of_and_gone_on_with_too() {
+    turns_read_only(Card::abort);
+}
+
+/// Two publishers, a card that turns read-only by `what`, and who mends it and mounts it again.
+#[track_caller]
+fn turns_read_only(what: fn(&Card)) {
+    let card = Card::new();
+    let on_air = OnAir::start(&card.path().join("store"), ("", ""), &STREAMS, 10_000);
+    let before = on_air.open();
+    what(&card);
+    on_air.manager.wait_status("Read-only file system");
+    card.unmount();
+    card.check();
+    card.mount();
+    on_air.recorded_again();
+    on_air.go_on(4_000);
+    assert_eq!(on_air.open(), before, "the recordings are others");
+    for (recording, holes) in on_air.end() {
+        expect_told(&recording, &holes);
+    }
+}
+
+#[test]
+fn a_card_that_fails_to_write_here_and_there_is_gone_on_with_when_it_can_be_written() {
+    let card = Card::fake(256, 64);
+    let on_air = OnAir::start(&card.path().join("store"), ("", ""), &STREAMS, 10_000);
+    let before = on_air.open();
+    let nothing_left = card.exhaust();
+    on_air.manager.wait_status("storage failed");
+    on_air.go_on(6_000);
+    drop(nothing_left);
+    wait_until("recording to go on", || {
+        // Where ext4 lost something of its own it has turned read-only, and wants to be mended.
+        if card.try_unmount() {
+            card.check();
+            card.mount();
         }
+        on_air.manager.status().contains("2 recording")
+    });
+    on_air.go_on(4_000);
+    assert_eq!(on_air.open(), before, "the recordings are others");
+    for (recording, holes) in on_air.end() {
+        expect_told(&recording, &holes);
     }
-    file.sync_all().unwrap_or_default();
-    scene.pushed(AT + MEANWHILE);
-    let full = |log: &str| {
-        let said = log.contains("storage full");
-        said.then_some(())
-    };
-    // A publish that comes now wants a segment of its own.
-    let third = Pusher::start(scene.service.address(), "live/cam3", &sample(), 1.0);
-    scene.service.wait_for_log(full);
-    let refused = edgereel(&[
-        "publish",
-        shown(&crate::support::sample_path()),
-        &scene.service.url("live/cam4"),
-    ]);
-    refused.failed(1, &["live/cam4"]);
-    drop(file);
-    std::fs::remove_file(&filler).unwrap();
-    scene.back();
-    third.done();
-    let all = scene.end();
-    let source = sample().media();
-    for (row, media) in &all {
-        let missing = only_holes(&media.video, &source.video);
-        assert!(missing < source.video.len(), "{row:#?}");
+}
+
+#[test]
+fn a_directory_that_is_removed_while_it_is_recorded_to_is_made_again() {
+    let folder = home();
+    let data = folder.path().join("store");
+    let on_air = OnAir::start(&data, ("", ""), &STREAMS, 10_000);
+    let before = on_air.open();
+    // Somebody else makes files in it meanwhile.
+    wait_until("all of it to be removed", || {
+        let _ = std::fs::remove_dir_all(&data);
+        !data.exists()
+    });
+    on_air
+        .service
+        .wait_for_log(|log| log.contains("the store is back").then_some(()));
+    on_air.recorded_again();
+    on_air.go_on(4_000);
+    assert_eq!(on_air.open(), before, "the recordings are others");
+    for (_, holes) in on_air.end() {
+        assert_eq!(holes.len(), 1, "its beginning is gone, and nothing else");
     }
-    assert_eq!(
-        all.len(),
-        3,
-        "{all:#?}",
-        all = all.iter().map(|(row, _)| row).collect::<Vec<_>>()
-    );
+}
+
+#[test]
+fn a_journal_that_is_overwritten_is_noticed_and_made_again() {
+    let folder = home();
+    let data = folder.path().join("store");
+    let mut random = Random::new();
+    // Something older, which the journal alone knew of.
+    let older = OnAir::start(&data, ("", ""), &["live/older"], 0);
+    let older = older.end().remove(0).0;
+    let on_air = OnAir::start(&data, ("", ""), &STREAMS, 10_000);
+    let before = on_air.open();
+    for name in ["journal.db", "journal.db-wal"] {
+        let mut file = std::fs::OpenOptions::new()
+            .write(true)
+            .open(data.join(name))
+            .unwrap();
+        let length = file.seek(SeekFrom::End(0)).unwrap();
+        file.seek(SeekFrom::Start(0)).unwrap();
+        let garbage = random.bytes(usize::try_from(length).unwrap());
+        file.write_all(&garbage).unwrap();
+    }
+    on_air
+        .service
+        .wait_for_log(|log| log.contains("the store is back").then_some(()));
+    assert!(data.join("journal-damaged-1/journal.db").exists());
+    on_air.recorded_again();
+    on_air.go_on(4_000);
+    assert_eq!(on_air.open(), before, "the recordings are others");
+    assert!(recordings(&data).iter().any(|recording| recording.id == older.id));
+    for (recording, holes) in on_air.end() {
+        expect_told(&recording, &holes);
+    }
 }

@@ -1,11 +1,8 @@
 //! A card that takes nothing for ten seconds: a file system that is frozen (`fsfreeze`) while publishers send
 //! live. Needs root and a loop device.
 
-use std::os::unix::net::UnixDatagram;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use crate::card::{Card, shown};
+use crate::card::Card;
+use crate::manager::Manager;
 use crate::support::flv::VIDEO;
 use crate::support::media::Sample;
 use crate::support::{
@@ -47,20 +44,8 @@ fn exported(service: &Service, recording: &Recording) -> Media {
 
 #[test]
 fn ten_seconds_of_a_stall_cost_nothing_and_do_not_starve_the_watchdog() {
-    let (card, outside) = (Card::new(), home());
-    let path = outside.path().join("notify");
-    let manager = UnixDatagram::bind(&path).unwrap();
-    let fed = Arc::new(AtomicUsize::new(0));
-    let count = Arc::clone(&fed);
-    std::thread::spawn(move || {
-        let mut buffer = [0; 4096];
-        while let Ok(length) = manager.recv(&mut buffer) {
-            let text = String::from_utf8_lossy(&buffer[..length]);
-            count.fetch_add(usize::from(text.contains("WATCHDOG=1")), Ordering::Relaxed);
-        }
-    });
-    let variables = [("NOTIFY_SOCKET", shown(&path)), ("WATCHDOG_USEC", "4000000")];
-    let service = Service::start_among(&card.path(), &variables);
+    let (card, manager) = (Card::new(), Manager::new());
+    let service = Service::start_among(&card.path(), &manager.variables("4000000"));
     // Four times 4 Mbit/s: the default memory bridges 16 s of it.
     let clip = heavy(&sample(), 20_000);
     let streams = ["live/cam1", "live/cam2", "live/cam3", "live/cam4"];
@@ -79,7 +64,8 @@ fn ten_seconds_of_a_stall_cost_nothing_and_do_not_starve_the_watchdog() {
     // Rings and queue share 32 MiB; the rest is the program.
     assert!(peak < (32 + 24) << 20, "{peak} bytes of memory");
     // Every two seconds over twenty, of which the card stood still for ten.
-    assert!(fed.load(Ordering::Relaxed) >= 7, "fed {fed:?} times");
+    let fed = manager.fed();
+    assert!(fed >= 7, "fed {fed} times");
     assert!(service.stop().0.success());
 }
 

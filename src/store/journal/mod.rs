@@ -51,8 +51,10 @@ pub(super) struct Journal {
     path: PathBuf,
     /// The file that was opened; `None` once it is closed.
     file: Option<FileId>,
-    /// A commit found damage.
+    /// A commit or a look found damage.
     condemned: bool,
+    /// The reserve was used, and is to be held again.
+    owes_reserve: bool,
     /// Called after each commit.
     #[cfg(test)]
     observer: Option<Box<dyn FnMut() + Send>>,
@@ -134,6 +136,7 @@ impl Journal {
                 file: disk::file_id(&path).ok(),
                 path,
                 condemned: false,
+                owes_reserve: false,
                 #[cfg(test)]
                 observer: None,
             }),
@@ -157,7 +160,7 @@ impl Journal {
         self.file.is_some() && disk::file_id(&self.path).ok() == self.file
     }
 
-    /// True when a commit found that it is damaged.
+    /// True when a commit or a look found that it is damaged.
     pub(super) fn is_condemned(&self) -> bool {
         self.condemned
     }
@@ -216,9 +219,29 @@ impl Journal {
             result = self.transact(ops, utc);
         }
         result.map_err(|error| {
-            self.condemned |= fault::is_proof(&error);
+            self.judge(&error);
             self.error(error)
         })
+    }
+
+    /// Reads from the file what is read all the time from memory: a journal that somebody wrote over would else be
+    /// written on for as long as nothing else is needed of it.
+    pub(super) fn look(&mut self) -> Result<(), StoreError> {
+        let look = || {
+            self.connection.execute_batch("PRAGMA shrink_memory")?;
+            schema::CHECKED.iter().try_for_each(|table| {
+                let first = format!("SELECT EXISTS (SELECT * FROM {table})");
+                self.connection.query_row(&first, [], |_| Ok(()))
+            })
+        };
+        look().map_err(|error| {
+            self.judge(&error);
+            self.error(error)
+        })
+    }
+
+    fn judge(&mut self, error: &rusqlite::Error) {
+        self.condemned |= fault::is_proof(error);
     }
 
     fn transact(&mut self, ops: &[Op], utc: i64) -> rusqlite::Result<()> {

@@ -10,9 +10,10 @@ const FILE: &str = "reserve";
 
 impl Journal {
     /// Takes `bytes` for bad times, unless they are taken already.
-    pub(in crate::store) fn hold_reserve(&self, bytes: u64) {
+    pub(in crate::store) fn hold_reserve(&mut self, bytes: u64) {
         let path = self.reserve_path();
         if bytes == 0 || crate::store::disk::is_there(&path) {
+            self.owes_reserve = false;
             return;
         }
         let taken = RealDisk.create(&path).and_then(|file| file.allocate(bytes));
@@ -20,12 +21,21 @@ impl Journal {
             // No room for it now, or a file system that cannot: an empty file would hold nothing.
             let _ = RealDisk.unlink(&path);
             tracing::debug!("{}: not held: {error}", path.display());
+        } else {
+            self.owes_reserve = false;
         }
     }
 
+    /// True when the reserve was used and is not held again: its room is nobody else's.
+    pub(in crate::store) fn owes_reserve(&self) -> bool {
+        self.owes_reserve
+    }
+
     /// Gives the room back; true when there was some.
-    pub(super) fn release_reserve(&self) -> bool {
-        RealDisk.unlink(&self.reserve_path()).is_ok()
+    pub(in crate::store) fn release_reserve(&mut self) -> bool {
+        let released = RealDisk.unlink(&self.reserve_path()).is_ok();
+        self.owes_reserve |= released;
+        released
     }
 
     fn reserve_path(&self) -> PathBuf {

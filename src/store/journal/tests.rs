@@ -148,3 +148,27 @@ fn it_is_durable_and_of_the_newest_version() {
     assert_eq!(pragma("synchronous"), 2.into());
     assert_eq!(pragma("user_version"), schema::NEWEST.into());
 }
+
+#[test]
+fn a_full_journal_gives_its_reserve_and_owes_it_until_it_is_held_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = Journal::open(dir.path()).unwrap();
+    journal.hold_reserve(1 << 20);
+    let reserve = dir.path().join("reserve");
+    assert!(disk::is_there(&reserve) && !journal.owes_reserve());
+    let limit = |journal: &Journal, pages: i64| {
+        journal
+            .connection
+            .query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))
+            .unwrap();
+    };
+    // As large as it is, and no larger.
+    limit(&journal, 1);
+    let ops: Vec<Op> = (0..1_000).map(report).collect();
+    journal.commit(&ops, 1).unwrap_err();
+    assert!(!disk::is_there(&reserve) && journal.owes_reserve());
+    limit(&journal, 1 << 20);
+    journal.commit(&ops, 1).unwrap();
+    journal.hold_reserve(1 << 20);
+    assert!(disk::is_there(&reserve) && !journal.owes_reserve());
+}

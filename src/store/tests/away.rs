@@ -88,6 +88,51 @@ fn a_journal_that_is_removed_is_made_again_and_recording_goes_on() {
 }
 
 #[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test writes over the journal as another program would"
+)]
+fn a_journal_that_somebody_writes_over_is_noticed_without_being_needed() {
+    let (mut rig, a) = started();
+    for name in ["journal.db", "journal.db-wal"] {
+        let path = rig.dir.path().join(name);
+        let length = std::fs::metadata(&path).unwrap().len();
+        let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+        std::os::unix::fs::FileExt::write_all_at(&file, &vec![0xa5; length as usize], 0).unwrap();
+    }
+    // Nothing is recorded, no segment ends: the house is looked after, and that is all.
+    rig.pass(10 * SECOND);
+    rig.pass(10 * SECOND);
+    let why = rig.writer.away().unwrap();
+    assert!(why.contains("the journal is damaged"), "{why}");
+    come_back(&mut rig);
+    let rig = go_on(rig, &a, 10);
+    let kept = [expected(0..5), expected(6..10)].concat();
+    assert_eq!(tape(rig.dir.path(), &rig.disk, &stream("a")), kept);
+    let rows = rig.library().recordings(&Filter::default()).unwrap();
+    assert_eq!((rows.len(), rows[0].id), (1, recording()));
+}
+
+#[test]
+fn a_store_that_came_back_as_another_device_is_known_by_that() {
+    let (mut rig, a) = started();
+    // What it was on before is no file system of this machine any more.
+    rig.writer.device = Some(u64::MAX);
+    remove_journal(&rig);
+    rig.pass(SECOND);
+    rig.writer.come_back().unwrap();
+    let dir = rig.dir.path().to_owned();
+    std::fs::remove_dir_all(&dir).unwrap();
+    for path in rig.disk.files().into_keys() {
+        rig.disk.unlink(&path).unwrap();
+    }
+    rig.handle(vec![a.append(5)]);
+    rig.pass(SECOND);
+    assert!(rig.writer.away().is_some());
+    come_back(&mut rig);
+}
+
+#[test]
 fn a_directory_that_is_removed_is_made_again() {
     let (mut rig, a) = started();
     let dir = rig.dir.path().to_owned();
@@ -126,6 +171,47 @@ fn the_same_journal_that_was_away_goes_on_as_if_nothing_had_been() {
     let count = |kind: &str| kinds.iter().filter(|found| *found == kind).count();
     assert_eq!((count("recording.started"), count("recording.closed")), (1, 1));
     assert_eq!((count("publish.started"), count("publish.ended")), (1, 1));
+}
+
+#[test]
+fn a_store_that_can_be_read_and_not_written_is_away_and_costs_no_more_each_second() {
+    let (mut rig, a) = started();
+    let dir = rig.dir.path().to_owned();
+    let (here, there) = (dir.join("journal.db"), dir.join("elsewhere"));
+    let moves = |from: &std::path::Path, to: &std::path::Path| {
+        for suffix in ["", "-wal", "-shm"] {
+            let name = |path: &std::path::Path| format!("{}{suffix}", path.display());
+            move_file(&name(from), &name(to));
+        }
+    };
+    moves(&here, &there);
+    rig.pass(SECOND);
+    assert!(rig.writer.away().is_some());
+    moves(&there, &here);
+    let refuse = |sql: &str| {
+        let other = rusqlite::Connection::open(&here).unwrap();
+        other.execute_batch(sql).unwrap();
+    };
+    refuse("CREATE TRIGGER refused BEFORE INSERT ON recordings BEGIN SELECT RAISE(ABORT, 'not now'); END");
+    let waiting = rig.writer.pending.len();
+    for _ in 0..100 {
+        let error = rig.writer.come_back().unwrap_err();
+        assert!(rig.writer.away().is_some(), "it is not back");
+        rig.writer.stay_away(&error);
+    }
+    // What was sealed waits there too from now on.
+    assert!(
+        rig.writer.pending.len() <= waiting + 4,
+        "{}",
+        rig.writer.pending.len()
+    );
+    refuse("DROP TRIGGER refused");
+    come_back(&mut rig);
+    let rig = go_on(rig, &a, 10);
+    let kept = [expected(0..5), expected(6..10)].concat();
+    assert_eq!(tape(&dir, &rig.disk, &stream("a")), kept);
+    let rows = rig.library().recordings(&Filter::default()).unwrap();
+    assert_eq!((rows.len(), rows[0].id, rows[0].gaps.len()), (1, recording(), 1));
 }
 
 #[test]

@@ -257,6 +257,28 @@ fn a_full_card_leaves_its_floor_and_goes_on() {
 }
 
 #[test]
+fn a_reserve_that_was_used_is_held_again_and_not_at_the_cost_of_the_floor() {
+    let (mut rig, a) = started(|settings| {
+        settings.quota = None;
+        settings.min_free = Some(2 * SEGMENT);
+        settings.journal_reserve = SEGMENT;
+    });
+    rig.disk.limit(8 * SEGMENT);
+    record(&mut rig, &a, 0..10);
+    let reserve = rig.dir.path().join("reserve");
+    assert!(crate::store::disk::is_there(&reserve));
+    assert!(rig.writer.journal.release_reserve());
+    rig.pass(10_000_000);
+    assert!(crate::store::disk::is_there(&reserve));
+    // This card knows nothing of the reserve: its room is free, beside the floor.
+    let free = rig.disk.space(rig.dir.path()).unwrap().free;
+    assert!(free >= 3 * SEGMENT, "{free} bytes were free when it was taken");
+    record(&mut rig, &a, 10..12);
+    assert_eq!(kept(&rig).last(), Some(&11));
+    end(rig, &a);
+}
+
+#[test]
 fn a_full_card_with_nothing_to_give_up_is_survived() {
     let (mut rig, a) = started(|settings| {
         settings.quota = None;

@@ -57,7 +57,6 @@ impl Writer {
             self.clock.as_ref(),
             Occasion::Return(&live),
         )?;
-        tracing::warn!(dir = %dir.display(), "the store is back: {report}");
         self.room = Room::survey(
             self.room.limits,
             self.room.on_full,
@@ -72,14 +71,21 @@ impl Writer {
         self.prepared.clear();
         self.quiet.clear();
         self.unsettled.clear();
-        self.away = None;
         self.refused_since = None;
         // What is live is entered again, should the journal not know it; then what could not be said meanwhile.
         let mut again = self.enter_live();
+        let entered = again.len();
         again.append(&mut self.seals);
         again.append(&mut self.pending);
         self.pending = again;
-        self.commit(Vec::new())
+        if let Err(error) = self.commit(Vec::new()) {
+            // It can be read and not be written: the next attempt enters what is live then.
+            self.pending.drain(..entered);
+            return Err(error);
+        }
+        self.away = None;
+        tracing::warn!(dir = %self.settings.dir.display(), "the store is back: {report}");
+        Ok(())
     }
 
     /// The store is still not there.

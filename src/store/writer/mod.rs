@@ -50,7 +50,7 @@ pub(super) struct Writer {
     settings: StoreSettings,
     disk: Arc<dyn Disk>,
     clock: Arc<dyn Clock>,
-    journal: Journal,
+    pub(in crate::store) journal: Journal,
     boot: [u8; 16],
     utc_offset: Micros,
     synced: bool,
@@ -69,7 +69,7 @@ pub(super) struct Writer {
     prepared: HashSet<StreamName>,
     /// Rows of the next commit.
     seals: Vec<Op>,
-    pending: Vec<Op>,
+    pub(in crate::store) pending: Vec<Op>,
     /// Rows that are no reason to commit, and go with whatever is.
     quiet: Vec<Op>,
     /// Streams with a segment that could neither be sealed nor removed.
@@ -81,9 +81,11 @@ pub(super) struct Writer {
     last_tick: Micros,
     progress: Progress,
     /// The file system that the store is on.
-    device: Option<u64>,
+    pub(in crate::store) device: Option<u64>,
     /// CLOCK_BOOTTIME since which the journal cannot be written.
     refused_since: Option<Micros>,
+    /// What the journal said when it did not take the last commit.
+    unsaid: Option<String>,
     /// There is no store now, and why.
     away: Option<String>,
 }
@@ -186,6 +188,7 @@ impl Writer {
             progress: Progress::default(),
             device,
             refused_since: None,
+            unsaid: None,
             away: None,
         })
     }

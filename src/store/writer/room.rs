@@ -36,6 +36,8 @@ pub(super) struct Room {
     low: bool,
     /// Bytes for which there was no room.
     wanted: u64,
+    /// What went wrong when it was last looked after.
+    unsaid: Option<String>,
 }
 
 impl Room {
@@ -66,6 +68,7 @@ impl Room {
             due: Micros::MIN,
             low: false,
             wanted: 0,
+            unsaid: None,
         })
     }
 
@@ -200,13 +203,33 @@ impl Writer {
         if now < self.room.due && !over {
             return;
         }
-        self.room.due = now.saturating_add(EVERY);
-        if let Err(error) = self.retire() {
-            self.progress.last_error = Some(error.to_string());
-            tracing::error!("cannot look after room: {error}");
+        if now >= self.room.due
+            && let Err(error) = self.journal.look()
+        {
+            self.say_once(format!("cannot look at the journal: {error}"), &error);
         }
-        self.journal.hold_reserve(self.settings.journal_reserve);
+        self.room.due = now.saturating_add(EVERY);
+        if self.journal.is_condemned() {
+            return;
+        }
+        match self.retire() {
+            Ok(()) => self.room.unsaid = None,
+            Err(error) => self.say_once(format!("cannot look after room: {error}"), &error),
+        }
+        // Not at the cost of the floor: room for it is made first.
+        if !self.journal.owes_reserve() || self.room_left() >= 0 {
+            self.journal.hold_reserve(self.settings.journal_reserve);
+        }
         self.watch_level();
+    }
+
+    /// While a limit is exceeded this is tried at every tick.
+    fn say_once(&mut self, said: String, error: &StoreError) {
+        self.progress.last_error = Some(error.to_string());
+        if self.room.unsaid.as_ref() != Some(&said) {
+            tracing::error!("{said}");
+        }
+        self.room.unsaid = Some(said);
     }
 
     /// Lets go of what was kept long enough, of what somebody deleted, and of what is too much.
@@ -319,9 +342,15 @@ impl Writer {
         Ok(victims)
     }
 
-    /// Bytes that the tape may still grow by.
+    /// Bytes that the tape may still grow by. A reserve that was used comes first.
     fn room_left(&self) -> i64 {
-        let free = self.disk.space(&self.settings.dir).ok().map(|space| space.free);
+        let owed = if self.journal.owes_reserve() {
+            self.settings.journal_reserve
+        } else {
+            0
+        };
+        let space = self.disk.space(&self.settings.dir).ok();
+        let free = space.map(|space| space.free.saturating_sub(owed));
         self.room.limits.room(self.used(), free)
     }
 

@@ -248,10 +248,17 @@ impl Writer {
                 excess -= usize::from(go);
                 !go
             });
-            tracing::error!("journal not written: {error}");
-            self.progress.failed = Some(error.to_string());
-            self.progress.last_error = Some(error.to_string());
+            let said = error.to_string();
+            // Once: a card that is full for hours must not have a log that is full of it.
+            if self.unsaid.as_ref() != Some(&said) {
+                tracing::error!("journal not written: {said}");
+            }
+            self.unsaid = Some(said.clone());
+            self.progress.failed = Some(said.clone());
+            self.progress.last_error = Some(said);
             self.dirty_since = self.dirty_since.or_else(|| Some(self.clock.boot()));
+        } else {
+            self.unsaid = None;
         }
         result
     }

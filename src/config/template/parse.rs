@@ -1,0 +1,302 @@
+//! From what a user wrote to a [`Template`].
+
+use serde::{Deserialize, Serialize};
+
+use super::{Media, Reel, Resume, ResumeAfter, Split, Template};
+use crate::config::{ByteSize, Keep, Span};
+use crate::format::Format;
+
+/// The clouds' limits: nothing shorter is worth a file, nothing longer is one that players open willingly.
+const SHORTEST: Span = Span::from_secs(30);
+const LONGEST: Span = Span::from_secs(43_200);
+/// Six hours: the longest that a cloud waits for a publisher.
+const LONGEST_WINDOW: Span = Span::from_secs(21_600);
+const SMALLEST: ByteSize = ByteSize::new(1 << 20);
+const LARGEST: ByteSize = ByteSize::new(1 << 40);
+const DAY_MILLIS: u64 = 86_400_000;
+
+/// A template as it is written in the configuration, and in a command. What stands beside a format's name holds for
+/// that format alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TemplateSource {
+    name: String,
+    formats: Vec<Format>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    media: Option<Media>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    split: Option<SplitAfter>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    split_size: Option<ByteSize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    split_at: Option<Span>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resume_window: Option<Span>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resume_after: Option<ResumeAfter>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keep: Option<Keep>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    storage_time: Option<Keep>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time_zone: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    flv: Option<Ways>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hls: Option<Ways>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mp4: Option<Ways>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fmp4: Option<Ways>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    aac: Option<Ways>,
+}
+
+/// What can differ from format to format.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Ways {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    split: Option<SplitAfter>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    split_size: Option<ByteSize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    split_at: Option<Span>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resume_window: Option<Span>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resume_after: Option<ResumeAfter>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keep: Option<Keep>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    storage_time: Option<Keep>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+}
+
+/// A length of time, or `off`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+enum SplitAfter {
+    Off,
+    After(Span),
+}
+
+/// A template that cannot be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("template '{name}': {message}")]
+pub struct TemplateError {
+    /// The template.
+    pub name: String,
+    /// The key that is wrong.
+    pub key: &'static str,
+    /// What is wrong with it, and what would be right.
+    pub message: String,
+}
+
+impl TemplateSource {
+    /// One that says no more than its formats.
+    pub fn named(name: &str, formats: &[Format]) -> Self {
+        Self {
+            name: name.to_owned(),
+            formats: formats.to_vec(),
+            ..Self::default()
+        }
+    }
+
+    /// How it is called.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The same, split at another length.
+    pub fn split_after(self, after: Span) -> Self {
+        Self {
+            split: Some(SplitAfter::After(after)),
+            ..self
+        }
+    }
+
+    fn ways(&self, format: Format) -> Ways {
+        let own = match format {
+            Format::Flv => &self.flv,
+            Format::Hls => &self.hls,
+            Format::Mp4 => &self.mp4,
+            Format::Fmp4 => &self.fmp4,
+            Format::Aac => &self.aac,
+        };
+        let own = own.clone().unwrap_or_default();
+        // What says when to split belongs together: a format that says one of the three says all.
+        let splits = own.split.is_some() || own.split_size.is_some() || own.split_at.is_some();
+        let (split, split_size, split_at) = match splits {
+            true => (own.split, own.split_size, own.split_at),
+            false => (self.split, self.split_size, self.split_at),
+        };
+        Ways {
+            split,
+            split_size,
+            split_at,
+            resume_window: own.resume_window.or(self.resume_window),
+            resume_after: own.resume_after.or(self.resume_after),
+            keep: own.keep.or(self.keep),
+            storage_time: own.storage_time.or(self.storage_time),
+            key: own.key.or_else(|| self.key.clone()),
+        }
+    }
+
+    fn stray(&self) -> Option<Format> {
+        let own = [
+            (Format::Flv, &self.flv),
+            (Format::Hls, &self.hls),
+            (Format::Mp4, &self.mp4),
+            (Format::Fmp4, &self.fmp4),
+            (Format::Aac, &self.aac),
+        ];
+        let mut said = own.iter().filter(|(_, ways)| ways.is_some());
+        said.find(|(format, _)| !self.formats.contains(format))
+            .map(|(format, _)| *format)
+    }
+}
+
+impl TryFrom<TemplateSource> for Template {
+    type Error = TemplateError;
+
+    fn try_from(source: TemplateSource) -> Result<Self, TemplateError> {
+        let name = source.name.clone();
+        let refused = |key: &'static str, message: String| TemplateError { name, key, message };
+        if !super::is_name(&source.name) {
+            return Err(refused("name", super::NAME_RULE.to_owned()));
+        }
+        if let Some(format) = source.stray() {
+            let message = format!("it says how to make {format}, and formats does not name {format}");
+            return Err(refused("formats", message));
+        }
+        if let Some(format) = twice(&source.formats) {
+            return Err(refused("formats", format!("{format} is named twice")));
+        }
+        let mut reels: Vec<Reel> = Vec::new();
+        for format in &source.formats {
+            let reel = match reel(&source, *format) {
+                Ok(reel) => reel,
+                Err((key, message)) => return Err(refused(key, message)),
+            };
+            match reels.iter_mut().find(|other| other.is_cut_like(&reel)) {
+                Some(other) => other.formats.push(*format),
+                None => reels.push(reel),
+            }
+        }
+        Ok(Template {
+            name: source.name.clone(),
+            reels,
+            source,
+        })
+    }
+}
+
+fn reel(source: &TemplateSource, format: Format) -> Result<Reel, (&'static str, String)> {
+    let ways = source.ways(format);
+    let usual = Reel::of(&[format]);
+    let media = source.media.unwrap_or_default();
+    if format == Format::Aac && media == Media::Video {
+        return Err((
+            "media",
+            "aac is the sound alone, and media = \"video\" leaves it out".to_owned(),
+        ));
+    }
+    Ok(Reel {
+        formats: vec![format],
+        media,
+        split: split(&ways, format)?,
+        resume: Resume {
+            window: within(
+                "resume_window",
+                ways.resume_window,
+                Span::from_secs(0),
+                LONGEST_WINDOW,
+            )?
+            .unwrap_or(usual.resume.window),
+            after: ways.resume_after.unwrap_or_default(),
+        },
+        keep: ways.keep,
+        storage_time: ways.storage_time,
+        key: ways.key,
+        time_zone: source.time_zone.clone(),
+    })
+}
+
+fn split(ways: &Ways, format: Format) -> Result<Split, (&'static str, String)> {
+    let bytes = within("split_size", ways.split_size, SMALLEST, LARGEST)?;
+    let on_clock = within("split_at", ways.split_at, SHORTEST, Span::from_millis(DAY_MILLIS))?;
+    if let Some(on_clock) = on_clock.filter(|every| !DAY_MILLIS.is_multiple_of(every.as_millis())) {
+        let message =
+            format!("split_at = {on_clock}: a day is not a multiple of it; 15min, 1h, 6h and 24h are");
+        return Err(("split_at", message));
+    }
+    let after = match ways.split {
+        None if on_clock.is_some() => None,
+        None => Reel::of(&[]).split.after,
+        Some(SplitAfter::Off) if format == Format::Hls || on_clock.is_some() || bytes.is_some() => None,
+        Some(SplitAfter::Off) => {
+            let message = format!(
+                "split = \"off\": only hls is a folder that may grow for ever; {format} is one file, and needs an end: \
+                 {SHORTEST} to {LONGEST}"
+            );
+            return Err(("split", message));
+        }
+        Some(SplitAfter::After(span)) => within("split", Some(span), SHORTEST, LONGEST)
+            .map_err(|(key, message)| (key, format!("{message} for {format}")))?,
+    };
+    Ok(Split {
+        after,
+        bytes,
+        on_clock,
+    })
+}
+
+fn within<T: PartialOrd + std::fmt::Display>(
+    key: &'static str,
+    value: Option<T>,
+    low: T,
+    high: T,
+) -> Result<Option<T>, (&'static str, String)> {
+    match value {
+        Some(value) if value < low || value > high => {
+            Err((key, format!("{key} = {value}: must be from {low} to {high}")))
+        }
+        value => Ok(value),
+    }
+}
+
+fn twice(formats: &[Format]) -> Option<Format> {
+    let repeated = |(n, format): &(usize, &Format)| formats.iter().take(*n).any(|other| other == *format);
+    formats
+        .iter()
+        .enumerate()
+        .find(repeated)
+        .map(|(_, format)| *format)
+}
+
+impl TryFrom<String> for SplitAfter {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.as_str() {
+            "off" => Ok(SplitAfter::Off),
+            _ => text
+                .parse()
+                .map(SplitAfter::After)
+                .map_err(|error: crate::config::SpanError| format!("{error}, or \"off\"")),
+        }
+    }
+}
+
+impl From<SplitAfter> for String {
+    fn from(split: SplitAfter) -> String {
+        match split {
+            SplitAfter::Off => "off".to_owned(),
+            SplitAfter::After(span) => span.to_string(),
+        }
+    }
+}

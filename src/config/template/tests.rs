@@ -1,0 +1,95 @@
+//! What templates are taken, and what they come to.
+
+use super::*;
+
+fn source(text: &str) -> TemplateSource {
+    toml::from_str(text).unwrap()
+}
+
+fn template(text: &str) -> Template {
+    Template::try_from(source(text)).unwrap()
+}
+
+fn refusal(text: &str) -> String {
+    Template::try_from(source(text)).unwrap_err().to_string()
+}
+
+#[test]
+fn formats_that_are_cut_alike_share_a_reel() {
+    let lesson =
+        template("name = \"lesson\"\nformats = [\"hls\", \"mp4\"]\nsplit = \"30min\"\nkeep = \"7d\"");
+    assert_eq!(lesson.reels.len(), 1);
+    let reel = &lesson.reels[0];
+    assert_eq!(reel.formats, [Format::Hls, Format::Mp4]);
+    assert_eq!(reel.split.after, Some(Span::from_secs(1_800)));
+    assert_eq!(reel.resume.window, Span::from_secs(180));
+    assert_eq!(reel.keep, Some(Keep::For(Span::from_secs(7 * 86_400))));
+}
+
+#[test]
+fn what_a_cloud_does_can_be_said() {
+    let tencent = template(
+        "name = \"tencent\"\nformats = [\"hls\", \"mp4\", \"flv\"]\nresume_window = \"0s\"\nsplit = \"30min\"\n\
+         [hls]\nsplit = \"off\"\nresume_window = \"30min\"\nresume_after = \"any\"\n",
+    );
+    let of: Vec<_> = tencent.reels.iter().map(|reel| reel.formats.clone()).collect();
+    assert_eq!(of, [vec![Format::Hls], vec![Format::Mp4, Format::Flv]]);
+    assert_eq!(tencent.reels[0].split, Split::default());
+    assert_eq!(tencent.reels[0].resume.after, ResumeAfter::Any);
+    assert_eq!(tencent.reels[1].resume.window, Span::from_secs(0));
+    let aliyun = template("name = \"aliyun\"\nformats = [\"mp4\", \"hls\", \"flv\"]\nresume_after = \"any\"");
+    assert_eq!(aliyun.reels.len(), 1);
+    let off = template("name = \"off\"\nformats = []");
+    assert!(off.is_off());
+}
+
+#[test]
+fn limits_are_told_with_their_reason() {
+    for (text, said) in [
+        ("split = \"10s\"", "split = 10s: must be from 30s to 12h for mp4"),
+        ("split = \"13h\"", "must be from 30s to 12h"),
+        (
+            "split = \"off\"",
+            "only hls is a folder that may grow for ever; mp4 is one file",
+        ),
+        ("split_at = \"7h\"", "a day is not a multiple of it"),
+        ("split_size = \"1kB\"", "split_size"),
+        ("resume_window = \"7h\"", "resume_window = 7h: must be from"),
+        ("[hls]\nsplit = \"1h\"", "formats does not name hls"),
+    ] {
+        let refusal = refusal(&format!("name = \"a\"\nformats = [\"mp4\"]\n{text}"));
+        assert!(
+            refusal.starts_with("template 'a': ") && refusal.contains(said),
+            "{text}: {refusal}"
+        );
+    }
+    assert!(refusal("name = \"a b\"").contains("letters"));
+    assert!(refusal("name = \"a\"\nformats = [\"mp4\", \"mp4\"]").contains("mp4 is named twice"));
+    assert!(refusal("name = \"a\"\nformats = [\"aac\"]\nmedia = \"video\"").contains("the sound alone"));
+}
+
+#[test]
+fn the_clock_or_the_size_alone_may_split() {
+    let hourly = template("name = \"a\"\nformats = [\"mp4\"]\nsplit_at = \"1h\"");
+    assert_eq!(hourly.reels[0].split.after, None);
+    let sized = template("name = \"a\"\nformats = [\"mp4\"]\nsplit = \"off\"\nsplit_size = \"1 GiB\"");
+    assert_eq!(
+        (sized.reels[0].split.after, sized.reels[0].split.bytes),
+        (None, Some(ByteSize::new(1 << 30)))
+    );
+}
+
+#[test]
+fn what_is_kept_reads_back_to_the_same() {
+    let text = "name = \"a\"\nformats = [\"hls\", \"mp4\"]\nsplit = \"45min\"\n[hls]\nsplit = \"off\"\n";
+    let written = serde_json::to_string(&source(text)).unwrap();
+    let read: TemplateSource = serde_json::from_str(&written).unwrap();
+    assert_eq!(Template::try_from(read).unwrap(), template(text));
+    let reel = &template(text).reels[0];
+    let written = serde_json::to_string(reel).unwrap();
+    assert_eq!(serde_json::from_str::<Reel>(&written).unwrap(), *reel);
+    assert_eq!(
+        Template::try_from(Template::built_in().source).unwrap(),
+        Template::built_in()
+    );
+}

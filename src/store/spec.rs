@@ -1,0 +1,101 @@
+//! What a recording is of and for: written with its row, so that a restart can go on with it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::Reel;
+use crate::media::{Micros, RecordingId, StreamName};
+
+/// Why there is a recording, and what is to become of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordingSpec {
+    /// Who wanted it.
+    pub origin: Origin,
+    /// The template that says how; of a template that was changed since, as it was.
+    pub template: String,
+    /// Its formats, and how it is cut.
+    pub reel: Reel,
+    /// The same for all recordings that one decision to record made, one after the other and side by side.
+    pub session: String,
+    /// Its place among the recordings of its session and reel, from 1 on.
+    pub number: u32,
+    /// A name that somebody gave it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The host that the publisher addressed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub domain: Option<String>,
+}
+
+/// Who wanted a recording.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Origin {
+    /// A rule.
+    Rule,
+    /// The publisher, by what it wrote behind the stream's name.
+    Push,
+    /// A command, until it is stopped, or this UTC time at the latest.
+    Manual {
+        /// Microseconds.
+        until: Micros,
+    },
+    /// A task.
+    Task {
+        /// Its id.
+        id: String,
+    },
+    /// Somebody cut it out of the tape.
+    Clip,
+}
+
+/// A recording that a start found open: it waits for its publisher.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenRecording {
+    /// Its id.
+    pub recording: RecordingId,
+    /// The stream.
+    pub stream: StreamName,
+    /// What it is of and for.
+    pub spec: RecordingSpec,
+    /// Tape time it starts at.
+    pub start: Micros,
+    /// Tape time at which its tape ends.
+    pub end: Micros,
+    /// UTC since which it waits, by the clock of the boot in which its tape ended.
+    pub paused_utc: Micros,
+    /// That clock was believed.
+    pub clock_synced: bool,
+    /// Media of it so far, bytes.
+    pub bytes: u64,
+}
+
+impl Origin {
+    /// In a word, for events and names.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Origin::Rule => "rule",
+            Origin::Push => "push",
+            Origin::Manual { .. } => "manual",
+            Origin::Task { .. } => "task",
+            Origin::Clip => "clip",
+        }
+    }
+}
+
+impl RecordingSpec {
+    /// What is made where nobody said anything: by the built-in template.
+    pub fn built_in() -> Self {
+        use crate::config::{DEFAULT_TEMPLATE, Template};
+        use crate::format::Format;
+        let reel = Template::built_in().reels.into_iter().next();
+        Self {
+            origin: Origin::Rule,
+            template: DEFAULT_TEMPLATE.to_owned(),
+            reel: reel.unwrap_or_else(|| Reel::of(&[Format::Mp4])),
+            session: String::new(),
+            number: 1,
+            name: None,
+            domain: None,
+        }
+    }
+}
