@@ -16,6 +16,7 @@ mod support;
 
 use nix::sys::signal::Signal;
 use support::rtmp::Rtmp;
+use support::service::write_config;
 use support::{Service, edgereel, home, recordings, sample, wait_for};
 
 /// Pushes the clip flat out under this name and query; fails when it is refused.
@@ -145,4 +146,54 @@ fn a_service_whose_keys_cannot_be_read_does_not_start() {
     // Others have no use for the key.
     let shown = edgereel(&["check-config", "--config", config]).ok();
     assert!(shown.text().contains("# note: as this user"), "{}", shown.text());
+}
+
+#[test]
+fn limits_hold_come_free_and_can_be_raised() {
+    let home = home();
+    let limits = "max_publishes = 2\nmax_connections_per_address = 6\n[[publisher]]\nname = \"one\"\n\
+                  stream = \"one/*\"\nmax_publishes = 1\n[[publisher]]\nstream = \"live/*\"\n";
+    let service = Service::start_with(home.path(), limits);
+    let mut first = Rtmp::publishing(service.address(), "one", "a");
+    let mut second = Rtmp::connected(service.address(), "one");
+    second.publish("b").unwrap();
+    let said = second.wait_closed();
+    assert!(said.contains("max_publishes of its [[publisher]] = 1"), "{said}");
+    let _live = Rtmp::publishing(service.address(), "live", "a");
+    assert!(refusal(&service, "b").contains("rtmp.max_publishes = 2"));
+    // Two publish, and of these not all are let in.
+    let crowd: Vec<Rtmp> = (0..8).map(|_| Rtmp::connect(service.address())).collect();
+    service.wait_for_log(|log| log.contains("rtmp.max_connections_per_address = 6").then_some(()));
+
+    drop(crowd);
+    write_config(
+        home.path(),
+        &limits
+            .replace("max_publishes = 2", "max_publishes = 3")
+            .replace("= 6", "= 90"),
+    );
+    service.signal(Signal::SIGHUP);
+    service.wait_for_log(|log| log.contains("configuration reloaded").then_some(()));
+    let _raised = Rtmp::publishing(service.address(), "live", "b");
+    first.unpublish("a").unwrap();
+    drop(Rtmp::publishing(service.address(), "one", "b"));
+}
+
+#[test]
+fn a_publish_that_sends_too_much_for_too_long_is_ended_with_the_reason() {
+    let home = home();
+    let service = Service::start_with(
+        home.path(),
+        "max_bitrate = \"64 Mbit/s\"\n[[publisher]]\nmax_bitrate = \"64 kbit/s\"\n",
+    );
+    let mut client = Rtmp::publishing(service.address(), "live", "greedy");
+    // The clip has some four times what ten seconds may have, and is sent at once.
+    for tag in sample().tags {
+        if client.media(tag.kind, tag.time, &tag.body).is_err() {
+            break;
+        }
+    }
+    let said = client.wait_closed();
+    assert!(said.contains("max_bitrate = \"64 kbit/s\""), "{said}");
+    service.wait_for_log(|log| log.contains("it sends more than max_bitrate").then_some(()));
 }

@@ -1,5 +1,6 @@
 //! Why somebody may not push: what the publisher, the log and the event are told.
 
+use crate::config::BitRate;
 use crate::media::Micros;
 
 /// A way of signing.
@@ -17,6 +18,34 @@ impl std::fmt::Display for Scheme {
             Scheme::Tencent => "txSecret",
             Scheme::Aliyun => "auth_key",
         })
+    }
+}
+
+/// What there may be only so many of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Limit {
+    /// `rtmp.max_connections`
+    Connections,
+    /// `rtmp.max_connections_per_address`
+    ConnectionsPerAddress,
+    /// `rtmp.max_publishes`
+    Publishes,
+    /// `rtmp.max_publishes_per_address`
+    PublishesPerAddress,
+    /// `max_publishes` of the entry that lets it in
+    PublishesOfPublisher,
+}
+
+impl Limit {
+    /// The key that sets it.
+    fn key(self) -> &'static str {
+        match self {
+            Limit::Connections => "rtmp.max_connections",
+            Limit::ConnectionsPerAddress => "rtmp.max_connections_per_address",
+            Limit::Publishes => "rtmp.max_publishes",
+            Limit::PublishesPerAddress => "rtmp.max_publishes_per_address",
+            Limit::PublishesOfPublisher => "max_publishes of its [[publisher]]",
+        }
     }
 }
 
@@ -56,6 +85,17 @@ pub enum Reason {
         /// UTC of its end, in microseconds.
         at: Micros,
     },
+    /// There are as many as there may be.
+    #[error("there are as many as {} = {most} allows: end one, or raise it", .limit.key())]
+    Limit {
+        /// Of what.
+        limit: Limit,
+        /// How many there may be.
+        most: usize,
+    },
+    /// More bits a second than it may send, for too long.
+    #[error("it sends more than max_bitrate = \"{0}\" allows: lower the encoder's bit rate, or raise it")]
+    TooFast(BitRate),
 }
 
 impl Reason {
@@ -69,6 +109,8 @@ impl Reason {
             Reason::WrongKey => "wrong_key",
             Reason::WrongSignature(_) => "wrong_signature",
             Reason::Expired { .. } => "expired",
+            Reason::Limit { limit, .. } => limit.key(),
+            Reason::TooFast(_) => "max_bitrate",
         }
     }
 

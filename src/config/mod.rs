@@ -8,19 +8,20 @@ mod address;
 mod file;
 mod publisher;
 mod rate;
+mod rtmp;
 mod rule;
 mod secret;
 mod size;
 mod span;
 mod template;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 pub use address::{AddressRange, AddressRangeError};
 pub use file::ConfigError;
 pub use publisher::{Hook, HookUrl, MAX_PUBLISHERS, Proof, Publisher};
 pub use rate::{BitRate, BitRateError};
+pub use rtmp::{Limits, Rtmp};
 pub use rule::{Pattern, RecordWhen, Rule};
 pub use secret::{MAX_SECRET, Secret, SecretError, SecretSource};
 pub use size::{ByteSize, SizeError};
@@ -53,23 +54,6 @@ pub struct Config {
 pub struct Device {
     /// Its name among others: 1 to 64 letters, digits, `.`, `_`, `-`. The host name by default.
     pub id: String,
-}
-
-/// The RTMP server.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rtmp {
-    /// Addresses to listen on; loopback by default.
-    pub listen: Vec<SocketAddr>,
-    /// Without any publisher: anyone may push, from anywhere.
-    pub allow_anonymous: bool,
-    /// Connections at the same time, all addresses together.
-    pub max_connections: usize,
-    /// Time a new connection has until its handshake is done.
-    pub handshake_timeout: Span,
-    /// A connection that sends nothing for this long is closed.
-    pub idle_timeout: Span,
-    /// A publisher that sent nothing for this long gives way to another of the same stream.
-    pub takeover_after: Span,
 }
 
 /// The tape.

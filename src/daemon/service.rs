@@ -51,7 +51,7 @@ impl Service {
 
     /// The same, with a last say in what no configuration sets.
     pub async fn start_with(config: Config, tune: impl FnOnce(&mut StoreSettings)) -> anyhow::Result<Self> {
-        let entrance = Arc::new(Entrance::new(keys::gate(&config)?));
+        let entrance = Arc::new(Entrance::new(keys::gate(&config)?, config.rtmp.limits));
         let clock = Arc::new(RealClock);
         let mut settings = store_settings(&config);
         tune(&mut settings);
@@ -107,14 +107,15 @@ impl Service {
     pub fn reconfigure(&mut self, config: Config) {
         self.recorder.reconfigure(recorder_settings(&config));
         self.store.set_queue_hard(stall_memory(&config));
+        self.entrance.set_limits(config.rtmp.limits);
         match keys::gate(&config) {
-            Ok(gate) => self.entrance.reconfigure(gate),
+            Ok(gate) => self.entrance.set_gate(gate),
             Err(error) => tracing::error!("who may push stays as it was: {error:#}"),
         }
         let fixed = [
             ("device.id", self.config.device != config.device),
             (
-                "[rtmp] except takeover_after and allow_anonymous",
+                "[rtmp] (its listeners, max_connections and timeouts)",
                 without_reloadable(&self.config) != without_reloadable(&config),
             ),
             ("[storage]", self.config.storage != config.storage),
@@ -127,6 +128,7 @@ impl Service {
         tracing::info!("configuration reloaded");
         self.config.rtmp.takeover_after = config.rtmp.takeover_after;
         self.config.rtmp.allow_anonymous = config.rtmp.allow_anonymous;
+        self.config.rtmp.limits = config.rtmp.limits;
         self.config.publishers = config.publishers;
         self.config.ring = config.ring;
     }
@@ -208,6 +210,7 @@ fn without_reloadable(config: &Config) -> config::Rtmp {
     config::Rtmp {
         takeover_after: config::Span::from_secs(0),
         allow_anonymous: false,
+        limits: config::Limits::default(),
         ..config.rtmp.clone()
     }
 }

@@ -1,10 +1,13 @@
 //! Whether the publish that a connection asks for begins.
 
+use std::sync::Arc;
+
+use tokio::time::Instant;
 use tracing::{Span, info};
 
-use super::connection::{Connection, End};
+use super::connection::{Connection, End, OnAir};
 use super::{PublishAsked, url};
-use crate::access::{Verdict, without_secrets};
+use crate::access::{Permit, Reason, Verdict, without_secrets};
 use crate::recorder::PublishRequest;
 
 impl Connection {
@@ -24,18 +27,27 @@ impl Connection {
             peer: self.peer,
         };
         match verdict {
-            Verdict::Allow(_permit) => self.begin(request, &asked.encoder),
-            Verdict::Ask(_) => self.deny("the service that decides who may push cannot be asked yet"),
-            Verdict::Refuse(reason) => self.deny(&reason.to_string()),
+            Verdict::Allow(permit) => self.begin(request, &permit, &asked.encoder),
+            Verdict::Ask(_) => self.refuse("the service that decides who may push cannot be asked yet"),
+            Verdict::Refuse(reason) => self.deny(reason),
         }
     }
 
-    /// Begins a publish that is allowed, if the recorder takes it.
-    fn begin(&mut self, request: PublishRequest, encoder: &str) -> Result<(), End> {
+    /// Begins a publish that is allowed, if there is room for it and the recorder takes it.
+    fn begin(&mut self, request: PublishRequest, permit: &Arc<Permit>, encoder: &str) -> Result<(), End> {
+        let (stream, peer) = (request.stream.clone(), request.peer);
+        let entrance = Arc::clone(&self.shared.entrance);
+        if let Err(reason) = entrance.has_room(&stream, peer, permit) {
+            return self.deny(reason);
+        }
         match self.shared.recorder.publish(request) {
             Ok(publishing) => {
-                info!(encoder, "publish begins");
-                self.publishing = Some(publishing);
+                info!(encoder, publisher = permit.publisher, "publish begins");
+                self.on_air = Some(OnAir {
+                    publishing,
+                    meter: entrance.meter(permit, self.shared.since_start(Instant::now())),
+                    _place: entrance.begin(stream, peer, permit),
+                });
                 self.session.accept();
                 Ok(())
             }
@@ -50,8 +62,8 @@ impl Connection {
     }
 
     /// This publisher may not.
-    fn deny(&mut self, why: &str) -> Result<(), End> {
-        self.session.deny(why);
-        Err(End::Refused(why.to_owned()))
+    fn deny(&mut self, reason: Reason) -> Result<(), End> {
+        self.session.deny(&reason.to_string());
+        Err(End::Denied(reason))
     }
 }

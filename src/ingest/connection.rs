@@ -17,9 +17,11 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, info, warn};
 
+use super::entrance::{Place, Seat};
 use super::notices::Notices;
 use super::pace::Pace;
 use super::{Budget, Entrance, Event, IngestError, Session, Settings};
+use crate::access::{Meter, Reason};
 use crate::recorder::{EndReason, Publishing, Recorder};
 
 const READ_BUFFER: usize = 128 << 10;
@@ -61,8 +63,12 @@ impl Shared {
         }
     }
 
+    pub(super) fn since_start(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.started)
+    }
+
     /// Says that a connection ended that had not published, unless many have lately.
-    fn stranger_left(&self, why: &str) {
+    pub(super) fn stranger_left(&self, why: &str) {
         let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
         match notices.may_write(Instant::now()) {
             Some(0) => warn!(why, "connection ended"),
@@ -85,8 +91,10 @@ pub(super) enum End {
     Io(std::io::Error),
     /// A deadline passed.
     Silent(&'static str),
-    /// The gate or the recorder said no.
+    /// The recorder said no.
     Refused(String),
+    /// The gate said no, or a limit did.
+    Denied(Reason),
     /// The recorder ended the publish.
     Ended(EndReason),
 }
@@ -106,7 +114,7 @@ impl From<std::io::Error> for End {
 /// One connection.
 pub(super) struct Connection {
     pub(super) session: Session,
-    pub(super) publishing: Option<Publishing>,
+    pub(super) on_air: Option<OnAir>,
     pub(super) peer: SocketAddr,
     pub(super) shared: Arc<Shared>,
     stop: watch::Receiver<bool>,
@@ -114,23 +122,33 @@ pub(super) struct Connection {
     deadline: Instant,
     /// Since when answers wait that the socket does not take.
     blocked: Option<Instant>,
+    _seat: Seat,
+}
+
+/// A publish that goes on.
+pub(super) struct OnAir {
+    pub(super) publishing: Publishing,
+    pub(super) meter: Option<Meter>,
+    pub(super) _place: Place,
 }
 
 /// Serves one connection to its end.
 pub(super) async fn serve(
     stream: TcpStream,
     peer: SocketAddr,
+    seat: Seat,
     shared: Arc<Shared>,
     stop: watch::Receiver<bool>,
 ) {
     let mut connection = Connection {
         session: Session::new(shared.budget.clone()),
-        publishing: None,
+        on_air: None,
         peer,
         deadline: Instant::now() + shared.settings.publish_timeout,
         shared,
         stop,
         blocked: None,
+        _seat: seat,
     };
     // Answers are small and waited for. A socket that refuses is about to fail anyway.
     let _ = stream.set_nodelay(true);
@@ -155,7 +173,7 @@ impl Connection {
 
     async fn until_publish(&mut self, stream: &TcpStream) -> Result<(), End> {
         let handshake_deadline = Instant::now() + self.shared.settings.handshake_timeout;
-        while self.publishing.is_none() {
+        while self.on_air.is_none() {
             let (deadline, what) = if self.session.handshaking() {
                 (
                     handshake_deadline.min(self.deadline),
@@ -204,10 +222,11 @@ impl Connection {
             if read > 0 {
                 heard = now;
             }
+            self.measure(read, now)?;
             if now - heard >= self.shared.settings.idle_timeout {
                 return Err(End::Silent("nothing was sent for too long"));
             }
-            if self.publishing.is_none() && now >= self.deadline {
+            if self.on_air.is_none() && now >= self.deadline {
                 return Err(End::Silent("no publish began in time"));
             }
             let next = pace.next_look(read, now);
@@ -218,10 +237,10 @@ impl Connection {
 
     /// Lets the others have their turn, and the time pass if there is any to pass.
     async fn pause(&mut self, until: Option<Instant>) -> Result<(), End> {
-        let publishing = &self.publishing;
+        let on_air = &self.on_air;
         let ended = async {
-            match publishing {
-                Some(publishing) => publishing.ended().await,
+            match on_air {
+                Some(on_air) => on_air.publishing.ended().await,
                 None => std::future::pending().await,
             }
         };
@@ -242,7 +261,7 @@ impl Connection {
 
     /// Lets a slow card slow a publisher that sends faster than time: what is not read fills its window.
     async fn recorder_ready(&mut self) -> Result<(), End> {
-        let Some(publishing) = &self.publishing else {
+        let Some(OnAir { publishing, .. }) = &self.on_air else {
             return Ok(());
         };
         tokio::select! {
@@ -250,6 +269,15 @@ impl Connection {
             () = publishing.ready() => Ok(()),
             reason = publishing.ended() => Err(End::Ended(reason)),
             _ = self.stop.changed() => Err(End::Ended(EndReason::Shutdown)),
+        }
+    }
+
+    /// Holds a publish to its bit rate.
+    fn measure(&mut self, read: usize, now: Instant) -> Result<(), End> {
+        let now = self.shared.since_start(now);
+        match self.on_air.as_mut().and_then(|on_air| on_air.meter.as_mut()) {
+            Some(meter) => meter.heard(read, now).map_err(End::Denied),
+            None => Ok(()),
         }
     }
 
@@ -272,19 +300,19 @@ impl Connection {
         while let Some(event) = self.session.handle(&mut input)? {
             match event {
                 Event::Media(media) => {
-                    if let Some(publishing) = &mut self.publishing {
-                        publishing.push(media);
+                    if let Some(on_air) = &mut self.on_air {
+                        on_air.publishing.push(media);
                     }
                 }
                 Event::Publish(asked) => self.asked(&asked)?,
                 Event::Unpublished => {
                     self.deadline = Instant::now() + self.shared.settings.publish_timeout;
-                    if let Some(publishing) = self.publishing.take() {
+                    if let Some(on_air) = self.on_air.take() {
                         info!(
                             dropped_frames = self.session.dropped_frames(),
                             "publish ended by the encoder"
                         );
-                        publishing.end(EndReason::Unpublished);
+                        on_air.publishing.end(EndReason::Unpublished);
                     }
                 }
             }
@@ -322,7 +350,7 @@ impl Connection {
         let dropped_frames = self.session.dropped_frames();
         let (reason, why, tell) = match end {
             // Many encoders close right after their goodbye, answers unread: a reset is how that looks here.
-            End::Closed | End::Io(_) if self.publishing.is_none() => {
+            End::Closed | End::Io(_) if self.on_air.is_none() => {
                 debug!("connection closed");
                 return false;
             }
@@ -334,6 +362,10 @@ impl Connection {
             End::Error(error) => (EndReason::Broken(error.to_string()), error.to_string(), true),
             End::Silent(why) => (EndReason::Broken(why.to_owned()), why.to_owned(), true),
             End::Refused(why) => (EndReason::Broken(why.clone()), why, true),
+            End::Denied(reason) => {
+                let why = reason.to_string();
+                (EndReason::Broken(why.clone()), why, true)
+            }
             End::Ended(reason) => {
                 let why = match &reason {
                     EndReason::TakenOver => "another publisher took over this stream".to_owned(),
@@ -344,11 +376,11 @@ impl Connection {
                 (reason, why, true)
             }
         };
-        match self.publishing.take() {
-            Some(publishing) => {
+        match self.on_air.take() {
+            Some(on_air) => {
                 warn!(why, dropped_frames, "publish ended");
                 self.session.end(&why);
-                publishing.end(reason);
+                on_air.publishing.end(reason);
             }
             None if reason == EndReason::Shutdown => debug!("connection closed: stopping"),
             None => self.shared.stranger_left(&why),

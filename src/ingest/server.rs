@@ -100,7 +100,7 @@ impl Server {
         let (stop, stopped) = watch::channel(false);
         let shared = Arc::new(Shared::new(
             recorder,
-            entrance,
+            Arc::clone(&entrance),
             Budget::new(settings.message_budget),
             settings,
         ));
@@ -120,8 +120,15 @@ impl Server {
                         }
                     }
                     Ok((stream, peer)) => {
+                        let seat = match entrance.connect(peer) {
+                            Ok(seat) => seat,
+                            Err(reason) => {
+                                shared.stranger_left(&format!("{}: {reason}", peer.ip()));
+                                continue;
+                            }
+                        };
                         let span = info_span!("rtmp", %peer, stream = tracing::field::Empty);
-                        let connection = serve(stream, peer, Arc::clone(&shared), stopped.clone());
+                        let connection = serve(stream, peer, seat, Arc::clone(&shared), stopped.clone());
                         connections.spawn(connection.instrument(span));
                     }
                     // The process or the system is out of descriptors: trying at once would only spin.
