@@ -14,7 +14,10 @@
 
 mod support;
 
+use std::path::Path;
+
 use nix::sys::signal::Signal;
+use rusqlite::{Connection, OpenFlags};
 use support::rtmp::Rtmp;
 use support::service::write_config;
 use support::{Service, edgereel, home, recordings, sample, wait_for};
@@ -40,6 +43,29 @@ fn refusal(service: &Service, key: &str) -> String {
         "{key} was not denied: {said}"
     );
     said
+}
+
+/// The body of an event `auth.refused`.
+#[derive(Debug, serde::Deserialize)]
+struct Refused {
+    stream: Option<String>,
+    peer: Option<String>,
+    reason: String,
+    count: u64,
+}
+
+/// The events in the journal of a service that has stopped. They are never sent, so none of them goes.
+#[track_caller]
+fn refusals(data: &Path) -> Vec<Refused> {
+    let journal =
+        Connection::open_with_flags(data.join("journal.db"), OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+    let mut rows = journal
+        .prepare("SELECT body FROM outbox WHERE kind = 'auth.refused'")
+        .unwrap();
+    let bodies = rows.query_map([], |row| row.get::<_, String>(0)).unwrap();
+    bodies
+        .map(|body| serde_json::from_str(&body.unwrap()).unwrap())
+        .collect()
 }
 
 #[test]
@@ -93,6 +119,21 @@ fn a_wrong_key_is_refused_a_right_one_records_and_no_secret_is_told() {
     );
     let data = service.data();
     assert!(service.stop().0.success());
+    let told = refusals(&data);
+    let by_address: u64 = told
+        .iter()
+        .filter(|it| it.peer.as_deref() == Some("127.0.0.1"))
+        .map(|it| it.count)
+        .sum();
+    assert!(
+        by_address >= 5 && told.iter().map(|it| it.count).sum::<u64>() == 8,
+        "{told:?}"
+    );
+    assert!(
+        told.iter()
+            .any(|it| it.stream.as_deref() == Some("live/hall") && it.reason.contains("no [[publisher]]"))
+    );
+    assert!(!format!("{told:?}").contains("s3cret"), "{told:?}");
     for file in ["journal.db", "journal.db-wal"] {
         let bytes = std::fs::read(data.join(file)).unwrap_or_default();
         assert!(!bytes.windows(6).any(|window| window == b"s3cret"), "{file}");

@@ -8,6 +8,7 @@ use tracing::{Span, info};
 use super::connection::{Connection, End, OnAir};
 use super::{PublishAsked, url};
 use crate::access::{Permit, Reason, Verdict, without_secrets};
+use crate::media::StreamName;
 use crate::recorder::PublishRequest;
 
 impl Connection {
@@ -21,7 +22,7 @@ impl Connection {
         let utc = self.shared.recorder.believed_utc();
         let verdict = self.shared.entrance.check(&stream, &asked.query, self.peer, utc);
         let request = PublishRequest {
-            stream,
+            stream: stream.clone(),
             domain: url::host_of(&asked.tc_url),
             query: without_secrets(&asked.query),
             peer: self.peer,
@@ -29,7 +30,7 @@ impl Connection {
         match verdict {
             Verdict::Allow(permit) => self.begin(request, &permit, &asked.encoder),
             Verdict::Ask(_) => self.refuse("the service that decides who may push cannot be asked yet"),
-            Verdict::Refuse(reason) => self.deny(reason),
+            Verdict::Refuse(reason) => self.deny(stream, reason),
         }
     }
 
@@ -38,7 +39,7 @@ impl Connection {
         let (stream, peer) = (request.stream.clone(), request.peer);
         let entrance = Arc::clone(&self.shared.entrance);
         if let Err(reason) = entrance.has_room(&stream, peer, permit) {
-            return self.deny(reason);
+            return self.deny(stream, reason);
         }
         match self.shared.recorder.publish(request) {
             Ok(publishing) => {
@@ -46,7 +47,7 @@ impl Connection {
                 self.on_air = Some(OnAir {
                     publishing,
                     meter: entrance.meter(permit, self.shared.since_start(Instant::now())),
-                    _place: entrance.begin(stream, peer, permit),
+                    place: entrance.begin(stream, peer, permit),
                 });
                 self.session.accept();
                 Ok(())
@@ -62,8 +63,8 @@ impl Connection {
     }
 
     /// This publisher may not.
-    fn deny(&mut self, reason: Reason) -> Result<(), End> {
+    fn deny(&mut self, stream: StreamName, reason: Reason) -> Result<(), End> {
         self.session.deny(&reason.to_string());
-        Err(End::Denied(reason))
+        Err(End::Denied { stream, reason })
     }
 }

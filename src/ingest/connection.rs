@@ -8,7 +8,7 @@
 use std::cell::RefCell;
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
@@ -21,7 +21,8 @@ use super::entrance::{Place, Seat};
 use super::notices::Notices;
 use super::pace::Pace;
 use super::{Budget, Entrance, Event, IngestError, Session, Settings};
-use crate::access::{Meter, Reason};
+use crate::access::{Meter, Reason, Refusals};
+use crate::media::StreamName;
 use crate::recorder::{EndReason, Publishing, Recorder};
 
 const READ_BUFFER: usize = 128 << 10;
@@ -43,6 +44,7 @@ pub(super) struct Shared {
     /// Where the grid of ticks begins.
     started: Instant,
     notices: Mutex<Notices>,
+    refusals: Mutex<Refusals>,
 }
 
 impl Shared {
@@ -60,11 +62,35 @@ impl Shared {
             settings,
             started,
             notices: Mutex::new(Notices::new(started)),
+            refusals: Mutex::default(),
         }
     }
 
     pub(super) fn since_start(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.started)
+    }
+
+    /// Tells of a refusal, unless much is told of the like.
+    pub(super) fn refused(&self, stream: Option<&StreamName>, peer: SocketAddr, reason: &Reason) {
+        let now = self.since_start(Instant::now());
+        let event = self.refusals().refused(stream, peer.ip(), reason, now);
+        event.into_iter().for_each(|event| self.recorder.report(event));
+    }
+
+    /// Tells of refusals that were left out a while ago.
+    pub(super) fn tell_refusals(&self) {
+        let due = self.refusals().due(self.since_start(Instant::now()));
+        due.into_iter().for_each(|event| self.recorder.report(event));
+    }
+
+    /// Tells of all that were left out.
+    pub(super) fn tell_last_refusals(&self) {
+        let rest = self.refusals().rest();
+        rest.into_iter().for_each(|event| self.recorder.report(event));
+    }
+
+    fn refusals(&self) -> MutexGuard<'_, Refusals> {
+        self.refusals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Says that a connection ended that had not published, unless many have lately.
@@ -94,7 +120,7 @@ pub(super) enum End {
     /// The recorder said no.
     Refused(String),
     /// The gate said no, or a limit did.
-    Denied(Reason),
+    Denied { stream: StreamName, reason: Reason },
     /// The recorder ended the publish.
     Ended(EndReason),
 }
@@ -129,7 +155,7 @@ pub(super) struct Connection {
 pub(super) struct OnAir {
     pub(super) publishing: Publishing,
     pub(super) meter: Option<Meter>,
-    pub(super) _place: Place,
+    pub(super) place: Place,
 }
 
 /// Serves one connection to its end.
@@ -275,10 +301,14 @@ impl Connection {
     /// Holds a publish to its bit rate.
     fn measure(&mut self, read: usize, now: Instant) -> Result<(), End> {
         let now = self.shared.since_start(now);
-        match self.on_air.as_mut().and_then(|on_air| on_air.meter.as_mut()) {
-            Some(meter) => meter.heard(read, now).map_err(End::Denied),
-            None => Ok(()),
-        }
+        let Some(OnAir { meter, place, .. }) = &mut self.on_air else {
+            return Ok(());
+        };
+        let measured = meter.as_mut().map_or(Ok(()), |meter| meter.heard(read, now));
+        measured.map_err(|reason| End::Denied {
+            stream: place.stream().clone(),
+            reason,
+        })
     }
 
     // ---- both
@@ -362,7 +392,8 @@ impl Connection {
             End::Error(error) => (EndReason::Broken(error.to_string()), error.to_string(), true),
             End::Silent(why) => (EndReason::Broken(why.to_owned()), why.to_owned(), true),
             End::Refused(why) => (EndReason::Broken(why.clone()), why, true),
-            End::Denied(reason) => {
+            End::Denied { stream, reason } => {
+                self.shared.refused(Some(&stream), self.peer, &reason);
                 let why = reason.to_string();
                 (EndReason::Broken(why.clone()), why, true)
             }

@@ -123,6 +123,13 @@ impl Entrance {
     }
 }
 
+impl Place {
+    /// The stream that is published.
+    pub(super) fn stream(&self) -> &StreamName {
+        &self.stream
+    }
+}
+
 impl Drop for Seat {
     fn drop(&mut self) {
         lock(&self.entrance.ledger).disconnect(self.peer);

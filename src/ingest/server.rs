@@ -9,11 +9,12 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tracing::{Instrument, error, info_span, warn};
 
 use super::connection::{Shared, serve};
 use super::{Budget, Entrance, IngestError};
+use crate::access::{Limit, Reason};
 use crate::recorder::Recorder;
 
 /// How long connections have to take their leave when the service stops.
@@ -21,6 +22,9 @@ const LEAVE: Duration = Duration::from_secs(3);
 
 /// Refusals for want of room are logged this often at most.
 const FULL_NOTICE: Duration = Duration::from_secs(10);
+
+/// Refusals that were left out are looked through this often.
+const REFUSALS: Duration = Duration::from_secs(15);
 
 /// What a server bears from strangers.
 #[derive(Clone, Debug)]
@@ -106,14 +110,19 @@ impl Server {
         ));
         let mut connections = JoinSet::new();
         let mut full_since: Option<Instant> = None;
+        let mut left_out = interval(REFUSALS);
+        left_out.set_missed_tick_behavior(MissedTickBehavior::Delay);
         tokio::pin!(shutdown);
         loop {
             tokio::select! {
                 biased;
                 () = &mut shutdown => break,
                 Some(ended) = connections.join_next() => report(ended),
+                _ = left_out.tick() => shared.tell_refusals(),
                 accepted = accept(&listeners) => match accepted {
                     Ok((_, peer)) if connections.len() >= max_connections => {
+                        let reason = Reason::Limit { limit: Limit::Connections, most: max_connections };
+                        shared.refused(None, peer, &reason);
                         if full_since.is_none_or(|since| since.elapsed() >= FULL_NOTICE) {
                             full_since = Some(Instant::now());
                             warn!(%peer, max_connections, "too many connections; new ones are refused");
@@ -123,6 +132,7 @@ impl Server {
                         let seat = match entrance.connect(peer) {
                             Ok(seat) => seat,
                             Err(reason) => {
+                                shared.refused(None, peer, &reason);
                                 shared.stranger_left(&format!("{}: {reason}", peer.ip()));
                                 continue;
                             }
@@ -147,6 +157,7 @@ impl Server {
                 report(ended);
             }
         };
+        shared.tell_last_refusals();
         if timeout(LEAVE, all_left).await.is_err() {
             warn!("connections cut off that did not end in time");
         }

@@ -95,6 +95,14 @@ impl Recorder {
         clock.synced().then(|| clock.utc())
     }
 
+    /// Tells the outside of something that a door saw.
+    pub fn report(&self, event: Event) {
+        let kind = event.kind();
+        if let Err(refused) = self.shared.store.submit(Command::Report { event }) {
+            tracing::error!(kind, "not told: {refused}");
+        }
+    }
+
     /// Streams on the air, by name.
     pub fn status(&self) -> Vec<StreamStatus> {
         self.shared.core().status(self.shared.now())
