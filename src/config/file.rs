@@ -414,18 +414,22 @@ fn set(table: &mut Table, name: &str, value: &str) -> Result<(), String> {
 }
 
 /// Adds the nearest known key to serde's word about an unknown one.
-fn explain(message: &str) -> String {
+pub(crate) fn explain(message: &str) -> String {
     let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
     match quoted.split_first() {
-        Some((unknown, known)) if message.starts_with("unknown field") => {
-            let near = known.iter().min_by_key(|candidate| distance(unknown, candidate));
-            match near.filter(|candidate| distance(unknown, candidate) <= 3) {
-                Some(candidate) => format!("unknown key '{unknown}'; did you mean '{candidate}'?"),
-                None => format!("unknown key '{unknown}'; known here: {}", known.join(", ")),
-            }
-        }
+        Some((unknown, known)) if message.starts_with("unknown field") => match nearest(unknown, known) {
+            Some(candidate) => format!("unknown key '{unknown}'; did you mean '{candidate}'?"),
+            None => format!("unknown key '{unknown}'; known here: {}", known.join(", ")),
+        },
         _ => message.to_owned(),
     }
+}
+
+/// The word that was probably meant, if one is near.
+pub(crate) fn nearest<'a>(unknown: &str, known: &[&'a str]) -> Option<&'a str> {
+    let near = known.iter().min_by_key(|candidate| distance(unknown, candidate));
+    near.filter(|candidate| distance(unknown, candidate) <= 3)
+        .copied()
 }
 
 /// Edits from one word to another (Levenshtein).

@@ -14,6 +14,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 pub use file::ConfigError;
+pub(crate) use file::{explain, nearest};
 pub use rule::{Pattern, RecordWhen, Rule};
 pub use size::{ByteSize, SizeError};
 pub use span::{Span, SpanError};

@@ -246,8 +246,7 @@ impl Run {
         self.state = State::Idle;
         let resume = self.reel.resume;
         let until = heard.saturating_add(resume.window.as_micros());
-        let waits =
-            until > scene.now.boot && (*reason != EndReason::Unpublished || resume.after == ResumeAfter::Any);
+        let waits = until > scene.now.boot && (!reason.is_meant() || resume.after == ResumeAfter::Any);
         if !waits {
             scene.endings.push(Ending {
                 recording: rolling.recording,

@@ -68,7 +68,8 @@ pub struct RecordingRow {
 }
 
 /// The life of a recording.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum RecordingState {
     /// It grows with its stream.
     Open,
@@ -120,7 +121,7 @@ pub struct Gap {
 
 /// How far the tape of a segment goes.
 #[derive(Clone, Copy)]
-struct Extent {
+pub(super) struct Extent {
     end: Micros,
     bytes: u64,
 }
@@ -195,6 +196,11 @@ impl Library {
             }),
         })?;
         drop(journal);
+        Ok(self.view_of(rows))
+    }
+
+    /// The tape of these segments, as far as there is any.
+    pub(super) fn view_of(&self, rows: Vec<SegmentData>) -> View<LibrarySource> {
         let mut segments = Vec::with_capacity(rows.len());
         let mut files = HashMap::with_capacity(rows.len());
         for row in rows {
@@ -225,7 +231,7 @@ impl Library {
             });
         }
         let source = LibrarySource::new(self.disk.clone(), self.journal.clone(), files);
-        Ok(View { segments, source })
+        View { segments, source }
     }
 
     /// Reads every byte of every segment and compares: rows with files, checksums with media. `progress` is
@@ -247,7 +253,7 @@ impl Library {
         verify::check_store(&self.dir, self.disk.as_ref(), &journal, watch)
     }
 
-    fn row(
+    pub(super) fn row(
         &self,
         row: RecordingData,
         segments: &[SegmentData],
@@ -337,7 +343,7 @@ impl Library {
         (!index.fragments.is_empty()).then_some(index)
     }
 
-    fn journal(&self) -> MutexGuard<'_, Journal> {
+    pub(super) fn journal(&self) -> MutexGuard<'_, Journal> {
         self.journal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
