@@ -6,17 +6,13 @@ use serde_json::{Map, Value, json};
 use super::Api;
 use super::answer::{Code, Failure};
 use super::arguments::{Seconds, name, time, typed};
-use super::bounds::{Bounds, bounds};
 use super::command::{Command, Kind, needs, takes};
 use crate::config::Keep;
 use crate::event::rfc3339;
 use crate::format::Format;
 use crate::media::{Micros, RecordingId, StreamName};
 use crate::recorder::{ClipCourse, ClipOrder, ClipRange};
-use crate::store::{Library, RecordingState, StoreError};
-
-/// How far before a moment the keyframe is looked for with which it can be decoded.
-const LOOK_BACK: Micros = 600_000_000;
+use crate::store::{RecordingState, StoreError};
 
 pub(super) const COMMANDS: &[Command] = &[Command {
     name: "clip.create",
@@ -107,7 +103,7 @@ async fn of_tape(api: &Api, order: &ClipOrder, from: Micros, to: Micros) -> Resu
     api.recorder.settle().await?;
     let stream = order.stream.clone();
     let found = api
-        .read(move |library| on_tape(library, &stream, from, to))
+        .read(move |library| library.clip_bounds(&stream, from, to))
         .await?;
     let found = found.ok_or_else(|| {
         let text = format!(
@@ -119,7 +115,7 @@ async fn of_tape(api: &Api, order: &ClipOrder, from: Micros, to: Micros) -> Resu
         Failure::new(Code::NotFound, text)
     })?;
     let recording = api.recorder.clip_tape(order, found.start, found.end).await?;
-    Ok(ready(recording, found.start_utc, found.end_utc))
+    Ok(ready(recording, found.utc_start, found.utc_end))
 }
 
 async fn of_live(api: &Api, order: &ClipOrder, entry: Option<Micros>, now: Micros) -> Result<Value, Failure> {
@@ -154,21 +150,9 @@ async fn entry(api: &Api, stream: &StreamName, from: Micros) -> Result<Option<Mi
     api.recorder.settle().await?;
     let stream = stream.clone();
     let found = api
-        .read(move |library| on_tape(library, &stream, from, Micros::MAX))
+        .read(move |library| library.clip_bounds(&stream, from, Micros::MAX))
         .await?;
     Ok(found.map(|found| found.start))
-}
-
-fn on_tape(
-    library: &Library,
-    stream: &StreamName,
-    from: Micros,
-    to: Micros,
-) -> Result<Option<Bounds>, StoreError> {
-    let view = library.tape(stream, from.saturating_sub(LOOK_BACK), to)?;
-    let found = bounds(&view, from, to)?;
-    // A keyframe without anything behind it that was asked for.
-    Ok(found.filter(|found| found.end_utc > from))
 }
 
 fn ready(recording: RecordingId, start: Micros, end: Micros) -> Value {

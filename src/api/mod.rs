@@ -7,7 +7,6 @@
 
 mod answer;
 mod arguments;
-mod bounds;
 mod clip;
 mod command;
 mod help;

@@ -428,7 +428,9 @@ pub(crate) fn explain(message: &str) -> String {
 /// The word that was probably meant, if one is near.
 pub(crate) fn nearest<'a>(unknown: &str, known: &[&'a str]) -> Option<&'a str> {
     let near = known.iter().min_by_key(|candidate| distance(unknown, candidate));
-    near.filter(|candidate| distance(unknown, candidate) <= 3)
+    // A word that shares nothing with what was written was not meant.
+    let most = unknown.len().saturating_sub(1).min(3);
+    near.filter(|candidate| distance(unknown, candidate) <= most)
         .copied()
 }
 

@@ -62,6 +62,7 @@ impl Service {
             config.templates.clone(),
             config.rules.clone(),
         );
+        recorder.restore(&opened.open, &opened.shelves);
         let server = Server::bind(&config.rtmp.listen, server_settings(&config)).await;
         let server = match server {
             Ok(server) => server,

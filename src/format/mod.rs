@@ -8,11 +8,12 @@
 //! |---|---|
 //! | `fmp4` | the tape's segment: `ftyp uuid moov (uuid moof mdat)*`, written and scanned |
 //! | `index` | where each sample of a segment is, and its compact form for the journal |
-//! | `view` | a range of tape as renditions see it |
+//! | `view`, `cut` | a range of tape as renditions see it, and exactly a part of it |
 //! | `mp4`, `flv`, `hls`, `adts` | renditions |
 //! | `line`, `splice` | what renditions share: a view on one time line, and a file put together while read |
 
 pub mod adts;
+mod cut;
 pub mod flv;
 pub mod fmp4;
 mod fragmented;
@@ -27,6 +28,7 @@ mod testing;
 mod trim;
 mod view;
 
+pub use cut::Cut;
 pub use fragmented::Fmp4;
 pub use kind::{Format, UnknownFormat};
 pub use trim::Trim;

@@ -168,7 +168,7 @@ impl Run {
     /// A publish's media begins at `start`: goes on with the recording that waits, or begins one.
     pub(super) fn begin(&mut self, about: &About, start: Micros, scene: &mut Scene<'_>) {
         match std::mem::replace(&mut self.state, State::Idle) {
-            State::Idle => self.start(about, start, scene),
+            State::Idle => self.start(about, start, None, scene),
             State::Waiting(waiting) => {
                 scene.out.push(Command::RecordingResumed {
                     recording: waiting.recording,
@@ -223,8 +223,9 @@ impl Run {
                 event: no_keyframe(scene.stream, &ending),
             });
         }
+        let follows = Some(ending.recording);
         scene.endings.push(ending);
-        self.start(about, sample.at, scene);
+        self.start(about, sample.at, follows, scene);
         if let State::Rolling(rolling) = &mut self.state {
             rolling.bytes = sample.bytes;
         }
@@ -307,7 +308,7 @@ impl Run {
         }
     }
 
-    fn start(&mut self, about: &About, start: Micros, scene: &mut Scene<'_>) {
+    fn start(&mut self, about: &About, start: Micros, follows: Option<RecordingId>, scene: &mut Scene<'_>) {
         self.number += 1;
         let reserved = self.reserved.take();
         let recording = reserved.unwrap_or_else(|| RecordingId::new(scene.now.unix_millis()));
@@ -325,6 +326,7 @@ impl Run {
             publish: scene.publish,
             start,
             spec: Arc::new(spec),
+            follows,
         });
         self.state = State::Rolling(Rolling {
             recording,

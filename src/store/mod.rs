@@ -52,7 +52,7 @@ mod writer;
 pub use clock::{Clock, RealClock};
 pub use disk::{Disk, DiskFile, Entry, RealDisk, Space};
 pub use error::{Refused, StoreError};
-pub use library::{Filter, Gap, Library, RecordingRow, RecordingState, TrackRow};
+pub use library::{ClipBounds, Filter, Gap, Library, RecordingRow, RecordingState, TrackRow};
 pub use progress::{Progress, RecoveryReport, StreamProgress};
 pub use query::Query;
 pub use source::LibrarySource;
@@ -90,6 +90,8 @@ pub enum Command {
         start: Micros,
         /// What it is of and for.
         spec: Arc<RecordingSpec>,
+        /// The recording that ends where this one starts, and is closed when all of it is handed over.
+        follows: Option<RecordingId>,
     },
     /// A recording's publish is over, and another may go on with it.
     RecordingPaused {

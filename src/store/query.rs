@@ -1,11 +1,9 @@
-//! Recordings a page at a time, and tape whatever recordings it belongs to.
+//! Recordings a page at a time.
 
 use std::collections::HashMap;
 
 use super::StoreError;
 use super::library::{Library, RecordingRow, RecordingState};
-use super::source::LibrarySource;
-use crate::format::View;
 use crate::media::{Micros, StreamName};
 
 /// Which recordings are asked for, and how many at once.
@@ -63,16 +61,5 @@ impl Library {
             }
         }
         Ok(page)
-    }
-
-    /// A stream's tape from one UTC time to another, in whole segments, whatever recordings they belong to.
-    pub fn tape(
-        &self,
-        stream: &StreamName,
-        from: Micros,
-        to: Micros,
-    ) -> Result<View<LibrarySource>, StoreError> {
-        let rows = self.journal().segments_between(stream, from, to)?;
-        Ok(self.view_of(rows))
     }
 }

@@ -316,6 +316,7 @@ impl Machine {
                 publish,
                 start,
                 spec,
+                ..
             } => {
                 let stream = self.publishes[&publish].0.clone();
                 self.order.push(recording);

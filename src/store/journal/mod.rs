@@ -12,6 +12,7 @@ mod op;
 mod outbox;
 mod query;
 mod read;
+mod recordings;
 mod redate;
 mod reserve;
 mod schema;

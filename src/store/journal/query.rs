@@ -3,7 +3,6 @@
 use rusqlite::params;
 
 use super::Journal;
-use super::read::{SEGMENT, SegmentData};
 use crate::media::{Micros, RecordingId, StreamName};
 use crate::store::{Query, StoreError};
 
@@ -45,25 +44,6 @@ impl Journal {
         ];
         self.all(sql, values, |row| {
             Ok((self.col(row, 0)?, RecordingId::from_bytes(self.col(row, 1)?)))
-        })
-    }
-
-    /// The segments of a stream that have tape between two moments (UTC), in the order of the tape. Of an open one only
-    /// the beginning is known here.
-    pub(in crate::store) fn segments_between(
-        &self,
-        stream: &StreamName,
-        from: Micros,
-        to: Micros,
-    ) -> Result<Vec<SegmentData>, StoreError> {
-        let sql = format!(
-            "{SEGMENT} WHERE name = ?1 AND s.state IN ('open', 'sealed')
-                AND utc_offset + boot_zero - tape_zero + s.start < ?3
-                AND (s.state = 'open' OR utc_offset + boot_zero - tape_zero + s.end > ?2)
-             ORDER BY sequence"
-        );
-        self.all(&sql, params![stream.as_str(), from, to], |row| {
-            self.segment_data(row)
         })
     }
 }

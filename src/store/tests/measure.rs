@@ -77,7 +77,8 @@ fn four_streams_of_4_mbit() {
             recording: RecordingId::new(1),
             publish: *publish,
             start: tape_zero,
-            spec: std::sync::Arc::new(crate::store::RecordingSpec::built_in()),
+            spec: crate::store::testing::spec(),
+            follows: None,
         };
         store.submit(recorded).unwrap();
     }

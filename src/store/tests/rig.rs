@@ -158,7 +158,8 @@ impl Publisher {
             recording: id,
             publish: self.publish,
             start: self.zero + second * 1_000_000,
-            spec: std::sync::Arc::new(crate::store::RecordingSpec::built_in()),
+            spec: crate::store::testing::spec(),
+            follows: None,
         }
     }
 

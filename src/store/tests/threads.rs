@@ -29,7 +29,8 @@ fn begin(store: &Store, id: u64, zero: Micros) -> (PublishId, RecordingId) {
         recording,
         publish,
         start: zero,
-        spec: std::sync::Arc::new(crate::store::RecordingSpec::built_in()),
+        spec: crate::store::testing::spec(),
+        follows: None,
     };
     store.submit(recorded).unwrap();
     (publish, recording)
