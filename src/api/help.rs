@@ -11,19 +11,19 @@ use super::command::{Command, Kind, commands, known, takes};
 pub(super) const COMMANDS: &[Command] = &[Command {
     name: "help",
     about: "Lists the commands, or the arguments of one",
-    arguments: &[takes("command", Kind::Text, "this command alone")],
+    arguments: &[takes("about", Kind::Text, "this command alone")],
     carry_out: |api, arguments| Box::pin(help(api, arguments)),
 }];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct HelpOrder {
-    command: Option<String>,
+    about: Option<String>,
 }
 
 async fn help(_: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
     let order: HelpOrder = typed(arguments)?;
-    Ok(match order.command {
+    Ok(match order.about {
         Some(name) => {
             let Command {
                 name,

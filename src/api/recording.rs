@@ -77,6 +77,7 @@ pub(super) const COMMANDS: &[Command] = &[
             takes("from", Kind::Time, "that end after this"),
             takes("to", Kind::Time, "that start before this"),
             takes("state", Kind::Text, "open, closed, delivered or expired"),
+            takes("template", Kind::Text, "made by this template"),
             takes(
                 "limit",
                 Kind::Number,
@@ -217,6 +218,7 @@ struct List {
     #[serde(default, deserialize_with = "time")]
     to: Option<Micros>,
     state: Option<RecordingState>,
+    template: Option<String>,
     #[serde(default)]
     limit: Limit,
     after: Option<String>,
@@ -240,6 +242,7 @@ fn query(asked: List) -> Result<Query, Failure> {
         from: asked.from,
         to: asked.to,
         state: asked.state,
+        template: asked.template,
         after,
         limit: asked.limit.0,
     })

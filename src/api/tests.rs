@@ -334,7 +334,7 @@ async fn help_tells_every_command_and_each_of_its_arguments() {
     let listed = all["result"]["commands"].as_array().unwrap().len();
     assert_eq!(listed, commands().count());
     for command in commands() {
-        let one = the_box.ask("help", &json!({"command": command.name})).await;
+        let one = the_box.ask("help", &json!({"about": command.name})).await;
         assert_eq!(one["result"]["command"], command.name);
         // What help lists is taken: it is refused for its value, never as unknown.
         for argument in command.arguments {

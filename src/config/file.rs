@@ -8,11 +8,15 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use super::{
-    ByteSize, Config, Device, Keep, OnFull, Ring, Rtmp, Rule, Span, Storage, Template, TemplateSource,
+    ByteSize, Config, Control, Device, Keep, OnFull, Ring, Rtmp, Rule, Span, Storage, Template,
+    TemplateSource,
 };
 
 /// `EDGEREEL__RTMP__LISTEN` sets `rtmp.listen`.
 const ENV_PREFIX: &str = "EDGEREEL__";
+
+/// `sun_path` (unix(7)), without the zero at its end.
+const LONGEST_SOCKET: usize = 107;
 
 /// A configuration that cannot be used, and where.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -52,6 +56,7 @@ impl Config {
                 pre_roll: Span::from_secs(10),
                 memory: ByteSize::new(32 << 20),
             },
+            control: Control::default(),
             templates: Vec::new(),
             rules: Vec::new(),
         }
@@ -130,7 +135,7 @@ impl Config {
              handshake_timeout = \"{handshake}\"\nidle_timeout = \"{idle}\"\ntakeover_after = \"{takeover}\"\n\n\
              [storage]\ndir = {dir:?}\ndurability = \"{durability}\"\n{quota}{min_free}\
              on_full = \"{on_full}\"\nkeep = \"{keep}\"\n\n\
-             [ring]\npre_roll = \"{pre_roll}\"\nmemory = \"{memory}\"\n",
+             [ring]\npre_roll = \"{pre_roll}\"\nmemory = \"{memory}\"\n{control}",
             id = self.device.id,
             listen = listen.join(", "),
             anonymous = self.rtmp.allow_anonymous,
@@ -146,6 +151,10 @@ impl Config {
             keep = self.storage.keep,
             pre_roll = self.ring.pre_roll,
             memory = self.ring.memory,
+            control = match &self.control.socket {
+                Some(socket) => format!("\n[control]\nsocket = {:?}\n", socket.display().to_string()),
+                None => String::new(),
+            },
         );
         let tables = Recording {
             template: self.templates.iter().map(|template| &template.source).collect(),
@@ -176,6 +185,7 @@ struct File {
     rtmp: RtmpFile,
     storage: StorageFile,
     ring: RingFile,
+    control: ControlFile,
     template: Vec<TemplateSource>,
     rule: Vec<Rule>,
 }
@@ -213,6 +223,12 @@ struct StorageFile {
 struct RingFile {
     pre_roll: Option<Span>,
     memory: Option<ByteSize>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct ControlFile {
+    socket: Option<PathBuf>,
 }
 
 /// A value that is well formed and still cannot be.
@@ -260,6 +276,9 @@ impl File {
             ring: Ring {
                 pre_roll: self.ring.pre_roll.unwrap_or(base.ring.pre_roll),
                 memory: self.ring.memory.unwrap_or(base.ring.memory),
+            },
+            control: Control {
+                socket: self.control.socket,
             },
             templates: templates(self.template)?,
             rules: self.rule,
@@ -318,6 +337,14 @@ fn check(config: &Config) -> Result<(), Refused> {
                 "rtmp.listen: {address} can be reached from other machines, and anyone there could push; \
                  listen on 127.0.0.1, or set rtmp.allow_anonymous = true if the network is trusted"
             ),
+        );
+    }
+    if let Some(socket) = &config.control.socket
+        && (socket.as_os_str().is_empty() || socket.as_os_str().len() > LONGEST_SOCKET)
+    {
+        return refuse(
+            "control.socket",
+            format!("control.socket: a path of 1 to {LONGEST_SOCKET} bytes; the kernel takes no longer one"),
         );
     }
     in_range("rtmp.max_connections", config.rtmp.max_connections, 1, 10_000)?;

@@ -4,10 +4,12 @@
 //! then the network is let in; only then is the service called ready. Shutdown goes the other way: publishers
 //! are ended, what waits in memory is written and made durable, the segments are sealed.
 
+mod control;
 mod log;
 mod notify;
 mod service;
 
+pub use control::runtime_directory;
 pub use log::{LogTarget, flush_log, init_log};
 pub use service::{Service, Snapshot};
 

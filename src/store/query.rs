@@ -19,6 +19,8 @@ pub struct Query {
     pub to: Option<Micros>,
     /// In this state.
     pub state: Option<RecordingState>,
+    /// Made by this template.
+    pub template: Option<String>,
     /// Behind this place.
     pub after: Option<i64>,
     /// At most so many.

@@ -26,6 +26,7 @@ impl Journal {
             WHERE recording > ?1 AND (?2 IS NULL OR name = ?2)
                 AND (?3 IS NULL OR substr(name, 1, length(?3)) = ?3)
                 AND (?4 IS NULL OR r.state = ?4)
+                AND (?8 IS NULL OR iif(json_valid(spec), json_extract(spec, '$.template'), NULL) = ?8)
                 AND zero + r.start < ?5
                 AND (r.state = 'open' OR zero + r.end > ?6 OR ?6 < (
                     SELECT b.utc_offset + q.boot_zero - q.tape_zero + r.end
@@ -41,6 +42,7 @@ impl Journal {
             query.to.map_or(Micros::MAX, |to| to.saturating_add(CLOSE)),
             query.from.map_or(Micros::MIN, |from| from.saturating_sub(CLOSE)),
             limit,
+            query.template.as_deref(),
         ];
         self.all(sql, values, |row| {
             Ok((self.col(row, 0)?, RecordingId::from_bytes(self.col(row, 1)?)))
