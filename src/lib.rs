@@ -7,6 +7,7 @@ pub mod cli;
 pub mod config;
 pub mod daemon;
 
+pub mod access;
 pub mod event;
 pub mod format;
 pub mod ingest;

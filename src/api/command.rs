@@ -54,6 +54,8 @@ pub enum Kind {
     Switch,
     /// Several texts.
     Texts,
+    /// Several texts that may have commas in them.
+    Lines,
     /// An object, as in the configuration.
     Object,
 }

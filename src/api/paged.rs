@@ -6,7 +6,7 @@ use super::answer::Failure;
 use super::arguments::Limit;
 
 /// Rows are added to a page until it has so many bytes: the answer around it fits, too.
-pub(super) const PAGE_BYTES: usize = 60 << 10;
+const PAGE_BYTES: usize = 60 << 10;
 
 /// Which part of a list.
 #[derive(Clone, Copy, Debug)]
@@ -32,18 +32,22 @@ pub(super) fn paged<T>(
     all: &[T],
     shown: impl Fn(&T) -> Value,
 ) -> (Vec<Value>, Option<String>) {
+    let page = fitting(all.iter().skip(window.skip).take(window.limit).map(shown));
+    let end = window.skip.saturating_add(page.len());
+    let next = (end < all.len() && !page.is_empty()).then(|| end.to_string());
+    (page, next)
+}
+
+/// The first of these, as many as an answer may hold, and one at least: the list goes on behind it.
+pub(super) fn fitting(values: impl Iterator<Item = Value>) -> Vec<Value> {
     let mut page = Vec::new();
     let mut bytes = 0;
-    for one in all.iter().skip(window.skip).take(window.limit) {
-        let value = shown(one);
+    for value in values {
         bytes += value.to_string().len() + 1;
-        // One that is too long by itself is the whole page: the list goes on behind it.
         if bytes > PAGE_BYTES && !page.is_empty() {
             break;
         }
         page.push(value);
     }
-    let end = window.skip.saturating_add(page.len());
-    let next = (end < all.len() && !page.is_empty()).then(|| end.to_string());
-    (page, next)
+    page
 }

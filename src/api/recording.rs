@@ -7,7 +7,7 @@ use super::Api;
 use super::answer::{Code, Failure};
 use super::arguments::{Limit, Seconds, name, time, typed};
 use super::command::{Command, Kind, needs, takes};
-use super::paged::PAGE_BYTES;
+use super::paged::fitting;
 use super::row;
 use crate::media::{Micros, RecordingId, StreamName};
 use crate::recorder::{MANUAL_USUAL, StartOrder, Which};
@@ -250,18 +250,10 @@ fn query(asked: List) -> Result<Query, Failure> {
 
 /// As much of the rows as an answer may hold.
 fn page(query: &Query, rows: &[(i64, RecordingRow)]) -> Value {
-    let mut recordings = Vec::new();
-    let (mut bytes, mut last) = (0, None);
-    for (place, row) in rows {
-        let value = row::bounded(row, LIST_GAPS);
-        bytes += value.to_string().len() + 1;
-        if bytes > PAGE_BYTES {
-            break;
-        }
-        recordings.push(value);
-        last = Some(place.to_string());
-    }
+    let recordings = fitting(rows.iter().map(|(_, row)| row::bounded(row, LIST_GAPS)));
     let all = recordings.len() == rows.len() && rows.len() < query.limit;
+    let last = recordings.len().checked_sub(1).and_then(|last| rows.get(last));
+    let last = last.map(|(place, _)| place.to_string());
     json!({ "recordings": recordings, "next": last.filter(|_| !all) })
 }
 

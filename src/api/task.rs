@@ -7,7 +7,8 @@ use super::Api;
 use super::answer::Failure;
 use super::arguments::{Limit, name, time, typed};
 use super::command::{Command, Kind, needs, takes};
-use crate::config::Span;
+use super::paged::fitting;
+use crate::config::{Span, Weekly, Zone};
 use crate::event::rfc3339;
 use crate::media::{Micros, RecordingId, StreamName};
 use crate::recorder::{Task, TaskState, When};
@@ -21,6 +22,16 @@ pub(super) const COMMANDS: &[Command] = &[
             takes("start", Kind::Time, "when it begins; now, if left out"),
             takes("end", Kind::Time, "when it ends, at most 24 hours later"),
             takes("duration", Kind::Span, "or how long it is, as in 90min"),
+            takes(
+                "weekly",
+                Kind::Lines,
+                "or every week, as in \"Mon-Fri 08:00-18:00\"",
+            ),
+            takes(
+                "time_zone",
+                Kind::Text,
+                "of these hours, as in Asia/Shanghai; UTC, if left out",
+            ),
             takes("template", Kind::Text, "how; HLS in one piece, if left out"),
             takes("name", Kind::Text, "a name for its recordings"),
         ],
@@ -70,6 +81,8 @@ struct Create {
     #[serde(default, deserialize_with = "time")]
     end: Option<Micros>,
     duration: Option<Span>,
+    weekly: Option<Vec<String>>,
+    time_zone: Option<Zone>,
     template: Option<String>,
     #[serde(default, deserialize_with = "name")]
     name: Option<String>,
@@ -77,23 +90,37 @@ struct Create {
 
 impl Create {
     fn task(self, now: Micros) -> Result<Task, Failure> {
-        let start = self.start.unwrap_or(now);
-        let end = match (self.end, self.duration) {
-            (Some(end), None) => end,
-            (None, Some(duration)) => start.saturating_add(duration.as_micros()),
-            (None, None) => return Err(Failure::bad("'end' or 'duration' is needed").about("end")),
-            (Some(_), Some(_)) => {
-                return Err(Failure::bad("either 'end' or 'duration', not both").about("duration"));
-            }
-        };
+        let when = self.when(now)?;
         Ok(Task {
             id: RecordingId::new(u64::try_from(now / 1_000).unwrap_or(0)).to_string(),
             stream: self.stream,
             template: self.template,
             name: self.name,
-            when: When::Once(start, end),
+            when,
             state: TaskState::Waiting,
         })
+    }
+
+    fn when(&self, now: Micros) -> Result<When, Failure> {
+        let either = |field: &str| {
+            let text = "'end', 'duration' or 'weekly': one of them, and 'start' with the first two alone";
+            Failure::bad(text).about(field)
+        };
+        let start = self.start.unwrap_or(now);
+        match (self.end, self.duration, &self.weekly) {
+            (Some(end), None, None) => Ok(When::Once(start, end)),
+            (None, Some(duration), None) => Ok(When::Once(start, start.saturating_add(duration.as_micros()))),
+            (None, None, Some(_)) if self.start.is_some() => Err(either("start")),
+            (None, None, Some(hours)) => {
+                let zone = self.time_zone.clone().unwrap_or_default();
+                let weekly = Weekly::parse(hours, zone);
+                let weekly = weekly.map_err(|error| Failure::bad(error.to_string()).about("weekly"));
+                weekly.map(When::Weekly)
+            }
+            (None, None, None) => Err(either("end")),
+            (_, _, Some(_)) => Err(either("weekly")),
+            (Some(_), Some(_), None) => Err(either("duration")),
+        }
     }
 }
 
@@ -122,11 +149,11 @@ async fn list(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure
     let tasks = api
         .recorder
         .tasks(stream.as_ref(), state, after.as_deref(), limit.0);
-    // A hundred tasks fit into an answer: names and templates are bounded.
-    let last = tasks.last().filter(|_| tasks.len() == limit.0);
-    let next = last.map(|task| task.id.clone());
-    let tasks: Vec<Value> = tasks.iter().map(shown).collect();
-    Ok(json!({ "tasks": tasks, "next": next }))
+    let shown = fitting(tasks.iter().map(shown));
+    let all = shown.len() == tasks.len() && tasks.len() < limit.0;
+    let last = shown.len().checked_sub(1).and_then(|last| tasks.get(last));
+    let next = last.filter(|_| !all).map(|task| task.id.clone());
+    Ok(json!({ "tasks": shown, "next": next }))
 }
 
 #[derive(Deserialize)]
@@ -158,6 +185,10 @@ fn shown(task: &Task) -> Value {
             When::Once(start, end) => {
                 object.insert("start".to_owned(), rfc3339(*start).into());
                 object.insert("end".to_owned(), rfc3339(*end).into());
+            }
+            When::Weekly(weekly) => {
+                object.insert("weekly".to_owned(), weekly.hours().into());
+                object.insert("time_zone".to_owned(), weekly.zone().to_string().into());
             }
         }
     }

@@ -174,7 +174,7 @@ async fn what_cannot_be_understood_is_refused_with_the_argument_and_what_would_b
             json!({"stream": "a/b"}),
             "bad_request",
             "end",
-            "needed",
+            "one of them",
         ),
         (
             "task.create",

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 
 use super::open::ConfigArgument;
+use crate::daemon;
 
 #[derive(clap::Args)]
 pub(super) struct CheckConfig {
@@ -16,6 +17,10 @@ impl CheckConfig {
         let mut out = std::io::stdout().lock();
         writeln!(out, "# {}", self.config.source())?;
         out.write_all(config.to_toml().as_bytes())?;
+        // The service may run as another user, and have credentials that are not here.
+        if let Err(error) = daemon::gate(&config) {
+            writeln!(out, "\n# note: as this user, {error:#}")?;
+        }
         Ok(())
     }
 }

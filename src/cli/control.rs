@@ -109,14 +109,14 @@ fn carry_out(command: &Command, said: Option<(&str, bool)>, matches: &ArgMatches
     let answer = answer(&service, command, arguments)?;
     if matches.get_flag("json") {
         print_line(&answer.to_string())?;
-    } else if answer["ok"] == true {
-        shown::print(command.name, answer.get("result").unwrap_or(&Value::Null))?;
+    } else if let Some(result) = answer.get("result") {
+        shown::print(command.name, result)?;
     }
     match answer.get("error") {
-        Some(error) => bail!(
-            "{}",
-            error["message"].as_str().unwrap_or("refused, without a word")
-        ),
+        Some(error) => {
+            let message = error.get("message").and_then(Value::as_str);
+            bail!("{}", message.unwrap_or("refused, without a word"))
+        }
         None => Ok(()),
     }
 }
@@ -183,6 +183,7 @@ fn argument(argument: &Argument) -> Arg {
     let arg = Arg::new(argument.name).help(argument.about);
     let arg = match argument.kind {
         Kind::Texts => arg.value_delimiter(',').action(ArgAction::Append),
+        Kind::Lines => arg.action(ArgAction::Append),
         _ => arg,
     };
     if argument.required {
@@ -190,7 +191,7 @@ fn argument(argument: &Argument) -> Arg {
     }
     let long = long(argument.name);
     let value_name = match argument.kind {
-        Kind::Text => "TEXT",
+        Kind::Text | Kind::Lines => "TEXT",
         Kind::Time => "TIME",
         Kind::Span | Kind::Seconds => "SPAN",
         Kind::Number => "N",
@@ -207,7 +208,7 @@ fn long(name: &str) -> String {
 }
 
 fn value(command: &Command, argument: &Argument, matches: &ArgMatches) -> anyhow::Result<Option<Value>> {
-    if argument.kind == Kind::Texts {
+    if matches!(argument.kind, Kind::Texts | Kind::Lines) {
         let texts = matches.get_many::<String>(argument.name);
         return Ok(texts.map(|texts| texts.filter(|text| !text.is_empty()).cloned().collect()));
     }
@@ -219,7 +220,7 @@ fn value(command: &Command, argument: &Argument, matches: &ArgMatches) -> anyhow
         false => format!("--{}", long(argument.name)),
     };
     let value = match argument.kind {
-        Kind::Text | Kind::Span | Kind::Texts => text.as_str().into(),
+        Kind::Text | Kind::Span | Kind::Texts | Kind::Lines => text.as_str().into(),
         Kind::Time => moment(text, command.name.starts_with("task.")),
         Kind::Seconds => match text.parse::<Span>() {
             Ok(span) => (span.as_millis() as f64 / 1_000.0).into(),

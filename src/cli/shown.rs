@@ -23,7 +23,9 @@ const COLUMNS: &[(&str, &[&str])] = &[
     ),
     (
         "tasks",
-        &["task", "stream", "state", "start", "end", "template", "name"],
+        &[
+            "task", "stream", "state", "start", "end", "weekly", "template", "name",
+        ],
     ),
     (
         "rules",

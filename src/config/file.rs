@@ -1,12 +1,13 @@
 //! From TOML and the environment to a [`Config`], with errors that say where.
 
 use std::fmt::Write as _;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use toml::{Table, Value};
 
+use super::publisher::{self, MAX_PUBLISHERS, Publisher};
+use super::rtmp::RtmpFile;
 use super::{
     ByteSize, Config, Control, Device, Keep, OnFull, Ring, Rtmp, Rule, Span, Storage, Template,
     TemplateSource,
@@ -36,14 +37,7 @@ impl Config {
             device: Device {
                 id: if id.is_empty() { "edgereel".to_owned() } else { id },
             },
-            rtmp: Rtmp {
-                listen: vec![SocketAddr::from(([127, 0, 0, 1], 1935))],
-                allow_anonymous: false,
-                max_connections: 64,
-                handshake_timeout: Span::from_secs(5),
-                idle_timeout: Span::from_secs(30),
-                takeover_after: Span::from_secs(5),
-            },
+            rtmp: Rtmp::defaults(),
             storage: Storage {
                 dir: PathBuf::from("./edgereel-data"),
                 durability: Span::from_secs(1),
@@ -57,6 +51,7 @@ impl Config {
                 memory: ByteSize::new(32 << 20),
             },
             control: Control::default(),
+            publishers: Vec::new(),
             templates: Vec::new(),
             rules: Vec::new(),
         }
@@ -115,34 +110,20 @@ impl Config {
         })
     }
 
-    /// The whole configuration as a file that would bring it about.
+    /// The whole configuration as a file that would bring it about, but for its secrets: they are masked.
     pub fn to_toml(&self) -> String {
         let mut out = String::new();
         let size = |key: &str, size: Option<ByteSize>| match size {
             Some(size) => format!("{key} = \"{size}\"\n"),
             None => String::new(),
         };
-        let listen: Vec<String> = self
-            .rtmp
-            .listen
-            .iter()
-            .map(|address| format!("\"{address}\""))
-            .collect();
+        let _ = write!(out, "[device]\nid = {:?}\n\n", self.device.id);
+        self.rtmp.to_toml(&mut out);
         let _ = write!(
             out,
-            "[device]\nid = {id:?}\n\n\
-             [rtmp]\nlisten = [{listen}]\nallow_anonymous = {anonymous}\nmax_connections = {connections}\n\
-             handshake_timeout = \"{handshake}\"\nidle_timeout = \"{idle}\"\ntakeover_after = \"{takeover}\"\n\n\
-             [storage]\ndir = {dir:?}\ndurability = \"{durability}\"\n{quota}{min_free}\
+            "\n[storage]\ndir = {dir:?}\ndurability = \"{durability}\"\n{quota}{min_free}\
              on_full = \"{on_full}\"\nkeep = \"{keep}\"\n\n\
              [ring]\npre_roll = \"{pre_roll}\"\nmemory = \"{memory}\"\n{control}",
-            id = self.device.id,
-            listen = listen.join(", "),
-            anonymous = self.rtmp.allow_anonymous,
-            connections = self.rtmp.max_connections,
-            handshake = self.rtmp.handshake_timeout,
-            idle = self.rtmp.idle_timeout,
-            takeover = self.rtmp.takeover_after,
             dir = self.storage.dir.display().to_string(),
             durability = self.storage.durability,
             quota = size("quota", self.storage.quota),
@@ -156,6 +137,7 @@ impl Config {
                 None => String::new(),
             },
         );
+        publisher::to_toml(&self.publishers, &mut out);
         let tables = Recording {
             template: self.templates.iter().map(|template| &template.source).collect(),
             rule: self.rules.iter().collect(),
@@ -186,6 +168,7 @@ struct File {
     storage: StorageFile,
     ring: RingFile,
     control: ControlFile,
+    publisher: Vec<Publisher>,
     template: Vec<TemplateSource>,
     rule: Vec<Rule>,
 }
@@ -194,17 +177,6 @@ struct File {
 #[serde(deny_unknown_fields, default)]
 struct DeviceFile {
     id: Option<String>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
-struct RtmpFile {
-    listen: Option<Vec<SocketAddr>>,
-    allow_anonymous: Option<bool>,
-    max_connections: Option<usize>,
-    handshake_timeout: Option<Span>,
-    idle_timeout: Option<Span>,
-    takeover_after: Option<Span>,
 }
 
 #[derive(Deserialize, Default)]
@@ -232,9 +204,9 @@ struct ControlFile {
 }
 
 /// A value that is well formed and still cannot be.
-struct Refused {
-    key: &'static str,
-    message: String,
+pub(super) struct Refused {
+    pub(super) key: &'static str,
+    pub(super) message: String,
 }
 
 impl Refused {
@@ -257,14 +229,7 @@ impl File {
             device: Device {
                 id: self.device.id.unwrap_or(base.device.id),
             },
-            rtmp: Rtmp {
-                listen: self.rtmp.listen.unwrap_or(base.rtmp.listen),
-                allow_anonymous: self.rtmp.allow_anonymous.unwrap_or(base.rtmp.allow_anonymous),
-                max_connections: self.rtmp.max_connections.unwrap_or(base.rtmp.max_connections),
-                handshake_timeout: self.rtmp.handshake_timeout.unwrap_or(base.rtmp.handshake_timeout),
-                idle_timeout: self.rtmp.idle_timeout.unwrap_or(base.rtmp.idle_timeout),
-                takeover_after: self.rtmp.takeover_after.unwrap_or(base.rtmp.takeover_after),
-            },
+            rtmp: self.rtmp.resolve(),
             storage: Storage {
                 dir: self.storage.dir.unwrap_or(base.storage.dir),
                 durability: self.storage.durability.unwrap_or(base.storage.durability),
@@ -280,6 +245,7 @@ impl File {
             control: Control {
                 socket: self.control.socket,
             },
+            publishers: self.publisher,
             templates: templates(self.template)?,
             rules: self.rule,
         };
@@ -319,24 +285,11 @@ fn check(config: &Config) -> Result<(), Refused> {
             format!("device.id = {id:?}: 1 to 64 letters, digits, '.', '_' or '-'"),
         );
     }
-    if config.rtmp.listen.is_empty() || config.rtmp.listen.len() > 16 {
+    if config.publishers.len() > MAX_PUBLISHERS {
+        let count = config.publishers.len();
         return refuse(
-            "rtmp.listen",
-            "rtmp.listen: 1 to 16 addresses, as in [\"127.0.0.1:1935\"]".to_owned(),
-        );
-    }
-    let open = config
-        .rtmp
-        .listen
-        .iter()
-        .find(|address| !address.ip().is_loopback());
-    if let (Some(address), false) = (open, config.rtmp.allow_anonymous) {
-        return refuse(
-            "rtmp.listen",
-            format!(
-                "rtmp.listen: {address} can be reached from other machines, and anyone there could push; \
-                 listen on 127.0.0.1, or set rtmp.allow_anonymous = true if the network is trusted"
-            ),
+            "publisher",
+            format!("[[publisher]]: {count} entries; at most {MAX_PUBLISHERS}"),
         );
     }
     if let Some(socket) = &config.control.socket
@@ -347,21 +300,7 @@ fn check(config: &Config) -> Result<(), Refused> {
             format!("control.socket: a path of 1 to {LONGEST_SOCKET} bytes; the kernel takes no longer one"),
         );
     }
-    in_range("rtmp.max_connections", config.rtmp.max_connections, 1, 10_000)?;
-    let (second, hour) = (Span::from_secs(1), Span::from_secs(3600));
-    in_range(
-        "rtmp.handshake_timeout",
-        config.rtmp.handshake_timeout,
-        second,
-        hour,
-    )?;
-    in_range("rtmp.idle_timeout", config.rtmp.idle_timeout, second, hour)?;
-    in_range(
-        "rtmp.takeover_after",
-        config.rtmp.takeover_after,
-        Span::from_millis(100),
-        hour,
-    )?;
+    config.rtmp.check(!config.publishers.is_empty())?;
     in_range(
         "storage.durability",
         config.storage.durability,
@@ -393,7 +332,7 @@ fn check(config: &Config) -> Result<(), Refused> {
     )
 }
 
-fn in_range<T: PartialOrd + std::fmt::Display>(
+pub(super) fn in_range<T: PartialOrd + std::fmt::Display>(
     key: &'static str,
     value: T,
     low: T,
@@ -462,7 +401,7 @@ pub(crate) fn nearest<'a>(unknown: &str, known: &[&'a str]) -> Option<&'a str> {
 }
 
 /// Edits from one word to another (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
+pub(super) fn distance(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.bytes().enumerate() {
         let mut diagonal = i;
@@ -503,6 +442,8 @@ fn line_of_key(text: &str, dotted: &str) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use super::*;
 
     fn parse(text: &str) -> Result<Config, ConfigError> {

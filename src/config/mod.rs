@@ -4,18 +4,31 @@
 //! configuration that can be acted on or an error that names the file, the line and the key. It reads
 //! nothing itself.
 
+mod address;
+mod calendar;
 mod file;
+mod key;
+mod publisher;
+mod rate;
+mod rtmp;
 mod rule;
+mod secret;
 mod size;
 mod span;
 mod template;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
+pub use address::{AddressRange, AddressRangeError};
+pub use calendar::{Weekly, WeeklyError, Zone, ZoneError, next_boundary};
 pub use file::ConfigError;
 pub(crate) use file::{explain, nearest};
+pub use key::{KeyError, KeyFacts, KeyPattern, distinct};
+pub use publisher::{Hook, HookUrl, MAX_PUBLISHERS, Proof, Publisher};
+pub use rate::{BitRate, BitRateError};
+pub use rtmp::{Limits, Rtmp};
 pub use rule::{Pattern, RecordWhen, Rule};
+pub use secret::{MAX_SECRET, Secret, SecretError, SecretSource};
 pub use size::{ByteSize, SizeError};
 pub use span::{Span, SpanError};
 pub use template::{
@@ -35,6 +48,8 @@ pub struct Config {
     pub ring: Ring,
     /// `[control]`
     pub control: Control,
+    /// `[[publisher]]`; who may push. Anyone who can connect when there is none.
+    pub publishers: Vec<Publisher>,
     /// `[[template]]`
     pub templates: Vec<Template>,
     /// `[[rule]]`
@@ -46,23 +61,6 @@ pub struct Config {
 pub struct Device {
     /// Its name among others: 1 to 64 letters, digits, `.`, `_`, `-`. The host name by default.
     pub id: String,
-}
-
-/// The RTMP server.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rtmp {
-    /// Addresses to listen on; loopback by default.
-    pub listen: Vec<SocketAddr>,
-    /// Anyone may push, from anywhere. Needed to listen on anything but loopback.
-    pub allow_anonymous: bool,
-    /// Connections at the same time, all addresses together.
-    pub max_connections: usize,
-    /// Time a new connection has until its handshake is done.
-    pub handshake_timeout: Span,
-    /// A connection that sends nothing for this long is closed.
-    pub idle_timeout: Span,
-    /// A publisher that sent nothing for this long gives way to another of the same stream.
-    pub takeover_after: Span,
 }
 
 /// The tape.

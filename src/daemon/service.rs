@@ -8,9 +8,10 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::control::Control;
+use super::keys;
 use crate::api::Api;
 use crate::config::{self, ByteSize, Config, Keep};
-use crate::ingest::{self, Server};
+use crate::ingest::{self, Entrance, Server};
 use crate::recorder::{Recorder, RecorderSettings, StreamStatus};
 use crate::store::{OnFull, Progress, RealClock, RealDisk, Store, StoreSettings};
 
@@ -24,11 +25,13 @@ pub struct Service {
     config: Config,
     store: Store,
     recorder: Recorder,
+    /// What only time brings about.
+    time: JoinHandle<()>,
+    entrance: Arc<Entrance>,
     addresses: Vec<std::net::SocketAddr>,
     server: JoinHandle<()>,
     stop_server: Option<oneshot::Sender<()>>,
     control: Option<Control>,
-    time: JoinHandle<()>,
 }
 
 /// What is going on, at one moment.
@@ -53,6 +56,7 @@ impl Service {
 
     /// The same, with a last say in what no configuration sets.
     pub async fn start_with(config: Config, tune: impl FnOnce(&mut StoreSettings)) -> anyhow::Result<Self> {
+        let entrance = Arc::new(Entrance::new(keys::gate(&config)?, config.rtmp.limits));
         let clock = Arc::new(RealClock);
         let mut settings = store_settings(&config);
         tune(&mut settings);
@@ -80,7 +84,7 @@ impl Service {
                 return Err(error).context("cannot take commands");
             }
         };
-        let server = Server::bind(&config.rtmp.listen, server_settings(&config)).await;
+        let server = Server::bind(&config.rtmp.listen, server_settings(&config), entrance.clone()).await;
         let server = match server {
             Ok(server) => server,
             Err(error) => {
@@ -99,15 +103,17 @@ impl Service {
         let server = tokio::task::spawn(server.run(recorder.clone(), async {
             let _ = stopped.await;
         }));
+        let time = tokio::task::spawn(recorder.clone().keep_time());
         Ok(Self {
             config,
             store,
-            recorder: recorder.clone(),
+            recorder,
+            time,
+            entrance,
             addresses,
             server,
             stop_server: Some(stop_server),
             control,
-            time: tokio::task::spawn(recorder.keep_time()),
         })
     }
 
@@ -133,11 +139,16 @@ impl Service {
         self.recorder
             .reconfigure(recorder_settings(&config), templates, rules);
         self.store.set_queue_hard(stall_memory(&config));
+        self.entrance.set_limits(config.rtmp.limits);
+        match keys::gate(&config) {
+            Ok(gate) => self.entrance.set_gate(gate),
+            Err(error) => tracing::error!("who may push stays as it was: {error:#}"),
+        }
         let fixed = [
             ("device.id", self.config.device != config.device),
             (
-                "[rtmp] except takeover_after",
-                without_takeover(&self.config) != without_takeover(&config),
+                "[rtmp] (its listeners, max_connections and timeouts)",
+                without_reloadable(&self.config) != without_reloadable(&config),
             ),
             ("[storage]", self.config.storage != config.storage),
             ("[control]", self.config.control != config.control),
@@ -149,6 +160,9 @@ impl Service {
         }
         tracing::info!("configuration reloaded");
         self.config.rtmp.takeover_after = config.rtmp.takeover_after;
+        self.config.rtmp.allow_anonymous = config.rtmp.allow_anonymous;
+        self.config.rtmp.limits = config.rtmp.limits;
+        self.config.publishers = config.publishers;
         self.config.ring = config.ring;
         self.config.templates = config.templates;
         self.config.rules = config.rules;
@@ -231,10 +245,12 @@ fn server_settings(config: &Config) -> ingest::Settings {
     }
 }
 
-fn without_takeover(config: &Config) -> crate::config::Rtmp {
-    let takeover_after = crate::config::Span::from_secs(0);
-    crate::config::Rtmp {
-        takeover_after,
+/// `[rtmp]` with what a reload changes at once left as it is.
+fn without_reloadable(config: &Config) -> config::Rtmp {
+    config::Rtmp {
+        takeover_after: config::Span::from_secs(0),
+        allow_anonymous: false,
+        limits: config::Limits::default(),
         ..config.rtmp.clone()
     }
 }

@@ -112,6 +112,19 @@ pub enum Event {
         /// In words.
         detail: String,
     },
+    /// Somebody was not let in, or was cut off for sending too much.
+    AuthRefused {
+        /// The stream that was asked for, if it came to that.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        stream: Option<String>,
+        /// The address it came from; none where many are told of together.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        peer: Option<String>,
+        /// Why, in words without a secret.
+        reason: String,
+        /// How many times, those included that had no event of their own.
+        count: u64,
+    },
     /// The flash does not take media. What arrives from now on is lost until `storage.recovered`.
     StorageFailed {
         /// What was tried on which file, and what the system said.
@@ -273,6 +286,7 @@ impl Event {
             Event::MediaEvictedUndelivered(_) => "media.evicted_undelivered",
             Event::StreamGap { .. } => "stream.gap",
             Event::StreamException { .. } => "stream.exception",
+            Event::AuthRefused { .. } => "auth.refused",
             Event::StorageFailed { .. } => "storage.failed",
             Event::StorageLow { .. } => "storage.low",
             Event::StorageFull { .. } => "storage.full",

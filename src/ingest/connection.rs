@@ -8,19 +8,22 @@
 use std::cell::RefCell;
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
-use tracing::{Span, debug, info, warn};
+use tracing::{debug, info, warn};
 
+use super::entrance::{Place, Seat};
 use super::notices::Notices;
 use super::pace::Pace;
-use super::{Budget, Event, IngestError, PublishAsked, Session, Settings};
-use crate::recorder::{EndReason, PublishRequest, Publishing, Recorder};
+use super::{Budget, Entrance, Event, IngestError, Session, Settings};
+use crate::access::{Meter, Reason, Refusals};
+use crate::media::StreamName;
+use crate::recorder::{EndReason, Publishing, Recorder};
 
 const READ_BUFFER: usize = 128 << 10;
 
@@ -34,28 +37,64 @@ const FAREWELL: Duration = Duration::from_millis(500);
 
 /// What all connections share.
 pub(super) struct Shared {
-    recorder: Recorder,
+    pub(super) recorder: Recorder,
+    pub(super) entrance: Arc<Entrance>,
     budget: Budget,
     settings: Settings,
     /// Where the grid of ticks begins.
     started: Instant,
     notices: Mutex<Notices>,
+    refusals: Mutex<Refusals>,
 }
 
 impl Shared {
-    pub(super) fn new(recorder: Recorder, budget: Budget, settings: Settings) -> Self {
+    pub(super) fn new(
+        recorder: Recorder,
+        entrance: Arc<Entrance>,
+        budget: Budget,
+        settings: Settings,
+    ) -> Self {
         let started = Instant::now();
         Self {
             recorder,
+            entrance,
             budget,
             settings,
             started,
             notices: Mutex::new(Notices::new(started)),
+            refusals: Mutex::default(),
         }
     }
 
+    pub(super) fn since_start(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.started)
+    }
+
+    /// Tells of a refusal, unless much is told of the like.
+    pub(super) fn refused(&self, stream: Option<&StreamName>, peer: SocketAddr, reason: &Reason) {
+        let now = self.since_start(Instant::now());
+        let event = self.refusals().refused(stream, peer.ip(), reason, now);
+        event.into_iter().for_each(|event| self.recorder.report(event));
+    }
+
+    /// Tells of refusals that were left out a while ago.
+    pub(super) fn tell_refusals(&self) {
+        let due = self.refusals().due(self.since_start(Instant::now()));
+        due.into_iter().for_each(|event| self.recorder.report(event));
+    }
+
+    /// Tells of all that were left out.
+    pub(super) fn tell_last_refusals(&self) {
+        let rest = self.refusals().rest();
+        rest.into_iter().for_each(|event| self.recorder.report(event));
+    }
+
+    fn refusals(&self) -> MutexGuard<'_, Refusals> {
+        self.refusals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Says that a connection ended that had not published, unless many have lately.
-    fn stranger_left(&self, why: &str) {
+    pub(super) fn stranger_left(&self, why: &str) {
         let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
         match notices.may_write(Instant::now()) {
             Some(0) => warn!(why, "connection ended"),
@@ -69,7 +108,7 @@ impl Shared {
 }
 
 /// Why a connection ends.
-enum End {
+pub(super) enum End {
     /// It sent what it may not.
     Error(IngestError),
     /// The peer closed it.
@@ -80,6 +119,8 @@ enum End {
     Silent(&'static str),
     /// The recorder said no.
     Refused(String),
+    /// The gate said no, or a limit did.
+    Denied { stream: StreamName, reason: Reason },
     /// The recorder ended the publish.
     Ended(EndReason),
 }
@@ -96,33 +137,44 @@ impl From<std::io::Error> for End {
     }
 }
 
-struct Connection {
-    session: Session,
-    publishing: Option<Publishing>,
-    peer: SocketAddr,
-    shared: Arc<Shared>,
+/// One connection.
+pub(super) struct Connection {
+    pub(super) session: Session,
+    pub(super) on_air: Option<OnAir>,
+    pub(super) peer: SocketAddr,
+    pub(super) shared: Arc<Shared>,
     stop: watch::Receiver<bool>,
     /// A publish must begin by then.
     deadline: Instant,
     /// Since when answers wait that the socket does not take.
     blocked: Option<Instant>,
+    _seat: Seat,
+}
+
+/// A publish that goes on.
+pub(super) struct OnAir {
+    pub(super) publishing: Publishing,
+    pub(super) meter: Option<Meter>,
+    pub(super) place: Place,
 }
 
 /// Serves one connection to its end.
 pub(super) async fn serve(
     stream: TcpStream,
     peer: SocketAddr,
+    seat: Seat,
     shared: Arc<Shared>,
     stop: watch::Receiver<bool>,
 ) {
     let mut connection = Connection {
         session: Session::new(shared.budget.clone()),
-        publishing: None,
+        on_air: None,
         peer,
         deadline: Instant::now() + shared.settings.publish_timeout,
         shared,
         stop,
         blocked: None,
+        _seat: seat,
     };
     // Answers are small and waited for. A socket that refuses is about to fail anyway.
     let _ = stream.set_nodelay(true);
@@ -147,7 +199,7 @@ impl Connection {
 
     async fn until_publish(&mut self, stream: &TcpStream) -> Result<(), End> {
         let handshake_deadline = Instant::now() + self.shared.settings.handshake_timeout;
-        while self.publishing.is_none() {
+        while self.on_air.is_none() {
             let (deadline, what) = if self.session.handshaking() {
                 (
                     handshake_deadline.min(self.deadline),
@@ -196,10 +248,11 @@ impl Connection {
             if read > 0 {
                 heard = now;
             }
+            self.measure(read, now)?;
             if now - heard >= self.shared.settings.idle_timeout {
                 return Err(End::Silent("nothing was sent for too long"));
             }
-            if self.publishing.is_none() && now >= self.deadline {
+            if self.on_air.is_none() && now >= self.deadline {
                 return Err(End::Silent("no publish began in time"));
             }
             let next = pace.next_look(read, now);
@@ -210,10 +263,10 @@ impl Connection {
 
     /// Lets the others have their turn, and the time pass if there is any to pass.
     async fn pause(&mut self, until: Option<Instant>) -> Result<(), End> {
-        let publishing = &self.publishing;
+        let on_air = &self.on_air;
         let ended = async {
-            match publishing {
-                Some(publishing) => publishing.ended().await,
+            match on_air {
+                Some(on_air) => on_air.publishing.ended().await,
                 None => std::future::pending().await,
             }
         };
@@ -234,7 +287,7 @@ impl Connection {
 
     /// Lets a slow card slow a publisher that sends faster than time: what is not read fills its window.
     async fn recorder_ready(&mut self) -> Result<(), End> {
-        let Some(publishing) = &self.publishing else {
+        let Some(OnAir { publishing, .. }) = &self.on_air else {
             return Ok(());
         };
         tokio::select! {
@@ -243,6 +296,19 @@ impl Connection {
             reason = publishing.ended() => Err(End::Ended(reason)),
             _ = self.stop.changed() => Err(End::Ended(EndReason::Shutdown)),
         }
+    }
+
+    /// Holds a publish to its bit rate.
+    fn measure(&mut self, read: usize, now: Instant) -> Result<(), End> {
+        let now = self.shared.since_start(now);
+        let Some(OnAir { meter, place, .. }) = &mut self.on_air else {
+            return Ok(());
+        };
+        let measured = meter.as_mut().map_or(Ok(()), |meter| meter.heard(read, now));
+        measured.map_err(|reason| End::Denied {
+            stream: place.stream().clone(),
+            reason,
+        })
     }
 
     // ---- both
@@ -264,19 +330,19 @@ impl Connection {
         while let Some(event) = self.session.handle(&mut input)? {
             match event {
                 Event::Media(media) => {
-                    if let Some(publishing) = &mut self.publishing {
-                        publishing.push(media);
+                    if let Some(on_air) = &mut self.on_air {
+                        on_air.publishing.push(media);
                     }
                 }
-                Event::Publish(asked) => self.begin(&asked)?,
+                Event::Publish(asked) => self.asked(&asked)?,
                 Event::Unpublished => {
                     self.deadline = Instant::now() + self.shared.settings.publish_timeout;
-                    if let Some(publishing) = self.publishing.take() {
+                    if let Some(on_air) = self.on_air.take() {
                         info!(
                             dropped_frames = self.session.dropped_frames(),
                             "publish ended by the encoder"
                         );
-                        publishing.end(EndReason::Unpublished);
+                        on_air.publishing.end(EndReason::Unpublished);
                     }
                 }
             }
@@ -307,37 +373,6 @@ impl Connection {
         }
     }
 
-    fn begin(&mut self, asked: &PublishAsked) -> Result<(), End> {
-        let accepted = asked
-            .stream_name()
-            .map_err(|error| error.to_string())
-            .and_then(|stream| {
-                Span::current().record("stream", tracing::field::display(&stream));
-                let request = PublishRequest {
-                    domain: None,
-                    stream,
-                    query: asked.query.clone(),
-                    peer: self.peer,
-                };
-                self.shared
-                    .recorder
-                    .publish(request)
-                    .map_err(|refusal| refusal.to_string())
-            });
-        match accepted {
-            Ok(publishing) => {
-                info!(encoder = asked.encoder, "publish begins");
-                self.publishing = Some(publishing);
-                self.session.accept();
-                Ok(())
-            }
-            Err(why) => {
-                self.session.refuse(&why);
-                Err(End::Refused(why))
-            }
-        }
-    }
-
     // ---- the end
 
     /// Ends the publish and logs why; true when the peer is to be told.
@@ -345,7 +380,7 @@ impl Connection {
         let dropped_frames = self.session.dropped_frames();
         let (reason, why, tell) = match end {
             // Many encoders close right after their goodbye, answers unread: a reset is how that looks here.
-            End::Closed | End::Io(_) if self.publishing.is_none() => {
+            End::Closed | End::Io(_) if self.on_air.is_none() => {
                 debug!("connection closed");
                 return false;
             }
@@ -357,6 +392,11 @@ impl Connection {
             End::Error(error) => (EndReason::Broken(error.to_string()), error.to_string(), true),
             End::Silent(why) => (EndReason::Broken(why.to_owned()), why.to_owned(), true),
             End::Refused(why) => (EndReason::Broken(why.clone()), why, true),
+            End::Denied { stream, reason } => {
+                self.shared.refused(Some(&stream), self.peer, &reason);
+                let why = reason.to_string();
+                (EndReason::Broken(why.clone()), why, true)
+            }
             End::Ended(reason) => {
                 let why = match &reason {
                     EndReason::TakenOver => "another publisher took over this stream".to_owned(),
@@ -368,11 +408,11 @@ impl Connection {
                 (reason, why, true)
             }
         };
-        match self.publishing.take() {
-            Some(publishing) => {
+        match self.on_air.take() {
+            Some(on_air) => {
                 warn!(why, dropped_frames, "publish ended");
                 self.session.end(&why);
-                publishing.end(reason);
+                on_air.publishing.end(reason);
             }
             None if reason == EndReason::Shutdown => debug!("connection closed: stopping"),
             None => self.shared.stranger_left(&why),

@@ -7,7 +7,8 @@ use crate::media::{MediaMessage, NameError, StreamName};
 /// What a connection wants of its caller.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
-    /// The peer asks to publish: answer with [`Session::accept`](super::Session::accept) or [`Session::refuse`](super::Session::refuse).
+    /// The peer asks to publish: answer with [`Session::accept`](super::Session::accept),
+    /// [`Session::refuse`](super::Session::refuse) or [`Session::deny`](super::Session::deny).
     Publish(PublishAsked),
     /// Media of the publish that was accepted.
     Media(MediaMessage),

@@ -12,6 +12,7 @@
 //! Sources: Adobe's *Real-Time Messaging Protocol* 1.0 and *Action Message Format 0*, and *Enhanced RTMP* v2
 //! (veovera.org), named below as RTMP, AMF0 and E-RTMP.
 
+mod admission;
 mod aggregate;
 mod amf0;
 mod budget;
@@ -21,6 +22,7 @@ mod chunk_writer;
 mod client;
 mod command;
 mod connection;
+mod entrance;
 mod error;
 mod event;
 mod fuzz;
@@ -45,6 +47,7 @@ pub use budget::Budget;
 pub use chunk::{ChunkError, ChunkReader};
 pub use chunk_writer::ChunkWriter;
 pub use client::{Client, ClientEvent};
+pub use entrance::Entrance;
 pub use error::IngestError;
 pub use event::{Event, PublishAsked};
 #[doc(hidden)]

@@ -9,11 +9,12 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tracing::{Instrument, error, info_span, warn};
 
 use super::connection::{Shared, serve};
-use super::{Budget, IngestError};
+use super::{Budget, Entrance, IngestError};
+use crate::access::{Limit, Reason};
 use crate::recorder::Recorder;
 
 /// How long connections have to take their leave when the service stops.
@@ -21,6 +22,9 @@ const LEAVE: Duration = Duration::from_secs(3);
 
 /// Refusals for want of room are logged this often at most.
 const FULL_NOTICE: Duration = Duration::from_secs(10);
+
+/// Refusals that were left out are looked through this often.
+const REFUSALS: Duration = Duration::from_secs(15);
 
 /// What a server bears from strangers.
 #[derive(Clone, Debug)]
@@ -57,11 +61,16 @@ impl Default for Settings {
 pub struct Server {
     listeners: Vec<TcpListener>,
     settings: Settings,
+    entrance: Arc<Entrance>,
 }
 
 impl Server {
     /// Opens a listener on every address; all or none.
-    pub async fn bind(addresses: &[SocketAddr], settings: Settings) -> Result<Self, IngestError> {
+    pub async fn bind(
+        addresses: &[SocketAddr],
+        settings: Settings,
+        entrance: Arc<Entrance>,
+    ) -> Result<Self, IngestError> {
         let mut listeners = Vec::with_capacity(addresses.len());
         for &address in addresses {
             let listener = TcpListener::bind(address)
@@ -69,7 +78,11 @@ impl Server {
                 .map_err(|source| IngestError::Listen { address, source })?;
             listeners.push(listener);
         }
-        Ok(Self { listeners, settings })
+        Ok(Self {
+            listeners,
+            settings,
+            entrance,
+        })
     }
 
     /// The addresses that are listened on, with the ports the system chose for port 0.
@@ -82,32 +95,50 @@ impl Server {
 
     /// Serves until `shutdown`, then lets every connection take its leave.
     pub async fn run(self, recorder: Recorder, shutdown: impl Future<Output = ()> + Send) {
-        let Self { listeners, settings } = self;
+        let Self {
+            listeners,
+            settings,
+            entrance,
+        } = self;
         let max_connections = settings.max_connections;
         let (stop, stopped) = watch::channel(false);
         let shared = Arc::new(Shared::new(
             recorder,
+            Arc::clone(&entrance),
             Budget::new(settings.message_budget),
             settings,
         ));
         let mut connections = JoinSet::new();
         let mut full_since: Option<Instant> = None;
+        let mut left_out = interval(REFUSALS);
+        left_out.set_missed_tick_behavior(MissedTickBehavior::Delay);
         tokio::pin!(shutdown);
         loop {
             tokio::select! {
                 biased;
                 () = &mut shutdown => break,
                 Some(ended) = connections.join_next() => report(ended),
+                _ = left_out.tick() => shared.tell_refusals(),
                 accepted = accept(&listeners) => match accepted {
                     Ok((_, peer)) if connections.len() >= max_connections => {
+                        let reason = Reason::Limit { limit: Limit::Connections, most: max_connections };
+                        shared.refused(None, peer, &reason);
                         if full_since.is_none_or(|since| since.elapsed() >= FULL_NOTICE) {
                             full_since = Some(Instant::now());
                             warn!(%peer, max_connections, "too many connections; new ones are refused");
                         }
                     }
                     Ok((stream, peer)) => {
+                        let seat = match entrance.connect(peer) {
+                            Ok(seat) => seat,
+                            Err(reason) => {
+                                shared.refused(None, peer, &reason);
+                                shared.stranger_left(&format!("{}: {reason}", peer.ip()));
+                                continue;
+                            }
+                        };
                         let span = info_span!("rtmp", %peer, stream = tracing::field::Empty);
-                        let connection = serve(stream, peer, Arc::clone(&shared), stopped.clone());
+                        let connection = serve(stream, peer, seat, Arc::clone(&shared), stopped.clone());
                         connections.spawn(connection.instrument(span));
                     }
                     // The process or the system is out of descriptors: trying at once would only spin.
@@ -126,6 +157,7 @@ impl Server {
                 report(ended);
             }
         };
+        shared.tell_last_refusals();
         if timeout(LEAVE, all_left).await.is_err() {
             warn!("connections cut off that did not end in time");
         }

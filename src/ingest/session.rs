@@ -138,12 +138,14 @@ impl Session {
         self.status(stream, "status", start, "Publishing started.");
     }
 
-    /// Refuses the publish that was asked for; `why` is what the encoder's user gets to see.
+    /// Refuses the publish that was asked for, because of the stream; `why` is what the encoder's user gets to see.
     pub fn refuse(&mut self, why: &str) {
-        if let Publish::Asked(stream) = self.publish {
-            self.publish = Publish::No;
-            self.status(stream, "error", "NetStream.Publish.BadName", why);
-        }
+        self.answer_no("NetStream.Publish.BadName", why);
+    }
+
+    /// The same, because of who asks.
+    pub fn deny(&mut self, why: &str) {
+        self.answer_no("NetStream.Publish.Denied", why);
     }
 
     /// Ends an accepted publish from this side; `why` is what the encoder's user gets to see.
@@ -177,6 +179,13 @@ impl Session {
     /// Forgets the first `count` bytes of [`Session::output`]: they were sent.
     pub fn sent(&mut self, count: usize) {
         self.out.drain(..count.min(self.out.len()));
+    }
+
+    fn answer_no(&mut self, code: &str, why: &str) {
+        if let Publish::Asked(stream) = self.publish {
+            self.publish = Publish::No;
+            self.status(stream, "error", code, why);
+        }
     }
 
     fn read(&mut self, input: &mut &[u8]) -> Result<Option<Message>, IngestError> {

@@ -10,10 +10,11 @@ use crate::media::StreamName;
 pub struct PublishRequest {
     /// The stream asked for.
     pub stream: StreamName,
-    /// The query string of the stream key, without `?`; may hold secrets, never logged.
-    pub query: String,
-    /// The host that the publisher addressed, if it said so.
+    /// The host that the publisher addressed, in lower case, where it said so.
     pub domain: Option<String>,
+    /// The query string of the stream key, without `?` and without what proved the publisher; may hold other
+    /// secrets, never logged.
+    pub query: String,
     /// Who asks.
     pub peer: SocketAddr,
 }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use super::live::Moment;
 use super::publish::EndReason;
-use crate::config::{Reel, ResumeAfter};
+use crate::config::{Reel, ResumeAfter, next_boundary};
 use crate::event::Event;
 use crate::media::{Micros, PublishId, RecordingId, StreamName};
 use crate::store::{Command, OpenRecording, Origin, RecordingSpec};
@@ -346,12 +346,8 @@ impl Run {
             from.saturating_add(after.as_micros().saturating_sub(done).max(0))
         });
         let on_clock = split.on_clock.map_or(Micros::MAX, |every| {
-            let utc = from.saturating_add(utc_of_tape);
-            {
-                let every = every.as_micros().max(1);
-                (utc.div_euclid(every) + 1) * every
-            }
-            .saturating_sub(utc_of_tape)
+            let zone = self.reel.time_zone.clone().unwrap_or_default();
+            next_boundary(from.saturating_add(utc_of_tape), every, &zone).saturating_sub(utc_of_tape)
         });
         after.min(on_clock)
     }

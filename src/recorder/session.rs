@@ -198,7 +198,11 @@ impl Session {
 
     /// Each growing recording ends at the next keyframe, and another begins; false when none grows.
     pub(super) fn restart(&mut self) -> bool {
-        self.runs.iter_mut().fold(false, |any, run| run.restart() || any)
+        let mut any = false;
+        for run in &mut self.runs {
+            any |= run.restart();
+        }
+        any
     }
 
     /// Recordings that grow.

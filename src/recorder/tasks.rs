@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde::{Deserialize, Serialize};
 
 use super::live::Moment;
-use crate::config::Span;
+use crate::config::{Span, Weekly};
 use crate::media::{Micros, StreamName};
 
 /// From a task's start to its end at most, as with the clouds.
@@ -45,6 +45,8 @@ pub struct Task {
 pub enum When {
     /// Once, from the first of these moments to the second.
     Once(Micros, Micros),
+    /// Every week.
+    Weekly(Weekly),
 }
 
 /// How far a task is.
@@ -134,6 +136,7 @@ impl When {
     pub(super) fn window_at(&self, utc: Micros) -> Option<(Micros, Micros)> {
         match self {
             When::Once(start, end) => (*start..*end).contains(&utc).then_some((*start, *end)),
+            When::Weekly(weekly) => weekly.window_at(utc),
         }
     }
 
@@ -141,6 +144,7 @@ impl When {
     fn next_after(&self, utc: Micros) -> Option<(Micros, Micros)> {
         match self {
             When::Once(start, end) => (*start > utc).then_some((*start, *end)),
+            When::Weekly(weekly) => weekly.next_after(utc),
         }
     }
 
@@ -231,16 +235,6 @@ impl Tasks {
             .filter(move |task| state.is_none_or(|state| task.state == state))
     }
 
-    /// The tasks of a stream whose time is now, and when it is over.
-    pub(super) fn running(&self, stream: &StreamName, now: Moment) -> Vec<(&Task, Micros)> {
-        let ids = self.by_stream.get(stream).into_iter().flatten();
-        let tasks = ids.filter_map(|id| self.tasks.get(id));
-        tasks
-            .filter(|task| task.state == TaskState::Running)
-            .filter_map(|task| task.when.window_at(now.utc).map(|(_, end)| (task, end)))
-            .collect()
-    }
-
     /// What is to be done by now, one after the other.
     pub(super) fn due(&mut self, now: Moment) -> Option<Due> {
         let (at, id) = self.due.first()?;
@@ -280,6 +274,7 @@ impl Tasks {
             TaskState::Over | TaskState::Stopped => {
                 let end = match task.when {
                     When::Once(_, end) => end.max(now.utc),
+                    When::Weekly(_) => now.utc,
                 };
                 end.saturating_add(REMEMBERED)
             }
@@ -311,6 +306,7 @@ impl Tasks {
     fn check_crowd(&self, new: &Task, now: Moment) -> Result<(), TaskError> {
         let to = match new.when {
             When::Once(_, end) => end,
+            When::Weekly(_) => now.utc.saturating_add(AHEAD),
         };
         let ids = self.by_stream.get(&new.stream).into_iter().flatten();
         let others: Vec<(&str, Vec<(Micros, Micros)>)> = ids

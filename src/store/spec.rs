@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Keep, Reel};
+use crate::config::Reel;
 use crate::event::RecordingAbout;
 use crate::media::{Micros, RecordingId, StreamName};
 
@@ -110,14 +110,6 @@ impl RecordingSpec {
             number: self.number,
             name: self.name.clone(),
         }
-    }
-
-    /// How long it is kept after its end, if it says so: `None` within is until its room is needed.
-    pub(in crate::store) fn keep(&self) -> Option<Option<Micros>> {
-        self.reel.keep.map(|keep| match keep {
-            Keep::Forever => None,
-            Keep::For(span) => Some(span.as_micros()),
-        })
     }
 
     /// What is made where nobody said anything: by the built-in template.

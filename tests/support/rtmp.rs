@@ -119,8 +119,12 @@ impl Rtmp {
         self.publish(key)?;
         let has =
             |bytes: &[u8], text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
-        let (yes, no) = ("NetStream.Publish.Start", "NetStream.Publish.BadName");
-        self.await_received("an answer to publish", |bytes| has(bytes, yes) || has(bytes, no))?;
+        let (yes, no) = (
+            "NetStream.Publish.Start",
+            ["NetStream.Publish.BadName", "NetStream.Publish.Denied"],
+        );
+        let answered = |bytes: &[u8]| has(bytes, yes) || no.iter().any(|no| has(bytes, no));
+        self.await_received("an answer to publish", answered)?;
         Ok(has(&self.received, yes))
     }
 

@@ -42,6 +42,16 @@ impl Service {
         Self::spawn(command, home, |_| ())
     }
 
+    /// The same as a user who looks closely would: everything is logged.
+    #[track_caller]
+    pub(crate) fn start_talkative(home: &Path, more: &str) -> Self {
+        write_config(home, more);
+        let mut command = super::cli::command();
+        command.args(["run", "--config"]).arg(home.join("edgereel.toml"));
+        command.env("EDGEREEL_LOG", "trace");
+        Self::spawn(command, home, |_| ())
+    }
+
     /// The same, with variables in its environment.
     #[track_caller]
     pub(crate) fn start_among(home: &Path, variables: &[(&str, &str)]) -> Self {

@@ -3,13 +3,13 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::format::Fmp4;
 use crate::format::adts::Adts;
 use crate::format::flv::Flv;
 use crate::format::hls::Hls;
 use crate::format::mp4::Mp4;
 use crate::format::mp4::read::Mp4Reader;
 use crate::format::testing::{Reel, all, two_segments, view};
-use crate::format::{Fmp4, Rendition as _};
 
 /// Every sample of a view: track, tape time, place in its file.
 fn samples<S: TapeSource>(view: &View<S>) -> Vec<(TrackKind, Micros, SegmentId, u64)> {

@@ -105,6 +105,20 @@ impl Recorder {
         })
     }
 
+    /// UTC now, where the clock is believed.
+    pub fn believed_utc(&self) -> Option<Micros> {
+        let clock = &self.shared.clock;
+        clock.synced().then(|| clock.utc())
+    }
+
+    /// Tells the outside of something that a door saw.
+    pub fn report(&self, event: Event) {
+        let kind = event.kind();
+        if let Err(refused) = self.shared.store.submit(Command::Report { event }) {
+            tracing::error!(kind, "not told: {refused}");
+        }
+    }
+
     /// Streams on the air, by name.
     pub fn status(&self) -> Vec<StreamStatus> {
         self.shared.core().status(self.shared.now())

@@ -281,9 +281,9 @@ impl Machine {
             }
         }
         // Recordings of one reel of a session never overlap.
-        let mut reels: BTreeMap<(String, Vec<&str>), Vec<(Micros, Micros)>> = BTreeMap::new();
+        let mut reels: BTreeMap<_, Vec<(Micros, Micros)>> = BTreeMap::new();
         for entry in self.recordings.values() {
-            let formats = entry
+            let formats: Vec<&str> = entry
                 .spec
                 .reel
                 .formats

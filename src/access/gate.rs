@@ -1,0 +1,544 @@
+//! The decision.
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::query::parameter;
+use super::signature::{Aliyun, Tencent, key_proves};
+use super::{Reason, Scheme};
+use crate::config::{AddressRange, BitRate, Hook, Pattern, Proof, Publisher, Secret, SecretSource};
+use crate::media::{Micros, StreamName};
+
+/// Longest query that is looked at.
+pub const MAX_QUERY: usize = 4_096;
+
+/// Most services that one publish may be asked about.
+const MAX_HOOKS: usize = 4;
+
+/// What is known of one who asks to publish.
+#[derive(Clone, Copy)]
+pub struct Asked<'a> {
+    /// The stream.
+    pub stream: &'a StreamName,
+    /// The query behind its name, secrets and all.
+    pub query: &'a str,
+    /// Where the connection comes from.
+    pub peer: IpAddr,
+    /// UTC now, where it is believed. Where it is not, signatures are checked, and that they may have expired is not
+    /// held against them.
+    pub utc: Option<Micros>,
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Let it begin.
+    Allow(Arc<Permit>),
+    /// Ask these, in this order; the first that says yes lets it begin.
+    Ask(Vec<(Hook, Arc<Permit>)>),
+    /// Say no.
+    Refuse(Reason),
+}
+
+/// On whose word a publish begins, and within which bounds.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Permit {
+    /// The name of the entry; none where anyone may push.
+    pub publisher: Option<String>,
+    /// Publishes at one time under this entry.
+    pub max_publishes: Option<u32>,
+    /// Bit rate of each of them.
+    pub max_bitrate: Option<BitRate>,
+}
+
+/// The entries of `[[publisher]]`, their keys at hand.
+#[derive(Debug)]
+pub struct Gate {
+    entries: Vec<Entry>,
+    anonymous: Anonymous,
+}
+
+/// Who may push while there is no entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Anonymous {
+    FromThisMachine,
+    FromAnywhere,
+}
+
+#[derive(Debug)]
+struct Entry {
+    permit: Arc<Permit>,
+    stream: Pattern,
+    from: Vec<AddressRange>,
+    proofs: Vec<Known>,
+    hook: Option<Hook>,
+}
+
+/// A proof whose key was read.
+#[derive(Debug)]
+enum Known {
+    Key(Secret),
+    Tencent(Secret),
+    Aliyun { key: Secret, valid: Micros },
+}
+
+/// A key that could not be read.
+#[derive(Debug, thiserror::Error)]
+#[error("[[publisher]] '{publisher}': cannot take a key from '{path}': {why}")]
+pub struct KeyError {
+    publisher: String,
+    path: PathBuf,
+    why: String,
+}
+
+/// What a query shows as proof.
+struct Shown<'a> {
+    key: Option<&'a str>,
+    tencent: Option<Result<Tencent<'a>, Reason>>,
+    aliyun: Option<Result<Aliyun<'a>, Reason>>,
+    path: String,
+}
+
+impl Gate {
+    /// A gate with these entries. Keys in files are read with `read`, which gives a file's text or says why not.
+    pub fn new(
+        publishers: &[Publisher],
+        allow_anonymous: bool,
+        mut read: impl FnMut(&Path) -> Result<String, String>,
+    ) -> Result<Self, KeyError> {
+        let entries = publishers
+            .iter()
+            .map(|publisher| Entry::new(publisher, &mut read));
+        Ok(Self {
+            entries: entries.collect::<Result<_, _>>()?,
+            anonymous: match allow_anonymous {
+                true => Anonymous::FromAnywhere,
+                false => Anonymous::FromThisMachine,
+            },
+        })
+    }
+
+    /// Decides. A thousand entries take some ten microseconds, or with a signature to compare for each some hundred.
+    pub fn check(&self, asked: &Asked<'_>) -> Verdict {
+        if asked.query.len() > MAX_QUERY {
+            return Verdict::Refuse(Reason::Malformed {
+                what: "what follows the ?",
+                why: "it is longer than 4096 bytes",
+            });
+        }
+        if self.entries.is_empty() {
+            let local = asked.peer.to_canonical().is_loopback();
+            return match local || self.anonymous == Anonymous::FromAnywhere {
+                true => Verdict::Allow(Arc::default()),
+                false => Verdict::Refuse(Reason::Anonymous),
+            };
+        }
+        let shown = Shown::read(asked);
+        let mut nearest = Reason::NotListed;
+        let mut hooks = Vec::new();
+        for entry in self.entries.iter().filter(|entry| entry.is_about(asked)) {
+            match entry.judge(asked, &shown) {
+                Ok(()) => return Verdict::Allow(Arc::clone(&entry.permit)),
+                Err(reason) if reason.nearness() > nearest.nearness() => nearest = reason,
+                Err(_) => {}
+            }
+            if let Some(hook) = entry.hook.as_ref().filter(|_| hooks.len() < MAX_HOOKS) {
+                hooks.push((hook.clone(), Arc::clone(&entry.permit)));
+            }
+        }
+        match hooks.is_empty() {
+            true => Verdict::Refuse(nearest),
+            false => Verdict::Ask(hooks),
+        }
+    }
+}
+
+impl Entry {
+    fn new(
+        publisher: &Publisher,
+        read: &mut impl FnMut(&Path) -> Result<String, String>,
+    ) -> Result<Self, KeyError> {
+        let mut secret = |source: &SecretSource| match source {
+            SecretSource::Given(secret) => Ok(secret.clone()),
+            SecretSource::File(path) => read(path)
+                .and_then(|text| Secret::from_file_text(&text).map_err(|error| error.to_string()))
+                .map_err(|why| KeyError {
+                    publisher: publisher.name.clone(),
+                    path: path.clone(),
+                    why,
+                }),
+        };
+        let mut proofs = Vec::new();
+        let mut hook = None;
+        for proof in &publisher.proofs {
+            match proof {
+                Proof::Key(source) => proofs.push(Known::Key(secret(source)?)),
+                Proof::Tencent(source) => proofs.push(Known::Tencent(secret(source)?)),
+                Proof::Aliyun { key, valid } => proofs.push(Known::Aliyun {
+                    key: secret(key)?,
+                    valid: valid.as_micros(),
+                }),
+                Proof::Hook(asked) => hook = Some(asked.clone()),
+            }
+        }
+        Ok(Self {
+            permit: Arc::new(Permit {
+                publisher: Some(publisher.name.clone()),
+                max_publishes: publisher.max_publishes,
+                max_bitrate: publisher.max_bitrate,
+            }),
+            stream: publisher.stream.clone(),
+            from: publisher.from.clone(),
+            proofs,
+            hook,
+        })
+    }
+
+    fn is_about(&self, asked: &Asked<'_>) -> bool {
+        let from_here = self.from.is_empty() || self.from.iter().any(|range| range.contains(asked.peer));
+        from_here && self.stream.fits(asked.stream.as_str())
+    }
+
+    /// Whether a proof is right; if none is, why the one that came nearest is not.
+    fn judge(&self, asked: &Asked<'_>, shown: &Shown<'_>) -> Result<(), Reason> {
+        if self.proofs.is_empty() && self.hook.is_none() {
+            return Ok(());
+        }
+        let mut nearest = Reason::NotListed;
+        for proof in &self.proofs {
+            match proof.judge(asked, shown) {
+                Ok(()) => return Ok(()),
+                Err(reason) if reason.nearness() > nearest.nearness() => nearest = reason,
+                Err(_) => {}
+            }
+        }
+        Err(nearest)
+    }
+}
+
+impl Known {
+    fn judge(&self, asked: &Asked<'_>, shown: &Shown<'_>) -> Result<(), Reason> {
+        match self {
+            Known::Key(key) => match shown.key {
+                Some(shown) if key_proves(shown, key) => Ok(()),
+                Some(_) => Err(Reason::WrongKey),
+                None => Err(Reason::NoProof("?key=…")),
+            },
+            Known::Tencent(key) => {
+                let needed = || Reason::NoProof("?txSecret=…&txTime=…");
+                let signature = shown.tencent.as_ref().ok_or_else(needed)?;
+                let signature = signature.as_ref().map_err(Reason::clone)?;
+                match signature.proves(asked.stream, key) {
+                    true => in_time(asked, Scheme::Tencent, signature.expires()),
+                    false => Err(Reason::WrongSignature(Scheme::Tencent)),
+                }
+            }
+            Known::Aliyun { key, valid } => {
+                let needed = || Reason::NoProof("?auth_key=…");
+                let signature = shown.aliyun.as_ref().ok_or_else(needed)?;
+                let signature = signature.as_ref().map_err(Reason::clone)?;
+                match signature.proves(&shown.path, key) {
+                    true => in_time(asked, Scheme::Aliyun, signature.expires(*valid)),
+                    false => Err(Reason::WrongSignature(Scheme::Aliyun)),
+                }
+            }
+        }
+    }
+}
+
+/// A box that does not know the time yet cannot say that something is over: it would lock out everyone until there
+/// is a network, which it may be the first to be without.
+fn in_time(asked: &Asked<'_>, scheme: Scheme, at: Micros) -> Result<(), Reason> {
+    match asked.utc {
+        Some(utc) if utc > at => Err(Reason::Expired { scheme, at }),
+        _ => Ok(()),
+    }
+}
+
+impl<'a> Shown<'a> {
+    fn read(asked: &Asked<'a>) -> Self {
+        Self {
+            key: parameter(asked.query, "key"),
+            tencent: Tencent::read(asked.query),
+            aliyun: Aliyun::read(asked.query),
+            path: format!("/{}", asked.stream),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    const NOW: Micros = 1_546_064_025_000_000;
+
+    fn gate(toml: &str) -> Gate {
+        let file = |path: &Path| match path.to_str() {
+            Some("rotated") => Ok("from-file\n".to_owned()),
+            _ => Err("no such file".to_owned()),
+        };
+        let config = Config::parse(Some((Path::new("box.toml"), toml)), [], "box").unwrap();
+        Gate::new(&config.publishers, config.rtmp.allow_anonymous, file).unwrap()
+    }
+
+    fn asks(gate: &Gate, stream: &str, query: &str, peer: &str) -> Verdict {
+        at(gate, stream, query, peer, Some(NOW))
+    }
+
+    fn at(gate: &Gate, stream: &str, query: &str, peer: &str, utc: Option<Micros>) -> Verdict {
+        let stream = &stream.parse().unwrap();
+        let peer = peer.parse().unwrap();
+        gate.check(&Asked {
+            stream,
+            query,
+            peer,
+            utc,
+        })
+    }
+
+    fn name(verdict: Verdict) -> String {
+        match verdict {
+            Verdict::Allow(permit) => permit.publisher.clone().unwrap_or_else(|| "anyone".to_owned()),
+            Verdict::Ask(hooks) => format!("ask {}", hooks.len()),
+            Verdict::Refuse(reason) => format!("no: {}", reason.kind()),
+        }
+    }
+
+    #[test]
+    fn without_entries_this_machine_may_push_and_others_when_told_so() {
+        let closed = gate("");
+        for (peer, expected) in [
+            ("127.0.0.1", "anyone"),
+            ("::1", "anyone"),
+            ("::ffff:127.0.0.1", "anyone"),
+            ("10.0.0.1", "no: anonymous"),
+        ] {
+            assert_eq!(name(asks(&closed, "live/a", "", peer)), expected, "{peer}");
+        }
+        assert_eq!(
+            name(asks(
+                &gate("rtmp.allow_anonymous = true"),
+                "live/a",
+                "",
+                "10.0.0.1"
+            )),
+            "anyone"
+        );
+    }
+
+    #[test]
+    fn any_entry_that_matches_and_is_proved_lets_in() {
+        let gate = gate(
+            "rtmp.allow_anonymous = true\n\
+             [[publisher]]\nname = \"one\"\nstream = \"live/*\"\nkeys = [\"old\", \"new\"]\nkey_file = \"rotated\"\n\
+             [[publisher]]\nname = \"two\"\nstream = \"live/*\"\nfrom = [\"10.0.0.0/8\", \"fd00::/8\"]\n\
+             [[publisher]]\nname = \"three\"\nstream = \"hall/cam\"\nkey = \"hall\"\n",
+        );
+        for (stream, query, peer, expected) in [
+            ("live/a", "key=old", "192.0.2.1", "one"),
+            ("live/a", "record=mp4&key=new", "192.0.2.1", "one"),
+            ("live/a", "key=from-file", "192.0.2.1", "one"),
+            ("live/a", "key=hall", "192.0.2.1", "no: wrong_key"),
+            ("live/a", "", "192.0.2.1", "no: no_proof"),
+            ("live/a", "", "127.0.0.1", "no: no_proof"),
+            ("live/a", "", "10.1.2.3", "two"),
+            ("live/a", "key=wrong", "::ffff:10.1.2.3", "two"),
+            ("live/a", "", "fd12::1", "two"),
+            ("hall/cam", "key=hall", "192.0.2.1", "three"),
+            ("hall/cam", "key=old", "10.1.2.3", "no: wrong_key"),
+            ("hall/cam2", "key=hall", "192.0.2.1", "no: not_listed"),
+        ] {
+            assert_eq!(
+                name(asks(&gate, stream, query, peer)),
+                expected,
+                "{stream}?{query} from {peer}"
+            );
+        }
+    }
+
+    #[test]
+    fn tencents_signature_holds_until_its_time_with_either_key() {
+        let gate = gate(
+            "[[publisher]]\nname = \"tc\"\n\
+             tencent_key = [\"backup-key\", \"e12c46f2612d5106e2034781ab261ca3\"]\n",
+        );
+        let query = "txSecret=f85a2ab363fe4deaffef9754d79da6fe&txTime=5C271099";
+        for (stream, query, utc, synced, expected) in [
+            ("live/test", query, NOW, true, "tc"),
+            ("other/test", query, NOW - 1, true, "tc"),
+            ("live/test", query, NOW + 1, true, "no: expired"),
+            // The clock of a box that does not know the time says nothing of expiry, and all of the signature.
+            ("live/test", query, NOW + 1, false, "tc"),
+            ("live/test2", query, NOW + 1, false, "no: wrong_signature"),
+            (
+                "live/test",
+                &query
+                    .to_uppercase()
+                    .replace("TXSECRET", "txSecret")
+                    .replace("TXTIME", "txTime"),
+                NOW,
+                true,
+                "tc",
+            ),
+            (
+                "live/test",
+                &query.replace("5C271099", "5c271099"),
+                NOW,
+                true,
+                "no: wrong_signature",
+            ),
+            (
+                "live/test",
+                &query.replace("5C271099", "FFFFFFFF"),
+                NOW,
+                true,
+                "no: wrong_signature",
+            ),
+            (
+                "live/test",
+                "txSecret=1&txTime=5C271099",
+                NOW,
+                true,
+                "no: malformed",
+            ),
+            (
+                "live/test",
+                "key=e12c46f2612d5106e2034781ab261ca3",
+                NOW,
+                true,
+                "no: no_proof",
+            ),
+        ] {
+            assert_eq!(
+                name(at(&gate, stream, query, "192.0.2.1", synced.then_some(utc))),
+                expected,
+                "{query} at {utc}"
+            );
+        }
+    }
+
+    #[test]
+    fn alibabas_signature_holds_for_a_while_after_its_time() {
+        let gate = gate(
+            "[[publisher]]\nname = \"al\"\naliyun_key = \"aliyuncdnexp1234\"\naliyun_valid = \"1min\"\n",
+        );
+        // md5("/live/cam-1546064025-r-u-aliyuncdnexp1234")
+        let query = "auth_key=1546064025-r-u-{}";
+        let sum = {
+            use md5::{Digest as _, Md5};
+            let sum = Md5::digest("/live/cam-1546064025-r-u-aliyuncdnexp1234");
+            sum.iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+        };
+        let query = query.replace("{}", &sum);
+        for (stream, query, utc, expected) in [
+            ("live/cam", query.as_str(), NOW + 60_000_000, "al"),
+            ("live/cam", &query, NOW + 60_000_001, "no: expired"),
+            ("live/cam2", &query, NOW, "no: wrong_signature"),
+            (
+                "live/cam",
+                &query.replace("1546064025", "1946064025"),
+                NOW,
+                "no: wrong_signature",
+            ),
+            ("live/cam", "auth_key=1", NOW, "no: malformed"),
+        ] {
+            assert_eq!(
+                name(at(&gate, stream, query, "192.0.2.1", Some(utc))),
+                expected,
+                "{query} at {utc}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_hook_is_asked_only_where_nothing_else_proves() {
+        let gate = gate(
+            "[[publisher]]\nname = \"a\"\nstream = \"live/*\"\nhook = \"http://127.0.0.1:1/a\"\nkey = \"right\"\n\
+             [[publisher]]\nname = \"b\"\nstream = \"live/x*\"\nhook = \"http://127.0.0.1:1/b\"\n",
+        );
+        for (stream, query, expected) in [
+            ("live/a", "key=right", "a"),
+            ("live/a", "key=wrong", "ask 1"),
+            ("live/x", "", "ask 2"),
+            ("hall/a", "", "no: not_listed"),
+        ] {
+            assert_eq!(
+                name(asks(&gate, stream, query, "127.0.0.1")),
+                expected,
+                "{stream}?{query}"
+            );
+        }
+    }
+
+    #[test]
+    fn long_queries_are_refused_unread_and_missing_keys_are_named() {
+        let query = format!("key={}", "k".repeat(MAX_QUERY));
+        assert_eq!(
+            name(asks(&gate(""), "live/a", &query, "127.0.0.1")),
+            "no: malformed"
+        );
+        let config = Config::parse(
+            Some((Path::new("b"), "[[publisher]]\nname = \"n\"\nkey_file = \"gone\"")),
+            [],
+            "box",
+        );
+        for (text, why) in [
+            (Err("it is not there".to_owned()), "it is not there"),
+            (Ok("\n".to_owned()), "it is empty"),
+        ] {
+            let error = Gate::new(&config.as_ref().unwrap().publishers, false, |_| text.clone()).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                format!("[[publisher]] 'n': cannot take a key from 'gone': {why}")
+            );
+        }
+    }
+
+    #[test]
+    fn no_reason_repeats_what_was_shown() {
+        let gate = gate("[[publisher]]\nkey = \"k-1\"\ntencent_key = \"k-2\"\naliyun_key = \"k-3\"\n");
+        for query in [
+            "key=s3cret",
+            "txSecret=s3cret&txTime=s3cret",
+            "auth_key=s3cret",
+            "txSecret=f85a2ab363fe4deaffef9754d79da6fe&txTime=5C271099",
+        ] {
+            let Verdict::Refuse(reason) = asks(&gate, "live/a", query, "127.0.0.1") else {
+                panic!("{query} was let in");
+            };
+            let said = format!("{reason} {reason:?} {gate:?}");
+            for secret in ["s3cret", "k-1", "k-2", "k-3", "f85a2ab3"] {
+                assert!(!said.contains(secret), "{said}");
+            }
+        }
+    }
+
+    /// A figure for people: nothing is asserted about time.
+    #[test]
+    #[ignore = "prints how long a decision takes; cargo test --release gate -- --ignored --nocapture"]
+    #[allow(clippy::disallowed_methods, reason = "a stopwatch")]
+    fn how_long_a_thousand_entries_take() {
+        for kind in ["key", "tencent_key", "aliyun_key"] {
+            let text: String = (0..1_000)
+                .map(|n| {
+                    format!(
+                        "[[publisher]]\nstream = \"live/*\"\nfrom = \"127.0.0.0/8\"\n{kind} = \"a-key-{n}\"\n"
+                    )
+                })
+                .collect();
+            let gate = gate(&text);
+            let query = "key=wrong&txSecret=f85a2ab363fe4deaffef9754d79da6fe&txTime=5C271099\
+                         &auth_key=1444435200-0-0-80cd3862d699b7118eed99103f2a3a4f";
+            let began = std::time::Instant::now();
+            for _ in 0..100 {
+                assert!(matches!(
+                    asks(&gate, "live/cam1", query, "127.0.0.1"),
+                    Verdict::Refuse(_)
+                ));
+            }
+            println!("{kind}: {:?} for 1,000 entries", began.elapsed() / 100);
+        }
+    }
+}

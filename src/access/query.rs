@@ -1,0 +1,107 @@
+//! The query of a stream's address: `name=value&…`, percent-encoded or not.
+
+use std::borrow::Cow;
+
+/// Parameters that hold what proves a publisher.
+const SECRETS: [&str; 3] = ["key", "txSecret", "auth_key"];
+
+/// The first value of a parameter, as it came.
+pub(super) fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
+    query.split('&').find_map(|pair| {
+        let (found, value) = pair.split_once('=')?;
+        (decoded(found).as_ref() == name.as_bytes()).then_some(value)
+    })
+}
+
+/// The query without the parameters that hold secrets: what may be handed on. They are never needed again.
+pub fn without_secrets(query: &str) -> String {
+    let secret = |pair: &&str| {
+        let name = decoded(pair.split_once('=').map_or(*pair, |(name, _)| name));
+        SECRETS
+            .iter()
+            .any(|secret| name.trim_ascii().eq_ignore_ascii_case(secret.as_bytes()))
+    };
+    let kept: Vec<&str> = query.split('&').filter(|pair| !secret(pair)).collect();
+    kept.join("&")
+}
+
+/// With `%XX` decoded (RFC 3986 §2.1). What is no such code stays as it is.
+pub(super) fn decoded(text: &str) -> Cow<'_, [u8]> {
+    if !text.contains('%') {
+        return Cow::Borrowed(text.as_bytes());
+    }
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let code = match (first, after) {
+            (b'%', [high, low, ..]) => nibble(*high).zip(nibble(*low)),
+            _ => None,
+        };
+        match code {
+            Some((high, low)) => {
+                out.push(high << 4 | low);
+                rest = after.get(2..).unwrap_or_default();
+            }
+            None => {
+                out.push(*first);
+                rest = after;
+            }
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// The value of a hexadecimal digit.
+pub(super) fn nibble(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn parameters_are_found() {
+        let query = "record=mp4&key=a%2Bb=&k%65y=second&empty=&bare";
+        assert_eq!(parameter(query, "key"), Some("a%2Bb="));
+        assert_eq!(decoded("a%2Bb="), Cow::<[u8]>::Owned(b"a+b=".to_vec()));
+        assert_eq!(parameter(query, "empty"), Some(""));
+        assert_eq!((parameter(query, "bare"), parameter("", "key")), (None, None));
+        assert_eq!(decoded("%",).as_ref(), b"%");
+        assert_eq!(decoded("%4%zz%41").as_ref(), b"%4%zzA");
+    }
+
+    #[test]
+    fn secrets_go_and_the_rest_stays() {
+        for (query, left) in [
+            (
+                "record=mp4&key=s3cret&record_interval=60",
+                "record=mp4&record_interval=60",
+            ),
+            ("txSecret=s3cret&txTime=5C271099", "txTime=5C271099"),
+            ("auth_key=1-0-0-s3cret", ""),
+            ("k%65y=s3cret&KEY=s3cret&TXSECRET=s3cret& key =s3cret", ""),
+            ("keys=1&token=t&a%26key=1", "keys=1&token=t&a%26key=1"),
+            ("", ""),
+        ] {
+            assert_eq!(without_secrets(query), left, "{query}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_can_prove_is_taken_out(query in "(&|=|%|key|6b|6B|k|ey|auth_|auth_key|txSecret|[a-z ]){0,12}") {
+            let left = without_secrets(&query);
+            for name in SECRETS {
+                prop_assert_eq!(parameter(&left, name), None);
+            }
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! How much is told of refusals: each goes to the log's rate limit and here, and an event costs flash.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::Reason;
+use super::ledger::counted_as;
+use crate::event::Event;
+use crate::media::StreamName;
+
+/// One address is told of once in so long for one reason.
+const QUIET: Duration = Duration::from_secs(60);
+/// So many events in that time, whoever is refused.
+const EVENTS: usize = 10;
+/// So many addresses and reasons are kept apart.
+const KEPT: usize = 256;
+
+/// What was told of whom, and what was left out since.
+#[derive(Debug, Default)]
+pub struct Refusals {
+    lines: HashMap<(IpAddr, &'static str), Line>,
+    /// When the minute began in which so many events were made.
+    minute: (Duration, usize),
+    /// Refusals that no event tells of by address.
+    others: u64,
+}
+
+#[derive(Debug)]
+struct Line {
+    told: Duration,
+    /// Since then.
+    left_out: u64,
+    stream: Option<StreamName>,
+    peer: IpAddr,
+    reason: String,
+}
+
+impl Refusals {
+    /// Somebody was refused at `now`, counted from any moment. Gives the event that tells it, or counts it for later.
+    pub fn refused(
+        &mut self,
+        stream: Option<&StreamName>,
+        peer: IpAddr,
+        reason: &Reason,
+        now: Duration,
+    ) -> Option<Event> {
+        let key = (counted_as(peer), reason.kind());
+        if let Some(line) = self.lines.get_mut(&key) {
+            line.left_out = line.left_out.saturating_add(1);
+            line.stream = stream.cloned();
+            line.peer = peer;
+            line.reason = reason.to_string();
+            return None;
+        }
+        if self.lines.len() >= KEPT || !self.may_tell(now) {
+            self.others = self.others.saturating_add(1);
+            return None;
+        }
+        let line = Line {
+            told: now,
+            left_out: 0,
+            stream: stream.cloned(),
+            peer,
+            reason: reason.to_string(),
+        };
+        let event = line.event(1);
+        self.lines.insert(key, line);
+        Some(event)
+    }
+
+    /// What was left out and is to be told by now. To be asked now and then.
+    pub fn due(&mut self, now: Duration) -> Vec<Event> {
+        let over: Vec<_> = self
+            .lines
+            .iter()
+            .filter(|(_, line)| now.saturating_sub(line.told) >= QUIET)
+            .map(|(key, _)| *key)
+            .collect();
+        let mut events = Vec::new();
+        for key in over {
+            if self.lines.get(&key).is_none_or(|line| line.left_out == 0) {
+                self.lines.remove(&key);
+                continue;
+            }
+            let may_tell = self.may_tell(now);
+            let Some(line) = self.lines.get_mut(&key) else {
+                continue;
+            };
+            let count = std::mem::take(&mut line.left_out);
+            line.told = now;
+            match may_tell {
+                true => events.push(line.event(count)),
+                false => self.others = self.others.saturating_add(count),
+            }
+        }
+        if self.others > 0 && now.saturating_sub(self.minute.0) >= QUIET && self.may_tell(now) {
+            events.push(others(std::mem::take(&mut self.others)));
+        }
+        events
+    }
+
+    /// All that was left out, for when the service stops.
+    pub fn rest(&mut self) -> Option<Event> {
+        let left_out = self.lines.drain().map(|(_, line)| line.left_out);
+        let count = left_out.fold(std::mem::take(&mut self.others), u64::saturating_add);
+        (count > 0).then(|| others(count))
+    }
+
+    fn may_tell(&mut self, now: Duration) -> bool {
+        if now.saturating_sub(self.minute.0) >= QUIET {
+            self.minute = (now, 0);
+        }
+        let (_, events) = &mut self.minute;
+        *events += 1;
+        *events <= EVENTS
+    }
+}
+
+impl Line {
+    fn event(&self, count: u64) -> Event {
+        Event::AuthRefused {
+            stream: self.stream.as_ref().map(StreamName::to_string),
+            peer: Some(self.peer.to_canonical().to_string()),
+            reason: self.reason.clone(),
+            count,
+        }
+    }
+}
+
+fn others(count: u64) -> Event {
+    Event::AuthRefused {
+        stream: None,
+        peer: None,
+        reason: "refusals that are not listed one by one".to_owned(),
+        count,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secs(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    fn count(event: &Event) -> u64 {
+        match event {
+            Event::AuthRefused { count, .. } => *count,
+            _ => 0,
+        }
+    }
+
+    fn refuse(refusals: &mut Refusals, peer: &str, reason: &Reason, now: u64) -> Option<u64> {
+        let stream = "live/a".parse().unwrap();
+        let event = refusals.refused(Some(&stream), peer.parse().unwrap(), reason, secs(now));
+        event.as_ref().map(count)
+    }
+
+    #[test]
+    fn an_address_is_told_once_a_minute_with_how_many_were_left_out() {
+        let mut refusals = Refusals::default();
+        assert_eq!(refuse(&mut refusals, "192.0.2.1", &Reason::WrongKey, 0), Some(1));
+        for second in 1..50 {
+            assert_eq!(
+                refuse(&mut refusals, "192.0.2.1", &Reason::WrongKey, second),
+                None
+            );
+        }
+        // Another reason and another address are news.
+        assert_eq!(refuse(&mut refusals, "192.0.2.1", &Reason::NotListed, 3), Some(1));
+        assert_eq!(refuse(&mut refusals, "192.0.2.2", &Reason::WrongKey, 3), Some(1));
+        assert_eq!(refusals.due(secs(59)), []);
+        let due = refusals.due(secs(70));
+        assert_eq!(due.iter().map(count).collect::<Vec<_>>(), [49]);
+        assert!(
+            due[0].body().contains(r#""stream":"live/a","peer":"192.0.2.1""#),
+            "{}",
+            due[0].body()
+        );
+        assert_eq!(refuse(&mut refusals, "192.0.2.1", &Reason::WrongKey, 71), None);
+        // It lasts no longer than there is something to say.
+        assert_eq!(refusals.due(secs(130)).len(), 1);
+        assert_eq!(refusals.due(secs(190)), []);
+        assert!(refusals.lines.is_empty());
+        assert_eq!(refusals.rest(), None);
+    }
+
+    #[test]
+    fn a_flood_from_everywhere_is_ten_events_a_minute_and_no_refusal_is_uncounted() {
+        let mut refusals = Refusals::default();
+        let (mut told, mut events) = (0, 0);
+        for second in 0..600 {
+            for n in 0..100_u32 {
+                let peer = std::net::Ipv4Addr::from(second * 1_000 + n % 50);
+                let event = refusals.refused(None, peer.into(), &Reason::WrongKey, secs(second.into()));
+                told += event.as_ref().map_or(0, count);
+                events += event.iter().len();
+            }
+            let due = refusals.due(secs(second.into()));
+            told += due.iter().map(count).sum::<u64>();
+            events += due.len();
+            assert!(refusals.lines.len() <= KEPT);
+        }
+        assert!((90..=100).contains(&events), "{events} events in ten minutes");
+        told += refusals.rest().as_ref().map_or(0, count);
+        assert_eq!(told, 60_000);
+    }
+}

@@ -1,0 +1,475 @@
+//! `[[publisher]]`: who may push what, and how they prove who they are.
+
+use std::fmt::{self, Write as _};
+use std::marker::PhantomData;
+use std::path::PathBuf;
+
+use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
+
+use super::secret::MASK;
+use super::{AddressRange, BitRate, Pattern, Secret, SecretSource, Span};
+
+/// Most entries of a configuration.
+pub const MAX_PUBLISHERS: usize = 1_000;
+/// Most values in one list of an entry.
+const MAX_LIST: usize = 16;
+/// Keys of one kind: enough for a change of keys.
+const MAX_KEYS: usize = 8;
+const MAX_NAME: usize = 64;
+const MAX_URL: usize = 2_048;
+
+/// One entry: who comes from these addresses and proves one of these may push these streams.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(try_from = "PublisherFile")]
+pub struct Publisher {
+    /// For the log and for events; the pattern where none is given.
+    pub name: String,
+    /// Streams it is about: a pattern on `app/name`, in which `*` stands for slashes, too.
+    pub stream: Pattern,
+    /// Addresses it is about; all when empty.
+    pub from: Vec<AddressRange>,
+    /// Any one of these is enough; none is needed when empty.
+    pub proofs: Vec<Proof>,
+    /// Publishes at one time under this entry.
+    pub max_publishes: Option<u32>,
+    /// Bit rate of each of them.
+    pub max_bitrate: Option<BitRate>,
+}
+
+/// A way to prove that one may push.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// `?key=…` in the stream's query.
+    Key(SecretSource),
+    /// `txSecret` and `txTime`, as Tencent Cloud signs.
+    Tencent(SecretSource),
+    /// `auth_key`, as Alibaba Cloud signs.
+    Aliyun {
+        /// The key.
+        key: SecretSource,
+        /// How long a signature holds after the time in it.
+        valid: Span,
+    },
+    /// A service is asked.
+    Hook(Hook),
+}
+
+/// A service that is asked whether a publish may begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hook {
+    /// Where it is.
+    pub url: HookUrl,
+    /// It must have answered by then.
+    pub timeout: Span,
+}
+
+/// `http://…` or `https://…`. Shown without its query, which may hold a secret.
+#[derive(Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(try_from = "String")]
+pub struct HookUrl(String);
+
+impl HookUrl {
+    /// The whole address, to ask.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for HookUrl {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, &'static str> {
+        let rest = text
+            .strip_prefix("http://")
+            .or_else(|| text.strip_prefix("https://"))
+            .ok_or("hook: expected an address as in \"http://127.0.0.1:8080/on_publish\"")?;
+        let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        if host.is_empty() || host.starts_with(':') {
+            Err("hook: the address names no host")
+        } else if host.contains('@') {
+            Err("hook: user and password in an address are not sent; put a token into its query")
+        } else if text.len() > MAX_URL || text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+            Err("hook: the address is longer than 2048 bytes, or has blanks in it")
+        } else {
+            Ok(Self(text))
+        }
+    }
+}
+
+impl fmt::Display for HookUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.split_once('?') {
+            Some((shown, _)) => write!(f, "{shown}?{MASK}"),
+            None => f.write_str(&self.0),
+        }
+    }
+}
+
+impl fmt::Debug for HookUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// An entry as it is written.
+#[derive(serde::Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct PublisherFile {
+    name: Option<String>,
+    stream: Option<Pattern>,
+    from: Texts<AddressRange>,
+    key: Texts<Secret>,
+    keys: Texts<Secret>,
+    key_file: Texts<SecretPath>,
+    tencent_key: Texts<Secret>,
+    tencent_key_file: Texts<SecretPath>,
+    aliyun_key: Texts<Secret>,
+    aliyun_key_file: Texts<SecretPath>,
+    aliyun_valid: Option<Span>,
+    hook: Option<HookUrl>,
+    hook_timeout: Option<Span>,
+    max_publishes: Option<u32>,
+    max_bitrate: Option<BitRate>,
+}
+
+impl TryFrom<PublisherFile> for Publisher {
+    type Error = String;
+
+    fn try_from(file: PublisherFile) -> Result<Self, String> {
+        let stream = file.stream.unwrap_or_else(Pattern::any);
+        let name = file.name.unwrap_or_else(|| stream.to_string());
+        if name.is_empty()
+            || name.chars().count() > MAX_NAME.max(stream.as_str().len())
+            || name.chars().any(char::is_control)
+        {
+            return Err(format!(
+                "publisher.name: 1 to {MAX_NAME} characters, none of them a control character"
+            ));
+        }
+        let keys = |kind: &str, given: [Texts<Secret>; 2], files: Texts<SecretPath>| {
+            let mut keys: Vec<SecretSource> = given
+                .into_iter()
+                .flat_map(|texts| texts.0)
+                .map(SecretSource::Given)
+                .collect();
+            keys.extend(files.0.into_iter().map(|file| SecretSource::File(file.0)));
+            match keys.len() {
+                0..=MAX_KEYS => Ok(keys),
+                many => Err(format!(
+                    "publisher.{kind}: {many} keys; at most {MAX_KEYS} in one entry"
+                )),
+            }
+        };
+        let none = || Texts(Vec::new());
+        let (second, century) = (Span::from_secs(1), Span::from_secs(100 * 365 * 86_400));
+        let valid = file.aliyun_valid.unwrap_or(Span::from_secs(1_800));
+        in_range("aliyun_valid", valid, second, century)?;
+        let timeout = file.hook_timeout.unwrap_or(Span::from_secs(3));
+        in_range(
+            "hook_timeout",
+            timeout,
+            Span::from_millis(100),
+            Span::from_secs(30),
+        )?;
+        if file.hook.is_none() && file.hook_timeout.is_some() {
+            return Err("publisher.hook_timeout: there is no hook".to_owned());
+        }
+        let mut proofs: Vec<Proof> = keys("key", [file.key, file.keys], file.key_file)?
+            .into_iter()
+            .map(Proof::Key)
+            .collect();
+        proofs.extend(
+            keys("tencent_key", [file.tencent_key, none()], file.tencent_key_file)?
+                .into_iter()
+                .map(Proof::Tencent),
+        );
+        let aliyun = keys("aliyun_key", [file.aliyun_key, none()], file.aliyun_key_file)?;
+        if aliyun.is_empty() && file.aliyun_valid.is_some() {
+            return Err("publisher.aliyun_valid: there is no aliyun_key".to_owned());
+        }
+        proofs.extend(aliyun.into_iter().map(|key| Proof::Aliyun { key, valid }));
+        proofs.extend(file.hook.map(|url| Proof::Hook(Hook { url, timeout })));
+        if file.max_publishes == Some(0) {
+            return Err(
+                "publisher.max_publishes = 0: must be from 1; leave the entry out to let nobody in"
+                    .to_owned(),
+            );
+        }
+        Ok(Self {
+            name,
+            stream,
+            from: file.from.0,
+            proofs,
+            max_publishes: file.max_publishes,
+            max_bitrate: file.max_bitrate,
+        })
+    }
+}
+
+fn in_range(key: &str, value: Span, low: Span, high: Span) -> Result<(), String> {
+    match value < low || value > high {
+        true => Err(format!("publisher.{key} = {value}: must be from {low} to {high}")),
+        false => Ok(()),
+    }
+}
+
+/// The entries as a file would have them, every secret masked.
+pub(super) fn to_toml(publishers: &[Publisher], out: &mut String) {
+    for publisher in publishers {
+        let _ = write!(
+            out,
+            "\n[[publisher]]\nname = {:?}\nstream = {:?}\n",
+            publisher.name,
+            publisher.stream.as_str()
+        );
+        let texts = |out: &mut String, key: &str, texts: Vec<String>| {
+            let quoted: Vec<String> = texts.iter().map(|text| format!("{text:?}")).collect();
+            let _ = match quoted.as_slice() {
+                [] => Ok(()),
+                [one] => writeln!(out, "{key} = {one}"),
+                many => writeln!(out, "{key} = [{}]", many.join(", ")),
+            };
+        };
+        if !publisher.from.is_empty() {
+            let ranges: Vec<String> = publisher
+                .from
+                .iter()
+                .map(|range| format!("\"{range}\""))
+                .collect();
+            let _ = writeln!(out, "from = [{}]", ranges.join(", "));
+        }
+        let of = |kind: &'static str| {
+            publisher
+                .proofs
+                .iter()
+                .filter_map(move |proof| match (proof, kind) {
+                    (Proof::Key(source), "key")
+                    | (Proof::Tencent(source), "tencent_key")
+                    | (Proof::Aliyun { key: source, .. }, "aliyun_key") => Some(source),
+                    _ => None,
+                })
+        };
+        for kind in ["key", "tencent_key", "aliyun_key"] {
+            let given = of(kind).filter(|source| source.file().is_none());
+            texts(out, kind, given.map(|_| MASK.to_owned()).collect());
+            let files = of(kind).filter_map(SecretSource::file);
+            texts(
+                out,
+                &format!("{kind}_file"),
+                files.map(|path| path.display().to_string()).collect(),
+            );
+        }
+        let _ = publisher.proofs.iter().rev().find_map(|proof| match proof {
+            Proof::Aliyun { valid, .. } => Some(writeln!(out, "aliyun_valid = \"{valid}\"")),
+            _ => None,
+        });
+        for proof in &publisher.proofs {
+            if let Proof::Hook(Hook { url, timeout }) = proof {
+                let _ = write!(
+                    out,
+                    "hook = {:?}\nhook_timeout = \"{timeout}\"\n",
+                    url.to_string()
+                );
+            }
+        }
+        if let Some(most) = publisher.max_publishes {
+            let _ = writeln!(out, "max_publishes = {most}");
+        }
+        if let Some(rate) = publisher.max_bitrate {
+            let _ = writeln!(out, "max_bitrate = \"{rate}\"");
+        }
+    }
+}
+
+/// The path of a file with a secret in it.
+struct SecretPath(PathBuf);
+
+impl TryFrom<String> for SecretPath {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, &'static str> {
+        match text.is_empty() || text.len() > 4_096 || text.contains('\0') {
+            true => Err("expected the path of a file"),
+            false => Ok(Self(PathBuf::from(text))),
+        }
+    }
+}
+
+/// One text or a list of them. What is wrong with one is said without repeating it: it may be a secret.
+struct Texts<T>(Vec<T>);
+
+impl<T> Default for Texts<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+const EXPECTED: &str = "expected a text, or a list of texts";
+
+impl<'de, T: TryFrom<String, Error: fmt::Display>> Deserialize<'de> for Texts<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TextsVisitor(PhantomData))
+    }
+}
+
+struct TextsVisitor<T>(PhantomData<T>);
+
+impl<'de, T: TryFrom<String, Error: fmt::Display>> Visitor<'de> for TextsVisitor<T> {
+    type Value = Texts<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text, or a list of texts")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+        let one = T::try_from(text.to_owned()).map_err(E::custom)?;
+        Ok(Texts(vec![one]))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        let mut all = Vec::new();
+        while let Some(Texts(one)) = list.next_element::<Texts<T>>()? {
+            all.extend(one);
+            if all.len() > MAX_LIST {
+                return Err(de::Error::custom(format!("at most {MAX_LIST} in one list")));
+            }
+        }
+        match all.is_empty() {
+            true => Err(de::Error::custom("the list is empty; leave the key out instead")),
+            false => Ok(Texts(all)),
+        }
+    }
+
+    // serde would repeat the value.
+    fn visit_i64<E: de::Error>(self, _: i64) -> Result<Self::Value, E> {
+        Err(E::custom(EXPECTED))
+    }
+
+    fn visit_u64<E: de::Error>(self, _: u64) -> Result<Self::Value, E> {
+        Err(E::custom(EXPECTED))
+    }
+
+    fn visit_f64<E: de::Error>(self, _: f64) -> Result<Self::Value, E> {
+        Err(E::custom(EXPECTED))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::super::{Config, ConfigError};
+    use super::*;
+
+    fn parse(text: &str) -> Result<Config, ConfigError> {
+        Config::parse(Some((Path::new("box.toml"), text)), [], "box-17")
+    }
+
+    fn refusal(entry: &str) -> String {
+        parse(&format!("[[publisher]]\n{entry}\n"))
+            .unwrap_err()
+            .to_string()
+    }
+
+    const FULL: &str = "[[publisher]]\nname = \"school\"\nstream = \"live/*\"\nfrom = [\"10.0.0.0/8\", \"::1\"]\n\
+        keys = [\"s3cret-one\", \"s3cret-two\"]\nkey_file = \"push-key\"\ntencent_key = \"s3cret-t\"\n\
+        aliyun_key_file = [\"/etc/a\", \"/etc/b\"]\naliyun_valid = \"1h\"\n\
+        hook = \"https://auth.example.com/p?token=s3cret-q\"\nmax_publishes = 4\nmax_bitrate = \"8 Mbit/s\"\n\
+        [[publisher]]\n";
+
+    #[test]
+    fn an_entry_says_who_and_how() {
+        let config = parse(FULL).unwrap();
+        let [school, anyone] = config.publishers.as_slice() else {
+            panic!("two entries");
+        };
+        assert_eq!(
+            (school.name.as_str(), school.from.len(), school.proofs.len()),
+            ("school", 2, 7)
+        );
+        assert_eq!(school.max_bitrate.map(BitRate::bytes), Some(1_000_000));
+        assert!(matches!(&school.proofs[5], Proof::Aliyun { valid, .. } if valid.as_millis() == 3_600_000));
+        assert!(matches!(&school.proofs[6], Proof::Hook(hook) if hook.timeout == Span::from_secs(3)));
+        assert_eq!((anyone.name.as_str(), anyone.proofs.len()), ("*", 0));
+    }
+
+    #[test]
+    fn no_secret_is_ever_shown_and_the_mask_is_no_secret() {
+        let config = parse(FULL).unwrap();
+        for shown in [config.to_toml(), format!("{config:?}")] {
+            assert!(!shown.contains("s3cret"), "{shown}");
+        }
+        let printed = config.to_toml();
+        assert!(
+            printed.contains("key = [\"***\", \"***\"]\nkey_file = \"push-key\"\n"),
+            "{printed}"
+        );
+        assert!(parse(&printed).unwrap_err().to_string().contains("mask"));
+        // All else reads back to the same.
+        let plain = "[[publisher]]\nfrom = \"fd00::/8\"\naliyun_key_file = \"k\"\nhook = \"http://[::1]:80/x\"\nhook_timeout = \"250ms\"\n";
+        let config = parse(plain).unwrap();
+        assert_eq!(parse(&config.to_toml()).unwrap(), config);
+    }
+
+    #[test]
+    fn what_is_wrong_names_the_line_and_never_the_secret() {
+        for (entry, line, words) in [
+            ("name = \"a\"\nkey = 5309412", 3, "expected a text"),
+            ("key = \"\"", 2, "empty"),
+            ("keys = [\"5309412\", \"\"]", 2, "empty"),
+            ("keys = [\"5309412\", 5309412]", 2, "expected a text"),
+            ("keys = []", 2, "the list is empty"),
+            ("key = \"5309412\\n\"", 2, "control character"),
+            ("kye = \"5309412\"", 2, "did you mean 'key'?"),
+            ("stream = \"\"", 2, "a pattern of names has"),
+            ("from = \"10.0.0.1/8\"", 2, "bits are set"),
+            ("hook = \"ftp://h/?t=5309412\"", 2, "expected an address"),
+            ("hook = \"http://u:5309412@h/\"", 2, "token"),
+            ("max_bitrate = \"8\"", 2, "bit rate"),
+            ("\nhook_timeout = \"1s\"", 1, "there is no hook"),
+            ("hook = \"http://h/\"\nhook_timeout = \"1h\"", 1, "100ms to 30s"),
+            ("aliyun_valid = \"1h\"", 1, "no aliyun_key"),
+            ("max_publishes = 0", 1, "must be from 1"),
+            ("name = \"\"", 1, "publisher.name"),
+            (
+                "key = [\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\"]",
+                1,
+                "at most 8",
+            ),
+        ] {
+            let said = refusal(entry);
+            assert!(
+                said.starts_with(&format!("box.toml:{line}: ")) && said.contains(words),
+                "{entry}: {said}"
+            );
+            assert!(!said.contains("5309412"), "{said}");
+        }
+        let many = "[[publisher]]\n".repeat(MAX_PUBLISHERS + 1);
+        assert!(parse(&many).unwrap_err().to_string().contains("at most 1000"));
+    }
+
+    /// The textbook's: slow, and plainly right.
+    fn slowly(pattern: &[u8], text: &[u8]) -> bool {
+        match (pattern.split_first(), text.split_first()) {
+            (None, None) => true,
+            (Some((b'*', rest)), _) => (0..=text.len()).any(|skip| slowly(rest, &text[skip..])),
+            (Some((p, pattern)), Some((t, text))) => p == t && slowly(pattern, text),
+            _ => false,
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn patterns_of_streams_are_what_they_are_by_definition(pattern in "[ab/*]{1,8}", text in "[ab/]{0,8}") {
+            let fits = Pattern::try_from(pattern.clone()).unwrap().fits(&text);
+            proptest::prop_assert_eq!(fits, slowly(pattern.as_bytes(), text.as_bytes()));
+        }
+    }
+
+    #[test]
+    fn listening_to_others_needs_an_entry_or_a_word() {
+        let open = "[rtmp]\nlisten = [\"0.0.0.0:1935\"]\n";
+        assert!(parse(open).unwrap_err().to_string().contains("[[publisher]]"));
+        assert!(parse(&format!("{open}[[publisher]]\nkey = \"k\"\n")).is_ok());
+    }
+}

@@ -1,0 +1,108 @@
+//! What must not be seen: keys that publishers prove themselves with.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// Longest secret, bytes. Real ones have 8 to 64.
+pub const MAX_SECRET: usize = 512;
+
+/// What stands for a secret wherever a configuration is shown.
+pub(super) const MASK: &str = "***";
+
+/// A key. It has no way of being printed; [`Secret::expose`] is where it is compared or hashed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+/// Where a secret is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretSource {
+    /// In the configuration.
+    Given(Secret),
+    /// Alone in a file: relative to `$CREDENTIALS_DIRECTORY` where it is not absolute. Read when the service starts
+    /// and when it reloads, not by commands that have no use for it.
+    File(PathBuf),
+}
+
+/// Why a text cannot be a secret. Never holds the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SecretError {
+    /// Nothing would be proved by it.
+    #[error("it is empty")]
+    Empty,
+    /// No key is that long.
+    #[error("it is longer than {MAX_SECRET} bytes")]
+    TooLong,
+    /// Tabs, line feeds and such are slips.
+    #[error("it has a control character, or white space at an end")]
+    Characters,
+    /// The output of `check-config` was taken for a configuration.
+    #[error("it is the mask that check-config prints, not a key")]
+    Masked,
+}
+
+impl Secret {
+    /// The bytes, to compare in constant time or to hash.
+    pub fn expose(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+
+    /// What is in a secret's file: line feeds and blanks around it do not count.
+    pub fn from_file_text(text: &str) -> Result<Self, SecretError> {
+        Self::try_from(text.trim().to_owned())
+    }
+}
+
+impl TryFrom<String> for Secret {
+    type Error = SecretError;
+
+    fn try_from(text: String) -> Result<Self, SecretError> {
+        if text.is_empty() {
+            Err(SecretError::Empty)
+        } else if text.len() > MAX_SECRET {
+            Err(SecretError::TooLong)
+        } else if text.chars().any(char::is_control) || text.trim().len() != text.len() {
+            Err(SecretError::Characters)
+        } else if text == MASK {
+            Err(SecretError::Masked)
+        } else {
+            Ok(Self(text))
+        }
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(MASK)
+    }
+}
+
+impl SecretSource {
+    /// The file, if it is in one.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            SecretSource::Given(_) => None,
+            SecretSource::File(path) => Some(path),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_cannot_be_printed() {
+        let secret = Secret::try_from("s3cret".to_owned()).unwrap();
+        assert_eq!(format!("{secret:?}"), "***");
+        assert!(!format!("{:?}", SecretSource::Given(secret)).contains("s3cret"));
+    }
+
+    #[test]
+    fn what_cannot_be_a_key_is_refused_without_being_repeated() {
+        for text in ["", " key", "key\n", "a\tb", "***", &"k".repeat(513)] {
+            let error = Secret::try_from(text.to_owned()).unwrap_err();
+            assert!(text.is_empty() || !error.to_string().contains(text), "{error}");
+        }
+        assert_eq!(Secret::from_file_text(" key\n").unwrap().expose(), b"key");
+    }
+}

@@ -1,0 +1,70 @@
+//! Whether the publish that a connection asks for begins.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+use tracing::{Span, info};
+
+use super::connection::{Connection, End, OnAir};
+use super::{PublishAsked, url};
+use crate::access::{Permit, Reason, Verdict, without_secrets};
+use crate::media::StreamName;
+use crate::recorder::PublishRequest;
+
+impl Connection {
+    /// Decides on a request to publish and answers it.
+    pub(super) fn asked(&mut self, asked: &PublishAsked) -> Result<(), End> {
+        let stream = match asked.stream_name() {
+            Ok(stream) => stream,
+            Err(error) => return self.refuse(&error.to_string()),
+        };
+        Span::current().record("stream", tracing::field::display(&stream));
+        let utc = self.shared.recorder.believed_utc();
+        let verdict = self.shared.entrance.check(&stream, &asked.query, self.peer, utc);
+        let request = PublishRequest {
+            stream: stream.clone(),
+            domain: url::host_of(&asked.tc_url),
+            query: without_secrets(&asked.query),
+            peer: self.peer,
+        };
+        match verdict {
+            Verdict::Allow(permit) => self.begin(request, &permit, &asked.encoder),
+            Verdict::Ask(_) => self.refuse("the service that decides who may push cannot be asked yet"),
+            Verdict::Refuse(reason) => self.deny(stream, reason),
+        }
+    }
+
+    /// Begins a publish that is allowed, if there is room for it and the recorder takes it.
+    fn begin(&mut self, request: PublishRequest, permit: &Arc<Permit>, encoder: &str) -> Result<(), End> {
+        let (stream, peer) = (request.stream.clone(), request.peer);
+        let entrance = Arc::clone(&self.shared.entrance);
+        if let Err(reason) = entrance.has_room(&stream, peer, permit) {
+            return self.deny(stream, reason);
+        }
+        match self.shared.recorder.publish(request) {
+            Ok(publishing) => {
+                info!(encoder, publisher = permit.publisher, "publish begins");
+                self.on_air = Some(OnAir {
+                    publishing,
+                    meter: entrance.meter(permit, self.shared.since_start(Instant::now())),
+                    place: entrance.begin(stream, peer, permit),
+                });
+                self.session.accept();
+                Ok(())
+            }
+            Err(refusal) => self.refuse(&refusal.to_string()),
+        }
+    }
+
+    /// The stream cannot be recorded.
+    fn refuse(&mut self, why: &str) -> Result<(), End> {
+        self.session.refuse(why);
+        Err(End::Refused(why.to_owned()))
+    }
+
+    /// This publisher may not.
+    fn deny(&mut self, stream: StreamName, reason: Reason) -> Result<(), End> {
+        self.session.deny(&reason.to_string());
+        Err(End::Denied { stream, reason })
+    }
+}

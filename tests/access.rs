@@ -1,0 +1,240 @@
+//! Who may push, from outside: keys and signatures at the real service, and that no secret leaves it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "what is tested is looked at from outside, as anyone would"
+)]
+
+mod support;
+
+use std::path::Path;
+
+use nix::sys::signal::Signal;
+use rusqlite::{Connection, OpenFlags};
+use support::rtmp::Rtmp;
+use support::service::write_config;
+use support::{Service, edgereel, home, recordings, sample, wait_for};
+
+/// Pushes the clip flat out under this name and query; fails when it is refused.
+#[track_caller]
+fn push(service: &Service, key: &str) {
+    let mut client = Rtmp::publishing(service.address(), "live", key);
+    for tag in sample().tags {
+        client.media(tag.kind, tag.time, &tag.body).unwrap();
+    }
+    client.unpublish(key).unwrap();
+}
+
+/// What the service answers to one who may not push.
+#[track_caller]
+fn refusal(service: &Service, key: &str) -> String {
+    let mut client = Rtmp::connected(service.address(), "live");
+    client.publish(key).unwrap();
+    let said = client.wait_closed();
+    assert!(
+        said.contains("NetStream.Publish.Denied"),
+        "{key} was not denied: {said}"
+    );
+    said
+}
+
+/// The body of an event `auth.refused`.
+#[derive(Debug, serde::Deserialize)]
+struct Refused {
+    stream: Option<String>,
+    peer: Option<String>,
+    reason: String,
+    count: u64,
+}
+
+/// The events in the journal of a service that has stopped. They are never sent, so none of them goes.
+#[track_caller]
+fn refusals(data: &Path) -> Vec<Refused> {
+    let journal =
+        Connection::open_with_flags(data.join("journal.db"), OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+    let mut rows = journal
+        .prepare("SELECT body FROM outbox WHERE kind = 'auth.refused'")
+        .unwrap();
+    let bodies = rows.query_map([], |row| row.get::<_, String>(0)).unwrap();
+    bodies
+        .map(|body| serde_json::from_str(&body.unwrap()).unwrap())
+        .collect()
+}
+
+#[test]
+fn a_wrong_key_is_refused_a_right_one_records_and_no_secret_is_told() {
+    let home = home();
+    std::fs::write(home.path().join("key"), "s3cret-in-file\n").unwrap();
+    let more = format!(
+        "[[publisher]]\nname = \"school\"\nstream = \"live/room*\"\nkeys = [\"s3cret-one\", \"s3cret-two\"]\n\
+         key_file = {:?}\ntencent_key = \"s3cret-three\"\naliyun_key = \"s3cret-four\"\n",
+        home.path().join("key")
+    );
+    let service = Service::start_talkative(home.path(), &more);
+    for key in [
+        "room1",
+        "room1?key=s3cret-wrong",
+        "room1?txSecret=0123456789abcdef0123456789abcdef&txTime=FFFFFFFF",
+        "room1?txSecret=s3cret-odd&txTime=s3cret-odd",
+        "room1?auth_key=9999999999-0-0-0123456789abcdef0123456789abcdef",
+        "room1?auth_key=s3cret-odd",
+        "hall?key=s3cret-one",
+        &format!("room1?key={}", "s3cret-long".repeat(500)),
+    ] {
+        let said = refusal(&service, key);
+        assert!(
+            !said.contains("s3cret") && !said.contains("0123456789abcdef"),
+            "{said}"
+        );
+    }
+    for key in [
+        "room1?key=s3cret-one",
+        "room2?record=mp4&key=s3cret-two",
+        "room3?key=s3cret%2Din-file",
+    ] {
+        push(&service, key);
+    }
+    let streams = wait_for("three closed recordings", || {
+        let all = recordings(&service.data());
+        let closed: Vec<String> = all
+            .into_iter()
+            .filter(|it| it.state == "closed")
+            .map(|it| it.stream)
+            .collect();
+        (closed.len() == 3).then_some(closed)
+    });
+    assert_eq!(streams, ["live/room1", "live/room2", "live/room3"]);
+    let log = service.log();
+    assert!(log.contains("the key is wrong"), "{log}");
+    assert!(
+        !log.contains("s3cret") && !log.contains("0123456789abcdef"),
+        "{log}"
+    );
+    let data = service.data();
+    assert!(service.stop().0.success());
+    let told = refusals(&data);
+    let by_address: u64 = told
+        .iter()
+        .filter(|it| it.peer.as_deref() == Some("127.0.0.1"))
+        .map(|it| it.count)
+        .sum();
+    assert!(
+        by_address >= 5 && told.iter().map(|it| it.count).sum::<u64>() == 8,
+        "{told:?}"
+    );
+    assert!(
+        told.iter()
+            .any(|it| it.stream.as_deref() == Some("live/hall") && it.reason.contains("no [[publisher]]"))
+    );
+    assert!(!format!("{told:?}").contains("s3cret"), "{told:?}");
+    for file in ["journal.db", "journal.db-wal"] {
+        let bytes = std::fs::read(data.join(file)).unwrap_or_default();
+        assert!(!bytes.windows(6).any(|window| window == b"s3cret"), "{file}");
+    }
+    let shown = edgereel(&[
+        "check-config",
+        "--config",
+        home.path().join("edgereel.toml").to_str().unwrap(),
+    ])
+    .ok();
+    assert!(
+        !shown.text().contains("s3cret-") && shown.text().contains("key = [\"***\", \"***\"]"),
+        "{}",
+        shown.text()
+    );
+}
+
+#[test]
+fn a_key_is_changed_without_a_restart_and_a_lost_one_changes_nothing() {
+    let home = home();
+    let file = home.path().join("key");
+    std::fs::write(&file, "first").unwrap();
+    let service = Service::start_with(home.path(), &format!("[[publisher]]\nkey_file = {file:?}\n"));
+    let mut sending = Rtmp::publishing(service.address(), "live", "sending?key=first");
+    std::fs::write(&file, "second").unwrap();
+    service.signal(Signal::SIGHUP);
+    service.wait_for_log(|log| log.contains("configuration reloaded").then_some(()));
+    refusal(&service, "cam?key=first");
+    push(&service, "cam?key=second");
+    // What began stays.
+    sending.unpublish("sending").unwrap();
+
+    std::fs::remove_file(&file).unwrap();
+    service.signal(Signal::SIGHUP);
+    service.wait_for_log(|log| log.contains("who may push stays as it was").then_some(()));
+    refusal(&service, "cam?key=first");
+    push(&service, "cam?key=second");
+}
+
+#[test]
+fn a_service_whose_keys_cannot_be_read_does_not_start() {
+    let home = home();
+    let config = home.path().join("edgereel.toml");
+    std::fs::write(
+        &config,
+        "[[publisher]]\nname = \"school\"\nkey_file = \"push-key\"\n",
+    )
+    .unwrap();
+    let config = config.to_str().unwrap();
+    edgereel(&["run", "--config", config]).failed(1, &["'school'", "'push-key'", "$CREDENTIALS_DIRECTORY"]);
+    // Others have no use for the key.
+    let shown = edgereel(&["check-config", "--config", config]).ok();
+    assert!(shown.text().contains("# note: as this user"), "{}", shown.text());
+}
+
+#[test]
+fn limits_hold_come_free_and_can_be_raised() {
+    let home = home();
+    let limits = "max_publishes = 2\nmax_connections_per_address = 6\n[[publisher]]\nname = \"one\"\n\
+                  stream = \"one/*\"\nmax_publishes = 1\n[[publisher]]\nstream = \"live/*\"\n";
+    let service = Service::start_with(home.path(), limits);
+    let mut first = Rtmp::publishing(service.address(), "one", "a");
+    let mut second = Rtmp::connected(service.address(), "one");
+    second.publish("b").unwrap();
+    let said = second.wait_closed();
+    assert!(said.contains("max_publishes of its [[publisher]] = 1"), "{said}");
+    let _live = Rtmp::publishing(service.address(), "live", "a");
+    assert!(refusal(&service, "b").contains("rtmp.max_publishes = 2"));
+    // Two publish, and of these not all are let in.
+    let crowd: Vec<Rtmp> = (0..8).map(|_| Rtmp::connect(service.address())).collect();
+    service.wait_for_log(|log| log.contains("rtmp.max_connections_per_address = 6").then_some(()));
+
+    drop(crowd);
+    write_config(
+        home.path(),
+        &limits
+            .replace("max_publishes = 2", "max_publishes = 3")
+            .replace("= 6", "= 90"),
+    );
+    service.signal(Signal::SIGHUP);
+    service.wait_for_log(|log| log.contains("configuration reloaded").then_some(()));
+    let _raised = Rtmp::publishing(service.address(), "live", "b");
+    first.unpublish("a").unwrap();
+    drop(Rtmp::publishing(service.address(), "one", "b"));
+}
+
+#[test]
+fn a_publish_that_sends_too_much_for_too_long_is_ended_with_the_reason() {
+    let home = home();
+    let service = Service::start_with(
+        home.path(),
+        "max_bitrate = \"64 Mbit/s\"\n[[publisher]]\nmax_bitrate = \"64 kbit/s\"\n",
+    );
+    let mut client = Rtmp::publishing(service.address(), "live", "greedy");
+    // The clip has some four times what ten seconds may have, and is sent at once.
+    for tag in sample().tags {
+        if client.media(tag.kind, tag.time, &tag.body).is_err() {
+            break;
+        }
+    }
+    let said = client.wait_closed();
+    assert!(said.contains("max_bitrate = \"64 kbit/s\""), "{said}");
+    service.wait_for_log(|log| log.contains("it sends more than max_bitrate").then_some(()));
+}
