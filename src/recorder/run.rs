@@ -154,6 +154,11 @@ impl Run {
         }
     }
 
+    /// The recording that grows, or waits, or has not begun and was told to somebody.
+    pub(super) fn told(&self) -> Option<RecordingId> {
+        self.recording().or(self.reserved)
+    }
+
     pub(super) fn is_waiting(&self) -> bool {
         matches!(self.state, State::Waiting(_))
     }
