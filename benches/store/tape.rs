@@ -61,7 +61,6 @@ pub(crate) fn make(dir: &Path, streams: usize, segments: u32) -> anyhow::Result<
                 publish: *publish,
                 start: tape_zero,
                 spec: Arc::new(RecordingSpec::built_in()),
-                follows: None,
             })?;
         }
         let count = RECORDING.min(each - first);

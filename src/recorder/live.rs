@@ -40,13 +40,17 @@ pub(super) struct Live {
     stage: Stage,
     late_audio: Option<LateAudio>,
     seen_key: bool,
+    /// Media time of the last frame that decoding can begin at.
+    entry: Option<Micros>,
     ends: TrackEnds,
     lead: Lead,
     /// Frames placed so far.
     placed: u64,
     /// The number of the first frame that is not fed yet, and the tape time from which on all are that were.
     fed: Option<(u64, Micros)>,
-    /// Frames that came before their configuration or the first keyframe.
+    /// Media time before which nothing is taken any more.
+    line: Option<Micros>,
+    /// Frames that came before their configuration or the first keyframe, or too late.
     pub(super) undecodable: u64,
 }
 
@@ -60,6 +64,8 @@ enum Stage {
         bytes: usize,
         /// Tape time from which on it is on the tape already, and goes on without a break.
         since: Option<Micros>,
+        /// What was fed before, for when nothing comes of it.
+        before: Option<(u64, Micros)>,
     },
     /// On the tape.
     Writing,
@@ -116,10 +122,12 @@ impl Live {
             stage: Stage::Idle,
             late_audio: None,
             seen_key: false,
+            entry: None,
             ends: TrackEnds::default(),
             lead: Lead::default(),
             placed: 0,
             fed: None,
+            line: None,
             undecodable: 0,
         }
     }
@@ -174,6 +182,11 @@ impl Live {
         }
     }
 
+    /// Tape time of the last frame that decoding can begin at.
+    pub(super) fn last_entry(&self) -> Option<Micros> {
+        self.entry.map(|at| self.tape_zero.saturating_add(at))
+    }
+
     /// Tape time up to which it has media, if it has any.
     pub(super) fn tape_end(&self) -> Option<Micros> {
         self.ends.first.map(|_| self.tape_zero + self.ends.last())
@@ -207,6 +220,7 @@ impl Live {
             fragments: Vec::new(),
             bytes: 0,
             since: goes_on.then_some(stretch),
+            before: self.fed,
         };
         if !goes_on {
             // Where it does not go on, it begins with a keyframe.
@@ -235,9 +249,9 @@ impl Live {
 
     /// Nobody wants it on the tape any more. What came up to now is handed over.
     pub(super) fn let_be(&mut self, fed: &mut Vec<Fed>) {
-        if !self.is_writing() {
+        if let Stage::Waiting { before, .. } = &self.stage {
+            (self.cutter, self.fed) = (Cutter::default(), *before);
             self.stage = Stage::Idle;
-            (self.cutter, self.fed) = (Cutter::default(), None);
             return;
         }
         self.join_late_audio(fed);
@@ -250,8 +264,10 @@ impl Live {
         self.stage = Stage::Idle;
     }
 
-    /// Hands over what waits for its fragment to be full.
-    pub(super) fn flush(&mut self, fed: &mut Vec<Fed>) {
+    /// Hands over what waits for its fragment to be full. What still comes of the time before is left out: all of that is
+    /// taken to be there.
+    pub(super) fn draw_line(&mut self, fed: &mut Vec<Fed>) {
+        self.line = self.line.max(Some(self.ends.last()));
         if self.is_writing()
             && let Some(fragment) = self.cutter.flush()
         {
@@ -341,10 +357,17 @@ impl Live {
                 .map_or(VIDEO_TIMESCALE, |config| config.sample_rate),
         };
         let at = rescale(frame.dts, timescale, 1_000_000);
+        if self.line.is_some_and(|line| at < line) {
+            self.undecodable += 1;
+            return Taken::default();
+        }
         let frame_samples = audio.as_ref().map_or(0, |config| config.frame_samples);
         self.ends
             .extend(kind, at, rescale(i64::from(frame_samples), timescale, 1_000_000));
         self.lead.reach(at, now.boot);
+        if frame.key && (kind == TrackKind::Video || self.tracks.video.is_none()) {
+            self.entry = Some(at);
+        }
         let number = self.placed;
         self.placed += 1;
 
@@ -440,6 +463,7 @@ impl Live {
             fragments,
             bytes,
             since,
+            ..
         } = &mut self.stage
         else {
             return;

@@ -54,6 +54,17 @@ pub(super) struct Ending {
     pub(super) reason: String,
 }
 
+impl Ending {
+    /// Where it ends is told at once: a crash from here on does not make it longer.
+    fn announce(self, endings: &mut Vec<Ending>, out: &mut Vec<Command>) {
+        out.push(Command::RecordingEnds {
+            recording: self.recording,
+            end: self.end,
+        });
+        endings.push(self);
+    }
+}
+
 /// A frame as a run sees it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sample {
@@ -173,7 +184,7 @@ impl Run {
     /// A publish's media begins at `start`: goes on with the recording that waits, or begins one.
     pub(super) fn begin(&mut self, about: &About, start: Micros, scene: &mut Scene<'_>) {
         match std::mem::replace(&mut self.state, State::Idle) {
-            State::Idle => self.start(about, start, None, scene),
+            State::Idle => self.start(about, start, scene),
             State::Waiting(waiting) => {
                 scene.out.push(Command::RecordingResumed {
                     recording: waiting.recording,
@@ -228,9 +239,8 @@ impl Run {
                 event: no_keyframe(scene.stream, &ending),
             });
         }
-        let follows = Some(ending.recording);
-        scene.endings.push(ending);
-        self.start(about, sample.at, follows, scene);
+        ending.announce(scene.endings, scene.out);
+        self.start(about, sample.at, scene);
         if let State::Rolling(rolling) = &mut self.state {
             rolling.bytes = sample.bytes;
         }
@@ -291,13 +301,20 @@ impl Run {
     }
 
     /// Ends what grows at `end`.
-    pub(super) fn stop(&mut self, end: Micros, reason: &str, endings: &mut Vec<Ending>) {
+    pub(super) fn stop(
+        &mut self,
+        end: Micros,
+        reason: &str,
+        endings: &mut Vec<Ending>,
+        out: &mut Vec<Command>,
+    ) {
         if let State::Rolling(rolling) = &self.state {
-            endings.push(Ending {
+            let ending = Ending {
                 recording: rolling.recording,
                 end,
                 reason: reason.to_owned(),
-            });
+            };
+            ending.announce(endings, out);
             self.state = State::Idle;
         }
     }
@@ -313,7 +330,7 @@ impl Run {
         }
     }
 
-    fn start(&mut self, about: &About, start: Micros, follows: Option<RecordingId>, scene: &mut Scene<'_>) {
+    fn start(&mut self, about: &About, start: Micros, scene: &mut Scene<'_>) {
         self.number += 1;
         let reserved = self.reserved.take();
         let recording = reserved.unwrap_or_else(|| RecordingId::new(scene.now.unix_millis()));
@@ -331,7 +348,6 @@ impl Run {
             publish: scene.publish,
             start,
             spec: Arc::new(spec),
-            follows,
         });
         self.state = State::Rolling(Rolling {
             recording,

@@ -141,9 +141,11 @@ impl Session {
     pub(super) fn frame(&mut self, sample: Sample, scene: &mut Scene<'_>) {
         match self.limit {
             Limit::Boot(until) if scene.now.boot >= until => {
-                self.stop(sample.at, "its time is over", scene.endings)
+                self.stop(sample.at, "its time is over", scene.endings, scene.out)
             }
-            Limit::Tape(end, _) if sample.at >= end => self.stop(end, "its time is over", scene.endings),
+            Limit::Tape(end, _) if sample.at >= end => {
+                self.stop(end, "its time is over", scene.endings, scene.out)
+            }
             _ => {}
         }
         for run in &mut self.runs {
@@ -165,11 +167,17 @@ impl Session {
     }
 
     /// Ends what grows at `end`. What waits is closed by [`give_up`](Self::give_up).
-    pub(super) fn stop(&mut self, end: Micros, reason: &str, endings: &mut Vec<Ending>) {
+    pub(super) fn stop(
+        &mut self,
+        end: Micros,
+        reason: &str,
+        endings: &mut Vec<Ending>,
+        out: &mut Vec<Command>,
+    ) {
         self.wanted = None;
         self.armed = false;
         for run in &mut self.runs {
-            run.stop(end, reason, endings);
+            run.stop(end, reason, endings, out);
         }
     }
 

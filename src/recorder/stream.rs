@@ -9,8 +9,9 @@ use super::session::{Limit, Plan, Session, Wanted};
 use crate::media::{Exception, MediaMessage, Micros, PublishId, RecordingId, StreamName, TrackKind};
 use crate::store::{Command, Origin};
 
-/// A publisher that is silent for so long holds nothing up: what waits for its next frame is handed over.
-const SILENT: Micros = 2_000_000;
+/// A publisher that is silent for so long holds nothing up: what waits for its next frame is handed over, and what it
+/// sends then is not of before.
+const SILENT: Micros = 10_000_000;
 /// How often a publisher's exceptions are reported.
 const REPORT_EVERY: Micros = 10_000_000;
 
@@ -178,10 +179,10 @@ impl Stream {
         for session in &mut self.sessions {
             match (session.limit, edge) {
                 (Limit::Boot(until), Some(edge)) if now.boot >= until => {
-                    session.stop(edge, "its time is over", &mut self.endings);
+                    session.stop(edge, "its time is over", &mut self.endings, out);
                 }
                 (Limit::Tape(end, until), Some(edge)) if edge >= end || now.boot >= until => {
-                    session.stop(end.min(edge), "its time is over", &mut self.endings);
+                    session.stop(end.min(edge), "its time is over", &mut self.endings, out);
                 }
                 _ => {}
             }
@@ -196,7 +197,7 @@ impl Stream {
             && let Some(on_air) = self.live.as_mut().filter(|on_air| silent(on_air))
         {
             let mut fed = Vec::new();
-            on_air.live.flush(&mut fed);
+            on_air.live.draw_line(&mut fed);
             self.hand_over(fed, now, out);
             close(&mut self.endings, |_| true, out);
         }
@@ -229,7 +230,7 @@ impl Stream {
     ) {
         let edge = self.edge();
         for session in self.sessions.iter_mut().filter(|session| which(session)) {
-            session.stop(edge.unwrap_or(self.tape_end), reason, &mut self.endings);
+            session.stop(edge.unwrap_or(self.tape_end), reason, &mut self.endings, out);
             session.give_up(reason, out);
         }
         self.sessions.retain(|session| !session.is_over());
@@ -318,7 +319,8 @@ impl Stream {
                 Some(Wanted::At(at)) => at,
                 Some(Wanted::From(from)) if from > written => {
                     let entry = self.ring.since(from).next().map(|gop| gop.start);
-                    entry.map_or(from, |entry| entry.max(written))
+                    let entry = entry.or(on_air.live.last_entry());
+                    entry.map_or(written, |entry| entry.max(written))
                 }
                 _ => written,
             };

@@ -217,8 +217,7 @@ impl Library {
             }),
         })?;
         drop(journal);
-        let grows = row.state == RecordingState::Open && !row.paused;
-        let end = if grows { Micros::MAX } else { row.end };
+        let end = row.limit().unwrap_or(Micros::MAX);
         let begins = rows.iter().map(|segment| segment.start).min();
         let ends = rows.iter().map(|segment| match segment.state {
             SegmentState::Open => Micros::MAX,
@@ -337,6 +336,7 @@ impl Library {
         segments: &[SegmentData],
         open: &mut HashMap<SegmentId, Option<Extent>>,
     ) -> RecordingRow {
+        let limit = row.limit().unwrap_or(Micros::MAX);
         let mut out = RecordingRow {
             id: row.id,
             stream: row.stream,
@@ -370,9 +370,7 @@ impl Library {
                 // What of the segment lies within, and its share of the bytes.
                 let whole = extent.end.saturating_sub(begins).max(1);
                 begins = begins.max(row.start);
-                if row.state != RecordingState::Open || row.paused {
-                    extent.end = extent.end.min(row.end);
-                }
+                extent.end = extent.end.min(limit);
                 let part = extent.end.saturating_sub(begins).max(0);
                 extent.bytes = share(extent.bytes, part, whole);
                 if part == 0 {

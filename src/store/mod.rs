@@ -90,8 +90,6 @@ pub enum Command {
         start: Micros,
         /// What it is of and for.
         spec: Arc<RecordingSpec>,
-        /// The recording that ends where this one starts, and is closed when all of it is handed over.
-        follows: Option<RecordingId>,
     },
     /// A recording's publish is over, and another may go on with it.
     RecordingPaused {
@@ -132,7 +130,15 @@ pub enum Command {
         /// In a few words, for the event.
         reason: &'static str,
     },
-    /// A recording ends: no later tape belongs to it.
+    /// Where a recording will end is known: no later tape belongs to it. It is closed when all that is before has been
+    /// handed over.
+    RecordingEnds {
+        /// Its id.
+        recording: RecordingId,
+        /// Tape time it ends at.
+        end: Micros,
+    },
+    /// A recording ends: all that belongs to it has been handed over.
     RecordingClosed {
         /// Its id.
         recording: RecordingId,

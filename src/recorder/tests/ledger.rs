@@ -24,6 +24,8 @@ pub(super) struct Entry {
     pub(super) spec: Arc<RecordingSpec>,
     pub(super) start: Micros,
     pub(super) end: Option<Micros>,
+    /// It is open, and will end here.
+    pub(super) ends: Option<Micros>,
     pub(super) state: &'static str,
     pub(super) reason: String,
     pub(super) paused_utc: Micros,
@@ -54,6 +56,8 @@ pub(super) struct Machine {
     /// Media time of each stream's publish, ms.
     media: BTreeMap<StreamName, u32>,
     pub(super) live: BTreeMap<StreamName, PublishId>,
+    /// So many commands more reach the store.
+    pub(super) power: Option<usize>,
 }
 
 impl Machine {
@@ -80,6 +84,7 @@ impl Machine {
             configured,
             media: BTreeMap::new(),
             live: BTreeMap::new(),
+            power: None,
         }
     }
 
@@ -167,8 +172,20 @@ impl Machine {
     pub(super) fn crash(&mut self, down: Micros) {
         let died = self.utc + self.boot;
         self.live.clear();
+        self.power = None;
         self.boot += down;
         let mut open = Vec::new();
+        // One without any tape is not there any more.
+        let tape = &self.tape;
+        let recordings = &mut self.recordings;
+        recordings.retain(|_, entry| {
+            let samples = tape.get(&entry.stream).into_iter().flatten();
+            let end = entry.end.or(entry.ends).unwrap_or(Micros::MAX);
+            samples
+                .into_iter()
+                .any(|sample| (entry.start..end).contains(&sample.at))
+        });
+        self.order.retain(|id| recordings.contains_key(id));
         for (id, entry) in &mut self.recordings {
             if entry.state == "closed" {
                 continue;
@@ -181,6 +198,10 @@ impl Machine {
             let tape_end = of_it.map(|sample| sample.at + 20_000).max();
             let end = entry.end.or(tape_end).unwrap_or(entry.start);
             entry.end = Some(end);
+            if let Some(ends) = entry.ends {
+                (entry.state, entry.end) = ("closed", Some(ends));
+                continue;
+            }
             if entry.spec.reel.resume.window.as_millis() == 0 {
                 entry.state = "closed";
                 entry.reason = "unclean shutdown".to_owned();
@@ -277,7 +298,10 @@ impl Machine {
         for (id, entry) in &self.recordings {
             let samples = self.samples(*id);
             if let Some(first) = samples.iter().find(|sample| sample.video) {
-                assert!(first.key, "{id} begins without a keyframe: {entry:?}");
+                // But where one was split that had waited for a keyframe for long enough.
+                let split = |other: &Entry| other.end == Some(entry.start) && other.state == "closed";
+                let forced = entry.spec.number > 1 && self.recordings.values().any(split);
+                assert!(first.key || forced, "{id} begins without a keyframe: {entry:?}");
             }
         }
         // Recordings of one reel of a session never overlap.
@@ -302,6 +326,11 @@ impl Machine {
     }
 
     fn take(&mut self, command: Command) {
+        match &mut self.power {
+            Some(0) => return,
+            Some(left) => *left -= 1,
+            None => {}
+        }
         match command {
             Command::PublishStarted {
                 publish,
@@ -325,6 +354,7 @@ impl Machine {
                     spec,
                     start,
                     end: None,
+                    ends: None,
                     state: "open",
                     reason: String::new(),
                     paused_utc: 0,
@@ -352,6 +382,9 @@ impl Machine {
                 assert!(entry.end.is_some_and(|end| end <= start));
                 (entry.state, entry.end) = ("open", None);
                 entry.resumed += 1;
+            }
+            Command::RecordingEnds { recording, end } => {
+                self.recordings.get_mut(&recording).unwrap().ends = Some(end);
             }
             Command::RecordingClosed {
                 recording,

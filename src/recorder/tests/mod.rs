@@ -1,6 +1,7 @@
 //! The recorder's decisions, driven with virtual time.
 
 mod ledger;
+mod model;
 mod sessions;
 
 use bytes::Bytes;
@@ -125,6 +126,7 @@ fn kind(command: &Command) -> &'static str {
         Command::Gap { .. } => "gap",
         Command::RecordingPaused { .. } => "recording paused",
         Command::RecordingResumed { .. } => "recording resumed",
+        Command::RecordingEnds { .. } => "recording ends",
         Command::RecordingClosed { .. } => "recording closed",
         Command::Clip { .. } => "clip",
         Command::Keep { .. } => "keep",

@@ -66,6 +66,11 @@ pub(super) fn apply(db: &Connection, op: &Op, utc: Micros) -> Result {
             tell.then_some(utc),
         ),
         Op::PauseRecording { id, end, reason } => recordings::pause(db, *id, *end, reason, utc),
+        Op::EndRecording { id, end } => execute(
+            db,
+            "UPDATE recordings SET ends = ?2, end = min(end, ?2) WHERE id = ?1 AND state = 'open'",
+            params![id.to_bytes(), end],
+        ),
         Op::ContinueRecording { id, publish, start } => recordings::resume(db, *id, *publish, *start, utc),
         Op::Clip {
             id,
@@ -340,7 +345,7 @@ fn seal_segment(db: &Connection, sealed: &Sealed) -> Result {
     )?;
     execute(
         db,
-        "UPDATE recordings SET end = max(end, ?2)
+        "UPDATE recordings SET end = min(max(end, ?2), ifnull(ends, ?2))
          WHERE state = 'open' AND NOT paused AND start < ?2 AND stream = (SELECT stream FROM segments WHERE id = ?1)",
         params![sealed.id.to_bytes(), sealed.end],
     )

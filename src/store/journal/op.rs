@@ -67,6 +67,11 @@ pub(in crate::store) enum Op {
         end: Option<Micros>,
         reason: String,
     },
+    /// Where it will end is known.
+    EndRecording {
+        id: RecordingId,
+        end: Micros,
+    },
     /// A later publish goes on with it from `start` on.
     ContinueRecording {
         id: RecordingId,

@@ -51,6 +51,8 @@ pub(in crate::store) struct RecordingData {
     pub(in crate::store) protected: bool,
     /// Its publish is over, and another may go on with it.
     pub(in crate::store) paused: bool,
+    /// It is open, and where it will end is known.
+    pub(in crate::store) ends: Option<Micros>,
     /// It is what lies from start to end, wherever segments begin.
     pub(in crate::store) exact: bool,
     pub(in crate::store) spec: RecordingSpec,
@@ -58,6 +60,16 @@ pub(in crate::store) struct RecordingData {
     pub(in crate::store) end: Micros,
     /// UTC of its start.
     pub(in crate::store) utc_start: Micros,
+}
+
+impl RecordingData {
+    /// Tape time at which it ends, unless it grows.
+    pub(in crate::store) fn limit(&self) -> Option<Micros> {
+        match self.state {
+            RecordingState::Open if !self.paused => self.ends,
+            _ => Some(self.end),
+        }
+    }
 }
 
 /// A segment belongs to a recording that is not exact when they share this much tape, or half of the segment if that is
@@ -72,7 +84,7 @@ pub(super) const SEGMENT: &str =
 
 const RECORDING: &str =
     "SELECT r.id, name, state, start, end, utc_offset + boot_zero + (start - tape_zero), protected,
-        paused, exact, spec
+        paused, exact, spec, ends
     FROM recordings r JOIN publishes p ON p.publish = r.publish JOIN boots USING (boot)
         JOIN streams t ON t.stream = r.stream";
 
@@ -139,10 +151,7 @@ impl Journal {
              ORDER BY sequence"
         );
         let shared = if of.exact { 0 } else { SHARED };
-        let end = match of.state {
-            RecordingState::Open if !of.paused => Micros::MAX / 2,
-            _ => of.end,
-        };
+        let end = of.limit().unwrap_or(Micros::MAX / 2);
         let values = params![of.stream.as_str(), of.start, end, shared];
         self.all(&sql, values, |row| self.segment_data(row))
     }
@@ -168,7 +177,7 @@ impl Journal {
     /// The recordings that a segment belongs to, the missing ones too.
     pub(in crate::store) fn recordings_with(&self, of: &SegmentData) -> Result<Vec<RecordingId>, StoreError> {
         let sql = "SELECT id FROM recordings JOIN streams USING (stream) WHERE name = ?1
-                AND min(?3, iif(state = 'open' AND NOT paused, ?5, end)) - max(?2, start)
+                AND min(?3, iif(state = 'open' AND NOT paused, ifnull(ends, ?5), end)) - max(?2, start)
                     > iif(exact, 0, min(?4, (?3 - ?2) / 2))
              ORDER BY recording";
         let values = params![of.stream.as_str(), of.start, of.end, SHARED, Micros::MAX / 2];
@@ -195,10 +204,12 @@ impl Journal {
 
     /// Recordings that are open and do not wait, and whether a later publish may go on with them.
     pub(in crate::store) fn open_recordings(&self) -> Result<Vec<(RecordingId, bool)>, StoreError> {
-        let sql = "SELECT id, spec FROM recordings WHERE state = 'open' AND NOT paused ORDER BY recording";
+        let sql =
+            "SELECT id, spec, ends FROM recordings WHERE state = 'open' AND NOT paused ORDER BY recording";
         self.all(sql, params![], |row| {
             let spec: String = self.col(row, 1)?;
-            let resumes = !spec.is_empty() && RecordingSpec::read(&spec).resumes();
+            let ends: Option<Micros> = self.col(row, 2)?;
+            let resumes = ends.is_none() && !spec.is_empty() && RecordingSpec::read(&spec).resumes();
             Ok((RecordingId::from_bytes(self.col(row, 0)?), resumes))
         })
     }
@@ -283,6 +294,7 @@ impl Journal {
             paused: self.col(row, 7)?,
             exact: self.col(row, 8)?,
             spec: RecordingSpec::read(&self.col::<String>(row, 9)?),
+            ends: self.col(row, 10)?,
             start: self.col(row, 3)?,
             end: self.col(row, 4)?,
             utc_start: self.col(row, 5)?,

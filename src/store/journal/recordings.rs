@@ -57,9 +57,9 @@ pub(super) fn pause(
         return Ok(());
     };
     let tape = tape(db, found.recording, end.unwrap_or(Micros::MAX))?;
-    if tape.segments == 0 {
-        // Nothing of it was kept: there is nothing to go on with.
-        return close(db, id, end, reason, utc);
+    if tape.segments == 0 || found.ends.is_some() {
+        // Nothing of it was kept, or it is over: there is nothing to go on with.
+        return close(db, id, found.ends.or(end), reason, utc);
     }
     let end = end.or(tape.end).unwrap_or(found.grown).max(found.start);
     execute(
@@ -143,7 +143,7 @@ pub(super) fn close(
         return Ok(());
     };
     // What is asked for is the limit; where nothing is asked for, the tape is.
-    let end = end.or(found.paused.then_some(found.grown));
+    let end = end.or(found.ends).or(found.paused.then_some(found.grown));
     let tape = tape(db, found.recording, end.unwrap_or(Micros::MAX))?;
     if tape.segments == 0 {
         execute(
@@ -155,7 +155,7 @@ pub(super) fn close(
         let end = end.or(tape.end).unwrap_or(found.grown).max(found.start);
         execute(
             db,
-            "UPDATE recordings SET state = 'closed', paused = 0, end = ?2, reason = ?3 WHERE recording = ?1",
+            "UPDATE recordings SET state = 'closed', paused = 0, ends = NULL, end = ?2, reason = ?3 WHERE recording = ?1",
             params![found.recording, end, reason],
         )?;
     }
@@ -189,12 +189,13 @@ struct Found {
     start: Micros,
     grown: Micros,
     paused: bool,
+    ends: Option<Micros>,
     spec: RecordingSpec,
 }
 
 fn find(db: &Connection, id: RecordingId, state: &str) -> Result<Option<Found>> {
     let sql = format!(
-        "SELECT recording, name, start, end, paused, spec FROM recordings JOIN streams USING (stream)
+        "SELECT recording, name, start, end, paused, spec, ends FROM recordings JOIN streams USING (stream)
          WHERE id = ?1 AND {state}"
     );
     db.prepare(&sql)?
@@ -205,6 +206,7 @@ fn find(db: &Connection, id: RecordingId, state: &str) -> Result<Option<Found>> 
                 start: row.get(2)?,
                 grown: row.get(3)?,
                 paused: row.get(4)?,
+                ends: row.get(6)?,
                 spec: RecordingSpec::read(&row.get::<_, String>(5)?),
             })
         })

@@ -112,9 +112,11 @@ pub(super) const STEPS: &[&str] = &["
     -- spec: what it is of and for, as JSON; empty for what was recorded before there was one, or found again.
     -- exact: it is what lies from start to end; else all of the segments that it has a part in.
     -- paused: its publish is over, and another may go on with it. last_publish: the one that it ends in.
+    -- ends: it is open, and where it will end is known.
     ALTER TABLE recordings ADD COLUMN spec TEXT NOT NULL DEFAULT '';
     ALTER TABLE recordings ADD COLUMN exact INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE recordings ADD COLUMN paused INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE recordings ADD COLUMN ends INTEGER;
     ALTER TABLE recordings ADD COLUMN last_publish INTEGER REFERENCES publishes;
     CREATE INDEX recordings_last_publish ON recordings (last_publish) WHERE last_publish IS NOT NULL;
 

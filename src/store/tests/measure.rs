@@ -78,7 +78,6 @@ fn four_streams_of_4_mbit() {
             publish: *publish,
             start: tape_zero,
             spec: crate::store::testing::spec(),
-            follows: None,
         };
         store.submit(recorded).unwrap();
     }

@@ -159,7 +159,6 @@ impl Publisher {
             publish: self.publish,
             start: self.zero + second * 1_000_000,
             spec: crate::store::testing::spec(),
-            follows: None,
         }
     }
 

@@ -30,7 +30,6 @@ fn begin(store: &Store, id: u64, zero: Micros) -> (PublishId, RecordingId) {
         publish,
         start: zero,
         spec: crate::store::testing::spec(),
-        follows: None,
     };
     store.submit(recorded).unwrap();
     (publish, recording)

@@ -101,7 +101,7 @@ struct Open {
     publish: PublishId,
     start: Micros,
     spec: Arc<RecordingSpec>,
-    /// Another goes on where it ends: no segment that begins now is a part of it.
+    /// Where it will end is known: no segment that begins now is a part of it.
     over: bool,
 }
 
@@ -355,6 +355,7 @@ impl Writer {
             Command::RecordingStarted { .. }
             | Command::RecordingPaused { .. }
             | Command::RecordingResumed { .. }
+            | Command::RecordingEnds { .. }
             | Command::RecordingClosed { .. }
             | Command::Clip { .. } => return self.take_recording(command, pass),
             Command::Keep { shelf, id, body } => self.pending.push(Op::Shelve { shelf, id, body }),
@@ -382,7 +383,9 @@ impl Writer {
             | Command::PublishEnded { publish, .. } => {
                 self.lanes.get(publish).map(|lane| lane.stream.clone())
             }
-            Command::RecordingPaused { recording, .. } | Command::RecordingClosed { recording, .. } => {
+            Command::RecordingPaused { recording, .. }
+            | Command::RecordingEnds { recording, .. }
+            | Command::RecordingClosed { recording, .. } => {
                 let open = self.recordings.get(recording);
                 open.map(|open| open.stream.clone())
             }

@@ -17,12 +17,8 @@ impl Writer {
                 publish,
                 start,
                 spec,
-                follows,
             } => {
                 let keep = self.keep(&spec);
-                if let Some(before) = follows.and_then(|before| self.recordings.get_mut(&before)) {
-                    before.over = true;
-                }
                 self.grow(recording, publish, start, spec.clone());
                 self.pending.push(Op::StartRecording {
                     id: recording,
@@ -62,17 +58,17 @@ impl Writer {
                     start,
                 });
             }
+            Command::RecordingEnds { recording, end } => {
+                self.end(recording);
+                self.pending.push(Op::EndRecording { id: recording, end });
+            }
             Command::RecordingClosed {
                 recording,
                 end,
                 reason,
             } => {
-                if let Some(Open { stream, over, .. }) = self.recordings.remove(&recording) {
-                    // The segment that follows is not to say that it is a part of this; one that began where another
-                    // recording went on does not say so already.
-                    for lane in self.lanes.values_mut().filter(|lane| lane.stream == stream) {
-                        lane.turn |= !over;
-                    }
+                self.end(recording);
+                if let Some(Open { stream, .. }) = self.recordings.remove(&recording) {
                     pass.settle.insert(stream);
                 }
                 self.pending.push(Op::CloseRecording {
@@ -113,6 +109,17 @@ impl Writer {
         }
     }
 
+    /// The segment that follows is not to say that it is a part of this.
+    fn end(&mut self, recording: RecordingId) {
+        let Some(open) = self.recordings.get_mut(&recording) else {
+            return;
+        };
+        if !std::mem::replace(&mut open.over, true) {
+            let lanes = self.lanes.values_mut().filter(|lane| lane.stream == open.stream);
+            lanes.for_each(|lane| lane.turn = true);
+        }
+    }
+
     fn grow(&mut self, recording: RecordingId, publish: PublishId, start: Micros, spec: Arc<RecordingSpec>) {
         let Some(lane) = self.lanes.get_mut(&publish) else {
             return;
@@ -135,6 +142,7 @@ pub(super) fn recording_of(command: &Command) -> Option<RecordingId> {
         Command::RecordingStarted { recording, .. }
         | Command::RecordingPaused { recording, .. }
         | Command::RecordingResumed { recording, .. }
+        | Command::RecordingEnds { recording, .. }
         | Command::RecordingClosed { recording, .. }
         | Command::Clip { recording, .. } => Some(*recording),
         _ => None,
