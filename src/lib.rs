@@ -2,6 +2,7 @@
 //!
 //! One crate, one binary. Each room knows only the rooms below it; docs/architecture.md draws the house.
 
+pub mod api;
 pub mod cli;
 pub mod config;
 pub mod daemon;
@@ -12,4 +13,5 @@ pub mod format;
 pub mod ingest;
 pub mod media;
 pub mod recorder;
+pub mod socket;
 pub mod store;

@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 
 use super::open::StoreArgument;
 use super::output;
-use super::when::{When, rfc3339};
+use super::when::When;
+use crate::api::recording_row;
+use crate::event::rfc3339;
 use crate::media::StreamName;
 use crate::store::{Filter, RecordingRow, TrackRow};
 
@@ -49,40 +51,8 @@ impl Ls {
 }
 
 fn document(rows: &[RecordingRow]) -> Value {
-    let recordings: Vec<Value> = rows.iter().map(recording).collect();
+    let recordings: Vec<Value> = rows.iter().map(recording_row).collect();
     json!({ "recordings": recordings, "next": null })
-}
-
-fn recording(row: &RecordingRow) -> Value {
-    let gap = |gap: &crate::store::Gap| json!({ "from": rfc3339(gap.from), "to": rfc3339(gap.to) });
-    json!({
-        "id": row.id.to_string(),
-        "stream": row.stream.as_str(),
-        "state": row.state.as_str(),
-        "start": rfc3339(row.start),
-        "end": rfc3339(row.end),
-        "duration_s": row.duration as f64 / 1e6,
-        "bytes": row.bytes,
-        "tracks": row.tracks.iter().map(track).collect::<Vec<_>>(),
-        "gaps": row.gaps.iter().map(gap).collect::<Vec<_>>(),
-        "renditions": [],
-    })
-}
-
-fn track(row: &TrackRow) -> Value {
-    let mut object = json!({ "kind": row.kind, "codec": row.codec });
-    let numbers = [
-        ("width", row.width.map(u32::from)),
-        ("height", row.height.map(u32::from)),
-        ("sample_rate", row.sample_rate),
-        ("channels", row.channels.map(u32::from)),
-    ];
-    if let Some(object) = object.as_object_mut() {
-        for (name, number) in numbers {
-            number.map(|number| object.insert(name.to_owned(), number.into()));
-        }
-    }
-    object
 }
 
 fn table(out: &mut impl Write, rows: &[RecordingRow]) -> std::io::Result<()> {

@@ -4,6 +4,7 @@
 //! error; long work shows its progress on a terminal and is silent in a pipe.
 
 mod check_config;
+mod control;
 mod demo;
 mod export;
 mod ls;
@@ -11,13 +12,15 @@ mod open;
 mod output;
 mod publish;
 mod run;
+mod service;
+mod shown;
 mod source;
 mod verify;
 mod when;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::daemon::{LogTarget, flush_log, init_log};
 
@@ -47,23 +50,34 @@ enum Command {
     Publish(publish::Publish),
 }
 
+impl Arguments {
+    fn run(self) -> anyhow::Result<()> {
+        init_log(if matches!(self.command, Command::Run(_)) {
+            LogTarget::Service
+        } else {
+            LogTarget::Quiet
+        });
+        match self.command {
+            Command::Run(command) => command.run(),
+            Command::Demo(command) => command.run(),
+            Command::CheckConfig(command) => command.run(),
+            Command::Ls(command) => command.run(),
+            Command::Export(command) => command.run(),
+            Command::Verify(command) => command.run(),
+            Command::Publish(command) => command.run(),
+        }
+    }
+}
+
 /// The process, from its arguments to its exit code.
 pub fn main() -> ExitCode {
     // clap leaves with 2 for wrong usage, by itself.
-    let arguments = Arguments::parse();
-    init_log(if matches!(arguments.command, Command::Run(_)) {
-        LogTarget::Service
-    } else {
-        LogTarget::Quiet
-    });
-    let result = match arguments.command {
-        Command::Run(command) => command.run(),
-        Command::Demo(command) => command.run(),
-        Command::CheckConfig(command) => command.run(),
-        Command::Ls(command) => command.run(),
-        Command::Export(command) => command.run(),
-        Command::Verify(command) => command.run(),
-        Command::Publish(command) => command.run(),
+    let matches = Arguments::command().subcommands(control::groups()).get_matches();
+    let result = match control::run(&matches) {
+        Some(result) => result,
+        None => Arguments::from_arg_matches(&matches)
+            .unwrap_or_else(|error| error.exit())
+            .run(),
     };
     flush_log();
     match result {

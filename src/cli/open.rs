@@ -1,6 +1,6 @@
 //! Where a command finds the configuration and the store.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
@@ -67,6 +67,15 @@ pub(super) struct StoreArgument {
 impl StoreArgument {
     pub(super) fn library(&self) -> anyhow::Result<Library> {
         Ok(Library::open(&self.dir()?)?)
+    }
+
+    /// The storage directory that was named in place of the configuration's.
+    pub(super) fn data(&self) -> Option<&Path> {
+        self.data.as_deref()
+    }
+
+    pub(super) fn config(&self) -> anyhow::Result<Config> {
+        self.config.load()
     }
 
     /// The storage directory.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::open::StoreArgument;
 use super::output;
-use super::when::rfc3339;
+use crate::event::rfc3339;
 use crate::store::{Checked, Finding, Library, Step, StoreError, repair};
 
 /// Findings in a JSON document; `problems_left_out` counts the rest.

@@ -48,14 +48,6 @@ impl When {
     }
 }
 
-/// RFC 3339 with microseconds.
-pub(super) fn rfc3339(utc: Micros) -> String {
-    match jiff::Timestamp::from_microsecond(utc) {
-        Ok(timestamp) => format!("{timestamp:.6}"),
-        Err(_) => format!("{utc}us"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,11 +59,5 @@ mod tests {
         assert_eq!("90s".parse(), Ok(When::Offset(90_000_000)));
         assert!("yesterday".parse::<When>().is_err());
         assert!("12".parse::<When>().is_err());
-    }
-
-    #[test]
-    fn prints_microseconds() {
-        assert_eq!(rfc3339(1_500_000), "1970-01-01T00:00:01.500000Z");
-        assert_eq!(rfc3339(0), "1970-01-01T00:00:00.000000Z");
     }
 }

@@ -9,11 +9,15 @@ use toml::{Table, Value};
 use super::publisher::{self, MAX_PUBLISHERS, Publisher};
 use super::rtmp::RtmpFile;
 use super::{
-    ByteSize, Config, Device, Keep, OnFull, Ring, Rtmp, Rule, Span, Storage, Template, TemplateSource,
+    ByteSize, Config, Control, Device, Keep, OnFull, Ring, Rtmp, Rule, Span, Storage, Template,
+    TemplateSource,
 };
 
 /// `EDGEREEL__RTMP__LISTEN` sets `rtmp.listen`.
 const ENV_PREFIX: &str = "EDGEREEL__";
+
+/// `sun_path` (unix(7)), without the zero at its end.
+const LONGEST_SOCKET: usize = 107;
 
 /// A configuration that cannot be used, and where.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -46,6 +50,7 @@ impl Config {
                 pre_roll: Span::from_secs(10),
                 memory: ByteSize::new(32 << 20),
             },
+            control: Control::default(),
             publishers: Vec::new(),
             templates: Vec::new(),
             rules: Vec::new(),
@@ -118,7 +123,7 @@ impl Config {
             out,
             "\n[storage]\ndir = {dir:?}\ndurability = \"{durability}\"\n{quota}{min_free}\
              on_full = \"{on_full}\"\nkeep = \"{keep}\"\n\n\
-             [ring]\npre_roll = \"{pre_roll}\"\nmemory = \"{memory}\"\n",
+             [ring]\npre_roll = \"{pre_roll}\"\nmemory = \"{memory}\"\n{control}",
             dir = self.storage.dir.display().to_string(),
             durability = self.storage.durability,
             quota = size("quota", self.storage.quota),
@@ -127,6 +132,10 @@ impl Config {
             keep = self.storage.keep,
             pre_roll = self.ring.pre_roll,
             memory = self.ring.memory,
+            control = match &self.control.socket {
+                Some(socket) => format!("\n[control]\nsocket = {:?}\n", socket.display().to_string()),
+                None => String::new(),
+            },
         );
         publisher::to_toml(&self.publishers, &mut out);
         let tables = Recording {
@@ -158,6 +167,7 @@ struct File {
     rtmp: RtmpFile,
     storage: StorageFile,
     ring: RingFile,
+    control: ControlFile,
     publisher: Vec<Publisher>,
     template: Vec<TemplateSource>,
     rule: Vec<Rule>,
@@ -185,6 +195,12 @@ struct StorageFile {
 struct RingFile {
     pre_roll: Option<Span>,
     memory: Option<ByteSize>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct ControlFile {
+    socket: Option<PathBuf>,
 }
 
 /// A value that is well formed and still cannot be.
@@ -225,6 +241,9 @@ impl File {
             ring: Ring {
                 pre_roll: self.ring.pre_roll.unwrap_or(base.ring.pre_roll),
                 memory: self.ring.memory.unwrap_or(base.ring.memory),
+            },
+            control: Control {
+                socket: self.control.socket,
             },
             publishers: self.publisher,
             templates: templates(self.template)?,
@@ -271,6 +290,14 @@ fn check(config: &Config) -> Result<(), Refused> {
         return refuse(
             "publisher",
             format!("[[publisher]]: {count} entries; at most {MAX_PUBLISHERS}"),
+        );
+    }
+    if let Some(socket) = &config.control.socket
+        && (socket.as_os_str().is_empty() || socket.as_os_str().len() > LONGEST_SOCKET)
+    {
+        return refuse(
+            "control.socket",
+            format!("control.socket: a path of 1 to {LONGEST_SOCKET} bytes; the kernel takes no longer one"),
         );
     }
     config.rtmp.check(!config.publishers.is_empty())?;
@@ -353,18 +380,24 @@ fn set(table: &mut Table, name: &str, value: &str) -> Result<(), String> {
 }
 
 /// Adds the nearest known key to serde's word about an unknown one.
-fn explain(message: &str) -> String {
+pub(crate) fn explain(message: &str) -> String {
     let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
     match quoted.split_first() {
-        Some((unknown, known)) if message.starts_with("unknown field") => {
-            let near = known.iter().min_by_key(|candidate| distance(unknown, candidate));
-            match near.filter(|candidate| distance(unknown, candidate) <= 3) {
-                Some(candidate) => format!("unknown key '{unknown}'; did you mean '{candidate}'?"),
-                None => format!("unknown key '{unknown}'; known here: {}", known.join(", ")),
-            }
-        }
+        Some((unknown, known)) if message.starts_with("unknown field") => match nearest(unknown, known) {
+            Some(candidate) => format!("unknown key '{unknown}'; did you mean '{candidate}'?"),
+            None => format!("unknown key '{unknown}'; known here: {}", known.join(", ")),
+        },
         _ => message.to_owned(),
     }
+}
+
+/// The word that was probably meant, if one is near.
+pub(crate) fn nearest<'a>(unknown: &str, known: &[&'a str]) -> Option<&'a str> {
+    let near = known.iter().min_by_key(|candidate| distance(unknown, candidate));
+    // A word that shares nothing with what was written was not meant.
+    let most = unknown.len().saturating_sub(1).min(3);
+    near.filter(|candidate| distance(unknown, candidate) <= most)
+        .copied()
 }
 
 /// Edits from one word to another (Levenshtein).

@@ -22,6 +22,7 @@ use std::path::PathBuf;
 pub use address::{AddressRange, AddressRangeError};
 pub use calendar::{Weekly, WeeklyError, Zone, ZoneError, next_boundary};
 pub use file::ConfigError;
+pub(crate) use file::{explain, nearest};
 pub use key::{KeyError, KeyFacts, KeyPattern, distinct};
 pub use publisher::{Hook, HookUrl, MAX_PUBLISHERS, Proof, Publisher};
 pub use rate::{BitRate, BitRateError};
@@ -45,6 +46,8 @@ pub struct Config {
     pub storage: Storage,
     /// `[ring]`
     pub ring: Ring,
+    /// `[control]`
+    pub control: Control,
     /// `[[publisher]]`; who may push. Anyone who can connect when there is none.
     pub publishers: Vec<Publisher>,
     /// `[[template]]`
@@ -142,4 +145,23 @@ pub struct Ring {
     pub pre_roll: Span,
     /// Hard cap for all streams together.
     pub memory: ByteSize,
+}
+
+/// How this machine's own commands reach the service.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Control {
+    /// The socket; where the service manager or the storage directory has it, when there is none.
+    pub socket: Option<PathBuf>,
+}
+
+/// The socket's name where nobody gives it another.
+pub(crate) const SOCKET_NAME: &str = "control.sock";
+
+impl Config {
+    /// The control socket: as configured, or in the directory that the service manager made for it
+    /// (`RUNTIME_DIRECTORY`), or in the storage directory.
+    pub fn control_socket(&self, runtime_directory: Option<&std::path::Path>) -> PathBuf {
+        let beside = || runtime_directory.unwrap_or(&self.storage.dir).join(SOCKET_NAME);
+        self.control.socket.clone().unwrap_or_else(beside)
+    }
 }

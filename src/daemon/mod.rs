@@ -4,11 +4,13 @@
 //! then the network is let in; only then is the service called ready. Shutdown goes the other way: publishers
 //! are ended, what waits in memory is written and made durable, the segments are sealed.
 
+mod control;
 mod keys;
 mod log;
 mod notify;
 mod service;
 
+pub use control::runtime_directory;
 pub(crate) use keys::gate;
 pub use log::{LogTarget, flush_log, init_log};
 pub use service::{Service, Snapshot};

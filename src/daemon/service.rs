@@ -7,7 +7,9 @@ use anyhow::{Context as _, bail};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use super::control::Control;
 use super::keys;
+use crate::api::Api;
 use crate::config::{self, ByteSize, Config, Keep};
 use crate::ingest::{self, Entrance, Server};
 use crate::recorder::{Recorder, RecorderSettings, StreamStatus};
@@ -29,6 +31,7 @@ pub struct Service {
     addresses: Vec<std::net::SocketAddr>,
     server: JoinHandle<()>,
     stop_server: Option<oneshot::Sender<()>>,
+    control: Option<Control>,
 }
 
 /// What is going on, at one moment.
@@ -61,17 +64,33 @@ impl Service {
             .with_context(|| format!("cannot open the store in '{}'", config.storage.dir.display()))?;
         tracing::info!(dir = %config.storage.dir.display(), "store open: {}", opened.report);
 
-        let recorder = Recorder::new(recorder_settings(&config), store.clone(), clock, opened.tape_base);
+        let recorder = Recorder::new(
+            recorder_settings(&config),
+            store.clone(),
+            clock.clone(),
+            opened.tape_base,
+        );
         recorder.reconfigure(
             recorder_settings(&config),
             config.templates.clone(),
             config.rules.clone(),
         );
         recorder.restore(&opened.open, &opened.shelves);
+        let api = Api::new(recorder.clone(), config.storage.dir.clone(), clock);
+        let control = match Control::start(&config, api).await {
+            Ok(control) => control,
+            Err(error) => {
+                store.shutdown().context("cannot close the store")?;
+                return Err(error).context("cannot take commands");
+            }
+        };
         let server = Server::bind(&config.rtmp.listen, server_settings(&config), entrance.clone()).await;
         let server = match server {
             Ok(server) => server,
             Err(error) => {
+                if let Some(control) = control {
+                    control.stop().await;
+                }
                 store.shutdown().context("cannot close the store")?;
                 return Err(error).context("cannot listen for RTMP");
             }
@@ -94,6 +113,7 @@ impl Service {
             addresses,
             server,
             stop_server: Some(stop_server),
+            control,
         })
     }
 
@@ -131,6 +151,7 @@ impl Service {
                 without_reloadable(&self.config) != without_reloadable(&config),
             ),
             ("[storage]", self.config.storage != config.storage),
+            ("[control]", self.config.control != config.control),
         ];
         for (key, changed) in fixed {
             if changed {
@@ -157,6 +178,10 @@ impl Service {
 
     /// Ends every publish, makes what waits durable, seals the segments.
     pub async fn stop(mut self) -> anyhow::Result<()> {
+        // No more orders, then no more media.
+        if let Some(control) = self.control.take() {
+            control.stop().await;
+        }
         self.time.abort();
         self.recorder.stop();
         if let Some(stop) = self.stop_server.take() {

@@ -400,6 +400,7 @@ impl Connection {
             End::Ended(reason) => {
                 let why = match &reason {
                     EndReason::TakenOver => "another publisher took over this stream".to_owned(),
+                    EndReason::Kicked => "the publish was ended by command".to_owned(),
                     EndReason::Shutdown => "edgereel is stopping".to_owned(),
                     EndReason::Broken(why) => why.clone(),
                     EndReason::Unpublished => "the publish was ended".to_owned(),

@@ -150,7 +150,7 @@ impl Core {
         if let Some(session) = manual {
             return Err(OrderError::AlreadyStarted {
                 stream: order.stream.clone(),
-                recordings: session.recordings().collect(),
+                recordings: session.told().collect(),
             });
         }
         let longest = order.longest.clamp(0, MANUAL_LONGEST);
@@ -182,7 +182,7 @@ impl Core {
         self.on_sessions(which, |stream, chosen| {
             let mut stopped = Vec::new();
             for session in stream.sessions.iter().filter(|session| chosen(session)) {
-                stopped.extend(session.recordings());
+                stopped.extend(session.told());
             }
             stream.stop(chosen, "stopped", now, out);
             stopped
@@ -230,7 +230,7 @@ impl Core {
     ) -> Result<Vec<RecordingId>, OrderError> {
         let chosen = |session: &Session| match which {
             Which::Stream(_) => is_manual(session),
-            Which::Recording(id) => session.recordings().any(|recording| recording == *id),
+            Which::Recording(id) => session.told().any(|recording| recording == *id),
         };
         let stream = match which {
             Which::Stream(name) => self.stream(name),
@@ -575,7 +575,7 @@ fn describe(stream: &super::stream::Stream) -> String {
         .iter()
         .flat_map(|session| {
             let origin = session.about.origin.as_str();
-            session.recordings().map(move |id| format!("{id} ({origin})"))
+            session.told().map(move |id| format!("{id} ({origin})"))
         })
         .collect();
     match others.is_empty() {

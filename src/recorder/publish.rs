@@ -53,8 +53,17 @@ pub enum EndReason {
     Broken(String),
     /// Another publisher took over.
     TakenOver,
+    /// Somebody ended it by command. Nobody is waited for.
+    Kicked,
     /// The service stops.
     Shutdown,
+}
+
+impl EndReason {
+    /// True for an end that somebody meant: what was recorded is complete.
+    pub(super) fn is_meant(&self) -> bool {
+        matches!(self, EndReason::Unpublished | EndReason::Kicked)
+    }
 }
 
 impl fmt::Display for EndReason {
@@ -63,6 +72,7 @@ impl fmt::Display for EndReason {
             EndReason::Unpublished => f.write_str("unpublished"),
             EndReason::Broken(why) => write!(f, "broken: {why}"),
             EndReason::TakenOver => f.write_str("taken over by another publisher"),
+            EndReason::Kicked => f.write_str("ended by command"),
             EndReason::Shutdown => f.write_str("the service stopped"),
         }
     }

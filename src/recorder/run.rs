@@ -165,6 +165,11 @@ impl Run {
         }
     }
 
+    /// The recording that grows, or waits, or has not begun and was told to somebody.
+    pub(super) fn told(&self) -> Option<RecordingId> {
+        self.recording().or(self.reserved)
+    }
+
     pub(super) fn is_waiting(&self) -> bool {
         matches!(self.state, State::Waiting(_))
     }
@@ -257,8 +262,7 @@ impl Run {
         self.state = State::Idle;
         let resume = self.reel.resume;
         let until = heard.saturating_add(resume.window.as_micros());
-        let waits =
-            until > scene.now.boot && (*reason != EndReason::Unpublished || resume.after == ResumeAfter::Any);
+        let waits = until > scene.now.boot && (!reason.is_meant() || resume.after == ResumeAfter::Any);
         if !waits {
             scene.endings.push(Ending {
                 recording: rolling.recording,

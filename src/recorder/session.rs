@@ -223,6 +223,11 @@ impl Session {
         self.runs.iter().filter_map(Run::recording)
     }
 
+    /// The same, and those that begin with the next keyframe and were told to somebody.
+    pub(super) fn told(&self) -> impl Iterator<Item = RecordingId> {
+        self.runs.iter().filter_map(Run::told)
+    }
+
     /// Recordings that wait for a publisher.
     pub(super) fn waiting(&self) -> impl Iterator<Item = RecordingId> {
         let waits = self.runs.iter().filter(|run| run.is_waiting());

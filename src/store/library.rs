@@ -76,7 +76,8 @@ pub struct RecordingRow {
 }
 
 /// The life of a recording.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum RecordingState {
     /// It grows with its stream.
     Open,
@@ -141,7 +142,7 @@ pub struct ClipBounds {
 
 /// How far the tape of a segment goes.
 #[derive(Clone, Copy)]
-struct Extent {
+pub(super) struct Extent {
     end: Micros,
     bytes: u64,
 }
@@ -331,7 +332,7 @@ impl Library {
         verify::check_store(&self.dir, self.disk.as_ref(), &journal, watch)
     }
 
-    fn row(
+    pub(super) fn row(
         &self,
         row: RecordingData,
         segments: &[SegmentData],
@@ -436,7 +437,7 @@ impl Library {
         (!index.fragments.is_empty()).then_some(index)
     }
 
-    fn journal(&self) -> MutexGuard<'_, Journal> {
+    pub(super) fn journal(&self) -> MutexGuard<'_, Journal> {
         self.journal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -74,7 +74,9 @@ pub(crate) fn command() -> Command {
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("EDGEREEL")) {
         command.env_remove(name);
     }
-    command.env_remove("NOTIFY_SOCKET").env_remove("JOURNAL_STREAM");
+    for name in ["NOTIFY_SOCKET", "JOURNAL_STREAM", "RUNTIME_DIRECTORY"] {
+        command.env_remove(name);
+    }
     command
 }
 

@@ -1,5 +1,6 @@
 //! The recorder as the network and whoever gives orders see it: a thin shell around the decisions in `core`.
 
+mod clip;
 mod orders;
 mod restore;
 #[cfg(test)]
@@ -150,6 +151,18 @@ impl Recorder {
         let mut commands = Vec::new();
         self.shared.core().tick(self.shared.now(), &mut commands);
         self.shared.submit_all(&mut commands);
+    }
+
+    /// Ends a stream's publish; false if nobody publishes it.
+    pub fn kick(&self, stream: &StreamName) -> bool {
+        let shared = &self.shared;
+        let on_air = shared.core().on_air();
+        let Some((stream, publish)) = on_air.into_iter().find(|(name, _)| name == stream) else {
+            return false;
+        };
+        shared.end(&stream, publish, &EndReason::Kicked, &mut Vec::new());
+        shared.tell(publish, EndReason::Kicked);
+        true
     }
 
     /// Ends every publish and refuses new ones. What waits in memory is handed to the store before this

@@ -636,3 +636,18 @@ fn a_clip_of_the_past_is_taken_from_the_tape_and_one_across_the_edge_from_both()
     assert!(machine.ask(|core, now, _| core.course(&none, now)).is_err());
     machine.check();
 }
+
+#[test]
+fn an_order_that_waits_for_its_keyframe_is_known_and_can_be_taken_back() {
+    let mut machine = on_demand();
+    machine.begin(CAM);
+    // Nothing came yet, so there is no keyframe to begin with.
+    let ids = start(&mut machine, 0).unwrap();
+    let twice = start(&mut machine, 0).unwrap_err();
+    assert!(twice.to_string().contains(&ids[0].to_string()), "{twice}");
+    let stopped = machine.ask(|core, now, out| core.stop(&Which::Recording(ids[0]), now, out));
+    assert_eq!(stopped, Ok(ids));
+    machine.play(CAM, 5);
+    assert!(machine.tape.is_empty(), "it was taken back");
+    machine.check();
+}

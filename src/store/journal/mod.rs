@@ -10,6 +10,7 @@ mod evict;
 pub(super) mod fault;
 mod op;
 mod outbox;
+mod query;
 mod read;
 mod recordings;
 mod redate;

@@ -76,7 +76,7 @@ impl RecordingData {
 /// less. Less is where two tracks end or begin a frame apart, not something that anyone asked for.
 pub(super) const SHARED: Micros = 250_000;
 
-const SEGMENT: &str =
+pub(super) const SEGMENT: &str =
     "SELECT s.id, name, sequence, state, base_video, base_audio, s.start, s.end, bytes, crc,
         tracks, tape_zero, utc_offset + boot_zero
     FROM segments s JOIN publishes p ON p.publish = s.publish JOIN boots USING (boot)
@@ -258,7 +258,7 @@ impl Journal {
         })
     }
 
-    fn segment_data(&self, row: &Row<'_>) -> Result<SegmentData, StoreError> {
+    pub(super) fn segment_data(&self, row: &Row<'_>) -> Result<SegmentData, StoreError> {
         let text: String = self.col(row, 10)?;
         Ok(SegmentData {
             id: SegmentId::from_bytes(self.col(row, 0)?),

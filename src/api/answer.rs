@@ -1,0 +1,182 @@
+//! What comes back.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::recorder::{AskError, OrderError, RuleError, TaskError};
+use crate::store::StoreError;
+
+/// No answer has more bytes than this.
+pub const MAX_ANSWER: usize = 64 << 10;
+
+/// The answer to a request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// The id of the request, if it could be read.
+    pub id: Option<String>,
+    /// What it came to.
+    pub result: Result<Value, Failure>,
+}
+
+/// Why a request came to nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Failure {
+    /// For programs.
+    pub code: Code,
+    /// For people: what was asked for, and what is in its way.
+    pub message: String,
+    /// The argument that is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// The recordings that are in the way.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub recordings: Vec<String>,
+}
+
+/// What kind of failure it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Code {
+    /// The request cannot be understood, or asks for what cannot be.
+    BadRequest,
+    /// What it is about is not there.
+    NotFound,
+    /// The state of things is in its way.
+    Conflict,
+    /// It is understood, and will not be done.
+    Refused,
+    /// It cannot be done now.
+    Unavailable,
+    /// A defect of edgereel.
+    Internal,
+}
+
+impl Answer {
+    /// Of a request that could not be read.
+    pub fn refusal(failure: Failure) -> Self {
+        Self {
+            id: None,
+            result: Err(failure),
+        }
+    }
+
+    /// As it goes out: one line of JSON, at most [`MAX_ANSWER`] bytes.
+    pub fn to_json(&self) -> String {
+        let text = self.render();
+        if text.len() <= MAX_ANSWER {
+            return text;
+        }
+        let message = format!(
+            "the answer has {} bytes, and at most {MAX_ANSWER} are sent; ask for less",
+            text.len()
+        );
+        let failure = Failure::new(Code::Refused, message);
+        let id = self.id.clone();
+        Self {
+            id,
+            result: Err(failure),
+        }
+        .render()
+    }
+
+    fn render(&self) -> String {
+        match &self.result {
+            Ok(result) => json!({ "id": self.id, "ok": true, "result": result }),
+            Err(failure) => json!({ "id": self.id, "ok": false, "error": failure }),
+        }
+        .to_string()
+    }
+}
+
+impl Failure {
+    /// A failure of this kind.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        // What came from outside may be part of the message, and only an excerpt of it belongs there.
+        let message: String = message.into().chars().take(2_000).collect();
+        Self {
+            code,
+            message,
+            field: None,
+            recordings: Vec::new(),
+        }
+    }
+
+    pub(super) fn bad(message: impl Into<String>) -> Self {
+        Self::new(Code::BadRequest, message)
+    }
+
+    pub(super) fn about(mut self, field: impl Into<String>) -> Self {
+        self.field = Some(field.into());
+        self
+    }
+}
+
+impl Code {
+    /// As in an answer.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Code::BadRequest => "bad_request",
+            Code::NotFound => "not_found",
+            Code::Conflict => "conflict",
+            Code::Refused => "refused",
+            Code::Unavailable => "unavailable",
+            Code::Internal => "internal",
+        }
+    }
+}
+
+impl From<AskError> for Failure {
+    fn from(error: AskError) -> Self {
+        match error {
+            AskError::Refused(error) => error.into(),
+            AskError::Unwritten(_) => Self::new(Code::Unavailable, error.to_string()),
+        }
+    }
+}
+
+impl From<OrderError> for Failure {
+    fn from(error: OrderError) -> Self {
+        let code = match &error {
+            OrderError::OffAir(_) | OrderError::AlreadyStarted { .. } | OrderError::NotRecording { .. } => {
+                Code::Conflict
+            }
+            OrderError::Range(_) => Code::BadRequest,
+            OrderError::Rule(error) => rule_code(error),
+            OrderError::Task(error) => task_code(error),
+        };
+        let mut failure = Self::new(code, error.to_string());
+        if let OrderError::AlreadyStarted { recordings, .. } = &error {
+            failure.recordings = recordings.iter().map(ToString::to_string).collect();
+        }
+        failure
+    }
+}
+
+fn rule_code(error: &RuleError) -> Code {
+    match error {
+        RuleError::Template(_) => Code::BadRequest,
+        RuleError::NoTemplate(_) | RuleError::NoRule { .. } => Code::NotFound,
+        RuleError::Needed { .. } => Code::Conflict,
+        RuleError::Configured(_) | RuleError::TooMany(_) => Code::Refused,
+    }
+}
+
+fn task_code(error: &TaskError) -> Code {
+    match error {
+        TaskError::Times(_) => Code::BadRequest,
+        TaskError::Crowded { .. } | TaskError::NotLive { .. } => Code::Conflict,
+        TaskError::TooMany => Code::Refused,
+        TaskError::Unknown(_) => Code::NotFound,
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let code = match &error {
+            StoreError::NoRecording { .. } => Code::NotFound,
+            StoreError::Ambiguous { .. } => Code::BadRequest,
+            _ => Code::Unavailable,
+        };
+        Self::new(code, error.to_string())
+    }
+}

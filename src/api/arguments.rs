@@ -1,0 +1,143 @@
+//! From the bytes of a request to typed arguments.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
+
+use super::answer::Failure;
+use crate::config;
+use crate::media::Micros;
+
+/// A request has at most so many bytes.
+pub const MAX_REQUEST: usize = 64 << 10;
+/// An id has at most so many.
+const MAX_ID: usize = 128;
+/// A name that somebody gives something has at most so many.
+const MAX_NAME: usize = 128;
+
+/// A request that is a JSON object.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Request {
+    /// What its answer repeats.
+    pub id: Option<String>,
+    /// All else.
+    pub arguments: Map<String, Value>,
+}
+
+impl Request {
+    /// Reads a request. Of nothing at all: one without arguments.
+    pub fn parse(body: &[u8]) -> Result<Self, Failure> {
+        if body.len() > MAX_REQUEST {
+            return Err(Failure::bad(format!(
+                "the request has {} bytes; at most {MAX_REQUEST} are taken",
+                body.len()
+            )));
+        }
+        if body.trim_ascii().is_empty() {
+            return Ok(Self::default());
+        }
+        let mut arguments: Map<String, Value> = serde_json::from_slice(body)
+            .map_err(|error| Failure::bad(format!("the request is not a JSON object: {error}")))?;
+        let id = match arguments.remove("id") {
+            None | Some(Value::Null) => None,
+            Some(Value::String(id)) if id.len() <= MAX_ID => Some(id),
+            Some(_) => {
+                let text = format!("id: expected a text of at most {MAX_ID} bytes");
+                return Err(Failure::bad(text).about("id"));
+            }
+        };
+        Ok(Self { id, arguments })
+    }
+}
+
+/// Arguments as the type that a command takes. What is wrong is told with its name.
+pub(super) fn typed<T: DeserializeOwned>(arguments: Map<String, Value>) -> Result<T, Failure> {
+    let error = match T::deserialize(Value::Object(arguments.clone())) {
+        Ok(typed) => return Ok(typed),
+        Err(error) => error.to_string(),
+    };
+    if let Some(field) = quoted(&error, "unknown field") {
+        let text = config::explain(&error).replace("unknown key", "unknown argument");
+        return Err(Failure::bad(text).about(field));
+    }
+    if let Some(field) = quoted(&error, "missing field") {
+        return Err(Failure::bad(format!("'{field}' is missing")).about(field));
+    }
+    // Alone, only the one that is wrong is refused for what it is.
+    let wrong = arguments.into_iter().find(|(name, value)| {
+        let alone = Map::from_iter([(name.clone(), value.clone())]);
+        T::deserialize(Value::Object(alone))
+            .is_err_and(|error| !error.to_string().starts_with("missing field"))
+    });
+    Err(match wrong {
+        Some((field, _)) => Failure::bad(format!("{field}: {error}")).about(field),
+        None => Failure::bad(error),
+    })
+}
+
+fn quoted<'a>(message: &'a str, what: &str) -> Option<&'a str> {
+    message.strip_prefix(what)?.split('`').nth(1)
+}
+
+/// `2026-11-20T08:00:00Z`; an empty text is as good as none.
+pub(super) fn time<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Micros>, D::Error> {
+    let text = Option::<String>::deserialize(from)?.unwrap_or_default();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    match text.parse::<jiff::Timestamp>() {
+        Ok(time) => Ok(Some(time.as_microsecond())),
+        Err(_) => Err(serde::de::Error::custom(format!(
+            "'{text}' is not a time: write it as in \"2026-11-20T08:00:00Z\""
+        ))),
+    }
+}
+
+/// A name that somebody gives a recording or a task.
+pub(super) fn name<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    let text = Option::<String>::deserialize(from)?.filter(|text| !text.is_empty());
+    match text {
+        Some(text) if text.len() > MAX_NAME || text.chars().any(char::is_control) => {
+            Err(serde::de::Error::custom(format!(
+                "a name has at most {MAX_NAME} bytes and no control characters"
+            )))
+        }
+        text => Ok(text),
+    }
+}
+
+/// A length of time in seconds, where the argument's name ends in `_s`: a number, up to 31 days, with a fraction or without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Seconds(pub(super) Micros);
+
+impl<'de> Deserialize<'de> for Seconds {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let seconds = f64::deserialize(from)?;
+        match (0.0..=31.0 * 86_400.0).contains(&seconds) {
+            true => Ok(Self((seconds * 1e6).round() as Micros)),
+            false => Err(serde::de::Error::custom(format!(
+                "{seconds} is not a number of seconds from 0 to 31 days"
+            ))),
+        }
+    }
+}
+
+/// How many are listed at once: 1 to 100, 50 if nobody says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Limit(pub(super) usize);
+
+impl Default for Limit {
+    fn default() -> Self {
+        Self(50)
+    }
+}
+
+impl<'de> Deserialize<'de> for Limit {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let limit = u64::deserialize(from)?;
+        match (1..=100).contains(&limit) {
+            true => Ok(Self(usize::try_from(limit).unwrap_or(1))),
+            false => Err(serde::de::Error::custom(format!("{limit} is not from 1 to 100"))),
+        }
+    }
+}

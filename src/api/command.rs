@@ -1,0 +1,126 @@
+//! The table of commands.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::answer::{Code, Failure};
+use super::{Api, clip, help, recording, rule, stream, task, template};
+use crate::config;
+
+/// A command: what it is called, what it takes and what it does.
+#[derive(Clone, Copy, Debug)]
+pub struct Command {
+    /// As in `recording.start`.
+    pub name: &'static str,
+    /// What it does, in a sentence.
+    pub about: &'static str,
+    /// What it takes; required ones first.
+    pub arguments: &'static [Argument],
+    pub(super) carry_out: Run,
+}
+
+/// An argument of a command.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Argument {
+    /// Its name in a request.
+    pub name: &'static str,
+    /// What is written there.
+    #[serde(rename = "type")]
+    pub kind: Kind,
+    /// Without it there is no request.
+    pub required: bool,
+    /// What it is for, in a few words.
+    pub about: &'static str,
+}
+
+/// What is written as an argument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A text.
+    Text,
+    /// A moment as in RFC 3339.
+    Time,
+    /// A length of time as in the configuration: `"30min"`.
+    Span,
+    /// A number of seconds.
+    Seconds,
+    /// A whole number.
+    Number,
+    /// `true` or `false`.
+    Switch,
+    /// Several texts.
+    Texts,
+    /// Several texts that may have commas in them.
+    Lines,
+    /// An object, as in the configuration.
+    Object,
+}
+
+pub(super) type Done<'a> = Pin<Box<dyn Future<Output = Result<Value, Failure>> + Send + 'a>>;
+pub(super) type Run = for<'a> fn(&'a Api, Map<String, Value>) -> Done<'a>;
+
+/// Every command, group by group.
+pub fn commands() -> impl Iterator<Item = &'static Command> {
+    [
+        recording::COMMANDS,
+        clip::COMMANDS,
+        task::COMMANDS,
+        rule::COMMANDS,
+        template::COMMANDS,
+        stream::COMMANDS,
+        help::COMMANDS,
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// The command of this name.
+pub fn command(name: &str) -> Option<&'static Command> {
+    commands().find(|command| command.name == name)
+}
+
+pub(super) fn known(name: &str) -> Result<&'static Command, Failure> {
+    command(name).ok_or_else(|| {
+        let shown: String = name.chars().take(64).collect();
+        let names: Vec<&str> = commands().map(|command| command.name).collect();
+        let near = config::nearest(&shown, &names);
+        Failure::new(
+            Code::NotFound,
+            match near {
+                Some(near) => format!("there is no command '{shown}'; did you mean '{near}'?"),
+                None => format!("there is no command '{shown}'; 'help' lists them"),
+            },
+        )
+        .about("command")
+    })
+}
+
+impl Command {
+    pub(super) fn run<'a>(&self, api: &'a Api, arguments: Map<String, Value>) -> Done<'a> {
+        (self.carry_out)(api, arguments)
+    }
+}
+
+/// An argument without which there is no request.
+pub(super) const fn needs(name: &'static str, kind: Kind, about: &'static str) -> Argument {
+    Argument {
+        name,
+        kind,
+        required: true,
+        about,
+    }
+}
+
+/// An argument that may be left out.
+pub(super) const fn takes(name: &'static str, kind: Kind, about: &'static str) -> Argument {
+    Argument {
+        name,
+        kind,
+        required: false,
+        about,
+    }
+}

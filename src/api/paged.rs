@@ -1,0 +1,53 @@
+//! Lists that are in memory, a page at a time.
+
+use serde_json::Value;
+
+use super::answer::Failure;
+use super::arguments::Limit;
+
+/// Rows are added to a page until it has so many bytes: the answer around it fits, too.
+const PAGE_BYTES: usize = 60 << 10;
+
+/// Which part of a list.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Window {
+    skip: usize,
+    limit: usize,
+}
+
+impl Window {
+    /// `after` is how many were listed before, as `next` said.
+    pub(super) fn new(limit: Limit, after: Option<&str>) -> Result<Self, Failure> {
+        let skip = after.map_or(Ok(0), str::parse);
+        let skip = skip.map_err(|_| {
+            Failure::bad("after: expected what 'next' of the list before said").about("after")
+        })?;
+        Ok(Self { skip, limit: limit.0 })
+    }
+}
+
+/// A page, and where the next begins if there is one.
+pub(super) fn paged<T>(
+    window: Window,
+    all: &[T],
+    shown: impl Fn(&T) -> Value,
+) -> (Vec<Value>, Option<String>) {
+    let page = fitting(all.iter().skip(window.skip).take(window.limit).map(shown));
+    let end = window.skip.saturating_add(page.len());
+    let next = (end < all.len() && !page.is_empty()).then(|| end.to_string());
+    (page, next)
+}
+
+/// The first of these, as many as an answer may hold, and one at least: the list goes on behind it.
+pub(super) fn fitting(values: impl Iterator<Item = Value>) -> Vec<Value> {
+    let mut page = Vec::new();
+    let mut bytes = 0;
+    for value in values {
+        bytes += value.to_string().len() + 1;
+        if bytes > PAGE_BYTES && !page.is_empty() {
+            break;
+        }
+        page.push(value);
+    }
+    page
+}

@@ -1,0 +1,356 @@
+//! `recording.…`: what is recorded by command, and what there is.
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::Api;
+use super::answer::{Code, Failure};
+use super::arguments::{Limit, Seconds, name, time, typed};
+use super::command::{Command, Kind, needs, takes};
+use super::paged::fitting;
+use super::row;
+use crate::media::{Micros, RecordingId, StreamName};
+use crate::recorder::{MANUAL_USUAL, StartOrder, Which};
+use crate::store::{Command as StoreCommand, Library, Query, RecordingRow, RecordingState, StoreError};
+
+/// Of a recording that was interrupted more often, a list tells the last interruptions.
+const LIST_GAPS: usize = 20;
+/// As above, of one recording alone.
+const MOST_GAPS: usize = 500;
+
+const STREAM: &str = "the recordings that a command began on this stream, as in live/cam1";
+const RECORDING: &str = "or this one, and those that were begun together with it";
+
+pub(super) const COMMANDS: &[Command] = &[
+    Command {
+        name: "recording.start",
+        about: "Records a stream that is on the air from now on",
+        arguments: &[
+            needs("stream", Kind::Text, "the stream, as in live/cam1"),
+            takes(
+                "template",
+                Kind::Text,
+                "how; by the template of the stream's rule, if left out",
+            ),
+            takes("name", Kind::Text, "a name for the recordings"),
+            takes(
+                "pre_roll_s",
+                Kind::Seconds,
+                "begin so far back, as far as memory goes",
+            ),
+            takes(
+                "longest_s",
+                Kind::Seconds,
+                "end by itself after this; 4 hours, if left out",
+            ),
+        ],
+        carry_out: |api, arguments| Box::pin(start(api, arguments)),
+    },
+    Command {
+        name: "recording.stop",
+        about: "Ends recordings now",
+        arguments: WHICH,
+        carry_out: |api, arguments| Box::pin(stop(api, arguments)),
+    },
+    Command {
+        name: "recording.restart",
+        about: "Ends recordings at the next keyframe, and begins others there",
+        arguments: WHICH,
+        carry_out: |api, arguments| Box::pin(restart(api, arguments)),
+    },
+    Command {
+        name: "recording.finish",
+        about: "Ends recordings that wait for their publisher without it",
+        arguments: WHICH,
+        carry_out: |api, arguments| Box::pin(finish(api, arguments)),
+    },
+    Command {
+        name: "recording.list",
+        about: "Lists recordings in the order in which they were begun",
+        arguments: &[
+            takes("stream", Kind::Text, "of this stream alone"),
+            takes(
+                "prefix",
+                Kind::Text,
+                "of streams whose names begin so, as in live/",
+            ),
+            takes("from", Kind::Time, "that end after this"),
+            takes("to", Kind::Time, "that start before this"),
+            takes("state", Kind::Text, "open, closed, delivered or expired"),
+            takes("template", Kind::Text, "made by this template"),
+            takes(
+                "limit",
+                Kind::Number,
+                "at most so many, 1 to 100; 50, if left out",
+            ),
+            takes(
+                "after",
+                Kind::Text,
+                "go on where the list before ended: its 'next'",
+            ),
+        ],
+        carry_out: |api, arguments| Box::pin(list(api, arguments)),
+    },
+    Command {
+        name: "recording.get",
+        about: "Tells what there is to know of a recording",
+        arguments: ONE,
+        carry_out: |api, arguments| Box::pin(get(api, arguments)),
+    },
+    Command {
+        name: "recording.protect",
+        about: "Keeps a recording whatever room is needed, or takes that back",
+        arguments: &[
+            needs("recording", Kind::Text, "its id, or the beginning of it"),
+            takes(
+                "protected",
+                Kind::Switch,
+                "false takes it back; true, if left out",
+            ),
+        ],
+        carry_out: |api, arguments| Box::pin(protect(api, arguments)),
+    },
+    Command {
+        name: "recording.delete",
+        about: "Removes a recording for good, and the footage that no other shares",
+        arguments: ONE,
+        carry_out: |api, arguments| Box::pin(delete(api, arguments)),
+    },
+];
+
+const WHICH: &[super::Argument] = &[
+    takes("stream", Kind::Text, STREAM),
+    takes("recording", Kind::Text, RECORDING),
+];
+const ONE: &[super::Argument] = &[needs("recording", Kind::Text, "its id, or the beginning of it")];
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Start {
+    stream: StreamName,
+    template: Option<String>,
+    #[serde(default, deserialize_with = "name")]
+    name: Option<String>,
+    pre_roll_s: Option<Seconds>,
+    longest_s: Option<Seconds>,
+}
+
+async fn start(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+    let asked: Start = typed(arguments)?;
+    let order = StartOrder {
+        stream: asked.stream,
+        template: asked.template,
+        name: asked.name,
+        pre_roll: asked.pre_roll_s.map_or(0, |seconds| seconds.0),
+        longest: asked.longest_s.map_or(MANUAL_USUAL, |seconds| seconds.0),
+    };
+    Ok(ids(&api.recorder.start(&order).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OneOrAll {
+    stream: Option<StreamName>,
+    recording: Option<String>,
+}
+
+async fn stop(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+    let which = which(api, arguments).await?;
+    let stopped = api.recorder.stop_recording(&which).await;
+    Ok(ids(&match stopped {
+        Ok(stopped) => stopped,
+        Err(error) => return Err(explained(api, &which, error.into()).await),
+    }))
+}
+
+async fn restart(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+    let which = which(api, arguments).await?;
+    let ending = api.recorder.restart(&which).await;
+    Ok(ids(&match ending {
+        Ok(ending) => ending,
+        Err(error) => return Err(explained(api, &which, error.into()).await),
+    }))
+}
+
+async fn finish(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+    let which = which(api, arguments).await?;
+    let finished = api.recorder.finish(&which).await;
+    Ok(ids(&match finished {
+        Ok(finished) => finished,
+        Err(error) => return Err(explained(api, &which, error.into()).await),
+    }))
+}
+
+async fn which(api: &Api, arguments: Map<String, Value>) -> Result<Which, Failure> {
+    let asked: OneOrAll = typed(arguments)?;
+    match (asked.stream, asked.recording) {
+        (Some(stream), None) => Ok(Which::Stream(stream)),
+        (None, Some(text)) => id(api, text).await.map(Which::Recording),
+        (None, None) => Err(Failure::bad("a stream or a recording is needed").about("stream")),
+        (Some(_), Some(_)) => {
+            Err(Failure::bad("either a stream or a recording, not both").about("recording"))
+        }
+    }
+}
+
+/// The recorder knows what is going on alone: of what is over the store says how it is.
+async fn explained(api: &Api, which: &Which, failure: Failure) -> Failure {
+    let Which::Recording(id) = which else {
+        return failure;
+    };
+    match row_of(api, id.to_string()).await {
+        Ok(row) if row.state != RecordingState::Open => Failure::new(
+            Code::Conflict,
+            format!("recording {} is {}", row.id, row.state.as_str()),
+        ),
+        Err(other) if other.code == Code::NotFound => other,
+        Ok(_) | Err(_) => failure,
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct List {
+    stream: Option<StreamName>,
+    prefix: Option<String>,
+    #[serde(default, deserialize_with = "time")]
+    from: Option<Micros>,
+    #[serde(default, deserialize_with = "time")]
+    to: Option<Micros>,
+    state: Option<RecordingState>,
+    template: Option<String>,
+    #[serde(default)]
+    limit: Limit,
+    after: Option<String>,
+}
+
+async fn list(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+    let query = query(typed(arguments)?)?;
+    let rows = api.read(move |library| library.page(&query).map(|rows| (query, rows)));
+    let (query, rows) = rows.await?;
+    Ok(page(&query, &rows))
+}
+
+fn query(asked: List) -> Result<Query, Failure> {
+    let after = asked.after.map(|text| text.parse::<i64>());
+    let after = after
+        .transpose()
+        .map_err(|_| Failure::bad("after: expected what 'next' of the list before said").about("after"))?;
+    Ok(Query {
+        stream: asked.stream,
+        prefix: asked.prefix,
+        from: asked.from,
+        to: asked.to,
+        state: asked.state,
+        template: asked.template,
+        after,
+        limit: asked.limit.0,
+    })
+}
+
+/// As much of the rows as an answer may hold.
+fn page(query: &Query, rows: &[(i64, RecordingRow)]) -> Value {
+    let recordings = fitting(rows.iter().map(|(_, row)| row::bounded(row, LIST_GAPS)));
+    let all = recordings.len() == rows.len() && rows.len() < query.limit;
+    let last = recordings.len().checked_sub(1).and_then(|last| rows.get(last));
+    let last = last.map(|(place, _)| place.to_string());
+    json!({ "recordings": recordings, "next": last.filter(|_| !all) })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct One {
+    recording: String,
+}
+
+async fn get(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+    let One { recording } = typed(arguments)?;
+    Ok(row::bounded(&row_of(api, recording).await?, MOST_GAPS))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Protect {
+    recording: String,
+    #[serde(default = "yes")]
+    protected: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+async fn protect(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+    let Protect { recording, protected } = typed(arguments)?;
+    let recording = row_of(api, recording).await?.id;
+    let command = StoreCommand::Protect { recording, protected };
+    api.recorder.submit(command).await?;
+    Ok(json!({ "recording": recording.to_string(), "protected": protected }))
+}
+
+async fn delete(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+    let One { recording } = typed(arguments)?;
+    let row = row_of(api, recording).await?;
+    let id = row.id;
+    let refused = |why: &str| Failure::new(Code::Conflict, format!("recording {id} is {why}"));
+    if row.state == RecordingState::Open {
+        return Err(refused("open; stop it first"));
+    }
+    if row.protected {
+        return Err(refused("protected; take that back first"));
+    }
+    api.recorder
+        .submit(StoreCommand::Delete { recording: id })
+        .await?;
+    match row_of(api, id.to_string()).await {
+        Err(failure) if failure.code == Code::NotFound => Ok(json!({ "recording": id.to_string() })),
+        Err(failure) => Err(failure),
+        // Somebody protected it meanwhile.
+        Ok(row) if row.protected => Err(refused("protected; take that back first")),
+        Ok(row) => Err(refused(row.state.as_str())),
+    }
+}
+
+/// What the store alone can answer, while no service runs.
+pub fn offline(
+    library: &Library,
+    command: &str,
+    arguments: Map<String, Value>,
+) -> Option<Result<Value, Failure>> {
+    match command {
+        "recording.list" => Some(typed(arguments).and_then(query).and_then(|query| {
+            let rows = library.page(&query)?;
+            Ok(page(&query, &rows))
+        })),
+        "recording.get" => Some(
+            typed(arguments)
+                .and_then(|One { recording }| Ok(row::bounded(&library.find(&recording)?, MOST_GAPS))),
+        ),
+        _ => None,
+    }
+}
+
+/// A recording that may be so new that no row is there yet, or one of which only the beginning of its id was said.
+async fn id(api: &Api, text: String) -> Result<RecordingId, Failure> {
+    match text.parse() {
+        Ok(id) => Ok(id),
+        Err(_) => row_of(api, text).await.map(|row| row.id),
+    }
+}
+
+async fn row_of(api: &Api, text: String) -> Result<RecordingRow, Failure> {
+    let text: String = text.chars().take(64).collect();
+    let found = api.read(move |library| match library.find(&text) {
+        Ok(row) => Ok(Ok(row)),
+        Err(error @ (StoreError::NoRecording { .. } | StoreError::Ambiguous { .. })) => Ok(Err(error)),
+        Err(error) => Err(error),
+    });
+    found
+        .await?
+        .map_err(|error| Failure::from(error).about("recording"))
+}
+
+fn ids(recordings: &[RecordingId]) -> Value {
+    let recordings: Vec<String> = recordings.iter().map(ToString::to_string).collect();
+    json!({ "recordings": recordings })
+}

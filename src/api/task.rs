@@ -1,0 +1,196 @@
+//! `task.…`: recordings that are ordered for a time.
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::Api;
+use super::answer::Failure;
+use super::arguments::{Limit, name, time, typed};
+use super::command::{Command, Kind, needs, takes};
+use super::paged::fitting;
+use crate::config::{Span, Weekly, Zone};
+use crate::event::rfc3339;
+use crate::media::{Micros, RecordingId, StreamName};
+use crate::recorder::{Task, TaskState, When};
+
+pub(super) const COMMANDS: &[Command] = &[
+    Command {
+        name: "task.create",
+        about: "Orders a recording for a time, whoever publishes then and however often",
+        arguments: &[
+            needs("stream", Kind::Text, "the stream, as in live/cam1"),
+            takes("start", Kind::Time, "when it begins; now, if left out"),
+            takes("end", Kind::Time, "when it ends, at most 24 hours later"),
+            takes("duration", Kind::Span, "or how long it is, as in 90min"),
+            takes(
+                "weekly",
+                Kind::Lines,
+                "or every week, as in \"Mon-Fri 08:00-18:00\"",
+            ),
+            takes(
+                "time_zone",
+                Kind::Text,
+                "of these hours, as in Asia/Shanghai; UTC, if left out",
+            ),
+            takes("template", Kind::Text, "how; HLS in one piece, if left out"),
+            takes("name", Kind::Text, "a name for its recordings"),
+        ],
+        carry_out: |api, arguments| Box::pin(create(api, arguments)),
+    },
+    Command {
+        name: "task.list",
+        about: "Lists tasks, those made first first",
+        arguments: &[
+            takes("stream", Kind::Text, "of this stream alone"),
+            takes("state", Kind::Text, "waiting, running, over or stopped"),
+            takes(
+                "limit",
+                Kind::Number,
+                "at most so many, 1 to 100; 50, if left out",
+            ),
+            takes(
+                "after",
+                Kind::Text,
+                "go on where the list before ended: its 'next'",
+            ),
+        ],
+        carry_out: |api, arguments| Box::pin(list(api, arguments)),
+    },
+    Command {
+        name: "task.stop",
+        about: "Ends a task for good, and what it records",
+        arguments: ONE,
+        carry_out: |api, arguments| Box::pin(stop(api, arguments)),
+    },
+    Command {
+        name: "task.delete",
+        about: "Forgets a task; what it records now goes on",
+        arguments: ONE,
+        carry_out: |api, arguments| Box::pin(delete(api, arguments)),
+    },
+];
+
+const ONE: &[super::Argument] = &[needs("task", Kind::Text, "its id")];
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Create {
+    stream: StreamName,
+    #[serde(default, deserialize_with = "time")]
+    start: Option<Micros>,
+    #[serde(default, deserialize_with = "time")]
+    end: Option<Micros>,
+    duration: Option<Span>,
+    weekly: Option<Vec<String>>,
+    time_zone: Option<Zone>,
+    template: Option<String>,
+    #[serde(default, deserialize_with = "name")]
+    name: Option<String>,
+}
+
+impl Create {
+    fn task(self, now: Micros) -> Result<Task, Failure> {
+        let when = self.when(now)?;
+        Ok(Task {
+            id: RecordingId::new(u64::try_from(now / 1_000).unwrap_or(0)).to_string(),
+            stream: self.stream,
+            template: self.template,
+            name: self.name,
+            when,
+            state: TaskState::Waiting,
+        })
+    }
+
+    fn when(&self, now: Micros) -> Result<When, Failure> {
+        let either = |field: &str| {
+            let text = "'end', 'duration' or 'weekly': one of them, and 'start' with the first two alone";
+            Failure::bad(text).about(field)
+        };
+        let start = self.start.unwrap_or(now);
+        match (self.end, self.duration, &self.weekly) {
+            (Some(end), None, None) => Ok(When::Once(start, end)),
+            (None, Some(duration), None) => Ok(When::Once(start, start.saturating_add(duration.as_micros()))),
+            (None, None, Some(_)) if self.start.is_some() => Err(either("start")),
+            (None, None, Some(hours)) => {
+                let zone = self.time_zone.clone().unwrap_or_default();
+                let weekly = Weekly::parse(hours, zone);
+                let weekly = weekly.map_err(|error| Failure::bad(error.to_string()).about("weekly"));
+                weekly.map(When::Weekly)
+            }
+            (None, None, None) => Err(either("end")),
+            (_, _, Some(_)) => Err(either("weekly")),
+            (Some(_), Some(_), None) => Err(either("duration")),
+        }
+    }
+}
+
+async fn create(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+    let task = typed::<Create>(arguments)?.task(api.now())?;
+    Ok(shown(&api.recorder.create_task(task).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct List {
+    stream: Option<StreamName>,
+    state: Option<TaskState>,
+    #[serde(default)]
+    limit: Limit,
+    after: Option<String>,
+}
+
+async fn list(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+    let List {
+        stream,
+        state,
+        limit,
+        after,
+    } = typed(arguments)?;
+    let tasks = api
+        .recorder
+        .tasks(stream.as_ref(), state, after.as_deref(), limit.0);
+    let shown = fitting(tasks.iter().map(shown));
+    let all = shown.len() == tasks.len() && tasks.len() < limit.0;
+    let last = shown.len().checked_sub(1).and_then(|last| tasks.get(last));
+    let next = last.filter(|_| !all).map(|task| task.id.clone());
+    Ok(json!({ "tasks": shown, "next": next }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct One {
+    task: String,
+}
+
+async fn stop(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+    let One { task } = typed(arguments)?;
+    Ok(shown(&api.recorder.stop_task(&task).await?))
+}
+
+async fn delete(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+    let One { task } = typed(arguments)?;
+    Ok(shown(&api.recorder.delete_task(&task).await?))
+}
+
+fn shown(task: &Task) -> Value {
+    let mut value = json!({
+        "task": task.id,
+        "stream": task.stream.as_str(),
+        "state": task.state.as_str(),
+        "template": task.template,
+        "name": task.name,
+    });
+    if let Some(object) = value.as_object_mut() {
+        match &task.when {
+            When::Once(start, end) => {
+                object.insert("start".to_owned(), rfc3339(*start).into());
+                object.insert("end".to_owned(), rfc3339(*end).into());
+            }
+            When::Weekly(weekly) => {
+                object.insert("weekly".to_owned(), weekly.hours().into());
+                object.insert("time_zone".to_owned(), weekly.zone().to_string().into());
+            }
+        }
+    }
+    value
+}

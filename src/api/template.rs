@@ -1,0 +1,132 @@
+//! `template.…`: what becomes of streams that are recorded, over what the configuration says. A change applies to the
+//! next push.
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::Api;
+use super::answer::Failure;
+use super::arguments::{Limit, typed};
+use super::command::{Argument, Command, Kind, needs, takes};
+use super::paged::{Window, paged};
+use super::rule::source;
+use crate::config::{Template, TemplateSource};
+
+const WAYS: &str = "what is otherwise for this format, as in {\"split\":\"off\"}";
+
+const PUT: &[Argument] = &[
+    needs("name", Kind::Text, "its name"),
+    takes(
+        "formats",
+        Kind::Texts,
+        "of hls, mp4, fmp4, flv, aac; none switches recording off",
+    ),
+    takes("media", Kind::Text, "both, video or audio"),
+    takes(
+        "split",
+        Kind::Text,
+        "a new recording after this, as in 30min; off for never",
+    ),
+    takes("split_size", Kind::Text, "or after so many bytes, as in 2GiB"),
+    takes(
+        "split_at",
+        Kind::Span,
+        "or at multiples of this since midnight, as in 1h",
+    ),
+    takes(
+        "resume_window",
+        Kind::Span,
+        "go on with a publisher that is back within this",
+    ),
+    takes(
+        "resume_after",
+        Kind::Text,
+        "break: only a broken connection; any: any end",
+    ),
+    takes("keep", Kind::Text, "how long on the box, as in 7d or forever"),
+    takes("storage_time", Kind::Text, "how long where it is delivered to"),
+    takes("key", Kind::Text, "the name of a delivered file"),
+    takes("time_zone", Kind::Text, "of its clock, as in Asia/Shanghai"),
+    takes("hls", Kind::Object, WAYS),
+    takes("mp4", Kind::Object, WAYS),
+    takes("fmp4", Kind::Object, WAYS),
+    takes("flv", Kind::Object, WAYS),
+    takes("aac", Kind::Object, WAYS),
+];
+
+pub(super) const COMMANDS: &[Command] = &[
+    Command {
+        name: "template.put",
+        about: "Puts a template in force, from the next push on; over one of the same name",
+        arguments: PUT,
+        carry_out: |api, arguments| Box::pin(put(api, arguments)),
+    },
+    Command {
+        name: "template.list",
+        about: "Lists all templates",
+        arguments: &[
+            takes(
+                "limit",
+                Kind::Number,
+                "at most so many, 1 to 100; 50, if left out",
+            ),
+            takes(
+                "after",
+                Kind::Text,
+                "go on where the list before ended: its 'next'",
+            ),
+        ],
+        carry_out: |api, arguments| Box::pin(list(api, arguments)),
+    },
+    Command {
+        name: "template.delete",
+        about: "Takes back a template that a command put",
+        arguments: &[needs("name", Kind::Text, "its name")],
+        carry_out: |api, arguments| Box::pin(delete(api, arguments)),
+    },
+];
+
+async fn put(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+    let source: TemplateSource = typed(arguments)?;
+    api.recorder.put_template(source.clone()).await?;
+    shown(&source, true)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct List {
+    #[serde(default)]
+    limit: Limit,
+    after: Option<String>,
+}
+
+async fn list(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+    let List { limit, after } = typed(arguments)?;
+    let window = Window::new(limit, after.as_deref())?;
+    let templates: Vec<(Template, bool)> = api.recorder.templates();
+    let (templates, next) = paged(window, &templates, |(template, put)| {
+        shown(&template.source, *put).unwrap_or(Value::Null)
+    });
+    Ok(json!({ "templates": templates, "next": next }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct One {
+    name: String,
+}
+
+async fn delete(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+    let One { name } = typed(arguments)?;
+    api.recorder.delete_template(&name).await?;
+    Ok(json!({ "name": name }))
+}
+
+fn shown(template: &TemplateSource, put: bool) -> Result<Value, Failure> {
+    let mut value = serde_json::to_value(template)
+        .map_err(|error| Failure::new(super::Code::Internal, format!("template: {error}")))?;
+    if let Some(object) = value.as_object_mut() {
+        object.insert("from".to_owned(), source(put).into());
+    }
+    Ok(value)
+}

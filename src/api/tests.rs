@@ -1,0 +1,429 @@
+//! Requests as doors bring them, to a recorder on a real store that nothing is sent to.
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::recorder::RecorderSettings;
+use crate::store::{RealClock, RealDisk, Store, StoreSettings};
+
+struct Box {
+    api: Api,
+    store: Store,
+    _dir: tempfile::TempDir,
+}
+
+fn a_box() -> Box {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Arc::new(RealClock);
+    let settings = StoreSettings::new(dir.path().join("store"), "test");
+    let (store, opened) = Store::open(settings, Arc::new(RealDisk), clock.clone()).unwrap();
+    let settings = RecorderSettings {
+        pre_roll: 10_000_000,
+        ring_bytes: 32 << 20,
+        takeover_after: 5_000_000,
+    };
+    let recorder = Recorder::new(settings, store.clone(), clock.clone(), opened.tape_base);
+    let api = Api::new(recorder, dir.path().join("store"), clock);
+    Box {
+        api,
+        store,
+        _dir: dir,
+    }
+}
+
+impl Box {
+    async fn ask(&self, command: &str, body: &Value) -> Value {
+        let answer = self.api.call(command, body.to_string().as_bytes()).await;
+        serde_json::from_str(&answer.to_json()).unwrap()
+    }
+
+    async fn refused(&self, command: &str, body: &Value) -> (String, String, String) {
+        let answer = self.ask(command, body).await;
+        let error = &answer["error"];
+        let text = |name: &str| error[name].as_str().unwrap_or_default().to_owned();
+        assert_eq!(answer["ok"], false, "{command} {body}: {answer}");
+        (text("code"), text("field"), text("message"))
+    }
+
+    async fn done(self) {
+        let store = self.store.clone();
+        tokio::task::spawn_blocking(move || store.shutdown())
+            .await
+            .unwrap()
+            .unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_understood_is_refused_with_the_argument_and_what_would_be_right() {
+    let the_box = a_box();
+    for (command, body, code, field, words) in [
+        (
+            "recording.strat",
+            json!({}),
+            "not_found",
+            "command",
+            "did you mean 'recording.start'",
+        ),
+        ("fly", json!({}), "not_found", "command", "'help' lists them"),
+        ("recording.start", json!({}), "bad_request", "stream", "missing"),
+        (
+            "recording.start",
+            json!({"strem": "live/a"}),
+            "bad_request",
+            "strem",
+            "did you mean 'stream'",
+        ),
+        (
+            "recording.start",
+            json!({"stream": 7}),
+            "bad_request",
+            "stream",
+            "invalid type",
+        ),
+        (
+            "recording.start",
+            json!({"stream": "nothing"}),
+            "bad_request",
+            "stream",
+            "live/cam1",
+        ),
+        (
+            "recording.start",
+            json!({"stream": "a/b", "pre_roll_s": -1}),
+            "bad_request",
+            "pre_roll_s",
+            "31 days",
+        ),
+        (
+            "recording.start",
+            json!({"stream": "a/b", "name": "a\nb"}),
+            "bad_request",
+            "name",
+            "control",
+        ),
+        (
+            "recording.start",
+            json!({"stream": "a/b", "id": 7}),
+            "bad_request",
+            "id",
+            "a text",
+        ),
+        ("recording.stop", json!({}), "bad_request", "stream", "needed"),
+        (
+            "recording.stop",
+            json!({"stream": "a/b", "recording": "c"}),
+            "bad_request",
+            "recording",
+            "not both",
+        ),
+        (
+            "recording.list",
+            json!({"limit": 101}),
+            "bad_request",
+            "limit",
+            "1 to 100",
+        ),
+        (
+            "recording.list",
+            json!({"limit": 0}),
+            "bad_request",
+            "limit",
+            "1 to 100",
+        ),
+        (
+            "recording.list",
+            json!({"after": "x"}),
+            "bad_request",
+            "after",
+            "'next'",
+        ),
+        (
+            "recording.list",
+            json!({"state": "lost"}),
+            "bad_request",
+            "state",
+            "unknown variant",
+        ),
+        (
+            "recording.list",
+            json!({"from": "yesterday"}),
+            "bad_request",
+            "from",
+            "2026-11-20T08:00:00Z",
+        ),
+        (
+            "recording.get",
+            json!({"recording": "0199"}),
+            "not_found",
+            "recording",
+            "no recording '0199'",
+        ),
+        (
+            "recording.delete",
+            json!({"recording": ""}),
+            "not_found",
+            "recording",
+            "no recording",
+        ),
+        (
+            "task.create",
+            json!({"stream": "a/b"}),
+            "bad_request",
+            "end",
+            "one of them",
+        ),
+        (
+            "task.create",
+            json!({"stream": "a/b", "duration": "1 parsec"}),
+            "bad_request",
+            "duration",
+            "length of time",
+        ),
+        (
+            "task.create",
+            json!({"stream": "a/b", "duration": "25h"}),
+            "bad_request",
+            "",
+            "at most 24h",
+        ),
+        (
+            "task.create",
+            json!({"stream": "a/b", "end": "2001-01-01T00:00:00Z"}),
+            "bad_request",
+            "",
+            "not in the past",
+        ),
+        ("task.stop", json!({"task": "x"}), "not_found", "", "no task 'x'"),
+        (
+            "clip.create",
+            json!({"stream": "a/b"}),
+            "bad_request",
+            "to",
+            "needed",
+        ),
+        (
+            "clip.create",
+            json!({"stream": "a/b", "after_s": 1, "to": "2001-01-01T00:00:00Z"}),
+            "bad_request",
+            "before_s",
+            "not both",
+        ),
+        (
+            "clip.create",
+            json!({"stream": "a/b", "after_s": 1, "formats": []}),
+            "bad_request",
+            "formats",
+            "at least one",
+        ),
+        (
+            "clip.create",
+            json!({"stream": "a/b", "after_s": 1, "formats": ["avi"]}),
+            "bad_request",
+            "formats",
+            "unknown variant",
+        ),
+        (
+            "clip.create",
+            json!({"stream": "a/b", "after_s": 1}),
+            "conflict",
+            "",
+            "nobody publishes",
+        ),
+        (
+            "rule.put",
+            json!({"template": "lesson"}),
+            "not_found",
+            "",
+            "no template 'lesson'",
+        ),
+        (
+            "rule.put",
+            json!({"record": "sometimes"}),
+            "bad_request",
+            "record",
+            "unknown variant",
+        ),
+        (
+            "rule.delete",
+            json!({"app": "live"}),
+            "not_found",
+            "",
+            "no command put a rule",
+        ),
+        (
+            "template.put",
+            json!({"name": "a b", "formats": ["mp4"]}),
+            "bad_request",
+            "",
+            "1 to 64",
+        ),
+        (
+            "template.put",
+            json!({"name": "a", "mp4": {"splt": "off"}}),
+            "bad_request",
+            "splt",
+            "did you mean 'split'",
+        ),
+        (
+            "template.delete",
+            json!({"name": "default"}),
+            "refused",
+            "",
+            "configuration",
+        ),
+        (
+            "stream.kick",
+            json!({"stream": "live/a"}),
+            "conflict",
+            "",
+            "nobody publishes",
+        ),
+    ] {
+        let (got, about, message) = the_box.refused(command, &body).await;
+        assert_eq!(
+            (got.as_str(), about.as_str()),
+            (code, field),
+            "{command} {body}: {message}"
+        );
+        assert!(message.contains(words), "{command} {body}: {message}");
+    }
+    the_box.done().await;
+}
+
+#[tokio::test]
+async fn what_is_no_object_is_refused_and_nothing_at_all_is_no_argument() {
+    let the_box = a_box();
+    let long = vec![b' '; MAX_REQUEST + 1];
+    for body in [&b"[]"[..], b"7", b"{", b"\xff\xfe", b"{} {}", b"null", &long] {
+        let answer = the_box.api.call("stream.list", body).await;
+        let failure = answer.result.unwrap_err();
+        assert_eq!(failure.code, Code::BadRequest, "{}", failure.message);
+    }
+    let deep = "[".repeat(60_000);
+    let answer = the_box.api.call("stream.list", deep.as_bytes()).await;
+    assert_eq!(answer.result.unwrap_err().code, Code::BadRequest);
+    for body in [&b""[..], b" \n", b"{}", b"{\"id\":null}"] {
+        let answer = the_box.api.call("stream.list", body).await;
+        assert_eq!(answer.result, Ok(json!({"streams": [], "next": null})));
+    }
+    the_box.done().await;
+}
+
+#[tokio::test]
+async fn an_answer_repeats_the_id() {
+    let the_box = a_box();
+    for (command, ok) in [("stream.list", true), ("recording.start", false), ("fly", false)] {
+        let answer = the_box.ask(command, &json!({"id": "q-1"})).await;
+        assert_eq!(
+            (&answer["id"], &answer["ok"]),
+            (&json!("q-1"), &json!(ok)),
+            "{answer}"
+        );
+    }
+    the_box.done().await;
+}
+
+#[tokio::test]
+async fn help_tells_every_command_and_each_of_its_arguments() {
+    let the_box = a_box();
+    let all = the_box.ask("help", &json!({})).await;
+    let listed = all["result"]["commands"].as_array().unwrap().len();
+    assert_eq!(listed, commands().count());
+    for command in commands() {
+        let one = the_box.ask("help", &json!({"about": command.name})).await;
+        assert_eq!(one["result"]["command"], command.name);
+        // What help lists is taken: it is refused for its value, never as unknown.
+        for argument in command.arguments {
+            let body = json!({ argument.name: [[]] });
+            let (code, field, message) = the_box.refused(command.name, &body).await;
+            assert_eq!(code, "bad_request", "{} {body}: {message}", command.name);
+            assert!(
+                !message.contains("unknown argument"),
+                "{} {body}: {message}",
+                command.name
+            );
+            assert_eq!(field, argument.name, "{}: {message}", command.name);
+        }
+        let (_, _, message) = the_box.refused(command.name, &json!({"x-y-z": 1})).await;
+        for argument in command.arguments {
+            assert!(message.contains(argument.name), "{}: {message}", command.name);
+        }
+    }
+    the_box.done().await;
+}
+
+#[test]
+fn an_answer_that_is_too_long_says_so_instead() {
+    let answer = Answer {
+        id: Some("7".to_owned()),
+        result: Ok(json!("x".repeat(MAX_ANSWER))),
+    };
+    let text = answer.to_json();
+    let value: Value = serde_json::from_str(&text).unwrap();
+    assert!(
+        text.len() < 1_000 && value["error"]["code"] == "refused" && value["id"] == "7",
+        "{text}"
+    );
+}
+
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        ".{0,20}".prop_map(Value::from),
+        Just(json!("live/a")),
+        Just(json!("2026-11-20T08:00:00Z")),
+        Just(json!("30min")),
+    ];
+    leaf.prop_recursive(3, 16, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::hash_map("[a-z_]{1,12}", inner, 0..4)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+fn any_request() -> impl Strategy<Value = (&'static Command, Value)> {
+    let all: Vec<&'static Command> = commands().collect();
+    prop::sample::select(all).prop_flat_map(|command| {
+        let names: Vec<&str> = command.arguments.iter().map(|argument| argument.name).collect();
+        let names = if names.is_empty() { vec!["id"] } else { names };
+        let fields = prop::collection::vec((prop::sample::select(names), any_json()), 0..5);
+        fields.prop_map(move |fields| {
+            let object = fields.into_iter().map(|(name, value)| (name.to_owned(), value));
+            (command, Value::Object(object.collect()))
+        })
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_bytes_are_answered(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = Request::parse(&bytes);
+    }
+
+    #[test]
+    fn every_answer_is_bounded_json(requests in prop::collection::vec(any_request(), 1..40)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let the_box = a_box();
+            for (command, body) in requests {
+                let answer = the_box.api.call(command.name, body.to_string().as_bytes()).await.to_json();
+                assert!(answer.len() <= MAX_ANSWER);
+                let answer: Value = serde_json::from_str(&answer).unwrap();
+                let internal = answer["error"]["code"] == "internal";
+                assert!(!internal, "{} {body}: {answer}", command.name);
+            }
+            the_box.done().await;
+        });
+    }
+}

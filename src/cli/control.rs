@@ -1,0 +1,253 @@
+//! `edgereel recording|clip|task|rule|template|stream …`: every command that a running service takes. Names, arguments and
+//! their words are those of the table in `api`; here they become a command line and back.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail};
+use clap::{Arg, ArgAction, ArgMatches, Args as _, FromArgMatches as _};
+use serde_json::{Map, Value, json};
+
+use super::open::StoreArgument;
+use super::service::{NoService, ask, find_socket};
+use super::shown;
+use super::when::When;
+use crate::api::{self, Argument, Command, Kind, commands};
+use crate::config::Span;
+use crate::event::rfc3339;
+
+/// A command of the line that stands for another with something said already.
+const STANDS_FOR: &[(&str, &str, &str, &str, bool)] =
+    &[("recording", "unprotect", "recording.protect", "protected", false)];
+
+/// Stands for a stream or a recording, whichever it is: a stream has a `/` in its name.
+const WHICH: &str = "which";
+
+/// What each group is about.
+const GROUPS: &[(&str, &str)] = &[
+    ("recording", "Record, stop, list, protect and delete"),
+    ("clip", "Make a recording of a part of a stream"),
+    ("task", "Order recordings for a time"),
+    ("rule", "Say which streams are recorded how"),
+    ("template", "Say what becomes of streams that are recorded"),
+    ("stream", "See what is on the air, and end it"),
+];
+
+// No words of its own: they would stand in place of each command's.
+#[derive(clap::Args)]
+struct Service {
+    /// The control socket of the service [default: as its configuration says, or where systemd makes it].
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+    #[command(flatten)]
+    store: StoreArgument,
+}
+
+/// The groups as commands of the line.
+pub(super) fn groups() -> impl Iterator<Item = clap::Command> {
+    GROUPS.iter().map(|(group, about)| {
+        let of_group = commands().filter_map(|command| {
+            let name = command.name.strip_prefix(group)?.strip_prefix('.')?;
+            Some(one(name, command, None))
+        });
+        let others = STANDS_FOR.iter().filter(|(of, ..)| of == group);
+        let others = others
+            .filter_map(|(_, name, command, said, _)| Some(one(name, api::command(command)?, Some(said))));
+        clap::Command::new(*group)
+            .about(*about)
+            .subcommand_required(true)
+            .arg_required_else_help(true)
+            .subcommands(of_group.chain(others))
+    })
+}
+
+/// Carries out what the line says, if it is one of the groups.
+pub(super) fn run(matches: &ArgMatches) -> Option<anyhow::Result<()>> {
+    let (group, matches) = matches.subcommand()?;
+    if GROUPS.iter().all(|(name, _)| *name != group) {
+        return None;
+    }
+    let (name, matches) = matches.subcommand()?;
+    let stands = STANDS_FOR
+        .iter()
+        .find(|(of, as_is, ..)| (*of, *as_is) == (group, name));
+    let full = stands.map_or_else(
+        || format!("{group}.{name}"),
+        |(_, _, command, ..)| (*command).to_owned(),
+    );
+    let said = stands.map(|(_, _, _, argument, value)| (*argument, *value));
+    let command = api::command(&full)?;
+    Some(carry_out(command, said, matches))
+}
+
+fn carry_out(command: &Command, said: Option<(&str, bool)>, matches: &ArgMatches) -> anyhow::Result<()> {
+    let service = Service::from_arg_matches(matches)?;
+    let mut arguments = Map::new();
+    if let Some((argument, value)) = said {
+        arguments.insert(argument.to_owned(), value.into());
+    }
+    if is_about_either(command)
+        && let Some(which) = matches.get_one::<String>(WHICH)
+    {
+        let name = if which.contains('/') {
+            "stream"
+        } else {
+            "recording"
+        };
+        arguments.insert(name.to_owned(), which.as_str().into());
+    }
+    for argument in command.arguments {
+        if is_about_either(command) {
+            break;
+        }
+        if said.is_some_and(|(name, _)| name == argument.name) {
+            continue;
+        }
+        if let Some(value) = value(command, argument, matches)? {
+            arguments.insert(argument.name.to_owned(), value);
+        }
+    }
+    let answer = answer(&service, command, arguments)?;
+    if matches.get_flag("json") {
+        print_line(&answer.to_string())?;
+    } else if let Some(result) = answer.get("result") {
+        shown::print(command.name, result)?;
+    }
+    match answer.get("error") {
+        Some(error) => {
+            let message = error.get("message").and_then(Value::as_str);
+            bail!("{}", message.unwrap_or("refused, without a word"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// From the service; of what only the store is needed for, from there while no service runs.
+fn answer(service: &Service, command: &Command, arguments: Map<String, Value>) -> anyhow::Result<Value> {
+    let mut request = arguments.clone();
+    request.insert("command".to_owned(), command.name.into());
+    let paths = match &service.socket {
+        Some(path) => vec![path.clone()],
+        None => find_socket(&service.store)?,
+    };
+    let absent: NoService = match ask(&paths, &Value::Object(request))? {
+        Ok(answer) => return Ok(answer),
+        Err(absent) => absent,
+    };
+    if !matches!(command.name, "recording.list" | "recording.get") {
+        return Err(absent.into());
+    }
+    let library = service.store.library().with_context(|| absent.to_string())?;
+    match api::offline(&library, command.name, arguments) {
+        Some(Ok(result)) => Ok(json!({ "ok": true, "result": result })),
+        Some(Err(failure)) => Ok(json!({ "ok": false, "error": failure })),
+        None => Err(absent.into()),
+    }
+}
+
+fn one(name: &'static str, command: &'static Command, said: Option<&str>) -> clap::Command {
+    let taken = |argument: &&Argument| Some(argument.name) != said && !is_about_either(command);
+    let arguments = command.arguments.iter().filter(taken).map(argument);
+    let either = is_about_either(command).then(|| {
+        let about =
+            "a stream, as in live/cam1: what a command began of it; or a recording, and what began with it";
+        Arg::new(WHICH)
+            .value_name("STREAM|RECORDING")
+            .required(true)
+            .help(about)
+    });
+    let about = match said {
+        Some(_) => "Takes back that a recording is protected",
+        None => command.about,
+    };
+    let line = clap::Command::new(name)
+        .about(about)
+        .args(either)
+        .args(arguments)
+        .arg(
+            Arg::new("json")
+                .long("json")
+                .action(ArgAction::SetTrue)
+                .help("The answer as JSON"),
+        );
+    Service::augment_args(line)
+}
+
+/// True when a command takes a stream or a recording and nothing else.
+fn is_about_either(command: &Command) -> bool {
+    let names = command.arguments.iter().map(|argument| argument.name);
+    names.eq(["stream", "recording"])
+}
+
+/// Required ones stand for themselves, the others behind their names.
+fn argument(argument: &Argument) -> Arg {
+    let arg = Arg::new(argument.name).help(argument.about);
+    let arg = match argument.kind {
+        Kind::Texts => arg.value_delimiter(',').action(ArgAction::Append),
+        Kind::Lines => arg.action(ArgAction::Append),
+        _ => arg,
+    };
+    if argument.required {
+        return arg.required(true).value_name(argument.name.to_uppercase());
+    }
+    let long = long(argument.name);
+    let value_name = match argument.kind {
+        Kind::Text | Kind::Lines => "TEXT",
+        Kind::Time => "TIME",
+        Kind::Span | Kind::Seconds => "SPAN",
+        Kind::Number => "N",
+        Kind::Switch => "true|false",
+        Kind::Texts => "A,B",
+        Kind::Object => "JSON",
+    };
+    arg.long(long).value_name(value_name)
+}
+
+/// `pre_roll_s` is `--pre-roll` here, and written as a length of time.
+fn long(name: &str) -> String {
+    name.strip_suffix("_s").unwrap_or(name).replace('_', "-")
+}
+
+fn value(command: &Command, argument: &Argument, matches: &ArgMatches) -> anyhow::Result<Option<Value>> {
+    if matches!(argument.kind, Kind::Texts | Kind::Lines) {
+        let texts = matches.get_many::<String>(argument.name);
+        return Ok(texts.map(|texts| texts.filter(|text| !text.is_empty()).cloned().collect()));
+    }
+    let Some(text) = matches.get_one::<String>(argument.name) else {
+        return Ok(None);
+    };
+    let what = || match argument.required {
+        true => argument.name.to_uppercase(),
+        false => format!("--{}", long(argument.name)),
+    };
+    let value = match argument.kind {
+        Kind::Text | Kind::Span | Kind::Texts | Kind::Lines => text.as_str().into(),
+        Kind::Time => moment(text, command.name.starts_with("task.")),
+        Kind::Seconds => match text.parse::<Span>() {
+            Ok(span) => (span.as_millis() as f64 / 1_000.0).into(),
+            Err(error) => text
+                .parse::<f64>()
+                .map(Value::from)
+                .map_err(|_| error)
+                .with_context(what)?,
+        },
+        Kind::Number => text.parse::<u64>().with_context(what)?.into(),
+        Kind::Switch => text.parse::<bool>().with_context(what)?.into(),
+        Kind::Object => serde_json::from_str(text).with_context(what)?,
+    };
+    Ok(Some(value))
+}
+
+/// A length of time is so far back from now, of a task so far ahead. What is no time is for the service to refuse.
+fn moment(text: &str, ahead: bool) -> Value {
+    let now = jiff::Timestamp::now().as_microsecond();
+    match text.parse::<When>() {
+        Ok(when) if ahead => rfc3339(when.from(now)).into(),
+        Ok(when) => rfc3339(when.before(now)).into(),
+        Err(_) => text.into(),
+    }
+}
+
+fn print_line(text: &str) -> anyhow::Result<()> {
+    use std::io::Write as _;
+    Ok(writeln!(std::io::stdout().lock(), "{text}")?)
+}

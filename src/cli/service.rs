@@ -1,0 +1,103 @@
+//! The service from outside: its control socket, and one question.
+
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use serde_json::Value;
+
+use super::open::StoreArgument;
+use crate::api::{MAX_ANSWER, MAX_REQUEST};
+use crate::config::SOCKET_NAME;
+use crate::daemon::runtime_directory;
+
+/// The service answers within half of this, whatever its card does.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Where systemd makes it, as docs/operations.md has the unit.
+const PACKAGED: &str = "/run/edgereel";
+
+/// No service answers.
+#[derive(Debug, thiserror::Error)]
+#[error("no service answers at {}: is `edgereel run` running?", shown(.paths))]
+pub(super) struct NoService {
+    paths: Vec<PathBuf>,
+}
+
+/// Where the control socket may be.
+pub(super) fn find_socket(store: &StoreArgument) -> anyhow::Result<Vec<PathBuf>> {
+    if let Some(data) = store.data() {
+        return Ok(vec![data.join(SOCKET_NAME)]);
+    }
+    let config = store.config()?;
+    if let Some(socket) = &config.control.socket {
+        return Ok(vec![socket.clone()]);
+    }
+    let directories = runtime_directory().into_iter().chain([PathBuf::from(PACKAGED)]);
+    let made = directories.map(|directory| directory.join(SOCKET_NAME));
+    // The one beside the store is surely that store's.
+    let beside = config.storage.dir.join(SOCKET_NAME);
+    let others = made.filter(|path| path.exists() && *path != beside);
+    Ok(std::iter::once(beside.clone()).chain(others).collect())
+}
+
+/// Asks whichever of these is there.
+pub(super) fn ask(paths: &[PathBuf], request: &Value) -> anyhow::Result<Result<Value, NoService>> {
+    let text = request.to_string();
+    if text.len() > MAX_REQUEST {
+        bail!(
+            "the request has {} bytes; at most {MAX_REQUEST} are taken",
+            text.len()
+        );
+    }
+    for path in paths {
+        let shown = path.display();
+        match UnixStream::connect(path) {
+            Ok(stream) => {
+                return talk(stream, &text)
+                    .with_context(|| format!("the service at {shown} did not answer"))
+                    .map(Ok);
+            }
+            Err(error) if is_absent(&error) => {}
+            Err(error) => {
+                return Err(error).with_context(|| {
+                    format!("cannot ask the service at {shown}: root and the user that it runs as may")
+                });
+            }
+        }
+    }
+    let paths = paths.to_vec();
+    Ok(Err(NoService { paths }))
+}
+
+fn is_absent(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused | io::ErrorKind::NotADirectory
+    )
+}
+
+fn talk(mut stream: UnixStream, text: &str) -> anyhow::Result<Value> {
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    // A service that turned this user away does not read; what it said is there all the same.
+    let written = stream.write_all(format!("{text}\n").as_bytes());
+    let most = u64::try_from(MAX_ANSWER)? + 1;
+    let mut line = Vec::new();
+    let read = BufReader::new(stream.take(most)).read_until(b'\n', &mut line);
+    if line.is_empty() {
+        written?;
+        read?;
+        bail!("it closed the connection");
+    }
+    serde_json::from_slice(&line).context("what it said is not an answer")
+}
+
+fn shown(paths: &[PathBuf]) -> String {
+    let paths: Vec<String> = paths
+        .iter()
+        .map(|path: &PathBuf| Path::display(path).to_string())
+        .collect();
+    paths.join(" or ")
+}

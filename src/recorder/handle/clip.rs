@@ -1,0 +1,39 @@
+//! Clips of what is tape already: the store alone makes them.
+
+use std::sync::Arc;
+
+use super::{AskError, Recorder};
+use crate::media::{Micros, RecordingId};
+use crate::recorder::orders::{ClipOrder, clip_reel};
+use crate::store::{Command, Origin, RecordingSpec};
+
+impl Recorder {
+    /// Makes a clip of the tape from one tape time to another: the answer to
+    /// [`ClipCourse::Tape`](super::ClipCourse::Tape), once its bounds are found. It is complete when this returns.
+    pub async fn clip_tape(
+        &self,
+        order: &ClipOrder,
+        start: Micros,
+        end: Micros,
+    ) -> Result<RecordingId, AskError> {
+        let recording = RecordingId::new(self.shared.now().unix_millis());
+        let spec = RecordingSpec {
+            origin: Origin::Clip,
+            template: String::new(),
+            reel: clip_reel(order),
+            session: recording.to_string(),
+            number: 1,
+            name: order.name.clone(),
+            domain: None,
+        };
+        let command = Command::Clip {
+            recording,
+            stream: order.stream.clone(),
+            start,
+            end,
+            spec: Arc::new(spec),
+        };
+        self.submit(command).await?;
+        Ok(recording)
+    }
+}

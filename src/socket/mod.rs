@@ -1,0 +1,226 @@
+//! The door for this machine: a Unix socket on which every command can be asked for.
+//!
+//! Each line is a request, a JSON object with a `command` and its arguments, and is answered by a line, in order. Root and
+//! the user that the service runs as may ask; the kernel says who does (`SO_PEERCRED`). The socket has nothing to do with
+//! recording: without it everything is recorded as before.
+
+mod connection;
+mod lines;
+#[cfg(test)]
+mod tests;
+
+use std::future::Future;
+use std::io;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout};
+
+use crate::api::{Answer, Api, Code, Failure};
+
+/// So many may be connected at the same time.
+const MOST: usize = 16;
+/// A service that does not take a connection within this is there all the same.
+const PROBE: Duration = Duration::from_secs(1);
+/// Strangers are told of in the log once within this.
+const TELL: Duration = Duration::from_secs(60);
+/// What a connection that is not taken may take of the door's time.
+const GOODBYE: Duration = Duration::from_millis(200);
+/// Requests that are being carried out have so long when the service stops.
+const FAREWELL: Duration = Duration::from_millis(300);
+/// After a connection could not be taken, for want of file descriptors say.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Why there is no socket.
+#[derive(Debug, thiserror::Error)]
+pub enum SocketError {
+    /// Another service listens there.
+    #[error("{path}: another edgereel service answers here")]
+    Taken {
+        /// The socket.
+        path: PathBuf,
+    },
+    /// Something else lies there.
+    #[error(
+        "{path}: something is there that is no socket; move it away, or set control.socket to another path"
+    )]
+    Other {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The system refused.
+    #[error("{path}: cannot {what}: {source}")]
+    System {
+        /// In a few words, what was tried.
+        what: &'static str,
+        /// On which path.
+        path: PathBuf,
+        /// What it said.
+        source: io::Error,
+    },
+}
+
+/// The socket, from its making to its end.
+pub struct ControlSocket {
+    listener: UnixListener,
+    path: PathBuf,
+    /// Device and inode of what was made: another service may put its own there one day.
+    made: (u64, u64),
+    own: u32,
+}
+
+impl ControlSocket {
+    /// Makes the socket. One that a dead service left is replaced.
+    pub async fn bind(path: &Path) -> Result<Self, SocketError> {
+        let system = |what| {
+            move |source| SocketError::System {
+                what,
+                path: path.to_owned(),
+                source,
+            }
+        };
+        let bound = match UnixListener::bind(path) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                clear(path).await?;
+                UnixListener::bind(path)
+            }
+            bound => bound,
+        };
+        let listener = bound.map_err(system("listen"))?;
+        let owner_alone = std::fs::Permissions::from_mode(0o600);
+        std::fs::set_permissions(path, owner_alone).map_err(system("restrict access"))?;
+        let made = place(path).map_err(system("look"))?;
+        let own = own_user().map_err(system("ask who this is"))?;
+        Ok(Self {
+            listener,
+            path: path.to_owned(),
+            made,
+            own,
+        })
+    }
+
+    /// Serves until `stop` resolves, then removes the socket. Requests that are being carried out are finished, if they
+    /// are soon.
+    pub async fn run(self, api: Api, stop: impl Future<Output = ()>) {
+        let slots = Arc::new(Semaphore::new(MOST));
+        let (stopping, stopped) = watch::channel(());
+        let mut connections = JoinSet::new();
+        let mut told: Option<Instant> = None;
+        tokio::pin!(stop);
+        loop {
+            tokio::select! {
+                () = &mut stop => break,
+                Some(_) = connections.join_next() => {}
+                accepted = self.listener.accept() => match accepted {
+                    Ok((stream, _)) => {
+                        match self.judge(&stream) {
+                            Ok(()) => {}
+                            Err(failure) => {
+                                if told.is_none_or(|told| told.elapsed() > TELL) {
+                                    told = Some(Instant::now());
+                                    tracing::warn!("control socket: {}", failure.message);
+                                }
+                                turn_away(stream, failure).await;
+                                continue;
+                            }
+                        }
+                        match slots.clone().try_acquire_owned() {
+                            Ok(slot) => {
+                                let (api, stopped) = (api.clone(), stopped.clone());
+                                connections.spawn(async move {
+                                    connection::serve(stream, &api, stopped).await;
+                                    drop(slot);
+                                });
+                            }
+                            Err(_) => {
+                                let text = format!("{MOST} are connected, and no more are taken");
+                                turn_away(stream, Failure::new(Code::Unavailable, text)).await;
+                            }
+                        }
+                    }
+                    Err(error) => {
+                        tracing::warn!("control socket: no connection could be taken: {error}");
+                        tokio::time::sleep(PAUSE).await;
+                    }
+                },
+            }
+        }
+        if place(&self.path).is_ok_and(|place| place == self.made) {
+            // Nobody is harmed by one that is left: the next start replaces it.
+            let _ = remove(&self.path);
+        }
+        drop(stopping);
+        let all = async { while connections.join_next().await.is_some() {} };
+        let _ = timeout(FAREWELL, all).await;
+    }
+
+    fn judge(&self, stream: &UnixStream) -> Result<(), Failure> {
+        let peer = stream.peer_cred().map(|peer| peer.uid());
+        match peer {
+            Ok(user) if admits(user, self.own) => Ok(()),
+            Ok(user) => Err(Failure::new(
+                Code::Refused,
+                format!(
+                    "user {user} may not ask; root and user {}, which the service runs as, may",
+                    self.own
+                ),
+            )),
+            Err(error) => Err(Failure::new(
+                Code::Refused,
+                format!("who asks is not known: {error}"),
+            )),
+        }
+    }
+}
+
+/// Whether this user may ask.
+fn admits(user: u32, own: u32) -> bool {
+    user == 0 || user == own
+}
+
+/// Says why, as far as the other side listens: a stranger must not hold the door open.
+async fn turn_away(mut stream: UnixStream, failure: Failure) {
+    let _ = timeout(GOODBYE, connection::tell(&mut stream, &Answer::refusal(failure))).await;
+}
+
+/// Removes a socket that nobody listens on.
+async fn clear(path: &Path) -> Result<(), SocketError> {
+    let taken = || SocketError::Taken {
+        path: path.to_owned(),
+    };
+    if !std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket()) {
+        return Err(SocketError::Other {
+            path: path.to_owned(),
+        });
+    }
+    match timeout(PROBE, UnixStream::connect(path)).await {
+        Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {}
+        Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        _ => return Err(taken()),
+    }
+    remove(path).map_err(|source| SocketError::System {
+        what: "remove what a dead service left",
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn place(path: &Path) -> io::Result<(u64, u64)> {
+    std::fs::symlink_metadata(path).map(|found| (found.dev(), found.ino()))
+}
+
+/// The kernel's word on who this process is.
+fn own_user() -> io::Result<u32> {
+    let (one, _other) = UnixStream::pair()?;
+    Ok(one.peer_cred()?.uid())
+}
+
+#[expect(clippy::disallowed_methods, reason = "a socket, not the tape")]
+fn remove(path: &Path) -> io::Result<()> {
+    std::fs::remove_file(path)
+}

@@ -1,0 +1,594 @@
+//! Commands to a running service, from the command line and over its socket.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "what is tested is looked at from outside, as anyone would"
+)]
+
+mod support;
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use support::{Done, Feed, Plan, Service, edgereel, home, recordings, verified, wait_for, wait_until};
+
+/// Nothing is recorded unless somebody asks for it.
+const ON_DEMAND: &str = "[[rule]]\nrecord = \"on-demand\"\n";
+const CAM: &str = "live/cam1";
+/// However busy the machine is, an answer comes.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn ctl(home: &Path, arguments: &[&str]) -> Done {
+    let config = home.join("edgereel.toml");
+    let mut all = arguments.to_vec();
+    all.extend(["--config", config.to_str().unwrap()]);
+    edgereel(&all)
+}
+
+/// The result of a command that must do.
+#[track_caller]
+fn done(home: &Path, arguments: &[&str]) -> Value {
+    let mut all = arguments.to_vec();
+    all.push("--json");
+    let answer: Value = serde_json::from_slice(&ctl(home, &all).ok().stdout).expect("an answer");
+    assert_eq!(answer["ok"], true, "{arguments:?}: {answer}");
+    answer["result"].clone()
+}
+
+/// What a command says that must be refused.
+#[track_caller]
+fn refused(home: &Path, arguments: &[&str]) -> String {
+    let done = ctl(home, arguments);
+    assert_eq!(
+        done.code,
+        Some(1),
+        "{arguments:?}: {}{}",
+        done.text(),
+        done.stderr
+    );
+    assert!(done.stdout.is_empty(), "{arguments:?}: {}", done.text());
+    done.stderr
+}
+
+/// The stream without end, in real time.
+fn live(service: &Service, stream: &'static str) -> Feed {
+    let plan = Plan {
+        stream,
+        speed: 1.0,
+        length: None,
+        weight: 0,
+    };
+    let feed = Feed::start(service.address(), plan, 0);
+    wait_until("the stream to be on the air", || feed.taken() > 500);
+    feed
+}
+
+fn first(result: &Value) -> String {
+    result["recordings"][0].as_str().expect("a recording").to_owned()
+}
+
+/// The recording, when it is over.
+#[track_caller]
+fn closed(home: &Path, id: &str) -> Value {
+    wait_for("the recording to be over", || {
+        let list = done(home, &["recording", "list"]);
+        let row = list["recordings"]
+            .as_array()?
+            .iter()
+            .find(|row| row["id"] == id)?;
+        (row["state"] == "closed").then(|| row.clone())
+    })
+}
+
+/// A connection as any program would make one.
+struct Line(BufReader<UnixStream>);
+
+impl Line {
+    fn open(service: &Service) -> Self {
+        let stream = UnixStream::connect(service.data().join("control.sock")).expect("the socket");
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        Self(BufReader::new(stream))
+    }
+
+    fn say(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.0.get_mut().write_all(bytes)
+    }
+
+    #[track_caller]
+    fn hear(&mut self) -> Value {
+        let mut line = String::new();
+        self.0.read_line(&mut line).expect("an answer");
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"))
+    }
+
+    /// Whether the service has closed it.
+    fn is_over(&mut self) -> bool {
+        matches!(self.0.read(&mut [0; 1]), Ok(0) | Err(_))
+    }
+}
+
+#[test]
+fn a_stream_is_recorded_by_command_from_start_to_stop_and_no_longer() {
+    let home = home();
+    let home = home.path();
+    let service = Service::start_with(home, ON_DEMAND);
+    assert!(refused(home, &["recording", "start", CAM]).contains("nobody publishes 'live/cam1'"));
+    let stopped = refused(home, &["recording", "stop", CAM]);
+    assert!(stopped.contains("nobody publishes it"), "{stopped}");
+
+    let feed = live(&service, CAM);
+    assert!(recordings(&service.data()).is_empty());
+    let stopped = refused(home, &["recording", "stop", CAM]);
+    assert!(
+        stopped.contains("on the air, and nothing of it is being recorded"),
+        "{stopped}"
+    );
+
+    let id = first(&done(home, &["recording", "start", CAM, "--name", "goal"]));
+    let again = refused(home, &["recording", "start", CAM]);
+    assert!(again.contains("already") && again.contains(&id), "{again}");
+    wait_until("a second of it", || {
+        let list = done(home, &["recording", "list", "--stream", CAM]);
+        list["recordings"][0]["duration_s"]
+            .as_f64()
+            .is_some_and(|seconds| seconds > 1.0)
+    });
+    let row = done(home, &["recording", "get", &id]);
+    assert_eq!(
+        (&row["state"], &row["name"], &row["origin"]),
+        (&json!("open"), &json!("goal"), &json!("manual"))
+    );
+    assert!(refused(home, &["recording", "delete", &id]).contains("open; stop it first"));
+    let open = refused(home, &["recording", "finish", CAM]);
+    assert!(open.contains(&id), "{open}");
+
+    let next = first(&done(home, &["recording", "restart", CAM]));
+    assert_eq!(next, id, "that is the one which ends");
+    closed(home, &id);
+    let other = first(&done(home, &["recording", "stop", CAM]));
+    assert_ne!(other, id);
+    closed(home, &other);
+    let over = refused(home, &["recording", "stop", &id]);
+    assert!(over.contains("is closed"), "{over}");
+    let unknown = refused(
+        home,
+        &["recording", "stop", "0190ffff-0000-7000-8000-000000000000"],
+    );
+    assert!(unknown.contains("no recording '0190ffff"), "{unknown}");
+    feed.over();
+
+    done(home, &["recording", "protect", &id]);
+    assert!(refused(home, &["recording", "delete", &id]).contains("protected"));
+    done(home, &["recording", "unprotect", &id]);
+    done(home, &["recording", "delete", &id]);
+    assert!(refused(home, &["recording", "get", &id]).contains("no recording"));
+    assert_eq!(recordings(&service.data()).len(), 1);
+    service.stop();
+    verified(&home.join("data"));
+}
+
+#[test]
+fn a_clip_has_what_was_before_it_though_nothing_was_recorded() {
+    let home = home();
+    let home = home.path();
+    let service = Service::start_with(home, ON_DEMAND);
+    let feed = live(&service, CAM);
+    wait_until("something to look back at", || feed.taken() > 3_000);
+    assert!(recordings(&service.data()).is_empty());
+    let clip = done(
+        home,
+        &[
+            "clip", "create", CAM, "--before", "2s", "--after", "1s", "--name", "goal",
+        ],
+    );
+    assert!(clip["state"] == "recording" && clip["due"].is_string(), "{clip}");
+    let row = closed(home, clip["recording"].as_str().unwrap());
+    let seconds = row["duration_s"].as_f64().unwrap();
+    // It begins with the keyframe before; the clip has one every second.
+    assert!((3.0..4.5).contains(&seconds), "{row}");
+    assert_eq!(
+        (&row["origin"], &row["formats"]),
+        (&json!("clip"), &json!(["mp4"]))
+    );
+    feed.over();
+    service.stop();
+    verified(&home.join("data"));
+}
+
+#[test]
+fn a_clip_of_the_past_is_ready_at_once_with_the_bounds_that_it_has() {
+    let home = home();
+    let home = home.path();
+    let service = Service::start(home);
+    let feed = live(&service, CAM);
+    // What is older than the last seconds is tape alone.
+    wait_until("some tape", || feed.taken() > 12_000);
+    let now = jiff::Timestamp::now().as_microsecond();
+    let time = |ago: i64| {
+        let time = jiff::Timestamp::from_microsecond(now - ago * 1_000_000).unwrap();
+        format!("{time:.6}")
+    };
+    let (from, to) = (time(10), time(7));
+    let clip = done(home, &["clip", "create", CAM, "--from", &from, "--to", &to]);
+    assert_eq!(clip["state"], "ready", "{clip}");
+    let row = done(home, &["recording", "get", clip["recording"].as_str().unwrap()]);
+    assert_eq!((&row["start"], &row["end"]), (&clip["start"], &clip["end"]));
+    let at = |value: &Value| {
+        value
+            .as_str()
+            .unwrap()
+            .parse::<jiff::Timestamp>()
+            .unwrap()
+            .as_microsecond()
+    };
+    let early = now - 10_000_000 - at(&clip["start"]);
+    assert!((0..1_100_000).contains(&early), "{early}: {clip}");
+    let late = at(&clip["end"]) - (now - 7_000_000);
+    assert!((-50_000..50_000).contains(&late), "{late}: {clip}");
+    let before = refused(
+        home,
+        &[
+            "clip",
+            "create",
+            CAM,
+            "--from",
+            "2001-01-01T00:00:00Z",
+            "--to",
+            "2001-01-01T00:00:10Z",
+        ],
+    );
+    assert!(before.contains("no tape of 'live/cam1'"), "{before}");
+    feed.over();
+    service.stop();
+    verified(&home.join("data"));
+}
+
+#[test]
+fn rules_templates_and_tasks_are_there_after_a_restart() {
+    let home = home();
+    let home = home.path();
+    let service = Service::start_with(home, ON_DEMAND);
+    done(
+        home,
+        &[
+            "template",
+            "put",
+            "lesson",
+            "--formats",
+            "hls,mp4",
+            "--split",
+            "30min",
+            "--hls",
+            "{\"split\":\"off\"}",
+        ],
+    );
+    done(
+        home,
+        &[
+            "rule",
+            "put",
+            "--app",
+            "live",
+            "--stream",
+            "cam*",
+            "--template",
+            "lesson",
+        ],
+    );
+    let twice = ["lesson"; 2].map(|name| refused(home, &["template", "delete", name]));
+    assert!(
+        twice.iter().all(|said| said.contains("is needed by the rule")),
+        "{twice:?}"
+    );
+    let ids: Vec<String> = (0..5)
+        .map(|n| {
+            let start = format!("{}h", n * 30 + 1);
+            let task = done(
+                home,
+                &["task", "create", CAM, "--start", &start, "--duration", "2h"],
+            );
+            task["task"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    done(
+        home,
+        &[
+            "task",
+            "create",
+            "live/cam2",
+            "--weekly",
+            "Mon-Fri 08:00-18:00",
+            "--time-zone",
+            "Asia/Shanghai",
+        ],
+    );
+    done(home, &["task", "stop", &ids[0]]);
+    assert!(refused(home, &["task", "stop", &ids[0]]).contains("is stopped"));
+    done(home, &["task", "delete", &ids[1]]);
+    let known = |home: &Path| ["rule", "template", "task"].map(|group| done(home, &[group, "list"]));
+    let before = known(home);
+    assert_eq!(before[0]["rules"][0]["template"], "lesson", "{}", before[0]);
+    assert_eq!(
+        before[1]["templates"][1]["hls"],
+        json!({"split": "off"}),
+        "{}",
+        before[1]
+    );
+    assert_eq!(before[2]["tasks"].as_array().unwrap().len(), 5, "{}", before[2]);
+    assert_eq!(
+        before[2]["tasks"][4]["weekly"],
+        json!(["Mon,Tue,Wed,Thu,Fri 08:00-18:00"])
+    );
+    // Killed the moment after the answer: what was answered is kept.
+    done(
+        home,
+        &["task", "create", CAM, "--start", "200h", "--duration", "1h"],
+    );
+    let before = known(home);
+    service.kill();
+    let service = Service::start_with(home, ON_DEMAND);
+    assert_eq!(known(home), before);
+
+    // Page by page it is the same list.
+    let mut pages = Vec::new();
+    let mut after = String::new();
+    loop {
+        let mut arguments = vec!["task", "list", "--limit", "2"];
+        if !after.is_empty() {
+            arguments.extend(["--after", &after]);
+        }
+        let page = done(home, &arguments);
+        pages.extend(page["tasks"].as_array().unwrap().clone());
+        match page["next"].as_str() {
+            Some(next) => after = next.to_owned(),
+            None => break,
+        }
+    }
+    assert_eq!(Value::from(pages), before[2]["tasks"]);
+
+    // The rule that was put is in force: the stream is recorded without a word.
+    let feed = live(&service, CAM);
+    let row = wait_for("a recording", || recordings(&service.data()).pop());
+    assert_eq!(row.stream, CAM);
+    feed.over();
+    done(home, &["rule", "delete", "--app", "live", "--stream", "cam*"]);
+    done(home, &["template", "delete", "lesson"]);
+}
+
+#[test]
+fn a_task_records_whoever_publishes_in_its_time() {
+    let home = home();
+    let home = home.path();
+    let service = Service::start_with(home, ON_DEMAND);
+    let task = done(home, &["task", "create", CAM, "--duration", "1h"]);
+    assert_eq!(task["state"], "running", "{task}");
+    let feed = live(&service, CAM);
+    let row = wait_for("a recording", || recordings(&service.data()).pop());
+    done(home, &["task", "stop", task["task"].as_str().unwrap()]);
+    let row = closed(home, &row.id);
+    assert_eq!(row["origin"], "task");
+    feed.over();
+}
+
+#[test]
+fn a_publish_is_ended_by_command() {
+    let home = home();
+    let home = home.path();
+    let service = Service::start(home);
+    assert!(refused(home, &["stream", "kick", CAM]).contains("nobody publishes"));
+    let feed = live(&service, CAM);
+    let list = done(home, &["stream", "list"]);
+    assert_eq!(list["streams"][0]["stream"], CAM, "{list}");
+    assert_eq!(list["streams"][0]["tracks"][0]["codec"], "h264", "{list}");
+    done(home, &["stream", "kick", CAM]);
+    wait_until("the publisher to be cut off", || !feed.goes_on());
+    wait_until("the recording to be over", || {
+        recordings(&service.data())
+            .iter()
+            .all(|row| row.state == "closed")
+    });
+    feed.over();
+    assert_eq!(done(home, &["stream", "list"])["streams"], json!([]));
+}
+
+#[test]
+fn requests_on_one_connection_are_answered_in_order() {
+    let home = home();
+    let service = Service::start(home.path());
+    let mut line = Line::open(&service);
+    let requests: String = (0..200)
+        .map(|n| format!("{{\"command\":\"stream.list\",\"id\":\"{n}\"}}\n"))
+        .collect();
+    line.say(requests.as_bytes()).unwrap();
+    for n in 0..200 {
+        let answer = line.hear();
+        assert_eq!(
+            (&answer["id"], &answer["ok"]),
+            (&json!(n.to_string()), &json!(true)),
+            "{answer}"
+        );
+    }
+    // In pieces, and without an end at the end.
+    for byte in b"\n\n{\"command\":\"help\",\"about\":\"clip.create\"}" {
+        line.say(&[*byte]).unwrap();
+    }
+    line.0.get_ref().shutdown(std::net::Shutdown::Write).unwrap();
+    assert_eq!(line.hear()["result"]["command"], "clip.create");
+    assert!(line.is_over());
+}
+
+#[test]
+fn what_is_no_request_is_refused_and_harms_nobody() {
+    let home = home();
+    let mut service = Service::start(home.path());
+    let mut line = Line::open(&service);
+    for (said, code) in [
+        (&b"fly"[..], "bad_request"),
+        (b"[]", "bad_request"),
+        (b"{}", "bad_request"),
+        (b"{\"command\":7}", "bad_request"),
+        (b"{\"command\":\"fly\"}", "not_found"),
+        (b"{\"command\":\"stream.list\",\"limt\":1}", "bad_request"),
+        (b"\xff\x00\xfe", "bad_request"),
+    ] {
+        line.say(said).unwrap();
+        line.say(b"\n").unwrap();
+        let answer = line.hear();
+        assert_eq!(answer["error"]["code"], code, "{said:?}: {answer}");
+    }
+    line.say(b"{\"command\":\"stream.list\",\"limt\":1,\"id\":\"x\"}\n")
+        .unwrap();
+    let answer = line.hear();
+    assert_eq!(
+        (&answer["id"], &answer["error"]["field"]),
+        (&json!("x"), &json!("limt")),
+        "{answer}"
+    );
+
+    let mut long = Line::open(&service);
+    // It is closed in the middle of this.
+    let _ = long.say(&vec![b'x'; 1 << 20]);
+    let mut said = String::new();
+    let _ = long.0.read_line(&mut said);
+    assert!(
+        said.is_empty() || said.contains("more than 65536 bytes"),
+        "{said}"
+    );
+    assert!(long.is_over());
+
+    let mut all: Vec<Line> = (0..15).map(|_| Line::open(&service)).collect();
+    for one in &mut all {
+        one.say(b"{\"command\":\"stream.list\"}\n").unwrap();
+        assert_eq!(one.hear()["ok"], true);
+    }
+    let mut one_more = Line::open(&service);
+    assert!(
+        one_more.hear()["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("16 are connected")
+    );
+    assert!(one_more.is_over());
+    drop(all);
+    wait_until("room for another", || {
+        let mut another = Line::open(&service);
+        another.say(b"{\"command\":\"stream.list\"}\n").is_ok() && another.hear()["ok"] == true
+    });
+    assert!(service.alive());
+}
+
+#[test]
+fn a_stranger_is_turned_away() {
+    let home = home();
+    let service = Service::start(home.path());
+    let socket = service.data().join("control.sock");
+    let mode = std::fs::metadata(&socket).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let mut command = support::cli::command();
+    command.args(["stream", "list", "--socket"]).arg(&socket);
+    let is_root = std::fs::metadata(home.path()).unwrap().uid() == 0;
+    let done = if is_root {
+        // Somebody who got past the modes of the files all the same.
+        for path in [home.path(), &service.data()] {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0o666)).unwrap();
+        let program = home.path().join("edgereel");
+        std::fs::copy(env!("CARGO_BIN_EXE_edgereel"), &program).unwrap();
+        let mut stranger = std::process::Command::new(&program);
+        stranger
+            .args(command.get_args())
+            .env_clear()
+            .uid(65_534)
+            .gid(65_534);
+        support::cli::run(stranger)
+    } else {
+        // Nobody else can be played; that it is refused is shown beside the code.
+        std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0)).unwrap();
+        support::cli::run(command)
+    };
+    assert_eq!(done.code, Some(1), "{}{}", done.text(), done.stderr);
+    assert!(done.stderr.contains("root and"), "{}", done.stderr);
+    if is_root {
+        assert!(done.stderr.contains("user 65534 may not ask"), "{}", done.stderr);
+        service.wait_for_log(|log| log.contains("control socket: user 65534").then_some(()));
+    }
+}
+
+#[test]
+fn while_no_service_runs_what_was_recorded_can_be_listed_and_nothing_else() {
+    let home = home();
+    let home = home.path();
+    let service = Service::start(home);
+    let feed = live(&service, CAM);
+    wait_until("a recording", || !recordings(&service.data()).is_empty());
+    feed.over();
+    let id = recordings(&service.data())[0].id.clone();
+    let socket = service.data().join("control.sock");
+    // A second one is not even started.
+    let second = ctl(home, &["run"]);
+    assert!(
+        second.code == Some(1) && second.stderr.contains("another edgereel"),
+        "{}",
+        second.stderr
+    );
+    service.stop();
+    assert!(!socket.exists(), "it is removed at the end");
+    let list = done(home, &["recording", "list"]);
+    assert_eq!(list["recordings"][0]["id"], id.as_str());
+    assert_eq!(done(home, &["recording", "get", &id])["state"], "closed");
+    let shown = ctl(home, &["recording", "list"]).ok().text();
+    assert!(shown.contains("STREAM") && shown.contains(CAM), "{shown}");
+    for command in [
+        &["recording", "start", CAM][..],
+        &["stream", "list"],
+        &["recording", "delete", &id],
+    ] {
+        let said = refused(home, command);
+        assert!(
+            said.contains("no service answers at") && said.contains("is `edgereel run` running?"),
+            "{said}"
+        );
+    }
+    for wrong in [
+        &["recording"][..],
+        &["recording", "fly"],
+        &["recording", "start"],
+        &["rule", "put", "--x"],
+    ] {
+        assert_eq!(ctl(home, wrong).code, Some(2), "{wrong:?}");
+    }
+}
+
+#[test]
+fn a_socket_that_a_killed_service_left_is_in_nobodys_way() {
+    let home = home();
+    let home = home.path();
+    let service = Service::start(home);
+    let socket = service.data().join("control.sock");
+    service.kill();
+    assert!(socket.exists());
+    let said = refused(home, &["stream", "list"]);
+    assert!(said.contains("no service answers"), "{said}");
+    let service = Service::start(home);
+    assert_eq!(done(home, &["stream", "list"])["streams"], json!([]));
+    // Without its file nobody finds it; it records, and ends well.
+    std::fs::remove_file(&socket).unwrap();
+    let feed = live(&service, CAM);
+    wait_until("a recording", || !recordings(&service.data()).is_empty());
+    feed.over();
+    assert!(service.stop().0.success());
+}
