@@ -21,7 +21,7 @@ pub use address::{AddressRange, AddressRangeError};
 pub use file::ConfigError;
 pub use publisher::{Hook, HookUrl, MAX_PUBLISHERS, Proof, Publisher};
 pub use rate::{BitRate, BitRateError};
-pub use rtmp::{Limits, Rtmp};
+pub use rtmp::{Limits, Rtmp, Tls};
 pub use rule::{Pattern, RecordWhen, Rule};
 pub use secret::{MAX_SECRET, Secret, SecretError, SecretSource};
 pub use size::{ByteSize, SizeError};

@@ -9,7 +9,7 @@ mod log;
 mod notify;
 mod service;
 
-pub(crate) use keys::gate;
+pub(crate) use keys::{certificate, gate};
 pub use log::{LogTarget, flush_log, init_log};
 pub use service::{Service, Snapshot};
 

@@ -38,6 +38,7 @@ mod tag;
 mod tag_audio;
 mod tag_video;
 mod url;
+mod wire;
 
 #[cfg(test)]
 mod tests;
@@ -55,7 +56,8 @@ pub use fuzz::{fuzz_amf0, fuzz_chunks, fuzz_tags};
 pub use handshake::HandshakeError;
 pub use message::Message;
 pub use publisher::{Publisher, TagKind};
-pub use server::{Server, Settings};
+pub use server::{Listen, Server, Settings};
 pub use session::Session;
 pub use tag::TagError;
 pub use url::{RtmpUrl, UrlError};
+pub use wire::{Certificate, CertificateError};
