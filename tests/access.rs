@@ -77,7 +77,7 @@ fn a_wrong_key_is_refused_a_right_one_records_and_no_secret_is_told() {
          key_file = {:?}\ntencent_key = \"s3cret-three\"\naliyun_key = \"s3cret-four\"\n",
         home.path().join("key")
     );
-    let service = Service::start_talkative(home.path(), &more);
+    let service = Service::start_talkative(home.path(), &more, &[]);
     for key in [
         "room1",
         "room1?key=s3cret-wrong",

@@ -17,7 +17,9 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, info, warn};
 
+use super::admission::Question;
 use super::entrance::{Place, Seat};
+use super::hook::Hooks;
 use super::notices::Notices;
 use super::pace::Pace;
 use super::wire::{Socket, Tried, Wire};
@@ -44,6 +46,7 @@ pub(super) struct Shared {
     settings: Settings,
     /// Where the grid of ticks begins.
     started: Instant,
+    pub(super) hooks: Hooks,
     notices: Mutex<Notices>,
     refusals: Mutex<Refusals>,
 }
@@ -62,6 +65,7 @@ impl Shared {
             budget,
             settings,
             started,
+            hooks: Hooks::default(),
             notices: Mutex::new(Notices::new(started)),
             refusals: Mutex::default(),
         }
@@ -145,7 +149,11 @@ pub(super) struct Connection {
     pub(super) on_air: Option<OnAir>,
     pub(super) peer: SocketAddr,
     pub(super) shared: Arc<Shared>,
-    stop: watch::Receiver<bool>,
+    pub(super) stop: watch::Receiver<bool>,
+    /// A request to publish that waits for others to decide.
+    pub(super) question: Option<Question>,
+    /// What came behind it.
+    pub(super) held: Vec<u8>,
     /// A publish must begin by then.
     deadline: Instant,
     /// Since when answers wait that the socket does not take.
@@ -177,6 +185,8 @@ pub(super) async fn serve(
         deadline: Instant::now() + shared.settings.publish_timeout,
         shared,
         stop,
+        question: None,
+        held: Vec::new(),
         blocked: None,
         _seat: seat,
     };
@@ -221,6 +231,7 @@ impl Connection {
                 ready = stream.readable() => {
                     ready?;
                     self.read(&mut Tried(stream))?;
+                    self.decide().await?;
                 }
             }
             self.write(&mut Tried(stream))?;
@@ -247,6 +258,7 @@ impl Connection {
             // Nobody listened meanwhile.
             heard += waits.elapsed();
             let read = self.read(&mut socket)?;
+            self.decide().await?;
             self.write(&mut socket)?;
             let now = Instant::now();
             if read > 0 {
@@ -333,7 +345,7 @@ impl Connection {
         })
     }
 
-    fn heard(&mut self, mut input: &[u8]) -> Result<(), End> {
+    pub(super) fn heard(&mut self, mut input: &[u8]) -> Result<(), End> {
         while let Some(event) = self.session.handle(&mut input)? {
             match event {
                 Event::Media(media) => {
@@ -341,7 +353,13 @@ impl Connection {
                         on_air.publishing.push(media);
                     }
                 }
-                Event::Publish(asked) => self.asked(&asked)?,
+                Event::Publish(asked) => {
+                    self.asked(&asked)?;
+                    if self.question.is_some() {
+                        self.held = input.to_vec();
+                        return Ok(());
+                    }
+                }
                 Event::Unpublished => {
                     self.deadline = Instant::now() + self.shared.settings.publish_timeout;
                     if let Some(on_air) = self.on_air.take() {

@@ -27,6 +27,7 @@ mod error;
 mod event;
 mod fuzz;
 mod handshake;
+mod hook;
 mod message;
 mod metadata;
 mod notices;
