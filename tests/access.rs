@@ -218,6 +218,16 @@ fn limits_hold_come_free_and_can_be_raised() {
     let _raised = Rtmp::publishing(service.address(), "live", "b");
     first.unpublish("a").unwrap();
     drop(Rtmp::publishing(service.address(), "one", "b"));
+    let data = service.data();
+    assert!(service.stop().0.success());
+    let told = refusals(&data);
+    for key in [
+        "rtmp.max_publishes = 2",
+        "max_publishes of its [[publisher]] = 1",
+        "max_connections_per_address = 6",
+    ] {
+        assert!(told.iter().any(|it| it.reason.contains(key)), "{key}: {told:?}");
+    }
 }
 
 #[test]

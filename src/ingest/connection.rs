@@ -231,7 +231,11 @@ impl Connection {
                 ready = stream.readable() => {
                     ready?;
                     self.read(&mut Tried(stream))?;
-                    self.decide().await?;
+                    if self.question.is_some() {
+                        // What was answered before is not held up.
+                        self.write(&mut Tried(stream))?;
+                        self.decide().await?;
+                    }
                 }
             }
             self.write(&mut Tried(stream))?;
@@ -258,7 +262,10 @@ impl Connection {
             // Nobody listened meanwhile.
             heard += waits.elapsed();
             let read = self.read(&mut socket)?;
-            self.decide().await?;
+            if self.question.is_some() {
+                self.write(&mut socket)?;
+                self.decide().await?;
+            }
             self.write(&mut socket)?;
             let now = Instant::now();
             if read > 0 {
