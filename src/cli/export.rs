@@ -9,7 +9,8 @@ use indicatif::ProgressBar;
 
 use super::open::StoreArgument;
 use super::output;
-use super::when::{When, rfc3339};
+use super::when::When;
+use crate::event::rfc3339;
 use crate::format::adts::Adts;
 use crate::format::flv::Flv;
 use crate::format::hls::{Hls, TARGET_MS};
