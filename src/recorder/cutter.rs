@@ -66,6 +66,15 @@ impl Cutter {
         frames.first().map(|frame| self.micros(frame))
     }
 
+    /// Lets go of what waits; gives how many frames that are.
+    pub(super) fn forget(&mut self) -> u64 {
+        let count = self.video.len() + self.audio.len();
+        self.video.clear();
+        self.audio.clear();
+        (self.bytes, self.start) = (0, None);
+        count as u64
+    }
+
     /// Gives what waits.
     pub(super) fn flush(&mut self) -> Option<Fragment> {
         self.cut(None)

@@ -247,7 +247,7 @@ impl Live {
         self.begin_if_worth_it(fed, false);
     }
 
-    /// Nobody wants it on the tape any more. What came up to now is handed over.
+    /// Nobody wants it on the tape any more, from what is not handed over yet on.
     pub(super) fn let_be(&mut self, fed: &mut Vec<Fed>) {
         if let Stage::Waiting { before, .. } = &self.stage {
             (self.cutter, self.fed) = (Cutter::default(), *before);
@@ -255,11 +255,10 @@ impl Live {
             return;
         }
         self.join_late_audio(fed);
-        if let Some(fragment) = self.cutter.flush() {
-            self.keep(fragment, fed);
-        }
+        // What waits is of later than anybody wants. It is in the ring, should somebody ask.
+        let left = self.cutter.forget();
         if let Some((number, _)) = &mut self.fed {
-            *number = self.placed;
+            *number = self.placed.saturating_sub(left);
         }
         self.stage = Stage::Idle;
     }

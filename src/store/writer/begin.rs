@@ -28,11 +28,12 @@ impl Writer {
         };
         self.nexts.insert(lane.stream.clone(), next);
         let base = base_of(fragment);
+        let start = tape_start(base, lane.tape_zero);
         let id = SegmentId::new(u64::try_from(self.clock.utc() / 1_000).unwrap_or(0));
         let mut recordings: Vec<RecordingId> = self
             .recordings
             .iter()
-            .filter(|(_, open)| open.stream == lane.stream && !open.over)
+            .filter(|(_, open)| open.stream == lane.stream && open.ends.is_none_or(|ends| start < ends))
             .map(|(id, _)| *id)
             .collect();
         recordings.sort_unstable();
@@ -53,7 +54,6 @@ impl Writer {
             recordings,
         };
         let header = segment_header(&identity, &fragment.tracks).map_err(|error| error.to_string())?;
-        let start = tape_start(base, lane.tape_zero);
         let expected = self.expected(fragment, bytes, header.len() as u64);
         Ok(Turn {
             row: NewSegment {

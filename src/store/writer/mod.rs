@@ -101,8 +101,8 @@ struct Open {
     publish: PublishId,
     start: Micros,
     spec: Arc<RecordingSpec>,
-    /// Where it will end is known: no segment that begins now is a part of it.
-    over: bool,
+    /// Where it will end, if that is known.
+    ends: Option<Micros>,
 }
 
 /// One publish.

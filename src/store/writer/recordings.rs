@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Open, Pass, Writer};
 use crate::config::Keep;
-use crate::media::{Micros, PublishId, RecordingId};
+use crate::media::{Micros, PublishId, RecordingId, StreamName};
 use crate::store::journal::Op;
 use crate::store::{Command, RecordingSpec};
 
@@ -59,7 +59,9 @@ impl Writer {
                 });
             }
             Command::RecordingEnds { recording, end } => {
-                self.end(recording);
+                if let Some(open) = self.recordings.get_mut(&recording) {
+                    open.ends = Some(end);
+                }
                 self.pending.push(Op::EndRecording { id: recording, end });
             }
             Command::RecordingClosed {
@@ -67,8 +69,8 @@ impl Writer {
                 end,
                 reason,
             } => {
-                self.end(recording);
                 if let Some(Open { stream, .. }) = self.recordings.remove(&recording) {
+                    self.turn_behind(&stream, end);
                     pass.settle.insert(stream);
                 }
                 self.pending.push(Op::CloseRecording {
@@ -109,14 +111,11 @@ impl Writer {
         }
     }
 
-    /// The segment that follows is not to say that it is a part of this.
-    fn end(&mut self, recording: RecordingId) {
-        let Some(open) = self.recordings.get_mut(&recording) else {
-            return;
-        };
-        if !std::mem::replace(&mut open.over, true) {
-            let lanes = self.lanes.values_mut().filter(|lane| lane.stream == open.stream);
-            lanes.for_each(|lane| lane.turn = true);
+    /// What comes behind the end of a recording is not to be in a segment that says that it is a part of it.
+    fn turn_behind(&mut self, stream: &StreamName, end: Micros) {
+        for lane in self.lanes.values_mut().filter(|lane| lane.stream == *stream) {
+            let says_so = lane.segment.as_ref().is_none_or(|segment| segment.start < end);
+            lane.turn |= says_so;
         }
     }
 
@@ -130,7 +129,7 @@ impl Writer {
             publish,
             start,
             spec,
-            over: false,
+            ends: None,
         };
         self.recordings.insert(recording, open);
     }
