@@ -517,7 +517,7 @@ fn a_stranger_is_turned_away() {
         support::cli::run(stranger)
     } else {
         // Nobody else can be played; that it is refused is shown beside the code.
-        std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0)).unwrap();
+        std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0o0)).unwrap();
         support::cli::run(command)
     };
     assert_eq!(done.code, Some(1), "{}{}", done.text(), done.stderr);
