@@ -81,6 +81,7 @@ case "${1:-}" in
   test)
     compiler
     has ffmpeg || apt ffmpeg -- "pushes to the service, and judges what comes out"
+    has openssl || apt openssl -- "makes certificates for RTMPS"
     has gst-launch-1.0 || apt gstreamer1.0-tools -- "another publisher and player"
     gstreamer_element flvmux || apt gstreamer1.0-plugins-good -- "GStreamer's flvmux and qtdemux"
     { gstreamer_element rtmp2sink && gstreamer_element rtmpsink; } ||

@@ -77,7 +77,7 @@ fn a_wrong_key_is_refused_a_right_one_records_and_no_secret_is_told() {
          key_file = {:?}\ntencent_key = \"s3cret-three\"\naliyun_key = \"s3cret-four\"\n",
         home.path().join("key")
     );
-    let service = Service::start_talkative(home.path(), &more);
+    let service = Service::start_talkative(home.path(), &more, &[]);
     for key in [
         "room1",
         "room1?key=s3cret-wrong",
@@ -218,6 +218,16 @@ fn limits_hold_come_free_and_can_be_raised() {
     let _raised = Rtmp::publishing(service.address(), "live", "b");
     first.unpublish("a").unwrap();
     drop(Rtmp::publishing(service.address(), "one", "b"));
+    let data = service.data();
+    assert!(service.stop().0.success());
+    let told = refusals(&data);
+    for key in [
+        "rtmp.max_publishes = 2",
+        "max_publishes of its [[publisher]] = 1",
+        "max_connections_per_address = 6",
+    ] {
+        assert!(told.iter().any(|it| it.reason.contains(key)), "{key}: {told:?}");
+    }
 }
 
 #[test]

@@ -19,5 +19,5 @@ pub use gate::{Asked, Gate, KeyError, MAX_QUERY, Permit, Verdict};
 pub use ledger::{Ledger, Ticket};
 pub use meter::Meter;
 pub use query::without_secrets;
-pub use reason::{Limit, Reason, Scheme};
+pub use reason::{HookFailure, Limit, Reason, Scheme};
 pub use refusals::Refusals;

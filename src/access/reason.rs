@@ -49,6 +49,30 @@ impl Limit {
     }
 }
 
+/// Why a service could not be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum HookFailure {
+    /// It took longer than `hook_timeout`.
+    TimedOut,
+    /// There is no connection to it.
+    Unreachable,
+    /// What came is no answer.
+    NoAnswer,
+    /// Its address cannot be asked.
+    Unusable,
+}
+
+impl std::fmt::Display for HookFailure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            HookFailure::TimedOut => "it did not answer in time",
+            HookFailure::Unreachable => "it cannot be reached",
+            HookFailure::NoAnswer => "its answer is none",
+            HookFailure::Unusable => "its address cannot be used",
+        })
+    }
+}
+
 /// Why a publish is refused. Its text says what to do, and never holds a secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Reason {
@@ -85,6 +109,12 @@ pub enum Reason {
         /// UTC of its end, in microseconds.
         at: Micros,
     },
+    /// The service that decides said no, with this status.
+    #[error("the service that decides who may push says no (HTTP status {0})")]
+    HookRefused(u16),
+    /// The service that decides could not be asked.
+    #[error("the service that decides who may push could not be asked: {0}")]
+    HookFailed(HookFailure),
     /// There are as many as there may be.
     #[error("there are as many as {} = {most} allows: end one, or raise it", .limit.key())]
     Limit {
@@ -109,6 +139,8 @@ impl Reason {
             Reason::WrongKey => "wrong_key",
             Reason::WrongSignature(_) => "wrong_signature",
             Reason::Expired { .. } => "expired",
+            Reason::HookRefused(_) => "hook_refused",
+            Reason::HookFailed(_) => "hook_failed",
             Reason::Limit { limit, .. } => limit.key(),
             Reason::TooFast(_) => "max_bitrate",
         }

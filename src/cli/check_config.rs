@@ -18,7 +18,8 @@ impl CheckConfig {
         writeln!(out, "# {}", self.config.source())?;
         out.write_all(config.to_toml().as_bytes())?;
         // The service may run as another user, and have credentials that are not here.
-        if let Err(error) = daemon::gate(&config) {
+        let unread = [daemon::gate(&config).err(), daemon::certificate(&config).err()];
+        for error in unread.into_iter().flatten() {
             writeln!(out, "\n# note: as this user, {error:#}")?;
         }
         Ok(())

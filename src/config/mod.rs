@@ -26,7 +26,7 @@ pub(crate) use file::{explain, nearest};
 pub use key::{KeyError, KeyFacts, KeyPattern, distinct};
 pub use publisher::{Hook, HookUrl, MAX_PUBLISHERS, Proof, Publisher};
 pub use rate::{BitRate, BitRateError};
-pub use rtmp::{Limits, Rtmp};
+pub use rtmp::{Limits, Rtmp, Tls};
 pub use rule::{Pattern, RecordWhen, Rule};
 pub use secret::{MAX_SECRET, Secret, SecretError, SecretSource};
 pub use size::{ByteSize, SizeError};

@@ -73,6 +73,11 @@ impl HookUrl {
     pub fn expose(&self) -> &str {
         &self.0
     }
+
+    /// True for `https`.
+    pub fn is_tls(&self) -> bool {
+        self.0.starts_with("https:")
+    }
 }
 
 impl TryFrom<String> for HookUrl {
@@ -88,6 +93,8 @@ impl TryFrom<String> for HookUrl {
             Err("hook: the address names no host")
         } else if host.contains('@') {
             Err("hook: user and password in an address are not sent; put a token into its query")
+        } else if text.ends_with(&format!("?{MASK}")) {
+            Err("hook: its query is the mask that check-config prints")
         } else if text.len() > MAX_URL || text.chars().any(|c| c.is_control() || c.is_whitespace()) {
             Err("hook: the address is longer than 2048 bytes, or has blanks in it")
         } else {
@@ -425,6 +432,7 @@ mod tests {
             ("from = \"10.0.0.1/8\"", 2, "bits are set"),
             ("hook = \"ftp://h/?t=5309412\"", 2, "expected an address"),
             ("hook = \"http://u:5309412@h/\"", 2, "token"),
+            ("hook = \"http://h/?***\"", 2, "mask"),
             ("max_bitrate = \"8\"", 2, "bit rate"),
             ("\nhook_timeout = \"1s\"", 1, "there is no hook"),
             ("hook = \"http://h/\"\nhook_timeout = \"1h\"", 1, "100ms to 30s"),

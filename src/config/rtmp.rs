@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use serde::Deserialize;
 
@@ -17,6 +18,8 @@ const MAX_LISTENERS: usize = 16;
 pub struct Rtmp {
     /// Addresses to listen on; loopback by default.
     pub listen: Vec<SocketAddr>,
+    /// RTMPS beside that, or in place of it.
+    pub tls: Option<Tls>,
     /// Without any publisher: anyone may push, from anywhere.
     pub allow_anonymous: bool,
     /// Connections at the same time, all addresses together.
@@ -44,10 +47,24 @@ pub struct Limits {
     pub bitrate: Option<BitRate>,
 }
 
+/// RTMPS: RTMP under TLS.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// Addresses to listen on.
+    pub listen: Vec<SocketAddr>,
+    /// The chain of certificates in PEM, the box's own first. A path that is not absolute is one of
+    /// `$CREDENTIALS_DIRECTORY`.
+    pub cert: PathBuf,
+    /// Its private key in PEM, found in the same way.
+    pub key: PathBuf,
+}
+
 impl Rtmp {
     pub(super) fn defaults() -> Self {
         Self {
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 1935))],
+            tls: None,
             allow_anonymous: false,
             max_connections: 64,
             limits: Limits::default(),
@@ -58,17 +75,19 @@ impl Rtmp {
     }
 
     pub(super) fn to_toml(&self, out: &mut String) {
-        let listen: Vec<String> = self
-            .listen
-            .iter()
-            .map(|address| format!("\"{address}\""))
-            .collect();
+        let _ = writeln!(out, "[rtmp]\nlisten = [{}]", addresses(&self.listen));
+        if let Some(Tls { listen, cert, key }) = &self.tls {
+            let (cert, key) = (cert.display().to_string(), key.display().to_string());
+            let listen = addresses(listen);
+            let _ = writeln!(
+                out,
+                "tls = {{ listen = [{listen}], cert = {cert:?}, key = {key:?} }}"
+            );
+        }
         let _ = write!(
             out,
-            "[rtmp]\nlisten = [{listen}]\nallow_anonymous = {anonymous}\nmax_connections = {connections}\n",
-            listen = listen.join(", "),
-            anonymous = self.allow_anonymous,
-            connections = self.max_connections,
+            "allow_anonymous = {}\nmax_connections = {}\n",
+            self.allow_anonymous, self.max_connections,
         );
         let Limits {
             connections_per_address,
@@ -94,22 +113,30 @@ impl Rtmp {
     /// `guarded`: it is known who may push.
     pub(super) fn check(&self, guarded: bool) -> Result<(), Refused> {
         let refuse = |key, message: String| Err(Refused { key, message });
-        if self.listen.is_empty() || self.listen.len() > MAX_LISTENERS {
+        let tls = self.tls.as_ref().map_or(&[][..], |tls| &tls.listen);
+        if self.listen.len() > MAX_LISTENERS || (self.listen.is_empty() && tls.is_empty()) {
             return refuse(
                 "rtmp.listen",
-                "rtmp.listen: 1 to 16 addresses, as in [\"127.0.0.1:1935\"]".to_owned(),
+                "rtmp.listen: 1 to 16 addresses, as in [\"127.0.0.1:1935\"]; none only beside rtmp.tls"
+                    .to_owned(),
             );
         }
-        let open = self.listen.iter().find(|address| !address.ip().is_loopback());
-        if let (Some(address), false) = (open, guarded || self.allow_anonymous) {
-            return refuse(
-                "rtmp.listen",
-                format!(
-                    "rtmp.listen: {address} can be reached from other machines, and anyone there could push; say who \
-                     may in [[publisher]], listen on 127.0.0.1, or set rtmp.allow_anonymous = true if the network is \
-                     trusted"
-                ),
-            );
+        if self.tls.is_some() && !(1..=MAX_LISTENERS).contains(&tls.len()) {
+            return refuse("rtmp.tls", "rtmp.tls: listen has 1 to 16 addresses".to_owned());
+        }
+        let listeners = [("rtmp.listen", &self.listen[..]), ("rtmp.tls", tls)];
+        for (key, listeners) in listeners {
+            let open = listeners.iter().find(|address| !address.ip().is_loopback());
+            if let (Some(address), false) = (open, guarded || self.allow_anonymous) {
+                return refuse(
+                    key,
+                    format!(
+                        "{key}: {address} can be reached from other machines, and anyone there could push; say who \
+                         may in [[publisher]], listen on 127.0.0.1, or set rtmp.allow_anonymous = true if the \
+                         network is trusted"
+                    ),
+                );
+            }
         }
         in_range("rtmp.max_connections", self.max_connections, 1, MOST)?;
         let limits = &self.limits;
@@ -132,11 +159,17 @@ impl Rtmp {
     }
 }
 
+fn addresses(listen: &[SocketAddr]) -> String {
+    let quoted: Vec<String> = listen.iter().map(|address| format!("\"{address}\"")).collect();
+    quoted.join(", ")
+}
+
 /// The section as it is written.
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RtmpFile {
     listen: Option<Vec<SocketAddr>>,
+    tls: Option<Tls>,
     allow_anonymous: Option<bool>,
     max_connections: Option<usize>,
     max_connections_per_address: Option<usize>,
@@ -153,6 +186,7 @@ impl RtmpFile {
         let base = Rtmp::defaults();
         Rtmp {
             listen: self.listen.unwrap_or(base.listen),
+            tls: self.tls,
             allow_anonymous: self.allow_anonymous.unwrap_or(base.allow_anonymous),
             max_connections: self.max_connections.unwrap_or(base.max_connections),
             limits: Limits {
@@ -176,6 +210,26 @@ mod tests {
 
     fn parse(text: &str) -> Result<Config, ConfigError> {
         Config::parse(Some((Path::new("box.toml"), text)), [], "box")
+    }
+
+    #[test]
+    fn rtmps_has_listeners_of_its_own_and_the_same_guard() {
+        let tls = |listen: &str| {
+            format!("[rtmp]\nlisten = []\ntls = {{ listen = {listen}, cert = \"c\", key = \"/k\" }}\n")
+        };
+        let config = parse(&tls("[\"127.0.0.1:1936\"]")).unwrap();
+        assert_eq!(parse(&config.to_toml()).unwrap(), config);
+        let open = tls("[\"0.0.0.0:1936\"]");
+        assert!(
+            parse(&open)
+                .unwrap_err()
+                .to_string()
+                .starts_with("box.toml:3: rtmp.tls: 0.0.0.0:1936 can be reached")
+        );
+        assert!(parse(&format!("{open}[[publisher]]\nkey = \"k\"\n")).is_ok());
+        assert!(parse(&tls("[]")).is_err());
+        assert!(parse("[rtmp]\ntls = { listen = [\"[::1]:1\"], cert = \"c\" }").is_err());
+        assert!(parse("[rtmp]\nlisten = []").is_err());
     }
 
     #[test]

@@ -1,29 +1,58 @@
-//! The gate of a configuration: reads the keys that lie in files.
+//! Keys and certificates that the configuration points to: where they are, and reading them.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
 use crate::access::Gate;
-use crate::config::{Config, MAX_SECRET};
+use crate::config::{Config, MAX_SECRET, Tls};
+use crate::ingest::Certificate;
 
-/// Reads what `[[publisher]]` points to. A path that is not absolute is a systemd credential.
+/// Longest file with a chain of certificates or a private key.
+const MAX_PEM: usize = 256 << 10;
+
+/// The gate of a configuration. Reads what `[[publisher]]` points to.
 pub(crate) fn gate(config: &Config) -> anyhow::Result<Gate> {
-    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
-    let read = |path: &Path| match (path.is_absolute(), &credentials) {
-        (true, _) => read(path),
-        (false, Some(folder)) => read(&folder.join(path)),
-        (false, None) => Err("the path is not absolute, and there is no $CREDENTIALS_DIRECTORY".to_owned()),
-    };
+    // A line feed or two behind the key are no harm.
+    let read = |path: &Path| read(path, MAX_SECRET + 16);
     Gate::new(&config.publishers, config.rtmp.allow_anonymous, read).context("who may push is not known")
 }
 
-fn read(path: &Path) -> Result<String, String> {
+/// The certificate for RTMPS, if that is configured.
+pub(crate) fn certificate(config: &Config) -> anyhow::Result<Option<Certificate>> {
+    let Some(Tls { cert, key, .. }) = &config.rtmp.tls else {
+        return Ok(None);
+    };
+    let pem = |what: &'static str, path: &Path| {
+        let text = read(path, MAX_PEM).map_err(anyhow::Error::msg);
+        text.with_context(|| format!("cannot read the {what} of RTMPS from '{}'", path.display()))
+    };
+    let (chain, private) = (pem("certificate", cert)?, pem("key", key)?);
+    let certificate = Certificate::from_pem(chain.as_bytes(), private.as_bytes());
+    let shown = || {
+        format!(
+            "cannot take '{}' and '{}' for RTMPS",
+            cert.display(),
+            key.display()
+        )
+    };
+    certificate.map(Some).with_context(shown)
+}
+
+/// Reads a file of at most `most` bytes. A path that is not absolute is a systemd credential.
+fn read(path: &Path, most: usize) -> Result<String, String> {
     let said = |error: std::io::Error| error.to_string();
-    let about = std::fs::metadata(path).map_err(said)?;
-    // A line feed or two behind the key are no harm.
-    match about.is_file() && about.len() <= MAX_SECRET as u64 + 16 {
+    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    let path = match (path.is_absolute(), credentials) {
+        (true, _) => path.to_owned(),
+        (false, Some(folder)) => folder.join(path),
+        (false, None) => {
+            return Err("the path is not absolute, and there is no $CREDENTIALS_DIRECTORY".to_owned());
+        }
+    };
+    let about = std::fs::metadata(&path).map_err(said)?;
+    match about.is_file() && about.len() <= most as u64 {
         true => std::fs::read_to_string(path).map_err(said),
-        false => Err(format!("it is no file of at most {MAX_SECRET} bytes")),
+        false => Err(format!("it is no file of at most {most} bytes")),
     }
 }

@@ -11,7 +11,7 @@ mod notify;
 mod service;
 
 pub use control::runtime_directory;
-pub(crate) use keys::gate;
+pub(crate) use keys::{certificate, gate};
 pub use log::{LogTarget, flush_log, init_log};
 pub use service::{Service, Snapshot};
 

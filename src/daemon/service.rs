@@ -11,7 +11,7 @@ use super::control::Control;
 use super::keys;
 use crate::api::Api;
 use crate::config::{self, ByteSize, Config, Keep};
-use crate::ingest::{self, Entrance, Server};
+use crate::ingest::{self, Entrance, Listen, Server};
 use crate::recorder::{Recorder, RecorderSettings, StreamStatus};
 use crate::store::{OnFull, Progress, RealClock, RealDisk, Store, StoreSettings};
 
@@ -57,6 +57,9 @@ impl Service {
     /// The same, with a last say in what no configuration sets.
     pub async fn start_with(config: Config, tune: impl FnOnce(&mut StoreSettings)) -> anyhow::Result<Self> {
         let entrance = Arc::new(Entrance::new(keys::gate(&config)?, config.rtmp.limits));
+        keys::certificate(&config)?
+            .into_iter()
+            .for_each(|certificate| entrance.set_certificate(certificate));
         let clock = Arc::new(RealClock);
         let mut settings = store_settings(&config);
         tune(&mut settings);
@@ -84,7 +87,7 @@ impl Service {
                 return Err(error).context("cannot take commands");
             }
         };
-        let server = Server::bind(&config.rtmp.listen, server_settings(&config), entrance.clone()).await;
+        let server = Server::bind(listen(&config), server_settings(&config), entrance.clone()).await;
         let server = match server {
             Ok(server) => server,
             Err(error) => {
@@ -98,6 +101,9 @@ impl Service {
         let addresses = server.local_addrs();
         for address in &addresses {
             tracing::info!("listening on rtmp://{address}");
+        }
+        for address in server.local_tls_addrs() {
+            tracing::info!("listening on rtmps://{address}");
         }
         let (stop_server, stopped) = oneshot::channel();
         let server = tokio::task::spawn(server.run(recorder.clone(), async {
@@ -143,6 +149,12 @@ impl Service {
         match keys::gate(&config) {
             Ok(gate) => self.entrance.set_gate(gate),
             Err(error) => tracing::error!("who may push stays as it was: {error:#}"),
+        }
+        match keys::certificate(&config) {
+            Ok(certificate) => certificate
+                .into_iter()
+                .for_each(|it| self.entrance.set_certificate(it)),
+            Err(error) => tracing::error!("the certificate of RTMPS stays as it was: {error:#}"),
         }
         let fixed = [
             ("device.id", self.config.device != config.device),
@@ -236,6 +248,13 @@ fn recorder_settings(config: &Config) -> RecorderSettings {
     }
 }
 
+fn listen(config: &Config) -> Listen<'_> {
+    Listen {
+        plain: &config.rtmp.listen,
+        tls: config.rtmp.tls.as_ref().map_or(&[], |tls| &tls.listen),
+    }
+}
+
 fn server_settings(config: &Config) -> ingest::Settings {
     ingest::Settings {
         handshake_timeout: config.rtmp.handshake_timeout.duration(),
@@ -245,9 +264,15 @@ fn server_settings(config: &Config) -> ingest::Settings {
     }
 }
 
-/// `[rtmp]` with what a reload changes at once left as it is.
+/// `[rtmp]` without what a reload changes at once.
 fn without_reloadable(config: &Config) -> config::Rtmp {
+    let tls = config.rtmp.tls.as_ref().map(|tls| config::Tls {
+        listen: tls.listen.clone(),
+        cert: Default::default(),
+        key: Default::default(),
+    });
     config::Rtmp {
+        tls,
         takeover_after: config::Span::from_secs(0),
         allow_anonymous: false,
         limits: config::Limits::default(),

@@ -6,13 +6,36 @@ use tokio::time::Instant;
 use tracing::{Span, info};
 
 use super::connection::{Connection, End, OnAir};
+use super::hook::Hooks;
 use super::{PublishAsked, url};
 use crate::access::{Permit, Reason, Verdict, without_secrets};
+use crate::config::Hook;
 use crate::media::StreamName;
-use crate::recorder::PublishRequest;
+use crate::recorder::{EndReason, PublishRequest};
+
+/// A request to publish that others decide about.
+pub(super) struct Question {
+    hooks: Vec<(Hook, Arc<Permit>)>,
+    request: PublishRequest,
+    encoder: String,
+}
+
+impl Question {
+    /// The first yes, or else the last no.
+    async fn ask(&self, hooks: &Hooks) -> Result<Arc<Permit>, Reason> {
+        let mut answer = Err(Reason::NotListed);
+        for (hook, permit) in &self.hooks {
+            answer = hooks.ask(hook, &self.request).await.map(|()| Arc::clone(permit));
+            if answer.is_ok() {
+                break;
+            }
+        }
+        answer
+    }
+}
 
 impl Connection {
-    /// Decides on a request to publish and answers it.
+    /// Decides on a request to publish and answers it, unless others have to be asked.
     pub(super) fn asked(&mut self, asked: &PublishAsked) -> Result<(), End> {
         let stream = match asked.stream_name() {
             Ok(stream) => stream,
@@ -29,9 +52,36 @@ impl Connection {
         };
         match verdict {
             Verdict::Allow(permit) => self.begin(request, &permit, &asked.encoder),
-            Verdict::Ask(_) => self.refuse("the service that decides who may push cannot be asked yet"),
+            Verdict::Ask(hooks) => {
+                self.question = Some(Question {
+                    hooks,
+                    request,
+                    encoder: asked.encoder.clone(),
+                });
+                Ok(())
+            }
             Verdict::Refuse(reason) => self.deny(stream, reason),
         }
+    }
+
+    /// Asks the services that decide, if that is what a request to publish waits for, and goes on with what came
+    /// behind it. Nothing more is read from the connection meanwhile, and no other waits.
+    pub(super) async fn decide(&mut self) -> Result<(), End> {
+        while let Some(question) = self.question.take() {
+            let shared = Arc::clone(&self.shared);
+            let answer = tokio::select! {
+                biased;
+                _ = self.stop.changed() => return Err(End::Ended(EndReason::Shutdown)),
+                answer = question.ask(&shared.hooks) => answer,
+            };
+            match answer {
+                Ok(permit) => self.begin(question.request, &permit, &question.encoder)?,
+                Err(reason) => self.deny(question.request.stream, reason)?,
+            }
+            let held = std::mem::take(&mut self.held);
+            self.heard(&held)?;
+        }
+        Ok(())
     }
 
     /// Begins a publish that is allowed, if there is room for it and the recorder takes it.

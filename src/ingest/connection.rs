@@ -6,7 +6,7 @@
 //! longer than a tick, and a fast publisher is read as often as it needs.
 
 use std::cell::RefCell;
-use std::io::{ErrorKind, Read, Write};
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -17,9 +17,12 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, info, warn};
 
+use super::admission::Question;
 use super::entrance::{Place, Seat};
+use super::hook::Hooks;
 use super::notices::Notices;
 use super::pace::Pace;
+use super::wire::{Socket, Tried, Wire};
 use super::{Budget, Entrance, Event, IngestError, Session, Settings};
 use crate::access::{Meter, Reason, Refusals};
 use crate::media::StreamName;
@@ -43,6 +46,7 @@ pub(super) struct Shared {
     settings: Settings,
     /// Where the grid of ticks begins.
     started: Instant,
+    pub(super) hooks: Hooks,
     notices: Mutex<Notices>,
     refusals: Mutex<Refusals>,
 }
@@ -61,6 +65,7 @@ impl Shared {
             budget,
             settings,
             started,
+            hooks: Hooks::default(),
             notices: Mutex::new(Notices::new(started)),
             refusals: Mutex::default(),
         }
@@ -139,11 +144,16 @@ impl From<std::io::Error> for End {
 
 /// One connection.
 pub(super) struct Connection {
+    wire: Wire,
     pub(super) session: Session,
     pub(super) on_air: Option<OnAir>,
     pub(super) peer: SocketAddr,
     pub(super) shared: Arc<Shared>,
-    stop: watch::Receiver<bool>,
+    pub(super) stop: watch::Receiver<bool>,
+    /// A request to publish that waits for others to decide.
+    pub(super) question: Option<Question>,
+    /// What came behind it.
+    pub(super) held: Vec<u8>,
     /// A publish must begin by then.
     deadline: Instant,
     /// Since when answers wait that the socket does not take.
@@ -161,18 +171,22 @@ pub(super) struct OnAir {
 /// Serves one connection to its end.
 pub(super) async fn serve(
     stream: TcpStream,
+    wire: Wire,
     peer: SocketAddr,
     seat: Seat,
     shared: Arc<Shared>,
     stop: watch::Receiver<bool>,
 ) {
     let mut connection = Connection {
+        wire,
         session: Session::new(shared.budget.clone()),
         on_air: None,
         peer,
         deadline: Instant::now() + shared.settings.publish_timeout,
         shared,
         stop,
+        question: None,
+        held: Vec::new(),
         blocked: None,
         _seat: seat,
     };
@@ -208,7 +222,7 @@ impl Connection {
             } else {
                 (self.deadline, "no publish began in time")
             };
-            let waiting = !self.session.output().is_empty();
+            let waiting = self.has_output();
             tokio::select! {
                 biased;
                 _ = self.stop.changed() => return Err(End::Ended(EndReason::Shutdown)),
@@ -216,10 +230,15 @@ impl Connection {
                 ready = stream.writable(), if waiting => ready?,
                 ready = stream.readable() => {
                     ready?;
-                    self.read(|buffer| stream.try_read(buffer))?;
+                    self.read(&mut Tried(stream))?;
+                    if self.question.is_some() {
+                        // What was answered before is not held up.
+                        self.write(&mut Tried(stream))?;
+                        self.decide().await?;
+                    }
                 }
             }
-            self.write(|bytes| stream.try_write(bytes))?;
+            self.write(&mut Tried(stream))?;
         }
         Ok(())
     }
@@ -242,8 +261,12 @@ impl Connection {
             self.recorder_ready().await?;
             // Nobody listened meanwhile.
             heard += waits.elapsed();
-            let read = self.read(|buffer| socket.read(buffer))?;
-            self.write(|bytes| socket.write(bytes))?;
+            let read = self.read(&mut socket)?;
+            if self.question.is_some() {
+                self.write(&mut socket)?;
+                self.decide().await?;
+            }
+            self.write(&mut socket)?;
             let now = Instant::now();
             if read > 0 {
                 heard = now;
@@ -314,19 +337,22 @@ impl Connection {
     // ---- both
 
     /// Reads once, without waiting, and lets the session have it.
-    fn read(&mut self, read: impl FnOnce(&mut [u8]) -> std::io::Result<usize>) -> Result<usize, End> {
-        BUFFER.with_borrow_mut(|buffer| match read(buffer) {
+    fn read(&mut self, socket: &mut impl Socket) -> Result<usize, End> {
+        BUFFER.with_borrow_mut(|buffer| match self.wire.read(socket, buffer) {
             Ok(0) => Err(End::Closed),
             Ok(count) => {
                 self.heard(buffer.get(..count).unwrap_or_default())?;
                 Ok(count)
             }
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Ok(0),
+            Err(error) if error.kind() == ErrorKind::InvalidData => {
+                Err(IngestError::Tls(error.to_string()).into())
+            }
             Err(error) => Err(End::Io(error)),
         })
     }
 
-    fn heard(&mut self, mut input: &[u8]) -> Result<(), End> {
+    pub(super) fn heard(&mut self, mut input: &[u8]) -> Result<(), End> {
         while let Some(event) = self.session.handle(&mut input)? {
             match event {
                 Event::Media(media) => {
@@ -334,7 +360,13 @@ impl Connection {
                         on_air.publishing.push(media);
                     }
                 }
-                Event::Publish(asked) => self.asked(&asked)?,
+                Event::Publish(asked) => {
+                    self.asked(&asked)?;
+                    if self.question.is_some() {
+                        self.held = input.to_vec();
+                        return Ok(());
+                    }
+                }
                 Event::Unpublished => {
                     self.deadline = Instant::now() + self.shared.settings.publish_timeout;
                     if let Some(on_air) = self.on_air.take() {
@@ -351,11 +383,11 @@ impl Connection {
     }
 
     /// Sends what the socket takes, without waiting.
-    fn write(&mut self, write: impl FnOnce(&[u8]) -> std::io::Result<usize>) -> Result<(), End> {
-        if self.session.output().is_empty() {
+    fn write(&mut self, socket: &mut impl Socket) -> Result<(), End> {
+        if !self.has_output() {
             return Ok(());
         }
-        match write(self.session.output()) {
+        match self.wire.write(socket, self.session.output()) {
             Ok(count) => {
                 self.session.sent(count);
                 self.blocked = None;
@@ -371,6 +403,10 @@ impl Connection {
             }
             Err(error) => Err(End::Io(error)),
         }
+    }
+
+    fn has_output(&self) -> bool {
+        !self.session.output().is_empty() || self.wire.waits()
     }
 
     // ---- the end
@@ -424,19 +460,29 @@ impl Connection {
     /// that overtakes them.
     async fn farewell(&mut self, mut stream: TcpStream) {
         let leave = async {
-            stream.write_all(self.session.output()).await?;
-            stream.shutdown().await?;
+            self.send_all(&stream).await?;
+            self.wire.close();
+            self.send_all(&stream).await?;
+            stream.shutdown().await.map_err(End::Io)?;
             loop {
-                stream.readable().await?;
+                stream.readable().await.map_err(End::Io)?;
                 match BUFFER.with_borrow_mut(|buffer| stream.try_read(buffer)) {
-                    Ok(0) => return std::io::Result::Ok(()),
+                    Ok(0) => return Result::<(), End>::Ok(()),
                     Ok(_) => {}
                     Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                    Err(error) => return Err(error),
+                    Err(error) => return Err(End::Io(error)),
                 }
             }
         };
         // Whether it was read changes nothing any more.
         let _ = timeout(FAREWELL, leave).await;
+    }
+
+    async fn send_all(&mut self, stream: &TcpStream) -> Result<(), End> {
+        while self.has_output() {
+            stream.writable().await?;
+            self.write(&mut Tried(stream))?;
+        }
+        Ok(())
     }
 }

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::Certificate;
 use crate::access::{Asked, Gate, Ledger, Meter, Permit, Reason, Ticket, Verdict};
 use crate::config::Limits;
 use crate::media::{Micros, StreamName};
@@ -14,6 +15,7 @@ use crate::media::{Micros, StreamName};
 pub struct Entrance {
     rules: Mutex<Rules>,
     ledger: Mutex<Ledger>,
+    certificate: Mutex<Option<Certificate>>,
 }
 
 #[derive(Clone, Debug)]
@@ -42,6 +44,7 @@ impl Entrance {
         Self {
             rules: Mutex::new(Rules { gate, limits }),
             ledger: Mutex::default(),
+            certificate: Mutex::default(),
         }
     }
 
@@ -53,6 +56,16 @@ impl Entrance {
     /// Other limits, from the next connection or publish on.
     pub fn set_limits(&self, limits: Limits) {
         lock(&self.rules).limits = limits;
+    }
+
+    /// What connections under TLS are shown from now on. Those that are there stay.
+    pub fn set_certificate(&self, certificate: Certificate) {
+        *lock(&self.certificate) = Some(certificate);
+    }
+
+    /// The certificate that holds now.
+    pub(super) fn certificate(&self) -> Option<Certificate> {
+        lock(&self.certificate).clone()
     }
 
     /// Lets a connection in, if there may be another from there.

@@ -10,6 +10,9 @@ pub enum IngestError {
     /// The handshake failed.
     #[error("handshake: {0}")]
     Handshake(#[from] HandshakeError),
+    /// The bytes are no TLS that can be understood.
+    #[error("TLS: {0}")]
+    Tls(String),
     /// The chunks cannot be taken.
     #[error("chunks: {0}")]
     Chunk(#[from] ChunkError),

@@ -27,6 +27,7 @@ mod error;
 mod event;
 mod fuzz;
 mod handshake;
+mod hook;
 mod message;
 mod metadata;
 mod notices;
@@ -38,6 +39,7 @@ mod tag;
 mod tag_audio;
 mod tag_video;
 mod url;
+mod wire;
 
 #[cfg(test)]
 mod tests;
@@ -55,7 +57,8 @@ pub use fuzz::{fuzz_amf0, fuzz_chunks, fuzz_tags};
 pub use handshake::HandshakeError;
 pub use message::Message;
 pub use publisher::{Publisher, TagKind};
-pub use server::{Server, Settings};
+pub use server::{Listen, Server, Settings};
 pub use session::Session;
 pub use tag::TagError;
 pub use url::{RtmpUrl, UrlError};
+pub use wire::{Certificate, CertificateError};

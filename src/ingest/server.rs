@@ -13,6 +13,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tracing::{Instrument, error, info_span, warn};
 
 use super::connection::{Shared, serve};
+use super::wire::Wire;
 use super::{Budget, Entrance, IngestError};
 use crate::access::{Limit, Reason};
 use crate::recorder::Recorder;
@@ -56,27 +57,50 @@ impl Default for Settings {
     }
 }
 
+/// Where a server listens.
+#[derive(Clone, Copy, Debug)]
+pub struct Listen<'a> {
+    /// For RTMP.
+    pub plain: &'a [SocketAddr],
+    /// For RTMPS: RTMP under TLS, with the certificate that the entrance has.
+    pub tls: &'a [SocketAddr],
+}
+
 /// Listening sockets, open and not yet served.
 #[derive(Debug)]
 pub struct Server {
-    listeners: Vec<TcpListener>,
+    listeners: Vec<Listener>,
     settings: Settings,
     entrance: Arc<Entrance>,
+}
+
+#[derive(Debug)]
+struct Listener {
+    socket: TcpListener,
+    transport: Transport,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Transport {
+    Plain,
+    Tls,
 }
 
 impl Server {
     /// Opens a listener on every address; all or none.
     pub async fn bind(
-        addresses: &[SocketAddr],
+        listen: Listen<'_>,
         settings: Settings,
         entrance: Arc<Entrance>,
     ) -> Result<Self, IngestError> {
-        let mut listeners = Vec::with_capacity(addresses.len());
-        for &address in addresses {
-            let listener = TcpListener::bind(address)
+        let plain = listen.plain.iter().map(|address| (*address, Transport::Plain));
+        let tls = listen.tls.iter().map(|address| (*address, Transport::Tls));
+        let mut listeners = Vec::new();
+        for (address, transport) in plain.chain(tls) {
+            let socket = TcpListener::bind(address)
                 .await
                 .map_err(|source| IngestError::Listen { address, source })?;
-            listeners.push(listener);
+            listeners.push(Listener { socket, transport });
         }
         Ok(Self {
             listeners,
@@ -85,11 +109,23 @@ impl Server {
         })
     }
 
-    /// The addresses that are listened on, with the ports the system chose for port 0.
+    /// The addresses that are listened on for RTMP, with the ports the system chose for port 0.
     pub fn local_addrs(&self) -> Vec<SocketAddr> {
-        self.listeners
+        self.addresses(Transport::Plain)
+    }
+
+    /// The same for RTMPS.
+    pub fn local_tls_addrs(&self) -> Vec<SocketAddr> {
+        self.addresses(Transport::Tls)
+    }
+
+    fn addresses(&self, transport: Transport) -> Vec<SocketAddr> {
+        let these = self
+            .listeners
             .iter()
-            .filter_map(|listener| listener.local_addr().ok())
+            .filter(|listener| listener.transport == transport);
+        these
+            .filter_map(|listener| listener.socket.local_addr().ok())
             .collect()
     }
 
@@ -120,7 +156,7 @@ impl Server {
                 Some(ended) = connections.join_next() => report(ended),
                 _ = left_out.tick() => shared.tell_refusals(),
                 accepted = accept(&listeners) => match accepted {
-                    Ok((_, peer)) if connections.len() >= max_connections => {
+                    Ok((_, peer, _)) if connections.len() >= max_connections => {
                         let reason = Reason::Limit { limit: Limit::Connections, most: max_connections };
                         shared.refused(None, peer, &reason);
                         if full_since.is_none_or(|since| since.elapsed() >= FULL_NOTICE) {
@@ -128,7 +164,7 @@ impl Server {
                             warn!(%peer, max_connections, "too many connections; new ones are refused");
                         }
                     }
-                    Ok((stream, peer)) => {
+                    Ok((stream, peer, transport)) => {
                         let seat = match entrance.connect(peer) {
                             Ok(seat) => seat,
                             Err(reason) => {
@@ -137,8 +173,15 @@ impl Server {
                                 continue;
                             }
                         };
+                        let wire = match wire(transport, &entrance) {
+                            Ok(wire) => wire,
+                            Err(why) => {
+                                shared.stranger_left(&format!("{}: {why}", peer.ip()));
+                                continue;
+                            }
+                        };
                         let span = info_span!("rtmp", %peer, stream = tracing::field::Empty);
-                        let connection = serve(stream, peer, seat, Arc::clone(&shared), stopped.clone());
+                        let connection = serve(stream, wire, peer, seat, Arc::clone(&shared), stopped.clone());
                         connections.spawn(connection.instrument(span));
                     }
                     // The process or the system is out of descriptors: trying at once would only spin.
@@ -164,16 +207,24 @@ impl Server {
     }
 }
 
-async fn accept(listeners: &[TcpListener]) -> std::io::Result<(TcpStream, SocketAddr)> {
+async fn accept(listeners: &[Listener]) -> std::io::Result<(TcpStream, SocketAddr, Transport)> {
     std::future::poll_fn(|context| {
         for listener in listeners {
-            if let Poll::Ready(accepted) = listener.poll_accept(context) {
-                return Poll::Ready(accepted);
+            if let Poll::Ready(accepted) = listener.socket.poll_accept(context) {
+                return Poll::Ready(accepted.map(|(stream, peer)| (stream, peer, listener.transport)));
             }
         }
         Poll::Pending
     })
     .await
+}
+
+fn wire(transport: Transport, entrance: &Entrance) -> Result<Wire, String> {
+    match (transport, entrance.certificate()) {
+        (Transport::Plain, _) => Ok(Wire::Plain),
+        (Transport::Tls, Some(certificate)) => Wire::tls(&certificate).map_err(|error| error.to_string()),
+        (Transport::Tls, None) => Err("there is no certificate for TLS".to_owned()),
+    }
 }
 
 /// A connection's fault stays its own; the others go on.

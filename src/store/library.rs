@@ -14,7 +14,7 @@ use super::{RecordingSpec, StoreError, paths};
 use crate::config::Media;
 use crate::format::fmp4;
 use crate::format::index::SampleIndex;
-use crate::format::{Cut, View, ViewSegment};
+use crate::format::{Kept, View, ViewSegment};
 use crate::media::{Micros, RecordingId, SegmentId, StreamName, TrackKind, Tracks};
 
 /// Less than this between two segments is rounding, not a hole.
@@ -208,7 +208,7 @@ impl Library {
     }
 
     /// A recording's tape, to make renditions from. Of an open recording: what is there now.
-    pub fn view(&self, recording: RecordingId) -> Result<View<Cut<LibrarySource>>, StoreError> {
+    pub fn view(&self, recording: RecordingId) -> Result<View<LibrarySource>, StoreError> {
         let journal = self.journal();
         let (row, rows) = journal.snapshot(|| match journal.recording(recording)? {
             Some(row) => journal.segments_of(&row).map(|segments| (row, segments)),
@@ -224,16 +224,15 @@ impl Library {
             _ => segment.end,
         });
         let within = begins >= Some(row.start) && ends.max() <= Some(end);
-        let only = match row.spec.reel.media {
-            Media::Both => None,
-            Media::Video => Some(TrackKind::Video),
-            Media::Audio => Some(TrackKind::Audio),
-        };
-        let whole = self.view_of(rows);
-        match (row.exact && !within) || only.is_some() {
-            true => Ok(whole.cut_to(row.start, end, only)?),
-            false => Ok(whole.uncut()),
+        let mut view = self.view_of(rows);
+        if row.exact && !within {
+            view = view.cut(row.start, end)?;
         }
+        Ok(match row.spec.reel.media {
+            Media::Both => view,
+            Media::Video => view.only(TrackKind::Video),
+            Media::Audio => view.only(TrackKind::Audio),
+        })
     }
 
     /// The tape of a stream between two moments (UTC), whatever recordings it belongs to: whole segments.
@@ -282,6 +281,7 @@ impl Library {
         let mut files = HashMap::with_capacity(rows.len());
         for row in rows {
             let path = paths::segment(&self.dir, &row.stream, row.sequence);
+            let end = (row.state != SegmentState::Open).then_some(row.end);
             let file = match row.state {
                 SegmentState::Open => match self.read_open(&row, true) {
                     Some(index) => SourceFile {
@@ -305,6 +305,8 @@ impl Library {
                 base: row.base,
                 publish_zero: row.tape_zero,
                 publish_zero_utc: row.utc_zero,
+                end,
+                kept: Kept::default(),
             });
         }
         let source = LibrarySource::new(self.disk.clone(), self.journal.clone(), files);

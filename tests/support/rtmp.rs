@@ -1,8 +1,10 @@
 //! A client of RTMP that does what it is told, right or wrong.
 
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
+
+use rustls::{ClientConnection, StreamOwned};
 
 use super::wait::PATIENCE;
 
@@ -10,9 +12,35 @@ const CHUNK: usize = 60_000;
 
 /// A connection.
 pub(crate) struct Rtmp {
-    socket: TcpStream,
+    socket: Socket,
     received: Vec<u8>,
 }
+
+/// What a connection goes over.
+pub(crate) enum Socket {
+    Plain(TcpStream),
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+}
+
+impl Socket {
+    fn tcp(&self) -> &TcpStream {
+        match self {
+            Socket::Plain(socket) => socket,
+            Socket::Tls(tls) => &tls.sock,
+        }
+    }
+
+    fn stream(&mut self) -> &mut dyn Stream {
+        match self {
+            Socket::Plain(socket) => socket,
+            Socket::Tls(tls) => tls,
+        }
+    }
+}
+
+trait Stream: Read + Write {}
+
+impl<S: Read + Write> Stream for S {}
 
 /// What became of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,14 +89,35 @@ impl Rtmp {
         let socket = TcpStream::connect_timeout(&address, PATIENCE)?;
         socket.set_nodelay(true)?;
         socket.set_write_timeout(Some(PATIENCE))?;
-        Ok(Self {
+        Ok(Self::over(Socket::Plain(socket)))
+    }
+
+    /// Nothing was sent yet.
+    pub(crate) fn over(socket: Socket) -> Self {
+        Self {
             socket,
             received: Vec::new(),
-        })
+        }
+    }
+
+    /// Takes a connection on which nothing was sent yet up to an accepted `publish`.
+    #[track_caller]
+    pub(crate) fn go_publishing(self, app: &str, key: &str) -> Self {
+        let address = self.socket.tcp().peer_addr().expect("a socket");
+        let connected = self
+            .shake_hands()
+            .and_then(|client| client.go_connected(address, app));
+        let mut client = connected.expect("the service lets connect");
+        assert!(client.may_publish(key), "{app}/{key} is refused");
+        client
     }
 
     fn try_handshaken(address: SocketAddr) -> std::io::Result<Self> {
-        let mut client = Self::try_connect(address)?;
+        Self::try_connect(address)?.shake_hands()
+    }
+
+    fn shake_hands(self) -> std::io::Result<Self> {
+        let mut client = self;
         let mut hello = vec![0; 1537];
         hello[0] = 3;
         client.send(&hello)?;
@@ -82,7 +131,11 @@ impl Rtmp {
     }
 
     fn try_connected(address: SocketAddr, app: &str) -> std::io::Result<Self> {
-        let mut client = Self::try_handshaken(address)?;
+        Self::try_handshaken(address)?.go_connected(address, app)
+    }
+
+    fn go_connected(self, address: SocketAddr, app: &str) -> std::io::Result<Self> {
+        let mut client = self;
         let url = format!("rtmp://{address}/{app}");
         let connect = [
             string("connect"),
@@ -137,7 +190,7 @@ impl Rtmp {
 
     /// Sends bytes as they are.
     pub(crate) fn send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
-        self.socket.write_all(bytes)
+        self.socket.stream().write_all(bytes)
     }
 
     /// Sends a command of AMF0 values.
@@ -160,12 +213,12 @@ impl Rtmp {
 
     /// The last token that came back, of those that have; looks at what is there and does not wait.
     pub(crate) fn last_pong(&mut self) -> Option<u32> {
-        self.socket.set_nonblocking(true).expect("a socket");
+        self.socket.tcp().set_nonblocking(true).expect("a socket");
         let mut buffer = [0; 4096];
-        while let Ok(count @ 1..) = self.socket.read(&mut buffer) {
+        while let Ok(count @ 1..) = self.socket.stream().read(&mut buffer) {
             self.received.extend_from_slice(&buffer[..count]);
         }
-        self.socket.set_nonblocking(false).expect("a socket");
+        self.socket.tcp().set_nonblocking(false).expect("a socket");
         // Behind time and length: User Control, message stream 0, Ping Response, the token.
         let pong = |bytes: &[u8]| bytes[..10] == [0, 0, 6, 4, 0, 0, 0, 0, 0, 7];
         let at = self.received.windows(14).rposition(pong)?;
@@ -227,9 +280,12 @@ impl Rtmp {
 
     /// Takes what comes for at most so long.
     pub(crate) fn read(&mut self, longest: Duration) -> Ended {
-        self.socket.set_read_timeout(Some(longest)).expect("a socket");
+        self.socket
+            .tcp()
+            .set_read_timeout(Some(longest))
+            .expect("a socket");
         let mut buffer = [0; 16 << 10];
-        match self.socket.read(&mut buffer) {
+        match self.socket.stream().read(&mut buffer) {
             Ok(0) => Ended::Closed,
             Ok(count) => {
                 self.received.extend_from_slice(&buffer[..count]);

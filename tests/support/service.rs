@@ -42,13 +42,15 @@ impl Service {
         Self::spawn(command, home, |_| ())
     }
 
-    /// The same as a user who looks closely would: everything is logged.
+    /// The same as a user who looks closely would: everything is logged; with variables in its environment.
     #[track_caller]
-    pub(crate) fn start_talkative(home: &Path, more: &str) -> Self {
+    pub(crate) fn start_talkative(home: &Path, more: &str, variables: &[(&str, &str)]) -> Self {
         write_config(home, more);
         let mut command = super::cli::command();
         command.args(["run", "--config"]).arg(home.join("edgereel.toml"));
-        command.env("EDGEREEL_LOG", "trace");
+        command
+            .env("EDGEREEL_LOG", "trace")
+            .envs(variables.iter().copied());
         Self::spawn(command, home, |_| ())
     }
 

@@ -88,6 +88,17 @@ fn ffmpeg_beyond_24_bits_of_time() {
 }
 
 #[test]
+fn ffmpeg_by_rtmps() {
+    let folder = home();
+    let file = source(folder.path(), FFMPEG, 8, H264_AAC);
+    // The recent one looks at certificates unless it is told not to.
+    for (pusher, more) in [(FFMPEG, ""), (ENHANCED, "-tls_verify 0")] {
+        let session = Session::record_under_tls(|url| push_copy(pusher, &file, more, url));
+        same_in(&session, &file, &["mp4", "hls"], pusher);
+    }
+}
+
+#[test]
 fn gstreamer_rtmp2sink() {
     let folder = home();
     let (session, copy) = gstreamer(folder.path(), |url| {

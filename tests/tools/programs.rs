@@ -24,6 +24,10 @@ pub(crate) const MPV: Program = Program {
     name: "mpv",
     package: "mpv",
 };
+pub(crate) const OPENSSL: Program = Program {
+    name: "openssl",
+    package: "openssl",
+};
 /// A recent ffmpeg, which knows HEVC, AV1 and Opus in FLV.
 pub(crate) const ENHANCED: Program = Program {
     name: "ffmpeg-enhanced",

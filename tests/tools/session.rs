@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use crate::programs::{FFMPEG, Program};
+use crate::programs::{FFMPEG, OPENSSL, Program};
 use crate::support::{Recording, Service, export, home, recordings, wait_for};
 
 /// A service that has one closed recording.
@@ -18,9 +18,34 @@ impl Session {
     /// Starts a service, lets `push` push to the URL that it is given, and waits for the recording.
     #[track_caller]
     pub(crate) fn record(push: impl FnOnce(&str)) -> Self {
+        Self::record_at(home(), "", |service| push(&service.url("live/cam1")))
+    }
+
+    /// The same of RTMPS, with a certificate that openssl made.
+    #[track_caller]
+    pub(crate) fn record_under_tls(push: impl FnOnce(&str)) -> Self {
         let home = home();
-        let service = Service::start(home.path());
-        push(&service.url("live/cam1"));
+        let (cert, key) = (home.path().join("cert.pem"), home.path().join("key.pem"));
+        let make = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=box.test -keyout";
+        let arguments = make
+            .split(' ')
+            .map(Path::new)
+            .chain([&*key, Path::new("-out"), &*cert]);
+        OPENSSL.run(arguments).ok();
+        let tls = format!("tls = {{ listen = [\"127.0.0.1:0\"], cert = {cert:?}, key = {key:?} }}\n");
+        Self::record_at(home, &tls, |service| {
+            let at = service.wait_for_log(|text| {
+                let (_, after) = text.split_once("listening on rtmps://")?;
+                after.split_whitespace().next().map(str::to_owned)
+            });
+            push(&format!("rtmps://{at}/live/cam1"));
+        })
+    }
+
+    #[track_caller]
+    fn record_at(home: TempDir, more: &str, push: impl FnOnce(&Service)) -> Self {
+        let service = Service::start_with(home.path(), more);
+        push(&service);
         let recording = wait_for("a closed recording", || {
             recordings(&service.data())
                 .into_iter()

@@ -1,0 +1,349 @@
+//! What is between a session and its socket: nothing, or TLS.
+//!
+//! rustls is driven over the socket by hand, so that a connection under TLS is read on the same ticks as any other.
+
+use std::io::{ErrorKind, Read, Write};
+use std::sync::Arc;
+
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection};
+use tokio::net::TcpStream;
+
+/// Longest chain of certificates, the server's own included.
+const MAX_CHAIN: usize = 8;
+
+/// Encrypted bytes taken in one turn at most: records without content must not keep the others waiting.
+const MAX_TAKEN: usize = 256 << 10;
+
+/// What a server proves itself with.
+#[derive(Clone)]
+pub struct Certificate(Arc<ServerConfig>);
+
+/// Why a certificate cannot be used. Never holds any of the key.
+#[derive(Debug, thiserror::Error)]
+pub enum CertificateError {
+    /// The text is not what it should be.
+    #[error("{0}")]
+    Pem(&'static str),
+    /// rustls does not take it: an unknown kind of key, or one of another certificate.
+    #[error("the certificate and its key cannot be used: {0}")]
+    Unusable(#[from] rustls::Error),
+}
+
+impl Certificate {
+    /// From PEM (RFC 7468): the chain, the server's own first, and the private key (PKCS #8, PKCS #1 or SEC 1).
+    pub fn from_pem(chain: &[u8], key: &[u8]) -> Result<Self, CertificateError> {
+        let unreadable = |_| CertificateError::Pem("the file of the certificate is not PEM");
+        let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(chain)
+            .take(MAX_CHAIN + 1)
+            .collect::<Result<_, _>>()
+            .map_err(unreadable)?;
+        if chain.is_empty() || chain.len() > MAX_CHAIN {
+            return Err(CertificateError::Pem(
+                "the file of the certificate has none, or more than eight",
+            ));
+        }
+        let key = PrivateKeyDer::from_pem_slice(key)
+            .map_err(|_| CertificateError::Pem("the file of the key has no private key in PEM"))?;
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_single_cert(chain, key)?;
+        Ok(Self(Arc::new(config)))
+    }
+}
+
+impl std::fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Certificate")
+    }
+}
+
+/// Carries bytes between a session and a socket that does not block.
+pub(super) enum Wire {
+    Plain,
+    Tls(Box<ServerConnection>),
+}
+
+impl Wire {
+    /// The server's side of TLS.
+    pub(super) fn tls(certificate: &Certificate) -> Result<Self, rustls::Error> {
+        let connection = ServerConnection::new(Arc::clone(&certificate.0))?;
+        Ok(Wire::Tls(Box::new(connection)))
+    }
+
+    /// Reads what is there. `WouldBlock` when nothing is, 0 at the end.
+    pub(super) fn read(&mut self, socket: &mut impl Socket, buffer: &mut [u8]) -> std::io::Result<usize> {
+        match self {
+            Wire::Plain => socket.read(buffer),
+            Wire::Tls(tls) => read_tls(tls, socket, buffer),
+        }
+    }
+
+    /// Sends what the socket takes of `bytes` and of what waits already; gives how many need not be given again.
+    pub(super) fn write(&mut self, socket: &mut impl Socket, bytes: &[u8]) -> std::io::Result<usize> {
+        let Wire::Tls(tls) = self else {
+            return socket.write(bytes);
+        };
+        // Bounded by rustls: it takes no more than 64 KiB that are not sent.
+        let taken = tls.writer().write(bytes)?;
+        let mut moved = taken > 0;
+        while tls.wants_write() {
+            match tls.write_tls(socket) {
+                Ok(_) => moved = true,
+                Err(error) if error.kind() == ErrorKind::WouldBlock && moved => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(taken)
+    }
+
+    /// True while something waits that the socket did not take.
+    pub(super) fn waits(&self) -> bool {
+        match self {
+            Wire::Plain => false,
+            Wire::Tls(tls) => tls.wants_write(),
+        }
+    }
+
+    /// Says goodbye, behind all that was written.
+    pub(super) fn close(&mut self) {
+        if let Wire::Tls(tls) = self {
+            tls.send_close_notify();
+        }
+    }
+}
+
+/// A socket that does not block.
+pub(super) trait Socket: Read + Write {}
+
+impl Socket for &std::net::TcpStream {}
+
+/// A socket in the runtime's hands.
+pub(super) struct Tried<'a>(pub(super) &'a TcpStream);
+
+impl Read for Tried<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.0.try_read(buffer)
+    }
+}
+
+impl Write for Tried<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.try_write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Socket for Tried<'_> {}
+
+/// Fills the buffer as far as there is something to fill it with.
+fn read_tls(
+    tls: &mut ServerConnection,
+    socket: &mut impl Socket,
+    buffer: &mut [u8],
+) -> std::io::Result<usize> {
+    let (mut filled, mut taken) = (0, 0);
+    // What was deciphered is given first; what is wrong behind it comes up at the next call.
+    let or_filled = |filled: usize, error: std::io::Error| match filled {
+        0 => Err(error),
+        some => Ok(some),
+    };
+    loop {
+        let rest = buffer.get_mut(filled..).unwrap_or_default();
+        if rest.is_empty() {
+            return Ok(filled);
+        }
+        match tls.reader().read(rest) {
+            // The goodbye of TLS, or an end without one: encoders do not mind, and RTMP has its own.
+            Ok(0) => return Ok(filled),
+            Ok(count) => {
+                filled += count;
+                continue;
+            }
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(filled),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) => return or_filled(filled, error),
+        }
+        if taken >= MAX_TAKEN {
+            return or_filled(filled, ErrorKind::WouldBlock.into());
+        }
+        match tls.read_tls(socket) {
+            Ok(count) => taken += count,
+            Err(error) => return or_filled(filled, error),
+        }
+        if let Err(error) = tls.process_new_packets() {
+            // The peer is told why, if it can be told.
+            let _ = tls.write_tls(socket);
+            return Err(std::io::Error::new(ErrorKind::InvalidData, error));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use rustls::{ClientConfig, ClientConnection, RootCertStore};
+
+    use super::*;
+
+    /// A socket that takes so many bytes at a time, and has what a test put there.
+    #[derive(Default)]
+    struct Pipe {
+        inbound: VecDeque<u8>,
+        outbound: VecDeque<u8>,
+        /// Takes no more than this until it is emptied.
+        room: usize,
+    }
+
+    impl Read for Pipe {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            match self.inbound.is_empty() {
+                true => Err(ErrorKind::WouldBlock.into()),
+                false => self.inbound.read(buffer),
+            }
+        }
+    }
+
+    impl Write for Pipe {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            let count = bytes.len().min(self.room - self.outbound.len());
+            match count {
+                0 => Err(ErrorKind::WouldBlock.into()),
+                _ => self.outbound.write(&bytes[..count]),
+            }
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Socket for Pipe {}
+
+    fn pair() -> (Wire, ClientConnection) {
+        let made = rcgen::generate_simple_self_signed(["box.test".to_owned()]).unwrap();
+        let certificate = Certificate::from_pem(
+            made.cert.pem().as_bytes(),
+            made.signing_key.serialize_pem().as_bytes(),
+        )
+        .unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(made.cert.der().clone()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let client = ClientConnection::new(Arc::new(config), "box.test".try_into().unwrap()).unwrap();
+        (Wire::tls(&certificate).unwrap(), client)
+    }
+
+    /// Carries bytes until both are silent; gives what the server heard and what the client did.
+    fn carry(
+        wire: &mut Wire,
+        client: &mut ClientConnection,
+        pipe: &mut Pipe,
+        answer: &[u8],
+    ) -> (Vec<u8>, Vec<u8>) {
+        let (mut heard, mut told, mut open) = (Vec::new(), Vec::new(), answer);
+        let mut buffer = vec![0; 10_000];
+        for _ in 0..10_000 {
+            let mut moved = false;
+            while client.wants_write() {
+                moved |= client.write_tls(&mut pipe.inbound).unwrap() > 0;
+            }
+            while let Ok(count) = wire.read(pipe, &mut buffer) {
+                moved |= count > 0;
+                heard.extend_from_slice(&buffer[..count]);
+            }
+            if !open.is_empty() || wire.waits() {
+                let sent = wire.write(pipe, open).unwrap_or(0);
+                moved |= sent > 0;
+                open = &open[sent..];
+            }
+            while !pipe.outbound.is_empty() {
+                moved |= client.read_tls(&mut pipe.outbound).unwrap() > 0;
+                client.process_new_packets().unwrap();
+                let mut plain = Vec::new();
+                let _ = client.reader().read_to_end(&mut plain);
+                told.extend(plain);
+            }
+            if !moved {
+                break;
+            }
+        }
+        (heard, told)
+    }
+
+    #[test]
+    fn bytes_come_through_both_ways_whatever_the_socket_takes() {
+        for room in [1, 100, 1 << 20] {
+            let (mut wire, mut client) = pair();
+            let mut pipe = Pipe {
+                room,
+                ..Pipe::default()
+            };
+            let question: Vec<u8> = (0..60_000_u32).map(|n| n as u8).collect();
+            client.writer().write_all(&question).unwrap();
+            let answer = vec![7; 150_000.min(room * 5_000)];
+            let (heard, told) = carry(&mut wire, &mut client, &mut pipe, &answer);
+            assert!(
+                heard == question,
+                "{} bytes heard with room for {room}",
+                heard.len()
+            );
+            assert!(told == answer, "{} bytes told with room for {room}", told.len());
+            client.send_close_notify();
+            client.write_tls(&mut pipe.inbound).unwrap();
+            assert_eq!(wire.read(&mut pipe, &mut [0; 10]).unwrap(), 0);
+        }
+    }
+
+    #[test]
+    fn what_is_no_tls_is_an_error_with_its_reason() {
+        for noise in [
+            &b"GET / HTTP/1.1\r\n\r\n"[..],
+            &[3; 1537],
+            &[22, 3, 1, 0, 4, 1, 0, 0, 0, 0],
+        ] {
+            let (mut wire, _) = pair();
+            let mut pipe = Pipe {
+                room: 1 << 20,
+                ..Pipe::default()
+            };
+            pipe.inbound.extend(noise);
+            let error = wire.read(&mut pipe, &mut [0; 100]).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidData, "{error}");
+        }
+    }
+
+    #[test]
+    fn certificates_that_cannot_be_used_are_refused() {
+        let (one, other) = (
+            rcgen::generate_simple_self_signed(["a.test".to_owned()]).unwrap(),
+            rcgen::generate_simple_self_signed(["a.test".to_owned()]).unwrap(),
+        );
+        let (chain, key) = (one.cert.pem(), one.signing_key.serialize_pem());
+        for (chain, key) in [
+            ("", key.as_str()),
+            ("no PEM at all", &key),
+            (&key, &key),
+            (&chain, ""),
+            (&chain, &chain),
+            (&chain, &other.signing_key.serialize_pem()),
+            (&chain.repeat(9), &key),
+            (&chain.replace("MII", "!!!"), &key),
+        ] {
+            assert!(Certificate::from_pem(chain.as_bytes(), key.as_bytes()).is_err());
+        }
+        Certificate::from_pem(chain.repeat(2).as_bytes(), key.as_bytes()).unwrap();
+    }
+}

@@ -1,0 +1,161 @@
+//! RTMP under TLS, from outside, with certificates made for the test.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "what is tested is looked at from outside, as anyone would"
+)]
+
+mod support;
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::sync::Arc;
+
+use nix::sys::signal::Signal;
+use rustls::pki_types::CertificateDer;
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use support::rtmp::{Rtmp, Socket};
+use support::wait::PATIENCE;
+use support::{Service, export, home, recordings, sample, wait_for};
+
+/// Makes a certificate for box.test and puts it where the configuration says.
+fn certify(home: &Path) -> CertificateDer<'static> {
+    let made = rcgen::generate_simple_self_signed(["box.test".to_owned()]).unwrap();
+    std::fs::write(home.join("cert.pem"), made.cert.pem()).unwrap();
+    std::fs::write(home.join("key.pem"), made.signing_key.serialize_pem()).unwrap();
+    made.cert.der().clone()
+}
+
+/// A service that listens for RTMPS, and where.
+fn start(home: &Path, more: &str) -> (Service, SocketAddr) {
+    let (cert, key) = (home.join("cert.pem"), home.join("key.pem"));
+    let tls = format!("tls = {{ listen = [\"127.0.0.1:0\"], cert = {cert:?}, key = {key:?} }}\n{more}");
+    let service = Service::start_with(home, &tls);
+    let address = service.wait_for_log(|text| {
+        let (_, after) = text.split_once("listening on rtmps://")?;
+        after.split_whitespace().next()?.parse().ok()
+    });
+    (service, address)
+}
+
+/// Shakes the hands of TLS with whoever has `certificate`.
+fn secure(address: SocketAddr, certificate: &CertificateDer<'static>) -> std::io::Result<Socket> {
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate.clone()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let client = ClientConnection::new(Arc::new(config), "box.test".try_into().unwrap()).unwrap();
+    let socket = TcpStream::connect(address)?;
+    socket.set_read_timeout(Some(PATIENCE))?;
+    let mut tls = StreamOwned::new(client, socket);
+    while tls.conn.is_handshaking() {
+        tls.conn.complete_io(&mut tls.sock)?;
+    }
+    Ok(Socket::Tls(Box::new(tls)))
+}
+
+#[test]
+fn a_push_under_tls_is_recorded_whole() {
+    let home = home();
+    let certificate = certify(home.path());
+    let (service, address) = start(home.path(), "[[publisher]]\nkey = \"s3cret\"\n");
+    let secure = || secure(address, &certificate).unwrap();
+    let mut client = Rtmp::over(secure()).go_publishing("live", "cam?key=s3cret");
+    for tag in sample().tags {
+        client.media(tag.kind, tag.time, &tag.body).unwrap();
+    }
+    client.unpublish("cam").unwrap();
+    let recording = wait_for("a closed recording", || {
+        recordings(&service.data())
+            .into_iter()
+            .find(|it| it.state == "closed")
+    });
+    let out = home.path().join("out.mp4");
+    export(&service.data(), &recording.id, "mp4", &out).ok();
+    support::mp4_file::parse(&std::fs::read(&out).unwrap()).same_as(&sample().media(), "under TLS", 1.5);
+    // The same gate stands here.
+    let refused = std::panic::catch_unwind(|| drop(Rtmp::over(secure()).go_publishing("live", "cam?key=no")));
+    assert!(refused.is_err());
+    service.wait_for_log(|log| log.contains("the key is wrong").then_some(()));
+}
+
+#[test]
+fn a_certificate_is_changed_without_a_restart_and_a_bad_one_changes_nothing() {
+    let home = home();
+    let first = certify(home.path());
+    let (service, address) = start(home.path(), "");
+    let mut sending = Rtmp::over(secure(address, &first).unwrap()).go_publishing("live", "sending");
+    let second = certify(home.path());
+    service.signal(Signal::SIGHUP);
+    service.wait_for_log(|log| log.contains("configuration reloaded").then_some(()));
+    assert!(
+        secure(address, &first).is_err(),
+        "the old certificate is still shown"
+    );
+    drop(secure(address, &second).unwrap());
+    sending.unpublish("sending").unwrap();
+
+    std::fs::write(home.path().join("key.pem"), "no key at all").unwrap();
+    service.signal(Signal::SIGHUP);
+    service.wait_for_log(|log| {
+        log.contains("the certificate of RTMPS stays as it was")
+            .then_some(())
+    });
+    Rtmp::over(secure(address, &second).unwrap())
+        .go_publishing("live", "after")
+        .unpublish("after")
+        .unwrap();
+    assert!(!service.log().contains("no key at all"));
+}
+
+#[test]
+fn what_is_no_tls_and_who_never_finishes_is_ended_while_others_record() {
+    let home = home();
+    let certificate = certify(home.path());
+    let (service, address) = start(home.path(), "handshake_timeout = \"1s\"\n");
+    let mut good = Rtmp::over(secure(address, &certificate).unwrap()).go_publishing("live", "good");
+    // RTMP without TLS, noise, a hello that never ends, and nothing at all.
+    for first in [
+        &[3; 1537][..],
+        b"GET / HTTP/1.1\r\n\r\n",
+        &[22, 3, 1, 0, 200, 1, 0, 0],
+        &[],
+    ] {
+        let mut stranger = TcpStream::connect(address).unwrap();
+        stranger.set_read_timeout(Some(PATIENCE)).unwrap();
+        stranger.write_all(first).unwrap();
+        // An alert, or nothing; then the end.
+        let mut said = Vec::new();
+        let _ = stranger.read_to_end(&mut said);
+        assert!(said.len() < 100, "{said:?}");
+    }
+    // One who shakes the hands of TLS and not those of RTMP.
+    Rtmp::over(secure(address, &certificate).unwrap()).wait_closed();
+    good.unpublish("good").unwrap();
+    service.wait_for_log(|log| log.contains("TLS: ").then_some(()));
+}
+
+#[test]
+fn a_service_whose_certificate_cannot_be_read_does_not_start() {
+    let home = home();
+    let config = home.path().join("edgereel.toml");
+    std::fs::write(
+        &config,
+        "[rtmp]\ntls = { listen = [\"127.0.0.1:0\"], cert = \"/nowhere/c\", key = \"k\" }\n",
+    )
+    .unwrap();
+    let arguments = ["run", "--config", config.to_str().unwrap()];
+    support::edgereel(&arguments).failed(1, &["the certificate of RTMPS", "/nowhere/c"]);
+}
