@@ -54,7 +54,21 @@ fn wrong_usage_is_2_and_help_is_0() {
 #[test]
 fn every_command_is_in_the_help() {
     let help = edgereel(&["--help"]).ok().text();
-    for command in ["run", "demo", "check-config", "ls", "export", "verify", "publish"] {
+    for command in [
+        "run",
+        "demo",
+        "check-config",
+        "ls",
+        "export",
+        "verify",
+        "publish",
+        "recording",
+        "clip",
+        "task",
+        "rule",
+        "template",
+        "stream",
+    ] {
         assert!(
             help.lines().any(|line| line.trim_start().starts_with(command)),
             "{command} is not in: {help}"

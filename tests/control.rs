@@ -216,27 +216,20 @@ fn a_clip_of_the_past_is_ready_at_once_with_the_bounds_that_it_has() {
     let feed = live(&service, CAM);
     // What is older than the last seconds is tape alone.
     wait_until("some tape", || feed.taken() > 12_000);
-    let now = jiff::Timestamp::now().as_microsecond();
-    let time = |ago: i64| {
-        let time = jiff::Timestamp::from_microsecond(now - ago * 1_000_000).unwrap();
+    let at = |text: &str| text.parse::<jiff::Timestamp>().unwrap().as_microsecond();
+    let begin = at(&recordings(&service.data())[0].start);
+    let time = |seconds: i64| {
+        let time = jiff::Timestamp::from_microsecond(begin + seconds * 1_000_000).unwrap();
         format!("{time:.6}")
     };
-    let (from, to) = (time(10), time(7));
+    let (from, to) = (time(2), time(5));
     let clip = done(home, &["clip", "create", CAM, "--from", &from, "--to", &to]);
     assert_eq!(clip["state"], "ready", "{clip}");
     let row = done(home, &["recording", "get", clip["recording"].as_str().unwrap()]);
     assert_eq!((&row["start"], &row["end"]), (&clip["start"], &clip["end"]));
-    let at = |value: &Value| {
-        value
-            .as_str()
-            .unwrap()
-            .parse::<jiff::Timestamp>()
-            .unwrap()
-            .as_microsecond()
-    };
-    let early = now - 10_000_000 - at(&clip["start"]);
+    let early = at(&from) - at(clip["start"].as_str().unwrap());
     assert!((0..1_100_000).contains(&early), "{early}: {clip}");
-    let late = at(&clip["end"]) - (now - 7_000_000);
+    let late = at(clip["end"].as_str().unwrap()) - at(&to);
     assert!((-50_000..50_000).contains(&late), "{late}: {clip}");
     let before = refused(
         home,
@@ -517,7 +510,7 @@ fn a_stranger_is_turned_away() {
         support::cli::run(stranger)
     } else {
         // Nobody else can be played; that it is refused is shown beside the code.
-        std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0o000)).unwrap();
+        std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0o0)).unwrap();
         support::cli::run(command)
     };
     assert_eq!(done.code, Some(1), "{}{}", done.text(), done.stderr);

@@ -153,3 +153,115 @@ fn start_with_10_000_segments() {
     );
     store.shutdown().unwrap();
 }
+
+#[test]
+#[ignore = "prints the time to list 50 of 10,000 recordings"]
+fn list_of_10_000_recordings() {
+    use crate::store::{Library, Query};
+    let dir = tempfile::tempdir_in(std::env::var("MEASURE_DIR").unwrap_or("/tmp".into())).unwrap();
+    let (store, _) = open(dir.path());
+    store.shutdown().unwrap();
+    let cam = stream("cam");
+    let publish = PublishId::new(1);
+    let mut ops = vec![Op::StartPublish {
+        id: publish,
+        stream: cam.clone(),
+        boot: RealClock.boot_id(),
+        tape_zero: 0,
+        boot_zero: 0,
+        tell: true,
+    }];
+    for n in 1..=10_000_i64 {
+        let (id, recording) = (SegmentId::new(1), RecordingId::new(1));
+        ops.push(Op::StartRecording {
+            id: recording,
+            publish,
+            start: n * 60_000_000,
+            keep: None,
+            spec: Some(crate::store::testing::spec()),
+            tell: false,
+        });
+        ops.push(Op::OpenSegment(NewSegment {
+            id,
+            publish,
+            sequence: n.unsigned_abs(),
+            base: Default::default(),
+            start: n * 60_000_000,
+            space: 0,
+            tracks: tracks(),
+        }));
+        ops.push(Op::SealSegment(Sealed {
+            id,
+            end: (n + 1) * 60_000_000,
+            bytes: 0,
+            space: 0,
+            crc: 0,
+            samples: vec![3; 900],
+        }));
+        ops.push(Op::CloseRecording {
+            id: recording,
+            end: Some((n + 1) * 60_000_000),
+            reason: "closed".to_owned(),
+        });
+    }
+    Journal::open(dir.path()).unwrap().commit(&ops, 0).unwrap();
+    let zero = RealClock.utc() - RealClock.boot();
+    let plain = Query {
+        stream: None,
+        prefix: None,
+        from: None,
+        to: None,
+        state: None,
+        template: None,
+        after: None,
+        limit: 50,
+    };
+    let last = Some(zero + 9_990 * 60_000_000);
+    let queries = [
+        ("the first", plain.clone()),
+        (
+            "the last, by its place",
+            Query {
+                after: Some(9_950),
+                ..plain.clone()
+            },
+        ),
+        (
+            "of the last ten minutes",
+            Query {
+                from: last,
+                ..plain.clone()
+            },
+        ),
+        (
+            "of no stream",
+            Query {
+                prefix: Some("nobody".to_owned()),
+                ..plain.clone()
+            },
+        ),
+        (
+            "of no template",
+            Query {
+                template: Some("nobody".to_owned()),
+                ..plain
+            },
+        ),
+    ];
+    for (what, query) in queries {
+        let begin = RealClock.boot();
+        let rows = Library::open(dir.path()).unwrap().page(&query).unwrap();
+        let micros = RealClock.boot() - begin;
+        println!("{what}: {} recordings in {micros} µs", rows.len());
+    }
+    let begin = RealClock.boot();
+    let rows = Library::open(dir.path())
+        .unwrap()
+        .recordings(&Default::default())
+        .unwrap();
+    println!(
+        "all at once: {} recordings in {} µs",
+        rows.len(),
+        RealClock.boot() - begin
+    );
+}

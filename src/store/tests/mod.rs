@@ -9,6 +9,7 @@ mod library;
 mod measure;
 mod model;
 mod moment;
+mod pages;
 mod rebuild;
 mod rig;
 mod space;
