@@ -13,7 +13,7 @@ use edgereel::format::flv::Flv;
 use edgereel::format::hls::{self, Hls};
 use edgereel::format::index::{FragmentIndex, Run, Sample, SampleIndex};
 use edgereel::format::mp4::Mp4;
-use edgereel::format::{Rendition, SourceError, TapeSource, TrackBase, View, ViewSegment};
+use edgereel::format::{Kept, Rendition, SourceError, TapeSource, TrackBase, View, ViewSegment};
 use edgereel::media::{SegmentId, Tracks, parse_aac, parse_avc};
 
 const SEGMENTS: u8 = 120;
@@ -124,6 +124,8 @@ fn two_hours() -> View<Tape> {
         },
         publish_zero: 0,
         publish_zero_utc: 1_767_323_045_678_000,
+        end: None,
+        kept: Kept::default(),
     });
     View {
         segments: segments.collect(),

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use edgereel::media::{
     Fragment, Frame, PublishId, RecordingId, StreamName, TrackKind, Tracks, parse_aac, parse_avc,
 };
-use edgereel::store::{Command, RealClock, RealDisk, Store, StoreSettings};
+use edgereel::store::{Command, RealClock, RealDisk, RecordingSpec, Store, StoreSettings};
 
 const RECORD: &[u8] =
     b"\x01\x42\xc0\x0d\xff\xe1\x00\x16\x67\x42\xc0\x0d\xda\x05\x07\xec\x04\x40\x00\x00\x03\x00\x40\x00\
@@ -60,6 +60,7 @@ pub(crate) fn make(dir: &Path, streams: usize, segments: u32) -> anyhow::Result<
                 recording: *recording,
                 publish: *publish,
                 start: tape_zero,
+                spec: Arc::new(RecordingSpec::built_in()),
             })?;
         }
         let count = RECORDING.min(each - first);
@@ -75,7 +76,11 @@ pub(crate) fn make(dir: &Path, streams: usize, segments: u32) -> anyhow::Result<
         }
         for (publish, recording) in publishes {
             let end = tape_zero + i64::from(count) * MINUTE;
-            store.submit(Command::RecordingClosed { recording, end })?;
+            store.submit(Command::RecordingClosed {
+                recording,
+                end,
+                reason: "closed".to_owned(),
+            })?;
             store.submit(Command::PublishEnded {
                 publish,
                 reason: "end of the day".to_owned(),

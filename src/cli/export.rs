@@ -9,12 +9,13 @@ use indicatif::ProgressBar;
 
 use super::open::StoreArgument;
 use super::output;
-use super::when::When;
+use super::when::{When, rfc3339};
 use crate::format::adts::Adts;
 use crate::format::flv::Flv;
 use crate::format::hls::{Hls, TARGET_MS};
 use crate::format::mp4::Mp4;
 use crate::format::{Format, Rendition, TapeSource, View};
+use crate::media::Micros;
 
 /// Read and written at a time: large enough that flash and disk are asked seldom.
 const BLOCK: usize = 1 << 20;
@@ -33,10 +34,10 @@ pub(super) struct Export {
     #[arg(long)]
     format: Format,
     /// From here on: a time (RFC 3339), or a length of time from the beginning. The file begins at the last
-    /// keyframe before.
+    /// keyframe at or before; an MP4 shows nothing before the first picture asked for.
     #[arg(long, value_name = "T")]
     from: Option<When>,
-    /// Up to here, in the same terms.
+    /// Up to here, exactly, in the same terms.
     #[arg(long, value_name = "T")]
     to: Option<When>,
     /// The file to make (of HLS, the folder); `-` for standard output. aac makes M4A unless it ends in .aac.
@@ -67,9 +68,10 @@ impl Export {
             let from = self.from.map_or(i64::MIN, |when| when.from(recording.start));
             let to = self.to.map_or(i64::MAX, |when| when.from(recording.start));
             let trimmed = view.trim(from, to)?;
-            if trimmed.segments.is_empty() {
+            let Some((start, end)) = utc_bounds(&trimmed)? else {
                 bail!("recording {} has nothing between these times", recording.id);
-            }
+            };
+            eprintln!("from {} to {}", rfc3339(start), rfc3339(end));
             write(trimmed, self.format, &target, &bar)
         } else {
             write(view, self.format, &target, &bar)
@@ -77,6 +79,12 @@ impl Export {
         bar.finish_and_clear();
         result.with_context(|| format!("cannot export recording {}", recording.id))
     }
+}
+
+/// UTC of where a view begins and ends.
+fn utc_bounds<S: TapeSource>(view: &View<S>) -> anyhow::Result<Option<(Micros, Micros)>> {
+    let bounds = view.bounds()?;
+    Ok(bounds.and_then(|(start, end)| view.utc(start).zip(view.utc(end))))
 }
 
 /// Makes the rendition of a view.

@@ -5,7 +5,9 @@
 //! nothing itself.
 
 mod address;
+mod calendar;
 mod file;
+mod key;
 mod publisher;
 mod rate;
 mod rtmp;
@@ -18,7 +20,9 @@ mod template;
 use std::path::PathBuf;
 
 pub use address::{AddressRange, AddressRangeError};
+pub use calendar::{Weekly, WeeklyError, Zone, ZoneError, next_boundary};
 pub use file::ConfigError;
+pub use key::{KeyError, KeyFacts, KeyPattern, distinct};
 pub use publisher::{Hook, HookUrl, MAX_PUBLISHERS, Proof, Publisher};
 pub use rate::{BitRate, BitRateError};
 pub use rtmp::{Limits, Rtmp, Tls};

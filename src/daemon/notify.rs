@@ -112,7 +112,7 @@ fn status_line(snapshot: &Snapshot, silence: Duration) -> String {
     let recording = snapshot
         .streams
         .iter()
-        .filter(|stream| stream.recording.is_some())
+        .filter(|stream| !stream.recordings.is_empty())
         .count();
     let bits: u64 = snapshot.streams.iter().map(|stream| stream.bits_per_second).sum();
     let whole = bits / 1_000_000;

@@ -23,6 +23,8 @@ pub struct Service {
     config: Config,
     store: Store,
     recorder: Recorder,
+    /// What only time brings about.
+    time: JoinHandle<()>,
     entrance: Arc<Entrance>,
     addresses: Vec<std::net::SocketAddr>,
     server: JoinHandle<()>,
@@ -63,6 +65,12 @@ impl Service {
         tracing::info!(dir = %config.storage.dir.display(), "store open: {}", opened.report);
 
         let recorder = Recorder::new(recorder_settings(&config), store.clone(), clock, opened.tape_base);
+        recorder.reconfigure(
+            recorder_settings(&config),
+            config.templates.clone(),
+            config.rules.clone(),
+        );
+        recorder.restore(&opened.open, &opened.shelves);
         let server = Server::bind(listen(&config), server_settings(&config), entrance.clone()).await;
         let server = match server {
             Ok(server) => server,
@@ -82,10 +90,12 @@ impl Service {
         let server = tokio::task::spawn(server.run(recorder.clone(), async {
             let _ = stopped.await;
         }));
+        let time = tokio::task::spawn(recorder.clone().keep_time());
         Ok(Self {
             config,
             store,
             recorder,
+            time,
             entrance,
             addresses,
             server,
@@ -111,7 +121,9 @@ impl Service {
 
     /// Takes over what can be changed while running, and says what cannot.
     pub fn reconfigure(&mut self, config: Config) {
-        self.recorder.reconfigure(recorder_settings(&config));
+        let (templates, rules) = (config.templates.clone(), config.rules.clone());
+        self.recorder
+            .reconfigure(recorder_settings(&config), templates, rules);
         self.store.set_queue_hard(stall_memory(&config));
         self.entrance.set_limits(config.rtmp.limits);
         match keys::gate(&config) {
@@ -143,6 +155,8 @@ impl Service {
         self.config.rtmp.limits = config.rtmp.limits;
         self.config.publishers = config.publishers;
         self.config.ring = config.ring;
+        self.config.templates = config.templates;
+        self.config.rules = config.rules;
     }
 
     /// Resolves only when the network side has died, which it never should.
@@ -155,6 +169,7 @@ impl Service {
 
     /// Ends every publish, makes what waits durable, seals the segments.
     pub async fn stop(mut self) -> anyhow::Result<()> {
+        self.time.abort();
         self.recorder.stop();
         if let Some(stop) = self.stop_server.take() {
             let _ = stop.send(());

@@ -40,9 +40,46 @@ pub enum Event {
         recording: String,
         /// When it starts.
         start: String,
+        /// What it is of and for.
+        #[serde(flatten)]
+        about: RecordingAbout,
     },
+    /// A recording's publisher is gone; one that is back in time goes on with it.
+    RecordingPaused {
+        /// The stream.
+        stream: String,
+        /// The recording.
+        recording: String,
+        /// Where its media ends so far.
+        at: String,
+        /// How the publish ended.
+        reason: String,
+    },
+    /// A publisher goes on with a recording.
+    RecordingResumed {
+        /// The stream.
+        stream: String,
+        /// The recording.
+        recording: String,
+        /// Where its media goes on.
+        at: String,
+        /// What is missing in between, seconds.
+        gap_s: f64,
+    },
+    /// A clip is complete: all of it is durable.
+    ClipReady(RecordingClosed),
     /// A recording is complete: all of it is durable.
     RecordingClosed(RecordingClosed),
+    /// Something was to be recorded, and cannot be.
+    RecordingFailed {
+        /// The stream.
+        stream: String,
+        /// The recording, if it had begun.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        recording: Option<String>,
+        /// Why.
+        reason: String,
+    },
     /// A recording is gone from this box: it was kept as long as it was to be, or its room was needed, or somebody
     /// deleted it.
     RecordingExpired {
@@ -157,6 +194,8 @@ pub struct Recovered {
     pub returned: u64,
     /// Publishes that the end of the last run cut off.
     pub publishes_ended: u64,
+    /// Recordings that wait for their publishers.
+    pub recordings_paused: u64,
     /// Recordings closed at the end of their tape.
     pub recordings_closed: u64,
     /// The journal that could not be gone on with; what is told here was found again from the files.
@@ -174,7 +213,25 @@ pub struct JournalSetAside {
     pub reason: String,
 }
 
-/// The body of `recording.closed`.
+/// What a recording is of and for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct RecordingAbout {
+    /// The template; empty for what needs none.
+    pub template: String,
+    /// Who wanted it: `rule`, `push`, `manual`, `task` or `clip`.
+    pub origin: String,
+    /// What it is to be had in.
+    pub formats: Vec<String>,
+    /// The same for all recordings that one decision to record made.
+    pub session: String,
+    /// Its place among the recordings of its session with these formats, from 1 on.
+    pub number: u32,
+    /// A name that somebody gave it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+/// The body of `recording.closed` and `clip.ready`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct RecordingClosed {
     /// The stream.
@@ -191,6 +248,9 @@ pub struct RecordingClosed {
     pub bytes: u64,
     /// Why it ended.
     pub reason: String,
+    /// What it is of and for.
+    #[serde(flatten)]
+    pub about: RecordingAbout,
 }
 
 /// The body of `media.evicted_undelivered`.
@@ -217,7 +277,11 @@ impl Event {
             Event::PublishStarted { .. } => "publish.started",
             Event::PublishEnded { .. } => "publish.ended",
             Event::RecordingStarted { .. } => "recording.started",
+            Event::RecordingPaused { .. } => "recording.paused",
+            Event::RecordingResumed { .. } => "recording.resumed",
             Event::RecordingClosed(_) => "recording.closed",
+            Event::ClipReady(_) => "clip.ready",
+            Event::RecordingFailed { .. } => "recording.failed",
             Event::RecordingExpired { .. } => "recording.expired",
             Event::MediaEvictedUndelivered(_) => "media.evicted_undelivered",
             Event::StreamGap { .. } => "stream.gap",

@@ -251,13 +251,13 @@ fn unsupported(format: &'static str, reason: String) -> RenditionError {
 }
 
 #[cfg(test)]
-mod tests {
+pub(in crate::format) mod tests {
     use super::*;
     use crate::format::testing::{self, all, assert_same_in_pieces, expected};
     use mp4_atom::ReadFrom;
 
     /// (track, tfdt, payload) of every sample of a file of fragments.
-    pub(crate) fn samples(bytes: &[u8]) -> Vec<(u32, u64, Vec<u8>)> {
+    pub(in crate::format) fn samples(bytes: &[u8]) -> Vec<(u32, u64, Vec<u8>)> {
         let mut found = Vec::new();
         let mut rest = bytes;
         let mut moof: Option<(usize, mp4_atom::Moof)> = None;

@@ -9,10 +9,13 @@
 //! | `fmp4` | the tape's segment: `ftyp uuid moov (uuid moof mdat)*`, written and scanned |
 //! | `index` | where each sample of a segment is, and its compact form for the journal |
 //! | `view` | a range of tape as renditions see it |
+//! | `cut`, `trim`, `bounds` | exactly a part of a view, by tape time or UTC; where a view begins and ends |
 //! | `mp4`, `flv`, `hls`, `adts` | renditions |
 //! | `line`, `splice` | what renditions share: a view on one time line, and a file put together while read |
 
 pub mod adts;
+mod bounds;
+mod cut;
 pub mod flv;
 pub mod fmp4;
 mod fragmented;
@@ -27,7 +30,7 @@ mod testing;
 mod trim;
 mod view;
 
+pub use cut::Kept;
 pub use fragmented::Fmp4;
 pub use kind::{Format, UnknownFormat};
-pub use trim::Trim;
 pub use view::{Rendition, RenditionError, SourceError, TapeSource, TrackBase, View, ViewSegment};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::format::index::{FragmentIndex, Run, Sample, SampleIndex};
-use crate::format::{Rendition, SourceError, TapeSource, TrackBase, View, ViewSegment};
+use crate::format::{Kept, Rendition, SourceError, TapeSource, TrackBase, View, ViewSegment};
 use crate::media::{
     AudioCodec, AudioConfig, Micros, SegmentId, TrackKind, Tracks, VideoConfig, parse_aac, parse_avc, rescale,
 };
@@ -185,6 +185,8 @@ pub(crate) fn view(takes: &[Take]) -> View<Reel> {
             base,
             publish_zero: take.publish_zero,
             publish_zero_utc: SOME_DAY + take.publish_zero,
+            end: None,
+            kept: Kept::default(),
         });
     }
     View {
@@ -207,6 +209,44 @@ pub(crate) fn expected(takes: &[Take]) -> Vec<Shot> {
         }
     }
     shots
+}
+
+/// A sample on the tape: its track, the tape time of its DTS, and its bytes.
+pub(crate) type OnTape = (TrackKind, Micros, Vec<u8>);
+
+/// The samples of a view, the picture first, each track in its order.
+pub(crate) fn on_tape<S: TapeSource>(view: &View<S>) -> Vec<OnTape> {
+    let mut out = Vec::new();
+    for kind in [TrackKind::Video, TrackKind::Audio] {
+        for segment in &view.segments {
+            let index = view.index(segment).unwrap();
+            for placed in index.runs(kind).flat_map(Run::placed) {
+                let mut bytes = vec![0; placed.sample.size as usize];
+                view.source
+                    .read_exact_at(segment.id, placed.offset, &mut bytes)
+                    .unwrap();
+                out.push((kind, segment.tape(kind, placed.dts), bytes));
+            }
+        }
+    }
+    out
+}
+
+/// The frames of takes that lie between two tape times, as [`on_tape`] has them.
+pub(crate) fn shot_between(takes: &[Take], start: Micros, end: Micros) -> Vec<(OnTape, Shot)> {
+    let mut out = Vec::new();
+    for kind in [TrackKind::Video, TrackKind::Audio] {
+        for take in takes {
+            for shot in take.shots.iter().filter(|shot| shot.kind == kind) {
+                let scale = take.tracks.timescale(kind).unwrap();
+                let tape = take.publish_zero + rescale(shot.dts, scale, 1_000_000);
+                if (start..end).contains(&tape) {
+                    out.push(((kind, tape, shot.payload.clone()), shot.clone()));
+                }
+            }
+        }
+    }
+    out
 }
 
 /// A rendition's bytes, all at once.

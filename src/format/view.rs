@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use crate::format::index::SampleIndex;
-use crate::media::{Micros, SegmentId, Tracks};
+use crate::media::{Micros, SegmentId, TrackKind, Tracks, VIDEO_TIMESCALE, rescale};
+
+use super::cut::Kept;
 
 /// Where the segments' bytes and indexes come from. The store implements it; tests use memory.
 pub trait TapeSource {
@@ -68,15 +70,51 @@ pub struct ViewSegment {
     pub publish_zero: Micros,
     /// UTC of its publish's media time zero, as well as the box knows it.
     pub publish_zero_utc: Micros,
+    /// Tape time that none of its samples ends after, where that is known without reading its index.
+    pub end: Option<Micros>,
+    /// Which of its samples belong to the view.
+    pub kept: Kept,
+}
+
+impl ViewSegment {
+    /// Tape time of a DTS of its file.
+    pub(in crate::format) fn tape(&self, kind: TrackKind, dts: u64) -> Micros {
+        let base = match kind {
+            TrackKind::Video => self.base.video,
+            TrackKind::Audio => self.base.audio,
+        };
+        // A track without configuration has no samples, and so no times that could be wrong.
+        let timescale = self.tracks.timescale(kind).unwrap_or(VIDEO_TIMESCALE);
+        let ticks = base.saturating_add_unsigned(dts);
+        self.publish_zero
+            .saturating_add(rescale(ticks, timescale, 1_000_000))
+    }
+
+    /// Tape time that none of its samples is before.
+    pub(in crate::format) fn begins(&self) -> Micros {
+        let kinds = [TrackKind::Video, TrackKind::Audio];
+        let known = kinds
+            .into_iter()
+            .filter(|kind| self.tracks.timescale(*kind).is_some());
+        let begins = known.map(|kind| self.tape(kind, 0)).min();
+        begins.unwrap_or(self.publish_zero).max(self.kept.from)
+    }
 }
 
 /// A range of tape, oldest segment first.
 #[derive(Clone, Debug)]
 pub struct View<S> {
-    /// The segments it spans. All of their samples belong to the view.
+    /// The segments it spans, each with what of it belongs to the view.
     pub segments: Vec<ViewSegment>,
     /// Where to read them.
     pub source: S,
+}
+
+impl<S: TapeSource> View<S> {
+    /// The samples of a segment that belong to the view.
+    pub fn index(&self, segment: &ViewSegment) -> Result<Arc<SampleIndex>, SourceError> {
+        Ok(segment.kept.of(segment, self.source.index(segment.id)?))
+    }
 }
 
 /// A file that is made while it is read.

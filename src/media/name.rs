@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 /// Longest name taken, in bytes. A name becomes a directory, and every escaped byte triples.
 const MAX_BYTES: usize = 80;
 
@@ -10,7 +12,8 @@ const MAX_BYTES: usize = 80;
 /// (an app may itself have parts, as in `live/room1/cam`).
 ///
 /// A name is 3 to 80 bytes of UTF-8 without control characters; no part is empty, `.` or `..`.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct StreamName {
     full: String,
     slash: usize,
@@ -63,6 +66,20 @@ impl StreamName {
             }
         }
         out
+    }
+}
+
+impl TryFrom<String> for StreamName {
+    type Error = NameError;
+
+    fn try_from(text: String) -> Result<Self, NameError> {
+        text.parse()
+    }
+}
+
+impl From<StreamName> for String {
+    fn from(name: StreamName) -> String {
+        name.full
     }
 }
 

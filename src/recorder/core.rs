@@ -2,11 +2,15 @@
 
 use std::collections::HashMap;
 
-use super::live::{Live, Moment};
+use super::live::Moment;
 use super::publish::{EndReason, Refusal};
-use super::ring::Ring;
+use super::push::PushParameters;
+use super::rulebook::Rulebook;
+use super::session::Session;
+use super::stream::{OnAir, Stream};
+use super::tasks::{Task, TaskState, Tasks};
 use crate::media::{Exception, MediaMessage, Micros, PublishId, RecordingId, StreamName, Tracks};
-use crate::store::Command;
+use crate::store::{Command, OpenRecording};
 
 /// What can be set, and changed while running.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,8 +30,8 @@ pub struct StreamStatus {
     pub stream: StreamName,
     /// What it sends; empty before the first sequence header.
     pub tracks: Tracks,
-    /// The recording it feeds, once it is worth one.
-    pub recording: Option<RecordingId>,
+    /// The recordings it feeds, once it is worth any.
+    pub recordings: Vec<RecordingId>,
     /// Media received in this publish, bytes.
     pub bytes: u64,
     /// Media received over the last second, bits per second.
@@ -43,34 +47,17 @@ pub(super) struct Core {
     /// Tape now is this plus CLOCK_BOOTTIME.
     tape_base: Micros,
     streams: HashMap<StreamName, Stream>,
+    pub(super) rulebook: Rulebook,
+    pub(super) tasks: Tasks,
     /// Media in all rings, bytes.
     ring_bytes: usize,
     /// What waits for the card shares the rings' memory, bytes.
     backlog: usize,
 }
 
-#[derive(Default)]
-struct Stream {
-    live: Option<OnAir>,
-    ring: Ring,
-    /// The tape of this stream never goes back behind this.
-    tape_end: Micros,
-}
-
-struct OnAir {
-    live: Live,
-    last_heard: Micros,
-    bytes: u64,
-    rate: Rate,
-    /// A publisher whose timestamps are a mess is reported once in a while, not once a frame.
-    quiet_until: Micros,
-}
-
 /// Nobody is silent for so long and then goes on where it was, but an encoder on a box that was suspended: its
 /// timestamps slept, and CLOCK_BOOTTIME did not. What it sends belongs to another time, so to another publish.
 const SLEPT: Micros = 600_000_000;
-/// How often a publisher's exceptions are reported.
-const REPORT_EVERY: Micros = 10_000_000;
 
 /// A publish that may begin.
 #[derive(Debug)]
@@ -82,24 +69,57 @@ pub(super) struct Begun {
 
 impl Core {
     pub(super) fn new(settings: RecorderSettings, tape_base: Micros) -> Self {
+        let mut rulebook = Rulebook::default();
+        rulebook.configure(Vec::new(), Vec::new());
         Self {
             settings,
             tape_base,
             streams: HashMap::new(),
+            rulebook,
+            tasks: Tasks::default(),
             ring_bytes: 0,
             backlog: 0,
         }
     }
 
+    /// Goes on with recordings that wait for their publishers, and with tasks, which must be known before.
+    pub(super) fn restore(
+        &mut self,
+        open: &[OpenRecording],
+        now: Moment,
+        clock_synced: bool,
+        out: &mut Vec<Command>,
+    ) {
+        for open in open {
+            let stream = self.stream_or_new(&open.stream);
+            let session = Session::found(open, now, clock_synced);
+            let same = |other: &&mut Session| other.about.session == open.spec.session;
+            match stream.sessions.iter_mut().find(same) {
+                Some(other) => other.join(session),
+                None => stream.sessions.push(session),
+            }
+        }
+        let running = self.tasks.list(None, Some(TaskState::Running), None);
+        let running: Vec<Task> = running.cloned().collect();
+        for task in running {
+            if let Some((start, end)) = task.when.window_at(now.utc) {
+                self.arm(&task, start, end, now, out);
+            }
+        }
+        self.tick(now, out);
+    }
+
     pub(super) fn publish(
         &mut self,
         name: &StreamName,
+        domain: Option<&str>,
+        asked: &PushParameters,
         now: Moment,
         out: &mut Vec<Command>,
     ) -> Result<Begun, Refusal> {
         let takeover_after = self.settings.takeover_after;
-        let stream = self.streams.entry(name.clone()).or_default();
-        if let Some(on_air) = &stream.live {
+        let on_air = self.streams.get(name).and_then(|stream| stream.live.as_ref());
+        if let Some(on_air) = on_air {
             let silent = now.boot - on_air.last_heard;
             if silent < takeover_after {
                 let millis = |micros: Micros| u64::try_from(micros / 1000).unwrap_or(0);
@@ -110,21 +130,17 @@ impl Core {
                 });
             }
         }
-        let replaced = stream.live.as_ref().map(|on_air| on_air.live.publish);
+        let replaced = on_air.map(|on_air| on_air.live.publish);
         if let Some(publish) = replaced {
             self.end(name, publish, &EndReason::TakenOver, now, out);
         }
-        let tape_now = self.tape_base + now.boot;
-        let stream = self.streams.entry(name.clone()).or_default();
+        let plan = self.rulebook.plan(name, domain, asked);
         let publish = PublishId::new(now.unix_millis());
-        let live = Live::new(publish, tape_now.max(stream.tape_end), now.boot);
-        stream.live = Some(OnAir {
-            live,
-            last_heard: now.boot,
-            bytes: 0,
-            rate: Rate::default(),
-            quiet_until: 0,
-        });
+        let tape_now = self.tape_base + now.boot;
+        let stream = self.stream_or_new(name);
+        let held = stream.ring.bytes();
+        stream.enter(publish, tape_now, plan.as_ref(), now, out);
+        self.ring_bytes -= held;
         Ok(Begun { publish, replaced })
     }
 
@@ -137,34 +153,20 @@ impl Core {
         out: &mut Vec<Command>,
     ) -> Option<Exception> {
         let stream = self.streams.get_mut(name)?;
-        let on_air = stream
+        stream
             .live
-            .as_mut()
+            .as_ref()
             .filter(|on_air| on_air.live.publish == publish)?;
-        if let MediaMessage::Frame(frame) = &message {
-            on_air.last_heard = now.boot;
-            on_air.bytes += frame.payload.len() as u64;
-            on_air.rate.count(frame.payload.len() as u64, now.boot);
-        }
-        let taken = on_air.live.push(message, now, name, out);
-        let exception = taken.exception.filter(|_| now.boot >= on_air.quiet_until);
-        if exception.is_some() {
-            on_air.quiet_until = now.boot + REPORT_EVERY;
-        }
-        if let Some((frame, at)) = taken.frame {
-            self.ring_bytes -= stream.ring.bytes();
-            stream.ring.push(frame, &on_air.live.tracks, at);
-            stream.ring.expire(at, self.settings.pre_roll);
-            self.ring_bytes += stream.ring.bytes();
-            self.bound_rings();
-        }
+        self.ring_bytes -= stream.ring.bytes();
+        let exception = stream.push(message, self.settings.pre_roll, now, out);
+        self.ring_bytes += stream.ring.bytes();
+        self.bound_rings();
         exception
     }
 
     /// Why a publish cannot go on where it was, if the box slept in the middle of it.
     pub(super) fn overslept(&self, name: &StreamName, publish: PublishId, now: Moment) -> Option<EndReason> {
-        let on_air = self.streams.get(name).and_then(|stream| stream.live.as_ref());
-        let on_air = on_air.filter(|on_air| on_air.live.publish == publish)?;
+        let on_air = self.on_air_as(name, publish)?;
         let silent = now.boot.saturating_sub(on_air.last_heard);
         let reason = || format!("nothing came for {} s: the box slept", silent / 1_000_000);
         (silent > SLEPT).then(|| EndReason::Broken(reason()))
@@ -179,25 +181,53 @@ impl Core {
         now: Moment,
         out: &mut Vec<Command>,
     ) {
-        let Some(stream) = self.streams.get_mut(name) else {
-            return;
-        };
-        if stream
-            .live
-            .as_ref()
-            .is_none_or(|on_air| on_air.live.publish != publish)
-        {
+        if self.on_air_as(name, publish).is_none() {
             return;
         }
-        if let Some(on_air) = stream.live.take() {
-            stream.tape_end = stream.tape_end.max(on_air.live.tape_end().unwrap_or(0));
-            on_air.live.end(&reason.to_string(), now, name, out);
+        if let Some(stream) = self.streams.get_mut(name) {
+            stream.leave(reason, now, out);
         }
-        // The ring outlives its publisher: a clip of what just happened may still be asked for. A name that
-        // never sent anything is forgotten, or strangers could fill the memory with names.
-        if stream.ring.start().is_none() && stream.tape_end == 0 {
-            self.streams.remove(name);
+        self.forget(name);
+    }
+
+    /// Time passes. Called once a second, and whenever somebody wants to know what is so now.
+    pub(super) fn tick(&mut self, now: Moment, out: &mut Vec<Command>) {
+        while let Some(due) = self.tasks.due(now) {
+            self.carry_out(due, now, out);
         }
+        let mut idle = Vec::new();
+        for (name, stream) in &mut self.streams {
+            if stream.is_waiting() {
+                stream.tick(now, out);
+                if stream.is_forgettable() {
+                    idle.push(name.clone());
+                }
+            }
+        }
+        for name in idle {
+            self.forget(&name);
+        }
+    }
+
+    /// A stream that is on the air.
+    pub(super) fn on_air_stream(&mut self, name: &StreamName) -> Option<&mut Stream> {
+        self.streams.get_mut(name).filter(|stream| stream.live.is_some())
+    }
+
+    /// A stream that is known, on the air or not.
+    pub(super) fn stream(&mut self, name: &StreamName) -> Option<&mut Stream> {
+        self.streams.get_mut(name)
+    }
+
+    /// A stream, known from now on if it was not before.
+    pub(super) fn stream_or_new(&mut self, name: &StreamName) -> &mut Stream {
+        let stream = self.streams.entry(name.clone());
+        stream.or_insert_with(|| Stream::new(name.clone()))
+    }
+
+    /// Every stream that is known.
+    pub(super) fn streams(&mut self) -> impl Iterator<Item = &mut Stream> {
+        self.streams.values_mut()
     }
 
     /// Tells how much waits for the card. The rings give way to it: what they hold is the same media for the most
@@ -209,8 +239,8 @@ impl Core {
 
     /// True when the publish is on the air and sends faster than time.
     pub(super) fn is_flat_out(&self, name: &StreamName, publish: PublishId) -> bool {
-        let on_air = self.streams.get(name).and_then(|stream| stream.live.as_ref());
-        on_air.is_some_and(|on_air| on_air.live.publish == publish && on_air.live.is_flat_out())
+        self.on_air_as(name, publish)
+            .is_some_and(|on_air| on_air.live.is_flat_out())
     }
 
     /// Every publish on the air.
@@ -227,19 +257,8 @@ impl Core {
     pub(super) fn status(&self, now: Moment) -> Vec<StreamStatus> {
         let mut list: Vec<StreamStatus> = self
             .streams
-            .iter()
-            .filter_map(|(name, stream)| {
-                let on_air = stream.live.as_ref()?;
-                Some(StreamStatus {
-                    stream: name.clone(),
-                    tracks: on_air.live.tracks.clone(),
-                    recording: on_air.live.recording(),
-                    bytes: on_air.bytes,
-                    bits_per_second: on_air.rate.bits_per_second(now.boot),
-                    ring_bytes: stream.ring.bytes(),
-                    last_heard: on_air.last_heard,
-                })
-            })
+            .values()
+            .filter_map(|stream| stream.status(now))
             .collect();
         list.sort_by(|a, b| a.stream.cmp(&b.stream));
         list
@@ -254,6 +273,19 @@ impl Core {
     #[cfg(test)]
     pub(super) fn known(&self) -> usize {
         self.streams.len()
+    }
+
+    fn on_air_as(&self, name: &StreamName, publish: PublishId) -> Option<&OnAir> {
+        let on_air = self.streams.get(name).and_then(|stream| stream.live.as_ref());
+        on_air.filter(|on_air| on_air.live.publish == publish)
+    }
+
+    /// The ring outlives its publisher: a clip of what just happened may still be asked for. A name that
+    /// never sent anything is forgotten, or strangers could fill the memory with names.
+    fn forget(&mut self, name: &StreamName) {
+        if self.streams.get(name).is_some_and(Stream::is_forgettable) {
+            self.streams.remove(name);
+        }
     }
 
     /// Lets go of the oldest GOPs of whichever stream holds most, until all fit.
@@ -271,15 +303,15 @@ impl Core {
 }
 
 /// Bytes over the last whole second.
-#[derive(Default)]
-struct Rate {
+#[derive(Debug, Default)]
+pub(super) struct Rate {
     second_began: Micros,
     bytes: u64,
     last: u64,
 }
 
 impl Rate {
-    fn count(&mut self, bytes: u64, now: Micros) {
+    pub(super) fn count(&mut self, bytes: u64, now: Micros) {
         let elapsed = now - self.second_began;
         if elapsed >= 1_000_000 {
             let per_second = u128::from(self.bytes) * 1_000_000 / u128::try_from(elapsed.max(1)).unwrap_or(1);
@@ -290,7 +322,7 @@ impl Rate {
         self.bytes += bytes;
     }
 
-    fn bits_per_second(&self, now: Micros) -> u64 {
+    pub(super) fn bits_per_second(&self, now: Micros) -> u64 {
         match (now - self.second_began, self.last) {
             // A stream that fell silent sends nothing, whatever it sent before.
             (3_000_001.., _) => 0,

@@ -52,6 +52,20 @@ impl Cutter {
         done
     }
 
+    /// What the frames that come decode with.
+    pub(super) fn tracks(&self) -> &Tracks {
+        &self.tracks
+    }
+
+    /// Decode time, in microseconds of media time, of the first frame of a track that waits.
+    pub(super) fn first(&self, kind: TrackKind) -> Option<Micros> {
+        let frames = match kind {
+            TrackKind::Video => &self.video,
+            TrackKind::Audio => &self.audio,
+        };
+        frames.first().map(|frame| self.micros(frame))
+    }
+
     /// Gives what waits.
     pub(super) fn flush(&mut self) -> Option<Fragment> {
         self.cut(None)

@@ -1,12 +1,16 @@
-//! One publish from its first message to its end: what arrives becomes fragments of tape.
+//! One publish from its first message to its end: what arrives becomes fragments of tape, while somebody wants them.
+//!
+//! Nothing of a publish is handed over before a second of it is there ([`Fed::Begins`]). What was not wanted while it came
+//! can be had from the ring, as far as that goes back.
 
 use std::sync::Arc;
 
 use super::cutter::Cutter;
 use super::lead::Lead;
+use super::ring::Ring;
 use crate::media::{
     AudioConfig, CodecConfig, Exception, Fragment, Frame, Incoming, MediaMessage, Metadata, Micros,
-    PublishId, RecordingId, StreamName, Timeline, TrackKind, Tracks, VIDEO_TIMESCALE, rescale,
+    PublishId, StreamName, Timeline, TrackKind, Tracks, VIDEO_TIMESCALE, rescale,
 };
 use crate::store::Command;
 
@@ -18,6 +22,8 @@ const WAIT_FOR_TRACKS: Micros = 2_000_000;
 const WAIT_FOR_KEY: Micros = 1_000_000;
 /// What waits for either never exceeds this.
 const WAIT_BYTES: usize = 1 << 20;
+/// A track that is so far behind the other has ended, or pauses: its next sample will not be of the past.
+const SILENT: Micros = 10_000_000;
 
 /// A publish that is on the air.
 #[derive(Debug)]
@@ -34,18 +40,47 @@ pub(super) struct Live {
     stage: Stage,
     late_audio: Option<LateAudio>,
     seen_key: bool,
+    /// Media time of the last frame that decoding can begin at.
+    entry: Option<Micros>,
     ends: TrackEnds,
     lead: Lead,
-    /// Frames that came before their configuration or the first keyframe.
+    /// Frames placed so far.
+    placed: u64,
+    /// The number of the first frame that is not fed yet, and the tape time from which on all are that were.
+    fed: Option<(u64, Micros)>,
+    /// Media time before which nothing is taken any more.
+    line: Option<Micros>,
+    /// Frames that came before their configuration or the first keyframe, or too late.
     pub(super) undecodable: u64,
 }
 
 #[derive(Debug)]
 enum Stage {
+    /// Nobody wants it on the tape.
+    Idle,
     /// Too short to be worth keeping so far.
-    Waiting { fragments: Vec<Fragment>, bytes: usize },
+    Waiting {
+        fragments: Vec<Fragment>,
+        bytes: usize,
+        /// Tape time from which on it is on the tape already, and goes on without a break.
+        since: Option<Micros>,
+        /// What was fed before, for when nothing comes of it.
+        before: Option<(u64, Micros)>,
+    },
     /// On the tape.
-    Recording(RecordingId),
+    Writing,
+}
+
+/// What is for the tape.
+#[derive(Debug)]
+pub(super) enum Fed {
+    /// From here on it is worth keeping; fragments follow.
+    Begins {
+        /// Tape time from which on all of it is on the tape, with what will come.
+        start: Micros,
+    },
+    /// The next fragment.
+    Fragment(Fragment),
 }
 
 /// Sound that began after the segment did: it waits for the next keyframe, where a segment with both
@@ -68,8 +103,8 @@ struct TrackEnds {
 /// What a frame did besides being recorded.
 #[derive(Debug, Default)]
 pub(super) struct Taken {
-    /// The frame as placed on the tape, with its tape time; for the ring.
-    pub(super) frame: Option<(Frame, Micros)>,
+    /// The frame as placed on the tape, with its tape time and its number; for the ring.
+    pub(super) frame: Option<(Frame, Micros, u64)>,
     /// What its timestamps said.
     pub(super) exception: Option<Exception>,
 }
@@ -84,24 +119,52 @@ impl Live {
             announced: Metadata::default(),
             timeline: Timeline::new(),
             cutter: Cutter::default(),
-            stage: Stage::Waiting {
-                fragments: Vec::new(),
-                bytes: 0,
-            },
+            stage: Stage::Idle,
             late_audio: None,
             seen_key: false,
+            entry: None,
             ends: TrackEnds::default(),
             lead: Lead::default(),
+            placed: 0,
+            fed: None,
+            line: None,
             undecodable: 0,
         }
     }
 
-    /// The recording that this publish feeds, once it is worth one.
-    pub(super) fn recording(&self) -> Option<RecordingId> {
-        match self.stage {
-            Stage::Recording(id) => Some(id),
-            Stage::Waiting { .. } => None,
-        }
+    /// Fragments of it are handed over.
+    pub(super) fn is_writing(&self) -> bool {
+        matches!(self.stage, Stage::Writing)
+    }
+
+    /// Somebody wants it on the tape.
+    pub(super) fn is_wanted(&self) -> bool {
+        !matches!(self.stage, Stage::Idle)
+    }
+
+    /// Tape time from which on all of it is on the tape, while it is written.
+    pub(super) fn written_from(&self) -> Option<Micros> {
+        self.fed.filter(|_| self.is_writing()).map(|(_, from)| from)
+    }
+
+    /// All samples before tape time `end` have been handed over, and none will come.
+    pub(super) fn is_past(&self, end: Micros) -> bool {
+        let end = end.saturating_sub(self.tape_zero);
+        let video = self.ends.video.map(|(last, _)| last);
+        let newest = video.max(self.ends.audio);
+        let late = self
+            .late_audio
+            .as_ref()
+            .is_some_and(|late| !late.frames.is_empty());
+        let past = |kind, last: Option<Micros>| match (self.cutter.first(kind), last) {
+            (_, Some(_)) if kind == TrackKind::Audio && late => false,
+            (Some(first), _) => first >= end,
+            (None, Some(last)) => {
+                last >= end || newest.is_some_and(|newest| newest.saturating_sub(last) > SILENT)
+            }
+            (None, None) => true,
+        };
+        past(TrackKind::Video, video) && past(TrackKind::Audio, self.ends.audio)
     }
 
     /// Its media comes faster than time: it loses nothing when it is not read for a while.
@@ -109,52 +172,135 @@ impl Live {
         self.lead.is_flat_out()
     }
 
+    /// What the store is told of it, before anything else of it.
+    pub(super) fn started(&self, stream: &StreamName) -> Command {
+        Command::PublishStarted {
+            publish: self.publish,
+            stream: stream.clone(),
+            tape_zero: self.tape_zero,
+            boot_zero: self.boot_zero,
+        }
+    }
+
+    /// Tape time of the last frame that decoding can begin at.
+    pub(super) fn last_entry(&self) -> Option<Micros> {
+        self.entry.map(|at| self.tape_zero.saturating_add(at))
+    }
+
     /// Tape time up to which it has media, if it has any.
     pub(super) fn tape_end(&self) -> Option<Micros> {
         self.ends.first.map(|_| self.tape_zero + self.ends.last())
     }
 
-    pub(super) fn push(
-        &mut self,
-        message: MediaMessage,
-        now: Moment,
-        stream: &StreamName,
-        out: &mut Vec<Command>,
-    ) -> Taken {
+    /// From here on it is wanted on the tape: what the ring has from tape time `from` on, and what comes. Gives the tape
+    /// time at which what is wanted now begins.
+    pub(super) fn want(&mut self, ring: &Ring, from: Micros, fed: &mut Vec<Fed>) {
+        if self.is_wanted() {
+            return;
+        }
+        let (next, mut stretch) = self.fed.unwrap_or((0, Micros::MAX));
+        let entry = ring.since(from).next().map(|gop| (gop.first, gop.start));
+        // What was fed last, and all that came since, may still be at hand: then nothing is missing in between.
+        let goes_on = ring.first().is_some_and(|first| first <= next)
+            && entry.is_some_and(|(first, _)| first <= next && stretch < Micros::MAX);
+        let first = match (goes_on, entry) {
+            (true, _) => next,
+            (false, Some((first, start))) => {
+                stretch = start;
+                first
+            }
+            (false, None) => {
+                // Nothing can be decoded before the next keyframe.
+                self.seen_key = false;
+                stretch = self.tape_zero.saturating_add(self.ends.last());
+                self.placed
+            }
+        };
+        self.stage = Stage::Waiting {
+            fragments: Vec::new(),
+            bytes: 0,
+            since: goes_on.then_some(stretch),
+            before: self.fed,
+        };
+        if !goes_on {
+            // Where it does not go on, it begins with a keyframe.
+            self.cutter = Cutter::default();
+        }
+        self.fed = Some((first, stretch));
+        for gop in ring.since(from.min(stretch)) {
+            let wanted = gop
+                .frames
+                .iter()
+                .zip(gop.first..)
+                .filter(|(_, number)| *number >= first);
+            for (n, (frame, _)) in wanted.enumerate() {
+                if n == 0 {
+                    self.set_tracks(gop.tracks.clone(), fed);
+                }
+                if gop.tracks.timescale(frame.kind).is_some() {
+                    self.feed(frame.clone(), fed);
+                }
+            }
+        }
+        self.set_tracks(self.tracks.clone(), fed);
+        self.fed = Some((self.placed, stretch));
+        self.begin_if_worth_it(fed, false);
+    }
+
+    /// Nobody wants it on the tape any more. What came up to now is handed over.
+    pub(super) fn let_be(&mut self, fed: &mut Vec<Fed>) {
+        if let Stage::Waiting { before, .. } = &self.stage {
+            (self.cutter, self.fed) = (Cutter::default(), *before);
+            self.stage = Stage::Idle;
+            return;
+        }
+        self.join_late_audio(fed);
+        if let Some(fragment) = self.cutter.flush() {
+            self.keep(fragment, fed);
+        }
+        if let Some((number, _)) = &mut self.fed {
+            *number = self.placed;
+        }
+        self.stage = Stage::Idle;
+    }
+
+    /// Hands over what waits for its fragment to be full. What still comes of the time before is left out: all of that is
+    /// taken to be there.
+    pub(super) fn draw_line(&mut self, fed: &mut Vec<Fed>) {
+        self.line = self.line.max(Some(self.ends.last()));
+        if self.is_writing()
+            && let Some(fragment) = self.cutter.flush()
+        {
+            self.keep(fragment, fed);
+        }
+    }
+
+    pub(super) fn push(&mut self, message: MediaMessage, now: Moment, fed: &mut Vec<Fed>) -> Taken {
         match message {
             MediaMessage::Metadata(metadata) => {
                 self.announced = metadata;
                 Taken::default()
             }
             MediaMessage::Config { config, .. } => {
-                self.configure(config, now, stream, out);
+                self.configure(config, fed);
                 Taken::default()
             }
-            MediaMessage::Frame(incoming) => self.frame(incoming, now, stream, out),
+            MediaMessage::Frame(incoming) => self.frame(incoming, now, fed),
         }
     }
 
-    /// Everything that waits goes to the tape, and the recording ends. Nothing comes of a push that was
-    /// too short.
-    pub(super) fn end(mut self, reason: &str, now: Moment, stream: &StreamName, out: &mut Vec<Command>) {
-        self.join_late_audio(now, stream, out);
-        if let Some(fragment) = self.cutter.flush() {
-            self.keep(fragment, now, stream, out);
-        }
-        self.start_if_worth_it(now, stream, out, true);
-        if let Stage::Recording(recording) = self.stage {
-            out.push(Command::RecordingClosed {
-                recording,
-                end: self.tape_zero + self.ends.last(),
-            });
-            out.push(Command::PublishEnded {
-                publish: self.publish,
-                reason: reason.to_owned(),
-            });
+    /// Everything that waits goes to the tape. Nothing comes of a push that was too short.
+    pub(super) fn end(&mut self, fed: &mut Vec<Fed>) {
+        if self.is_wanted() {
+            self.join_late_audio(fed);
+            if let Some(fragment) = self.cutter.flush() {
+                self.keep(fragment, fed);
+            }
+            self.begin_if_worth_it(fed, true);
         }
     }
 
-    fn configure(&mut self, config: CodecConfig, now: Moment, stream: &StreamName, out: &mut Vec<Command>) {
+    fn configure(&mut self, config: CodecConfig, fed: &mut Vec<Fed>) {
         let mut tracks = self.tracks.clone();
         match config {
             CodecConfig::Video(video) => {
@@ -169,7 +315,7 @@ impl Live {
                 if tracks.audio.as_deref() == Some(&audio) {
                     return;
                 }
-                let late = tracks.audio.is_none() && tracks.video.is_some() && self.recording().is_some();
+                let late = tracks.audio.is_none() && tracks.video.is_some() && self.is_writing();
                 if late {
                     match &mut self.late_audio {
                         Some(late) if *late.config == audio => {}
@@ -187,16 +333,10 @@ impl Live {
                 tracks.audio = Some(Arc::new(audio));
             }
         }
-        self.switch(tracks, now, stream, out);
+        self.switch(tracks, fed);
     }
 
-    fn frame(
-        &mut self,
-        incoming: Incoming,
-        now: Moment,
-        stream: &StreamName,
-        out: &mut Vec<Command>,
-    ) -> Taken {
+    fn frame(&mut self, incoming: Incoming, now: Moment, fed: &mut Vec<Fed>) -> Taken {
         let kind = incoming.kind;
         let late = self.late_audio.as_ref().map(|late| late.config.clone());
         let audio = self.tracks.audio.clone().or(late);
@@ -217,10 +357,19 @@ impl Live {
                 .map_or(VIDEO_TIMESCALE, |config| config.sample_rate),
         };
         let at = rescale(frame.dts, timescale, 1_000_000);
+        if self.line.is_some_and(|line| at < line) {
+            self.undecodable += 1;
+            return Taken::default();
+        }
         let frame_samples = audio.as_ref().map_or(0, |config| config.frame_samples);
         self.ends
             .extend(kind, at, rescale(i64::from(frame_samples), timescale, 1_000_000));
         self.lead.reach(at, now.boot);
+        if frame.key && (kind == TrackKind::Video || self.tracks.video.is_none()) {
+            self.entry = Some(at);
+        }
+        let number = self.placed;
+        self.placed += 1;
 
         if let (TrackKind::Audio, Some(late)) = (kind, &mut self.late_audio) {
             late.bytes += frame.payload.len();
@@ -230,85 +379,97 @@ impl Live {
                 .first()
                 .map_or(0, |first| rescale(first.dts, timescale, 1_000_000));
             if at - first >= WAIT_FOR_KEY || late.bytes > WAIT_BYTES {
-                self.join_late_audio(now, stream, out);
+                self.join_late_audio(fed);
             }
-        } else {
+        } else if self.is_wanted() {
             if kind == TrackKind::Video && frame.key {
-                self.join_late_audio(now, stream, out);
+                self.join_late_audio(fed);
             }
-            if let Some(fragment) = self.cutter.push(frame.clone()) {
-                self.keep(fragment, now, stream, out);
-            }
+            self.feed(frame.clone(), fed);
         }
         Taken {
-            frame: Some((frame, self.tape_zero + at)),
+            frame: Some((frame, self.tape_zero + at, number)),
             exception,
         }
     }
 
-    fn join_late_audio(&mut self, now: Moment, stream: &StreamName, out: &mut Vec<Command>) {
+    fn feed(&mut self, frame: Frame, fed: &mut Vec<Fed>) {
+        if let Some(fragment) = self.cutter.push(frame) {
+            self.keep(fragment, fed);
+        }
+    }
+
+    fn join_late_audio(&mut self, fed: &mut Vec<Fed>) {
         let Some(late) = self.late_audio.take() else {
             return;
         };
         if let Some(fragment) = self.cutter.flush() {
-            self.keep(fragment, now, stream, out);
+            self.keep(fragment, fed);
         }
         self.switch(
             Tracks {
                 audio: Some(late.config),
                 ..self.tracks.clone()
             },
-            now,
-            stream,
-            out,
+            fed,
         );
         for frame in late.frames {
-            if let Some(fragment) = self.cutter.push(frame) {
-                self.keep(fragment, now, stream, out);
-            }
+            self.feed(frame, fed);
         }
     }
 
-    fn switch(&mut self, tracks: Tracks, now: Moment, stream: &StreamName, out: &mut Vec<Command>) {
+    fn switch(&mut self, tracks: Tracks, fed: &mut Vec<Fed>) {
         // Video that begins after the sound began a segment needs one of its own, from its keyframe on.
         if tracks.video.is_some()
             && self.tracks.video.is_none()
-            && self.recording().is_some()
+            && self.is_writing()
             && let Some(fragment) = self.cutter.flush()
         {
-            self.keep(fragment, now, stream, out);
+            self.keep(fragment, fed);
         }
-        if let Some(fragment) = self.cutter.set_tracks(tracks.clone()) {
-            self.keep(fragment, now, stream, out);
-        } else if let Stage::Waiting { fragments, .. } = &mut self.stage {
-            // Nothing is on flash yet: what waits becomes part of a segment that has the new track too.
-            fragments
-                .iter_mut()
-                .filter(|f| f.tracks == self.tracks)
-                .for_each(|f| f.tracks = tracks.clone());
+        if self.is_wanted() {
+            self.set_tracks(tracks.clone(), fed);
         }
         self.tracks = tracks;
     }
 
-    fn keep(&mut self, fragment: Fragment, now: Moment, stream: &StreamName, out: &mut Vec<Command>) {
+    fn set_tracks(&mut self, tracks: Tracks, fed: &mut Vec<Fed>) {
+        let before = self.cutter.tracks().clone();
+        if let Some(fragment) = self.cutter.set_tracks(tracks.clone()) {
+            self.keep(fragment, fed);
+        } else if let Stage::Waiting { fragments, .. } = &mut self.stage {
+            // Nothing is on flash yet: what waits becomes part of a segment that has the new track too.
+            fragments
+                .iter_mut()
+                .filter(|f| f.tracks == before)
+                .for_each(|f| f.tracks = tracks.clone());
+        }
+    }
+
+    fn keep(&mut self, fragment: Fragment, fed: &mut Vec<Fed>) {
         match &mut self.stage {
-            Stage::Recording(_) => out.push(Command::Append {
-                publish: self.publish,
-                fragment,
-            }),
-            Stage::Waiting { fragments, bytes } => {
+            Stage::Idle => {}
+            Stage::Writing => fed.push(Fed::Fragment(fragment)),
+            Stage::Waiting { fragments, bytes, .. } => {
                 *bytes += fragment.payload_bytes();
                 fragments.push(fragment);
-                self.start_if_worth_it(now, stream, out, false);
+                self.begin_if_worth_it(fed, false);
             }
         }
     }
 
-    fn start_if_worth_it(&mut self, now: Moment, stream: &StreamName, out: &mut Vec<Command>, ending: bool) {
-        let Stage::Waiting { fragments, bytes } = &mut self.stage else {
+    fn begin_if_worth_it(&mut self, fed: &mut Vec<Fed>, ending: bool) {
+        let Stage::Waiting {
+            fragments,
+            bytes,
+            since,
+            ..
+        } = &mut self.stage
+        else {
             return;
         };
-        let span = self.ends.last() - self.ends.first.unwrap_or(0);
+        let first = self.ends.first.unwrap_or(0);
+        let span = self.ends.last() - first;
         let missing = (self.announced.has_audio && self.tracks.audio.is_none())
             || (self.announced.has_video && self.tracks.video.is_none());
         let waits = span < WORTH_KEEPING || (missing && span < WAIT_FOR_TRACKS && !ending);
@@ -316,26 +477,18 @@ impl Live {
         if fragments.is_empty() || (waits && *bytes < WAIT_BYTES) {
             return;
         }
-        let recording = RecordingId::new(now.unix_millis());
-        out.push(Command::PublishStarted {
-            publish: self.publish,
-            stream: stream.clone(),
-            tape_zero: self.tape_zero,
-            boot_zero: self.boot_zero,
-        });
-        let start = self.tape_zero + self.ends.first.unwrap_or(0);
-        out.push(Command::RecordingStarted {
-            recording,
-            publish: self.publish,
-            start,
-        });
-        let publish = self.publish;
-        out.extend(
-            fragments
-                .drain(..)
-                .map(|fragment| Command::Append { publish, fragment }),
-        );
-        self.stage = Stage::Recording(recording);
+        let first = fragments
+            .iter()
+            .map(|fragment| fragment.span().0)
+            .min()
+            .unwrap_or(first);
+        let start = since.unwrap_or(self.tape_zero.saturating_add(first));
+        if let Some((_, from)) = &mut self.fed {
+            *from = start;
+        }
+        fed.push(Fed::Begins { start });
+        fed.extend(fragments.drain(..).map(Fed::Fragment));
+        self.stage = Stage::Writing;
     }
 }
 

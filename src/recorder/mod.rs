@@ -11,14 +11,26 @@ mod cutter;
 mod handle;
 mod lead;
 mod live;
+mod orders;
 mod publish;
+mod push;
 mod ring;
+mod rulebook;
+mod run;
+mod session;
+mod stream;
+mod tasks;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
 pub use self::core::{RecorderSettings, StreamStatus};
-pub use handle::{Publishing, Recorder};
+pub use handle::{AskError, ClipCourse, Publishing, Recorder};
 pub use live::Moment;
+pub use orders::{
+    CLIP_LONGEST, ClipOrder, ClipRange, MANUAL_LONGEST, MANUAL_USUAL, OrderError, StartOrder, Which,
+};
 pub use publish::{EndReason, PublishRequest, Refusal};
+pub use rulebook::RuleError;
+pub use tasks::{Task, TaskError, TaskState, When};

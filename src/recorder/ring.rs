@@ -21,6 +21,8 @@ pub(super) struct Gop {
     pub(super) start: Micros,
     /// In the order they came.
     pub(super) frames: Vec<Frame>,
+    /// The number of the first one: frames of a publish are counted as they come.
+    pub(super) first: u64,
     bytes: usize,
 }
 
@@ -28,8 +30,9 @@ pub(super) struct Gop {
 const AUDIO_GOP: Micros = 500_000;
 
 impl Ring {
-    /// Takes a frame at tape time `at`. What comes before the first keyframe cannot be decoded, and is left out.
-    pub(super) fn push(&mut self, frame: Frame, tracks: &Tracks, at: Micros) {
+    /// Takes a frame at tape time `at`, the `number`th of its publish. What comes before the first keyframe cannot be
+    /// decoded, and is left out.
+    pub(super) fn push(&mut self, frame: Frame, tracks: &Tracks, at: Micros, number: u64) {
         if self.begins_gop(&frame, tracks, at) {
             // GOPs of one stream resemble each other: the last one's size is the best guess for the next.
             let expected = self.gops.back().map_or(64, |gop| gop.frames.len());
@@ -38,6 +41,7 @@ impl Ring {
                 tracks: tracks.clone(),
                 start: at,
                 frames,
+                first: number,
                 bytes: 0,
             });
         }
@@ -66,14 +70,21 @@ impl Ring {
         }
     }
 
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "what on-demand recording and clips begin with")
-    )]
     /// The GOPs that show everything from tape time `from` on, as far as it is still here.
     pub(super) fn since(&self, from: Micros) -> impl Iterator<Item = &Gop> {
         let first = self.gops.iter().rposition(|gop| gop.start <= from).unwrap_or(0);
         self.gops.iter().skip(first)
+    }
+
+    /// The number of the oldest frame held.
+    pub(super) fn first(&self) -> Option<u64> {
+        self.gops.front().map(|gop| gop.first)
+    }
+
+    /// Lets go of everything: what comes is another publish's.
+    pub(super) fn clear(&mut self) {
+        self.gops.clear();
+        self.bytes = 0;
     }
 
     /// Bytes of media held.
@@ -106,7 +117,12 @@ mod tests {
     fn filled(seconds: i64) -> Ring {
         let mut ring = Ring::default();
         for n in 0..seconds * 10 {
-            ring.push(video(n * 100, n % 20 == 0, 1000), &tracks(), n * 100_000);
+            ring.push(
+                video(n * 100, n % 20 == 0, 1000),
+                &tracks(),
+                n * 100_000,
+                n.unsigned_abs(),
+            );
         }
         ring
     }
@@ -135,8 +151,8 @@ mod tests {
     #[test]
     fn nothing_before_the_first_keyframe() {
         let mut ring = Ring::default();
-        ring.push(audio(0, 10), &tracks(), 0);
-        ring.push(video(0, false, 10), &tracks(), 0);
+        ring.push(audio(0, 10), &tracks(), 0, 0);
+        ring.push(video(0, false, 10), &tracks(), 0, 1);
         assert_eq!((ring.bytes(), ring.start()), (0, None));
     }
 
@@ -148,7 +164,7 @@ mod tests {
         };
         let mut ring = Ring::default();
         for n in 0..100 {
-            ring.push(audio(n * 1024, 10), &only_audio, n * 21_333);
+            ring.push(audio(n * 1024, 10), &only_audio, n * 21_333, n.unsigned_abs());
         }
         assert_eq!(ring.since(-1).count(), 5);
         ring.expire(100 * 21_333, 1_000_000);

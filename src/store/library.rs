@@ -10,14 +10,18 @@ use super::reader::Reader;
 use super::segment::fragment_end;
 use super::source::{LibrarySource, SourceFile};
 use super::verify::{self, Checked, Finding, Step};
-use super::{StoreError, paths};
+use super::{RecordingSpec, StoreError, paths};
+use crate::config::Media;
 use crate::format::fmp4;
 use crate::format::index::SampleIndex;
-use crate::format::{View, ViewSegment};
-use crate::media::{Micros, RecordingId, SegmentId, StreamName, Tracks};
+use crate::format::{Kept, View, ViewSegment};
+use crate::media::{Micros, RecordingId, SegmentId, StreamName, TrackKind, Tracks};
 
 /// Less than this between two segments is rounding, not a hole.
 const GAP: Micros = 500_000;
+
+/// Less than this is the difference between a tick and a microsecond.
+const ROUNDING: Micros = 1_000;
 
 /// The recordings of one storage directory, read-only.
 ///
@@ -51,6 +55,10 @@ pub struct RecordingRow {
     pub state: RecordingState,
     /// It is never given up.
     pub protected: bool,
+    /// Its publisher is gone, and awaited.
+    pub paused: bool,
+    /// What it is of and for.
+    pub spec: RecordingSpec,
     /// UTC of its first sample.
     pub start: Micros,
     /// UTC of the end of its last sample; so far, while it is open.
@@ -116,6 +124,19 @@ pub struct Gap {
     pub from: Micros,
     /// UTC where it goes on.
     pub to: Micros,
+}
+
+/// What a clip of the tape comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClipBounds {
+    /// Tape time of its first sample.
+    pub start: Micros,
+    /// Tape time at which it ends.
+    pub end: Micros,
+    /// UTC of both.
+    pub utc_start: Micros,
+    /// UTC of its end.
+    pub utc_end: Micros,
 }
 
 /// How far the tape of a segment goes.
@@ -188,17 +209,78 @@ impl Library {
     /// A recording's tape, to make renditions from. Of an open recording: what is there now.
     pub fn view(&self, recording: RecordingId) -> Result<View<LibrarySource>, StoreError> {
         let journal = self.journal();
-        let rows = journal.snapshot(|| match journal.recording(recording)? {
-            Some(row) => journal.segments_of(&row),
+        let (row, rows) = journal.snapshot(|| match journal.recording(recording)? {
+            Some(row) => journal.segments_of(&row).map(|segments| (row, segments)),
             None => Err(StoreError::NoRecording {
                 text: recording.to_string(),
             }),
         })?;
         drop(journal);
+        let end = row.limit().unwrap_or(Micros::MAX);
+        let begins = rows.iter().map(|segment| segment.start).min();
+        let ends = rows.iter().map(|segment| match segment.state {
+            SegmentState::Open => Micros::MAX,
+            _ => segment.end,
+        });
+        let within = begins >= Some(row.start) && ends.max() <= Some(end);
+        let mut view = self.view_of(rows);
+        if row.exact && !within {
+            view = view.cut(row.start, end)?;
+        }
+        Ok(match row.spec.reel.media {
+            Media::Both => view,
+            Media::Video => view.only(TrackKind::Video),
+            Media::Audio => view.only(TrackKind::Audio),
+        })
+    }
+
+    /// The tape of a stream between two moments (UTC), whatever recordings it belongs to: whole segments.
+    pub fn tape(
+        &self,
+        stream: &StreamName,
+        from: Micros,
+        to: Micros,
+    ) -> Result<View<LibrarySource>, StoreError> {
+        let rows = self.journal().segments_between(stream, from, to)?;
+        Ok(self.view_of(rows))
+    }
+
+    /// Where a clip of what is on the tape between two moments (UTC) begins and ends: at the last keyframe at or before the
+    /// first, and at the second, as far as there is tape. Nothing, if there is none.
+    pub fn clip_bounds(
+        &self,
+        stream: &StreamName,
+        from: Micros,
+        to: Micros,
+    ) -> Result<Option<ClipBounds>, StoreError> {
+        let tape = self.tape(stream, from, to)?;
+        let place = |segment: &ViewSegment, utc: Micros| {
+            let since = utc.saturating_sub(segment.publish_zero_utc);
+            segment.publish_zero.saturating_add(since)
+        };
+        let (Some(first), Some(last)) = (tape.segments.first(), tape.segments.last()) else {
+            return Ok(None);
+        };
+        let Some((begins, ends)) = tape.bounds()? else {
+            return Ok(None);
+        };
+        let start = tape.entry_before(place(first, from))?.unwrap_or(begins);
+        let end = place(last, to).min(ends);
+        let utc = |at| tape.utc(at).unwrap_or(from);
+        Ok((start < end).then(|| ClipBounds {
+            start,
+            end,
+            utc_start: utc(start),
+            utc_end: utc(end),
+        }))
+    }
+
+    fn view_of(&self, rows: Vec<SegmentData>) -> View<LibrarySource> {
         let mut segments = Vec::with_capacity(rows.len());
         let mut files = HashMap::with_capacity(rows.len());
         for row in rows {
             let path = paths::segment(&self.dir, &row.stream, row.sequence);
+            let end = (row.state != SegmentState::Open).then_some(row.end);
             let file = match row.state {
                 SegmentState::Open => match self.read_open(&row, true) {
                     Some(index) => SourceFile {
@@ -222,10 +304,12 @@ impl Library {
                 base: row.base,
                 publish_zero: row.tape_zero,
                 publish_zero_utc: row.utc_zero,
+                end,
+                kept: Kept::default(),
             });
         }
         let source = LibrarySource::new(self.disk.clone(), self.journal.clone(), files);
-        Ok(View { segments, source })
+        View { segments, source }
     }
 
     /// Reads every byte of every segment and compares: rows with files, checksums with media. `progress` is
@@ -253,11 +337,14 @@ impl Library {
         segments: &[SegmentData],
         open: &mut HashMap<SegmentId, Option<Extent>>,
     ) -> RecordingRow {
+        let limit = row.limit().unwrap_or(Micros::MAX);
         let mut out = RecordingRow {
             id: row.id,
             stream: row.stream,
             state: row.state,
             protected: row.protected,
+            paused: row.paused,
+            spec: row.spec,
             start: row.utc_start,
             end: row.utc_start,
             duration: 0,
@@ -278,23 +365,35 @@ impl Library {
                     bytes: segment.bytes,
                 }),
             };
-            let Some(extent) = extent else { continue };
+            let Some(mut extent) = extent else { continue };
+            let mut begins = segment.start;
+            if row.exact {
+                // What of the segment lies within, and its share of the bytes.
+                let whole = extent.end.saturating_sub(begins).max(1);
+                begins = begins.max(row.start);
+                extent.end = extent.end.min(limit);
+                let part = extent.end.saturating_sub(begins).max(0);
+                extent.bytes = share(extent.bytes, part, whole);
+                if part == 0 {
+                    continue;
+                }
+            }
             let utc = |tape: Micros| {
                 segment
                     .utc_zero
                     .saturating_add(tape.saturating_sub(segment.tape_zero))
             };
-            let start = utc(segment.start);
+            let start = utc(begins);
             match last_end {
                 None => out.start = start,
-                Some(tape_end) if segment.start.saturating_sub(tape_end) > GAP => out.gaps.push(Gap {
+                Some(tape_end) if begins.saturating_sub(tape_end) > GAP => out.gaps.push(Gap {
                     from: out.end,
                     to: start,
                 }),
                 Some(_) => {}
             }
             // The sound of a segment may end after the picture of the next began: no moment counts twice.
-            let new_from = last_end.map_or(segment.start, |end: Micros| end.max(segment.start));
+            let new_from = last_end.map_or(begins, |end: Micros| end.max(begins));
             last_end = Some(extent.end.max(new_from));
             out.end = utc(extent.end);
             out.duration += extent.end.saturating_sub(new_from).max(0);
@@ -340,6 +439,15 @@ impl Library {
     fn journal(&self) -> MutexGuard<'_, Journal> {
         self.journal.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// That part of so many bytes. What rounding leaves out between two time lines is no part.
+fn share(bytes: u64, part: Micros, whole: Micros) -> u64 {
+    if whole.saturating_sub(part) < ROUNDING {
+        return bytes;
+    }
+    let wide = u128::from(bytes) * u128::from(part.unsigned_abs()) / u128::from(whole.unsigned_abs().max(1));
+    u64::try_from(wide).unwrap_or(bytes).min(bytes)
 }
 
 fn track_rows(tracks: &Tracks) -> Vec<TrackRow> {

@@ -51,13 +51,15 @@ mod writer;
 pub use clock::{Clock, RealClock};
 pub use disk::{Disk, DiskFile, Entry, RealDisk, Space};
 pub use error::{Refused, StoreError};
-pub use library::{Filter, Gap, Library, RecordingRow, RecordingState, TrackRow};
+pub use library::{ClipBounds, Filter, Gap, Library, RecordingRow, RecordingState, TrackRow};
 pub use progress::{Progress, RecoveryReport, StreamProgress};
 pub use source::LibrarySource;
 pub use spec::{OpenRecording, Origin, RecordingSpec};
 pub use thread::{Opened, Store, StoreSettings};
 pub use verify::{Checked, Finding, FragmentAt, Step, repair};
 pub use writer::OnFull;
+
+use std::sync::Arc;
 
 use crate::event::Event;
 use crate::media::{Fragment, Micros, PublishId, RecordingId, StreamName};
@@ -82,7 +84,27 @@ pub enum Command {
         recording: RecordingId,
         /// The publish it follows.
         publish: PublishId,
-        /// Tape time it starts at.
+        /// Tape time it starts at; tape that is there already may be part of it.
+        start: Micros,
+        /// What it is of and for.
+        spec: Arc<RecordingSpec>,
+    },
+    /// A recording's publish is over, and another may go on with it.
+    RecordingPaused {
+        /// Its id.
+        recording: RecordingId,
+        /// Tape time at which its tape ends so far.
+        end: Micros,
+        /// In a word or two, for the event.
+        reason: String,
+    },
+    /// A later publish goes on with a recording.
+    RecordingResumed {
+        /// Its id.
+        recording: RecordingId,
+        /// The publish.
+        publish: PublishId,
+        /// Tape time from which on it grows again.
         start: Micros,
     },
     /// Media, in order, for the publish's stream.
@@ -106,12 +128,49 @@ pub enum Command {
         /// In a few words, for the event.
         reason: &'static str,
     },
-    /// A recording ends: no later tape belongs to it.
+    /// Where a recording will end is known: no later tape belongs to it. It is closed when all that is before has been
+    /// handed over.
+    RecordingEnds {
+        /// Its id.
+        recording: RecordingId,
+        /// Tape time it ends at.
+        end: Micros,
+    },
+    /// A recording ends: all that belongs to it has been handed over.
     RecordingClosed {
         /// Its id.
         recording: RecordingId,
         /// Tape time it ends at.
         end: Micros,
+        /// In a word or two, for the event.
+        reason: String,
+    },
+    /// Tape that was handed over before is a recording, too.
+    Clip {
+        /// Its id.
+        recording: RecordingId,
+        /// The stream.
+        stream: StreamName,
+        /// Tape time it starts at.
+        start: Micros,
+        /// Tape time it ends at.
+        end: Micros,
+        /// What it is of and for.
+        spec: Arc<RecordingSpec>,
+    },
+    /// The recorder's own rows: what it keeps over restarts.
+    Keep {
+        /// What kind of thing.
+        shelf: &'static str,
+        /// Which of them.
+        id: String,
+        /// What is kept of it; nothing any more.
+        body: Option<String>,
+    },
+    /// Answered when all that came before it is committed, or could not be.
+    Fence {
+        /// Where the answer goes.
+        done: tokio::sync::oneshot::Sender<Result<(), String>>,
     },
     /// No more media of this publish: its open segment is sealed.
     PublishEnded {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::config::Reel;
+use crate::event::RecordingAbout;
 use crate::media::{Micros, RecordingId, StreamName};
 
 /// Why there is a recording, and what is to become of it.
@@ -83,6 +84,34 @@ impl Origin {
 }
 
 impl RecordingSpec {
+    /// As it stands in the journal. What cannot be read, or is not there, is what the built-in template makes: the tape
+    /// is worth more than the words about it.
+    pub(in crate::store) fn read(text: &str) -> Self {
+        serde_json::from_str(text).unwrap_or_else(|_| Self::built_in())
+    }
+
+    /// As it stands in the journal.
+    pub(in crate::store) fn written(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// A publish that comes back may go on with it.
+    pub(in crate::store) fn resumes(&self) -> bool {
+        self.reel.resume.window.as_millis() > 0
+    }
+
+    /// As events tell it.
+    pub(in crate::store) fn about(&self) -> RecordingAbout {
+        RecordingAbout {
+            template: self.template.clone(),
+            origin: self.origin.as_str().to_owned(),
+            formats: self.reel.formats.iter().map(ToString::to_string).collect(),
+            session: self.session.clone(),
+            number: self.number,
+            name: self.name.clone(),
+        }
+    }
+
     /// What is made where nobody said anything: by the built-in template.
     pub fn built_in() -> Self {
         use crate::config::{DEFAULT_TEMPLATE, Template};

@@ -59,3 +59,10 @@ pub(crate) fn media(fragment: &Fragment) -> Vec<u8> {
     let frames = fragment.video.iter().chain(&fragment.audio);
     frames.flat_map(|frame| frame.payload.iter().copied()).collect()
 }
+
+/// Of a recording that a crash closes: nobody is waited for.
+pub(super) fn spec() -> std::sync::Arc<super::RecordingSpec> {
+    let mut spec = super::RecordingSpec::built_in();
+    spec.reel.resume.window = crate::config::Span::from_secs(0);
+    std::sync::Arc::new(spec)
+}

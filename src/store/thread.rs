@@ -1,5 +1,6 @@
 //! The handle on the store, and the thread behind it.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,7 +14,10 @@ use super::queue::Queue;
 use super::recover::Occasion;
 use super::recover::start;
 use super::writer::Writer;
-use super::{Clock, Command, Disk, OnFull, Progress, RealDisk, RecoveryReport, Refused, StoreError, disk};
+use super::{
+    Clock, Command, Disk, OnFull, OpenRecording, Progress, RealDisk, RecoveryReport, Refused, StoreError,
+    disk,
+};
 use crate::media::Micros;
 
 /// How a store is opened.
@@ -73,6 +77,10 @@ pub struct Opened {
     pub tape_base: Micros,
     /// What was repaired.
     pub report: RecoveryReport,
+    /// Recordings that wait for their publishers.
+    pub open: Vec<OpenRecording>,
+    /// What the recorder keeps: of each shelf the ids and what is kept of them.
+    pub shelves: BTreeMap<String, Vec<(String, String)>>,
 }
 
 /// The store of this process; clones share it. The last one that goes shuts it down.
@@ -104,6 +112,12 @@ impl Store {
             .boot(&clock.boot_id())?
             .map_or(0, |(tape_base, _, _)| tape_base);
 
+        let open = journal.waiting()?;
+        let mut shelves: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
+        for (shelf, id, body) in journal.shelves()? {
+            shelves.entry(shelf).or_default().push((id, body));
+        }
+
         let queue = Arc::new(Queue::new(settings.queue_soft, settings.queue_hard));
         let writer = Writer::new(settings, disk, clock.clone(), journal)?;
         let (sender, progress) = watch::channel(writer.progress().clone());
@@ -127,7 +141,13 @@ impl Store {
         let store = Store {
             inner: Arc::new(inner),
         };
-        Ok((store, Opened { tape_base, report }))
+        let opened = Opened {
+            tape_base,
+            report,
+            open,
+            shelves,
+        };
+        Ok((store, opened))
     }
 
     /// Hands a command to the storage thread. Never blocks, and never refuses media: when the card has stalled for

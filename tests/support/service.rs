@@ -260,14 +260,24 @@ pub(crate) fn data_dir(home: &Path) -> PathBuf {
     home.join("data")
 }
 
+/// Every break ends a recording: what a crash leaves is complete, and says so. What waits for its publisher is a matter
+/// of tests of its own, which bring templates of their own.
+const NOBODY_WAITS: &str =
+    "\n[[template]]\nname = \"default\"\nformats = [\"hls\", \"mp4\"]\nresume_window = \"0s\"\n";
+
 /// Writes the configuration that [`Service::start_with`] starts with.
 pub(crate) fn write_config(home: &Path, more: &str) {
     write_config_on(home, &data_dir(home), "", more);
 }
 
 fn write_config_on(home: &Path, data: &Path, storage: &str, more: &str) {
+    let template = if more.contains("[[template]]") {
+        ""
+    } else {
+        NOBODY_WAITS
+    };
     let text = format!(
-        "[device]\nid = \"test\"\n\n[storage]\ndir = {data:?}\n{storage}\n[rtmp]\nlisten = [\"127.0.0.1:0\"]\n{more}"
+        "[device]\nid = \"test\"\n\n[storage]\ndir = {data:?}\n{storage}\n[rtmp]\nlisten = [\"127.0.0.1:0\"]\n{more}{template}"
     );
     std::fs::write(home.join("edgereel.toml"), text).expect("the configuration is written");
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use parse::{TemplateError, TemplateSource};
 
-use super::{ByteSize, Keep, Span};
+use super::{ByteSize, Keep, KeyPattern, Span, Zone};
 use crate::format::Format;
 
 pub(super) const NAME_RULE: &str = "a name has 1 to 64 letters, digits, '.', '_' or '-'";
@@ -51,10 +51,10 @@ pub struct Reel {
     pub storage_time: Option<Keep>,
     /// The key of a delivered file.
     #[serde(default)]
-    pub key: Option<String>,
+    pub key: Option<KeyPattern>,
     /// The time zone of its clock: for splits on the clock and for names. UTC, if there is none.
     #[serde(default)]
-    pub time_zone: Option<String>,
+    pub time_zone: Option<Zone>,
 }
 
 /// Which tracks of a stream a recording has.

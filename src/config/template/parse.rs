@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Media, Reel, Resume, ResumeAfter, Split, Template};
-use crate::config::{ByteSize, Keep, Span};
+use crate::config::{ByteSize, Keep, KeyPattern, Span, Zone};
 use crate::format::Format;
 
 /// The clouds' limits: nothing shorter is worth a file, nothing longer is one that players open willingly.
@@ -39,9 +39,9 @@ pub struct TemplateSource {
     #[serde(skip_serializing_if = "Option::is_none")]
     storage_time: Option<Keep>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    key: Option<String>,
+    key: Option<KeyPattern>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    time_zone: Option<String>,
+    time_zone: Option<Zone>,
     #[serde(skip_serializing_if = "Option::is_none")]
     flv: Option<Ways>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -73,7 +73,7 @@ struct Ways {
     #[serde(skip_serializing_if = "Option::is_none")]
     storage_time: Option<Keep>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    key: Option<String>,
+    key: Option<KeyPattern>,
 }
 
 /// A length of time, or `off`.

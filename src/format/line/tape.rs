@@ -66,7 +66,7 @@ impl<S: TapeSource> Tape<S> {
         {
             return Ok(Arc::clone(index));
         }
-        let index = self.view.source.index(self.segment(segment)?.id)?;
+        let index = self.view.index(self.segment(segment)?)?;
         self.loaded = Some((segment, Arc::clone(&index)));
         Ok(index)
     }

@@ -1,11 +1,12 @@
 //! When each track is presented (ISO/IEC 14496-12 §8.6.6).
 
 use crate::format::line::TrackLine;
+use crate::media::rescale;
 
 /// Used when no timescale fits both tracks.
 const MICROSECONDS: u32 = 1_000_000;
 
-/// The movie's time: its scale, and the earliest presentation of all tracks in it.
+/// The movie's time: its scale, and when its presentation begins: with the earliest of all tracks, or later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct MovieTime {
     /// Ticks a second: a common multiple of the tracks' own, so that every offset between them is whole.
@@ -43,19 +44,35 @@ impl MovieTime {
         time
     }
 
+    /// Lets the movie begin at a time of one of the tracks: what is presented before is in the file, and hidden.
+    pub(super) fn begin(&mut self, pts: i64, track: &TrackLine) {
+        self.zero = self.zero.max(self.of_track(pts, track, Round::Down));
+    }
+
+    /// True when something of a track is presented.
+    pub(super) fn shows(&self, track: &TrackLine) -> bool {
+        self.of_track(track.end_pts, track, Round::Down) > self.zero
+    }
+
     /// Places one of the tracks.
     pub(super) fn edit(&self, track: &TrackLine) -> Edit {
         let cts_shift = track.min_cts.min(0).saturating_neg();
         let first = self.of_track(track.first_pts, track, Round::Down);
-        let shown = track.end_pts.saturating_sub(track.first_pts);
-        let media_time = track.first_pts.saturating_sub(track.first_dts);
+        let hidden = self.to_track(self.zero.saturating_sub(first).max(0), track);
+        let begins = track.first_pts.saturating_add(hidden);
+        let shown = track.end_pts.saturating_sub(begins);
+        let media_time = begins.saturating_sub(track.first_dts);
         Edit {
-            empty: first.saturating_sub(self.zero).unsigned_abs(),
+            empty: first.saturating_sub(self.zero).max(0).unsigned_abs(),
             media_time: media_time.saturating_add(i64::from(cts_shift)),
             // Rounded up: a player drops what is presented after the end of the edit.
             duration: self.of_track(shown, track, Round::Up).unsigned_abs(),
             cts_shift,
         }
+    }
+
+    fn to_track(self, ticks: i64, track: &TrackLine) -> i64 {
+        rescale(ticks, self.timescale, track.timescale)
     }
 
     fn of_track(&self, ticks: i64, track: &TrackLine, round: Round) -> i64 {

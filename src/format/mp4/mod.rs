@@ -59,4 +59,4 @@ impl<S: TapeSource> Rendition for Mp4<S> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::format) mod tests;

@@ -7,13 +7,13 @@ use proptest::prelude::*;
 
 use crate::format::index::{FragmentIndex, Run, Sample, SampleIndex};
 use crate::format::testing::{self, Shot, Take, all, assert_same_in_pieces, expected};
-use crate::format::{Rendition, RenditionError, SourceError, TapeSource, TrackBase, View, ViewSegment};
-use crate::media::{SegmentId, TrackKind, Tracks};
+use crate::format::{Kept, Rendition, RenditionError, SourceError, TapeSource, TrackBase, View, ViewSegment};
+use crate::media::{SegmentId, TrackKind, Tracks, rescale};
 
 use super::Mp4;
 
 /// Samples as the crate `mp4` finds them: (start time, rendering offset, sync, bytes).
-fn found(bytes: &[u8], track: u32) -> Vec<(u64, i32, bool, Vec<u8>)> {
+pub(in crate::format) fn found(bytes: &[u8], track: u32) -> Vec<(u64, i32, bool, Vec<u8>)> {
     let mut reader = mp4::Mp4Reader::read_header(Cursor::new(bytes), bytes.len() as u64).unwrap();
     let count = reader.sample_count(track).unwrap();
     (1..=count)
@@ -45,7 +45,7 @@ fn assert_carries(takes: &[Take], kind: TrackKind, bytes: &[u8], track: u32) {
 }
 
 /// `elst` of a track: (segment duration, media time).
-fn edits(bytes: &[u8], track: u32) -> Vec<(u64, i64)> {
+pub(in crate::format) fn edits(bytes: &[u8], track: u32) -> Vec<(u64, i64)> {
     let reader = mp4::Mp4Reader::read_header(Cursor::new(bytes), bytes.len() as u64).unwrap();
     let elst = reader.tracks()[&track]
         .trak
@@ -226,6 +226,8 @@ fn beyond_four_gigabytes_offsets_are_64_bits() {
         base: TrackBase::default(),
         publish_zero: 0,
         publish_zero_utc: testing::SOME_DAY,
+        end: None,
+        kept: Kept::default(),
     };
     let view = View {
         segments: vec![segment],
@@ -252,4 +254,66 @@ fn beyond_four_gigabytes_offsets_are_64_bits() {
         file.read_at(offset + (50 << 20) - 1, &mut byte).unwrap();
         assert_eq!(byte, [2]);
     }
+}
+
+#[test]
+fn presentation_begins_at_the_first_picture_asked_for() {
+    let takes = testing::two_segments();
+    let pictures = |from: i64| {
+        let shots = takes.iter().flat_map(|take| &take.shots);
+        shots.filter(move |shot| shot.kind == TrackKind::Video && shot.dts >= from)
+    };
+    for from_ms in [0, 1, 500, 1_000, 1_433, 2_999, 3_700] {
+        let entry = from_ms / 1_000 * 1_000;
+        let view = testing::view(&takes).cut(entry * 1_000, i64::MAX).unwrap();
+        let bytes = all(&mut Mp4::open(view.shown_from(from_ms * 1_000)).unwrap());
+        // Everything from the keyframe on is in the file.
+        assert_eq!(found(&bytes, 1).len(), pictures(entry).count());
+        // Milliseconds of the publish at which each track's presentation begins in the file, at movie time zero.
+        let dts = |track: u32| match track {
+            1 => pictures(entry).map(|shot| shot.dts).min().unwrap() * 441,
+            _ => {
+                let sound = takes.iter().flat_map(|take| &take.shots);
+                let sound = sound.filter(|shot| shot.kind == TrackKind::Audio);
+                let dts = sound.map(|shot| shot.dts);
+                dts.filter(|dts| rescale(*dts, 44_100, 1_000_000) >= entry * 1_000)
+                    .min()
+                    .unwrap()
+                    * 10
+            }
+        };
+        let shown = pictures(from_ms)
+            .map(|shot| shot.dts + i64::from(shot.cts))
+            .min()
+            .unwrap()
+            * 441;
+        for (track, ticks) in [(1, 441), (2, 10)] {
+            let edits = edits(&bytes, track);
+            let (empty, media) = match edits.as_slice() {
+                [(empty, -1), (_, media)] => (*empty as i64, *media),
+                [(_, media)] => (0, *media),
+                _ => panic!("{edits:?}"),
+            };
+            // What is presented at movie time zero, or would be, had the track begun by then.
+            let zero = dts(track) + media * ticks - empty;
+            // From the keyframe itself on nothing is hidden: sound comes before the first picture.
+            let first = if from_ms == entry { dts(2) } else { shown };
+            assert!(
+                (first - zero).abs() < 10,
+                "{track}, {from_ms}: {zero} {first} {edits:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_track_that_ends_before_what_is_shown_is_left_out() {
+    let mut takes = testing::two_segments();
+    let pictures = |take: &mut Take| take.shots.retain(|shot| shot.kind == TrackKind::Video);
+    pictures(&mut takes[1]);
+    let view = testing::view(&takes).shown_from(3_500_000);
+    let bytes = all(&mut Mp4::open(view).unwrap());
+    let reader = mp4::Mp4Reader::read_header(Cursor::new(&bytes), bytes.len() as u64).unwrap();
+    assert_eq!(reader.tracks().keys().collect::<Vec<_>>(), [&1]);
+    assert_eq!(found(&bytes, 1).len(), 135);
 }

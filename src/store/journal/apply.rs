@@ -5,10 +5,9 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::op::{BootClock, NewSegment, Op, Sealed};
 use super::outbox::{Result, execute, post, whole};
-use super::read::SHARED;
-use super::{evict, hex, redate, tracks};
-use crate::event::{DeviceStarted, Event, RecordingClosed, Recovered, rfc3339};
-use crate::media::{Micros, PublishId, RecordingId, StreamName};
+use super::{evict, hex, recordings, redate, tracks};
+use crate::event::{DeviceStarted, Event, Recovered, rfc3339};
+use crate::media::{Micros, PublishId, StreamName};
 use crate::store::clock::is_step;
 
 pub(super) fn apply(db: &Connection, op: &Op, utc: Micros) -> Result {
@@ -56,14 +55,49 @@ pub(super) fn apply(db: &Connection, op: &Op, utc: Micros) -> Result {
             publish,
             start,
             keep,
+            spec,
             tell,
-        } => start_recording(db, *id, *publish, [Some(*start), *keep], tell.then_some(utc)),
-        Op::CloseRecording { id, end, reason } => close_recording(db, *id, *end, reason, utc),
+        } => recordings::start(
+            db,
+            *id,
+            *publish,
+            [Some(*start), *keep],
+            spec.as_deref(),
+            tell.then_some(utc),
+        ),
+        Op::PauseRecording { id, end, reason } => recordings::pause(db, *id, *end, reason, utc),
+        Op::EndRecording { id, end } => execute(
+            db,
+            "UPDATE recordings SET ends = ?2, end = min(end, ?2) WHERE id = ?1 AND state = 'open'",
+            params![id.to_bytes(), end],
+        ),
+        Op::ContinueRecording { id, publish, start } => recordings::resume(db, *id, *publish, *start, utc),
+        Op::Clip {
+            id,
+            stream,
+            start,
+            end,
+            keep,
+            spec,
+        } => recordings::clip(db, *id, stream, [*start, *end], *keep, spec, utc),
+        Op::CloseRecording { id, end, reason } => recordings::close(db, *id, *end, reason, utc),
         Op::ExtendRecording { id, start, end } => execute(
             db,
-            "UPDATE recordings SET start = min(start, ?2), end = max(end, ?3) WHERE id = ?1",
+            "UPDATE recordings SET start = min(start, ?2), end = max(end, ?3) WHERE id = ?1 AND NOT exact",
             params![id.to_bytes(), start, end],
         ),
+        Op::Shelve { shelf, id, body } => match body {
+            Some(body) => execute(
+                db,
+                "INSERT OR REPLACE INTO shelves (shelf, id, body) VALUES (?1, ?2, ?3)",
+                params![shelf, id, body],
+            ),
+            None => execute(
+                db,
+                "DELETE FROM shelves WHERE shelf = ?1 AND id = ?2",
+                params![shelf, id],
+            ),
+        },
         Op::OpenSegment(segment) => open_segment(db, segment),
         Op::GrowSegment { id, end, bytes } => execute(
             db,
@@ -243,101 +277,6 @@ fn end_publish(db: &Connection, id: PublishId, reason: &str, utc: Micros) -> Res
     post(db, &event, utc)
 }
 
-fn start_recording(
-    db: &Connection,
-    id: RecordingId,
-    publish: PublishId,
-    [start, keep]: [Option<Micros>; 2],
-    tell: Option<Micros>,
-) -> Result {
-    let new = db
-        .prepare(
-            "INSERT OR IGNORE INTO recordings (id, stream, publish, state, start, end, keep)
-             SELECT ?1, stream, publish, 'open', ?3, ?3, ?4 FROM publishes WHERE id = ?2",
-        )?
-        .execute(params![id.to_bytes(), publish.to_bytes(), start, keep])?;
-    let Some(utc) = tell.filter(|_| new > 0) else {
-        return Ok(());
-    };
-    let (stream, start) = db
-        .prepare(
-            "SELECT name, utc_offset + boot_zero + (?2 - tape_zero)
-             FROM publishes JOIN streams USING (stream) JOIN boots USING (boot) WHERE id = ?1",
-        )?
-        .query_row(params![publish.to_bytes(), start], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })?;
-    let event = Event::RecordingStarted {
-        stream,
-        recording: id.to_string(),
-        start: rfc3339(start),
-    };
-    post(db, &event, utc)
-}
-
-fn close_recording(
-    db: &Connection,
-    id: RecordingId,
-    end: Option<Micros>,
-    reason: &str,
-    utc: Micros,
-) -> Result {
-    let found: Option<(i64, String, Micros, Micros)> = db
-        .prepare(
-            "SELECT recording, name, start, end FROM recordings JOIN streams USING (stream)
-             WHERE id = ?1 AND state = 'open'",
-        )?
-        .query_row(params![id.to_bytes()], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-        })
-        .optional()?;
-    let Some((recording, stream, start, grown)) = found else {
-        return Ok(());
-    };
-    // What is asked for is the limit; where nothing is asked for, the tape is.
-    let limit = end.unwrap_or(Micros::MAX);
-    let (count, bytes, first, last, tape_end): (i64, i64, Option<Micros>, Option<Micros>, Option<Micros>) =
-        db.prepare(
-            "SELECT count(*), ifnull(sum(s.bytes), 0),
-                min(b.utc_offset + p.boot_zero + s.start - p.tape_zero),
-                max(b.utc_offset + p.boot_zero + s.end - p.tape_zero),
-                max(s.end)
-             FROM recordings r JOIN segments s USING (stream)
-                JOIN publishes p ON p.publish = s.publish JOIN boots b USING (boot)
-             WHERE r.recording = ?1 AND s.end > r.start AND s.state NOT IN ('spare', 'wipe')
-                AND min(s.end, ?2) - max(s.start, r.start) > min(?3, (s.end - s.start) / 2)",
-        )?
-        .query_row(params![recording, limit, SHARED], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
-        })?;
-    if count == 0 {
-        execute(
-            db,
-            "DELETE FROM recordings WHERE recording = ?1",
-            params![recording],
-        )?;
-    } else {
-        let end = end.or(tape_end).unwrap_or(grown).max(start);
-        execute(
-            db,
-            "UPDATE recordings SET state = 'closed', end = ?2, reason = ?3 WHERE recording = ?1",
-            params![recording, end, reason],
-        )?;
-    }
-    // Whoever heard of its start hears of its end, also when there is nothing to fetch.
-    let (first, last) = (first.unwrap_or(utc), last.unwrap_or(utc));
-    let event = Event::RecordingClosed(RecordingClosed {
-        stream,
-        recording: id.to_string(),
-        start: rfc3339(first),
-        end: rfc3339(last),
-        duration_s: last.saturating_sub(first) as f64 / 1e6,
-        bytes: u64::try_from(bytes).unwrap_or(0),
-        reason: reason.to_owned(),
-    });
-    post(db, &event, utc)
-}
-
 fn gap(db: &Connection, publish: PublishId, [from, to]: [Micros; 2], reason: &str, utc: Micros) -> Result {
     let known: Option<(String, Micros)> = db
         .prepare(
@@ -406,8 +345,8 @@ fn seal_segment(db: &Connection, sealed: &Sealed) -> Result {
     )?;
     execute(
         db,
-        "UPDATE recordings SET end = max(end, ?2)
-         WHERE state = 'open' AND start < ?2 AND stream = (SELECT stream FROM segments WHERE id = ?1)",
+        "UPDATE recordings SET end = min(max(end, ?2), ifnull(ends, ?2))
+         WHERE state = 'open' AND NOT paused AND start < ?2 AND stream = (SELECT stream FROM segments WHERE id = ?1)",
         params![sealed.id.to_bytes(), sealed.end],
     )
 }

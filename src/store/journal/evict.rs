@@ -121,7 +121,8 @@ pub(super) fn evicted(db: &Connection, id: SegmentId) -> Result {
         db,
         "DELETE FROM publishes WHERE publish = ?1 AND end_reason IS NOT NULL
             AND NOT EXISTS (SELECT 1 FROM segments s WHERE s.publish = ?1)
-            AND NOT EXISTS (SELECT 1 FROM recordings r WHERE r.publish = ?1)",
+            AND NOT EXISTS (SELECT 1 FROM recordings r WHERE r.publish = ?1)
+            AND NOT EXISTS (SELECT 1 FROM recordings r WHERE r.last_publish = ?1)",
         params![publish],
     )
 }

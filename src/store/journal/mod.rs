@@ -11,6 +11,7 @@ pub(super) mod fault;
 mod op;
 mod outbox;
 mod read;
+mod recordings;
 mod redate;
 mod reserve;
 mod schema;

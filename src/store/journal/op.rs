@@ -1,8 +1,11 @@
 //! The changes that the journal knows.
 
+use std::sync::Arc;
+
 use crate::event::{Event, Recovered};
 use crate::format::TrackBase;
 use crate::media::{Micros, PublishId, RecordingId, SegmentId, StreamName, Tracks};
+use crate::store::RecordingSpec;
 
 /// One change.
 #[derive(Clone, Debug)]
@@ -53,8 +56,42 @@ pub(in crate::store) enum Op {
         start: Micros,
         /// How long after its end it is kept; `None` is until its room is needed.
         keep: Option<Micros>,
+        /// What it is of and for; of one that is only found again nobody knows.
+        spec: Option<Arc<RecordingSpec>>,
         /// False for one that is only found again.
         tell: bool,
+    },
+    /// Its publish is over at `end`, or at the end of its tape, and another may go on with it.
+    PauseRecording {
+        id: RecordingId,
+        end: Option<Micros>,
+        reason: String,
+    },
+    /// Where it will end is known.
+    EndRecording {
+        id: RecordingId,
+        end: Micros,
+    },
+    /// A later publish goes on with it from `start` on.
+    ContinueRecording {
+        id: RecordingId,
+        publish: PublishId,
+        start: Micros,
+    },
+    /// Tape that is there is a recording, too.
+    Clip {
+        id: RecordingId,
+        stream: StreamName,
+        start: Micros,
+        end: Micros,
+        keep: Option<Micros>,
+        spec: Arc<RecordingSpec>,
+    },
+    /// A row of the recorder's own is put, or removed.
+    Shelve {
+        shelf: &'static str,
+        id: String,
+        body: Option<String>,
     },
     /// Closes it at `end`, or at the end of its tape. One without any tape is removed.
     CloseRecording {

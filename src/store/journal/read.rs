@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension, Params, Row, params};
 use super::{Journal, tracks};
 use crate::format::TrackBase;
 use crate::media::{Micros, PublishId, RecordingId, SegmentId, StreamName, Tracks};
-use crate::store::{RecordingState, StoreError};
+use crate::store::{OpenRecording, RecordingSpec, RecordingState, StoreError};
 
 /// The life of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,14 +49,31 @@ pub(in crate::store) struct RecordingData {
     pub(in crate::store) stream: StreamName,
     pub(in crate::store) state: RecordingState,
     pub(in crate::store) protected: bool,
+    /// Its publish is over, and another may go on with it.
+    pub(in crate::store) paused: bool,
+    /// It is open, and where it will end is known.
+    pub(in crate::store) ends: Option<Micros>,
+    /// It is what lies from start to end, wherever segments begin.
+    pub(in crate::store) exact: bool,
+    pub(in crate::store) spec: RecordingSpec,
     pub(in crate::store) start: Micros,
     pub(in crate::store) end: Micros,
     /// UTC of its start.
     pub(in crate::store) utc_start: Micros,
 }
 
-/// A segment belongs to a recording when they share this much tape, or half of the segment if that is less.
-/// Less is where two tracks end or begin a frame apart, not something that anyone asked for.
+impl RecordingData {
+    /// Tape time at which it ends, unless it grows.
+    pub(in crate::store) fn limit(&self) -> Option<Micros> {
+        match self.state {
+            RecordingState::Open if !self.paused => self.ends,
+            _ => Some(self.end),
+        }
+    }
+}
+
+/// A segment belongs to a recording that is not exact when they share this much tape, or half of the segment if that is
+/// less. Less is where two tracks end or begin a frame apart, not something that anyone asked for.
 pub(super) const SHARED: Micros = 250_000;
 
 const SEGMENT: &str =
@@ -66,7 +83,8 @@ const SEGMENT: &str =
         JOIN streams t ON t.stream = s.stream";
 
 const RECORDING: &str =
-    "SELECT r.id, name, state, start, end, utc_offset + boot_zero + (start - tape_zero), protected
+    "SELECT r.id, name, state, start, end, utc_offset + boot_zero + (start - tape_zero), protected,
+        paused, exact, spec, ends
     FROM recordings r JOIN publishes p ON p.publish = r.publish JOIN boots USING (boot)
         JOIN streams t ON t.stream = r.stream";
 
@@ -132,18 +150,35 @@ impl Journal {
                 ELSE min(s.end, ?3) - max(s.start, ?2) > min(?4, (s.end - s.start) / 2) END
              ORDER BY sequence"
         );
-        let end = match of.state {
-            RecordingState::Open => Micros::MAX / 2,
-            _ => of.end,
-        };
-        let values = params![of.stream.as_str(), of.start, end, SHARED];
+        let shared = if of.exact { 0 } else { SHARED };
+        let end = of.limit().unwrap_or(Micros::MAX / 2);
+        let values = params![of.stream.as_str(), of.start, end, shared];
         self.all(&sql, values, |row| self.segment_data(row))
+    }
+
+    /// The segments of a stream that there are between two moments (UTC), in the order of the tape.
+    pub(in crate::store) fn segments_between(
+        &self,
+        stream: &StreamName,
+        from: Micros,
+        to: Micros,
+    ) -> Result<Vec<SegmentData>, StoreError> {
+        let sql = format!(
+            "{SEGMENT} WHERE name = ?1 AND s.state IN ('open', 'sealed')
+                AND utc_offset + boot_zero + (s.start - tape_zero) < ?3
+                AND (s.state = 'open' OR utc_offset + boot_zero + (s.end - tape_zero) > ?2)
+             ORDER BY sequence"
+        );
+        self.all(&sql, params![stream.as_str(), from, to], |row| {
+            self.segment_data(row)
+        })
     }
 
     /// The recordings that a segment belongs to, the missing ones too.
     pub(in crate::store) fn recordings_with(&self, of: &SegmentData) -> Result<Vec<RecordingId>, StoreError> {
         let sql = "SELECT id FROM recordings JOIN streams USING (stream) WHERE name = ?1
-                AND min(?3, iif(state = 'open', ?5, end)) - max(?2, start) > min(?4, (?3 - ?2) / 2)
+                AND min(?3, iif(state = 'open' AND NOT paused, ifnull(ends, ?5), end)) - max(?2, start)
+                    > iif(exact, 0, min(?4, (?3 - ?2) / 2))
              ORDER BY recording";
         let values = params![of.stream.as_str(), of.start, of.end, SHARED, Micros::MAX / 2];
         self.all(sql, values, |row| Ok(RecordingId::from_bytes(self.col(row, 0)?)))
@@ -167,11 +202,44 @@ impl Journal {
         self.one(&sql, params![id.to_bytes()], |row| self.recording_data(row))
     }
 
-    /// Recordings that are open.
-    pub(in crate::store) fn open_recordings(&self) -> Result<Vec<RecordingId>, StoreError> {
-        let sql = "SELECT id FROM recordings WHERE state = 'open' ORDER BY recording";
+    /// Recordings that are open and do not wait, and whether a later publish may go on with them.
+    pub(in crate::store) fn open_recordings(&self) -> Result<Vec<(RecordingId, bool)>, StoreError> {
+        let sql =
+            "SELECT id, spec, ends FROM recordings WHERE state = 'open' AND NOT paused ORDER BY recording";
         self.all(sql, params![], |row| {
-            Ok(RecordingId::from_bytes(self.col(row, 0)?))
+            let spec: String = self.col(row, 1)?;
+            let ends: Option<Micros> = self.col(row, 2)?;
+            let resumes = ends.is_none() && !spec.is_empty() && RecordingSpec::read(&spec).resumes();
+            Ok((RecordingId::from_bytes(self.col(row, 0)?), resumes))
+        })
+    }
+
+    /// Recordings that wait for a publish to go on with them.
+    pub(in crate::store) fn waiting(&self) -> Result<Vec<OpenRecording>, StoreError> {
+        let sql = "SELECT r.id, name, spec, start, end, utc_offset + boot_zero + (end - tape_zero), synced,
+                (SELECT ifnull(sum(bytes), 0) FROM segments s
+                 WHERE s.stream = r.stream AND s.end > r.start AND s.start < r.end)
+             FROM recordings r JOIN streams t ON t.stream = r.stream
+                JOIN publishes p ON p.publish = ifnull(last_publish, r.publish) JOIN boots USING (boot)
+             WHERE state = 'open' AND paused ORDER BY recording";
+        self.all(sql, params![], |row| {
+            Ok(OpenRecording {
+                recording: RecordingId::from_bytes(self.col(row, 0)?),
+                stream: self.stream(row, 1)?,
+                spec: RecordingSpec::read(&self.col::<String>(row, 2)?),
+                start: self.col(row, 3)?,
+                end: self.col(row, 4)?,
+                paused_utc: self.col(row, 5)?,
+                clock_synced: self.col(row, 6)?,
+                bytes: number(self.col(row, 7)?),
+            })
+        })
+    }
+
+    /// What the recorder keeps: shelf, id, body.
+    pub(in crate::store) fn shelves(&self) -> Result<Vec<(String, String, String)>, StoreError> {
+        self.all("SELECT shelf, id, body FROM shelves", params![], |row| {
+            Ok((self.col(row, 0)?, self.col(row, 1)?, self.col(row, 2)?))
         })
     }
 
@@ -223,6 +291,10 @@ impl Journal {
                 other => return Err(self.row_error(format!("recordings.state: {other}"))),
             },
             protected: self.col(row, 6)?,
+            paused: self.col(row, 7)?,
+            exact: self.col(row, 8)?,
+            spec: RecordingSpec::read(&self.col::<String>(row, 9)?),
+            ends: self.col(row, 10)?,
             start: self.col(row, 3)?,
             end: self.col(row, 4)?,
             utc_start: self.col(row, 5)?,

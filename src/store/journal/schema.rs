@@ -108,6 +108,25 @@ pub(super) const STEPS: &[&str] = &["
     CREATE INDEX publishes_boot ON publishes (boot);
     CREATE INDEX segments_publish ON segments (publish);
     CREATE INDEX recordings_publish ON recordings (publish);
+", "
+    -- spec: what it is of and for, as JSON; empty for what was recorded before there was one, or found again.
+    -- exact: it is what lies from start to end; else all of the segments that it has a part in.
+    -- paused: its publish is over, and another may go on with it. last_publish: the one that it ends in.
+    -- ends: it is open, and where it will end is known.
+    ALTER TABLE recordings ADD COLUMN spec TEXT NOT NULL DEFAULT '';
+    ALTER TABLE recordings ADD COLUMN exact INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE recordings ADD COLUMN paused INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE recordings ADD COLUMN ends INTEGER;
+    ALTER TABLE recordings ADD COLUMN last_publish INTEGER REFERENCES publishes;
+    CREATE INDEX recordings_last_publish ON recordings (last_publish) WHERE last_publish IS NOT NULL;
+
+    -- What the recorder keeps over restarts: tasks, and rules and templates that commands put.
+    CREATE TABLE shelves (
+        shelf TEXT NOT NULL,
+        id    TEXT NOT NULL,
+        body  TEXT NOT NULL,
+        PRIMARY KEY (shelf, id)
+    ) STRICT, WITHOUT ROWID;
 "];
 
 /// The newest version that this edgereel writes and reads.
@@ -122,6 +141,7 @@ pub(super) const CHECKED: &[&str] = &[
     "recordings",
     "outbox",
     "counters",
+    "shelves",
 ];
 
 /// The version that a journal has; 0 is a new one.

@@ -37,6 +37,7 @@ fn ops() -> Vec<Op> {
             publish,
             start: 10,
             keep: None,
+            spec: Some(crate::store::testing::spec()),
             tell: true,
         },
         Op::OpenSegment(NewSegment {

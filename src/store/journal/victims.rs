@@ -81,7 +81,9 @@ impl Journal {
     /// Recordings that were kept as long as they were to be. Those of a boot whose clock was never set are not among
     /// them: nobody knows how old they are.
     pub(in crate::store) fn due(&self, utc: Micros) -> Result<Vec<RecordingId>, StoreError> {
-        let sql = "SELECT r.id FROM recordings r JOIN publishes p ON p.publish = r.publish JOIN boots b USING (boot)
+        let sql =
+            "SELECT r.id FROM recordings r JOIN publishes p ON p.publish = ifnull(r.last_publish, r.publish)
+                JOIN boots b USING (boot)
              WHERE r.keep IS NOT NULL AND r.state IN ('closed', 'delivered') AND NOT r.protected AND b.synced
                 AND b.utc_offset + p.boot_zero + (r.end - p.tape_zero) + r.keep <= ?1
              ORDER BY r.end LIMIT 64";

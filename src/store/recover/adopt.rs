@@ -121,6 +121,7 @@ impl Recovery<'_> {
                     publish,
                     start,
                     keep: None,
+                    spec: None,
                     tell: false,
                 });
             }

@@ -316,14 +316,19 @@ impl Recovery<'_> {
     /// What the journal says is open, is not, unless it is `live`.
     fn close(&mut self, journal: &Journal, live: &Live) -> Result<(), StoreError> {
         let reason = "unclean shutdown";
-        let over = |id: &RecordingId| !live.recordings.contains(id);
-        for id in journal.open_recordings()?.into_iter().filter(over) {
-            self.report.recordings_closed += 1;
-            self.ops.push(Op::CloseRecording {
-                id,
-                end: None,
-                reason: reason.to_owned(),
-            });
+        for (id, resumes) in journal.open_recordings()? {
+            if live.recordings.contains(&id) {
+                continue;
+            }
+            let (end, reason) = (None, reason.to_owned());
+            if resumes {
+                // Whoever comes back in time goes on with it; the recorder sees to it that it does not wait for ever.
+                self.report.recordings_paused += 1;
+                self.ops.push(Op::PauseRecording { id, end, reason });
+            } else {
+                self.report.recordings_closed += 1;
+                self.ops.push(Op::CloseRecording { id, end, reason });
+            }
         }
         let over = |id: &PublishId| !live.publishes.contains(id);
         for id in journal.open_publishes()?.into_iter().filter(over) {

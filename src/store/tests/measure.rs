@@ -77,6 +77,7 @@ fn four_streams_of_4_mbit() {
             recording: RecordingId::new(1),
             publish: *publish,
             start: tape_zero,
+            spec: crate::store::testing::spec(),
         };
         store.submit(recorded).unwrap();
     }

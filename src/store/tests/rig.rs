@@ -158,6 +158,7 @@ impl Publisher {
             recording: id,
             publish: self.publish,
             start: self.zero + second * 1_000_000,
+            spec: crate::store::testing::spec(),
         }
     }
 
@@ -165,6 +166,7 @@ impl Publisher {
         Command::RecordingClosed {
             recording: id,
             end: self.zero + second * 1_000_000,
+            reason: "closed".to_owned(),
         }
     }
 

@@ -29,6 +29,7 @@ fn begin(store: &Store, id: u64, zero: Micros) -> (PublishId, RecordingId) {
         recording,
         publish,
         start: zero,
+        spec: crate::store::testing::spec(),
     };
     store.submit(recorded).unwrap();
     (publish, recording)

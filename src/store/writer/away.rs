@@ -193,7 +193,9 @@ impl Writer {
         for op in &self.pending {
             match op {
                 Op::EndPublish { id, .. } => live.publishes.extend([*id]),
-                Op::CloseRecording { id, .. } => live.recordings.extend([*id]),
+                Op::CloseRecording { id, .. } | Op::PauseRecording { id, .. } => {
+                    live.recordings.extend([*id])
+                }
                 _ => {}
             }
         }
@@ -214,11 +216,13 @@ impl Writer {
         });
         let recordings = self.recordings.iter().flat_map(|(id, open)| {
             let Open { publish, start, .. } = *open;
+            let keep = self.keep(&open.spec);
             let start = Op::StartRecording {
                 id: *id,
                 publish,
                 start,
-                keep: self.settings.keep,
+                keep,
+                spec: Some(open.spec.clone()),
                 tell: false,
             };
             [start, Op::ResumeRecording { id: *id }]

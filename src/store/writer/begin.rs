@@ -32,7 +32,7 @@ impl Writer {
         let mut recordings: Vec<RecordingId> = self
             .recordings
             .iter()
-            .filter(|(_, open)| open.stream == lane.stream)
+            .filter(|(_, open)| open.stream == lane.stream && !open.over)
             .map(|(id, _)| *id)
             .collect();
         recordings.sort_unstable();

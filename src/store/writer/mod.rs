@@ -21,6 +21,7 @@
 mod away;
 mod begin;
 mod hole;
+mod recordings;
 mod room;
 mod rotation;
 mod settle;
@@ -34,10 +35,12 @@ use super::clock::Clock;
 use super::disk::{self, Disk};
 use super::journal::{Blocks, Journal, NewSegment, Op};
 use super::segment::{AppendError, Begin, Segment};
-use super::{Command, Progress, RecordingState, StoreError, StoreSettings, StreamProgress};
+use super::{Command, Progress, RecordingSpec, RecordingState, StoreError, StoreSettings, StreamProgress};
 use crate::event::Event;
 use crate::media::{Fragment, Micros, PublishId, RecordingId, StreamName};
 use hole::Hole;
+use recordings::recording_of;
+use tokio::sync::oneshot;
 
 use self::room::Room;
 use self::rotation::{Decision, OpenSegment};
@@ -76,6 +79,8 @@ pub(super) struct Writer {
     unsettled: HashSet<StreamName>,
     /// Recordings to be removed when their streams' open segments end.
     deletes: Vec<(StreamName, RecordingId)>,
+    /// Whoever waits for all to be committed that came before.
+    fences: Vec<oneshot::Sender<Result<(), String>>>,
     room: Room,
     dirty_since: Option<Micros>,
     last_tick: Micros,
@@ -95,6 +100,9 @@ struct Open {
     stream: StreamName,
     publish: PublishId,
     start: Micros,
+    spec: Arc<RecordingSpec>,
+    /// Where it will end is known: no segment that begins now is a part of it.
+    over: bool,
 }
 
 /// One publish.
@@ -126,7 +134,7 @@ struct Next {
 struct Pass {
     /// Streams whose further commands wait for the commit.
     held: HashSet<StreamName>,
-    /// Recordings whose beginning is among them: what ends one waits behind it.
+    /// Recordings that one of them is about: whatever else is said of those waits behind it.
     held_recordings: HashSet<RecordingId>,
     /// Publishes whose segment ends, with the configuration of the one that follows, if one does.
     turns: Vec<(PublishId, Option<Turn>)>,
@@ -182,6 +190,7 @@ impl Writer {
             quiet: Vec::new(),
             unsettled: HashSet::new(),
             deletes: Vec::new(),
+            fences: Vec::new(),
             room,
             dirty_since: None,
             last_tick: Micros::MIN,
@@ -206,6 +215,22 @@ impl Writer {
             }
             self.finish(pass);
             commands = later;
+        }
+        self.answer();
+    }
+
+    /// Tells those who wait whether all is committed.
+    fn answer(&mut self) {
+        if self.fences.is_empty() {
+            return;
+        }
+        let committed = match self.has_rows() {
+            true => self.commit(Vec::new()).map_err(|error| error.to_string()),
+            false => Ok(()),
+        };
+        for done in self.fences.drain(..) {
+            // Whoever asked may be gone.
+            let _ = done.send(committed.clone());
         }
     }
 
@@ -254,13 +279,14 @@ impl Writer {
         for publish in publishes {
             self.end_publish(publish, "shutdown".to_owned(), &mut pass);
         }
-        let recordings: Vec<RecordingId> = std::mem::take(&mut self.recordings).into_keys().collect();
-        self.pending
-            .extend(recordings.into_iter().map(|id| Op::CloseRecording {
-                id,
-                end: None,
-                reason: "shutdown".to_owned(),
-            }));
+        let recordings = std::mem::take(&mut self.recordings).into_iter();
+        self.pending.extend(recordings.map(|(id, open)| {
+            let (end, reason) = (None, "shutdown".to_owned());
+            match open.spec.resumes() {
+                true => Op::PauseRecording { id, end, reason },
+                false => Op::CloseRecording { id, end, reason },
+            }
+        }));
         self.pending.push(Op::Report {
             event: Event::DeviceStopping {},
         });
@@ -283,12 +309,10 @@ impl Writer {
     /// One command; given back when it must wait for this pass's commit.
     fn take(&mut self, command: Command, pass: &mut Pass) -> Option<Command> {
         let stream = self.stream_of(&command);
-        let begins_later = matches!(&command, Command::RecordingClosed { recording, .. }
-            if pass.held_recordings.contains(recording));
-        if begins_later || stream.is_some_and(|stream| pass.held.contains(&stream)) {
-            if let Command::RecordingStarted { recording, .. } = &command {
-                pass.held_recordings.insert(*recording);
-            }
+        let recording = recording_of(&command);
+        let later = recording.is_some_and(|recording| pass.held_recordings.contains(&recording));
+        if later || stream.is_some_and(|stream| pass.held.contains(&stream)) {
+            pass.held_recordings.extend(recording);
             return Some(command);
         }
         match command {
@@ -320,29 +344,6 @@ impl Writer {
                 };
                 self.lanes.insert(publish, lane);
             }
-            Command::RecordingStarted {
-                recording,
-                publish,
-                start,
-            } => {
-                if let Some(lane) = self.lanes.get_mut(&publish) {
-                    lane.turn = true;
-                    let stream = lane.stream.clone();
-                    let open = Open {
-                        stream,
-                        publish,
-                        start,
-                    };
-                    self.recordings.insert(recording, open);
-                }
-                self.pending.push(Op::StartRecording {
-                    id: recording,
-                    publish,
-                    start,
-                    keep: self.settings.keep,
-                    tell: true,
-                });
-            }
             Command::Append { publish, fragment } => return self.append(publish, fragment, pass),
             Command::Gap {
                 publish,
@@ -351,19 +352,14 @@ impl Writer {
                 bytes,
                 reason,
             } => self.skip(publish, (from, to), bytes, reason, pass),
-            Command::RecordingClosed { recording, end } => {
-                if let Some(Open { stream, .. }) = self.recordings.remove(&recording) {
-                    for lane in self.lanes.values_mut().filter(|lane| lane.stream == stream) {
-                        lane.turn = true;
-                    }
-                    pass.settle.insert(stream);
-                }
-                self.pending.push(Op::CloseRecording {
-                    id: recording,
-                    end: Some(end),
-                    reason: "closed".to_owned(),
-                });
-            }
+            Command::RecordingStarted { .. }
+            | Command::RecordingPaused { .. }
+            | Command::RecordingResumed { .. }
+            | Command::RecordingEnds { .. }
+            | Command::RecordingClosed { .. }
+            | Command::Clip { .. } => return self.take_recording(command, pass),
+            Command::Keep { shelf, id, body } => self.pending.push(Op::Shelve { shelf, id, body }),
+            Command::Fence { done } => self.fences.push(done),
             Command::PublishEnded { publish, reason } => self.end_publish(publish, reason, pass),
             Command::Protect { recording, protected } => self.pending.push(Op::Protect {
                 id: recording,
@@ -381,16 +377,22 @@ impl Writer {
     fn stream_of(&self, command: &Command) -> Option<StreamName> {
         match command {
             Command::RecordingStarted { publish, .. }
+            | Command::RecordingResumed { publish, .. }
             | Command::Append { publish, .. }
             | Command::Gap { publish, .. }
             | Command::PublishEnded { publish, .. } => {
                 self.lanes.get(publish).map(|lane| lane.stream.clone())
             }
-            Command::RecordingClosed { recording, .. } => {
+            Command::RecordingPaused { recording, .. }
+            | Command::RecordingEnds { recording, .. }
+            | Command::RecordingClosed { recording, .. } => {
                 let open = self.recordings.get(recording);
                 open.map(|open| open.stream.clone())
             }
-            Command::PublishStarted { .. }
+            Command::Clip { stream, .. } => Some(stream.clone()),
+            Command::Keep { .. }
+            | Command::Fence { .. }
+            | Command::PublishStarted { .. }
             | Command::Protect { .. }
             | Command::Delivered { .. }
             | Command::Delete { .. }

@@ -117,7 +117,9 @@ impl Writer {
         let (journal, unsettled) = (&self.journal, &self.unsettled);
         let of = |id| journal.recording(id).ok().flatten().map(|row| row.stream);
         self.pending.retain(|op| match op {
-            Op::CloseRecording { id, .. } => of(*id).is_none_or(|stream| !unsettled.contains(&stream)),
+            Op::CloseRecording { id, .. } | Op::PauseRecording { id, .. } => {
+                of(*id).is_none_or(|stream| !unsettled.contains(&stream))
+            }
             _ => true,
         });
     }

@@ -318,7 +318,11 @@ impl World {
         let recorded = ledger.recording(id).unwrap();
         let end = end.or(last).unwrap_or(recorded.start).max(recorded.start);
         recorded.end = Some(end);
-        self.batch.push(Command::RecordingClosed { recording: id, end });
+        self.batch.push(Command::RecordingClosed {
+            recording: id,
+            end,
+            reason: "closed".to_owned(),
+        });
     }
 
     fn ask(&mut self, n: usize, command: impl Fn(RecordingId) -> Command) {

@@ -1,14 +1,19 @@
 //! The recorder's decisions, driven with virtual time.
 
+mod ledger;
+mod model;
+mod sessions;
+
 use bytes::Bytes;
 
-use super::core::{Begun, Core, RecorderSettings};
-use super::live::Moment;
-use super::publish::{EndReason, Refusal};
-use super::testing::{tracks, video_config};
 use crate::media::{
     CodecConfig, Fragment, Incoming, MediaMessage, Metadata, PublishId, StreamName, TrackKind, VideoConfig,
 };
+use crate::recorder::core::{Begun, Core, RecorderSettings};
+use crate::recorder::live::Moment;
+use crate::recorder::publish::{EndReason, Refusal};
+use crate::recorder::push::PushParameters;
+use crate::recorder::testing::{tracks, video_config};
 use crate::store::Command;
 
 /// A recorder, the time, and all it asked of the store.
@@ -42,7 +47,13 @@ impl Rig {
 
     fn publish(&mut self, stream: &str) -> Result<Begun, Refusal> {
         let now = self.now();
-        self.core.publish(&name(stream), now, &mut self.commands)
+        self.core.publish(
+            &name(stream),
+            None,
+            &PushParameters::default(),
+            now,
+            &mut self.commands,
+        )
     }
 
     fn begin(&mut self, stream: &str) -> PublishId {
@@ -113,7 +124,13 @@ fn kind(command: &Command) -> &'static str {
         Command::RecordingStarted { .. } => "recording started",
         Command::Append { .. } => "append",
         Command::Gap { .. } => "gap",
+        Command::RecordingPaused { .. } => "recording paused",
+        Command::RecordingResumed { .. } => "recording resumed",
+        Command::RecordingEnds { .. } => "recording ends",
         Command::RecordingClosed { .. } => "recording closed",
+        Command::Clip { .. } => "clip",
+        Command::Keep { .. } => "keep",
+        Command::Fence { .. } => "fence",
         Command::PublishEnded { .. } => "publish ended",
         Command::Protect { .. } => "protect",
         Command::Delivered { .. } => "delivered",

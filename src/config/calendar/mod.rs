@@ -1,0 +1,67 @@
+//! The clock on the wall: time zones, hours of the week, and the boundaries at which recordings are split.
+//!
+//! Times go in and out as UTC microseconds; what is local follows the zone's rules, changes to and from summer time
+//! included.
+
+mod weekly;
+mod zone;
+
+pub use weekly::{Weekly, WeeklyError};
+pub use zone::{Zone, ZoneError};
+
+use jiff::civil::{Date, DateTime, Time};
+
+use super::Span;
+
+/// The first moment after `utc` at which a clock on the wall shows a multiple of `every` since midnight. `every` divides
+/// a day; where summer time begins or ends, the boundaries stay with the clock.
+pub fn next_boundary(utc: i64, every: Span, zone: &Zone) -> i64 {
+    let every = every.as_micros().clamp(1_000_000, DAY);
+    let Some(local) = zone.local(utc) else {
+        return i64::MAX;
+    };
+    // An hour that comes twice has boundaries of its own: a step may lead to a moment that is not later.
+    let mut next = (since_midnight(local.time()) / every + 1) * every;
+    let mut date = local.date();
+    for _ in 0..8 {
+        if next >= DAY {
+            next = 0;
+            match date.tomorrow() {
+                Ok(tomorrow) => date = tomorrow,
+                Err(_) => return i64::MAX,
+            }
+        }
+        match zone.utc(at(date, next)) {
+            Some(found) if found > utc => return found,
+            _ => next += every,
+        }
+    }
+    utc.saturating_add(every)
+}
+
+const DAY: i64 = 86_400_000_000;
+
+fn since_midnight(time: Time) -> i64 {
+    let seconds = i64::from(time.hour()) * 3_600 + i64::from(time.minute()) * 60 + i64::from(time.second());
+    seconds * 1_000_000 + i64::from(time.subsec_nanosecond()) / 1_000
+}
+
+/// A time of a day, `micros` after midnight by the clock; a whole day is the next midnight.
+fn at(date: Date, micros: i64) -> DateTime {
+    if micros >= DAY {
+        return date.tomorrow().unwrap_or(date).to_datetime(Time::midnight());
+    }
+    let seconds = micros / 1_000_000;
+    let small = |n: i64| i8::try_from(n).unwrap_or(0);
+    let nanos = i32::try_from(micros % 1_000_000 * 1_000).unwrap_or(0);
+    let time = Time::new(
+        small(seconds / 3_600),
+        small(seconds / 60 % 60),
+        small(seconds % 60),
+        nanos,
+    );
+    date.to_datetime(time.unwrap_or(Time::midnight()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,193 @@
+//! Clocks on walls around the world.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const HOUR: i64 = 3_600_000_000;
+
+fn utc(text: &str) -> i64 {
+    text.parse::<jiff::Timestamp>().unwrap().as_microsecond()
+}
+
+fn zone(name: &str) -> Zone {
+    name.parse().unwrap()
+}
+
+fn weekly(hours: &[&str], name: &str) -> Weekly {
+    Weekly::parse(hours, zone(name)).unwrap()
+}
+
+#[test]
+fn every_hour_on_the_hour() {
+    for (now, every, name, next) in [
+        ("2026-11-21T08:00:00Z", 3_600, "UTC", "2026-11-21T09:00:00Z"),
+        (
+            "2026-11-21T08:59:59.999999Z",
+            3_600,
+            "UTC",
+            "2026-11-21T09:00:00Z",
+        ),
+        ("2026-11-21T08:10:00Z", 900, "UTC", "2026-11-21T08:15:00Z"),
+        (
+            "2026-11-21T08:10:00Z",
+            86_400,
+            "Asia/Shanghai",
+            "2026-11-21T16:00:00Z",
+        ),
+        (
+            "2026-11-21T08:10:00Z",
+            3_600,
+            "Asia/Kolkata",
+            "2026-11-21T08:30:00Z",
+        ),
+        // Summer time ends: the clock shows 02:30 twice, and six hours by the clock are seven.
+        (
+            "2026-10-25T00:10:00Z",
+            21_600,
+            "Europe/Berlin",
+            "2026-10-25T05:00:00Z",
+        ),
+        // It begins: two o'clock does not come.
+        (
+            "2026-03-29T00:10:00Z",
+            3_600,
+            "Europe/Berlin",
+            "2026-03-29T01:00:00Z",
+        ),
+    ] {
+        let found = next_boundary(utc(now), Span::from_secs(every), &zone(name));
+        assert_eq!(found, utc(next), "{now} {every} {name}");
+    }
+}
+
+#[test]
+fn working_hours_follow_summer_time() {
+    let school = weekly(&["Mon-Fri 08:00-12:00", "Mon-Fri 13:00-18:00"], "Europe/Berlin");
+    let friday = utc("2026-10-23T09:00:00Z");
+    assert_eq!(
+        school.window_at(friday),
+        Some((utc("2026-10-23T06:00:00Z"), utc("2026-10-23T10:00:00Z")))
+    );
+    // Over the weekend the clock is set back.
+    let evening = utc("2026-10-23T16:00:00Z");
+    assert_eq!(school.window_at(evening), None);
+    assert_eq!(
+        school.next_after(evening),
+        Some((utc("2026-10-26T07:00:00Z"), utc("2026-10-26T11:00:00Z")))
+    );
+}
+
+#[test]
+fn nights_and_whole_days_are_windows_too() {
+    let night = weekly(&["daily 22:00-06:00"], "America/New_York");
+    assert_eq!(
+        night.window_at(utc("2026-11-21T05:00:00Z")),
+        Some((utc("2026-11-21T03:00:00Z"), utc("2026-11-21T11:00:00Z")))
+    );
+    // The night in which the clock is set back has nine hours, the one in which it is set forward seven.
+    let length = |at| night.window_at(utc(at)).map(|(from, to)| (to - from) / HOUR);
+    assert_eq!(length("2026-11-01T05:30:00Z"), Some(9));
+    assert_eq!(length("2026-03-08T05:30:00Z"), Some(7));
+    let weekend = weekly(&["Sat,Sun 00:00-24:00"], "UTC");
+    assert_eq!(
+        weekend.window_at(utc("2026-11-22T12:00:00Z")),
+        Some((utc("2026-11-21T00:00:00Z"), utc("2026-11-23T00:00:00Z")))
+    );
+    let half = weekly(&["Sun 01:45-02:15"], "Australia/Lord_Howe");
+    assert!(half.next_after(utc("2026-10-01T00:00:00Z")).is_some());
+}
+
+#[test]
+fn an_hour_that_comes_twice_is_in_and_one_that_never_comes_begins_with_the_change() {
+    let twice = weekly(&["Sun 02:00-03:00"], "Europe/Berlin");
+    assert_eq!(
+        twice.next_after(utc("2026-10-24T00:00:00Z")),
+        Some((utc("2026-10-25T00:00:00Z"), utc("2026-10-25T02:00:00Z")))
+    );
+    let never = weekly(&["Sun 02:30-04:00"], "Europe/Berlin");
+    let (from, to) = never.next_after(utc("2026-03-28T00:00:00Z")).unwrap();
+    assert_eq!(
+        (from, to),
+        (utc("2026-03-29T01:30:00Z"), utc("2026-03-29T02:00:00Z"))
+    );
+}
+
+#[test]
+fn what_is_no_time_is_told() {
+    for (text, said) in [
+        ("Mon", "days and times"),
+        ("Mon 08:00", "from when to when"),
+        ("Mon 8:00-9:00", "first time"),
+        ("Mon 24:00-25:00", "first time"),
+        ("Mon 08:00-24:01", "second time"),
+        ("Mon 08:00-08:00", "ends when it begins"),
+        ("Mox 08:00-09:00", "days are not"),
+        ("", "days and times"),
+    ] {
+        let error = Weekly::parse(&[text], Zone::utc_zone()).unwrap_err().to_string();
+        assert!(error.contains(said), "{text}: {error}");
+    }
+    assert!(
+        "Europe/Berlinn"
+            .parse::<Zone>()
+            .unwrap_err()
+            .to_string()
+            .contains("'Europe/Berlinn'")
+    );
+    assert!(Weekly::parse::<&str>(&[], Zone::utc_zone()).is_err());
+}
+
+#[test]
+fn what_is_written_reads_back() {
+    let hours = weekly(
+        &["monday-Wed,Sun 08:00-18:30", "daily 23:00-01:00"],
+        "Asia/Shanghai",
+    );
+    let written = serde_json::to_string(&hours).unwrap();
+    assert_eq!(
+        written,
+        r#"{"hours":["Mon,Tue,Wed,Sun 08:00-18:30","daily 23:00-01:00"],"time_zone":"Asia/Shanghai"}"#
+    );
+    assert_eq!(serde_json::from_str::<Weekly>(&written).unwrap(), hours);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Minute by minute a clock on the wall says the same, but where it is being set.
+    #[test]
+    fn windows_are_what_the_clock_says(
+        from in 0u32..1_439, length in 1u32..1_439, day in 0usize..7, start in 0i64..400,
+        name in prop::sample::select(vec!["Europe/Berlin", "America/New_York", "Asia/Shanghai", "UTC"]),
+    ) {
+        let names = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+        let to = (from + length) % 1_440;
+        let time = |at: u32| format!("{:02}:{:02}", at / 60, at % 60);
+        let text = format!("{} {}-{}", names[day], time(from), time(to));
+        let hours = weekly(&[text.as_str()], name);
+        let begin = utc("2026-01-01T00:00:00Z") + start * 24 * HOUR;
+        for quarter in 0..4 * 24 * 8 {
+            let now = begin + quarter * HOUR / 4;
+            let local = zone(name).local(now).unwrap();
+            let minutes = since_midnight(local.time()) / 60_000_000;
+            let today = usize::try_from(local.weekday().to_monday_zero_offset()).unwrap();
+            let (from, to) = (i64::from(from), i64::from(to));
+            let expected = match to > from {
+                true => today == day && (from..to).contains(&minutes),
+                false => (today == day && minutes >= from) || (today == (day + 1) % 7 && minutes < to),
+            };
+            // Around a change of the clock a moment has two names, or none.
+            let steady = zone(name).local(now - 3 * HOUR).zip(zone(name).local(now + 3 * HOUR));
+            let steady = steady.is_some_and(|(before, after)| {
+                after.duration_since(before).as_hours() == 6
+            });
+            if steady {
+                prop_assert_eq!(hours.window_at(now).is_some(), expected, "{} at {}", text, local);
+            }
+            if let Some((next, _)) = hours.next_after(now) {
+                prop_assert!(next > now);
+            }
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! Where a view begins and ends, and where one can begin in it.
+
+use super::{SourceError, TapeSource, View, ViewSegment};
+use crate::format::index::Run;
+use crate::media::{Micros, TrackKind};
+
+impl<S: TapeSource> View<S> {
+    /// Tape time of the last DTS at or before `at` that decoding can begin at: of a keyframe, or of any sound
+    /// in segments that have no picture.
+    pub fn entry_before(&self, at: Micros) -> Result<Option<Micros>, SourceError> {
+        self.last_entry(|_| at)
+    }
+
+    /// Exact tape times of the first sample's DTS and of the end of the last sample, of whichever track.
+    /// Nothing if there is no sample.
+    pub fn bounds(&self) -> Result<Option<(Micros, Micros)>, SourceError> {
+        let mut start: Option<Micros> = None;
+        for segment in &self.segments {
+            if start.is_none_or(|start| segment.begins() < start) {
+                let first = |run: &Run| Some(run.first_dts);
+                start = start.into_iter().chain(self.times(segment, first)?).min();
+            }
+        }
+        let mut end: Option<Micros> = None;
+        for segment in self.segments.iter().rev() {
+            // None of this one's samples ends later, if that is known.
+            if end.is_none_or(|end| segment.end.is_none_or(|last| last > end)) {
+                let last = |run: &Run| Some(run.end_dts());
+                end = end.into_iter().chain(self.times(segment, last)?).max();
+            }
+        }
+        Ok(start.zip(end))
+    }
+
+    /// UTC of a tape time, by the publish of the last segment that begins at or before it; by that of the first
+    /// segment for an earlier time. Nothing if there is no segment.
+    pub fn utc(&self, at: Micros) -> Option<Micros> {
+        let within = self.segments.iter().rev().find(|segment| segment.begins() <= at);
+        Some(within.or(self.segments.first())?.utc(at))
+    }
+
+    /// [`entry_before`](Self::entry_before) a time that depends on the segment.
+    pub(in crate::format) fn last_entry(
+        &self,
+        at: impl Fn(&ViewSegment) -> Micros,
+    ) -> Result<Option<Micros>, SourceError> {
+        for segment in self.segments.iter().rev() {
+            let at = at(segment);
+            if segment.begins() > at {
+                continue;
+            }
+            let kind = segment.leading();
+            for run in self.index(segment)?.runs(kind).rev() {
+                let keys = run.placed().filter(|placed| placed.sample.key);
+                let entries = keys.map(|placed| segment.tape(kind, placed.dts));
+                if let Some(entry) = entries.take_while(|entry| *entry <= at).last() {
+                    return Ok(Some(entry));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// One tape time of each run of a segment.
+    fn times(
+        &self,
+        segment: &ViewSegment,
+        of: impl Fn(&Run) -> Option<u64>,
+    ) -> Result<Vec<Micros>, SourceError> {
+        let index = self.index(segment)?;
+        let kinds = [TrackKind::Video, TrackKind::Audio].into_iter();
+        let times = kinds.flat_map(|kind| {
+            let times = index.runs(kind).filter_map(&of);
+            times.map(move |dts| segment.tape(kind, dts))
+        });
+        Ok(times.collect())
+    }
+}
+
+impl ViewSegment {
+    /// UTC of a tape time, by its publish.
+    pub(in crate::format) fn utc(&self, tape: Micros) -> Micros {
+        let since = tape.saturating_sub(self.publish_zero);
+        self.publish_zero_utc.saturating_add(since)
+    }
+
+    /// Tape time of a UTC time, by its publish. The first and the last time there are stay what they are.
+    pub(in crate::format) fn tape_at(&self, utc: Micros) -> Micros {
+        if [Micros::MIN, Micros::MAX].contains(&utc) {
+            return utc;
+        }
+        let since = utc.saturating_sub(self.publish_zero_utc);
+        self.publish_zero.saturating_add(since)
+    }
+
+    /// The track whose samples say where decoding can begin.
+    pub(in crate::format) fn leading(&self) -> TrackKind {
+        match self.tracks.video {
+            Some(_) => TrackKind::Video,
+            None => TrackKind::Audio,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::testing::{self, SOME_DAY, on_tape};
+
+    #[test]
+    fn bounds_are_those_of_the_samples() {
+        for takes in [testing::two_segments(), testing::eventful()] {
+            let mut view = testing::view(&takes);
+            let samples = on_tape(&view);
+            let first = samples.iter().map(|sample| sample.1).min();
+            let (start, end) = view.bounds().unwrap().unwrap();
+            assert_eq!(Some(start), first);
+            // The last take is 4.5 s or 1.7 s long, the sound goes on for less than a frame more.
+            let over = end - takes.last().unwrap().publish_zero;
+            assert!((4_500_000..4_524_000).contains(&over) || (1_700_000..1_724_000).contains(&over));
+            for (segment, take) in view.segments.iter_mut().zip(&takes) {
+                segment.end = Some(take.publish_zero + 6_000_000);
+            }
+            assert_eq!(view.bounds().unwrap(), Some((start, end)));
+            assert_eq!(view.utc(start), Some(SOME_DAY + start));
+            assert_eq!(view.utc(end), Some(SOME_DAY + end));
+            let cut = view.cut(start + 1, end - 700_000).unwrap();
+            let (after, before) = cut.bounds().unwrap().unwrap();
+            assert!(after > start && before < end - 600_000);
+        }
+        let none = testing::view(&[]);
+        assert_eq!((none.bounds().unwrap(), none.utc(0)), (None, None));
+    }
+
+    #[test]
+    fn the_entry_is_the_last_keyframe_at_or_before() {
+        let takes = testing::two_segments();
+        let view = testing::view(&takes);
+        for (at, entry) in [
+            (0, 0),
+            (999_999, 0),
+            (1_000_000, 1_000_000),
+            (1_999_999, 1_000_000),
+            (2_000_000, 2_000_000),
+            (9_999_999, 4_000_000),
+        ] {
+            assert_eq!(view.entry_before(at).unwrap(), Some(entry), "{at}");
+        }
+        assert_eq!(view.entry_before(-1).unwrap(), None);
+        let cut = view.cut(1_500_000, 3_500_000).unwrap();
+        assert_eq!(cut.entry_before(1_900_000).unwrap(), None);
+        assert_eq!(cut.entry_before(9_000_000).unwrap(), Some(3_000_000));
+    }
+
+    #[test]
+    fn where_there_is_no_picture_sound_can_begin_anywhere() {
+        let takes = testing::eventful();
+        let view = testing::view(&takes);
+        let sound = on_tape(&view.clone().only(TrackKind::Audio));
+        let before = |at: Micros| {
+            sound
+                .iter()
+                .map(|sample| sample.1)
+                .filter(|time| *time <= at)
+                .max()
+        };
+        // Sound from 40 ms before five seconds, the picture a second later.
+        for at in [4_960_000, 5_300_000, 5_999_999] {
+            assert_eq!(view.entry_before(at).unwrap(), before(at));
+        }
+        assert_eq!(view.entry_before(6_999_999).unwrap(), Some(6_000_000));
+        let alone = view.only(TrackKind::Audio);
+        assert_eq!(alone.entry_before(9_123_456).unwrap(), before(9_123_456));
+    }
+}

@@ -1,0 +1,293 @@
+//! The recorder as the network and whoever gives orders see it: a thin shell around the decisions in `core`.
+
+mod orders;
+mod restore;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+pub use orders::{AskError, ClipCourse};
+use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
+
+use crate::config::{Rule, Template};
+use crate::event::Event;
+use crate::media::{Exception, MediaMessage, Micros, PublishId, StreamName};
+use crate::recorder::core::{Begun, Core, RecorderSettings, StreamStatus};
+use crate::recorder::live::Moment;
+use crate::recorder::publish::{EndReason, PublishRequest, Refusal};
+use crate::recorder::push::PushParameters;
+use crate::store::{Clock, Command, Store};
+
+/// The recorder of this process; clones share it. Its locks are held while it decides, never while anything
+/// is waited for.
+#[derive(Clone)]
+pub struct Recorder {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    core: Mutex<Core>,
+    /// Tells each publish that it must end.
+    endings: Mutex<HashMap<PublishId, watch::Sender<Option<EndReason>>>>,
+    stopping: AtomicBool,
+    store: Store,
+    clock: Arc<dyn Clock>,
+}
+
+/// A publish that was accepted. Dropping it without [`Publishing::end`] counts as a broken connection.
+pub struct Publishing {
+    shared: Arc<Shared>,
+    stream: StreamName,
+    publish: PublishId,
+    ended: watch::Receiver<Option<EndReason>>,
+    /// Reused for every message: commands are rare.
+    commands: Vec<Command>,
+}
+
+impl Recorder {
+    /// A recorder that writes to `store`; `tape_base` is what [`Store::open`] gave.
+    pub fn new(settings: RecorderSettings, store: Store, clock: Arc<dyn Clock>, tape_base: Micros) -> Self {
+        let shared = Shared {
+            core: Mutex::new(Core::new(settings, tape_base)),
+            endings: Mutex::default(),
+            stopping: AtomicBool::new(false),
+            store,
+            clock,
+        };
+        Self {
+            shared: Arc::new(shared),
+        }
+    }
+
+    /// Accepts or refuses a publish. A stream whose publisher has been silent for long enough is taken over. While
+    /// the store is full nobody new is let in: they would be told nothing, and nothing of theirs would be kept.
+    pub fn publish(&self, request: PublishRequest) -> Result<Publishing, Refusal> {
+        let shared = &self.shared;
+        let stopping = shared.stopping.load(Ordering::Relaxed);
+        let stopping = stopping.then(|| "the service is stopping".to_owned());
+        // Who sends already is kept, and recorded again when there is room: who comes now is better told.
+        let full = || shared.store.progress().borrow().full.clone();
+        if let Some(reason) = stopping.or_else(full) {
+            return Err(Refusal::Unavailable {
+                stream: request.stream,
+                reason,
+            });
+        }
+        let asked = PushParameters::parse(&request.query);
+        for complaint in &asked.complaints {
+            tracing::warn!(stream = %request.stream, "{complaint}");
+        }
+        let mut commands = Vec::new();
+        let domain = request.domain.as_deref();
+        let begun = shared
+            .core()
+            .publish(&request.stream, domain, &asked, shared.now(), &mut commands);
+        let Begun { publish, replaced } = begun?;
+        if let Some(replaced) = replaced {
+            shared.hand_over(&request.stream, &mut commands);
+            shared.tell(replaced, EndReason::TakenOver);
+        }
+        let (sender, ended) = watch::channel(None);
+        shared.endings().insert(publish, sender);
+        Ok(Publishing {
+            shared: shared.clone(),
+            stream: request.stream,
+            publish,
+            ended,
+            commands,
+        })
+    }
+
+    /// UTC now, where the clock is believed.
+    pub fn believed_utc(&self) -> Option<Micros> {
+        let clock = &self.shared.clock;
+        clock.synced().then(|| clock.utc())
+    }
+
+    /// Tells the outside of something that a door saw.
+    pub fn report(&self, event: Event) {
+        let kind = event.kind();
+        if let Err(refused) = self.shared.store.submit(Command::Report { event }) {
+            tracing::error!(kind, "not told: {refused}");
+        }
+    }
+
+    /// Streams on the air, by name.
+    pub fn status(&self) -> Vec<StreamStatus> {
+        self.shared.core().status(self.shared.now())
+    }
+
+    /// Media in all rings, bytes.
+    pub fn ring_bytes(&self) -> usize {
+        self.shared.core().ring_bytes()
+    }
+
+    /// Takes over new settings: they hold from the next message on, templates and rules from the next push on.
+    pub fn reconfigure(&self, settings: RecorderSettings, templates: Vec<Template>, rules: Vec<Rule>) {
+        let mut core = self.shared.core();
+        core.settings = settings;
+        core.rulebook.configure(templates, rules);
+    }
+
+    /// Looks after what only time brings about, once a second, for ever.
+    pub async fn keep_time(self) {
+        let mut seconds = tokio::time::interval(Duration::from_secs(1));
+        seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            seconds.tick().await;
+            self.tick();
+        }
+    }
+
+    /// Does what is due by now.
+    pub fn tick(&self) {
+        let mut commands = Vec::new();
+        self.shared.core().tick(self.shared.now(), &mut commands);
+        self.shared.submit_all(&mut commands);
+    }
+
+    /// Ends every publish and refuses new ones. What waits in memory is handed to the store before this
+    /// returns.
+    pub fn stop(&self) {
+        let shared = &self.shared;
+        shared.stopping.store(true, Ordering::Relaxed);
+        let on_air = shared.core().on_air();
+        for (stream, publish) in on_air {
+            shared.end(&stream, publish, &EndReason::Shutdown, &mut Vec::new());
+            shared.tell(publish, EndReason::Shutdown);
+        }
+    }
+}
+
+impl Publishing {
+    /// Takes one message. Never blocks: await [`Publishing::ready`] before reading more from the network.
+    pub fn push(&mut self, message: MediaMessage) {
+        let shared = &self.shared;
+        let now = shared.now();
+        let overslept = shared.core().overslept(&self.stream, self.publish, now);
+        if let Some(reason) = overslept {
+            shared.end(&self.stream, self.publish, &reason, &mut self.commands);
+            shared.tell(self.publish, reason);
+            return;
+        }
+        let exception = shared
+            .core()
+            .push(&self.stream, self.publish, message, now, &mut self.commands);
+        if let Some(exception) = exception {
+            let detail = describe(&exception);
+            tracing::warn!(stream = %self.stream, "{detail}");
+            let (stream, what) = (self.stream.to_string(), "timestamp".to_owned());
+            self.commands.push(Command::Report {
+                event: Event::StreamException { stream, what, detail },
+            });
+        }
+        shared.hand_over(&self.stream, &mut self.commands);
+    }
+
+    /// Waits until more may be read. A live publisher never waits: it would lose what it cannot send, while the
+    /// store has memory for a card that stalls. One that sends faster than time waits until the card has caught
+    /// up, which costs it nothing.
+    pub async fn ready(&self) {
+        let shared = &self.shared;
+        while !shared.store.has_room() && shared.core().is_flat_out(&self.stream, self.publish) {
+            shared.store.room().await;
+        }
+    }
+
+    /// Resolves when this publish must end: it was taken over, or the service stops.
+    pub fn ended(&self) -> impl Future<Output = EndReason> + Send + use<> {
+        let mut ended = self.ended.clone();
+        async move {
+            match ended.wait_for(Option::is_some).await {
+                Ok(reason) => reason.clone().unwrap_or(EndReason::Shutdown),
+                Err(_) => EndReason::Shutdown,
+            }
+        }
+    }
+
+    /// Ends the publish.
+    pub fn end(mut self, reason: EndReason) {
+        self.finish(&reason);
+    }
+
+    fn finish(&mut self, reason: &EndReason) {
+        self.shared
+            .end(&self.stream, self.publish, reason, &mut self.commands);
+        self.shared.endings().remove(&self.publish);
+    }
+}
+
+impl Drop for Publishing {
+    fn drop(&mut self) {
+        // After `end` this finds no such publish on the air, and does nothing.
+        self.finish(&EndReason::Broken("the connection was dropped".to_owned()));
+    }
+}
+
+impl Shared {
+    fn now(&self) -> Moment {
+        Moment {
+            boot: self.clock.boot(),
+            utc: self.clock.utc(),
+        }
+    }
+
+    fn core(&self) -> MutexGuard<'_, Core> {
+        self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn endings(&self) -> MutexGuard<'_, HashMap<PublishId, watch::Sender<Option<EndReason>>>> {
+        self.endings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn end(&self, stream: &StreamName, publish: PublishId, reason: &EndReason, commands: &mut Vec<Command>) {
+        self.core().end(stream, publish, reason, self.now(), commands);
+        self.hand_over(stream, commands);
+    }
+
+    fn tell(&self, publish: PublishId, reason: EndReason) {
+        if let Some(ending) = self.endings().get(&publish) {
+            ending.send_replace(Some(reason));
+        }
+    }
+
+    /// Hands commands to the store. The rings give way to what waits there.
+    fn hand_over(&self, stream: &StreamName, commands: &mut Vec<Command>) {
+        if commands.is_empty() {
+            return;
+        }
+        let span = tracing::error_span!("publish", %stream);
+        span.in_scope(|| self.submit_all(commands));
+    }
+
+    fn submit_all(&self, commands: &mut Vec<Command>) {
+        if commands.is_empty() {
+            return;
+        }
+        for command in commands.drain(..) {
+            if let Err(refused) = self.store.submit(command) {
+                tracing::error!("not recorded: {refused}");
+            }
+        }
+        self.core().make_room(self.store.backlog_bytes());
+    }
+}
+
+/// An exception in words, for the log and the event alike.
+fn describe(exception: &Exception) -> String {
+    match exception {
+        Exception::Jump { by_ms } => {
+            format!("the publisher's timestamps jumped by {by_ms} ms; the tape goes on without a gap")
+        }
+        Exception::Gap { ms } => format!("nothing came for {ms} ms; the tape has a gap"),
+        Exception::CompositionOffset { ms } => {
+            format!("a picture was to be shown {ms} ms after its decoding; taken as 0")
+        }
+    }
+}

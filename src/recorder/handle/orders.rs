@@ -1,0 +1,169 @@
+//! Orders: carried out by `core`, answered when the store has them.
+
+use tokio::sync::oneshot;
+
+use super::Recorder;
+use crate::config::{Rule, Template, TemplateSource};
+use crate::media::{Micros, RecordingId, StreamName};
+use crate::recorder::core::Core;
+use crate::recorder::live::Moment;
+use crate::recorder::orders::{ClipOrder, Course, OrderError, StartOrder, Which};
+use crate::recorder::tasks::{Task, TaskState};
+use crate::store::Command;
+
+/// Why an order was not carried out, or may not outlast a power cut.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AskError {
+    /// It was refused.
+    #[error(transparent)]
+    Refused(#[from] OrderError),
+    /// The store did not take it. What was begun goes on in memory, and is tried again with whatever comes next.
+    #[error("not written yet: {0}")]
+    Unwritten(String),
+}
+
+/// How a clip is to be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClipCourse {
+    /// All of it is tape, from one UTC time to another; [`Recorder::settle`] has seen to that.
+    Tape(Micros, Micros),
+    /// It is begun with [`Recorder::clip`]; first the tape has to be asked where it begins, if that is a UTC time.
+    Live(Option<Micros>),
+}
+
+impl Recorder {
+    /// Records a stream from now on; gives the recordings.
+    pub async fn start(&self, order: &StartOrder) -> Result<Vec<RecordingId>, AskError> {
+        self.order(|core, now, out| core.start(order, now, out)).await
+    }
+
+    /// Ends recordings now; gives those that were ended.
+    pub async fn stop_recording(&self, which: &Which) -> Result<Vec<RecordingId>, AskError> {
+        self.order(|core, now, out| core.stop(which, now, out)).await
+    }
+
+    /// Recordings end at the next keyframe, and others begin there; gives those that end.
+    pub async fn restart(&self, which: &Which) -> Result<Vec<RecordingId>, AskError> {
+        self.order(|core, _, _| core.restart(which)).await
+    }
+
+    /// Recordings that wait for their publishers end without them; gives those.
+    pub async fn finish(&self, which: &Which) -> Result<Vec<RecordingId>, AskError> {
+        self.order(|core, now, out| core.finish(which, now, out)).await
+    }
+
+    /// How a clip is to be made. Nothing is made yet.
+    pub async fn clip_course(&self, order: &ClipOrder) -> Result<ClipCourse, AskError> {
+        match self.order(|core, now, _| core.course(order, now)).await? {
+            Course::Tape(from, to) => Ok(ClipCourse::Tape(from, to)),
+            Course::TapeAndLive(from) => Ok(ClipCourse::Live(Some(from))),
+            Course::Live => Ok(ClipCourse::Live(None)),
+        }
+    }
+
+    /// Makes a clip that ends with what is live; `entry` is the tape time at which it begins, where that is tape already.
+    pub async fn clip(&self, order: &ClipOrder, entry: Option<Micros>) -> Result<RecordingId, AskError> {
+        self.order(|core, now, out| core.clip(order, entry, now, out))
+            .await
+    }
+
+    /// Takes a new task.
+    pub async fn create_task(&self, task: Task) -> Result<Task, AskError> {
+        self.order(|core, now, out| core.create_task(task, now, out))
+            .await
+    }
+
+    /// Ends a task for good, and what it records.
+    pub async fn stop_task(&self, id: &str) -> Result<Task, AskError> {
+        self.order(|core, now, out| core.stop_task(id, now, out)).await
+    }
+
+    /// Forgets a task; what it records now is left alone.
+    pub async fn delete_task(&self, id: &str) -> Result<Task, AskError> {
+        self.order(|core, _, out| core.delete_task(id, out)).await
+    }
+
+    /// Up to `limit` tasks behind the one called `after`, those made first first.
+    pub fn tasks(
+        &self,
+        stream: Option<&StreamName>,
+        state: Option<TaskState>,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Vec<Task> {
+        let core = self.shared.core();
+        core.tasks
+            .list(stream, state, after)
+            .take(limit)
+            .cloned()
+            .collect()
+    }
+
+    /// Puts a template over what the configuration says.
+    pub async fn put_template(&self, source: TemplateSource) -> Result<(), AskError> {
+        self.order(|core, _, out| core.put_template(source, out)).await
+    }
+
+    /// Takes back a template that was put.
+    pub async fn delete_template(&self, name: &str) -> Result<(), AskError> {
+        self.order(|core, _, out| core.delete_template(name, out)).await
+    }
+
+    /// Puts a rule over what the configuration says.
+    pub async fn put_rule(&self, rule: Rule) -> Result<(), AskError> {
+        self.order(|core, _, out| core.put_rule(rule, out)).await
+    }
+
+    /// Takes back a rule that was put; `about` is one for the same streams.
+    pub async fn delete_rule(&self, about: &Rule) -> Result<(), AskError> {
+        self.order(|core, _, out| core.delete_rule(about, out)).await
+    }
+
+    /// Every template, and whether a command put it.
+    pub fn templates(&self) -> Vec<(Template, bool)> {
+        self.shared.core().templates()
+    }
+
+    /// Every rule in the order in which they apply, and whether a command put it.
+    pub fn rules(&self) -> Vec<(Rule, bool)> {
+        self.shared.core().rules()
+    }
+
+    /// Waits until all that was handed to the store by now is committed.
+    pub async fn settle(&self) -> Result<(), AskError> {
+        let (done, settled) = oneshot::channel();
+        let unwritten = |reason: String| AskError::Unwritten(reason);
+        let refused = |error: crate::store::Refused| unwritten(error.to_string());
+        self.shared
+            .store
+            .submit(Command::Fence { done })
+            .map_err(refused)?;
+        match settled.await {
+            Ok(result) => result.map_err(unwritten),
+            Err(_) => Err(unwritten("the store stopped".to_owned())),
+        }
+    }
+
+    /// Hands commands of the doors' own to the store: protection, deletion, clips of tape.
+    pub async fn submit(&self, command: Command) -> Result<(), AskError> {
+        let refused = |error: crate::store::Refused| AskError::Unwritten(error.to_string());
+        self.shared.store.submit(command).map_err(refused)?;
+        self.settle().await
+    }
+
+    async fn order<T>(
+        &self,
+        carry_out: impl FnOnce(&mut Core, Moment, &mut Vec<Command>) -> Result<T, OrderError>,
+    ) -> Result<T, AskError> {
+        let mut commands = Vec::new();
+        let now = self.shared.now();
+        let result = carry_out(&mut self.shared.core(), now, &mut commands);
+        let written = !commands.is_empty();
+        self.shared.submit_all(&mut commands);
+        let done = result?;
+        if written {
+            self.settle().await?;
+        }
+        Ok(done)
+    }
+}

@@ -1,0 +1,54 @@
+//! What the recorder knew before the service was started anew.
+
+use std::collections::BTreeMap;
+
+use serde::de::DeserializeOwned;
+
+use super::Recorder;
+use crate::config::{Rule, TemplateSource};
+use crate::recorder::orders::{RULES, TASKS, TEMPLATES};
+use crate::store::OpenRecording;
+
+impl Recorder {
+    /// Takes up what [`Store::open`](crate::store::Store::open) found: templates, rules and tasks that commands made, and
+    /// recordings that wait for their publishers. Comes before the first publish.
+    pub fn restore(&self, open: &[OpenRecording], shelves: &BTreeMap<String, Vec<(String, String)>>) {
+        let shared = &self.shared;
+        let (now, synced) = (shared.now(), shared.clock.synced());
+        let mut commands = Vec::new();
+        {
+            let mut core = shared.core();
+            for source in kept::<TemplateSource>(shelves, TEMPLATES) {
+                let name = source.name().to_owned();
+                if let Err(error) = core.rulebook.put_template(source) {
+                    tracing::error!("template '{name}' that a command put is left out: {error}");
+                }
+            }
+            for rule in kept::<Rule>(shelves, RULES) {
+                if let Err(error) = core.rulebook.put_rule(rule) {
+                    tracing::error!("a rule that a command put is left out: {error}");
+                }
+            }
+            for task in kept(shelves, TASKS) {
+                core.tasks.found(task, now);
+            }
+            core.restore(open, now, synced, &mut commands);
+        }
+        shared.submit_all(&mut commands);
+    }
+}
+
+/// What is on a shelf, as far as it can be read.
+fn kept<T: DeserializeOwned>(
+    shelves: &BTreeMap<String, Vec<(String, String)>>,
+    shelf: &str,
+) -> impl Iterator<Item = T> {
+    let rows = shelves.get(shelf).into_iter().flatten();
+    rows.filter_map(move |(id, body)| match serde_json::from_str(body) {
+        Ok(kept) => Some(kept),
+        Err(error) => {
+            tracing::error!("{shelf} '{id}' cannot be read and is left out: {error}");
+            None
+        }
+    })
+}

@@ -1,0 +1,274 @@
+//! Which stream is recorded how: the templates and rules of the configuration, and those that commands put over them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::push::PushParameters;
+use super::session::Plan;
+use crate::config::{
+    DEFAULT_TEMPLATE, Media, RecordWhen, Reel, Rule, Template, TemplateError, TemplateSource,
+};
+use crate::format::Format;
+use crate::media::StreamName;
+use crate::store::Origin;
+
+/// What commands may add, so that a list fits where lists are shown and a publish is not held up.
+const MOST_RULES: usize = 10_000;
+const MOST_TEMPLATES: usize = 1_000;
+
+/// Templates and rules. What a command puts counts before what the configuration says of the same streams or under the
+/// same name.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Rulebook {
+    configured: Shelf,
+    commanded: Shelf,
+    /// Best first: of all that fit the first applies.
+    order: Vec<Rule>,
+    templates: BTreeMap<String, Template>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Shelf {
+    templates: Vec<Template>,
+    rules: Vec<Rule>,
+}
+
+/// Why a template or a rule is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RuleError {
+    /// The template cannot be.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    /// There is no template of this name.
+    #[error("there is no template '{0}'")]
+    NoTemplate(String),
+    /// There is no such rule.
+    #[error("no command put a rule for domain '{domain}', app '{app}', stream '{stream}'")]
+    NoRule {
+        /// The rule's domain.
+        domain: String,
+        /// The rule's app.
+        app: String,
+        /// The rule's stream.
+        stream: String,
+    },
+    /// Rules or tasks need the template.
+    #[error("template '{name}' is needed by {by}")]
+    Needed {
+        /// The template.
+        name: String,
+        /// By what.
+        by: String,
+    },
+    /// It comes from the configuration file.
+    #[error("{0} is in the configuration file; change it there, or put another over it")]
+    Configured(String),
+    /// There are as many as there may be.
+    #[error("there are {0} already, and no more are taken")]
+    TooMany(usize),
+}
+
+impl Rulebook {
+    /// What the configuration says. What commands put stays.
+    pub(super) fn configure(&mut self, templates: Vec<Template>, rules: Vec<Rule>) {
+        self.configured = Shelf { templates, rules };
+        self.arrange();
+    }
+
+    /// What is to be recorded of a publish from its first frame on.
+    pub(super) fn plan(
+        &self,
+        stream: &StreamName,
+        domain: Option<&str>,
+        asked: &PushParameters,
+    ) -> Option<Plan> {
+        let rule = self.rule(stream, domain);
+        let when = rule.map_or(RecordWhen::OnDemand, |rule| rule.record);
+        let ruled = rule.and_then(|rule| self.templates.get(&rule.template));
+        // An operator's word not to record a stream stands, whatever a publisher asks for.
+        let off = when == RecordWhen::Never || ruled.is_some_and(Template::is_off);
+        let pushed = asked.template().filter(|_| !off);
+        let (origin, template) = match (&pushed, when) {
+            (Some(template), _) => (Origin::Push, template),
+            (None, RecordWhen::Always) => (Origin::Rule, ruled?),
+            (None, RecordWhen::OnDemand | RecordWhen::Never) => return None,
+        };
+        let reels = reels(template, asked.media);
+        (!reels.is_empty()).then(|| Plan {
+            origin,
+            template: template.name.clone(),
+            reels,
+            name: None,
+            domain: domain.map(str::to_owned),
+        })
+    }
+
+    /// The rule that applies to a stream.
+    pub(super) fn rule(&self, stream: &StreamName, domain: Option<&str>) -> Option<&Rule> {
+        self.order.iter().find(|rule| {
+            rule.stream.fits(stream.name())
+                && rule.app.fits(stream.app())
+                && (rule.domain.is_any() || domain.is_some_and(|domain| rule.domain.fits(domain)))
+        })
+    }
+
+    /// A template by its name; of none, the one of the stream's rule.
+    pub(super) fn template(&self, name: Option<&str>, stream: &StreamName) -> Result<&Template, RuleError> {
+        let ruled = || self.rule(stream, None).map(|rule| rule.template.as_str());
+        let name = name.or_else(ruled).unwrap_or(DEFAULT_TEMPLATE);
+        let template = self.templates.get(name).filter(|template| !template.is_off());
+        template.ok_or_else(|| RuleError::NoTemplate(name.to_owned()))
+    }
+
+    pub(super) fn templates(&self) -> impl Iterator<Item = (&Template, bool)> {
+        let commanded = |name: &str| {
+            self.commanded
+                .templates
+                .iter()
+                .any(|template| template.name == name)
+        };
+        self.templates
+            .values()
+            .map(move |template| (template, commanded(&template.name)))
+    }
+
+    pub(super) fn rules(&self) -> impl Iterator<Item = (&Rule, bool)> {
+        let commanded = |rule: &Rule| {
+            self.commanded
+                .rules
+                .iter()
+                .any(|other| other.is_about_the_same(rule))
+        };
+        self.order.iter().map(move |rule| (rule, commanded(rule)))
+    }
+
+    pub(super) fn put_template(&mut self, source: TemplateSource) -> Result<(), RuleError> {
+        let template = Template::try_from(source)?;
+        let shelf = &mut self.commanded.templates;
+        shelf.retain(|other| other.name != template.name);
+        if shelf.len() >= MOST_TEMPLATES {
+            return Err(RuleError::TooMany(MOST_TEMPLATES));
+        }
+        shelf.push(template);
+        self.arrange();
+        Ok(())
+    }
+
+    pub(super) fn delete_template(&mut self, name: &str) -> Result<(), RuleError> {
+        if self
+            .commanded
+            .templates
+            .iter()
+            .all(|template| template.name != name)
+        {
+            return Err(match self.templates.contains_key(name) {
+                true => RuleError::Configured(format!("template '{name}'")),
+                false => RuleError::NoTemplate(name.to_owned()),
+            });
+        }
+        let falls_back =
+            name == DEFAULT_TEMPLATE || self.configured.templates.iter().any(|other| other.name == name);
+        if let Some(rule) = self
+            .order
+            .iter()
+            .find(|rule| rule.template == name && !falls_back)
+        {
+            let by = format!("the rule for {}", describe(rule));
+            return Err(RuleError::Needed {
+                name: name.to_owned(),
+                by,
+            });
+        }
+        self.commanded.templates.retain(|template| template.name != name);
+        self.arrange();
+        Ok(())
+    }
+
+    pub(super) fn put_rule(&mut self, rule: Rule) -> Result<(), RuleError> {
+        if !self.templates.contains_key(&rule.template) {
+            return Err(RuleError::NoTemplate(rule.template));
+        }
+        let shelf = &mut self.commanded.rules;
+        shelf.retain(|other| !other.is_about_the_same(&rule));
+        if shelf.len() >= MOST_RULES {
+            return Err(RuleError::TooMany(MOST_RULES));
+        }
+        shelf.push(rule);
+        self.arrange();
+        Ok(())
+    }
+
+    /// Takes a rule back; `about` is one for the same streams.
+    pub(super) fn delete_rule(&mut self, about: &Rule) -> Result<(), RuleError> {
+        let before = self.commanded.rules.len();
+        self.commanded.rules.retain(|rule| !rule.is_about_the_same(about));
+        if self.commanded.rules.len() == before {
+            let configured = self
+                .configured
+                .rules
+                .iter()
+                .any(|rule| rule.is_about_the_same(about));
+            return Err(match configured {
+                true => RuleError::Configured(format!("the rule for {}", describe(about))),
+                false => RuleError::NoRule {
+                    domain: about.domain.to_string(),
+                    app: about.app.to_string(),
+                    stream: about.stream.to_string(),
+                },
+            });
+        }
+        self.arrange();
+        Ok(())
+    }
+
+    fn arrange(&mut self) {
+        self.templates = [Template::built_in()]
+            .iter()
+            .chain(&self.configured.templates)
+            .chain(&self.commanded.templates)
+            .map(|template| (template.name.clone(), template.clone()))
+            .collect();
+        let over = |rule: &&Rule| {
+            !self
+                .commanded
+                .rules
+                .iter()
+                .any(|other| other.is_about_the_same(rule))
+        };
+        let configured = self.configured.rules.iter().filter(over);
+        let mut order: Vec<Rule> = self.commanded.rules.iter().chain(configured).cloned().collect();
+        if order.is_empty() {
+            order.push(Rule::built_in());
+        }
+        // Stable: of two that say as much the one that was put, or that stands first, applies.
+        order.sort_by_key(|rule| std::cmp::Reverse(rank(rule)));
+        self.order = order;
+    }
+}
+
+/// Domain, app and stream before domain and stream, before domain and app, before domain, before the same without a
+/// domain; among those the one that says more of each name.
+fn rank(rule: &Rule) -> ([bool; 3], [usize; 3]) {
+    let weights = [rule.domain.weight(), rule.stream.weight(), rule.app.weight()];
+    (weights.map(|weight| weight > 0), weights)
+}
+
+fn describe(rule: &Rule) -> String {
+    let Rule {
+        domain, app, stream, ..
+    } = rule;
+    format!("domain '{domain}', app '{app}', stream '{stream}'")
+}
+
+/// A template's reels, of some tracks alone if somebody said so.
+pub(super) fn reels(template: &Template, media: Option<Media>) -> Vec<Arc<Reel>> {
+    let of = |reel: &Reel| {
+        let mut reel = reel.clone();
+        reel.media = media.unwrap_or(reel.media);
+        if reel.media == Media::Video {
+            reel.formats.retain(|format| *format != Format::Aac);
+        }
+        (!reel.formats.is_empty()).then(|| Arc::new(reel))
+    };
+    template.reels.iter().filter_map(of).collect()
+}

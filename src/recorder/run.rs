@@ -1,0 +1,383 @@
+//! One reel of a session while it runs: recordings of a stream, one after the other.
+//!
+//! ```text
+//!           begin                 break, within the window
+//!   Idle ──────────► Rolling ────────────────────────────► Waiting
+//!    ▲                │   ▲ split: close and begin            │
+//!    │  stop, or any  │   └───────────────────────────────────┤ back in time
+//!    └── other end ◄──┘                                       │
+//!    └────────────────────────────── the window is over ◄─────┘
+//! ```
+//!
+//! A recording is a half-open interval of tape time. Where one follows another they share the cut, so that no sample
+//! is lost or there twice. The first is closed only when all of its samples have been handed over ([`Ending`]).
+
+use std::sync::Arc;
+
+use super::live::Moment;
+use super::publish::EndReason;
+use crate::config::{Reel, ResumeAfter, next_boundary};
+use crate::event::Event;
+use crate::media::{Micros, PublishId, RecordingId, StreamName};
+use crate::store::{Command, OpenRecording, Origin, RecordingSpec};
+
+/// A recording that is due to be split waits this long for a keyframe, and is then split without one.
+const PATIENCE: Micros = 30_000_000;
+
+/// What a session knows that all of its recordings say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct About {
+    /// The session's id.
+    pub(super) session: String,
+    pub(super) origin: Origin,
+    pub(super) template: String,
+    pub(super) name: Option<String>,
+    pub(super) domain: Option<String>,
+}
+
+/// Where and when something happens.
+pub(super) struct Scene<'a> {
+    pub(super) stream: &'a StreamName,
+    pub(super) publish: PublishId,
+    pub(super) now: Moment,
+    /// UTC less tape time, for this publish.
+    pub(super) utc_of_tape: Micros,
+    pub(super) out: &'a mut Vec<Command>,
+    pub(super) endings: &'a mut Vec<Ending>,
+}
+
+/// A recording that is over, and is told to be when the stream's samples have come past its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Ending {
+    pub(super) recording: RecordingId,
+    pub(super) end: Micros,
+    pub(super) reason: String,
+}
+
+impl Ending {
+    /// Where it ends is told at once: a crash from here on does not make it longer.
+    fn announce(self, endings: &mut Vec<Ending>, out: &mut Vec<Command>) {
+        out.push(Command::RecordingEnds {
+            recording: self.recording,
+            end: self.end,
+        });
+        endings.push(self);
+    }
+}
+
+/// A frame as a run sees it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sample {
+    /// Tape time of its DTS.
+    pub(super) at: Micros,
+    /// A recording may begin with it.
+    pub(super) key: bool,
+    pub(super) bytes: u64,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Run {
+    pub(super) reel: Arc<Reel>,
+    /// Recordings it has begun.
+    number: u32,
+    /// The id that the next one gets, if it was told to somebody.
+    reserved: Option<RecordingId>,
+    state: State,
+}
+
+#[derive(Clone, Debug)]
+enum State {
+    Idle,
+    Rolling(Rolling),
+    Waiting(Waiting),
+}
+
+#[derive(Clone, Debug)]
+struct Rolling {
+    recording: RecordingId,
+    bytes: u64,
+    /// Tape time from which on it grows without a break, and how much media it had before.
+    from: Micros,
+    done: Micros,
+    /// Tape time from which on a keyframe splits it.
+    due: Micros,
+    /// As `due`, whatever the time: somebody asked for it.
+    restart: bool,
+}
+
+/// A recording whose publisher is gone, and may be back.
+#[derive(Clone, Debug)]
+struct Waiting {
+    recording: RecordingId,
+    end: Micros,
+    bytes: u64,
+    done: Micros,
+    /// CLOCK_BOOTTIME at which nobody is waited for any more.
+    until: Micros,
+}
+
+impl Run {
+    pub(super) fn new(reel: Arc<Reel>) -> Self {
+        Self {
+            reel,
+            number: 0,
+            reserved: None,
+            state: State::Idle,
+        }
+    }
+
+    /// One that a start of the service found waiting, as long as its window is open. How long it waited is known by the
+    /// clock, where that is believed; else the window begins anew.
+    pub(super) fn found(open: &OpenRecording, now: Moment, clock_synced: bool) -> Self {
+        let elapsed = match open.clock_synced && clock_synced {
+            true => now.utc.saturating_sub(open.paused_utc).max(0),
+            false => 0,
+        };
+        let window = open.spec.reel.resume.window.as_micros();
+        let waiting = Waiting {
+            recording: open.recording,
+            end: open.end,
+            bytes: open.bytes,
+            done: open.end.saturating_sub(open.start),
+            until: now.boot.saturating_add(window.saturating_sub(elapsed)),
+        };
+        Self {
+            reel: Arc::new(open.spec.reel.clone()),
+            number: open.spec.number,
+            reserved: None,
+            state: State::Waiting(waiting),
+        }
+    }
+
+    /// The recording that grows.
+    pub(super) fn rolling(&self) -> Option<RecordingId> {
+        match &self.state {
+            State::Rolling(rolling) => Some(rolling.recording),
+            State::Idle | State::Waiting(_) => None,
+        }
+    }
+
+    /// The recording that grows, or waits.
+    pub(super) fn recording(&self) -> Option<RecordingId> {
+        match &self.state {
+            State::Waiting(waiting) => Some(waiting.recording),
+            State::Rolling(_) | State::Idle => self.rolling(),
+        }
+    }
+
+    pub(super) fn is_waiting(&self) -> bool {
+        matches!(self.state, State::Waiting(_))
+    }
+
+    /// The id of the recording that it begins with next.
+    pub(super) fn reserve(&mut self, now: Moment) -> RecordingId {
+        *self
+            .reserved
+            .get_or_insert_with(|| RecordingId::new(now.unix_millis()))
+    }
+
+    /// A publish's media begins at `start`: goes on with the recording that waits, or begins one.
+    pub(super) fn begin(&mut self, about: &About, start: Micros, scene: &mut Scene<'_>) {
+        match std::mem::replace(&mut self.state, State::Idle) {
+            State::Idle => self.start(about, start, scene),
+            State::Waiting(waiting) => {
+                scene.out.push(Command::RecordingResumed {
+                    recording: waiting.recording,
+                    publish: scene.publish,
+                    start,
+                });
+                // The time that passed in between is not media, and does not count.
+                self.state = State::Rolling(Rolling {
+                    recording: waiting.recording,
+                    bytes: waiting.bytes,
+                    from: start,
+                    done: waiting.done,
+                    due: self.due(start, waiting.done, scene.utc_of_tape),
+                    restart: false,
+                });
+            }
+            State::Rolling(rolling) => self.state = State::Rolling(rolling),
+        }
+    }
+
+    /// A frame comes. Splits the recording before it, if it is due.
+    pub(super) fn frame(&mut self, about: &About, sample: Sample, scene: &mut Scene<'_>) {
+        let State::Rolling(rolling) = &mut self.state else {
+            return;
+        };
+        let full = self
+            .reel
+            .split
+            .bytes
+            .is_some_and(|most| rolling.bytes >= most.bytes());
+        let due = rolling.restart || full || sample.at >= rolling.due;
+        if full {
+            // From here on it waits for a keyframe as one whose time is over.
+            rolling.due = rolling.due.min(sample.at);
+        }
+        let late = sample.at.saturating_sub(rolling.due) >= PATIENCE;
+        if !due || !(sample.key || late) {
+            rolling.bytes += sample.bytes;
+            return;
+        }
+        let ending = Ending {
+            recording: rolling.recording,
+            end: sample.at,
+            reason: match (rolling.restart, full) {
+                (true, _) => "restarted".to_owned(),
+                (false, true) => "split by size".to_owned(),
+                (false, false) => "split".to_owned(),
+            },
+        };
+        if !sample.key {
+            scene.out.push(Command::Report {
+                event: no_keyframe(scene.stream, &ending),
+            });
+        }
+        ending.announce(scene.endings, scene.out);
+        self.start(about, sample.at, scene);
+        if let State::Rolling(rolling) = &mut self.state {
+            rolling.bytes = sample.bytes;
+        }
+    }
+
+    /// The publish is over, and its media ends at `end`.
+    /// It was last heard at CLOCK_BOOTTIME `heard`: from then on somebody is waited for.
+    pub(super) fn interrupt(
+        &mut self,
+        end: Micros,
+        heard: Micros,
+        reason: &EndReason,
+        scene: &mut Scene<'_>,
+    ) {
+        let State::Rolling(rolling) = &self.state else {
+            return;
+        };
+        let rolling = rolling.clone();
+        self.state = State::Idle;
+        let resume = self.reel.resume;
+        let until = heard.saturating_add(resume.window.as_micros());
+        let waits =
+            until > scene.now.boot && (*reason != EndReason::Unpublished || resume.after == ResumeAfter::Any);
+        if !waits {
+            scene.endings.push(Ending {
+                recording: rolling.recording,
+                end,
+                reason: reason.to_string(),
+            });
+            return;
+        }
+        scene.out.push(Command::RecordingPaused {
+            recording: rolling.recording,
+            end,
+            reason: reason.to_string(),
+        });
+        self.state = State::Waiting(Waiting {
+            recording: rolling.recording,
+            end,
+            bytes: rolling.bytes,
+            done: rolling.done.saturating_add(end.saturating_sub(rolling.from)),
+            until,
+        });
+    }
+
+    /// Closes what waits for nobody any more: because its time is over, or because somebody says so.
+    pub(super) fn give_up(&mut self, over: impl Fn(Micros) -> bool, reason: &str, out: &mut Vec<Command>) {
+        let State::Waiting(waiting) = &self.state else {
+            return;
+        };
+        if over(waiting.until) {
+            out.push(Command::RecordingClosed {
+                recording: waiting.recording,
+                end: waiting.end,
+                reason: reason.to_owned(),
+            });
+            self.state = State::Idle;
+        }
+    }
+
+    /// Ends what grows at `end`.
+    pub(super) fn stop(
+        &mut self,
+        end: Micros,
+        reason: &str,
+        endings: &mut Vec<Ending>,
+        out: &mut Vec<Command>,
+    ) {
+        if let State::Rolling(rolling) = &self.state {
+            let ending = Ending {
+                recording: rolling.recording,
+                end,
+                reason: reason.to_owned(),
+            };
+            ending.announce(endings, out);
+            self.state = State::Idle;
+        }
+    }
+
+    /// The next keyframe begins a new recording; false when nothing grows.
+    pub(super) fn restart(&mut self) -> bool {
+        match &mut self.state {
+            State::Rolling(rolling) => {
+                rolling.restart = true;
+                true
+            }
+            State::Idle | State::Waiting(_) => false,
+        }
+    }
+
+    fn start(&mut self, about: &About, start: Micros, scene: &mut Scene<'_>) {
+        self.number += 1;
+        let reserved = self.reserved.take();
+        let recording = reserved.unwrap_or_else(|| RecordingId::new(scene.now.unix_millis()));
+        let spec = RecordingSpec {
+            origin: about.origin.clone(),
+            template: about.template.clone(),
+            reel: (*self.reel).clone(),
+            session: about.session.clone(),
+            number: self.number,
+            name: about.name.clone(),
+            domain: about.domain.clone(),
+        };
+        scene.out.push(Command::RecordingStarted {
+            recording,
+            publish: scene.publish,
+            start,
+            spec: Arc::new(spec),
+        });
+        self.state = State::Rolling(Rolling {
+            recording,
+            bytes: 0,
+            from: start,
+            done: 0,
+            due: self.due(start, 0, scene.utc_of_tape),
+            restart: false,
+        });
+    }
+
+    /// When a recording is to be split that has so much media already, and (again) grows from `from` on. The clock is
+    /// looked at here and not later: a step of it moves no boundary.
+    fn due(&self, from: Micros, done: Micros, utc_of_tape: Micros) -> Micros {
+        let split = &self.reel.split;
+        let after = split.after.map_or(Micros::MAX, |after| {
+            from.saturating_add(after.as_micros().saturating_sub(done).max(0))
+        });
+        let on_clock = split.on_clock.map_or(Micros::MAX, |every| {
+            let zone = self.reel.time_zone.clone().unwrap_or_default();
+            next_boundary(from.saturating_add(utc_of_tape), every, &zone).saturating_sub(utc_of_tape)
+        });
+        after.min(on_clock)
+    }
+}
+
+fn no_keyframe(stream: &StreamName, ending: &Ending) -> Event {
+    Event::StreamException {
+        stream: stream.to_string(),
+        what: "keyframe".to_owned(),
+        detail: format!(
+            "no keyframe came for {} s after recording {} was due to be split; it was split without one",
+            PATIENCE / 1_000_000,
+            ending.recording
+        ),
+    }
+}

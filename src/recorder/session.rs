@@ -1,0 +1,246 @@
+//! One decision to record a stream, and what comes of it: a rule's, a command's, a task's, a clip's.
+
+use std::sync::Arc;
+
+use super::live::Moment;
+use super::publish::EndReason;
+use super::run::{About, Ending, Run, Sample, Scene};
+use crate::config::Reel;
+use crate::media::{Micros, RecordingId};
+use crate::store::{Command, OpenRecording, Origin};
+
+/// What is to be recorded of a publish.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Plan {
+    pub(super) origin: Origin,
+    pub(super) template: String,
+    pub(super) reels: Vec<Arc<Reel>>,
+    pub(super) name: Option<String>,
+    pub(super) domain: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Session {
+    pub(super) about: About,
+    runs: Vec<Run>,
+    /// When it ends, whatever is going on.
+    pub(super) limit: Limit,
+    /// It has not begun on the publish that is live, and does as soon as there is tape.
+    pub(super) wanted: Option<Wanted>,
+    /// It begins anew with each publish, until it ends.
+    pub(super) armed: bool,
+}
+
+/// What of a session begins with a publish's tape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// All of it, from this tape time on or, if that is before the tape, from its beginning.
+    From(Micros),
+    /// All of it, from exactly this tape time on, which is on the tape.
+    At(Micros),
+    /// What waits for it.
+    Again,
+}
+
+/// When a session ends by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Limit {
+    /// With its publish, and what is left of its resume windows.
+    #[default]
+    None,
+    /// At this CLOCK_BOOTTIME.
+    Boot(Micros),
+    /// At this tape time, or when this CLOCK_BOOTTIME is long past.
+    Tape(Micros, Micros),
+}
+
+impl Session {
+    pub(super) fn new(id: String, plan: &Plan) -> Self {
+        Self {
+            about: About {
+                session: id,
+                origin: plan.origin.clone(),
+                template: plan.template.clone(),
+                name: plan.name.clone(),
+                domain: plan.domain.clone(),
+            },
+            runs: plan.reels.iter().cloned().map(Run::new).collect(),
+            limit: Limit::None,
+            wanted: None,
+            armed: false,
+        }
+    }
+
+    /// One of which a start of the service found a recording.
+    pub(super) fn found(open: &OpenRecording, now: Moment, clock_synced: bool) -> Self {
+        let spec = &open.spec;
+        let limit = match &spec.origin {
+            Origin::Manual { until } => Limit::Boot(now.boot.saturating_add(until.saturating_sub(now.utc))),
+            Origin::Rule | Origin::Push | Origin::Task { .. } | Origin::Clip => Limit::None,
+        };
+        Self {
+            about: About {
+                session: spec.session.clone(),
+                origin: spec.origin.clone(),
+                template: spec.template.clone(),
+                name: spec.name.clone(),
+                domain: spec.domain.clone(),
+            },
+            runs: vec![Run::found(open, now, clock_synced)],
+            limit,
+            wanted: None,
+            armed: false,
+        }
+    }
+
+    /// Takes over another recording of the same session that was found.
+    pub(super) fn join(&mut self, other: Session) {
+        self.runs.extend(other.runs);
+    }
+
+    /// True when a new publish with this plan goes on with it. The plan's reels that it does not know join it; those that
+    /// wait for a publish of another plan are not waited for any more.
+    pub(super) fn carries_on(&self, plan: &Plan) -> bool {
+        let same = self.about.origin == plan.origin && self.about.template == plan.template;
+        let known = |reel: &Arc<Reel>| self.runs.iter().any(|run| run.reel == *reel);
+        same && plan.reels.iter().any(known)
+    }
+
+    /// The reels are those of the plan from now on.
+    pub(super) fn adopt(&mut self, plan: &Plan, out: &mut Vec<Command>) {
+        for run in &mut self.runs {
+            if !plan.reels.contains(&run.reel) {
+                run.give_up(|_| true, "the template changed", out);
+            }
+        }
+        self.runs.retain(|run| plan.reels.contains(&run.reel));
+        for reel in &plan.reels {
+            if self.runs.iter().all(|run| run.reel != *reel) {
+                self.runs.push(Run::new(reel.clone()));
+            }
+        }
+    }
+
+    /// Begins what is wanted at `start`.
+    pub(super) fn begin(&mut self, start: Micros, scene: &mut Scene<'_>) {
+        let Some(wanted) = self.wanted.take() else {
+            return;
+        };
+        for run in &mut self.runs {
+            if wanted != Wanted::Again || run.is_waiting() {
+                run.begin(&self.about, start, scene);
+            }
+        }
+    }
+
+    /// The recordings that it will begin with, should it begin at all.
+    pub(super) fn reserve(&mut self, now: Moment) -> Vec<RecordingId> {
+        self.runs.iter_mut().map(|run| run.reserve(now)).collect()
+    }
+
+    pub(super) fn frame(&mut self, sample: Sample, scene: &mut Scene<'_>) {
+        match self.limit {
+            Limit::Boot(until) if scene.now.boot >= until => {
+                self.stop(sample.at, "its time is over", scene.endings, scene.out)
+            }
+            Limit::Tape(end, _) if sample.at >= end => {
+                self.stop(end, "its time is over", scene.endings, scene.out)
+            }
+            _ => {}
+        }
+        for run in &mut self.runs {
+            run.frame(&self.about, sample, scene);
+        }
+    }
+
+    pub(super) fn interrupt(
+        &mut self,
+        end: Micros,
+        heard: Micros,
+        reason: &EndReason,
+        scene: &mut Scene<'_>,
+    ) {
+        self.wanted = None;
+        for run in &mut self.runs {
+            run.interrupt(end, heard, reason, scene);
+        }
+    }
+
+    /// Ends what grows at `end`. What waits is closed by [`give_up`](Self::give_up).
+    pub(super) fn stop(
+        &mut self,
+        end: Micros,
+        reason: &str,
+        endings: &mut Vec<Ending>,
+        out: &mut Vec<Command>,
+    ) {
+        self.wanted = None;
+        self.armed = false;
+        for run in &mut self.runs {
+            run.stop(end, reason, endings, out);
+        }
+    }
+
+    /// Closes what waits and whose window is over by now.
+    pub(super) fn expire(&mut self, now: Moment, out: &mut Vec<Command>) {
+        let over = match self.limit {
+            Limit::Boot(until) | Limit::Tape(_, until) => now.boot >= until,
+            Limit::None => false,
+        };
+        self.armed &= !over;
+        let reason = match over {
+            true => "its time is over",
+            false => "nobody came back",
+        };
+        for run in &mut self.runs {
+            run.give_up(|until| over || now.boot >= until, reason, out);
+        }
+    }
+
+    /// Closes what waits, now.
+    pub(super) fn give_up(&mut self, reason: &str, out: &mut Vec<Command>) {
+        for run in &mut self.runs {
+            run.give_up(|_| true, reason, out);
+        }
+    }
+
+    /// Each growing recording ends at the next keyframe, and another begins; false when none grows.
+    pub(super) fn restart(&mut self) -> bool {
+        let mut any = false;
+        for run in &mut self.runs {
+            any |= run.restart();
+        }
+        any
+    }
+
+    /// Recordings that grow.
+    pub(super) fn rolling(&self) -> impl Iterator<Item = RecordingId> {
+        self.runs.iter().filter_map(Run::rolling)
+    }
+
+    /// Recordings that grow or wait.
+    pub(super) fn recordings(&self) -> impl Iterator<Item = RecordingId> {
+        self.runs.iter().filter_map(Run::recording)
+    }
+
+    /// Recordings that wait for a publisher.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = RecordingId> {
+        let waits = self.runs.iter().filter(|run| run.is_waiting());
+        waits.filter_map(Run::recording)
+    }
+
+    /// Media that comes now is its.
+    pub(super) fn wants_tape(&self) -> bool {
+        self.wanted.is_some() || self.rolling().next().is_some()
+    }
+
+    /// Somebody who comes back is awaited.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.runs.iter().any(Run::is_waiting)
+    }
+
+    /// Nothing will come of it any more.
+    pub(super) fn is_over(&self) -> bool {
+        !self.armed && self.wanted.is_none() && self.recordings().next().is_none()
+    }
+}

@@ -1,0 +1,391 @@
+//! One stream: who publishes it, its last seconds, and every session that records it.
+
+use super::core::{Rate, StreamStatus};
+use super::live::{Fed, Live, Moment};
+use super::publish::EndReason;
+use super::ring::Ring;
+use super::run::{Ending, Sample, Scene};
+use super::session::{Limit, Plan, Session, Wanted};
+use crate::media::{Exception, MediaMessage, Micros, PublishId, RecordingId, StreamName, TrackKind};
+use crate::store::{Command, Origin};
+
+/// A publisher that is silent for so long holds nothing up: what waits for its next frame is handed over, and what it
+/// sends then is not of before.
+const SILENT: Micros = 10_000_000;
+/// How often a publisher's exceptions are reported.
+const REPORT_EVERY: Micros = 10_000_000;
+
+#[derive(Debug)]
+pub(super) struct Stream {
+    pub(super) name: StreamName,
+    pub(super) live: Option<OnAir>,
+    pub(super) ring: Ring,
+    /// The tape of this stream never goes back behind this.
+    pub(super) tape_end: Micros,
+    pub(super) sessions: Vec<Session>,
+    /// Recordings that are over as soon as all of their samples are handed over.
+    endings: Vec<Ending>,
+}
+
+#[derive(Debug)]
+pub(super) struct OnAir {
+    pub(super) live: Live,
+    pub(super) last_heard: Micros,
+    pub(super) bytes: u64,
+    pub(super) rate: Rate,
+    /// UTC less tape time, from the publish's first moment on: a clock that is stepped moves no boundary.
+    utc_of_tape: Micros,
+    /// The store knows of it.
+    started: bool,
+    /// A publisher whose timestamps are a mess is reported once in a while, not once a frame.
+    quiet_until: Micros,
+}
+
+impl Stream {
+    pub(super) fn new(name: StreamName) -> Self {
+        Self {
+            name,
+            live: None,
+            ring: Ring::default(),
+            tape_end: 0,
+            sessions: Vec::new(),
+            endings: Vec::new(),
+        }
+    }
+
+    /// A publish begins, to be recorded by `plan`, if there is one.
+    pub(super) fn enter(
+        &mut self,
+        publish: PublishId,
+        tape_now: Micros,
+        plan: Option<&Plan>,
+        now: Moment,
+        out: &mut Vec<Command>,
+    ) {
+        let tape_zero = tape_now.max(self.tape_end);
+        // What it sends is counted anew.
+        self.ring.clear();
+        self.live = Some(OnAir {
+            live: Live::new(publish, tape_zero, now.boot),
+            last_heard: now.boot,
+            bytes: 0,
+            rate: Rate::default(),
+            utc_of_tape: now.utc.saturating_sub(tape_zero),
+            started: false,
+            quiet_until: 0,
+        });
+        for session in &mut self.sessions {
+            match (&session.about.origin, plan) {
+                (Origin::Rule | Origin::Push, Some(plan)) if session.carries_on(plan) => {
+                    session.adopt(plan, out);
+                    session.wanted = Some(Wanted::From(tape_zero));
+                }
+                (Origin::Rule | Origin::Push, _) => session.give_up("the rules changed", out),
+                _ if session.armed => session.wanted = Some(Wanted::From(tape_zero)),
+                _ if session.is_waiting() => session.wanted = Some(Wanted::Again),
+                _ => {}
+            }
+        }
+        self.sessions.retain(|session| !session.is_over());
+        let is_ruled = |session: &Session| matches!(session.about.origin, Origin::Rule | Origin::Push);
+        if let Some(plan) = plan.filter(|_| !self.sessions.iter().any(is_ruled)) {
+            let mut session = Session::new(RecordingId::new(now.unix_millis()).to_string(), plan);
+            session.wanted = Some(Wanted::From(tape_zero));
+            self.sessions.push(session);
+        }
+        self.want_tape(tape_zero, now, out);
+    }
+
+    /// A message of the publish that is live; gives what its timestamps said, if it is time to say it.
+    pub(super) fn push(
+        &mut self,
+        message: MediaMessage,
+        pre_roll: Micros,
+        now: Moment,
+        out: &mut Vec<Command>,
+    ) -> Option<Exception> {
+        let on_air = self.live.as_mut()?;
+        if let MediaMessage::Frame(frame) = &message {
+            on_air.last_heard = now.boot;
+            on_air.bytes += frame.payload.len() as u64;
+            on_air.rate.count(frame.payload.len() as u64, now.boot);
+        }
+        let mut fed = Vec::new();
+        let taken = on_air.live.push(message, now, &mut fed);
+        let exception = taken.exception.filter(|_| now.boot >= on_air.quiet_until);
+        if exception.is_some() {
+            on_air.quiet_until = now.boot + REPORT_EVERY;
+        }
+        self.hand_over(fed, now, out);
+        if let Some((frame, at, number)) = taken.frame {
+            self.record(&frame, at, now, out);
+            if let Some(on_air) = &self.live {
+                self.ring.push(frame, &on_air.live.tracks, at, number);
+                self.ring.expire(at, pre_roll);
+            }
+        }
+        exception
+    }
+
+    /// The publish is over.
+    pub(super) fn leave(&mut self, reason: &EndReason, now: Moment, out: &mut Vec<Command>) {
+        let Some(on_air) = &mut self.live else {
+            return;
+        };
+        let mut fed = Vec::new();
+        on_air.live.end(&mut fed);
+        self.hand_over(fed, now, out);
+        let Some(on_air) = self.live.take() else {
+            return;
+        };
+        let end = on_air.live.tape_end().unwrap_or(self.tape_end);
+        self.tape_end = self.tape_end.max(end);
+        let mut scene = Scene {
+            stream: &self.name,
+            publish: on_air.live.publish,
+            now,
+            utc_of_tape: on_air.utc_of_tape,
+            out,
+            endings: &mut self.endings,
+        };
+        for session in &mut self.sessions {
+            session.interrupt(end, on_air.last_heard, reason, &mut scene);
+        }
+        close(&mut self.endings, |_| true, out);
+        if on_air.started {
+            out.push(Command::PublishEnded {
+                publish: on_air.live.publish,
+                reason: reason.to_string(),
+            });
+        }
+        self.sessions.retain(|session| !session.is_over());
+    }
+
+    /// Another session, beside those there are. It begins at the keyframe at or before tape time `from`, as far back as the
+    /// ring or the tape goes, or else with what comes.
+    pub(super) fn add(&mut self, mut session: Session, wanted: Wanted, now: Moment, out: &mut Vec<Command>) {
+        session.wanted = self.live.as_ref().map(|_| wanted);
+        self.sessions.push(session);
+        let from = match wanted {
+            Wanted::From(at) | Wanted::At(at) => at,
+            Wanted::Again => Micros::MAX,
+        };
+        self.want_tape(from, now, out);
+    }
+
+    /// Time passes.
+    pub(super) fn tick(&mut self, now: Moment, out: &mut Vec<Command>) {
+        let edge = self.edge();
+        for session in &mut self.sessions {
+            match (session.limit, edge) {
+                (Limit::Boot(until), Some(edge)) if now.boot >= until => {
+                    session.stop(edge, "its time is over", &mut self.endings, out);
+                }
+                (Limit::Tape(end, until), Some(edge)) if edge >= end || now.boot >= until => {
+                    session.stop(end.min(edge), "its time is over", &mut self.endings, out);
+                }
+                _ => {}
+            }
+            // Whoever is back already, though not for a second yet, is back in time.
+            if session.wanted.is_none() {
+                session.expire(now, out);
+            }
+        }
+        self.sessions.retain(|session| !session.is_over());
+        let silent = |on_air: &OnAir| now.boot.saturating_sub(on_air.last_heard) >= SILENT;
+        if !self.endings.is_empty()
+            && let Some(on_air) = self.live.as_mut().filter(|on_air| silent(on_air))
+        {
+            let mut fed = Vec::new();
+            on_air.live.draw_line(&mut fed);
+            self.hand_over(fed, now, out);
+            close(&mut self.endings, |_| true, out);
+        }
+        self.rest(now, out);
+    }
+
+    /// Tape time up to which the live publish has media.
+    pub(super) fn edge(&self) -> Option<Micros> {
+        let live = &self.live.as_ref()?.live;
+        Some(live.tape_end().unwrap_or(live.tape_zero))
+    }
+
+    /// Tape time of a moment, as the live publish has it.
+    pub(super) fn tape_at(&self, utc: Micros) -> Option<Micros> {
+        Some(utc.saturating_sub(self.live.as_ref()?.utc_of_tape))
+    }
+
+    /// UTC of a tape time, as the live publish has it.
+    pub(super) fn utc_at(&self, tape: Micros) -> Option<Micros> {
+        Some(tape.saturating_add(self.live.as_ref()?.utc_of_tape))
+    }
+
+    /// Ends what `which` says at `end`, and what of it waits.
+    pub(super) fn stop(
+        &mut self,
+        which: impl Fn(&Session) -> bool,
+        reason: &str,
+        now: Moment,
+        out: &mut Vec<Command>,
+    ) {
+        let edge = self.edge();
+        for session in self.sessions.iter_mut().filter(|session| which(session)) {
+            session.stop(edge.unwrap_or(self.tape_end), reason, &mut self.endings, out);
+            session.give_up(reason, out);
+        }
+        self.sessions.retain(|session| !session.is_over());
+        self.settle(now, out);
+    }
+
+    pub(super) fn status(&self, now: Moment) -> Option<StreamStatus> {
+        let on_air = self.live.as_ref()?;
+        Some(StreamStatus {
+            stream: self.name.clone(),
+            tracks: on_air.live.tracks.clone(),
+            recordings: self.sessions.iter().flat_map(Session::rolling).collect(),
+            bytes: on_air.bytes,
+            bits_per_second: on_air.rate.bits_per_second(now.boot),
+            ring_bytes: self.ring.bytes(),
+            last_heard: on_air.last_heard,
+        })
+    }
+
+    /// True when nothing would be lost by forgetting it.
+    pub(super) fn is_forgettable(&self) -> bool {
+        self.live.is_none() && self.sessions.is_empty() && self.ring.start().is_none() && self.tape_end == 0
+    }
+
+    /// Something waits for time to pass.
+    pub(super) fn is_waiting(&self) -> bool {
+        !self.endings.is_empty()
+            || self
+                .sessions
+                .iter()
+                .any(|session| session.limit != Limit::None || session.is_waiting())
+    }
+
+    fn want_tape(&mut self, from: Micros, now: Moment, out: &mut Vec<Command>) {
+        let Some(on_air) = &mut self.live else {
+            return;
+        };
+        if self.sessions.iter().all(|session| session.wanted.is_none()) {
+            return;
+        }
+        if let Some(written) = on_air.live.written_from() {
+            self.begin_wanted(written, now, out);
+            return;
+        }
+        let mut fed = Vec::new();
+        on_air.live.want(&self.ring, from, &mut fed);
+        self.hand_over(fed, now, out);
+    }
+
+    /// What comes of a publish goes to the store, behind what it is part of.
+    fn hand_over(&mut self, fed: Vec<Fed>, now: Moment, out: &mut Vec<Command>) {
+        for fed in fed {
+            let Some(on_air) = &mut self.live else {
+                return;
+            };
+            match fed {
+                Fed::Begins { start } => {
+                    if !std::mem::replace(&mut on_air.started, true) {
+                        out.push(on_air.live.started(&self.name));
+                    }
+                    self.begin_wanted(start, now, out);
+                }
+                Fed::Fragment(fragment) => out.push(Command::Append {
+                    publish: on_air.live.publish,
+                    fragment,
+                }),
+            }
+        }
+    }
+
+    /// Begins the sessions that wait for tape; there is tape from `written` on.
+    fn begin_wanted(&mut self, written: Micros, now: Moment, out: &mut Vec<Command>) {
+        let Some(on_air) = &self.live else {
+            return;
+        };
+        let mut scene = Scene {
+            stream: &self.name,
+            publish: on_air.live.publish,
+            now,
+            utc_of_tape: on_air.utc_of_tape,
+            out,
+            endings: &mut self.endings,
+        };
+        for session in &mut self.sessions {
+            let start = match session.wanted {
+                Some(Wanted::At(at)) => at,
+                Some(Wanted::From(from)) if from > written => {
+                    let entry = self.ring.since(from).next().map(|gop| gop.start);
+                    let entry = entry.or(on_air.live.last_entry());
+                    entry.map_or(written, |entry| entry.max(written))
+                }
+                _ => written,
+            };
+            session.begin(start, &mut scene);
+        }
+    }
+
+    /// A frame was placed at tape time `at`.
+    fn record(&mut self, frame: &crate::media::Frame, at: Micros, now: Moment, out: &mut Vec<Command>) {
+        let Some(on_air) = self.live.as_ref().filter(|on_air| on_air.live.is_writing()) else {
+            return;
+        };
+        let entry = match frame.kind {
+            TrackKind::Video => frame.key,
+            TrackKind::Audio => on_air.live.tracks.video.is_none(),
+        };
+        let sample = Sample {
+            at,
+            key: entry,
+            bytes: frame.payload.len() as u64,
+        };
+        let mut scene = Scene {
+            stream: &self.name,
+            publish: on_air.live.publish,
+            now,
+            utc_of_tape: on_air.utc_of_tape,
+            out,
+            endings: &mut self.endings,
+        };
+        for session in &mut self.sessions {
+            session.frame(sample, &mut scene);
+        }
+        self.settle(now, out);
+    }
+
+    /// Closes what is past, and lets the tape be when nobody wants it.
+    fn settle(&mut self, now: Moment, out: &mut Vec<Command>) {
+        let live = self.live.as_ref().map(|on_air| &on_air.live);
+        close(
+            &mut self.endings,
+            |end| live.is_none_or(|live| live.is_past(end)),
+            out,
+        );
+        self.rest(now, out);
+    }
+
+    fn rest(&mut self, now: Moment, out: &mut Vec<Command>) {
+        let wanted = !self.endings.is_empty() || self.sessions.iter().any(Session::wants_tape);
+        if let Some(on_air) = self.live.as_mut().filter(|_| !wanted)
+            && on_air.live.is_wanted()
+        {
+            let mut fed = Vec::new();
+            on_air.live.let_be(&mut fed);
+            self.hand_over(fed, now, out);
+        }
+        self.sessions.retain(|session| !session.is_over());
+    }
+}
+
+/// Tells the ends of recordings whose samples are all handed over.
+fn close(endings: &mut Vec<Ending>, past: impl Fn(Micros) -> bool, out: &mut Vec<Command>) {
+    let over = endings.extract_if(.., |ending| past(ending.end));
+    out.extend(over.map(|ending| Command::RecordingClosed {
+        recording: ending.recording,
+        end: ending.end,
+        reason: ending.reason,
+    }));
+}

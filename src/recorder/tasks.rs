@@ -1,0 +1,343 @@
+//! Tasks: recordings that somebody ordered for a time. A task is armed from its start to its end: whoever publishes its
+//! stream meanwhile is recorded, however often the connection breaks and the box restarts.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use serde::{Deserialize, Serialize};
+
+use super::live::Moment;
+use crate::config::{Span, Weekly};
+use crate::media::{Micros, StreamName};
+
+/// From a task's start to its end at most, as with the clouds.
+const LONGEST: Micros = 24 * 3_600_000_000;
+/// So many tasks of one stream may run at the same time.
+const SIDE_BY_SIDE: usize = 3;
+/// So many tasks are kept, those that are over included.
+const MOST: usize = 20_000;
+/// What is looked ahead for tasks that would run side by side with one that comes every week.
+const AHEAD: Micros = 8 * 24 * 3_600_000_000;
+/// A task that is over is remembered for so long.
+const REMEMBERED: Micros = 7 * 24 * 3_600_000_000;
+
+/// A task, as it is kept and shown. Times are UTC.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Task {
+    /// Its id.
+    pub id: String,
+    /// The stream.
+    pub stream: StreamName,
+    /// The template; of none, HLS that is kept until its room is needed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<String>,
+    /// A name for its recordings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// When.
+    pub when: When,
+    /// How far it is.
+    pub state: TaskState,
+}
+
+/// When a task records.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum When {
+    /// Once, from the first of these moments to the second.
+    Once(Micros, Micros),
+    /// Every week.
+    Weekly(Weekly),
+}
+
+/// How far a task is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TaskState {
+    /// Its time is to come.
+    Waiting,
+    /// Its time is now: whoever publishes is recorded.
+    Running,
+    /// Its time is over.
+    Over,
+    /// Somebody stopped it.
+    Stopped,
+}
+
+impl TaskState {
+    /// As it is shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            TaskState::Waiting => "waiting",
+            TaskState::Running => "running",
+            TaskState::Over => "over",
+            TaskState::Stopped => "stopped",
+        }
+    }
+
+    pub(super) fn is_live(self) -> bool {
+        matches!(self, TaskState::Waiting | TaskState::Running)
+    }
+}
+
+/// Why a task is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TaskError {
+    /// Its times cannot be.
+    #[error("{0}")]
+    Times(String),
+    /// Too many at once.
+    #[error("stream '{stream}' has {SIDE_BY_SIDE} tasks at that time already: {}", .tasks.join(", "))]
+    Crowded {
+        /// The stream.
+        stream: StreamName,
+        /// Which.
+        tasks: Vec<String>,
+    },
+    /// There are as many as there may be.
+    #[error("there are {MOST} tasks that are not over, and no more are taken")]
+    TooMany,
+    /// There is none of this id.
+    #[error("there is no task '{0}'")]
+    Unknown(String),
+    /// It is not running, nor will be.
+    #[error("task '{id}' is {}: there is nothing to stop", .state.as_str())]
+    NotLive {
+        /// The task.
+        id: String,
+        /// What it is instead.
+        state: TaskState,
+    },
+}
+
+/// What the clock says of a task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    /// Its time begins; and when that was and will be over, UTC.
+    Begins(Task, Micros, Micros),
+    /// It is over, or waits for next week.
+    Ends(Task),
+    /// It was remembered long enough.
+    Forgotten(String),
+}
+
+/// All tasks.
+#[derive(Debug, Default)]
+pub(super) struct Tasks {
+    tasks: BTreeMap<String, Task>,
+    by_stream: HashMap<StreamName, BTreeSet<String>>,
+    /// The next moment at which something is to be done about a task.
+    due: BTreeSet<(Micros, String)>,
+    /// Where each stands in `due`.
+    dues: HashMap<String, Micros>,
+}
+
+impl When {
+    /// The time that holds this moment, from when to when.
+    pub(super) fn window_at(&self, utc: Micros) -> Option<(Micros, Micros)> {
+        match self {
+            When::Once(start, end) => (*start..*end).contains(&utc).then_some((*start, *end)),
+            When::Weekly(weekly) => weekly.window_at(utc),
+        }
+    }
+
+    /// The first time that begins after this moment.
+    fn next_after(&self, utc: Micros) -> Option<(Micros, Micros)> {
+        match self {
+            When::Once(start, end) => (*start > utc).then_some((*start, *end)),
+            When::Weekly(weekly) => weekly.next_after(utc),
+        }
+    }
+
+    /// The times that there are or begin between two moments.
+    fn windows(&self, from: Micros, to: Micros) -> Vec<(Micros, Micros)> {
+        let mut windows: Vec<_> = self.window_at(from).into_iter().collect();
+        let mut at = from;
+        while let Some(next) = self
+            .next_after(at)
+            .filter(|next| next.0 < to && windows.len() < 100)
+        {
+            at = next.0;
+            windows.push(next);
+        }
+        windows
+    }
+}
+
+impl Tasks {
+    /// Takes a task that was kept over a restart.
+    pub(super) fn found(&mut self, task: Task, now: Moment) {
+        self.put(task, now);
+    }
+
+    /// Takes a new one.
+    pub(super) fn create(&mut self, task: Task, now: Moment) -> Result<Task, TaskError> {
+        if let When::Once(start, end) = task.when {
+            let length = end.saturating_sub(start);
+            if length <= 0 || end <= now.utc {
+                return Err(TaskError::Times(
+                    "end must be after start, and not in the past".to_owned(),
+                ));
+            }
+            if length > LONGEST {
+                let hours = Span::from_millis(length.unsigned_abs() / 1_000);
+                return Err(TaskError::Times(format!(
+                    "from start to end are {hours}; at most 24h are taken"
+                )));
+            }
+        }
+        let live = self.tasks.values().filter(|task| task.state.is_live()).count();
+        if live >= MOST {
+            return Err(TaskError::TooMany);
+        }
+        self.check_crowd(&task, now)?;
+        Ok(self.put(task, now))
+    }
+
+    /// It will not record any more; and what it was.
+    pub(super) fn stop(&mut self, id: &str, now: Moment) -> Result<Task, TaskError> {
+        let task = self
+            .tasks
+            .get(id)
+            .ok_or_else(|| TaskError::Unknown(id.to_owned()))?;
+        if !task.state.is_live() {
+            return Err(TaskError::NotLive {
+                id: id.to_owned(),
+                state: task.state,
+            });
+        }
+        let mut task = task.clone();
+        task.state = TaskState::Stopped;
+        Ok(self.put(task, now))
+    }
+
+    /// It is not there any more.
+    pub(super) fn delete(&mut self, id: &str) -> Result<Task, TaskError> {
+        self.remove(id).ok_or_else(|| TaskError::Unknown(id.to_owned()))
+    }
+
+    pub(super) fn task(&self, id: &str) -> Option<&Task> {
+        self.tasks.get(id)
+    }
+
+    /// Tasks behind the one called `after`, by id: those that were made first come first.
+    pub(super) fn list<'a>(
+        &'a self,
+        stream: Option<&'a StreamName>,
+        state: Option<TaskState>,
+        after: Option<&str>,
+    ) -> impl Iterator<Item = &'a Task> {
+        use std::ops::Bound;
+        let from = after.map_or(Bound::Unbounded, |after| Bound::Excluded(after.to_owned()));
+        self.tasks
+            .range((from, Bound::Unbounded))
+            .map(|(_, task)| task)
+            .filter(move |task| stream.is_none_or(|stream| task.stream == *stream))
+            .filter(move |task| state.is_none_or(|state| task.state == state))
+    }
+
+    /// What is to be done by now, one after the other.
+    pub(super) fn due(&mut self, now: Moment) -> Option<Due> {
+        let (at, id) = self.due.first()?;
+        if *at > now.utc {
+            return None;
+        }
+        let mut task = self.tasks.get(id)?.clone();
+        match (task.state, task.when.window_at(now.utc)) {
+            (TaskState::Waiting, Some((start, end))) => {
+                task.state = TaskState::Running;
+                Some(Due::Begins(self.put(task, now), start, end))
+            }
+            (TaskState::Waiting | TaskState::Running, None) => {
+                let next = task.when.next_after(now.utc);
+                task.state = next.map_or(TaskState::Over, |_| TaskState::Waiting);
+                Some(Due::Ends(self.put(task, now)))
+            }
+            (TaskState::Running, Some(_)) => {
+                self.put(task, now);
+                self.due(now)
+            }
+            (TaskState::Over | TaskState::Stopped, _) => {
+                self.remove(&task.id);
+                Some(Due::Forgotten(task.id))
+            }
+        }
+    }
+
+    fn put(&mut self, task: Task, now: Moment) -> Task {
+        self.remove(&task.id);
+        let at = match task.state {
+            TaskState::Waiting => match task.when.window_at(now.utc) {
+                Some((start, _)) => start,
+                None => task.when.next_after(now.utc).map_or(now.utc, |(start, _)| start),
+            },
+            TaskState::Running => task.when.window_at(now.utc).map_or(now.utc, |(_, end)| end),
+            TaskState::Over | TaskState::Stopped => {
+                let end = match task.when {
+                    When::Once(_, end) => end.max(now.utc),
+                    When::Weekly(_) => now.utc,
+                };
+                end.saturating_add(REMEMBERED)
+            }
+        };
+        self.by_stream
+            .entry(task.stream.clone())
+            .or_default()
+            .insert(task.id.clone());
+        self.due.insert((at, task.id.clone()));
+        self.dues.insert(task.id.clone(), at);
+        self.tasks.insert(task.id.clone(), task.clone());
+        task
+    }
+
+    fn remove(&mut self, id: &str) -> Option<Task> {
+        let task = self.tasks.remove(id)?;
+        if let Some(at) = self.dues.remove(id) {
+            self.due.remove(&(at, id.to_owned()));
+        }
+        if let Some(ids) = self.by_stream.get_mut(&task.stream) {
+            ids.remove(id);
+            if ids.is_empty() {
+                self.by_stream.remove(&task.stream);
+            }
+        }
+        Some(task)
+    }
+
+    fn check_crowd(&self, new: &Task, now: Moment) -> Result<(), TaskError> {
+        let to = match new.when {
+            When::Once(_, end) => end,
+            When::Weekly(_) => now.utc.saturating_add(AHEAD),
+        };
+        let ids = self.by_stream.get(&new.stream).into_iter().flatten();
+        let others: Vec<(&str, Vec<(Micros, Micros)>)> = ids
+            .filter_map(|id| self.tasks.get(id))
+            .filter(|task| task.state.is_live())
+            .map(|task| (task.id.as_str(), task.when.windows(now.utc, to)))
+            .collect();
+        for (start, end) in new.when.windows(now.utc, to) {
+            // Where most of them run together one of them begins.
+            let begins = others
+                .iter()
+                .flat_map(|(_, windows)| windows)
+                .map(|window| window.0);
+            let moments = begins.filter(|at| (start..end).contains(at)).chain([start]);
+            for at in moments {
+                let runs = |windows: &[(Micros, Micros)]| {
+                    windows.iter().any(|(from, to)| (*from..*to).contains(&at))
+                };
+                let tasks: Vec<String> = others
+                    .iter()
+                    .filter(|(_, windows)| runs(windows))
+                    .map(|(id, _)| (*id).to_owned())
+                    .collect();
+                if tasks.len() >= SIDE_BY_SIDE {
+                    return Err(TaskError::Crowded {
+                        stream: new.stream.clone(),
+                        tasks,
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,263 @@
+//! Carries out what happens to recordings.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::outbox::{Result, execute, post};
+use super::read::SHARED;
+use crate::event::{Event, RecordingClosed, rfc3339};
+use crate::media::{Micros, PublishId, RecordingId, StreamName};
+use crate::store::{Origin, RecordingSpec};
+
+/// A recording begins; `tell` is the time of its event, if there is to be one.
+pub(super) fn start(
+    db: &Connection,
+    id: RecordingId,
+    publish: PublishId,
+    [start, keep]: [Option<Micros>; 2],
+    spec: Option<&RecordingSpec>,
+    tell: Option<Micros>,
+) -> Result {
+    let new = db
+        .prepare(
+            "INSERT OR IGNORE INTO recordings (id, stream, publish, state, start, end, keep, spec, exact)
+             SELECT ?1, stream, publish, 'open', ?3, ?3, ?4, ?5, ?6 FROM publishes WHERE id = ?2",
+        )?
+        .execute(params![
+            id.to_bytes(),
+            publish.to_bytes(),
+            start,
+            keep,
+            spec.map(RecordingSpec::written).unwrap_or_default(),
+            spec.is_some()
+        ])?;
+    // Nobody waits for the start of a clip: that it is there is what it is told by.
+    let told = spec.filter(|spec| spec.origin != Origin::Clip);
+    let (Some(utc), Some(spec)) = (tell.filter(|_| new > 0), told) else {
+        return Ok(());
+    };
+    let (stream, start) = place(db, publish, start.unwrap_or(0))?;
+    let event = Event::RecordingStarted {
+        stream,
+        recording: id.to_string(),
+        start: rfc3339(start),
+        about: spec.about(),
+    };
+    post(db, &event, utc)
+}
+
+/// Its publish is over.
+pub(super) fn pause(
+    db: &Connection,
+    id: RecordingId,
+    end: Option<Micros>,
+    reason: &str,
+    utc: Micros,
+) -> Result {
+    let Some(found) = find(db, id, "state = 'open' AND NOT paused")? else {
+        return Ok(());
+    };
+    let tape = tape(db, found.recording, end.unwrap_or(Micros::MAX))?;
+    if tape.segments == 0 || found.ends.is_some() {
+        // Nothing of it was kept, or it is over: there is nothing to go on with.
+        return close(db, id, found.ends.or(end), reason, utc);
+    }
+    let end = end.or(tape.end).unwrap_or(found.grown).max(found.start);
+    execute(
+        db,
+        "UPDATE recordings SET paused = 1, end = ?2 WHERE recording = ?1",
+        params![found.recording, end],
+    )?;
+    let event = Event::RecordingPaused {
+        stream: found.stream,
+        recording: id.to_string(),
+        at: rfc3339(tape.last.unwrap_or(utc)),
+        reason: reason.to_owned(),
+    };
+    post(db, &event, utc)
+}
+
+/// Another publish goes on with it.
+pub(super) fn resume(
+    db: &Connection,
+    id: RecordingId,
+    publish: PublishId,
+    start: Micros,
+    utc: Micros,
+) -> Result {
+    let Some(found) = find(db, id, "state = 'open' AND paused")? else {
+        return Ok(());
+    };
+    let tape = tape(db, found.recording, found.grown)?;
+    execute(
+        db,
+        "UPDATE recordings SET paused = 0, last_publish = (SELECT publish FROM publishes WHERE id = ?2)
+         WHERE recording = ?1",
+        params![found.recording, publish.to_bytes()],
+    )?;
+    let (stream, at) = place(db, publish, start)?;
+    let gap = tape.last.map_or(0, |last| at.saturating_sub(last).max(0));
+    let event = Event::RecordingResumed {
+        stream,
+        recording: id.to_string(),
+        at: rfc3339(at),
+        gap_s: gap as f64 / 1e6,
+    };
+    post(db, &event, utc)
+}
+
+/// Tape that is there becomes a recording. Nothing is made of a range without any.
+pub(super) fn clip(
+    db: &Connection,
+    id: RecordingId,
+    stream: &StreamName,
+    [start, end]: [Micros; 2],
+    keep: Option<Micros>,
+    spec: &RecordingSpec,
+    utc: Micros,
+) -> Result {
+    // It is dated by the publish that its first tape is of.
+    execute(
+        db,
+        "INSERT OR IGNORE INTO recordings (id, stream, publish, last_publish, state, start, end, keep, spec, exact)
+         SELECT ?1, stream, publish,
+            (SELECT publish FROM segments l WHERE l.stream = s.stream AND l.start < ?4
+                AND l.state IN ('open', 'sealed') ORDER BY sequence DESC LIMIT 1),
+            'open', ?3, ?4, ?5, ?6, 1
+         FROM segments s JOIN streams USING (stream)
+         WHERE name = ?2 AND s.start < ?4 AND (s.state = 'open' OR s.end > ?3) AND s.state IN ('open', 'sealed')
+         ORDER BY sequence LIMIT 1",
+        params![id.to_bytes(), stream.as_str(), start, end, keep, spec.written()],
+    )?;
+    close(db, id, Some(end), "clip", utc)
+}
+
+/// No later tape belongs to it. One without any is removed.
+pub(super) fn close(
+    db: &Connection,
+    id: RecordingId,
+    end: Option<Micros>,
+    reason: &str,
+    utc: Micros,
+) -> Result {
+    let Some(found) = find(db, id, "state = 'open'")? else {
+        return Ok(());
+    };
+    // What is asked for is the limit; where nothing is asked for, the tape is.
+    let end = end.or(found.ends).or(found.paused.then_some(found.grown));
+    let tape = tape(db, found.recording, end.unwrap_or(Micros::MAX))?;
+    if tape.segments == 0 {
+        execute(
+            db,
+            "DELETE FROM recordings WHERE recording = ?1",
+            params![found.recording],
+        )?;
+    } else {
+        let end = end.or(tape.end).unwrap_or(found.grown).max(found.start);
+        execute(
+            db,
+            "UPDATE recordings SET state = 'closed', paused = 0, ends = NULL, end = ?2, reason = ?3 WHERE recording = ?1",
+            params![found.recording, end, reason],
+        )?;
+    }
+    // Whoever heard of its start hears of its end, also when there is nothing to fetch.
+    let (first, last) = (tape.first.unwrap_or(utc), tape.last.unwrap_or(utc));
+    let closed = RecordingClosed {
+        stream: found.stream,
+        recording: id.to_string(),
+        start: rfc3339(first),
+        end: rfc3339(last),
+        duration_s: tape.duration as f64 / 1e6,
+        bytes: u64::try_from(tape.bytes).unwrap_or(0),
+        reason: reason.to_owned(),
+        about: found.spec.about(),
+    };
+    let event = match found.spec.origin {
+        Origin::Clip if tape.segments > 0 => Event::ClipReady(closed),
+        Origin::Clip => Event::RecordingFailed {
+            stream: closed.stream,
+            recording: Some(closed.recording),
+            reason: "there is nothing between these times".to_owned(),
+        },
+        _ => Event::RecordingClosed(closed),
+    };
+    post(db, &event, utc)
+}
+
+struct Found {
+    recording: i64,
+    stream: String,
+    start: Micros,
+    grown: Micros,
+    paused: bool,
+    ends: Option<Micros>,
+    spec: RecordingSpec,
+}
+
+fn find(db: &Connection, id: RecordingId, state: &str) -> Result<Option<Found>> {
+    let sql = format!(
+        "SELECT recording, name, start, end, paused, spec, ends FROM recordings JOIN streams USING (stream)
+         WHERE id = ?1 AND {state}"
+    );
+    db.prepare(&sql)?
+        .query_row(params![id.to_bytes()], |row| {
+            Ok(Found {
+                recording: row.get(0)?,
+                stream: row.get(1)?,
+                start: row.get(2)?,
+                grown: row.get(3)?,
+                paused: row.get(4)?,
+                ends: row.get(6)?,
+                spec: RecordingSpec::read(&row.get::<_, String>(5)?),
+            })
+        })
+        .optional()
+}
+
+/// What there is on the tape of a recording that ends at `limit`.
+struct Tape {
+    segments: i64,
+    bytes: i64,
+    /// Media, gaps not counted.
+    duration: Micros,
+    /// UTC of its first and last moment.
+    first: Option<Micros>,
+    last: Option<Micros>,
+    /// Tape time of its last moment.
+    end: Option<Micros>,
+}
+
+fn tape(db: &Connection, recording: i64, limit: Micros) -> Result<Tape> {
+    // Of a segment that an exact recording has a part of, that part of its bytes counts.
+    db.prepare(
+        "WITH part AS (
+            SELECT s.bytes, s.start, s.end, b.utc_offset + p.boot_zero - p.tape_zero AS utc,
+                iif(r.exact, max(s.start, r.start), s.start) AS a, iif(r.exact, min(s.end, ?2), s.end) AS z
+             FROM recordings r JOIN segments s USING (stream)
+                JOIN publishes p ON p.publish = s.publish JOIN boots b USING (boot)
+             WHERE r.recording = ?1 AND s.end > r.start AND s.state NOT IN ('spare', 'wipe')
+                AND min(s.end, ?2) - max(s.start, r.start) > iif(r.exact, 0, min(?3, (s.end - s.start) / 2)))
+         SELECT count(*), CAST(ifnull(sum(bytes * (z - a) / max(end - start, 1)), 0) AS INTEGER), ifnull(sum(z - a), 0),
+            min(utc + a), max(utc + z), max(z) FROM part",
+    )?
+    .query_row(params![recording, limit, SHARED], |row| {
+        Ok(Tape {
+            segments: row.get(0)?,
+            bytes: row.get(1)?,
+            duration: row.get(2)?,
+            first: row.get(3)?,
+            last: row.get(4)?,
+            end: row.get(5)?,
+        })
+    })
+}
+
+/// A publish's stream, and UTC of a tape time.
+fn place(db: &Connection, publish: PublishId, at: Micros) -> Result<(String, Micros)> {
+    db.prepare(
+        "SELECT name, utc_offset + boot_zero + (?2 - tape_zero)
+         FROM publishes JOIN streams USING (stream) JOIN boots USING (boot) WHERE id = ?1",
+    )?
+    .query_row(params![publish.to_bytes(), at], |row| {
+        Ok((row.get(0)?, row.get(1)?))
+    })
+}

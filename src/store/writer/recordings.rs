@@ -1,0 +1,150 @@
+//! What the writer does for recordings: views that grow with the tape, wait, end, and are cut out of it.
+
+use std::sync::Arc;
+
+use super::{Open, Pass, Writer};
+use crate::config::Keep;
+use crate::media::{Micros, PublishId, RecordingId};
+use crate::store::journal::Op;
+use crate::store::{Command, RecordingSpec};
+
+impl Writer {
+    /// Takes a command that is about a recording; gives any other back.
+    pub(super) fn take_recording(&mut self, command: Command, pass: &mut Pass) -> Option<Command> {
+        match command {
+            Command::RecordingStarted {
+                recording,
+                publish,
+                start,
+                spec,
+            } => {
+                let keep = self.keep(&spec);
+                self.grow(recording, publish, start, spec.clone());
+                self.pending.push(Op::StartRecording {
+                    id: recording,
+                    publish,
+                    start,
+                    keep,
+                    spec: Some(spec),
+                    tell: true,
+                });
+            }
+            Command::RecordingPaused {
+                recording,
+                end,
+                reason,
+            } => {
+                if let Some(Open { stream, .. }) = self.recordings.remove(&recording) {
+                    pass.settle.insert(stream);
+                }
+                self.pending.push(Op::PauseRecording {
+                    id: recording,
+                    end: Some(end),
+                    reason,
+                });
+            }
+            Command::RecordingResumed {
+                recording,
+                publish,
+                start,
+            } => {
+                let row = self.journal.recording(recording).ok().flatten();
+                let known = row.map(|row| (row.start, Arc::new(row.spec)));
+                let (from, spec) = known.unwrap_or_else(|| (start, Arc::new(RecordingSpec::built_in())));
+                self.grow(recording, publish, from, spec);
+                self.pending.push(Op::ContinueRecording {
+                    id: recording,
+                    publish,
+                    start,
+                });
+            }
+            Command::RecordingEnds { recording, end } => {
+                self.end(recording);
+                self.pending.push(Op::EndRecording { id: recording, end });
+            }
+            Command::RecordingClosed {
+                recording,
+                end,
+                reason,
+            } => {
+                self.end(recording);
+                if let Some(Open { stream, .. }) = self.recordings.remove(&recording) {
+                    pass.settle.insert(stream);
+                }
+                self.pending.push(Op::CloseRecording {
+                    id: recording,
+                    end: Some(end),
+                    reason,
+                });
+            }
+            Command::Clip {
+                recording,
+                stream,
+                start,
+                end,
+                spec,
+            } => {
+                let keep = self.keep(&spec);
+                pass.settle.insert(stream.clone());
+                self.pending.push(Op::Clip {
+                    id: recording,
+                    stream,
+                    start,
+                    end,
+                    keep,
+                    spec,
+                });
+            }
+            other => return Some(other),
+        }
+        None
+    }
+
+    /// How long a recording is kept after its end; `None` is until its room is needed.
+    pub(super) fn keep(&self, spec: &RecordingSpec) -> Option<Micros> {
+        match spec.reel.keep {
+            Some(Keep::Forever) => None,
+            Some(Keep::For(span)) => Some(span.as_micros()),
+            None => self.settings.keep,
+        }
+    }
+
+    /// The segment that follows is not to say that it is a part of this.
+    fn end(&mut self, recording: RecordingId) {
+        let Some(open) = self.recordings.get_mut(&recording) else {
+            return;
+        };
+        if !std::mem::replace(&mut open.over, true) {
+            let lanes = self.lanes.values_mut().filter(|lane| lane.stream == open.stream);
+            lanes.for_each(|lane| lane.turn = true);
+        }
+    }
+
+    fn grow(&mut self, recording: RecordingId, publish: PublishId, start: Micros, spec: Arc<RecordingSpec>) {
+        let Some(lane) = self.lanes.get_mut(&publish) else {
+            return;
+        };
+        lane.turn = true;
+        let open = Open {
+            stream: lane.stream.clone(),
+            publish,
+            start,
+            spec,
+            over: false,
+        };
+        self.recordings.insert(recording, open);
+    }
+}
+
+/// The recording that a command is about.
+pub(super) fn recording_of(command: &Command) -> Option<RecordingId> {
+    match command {
+        Command::RecordingStarted { recording, .. }
+        | Command::RecordingPaused { recording, .. }
+        | Command::RecordingResumed { recording, .. }
+        | Command::RecordingEnds { recording, .. }
+        | Command::RecordingClosed { recording, .. }
+        | Command::Clip { recording, .. } => Some(*recording),
+        _ => None,
+    }
+}
