@@ -126,6 +126,7 @@ fn two_hours() -> View<Tape> {
         publish_zero_utc: 1_767_323_045_678_000,
         end: None,
         kept: Kept::default(),
+        range: 0,
     });
     View {
         segments: segments.collect(),

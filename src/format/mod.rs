@@ -10,6 +10,7 @@
 //! | `index` | where each sample of a segment is, and its compact form for the journal |
 //! | `view` | a range of tape as renditions see it |
 //! | `cut`, `trim`, `bounds` | exactly a part of a view, by tape time or UTC; where a view begins and ends |
+//! | `join`, `parts`, `split` | several ranges as one view; one view as several, by codec configuration or length |
 //! | `mp4`, `flv`, `hls`, `adts` | renditions |
 //! | `line`, `splice` | what renditions share: a view on one time line, and a file put together while read |
 
@@ -21,10 +22,13 @@ pub mod fmp4;
 mod fragmented;
 pub mod hls;
 pub mod index;
+mod join;
 mod kind;
 mod line;
 pub mod mp4;
+mod parts;
 mod splice;
+mod split;
 #[cfg(test)]
 mod testing;
 mod trim;
@@ -32,5 +36,7 @@ mod view;
 
 pub use cut::Kept;
 pub use fragmented::Fmp4;
+pub use join::{JoinSource, MAX_RANGES};
 pub use kind::{Format, UnknownFormat};
+pub use parts::Change;
 pub use view::{Rendition, RenditionError, SourceError, TapeSource, TrackBase, View, ViewSegment};

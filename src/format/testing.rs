@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::format::index::{FragmentIndex, Run, Sample, SampleIndex};
+use crate::format::{Fmp4, flv, hls, mp4};
 use crate::format::{Kept, Rendition, SourceError, TapeSource, TrackBase, View, ViewSegment};
 use crate::media::{
     AudioCodec, AudioConfig, Micros, SegmentId, TrackKind, Tracks, VideoConfig, parse_aac, parse_avc, rescale,
@@ -143,10 +144,17 @@ pub(crate) fn shoot(tracks: &Tracks, from_ms: i64, to_ms: i64, sound_from: i64) 
 
 /// Puts takes on tape: fragments of a second at most, cut before every keyframe.
 pub(crate) fn view(takes: &[Take]) -> View<Reel> {
+    view_of(takes, 0)
+}
+
+/// The same on another reel, whose segments are others.
+pub(crate) fn view_of(takes: &[Take], reel_number: u8) -> View<Reel> {
     let mut reel = Reel::default();
     let mut segments = Vec::new();
     for (number, take) in takes.iter().enumerate() {
-        let id = SegmentId::from_bytes([number as u8 + 1; 16]);
+        let mut id = [number as u8 + 1; 16];
+        id[0] = reel_number;
+        let id = SegmentId::from_bytes(id);
         let rate = take
             .tracks
             .audio
@@ -187,6 +195,7 @@ pub(crate) fn view(takes: &[Take]) -> View<Reel> {
             publish_zero_utc: SOME_DAY + take.publish_zero,
             end: None,
             kept: Kept::default(),
+            range: 0,
         });
     }
     View {
@@ -247,6 +256,85 @@ pub(crate) fn shot_between(takes: &[Take], start: Micros, end: Micros) -> Vec<(O
         }
     }
     out
+}
+
+/// The samples of one track of a file: decode times in milliseconds, and bytes.
+pub(crate) type Timed = Vec<(f64, Vec<u8>)>;
+
+/// Picture and sound of every rendition of a view, by its name; times count from the first picture, or from the first
+/// sound where there is none.
+pub(crate) fn rendered(view: &View<Reel>) -> Vec<(&'static str, [Timed; 2])> {
+    let mp4 = all(&mut mp4::Mp4::open(view.clone()).unwrap());
+    let fmp4 = all(&mut Fmp4::open(view.clone()).unwrap());
+    let flv = all(&mut flv::Flv::open(view.clone()).unwrap());
+    vec![
+        ("MP4", counted(from_mp4(&mp4))),
+        ("fMP4", counted(from_fragments(view, &fmp4))),
+        ("HLS", counted(from_hls(view))),
+        ("FLV", counted(from_flv(&flv))),
+    ]
+}
+
+/// Picture and sound of an HLS rendition in chunks of a second.
+pub(crate) fn from_hls(view: &View<Reel>) -> [Timed; 2] {
+    let hls = hls::Hls::open(view.clone(), 1_000).unwrap();
+    let files = (0..hls.count()).filter_map(|number| hls.file(number));
+    let chunks = files.filter(|file| file.name().ends_with(".m4s"));
+    let bytes: Vec<u8> = chunks.flat_map(|mut chunk| all(&mut chunk)).collect();
+    from_fragments(view, &bytes)
+}
+
+fn from_fragments(view: &View<Reel>, bytes: &[u8]) -> [Timed; 2] {
+    let samples = super::fragmented::tests::samples(bytes);
+    let audio = view
+        .segments
+        .iter()
+        .find_map(|segment| segment.tracks.audio.clone());
+    let rate = audio.map_or(1.0, |audio| f64::from(audio.sample_rate));
+    [(1, 1_000.0), (2, rate)].map(|(track, rate)| {
+        let own = samples.iter().filter(|sample| sample.0 == track);
+        own.map(|(_, dts, bytes)| (*dts as f64 * 1_000.0 / rate, bytes.clone()))
+            .collect()
+    })
+}
+
+fn from_mp4(bytes: &[u8]) -> [Timed; 2] {
+    let reader = ::mp4::Mp4Reader::read_header(std::io::Cursor::new(bytes), bytes.len() as u64).unwrap();
+    let movie = f64::from(reader.moov.mvhd.timescale);
+    [1, 2].map(|track| {
+        let Some(trak) = reader.tracks().get(&track) else {
+            return Timed::new();
+        };
+        let rate = f64::from(trak.timescale());
+        let edits = mp4::tests::edits(bytes, track);
+        let empty = edits.iter().filter(|edit| edit.1 == -1).map(|edit| edit.0 as f64);
+        let begins = empty.sum::<f64>() / movie - edits.last().unwrap().1 as f64 / rate;
+        let samples = mp4::tests::found(bytes, track).into_iter();
+        samples
+            .map(|(dts, _, _, bytes)| ((dts as f64 / rate + begins) * 1_000.0, bytes))
+            .collect()
+    })
+}
+
+fn from_flv(bytes: &[u8]) -> [Timed; 2] {
+    let tags = flv::read::FlvReader::new(bytes).unwrap().map(Result::unwrap);
+    let tags: Vec<_> = tags
+        .filter(|tag| tag.kind != flv::tag::SCRIPT && tag.body[1] == 1)
+        .collect();
+    [(flv::tag::VIDEO, 5), (flv::tag::AUDIO, 2)].map(|(kind, header)| {
+        let own = tags.iter().filter(|tag| tag.kind == kind);
+        own.map(|tag| (f64::from(tag.timestamp_ms), tag.body[header..].to_vec()))
+            .collect()
+    })
+}
+
+fn counted(mut tracks: [Timed; 2]) -> [Timed; 2] {
+    let zero = tracks
+        .iter()
+        .find_map(|track| track.first())
+        .map_or(0.0, |first| first.0);
+    tracks.iter_mut().flatten().for_each(|sample| sample.0 -= zero);
+    tracks
 }
 
 /// A rendition's bytes, all at once.
@@ -356,4 +444,12 @@ fn hex(text: &str) -> Bytes {
     let digits: Vec<u8> = text.bytes().filter(|byte| byte.is_ascii_hexdigit()).collect();
     let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
     digits.chunks(2).map(byte).collect::<Vec<u8>>().into()
+}
+
+impl crate::format::JoinSource for Reel {
+    fn join(mut self, others: Vec<Self>) -> Self {
+        self.files
+            .extend(others.into_iter().flat_map(|other| other.files));
+        self
+    }
 }

@@ -6,11 +6,17 @@ use crate::media::Micros;
 impl<S: TapeSource> View<S> {
     /// The part from `from` to `to`, both UTC, each segment by the UTC of its own publish. It ends exactly, and
     /// begins at the last keyframe at or before `from`; what lies before `from` is
-    /// [not shown](View::shown_from) where a format can say so.
+    /// [not shown](View::shown_from) where a format can say so. Without a segment if there is nothing in between.
     pub fn trim(self, from: Micros, to: Micros) -> Result<View<S>, SourceError> {
         let entry = self.last_entry(|segment| segment.tape_at(from))?;
         let begin = entry.unwrap_or(Micros::MIN);
         let mut view = self.narrow(|segment| (begin, segment.tape_at(to)))?;
+        let end = view.bounds()?.and_then(|(_, end)| view.utc(end));
+        if end.is_none_or(|end| end <= from) {
+            // A keyframe from before, and nothing that follows it.
+            view.segments.clear();
+            return Ok(view);
+        }
         for segment in &mut view.segments {
             segment.kept.shown_from = segment.kept.shown_from.max(segment.tape_at(from));
         }
@@ -77,8 +83,12 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_left_of_a_range_before_the_beginning() {
+    fn nothing_is_left_of_a_range_without_samples() {
+        // Before the beginning, after the end, and within a break.
         assert!(trim(&two_segments(), -5_000, -1_000).segments.is_empty());
+        assert!(trim(&two_segments(), 4_600, 9_000).segments.is_empty());
+        assert!(trim(&eventful(), 12_000, 13_000).segments.is_empty());
+        assert!(!trim(&two_segments(), 4_490, 9_000).segments.is_empty());
     }
 
     #[test]

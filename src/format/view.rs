@@ -74,6 +74,8 @@ pub struct ViewSegment {
     pub end: Option<Micros>,
     /// Which of its samples belong to the view.
     pub kept: Kept,
+    /// Which range of a [joined](View::join) view it is part of; of any other view there is one.
+    pub range: u32,
 }
 
 impl ViewSegment {

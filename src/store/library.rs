@@ -307,6 +307,7 @@ impl Library {
                 publish_zero_utc: row.utc_zero,
                 end,
                 kept: Kept::default(),
+                range: 0,
             });
         }
         let source = LibrarySource::new(self.disk.clone(), self.journal.clone(), files);
@@ -374,10 +375,11 @@ impl Library {
                 begins = begins.max(row.start);
                 extent.end = extent.end.min(limit);
                 let part = extent.end.saturating_sub(begins).max(0);
-                extent.bytes = share(extent.bytes, part, whole);
-                if part == 0 {
+                // The end of a segment whose next one, of another publish, begins the recording: no sample of it does.
+                if part < whole.min(ROUNDING) {
                     continue;
                 }
+                extent.bytes = share(extent.bytes, part, whole);
             }
             let utc = |tape: Micros| {
                 segment

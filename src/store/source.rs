@@ -9,7 +9,7 @@ use super::journal::Journal;
 use super::reader::Reader;
 use crate::format::fmp4::{self, Position};
 use crate::format::index::SampleIndex;
-use crate::format::{SourceError, TapeSource};
+use crate::format::{JoinSource, SourceError, TapeSource};
 use crate::media::SegmentId;
 
 /// Files and indexes kept at hand: a rendition reads one segment after the other, a few renditions at a time.
@@ -30,6 +30,7 @@ struct Shared {
 }
 
 /// A segment of the view.
+#[derive(Clone)]
 pub(super) struct SourceFile {
     pub(super) path: PathBuf,
     /// Bytes of it that are tape; what may lie behind is not.
@@ -61,6 +62,18 @@ impl LibrarySource {
             segment,
             reason: "not a part of this view".to_owned(),
         })
+    }
+}
+
+impl JoinSource for LibrarySource {
+    /// The sources must be of one library. What they have open is not shared.
+    fn join(self, others: Vec<Self>) -> Self {
+        let mut segments = self.shared.segments.clone();
+        for other in &others {
+            // Of a segment that grew between two views the later one knows more.
+            segments.extend(other.shared.segments.iter().map(|(id, file)| (*id, file.clone())));
+        }
+        Self::new(self.shared.disk.clone(), self.shared.journal.clone(), segments)
     }
 }
 

@@ -29,6 +29,7 @@ mod packets;
 mod players;
 mod power;
 mod programs;
+mod ranges;
 mod session;
 mod stall;
 mod streams;

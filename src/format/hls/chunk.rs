@@ -65,16 +65,12 @@ pub(super) fn cut<S: TapeSource>(
 ) -> Result<Cut, RenditionError> {
     let mut cut = Cut::default();
     let segments = tape.segments().to_vec();
-    let epoch = segments.first().map_or(0, |segment| segment.publish_zero);
     let mut before: Option<&ViewSegment> = None;
     for ((number, segment), stretch) in segments.iter().enumerate().zip(&line.stretches) {
         let index = tape.index(number)?;
-        let mut breaks = before.is_none_or(|before| {
-            before.tracks != segment.tracks || before.publish_zero != segment.publish_zero
-        });
-        let mut same_publish = before.is_some_and(|before| before.publish_zero == segment.publish_zero);
+        let mut breaks = stretch.breaks || before.is_none_or(|before| before.tracks != segment.tracks);
+        let mut same_publish = !stretch.breaks;
         before = Some(segment);
-        let later_ms = segment.publish_zero.saturating_sub(epoch).div_euclid(1_000);
         let first_part = u32::try_from(stretch.first_part).unwrap_or(u32::MAX);
         for (part, fragment) in (first_part..).zip(&index.fragments) {
             let Some(times) = times(stretch, segment, fragment) else {
@@ -93,7 +89,10 @@ pub(super) fn cut<S: TapeSource>(
             }
             let discontinuity = breaks && !cut.chunks.is_empty();
             let init = cut.init(&segment.tracks);
-            let since = times.start_ms.saturating_sub(later_ms).saturating_mul(1_000);
+            let since = times
+                .start_ms
+                .saturating_sub(stretch.zero_ms)
+                .saturating_mul(1_000);
             cut.chunks.push(Chunk {
                 first: part,
                 count: 1,

@@ -5,10 +5,11 @@
 //! segment again whenever a piece of a file is asked for. [`Tape`] is where both get indexes and bytes from.
 //!
 //! The line's zero is the media time zero of the view's first publish. A later publish lies as far behind it
-//! as it began later on tape, rounded down to the millisecond for both tracks alike, so that a break never
-//! moves sound against picture.
+//! as it began later, rounded down to the millisecond for both tracks alike, so that a break never moves sound
+//! against picture; `seam` says what "later" is, after a restart of the box and between joined ranges.
 
 mod outline;
+mod seam;
 mod tape;
 mod walk;
 
@@ -21,7 +22,7 @@ pub(in crate::format) use walk::{Placement, walk};
 
 use crate::format::index::{FragmentIndex, Run};
 use crate::format::{RenditionError, SourceError};
-use crate::media::{AudioConfig, SegmentId, TrackKind, VideoConfig};
+use crate::media::{AudioConfig, SegmentId, TrackKind, Tracks, VideoConfig};
 
 /// The configuration of either track.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +34,14 @@ pub(in crate::format) enum Config {
 }
 
 impl Config {
+    /// That of a track.
+    pub(in crate::format) fn of(tracks: &Tracks, kind: TrackKind) -> Option<Self> {
+        match kind {
+            TrackKind::Video => tracks.video.clone().map(Config::Video),
+            TrackKind::Audio => tracks.audio.clone().map(Config::Audio),
+        }
+    }
+
     /// The name ffprobe gives its coding.
     pub(in crate::format) fn codec(&self) -> &'static str {
         match self {

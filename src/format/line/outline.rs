@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use crate::format::index::{Run, SampleIndex};
 use crate::format::{RenditionError, TapeSource, ViewSegment};
-use crate::media::{SegmentId, TrackKind, Tracks, VIDEO_TIMESCALE, rescale};
+use crate::media::{Micros, SegmentId, TrackKind, Tracks, VIDEO_TIMESCALE, rescale};
 
 use super::walk::{Placement, Spot, spots};
-use super::{Config, Tape, contradiction};
+use super::{Config, Tape, contradiction, seam};
 
 /// A view's segments, fragments and tracks.
 #[derive(Debug, Default)]
@@ -29,6 +29,10 @@ pub(in crate::format) struct Stretch {
     pub(in crate::format) first_part: usize,
     /// How many fragments it has.
     pub(in crate::format) parts: usize,
+    /// It does not go on from the segment before: another publish, or another range of a joined view.
+    pub(in crate::format) breaks: bool,
+    /// Where media time zero of its publish lies on the line, in milliseconds.
+    pub(in crate::format) zero_ms: i64,
     /// What it holds of the picture.
     pub(in crate::format) video: Summary,
     /// What it holds of the sound.
@@ -175,13 +179,23 @@ impl Line {
     pub(in crate::format) fn open<S: TapeSource>(tape: &mut Tape<S>) -> Result<Self, RenditionError> {
         let mut line = Line::default();
         let segments = tape.segments().to_vec();
-        let epoch = segments.first().map_or(0, |segment| segment.publish_zero);
+        let mut before: Option<(&ViewSegment, Micros)> = None;
         for (number, segment) in segments.iter().enumerate() {
             let index = tape.index(number)?;
+            let zero = before.map_or(0, |(before, zero)| {
+                let tracks = [line.video.as_ref(), line.audio.as_ref()];
+                seam::place(before, segment, zero, || seam::least(tracks, segment, &index))
+            });
             line.add_parts(number, segment.id, &index)?;
-            for kind in [TrackKind::Video, TrackKind::Audio] {
-                line.add_track(number, segment, epoch, kind, &index)?;
+            let zero_ms = zero.div_euclid(1_000);
+            if let Some(stretch) = line.stretches.last_mut() {
+                stretch.zero_ms = zero_ms;
+                stretch.breaks = before.is_none_or(|(before, _)| seam::breaks(before, segment));
             }
+            for kind in [TrackKind::Video, TrackKind::Audio] {
+                line.add_track(number, segment, zero_ms, kind, &index)?;
+            }
+            before = Some((segment, zero));
         }
         for kind in [TrackKind::Video, TrackKind::Audio] {
             line.settle(kind, None);
@@ -226,11 +240,11 @@ impl Line {
         &mut self,
         number: usize,
         segment: &ViewSegment,
-        epoch: i64,
+        zero_ms: i64,
         kind: TrackKind,
         index: &SampleIndex,
     ) -> Result<(), RenditionError> {
-        let Some((config, placement)) = self.placement(segment, epoch, kind) else {
+        let Some((config, placement)) = self.placement(segment, zero_ms, kind) else {
             return match index
                 .fragments
                 .iter()
@@ -300,13 +314,12 @@ impl Line {
         Ok(())
     }
 
-    fn placement(&self, segment: &ViewSegment, epoch: i64, kind: TrackKind) -> Option<(Config, Placement)> {
+    fn placement(&self, segment: &ViewSegment, zero_ms: i64, kind: TrackKind) -> Option<(Config, Placement)> {
         let (config, own, base) = track_of(&segment.tracks, kind).map(|(config, own)| match kind {
             TrackKind::Video => (config, own, segment.base.video),
             TrackKind::Audio => (config, own, segment.base.audio),
         })?;
-        let later_ms = segment.publish_zero.saturating_sub(epoch).div_euclid(1_000);
-        let zero = rescale(later_ms, 1_000, own).saturating_add(base);
+        let zero = rescale(zero_ms, 1_000, own).saturating_add(base);
         let line = self.track(kind).map_or(own, |track| track.timescale);
         Some((config, Placement { zero, own, line }))
     }
@@ -410,6 +423,15 @@ impl TrackLine {
             longest: 0,
             tail: None,
         }
+    }
+
+    /// Decode and presentation time at which what was seen so far ends.
+    pub(super) fn end(&self) -> (i64, i64) {
+        let Some(Tail { spot, .. }) = self.tail else {
+            return (self.end_dts, self.end_pts);
+        };
+        let dts = spot.dts.saturating_add_unsigned(spot.duration);
+        (dts, self.end_pts.max(dts.saturating_add(i64::from(spot.cts))))
     }
 
     fn see(&mut self, spot: &Spot, last: Option<&Spot>) {

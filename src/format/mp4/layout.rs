@@ -66,10 +66,10 @@ impl Layout {
             .copied()
             .zip(tracks.iter().map(|track| time.edit(track)))
             .collect();
-        let created = tape.segments().first().map_or(0, |segment| {
-            let began = segment.base.video.saturating_mul(1_000);
-            boxes::creation_time(segment.publish_zero_utc.saturating_add(began))
-        });
+        let created = tape
+            .segments()
+            .first()
+            .map_or(0, |segment| boxes::creation_time(segment.utc(segment.begins())));
         let mut layout = Self {
             line,
             tracks: edits,

@@ -228,6 +228,7 @@ fn beyond_four_gigabytes_offsets_are_64_bits() {
         publish_zero_utc: testing::SOME_DAY,
         end: None,
         kept: Kept::default(),
+        range: 0,
     };
     let view = View {
         segments: vec![segment],

@@ -1,4 +1,4 @@
-//! `edgereel export`: a file that plays, from a recording.
+//! A rendition into a file, a folder or a pipe.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -7,89 +7,40 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use indicatif::ProgressBar;
 
-use super::open::StoreArgument;
-use super::output;
-use super::when::When;
-use crate::event::rfc3339;
 use crate::format::adts::Adts;
 use crate::format::flv::Flv;
 use crate::format::hls::{Hls, TARGET_MS};
 use crate::format::mp4::Mp4;
 use crate::format::{Format, Rendition, TapeSource, View};
-use crate::media::Micros;
 
 /// Read and written at a time: large enough that flash and disk are asked seldom.
 const BLOCK: usize = 1 << 20;
 
-#[derive(clap::Args)]
-pub(super) struct Export {
-    #[command(flatten)]
-    store: StoreArgument,
-    /// Which recording: an id as `edgereel ls` prints it, or its beginning.
-    #[arg(value_name = "RECORDING", required_unless_present = "last")]
-    recording: Option<String>,
-    /// The newest recording.
-    #[arg(long, conflicts_with = "recording")]
-    last: bool,
-    /// mp4, fmp4, flv, hls or aac.
-    #[arg(long)]
-    format: Format,
-    /// From here on: a time (RFC 3339), or a length of time from the beginning. The file begins at the last
-    /// keyframe at or before; an MP4 shows nothing before the first picture asked for.
-    #[arg(long, value_name = "T")]
-    from: Option<When>,
-    /// Up to here, exactly, in the same terms.
-    #[arg(long, value_name = "T")]
-    to: Option<When>,
-    /// The file to make (of HLS, the folder); `-` for standard output. aac makes M4A unless it ends in .aac.
-    #[arg(short, long, value_name = "PATH")]
-    output: PathBuf,
-}
-
 /// Where a rendition goes.
-pub(super) enum Target {
+#[derive(Clone)]
+pub(in crate::cli) enum Target {
     Path(PathBuf),
     StandardOutput,
 }
 
-impl Export {
-    pub(super) fn run(self) -> anyhow::Result<()> {
-        let target = match self.output.to_str() {
-            Some("-") if self.format == Format::Hls => {
-                bail!("HLS is a folder and cannot go to standard output")
-            }
-            Some("-") => Target::StandardOutput,
-            _ => Target::Path(self.output),
+impl Target {
+    /// The same with a number: `OUT-2.mp4` of `OUT.mp4`.
+    pub(super) fn numbered(&self, number: usize) -> Self {
+        let Target::Path(path) = self else {
+            return self.clone();
         };
-        let library = self.store.library()?;
-        let recording = library.find(self.recording.as_deref().unwrap_or("last"))?;
-        let view = library.view(recording.id)?;
-        let bar = output::bytes_bar("exported", recording.bytes);
-        let result = if self.from.is_some() || self.to.is_some() {
-            let from = self.from.map_or(i64::MIN, |when| when.from(recording.start));
-            let to = self.to.map_or(i64::MAX, |when| when.from(recording.start));
-            let trimmed = view.trim(from, to)?;
-            let Some((start, end)) = utc_bounds(&trimmed)? else {
-                bail!("recording {} has nothing between these times", recording.id);
-            };
-            eprintln!("from {} to {}", rfc3339(start), rfc3339(end));
-            write(trimmed, self.format, &target, &bar)
-        } else {
-            write(view, self.format, &target, &bar)
-        };
-        bar.finish_and_clear();
-        result.with_context(|| format!("cannot export recording {}", recording.id))
+        let mut name = path.file_stem().unwrap_or_default().to_owned();
+        name.push(format!("-{number}"));
+        if let Some(extension) = path.extension() {
+            name.push(".");
+            name.push(extension);
+        }
+        Target::Path(path.with_file_name(name))
     }
 }
 
-/// UTC of where a view begins and ends.
-fn utc_bounds<S: TapeSource>(view: &View<S>) -> anyhow::Result<Option<(Micros, Micros)>> {
-    let bounds = view.bounds()?;
-    Ok(bounds.and_then(|(start, end)| view.utc(start).zip(view.utc(end))))
-}
-
 /// Makes the rendition of a view.
-pub(super) fn write<S: TapeSource + Clone>(
+pub(in crate::cli) fn write<S: TapeSource + Clone>(
     view: View<S>,
     format: Format,
     target: &Target,
@@ -165,7 +116,7 @@ fn copy(rendition: &mut dyn Rendition, out: &mut dyn Write, bar: &ProgressBar) -
 }
 
 #[expect(clippy::disallowed_methods, reason = "a file for the user, not the tape")]
-pub(super) fn create(path: &Path) -> anyhow::Result<File> {
+pub(in crate::cli) fn create(path: &Path) -> anyhow::Result<File> {
     File::create(path).with_context(|| format!("cannot make '{}'", path.display()))
 }
 

@@ -1,0 +1,212 @@
+//! `edgereel export`: files that play, from recordings.
+
+mod file;
+mod range;
+
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail};
+
+use super::open::StoreArgument;
+use super::output;
+use super::when::When;
+use crate::config::Span;
+use crate::event::rfc3339;
+use crate::format::{Change, Format, MAX_RANGES, TapeSource, View};
+use crate::media::{Micros, RecordingId, TrackKind};
+use crate::store::{Library, LibrarySource};
+
+pub(super) use file::{Target, create, write};
+use range::Range;
+
+#[derive(clap::Args)]
+pub(super) struct Export {
+    #[command(flatten)]
+    store: StoreArgument,
+    /// Which recording: an id as `edgereel ls` prints it, or its beginning; with @FROM..TO a part of it, in the
+    /// terms of --from and --to. Several make one file, one after the other.
+    #[arg(value_name = "RECORDING[@FROM..TO]", required_unless_present = "last")]
+    ranges: Vec<Range>,
+    /// The newest recording.
+    #[arg(long, conflicts_with = "ranges")]
+    last: bool,
+    /// mp4, fmp4, flv, hls or aac.
+    #[arg(long)]
+    format: Format,
+    /// From here on: a time (RFC 3339), or a length of time from the beginning. The file begins at the last
+    /// keyframe at or before; an MP4 shows nothing before the first picture asked for.
+    #[arg(long, value_name = "T")]
+    from: Option<When>,
+    /// Up to here, exactly, in the same terms.
+    #[arg(long, value_name = "T")]
+    to: Option<When>,
+    /// In files of this length, numbered from OUT-1 on, each up to the next keyframe.
+    #[arg(long, value_name = "LENGTH")]
+    split: Option<Span>,
+    /// Of a recording whose pictures or sound change in the middle, and which so needs several files, this one.
+    #[arg(long, value_name = "N", conflicts_with = "split")]
+    part: Option<NonZeroUsize>,
+    /// The file to make (of HLS, the folder); `-` for standard output. aac makes M4A unless it ends in .aac.
+    #[arg(short, long, value_name = "PATH")]
+    output: PathBuf,
+}
+
+impl Export {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let target = match self.output.to_str() {
+            Some("-") if self.format == Format::Hls => {
+                bail!("HLS is a folder and cannot go to standard output")
+            }
+            Some("-") => Target::StandardOutput,
+            _ => Target::Path(self.output.clone()),
+        };
+        let ranges = self.ranges()?;
+        let library = self.store.library()?;
+        let (view, bytes) = joined(&library, &ranges)?;
+        let of_what = match ranges.as_slice() {
+            [range] => format!("cannot export recording {}", range.recording),
+            _ => "cannot export these ranges".to_owned(),
+        };
+        let files = self.files(view, &target).context(of_what.clone())?;
+        let bar = output::bytes_bar("exported", bytes);
+        let mut written = files.into_iter();
+        let result = written.try_for_each(|(view, target)| {
+            bar.reset();
+            write(view, self.format, &target, &bar)
+        });
+        bar.finish_and_clear();
+        result.context(of_what)
+    }
+
+    /// What is asked for, in whichever way.
+    fn ranges(&self) -> anyhow::Result<Vec<Range>> {
+        let mut ranges = self.ranges.clone();
+        if self.last {
+            ranges.push(Range::whole("last"));
+        }
+        if ranges.len() > MAX_RANGES {
+            bail!(
+                "{} ranges are more than one file is made of; {MAX_RANGES} are allowed",
+                ranges.len()
+            );
+        }
+        if self.from.is_some() || self.to.is_some() {
+            match ranges.as_mut_slice() {
+                [range] if range.is_whole() => (range.from, range.to) = (self.from, self.to),
+                _ => bail!("--from and --to are of one recording; write RECORDING@FROM..TO of each"),
+            }
+        }
+        Ok(ranges)
+    }
+
+    /// The files to make, each of a view.
+    fn files(
+        &self,
+        view: View<LibrarySource>,
+        target: &Target,
+    ) -> anyhow::Result<Vec<(View<LibrarySource>, Target)>> {
+        let view = match self.format {
+            Format::Aac => view.only(TrackKind::Audio),
+            _ => view,
+        };
+        let changes = view.changes();
+        let between_ranges = changes.iter().find(|change| change.ranges.0 != change.ranges.1);
+        if let (Some(change), false) = (between_ranges, self.format == Format::Hls) {
+            bail!("{change}; HLS can carry that");
+        }
+        let mut parts = match self.format {
+            Format::Mp4 | Format::Fmp4 | Format::Aac => view.parts(),
+            Format::Flv | Format::Hls => vec![view],
+        };
+        if let Some(number) = self.part {
+            let count = parts.len();
+            let part = (number.get() <= count).then(|| parts.swap_remove(number.get() - 1));
+            let part = part.with_context(|| format!("there is no part {number}; there are {count}"))?;
+            return Ok(vec![(part, target.clone())]);
+        }
+        let several = parts.len() > 1 || self.split.is_some();
+        if let (Target::StandardOutput, true) = (target, several) {
+            bail!(match changes.first() {
+                Some(change) if parts.len() > 1 => format!(
+                    "{}: standard output takes one file; choose one of {} with --part",
+                    told(change),
+                    parts.len()
+                ),
+                _ => "standard output takes one file: it cannot be split".to_owned(),
+            });
+        }
+        if let Some(split) = self.split {
+            let pieces = parts.into_iter().map(|part| part.split(split.as_micros()));
+            let pieces: Vec<Vec<_>> = pieces.collect::<Result<_, _>>()?;
+            let pieces = pieces.into_iter().flatten();
+            return Ok(pieces
+                .zip(1..)
+                .map(|(piece, number)| (piece, target.numbered(number)))
+                .collect());
+        }
+        if parts.len() > 1 {
+            let changes: Vec<String> = changes.iter().map(told).collect();
+            eprintln!("{}: {} files are made", changes.join(", "), parts.len());
+        }
+        let numbered = parts.into_iter().zip(1..).map(|(part, number)| match number {
+            1 => (part, target.clone()),
+            _ => (part, target.numbered(number)),
+        });
+        Ok(numbered.collect())
+    }
+}
+
+/// The ranges as one view, and how many bytes of tape it is at most. Says where those begin and end that are parts of
+/// a recording.
+fn joined(library: &Library, ranges: &[Range]) -> anyhow::Result<(View<LibrarySource>, u64)> {
+    let mut known: HashMap<RecordingId, View<LibrarySource>> = HashMap::new();
+    let mut views = Vec::with_capacity(ranges.len());
+    let mut bytes = 0_u64;
+    for (number, range) in (1..).zip(ranges) {
+        let recording = library.find(&range.recording)?;
+        let view = match known.get(&recording.id) {
+            Some(view) => view.clone(),
+            None => known
+                .entry(recording.id)
+                .or_insert(library.view(recording.id)?)
+                .clone(),
+        };
+        bytes = bytes.saturating_add(recording.bytes);
+        if range.is_whole() {
+            views.push(view);
+            continue;
+        }
+        let from = range.from.map_or(Micros::MIN, |when| when.from(recording.start));
+        let to = range.to.map_or(Micros::MAX, |when| when.from(recording.start));
+        let trimmed = view.trim(from, to)?;
+        let Some((start, end)) = utc_bounds(&trimmed)? else {
+            bail!("recording {} has nothing between these times", recording.id);
+        };
+        let which = if ranges.len() > 1 {
+            format!("range {number}: ")
+        } else {
+            String::new()
+        };
+        eprintln!("{which}from {} to {}", rfc3339(start), rfc3339(end));
+        views.push(trimmed);
+    }
+    let mut views = views.into_iter();
+    let first = views.next().context("there is nothing to export")?;
+    let others: Vec<_> = views.collect();
+    match others.is_empty() {
+        true => Ok((first, bytes)),
+        false => Ok((first.join(others), bytes)),
+    }
+}
+
+fn told(change: &Change) -> String {
+    format!("{change} at {}", rfc3339(change.at))
+}
+
+/// UTC of where a view begins and ends.
+fn utc_bounds<S: TapeSource>(view: &View<S>) -> anyhow::Result<Option<(Micros, Micros)>> {
+    let bounds = view.bounds()?;
+    Ok(bounds.and_then(|(start, end)| view.utc(start).zip(view.utc(end))))
+}

@@ -1,0 +1,42 @@
+//! Several ranges of tape, one after the other, as one view.
+
+use super::{TapeSource, View};
+
+/// Most ranges of one file.
+pub const MAX_RANGES: usize = 500;
+
+/// A source of segments that can become one with others of its kind.
+pub trait JoinSource: TapeSource + Sized {
+    /// One source that has the segments of all.
+    fn join(self, others: Vec<Self>) -> Self;
+}
+
+impl<S: JoinSource> View<S> {
+    /// This view with others behind it, of the same recording, of others or of other streams. Each range begins
+    /// where the one before ends; breaks within a range stay. The same tape may be in it more than once.
+    ///
+    /// What tells the ranges apart, and is more than some formats can carry, is told by
+    /// [`View::changes`](View::changes).
+    pub fn join(mut self, others: Vec<View<S>>) -> View<S> {
+        let mut sources = Vec::with_capacity(others.len());
+        for other in others {
+            let next = self
+                .segments
+                .last()
+                .map_or(0, |last| last.range.saturating_add(1));
+            self.segments
+                .extend(other.segments.into_iter().map(|mut segment| {
+                    segment.range = segment.range.saturating_add(next);
+                    segment
+                }));
+            sources.push(other.source);
+        }
+        View {
+            segments: self.segments,
+            source: self.source.join(sources),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

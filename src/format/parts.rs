@@ -1,0 +1,88 @@
+//! Where a view becomes something that one MP4 file should not hold.
+
+use std::fmt;
+
+use super::line::Config;
+use super::{TapeSource, View};
+use crate::media::{Micros, TrackKind};
+
+/// A track that goes on with another codec configuration: another coding, size, rate, or other parameters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// UTC of the first segment that has it.
+    pub at: Micros,
+    /// The ranges of a [joined](View::join) view before and after, counted from 1; the same within a range.
+    pub ranges: (u32, u32),
+    segment: usize,
+    before: Config,
+    after: Config,
+}
+
+impl<S: TapeSource> View<S> {
+    /// Where tracks change. That a track begins or ends is no change.
+    pub fn changes(&self) -> Vec<Change> {
+        let mut changes = Vec::new();
+        let mut known: [Option<(Config, u32)>; 2] = [None, None];
+        for (number, segment) in self.segments.iter().enumerate() {
+            for (kind, known) in [TrackKind::Video, TrackKind::Audio].into_iter().zip(&mut known) {
+                let Some(after) = Config::of(&segment.tracks, kind) else {
+                    continue;
+                };
+                if let Some((before, range)) = known.take()
+                    && before != after
+                {
+                    changes.push(Change {
+                        at: segment.utc(segment.begins()),
+                        ranges: (range.saturating_add(1), segment.range.saturating_add(1)),
+                        segment: number,
+                        before,
+                        after: after.clone(),
+                    });
+                }
+                *known = Some((after, segment.range));
+            }
+        }
+        changes
+    }
+
+    /// The view in pieces that each keep to one configuration, as few as there can be.
+    pub fn parts(mut self) -> Vec<View<S>>
+    where
+        S: Clone,
+    {
+        let mut cuts: Vec<usize> = self.changes().iter().map(|change| change.segment).collect();
+        cuts.dedup();
+        let mut parts = Vec::with_capacity(cuts.len() + 1);
+        for cut in cuts.into_iter().rev() {
+            parts.push(View {
+                segments: self.segments.split_off(cut.min(self.segments.len())),
+                source: self.source.clone(),
+            });
+        }
+        parts.push(self);
+        parts.reverse();
+        parts
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (before, after) = (self.before.to_string(), self.after.to_string());
+        match (self.ranges, before == after) {
+            ((one, other), false) if one != other => {
+                write!(f, "range {other} has {after}, range {one} has {before}")
+            }
+            ((one, other), true) if one != other => {
+                write!(
+                    f,
+                    "range {other} has {after} with other parameters than range {one}"
+                )
+            }
+            (_, false) => write!(f, "{before} becomes {after}"),
+            (_, true) => write!(f, "{before} goes on with other parameters"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

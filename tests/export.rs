@@ -1,0 +1,269 @@
+//! Several files of one recording, and one file of several ranges.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "what is tested is looked at from outside, as anyone would"
+)]
+
+mod support;
+
+use std::path::Path;
+
+use support::flv::VIDEO;
+use support::{
+    Done, Flv, Media, Recording, Sample, Service, edgereel, home, recordings, sample, sample_path, wait_for,
+};
+
+/// `AVCDecoderConfigurationRecord` of 640x360, baseline, from x264. What is pushed is never decoded.
+const OTHER_SIZE: &[u8] = b"\x01\x42\xc0\x1e\xff\xe1\x00\x19\x67\x42\xc0\x1e\xda\x02\x80\xbf\xe5\xc0\x44\x00\
+    \x00\x03\x00\x04\x00\x00\x03\x00\xf0\x3c\x58\xba\x80\x01\x00\x04\x68\xce\x0f\xc8";
+
+/// The sample's picture is every 40 ms, a keyframe every 2 s, and B-pictures are shown up to so much later.
+const REORDERED: f64 = 121.0;
+
+/// Pushes files, one recording each.
+fn recorded(home: &Path, files: &[&Path]) -> (Service, Vec<Recording>) {
+    let service = Service::start(home);
+    for (count, file) in (1..).zip(files) {
+        edgereel(&[
+            "publish",
+            file.to_str().unwrap(),
+            &service.url("live/cam1"),
+            "--fast",
+        ])
+        .ok();
+        wait_for("a closed recording", || {
+            let all = recordings(&service.data());
+            (all.len() == count && all.iter().all(|recording| recording.state == "closed")).then_some(())
+        });
+    }
+    let mut all = recordings(&service.data());
+    all.sort_by(|a, b| a.id.cmp(&b.id));
+    (service, all)
+}
+
+fn run(service: &Service, arguments: &[&str], out: &Path) -> Done {
+    let data = service.data();
+    let (data, out) = (data.to_str().unwrap(), out.to_str().unwrap());
+    let more = ["--data", data, "-o", out];
+    edgereel(&[&["export"], arguments, &more].concat())
+}
+
+fn mp4(path: &Path) -> Media {
+    support::mp4_file::parse(&std::fs::read(path).unwrap())
+}
+
+fn same_bytes(got: &[Sample], sent: &[Sample]) {
+    assert_eq!(got.len(), sent.len());
+    assert!(got.iter().zip(sent).all(|(got, sent)| got.bytes == sent.bytes));
+}
+
+/// The sample, and from its keyframe at 10 s on with another configuration.
+fn changing() -> Flv {
+    let mut flv = sample();
+    let at = flv
+        .tags
+        .iter()
+        .position(|tag| tag.kind == VIDEO && tag.is_key() && !tag.is_header() && tag.time >= 10_000)
+        .unwrap();
+    let header = flv.tags.iter().find(|tag| tag.kind == VIDEO && tag.is_header());
+    let mut header = header.unwrap().clone();
+    header.time = flv.tags[at].time;
+    header.body.truncate(5);
+    header.body.extend_from_slice(OTHER_SIZE);
+    flv.tags.insert(at, header);
+    flv
+}
+
+#[test]
+fn ranges_become_one_file() {
+    let home = home();
+    let (service, all) = recorded(home.path(), &[&sample_path(), &sample_path()]);
+    let source = sample().media();
+    let ranges = [
+        format!("{}@12s..15s", all[1].id),
+        format!("{}@4s..6s", all[0].id),
+        format!("{}@4s..6s", all[0].id),
+        all[1].id.clone(),
+    ];
+    let ranges: Vec<&str> = ranges.iter().map(String::as_str).collect();
+    let pictures = [300..375, 100..150, 100..150, 0..source.video.len()];
+    let wanted: Vec<Sample> = pictures
+        .iter()
+        .flat_map(|range| source.video[range.clone()].to_vec())
+        .collect();
+    for (format, name) in [
+        ("mp4", "out.mp4"),
+        ("flv", "out.flv"),
+        ("fmp4", "frag.mp4"),
+        ("hls", "hls"),
+    ] {
+        let out = home.path().join(name);
+        let done = run(&service, &[&ranges[..], &["--format", format]].concat(), &out).ok();
+        assert!(done.stderr.contains("range 2: from 2"), "{}", done.stderr);
+        let media = match format {
+            "mp4" => mp4(&out),
+            "flv" => Flv::read(&out).media(),
+            "fmp4" => support::fragmented::parse(&std::fs::read(&out).unwrap()),
+            _ => support::hls::read(&out).media,
+        };
+        same_bytes(&media.video, &wanted);
+        for (track, most) in [(&media.video, 40.0 + REORDERED), (&media.audio, 23.3 + REORDERED)] {
+            for pair in track.windows(2) {
+                let step = pair[1].dts - pair[0].dts;
+                assert!(step > 0.0 && step < most, "{format}: {step} at {}", pair[0].dts);
+            }
+        }
+        let (picture, sound) = (media.video.last().unwrap(), media.audio.last().unwrap());
+        assert!(
+            (picture.dts - sound.dts).abs() < 100.0,
+            "{format}: {picture:?} {sound:?}"
+        );
+    }
+}
+
+#[test]
+fn ranges_that_differ_are_refused_by_name() {
+    let home = home();
+    let changed = home.path().join("changed.flv");
+    let only_other = Flv {
+        tags: changing()
+            .tags
+            .into_iter()
+            .skip_while(|tag| tag.time < 10_000)
+            .collect(),
+    };
+    let audio = sample()
+        .tags
+        .into_iter()
+        .find(|tag| tag.kind != VIDEO && tag.is_header());
+    let mut tags = only_other.tags;
+    tags.insert(
+        0,
+        support::Tag {
+            time: 10_000,
+            ..audio.unwrap()
+        },
+    );
+    Flv { tags }.write(&changed);
+    let (service, all) = recorded(home.path(), &[&sample_path(), &changed]);
+    let both = [all[0].id.as_str(), all[1].id.as_str()];
+    let out = home.path().join("out.mp4");
+    for format in ["mp4", "fmp4", "flv"] {
+        let done = run(&service, &[&both[..], &["--format", format]].concat(), &out);
+        done.failed(1, &["range 2 has h264 640x360, range 1 has h264 320x180", "HLS"]);
+        assert!(!out.exists());
+    }
+    // Sound is the same in both, and HLS carries everything.
+    run(
+        &service,
+        &[&both[..], &["--format", "aac"]].concat(),
+        &home.path().join("out.m4a"),
+    )
+    .ok();
+    let folder = home.path().join("hls");
+    run(&service, &[&both[..], &["--format", "hls"]].concat(), &folder).ok();
+    let playlist = std::fs::read_to_string(folder.join("index.m3u8")).unwrap();
+    assert_eq!(playlist.matches("#EXT-X-DISCONTINUITY\n").count(), 1);
+    assert_eq!(playlist.matches("#EXT-X-MAP").count(), 2);
+}
+
+#[test]
+fn a_picture_that_becomes_another_begins_a_new_file() {
+    let home = home();
+    let file = home.path().join("changing.flv");
+    changing().write(&file);
+    let (service, all) = recorded(home.path(), &[&file]);
+    let id = all[0].id.as_str();
+    let source = sample().media();
+    let at = |name: &str| home.path().join(name);
+    let done = run(&service, &[id, "--format", "mp4"], &at("out.mp4")).ok();
+    assert!(
+        done.stderr.contains("h264 320x180 becomes h264 640x360 at 2") && done.stderr.contains("2 files"),
+        "{}",
+        done.stderr
+    );
+    let (first, second) = (mp4(&at("out.mp4")), mp4(&at("out-2.mp4")));
+    same_bytes(&first.video, &source.video[..250]);
+    same_bytes(&second.video, &source.video[250..]);
+    same_bytes(&[first.audio, second.audio.clone()].concat(), &source.audio);
+
+    run(
+        &service,
+        &[id, "--format", "mp4", "--part", "2"],
+        &at("second.mp4"),
+    )
+    .ok();
+    same_bytes(&mp4(&at("second.mp4")).video, &second.video);
+    assert!(!at("second-2.mp4").exists());
+    let done = run(
+        &service,
+        &[id, "--format", "mp4", "--part", "3"],
+        &at("third.mp4"),
+    );
+    done.failed(1, &["there is no part 3; there are 2"]);
+
+    let done = run(&service, &[id, "--format", "fmp4"], Path::new("-"));
+    assert!(done.stdout.is_empty());
+    done.failed(1, &["h264 320x180 becomes h264 640x360", "--part"]);
+    let piped = run(&service, &[id, "--format", "mp4", "--part", "2"], Path::new("-")).ok();
+    assert_eq!(piped.stdout, std::fs::read(at("second.mp4")).unwrap());
+    // The sound goes on, and FLV and HLS carry the change.
+    for (format, name) in [("aac", "a.m4a"), ("flv", "a.flv"), ("hls", "a")] {
+        run(&service, &[id, "--format", format], &at(name)).ok();
+    }
+    assert!(!at("a-2.m4a").exists() && !at("a-2.flv").exists() && !at("a-2").exists());
+    same_bytes(&Flv::read(&at("a.flv")).media().video, &source.video);
+}
+
+#[test]
+fn a_recording_is_split_into_files_of_a_length() {
+    let home = home();
+    let (service, all) = recorded(home.path(), &[&sample_path()]);
+    let source = sample().media();
+    run(
+        &service,
+        &[&all[0].id, "--format", "mp4", "--split", "5s"],
+        &home.path().join("out.mp4"),
+    )
+    .ok();
+    // Up to the keyframe after five seconds, which is at six.
+    let mut joined = Media::default();
+    for (number, pictures) in [(1, 150), (2, 150), (3, 150), (4, 50)] {
+        let piece = mp4(&home.path().join(format!("out-{number}.mp4")));
+        assert_eq!(piece.video.len(), pictures);
+        joined.extend(piece);
+    }
+    same_bytes(&joined.video, &source.video);
+    same_bytes(&joined.audio, &source.audio);
+    assert!(!home.path().join("out-5.mp4").exists() && !home.path().join("out.mp4").exists());
+    let done = run(
+        &service,
+        &[&all[0].id, "--format", "mp4", "--split", "5s"],
+        Path::new("-"),
+    );
+    done.failed(1, &["standard output takes one file"]);
+}
+
+#[test]
+fn what_is_no_range_is_said_so() {
+    let home = home();
+    let (service, all) = recorded(home.path(), &[&sample_path()]);
+    let id = all[0].id.as_str();
+    let out = home.path().join("out.mp4");
+    let mp4 = ["--format", "mp4"];
+    let with = |arguments: &[&str]| run(&service, &[arguments, &mp4].concat(), &out);
+    with(&[&format!("{id}@5s")]).failed(2, &["0197a2@10min..12min"]);
+    with(&[id, id, "--from", "5s"]).failed(1, &["RECORDING@FROM..TO"]);
+    with(&[&format!("{id}@30s..40s"), id]).failed(1, &["nothing between these times"]);
+    let many = vec![id; 501];
+    with(&many).failed(1, &["501 ranges", "500"]);
+    assert!(!out.exists());
+}

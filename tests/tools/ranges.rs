@@ -1,0 +1,104 @@
+//! Cuts and joins, as a real decoder sees them.
+
+use std::path::{Path, PathBuf};
+
+use crate::judge::decodes;
+use crate::packets::Packets;
+use crate::programs::{FFMPEG, FFPROBE};
+use crate::session::{Session, plain_session};
+use crate::support::edgereel;
+
+#[track_caller]
+fn made(session: &Session, arguments: &[&str], name: &str) -> PathBuf {
+    let data = session.service.data();
+    let path = data.with_file_name(name);
+    let more = ["--data", data.to_str().unwrap(), "-o", path.to_str().unwrap()];
+    edgereel(&[&["export"], arguments, &more].concat()).ok();
+    match path.is_dir() {
+        true => path.join("index.m3u8"),
+        false => path,
+    }
+}
+
+/// Times of one track's frames as they are presented, in seconds.
+fn shown(path: &Path, track: &str) -> Vec<f64> {
+    let words = format!("-v error -select_streams {track} -show_entries frame=pts_time -of csv=p=0");
+    let done = FFPROBE
+        .run(words.split_whitespace().chain([path.to_str().unwrap()]))
+        .ok();
+    let text = done.text();
+    let times = text
+        .lines()
+        .filter_map(|line| line.trim_end_matches(',').parse().ok());
+    times.collect()
+}
+
+#[test]
+fn a_cut_is_shown_from_and_to_the_very_picture() {
+    let session = plain_session(14);
+    let id = session.recording.id.as_str();
+    // A keyframe every 2 s: the picture at 5 s cannot be decoded without those before it.
+    let path = made(
+        &session,
+        &[id, "--format", "mp4", "--from", "5s", "--to", "9s"],
+        "cut.mp4",
+    );
+    decodes(&path, FFMPEG);
+    crate::players::plays(&path);
+    let pictures = shown(&path, "v:0");
+    assert!(pictures[0].abs() < 0.001, "{pictures:?}");
+    // A picture belongs to where it is decoded: at the end one is there that is shown after others which are not.
+    let (last, others) = pictures.split_last().unwrap();
+    assert!(
+        (99..=101).contains(&others.len()) && (3.9..4.1).contains(last),
+        "{pictures:?}"
+    );
+    assert!(
+        others
+            .windows(2)
+            .all(|pair| (pair[1] - pair[0] - 0.04).abs() < 0.0015),
+        "{pictures:?}"
+    );
+    // Sound is cut at the sample: what is presented lasts as long as the picture, to a frame.
+    let sound = shown(&path, "a:0");
+    assert!(sound[0] < 0.022, "{sound:?}");
+    // Pictures are shown 80 ms after they are decoded, and the cut is by when that is.
+    assert!((3.85..4.02).contains(sound.last().unwrap()), "{sound:?}");
+}
+
+#[test]
+fn joined_ranges_decode_and_never_go_back() {
+    let session = plain_session(14);
+    let id = session.recording.id.as_str();
+    let ranges = [
+        format!("{id}@2s..4s"),
+        format!("{id}@8s..12s"),
+        format!("{id}@..2s"),
+    ];
+    let ranges: Vec<&str> = ranges.iter().map(String::as_str).collect();
+    for (format, name) in [
+        ("mp4", "joined.mp4"),
+        ("fmp4", "fragmented.mp4"),
+        ("flv", "joined.flv"),
+        ("hls", "joined"),
+    ] {
+        let path = made(&session, &[&ranges[..], &["--format", format]].concat(), name);
+        let packets = Packets::of(&path, FFMPEG);
+        assert_eq!(packets.video.len(), 200, "{format}");
+        assert!(
+            (372..=378).contains(&packets.audio.len()),
+            "{format}: {}",
+            packets.audio.len()
+        );
+        decodes(&path, FFMPEG);
+        crate::players::plays(&path);
+        let pictures = shown(&path, "v:0");
+        assert_eq!(pictures.len(), 200, "{format}");
+        for pair in pictures.windows(2) {
+            let step = pair[1] - pair[0];
+            assert!((0.035..0.13).contains(&step), "{format}: {step} at {}", pair[0]);
+        }
+        let lasts = pictures.last().unwrap() - pictures[0];
+        assert!((7.95..8.25).contains(&lasts), "{format}: {lasts}");
+    }
+}
