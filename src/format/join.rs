@@ -16,7 +16,7 @@ impl<S: JoinSource> View<S> {
     /// where the one before ends; breaks within a range stay. The same tape may be in it more than once.
     ///
     /// What tells the ranges apart, and is more than some formats can carry, is told by
-    /// [`View::changes`](View::changes).
+    /// [`View::changes`].
     pub fn join(mut self, others: Vec<View<S>>) -> View<S> {
         let mut sources = Vec::with_capacity(others.len());
         for other in others {

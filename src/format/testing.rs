@@ -298,7 +298,7 @@ fn from_fragments(view: &View<Reel>, bytes: &[u8]) -> [Timed; 2] {
     })
 }
 
-fn from_mp4(bytes: &[u8]) -> [Timed; 2] {
+pub(crate) fn from_mp4(bytes: &[u8]) -> [Timed; 2] {
     let reader = ::mp4::Mp4Reader::read_header(std::io::Cursor::new(bytes), bytes.len() as u64).unwrap();
     let movie = f64::from(reader.moov.mvhd.timescale);
     [1, 2].map(|track| {

@@ -2,8 +2,10 @@
 
 use super::*;
 use crate::format::View;
+use crate::format::adts::Adts;
 use crate::format::hls::Hls;
-use crate::format::testing::{self, Reel, SOME_DAY, Take, Timed, rendered, two_segments};
+use crate::format::mp4::Mp4;
+use crate::format::testing::{self, Reel, SOME_DAY, Take, Timed, all, from_mp4, rendered, two_segments};
 use crate::media::rescale;
 
 /// Two publishes of 4.5 s each. The second one's media begins at half a second: it is what came after a cut, and its
@@ -68,6 +70,35 @@ fn after_a_restart_the_gap_is_that_of_the_clock() {
     assert_rendered(&view, &takes, 3_600_000.0);
     let (view, takes) = back_after(999_000_000, 5_000_000);
     assert_rendered(&view, &takes, 5_000.0);
+}
+
+#[test]
+fn sound_alone_keeps_the_gap_and_closes_it_where_it_has_no_times() {
+    let (view, takes) = back_after(60_000_000, 10_000_000);
+    let shots = takes.iter().flat_map(|take| &take.shots);
+    let sound: Vec<_> = shots.filter(|shot| shot.kind == TrackKind::Audio).collect();
+    let m4a = all(&mut Mp4::open_audio(view.clone()).unwrap());
+    let [_, found] = from_mp4(&m4a);
+    assert_eq!(found.len(), sound.len());
+    let steps: Vec<f64> = found.windows(2).map(|pair| pair[1].0 - pair[0].0).collect();
+    // Of the second publish's first sound, 20 ms after its zero, to the last of the first one's.
+    let last = sound[found.len() / 2 - 1].dts as f64 / 44.1;
+    let (seam, frame) = (10_020.0 - last, 1_024.0 / 44.1);
+    let wanted = |number: usize| {
+        if number == found.len() / 2 - 1 {
+            seam
+        } else {
+            frame
+        }
+    };
+    for (number, step) in steps.iter().enumerate() {
+        assert!((step - wanted(number)).abs() < 0.6, "{number}: {step}");
+    }
+    let adts = all(&mut Adts::open(view).unwrap());
+    assert_eq!(
+        adts.len(),
+        sound.iter().map(|shot| shot.payload.len() + 7).sum::<usize>()
+    );
 }
 
 #[test]
