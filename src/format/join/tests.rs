@@ -144,3 +144,44 @@ fn a_break_within_a_range_stays() {
     let dates = ["03:04:12.711Z", "03:04:14.711Z", "03:04:23.056Z"];
     assert!(dates.iter().all(|date| text.contains(date)), "{text}");
 }
+
+#[test]
+fn what_is_shown_of_a_range_is_shown_before_the_next() {
+    let (takes, others) = (two_segments(), other_footage());
+    let zero = others[0].publish_zero;
+    // The first range ends after a picture that is shown behind three others, of which two are not there; the second
+    // shows every picture as it is decoded.
+    let first = range(&takes, 0, 0, 2_134_000);
+    let pictures = on_tape(&first.clone().only(TrackKind::Video)).len();
+    let joined = first.join(vec![range(&others, 1, zero + 3_000_000, zero + 4_000_000)]);
+    let mp4 = testing::all(&mut crate::format::mp4::Mp4::open(joined).unwrap());
+    let found = crate::format::mp4::tests::found(&mp4, 1);
+    let shown: Vec<i64> = found
+        .iter()
+        .map(|sample| sample.0 as i64 + i64::from(sample.1))
+        .collect();
+    let (before, after) = shown.split_at(pictures);
+    assert!(!before.is_sorted(), "{before:?}");
+    let (last, next) = (before.iter().max().unwrap(), after.iter().min().unwrap());
+    assert!((30..=35).contains(&(next - last)), "{last} {next}");
+}
+
+#[test]
+fn a_range_without_picture_follows_one_without_sound() {
+    let takes = two_segments();
+    let pictures = range(&takes, 0, 0, 2_400_000).only(TrackKind::Video);
+    let sound = range(&takes, 0, 1_000_000, 2_000_000).only(TrackKind::Audio);
+    for (format, [video, audio]) in rendered(&pictures.clone().join(vec![sound.clone(), pictures.clone()])) {
+        let before = video[video.len() / 2 - 1].0;
+        let after = video[video.len() / 2].0;
+        let (first, last) = (audio[0].0, audio.last().unwrap().0);
+        assert!(
+            (30.0..70.0).contains(&(first - before)),
+            "{format}: {first} after {before}"
+        );
+        assert!(
+            (20.0..70.0).contains(&(after - last)),
+            "{format}: {after} after {last}"
+        );
+    }
+}
