@@ -2,6 +2,7 @@
 
 mod ledger;
 mod model;
+mod scale;
 mod sessions;
 
 use bytes::Bytes;

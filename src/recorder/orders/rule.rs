@@ -1,0 +1,99 @@
+//! Rules and templates that commands put over those of the configuration.
+
+use super::{OrderError, RULES, TEMPLATES, to_json};
+use crate::config::{Rule, Template, TemplateSource};
+use crate::recorder::core::Core;
+use crate::recorder::rulebook::RuleError;
+use crate::recorder::tasks::Task;
+use crate::store::Command;
+
+impl Core {
+    /// Puts a template over what the configuration says, from the next push on.
+    pub(in crate::recorder) fn put_template(
+        &mut self,
+        source: TemplateSource,
+        out: &mut Vec<Command>,
+    ) -> Result<(), OrderError> {
+        let body = to_json(&source);
+        let id = source.name().to_owned();
+        self.rulebook.put_template(source)?;
+        out.push(Command::Keep {
+            shelf: TEMPLATES,
+            id,
+            body,
+        });
+        Ok(())
+    }
+
+    /// Takes a template back that was put.
+    pub(in crate::recorder) fn delete_template(
+        &mut self,
+        name: &str,
+        out: &mut Vec<Command>,
+    ) -> Result<(), OrderError> {
+        let needed = |task: &&Task| task.template.as_deref() == Some(name) && task.state.is_live();
+        if let Some(task) = self.tasks.list(None, None, None).find(needed) {
+            let by = format!("task {}", task.id);
+            let name = name.to_owned();
+            return Err(RuleError::Needed { name, by }.into());
+        }
+        self.rulebook.delete_template(name)?;
+        out.push(Command::Keep {
+            shelf: TEMPLATES,
+            id: name.to_owned(),
+            body: None,
+        });
+        Ok(())
+    }
+
+    /// Puts a rule over what the configuration says, from the next push on.
+    pub(in crate::recorder) fn put_rule(
+        &mut self,
+        rule: Rule,
+        out: &mut Vec<Command>,
+    ) -> Result<(), OrderError> {
+        let (id, body) = (rule_id(&rule), to_json(&rule));
+        self.rulebook.put_rule(rule)?;
+        out.push(Command::Keep {
+            shelf: RULES,
+            id,
+            body,
+        });
+        Ok(())
+    }
+
+    /// Takes a rule back that was put.
+    pub(in crate::recorder) fn delete_rule(
+        &mut self,
+        about: &Rule,
+        out: &mut Vec<Command>,
+    ) -> Result<(), OrderError> {
+        self.rulebook.delete_rule(about)?;
+        out.push(Command::Keep {
+            shelf: RULES,
+            id: rule_id(about),
+            body: None,
+        });
+        Ok(())
+    }
+
+    /// Templates, whether a command put them, and whether they are there to switch recording off.
+    pub(in crate::recorder) fn templates(&self) -> Vec<(Template, bool)> {
+        self.rulebook
+            .templates()
+            .map(|(template, put)| (template.clone(), put))
+            .collect()
+    }
+
+    /// Rules in the order in which they apply, and whether a command put them.
+    pub(in crate::recorder) fn rules(&self) -> Vec<(Rule, bool)> {
+        self.rulebook
+            .rules()
+            .map(|(rule, put)| (rule.clone(), put))
+            .collect()
+    }
+}
+
+fn rule_id(rule: &Rule) -> String {
+    format!("{}|{}|{}", rule.domain, rule.app, rule.stream)
+}

@@ -1,0 +1,160 @@
+//! Tasks: what is to be recorded at a time.
+
+use std::sync::Arc;
+
+use super::clip::bare_reel;
+use super::{OrderError, TASKS, session_id, to_json};
+use crate::config::Keep;
+use crate::event::Event;
+use crate::format::Format;
+use crate::media::Micros;
+use crate::recorder::core::Core;
+use crate::recorder::live::Moment;
+use crate::recorder::rulebook::{RuleError, reels};
+use crate::recorder::session::{Limit, Plan, Session, Wanted};
+use crate::recorder::tasks::{Due, Task};
+use crate::store::{Command, Origin};
+
+impl Core {
+    /// Takes a new task; it begins at once if its time is now.
+    pub(in crate::recorder) fn create_task(
+        &mut self,
+        task: Task,
+        now: Moment,
+        out: &mut Vec<Command>,
+    ) -> Result<Task, OrderError> {
+        if let Some(name) = &task.template {
+            self.rulebook.template(Some(name), &task.stream)?;
+        }
+        let task = self.tasks.create(task, now)?;
+        out.push(keep_task(&task));
+        self.tick(now, out);
+        Ok(self.tasks.task(&task.id).cloned().unwrap_or(task))
+    }
+
+    /// Ends a task for good, and what it records.
+    pub(in crate::recorder) fn stop_task(
+        &mut self,
+        id: &str,
+        now: Moment,
+        out: &mut Vec<Command>,
+    ) -> Result<Task, OrderError> {
+        let task = self.tasks.stop(id, now)?;
+        out.push(keep_task(&task));
+        if let Some(stream) = self.stream(&task.stream) {
+            stream.stop(|session| is_of(session, id), "its task was stopped", now, out);
+        }
+        Ok(task)
+    }
+
+    /// Forgets a task. What it records now goes on until the publisher breaks off, or its time is over.
+    pub(in crate::recorder) fn delete_task(
+        &mut self,
+        id: &str,
+        out: &mut Vec<Command>,
+    ) -> Result<Task, OrderError> {
+        let task = self.tasks.delete(id)?;
+        out.push(Command::Keep {
+            shelf: TASKS,
+            id: id.to_owned(),
+            body: None,
+        });
+        if let Some(stream) = self.stream(&task.stream) {
+            let of = stream.sessions.iter_mut().filter(|session| is_of(session, id));
+            of.for_each(|session| session.armed = false);
+        }
+        Ok(task)
+    }
+
+    /// What time has come for.
+    pub(in crate::recorder) fn carry_out(&mut self, due: Due, now: Moment, out: &mut Vec<Command>) {
+        match due {
+            Due::Begins(task, start, end) => {
+                out.push(keep_task(&task));
+                self.arm(&task, start, end, now, out);
+            }
+            Due::Ends(task) => {
+                out.push(keep_task(&task));
+                if let Some(stream) = self.stream(&task.stream) {
+                    stream.stop(|session| is_of(session, &task.id), "its task is over", now, out);
+                }
+            }
+            Due::Forgotten(id) => out.push(Command::Keep {
+                shelf: TASKS,
+                id,
+                body: None,
+            }),
+        }
+    }
+
+    /// Arms a task whose time is now, from `start` to `end` (UTC).
+    pub(in crate::recorder) fn arm(
+        &mut self,
+        task: &Task,
+        start: Micros,
+        end: Micros,
+        now: Moment,
+        out: &mut Vec<Command>,
+    ) {
+        let limit = Limit::Boot(now.boot.saturating_add(end.saturating_sub(now.utc)));
+        let plan = match self.task_plan(task) {
+            Ok(plan) => plan,
+            Err(error) => {
+                let event = Event::RecordingFailed {
+                    stream: task.stream.to_string(),
+                    recording: None,
+                    reason: format!("task {}: {error}", task.id),
+                };
+                out.push(Command::Report { event });
+                return;
+            }
+        };
+        let stream = self.stream_or_new(&task.stream);
+        if let Some(session) = stream
+            .sessions
+            .iter_mut()
+            .find(|session| is_of(session, &task.id))
+        {
+            session.adopt(&plan, out);
+            (session.armed, session.limit) = (true, limit);
+            return;
+        }
+        let mut session = Session::new(session_id(now), &plan);
+        (session.armed, session.limit) = (true, limit);
+        let from = stream.tape_at(start).unwrap_or(0);
+        stream.add(session, Wanted::From(from), now, out);
+    }
+
+    fn task_plan(&self, task: &Task) -> Result<Plan, RuleError> {
+        let (template, reels) = match &task.template {
+            Some(name) => {
+                let template = self.rulebook.template(Some(name), &task.stream)?;
+                (template.name.clone(), reels(template, None))
+            }
+            // As with the clouds: HLS, kept for ever, and a break ends the file.
+            None => (
+                String::new(),
+                vec![Arc::new(bare_reel(vec![Format::Hls], Some(Keep::Forever)))],
+            ),
+        };
+        Ok(Plan {
+            origin: Origin::Task { id: task.id.clone() },
+            template,
+            reels,
+            name: task.name.clone(),
+            domain: None,
+        })
+    }
+}
+
+fn is_of(session: &Session, task: &str) -> bool {
+    matches!(&session.about.origin, Origin::Task { id } if id == task)
+}
+
+fn keep_task(task: &Task) -> Command {
+    Command::Keep {
+        shelf: TASKS,
+        id: task.id.clone(),
+        body: to_json(task),
+    }
+}
