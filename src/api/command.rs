@@ -1,4 +1,4 @@
-//! The table of commands.
+//! What a command is.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -6,9 +6,8 @@ use std::pin::Pin;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::answer::{Code, Failure};
-use super::{Api, clip, help, recording, rule, stream, task, template};
-use crate::config;
+use super::Api;
+use super::answer::Failure;
 
 /// A command: what it is called, what it takes and what it does.
 #[derive(Clone, Copy, Debug)]
@@ -62,42 +61,6 @@ pub enum Kind {
 
 pub(super) type Done<'a> = Pin<Box<dyn Future<Output = Result<Value, Failure>> + Send + 'a>>;
 pub(super) type Run = for<'a> fn(&'a Api, Map<String, Value>) -> Done<'a>;
-
-/// Every command, group by group.
-pub fn commands() -> impl Iterator<Item = &'static Command> {
-    [
-        recording::COMMANDS,
-        clip::COMMANDS,
-        task::COMMANDS,
-        rule::COMMANDS,
-        template::COMMANDS,
-        stream::COMMANDS,
-        help::COMMANDS,
-    ]
-    .into_iter()
-    .flatten()
-}
-
-/// The command of this name.
-pub fn command(name: &str) -> Option<&'static Command> {
-    commands().find(|command| command.name == name)
-}
-
-pub(super) fn known(name: &str) -> Result<&'static Command, Failure> {
-    command(name).ok_or_else(|| {
-        let shown: String = name.chars().take(64).collect();
-        let names: Vec<&str> = commands().map(|command| command.name).collect();
-        let near = config::nearest(&shown, &names);
-        Failure::new(
-            Code::NotFound,
-            match near {
-                Some(near) => format!("there is no command '{shown}'; did you mean '{near}'?"),
-                None => format!("there is no command '{shown}'; 'help' lists them"),
-            },
-        )
-        .about("command")
-    })
-}
 
 impl Command {
     pub(super) fn run<'a>(&self, api: &'a Api, arguments: Map<String, Value>) -> Done<'a> {

@@ -6,7 +6,8 @@ use serde_json::{Map, Value, json};
 use super::Api;
 use super::answer::Failure;
 use super::arguments::typed;
-use super::command::{Command, Kind, commands, known, takes};
+use super::command::{Command, Kind, takes};
+use super::table::{commands, known};
 
 pub(super) const COMMANDS: &[Command] = &[Command {
     name: "help",

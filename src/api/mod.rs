@@ -15,6 +15,7 @@ mod recording;
 mod row;
 mod rule;
 mod stream;
+mod table;
 mod task;
 mod template;
 #[cfg(test)]
@@ -26,9 +27,10 @@ use std::time::Duration;
 
 pub use answer::{Answer, Code, Failure, MAX_ANSWER};
 pub use arguments::{MAX_REQUEST, Request};
-pub use command::{Argument, Command, Kind, command, commands};
+pub use command::{Argument, Command, Kind};
 pub use recording::offline;
 pub use row::recording as recording_row;
+pub use table::{command, commands};
 
 use crate::media::Micros;
 use crate::recorder::Recorder;
@@ -67,7 +69,7 @@ impl Api {
     pub async fn ask(&self, name: &str, request: Request) -> Answer {
         let Request { id, arguments } = request;
         // An id that was answered before would be looked up here.
-        let result = match command::known(name) {
+        let result = match table::known(name) {
             Ok(command) => match tokio::time::timeout(PATIENCE, command.run(self, arguments)).await {
                 Ok(result) => result,
                 Err(_) => Err(Failure::new(

@@ -7,9 +7,10 @@ use super::publish::{EndReason, Refusal};
 use super::push::PushParameters;
 use super::rulebook::Rulebook;
 use super::session::Session;
+use super::status::StreamStatus;
 use super::stream::{OnAir, Stream};
 use super::tasks::{Task, TaskState, Tasks};
-use crate::media::{Exception, MediaMessage, Micros, PublishId, RecordingId, StreamName, Tracks};
+use crate::media::{Exception, MediaMessage, Micros, PublishId, StreamName};
 use crate::store::{Command, OpenRecording};
 
 /// What can be set, and changed while running.
@@ -21,25 +22,6 @@ pub struct RecorderSettings {
     pub ring_bytes: usize,
     /// A publisher silent for this long gives way to another.
     pub takeover_after: Micros,
-}
-
-/// A stream as the status shows it.
-#[derive(Clone, Debug)]
-pub struct StreamStatus {
-    /// Its name.
-    pub stream: StreamName,
-    /// What it sends; empty before the first sequence header.
-    pub tracks: Tracks,
-    /// The recordings it feeds, once it is worth any.
-    pub recordings: Vec<RecordingId>,
-    /// Media received in this publish, bytes.
-    pub bytes: u64,
-    /// Media received over the last second, bits per second.
-    pub bits_per_second: u64,
-    /// Media of it in memory, bytes.
-    pub ring_bytes: usize,
-    /// When it was last heard, CLOCK_BOOTTIME.
-    pub last_heard: Micros,
 }
 
 pub(super) struct Core {
@@ -298,37 +280,6 @@ impl Core {
                 return;
             }
             self.ring_bytes -= before - stream.ring.bytes();
-        }
-    }
-}
-
-/// Bytes over the last whole second.
-#[derive(Debug, Default)]
-pub(super) struct Rate {
-    second_began: Micros,
-    bytes: u64,
-    last: u64,
-}
-
-impl Rate {
-    pub(super) fn count(&mut self, bytes: u64, now: Micros) {
-        let elapsed = now - self.second_began;
-        if elapsed >= 1_000_000 {
-            let per_second = u128::from(self.bytes) * 1_000_000 / u128::try_from(elapsed.max(1)).unwrap_or(1);
-            self.last = u64::try_from(per_second).unwrap_or(u64::MAX);
-            self.bytes = 0;
-            self.second_began = now;
-        }
-        self.bytes += bytes;
-    }
-
-    pub(super) fn bits_per_second(&self, now: Micros) -> u64 {
-        match (now - self.second_began, self.last) {
-            // A stream that fell silent sends nothing, whatever it sent before.
-            (3_000_001.., _) => 0,
-            // In its first second what came so far is the best there is to say.
-            (_, 0) => self.bytes * 8,
-            (_, last) => last * 8,
         }
     }
 }

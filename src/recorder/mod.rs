@@ -1,10 +1,20 @@
 //! The recorder: streams, the ring of the last seconds, and what becomes of them.
 //!
-//! Its decisions are plain state (`core`, `live`, `cutter`, `ring`): messages and the time go in, commands to
-//! the store come out. [`Recorder`] is the thin shell around them that lives on the network thread.
+//! Its decisions are plain state: messages, orders and the time go in, commands to the store come out. [`Recorder`] is the
+//! thin shell around them that lives on the network thread.
 //!
-//! The default rule is the only one so far: every publish is recorded from its first keyframe to its end,
-//! one recording each, and a push of less than a second makes none.
+//! | module | what it is |
+//! |---|---|
+//! | `core` | every stream, and what holds for all: who may publish, the memory of the rings |
+//! | `stream` | one stream: its publish, its ring, its sessions |
+//! | `live`, `cutter`, `ring`, `lead` | a publish: frames on their time line, fragments of them, the last seconds |
+//! | `rulebook`, `push`, `tasks` | what is to be recorded: by rules, by the publisher's word, by the clock |
+//! | `session`, `run` | what is being recorded: one decision, and its recordings one after the other |
+//! | `orders` | what people and machines ask for |
+//! | `handle` | the shell: locks, the clock, the store, answers |
+//!
+//! What it promises (docs/recording.md): recordings of a reel never overlap and lose nothing between them, a closed one is
+//! complete, and a push of less than a second leaves nothing.
 
 mod core;
 mod cutter;
@@ -18,6 +28,7 @@ mod ring;
 mod rulebook;
 mod run;
 mod session;
+mod status;
 mod stream;
 mod tasks;
 #[cfg(test)]
@@ -25,7 +36,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use self::core::{RecorderSettings, StreamStatus};
+pub use self::core::RecorderSettings;
 pub use handle::{AskError, ClipCourse, Publishing, Recorder};
 pub use live::Moment;
 pub use orders::{
@@ -33,4 +44,5 @@ pub use orders::{
 };
 pub use publish::{EndReason, PublishRequest, Refusal};
 pub use rulebook::RuleError;
+pub use status::StreamStatus;
 pub use tasks::{Task, TaskError, TaskState, When};

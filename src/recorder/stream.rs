@@ -1,11 +1,11 @@
 //! One stream: who publishes it, its last seconds, and every session that records it.
 
-use super::core::{Rate, StreamStatus};
 use super::live::{Fed, Live, Moment};
 use super::publish::EndReason;
 use super::ring::Ring;
 use super::run::{Ending, Sample, Scene};
 use super::session::{Limit, Plan, Session, Wanted};
+use super::status::{Rate, StreamStatus};
 use crate::media::{Exception, MediaMessage, Micros, PublishId, RecordingId, StreamName, TrackKind};
 use crate::store::{Command, Origin};
 
@@ -140,14 +140,7 @@ impl Stream {
         };
         let end = on_air.live.tape_end().unwrap_or(self.tape_end);
         self.tape_end = self.tape_end.max(end);
-        let mut scene = Scene {
-            stream: &self.name,
-            publish: on_air.live.publish,
-            now,
-            utc_of_tape: on_air.utc_of_tape,
-            out,
-            endings: &mut self.endings,
-        };
+        let mut scene = on_air.scene(&self.name, now, out, &mut self.endings);
         for session in &mut self.sessions {
             session.interrupt(end, on_air.last_heard, reason, &mut scene);
         }
@@ -306,14 +299,7 @@ impl Stream {
         let Some(on_air) = &self.live else {
             return;
         };
-        let mut scene = Scene {
-            stream: &self.name,
-            publish: on_air.live.publish,
-            now,
-            utc_of_tape: on_air.utc_of_tape,
-            out,
-            endings: &mut self.endings,
-        };
+        let mut scene = on_air.scene(&self.name, now, out, &mut self.endings);
         for session in &mut self.sessions {
             let start = match session.wanted {
                 Some(Wanted::At(at)) => at,
@@ -342,14 +328,7 @@ impl Stream {
             key: entry,
             bytes: frame.payload.len() as u64,
         };
-        let mut scene = Scene {
-            stream: &self.name,
-            publish: on_air.live.publish,
-            now,
-            utc_of_tape: on_air.utc_of_tape,
-            out,
-            endings: &mut self.endings,
-        };
+        let mut scene = on_air.scene(&self.name, now, out, &mut self.endings);
         for session in &mut self.sessions {
             session.frame(sample, &mut scene);
         }
@@ -377,6 +356,25 @@ impl Stream {
             self.hand_over(fed, now, out);
         }
         self.sessions.retain(|session| !session.is_over());
+    }
+}
+
+impl OnAir {
+    fn scene<'a>(
+        &self,
+        stream: &'a StreamName,
+        now: Moment,
+        out: &'a mut Vec<Command>,
+        endings: &'a mut Vec<Ending>,
+    ) -> Scene<'a> {
+        Scene {
+            stream,
+            publish: self.live.publish,
+            now,
+            utc_of_tape: self.utc_of_tape,
+            out,
+            endings,
+        }
     }
 }
 

@@ -19,10 +19,11 @@ use tokio::time::MissedTickBehavior;
 use crate::config::{Rule, Template};
 use crate::event::Event;
 use crate::media::{Exception, MediaMessage, Micros, PublishId, StreamName};
-use crate::recorder::core::{Begun, Core, RecorderSettings, StreamStatus};
+use crate::recorder::core::{Begun, Core, RecorderSettings};
 use crate::recorder::live::Moment;
 use crate::recorder::publish::{EndReason, PublishRequest, Refusal};
 use crate::recorder::push::PushParameters;
+use crate::recorder::status::StreamStatus;
 use crate::store::{Clock, Command, Store};
 
 /// The recorder of this process; clones share it. Its locks are held while it decides, never while anything

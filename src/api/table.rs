@@ -1,0 +1,42 @@
+//! The table of commands.
+
+use super::answer::{Code, Failure};
+use super::command::Command;
+use super::{clip, help, recording, rule, stream, task, template};
+use crate::config;
+
+/// Every command, group by group.
+pub fn commands() -> impl Iterator<Item = &'static Command> {
+    [
+        recording::COMMANDS,
+        clip::COMMANDS,
+        task::COMMANDS,
+        rule::COMMANDS,
+        template::COMMANDS,
+        stream::COMMANDS,
+        help::COMMANDS,
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// The command of this name.
+pub fn command(name: &str) -> Option<&'static Command> {
+    commands().find(|command| command.name == name)
+}
+
+pub(super) fn known(name: &str) -> Result<&'static Command, Failure> {
+    command(name).ok_or_else(|| {
+        let shown: String = name.chars().take(64).collect();
+        let names: Vec<&str> = commands().map(|command| command.name).collect();
+        let near = config::nearest(&shown, &names);
+        Failure::new(
+            Code::NotFound,
+            match near {
+                Some(near) => format!("there is no command '{shown}'; did you mean '{near}'?"),
+                None => format!("there is no command '{shown}'; 'help' lists them"),
+            },
+        )
+        .about("command")
+    })
+}
