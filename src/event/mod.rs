@@ -61,7 +61,9 @@ pub enum Event {
         stream: String,
         /// The recording.
         recording: String,
-        /// Where its media goes on.
+        /// Where its media ended.
+        from: String,
+        /// Where it goes on.
         at: String,
         /// What is missing in between, seconds.
         gap_s: f64,

@@ -66,6 +66,9 @@ use std::sync::Arc;
 use crate::event::Event;
 use crate::media::{Fragment, Micros, PublishId, RecordingId, StreamName};
 
+/// Why recordings and publishes end that a start finds open.
+const UNCLEAN: &str = "unclean shutdown";
+
 /// What the recorder asks of the storage thread. Commands are carried out in the order given.
 #[derive(Debug)]
 pub enum Command {

@@ -14,37 +14,13 @@ use jiff::civil::{Date, DateTime, Time};
 use super::Span;
 
 /// The first moment after `utc` at which a clock on the wall shows a multiple of `every` since midnight. `every` divides
-/// a day; where summer time begins or ends, the boundaries stay with the clock.
+/// a day. A boundary that the clock is set over is where it is set, and in an hour that comes twice they come twice.
 pub fn next_boundary(utc: i64, every: Span, zone: &Zone) -> i64 {
     let every = every.as_micros().clamp(1_000_000, DAY);
-    let Some(local) = zone.local(utc) else {
-        return i64::MAX;
-    };
-    // An hour that comes twice has boundaries of its own: a step may lead to a moment that is not later.
-    let mut next = (since_midnight(local.time()) / every + 1) * every;
-    let mut date = local.date();
-    for _ in 0..8 {
-        if next >= DAY {
-            next = 0;
-            match date.tomorrow() {
-                Ok(tomorrow) => date = tomorrow,
-                Err(_) => return i64::MAX,
-            }
-        }
-        match zone.utc(at(date, next)) {
-            Some(found) if found > utc => return found,
-            _ => next += every,
-        }
-    }
-    utc.saturating_add(every)
+    zone.next_multiple(utc, every).unwrap_or(i64::MAX)
 }
 
 const DAY: i64 = 86_400_000_000;
-
-fn since_midnight(time: Time) -> i64 {
-    let seconds = i64::from(time.hour()) * 3_600 + i64::from(time.minute()) * 60 + i64::from(time.second());
-    seconds * 1_000_000 + i64::from(time.subsec_nanosecond()) / 1_000
-}
 
 /// A time of a day, `micros` after midnight by the clock; a whole day is the next midnight.
 fn at(date: Date, micros: i64) -> DateTime {

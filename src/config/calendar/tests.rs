@@ -6,6 +6,14 @@ use super::*;
 
 const HOUR: i64 = 3_600_000_000;
 
+fn since_midnight(time: jiff::civil::Time) -> i64 {
+    jiff::civil::Time::midnight()
+        .until(time)
+        .unwrap()
+        .total(jiff::Unit::Microsecond)
+        .unwrap() as i64
+}
+
 fn utc(text: &str) -> i64 {
     text.parse::<jiff::Timestamp>().unwrap().as_microsecond()
 }
@@ -48,7 +56,26 @@ fn every_hour_on_the_hour() {
             "Europe/Berlin",
             "2026-10-25T05:00:00Z",
         ),
-        // It begins: two o'clock does not come.
+        // Each of the two hours that are called two has its own boundary.
+        (
+            "2026-10-25T00:00:00Z",
+            3_600,
+            "Europe/Berlin",
+            "2026-10-25T01:00:00Z",
+        ),
+        (
+            "2026-10-25T01:01:30Z",
+            300,
+            "Europe/Berlin",
+            "2026-10-25T01:05:00Z",
+        ),
+        // It begins: two o'clock does not come, nor does a quarter past it.
+        (
+            "2026-03-29T00:31:00Z",
+            2_700,
+            "Europe/Berlin",
+            "2026-03-29T01:00:00Z",
+        ),
         (
             "2026-03-29T00:10:00Z",
             3_600,
@@ -109,7 +136,7 @@ fn an_hour_that_comes_twice_is_in_and_one_that_never_comes_begins_with_the_chang
     let (from, to) = never.next_after(utc("2026-03-28T00:00:00Z")).unwrap();
     assert_eq!(
         (from, to),
-        (utc("2026-03-29T01:30:00Z"), utc("2026-03-29T02:00:00Z"))
+        (utc("2026-03-29T01:00:00Z"), utc("2026-03-29T02:00:00Z"))
     );
 }
 
@@ -189,5 +216,82 @@ proptest! {
                 prop_assert!(next > now);
             }
         }
+    }
+}
+
+/// When the clock is set, and a moment at which it is not.
+const CHANGES: [(&str, &str); 9] = [
+    ("Europe/Berlin", "2026-03-29T01:00:00Z"),
+    ("Europe/Berlin", "2026-10-25T01:00:00Z"),
+    ("America/New_York", "2026-03-08T07:00:00Z"),
+    ("America/New_York", "2026-11-01T06:00:00Z"),
+    // By half an hour.
+    ("Australia/Lord_Howe", "2026-04-04T15:00:00Z"),
+    ("Australia/Lord_Howe", "2026-10-03T15:30:00Z"),
+    // At midnight itself.
+    ("America/Havana", "2026-03-08T05:00:00Z"),
+    ("America/Havana", "2026-11-01T05:00:00Z"),
+    ("Asia/Shanghai", "2026-11-21T18:00:00Z"),
+];
+
+#[test]
+fn hours_end_where_the_clock_no_longer_shows_them() {
+    for (hours, from, window) in [
+        // Two o'clock comes, and then an hour of it again, which is not before two.
+        (
+            "Sun 01:00-02:00",
+            "2026-10-24T12:00:00Z",
+            Some(("2026-10-24T23:00:00Z", "2026-10-25T00:00:00Z")),
+        ),
+        (
+            "Sun 01:00-02:30",
+            "2026-03-28T12:00:00Z",
+            Some(("2026-03-29T00:00:00Z", "2026-03-29T01:00:00Z")),
+        ),
+        ("Sun 02:10-02:50", "2026-03-28T12:00:00Z", None),
+    ] {
+        let found = weekly(&[hours], "Europe/Berlin").next_after(utc(from));
+        let found = found.filter(|window| window.0 < utc(from) + 36 * HOUR);
+        assert_eq!(found, window.map(|(from, to)| (utc(from), utc(to))), "{hours}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    /// From the first to the last minute that a clock on the wall shows within the hours, on the nights it is set, too.
+    #[test]
+    fn windows_hold_what_the_clock_shows_while_it_is_set(
+        (name, set) in prop::sample::select(CHANGES.to_vec()), from in 0i64..300, length in 1i64..300,
+    ) {
+        let (zone, noon, to) = (zone(name), utc(set) - 12 * HOUR, from + length);
+        let text = format!("Sun {:02}:{:02}-{:02}:{:02}", from / 60, from % 60, to / 60, to % 60);
+        let inside = |now: &i64| {
+            let local = zone.local(*now).unwrap();
+            let minutes = since_midnight(local.time()) / 60_000_000;
+            local.weekday() == jiff::civil::Weekday::Sunday && (from..to).contains(&minutes)
+        };
+        let shown: Vec<i64> = (0..36 * 60).map(|n| noon + n * HOUR / 60).filter(inside).collect();
+        let expected = shown.first().zip(shown.last()).map(|(first, last)| (*first, last + HOUR / 60));
+        let found = weekly(&[&text], name).next_after(noon).filter(|window| window.0 < noon + 36 * HOUR);
+        prop_assert_eq!(found, expected, "{} {}", text, name);
+    }
+
+    /// Boundaries are where the clock on the wall comes to a multiple or is set over one, and nowhere else.
+    #[test]
+    fn boundaries_are_where_the_clock_shows_them(
+        (name, set) in prop::sample::select(CHANGES.to_vec()), at in -3 * HOUR..2 * HOUR,
+        every in prop::sample::select(vec![1u64, 2, 5, 15, 30, 45, 60, 90, 360, 1_440]),
+    ) {
+        let (zone, utc) = (zone(name), utc(set) + at);
+        let span = i64::try_from(every).unwrap() * HOUR / 60;
+        let is_boundary = |now: i64| {
+            let (local, before) = (zone.local(now).unwrap(), zone.local(now - 1).unwrap());
+            let (shows, showed) = (since_midnight(local.time()), since_midnight(before.time()));
+            shows % span == 0 || local > before && (shows / span != showed / span || local.date() != before.date())
+        };
+        let next_minute = (utc.div_euclid(HOUR / 60) + 1) * (HOUR / 60);
+        let expected = (0..30 * 60).map(|n| next_minute + n * HOUR / 60).find(|now| is_boundary(*now)).unwrap();
+        prop_assert_eq!(next_boundary(utc, Span::from_secs(every * 60), &zone), expected, "{} {}", every, name);
     }
 }

@@ -130,8 +130,8 @@ impl Hours {
         } else {
             date.tomorrow().ok()?
         };
-        let from = zone.utc(at(date, i64::from(self.from) * MINUTE))?;
-        let to = zone.utc_late(at(until, i64::from(self.to) * MINUTE))?;
+        let from = zone.first(at(date, i64::from(self.from) * MINUTE))?;
+        let to = zone.last(at(until, i64::from(self.to) * MINUTE))?;
         (to > from).then_some((from, to))
     }
 

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use jiff::Timestamp;
 use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
+use jiff::tz::{AmbiguousOffset, TimeZone};
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// A time zone: a name of the IANA database, as `Europe/Berlin`, `UTC`, or `local` for the box's own.
@@ -36,19 +36,71 @@ impl Zone {
         Some(self.zone.to_datetime(time))
     }
 
-    /// When a clock on the wall shows this, UTC. Where it never does it is the moment after, and where it does twice it is
-    /// the first time.
-    pub fn utc(&self, local: DateTime) -> Option<i64> {
-        let time = self.zone.to_ambiguous_timestamp(local).compatible().ok()?;
+    /// The first moment at which a clock on the wall shows this or more, UTC. Where it never shows it, that is when the
+    /// clock is set; where it shows it twice, the first time.
+    pub(super) fn first(&self, local: DateTime) -> Option<i64> {
+        let found = self.zone.to_ambiguous_timestamp(local);
+        let time = match found.offset() {
+            AmbiguousOffset::Gap { .. } => self.set_before(found.later().ok()?)?,
+            _ => found.earlier().ok()?,
+        };
         Some(time.as_microsecond())
     }
 
-    /// As [`utc`](Self::utc), but the second time.
-    pub(super) fn utc_late(&self, local: DateTime) -> Option<i64> {
-        let time = self.zone.to_ambiguous_timestamp(local).later().ok()?;
+    /// The end of the last moment at which a clock on the wall shows less than this, UTC. Of what it shows twice the second
+    /// time counts; what it never shows ends when the clock is set.
+    pub(super) fn last(&self, local: DateTime) -> Option<i64> {
+        let within = local.checked_sub(MICROSECOND).ok()?;
+        let found = self.zone.to_ambiguous_timestamp(within);
+        let time = match found.offset() {
+            AmbiguousOffset::Gap { .. } => self.set_before(found.later().ok()?)?,
+            _ => found.later().ok()?.checked_add(MICROSECOND).ok()?,
+        };
         Some(time.as_microsecond())
     }
+
+    /// The first moment after `utc` at which a clock on the wall comes to a multiple of `every` (microseconds, a divisor
+    /// of a day) since midnight, or is set over one.
+    pub(super) fn next_multiple(&self, utc: i64, every: i64) -> Option<i64> {
+        let mut at = utc;
+        // Each turn is one change of the clock without a boundary; they are months apart.
+        for _ in 0..8 {
+            let before = self.ahead(at)?;
+            let next = at.checked_add(every - (at + before).rem_euclid(every))?;
+            let mut changes = self.zone.following(Timestamp::from_microsecond(at).ok()?);
+            let Some(set) = changes.next().map(|change| change.timestamp().as_microsecond()) else {
+                return Some(next);
+            };
+            if next < set {
+                return Some(next);
+            }
+            let after = self.ahead(set)?;
+            let over = (set + before - 1).div_euclid(every) < (set + after).div_euclid(every);
+            if (set + after).rem_euclid(every) == 0 || (after > before && over) {
+                return Some(set);
+            }
+            at = set;
+        }
+        None
+    }
+
+    /// By how much the clock on the wall is ahead of UTC, microseconds.
+    fn ahead(&self, utc: i64) -> Option<i64> {
+        let time = Timestamp::from_microsecond(utc).ok()?;
+        Some(i64::from(self.zone.to_offset(time).seconds()) * 1_000_000)
+    }
+
+    /// The last change of the clock up to a moment.
+    fn set_before(&self, time: Timestamp) -> Option<Timestamp> {
+        let behind = time.checked_add(MICROSECOND).ok()?;
+        self.zone
+            .preceding(behind)
+            .next()
+            .map(|change| change.timestamp())
+    }
 }
+
+const MICROSECOND: SignedDuration = SignedDuration::from_micros(1);
 
 impl FromStr for Zone {
     type Err = ZoneError;

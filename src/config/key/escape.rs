@@ -7,10 +7,10 @@ const LONGEST_PART: usize = 200;
 
 /// A value as one part of a key: what is not a letter, a digit or one of `-_.=+,@` becomes `%XX` for each of its bytes.
 pub(super) fn escaped(value: &str) -> String {
-    // A value of dots alone would be a way out of the folder.
+    // A value of dots alone would be a way out of the folder, also as %2E where a URL is read.
     match value {
-        "." => "%2E".to_owned(),
-        ".." => "%2E%2E".to_owned(),
+        "." => "_".to_owned(),
+        ".." => "__".to_owned(),
         _ => escape(value, false),
     }
 }

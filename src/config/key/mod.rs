@@ -174,28 +174,16 @@ impl KeyPattern {
         }
     }
 
-    /// True when no two recordings can have the same key: it says which one it is, or both stream and start to the
-    /// millisecond.
+    /// True when no two recordings can have the same key: it says which recording it is. All else that a pattern can say
+    /// may be the same of two: a second comes twice where summer time ends.
     pub fn is_unique(&self) -> bool {
-        let has = |place: Place| self.parts.contains(&Part::Place(place));
-        let start = |field| has(Place::Time(Edge::Start, field));
-        let fields = [
-            Field::Year,
-            Field::Month,
-            Field::Day,
-            Field::Hour,
-            Field::Minute,
-            Field::Second,
-        ];
-        let when = fields.into_iter().all(start) && start(Field::Millisecond);
-        let whose = has(Place::StreamId) && has(Place::AppName) && has(Place::Sequence);
-        has(Place::RecordId) || has(Place::RandomId) || (when && whose)
+        self.parts.contains(&Part::Place(Place::RecordId))
     }
 }
 
 /// The key, or the first of `KEY-2`, `KEY-3` … that is not taken.
 pub fn distinct(key: &str, taken: impl Fn(&str) -> bool) -> String {
-    let others = (2u64..).map(|number| format!("{key}-{number}"));
+    let others = (2u64..100_000).map(|number| format!("{key}-{number}"));
     let mut all = std::iter::once(key.to_owned()).chain(others);
     all.find(|key| !taken(key)).unwrap_or_else(|| key.to_owned())
 }

@@ -86,7 +86,7 @@ fn what_is_no_pattern_is_told() {
 fn two_recordings_never_share_a_key() {
     for (pattern, unique) in [
         (KeyPattern::DEFAULT, true),
-        ("{RandomID}", true),
+        ("{RandomID}", false),
         ("{AppName}/{StreamName}/{StartYear}{StartMonth}{StartDay}", false),
     ] {
         assert_eq!(

@@ -216,11 +216,15 @@ impl Journal {
 
     /// Recordings that wait for a publish to go on with them.
     pub(in crate::store) fn waiting(&self) -> Result<Vec<OpenRecording>, StoreError> {
+        // Its end is dated by the publish that it lies in: a later one may have gone on with it without any media.
         let sql = "SELECT r.id, name, spec, start, end, utc_offset + boot_zero + (end - tape_zero), synced,
-                (SELECT ifnull(sum(bytes), 0) FROM segments s
+                (SELECT CAST(ifnull(sum(bytes * (min(s.end, r.end) - max(s.start, r.start)) / max(s.end - s.start, 1)), 0)
+                    AS INTEGER) FROM segments s
                  WHERE s.stream = r.stream AND s.end > r.start AND s.start < r.end)
              FROM recordings r JOIN streams t ON t.stream = r.stream
-                JOIN publishes p ON p.publish = ifnull(last_publish, r.publish) JOIN boots USING (boot)
+                JOIN publishes p ON p.publish = ifnull((SELECT publish FROM publishes q WHERE q.stream = r.stream
+                    AND q.tape_zero < r.end ORDER BY q.tape_zero DESC LIMIT 1), r.publish)
+                JOIN boots USING (boot)
              WHERE state = 'open' AND paused ORDER BY recording";
         self.all(sql, params![], |row| {
             Ok(OpenRecording {

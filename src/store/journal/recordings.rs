@@ -30,6 +30,14 @@ pub(super) fn start(
             spec.map(RecordingSpec::written).unwrap_or_default(),
             spec.is_some()
         ])?;
+    if let (0, Some(spec)) = (new, spec) {
+        // It was found again, by files that know segments only, and somebody knows more of it.
+        db.prepare(
+            "UPDATE recordings SET spec = ?2, exact = 1, start = ifnull(?3, start), keep = ?4
+             WHERE id = ?1 AND spec = ''",
+        )?
+        .execute(params![id.to_bytes(), spec.written(), start, keep])?;
+    }
     // Nobody waits for the start of a clip: that it is there is what it is told by.
     let told = spec.filter(|spec| spec.origin != Origin::Clip);
     let (Some(utc), Some(spec)) = (tell.filter(|_| new > 0), told) else {
@@ -84,13 +92,14 @@ pub(super) fn resume(
     start: Micros,
     utc: Micros,
 ) -> Result {
-    let Some(found) = find(db, id, "state = 'open' AND paused")? else {
+    // A journal that was made anew meanwhile has it closed.
+    let Some(found) = find(db, id, "(state = 'closed' OR (state = 'open' AND paused))")? else {
         return Ok(());
     };
     let tape = tape(db, found.recording, found.grown)?;
     execute(
         db,
-        "UPDATE recordings SET paused = 0, last_publish = (SELECT publish FROM publishes WHERE id = ?2)
+        "UPDATE recordings SET state = 'open', reason = NULL, paused = 0, last_publish = (SELECT publish FROM publishes WHERE id = ?2)
          WHERE recording = ?1",
         params![found.recording, publish.to_bytes()],
     )?;
@@ -99,6 +108,7 @@ pub(super) fn resume(
     let event = Event::RecordingResumed {
         stream,
         recording: id.to_string(),
+        from: rfc3339(tape.last.unwrap_or(at)),
         at: rfc3339(at),
         gap_s: gap as f64 / 1e6,
     };
@@ -116,8 +126,8 @@ pub(super) fn clip(
     utc: Micros,
 ) -> Result {
     // It is dated by the publish that its first tape is of.
-    execute(
-        db,
+    let made = db
+        .prepare(
         "INSERT OR IGNORE INTO recordings (id, stream, publish, last_publish, state, start, end, keep, spec, exact)
          SELECT ?1, stream, publish,
             (SELECT publish FROM segments l WHERE l.stream = s.stream AND l.start < ?4
@@ -126,8 +136,11 @@ pub(super) fn clip(
          FROM segments s JOIN streams USING (stream)
          WHERE name = ?2 AND s.start < ?4 AND (s.state = 'open' OR s.end > ?3) AND s.state IN ('open', 'sealed')
          ORDER BY sequence LIMIT 1",
-        params![id.to_bytes(), stream.as_str(), start, end, keep, spec.written()],
-    )?;
+)?
+        .execute(params![id.to_bytes(), stream.as_str(), start, end, keep, spec.written()])?;
+    if made == 0 {
+        return post(db, &nothing(stream.to_string(), id.to_string()), utc);
+    }
     close(db, id, Some(end), "clip", utc)
 }
 
@@ -173,14 +186,19 @@ pub(super) fn close(
     };
     let event = match found.spec.origin {
         Origin::Clip if tape.segments > 0 => Event::ClipReady(closed),
-        Origin::Clip => Event::RecordingFailed {
-            stream: closed.stream,
-            recording: Some(closed.recording),
-            reason: "there is nothing between these times".to_owned(),
-        },
+        Origin::Clip => nothing(closed.stream, closed.recording),
         _ => Event::RecordingClosed(closed),
     };
     post(db, &event, utc)
+}
+
+/// A clip of a range without tape.
+fn nothing(stream: String, recording: String) -> Event {
+    Event::RecordingFailed {
+        stream,
+        recording: Some(recording),
+        reason: "there is nothing between these times".to_owned(),
+    }
 }
 
 struct Found {
@@ -237,7 +255,8 @@ fn tape(db: &Connection, recording: i64, limit: Micros) -> Result<Tape> {
              WHERE r.recording = ?1 AND s.end > r.start AND s.state NOT IN ('spare', 'wipe')
                 AND min(s.end, ?2) - max(s.start, r.start) > iif(r.exact, 0, min(?3, (s.end - s.start) / 2)))
          SELECT count(*), CAST(ifnull(sum(bytes * (z - a) / max(end - start, 1)), 0) AS INTEGER), ifnull(sum(z - a), 0),
-            min(utc + a), max(utc + z), max(z) FROM part",
+            (SELECT utc + a FROM part ORDER BY a LIMIT 1), (SELECT utc + z FROM part ORDER BY z DESC LIMIT 1), max(z)
+         FROM part",
     )?
     .query_row(params![recording, limit, SHARED], |row| {
         Ok(Tape {

@@ -11,8 +11,8 @@ type Result<T = ()> = rusqlite::Result<T>;
 /// The counter that holds the sequence of the boot's first event.
 const FIRST: &str = "outbox_of_boot";
 
-/// The fields of an event that hold a time.
-const TIMES: [&str; 4] = ["start", "end", "from", "to"];
+/// What a start says of recordings that the last run left open.
+const UNCLEAN: &str = crate::store::UNCLEAN;
 
 /// Events from here on belong to a boot that begins.
 pub(super) fn begin_boot(db: &Connection) -> Result {
@@ -36,48 +36,72 @@ pub(super) fn redate(db: &Connection, boot: &[u8; 16], by: Micros) -> Result {
         .collect::<Result<Vec<(i64, String, String)>>>()?;
     let mut update = db.prepare("UPDATE outbox SET time = time + ?2, body = ?3 WHERE sequence = ?1")?;
     for (sequence, kind, body) in rows {
-        let moved = match kind.as_str() {
-            "recording.closed" if is_of_another_boot(db, boot, &body)? => None,
-            "recording.started" | "recording.closed" | "stream.gap" => moved(&body, by),
-            _ => None,
-        };
+        let moved = moved(db, boot, &kind, &body, by)?;
         update.execute(params![sequence, by, moved.as_ref().unwrap_or(&body)])?;
     }
     Ok(())
 }
 
-/// A start closes what the boot before left open, and dates it by that boot's clock.
-fn is_of_another_boot(db: &Connection, boot: &[u8; 16], body: &str) -> Result<bool> {
-    let body: Option<Value> = serde_json::from_str(body).ok();
-    let id = body
-        .as_ref()
-        .and_then(|body| body.get("recording")?.as_str()?.parse().ok());
-    let Some(id): Option<RecordingId> = id else {
-        return Ok(false);
+/// The body with its times moved; `None` when none of them is of this boot. A start closes or pauses what the boot before
+/// left open, and dates it by that boot's clock; and a recording may have begun in a boot and end in another.
+fn moved(db: &Connection, boot: &[u8; 16], kind: &str, body: &str, by: Micros) -> Result<Option<String>> {
+    let Some(mut body) = serde_json::from_str::<Value>(body).ok() else {
+        return Ok(None);
     };
-    let of: Option<[u8; 16]> = db
-        .prepare(
-            "SELECT boot_id FROM recordings r JOIN publishes USING (publish) JOIN boots USING (boot)
-             WHERE r.id = ?1",
-        )?
-        .query_row(params![id.to_bytes()], |row| row.get(0))
-        .optional()?;
-    // One without any tape has no row; its event was dated by the clock of the moment.
-    Ok(of.is_some_and(|of| of != *boot))
-}
-
-/// The body with its times moved; `None` when it is none of ours.
-fn moved(body: &str, by: Micros) -> Option<String> {
-    let mut body: Value = serde_json::from_str(body).ok()?;
-    let fields = body.as_object_mut()?;
-    for name in TIMES {
-        let time = fields
-            .get(name)
-            .and_then(|time| time.as_str()?.parse::<jiff::Timestamp>().ok());
+    let [begun, ended] = in_boot(db, boot, &body)?;
+    let fields: &[&str] = match kind {
+        "recording.started" => &["start"],
+        "stream.gap" => &["from", "to"],
+        "recording.resumed" if begun => &["from", "at"],
+        "recording.resumed" => &["at"],
+        "recording.paused" if begun || body.get("reason").is_none_or(|reason| reason != UNCLEAN) => &["at"],
+        "recording.closed" | "clip.ready" => match (begun, ended) {
+            (true, true) => &["start", "end"],
+            (true, false) => &["start"],
+            (false, true) => &["end"],
+            (false, false) => return Ok(None),
+        },
+        _ => return Ok(None),
+    };
+    let Some(object) = body.as_object_mut() else {
+        return Ok(None);
+    };
+    for name in fields {
+        let time = object.get(*name);
+        let time = time.and_then(|time| time.as_str()?.parse::<jiff::Timestamp>().ok());
         if let Some(time) = time {
             let moved = rfc3339(time.as_microsecond().saturating_add(by));
-            fields.insert(name.to_owned(), moved.into());
+            object.insert((*name).to_owned(), moved.into());
         }
     }
-    Some(body.to_string())
+    if kind == "recording.resumed" {
+        // What lies in between is known better now.
+        let time = |name: &str| object.get(name)?.as_str()?.parse::<jiff::Timestamp>().ok();
+        if let (Some(from), Some(at)) = (time("from"), time("at")) {
+            let gap = at.as_microsecond().saturating_sub(from.as_microsecond()).max(0);
+            object.insert("gap_s".to_owned(), (gap as f64 / 1e6).into());
+        }
+    }
+    Ok(Some(body.to_string()))
+}
+
+/// Whether the recording that an event is about began, and ended, in this boot. One without any tape has no row; its
+/// event was dated by the clock of the moment.
+fn in_boot(db: &Connection, boot: &[u8; 16], body: &Value) -> Result<[bool; 2]> {
+    let id = body.get("recording").and_then(|id| id.as_str()?.parse().ok());
+    let Some(id): Option<RecordingId> = id else {
+        return Ok([true, true]);
+    };
+    let of = |publish: &str| -> Result<bool> {
+        let sql = format!(
+            "SELECT boot_id FROM recordings r JOIN publishes p ON p.publish = {publish} JOIN boots USING (boot)
+             WHERE r.id = ?1"
+        );
+        let found: Option<[u8; 16]> = db
+            .prepare(&sql)?
+            .query_row(params![id.to_bytes()], |row| row.get(0))
+            .optional()?;
+        Ok(found.is_none_or(|of| of == *boot))
+    };
+    Ok([of("r.publish")?, of("ifnull(r.last_publish, r.publish)")?])
 }

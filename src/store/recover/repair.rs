@@ -315,7 +315,7 @@ impl Recovery<'_> {
 
     /// What the journal says is open, is not, unless it is `live`.
     fn close(&mut self, journal: &Journal, live: &Live) -> Result<(), StoreError> {
-        let reason = "unclean shutdown";
+        let reason = crate::store::UNCLEAN;
         for (id, resumes) in journal.open_recordings()? {
             if live.recordings.contains(&id) {
                 continue;

@@ -11,6 +11,7 @@ mod model;
 mod moment;
 mod pages;
 mod rebuild;
+mod recordings;
 mod rig;
 mod space;
 mod sqlite;

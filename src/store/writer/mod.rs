@@ -417,7 +417,12 @@ impl Writer {
         let closing = |op: &Op| matches!(op, Op::CloseRecording { id, .. } if *id == recording);
         let closing = self.pending.iter().any(closing);
         let closed = row.filter(|row| closing || row.state != RecordingState::Open);
-        if let Some(stream) = closed.map(|row| row.stream) {
+        let clip = |op: &Op| match op {
+            Op::Clip { id, stream, .. } if *id == recording => Some(stream.clone()),
+            _ => None,
+        };
+        let clipped = self.pending.iter().find_map(clip);
+        if let Some(stream) = closed.map(|row| row.stream).or(clipped) {
             let mut lanes = self.lanes.iter().filter(|(_, lane)| lane.stream == stream);
             if self.recordings.values().all(|other| other.stream != stream) {
                 pass.turns.extend(lanes.map(|(publish, _)| (*publish, None)));
