@@ -37,6 +37,12 @@ fn ctl(home: &Path, arguments: &[&str]) -> Done {
     edgereel(&all)
 }
 
+/// Where [`support::service::write_config`] puts it.
+fn socket_of(service: &Service) -> std::path::PathBuf {
+    let data = service.data();
+    data.parent().unwrap().join("control.sock")
+}
+
 /// The result of a command that must do.
 #[track_caller]
 fn done(home: &Path, arguments: &[&str]) -> Value {
@@ -97,7 +103,7 @@ struct Line(BufReader<UnixStream>);
 
 impl Line {
     fn open(service: &Service) -> Self {
-        let stream = UnixStream::connect(service.data().join("control.sock")).expect("the socket");
+        let stream = UnixStream::connect(socket_of(service)).expect("the socket");
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         Self(BufReader::new(stream))
@@ -487,7 +493,7 @@ fn what_is_no_request_is_refused_and_harms_nobody() {
 fn a_stranger_is_turned_away() {
     let home = home();
     let service = Service::start(home.path());
-    let socket = service.data().join("control.sock");
+    let socket = socket_of(&service);
     let mode = std::fs::metadata(&socket).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     let mut command = support::cli::command();
@@ -530,7 +536,7 @@ fn while_no_service_runs_what_was_recorded_can_be_listed_and_nothing_else() {
     wait_until("a recording", || !recordings(&service.data()).is_empty());
     feed.over();
     let id = recordings(&service.data())[0].id.clone();
-    let socket = service.data().join("control.sock");
+    let socket = socket_of(&service);
     // A second one is not even started.
     let second = ctl(home, &["run"]);
     assert!(
@@ -571,7 +577,7 @@ fn a_socket_that_a_killed_service_left_is_in_nobodys_way() {
     let home = home();
     let home = home.path();
     let service = Service::start(home);
-    let socket = service.data().join("control.sock");
+    let socket = socket_of(&service);
     service.kill();
     assert!(socket.exists());
     let said = refused(home, &["stream", "list"]);

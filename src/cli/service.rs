@@ -10,8 +10,7 @@ use serde_json::Value;
 
 use super::open::StoreArgument;
 use crate::api::{MAX_ANSWER, MAX_REQUEST};
-use crate::config::SOCKET_NAME;
-use crate::daemon::runtime_directory;
+use crate::daemon::{SOCKET_NAME, default_socket};
 
 /// The service answers within half of this, whatever its card does.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -28,18 +27,19 @@ pub(super) struct NoService {
 /// Where the control socket may be.
 pub(super) fn find_socket(store: &StoreArgument) -> anyhow::Result<Vec<PathBuf>> {
     if let Some(data) = store.data() {
-        return Ok(vec![data.join(SOCKET_NAME)]);
+        return Ok(vec![default_socket(data)]);
     }
     let config = store.config()?;
     if let Some(socket) = &config.control.socket {
         return Ok(vec![socket.clone()]);
     }
-    let directories = runtime_directory().into_iter().chain([PathBuf::from(PACKAGED)]);
-    let made = directories.map(|directory| directory.join(SOCKET_NAME));
-    // The one beside the store is surely that store's.
-    let beside = config.storage.dir.join(SOCKET_NAME);
-    let others = made.filter(|path| path.exists() && *path != beside);
-    Ok(std::iter::once(beside.clone()).chain(others).collect())
+    // The one that is named after the store is surely that store's.
+    let own = default_socket(&config.storage.dir);
+    let packaged = Path::new(PACKAGED).join(SOCKET_NAME);
+    let others = [packaged]
+        .into_iter()
+        .filter(|path| path.exists() && *path != own);
+    Ok(std::iter::once(own.clone()).chain(others).collect())
 }
 
 /// Asks whichever of these is there.

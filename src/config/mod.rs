@@ -150,18 +150,6 @@ pub struct Ring {
 /// How this machine's own commands reach the service.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Control {
-    /// The socket; where the service manager or the storage directory has it, when there is none.
+    /// The socket; in a directory of the machine's for such things, when there is none.
     pub socket: Option<PathBuf>,
-}
-
-/// The socket's name where nobody gives it another.
-pub(crate) const SOCKET_NAME: &str = "control.sock";
-
-impl Config {
-    /// The control socket: as configured, or in the directory that the service manager made for it
-    /// (`RUNTIME_DIRECTORY`), or in the storage directory.
-    pub fn control_socket(&self, runtime_directory: Option<&std::path::Path>) -> PathBuf {
-        let beside = || runtime_directory.unwrap_or(&self.storage.dir).join(SOCKET_NAME);
-        self.control.socket.clone().unwrap_or_else(beside)
-    }
 }

@@ -1,5 +1,6 @@
 //! The control socket while the service runs.
 
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use tokio::sync::oneshot;
@@ -19,7 +20,13 @@ impl Control {
     /// Opens the door. A box whose storage takes no sockets, or has no room for one, records all the same: that is logged.
     /// Only where another service answers nothing is started.
     pub(super) async fn start(config: &Config, api: Api) -> Result<Option<Self>, SocketError> {
-        let path = config.control_socket(runtime_directory().as_deref());
+        let configured = config.control.socket.clone();
+        let path = configured.unwrap_or_else(|| default_socket(&config.storage.dir));
+        if let Err(error) = prepare(&path) {
+            let directory = path.parent().unwrap_or(&path).display();
+            tracing::error!("no control socket, so no commands: {directory}: {error}");
+            return Ok(None);
+        }
         let socket = match ControlSocket::bind(&path).await {
             Ok(socket) => socket,
             Err(error @ SocketError::Taken { .. }) => return Err(error),
@@ -45,8 +52,50 @@ impl Control {
     }
 }
 
+/// Where the socket is that nobody gave a place: in the directory that systemd made for the service, else in one of this
+/// user's, under a name of the storage directory's. Never in the storage directory itself: a socket there would keep a card
+/// from being unmounted.
+pub fn default_socket(store: &Path) -> PathBuf {
+    match runtime_directory() {
+        Some(made) => made.join(NAME),
+        None => {
+            let store = std::path::absolute(store).unwrap_or_else(|_| store.to_owned());
+            let name = crc32c::crc32c(store.as_os_str().as_encoded_bytes());
+            own_directory().join(format!("{name:08x}.sock"))
+        }
+    }
+}
+
+/// As systemd and [`default_socket`] call it where it is alone.
+pub(crate) const NAME: &str = "control.sock";
+
+fn own_directory() -> PathBuf {
+    let base = std::env::var_os("XDG_RUNTIME_DIR").filter(|base| !base.is_empty());
+    let base = base.map_or_else(std::env::temp_dir, PathBuf::from);
+    base.join(format!("edgereel-{}", nix::unistd::geteuid()))
+}
+
+/// Makes the directory of this user's, if the socket is to be there and nobody else has made it.
+fn prepare(socket: &Path) -> std::io::Result<()> {
+    let Some(directory) = socket.parent().filter(|parent| *parent == own_directory()) else {
+        return Ok(());
+    };
+    match std::fs::DirBuilder::new().mode(0o700).create(directory) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    let found = std::fs::symlink_metadata(directory)?;
+    let ours = found.is_dir() && found.uid() == nix::unistd::geteuid().as_raw() && found.mode() & 0o077 == 0;
+    match ours {
+        true => Ok(()),
+        false => Err(std::io::Error::other(
+            "it is not this user's alone; set control.socket to another path",
+        )),
+    }
+}
+
 /// The first directory that systemd made for this service.
-pub fn runtime_directory() -> Option<PathBuf> {
+fn runtime_directory() -> Option<PathBuf> {
     let directories = std::env::var_os("RUNTIME_DIRECTORY")?;
     let text = directories.to_string_lossy();
     let first = text.split(':').next().filter(|first| !first.is_empty())?;

@@ -10,7 +10,8 @@ mod log;
 mod notify;
 mod service;
 
-pub use control::runtime_directory;
+pub(crate) use control::NAME as SOCKET_NAME;
+pub use control::default_socket;
 pub(crate) use keys::{certificate, gate};
 pub use log::{LogTarget, flush_log, init_log};
 pub use service::{Service, Snapshot};

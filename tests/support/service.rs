@@ -271,13 +271,19 @@ pub(crate) fn write_config(home: &Path, more: &str) {
 }
 
 fn write_config_on(home: &Path, data: &Path, storage: &str, more: &str) {
+    let socket = home.join("control.sock");
+    let control = if more.contains("[control]") {
+        String::new()
+    } else {
+        format!("\n[control]\nsocket = {socket:?}\n")
+    };
     let template = if more.contains("[[template]]") {
         ""
     } else {
         NOBODY_WAITS
     };
     let text = format!(
-        "[device]\nid = \"test\"\n\n[storage]\ndir = {data:?}\n{storage}\n[rtmp]\nlisten = [\"127.0.0.1:0\"]\n{more}{template}"
+        "[device]\nid = \"test\"\n\n[storage]\ndir = {data:?}\n{storage}\n[rtmp]\nlisten = [\"127.0.0.1:0\"]\n{more}{template}{control}"
     );
     std::fs::write(home.join("edgereel.toml"), text).expect("the configuration is written");
 }
