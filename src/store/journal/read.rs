@@ -144,16 +144,26 @@ impl Journal {
     /// The segments that belong to a recording and that there still are, in the order of the tape. Of an
     /// open segment the end is not known here: it belongs to all that began before or within it.
     pub(in crate::store) fn segments_of(&self, of: &RecordingData) -> Result<Vec<SegmentData>, StoreError> {
-        let sql = format!(
-            "{SEGMENT} WHERE name = ?1 AND s.state IN ('open', 'sealed') AND
-                CASE s.state WHEN 'open' THEN s.start < ?3 - min(?4, (?3 - ?2) / 2)
-                ELSE min(s.end, ?3) - max(s.start, ?2) > min(?4, (s.end - s.start) / 2) END
-             ORDER BY sequence"
-        );
+        const STREAM: &str = "(SELECT stream FROM streams WHERE name = ?1)";
         let shared = if of.exact { 0 } else { SHARED };
         let end = of.limit().unwrap_or(Micros::MAX / 2);
+        // By their ends, which are indexed. Tracks of neighbours overlap: so not only up to the first one that ends behind.
+        let sealed = format!(
+            "{SEGMENT} WHERE s.stream = {STREAM} AND s.state = 'sealed' AND s.end > ?2
+                AND s.end <= ifnull((SELECT e.end FROM segments e WHERE e.stream = {STREAM} AND e.end >= ?3
+                    ORDER BY e.end LIMIT 1 OFFSET 2), ?5)
+                AND min(s.end, ?3) - max(s.start, ?2) > min(?4, (s.end - s.start) / 2)
+             ORDER BY sequence"
+        );
+        let values = params![of.stream.as_str(), of.start, end, shared, Micros::MAX];
+        let mut segments = self.all(&sealed, values, |row| self.segment_data(row))?;
+        let open = format!(
+            "{SEGMENT} WHERE s.stream = {STREAM} AND s.state = 'open' AND s.start < ?3 - min(?4, (?3 - ?2) / 2)"
+        );
         let values = params![of.stream.as_str(), of.start, end, shared];
-        self.all(&sql, values, |row| self.segment_data(row))
+        segments.extend(self.all(&open, values, |row| self.segment_data(row))?);
+        segments.sort_by_key(|segment| segment.sequence);
+        Ok(segments)
     }
 
     /// The segments of a stream that there are between two moments (UTC), in the order of the tape.
