@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{CLIP_GRACE, CLIP_LONGEST, ClipOrder, ClipRange, Course, OrderError, UNSETTLED, session_id};
+use super::{
+    CLIP_GRACE, CLIP_LONGEST, CLIPS_PENDING, ClipOrder, ClipRange, Course, OrderError, UNSETTLED, session_id,
+};
 use crate::config::{Keep, Reel, Resume, ResumeAfter, Span, Split};
 use crate::format::Format;
 use crate::media::{Micros, RecordingId};
@@ -68,6 +70,16 @@ impl Core {
         let (from, to) = range.ok_or_else(|| OrderError::OffAir(order.stream.clone()))?;
         let stream = self.on_air_stream(&order.stream);
         let stream = stream.ok_or_else(|| OrderError::OffAir(order.stream.clone()))?;
+        let pending = stream
+            .sessions
+            .iter()
+            .filter(|session| session.about.origin == Origin::Clip);
+        if pending.count() >= CLIPS_PENDING {
+            return Err(OrderError::Range(format!(
+                "{CLIPS_PENDING} clips of '{}' are being made already; wait until one is ready",
+                order.stream
+            )));
+        }
         let plan = Plan {
             origin: Origin::Clip,
             template: String::new(),

@@ -22,6 +22,8 @@ pub const MANUAL_USUAL: Micros = 4 * 3_600_000_000;
 pub const MANUAL_LONGEST: Micros = 24 * 3_600_000_000;
 /// A clip may be so long, and may lie so far ahead.
 pub const CLIP_LONGEST: Micros = 24 * 3_600_000_000;
+/// So many clips of one stream may be in the making.
+const CLIPS_PENDING: usize = 32;
 /// What came within the last seconds is perhaps not on the tape yet.
 const UNSETTLED: Micros = 5_000_000;
 /// Whatever a publisher does, a clip is not waited for longer than this beyond its end.

@@ -651,3 +651,37 @@ fn an_order_that_waits_for_its_keyframe_is_known_and_can_be_taken_back() {
     assert!(machine.tape.is_empty(), "it was taken back");
     machine.check();
 }
+
+#[test]
+fn so_many_clips_are_in_the_making_and_no_more() {
+    let mut machine = on_demand();
+    machine.begin(CAM);
+    machine.play(CAM, 4);
+    let order = clip(ClipRange::Around(SECOND, 60 * SECOND));
+    let made = (0..40).map_while(|_| {
+        machine
+            .ask(|core, now, out| core.clip(&order, None, now, out))
+            .ok()
+    });
+    assert_eq!(made.count(), 32);
+    let refused = machine
+        .ask(|core, now, out| core.clip(&order, None, now, out))
+        .unwrap_err();
+    assert!(
+        refused.to_string().contains("32 clips of 'live/cam'"),
+        "{refused}"
+    );
+    machine.play(CAM, 62);
+    assert!(
+        machine
+            .table()
+            .iter()
+            .all(|line| line.starts_with("clip mp4#1 closed"))
+    );
+    assert!(
+        machine
+            .ask(|core, now, out| core.clip(&order, None, now, out))
+            .is_ok()
+    );
+    machine.check();
+}
