@@ -42,7 +42,8 @@ pub(super) fn delete(db: &Connection, id: RecordingId, utc: Micros) -> Result {
         "UPDATE segments AS s SET state = 'wipe' FROM recordings r
          WHERE r.recording = ?1 AND s.stream = r.stream AND s.end > r.start AND s.start < r.end
             AND s.state IN ('sealed', 'spare')
-            AND NOT EXISTS (SELECT 1 FROM recordings o WHERE {SHARES} AND o.recording <> ?1 AND o.state <> 'expired')"
+            AND NOT EXISTS (SELECT 1 FROM recordings o WHERE {SHARES} AND o.recording <> ?1
+                AND (o.state <> 'expired' OR o.protected))"
     );
     execute(db, &sql, params![recording])?;
     execute(

@@ -127,7 +127,7 @@ impl Ledger {
         let rows = journal.recordings().unwrap();
         let live = |id: RecordingId| {
             rows.iter()
-                .any(|row| row.id == id && row.state != RecordingState::Expired)
+                .any(|row| row.id == id && (row.state != RecordingState::Expired || row.protected))
         };
         let others: Vec<&Recorded> = self
             .recordings
