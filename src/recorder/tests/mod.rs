@@ -2,6 +2,7 @@
 
 mod ledger;
 mod model;
+mod orders;
 mod scale;
 mod sessions;
 
