@@ -4,8 +4,9 @@
 //! [`Mp4::open_audio`](super::mp4::Mp4::open_audio).
 
 use crate::format::line::{Config, Line, Tape};
+use crate::format::mark::Marker;
 use crate::format::splice::{Parts, Script, Splice, Spliced};
-use crate::format::{Rendition, RenditionError, TapeSource, View};
+use crate::format::{Rendition, RenditionError, TapeSource, View, ViewSegment};
 use crate::media::{AudioCodec, AudioConfig, TrackKind};
 
 /// Bytes of a header without checksum.
@@ -116,6 +117,14 @@ impl Script for File {
             }
         }
         Ok(())
+    }
+
+    fn body(&self) -> usize {
+        0
+    }
+
+    fn material(&self, part: usize, segments: &[ViewSegment], marker: &mut Marker) {
+        marker.fragment(&self.line, segments, part);
     }
 
     fn segment_of(&self, part: usize) -> usize {

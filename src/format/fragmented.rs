@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use crate::format::fmp4::{self, TrackRun};
 use crate::format::line::{Config, Line, Placement, Stretch, Tape, contradiction};
+use crate::format::mark::Marker;
 use crate::format::splice::{Parts, Script, Splice, Spliced};
-use crate::format::{Rendition, RenditionError, TapeSource, View};
+use crate::format::{Growing, Mark, Rendition, RenditionError, TapeSource, View, ViewSegment};
 use crate::media::{TrackKind, Tracks, rescale};
 
 /// Size and kind of an `mdat` of less than 4 GiB.
@@ -37,6 +38,20 @@ impl<S: TapeSource> Rendition for Fmp4<S> {
 
     fn read_at(&mut self, offset: u64, buf: &mut [u8]) -> Result<usize, RenditionError> {
         self.file.read_at(offset, buf)
+    }
+}
+
+impl<S: TapeSource> Growing for Fmp4<S> {
+    fn front(&self) -> u64 {
+        self.file.front()
+    }
+
+    fn settled(&self) -> u64 {
+        self.file.settled()
+    }
+
+    fn mark(&self, body: u64) -> Mark {
+        self.file.mark(body)
     }
 }
 
@@ -132,6 +147,13 @@ impl Fragments {
         Ok(())
     }
 
+    /// What a fragment is made of.
+    pub(in crate::format) fn material(&self, part: usize, segments: &[ViewSegment], marker: &mut Marker) {
+        // Its number is in it, too, and where time begins.
+        marker.numbers(&[part as u64, self.origin_ms.cast_unsigned()]);
+        marker.fragment(&self.line, segments, part);
+    }
+
     /// The decode time that a segment's tick gets, in ticks of the segment's own timescale.
     fn tfdt(&self, placement: Placement, ticks: u64) -> u64 {
         let origin = rescale(self.origin_ms, 1_000, placement.own);
@@ -197,6 +219,15 @@ impl Script for File {
             Some(fragment) => self.fragments.make(fragment, tape, out)?,
         }
         Ok(())
+    }
+
+    fn body(&self) -> usize {
+        1
+    }
+
+    fn material(&self, part: usize, segments: &[ViewSegment], marker: &mut Marker) {
+        let fragment = part.saturating_sub(self.body());
+        self.fragments.material(fragment, segments, marker);
     }
 
     fn segment_of(&self, part: usize) -> usize {

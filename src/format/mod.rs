@@ -12,6 +12,7 @@
 //! | `cut`, `trim`, `bounds` | exactly a part of a view, by tape time or UTC; where a view begins and ends |
 //! | `join`, `parts`, `split` | several ranges as one view; one view as several, by codec configuration or length |
 //! | `mp4`, `flv`, `hls`, `adts` | renditions |
+//! | `mark` | what a stretch of a rendition is made of, to know it again without reading it |
 //! | `line`, `splice` | what renditions share: a view on one time line, and a file put together while read |
 
 pub mod adts;
@@ -25,6 +26,7 @@ pub mod index;
 mod join;
 mod kind;
 mod line;
+mod mark;
 pub mod mp4;
 mod parts;
 mod splice;
@@ -38,5 +40,6 @@ pub use cut::Kept;
 pub use fragmented::Fmp4;
 pub use join::{JoinSource, MAX_RANGES};
 pub use kind::{Format, UnknownFormat};
+pub use mark::Mark;
 pub use parts::Change;
-pub use view::{Rendition, RenditionError, SourceError, TapeSource, TrackBase, View, ViewSegment};
+pub use view::{Growing, Rendition, RenditionError, SourceError, TapeSource, TrackBase, View, ViewSegment};

@@ -4,7 +4,8 @@
 //! rest: it finds the part, keeps the last one made, and reads media into the caller's buffer.
 
 use crate::format::line::{Extent, Tape, TapeRange, contradiction};
-use crate::format::{Rendition, RenditionError, TapeSource};
+use crate::format::mark::Marker;
+use crate::format::{Growing, Mark, Rendition, RenditionError, TapeSource, ViewSegment};
 use crate::media::TrackKind;
 
 /// What a format knows of its file.
@@ -22,6 +23,12 @@ pub(in crate::format) trait Script {
 
     /// The segment to name when a part comes out otherwise than was promised.
     fn segment_of(&self, part: usize) -> usize;
+
+    /// The first part of the body: of what only gets longer when the tape grows.
+    fn body(&self) -> usize;
+
+    /// Adds what a part of the body is made of.
+    fn material(&self, part: usize, segments: &[ViewSegment], marker: &mut Marker);
 }
 
 /// The parts of a file.
@@ -41,6 +48,11 @@ impl Parts {
     /// Bytes of all parts.
     pub(in crate::format) fn len(&self) -> u64 {
         self.len
+    }
+
+    /// How many there are.
+    pub(in crate::format) fn count(&self) -> usize {
+        self.starts.len()
     }
 
     /// Where a part begins.
@@ -211,6 +223,33 @@ impl<S: TapeSource, F: Script> Spliced<S, F> {
             }
         }
         Ok(len)
+    }
+}
+
+impl<S: TapeSource, F: Script> Growing for Spliced<S, F> {
+    fn front(&self) -> u64 {
+        self.script.parts().start(self.script.body())
+    }
+
+    fn settled(&self) -> u64 {
+        let parts = self.script.parts();
+        let last = parts.count().saturating_sub(1).max(self.script.body());
+        parts.start(last).saturating_sub(self.front())
+    }
+
+    fn mark(&self, body: u64) -> Mark {
+        let (parts, front) = (self.script.parts(), self.front());
+        let mut marker = Marker::default();
+        for part in self.script.body()..parts.count() {
+            let start = parts.start(part).saturating_sub(front);
+            if start >= body {
+                break;
+            }
+            let len = parts.start(part + 1).saturating_sub(parts.start(part));
+            marker.numbers(&[start, len]);
+            self.script.material(part, self.tape.segments(), &mut marker);
+        }
+        marker.finish()
     }
 }
 

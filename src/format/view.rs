@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::format::Mark;
 use crate::format::index::SampleIndex;
 use crate::media::{Micros, SegmentId, TrackKind, Tracks, VIDEO_TIMESCALE, rescale};
 
@@ -131,6 +132,20 @@ pub trait Rendition {
 
     /// Fills as much of `buf` as there is from `offset` on; returns how much, 0 only at the end.
     fn read_at(&mut self, offset: u64, buf: &mut [u8]) -> Result<usize, RenditionError>;
+}
+
+/// A rendition that can go somewhere while its tape still grows: what of it is known only when the tape is complete is all in
+/// front; the body behind only gets longer.
+pub trait Growing: Rendition {
+    /// Bytes before the body.
+    fn front(&self) -> u64;
+
+    /// Bytes of the body that stay as they are when the tape grows: all before its last fragment. A recording's end may still
+    /// cut some of them off.
+    fn settled(&self) -> u64;
+
+    /// What so many bytes of the body are made of. The mark of a beginning is the same however much tape follows.
+    fn mark(&self, body: u64) -> Mark;
 }
 
 /// Why a rendition cannot be made or read.

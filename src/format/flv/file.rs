@@ -3,8 +3,9 @@
 
 use crate::format::index::FragmentIndex;
 use crate::format::line::{Config, Extent, Line, Stretch, Tape, run};
+use crate::format::mark::Marker;
 use crate::format::splice::{Parts, Script, Splice};
-use crate::format::{RenditionError, TapeSource};
+use crate::format::{RenditionError, TapeSource, ViewSegment};
 use crate::media::TrackKind;
 
 use super::metadata::Metadata;
@@ -281,6 +282,19 @@ impl Script for File {
             None => (),
         }
         Ok(())
+    }
+
+    fn body(&self) -> usize {
+        1
+    }
+
+    fn material(&self, part: usize, segments: &[ViewSegment], marker: &mut Marker) {
+        marker.numbers(&[self.zero_ms.cast_unsigned()]);
+        match self.pieces.get(part) {
+            Some(Piece::Made(bytes)) => marker.bytes(bytes),
+            Some(Piece::Fragment { part, .. }) => marker.fragment(&self.line, segments, *part as usize),
+            None => (),
+        }
     }
 
     fn segment_of(&self, part: usize) -> usize {

@@ -12,7 +12,7 @@ pub mod tag;
 
 use crate::format::line::Tape;
 use crate::format::splice::Spliced;
-use crate::format::{Rendition, RenditionError, TapeSource, View};
+use crate::format::{Growing, Mark, Rendition, RenditionError, TapeSource, View};
 
 use file::File;
 
@@ -39,6 +39,20 @@ impl<S: TapeSource> Rendition for Flv<S> {
 
     fn read_at(&mut self, offset: u64, buf: &mut [u8]) -> Result<usize, RenditionError> {
         self.file.read_at(offset, buf)
+    }
+}
+
+impl<S: TapeSource> Growing for Flv<S> {
+    fn front(&self) -> u64 {
+        self.file.front()
+    }
+
+    fn settled(&self) -> u64 {
+        self.file.settled()
+    }
+
+    fn mark(&self, body: u64) -> Mark {
+        self.file.mark(body)
     }
 }
 

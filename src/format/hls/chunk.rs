@@ -111,6 +111,10 @@ pub(super) fn cut<S: TapeSource>(
 }
 
 impl Chunk {
+    fn is_crumb(&self, target_ms: i64) -> bool {
+        self.end_ms.saturating_sub(self.start_ms) < target_ms / 4
+    }
+
     fn is_long_enough(&self, next: &Times, target_ms: i64) -> bool {
         next.start_ms
             .saturating_sub(self.start_ms)
@@ -124,7 +128,7 @@ impl Cut {
     fn join_crumb(&mut self, target_ms: i64) {
         if let [.., before, last] = self.chunks.as_mut_slice()
             && !last.discontinuity
-            && last.end_ms.saturating_sub(last.start_ms) < target_ms / 4
+            && last.is_crumb(target_ms)
         {
             before.count += last.count;
             before.end_ms = last.end_ms;
@@ -139,6 +143,15 @@ impl Cut {
             self.tracks.len() - 1
         });
         u32::try_from(init).unwrap_or(u32::MAX)
+    }
+}
+
+/// How many chunks stay as they are when the tape grows: the last one gets longer, and one that is still so short that
+/// [`Cut::join_crumb`] could make it a part of the one before it keeps that one open, too.
+pub(super) fn settled(chunks: &[Chunk], target_ms: i64) -> usize {
+    match chunks {
+        [.., last] if last.discontinuity || !last.is_crumb(target_ms) => chunks.len() - 1,
+        _ => chunks.len().saturating_sub(2),
     }
 }
 

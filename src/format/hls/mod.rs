@@ -16,8 +16,9 @@ use std::sync::Arc;
 use crate::format::fmp4;
 use crate::format::fragmented::Fragments;
 use crate::format::line::Tape;
+use crate::format::mark::Marker;
 use crate::format::splice::{Parts, Script, Splice, Spliced};
-use crate::format::{Rendition, RenditionError, TapeSource, View};
+use crate::format::{Mark, Rendition, RenditionError, TapeSource, View, ViewSegment};
 use crate::media::Tracks;
 
 use chunk::Chunk;
@@ -36,6 +37,7 @@ pub struct Hls<S> {
     view: View<S>,
     plan: Arc<Plan>,
     playlist: Arc<[u8]>,
+    target_ms: u32,
 }
 
 /// One file of the folder.
@@ -72,12 +74,66 @@ impl<S: TapeSource + Clone> Hls<S> {
             playlist: playlist::write(&plan.chunks).into(),
             plan: Arc::new(plan),
             view,
+            target_ms,
         })
     }
 
     /// The text of `index.m3u8`.
     pub fn playlist(&self) -> &[u8] {
         &self.playlist
+    }
+
+    /// The text of `index.m3u8` while the recording grows: the first so many chunks, to which more will be added.
+    pub fn live_playlist(&self, chunks: usize) -> Vec<u8> {
+        let chunks = self.plan.chunks.get(..chunks).unwrap_or(&self.plan.chunks);
+        playlist::write_live(chunks, self.target_ms)
+    }
+
+    /// How many chunks there are.
+    pub fn chunks(&self) -> usize {
+        self.plan.chunks.len()
+    }
+
+    /// How many of them stay as they are when the tape grows.
+    pub fn settled(&self) -> usize {
+        chunk::settled(&self.plan.chunks, i64::from(self.target_ms))
+    }
+
+    /// A chunk's name, counted from 0.
+    pub fn chunk_name(&self, chunk: usize) -> String {
+        chunk_name(chunk)
+    }
+
+    /// Bytes of a chunk.
+    pub fn chunk_len(&self, chunk: usize) -> u64 {
+        self.file_len(self.plan.inits.len() + chunk)
+    }
+
+    /// What a chunk is made of.
+    pub fn chunk_mark(&self, chunk: usize) -> Mark {
+        let mut marker = Marker::default();
+        if let Some(chunk) = self.plan.chunks.get(chunk) {
+            for fragment in chunk.parts() {
+                self.plan
+                    .fragments
+                    .material(fragment, &self.view.segments, &mut marker);
+            }
+        }
+        marker.finish()
+    }
+
+    /// Which of the inits decodes a chunk.
+    pub fn chunk_init(&self, chunk: usize) -> usize {
+        self.plan.chunks.get(chunk).map_or(0, |chunk| chunk.init as usize)
+    }
+
+    /// The inits: names, and what they are made of.
+    pub fn inits(&self) -> impl Iterator<Item = (String, Mark)> + '_ {
+        self.plan.inits.iter().enumerate().map(|(number, init)| {
+            let mut marker = Marker::default();
+            marker.bytes(init);
+            (init_name(number), marker.finish())
+        })
     }
 
     /// How many files there are.
@@ -218,6 +274,20 @@ impl Script for ChunkFile {
         Ok(())
     }
 
+    fn body(&self) -> usize {
+        0
+    }
+
+    fn material(&self, part: usize, segments: &[ViewSegment], marker: &mut Marker) {
+        match part.checked_sub(1) {
+            None => marker.bytes(&STYP),
+            Some(fragment) => {
+                let fragment = self.chunk.parts().start + fragment;
+                self.plan.fragments.material(fragment, segments, marker);
+            }
+        }
+    }
+
     fn segment_of(&self, part: usize) -> usize {
         let fragment = self.chunk.parts().start + part.saturating_sub(1);
         let fragment = self.plan.fragments.line.parts.get(fragment);
@@ -225,14 +295,16 @@ impl Script for ChunkFile {
     }
 }
 
-fn init_name(number: usize) -> String {
+/// The name of what decodes chunks, counted from 0.
+pub fn init_name(number: usize) -> String {
     match number {
         0 => "init.mp4".to_owned(),
         number => format!("init-{}.mp4", number + 1),
     }
 }
 
-fn chunk_name(number: usize) -> String {
+/// The name of a chunk, counted from 0.
+pub fn chunk_name(number: usize) -> String {
     format!("{:05}.m4s", number + 1)
 }
 

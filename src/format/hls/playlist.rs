@@ -19,17 +19,44 @@ const DECIMALS: usize = 3;
 
 /// The playlist of all chunks.
 pub(super) fn write(chunks: &[Chunk]) -> Vec<u8> {
-    let longest = chunks.iter().map(Chunk::duration_ms).max().unwrap_or(1_000);
-    let playlist = MediaPlaylist {
-        version: Some(VERSION),
-        // RFC 8216 §4.3.3.1: no EXTINF, rounded to the nearest integer, may be longer.
-        target_duration: ((longest + 500) / 1_000).max(1),
-        segments: segments(chunks),
+    written(MediaPlaylist {
+        target_duration: target_s(longest_ms(chunks)),
         end_list: true,
         playlist_type: Some(MediaPlaylistType::Vod),
         independent_segments: chunks.iter().all(|chunk| chunk.independent),
+        ..playlist(chunks)
+    })
+}
+
+/// The playlist of the chunks so far. RFC 8216 §6.2.1: nothing of it may change later but that chunks are added and, at
+/// last, its end. So the target duration leaves room for chunks that are still to come, and nothing is said that one of them
+/// could belie.
+pub(super) fn write_live(chunks: &[Chunk], target_ms: u32) -> Vec<u8> {
+    written(MediaPlaylist {
+        target_duration: target_s(longest_ms(chunks).max(2 * u64::from(target_ms))),
+        playlist_type: Some(MediaPlaylistType::Event),
+        ..playlist(chunks)
+    })
+}
+
+fn playlist(chunks: &[Chunk]) -> MediaPlaylist {
+    MediaPlaylist {
+        version: Some(VERSION),
+        segments: segments(chunks),
         ..MediaPlaylist::default()
-    };
+    }
+}
+
+fn longest_ms(chunks: &[Chunk]) -> u64 {
+    chunks.iter().map(Chunk::duration_ms).max().unwrap_or(1_000)
+}
+
+/// RFC 8216 §4.3.3.1: no EXTINF, rounded to the nearest integer, may be longer.
+fn target_s(longest_ms: u64) -> u64 {
+    ((longest_ms + 500) / 1_000).max(1)
+}
+
+fn written(playlist: MediaPlaylist) -> Vec<u8> {
     WRITE_OPT_FLOAT_PRECISION.store(DECIMALS, Ordering::Relaxed);
     let mut text = Vec::new();
     // Writing to memory does not fail.

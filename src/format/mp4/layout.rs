@@ -2,8 +2,9 @@
 
 use crate::format::index::Run;
 use crate::format::line::{Line, Tape, TrackLine, walk};
+use crate::format::mark::Marker;
 use crate::format::splice::{Parts, Script, Splice};
-use crate::format::{RenditionError, TapeSource};
+use crate::format::{RenditionError, TapeSource, ViewSegment};
 use crate::media::TrackKind;
 
 use super::boxes;
@@ -229,6 +230,15 @@ impl Script for Layout {
             }
         }
         Ok(())
+    }
+
+    fn body(&self) -> usize {
+        self.pieces.len()
+    }
+
+    fn material(&self, part: usize, segments: &[ViewSegment], marker: &mut Marker) {
+        let fragment = part.saturating_sub(self.pieces.len());
+        marker.fragment(&self.line, segments, fragment);
     }
 
     fn segment_of(&self, part: usize) -> usize {

@@ -18,7 +18,7 @@ mod table;
 
 use crate::format::line::Tape;
 use crate::format::splice::Spliced;
-use crate::format::{Rendition, RenditionError, TapeSource, View};
+use crate::format::{Growing, Mark, Rendition, RenditionError, TapeSource, View};
 use crate::media::TrackKind;
 
 use layout::Layout;
@@ -55,6 +55,20 @@ impl<S: TapeSource> Rendition for Mp4<S> {
 
     fn read_at(&mut self, offset: u64, buf: &mut [u8]) -> Result<usize, RenditionError> {
         self.file.read_at(offset, buf)
+    }
+}
+
+impl<S: TapeSource> Growing for Mp4<S> {
+    fn front(&self) -> u64 {
+        self.file.front()
+    }
+
+    fn settled(&self) -> u64 {
+        self.file.settled()
+    }
+
+    fn mark(&self, body: u64) -> Mark {
+        self.file.mark(body)
     }
 }
 

@@ -1,0 +1,70 @@
+//! What a stretch of a rendition is made of, in sixteen bytes.
+
+use std::fmt;
+
+use md5::{Digest, Md5};
+
+use super::ViewSegment;
+use super::line::Line;
+
+/// A fingerprint of what some bytes of a rendition are made of: which fragments of which segments, and where they lie in
+/// time. Two stretches with the same mark are the same bytes, and no byte of media is read to know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark([u8; 16]);
+
+impl fmt::Display for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// Another number for each release that makes other bytes of the same tape: what was sent by an older one is then sent again.
+const LAYOUT: u64 = 1;
+
+/// A [`Mark`] in the making.
+pub(super) struct Marker(Md5);
+
+impl Default for Marker {
+    fn default() -> Self {
+        Self(Md5::new_with_prefix(LAYOUT.to_be_bytes()))
+    }
+}
+
+impl Marker {
+    /// Numbers that the bytes depend on.
+    pub(super) fn numbers(&mut self, numbers: &[u64]) {
+        for number in numbers {
+            self.0.update(number.to_be_bytes());
+        }
+    }
+
+    /// Bytes that are there as they are.
+    pub(super) fn bytes(&mut self, bytes: &[u8]) {
+        self.numbers(&[bytes.len() as u64]);
+        self.0.update(bytes);
+    }
+
+    /// A fragment of the tape, on its place on the line.
+    pub(super) fn fragment(&mut self, line: &Line, segments: &[ViewSegment], fragment: usize) {
+        let Some(part) = line.parts.get(fragment) else {
+            return;
+        };
+        let segment = part.segment as usize;
+        if let Some(segment) = segments.get(segment) {
+            self.bytes(&segment.id.to_bytes());
+        }
+        if let Some(stretch) = line.stretches.get(segment) {
+            self.numbers(&[stretch.zero_ms.cast_unsigned()]);
+        }
+        for extent in [part.video, part.audio] {
+            self.numbers(&[extent.offset, extent.bytes.into(), extent.samples.into()]);
+        }
+    }
+
+    pub(super) fn finish(self) -> Mark {
+        Mark(self.0.finalize().into())
+    }
+}
+
+#[cfg(test)]
+mod tests;
