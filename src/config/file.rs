@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::{Table, Value};
 
+use super::delivery::DeliveryFile;
 use super::publisher::{self, MAX_PUBLISHERS, Publisher};
 use super::rtmp::RtmpFile;
 use super::{
@@ -51,6 +52,7 @@ impl Config {
                 memory: ByteSize::new(32 << 20),
             },
             control: Control::default(),
+            sync: None,
             publishers: Vec::new(),
             templates: Vec::new(),
             rules: Vec::new(),
@@ -137,6 +139,9 @@ impl Config {
                 None => String::new(),
             },
         );
+        if let Some(sync) = &self.sync {
+            sync.to_toml(&mut out);
+        }
         publisher::to_toml(&self.publishers, &mut out);
         let tables = Recording {
             template: self.templates.iter().map(|template| &template.source).collect(),
@@ -168,6 +173,7 @@ struct File {
     storage: StorageFile,
     ring: RingFile,
     control: ControlFile,
+    sync: DeliveryFile,
     publisher: Vec<Publisher>,
     template: Vec<TemplateSource>,
     rule: Vec<Rule>,
@@ -245,6 +251,7 @@ impl File {
             control: Control {
                 socket: self.control.socket,
             },
+            sync: self.sync.resolve()?,
             publishers: self.publisher,
             templates: templates(self.template)?,
             rules: self.rule,

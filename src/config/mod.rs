@@ -5,7 +5,9 @@
 //! nothing itself.
 
 mod address;
+mod byte_rate;
 mod calendar;
+mod delivery;
 mod file;
 mod key;
 mod publisher;
@@ -20,7 +22,12 @@ mod template;
 use std::path::PathBuf;
 
 pub use address::{AddressRange, AddressRangeError};
+pub use byte_rate::{ByteRate, ByteRateError};
 pub use calendar::{Weekly, WeeklyError, Zone, ZoneError, next_boundary};
+pub use delivery::{
+    Credentials, DeliverOrder, DeliverWhen, Delivery, Encryption, Lifecycle, PublicUrl, S3Target, Target,
+    UrlStyle,
+};
 pub use file::ConfigError;
 pub(crate) use file::{explain, nearest};
 pub use key::{KeyError, KeyFacts, KeyPattern, distinct};
@@ -48,6 +55,8 @@ pub struct Config {
     pub ring: Ring,
     /// `[control]`
     pub control: Control,
+    /// `[sync]`; nothing is delivered when there is none.
+    pub sync: Option<Delivery>,
     /// `[[publisher]]`; who may push. Anyone who can connect when there is none.
     pub publishers: Vec<Publisher>,
     /// `[[template]]`
@@ -129,7 +138,7 @@ impl TryFrom<String> for Keep {
 
     fn try_from(text: String) -> Result<Self, String> {
         match text.as_str() {
-            "forever" => Ok(Keep::Forever),
+            "forever" | "0" => Ok(Keep::Forever),
             _ => text
                 .parse()
                 .map(Keep::For)

@@ -174,6 +174,12 @@ impl KeyPattern {
         }
     }
 
+    /// True when a key cannot be made before the recording has ended.
+    pub fn needs_end(&self) -> bool {
+        let ends = |part: &Part| matches!(part, Part::Place(Place::Time(Edge::End, _)));
+        self.parts.iter().any(ends)
+    }
+
     /// True when no two recordings can have the same key: it says which recording it is. All else that a pattern can say
     /// may be the same of two: a second comes twice where summer time ends.
     pub fn is_unique(&self) -> bool {

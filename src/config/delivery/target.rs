@@ -1,0 +1,169 @@
+//! Where objects are: a bucket, or a folder.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use crate::config::SecretSource;
+use crate::config::secret::MASK;
+
+/// A store of objects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// `s3://bucket/prefix`
+    S3(Box<S3Target>),
+    /// `file:///path`
+    Folder(PathBuf),
+}
+
+/// A bucket that speaks S3.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct S3Target {
+    /// Its name.
+    pub bucket: String,
+    /// What every key begins with: empty, or without `/` at its ends.
+    pub prefix: String,
+    /// The service: scheme, host and port, without a path.
+    pub endpoint: String,
+    /// The service's region, which is part of every signature.
+    pub region: String,
+    /// Where the bucket's name stands in an address.
+    pub style: UrlStyle,
+    /// Who asks.
+    pub credentials: Credentials,
+    /// How the store encrypts what it holds, if it is to be said.
+    pub encryption: Option<Encryption>,
+    /// The class of storage, if it is to be said.
+    pub storage_class: Option<String>,
+    /// PEM of the authority that the service's certificate is from, where the system does not know it.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// Where the bucket's name stands in an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UrlStyle {
+    /// `https://host/bucket/key`
+    Path,
+    /// `https://bucket.host/key`
+    Virtual,
+}
+
+/// Server-side encryption.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Encryption {
+    /// `x-amz-server-side-encryption: AES256`
+    Aes256,
+    /// `aws:kms`, with a key other than the bucket's own if there is one.
+    Kms(Option<String>),
+}
+
+/// Where the keys of an account are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Credentials {
+    /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`, or else a credentials file: that named here,
+    /// `AWS_SHARED_CREDENTIALS_FILE`, or `~/.aws/credentials`.
+    Found {
+        /// The credentials file.
+        file: Option<PathBuf>,
+        /// The profile in it; `AWS_PROFILE`, or `default`.
+        profile: Option<String>,
+    },
+    /// Named in the configuration.
+    Given {
+        /// Not a secret.
+        id: String,
+        /// The secret.
+        secret: SecretSource,
+        /// The token of a session, in a file: it changes.
+        token: Option<PathBuf>,
+    },
+}
+
+impl Target {
+    /// Its address, without anything secret.
+    pub fn url(&self) -> String {
+        match self {
+            Target::S3(s3) if s3.prefix.is_empty() => format!("s3://{}", s3.bucket),
+            Target::S3(s3) => format!("s3://{}/{}", s3.bucket, s3.prefix),
+            Target::Folder(path) => format!("file://{}", url_path(&path.display().to_string())),
+        }
+    }
+
+    /// The address of an object that nobody said another of.
+    pub fn object_url(&self, key: &str) -> String {
+        let key = url_path(key);
+        match self {
+            Target::S3(s3) => match (s3.style, s3.endpoint.split_once("://")) {
+                (UrlStyle::Virtual, Some((scheme, host))) => format!("{scheme}://{}.{host}/{key}", s3.bucket),
+                _ => format!("{}/{}/{key}", s3.endpoint, s3.bucket),
+            },
+            Target::Folder(_) => format!("{}/{key}", self.url()),
+        }
+    }
+
+    /// The key with what all keys of the store begin with.
+    pub fn full_key(&self, key: &str) -> String {
+        match self {
+            Target::S3(s3) if !s3.prefix.is_empty() => format!("{}/{key}", s3.prefix),
+            _ => key.to_owned(),
+        }
+    }
+
+    pub(super) fn to_toml(&self, out: &mut String) {
+        let _ = writeln!(out, "url = {:?}", self.url());
+        let Target::S3(s3) = self else { return };
+        let style = match s3.style {
+            UrlStyle::Path => "path",
+            UrlStyle::Virtual => "virtual",
+        };
+        let _ = write!(
+            out,
+            "endpoint = {:?}\nregion = {:?}\nstyle = \"{style}\"\n",
+            s3.endpoint, s3.region
+        );
+        let mut line = |key: &str, value: Option<&str>| {
+            let _ = value.map(|value| writeln!(out, "{key} = {value:?}"));
+        };
+        let shown = |path: &PathBuf| path.display().to_string();
+        match &s3.credentials {
+            Credentials::Found { file, profile } => {
+                line("credentials_file", file.as_ref().map(shown).as_deref());
+                line("profile", profile.as_deref());
+            }
+            Credentials::Given { id, secret, token } => {
+                line("access_key_id", Some(id));
+                match secret.file().map(Path::to_owned) {
+                    Some(path) => line("secret_access_key_file", Some(&shown(&path))),
+                    None => line("secret_access_key", Some(MASK)),
+                }
+                line("session_token_file", token.as_ref().map(shown).as_deref());
+            }
+        }
+        match &s3.encryption {
+            None => (),
+            Some(Encryption::Aes256) => line("encryption", Some("AES256")),
+            Some(Encryption::Kms(key)) => {
+                line("encryption", Some("aws:kms"));
+                line("encryption_key", key.as_deref());
+            }
+        }
+        line("storage_class", s3.storage_class.as_deref());
+        line("ca_file", s3.ca_file.as_ref().map(shown).as_deref());
+    }
+}
+
+/// A path as part of an address (RFC 3986 §3.3): all but unreserved characters and `/` become `%XX`.
+pub(super) fn url_path(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
+                out.push(char::from(byte));
+            }
+            other => {
+                let _ = write!(out, "%{other:02X}");
+            }
+        }
+    }
+    out
+}
