@@ -72,6 +72,8 @@ pub enum Event {
     ClipReady(RecordingClosed),
     /// A recording is complete: all of it is durable.
     RecordingClosed(RecordingClosed),
+    /// A file or folder of a recording is where it is delivered to: the store has all of it, and said so.
+    RecordingDelivered(Box<RecordingDelivered>),
     /// Something was to be recorded, and cannot be.
     RecordingFailed {
         /// The stream.
@@ -157,6 +159,30 @@ pub enum Event {
         recovered: Recovered,
         /// What was done beyond that, in words.
         changes: Vec<String>,
+    },
+    /// The store that recordings are delivered to is reached again, or for the first time.
+    SyncOnline {
+        /// Where it is.
+        store: String,
+    },
+    /// The store that recordings are delivered to cannot be reached, or takes nothing. What is recorded waits.
+    SyncOffline {
+        /// Where it is.
+        store: String,
+        /// What it is about.
+        reason: String,
+    },
+    /// Something cannot be delivered, and was set aside: it does not hold up the others.
+    SyncError {
+        /// The recording.
+        recording: String,
+        /// The format.
+        format: String,
+        /// Its key, if it has one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        key: Option<String>,
+        /// Why.
+        reason: String,
     },
     /// The wall clock is right for the first time in this boot, or was stepped: all that was recorded in the boot is
     /// dated anew, events that are not sent yet included.
@@ -255,6 +281,39 @@ pub struct RecordingClosed {
     pub about: RecordingAbout,
 }
 
+/// The body of `recording.delivered`: one for each file or folder.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct RecordingDelivered {
+    /// The stream.
+    pub stream: String,
+    /// The recording.
+    pub recording: String,
+    /// What it is.
+    pub format: String,
+    /// Which of the files that the recording has in this format, from 1 on.
+    pub part: u32,
+    /// Where it can be fetched.
+    pub url: String,
+    /// Its key in the store; of HLS, that of the playlist.
+    pub key: String,
+    /// Bytes; of HLS, of all files.
+    pub bytes: u64,
+    /// `crc32c:` and the CRC-32C of the file in hexadecimal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checksum: Option<String>,
+    /// As the store names this version.
+    pub etag: String,
+    /// When the recording starts.
+    pub start: String,
+    /// When it ends.
+    pub end: String,
+    /// From start to end, seconds.
+    pub duration_s: f64,
+    /// What the recording is of and for.
+    #[serde(flatten)]
+    pub about: RecordingAbout,
+}
+
 /// The body of `media.evicted_undelivered`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Evicted {
@@ -283,6 +342,7 @@ impl Event {
             Event::RecordingResumed { .. } => "recording.resumed",
             Event::RecordingClosed(_) => "recording.closed",
             Event::ClipReady(_) => "clip.ready",
+            Event::RecordingDelivered(_) => "recording.delivered",
             Event::RecordingFailed { .. } => "recording.failed",
             Event::RecordingExpired { .. } => "recording.expired",
             Event::MediaEvictedUndelivered(_) => "media.evicted_undelivered",
@@ -294,6 +354,9 @@ impl Event {
             Event::StorageFull { .. } => "storage.full",
             Event::StorageRecovered {} => "storage.recovered",
             Event::StorageRepaired { .. } => "storage.repaired",
+            Event::SyncOnline { .. } => "sync.online",
+            Event::SyncOffline { .. } => "sync.offline",
+            Event::SyncError { .. } => "sync.error",
             Event::ClockSynced { .. } => "clock.synced",
         }
     }

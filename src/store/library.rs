@@ -10,7 +10,7 @@ use super::reader::Reader;
 use super::segment::fragment_end;
 use super::source::{LibrarySource, SourceFile};
 use super::verify::{self, Checked, Finding, Step};
-use super::{RecordingSpec, StoreError, paths};
+use super::{RecordingSpec, Rendition, StoreError, paths};
 use crate::config::Media;
 use crate::format::fmp4;
 use crate::format::index::SampleIndex;
@@ -73,6 +73,8 @@ pub struct RecordingRow {
     pub tracks: Vec<TrackRow>,
     /// Where there is no tape between its start and end.
     pub gaps: Vec<Gap>,
+    /// What of it is delivered, or on its way.
+    pub renditions: Vec<Rendition>,
 }
 
 /// The life of a recording.
@@ -179,7 +181,9 @@ impl Library {
             .map(|(row, segments)| self.row(row, &segments, &mut open));
         let from = filter.from.unwrap_or(Micros::MIN);
         let to = filter.to.unwrap_or(Micros::MAX);
-        Ok(rows.filter(|row| row.end > from && row.start < to).collect())
+        let within =
+            |row: &Result<RecordingRow, _>| row.as_ref().map_or(true, |row| row.end > from && row.start < to);
+        rows.filter(within).collect()
     }
 
     /// The recording with this id, with the only id that begins so, or the newest one for `last`.
@@ -204,11 +208,34 @@ impl Library {
             Ok((row, segments))
         })?;
         drop(journal);
-        Ok(self.row(row, &segments, &mut HashMap::new()))
+        self.row(row, &segments, &mut HashMap::new())
+    }
+
+    /// The recording with this id.
+    pub fn recording(&self, recording: RecordingId) -> Result<Option<RecordingRow>, StoreError> {
+        let journal = self.journal();
+        let found = journal.snapshot(|| match journal.recording(recording)? {
+            Some(row) => journal.segments_of(&row).map(|segments| Some((row, segments))),
+            None => Ok(None),
+        })?;
+        drop(journal);
+        found
+            .map(|(row, segments)| self.row(row, &segments, &mut HashMap::new()))
+            .transpose()
     }
 
     /// A recording's tape, to make renditions from. Of an open recording: what is there now.
     pub fn view(&self, recording: RecordingId) -> Result<View<LibrarySource>, StoreError> {
+        self.view_with(recording, true)
+    }
+
+    /// The same, for whoever asks again and again while it grows: of the segment that is being written only what may be torn
+    /// is read to see that it is whole.
+    pub fn growing_view(&self, recording: RecordingId) -> Result<View<LibrarySource>, StoreError> {
+        self.view_with(recording, false)
+    }
+
+    fn view_with(&self, recording: RecordingId, checked: bool) -> Result<View<LibrarySource>, StoreError> {
         let journal = self.journal();
         let (row, rows) = journal.snapshot(|| match journal.recording(recording)? {
             Some(row) => journal.segments_of(&row).map(|segments| (row, segments)),
@@ -224,7 +251,7 @@ impl Library {
             _ => segment.end,
         });
         let within = begins >= Some(row.start) && ends.max() <= Some(end);
-        let mut view = self.view_of(rows);
+        let mut view = self.view_of(rows, checked);
         if row.exact && !within {
             view = view.cut(row.start, end)?;
         }
@@ -243,7 +270,7 @@ impl Library {
         to: Micros,
     ) -> Result<View<LibrarySource>, StoreError> {
         let rows = self.journal().segments_between(stream, from, to)?;
-        Ok(self.view_of(rows))
+        Ok(self.view_of(rows, true))
     }
 
     /// Where a clip of what is on the tape between two moments (UTC) begins and ends: at the last keyframe at or before the
@@ -276,14 +303,14 @@ impl Library {
         }))
     }
 
-    fn view_of(&self, rows: Vec<SegmentData>) -> View<LibrarySource> {
+    fn view_of(&self, rows: Vec<SegmentData>, checked: bool) -> View<LibrarySource> {
         let mut segments = Vec::with_capacity(rows.len());
         let mut files = HashMap::with_capacity(rows.len());
         for row in rows {
             let path = paths::segment(&self.dir, &row.stream, row.sequence);
             let end = (row.state != SegmentState::Open).then_some(row.end);
             let file = match row.state {
-                SegmentState::Open => match self.read_open(&row, true) {
+                SegmentState::Open => match self.read_open(&row, checked) {
                     Some(index) => SourceFile {
                         path,
                         bytes: index.end(),
@@ -338,7 +365,7 @@ impl Library {
         row: RecordingData,
         segments: &[SegmentData],
         open: &mut HashMap<SegmentId, Option<Extent>>,
-    ) -> RecordingRow {
+    ) -> Result<RecordingRow, StoreError> {
         let limit = row.limit().unwrap_or(Micros::MAX);
         let mut out = RecordingRow {
             id: row.id,
@@ -354,6 +381,7 @@ impl Library {
             segments: 0,
             tracks: Vec::new(),
             gaps: Vec::new(),
+            renditions: self.journal().renditions(row.id)?,
         };
         let mut last_end = None;
         for segment in segments {
@@ -404,7 +432,7 @@ impl Library {
             out.segments += 1;
             out.tracks = track_rows(&segment.tracks);
         }
-        out
+        Ok(out)
     }
 
     fn open_extent(&self, segment: &SegmentData) -> Option<Extent> {

@@ -28,6 +28,7 @@
 mod clock;
 #[cfg(test)]
 mod crash;
+mod delivery;
 mod disk;
 mod error;
 mod journal;
@@ -50,6 +51,10 @@ mod verify;
 mod writer;
 
 pub use clock::{Clock, RealClock};
+pub use delivery::{
+    Backlog, DeliveryChange, Layout, Piece, Rendition, RenditionId, RenditionState, ToDeliver, Upload,
+    WaitingOrder,
+};
 pub use disk::{Disk, DiskFile, Entry, RealDisk, Space};
 pub use error::{Refused, StoreError};
 pub use library::{ClipBounds, Filter, Gap, Library, RecordingRow, RecordingState, TrackRow};
@@ -196,6 +201,8 @@ pub enum Command {
         /// Its id.
         recording: RecordingId,
     },
+    /// What is remembered of deliveries changes, all of it in one commit.
+    Deliver(Vec<DeliveryChange>),
     /// A recording that is over is removed for good, with the footage that no other recording shares: its
     /// blocks are emptied, not only given up. One that is open or protected stays.
     Delete {

@@ -23,6 +23,8 @@ pub struct Progress {
     pub bytes_dropped: u64,
     /// Holes in the tape, all streams.
     pub gaps: u64,
+    /// Recordings that ended or began to wait, and clips: whoever delivers them need not wait for the next tick.
+    pub recordings_ended: u64,
     /// How often the thread made the tape durable.
     pub ticks: u64,
     /// Bytes that the tape's files take.

@@ -52,7 +52,7 @@ impl Library {
             let all = found.len() < wanted;
             for (place, row, segments) in found {
                 after = place;
-                let row = self.row(row, &segments, &mut open);
+                let row = self.row(row, &segments, &mut open)?;
                 let ends_after = query.from.is_none_or(|from| row.end > from);
                 if ends_after && query.to.is_none_or(|to| row.start < to) {
                     page.push((place, row));

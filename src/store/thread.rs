@@ -41,6 +41,8 @@ pub struct StoreSettings {
     pub on_full: OnFull,
     /// How long a recording is kept after its end; `None` is until its room is needed.
     pub keep: Option<Micros>,
+    /// Recordings are delivered: one that is not yet is kept, however old it is.
+    pub delivers: bool,
     /// Bytes set aside so that the journal can be written when everything else is full.
     pub journal_reserve: u64,
     /// [`Store::room`] waits while more bytes than this are on their way.
@@ -62,6 +64,7 @@ impl StoreSettings {
             min_free: None,
             on_full: OnFull::OverwriteOldest,
             keep: None,
+            delivers: false,
             journal_reserve: 8 << 20,
             queue_soft: 4 << 20,
             queue_hard: 32 << 20,
@@ -249,6 +252,7 @@ impl Shell {
             let wait = Duration::from_micros(left.unsigned_abs()).min(IDLE);
             let batch = self.queue.take(wait);
             let mut news = !batch.commands.is_empty();
+            let ended = writer.progress().recordings_ended;
             writer.handle(batch.commands);
             self.queue.done(batch.cost);
             if batch.closed {
@@ -256,7 +260,7 @@ impl Shell {
                 self.progress.send_replace(writer.progress().clone());
                 return result;
             }
-            news &= writer.progress().failed.is_some();
+            news &= writer.progress().failed.is_some() || writer.progress().recordings_ended > ended;
             if writer.next_tick() <= self.clock.boot() {
                 writer.tick();
                 news = true;

@@ -136,6 +136,7 @@ fn kind(command: &Command) -> &'static str {
         Command::PublishEnded { .. } => "publish ended",
         Command::Protect { .. } => "protect",
         Command::Delivered { .. } => "delivered",
+        Command::Deliver(_) => "deliver",
         Command::Delete { .. } => "delete",
         Command::Report { .. } => "report",
     }

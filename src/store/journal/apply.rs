@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::op::{BootClock, NewSegment, Op, Sealed};
 use super::outbox::{Result, execute, post, whole};
-use super::{evict, hex, recordings, redate, tracks};
+use super::{delivery, evict, hex, recordings, redate, tracks};
 use crate::event::{DeviceStarted, Event, Recovered, rfc3339};
 use crate::media::{Micros, PublishId, StreamName};
 use crate::store::clock::is_step;
@@ -146,6 +146,7 @@ pub(super) fn apply(db: &Connection, op: &Op, utc: Micros) -> Result {
             "DELETE FROM recordings WHERE id = ?1 AND state = 'closed'",
             params![id.to_bytes()],
         ),
+        Op::Delivery(change) => delivery::change(db, change, utc),
         Op::Report { event } => post(db, event, utc),
     }
 }

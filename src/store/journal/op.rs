@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::event::{Event, Recovered};
 use crate::format::TrackBase;
 use crate::media::{Micros, PublishId, RecordingId, SegmentId, StreamName, Tracks};
-use crate::store::RecordingSpec;
+use crate::store::{DeliveryChange, RecordingSpec};
 
 /// One change.
 #[derive(Clone, Debug)]
@@ -167,6 +167,8 @@ pub(in crate::store) enum Op {
     Report {
         event: Event,
     },
+    /// What is remembered of a delivery changes.
+    Delivery(DeliveryChange),
 }
 
 /// What a boot's clocks say.

@@ -127,6 +127,67 @@ pub(super) const STEPS: &[&str] = &["
         body  TEXT NOT NULL,
         PRIMARY KEY (shelf, id)
     ) STRICT, WITHOUT ROWID;
+", "
+    -- aside: what is left to deliver of it waits for somebody to look at it.
+    ALTER TABLE recordings ADD COLUMN aside INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX recordings_deliver ON recordings (end) WHERE state = 'closed' AND NOT aside;
+
+    -- What is, or is to be, in a store of objects. A row may outlive its recording (gone): until remove_at, and so that no
+    -- later rendition gets its key. upload: of an upload in parts; '' for one that is about to be begun. layout: bytes of
+    -- its parts, 0 where the first comes last. State: waiting, delivered, failed, empty, removing.
+    CREATE TABLE renditions (
+        rendition INTEGER PRIMARY KEY,
+        recording BLOB    NOT NULL,
+        format    TEXT    NOT NULL,
+        part      INTEGER NOT NULL,
+        state     TEXT    NOT NULL,
+        store     TEXT    NOT NULL,
+        key       TEXT,
+        url       TEXT    NOT NULL,
+        bytes     INTEGER NOT NULL,
+        crc       INTEGER,
+        etag      TEXT    NOT NULL,
+        upload    TEXT,
+        layout    INTEGER,
+        inits     INTEGER NOT NULL,
+        chunks    INTEGER NOT NULL,
+        error     TEXT,
+        delivered INTEGER,
+        remove_at INTEGER,
+        gone      INTEGER NOT NULL DEFAULT 0,
+        UNIQUE (recording, format, part)
+    ) STRICT;
+    CREATE INDEX renditions_key ON renditions (key) WHERE key IS NOT NULL;
+    CREATE INDEX renditions_remove ON renditions (remove_at) WHERE state = 'removing' OR state = 'delivered';
+    CREATE INDEX renditions_failed ON renditions (rendition) WHERE state = 'failed';
+
+    -- What a store has of a rendition that is on its way: parts of an upload, files of a folder. mark: what it is made of.
+    CREATE TABLE pieces (
+        rendition INTEGER NOT NULL REFERENCES renditions ON DELETE CASCADE,
+        name      TEXT    NOT NULL,
+        bytes     INTEGER NOT NULL,
+        crc       INTEGER NOT NULL,
+        etag      TEXT    NOT NULL,
+        mark      TEXT    NOT NULL,
+        PRIMARY KEY (rendition, name)
+    ) STRICT, WITHOUT ROWID;
+
+    -- Uploads in parts that are to be given up in their store; '' is whatever was begun under the key.
+    CREATE TABLE abandoned (
+        key    TEXT NOT NULL,
+        upload TEXT NOT NULL,
+        store  TEXT NOT NULL,
+        PRIMARY KEY (key, upload)
+    ) STRICT, WITHOUT ROWID;
+
+    -- Whatever removes a recording: what was delivered of it is remembered, what was on its way is not.
+    CREATE TRIGGER recordings_gone AFTER DELETE ON recordings BEGIN
+        INSERT OR IGNORE INTO abandoned (key, upload, store)
+            SELECT key, upload, store FROM renditions
+            WHERE recording = old.id AND upload IS NOT NULL AND key IS NOT NULL;
+        DELETE FROM renditions WHERE recording = old.id AND state NOT IN ('delivered', 'removing');
+        UPDATE renditions SET gone = 1 WHERE recording = old.id;
+    END;
 "];
 
 /// The newest version that this edgereel writes and reads.
@@ -142,6 +203,9 @@ pub(super) const CHECKED: &[&str] = &[
     "outbox",
     "counters",
     "shelves",
+    "renditions",
+    "pieces",
+    "abandoned",
 ];
 
 /// The version that a journal has; 0 is a new one.

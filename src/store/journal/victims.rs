@@ -79,15 +79,15 @@ impl Journal {
     }
 
     /// Recordings that were kept as long as they were to be. Those of a boot whose clock was never set are not among
-    /// them: nobody knows how old they are.
-    pub(in crate::store) fn due(&self, utc: Micros) -> Result<Vec<RecordingId>, StoreError> {
+    /// them: nobody knows how old they are. With `delivered`, only those that are delivered.
+    pub(in crate::store) fn due(&self, utc: Micros, delivered: bool) -> Result<Vec<RecordingId>, StoreError> {
         let sql =
             "SELECT r.id FROM recordings r JOIN publishes p ON p.publish = ifnull(r.last_publish, r.publish)
                 JOIN boots b USING (boot)
-             WHERE r.keep IS NOT NULL AND r.state IN ('closed', 'delivered') AND NOT r.protected AND b.synced
+             WHERE r.keep IS NOT NULL AND r.state IN ('delivered', iif(?2, '', 'closed')) AND NOT r.protected AND b.synced
                 AND b.utc_offset + p.boot_zero + (r.end - p.tape_zero) + r.keep <= ?1
              ORDER BY r.end LIMIT 64";
-        self.all(sql, params![utc], |row| {
+        self.all(sql, params![utc, delivered], |row| {
             Ok(RecordingId::from_bytes(self.col(row, 0)?))
         })
     }

@@ -4,6 +4,7 @@ mod away;
 mod batches;
 mod clock;
 mod crashes;
+mod delivery;
 mod faults;
 mod library;
 mod measure;

@@ -535,8 +535,8 @@ fn time_to_keep_counts_from_the_end_of_the_last_boot() {
     let end = row(&rig, 1).end;
     let db = rusqlite::Connection::open(rig.dir.path().join("journal.db")).unwrap();
     db.execute("UPDATE recordings SET keep = 10000000", []).unwrap();
-    assert_eq!(journal(&rig).due(end + 10 * SECOND - 1).unwrap(), []);
-    assert_eq!(journal(&rig).due(end + 10 * SECOND).unwrap(), [id(1)]);
+    assert_eq!(journal(&rig).due(end + 10 * SECOND - 1, false).unwrap(), []);
+    assert_eq!(journal(&rig).due(end + 10 * SECOND, false).unwrap(), [id(1)]);
 }
 
 #[test]

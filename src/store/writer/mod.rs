@@ -366,6 +366,7 @@ impl Writer {
                 protected,
             }),
             Command::Delivered { recording } => self.pending.push(Op::Deliver { id: recording }),
+            Command::Deliver(changes) => self.pending.extend(changes.into_iter().map(Op::Delivery)),
             Command::Delete { recording } => self.delete(recording, pass),
             Command::Report { event } => self.pending.push(Op::Report { event }),
         }
@@ -395,6 +396,7 @@ impl Writer {
             | Command::PublishStarted { .. }
             | Command::Protect { .. }
             | Command::Delivered { .. }
+            | Command::Deliver(_)
             | Command::Delete { .. }
             | Command::Report { .. } => None,
         }

@@ -34,6 +34,7 @@ impl Writer {
                 end,
                 reason,
             } => {
+                self.progress.recordings_ended += 1;
                 if let Some(Open { stream, .. }) = self.recordings.remove(&recording) {
                     pass.settle.insert(stream);
                 }
@@ -69,6 +70,7 @@ impl Writer {
                 end,
                 reason,
             } => {
+                self.progress.recordings_ended += 1;
                 if let Some(Open { stream, .. }) = self.recordings.remove(&recording) {
                     self.turn_behind(&stream, end);
                     pass.settle.insert(stream);
@@ -87,6 +89,7 @@ impl Writer {
                 spec,
             } => {
                 let keep = self.keep(&spec);
+                self.progress.recordings_ended += 1;
                 pass.settle.insert(stream.clone());
                 self.pending.push(Op::Clip {
                     id: recording,

@@ -239,7 +239,7 @@ impl Writer {
         let settled = self.clock.boot().saturating_sub(self.dated) >= SETTLED;
         if self.synced && self.redate.is_none() && settled {
             let utc = self.clock.boot().saturating_add(self.utc_offset);
-            let due = self.journal.due(utc)?;
+            let due = self.journal.due(utc, self.settings.delivers)?;
             if !due.is_empty() {
                 self.commit(due.into_iter().map(|id| Op::Expire { id }).collect())?;
             }

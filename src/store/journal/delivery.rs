@@ -1,0 +1,369 @@
+//! What is remembered of deliveries: changes of it, and what it says.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::Journal;
+use super::outbox::{Result, execute, post, whole};
+use super::read::number;
+use crate::event::{Event, RecordingDelivered, rfc3339};
+use crate::format::Format;
+use crate::media::{Micros, RecordingId};
+use crate::store::delivery::{
+    Backlog, DeliveryChange, Layout, Piece, Rendition, RenditionId, RenditionState, ToDeliver, Upload,
+    WaitingOrder,
+};
+use crate::store::{RecordingSpec, StoreError};
+
+/// Keys of renditions whose recordings are gone, remembered so that no later one gets the same.
+const REMEMBERED: i64 = 20_000;
+
+pub(super) fn change(db: &Connection, change: &DeliveryChange, utc: Micros) -> Result {
+    match change {
+        DeliveryChange::Put(rendition) => put(db, rendition, utc),
+        DeliveryChange::Piece(id, piece) => execute(
+            db,
+            "INSERT OR REPLACE INTO pieces (rendition, name, bytes, crc, etag, mark)
+             SELECT rendition, ?4, ?5, ?6, ?7, ?8 FROM renditions WHERE recording = ?1 AND format = ?2 AND part = ?3",
+            params![
+                id.recording.to_bytes(),
+                id.format.as_str(),
+                id.part,
+                piece.name,
+                whole(piece.bytes),
+                piece.crc,
+                piece.etag,
+                piece.mark
+            ],
+        ),
+        DeliveryChange::Restart(id) => restart(db, *id),
+        DeliveryChange::Forget(id) => {
+            restart(db, *id)?;
+            execute(
+                db,
+                "DELETE FROM renditions WHERE recording = ?1 AND format = ?2 AND part = ?3",
+                params![id.recording.to_bytes(), id.format.as_str(), id.part],
+            )
+        }
+        DeliveryChange::Abandoned { key, upload } => execute(
+            db,
+            "DELETE FROM abandoned WHERE key = ?1 AND upload = ?2",
+            params![key, upload],
+        ),
+        DeliveryChange::Aside(recording, aside) => execute(
+            db,
+            "UPDATE recordings SET aside = ?2 WHERE id = ?1",
+            params![recording.to_bytes(), aside],
+        ),
+        DeliveryChange::RetryAll => {
+            execute(
+                db,
+                "UPDATE renditions SET state = 'waiting' WHERE state = 'failed'",
+                [],
+            )?;
+            execute(db, "UPDATE recordings SET aside = 0 WHERE aside", [])
+        }
+        DeliveryChange::Remove(recording) => execute(
+            db,
+            "UPDATE renditions SET state = 'removing' WHERE recording = ?1 AND key IS NOT NULL",
+            params![recording.to_bytes()],
+        ),
+    }
+}
+
+fn put(db: &Connection, rendition: &Rendition, utc: Micros) -> Result {
+    let id = rendition.id;
+    let (recording, format) = (id.recording.to_bytes(), id.format.as_str());
+    let known: Option<String> = db
+        .prepare("SELECT state FROM renditions WHERE recording = ?1 AND format = ?2 AND part = ?3")?
+        .query_row(params![recording, format, id.part], |row| row.get(0))
+        .optional()?;
+    // What is to be removed meanwhile stays so.
+    if known.as_deref() == Some("removing") {
+        return Ok(());
+    }
+    let upload = rendition.upload.as_ref();
+    execute(
+        db,
+        "INSERT INTO renditions (recording, format, part, state, store, key, url, bytes, crc, etag, upload, layout,
+            inits, chunks, error, delivered, remove_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, nullif(?6, ''), ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
+         ON CONFLICT (recording, format, part) DO UPDATE SET state = excluded.state, store = excluded.store,
+            key = excluded.key, url = excluded.url, bytes = excluded.bytes, crc = excluded.crc, etag = excluded.etag,
+            upload = excluded.upload, layout = excluded.layout, inits = excluded.inits, chunks = excluded.chunks,
+            error = excluded.error, delivered = excluded.delivered,
+            remove_at = excluded.remove_at",
+        params![
+            recording,
+            format,
+            id.part,
+            rendition.state.as_str(),
+            rendition.store,
+            rendition.key,
+            rendition.url,
+            whole(rendition.bytes),
+            rendition.crc,
+            rendition.etag,
+            upload.map(|upload| upload.id.as_deref().unwrap_or_default()),
+            upload.map(|upload| whole(upload.layout.written())),
+            rendition.inits,
+            rendition.chunks,
+            rendition.error,
+            rendition.delivered,
+            rendition.remove_at,
+        ],
+    )?;
+    if rendition.state != RenditionState::Delivered {
+        return Ok(());
+    }
+    execute(
+        db,
+        "DELETE FROM pieces WHERE rendition IN
+            (SELECT rendition FROM renditions WHERE recording = ?1 AND format = ?2 AND part = ?3)",
+        params![recording, format, id.part],
+    )?;
+    execute(
+        db,
+        "DELETE FROM renditions WHERE gone AND remove_at IS NULL AND rendition <=
+            (SELECT rendition FROM renditions WHERE gone AND remove_at IS NULL ORDER BY rendition DESC LIMIT 1 OFFSET ?1)",
+        params![REMEMBERED],
+    )?;
+    match known.as_deref() {
+        Some("delivered") => Ok(()),
+        _ => tell(db, rendition, utc),
+    }
+}
+
+fn tell(db: &Connection, rendition: &Rendition, utc: Micros) -> Result {
+    let sql = "WITH zero AS (SELECT utc_offset + boot_zero - tape_zero AS zero, p.publish AS of
+            FROM publishes p JOIN boots USING (boot))
+         SELECT name, spec, a.zero + start, ifnull(z.zero, a.zero) + end FROM recordings r
+            JOIN streams t ON t.stream = r.stream JOIN zero a ON a.of = r.publish LEFT JOIN zero z ON z.of = r.last_publish
+         WHERE r.id = ?1";
+    let found = db
+        .prepare(sql)?
+        .query_row(params![rendition.id.recording.to_bytes()], |row| {
+            Ok((
+                row.get::<_, String>(0)?,
+                RecordingSpec::read(&row.get::<_, String>(1)?),
+                row.get::<_, Micros>(2)?,
+                row.get::<_, Micros>(3)?,
+            ))
+        })
+        .optional()?;
+    let Some((stream, spec, start, end)) = found else {
+        return Ok(());
+    };
+    let event = Event::RecordingDelivered(Box::new(RecordingDelivered {
+        stream,
+        recording: rendition.id.recording.to_string(),
+        format: rendition.id.format.to_string(),
+        part: rendition.id.part,
+        url: rendition.url.clone(),
+        key: rendition.key.clone(),
+        bytes: rendition.bytes,
+        checksum: rendition.crc.map(|crc| format!("crc32c:{crc:08x}")),
+        etag: rendition.etag.clone(),
+        start: rfc3339(start),
+        end: rfc3339(end),
+        duration_s: end.saturating_sub(start) as f64 / 1e6,
+        about: spec.about(),
+    }));
+    post(db, &event, utc)
+}
+
+fn restart(db: &Connection, id: RenditionId) -> Result {
+    let params = params![id.recording.to_bytes(), id.format.as_str(), id.part];
+    execute(
+        db,
+        "INSERT OR IGNORE INTO abandoned (key, upload, store) SELECT key, upload, store FROM renditions
+         WHERE recording = ?1 AND format = ?2 AND part = ?3 AND upload IS NOT NULL AND key IS NOT NULL",
+        params,
+    )?;
+    execute(
+        db,
+        "DELETE FROM pieces WHERE rendition IN
+            (SELECT rendition FROM renditions WHERE recording = ?1 AND format = ?2 AND part = ?3)",
+        params,
+    )?;
+    execute(
+        db,
+        "UPDATE renditions SET upload = NULL, layout = NULL, inits = 0, chunks = 0, bytes = 0
+         WHERE recording = ?1 AND format = ?2 AND part = ?3",
+        params,
+    )
+}
+
+const RENDITION: &str =
+    "SELECT recording, format, part, state, store, key, url, bytes, crc, etag, upload, layout, inits,
+        chunks, error, delivered, remove_at FROM renditions";
+
+impl Journal {
+    /// Recordings that are to be delivered: the open ones first, then the closed ones.
+    pub(in crate::store) fn to_deliver(
+        &self,
+        order: WaitingOrder,
+        open: bool,
+        limit: usize,
+    ) -> std::result::Result<Vec<ToDeliver>, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let read = |open: bool| {
+            move |row: &Row<'_>| {
+                Ok(ToDeliver {
+                    recording: RecordingId::from_bytes(self.col(row, 0)?),
+                    open,
+                    formats: RecordingSpec::read(&self.col::<String>(row, 1)?).reel.formats,
+                })
+            }
+        };
+        let mut found = Vec::new();
+        if open {
+            let sql = "SELECT id, spec FROM recordings WHERE state = 'open' ORDER BY recording LIMIT ?1";
+            found = self.all(sql, params![limit], read(true))?;
+        }
+        let direction = match order {
+            WaitingOrder::NewestFirst => "DESC",
+            WaitingOrder::OldestFirst => "ASC",
+        };
+        let sql = format!(
+            "SELECT id, spec FROM recordings WHERE state = 'closed' AND NOT aside ORDER BY end {direction} LIMIT ?1"
+        );
+        found.extend(self.all(&sql, params![limit], read(false))?);
+        Ok(found)
+    }
+
+    /// What is known of a recording's renditions.
+    pub(in crate::store) fn renditions(
+        &self,
+        recording: RecordingId,
+    ) -> std::result::Result<Vec<Rendition>, StoreError> {
+        let sql = format!("{RENDITION} WHERE recording = ?1 ORDER BY format, part");
+        self.all(&sql, params![recording.to_bytes()], |row| self.rendition(row))
+    }
+
+    /// What the store has of a rendition that is on its way.
+    pub(in crate::store) fn pieces(&self, id: RenditionId) -> std::result::Result<Vec<Piece>, StoreError> {
+        let sql = "SELECT name, bytes, crc, etag, mark FROM pieces WHERE rendition =
+            (SELECT rendition FROM renditions WHERE recording = ?1 AND format = ?2 AND part = ?3)";
+        let params = params![id.recording.to_bytes(), id.format.as_str(), id.part];
+        self.all(sql, params, |row| {
+            Ok(Piece {
+                name: self.col(row, 0)?,
+                bytes: number(self.col(row, 1)?),
+                crc: self.col(row, 2)?,
+                etag: self.col(row, 3)?,
+                mark: self.col(row, 4)?,
+            })
+        })
+    }
+
+    /// True when another rendition has, or had, this key or one within it.
+    pub(in crate::store) fn key_is_taken(
+        &self,
+        key: &str,
+        by_other_than: RenditionId,
+    ) -> std::result::Result<bool, StoreError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM renditions WHERE key = ?1
+            AND NOT (recording = ?2 AND format = ?3 AND part = ?4))";
+        let id = by_other_than;
+        let params = params![key, id.recording.to_bytes(), id.format.as_str(), id.part];
+        Ok(self.one(sql, params, |row| self.col(row, 0))?.unwrap_or(false))
+    }
+
+    /// Uploads that are to be given up: store, key, and the upload's name; without one, whatever was begun there.
+    pub(in crate::store) fn abandoned(
+        &self,
+        limit: usize,
+    ) -> std::result::Result<Vec<(String, String, String)>, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.all(
+            "SELECT store, key, upload FROM abandoned LIMIT ?1",
+            params![limit],
+            |row| Ok((self.col(row, 0)?, self.col(row, 1)?, self.col(row, 2)?)),
+        )
+    }
+
+    /// Renditions that are to be removed from their store by now.
+    pub(in crate::store) fn to_remove(
+        &self,
+        utc: Micros,
+        limit: usize,
+    ) -> std::result::Result<Vec<Rendition>, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let sql = format!(
+            "{RENDITION} WHERE state = 'removing' OR (state = 'delivered' AND remove_at <= ?1)
+             ORDER BY remove_at LIMIT ?2"
+        );
+        self.all(&sql, params![utc, limit], |row| self.rendition(row))
+    }
+
+    /// What waits, in numbers.
+    pub(in crate::store) fn backlog(&self) -> std::result::Result<Backlog, StoreError> {
+        let sql = "SELECT count(*), ifnull(sum(aside), 0), (SELECT ifnull(sum(bytes), 0) FROM segments s WHERE s.state = 'sealed'
+                AND EXISTS (SELECT 1 FROM recordings o WHERE o.state = 'closed' AND o.stream = s.stream
+                    AND o.end > s.start AND o.start < s.end))
+            FROM recordings WHERE state = 'closed'";
+        let backlog = self.one(sql, [], |row| {
+            Ok(Backlog {
+                recordings: number(self.col(row, 0)?),
+                aside: number(self.col(row, 1)?),
+                bytes: number(self.col(row, 2)?),
+            })
+        })?;
+        Ok(backlog.unwrap_or_default())
+    }
+
+    /// Renditions that were set aside, the newest first.
+    pub(in crate::store) fn set_aside(
+        &self,
+        limit: usize,
+    ) -> std::result::Result<Vec<Rendition>, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let sql = format!("{RENDITION} WHERE state = 'failed' ORDER BY rendition DESC LIMIT ?1");
+        self.all(&sql, params![limit], |row| self.rendition(row))
+    }
+
+    /// True of a recording that only its files told of: what was delivered of it before is not known.
+    pub(in crate::store) fn is_found_again(
+        &self,
+        recording: RecordingId,
+    ) -> std::result::Result<bool, StoreError> {
+        let sql = "SELECT spec = '' FROM recordings WHERE id = ?1";
+        let found = self.one(sql, params![recording.to_bytes()], |row| self.col(row, 0))?;
+        Ok(found.unwrap_or(false))
+    }
+
+    fn rendition(&self, row: &Row<'_>) -> std::result::Result<Rendition, StoreError> {
+        let format: String = self.col(row, 1)?;
+        let state: String = self.col(row, 3)?;
+        let format: Format = format
+            .parse()
+            .map_err(|error| self.row_error(format!("renditions.format: {error}")))?;
+        let state = RenditionState::read(&state)
+            .ok_or_else(|| self.row_error(format!("renditions.state: {state}")))?;
+        let upload: Option<String> = self.col(row, 10)?;
+        let layout: Option<i64> = self.col(row, 11)?;
+        Ok(Rendition {
+            id: RenditionId {
+                recording: RecordingId::from_bytes(self.col(row, 0)?),
+                format,
+                part: self.col(row, 2)?,
+            },
+            state,
+            store: self.col(row, 4)?,
+            key: self.col::<Option<String>>(row, 5)?.unwrap_or_default(),
+            url: self.col(row, 6)?,
+            bytes: number(self.col(row, 7)?),
+            crc: self.col(row, 8)?,
+            etag: self.col(row, 9)?,
+            upload: upload.map(|id| Upload {
+                id: Some(id).filter(|id| !id.is_empty()),
+                layout: Layout::read(number(layout.unwrap_or(0))),
+            }),
+            inits: self.col(row, 12)?,
+            chunks: self.col(row, 13)?,
+            error: self.col(row, 14)?,
+            delivered: self.col(row, 15)?,
+            remove_at: self.col(row, 16)?,
+        })
+    }
+}
