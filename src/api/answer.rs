@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::recorder::{AskError, OrderError, RuleError, TaskError};
 use crate::store::StoreError;
+use crate::sync::Stopping;
 
 /// No answer has more bytes than this.
 pub const MAX_ANSWER: usize = 64 << 10;
@@ -167,6 +168,12 @@ fn task_code(error: &TaskError) -> Code {
         TaskError::Crowded { .. } | TaskError::NotLive { .. } => Code::Conflict,
         TaskError::TooMany => Code::Refused,
         TaskError::Unknown(_) => Code::NotFound,
+    }
+}
+
+impl From<Stopping> for Failure {
+    fn from(error: Stopping) -> Self {
+        Self::new(Code::Unavailable, error.to_string())
     }
 }
 

@@ -15,6 +15,7 @@ mod recording;
 mod row;
 mod rule;
 mod stream;
+mod sync;
 mod table;
 mod task;
 mod template;
@@ -22,7 +23,7 @@ mod template;
 mod tests;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 pub use answer::{Answer, Code, Failure, MAX_ANSWER};
@@ -35,6 +36,7 @@ pub use table::{command, commands};
 use crate::media::Micros;
 use crate::recorder::Recorder;
 use crate::store::{Clock, Library, StoreError};
+use crate::sync::Uploader;
 
 /// No door waits longer than this for the card.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -45,6 +47,7 @@ pub struct Api {
     recorder: Recorder,
     store_dir: PathBuf,
     clock: Arc<dyn Clock>,
+    uploader: Arc<Mutex<Option<Uploader>>>,
 }
 
 impl Api {
@@ -54,7 +57,27 @@ impl Api {
             recorder,
             store_dir,
             clock,
+            uploader: Arc::default(),
         }
+    }
+
+    /// Who delivers from now on, if anybody does.
+    pub fn set_uploader(&self, uploader: Option<Uploader>) {
+        *self.uploader.lock().unwrap_or_else(PoisonError::into_inner) = uploader;
+    }
+
+    fn uploader(&self) -> Result<Uploader, Failure> {
+        let uploader = self
+            .uploader
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        uploader.ok_or_else(|| {
+            Failure::new(
+                Code::Conflict,
+                "nothing is delivered: the configuration has no sync.url",
+            )
+        })
     }
 
     /// Carries out a command and answers, whatever `body` is.

@@ -113,7 +113,10 @@ pub(super) const COMMANDS: &[Command] = &[
     Command {
         name: "recording.delete",
         about: "Removes a recording for good, and the footage that no other shares",
-        arguments: ONE,
+        arguments: &[
+            needs("recording", Kind::Text, "its id, or the beginning of it"),
+            takes("remote", Kind::Switch, "also where it was delivered to"),
+        ],
         carry_out: |api, arguments| Box::pin(delete(api, arguments)),
     },
 ];
@@ -288,8 +291,16 @@ async fn protect(api: &Api, arguments: Map<String, Value>) -> Result<Value, Fail
     Ok(json!({ "recording": recording.to_string(), "protected": protected }))
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Delete {
+    recording: String,
+    #[serde(default)]
+    remote: bool,
+}
+
 async fn delete(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
-    let One { recording } = typed(arguments)?;
+    let Delete { recording, remote } = typed(arguments)?;
     let row = row_of(api, recording).await?;
     let id = row.id;
     let refused = |why: &str| Failure::new(Code::Conflict, format!("recording {id} is {why}"));
@@ -298,6 +309,11 @@ async fn delete(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failu
     }
     if row.protected {
         return Err(refused("protected; take that back first"));
+    }
+    if remote {
+        // First there: what is deleted here is not known any more.
+        let removed = api.uploader()?.remove(id).await?;
+        removed.map_err(|reason| Failure::new(Code::Unavailable, reason))?;
     }
     api.recorder
         .submit(StoreCommand::Delete { recording: id })

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::event::rfc3339;
-use crate::store::{Gap, RecordingRow, TrackRow};
+use crate::store::{Gap, RecordingRow, Rendition, TrackRow};
 
 /// A recording's row as JSON.
 pub fn recording(row: &RecordingRow) -> Value {
@@ -23,7 +23,7 @@ pub fn recording(row: &RecordingRow) -> Value {
         "bytes": row.bytes,
         "tracks": row.tracks.iter().map(track).collect::<Vec<_>>(),
         "gaps": row.gaps.iter().map(gap).collect::<Vec<_>>(),
-        "renditions": [],
+        "renditions": row.renditions.iter().map(rendition).collect::<Vec<_>>(),
     })
 }
 
@@ -62,4 +62,19 @@ fn track(row: &TrackRow) -> Value {
         }
     }
     object
+}
+
+fn rendition(rendition: &Rendition) -> Value {
+    let known = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    json!({
+        "format": rendition.id.format,
+        "part": rendition.id.part,
+        "state": rendition.state.as_str(),
+        "key": known(&rendition.key),
+        "url": known(&rendition.url),
+        "bytes": rendition.bytes,
+        "checksum": rendition.crc.map(|crc| format!("crc32c:{crc:08x}")),
+        "etag": known(&rendition.etag),
+        "error": rendition.error,
+    })
 }

@@ -2,7 +2,7 @@
 
 use super::answer::{Code, Failure};
 use super::command::Command;
-use super::{clip, help, recording, rule, stream, task, template};
+use super::{clip, help, recording, rule, stream, sync, task, template};
 use crate::config;
 
 /// Every command, group by group.
@@ -14,6 +14,7 @@ pub fn commands() -> impl Iterator<Item = &'static Command> {
         rule::COMMANDS,
         template::COMMANDS,
         stream::COMMANDS,
+        sync::COMMANDS,
         help::COMMANDS,
     ]
     .into_iter()

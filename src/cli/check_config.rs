@@ -18,7 +18,11 @@ impl CheckConfig {
         writeln!(out, "# {}", self.config.source())?;
         out.write_all(config.to_toml().as_bytes())?;
         // The service may run as another user, and have credentials that are not here.
-        let unread = [daemon::gate(&config).err(), daemon::certificate(&config).err()];
+        let unread = [
+            daemon::gate(&config).err(),
+            daemon::certificate(&config).err(),
+            daemon::authority(&config).err(),
+        ];
         for error in unread.into_iter().flatten() {
             writeln!(out, "\n# note: as this user, {error:#}")?;
         }

@@ -30,6 +30,7 @@ const GROUPS: &[(&str, &str)] = &[
     ("rule", "Say which streams are recorded how"),
     ("template", "Say what becomes of streams that are recorded"),
     ("stream", "See what is on the air, and end it"),
+    ("sync", "See what is delivered, and have a say in it"),
 ];
 
 // No words of its own: they would stand in place of each command's.

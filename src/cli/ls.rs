@@ -71,7 +71,7 @@ fn table(out: &mut impl Write, rows: &[RecordingRow]) -> std::io::Result<()> {
         .max(6);
     writeln!(
         out,
-        "{:36}  {:width$}  {:6}  {:20}  {:>8}  {:>9}  TRACKS",
+        "{:36}  {:width$}  {:9}  {:20}  {:>8}  {:>9}  TRACKS",
         "ID", "STREAM", "STATE", "START", "LENGTH", "SIZE"
     )?;
     for row in rows {
@@ -80,7 +80,7 @@ fn table(out: &mut impl Write, rows: &[RecordingRow]) -> std::io::Result<()> {
         let tracks: Vec<String> = row.tracks.iter().map(describe).collect();
         writeln!(
             out,
-            "{:36}  {:width$}  {:6}  {start:>19}Z  {:>8}  {:>9}  {}",
+            "{:36}  {:width$}  {:9}  {start:>19}Z  {:>8}  {:>9}  {}",
             row.id,
             row.stream.as_str(),
             row.state.as_str(),

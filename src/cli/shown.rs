@@ -74,8 +74,20 @@ fn fields(out: &mut impl Write, object: &Map<String, Value>) -> std::io::Result<
             .try_for_each(|value| writeln!(out, "{}", cell("", value)));
     }
     let width = object.keys().map(String::len).max().unwrap_or(0);
-    for (name, value) in object.iter().filter(|(_, value)| !value.is_null()) {
-        writeln!(out, "{name:width$}  {}", cell(name, value))?;
+    let said = |value: &Value| !value.is_null() && value.as_array().is_none_or(|values| !values.is_empty());
+    for (name, value) in object.iter().filter(|(_, value)| said(value)) {
+        let things = value
+            .as_array()
+            .filter(|values| values.iter().all(Value::is_object));
+        let Some(things) = things else {
+            writeln!(out, "{name:width$}  {}", cell(name, value))?;
+            continue;
+        };
+        for thing in things.iter().filter_map(Value::as_object) {
+            let cells = thing.iter().map(|(name, value)| cell(name, value));
+            let cells: Vec<String> = cells.filter(|cell| !cell.is_empty()).collect();
+            writeln!(out, "{name:width$}  {}", cells.join("  "))?;
+        }
     }
     Ok(())
 }
@@ -124,7 +136,12 @@ fn table(out: &mut impl Write, columns: &[&str], rows: &[&Map<String, Value>]) -
 
 fn cell(column: &str, value: &Value) -> String {
     match (column, value) {
-        ("bytes", Value::Number(bytes)) => output::bytes(bytes.as_u64().unwrap_or(0)),
+        ("bytes" | "sent_bytes" | "waiting_bytes", Value::Number(bytes)) => {
+            output::bytes(bytes.as_u64().unwrap_or(0))
+        }
+        ("rate" | "max_rate", Value::Number(bytes)) => {
+            format!("{}/s", output::bytes(bytes.as_u64().unwrap_or(0)))
+        }
         ("duration_s", Value::Number(seconds)) => {
             output::clock((seconds.as_f64().unwrap_or(0.0) * 1e6) as i64)
         }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 use crate::access::Gate;
-use crate::config::{Config, MAX_SECRET, Tls};
+use crate::config::{Config, MAX_SECRET, Target, Tls};
 use crate::ingest::Certificate;
 
 /// Longest file with a chain of certificates or a private key.
@@ -39,8 +39,21 @@ pub(crate) fn certificate(config: &Config) -> anyhow::Result<Option<Certificate>
     certificate.map(Some).with_context(shown)
 }
 
+/// The certificates that the store of objects is to be trusted by, beside those of the system.
+pub(crate) fn authority(config: &Config) -> anyhow::Result<Option<Vec<u8>>> {
+    let Some(Target::S3(s3)) = config.sync.as_ref().map(|sync| &sync.target) else {
+        return Ok(None);
+    };
+    let Some(path) = &s3.ca_file else {
+        return Ok(None);
+    };
+    let text = read(path, MAX_PEM).map_err(anyhow::Error::msg);
+    let text = text.with_context(|| format!("cannot read sync.ca_file '{}'", path.display()))?;
+    Ok(Some(text.into_bytes()))
+}
+
 /// Reads a file of at most `most` bytes. A path that is not absolute is a systemd credential.
-fn read(path: &Path, most: usize) -> Result<String, String> {
+pub(super) fn read(path: &Path, most: usize) -> Result<String, String> {
     let said = |error: std::io::Error| error.to_string();
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
     let path = match (path.is_absolute(), credentials) {

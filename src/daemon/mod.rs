@@ -5,6 +5,7 @@
 //! are ended, what waits in memory is written and made durable, the segments are sealed.
 
 mod control;
+mod credentials;
 mod keys;
 mod log;
 mod notify;
@@ -12,7 +13,7 @@ mod service;
 
 pub(crate) use control::NAME as SOCKET_NAME;
 pub use control::default_socket;
-pub(crate) use keys::{certificate, gate};
+pub(crate) use keys::{authority, certificate, gate};
 pub use log::{LogTarget, flush_log, init_log};
 pub use service::{Service, Snapshot};
 

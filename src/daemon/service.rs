@@ -8,12 +8,14 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::control::Control;
+use super::credentials::Account;
 use super::keys;
 use crate::api::Api;
 use crate::config::{self, ByteSize, Config, Keep};
 use crate::ingest::{self, Entrance, Listen, Server};
 use crate::recorder::{Recorder, RecorderSettings, StreamStatus};
-use crate::store::{OnFull, Progress, RealClock, RealDisk, Store, StoreSettings};
+use crate::store::{Clock, OnFull, Progress, RealClock, RealDisk, Store, StoreSettings};
+use crate::sync::{SHELF, Said, Uploader, UploaderSettings};
 
 /// How long publishers' connections have to say goodbye before they are dropped.
 const FAREWELL: Duration = Duration::from_millis(300);
@@ -32,6 +34,9 @@ pub struct Service {
     server: JoinHandle<()>,
     stop_server: Option<oneshot::Sender<()>>,
     control: Option<Control>,
+    clock: Arc<dyn Clock>,
+    api: Api,
+    uploader: Option<Uploader>,
 }
 
 /// What is going on, at one moment.
@@ -60,7 +65,7 @@ impl Service {
         keys::certificate(&config)?
             .into_iter()
             .for_each(|certificate| entrance.set_certificate(certificate));
-        let clock = Arc::new(RealClock);
+        let clock: Arc<dyn Clock> = Arc::new(RealClock);
         let mut settings = store_settings(&config);
         tune(&mut settings);
         let (store, opened) = Store::open(settings, Arc::new(RealDisk), clock.clone())
@@ -79,10 +84,17 @@ impl Service {
             config.rules.clone(),
         );
         recorder.restore(&opened.open, &opened.shelves);
-        let api = Api::new(recorder.clone(), config.storage.dir.clone(), clock);
-        let control = match Control::start(&config, api).await {
+        let said = opened
+            .shelves
+            .get(SHELF)
+            .map_or_else(Said::default, |kept| Said::restore(kept));
+        let uploader = deliver(&config, said, &store, &clock);
+        let api = Api::new(recorder.clone(), config.storage.dir.clone(), clock.clone());
+        api.set_uploader(uploader.clone());
+        let control = match Control::start(&config, api.clone()).await {
             Ok(control) => control,
             Err(error) => {
+                uploader.iter().for_each(Uploader::stop);
                 store.shutdown().context("cannot close the store")?;
                 return Err(error).context("cannot take commands");
             }
@@ -94,6 +106,7 @@ impl Service {
                 if let Some(control) = control {
                     control.stop().await;
                 }
+                uploader.iter().for_each(Uploader::stop);
                 store.shutdown().context("cannot close the store")?;
                 return Err(error).context("cannot listen for RTMP");
             }
@@ -120,12 +133,20 @@ impl Service {
             server,
             stop_server: Some(stop_server),
             control,
+            clock,
+            api,
+            uploader,
         })
     }
 
     /// Where it listens, with the ports the system chose.
     pub fn addresses(&self) -> &[std::net::SocketAddr] {
         &self.addresses
+    }
+
+    /// Who delivers, if anybody does.
+    pub fn uploader(&self) -> Option<&Uploader> {
+        self.uploader.as_ref()
     }
 
     /// What is going on now.
@@ -164,11 +185,25 @@ impl Service {
             ),
             ("[storage]", self.config.storage != config.storage),
             ("[control]", self.config.control != config.control),
+            (
+                "[sync] (that there is one, or none)",
+                self.config.sync.is_some() != config.sync.is_some(),
+            ),
         ];
         for (key, changed) in fixed {
             if changed {
                 tracing::warn!("{key} changed; that takes effect at the next restart");
             }
+        }
+        if let (Some(uploader), Some(_)) = (&self.uploader, &config.sync)
+            && self.config.sync != config.sync
+        {
+            // What is under way goes on where it was.
+            uploader.stop();
+            let said = uploader.said();
+            self.uploader = deliver(&config, said, &self.store, &self.clock);
+            self.api.set_uploader(self.uploader.clone());
+            self.config.sync = config.sync.clone();
         }
         tracing::info!("configuration reloaded");
         self.config.rtmp.takeover_after = config.rtmp.takeover_after;
@@ -203,13 +238,43 @@ impl Service {
         if tokio::time::timeout(FAREWELL, &mut self.server).await.is_err() {
             self.server.abort();
         }
-        let store = self.store.clone();
-        tokio::task::spawn_blocking(move || store.shutdown())
-            .await
-            .context("the storage thread could not be joined")?
-            .context("not everything could be sealed")?;
+        let (store, uploader) = (self.store.clone(), self.uploader.take());
+        self.api.set_uploader(None);
+        tokio::task::spawn_blocking(move || {
+            uploader.iter().for_each(Uploader::stop);
+            store.shutdown()
+        })
+        .await
+        .context("the storage thread could not be joined")?
+        .context("not everything could be sealed")?;
         tracing::info!("stopped; everything received is sealed");
         Ok(())
+    }
+}
+
+/// Begins to deliver, if that is configured. What is in its way is told, and recordings wait: they are made all the same.
+fn deliver(config: &Config, said: Said, store: &Store, clock: &Arc<dyn Clock>) -> Option<Uploader> {
+    let delivery = config.sync.clone()?;
+    let url = delivery.target.url();
+    let started = keys::authority(config).and_then(|authority| {
+        let settings = UploaderSettings {
+            keys: Arc::new(Account::of(&delivery)),
+            delivery,
+            device: config.device.id.clone(),
+            dir: config.storage.dir.clone(),
+            authority,
+        };
+        Ok(Uploader::start(settings, said, store.clone(), clock.clone())?)
+    });
+    match started {
+        Ok(uploader) => {
+            tracing::info!("recordings are delivered to {url}");
+            Some(uploader)
+        }
+        Err(error) => {
+            tracing::error!("nothing is delivered to {url}: {error:#}");
+            None
+        }
     }
 }
 
@@ -228,6 +293,7 @@ fn store_settings(config: &Config) -> StoreSettings {
         Keep::For(span) => Some(span.as_micros()),
     };
     settings.queue_hard = stall_memory(config);
+    settings.delivers = config.sync.is_some();
     settings
 }
 

@@ -1,16 +1,15 @@
 //! Asks a service whether a publish may begin: one POST, and its status is the answer.
 
 use std::error::Error;
-use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::redirect::Policy;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::RootCertStore;
 use tokio::sync::OnceCell;
 use tracing::{debug, warn};
 
 use crate::access::{HookFailure, Reason};
 use crate::config::Hook;
+use crate::https::{self, with_causes};
 use crate::recorder::PublishRequest;
 
 /// Clients, made when the first is asked for. Both are small and share nothing with a connection.
@@ -95,46 +94,21 @@ fn client(roots: RootCertStore) -> Result<reqwest::Client, HookFailure> {
         warn!("no service can be asked who may push: {}", with_causes(error));
         HookFailure::Unusable
     };
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let tls = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
+    https::client(roots)
         .map_err(|error| unusable(&error))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    reqwest::Client::builder()
-        .user_agent(concat!("edgereel/", env!("CARGO_PKG_VERSION")))
-        .tls_backend_preconfigured(tls)
-        // What the configuration names is asked, and nobody else.
-        .redirect(Policy::none())
-        .no_proxy()
         .pool_max_idle_per_host(1)
         .pool_idle_timeout(Duration::from_secs(30))
         .build()
         .map_err(|error| unusable(&error))
 }
 
-fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
-}
-
-/// What the system trusts, read off the network's thread.
+/// What the system trusts.
 async fn trusted() -> RootCertStore {
-    let found = tokio::task::spawn_blocking(rustls_native_certs::load_native_certs).await;
-    let mut roots = RootCertStore::empty();
-    if let Ok(found) = found {
-        let (added, _) = roots.add_parsable_certificates(found.certs);
-        if added == 0 {
-            warn!(
-                "the system trusts no certificates (is ca-certificates installed?): no hook under https can be asked"
-            );
-        }
+    let roots = https::trusted().await;
+    if roots.is_empty() {
+        warn!(
+            "the system trusts no certificates (is ca-certificates installed?): no hook under https can be asked"
+        );
     }
     roots
 }

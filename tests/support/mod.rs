@@ -4,7 +4,9 @@
 #![allow(dead_code, unused_imports, reason = "each test program uses a part of this")]
 
 pub(crate) mod adts;
+pub(crate) mod bucket;
 pub(crate) mod cli;
+pub(crate) mod delivered;
 pub(crate) mod feed;
 pub(crate) mod flv;
 pub(crate) mod fragmented;
@@ -13,6 +15,7 @@ pub(crate) mod kept;
 pub(crate) mod media;
 pub(crate) mod mp4_file;
 pub(crate) mod programme;
+pub(crate) mod proxy;
 pub(crate) mod pusher;
 pub(crate) mod random;
 pub(crate) mod rtmp;

@@ -1,0 +1,82 @@
+//! `sync.…`: what is delivered.
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::Api;
+use super::answer::Failure;
+use super::arguments::typed;
+use super::command::{Command, Kind, takes};
+use crate::config::ByteRate;
+
+pub(super) const COMMANDS: &[Command] = &[
+    Command {
+        name: "sync.status",
+        about: "Tells how delivery is: what waits, what is on its way, what was set aside",
+        arguments: &[],
+        carry_out: |api, arguments| Box::pin(status(api, arguments)),
+    },
+    Command {
+        name: "sync.pause",
+        about: "Stops delivering until sync.resume, also after a restart",
+        arguments: &[],
+        carry_out: |api, arguments| Box::pin(pause(api, arguments, true)),
+    },
+    Command {
+        name: "sync.resume",
+        about: "Goes on delivering",
+        arguments: &[],
+        carry_out: |api, arguments| Box::pin(pause(api, arguments, false)),
+    },
+    Command {
+        name: "sync.retry",
+        about: "Tries everything again now, also what was set aside",
+        arguments: &[],
+        carry_out: |api, arguments| Box::pin(retry(api, arguments)),
+    },
+    Command {
+        name: "sync.limit",
+        about: "Sets how fast is delivered, also after a restart",
+        arguments: &[takes(
+            "rate",
+            Kind::Text,
+            "at most so much, as in 2 MiB/s; without a limit, if left out",
+        )],
+        carry_out: |api, arguments| Box::pin(limit(api, arguments)),
+    },
+];
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+async fn status(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+    let Nothing {} = typed(arguments)?;
+    let status = api.uploader()?.status().await?;
+    Ok(json!(status))
+}
+
+async fn pause(api: &Api, arguments: Map<String, Value>, paused: bool) -> Result<Value, Failure> {
+    let Nothing {} = typed(arguments)?;
+    api.uploader()?.pause(paused).await?;
+    Ok(json!({ "paused": paused }))
+}
+
+async fn retry(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+    let Nothing {} = typed(arguments)?;
+    api.uploader()?.retry().await?;
+    Ok(json!({}))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Limit {
+    rate: Option<ByteRate>,
+}
+
+async fn limit(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+    let Limit { rate } = typed(arguments)?;
+    let bytes = rate.map(ByteRate::bytes);
+    api.uploader()?.limit(bytes).await?;
+    Ok(json!({ "max_rate": bytes }))
+}

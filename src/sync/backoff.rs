@@ -1,0 +1,54 @@
+//! How long to wait before trying again.
+
+use crate::media::Micros;
+
+const SECOND: Micros = 1_000_000;
+
+/// Waits that double up to a most, with jitter: a thousand boxes whose store was away do not come back at one moment.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Backoff {
+    first: Micros,
+    most: Micros,
+}
+
+impl Backoff {
+    /// For a store that cannot be reached, or is too busy: 1 s to a minute.
+    pub(super) const STORE: Backoff = Backoff {
+        first: SECOND,
+        most: 60 * SECOND,
+    };
+    /// For something that the store does not take: 2 s to an hour.
+    pub(super) const OBJECT: Backoff = Backoff {
+        first: 2 * SECOND,
+        most: 3_600 * SECOND,
+    };
+
+    /// The wait after so many failures in a row, 1 or more. `chance` is any number: with it the wait is between a half and the
+    /// whole of what it could be.
+    pub(super) fn after(self, failures: u32, chance: u64) -> Micros {
+        let doubled = failures.saturating_sub(1).min(30);
+        let whole = self.first.saturating_mul(1 << doubled).min(self.most);
+        let half = whole / 2;
+        let part = i64::try_from(chance % 1_024).unwrap_or(0);
+        half + half * part / 1_023
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_and_have_an_end() {
+        for (failures, whole) in [(1, 1), (2, 2), (3, 4), (7, 60), (400, 60)] {
+            let (least, most) = (
+                Backoff::STORE.after(failures, 0),
+                Backoff::STORE.after(failures, 1_023),
+            );
+            assert_eq!((least, most), (whole * SECOND / 2, whole * SECOND), "{failures}");
+        }
+        let waits: std::collections::BTreeSet<_> =
+            (0..500).map(|chance| Backoff::OBJECT.after(4, chance)).collect();
+        assert!(waits.len() > 400);
+    }
+}

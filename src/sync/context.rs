@@ -1,0 +1,116 @@
+//! What all transfers share.
+
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{oneshot, watch};
+
+use super::planner::Job;
+use super::remote::{Answer, Fault, Remote, Request};
+use super::source::NoMaterial;
+use crate::config::{DeliverWhen, Delivery};
+use crate::media::Micros;
+use crate::store::{Clock, Command, DeliveryChange, RenditionId, Store};
+
+/// What all transfers share.
+pub(super) struct Context {
+    /// The storage directory.
+    pub(super) dir: Arc<PathBuf>,
+    pub(super) store: Store,
+    pub(super) remote: Arc<dyn Remote>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) delivery: Delivery,
+    pub(super) device: String,
+    /// CLOCK_BOOTTIME of the start.
+    pub(super) started: Micros,
+    /// False while transfers are to stop where they are.
+    pub(super) go: watch::Receiver<bool>,
+    /// Held while a key is chosen: two that choose at once would choose the same.
+    pub(super) naming: tokio::sync::Mutex<()>,
+    /// Uploads that the store was asked about since the start.
+    pub(super) looked_at: Mutex<HashSet<RenditionId>>,
+    /// The store's ETags of uploads in parts are not made as Amazon's are.
+    pub(super) other_etags: AtomicBool,
+    /// What is on its way.
+    pub(super) board: Mutex<HashMap<Job, OnTheWay>>,
+}
+
+/// A transfer, for people to look at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct OnTheWay {
+    pub(super) key: String,
+    /// Bytes of the rendition that the store has.
+    pub(super) sent: u64,
+    /// Bytes of the rendition, as far as it is known now.
+    pub(super) bytes: u64,
+}
+
+/// Why a transfer did not get to its end.
+#[derive(Debug)]
+pub(super) enum End {
+    Fault(Fault),
+    Material(NoMaterial),
+    /// What was to be written down could not be.
+    Journal(String),
+    /// It was told to stop.
+    Stopped,
+}
+
+impl Context {
+    /// Asks the store of objects for something.
+    pub(super) async fn ask(&self, request: Request) -> Result<Answer, End> {
+        self.remote.perform(request).await.map_err(End::Fault)
+    }
+
+    /// Writes down what has changed; durable when it returns.
+    pub(super) async fn commit(&self, changes: Vec<DeliveryChange>) -> Result<(), End> {
+        let (done, committed) = oneshot::channel();
+        for command in [Command::Deliver(changes), Command::Fence { done }] {
+            let refused = |error: crate::store::Refused| End::Journal(error.to_string());
+            self.store.submit(command).map_err(refused)?;
+        }
+        match committed.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(reason)) => Err(End::Journal(reason)),
+            Err(_) => Err(End::Journal("the store was closed".to_owned())),
+        }
+    }
+
+    /// Stops here when it is to.
+    pub(super) fn may_go_on(&self) -> Result<(), End> {
+        match *self.go.borrow() {
+            true => Ok(()),
+            false => Err(End::Stopped),
+        }
+    }
+
+    /// Recordings go to the store while they grow.
+    pub(super) fn is_live(&self) -> bool {
+        self.delivery.when == DeliverWhen::Live
+    }
+
+    /// The store, so that what is known of it can be told from what was known of another.
+    pub(super) fn store_name(&self) -> String {
+        use crate::config::Target;
+        match &self.delivery.target {
+            Target::S3(s3) => format!("{} at {}", self.delivery.target.url(), s3.endpoint),
+            Target::Folder(_) => self.delivery.target.url(),
+        }
+    }
+
+    pub(super) fn looked_at(&self) -> MutexGuard<'_, HashSet<RenditionId>> {
+        self.looked_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn board(&self) -> MutexGuard<'_, HashMap<Job, OnTheWay>> {
+        self.board.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl From<NoMaterial> for End {
+    fn from(error: NoMaterial) -> Self {
+        End::Material(error)
+    }
+}

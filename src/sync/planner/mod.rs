@@ -1,0 +1,382 @@
+//! Which recording is delivered when: a plain struct that is told what happened and says what to do.
+//!
+//! It knows nothing of files, networks or clocks; times are microseconds of a clock that only goes forward. It holds a
+//! bounded window of what waits: what is behind it is asked for when there is room.
+//!
+//! ```text
+//! first   what was live and is closed now: somebody waits for it, and little of it is left
+//! then    what is live, whoever had to wait longest
+//! then    what is closed, newest or oldest first
+//! ```
+//!
+//! Of one recording small things go before big ones. A store that fails is left alone for a while, and then tried with one
+//! transfer; something that the store refuses waits alone, and is set aside when that does not help.
+
+mod health;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::backoff::Backoff;
+use crate::format::Format;
+use crate::media::{Micros, RecordingId};
+use crate::store::ToDeliver;
+
+use health::Health;
+
+/// A format of a recording: what one transfer is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Job {
+    pub(super) recording: RecordingId,
+    pub(super) format: Format,
+}
+
+/// What became of a transfer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// All that there will be of it is in the store.
+    Done,
+    /// All that there is of it so far is in the store; there is no use in looking again before so many microseconds.
+    Waits(Micros),
+    /// The store could not be reached, or can do nothing now.
+    StoreFailed(String),
+    /// The store takes nothing from this box.
+    StoreRefused(String),
+    /// The store did not take this.
+    Refused(String),
+    /// It cannot be made: the tape cannot be read, or the like.
+    Broken(String),
+    /// It was set aside before, and that was told.
+    Aside,
+    /// It was told to stop.
+    Stopped,
+    /// The journal does not take what is to be written down.
+    JournalFailed(String),
+}
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Action {
+    /// Begin a transfer.
+    Start(Job),
+    /// All of a recording is delivered.
+    Delivered(RecordingId),
+    /// What is left of a recording cannot be delivered until somebody does something about it.
+    SetAside(RecordingId),
+    /// A transfer was set aside.
+    TellAside(Job, String),
+    /// The store is reached.
+    TellOnline,
+    /// The store is not reached, or takes nothing.
+    TellOffline(String),
+}
+
+/// So many recordings are looked at ahead of time.
+pub(super) const WINDOW: usize = 64;
+
+/// Tries of one thing, before it is set aside.
+const TRIES: u32 = 4;
+
+/// The planner.
+pub(super) struct Planner {
+    transfers: usize,
+    paused: bool,
+    /// Within the hours in which anything is sent.
+    in_hours: bool,
+    order: Vec<RecordingId>,
+    recordings: HashMap<RecordingId, Course>,
+    running: HashSet<Job>,
+    health: Health,
+    actions: Vec<Action>,
+    chance: u64,
+}
+
+/// How far a recording has come.
+struct Course {
+    open: bool,
+    /// A transfer of it ran while it was open.
+    was_live: bool,
+    formats: BTreeMap<u8, (Format, State)>,
+    /// It was handed over, one way or the other.
+    settled: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// It may go on at this time.
+    From(Micros, Tries),
+    Done,
+    Aside,
+}
+
+/// How often it was refused, one time after the other.
+type Tries = u32;
+
+impl Planner {
+    /// Nothing is known yet. `chance` is any number.
+    pub(super) fn new(transfers: usize, chance: u64) -> Self {
+        Self {
+            transfers,
+            paused: false,
+            in_hours: true,
+            order: Vec::new(),
+            recordings: HashMap::new(),
+            running: HashSet::new(),
+            health: Health::default(),
+            actions: Vec::new(),
+            chance,
+        }
+    }
+
+    /// Nothing new is begun until it is resumed.
+    pub(super) fn set_paused(&mut self, paused: bool) {
+        self.paused = paused;
+    }
+
+    /// Whether it is one of the hours in which anything is sent.
+    pub(super) fn set_in_hours(&mut self, in_hours: bool) {
+        self.in_hours = in_hours;
+    }
+
+    /// True when transfers may run.
+    pub(super) fn may_run(&self) -> bool {
+        self.in_hours && !self.paused
+    }
+
+    /// What is known of the store: why it is not reached, and when it is tried again.
+    pub(super) fn trouble(&self) -> Option<(&str, Micros)> {
+        self.health.trouble()
+    }
+
+    /// True when the store was reached, and was not lost since.
+    pub(super) fn is_online(&self) -> bool {
+        self.health.is_online()
+    }
+
+    /// What runs.
+    pub(super) fn running(&self) -> &HashSet<Job> {
+        &self.running
+    }
+
+    /// What waits now, in the order in which it is to go. What is not there any more is forgotten.
+    pub(super) fn candidates(&mut self, candidates: Vec<ToDeliver>) {
+        let mut known = std::mem::take(&mut self.recordings);
+        self.order.clear();
+        for candidate in candidates {
+            let mut course = known.remove(&candidate.recording).unwrap_or_else(|| Course {
+                open: candidate.open,
+                was_live: false,
+                formats: BTreeMap::new(),
+                settled: false,
+            });
+            for format in candidate.formats {
+                let state = (format, State::From(0, 0));
+                course.formats.entry(rank(format)).or_insert(state);
+            }
+            if course.open && !candidate.open {
+                // It is whole now: nothing to wait for.
+                for (_, state) in course.formats.values_mut() {
+                    if let State::From(at, 0) = state {
+                        *at = 0;
+                    }
+                }
+            }
+            course.open = candidate.open;
+            self.order.push(candidate.recording);
+            self.recordings.insert(candidate.recording, course);
+        }
+        // What runs is known until it has ended.
+        let running: HashSet<RecordingId> = self.running.iter().map(|job| job.recording).collect();
+        known.retain(|recording, _| running.contains(recording));
+        self.recordings.extend(known);
+    }
+
+    /// A transfer has ended.
+    pub(super) fn ended(&mut self, job: Job, outcome: Outcome, now: Micros) {
+        self.running.remove(&job);
+        let chance = self.draw();
+        let Some((tries, state)) = self.state(job) else {
+            self.judge_store(job, &outcome, now, chance);
+            return;
+        };
+        *state = match &outcome {
+            Outcome::Done => State::Done,
+            Outcome::Waits(wait) => State::From(now.saturating_add(*wait), 0),
+            Outcome::Stopped => State::From(0, tries),
+            // Behind the others: it may be about this one after all.
+            Outcome::StoreFailed(_) | Outcome::StoreRefused(_) => State::From(now, tries),
+            Outcome::JournalFailed(_) => {
+                State::From(now.saturating_add(Backoff::OBJECT.after(1, chance)), tries)
+            }
+            Outcome::Aside => State::Aside,
+            Outcome::Broken(_) | Outcome::Refused(_) if tries + 1 >= TRIES => State::Aside,
+            Outcome::Broken(_) | Outcome::Refused(_) => {
+                let wait = Backoff::OBJECT.after(tries + 1, chance);
+                State::From(now.saturating_add(wait), tries + 1)
+            }
+        };
+        let aside = *state == State::Aside;
+        self.judge_store(job, &outcome, now, chance);
+        if aside && let Outcome::Broken(reason) | Outcome::Refused(reason) = outcome {
+            if self.health.refuses_all() {
+                // It is not about this one.
+                if let Some((_, state)) = self.state(job) {
+                    *state = State::From(0, TRIES - 1);
+                }
+            } else {
+                self.actions.push(Action::TellAside(job, reason));
+            }
+        }
+    }
+
+    /// Everything is tried again, and at once.
+    pub(super) fn retry(&mut self) {
+        self.health.forgive();
+        for course in self.recordings.values_mut() {
+            course.settled &= course.formats.values().all(|(_, state)| *state == State::Done);
+            for (_, state) in course.formats.values_mut() {
+                if !matches!(state, State::Done) {
+                    *state = State::From(0, 0);
+                }
+            }
+        }
+    }
+
+    /// What to do now; to be asked until there is nothing.
+    pub(super) fn poll(&mut self, now: Micros) -> Option<Action> {
+        if let Some(action) = self.actions.pop() {
+            return Some(action);
+        }
+        if let Some(action) = self.settle() {
+            return Some(action);
+        }
+        // A store that failed is tried with one.
+        let most = if self.health.is_in_doubt() {
+            1
+        } else {
+            self.transfers
+        };
+        if !self.may_run() || self.running.len() >= most || !self.health.may_try(now) {
+            return None;
+        }
+        let job = self.next(now)?;
+        self.running.insert(job);
+        if let Some(course) = self.recordings.get_mut(&job.recording) {
+            course.was_live |= course.open;
+        }
+        Some(Action::Start(job))
+    }
+
+    /// When there may be something to do without anything having happened; nothing if there is not.
+    pub(super) fn next_wake(&self, now: Micros) -> Option<Micros> {
+        if !self.may_run() {
+            return None;
+        }
+        let waits = self.order.iter().filter_map(|id| self.recordings.get(id));
+        let states = waits.flat_map(|course| course.formats.values());
+        let due = states.filter_map(|(_, state)| match state {
+            State::From(at, _) => Some(*at),
+            State::Done | State::Aside => None,
+        });
+        let due = due.filter(|at| *at > now).min();
+        match self.health.trouble() {
+            Some((_, until)) if until > now => Some(due.map_or(until, |due| due.max(until))),
+            _ => due,
+        }
+    }
+
+    fn state(&mut self, job: Job) -> Option<(Tries, &mut State)> {
+        let course = self.recordings.get_mut(&job.recording)?;
+        let (_, state) = course.formats.get_mut(&rank(job.format))?;
+        let tries = match state {
+            State::From(_, tries) => *tries,
+            State::Done | State::Aside => 0,
+        };
+        Some((tries, state))
+    }
+
+    fn judge_store(&mut self, job: Job, outcome: &Outcome, now: Micros, chance: u64) {
+        let told = match outcome {
+            Outcome::Done | Outcome::Waits(_) => self.health.succeeded(),
+            Outcome::StoreFailed(reason) | Outcome::StoreRefused(reason) => {
+                self.health.failed(reason, now, chance)
+            }
+            Outcome::Refused(reason) => self.health.refused(job, reason, now, chance),
+            Outcome::Broken(_) | Outcome::Aside | Outcome::Stopped | Outcome::JournalFailed(_) => None,
+        };
+        self.actions.extend(told);
+    }
+
+    /// A recording of which nothing is left to do.
+    fn settle(&mut self) -> Option<Action> {
+        let running = &self.running;
+        let over = |id: &RecordingId, course: &Course| {
+            let ended = |(format, state): &(Format, State)| {
+                let job = Job {
+                    recording: *id,
+                    format: *format,
+                };
+                !matches!(state, State::From(..)) && !running.contains(&job)
+            };
+            !course.open && !course.settled && course.formats.values().all(ended)
+        };
+        let (id, course) = self.recordings.iter_mut().find(|(id, course)| over(id, course))?;
+        course.settled = true;
+        let aside = course.formats.values().any(|(_, state)| *state == State::Aside);
+        Some(match aside {
+            true => Action::SetAside(*id),
+            false => Action::Delivered(*id),
+        })
+    }
+
+    fn next(&self, now: Micros) -> Option<Job> {
+        let mut best: Option<((u8, Micros, usize), Job)> = None;
+        for (place, id) in self.order.iter().enumerate() {
+            let Some(course) = self.recordings.get(id) else {
+                continue;
+            };
+            for (format, state) in course.formats.values() {
+                let job = Job {
+                    recording: *id,
+                    format: *format,
+                };
+                let State::From(at, _) = state else { continue };
+                if *at > now || self.running.contains(&job) {
+                    continue;
+                }
+                let class = match (course.open, course.was_live) {
+                    (false, true) => 0,
+                    (true, _) => 1,
+                    (false, false) => 2,
+                };
+                let rank = (class, *at, place);
+                if best.is_none_or(|(known, _)| rank < known) {
+                    best = Some((rank, job));
+                }
+            }
+        }
+        best.map(|(_, job)| job)
+    }
+
+    /// A number that nobody can tell beforehand who does not know the first (xorshift64).
+    fn draw(&mut self) -> u64 {
+        let mut x = self.chance | 1;
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        self.chance = x;
+        x
+    }
+}
+
+/// Small things first.
+fn rank(format: Format) -> u8 {
+    match format {
+        Format::Hls => 0,
+        Format::Aac => 1,
+        Format::Mp4 => 2,
+        Format::Fmp4 => 3,
+        Format::Flv => 4,
+    }
+}

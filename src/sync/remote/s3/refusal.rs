@@ -1,0 +1,108 @@
+//! Whose fault an answer is that is not a success.
+
+use reqwest::StatusCode;
+
+use super::super::Fault;
+use super::answer::{Raw, inside};
+use super::request::{Prepared, Verb};
+
+/// Longest message that is repeated.
+const MESSAGE: usize = 200;
+
+/// Nothing, if it is a success.
+pub(super) fn judge(prepared: &Prepared, host: &str, raw: &Raw) -> Result<(), Fault> {
+    let text = raw.text();
+    // S3 says 200 before it has put the parts together.
+    let error_inside = prepared.verb == Verb::Complete && text.contains("<Error>");
+    if raw.status.is_success() && !error_inside {
+        return Ok(());
+    }
+    let missing = raw.status == StatusCode::NOT_FOUND;
+    let code = inside(text, "Code").unwrap_or_default();
+    match prepared.verb {
+        Verb::Head if missing => return Ok(()),
+        Verb::Remove if missing && code != "NoSuchBucket" => return Ok(()),
+        Verb::Abort if missing && code != "NoSuchBucket" => return Ok(()),
+        _ => (),
+    }
+    let message: String = inside(text, "Message")
+        .unwrap_or_default()
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(MESSAGE)
+        .collect();
+    let mut said = format!("{prepared}: {host} says {}", raw.status.as_u16());
+    for part in [code, message.as_str()] {
+        if !part.is_empty() && part.len() <= 4 * MESSAGE {
+            said.push(' ');
+            said.push_str(part);
+        }
+    }
+    let upload = matches!(prepared.verb, Verb::Part(_) | Verb::Parts | Verb::Complete);
+    // Not every service says of what there is none.
+    if upload && missing && code != "NoSuchBucket" {
+        return Err(Fault::UploadGone);
+    }
+    Err(fault(raw, code, &message, said))
+}
+
+fn fault(raw: &Raw, code: &str, message: &str, said: String) -> Fault {
+    match code {
+        "NoSuchUpload" => return Fault::UploadGone,
+        "BadDigest"
+        | "InvalidDigest"
+        | "InvalidPart"
+        | "InvalidPartOrder"
+        | "EntityTooSmall"
+        | "IncompleteBody"
+        | "XAmzContentSHA256Mismatch" => return Fault::Damaged(said),
+        "SlowDown"
+        | "ServiceUnavailable"
+        | "InternalError"
+        | "RequestTimeout"
+        | "OperationAborted"
+        | "InsufficientStorage"
+        | "XMinioStorageFull" => return Fault::Busy(said),
+        "ExpiredToken"
+        | "InvalidToken"
+        | "TokenRefreshRequired"
+        | "InvalidAccessKeyId"
+        | "SignatureDoesNotMatch"
+        | "RequestTimeTooSkewed"
+        | "RequestExpired"
+        | "NoSuchBucket"
+        | "AccountProblem"
+        | "AllAccessDisabled"
+        | "InvalidSecurity"
+        | "NotSignedUp"
+        | "AuthorizationHeaderMalformed"
+        | "AuthorizationQueryParametersError"
+        | "PermanentRedirect"
+        | "InvalidBucketName"
+        | "InvalidRequest"
+        | "UserDisable" => {
+            return Fault::Unusable(with_region(raw, said));
+        }
+        "NotImplemented" | "MethodNotAllowed" => return Fault::Unsupported(said),
+        // A presigned request of a box whose clock is wrong.
+        "AccessDenied" if message.contains("expired") || message.contains("not yet valid") => {
+            return Fault::Unusable(said);
+        }
+        _ => (),
+    }
+    match raw.status.as_u16() {
+        301 | 302 | 303 | 307 | 308 => Fault::Unusable(with_region(raw, said)),
+        401 | 407 => Fault::Unusable(said),
+        408 | 425 | 429 | 500 | 502 | 503 | 504 | 507 => Fault::Busy(said),
+        405 | 501 => Fault::Unsupported(said),
+        505..=599 => Fault::Busy(said),
+        _ => Fault::Refused(said),
+    }
+}
+
+fn with_region(raw: &Raw, said: String) -> String {
+    match &raw.region {
+        Some(region) => format!("{said}; the bucket is in the region {region}"),
+        None => said,
+    }
+}

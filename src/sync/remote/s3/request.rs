@@ -1,0 +1,312 @@
+//! Requests as S3 wants them.
+
+use std::fmt;
+
+use bytes::Bytes;
+use md5::{Digest as _, Md5};
+use rusty_s3::Method;
+
+use super::super::{About, Payload, Request};
+use crate::config::{Encryption, S3Target};
+
+/// What is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verb {
+    Put,
+    Create,
+    Part(u32),
+    Parts,
+    Complete,
+    Abort,
+    Uploads,
+    Head,
+    Read,
+    Remove,
+    Tag,
+}
+
+/// A request, ready to be signed and sent.
+#[derive(Clone, Debug)]
+pub(super) struct Prepared {
+    pub(super) verb: Verb,
+    /// None for what is about the bucket.
+    pub(super) key: Option<String>,
+    /// Sorted by name.
+    pub(super) query: Vec<(&'static str, String)>,
+    /// Sorted by name, lower case; all of them are signed.
+    pub(super) headers: Vec<(&'static str, String)>,
+    pub(super) body: Bytes,
+    /// MD5 of the body, where its answer is an ETag of it; of `Complete`, the MD5 of those of the parts.
+    pub(super) md5: Option<[u8; 16]>,
+    /// How many parts.
+    pub(super) count: usize,
+    /// Bytes that are asked for.
+    pub(super) wanted: u64,
+}
+
+/// `Request::Parts` and `Uploads` are pages, and made by functions of their own.
+pub(super) fn prepare(request: Request, target: &S3Target) -> Prepared {
+    match request {
+        Request::Put { key, body, about } => {
+            let mut prepared = Prepared::of(Verb::Put, key).with_body(body);
+            prepared.headers.extend(headers(&about, target));
+            prepared.sorted()
+        }
+        Request::Create { key, about } => {
+            let mut prepared = Prepared::of(Verb::Create, key);
+            prepared.headers.extend(headers(&about, target));
+            prepared.query.push(("uploads", String::new()));
+            prepared.sorted()
+        }
+        Request::Part {
+            key,
+            upload,
+            number,
+            body,
+            ..
+        } => {
+            let mut prepared = Prepared::of(Verb::Part(number), key).with_body(body);
+            prepared.query = vec![("partNumber", number.to_string()), ("uploadId", upload)];
+            prepared.sorted()
+        }
+        Request::Complete { key, upload, parts } => complete(key, upload, &parts),
+        Request::Abort { key, upload } => {
+            let mut prepared = Prepared::of(Verb::Abort, key);
+            prepared.query.push(("uploadId", upload));
+            prepared
+        }
+        Request::Head { key } => Prepared::of(Verb::Head, key),
+        Request::Read { key, offset, len } => {
+            let mut prepared = Prepared::of(Verb::Read, key);
+            let last = offset.saturating_add(len).saturating_sub(1);
+            prepared.headers.push(("range", format!("bytes={offset}-{last}")));
+            prepared.wanted = len;
+            prepared
+        }
+        Request::Remove { key } => Prepared::of(Verb::Remove, key),
+        Request::Tag { key, tags } => tag(key, &tags),
+        Request::Parts { key, upload } => list_parts(&key, &upload, 0),
+        Request::Uploads { key } => list_uploads(&key),
+    }
+}
+
+pub(super) fn list_parts(key: &str, upload: &str, after: u32) -> Prepared {
+    let mut prepared = Prepared::of(Verb::Parts, key.to_owned());
+    if after > 0 {
+        prepared.query.push(("part-number-marker", after.to_string()));
+    }
+    prepared.query.push(("uploadId", upload.to_owned()));
+    prepared
+}
+
+pub(super) fn list_uploads(key: &str) -> Prepared {
+    let mut prepared = Prepared::of(Verb::Uploads, key.to_owned());
+    prepared.key = None;
+    prepared.query = vec![("prefix", key.to_owned()), ("uploads", String::new())];
+    prepared
+}
+
+fn complete(key: String, upload: String, parts: &[(u32, String)]) -> Prepared {
+    let mut body = String::from("<CompleteMultipartUpload>");
+    let mut all = Some(Md5::new());
+    for (number, etag) in parts {
+        body.push_str(&format!(
+            "<Part><PartNumber>{number}</PartNumber><ETag>&quot;{}&quot;</ETag></Part>",
+            escaped(etag)
+        ));
+        all = all.zip(md5_of(etag)).map(|(all, md5)| all.chain_update(md5));
+    }
+    body.push_str("</CompleteMultipartUpload>");
+    let mut prepared = Prepared::of(Verb::Complete, key);
+    prepared.body = body.into();
+    prepared.query.push(("uploadId", upload));
+    prepared.count = parts.len();
+    prepared.md5 = all.map(|all| all.finalize().into());
+    prepared
+}
+
+fn tag(key: String, tags: &[(String, String)]) -> Prepared {
+    let mut body = String::from("<Tagging><TagSet>");
+    for (name, value) in tags {
+        body.push_str(&format!(
+            "<Tag><Key>{}</Key><Value>{}</Value></Tag>",
+            escaped(name),
+            escaped(value)
+        ));
+    }
+    body.push_str("</TagSet></Tagging>");
+    let mut prepared = Prepared::of(Verb::Tag, key).with_body(Payload::of(body.into()));
+    prepared.query.push(("tagging", String::new()));
+    prepared
+}
+
+/// What goes with an object.
+fn headers(about: &About, target: &S3Target) -> Vec<(&'static str, String)> {
+    let mut headers = vec![
+        ("content-type", about.mime.to_owned()),
+        ("x-amz-meta-edgereel-recording", about.recording.clone()),
+    ];
+    headers.extend(about.cache.map(|cache| ("cache-control", cache.to_owned())));
+    match &target.encryption {
+        None => (),
+        Some(Encryption::Aes256) => {
+            headers.push(("x-amz-server-side-encryption", "AES256".to_owned()));
+        }
+        Some(Encryption::Kms(key)) => {
+            headers.push(("x-amz-server-side-encryption", "aws:kms".to_owned()));
+            headers.extend(
+                key.as_ref()
+                    .map(|key| ("x-amz-server-side-encryption-aws-kms-key-id", key.clone())),
+            );
+        }
+    }
+    let class = target.storage_class.as_ref();
+    headers.extend(class.map(|class| ("x-amz-storage-class", class.clone())));
+    headers
+}
+
+impl Prepared {
+    fn of(verb: Verb, key: String) -> Self {
+        Self {
+            verb,
+            key: Some(key),
+            query: Vec::new(),
+            headers: Vec::new(),
+            body: Bytes::new(),
+            md5: None,
+            count: 0,
+            wanted: 0,
+        }
+    }
+
+    fn with_body(mut self, body: Payload) -> Self {
+        self.headers.push(("content-md5", base64(&body.md5)));
+        self.md5 = Some(body.md5);
+        self.body = body.bytes;
+        self
+    }
+
+    fn sorted(mut self) -> Self {
+        self.headers.sort_by_key(|(name, _)| *name);
+        self
+    }
+
+    pub(super) fn method(&self) -> Method {
+        match self.verb {
+            Verb::Put | Verb::Part(_) | Verb::Tag => Method::Put,
+            Verb::Create | Verb::Complete => Method::Post,
+            Verb::Parts | Verb::Uploads | Verb::Read => Method::Get,
+            Verb::Head => Method::Head,
+            Verb::Abort | Verb::Remove => Method::Delete,
+        }
+    }
+
+    pub(super) fn http_method(&self) -> reqwest::Method {
+        match self.method() {
+            Method::Head => reqwest::Method::HEAD,
+            Method::Get => reqwest::Method::GET,
+            Method::Post => reqwest::Method::POST,
+            Method::Put => reqwest::Method::PUT,
+            Method::Delete => reqwest::Method::DELETE,
+        }
+    }
+
+    /// Also an empty one has its length with it, where the method is one that has a body.
+    pub(super) fn has_body(&self) -> bool {
+        matches!(self.method(), Method::Post | Method::Put)
+    }
+}
+
+/// As faults name it.
+impl fmt::Display for Prepared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let key = self.key.as_deref();
+        let key = key.or_else(|| self.query.first().map(|(_, prefix)| prefix.as_str()));
+        let key = key.unwrap_or_default();
+        match self.verb {
+            Verb::Put => write!(f, "putting {key}"),
+            Verb::Create => write!(f, "beginning {key}"),
+            Verb::Part(number) => write!(f, "sending part {number} of {key}"),
+            Verb::Parts => write!(f, "asking for the parts of {key}"),
+            Verb::Complete => write!(f, "completing {key}"),
+            Verb::Abort => write!(f, "giving up an upload of {key}"),
+            Verb::Uploads => write!(f, "asking for uploads of {key}"),
+            Verb::Head => write!(f, "looking at {key}"),
+            Verb::Read => write!(f, "reading {key}"),
+            Verb::Remove => write!(f, "removing {key}"),
+            Verb::Tag => write!(f, "tagging {key}"),
+        }
+    }
+}
+
+/// The MD5 that an ETag is, if it is one.
+pub(super) fn md5_of(etag: &str) -> Option<[u8; 16]> {
+    let mut out = [0; 16];
+    if etag.len() != 32 || !etag.is_ascii() {
+        return None;
+    }
+    for (byte, at) in out.iter_mut().zip((0..32).step_by(2)) {
+        *byte = u8::from_str_radix(etag.get(at..at + 2)?, 16).ok()?;
+    }
+    Some(out)
+}
+
+/// RFC 4648 §4.
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for three in bytes.chunks(3) {
+        let byte = |at: usize| u32::from(three.get(at).copied().unwrap_or(0));
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for digit in 0..4 {
+            let value = (bits >> (18 - 6 * digit)) & 63;
+            let known = (digit as usize) <= three.len();
+            let char = DIGITS.get(value as usize).filter(|_| known);
+            out.push(char::from(*char.unwrap_or(&b'=')));
+        }
+    }
+    out
+}
+
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digests_are_written_as_headers_want_them() {
+        for (bytes, text) in [
+            (&b""[..], ""),
+            (b"f", "Zg=="),
+            (b"fo", "Zm8="),
+            (b"foo", "Zm9v"),
+            (b"foobar", "Zm9vYmFy"),
+        ] {
+            assert_eq!(base64(bytes), text);
+        }
+        assert_eq!(
+            md5_of("d41d8cd98f00b204e9800998ecf8427e").unwrap()[..2],
+            [0xd4, 0x1d]
+        );
+        for other in [
+            "",
+            "d41d8cd98f00b204e9800998ecf8427e-2",
+            "xyzd8cd98f00b204e9800998ecf8427e",
+        ] {
+            assert_eq!(md5_of(other), None);
+        }
+    }
+}

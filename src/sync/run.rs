@@ -1,0 +1,406 @@
+//! The loop: tells the planner what happened, and does what it says.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::{self, JoinSet};
+
+use super::cleaner;
+use super::context::{Context, End};
+use super::job;
+use super::planner::{Action, Job, Outcome, Planner, WINDOW};
+use super::remote::{Fault, Pace};
+use super::source::from_library;
+use super::status::{FailedStatus, SyncStatus, TransferStatus};
+use crate::config::DeliverOrder;
+use crate::event::{Event, rfc3339};
+use crate::media::{Micros, RecordingId};
+use crate::store::{Command, DeliveryChange, Progress, Rendition, RenditionId, RenditionState, WaitingOrder};
+
+const SECOND: Micros = 1_000_000;
+
+/// What waits is looked at again after this at the earliest, unless something has ended.
+const LOOK: Micros = SECOND / 4;
+
+/// And after this at the latest.
+const IDLE: Duration = Duration::from_secs(5);
+
+/// What is to be removed is looked for so often.
+const CLEAN: Micros = 10 * SECOND;
+
+/// The rate is what was sent in so much time.
+const RATE: Micros = 10 * SECOND;
+
+/// So many of those set aside are told of in a status.
+const SHOWN: usize = 20;
+
+/// What people want of it.
+pub(super) enum Order {
+    Pause(bool),
+    Retry,
+    Limit(Option<u64>),
+    /// All renditions of a recording are to go from the store.
+    Remove(RecordingId, oneshot::Sender<Result<(), String>>),
+    Status(oneshot::Sender<SyncStatus>),
+}
+
+/// The loop's own.
+pub(super) struct Loop {
+    cx: Arc<Context>,
+    planner: Planner,
+    pace: Pace,
+    go: watch::Sender<bool>,
+    progress: watch::Receiver<Progress>,
+    jobs: JoinSet<Outcome>,
+    /// Which task is which transfer.
+    tasks: HashMap<task::Id, Job>,
+    cleaning: JoinSet<Result<bool, End>>,
+    clean_at: Micros,
+    looked: Micros,
+    paused: bool,
+    sent: VecDeque<(Micros, u64)>,
+}
+
+impl Loop {
+    pub(super) fn new(cx: Arc<Context>, pace: Pace, go: watch::Sender<bool>, paused: bool) -> Self {
+        let chance = uuid::Uuid::now_v7().as_u128();
+        let mut planner = Planner::new(
+            cx.delivery.transfers,
+            u64::try_from(chance & 0xFFFF_FFFF).unwrap_or(1),
+        );
+        planner.set_paused(paused);
+        Self {
+            progress: cx.store.progress(),
+            planner,
+            pace,
+            go,
+            jobs: JoinSet::new(),
+            tasks: HashMap::new(),
+            cleaning: JoinSet::new(),
+            clean_at: Micros::MIN,
+            looked: Micros::MIN,
+            paused,
+            sent: VecDeque::new(),
+            cx,
+        }
+    }
+
+    /// Until nobody can give orders any more.
+    pub(super) async fn run(mut self, mut orders: mpsc::Receiver<Order>) {
+        loop {
+            self.keep_hours();
+            self.look().await;
+            self.act().await;
+            self.clean();
+            self.measure();
+            let wait = self.wait();
+            tokio::select! {
+                order = orders.recv() => match order {
+                    Some(order) => self.obey(order).await,
+                    None => break,
+                },
+                Some(ended) = self.jobs.join_next_with_id() => self.ended(ended),
+                Some(cleaned) = self.cleaning.join_next() => self.cleaned(cleaned),
+                changed = self.progress.changed() => if changed.is_err() { break },
+                () = tokio::time::sleep(wait) => (),
+            }
+        }
+        // What is under way ends here; the journal knows how far it was.
+        self.jobs.abort_all();
+    }
+
+    /// Nothing is sent out of hours.
+    fn keep_hours(&mut self) {
+        let in_hours = match &self.cx.delivery.window {
+            // Of a box that does not know what time it is nobody can say that it is too early.
+            Some(window) => !self.cx.clock.synced() || window.window_at(self.cx.clock.utc()).is_some(),
+            None => true,
+        };
+        // Where recordings cannot be read, nothing can be sent, and nothing is its own fault.
+        let readable = self.progress.borrow().failed.is_none();
+        self.planner.set_in_hours(in_hours && readable);
+        let may_run = self.planner.may_run();
+        self.go
+            .send_if_modified(|go| std::mem::replace(go, may_run) != may_run);
+    }
+
+    async fn look(&mut self) {
+        let now = self.cx.clock.boot();
+        if now < self.looked.saturating_add(LOOK) {
+            return;
+        }
+        self.looked = now;
+        let order = match self.cx.delivery.order {
+            DeliverOrder::NewestFirst => WaitingOrder::NewestFirst,
+            DeliverOrder::OldestFirst => WaitingOrder::OldestFirst,
+        };
+        let live = self.cx.is_live();
+        let waits = from_library(&self.cx.dir, move |library| {
+            Ok(library.to_deliver(order, live, WINDOW)?)
+        });
+        match waits.await {
+            Ok(waits) => self.planner.candidates(waits),
+            Err(error) => tracing::warn!("what is to be delivered cannot be read: {error}"),
+        }
+    }
+
+    async fn act(&mut self) {
+        while let Some(action) = self.planner.poll(self.cx.clock.boot()) {
+            match action {
+                Action::Start(job) => {
+                    let cx = self.cx.clone();
+                    let task = self.jobs.spawn(job::run(cx, job));
+                    self.tasks.insert(task.id(), job);
+                }
+                Action::Delivered(recording) => {
+                    self.submit(Command::Delivered { recording });
+                    // Its row is to be another before it is looked for again.
+                    let _ = self.cx.commit(Vec::new()).await;
+                }
+                Action::SetAside(recording) => {
+                    let _ = self.cx.commit(vec![DeliveryChange::Aside(recording, true)]).await;
+                }
+                Action::TellAside(job, reason) => self.set_aside(job, reason).await,
+                Action::TellOnline => {
+                    let store = self.cx.delivery.target.url();
+                    tracing::info!("{store} is reached");
+                    self.report(Event::SyncOnline { store });
+                }
+                Action::TellOffline(reason) => {
+                    let store = self.cx.delivery.target.url();
+                    tracing::warn!("{store} is not reached, recordings wait: {reason}");
+                    self.report(Event::SyncOffline { store, reason });
+                }
+            }
+        }
+    }
+
+    /// What of a job is not delivered waits for somebody to look at it.
+    async fn set_aside(&mut self, job: Job, reason: String) {
+        let known = from_library(
+            &self.cx.dir,
+            move |library| Ok(library.renditions(job.recording)?),
+        );
+        let known = known.await.unwrap_or_default().into_iter();
+        let mut left: Vec<Rendition> = known
+            .filter(|rendition| {
+                rendition.id.format == job.format && rendition.state == RenditionState::Waiting
+            })
+            .collect();
+        if left.is_empty() {
+            left.push(Rendition::new(RenditionId {
+                recording: job.recording,
+                format: job.format,
+                part: 1,
+            }));
+        }
+        let key = left.first().map(|rendition| rendition.key.clone());
+        tracing::error!(recording = %job.recording, format = %job.format, "cannot be delivered, and was set aside: {reason}");
+        self.report(Event::SyncError {
+            recording: job.recording.to_string(),
+            format: job.format.to_string(),
+            key: key.filter(|key| !key.is_empty()),
+            reason: reason.clone(),
+        });
+        let aside = left.into_iter().map(|mut rendition| {
+            rendition.state = RenditionState::Aside;
+            rendition.error = Some(reason.clone());
+            DeliveryChange::Put(rendition)
+        });
+        let _ = self.cx.commit(aside.collect()).await;
+    }
+
+    fn ended(&mut self, ended: Result<(task::Id, Outcome), task::JoinError>) {
+        let (id, outcome) = ended.unwrap_or_else(|error| {
+            let reason = format!("the transfer failed, which is a defect of edgereel: {error}");
+            (error.id(), Outcome::Broken(reason))
+        });
+        let Some(job) = self.tasks.remove(&id) else {
+            return;
+        };
+        match &outcome {
+            Outcome::StoreFailed(reason)
+            | Outcome::StoreRefused(reason)
+            | Outcome::Refused(reason)
+            | Outcome::JournalFailed(reason) => {
+                tracing::debug!(recording = %job.recording, format = %job.format, "{reason}");
+            }
+            _ => (),
+        }
+        if !matches!(outcome, Outcome::Waits(_)) {
+            self.looked = Micros::MIN;
+        }
+        self.planner.ended(job, outcome, self.cx.clock.boot());
+    }
+
+    fn clean(&mut self) {
+        let idle = self.cleaning.is_empty() && self.planner.may_run() && self.planner.trouble().is_none();
+        let now = self.cx.clock.boot();
+        if idle && now >= self.clean_at {
+            self.clean_at = now.saturating_add(CLEAN);
+            let cx = self.cx.clone();
+            self.cleaning.spawn(async move { cleaner::clean(&cx).await });
+        }
+    }
+
+    fn cleaned(&mut self, cleaned: Result<Result<bool, End>, task::JoinError>) {
+        match cleaned {
+            Ok(Ok(true)) => self.clean_at = Micros::MIN,
+            Ok(Ok(false) | Err(End::Stopped)) => (),
+            Ok(Err(End::Fault(Fault::Offline(reason) | Fault::Busy(reason)))) => {
+                tracing::debug!("not cleaned up: {reason}");
+            }
+            Ok(Err(error)) => tracing::warn!("not cleaned up: {error:?}"),
+            Err(error) => tracing::error!("cleaning up failed: {error}"),
+        }
+    }
+
+    async fn obey(&mut self, order: Order) {
+        self.looked = Micros::MIN;
+        match order {
+            Order::Pause(paused) => {
+                self.paused = paused;
+                self.planner.set_paused(paused);
+            }
+            Order::Retry => {
+                let _ = self.cx.commit(vec![DeliveryChange::RetryAll]).await;
+                self.planner.retry();
+            }
+            Order::Limit(rate) => self.pace.set(rate),
+            Order::Remove(recording, done) => {
+                let removed = self.cx.commit(vec![DeliveryChange::Remove(recording)]).await;
+                self.clean_at = Micros::MIN;
+                let _ = done.send(removed.map_err(|error| match error {
+                    End::Journal(reason) => reason,
+                    other => format!("{other:?}"),
+                }));
+            }
+            Order::Status(done) => {
+                let _ = done.send(self.status().await);
+            }
+        }
+    }
+
+    async fn status(&self) -> SyncStatus {
+        let now = self.cx.clock.boot();
+        let numbers = from_library(&self.cx.dir, |library| {
+            Ok((library.backlog()?, library.set_aside(SHOWN)?))
+        });
+        let (backlog, aside) = numbers.await.unwrap_or_default();
+        let utc = |at: Micros| rfc3339(self.cx.clock.utc().saturating_add(at.saturating_sub(now).max(0)));
+        let trouble = self.planner.trouble();
+        let (state, next) = match trouble {
+            _ if self.paused => ("paused", None),
+            _ if !self.planner.may_run() => ("waiting", self.hours_begin()),
+            Some((_, until)) => ("offline", Some(utc(until))),
+            None if self.planner.is_online() => ("online", None),
+            None => ("starting", None),
+        };
+        let board = self.cx.board().clone();
+        let mut transfers: Vec<TransferStatus> = self
+            .planner
+            .running()
+            .iter()
+            .map(|job| {
+                let on_the_way = board.get(job).cloned().unwrap_or_default();
+                TransferStatus {
+                    recording: job.recording.to_string(),
+                    format: job.format.to_string(),
+                    key: on_the_way.key,
+                    sent_bytes: on_the_way.sent,
+                    bytes: on_the_way.bytes,
+                }
+            })
+            .collect();
+        transfers.sort_by(|one, other| {
+            one.recording
+                .cmp(&other.recording)
+                .then(one.format.cmp(&other.format))
+        });
+        SyncStatus {
+            store: self.cx.delivery.target.url(),
+            state,
+            reason: trouble.map(|(reason, _)| reason.to_owned()),
+            next,
+            waiting: backlog.recordings,
+            waiting_bytes: backlog.bytes,
+            set_aside: backlog.aside,
+            rate: self.rate(now),
+            max_rate: self.pace.rate(),
+            sent_bytes: self.pace.taken(),
+            transfers,
+            failed: aside
+                .into_iter()
+                .map(|rendition| FailedStatus {
+                    recording: rendition.id.recording.to_string(),
+                    format: rendition.id.format.to_string(),
+                    key: rendition.key,
+                    reason: rendition.error.unwrap_or_default(),
+                })
+                .collect(),
+        }
+    }
+
+    fn hours_begin(&self) -> Option<String> {
+        let window = self.cx.delivery.window.as_ref()?;
+        window
+            .next_after(self.cx.clock.utc())
+            .map(|(from, _)| rfc3339(from))
+    }
+
+    fn measure(&mut self) {
+        let now = self.cx.clock.boot();
+        let last = self.sent.back().map_or(Micros::MIN, |(at, _)| *at);
+        if now.saturating_sub(last) >= SECOND {
+            self.sent.push_back((now, self.pace.taken()));
+        }
+        while self.sent.len() > 1
+            && self
+                .sent
+                .front()
+                .is_some_and(|(at, _)| now.saturating_sub(*at) > RATE)
+        {
+            self.sent.pop_front();
+        }
+    }
+
+    fn rate(&self, now: Micros) -> u64 {
+        let Some((since, taken)) = self.sent.front() else {
+            return 0;
+        };
+        let micros = u64::try_from(now.saturating_sub(*since))
+            .unwrap_or(0)
+            .max(1_000_000);
+        let bytes = self.pace.taken().saturating_sub(*taken);
+        bytes.saturating_mul(1_000) / (micros / 1_000).max(1)
+    }
+
+    fn wait(&self) -> Duration {
+        let now = self.cx.clock.boot();
+        let busy = !self.jobs.is_empty();
+        let most = if busy { Duration::from_secs(1) } else { IDLE };
+        let wake = self
+            .planner
+            .next_wake(now)
+            .map(|at| at.saturating_sub(now).max(0));
+        let looked_again = self.looked.saturating_add(LOOK).saturating_sub(now);
+        // A refresh that was put off is made up for.
+        let soon = (looked_again > 0).then_some(looked_again);
+        let wake = [wake, soon].into_iter().flatten().min();
+        wake.map_or(most, |micros| {
+            Duration::from_micros(micros.unsigned_abs()).min(most)
+        })
+    }
+
+    fn submit(&self, command: Command) {
+        if let Err(refused) = self.cx.store.submit(command) {
+            tracing::error!("not written down: {refused}");
+        }
+    }
+
+    fn report(&self, event: Event) {
+        self.submit(Command::Report { event });
+    }
+}

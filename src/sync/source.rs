@@ -1,0 +1,236 @@
+//! Renditions of recordings as they are sent. All of this reads flash: it runs on blocking threads.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::{Bytes, BytesMut};
+
+use super::decide::{ChunkFacts, FolderFacts};
+use super::planner::Job;
+use super::remote::Payload;
+use crate::format::flv::Flv;
+use crate::format::hls::{Hls, TARGET_MS};
+use crate::format::mp4::Mp4;
+use crate::format::{Fmp4, Format, Growing, Rendition, RenditionError, View};
+use crate::store::{Library, LibrarySource, RecordingRow, RecordingState, Rendition as Known, StoreError};
+
+/// What there is to send of a format of a recording.
+pub(super) struct Material {
+    pub(super) row: RecordingRow,
+    /// One for each file; HLS has one folder.
+    pub(super) parts: Vec<View<LibrarySource>>,
+    /// What is known of deliveries of the recording.
+    pub(super) known: Vec<Known>,
+    /// Nobody knows what was delivered of it before.
+    pub(super) found_again: bool,
+}
+
+/// Why there is nothing to send.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NoMaterial {
+    /// It was deleted or given up.
+    #[error("the recording is not here any more")]
+    Gone,
+    /// The store cannot be read now.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// It can never be made.
+    #[error("{0}")]
+    Void(String),
+    /// The tape cannot be read.
+    #[error("{0}")]
+    Tape(String),
+}
+
+/// What was read, and what it is known by.
+pub(super) struct Read {
+    pub(super) payload: Payload,
+    /// CRC-32C.
+    pub(super) crc: u32,
+}
+
+/// One file, open to be read.
+pub(super) struct OpenFile {
+    rendition: Mutex<Box<dyn Growing + Send>>,
+    pub(super) front: u64,
+    pub(super) settled: u64,
+    pub(super) len: u64,
+}
+
+impl Material {
+    /// Looks at a recording.
+    pub(super) fn find(library: &Library, job: Job) -> Result<Material, NoMaterial> {
+        let row = library.recording(job.recording)?.ok_or(NoMaterial::Gone)?;
+        let view = match row.state {
+            RecordingState::Open => library.growing_view(job.recording),
+            _ => library.view(job.recording),
+        };
+        let view = view.map_err(|error| match error {
+            StoreError::NoRecording { .. } => NoMaterial::Gone,
+            other => NoMaterial::Store(other),
+        })?;
+        let parts = match job.format {
+            // A playlist carries any change.
+            Format::Hls => vec![view],
+            Format::Mp4 | Format::Fmp4 | Format::Flv | Format::Aac => view.parts(),
+        };
+        Ok(Material {
+            row,
+            parts,
+            known: library.renditions(job.recording)?,
+            found_again: library.is_found_again(job.recording)?,
+        })
+    }
+}
+
+impl OpenFile {
+    /// A file of a view.
+    pub(super) fn open(format: Format, view: View<LibrarySource>) -> Result<Self, NoMaterial> {
+        let rendition: Box<dyn Growing + Send> = match format {
+            Format::Mp4 => Box::new(Mp4::open(view)?),
+            Format::Aac => Box::new(Mp4::open_audio(view)?),
+            Format::Flv => Box::new(Flv::open(view)?),
+            Format::Fmp4 | Format::Hls => Box::new(Fmp4::open(view)?),
+        };
+        Ok(Self {
+            front: rendition.front(),
+            settled: rendition.settled(),
+            len: rendition.len(),
+            rendition: Mutex::new(rendition),
+        })
+    }
+
+    /// What so many bytes of the body are made of.
+    pub(super) fn mark(&self, body: u64) -> String {
+        let rendition = self.rendition.lock().unwrap_or_else(PoisonError::into_inner);
+        rendition.mark(body).to_string()
+    }
+
+    /// Some of its bytes. `buffer` is one that was used before.
+    pub(super) fn read(&self, start: u64, end: u64, buffer: BytesMut) -> Result<Read, NoMaterial> {
+        let mut rendition = self.rendition.lock().unwrap_or_else(PoisonError::into_inner);
+        read(rendition.as_mut(), start, end, buffer)
+    }
+
+    /// CRC-32C of everything before the body.
+    pub(super) fn front_crc(&self) -> Result<u32, NoMaterial> {
+        let mut rendition = self.rendition.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut crc, mut at, mut block) = (0, 0, vec![0; 64 << 10]);
+        while at < self.front {
+            let len = usize::try_from(self.front - at).map_or(block.len(), |left| left.min(block.len()));
+            let read = rendition.read_at(at, block.get_mut(..len).unwrap_or_default())?;
+            if read == 0 {
+                break;
+            }
+            crc = crc32c::crc32c_append(crc, block.get(..read).unwrap_or_default());
+            at += read as u64;
+        }
+        Ok(crc)
+    }
+}
+
+/// The folder of a view.
+pub(super) struct OpenFolder {
+    hls: Hls<LibrarySource>,
+}
+
+impl OpenFolder {
+    /// Decides on the chunks.
+    pub(super) fn open(view: View<LibrarySource>) -> Result<Self, NoMaterial> {
+        Ok(Self {
+            hls: Hls::open(view, TARGET_MS)?,
+        })
+    }
+
+    /// What of it can be sent.
+    pub(super) fn facts(&self, complete: bool) -> FolderFacts {
+        let hls = &self.hls;
+        let chunks = if complete { hls.chunks() } else { hls.settled() };
+        FolderFacts {
+            inits: hls.inits().map(|(name, mark)| (name, mark.to_string())).collect(),
+            chunks: (0..chunks)
+                .map(|chunk| ChunkFacts {
+                    name: hls.chunk_name(chunk),
+                    bytes: hls.chunk_len(chunk),
+                    mark: hls.chunk_mark(chunk).to_string(),
+                    init: hls.chunk_init(chunk),
+                })
+                .collect(),
+            complete,
+        }
+    }
+
+    /// A file of it, by its name.
+    pub(super) fn read(&self, name: &str) -> Result<Read, NoMaterial> {
+        let mut file = self
+            .hls
+            .named(name)
+            .ok_or_else(|| NoMaterial::Tape(format!("there is no '{name}'")))?;
+        let len = file.len();
+        read(&mut file, 0, len, BytesMut::new())
+    }
+
+    /// The playlist of the first so many chunks, to which more will be added; or that of all of them.
+    pub(super) fn playlist(&self, chunks: Option<usize>) -> Bytes {
+        match chunks {
+            Some(chunks) => self.hls.live_playlist(chunks).into(),
+            None => Bytes::copy_from_slice(self.hls.playlist()),
+        }
+    }
+}
+
+fn read<R: Rendition + ?Sized>(
+    rendition: &mut R,
+    start: u64,
+    end: u64,
+    mut buffer: BytesMut,
+) -> Result<Read, NoMaterial> {
+    let len = usize::try_from(end.saturating_sub(start)).unwrap_or(usize::MAX);
+    buffer.resize(len, 0);
+    match rendition.read_at(start, &mut buffer) {
+        Ok(count) if count == len => Ok(Read::of(buffer.freeze())),
+        Ok(count) => Err(NoMaterial::Tape(format!(
+            "of {len} bytes at {start} there were {count}"
+        ))),
+        Err(error) => Err(error.into()),
+    }
+}
+
+impl Read {
+    pub(super) fn of(bytes: Bytes) -> Self {
+        Self {
+            crc: crc32c::crc32c(&bytes),
+            payload: Payload::of(bytes),
+        }
+    }
+}
+
+impl From<RenditionError> for NoMaterial {
+    fn from(error: RenditionError) -> Self {
+        match error {
+            RenditionError::Unsupported { .. } => NoMaterial::Void(error.to_string()),
+            RenditionError::Source(_) => NoMaterial::Tape(error.to_string()),
+        }
+    }
+}
+
+/// Reads from the store on a thread that may wait for it. The journal is opened anew each time: a card that is taken out is
+/// not held, and one that came back is read.
+pub(super) async fn from_library<T: Send + 'static>(
+    dir: &Arc<PathBuf>,
+    work: impl FnOnce(&Library) -> Result<T, NoMaterial> + Send + 'static,
+) -> Result<T, NoMaterial> {
+    let dir = dir.clone();
+    from_tape(move || work(&Library::open(&dir)?)).await
+}
+
+/// Reads from what is open already on a thread that may wait for it.
+pub(super) async fn from_tape<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, NoMaterial> + Send + 'static,
+) -> Result<T, NoMaterial> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|_| {
+        let said = "reading it failed, which is a defect of edgereel";
+        Err(NoMaterial::Tape(said.to_owned()))
+    })
+}

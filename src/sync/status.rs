@@ -1,0 +1,63 @@
+//! How delivery is, for people and for whoever watches a fleet.
+
+use serde::Serialize;
+
+/// How delivery is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct SyncStatus {
+    /// Where recordings go.
+    pub store: String,
+    /// `online`, `offline`, `paused`, `waiting` for the hours in which anything is sent, or `starting`: nothing was sent yet.
+    pub state: &'static str,
+    /// Why it is offline.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// When it is tried again, or when the hours begin: RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+    /// Recordings that are closed and not delivered.
+    pub waiting: u64,
+    /// Bytes of their tape.
+    pub waiting_bytes: u64,
+    /// Recordings that were set aside.
+    pub set_aside: u64,
+    /// Bytes a second, over the last seconds.
+    pub rate: u64,
+    /// Most bytes a second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_rate: Option<u64>,
+    /// Bytes sent since the service started.
+    pub sent_bytes: u64,
+    /// What is on its way.
+    pub transfers: Vec<TransferStatus>,
+    /// What was set aside, the newest first; not all of it, if it is much.
+    pub failed: Vec<FailedStatus>,
+}
+
+/// Something on its way.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct TransferStatus {
+    /// The recording.
+    pub recording: String,
+    /// The format.
+    pub format: String,
+    /// Its key in the store; of HLS, that of the playlist. Empty before it has one.
+    pub key: String,
+    /// Bytes that the store has of it.
+    pub sent_bytes: u64,
+    /// Bytes of it, as far as they are known now.
+    pub bytes: u64,
+}
+
+/// Something that was set aside.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct FailedStatus {
+    /// The recording.
+    pub recording: String,
+    /// The format.
+    pub format: String,
+    /// Its key in the store.
+    pub key: String,
+    /// Why.
+    pub reason: String,
+}
