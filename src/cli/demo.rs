@@ -8,21 +8,22 @@ use anyhow::{Context as _, bail};
 use indicatif::ProgressBar;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use super::export::{self, Target};
+use super::export;
 use super::output;
 use super::publish::{LoopClock, Pace, send};
 use super::source::Source;
-use crate::config::Config;
+use crate::config::{Config, Target};
 use crate::daemon::{self, Service, Snapshot};
-use crate::format::Format;
 use crate::ingest::{Publisher, RtmpUrl};
-use crate::store::Library;
+use crate::store::{Library, RecordingState};
 
 /// Twenty seconds with a running clock and a beep each second, made by `assets/make-sample.sh`.
 static SAMPLE: &[u8] = include_bytes!("../../assets/sample.flv");
 const STREAM: &str = "live/demo";
 /// Marks a directory that the demo made, and may empty.
 const MARKER: &str = ".edgereel-demo";
+/// A clip of some seconds is delivered by then, or something is in its way.
+const DELIVERY: Duration = Duration::from_secs(60);
 /// Shorter than the service's own, so that one can see segments being sealed.
 const SEGMENT: Duration = Duration::from_secs(5);
 
@@ -34,17 +35,40 @@ pub(super) struct Demo {
     /// Where everything goes; made anew.
     #[arg(long, value_name = "DIR", default_value = "edgereel-demo")]
     dir: PathBuf,
+    /// Deliver to a bucket, in place of a folder: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY say who asks.
+    #[arg(long, value_name = "s3://BUCKET/PREFIX")]
+    s3: Option<String>,
+    /// The service that has the bucket [default: Amazon's].
+    #[arg(long, value_name = "URL", requires = "s3")]
+    endpoint: Option<String>,
 }
 
 impl Demo {
     pub(super) fn run(self) -> anyhow::Result<()> {
         make_anew(&self.dir)?;
         let store = self.dir.join("store");
-        let mut config = Config::defaults("demo");
-        config.rtmp.listen = vec![([127, 0, 0, 1], 0).into()];
-        config.storage.dir = store.clone();
-        daemon::block_on(self.record(config))?;
-        self.deliver(&store)
+        daemon::block_on(self.record(self.config(&store)?))?;
+        self.tell(&store)
+    }
+
+    /// The usual, but for a port that the system chooses, and short names for what is delivered.
+    fn config(&self, store: &Path) -> anyhow::Result<Config> {
+        let url = match &self.s3 {
+            Some(url) => url.clone(),
+            None => {
+                let folder = std::path::absolute(self.dir.join("delivered"))?;
+                std::fs::create_dir_all(&folder)?;
+                Target::Folder(folder).url()
+            }
+        };
+        let endpoint = self.endpoint.as_ref();
+        let endpoint = endpoint.map_or(String::new(), |endpoint| format!("endpoint = {endpoint:?}\n"));
+        let text = format!(
+            "[device]\nid = \"demo\"\n[rtmp]\nlisten = [\"127.0.0.1:0\"]\n[storage]\ndir = {store:?}\n\
+             [sync]\nurl = {url:?}\n{endpoint}when = \"live\"\n\
+             [[template]]\nname = \"default\"\nformats = [\"hls\", \"mp4\"]\nkey = \"{{StreamName}}\"\n"
+        );
+        Ok(Config::parse(Some((Path::new("demo"), &text)), [], "demo")?)
     }
 
     async fn record(&self, config: Config) -> anyhow::Result<()> {
@@ -77,12 +101,44 @@ impl Demo {
             screen.show(began.elapsed(), &service.snapshot());
         }
         publishing.await.context("the publisher failed")??;
-        service.stop().await?;
+        let ended = start();
         screen.done();
+        let delivered = self.delivered(&service).await;
+        service.stop().await?;
+        delivered?;
+        println!("\ndelivered {:.1} s after the end", ended.elapsed().as_secs_f64());
         Ok(())
     }
 
-    fn deliver(&self, store: &Path) -> anyhow::Result<()> {
+    /// Waits until all of it is where it belongs.
+    async fn delivered(&self, service: &Service) -> anyhow::Result<()> {
+        let store = self.dir.join("store");
+        let deadline = start() + DELIVERY;
+        let mut look = interval(Duration::from_millis(20));
+        while start() < deadline {
+            look.tick().await;
+            if Library::open(&store)?.find("last")?.state == RecordingState::Delivered {
+                return Ok(());
+            }
+        }
+        let status = match service.uploader() {
+            Some(uploader) => Some(uploader.status().await?),
+            None => None,
+        };
+        let reason = status.and_then(|status| {
+            status
+                .reason
+                .or_else(|| Some(status.failed.first()?.reason.clone()))
+        });
+        bail!(
+            "it is not delivered after {} s: {}; the recording is in {}",
+            DELIVERY.as_secs(),
+            reason.as_deref().unwrap_or("the network is slow"),
+            store.display()
+        )
+    }
+
+    fn tell(&self, store: &Path) -> anyhow::Result<()> {
         let library = Library::open(store)?;
         let recording = library.find("last")?;
         println!(
@@ -92,22 +148,18 @@ impl Demo {
             output::bytes(recording.bytes),
             recording.segments
         );
-        let (mp4, hls) = (self.dir.join("demo.mp4"), self.dir.join("hls"));
-        let quiet = ProgressBar::hidden();
-        export::write(
-            library.view(recording.id)?,
-            Format::Mp4,
-            &Target::Path(mp4.clone()),
-            &quiet,
-        )?;
-        export::write(
-            library.view(recording.id)?,
-            Format::Hls,
-            &Target::Path(hls.clone()),
-            &quiet,
-        )?;
-        println!("play it:     mpv {}", mp4.display());
-        println!("             mpv {}", hls.join("index.m3u8").display());
+        for rendition in &recording.renditions {
+            let place = match (&self.s3, rendition.url.strip_prefix("file://")) {
+                (None, Some(_)) => self
+                    .dir
+                    .join("delivered")
+                    .join(&rendition.key)
+                    .display()
+                    .to_string(),
+                _ => rendition.url.clone(),
+            };
+            println!("play it:     mpv {place}");
+        }
         // As it was called: it may not be on the PATH.
         let edgereel = std::env::args().next().unwrap_or_else(|| "edgereel".to_owned());
         println!("list it:     {edgereel} ls --data {}", store.display());

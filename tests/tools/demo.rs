@@ -17,13 +17,16 @@ fn the_demo_runs_by_itself_and_what_it_leaves_plays() {
         done.stderr
     );
     let folder = home.path().join("edgereel-demo");
-    for path in [folder.join("demo.mp4"), folder.join("hls/index.m3u8")] {
+    for path in [
+        folder.join("delivered/demo.mp4"),
+        folder.join("delivered/demo/index.m3u8"),
+    ] {
         decodes(&path, FFMPEG);
         plays(&path);
     }
     let store = folder.join("store");
     let recording = only_recording(&store);
-    assert_eq!(recording.state, "closed");
+    assert_eq!(recording.state, "delivered");
     assert!(
         (6.5..9.5).contains(&recording.duration_s),
         "{} s",

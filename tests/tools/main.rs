@@ -17,6 +17,7 @@
 mod support;
 
 mod card;
+mod delivered;
 mod demo;
 mod encoders;
 mod faults;

@@ -6,15 +6,16 @@ use crate::judge::decodes;
 use crate::programs::{FFMPEG, FFPROBE, GST_LAUNCH, MPV};
 use crate::session::plain_session;
 
+/// Without waiting for the time that playing takes.
+pub(crate) const MPV_OPTIONS: &str =
+    "--no-config --vo=null --ao=null --untimed --ao-null-untimed --no-terminal --msg-level=all=error";
+
 /// Fails unless mpv plays a file to its end without complaint.
 #[track_caller]
 pub(crate) fn plays(path: &Path) {
-    // Without waiting for the time that playing takes.
-    let options =
-        "--no-config --vo=null --ao=null --untimed --ao-null-untimed --no-terminal --msg-level=all=error";
     let log = format!("--log-file={}.log", path.display());
     let done = MPV.run(
-        options
+        MPV_OPTIONS
             .split_whitespace()
             .chain([log.as_str(), path.to_str().unwrap()]),
     );

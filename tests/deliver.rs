@@ -1,0 +1,350 @@
+//! Recordings reach a bucket or a folder: by the real service, and a real S3 server.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "what is tested is looked at from outside, as anyone would"
+)]
+
+mod support;
+
+use support::bucket::{Bucket, Verdict, error};
+use support::delivered::{
+    ALL, HEAVY, MP4, all_delivered, as_exported, events, expected, files, publish, push, rows, same_files,
+    send, sync, sync_to,
+};
+use support::programme::Programme;
+use support::service::write_config;
+use support::{Service, edgereel, home, wait_for, wait_until};
+
+#[test]
+fn everything_reaches_a_folder_under_its_key() {
+    let (home, target) = (home(), home());
+    let sync = format!(
+        "\n[sync]\nurl = \"file://{}\"\npublic_url = \"https://vod.example.com/{{key}}\"\n{ALL}",
+        target.path().display()
+    );
+    let service = Service::start_with(home.path(), &sync);
+    push(&service, "live/cam", 14, HEAVY);
+    wait_until("it to be delivered", || all_delivered(&service.data(), 1));
+    let out = support::home();
+    let found = files(target.path());
+    same_files(&expected(&service.data(), out.path()), &found);
+    let told = events(&service.data(), "recording.delivered");
+    let row = &rows(&service.data())[0];
+    assert_eq!(told.len(), 4);
+    for event in &told {
+        let key = event["key"].as_str().unwrap();
+        assert_eq!(event["url"], format!("https://vod.example.com/{key}"));
+        assert_eq!(event["recording"], row["id"]);
+        let bytes = std::fs::read(&found[key]).unwrap();
+        if event["format"] != "hls" {
+            assert_eq!(event["bytes"], bytes.len());
+            assert_eq!(
+                event["checksum"],
+                format!("crc32c:{:08x}", crc32c::crc32c(&bytes))
+            );
+        }
+        assert!(
+            key.starts_with("live/cam/") && event["duration_s"].as_f64().unwrap() > 13.0,
+            "{event}"
+        );
+    }
+}
+
+#[test]
+fn finished_recordings_reach_a_bucket_in_parts_and_whole() {
+    let (home, dir) = (home(), support::home());
+    let bucket = Bucket::start(dir.path());
+    let service = Service::start_with(home.path(), &(sync_to(&bucket, "read_back = true") + ALL));
+    push(&service, "live/long", 30, HEAVY);
+    push(&service, "live/short", 3, 0);
+    wait_until("both to be delivered", || all_delivered(&service.data(), 2));
+    as_exported(&service.data(), &bucket);
+    let parts = bucket
+        .asked()
+        .iter()
+        .filter(|asked| asked.query.contains("partNumber="))
+        .count();
+    assert!(parts >= 4, "{parts}");
+    let mp4 = events(&service.data(), "recording.delivered");
+    assert!(
+        mp4.iter()
+            .any(|event| event["etag"].as_str().unwrap().contains('-')),
+        "{mp4:?}"
+    );
+}
+
+#[test]
+fn a_recording_is_in_the_bucket_while_it_grows_and_complete_when_it_ends() {
+    let (home, dir) = (home(), support::home());
+    let bucket = Bucket::start(dir.path());
+    let service = Service::start_with(home.path(), &(sync_to(&bucket, "when = \"live\"") + ALL));
+    let programme = Programme::marked("live/cam", 0, HEAVY);
+    let (mut client, mut next) = (publish(&service, "live/cam"), 0);
+    send(&mut client, &programme, &mut next, 60);
+    // A live playlist, and what it names; and parts of the files, the first one not among them.
+    let playlist = wait_for("a live playlist of some chunks", || {
+        let key = bucket
+            .objects()
+            .into_keys()
+            .find(|key| key.ends_with("index.m3u8"))?;
+        let text = String::from_utf8(bucket.object(&key)?).unwrap();
+        (text.matches(".m4s").count() >= 3).then_some((key, text))
+    });
+    let (key, text) = playlist;
+    assert!(
+        text.contains("EXT-X-PLAYLIST-TYPE:EVENT") && !text.contains("ENDLIST"),
+        "{text}"
+    );
+    for name in text.lines().filter(|line| line.ends_with(".m4s")) {
+        assert!(
+            bucket.object(&key.replace("index.m3u8", name)).is_some(),
+            "{name}"
+        );
+    }
+    wait_until("the MP4 and the FLV to be under way", || {
+        bucket.uploads().len() == 2
+    });
+    let numbers = |bucket: &Bucket| -> Vec<String> {
+        let asked = bucket.asked().into_iter().map(|asked| asked.query);
+        let parts =
+            asked.filter_map(|query| Some(query.split("partNumber=").nth(1)?.split('&').next()?.to_owned()));
+        parts.collect()
+    };
+    wait_until("parts to have arrived", || {
+        numbers(&bucket).iter().any(|number| number == "3")
+    });
+    assert!(!numbers(&bucket).contains(&"1".to_owned()));
+    send(&mut client, &programme, &mut next, 75);
+    let tape = || rows(&service.data())[0]["bytes"].as_u64().unwrap();
+    wait_until("most of it to be there", || bucket.received() > 2 * tape());
+    let before = bucket.received();
+    client.unpublish("cam").unwrap();
+    wait_until("it to be delivered", || all_delivered(&service.data(), 1));
+    as_exported(&service.data(), &bucket);
+    let whole: u64 = bucket
+        .objects()
+        .values()
+        .map(|path| path.metadata().unwrap().len())
+        .sum();
+    assert!(
+        bucket.received() - before < whole / 2,
+        "most of it was there when it ended"
+    );
+    assert!(bucket.received() < whole + whole / 20, "nothing was sent twice");
+}
+
+#[test]
+fn delivery_is_paused_and_slowed_by_command_also_over_a_restart() {
+    let (home, dir) = (home(), support::home());
+    let bucket = Bucket::start(dir.path());
+    let config = sync_to(&bucket, "");
+    let service = Service::start_with(home.path(), &config);
+    sync(home.path(), &["pause"]);
+    assert_eq!(
+        sync(home.path(), &["limit", "--rate", "64 MiB/s"])["max_rate"],
+        64 << 20
+    );
+    push(&service, "live/cam", 2, 0);
+    service.stop();
+    let service = Service::start_with(home.path(), &config);
+    let status = sync(home.path(), &["status"]);
+    assert_eq!(
+        (status["state"].as_str(), status["max_rate"].as_u64()),
+        (Some("paused"), Some(64 << 20))
+    );
+    assert!(bucket.asked().is_empty());
+    sync(home.path(), &["resume"]);
+    wait_until("it to be delivered", || all_delivered(&service.data(), 1));
+    let status = sync(home.path(), &["status"]);
+    assert_eq!(
+        (status["state"].as_str(), status["waiting"].as_u64()),
+        (Some("online"), Some(0)),
+        "{status}"
+    );
+}
+
+#[test]
+fn an_objects_time_ends_by_a_tag_or_by_its_removal() {
+    for (lifecycle, tagged) in [("delete", false), ("tag", true)] {
+        let (home, dir) = (home(), support::home());
+        let bucket = Bucket::start(dir.path());
+        let brief = "\n[[template]]\nname = \"brief\"\nformats = [\"mp4\", \"hls\"]\nresume_window = \"0s\"\nstorage_time = \"1s\"\n\
+                     [[rule]]\ntemplate = \"brief\"\n";
+        let config = sync_to(&bucket, &format!("lifecycle = \"{lifecycle}\"")) + brief;
+        let service = Service::start_with(home.path(), &config);
+        push(&service, "live/cam", 14, 0);
+        wait_until("it to be delivered", || all_delivered(&service.data(), 1));
+        if tagged {
+            let mp4 = bucket
+                .objects()
+                .into_keys()
+                .find(|key| key.ends_with(".mp4"))
+                .unwrap();
+            assert!(
+                bucket
+                    .tags(&mp4)
+                    .unwrap()
+                    .contains("<Key>edgereel-days</Key><Value>1</Value>")
+            );
+        } else {
+            wait_until("everything to be gone", || bucket.objects().is_empty());
+        }
+    }
+}
+
+#[test]
+fn a_recording_is_deleted_there_too_when_that_is_asked_for() {
+    let (home, dir) = (home(), support::home());
+    let bucket = Bucket::start(dir.path());
+    let service = Service::start_with(home.path(), &sync_to(&bucket, ""));
+    push(&service, "live/cam", 9, 0);
+    push(&service, "live/other", 2, 0);
+    wait_until("both to be delivered", || all_delivered(&service.data(), 2));
+    let rows = rows(&service.data());
+    let id = rows.iter().find(|row| row["stream"] == "live/cam").unwrap()["id"]
+        .as_str()
+        .unwrap();
+    let socket = home.path().join("control.sock");
+    let socket = socket.to_str().unwrap();
+    edgereel(&["recording", "delete", id, "--remote", "true", "--socket", socket]).ok();
+    wait_until("its objects to be gone", || {
+        bucket.objects().keys().all(|key| !key.contains(id))
+    });
+    as_exported(&service.data(), &bucket);
+}
+
+#[test]
+fn no_secret_is_in_the_log_or_in_an_answer() {
+    let (home, dir) = (home(), support::home());
+    let bucket = Bucket::start(dir.path());
+    bucket.judge(|asked| match asked.method.as_str() {
+        "HEAD" => Verdict::Pass,
+        _ => Verdict::Say(403, error("AccessDenied", "no")),
+    });
+    let service = Service::start_talkative(home.path(), &sync_to(&bucket, ""), &[]);
+    push(&service, "live/cam", 2, 0);
+    wait_until("it to be tried", || !bucket.asked().is_empty());
+    bucket.behave();
+    sync(home.path(), &["retry"]);
+    wait_until("it to be delivered", || all_delivered(&service.data(), 1));
+    let status = sync(home.path(), &["status"]).to_string();
+    let log = service.log();
+    for text in [&log, &status] {
+        assert!(!text.contains(support::bucket::SECRET));
+        assert!(!text.contains("X-Amz-Signature"), "a signed address");
+    }
+}
+
+/// `sync.window`: two hours, of which the first begins so many after the one that is now.
+fn in_hours(hours: i64) -> String {
+    let now = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).hour();
+    let at = |hours: i64| (i64::from(now) + hours).rem_euclid(24);
+    format!("window = [\"{:02}:00-{:02}:00\"]", at(hours), at(hours + 2))
+}
+
+#[test]
+fn the_demo_delivers_to_a_bucket_where_that_is_asked_for() {
+    let (home, dir) = (home(), support::home());
+    let bucket = Bucket::start(dir.path());
+    let keys = [
+        ("AWS_ACCESS_KEY_ID", support::bucket::KEY_ID),
+        ("AWS_SECRET_ACCESS_KEY", support::bucket::SECRET),
+    ];
+    let endpoint = bucket.endpoint();
+    let arguments = [
+        "demo",
+        "--seconds",
+        "3",
+        "--s3",
+        "s3://media/shown",
+        "--endpoint",
+        &endpoint,
+    ];
+    let said = support::edgereel_in(home.path(), &keys, &arguments).ok().text();
+    let url = format!("{endpoint}/media/shown/demo.mp4");
+    assert!(said.contains(&url) && said.contains("delivered"), "{said}");
+    let keys: Vec<String> = bucket.objects().into_keys().collect();
+    assert!(
+        keys.contains(&"shown/demo.mp4".to_owned()) && keys.contains(&"shown/demo/index.m3u8".to_owned())
+    );
+}
+
+#[test]
+fn nothing_is_sent_out_of_hours() {
+    let (home, dir) = (home(), support::home());
+    let bucket = Bucket::start(dir.path());
+    let service = Service::start_with(home.path(), &(sync_to(&bucket, &in_hours(5)) + MP4));
+    push(&service, "live/cam", 2, 0);
+    wait_until("it to wait", || sync(home.path(), &["status"])["waiting"] == 1);
+    let status = sync(home.path(), &["status"]);
+    assert_eq!(status["state"], "waiting");
+    assert!(
+        status["next"].is_string() && bucket.asked().is_empty(),
+        "{status}"
+    );
+    service.stop();
+    let service = Service::start_with(home.path(), &(sync_to(&bucket, &in_hours(0)) + MP4));
+    wait_until("it to be delivered", || all_delivered(&service.data(), 1));
+}
+
+#[test]
+fn two_recordings_with_one_key_are_two_objects() {
+    let (home, dir) = (home(), support::home());
+    let bucket = Bucket::start(dir.path());
+    let named = MP4.replace("resume_window", "key = \"{StreamName}\"\nresume_window");
+    let service = Service::start_with(home.path(), &(sync_to(&bucket, "") + &named));
+    for count in 1..4 {
+        push(&service, "live/cam", 2, 0);
+        wait_until("it to be delivered", || all_delivered(&service.data(), count));
+    }
+    let keys: Vec<String> = bucket.objects().into_keys().collect();
+    assert_eq!(keys, ["box/cam-2.mp4", "box/cam-3.mp4", "box/cam.mp4"]);
+    as_exported(&service.data(), &bucket);
+}
+
+#[test]
+fn another_store_is_delivered_to_after_a_reload() {
+    let (home, dir, other) = (home(), support::home(), support::home());
+    let (bucket, folder) = (Bucket::start(dir.path()), other.path().display());
+    let service = Service::start_with(home.path(), &(sync_to(&bucket, "") + MP4));
+    push(&service, "live/one", 2, 0);
+    wait_until("it to be delivered", || all_delivered(&service.data(), 1));
+    write_config(
+        home.path(),
+        &(format!("\n[sync]\nurl = \"file://{folder}\"\n") + MP4),
+    );
+    service.signal(nix::sys::signal::Signal::SIGHUP);
+    service.wait_for_log(|log| log.contains("configuration reloaded").then_some(()));
+    push(&service, "live/two", 2, 0);
+    wait_until("it to be delivered", || all_delivered(&service.data(), 2));
+    assert_eq!((bucket.objects().len(), files(other.path()).len()), (1, 1));
+}
+
+#[test]
+fn what_was_delivered_before_the_journal_was_lost_is_not_sent_again() {
+    let (home, dir) = (home(), support::home());
+    let bucket = Bucket::start(dir.path());
+    let both = MP4.replace("[\"mp4\"]", "[\"mp4\", \"hls\"]");
+    let config = sync_to(&bucket, "") + &both;
+    let service = Service::start_with(home.path(), &config);
+    push(&service, "live/cam", 14, HEAVY);
+    wait_until("it to be delivered", || all_delivered(&service.data(), 1));
+    let data = service.data();
+    service.stop();
+    for suffix in ["", "-wal", "-shm"] {
+        let _ = std::fs::remove_file(data.join(format!("journal.db{suffix}")));
+    }
+    let (before, received) = (bucket.objects().len(), bucket.received());
+    let service = Service::start_with(home.path(), &config);
+    wait_until("it to be delivered", || all_delivered(&service.data(), 1));
+    as_exported(&service.data(), &bucket);
+    assert_eq!((bucket.objects().len(), bucket.received()), (before, received));
+}
