@@ -222,6 +222,36 @@ fn a_recording_is_deleted_there_too_when_that_is_asked_for() {
 }
 
 #[test]
+fn what_is_deleted_on_its_way_is_not_delivered() {
+    let (home, dir) = (home(), support::home());
+    let bucket = Bucket::start(dir.path());
+    let config = sync_to(&bucket, "when = \"live\"\nmax_rate = \"4 MiB/s\"") + ALL;
+    let service = Service::start_with(home.path(), &config);
+    push(&service, "live/cam", 40, HEAVY);
+    wait_until("some of it to be there", || {
+        !bucket.uploads().is_empty() && bucket.received() > 6 << 20
+    });
+    let id = rows(&service.data())[0]["id"].as_str().unwrap().to_owned();
+    let socket = home.path().join("control.sock");
+    edgereel(&[
+        "recording",
+        "delete",
+        &id,
+        "--remote",
+        "true",
+        "--socket",
+        socket.to_str().unwrap(),
+    ])
+    .ok();
+    wait_until("nothing of it to be left", || {
+        bucket.uploads().is_empty() && bucket.objects().is_empty()
+    });
+    push(&service, "live/other", 2, 0);
+    wait_until("another to be delivered", || all_delivered(&service.data(), 1));
+    as_exported(&service.data(), &bucket);
+}
+
+#[test]
 fn no_secret_is_in_the_log_or_in_an_answer() {
     let (home, dir) = (home(), support::home());
     let bucket = Bucket::start(dir.path());

@@ -260,6 +260,11 @@ impl Library {
         self.journal().set_aside(limit)
     }
 
+    /// True while there is a recording with this id.
+    pub fn has(&self, recording: RecordingId) -> Result<bool, StoreError> {
+        Ok(self.journal().recording(recording)?.is_some())
+    }
+
     /// True of a recording that only its files told of after the journal was lost: what was delivered of it before is not
     /// known.
     pub fn is_found_again(&self, recording: RecordingId) -> Result<bool, StoreError> {

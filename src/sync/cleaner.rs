@@ -8,7 +8,7 @@ use super::source::from_library;
 use crate::format::Format;
 use crate::format::hls::{self, PLAYLIST};
 use crate::media::RecordingId;
-use crate::store::{DeliveryChange, Rendition, RenditionId};
+use crate::store::{DeliveryChange, Piece, Rendition, RenditionId};
 
 /// So much is done in one go.
 const BATCH: usize = 32;
@@ -31,6 +31,11 @@ pub(super) async fn clean(cx: &Arc<Context>) -> Result<bool, End> {
     }
     for rendition in remove {
         cx.may_go_on()?;
+        // What is still being sent would be there again.
+        let recording = rendition.id.recording;
+        if cx.board().keys().any(|job| job.recording == recording) {
+            continue;
+        }
         remove_object(cx, rendition).await?;
     }
     Ok(more)
@@ -81,7 +86,9 @@ async fn begun_under(cx: &Arc<Context>, key: String) -> Result<Option<Vec<String
 async fn remove_object(cx: &Arc<Context>, rendition: Rendition) -> Result<(), End> {
     let id = rendition.id;
     if rendition.store == cx.store_name() {
-        for key in keys(&rendition) {
+        // Of one that never was complete.
+        let pieces = from_library(&cx.dir, move |library| Ok(library.pieces(id)?)).await?;
+        for key in keys(&rendition, &pieces) {
             match cx.ask(Request::Remove { key }).await {
                 Ok(_) => (),
                 Err(End::Fault(Fault::Refused(reason))) => {
@@ -99,12 +106,14 @@ async fn remove_object(cx: &Arc<Context>, rendition: Rendition) -> Result<(), En
 }
 
 /// The playlist first: nobody begins to play what is on its way out.
-fn keys(rendition: &Rendition) -> Vec<String> {
+fn keys(rendition: &Rendition, pieces: &[Piece]) -> Vec<String> {
     let mut keys = vec![rendition.key.clone()];
     if let (Format::Hls, Some(folder)) = (rendition.id.format, rendition.key.strip_suffix(PLAYLIST)) {
         let inits = (0..rendition.inits as usize).map(hls::init_name);
         let chunks = (0..rendition.chunks as usize).map(hls::chunk_name);
-        keys.extend(inits.chain(chunks).map(|name| format!("{folder}{name}")));
+        let pieces = pieces.iter().map(|piece| piece.name.clone());
+        let names = inits.chain(chunks).chain(pieces.filter(|name| name != PLAYLIST));
+        keys.extend(names.map(|name| format!("{folder}{name}")));
     }
     keys
 }

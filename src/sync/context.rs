@@ -33,7 +33,7 @@ pub(super) struct Context {
     pub(super) looked_at: Mutex<HashSet<RenditionId>>,
     /// The store's ETags of uploads in parts are not made as Amazon's are.
     pub(super) other_etags: AtomicBool,
-    /// What is on its way.
+    /// What is on its way: the transfers that run.
     pub(super) board: Mutex<HashMap<Job, OnTheWay>>,
 }
 

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{self, JoinSet};
 
 use super::cleaner;
-use super::context::{Context, End};
+use super::context::{Context, End, OnTheWay};
 use super::job;
 use super::planner::{Action, Job, Outcome, Planner, WINDOW};
 use super::remote::{Fault, Pace};
@@ -151,6 +151,7 @@ impl Loop {
             match action {
                 Action::Start(job) => {
                     let cx = self.cx.clone();
+                    cx.board().insert(job, OnTheWay::default());
                     let task = self.jobs.spawn(job::run(cx, job));
                     self.tasks.insert(task.id(), job);
                 }
@@ -232,6 +233,9 @@ impl Loop {
         if !matches!(outcome, Outcome::Waits(_)) {
             self.looked = Micros::MIN;
         }
+        // What waited for it to end may be removed.
+        self.cx.board().remove(&job);
+        self.clean_at = self.clean_at.min(self.cx.clock.boot().saturating_add(SECOND));
         self.planner.ended(job, outcome, self.cx.clock.boot());
     }
 

@@ -82,6 +82,13 @@ fn put(db: &Connection, rendition: &Rendition, utc: Micros) -> Result {
         return Ok(());
     }
     let upload = rendition.upload.as_ref();
+    if known.is_none() && !is_here(db, id.recording)? {
+        // It was deleted meanwhile: what was begun for it is to be given up.
+        return match upload {
+            Some(upload) => abandon(db, rendition, upload),
+            None => Ok(()),
+        };
+    }
     execute(
         db,
         "INSERT INTO renditions (recording, format, part, state, store, key, url, bytes, crc, etag, upload, layout,
@@ -131,6 +138,23 @@ fn put(db: &Connection, rendition: &Rendition, utc: Micros) -> Result {
         Some("delivered") => Ok(()),
         _ => tell(db, rendition, utc),
     }
+}
+
+fn is_here(db: &Connection, recording: RecordingId) -> Result<bool> {
+    db.prepare("SELECT EXISTS (SELECT 1 FROM recordings WHERE id = ?1)")?
+        .query_row(params![recording.to_bytes()], |row| row.get(0))
+}
+
+fn abandon(db: &Connection, rendition: &Rendition, upload: &Upload) -> Result {
+    execute(
+        db,
+        "INSERT OR IGNORE INTO abandoned (key, upload, store) VALUES (?1, ?2, ?3)",
+        params![
+            rendition.key,
+            upload.id.as_deref().unwrap_or_default(),
+            rendition.store
+        ],
+    )
 }
 
 fn tell(db: &Connection, rendition: &Rendition, utc: Micros) -> Result {

@@ -167,6 +167,18 @@ fn what_was_on_its_way_when_its_recording_went_is_given_up_there_too() {
     let row = |key: &str, upload: &str| ("s".to_owned(), key.to_owned(), upload.to_owned());
     assert_eq!(abandoned, [row("a/1.mp4", "u"), row("a/2.mp4", "")]);
     assert_eq!(library.pieces(rendition(1, "").id).unwrap(), []);
+    // What is still being begun for a recording that is gone is given up, too.
+    deliver(
+        &mut rig,
+        vec![DeliveryChange::Put(uploading(1, "a/1.mp4", Some("late")))],
+    );
+    assert!(library.abandoned(9).unwrap().contains(&row("a/1.mp4", "late")));
+    assert_eq!(library.renditions(id(1)).unwrap(), []);
+    let late = DeliveryChange::Abandoned {
+        key: "a/1.mp4".to_owned(),
+        upload: "late".to_owned(),
+    };
+    deliver(&mut rig, vec![late]);
     let gone = DeliveryChange::Abandoned {
         key: "a/1.mp4".to_owned(),
         upload: "u".to_owned(),

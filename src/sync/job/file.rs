@@ -131,6 +131,7 @@ impl Transfer<'_> {
     }
 
     async fn put(&mut self, going: &Going) -> Result<Reached, End> {
+        self.still_here().await?;
         let len = going.facts.len;
         if self.is_there_already(len).await? {
             return self.delivered().await;
@@ -169,6 +170,7 @@ impl Transfer<'_> {
 
     /// An upload begins. That it may have begun is written down before.
     async fn begin(&mut self, layout: Layout) -> Result<(), End> {
+        self.still_here().await?;
         self.rendition.upload = Some(Upload { id: None, layout });
         self.write_down().await?;
         let request = Request::Create {
@@ -297,6 +299,7 @@ impl Transfer<'_> {
 
     /// Nothing if the upload has to begin again.
     async fn complete(&mut self, going: &mut Going) -> Result<Option<Reached>, End> {
+        self.still_here().await?;
         let (key, upload) = self.upload()?;
         let parts = going.parts.iter();
         let request = Request::Complete {

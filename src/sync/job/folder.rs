@@ -90,6 +90,7 @@ impl Transfer<'_> {
         mime: &'static str,
         cache: Option<&'static str>,
     ) -> Result<Piece, End> {
+        self.still_here().await?;
         let mut piece = Piece {
             bytes: read.payload.bytes.len() as u64,
             crc: read.crc,

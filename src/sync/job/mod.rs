@@ -54,9 +54,7 @@ struct Facts {
 
 /// Goes as far as it can.
 pub(super) async fn run(cx: Arc<Context>, job: Job) -> Outcome {
-    let ended = go(&cx, job).await;
-    cx.board().remove(&job);
-    match ended {
+    match go(&cx, job).await {
         Ok(outcome) => outcome,
         Err(End::Stopped) => Outcome::Stopped,
         Err(End::Journal(reason)) => Outcome::JournalFailed(reason),
@@ -144,6 +142,16 @@ impl Transfer<'_> {
             }
             Err(End::Material(NoMaterial::Void(_))) => Ok(Reached::Tape),
             other => other,
+        }
+    }
+
+    /// Stops where somebody deleted the recording meanwhile.
+    async fn still_here(&self) -> Result<(), End> {
+        let recording = self.job.recording;
+        let here = from_library(&self.cx.dir, move |library| Ok(library.has(recording)?));
+        match here.await? {
+            true => Ok(()),
+            false => Err(NoMaterial::Gone.into()),
         }
     }
 
