@@ -376,3 +376,25 @@ fn a_live_upload_survives_kills_and_sends_little_twice() {
         "{twice} bytes of {whole} were sent twice"
     );
 }
+
+#[test]
+fn an_upload_that_only_a_lost_journal_knew_of_is_given_up() {
+    let (home, dir) = (home(), support::home());
+    let bucket = Bucket::start(dir.path());
+    let config = sync_to(&bucket, "") + MP4;
+    let service = Service::start_with(home.path(), &(sync_to(&bucket, "max_rate = \"1 MiB/s\"") + MP4));
+    push(&service, "live/cam", 14, HEAVY);
+    wait_until("the upload to begin", || bucket.uploads().len() == 1);
+    let data = service.data();
+    service.kill();
+    for suffix in ["", "-wal", "-shm"] {
+        let _ = std::fs::remove_file(data.join(format!("journal.db{suffix}")));
+    }
+    let service = Service::start_with(home.path(), &config);
+    wait_until("it to be delivered", || {
+        rows(&service.data())
+            .iter()
+            .any(|row| row["state"] == "delivered")
+    });
+    wait_until("no upload to be left over", || bucket.uploads().is_empty());
+}

@@ -171,6 +171,10 @@ impl Transfer<'_> {
     /// An upload begins. That it may have begun is written down before.
     async fn begin(&mut self, layout: Layout) -> Result<(), End> {
         self.still_here().await?;
+        if self.material.found_again {
+            // The journal that was lost may have known of one.
+            self.sweep().await?;
+        }
         self.rendition.upload = Some(Upload { id: None, layout });
         self.write_down().await?;
         let request = Request::Create {

@@ -1,0 +1,257 @@
+//! Deliveries as the rest of the service sees them: a thread that takes orders.
+
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::config::{Delivery, Target};
+use crate::media::RecordingId;
+use crate::store::{Clock, Command, Store};
+
+use super::context::Context;
+use super::remote::folder::Folder;
+use super::remote::s3::S3;
+use super::remote::{Pace, Remote};
+use super::run::{Loop, Order};
+use super::{Keys, SyncStatus};
+
+/// Where what people say of delivery is kept over restarts.
+pub const SHELF: &str = "sync";
+
+/// Orders that may wait.
+const ORDERS: usize = 16;
+
+/// How delivery is set up.
+pub struct UploaderSettings {
+    /// Where to, and how.
+    pub delivery: Delivery,
+    /// The box, for keys.
+    pub device: String,
+    /// The storage directory.
+    pub dir: PathBuf,
+    /// Who asks, where it is a bucket.
+    pub keys: Arc<dyn Keys>,
+    /// PEM of certificates that are trusted beside those of the system.
+    pub authority: Option<Vec<u8>>,
+}
+
+/// What people said of delivery, kept over restarts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Said {
+    /// It is paused.
+    pub paused: bool,
+    /// Most bytes a second, in place of what is configured; zero is without a limit.
+    pub max_rate: Option<u64>,
+}
+
+/// Why delivery cannot begin.
+#[derive(Debug, thiserror::Error)]
+pub enum UploaderError {
+    /// What is configured cannot be.
+    #[error("{0}")]
+    Settings(String),
+    /// There is no thread for it.
+    #[error("the thread for deliveries could not be started: {0}")]
+    Thread(String),
+}
+
+/// Nobody delivers any more: the service stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the service is stopping")]
+pub struct Stopping;
+
+/// The deliveries of this process; clones share them.
+#[derive(Clone)]
+pub struct Uploader {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    orders: Mutex<Option<mpsc::Sender<Order>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    store: Store,
+    said: Mutex<Said>,
+}
+
+impl Uploader {
+    /// Begins to deliver, on a thread of its own: what is hashed and encrypted for an uplink does not hold up publishers.
+    pub fn start(
+        settings: UploaderSettings,
+        said: Said,
+        store: Store,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, UploaderError> {
+        let configured = settings.delivery.max_rate.map(|rate| rate.bytes());
+        let pace = Pace::new(match said.max_rate {
+            Some(0) => None,
+            Some(rate) => Some(rate),
+            None => configured,
+        });
+        let remote = remote(&settings, &pace, &clock)?;
+        let (go, may_go) = watch::channel(true);
+        let cx = Arc::new(Context {
+            dir: Arc::new(settings.dir),
+            store: store.clone(),
+            remote,
+            started: clock.boot(),
+            clock,
+            delivery: settings.delivery,
+            device: settings.device,
+            go: may_go,
+            naming: tokio::sync::Mutex::default(),
+            looked_at: Mutex::new(HashSet::new()),
+            other_etags: AtomicBool::new(false),
+            board: Mutex::new(HashMap::new()),
+        });
+        let (orders, receiver) = mpsc::channel(ORDERS);
+        let failed = |error: std::io::Error| UploaderError::Thread(error.to_string());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            // One for each transfer that reads, one that reads ahead, one that looks.
+            .max_blocking_threads(2 * cx.delivery.transfers + 2)
+            .thread_name("sync-read")
+            .build()
+            .map_err(failed)?;
+        let thread = std::thread::Builder::new()
+            .name("sync".to_owned())
+            .spawn(move || {
+                runtime.block_on(Loop::new(cx, pace, go, said.paused).run(receiver));
+                // Reads that still go are of no use to anyone.
+                runtime.shutdown_background();
+            })
+            .map_err(failed)?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                orders: Mutex::new(Some(orders)),
+                thread: Mutex::new(Some(thread)),
+                store,
+                said: Mutex::new(said),
+            }),
+        })
+    }
+
+    /// Stops sending, or goes on; also after a restart.
+    pub async fn pause(&self, paused: bool) -> Result<(), Stopping> {
+        self.keep("paused", paused.then(|| "true".to_owned()));
+        self.said_now().paused = paused;
+        self.order(Order::Pause(paused)).await
+    }
+
+    /// Tries everything again, now, also what was set aside.
+    pub async fn retry(&self) -> Result<(), Stopping> {
+        self.order(Order::Retry).await
+    }
+
+    /// Most bytes a second from now on, also after a restart; `None` is without a limit.
+    pub async fn limit(&self, rate: Option<u64>) -> Result<(), Stopping> {
+        self.keep("max_rate", Some(rate.unwrap_or(0).to_string()));
+        self.said_now().max_rate = Some(rate.unwrap_or(0));
+        self.order(Order::Limit(rate)).await
+    }
+
+    /// What people said of it, for whoever goes on with it.
+    pub fn said(&self) -> Said {
+        *self.said_now()
+    }
+
+    fn said_now(&self) -> MutexGuard<'_, Said> {
+        self.inner.said.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Removes what is delivered of a recording from the store, soon. The error says why that could not be written down.
+    pub async fn remove(&self, recording: RecordingId) -> Result<Result<(), String>, Stopping> {
+        let (done, removed) = oneshot::channel();
+        self.order(Order::Remove(recording, done)).await?;
+        removed.await.map_err(|_| Stopping)
+    }
+
+    /// How it is.
+    pub async fn status(&self) -> Result<SyncStatus, Stopping> {
+        let (done, status) = oneshot::channel();
+        self.order(Order::Status(done)).await?;
+        status.await.map_err(|_| Stopping)
+    }
+
+    /// Ends it. What is under way goes on after the next start. Blocks for a moment.
+    pub fn stop(&self) {
+        drop(
+            self.inner
+                .orders
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
+        let thread = self
+            .inner
+            .thread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the thread for deliveries failed, which is a defect of edgereel");
+        }
+    }
+
+    async fn order(&self, order: Order) -> Result<(), Stopping> {
+        let orders = self
+            .inner
+            .orders
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        match orders {
+            Some(orders) => orders.send(order).await.map_err(|_| Stopping),
+            None => Err(Stopping),
+        }
+    }
+
+    fn keep(&self, id: &str, body: Option<String>) {
+        let id = id.to_owned();
+        let kept = self.inner.store.submit(Command::Keep {
+            shelf: SHELF,
+            id,
+            body,
+        });
+        if let Err(refused) = kept {
+            tracing::error!("not kept over a restart: {refused}");
+        }
+    }
+}
+
+impl Said {
+    /// As it was kept: ids and bodies of [`SHELF`].
+    pub fn restore(kept: &[(String, String)]) -> Self {
+        let find = |wanted: &str| kept.iter().find(|(id, _)| id == wanted).map(|(_, body)| body);
+        Self {
+            paused: find("paused").is_some(),
+            max_rate: find("max_rate").and_then(|rate| rate.parse().ok()),
+        }
+    }
+}
+
+fn remote(
+    settings: &UploaderSettings,
+    pace: &Pace,
+    clock: &Arc<dyn Clock>,
+) -> Result<Arc<dyn Remote>, UploaderError> {
+    Ok(match &settings.delivery.target {
+        Target::Folder(root) => Arc::new(Folder::new(root.clone(), pace.clone())),
+        Target::S3(target) => {
+            let authority = settings.authority.as_deref();
+            let timeout = settings.delivery.timeout.duration();
+            let s3 = S3::new(
+                target,
+                settings.keys.clone(),
+                authority,
+                pace.clone(),
+                timeout,
+                clock.clone(),
+            );
+            Arc::new(s3.map_err(UploaderError::Settings)?)
+        }
+    })
+}
