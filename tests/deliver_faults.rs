@@ -15,7 +15,10 @@
 mod support;
 
 use support::bucket::{Bucket, Verdict, error};
-use support::delivered::{ALL, HEAVY, MP4, all_delivered, as_exported, events, push, rows, sync, sync_to};
+use support::delivered::{
+    ALL, HEAVY, MP4, all_delivered, as_exported, events, publish, push, rows, send, sync, sync_to,
+};
+use support::programme::Programme;
 use support::proxy::{Link, Proxy};
 use support::service::data_dir;
 use support::{Service, edgereel, home, wait_for, wait_until};
@@ -397,4 +400,28 @@ fn an_upload_that_only_a_lost_journal_knew_of_is_given_up() {
             .any(|row| row["state"] == "delivered")
     });
     wait_until("no upload to be left over", || bucket.uploads().is_empty());
+}
+
+#[test]
+fn a_store_that_goes_away_while_it_is_recorded_gets_all_of_it() {
+    let (home, dir) = (home(), support::home());
+    let mut bucket = Bucket::start(dir.path());
+    let service = Service::start_with(home.path(), &(sync_to(&bucket, "when = \"live\"") + ALL));
+    let programme = Programme::marked("live/cam", 0, HEAVY);
+    let (mut client, mut next) = (publish(&service, "live/cam"), 0);
+    send(&mut client, &programme, &mut next, 25);
+    wait_until("uploads to have begun", || bucket.uploads().len() == 2);
+    bucket.pause();
+    send(&mut client, &programme, &mut next, 50);
+    wait_until("it to be told", || {
+        !events(&service.data(), "sync.offline").is_empty()
+    });
+    bucket.resume();
+    send(&mut client, &programme, &mut next, 60);
+    client.unpublish("cam").unwrap();
+    wait_until("it to be delivered", || {
+        sync(home.path(), &["retry"]);
+        all_delivered(&service.data(), 1)
+    });
+    as_exported(&service.data(), &bucket);
 }
