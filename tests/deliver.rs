@@ -377,4 +377,21 @@ fn what_was_delivered_before_the_journal_was_lost_is_not_sent_again() {
     wait_until("it to be delivered", || all_delivered(&service.data(), 1));
     as_exported(&service.data(), &bucket);
     assert_eq!((bucket.objects().len(), bucket.received()), (before, received));
+    service.stop();
+    // Whoever may not look sends it again, and it is the same.
+    for suffix in ["", "-wal", "-shm"] {
+        let _ = std::fs::remove_file(data.join(format!("journal.db{suffix}")));
+    }
+    let mut looks = 0;
+    bucket.judge(move |asked| {
+        looks += usize::from(asked.method == "HEAD");
+        match asked.method == "HEAD" && looks <= 2 {
+            true => Verdict::Say(403, String::new()),
+            false => Verdict::Pass,
+        }
+    });
+    let service = Service::start_with(home.path(), &config);
+    wait_until("it to be delivered", || all_delivered(&service.data(), 1));
+    as_exported(&service.data(), &bucket);
+    assert!(bucket.received() > received);
 }

@@ -154,10 +154,7 @@ impl Transfer<'_> {
         if !self.material.found_again {
             return Ok(false);
         }
-        let head = Request::Head {
-            key: self.rendition.key.clone(),
-        };
-        let Answer::Head(Some(seen)) = self.cx.ask(head).await? else {
+        let Some(seen) = self.seen().await? else {
             return Ok(false);
         };
         let same = seen.bytes == len && seen.recording.as_deref() == Some(&self.job.recording.to_string());
@@ -358,16 +355,13 @@ impl Transfer<'_> {
 
     /// The answer to the end of the upload may have been lost: the object is there, and of this recording.
     async fn is_complete_already(&mut self, going: &Going) -> Result<bool, End> {
-        let head = Request::Head {
-            key: self.rendition.key.clone(),
-        };
         let next = next_of_file(&going.facts, &self.rendition, &going.parts, &|body| {
             going.mark(body)
         });
         if next != FileStep::Complete {
             return Ok(false);
         }
-        let Answer::Head(Some(seen)) = self.cx.ask(head).await? else {
+        let Some(seen) = self.seen().await? else {
             return Ok(false);
         };
         let (_, len) = whole_crc(&going.parts);

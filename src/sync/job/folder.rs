@@ -111,10 +111,7 @@ impl Transfer<'_> {
 
     /// Of a recording that was found again: the store may have its last playlist, which came after all else.
     async fn playlist_is_there(&self, folder: &Arc<OpenFolder>) -> Result<bool, End> {
-        let head = Request::Head {
-            key: self.rendition.key.clone(),
-        };
-        let Answer::Head(Some(seen)) = self.cx.ask(head).await? else {
+        let Some(seen) = self.seen().await? else {
             return Ok(false);
         };
         let ours = seen.recording.as_deref() == Some(&self.job.recording.to_string());

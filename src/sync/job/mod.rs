@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::context::{Context, End, OnTheWay};
 use super::planner::{Job, Outcome};
-use super::remote::{About, Answer, Fault, Request};
+use super::remote::{About, Answer, Fault, ObjectSeen, Request};
 use super::source::{Material, NoMaterial, from_library};
 use crate::config::{Keep, Lifecycle};
 use crate::format::{Format, View};
@@ -142,6 +142,17 @@ impl Transfer<'_> {
             }
             Err(End::Material(NoMaterial::Void(_))) => Ok(Reached::Tape),
             other => other,
+        }
+    }
+
+    /// What is there under its key. A key that may not list the bucket is told "forbidden" where there is nothing.
+    async fn seen(&self) -> Result<Option<ObjectSeen>, End> {
+        let key = self.rendition.key.clone();
+        match self.cx.ask(Request::Head { key }).await {
+            Ok(Answer::Head(seen)) => Ok(seen),
+            Ok(_) => Err(senseless("a question about an object")),
+            Err(End::Fault(Fault::Refused(_))) => Ok(None),
+            Err(other) => Err(other),
         }
     }
 
