@@ -28,6 +28,10 @@ impl Proxy {
     /// To this address.
     pub(crate) fn start(to: SocketAddr, link: Link) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        // Little waits on the way: what is slow is felt. Before the first connection, which is told how much there is room for:
+        // a window that shrinks later loses segments, and each of them costs seconds.
+        let room = nix::sys::socket::sockopt::RcvBuf;
+        nix::sys::socket::setsockopt(&listener, room, &(128 << 10)).unwrap();
         let address = listener.local_addr().unwrap();
         let link = Arc::new(Mutex::new(link));
         let shared = link.clone();
@@ -54,8 +58,6 @@ fn carry(mut client: TcpStream, to: SocketAddr, link: &Arc<Mutex<Link>>) {
     let Ok(mut server) = TcpStream::connect(to) else {
         return;
     };
-    // Little waits on the way: what is slow is felt.
-    let _ = nix::sys::socket::setsockopt(&client, nix::sys::socket::sockopt::RcvBuf, &(16 << 10));
     let (mut down_from, mut down_to) = (server.try_clone().unwrap(), client.try_clone().unwrap());
     std::thread::spawn(move || {
         let _ = std::io::copy(&mut down_from, &mut down_to);
