@@ -1,6 +1,6 @@
 //! What comes back.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::recorder::{AskError, OrderError, RuleError, TaskError};
@@ -20,7 +20,7 @@ pub struct Answer {
 }
 
 /// Why a request came to nothing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// For programs.
     pub code: Code,
@@ -30,12 +30,12 @@ pub struct Failure {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
     /// The recordings that are in the way.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub recordings: Vec<String>,
 }
 
 /// What kind of failure it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Code {
     /// The request cannot be understood, or asks for what cannot be.

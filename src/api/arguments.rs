@@ -14,6 +14,10 @@ pub const MAX_REQUEST: usize = 64 << 10;
 const MAX_ID: usize = 128;
 /// A name that somebody gives something has at most so many.
 const MAX_NAME: usize = 128;
+/// A recording has at most so many tags.
+const MAX_TAGS: usize = 16;
+/// A tag has at most so many characters.
+const MAX_TAG: usize = 32;
 
 /// A request that is a JSON object.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -103,6 +107,20 @@ pub(super) fn name<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>,
             )))
         }
         text => Ok(text),
+    }
+}
+
+/// Tags, each once, in order: at most 16 of at most 32 characters.
+pub(super) fn tags<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    let mut tags = Vec::<String>::deserialize(from)?;
+    tags.sort_unstable();
+    tags.dedup();
+    let fits = |tag: &String| (1..=MAX_TAG).contains(&tag.chars().count()) && !tag.chars().any(char::is_control);
+    match tags.len() <= MAX_TAGS && tags.iter().all(fits) {
+        true => Ok(tags),
+        false => Err(serde::de::Error::custom(format!(
+            "at most {MAX_TAGS} tags, each with 1 to {MAX_TAG} characters"
+        ))),
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::Api;
 use super::answer::{Code, Failure};
 use super::arguments::{Seconds, name, time, typed};
-use super::command::{Command, Kind, needs, takes};
+use super::command::{Command, Effect, Kind, needs, takes};
 use crate::config::Keep;
 use crate::event::rfc3339;
 use crate::format::Format;
@@ -17,6 +17,7 @@ use crate::store::{RecordingState, StoreError};
 pub(super) const COMMANDS: &[Command] = &[Command {
     name: "clip.create",
     about: "Makes a recording of a part of a stream: of the past, of now, of what is to come",
+    effect: Effect::Changes,
     arguments: &[
         needs("stream", Kind::Text, "the stream, as in live/cam1"),
         takes("from", Kind::Time, "from here on; now, if left out"),
@@ -55,7 +56,7 @@ struct Create {
 }
 
 impl Create {
-    fn order(self, now: Micros) -> Result<ClipOrder, Failure> {
+    fn order(self, id: RecordingId, now: Micros) -> Result<ClipOrder, Failure> {
         let seconds = |seconds: Option<Seconds>| seconds.map_or(0, |seconds| seconds.0);
         let around = self.before_s.is_some() || self.after_s.is_some();
         let range = match (self.from, self.to) {
@@ -76,6 +77,7 @@ impl Create {
             return Err(Failure::bad("formats: at least one is needed").about("formats"));
         }
         Ok(ClipOrder {
+            id,
             stream: self.stream,
             range,
             formats,
@@ -87,7 +89,13 @@ impl Create {
 
 async fn create(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
     let now = api.now();
-    let order = typed::<Create>(arguments)?.order(now)?;
+    let order = typed::<Create>(arguments)?.order(api.makes(), now)?;
+    if api.is_again() {
+        let id = order.id;
+        if let Some(made) = api.read(move |library| library.recording(id)).await? {
+            return Ok(ready(made.id, made.start, made.end));
+        }
+    }
     match api.recorder.clip_course(&order).await? {
         ClipCourse::Tape(from, to) => of_tape(api, &order, from, to).await,
         ClipCourse::Live(None) => of_live(api, &order, None, now).await,

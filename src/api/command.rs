@@ -16,9 +16,25 @@ pub struct Command {
     pub name: &'static str,
     /// What it does, in a sentence.
     pub about: &'static str,
+    /// What it does to the box.
+    pub effect: Effect,
     /// What it takes; required ones first.
     pub arguments: &'static [Argument],
     pub(super) carry_out: Run,
+}
+
+/// What a command does to the box.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effect {
+    /// Nothing.
+    Reads,
+    /// Something that does no harm when it is done again after a restart.
+    Acts,
+    /// Something that is there afterwards.
+    Changes,
+    /// Something that is not there afterwards.
+    Ends,
 }
 
 /// An argument of a command.

@@ -6,12 +6,13 @@ use serde_json::{Map, Value, json};
 use super::Api;
 use super::answer::Failure;
 use super::arguments::typed;
-use super::command::{Command, Kind, takes};
+use super::command::{Command, Effect, Kind, takes};
 use super::table::{commands, known};
 
 pub(super) const COMMANDS: &[Command] = &[Command {
     name: "help",
     about: "Lists the commands, or the arguments of one",
+    effect: Effect::Reads,
     arguments: &[takes("about", Kind::Text, "this command alone")],
     carry_out: |api, arguments| Box::pin(help(api, arguments)),
 }];

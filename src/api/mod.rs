@@ -9,8 +9,12 @@ mod answer;
 mod arguments;
 mod clip;
 mod command;
+mod device;
+mod health;
 mod help;
+mod memory;
 mod paged;
+mod process;
 mod recording;
 mod row;
 mod rule;
@@ -22,20 +26,24 @@ mod template;
 #[cfg(test)]
 mod tests;
 
+use memory::{Memory, Ticket};
+
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 pub use answer::{Answer, Code, Failure, MAX_ANSWER};
 pub use arguments::{MAX_REQUEST, Request};
-pub use command::{Argument, Command, Kind};
+pub use device::Host;
+pub use health::{Health, StreamHealth, StorageHealth, SyncHealth, OutboxHealth, LinkHealth, ProcessHealth, ClockHealth};
+pub use command::{Argument, Command, Effect, Kind};
 pub use recording::offline;
 pub use row::recording as recording_row;
 pub use table::{command, commands};
 
-use crate::media::Micros;
+use crate::media::{Micros, RecordingId};
 use crate::recorder::Recorder;
-use crate::store::{Clock, Library, StoreError};
+use crate::store::{Clock, Library, Store, StoreError};
 use crate::sync::Uploader;
 
 /// No door waits longer than this for the card.
@@ -45,25 +53,47 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Clone)]
 pub struct Api {
     recorder: Recorder,
+    store: Store,
     store_dir: PathBuf,
     clock: Arc<dyn Clock>,
     uploader: Arc<Mutex<Option<Uploader>>>,
+    host: Arc<Mutex<Option<Arc<dyn Host>>>>,
+    /// CLOCK_BOOTTIME when the service started.
+    started: Micros,
+    memory: Memory,
+    /// The request that this is the service of, if it has an id and changes something.
+    ticket: Option<Ticket>,
 }
 
 impl Api {
     /// Commands for a recorder whose store lives in this directory.
-    pub fn new(recorder: Recorder, store_dir: PathBuf, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(recorder: Recorder, store: Store, store_dir: PathBuf, clock: Arc<dyn Clock>) -> Self {
         Self {
+            started: clock.boot(),
+            host: Arc::default(),
             recorder,
+            store,
             store_dir,
             clock,
             uploader: Arc::default(),
+            memory: Memory::default(),
+            ticket: None,
         }
     }
 
     /// Who delivers from now on, if anybody does.
     pub fn set_uploader(&self, uploader: Option<Uploader>) {
         *self.uploader.lock().unwrap_or_else(PoisonError::into_inner) = uploader;
+    }
+
+    /// Who answers for the device itself from now on.
+    pub fn set_host(&self, host: Arc<dyn Host>) {
+        *self.host.lock().unwrap_or_else(PoisonError::into_inner) = Some(host);
+    }
+
+    fn host(&self) -> Result<Arc<dyn Host>, Failure> {
+        let host = self.host.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        host.ok_or_else(|| Failure::new(Code::Unavailable, "the service is still starting"))
     }
 
     fn uploader(&self) -> Result<Uploader, Failure> {
@@ -91,9 +121,8 @@ impl Api {
     /// Carries out a command whose arguments were read before.
     pub async fn ask(&self, name: &str, request: Request) -> Answer {
         let Request { id, arguments } = request;
-        // An id that was answered before would be looked up here.
         let result = match table::known(name) {
-            Ok(command) => match tokio::time::timeout(PATIENCE, command.run(self, arguments)).await {
+            Ok(command) => match tokio::time::timeout(PATIENCE, self.run(&id, command, arguments)).await {
                 Ok(result) => result,
                 Err(_) => Err(Failure::new(
                     Code::Unavailable,
@@ -106,6 +135,31 @@ impl Api {
             Err(failure) => Err(failure),
         };
         Answer { id, result }
+    }
+
+    async fn run(
+        &self,
+        id: &Option<String>,
+        command: &'static Command,
+        arguments: serde_json::Map<String, serde_json::Value>,
+    ) -> Result<serde_json::Value, Failure> {
+        match id {
+            Some(id) => self.once(id, command, arguments).await,
+            None => command.run(self, arguments).await,
+        }
+    }
+
+    /// True when the request was begun by an earlier run of the service, and may have been carried out.
+    fn is_again(&self) -> bool {
+        self.ticket.as_ref().is_some_and(|ticket| ticket.again)
+    }
+
+    /// The id of the one thing that the request makes.
+    fn makes(&self) -> RecordingId {
+        match &self.ticket {
+            Some(ticket) => ticket.makes(),
+            None => RecordingId::new(u64::try_from(self.now() / 1_000).unwrap_or(0)),
+        }
     }
 
     fn now(&self) -> Micros {

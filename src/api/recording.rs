@@ -5,12 +5,12 @@ use serde_json::{Map, Value, json};
 
 use super::Api;
 use super::answer::{Code, Failure};
-use super::arguments::{Limit, Seconds, name, time, typed};
-use super::command::{Command, Kind, needs, takes};
+use super::arguments::{Limit, Seconds, name, tags, time, typed};
+use super::command::{Command, Effect, Kind, needs, takes};
 use super::paged::fitting;
 use super::row;
 use crate::media::{Micros, RecordingId, StreamName};
-use crate::recorder::{MANUAL_USUAL, StartOrder, Which};
+use crate::recorder::{AskError, MANUAL_USUAL, OrderError, StartOrder, Which};
 use crate::store::{Command as StoreCommand, Library, Query, RecordingRow, RecordingState, StoreError};
 
 /// Of a recording that was interrupted more often, a list tells the last interruptions.
@@ -25,6 +25,7 @@ pub(super) const COMMANDS: &[Command] = &[
     Command {
         name: "recording.start",
         about: "Records a stream that is on the air from now on",
+        effect: Effect::Changes,
         arguments: &[
             needs("stream", Kind::Text, "the stream, as in live/cam1"),
             takes(
@@ -49,24 +50,28 @@ pub(super) const COMMANDS: &[Command] = &[
     Command {
         name: "recording.stop",
         about: "Ends recordings now",
+        effect: Effect::Ends,
         arguments: WHICH,
         carry_out: |api, arguments| Box::pin(stop(api, arguments)),
     },
     Command {
         name: "recording.restart",
         about: "Ends recordings at the next keyframe, and begins others there",
+        effect: Effect::Changes,
         arguments: WHICH,
         carry_out: |api, arguments| Box::pin(restart(api, arguments)),
     },
     Command {
         name: "recording.finish",
         about: "Ends recordings that wait for their publisher without it",
+        effect: Effect::Ends,
         arguments: WHICH,
         carry_out: |api, arguments| Box::pin(finish(api, arguments)),
     },
     Command {
         name: "recording.list",
         about: "Lists recordings in the order in which they were begun",
+        effect: Effect::Reads,
         arguments: &[
             takes("stream", Kind::Text, "of this stream alone"),
             takes(
@@ -78,6 +83,7 @@ pub(super) const COMMANDS: &[Command] = &[
             takes("to", Kind::Time, "that start before this"),
             takes("state", Kind::Text, "open, closed, delivered or expired"),
             takes("template", Kind::Text, "made by this template"),
+            takes("tags", Kind::Texts, "that have all of these tags"),
             takes(
                 "limit",
                 Kind::Number,
@@ -94,12 +100,14 @@ pub(super) const COMMANDS: &[Command] = &[
     Command {
         name: "recording.get",
         about: "Tells what there is to know of a recording",
+        effect: Effect::Reads,
         arguments: ONE,
         carry_out: |api, arguments| Box::pin(get(api, arguments)),
     },
     Command {
         name: "recording.protect",
         about: "Keeps a recording whatever room is needed, or takes that back",
+        effect: Effect::Changes,
         arguments: &[
             needs("recording", Kind::Text, "its id, or the beginning of it"),
             takes(
@@ -111,8 +119,23 @@ pub(super) const COMMANDS: &[Command] = &[
         carry_out: |api, arguments| Box::pin(protect(api, arguments)),
     },
     Command {
+        name: "recording.tag",
+        about: "Marks a recording with tags, in place of those that it has",
+        effect: Effect::Changes,
+        arguments: &[
+            needs("recording", Kind::Text, "its id, or the beginning of it"),
+            takes(
+                "tags",
+                Kind::Texts,
+                "at most 16 of at most 32 letters; none, if left out",
+            ),
+        ],
+        carry_out: |api, arguments| Box::pin(tag(api, arguments)),
+    },
+    Command {
         name: "recording.delete",
         about: "Removes a recording for good, and the footage that no other shares",
+        effect: Effect::Ends,
         arguments: &[
             needs("recording", Kind::Text, "its id, or the beginning of it"),
             takes("remote", Kind::Switch, "also where it was delivered to"),
@@ -147,7 +170,14 @@ async fn start(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failur
         pre_roll: asked.pre_roll_s.map_or(0, |seconds| seconds.0),
         longest: asked.longest_s.map_or(MANUAL_USUAL, |seconds| seconds.0),
     };
-    Ok(ids(&api.recorder.start(&order).await?))
+    match api.recorder.start(&order).await {
+        Ok(started) => Ok(ids(&started)),
+        // That was this request, before the service was interrupted.
+        Err(AskError::Refused(OrderError::AlreadyStarted { recordings, .. })) if api.is_again() => {
+            Ok(ids(&recordings))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 #[derive(Deserialize)]
@@ -222,6 +252,8 @@ struct List {
     to: Option<Micros>,
     state: Option<RecordingState>,
     template: Option<String>,
+    #[serde(default, deserialize_with = "tags")]
+    tags: Vec<String>,
     #[serde(default)]
     limit: Limit,
     after: Option<String>,
@@ -246,6 +278,7 @@ fn query(asked: List) -> Result<Query, Failure> {
         to: asked.to,
         state: asked.state,
         template: asked.template,
+        tags: asked.tags,
         after,
         limit: asked.limit.0,
     })
@@ -289,6 +322,24 @@ async fn protect(api: &Api, arguments: Map<String, Value>) -> Result<Value, Fail
     let command = StoreCommand::Protect { recording, protected };
     api.recorder.submit(command).await?;
     Ok(json!({ "recording": recording.to_string(), "protected": protected }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Tag {
+    recording: String,
+    #[serde(default, deserialize_with = "tags")]
+    tags: Vec<String>,
+}
+
+async fn tag(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+    let Tag { recording, tags } = typed(arguments)?;
+    let recording = row_of(api, recording).await?.id;
+    let answer = json!({ "recording": recording.to_string(), "tags": tags });
+    api.recorder
+        .submit(StoreCommand::Tag { recording, tags })
+        .await?;
+    Ok(answer)
 }
 
 #[derive(Deserialize)]

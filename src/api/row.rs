@@ -16,6 +16,7 @@ pub fn recording(row: &RecordingRow) -> Value {
         "origin": row.spec.origin.as_str(),
         "template": row.spec.template,
         "name": row.spec.name,
+        "tags": row.tags,
         "formats": row.spec.reel.formats,
         "start": rfc3339(row.start),
         "end": rfc3339(row.end),

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::Api;
 use super::answer::Failure;
 use super::arguments::{Limit, typed};
-use super::command::{Command, Kind, takes};
+use super::command::{Command, Effect, Kind, takes};
 use super::paged::{Window, paged};
 use crate::config::{Pattern, Rule};
 
@@ -14,6 +14,7 @@ pub(super) const COMMANDS: &[Command] = &[
     Command {
         name: "rule.put",
         about: "Puts a rule in force, from the next push on; over one for the same streams",
+        effect: Effect::Changes,
         arguments: &[
             takes(
                 "domain",
@@ -42,6 +43,7 @@ pub(super) const COMMANDS: &[Command] = &[
     Command {
         name: "rule.list",
         about: "Lists all rules in the order in which they apply",
+        effect: Effect::Reads,
         arguments: &[
             takes(
                 "limit",
@@ -59,6 +61,7 @@ pub(super) const COMMANDS: &[Command] = &[
     Command {
         name: "rule.delete",
         about: "Takes back a rule that a command put",
+        effect: Effect::Ends,
         arguments: &[
             takes("domain", Kind::Text, "as it was put"),
             takes("app", Kind::Text, "as it was put"),

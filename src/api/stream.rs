@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::Api;
 use super::answer::{Code, Failure};
 use super::arguments::{Limit, typed};
-use super::command::{Command, Kind, needs, takes};
+use super::command::{Command, Effect, Kind, needs, takes};
 use super::paged::{Window, paged};
 use crate::media::{StreamName, Tracks};
 use crate::recorder::StreamStatus;
@@ -15,6 +15,7 @@ pub(super) const COMMANDS: &[Command] = &[
     Command {
         name: "stream.list",
         about: "Lists the streams that are on the air",
+        effect: Effect::Reads,
         arguments: &[
             takes(
                 "limit",
@@ -32,6 +33,7 @@ pub(super) const COMMANDS: &[Command] = &[
     Command {
         name: "stream.kick",
         about: "Ends a publish; the publisher may come back",
+        effect: Effect::Acts,
         arguments: &[needs("stream", Kind::Text, "the stream, as in live/cam1")],
         carry_out: |api, arguments| Box::pin(kick(api, arguments)),
     },

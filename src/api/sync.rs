@@ -6,37 +6,42 @@ use serde_json::{Map, Value, json};
 use super::Api;
 use super::answer::Failure;
 use super::arguments::typed;
-use super::command::{Command, Kind, takes};
+use super::command::{Command, Effect, Kind, takes};
 use crate::config::ByteRate;
 
 pub(super) const COMMANDS: &[Command] = &[
     Command {
         name: "sync.status",
         about: "Tells how delivery is: what waits, what is on its way, what was set aside",
+        effect: Effect::Reads,
         arguments: &[],
         carry_out: |api, arguments| Box::pin(status(api, arguments)),
     },
     Command {
         name: "sync.pause",
         about: "Stops delivering until sync.resume, also after a restart",
+        effect: Effect::Changes,
         arguments: &[],
         carry_out: |api, arguments| Box::pin(pause(api, arguments, true)),
     },
     Command {
         name: "sync.resume",
         about: "Goes on delivering",
+        effect: Effect::Changes,
         arguments: &[],
         carry_out: |api, arguments| Box::pin(pause(api, arguments, false)),
     },
     Command {
         name: "sync.retry",
         about: "Tries everything again now, also what was set aside",
+        effect: Effect::Acts,
         arguments: &[],
         carry_out: |api, arguments| Box::pin(retry(api, arguments)),
     },
     Command {
         name: "sync.limit",
         about: "Sets how fast is delivered, also after a restart",
+        effect: Effect::Changes,
         arguments: &[takes(
             "rate",
             Kind::Text,

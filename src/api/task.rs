@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::Api;
 use super::answer::Failure;
 use super::arguments::{Limit, name, time, typed};
-use super::command::{Command, Kind, needs, takes};
+use super::command::{Command, Effect, Kind, needs, takes};
 use super::paged::fitting;
 use crate::config::{Span, Weekly, Zone};
 use crate::event::rfc3339;
@@ -17,6 +17,7 @@ pub(super) const COMMANDS: &[Command] = &[
     Command {
         name: "task.create",
         about: "Orders a recording for a time, whoever publishes then and however often",
+        effect: Effect::Changes,
         arguments: &[
             needs("stream", Kind::Text, "the stream, as in live/cam1"),
             takes("start", Kind::Time, "when it begins; now, if left out"),
@@ -40,6 +41,7 @@ pub(super) const COMMANDS: &[Command] = &[
     Command {
         name: "task.list",
         about: "Lists tasks, those made first first",
+        effect: Effect::Reads,
         arguments: &[
             takes("stream", Kind::Text, "of this stream alone"),
             takes("state", Kind::Text, "waiting, running, over or stopped"),
@@ -59,12 +61,14 @@ pub(super) const COMMANDS: &[Command] = &[
     Command {
         name: "task.stop",
         about: "Ends a task for good, and what it records",
+        effect: Effect::Ends,
         arguments: ONE,
         carry_out: |api, arguments| Box::pin(stop(api, arguments)),
     },
     Command {
         name: "task.delete",
         about: "Forgets a task; what it records now goes on",
+        effect: Effect::Ends,
         arguments: ONE,
         carry_out: |api, arguments| Box::pin(delete(api, arguments)),
     },
@@ -89,10 +93,10 @@ struct Create {
 }
 
 impl Create {
-    fn task(self, now: Micros) -> Result<Task, Failure> {
+    fn task(self, id: RecordingId, now: Micros) -> Result<Task, Failure> {
         let when = self.when(now)?;
         Ok(Task {
-            id: RecordingId::new(u64::try_from(now / 1_000).unwrap_or(0)).to_string(),
+            id: id.to_string(),
             stream: self.stream,
             template: self.template,
             name: self.name,
@@ -125,7 +129,11 @@ impl Create {
 }
 
 async fn create(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
-    let task = typed::<Create>(arguments)?.task(api.now())?;
+    let task = typed::<Create>(arguments)?.task(api.makes(), api.now())?;
+    let made = api.recorder.tasks(None, None, None, usize::MAX);
+    if let Some(made) = made.iter().find(|made| api.is_again() && made.id == task.id) {
+        return Ok(shown(made));
+    }
     Ok(shown(&api.recorder.create_task(task).await?))
 }
 

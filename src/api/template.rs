@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::Api;
 use super::answer::Failure;
 use super::arguments::{Limit, typed};
-use super::command::{Argument, Command, Kind, needs, takes};
+use super::command::{Argument, Command, Effect, Kind, needs, takes};
 use super::paged::{Window, paged};
 use super::rule::source;
 use crate::config::{Template, TemplateSource};
@@ -58,12 +58,14 @@ pub(super) const COMMANDS: &[Command] = &[
     Command {
         name: "template.put",
         about: "Puts a template in force, from the next push on; over one of the same name",
+        effect: Effect::Changes,
         arguments: PUT,
         carry_out: |api, arguments| Box::pin(put(api, arguments)),
     },
     Command {
         name: "template.list",
         about: "Lists all templates",
+        effect: Effect::Reads,
         arguments: &[
             takes(
                 "limit",
@@ -81,6 +83,7 @@ pub(super) const COMMANDS: &[Command] = &[
     Command {
         name: "template.delete",
         about: "Takes back a template that a command put",
+        effect: Effect::Ends,
         arguments: &[needs("name", Kind::Text, "its name")],
         carry_out: |api, arguments| Box::pin(delete(api, arguments)),
     },

@@ -26,7 +26,7 @@ fn a_box() -> Box {
         takeover_after: 5_000_000,
     };
     let recorder = Recorder::new(settings, store.clone(), clock.clone(), opened.tape_base);
-    let api = Api::new(recorder, dir.path().join("store"), clock);
+    let api = Api::new(recorder, store.clone(), dir.path().join("store"), clock);
     Box {
         api,
         store,

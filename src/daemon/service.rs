@@ -89,7 +89,7 @@ impl Service {
             .get(SHELF)
             .map_or_else(Said::default, |kept| Said::restore(kept));
         let uploader = deliver(&config, said, &store, &clock);
-        let api = Api::new(recorder.clone(), config.storage.dir.clone(), clock.clone());
+        let api = Api::new(recorder.clone(), store.clone(), config.storage.dir.clone(), clock.clone());
         api.set_uploader(uploader.clone());
         let control = match Control::start(&config, api.clone()).await {
             Ok(control) => control,

@@ -174,6 +174,11 @@ impl Run {
         matches!(self.state, State::Waiting(_))
     }
 
+    /// The recording that it begins with next has this id.
+    pub(super) fn reserve_as(&mut self, id: RecordingId) {
+        self.reserved = Some(id);
+    }
+
     /// The id of the recording that it begins with next.
     pub(super) fn reserve(&mut self, now: Moment) -> RecordingId {
         *self

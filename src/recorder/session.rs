@@ -133,6 +133,13 @@ impl Session {
         }
     }
 
+    /// The one recording that it will begin with has this id.
+    pub(super) fn reserve_as(&mut self, id: RecordingId) {
+        if let Some(run) = self.runs.first_mut() {
+            run.reserve_as(id);
+        }
+    }
+
     /// The recordings that it will begin with, should it begin at all.
     pub(super) fn reserve(&mut self, now: Moment) -> Vec<RecordingId> {
         self.runs.iter_mut().map(|run| run.reserve(now)).collect()

@@ -59,6 +59,8 @@ pub struct RecordingRow {
     pub paused: bool,
     /// What it is of and for.
     pub spec: RecordingSpec,
+    /// What somebody marked it with.
+    pub tags: Vec<String>,
     /// UTC of its first sample.
     pub start: Micros,
     /// UTC of the end of its last sample; so far, while it is open.
@@ -374,6 +376,7 @@ impl Library {
             protected: row.protected,
             paused: row.paused,
             spec: row.spec,
+            tags: row.tags,
             start: row.utc_start,
             end: row.utc_start,
             duration: 0,

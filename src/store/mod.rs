@@ -33,6 +33,7 @@ mod disk;
 mod error;
 mod journal;
 mod library;
+mod outbox;
 mod paths;
 mod progress;
 mod query;
@@ -58,6 +59,7 @@ pub use delivery::{
 pub use disk::{Disk, DiskFile, Entry, RealDisk, Space};
 pub use error::{Refused, StoreError};
 pub use library::{ClipBounds, Filter, Gap, Library, RecordingRow, RecordingState, TrackRow};
+pub use outbox::{Callback, OutboxChange, OutboxDepth, Posted, Remembered};
 pub use progress::{Progress, RecoveryReport, StreamProgress};
 pub use query::Query;
 pub use source::LibrarySource;
@@ -70,6 +72,9 @@ use std::sync::Arc;
 
 use crate::event::Event;
 use crate::media::{Fragment, Micros, PublishId, RecordingId, StreamName};
+
+/// Events kept for a listener that is away; past that the oldest are dropped, and it finds a hole in their numbers.
+const OUTBOX_ROWS: i64 = 10_000;
 
 /// Why recordings and publishes end that a start finds open.
 const UNCLEAN: &str = "unclean shutdown";
@@ -203,6 +208,17 @@ pub enum Command {
     },
     /// What is remembered of deliveries changes, all of it in one commit.
     Deliver(Vec<DeliveryChange>),
+    /// What is remembered of who hears of events changes.
+    Outbox(OutboxChange),
+    /// A request was begun, or answered.
+    Remember(Remembered),
+    /// A recording gets these tags, and no others.
+    Tag {
+        /// Its id.
+        recording: RecordingId,
+        /// The tags, in order.
+        tags: Vec<String>,
+    },
     /// A recording that is over is removed for good, with the footage that no other recording shares: its
     /// blocks are emptied, not only given up. One that is open or protected stays.
     Delete {

@@ -25,6 +25,8 @@ pub struct Progress {
     pub gaps: u64,
     /// Recordings that ended or began to wait, and clips: whoever delivers them need not wait for the next tick.
     pub recordings_ended: u64,
+    /// The number of the newest event in the outbox; no higher than what is committed.
+    pub events: u64,
     /// How often the thread made the tape durable.
     pub ticks: u64,
     /// Bytes that the tape's files take.

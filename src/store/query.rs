@@ -21,6 +21,8 @@ pub struct Query {
     pub state: Option<RecordingState>,
     /// Made by this template.
     pub template: Option<String>,
+    /// With all of these tags.
+    pub tags: Vec<String>,
     /// Behind this place.
     pub after: Option<i64>,
     /// At most so many.

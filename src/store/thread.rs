@@ -253,6 +253,7 @@ impl Shell {
             let batch = self.queue.take(wait);
             let mut news = !batch.commands.is_empty();
             let ended = writer.progress().recordings_ended;
+            let events = writer.progress().events;
             writer.handle(batch.commands);
             self.queue.done(batch.cost);
             if batch.closed {
@@ -266,6 +267,7 @@ impl Shell {
                 news = true;
             }
             news |= writer.look();
+            news |= writer.progress().events > events;
             if news {
                 self.progress.send_replace(writer.progress().clone());
             }

@@ -16,7 +16,7 @@ impl Recorder {
         start: Micros,
         end: Micros,
     ) -> Result<RecordingId, AskError> {
-        let recording = RecordingId::new(self.shared.now().unix_millis());
+        let recording = order.id;
         let spec = RecordingSpec {
             origin: Origin::Clip,
             template: String::new(),

@@ -144,6 +144,12 @@ impl Recorder {
         }
     }
 
+    /// Hands a command to the store, and does not wait for it.
+    pub fn hand_over(&self, command: Command) -> Result<(), AskError> {
+        let refused = |error: crate::store::Refused| AskError::Unwritten(error.to_string());
+        self.shared.store.submit(command).map_err(refused)
+    }
+
     /// Hands commands of the doors' own to the store: protection, deletion, clips of tape.
     pub async fn submit(&self, command: Command) -> Result<(), AskError> {
         let refused = |error: crate::store::Refused| AskError::Unwritten(error.to_string());

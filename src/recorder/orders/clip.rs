@@ -91,12 +91,11 @@ impl Core {
         let ahead = to.saturating_sub(stream.edge().unwrap_or(to)).max(0);
         let until = now.boot.saturating_add(ahead).saturating_add(CLIP_GRACE);
         session.limit = Limit::Tape(to, until);
-        let recording = session.reserve(now).into_iter().next();
-        let recording = recording.unwrap_or_else(|| RecordingId::new(now.unix_millis()));
+        session.reserve_as(order.id);
         stream.add(session, entry.map_or(Wanted::From(from), Wanted::At), now, out);
         // What it needs may all be there.
         stream.tick(now, out);
-        Ok(recording)
+        Ok(order.id)
     }
 
     /// The range of a clip in tape time, where the stream is on the air.

@@ -54,6 +54,8 @@ pub struct StartOrder {
 /// A part of a stream is to become a recording of its own.
 #[derive(Clone, Debug)]
 pub struct ClipOrder {
+    /// The recording that it becomes.
+    pub id: RecordingId,
     /// The stream.
     pub stream: StreamName,
     /// Which part.

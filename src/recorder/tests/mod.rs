@@ -137,6 +137,9 @@ fn kind(command: &Command) -> &'static str {
         Command::Protect { .. } => "protect",
         Command::Delivered { .. } => "delivered",
         Command::Deliver(_) => "deliver",
+        Command::Outbox(_) => "outbox",
+        Command::Remember(_) => "remember",
+        Command::Tag { .. } => "tag",
         Command::Delete { .. } => "delete",
         Command::Report { .. } => "report",
     }

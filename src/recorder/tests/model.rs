@@ -119,6 +119,7 @@ impl Script {
             Action::Finish => drop(machine.ask(|core, now, out| core.finish(&which, now, out))),
             Action::Clip(before, after) => {
                 let order = ClipOrder {
+                    id: crate::media::RecordingId::new(1_000 + machine.order.len() as u64),
                     stream: self.stream.clone(),
                     range: ClipRange::Around(before * SECOND, after * SECOND),
                     formats: vec![Format::Mp4],

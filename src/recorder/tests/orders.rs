@@ -239,6 +239,7 @@ fn tasks_that_cannot_be_are_refused() {
 
 fn clip(range: ClipRange) -> ClipOrder {
     ClipOrder {
+        id: RecordingId::new(7),
         stream: cam(),
         range,
         formats: vec![Format::Mp4],

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::op::{BootClock, NewSegment, Op, Sealed};
 use super::outbox::{Result, execute, post, whole};
-use super::{delivery, evict, hex, recordings, redate, tracks};
+use super::{delivery, evict, hex, listeners, recordings, redate, tracks};
 use crate::event::{DeviceStarted, Event, Recovered, rfc3339};
 use crate::media::{Micros, PublishId, StreamName};
 use crate::store::clock::is_step;
@@ -147,6 +147,13 @@ pub(super) fn apply(db: &Connection, op: &Op, utc: Micros) -> Result {
             params![id.to_bytes()],
         ),
         Op::Delivery(change) => delivery::change(db, change, utc),
+        Op::Outbox(change) => listeners::change(db, change),
+        Op::Remember(request) => listeners::remember(db, request),
+        Op::Tag { id, tags } => execute(
+            db,
+            "UPDATE recordings SET tags = ?2 WHERE id = ?1",
+            params![id.to_bytes(), serde_json::Value::from(tags.as_slice()).to_string()],
+        ),
         Op::Report { event } => post(db, event, utc),
     }
 }

@@ -9,6 +9,7 @@ mod apply;
 mod delivery;
 mod evict;
 pub(super) mod fault;
+mod listeners;
 mod op;
 mod outbox;
 mod query;
@@ -44,9 +45,6 @@ pub(super) const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
 
 /// Another process may hold the journal for a moment (`ls` on a WAL that it must recover).
 const BUSY: Duration = Duration::from_secs(10);
-
-/// Events kept for a broker that is away; past that the oldest are dropped and counted.
-pub(super) const OUTBOX_ROWS: i64 = 10_000;
 
 /// An open journal.
 pub(super) struct Journal {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::event::{Event, Recovered};
 use crate::format::TrackBase;
 use crate::media::{Micros, PublishId, RecordingId, SegmentId, StreamName, Tracks};
-use crate::store::{DeliveryChange, RecordingSpec};
+use crate::store::{DeliveryChange, OutboxChange, RecordingSpec, Remembered};
 
 /// One change.
 #[derive(Clone, Debug)]
@@ -169,6 +169,15 @@ pub(in crate::store) enum Op {
     },
     /// What is remembered of a delivery changes.
     Delivery(DeliveryChange),
+    /// What is remembered of who hears of events changes.
+    Outbox(OutboxChange),
+    /// A request was begun, or answered.
+    Remember(Remembered),
+    /// A recording gets these tags.
+    Tag {
+        id: RecordingId,
+        tags: Vec<String>,
+    },
 }
 
 /// What a boot's clocks say.

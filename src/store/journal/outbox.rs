@@ -3,9 +3,9 @@
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
-use super::OUTBOX_ROWS;
 use crate::event::Event;
 use crate::media::Micros;
+use crate::store::OUTBOX_ROWS;
 
 pub(super) type Result<T = ()> = rusqlite::Result<T>;
 

@@ -27,6 +27,8 @@ impl Journal {
                 AND (?3 IS NULL OR substr(name, 1, length(?3)) = ?3)
                 AND (?4 IS NULL OR r.state = ?4)
                 AND (?8 IS NULL OR iif(json_valid(spec), json_extract(spec, '$.template'), NULL) = ?8)
+                AND (?9 = '[]' OR NOT EXISTS (SELECT value FROM json_each(?9)
+                    EXCEPT SELECT value FROM json_each(iif(json_valid(r.tags), r.tags, '[]'))))
                 AND zero + r.start < ?5
                 AND (r.state = 'open' OR zero + r.end > ?6 OR ?6 < (
                     SELECT b.utc_offset + q.boot_zero - q.tape_zero + r.end
@@ -43,6 +45,7 @@ impl Journal {
             query.from.map_or(Micros::MIN, |from| from.saturating_sub(CLOSE)),
             limit,
             query.template.as_deref(),
+            serde_json::Value::from(query.tags.as_slice()).to_string(),
         ];
         self.all(sql, values, |row| {
             Ok((self.col(row, 0)?, RecordingId::from_bytes(self.col(row, 1)?)))

@@ -56,6 +56,7 @@ pub(in crate::store) struct RecordingData {
     /// It is what lies from start to end, wherever segments begin.
     pub(in crate::store) exact: bool,
     pub(in crate::store) spec: RecordingSpec,
+    pub(in crate::store) tags: Vec<String>,
     pub(in crate::store) start: Micros,
     pub(in crate::store) end: Micros,
     /// UTC of its start.
@@ -84,7 +85,7 @@ pub(super) const SEGMENT: &str =
 
 const RECORDING: &str =
     "SELECT r.id, name, state, start, end, utc_offset + boot_zero + (start - tape_zero), protected,
-        paused, exact, spec, ends
+        paused, exact, spec, ends, tags
     FROM recordings r JOIN publishes p ON p.publish = r.publish JOIN boots USING (boot)
         JOIN streams t ON t.stream = r.stream";
 
@@ -308,6 +309,7 @@ impl Journal {
             paused: self.col(row, 7)?,
             exact: self.col(row, 8)?,
             spec: RecordingSpec::read(&self.col::<String>(row, 9)?),
+            tags: serde_json::from_str(&self.col::<String>(row, 11)?).unwrap_or_default(),
             ends: self.col(row, 10)?,
             start: self.col(row, 3)?,
             end: self.col(row, 4)?,

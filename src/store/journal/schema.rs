@@ -188,6 +188,39 @@ pub(super) const STEPS: &[&str] = &["
         DELETE FROM renditions WHERE recording = old.id AND state NOT IN ('delivered', 'removing');
         UPDATE renditions SET gone = 1 WHERE recording = old.id;
     END;
+", "
+    -- Who hears of events, and up to which one it has all.
+    CREATE TABLE listeners (
+        listener TEXT PRIMARY KEY,
+        sequence INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+
+    -- Events that a listener did not take, kept here whatever becomes of the outbox. due: UTC when it is offered again;
+    -- none when it was offered often enough.
+    CREATE TABLE callbacks (
+        listener TEXT    NOT NULL,
+        sequence INTEGER NOT NULL,
+        id       TEXT    NOT NULL,
+        kind     TEXT    NOT NULL,
+        time     INTEGER NOT NULL,
+        body     TEXT    NOT NULL,
+        tries    INTEGER NOT NULL,
+        due      INTEGER,
+        error    TEXT    NOT NULL,
+        PRIMARY KEY (listener, sequence)
+    ) STRICT, WITHOUT ROWID;
+
+    -- Requests of the last day that changed something. begun: UTC. answer: none while it is being carried out.
+    CREATE TABLE answers (
+        id      TEXT PRIMARY KEY,
+        command TEXT    NOT NULL,
+        begun   INTEGER NOT NULL,
+        answer  TEXT
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX answers_begun ON answers (begun);
+
+    -- tags: a JSON list of texts; '' and [] are none.
+    ALTER TABLE recordings ADD COLUMN tags TEXT NOT NULL DEFAULT '';
 "];
 
 /// The newest version that this edgereel writes and reads.
@@ -206,6 +239,9 @@ pub(super) const CHECKED: &[&str] = &[
     "renditions",
     "pieces",
     "abandoned",
+    "listeners",
+    "callbacks",
+    "answers",
 ];
 
 /// The version that a journal has; 0 is a new one.

@@ -1,6 +1,7 @@
 //! The journal alone.
 
 use super::*;
+use crate::store::OUTBOX_ROWS;
 use crate::event::Event;
 use crate::media::{PublishId, RecordingId, SegmentId, StreamName};
 use crate::store::testing;

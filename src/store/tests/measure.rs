@@ -213,6 +213,7 @@ fn list_of_10_000_recordings() {
         to: None,
         state: None,
         template: None,
+        tags: Vec::new(),
         after: None,
         limit: 50,
     };

@@ -14,6 +14,7 @@ fn all() -> Query {
         to: None,
         state: None,
         template: None,
+        tags: Vec::new(),
         after: None,
         limit: 100,
     }

@@ -366,6 +366,9 @@ impl Writer {
                 protected,
             }),
             Command::Delivered { recording } => self.pending.push(Op::Deliver { id: recording }),
+            Command::Outbox(change) => self.pending.push(Op::Outbox(change)),
+            Command::Remember(request) => self.pending.push(Op::Remember(request)),
+            Command::Tag { recording, tags } => self.pending.push(Op::Tag { id: recording, tags }),
             Command::Deliver(changes) => self.pending.extend(changes.into_iter().map(Op::Delivery)),
             Command::Delete { recording } => self.delete(recording, pass),
             Command::Report { event } => self.pending.push(Op::Report { event }),
@@ -397,6 +400,9 @@ impl Writer {
             | Command::Protect { .. }
             | Command::Delivered { .. }
             | Command::Deliver(_)
+            | Command::Outbox(_)
+            | Command::Remember(_)
+            | Command::Tag { .. }
             | Command::Delete { .. }
             | Command::Report { .. } => None,
         }

@@ -261,6 +261,8 @@ impl Writer {
             self.dirty_since = self.dirty_since.or_else(|| Some(self.clock.boot()));
         } else {
             self.unsaid = None;
+            // Who sends events need not wait for the next tick.
+            self.progress.events = self.journal.newest_event().unwrap_or(self.progress.events);
         }
         result
     }

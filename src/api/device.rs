@@ -1,0 +1,136 @@
+//! `device.…`, `config.…`, `log.…`: the box itself.
+
+use std::pin::Pin;
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::answer::{Code, Failure};
+use super::arguments::typed;
+use super::command::{Command, Effect, Kind, needs};
+use super::{Api, LinkHealth, process};
+use crate::event::rfc3339;
+
+/// What commands about the device itself need of whoever runs the service.
+pub trait Host: Send + Sync {
+    /// The device's id.
+    fn device(&self) -> String;
+    /// The configuration that is in force, its secrets masked.
+    fn config(&self) -> String;
+    /// Reads the configuration again; what is wrong with it, if it does not take effect.
+    fn reload(&self) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
+    /// Says how much is logged, in the syntax of tracing; what is wrong with it otherwise.
+    fn set_log(&self, filter: &str) -> Result<(), String>;
+    /// Log lines that were let go since the start.
+    fn log_lost(&self) -> u64;
+    /// How the connection to the broker is, if there is to be one.
+    fn link(&self) -> Option<LinkHealth>;
+}
+
+pub(super) const COMMANDS: &[Command] = &[
+    Command {
+        name: "device.info",
+        about: "Tells what this box is: release, hardware, configuration",
+        effect: Effect::Reads,
+        arguments: &[],
+        carry_out: |api, arguments| Box::pin(info(api, arguments)),
+    },
+    Command {
+        name: "device.stats",
+        about: "Tells how this box is, in numbers",
+        effect: Effect::Reads,
+        arguments: &[],
+        carry_out: |api, arguments| Box::pin(stats(api, arguments)),
+    },
+    Command {
+        name: "config.get",
+        about: "Shows the configuration that is in force; its secrets are masked",
+        effect: Effect::Reads,
+        arguments: &[],
+        carry_out: |api, arguments| Box::pin(config(api, arguments)),
+    },
+    Command {
+        name: "config.reload",
+        about: "Reads the configuration again",
+        effect: Effect::Acts,
+        arguments: &[],
+        carry_out: |api, arguments| Box::pin(reload(api, arguments)),
+    },
+    Command {
+        name: "log.level",
+        about: "Says how much is logged, until the next start",
+        effect: Effect::Acts,
+        arguments: &[needs(
+            "level",
+            Kind::Text,
+            "error, warn, info, debug or trace; or a filter, as in \"info,edgereel::sync=debug\"",
+        )],
+        carry_out: |api, arguments| Box::pin(log(api, arguments)),
+    },
+];
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+async fn info(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+    let Nothing {} = typed(arguments)?;
+    let host = api.host()?;
+    let system = nix::sys::utsname::uname().ok();
+    let word = |text: &std::ffi::OsStr| text.to_string_lossy().into_owned();
+    let boot: String = api.clock.boot_id().iter().map(|byte| format!("{byte:02x}")).collect();
+    let up = api.clock.boot().saturating_sub(api.started);
+    Ok(json!({
+        "device": host.device(),
+        "version": env!("CARGO_PKG_VERSION"),
+        "arch": std::env::consts::ARCH,
+        "model": process::model(),
+        "system": system.as_ref().map(|system| word(system.sysname())),
+        "kernel": system.as_ref().map(|system| word(system.release())),
+        "host_name": system.as_ref().map(|system| word(system.nodename())),
+        "processors": std::thread::available_parallelism().map_or(1, usize::from),
+        "memory": process::machine_bytes(),
+        "boot_id": boot,
+        "pid": std::process::id(),
+        "started": rfc3339(api.clock.utc().saturating_sub(up)),
+        "config_hash": hash(&host.config()),
+    }))
+}
+
+async fn stats(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+    let Nothing {} = typed(arguments)?;
+    Ok(json!(api.health().await))
+}
+
+async fn config(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+    let Nothing {} = typed(arguments)?;
+    let config = api.host()?.config();
+    Ok(json!({ "config_hash": hash(&config), "config": config }))
+}
+
+async fn reload(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+    let Nothing {} = typed(arguments)?;
+    let host = api.host()?;
+    match host.reload().await {
+        Ok(()) => Ok(json!({ "config_hash": hash(&host.config()) })),
+        Err(reason) => Err(Failure::new(Code::Refused, format!("the old configuration holds: {reason}"))),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Log {
+    level: String,
+}
+
+async fn log(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+    let Log { level } = typed(arguments)?;
+    let set = api.host()?.set_log(&level);
+    set.map_err(|reason| Failure::bad(format!("level: {reason}")).about("level"))?;
+    Ok(json!({ "level": level }))
+}
+
+/// Which configuration it is: boxes with the same one have the same.
+fn hash(config: &str) -> String {
+    format!("{:08x}", crc32c::crc32c(config.as_bytes()))
+}

@@ -1,0 +1,249 @@
+//! A request that comes again gets the answer that it got, and is not carried out again.
+//!
+//! ```text
+//! begun     written with whatever the command does, in that order: never later than it
+//! carried out
+//! answered  written before anybody hears of it
+//! ```
+//!
+//! A request that was begun and not answered when the service ended is carried out again when it comes again, with the ids
+//! that it had then: what it made is found, what it ended has ended. What only reads is remembered in memory alone.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use md5::{Digest as _, Md5};
+use serde_json::Value;
+use tokio::sync::watch;
+
+use super::Api;
+use super::answer::{Answer, Code, Failure};
+use super::command::{Command, Effect};
+use crate::media::{Micros, RecordingId};
+use crate::store::{Command as StoreCommand, Remembered};
+
+/// Answers that are kept in memory have so many bytes together.
+const MOST_BYTES: usize = 256 << 10;
+/// And there are so many of them.
+const MOST: usize = 256;
+
+/// What was asked lately; clones share it.
+#[derive(Clone, Default)]
+pub(super) struct Memory {
+    known: Arc<Mutex<Known>>,
+}
+
+#[derive(Default)]
+struct Known {
+    requests: HashMap<String, Entry>,
+    /// Those that are answered, the oldest first.
+    order: VecDeque<String>,
+    bytes: usize,
+}
+
+struct Entry {
+    command: &'static str,
+    bytes: usize,
+    answer: watch::Receiver<Option<Answer>>,
+}
+
+/// A request that is being carried out, for what depends on its id.
+#[derive(Clone, Debug)]
+pub(super) struct Ticket {
+    id: String,
+    begun: Micros,
+    /// It was begun before, and whether it was done is not known.
+    pub(super) again: bool,
+}
+
+impl Ticket {
+    /// The id of the one thing that the request makes: the same however often it is carried out.
+    pub(super) fn makes(&self) -> RecordingId {
+        let hash = Md5::digest(self.id.as_bytes());
+        let mut chance = [0; 10];
+        chance.copy_from_slice(&hash[..10]);
+        let millis = u64::try_from(self.begun / 1_000).unwrap_or(0);
+        let made = uuid::Builder::from_unix_timestamp_millis(millis, &chance).into_uuid();
+        RecordingId::from_bytes(made.into_bytes())
+    }
+}
+
+impl Memory {
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whoever carries it out, unless somebody does or did: then where the answer is to be had.
+    fn claim(
+        &self,
+        id: &str,
+        command: &'static str,
+    ) -> Result<watch::Sender<Option<Answer>>, (&'static str, watch::Receiver<Option<Answer>>)> {
+        let mut known = self.known();
+        if let Some(entry) = known.requests.get(id) {
+            return Err((entry.command, entry.answer.clone()));
+        }
+        let (sender, answer) = watch::channel(None);
+        let entry = Entry {
+            command,
+            bytes: 0,
+            answer,
+        };
+        known.requests.insert(id.to_owned(), entry);
+        Ok(sender)
+    }
+
+    /// It is answered; the oldest answers are forgotten when they are many.
+    fn settle(&self, id: &str, bytes: usize) {
+        let mut known = self.known();
+        let Some(entry) = known.requests.get_mut(id) else {
+            return;
+        };
+        entry.bytes = bytes;
+        known.bytes += bytes;
+        known.order.push_back(id.to_owned());
+        while known.order.len() > MOST || known.bytes > MOST_BYTES {
+            let Some(oldest) = known.order.pop_front() else { break };
+            let gone = known.requests.remove(&oldest).map_or(0, |entry| entry.bytes);
+            known.bytes -= gone;
+        }
+    }
+
+    /// It came to nothing, and may be asked again.
+    fn forget(&self, id: &str) {
+        self.known().requests.remove(id);
+    }
+}
+
+impl Api {
+    /// Carries out a command once for each id, and gives every request with this id the same answer.
+    pub(super) async fn once(
+        &self,
+        id: &str,
+        command: &'static Command,
+        arguments: serde_json::Map<String, Value>,
+    ) -> Result<Value, Failure> {
+        let other = |known: &str| {
+            let text = format!("the id was used for {known} within the last day: each request needs its own");
+            Failure::new(Code::Conflict, text).about("id")
+        };
+        let told = match self.memory.claim(id, command.name) {
+            Ok(told) => told,
+            Err((known, _)) if known != command.name => return Err(other(known)),
+            Err((_, mut answer)) => {
+                let answer = answer.wait_for(Option::is_some).await;
+                return match answer {
+                    Ok(answer) => answer.clone().map_or_else(|| Err(gone()), |answer| answer.result),
+                    // Whoever carried it out is gone.
+                    Err(_) => Err(gone()),
+                };
+            }
+        };
+        let unclaimed = Unclaim {
+            memory: &self.memory,
+            id,
+        };
+        let result = match command.effect {
+            Effect::Reads | Effect::Acts => command.run(self, arguments).await,
+            Effect::Changes | Effect::Ends => match self.recall(id).await? {
+                Some(Remembered { command: known, .. }) if known != command.name => return Err(other(&known)),
+                Some(Remembered {
+                    answer: Some(answer), ..
+                }) => read(&answer),
+                begun => {
+                    let again = begun.is_some();
+                    let begun = begun.map_or_else(|| self.now(), |begun| begun.begun);
+                    let ticket = Ticket {
+                        id: id.to_owned(),
+                        begun,
+                        again,
+                    };
+                    self.carry_out(command, arguments, ticket).await?
+                }
+            },
+        };
+        std::mem::forget(unclaimed);
+        let answer = Answer {
+            id: None,
+            result: result.clone(),
+        };
+        let bytes = answer.to_json().len() + id.len();
+        told.send_replace(Some(answer));
+        self.memory.settle(id, bytes);
+        result
+    }
+
+    async fn carry_out(
+        &self,
+        command: &'static Command,
+        arguments: serde_json::Map<String, Value>,
+        ticket: Ticket,
+    ) -> Result<Result<Value, Failure>, Failure> {
+        let mut request = Remembered {
+            id: ticket.id.clone(),
+            command: command.name.to_owned(),
+            begun: ticket.begun,
+            answer: None,
+        };
+        // In front of what the command does: whatever is written of that, this is.
+        self.recorder.hand_over(StoreCommand::Remember(request.clone()))?;
+        let again = ticket.again;
+        let with_ticket = Api {
+            ticket: Some(ticket),
+            ..self.clone()
+        };
+        let mut result = command.run(&with_ticket, arguments).await;
+        let gone = |failure: &Failure| matches!(failure.code, Code::NotFound | Code::Conflict);
+        if again && command.effect == Effect::Ends && result.as_ref().is_err_and(gone) {
+            result = Ok(serde_json::json!({ "already": true }));
+        }
+        request.answer = Some(written(&result));
+        self.recorder.submit(StoreCommand::Remember(request)).await?;
+        Ok(result)
+    }
+
+    async fn recall(&self, id: &str) -> Result<Option<Remembered>, Failure> {
+        let id = id.to_owned();
+        let now = self.now();
+        let known = self.read(move |library| library.remembered(&id)).await?;
+        Ok(known.filter(|known| now.saturating_sub(known.begun) < DAY))
+    }
+}
+
+/// An id may be used again after this.
+const DAY: Micros = 24 * 3_600 * 1_000_000;
+
+/// A request that is dropped, or fails before anything is done, may be asked again.
+struct Unclaim<'a> {
+    memory: &'a Memory,
+    id: &'a str,
+}
+
+impl Drop for Unclaim<'_> {
+    fn drop(&mut self) {
+        self.memory.forget(self.id);
+    }
+}
+
+fn gone() -> Failure {
+    let text = "the request with this id was given up before it was answered; ask again";
+    Failure::new(Code::Unavailable, text)
+}
+
+fn written(result: &Result<Value, Failure>) -> String {
+    match result {
+        Ok(value) => serde_json::json!({ "result": value }),
+        Err(failure) => serde_json::json!({ "error": failure }),
+    }
+    .to_string()
+}
+
+fn read(text: &str) -> Result<Value, Failure> {
+    let unreadable = || Failure::new(Code::Internal, "what was answered to this request cannot be read any more");
+    let mut answer: serde_json::Map<String, Value> = serde_json::from_str(text).map_err(|_| unreadable())?;
+    match (answer.remove("result"), answer.remove("error")) {
+        (Some(result), _) => Ok(result),
+        (None, Some(error)) => Err(serde_json::from_value(error).map_err(|_| unreadable())?),
+        (None, None) => Err(unreadable()),
+    }
+}

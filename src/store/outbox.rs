@@ -1,0 +1,121 @@
+//! What waits to be sent, and for whom; and what was answered to requests.
+//!
+//! Each listener has every event in order, from the first one on that it is to have. An event stays until all listeners
+//! have it, or until so many came after it that its room is needed: then the listener finds a hole in the numbers.
+
+use super::StoreError;
+use super::library::Library;
+use crate::media::Micros;
+
+/// An event as it waits to be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Posted {
+    /// Its number: those of a journal have no holes.
+    pub sequence: u64,
+    /// The same however often it is sent.
+    pub id: String,
+    /// As in topics and CloudEvents.
+    pub kind: String,
+    /// When it happened, UTC.
+    pub time: Micros,
+    /// What happened, a JSON object.
+    pub body: String,
+}
+
+/// An event that a listener did not take, and is to be offered again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Callback {
+    /// Which listener.
+    pub listener: String,
+    /// The event.
+    pub event: Posted,
+    /// How often it was offered.
+    pub tries: u32,
+    /// When it is offered again, UTC; not by itself any more, if there is none.
+    pub due: Option<Micros>,
+    /// What the listener said last.
+    pub error: String,
+}
+
+/// A change of what is remembered of listeners.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OutboxChange {
+    /// These are all the listeners that there are. One that is new hears of what happened since the service started.
+    Listeners(Vec<String>),
+    /// A listener has all events up to this one.
+    Heard {
+        /// Which listener.
+        listener: String,
+        /// The event's number.
+        through: u64,
+    },
+    /// A listener did not take an event.
+    Missed(Callback),
+    /// A listener took an event that it had missed, or is not to have it any more.
+    Made {
+        /// Which listener.
+        listener: String,
+        /// The event's number.
+        sequence: u64,
+    },
+    /// What listeners missed is offered again from now on.
+    RetryAll {
+        /// UTC now.
+        now: Micros,
+    },
+}
+
+/// How much waits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OutboxDepth {
+    /// The number of the newest event.
+    pub newest: u64,
+    /// Events that wait for any listener.
+    pub events: u64,
+}
+
+/// A request that was, or is being, carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remembered {
+    /// Its id.
+    pub id: String,
+    /// Its command.
+    pub command: String,
+    /// When it was begun, UTC.
+    pub begun: Micros,
+    /// What was answered; nothing, if the service ended before that.
+    pub answer: Option<String>,
+}
+
+impl Library {
+    /// The events behind `after`, the oldest first: up to so many, and up to so many bytes of bodies, one at least.
+    pub fn outbox(&self, after: u64, limit: usize, bytes: usize) -> Result<Vec<Posted>, StoreError> {
+        self.journal().posted(after, limit, bytes)
+    }
+
+    /// When the oldest tape that is here begins, UTC.
+    pub fn oldest(&self) -> Result<Option<Micros>, StoreError> {
+        self.journal().oldest()
+    }
+
+    /// Up to which event a listener has all; nothing of one that is not known.
+    pub fn heard(&self, listener: &str) -> Result<Option<u64>, StoreError> {
+        self.journal().heard(listener)
+    }
+
+    /// How much waits for listeners.
+    pub fn outbox_depth(&self) -> Result<OutboxDepth, StoreError> {
+        self.journal().outbox_depth()
+    }
+
+    /// What a listener missed, what is due first first; of that which is not offered any more by itself nothing, unless
+    /// `all` is asked for.
+    pub fn missed(&self, listener: &str, all: bool, limit: usize) -> Result<Vec<Callback>, StoreError> {
+        self.journal().missed(listener, all, limit)
+    }
+
+    /// What is remembered of a request.
+    pub fn remembered(&self, id: &str) -> Result<Option<Remembered>, StoreError> {
+        self.journal().remembered(id)
+    }
+}
