@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::{Table, Value};
 
+use super::callback::{self, CallbackFile};
 use super::delivery::DeliveryFile;
+use super::mqtt::MqttFile;
 use super::publisher::{self, MAX_PUBLISHERS, Publisher};
 use super::rtmp::RtmpFile;
 use super::{
@@ -53,6 +55,8 @@ impl Config {
             },
             control: Control::default(),
             sync: None,
+            mqtt: None,
+            callbacks: Vec::new(),
             publishers: Vec::new(),
             templates: Vec::new(),
             rules: Vec::new(),
@@ -142,6 +146,10 @@ impl Config {
         if let Some(sync) = &self.sync {
             sync.to_toml(&mut out);
         }
+        if let Some(mqtt) = &self.mqtt {
+            mqtt.to_toml(&mut out);
+        }
+        self.callbacks.iter().for_each(|callback| callback.to_toml(&mut out));
         publisher::to_toml(&self.publishers, &mut out);
         let tables = Recording {
             template: self.templates.iter().map(|template| &template.source).collect(),
@@ -174,6 +182,8 @@ struct File {
     ring: RingFile,
     control: ControlFile,
     sync: DeliveryFile,
+    mqtt: MqttFile,
+    callback: Vec<CallbackFile>,
     publisher: Vec<Publisher>,
     template: Vec<TemplateSource>,
     rule: Vec<Rule>,
@@ -231,10 +241,11 @@ impl Refused {
 impl File {
     fn resolve(self, host_name: &str) -> Result<Config, Refused> {
         let base = Config::defaults(host_name);
+        let id = self.device.id.unwrap_or(base.device.id);
         let config = Config {
-            device: Device {
-                id: self.device.id.unwrap_or(base.device.id),
-            },
+            mqtt: self.mqtt.resolve(&id)?,
+            callbacks: callback::resolve(self.callback)?,
+            device: Device { id },
             rtmp: self.rtmp.resolve(),
             storage: Storage {
                 dir: self.storage.dir.unwrap_or(base.storage.dir),

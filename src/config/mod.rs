@@ -7,9 +7,11 @@
 mod address;
 mod byte_rate;
 mod calendar;
+mod callback;
 mod delivery;
 mod file;
 mod key;
+mod mqtt;
 mod publisher;
 mod rate;
 mod rtmp;
@@ -24,6 +26,7 @@ use std::path::PathBuf;
 pub use address::{AddressRange, AddressRangeError};
 pub use byte_rate::{ByteRate, ByteRateError};
 pub use calendar::{Weekly, WeeklyError, Zone, ZoneError, next_boundary};
+pub use callback::Callback;
 pub use delivery::{
     Credentials, DeliverOrder, DeliverWhen, Delivery, Encryption, Lifecycle, PublicUrl, S3Target, Target,
     UrlStyle,
@@ -31,6 +34,7 @@ pub use delivery::{
 pub use file::ConfigError;
 pub(crate) use file::{explain, nearest};
 pub use key::{KeyError, KeyFacts, KeyPattern, distinct};
+pub use mqtt::{BrokerUrl, BrokerUrlError, Login, Mqtt};
 pub use publisher::{Hook, HookUrl, MAX_PUBLISHERS, Proof, Publisher};
 pub use rate::{BitRate, BitRateError};
 pub use rtmp::{Limits, Rtmp, Tls};
@@ -57,6 +61,10 @@ pub struct Config {
     pub control: Control,
     /// `[sync]`; nothing is delivered when there is none.
     pub sync: Option<Delivery>,
+    /// `[mqtt]`; there is no broker when there is none.
+    pub mqtt: Option<Mqtt>,
+    /// `[[callback]]`; who is told of events over HTTP.
+    pub callbacks: Vec<Callback>,
     /// `[[publisher]]`; who may push. Anyone who can connect when there is none.
     pub publishers: Vec<Publisher>,
     /// `[[template]]`

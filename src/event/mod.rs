@@ -6,7 +6,30 @@
 //!
 //! Pure: this room knows nobody. Names and ids are text here, times RFC 3339.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+
+/// What events are written as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Dialect {
+    /// CloudEvents 1.0.
+    CloudEvents,
+    /// As Tencent's cloud does.
+    Tencent,
+    /// As Alibaba's cloud does.
+    Aliyun,
+}
+
+impl Dialect {
+    /// As in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Dialect::CloudEvents => "cloudevents",
+            Dialect::Tencent => "tencent",
+            Dialect::Aliyun => "aliyun",
+        }
+    }
+}
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -1,0 +1,207 @@
+//! `[[callback]]`: who is told of events over HTTP.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use super::file::{Refused, in_range};
+use super::mqtt::{either, refuse, secret};
+use super::{HookUrl, Secret, SecretSource, Span};
+use crate::event::Dialect;
+
+/// So many may be told.
+const MOST: usize = 16;
+
+/// A web service that is told of events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Callback {
+    /// Its name, which no other has.
+    pub name: String,
+    /// Where it is.
+    pub url: HookUrl,
+    /// How it is spoken to.
+    pub dialect: Dialect,
+    /// Signs what it is told.
+    pub key: Option<SecretSource>,
+    /// Of which events it is told: kinds, or their beginnings before a `*`. Of all, if there is none.
+    pub events: Vec<String>,
+    /// How often it is told until it is left to `callback.retry`.
+    pub tries: u32,
+    /// How long after it did not take something it is told again.
+    pub every: Span,
+    /// It must have answered by then.
+    pub timeout: Span,
+}
+
+impl Callback {
+    /// True when it is to be told of events of this kind.
+    pub fn wants(&self, kind: &str) -> bool {
+        let matches = |wanted: &String| match wanted.strip_suffix('*') {
+            Some(beginning) => kind.starts_with(beginning),
+            None => kind == wanted,
+        };
+        self.events.is_empty() || self.events.iter().any(matches)
+    }
+
+    pub(super) fn to_toml(&self, out: &mut String) {
+        let _ = write!(
+            out,
+            "\n[[callback]]\nname = {:?}\nurl = \"{}\"\ndialect = \"{}\"\n",
+            self.name,
+            self.url,
+            self.dialect.as_str()
+        );
+        let mut line = |key: &str, value: Option<String>| {
+            let _ = value.map(|value| writeln!(out, "{key} = {value:?}"));
+        };
+        secret("key", self.key.as_ref(), &mut line);
+        if !self.events.is_empty() {
+            let _ = writeln!(out, "events = {:?}", self.events);
+        }
+        let _ = write!(
+            out,
+            "tries = {}\nevery = \"{}\"\ntimeout = \"{}\"\n",
+            self.tries, self.every, self.timeout
+        );
+    }
+}
+
+/// An entry as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CallbackFile {
+    name: Option<String>,
+    url: HookUrl,
+    #[serde(default)]
+    dialect: Option<Dialect>,
+    key: Option<Secret>,
+    key_file: Option<PathBuf>,
+    #[serde(default)]
+    events: Vec<String>,
+    tries: Option<u32>,
+    every: Option<Span>,
+    timeout: Option<Span>,
+}
+
+/// The entries, each with a name of its own.
+pub(super) fn resolve(files: Vec<CallbackFile>) -> Result<Vec<Callback>, Refused> {
+    if files.len() > MOST {
+        return refuse(
+            "callback.url",
+            &format!("[[callback]]: {} entries; at most {MOST}", files.len()),
+        );
+    }
+    let mut callbacks: Vec<Callback> = Vec::new();
+    for file in files {
+        let callback = file.resolve(callbacks.len() + 1)?;
+        if callbacks.iter().any(|other| other.name == callback.name) {
+            return refuse(
+                "callback.name",
+                &format!("callback '{}' is there twice", callback.name),
+            );
+        }
+        callbacks.push(callback);
+    }
+    Ok(callbacks)
+}
+
+impl CallbackFile {
+    fn resolve(self, number: usize) -> Result<Callback, Refused> {
+        let dialect = self.dialect.unwrap_or(Dialect::CloudEvents);
+        // As the clouds do it.
+        let (tries, every, timeout) = match dialect {
+            Dialect::Aliyun => (6, 1, 5),
+            Dialect::CloudEvents | Dialect::Tencent => (12, 60, 20),
+        };
+        let name = self.name.unwrap_or_else(|| format!("callback-{number}"));
+        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        if name.is_empty() || name.len() > 64 || !name.chars().all(fits) {
+            return refuse(
+                "callback.name",
+                "callback.name: 1 to 64 letters, digits, '.', '_' or '-'",
+            );
+        }
+        let word = |text: &String| {
+            let word = text.strip_suffix('*').unwrap_or(text);
+            text.len() <= 64 && word.chars().all(|c| c.is_ascii_lowercase() || matches!(c, '.' | '_'))
+        };
+        if self.events.len() > 64 || !self.events.iter().all(word) {
+            return refuse(
+                "callback.events",
+                "callback.events: kinds of events, as in [\"recording.*\", \"storage.full\"]",
+            );
+        }
+        let callback = Callback {
+            name,
+            url: self.url,
+            dialect,
+            key: either("callback.key", self.key, self.key_file)?,
+            events: self.events,
+            tries: self.tries.unwrap_or(tries),
+            every: self.every.unwrap_or(Span::from_secs(every)),
+            timeout: self.timeout.unwrap_or(Span::from_secs(timeout)),
+        };
+        let second = Span::from_secs(1);
+        in_range("callback.tries", callback.tries, 1, 1_000)?;
+        in_range("callback.every", callback.every, second, Span::from_secs(86_400))?;
+        in_range("callback.timeout", callback.timeout, second, Span::from_secs(60))?;
+        Ok(callback)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::Config;
+
+    fn parse(text: &str) -> Result<Vec<Callback>, String> {
+        let config = Config::parse(Some((Path::new("box.toml"), text)), [], "box").map_err(|e| e.to_string())?;
+        let printed = config.to_toml();
+        assert!(!printed.contains("s3cret"), "{printed}");
+        if !text.contains("s3cret") {
+            let again = Config::parse(Some((Path::new("printed"), &printed)), [], "box").unwrap();
+            assert_eq!(again, config, "{printed}");
+        }
+        Ok(config.callbacks)
+    }
+
+    #[test]
+    fn a_cloud_has_its_own_patience() {
+        let all = parse(
+            "[[callback]]\nurl = \"https://a/b\"\n\
+             [[callback]]\nname = \"al\"\nurl = \"http://127.0.0.1:1/?token=s3cret\"\ndialect = \"aliyun\"\nkey = \"s3cret\"\n",
+        )
+        .unwrap();
+        let patience = |callback: &Callback| (callback.tries, callback.every, callback.timeout);
+        assert_eq!(patience(&all[0]), (12, Span::from_secs(60), Span::from_secs(20)));
+        assert_eq!(patience(&all[1]), (6, Span::from_secs(1), Span::from_secs(5)));
+        assert_eq!(all[0].name, "callback-1");
+    }
+
+    #[test]
+    fn it_is_told_of_what_it_wants() {
+        let all = parse("[[callback]]\nurl = \"https://a/b\"\nevents = [\"recording.*\", \"storage.full\"]\n").unwrap();
+        let wants = |kind| all[0].wants(kind);
+        assert!(wants("recording.closed") && wants("storage.full"));
+        assert!(!wants("storage.low") && !wants("publish.started"));
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_with_its_key() {
+        for (text, word) in [
+            ("url = \"ftp://a\"", "expected an address"),
+            ("url = \"http://a\"\nname = \"a b\"", "callback.name"),
+            ("url = \"http://a\"\nevents = [\"A\"]", "callback.events"),
+            ("url = \"http://a\"\ntries = 0", "callback.tries"),
+            ("url = \"http://a\"\nname = \"a\"\n[[callback]]\nurl = \"http://a\"\nname = \"a\"", "twice"),
+            ("url = \"http://a\"\nevery = \"0s\"", "callback.every"),
+            ("name = \"a\"", "url"),
+        ] {
+            let error = parse(&format!("[[callback]]\n{text}")).unwrap_err();
+            assert!(error.starts_with("box.toml:") && error.contains(word), "{text}: {error}");
+        }
+    }
+}
