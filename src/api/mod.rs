@@ -39,10 +39,11 @@ pub use health::{Health, StreamHealth, StorageHealth, SyncHealth, OutboxHealth, 
 pub use command::{Argument, Command, Effect, Kind};
 pub use recording::offline;
 pub use row::recording as recording_row;
+pub use stream::{StreamRow, StreamTrack, row as stream_row};
 pub use table::{command, commands};
 
 use crate::media::{Micros, RecordingId};
-use crate::recorder::Recorder;
+use crate::recorder::{Recorder, StreamStatus};
 use crate::store::{Clock, Library, Store, StoreError};
 use crate::sync::Uploader;
 
@@ -94,6 +95,11 @@ impl Api {
     fn host(&self) -> Result<Arc<dyn Host>, Failure> {
         let host = self.host.lock().unwrap_or_else(PoisonError::into_inner).clone();
         host.ok_or_else(|| Failure::new(Code::Unavailable, "the service is still starting"))
+    }
+
+    /// Streams on the air.
+    pub fn streams(&self) -> Vec<StreamStatus> {
+        self.recorder.status()
     }
 
     fn uploader(&self) -> Result<Uploader, Failure> {

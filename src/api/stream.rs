@@ -1,6 +1,6 @@
 //! `stream.…`: what is on the air.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::Api;
@@ -50,7 +50,7 @@ struct List {
 async fn list(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
     let List { limit, after } = typed(arguments)?;
     let window = Window::new(limit, after.as_deref())?;
-    let (streams, next) = paged(window, &api.recorder.status(), shown);
+    let (streams, next) = paged(window, &api.recorder.status(), |stream| json!(row(stream)));
     Ok(json!({ "streams": streams, "next": next }))
 }
 
@@ -71,33 +71,74 @@ async fn kick(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure
     }
 }
 
-fn shown(stream: &StreamStatus) -> Value {
-    let recordings: Vec<String> = stream.recordings.iter().map(ToString::to_string).collect();
-    json!({
-        "stream": stream.stream.as_str(),
-        "tracks": tracks(&stream.tracks),
-        "bits_per_second": stream.bits_per_second,
-        "bytes": stream.bytes,
-        "recordings": recordings,
-    })
+/// A stream on the air.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct StreamRow {
+    /// Its name.
+    pub stream: String,
+    /// The publish.
+    pub publish: String,
+    /// What it is made of.
+    pub tracks: Vec<StreamTrack>,
+    /// What it sends now.
+    pub bits_per_second: u64,
+    /// Bytes that this publish has sent.
+    pub bytes: u64,
+    /// The recordings that it feeds.
+    pub recordings: Vec<String>,
 }
 
-fn tracks(tracks: &Tracks) -> Vec<Value> {
-    let video = tracks.video.as_ref().map(|video| {
-        json!({
-            "kind": "video",
-            "codec": video.codec.as_str(),
-            "width": video.width,
-            "height": video.height,
-        })
+/// A track of a stream.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct StreamTrack {
+    /// `video` or `audio`.
+    pub kind: &'static str,
+    /// As ffprobe names it.
+    pub codec: &'static str,
+    /// Pixels, for video.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub width: Option<u16>,
+    /// Pixels, for video.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub height: Option<u16>,
+    /// Hertz, for audio.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sample_rate: Option<u32>,
+    /// For audio.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channels: Option<u8>,
+}
+
+/// A stream as answers and `stream/…` show it.
+pub fn row(stream: &StreamStatus) -> StreamRow {
+    StreamRow {
+        stream: stream.stream.to_string(),
+        publish: stream.publish.to_string(),
+        tracks: tracks(&stream.tracks),
+        bits_per_second: stream.bits_per_second,
+        bytes: stream.bytes,
+        recordings: stream.recordings.iter().map(ToString::to_string).collect(),
+    }
+}
+
+fn tracks(tracks: &Tracks) -> Vec<StreamTrack> {
+    let video = tracks.video.as_ref().map(|video| StreamTrack {
+        kind: "video",
+        codec: video.codec.as_str(),
+        width: Some(video.width),
+        height: Some(video.height),
+        sample_rate: None,
+        channels: None,
     });
-    let audio = tracks.audio.as_ref().map(|audio| {
-        json!({
-            "kind": "audio",
-            "codec": audio.codec.as_str(),
-            "sample_rate": audio.sample_rate,
-            "channels": audio.channels,
-        })
+    let audio = tracks.audio.as_ref().map(|audio| StreamTrack {
+        kind: "audio",
+        codec: audio.codec.as_str(),
+        width: None,
+        height: None,
+        sample_rate: Some(audio.sample_rate),
+        channels: Some(audio.channels),
     });
     video.into_iter().chain(audio).collect()
 }

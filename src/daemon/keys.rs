@@ -1,11 +1,16 @@
 //! Keys and certificates that the configuration points to: where they are, and reading them.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context as _;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore};
 
 use crate::access::Gate;
-use crate::config::{Config, MAX_SECRET, Target, Tls};
+use crate::config::{Config, MAX_SECRET, Mqtt, Secret, SecretSource, Target, Tls};
+use crate::control::LinkSettings;
 use crate::ingest::Certificate;
 
 /// Longest file with a chain of certificates or a private key.
@@ -50,6 +55,79 @@ pub(crate) fn authority(config: &Config) -> anyhow::Result<Option<Vec<u8>>> {
     let text = read(path, MAX_PEM).map_err(anyhow::Error::msg);
     let text = text.with_context(|| format!("cannot read sync.ca_file '{}'", path.display()))?;
     Ok(Some(text.into_bytes()))
+}
+
+/// How the broker is reached: passwords, keys and certificates are read.
+pub(super) fn link(mqtt: &Mqtt, system: impl FnOnce() -> RootCertStore) -> anyhow::Result<LinkSettings> {
+    let login = match &mqtt.login {
+        Some(login) => {
+            let password = login.password.as_ref().map(|password| secret("mqtt.password", password));
+            let password = password.transpose()?.unwrap_or_default();
+            Some((login.user.clone(), String::from_utf8_lossy(&password).into_owned()))
+        }
+        None => None,
+    };
+    let tls = match mqtt.url.tls {
+        true => Some(Arc::new(tls(mqtt, system())?)),
+        false => None,
+    };
+    Ok(LinkSettings {
+        host: mqtt.url.host.clone(),
+        port: mqtt.url.port,
+        tls,
+        client_id: mqtt.client_id.clone(),
+        login,
+        keep_alive: mqtt.keep_alive.duration(),
+        session_expiry: mqtt.session_expiry.duration(),
+    })
+}
+
+fn tls(mqtt: &Mqtt, mut roots: RootCertStore) -> anyhow::Result<ClientConfig> {
+    let pem = |key: &str, path: &Path| {
+        let text = read(path, MAX_PEM).map_err(anyhow::Error::msg);
+        text.with_context(|| format!("cannot read {key} '{}'", path.display()))
+    };
+    let chain = |key: &str, path: &Path| -> anyhow::Result<Vec<CertificateDer<'static>>> {
+        let text = pem(key, path)?;
+        let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text.as_bytes()).collect();
+        match chain {
+            Ok(chain) if !chain.is_empty() => Ok(chain),
+            _ => anyhow::bail!("{key} '{}' has no certificates in it", path.display()),
+        }
+    };
+    if let Some(path) = &mqtt.ca_file {
+        for certificate in chain("mqtt.ca_file", path)? {
+            let added = roots.add(certificate);
+            added.with_context(|| format!("mqtt.ca_file '{}'", path.display()))?;
+        }
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots);
+    let Some((cert, key)) = &mqtt.identity else {
+        return Ok(config.with_no_client_auth());
+    };
+    let private = pem("mqtt.key_file", key)?;
+    let private = PrivateKeyDer::from_pem_slice(private.as_bytes())
+        .with_context(|| format!("mqtt.key_file '{}' has no private key in it", key.display()))?;
+    config
+        .with_client_auth_cert(chain("mqtt.cert_file", cert)?, private)
+        .with_context(|| format!("cannot take '{}' and '{}' for MQTT", cert.display(), key.display()))
+}
+
+/// A secret, wherever it is.
+pub(super) fn secret(key: &str, source: &SecretSource) -> anyhow::Result<Vec<u8>> {
+    match source {
+        SecretSource::Given(secret) => Ok(secret.expose().to_vec()),
+        SecretSource::File(path) => {
+            let text = read(path, MAX_SECRET + 16).map_err(anyhow::Error::msg);
+            let text = text.with_context(|| format!("cannot read {key}_file '{}'", path.display()))?;
+            let secret = Secret::from_file_text(&text);
+            let secret = secret.with_context(|| format!("{key}_file '{}'", path.display()))?;
+            Ok(secret.expose().to_vec())
+        }
+    }
 }
 
 /// Reads a file of at most `most` bytes. A path that is not absolute is a systemd credential.

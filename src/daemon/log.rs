@@ -15,7 +15,7 @@ use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
-use tracing_subscriber::{EnvFilter, Registry};
+use tracing_subscriber::{EnvFilter, Registry, reload};
 
 /// Characters of one field that are written.
 const LONGEST: usize = 1024;
@@ -24,6 +24,8 @@ const QUEUE: usize = 1024;
 /// How long the end of the process may wait for the log.
 const FLUSH: Duration = Duration::from_millis(500);
 static LOST: AtomicU64 = AtomicU64::new(0);
+/// The filter, to be changed while it runs.
+static FILTER: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
 static SENDER: OnceLock<SyncSender<Entry>> = OnceLock::new();
 
 /// Where the log goes.
@@ -52,9 +54,34 @@ pub fn init_log(target: LogTarget) {
         return;
     }
     let _ = SENDER.set(sender.clone());
+    let (filter, handle) = reload::Layer::new(filter);
+    let _ = FILTER.set(handle);
     let subscriber = Registry::default().with(filter).with(Queued { sender });
     // A second call, as tests make, changes nothing.
     let _ = tracing::subscriber::set_global_default(subscriber);
+}
+
+/// Logs by another filter from now on, in the syntax of tracing.
+pub(super) fn set_log(filter: &str) -> Result<(), String> {
+    // The parser takes whatever it does not understand for the name of a module.
+    let known = |level: &str| level.parse::<tracing::level_filters::LevelFilter>().is_ok();
+    let named = |part: &str| {
+        part.split_once('=')
+            .map_or_else(|| known(part), |(target, level)| !target.trim().is_empty() && known(level.trim()))
+    };
+    if filter.is_empty() || filter.len() > 1_024 || !filter.split(',').all(|part| named(part.trim())) {
+        return Err(format!(
+            "{filter:?} is no level: error, warn, info, debug, trace, off, or as in \"info,edgereel::sync=debug\""
+        ));
+    }
+    let filter = EnvFilter::try_new(filter).map_err(|error| error.to_string())?;
+    let handle = FILTER.get().ok_or("nothing is logged")?;
+    handle.reload(filter).map_err(|error| error.to_string())
+}
+
+/// Lines that were let go since the start.
+pub(super) fn lost() -> u64 {
+    LOST.load(Ordering::Relaxed)
 }
 
 /// Waits until what was logged so far is written, for at most a moment. Called before the process ends.

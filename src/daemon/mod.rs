@@ -4,8 +4,10 @@
 //! then the network is let in; only then is the service called ready. Shutdown goes the other way: publishers
 //! are ended, what waits in memory is written and made durable, the segments are sealed.
 
+mod broker;
 mod control;
 mod credentials;
+mod host;
 mod keys;
 mod log;
 mod notify;
@@ -22,6 +24,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 
 use crate::config::Config;
 
@@ -37,17 +40,21 @@ pub async fn run(config: Config, reload: Reload) -> anyhow::Result<()> {
     let mut service = Service::start(config).await?;
     notify::ready();
     let mut heart = notify::Heart::new();
+    let mut reloads = service.take_reloads();
     loop {
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             _ = hangup.recv() => {
                 notify::reloading();
-                match reload() {
-                    Ok(config) => service.reconfigure(config),
-                    Err(error) => tracing::error!("configuration not reloaded, the old one holds: {error:#}"),
-                }
+                let _ = take_over(&mut service, reload()).await;
                 notify::ready();
+            }
+            Some(asked) = next(&mut reloads) => {
+                notify::reloading();
+                let taken = take_over(&mut service, reload()).await;
+                notify::ready();
+                let _ = asked.send(taken);
             }
             () = heart.beat() => heart.tell(&service.snapshot()),
             result = service.failed() => return result,
@@ -55,6 +62,28 @@ pub async fn run(config: Config, reload: Reload) -> anyhow::Result<()> {
     }
     notify::stopping();
     service.stop().await
+}
+
+/// The next that comes; never, where nothing can.
+async fn next<T>(channel: &mut Option<mpsc::Receiver<T>>) -> Option<T> {
+    match channel {
+        Some(channel) => channel.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Takes over a configuration that was read again, if it could be.
+async fn take_over(service: &mut Service, config: anyhow::Result<Config>) -> Result<(), String> {
+    match config {
+        Ok(config) => {
+            service.reconfigure(config).await;
+            Ok(())
+        }
+        Err(error) => {
+            tracing::error!("configuration not reloaded, the old one holds: {error:#}");
+            Err(format!("{error:#}"))
+        }
+    }
 }
 
 /// Runs `body` on the one network thread: a tokio current-thread runtime.

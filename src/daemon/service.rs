@@ -1,17 +1,20 @@
 //! The running service: store, recorder, network.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use super::broker;
 use super::control::Control;
 use super::credentials::Account;
+use super::host::{Facts, Reloading, ThisService};
 use super::keys;
 use crate::api::Api;
 use crate::config::{self, ByteSize, Config, Keep};
+use crate::control::Tally;
 use crate::ingest::{self, Entrance, Listen, Server};
 use crate::recorder::{Recorder, RecorderSettings, StreamStatus};
 use crate::store::{Clock, OnFull, Progress, RealClock, RealDisk, Store, StoreSettings};
@@ -37,6 +40,11 @@ pub struct Service {
     clock: Arc<dyn Clock>,
     api: Api,
     uploader: Option<Uploader>,
+    /// The connection to the broker, if there is to be one.
+    mqtt: Option<crate::control::Control>,
+    tally: Arc<Tally>,
+    facts: Arc<Mutex<Facts>>,
+    reloads: Option<mpsc::Receiver<Reloading>>,
 }
 
 /// What is going on, at one moment.
@@ -91,6 +99,15 @@ impl Service {
         let uploader = deliver(&config, said, &store, &clock);
         let api = Api::new(recorder.clone(), store.clone(), config.storage.dir.clone(), clock.clone());
         api.set_uploader(uploader.clone());
+        let (tally, facts) = (Arc::<Tally>::default(), Arc::<Mutex<Facts>>::default());
+        let (reload, reloads) = mpsc::channel(1);
+        api.set_host(Arc::new(ThisService::new(
+            config.device.id.clone(),
+            facts.clone(),
+            reload,
+            tally.clone(),
+        )));
+        broker::enroll(&config, &store);
         let control = match Control::start(&config, api.clone()).await {
             Ok(control) => control,
             Err(error) => {
@@ -123,7 +140,8 @@ impl Service {
             let _ = stopped.await;
         }));
         let time = tokio::task::spawn(recorder.clone().keep_time());
-        Ok(Self {
+        let mqtt = broker::connect(&config, &api, &store, &clock, &tally).await;
+        let service = Self {
             config,
             store,
             recorder,
@@ -136,7 +154,24 @@ impl Service {
             clock,
             api,
             uploader,
-        })
+            mqtt,
+            tally,
+            facts,
+            reloads: Some(reloads),
+        };
+        service.tell_facts();
+        Ok(service)
+    }
+
+    /// What commands want of whoever reads the configuration; to be taken once.
+    pub(super) fn take_reloads(&mut self) -> Option<mpsc::Receiver<Reloading>> {
+        self.reloads.take()
+    }
+
+    fn tell_facts(&self) {
+        let mut facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
+        facts.config = self.config.to_toml();
+        facts.has_broker = self.config.mqtt.is_some();
     }
 
     /// Where it listens, with the ports the system chose.
@@ -161,7 +196,7 @@ impl Service {
     }
 
     /// Takes over what can be changed while running, and says what cannot.
-    pub fn reconfigure(&mut self, config: Config) {
+    pub async fn reconfigure(&mut self, config: Config) {
         let (templates, rules) = (config.templates.clone(), config.rules.clone());
         self.recorder
             .reconfigure(recorder_settings(&config), templates, rules);
@@ -205,6 +240,14 @@ impl Service {
             self.api.set_uploader(self.uploader.clone());
             self.config.sync = config.sync.clone();
         }
+        if self.config.mqtt != config.mqtt || self.mqtt.is_none() {
+            if let Some(mqtt) = self.mqtt.take() {
+                mqtt.stop().await;
+            }
+            self.config.mqtt = config.mqtt.clone();
+            broker::enroll(&self.config, &self.store);
+            self.mqtt = broker::connect(&self.config, &self.api, &self.store, &self.clock, &self.tally).await;
+        }
         tracing::info!("configuration reloaded");
         self.config.rtmp.takeover_after = config.rtmp.takeover_after;
         self.config.rtmp.allow_anonymous = config.rtmp.allow_anonymous;
@@ -213,6 +256,7 @@ impl Service {
         self.config.ring = config.ring;
         self.config.templates = config.templates;
         self.config.rules = config.rules;
+        self.tell_facts();
     }
 
     /// Resolves only when the network side has died, which it never should.
@@ -238,15 +282,21 @@ impl Service {
         if tokio::time::timeout(FAREWELL, &mut self.server).await.is_err() {
             self.server.abort();
         }
-        let (store, uploader) = (self.store.clone(), self.uploader.take());
+        let uploader = self.uploader.take();
         self.api.set_uploader(None);
-        tokio::task::spawn_blocking(move || {
-            uploader.iter().for_each(Uploader::stop);
-            store.shutdown()
-        })
-        .await
-        .context("the storage thread could not be joined")?
-        .context("not everything could be sealed")?;
+        tokio::task::spawn_blocking(move || uploader.iter().for_each(Uploader::stop))
+            .await
+            .context("the uploader could not be joined")?;
+        let sealed = self.store.seal().await;
+        // The last events are in the outbox now.
+        if let Some(mqtt) = self.mqtt.take() {
+            mqtt.stop().await;
+        }
+        let store = self.store.clone();
+        let shut = tokio::task::spawn_blocking(move || store.shutdown()).await;
+        sealed.context("not everything could be sealed")?;
+        shut.context("the storage thread could not be joined")?
+            .context("not everything could be sealed")?;
         tracing::info!("stopped; everything received is sealed");
         Ok(())
     }

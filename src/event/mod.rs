@@ -6,30 +6,11 @@
 //!
 //! Pure: this room knows nobody. Names and ids are text here, times RFC 3339.
 
-use serde::{Deserialize, Serialize};
+pub mod dialect;
 
-/// What events are written as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Dialect {
-    /// CloudEvents 1.0.
-    CloudEvents,
-    /// As Tencent's cloud does.
-    Tencent,
-    /// As Alibaba's cloud does.
-    Aliyun,
-}
+pub use dialect::{Dialect, Posted, Sender};
 
-impl Dialect {
-    /// As in the configuration.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Dialect::CloudEvents => "cloudevents",
-            Dialect::Tencent => "tencent",
-            Dialect::Aliyun => "aliyun",
-        }
-    }
-}
+use serde::Serialize;
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -1,12 +1,14 @@
 //! What is going on, as it is shown.
 
-use crate::media::{Micros, RecordingId, StreamName, Tracks};
+use crate::media::{Micros, PublishId, RecordingId, StreamName, Tracks};
 
 /// A stream as the status shows it.
 #[derive(Clone, Debug)]
 pub struct StreamStatus {
     /// Its name.
     pub stream: StreamName,
+    /// The publish.
+    pub publish: PublishId,
     /// What it sends; empty before the first sequence header.
     pub tracks: Tracks,
     /// The recordings it feeds, once it is worth any.

@@ -234,6 +234,7 @@ impl Stream {
         let on_air = self.live.as_ref()?;
         Some(StreamStatus {
             stream: self.name.clone(),
+            publish: on_air.live.publish,
             tracks: on_air.live.tracks.clone(),
             recordings: self.sessions.iter().flat_map(Session::rolling).collect(),
             bytes: on_air.bytes,

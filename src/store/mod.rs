@@ -59,7 +59,7 @@ pub use delivery::{
 pub use disk::{Disk, DiskFile, Entry, RealDisk, Space};
 pub use error::{Refused, StoreError};
 pub use library::{ClipBounds, Filter, Gap, Library, RecordingRow, RecordingState, TrackRow};
-pub use outbox::{Callback, OutboxChange, OutboxDepth, Posted, Remembered};
+pub use outbox::{Callback, OutboxChange, OutboxDepth, Remembered};
 pub use progress::{Progress, RecoveryReport, StreamProgress};
 pub use query::Query;
 pub use source::LibrarySource;
@@ -184,6 +184,11 @@ pub enum Command {
     },
     /// Answered when all that came before it is committed, or could not be.
     Fence {
+        /// Where the answer goes.
+        done: tokio::sync::oneshot::Sender<Result<(), String>>,
+    },
+    /// Seals everything, as at the end of the service, and says so; what is remembered of who heard what may follow.
+    Seal {
         /// Where the answer goes.
         done: tokio::sync::oneshot::Sender<Result<(), String>>,
     },

@@ -5,22 +5,8 @@
 
 use super::StoreError;
 use super::library::Library;
+use crate::event::Posted;
 use crate::media::Micros;
-
-/// An event as it waits to be sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Posted {
-    /// Its number: those of a journal have no holes.
-    pub sequence: u64,
-    /// The same however often it is sent.
-    pub id: String,
-    /// As in topics and CloudEvents.
-    pub kind: String,
-    /// When it happened, UTC.
-    pub time: Micros,
-    /// What happened, a JSON object.
-    pub body: String,
-}
 
 /// An event that a listener did not take, and is to be offered again.
 #[derive(Clone, Debug, PartialEq, Eq)]

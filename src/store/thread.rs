@@ -159,6 +159,19 @@ impl Store {
         self.inner.queue.put(command)
     }
 
+    /// Carries out what was submitted and seals everything, as [`shutdown`](Self::shutdown) does; the thread goes on, for
+    /// what is still to be remembered of who heard what.
+    pub async fn seal(&self) -> Result<(), StoreError> {
+        let (done, sealed) = tokio::sync::oneshot::channel();
+        let unfinished = |reason: String| StoreError::Unfinished { reason };
+        self.submit(Command::Seal { done })
+            .map_err(|refused| unfinished(refused.to_string()))?;
+        match sealed.await {
+            Ok(result) => result.map_err(unfinished),
+            Err(_) => Err(unfinished("the storage thread ended".to_owned())),
+        }
+    }
+
     /// Bytes handed over and not yet written.
     pub fn backlog_bytes(&self) -> usize {
         self.inner.queue.backlog()

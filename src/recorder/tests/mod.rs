@@ -133,6 +133,7 @@ fn kind(command: &Command) -> &'static str {
         Command::Clip { .. } => "clip",
         Command::Keep { .. } => "keep",
         Command::Fence { .. } => "fence",
+        Command::Seal { .. } => "seal",
         Command::PublishEnded { .. } => "publish ended",
         Command::Protect { .. } => "protect",
         Command::Delivered { .. } => "delivered",

@@ -5,8 +5,9 @@ use rusqlite::{Connection, Row, params};
 use super::Journal;
 use super::outbox::{Result, execute, whole};
 use super::read::number;
+use crate::event::Posted;
 use crate::media::Micros;
-use crate::store::outbox::{Callback, OutboxChange, OutboxDepth, Posted, Remembered};
+use crate::store::outbox::{Callback, OutboxChange, OutboxDepth, Remembered};
 use crate::store::{OUTBOX_ROWS, StoreError};
 
 /// A request that comes again after this is another.

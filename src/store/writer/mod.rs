@@ -81,6 +81,10 @@ pub(super) struct Writer {
     deletes: Vec<(StreamName, RecordingId)>,
     /// Whoever waits for all to be committed that came before.
     fences: Vec<oneshot::Sender<Result<(), String>>>,
+    /// Whoever waits for everything to be sealed.
+    seal: Option<oneshot::Sender<Result<(), String>>>,
+    /// Everything is sealed: the service stops.
+    sealed: bool,
     room: Room,
     dirty_since: Option<Micros>,
     last_tick: Micros,
@@ -169,6 +173,10 @@ impl Writer {
         };
         let device = disk::file_id(&settings.dir).map(|id| id.device).ok();
         settings.segment_bytes = limits.segment_bytes(settings.segment_bytes);
+        let progress = Progress {
+            events: journal.newest_event()?,
+            ..Progress::default()
+        };
         let room = Room::survey(limits, settings.on_full, &settings.dir, disk.as_ref(), &journal)?;
         Ok(Self {
             settings,
@@ -191,10 +199,12 @@ impl Writer {
             unsettled: HashSet::new(),
             deletes: Vec::new(),
             fences: Vec::new(),
+            seal: None,
+            sealed: false,
             room,
             dirty_since: None,
             last_tick: Micros::MIN,
-            progress: Progress::default(),
+            progress,
             device,
             refused_since: None,
             unsaid: None,
@@ -217,6 +227,11 @@ impl Writer {
             commands = later;
         }
         self.answer();
+        if let Some(done) = self.seal.take() {
+            let sealed = self.close().map_err(|error| error.to_string());
+            // Whoever asked may be gone.
+            let _ = done.send(sealed);
+        }
     }
 
     /// Tells those who wait whether all is committed.
@@ -273,6 +288,12 @@ impl Writer {
         if let Some(reason) = self.away.clone() {
             return Err(StoreError::Unfinished { reason });
         }
+        if self.sealed {
+            return match self.has_rows() {
+                true => self.commit(Vec::new()),
+                false => Ok(()),
+            };
+        }
         let lost = self.progress.bytes_lost;
         let mut pass = Pass::default();
         let publishes: Vec<PublishId> = self.lanes.keys().copied().collect();
@@ -294,6 +315,7 @@ impl Writer {
         if self.has_rows() {
             self.commit(Vec::new())?;
         }
+        self.sealed = true;
         if self.progress.bytes_lost > lost {
             let reason = self.progress.last_error.clone().unwrap_or_default();
             return Err(StoreError::Unfinished { reason });
@@ -360,6 +382,7 @@ impl Writer {
             | Command::Clip { .. } => return self.take_recording(command, pass),
             Command::Keep { shelf, id, body } => self.pending.push(Op::Shelve { shelf, id, body }),
             Command::Fence { done } => self.fences.push(done),
+            Command::Seal { done } => self.seal = Some(done),
             Command::PublishEnded { publish, reason } => self.end_publish(publish, reason, pass),
             Command::Protect { recording, protected } => self.pending.push(Op::Protect {
                 id: recording,
@@ -396,6 +419,7 @@ impl Writer {
             Command::Clip { stream, .. } => Some(stream.clone()),
             Command::Keep { .. }
             | Command::Fence { .. }
+            | Command::Seal { .. }
             | Command::PublishStarted { .. }
             | Command::Protect { .. }
             | Command::Delivered { .. }

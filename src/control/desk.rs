@@ -1,0 +1,127 @@
+//! Requests in the order in which they came: a few are carried out at a time, some wait, and what is more is turned away.
+//! Each is confirmed when its answer has arrived, in order (MQTT 5, 4.6): one that the box dies over comes again.
+
+use std::collections::VecDeque;
+
+use rumqttc::v5::mqttbytes::v5::Publish;
+use tokio::task::JoinSet;
+
+use super::link::REQUESTS;
+use super::request::Reply;
+use crate::api::{Answer, Api, Code, Failure, Request};
+
+/// So many are carried out at the same time.
+const RUNNING: usize = 8;
+
+/// Requests that came and are not over.
+pub(super) struct Desk {
+    slips: VecDeque<Slip>,
+    next: u64,
+    running: JoinSet<Answered>,
+    waiting: VecDeque<(u64, String, Request, Reply)>,
+}
+
+/// A request that is not over.
+struct Slip {
+    place: u64,
+    publish: Publish,
+    over: bool,
+}
+
+/// An answer that is to go out.
+pub(super) struct Answered {
+    pub(super) place: u64,
+    pub(super) answer: Answer,
+    pub(super) reply: Reply,
+}
+
+impl Desk {
+    pub(super) fn new() -> Self {
+        Self {
+            slips: VecDeque::new(),
+            next: 0,
+            running: JoinSet::new(),
+            waiting: VecDeque::new(),
+        }
+    }
+
+    /// True when no more are taken.
+    pub(super) fn is_full(&self) -> bool {
+        self.slips.len() >= usize::from(REQUESTS)
+    }
+
+    /// A place for what somebody published.
+    pub(super) fn place(&mut self, publish: Publish) -> u64 {
+        self.next += 1;
+        self.slips.push_back(Slip {
+            place: self.next,
+            publish,
+            over: false,
+        });
+        self.next
+    }
+
+    /// It is to be carried out.
+    pub(super) fn carry_out(&mut self, place: u64, command: String, request: Request, reply: Reply) {
+        self.waiting.push_back((place, command, request, reply));
+    }
+
+    /// Begins what may begin. `most` is how large an answer may be.
+    pub(super) fn begin(&mut self, api: &Api, most: usize) {
+        while self.running.len() < RUNNING
+            && let Some((place, command, request, reply)) = self.waiting.pop_front()
+        {
+            let api = api.clone();
+            self.running.spawn(async move {
+                let answer = answer(&api, &command, request, most).await;
+                Answered { place, answer, reply }
+            });
+        }
+    }
+
+    /// The next that was carried out; never, while nothing is.
+    pub(super) async fn answered(&mut self) -> Answered {
+        loop {
+            match self.running.join_next().await {
+                Some(Ok(answered)) => return answered,
+                // One that failed has no answer, and its slip stays until the connection ends: it comes again.
+                Some(Err(error)) => tracing::error!("a request failed, which is a defect of edgereel: {error}"),
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    /// Its answer has arrived, or there will be none. Gives what is to be confirmed now, in order.
+    pub(super) fn over(&mut self, place: u64) -> Vec<Publish> {
+        if let Some(slip) = self.slips.iter_mut().find(|slip| slip.place == place) {
+            slip.over = true;
+        }
+        let mut confirmed = Vec::new();
+        while let Some(slip) = self.slips.pop_front_if(|slip| slip.over) {
+            confirmed.push(slip.publish);
+        }
+        confirmed
+    }
+}
+
+/// Carries it out. A list that is longer than the broker takes is cut shorter: its `next` says where it goes on.
+async fn answer(api: &Api, command: &str, request: Request, most: usize) -> Answer {
+    let mut answer = api.ask(command, request.clone()).await;
+    let mut limit = request.arguments.get("limit").and_then(serde_json::Value::as_u64).unwrap_or(50);
+    while answer.to_json().len() > most && command.ends_with(".list") && limit > 1 {
+        limit /= 2;
+        let mut shorter = Request {
+            id: None,
+            arguments: request.arguments.clone(),
+        };
+        shorter.arguments.insert("limit".to_owned(), limit.into());
+        answer = api.ask(command, shorter).await;
+        answer.id.clone_from(&request.id);
+    }
+    let bytes = answer.to_json().len();
+    if bytes > most {
+        let text = format!("the answer has {bytes} bytes, and the broker takes {most}; ask for less");
+        answer.result = Err(Failure::new(Code::Refused, text));
+    }
+    answer
+}

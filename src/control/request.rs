@@ -1,0 +1,190 @@
+//! From what arrives to a request, or to the refusal of one. Pure: whatever is published to the box goes through here.
+
+use bytes::Bytes;
+use rumqttc::v5::mqttbytes::v5::Publish;
+
+use super::topics::Topics;
+use crate::api::{Answer, Code, Failure, Request};
+
+/// What is echoed is no longer than this.
+const MAX_CORRELATION: usize = 1_024;
+
+/// Where an answer goes, and what goes with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Reply {
+    pub(super) topic: String,
+    pub(super) correlation: Option<Bytes>,
+}
+
+/// What somebody published below `request/`.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Asked {
+    /// A command that can be asked for.
+    Request {
+        command: String,
+        request: Request,
+        reply: Reply,
+    },
+    /// Nothing that can be carried out; this is the answer.
+    Refused { answer: Answer, reply: Reply },
+    /// Nothing for this box.
+    Stray,
+}
+
+/// Reads it.
+pub(super) fn read(topics: &Topics, publish: &Publish) -> Asked {
+    let Ok(topic) = std::str::from_utf8(&publish.topic) else {
+        return Asked::Stray;
+    };
+    let Some(command) = topics.command(topic) else {
+        return Asked::Stray;
+    };
+    let properties = publish.properties.as_ref();
+    let correlation = properties.and_then(|properties| properties.correlation_data.clone());
+    let wanted = properties.and_then(|properties| properties.response_topic.clone());
+    // A name that is no command is answered where its like would be, cut to a length that a topic bears.
+    let usual = topics.response(&plain(command));
+    let reply = |topic| Reply {
+        topic,
+        correlation: correlation.clone().filter(|data| data.len() <= MAX_CORRELATION),
+    };
+    let refuse = |failure: Failure| Asked::Refused {
+        answer: Answer {
+            id: Request::parse(&publish.payload).ok().and_then(|request| request.id),
+            result: Err(failure),
+        },
+        reply: reply(usual.clone()),
+    };
+    if publish.retain {
+        let text = "a request that is retained would be carried out at every connection; publish it without";
+        return refuse(Failure::new(Code::Refused, text));
+    }
+    if correlation.as_ref().is_some_and(|data| data.len() > MAX_CORRELATION) {
+        let text = format!("the correlation data has more than {MAX_CORRELATION} bytes");
+        return refuse(Failure::new(Code::BadRequest, text));
+    }
+    let topic = match wanted {
+        Some(wanted) if !topics.may_answer(&wanted) => {
+            let text = "the response topic is none that this box answers to: no wildcards, nothing below its own \
+                        topics but response/";
+            return refuse(Failure::new(Code::BadRequest, text));
+        }
+        Some(wanted) => wanted,
+        None => usual.clone(),
+    };
+    match Request::parse(&publish.payload) {
+        Ok(request) => Asked::Request {
+            command: command.chars().take(128).collect(),
+            request,
+            reply: reply(topic),
+        },
+        Err(failure) => Asked::Refused {
+            answer: Answer::refusal(failure),
+            reply: reply(topic),
+        },
+    }
+}
+
+fn plain(command: &str) -> String {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/');
+    command.chars().take(64).map(|c| if fits(c) { c } else { '_' }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rumqttc::v5::mqttbytes::QoS;
+    use rumqttc::v5::mqttbytes::v5::PublishProperties;
+
+    use super::*;
+
+    fn topics() -> Topics {
+        Topics::new("edgereel/b".to_owned())
+    }
+
+    fn publish(topic: &str, payload: &[u8]) -> Publish {
+        Publish::new(topic, QoS::AtLeastOnce, payload.to_vec(), None)
+    }
+
+    fn refused(asked: Asked) -> (Code, String) {
+        match asked {
+            Asked::Refused { answer, reply } => (answer.result.unwrap_err().code, reply.topic),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_request_is_answered_where_it_says_with_what_it_gave() {
+        let mut asked = publish("edgereel/b/request/sync.status", b"{\"id\":\"1\"}");
+        asked.properties = Some(PublishProperties {
+            response_topic: Some("me/answers".to_owned()),
+            correlation_data: Some(Bytes::from_static(b"\0\xff")),
+            ..PublishProperties::default()
+        });
+        let Asked::Request {
+            command,
+            request,
+            reply,
+        } = read(&topics(), &asked)
+        else {
+            panic!()
+        };
+        assert_eq!((command.as_str(), request.id.as_deref()), ("sync.status", Some("1")));
+        assert_eq!(reply.topic, "me/answers");
+        assert_eq!(reply.correlation.as_deref(), Some(&b"\0\xff"[..]));
+    }
+
+    #[test]
+    fn what_cannot_be_carried_out_is_refused_with_the_reason() {
+        let usual = "edgereel/b/response/a.b".to_owned();
+        let topic = "edgereel/b/request/a.b";
+        let mut retained = publish(topic, b"{\"id\":\"7\"}");
+        retained.retain = true;
+        let Asked::Refused { answer, .. } = read(&topics(), &retained) else {
+            panic!()
+        };
+        assert_eq!(answer.id.as_deref(), Some("7"));
+        assert_eq!(refused(read(&topics(), &retained)), (Code::Refused, usual.clone()));
+        for body in [&b"[]"[..], b"{", b"\xff", &vec![b' '; 70_000], b"{\"id\":5}"] {
+            let asked = read(&topics(), &publish(topic, body));
+            assert_eq!(refused(asked), (Code::BadRequest, usual.clone()));
+        }
+        let mut elsewhere = publish(topic, b"{}");
+        elsewhere.properties = Some(PublishProperties {
+            response_topic: Some("edgereel/b/request/a.b".to_owned()),
+            ..PublishProperties::default()
+        });
+        assert_eq!(refused(read(&topics(), &elsewhere)), (Code::BadRequest, usual));
+        assert_eq!(read(&topics(), &publish("edgereel/c/request/a", b"{}")), Asked::Stray);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_arrives_is_answered_on_one_topic_of_bounded_length(
+            topic in prop_oneof![Just(b"edgereel/b/request/".to_vec()), prop::collection::vec(any::<u8>(), 0..40)],
+            more in prop::collection::vec(any::<u8>(), 0..300),
+            body in prop::collection::vec(any::<u8>(), 0..200),
+            wanted in prop::option::of(".{0,40}"),
+            correlation in prop::option::of(prop::collection::vec(any::<u8>(), 0..2_000)),
+            retain: bool,
+        ) {
+            let mut asked = publish("", &body);
+            asked.topic = [topic, more].concat().into();
+            asked.retain = retain;
+            asked.properties = Some(PublishProperties {
+                response_topic: wanted,
+                correlation_data: correlation.map(Bytes::from),
+                ..PublishProperties::default()
+            });
+            match read(&topics(), &asked) {
+                Asked::Request { reply, .. } | Asked::Refused { reply, .. } => {
+                    prop_assert!(topics().may_answer(&reply.topic));
+                    prop_assert!(reply.topic.len() <= 200);
+                    let carried_out = matches!(read(&topics(), &asked), Asked::Request { .. });
+                    prop_assert!(!(retain && carried_out));
+                }
+                Asked::Stray => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! One connection after the other.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::sleep;
+
+use super::courier::Courier;
+use super::link::{Link, Loss};
+use super::message::StatusState;
+use super::session::{End, Session, status};
+use super::streams::Streams;
+use super::{LISTENER, Shared};
+use crate::store::Library;
+
+/// The first wait after a connection is lost, and the longest.
+const WAIT: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(60);
+/// The journal is asked so often where it stands, until it answers.
+const ASK: Duration = Duration::from_secs(2);
+
+pub(super) async fn run(shared: Arc<Shared>, mut stop: oneshot::Receiver<()>) {
+    let mut streams = Streams::default();
+    let mut courier: Option<Courier> = None;
+    let mut failures = 0;
+    let mut told: Option<Loss> = None;
+    let shown = shared.settings.shown.clone();
+    loop {
+        let mut known = match courier.take() {
+            Some(courier) if is_of_this_journal(&shared, &courier) => courier,
+            _ => {
+                tokio::select! {
+                    cursor = cursor(&shared) => Courier::new(cursor),
+                    _ = &mut stop => return,
+                }
+            }
+        };
+        let connected = tokio::select! {
+            connected = Link::connect(&shared.settings.link, status(&shared, StatusState::Down)) => connected,
+            _ = &mut stop => return,
+        };
+        let loss = match connected {
+            Err(loss) => loss,
+            Ok(link) => {
+                tracing::info!("connected to {shown} as {}", shared.settings.link.client_id);
+                shared.tally.connects.fetch_add(1, Ordering::Relaxed);
+                told = None;
+                let session = Session::new(&shared, link, &mut known, &mut streams);
+                let (end, worked) = session.run(&mut stop).await;
+                match end {
+                    End::Stopped => return,
+                    End::Lost(loss) => {
+                        if worked && loss != Loss::TakenOver {
+                            failures = 0;
+                        }
+                        loss
+                    }
+                }
+            }
+        };
+        courier = Some(known);
+        if loss == Loss::TakenOver {
+            shared.tally.takeovers.fetch_add(1, Ordering::Relaxed);
+        }
+        if told.as_ref() != Some(&loss) {
+            match &loss {
+                Loss::Gone(reason) => tracing::warn!("{shown} is not reached, events wait: {reason}"),
+                Loss::Refused(reason) => tracing::error!("{shown}: {reason}; events wait"),
+                Loss::TakenOver => tracing::error!(
+                    "{shown}: another box has the client id {} and took over the connection; set mqtt.client_id, or \
+                     device.id, to something that no other has",
+                    shared.settings.link.client_id
+                ),
+            }
+            told = Some(loss);
+        }
+        failures += 1;
+        tokio::select! {
+            () = sleep(wait(failures, chance())) => {}
+            _ = &mut stop => return,
+        }
+    }
+}
+
+/// Up to which event the broker has all, once the journal says so.
+async fn cursor(shared: &Shared) -> u64 {
+    loop {
+        let dir = shared.settings.dir.clone();
+        let read = tokio::task::spawn_blocking(move || Library::open(&dir)?.heard(LISTENER));
+        match read.await {
+            Ok(Ok(Some(cursor))) => return cursor,
+            Ok(Ok(None)) => shared.settings.enroll(&shared.store),
+            Ok(Err(error)) => tracing::debug!("the outbox cannot be read: {error}"),
+            Err(error) => tracing::error!("the outbox could not be read: {error}"),
+        }
+        sleep(ASK).await;
+    }
+}
+
+/// False when the journal counts from the beginning again: it was lost, and made anew.
+fn is_of_this_journal(shared: &Shared, courier: &Courier) -> bool {
+    shared.store.progress().borrow().events >= courier.cursor()
+}
+
+/// Waits that double, with jitter: a thousand boxes whose broker was away do not come back at one moment.
+fn wait(failures: u32, chance: u32) -> Duration {
+    let whole = WAIT.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(LONGEST);
+    let half = whole / 2;
+    half + half.mul_f64(f64::from(chance) / f64::from(u32::MAX))
+}
+
+/// Any number.
+fn chance() -> u32 {
+    let [.., a, b, c, d] = uuid::Uuid::now_v7().into_bytes();
+    u32::from_be_bytes([a, b, c, d])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_and_have_an_end() {
+        for (failures, whole) in [(1, 1), (2, 2), (4, 8), (7, 60), (4_000, 60)] {
+            let whole = Duration::from_secs(whole);
+            assert_eq!(wait(failures, 0), whole / 2);
+            assert_eq!(wait(failures, u32::MAX), whole);
+        }
+    }
+}

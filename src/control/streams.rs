@@ -1,0 +1,108 @@
+//! What is told of streams, and when: at once when something changed that somebody would act upon, and else once in a while,
+//! as long as they are on the air. One that went off the air is told of once more, and forgotten after a while.
+
+use std::collections::BTreeMap;
+
+use crate::api::stream_row;
+use crate::event::rfc3339;
+use crate::media::{Micros, PublishId, RecordingId, StreamName, Tracks};
+use crate::recorder::StreamStatus;
+
+use super::message::StreamState;
+
+/// Streams that are known to the broker.
+#[derive(Debug, Default)]
+pub(super) struct Streams {
+    known: BTreeMap<StreamName, Known>,
+}
+
+#[derive(Debug)]
+struct Known {
+    publish: PublishId,
+    tracks: Tracks,
+    recordings: Vec<RecordingId>,
+    /// CLOCK_BOOTTIME when it was last told of.
+    told: Micros,
+    live: bool,
+    last: StreamStatus,
+}
+
+/// What is to be said of a stream.
+#[derive(Debug)]
+pub(super) enum News {
+    /// How it is.
+    State(StreamName, Box<StreamState>),
+    /// Nothing any more.
+    Forget(StreamName),
+}
+
+impl Streams {
+    /// What is new, given what is on the air now. `every` is how long nothing may be said.
+    pub(super) fn look(&mut self, live: &[StreamStatus], now: Micros, utc: Micros, every: Micros) -> Vec<News> {
+        let mut news = Vec::new();
+        for status in live {
+            let known = self.known.get(&status.stream);
+            let due = known.is_none_or(|known| {
+                !known.live
+                    || known.publish != status.publish
+                    || known.tracks != status.tracks
+                    || known.recordings != status.recordings
+                    || now.saturating_sub(known.told) >= every
+            });
+            if due {
+                news.push(state(status, true, utc));
+                self.known.insert(status.stream.clone(), Known::new(status, now));
+            }
+        }
+        let on_air = |name: &StreamName| live.iter().any(|status| status.stream == *name);
+        let mut gone = Vec::new();
+        for (name, known) in self.known.iter_mut().filter(|(name, _)| !on_air(name)) {
+            if std::mem::replace(&mut known.live, false) {
+                known.told = now;
+                known.last.bits_per_second = 0;
+                known.last.recordings.clear();
+                news.push(state(&known.last, false, utc));
+            } else if now.saturating_sub(known.told) >= every {
+                gone.push(name.clone());
+            }
+        }
+        for name in gone {
+            self.known.remove(&name);
+            news.push(News::Forget(name));
+        }
+        news
+    }
+
+    /// All that is known is told again: the broker may have forgotten it.
+    pub(super) fn again(&mut self) {
+        for known in self.known.values_mut() {
+            known.told = Micros::MIN;
+        }
+    }
+
+    pub(super) fn knows(&self, name: impl Fn(&StreamName) -> bool) -> bool {
+        self.known.keys().any(name)
+    }
+}
+
+impl Known {
+    fn new(status: &StreamStatus, now: Micros) -> Self {
+        Self {
+            publish: status.publish,
+            tracks: status.tracks.clone(),
+            recordings: status.recordings.clone(),
+            told: now,
+            live: true,
+            last: status.clone(),
+        }
+    }
+}
+
+fn state(status: &StreamStatus, live: bool, utc: Micros) -> News {
+    let state = StreamState {
+        time: rfc3339(utc),
+        live,
+        row: stream_row(status),
+    };
+    News::State(status.stream.clone(), Box::new(state))
+}

@@ -1,0 +1,153 @@
+//! Where what goes.
+//!
+//! ```text
+//! <root>/status                 out, retained, and the last will
+//! <root>/health                 out, retained
+//! <root>/stream/<app>/<name>    out, retained until the stream is forgotten
+//! <root>/event/<kind>           out
+//! <root>/tencent/<event type>   out, where asked for
+//! <root>/aliyun/<event>         out, where asked for
+//! <root>/request/<command>      in
+//! <root>/response/<command>     out, unless a request names another topic
+//! ```
+
+use crate::event::Dialect;
+use crate::media::StreamName;
+
+/// A topic has at most so many bytes (MQTT 5, 1.5.4).
+const LONGEST: usize = 65_535;
+
+/// The topics of this box.
+#[derive(Clone, Debug)]
+pub(super) struct Topics {
+    root: String,
+}
+
+impl Topics {
+    pub(super) fn new(root: String) -> Self {
+        Self { root }
+    }
+
+
+    pub(super) fn status(&self) -> String {
+        format!("{}/status", self.root)
+    }
+
+    pub(super) fn health(&self) -> String {
+        format!("{}/health", self.root)
+    }
+
+    /// Of a stream. What means something in a topic is escaped: no two streams have the same.
+    pub(super) fn stream(&self, stream: &StreamName) -> String {
+        let mut topic = format!("{}/stream/", self.root);
+        for c in stream.as_str().chars() {
+            match c {
+                '+' | '#' | '%' => topic.push_str(&format!("%{:02X}", u32::from(c))),
+                c => topic.push(c),
+            }
+        }
+        topic
+    }
+
+    /// Of all streams, to subscribe to.
+    pub(super) fn streams(&self) -> String {
+        format!("{}/stream/#", self.root)
+    }
+
+    pub(super) fn is_stream(&self, topic: &str) -> bool {
+        self.below("stream", topic).is_some()
+    }
+
+    /// Of a message in a dialect.
+    pub(super) fn event(&self, dialect: Dialect, name: &str) -> String {
+        let level = match dialect {
+            Dialect::CloudEvents => "event",
+            Dialect::Tencent | Dialect::Aliyun => dialect.as_str(),
+        };
+        format!("{}/{level}/{name}", self.root)
+    }
+
+    /// Of all requests, to subscribe to.
+    pub(super) fn requests(&self) -> String {
+        format!("{}/request/#", self.root)
+    }
+
+    /// The command that is asked for under a topic.
+    pub(super) fn command<'a>(&self, topic: &'a str) -> Option<&'a str> {
+        self.below("request", topic)
+    }
+
+    /// Where an answer goes that nobody wants elsewhere.
+    pub(super) fn response(&self, command: &str) -> String {
+        format!("{}/response/{command}", self.root)
+    }
+
+    /// True when an answer may go there: to one topic, that is not one on which this box says other things or is asked.
+    pub(super) fn may_answer(&self, topic: &str) -> bool {
+        let plain = !topic.is_empty()
+            && topic.len() <= LONGEST
+            && !topic.starts_with('$')
+            && !topic.contains(['+', '#', '\0']);
+        let own = topic
+            .strip_prefix(&self.root)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        plain && (!own || self.below("response", topic).is_some())
+    }
+
+    fn below<'a>(&self, level: &str, topic: &'a str) -> Option<&'a str> {
+        let rest = topic.strip_prefix(&self.root)?.strip_prefix('/')?;
+        rest.strip_prefix(level)?.strip_prefix('/').filter(|rest| !rest.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn topics() -> Topics {
+        Topics::new("edgereel/box-17".to_owned())
+    }
+
+    #[test]
+    fn names_of_streams_cannot_be_wildcards() {
+        let topic = |name: &str| topics().stream(&name.parse().unwrap());
+        assert_eq!(topic("live/cam1"), "edgereel/box-17/stream/live/cam1");
+        assert_eq!(topic("live/a+b#c%d"), "edgereel/box-17/stream/live/a%2Bb%23c%25d");
+        assert_ne!(topic("live/a+b"), topic("live/a%2Bb"));
+    }
+
+    #[test]
+    fn a_command_is_what_is_behind_request() {
+        let topics = topics();
+        assert_eq!(topics.command("edgereel/box-17/request/sync.status"), Some("sync.status"));
+        for other in [
+            "edgereel/box-17/request/",
+            "edgereel/box-17/request",
+            "edgereel/box-1/request/a",
+            "edgereel/box-17/response/a",
+            "",
+        ] {
+            assert_eq!(topics.command(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn answers_go_where_nobody_else_listens_for_something() {
+        let topics = topics();
+        for good in ["reply/1", "edgereel/box-17/response/x/y", "edgereel/box-170/request/a"] {
+            assert!(topics.may_answer(good), "{good}");
+        }
+        for bad in [
+            "",
+            "a/+",
+            "a/#",
+            "$SYS/a",
+            "edgereel/box-17",
+            "edgereel/box-17/request/sync.status",
+            "edgereel/box-17/status",
+            "edgereel/box-17/response/",
+        ] {
+            assert!(!topics.may_answer(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! The broker, while the service runs.
+
+use std::sync::Arc;
+
+use rustls::RootCertStore;
+
+use super::keys;
+use crate::api::Api;
+use crate::config::Config;
+use crate::control::{self, Control, ControlSettings, Tally};
+use crate::event::Sender;
+use crate::https::trusted;
+use crate::store::{Clock, Command, OutboxChange, Store};
+
+/// Has the journal know who hears of events.
+pub(super) fn enroll(config: &Config, store: &Store) {
+    let all = OutboxChange::Listeners(listeners(config));
+    if let Err(refused) = store.submit(Command::Outbox(all)) {
+        tracing::error!("who hears of events is not known: {refused}");
+    }
+}
+
+/// Who hears of events.
+fn listeners(config: &Config) -> Vec<String> {
+    let broker = config.mqtt.iter().map(|_| control::LISTENER.to_owned());
+    broker.collect()
+}
+
+/// Begins to connect, if a broker is configured. What is in its way is told, and events wait.
+pub(super) async fn connect(
+    config: &Config,
+    api: &Api,
+    store: &Store,
+    clock: &Arc<dyn Clock>,
+    tally: &Arc<Tally>,
+) -> Option<Control> {
+    let mqtt = config.mqtt.as_ref()?;
+    let roots = match mqtt.url.tls {
+        true => trusted().await,
+        false => RootCertStore::empty(),
+    };
+    let sign_key = mqtt.sign_key.as_ref().map(|key| keys::secret("mqtt.sign_key", key));
+    let settings = keys::link(mqtt, || roots).and_then(|link| {
+        Ok(ControlSettings {
+            link,
+            shown: mqtt.url.to_string(),
+            root: mqtt.root(&config.device.id),
+            health: mqtt.health.duration(),
+            dialects: mqtt.dialects.clone(),
+            sender: Sender {
+                source: mqtt.root(&config.device.id),
+                device: config.device.id.clone(),
+                domain: config.device.id.clone(),
+                key: sign_key.transpose()?,
+            },
+            dir: config.storage.dir.clone(),
+            listeners: listeners(config),
+        })
+    });
+    match settings {
+        Ok(settings) => {
+            if !mqtt.url.tls && mqtt.login.is_some() && !mqtt.url.is_loopback() {
+                tracing::warn!("{} is not encrypted: whoever listens on the way reads the password", mqtt.url);
+            }
+            Some(Control::start(
+                settings,
+                api.clone(),
+                store.clone(),
+                clock.clone(),
+                tally.clone(),
+            ))
+        }
+        Err(error) => {
+            tracing::error!("not connected to {}: {error:#}", mqtt.url);
+            None
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! What commands about the device itself come to.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::log;
+use crate::api::{Host, LinkHealth};
+use crate::control::Tally;
+
+/// Somebody wants the configuration to be read again, and to hear what came of it.
+pub(super) type Reloading = oneshot::Sender<Result<(), String>>;
+
+/// The service, as commands see it.
+pub(super) struct ThisService {
+    device: String,
+    facts: Arc<Mutex<Facts>>,
+    reload: mpsc::Sender<Reloading>,
+    tally: Arc<Tally>,
+}
+
+/// What is in force.
+#[derive(Default)]
+pub(super) struct Facts {
+    /// The configuration, secrets masked.
+    pub(super) config: String,
+    /// There is to be a connection to a broker.
+    pub(super) has_broker: bool,
+}
+
+impl ThisService {
+    pub(super) fn new(
+        device: String,
+        facts: Arc<Mutex<Facts>>,
+        reload: mpsc::Sender<Reloading>,
+        tally: Arc<Tally>,
+    ) -> Self {
+        Self {
+            device,
+            facts,
+            reload,
+            tally,
+        }
+    }
+}
+
+impl Host for ThisService {
+    fn device(&self) -> String {
+        self.device.clone()
+    }
+
+    fn config(&self) -> String {
+        let facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
+        facts.config.clone()
+    }
+
+    fn reload(&self) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> {
+        let reload = self.reload.clone();
+        Box::pin(async move {
+            let (done, reloaded) = oneshot::channel();
+            let stopping = || "the service is stopping".to_owned();
+            reload.send(done).await.map_err(|_| stopping())?;
+            reloaded.await.map_err(|_| stopping())?
+        })
+    }
+
+    fn set_log(&self, filter: &str) -> Result<(), String> {
+        log::set_log(filter)?;
+        tracing::warn!("what is logged was set to {filter}");
+        Ok(())
+    }
+
+    fn log_lost(&self) -> u64 {
+        log::lost()
+    }
+
+    fn link(&self) -> Option<LinkHealth> {
+        let facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
+        facts.has_broker.then(|| self.tally.health())
+    }
+}
