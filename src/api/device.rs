@@ -23,8 +23,23 @@ pub trait Host: Send + Sync {
     fn set_log(&self, filter: &str) -> Result<(), String>;
     /// Log lines that were let go since the start.
     fn log_lost(&self) -> u64;
+    /// The callbacks that are configured.
+    fn callbacks(&self) -> Vec<CallbackRow>;
+    /// What callbacks missed may be due now.
+    fn look_again(&self);
     /// How the connection to the broker is, if there is to be one.
     fn link(&self) -> Option<LinkHealth>;
+}
+
+/// A callback that is configured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallbackRow {
+    /// Its name.
+    pub name: String,
+    /// Where it is, without what may be secret.
+    pub url: String,
+    /// What the outbox knows it by.
+    pub listener: String,
 }
 
 pub(super) const COMMANDS: &[Command] = &[

@@ -7,6 +7,7 @@
 
 mod answer;
 mod arguments;
+mod callback;
 mod clip;
 mod command;
 mod device;
@@ -34,7 +35,7 @@ use std::time::Duration;
 
 pub use answer::{Answer, Code, Failure, MAX_ANSWER};
 pub use arguments::{MAX_REQUEST, Request};
-pub use device::Host;
+pub use device::{CallbackRow, Host};
 pub use health::{Health, StreamHealth, StorageHealth, SyncHealth, OutboxHealth, LinkHealth, ProcessHealth, ClockHealth};
 pub use command::{Argument, Command, Effect, Kind};
 pub use recording::offline;

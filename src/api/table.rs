@@ -2,7 +2,7 @@
 
 use super::answer::{Code, Failure};
 use super::command::Command;
-use super::{clip, device, help, recording, rule, stream, sync, task, template};
+use super::{callback, clip, device, help, recording, rule, stream, sync, task, template};
 use crate::config;
 
 /// Every command, group by group.
@@ -15,6 +15,7 @@ pub fn commands() -> impl Iterator<Item = &'static Command> {
         template::COMMANDS,
         stream::COMMANDS,
         sync::COMMANDS,
+        callback::COMMANDS,
         device::COMMANDS,
         help::COMMANDS,
     ]

@@ -6,6 +6,7 @@ use rustls::RootCertStore;
 
 use super::keys;
 use crate::api::Api;
+use crate::callback::listener;
 use crate::config::Config;
 use crate::control::{self, Control, ControlSettings, Tally};
 use crate::event::Sender;
@@ -23,7 +24,8 @@ pub(super) fn enroll(config: &Config, store: &Store) {
 /// Who hears of events.
 fn listeners(config: &Config) -> Vec<String> {
     let broker = config.mqtt.iter().map(|_| control::LISTENER.to_owned());
-    broker.collect()
+    let callbacks = config.callbacks.iter().map(|callback| listener(&callback.name));
+    broker.chain(callbacks).collect()
 }
 
 /// Begins to connect, if a broker is configured. What is in its way is told, and events wait.

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, oneshot};
 
 use super::log;
-use crate::api::{Host, LinkHealth};
+use crate::api::{CallbackRow, Host, LinkHealth};
+use crate::callback::Callback;
 use crate::control::Tally;
 
 /// Somebody wants the configuration to be read again, and to hear what came of it.
@@ -25,6 +26,9 @@ pub(super) struct ThisService {
 pub(super) struct Facts {
     /// The configuration, secrets masked.
     pub(super) config: String,
+    /// The callbacks that are configured, and those that run.
+    pub(super) callbacks: Vec<CallbackRow>,
+    pub(super) tellers: Vec<Callback>,
     /// There is to be a connection to a broker.
     pub(super) has_broker: bool,
 }
@@ -73,6 +77,16 @@ impl Host for ThisService {
 
     fn log_lost(&self) -> u64 {
         log::lost()
+    }
+
+    fn callbacks(&self) -> Vec<CallbackRow> {
+        let facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
+        facts.callbacks.clone()
+    }
+
+    fn look_again(&self) {
+        let facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
+        facts.tellers.iter().for_each(Callback::look_again);
     }
 
     fn link(&self) -> Option<LinkHealth> {

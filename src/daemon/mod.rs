@@ -5,6 +5,7 @@
 //! are ended, what waits in memory is written and made durable, the segments are sealed.
 
 mod broker;
+mod callbacks;
 mod control;
 mod credentials;
 mod host;

@@ -1,13 +1,13 @@
 //! The running service: store, recorder, network.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::broker;
+use super::{broker, callbacks};
 use super::control::Control;
 use super::credentials::Account;
 use super::host::{Facts, Reloading, ThisService};
@@ -160,6 +160,7 @@ impl Service {
             reloads: Some(reloads),
         };
         service.tell_facts();
+        service.call_back().await;
         Ok(service)
     }
 
@@ -168,8 +169,20 @@ impl Service {
         self.reloads.take()
     }
 
+    /// Begins to tell web services, in place of those that were told before.
+    async fn call_back(&self) {
+        self.facts().tellers.clear();
+        let tellers = callbacks::start(&self.config, &self.store, &self.clock).await;
+        self.facts().tellers = tellers;
+    }
+
+    fn facts(&self) -> MutexGuard<'_, Facts> {
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn tell_facts(&self) {
-        let mut facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut facts = self.facts();
+        facts.callbacks = callbacks::rows(&self.config);
         facts.config = self.config.to_toml();
         facts.has_broker = self.config.mqtt.is_some();
     }
@@ -248,6 +261,11 @@ impl Service {
             broker::enroll(&self.config, &self.store);
             self.mqtt = broker::connect(&self.config, &self.api, &self.store, &self.clock, &self.tally).await;
         }
+        if self.config.callbacks != config.callbacks {
+            self.config.callbacks = config.callbacks.clone();
+            broker::enroll(&self.config, &self.store);
+            self.call_back().await;
+        }
         tracing::info!("configuration reloaded");
         self.config.rtmp.takeover_after = config.rtmp.takeover_after;
         self.config.rtmp.allow_anonymous = config.rtmp.allow_anonymous;
@@ -287,6 +305,7 @@ impl Service {
         tokio::task::spawn_blocking(move || uploader.iter().for_each(Uploader::stop))
             .await
             .context("the uploader could not be joined")?;
+        self.facts().tellers.clear();
         let sealed = self.store.seal().await;
         // The last events are in the outbox now.
         if let Some(mqtt) = self.mqtt.take() {

@@ -1,0 +1,67 @@
+//! `callback.…`: what web services are told, and what they did not take.
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::Api;
+use super::answer::Failure;
+use super::arguments::typed;
+use super::command::{Command, Effect};
+use crate::event::rfc3339;
+use crate::store::{Command as StoreCommand, OutboxChange};
+
+pub(super) const COMMANDS: &[Command] = &[
+    Command {
+        name: "callback.status",
+        about: "Tells which callbacks there are, and what they did not take",
+        effect: Effect::Reads,
+        arguments: &[],
+        carry_out: |api, arguments| Box::pin(status(api, arguments)),
+    },
+    Command {
+        name: "callback.retry",
+        about: "Offers again now what callbacks did not take, also what was given up",
+        effect: Effect::Acts,
+        arguments: &[],
+        carry_out: |api, arguments| Box::pin(retry(api, arguments)),
+    },
+];
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+async fn status(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+    let Nothing {} = typed(arguments)?;
+    let known = api.host()?.callbacks();
+    let listeners: Vec<String> = known.iter().map(|callback| callback.listener.clone()).collect();
+    let missed = api
+        .read(move |library| {
+            let missed = listeners.iter().map(|listener| library.missed(listener, true, 10_001));
+            missed.collect::<Result<Vec<_>, _>>()
+        })
+        .await?;
+    let rows = known.iter().zip(missed).map(|(callback, missed)| {
+        let given_up = missed.iter().filter(|missed| missed.due.is_none()).count();
+        let next = missed.iter().filter_map(|missed| missed.due).min();
+        let last = missed.iter().max_by_key(|missed| missed.event.sequence);
+        json!({
+            "name": callback.name,
+            "url": callback.url,
+            "waiting": missed.len() - given_up,
+            "given_up": given_up,
+            "next": next.map(rfc3339),
+            "error": last.map(|last| last.error.clone()),
+        })
+    });
+    Ok(json!({ "callbacks": rows.collect::<Vec<_>>() }))
+}
+
+async fn retry(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+    let Nothing {} = typed(arguments)?;
+    let host = api.host()?;
+    let change = OutboxChange::RetryAll { now: api.now() };
+    api.recorder.submit(StoreCommand::Outbox(change)).await?;
+    host.look_again();
+    Ok(json!({}))
+}

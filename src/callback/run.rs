@@ -1,0 +1,244 @@
+//! What is offered when: what was missed and is due, then what is new, one after the other.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::Client;
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep};
+
+use super::CallbackSettings;
+use super::offer::offer;
+use crate::event::Posted;
+use crate::media::Micros;
+use crate::store::{Callback, Clock, Command, Library, OutboxChange, Progress, Store, StoreError};
+
+/// Events that are read at once, and bytes of them.
+const AHEAD: usize = 128;
+const READ_BYTES: usize = 128 << 10;
+/// What was heard is written down so often at most.
+const COMMIT: Duration = Duration::from_millis(500);
+/// What is due is looked for so often at least.
+const LOOK: Duration = Duration::from_secs(5);
+/// A journal that cannot be read is tried again after this.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// One service, and how far it is told.
+struct Teller {
+    settings: CallbackSettings,
+    client: Client,
+    store: Store,
+    clock: Arc<dyn Clock>,
+    progress: watch::Receiver<Progress>,
+    /// All up to here was offered.
+    cursor: u64,
+    /// And written down as such.
+    committed: u64,
+    committed_at: Instant,
+    new: VecDeque<Posted>,
+    /// The newest event when the outbox was last read.
+    looked: u64,
+    failing: bool,
+}
+
+/// What to do next.
+enum Step {
+    Again(Callback),
+    New(Posted),
+    /// Nothing, for so long.
+    Wait(Duration),
+}
+
+pub(super) async fn run(
+    settings: CallbackSettings,
+    client: Client,
+    store: Store,
+    clock: Arc<dyn Clock>,
+    again: Arc<Notify>,
+) {
+    let mut teller = Teller {
+        progress: store.progress(),
+        settings,
+        client,
+        store,
+        clock,
+        cursor: 0,
+        committed: 0,
+        committed_at: Instant::now(),
+        new: VecDeque::new(),
+        looked: 0,
+        failing: false,
+    };
+    while !teller.find_place().await {
+        sleep(PAUSE).await;
+    }
+    loop {
+        match teller.step().await {
+            Ok(Step::Again(missed)) => teller.offer_again(missed).await,
+            Ok(Step::New(event)) => teller.offer_new(event).await,
+            Ok(Step::Wait(wait)) => {
+                teller.write_down();
+                tokio::select! {
+                    changed = teller.progress.changed() => if changed.is_err() { return },
+                    () = again.notified() => {}
+                    () = sleep(wait) => {}
+                }
+            }
+            Err(error) => {
+                tracing::debug!("callbacks: the outbox cannot be read: {error}");
+                sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+impl Teller {
+    /// Finds where it stands; false when that is not known yet.
+    async fn find_place(&mut self) -> bool {
+        let listener = self.settings.listener.clone();
+        match self.read(move |library| library.heard(&listener)).await {
+            Ok(Some(cursor)) => {
+                (self.cursor, self.committed) = (cursor, cursor);
+                (self.looked, self.new) = (0, VecDeque::new());
+                true
+            }
+            _ => false,
+        }
+    }
+
+    async fn step(&mut self) -> Result<Step, StoreError> {
+        let newest = self.progress.borrow_and_update().events;
+        if newest < self.cursor {
+            // Another journal: it counts anew.
+            self.find_place().await;
+            return Ok(Step::Wait(PAUSE));
+        }
+        let listener = self.settings.listener.clone();
+        let missed = self.read(move |library| library.missed(&listener, false, 1)).await?;
+        let now = self.clock.utc();
+        let due = missed.into_iter().next();
+        if let Some(missed) = due.as_ref().filter(|missed| missed.due.is_some_and(|due| due <= now)) {
+            return Ok(Step::Again(missed.clone()));
+        }
+        if self.new.is_empty() && newest > self.looked {
+            let after = self.cursor;
+            let rows = self.read(move |library| library.outbox(after, AHEAD, READ_BYTES)).await?;
+            self.looked = rows.last().map_or(newest, |last| last.sequence);
+            self.new = rows.into();
+        }
+        if let Some(event) = self.new.pop_front() {
+            return Ok(Step::New(event));
+        }
+        let wait = due.and_then(|missed| missed.due).map(|due| due.saturating_sub(now).max(0));
+        let wait = wait.map_or(LOOK, |micros| Duration::from_micros(micros.unsigned_abs()).min(LOOK));
+        Ok(Step::Wait(wait.max(Duration::from_millis(10))))
+    }
+
+    async fn offer_new(&mut self, event: Posted) {
+        let dropped = event.sequence.saturating_sub(self.cursor + 1);
+        let sequence = event.sequence;
+        if (self.settings.wants)(&event.kind)
+            && let Err(error) = self.offer(&event, dropped).await
+        {
+            let missed = Callback {
+                listener: self.settings.listener.clone(),
+                event,
+                tries: 1,
+                due: self.due(1),
+                error,
+            };
+            self.submit(OutboxChange::Missed(missed));
+        }
+        self.cursor = sequence;
+        if self.committed_at.elapsed() >= COMMIT {
+            self.write_down();
+        }
+    }
+
+    async fn offer_again(&mut self, mut missed: Callback) {
+        let change = match self.offer(&missed.event, 0).await {
+            Ok(()) => OutboxChange::Made {
+                listener: missed.listener,
+                sequence: missed.event.sequence,
+            },
+            Err(error) => {
+                missed.tries += 1;
+                missed.due = self.due(missed.tries);
+                missed.error = error;
+                if missed.due.is_none() {
+                    tracing::error!(
+                        "{} was not told of {} in {} tries, which is left to callback.retry: {}",
+                        self.settings.url,
+                        missed.event.kind,
+                        missed.tries,
+                        missed.error
+                    );
+                }
+                OutboxChange::Missed(missed)
+            }
+        };
+        self.submit(change);
+        // It is looked for again in the journal: there it must be known.
+        self.settle().await;
+    }
+
+    async fn offer(&mut self, event: &Posted, dropped: u64) -> Result<(), String> {
+        let now = self.clock.utc();
+        let offered = offer(&self.settings, &self.client, event, now, dropped).await;
+        match &offered {
+            Ok(()) if std::mem::take(&mut self.failing) => {
+                tracing::info!("{} takes callbacks again", self.settings.url);
+            }
+            Err(error) if !std::mem::replace(&mut self.failing, true) => {
+                tracing::warn!("{} does not take callbacks, they are offered again: {error}", self.settings.url);
+            }
+            _ => {}
+        }
+        offered
+    }
+
+    /// When it is offered again, after so many tries.
+    fn due(&self, tries: u32) -> Option<Micros> {
+        let every = Micros::try_from(self.settings.every.as_micros()).unwrap_or(Micros::MAX);
+        (tries < self.settings.tries).then(|| self.clock.utc().saturating_add(every))
+    }
+
+    fn write_down(&mut self) {
+        self.committed_at = Instant::now();
+        if self.cursor == self.committed {
+            return;
+        }
+        self.committed = self.cursor;
+        self.submit(OutboxChange::Heard {
+            listener: self.settings.listener.clone(),
+            through: self.cursor,
+        });
+    }
+
+    fn submit(&self, change: OutboxChange) {
+        if let Err(refused) = self.store.submit(Command::Outbox(change)) {
+            tracing::debug!("callbacks: not written down: {refused}");
+        }
+    }
+
+    async fn settle(&self) {
+        let (done, settled) = tokio::sync::oneshot::channel();
+        if self.store.submit(Command::Fence { done }).is_ok() {
+            let _ = settled.await;
+        }
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Library) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let dir = self.settings.dir.clone();
+        let done = tokio::task::spawn_blocking(move || read(&Library::open(&dir)?)).await;
+        done.unwrap_or_else(|error| {
+            Err(StoreError::Thread {
+                reason: format!("reading failed: {error}"),
+            })
+        })
+    }
+}

@@ -1,0 +1,77 @@
+//! Callbacks, while the service runs.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+
+use super::keys;
+use crate::api::CallbackRow;
+use crate::callback::{Callback, CallbackSettings, listener};
+use crate::config::{self, Config};
+use crate::event::{Dialect, Sender};
+use crate::https::{client, trusted};
+use crate::store::{Clock, Store};
+
+/// What is known of those that are configured.
+pub(super) fn rows(config: &Config) -> Vec<CallbackRow> {
+    let row = |callback: &config::Callback| CallbackRow {
+        name: callback.name.clone(),
+        url: callback.url.to_string(),
+        listener: listener(&callback.name),
+    };
+    config.callbacks.iter().map(row).collect()
+}
+
+/// Begins to tell those that are configured. What is in the way of one is told, and its events wait.
+pub(super) async fn start(config: &Config, store: &Store, clock: &Arc<dyn Clock>) -> Vec<Callback> {
+    if config.callbacks.is_empty() {
+        return Vec::new();
+    }
+    let built = client(trusted().await)
+        .map_err(anyhow::Error::from)
+        .and_then(|client| Ok(client.build()?));
+    let client = match built {
+        Ok(client) => client,
+        Err(error) => {
+            tracing::error!("no callbacks: {error:#}");
+            return Vec::new();
+        }
+    };
+    let mut started = Vec::new();
+    for callback in &config.callbacks {
+        match settings(config, callback) {
+            Ok(settings) => {
+                let callback = Callback::start(settings, client.clone(), store.clone(), clock.clone());
+                started.push(callback);
+            }
+            Err(error) => tracing::error!("no callbacks to {}: {error:#}", callback.url),
+        }
+    }
+    started
+}
+
+fn settings(config: &Config, callback: &config::Callback) -> anyhow::Result<CallbackSettings> {
+    let key = callback.key.as_ref().map(|key| keys::secret("callback.key", key));
+    let key = key.transpose().with_context(|| format!("callback '{}'", callback.name))?;
+    let device = &config.device.id;
+    let prefix = config.mqtt.as_ref().map_or("edgereel", |mqtt| mqtt.prefix.as_str());
+    let wanted = callback.clone();
+    Ok(CallbackSettings {
+        listener: listener(&callback.name),
+        url: callback.url.clone(),
+        dialect: callback.dialect,
+        wants: Arc::new(move |kind| wanted.wants(kind)),
+        tries: callback.tries,
+        every: callback.every.duration(),
+        timeout: callback.timeout.duration(),
+        sender: Sender {
+            source: format!("{prefix}/{device}"),
+            device: device.clone(),
+            domain: device.clone(),
+            // That of CloudEvents is a header, of what is sent.
+            key: key.clone().filter(|_| callback.dialect == Dialect::Tencent),
+        },
+        key,
+        dir: config.storage.dir.clone(),
+    })
+}
