@@ -6,6 +6,10 @@
 //!
 //! Pure: this room knows nobody. Names and ids are text here, times RFC 3339.
 
+mod publish;
+
+pub use publish::{PublishAbout, PublishOutcome};
+
 use serde::Serialize;
 
 /// Something that happened.
@@ -22,6 +26,9 @@ pub enum Event {
         stream: String,
         /// The publish.
         publish: String,
+        /// Who it is.
+        #[serde(flatten)]
+        about: PublishAbout,
     },
     /// A publish is over.
     PublishEnded {
@@ -31,6 +38,9 @@ pub enum Event {
         publish: String,
         /// In a word or two.
         reason: String,
+        /// What came of it.
+        #[serde(flatten)]
+        outcome: PublishOutcome,
     },
     /// A recording began.
     RecordingStarted {
@@ -54,6 +64,9 @@ pub enum Event {
         at: String,
         /// How the publish ended.
         reason: String,
+        /// What it is of and for.
+        #[serde(flatten)]
+        about: RecordingAbout,
     },
     /// A publisher goes on with a recording.
     RecordingResumed {
@@ -67,11 +80,14 @@ pub enum Event {
         at: String,
         /// What is missing in between, seconds.
         gap_s: f64,
+        /// What it is of and for.
+        #[serde(flatten)]
+        about: RecordingAbout,
     },
     /// A clip is complete: all of it is durable.
-    ClipReady(RecordingClosed),
+    ClipReady(Box<RecordingClosed>),
     /// A recording is complete: all of it is durable.
-    RecordingClosed(RecordingClosed),
+    RecordingClosed(Box<RecordingClosed>),
     /// A file or folder of a recording is where it is delivered to: the store has all of it, and said so.
     RecordingDelivered(Box<RecordingDelivered>),
     /// Something was to be recorded, and cannot be.
@@ -257,6 +273,12 @@ pub struct RecordingAbout {
     /// A name that somebody gave it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// The task that wanted it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task: Option<String>,
+    /// The host that its publisher addressed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub domain: Option<String>,
 }
 
 /// The body of `recording.closed` and `clip.ready`.
@@ -398,6 +420,7 @@ mod tests {
             stream: "live/cam1".into(),
             publish: "p".into(),
             reason: "broken".into(),
+            outcome: PublishOutcome::default(),
         };
         assert_eq!(event.kind(), "publish.ended");
         assert_eq!(
