@@ -331,6 +331,18 @@ pub struct RecordingDelivered {
     pub end: String,
     /// From start to end, seconds.
     pub duration_s: f64,
+    /// Coding of the picture, if it has one: `h264`, `hevc` or `av1`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub video_codec: Option<String>,
+    /// Width of the picture, pixels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub width: Option<u16>,
+    /// Its height.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub height: Option<u16>,
+    /// Coding of the sound, if it has any: `aac`, `mp3` or `opus`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audio_codec: Option<String>,
     /// What the recording is of and for.
     #[serde(flatten)]
     pub about: RecordingAbout,
