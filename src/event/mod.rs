@@ -6,6 +6,7 @@
 //!
 //! Pure: this room knows nobody. Names and ids are text here, times RFC 3339.
 
+pub mod dialect;
 mod publish;
 
 pub use publish::{PublishAbout, PublishOutcome};

@@ -1,0 +1,106 @@
+//! The callbacks of Alibaba Cloud's ApsaraVideo Live: the state of a recording, a file, a push.
+
+use serde_json::{Map, Value, json};
+
+use super::{Body, Message, Posted, Sender, md5_hex, seconds};
+
+const PUBLISH: &str = "publish";
+const PUBLISH_DONE: &str = "publish_done";
+
+/// The parameters of a push, in the order they have them.
+const INGEST: [&str; 7] = ["action", "ip", "id", "app", "appname", "time", "usrargs"];
+
+/// The message of an event, if they have words for it.
+pub(super) fn render(posted: &Posted, sender: &Sender) -> Option<Message> {
+    let body = Body::read(&posted.body);
+    let (name, told) = match posted.kind.as_str() {
+        "recording.started" => state("record_started", &body, sender),
+        "recording.paused" => state("record_paused", &body, sender),
+        "recording.resumed" => state("record_resumed", &body, sender),
+        "recording.delivered" => ("record_file", file(&body, sender)),
+        "publish.started" => ingest(PUBLISH, &body, posted, sender),
+        "publish.ended" => ingest(PUBLISH_DONE, &body, posted, sender),
+        _ => return None,
+    };
+    Some(Message {
+        name: name.to_owned(),
+        body: told.to_string(),
+    })
+}
+
+/// What a callback of a push is with them: the query of a GET. Nothing of any other message.
+pub fn ingest_query(message: &Message) -> Option<String> {
+    if ![PUBLISH, PUBLISH_DONE].contains(&message.name.as_str()) {
+        return None;
+    }
+    let fields: Map<String, Value> = serde_json::from_str(&message.body).ok()?;
+    let pair = |name: &str| {
+        let value = match fields.get(name)? {
+            Value::String(text) => encoded(text),
+            other => encoded(&other.to_string()),
+        };
+        Some(format!("{name}={value}"))
+    };
+    let pairs: Vec<String> = INGEST.iter().filter_map(|name| pair(name)).collect();
+    Some(pairs.join("&"))
+}
+
+/// `ALI-LIVE-TIMESTAMP` and `ALI-LIVE-SIGNATURE` of a callback to `host` at `now`, UTC microseconds.
+///
+/// ```
+/// let (timestamp, signature) = edgereel::event::dialect::aliyun_headers("example.com", 1_519_375_990_000_000, b"yourkey");
+/// assert_eq!(timestamp, "1519375990");
+/// assert_eq!(signature.len(), 32);
+/// ```
+pub fn aliyun_headers(host: &str, now: i64, key: &[u8]) -> (String, String) {
+    let timestamp = seconds(now).to_string();
+    let signature = md5_hex(&[host.as_bytes(), b"|", timestamp.as_bytes(), b"|", key]);
+    (timestamp, signature)
+}
+
+fn state(event: &'static str, body: &Body, sender: &Sender) -> (&'static str, Value) {
+    let (app, stream) = body.stream();
+    let domain = body.domain(sender);
+    let told = json!({ "domain": domain, "app": app, "stream": stream, "event": event });
+    (event, told)
+}
+
+fn file(body: &Body, sender: &Sender) -> Value {
+    let (app, stream) = body.stream();
+    json!({
+        "domain": body.domain(sender),
+        "app": app,
+        "stream": stream,
+        "uri": body.word("key"),
+        "duration": body.number("duration_s").unwrap_or(0.0),
+        "start_time": body.time("start").map_or(0, seconds),
+        "stop_time": body.time("end").map_or(0, seconds),
+    })
+}
+
+/// `app` is the domain with them, and `appname` the app.
+fn ingest(action: &'static str, body: &Body, posted: &Posted, sender: &Sender) -> (&'static str, Value) {
+    let (app, stream) = body.stream();
+    let told = json!({
+        "action": action,
+        "ip": body.word("peer"),
+        "id": stream,
+        "app": body.domain(sender),
+        "appname": app,
+        "time": seconds(posted.time),
+        "usrargs": body.word("param"),
+    });
+    (action, told)
+}
+
+/// Percent-encoded but for the unreserved characters of RFC 3986.
+fn encoded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'_' | b'-' | b'~' => out.push(char::from(byte)),
+            other => out.push_str(&format!("%{other:02X}")),
+        }
+    }
+    out
+}
