@@ -55,6 +55,7 @@ pub(crate) fn make(dir: &Path, streams: usize, segments: u32) -> anyhow::Result<
                 stream: stream.clone(),
                 tape_zero,
                 boot_zero: 0,
+                about: Default::default(),
             })?;
             store.submit(Command::RecordingStarted {
                 recording: *recording,
@@ -84,6 +85,7 @@ pub(crate) fn make(dir: &Path, streams: usize, segments: u32) -> anyhow::Result<
             store.submit(Command::PublishEnded {
                 publish,
                 reason: "end of the day".to_owned(),
+                outcome: Default::default(),
             })?;
         }
     }

@@ -18,6 +18,6 @@ mod signature;
 pub use gate::{Asked, Gate, KeyError, MAX_QUERY, Permit, Verdict};
 pub use ledger::{Ledger, Ticket};
 pub use meter::Meter;
-pub use query::without_secrets;
+pub use query::{harmless, without_secrets};
 pub use reason::{HookFailure, Limit, Reason, Scheme};
 pub use refusals::Refusals;

@@ -5,6 +5,14 @@ use std::borrow::Cow;
 /// Parameters that hold what proves a publisher.
 const SECRETS: [&str; 3] = ["key", "txSecret", "auth_key"];
 
+/// What the names of other secrets have in them, as far as one can guess.
+const SOUNDS_SECRET: [&str; 9] = [
+    "key", "secret", "sign", "token", "auth", "pass", "pwd", "hash", "cred",
+];
+
+/// As much of a query as is told, bytes.
+const MAX_TOLD: usize = 512;
+
 /// The first value of a parameter, as it came.
 pub(super) fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
     query.split('&').find_map(|pair| {
@@ -23,6 +31,28 @@ pub fn without_secrets(query: &str) -> String {
     };
     let kept: Vec<&str> = query.split('&').filter(|pair| !secret(pair)).collect();
     kept.join("&")
+}
+
+/// The pairs of a query that anybody may read: what has no name, or one that sounds like that of a secret, is left out, and
+/// so is what is too much.
+pub fn harmless(query: &str) -> String {
+    let mut told = String::new();
+    for pair in query.split('&') {
+        let Some((name, _)) = pair.split_once('=') else {
+            continue;
+        };
+        let name = decoded(name).to_ascii_lowercase();
+        let name = String::from_utf8_lossy(&name);
+        let sounds = SOUNDS_SECRET.iter().any(|sound| name.contains(sound));
+        if name.trim().is_empty() || sounds || told.len() + pair.len() >= MAX_TOLD {
+            continue;
+        }
+        if !told.is_empty() {
+            told.push('&');
+        }
+        told.push_str(pair);
+    }
+    told
 }
 
 /// With `%XX` decoded (RFC 3986 §2.1). What is no such code stays as it is.
@@ -76,6 +106,24 @@ mod tests {
         assert_eq!((parameter(query, "bare"), parameter("", "key")), (None, None));
         assert_eq!(decoded("%",).as_ref(), b"%");
         assert_eq!(decoded("%4%zz%41").as_ref(), b"%4%zzA");
+    }
+
+    #[test]
+    fn what_may_be_a_secret_is_told_to_nobody() {
+        for (query, told) in [
+            (
+                "record=mp4&txSecret=s&txTime=5C27&record_interval=60",
+                "record=mp4&txTime=5C27&record_interval=60",
+            ),
+            ("auth_key=1-0-0-s", ""),
+            ("KEY=s&Sign=s&x-token=s&stream_pass=s&k%65y=s&%20key=s", ""),
+            ("s3cret&=s3cret&%20=s3cret&a=1", "a=1"),
+            ("", ""),
+        ] {
+            assert_eq!(harmless(query), told, "{query}");
+        }
+        let long = format!("a={}&b=2", "x".repeat(MAX_TOLD));
+        assert_eq!(harmless(&long), "b=2");
     }
 
     #[test]

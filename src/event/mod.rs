@@ -7,8 +7,10 @@
 //! Pure: this room knows nobody. Names and ids are text here, times RFC 3339.
 
 pub mod dialect;
+mod publish;
 
 pub use dialect::{Dialect, Posted, Sender};
+pub use publish::{PublishAbout, PublishOutcome};
 
 use serde::Serialize;
 
@@ -26,6 +28,9 @@ pub enum Event {
         stream: String,
         /// The publish.
         publish: String,
+        /// Who it is.
+        #[serde(flatten)]
+        about: PublishAbout,
     },
     /// A publish is over.
     PublishEnded {
@@ -35,6 +40,9 @@ pub enum Event {
         publish: String,
         /// In a word or two.
         reason: String,
+        /// What came of it.
+        #[serde(flatten)]
+        outcome: PublishOutcome,
     },
     /// A recording began.
     RecordingStarted {
@@ -58,6 +66,9 @@ pub enum Event {
         at: String,
         /// How the publish ended.
         reason: String,
+        /// What it is of and for.
+        #[serde(flatten)]
+        about: RecordingAbout,
     },
     /// A publisher goes on with a recording.
     RecordingResumed {
@@ -71,11 +82,14 @@ pub enum Event {
         at: String,
         /// What is missing in between, seconds.
         gap_s: f64,
+        /// What it is of and for.
+        #[serde(flatten)]
+        about: RecordingAbout,
     },
     /// A clip is complete: all of it is durable.
-    ClipReady(RecordingClosed),
+    ClipReady(Box<RecordingClosed>),
     /// A recording is complete: all of it is durable.
-    RecordingClosed(RecordingClosed),
+    RecordingClosed(Box<RecordingClosed>),
     /// A file or folder of a recording is where it is delivered to: the store has all of it, and said so.
     RecordingDelivered(Box<RecordingDelivered>),
     /// Something was to be recorded, and cannot be.
@@ -261,6 +275,12 @@ pub struct RecordingAbout {
     /// A name that somebody gave it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// The task that wanted it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task: Option<String>,
+    /// The host that its publisher addressed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub domain: Option<String>,
 }
 
 /// The body of `recording.closed` and `clip.ready`.
@@ -313,6 +333,18 @@ pub struct RecordingDelivered {
     pub end: String,
     /// From start to end, seconds.
     pub duration_s: f64,
+    /// Coding of the picture, if it has one: `h264`, `hevc` or `av1`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub video_codec: Option<String>,
+    /// Width of the picture, pixels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub width: Option<u16>,
+    /// Its height.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub height: Option<u16>,
+    /// Coding of the sound, if it has any: `aac`, `mp3` or `opus`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audio_codec: Option<String>,
     /// What the recording is of and for.
     #[serde(flatten)]
     pub about: RecordingAbout,
@@ -402,6 +434,7 @@ mod tests {
             stream: "live/cam1".into(),
             publish: "p".into(),
             reason: "broken".into(),
+            outcome: PublishOutcome::default(),
         };
         assert_eq!(event.kind(), "publish.ended");
         assert_eq!(

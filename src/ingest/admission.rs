@@ -8,7 +8,7 @@ use tracing::{Span, info};
 use super::connection::{Connection, End, OnAir};
 use super::hook::Hooks;
 use super::{PublishAsked, url};
-use crate::access::{Permit, Reason, Verdict, without_secrets};
+use crate::access::{Permit, Reason, Verdict, harmless, without_secrets};
 use crate::config::Hook;
 use crate::media::StreamName;
 use crate::recorder::{EndReason, PublishRequest};
@@ -17,7 +17,6 @@ use crate::recorder::{EndReason, PublishRequest};
 pub(super) struct Question {
     hooks: Vec<(Hook, Arc<Permit>)>,
     request: PublishRequest,
-    encoder: String,
 }
 
 impl Question {
@@ -48,16 +47,14 @@ impl Connection {
             stream: stream.clone(),
             domain: url::host_of(&asked.tc_url),
             query: without_secrets(&asked.query),
+            param: harmless(&asked.query),
             peer: self.peer,
+            encoder: asked.encoder.clone(),
         };
         match verdict {
-            Verdict::Allow(permit) => self.begin(request, &permit, &asked.encoder),
+            Verdict::Allow(permit) => self.begin(request, &permit),
             Verdict::Ask(hooks) => {
-                self.question = Some(Question {
-                    hooks,
-                    request,
-                    encoder: asked.encoder.clone(),
-                });
+                self.question = Some(Question { hooks, request });
                 Ok(())
             }
             Verdict::Refuse(reason) => self.deny(stream, reason),
@@ -75,7 +72,7 @@ impl Connection {
                 answer = question.ask(&shared.hooks) => answer,
             };
             match answer {
-                Ok(permit) => self.begin(question.request, &permit, &question.encoder)?,
+                Ok(permit) => self.begin(question.request, &permit)?,
                 Err(reason) => self.deny(question.request.stream, reason)?,
             }
             let held = std::mem::take(&mut self.held);
@@ -85,8 +82,9 @@ impl Connection {
     }
 
     /// Begins a publish that is allowed, if there is room for it and the recorder takes it.
-    fn begin(&mut self, request: PublishRequest, permit: &Arc<Permit>, encoder: &str) -> Result<(), End> {
+    fn begin(&mut self, request: PublishRequest, permit: &Arc<Permit>) -> Result<(), End> {
         let (stream, peer) = (request.stream.clone(), request.peer);
+        let encoder = request.encoder.clone();
         let entrance = Arc::clone(&self.shared.entrance);
         if let Err(reason) = entrance.has_room(&stream, peer, permit) {
             return self.deny(stream, reason);

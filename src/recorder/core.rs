@@ -1,6 +1,7 @@
 //! The recorder's decisions: who may publish, what is kept, what is let go. No I/O, no clock.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::live::Moment;
 use super::publish::{EndReason, Refusal};
@@ -10,6 +11,7 @@ use super::session::Session;
 use super::status::StreamStatus;
 use super::stream::{OnAir, Stream};
 use super::tasks::{Task, TaskState, Tasks};
+use crate::event::PublishAbout;
 use crate::media::{Exception, MediaMessage, Micros, PublishId, StreamName};
 use crate::store::{Command, OpenRecording};
 
@@ -94,7 +96,7 @@ impl Core {
     pub(super) fn publish(
         &mut self,
         name: &StreamName,
-        domain: Option<&str>,
+        about: &Arc<PublishAbout>,
         asked: &PushParameters,
         now: Moment,
         out: &mut Vec<Command>,
@@ -116,12 +118,12 @@ impl Core {
         if let Some(publish) = replaced {
             self.end(name, publish, &EndReason::TakenOver, now, out);
         }
-        let plan = self.rulebook.plan(name, domain, asked);
+        let plan = self.rulebook.plan(name, about.domain.as_deref(), asked);
         let publish = PublishId::new(now.unix_millis());
         let tape_now = self.tape_base + now.boot;
         let stream = self.stream_or_new(name);
         let held = stream.ring.bytes();
-        stream.enter(publish, tape_now, plan.as_ref(), now, out);
+        stream.enter(publish, tape_now, plan.as_ref(), about, now, out);
         self.ring_bytes -= held;
         Ok(Begun { publish, replaced })
     }

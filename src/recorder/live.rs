@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::cutter::Cutter;
 use super::lead::Lead;
 use super::ring::Ring;
+use crate::event::PublishAbout;
 use crate::media::{
     AudioConfig, CodecConfig, Exception, Fragment, Frame, Incoming, MediaMessage, Metadata, Micros,
     PublishId, StreamName, Timeline, TrackKind, Tracks, VIDEO_TIMESCALE, rescale,
@@ -173,12 +174,13 @@ impl Live {
     }
 
     /// What the store is told of it, before anything else of it.
-    pub(super) fn started(&self, stream: &StreamName) -> Command {
+    pub(super) fn started(&self, stream: &StreamName, about: &Arc<PublishAbout>) -> Command {
         Command::PublishStarted {
             publish: self.publish,
             stream: stream.clone(),
             tape_zero: self.tape_zero,
             boot_zero: self.boot_zero,
+            about: Arc::clone(about),
         }
     }
 

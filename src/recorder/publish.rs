@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+use crate::event::PublishAbout;
 use crate::media::StreamName;
 
 /// Someone asks to publish. Cannot be printed as a whole: its query may hold a secret.
@@ -15,8 +16,25 @@ pub struct PublishRequest {
     /// The query string of the stream key, without `?` and without what proved the publisher; may hold other
     /// secrets, never logged.
     pub query: String,
+    /// What of it may be told to anyone.
+    pub param: String,
     /// Who asks.
     pub peer: SocketAddr,
+    /// What the publisher says it is.
+    pub encoder: String,
+}
+
+impl PublishRequest {
+    /// As events tell it.
+    pub(super) fn about(&self) -> PublishAbout {
+        let known = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+        PublishAbout {
+            peer: Some(self.peer.ip().to_canonical().to_string()),
+            domain: self.domain.clone(),
+            encoder: known(&self.encoder),
+            param: known(&self.param),
+        }
+    }
 }
 
 /// Why a publish may not begin. The text is sent to the publisher.

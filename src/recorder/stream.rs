@@ -1,11 +1,14 @@
 //! One stream: who publishes it, its last seconds, and every session that records it.
 
+use std::sync::Arc;
+
 use super::live::{Fed, Live, Moment};
 use super::publish::EndReason;
 use super::ring::Ring;
 use super::run::{Ending, Sample, Scene};
 use super::session::{Limit, Plan, Session, Wanted};
 use super::status::{Rate, StreamStatus};
+use crate::event::{PublishAbout, PublishOutcome};
 use crate::media::{Exception, MediaMessage, Micros, PublishId, RecordingId, StreamName, TrackKind};
 use crate::store::{Command, Origin};
 
@@ -30,6 +33,8 @@ pub(super) struct Stream {
 #[derive(Debug)]
 pub(super) struct OnAir {
     pub(super) live: Live,
+    /// Who it is.
+    about: Arc<PublishAbout>,
     pub(super) last_heard: Micros,
     pub(super) bytes: u64,
     pub(super) rate: Rate,
@@ -59,6 +64,7 @@ impl Stream {
         publish: PublishId,
         tape_now: Micros,
         plan: Option<&Plan>,
+        about: &Arc<PublishAbout>,
         now: Moment,
         out: &mut Vec<Command>,
     ) {
@@ -67,6 +73,7 @@ impl Stream {
         self.ring.clear();
         self.live = Some(OnAir {
             live: Live::new(publish, tape_zero, now.boot),
+            about: Arc::clone(about),
             last_heard: now.boot,
             bytes: 0,
             rate: Rate::default(),
@@ -149,6 +156,7 @@ impl Stream {
             out.push(Command::PublishEnded {
                 publish: on_air.live.publish,
                 reason: reason.to_string(),
+                outcome: Box::new(on_air.outcome()),
             });
         }
         self.sessions.retain(|session| !session.is_over());
@@ -283,7 +291,7 @@ impl Stream {
             match fed {
                 Fed::Begins { start } => {
                     if !std::mem::replace(&mut on_air.started, true) {
-                        out.push(on_air.live.started(&self.name));
+                        out.push(on_air.live.started(&self.name, &on_air.about));
                     }
                     self.begin_wanted(start, now, out);
                 }
@@ -361,6 +369,19 @@ impl Stream {
 }
 
 impl OnAir {
+    /// What came of it so far.
+    fn outcome(&self) -> PublishOutcome {
+        let video = self.live.tracks.video.as_ref();
+        let media = |end: Micros| end.saturating_sub(self.live.tape_zero).max(0) as f64 / 1e6;
+        PublishOutcome {
+            duration_s: self.live.tape_end().map(media),
+            bytes: Some(self.bytes),
+            width: video.map(|video| video.width),
+            height: video.map(|video| video.height),
+            about: PublishAbout::clone(&self.about),
+        }
+    }
+
     fn scene<'a>(
         &self,
         stream: &'a StreamName,

@@ -70,7 +70,7 @@ pub use writer::OnFull;
 
 use std::sync::Arc;
 
-use crate::event::Event;
+use crate::event::{Event, PublishAbout, PublishOutcome};
 use crate::media::{Fragment, Micros, PublishId, RecordingId, StreamName};
 
 /// Events kept for a listener that is away; past that the oldest are dropped, and it finds a hole in their numbers.
@@ -92,6 +92,8 @@ pub enum Command {
         tape_zero: Micros,
         /// CLOCK_BOOTTIME of media time zero.
         boot_zero: Micros,
+        /// Who it is, for the event.
+        about: Arc<PublishAbout>,
     },
     /// A recording begins: a view that grows with its stream's tape from here on.
     RecordingStarted {
@@ -198,6 +200,8 @@ pub enum Command {
         publish: PublishId,
         /// In a word or two, for the event.
         reason: String,
+        /// What came of it, for the event.
+        outcome: Box<PublishOutcome>,
     },
     /// A recording is never given up, whatever is needed, or may be again.
     Protect {

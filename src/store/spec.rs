@@ -109,6 +109,11 @@ impl RecordingSpec {
             session: self.session.clone(),
             number: self.number,
             name: self.name.clone(),
+            task: match &self.origin {
+                Origin::Task { id } => Some(id.clone()),
+                _ => None,
+            },
+            domain: self.domain.clone(),
         }
     }
 

@@ -6,6 +6,8 @@
 mod aliyun;
 mod cloudevents;
 mod tencent;
+#[cfg(test)]
+mod tests;
 
 pub use aliyun::{aliyun_headers, ingest_query};
 pub use cloudevents::hmac_sha256_hex;

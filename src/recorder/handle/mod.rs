@@ -86,10 +86,10 @@ impl Recorder {
             tracing::warn!(stream = %request.stream, "{complaint}");
         }
         let mut commands = Vec::new();
-        let domain = request.domain.as_deref();
+        let about = Arc::new(request.about());
         let begun = shared
             .core()
-            .publish(&request.stream, domain, &asked, shared.now(), &mut commands);
+            .publish(&request.stream, &about, &asked, shared.now(), &mut commands);
         let Begun { publish, replaced } = begun?;
         if let Some(replaced) = replaced {
             shared.hand_over(&request.stream, &mut commands);

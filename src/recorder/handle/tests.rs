@@ -40,8 +40,10 @@ fn begin(recorder: &Recorder) -> Publishing {
     let request = PublishRequest {
         stream: "live/a".parse().unwrap(),
         query: String::new(),
+        param: String::new(),
         domain: None,
         peer: ([127, 0, 0, 1], 1).into(),
+        encoder: String::new(),
     };
     let mut publishing = recorder.publish(request).unwrap();
     let config = CodecConfig::Video(video_config(640));
@@ -181,8 +183,10 @@ async fn while_the_store_is_full_nobody_new_is_let_in_and_who_is_there_stays() {
     let request = PublishRequest {
         stream: "live/b".parse().unwrap(),
         query: String::new(),
+        param: String::new(),
         domain: None,
         peer: ([127, 0, 0, 1], 1).into(),
+        encoder: String::new(),
     };
     match recorder.publish(request) {
         Err(Refusal::Unavailable { reason, .. }) => {

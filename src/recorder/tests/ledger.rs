@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::{SETTINGS, audio_header, picture, sound, video_header};
 use crate::config::{Rule, Template, TemplateSource};
+use crate::event::PublishAbout;
 use crate::media::{MediaMessage, Micros, PublishId, RecordingId, StreamName, TrackKind, rescale};
 use crate::recorder::core::Core;
 use crate::recorder::live::Moment;
@@ -112,7 +113,11 @@ impl Machine {
     pub(super) fn begin_with(&mut self, stream: &str, query: &str) {
         let name: StreamName = stream.parse().unwrap();
         let asked = PushParameters::parse(query);
-        let begun = self.ask(|core, now, out| core.publish(&name, Some("box.example"), &asked, now, out));
+        let about = Arc::new(PublishAbout {
+            domain: Some("box.example".to_owned()),
+            ..PublishAbout::default()
+        });
+        let begun = self.ask(|core, now, out| core.publish(&name, &about, &asked, now, out));
         self.live.insert(name.clone(), begun.unwrap().publish);
         self.media.insert(name, 0);
         self.send(stream, video_header(640));

@@ -6,8 +6,11 @@ mod orders;
 mod scale;
 mod sessions;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
+use crate::event::PublishAbout;
 use crate::media::{
     CodecConfig, Fragment, Incoming, MediaMessage, Metadata, PublishId, StreamName, TrackKind, VideoConfig,
 };
@@ -51,7 +54,7 @@ impl Rig {
         let now = self.now();
         self.core.publish(
             &name(stream),
-            None,
+            &Arc::default(),
             &PushParameters::default(),
             now,
             &mut self.commands,
@@ -277,6 +280,42 @@ fn a_second_publisher_waits_until_the_first_is_silent() {
     rig.play("live/a", first, 2000, 5000, 1000);
     rig.end("live/a", first);
     assert_eq!(rig.commands.len(), before);
+}
+
+#[test]
+fn a_publish_tells_who_it_is_and_what_came_of_it() {
+    let mut rig = Rig::new();
+    let about = Arc::new(PublishAbout {
+        peer: Some("192.0.2.7".to_owned()),
+        ..PublishAbout::default()
+    });
+    let (stream, asked, now) = (name("live/a"), PushParameters::default(), rig.now());
+    let begun = rig
+        .core
+        .publish(&stream, &about, &asked, now, &mut rig.commands)
+        .unwrap();
+    rig.configure("live/a", begun.publish);
+    rig.play("live/a", begun.publish, 0, 4000, 2000);
+    rig.end("live/a", begun.publish);
+    let started = rig.commands.iter().find_map(|command| match command {
+        Command::PublishStarted { about, .. } => Some(about.clone()),
+        _ => None,
+    });
+    let outcome = rig.commands.iter().find_map(|command| match command {
+        Command::PublishEnded { outcome, .. } => Some(outcome.clone()),
+        _ => None,
+    });
+    let outcome = outcome.unwrap();
+    assert_eq!((started.unwrap(), &outcome.about), (about.clone(), &*about));
+    let bytes: usize = rig
+        .fragments()
+        .iter()
+        .map(|fragment| fragment.payload_bytes())
+        .sum();
+    assert_eq!(outcome.bytes, Some(bytes as u64));
+    assert_eq!((outcome.width, outcome.height), (Some(640), Some(360)));
+    let duration = outcome.duration_s.unwrap();
+    assert!((3.95..4.05).contains(&duration), "{duration}");
 }
 
 #[test]

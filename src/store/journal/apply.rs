@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::op::{BootClock, NewSegment, Op, Sealed};
 use super::outbox::{Result, execute, post, whole};
 use super::{delivery, evict, hex, listeners, recordings, redate, tracks};
-use crate::event::{DeviceStarted, Event, Recovered, rfc3339};
+use crate::event::{DeviceStarted, Event, PublishAbout, PublishOutcome, Recovered, rfc3339};
 use crate::media::{Micros, PublishId, StreamName};
 use crate::store::clock::is_step;
 
@@ -26,12 +26,14 @@ pub(super) fn apply(db: &Connection, op: &Op, utc: Micros) -> Result {
             boot,
             tape_zero,
             boot_zero,
+            about,
             tell,
         } => {
             let new = start_publish(db, *id, stream, boot, [*tape_zero, *boot_zero], !tell)?;
             let event = || Event::PublishStarted {
                 stream: stream.to_string(),
                 publish: id.to_string(),
+                about: PublishAbout::clone(about),
             };
             if new && *tell {
                 post(db, &event(), utc)
@@ -49,7 +51,7 @@ pub(super) fn apply(db: &Connection, op: &Op, utc: Micros) -> Result {
             "UPDATE recordings SET state = 'open', reason = NULL WHERE id = ?1 AND state = 'closed'",
             params![id.to_bytes()],
         ),
-        Op::EndPublish { id, reason } => end_publish(db, *id, reason, utc),
+        Op::EndPublish { id, reason, outcome } => end_publish(db, *id, reason, outcome, utc),
         Op::StartRecording {
             id,
             publish,
@@ -264,7 +266,13 @@ fn start_publish(
     Ok(new > 0)
 }
 
-fn end_publish(db: &Connection, id: PublishId, reason: &str, utc: Micros) -> Result {
+fn end_publish(
+    db: &Connection,
+    id: PublishId,
+    reason: &str,
+    outcome: &PublishOutcome,
+    utc: Micros,
+) -> Result {
     let stream: Option<String> = db
         .prepare(
             "SELECT name FROM publishes JOIN streams USING (stream) WHERE id = ?1 AND end_reason IS NULL",
@@ -281,6 +289,7 @@ fn end_publish(db: &Connection, id: PublishId, reason: &str, utc: Micros) -> Res
         stream,
         publish: id.to_string(),
         reason: reason.to_owned(),
+        outcome: outcome.clone(),
     };
     post(db, &event, utc)
 }

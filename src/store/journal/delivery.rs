@@ -2,12 +2,13 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::Journal;
 use super::outbox::{Result, execute, post, whole};
 use super::read::number;
+use super::{Journal, tracks};
+use crate::config::Media;
 use crate::event::{Event, RecordingDelivered, rfc3339};
 use crate::format::Format;
-use crate::media::{Micros, RecordingId};
+use crate::media::{Micros, RecordingId, Tracks};
 use crate::store::delivery::{
     Backlog, DeliveryChange, Layout, Piece, Rendition, RenditionId, RenditionState, ToDeliver, Upload,
     WaitingOrder,
@@ -177,6 +178,14 @@ fn tell(db: &Connection, rendition: &Rendition, utc: Micros) -> Result {
     let Some((stream, spec, start, end)) = found else {
         return Ok(());
     };
+    let tracks = tracks_of(db, rendition.id.recording)?.unwrap_or_default();
+    let (picture, sound) = match (rendition.id.format, spec.reel.media) {
+        (Format::Aac, _) | (_, Media::Audio) => (false, true),
+        (_, Media::Video) => (true, false),
+        (_, Media::Both) => (true, true),
+    };
+    let video = tracks.video.as_deref().filter(|_| picture);
+    let audio = tracks.audio.as_deref().filter(|_| sound);
     let event = Event::RecordingDelivered(Box::new(RecordingDelivered {
         stream,
         recording: rendition.id.recording.to_string(),
@@ -190,9 +199,25 @@ fn tell(db: &Connection, rendition: &Rendition, utc: Micros) -> Result {
         start: rfc3339(start),
         end: rfc3339(end),
         duration_s: end.saturating_sub(start) as f64 / 1e6,
+        video_codec: video.map(|video| video.codec.as_str().to_owned()),
+        width: video.map(|video| video.width),
+        height: video.map(|video| video.height),
+        audio_codec: audio.map(|audio| audio.codec.as_str().to_owned()),
         about: spec.about(),
     }));
     post(db, &event, utc)
+}
+
+/// What the first tape of a recording is made of, while that tape is there.
+fn tracks_of(db: &Connection, recording: RecordingId) -> Result<Option<Tracks>> {
+    let sql = "SELECT tracks FROM recordings r JOIN segments s USING (stream)
+         WHERE r.id = ?1 AND s.end > r.start AND s.start < r.end AND s.state NOT IN ('spare', 'wipe')
+         ORDER BY s.end LIMIT 1";
+    let found: Option<String> = db
+        .prepare(sql)?
+        .query_row(params![recording.to_bytes()], |row| row.get(0))
+        .optional()?;
+    Ok(found.and_then(|text| tracks::decode(&text)))
 }
 
 fn restart(db: &Connection, id: RenditionId) -> Result {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::event::{Event, Recovered};
+use crate::event::{Event, PublishAbout, PublishOutcome, Recovered};
 use crate::format::TrackBase;
 use crate::media::{Micros, PublishId, RecordingId, SegmentId, StreamName, Tracks};
 use crate::store::{DeliveryChange, OutboxChange, RecordingSpec, Remembered};
@@ -35,6 +35,8 @@ pub(in crate::store) enum Op {
         boot: [u8; 16],
         tape_zero: Micros,
         boot_zero: Micros,
+        /// Who it is, for the event.
+        about: Arc<PublishAbout>,
         /// False for one that is only found again.
         tell: bool,
     },
@@ -45,6 +47,8 @@ pub(in crate::store) enum Op {
     EndPublish {
         id: PublishId,
         reason: String,
+        /// What came of it, for the event.
+        outcome: Box<PublishOutcome>,
     },
     /// A recording that was found again goes on.
     ResumeRecording {

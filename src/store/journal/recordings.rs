@@ -80,6 +80,7 @@ pub(super) fn pause(
         recording: id.to_string(),
         at: rfc3339(tape.last.unwrap_or(utc)),
         reason: reason.to_owned(),
+        about: found.spec.about(),
     };
     post(db, &event, utc)
 }
@@ -111,6 +112,7 @@ pub(super) fn resume(
         from: rfc3339(tape.last.unwrap_or(at)),
         at: rfc3339(at),
         gap_s: gap as f64 / 1e6,
+        about: found.spec.about(),
     };
     post(db, &event, utc)
 }
@@ -174,7 +176,7 @@ pub(super) fn close(
     }
     // Whoever heard of its start hears of its end, also when there is nothing to fetch.
     let (first, last) = (tape.first.unwrap_or(utc), tape.last.unwrap_or(utc));
-    let closed = RecordingClosed {
+    let closed = Box::new(RecordingClosed {
         stream: found.stream,
         recording: id.to_string(),
         start: rfc3339(first),
@@ -183,7 +185,7 @@ pub(super) fn close(
         bytes: u64::try_from(tape.bytes).unwrap_or(0),
         reason: reason.to_owned(),
         about: found.spec.about(),
-    };
+    });
     let event = match found.spec.origin {
         Origin::Clip if tape.segments > 0 => Event::ClipReady(closed),
         Origin::Clip => nothing(closed.stream, closed.recording),

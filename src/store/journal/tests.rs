@@ -31,6 +31,7 @@ fn ops() -> Vec<Op> {
             boot: [1; 16],
             tape_zero: 10,
             boot_zero: 10,
+            about: Default::default(),
             tell: true,
         },
         Op::StartRecording {
@@ -66,8 +67,30 @@ fn ops() -> Vec<Op> {
         Op::EndPublish {
             id: publish,
             reason: "unpublished".into(),
+            outcome: Default::default(),
         },
     ]
+}
+
+#[test]
+fn the_outbox_tells_who_published_and_what_came_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = Journal::open(dir.path()).unwrap();
+    let mut ops = ops();
+    for op in &mut ops {
+        match op {
+            Op::StartPublish { about, .. } => {
+                std::sync::Arc::make_mut(about).peer = Some("192.0.2.7".into());
+            }
+            Op::EndPublish { outcome, .. } => outcome.bytes = Some(5_000),
+            _ => {}
+        }
+    }
+    journal.commit(&ops, 0).unwrap();
+    let outbox = journal.outbox().unwrap();
+    assert!(outbox[0].2.ends_with(r#","peer":"192.0.2.7"}"#), "{outbox:?}");
+    let ended = r#""reason":"unpublished","bytes":5000}"#;
+    assert!(outbox[3].2.ends_with(ended), "{outbox:?}");
 }
 
 #[test]

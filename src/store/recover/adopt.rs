@@ -84,6 +84,7 @@ impl Recovery<'_> {
             boot: identity.boot,
             tape_zero: identity.tape_zero,
             boot_zero: identity.boot_zero,
+            about: Default::default(),
             tell: false,
         });
         let start = tape_start(identity.base, identity.tape_zero);

@@ -336,6 +336,7 @@ impl Recovery<'_> {
             self.ops.push(Op::EndPublish {
                 id,
                 reason: reason.to_owned(),
+                outcome: Box::default(),
             });
         }
         Ok(())

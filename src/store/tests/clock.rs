@@ -454,6 +454,7 @@ fn an_idle_box_notices_that_its_clock_was_set() {
         stream: a.stream.clone(),
         tape_zero: a.zero,
         boot_zero: clock.boot(),
+        about: Default::default(),
     };
     for command in [
         started,

@@ -128,6 +128,12 @@ fn what_is_written_down_is_read_again_and_told_once_when_it_is_delivered() {
     assert_eq!(library.renditions(id(1)).unwrap(), std::slice::from_ref(&done));
     assert_eq!(library.pieces(done.id).unwrap(), []);
     assert_eq!(told(&rig, "recording.delivered"), 1);
+    let outbox = Journal::open_read(rig.dir.path()).unwrap().outbox().unwrap();
+    let codecs = r#""video_codec":"h264","width":320,"height":240,"audio_codec":"aac""#;
+    assert!(
+        outbox.iter().any(|(_, _, body)| body.contains(codecs)),
+        "{outbox:?}"
+    );
     let waits = || {
         library
             .to_deliver(WaitingOrder::NewestFirst, true, 9)

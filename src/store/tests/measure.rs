@@ -71,6 +71,7 @@ fn four_streams_of_4_mbit() {
             stream: stream(&format!("cam{n}")),
             tape_zero,
             boot_zero,
+            about: Default::default(),
         };
         store.submit(started).unwrap();
         let recorded = Command::RecordingStarted {
@@ -120,6 +121,7 @@ fn start_with_10_000_segments() {
         boot: RealClock.boot_id(),
         tape_zero: 0,
         boot_zero: 0,
+        about: Default::default(),
         tell: true,
     }];
     for sequence in 1..=10_000 {
@@ -169,6 +171,7 @@ fn list_of_10_000_recordings() {
         boot: RealClock.boot_id(),
         tape_zero: 0,
         boot_zero: 0,
+        about: Default::default(),
         tell: true,
     }];
     for n in 1..=10_000_i64 {

@@ -143,6 +143,7 @@ impl Rig {
             stream: publisher.stream.clone(),
             tape_zero: publisher.zero,
             boot_zero,
+            about: Default::default(),
         };
         (publisher, command)
     }
@@ -186,6 +187,7 @@ impl Publisher {
         Command::PublishEnded {
             publish: self.publish,
             reason: "unpublished".into(),
+            outcome: Default::default(),
         }
     }
 }

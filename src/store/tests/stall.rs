@@ -284,6 +284,7 @@ impl Card {
             stream: a.stream.clone(),
             tape_zero: self.zero,
             boot_zero: 5_000_000,
+            about: Default::default(),
         };
         self.store.submit(started).unwrap();
         self.store.submit(a.record(recording, 0)).unwrap();
@@ -477,6 +478,7 @@ proptest! {
                             stream: a.stream.clone(),
                             tape_zero: a.zero,
                             boot_zero: rig.clock.boot(),
+                            about: Default::default(),
                         };
                         backlog.put(started).unwrap();
                         backlog.put(a.record(recording, 0)).unwrap();

@@ -23,6 +23,7 @@ fn begin(store: &Store, id: u64, zero: Micros) -> (PublishId, RecordingId) {
         stream: stream("cam1"),
         tape_zero: zero,
         boot_zero: RealClock.boot(),
+        about: Default::default(),
     };
     store.submit(started).unwrap();
     let recorded = Command::RecordingStarted {

@@ -6,6 +6,7 @@
 //! nothing is taken from the queue: what a returning card can still have waits there, like behind a card that stalls.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::room::Room;
 use super::{Open, Writer};
@@ -210,6 +211,7 @@ impl Writer {
                 boot: self.boot,
                 tape_zero: lane.tape_zero,
                 boot_zero: lane.boot_zero,
+                about: Arc::default(),
                 tell: false,
             };
             [start, Op::ResumePublish { id: *id }]

@@ -36,7 +36,7 @@ use super::disk::{self, Disk};
 use super::journal::{Blocks, Journal, NewSegment, Op};
 use super::segment::{AppendError, Begin, Segment};
 use super::{Command, Progress, RecordingSpec, RecordingState, StoreError, StoreSettings, StreamProgress};
-use crate::event::Event;
+use crate::event::{Event, PublishOutcome};
 use crate::media::{Fragment, Micros, PublishId, RecordingId, StreamName};
 use hole::Hole;
 use recordings::recording_of;
@@ -298,7 +298,7 @@ impl Writer {
         let mut pass = Pass::default();
         let publishes: Vec<PublishId> = self.lanes.keys().copied().collect();
         for publish in publishes {
-            self.end_publish(publish, "shutdown".to_owned(), &mut pass);
+            self.end_publish(publish, "shutdown".to_owned(), Box::default(), &mut pass);
         }
         let recordings = std::mem::take(&mut self.recordings).into_iter();
         self.pending.extend(recordings.map(|(id, open)| {
@@ -343,6 +343,7 @@ impl Writer {
                 stream,
                 tape_zero,
                 boot_zero,
+                about,
             } => {
                 self.pending.push(Op::StartPublish {
                     id: publish,
@@ -350,6 +351,7 @@ impl Writer {
                     boot: self.boot,
                     tape_zero,
                     boot_zero,
+                    about,
                     tell: true,
                 });
                 self.progress.streams.entry(stream.clone()).or_default();
@@ -383,7 +385,11 @@ impl Writer {
             Command::Keep { shelf, id, body } => self.pending.push(Op::Shelve { shelf, id, body }),
             Command::Fence { done } => self.fences.push(done),
             Command::Seal { done } => self.seal = Some(done),
-            Command::PublishEnded { publish, reason } => self.end_publish(publish, reason, pass),
+            Command::PublishEnded {
+                publish,
+                reason,
+                outcome,
+            } => self.end_publish(publish, reason, outcome, pass),
             Command::Protect { recording, protected } => self.pending.push(Op::Protect {
                 id: recording,
                 protected,
@@ -432,13 +438,23 @@ impl Writer {
         }
     }
 
-    fn end_publish(&mut self, publish: PublishId, reason: String, pass: &mut Pass) {
+    fn end_publish(
+        &mut self,
+        publish: PublishId,
+        reason: String,
+        outcome: Box<PublishOutcome>,
+        pass: &mut Pass,
+    ) {
         if let Some(lane) = self.lanes.get(&publish) {
             pass.held.insert(lane.stream.clone());
             pass.turns.push((publish, None));
             pass.ended.push(publish);
         }
-        self.pending.push(Op::EndPublish { id: publish, reason });
+        self.pending.push(Op::EndPublish {
+            id: publish,
+            reason,
+            outcome,
+        });
     }
 
     fn delete(&mut self, recording: RecordingId, pass: &mut Pass) {

@@ -43,6 +43,7 @@ fn ended(publish: u64) -> Command {
     Command::PublishEnded {
         publish: id(publish),
         reason: String::new(),
+        outcome: Default::default(),
     }
 }
 

@@ -272,6 +272,7 @@ impl World {
             stream: publisher.stream.clone(),
             tape_zero: zero,
             boot_zero: boot,
+            about: Default::default(),
         });
         let live = Live {
             publisher,
