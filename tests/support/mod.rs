@@ -9,6 +9,7 @@ pub(crate) mod bucket;
 pub(crate) mod cli;
 pub(crate) mod delivered;
 pub(crate) mod feed;
+pub(crate) mod fleet;
 pub(crate) mod flv;
 pub(crate) mod fragmented;
 pub(crate) mod hls;
@@ -23,6 +24,7 @@ pub(crate) mod rtmp;
 pub(crate) mod service;
 pub(crate) mod told;
 pub(crate) mod wait;
+pub(crate) mod webhook;
 
 use std::path::PathBuf;
 
