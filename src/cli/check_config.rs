@@ -22,8 +22,16 @@ impl CheckConfig {
             daemon::gate(&config).err(),
             daemon::certificate(&config).err(),
             daemon::authority(&config).err(),
+            config
+                .mqtt
+                .as_ref()
+                .and_then(|mqtt| daemon::broker_keys(mqtt).err()),
         ];
-        for error in unread.into_iter().flatten() {
+        let unsigned = config
+            .callbacks
+            .iter()
+            .filter_map(|callback| daemon::callback_key(callback).err());
+        for error in unread.into_iter().flatten().chain(unsigned) {
             writeln!(out, "\n# note: as this user, {error:#}")?;
         }
         Ok(())

@@ -8,6 +8,7 @@ use clap::{Arg, ArgAction, ArgMatches, Args as _, FromArgMatches as _};
 use serde_json::{Map, Value, json};
 
 use super::open::StoreArgument;
+use super::output;
 use super::service::{NoService, ask, find_socket};
 use super::shown;
 use super::when::When;
@@ -119,7 +120,7 @@ fn carry_out(command: &Command, said: Option<(&str, bool)>, matches: &ArgMatches
     }
     let answer = answer(&service, command, arguments)?;
     if matches.get_flag("json") {
-        print_line(&answer.to_string())?;
+        output::line(&answer.to_string())?;
     } else if let Some(result) = answer.get("result") {
         shown::print(command.name, result)?;
     }
@@ -214,7 +215,7 @@ fn argument(argument: &Argument) -> Arg {
 }
 
 /// `pre_roll_s` is `--pre-roll` here, and written as a length of time.
-fn long(name: &str) -> String {
+pub(super) fn long(name: &str) -> String {
     name.strip_suffix("_s").unwrap_or(name).replace('_', "-")
 }
 
@@ -230,22 +231,24 @@ fn value(command: &Command, argument: &Argument, matches: &ArgMatches) -> anyhow
         true => argument.name.to_uppercase(),
         false => format!("--{}", long(argument.name)),
     };
-    let value = match argument.kind {
-        Kind::Text | Kind::Span | Kind::Texts | Kind::Lines => text.as_str().into(),
-        Kind::Time => moment(text, command.name.starts_with("task.")),
+    read(argument.kind, text, command.name.starts_with("task."))
+        .with_context(what)
+        .map(Some)
+}
+
+/// A text as a request has it; times are counted from now on, `ahead` or back.
+pub(super) fn read(kind: Kind, text: &str, ahead: bool) -> anyhow::Result<Value> {
+    Ok(match kind {
+        Kind::Text | Kind::Span | Kind::Texts | Kind::Lines => text.into(),
+        Kind::Time => moment(text, ahead),
         Kind::Seconds => match text.parse::<Span>() {
             Ok(span) => (span.as_millis() as f64 / 1_000.0).into(),
-            Err(error) => text
-                .parse::<f64>()
-                .map(Value::from)
-                .map_err(|_| error)
-                .with_context(what)?,
+            Err(error) => text.parse::<f64>().map(Value::from).map_err(|_| error)?,
         },
-        Kind::Number => text.parse::<u64>().with_context(what)?.into(),
-        Kind::Switch => text.parse::<bool>().with_context(what)?.into(),
-        Kind::Object => serde_json::from_str(text).with_context(what)?,
-    };
-    Ok(Some(value))
+        Kind::Number => text.parse::<u64>()?.into(),
+        Kind::Switch => text.parse::<bool>()?.into(),
+        Kind::Object => serde_json::from_str(text)?,
+    })
 }
 
 /// A length of time is so far back from now, of a task so far ahead. What is no time is for the service to refuse.
@@ -256,9 +259,4 @@ fn moment(text: &str, ahead: bool) -> Value {
         Ok(when) => rfc3339(when.before(now)).into(),
         Err(_) => text.into(),
     }
-}
-
-fn print_line(text: &str) -> anyhow::Result<()> {
-    use std::io::Write as _;
-    Ok(writeln!(std::io::stdout().lock(), "{text}")?)
 }

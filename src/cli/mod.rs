@@ -4,7 +4,9 @@
 //! error; long work shows its progress on a terminal and is silent in a pipe.
 
 mod check_config;
+mod completions;
 mod control;
+mod ctl;
 mod demo;
 mod export;
 mod ls;
@@ -48,6 +50,8 @@ enum Command {
     Verify(verify::Verify),
     /// Send an FLV or MP4 file over RTMP.
     Publish(publish::Publish),
+    Ctl(ctl::Ctl),
+    Completions(completions::Completions),
 }
 
 impl Arguments {
@@ -65,14 +69,21 @@ impl Arguments {
             Command::Export(command) => command.run(),
             Command::Verify(command) => command.run(),
             Command::Publish(command) => command.run(),
+            Command::Ctl(command) => command.run(),
+            Command::Completions(command) => command.run(whole()),
         }
     }
+}
+
+/// All commands, those of the table included.
+fn whole() -> clap::Command {
+    Arguments::command().subcommands(control::groups())
 }
 
 /// The process, from its arguments to its exit code.
 pub fn main() -> ExitCode {
     // clap leaves with 2 for wrong usage, by itself.
-    let matches = Arguments::command().subcommands(control::groups()).get_matches();
+    let matches = whole().get_matches();
     let result = match control::run(&matches) {
         Some(result) => result,
         None => Arguments::from_arg_matches(&matches)

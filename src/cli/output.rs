@@ -1,5 +1,7 @@
 //! What commands show people: sizes, lengths of time, progress.
 
+use std::io::Write as _;
+
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// A bar over so many bytes, on a terminal; in a pipe nothing.
@@ -35,6 +37,19 @@ pub(super) fn clock(micros: i64) -> String {
         0 => format!("{minutes:02}:{seconds:02}"),
         _ => format!("{hours}:{minutes:02}:{seconds:02}"),
     }
+}
+
+/// A line for standard output.
+pub(super) fn line(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{text}")?;
+    // Who reads a pipe wants each line when it is there.
+    Ok(out.flush()?)
+}
+
+/// The same of bytes as they are.
+pub(super) fn bytes_of(text: &[u8]) -> anyhow::Result<()> {
+    Ok(std::io::stdout().lock().write_all(text)?)
 }
 
 /// True for the error of writing to `| head`: the reader has what it wanted.

@@ -35,7 +35,10 @@ const COLUMNS: &[(&str, &[&str])] = &[
         "templates",
         &["name", "formats", "split", "resume_window", "keep", "from"],
     ),
-    ("streams", &["stream", "bits_per_second", "recordings"]),
+    (
+        "streams",
+        &["stream", "peer", "bits_per_second", "fps", "gop_s", "recordings"],
+    ),
 ];
 
 /// Prints the result of a command.
@@ -64,6 +67,57 @@ pub(super) fn print(command: &str, result: &Value) -> anyhow::Result<()> {
         eprintln!("there may be more: --after {next}");
     }
     Ok(())
+}
+
+/// An event, or a status, as `ctl watch` prints it: when, where, what, and what of it people look for.
+pub(super) fn event(prefix: &str, topic: &str, said: &Value) -> String {
+    let text = |value: &Value, name: &str| {
+        value
+            .get(name)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let time: String = text(said, "time").chars().take(19).collect();
+    let device = topic
+        .strip_prefix(prefix)
+        .unwrap_or(topic)
+        .trim_start_matches('/');
+    let device = device.split('/').next().unwrap_or_default();
+    let Some(body) = said.get("data").and_then(Value::as_object) else {
+        return plain(&format!("{time}  {device}  is {}", text(said, "state")));
+    };
+    let looked_for = [
+        "stream",
+        "recording",
+        "format",
+        "start",
+        "end",
+        "duration_s",
+        "bytes",
+        "url",
+        "store",
+        "what",
+        "detail",
+        "reason",
+        "version",
+    ];
+    let mut line = format!("{time}  {device}  {:24}", text(said, "type"));
+    for name in looked_for {
+        let cell = body.get(name).map(|value| cell(name, value)).unwrap_or_default();
+        if !cell.is_empty() {
+            line.push_str(&format!("  {name}={cell}"));
+        }
+    }
+    if let Some(dropped) = said.get("dropped") {
+        line.push_str(&format!("  ({dropped} events before this one were lost)"));
+    }
+    plain(&line)
+}
+
+/// A terminal must not be told what to do by what somebody named.
+fn plain(text: &str) -> String {
+    text.trim_end().chars().filter(|c| !c.is_control()).collect()
 }
 
 fn fields(out: &mut impl Write, object: &Map<String, Value>) -> std::io::Result<()> {
@@ -146,8 +200,7 @@ fn cell(column: &str, value: &Value) -> String {
             output::clock((seconds.as_f64().unwrap_or(0.0) * 1e6) as i64)
         }
         (_, Value::Null) => String::new(),
-        // A terminal must not be told what to do by what somebody named.
-        (_, Value::String(text)) => text.chars().filter(|c| !c.is_control()).collect(),
+        (_, Value::String(text)) => plain(text),
         (_, Value::Array(values)) if values.iter().all(|value| !value.is_object()) => values
             .iter()
             .map(|value| cell("", value))

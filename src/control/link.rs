@@ -325,6 +325,15 @@ fn full(_: rumqttc::v5::ClientError) -> Loss {
     Loss::Gone("the broker takes nothing".to_owned())
 }
 
+/// A failure in words.
+pub(super) fn reason(error: &ConnectionError) -> String {
+    match loss(error) {
+        Loss::Gone(reason) | Loss::Refused(reason) => reason,
+        Loss::TakenOver => "another client with this id has come".to_owned(),
+        Loss::NoRetain => "the broker keeps nothing".to_owned(),
+    }
+}
+
 /// What a failure means.
 fn loss(error: &ConnectionError) -> Loss {
     let text = crate::https::with_causes(error);

@@ -17,11 +17,13 @@
 //! | `streams` | what is told of streams, and when |
 //! | `session` | one connection from its beginning to its end |
 //! | `run` | one connection after the other |
+//! | `remote` | the other side: `edgereel ctl` |
 
 mod courier;
 mod desk;
 mod link;
 mod message;
+mod remote;
 mod request;
 mod run;
 mod session;
@@ -37,6 +39,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 pub use message::{Status, StatusState, StreamState};
+pub use remote::{Remote, RemoteError};
 
 use crate::api::{Api, LinkHealth};
 use crate::event::{Dialect, Sender};

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use anyhow::Context as _;
-
-use super::keys;
+use super::keys::callback_key;
 use crate::api::CallbackRow;
 use crate::callback::{Callback, CallbackSettings, listener};
 use crate::config::{self, Config};
@@ -51,10 +49,7 @@ pub(super) async fn start(config: &Config, store: &Store, clock: &Arc<dyn Clock>
 }
 
 fn settings(config: &Config, callback: &config::Callback) -> anyhow::Result<CallbackSettings> {
-    let key = callback.key.as_ref().map(|key| keys::secret("callback.key", key));
-    let key = key
-        .transpose()
-        .with_context(|| format!("callback '{}'", callback.name))?;
+    let key = callback_key(callback)?;
     let device = &config.device.id;
     let prefix = config
         .mqtt

@@ -9,7 +9,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::access::Gate;
-use crate::config::{Config, MAX_SECRET, Mqtt, Secret, SecretSource, Target, Tls};
+use crate::config::{Callback, Config, MAX_SECRET, Mqtt, Secret, SecretSource, Target, Tls};
 use crate::control::LinkSettings;
 use crate::ingest::Certificate;
 
@@ -55,6 +55,22 @@ pub(crate) fn authority(config: &Config) -> anyhow::Result<Option<Vec<u8>>> {
     let text = read(path, MAX_PEM).map_err(anyhow::Error::msg);
     let text = text.with_context(|| format!("cannot read sync.ca_file '{}'", path.display()))?;
     Ok(Some(text.into_bytes()))
+}
+
+/// The same, for commands: what the system trusts is read at once.
+pub(crate) fn broker_keys(mqtt: &Mqtt) -> anyhow::Result<LinkSettings> {
+    link(mqtt, || {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        roots
+    })
+}
+
+/// What signs a callback, if anything does.
+pub(crate) fn callback_key(callback: &Callback) -> anyhow::Result<Option<Vec<u8>>> {
+    let key = callback.key.as_ref().map(|key| secret("callback.key", key));
+    key.transpose()
+        .with_context(|| format!("callback '{}'", callback.name))
 }
 
 /// How the broker is reached: passwords, keys and certificates are read.
