@@ -18,6 +18,8 @@
 //! | `session` | one connection from its beginning to its end |
 //! | `run` | one connection after the other |
 
+#[cfg(test)]
+mod asyncapi;
 mod courier;
 mod desk;
 mod link;
