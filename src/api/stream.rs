@@ -79,10 +79,26 @@ pub struct StreamRow {
     pub stream: String,
     /// The publish.
     pub publish: String,
+    /// The address that it comes from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peer: Option<String>,
+    /// The host that the publisher addressed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub domain: Option<String>,
+    /// What the publisher says it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encoder: Option<String>,
     /// What it is made of.
     pub tracks: Vec<StreamTrack>,
     /// What it sends now.
     pub bits_per_second: u64,
+    /// Pictures a second.
+    pub fps: f64,
+    /// Seconds from one keyframe to the next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gop_s: Option<f64>,
+    /// Holes in its tape since the start of the service.
+    pub gaps: u64,
     /// Bytes that this publish has sent.
     pub bytes: u64,
     /// The recordings that it feeds.
@@ -116,7 +132,13 @@ pub fn row(stream: &StreamStatus) -> StreamRow {
     StreamRow {
         stream: stream.stream.to_string(),
         publish: stream.publish.to_string(),
+        peer: stream.about.peer.clone(),
+        domain: stream.about.domain.clone(),
+        encoder: stream.about.encoder.clone(),
         tracks: tracks(&stream.tracks),
+        fps: stream.fps,
+        gop_s: stream.gop.map(|gop| gop as f64 / 1e6),
+        gaps: stream.gaps,
         bits_per_second: stream.bits_per_second,
         bytes: stream.bytes,
         recordings: stream.recordings.iter().map(ToString::to_string).collect(),

@@ -1,6 +1,9 @@
 //! What is going on, as it is shown.
 
-use crate::media::{Micros, PublishId, RecordingId, StreamName, Tracks};
+use std::sync::Arc;
+
+use crate::event::PublishAbout;
+use crate::media::{Frame, TrackKind, Micros, PublishId, RecordingId, StreamName, Tracks};
 
 /// A stream as the status shows it.
 #[derive(Clone, Debug)]
@@ -9,6 +12,8 @@ pub struct StreamStatus {
     pub stream: StreamName,
     /// The publish.
     pub publish: PublishId,
+    /// Who publishes it.
+    pub about: Arc<PublishAbout>,
     /// What it sends; empty before the first sequence header.
     pub tracks: Tracks,
     /// The recordings it feeds, once it is worth any.
@@ -17,30 +22,65 @@ pub struct StreamStatus {
     pub bytes: u64,
     /// Media received over the last second, bits per second.
     pub bits_per_second: u64,
+    /// Pictures received over the last second, per second.
+    pub fps: f64,
+    /// From one keyframe to the next, the last time.
+    pub gop: Option<Micros>,
+    /// Holes in its tape since the start of the service.
+    pub gaps: u64,
     /// Media of it in memory, bytes.
     pub ring_bytes: usize,
     /// When it was last heard, CLOCK_BOOTTIME.
     pub last_heard: Micros,
 }
 
-/// Bytes over the last whole second.
+/// From one keyframe to the next.
+#[derive(Debug, Default)]
+pub(super) struct GopLength {
+    last: Option<Micros>,
+    pub(super) length: Option<Micros>,
+}
+
+impl GopLength {
+    /// A frame came, at this tape time.
+    pub(super) fn see(&mut self, frame: &Frame, at: Micros) {
+        if frame.kind == TrackKind::Video && frame.key {
+            let last = self.last.replace(at);
+            self.length = last.map(|last| at.saturating_sub(last)).or(self.length);
+        }
+    }
+}
+
+/// Bytes and pictures over the last whole second.
 #[derive(Debug, Default)]
 pub(super) struct Rate {
     second_began: Micros,
     bytes: u64,
+    pictures: u32,
     last: u64,
+    last_pictures: f64,
 }
 
 impl Rate {
-    pub(super) fn count(&mut self, bytes: u64, now: Micros) {
+    pub(super) fn count(&mut self, bytes: u64, is_picture: bool, now: Micros) {
         let elapsed = now - self.second_began;
         if elapsed >= 1_000_000 {
             let per_second = u128::from(self.bytes) * 1_000_000 / u128::try_from(elapsed.max(1)).unwrap_or(1);
             self.last = u64::try_from(per_second).unwrap_or(u64::MAX);
-            self.bytes = 0;
+            self.last_pictures = f64::from(self.pictures) * 1e6 / elapsed.max(1) as f64;
+            (self.bytes, self.pictures) = (0, 0);
             self.second_began = now;
         }
         self.bytes += bytes;
+        self.pictures += u32::from(is_picture);
+    }
+
+    /// Pictures a second, to a tenth.
+    pub(super) fn fps(&self, now: Micros) -> f64 {
+        match now - self.second_began {
+            3_000_001.. => 0.0,
+            _ => (self.last_pictures * 10.0).round() / 10.0,
+        }
     }
 
     pub(super) fn bits_per_second(&self, now: Micros) -> u64 {

@@ -7,7 +7,7 @@ use super::publish::EndReason;
 use super::ring::Ring;
 use super::run::{Ending, Sample, Scene};
 use super::session::{Limit, Plan, Session, Wanted};
-use super::status::{Rate, StreamStatus};
+use super::status::{GopLength, Rate, StreamStatus};
 use crate::event::{PublishAbout, PublishOutcome};
 use crate::media::{Exception, MediaMessage, Micros, PublishId, RecordingId, StreamName, TrackKind};
 use crate::store::{Command, Origin};
@@ -38,6 +38,7 @@ pub(super) struct OnAir {
     pub(super) last_heard: Micros,
     pub(super) bytes: u64,
     pub(super) rate: Rate,
+    gop: GopLength,
     /// UTC less tape time, from the publish's first moment on: a clock that is stepped moves no boundary.
     utc_of_tape: Micros,
     /// The store knows of it.
@@ -77,6 +78,7 @@ impl Stream {
             last_heard: now.boot,
             bytes: 0,
             rate: Rate::default(),
+            gop: GopLength::default(),
             utc_of_tape: now.utc.saturating_sub(tape_zero),
             started: false,
             quiet_until: 0,
@@ -115,7 +117,10 @@ impl Stream {
         if let MediaMessage::Frame(frame) = &message {
             on_air.last_heard = now.boot;
             on_air.bytes += frame.payload.len() as u64;
-            on_air.rate.count(frame.payload.len() as u64, now.boot);
+            let is_picture = frame.kind == TrackKind::Video;
+            on_air
+                .rate
+                .count(frame.payload.len() as u64, is_picture, now.boot);
         }
         let mut fed = Vec::new();
         let taken = on_air.live.push(message, now, &mut fed);
@@ -126,7 +131,8 @@ impl Stream {
         self.hand_over(fed, now, out);
         if let Some((frame, at, number)) = taken.frame {
             self.record(&frame, at, now, out);
-            if let Some(on_air) = &self.live {
+            if let Some(on_air) = &mut self.live {
+                on_air.gop.see(&frame, at);
                 self.ring.push(frame, &on_air.live.tracks, at, number);
                 self.ring.expire(at, pre_roll);
             }
@@ -243,6 +249,10 @@ impl Stream {
         Some(StreamStatus {
             stream: self.name.clone(),
             publish: on_air.live.publish,
+            about: Arc::clone(&on_air.about),
+            fps: on_air.rate.fps(now.boot),
+            gop: on_air.gop.length,
+            gaps: 0,
             tracks: on_air.live.tracks.clone(),
             recordings: self.sessions.iter().flat_map(Session::rolling).collect(),
             bytes: on_air.bytes,

@@ -4,6 +4,7 @@
 #![allow(dead_code, unused_imports, reason = "each test program uses a part of this")]
 
 pub(crate) mod adts;
+pub(crate) mod broker;
 pub(crate) mod bucket;
 pub(crate) mod cli;
 pub(crate) mod contract;

@@ -122,7 +122,13 @@ impl Recorder {
 
     /// Streams on the air, by name.
     pub fn status(&self) -> Vec<StreamStatus> {
-        self.shared.core().status(self.shared.now())
+        let mut streams = self.shared.core().status(self.shared.now());
+        let progress = self.shared.store.progress();
+        let progress = progress.borrow();
+        for status in &mut streams {
+            status.gaps = progress.streams.get(&status.stream).map_or(0, |stream| stream.gaps);
+        }
+        streams
     }
 
     /// Media in all rings, bytes.
