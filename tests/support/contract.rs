@@ -31,7 +31,7 @@ pub(crate) fn verdict(root: &str, topic: &str, payload: &[u8]) -> Result<(), Str
     let (filter, validator) = found.ok_or("docs/schemas.json has no such topic")?;
     let wrong = validator.iter_errors(&message);
     let wrong: Vec<String> = wrong
-        .map(|error| format!("{}: {error}", error.instance_path()))
+        .map(|error| format!("{}: {error}", error.instance_path))
         .collect();
     match wrong.is_empty() {
         true => Ok(()),
