@@ -3,8 +3,8 @@
 //! One crate, one binary. Each room knows only the rooms below it; docs/architecture.md draws the house.
 
 pub mod api;
-pub mod cli;
 pub mod callback;
+pub mod cli;
 pub mod config;
 pub mod control;
 pub mod daemon;

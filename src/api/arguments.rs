@@ -115,7 +115,8 @@ pub(super) fn tags<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D:
     let mut tags = Vec::<String>::deserialize(from)?;
     tags.sort_unstable();
     tags.dedup();
-    let fits = |tag: &String| (1..=MAX_TAG).contains(&tag.chars().count()) && !tag.chars().any(char::is_control);
+    let fits =
+        |tag: &String| (1..=MAX_TAG).contains(&tag.chars().count()) && !tag.chars().any(char::is_control);
     match tags.len() <= MAX_TAGS && tags.iter().all(fits) {
         true => Ok(tags),
         false => Err(serde::de::Error::custom(format!(

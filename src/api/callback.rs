@@ -37,7 +37,9 @@ async fn status(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failu
     let listeners: Vec<String> = known.iter().map(|callback| callback.listener.clone()).collect();
     let missed = api
         .read(move |library| {
-            let missed = listeners.iter().map(|listener| library.missed(listener, true, 10_001));
+            let missed = listeners
+                .iter()
+                .map(|listener| library.missed(listener, true, 10_001));
             missed.collect::<Result<Vec<_>, _>>()
         })
         .await?;

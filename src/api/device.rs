@@ -93,7 +93,12 @@ async fn info(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure
     let host = api.host()?;
     let system = nix::sys::utsname::uname().ok();
     let word = |text: &std::ffi::OsStr| text.to_string_lossy().into_owned();
-    let boot: String = api.clock.boot_id().iter().map(|byte| format!("{byte:02x}")).collect();
+    let boot: String = api
+        .clock
+        .boot_id()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     let up = api.clock.boot().saturating_sub(api.started);
     Ok(json!({
         "device": host.device(),
@@ -128,7 +133,10 @@ async fn reload(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failu
     let host = api.host()?;
     match host.reload().await {
         Ok(()) => Ok(json!({ "config_hash": hash(&host.config()) })),
-        Err(reason) => Err(Failure::new(Code::Refused, format!("the old configuration holds: {reason}"))),
+        Err(reason) => Err(Failure::new(
+            Code::Refused,
+            format!("the old configuration holds: {reason}"),
+        )),
     }
 }
 

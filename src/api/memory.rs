@@ -103,7 +103,9 @@ impl Memory {
         known.bytes += bytes;
         known.order.push_back(id.to_owned());
         while known.order.len() > MOST || known.bytes > MOST_BYTES {
-            let Some(oldest) = known.order.pop_front() else { break };
+            let Some(oldest) = known.order.pop_front() else {
+                break;
+            };
             let gone = known.requests.remove(&oldest).map_or(0, |entry| entry.bytes);
             known.bytes -= gone;
         }
@@ -146,7 +148,9 @@ impl Api {
         let result = match command.effect {
             Effect::Reads | Effect::Acts => command.run(self, arguments).await,
             Effect::Changes | Effect::Ends => match self.recall(id).await? {
-                Some(Remembered { command: known, .. }) if known != command.name => return Err(other(&known)),
+                Some(Remembered { command: known, .. }) if known != command.name => {
+                    return Err(other(&known));
+                }
                 Some(Remembered {
                     answer: Some(answer), ..
                 }) => read(&answer),
@@ -239,7 +243,12 @@ fn written(result: &Result<Value, Failure>) -> String {
 }
 
 fn read(text: &str) -> Result<Value, Failure> {
-    let unreadable = || Failure::new(Code::Internal, "what was answered to this request cannot be read any more");
+    let unreadable = || {
+        Failure::new(
+            Code::Internal,
+            "what was answered to this request cannot be read any more",
+        )
+    };
     let mut answer: serde_json::Map<String, Value> = serde_json::from_str(text).map_err(|_| unreadable())?;
     match (answer.remove("result"), answer.remove("error")) {
         (Some(result), _) => Ok(result),

@@ -35,9 +35,11 @@ use std::time::Duration;
 
 pub use answer::{Answer, Code, Failure, MAX_ANSWER};
 pub use arguments::{MAX_REQUEST, Request};
-pub use device::{CallbackRow, Host};
-pub use health::{Health, StreamHealth, StorageHealth, SyncHealth, OutboxHealth, LinkHealth, ProcessHealth, ClockHealth};
 pub use command::{Argument, Command, Effect, Kind};
+pub use device::{CallbackRow, Host};
+pub use health::{
+    ClockHealth, Health, LinkHealth, OutboxHealth, ProcessHealth, StorageHealth, StreamHealth, SyncHealth,
+};
 pub use recording::offline;
 pub use row::recording as recording_row;
 pub use stream::{StreamRow, StreamTrack, row as stream_row};

@@ -6,7 +6,9 @@ use nix::sys::time::TimeValLike as _;
 /// Bytes of memory that are resident (`proc(5)`, statm); 0 where the system does not say.
 pub(super) fn resident_bytes() -> u64 {
     let pages = read("/proc/self/statm").and_then(|text| text.split_whitespace().nth(1)?.parse::<u64>().ok());
-    let page = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok().flatten();
+    let page = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE)
+        .ok()
+        .flatten();
     pages.unwrap_or(0) * page.and_then(|page| u64::try_from(page).ok()).unwrap_or(4_096)
 }
 

@@ -336,9 +336,7 @@ async fn tag(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure>
     let Tag { recording, tags } = typed(arguments)?;
     let recording = row_of(api, recording).await?.id;
     let answer = json!({ "recording": recording.to_string(), "tags": tags });
-    api.recorder
-        .submit(StoreCommand::Tag { recording, tags })
-        .await?;
+    api.recorder.submit(StoreCommand::Tag { recording, tags }).await?;
     Ok(answer)
 }
 

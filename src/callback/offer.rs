@@ -25,7 +25,12 @@ pub(super) async fn offer(
     Ok(())
 }
 
-async fn tell(settings: &CallbackSettings, client: &Client, message: &Message, now: Micros) -> Result<(), String> {
+async fn tell(
+    settings: &CallbackSettings,
+    client: &Client,
+    message: &Message,
+    now: Micros,
+) -> Result<(), String> {
     let url: Url = settings.url.expose().parse().map_err(|_| "the address is none")?;
     let request = match settings.dialect {
         // HTTP binding of CloudEvents 1.0, structured mode.

@@ -70,6 +70,8 @@ pub(super) async fn run(
         looked: 0,
         failing: false,
     };
+    // Who listens was said to the store before.
+    teller.settle().await;
     while !teller.find_place().await {
         sleep(PAUSE).await;
     }
@@ -115,23 +117,34 @@ impl Teller {
             return Ok(Step::Wait(PAUSE));
         }
         let listener = self.settings.listener.clone();
-        let missed = self.read(move |library| library.missed(&listener, false, 1)).await?;
+        let missed = self
+            .read(move |library| library.missed(&listener, false, 1))
+            .await?;
         let now = self.clock.utc();
         let due = missed.into_iter().next();
-        if let Some(missed) = due.as_ref().filter(|missed| missed.due.is_some_and(|due| due <= now)) {
+        if let Some(missed) = due
+            .as_ref()
+            .filter(|missed| missed.due.is_some_and(|due| due <= now))
+        {
             return Ok(Step::Again(missed.clone()));
         }
         if self.new.is_empty() && newest > self.looked {
             let after = self.cursor;
-            let rows = self.read(move |library| library.outbox(after, AHEAD, READ_BYTES)).await?;
+            let rows = self
+                .read(move |library| library.outbox(after, AHEAD, READ_BYTES))
+                .await?;
             self.looked = rows.last().map_or(newest, |last| last.sequence);
             self.new = rows.into();
         }
         if let Some(event) = self.new.pop_front() {
             return Ok(Step::New(event));
         }
-        let wait = due.and_then(|missed| missed.due).map(|due| due.saturating_sub(now).max(0));
-        let wait = wait.map_or(LOOK, |micros| Duration::from_micros(micros.unsigned_abs()).min(LOOK));
+        let wait = due
+            .and_then(|missed| missed.due)
+            .map(|due| due.saturating_sub(now).max(0));
+        let wait = wait.map_or(LOOK, |micros| {
+            Duration::from_micros(micros.unsigned_abs()).min(LOOK)
+        });
         Ok(Step::Wait(wait.max(Duration::from_millis(10))))
     }
 
@@ -191,7 +204,10 @@ impl Teller {
                 tracing::info!("{} takes callbacks again", self.settings.url);
             }
             Err(error) if !std::mem::replace(&mut self.failing, true) => {
-                tracing::warn!("{} does not take callbacks, they are offered again: {error}", self.settings.url);
+                tracing::warn!(
+                    "{} does not take callbacks, they are offered again: {error}",
+                    self.settings.url
+                );
             }
             _ => {}
         }

@@ -31,6 +31,16 @@ const GROUPS: &[(&str, &str)] = &[
     ("template", "Say what becomes of streams that are recorded"),
     ("stream", "See what is on the air, and end it"),
     ("sync", "See what is delivered, and have a say in it"),
+    (
+        "callback",
+        "See what web services did not take, and tell them again",
+    ),
+    ("device", "See what the box is and how it is"),
+    (
+        "config",
+        "See the configuration that is in force, and read it again",
+    ),
+    ("log", "Say how much is logged"),
 ];
 
 // No words of its own: they would stand in place of each command's.

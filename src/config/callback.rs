@@ -124,7 +124,10 @@ impl CallbackFile {
         }
         let word = |text: &String| {
             let word = text.strip_suffix('*').unwrap_or(text);
-            text.len() <= 64 && word.chars().all(|c| c.is_ascii_lowercase() || matches!(c, '.' | '_'))
+            text.len() <= 64
+                && word
+                    .chars()
+                    .all(|c| c.is_ascii_lowercase() || matches!(c, '.' | '_'))
         };
         if self.events.len() > 64 || !self.events.iter().all(word) {
             return refuse(
@@ -158,7 +161,8 @@ mod tests {
     use crate::config::Config;
 
     fn parse(text: &str) -> Result<Vec<Callback>, String> {
-        let config = Config::parse(Some((Path::new("box.toml"), text)), [], "box").map_err(|e| e.to_string())?;
+        let config =
+            Config::parse(Some((Path::new("box.toml"), text)), [], "box").map_err(|e| e.to_string())?;
         let printed = config.to_toml();
         assert!(!printed.contains("s3cret"), "{printed}");
         if !text.contains("s3cret") {
@@ -183,7 +187,9 @@ mod tests {
 
     #[test]
     fn it_is_told_of_what_it_wants() {
-        let all = parse("[[callback]]\nurl = \"https://a/b\"\nevents = [\"recording.*\", \"storage.full\"]\n").unwrap();
+        let all =
+            parse("[[callback]]\nurl = \"https://a/b\"\nevents = [\"recording.*\", \"storage.full\"]\n")
+                .unwrap();
         let wants = |kind| all[0].wants(kind);
         assert!(wants("recording.closed") && wants("storage.full"));
         assert!(!wants("storage.low") && !wants("publish.started"));
@@ -196,12 +202,18 @@ mod tests {
             ("url = \"http://a\"\nname = \"a b\"", "callback.name"),
             ("url = \"http://a\"\nevents = [\"A\"]", "callback.events"),
             ("url = \"http://a\"\ntries = 0", "callback.tries"),
-            ("url = \"http://a\"\nname = \"a\"\n[[callback]]\nurl = \"http://a\"\nname = \"a\"", "twice"),
+            (
+                "url = \"http://a\"\nname = \"a\"\n[[callback]]\nurl = \"http://a\"\nname = \"a\"",
+                "twice",
+            ),
             ("url = \"http://a\"\nevery = \"0s\"", "callback.every"),
             ("name = \"a\"", "url"),
         ] {
             let error = parse(&format!("[[callback]]\n{text}")).unwrap_err();
-            assert!(error.starts_with("box.toml:") && error.contains(word), "{text}: {error}");
+            assert!(
+                error.starts_with("box.toml:") && error.contains(word),
+                "{text}: {error}"
+            );
         }
     }
 }

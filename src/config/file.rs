@@ -149,7 +149,9 @@ impl Config {
         if let Some(mqtt) = &self.mqtt {
             mqtt.to_toml(&mut out);
         }
-        self.callbacks.iter().for_each(|callback| callback.to_toml(&mut out));
+        self.callbacks
+            .iter()
+            .for_each(|callback| callback.to_toml(&mut out));
         publisher::to_toml(&self.publishers, &mut out);
         let tables = Recording {
             template: self.templates.iter().map(|template| &template.source).collect(),

@@ -73,7 +73,8 @@ impl TryFrom<String> for Secret {
 impl<'de> serde::Deserialize<'de> for Secret {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         // What serde says of a value of another type has the value in it.
-        let text = String::deserialize(from).map_err(|_| serde::de::Error::custom("expected a text in quotes"))?;
+        let text =
+            String::deserialize(from).map_err(|_| serde::de::Error::custom("expected a text in quotes"))?;
         Self::try_from(text).map_err(serde::de::Error::custom)
     }
 }

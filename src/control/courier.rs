@@ -118,7 +118,11 @@ impl Courier {
 
     /// A message of an event was confirmed, or given up. True when the cursor moved.
     pub(super) fn arrived(&mut self, sequence: u64) -> bool {
-        if let Some(sent) = self.on_the_way.iter_mut().find(|sent| sent.parcel.sequence == sequence) {
+        if let Some(sent) = self
+            .on_the_way
+            .iter_mut()
+            .find(|sent| sent.parcel.sequence == sequence)
+        {
             sent.arrived += 1;
         }
         let before = self.cursor;

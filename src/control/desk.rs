@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 
+use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::Publish;
 use tokio::task::JoinSet;
 
@@ -12,6 +13,8 @@ use crate::api::{Answer, Api, Code, Failure, Request};
 
 /// So many are carried out at the same time.
 const RUNNING: usize = 8;
+/// So many that nobody confirms are taken at a time.
+const LOOSE: usize = 32;
 
 /// Requests that came and are not over.
 pub(super) struct Desk {
@@ -45,9 +48,18 @@ impl Desk {
         }
     }
 
-    /// True when no more are taken.
-    pub(super) fn is_full(&self) -> bool {
-        self.slips.len() >= usize::from(REQUESTS)
+    /// True when this one is too much. Of those that are confirmed the broker hands over only so many; the others may come in
+    /// any number, and have places of their own.
+    pub(super) fn is_full_for(&self, publish: &Publish) -> bool {
+        let loose = self
+            .slips
+            .iter()
+            .filter(|slip| slip.publish.qos == QoS::AtMostOnce)
+            .count();
+        match publish.qos {
+            QoS::AtMostOnce => loose >= LOOSE,
+            _ => self.slips.len() - loose >= usize::from(REQUESTS),
+        }
     }
 
     /// A place for what somebody published.
@@ -85,7 +97,9 @@ impl Desk {
             match self.running.join_next().await {
                 Some(Ok(answered)) => return answered,
                 // One that failed has no answer, and its slip stays until the connection ends: it comes again.
-                Some(Err(error)) => tracing::error!("a request failed, which is a defect of edgereel: {error}"),
+                Some(Err(error)) => {
+                    tracing::error!("a request failed, which is a defect of edgereel: {error}")
+                }
                 None => std::future::pending().await,
             }
         }
@@ -107,7 +121,11 @@ impl Desk {
 /// Carries it out. A list that is longer than the broker takes is cut shorter: its `next` says where it goes on.
 async fn answer(api: &Api, command: &str, request: Request, most: usize) -> Answer {
     let mut answer = api.ask(command, request.clone()).await;
-    let mut limit = request.arguments.get("limit").and_then(serde_json::Value::as_u64).unwrap_or(50);
+    let mut limit = request
+        .arguments
+        .get("limit")
+        .and_then(serde_json::Value::as_u64)
+        .unwrap_or(50);
     while answer.to_json().len() > most && command.ends_with(".list") && limit > 1 {
         limit /= 2;
         let mut shorter = Request {

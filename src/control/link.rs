@@ -12,8 +12,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{
-    ConnAck, ConnectProperties, ConnectReturnCode, DisconnectReasonCode, Filter, LastWill, Packet, PubAckReason,
-    Publish, PublishProperties, RetainForwardRule, SubscribeReasonCode,
+    ConnAck, ConnectProperties, ConnectReturnCode, DisconnectReasonCode, Filter, LastWill, Packet,
+    PubAckReason, Publish, PublishProperties, RetainForwardRule, SubscribeReasonCode,
 };
 use rumqttc::v5::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, StateError};
 use rumqttc::{Outgoing, TlsConfiguration, Transport};
@@ -68,6 +68,8 @@ pub(super) enum Loss {
     Refused(String),
     /// Another with the same client id has come.
     TakenOver,
+    /// The broker keeps no messages, not even as a last will.
+    NoRetain,
 }
 
 /// What the broker takes.
@@ -101,6 +103,8 @@ pub(super) struct Link {
     /// What was handed over and has no packet id yet.
     handed: VecDeque<Mark>,
     flying: HashMap<u16, Mark>,
+    /// What has the packet id of another that is still on its way: it goes when that has arrived.
+    held: Option<(u16, Mark)>,
 }
 
 impl Link {
@@ -122,6 +126,7 @@ impl Link {
             limits: limits(&ack)?,
             handed: VecDeque::new(),
             flying: HashMap::new(),
+            held: None,
         })
     }
 
@@ -135,8 +140,9 @@ impl Link {
         let filter = Filter {
             path: filter,
             qos: QoS::AtLeastOnce,
-            nolocal: true,
-            preserve_retain: true,
+            // What is retained may be this box's own, of another run.
+            nolocal: !retained,
+            preserve_retain: !retained,
             retain_forward_rule: match retained {
                 true => RetainForwardRule::OnEverySubscribe,
                 false => RetainForwardRule::Never,
@@ -180,7 +186,7 @@ impl Link {
 
     /// Publishes that are on their way, those without confirmation not counted once they are sent.
     pub(super) fn outstanding(&self) -> usize {
-        self.handed.len() + self.flying.len()
+        self.handed.len() + self.flying.len() + usize::from(self.held.is_some())
     }
 
     /// Confirms what somebody published.
@@ -196,10 +202,12 @@ impl Link {
             };
             let heard = match event {
                 Ok(Event::Outgoing(Outgoing::Publish(id))) => self.departed(id),
-                // Two with one packet id: the broker confirms out of order, and rumqttc waits for ever (issue 1056).
-                Ok(Event::Outgoing(Outgoing::AwaitAck(_))) => Some(Heard::Lost(Loss::Gone(
-                    "the broker left a publish unconfirmed for too long".to_owned(),
-                ))),
+                // rumqttc gives subscriptions the same few packet ids: what collides waits, and nothing goes out meanwhile
+                // (its issue 1056). Should that be for ever, the connection is given up for want of confirmations.
+                Ok(Event::Outgoing(Outgoing::AwaitAck(id))) => {
+                    self.held = self.handed.pop_front().map(|mark| (id, mark));
+                    None
+                }
                 Ok(Event::Incoming(Packet::PubAck(ack))) => {
                     let mark = self.flying.remove(&ack.pkid);
                     mark.map(|mark| match ack.reason {
@@ -223,6 +231,10 @@ impl Link {
 
     /// A publish was written; one that is not confirmed has arrived as far as anybody will know.
     fn departed(&mut self, id: u16) -> Option<Heard> {
+        if let Some((_, mark)) = self.held.take_if(|(held, _)| *held == id) {
+            self.flying.insert(id, mark);
+            return None;
+        }
         let mark = self.handed.pop_front()?;
         if id == 0 {
             return Some(Heard::Arrived(mark));
@@ -274,7 +286,13 @@ fn options(settings: &LinkSettings, will: Post) -> MqttOptions {
         .set_keep_alive(settings.keep_alive)
         .set_clean_start(false)
         .set_connection_timeout(CONNECT)
-        .set_last_will(LastWill::new(will.topic, will.body, QoS::AtLeastOnce, will.retain, None))
+        .set_last_will(LastWill::new(
+            will.topic,
+            will.body,
+            QoS::AtLeastOnce,
+            will.retain,
+            None,
+        ))
         .set_manual_acks(true)
         .set_outgoing_inflight_upper_limit(FLYING);
     let mut properties = ConnectProperties::new();
@@ -292,7 +310,10 @@ fn limits(ack: &ConnAck) -> Result<Limits, Loss> {
         return Err(Loss::Refused(text.to_owned()));
     }
     let packet = said.and_then(|said| said.max_packet_size).unwrap_or(u32::MAX);
-    let flying = said.and_then(|said| said.receive_max).unwrap_or(FLYING).min(FLYING);
+    let flying = said
+        .and_then(|said| said.receive_max)
+        .unwrap_or(FLYING)
+        .min(FLYING);
     Ok(Limits {
         packet: usize::try_from(packet).unwrap_or(usize::MAX),
         flying: usize::from(flying.max(1)),
@@ -312,7 +333,11 @@ fn loss(error: &ConnectionError) -> Loss {
             ConnectReturnCode::ServerUnavailable | ConnectReturnCode::ServerBusy => {
                 Loss::Gone("the broker is busy".to_owned())
             }
-            code => Loss::Refused(format!("the broker refuses this box: {}", words(&format!("{code:?}")))),
+            ConnectReturnCode::RetainNotSupported => Loss::NoRetain,
+            code => Loss::Refused(format!(
+                "the broker refuses this box: {}",
+                words(&format!("{code:?}"))
+            )),
         },
         ConnectionError::MqttState(StateError::ServerDisconnect {
             reason_code,
@@ -320,8 +345,13 @@ fn loss(error: &ConnectionError) -> Loss {
         }) => match reason_code {
             DisconnectReasonCode::SessionTakenOver => Loss::TakenOver,
             code => {
-                let why = reason_string.as_deref().map_or(String::new(), |why| format!(": {why}"));
-                Loss::Gone(format!("the broker ended the connection, {}{why}", words(&format!("{code:?}"))))
+                let why = reason_string
+                    .as_deref()
+                    .map_or(String::new(), |why| format!(": {why}"));
+                Loss::Gone(format!(
+                    "the broker ended the connection, {}{why}",
+                    words(&format!("{code:?}"))
+                ))
             }
         },
         ConnectionError::Timeout(_) => Loss::Gone(format!("no answer within {CONNECT} s")),

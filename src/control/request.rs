@@ -50,7 +50,9 @@ pub(super) fn read(topics: &Topics, publish: &Publish) -> Asked {
     };
     let refuse = |failure: Failure| Asked::Refused {
         answer: Answer {
-            id: Request::parse(&publish.payload).ok().and_then(|request| request.id),
+            id: Request::parse(&publish.payload)
+                .ok()
+                .and_then(|request| request.id),
             result: Err(failure),
         },
         reply: reply(usual.clone()),
@@ -59,7 +61,10 @@ pub(super) fn read(topics: &Topics, publish: &Publish) -> Asked {
         let text = "a request that is retained would be carried out at every connection; publish it without";
         return refuse(Failure::new(Code::Refused, text));
     }
-    if correlation.as_ref().is_some_and(|data| data.len() > MAX_CORRELATION) {
+    if correlation
+        .as_ref()
+        .is_some_and(|data| data.len() > MAX_CORRELATION)
+    {
         let text = format!("the correlation data has more than {MAX_CORRELATION} bytes");
         return refuse(Failure::new(Code::BadRequest, text));
     }
@@ -87,7 +92,11 @@ pub(super) fn read(topics: &Topics, publish: &Publish) -> Asked {
 
 fn plain(command: &str) -> String {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/');
-    command.chars().take(64).map(|c| if fits(c) { c } else { '_' }).collect()
+    command
+        .chars()
+        .take(64)
+        .map(|c| if fits(c) { c } else { '_' })
+        .collect()
 }
 
 #[cfg(test)]
@@ -129,7 +138,10 @@ mod tests {
         else {
             panic!()
         };
-        assert_eq!((command.as_str(), request.id.as_deref()), ("sync.status", Some("1")));
+        assert_eq!(
+            (command.as_str(), request.id.as_deref()),
+            ("sync.status", Some("1"))
+        );
         assert_eq!(reply.topic, "me/answers");
         assert_eq!(reply.correlation.as_deref(), Some(&b"\0\xff"[..]));
     }
@@ -144,7 +156,10 @@ mod tests {
             panic!()
         };
         assert_eq!(answer.id.as_deref(), Some("7"));
-        assert_eq!(refused(read(&topics(), &retained)), (Code::Refused, usual.clone()));
+        assert_eq!(
+            refused(read(&topics(), &retained)),
+            (Code::Refused, usual.clone())
+        );
         for body in [&b"[]"[..], b"{", b"\xff", &vec![b' '; 70_000], b"{\"id\":5}"] {
             let asked = read(&topics(), &publish(topic, body));
             assert_eq!(refused(asked), (Code::BadRequest, usual.clone()));
@@ -155,7 +170,10 @@ mod tests {
             ..PublishProperties::default()
         });
         assert_eq!(refused(read(&topics(), &elsewhere)), (Code::BadRequest, usual));
-        assert_eq!(read(&topics(), &publish("edgereel/c/request/a", b"{}")), Asked::Stray);
+        assert_eq!(
+            read(&topics(), &publish("edgereel/c/request/a", b"{}")),
+            Asked::Stray
+        );
     }
 
     proptest! {

@@ -8,12 +8,12 @@ use tokio::sync::oneshot;
 use tokio::time::sleep;
 
 use super::courier::Courier;
-use super::link::{Link, Loss};
+use super::link::{Link, Loss, Post};
 use super::message::StatusState;
 use super::session::{End, Session, status};
 use super::streams::Streams;
 use super::{LISTENER, Shared};
-use crate::store::Library;
+use crate::store::{Command, Library};
 
 /// The first wait after a connection is lost, and the longest.
 const WAIT: Duration = Duration::from_secs(1);
@@ -26,6 +26,8 @@ pub(super) async fn run(shared: Arc<Shared>, mut stop: oneshot::Receiver<()>) {
     let mut courier: Option<Courier> = None;
     let mut failures = 0;
     let mut told: Option<Loss> = None;
+    // A broker that keeps no messages refuses a will that is to be kept.
+    let mut retains = true;
     let shown = shared.settings.shown.clone();
     loop {
         let mut known = match courier.take() {
@@ -37,8 +39,12 @@ pub(super) async fn run(shared: Arc<Shared>, mut stop: oneshot::Receiver<()>) {
                 }
             }
         };
+        let will = Post {
+            retain: retains,
+            ..status(&shared, StatusState::Down)
+        };
         let connected = tokio::select! {
-            connected = Link::connect(&shared.settings.link, status(&shared, StatusState::Down)) => connected,
+            connected = Link::connect(&shared.settings.link, will) => connected,
             _ = &mut stop => return,
         };
         let loss = match connected {
@@ -61,12 +67,16 @@ pub(super) async fn run(shared: Arc<Shared>, mut stop: oneshot::Receiver<()>) {
             }
         };
         courier = Some(known);
+        if loss == Loss::NoRetain && std::mem::take(&mut retains) {
+            continue;
+        }
         if loss == Loss::TakenOver {
             shared.tally.takeovers.fetch_add(1, Ordering::Relaxed);
         }
         if told.as_ref() != Some(&loss) {
             match &loss {
                 Loss::Gone(reason) => tracing::warn!("{shown} is not reached, events wait: {reason}"),
+                Loss::NoRetain => tracing::error!("{shown} refuses what it is to keep; events wait"),
                 Loss::Refused(reason) => tracing::error!("{shown}: {reason}; events wait"),
                 Loss::TakenOver => tracing::error!(
                     "{shown}: another box has the client id {} and took over the connection; set mqtt.client_id, or \
@@ -86,6 +96,11 @@ pub(super) async fn run(shared: Arc<Shared>, mut stop: oneshot::Receiver<()>) {
 
 /// Up to which event the broker has all, once the journal says so.
 async fn cursor(shared: &Shared) -> u64 {
+    // Who listens was said to the store before.
+    let (done, settled) = oneshot::channel();
+    if shared.store.submit(Command::Fence { done }).is_ok() {
+        let _ = settled.await;
+    }
     loop {
         let dir = shared.settings.dir.clone();
         let read = tokio::task::spawn_blocking(move || Library::open(&dir)?.heard(LISTENER));
@@ -106,7 +121,9 @@ fn is_of_this_journal(shared: &Shared, courier: &Courier) -> bool {
 
 /// Waits that double, with jitter: a thousand boxes whose broker was away do not come back at one moment.
 fn wait(failures: u32, chance: u32) -> Duration {
-    let whole = WAIT.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(LONGEST);
+    let whole = WAIT
+        .saturating_mul(1 << failures.saturating_sub(1).min(16))
+        .min(LONGEST);
     let half = whole / 2;
     half + half.mul_f64(f64::from(chance) / f64::from(u32::MAX))
 }

@@ -1,6 +1,7 @@
 //! One connection from its beginning to its end: what the broker says, what happens in the box and what time brings, one after
 //! the other. Nothing here waits for anything but the next of these.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -29,7 +30,7 @@ const MUCH: u64 = 512;
 /// Streams and what is news in `health` are looked at so often.
 const LOOK: Duration = Duration::from_secs(1);
 /// Events that a broker did not take are sent again after this.
-const HOLD: Duration = Duration::from_secs(10);
+const HOLD: Duration = Duration::from_secs(5);
 /// What is to be sent before the end of the service is given so long.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -130,6 +131,8 @@ impl<'a> Session<'a> {
     }
 
     fn begin(&mut self) -> Result<(), Loss> {
+        // Before this box says anything itself: what is there is another's, or of another run.
+        self.link.subscribe(self.shared.topics.status(), true)?;
         self.say_status(StatusState::Up);
         self.link.subscribe(self.shared.topics.requests(), false)?;
         // What an earlier run said of streams that are not there any more is taken back.
@@ -162,7 +165,13 @@ impl<'a> Session<'a> {
                 },
                 _ = looks.tick() => self.look(),
                 _ = commits.tick() => { self.write_down(); Ok(()) }
-                _ = &mut *stop, if !stopping => { stopping = true; self.alive = Instant::now(); Ok(()) }
+                _ = &mut *stop, if !stopping => {
+                    stopping = true;
+                    self.alive = Instant::now();
+                    // The store is sealed: what it said last may not have come here yet.
+                    self.looked = 0;
+                    Ok(())
+                }
             };
             if let Err(loss) = happened {
                 return End::Lost(loss);
@@ -232,7 +241,10 @@ impl<'a> Session<'a> {
                 self.shared.settings.shown
             );
         }
-        if matches!(reason, PubAckReason::PayloadFormatInvalid | PubAckReason::TopicNameInvalid) {
+        if matches!(
+            reason,
+            PubAckReason::PayloadFormatInvalid | PubAckReason::TopicNameInvalid
+        ) {
             self.drop_event("the broker refuses it for good");
             return self.arrived(Mark::Event(sequence));
         }
@@ -244,14 +256,20 @@ impl<'a> Session<'a> {
     fn message(&mut self, publish: Publish) -> Result<(), Loss> {
         let topic = String::from_utf8_lossy(&publish.topic).into_owned();
         if self.shared.topics.is_stream(&topic) {
-            let known = self.streams.knows(|name| self.shared.topics.stream(name) == topic);
+            let known = self
+                .streams
+                .knows(|name| self.shared.topics.stream(name) == topic);
             if publish.retain && !publish.payload.is_empty() && !known {
                 self.post(topic, Bytes::new(), true, true, Mark::Other)?;
             }
             return self.link.confirm(&publish);
         }
-        if self.desk.is_full() {
-            self.shared.tally.refused.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        if topic == self.shared.topics.status() {
+            self.beware_of_twins(&publish.payload);
+            return self.link.confirm(&publish);
+        }
+        if self.desk.is_full_for(&publish) {
+            self.shared.tally.refused.fetch_add(1, Ordering::Relaxed);
             if let Asked::Request { request, reply, .. } = read(&self.shared.topics, &publish)
                 && self.link.has_room()
             {
@@ -290,6 +308,26 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Somebody else speaks for this box. Brokers mostly say when another takes over a connection, and not all of them in a way
+    /// that rumqttc understands; this is seen with any of them.
+    fn beware_of_twins(&mut self, payload: &[u8]) {
+        let Ok(said) = serde_json::from_slice::<SaidStatus>(payload) else {
+            return;
+        };
+        // At the first connection it is what the last run left.
+        let first = self.shared.tally.connects.load(Ordering::Relaxed) <= 1 && !self.worked;
+        let own = said.pid == std::process::id() && said.boot_id == boot_id(self.shared);
+        if first || own || said.state == "stopped" {
+            return;
+        }
+        self.shared.tally.takeovers.fetch_add(1, Ordering::Relaxed);
+        tracing::error!(
+            "another box says that it is {}: two have the same device.id or mqtt.client_id, and take the connection from \
+             each other",
+            self.shared.settings.root
+        );
+    }
+
     fn confirm_over(&mut self, place: u64) -> Result<(), Loss> {
         for publish in self.desk.over(place) {
             self.link.confirm(&publish)?;
@@ -316,7 +354,12 @@ impl<'a> Session<'a> {
         } else if self.alive.elapsed() > self.shared.settings.link.keep_alive {
             return Err(Loss::Gone("the broker confirms nothing".to_owned()));
         }
-        let most = self.link.limits().packet.saturating_sub(2_000).min(crate::api::MAX_ANSWER);
+        let most = self
+            .link
+            .limits()
+            .packet
+            .saturating_sub(2_000)
+            .min(crate::api::MAX_ANSWER);
         self.desk.begin(&self.shared.api, most);
         self.read_on();
         if self.hold.is_some_and(|hold| hold > Instant::now()) {
@@ -328,7 +371,11 @@ impl<'a> Session<'a> {
         while self.courier.on_the_way() < most && self.link.has_room() {
             let Some(letter) = self.courier.peek() else { break };
             if !self.link.fits(&letter.topic, letter.body.len()) {
-                let text = format!("{} has {} bytes, more than the broker takes", letter.topic, letter.body.len());
+                let text = format!(
+                    "{} has {} bytes, more than the broker takes",
+                    letter.topic,
+                    letter.body.len()
+                );
                 let sequence = self.courier.sent();
                 self.drop_event(&text);
                 self.courier.arrived(sequence);
@@ -342,11 +389,18 @@ impl<'a> Session<'a> {
     }
 
     fn drop_event(&self, why: &str) {
-        self.shared.tally.dropped.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        self.shared.tally.dropped.fetch_add(1, Ordering::Relaxed);
         tracing::error!("an event was dropped: {why}");
     }
 
-    fn post(&mut self, topic: String, body: Bytes, retain: bool, confirmed: bool, mark: Mark) -> Result<(), Loss> {
+    fn post(
+        &mut self,
+        topic: String,
+        body: Bytes,
+        retain: bool,
+        confirmed: bool,
+        mark: Mark,
+    ) -> Result<(), Loss> {
         let post = Post {
             topic,
             body,
@@ -411,10 +465,7 @@ impl<'a> Session<'a> {
                 self.pulse.sync = row.sequence;
             }
             if missing > 0 {
-                self.shared
-                    .tally
-                    .dropped
-                    .fetch_add(missing, std::sync::atomic::Ordering::Relaxed);
+                self.shared.tally.dropped.fetch_add(missing, Ordering::Relaxed);
                 tracing::warn!("{missing} events were dropped: more came than are kept for the broker");
             }
         }
@@ -499,13 +550,20 @@ impl<'a> Session<'a> {
     }
 }
 
+/// What a status says of who said it.
+#[derive(serde::Deserialize)]
+struct SaidStatus {
+    state: String,
+    boot_id: String,
+    pid: u32,
+}
+
 /// `status`, as it is said now or, as the last will, later.
 pub(super) fn status(shared: &Shared, state: StatusState) -> Post {
-    let boot = shared.clock.boot_id();
     let status = Status {
         state,
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        boot_id: boot.iter().map(|byte| format!("{byte:02x}")).collect(),
+        boot_id: boot_id(shared),
         pid: std::process::id(),
         time: rfc3339(shared.clock.utc()),
     };
@@ -516,6 +574,11 @@ pub(super) fn status(shared: &Shared, state: StatusState) -> Post {
         confirmed: true,
         correlation: None,
     }
+}
+
+fn boot_id(shared: &Shared) -> String {
+    let boot = shared.clock.boot_id();
+    boot.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What a task came to, once it has; never, while there is none.

@@ -38,7 +38,13 @@ pub(super) enum News {
 
 impl Streams {
     /// What is new, given what is on the air now. `every` is how long nothing may be said.
-    pub(super) fn look(&mut self, live: &[StreamStatus], now: Micros, utc: Micros, every: Micros) -> Vec<News> {
+    pub(super) fn look(
+        &mut self,
+        live: &[StreamStatus],
+        now: Micros,
+        utc: Micros,
+        every: Micros,
+    ) -> Vec<News> {
         let mut news = Vec::new();
         for status in live {
             let known = self.known.get(&status.stream);

@@ -28,7 +28,6 @@ impl Topics {
         Self { root }
     }
 
-
     pub(super) fn status(&self) -> String {
         format!("{}/status", self.root)
     }
@@ -96,7 +95,9 @@ impl Topics {
 
     fn below<'a>(&self, level: &str, topic: &'a str) -> Option<&'a str> {
         let rest = topic.strip_prefix(&self.root)?.strip_prefix('/')?;
-        rest.strip_prefix(level)?.strip_prefix('/').filter(|rest| !rest.is_empty())
+        rest.strip_prefix(level)?
+            .strip_prefix('/')
+            .filter(|rest| !rest.is_empty())
     }
 }
 
@@ -119,7 +120,10 @@ mod tests {
     #[test]
     fn a_command_is_what_is_behind_request() {
         let topics = topics();
-        assert_eq!(topics.command("edgereel/box-17/request/sync.status"), Some("sync.status"));
+        assert_eq!(
+            topics.command("edgereel/box-17/request/sync.status"),
+            Some("sync.status")
+        );
         for other in [
             "edgereel/box-17/request/",
             "edgereel/box-17/request",
@@ -134,7 +138,11 @@ mod tests {
     #[test]
     fn answers_go_where_nobody_else_listens_for_something() {
         let topics = topics();
-        for good in ["reply/1", "edgereel/box-17/response/x/y", "edgereel/box-170/request/a"] {
+        for good in [
+            "reply/1",
+            "edgereel/box-17/response/x/y",
+            "edgereel/box-170/request/a",
+        ] {
             assert!(topics.may_answer(good), "{good}");
         }
         for bad in [

@@ -41,7 +41,10 @@ pub(super) async fn connect(
         true => trusted().await,
         false => RootCertStore::empty(),
     };
-    let sign_key = mqtt.sign_key.as_ref().map(|key| keys::secret("mqtt.sign_key", key));
+    let sign_key = mqtt
+        .sign_key
+        .as_ref()
+        .map(|key| keys::secret("mqtt.sign_key", key));
     let settings = keys::link(mqtt, || roots).and_then(|link| {
         Ok(ControlSettings {
             link,
@@ -62,7 +65,10 @@ pub(super) async fn connect(
     match settings {
         Ok(settings) => {
             if !mqtt.url.tls && mqtt.login.is_some() && !mqtt.url.is_loopback() {
-                tracing::warn!("{} is not encrypted: whoever listens on the way reads the password", mqtt.url);
+                tracing::warn!(
+                    "{} is not encrypted: whoever listens on the way reads the password",
+                    mqtt.url
+                );
             }
             Some(Control::start(
                 settings,

@@ -52,9 +52,14 @@ pub(super) async fn start(config: &Config, store: &Store, clock: &Arc<dyn Clock>
 
 fn settings(config: &Config, callback: &config::Callback) -> anyhow::Result<CallbackSettings> {
     let key = callback.key.as_ref().map(|key| keys::secret("callback.key", key));
-    let key = key.transpose().with_context(|| format!("callback '{}'", callback.name))?;
+    let key = key
+        .transpose()
+        .with_context(|| format!("callback '{}'", callback.name))?;
     let device = &config.device.id;
-    let prefix = config.mqtt.as_ref().map_or("edgereel", |mqtt| mqtt.prefix.as_str());
+    let prefix = config
+        .mqtt
+        .as_ref()
+        .map_or("edgereel", |mqtt| mqtt.prefix.as_str());
     let wanted = callback.clone();
     Ok(CallbackSettings {
         listener: listener(&callback.name),

@@ -61,9 +61,15 @@ pub(crate) fn authority(config: &Config) -> anyhow::Result<Option<Vec<u8>>> {
 pub(super) fn link(mqtt: &Mqtt, system: impl FnOnce() -> RootCertStore) -> anyhow::Result<LinkSettings> {
     let login = match &mqtt.login {
         Some(login) => {
-            let password = login.password.as_ref().map(|password| secret("mqtt.password", password));
+            let password = login
+                .password
+                .as_ref()
+                .map(|password| secret("mqtt.password", password));
             let password = password.transpose()?.unwrap_or_default();
-            Some((login.user.clone(), String::from_utf8_lossy(&password).into_owned()))
+            Some((
+                login.user.clone(),
+                String::from_utf8_lossy(&password).into_owned(),
+            ))
         }
         None => None,
     };
@@ -113,7 +119,13 @@ fn tls(mqtt: &Mqtt, mut roots: RootCertStore) -> anyhow::Result<ClientConfig> {
         .with_context(|| format!("mqtt.key_file '{}' has no private key in it", key.display()))?;
     config
         .with_client_auth_cert(chain("mqtt.cert_file", cert)?, private)
-        .with_context(|| format!("cannot take '{}' and '{}' for MQTT", cert.display(), key.display()))
+        .with_context(|| {
+            format!(
+                "cannot take '{}' and '{}' for MQTT",
+                cert.display(),
+                key.display()
+            )
+        })
 }
 
 /// A secret, wherever it is.

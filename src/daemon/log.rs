@@ -66,8 +66,10 @@ pub(super) fn set_log(filter: &str) -> Result<(), String> {
     // The parser takes whatever it does not understand for the name of a module.
     let known = |level: &str| level.parse::<tracing::level_filters::LevelFilter>().is_ok();
     let named = |part: &str| {
-        part.split_once('=')
-            .map_or_else(|| known(part), |(target, level)| !target.trim().is_empty() && known(level.trim()))
+        part.split_once('=').map_or_else(
+            || known(part),
+            |(target, level)| !target.trim().is_empty() && known(level.trim()),
+        )
     };
     if filter.is_empty() || filter.len() > 1_024 || !filter.split(',').all(|part| named(part.trim())) {
         return Err(format!(

@@ -7,11 +7,11 @@ use anyhow::{Context as _, bail};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::{broker, callbacks};
 use super::control::Control;
 use super::credentials::Account;
 use super::host::{Facts, Reloading, ThisService};
 use super::keys;
+use super::{broker, callbacks};
 use crate::api::Api;
 use crate::config::{self, ByteSize, Config, Keep};
 use crate::control::Tally;
@@ -97,7 +97,12 @@ impl Service {
             .get(SHELF)
             .map_or_else(Said::default, |kept| Said::restore(kept));
         let uploader = deliver(&config, said, &store, &clock);
-        let api = Api::new(recorder.clone(), store.clone(), config.storage.dir.clone(), clock.clone());
+        let api = Api::new(
+            recorder.clone(),
+            store.clone(),
+            config.storage.dir.clone(),
+            clock.clone(),
+        );
         api.set_uploader(uploader.clone());
         let (tally, facts) = (Arc::<Tally>::default(), Arc::<Mutex<Facts>>::default());
         let (reload, reloads) = mpsc::channel(1);

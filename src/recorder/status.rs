@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::event::PublishAbout;
-use crate::media::{Frame, TrackKind, Micros, PublishId, RecordingId, StreamName, Tracks};
+use crate::media::{Frame, Micros, PublishId, RecordingId, StreamName, TrackKind, Tracks};
 
 /// A stream as the status shows it.
 #[derive(Clone, Debug)]

@@ -10,6 +10,7 @@ pub(crate) mod cli;
 pub(crate) mod contract;
 pub(crate) mod delivered;
 pub(crate) mod feed;
+pub(crate) mod fleet;
 pub(crate) mod flv;
 pub(crate) mod fragmented;
 pub(crate) mod hls;
@@ -24,6 +25,7 @@ pub(crate) mod rtmp;
 pub(crate) mod service;
 pub(crate) mod told;
 pub(crate) mod wait;
+pub(crate) mod webhook;
 
 use std::path::PathBuf;
 

@@ -277,13 +277,17 @@ fn write_config_on(home: &Path, data: &Path, storage: &str, more: &str) {
     } else {
         format!("\n[control]\nsocket = {socket:?}\n")
     };
+    let device = match more.contains("[device]") {
+        true => "",
+        false => "[device]\nid = \"test\"\n\n",
+    };
     let template = if more.contains("[[template]]") {
         ""
     } else {
         NOBODY_WAITS
     };
     let text = format!(
-        "[device]\nid = \"test\"\n\n[storage]\ndir = {data:?}\n{storage}\n[rtmp]\nlisten = [\"127.0.0.1:0\"]\n{more}{template}{control}"
+        "{device}[storage]\ndir = {data:?}\n{storage}\n[rtmp]\nlisten = [\"127.0.0.1:0\"]\n{more}{template}{control}"
     );
     std::fs::write(home.join("edgereel.toml"), text).expect("the configuration is written");
 }

@@ -71,12 +71,18 @@ impl MqttFile {
         let password = either("mqtt.password", self.password, self.password_file)?;
         let login = match (self.user, password) {
             (Some(user), _) if user.is_empty() || user.len() > 512 || user.chars().any(char::is_control) => {
-                return refuse("mqtt.user", "mqtt.user: 1 to 512 bytes without control characters");
+                return refuse(
+                    "mqtt.user",
+                    "mqtt.user: 1 to 512 bytes without control characters",
+                );
             }
             (Some(user), password) => Some(Login { user, password }),
             (None, None) => None,
             (None, Some(_)) => {
-                return refuse("mqtt.password", "mqtt.password and mqtt.password_file go with mqtt.user");
+                return refuse(
+                    "mqtt.password",
+                    "mqtt.password and mqtt.password_file go with mqtt.user",
+                );
             }
         };
         let identity = match (self.cert_file, self.key_file) {
@@ -93,7 +99,10 @@ impl MqttFile {
         dialects.sort_unstable();
         dialects.dedup();
         if dialects.is_empty() {
-            return refuse("mqtt.dialects", "mqtt.dialects: one at least, as in [\"cloudevents\"]");
+            return refuse(
+                "mqtt.dialects",
+                "mqtt.dialects: one at least, as in [\"cloudevents\"]",
+            );
         }
         let mqtt = Mqtt {
             url,
@@ -109,8 +118,18 @@ impl MqttFile {
             sign_key: either("mqtt.sign_key", self.sign_key, self.sign_key_file)?,
         };
         let (second, day) = (Span::from_secs(1), Span::from_secs(86_400));
-        in_range("mqtt.keep_alive", mqtt.keep_alive, Span::from_secs(5), Span::from_secs(3_600))?;
-        in_range("mqtt.session_expiry", mqtt.session_expiry, Span::from_secs(0), Span::from_secs(30 * 86_400))?;
+        in_range(
+            "mqtt.keep_alive",
+            mqtt.keep_alive,
+            Span::from_secs(5),
+            Span::from_secs(3_600),
+        )?;
+        in_range(
+            "mqtt.session_expiry",
+            mqtt.session_expiry,
+            Span::from_secs(0),
+            Span::from_secs(30 * 86_400),
+        )?;
         in_range("mqtt.health", mqtt.health, second, day)?;
         Ok(Some(mqtt))
     }

@@ -68,9 +68,15 @@ fn what_cannot_be_is_refused_with_its_key() {
         ("url = \"mqtt://a\"\nkeep_alive = \"1s\"", "mqtt.keep_alive"),
         ("url = \"mqtt://a\"\ndialects = []", "mqtt.dialects"),
         ("url = \"mqtt://a\"\ndialects = [\"morse\"]", "morse"),
-        ("url = \"mqtt://a\"\nuser = \"a\"\npassword = \"b\"\npassword_file = \"/c\"", "one of them"),
+        (
+            "url = \"mqtt://a\"\nuser = \"a\"\npassword = \"b\"\npassword_file = \"/c\"",
+            "one of them",
+        ),
     ] {
         let error = parse(text).unwrap_err();
-        assert!(error.starts_with("box.toml:") && error.contains(word), "{text}: {error}");
+        assert!(
+            error.starts_with("box.toml:") && error.contains(word),
+            "{text}: {error}"
+        );
     }
 }

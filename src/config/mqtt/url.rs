@@ -64,7 +64,10 @@ impl std::str::FromStr for BrokerUrl {
                 let (host, behind) = rest.split_once(']').ok_or(BrokerUrlError::Host)?;
                 host.parse::<std::net::Ipv6Addr>()
                     .map_err(|_| BrokerUrlError::Host)?;
-                (host, (!behind.is_empty()).then(|| behind.strip_prefix(':').unwrap_or("x")))
+                (
+                    host,
+                    (!behind.is_empty()).then(|| behind.strip_prefix(':').unwrap_or("x")),
+                )
             }
             None => match rest.split_once(':') {
                 Some((host, port)) => (host, Some(port)),

@@ -126,7 +126,10 @@ impl Recorder {
         let progress = self.shared.store.progress();
         let progress = progress.borrow();
         for status in &mut streams {
-            status.gaps = progress.streams.get(&status.stream).map_or(0, |stream| stream.gaps);
+            status.gaps = progress
+                .streams
+                .get(&status.stream)
+                .map_or(0, |stream| stream.gaps);
         }
         streams
     }

@@ -154,7 +154,10 @@ pub(super) fn apply(db: &Connection, op: &Op, utc: Micros) -> Result {
         Op::Tag { id, tags } => execute(
             db,
             "UPDATE recordings SET tags = ?2 WHERE id = ?1",
-            params![id.to_bytes(), serde_json::Value::from(tags.as_slice()).to_string()],
+            params![
+                id.to_bytes(),
+                serde_json::Value::from(tags.as_slice()).to_string()
+            ],
         ),
         Op::Report { event } => post(db, event, utc),
     }

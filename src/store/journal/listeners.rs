@@ -148,7 +148,8 @@ impl Journal {
     }
 
     pub(in crate::store) fn outbox_depth(&self) -> std::result::Result<OutboxDepth, StoreError> {
-        let sql = "SELECT ifnull((SELECT seq FROM sqlite_sequence WHERE name = 'outbox'), 0), count(*) FROM outbox
+        let sql =
+            "SELECT ifnull((SELECT seq FROM sqlite_sequence WHERE name = 'outbox'), 0), count(*) FROM outbox
             WHERE sequence > (SELECT min(sequence) FROM listeners)";
         let depth = self.one(sql, [], |row| {
             Ok(OutboxDepth {
@@ -169,7 +170,9 @@ impl Journal {
     /// The number of the newest event.
     pub(in crate::store) fn newest_event(&self) -> std::result::Result<u64, StoreError> {
         let sql = "SELECT seq FROM sqlite_sequence WHERE name = 'outbox'";
-        Ok(self.one(sql, [], |row| self.col(row, 0).map(number))?.unwrap_or(0))
+        Ok(self
+            .one(sql, [], |row| self.col(row, 0).map(number))?
+            .unwrap_or(0))
     }
 
     pub(in crate::store) fn missed(
@@ -200,7 +203,10 @@ impl Journal {
         })
     }
 
-    pub(in crate::store) fn remembered(&self, id: &str) -> std::result::Result<Option<Remembered>, StoreError> {
+    pub(in crate::store) fn remembered(
+        &self,
+        id: &str,
+    ) -> std::result::Result<Option<Remembered>, StoreError> {
         let sql = "SELECT id, command, begun, answer FROM answers WHERE id = ?1";
         self.one(sql, params![id], |row| {
             Ok(Remembered {

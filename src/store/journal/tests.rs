@@ -1,9 +1,9 @@
 //! The journal alone.
 
 use super::*;
-use crate::store::OUTBOX_ROWS;
 use crate::event::Event;
 use crate::media::{PublishId, RecordingId, SegmentId, StreamName};
+use crate::store::OUTBOX_ROWS;
 use crate::store::testing;
 
 fn report(n: usize) -> Op {

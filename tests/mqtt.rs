@@ -1,0 +1,512 @@
+//! A box and its broker: what is said, what is asked, and what happens to either when the other is gone.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "what is tested is looked at from outside, as anyone would"
+)]
+
+mod support;
+
+use std::collections::BTreeSet;
+
+use rumqttc::v5::mqttbytes::v5::PubAckReason;
+use serde_json::{Value, json};
+use support::broker::{Behaviour, Broker, Publishing};
+use support::delivered::{publish, push, send};
+use support::fleet::{
+    ROOT, answers, ask, event, events, kinds, managed, managed_at, request, retained, status, told,
+};
+use support::programme::Programme;
+use support::{Service, home, wait_for, wait_until};
+
+#[test]
+fn what_happens_is_told_in_order_and_what_is_so_is_kept() {
+    let (home, broker) = (home(), Broker::start());
+    let service = Service::start_with(home.path(), &managed(&broker, ""));
+    status(&broker, "up");
+    let mut client = publish(&service, "live/cam");
+    let programme = Programme::marked("live/cam", 0, 0);
+    send(&mut client, &programme, &mut 0, 3);
+    let live = wait_for("the stream to be told of", || {
+        retained(&broker, "stream/live/cam")
+    });
+    assert_eq!(
+        (live["live"].as_bool(), live["peer"].as_str()),
+        (Some(true), Some("127.0.0.1"))
+    );
+    assert_eq!(live["tracks"][0]["codec"], "h264");
+    client.unpublish("cam").unwrap();
+    event(&broker, "publish.ended");
+    wait_until("the stream to be forgotten", || {
+        retained(&broker, "stream/live/cam").is_none()
+    });
+    let health = wait_for("health", || retained(&broker, "health"));
+    assert_eq!(health["storage"]["state"], "ok");
+    service.stop();
+    assert_eq!(
+        kinds(&broker),
+        [
+            "device.started",
+            "publish.started",
+            "recording.started",
+            "recording.closed",
+            "publish.ended",
+            "device.stopping"
+        ]
+    );
+    assert_eq!(
+        events(&broker).into_keys().collect::<Vec<_>>(),
+        [1, 2, 3, 4, 5, 6]
+    );
+    // Nothing came twice, and the last word is that it stopped.
+    assert_eq!(told(&broker).len(), 6);
+    status(&broker, "stopped");
+    assert_eq!(broker.messages().last().unwrap().topic, format!("{ROOT}/status"));
+}
+
+#[test]
+fn a_box_that_is_gone_without_a_word_is_known_to_be() {
+    let (home, broker) = (home(), Broker::start());
+    let more = managed(&broker, "");
+    let service = Service::start_with(home.path(), &more);
+    let up = status(&broker, "up");
+    let mut client = publish(&service, "live/cam");
+    send(&mut client, &Programme::marked("live/cam", 0, 0), &mut 0, 3);
+    wait_until("the stream to be told of", || {
+        retained(&broker, "stream/live/cam").is_some()
+    });
+    event(&broker, "recording.started");
+    service.kill();
+    let down = status(&broker, "down");
+    assert_eq!((&down["pid"], &down["boot_id"]), (&up["pid"], &up["boot_id"]));
+    // What it said of a stream is taken back by the next run, which knows nothing of it.
+    let _service = Service::start_with(home.path(), &more);
+    status(&broker, "up");
+    wait_until("the stream to be forgotten", || {
+        retained(&broker, "stream/live/cam").is_none()
+    });
+    wait_until("all to be told", || {
+        kinds(&broker)
+            .iter()
+            .filter(|kind| *kind == "device.started")
+            .count()
+            == 2
+    });
+    let numbers: Vec<u64> = events(&broker).into_keys().collect();
+    assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>());
+}
+
+#[test]
+fn no_event_is_lost_or_out_of_order_whatever_becomes_of_the_broker() {
+    let (home, mut broker) = (home(), Broker::start());
+    let mut service = Service::start_with(home.path(), &managed(&broker, ""));
+    status(&broker, "up");
+    for round in 0..8 {
+        match round {
+            0 => broker.stop(),
+            1 => broker.resume(),
+            2 => broker.behave(Behaviour {
+                lose_acks: true,
+                ..Behaviour::default()
+            }),
+            3 => {
+                broker.stop();
+                broker.forget();
+                broker.behave(Behaviour {
+                    cut_after: Some(3),
+                    ..Behaviour::default()
+                });
+                broker.resume();
+            }
+            4 => broker.cut(),
+            5 => {
+                service.kill();
+                service = Service::start_with(home.path(), &managed(&broker, ""));
+            }
+            6 => broker.behave(Behaviour {
+                refuse: Some(PubAckReason::QuotaExceeded),
+                ..Behaviour::default()
+            }),
+            _ => {
+                broker.behave(Behaviour::default());
+                broker.cut();
+            }
+        }
+        for number in 0..3 {
+            push(&service, &format!("live/cam{round}{number}"), 2, 0);
+        }
+    }
+    // 24 publishes, each with four events, and two starts.
+    wait_until("everything to be told", || events(&broker).len() >= 24 * 4 + 2);
+    let heard = events(&broker);
+    assert_eq!(
+        heard.keys().copied().collect::<Vec<_>>(),
+        (1..=heard.len() as u64).collect::<Vec<_>>()
+    );
+    let ids: BTreeSet<&str> = heard
+        .values()
+        .map(|event| event["id"].as_str().unwrap())
+        .collect();
+    assert_eq!(ids.len(), heard.len());
+    assert!(heard.values().all(|event| event.get("dropped").is_none()));
+}
+
+#[test]
+fn a_request_is_carried_out_once_for_each_id() {
+    let (home, broker) = (home(), Broker::start());
+    let more = managed(&broker, "");
+    let service = Service::start_with(home.path(), &more);
+    status(&broker, "up");
+    let task = json!({ "id": "one", "stream": "live/cam", "duration": "1h" });
+    let first = ask(&broker, "task.create", &task, "a");
+    assert_eq!(
+        (first["id"].as_str(), first["ok"].as_bool()),
+        (Some("one"), Some(true)),
+        "{first}"
+    );
+    assert_eq!(ask(&broker, "task.create", &task, "b"), first);
+    // A command that reads is answered as it was, too.
+    let list = ask(&broker, "task.list", &json!({ "id": "two" }), "c");
+    assert_eq!(list["result"]["tasks"].as_array().unwrap().len(), 1);
+    // An id is of one command.
+    let other = ask(&broker, "task.list", &json!({ "id": "one" }), "d");
+    assert_eq!(
+        (other["error"]["code"].as_str(), other["error"]["field"].as_str()),
+        (Some("conflict"), Some("id"))
+    );
+    service.kill();
+    let service = Service::start_with(home.path(), &more);
+    assert_eq!(ask(&broker, "task.create", &task, "e"), first);
+    let refused = json!({ "id": "three", "task": "none" });
+    let not_found = ask(&broker, "task.stop", &refused, "f");
+    assert_eq!(not_found["error"]["code"], "not_found");
+    service.kill();
+    let _service = Service::start_with(home.path(), &more);
+    assert_eq!(ask(&broker, "task.stop", &refused, "g"), not_found);
+    let list = ask(&broker, "task.list", &json!({}), "h");
+    assert_eq!(list["result"]["tasks"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_box_that_dies_over_a_request_carries_it_out_once() {
+    let (home, broker) = (home(), Broker::start());
+    let more = managed(&broker, "");
+    for round in 0..12_u64 {
+        let service = Service::start_with(home.path(), &more);
+        status(&broker, "up");
+        let place = round.to_string();
+        let stream = format!("live/cam{round}");
+        let task = json!({ "id": place, "stream": stream, "duration": "1h", "name": place });
+        request(&broker, "task.create", &task, &place);
+        // Some time between now and when it is done: nothing can be waited for.
+        std::thread::park_timeout(std::time::Duration::from_micros(round * 700));
+        service.kill();
+        status(&broker, "down");
+        let service = Service::start_with(home.path(), &more);
+        wait_until("it to be answered", || !answers(&broker, &place).is_empty());
+        let answer = answers(&broker, &place).remove(0);
+        assert_eq!(answer["ok"], true, "{answer}");
+        let list = ask(&broker, "task.list", &json!({}), &format!("list{round}"));
+        let tasks = list["result"]["tasks"].as_array().unwrap().clone();
+        let made: Vec<&Value> = tasks
+            .iter()
+            .filter(|task| task["name"] == place.as_str())
+            .collect();
+        assert_eq!(
+            (made.len(), &made[0]["task"]),
+            (1, &answer["result"]["task"]),
+            "{list}"
+        );
+        // Every answer to it is the same.
+        assert!(answers(&broker, &place).iter().all(|other| *other == answer));
+        service.kill();
+    }
+}
+
+#[test]
+fn what_cannot_be_asked_is_refused_and_nothing_else_happens() {
+    let (home, broker) = (home(), Broker::start());
+    let _service = Service::start_with(home.path(), &managed(&broker, ""));
+    status(&broker, "up");
+    let code = |command: &str, payload: &[u8], options: Publishing| {
+        let before = broker.messages().len();
+        broker.publish(&format!("{ROOT}/request/{command}"), payload, options);
+        wait_for("it to be refused", || {
+            let messages = broker.messages();
+            let mut new = messages.iter().skip(before);
+            let answer = new.find(|message| message.topic.starts_with(&format!("{ROOT}/response/")))?;
+            assert_eq!(answer.json()["ok"], false, "{}", answer.text());
+            Some(answer.json()["error"]["code"].as_str()?.to_owned())
+        })
+    };
+    let plain = Publishing::default;
+    assert_eq!(
+        code("task.list", b"{\"id\":\"a\",\"limt\":1}", plain()),
+        "bad_request"
+    );
+    assert_eq!(code("task.list", b"[1", plain()), "bad_request");
+    assert_eq!(code("task.list", &vec![b' '; 65 << 10], plain()), "bad_request");
+    assert_eq!(code("task.lst", b"{}", plain()), "not_found");
+    assert_eq!(code("a/b+c", b"{}", plain()), "not_found");
+    let retained = Publishing {
+        retain: true,
+        ..plain()
+    };
+    assert_eq!(code("task.list", b"{}", retained), "refused");
+    let loops = Publishing {
+        response_topic: Some(format!("{ROOT}/request/task.list")),
+        ..plain()
+    };
+    assert_eq!(code("task.list", b"{}", loops), "bad_request");
+    // What was retained is not carried out by the next connection.
+    let count = broker.messages().len();
+    broker.cut();
+    wait_until("it to be back", || broker.connects() >= 2);
+    status(&broker, "up");
+    assert_eq!(ask(&broker, "help", &json!({}), "x")["ok"], true);
+    let after = broker.messages().split_off(count);
+    assert!(
+        !after
+            .iter()
+            .any(|message| message.topic == format!("{ROOT}/response/task.list"))
+    );
+}
+
+#[test]
+fn a_flood_of_requests_is_bounded_and_what_is_turned_away_is_told() {
+    let (home, broker) = (home(), Broker::start());
+    let _service = Service::start_with(home.path(), &managed(&broker, ""));
+    status(&broker, "up");
+    let body = json!({ "about": "help" }).to_string();
+    for _ in 0..2_000 {
+        let options = Publishing {
+            response_topic: Some("reply/flood".to_owned()),
+            ..Publishing::default()
+        };
+        broker.publish(&format!("{ROOT}/request/help"), body.as_bytes(), options);
+    }
+    assert_eq!(ask(&broker, "help", &json!({ "id": "1" }), "x")["ok"], true);
+    let messages = broker.messages();
+    let flood: Vec<Value> = messages
+        .iter()
+        .filter(|message| message.topic == "reply/flood")
+        .map(|message| message.json())
+        .collect();
+    let turned_away = flood
+        .iter()
+        .filter(|answer| answer["error"]["code"] == "unavailable")
+        .count();
+    assert!(
+        turned_away > 0 && flood.len() > turned_away,
+        "{turned_away} of {}",
+        flood.len()
+    );
+    let stats = ask(&broker, "device.stats", &json!({}), "y");
+    assert!(
+        stats["result"]["mqtt"]["refused"].as_u64().unwrap() >= turned_away as u64,
+        "{stats}"
+    );
+}
+
+#[test]
+fn a_broker_that_says_nothing_any_more_is_left_and_found_again() {
+    let (home, broker) = (home(), Broker::start());
+    let service = Service::start_with(home.path(), &managed(&broker, ""));
+    status(&broker, "up");
+    broker.behave(Behaviour {
+        silent: true,
+        ..Behaviour::default()
+    });
+    push(&service, "live/cam", 2, 0);
+    service.wait_for_log(|log| log.contains("is not reached, events wait").then_some(()));
+    broker.behave(Behaviour::default());
+    event(&broker, "publish.ended");
+    assert_eq!(kinds(&broker).len(), 5);
+}
+
+#[test]
+fn two_boxes_with_one_name_are_told_of() {
+    let (one, other, broker) = (home(), home(), Broker::start());
+    let first = Service::start_with(one.path(), &managed(&broker, ""));
+    status(&broker, "up");
+    let _second = Service::start_with(other.path(), &managed(&broker, ""));
+    first.wait_for_log(|log| log.contains("another box").then_some(()));
+    wait_until("health to tell it", || {
+        retained(&broker, "health").is_some_and(|health| health["mqtt"]["takeovers"].as_u64() > Some(0))
+    });
+}
+
+#[test]
+fn what_is_larger_than_the_broker_takes_is_cut_shorter_or_counted() {
+    let (home, broker) = (home(), Broker::start());
+    broker.behave(Behaviour {
+        max_packet: Some(5_000),
+        receive_max: Some(2),
+        ..Behaviour::default()
+    });
+    let _service = Service::start_with(home.path(), &managed(&broker, ""));
+    status(&broker, "up");
+    for number in 0..30 {
+        let (stream, name) = (format!("live/cam{number}"), format!("{number:0>100}"));
+        let task = json!({ "stream": stream, "duration": "1h", "name": name });
+        assert_eq!(
+            ask(&broker, "task.create", &task, &number.to_string())["ok"],
+            true
+        );
+    }
+    let (mut names, mut after) = (BTreeSet::new(), Value::Null);
+    for page in 0.. {
+        let list = ask(
+            &broker,
+            "task.list",
+            &json!({ "after": after, "limit": 100 }),
+            &format!("page{page}"),
+        );
+        assert!(list.to_string().len() <= 3_000);
+        let tasks = list["result"]["tasks"].as_array().unwrap();
+        names.extend(tasks.iter().map(|task| task["name"].as_str().unwrap().to_owned()));
+        after = list["result"]["next"].clone();
+        if after.is_null() {
+            break;
+        }
+    }
+    assert_eq!(names.len(), 30);
+    let config = ask(&broker, "help", &json!({}), "help");
+    assert_eq!(config["error"]["code"], "refused", "{config}");
+    assert_eq!(broker.connects(), 1);
+}
+
+#[test]
+fn an_event_larger_than_the_broker_takes_is_dropped_and_counted() {
+    let (home, broker) = (home(), Broker::start());
+    broker.behave(Behaviour {
+        max_packet: Some(1_600),
+        ..Behaviour::default()
+    });
+    let service = Service::start_with(home.path(), &managed(&broker, ""));
+    status(&broker, "up");
+    // It says too much of what it found; the event after it is short.
+    service.wait_for_log(|log| log.contains("an event was dropped").then_some(()));
+    service.stop();
+    assert_eq!(kinds(&broker), ["device.stopping"]);
+    assert_eq!(broker.connects(), 1);
+}
+
+#[test]
+fn a_broker_that_keeps_nothing_is_used_as_it_is() {
+    let (home, broker) = (home(), Broker::start());
+    broker.behave(Behaviour {
+        no_retain: true,
+        ..Behaviour::default()
+    });
+    let _service = Service::start_with(home.path(), &managed(&broker, ""));
+    event(&broker, "device.started");
+    assert_eq!(ask(&broker, "help", &json!({}), "x")["ok"], true);
+}
+
+#[test]
+fn a_broker_may_want_a_password_and_does_not_see_it_elsewhere() {
+    let (home, broker) = (home(), Broker::start());
+    broker.login("box", "s3cret-of-the-broker");
+    let wrong = managed(&broker, "user = \"box\"\npassword = \"wrong-of-the-broker\"");
+    let service = Service::start_with(home.path(), &wrong);
+    service.wait_for_log(|log| log.contains("the broker refuses this box").then_some(()));
+    assert!(!service.log().contains("wrong-of-the-broker"));
+    service.stop();
+    let file = home.path().join("password");
+    std::fs::write(&file, "s3cret-of-the-broker\n").unwrap();
+    let right = format!("user = \"box\"\npassword_file = {:?}", file.to_str().unwrap());
+    let _service = Service::start_with(home.path(), &managed(&broker, &right));
+    status(&broker, "up");
+    let config = ask(&broker, "config.get", &json!({}), "x");
+    assert!(
+        config["result"]["config"]
+            .as_str()
+            .unwrap()
+            .contains("password_file")
+    );
+    let all: String = broker
+        .messages()
+        .iter()
+        .map(|message| message.text().to_owned())
+        .collect();
+    assert!(!all.contains("s3cret-of-the-broker"));
+}
+
+#[test]
+fn the_broker_is_known_by_its_certificate_and_the_box_by_its_own() {
+    let home = home();
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let (cert_file, key_file) = (home.path().join("cert.pem"), home.path().join("key.pem"));
+    std::fs::write(&cert_file, made.cert.pem()).unwrap();
+    std::fs::write(&key_file, made.signing_key.serialize_pem()).unwrap();
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(made.cert.der().clone()).unwrap();
+    let clients = rustls::server::WebPkiClientVerifier::builder_with_provider(roots.into(), provider.clone());
+    let tls = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_client_cert_verifier(clients.build().unwrap())
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .unwrap();
+    let broker = Broker::start_tls(tls);
+    let service = Service::start_with(home.path(), &managed_at(&broker.url(), ""));
+    service.wait_for_log(|log| log.contains("is not reached, events wait").then_some(()));
+    service.stop();
+    assert_eq!(broker.connects(), 0);
+    let more = format!(
+        "ca_file = {:?}\ncert_file = {:?}\nkey_file = {:?}",
+        cert_file.to_str().unwrap(),
+        cert_file.to_str().unwrap(),
+        key_file.to_str().unwrap()
+    );
+    let _service = Service::start_with(home.path(), &managed_at(&broker.url(), &more));
+    status(&broker, "up");
+    assert_eq!(ask(&broker, "help", &json!({}), "x")["ok"], true);
+}
+
+#[test]
+fn a_box_is_told_to_read_its_configuration_again_and_to_log_more() {
+    let (home, broker) = (home(), Broker::start());
+    let service = Service::start_with(home.path(), &managed(&broker, ""));
+    status(&broker, "up");
+    let info = ask(&broker, "device.info", &json!({}), "a");
+    assert_eq!(info["result"]["device"], "box-17");
+    let hash = info["result"]["config_hash"].clone();
+    let path = home.path().join("edgereel.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, format!("{text}\n[ring]\npre_roll = \"7s\"\n")).unwrap();
+    let reloaded = ask(&broker, "config.reload", &json!({}), "b");
+    assert_ne!(reloaded["result"]["config_hash"], hash, "{reloaded}");
+    std::fs::write(&path, format!("{text}\n[rign]\n")).unwrap();
+    let refused = ask(&broker, "config.reload", &json!({}), "c");
+    assert_eq!(refused["error"]["code"], "refused");
+    assert!(
+        refused["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("did you mean 'ring'?")
+    );
+    assert_eq!(
+        ask(&broker, "log.level", &json!({ "level": "debug" }), "d")["ok"],
+        true
+    );
+    let wrong = ask(&broker, "log.level", &json!({ "level": "loud" }), "e");
+    assert_eq!(wrong["error"]["field"], "level");
+    // The connection is another where that is configured otherwise.
+    std::fs::write(&path, text.replace("health = \"1s\"", "health = \"2s\"")).unwrap();
+    request(&broker, "config.reload", &json!({}), "f");
+    wait_until("it to be back", || broker.connects() == 2);
+    status(&broker, "up");
+    assert_eq!(ask(&broker, "help", &json!({}), "g")["ok"], true);
+    drop(service);
+}

@@ -1,0 +1,105 @@
+//! A web service that is called back.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+
+/// A call.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    /// Names in lower case.
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) body: String,
+}
+
+impl Call {
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap()
+    }
+}
+
+/// What a call is answered with: a status, or nothing.
+type Answer = dyn FnMut(&Call) -> Option<u16> + Send;
+
+/// A service; it lives as long as the test.
+pub(crate) struct Webhook {
+    address: SocketAddr,
+    calls: Arc<Mutex<Vec<Call>>>,
+    answer: Arc<Mutex<Box<Answer>>>,
+}
+
+impl Webhook {
+    /// One that takes everything.
+    pub(crate) fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let webhook = Self {
+            address: listener.local_addr().unwrap(),
+            calls: Arc::default(),
+            answer: Arc::new(Mutex::new(Box::new(|_| Some(200)))),
+        };
+        let (calls, answer) = (webhook.calls.clone(), webhook.answer.clone());
+        std::thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let (calls, answer) = (calls.clone(), answer.clone());
+                std::thread::spawn(move || while serve(&client, &calls, &answer).is_some() {});
+            }
+        });
+        webhook
+    }
+
+    /// With a path behind it.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Calls so far.
+    pub(crate) fn calls(&self) -> Vec<Call> {
+        self.calls.lock().unwrap().clone()
+    }
+
+    /// Answers so from now on.
+    pub(crate) fn answer(&self, answer: impl FnMut(&Call) -> Option<u16> + Send + 'static) {
+        *self.answer.lock().unwrap() = Box::new(answer);
+    }
+}
+
+/// One call; nothing when there is none any more, or it is not answered.
+fn serve(client: &TcpStream, calls: &Mutex<Vec<Call>>, answer: &Mutex<Box<Answer>>) -> Option<()> {
+    let mut reader = BufReader::new(client);
+    let mut line = String::new();
+    reader.read_line(&mut line).ok()?;
+    let mut words = line.split_whitespace();
+    let (method, path) = (words.next()?.to_owned(), words.next()?.to_owned());
+    let mut headers = BTreeMap::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok()?;
+        let Some((name, value)) = line.trim_end().split_once(": ") else {
+            break;
+        };
+        headers.insert(name.to_ascii_lowercase(), value.to_owned());
+    }
+    let length = headers
+        .get("content-length")
+        .map_or(0, |length| length.parse().unwrap());
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    let call = Call {
+        method,
+        path,
+        headers,
+        body: String::from_utf8(body).unwrap(),
+    };
+    let status = (answer.lock().unwrap())(&call);
+    calls.lock().unwrap().push(call);
+    let Some(status) = status else {
+        // Until the other side has had enough.
+        let _ = (&*client).read(&mut [0]);
+        return None;
+    };
+    let text = format!("HTTP/1.1 {status} x\r\nContent-Length: 0\r\n\r\n");
+    (&*client).write_all(text.as_bytes()).ok()
+}
