@@ -21,6 +21,7 @@ pub struct Answer {
 
 /// Why a request came to nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Failure {
     /// For programs.
     pub code: Code,
@@ -36,6 +37,7 @@ pub struct Failure {
 
 /// What kind of failure it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Code {
     /// The request cannot be understood, or asks for what cannot be.

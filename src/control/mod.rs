@@ -19,6 +19,8 @@
 //! | `run` | one connection after the other |
 //! | `remote` | the other side: `edgereel ctl` |
 
+#[cfg(test)]
+mod asyncapi;
 mod courier;
 mod desk;
 mod link;

@@ -16,6 +16,7 @@ use serde::Serialize;
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum Event {
     /// The service started, and this is what it found on flash.
@@ -212,6 +213,7 @@ pub enum Event {
 
 /// The body of `device.started`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct DeviceStarted {
     /// The release that runs.
     pub version: String,
@@ -223,6 +225,7 @@ pub struct DeviceStarted {
 
 /// What start-up found on flash and did about it. All zero after a clean shutdown.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Recovered {
     /// Segments that were being written, now sealed at their last whole fragment.
     pub sealed: u64,
@@ -252,6 +255,7 @@ pub struct Recovered {
 
 /// A journal that was damaged, or written by a later release.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct JournalSetAside {
     /// The folder where it is kept.
     pub path: String,
@@ -261,6 +265,7 @@ pub struct JournalSetAside {
 
 /// What a recording is of and for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RecordingAbout {
     /// The template; empty for what needs none.
     pub template: String,
@@ -285,6 +290,7 @@ pub struct RecordingAbout {
 
 /// The body of `recording.closed` and `clip.ready`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RecordingClosed {
     /// The stream.
     pub stream: String,
@@ -307,6 +313,7 @@ pub struct RecordingClosed {
 
 /// The body of `recording.delivered`: one for each file or folder.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RecordingDelivered {
     /// The stream.
     pub stream: String,
@@ -352,6 +359,7 @@ pub struct RecordingDelivered {
 
 /// The body of `media.evicted_undelivered`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Evicted {
     /// The stream.
     pub stream: String,

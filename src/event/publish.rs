@@ -4,6 +4,7 @@ use serde::Serialize;
 
 /// Who publishes, as far as it is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PublishAbout {
     /// The address it comes from, without the port.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -21,6 +22,7 @@ pub struct PublishAbout {
 
 /// What came of a publish. Nothing of it is known of one that the end of a run cut off.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PublishOutcome {
     /// From its first moment to the end of its media, seconds.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -7,6 +7,7 @@ pub(crate) mod adts;
 pub(crate) mod broker;
 pub(crate) mod bucket;
 pub(crate) mod cli;
+pub(crate) mod contract;
 pub(crate) mod delivered;
 pub(crate) mod feed;
 pub(crate) mod fleet;

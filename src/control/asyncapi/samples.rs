@@ -1,0 +1,267 @@
+//! One of each event, and more of those that may leave something out.
+
+use crate::event::{
+    DeviceStarted, Event, Evicted, JournalSetAside, PublishAbout, PublishOutcome, RecordingAbout,
+    RecordingClosed, RecordingDelivered, Recovered, rfc3339,
+};
+
+const STREAM: &str = "live/cam1";
+const RECORDING: &str = "019e7041-d8ea-7000-8000-0000000000aa";
+const PUBLISH: &str = "019e7041-d8ea-7000-8000-0000000000bb";
+
+/// Them.
+pub(super) fn events() -> Vec<Event> {
+    let mut events = device();
+    events.extend(publishes());
+    events.extend(recordings());
+    events.extend(files());
+    events.extend(trouble());
+    events.extend(storage());
+    events.extend(delivery());
+    events
+}
+
+fn time() -> String {
+    rfc3339(1_780_000_000_250_001)
+}
+
+fn device() -> Vec<Event> {
+    let started = DeviceStarted {
+        version: "0.1.0".into(),
+        boot_id: "0f".repeat(16),
+        recovered: recovered(),
+    };
+    vec![
+        Event::DeviceStarted(started),
+        Event::DeviceStarted(DeviceStarted::default()),
+        Event::DeviceStopping {},
+        Event::ClockSynced { moved_s: -1.5 },
+    ]
+}
+
+fn recovered() -> Recovered {
+    Recovered {
+        sealed: 1,
+        journal_set_aside: Some(JournalSetAside {
+            path: "lost+found/journal".into(),
+            reason: "malformed".into(),
+        }),
+        files: vec!["a.mp4: nobody can read it".into()],
+        ..Recovered::default()
+    }
+}
+
+fn publishes() -> Vec<Event> {
+    let publisher = PublishAbout {
+        peer: Some("192.0.2.7".into()),
+        domain: Some("push.example.com".into()),
+        encoder: Some("obs".into()),
+        param: Some("record=mp4".into()),
+    };
+    let outcome = PublishOutcome {
+        duration_s: Some(63.25),
+        bytes: Some(9_000_000),
+        width: Some(1920),
+        height: Some(1080),
+        about: publisher.clone(),
+    };
+    let started = |about| Event::PublishStarted {
+        stream: STREAM.into(),
+        publish: PUBLISH.into(),
+        about,
+    };
+    let ended = |outcome| Event::PublishEnded {
+        stream: STREAM.into(),
+        publish: PUBLISH.into(),
+        reason: "unpublished".into(),
+        outcome,
+    };
+    vec![
+        started(publisher),
+        started(PublishAbout::default()),
+        ended(outcome),
+        ended(PublishOutcome::default()),
+    ]
+}
+
+fn about() -> RecordingAbout {
+    RecordingAbout {
+        template: "hourly".into(),
+        origin: "task".into(),
+        formats: vec!["mp4".into(), "hls".into()],
+        session: "s1".into(),
+        number: 1,
+        name: Some("goal".into()),
+        task: Some("t7".into()),
+        domain: Some("push.example.com".into()),
+    }
+}
+
+fn recordings() -> Vec<Event> {
+    let stream = || STREAM.to_owned();
+    let recording = || RECORDING.to_owned();
+    vec![
+        Event::RecordingStarted {
+            stream: stream(),
+            recording: recording(),
+            start: time(),
+            about: about(),
+        },
+        Event::RecordingStarted {
+            stream: stream(),
+            recording: recording(),
+            start: time(),
+            about: RecordingAbout::default(),
+        },
+        Event::RecordingPaused {
+            stream: stream(),
+            recording: recording(),
+            at: time(),
+            reason: "broken".into(),
+            about: about(),
+        },
+        Event::RecordingResumed {
+            stream: stream(),
+            recording: recording(),
+            from: time(),
+            at: time(),
+            gap_s: 0.0,
+            about: about(),
+        },
+        Event::RecordingFailed {
+            stream: stream(),
+            recording: Some(recording()),
+            reason: "the card is full".into(),
+        },
+        Event::RecordingFailed {
+            stream: stream(),
+            recording: None,
+            reason: "there is no template 'x'".into(),
+        },
+        Event::RecordingExpired {
+            stream: stream(),
+            recording: recording(),
+            reason: "kept as long as it was to be".into(),
+        },
+    ]
+}
+
+fn files() -> Vec<Event> {
+    let closed = || RecordingClosed {
+        stream: STREAM.into(),
+        recording: RECORDING.into(),
+        start: time(),
+        end: time(),
+        duration_s: 60.0,
+        bytes: 15_000_000,
+        reason: "closed".into(),
+        about: about(),
+    };
+    let bare = RecordingDelivered {
+        stream: STREAM.into(),
+        recording: RECORDING.into(),
+        format: "hls".into(),
+        part: 1,
+        url: "file:///a/b.m3u8".into(),
+        key: "a/b.m3u8".into(),
+        bytes: 15_000_000,
+        etag: "e".into(),
+        start: time(),
+        end: time(),
+        duration_s: 59.6,
+        ..RecordingDelivered::default()
+    };
+    let full = RecordingDelivered {
+        checksum: Some("crc32c:00000000".into()),
+        video_codec: Some("h264".into()),
+        width: Some(1920),
+        height: Some(1080),
+        audio_codec: Some("aac".into()),
+        about: about(),
+        ..bare.clone()
+    };
+    let evicted = Evicted {
+        stream: STREAM.into(),
+        from: time(),
+        to: time(),
+        bytes: 1,
+        recordings: vec![RECORDING.into()],
+    };
+    vec![
+        Event::ClipReady(Box::new(closed())),
+        Event::RecordingClosed(Box::new(closed())),
+        Event::RecordingDelivered(Box::new(full)),
+        Event::RecordingDelivered(Box::new(bare)),
+        Event::MediaEvictedUndelivered(evicted),
+    ]
+}
+
+fn trouble() -> Vec<Event> {
+    vec![
+        Event::StreamGap {
+            stream: STREAM.into(),
+            from: time(),
+            to: time(),
+            reason: "the card".into(),
+        },
+        Event::StreamException {
+            stream: STREAM.into(),
+            what: "resolution".into(),
+            detail: "1280x720, then 1920x1080".into(),
+        },
+        Event::AuthRefused {
+            stream: Some(STREAM.into()),
+            peer: Some("192.0.2.7".into()),
+            reason: "the key is wrong".into(),
+            count: 1,
+        },
+        Event::AuthRefused {
+            stream: None,
+            peer: None,
+            reason: "too many".into(),
+            count: 12,
+        },
+    ]
+}
+
+fn storage() -> Vec<Event> {
+    vec![
+        Event::StorageFailed {
+            reason: "journal.db: I/O error".into(),
+            streams: vec![STREAM.into()],
+        },
+        Event::StorageRecovered {},
+        Event::StorageLow { left: 1, used: 2 },
+        Event::StorageFull {
+            reason: "storage.quota".into(),
+            used: 2,
+        },
+        Event::StorageRepaired {
+            recovered: Recovered::default(),
+            changes: vec!["a row was removed".into()],
+        },
+    ]
+}
+
+fn delivery() -> Vec<Event> {
+    let store = || "s3://bucket".to_owned();
+    vec![
+        Event::SyncOnline { store: store() },
+        Event::SyncOffline {
+            store: store(),
+            reason: "no answer".into(),
+        },
+        Event::SyncError {
+            recording: RECORDING.into(),
+            format: "mp4".into(),
+            key: Some("a/b.mp4".into()),
+            reason: "refused".into(),
+        },
+        Event::SyncError {
+            recording: RECORDING.into(),
+            format: "mp4".into(),
+            key: None,
+            reason: "refused".into(),
+        },
+    ]
+}

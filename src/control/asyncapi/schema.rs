@@ -1,0 +1,160 @@
+//! From a type to the schema of what it is written as: JSON Schema draft 07, which AsyncAPI is a superset of.
+
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value, json};
+
+/// Fields of these names are times wherever the box writes them as text.
+const TIMES: [&str; 7] = ["time", "start", "end", "from", "to", "at", "oldest"];
+
+/// The schema of a type, without references, that bears no field which the type does not have.
+pub(super) fn of<T: JsonSchema>() -> Value {
+    let settings = SchemaSettings::draft07().for_serialize().with(|settings| {
+        settings.inline_subschemas = true;
+        settings.meta_schema = None;
+        // How the variants of `Event` are told apart.
+        settings.untagged_enum_variant_titles = true;
+    });
+    let mut schema = settings.into_generator().into_root_schema_for::<T>().to_value();
+    tidy(&mut schema);
+    schema
+}
+
+/// An object with these fields and no others. A field whose name ends in `?` may be missing.
+pub(super) fn object<const N: usize>(fields: [(&str, Value); N]) -> Value {
+    let required = fields
+        .iter()
+        .map(|(name, _)| *name)
+        .filter(|name| !name.ends_with('?'));
+    let required: Vec<&str> = required.collect();
+    let properties = fields
+        .iter()
+        .map(|(name, schema)| (name.trim_end_matches('?').to_owned(), schema.clone()));
+    let properties: Map<String, Value> = properties.collect();
+    json!({ "type": "object", "required": required, "additionalProperties": false, "properties": properties })
+}
+
+/// A text.
+pub(super) fn text(about: &str) -> Value {
+    json!({ "type": "string", "description": about })
+}
+
+/// A whole number.
+pub(super) fn whole(about: &str) -> Value {
+    json!({ "type": "integer", "description": about })
+}
+
+/// The same text every time.
+pub(super) fn always(word: &str) -> Value {
+    json!({ "type": "string", "const": word })
+}
+
+/// One of these texts.
+pub(super) fn one_of(words: &[&str], about: &str) -> Value {
+    json!({ "type": "string", "enum": words, "description": about })
+}
+
+/// Closes objects, names times, puts descriptions in a line, and has what may be missing never be null: it is left out instead.
+fn tidy(schema: &mut Value) {
+    let Some(object) = schema.as_object_mut() else {
+        return;
+    };
+    if let Some(Value::String(about)) = object.get_mut("description") {
+        *about = about.replace('\n', " ");
+    }
+    let is_object = match object.get("type") {
+        Some(Value::Array(types)) => types.iter().any(|one| one == "object"),
+        one => one.is_some_and(|one| one == "object"),
+    };
+    if is_object {
+        object.insert("additionalProperties".to_owned(), false.into());
+    }
+    let required = object.get("required").cloned().unwrap_or_else(|| json!([]));
+    let is_required = |name: &str| {
+        required
+            .as_array()
+            .is_some_and(|all| all.iter().any(|one| one == name))
+    };
+    if let Some(Value::Object(properties)) = object.get_mut("properties") {
+        for (name, property) in properties {
+            if !is_required(name) {
+                no_null(property);
+            }
+            if TIMES.contains(&name.as_str()) && property["type"] == "string" {
+                property["format"] = "date-time".into();
+            }
+            tidy(property);
+        }
+    }
+    for several in ["anyOf", "oneOf", "allOf"] {
+        let schemas = object.get_mut(several).and_then(Value::as_array_mut);
+        schemas.into_iter().flatten().for_each(tidy);
+    }
+    if let Some(items) = object.get_mut("items") {
+        tidy(items);
+    }
+}
+
+fn no_null(schema: &mut Value) {
+    let Some(Value::Array(types)) = schema.get_mut("type") else {
+        return;
+    };
+    types.retain(|one| one != "null");
+    if let [one] = types.as_slice() {
+        let one = one.clone();
+        schema["type"] = one;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(JsonSchema, serde::Serialize)]
+    struct Inner {
+        /// Who, and
+        /// where.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        who: Option<String>,
+    }
+
+    #[derive(JsonSchema, serde::Serialize)]
+    struct Outer {
+        at: String,
+        found: Option<Inner>,
+        #[serde(flatten)]
+        inner: Inner,
+    }
+
+    #[test]
+    fn what_is_flattened_stands_with_the_rest_and_nothing_else_does() {
+        let inner = json!({
+            "type": ["object", "null"],
+            "additionalProperties": false,
+            "properties": { "who": { "type": "string", "description": "Who, and where." } },
+        });
+        let expected = json!({
+            "title": "Outer",
+            "type": "object",
+            "additionalProperties": false,
+            "required": ["at", "found"],
+            "properties": {
+                "at": { "type": "string", "format": "date-time" },
+                "found": inner,
+                "who": { "type": "string", "description": "Who, and where." },
+            },
+        });
+        assert_eq!(of::<Outer>(), expected);
+    }
+
+    #[test]
+    fn a_field_may_be_missing_if_its_name_says_so() {
+        let expected = json!({
+            "type": "object",
+            "required": ["a"],
+            "additionalProperties": false,
+            "properties": { "a": { "type": "string", "const": "x" }, "b": { "type": "integer", "description": "y" } },
+        });
+        assert_eq!(object([("a", always("x")), ("b?", whole("y"))]), expected);
+    }
+}
