@@ -19,6 +19,7 @@ use std::path::Path;
 use md5::{Digest as _, Md5};
 use serde_json::Value;
 use support::broker::Broker;
+use support::contract;
 use support::delivered::{MP4, push};
 use support::fleet::{events, managed};
 use support::webhook::Webhook;
@@ -71,6 +72,7 @@ fn events_are_told_as_cloudevents_and_signed() {
             (call.method.as_str(), call.path.as_str()),
             ("POST", "/events?token=s3cret-token")
         );
+        contract::check("x", &format!("x/event/{kind}"), call.body.as_bytes());
         assert_eq!(
             call.headers["content-type"],
             "application/cloudevents+json; charset=utf-8"
@@ -131,6 +133,8 @@ fn a_file_is_told_of_as_tencent_does() {
     .len();
     assert_eq!(file["file_size"], size);
     for body in webhook.calls().iter().map(|call| call.json()) {
+        let topic = format!("x/tencent/{}", body["event_type"]);
+        contract::check("x", &topic, body.to_string().as_bytes());
         assert_eq!(body["sign"], md5(&format!("tckey{}", body["t"])), "{body}");
     }
     assert_eq!((of(1).len(), of(0).len()), (1, 1));

@@ -47,6 +47,12 @@ struct Entry {
     answer: watch::Receiver<Option<Answer>>,
 }
 
+/// A request whose id is known.
+struct AskedBefore {
+    command: &'static str,
+    answer: watch::Receiver<Option<Answer>>,
+}
+
 /// A request that is being carried out, for what depends on its id.
 #[derive(Clone, Debug)]
 pub(super) struct Ticket {
@@ -61,7 +67,10 @@ impl Ticket {
     pub(super) fn makes(&self) -> RecordingId {
         let hash = Md5::digest(self.id.as_bytes());
         let mut chance = [0; 10];
-        chance.copy_from_slice(&hash[..10]);
+        chance
+            .iter_mut()
+            .zip(hash)
+            .for_each(|(byte, of_hash)| *byte = of_hash);
         let millis = u64::try_from(self.begun / 1_000).unwrap_or(0);
         let made = uuid::Builder::from_unix_timestamp_millis(millis, &chance).into_uuid();
         RecordingId::from_bytes(made.into_bytes())
@@ -74,14 +83,13 @@ impl Memory {
     }
 
     /// Whoever carries it out, unless somebody does or did: then where the answer is to be had.
-    fn claim(
-        &self,
-        id: &str,
-        command: &'static str,
-    ) -> Result<watch::Sender<Option<Answer>>, (&'static str, watch::Receiver<Option<Answer>>)> {
+    fn claim(&self, id: &str, command: &'static str) -> Result<watch::Sender<Option<Answer>>, AskedBefore> {
         let mut known = self.known();
         if let Some(entry) = known.requests.get(id) {
-            return Err((entry.command, entry.answer.clone()));
+            return Err(AskedBefore {
+                command: entry.command,
+                answer: entry.answer.clone(),
+            });
         }
         let (sender, answer) = watch::channel(None);
         let entry = Entry {
@@ -131,9 +139,9 @@ impl Api {
         };
         let told = match self.memory.claim(id, command.name) {
             Ok(told) => told,
-            Err((known, _)) if known != command.name => return Err(other(known)),
-            Err((_, mut answer)) => {
-                let answer = answer.wait_for(Option::is_some).await;
+            Err(before) if before.command != command.name => return Err(other(before.command)),
+            Err(mut before) => {
+                let answer = before.answer.wait_for(Option::is_some).await;
                 return match answer {
                     Ok(answer) => answer.clone().map_or_else(|| Err(gone()), |answer| answer.result),
                     // Whoever carried it out is gone.

@@ -37,7 +37,6 @@ pub(super) fn model() -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-#[expect(clippy::disallowed_methods, reason = "the kernel's word, not the tape")]
 fn read(path: &str) -> Option<String> {
     std::fs::read_to_string(path).ok()
 }

@@ -208,7 +208,7 @@ mod tests {
         ) {
             // What the broker has got of each event, and the order in which it first got them.
             let mut outbox: VecDeque<(u64, usize)> = VecDeque::new();
-            let (mut newest, mut dropped, mut cursors) = (0_u64, 0_u64, vec![0_u64]);
+            let (mut newest, mut cursors) = (0_u64, vec![0_u64]);
             let mut courier = Courier::new(0);
             let mut flying: Vec<u64> = Vec::new();
             let mut heard: Vec<u64> = Vec::new();
@@ -222,7 +222,7 @@ mod tests {
                     Step::Send(count) => {
                         if let Some((after, _)) = courier.wants() {
                             for (sequence, count) in outbox.iter().filter(|(sequence, _)| *sequence > after) {
-                                dropped += courier.take(*sequence, |_| letters(*sequence, *count));
+                                courier.take(*sequence, |_| letters(*sequence, *count));
                             }
                         }
                         for _ in 0..count {
@@ -265,7 +265,6 @@ mod tests {
             for (sequence, count) in outbox.iter().filter(|(_, count)| *count > 0) {
                 prop_assert!(heard.contains(sequence), "{} of {} ({:?})", sequence, count, courier);
             }
-            prop_assert!(dropped <= newest);
         }
     }
 

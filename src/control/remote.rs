@@ -1,5 +1,6 @@
 //! The other side: asks a box through its broker, from any machine.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use rumqttc::v5::mqttbytes::QoS;
@@ -8,7 +9,7 @@ use rumqttc::v5::mqttbytes::v5::{
 };
 use rumqttc::v5::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions};
 use rumqttc::{TlsConfiguration, Transport};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use tokio::time::timeout;
 
 use super::{LinkSettings, link};
@@ -52,6 +53,8 @@ pub struct Remote {
     client: AsyncClient,
     events: EventLoop,
     broker: String,
+    /// What came while something else was waited for.
+    came: VecDeque<Publish>,
 }
 
 impl Remote {
@@ -75,6 +78,7 @@ impl Remote {
             client,
             events,
             broker,
+            came: VecDeque::new(),
         };
         loop {
             if let Event::Incoming(Packet::ConnAck(_)) = remote.next().await? {
@@ -115,7 +119,7 @@ impl Remote {
             loop {
                 let message = self.message().await?;
                 if message.topic == reply {
-                    return Ok(serde_json::from_slice(&message.payload).unwrap_or_else(|_| json!(null)));
+                    return Ok(serde_json::from_slice(&message.payload).unwrap_or(Value::Null));
                 }
                 if message.topic == status {
                     known = last_said(&message.payload);
@@ -138,16 +142,22 @@ impl Remote {
             let subscribed = self.client.try_subscribe(*topic, QoS::AtLeastOnce);
             subscribed.map_err(|error| self.broken(error.to_string()))?;
             loop {
-                if let Event::Incoming(Packet::SubAck(ack)) = self.next().await? {
-                    let taken = |code: &SubscribeReasonCode| matches!(code, SubscribeReasonCode::Success(_));
-                    if ack.return_codes.iter().all(taken) {
-                        break;
+                let ack = match self.next().await? {
+                    Event::Incoming(Packet::SubAck(ack)) => ack,
+                    Event::Incoming(Packet::Publish(message)) => {
+                        self.came.push_back(message);
+                        continue;
                     }
-                    return Err(RemoteError::Unsubscribed {
-                        broker: self.broker.clone(),
-                        topic: (*topic).to_owned(),
-                    });
+                    _ => continue,
+                };
+                let taken = |code: &SubscribeReasonCode| matches!(code, SubscribeReasonCode::Success(_));
+                if ack.return_codes.iter().all(taken) {
+                    break;
                 }
+                return Err(RemoteError::Unsubscribed {
+                    broker: self.broker.clone(),
+                    topic: (*topic).to_owned(),
+                });
             }
         }
         Ok(())
@@ -155,6 +165,9 @@ impl Remote {
 
     /// The next message.
     pub async fn message(&mut self) -> Result<Publish, RemoteError> {
+        if let Some(message) = self.came.pop_front() {
+            return Ok(message);
+        }
         loop {
             if let Event::Incoming(Packet::Publish(message)) = self.next().await? {
                 return Ok(message);

@@ -1,14 +1,19 @@
 //! A box as those who run it from afar see it.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 
 use serde_json::Value;
 
 use super::broker::{Broker, Message, Publishing};
+use super::contract;
 use super::wait::{wait_for, wait_until};
 
 /// What all topics of the box under test begin with.
 pub(crate) const ROOT: &str = "edgereel/box-17";
+
+/// What the broker knows it by.
+const CLIENT: &str = "edgereel-box-17";
 
 /// `[device]` and `[mqtt]` for a broker; `more` are lines of the latter.
 pub(crate) fn managed(broker: &Broker, more: &str) -> String {
@@ -26,11 +31,21 @@ pub(crate) fn managed_at(url: &str, more: &str) -> String {
 pub(crate) fn told(broker: &Broker) -> Vec<Value> {
     let of_events = |message: &Message| message.topic.starts_with(&format!("{ROOT}/event/"));
     let messages = broker.messages();
+    judge(broker, &messages);
     messages
         .iter()
         .filter(|message| of_events(message))
         .map(Message::json)
         .collect()
+}
+
+/// Everything that the box says is what is published of its interface; what was judged before is not judged again.
+fn judge(broker: &Broker, messages: &[Message]) {
+    let judged = broker.judged.swap(messages.len(), Ordering::Relaxed);
+    let own = |message: &&Message| message.client == CLIENT && message.topic.starts_with(ROOT);
+    for message in messages.iter().skip(judged).filter(own) {
+        contract::check(ROOT, &message.topic, &message.payload);
+    }
 }
 
 /// The events that the box told of, each once, by their numbers. What comes again must be the same, and nothing may come
@@ -67,6 +82,7 @@ pub(crate) fn event(broker: &Broker, kind: &str) -> Value {
 
 /// What is retained below the box's root.
 pub(crate) fn retained(broker: &Broker, topic: &str) -> Option<Value> {
+    judge(broker, &broker.messages());
     let kept = broker.retained();
     let text = kept.get(&format!("{ROOT}/{topic}"))?;
     (!text.is_empty()).then(|| serde_json::from_slice(text).unwrap())
@@ -103,6 +119,7 @@ pub(crate) fn answers(broker: &Broker, place: &str) -> Vec<Value> {
         .filter(|message| message.topic == format!("reply/{place}"));
     here.map(|message| {
         assert_eq!(message.correlation.as_deref(), Some(place.as_bytes()));
+        contract::check(ROOT, &format!("{ROOT}/response/x"), &message.payload);
         message.json()
     })
     .collect()

@@ -27,6 +27,8 @@ pub(crate) struct Broker {
     hub: Arc<Hub>,
     address: std::net::SocketAddr,
     running: Option<Running>,
+    /// So many of its messages were held against what is published.
+    pub(crate) judged: std::sync::atomic::AtomicUsize,
 }
 
 /// What a client published, or its will.
@@ -137,6 +139,7 @@ impl Broker {
             hub: Arc::new(hub),
             address: ([127, 0, 0, 1], 0).into(),
             running: None,
+            judged: Default::default(),
         };
         broker.resume();
         broker
