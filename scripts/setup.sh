@@ -89,6 +89,8 @@ case "${1:-}" in
     gstreamer_element x264enc || apt gstreamer1.0-plugins-ugly -- "GStreamer's x264"
     gstreamer_element avdec_h264 || apt gstreamer1.0-libav -- "GStreamer's decoders"
     has mpv || apt mpv -- "a player that people use"
+    sbin mosquitto || apt mosquitto -- "a broker that people use; the tests start their own"
+    has mosquitto_sub || apt mosquitto-clients -- "speaks to the broker as people do"
     enhanced_ffmpeg
     power_cuts
     ;;

@@ -21,6 +21,7 @@ mod delivered;
 mod demo;
 mod encoders;
 mod faults;
+mod fleet;
 mod full;
 mod judge;
 mod long;

@@ -28,6 +28,22 @@ pub(crate) const OPENSSL: Program = Program {
     name: "openssl",
     package: "openssl",
 };
+pub(crate) const MOSQUITTO: Program = Program {
+    name: "mosquitto",
+    package: "mosquitto",
+};
+pub(crate) const MOSQUITTO_PUB: Program = Program {
+    name: "mosquitto_pub",
+    package: "mosquitto-clients",
+};
+pub(crate) const MOSQUITTO_SUB: Program = Program {
+    name: "mosquitto_sub",
+    package: "mosquitto-clients",
+};
+pub(crate) const MD5SUM: Program = Program {
+    name: "md5sum",
+    package: "coreutils",
+};
 /// A recent ffmpeg, which knows HEVC, AV1 and Opus in FLV.
 pub(crate) const ENHANCED: Program = Program {
     name: "ffmpeg-enhanced",

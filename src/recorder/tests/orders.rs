@@ -334,15 +334,15 @@ fn so_many_clips_are_in_the_making_and_no_more() {
     let mut machine = on_demand();
     machine.begin(CAM);
     machine.play(CAM, 4);
-    let order = clip(ClipRange::Around(SECOND, 60 * SECOND));
+    let order = || clip(ClipRange::Around(SECOND, 60 * SECOND));
     let made = (0..40).map_while(|_| {
         machine
-            .ask(|core, now, out| core.clip(&order, None, now, out))
+            .ask(|core, now, out| core.clip(&order(), None, now, out))
             .ok()
     });
     assert_eq!(made.count(), 32);
     let refused = machine
-        .ask(|core, now, out| core.clip(&order, None, now, out))
+        .ask(|core, now, out| core.clip(&order(), None, now, out))
         .unwrap_err();
     assert!(
         refused.to_string().contains("32 clips of 'live/cam'"),
@@ -357,7 +357,7 @@ fn so_many_clips_are_in_the_making_and_no_more() {
     );
     assert!(
         machine
-            .ask(|core, now, out| core.clip(&order, None, now, out))
+            .ask(|core, now, out| core.clip(&order(), None, now, out))
             .is_ok()
     );
     machine.check();

@@ -1,0 +1,245 @@
+//! A real broker, and what people have on their machines to speak to it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+use crate::programs::{MD5SUM, MOSQUITTO, MOSQUITTO_PUB, MOSQUITTO_SUB};
+use crate::support::contract;
+use crate::support::delivered::{MP4, push};
+use crate::support::fleet::managed_at;
+use crate::support::{Service, home, wait_for, wait_until};
+
+const ROOT: &str = "edgereel/box-17";
+
+/// Mosquitto, on a port that was free a moment ago.
+struct Mosquitto {
+    home: PathBuf,
+    port: u16,
+    child: Option<Child>,
+}
+
+impl Mosquitto {
+    fn start(home: &Path) -> Self {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut broker = Self {
+            home: home.to_owned(),
+            port: free.local_addr().unwrap().port(),
+            child: None,
+        };
+        drop(free);
+        let config = format!(
+            "listener {} 127.0.0.1\nallow_anonymous true\npersistence true\npersistence_location {}/\n\
+             autosave_interval 1\nautosave_on_changes true\nmax_queued_messages 0\nuser root\n",
+            broker.port,
+            home.display()
+        );
+        std::fs::write(home.join("mosquitto.conf"), config).unwrap();
+        broker.resume();
+        broker
+    }
+
+    fn url(&self) -> String {
+        format!("mqtt://127.0.0.1:{}", self.port)
+    }
+
+    fn resume(&mut self) {
+        let mut command = Command::new(MOSQUITTO.path());
+        command.arg("-c").arg(self.home.join("mosquitto.conf"));
+        self.child = Some(command.stderr(Stdio::null()).spawn().unwrap());
+        wait_until("the broker to listen", || {
+            std::net::TcpStream::connect(("127.0.0.1", self.port)).is_ok()
+        });
+    }
+
+    /// As a power cut would.
+    fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    fn forget(&self) {
+        let _ = std::fs::remove_file(self.home.join("mosquitto.db"));
+    }
+
+    /// Publishes as people do.
+    fn publish(&self, arguments: &[&str]) {
+        let port = self.port.to_string();
+        let mut all = vec!["-p", &port, "-V", "mqttv5"];
+        all.extend(arguments);
+        MOSQUITTO_PUB.run(all).ok();
+    }
+
+    /// Begins to print what is published, topic and payload.
+    fn listen(&self) -> Listening {
+        let file = self.home.join("heard.txt");
+        let out = std::fs::File::options().create(true).append(true).open(&file).unwrap();
+        let mut command = Command::new(MOSQUITTO_SUB.path());
+        let port = self.port.to_string();
+        // A session of its own, so that it hears what was said while the broker was away.
+        command.args(["-p", &port, "-V", "mqttv5", "-q", "1", "-c", "-i", "listener", "-x", "3600", "-v"]);
+        let child = command.args(["-t", "edgereel/#"]).stdout(out).spawn().unwrap();
+        Listening { file, child }
+    }
+}
+
+impl Drop for Mosquitto {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// `mosquitto_sub`, and what it printed.
+struct Listening {
+    file: PathBuf,
+    child: Child,
+}
+
+impl Listening {
+    fn heard(&self) -> Vec<(String, String)> {
+        let text = std::fs::read_to_string(&self.file).unwrap();
+        let line = |line: &str| line.split_once(' ').map(|(topic, text)| (topic.to_owned(), text.to_owned()));
+        text.lines().filter_map(line).collect()
+    }
+
+    /// Waits until it hears what is said from now on.
+    fn hears(&self, broker: &Mosquitto) {
+        wait_until("the listener to listen", || {
+            broker.publish(&["-t", "edgereel/is-anybody-there", "-m", "?"]);
+            let heard = self.heard();
+            heard.iter().any(|(topic, _)| topic.ends_with("is-anybody-there"))
+        });
+    }
+
+    /// The events so far, in the order in which they came.
+    fn events(&self) -> Vec<Value> {
+        let heard = self.heard().into_iter();
+        let of_events = heard.filter(|(topic, _)| topic.starts_with(&format!("{ROOT}/event/")));
+        of_events
+            .filter_map(|(_, text)| serde_json::from_str(&text).ok())
+            .collect()
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_real_broker_carries_everything_and_people_read_it() {
+    let (home, place, store) = (home(), home(), home());
+    let broker = Mosquitto::start(place.path());
+    let listening = broker.listen();
+    let more = managed_at(&broker.url(), "dialects = [\"cloudevents\", \"tencent\"]\nsign_key = \"tckey\"")
+        + &format!("\n[sync]\nurl = \"file://{}\"\n{MP4}", store.path().display());
+    let service = Service::start_with(home.path(), &more);
+    push(&service, "live/cam", 3, 0);
+    let count = |name: &str| listening.heard().iter().filter(|(topic, _)| topic.ends_with(name)).count();
+    wait_until("it to be delivered", || count("event/recording.delivered") == 1);
+    // The same request twice is one task and one answer, said twice.
+    let task = "{\"id\":\"order-1\",\"stream\":\"live/cam\",\"duration\":\"1h\"}";
+    for _ in 0..2 {
+        broker.publish(&["-q", "1", "-t", &format!("{ROOT}/request/task.create"), "-m", task]);
+    }
+    wait_until("both to be answered", || count("response/task.create") == 2);
+    let answers: Vec<String> = listening
+        .heard()
+        .into_iter()
+        .filter(|(topic, _)| topic.ends_with("response/task.create"))
+        .map(|(_, text)| text)
+        .collect();
+    assert_eq!(answers[0], answers[1]);
+    // What is retained is not carried out, and not at the next connection either.
+    broker.publish(&["-r", "-t", &format!("{ROOT}/request/device.info"), "-m", "{}"]);
+    wait_until("it to be refused", || count("response/device.info") == 1);
+    // A shell checks the signature.
+    wait_until("the file to be told of", || count("tencent/100") == 1);
+    let (_, text) = listening.heard().into_iter().find(|(topic, _)| topic.ends_with("tencent/100")).unwrap();
+    let body: Value = serde_json::from_str(&text).unwrap();
+    let signed = format!("tckey{}", body["t"]);
+    std::fs::write(place.path().join("signed"), signed).unwrap();
+    let sum = MD5SUM.run([place.path().join("signed")]).ok();
+    assert!(sum.text().starts_with(body["sign"].as_str().unwrap()), "{}", sum.text());
+    service.kill();
+    let last = || {
+        let heard = listening.heard();
+        heard.into_iter().rfind(|(topic, _)| topic.ends_with("/status")).map(|(_, text)| text)
+    };
+    wait_until("the last will to be spoken", || last().is_some_and(|text| text.contains("\"down\"")));
+    for (topic, text) in listening.heard().iter().filter(|(topic, _)| !topic.contains("/request/")) {
+        contract::check(ROOT, topic, text.as_bytes());
+    }
+}
+
+#[test]
+fn a_real_broker_is_killed_with_and_without_its_memory_and_events_come_in_order_to_the_last() {
+    let (home, place) = (home(), home());
+    let mut broker = Mosquitto::start(place.path());
+    let service = Service::start_with(home.path(), &managed_at(&broker.url(), ""));
+    for round in 0..4 {
+        let _listening = broker.listen();
+        std::thread::scope(|scope| {
+            for number in 0..2 {
+                let (service, stream) = (&service, format!("live/cam{round}{number}"));
+                scope.spawn(move || push(service, &stream, 2, 0));
+            }
+            broker.kill();
+        });
+        if round % 2 == 1 {
+            broker.forget();
+        }
+        broker.resume();
+    }
+    let listening = broker.listen();
+    listening.hears(&broker);
+    push(&service, "live/last", 2, 0);
+    // Nine publishes with four events each, and the start. What the broker had taken and lost with its memory is gone from
+    // there, and its number is missing; what it never confirmed comes again.
+    let sequence = |event: &Value| event["sequence"].as_str().unwrap().parse::<u64>().unwrap();
+    let heard = wait_for("the last event to be told", || {
+        let events = listening.events();
+        events.iter().any(|event| sequence(event) == 37).then_some(events)
+    });
+    let mut known: Vec<(u64, &Value)> = Vec::new();
+    for event in &heard {
+        let (number, id) = (sequence(event), &event["id"]);
+        match known.iter().find(|(known, _)| *known == number) {
+            Some((_, first)) => assert_eq!(*first, id),
+            None => {
+                assert!(known.last().is_none_or(|(last, _)| *last < number), "{number} in {known:?}");
+                known.push((number, id));
+            }
+        }
+    }
+    wait_until("nothing to wait any more", || service_outbox(home.path()) == 0);
+}
+
+/// Events that the service has yet to send.
+fn service_outbox(home: &Path) -> u64 {
+    use std::io::{BufRead as _, Write as _};
+    let mut socket = std::os::unix::net::UnixStream::connect(home.join("control.sock")).unwrap();
+    writeln!(socket, "{{\"command\":\"device.stats\"}}").unwrap();
+    let mut line = String::new();
+    std::io::BufReader::new(socket).read_line(&mut line).unwrap();
+    let answer: Value = serde_json::from_str(&line).unwrap();
+    answer["result"]["outbox"]["events"].as_u64().unwrap()
+}
+
+#[test]
+fn two_boxes_with_one_name_are_told_of_by_a_real_broker() {
+    let (one, other, place) = (home(), home(), home());
+    let broker = Mosquitto::start(place.path());
+    let listening = broker.listen();
+    let first = Service::start_with(one.path(), &managed_at(&broker.url(), ""));
+    wait_until("it to be there", || {
+        listening.heard().iter().any(|(topic, _)| topic.ends_with("/status"))
+    });
+    let _second = Service::start_with(other.path(), &managed_at(&broker.url(), ""));
+    first.wait_for_log(|log| log.contains("another box").then_some(()));
+}
