@@ -77,6 +77,7 @@ cargo_tool() {
 case "${1:-}" in
   demo)
     compiler
+    sbin mosquitto || apt mosquitto -- "a broker, so that the demo shows events going by"
     ;;
   test)
     compiler

@@ -31,6 +31,11 @@ fn amf0() {
 }
 
 #[test]
+fn requests() {
+    replay("requests", edgereel::control::fuzz_request);
+}
+
+#[test]
 fn tags() {
     replay("tags", edgereel::ingest::fuzz_tags);
 }

@@ -24,6 +24,7 @@ use support::fleet::{
     ROOT, answers, ask, event, events, kinds, managed, managed_at, request, retained, status, told,
 };
 use support::programme::Programme;
+use support::service::data_dir;
 use support::{Service, home, wait_for, wait_until};
 
 #[test]
@@ -509,4 +510,47 @@ fn a_box_is_told_to_read_its_configuration_again_and_to_log_more() {
     status(&broker, "up");
     assert_eq!(ask(&broker, "help", &json!({}), "g")["ok"], true);
     drop(service);
+}
+
+#[test]
+fn a_day_of_events_goes_out_in_order_and_what_did_not_fit_is_counted() {
+    let (home, mut broker) = (home(), Broker::start());
+    broker.stop();
+    let more = managed(&broker, "");
+    // The start and the end of a run, and what else happened in a day: more than is kept.
+    Service::start_with(home.path(), &more).stop();
+    let journal = rusqlite::Connection::open(data_dir(home.path()).join("journal.db")).unwrap();
+    journal
+        .execute_batch(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10040)
+             INSERT INTO outbox (id, kind, body, time)
+                SELECT randomblob(16), 'storage.recovered', '{}', 1790000000000000 + i FROM n",
+        )
+        .unwrap();
+    drop(journal);
+    broker.resume();
+    let _service = Service::start_with(home.path(), &more);
+    // 10,043 with the start of this run, of which 10,000 are kept.
+    wait_until("all to be told", || {
+        let messages = broker.messages();
+        messages
+            .iter()
+            .any(|message| message.text().contains("\"sequence\":\"10043\""))
+    });
+    let heard = events(&broker);
+    let (first, _) = heard.first_key_value().unwrap();
+    assert_eq!((*first, heard.len()), (44, 10_000));
+    assert_eq!(heard[first]["dropped"], 43);
+    assert!(heard.values().skip(1).all(|event| event.get("dropped").is_none()));
+    let stats = ask(&broker, "device.stats", &json!({}), "x");
+    assert_eq!(stats["result"]["mqtt"]["dropped"], 43);
+    wait_until("nothing to wait any more", || {
+        ask(
+            &broker,
+            "device.stats",
+            &json!({ "id": broker.messages().len().to_string() }),
+            "y",
+        );
+        answers(&broker, "y").last().unwrap()["result"]["outbox"]["events"] == 0
+    });
 }

@@ -42,6 +42,8 @@ use tokio::task::JoinHandle;
 
 pub use message::{Status, StatusState, StreamState};
 pub use remote::{Remote, RemoteError};
+#[doc(hidden)]
+pub use request::fuzz as fuzz_request;
 
 use crate::api::{Api, LinkHealth};
 use crate::event::{Dialect, Sender};

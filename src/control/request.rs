@@ -1,7 +1,8 @@
 //! From what arrives to a request, or to the refusal of one. Pure: whatever is published to the box goes through here.
 
 use bytes::Bytes;
-use rumqttc::v5::mqttbytes::v5::Publish;
+use rumqttc::v5::mqttbytes::QoS;
+use rumqttc::v5::mqttbytes::v5::{Publish, PublishProperties};
 
 use super::topics::Topics;
 use crate::api::{Answer, Code, Failure, Request};
@@ -99,13 +100,33 @@ fn plain(command: &str) -> String {
         .collect()
 }
 
+/// Whatever is published to a box. The first byte says what goes with it, the second how long the topic is.
+#[doc(hidden)]
+pub fn fuzz(bytes: &[u8]) {
+    let [flags, length, rest @ ..] = bytes else { return };
+    let (topic, rest) = rest.split_at(usize::from(*length).min(rest.len()));
+    let (wanted, body) = rest.split_at(usize::from(flags >> 4).min(rest.len()));
+    let topics = Topics::new("edgereel/b".to_owned());
+    let mut publish = Publish::new("", QoS::AtMostOnce, body.to_vec(), None);
+    publish.topic = [b"edgereel/b/request/", topic].concat().into();
+    publish.retain = flags & 1 != 0;
+    publish.properties = Some(PublishProperties {
+        response_topic: (flags & 2 != 0).then(|| String::from_utf8_lossy(wanted).into_owned()),
+        correlation_data: (flags & 4 != 0).then(|| Bytes::copy_from_slice(wanted)),
+        ..PublishProperties::default()
+    });
+    match read(&topics, &publish) {
+        Asked::Request { reply, .. } | Asked::Refused { reply, .. } => {
+            assert!(topics.may_answer(&reply.topic))
+        }
+        Asked::Stray => {}
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-    use rumqttc::v5::mqttbytes::QoS;
-    use rumqttc::v5::mqttbytes::v5::PublishProperties;
-
     use super::*;
+    use proptest::prelude::*;
 
     fn topics() -> Topics {
         Topics::new("edgereel/b".to_owned())

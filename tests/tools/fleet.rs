@@ -76,11 +76,17 @@ impl Mosquitto {
     /// Begins to print what is published, topic and payload.
     fn listen(&self) -> Listening {
         let file = self.home.join("heard.txt");
-        let out = std::fs::File::options().create(true).append(true).open(&file).unwrap();
+        let out = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(&file)
+            .unwrap();
         let mut command = Command::new(MOSQUITTO_SUB.path());
         let port = self.port.to_string();
         // A session of its own, so that it hears what was said while the broker was away.
-        command.args(["-p", &port, "-V", "mqttv5", "-q", "1", "-c", "-i", "listener", "-x", "3600", "-v"]);
+        command.args([
+            "-p", &port, "-V", "mqttv5", "-q", "1", "-c", "-i", "listener", "-x", "3600", "-v",
+        ]);
         let child = command.args(["-t", "edgereel/#"]).stdout(out).spawn().unwrap();
         Listening { file, child }
     }
@@ -101,7 +107,10 @@ struct Listening {
 impl Listening {
     fn heard(&self) -> Vec<(String, String)> {
         let text = std::fs::read_to_string(&self.file).unwrap();
-        let line = |line: &str| line.split_once(' ').map(|(topic, text)| (topic.to_owned(), text.to_owned()));
+        let line = |line: &str| {
+            line.split_once(' ')
+                .map(|(topic, text)| (topic.to_owned(), text.to_owned()))
+        };
         text.lines().filter_map(line).collect()
     }
 
@@ -136,16 +145,31 @@ fn a_real_broker_carries_everything_and_people_read_it() {
     let (home, place, store) = (home(), home(), home());
     let broker = Mosquitto::start(place.path());
     let listening = broker.listen();
-    let more = managed_at(&broker.url(), "dialects = [\"cloudevents\", \"tencent\"]\nsign_key = \"tckey\"")
-        + &format!("\n[sync]\nurl = \"file://{}\"\n{MP4}", store.path().display());
+    let more = managed_at(
+        &broker.url(),
+        "dialects = [\"cloudevents\", \"tencent\"]\nsign_key = \"tckey\"",
+    ) + &format!("\n[sync]\nurl = \"file://{}\"\n{MP4}", store.path().display());
     let service = Service::start_with(home.path(), &more);
     push(&service, "live/cam", 3, 0);
-    let count = |name: &str| listening.heard().iter().filter(|(topic, _)| topic.ends_with(name)).count();
+    let count = |name: &str| {
+        listening
+            .heard()
+            .iter()
+            .filter(|(topic, _)| topic.ends_with(name))
+            .count()
+    };
     wait_until("it to be delivered", || count("event/recording.delivered") == 1);
     // The same request twice is one task and one answer, said twice.
     let task = "{\"id\":\"order-1\",\"stream\":\"live/cam\",\"duration\":\"1h\"}";
     for _ in 0..2 {
-        broker.publish(&["-q", "1", "-t", &format!("{ROOT}/request/task.create"), "-m", task]);
+        broker.publish(&[
+            "-q",
+            "1",
+            "-t",
+            &format!("{ROOT}/request/task.create"),
+            "-m",
+            task,
+        ]);
     }
     wait_until("both to be answered", || count("response/task.create") == 2);
     let answers: Vec<String> = listening
@@ -160,19 +184,36 @@ fn a_real_broker_carries_everything_and_people_read_it() {
     wait_until("it to be refused", || count("response/device.info") == 1);
     // A shell checks the signature.
     wait_until("the file to be told of", || count("tencent/100") == 1);
-    let (_, text) = listening.heard().into_iter().find(|(topic, _)| topic.ends_with("tencent/100")).unwrap();
+    let (_, text) = listening
+        .heard()
+        .into_iter()
+        .find(|(topic, _)| topic.ends_with("tencent/100"))
+        .unwrap();
     let body: Value = serde_json::from_str(&text).unwrap();
     let signed = format!("tckey{}", body["t"]);
     std::fs::write(place.path().join("signed"), signed).unwrap();
     let sum = MD5SUM.run([place.path().join("signed")]).ok();
-    assert!(sum.text().starts_with(body["sign"].as_str().unwrap()), "{}", sum.text());
+    assert!(
+        sum.text().starts_with(body["sign"].as_str().unwrap()),
+        "{}",
+        sum.text()
+    );
     service.kill();
     let last = || {
         let heard = listening.heard();
-        heard.into_iter().rfind(|(topic, _)| topic.ends_with("/status")).map(|(_, text)| text)
+        heard
+            .into_iter()
+            .rfind(|(topic, _)| topic.ends_with("/status"))
+            .map(|(_, text)| text)
     };
-    wait_until("the last will to be spoken", || last().is_some_and(|text| text.contains("\"down\"")));
-    for (topic, text) in listening.heard().iter().filter(|(topic, _)| !topic.contains("/request/")) {
+    wait_until("the last will to be spoken", || {
+        last().is_some_and(|text| text.contains("\"down\""))
+    });
+    for (topic, text) in listening
+        .heard()
+        .iter()
+        .filter(|(topic, _)| !topic.contains("/request/"))
+    {
         contract::check(ROOT, topic, text.as_bytes());
     }
 }
@@ -212,7 +253,10 @@ fn a_real_broker_is_killed_with_and_without_its_memory_and_events_come_in_order_
         match known.iter().find(|(known, _)| *known == number) {
             Some((_, first)) => assert_eq!(*first, id),
             None => {
-                assert!(known.last().is_none_or(|(last, _)| *last < number), "{number} in {known:?}");
+                assert!(
+                    known.last().is_none_or(|(last, _)| *last < number),
+                    "{number} in {known:?}"
+                );
                 known.push((number, id));
             }
         }
@@ -238,7 +282,10 @@ fn two_boxes_with_one_name_are_told_of_by_a_real_broker() {
     let listening = broker.listen();
     let first = Service::start_with(one.path(), &managed_at(&broker.url(), ""));
     wait_until("it to be there", || {
-        listening.heard().iter().any(|(topic, _)| topic.ends_with("/status"))
+        listening
+            .heard()
+            .iter()
+            .any(|(topic, _)| topic.ends_with("/status"))
     });
     let _second = Service::start_with(other.path(), &managed_at(&broker.url(), ""));
     first.wait_for_log(|log| log.contains("another box").then_some(()));

@@ -7,6 +7,7 @@ mod crashes;
 mod delivery;
 mod faults;
 mod library;
+mod listeners;
 mod measure;
 mod model;
 mod moment;

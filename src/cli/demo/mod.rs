@@ -1,4 +1,6 @@
-//! `edgereel demo`: the service, a publisher and what comes of it, on one machine, in half a minute.
+//! `edgereel demo`: the service, a broker, a publisher and what comes of it, on one machine, in half a minute.
+
+mod broker;
 
 use std::io::{Cursor, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -8,6 +10,7 @@ use anyhow::{Context as _, bail};
 use indicatif::ProgressBar;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
+use self::broker::{Broker, Heard};
 use super::export;
 use super::output;
 use super::publish::{LoopClock, Pace, send};
@@ -18,8 +21,12 @@ use crate::ingest::{Publisher, RtmpUrl};
 use crate::store::{Library, RecordingState};
 
 /// Twenty seconds with a running clock and a beep each second, made by `assets/make-sample.sh`.
-static SAMPLE: &[u8] = include_bytes!("../../assets/sample.flv");
+static SAMPLE: &[u8] = include_bytes!("../../../assets/sample.flv");
 const STREAM: &str = "live/demo";
+/// What topics begin with.
+const PREFIX: &str = "edgereel";
+/// The last events are there by then.
+const LAST_EVENTS: Duration = Duration::from_millis(500);
 /// Marks a directory that the demo made, and may empty.
 const MARKER: &str = ".edgereel-demo";
 /// A clip of some seconds is delivered by then, or something is in its way.
@@ -47,12 +54,19 @@ impl Demo {
     pub(super) fn run(self) -> anyhow::Result<()> {
         make_anew(&self.dir)?;
         let store = self.dir.join("store");
-        daemon::block_on(self.record(self.config(&store)?))?;
+        daemon::block_on(async {
+            let broker = Broker::start(&self.dir).await?;
+            self.record(self.config(&store, broker.as_ref())?, broker.as_ref())
+                .await
+        })?;
         self.tell(&store)
     }
 
     /// The usual, but for a port that the system chooses, and short names for what is delivered.
-    fn config(&self, store: &Path) -> anyhow::Result<Config> {
+    fn config(&self, store: &Path, broker: Option<&Broker>) -> anyhow::Result<Config> {
+        let mqtt = broker.map_or(String::new(), |broker| {
+            format!("[mqtt]\nurl = \"{}\"\n", broker.url())
+        });
         let url = match &self.s3 {
             Some(url) => url.clone(),
             None => {
@@ -65,13 +79,18 @@ impl Demo {
         let endpoint = endpoint.map_or(String::new(), |endpoint| format!("endpoint = {endpoint:?}\n"));
         let text = format!(
             "[device]\nid = \"demo\"\n[rtmp]\nlisten = [\"127.0.0.1:0\"]\n[storage]\ndir = {store:?}\n\
-             [sync]\nurl = {url:?}\n{endpoint}when = \"live\"\n\
+             {mqtt}[sync]\nurl = {url:?}\n{endpoint}when = \"live\"\n\
              [[template]]\nname = \"default\"\nformats = [\"hls\", \"mp4\"]\nkey = \"{{StreamName}}\"\n"
         );
         Ok(Config::parse(Some((Path::new("demo"), &text)), [], "demo")?)
     }
 
-    async fn record(&self, config: Config) -> anyhow::Result<()> {
+    async fn record(&self, config: Config, broker: Option<&Broker>) -> anyhow::Result<()> {
+        let device = config.device.id.clone();
+        let mut heard = match broker {
+            Some(broker) => Some(broker.listen(PREFIX, &device).await?),
+            None => None,
+        };
         let service = Service::start_with(config, |store| store.segment_duration = SEGMENT).await?;
         let address = service
             .addresses()
@@ -83,6 +102,10 @@ impl Demo {
             "edgereel listens on {address} and keeps its tape in {}",
             self.dir.join("store").display()
         );
+        match broker {
+            Some(broker) => println!("events go to the broker at {}", broker.url()),
+            None => println!("no broker is installed here; with mosquitto, events would go by, too"),
+        }
         println!(
             "a publisher sends a clip to {text} for {} seconds:\n",
             self.seconds
@@ -97,14 +120,17 @@ impl Demo {
         every.set_missed_tick_behavior(MissedTickBehavior::Skip);
         every.tick().await;
         while !publishing.is_finished() {
-            every.tick().await;
-            screen.show(began.elapsed(), &service.snapshot());
+            tokio::select! {
+                _ = every.tick() => screen.show(began.elapsed(), &service.snapshot()),
+                Some(line) = next(&mut heard) => screen.say(&line),
+            }
         }
         publishing.await.context("the publisher failed")??;
         let ended = start();
         screen.done();
         let delivered = self.delivered(&service).await;
         service.stop().await?;
+        screen.hear(&mut heard).await;
         delivered?;
         println!("\ndelivered {:.1} s after the end", ended.elapsed().as_secs_f64());
         Ok(())
@@ -190,6 +216,14 @@ async fn publish(mut publisher: Publisher, until: Instant) -> anyhow::Result<()>
     Ok(())
 }
 
+/// The next line that is heard; never, where nobody listens.
+async fn next(heard: &mut Option<Heard>) -> Option<String> {
+    match heard {
+        Some(heard) => heard.lines.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
 /// One line that is written over on a terminal, a line each second in a pipe.
 struct Screen {
     terminal: bool,
@@ -239,6 +273,22 @@ impl Screen {
             output::bytes(stream.ring_bytes as u64),
         );
         let _ = out.flush();
+    }
+
+    /// A line beside it.
+    fn say(&self, line: &str) {
+        let over = if self.terminal { "\r\x1b[K" } else { "" };
+        println!("{over}       {line}");
+    }
+
+    /// The lines that are left, up to the end of the service.
+    async fn hear(&self, heard: &mut Option<Heard>) {
+        while let Ok(Some(line)) = tokio::time::timeout(LAST_EVENTS, next(heard)).await {
+            self.say(&line);
+            if line.ends_with("is stopped") {
+                return;
+            }
+        }
     }
 
     fn done(&self) {

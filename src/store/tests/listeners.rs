@@ -1,0 +1,176 @@
+//! Who hears of events, and what was answered to whom, whatever becomes of the power.
+
+use std::sync::Arc;
+
+use super::rig::{Rig, tempdir};
+use crate::event::{Event, Posted};
+use crate::media::Micros;
+use crate::store::clock::tests::TestClock;
+use crate::store::crash::{CrashDisk, Survives};
+use crate::store::{Callback, Command, OutboxChange, Remembered};
+
+const SECOND: Micros = 1_000_000;
+const UTC: Micros = 1_790_000_000_000_000;
+const DAY: Micros = 24 * 3_600 * SECOND;
+
+fn rig() -> Rig {
+    let clock = Arc::new(TestClock::new(5 * SECOND));
+    clock.set_utc(UTC, true);
+    Rig::with(tempdir(), CrashDisk::default(), clock, |_| ())
+}
+
+/// The power goes, and comes back.
+fn crash(rig: Rig) -> Rig {
+    let disk = CrashDisk::after_crash(&rig.disk.image(), Survives::Nothing);
+    let Rig { dir, clock, .. } = rig;
+    Rig::on(dir, disk, clock)
+}
+
+fn happen(rig: &mut Rig, count: usize) {
+    let report = || Command::Report {
+        event: Event::StorageRecovered {},
+    };
+    rig.handle((0..count).map(|_| report()).collect());
+}
+
+fn change(rig: &mut Rig, change: OutboxChange) {
+    rig.handle(vec![Command::Outbox(change)]);
+}
+
+fn listen(rig: &mut Rig, names: &[&str]) {
+    let all = names.iter().map(|name| (*name).to_owned()).collect();
+    change(rig, OutboxChange::Listeners(all));
+}
+
+fn heard(rig: &mut Rig, name: &str, through: u64) {
+    let listener = name.to_owned();
+    change(rig, OutboxChange::Heard { listener, through });
+}
+
+fn waiting(rig: &Rig, after: u64) -> Vec<u64> {
+    let rows = rig.library().outbox(after, 100_000, 1 << 30).unwrap();
+    rows.into_iter().map(|row| row.sequence).collect()
+}
+
+fn missed(name: &str, sequence: u64, due: Option<Micros>) -> Callback {
+    Callback {
+        listener: name.to_owned(),
+        event: Posted {
+            sequence,
+            id: format!("id-{sequence}"),
+            kind: "storage.recovered".to_owned(),
+            time: UTC,
+            body: "{}".to_owned(),
+        },
+        tries: 1,
+        due,
+        error: "it answered 500".to_owned(),
+    }
+}
+
+#[test]
+fn an_event_stays_until_all_who_listen_have_it() {
+    let mut rig = rig();
+    // The start is the first; one who is new hears of it.
+    listen(&mut rig, &["mqtt", "callback/a"]);
+    happen(&mut rig, 3);
+    assert_eq!(waiting(&rig, 0), [1, 2, 3, 4]);
+    heard(&mut rig, "mqtt", 3);
+    assert_eq!(waiting(&rig, 0), [1, 2, 3, 4]);
+    assert_eq!(rig.library().heard("mqtt").unwrap(), Some(3));
+    heard(&mut rig, "callback/a", 2);
+    assert_eq!(waiting(&rig, 0), [3, 4]);
+    // An older word changes nothing.
+    heard(&mut rig, "mqtt", 1);
+    assert_eq!(rig.library().heard("mqtt").unwrap(), Some(3));
+    // Who is not there any more holds nothing up, and is as new when it is back.
+    listen(&mut rig, &["mqtt"]);
+    assert_eq!(waiting(&rig, 0), [4]);
+    assert_eq!(rig.library().outbox_depth().unwrap().events, 1);
+    assert_eq!(rig.library().heard("callback/a").unwrap(), None);
+}
+
+#[test]
+fn what_was_heard_survives_a_power_cut_and_numbers_go_on() {
+    let mut rig = rig();
+    listen(&mut rig, &["mqtt"]);
+    happen(&mut rig, 5);
+    heard(&mut rig, "mqtt", 4);
+    let mut rig = crash(rig);
+    assert_eq!(rig.library().heard("mqtt").unwrap(), Some(4));
+    let before = waiting(&rig, 0);
+    assert_eq!(before.first(), Some(&5));
+    happen(&mut rig, 1);
+    let after = waiting(&rig, 0);
+    assert_eq!(after.last().copied(), before.last().map(|last| last + 1));
+}
+
+#[test]
+fn a_listener_that_is_away_for_long_finds_a_hole_of_known_size() {
+    let mut rig = rig();
+    listen(&mut rig, &["mqtt"]);
+    happen(&mut rig, 10_050);
+    let left = waiting(&rig, 0);
+    assert_eq!(left.len(), 10_000);
+    // So many are missing between what it has and what there is.
+    let cursor = rig.library().heard("mqtt").unwrap().unwrap();
+    assert_eq!(left[0] - cursor - 1, 51);
+    let some = rig.library().outbox(left[0], 7, 1 << 20).unwrap();
+    assert_eq!(some.len(), 7);
+    // However little room there is, one is given.
+    assert_eq!(rig.library().outbox(left[0], 7, 1).unwrap().len(), 1);
+}
+
+#[test]
+fn what_a_service_did_not_take_is_kept_apart_from_the_outbox() {
+    let mut rig = rig();
+    listen(&mut rig, &["callback/a"]);
+    happen(&mut rig, 3);
+    change(
+        &mut rig,
+        OutboxChange::Missed(missed("callback/a", 2, Some(UTC + SECOND))),
+    );
+    change(&mut rig, OutboxChange::Missed(missed("callback/a", 3, None)));
+    heard(&mut rig, "callback/a", 4);
+    assert_eq!(waiting(&rig, 0), [] as [u64; 0]);
+    let mut rig = crash(rig);
+    let due = |rig: &Rig, all| {
+        let missed = rig.library().missed("callback/a", all, 10).unwrap();
+        missed
+            .into_iter()
+            .map(|missed| missed.event.sequence)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!((due(&rig, false), due(&rig, true)), (vec![2], vec![2, 3]));
+    change(&mut rig, OutboxChange::RetryAll { now: UTC });
+    assert_eq!(due(&rig, false), [2, 3]);
+    let made = OutboxChange::Made {
+        listener: "callback/a".to_owned(),
+        sequence: 2,
+    };
+    change(&mut rig, made);
+    assert_eq!(due(&rig, true), [3]);
+    listen(&mut rig, &[]);
+    assert_eq!(due(&rig, true), [] as [u64; 0]);
+}
+
+#[test]
+fn an_answer_is_remembered_for_a_day_and_a_first_one_is_not_taken_back() {
+    let mut rig = rig();
+    let request = |id: &str, begun, answer: Option<&str>| {
+        Command::Remember(Remembered {
+            id: id.to_owned(),
+            command: "task.create".to_owned(),
+            begun,
+            answer: answer.map(str::to_owned),
+        })
+    };
+    rig.handle(vec![request("a", UTC, None)]);
+    let known = |rig: &Rig, id: &str| rig.library().remembered(id).unwrap();
+    assert_eq!(known(&rig, "a").unwrap().answer, None);
+    rig.handle(vec![request("a", UTC, Some("first")), request("a", UTC, None)]);
+    let mut rig = crash(rig);
+    assert_eq!(known(&rig, "a").unwrap().answer.as_deref(), Some("first"));
+    rig.handle(vec![request("b", UTC + DAY + 1, None)]);
+    assert!(known(&rig, "a").is_none() && known(&rig, "b").is_some());
+}
