@@ -63,6 +63,14 @@ pub(super) struct Ticket {
 }
 
 impl Ticket {
+    pub(super) fn new(id: &str, begun: Micros, again: bool) -> Self {
+        Self {
+            id: id.to_owned(),
+            begun,
+            again,
+        }
+    }
+
     /// The id of the one thing that the request makes: the same however often it is carried out.
     pub(super) fn makes(&self) -> RecordingId {
         let hash = Md5::digest(self.id.as_bytes());
@@ -165,12 +173,8 @@ impl Api {
                 begun => {
                     let again = begun.is_some();
                     let begun = begun.map_or_else(|| self.now(), |begun| begun.begun);
-                    let ticket = Ticket {
-                        id: id.to_owned(),
-                        begun,
-                        again,
-                    };
-                    self.carry_out(command, arguments, ticket).await?
+                    self.carry_out(command, arguments, Ticket::new(id, begun, again))
+                        .await?
                 }
             },
         };

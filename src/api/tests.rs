@@ -427,3 +427,142 @@ proptest! {
         });
     }
 }
+
+#[tokio::test]
+async fn an_id_is_answered_once_and_the_same_again() {
+    let a_box = a_box();
+    let task = json!({ "id": "1", "stream": "live/cam", "duration": "1h" });
+    let first = a_box.ask("task.create", &task).await;
+    assert_eq!(
+        (&first["ok"], &first["id"]),
+        (&true.into(), &"1".into()),
+        "{first}"
+    );
+    assert_eq!(a_box.ask("task.create", &task).await, first);
+    // Whatever else is asked under it.
+    let changed = json!({ "id": "1", "stream": "live/other", "duration": "2h" });
+    assert_eq!(a_box.ask("task.create", &changed).await, first);
+    let (code, field, _) = a_box.refused("task.list", &json!({ "id": "1" })).await;
+    assert_eq!((code.as_str(), field.as_str()), ("conflict", "id"));
+    let list = a_box.ask("task.list", &json!({})).await;
+    assert_eq!(list["result"]["tasks"].as_array().unwrap().len(), 1);
+    // Without an id each is another.
+    let task = json!({ "stream": "live/cam", "duration": "1h" });
+    let (one, other) = (
+        a_box.ask("task.create", &task).await,
+        a_box.ask("task.create", &task).await,
+    );
+    assert_ne!(one["result"]["task"], other["result"]["task"]);
+    a_box.done().await;
+}
+
+#[tokio::test]
+async fn many_at_once_with_one_id_are_one() {
+    let a_box = a_box();
+    let task = json!({ "id": "1", "stream": "live/cam", "duration": "1h" }).to_string();
+    let mut asking = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        let (api, task) = (a_box.api.clone(), task.clone());
+        asking.spawn(async move { api.call("task.create", task.as_bytes()).await });
+    }
+    let answers = asking.join_all().await;
+    assert!(
+        answers
+            .iter()
+            .all(|answer| *answer == answers[0] && answer.result.is_ok()),
+        "{answers:?}"
+    );
+    a_box.done().await;
+}
+
+#[tokio::test]
+async fn a_request_that_was_begun_before_is_carried_out_again_and_finds_what_it_made() {
+    let a_box = a_box();
+    let ask = |id: &str| json!({ "id": id, "stream": "live/cam", "duration": "1h" });
+    let first = a_box.ask("task.create", &ask("1")).await;
+    // As after a restart between doing it and answering: it is known that it was begun.
+    let begun = a_box.store.clone();
+    let known = a_box
+        .api
+        .read(|library| library.remembered("1"))
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(known.answer.is_some());
+    let again = Api {
+        memory: Memory::default(),
+        ..a_box.api.clone()
+    };
+    let other = crate::store::Remembered {
+        id: "2".to_owned(),
+        command: "task.create".to_owned(),
+        begun: known.begun,
+        answer: None,
+    };
+    begun.submit(crate::store::Command::Remember(other)).unwrap();
+    a_box.api.recorder.settle().await.unwrap();
+    let body = ask("2").to_string();
+    let made = again.call("task.create", body.as_bytes()).await;
+    assert!(made.result.is_ok(), "{made:?}");
+    // The same once more, as if the answer had not been written either.
+    let ticket = Ticket::new("2", known.begun, true);
+    let twice = Api {
+        ticket: Some(ticket),
+        ..again.clone()
+    };
+    let arguments = json!({ "stream": "live/cam", "duration": "1h" });
+    let command = table::command("task.create").unwrap();
+    let value = command
+        .run(&twice, arguments.as_object().unwrap().clone())
+        .await
+        .unwrap();
+    assert_eq!(value, made.result.unwrap());
+    assert_ne!(value["task"], first["result"]["task"]);
+    // What was ended by it has ended.
+    let stop = json!({ "id": "3", "task": value["task"] });
+    let other = crate::store::Remembered {
+        id: "3".to_owned(),
+        command: "task.delete".to_owned(),
+        begun: known.begun,
+        answer: None,
+    };
+    a_box.ask("task.delete", &json!({ "task": value["task"] })).await;
+    begun.submit(crate::store::Command::Remember(other)).unwrap();
+    a_box.api.recorder.settle().await.unwrap();
+    assert_eq!(a_box.ask("task.delete", &stop).await["result"]["already"], true);
+    drop(begun);
+    a_box.done().await;
+}
+
+#[tokio::test]
+async fn tags_are_few_and_short() {
+    let a_box = a_box();
+    let many: Vec<String> = (0..17).map(|n| n.to_string()).collect();
+    for tags in [json!(many), json!(["x".repeat(33)]), json!([""]), json!(["a\nb"])] {
+        let body = json!({ "recording": "none", "tags": tags });
+        let (code, field, _) = a_box.refused("recording.tag", &body).await;
+        assert_eq!((code.as_str(), field.as_str()), ("bad_request", "tags"));
+    }
+    let (code, ..) = a_box
+        .refused("recording.tag", &json!({ "recording": "none", "tags": ["a"] }))
+        .await;
+    assert_eq!(code, "not_found");
+    a_box.done().await;
+}
+
+#[tokio::test]
+async fn a_box_tells_how_it_is_and_not_more_than_it_knows() {
+    let a_box = a_box();
+    let stats = a_box.ask("device.stats", &json!({})).await;
+    let result = &stats["result"];
+    assert_eq!(
+        (&result["streams"]["live"], &result["storage"]["state"]),
+        (&0.into(), &"ok".into())
+    );
+    assert!(result["process"]["rss"].as_u64().unwrap() > 1 << 20, "{stats}");
+    assert!(result.get("mqtt").is_none() && result.get("sync").is_none());
+    // Nobody runs it here.
+    let (code, ..) = a_box.refused("device.info", &json!({})).await;
+    assert_eq!(code, "unavailable");
+    a_box.done().await;
+}
