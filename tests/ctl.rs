@@ -84,7 +84,7 @@ fn a_box_that_does_not_answer_is_told_of_with_what_is_known_of_it() {
     status(&broker, "down");
     let down = ctl(&broker, &["--timeout", "500ms", "help"]);
     assert_eq!(down.code, Some(1));
-    assert!(down.stderr.contains("it is down since 20"));
+    assert!(down.stderr.contains("it is down; it had connected at 20"));
     let nobody = edgereel(&["ctl", "--broker", "mqtt://127.0.0.1:1", "--device", "a", "help"]);
     assert!(nobody.stderr.contains("mqtt://127.0.0.1:1"));
 }

@@ -25,6 +25,7 @@ use support::fleet::{
 };
 use support::programme::Programme;
 use support::service::data_dir;
+use support::webhook::Webhook;
 use support::{Service, home, wait_for, wait_until};
 
 #[test]
@@ -418,7 +419,7 @@ fn a_broker_may_want_a_password_and_does_not_see_it_elsewhere() {
     broker.login("box", "s3cret-of-the-broker");
     let wrong = managed(&broker, "user = \"box\"\npassword = \"wrong-of-the-broker\"");
     let service = Service::start_with(home.path(), &wrong);
-    service.wait_for_log(|log| log.contains("the broker refuses this box").then_some(()));
+    service.wait_for_log(|log| log.contains("the broker refuses this client").then_some(()));
     assert!(!service.log().contains("wrong-of-the-broker"));
     service.stop();
     let file = home.path().join("password");
@@ -553,4 +554,43 @@ fn a_day_of_events_goes_out_in_order_and_what_did_not_fit_is_counted() {
         );
         answers(&broker, "y").last().unwrap()["result"]["outbox"]["events"] == 0
     });
+}
+
+#[test]
+fn a_journal_that_is_lost_under_way_begins_anew_and_all_of_it_is_told() {
+    let (home, broker, webhook) = (home(), Broker::start(), Webhook::start());
+    let callback = format!("\n[[callback]]\nurl = \"{}\"\n", webhook.url("/"));
+    let service = Service::start_with(home.path(), &(managed(&broker, "") + &callback));
+    status(&broker, "up");
+    for number in 0..3 {
+        push(&service, &format!("live/cam{number}"), 2, 0);
+    }
+    wait_until("all to be told", || {
+        kinds(&broker).len() == 13 && webhook.calls().len() == 13
+    });
+    for name in ["journal.db", "journal.db-wal", "journal.db-shm"] {
+        std::fs::remove_file(data_dir(home.path()).join(name)).unwrap();
+    }
+    // A tick comes upon it.
+    push(&service, "live/late", 2, 0);
+    service.wait_for_log(|log| log.contains("the store is back").then_some(()));
+    push(&service, "live/later", 2, 0);
+    let anew = |all: Vec<Value>| {
+        let number = |event: &Value| event["sequence"].as_str().unwrap().parse::<u64>().unwrap();
+        let numbers: Vec<u64> = all.iter().skip(13).map(number).collect();
+        let last = all.last().unwrap();
+        let over = last["type"] == "publish.ended" && last["data"]["stream"] == "live/later";
+        over.then_some(numbers)
+    };
+    for heard in [
+        wait_for("the broker to hear the last", || anew(told(&broker))),
+        wait_for("the service to hear the last", || {
+            anew(webhook.calls().iter().map(|call| call.json()).collect())
+        }),
+    ] {
+        // What the old journal had last may not have been sent.
+        let first = heard.iter().position(|number| *number == 1).unwrap();
+        let anew = &heard[first..];
+        assert_eq!(anew, (1..=anew.len() as u64).collect::<Vec<_>>(), "{heard:?}");
+    }
 }

@@ -153,7 +153,7 @@ async fn log(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure>
     Ok(json!({ "level": level }))
 }
 
-/// Which configuration it is: boxes with the same one have the same.
+/// Which configuration it is: another when anything in it is.
 fn hash(config: &str) -> String {
     format!("{:08x}", crc32c::crc32c(config.as_bytes()))
 }

@@ -222,7 +222,10 @@ impl Api {
         let id = id.to_owned();
         let now = self.now();
         let known = self.read(move |library| library.remembered(&id)).await?;
-        Ok(known.filter(|known| now.saturating_sub(known.begun) < DAY))
+        let lately = |known: &Remembered| {
+            known.begun < Remembered::DATED_FROM || now.saturating_sub(known.begun) < DAY
+        };
+        Ok(known.filter(lately))
     }
 }
 

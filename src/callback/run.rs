@@ -12,7 +12,7 @@ use super::CallbackSettings;
 use super::offer::offer;
 use crate::event::Posted;
 use crate::media::Micros;
-use crate::store::{Callback, Clock, Command, Library, OutboxChange, Progress, Store, StoreError};
+use crate::store::{Callback, Clock, Command, Library, OutboxChange, Place, Progress, Store, StoreError};
 
 /// Events that are read at once, and bytes of them.
 const AHEAD: usize = 128;
@@ -31,8 +31,12 @@ struct Teller {
     store: Store,
     clock: Arc<dyn Clock>,
     progress: watch::Receiver<Progress>,
+    /// Whose events they are.
+    journal: i64,
     /// All up to here was offered.
     cursor: u64,
+    /// Events that were lost since one was offered.
+    dropped: u64,
     /// And written down as such.
     committed: u64,
     committed_at: Instant,
@@ -63,7 +67,9 @@ pub(super) async fn run(
         client,
         store,
         clock,
+        journal: 0,
         cursor: 0,
+        dropped: 0,
         committed: 0,
         committed_at: Instant::now(),
         new: VecDeque::new(),
@@ -100,8 +106,9 @@ impl Teller {
     async fn find_place(&mut self) -> bool {
         let listener = self.settings.listener.clone();
         match self.read(move |library| library.heard(&listener)).await {
-            Ok(Some(cursor)) => {
-                (self.cursor, self.committed) = (cursor, cursor);
+            Ok(Some(place)) => {
+                self.journal = place.journal;
+                (self.cursor, self.committed) = (place.through, place.through);
                 (self.looked, self.new) = (0, VecDeque::new());
                 true
             }
@@ -110,9 +117,12 @@ impl Teller {
     }
 
     async fn step(&mut self) -> Result<Step, StoreError> {
-        let newest = self.progress.borrow_and_update().events;
-        if newest < self.cursor {
-            // Another journal: it counts anew.
+        let (newest, journal) = {
+            let progress = self.progress.borrow_and_update();
+            (progress.events, progress.journal)
+        };
+        if journal != self.journal {
+            // It was made anew, and counts from the beginning.
             self.find_place().await;
             return Ok(Step::Wait(PAUSE));
         }
@@ -149,19 +159,21 @@ impl Teller {
     }
 
     async fn offer_new(&mut self, event: Posted) {
-        let dropped = event.sequence.saturating_sub(self.cursor + 1);
         let sequence = event.sequence;
-        if (self.settings.wants)(&event.kind)
-            && let Err(error) = self.offer(&event, dropped).await
-        {
-            let missed = Callback {
-                listener: self.settings.listener.clone(),
-                event,
-                tries: 1,
-                due: self.due(1),
-                error,
-            };
-            self.submit(OutboxChange::Missed(missed));
+        self.dropped += sequence.saturating_sub(self.cursor + 1);
+        if (self.settings.wants)(&event.kind) {
+            let dropped = std::mem::take(&mut self.dropped);
+            if let Err(error) = self.offer(&event, dropped).await {
+                let missed = Callback {
+                    listener: self.settings.listener.clone(),
+                    event,
+                    tries: 1,
+                    due: self.due(1),
+                    error,
+                };
+                self.tell_given_up(&missed);
+                self.submit(OutboxChange::Missed(missed));
+            }
         }
         self.cursor = sequence;
         if self.committed_at.elapsed() >= COMMIT {
@@ -179,15 +191,7 @@ impl Teller {
                 missed.tries += 1;
                 missed.due = self.due(missed.tries);
                 missed.error = error;
-                if missed.due.is_none() {
-                    tracing::error!(
-                        "{} was not told of {} in {} tries, which is left to callback.retry: {}",
-                        self.settings.url,
-                        missed.event.kind,
-                        missed.tries,
-                        missed.error
-                    );
-                }
+                self.tell_given_up(&missed);
                 OutboxChange::Missed(missed)
             }
         };
@@ -214,6 +218,18 @@ impl Teller {
         offered
     }
 
+    fn tell_given_up(&self, missed: &Callback) {
+        if missed.due.is_none() {
+            tracing::error!(
+                "{} was not told of {} in {} tries, which is left to callback.retry: {}",
+                self.settings.url,
+                missed.event.kind,
+                missed.tries,
+                missed.error
+            );
+        }
+    }
+
     /// When it is offered again, after so many tries.
     fn due(&self, tries: u32) -> Option<Micros> {
         let every = Micros::try_from(self.settings.every.as_micros()).unwrap_or(Micros::MAX);
@@ -228,7 +244,10 @@ impl Teller {
         self.committed = self.cursor;
         self.submit(OutboxChange::Heard {
             listener: self.settings.listener.clone(),
-            through: self.cursor,
+            place: Place {
+                journal: self.journal,
+                through: self.cursor,
+            },
         });
     }
 

@@ -64,7 +64,7 @@ pub(super) fn print(command: &str, result: &Value) -> anyhow::Result<()> {
     }
     table(&mut out, columns, &rows)?;
     if let Some(next) = object.get("next").and_then(Value::as_str) {
-        eprintln!("there may be more: --after {next}");
+        eprintln!("there may be more: --after {next}, or after={next} with ctl");
     }
     Ok(())
 }
@@ -134,7 +134,14 @@ fn fields(out: &mut impl Write, object: &Map<String, Value>) -> std::io::Result<
             .as_array()
             .filter(|values| values.iter().all(Value::is_object));
         let Some(things) = things else {
-            writeln!(out, "{name:width$}  {}", cell(name, value))?;
+            match value.as_str().filter(|text| text.contains('\n')) {
+                Some(text) => {
+                    writeln!(out, "{name}")?;
+                    text.lines()
+                        .try_for_each(|line| writeln!(out, "  {}", plain(line)))?;
+                }
+                None => writeln!(out, "{name:width$}  {}", cell(name, value))?,
+            }
             continue;
         };
         for thing in things.iter().filter_map(Value::as_object) {

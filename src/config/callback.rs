@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::file::{Refused, in_range};
 use super::mqtt::{either, refuse, secret};
@@ -72,6 +72,7 @@ impl Callback {
 #[serde(deny_unknown_fields)]
 pub(super) struct CallbackFile {
     name: Option<String>,
+    #[serde(deserialize_with = "address")]
     url: HookUrl,
     #[serde(default)]
     dialect: Option<Dialect>,
@@ -82,6 +83,11 @@ pub(super) struct CallbackFile {
     tries: Option<u32>,
     every: Option<Span>,
     timeout: Option<Span>,
+}
+
+fn address<'de, D: Deserializer<'de>>(from: D) -> Result<HookUrl, D::Error> {
+    let url = HookUrl::try_from(String::deserialize(from)?);
+    url.map_err(|error| serde::de::Error::custom(error.replace("hook:", "callback.url:")))
 }
 
 /// The entries, each with a name of its own.
@@ -198,7 +204,7 @@ mod tests {
     #[test]
     fn what_cannot_be_is_refused_with_its_key() {
         for (text, word) in [
-            ("url = \"ftp://a\"", "expected an address"),
+            ("url = \"ftp://a\"", "callback.url: expected an address"),
             ("url = \"http://a\"\nname = \"a b\"", "callback.name"),
             ("url = \"http://a\"\nevents = [\"A\"]", "callback.events"),
             ("url = \"http://a\"\ntries = 0", "callback.tries"),

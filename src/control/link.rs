@@ -36,8 +36,8 @@ const CONNECT: u64 = 15;
 /// What was handed over; it comes back when it has arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mark {
-    /// A message of the event with this number.
-    Event(u64),
+    /// A message of the event with this number, sent in this round.
+    Event(u64, u32),
     /// An answer, to the request with this place.
     Answer(u64),
     /// Something that is not waited for.
@@ -344,7 +344,7 @@ fn loss(error: &ConnectionError) -> Loss {
             }
             ConnectReturnCode::RetainNotSupported => Loss::NoRetain,
             code => Loss::Refused(format!(
-                "the broker refuses this box: {}",
+                "the broker refuses this client: {}",
                 words(&format!("{code:?}"))
             )),
         },

@@ -200,5 +200,9 @@ impl Remote {
 fn last_said(status: &[u8]) -> String {
     let status: Value = serde_json::from_slice(status).unwrap_or_default();
     let word = |name: &str| status.get(name).and_then(Value::as_str).unwrap_or("?");
-    format!("it is {} since {}", word("state"), word("time"))
+    match word("state") {
+        // The last will was written when it connected.
+        "down" => format!("it is down; it had connected at {}", word("time")),
+        state => format!("it is {state} since {}", word("time")),
+    }
 }

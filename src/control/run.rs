@@ -13,7 +13,7 @@ use super::message::StatusState;
 use super::session::{End, Session, status};
 use super::streams::Streams;
 use super::{LISTENER, Shared};
-use crate::store::{Command, Library};
+use crate::store::{Command, Library, Place};
 
 /// The first wait after a connection is lost, and the longest.
 const WAIT: Duration = Duration::from_secs(1);
@@ -23,18 +23,18 @@ const ASK: Duration = Duration::from_secs(2);
 
 pub(super) async fn run(shared: Arc<Shared>, mut stop: oneshot::Receiver<()>) {
     let mut streams = Streams::default();
-    let mut courier: Option<Courier> = None;
+    let mut courier: Option<(Courier, i64)> = None;
     let mut failures = 0;
     let mut told: Option<Loss> = None;
     // A broker that keeps no messages refuses a will that is to be kept.
     let mut retains = true;
     let shown = shared.settings.shown.clone();
     loop {
-        let mut known = match courier.take() {
-            Some(courier) if is_of_this_journal(&shared, &courier) => courier,
+        let (mut known, journal) = match courier.take() {
+            Some(known) if known.1 == shared.store.progress().borrow().journal => known,
             _ => {
                 tokio::select! {
-                    cursor = cursor(&shared) => Courier::new(cursor),
+                    place = place(&shared) => (Courier::new(place.through), place.journal),
                     _ = &mut stop => return,
                 }
             }
@@ -53,7 +53,7 @@ pub(super) async fn run(shared: Arc<Shared>, mut stop: oneshot::Receiver<()>) {
                 tracing::info!("connected to {shown} as {}", shared.settings.link.client_id);
                 shared.tally.connects.fetch_add(1, Ordering::Relaxed);
                 told = None;
-                let session = Session::new(&shared, link, &mut known, &mut streams);
+                let session = Session::new(&shared, link, (&mut known, journal), &mut streams);
                 let (end, worked) = session.run(&mut stop).await;
                 match end {
                     End::Stopped => return,
@@ -66,7 +66,7 @@ pub(super) async fn run(shared: Arc<Shared>, mut stop: oneshot::Receiver<()>) {
                 }
             }
         };
-        courier = Some(known);
+        courier = Some((known, journal));
         if loss == Loss::NoRetain && std::mem::take(&mut retains) {
             continue;
         }
@@ -95,7 +95,7 @@ pub(super) async fn run(shared: Arc<Shared>, mut stop: oneshot::Receiver<()>) {
 }
 
 /// Up to which event the broker has all, once the journal says so.
-async fn cursor(shared: &Shared) -> u64 {
+async fn place(shared: &Shared) -> Place {
     // Who listens was said to the store before.
     let (done, settled) = oneshot::channel();
     if shared.store.submit(Command::Fence { done }).is_ok() {
@@ -105,18 +105,13 @@ async fn cursor(shared: &Shared) -> u64 {
         let dir = shared.settings.dir.clone();
         let read = tokio::task::spawn_blocking(move || Library::open(&dir)?.heard(LISTENER));
         match read.await {
-            Ok(Ok(Some(cursor))) => return cursor,
+            Ok(Ok(Some(place))) => return place,
             Ok(Ok(None)) => shared.settings.enroll(&shared.store),
             Ok(Err(error)) => tracing::debug!("the outbox cannot be read: {error}"),
             Err(error) => tracing::error!("the outbox could not be read: {error}"),
         }
         sleep(ASK).await;
     }
-}
-
-/// False when the journal counts from the beginning again: it was lost, and made anew.
-fn is_of_this_journal(shared: &Shared, courier: &Courier) -> bool {
-    shared.store.progress().borrow().events >= courier.cursor()
 }
 
 /// Waits that double, with jitter: a thousand boxes whose broker was away do not come back at one moment.

@@ -59,7 +59,7 @@ pub use delivery::{
 pub use disk::{Disk, DiskFile, Entry, RealDisk, Space};
 pub use error::{Refused, StoreError};
 pub use library::{ClipBounds, Filter, Gap, Library, RecordingRow, RecordingState, TrackRow};
-pub use outbox::{Callback, OutboxChange, OutboxDepth, Remembered};
+pub use outbox::{Callback, OutboxChange, OutboxDepth, Place, Remembered};
 pub use progress::{Progress, RecoveryReport, StreamProgress};
 pub use query::Query;
 pub use source::LibrarySource;

@@ -23,17 +23,28 @@ pub struct Callback {
     pub error: String,
 }
 
+/// A place in an outbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Which journal's: one that is made anew counts from 1 on again.
+    pub journal: i64,
+    /// The number of the last event before it.
+    pub through: u64,
+}
+
 /// A change of what is remembered of listeners.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OutboxChange {
     /// These are all the listeners that there are. One that is new hears of what happened since the service started.
     Listeners(Vec<String>),
-    /// A listener has all events up to this one.
+    /// The same, in a journal that may have been made anew under way: then they hear of all that it has.
+    Rejoin(Vec<String>),
+    /// A listener has all events up to a place. Nothing changes in another journal than that of the place.
     Heard {
         /// Which listener.
         listener: String,
-        /// The event's number.
-        through: u64,
+        /// Up to where.
+        place: Place,
     },
     /// A listener did not take an event.
     Missed(Callback),
@@ -73,6 +84,11 @@ pub struct Remembered {
     pub answer: Option<String>,
 }
 
+impl Remembered {
+    /// What was begun before 2020 was begun by a clock that was not set: how long ago that was nobody knows.
+    pub const DATED_FROM: Micros = 1_577_836_800_000_000;
+}
+
 impl Library {
     /// The events behind `after`, the oldest first: up to so many, and up to so many bytes of bodies, one at least.
     pub fn outbox(&self, after: u64, limit: usize, bytes: usize) -> Result<Vec<Posted>, StoreError> {
@@ -85,7 +101,7 @@ impl Library {
     }
 
     /// Up to which event a listener has all; nothing of one that is not known.
-    pub fn heard(&self, listener: &str) -> Result<Option<u64>, StoreError> {
+    pub fn heard(&self, listener: &str) -> Result<Option<Place>, StoreError> {
         self.journal().heard(listener)
     }
 

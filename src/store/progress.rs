@@ -25,6 +25,8 @@ pub struct Progress {
     pub gaps: u64,
     /// Recordings that ended or began to wait, and clips: whoever delivers them need not wait for the next tick.
     pub recordings_ended: u64,
+    /// Which journal is written: one that is made anew counts its events from 1 on again.
+    pub journal: i64,
     /// The number of the newest event in the outbox; no higher than what is committed.
     pub events: u64,
     /// How often the thread made the tape durable.

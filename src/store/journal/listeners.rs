@@ -7,7 +7,7 @@ use super::outbox::{Result, execute, whole};
 use super::read::number;
 use crate::event::Posted;
 use crate::media::Micros;
-use crate::store::outbox::{Callback, OutboxChange, OutboxDepth, Remembered};
+use crate::store::outbox::{Callback, OutboxChange, OutboxDepth, Place, Remembered};
 use crate::store::{OUTBOX_ROWS, StoreError};
 
 /// A request that comes again after this is another.
@@ -18,12 +18,14 @@ const MOST_REMEMBERED: i64 = 10_000;
 
 pub(super) fn change(db: &Connection, change: &OutboxChange) -> Result {
     match change {
-        OutboxChange::Listeners(all) => listeners(db, all),
-        OutboxChange::Heard { listener, through } => {
+        OutboxChange::Listeners(all) => listeners(db, all, FROM_START),
+        OutboxChange::Rejoin(all) => listeners(db, all, "0"),
+        OutboxChange::Heard { listener, place } => {
             execute(
                 db,
-                "UPDATE listeners SET sequence = max(sequence, ?2) WHERE listener = ?1",
-                params![listener, whole(*through)],
+                "UPDATE listeners SET sequence = max(sequence, ?2)
+                 WHERE listener = ?1 AND ?3 = (SELECT value FROM counters WHERE name = 'journal')",
+                params![listener, whole(place.through), place.journal],
             )?;
             sweep(db)
         }
@@ -39,7 +41,11 @@ pub(super) fn change(db: &Connection, change: &OutboxChange) -> Result {
     }
 }
 
-fn listeners(db: &Connection, all: &[String]) -> Result {
+/// Where one begins who is new: with the last start of the service.
+const FROM_START: &str = "ifnull((SELECT max(sequence) - 1 FROM outbox WHERE kind = 'device.started'),
+    ifnull((SELECT seq FROM sqlite_sequence WHERE name = 'outbox'), 0))";
+
+fn listeners(db: &Connection, all: &[String], from: &str) -> Result {
     let known: Vec<String> = db
         .prepare("SELECT listener FROM listeners")?
         .query_map([], |row| row.get(0))?
@@ -49,14 +55,8 @@ fn listeners(db: &Connection, all: &[String]) -> Result {
         execute(db, "DELETE FROM callbacks WHERE listener = ?1", params![gone])?;
     }
     for new in all {
-        // From the start of the service on, that included.
-        execute(
-            db,
-            "INSERT OR IGNORE INTO listeners (listener, sequence)
-             SELECT ?1, ifnull((SELECT max(sequence) - 1 FROM outbox WHERE kind = 'device.started'),
-                ifnull((SELECT seq FROM sqlite_sequence WHERE name = 'outbox'), 0))",
-            params![new],
-        )?;
+        let sql = format!("INSERT OR IGNORE INTO listeners (listener, sequence) SELECT ?1, {from}");
+        execute(db, &sql, params![new])?;
     }
     sweep(db)
 }
@@ -106,9 +106,13 @@ pub(super) fn remember(db: &Connection, request: &Remembered) -> Result {
     )?;
     execute(
         db,
-        "DELETE FROM answers WHERE begun < ?1 OR id IN
+        "DELETE FROM answers WHERE (begun < ?1 AND begun > ?3) OR id IN
             (SELECT id FROM answers ORDER BY begun DESC LIMIT -1 OFFSET ?2)",
-        params![request.begun.saturating_sub(REMEMBERED), MOST_REMEMBERED],
+        params![
+            request.begun.saturating_sub(REMEMBERED),
+            MOST_REMEMBERED,
+            Remembered::DATED_FROM
+        ],
     )
 }
 
@@ -142,9 +146,19 @@ impl Journal {
         Ok(rows)
     }
 
-    pub(in crate::store) fn heard(&self, listener: &str) -> std::result::Result<Option<u64>, StoreError> {
+    pub(in crate::store) fn heard(&self, listener: &str) -> std::result::Result<Option<Place>, StoreError> {
+        let journal = self.identity()?;
         let sql = "SELECT sequence FROM listeners WHERE listener = ?1";
-        self.one(sql, params![listener], |row| self.col(row, 0).map(number))
+        self.one(sql, params![listener], |row| {
+            let through = number(self.col(row, 0)?);
+            Ok(Place { journal, through })
+        })
+    }
+
+    /// Which journal this is.
+    pub(in crate::store) fn identity(&self) -> std::result::Result<i64, StoreError> {
+        let sql = "SELECT value FROM counters WHERE name = 'journal'";
+        Ok(self.one(sql, [], |row| self.col(row, 0))?.unwrap_or(0))
     }
 
     pub(in crate::store) fn outbox_depth(&self) -> std::result::Result<OutboxDepth, StoreError> {

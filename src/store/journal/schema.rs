@@ -219,6 +219,9 @@ pub(super) const STEPS: &[&str] = &["
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX answers_begun ON answers (begun);
 
+    -- Which journal this is: one that is made anew counts its events from 1 on again.
+    INSERT INTO counters (name, value) VALUES ('journal', abs(random() / 2));
+
     -- tags: a JSON list of texts; '' and [] are none.
     ALTER TABLE recordings ADD COLUMN tags TEXT NOT NULL DEFAULT '';
 "];

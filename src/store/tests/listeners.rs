@@ -7,7 +7,7 @@ use crate::event::{Event, Posted};
 use crate::media::Micros;
 use crate::store::clock::tests::TestClock;
 use crate::store::crash::{CrashDisk, Survives};
-use crate::store::{Callback, Command, OutboxChange, Remembered};
+use crate::store::{Callback, Command, OutboxChange, Place, Remembered};
 
 const SECOND: Micros = 1_000_000;
 const UTC: Micros = 1_790_000_000_000_000;
@@ -44,7 +44,13 @@ fn listen(rig: &mut Rig, names: &[&str]) {
 
 fn heard(rig: &mut Rig, name: &str, through: u64) {
     let listener = name.to_owned();
-    change(rig, OutboxChange::Heard { listener, through });
+    let journal = rig.writer.progress().journal;
+    let place = Place { journal, through };
+    change(rig, OutboxChange::Heard { listener, place });
+}
+
+fn through(rig: &Rig, name: &str) -> Option<u64> {
+    rig.library().heard(name).unwrap().map(|place| place.through)
 }
 
 fn waiting(rig: &Rig, after: u64) -> Vec<u64> {
@@ -77,17 +83,25 @@ fn an_event_stays_until_all_who_listen_have_it() {
     assert_eq!(waiting(&rig, 0), [1, 2, 3, 4]);
     heard(&mut rig, "mqtt", 3);
     assert_eq!(waiting(&rig, 0), [1, 2, 3, 4]);
-    assert_eq!(rig.library().heard("mqtt").unwrap(), Some(3));
+    assert_eq!(through(&rig, "mqtt"), Some(3));
     heard(&mut rig, "callback/a", 2);
     assert_eq!(waiting(&rig, 0), [3, 4]);
     // An older word changes nothing.
     heard(&mut rig, "mqtt", 1);
-    assert_eq!(rig.library().heard("mqtt").unwrap(), Some(3));
+    assert_eq!(through(&rig, "mqtt"), Some(3));
     // Who is not there any more holds nothing up, and is as new when it is back.
     listen(&mut rig, &["mqtt"]);
     assert_eq!(waiting(&rig, 0), [4]);
     assert_eq!(rig.library().outbox_depth().unwrap().events, 1);
-    assert_eq!(rig.library().heard("callback/a").unwrap(), None);
+    // What was heard of another journal says nothing of this one.
+    let place = Place {
+        journal: 7,
+        through: 4,
+    };
+    let listener = "mqtt".to_owned();
+    change(&mut rig, OutboxChange::Heard { listener, place });
+    assert_eq!(waiting(&rig, 0), [4]);
+    assert_eq!(through(&rig, "callback/a"), None);
 }
 
 #[test]
@@ -97,7 +111,7 @@ fn what_was_heard_survives_a_power_cut_and_numbers_go_on() {
     happen(&mut rig, 5);
     heard(&mut rig, "mqtt", 4);
     let mut rig = crash(rig);
-    assert_eq!(rig.library().heard("mqtt").unwrap(), Some(4));
+    assert_eq!(through(&rig, "mqtt"), Some(4));
     let before = waiting(&rig, 0);
     assert_eq!(before.first(), Some(&5));
     happen(&mut rig, 1);
@@ -113,7 +127,7 @@ fn a_listener_that_is_away_for_long_finds_a_hole_of_known_size() {
     let left = waiting(&rig, 0);
     assert_eq!(left.len(), 10_000);
     // So many are missing between what it has and what there is.
-    let cursor = rig.library().heard("mqtt").unwrap().unwrap();
+    let cursor = through(&rig, "mqtt").unwrap();
     assert_eq!(left[0] - cursor - 1, 51);
     let some = rig.library().outbox(left[0], 7, 1 << 20).unwrap();
     assert_eq!(some.len(), 7);

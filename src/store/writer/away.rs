@@ -16,7 +16,7 @@ use crate::store::disk::{self, Disk as _, RealDisk};
 use crate::store::journal::{Journal, Op};
 use crate::store::recover::start;
 use crate::store::recover::{Live, Occasion, condemn};
-use crate::store::{StoreError, paths};
+use crate::store::{OutboxChange, StoreError, paths};
 
 /// A journal that refuses for this long is let go of: a file system that was mounted anew is not seen through files
 /// that were opened before.
@@ -75,6 +75,8 @@ impl Writer {
         self.refused_since = None;
         // What is live is entered again, should the journal not know it; then what could not be said meanwhile.
         let mut again = self.enter_live();
+        let listeners = self.listeners.clone().map(OutboxChange::Rejoin);
+        again.extend(listeners.map(Op::Outbox));
         let entered = again.len();
         again.append(&mut self.seals);
         again.append(&mut self.pending);
@@ -84,6 +86,7 @@ impl Writer {
             self.pending.drain(..entered);
             return Err(error);
         }
+        self.progress.journal = self.journal.identity().unwrap_or(self.progress.journal);
         self.away = None;
         tracing::warn!(dir = %self.settings.dir.display(), "the store is back: {report}");
         Ok(())

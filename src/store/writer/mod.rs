@@ -35,7 +35,9 @@ use super::clock::Clock;
 use super::disk::{self, Disk};
 use super::journal::{Blocks, Journal, NewSegment, Op};
 use super::segment::{AppendError, Begin, Segment};
-use super::{Command, Progress, RecordingSpec, RecordingState, StoreError, StoreSettings, StreamProgress};
+use super::{
+    Command, OutboxChange, Progress, RecordingSpec, RecordingState, StoreError, StoreSettings, StreamProgress,
+};
 use crate::event::{Event, PublishOutcome};
 use crate::media::{Fragment, Micros, PublishId, RecordingId, StreamName};
 use hole::Hole;
@@ -81,6 +83,8 @@ pub(super) struct Writer {
     deletes: Vec<(StreamName, RecordingId)>,
     /// Whoever waits for all to be committed that came before.
     fences: Vec<oneshot::Sender<Result<(), String>>>,
+    /// Who hears of events, for a journal that does not know.
+    listeners: Option<Vec<String>>,
     /// Whoever waits for everything to be sealed.
     seal: Option<oneshot::Sender<Result<(), String>>>,
     /// Everything is sealed: the service stops.
@@ -175,6 +179,7 @@ impl Writer {
         settings.segment_bytes = limits.segment_bytes(settings.segment_bytes);
         let progress = Progress {
             events: journal.newest_event()?,
+            journal: journal.identity()?,
             ..Progress::default()
         };
         let room = Room::survey(limits, settings.on_full, &settings.dir, disk.as_ref(), &journal)?;
@@ -199,6 +204,7 @@ impl Writer {
             unsettled: HashSet::new(),
             deletes: Vec::new(),
             fences: Vec::new(),
+            listeners: None,
             seal: None,
             sealed: false,
             room,
@@ -395,7 +401,12 @@ impl Writer {
                 protected,
             }),
             Command::Delivered { recording } => self.pending.push(Op::Deliver { id: recording }),
-            Command::Outbox(change) => self.pending.push(Op::Outbox(change)),
+            Command::Outbox(change) => {
+                if let OutboxChange::Listeners(all) = &change {
+                    self.listeners = Some(all.clone());
+                }
+                self.pending.push(Op::Outbox(change));
+            }
             Command::Remember(request) => self.pending.push(Op::Remember(request)),
             Command::Tag { recording, tags } => self.pending.push(Op::Tag { id: recording, tags }),
             Command::Deliver(changes) => self.pending.extend(changes.into_iter().map(Op::Delivery)),

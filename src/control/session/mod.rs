@@ -1,36 +1,35 @@
 //! One connection from its beginning to its end: what the broker says, what happens in the box and what time brings, one after
 //! the other. Nothing here waits for anything but the next of these.
 
+mod events;
+mod state;
+
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
-use rumqttc::v5::mqttbytes::v5::{PubAckReason, Publish};
+use rumqttc::v5::mqttbytes::v5::Publish;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
-use super::courier::{Courier, Letter};
+use self::state::Pulse;
+use super::courier::Courier;
 use super::desk::{Answered, Desk};
 use super::link::{Heard, Link, Loss, Mark, Post};
 use super::message::{Status, StatusState};
 use super::request::{Asked, read};
-use super::streams::{News, Streams};
+use super::streams::Streams;
 use super::{LISTENER, Shared};
 use crate::api::{Answer, Code, Failure, Health};
-use crate::event::{Dialect, Posted, rfc3339};
-use crate::media::Micros;
-use crate::store::{Command, Library, OutboxChange, Progress, StoreError};
+use crate::event::{Posted, rfc3339};
+use crate::store::{Progress, StoreError};
 
-/// Bodies of events that are read at once.
-const READ_BYTES: usize = 256 << 10;
 /// What was heard is written down so often at most, unless it is much.
 const COMMIT: Duration = Duration::from_millis(500);
 const MUCH: u64 = 512;
 /// Streams and what is news in `health` are looked at so often.
 const LOOK: Duration = Duration::from_secs(1);
-/// Events that a broker did not take are sent again after this.
-const HOLD: Duration = Duration::from_secs(5);
 /// What is to be sent before the end of the service is given so long.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -47,6 +46,10 @@ pub(super) struct Session<'a> {
     shared: &'a Shared,
     link: Link,
     courier: &'a mut Courier,
+    /// Whose events they are.
+    journal: i64,
+    /// How often events were begun anew in this connection.
+    round: u32,
     streams: &'a mut Streams,
     desk: Desk,
     progress: watch::Receiver<Progress>,
@@ -64,26 +67,16 @@ pub(super) struct Session<'a> {
     alive: Instant,
     /// Events are not sent before this.
     hold: Option<Instant>,
-    said_refused: bool,
+    said_refused: Option<Instant>,
     /// Anything was confirmed: the broker is one that works.
     pub(super) worked: bool,
-}
-
-/// What makes `health` worth telling before its time, as far as it is known without looking at flash.
-#[derive(Debug, PartialEq, Eq)]
-struct Pulse {
-    live: usize,
-    recording: usize,
-    trouble: Option<String>,
-    synced: bool,
-    sync: u64,
 }
 
 impl<'a> Session<'a> {
     pub(super) fn new(
         shared: &'a Shared,
         link: Link,
-        courier: &'a mut Courier,
+        (courier, journal): (&'a mut Courier, i64),
         streams: &'a mut Streams,
     ) -> Self {
         let committed = courier.cursor();
@@ -92,6 +85,8 @@ impl<'a> Session<'a> {
             shared,
             link,
             courier,
+            journal,
+            round: 0,
             streams,
             desk: Desk::new(),
             reading: None,
@@ -100,16 +95,10 @@ impl<'a> Session<'a> {
             committed,
             health: None,
             told_health: None,
-            pulse: Pulse {
-                live: 0,
-                recording: 0,
-                trouble: None,
-                synced: false,
-                sync: 0,
-            },
+            pulse: Pulse::default(),
             alive: Instant::now(),
             hold: None,
-            said_refused: false,
+            said_refused: None,
             worked: false,
         }
     }
@@ -133,8 +122,9 @@ impl<'a> Session<'a> {
     fn begin(&mut self) -> Result<(), Loss> {
         // Before this box says anything itself: what is there is another's, or of another run.
         self.link.subscribe(self.shared.topics.status(), true)?;
-        self.say_status(StatusState::Up);
+        // Who sees that it is up may ask.
         self.link.subscribe(self.shared.topics.requests(), false)?;
+        self.say_status(StatusState::Up);
         // What an earlier run said of streams that are not there any more is taken back.
         self.link.subscribe(self.shared.topics.streams(), true)?;
         self.link.unsubscribe(self.shared.topics.streams())?;
@@ -176,6 +166,9 @@ impl<'a> Session<'a> {
             if let Err(loss) = happened {
                 return End::Lost(loss);
             }
+            if self.progress.borrow().journal != self.journal {
+                return End::Lost(Loss::Gone("the journal was made anew".to_owned()));
+            }
             if stopping && self.alive.elapsed() > FAREWELL {
                 return End::Stopped;
             }
@@ -198,7 +191,8 @@ impl<'a> Session<'a> {
             Heard::Message(publish) => self.message(publish),
             Heard::Unsubscribed => {
                 tracing::error!(
-                    "{} does not let this box subscribe to {}: it cannot be managed",
+                    "{} does not let this box subscribe to all that it needs ({}, and its own status and streams): it may \
+                     not be managed",
                     self.shared.settings.shown,
                     self.shared.topics.requests()
                 );
@@ -210,9 +204,9 @@ impl<'a> Session<'a> {
 
     fn arrived(&mut self, mark: Mark) -> Result<(), Loss> {
         match mark {
-            Mark::Event(sequence) => {
+            Mark::Event(_, round) if round != self.round => Ok(()),
+            Mark::Event(sequence, _) => {
                 self.worked = true;
-                self.said_refused = false;
                 if self.courier.arrived(sequence) && self.courier.cursor() - self.committed >= MUCH {
                     self.write_down();
                 }
@@ -227,30 +221,6 @@ impl<'a> Session<'a> {
             }
             Mark::Other => Ok(()),
         }
-    }
-
-    /// The broker answered, and did not take it. Of an event that may change: it is kept, and sent again.
-    fn refused(&mut self, mark: Mark, reason: PubAckReason) -> Result<(), Loss> {
-        self.alive = Instant::now();
-        let Mark::Event(sequence) = mark else {
-            return self.arrived(mark);
-        };
-        if !std::mem::replace(&mut self.said_refused, true) {
-            tracing::warn!(
-                "{} does not take events ({reason:?}); they are kept, and sent again",
-                self.shared.settings.shown
-            );
-        }
-        if matches!(
-            reason,
-            PubAckReason::PayloadFormatInvalid | PubAckReason::TopicNameInvalid
-        ) {
-            self.drop_event("the broker refuses it for good");
-            return self.arrived(Mark::Event(sequence));
-        }
-        self.courier.broken();
-        self.hold = Some(Instant::now() + HOLD);
-        Ok(())
     }
 
     fn message(&mut self, publish: Publish) -> Result<(), Loss> {
@@ -308,26 +278,6 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Somebody else speaks for this box. Brokers mostly say when another takes over a connection, and not all of them in a way
-    /// that rumqttc understands; this is seen with any of them.
-    fn beware_of_twins(&mut self, payload: &[u8]) {
-        let Ok(said) = serde_json::from_slice::<SaidStatus>(payload) else {
-            return;
-        };
-        // At the first connection it is what the last run left.
-        let first = self.shared.tally.connects.load(Ordering::Relaxed) <= 1 && !self.worked;
-        let own = said.pid == std::process::id() && said.boot_id == boot_id(self.shared);
-        if first || own || said.state == "stopped" {
-            return;
-        }
-        self.shared.tally.takeovers.fetch_add(1, Ordering::Relaxed);
-        tracing::error!(
-            "another box says that it is {}: two have the same device.id or mqtt.client_id, and take the connection from \
-             each other",
-            self.shared.settings.root
-        );
-    }
-
     fn confirm_over(&mut self, place: u64) -> Result<(), Loss> {
         for publish in self.desk.over(place) {
             self.link.confirm(&publish)?;
@@ -347,52 +297,6 @@ impl<'a> Session<'a> {
         self.link.post(post, Mark::Answer(place))
     }
 
-    /// Sends and begins what there is room for.
-    fn send(&mut self) -> Result<(), Loss> {
-        if self.link.outstanding() == 0 {
-            self.alive = Instant::now();
-        } else if self.alive.elapsed() > self.shared.settings.link.keep_alive {
-            return Err(Loss::Gone("the broker confirms nothing".to_owned()));
-        }
-        let most = self
-            .link
-            .limits()
-            .packet
-            .saturating_sub(2_000)
-            .min(crate::api::MAX_ANSWER);
-        self.desk.begin(&self.shared.api, most);
-        self.read_on();
-        if self.hold.is_some_and(|hold| hold > Instant::now()) {
-            return Ok(());
-        }
-        self.hold = None;
-        // One is left for everything else.
-        let most = self.link.limits().flying.saturating_sub(1).max(1);
-        while self.courier.on_the_way() < most && self.link.has_room() {
-            let Some(letter) = self.courier.peek() else { break };
-            if !self.link.fits(&letter.topic, letter.body.len()) {
-                let text = format!(
-                    "{} has {} bytes, more than the broker takes",
-                    letter.topic,
-                    letter.body.len()
-                );
-                let sequence = self.courier.sent();
-                self.drop_event(&text);
-                self.courier.arrived(sequence);
-                continue;
-            }
-            let (topic, body) = (letter.topic.clone(), Bytes::from(letter.body.clone()));
-            let sequence = self.courier.sent();
-            self.post(topic, body, false, true, Mark::Event(sequence))?;
-        }
-        Ok(())
-    }
-
-    fn drop_event(&self, why: &str) {
-        self.shared.tally.dropped.fetch_add(1, Ordering::Relaxed);
-        tracing::error!("an event was dropped: {why}");
-    }
-
     fn post(
         &mut self,
         topic: String,
@@ -410,152 +314,6 @@ impl<'a> Session<'a> {
         };
         self.link.post(post, mark)
     }
-
-    /// Reads more of the outbox, if there is more and room for it.
-    fn read_on(&mut self) {
-        let newest = self.progress.borrow_and_update().events;
-        let Some((after, most)) = self.courier.wants().filter(|_| self.reading.is_none()) else {
-            return;
-        };
-        if newest <= self.looked && newest >= self.courier.cursor() {
-            return;
-        }
-        self.looked = newest;
-        let dir = self.shared.settings.dir.clone();
-        self.reading = Some(tokio::task::spawn_blocking(move || {
-            Library::open(&dir)?.outbox(after, most, READ_BYTES)
-        }));
-    }
-
-    fn take(&mut self, rows: Option<Result<Vec<Posted>, StoreError>>) -> Result<(), Loss> {
-        let rows = match rows {
-            Some(Ok(rows)) => rows,
-            // The card is away, perhaps.
-            Some(Err(error)) => {
-                tracing::debug!("the outbox cannot be read: {error}");
-                self.unread = true;
-                return Ok(());
-            }
-            None => return Ok(()),
-        };
-        if rows.is_empty() && self.looked < self.courier.cursor() {
-            // Another journal: it counts anew.
-            return Err(Loss::Gone("the outbox is another".to_owned()));
-        }
-        // There may be more behind the last.
-        if let Some(last) = rows.last() {
-            self.looked = self.looked.min(last.sequence);
-        }
-        let utc = self.shared.clock.utc();
-        for row in rows {
-            let settings = &self.shared.settings;
-            let topics = &self.shared.topics;
-            let missing = self.courier.take(row.sequence, |missing| {
-                let of = |dialect: &Dialect| {
-                    let messages = dialect.render(&row, &settings.sender, utc, missing);
-                    let dialect = *dialect;
-                    messages.into_iter().map(move |message| Letter {
-                        topic: topics.event(dialect, &message.name),
-                        body: message.body,
-                    })
-                };
-                settings.dialects.iter().flat_map(of).collect()
-            });
-            if row.kind.starts_with("sync.") {
-                self.pulse.sync = row.sequence;
-            }
-            if missing > 0 {
-                self.shared.tally.dropped.fetch_add(missing, Ordering::Relaxed);
-                tracing::warn!("{missing} events were dropped: more came than are kept for the broker");
-            }
-        }
-        Ok(())
-    }
-
-    fn write_down(&mut self) {
-        let through = self.courier.cursor();
-        if through == self.committed {
-            return;
-        }
-        self.committed = through;
-        let heard = OutboxChange::Heard {
-            listener: LISTENER.to_owned(),
-            through,
-        };
-        if let Err(refused) = self.shared.store.submit(Command::Outbox(heard)) {
-            tracing::debug!("what was sent is not written down: {refused}");
-        }
-    }
-
-    fn say_status(&mut self, state: StatusState) {
-        let post = status(self.shared, state);
-        // A connection that is lost already says so by itself.
-        let _ = self.link.post(post, Mark::Other);
-    }
-
-    /// What time brings: streams, and whether `health` is due.
-    fn look(&mut self) -> Result<(), Loss> {
-        if std::mem::take(&mut self.unread) {
-            self.looked = 0;
-        }
-        let (now, utc) = (self.shared.clock.boot(), self.shared.clock.utc());
-        let every = self.shared.settings.health;
-        let live = self.shared.api.streams();
-        let micros = Micros::try_from(every.as_micros()).unwrap_or(Micros::MAX);
-        for news in self.streams.look(&live, now, utc, micros) {
-            let (stream, body) = match news {
-                News::State(stream, state) => (stream, serde_json::to_vec(&state).unwrap_or_default()),
-                News::Forget(stream) => (stream, Vec::new()),
-            };
-            let topic = self.shared.topics.stream(&stream);
-            if self.link.has_room() && self.link.fits(&topic, body.len()) {
-                self.post(topic, body.into(), true, true, Mark::Other)?;
-            }
-        }
-        let pulse = {
-            let progress = self.progress.borrow();
-            Pulse {
-                live: live.len(),
-                recording: live.iter().filter(|stream| !stream.recordings.is_empty()).count(),
-                trouble: progress.full.clone().or_else(|| progress.failed.clone()),
-                synced: self.shared.clock.synced(),
-                sync: self.pulse.sync,
-            }
-        };
-        let told = self.told_health.as_ref();
-        let due = told.is_none_or(|(_, at)| at.elapsed() >= every) || pulse != self.pulse;
-        if due && self.health.is_none() {
-            self.pulse = pulse;
-            let api = self.shared.api.clone();
-            self.health = Some(tokio::spawn(async move { api.health().await }));
-        }
-        Ok(())
-    }
-
-    fn say_health(&mut self, health: Option<Health>) -> Result<(), Loss> {
-        let Some(health) = health else { return Ok(()) };
-        let every = self.shared.settings.health;
-        let told = self.told_health.as_ref();
-        let due = told.is_none_or(|(before, at)| at.elapsed() >= every || health.is_news(before));
-        if !due || !self.link.has_room() {
-            return Ok(());
-        }
-        let body = serde_json::to_vec(&health).unwrap_or_default();
-        self.told_health = Some((health, Instant::now()));
-        let topic = self.shared.topics.health();
-        match self.link.fits(&topic, body.len()) {
-            true => self.post(topic, body.into(), true, false, Mark::Other),
-            false => Ok(()),
-        }
-    }
-}
-
-/// What a status says of who said it.
-#[derive(serde::Deserialize)]
-struct SaidStatus {
-    state: String,
-    boot_id: String,
-    pid: u32,
 }
 
 /// `status`, as it is said now or, as the last will, later.
