@@ -23,9 +23,9 @@ use crate::media::{Micros, RecordingId};
 use crate::store::{Command as StoreCommand, Remembered};
 
 /// Answers that are kept in memory have so many bytes together.
-const MOST_BYTES: usize = 256 << 10;
+const MOST_BYTES: usize = 64 << 10;
 /// And there are so many of them.
-const MOST: usize = 256;
+const MOST: usize = 128;
 
 /// What was asked lately; clones share it.
 #[derive(Clone, Default)]

@@ -22,6 +22,7 @@ pub use service::{Service, Snapshot};
 
 use std::future::Future;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
@@ -87,12 +88,17 @@ async fn take_over(service: &mut Service, config: anyhow::Result<Config>) -> Res
     }
 }
 
+/// A thread that reads files ends when it had nothing to read for so long.
+const BLOCKING_IDLE: Duration = Duration::from_secs(1);
+
 /// Runs `body` on the one network thread: a tokio current-thread runtime.
 pub fn block_on<T>(body: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         // File work of the network thread is rare (DNS of `publish`); a small pool costs no idle memory.
         .max_blocking_threads(4)
+        // Each has memory of its own that is not given back before it ends.
+        .thread_keep_alive(BLOCKING_IDLE)
         .build()
         .context("cannot start the runtime")?;
     runtime.block_on(body)
