@@ -106,7 +106,6 @@ impl ControlSettings {
 pub struct Control {
     task: JoinHandle<()>,
     stop: oneshot::Sender<()>,
-    tally: Arc<Tally>,
 }
 
 /// What is counted; of one process, whatever is configured meanwhile.
@@ -157,15 +156,10 @@ impl Control {
             api,
             store,
             clock,
-            tally: tally.clone(),
+            tally,
         };
         let task = tokio::spawn(run::run(Arc::new(shared), stopped));
-        Self { task, stop, tally }
-    }
-
-    /// How the connection is.
-    pub fn health(&self) -> LinkHealth {
-        self.tally.health()
+        Self { task, stop }
     }
 
     /// Sends what there is, as far as the broker takes it soon, says that the box stops, and closes the connection.

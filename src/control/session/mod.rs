@@ -32,6 +32,8 @@ const MUCH: u64 = 512;
 const LOOK: Duration = Duration::from_secs(1);
 /// What is to be sent before the end of the service is given so long.
 const FAREWELL: Duration = Duration::from_secs(2);
+/// However well it gets on.
+const LONGEST_FAREWELL: Duration = Duration::from_secs(10);
 
 /// How a connection ended.
 pub(super) enum End {
@@ -135,13 +137,17 @@ impl<'a> Session<'a> {
     async fn carry_on(&mut self, stop: &mut oneshot::Receiver<()>) -> End {
         let mut looks = ticks(LOOK);
         let mut commits = ticks(COMMIT);
-        let mut stopping = false;
+        let mut stopping: Option<Instant> = None;
         loop {
             if let Err(loss) = self.send() {
                 return End::Lost(loss);
             }
-            if stopping && self.is_quiet() {
-                return End::Stopped;
+            if let Some(since) = stopping {
+                // A broker that takes nothing now holds up nobody; what it takes slowly is sent for a while.
+                let late = self.alive.elapsed() > FAREWELL || since.elapsed() > LONGEST_FAREWELL;
+                if late || self.hold.is_some() || self.is_quiet() {
+                    return End::Stopped;
+                }
             }
             let happened = tokio::select! {
                 heard = self.link.heard() => self.hear(heard),
@@ -151,12 +157,12 @@ impl<'a> Session<'a> {
                 changed = self.progress.changed() => match changed {
                     Ok(()) => Ok(()),
                     // The store is closed: nothing more will happen.
-                    Err(_) => { stopping = true; Ok(()) }
+                    Err(_) => { stopping.get_or_insert_with(Instant::now); Ok(()) }
                 },
                 _ = looks.tick() => self.look(),
                 _ = commits.tick() => { self.write_down(); Ok(()) }
-                _ = &mut *stop, if !stopping => {
-                    stopping = true;
+                _ = &mut *stop, if stopping.is_none() => {
+                    stopping = Some(Instant::now());
                     self.alive = Instant::now();
                     // The store is sealed: what it said last may not have come here yet.
                     self.looked = 0;
@@ -168,9 +174,6 @@ impl<'a> Session<'a> {
             }
             if self.progress.borrow().journal != self.journal {
                 return End::Lost(Loss::Gone("the journal was made anew".to_owned()));
-            }
-            if stopping && self.alive.elapsed() > FAREWELL {
-                return End::Stopped;
             }
         }
     }
@@ -232,11 +235,13 @@ impl<'a> Session<'a> {
             if publish.retain && !publish.payload.is_empty() && !known {
                 self.post(topic, Bytes::new(), true, true, Mark::Other)?;
             }
-            return self.link.confirm(&publish);
+            let place = self.desk.place(publish);
+            return self.confirm_over(place);
         }
         if topic == self.shared.topics.status() {
             self.beware_of_twins(&publish.payload);
-            return self.link.confirm(&publish);
+            let place = self.desk.place(publish);
+            return self.confirm_over(place);
         }
         if self.desk.is_full_for(&publish) {
             self.shared.tally.refused.fetch_add(1, Ordering::Relaxed);
