@@ -35,23 +35,20 @@ pub(super) struct Memory {
 
 #[derive(Default)]
 struct Known {
-    requests: HashMap<String, Entry>,
+    requests: HashMap<Key, Entry>,
     /// Those that are answered, the oldest first.
-    order: VecDeque<String>,
+    order: VecDeque<Key>,
     bytes: usize,
 }
 
 struct Entry {
-    command: &'static str,
     bytes: usize,
     answer: watch::Receiver<Option<Answer>>,
 }
 
-/// A request whose id is known.
-struct AskedBefore {
-    command: &'static str,
-    answer: watch::Receiver<Option<Answer>>,
-}
+/// An id and the command that it is of: which of two commands with one id is the first is for the journal to say, where one of
+/// them lasts. After a restart requests come again in any order.
+type Key = (String, &'static str);
 
 /// A request that is being carried out, for what depends on its id.
 #[derive(Clone, Debug)]
@@ -91,33 +88,25 @@ impl Memory {
     }
 
     /// Whoever carries it out, unless somebody does or did: then where the answer is to be had.
-    fn claim(&self, id: &str, command: &'static str) -> Result<watch::Sender<Option<Answer>>, AskedBefore> {
+    fn claim(&self, key: &Key) -> Result<watch::Sender<Option<Answer>>, watch::Receiver<Option<Answer>>> {
         let mut known = self.known();
-        if let Some(entry) = known.requests.get(id) {
-            return Err(AskedBefore {
-                command: entry.command,
-                answer: entry.answer.clone(),
-            });
+        if let Some(entry) = known.requests.get(key) {
+            return Err(entry.answer.clone());
         }
         let (sender, answer) = watch::channel(None);
-        let entry = Entry {
-            command,
-            bytes: 0,
-            answer,
-        };
-        known.requests.insert(id.to_owned(), entry);
+        known.requests.insert(key.clone(), Entry { bytes: 0, answer });
         Ok(sender)
     }
 
     /// It is answered; the oldest answers are forgotten when they are many.
-    fn settle(&self, id: &str, bytes: usize) {
+    fn settle(&self, key: &Key, bytes: usize) {
         let mut known = self.known();
-        let Some(entry) = known.requests.get_mut(id) else {
+        let Some(entry) = known.requests.get_mut(key) else {
             return;
         };
         entry.bytes = bytes;
         known.bytes += bytes;
-        known.order.push_back(id.to_owned());
+        known.order.push_back(key.clone());
         while known.order.len() > MOST || known.bytes > MOST_BYTES {
             let Some(oldest) = known.order.pop_front() else {
                 break;
@@ -128,8 +117,8 @@ impl Memory {
     }
 
     /// It came to nothing, and may be asked again.
-    fn forget(&self, id: &str) {
-        self.known().requests.remove(id);
+    fn forget(&self, key: &Key) {
+        self.known().requests.remove(key);
     }
 }
 
@@ -145,11 +134,11 @@ impl Api {
             let text = format!("the id was used for {known} within the last day: each request needs its own");
             Failure::new(Code::Conflict, text).about("id")
         };
-        let told = match self.memory.claim(id, command.name) {
+        let key = (id.to_owned(), command.name);
+        let told = match self.memory.claim(&key) {
             Ok(told) => told,
-            Err(before) if before.command != command.name => return Err(other(before.command)),
-            Err(mut before) => {
-                let answer = before.answer.wait_for(Option::is_some).await;
+            Err(mut answer) => {
+                let answer = answer.wait_for(Option::is_some).await;
                 return match answer {
                     Ok(answer) => answer.clone().map_or_else(|| Err(gone()), |answer| answer.result),
                     // Whoever carried it out is gone.
@@ -159,14 +148,20 @@ impl Api {
         };
         let unclaimed = Unclaim {
             memory: &self.memory,
-            id,
+            key: &key,
         };
-        let result = match command.effect {
-            Effect::Reads | Effect::Acts => command.run(self, arguments).await,
-            Effect::Changes | Effect::Ends => match self.recall(id).await? {
-                Some(Remembered { command: known, .. }) if known != command.name => {
-                    return Err(other(&known));
-                }
+        let lasting = matches!(command.effect, Effect::Changes | Effect::Ends);
+        let known = match self.recall(id).await {
+            // What lasts alone must know; the rest is done though the card is away.
+            Err(error) if lasting => return Err(error),
+            known => known.unwrap_or_default(),
+        };
+        if let Some(known) = known.as_ref().filter(|known| known.command != command.name) {
+            return Err(other(&known.command));
+        }
+        let result = match lasting {
+            false => command.run(self, arguments).await,
+            true => match known {
                 Some(Remembered {
                     answer: Some(answer), ..
                 }) => read(&answer),
@@ -185,7 +180,7 @@ impl Api {
         };
         let bytes = answer.to_json().len() + id.len();
         told.send_replace(Some(answer));
-        self.memory.settle(id, bytes);
+        self.memory.settle(&key, bytes);
         result
     }
 
@@ -235,12 +230,12 @@ const DAY: Micros = 24 * 3_600 * 1_000_000;
 /// A request that is dropped, or fails before anything is done, may be asked again.
 struct Unclaim<'a> {
     memory: &'a Memory,
-    id: &'a str,
+    key: &'a Key,
 }
 
 impl Drop for Unclaim<'_> {
     fn drop(&mut self) {
-        self.memory.forget(self.id);
+        self.memory.forget(self.key);
     }
 }
 

@@ -446,6 +446,17 @@ async fn an_id_is_answered_once_and_the_same_again() {
     assert_eq!((code.as_str(), field.as_str()), ("conflict", "id"));
     let list = a_box.ask("task.list", &json!({})).await;
     assert_eq!(list["result"]["tasks"].as_array().unwrap().len(), 1);
+    // After a restart requests come again in any order: what lasts was first.
+    let restarted = Api {
+        memory: Memory::default(),
+        ..a_box.api.clone()
+    };
+    let list = json!({ "id": "1" }).to_string();
+    assert!(restarted.call("task.list", list.as_bytes()).await.result.is_err());
+    let again = restarted
+        .call("task.create", changed.to_string().as_bytes())
+        .await;
+    assert_eq!(again.result.unwrap(), first["result"]);
     // Without an id each is another.
     let task = json!({ "stream": "live/cam", "duration": "1h" });
     let (one, other) = (

@@ -101,7 +101,7 @@ pub(super) fn remember(db: &Connection, request: &Remembered) -> Result {
     execute(
         db,
         "INSERT INTO answers (id, command, begun, answer) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT (id) DO UPDATE SET answer = ifnull(excluded.answer, answer)",
+         ON CONFLICT (id) DO UPDATE SET answer = ifnull(excluded.answer, answer) WHERE command = excluded.command",
         params![request.id, request.command, request.begun, request.answer],
     )?;
     execute(
