@@ -64,6 +64,13 @@ pub struct StreamProgress {
     pub failed: bool,
 }
 
+impl StreamProgress {
+    /// True while a segment of the stream is being written.
+    pub fn is_open(&self) -> bool {
+        self.open_segment.is_some()
+    }
+}
+
 /// What [`Store::open`](super::Store::open) found and repaired.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RecoveryReport(pub Recovered);

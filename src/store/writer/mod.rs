@@ -35,9 +35,7 @@ use super::clock::Clock;
 use super::disk::{self, Disk};
 use super::journal::{Blocks, Journal, NewSegment, Op};
 use super::segment::{AppendError, Begin, Segment};
-use super::{
-    Command, OutboxChange, Progress, RecordingSpec, RecordingState, StoreError, StoreSettings, StreamProgress,
-};
+use super::{Command, OutboxChange, Progress, RecordingSpec, RecordingState, StoreError, StoreSettings};
 use crate::event::{Event, PublishOutcome};
 use crate::media::{Fragment, Micros, PublishId, RecordingId, StreamName};
 use hole::Hole;
@@ -591,12 +589,5 @@ fn floor(disk: &dyn Disk, settings: &StoreSettings) -> u64 {
             usual
         }
         wanted => wanted.unwrap_or(usual),
-    }
-}
-
-impl StreamProgress {
-    /// True while a segment of the stream is being written.
-    pub fn is_open(&self) -> bool {
-        self.open_segment.is_some()
     }
 }
