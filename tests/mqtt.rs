@@ -377,3 +377,19 @@ fn a_broker_that_takes_nothing_does_not_hold_up_the_end_of_the_service() {
     let _service = Service::start_with(home.path(), &more);
     wait_until("everything to be told", || kinds(&broker).len() == 7);
 }
+
+#[test]
+fn health_is_told_at_once_when_something_is_wrong() {
+    let (home, broker) = (home(), Broker::start());
+    let sync = "\n[sync]\nurl = \"s3://media/box\"\nendpoint = \"http://127.0.0.1:1\"\naccess_key_id = \"a\"\n\
+                secret_access_key = \"b\"\n";
+    // By itself it would be told in an hour.
+    let config = managed(&broker, "").replace("health = \"1s\"", "health = \"1h\"") + sync;
+    let service = Service::start_with(home.path(), &config);
+    status(&broker, "up");
+    push(&service, "live/cam", 2, 0);
+    event(&broker, "sync.offline");
+    wait_until("health to tell it", || {
+        retained(&broker, "health").is_some_and(|health| health["sync"]["state"] == "offline")
+    });
+}

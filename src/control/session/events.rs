@@ -114,7 +114,7 @@ impl Session<'_> {
                 settings.dialects.iter().flat_map(of).collect()
             });
             if row.kind.starts_with("sync.") {
-                self.pulse.sync = row.sequence;
+                self.sync_event = row.sequence;
             }
             if missing > 0 {
                 self.shared.tally.dropped.fetch_add(missing, Ordering::Relaxed);

@@ -64,7 +64,10 @@ pub(super) struct Session<'a> {
     committed: u64,
     health: Option<JoinHandle<Health>>,
     told_health: Option<(Health, Instant)>,
+    /// What was so when `health` was last told.
     pulse: Pulse,
+    /// The number of the last event about delivery.
+    sync_event: u64,
     /// When something last arrived, or nothing was on its way.
     alive: Instant,
     /// Events are not sent before this.
@@ -98,6 +101,7 @@ impl<'a> Session<'a> {
             health: None,
             told_health: None,
             pulse: Pulse::default(),
+            sync_event: 0,
             alive: Instant::now(),
             hold: None,
             said_refused: None,

@@ -48,7 +48,7 @@ impl Session<'_> {
                 recording: live.iter().filter(|stream| !stream.recordings.is_empty()).count(),
                 trouble: progress.full.clone().or_else(|| progress.failed.clone()),
                 synced: self.shared.clock.synced(),
-                sync: self.pulse.sync,
+                sync: self.sync_event,
             }
         };
         let told = self.told_health.as_ref();
