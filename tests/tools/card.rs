@@ -106,7 +106,8 @@ impl Card {
     pub(crate) fn exhaust(&self) -> Filler {
         let substance = self.substance.as_deref().expect("a fake card");
         let filler = Filler(substance.join("filler"));
-        filler.grow(0);
+        // What the service lets go of meanwhile is its own: it needs that to make room.
+        filler.take(0, room(&self.point));
         filler
     }
 
@@ -236,13 +237,18 @@ impl Filler {
     /// Takes what has become free since, but so many bytes.
     #[track_caller]
     pub(crate) fn grow(&self, leave: u64) {
+        self.take(leave, u64::MAX);
+    }
+
+    #[track_caller]
+    fn take(&self, leave: u64, mut most: u64) {
         let mut options = OpenOptions::new();
         let mut file = options.create(true).append(true).open(&self.0).unwrap();
         for size in [1 << 20, 1 << 16, 1 << 12, 1 << 9, 1] {
             let zeros = vec![0; size];
-            while leave == 0 || room(&self.0) >= leave + (1 << 20) {
+            while most >= size as u64 && (leave == 0 || room(&self.0) >= leave + (1 << 20)) {
                 match file.write(&zeros) {
-                    Ok(_) => {}
+                    Ok(written) => most -= written as u64,
                     Err(error) if error.kind() == ErrorKind::StorageFull => break,
                     Err(error) => panic!("{}: {error}", self.0.display()),
                 }
