@@ -4,10 +4,10 @@ TOOLS := $(CURDIR)/target/tools
 export PATH := $(TOOLS)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak power bench lint fuzz
+.PHONY: help demo test soak power bench lint fuzz cross cross-test device-test
 
 help: ## This list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 20
 
 demo: ## Record a clip on this machine and leave files that play in edgereel-demo/
 	@scripts/setup.sh demo
@@ -30,6 +30,20 @@ power: ## Cut the power at CUTS points (200) of a recording on a real ext4; need
 bench: ## Measure against ffmpeg and nginx-rtmp, and against the promised figures (wear: as root)
 	@scripts/setup.sh bench
 	cargo bench --locked
+
+cross: ## Build for ARCH=aarch64, armv7, aarch64-musl (static) or amd64, small, with debug symbols aside
+	@scripts/setup.sh cross $(ARCH)
+	scripts/cross.sh build $(ARCH)
+
+cross-test: ## The tests that need cargo alone, built for ARCH (aarch64), under qemu-user
+	@scripts/setup.sh cross $(or $(ARCH),aarch64)
+	scripts/cross.sh test $(or $(ARCH),aarch64)
+
+device-test: ## Boot an emulated ARM box, install the package, push to it, manage it, cut its power; needs root
+	@scripts/setup.sh device
+	$(MAKE) deb ARCH=arm64
+	tests/device/make-root.sh target/box
+	cargo test --locked --test device
 
 lint: ## Formatting, clippy, licences and sources of dependencies
 	@scripts/setup.sh lint

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Installs what one of the Makefile's targets needs and this machine misses, and says what and why.
-# Does nothing when all is there. Usage: scripts/setup.sh demo|test|power|bench|lint|fuzz
+# Does nothing when all is there. Usage: scripts/setup.sh demo|test|power|device|bench|lint|fuzz, or cross ARCH
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/targets.sh
 
-tools=target/tools
+tools=$TOOLS
 apt_updated=
 
 say() { echo "setup: $*" >&2; }
@@ -45,14 +46,19 @@ compiler() {
 
 gstreamer_element() { has gst-inspect-1.0 && gst-inspect-1.0 "$1" >/dev/null 2>&1; }
 
+# Where Python's packages go that bring programs.
+venv() {
+  has python3 || apt python3 -- "fetches programs that are distributed as Python's packages"
+  python3 -c 'import ensurepip, venv' 2>/dev/null || apt python3-venv -- "keeps Python's packages away from the system's"
+  mkdir -p "$tools/bin"
+  [ -x "$tools/venv/bin/python" ] || python3 -m venv "$tools/venv"
+}
+
 # The distribution's ffmpeg may be older than Enhanced RTMP; this one sends and judges HEVC, AV1 and Opus.
 enhanced_ffmpeg() {
   [ -x "$tools/bin/ffmpeg-enhanced" ] && return
-  has python3 || apt python3 -- "to fetch a recent ffmpeg"
-  python3 -c 'import ensurepip, venv' 2>/dev/null || apt python3-venv -- "to fetch a recent ffmpeg"
   say "installing imageio-ffmpeg into $tools/venv: an ffmpeg that speaks Enhanced RTMP"
-  mkdir -p "$tools/bin"
-  python3 -m venv "$tools/venv"
+  venv
   "$tools/venv/bin/python" -m pip install --quiet --disable-pip-version-check 'imageio-ffmpeg>=0.6' >&2
   local found
   found=$("$tools/venv/bin/python" -c 'import imageio_ffmpeg; print(imageio_ffmpeg.get_ffmpeg_exe())')
@@ -74,7 +80,75 @@ cargo_tool() {
   cargo install --locked --quiet --root "$tools" "$1"
 }
 
+# A compiler for what is written in C, and what runs the result here.
+cross_tools() {
+  case $1 in
+    "$(host)") has objcopy || apt binutils -- "puts debug symbols aside" ;;
+    *)
+      local gnu package
+      gnu=$(gnu_prefix "$1")
+      case $1 in aarch64-*) package=arm64 ;; *) package=armhf ;; esac
+      { has "$gnu-gcc" && [ -e "/usr/$gnu/include/stdio.h" ]; } ||
+        apt "gcc-$gnu" "libc6-dev-$package-cross" -- "compiles SQLite and ring, and links, for $1"
+      has "$(qemu_user "$1")" || apt qemu-user-static -- "runs programs for $1 here"
+      ;;
+  esac
+  case $1 in *-musl) zig ;; esac
+}
+
+# A C compiler that has musl's headers, and what lets cargo link with it.
+zig() {
+  [ -x "$tools/bin/zig" ] && [ -x "$tools/bin/cargo-zigbuild" ] && return
+  say "installing ziglang and cargo-zigbuild into $tools/venv: they compile and link for musl"
+  venv
+  "$tools/venv/bin/python" -m pip install --quiet --disable-pip-version-check ziglang cargo-zigbuild >&2
+  ln -sf "$("$tools/venv/bin/python" -c 'import os, ziglang; print(os.path.dirname(ziglang.__file__))')/zig" "$tools/bin/zig"
+  ln -sf ../venv/bin/cargo-zigbuild "$tools/bin/cargo-zigbuild"
+}
+
+# The standard library for a target: rustup's, or the distribution's Rust, unpacked and not installed.
+rust_for() {
+  [ "${RUST_FROM:-}" = debian ] || { rust_knows "$1" && return; }
+  if [ "${RUST_FROM:-}" != debian ] && has rustup; then
+    say "adding $1 to the Rust that is installed"
+    timeout 180 rustup target add "$1" >&2 && rust_knows "$1" && return
+  fi
+  debian_rust "$1"
+}
+
+# debian_rust TARGET: a Rust that has 64-bit ARM's standard library, and the source of it for other targets. What apt
+# knows of other architectures stays here, too.
+debian_rust() {
+  local home=$PWD/$tools/debian-rust runtime llvm packages
+  local options=(-o "Dir::State::Lists=$home/lists" -o "Dir::Cache=$home/cache" -o APT::Sandbox::User=root
+    -o APT::Architectures::=amd64 -o APT::Architectures::=arm64)
+  [ "$(host)" = x86_64-unknown-linux-gnu ] || die "Rust has no standard library for $1 here, and none can be had"
+  [ -x "$home/rustc" ] && [ -d "$home/root/usr/lib/rustlib/aarch64-unknown-linux-gnu" ] && return
+  has dpkg-deb || die "Rust has no standard library for $1 here: install it (rustup target add $1)"
+  say "unpacking the distribution's Rust into $home: the machine's own does not know $1"
+  mkdir -p "$home"/{lists/partial,cache/archives/partial,root}
+  apt-get "${options[@]}" update -qq
+  runtime=$(apt-cache "${options[@]}" depends libstd-rust-web-dev | grep -om1 'libstd-rust-web-[0-9][0-9.]*')
+  llvm=$(apt-cache "${options[@]}" depends "$runtime" | grep -om1 'libllvm[0-9][0-9]*')
+  packages=(rustc-web "$runtime" libstd-rust-web-dev libstd-rust-web-dev:arm64 "$llvm" rust-web-src)
+  (cd "$home/cache" && apt-get "${options[@]}" download -qq "${packages[@]}")
+  for package in "$home"/cache/*.deb; do dpkg-deb -x "$package" "$home/root"; done
+  rm -rf "$home/cache" "$home/lists"
+  # Where a build of the standard library looks for its source.
+  mkdir -p "$home/root/usr/lib/rustlib/src"
+  ln -sfn "$(find "$home/root/usr/src" -maxdepth 1 -name 'rustc-*' | head -1)" "$home/root/usr/lib/rustlib/src/rust"
+  printf '#!/bin/sh\nLD_LIBRARY_PATH=%s exec %s "$@"\n' "$home/root/usr/lib/x86_64-linux-gnu" \
+    "$home/root/usr/bin/rustc" >"$home/rustc"
+  chmod +x "$home/rustc"
+}
+
 case "${1:-}" in
+  cross)
+    target=$(triple "${2:-}")
+    compiler
+    cross_tools "$target"
+    rust_for "$target"
+    ;;
   demo)
     compiler
     sbin mosquitto || apt mosquitto -- "a broker, so that the demo shows events going by"
@@ -99,6 +173,19 @@ case "${1:-}" in
     compiler
     power_cuts
     ;;
+  device)
+    compiler
+    [ "$(id -u)" = 0 ] || die "please run this as root: it makes the disk of a system, with files of all its users"
+    has ffmpeg || apt ffmpeg -- "pushes to the box, and judges what comes out"
+    sbin mosquitto || apt mosquitto -- "the broker outside of the box"
+    has mosquitto_sub || apt mosquitto-clients -- "listens to that broker"
+    has mmdebstrap || apt mmdebstrap arch-test -- "unpacks the box's system"
+    has systemd-sysusers || apt systemd -- "makes users in the box's system"
+    has cpio || apt cpio -- "packs the box's initrd"
+    has ssh || apt openssh-client -- "speaks to the box"
+    sbin mke2fs || apt e2fsprogs -- "formats the box's disks"
+    has qemu-system-aarch64 || apt qemu-system-arm -- "is the box"
+    ;;
   bench)
     compiler
     has ffmpeg || apt ffmpeg -- "a recorder to compare with"
@@ -120,6 +207,6 @@ case "${1:-}" in
     cargo_tool cargo-fuzz "runs the fuzz targets"
     ;;
   *)
-    die "usage: scripts/setup.sh demo|test|power|bench|lint|fuzz"
+    die "usage: scripts/setup.sh demo|test|power|device|bench|lint|fuzz, or cross ARCH"
     ;;
 esac

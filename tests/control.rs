@@ -507,9 +507,10 @@ fn a_stranger_is_turned_away() {
         std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0o666)).unwrap();
         let program = home.path().join("edgereel");
         std::fs::copy(env!("CARGO_BIN_EXE_edgereel"), &program).unwrap();
-        let mut stranger = std::process::Command::new(&program);
+        let mut stranger = support::cli::program(&program);
         stranger
-            .args(command.get_args())
+            .args(["stream", "list", "--socket"])
+            .arg(&socket)
             .env_clear()
             .uid(65_534)
             .gid(65_534);

@@ -70,13 +70,26 @@ pub(crate) struct Track {
 
 /// `edgereel`, in an environment that says nothing of it.
 pub(crate) fn command() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_edgereel"));
+    let mut command = program(Path::new(env!("CARGO_BIN_EXE_edgereel")));
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("EDGEREEL")) {
         command.env_remove(name);
     }
     for name in ["NOTIFY_SOCKET", "JOURNAL_STREAM", "RUNTIME_DIRECTORY"] {
         command.env_remove(name);
     }
+    command
+}
+
+/// A program of ours. One that was built for another processor is run by what `EDGEREEL_TEST_RUNNER` says, as cargo runs
+/// the tests themselves.
+pub(crate) fn program(path: &Path) -> Command {
+    let runner = std::env::var("EDGEREEL_TEST_RUNNER").unwrap_or_default();
+    let mut words = runner.split_whitespace();
+    let Some(first) = words.next() else {
+        return Command::new(path);
+    };
+    let mut command = Command::new(first);
+    command.args(words).arg(path);
     command
 }
 

@@ -1,144 +1,16 @@
 //! A real broker, and what people have on their machines to speak to it.
 
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
-use crate::programs::{MD5SUM, MOSQUITTO, MOSQUITTO_PUB, MOSQUITTO_SUB};
+use crate::mosquitto::Mosquitto;
+use crate::programs::MD5SUM;
 use crate::support::contract;
 use crate::support::delivered::{MP4, push};
 use crate::support::fleet::managed_at;
 use crate::support::{Service, home, wait_for, wait_until};
 
 const ROOT: &str = "edgereel/box-17";
-
-/// Mosquitto, on a port that was free a moment ago.
-struct Mosquitto {
-    home: PathBuf,
-    port: u16,
-    child: Option<Child>,
-}
-
-impl Mosquitto {
-    fn start(home: &Path) -> Self {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let mut broker = Self {
-            home: home.to_owned(),
-            port: free.local_addr().unwrap().port(),
-            child: None,
-        };
-        drop(free);
-        let config = format!(
-            "listener {} 127.0.0.1\nallow_anonymous true\npersistence true\npersistence_location {}/\n\
-             autosave_interval 1\nautosave_on_changes true\nmax_queued_messages 0\nuser root\n",
-            broker.port,
-            home.display()
-        );
-        std::fs::write(home.join("mosquitto.conf"), config).unwrap();
-        broker.resume();
-        broker
-    }
-
-    fn url(&self) -> String {
-        format!("mqtt://127.0.0.1:{}", self.port)
-    }
-
-    fn resume(&mut self) {
-        let mut command = Command::new(MOSQUITTO.path());
-        command.arg("-c").arg(self.home.join("mosquitto.conf"));
-        self.child = Some(command.stderr(Stdio::null()).spawn().unwrap());
-        wait_until("the broker to listen", || {
-            std::net::TcpStream::connect(("127.0.0.1", self.port)).is_ok()
-        });
-    }
-
-    /// As a power cut would.
-    fn kill(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            child.kill().unwrap();
-            child.wait().unwrap();
-        }
-    }
-
-    fn forget(&self) {
-        let _ = std::fs::remove_file(self.home.join("mosquitto.db"));
-    }
-
-    /// Publishes as people do.
-    fn publish(&self, arguments: &[&str]) {
-        let port = self.port.to_string();
-        let mut all = vec!["-p", &port, "-V", "mqttv5"];
-        all.extend(arguments);
-        MOSQUITTO_PUB.run(all).ok();
-    }
-
-    /// Begins to print what is published, topic and payload.
-    fn listen(&self) -> Listening {
-        let file = self.home.join("heard.txt");
-        let out = std::fs::File::options()
-            .create(true)
-            .append(true)
-            .open(&file)
-            .unwrap();
-        let mut command = Command::new(MOSQUITTO_SUB.path());
-        let port = self.port.to_string();
-        // A session of its own, so that it hears what was said while the broker was away.
-        command.args([
-            "-p", &port, "-V", "mqttv5", "-q", "1", "-c", "-i", "listener", "-x", "3600", "-v",
-        ]);
-        let child = command.args(["-t", "edgereel/#"]).stdout(out).spawn().unwrap();
-        Listening { file, child }
-    }
-}
-
-impl Drop for Mosquitto {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
-
-/// `mosquitto_sub`, and what it printed.
-struct Listening {
-    file: PathBuf,
-    child: Child,
-}
-
-impl Listening {
-    fn heard(&self) -> Vec<(String, String)> {
-        let text = std::fs::read_to_string(&self.file).unwrap();
-        let line = |line: &str| {
-            line.split_once(' ')
-                .map(|(topic, text)| (topic.to_owned(), text.to_owned()))
-        };
-        text.lines().filter_map(line).collect()
-    }
-
-    /// Waits until it hears what is said from now on.
-    fn hears(&self, broker: &Mosquitto) {
-        wait_until("the listener to listen", || {
-            broker.publish(&["-t", "edgereel/is-anybody-there", "-m", "?"]);
-            let heard = self.heard();
-            heard.iter().any(|(topic, _)| topic.ends_with("is-anybody-there"))
-        });
-    }
-
-    /// The events so far, in the order in which they came.
-    fn events(&self) -> Vec<Value> {
-        let heard = self.heard().into_iter();
-        let of_events = heard.filter(|(topic, _)| topic.starts_with(&format!("{ROOT}/event/")));
-        of_events
-            .filter_map(|(_, text)| serde_json::from_str(&text).ok())
-            .collect()
-    }
-}
-
-impl Drop for Listening {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 #[test]
 fn a_real_broker_carries_everything_and_people_read_it() {
@@ -244,7 +116,7 @@ fn a_real_broker_is_killed_with_and_without_its_memory_and_events_come_in_order_
     // there, and its number is missing; what it never confirmed comes again.
     let sequence = |event: &Value| event["sequence"].as_str().unwrap().parse::<u64>().unwrap();
     let heard = wait_for("the last event to be told", || {
-        let events = listening.events();
+        let events = listening.events("box-17");
         events.iter().any(|event| sequence(event) == 37).then_some(events)
     });
     let mut known: Vec<(u64, &Value)> = Vec::new();

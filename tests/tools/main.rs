@@ -26,6 +26,7 @@ mod full;
 mod judge;
 mod long;
 mod manager;
+mod mosquitto;
 mod onair;
 mod packets;
 mod players;

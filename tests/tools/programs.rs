@@ -44,6 +44,15 @@ pub(crate) const MD5SUM: Program = Program {
     name: "md5sum",
     package: "coreutils",
 };
+/// Boots the emulated box.
+pub(crate) const QEMU: Program = Program {
+    name: "qemu-system-aarch64",
+    package: "qemu-system-arm",
+};
+pub(crate) const SSH: Program = Program {
+    name: "ssh",
+    package: "openssh-client",
+};
 /// A recent ffmpeg, which knows HEVC, AV1 and Opus in FLV.
 pub(crate) const ENHANCED: Program = Program {
     name: "ffmpeg-enhanced",

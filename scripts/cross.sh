@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# Builds or tests for another processor, without containers. `scripts/setup.sh cross ARCH` brings what it needs.
+# Usage: scripts/cross.sh build|test|run ARCH [ARGUMENT...]
+#
+#   build  leaves target/TRIPLE/device/edgereel, without symbols, and beside it edgereel.debug for a debugger
+#   test   the tests that need nothing but cargo; their programs run under qemu-user
+#   run    what was built, under qemu-user, with the arguments
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/targets.sh
+
+[ $# -ge 2 ] || {
+  echo "usage: scripts/cross.sh build|test|run $KNOWN_ARCHES [ARGUMENT...]" >&2
+  exit 2
+}
+verb=$1
+target=$(triple "$2")
+shift 2
+
+gnu=$(gnu_prefix "$target")
+built=target/$target/device
+lower=${target//-/_}
+upper=${lower^^}
+cargo_build=(cargo build)
+arguments=(--locked --target "$target")
+emulator=()
+
+case $target in
+  "$(host)") ;;
+  *-musl)
+    # The distribution's C compiler is for glibc; zig has musl's headers.
+    cargo_build=(cargo zigbuild)
+    export CARGO_ZIGBUILD_ZIG_PATH=$PWD/$TOOLS/bin/zig
+    emulator=("$(qemu_user "$target")")
+    ;;
+  *)
+    export "CC_$lower=$gnu-gcc" "AR_$lower=$gnu-ar" "CARGO_TARGET_${upper}_LINKER=$gnu-gcc"
+    emulator=("$(qemu_user "$target")" -L "/usr/$gnu")
+    ;;
+esac
+
+# setup.sh has brought the distribution's Rust where the machine's own has no standard library for the target. That has
+# one for 64-bit ARM; others are built with the program, from its source, which cargo still calls unstable.
+if [ "${RUST_FROM:-}" = debian ] || ! rust_knows "$target"; then
+  export RUSTC=$PWD/$TOOLS/debian-rust/rustc
+  if [ "$target" != aarch64-unknown-linux-gnu ]; then
+    export RUSTC_BOOTSTRAP=1
+    arguments+=(-Zbuild-std=std,panic_unwind)
+  fi
+  case $target in *-musl) export "CARGO_TARGET_${upper}_RUSTFLAGS=-C link-self-contained=no" ;; esac
+fi
+
+build() {
+  "${cargo_build[@]}" "${arguments[@]}" --profile device --bin edgereel
+  "$gnu-objcopy" --only-keep-debug "$built/edgereel" "$built/edgereel.debug"
+  "$gnu-objcopy" --strip-all --add-gnu-debuglink="$built/edgereel.debug" "$built/edgereel" "$built/edgereel.stripped"
+  mv "$built/edgereel.stripped" "$built/edgereel"
+  stat --printf '%n\t%s bytes\n' "$built/edgereel"
+}
+
+# Everything runs several times slower: fewer random cases, as there are many on the machine's own processor.
+emulated_tests() {
+  export "CARGO_TARGET_${upper}_RUNNER=${emulator[*]}" EDGEREEL_TEST_RUNNER="${emulator[*]}"
+  export PROPTEST_CASES="${PROPTEST_CASES:-16}"
+  cargo test "${arguments[@]}" "$@"
+}
+
+case $verb in
+  build) build ;;
+  test) emulated_tests "$@" ;;
+  run) exec "${emulator[@]}" "$built/edgereel" "$@" ;;
+  *)
+    echo "unknown '$verb': build, test or run" >&2
+    exit 2
+    ;;
+esac
