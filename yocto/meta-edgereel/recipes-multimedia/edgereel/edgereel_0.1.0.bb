@@ -1,0 +1,96 @@
+SUMMARY = "RTMP recorder for edge boxes"
+DESCRIPTION = "Encoders push live video over RTMP; edgereel writes it to local flash so that a power cut costs at most \
+two seconds, delivers it to a bucket whenever there is a network, and gives it back as MP4, HLS, FLV or AAC."
+HOMEPAGE = "https://github.com/edgereel/edgereel"
+SECTION = "multimedia"
+LICENSE = "MIT | Apache-2.0"
+LIC_FILES_CHKSUM = "file://LICENSE-MIT;md5=6321a4e514f6f34e05b416c6fb2b8305 \
+                    file://LICENSE-APACHE;md5=3b83ef96387f14655fc854ddc3c6bd57"
+
+inherit cargo cargo-update-recipe-crates systemd useradd bash-completion
+
+# The source is the checkout that this layer is part of, so that program, list of crates and units are always of one
+# commit. All that a build needs is listed, so that what else lies in a checkout (target/) is neither copied nor a reason
+# to build again. Cargo wants to see benches and tests, because its manifest names some.
+EDGEREEL_SOURCE ??= "${@os.path.abspath(d.getVar('FILE_DIRNAME') + '/../../../..')}"
+FILESEXTRAPATHS:prepend = "${EDGEREEL_SOURCE}:"
+
+SRC_URI = "\
+    file://.cargo/config.toml;subdir=${BP} \
+    file://Cargo.toml;subdir=${BP} \
+    file://Cargo.lock;subdir=${BP} \
+    file://LICENSE-APACHE;subdir=${BP} \
+    file://LICENSE-MIT;subdir=${BP} \
+    file://assets;subdir=${BP} \
+    file://benches;subdir=${BP} \
+    file://packaging;subdir=${BP} \
+    file://src;subdir=${BP} \
+    file://systemd;subdir=${BP} \
+    file://tests;subdir=${BP} \
+"
+require ${BPN}-crates.inc
+
+# Trust for https, s3 and mqtts; without it name a ca_file in the configuration.
+PACKAGECONFIG ??= "ca-certificates"
+PACKAGECONFIG[ca-certificates] = ",,,,ca-certificates"
+# A broker on the box itself, and its tools; in meta-networking.
+PACKAGECONFIG[mosquitto] = ",,,,mosquitto mosquitto-clients"
+# Time zones that a package update can change; the binary has a copy of its own.
+PACKAGECONFIG[tzdata] = ",,,,tzdata"
+
+# The program's own profile for boxes, but a debug build stays one.
+BUILD_MODE = "${@['--profile device', ''][d.getVar('DEBUG_BUILD') == '1']}"
+BUILD_DIR = "${@['device', 'debug'][d.getVar('DEBUG_BUILD') == '1']}"
+# Symbols are taken out into edgereel-dbg by the packaging, which refuses what is stripped already.
+export CARGO_PROFILE_DEVICE_STRIP = "none"
+
+# Cargo looks for a configuration upwards from the build directory, so it would not find the project's, which has SQLite's
+# options.
+CARGO_BUILD_FLAGS:append = " --config ${S}/.cargo/config.toml"
+
+do_install:append() {
+    install -D -m 0644 ${S}/systemd/edgereel.service ${D}${systemd_system_unitdir}/edgereel.service
+    install -D -m 0644 ${S}/systemd/edgereel.sysusers ${D}${nonarch_libdir}/sysusers.d/edgereel.conf
+    install -D -m 0644 ${S}/systemd/edgereel.tmpfiles ${D}${nonarch_libdir}/tmpfiles.d/edgereel.conf
+    # No preset: systemd.bbclass writes one from SYSTEMD_AUTO_ENABLE, and ours would be read before it.
+
+    # It may hold keys.
+    install -d -m 0750 ${D}${sysconfdir}/edgereel
+    install -m 0640 ${S}/packaging/edgereel.toml ${D}${sysconfdir}/edgereel/edgereel.toml
+    chown -R root:edgereel ${D}${sysconfdir}/edgereel
+
+    install_all ${mandir}/man1 ${S}/packaging/man/*.1
+    install_all ${mandir}/man5 ${S}/packaging/man/*.5
+    install_all ${datadir}/bash-completion/completions ${S}/packaging/completions/bash/*
+    install_all ${datadir}/zsh/site-functions ${S}/packaging/completions/zsh/*
+    install_all ${datadir}/fish/vendor_completions.d ${S}/packaging/completions/fish/*
+}
+
+# install_all FOLDER FILE...: a pattern that matched nothing is no file.
+install_all() {
+    folder=$1
+    shift
+    for file in "$@"; do
+        [ ! -f "$file" ] || install -D -m 0644 "$file" "${D}$folder/${file##*/}"
+    done
+}
+
+SYSTEMD_SERVICE:${PN} = "edgereel.service"
+
+# The package of the configuration may come to an image alone, and its file belongs to the group.
+USERADD_PACKAGES = "${PN} ${PN}-config"
+USERADD_PARAM:${PN} = "--system --user-group --no-create-home --home-dir ${localstatedir}/lib/edgereel --shell /sbin/nologin edgereel"
+GROUPADD_PARAM:${PN}-config = "--system edgereel"
+
+PACKAGE_BEFORE_PN += "${PN}-config ${PN}-zsh-completion ${PN}-fish-completion"
+
+FILES:${PN} += "${nonarch_libdir}/sysusers.d ${nonarch_libdir}/tmpfiles.d ${systemd_system_unitdir}"
+FILES:${PN}-config = "${sysconfdir}/edgereel"
+FILES:${PN}-zsh-completion = "${datadir}/zsh"
+FILES:${PN}-fish-completion = "${datadir}/fish"
+
+CONFFILES:${PN}-config = "${sysconfdir}/edgereel/edgereel.toml"
+
+# A fleet has a configuration of its own: it names the package here.
+VIRTUAL-RUNTIME_edgereel-config ??= "${PN}-config"
+RRECOMMENDS:${PN} += "${VIRTUAL-RUNTIME_edgereel-config}"
