@@ -22,21 +22,20 @@ shift
 layer=$(cd "$(dirname "$0")/meta-edgereel" && pwd)
 export LANG="${LANG:-en_US.UTF-8}"
 
+clean=
 if [ -n "${BUILD:-}" ]; then
   mkdir -p "$BUILD"
   BUILD=$(cd "$BUILD" && pwd)
 else
   BUILD=$(mktemp -d)
-  trap 'rm -rf "$BUILD"' EXIT
+  clean=$BUILD
 fi
 
-layers="$core/meta"
-others=
+others=()
 for other; do
   other=$(cd "$other" && pwd)
   [ -f "$other/conf/layer.conf" ] || die "$other is no layer"
-  layers="$layers $other"
-  others="$others $other"
+  others+=("$other")
 done
 
 mkdir -p "$BUILD/conf"
@@ -45,6 +44,7 @@ MACHINE = "${MACHINE:-qemuarm64}"
 BB_NO_NETWORK = "1"
 CONF
 
+# bblayers LAYER_DIR...
 bblayers() {
   cat > "$BUILD/conf/bblayers.conf" <<CONF
 BBPATH = "\${TOPDIR}"
@@ -64,12 +64,26 @@ set +u
 . "$core/oe-init-build-env" "$BUILD" >/dev/null
 set -u
 
-bblayers "$layers" "$layer"
+# Parsing is what takes time; a server that stays has it done for the next command.
+export BB_SERVER_TIMEOUT=300
+finish() {
+  bitbake -m >/dev/null 2>&1 || true
+  [ -z "$clean" ] || rm -rf "$clean"
+}
+trap finish EXIT
+
+bblayers "$core/meta" "${others[@]}" "$layer"
 step bitbake -p
 for target in edgereel edgereel-data edgereel-image; do
   step bitbake -g "$target"
   echo "$target: $(wc -l < pn-buildlist) recipes are built for it"
 done
-# Adds the layer by itself, and the ones that it depends on.
+bitbake -m >/dev/null 2>&1 || true
+
+# It adds the layers by itself, to see what they change.
 bblayers "$core/meta"
-step yocto-check-layer --no-auto-dependency $others "$layer"
+if [ ${#others[@]} = 0 ]; then
+  step yocto-check-layer --no-auto "$layer"
+else
+  step yocto-check-layer --no-auto "$layer" --additional-layers "${others[@]}"
+fi

@@ -32,7 +32,7 @@ only_chrony() {
 }
 
 # Machines whose firmware reads files from a FAT partition say which; the others have no such partition.
-EDGEREEL_WKS_BOOT = "${@'part /boot --source bootimg_partition --fstype=vfat --label boot --use-label --active --align 4096 --fixed-size 128 --fsoptions ro,nofail' if d.getVar('IMAGE_BOOT_FILES') else ''}"
+EDGEREEL_WKS_BOOT = "${@'part /boot --source bootimg_partition --fstype=vfat --label boot --use-label --active --align 4096 --size 128 --fsoptions ro,nofail' if d.getVar('IMAGE_BOOT_FILES') else ''}"
 # Other machines keep their own layout unless they are told: it must say where their boot loader goes.
 WKS_FILE:rpi = "edgereel.wks.in"
 WKS_FILE:qemuall = "edgereel.wks.in"

@@ -38,9 +38,10 @@ PACKAGECONFIG[mosquitto] = ",,,,mosquitto mosquitto-clients"
 # Time zones that a package update can change; the binary has a copy of its own.
 PACKAGECONFIG[tzdata] = ",,,,tzdata"
 
-# The program's own profile for boxes, but a debug build stays one.
-BUILD_MODE = "${@['--profile device', ''][d.getVar('DEBUG_BUILD') == '1']}"
-BUILD_DIR = "${@['device', 'debug'][d.getVar('DEBUG_BUILD') == '1']}"
+# The program's own profile for boxes, but a debug build stays one. Series after wrynose need the first line alone.
+CARGO_PROFILE = "${@oe.utils.vartrue('DEBUG_BUILD', 'dev', 'device', d)}"
+BUILD_MODE = "--profile ${CARGO_PROFILE}"
+BUILD_DIR = "${@oe.utils.vartrue('DEBUG_BUILD', 'debug', 'device', d)}"
 # Symbols are taken out into edgereel-dbg by the packaging, which refuses what is stripped already.
 export CARGO_PROFILE_DEVICE_STRIP = "none"
 
@@ -77,10 +78,11 @@ install_all() {
 
 SYSTEMD_SERVICE:${PN} = "edgereel.service"
 
-# The package of the configuration may come to an image alone, and its file belongs to the group.
+# A configuration belongs to the group, and its package may be the first to come: the group is made by whichever does.
 USERADD_PACKAGES = "${PN} ${PN}-config"
-USERADD_PARAM:${PN} = "--system --user-group --no-create-home --home-dir ${localstatedir}/lib/edgereel --shell /sbin/nologin edgereel"
+GROUPADD_PARAM:${PN} = "--system edgereel"
 GROUPADD_PARAM:${PN}-config = "--system edgereel"
+USERADD_PARAM:${PN} = "--system --gid edgereel --no-create-home --home-dir ${localstatedir}/lib/edgereel --shell /sbin/nologin edgereel"
 
 PACKAGE_BEFORE_PN += "${PN}-config ${PN}-zsh-completion ${PN}-fish-completion"
 
