@@ -1,6 +1,6 @@
 SUMMARY = "What lasts of a box with a read-only root"
 DESCRIPTION = "The file system labelled edgereel-data gets the rest of the card at the first boot. Mounted at \
-/data, it holds the recorder's /var/lib/edgereel and the host keys of ssh."
+/data, it holds the recorder's /var/lib/edgereel, its credentials and the host keys of ssh."
 HOMEPAGE = "https://github.com/edgereel/edgereel"
 LICENSE = "MIT"
 LIC_FILES_CHKSUM = "file://${COMMON_LICENSE_DIR}/MIT;md5=0835ade698e0bcf8506ecda2f7b4f302"
@@ -12,6 +12,7 @@ SRC_URI = "\
     file://var-lib-edgereel.mount \
     file://dropbearkey-data.conf \
     file://edgereel-data.conf \
+    file://etc-edgereel-credentials.mount \
 "
 S = "${UNPACKDIR}"
 

@@ -27,6 +27,7 @@ SRC_URI = "\
     file://src;subdir=${BP} \
     file://systemd;subdir=${BP} \
     file://tests;subdir=${BP} \
+    file://edgereel-busybox.conf \
 "
 require ${BPN}-crates.inc
 
@@ -38,12 +39,11 @@ PACKAGECONFIG[mosquitto] = ",,,,mosquitto mosquitto-clients"
 # Time zones that a package update can change; the binary has a copy of its own.
 PACKAGECONFIG[tzdata] = ",,,,tzdata"
 
-# The program's own profile for boxes, but a debug build stays one. Series after wrynose need the first line alone.
+# The program's own profile for boxes, with symbols, which go into edgereel-dbg; but a debug build stays one. Series after
+# wrynose need the first line alone.
 CARGO_PROFILE = "${@oe.utils.vartrue('DEBUG_BUILD', 'dev', 'device', d)}"
 BUILD_MODE = "--profile ${CARGO_PROFILE}"
 BUILD_DIR = "${@oe.utils.vartrue('DEBUG_BUILD', 'debug', 'device', d)}"
-# Symbols are taken out into edgereel-dbg by the packaging, which refuses what is stripped already.
-export CARGO_PROFILE_DEVICE_STRIP = "none"
 
 # Cargo looks for a configuration upwards from the build directory, so it would not find the project's, which has SQLite's
 # options.
@@ -55,10 +55,14 @@ do_install:append() {
     install -D -m 0644 ${S}/systemd/edgereel.tmpfiles ${D}${nonarch_libdir}/tmpfiles.d/edgereel.conf
     # No preset: systemd.bbclass writes one from SYSTEMD_AUTO_ENABLE, and ours would be read before it.
 
+    install -D -m 0644 ${UNPACKDIR}/edgereel-busybox.conf ${D}${systemd_system_unitdir}/edgereel.service.d/busybox.conf
+
+    # As tmpfiles would make them, which cannot where the root is read-only. Without the folder the unit does not start.
+    install -d ${D}${sysconfdir}/edgereel
+    install -d -m 0700 ${D}${sysconfdir}/edgereel/credentials
     # It may hold keys.
-    install -d -m 0750 ${D}${sysconfdir}/edgereel
     install -m 0640 ${S}/packaging/edgereel.toml ${D}${sysconfdir}/edgereel/edgereel.toml
-    chown -R root:edgereel ${D}${sysconfdir}/edgereel
+    chown root:edgereel ${D}${sysconfdir}/edgereel/edgereel.toml
 
     install_all ${mandir}/man1 ${S}/packaging/man/*.1
     install_all ${mandir}/man5 ${S}/packaging/man/*.5
@@ -87,7 +91,7 @@ USERADD_PARAM:${PN} = "--system --gid edgereel --no-create-home --home-dir ${loc
 PACKAGE_BEFORE_PN += "${PN}-config ${PN}-zsh-completion ${PN}-fish-completion"
 
 FILES:${PN} += "${nonarch_libdir}/sysusers.d ${nonarch_libdir}/tmpfiles.d ${systemd_system_unitdir}"
-FILES:${PN}-config = "${sysconfdir}/edgereel"
+FILES:${PN}-config = "${sysconfdir}/edgereel/edgereel.toml"
 FILES:${PN}-zsh-completion = "${datadir}/zsh"
 FILES:${PN}-fish-completion = "${datadir}/fish"
 
