@@ -4,7 +4,7 @@ TOOLS := $(CURDIR)/target/tools
 export PATH := $(TOOLS)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak power bench lint fuzz cross cross-test device-test
+.PHONY: help demo test soak power bench lint fuzz cross cross-test device-test crates yocto-check
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 20
@@ -59,3 +59,11 @@ fuzz: ## Every fuzz target for a minute
 	  mkdir -p target/fuzz/$$target; \
 	  RUSTC_BOOTSTRAP=1 cargo fuzz run $$target target/fuzz/$$target fuzz/corpus/$$target -- -max_total_time=60; \
 	done
+
+crates: ## Write the Yocto recipe's list of crates from Cargo.lock
+	yocto/update-crates.sh
+
+# A checkout of openembedded-core, bitbake in it or beside it: yocto/README.md. What bitbake asks of the machine, it names.
+yocto-check: ## Parse the Yocto layer and resolve recipe and image: OE=DIR, more layers in LAYERS
+	@test -n "$(OE)" || { echo "say where openembedded-core is: OE=DIR make yocto-check (yocto/README.md)" >&2; exit 2; }
+	yocto/check.sh $(OE) $(LAYERS)
