@@ -14,7 +14,7 @@ demo: ## Record a clip on this machine and leave files that play in edgereel-dem
 	cargo build --release --locked
 	target/release/edgereel demo
 
-test: ## All tests: those that need cargo alone, then those that need ffmpeg, GStreamer, mpv and, for power cuts, root
+test: ## All tests: those that need cargo alone, then those that need ffmpeg, GStreamer, mpv and, for power cuts and the booted unit, root
 	@scripts/setup.sh test
 	cargo test --locked
 	cargo test --locked --test tools

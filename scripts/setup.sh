@@ -92,6 +92,8 @@ case "${1:-}" in
     has mpv || apt mpv -- "a player that people use"
     sbin mosquitto || apt mosquitto -- "a broker that people use; the tests start their own"
     has mosquitto_sub || apt mosquitto-clients -- "speaks to the broker as people do"
+    { has systemd-analyze && has systemd-sysusers; } || apt systemd -- "judges the unit"
+    has systemd-nspawn || apt systemd-container -- "boots the unit, in its sandbox"
     enhanced_ffmpeg
     power_cuts
     ;;

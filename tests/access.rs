@@ -190,6 +190,22 @@ fn a_service_whose_keys_cannot_be_read_does_not_start() {
 }
 
 #[test]
+fn a_key_is_found_among_the_credentials_alone_or_of_the_folder() {
+    let home = home();
+    let credentials = home.path().join("credentials");
+    std::fs::create_dir(&credentials).unwrap();
+    std::fs::write(credentials.join("edgereel_of-folder"), "first\n").unwrap();
+    std::fs::write(credentials.join("alone"), "second\n").unwrap();
+    let folder = credentials.to_str().unwrap();
+    let variables = [("CREDENTIALS_DIRECTORY", folder)];
+    let publisher = "[[publisher]]\nkey_file = [\"of-folder\", \"alone\"]\n";
+    let service = Service::start_talkative(home.path(), publisher, &variables);
+    push(&service, "cam?key=first");
+    push(&service, "cam?key=second");
+    refusal(&service, "cam?key=edgereel_of-folder");
+}
+
+#[test]
 fn limits_hold_come_free_and_can_be_raised() {
     let home = home();
     let limits = "max_publishes = 2\nmax_connections_per_address = 6\n[[publisher]]\nname = \"one\"\n\

@@ -156,13 +156,33 @@ fn strangers_are_let_in_only_when_told_so() {
     check_config(home.path(), &[], &format!("{open}allow_anonymous = true\n")).ok();
     // And the service holds itself to it.
     std::fs::write(home.path().join("box.toml"), open).unwrap();
-    edgereel_in(home.path(), &[], &["run", "--config", "box.toml"]).failed(1, &["box.toml:2"]);
+    edgereel_in(home.path(), &[], &["run", "--config", "box.toml"]).failed(78, &["box.toml:2"]);
+}
+
+#[test]
+fn a_service_with_a_wrong_configuration_says_so_by_its_exit_code() {
+    let home = home();
+    let path = home.path().join("box.toml");
+    let run = || edgereel_in(home.path(), &[], &["run", "--config", "box.toml"]);
+    for (text, words) in [
+        (&b"[rtmp]\nlisten_on = 1\n"[..], "box.toml:2"),
+        (b"[rtmp\n", "box.toml:1"),
+        (b"\xff", "box.toml"),
+    ] {
+        std::fs::write(&path, text).unwrap();
+        run().failed(78, &[words]);
+    }
+    let wrong = [("EDGEREEL__RING__MEMORI", "1 MiB")];
+    edgereel_in(home.path(), &wrong, &["run"]).failed(78, &["'memory'"]);
+    // What may come right by itself is another failure.
+    std::fs::write(&path, "[storage]\ndir = \"/dev/null/tape\"\n").unwrap();
+    run().failed(1, &["/dev/null/tape"]);
 }
 
 #[test]
 fn a_missing_configuration_file_is_an_error_that_names_it() {
-    for command in ["check-config", "run", "ls"] {
-        edgereel(&[command, "--config", "/nowhere/box.toml"]).failed(1, &["/nowhere/box.toml"]);
+    for (command, code) in [("check-config", 1), ("run", 78), ("ls", 1)] {
+        edgereel(&[command, "--config", "/nowhere/box.toml"]).failed(code, &["/nowhere/box.toml"]);
     }
 }
 

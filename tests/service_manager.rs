@@ -101,3 +101,16 @@ fn a_reload_is_announced_with_its_time() {
     );
     manager.hears("READY=1");
 }
+
+#[test]
+fn a_reload_that_fails_is_over_too() {
+    let home = home();
+    let manager = Manager::new(home.path());
+    let service = manager.service(home.path());
+    manager.hears("READY=1");
+    std::fs::write(home.path().join("edgereel.toml"), "[ring]\nmemori = 1\n").unwrap();
+    service.signal(Signal::SIGHUP);
+    manager.hears("RELOADING=1");
+    manager.hears("READY=1");
+    service.wait_for_log(|log| log.contains("configuration not reloaded").then_some(()));
+}

@@ -1,6 +1,6 @@
 //! The commands: one file each.
 //!
-//! Exit codes: 0 done, 1 failed, 2 wrong usage. Answers go to standard output, everything else to standard
+//! Exit codes: 0 done, 1 failed, 2 wrong usage; `run` also 78, wrong configuration. Answers go to standard output, everything else to standard
 //! error; long work shows its progress on a terminal and is silent in a pipe.
 
 mod check_config;
@@ -98,7 +98,17 @@ pub fn main() -> ExitCode {
         Err(error) if output::is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("edgereel: {error:#}");
-            ExitCode::FAILURE
+            failure(&error)
         }
+    }
+}
+
+/// EX_CONFIG of sysexits.h: systemd/edgereel.service does not start again what ends so.
+const WRONG_CONFIGURATION: u8 = 78;
+
+fn failure(error: &anyhow::Error) -> ExitCode {
+    match error.is::<run::WrongConfiguration>() {
+        true => ExitCode::from(WRONG_CONFIGURATION),
+        false => ExitCode::FAILURE,
     }
 }

@@ -1,5 +1,7 @@
 //! `edgereel run`: the service.
 
+use std::io::{Error, ErrorKind};
+
 use super::open::ConfigArgument;
 use crate::daemon;
 
@@ -9,10 +11,52 @@ pub(super) struct Run {
     config: ConfigArgument,
 }
 
+/// What `check-config` refuses, too: it does not help to start again. All that depends on the rest of the box (a port, a
+/// store, a file with a key) is another matter, and may come right by itself.
+#[derive(Debug, thiserror::Error)]
+#[error("{0:#}")]
+pub(super) struct WrongConfiguration(anyhow::Error);
+
 impl Run {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let config = self.config.load()?;
+        let config = self.config.load().map_err(|error| match may_pass(&error) {
+            true => error,
+            false => WrongConfiguration(error).into(),
+        })?;
         let again = self.config;
         daemon::block_on(daemon::run(config, Box::new(move || again.load())))
+    }
+}
+
+/// True for a file that is there and may be read the next time: a card has its moments.
+fn may_pass(error: &anyhow::Error) -> bool {
+    let lasts = [
+        ErrorKind::NotFound,
+        ErrorKind::PermissionDenied,
+        ErrorKind::NotADirectory,
+        ErrorKind::IsADirectory,
+        ErrorKind::InvalidData,
+    ];
+    error
+        .downcast_ref::<Error>()
+        .is_some_and(|error| !lasts.contains(&error.kind()))
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context as _;
+
+    use super::*;
+
+    #[test]
+    fn a_card_that_cannot_be_read_is_no_wrong_configuration() {
+        let error = |kind| {
+            Err::<(), _>(Error::from(kind))
+                .context("cannot read")
+                .unwrap_err()
+        };
+        assert!(may_pass(&error(ErrorKind::Other)));
+        assert!(!may_pass(&error(ErrorKind::NotFound)));
+        assert!(!may_pass(&anyhow::anyhow!("it is no configuration")));
     }
 }

@@ -14,7 +14,7 @@ use crate::daemon::{SOCKET_NAME, default_socket};
 
 /// The service answers within half of this, whatever its card does.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Where systemd makes it, as docs/operations.md has the unit.
+/// Where systemd makes it: RuntimeDirectory= of systemd/edgereel.service.
 const PACKAGED: &str = "/run/edgereel";
 
 /// No service answers.

@@ -1,5 +1,6 @@
 //! Keys and certificates that the configuration points to: where they are, and reading them.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -158,13 +159,17 @@ pub(super) fn secret(key: &str, source: &SecretSource) -> anyhow::Result<Vec<u8>
     }
 }
 
+/// What systemd puts before the name of each file in `/etc/edgereel/credentials`: systemd/edgereel.service loads the
+/// folder under this id.
+const FOLDER: &str = "edgereel_";
+
 /// Reads a file of at most `most` bytes. A path that is not absolute is a systemd credential.
 pub(super) fn read(path: &Path, most: usize) -> Result<String, String> {
     let said = |error: std::io::Error| error.to_string();
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
     let path = match (path.is_absolute(), credentials) {
         (true, _) => path.to_owned(),
-        (false, Some(folder)) => folder.join(path),
+        (false, Some(folder)) => credential(&folder, path),
         (false, None) => {
             return Err("the path is not absolute, and there is no $CREDENTIALS_DIRECTORY".to_owned());
         }
@@ -173,5 +178,16 @@ pub(super) fn read(path: &Path, most: usize) -> Result<String, String> {
     match about.is_file() && about.len() <= most as u64 {
         true => std::fs::read_to_string(path).map_err(said),
         false => Err(format!("it is no file of at most {most} bytes")),
+    }
+}
+
+/// One of that name, or of the folder's.
+fn credential(folder: &Path, name: &Path) -> PathBuf {
+    let mut of_folder = OsString::from(FOLDER);
+    of_folder.push(name);
+    let (own, of_folder) = (folder.join(name), folder.join(of_folder));
+    match !own.exists() && of_folder.exists() {
+        true => of_folder,
+        false => own,
     }
 }

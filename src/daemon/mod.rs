@@ -107,5 +107,6 @@ pub fn block_on<T>(body: impl Future<Output = anyhow::Result<T>>) -> anyhow::Res
 /// `EDGEREEL_CONFIG`, or where a package puts it, if it is there.
 pub fn default_config_path() -> Option<PathBuf> {
     let packaged = PathBuf::from("/etc/edgereel/edgereel.toml");
-    packaged.exists().then_some(packaged)
+    // One that this user may not see is there: to go on without it would be to do something else.
+    packaged.try_exists().unwrap_or(true).then_some(packaged)
 }

@@ -300,7 +300,13 @@ impl Shell {
                     self.progress.send_replace(writer.progress().clone());
                     return Ok(());
                 }
-                Err(error) => writer.stay_away(&error),
+                Err(error) => {
+                    writer.stay_away(&error);
+                    // Whoever stops the service does not wait for a card that may never come back.
+                    if let Some(done) = self.queue.take_seal() {
+                        let _ = done.send(Err(error.to_string()));
+                    }
+                }
             }
             if closed {
                 let result = writer.close();

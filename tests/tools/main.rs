@@ -16,6 +16,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod boot;
+mod booted;
 mod card;
 mod delivered;
 mod demo;
@@ -35,3 +37,4 @@ mod ranges;
 mod session;
 mod stall;
 mod streams;
+mod unit;

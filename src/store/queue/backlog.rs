@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
+use tokio::sync::oneshot;
+
 use crate::media::{Fragment, PublishId};
 use crate::store::{Command, Refused};
 
@@ -134,6 +136,20 @@ impl Backlog {
     /// What was taken is carried out.
     pub(in crate::store) fn done(&mut self, cost: usize) {
         self.cost = self.cost.saturating_sub(cost);
+    }
+
+    /// Takes out who waits for all to be sealed, before its turn.
+    pub(in crate::store) fn take_seal(&mut self) -> Option<oneshot::Sender<Result<(), String>>> {
+        let mut waiting = self.commands.iter();
+        let at = waiting.find_map(|(at, command)| matches!(command, Command::Seal { .. }).then_some(*at))?;
+        match self.commands.remove(&at)? {
+            Command::Seal { done } => {
+                self.control = self.control.saturating_sub(COMMAND_COST);
+                self.cost = self.cost.saturating_sub(COMMAND_COST);
+                Some(done)
+            }
+            _ => None,
+        }
     }
 
     fn append(&mut self, publish: PublishId, fragment: Fragment) -> u64 {

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 pub(super) use self::backlog::Backlog;
 use super::{Command, Refused};
@@ -136,6 +136,14 @@ impl Queue {
             self.beats.fetch_add(1, Ordering::Relaxed);
         }
         state.closed
+    }
+
+    /// Takes out who waits for all to be sealed, before its turn.
+    pub(super) fn take_seal(&self) -> Option<oneshot::Sender<Result<(), String>>> {
+        let mut state = self.lock();
+        let waits = state.backlog.take_seal();
+        self.settle(state, 0);
+        waits
     }
 
     /// The commands of a batch were carried out.

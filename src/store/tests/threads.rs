@@ -8,8 +8,8 @@ use crate::format::TapeSource;
 use crate::media::{Micros, PublishId, RecordingId};
 use crate::store::testing::fragment;
 use crate::store::{
-    Clock, Command, Filter, Library, Opened, RealClock, RealDisk, RecordingState, Refused, Store, StoreError,
-    StoreSettings,
+    Clock, Command, Disk as _, Filter, Library, Opened, RealClock, RealDisk, RecordingState, Refused, Store,
+    StoreError, StoreSettings,
 };
 
 fn open(settings: StoreSettings) -> (Store, Opened) {
@@ -92,6 +92,29 @@ fn what_was_submitted_is_there_after_a_shutdown() {
         "tape time went back"
     );
     drop(store);
+}
+
+#[test]
+fn a_stop_does_not_wait_for_a_store_that_is_away() {
+    let dir = tempdir();
+    let (tape, elsewhere) = (dir.path().join("tape"), dir.path().join("elsewhere"));
+    let (store, _) = open(settings(&tape));
+    let mut progress = store.progress();
+    RealDisk.rename(&tape, &elsewhere).unwrap();
+    // No directory: what only is missing would be made again.
+    RealDisk.create(&tape).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    let sealed = runtime.block_on(async {
+        let patience = Duration::from_secs(60);
+        let away = progress.wait_for(|now| now.failed.is_some());
+        tokio::time::timeout(patience, away).await.unwrap().unwrap();
+        tokio::time::timeout(patience, store.seal()).await.unwrap()
+    });
+    assert!(matches!(sealed, Err(StoreError::Unfinished { .. })), "{sealed:?}");
+    assert!(matches!(store.shutdown(), Err(StoreError::Unfinished { .. })));
 }
 
 #[test]

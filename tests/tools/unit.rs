@@ -1,0 +1,65 @@
+//! What systemd says of the files in `systemd/`, without starting anything.
+
+use std::path::{Path, PathBuf};
+
+use crate::programs::Program;
+use crate::support::{Done, home};
+
+const ANALYZE: Program = Program {
+    name: "systemd-analyze",
+    package: "systemd",
+};
+
+/// Exposure, in tenths: docs/security.md has the figure.
+const EXPOSED_AT_MOST: &str = "--threshold=11";
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd")
+}
+
+/// The unit with a program that is there on this machine, and with these examples, as systemd reads it.
+fn verify(examples: &[PathBuf]) -> Done {
+    let home = home();
+    let unit = std::fs::read_to_string(folder().join("edgereel.service")).unwrap();
+    let unit = unit.replace("/usr/bin/edgereel", env!("CARGO_BIN_EXE_edgereel"));
+    let path = home.path().join("edgereel.service");
+    std::fs::write(&path, unit).unwrap();
+    let beside = home.path().join("edgereel.service.d");
+    std::fs::create_dir(&beside).unwrap();
+    for example in examples {
+        std::fs::copy(example, beside.join(example.file_name().unwrap())).unwrap();
+    }
+    ANALYZE.run(["verify".as_ref(), path.as_os_str()])
+}
+
+/// An unknown key is a warning and no failure, so nothing may be said.
+#[track_caller]
+fn nothing_is_said(done: Done) {
+    let done = done.ok();
+    assert!(done.stderr.is_empty() && done.stdout.is_empty(), "{done:?}");
+}
+
+#[test]
+fn systemd_understands_every_line_of_the_unit() {
+    nothing_is_said(verify(&[]));
+}
+
+#[test]
+fn systemd_understands_every_line_of_the_examples() {
+    for example in std::fs::read_dir(folder().join("examples")).unwrap() {
+        nothing_is_said(verify(&[example.unwrap().path()]));
+    }
+}
+
+#[test]
+fn the_sandbox_is_as_tight_as_is_said() {
+    let unit = folder().join("edgereel.service");
+    let done = ANALYZE.run([
+        "security".as_ref(),
+        "--offline=true".as_ref(),
+        "--no-pager".as_ref(),
+        EXPOSED_AT_MOST.as_ref(),
+        unit.as_os_str(),
+    ]);
+    assert_eq!(done.code, Some(0), "{}{}", done.text(), done.stderr);
+}
