@@ -12,6 +12,7 @@ const EXIT_STATUS: &[(&str, &str)] = &[
     ("0", "Done. Also when the reader of a pipe has seen enough."),
     ("1", "Failed; standard error says what, on which file."),
     ("2", "Wrong usage."),
+    ("78", "Of run: the configuration is wrong or cannot be read."),
 ];
 
 const ENVIRONMENT: &[(&str, &str)] = &[
