@@ -4,7 +4,7 @@ TOOLS := $(CURDIR)/target/tools
 export PATH := $(TOOLS)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak power bench lint fuzz
+.PHONY: help demo test soak power bench lint fuzz deb tarball packages
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 14
@@ -45,3 +45,18 @@ fuzz: ## Every fuzz target for a minute
 	  mkdir -p target/fuzz/$$target; \
 	  RUSTC_BOOTSTRAP=1 cargo fuzz run $$target target/fuzz/$$target fuzz/corpus/$$target -- -max_total_time=60; \
 	done
+
+# ARCH of packages: amd64, arm64, armhf, and arm64-musl for an archive.
+deb: ## A Debian package for ARCH (amd64): also arm64, armhf
+	@scripts/setup.sh package
+	scripts/package.sh build $(or $(ARCH),amd64)
+	scripts/package.sh deb $(or $(ARCH),amd64)
+
+tarball: ## An archive for ARCH (amd64): also arm64, armhf, arm64-musl; with its bill of materials
+	@scripts/setup.sh package
+	scripts/package.sh build $(or $(ARCH),amd64)
+	scripts/package.sh tarball $(or $(ARCH),amd64)
+
+packages: ## The package and the archive for ARCH (amd64)
+	$(if $(filter %-musl,$(ARCH)),,@$(MAKE) --no-print-directory deb)
+	@$(MAKE) --no-print-directory tarball

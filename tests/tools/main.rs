@@ -29,6 +29,7 @@ mod judge;
 mod long;
 mod manager;
 mod onair;
+mod packaged;
 mod packets;
 mod players;
 mod power;
