@@ -4,7 +4,7 @@ TOOLS := $(CURDIR)/target/tools
 export PATH := $(TOOLS)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak power bench lint fuzz cross cross-test device-test crates yocto-check
+.PHONY: help demo test soak power bench lint fuzz cross cross-test deb tarball packages device-test crates yocto-check
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 20
@@ -67,3 +67,18 @@ crates: ## Write the Yocto recipe's list of crates from Cargo.lock
 yocto-check: ## Parse the Yocto layer and resolve recipe and image: OE=DIR, more layers in LAYERS
 	@test -n "$(OE)" || { echo "say where openembedded-core is: OE=DIR make yocto-check (yocto/README.md)" >&2; exit 2; }
 	yocto/check.sh $(OE) $(LAYERS)
+
+# ARCH of packages: amd64, arm64, armhf, and arm64-musl for an archive.
+deb: ## A Debian package for ARCH (amd64): also arm64, armhf
+	@scripts/setup.sh package
+	scripts/package.sh build $(or $(ARCH),amd64)
+	scripts/package.sh deb $(or $(ARCH),amd64)
+
+tarball: ## An archive for ARCH (amd64): also arm64, armhf, arm64-musl; with its bill of materials
+	@scripts/setup.sh package
+	scripts/package.sh build $(or $(ARCH),amd64)
+	scripts/package.sh tarball $(or $(ARCH),amd64)
+
+packages: ## The package and the archive for ARCH (amd64)
+	$(if $(filter %-musl,$(ARCH)),,@$(MAKE) --no-print-directory deb)
+	@$(MAKE) --no-print-directory tarball

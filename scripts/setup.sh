@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what one of the Makefile's targets needs and this machine misses, and says what and why.
-# Does nothing when all is there. Usage: scripts/setup.sh demo|test|power|device|bench|lint|fuzz, or cross ARCH
+# Does nothing when all is there. Usage: scripts/setup.sh demo|test|power|device|bench|lint|fuzz|package, or cross ARCH
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/targets.sh
@@ -71,6 +71,14 @@ power_cuts() {
   has qemu-storage-daemon || apt qemu-utils -- "its qemu-storage-daemon records what a block device is told"
   { has mkfs.ext4 || [ -x /sbin/mkfs.ext4 ]; } || apt e2fsprogs -- "power cuts are tried on ext4"
   { has losetup || [ -x /sbin/losetup ]; } || apt mount -- "mounts the devices whose power is cut"
+}
+
+# Packages are made of a program that is built already.
+packaging() {
+  has jq || apt jq -- "reads what cargo says of crates"
+  has readelf || apt binutils -- "says what a program needs of libc"
+  has zstd || apt zstd -- "packs debug symbols"
+  cargo_tool cargo-deb "makes Debian packages"
 }
 
 # cargo_tool NAME WHY
@@ -170,6 +178,9 @@ case "${1:-}" in
     has systemd-nspawn || apt systemd-container -- "boots the unit, in its sandbox"
     enhanced_ffmpeg
     power_cuts
+    packaging
+    has lintian || apt lintian -- "judges the Debian package"
+    has dpkg-deb || apt dpkg -- "opens, installs and removes it"
     ;;
   power)
     compiler
@@ -208,7 +219,11 @@ case "${1:-}" in
     has c++ || apt g++ -- "libFuzzer is C++"
     cargo_tool cargo-fuzz "runs the fuzz targets"
     ;;
+  package)
+    compiler
+    packaging
+    ;;
   *)
-    die "usage: scripts/setup.sh demo|test|power|device|bench|lint|fuzz, or cross ARCH"
+    die "usage: scripts/setup.sh demo|test|power|device|bench|lint|fuzz|package, or cross ARCH"
     ;;
 esac

@@ -97,6 +97,35 @@ fn defaults_are_safe() {
 }
 
 #[test]
+fn the_configuration_of_packages_is_safe_and_right_with_every_example_too() {
+    let home = home();
+    let text = include_str!("../packaging/edgereel.toml");
+    let printed = check_config(home.path(), &[], text).ok().text();
+    for part in [
+        "listen = [\"127.0.0.1:1935\"]",
+        "dir = \"/var/lib/edgereel/store\"",
+    ] {
+        assert!(printed.contains(part), "'{part}' is not in: {printed}");
+    }
+    // A '#' directly before a key or a section.
+    let example = |line: &str| match line.strip_prefix('#') {
+        Some(rest) if !rest.is_empty() && !rest.starts_with(' ') => rest.to_owned(),
+        _ => line.to_owned(),
+    };
+    let all: Vec<String> = text.lines().map(example).collect();
+    let printed = check_config(home.path(), &[], &all.join("\n")).ok().text();
+    for part in [
+        "0.0.0.0:1935",
+        "0.0.0.0:1936",
+        "[[publisher]]",
+        "s3://media/box-17",
+        "mqtts://",
+    ] {
+        assert!(printed.contains(part), "'{part}' is not in: {printed}");
+    }
+}
+
+#[test]
 fn an_unknown_key_is_named_with_its_line_and_the_nearest() {
     let home = home();
     let done = check_config(home.path(), &[], "[rtmp]\n\nlisten_on = [\"127.0.0.1:1\"]\n");

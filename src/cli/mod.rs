@@ -12,6 +12,8 @@ mod export;
 mod ls;
 mod open;
 mod output;
+#[cfg(test)]
+mod packaged;
 mod publish;
 mod run;
 mod service;

@@ -13,9 +13,15 @@ pub(crate) fn unset(lab: &mut Lab, report: &mut Report) {
     lab.shut_down();
     lab.boot_at("1970-01-01T00:00:00").wait_active();
     // systemd does not believe in 1970 and goes to the day it was built; a box without systemd's help would stay there.
-    lab.guest().shell("systemctl stop edgereel; date -s @60; systemctl start edgereel");
+    lab.guest()
+        .shell("systemctl stop edgereel; date -s @60; systemctl start edgereel");
     let year = lab.guest().shell("date +%Y");
-    report.line("boots without the time", "records all the same", format!("in {}", year.trim()), year.trim() == "1970");
+    report.line(
+        "boots without the time",
+        "records all the same",
+        format!("in {}", year.trim()),
+        year.trim() == "1970",
+    );
 
     let push = lab.push("live/clock");
     let began = now();
@@ -29,7 +35,14 @@ pub(crate) fn unset(lab: &mut Lab, report: &mut Report) {
     let sent = push.sent();
     push.wait_sent(sent.as_secs() + 5);
     let sent = push.stop();
-    expect(lab, report, "over the step of the clock", "live/clock", sent, ON_ITS_WAY);
+    expect(
+        lab,
+        report,
+        "over the step of the clock",
+        "live/clock",
+        sent,
+        ON_ITS_WAY,
+    );
     let right = wait_for("the recording to be dated anew", || {
         Some(start_of(lab)).filter(|start| start.parse::<jiff::Timestamp>().unwrap().as_second() > began - 60)
     });
@@ -45,11 +58,19 @@ pub(crate) fn unset(lab: &mut Lab, report: &mut Report) {
         .iter()
         .filter_map(|(id, duration)| plays(lab, id, *duration).err())
         .collect();
-    report.line("delivered", "all of it plays", format!("{} recordings {wrong:?}", recordings.len()), wrong.is_empty());
+    report.line(
+        "delivered",
+        "all of it plays",
+        format!("{} recordings {wrong:?}", recordings.len()),
+        wrong.is_empty(),
+    );
 }
 
 fn start_of(lab: &mut Lab) -> String {
-    lab.recordings("live/clock")[0]["start"].as_str().unwrap().to_owned()
+    lab.recordings("live/clock")[0]["start"]
+        .as_str()
+        .unwrap()
+        .to_owned()
 }
 
 fn now() -> i64 {

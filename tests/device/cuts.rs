@@ -27,7 +27,10 @@ pub(crate) fn five(lab: &mut Lab, report: &mut Report) {
         let started = guest.wait_active();
         eprintln!("  booted in {:.0} s", booted.as_secs_f64());
         for (stream, sent) in streams.iter().zip(sent) {
-            let what = format!("power cut {cut}, {stream}, up again in {} ms", started.as_millis());
+            let what = format!(
+                "power cut {cut}, {stream}, up again in {} ms",
+                started.as_millis()
+            );
             expect(lab, report, &what, stream, sent, CRASH);
         }
     }
@@ -38,7 +41,12 @@ pub(crate) fn five(lab: &mut Lab, report: &mut Report) {
     };
     eprintln!("{said}");
     let last = said.trim().lines().last().unwrap_or_default().to_owned();
-    report.line("edgereel verify, after five cuts", "every byte is right", last, whole);
+    report.line(
+        "edgereel verify, after five cuts",
+        "every byte is right",
+        last,
+        whole,
+    );
 }
 
 pub(crate) fn delivered(lab: &mut Lab, report: &mut Report) {
@@ -62,7 +70,12 @@ pub(crate) fn delivered(lab: &mut Lab, report: &mut Report) {
         None => format!("{} play and are as long", recordings.len()),
         Some(why) => why.clone(),
     };
-    report.line("what is in the bucket", "plays, as long as it was recorded", seen, wrong.is_empty());
+    report.line(
+        "what is in the bucket",
+        "plays, as long as it was recorded",
+        seen,
+        wrong.is_empty(),
+    );
 }
 
 /// Waits until each recording of the box is delivered; ids and lengths in seconds.
@@ -99,12 +112,29 @@ pub(crate) fn plays(lab: &Lab, id: &str, duration: f64) -> Result<(), String> {
         .find(|(key, _)| key.contains(id) && key.ends_with(".mp4"))
         .ok_or_else(|| format!("{id}: there is no object"))?;
     let path = path.to_str().unwrap();
-    let probe = FFPROBE.run(["-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0", path]);
-    let length: f64 = probe.ok().text().trim().parse().map_err(|_| format!("{key}: no length"))?;
+    let probe = FFPROBE.run([
+        "-v",
+        "error",
+        "-show_entries",
+        "format=duration",
+        "-of",
+        "csv=p=0",
+        path,
+    ]);
+    let length: f64 = probe
+        .ok()
+        .text()
+        .trim()
+        .parse()
+        .map_err(|_| format!("{key}: no length"))?;
     if (length - duration).abs() > 0.3 {
         return Err(format!("{key}: {length} s, recorded {duration} s"));
     }
-    let decoded = FFMPEG.run(["-v", "error", "-xerror", "-i", path, "-c:v", "copy", "-f", "null", "-"]).ok();
+    let decoded = FFMPEG
+        .run([
+            "-v", "error", "-xerror", "-i", path, "-c:v", "copy", "-f", "null", "-",
+        ])
+        .ok();
     match decoded.stderr.lines().next() {
         None => Ok(()),
         Some(complaint) => Err(format!("{key}: {complaint}")),

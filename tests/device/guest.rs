@@ -60,8 +60,24 @@ impl Guest {
         };
         let mut command = Command::new(QEMU.path());
         command
-            .args(["-M", "virt,gic-version=2", "-cpu", "cortex-a53", "-smp", "2", "-m", "512"])
-            .args(["-accel", "tcg,thread=multi", "-display", "none", "-monitor", "none"])
+            .args([
+                "-M",
+                "virt,gic-version=2",
+                "-cpu",
+                "cortex-a53",
+                "-smp",
+                "2",
+                "-m",
+                "512",
+            ])
+            .args([
+                "-accel",
+                "tcg,thread=multi",
+                "-display",
+                "none",
+                "-monitor",
+                "none",
+            ])
             .arg("-serial")
             .arg(format!("file:{}", parts.file("console.log").display()))
             .arg("-kernel")
@@ -75,7 +91,12 @@ impl Guest {
             .arg(format!(
                 "user,id=wire,hostfwd=tcp:127.0.0.1:{ssh_port}-:22,hostfwd=tcp:127.0.0.1:{rtmp_port}-:1935"
             ))
-            .args(["-device", "virtio-net-pci,netdev=wire,romfile=", "-device", "virtio-rng-pci"])
+            .args([
+                "-device",
+                "virtio-net-pci,netdev=wire,romfile=",
+                "-device",
+                "virtio-rng-pci",
+            ])
             .args(["-rtc", &format!("base={}", clock.unwrap_or("utc"))]);
         let began = Instant::now();
         let qemu = command.stdin(Stdio::null()).spawn().unwrap();
@@ -108,7 +129,8 @@ impl Guest {
     /// What a shell of root's says to `script`, which must succeed.
     #[track_caller]
     pub(crate) fn shell(&self, script: &str) -> String {
-        self.ssh(script, &[]).unwrap_or_else(|said| panic!("`{script}`: {said}"))
+        self.ssh(script, &[])
+            .unwrap_or_else(|said| panic!("`{script}`: {said}"))
     }
 
     /// The same, which may fail: then what it said.
@@ -141,7 +163,10 @@ impl Guest {
         let mut command = self.wire();
         command.args(["-o", "ControlMaster=yes", "-f", "-N", "root@127.0.0.1"]);
         // It stays in the background, and would keep pipes open.
-        let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let quiet = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         quiet.status().is_ok_and(|status| status.success())
     }
 
@@ -151,8 +176,21 @@ impl Guest {
             .args(["-q", "-F", "none", "-i"])
             .arg(self.parts.file("key"))
             .args(["-p", &self.ssh_port.to_string()])
-            .args(["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"])
-            .args(["-o", "BatchMode=yes", "-o", "ConnectTimeout=5", "-o", "ServerAliveInterval=10", "-o"])
+            .args([
+                "-o",
+                "StrictHostKeyChecking=no",
+                "-o",
+                "UserKnownHostsFile=/dev/null",
+            ])
+            .args([
+                "-o",
+                "BatchMode=yes",
+                "-o",
+                "ConnectTimeout=5",
+                "-o",
+                "ServerAliveInterval=10",
+                "-o",
+            ])
             .arg(format!("ControlPath={}", self.control().display()));
         command
     }
@@ -177,7 +215,9 @@ impl Guest {
             self.attempt("systemctl is-active edgereel").is_ok().then_some(())
         });
         let moment = |name: &str| self.property(name).parse::<u64>().unwrap();
-        Duration::from_micros(moment("ActiveEnterTimestampMonotonic") - moment("ExecMainStartTimestampMonotonic"))
+        Duration::from_micros(
+            moment("ActiveEnterTimestampMonotonic") - moment("ExecMainStartTimestampMonotonic"),
+        )
     }
 
     /// Memory of the service in the processor's own, KiB.
@@ -200,7 +240,10 @@ impl Drop for Guest {
         let _ = self.qemu.kill();
         let _ = self.qemu.wait();
         let mut command = self.wire();
-        let _ = command.args(["-O", "exit", "root@127.0.0.1"]).stderr(Stdio::null()).status();
+        let _ = command
+            .args(["-O", "exit", "root@127.0.0.1"])
+            .stderr(Stdio::null())
+            .status();
     }
 }
 
@@ -228,7 +271,11 @@ fn finish(mut command: Command, input: &[u8]) -> Result<String, String> {
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     match output.status.success() {
         true => Ok(said),
-        false => Err(format!("{}: {said}{}", output.status, String::from_utf8_lossy(&output.stderr))),
+        false => Err(format!(
+            "{}: {said}{}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr)
+        )),
     }
 }
 

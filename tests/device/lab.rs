@@ -101,14 +101,18 @@ impl Lab {
 
     /// The recordings of a stream, as `ls` has them.
     pub(crate) fn recordings(&mut self, stream: &str) -> Vec<Value> {
-        let answer = self.guest().json(&format!("edgereel ls --json --stream {stream}"));
+        let answer = self
+            .guest()
+            .json(&format!("edgereel ls --json --stream {stream}"));
         answer["recordings"].as_array().unwrap().clone()
     }
 
     /// Seconds of all recordings of a stream.
     pub(crate) fn recorded(&mut self, stream: &str) -> Duration {
         let recordings = self.recordings(stream);
-        let seconds = recordings.iter().map(|recording| recording["duration_s"].as_f64().unwrap());
+        let seconds = recordings
+            .iter()
+            .map(|recording| recording["duration_s"].as_f64().unwrap());
         Duration::from_secs_f64(seconds.sum())
     }
 
@@ -146,7 +150,11 @@ fn package(folder: &Path) -> PathBuf {
 }
 
 fn copy(from: &Path, to: &Path) {
-    let done = Command::new("cp").arg("--sparse=always").arg(from).arg(to).status();
+    let done = Command::new("cp")
+        .arg("--sparse=always")
+        .arg(from)
+        .arg(to)
+        .status();
     assert!(done.unwrap().success(), "cannot copy {}", from.display());
 }
 

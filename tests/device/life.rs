@@ -22,7 +22,12 @@ pub(crate) fn install(lab: &mut Lab, report: &mut Report) {
         lab.time.port
     );
     let guest = lab.guest();
-    report.line("boot to a shell", "", format!("{:.0} s", guest.booted_in.as_secs_f64()), true);
+    report.line(
+        "boot to a shell",
+        "",
+        format!("{:.0} s", guest.booted_in.as_secs_f64()),
+        true,
+    );
     guest.put("/etc/chrony/chrony.conf", chrony.as_bytes());
     guest.put(&format!("/root/{name}"), &package);
     let said = guest.shell(&format!("systemctl restart chrony; dpkg -i /root/{name} 2>&1"));
@@ -41,7 +46,11 @@ pub(crate) fn install(lab: &mut Lab, report: &mut Report) {
     guest.shell("edgereel check-config >/dev/null && systemctl restart edgereel");
     guest.wait_active();
     let status = lab.wait_status("waiting for publishers");
-    eprintln!("{}", lab.guest().shell("systemctl status --no-pager --lines=3 edgereel"));
+    eprintln!(
+        "{}",
+        lab.guest()
+            .shell("systemctl status --no-pager --lines=3 edgereel")
+    );
     let connected = || {
         let heard = lab.listening.heard();
         let up = |(topic, text): &(String, String)| {
@@ -56,11 +65,15 @@ pub(crate) fn install(lab: &mut Lab, report: &mut Report) {
 }
 
 pub(crate) fn four_streams(lab: &mut Lab, report: &mut Report) {
-    let pushes: Vec<Push> = (0..4).map(|number| lab.push(&format!("live/cam{number}"))).collect();
+    let pushes: Vec<Push> = (0..4)
+        .map(|number| lab.push(&format!("live/cam{number}")))
+        .collect();
     pushes.iter().for_each(|push| push.wait_sent(20));
     let status = lab.wait_status("4 recording");
     let memory = lab.guest().rss_kib();
-    let usage = lab.guest().shell("systemctl show -P CPUUsageNSec -P MemoryCurrent edgereel");
+    let usage = lab
+        .guest()
+        .shell("systemctl show -P CPUUsageNSec -P MemoryCurrent edgereel");
     eprintln!("CPU ns, memory of the control group: {usage}");
     report.line("systemctl status", "what goes on", status, true);
     // The ring has 32 MiB at most, and with 10 s before each of four streams 20 MiB.
@@ -72,7 +85,14 @@ pub(crate) fn four_streams(lab: &mut Lab, report: &mut Report) {
     );
     for push in pushes {
         let (stream, sent) = (push.stream.clone(), push.stop());
-        expect(lab, report, &format!("{stream}, unpublished"), &stream, sent, ON_ITS_WAY);
+        expect(
+            lab,
+            report,
+            &format!("{stream}, unpublished"),
+            &stream,
+            sent,
+            ON_ITS_WAY,
+        );
     }
     wait_for("all four to be delivered", || {
         let objects = lab.bucket.objects();
@@ -89,14 +109,21 @@ pub(crate) fn managed(lab: &mut Lab, report: &mut Report) {
     let guest = lab.guest();
     guest.put("/etc/edgereel/edgereel.toml", good.as_bytes());
     let refused = guest.attempt("systemctl reload edgereel");
-    guest.put("/etc/edgereel/edgereel.toml", wrong.replace("2s", "3s").as_bytes());
+    guest.put(
+        "/etc/edgereel/edgereel.toml",
+        wrong.replace("2s", "3s").as_bytes(),
+    );
     let taken = guest.attempt("systemctl reload edgereel");
     push.wait_sent(8);
     let (went_on, sent) = (push.goes_on(), push.stop());
     report.line(
         "systemctl reload while recording",
         "a wrong configuration is refused, a right one taken, the push goes on",
-        format!("refused: {}, taken: {}, goes on: {went_on}", refused.is_err(), taken.is_ok()),
+        format!(
+            "refused: {}, taken: {}, goes on: {went_on}",
+            refused.is_err(),
+            taken.is_ok()
+        ),
         refused.is_err() && taken.is_ok() && went_on,
     );
     expect(lab, report, "reload, recorded", "live/reload", sent, ON_ITS_WAY);
@@ -110,7 +137,14 @@ pub(crate) fn managed(lab: &mut Lab, report: &mut Report) {
         lab.guest().shell(then);
         lab.guest().wait_active();
         for (stream, sent) in streams.iter().zip(sent) {
-            expect(lab, report, &format!("systemctl {verb}, {stream}"), stream, sent, ON_ITS_WAY);
+            expect(
+                lab,
+                report,
+                &format!("systemctl {verb}, {stream}"),
+                stream,
+                sent,
+                ON_ITS_WAY,
+            );
         }
     }
 }
@@ -121,7 +155,8 @@ pub(crate) fn dies(lab: &mut Lab, report: &mut Report) {
         let push = lab.push(&stream);
         push.wait_sent(5);
         let before: u32 = lab.guest().property("NRestarts").parse().unwrap();
-        lab.guest().shell(&format!("systemctl kill --signal={signal} edgereel"));
+        lab.guest()
+            .shell(&format!("systemctl kill --signal={signal} edgereel"));
         let sent = match signal {
             "KILL" => push.disturbed(),
             // The kernel goes on to take what is sent to a process that hangs.
@@ -131,21 +166,40 @@ pub(crate) fn dies(lab: &mut Lab, report: &mut Report) {
             lab.guest().property("NRestarts").parse::<u32>().unwrap() > before
         });
         lab.guest().wait_active();
-        let why = lab.guest().shell("journalctl -u edgereel -n 60 --no-pager -o cat");
+        let why = lab
+            .guest()
+            .shell("journalctl -u edgereel -n 60 --no-pager -o cat");
         let why_told = why.contains(&format!("result '{told}'"));
-        report.line(&format!("{name}: started again"), "by itself", format!("result {told}: {why_told}"), why_told);
+        report.line(
+            &format!("{name}: started again"),
+            "by itself",
+            format!("result {told}: {why_told}"),
+            why_told,
+        );
         expect(lab, report, &format!("{name}, recorded"), &stream, sent, CRASH);
     }
 }
 
 /// A line on how much of what was sent is recorded.
-pub(crate) fn expect(lab: &mut Lab, report: &mut Report, what: &str, stream: &str, sent: Duration, lost: Duration) {
+pub(crate) fn expect(
+    lab: &mut Lab,
+    report: &mut Report,
+    what: &str,
+    stream: &str,
+    sent: Duration,
+    lost: Duration,
+) {
     let recorded = lab.recorded(stream);
     let missing = sent.saturating_sub(recorded);
     report.line(
         what,
         &format!("loses <= {:.1} s", lost.as_secs_f64()),
-        format!("{:.2} of {:.2} s sent: loses {:.2} s", recorded.as_secs_f64(), sent.as_secs_f64(), missing.as_secs_f64()),
+        format!(
+            "{:.2} of {:.2} s sent: loses {:.2} s",
+            recorded.as_secs_f64(),
+            sent.as_secs_f64(),
+            missing.as_secs_f64()
+        ),
         missing <= lost && !recorded.is_zero(),
     );
 }

@@ -19,11 +19,42 @@ pub(crate) fn clip(folder: &Path, kbit: u32) -> PathBuf {
     let mut command = Command::new(FFMPEG.path());
     command
         .args(["-v", "error", "-nostdin", "-y", "-t", "10", "-f", "lavfi"])
-        .args(["-i", "testsrc2=size=1280x720:rate=25,noise=alls=24:allf=t", "-f", "lavfi"])
-        .args(["-i", "sine=frequency=440:sample_rate=48000", "-pix_fmt", "yuv420p"])
-        .args(["-c:v", "libx264", "-preset", "ultrafast", "-g", "25", "-keyint_min", "25"])
-        .args(["-b:v", &rate, "-minrate", &rate, "-maxrate", &rate, "-bufsize", &rate])
-        .args(["-x264-params", "nal-hrd=cbr:scenecut=0", "-c:a", "aac", "-b:a", "64k", "-shortest", "-f", "flv"])
+        .args([
+            "-i",
+            "testsrc2=size=1280x720:rate=25,noise=alls=24:allf=t",
+            "-f",
+            "lavfi",
+        ])
+        .args([
+            "-i",
+            "sine=frequency=440:sample_rate=48000",
+            "-pix_fmt",
+            "yuv420p",
+        ])
+        .args([
+            "-c:v",
+            "libx264",
+            "-preset",
+            "ultrafast",
+            "-g",
+            "25",
+            "-keyint_min",
+            "25",
+        ])
+        .args([
+            "-b:v", &rate, "-minrate", &rate, "-maxrate", &rate, "-bufsize", &rate,
+        ])
+        .args([
+            "-x264-params",
+            "nal-hrd=cbr:scenecut=0",
+            "-c:a",
+            "aac",
+            "-b:a",
+            "64k",
+            "-shortest",
+            "-f",
+            "flv",
+        ])
         .arg(&part);
     assert!(command.status().unwrap().success(), "ffmpeg made no clip");
     std::fs::rename(&part, &path).unwrap();
@@ -43,16 +74,30 @@ impl Push {
         command
             .args(["-v", "error", "-nostdin", "-re", "-stream_loop", "-1", "-i"])
             .arg(clip)
-            .args(["-c", "copy", "-f", "flv", "-stats_period", "0.1", "-progress", "pipe:1"])
+            .args([
+                "-c",
+                "copy",
+                "-f",
+                "flv",
+                "-stats_period",
+                "0.1",
+                "-progress",
+                "pipe:1",
+            ])
             .arg(format!("rtmp://127.0.0.1:{port}/{stream}"))
             .stdout(Stdio::piped())
             .stderr(Stdio::null());
         let mut ffmpeg = command.spawn().unwrap();
         let sent = Arc::new(Mutex::new((Duration::ZERO, Instant::now())));
-        let (told, lines) = (Arc::clone(&sent), BufReader::new(ffmpeg.stdout.take().unwrap()).lines());
+        let (told, lines) = (
+            Arc::clone(&sent),
+            BufReader::new(ffmpeg.stdout.take().unwrap()).lines(),
+        );
         std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
-                let time = line.strip_prefix("out_time_us=").and_then(|text| text.parse().ok());
+                let time = line
+                    .strip_prefix("out_time_us=")
+                    .and_then(|text| text.parse().ok());
                 if let Some(time) = time {
                     *told.lock().unwrap() = (Duration::from_micros(time), Instant::now());
                 }

@@ -38,7 +38,9 @@ impl Report {
         let result = catch_unwind(AssertUnwindSafe(|| case(self)));
         if let Err(panic) = result {
             let said = panic.downcast_ref::<String>().map(String::as_str);
-            let said = said.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it panicked");
+            let said = said
+                .or_else(|| panic.downcast_ref::<&str>().copied())
+                .unwrap_or("it panicked");
             self.line(name, "comes to its end", said, false);
         }
         eprintln!("{name}: {} s", began.elapsed().as_secs());
@@ -54,7 +56,10 @@ impl Report {
         println!("\n{:what$}  {:promised$}  seen", "what", "promised");
         for line in &self.lines {
             let mark = if line.kept { "" } else { "   <-- BROKEN" };
-            println!("{:what$}  {:promised$}  {}{mark}", line.what, line.promised, line.seen);
+            println!(
+                "{:what$}  {:promised$}  {}{mark}",
+                line.what, line.promised, line.seen
+            );
         }
         match self.broken {
             0 => println!("\nall {} kept", self.lines.len()),

@@ -21,14 +21,17 @@ pub(crate) fn long_tape(lab: &mut Lab, report: &mut Report) {
     drop(folder);
     lab.parts.data = image;
 
-    lab.guest().shell("systemctl stop edgereel; chown -R edgereel: /var/lib/edgereel; systemctl start edgereel");
+    lab.guest()
+        .shell("systemctl stop edgereel; chown -R edgereel: /var/lib/edgereel; systemctl start edgereel");
     lab.guest().wait_active();
     let pushes = ["live/cam0", "live/cam1", "live/cam2", "live/cam3"].map(|stream| lab.push(stream));
     pushes.iter().for_each(|push| push.wait_sent(10));
     lab.cut_power();
     drop(pushes);
     let started = lab.guest().wait_active();
-    let said = lab.guest().shell("journalctl -u edgereel -b -o cat --no-pager | grep -m1 'store open'");
+    let said = lab
+        .guest()
+        .shell("journalctl -u edgereel -b -o cat --no-pager | grep -m1 'store open'");
     eprintln!("  {}", said.trim());
     report.line(
         &format!("start, {SEGMENTS} segments, after a power cut"),

@@ -1,6 +1,5 @@
 //! A real broker, and what people have on their machines to speak to it.
 
-
 use serde_json::Value;
 
 use crate::mosquitto::Mosquitto;

@@ -30,6 +30,7 @@ mod long;
 mod manager;
 mod mosquitto;
 mod onair;
+mod packaged;
 mod packets;
 mod players;
 mod power;

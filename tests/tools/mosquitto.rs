@@ -134,4 +134,3 @@ impl Drop for Listening {
         let _ = self.child.wait();
     }
 }
-

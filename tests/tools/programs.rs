@@ -53,6 +53,34 @@ pub(crate) const SSH: Program = Program {
     name: "ssh",
     package: "openssh-client",
 };
+pub(crate) const CARGO_DEB: Program = Program {
+    name: "cargo-deb",
+    package: "cargo-deb (with cargo)",
+};
+pub(crate) const DPKG: Program = Program {
+    name: "dpkg",
+    package: "dpkg",
+};
+pub(crate) const DPKG_DEB: Program = Program {
+    name: "dpkg-deb",
+    package: "dpkg",
+};
+pub(crate) const LINTIAN: Program = Program {
+    name: "lintian",
+    package: "lintian",
+};
+pub(crate) const STRIP: Program = Program {
+    name: "strip",
+    package: "binutils",
+};
+pub(crate) const TAR: Program = Program {
+    name: "tar",
+    package: "tar",
+};
+pub(crate) const UNSHARE: Program = Program {
+    name: "unshare",
+    package: "util-linux",
+};
 /// A recent ffmpeg, which knows HEVC, AV1 and Opus in FLV.
 pub(crate) const ENHANCED: Program = Program {
     name: "ffmpeg-enhanced",
