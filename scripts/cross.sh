@@ -58,8 +58,10 @@ build() {
   stat --printf '%n\t%s bytes\n' "$built/edgereel"
 }
 
-# Everything runs several times slower: fewer random cases, as there are many on the machine's own processor.
+# Everything runs several times slower, so what is tested is optimised a little; and there are fewer random cases, as there
+# are many on the machine's own processor.
 emulated_tests() {
+  export CARGO_PROFILE_DEV_OPT_LEVEL=1
   export "CARGO_TARGET_${upper}_RUNNER=${emulator[*]}" EDGEREEL_TEST_RUNNER="${emulator[*]}"
   export PROPTEST_CASES="${PROPTEST_CASES:-16}"
   cargo test "${arguments[@]}" "$@"

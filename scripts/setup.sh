@@ -85,7 +85,8 @@ packaging() {
 cargo_tool() {
   has "$1" || [ -x "$tools/bin/$1" ] && return
   say "installing $1 into $tools: $2 (takes a few minutes, once)"
-  cargo install --locked --quiet --root "$tools" "$1"
+  # Built quickly: it runs for seconds.
+  CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 cargo install --locked --quiet --root "$tools" "$1"
 }
 
 # A compiler for what is written in C, and what runs the result here.

@@ -104,7 +104,10 @@ fn the_user_is_the_one_that_is_made() {
     let user = value(&unit, "User");
     assert_eq!(value(&unit, "Group"), user);
     assert!(text("edgereel.sysusers").contains(&format!("u {user} - ")));
-    assert!(value(&unit, "ExecStartPre").contains(&format!("-o {user} -g {user} ")));
+    assert!(
+        values(&unit, "ExecStartPre")
+            .contains(&format!("+/bin/chown {user}:{user} /var/lib/edgereel").as_str())
+    );
     assert!(text("edgereel.tmpfiles").contains(&format!("edgereel.toml 0640 root {user}\n")));
 }
 

@@ -59,6 +59,8 @@ pub(super) struct Loop {
     cleaning: JoinSet<Result<bool, End>>,
     clean_at: Micros,
     looked: Micros,
+    /// Why the journal could not be read when it was looked at last: it is asked often, and says the same each time.
+    unreadable: Option<String>,
     paused: bool,
     sent: VecDeque<(Micros, u64)>,
 }
@@ -81,6 +83,7 @@ impl Loop {
             cleaning: JoinSet::new(),
             clean_at: Micros::MIN,
             looked: Micros::MIN,
+            unreadable: None,
             paused,
             sent: VecDeque::new(),
             cx,
@@ -141,8 +144,17 @@ impl Loop {
             Ok(library.to_deliver(order, live, WINDOW)?)
         });
         match waits.await {
-            Ok(waits) => self.planner.candidates(waits),
-            Err(error) => tracing::warn!("what is to be delivered cannot be read: {error}"),
+            Ok(waits) => {
+                self.unreadable = None;
+                self.planner.candidates(waits);
+            }
+            Err(error) => {
+                let why = Some(error.to_string());
+                if self.unreadable != why {
+                    tracing::warn!("what is to be delivered cannot be read: {error}");
+                    self.unreadable = why;
+                }
+            }
         }
     }
 

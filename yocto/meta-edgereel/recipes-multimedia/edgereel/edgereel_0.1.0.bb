@@ -27,7 +27,6 @@ SRC_URI = "\
     file://src;subdir=${BP} \
     file://systemd;subdir=${BP} \
     file://tests;subdir=${BP} \
-    file://edgereel-busybox.conf \
 "
 require ${BPN}-crates.inc
 
@@ -54,8 +53,6 @@ do_install:append() {
     install -D -m 0644 ${S}/systemd/edgereel.sysusers ${D}${nonarch_libdir}/sysusers.d/edgereel.conf
     install -D -m 0644 ${S}/systemd/edgereel.tmpfiles ${D}${nonarch_libdir}/tmpfiles.d/edgereel.conf
     # No preset: systemd.bbclass writes one from SYSTEMD_AUTO_ENABLE, and ours would be read before it.
-
-    install -D -m 0644 ${UNPACKDIR}/edgereel-busybox.conf ${D}${systemd_system_unitdir}/edgereel.service.d/busybox.conf
 
     # As tmpfiles would make them, which cannot where the root is read-only. Without the folder the unit does not start.
     install -d ${D}${sysconfdir}/edgereel
