@@ -343,7 +343,7 @@ fn a_broken_configuration_is_not_taken_over() {
     support::service::write_config(home.path(), "bananas = 1\n");
     service.signal(Signal::SIGHUP);
     service.wait_for_log(|log| {
-        log.contains("edgereel.toml:9: unknown key 'bananas'")
+        log.contains("edgereel.toml:10: unknown key 'bananas'")
             .then_some(())
     });
     support::service::write_config(home.path(), "\n[ring]\npre_roll = \"5s\"\n");

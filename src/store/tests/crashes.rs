@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use super::moment::JournalFiles;
+use super::moment::{JournalFiles, stride};
 use super::rig::{Acked, Rig, check_invariants, expected, state, stream, tape, tempdir};
 use crate::media::{Micros, RecordingId, StreamName};
 use crate::store::clock::tests::TestClock;
@@ -191,7 +191,7 @@ fn the_power_goes_at_every_operation() {
     let mut moments = std::mem::take(&mut *moments.lock().unwrap());
     moments.push(end);
     assert!(moments.len() > 50, "only {} moments", moments.len());
-    for (n, moment) in moments.iter().enumerate() {
+    for (n, moment) in moments.iter().enumerate().step_by(stride()) {
         let mut ways = vec![Survives::Nothing, Survives::Everything];
         ways.extend((0..3).map(|seed| Survives::Some(n as u64 * 3 + seed)));
         for (way, survives) in ways.into_iter().enumerate() {
@@ -200,7 +200,7 @@ fn the_power_goes_at_every_operation() {
         }
     }
     // Killed, not cut off: what the kernel still holds is recovered, and then the power goes.
-    for moment in moments.iter().step_by(3) {
+    for moment in moments.iter().step_by(3 * stride()) {
         let disk = CrashDisk::default();
         *disk.image() = moment.image.clone();
         recover_on(&disk, moment, dir.path(), false);

@@ -24,3 +24,9 @@ impl JournalFiles {
         let _ = std::fs::remove_file(dir.join("journal.db-shm"));
     }
 }
+
+/// Of so many moments one is tried: each, unless `EDGEREEL_TEST_STRIDE` says otherwise, as it does for emulated processors.
+pub(super) fn stride() -> usize {
+    let wanted = std::env::var("EDGEREEL_TEST_STRIDE").ok();
+    wanted.and_then(|text| text.parse().ok()).unwrap_or(1).max(1)
+}

@@ -10,6 +10,7 @@ use crate::media::RecordingId;
 use crate::store::clock::tests::TestClock;
 use crate::store::crash::{Fault, Survives};
 use crate::store::journal::Journal;
+use crate::store::tests::moment::stride;
 use crate::store::{Command, OnFull, paths};
 
 /// Room for five segments and a half.
@@ -108,7 +109,7 @@ fn the_power_goes_at_every_operation_of_a_full_store() {
         moments.iter().filter(renamed).count() > 3,
         "few files were taken over"
     );
-    for (n, moment) in moments.iter().enumerate() {
+    for (n, moment) in moments.iter().enumerate().step_by(stride()) {
         let seed = n as u64;
         let others = [
             Survives::Everything,
