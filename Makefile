@@ -49,7 +49,7 @@ lint: ## Formatting, clippy, licences and sources of dependencies
 	@scripts/setup.sh lint
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
-	cargo clippy --locked --test tools -- -D warnings
+	cargo clippy --locked --test tools --test device -- -D warnings
 	cargo deny check bans licenses sources
 
 # libFuzzer needs flags that stable Rust has only under RUSTC_BOOTSTRAP. What it finds goes to the first folder.

@@ -12,8 +12,17 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-use crate::programs::{QEMU, SSH};
+use crate::programs::Program;
 use crate::support::wait_for;
+
+const QEMU: Program = Program {
+    name: "qemu-system-aarch64",
+    package: "qemu-system-arm",
+};
+const SSH: Program = Program {
+    name: "ssh",
+    package: "openssh-client",
+};
 
 /// Longest that anything asked of the box may take: it is emulated, perhaps on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(240);

@@ -205,5 +205,5 @@ pub(crate) fn expect(
 }
 
 pub(crate) fn mib(kib: u64) -> String {
-    format!("{}.{} MiB", kib >> 10, (kib & 1023) * 10 >> 10)
+    format!("{}.{} MiB", kib >> 10, ((kib & 1023) * 10) >> 10)
 }

@@ -1,5 +1,7 @@
 //! A real broker, and what people have on their machines to speak to it.
 
+use std::path::Path;
+
 use serde_json::Value;
 
 use crate::mosquitto::Mosquitto;

@@ -44,15 +44,6 @@ pub(crate) const MD5SUM: Program = Program {
     name: "md5sum",
     package: "coreutils",
 };
-/// Boots the emulated box.
-pub(crate) const QEMU: Program = Program {
-    name: "qemu-system-aarch64",
-    package: "qemu-system-arm",
-};
-pub(crate) const SSH: Program = Program {
-    name: "ssh",
-    package: "openssh-client",
-};
 pub(crate) const CARGO_DEB: Program = Program {
     name: "cargo-deb",
     package: "cargo-deb (with cargo)",
