@@ -194,6 +194,7 @@ case "${1:-}" in
     sbin mosquitto || apt mosquitto -- "the broker outside of the box"
     has mosquitto_sub || apt mosquitto-clients -- "listens to that broker"
     has mmdebstrap || apt mmdebstrap arch-test -- "unpacks the box's system"
+    [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || apt debian-archive-keyring -- "the box's system is Debian's"
     has systemd-sysusers || apt systemd -- "makes users in the box's system"
     has cpio || apt cpio -- "packs the box's initrd"
     has ssh || apt openssh-client -- "speaks to the box"
