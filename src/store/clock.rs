@@ -1,6 +1,7 @@
 //! The two clocks of a box: the one that only goes forward, and the one people read.
 
 use std::sync::OnceLock;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use nix::time::{ClockId, clock_gettime};
 
@@ -63,12 +64,27 @@ pub(super) fn is_step(before: Micros, after: Micros) -> bool {
 pub struct RealClock;
 
 impl Clock for RealClock {
+    #[allow(
+        clippy::useless_conversion,
+        reason = "the width of these fields differs between 32- and 64-bit targets"
+    )]
     fn boot(&self) -> Micros {
-        now(ClockId::CLOCK_BOOTTIME)
+        // Seconds since the boot: 32 bits are enough for those.
+        match clock_gettime(ClockId::CLOCK_BOOTTIME) {
+            Ok(time) => micros(i64::from(time.tv_sec()), i64::from(time.tv_nsec())),
+            // It exists on every kernel that runs this; zero is "never set" for the reader.
+            Err(_) => 0,
+        }
     }
 
+    /// By the standard library, whose seconds have 64 bits on 32-bit processors, too: theirs would end in 2038.
+    #[allow(clippy::disallowed_methods, reason = "this is the seam")]
     fn utc(&self) -> Micros {
-        now(ClockId::CLOCK_REALTIME)
+        match SystemTime::now().duration_since(UNIX_EPOCH) {
+            Ok(since) => i64::try_from(since.as_micros()).unwrap_or(i64::MAX),
+            // Before 1970: a clock that was never set.
+            Err(_) => 0,
+        }
     }
 
     /// Where systemd-timesyncd runs, its word counts: it leaves a file behind at the first synchronisation
@@ -100,18 +116,10 @@ fn boot_name(told: Option<&str>, boot: Micros) -> [u8; 16] {
     *named.as_bytes()
 }
 
-#[allow(
-    clippy::useless_conversion,
-    reason = "the width of these fields differs between 32- and 64-bit targets"
-)]
-fn now(clock: ClockId) -> Micros {
-    match clock_gettime(clock) {
-        Ok(time) => i64::from(time.tv_sec())
-            .saturating_mul(1_000_000)
-            .saturating_add(i64::from(time.tv_nsec()) / 1_000),
-        // Both clocks exist on every kernel that runs this; zero is "never set" for the reader.
-        Err(_) => 0,
-    }
+fn micros(seconds: i64, nanoseconds: i64) -> Micros {
+    seconds
+        .saturating_mul(1_000_000)
+        .saturating_add(nanoseconds / 1_000)
 }
 
 #[cfg(test)]
