@@ -58,13 +58,14 @@ build() {
   stat --printf '%n\t%s bytes\n' "$built/edgereel"
 }
 
-# Everything runs several times slower. What is tried again and again, at every moment or at random, is tried less often, as it
+# Everything runs several times slower, so it is optimised a little, and what signs more. What is tried again and again, at every moment or at random, is tried less often, as it
 # is tried in full on the machine's own processor.
 emulated_tests() {
+  export CARGO_PROFILE_DEV_DEBUG=none CARGO_PROFILE_DEV_OPT_LEVEL=1
   export EDGEREEL_TEST_STRIDE=7 EDGEREEL_TEST_KILLS="${EDGEREEL_TEST_KILLS:-5}"
   export "CARGO_TARGET_${upper}_RUNNER=${emulator[*]}" EDGEREEL_TEST_RUNNER="${emulator[*]}"
   export PROPTEST_CASES="${PROPTEST_CASES:-16}"
-  cargo test "${arguments[@]}" "$@"
+  cargo test "${arguments[@]}" --config profile.dev.package.sha2.opt-level=3 --config profile.dev.package.md-5.opt-level=3 "$@"
 }
 
 case $verb in
