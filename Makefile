@@ -1,6 +1,8 @@
 # What a clone of this repository can do. Every target installs what it misses, and says so.
 
-TOOLS := $(CURDIR)/target/tools
+# Where cargo builds, and what is fetched and made besides: target/, or what CARGO_TARGET_DIR says.
+TARGET := $(shell . scripts/targets.sh && echo "$$TARGET")
+TOOLS := $(TARGET)/tools
 export PATH := $(TOOLS)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
@@ -11,8 +13,7 @@ help: ## This list
 
 demo: ## Record a clip on this machine and leave files that play in edgereel-demo/
 	@scripts/setup.sh demo
-	cargo build --release --locked
-	target/release/edgereel demo
+	cargo run --release --locked -- demo
 
 test: ## All tests: those that need cargo alone, then those that need ffmpeg, GStreamer, mpv and, for power cuts and the booted unit, root
 	@scripts/setup.sh test
@@ -42,7 +43,7 @@ cross-test: ## The tests that need cargo alone, built for ARCH (aarch64), under 
 device-test: ## Boot an emulated ARM box, install the package, push to it, manage it, cut its power; needs root
 	@scripts/setup.sh device
 	$(MAKE) deb ARCH=arm64
-	tests/device/make-root.sh target/box
+	tests/device/make-root.sh $(TARGET)/box
 	cargo test --locked --test device
 
 lint: ## Formatting, clippy, licences and sources of dependencies
@@ -56,8 +57,8 @@ lint: ## Formatting, clippy, licences and sources of dependencies
 fuzz: ## Every fuzz target for a minute
 	@scripts/setup.sh fuzz
 	set -e; for target in $$(RUSTC_BOOTSTRAP=1 cargo fuzz list); do \
-	  mkdir -p target/fuzz/$$target; \
-	  RUSTC_BOOTSTRAP=1 cargo fuzz run $$target target/fuzz/$$target fuzz/corpus/$$target -- -max_total_time=60; \
+	  mkdir -p $(TARGET)/fuzz/$$target; \
+	  RUSTC_BOOTSTRAP=1 cargo fuzz run $$target $(TARGET)/fuzz/$$target fuzz/corpus/$$target -- -max_total_time=60; \
 	done
 
 crates: ## Write the Yocto recipe's list of crates from Cargo.lock

@@ -18,7 +18,7 @@ target=$(triple "$2")
 shift 2
 
 gnu=$(gnu_prefix "$target")
-built=target/$target/device
+built=$TARGET/$target/device
 lower=${target//-/_}
 upper=${lower^^}
 cargo_build=(cargo build)
@@ -30,7 +30,7 @@ case $target in
   *-musl)
     # The distribution's C compiler is for glibc; zig has musl's headers.
     cargo_build=(cargo zigbuild)
-    export CARGO_ZIGBUILD_ZIG_PATH=$PWD/$TOOLS/bin/zig
+    export CARGO_ZIGBUILD_ZIG_PATH=$TOOLS/bin/zig
     emulator=("$(qemu_user "$target")")
     ;;
   *)
@@ -42,7 +42,7 @@ esac
 # setup.sh has brought the distribution's Rust where the machine's own has no standard library for the target. That has
 # one for 64-bit ARM; others are built with the program, from its source, which cargo still calls unstable.
 if [ "${RUST_FROM:-}" = debian ] || ! rust_knows "$target"; then
-  export RUSTC=$PWD/$TOOLS/debian-rust/rustc
+  export RUSTC=$TOOLS/debian-rust/rustc
   if [ "$target" != aarch64-unknown-linux-gnu ]; then
     export RUSTC_BOOTSTRAP=1
     arguments+=(-Zbuild-std=std,panic_unwind)

@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/targets.sh
 root=$PWD
-PATH=$root/target/tools/bin:$PATH
+PATH=$TOOLS/bin:$PATH
 # Order and words must not hang on who makes it.
 export LC_ALL=C
 
@@ -27,8 +27,8 @@ case "$arch" in
   *) die "there is no package for '$arch': $usage" ;;
 esac
 triple=$(triple "$arch")
-binary=target/$triple/device/edgereel
-out=target/packages
+binary=$TARGET/$triple/device/edgereel
+out=$TARGET/packages
 fast='' level=9
 while [ $# -gt 0 ]; do
   case "$1" in

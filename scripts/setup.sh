@@ -32,6 +32,31 @@ apt() {
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}" >&2
 }
 
+# apt_program SERVICE PACKAGE... -- WHY: the same for a package that brings a service. It is neither started nor enabled:
+# only its program is wanted, and a port that somebody else opens is a surprise.
+apt_program() {
+  local service=$1 policy=/usr/sbin/policy-rc.d made=
+  shift
+  if [ ! -e "$policy" ]; then
+    # What Debian's packages ask before they start anything (101: "not allowed").
+    printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+    as_root chmod 0755 "$policy"
+    made=yes
+    trap 'as_root rm -f /usr/sbin/policy-rc.d' EXIT
+  fi
+  apt "$@"
+  if [ -n "$made" ]; then
+    as_root rm -f "$policy"
+    trap - EXIT
+  fi
+  if has systemctl; then
+    as_root systemctl disable --quiet "$service" 2>/dev/null || true
+  elif has update-rc.d; then
+    as_root update-rc.d "$service" disable >/dev/null 2>&1 || true
+  fi
+  say "$service.service is neither enabled nor started; to have it as a service: sudo systemctl enable --now $service"
+}
+
 has() { command -v "$1" >/dev/null; }
 
 # What only root's PATH leads to.
@@ -128,7 +153,7 @@ rust_for() {
 # debian_rust TARGET: a Rust that has 64-bit ARM's standard library, and the source of it for other targets. What apt
 # knows of other architectures stays here, too.
 debian_rust() {
-  local home=$PWD/$tools/debian-rust runtime llvm packages
+  local home=$tools/debian-rust runtime llvm packages
   local options=(-o "Dir::State::Lists=$home/lists" -o "Dir::Cache=$home/cache" -o APT::Sandbox::User=root
     -o APT::Architectures::=amd64 -o APT::Architectures::=arm64)
   [ "$(host)" = x86_64-unknown-linux-gnu ] || die "Rust has no standard library for $1 here, and none can be had"
@@ -160,7 +185,7 @@ case "${1:-}" in
     ;;
   demo)
     compiler
-    sbin mosquitto || apt mosquitto -- "a broker, so that the demo shows events going by"
+    sbin mosquitto || apt_program mosquitto mosquitto -- "a broker, so that the demo shows events going by"
     ;;
   test)
     compiler
@@ -173,7 +198,7 @@ case "${1:-}" in
     gstreamer_element x264enc || apt gstreamer1.0-plugins-ugly -- "GStreamer's x264"
     gstreamer_element avdec_h264 || apt gstreamer1.0-libav -- "GStreamer's decoders"
     has mpv || apt mpv -- "a player that people use"
-    sbin mosquitto || apt mosquitto -- "a broker that people use; the tests start their own"
+    sbin mosquitto || apt_program mosquitto mosquitto -- "a broker that people use; the tests start their own"
     has mosquitto_sub || apt mosquitto-clients -- "speaks to the broker as people do"
     { has systemd-analyze && has systemd-sysusers; } || apt systemd -- "judges the unit"
     has systemd-nspawn || apt systemd-container -- "boots the unit, in its sandbox"
@@ -191,7 +216,7 @@ case "${1:-}" in
     compiler
     [ "$(id -u)" = 0 ] || die "please run this as root: it makes the disk of a system, with files of all its users"
     has ffmpeg || apt ffmpeg -- "pushes to the box, and judges what comes out"
-    sbin mosquitto || apt mosquitto -- "the broker outside of the box"
+    sbin mosquitto || apt_program mosquitto mosquitto -- "the broker outside of the box"
     has mosquitto_sub || apt mosquitto-clients -- "listens to that broker"
     has mmdebstrap || apt mmdebstrap arch-test -- "unpacks the box's system"
     [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || apt debian-archive-keyring -- "the box's system is Debian's"
@@ -204,7 +229,7 @@ case "${1:-}" in
   bench)
     compiler
     has ffmpeg || apt ffmpeg -- "a recorder to compare with"
-    { has nginx || [ -x /usr/sbin/nginx ]; } || apt nginx -- "carries nginx-rtmp"
+    { has nginx || [ -x /usr/sbin/nginx ]; } || apt_program nginx nginx -- "carries nginx-rtmp"
     [ -e /usr/lib/nginx/modules/ngx_rtmp_module.so ] || apt libnginx-mod-rtmp -- "a recorder to compare with"
     sbin losetup || apt mount -- "a block device of its own, to count what is written to it"
     sbin mkfs.ext4 || apt e2fsprogs -- "the file system on that device"

@@ -1,6 +1,9 @@
 # The processors that edgereel is built for. Sourced by the other scripts.
 
-TOOLS=target/tools
+# Where cargo builds: what CARGO_TARGET_DIR or cargo's configuration says, else target/. All that is made goes there.
+TARGET=$(cargo metadata --no-deps --format-version 1 --offline 2>/dev/null | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')
+TARGET=${TARGET:-${CARGO_TARGET_DIR:-$PWD/target}}
+TOOLS=$TARGET/tools
 KNOWN_ARCHES='amd64|aarch64|armv7|aarch64-musl'
 
 # Rust's name for one, from that or from Debian's.

@@ -33,7 +33,7 @@ pub(crate) struct Lab {
 impl Lab {
     /// Everything outside runs; the box is as it leaves the factory, without power.
     pub(crate) fn prepare() -> Self {
-        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/box");
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("box");
         let package = package(&folder.with_file_name("packages"));
         let data = folder.join("data.img");
         copy(&folder.join("root.img"), &folder.join("disk.img"));

@@ -42,3 +42,36 @@ fn the_demo_runs_by_itself_and_what_it_leaves_plays() {
     edgereel_in(home.path(), &[], &["demo", "--seconds", "2", "--dir", "mine"]).failed(1, &["not empty"]);
     assert!(home.path().join("mine/thesis.txt").exists());
 }
+
+/// The functions of scripts/setup.sh, with those that would change the machine replaced by words.
+#[test]
+fn what_brings_a_service_is_installed_without_the_service() {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/setup.sh");
+    let words =
+        "apt() { echo \"apt $*\"; }; as_root() { echo \"root $*\"; }; has() { [ \"$1\" = systemctl ]; }";
+    let order = format!(
+        "cd {root:?} && . <(sed '/^cd /d; /^case \"${{1:-}}\" in$/,$d' {script:?}) && {words} && \
+         apt_program mosquitto mosquitto -- 'a broker'",
+        root = env!("CARGO_MANIFEST_DIR"),
+    );
+    let output = std::process::Command::new("bash")
+        .args(["-c", &order])
+        .output()
+        .unwrap();
+    let (said, notice) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    let installed = said.find("apt mosquitto -- a broker");
+    let disabled = said.find("root systemctl disable --quiet mosquitto");
+    assert!(installed.is_some() && disabled > installed, "{said}{notice}");
+    assert!(
+        notice.contains("mosquitto.service is neither enabled nor started"),
+        "{notice}"
+    );
+    // No package that brings a service is installed otherwise.
+    let text = std::fs::read_to_string(script).unwrap();
+    for service in ["mosquitto", "nginx"] {
+        assert!(!text.contains(&format!("|| apt {service} ")), "{service}");
+    }
+}

@@ -96,7 +96,8 @@ impl Program {
     /// Where it is.
     #[track_caller]
     pub(crate) fn path(self) -> PathBuf {
-        let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/bin");
+        // CARGO_TARGET_TMPDIR is a folder of where cargo builds.
+        let tools = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("tools/bin");
         let searched = std::env::var_os("PATH").unwrap_or_default();
         let found = std::iter::once(tools)
             .chain(std::env::split_paths(&searched))
