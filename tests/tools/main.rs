@@ -21,6 +21,7 @@ mod booted;
 mod card;
 mod delivered;
 mod demo;
+mod documents;
 mod encoders;
 mod faults;
 mod fleet;
