@@ -19,7 +19,7 @@ const PUT: &[Argument] = &[
     takes(
         "formats",
         Kind::Texts,
-        "of hls, mp4, fmp4, flv, aac; none switches recording off",
+        "of hls, mp4, fmp4, flv, aac; hls and mp4, if left out; an empty list switches recording off",
     ),
     takes("media", Kind::Text, "both, video or audio"),
     takes(
@@ -129,6 +129,7 @@ fn shown(template: &TemplateSource, put: bool) -> Result<Value, Failure> {
     let mut value = serde_json::to_value(template)
         .map_err(|error| Failure::new(super::Code::Internal, format!("template: {error}")))?;
     if let Some(object) = value.as_object_mut() {
+        object.insert("formats".to_owned(), json!(template.formats()));
         object.insert("from".to_owned(), source(put).into());
     }
     Ok(value)

@@ -280,7 +280,7 @@ complete -c edgereel -n "__fish_edgereel_using_subcommand template; and not __fi
 complete -c edgereel -n "__fish_edgereel_using_subcommand template; and not __fish_seen_subcommand_from put list delete help" -f -a "list" -d 'Lists all templates'
 complete -c edgereel -n "__fish_edgereel_using_subcommand template; and not __fish_seen_subcommand_from put list delete help" -f -a "delete" -d 'Takes back a template that a command put'
 complete -c edgereel -n "__fish_edgereel_using_subcommand template; and not __fish_seen_subcommand_from put list delete help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c edgereel -n "__fish_edgereel_using_subcommand template; and __fish_seen_subcommand_from put" -l formats -d 'of hls, mp4, fmp4, flv, aac; none switches recording off' -r
+complete -c edgereel -n "__fish_edgereel_using_subcommand template; and __fish_seen_subcommand_from put" -l formats -d 'of hls, mp4, fmp4, flv, aac; hls and mp4, if left out; an empty list switches recording off' -r
 complete -c edgereel -n "__fish_edgereel_using_subcommand template; and __fish_seen_subcommand_from put" -l media -d 'both, video or audio' -r
 complete -c edgereel -n "__fish_edgereel_using_subcommand template; and __fish_seen_subcommand_from put" -l split -d 'a new recording after this, as in 30min; off for never' -r
 complete -c edgereel -n "__fish_edgereel_using_subcommand template; and __fish_seen_subcommand_from put" -l split-size -d 'or after so many bytes, as in 2GiB' -r

@@ -20,6 +20,9 @@ pub(super) const NAME_RULE: &str = "a name has 1 to 64 letters, digits, '.', '_'
 /// The template that is there without any configuration.
 pub const DEFAULT_TEMPLATE: &str = "default";
 
+/// What a template makes that does not say.
+const USUAL_FORMATS: [Format; 2] = [Format::Hls, Format::Mp4];
+
 /// A template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
@@ -104,8 +107,8 @@ pub enum ResumeAfter {
 impl Template {
     /// What applies to every stream where nothing is configured.
     pub fn built_in() -> Self {
-        let source = TemplateSource::named(DEFAULT_TEMPLATE, &[Format::Hls, Format::Mp4]);
-        let reel = Reel::of(&[Format::Hls, Format::Mp4]);
+        let source = TemplateSource::named(DEFAULT_TEMPLATE, &USUAL_FORMATS);
+        let reel = Reel::of(&USUAL_FORMATS);
         Self {
             name: DEFAULT_TEMPLATE.to_owned(),
             reels: vec![reel],

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Media, Reel, Resume, ResumeAfter, Split, Template};
+use super::{Media, Reel, Resume, ResumeAfter, Split, Template, USUAL_FORMATS};
 use crate::config::{ByteSize, Keep, KeyPattern, Span, Zone};
 use crate::format::Format;
 
@@ -21,7 +21,9 @@ const DAY_MILLIS: u64 = 86_400_000;
 #[serde(deny_unknown_fields, default)]
 pub struct TemplateSource {
     name: String,
-    formats: Vec<Format>,
+    /// The usual ones, where nothing is said; none, where the list is empty.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    formats: Option<Vec<Format>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     media: Option<Media>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -101,7 +103,7 @@ impl TemplateSource {
     pub fn named(name: &str, formats: &[Format]) -> Self {
         Self {
             name: name.to_owned(),
-            formats: formats.to_vec(),
+            formats: Some(formats.to_vec()),
             ..Self::default()
         }
     }
@@ -109,6 +111,11 @@ impl TemplateSource {
     /// How it is called.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What it makes. An empty list was written as such: it switches recording off.
+    pub fn formats(&self) -> &[Format] {
+        self.formats.as_deref().unwrap_or(&USUAL_FORMATS)
     }
 
     /// The same, split at another length.
@@ -155,7 +162,7 @@ impl TemplateSource {
             (Format::Aac, &self.aac),
         ];
         let mut said = own.iter().filter(|(_, ways)| ways.is_some());
-        said.find(|(format, _)| !self.formats.contains(format))
+        said.find(|(format, _)| !self.formats().contains(format))
             .map(|(format, _)| *format)
     }
 }
@@ -170,14 +177,19 @@ impl TryFrom<TemplateSource> for Template {
             return Err(refused("name", super::NAME_RULE.to_owned()));
         }
         if let Some(format) = source.stray() {
-            let message = format!("it says how to make {format}, and formats does not name {format}");
+            let message = match &source.formats {
+                Some(_) => format!("it says how to make {format}, and formats does not name {format}"),
+                None => format!(
+                    "it says how to make {format}, and without formats it makes hls and mp4; name {format} in formats"
+                ),
+            };
             return Err(refused("formats", message));
         }
-        if let Some(format) = twice(&source.formats) {
+        if let Some(format) = twice(source.formats()) {
             return Err(refused("formats", format!("{format} is named twice")));
         }
         let mut reels: Vec<Reel> = Vec::new();
-        for format in &source.formats {
+        for format in source.formats() {
             let reel = match reel(&source, *format) {
                 Ok(reel) => reel,
                 Err((key, message)) => return Err(refused(key, message)),

@@ -69,6 +69,31 @@ fn limits_are_told_with_their_reason() {
 }
 
 #[test]
+fn a_template_makes_the_usual_formats_unless_it_says_otherwise() {
+    let week = template("name = \"default\"\nkeep = \"7d\"");
+    let usual = Template::built_in();
+    assert_eq!(week.reels.len(), 1);
+    assert_eq!(week.reels[0].keep, Some(Keep::For(Span::from_secs(7 * 86_400))));
+    let rest = Reel {
+        keep: None,
+        ..week.reels[0].clone()
+    };
+    assert_eq!(rest, usual.reels[0]);
+    // A format's own way needs no list.
+    let spliced = template("name = \"a\"\n[hls]\nsplit = \"off\"");
+    let of: Vec<_> = spliced.reels.iter().map(|reel| reel.formats.clone()).collect();
+    assert_eq!(of, [vec![Format::Hls], vec![Format::Mp4]]);
+    assert!(refusal("name = \"a\"\n[flv]\nsplit = \"1h\"").contains("name flv in formats"));
+    // What an earlier release kept always has its list.
+    let kept: TemplateSource = serde_json::from_str("{\"name\":\"off\",\"formats\":[]}").unwrap();
+    assert!(Template::try_from(kept.clone()).unwrap().is_off());
+    assert_eq!(
+        serde_json::to_string(&kept).unwrap(),
+        "{\"name\":\"off\",\"formats\":[]}"
+    );
+}
+
+#[test]
 fn the_clock_or_the_size_alone_may_split() {
     let hourly = template("name = \"a\"\nformats = [\"mp4\"]\nsplit_at = \"1h\"");
     assert_eq!(hourly.reels[0].split.after, None);
