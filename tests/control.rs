@@ -14,6 +14,9 @@
 
 mod support;
 
+#[path = "control/spoken.rs"]
+mod spoken;
+
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixStream;

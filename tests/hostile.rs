@@ -250,6 +250,8 @@ fn unknown_codecs(address: SocketAddr) {
     for (key, kind, body) in codecs {
         let mut client = Rtmp::publishing(address, "live", key);
         let _ = client.media(kind, 0, body);
+        // Whether something else comes is waited for, by the timestamps.
+        let _ = client.media(kind, 11_000, body);
         let said = client.wait_closed();
         assert!(
             said.contains("onStatus") && said.contains("error"),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::query::parameter;
 use super::signature::{Aliyun, Tencent, key_proves};
 use super::{Reason, Scheme};
-use crate::config::{AddressRange, BitRate, Hook, Pattern, Proof, Publisher, Secret, SecretSource};
+use crate::config::{AddressRange, BitRate, Hook, Pattern, Proof, Publisher, Required, Secret, SecretSource};
 use crate::media::{Micros, StreamName};
 
 /// Longest query that is looked at.
@@ -50,6 +50,8 @@ pub struct Permit {
     pub max_publishes: Option<u32>,
     /// Bit rate of each of them.
     pub max_bitrate: Option<BitRate>,
+    /// Tracks that must not come in a coding that is not recorded.
+    pub required: Required,
 }
 
 /// The entries of `[[publisher]]`, their keys at hand.
@@ -187,6 +189,7 @@ impl Entry {
                 publisher: Some(publisher.name.clone()),
                 max_publishes: publisher.max_publishes,
                 max_bitrate: publisher.max_bitrate,
+                required: publisher.required,
             }),
             stream: publisher.stream.clone(),
             from: publisher.from.clone(),

@@ -179,6 +179,7 @@ mod tests {
             publisher: Some("school".into()),
             max_publishes: Some(1),
             max_bitrate: None,
+            required: Default::default(),
         });
         let anyone: Arc<Permit> = Arc::default();
         let mut ledger = Ledger::default();

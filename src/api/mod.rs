@@ -42,7 +42,7 @@ pub use health::{
 };
 pub use recording::offline;
 pub use row::recording as recording_row;
-pub use stream::{StreamRow, StreamTrack, row as stream_row};
+pub use stream::{LeftOutTrack, StreamRow, StreamTrack, row as stream_row};
 pub use table::{command, commands};
 
 use crate::media::{Micros, RecordingId};

@@ -8,7 +8,7 @@ use super::answer::{Code, Failure};
 use super::arguments::{Limit, typed};
 use super::command::{Command, Effect, Kind, needs, takes};
 use super::paged::{Window, paged};
-use crate::media::{StreamName, Tracks};
+use crate::media::{LeftOut, StreamName, Tracks};
 use crate::recorder::StreamStatus;
 
 pub(super) const COMMANDS: &[Command] = &[
@@ -101,8 +101,21 @@ pub struct StreamRow {
     pub gaps: u64,
     /// Bytes that this publish has sent.
     pub bytes: u64,
+    /// Tracks that it sends and that are not recorded, because of their coding.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOutTrack>,
     /// The recordings that it feeds.
     pub recordings: Vec<String>,
+}
+
+/// A track that is not recorded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct LeftOutTrack {
+    /// `video` or `audio`.
+    pub kind: &'static str,
+    /// Its coding: a name, or the number or FourCC it goes by.
+    pub codec: String,
 }
 
 /// A track of a stream.
@@ -141,7 +154,15 @@ pub fn row(stream: &StreamStatus) -> StreamRow {
         gaps: stream.gaps,
         bits_per_second: stream.bits_per_second,
         bytes: stream.bytes,
+        left_out: stream.left_out.iter().map(left_out).collect(),
         recordings: stream.recordings.iter().map(ToString::to_string).collect(),
+    }
+}
+
+fn left_out(track: &LeftOut) -> LeftOutTrack {
+    LeftOutTrack {
+        kind: track.kind.as_str(),
+        codec: track.codec.clone(),
     }
 }
 

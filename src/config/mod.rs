@@ -35,7 +35,7 @@ pub use file::ConfigError;
 pub(crate) use file::{explain, nearest};
 pub use key::{KeyError, KeyFacts, KeyPattern, distinct};
 pub use mqtt::{BrokerUrl, BrokerUrlError, Login, Mqtt};
-pub use publisher::{Hook, HookUrl, MAX_PUBLISHERS, Proof, Publisher};
+pub use publisher::{Hook, HookUrl, MAX_PUBLISHERS, Proof, Publisher, Required};
 pub use rate::{BitRate, BitRateError};
 pub use rtmp::{Limits, Rtmp, Tls};
 pub use rule::{Pattern, RecordWhen, Rule};

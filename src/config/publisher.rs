@@ -8,6 +8,7 @@ use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 
 use super::secret::MASK;
 use super::{AddressRange, BitRate, Pattern, Secret, SecretSource, Span};
+use crate::media::TrackKind;
 
 /// Most entries of a configuration.
 pub const MAX_PUBLISHERS: usize = 1_000;
@@ -34,6 +35,36 @@ pub struct Publisher {
     pub max_publishes: Option<u32>,
     /// Bit rate of each of them.
     pub max_bitrate: Option<BitRate>,
+    /// Tracks that must not come in a coding that is not recorded.
+    pub required: Required,
+}
+
+/// Tracks without which nothing is to be recorded. One that is not required and comes in a coding that is not recorded is
+/// left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Required {
+    /// The picture.
+    pub video: bool,
+    /// The sound.
+    pub audio: bool,
+}
+
+impl Required {
+    /// True when this track is.
+    pub fn has(self, kind: TrackKind) -> bool {
+        match kind {
+            TrackKind::Video => self.video,
+            TrackKind::Audio => self.audio,
+        }
+    }
+}
+
+/// How a track is written of.
+#[derive(Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Need {
+    Required,
+    Optional,
 }
 
 /// A way to prove that one may push.
@@ -137,6 +168,8 @@ struct PublisherFile {
     hook_timeout: Option<Span>,
     max_publishes: Option<u32>,
     max_bitrate: Option<BitRate>,
+    video: Option<Need>,
+    audio: Option<Need>,
 }
 
 impl TryFrom<PublisherFile> for Publisher {
@@ -209,6 +242,10 @@ impl TryFrom<PublisherFile> for Publisher {
             proofs,
             max_publishes: file.max_publishes,
             max_bitrate: file.max_bitrate,
+            required: Required {
+                video: file.video == Some(Need::Required),
+                audio: file.audio == Some(Need::Required),
+            },
         })
     }
 }
@@ -284,6 +321,11 @@ pub(super) fn to_toml(publishers: &[Publisher], out: &mut String) {
         }
         if let Some(rate) = publisher.max_bitrate {
             let _ = writeln!(out, "max_bitrate = \"{rate}\"");
+        }
+        for kind in [TrackKind::Video, TrackKind::Audio] {
+            if publisher.required.has(kind) {
+                let _ = writeln!(out, "{} = \"required\"", kind.as_str());
+            }
         }
     }
 }
@@ -413,9 +455,12 @@ mod tests {
         );
         assert!(parse(&printed).unwrap_err().to_string().contains("mask"));
         // All else reads back to the same.
-        let plain = "[[publisher]]\nfrom = \"fd00::/8\"\naliyun_key_file = \"k\"\nhook = \"http://[::1]:80/x\"\nhook_timeout = \"250ms\"\n";
+        let plain = "[[publisher]]\nfrom = \"fd00::/8\"\naliyun_key_file = \"k\"\nhook = \"http://[::1]:80/x\"\nhook_timeout = \"250ms\"\n\
+                     audio = \"required\"\nvideo = \"optional\"\n";
         let config = parse(plain).unwrap();
         assert_eq!(parse(&config.to_toml()).unwrap(), config);
+        let required = config.publishers[0].required;
+        assert!(required.has(TrackKind::Audio) && !required.has(TrackKind::Video));
     }
 
     #[test]

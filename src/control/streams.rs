@@ -52,6 +52,7 @@ impl Streams {
                 !known.live
                     || known.publish != status.publish
                     || known.tracks != status.tracks
+                    || known.last.left_out != status.left_out
                     || known.recordings != status.recordings
                     || now.saturating_sub(known.told) >= every
             });

@@ -7,7 +7,7 @@ use tracing::{Span, info};
 
 use super::connection::{Connection, End, OnAir};
 use super::hook::Hooks;
-use super::{PublishAsked, url};
+use super::{Declined, PublishAsked, url};
 use crate::access::{Permit, Reason, Verdict, harmless, without_secrets};
 use crate::config::Hook;
 use crate::media::StreamName;
@@ -38,7 +38,12 @@ impl Connection {
     pub(super) fn asked(&mut self, asked: &PublishAsked) -> Result<(), End> {
         let stream = match asked.stream_name() {
             Ok(stream) => stream,
-            Err(error) => return self.refuse(&error.to_string()),
+            Err(error) => {
+                self.shared
+                    .declined(self.peer, Declined::Name, &error.to_string());
+                self.session.refuse(&error.to_string());
+                return Err(End::Declined);
+            }
         };
         Span::current().record("stream", tracing::field::display(&stream));
         let utc = self.shared.recorder.believed_utc();
@@ -94,6 +99,7 @@ impl Connection {
                 info!(encoder, publisher = permit.publisher, "publish begins");
                 self.on_air = Some(OnAir {
                     publishing,
+                    required: permit.required,
                     meter: entrance.meter(permit, self.shared.since_start(Instant::now())),
                     place: entrance.begin(stream, peer, permit),
                 });

@@ -23,9 +23,10 @@ use super::hook::Hooks;
 use super::notices::Notices;
 use super::pace::Pace;
 use super::wire::{Socket, Tried, Wire};
-use super::{Budget, Entrance, Event, IngestError, Session, Settings};
+use super::{Budget, Declined, Entrance, Event, IngestError, Session, Settings, TagError};
 use crate::access::{Meter, Reason, Refusals};
-use crate::media::StreamName;
+use crate::config::Required;
+use crate::media::{MediaMessage, StreamName};
 use crate::recorder::{EndReason, Publishing, Recorder};
 
 const READ_BUFFER: usize = 128 << 10;
@@ -98,6 +99,18 @@ impl Shared {
         self.refusals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Says that somebody asked for what cannot be, unless that was said of this address lately.
+    pub(super) fn declined(&self, peer: SocketAddr, what: Declined, detail: &str) {
+        let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let about = what.as_str();
+        match notices.may_name(peer.ip(), what, now) {
+            true if detail.is_empty() => warn!("{about}"),
+            true => warn!("{about}: {detail}"),
+            false => debug!(detail, "{about}"),
+        }
+    }
+
     /// Says that a connection ended that had not published, unless many have lately.
     pub(super) fn stranger_left(&self, why: &str) {
         let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
@@ -122,6 +135,8 @@ pub(super) enum End {
     Io(std::io::Error),
     /// A deadline passed.
     Silent(&'static str),
+    /// It asked for what cannot be; that was logged.
+    Declined,
     /// The recorder said no.
     Refused(String),
     /// The gate said no, or a limit did.
@@ -164,6 +179,8 @@ pub(super) struct Connection {
 /// A publish that goes on.
 pub(super) struct OnAir {
     pub(super) publishing: Publishing,
+    /// Tracks without which nothing is to be recorded.
+    pub(super) required: Required,
     pub(super) meter: Option<Meter>,
     pub(super) place: Place,
 }
@@ -356,9 +373,16 @@ impl Connection {
         while let Some(event) = self.session.handle(&mut input)? {
             match event {
                 Event::Media(media) => {
-                    if let Some(on_air) = &mut self.on_air {
-                        on_air.publishing.push(media);
+                    let Some(on_air) = &mut self.on_air else {
+                        continue;
+                    };
+                    if let MediaMessage::LeftOut(track) = &media
+                        && on_air.required.has(track.kind)
+                    {
+                        let (kind, codec) = (track.kind, track.codec.clone());
+                        return Err(IngestError::Tag(TagError::Codec { kind, codec }).into());
                     }
+                    on_air.publishing.push(media);
                 }
                 Event::Publish(asked) => {
                     self.asked(&asked)?;
@@ -367,6 +391,7 @@ impl Connection {
                         return Ok(());
                     }
                 }
+                Event::Declined(what) => self.shared.declined(self.peer, what, ""),
                 Event::Unpublished => {
                     self.deadline = Instant::now() + self.shared.settings.publish_timeout;
                     if let Some(on_air) = self.on_air.take() {
@@ -426,6 +451,10 @@ impl Connection {
             }
             End::Io(error) => (EndReason::Broken(error.to_string()), error.to_string(), false),
             End::Error(error) => (EndReason::Broken(error.to_string()), error.to_string(), true),
+            End::Declined => {
+                debug!("connection closed: declined");
+                return true;
+            }
             End::Silent(why) => (EndReason::Broken(why.to_owned()), why.to_owned(), true),
             End::Refused(why) => (EndReason::Broken(why.clone()), why, true),
             End::Denied { stream, reason } => {

@@ -14,6 +14,36 @@ pub enum Event {
     Media(MediaMessage),
     /// The peer ended its publish properly.
     Unpublished,
+    /// The peer asked for what cannot be, and was told so.
+    Declined(Declined),
+}
+
+/// What was asked for and cannot be, for the log. The connection goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Declined {
+    /// A publish without a stream key.
+    NoKey,
+    /// A player wants to see a stream.
+    Play,
+    /// A publish under a name that no stream can have.
+    Name,
+}
+
+impl Declined {
+    /// What happened, and what to do.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Declined::NoKey => {
+                "not recorded: a publisher gave no stream key; let it push to rtmp://HOST/APP/KEY, as in \
+                 rtmp://HOST/live/cam1"
+            }
+            Declined::Play => {
+                "nothing can be played over RTMP: edgereel only records; 'edgereel export' makes a file, and [sync] \
+                 delivers HLS while it is recorded"
+            }
+            Declined::Name => "not recorded: a publisher gave a name that no stream can have",
+        }
+    }
 }
 
 /// A request to publish, as the peer worded it.

@@ -28,6 +28,7 @@ mod event;
 mod fuzz;
 mod handshake;
 mod hook;
+mod left_out;
 mod message;
 mod metadata;
 mod notices;
@@ -51,7 +52,7 @@ pub use chunk_writer::ChunkWriter;
 pub use client::{Client, ClientEvent};
 pub use entrance::Entrance;
 pub use error::IngestError;
-pub use event::{Event, PublishAsked};
+pub use event::{Declined, Event, PublishAsked};
 #[doc(hidden)]
 pub use fuzz::{fuzz_amf0, fuzz_chunks, fuzz_tags};
 pub use handshake::HandshakeError;

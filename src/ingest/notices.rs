@@ -1,13 +1,22 @@
 //! How much strangers may write into the log.
 
+use std::collections::HashMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+use super::Declined;
 
 /// So many lines are written…
 const LINES: u32 = 10;
 /// … in so long a time; the rest are counted.
 const WINDOW: Duration = Duration::from_secs(10);
+
+/// What one address asks for in vain is written once in so long a time: an encoder tries again every few seconds, for days.
+const AGAIN: Duration = Duration::from_secs(600);
+/// So many addresses are remembered for that.
+const ADDRESSES: usize = 256;
 
 /// Lines about connections that never published.
 #[derive(Debug)]
@@ -15,6 +24,7 @@ pub(super) struct Notices {
     began: Instant,
     written: u32,
     left_out: u64,
+    named: HashMap<(IpAddr, Declined), Instant>,
 }
 
 impl Notices {
@@ -23,7 +33,28 @@ impl Notices {
             began: now,
             written: 0,
             left_out: 0,
+            named: HashMap::new(),
         }
+    }
+
+    /// Whether a line may be written of what this address asked for in vain.
+    pub(super) fn may_name(&mut self, address: IpAddr, what: Declined, now: Instant) -> bool {
+        let key = (address.to_canonical(), what);
+        let is_over = |since: &Instant| now.saturating_duration_since(*since) >= AGAIN;
+        if self.named.get(&key).is_some_and(|since| !is_over(since)) {
+            return false;
+        }
+        if self.named.len() >= ADDRESSES {
+            self.named.retain(|_, since| !is_over(since));
+        }
+        // With as many addresses as that at a time, the lines alone are bounded.
+        if self.may_write(now).is_none() {
+            return false;
+        }
+        if self.named.len() < ADDRESSES {
+            self.named.insert(key, now);
+        }
+        true
     }
 
     /// Whether a line may be written now; if so, how many were left out since the last one.
@@ -44,6 +75,23 @@ impl Notices {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_is_named_once_in_a_while_for_each_thing_it_asks_in_vain() {
+        let start = Instant::now();
+        let mut notices = Notices::new(start);
+        let (camera, player) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
+        assert!(notices.may_name(camera, Declined::NoKey, start));
+        assert!(!notices.may_name(camera, Declined::NoKey, start + WINDOW));
+        assert!(notices.may_name(camera, Declined::Play, start + WINDOW));
+        assert!(notices.may_name(player, Declined::NoKey, start + WINDOW));
+        assert!(notices.may_name(camera, Declined::NoKey, start + AGAIN));
+        for n in 0..10_000_u32 {
+            let now = start + AGAIN + WINDOW * (n / 10);
+            notices.may_name(IpAddr::from(n.to_be_bytes()), Declined::Play, now);
+        }
+        assert!(notices.named.len() <= ADDRESSES);
+    }
 
     #[test]
     fn a_flood_is_ten_lines_and_a_number() {

@@ -7,14 +7,17 @@ use super::aggregate::Aggregate;
 use super::amf0::Value;
 use super::command::{self, Command, MAX_COMMAND};
 use super::handshake::Handshake;
+use super::left_out::Unrecorded;
 use super::message::{
     ACKNOWLEDGEMENT, AGGREGATE, AUDIO, COMMAND, COMMAND_AMF3, COMMAND_CHUNKS, CONTROL_CHUNKS, DATA,
     DATA_AMF3, EVENT_PING_REQUEST, EVENT_PING_RESPONSE, EVENT_STREAM_BEGIN, Message, SET_PEER_BANDWIDTH,
     STREAM_CHUNKS, USER_CONTROL, VIDEO, WINDOW_ACK_SIZE, be32, parse_user_control, user_control,
 };
 use super::tag::TagParser;
-use super::{Budget, ChunkReader, ChunkWriter, Event, IngestError, PublishAsked, metadata};
-use crate::media::{MediaMessage, Metadata};
+use super::{
+    Budget, ChunkReader, ChunkWriter, Declined, Event, IngestError, PublishAsked, TagError, metadata,
+};
+use crate::media::{MediaMessage, Metadata, TrackKind};
 
 /// Answers that may wait for a peer to read them.
 const MAX_UNREAD: usize = 64 << 10;
@@ -42,6 +45,7 @@ pub struct Session {
     publish: Publish,
     announced: bool,
     tags: TagParser,
+    unrecorded: Unrecorded,
     metadata: Option<Metadata>,
     sink: VecDeque<MediaMessage>,
     aggregate: Option<Aggregate>,
@@ -84,6 +88,7 @@ impl Session {
             publish: Publish::No,
             announced: false,
             tags: TagParser::default(),
+            unrecorded: Unrecorded::default(),
             metadata: None,
             sink: VecDeque::new(),
             aggregate: None,
@@ -127,6 +132,7 @@ impl Session {
         };
         self.publish = Publish::Live(stream);
         self.tags = TagParser::default();
+        self.unrecorded = Unrecorded::default();
         self.metadata = None;
         let begin = user_control(EVENT_STREAM_BEGIN, &stream.to_be_bytes());
         self.control(USER_CONTROL, &begin);
@@ -251,11 +257,26 @@ impl Session {
             }
             _ => Ok(()),
         };
+        let parsed = match parsed {
+            Err(TagError::Codec { kind, codec }) => self.leave_out(kind, codec, timestamp),
+            other => other,
+        };
         parsed.map_err(|error| {
             self.publish = Publish::No;
             self.status(stream, "error", "NetStream.Failed", &error.to_string());
             IngestError::from(error)
         })
+    }
+
+    /// A track in a coding that is not recorded does not end the publish while another track is recorded.
+    fn leave_out(&mut self, kind: TrackKind, codec: String, timestamp: u32) -> Result<(), TagError> {
+        let other = match kind {
+            TrackKind::Video => self.tags.audio_config.is_some(),
+            TrackKind::Audio => self.tags.video_config.is_some(),
+        };
+        let said = self.unrecorded.take(kind, codec, timestamp, other)?;
+        self.sink.extend(said.map(MediaMessage::LeftOut));
+        Ok(())
     }
 
     /// GStreamer sends it four times a second: only what is new goes further.
@@ -302,6 +323,7 @@ impl Session {
             "play" | "play2" => {
                 let why = "edgereel only records: nothing can be played here";
                 self.status(message.stream, "error", "NetStream.Play.StreamNotFound", why);
+                return Ok(Some(Event::Declined(Declined::Play)));
             }
             "_checkbw" | "checkBandwidth" => self.result(&command, Value::Undefined),
             // Answers to what was never asked, and notices.
@@ -380,7 +402,7 @@ impl Session {
         if key.is_empty() {
             let why = "the stream key is empty; push to rtmp://HOST/APP/KEY";
             self.status(stream, "error", refusal, why);
-            return Ok(None);
+            return Ok(Some(Event::Declined(Declined::NoKey)));
         }
         let queries: Vec<&str> = [query, connected.query.as_str()]
             .into_iter()

@@ -1,7 +1,8 @@
 //! Audio and video message bodies into media: legacy FLV (Adobe's *Video File Format Specification* 10.1,
 //! annex E.4) and E-RTMP.
 //!
-//! What encoders are known to get wrong is let pass; only a codec that cannot be recorded ends a publish.
+//! What encoders are known to get wrong is let pass. A codec that cannot be recorded is an error here; whether the track is
+//! left out or the publish ends is decided in `left_out`.
 
 use std::collections::VecDeque;
 
@@ -14,7 +15,7 @@ use crate::media::{CodecConfig, CodecError, Incoming, MediaMessage, TrackKind, V
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TagError {
     /// A coding that is not recorded.
-    #[error("{} codec {codec} is not recorded here; send {}", .kind.as_str(), expected(*.kind))]
+    #[error("{} codec {codec} is not recorded here; send {}", .kind.as_str(), .kind.recorded_codecs())]
     Codec {
         /// Which track.
         kind: TrackKind,
@@ -32,13 +33,6 @@ pub enum TagError {
     /// A configuration that cannot be used.
     #[error("sequence header: {0}")]
     Config(#[from] CodecError),
-}
-
-fn expected(kind: TrackKind) -> &'static str {
-    match kind {
-        TrackKind::Video => "H.264, HEVC or AV1",
-        TrackKind::Audio => "AAC, MP3 or Opus",
-    }
 }
 
 /// Parses the tags of one publish.

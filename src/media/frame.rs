@@ -21,6 +21,22 @@ impl TrackKind {
             TrackKind::Audio => "audio",
         }
     }
+
+    /// The codings of such a track that are recorded, in words.
+    pub fn recorded_codecs(self) -> &'static str {
+        match self {
+            TrackKind::Video => "H.264, HEVC or AV1",
+            TrackKind::Audio => "AAC, MP3 or Opus",
+        }
+    }
+
+    /// The other of the two.
+    pub fn other(self) -> Self {
+        match self {
+            TrackKind::Video => TrackKind::Audio,
+            TrackKind::Audio => TrackKind::Video,
+        }
+    }
 }
 
 /// A coded frame on its track's own time line.
@@ -75,6 +91,17 @@ pub enum MediaMessage {
     Frame(Incoming),
     /// `onMetaData`, for display only: nothing is decided by what it claims.
     Metadata(Metadata),
+    /// A track comes in a coding that is not recorded, so it is left out. Said once a publish and track.
+    LeftOut(LeftOut),
+}
+
+/// A track that is sent and not recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Which track.
+    pub kind: TrackKind,
+    /// Its coding: a name, or the number or FourCC it goes by.
+    pub codec: String,
 }
 
 /// The few fields of `onMetaData` that say something a recorder shows or waits for.

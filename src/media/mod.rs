@@ -20,7 +20,7 @@ pub use codec::{
     opus_packet_samples, parse_aac, parse_av1, parse_avc, parse_hevc, parse_mp3, parse_opus,
 };
 pub use fragment::Fragment;
-pub use frame::{Frame, Incoming, MediaMessage, Metadata, TrackKind};
+pub use frame::{Frame, Incoming, LeftOut, MediaMessage, Metadata, TrackKind};
 pub use id::{PublishId, RecordingId, SegmentId, UnknownId};
 pub use name::{NameError, StreamName};
 pub use time::{Micros, rescale};

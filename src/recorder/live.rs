@@ -10,7 +10,7 @@ use super::lead::Lead;
 use super::ring::Ring;
 use crate::event::PublishAbout;
 use crate::media::{
-    AudioConfig, CodecConfig, Exception, Fragment, Frame, Incoming, MediaMessage, Metadata, Micros,
+    AudioConfig, CodecConfig, Exception, Fragment, Frame, Incoming, LeftOut, MediaMessage, Metadata, Micros,
     PublishId, StreamName, Timeline, TrackKind, Tracks, VIDEO_TIMESCALE, rescale,
 };
 use crate::store::Command;
@@ -36,6 +36,8 @@ pub(super) struct Live {
     boot_zero: Micros,
     pub(super) tracks: Tracks,
     announced: Metadata,
+    /// Tracks that come in a coding that is not recorded.
+    pub(super) left_out: Vec<LeftOut>,
     timeline: Timeline,
     cutter: Cutter,
     stage: Stage,
@@ -118,6 +120,7 @@ impl Live {
             boot_zero,
             tracks: Tracks::default(),
             announced: Metadata::default(),
+            left_out: Vec::new(),
             timeline: Timeline::new(),
             cutter: Cutter::default(),
             stage: Stage::Idle,
@@ -282,7 +285,14 @@ impl Live {
                 self.announced = metadata;
                 Taken::default()
             }
+            MediaMessage::LeftOut(track) => {
+                self.left_out.retain(|other| other.kind != track.kind);
+                self.left_out.push(track);
+                Taken::default()
+            }
             MediaMessage::Config { config, .. } => {
+                let kind = config.kind();
+                self.left_out.retain(|other| other.kind != kind);
                 self.configure(config, fed);
                 Taken::default()
             }
@@ -471,8 +481,9 @@ impl Live {
         };
         let first = self.ends.first.unwrap_or(0);
         let span = self.ends.last() - first;
-        let missing = (self.announced.has_audio && self.tracks.audio.is_none())
-            || (self.announced.has_video && self.tracks.video.is_none());
+        let comes = |kind| self.left_out.iter().all(|track| track.kind != kind);
+        let missing = (self.announced.has_audio && self.tracks.audio.is_none() && comes(TrackKind::Audio))
+            || (self.announced.has_video && self.tracks.video.is_none() && comes(TrackKind::Video));
         let waits = span < WORTH_KEEPING || (missing && span < WAIT_FOR_TRACKS && !ending);
         // However short, so many bytes are not kept in memory until their timestamps have made up a second.
         if fragments.is_empty() || (waits && *bytes < WAIT_BYTES) {

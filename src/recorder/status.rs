@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::event::PublishAbout;
-use crate::media::{Frame, Micros, PublishId, RecordingId, StreamName, TrackKind, Tracks};
+use crate::media::{Frame, LeftOut, Micros, PublishId, RecordingId, StreamName, TrackKind, Tracks};
 
 /// A stream as the status shows it.
 #[derive(Clone, Debug)]
@@ -16,6 +16,8 @@ pub struct StreamStatus {
     pub about: Arc<PublishAbout>,
     /// What it sends; empty before the first sequence header.
     pub tracks: Tracks,
+    /// What it sends, too, in a coding that is not recorded.
+    pub left_out: Vec<LeftOut>,
     /// The recordings it feeds, once it is worth any.
     pub recordings: Vec<RecordingId>,
     /// Media received in this publish, bytes.

@@ -254,6 +254,7 @@ impl Stream {
             gop: on_air.gop.length,
             gaps: 0,
             tracks: on_air.live.tracks.clone(),
+            left_out: on_air.live.left_out.clone(),
             recordings: self.sessions.iter().flat_map(Session::rolling).collect(),
             bytes: on_air.bytes,
             bits_per_second: on_air.rate.bits_per_second(now.boot),

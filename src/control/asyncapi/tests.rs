@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::{document, messages, samples, yaml};
 use crate::api::{
-    Answer, ClockHealth, Code, Failure, Health, LinkHealth, OutboxHealth, ProcessHealth, StorageHealth,
-    StreamHealth, StreamRow, StreamTrack, SyncHealth,
+    Answer, ClockHealth, Code, Failure, Health, LeftOutTrack, LinkHealth, OutboxHealth, ProcessHealth,
+    StorageHealth, StreamHealth, StreamRow, StreamTrack, SyncHealth,
 };
 use crate::control::{Status, StatusState, StreamState};
 use crate::event::{Dialect, Event, Posted, Sender, rfc3339};
@@ -324,11 +324,15 @@ fn streams_are_what_is_said_of_them() {
             gop_s: Some(2.0),
             gaps: 0,
             bytes: 1,
+            left_out: vec![LeftOutTrack {
+                kind: "audio",
+                codec: "Speex".into(),
+            }],
             recordings: vec!["r".into()],
         },
     };
     assert_fits("stream/#", &json!(state));
-    for place in ["", "/tracks/0"] {
+    for place in ["", "/tracks/0", "/left_out/0"] {
         let mut more = json!(state);
         more.pointer_mut(place).unwrap()["surprise"] = 1.into();
         assert_refused("stream/#", &more);

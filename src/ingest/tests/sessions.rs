@@ -2,9 +2,9 @@ use bytes::Bytes;
 
 use super::super::amf0::{Value, decode_all, encode_all, object, text};
 use super::super::message::Message;
-use super::super::{Budget, ChunkReader, ChunkWriter, Event, IngestError, PublishAsked, Session};
+use super::super::{Budget, ChunkReader, ChunkWriter, Declined, Event, IngestError, PublishAsked, Session};
 use super::tags::{ASC, AVCC};
-use crate::media::MediaMessage;
+use crate::media::{MediaMessage, TrackKind};
 
 /// A peer that says exactly what a test wants.
 pub(super) struct Peer {
@@ -215,9 +215,10 @@ fn what_cannot_be_published_is_refused_with_a_reason() {
     let mut peer = Peer::new();
     peer.connect("live");
     peer.answers();
-    assert_eq!(peer.command("publish", 5.0, "?key=x"), []);
+    let declined = |what| [Event::Declined(what)];
+    assert_eq!(peer.command("publish", 5.0, "?key=x"), declined(Declined::NoKey));
     assert_eq!(peer.answers(), ["onStatus 0 NetStream.Publish.BadName"]);
-    assert_eq!(peer.command("play", 5.0, "cam"), []);
+    assert_eq!(peer.command("play", 5.0, "cam"), declined(Declined::Play));
     assert_eq!(peer.answers(), ["onStatus 0 NetStream.Play.StreamNotFound"]);
     peer.command("publish", 5.0, "cam");
     peer.answers();
@@ -392,8 +393,32 @@ fn media_of_every_form_comes_out_in_order() {
 }
 
 #[test]
-fn a_codec_that_is_not_recorded_ends_the_publish_by_name() {
+fn a_codec_that_is_not_recorded_is_left_out_beside_one_that_is() {
+    let alaw = |peer: &mut Peer| peer.send(8, 1, &[0x72, 0xD5, 0xD5]).unwrap();
     let mut peer = Peer::live();
+    let said = alaw(&mut peer);
+    let [Event::Media(MediaMessage::LeftOut(track))] = &said[..] else {
+        panic!("{said:?}");
+    };
+    assert_eq!(
+        (track.kind, track.codec.as_str()),
+        (TrackKind::Audio, "G.711 A-law")
+    );
+    assert!(peer.session.publishing() && peer.answers().is_empty());
+    let header = [&[0x17, 0, 0, 0, 0][..], AVCC].concat();
+    assert_eq!(peer.send(9, 1, &header).unwrap().len(), 1);
+    assert_eq!(alaw(&mut peer), []);
+    // The other way round.
+    let mut peer = Peer::live();
+    assert_eq!(peer.send(8, 1, &[&[0xAF, 0][..], ASC].concat()).unwrap().len(), 1);
+    assert_eq!(peer.send(9, 1, b"\x90vp09record").unwrap().len(), 1);
+    assert!(peer.session.publishing());
+}
+
+#[test]
+fn a_publish_of_nothing_that_is_recorded_ends_with_the_codec_by_name() {
+    let mut peer = Peer::live();
+    peer.send(8, 1, &[0x72, 0xD5, 0xD5]).unwrap();
     let error = peer.send(9, 1, b"\x90vp09record").unwrap_err();
     assert!(error.to_string().contains("'vp09'"));
     assert!(peer.session.output().windows(6).any(|text| text == b"'vp09'"));

@@ -1,0 +1,111 @@
+//! What is not recorded is said, where people look for it.
+
+use support::rtmp::{Rtmp, number, string};
+
+use support::{Flv, Pusher, Tag, sample};
+
+use super::*;
+
+/// The clip with its sound in G.711, as many cameras send it.
+fn camera() -> Flv {
+    let of_camera = |tag: &Tag| match (tag.kind, tag.body.as_slice()) {
+        (8, [_, 0, ..]) => None,
+        (8, body) => Some(Tag {
+            body: [&[0x72], &body[2..]].concat(),
+            ..tag.clone()
+        }),
+        _ => Some(tag.clone()),
+    };
+    Flv {
+        tags: sample().before(4_000).tags.iter().filter_map(of_camera).collect(),
+    }
+}
+
+fn events(data: &Path, kind: &str) -> Vec<Value> {
+    let journal = rusqlite::Connection::open_with_flags(
+        data.join("journal.db"),
+        rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY,
+    );
+    let journal = journal.unwrap();
+    let mut rows = journal
+        .prepare("SELECT body FROM outbox WHERE kind = ?1 ORDER BY id")
+        .unwrap();
+    let bodies = rows.query_map([kind], |row| row.get::<_, String>(0)).unwrap();
+    bodies
+        .map(|body| serde_json::from_str(&body.unwrap()).unwrap())
+        .collect()
+}
+
+#[test]
+fn a_camera_whose_sound_cannot_be_recorded_has_its_picture_recorded() {
+    let home = home();
+    let service = Service::start(home.path());
+    let push = Pusher::start(service.address(), "live/cam1", &camera(), 1.0);
+    let row = wait_for("the stream in the list", || {
+        let streams = done(home.path(), &["stream", "list"])["streams"].clone();
+        streams.get(0).filter(|row| row["left_out"].is_array()).cloned()
+    });
+    assert_eq!(
+        row["left_out"],
+        json!([{"kind": "audio", "codec": "G.711 A-law"}])
+    );
+    push.done();
+    service.wait_for_log(|log| {
+        log.contains("the sound is G.711 A-law, which is not recorded")
+            .then_some(())
+    });
+    let recording = wait_for("a closed recording", || {
+        recordings(&service.data())
+            .into_iter()
+            .find(|recording| recording.state == "closed")
+    });
+    let out = home.path().join("out.mp4");
+    support::export(&service.data(), &recording.id, "mp4", &out).ok();
+    let shown = support::mp4_file::parse(&std::fs::read(&out).unwrap());
+    shown.same_as(&camera().media(), "the picture", 1.5);
+    let told = wait_for("the event", || events(&service.data(), "stream.exception").pop());
+    assert_eq!(told["what"], "codec");
+    assert!(
+        told["detail"].as_str().unwrap().contains("send AAC, MP3 or Opus"),
+        "{told}"
+    );
+}
+
+#[test]
+fn who_wants_the_sound_has_the_refusal() {
+    let home = home();
+    let more = "[[publisher]]\nstream = \"live/*\"\naudio = \"required\"\n";
+    let service = Service::start_with(home.path(), more);
+    let mut client = Rtmp::publishing(service.address(), "live", "cam1");
+    for tag in camera().before(500).tags {
+        let _ = client.media(tag.kind, tag.time, &tag.body);
+    }
+    let said = client.wait_closed();
+    assert!(said.contains("G.711 A-law is not recorded here"), "{said}");
+}
+
+#[test]
+fn who_asks_for_what_cannot_be_is_logged_once() {
+    let home = home();
+    let service = Service::start(home.path());
+    for _ in 0..3 {
+        let mut keyless = Rtmp::connected(service.address(), "live");
+        let _ = keyless.publish("");
+        keyless.wait_text("NetStream.Publish.BadName");
+        let mut player = Rtmp::connected(service.address(), "live");
+        let play = [string("play"), number(4.0), vec![5], string("cam1")];
+        player.command(1, &play).unwrap();
+        player.wait_text("NetStream.Play");
+        let mut nameless = Rtmp::connected(service.address(), "live");
+        let _ = nameless.publish("..");
+        nameless.wait_closed();
+    }
+    for said in [
+        "gave no stream key",
+        "nothing can be played over RTMP",
+        "a name that no stream can have",
+    ] {
+        let count = service.wait_for_log(|log| Some(log.matches(said).count()).filter(|count| *count > 0));
+        assert_eq!(count, 1, "{said}");
+    }
+}
