@@ -90,6 +90,14 @@ enhanced_ffmpeg() {
   ln -sf "$found" "$tools/bin/ffmpeg-enhanced"
 }
 
+# What plays HLS in browsers, as a web page brings it.
+hls_js() {
+  [ -e "$tools/node_modules/hls.js/dist/hls.min.js" ] && return
+  has npm || apt npm -- "fetches hls.js"
+  say "installing hls.js into $tools: it plays HLS in browsers"
+  npm install --silent --no-save --no-audit --no-fund --prefix "$tools" 'hls.js@^1.6' >&2
+}
+
 # Power cuts are made on a device that writes down every request. Root, /dev/fuse and loop devices are the machine's to
 # give: the test says so where they are missing.
 power_cuts() {
@@ -199,6 +207,10 @@ case "${1:-}" in
     gstreamer_element avdec_h264 || apt gstreamer1.0-libav -- "GStreamer's decoders"
     has mpv || apt mpv -- "a player that people use"
     sbin mosquitto || apt_program mosquitto mosquitto -- "a broker that people use; the tests start their own"
+    has cvlc || apt vlc-bin vlc-plugin-base -- "another player that people use"
+    has gst-discoverer-1.0 || apt gstreamer1.0-plugins-base-apps -- "says how long GStreamer takes a file to be"
+    has chromium || apt chromium -- "a browser, which plays what web pages show"
+    hls_js
     has mosquitto_sub || apt mosquitto-clients -- "speaks to the broker as people do"
     { has systemd-analyze && has systemd-sysusers; } || apt systemd -- "judges the unit"
     has systemd-nspawn || apt systemd-container -- "boots the unit, in its sandbox"

@@ -18,6 +18,8 @@ mod support;
 
 mod boot;
 mod booted;
+mod browser;
+mod browsers;
 mod card;
 mod delivered;
 mod demo;

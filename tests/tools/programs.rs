@@ -24,6 +24,11 @@ pub(crate) const MPV: Program = Program {
     name: "mpv",
     package: "mpv",
 };
+/// Of the browsers that play MP4 and, with hls.js, HLS.
+pub(crate) const CHROMIUM: Program = Program {
+    name: "chromium",
+    package: "chromium",
+};
 pub(crate) const OPENSSL: Program = Program {
     name: "openssl",
     package: "openssl",

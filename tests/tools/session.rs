@@ -131,6 +131,25 @@ pub(crate) fn sized_source(
     path
 }
 
+/// A picture that lights up for a frame each second, when a beep of 40 ms begins: for [`crate::browser`], which tells how
+/// far apart they come out.
+#[track_caller]
+pub(crate) fn flash_and_beep(folder: &Path, seconds: u32) -> PathBuf {
+    let path = folder.join("flash.flv");
+    let picture = format!(
+        "color=c=black:s=320x180:r=25:d={seconds},\
+         drawbox=t=fill:color=white:enable='lt(mod(t+0.001,1),0.035)',format=yuv420p"
+    );
+    let sound = format!("aevalsrc='0.7*sin(2*PI*1000*t)*lt(mod(t,1),0.04)':s=48000:d={seconds}");
+    let mut arguments = vec![
+        "-v", "error", "-y", "-f", "lavfi", "-i", &picture, "-f", "lavfi", "-i", &sound,
+    ];
+    arguments.extend(H264_AAC.split_whitespace());
+    arguments.extend(["-f", "flv", path.to_str().unwrap()]);
+    FFMPEG.run(&arguments).ok();
+    path
+}
+
 /// H.264 with B-frames, a keyframe every 2 s, and AAC.
 pub(crate) const H264_AAC: &str =
     "-c:v libx264 -preset veryfast -bf 2 -g 50 -sc_threshold 0 -pix_fmt yuv420p -c:a aac -b:a 64k";
