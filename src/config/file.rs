@@ -8,6 +8,7 @@ use toml::{Table, Value};
 
 use super::callback::{self, CallbackFile};
 use super::delivery::DeliveryFile;
+use super::mistake::explained;
 use super::mqtt::MqttFile;
 use super::publisher::{self, MAX_PUBLISHERS, Publisher};
 use super::rtmp::RtmpFile;
@@ -77,7 +78,7 @@ impl Config {
         // The file alone first: only here do errors know their line.
         let parsed: File = toml::from_str(text).map_err(|error| ConfigError {
             place: place(error.span().map(|span| line_of(text, span.start))),
-            message: explain(error.message()),
+            message: explained(text, &error),
         })?;
         let overrides: Vec<(String, String)> = environment
             .into_iter()
@@ -98,7 +99,14 @@ impl Config {
                 message,
             };
             set(&mut table, name, value).map_err(variable)?;
-            File::deserialize(table.clone()).map_err(|error| variable(explain(error.message())))?;
+            File::deserialize(table.clone()).map_err(|error| {
+                // As if it stood in the file: only there do errors know which value is meant.
+                let alone = as_text(&table, name);
+                let known = alone
+                    .as_deref()
+                    .and_then(|text| fault(text).map(|error| explained(text, &error)));
+                variable(known.unwrap_or_else(|| explain(error.message())))
+            })?;
         }
         let merged = File::deserialize(table).map_err(|error| ConfigError {
             place: place(None),
@@ -164,6 +172,11 @@ impl Config {
         }
         out
     }
+}
+
+/// Why a text is no configuration, if it is none.
+pub(super) fn fault(text: &str) -> Option<toml::de::Error> {
+    toml::from_str::<File>(text).err()
 }
 
 /// The tables that come several times, as they are printed.
@@ -397,6 +410,14 @@ fn set(table: &mut Table, name: &str, value: &str) -> Result<(), String> {
         parsed.unwrap_or_else(|| Value::String(value.to_owned())),
     );
     Ok(())
+}
+
+/// What a variable sets, alone in a file.
+fn as_text(table: &Table, name: &str) -> Option<String> {
+    let path = name.strip_prefix(ENV_PREFIX)?.to_ascii_lowercase();
+    let (section, key) = path.split_once("__")?;
+    let value = table.get(section)?.get(key)?;
+    Some(format!("[{section}]\n{key} = {value}\n"))
 }
 
 /// Adds the nearest known key to serde's word about an unknown one.

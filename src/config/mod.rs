@@ -11,6 +11,7 @@ mod callback;
 mod delivery;
 mod file;
 mod key;
+mod mistake;
 mod mqtt;
 mod publisher;
 mod rate;

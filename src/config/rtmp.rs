@@ -131,9 +131,10 @@ impl Rtmp {
                 return refuse(
                     key,
                     format!(
-                        "{key}: {address} can be reached from other machines, and anyone there could push; say who \
-                         may in [[publisher]], listen on 127.0.0.1, or set rtmp.allow_anonymous = true if the \
-                         network is trusted"
+                        "{key}: {address} can be reached from other machines, and anyone there could push. Say who may \
+                         push:\n\n    [[publisher]]\n    stream = \"live/*\"\n    key = \"a long secret\"        # pushed \
+                         to rtmp://HOST/live/cam1?key=…\n\nor listen on 127.0.0.1, for this machine alone; or set \
+                         allow_anonymous = true in [rtmp], if the network is trusted"
                     ),
                 );
             }
