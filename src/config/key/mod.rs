@@ -154,7 +154,8 @@ pub struct KeyError {
 
 impl KeyPattern {
     /// The key of a file whose template does not say.
-    pub const DEFAULT: &str = "{AppName}/{StreamName}/{StartYear}{StartMonth}{StartDay}/{RecordId}";
+    pub const DEFAULT: &str = "{AppName}/{StreamName}/{StartYear}{StartMonth}{StartDay}/\
+                               {StartHour}{StartMinute}{StartSecond}-{RecordId}";
 
     /// The key of a file, without extension: 1 to 900 bytes of letters, digits, `-`, `_`, `.`, `=`, `+`, `,`, `@`, `/` and
     /// `%XX`; no part of it is empty, `.` or `..`.

@@ -54,7 +54,7 @@ fn the_clouds_own_patterns() {
     );
     assert_eq!(
         key(KeyPattern::DEFAULT),
-        "live/cam1/20260528/01a1f70f-0363-77e8-9c29-b9786dd59ba1"
+        "live/cam1/20260528/202640-01a1f70f-0363-77e8-9c29-b9786dd59ba1"
     );
     assert_eq!(KeyPattern::default().to_string(), KeyPattern::DEFAULT);
 }
