@@ -247,6 +247,143 @@ fn publishing_fails_with_words_when_nobody_listens() {
     edgereel(&["publish", sample.to_str().unwrap(), "http://127.0.0.1/live/cam1"]).failed_with_usage();
 }
 
+#[test]
+fn a_closed_directory_is_not_one_without_a_tape() {
+    use std::os::unix::fs::{PermissionsExt as _, chown};
+    use std::os::unix::process::CommandExt as _;
+    let home = home();
+    let service = support::Service::start(home.path());
+    let data = service.data();
+    service.stop();
+    // Root may read everything: it becomes nobody, with a program that nobody may run.
+    let root = nix::unistd::geteuid().is_root();
+    let nobody = 65_534;
+    let mut command = support::cli::command();
+    if root {
+        let open = std::fs::Permissions::from_mode(0o755);
+        let program = home.path().join("edgereel");
+        // By another process: a program that is open for writing in ours, or in a child of another test, does not start.
+        let mut copy = std::process::Command::new("cp");
+        copy.arg(env!("CARGO_BIN_EXE_edgereel")).arg(&program);
+        support::cli::run(copy).ok();
+        std::fs::set_permissions(&program, open.clone()).unwrap();
+        std::fs::set_permissions(home.path(), open).unwrap();
+        command = std::process::Command::new(program);
+        command.uid(nobody).gid(nobody);
+        chown(&data, Some(1), Some(1)).unwrap();
+    }
+    let closed = if root { 0o750 } else { 0o000 };
+    std::fs::set_permissions(&data, std::fs::Permissions::from_mode(closed)).unwrap();
+    command.args(["ls", "--data"]).arg(&data).current_dir("/");
+    let done = support::cli::run(command);
+    std::fs::set_permissions(&data, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let done = done.failed(
+        1,
+        &[
+            data.to_str().unwrap(),
+            "ermission denied",
+            "you are '",
+            "belongs to user",
+        ],
+    );
+    assert!(!done.stderr.contains("no tape"), "{}", done.stderr);
+    assert_eq!(
+        done.stderr.matches("ermission denied").count(),
+        1,
+        "{}",
+        done.stderr
+    );
+    if root {
+        assert!(
+            done.stderr.contains("sudo -u ") && done.stderr.contains("usermod"),
+            "{}",
+            done.stderr
+        );
+    }
+}
+
+#[test]
+fn no_error_of_the_system_is_told_twice() {
+    let home = home();
+    let missing = home.path().join("nowhere/x");
+    let missing = missing.to_str().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let listen = format!("[\"{address}\"]");
+    let sample = support::sample_path();
+    let sample = sample.to_str().unwrap();
+    let refused = {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        format!("rtmp://{}/live/cam1", free.local_addr().unwrap())
+    };
+    for (environment, arguments) in [
+        (&[][..], &["check-config", "--config", missing][..]),
+        (&[], &["run", "--data", "/dev/null/tape"]),
+        (&[("EDGEREEL__RTMP__LISTEN", listen.as_str())], &["run"]),
+        (&[], &["publish", missing, "rtmp://127.0.0.1:9/live/cam1"]),
+        (&[], &["publish", sample, &refused]),
+        (&[], &["ls", "--data", missing]),
+        (&[], &["demo", "--dir", "/dev/null/demo"]),
+    ] {
+        let done = edgereel_in(home.path(), environment, arguments);
+        assert!(
+            matches!(done.code, Some(1 | 78)),
+            "{arguments:?}: {}",
+            done.stderr
+        );
+        let errors = done.stderr.lines().filter(|line| line.starts_with("edgereel: "));
+        for line in errors {
+            assert!(line.matches("(os error").count() < 2, "{line}");
+        }
+    }
+}
+
+#[test]
+fn a_storage_directory_on_the_line_is_the_one_for_every_command() {
+    let home = home();
+    std::fs::write(home.path().join("box.toml"), "[storage]\ndir = \"elsewhere\"\n").unwrap();
+    let environment = [("EDGEREEL__STORAGE__DIR", "third")];
+    let arguments = ["check-config", "--config", "box.toml", "--data", "tape"];
+    let printed = edgereel_in(home.path(), &environment, &arguments).ok().text();
+    assert!(printed.contains("dir = \"tape\""), "{printed}");
+    let mut command = support::cli::command();
+    let listen = ("EDGEREEL__RTMP__LISTEN", "[\"127.0.0.1:0\"]");
+    command
+        .current_dir(home.path())
+        .args(["run", "--config", "box.toml", "--data", "tape"])
+        .envs([
+            environment[0],
+            listen,
+            ("XDG_RUNTIME_DIR", home.path().to_str().unwrap()),
+        ])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null());
+    let mut running = command.spawn().unwrap();
+    let asked = [("XDG_RUNTIME_DIR", home.path().to_str().unwrap())];
+    support::wait_for("an answer of the service", || {
+        let done = edgereel_in(
+            home.path(),
+            &asked,
+            &["device", "stats", "--data", "tape", "--json"],
+        );
+        (done.code == Some(0)).then_some(())
+    });
+    edgereel_in(home.path(), &asked, &["ls", "--data", "./tape"]).ok();
+    // Where it is not said, it is said where one answers.
+    let done = edgereel_in(home.path(), &asked, &["device", "stats"]);
+    done.failed(
+        1,
+        &["no service answers at", "but one does at", "--socket", "--data"],
+    );
+    assert!(!home.path().join("elsewhere").exists() && !home.path().join("third").exists());
+    nix::sys::signal::kill(
+        nix::unistd::Pid::from_raw(running.id().try_into().unwrap()),
+        nix::sys::signal::Signal::SIGTERM,
+    )
+    .unwrap();
+    assert!(running.wait().unwrap().success());
+}
+
 impl support::Done {
     /// 1 or 2: a URL may be refused by the parser of arguments or by the command.
     fn failed_with_usage(self) {

@@ -271,3 +271,89 @@ fn what_is_no_range_is_said_so() {
     with(&many).failed(1, &["501 ranges", "500"]);
     assert!(!out.exists());
 }
+
+#[test]
+fn what_is_there_is_overwritten_only_when_told_so() {
+    let home = home();
+    let (service, all) = recorded(home.path(), &[&sample_path()]);
+    let id = all[0].id.as_str();
+    let at = |name: &str| home.path().join(name);
+    let file = at("out.mp4");
+    std::fs::write(&file, "mine").unwrap();
+    run(&service, &[id, "--format", "mp4"], &file).failed(1, &["out.mp4' exists already", "--force"]);
+    assert_eq!(std::fs::read(&file).unwrap(), b"mine");
+    run(&service, &[id, "--format", "mp4", "--force"], &file).ok();
+    assert!(!mp4(&file).video.is_empty());
+    // Of several files, before the first is made.
+    std::fs::write(at("part-2.mp4"), "mine").unwrap();
+    let split = [id, "--format", "mp4", "--split", "5s"];
+    run(&service, &split, &at("part.mp4")).failed(1, &["part-2.mp4' exists already"]);
+    assert!(!at("part-1.mp4").exists());
+    run(&service, &[id, "--format", "mp4"], home.path()).failed(1, &["is a folder"]);
+}
+
+#[test]
+fn a_folder_is_replaced_only_if_an_export_made_it() {
+    let home = home();
+    let (service, all) = recorded(home.path(), &[&sample_path()]);
+    let id = all[0].id.as_str();
+    let folder = home.path().join("hls");
+    let hls = [id, "--format", "hls"];
+    run(&service, &hls, &folder).ok();
+    let whole = support::hls::read(&folder).media;
+    run(&service, &hls, &folder).failed(1, &["hls' exists already", "--force"]);
+    let part = format!("{id}@..5s");
+    run(&service, &[&part, "--format", "hls", "--force"], &folder).ok();
+    let shorter = support::hls::read(&folder).media;
+    assert!(shorter.video.len() < whole.video.len());
+    let names = || {
+        let entries = std::fs::read_dir(&folder).unwrap();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    let made = names();
+    assert!(
+        made.iter().all(|name| !name.to_string_lossy().starts_with('.')),
+        "{made:?}"
+    );
+    // Chunks of the longer one are gone, too.
+    let chunks = made
+        .iter()
+        .filter(|name| name.to_string_lossy().ends_with(".m4s"))
+        .count();
+    assert!(chunks < 4, "{made:?}");
+    std::fs::write(folder.join("notes.txt"), "mine").unwrap();
+    run(&service, &[id, "--format", "hls", "--force"], &folder).failed(1, &["notes.txt", "empty folder"]);
+    std::fs::remove_file(folder.join("notes.txt")).unwrap();
+    assert_eq!(names(), made);
+    let file = home.path().join("file");
+    std::fs::write(&file, "mine").unwrap();
+    run(&service, &[id, "--format", "hls", "--force"], &file).failed(1, &["is a file"]);
+}
+
+#[test]
+fn a_failure_leaves_nothing_half_made() {
+    let home = home();
+    let (service, all) = recorded(home.path(), &[&sample_path()]);
+    let id = all[0].id.as_str();
+    let folder = home.path().join("hls");
+    run(&service, &[id, "--format", "hls"], &folder).ok();
+    let before = support::hls::read(&folder).media;
+    // The tape goes while its rows stay: nothing can be read.
+    let tape = service.data().join("tape/live%2Fcam1");
+    let tape = if tape.is_dir() {
+        tape
+    } else {
+        service.data().join("tape")
+    };
+    std::fs::rename(&tape, home.path().join("gone")).unwrap();
+    let out = home.path().join("out.mp4");
+    run(&service, &[id, "--format", "mp4"], &out).failed(1, &[]);
+    run(&service, &[id, "--format", "hls", "--force"], &folder).failed(1, &[]);
+    run(&service, &[id, "--format", "hls"], &home.path().join("new")).failed(1, &[]);
+    assert_eq!(support::hls::read(&folder).media.video.len(), before.video.len());
+    for left in ["out.mp4", "out.mp4.part", "new", "hls/.edgereel-export"] {
+        assert!(!home.path().join(left).exists(), "{left}");
+    }
+}

@@ -159,3 +159,43 @@ fn a_service_whose_certificate_cannot_be_read_does_not_start() {
     let arguments = ["run", "--config", config.to_str().unwrap()];
     support::edgereel(&arguments).failed(1, &["the certificate of RTMPS", "/nowhere/c"]);
 }
+
+#[test]
+fn publish_speaks_tls_to_whom_it_may_trust_and_says_why_not_to_others() {
+    let home = home();
+    let cert = home.path().join("cert.pem");
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    std::fs::write(&cert, made.cert.pem()).unwrap();
+    std::fs::write(home.path().join("key.pem"), made.signing_key.serialize_pem()).unwrap();
+    let (service, address) = start(home.path(), "");
+    let sample = support::sample_path();
+    let (sample, cert) = (sample.to_str().unwrap(), cert.to_str().unwrap());
+    let publish =
+        |url: &str, more: &[&str]| support::edgereel(&[&["publish", sample, url, "--fast"], more].concat());
+    let url = format!("rtmps://{address}/live/cam1");
+    let done = publish(&url, &["--ca-file", cert]).ok();
+    assert!(
+        done.stderr.contains("sent 00:19") && done.stderr.contains("confirmed"),
+        "{}",
+        done.stderr
+    );
+    let recording = wait_for("a closed recording", || {
+        recordings(&service.data())
+            .pop()
+            .filter(|it| it.state == "closed")
+    });
+    let out = home.path().join("out.flv");
+    export(&service.data(), &recording.id, "flv", &out).ok();
+    assert_eq!(
+        support::Flv::read(&out).media().video.len(),
+        support::sample().media().video.len()
+    );
+
+    publish(&url, &[]).failed(1, &["the certificate of 127.0.0.1", "trusts", "--ca-file"]);
+    let by_name = format!("rtmps://localhost:{}/live/cam1", address.port());
+    publish(&by_name, &["--ca-file", cert]).failed(1, &["localhost has a certificate for another name"]);
+    let plain = service.url("live/cam1");
+    publish(&plain.replace("rtmp://", "rtmps://"), &[]).failed(1, &["does not answer with TLS", "rtmp://"]);
+    publish(&plain, &["--ca-file", cert]).failed(1, &["--ca-file is for rtmps://"]);
+    publish(&url, &["--ca-file", sample]).failed(1, &["sample.flv", "no certificates"]);
+}

@@ -2,20 +2,21 @@
 
 use std::io::Write as _;
 
-use super::open::ConfigArgument;
+use super::open::StoreArgument;
+use super::output;
 use crate::daemon;
 
 #[derive(clap::Args)]
 pub(super) struct CheckConfig {
     #[command(flatten)]
-    config: ConfigArgument,
+    store: StoreArgument,
 }
 
 impl CheckConfig {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let config = self.config.load()?;
+        let config = self.store.config()?;
         let mut out = std::io::stdout().lock();
-        writeln!(out, "# {}", self.config.source())?;
+        writeln!(out, "# {}", self.store.source())?;
         out.write_all(config.to_toml().as_bytes())?;
         // The service may run as another user, and have credentials that are not here.
         let unread = [
@@ -32,7 +33,7 @@ impl CheckConfig {
             .iter()
             .filter_map(|callback| daemon::callback_key(callback).err());
         for error in unread.into_iter().flatten().chain(unsigned) {
-            writeln!(out, "\n# note: as this user, {error:#}")?;
+            writeln!(out, "\n# note: as this user, {}", output::told(&error))?;
         }
         Ok(())
     }

@@ -8,7 +8,9 @@ mod completions;
 mod control;
 mod ctl;
 mod demo;
+mod denied;
 mod export;
+mod interrupt;
 mod ls;
 mod open;
 mod output;
@@ -97,7 +99,7 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if output::is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("edgereel: {error:#}");
+            eprintln!("edgereel: {}{}", output::told(&error), denied::hint(&error));
             failure(&error)
         }
     }

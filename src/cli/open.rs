@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
+use super::denied::Refused;
 use crate::config::Config;
 use crate::daemon::default_config_path;
 use crate::store::Library;
@@ -24,14 +25,16 @@ impl ConfigArgument {
         let text = match &path {
             Some(path) => {
                 let shown = path.display();
-                let length = std::fs::metadata(path)
-                    .with_context(|| format!("cannot read '{shown}'"))?
-                    .len();
+                let refused = || Refused {
+                    what: format!("cannot read '{shown}'"),
+                    path: path.clone(),
+                };
+                let length = std::fs::metadata(path).with_context(refused)?.len();
                 anyhow::ensure!(
                     length <= MAX_CONFIG_BYTES,
                     "'{shown}' has {length} bytes: not a configuration"
                 );
-                std::fs::read_to_string(path).with_context(|| format!("cannot read '{shown}'"))?
+                std::fs::read_to_string(path).with_context(refused)?
             }
             None => String::new(),
         };
@@ -65,6 +68,11 @@ pub(super) struct StoreArgument {
 }
 
 impl StoreArgument {
+    /// What the configuration was read from, for people.
+    pub(super) fn source(&self) -> String {
+        self.config.source()
+    }
+
     pub(super) fn library(&self) -> anyhow::Result<Library> {
         Ok(Library::open(&self.dir()?)?)
     }
@@ -74,8 +82,18 @@ impl StoreArgument {
         self.data.as_deref()
     }
 
+    /// True when the line names a configuration.
+    pub(super) fn names_config(&self) -> bool {
+        self.config.config.is_some()
+    }
+
+    /// The configuration, with the storage directory that the line names.
     pub(super) fn config(&self) -> anyhow::Result<Config> {
-        self.config.load()
+        let mut config = self.config.load()?;
+        if let Some(dir) = &self.data {
+            config.storage.dir = dir.clone();
+        }
+        Ok(config)
     }
 
     /// The storage directory.

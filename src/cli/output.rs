@@ -4,15 +4,45 @@ use std::io::Write as _;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::https::with_causes;
+
 /// A bar over so many bytes, on a terminal; in a pipe nothing.
-pub(super) fn bytes_bar(what: &str, total: u64) -> ProgressBar {
-    let bar = ProgressBar::new(total);
-    let template = "{msg} {wide_bar} {bytes}/{total_bytes} {binary_bytes_per_sec} {eta}";
+pub(super) fn bytes_bar(what: &'static str, total: u64) -> ProgressBar {
+    let template = "{prefix} {wide_bar} {percent:>3}%  {decimal_bytes} of {decimal_total_bytes}  \
+                    {decimal_bytes_per_sec}  {eta} left";
+    styled(ProgressBar::new(total), what, template)
+}
+
+/// The same over milliseconds of media that are sent; without an end where there is none.
+pub(super) fn sent_bar(length_ms: Option<u64>) -> ProgressBar {
+    match length_ms.filter(|length| *length > 0) {
+        Some(length) => {
+            let end = clock(i64::try_from(length.saturating_mul(1_000)).unwrap_or(i64::MAX));
+            let template = format!("{{prefix}} {{wide_bar}} {{percent:>3}}%  {{msg}} of {end}  {{eta}} left");
+            // Bytes stand in the message, before the length of the file.
+            styled(ProgressBar::new(length), "sent", &template)
+        }
+        None => styled(ProgressBar::no_length(), "sent", "{prefix}  {msg}"),
+    }
+}
+
+/// How far it is sent.
+pub(super) fn sent(bar: &ProgressBar, at_ms: u64, count: u64) {
+    if bar.is_hidden() {
+        return;
+    }
+    bar.set_position(at_ms);
+    let seconds = bar.elapsed().as_secs_f64().max(0.001);
+    let rate = bytes((count as f64 / seconds) as u64);
+    let at = clock(i64::try_from(at_ms.saturating_mul(1_000)).unwrap_or(i64::MAX));
+    bar.set_message(format!("{}  {rate}/s  {at}", bytes(count)));
+}
+
+fn styled(bar: ProgressBar, what: &'static str, template: &str) -> ProgressBar {
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style.progress_chars("━╸ "));
     }
-    bar.set_message(what.to_owned());
-    bar
+    bar.with_prefix(what)
 }
 
 /// `1.2 GB`: three digits are enough to know what one has.
@@ -52,18 +82,40 @@ pub(super) fn bytes_of(text: &[u8]) -> anyhow::Result<()> {
     Ok(std::io::stdout().lock().write_all(text)?)
 }
 
+/// An error with all that it is about, each thing once: what the system said is often in the text of what was tried.
+pub(super) fn told(error: &anyhow::Error) -> String {
+    with_causes(error.as_ref())
+}
+
 /// True for the error of writing to `| head`: the reader has what it wanted.
 pub(super) fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
-        cause
-            .downcast_ref::<std::io::Error>()
-            .is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
+        let io = cause.downcast_ref().map(std::io::Error::kind);
+        let json = cause.downcast_ref().and_then(serde_json::Error::io_error_kind);
+        io.or(json) == Some(std::io::ErrorKind::BrokenPipe)
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_system_said_is_told_once() {
+        let io = || std::io::Error::from_raw_os_error(13);
+        let own = crate::store::StoreError::Disk {
+            what: "open",
+            path: "/data/lock".into(),
+            source: io(),
+        };
+        let error = anyhow::Error::new(own).context("the service cannot start");
+        assert_eq!(
+            told(&error),
+            "the service cannot start: /data/lock: cannot open: Permission denied (os error 13)"
+        );
+        let error = anyhow::Error::new(io()).context("cannot read 'x'");
+        assert_eq!(told(&error), "cannot read 'x': Permission denied (os error 13)");
+    }
 
     #[test]
     fn sizes_and_lengths_are_short() {

@@ -5,18 +5,30 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use indicatif::ProgressBar;
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use tokio::time::{Instant, sleep_until};
 
+use super::denied::Refused;
+use super::output;
 use super::source::Source;
 use crate::daemon;
-use crate::ingest::{Publisher, RtmpUrl, TagKind};
+use crate::ingest::{Publisher, RtmpUrl, TagKind, Trust};
+
+/// A file of certificates is no larger.
+const MAX_PEM: u64 = 1 << 20;
 
 #[derive(clap::Args)]
 pub(super) struct Publish {
     /// An FLV or MP4 file.
+    #[arg(value_hint = clap::ValueHint::FilePath)]
     file: PathBuf,
-    /// Where to, as in rtmp://127.0.0.1/live/cam1.
+    /// Where to, as in rtmp://127.0.0.1/live/cam1, or rtmps:// (port 443 unless it says another).
     url: RtmpUrl,
+    /// Certificates that the server of rtmps:// is trusted by, in PEM, beside those of the system.
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    ca_file: Option<PathBuf>,
     /// Begin again at the end of the file, until interrupted.
     #[arg(long = "loop")]
     repeat: bool,
@@ -28,16 +40,20 @@ pub(super) struct Publish {
 impl Publish {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let pace = if self.fast { Pace::Fast } else { Pace::RealTime };
-        let shown = format!("rtmp://{}/{}", self.url.authority(), self.url.app);
+        let shown = self.url.tc_url();
+        // The file first: a mistake in it should not make a publish.
+        let mut source = Source::open(&self.file)?;
+        let trust = self.trust()?;
         daemon::block_on(async {
-            // The file first: a mistake in it should not make a publish.
-            let mut source = Source::open(&self.file)?;
-            let mut publisher = Publisher::connect(&self.url)
+            let mut publisher = Publisher::connect_with(&self.url, trust.as_ref())
                 .await
                 .with_context(|| format!("cannot publish to {shown}"))?;
-            let bar = ProgressBar::no_length().with_message("sent");
+            let bar = match self.repeat {
+                true => output::sent_bar(None),
+                false => output::sent_bar(source.length_ms()?),
+            };
+            let mut clock = LoopClock::new(pace);
             let sending = async {
-                let mut clock = LoopClock::new(pace);
                 loop {
                     send(&mut source, &mut publisher, &mut clock, &bar).await?;
                     if !self.repeat {
@@ -50,14 +66,54 @@ impl Publish {
                 sent = sending => sent.map(|()| false),
                 _ = tokio::signal::ctrl_c() => Ok(true),
             };
-            interrupted.with_context(|| format!("publishing to {shown} ended early"))?;
-            publisher
+            bar.finish_and_clear();
+            let sent = clock.sent();
+            let interrupted = interrupted.with_context(|| {
+                format!(
+                    "publishing to {shown} ended early, after {sent}; the server may not have the last of it"
+                )
+            })?;
+            let told = publisher
                 .finish()
                 .await
-                .with_context(|| format!("{shown} did not take the end of the publish"))?;
-            bar.finish_and_clear();
+                .with_context(|| format!("{shown} did not take the end of the publish, after {sent}"))?;
+            let how = match (interrupted, told) {
+                (true, _) => "interrupted; the publish was ended properly",
+                (false, true) => "all of the file; the server confirmed the end",
+                (false, false) => "all of the file; the server did not confirm the end",
+            };
+            eprintln!("sent {sent} to {shown}: {how}");
             Ok(())
         })
+    }
+
+    /// Whom `rtmps://` trusts.
+    fn trust(&self) -> anyhow::Result<Option<Trust>> {
+        if !self.url.tls {
+            anyhow::ensure!(
+                self.ca_file.is_none(),
+                "--ca-file is for rtmps://; nothing is encrypted on the way to rtmp://"
+            );
+            return Ok(None);
+        }
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        if let Some(path) = &self.ca_file {
+            let what = format!("cannot read --ca-file '{}'", path.display());
+            let refused = || Refused {
+                what: what.clone(),
+                path: path.clone(),
+            };
+            let length = std::fs::metadata(path).with_context(refused)?.len();
+            anyhow::ensure!(length <= MAX_PEM, "{what}: {length} bytes are no certificates");
+            let text = std::fs::read(path).with_context(refused)?;
+            let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+            let found = found.ok().filter(|found| !found.is_empty());
+            for certificate in found.with_context(|| format!("{what}: it has no certificates in PEM"))? {
+                roots.add(certificate).with_context(|| what.clone())?;
+            }
+        }
+        Ok(Some(Trust::in_roots(roots)?))
     }
 }
 
@@ -78,6 +134,8 @@ pub(super) struct LoopClock {
     offset_ms: u64,
     /// Where each kind of message ends so far, and how long its last one took.
     ends: [(u64, u64); 2],
+    /// Bytes of media.
+    bytes: u64,
 }
 
 impl LoopClock {
@@ -87,7 +145,15 @@ impl LoopClock {
             started: now(),
             offset_ms: 0,
             ends: [(0, 0); 2],
+            bytes: 0,
         }
+    }
+
+    /// How much was sent so far, for people.
+    pub(super) fn sent(&self) -> String {
+        let longest = self.ends.iter().map(|(last, _)| *last).max().unwrap_or(0);
+        let micros = i64::try_from(longest.saturating_mul(1_000)).unwrap_or(i64::MAX);
+        format!("{} ({})", output::clock(micros), output::bytes(self.bytes))
     }
 
     /// The file begins again where its longer track ended.
@@ -136,7 +202,8 @@ pub(super) async fn send(
         // RTMP timestamps wrap at 2³² ms.
         let wrapped = u32::try_from(at & u64::from(u32::MAX)).unwrap_or(0);
         publisher.send(message.kind, wrapped, &message.body).await?;
-        bar.inc(message.body.len() as u64);
+        clock.bytes += message.body.len() as u64;
+        output::sent(bar, at, clock.bytes);
     }
     publisher.flush().await?;
     Ok(())
@@ -157,6 +224,7 @@ mod tests {
             started: now(),
             offset_ms: 0,
             ends: [(0, 0); 2],
+            bytes: 0,
         };
         for ms in [0, 40, 80] {
             clock.place(TagKind::Video, ms);

@@ -2,29 +2,30 @@
 
 use std::io::{Error, ErrorKind};
 
-use super::open::ConfigArgument;
+use super::open::StoreArgument;
+use super::output;
 use crate::daemon;
 
 #[derive(clap::Args)]
 pub(super) struct Run {
     #[command(flatten)]
-    config: ConfigArgument,
+    store: StoreArgument,
 }
 
 /// What `check-config` refuses, too: it does not help to start again. All that depends on the rest of the box (a port, a
 /// store, a file with a key) is another matter, and may come right by itself.
 #[derive(Debug, thiserror::Error)]
-#[error("{0:#}")]
+#[error("{}", output::told(.0))]
 pub(super) struct WrongConfiguration(anyhow::Error);
 
 impl Run {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let config = self.config.load().map_err(|error| match may_pass(&error) {
+        let config = self.store.config().map_err(|error| match may_pass(&error) {
             true => error,
             false => WrongConfiguration(error).into(),
         })?;
-        let again = self.config;
-        daemon::block_on(daemon::run(config, Box::new(move || again.load())))
+        let again = self.store;
+        daemon::block_on(daemon::run(config, Box::new(move || again.config())))
     }
 }
 

@@ -8,10 +8,15 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use serde_json::Value;
 
+use super::denied::Refused;
 use super::open::StoreArgument;
 use crate::api::{MAX_ANSWER, MAX_REQUEST};
 use crate::daemon::{SOCKET_NAME, default_socket};
 
+/// A folder with more is not looked through to its end.
+const MOST_ENTRIES: usize = 10_000;
+/// More sockets are not told of.
+const MOST_OTHERS: usize = 4;
 /// The service answers within half of this, whatever its card does.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Where systemd makes it: RuntimeDirectory= of systemd/edgereel.service.
@@ -19,14 +24,17 @@ const PACKAGED: &str = "/run/edgereel";
 
 /// No service answers.
 #[derive(Debug, thiserror::Error)]
-#[error("no service answers at {}: is `edgereel run` running?", shown(.paths))]
+#[error("no service answers at {}{}", shown(.looked), advice(.others))]
 pub(super) struct NoService {
-    paths: Vec<PathBuf>,
+    looked: Vec<PathBuf>,
+    /// Where other services of this machine answer.
+    others: Vec<PathBuf>,
 }
 
 /// Where the control socket may be.
 pub(super) fn find_socket(store: &StoreArgument) -> anyhow::Result<Vec<PathBuf>> {
-    if let Some(data) = store.data() {
+    // Without a --config of its own the configuration is that of another store, maybe.
+    if let (Some(data), false) = (store.data(), store.names_config()) {
         return Ok(vec![default_socket(data)]);
     }
     let config = store.config()?;
@@ -61,14 +69,59 @@ pub(super) fn ask(paths: &[PathBuf], request: &Value) -> anyhow::Result<Result<V
             }
             Err(error) if is_absent(&error) => {}
             Err(error) => {
-                return Err(error).with_context(|| {
-                    format!("cannot ask the service at {shown}: root and the user that it runs as may")
+                return Err(error).with_context(|| Refused {
+                    what: format!("cannot ask the service at {shown}: root and the user that it runs as may"),
+                    path: path.clone(),
                 });
             }
         }
     }
-    let paths = paths.to_vec();
-    Ok(Err(NoService { paths }))
+    let looked = paths.to_vec();
+    let others = found_elsewhere(&looked);
+    Ok(Err(NoService { looked, others }))
+}
+
+/// Sockets of this machine's services that answer, or are closed to this user; not those that were looked at.
+fn found_elsewhere(looked: &[PathBuf]) -> Vec<PathBuf> {
+    let own = default_socket(Path::new("")).parent().map(Path::to_owned);
+    let users = |base: &Path| {
+        let entries = base.read_dir().into_iter().flatten().flatten().take(MOST_ENTRIES);
+        let named = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with("edgereel"));
+        named.map(|entry| entry.path()).collect::<Vec<_>>()
+    };
+    let mut folders = users(&std::env::temp_dir());
+    folders.extend(users(Path::new("/run")));
+    folders.extend(own);
+    folders.sort();
+    folders.dedup();
+    let sockets = folders
+        .iter()
+        .flat_map(|folder| {
+            folder
+                .read_dir()
+                .into_iter()
+                .flatten()
+                .flatten()
+                .take(MOST_ENTRIES)
+        })
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|end| end == "sock") && !looked.contains(path));
+    let answers = |path: &PathBuf| !matches!(UnixStream::connect(path), Err(error) if is_absent(&error));
+    sockets.filter(answers).take(MOST_OTHERS).collect()
+}
+
+fn advice(found: &[PathBuf]) -> String {
+    let others = match found {
+        [] => String::new(),
+        found => format!(
+            "\n  but one does at {}: --socket PATH asks that one",
+            shown(found)
+        ),
+    };
+    format!(
+        "{others}\n  is `edgereel run` running? `systemctl status edgereel` says so, where it is a service of the system\n  \
+         if it was started with --config FILE or --data DIR, this command wants the same"
+    )
 }
 
 fn is_absent(error: &io::Error) -> bool {

@@ -66,6 +66,17 @@ impl Source {
         }
     }
 
+    /// How long the file is, where it says so.
+    pub(super) fn length_ms(&mut self) -> anyhow::Result<Option<u64>> {
+        match self {
+            Source::Flv(input) => Ok(flv_length(input.as_mut()).ok()),
+            Source::Mp4 { reader, .. } => {
+                let last = reader.samples().filter_map(Result::ok).last();
+                Ok(last.and_then(|sample| u64::try_from(sample.dts_ms).ok()))
+            }
+        }
+    }
+
     /// The file from its beginning.
     pub(super) fn messages(&mut self) -> anyhow::Result<Messages<'_>> {
         match self {
@@ -169,6 +180,41 @@ impl Messages<'_> {
             }
         }
     }
+}
+
+/// From its first tag to its last one, which ends with its own length.
+fn flv_length(input: &mut (dyn ReadSeek + 'static)) -> anyhow::Result<u64> {
+    let mut size = [0; 4];
+    input.seek(SeekFrom::End(-4))?;
+    input.read_exact(&mut size)?;
+    let back = i64::from(u32::from_be_bytes(size)) + 4;
+    input.seek(SeekFrom::End(-back))?;
+    let last = tag_time(input)?;
+    input.seek(SeekFrom::Start(0))?;
+    let first = FlvReader::new(&mut *input)?
+        .next_tag()?
+        .context("there is no tag")?;
+    Ok(u64::from(last.saturating_sub(first.timestamp_ms)))
+}
+
+fn tag_time(input: &mut (dyn ReadSeek + 'static)) -> anyhow::Result<u32> {
+    let mut header = [0; 11];
+    input.read_exact(&mut header)?;
+    let [
+        tag::AUDIO | tag::VIDEO | 18,
+        _,
+        _,
+        _,
+        high,
+        middle,
+        low,
+        extended,
+        ..,
+    ] = header
+    else {
+        bail!("there is no tag");
+    };
+    Ok(u32::from_be_bytes([extended, high, middle, low]))
 }
 
 fn tag_kind(kind: TrackKind) -> TagKind {

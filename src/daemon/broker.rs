@@ -10,7 +10,7 @@ use crate::callback::listener;
 use crate::config::Config;
 use crate::control::{self, Control, ControlSettings, Tally};
 use crate::event::Sender;
-use crate::https::trusted;
+use crate::https::{trusted, with_causes};
 use crate::store::{Clock, Command, OutboxChange, Store};
 
 /// Has the journal know who hears of events.
@@ -79,7 +79,7 @@ pub(super) async fn connect(
             ))
         }
         Err(error) => {
-            tracing::error!("not connected to {}: {error:#}", mqtt.url);
+            tracing::error!("not connected to {}: {}", mqtt.url, with_causes(error.as_ref()));
             None
         }
     }

@@ -7,7 +7,7 @@ use crate::api::CallbackRow;
 use crate::callback::{Callback, CallbackSettings, listener};
 use crate::config::{self, Config};
 use crate::event::{Dialect, Sender};
-use crate::https::{client, trusted};
+use crate::https::{client, trusted, with_causes};
 use crate::store::{Clock, Store};
 
 /// What is known of those that are configured.
@@ -31,7 +31,7 @@ pub(super) async fn start(config: &Config, store: &Store, clock: &Arc<dyn Clock>
     let client = match built {
         Ok(client) => client,
         Err(error) => {
-            tracing::error!("no callbacks: {error:#}");
+            tracing::error!("no callbacks: {}", with_causes(error.as_ref()));
             return Vec::new();
         }
     };
@@ -42,7 +42,11 @@ pub(super) async fn start(config: &Config, store: &Store, clock: &Arc<dyn Clock>
                 let callback = Callback::start(settings, client.clone(), store.clone(), clock.clone());
                 started.push(callback);
             }
-            Err(error) => tracing::error!("no callbacks to {}: {error:#}", callback.url),
+            Err(error) => tracing::error!(
+                "no callbacks to {}: {}",
+                callback.url,
+                with_causes(error.as_ref())
+            ),
         }
     }
     started

@@ -29,6 +29,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use crate::config::Config;
+use crate::https::with_causes;
 
 /// Reads the configuration again, for SIGHUP.
 pub type Reload = Box<dyn Fn() -> anyhow::Result<Config>>;
@@ -82,8 +83,9 @@ async fn take_over(service: &mut Service, config: anyhow::Result<Config>) -> Res
             Ok(())
         }
         Err(error) => {
-            tracing::error!("configuration not reloaded, the old one holds: {error:#}");
-            Err(format!("{error:#}"))
+            let words = with_causes(error.as_ref());
+            tracing::error!("configuration not reloaded, the old one holds: {words}");
+            Err(words)
         }
     }
 }

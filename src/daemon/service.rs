@@ -15,6 +15,7 @@ use super::{broker, callbacks};
 use crate::api::Api;
 use crate::config::{self, ByteSize, Config, Keep};
 use crate::control::Tally;
+use crate::https::with_causes;
 use crate::ingest::{self, Entrance, Listen, Server};
 use crate::recorder::{Recorder, RecorderSettings, StreamStatus};
 use crate::store::{Clock, OnFull, Progress, RealClock, RealDisk, Store, StoreSettings};
@@ -222,13 +223,16 @@ impl Service {
         self.entrance.set_limits(config.rtmp.limits);
         match keys::gate(&config) {
             Ok(gate) => self.entrance.set_gate(gate),
-            Err(error) => tracing::error!("who may push stays as it was: {error:#}"),
+            Err(error) => tracing::error!("who may push stays as it was: {}", with_causes(error.as_ref())),
         }
         match keys::certificate(&config) {
             Ok(certificate) => certificate
                 .into_iter()
                 .for_each(|it| self.entrance.set_certificate(it)),
-            Err(error) => tracing::error!("the certificate of RTMPS stays as it was: {error:#}"),
+            Err(error) => tracing::error!(
+                "the certificate of RTMPS stays as it was: {}",
+                with_causes(error.as_ref())
+            ),
         }
         let fixed = [
             ("device.id", self.config.device != config.device),
@@ -346,7 +350,7 @@ fn deliver(config: &Config, said: Said, store: &Store, clock: &Arc<dyn Clock>) -
             Some(uploader)
         }
         Err(error) => {
-            tracing::error!("nothing is delivered to {url}: {error:#}");
+            tracing::error!("nothing is delivered to {url}: {}", with_causes(error.as_ref()));
             None
         }
     }

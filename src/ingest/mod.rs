@@ -39,6 +39,7 @@ mod session;
 mod tag;
 mod tag_audio;
 mod tag_video;
+mod trust;
 mod url;
 mod wire;
 
@@ -61,5 +62,6 @@ pub use publisher::{Publisher, TagKind};
 pub use server::{Listen, Server, Settings};
 pub use session::Session;
 pub use tag::TagError;
+pub use trust::Trust;
 pub use url::{RtmpUrl, UrlError};
 pub use wire::{Certificate, CertificateError};

@@ -3,10 +3,12 @@
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt;
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::trust::{Trust, no_tls, words};
+use super::wire::{Tried, Wire};
 use super::{Client, ClientEvent, IngestError, RtmpUrl};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -27,27 +29,43 @@ pub enum TagKind {
 }
 
 /// A publish that the server has accepted.
-#[derive(Debug)]
 pub struct Publisher {
     stream: TcpStream,
+    wire: Wire,
     client: Client,
-    peer: String,
+    url: RtmpUrl,
     buffer: Vec<u8>,
+}
+
+impl std::fmt::Debug for Publisher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Publisher({})", self.url)
+    }
 }
 
 impl Publisher {
     /// Connects and publishes; returns when media may be sent.
     pub async fn connect(url: &RtmpUrl) -> Result<Self, IngestError> {
-        let peer = url.authority();
+        Self::connect_with(url, None).await
+    }
+
+    /// The same, under TLS where the address says so: the server must prove itself to `trust`.
+    pub async fn connect_with(url: &RtmpUrl, trust: Option<&Trust>) -> Result<Self, IngestError> {
         let connecting = async {
-            let stream = TcpStream::connect(&peer)
+            let wire = match (url.tls, trust) {
+                (false, _) => Wire::Plain,
+                (true, Some(trust)) => Wire::client(trust.connection(url).map_err(IngestError::Tls)?),
+                (true, None) => return Err(IngestError::Tls("no authority is trusted".to_owned())),
+            };
+            let stream = TcpStream::connect(url.authority())
                 .await
-                .map_err(|source| io_error(&peer, source))?;
+                .map_err(|source| failed(url, source))?;
             let _ = stream.set_nodelay(true);
             let mut publisher = Self {
                 stream,
+                wire,
                 client: Client::new(url.clone())?,
-                peer: peer.clone(),
+                url: url.clone(),
                 buffer: vec![0; 8 << 10],
             };
             publisher.wait_for(ClientEvent::Publishing).await?;
@@ -75,16 +93,19 @@ impl Publisher {
         self.write_out().await
     }
 
-    /// Ends the publish and waits for the server to say so.
-    pub async fn finish(mut self) -> Result<(), IngestError> {
+    /// Ends the publish and waits for the server to say so; true when it did.
+    pub async fn finish(mut self) -> Result<bool, IngestError> {
         self.client.finish();
-        match timeout(FINISH_TIMEOUT, self.wait_for(ClientEvent::Unpublished)).await {
+        let confirmed = match timeout(FINISH_TIMEOUT, self.wait_for(ClientEvent::Unpublished)).await {
+            Ok(Ok(())) => true,
             // Many servers just close, or say nothing: all was sent.
-            Ok(Ok(())) | Ok(Err(IngestError::Closed)) | Err(_) => {}
+            Ok(Err(IngestError::Closed)) | Err(_) => false,
             Ok(Err(error)) => return Err(error),
-        }
+        };
+        self.wire.close();
+        let _ = self.write_out().await;
         let _ = self.stream.shutdown().await;
-        Ok(())
+        Ok(confirmed)
     }
 
     async fn wait_for(&mut self, wanted: ClientEvent) -> Result<(), IngestError> {
@@ -93,7 +114,7 @@ impl Publisher {
             self.stream
                 .readable()
                 .await
-                .map_err(|source| io_error(&self.peer, source))?;
+                .map_err(|source| failed(&self.url, source))?;
             while let Some(events) = self.read()? {
                 if events.contains(&wanted) {
                     return Ok(());
@@ -105,11 +126,12 @@ impl Publisher {
 
     /// Reads once without waiting; nothing when nothing is there.
     fn read(&mut self) -> Result<Option<Vec<ClientEvent>>, IngestError> {
-        let count = match self.stream.try_read(&mut self.buffer) {
+        let count = match self.wire.read(&mut Tried(&self.stream), &mut self.buffer) {
+            Ok(0) if self.wire.is_handshaking() => return Err(IngestError::Tls(no_tls(&self.url))),
             Ok(0) => return Err(IngestError::Closed),
             Ok(count) => count,
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
-            Err(source) => return Err(io_error(&self.peer, source)),
+            Err(source) => return Err(failed(&self.url, source)),
         };
         let mut input = self.buffer.get(..count).unwrap_or_default();
         let mut events = Vec::new();
@@ -123,31 +145,37 @@ impl Publisher {
     }
 
     async fn write_out(&mut self) -> Result<(), IngestError> {
-        let bytes = self.client.output();
-        if bytes.is_empty() {
-            return Ok(());
-        }
-        let written = timeout(WRITE_TIMEOUT, self.stream.write_all(bytes))
+        let sending = async {
+            while !self.client.output().is_empty() || self.wire.waits() {
+                match self.wire.write(&mut Tried(&self.stream), self.client.output()) {
+                    Ok(count) => self.client.sent(count),
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => self.stream.writable().await?,
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok(())
+        };
+        let written = timeout(WRITE_TIMEOUT, sending)
             .await
             .map_err(|_| IngestError::TimedOut("sending"))?;
         match written {
-            Ok(()) => {
-                let count = bytes.len();
-                self.client.sent(count);
-                Ok(())
-            }
+            Ok(()) => Ok(()),
             // The server may have said why before it closed.
             Err(source) => {
                 while self.read()?.is_some() {}
-                Err(io_error(&self.peer, source))
+                Err(failed(&self.url, source))
             }
         }
     }
 }
 
-fn io_error(peer: &str, source: std::io::Error) -> IngestError {
-    IngestError::Io {
-        peer: peer.to_owned(),
-        source,
+fn failed(url: &RtmpUrl, source: std::io::Error) -> IngestError {
+    let tls = source.get_ref().and_then(|inner| inner.downcast_ref());
+    match tls {
+        Some(error) => IngestError::Tls(words(error, url)),
+        None => IngestError::Io {
+            peer: url.authority(),
+            source,
+        },
     }
 }

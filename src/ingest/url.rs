@@ -1,4 +1,4 @@
-//! Addresses of streams: `rtmp://host[:port]/app[/more]/key[?query]`.
+//! Addresses of streams: `rtmp://host[:port]/app[/more]/key[?query]`, or `rtmps://`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,9 +9,11 @@ const MAX_HOST: usize = 253;
 /// Where to publish to.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RtmpUrl {
+    /// Under TLS: `rtmps://`.
+    pub tls: bool,
     /// Host name or address, IPv6 without its brackets.
     pub host: String,
-    /// Port, 1935 unless given.
+    /// Port; unless given 1935, or 443 under TLS.
     pub port: u16,
     /// Everything between the host and the last part of the path.
     pub app: String,
@@ -23,7 +25,7 @@ pub struct RtmpUrl {
 
 /// A text that is not such an address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{shown}' is not an RTMP address: {why}; expected rtmp://HOST[:PORT]/APP/KEY")]
+#[error("'{shown}' is not an RTMP address: {why}; expected rtmp://HOST[:PORT]/APP/KEY, or rtmps://")]
 pub struct UrlError {
     /// The address without its query.
     pub shown: String,
@@ -42,8 +44,12 @@ impl RtmpUrl {
     }
 
     /// What `connect` says: the address without the key.
-    pub(super) fn tc_url(&self) -> String {
-        format!("rtmp://{}/{}", self.authority(), self.app)
+    pub fn tc_url(&self) -> String {
+        format!("{}://{}/{}", self.scheme(), self.authority(), self.app)
+    }
+
+    fn scheme(&self) -> &'static str {
+        if self.tls { "rtmps" } else { "rtmp" }
     }
 
     /// What `publish` says: the key with its query.
@@ -65,9 +71,11 @@ impl FromStr for RtmpUrl {
             shown: shown.chars().take(200).collect(),
             why,
         };
-        let rest = shown
-            .strip_prefix("rtmp://")
-            .ok_or_else(|| refuse("it does not begin with rtmp://"))?;
+        let (tls, rest) = match (shown.strip_prefix("rtmp://"), shown.strip_prefix("rtmps://")) {
+            (Some(rest), _) => (false, rest),
+            (None, Some(rest)) => (true, rest),
+            (None, None) => return Err(refuse("it does not begin with rtmp:// or rtmps://")),
+        };
         let (authority, path) = rest.split_once('/').ok_or_else(|| refuse("it has no path"))?;
         let (app, key) = path
             .trim_matches('/')
@@ -81,13 +89,17 @@ impl FromStr for RtmpUrl {
         };
         let port = match port.strip_prefix(':') {
             Some(digits) => digits.parse().map_err(|_| refuse("the port is not one"))?,
-            None if port.is_empty() => 1935,
+            None if port.is_empty() => match tls {
+                true => 443,
+                false => 1935,
+            },
             None => return Err(refuse("the port is not one")),
         };
         if host.is_empty() || host.contains('@') || host.chars().any(|c| c.is_control() || c == ' ') {
             return Err(refuse("the host is not one"));
         }
         Ok(Self {
+            tls,
             host: host.to_owned(),
             port,
             app: app.trim_matches('/').to_owned(),
@@ -116,7 +128,7 @@ pub(super) fn host_of(tc_url: &str) -> Option<String> {
 impl fmt::Display for RtmpUrl {
     /// Without the query.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "rtmp://{}/{}/{}", self.authority(), self.app, self.key)
+        write!(f, "{}/{}", self.tc_url(), self.key)
     }
 }
 
@@ -151,6 +163,9 @@ mod tests {
             (v6.host.as_str(), v6.port, v6.authority()),
             ("::1", 19350, "[::1]:19350".to_owned())
         );
+        let secure: RtmpUrl = "rtmps://box.local/live/cam".parse().unwrap();
+        assert_eq!((secure.tls, secure.port), (true, 443));
+        assert_eq!(secure.tc_url(), "rtmps://box.local:443/live");
     }
 
     #[test]

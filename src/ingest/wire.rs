@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ServerConfig, ServerConnection};
+use rustls::{ClientConnection, Connection, ServerConfig, ServerConnection};
 use tokio::net::TcpStream;
 
 /// Longest chain of certificates, the server's own included.
@@ -64,14 +64,19 @@ impl std::fmt::Debug for Certificate {
 /// Carries bytes between a session and a socket that does not block.
 pub(super) enum Wire {
     Plain,
-    Tls(Box<ServerConnection>),
+    Tls(Box<Connection>),
 }
 
 impl Wire {
     /// The server's side of TLS.
     pub(super) fn tls(certificate: &Certificate) -> Result<Self, rustls::Error> {
         let connection = ServerConnection::new(Arc::clone(&certificate.0))?;
-        Ok(Wire::Tls(Box::new(connection)))
+        Ok(Wire::Tls(Box::new(connection.into())))
+    }
+
+    /// The publisher's side of it.
+    pub(super) fn client(connection: ClientConnection) -> Self {
+        Wire::Tls(Box::new(connection.into()))
     }
 
     /// Reads what is there. `WouldBlock` when nothing is, 0 at the end.
@@ -105,6 +110,14 @@ impl Wire {
         match self {
             Wire::Plain => false,
             Wire::Tls(tls) => tls.wants_write(),
+        }
+    }
+
+    /// True until both sides of TLS know each other.
+    pub(super) fn is_handshaking(&self) -> bool {
+        match self {
+            Wire::Plain => false,
+            Wire::Tls(tls) => tls.is_handshaking(),
         }
     }
 
@@ -143,11 +156,7 @@ impl Write for Tried<'_> {
 impl Socket for Tried<'_> {}
 
 /// Fills the buffer as far as there is something to fill it with.
-fn read_tls(
-    tls: &mut ServerConnection,
-    socket: &mut impl Socket,
-    buffer: &mut [u8],
-) -> std::io::Result<usize> {
+fn read_tls(tls: &mut Connection, socket: &mut impl Socket, buffer: &mut [u8]) -> std::io::Result<usize> {
     let (mut filled, mut taken) = (0, 0);
     // What was deciphered is given first; what is wrong behind it comes up at the next call.
     let or_filled = |filled: usize, error: std::io::Error| match filled {

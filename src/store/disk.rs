@@ -238,6 +238,14 @@ pub(super) fn is_there(path: &Path) -> bool {
     path.exists()
 }
 
+/// Fails where this user may not read what is there; what is not there is no concern of this.
+pub(super) fn may_read(path: &Path) -> Result<(), StoreError> {
+    match nix::unistd::access(path, nix::unistd::AccessFlags::R_OK) {
+        Err(errno @ (Errno::EACCES | Errno::EPERM)) => Err(StoreError::disk("read", path)(errno.into())),
+        _ => Ok(()),
+    }
+}
+
 /// Takes a storage directory for this process, until what is returned is dropped or the process ends.
 #[expect(
     clippy::disallowed_methods,

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::disk::{Disk, RealDisk};
-use super::journal::{Journal, RecordingData, SegmentData, SegmentState};
+use super::disk::{Disk, RealDisk, may_read};
+use super::journal::{FILE, Journal, RecordingData, SegmentData, SegmentState};
 use super::reader::Reader;
 use super::segment::fragment_end;
 use super::source::{LibrarySource, SourceFile};
@@ -159,6 +159,8 @@ impl Library {
 
     /// As [`open`](Self::open), with the segments on another disk.
     pub(super) fn with_disk(dir: &Path, disk: Arc<dyn Disk>) -> Result<Library, StoreError> {
+        // A directory that is closed to this user is not one without a tape.
+        may_read(&dir.join(FILE))?;
         Ok(Library {
             dir: dir.to_owned(),
             disk,

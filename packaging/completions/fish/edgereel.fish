@@ -48,6 +48,7 @@ complete -c edgereel -n "__fish_edgereel_needs_command" -f -a "config" -d 'See t
 complete -c edgereel -n "__fish_edgereel_needs_command" -f -a "log" -d 'Say how much is logged'
 complete -c edgereel -n "__fish_edgereel_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c edgereel -n "__fish_edgereel_using_subcommand run" -l config -d 'The configuration file [default: /etc/edgereel/edgereel.toml if there is one]' -r -F
+complete -c edgereel -n "__fish_edgereel_using_subcommand run" -l data -d 'The storage directory, in place of the one that the configuration names' -r -F
 complete -c edgereel -n "__fish_edgereel_using_subcommand run" -s h -l help -d 'Print help'
 complete -c edgereel -n "__fish_edgereel_using_subcommand demo" -l seconds -d 'How long to record' -r
 complete -c edgereel -n "__fish_edgereel_using_subcommand demo" -l dir -d 'Where everything goes; made anew' -r -F
@@ -55,6 +56,7 @@ complete -c edgereel -n "__fish_edgereel_using_subcommand demo" -l s3 -d 'Delive
 complete -c edgereel -n "__fish_edgereel_using_subcommand demo" -l endpoint -d 'The service that has the bucket [default: Amazon\'s]' -r
 complete -c edgereel -n "__fish_edgereel_using_subcommand demo" -s h -l help -d 'Print help'
 complete -c edgereel -n "__fish_edgereel_using_subcommand check-config" -l config -d 'The configuration file [default: /etc/edgereel/edgereel.toml if there is one]' -r -F
+complete -c edgereel -n "__fish_edgereel_using_subcommand check-config" -l data -d 'The storage directory, in place of the one that the configuration names' -r -F
 complete -c edgereel -n "__fish_edgereel_using_subcommand check-config" -s h -l help -d 'Print help'
 complete -c edgereel -n "__fish_edgereel_using_subcommand ls" -l config -d 'The configuration file [default: /etc/edgereel/edgereel.toml if there is one]' -r -F
 complete -c edgereel -n "__fish_edgereel_using_subcommand ls" -l data -d 'The storage directory, in place of the one that the configuration names' -r -F
@@ -72,12 +74,14 @@ complete -c edgereel -n "__fish_edgereel_using_subcommand export" -l split -d 'I
 complete -c edgereel -n "__fish_edgereel_using_subcommand export" -l part -d 'Of a recording whose pictures or sound change in the middle, and which so needs several files, this one' -r
 complete -c edgereel -n "__fish_edgereel_using_subcommand export" -s o -l output -d 'The file to make (of HLS, the folder); `-` for standard output. aac makes M4A unless it ends in .aac' -r -F
 complete -c edgereel -n "__fish_edgereel_using_subcommand export" -l last -d 'The newest recording'
+complete -c edgereel -n "__fish_edgereel_using_subcommand export" -s f -l force -d 'Overwrite what is there: a file, or an earlier HLS export. Without it that is asked on a terminal, and refused elsewhere'
 complete -c edgereel -n "__fish_edgereel_using_subcommand export" -s h -l help -d 'Print help'
 complete -c edgereel -n "__fish_edgereel_using_subcommand verify" -l config -d 'The configuration file [default: /etc/edgereel/edgereel.toml if there is one]' -r -F
 complete -c edgereel -n "__fish_edgereel_using_subcommand verify" -l data -d 'The storage directory, in place of the one that the configuration names' -r -F
 complete -c edgereel -n "__fish_edgereel_using_subcommand verify" -l repair -d 'Repair what can be; the service must be stopped. What can be read is never deleted'
 complete -c edgereel -n "__fish_edgereel_using_subcommand verify" -l json -d 'One JSON document'
 complete -c edgereel -n "__fish_edgereel_using_subcommand verify" -s h -l help -d 'Print help'
+complete -c edgereel -n "__fish_edgereel_using_subcommand publish" -l ca-file -d 'Certificates that the server of rtmps:// is trusted by, in PEM, beside those of the system' -r -F
 complete -c edgereel -n "__fish_edgereel_using_subcommand publish" -l loop -d 'Begin again at the end of the file, until interrupted'
 complete -c edgereel -n "__fish_edgereel_using_subcommand publish" -l fast -d 'As fast as the server takes it, instead of in real time'
 complete -c edgereel -n "__fish_edgereel_using_subcommand publish" -s h -l help -d 'Print help'

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use indicatif::ProgressBar;
 
+use super::overwrite;
+use crate::cli::interrupt::Interrupt;
 use crate::format::adts::Adts;
 use crate::format::flv::Flv;
 use crate::format::hls::{Hls, TARGET_MS};
@@ -16,14 +18,25 @@ use crate::format::{Format, Rendition, TapeSource, View};
 /// Read and written at a time: large enough that flash and disk are asked seldom.
 const BLOCK: usize = 1 << 20;
 
+/// Where a folder's files are until all of them are there. In the folder itself, so that moving them is one step each,
+/// whatever the folder is: a mount point, or the one we stand in.
+pub(super) const STAGING: &str = ".edgereel-export";
+
 /// Where a rendition goes.
 #[derive(Clone)]
-pub(in crate::cli) enum Target {
+pub(super) enum Target {
     Path(PathBuf),
     StandardOutput,
 }
 
 impl Target {
+    pub(super) fn path(&self) -> Option<&Path> {
+        match self {
+            Target::Path(path) => Some(path),
+            Target::StandardOutput => None,
+        }
+    }
+
     /// The same with a number: `OUT-2.mp4` of `OUT.mp4`.
     pub(super) fn numbered(&self, number: usize) -> Self {
         let Target::Path(path) = self else {
@@ -39,77 +52,116 @@ impl Target {
     }
 }
 
+/// Who watches while a file is made.
+#[derive(Clone, Copy)]
+pub(super) struct Watch<'a> {
+    pub(super) bar: &'a ProgressBar,
+    pub(super) interrupt: &'a Interrupt,
+}
+
 /// Makes the rendition of a view.
-pub(in crate::cli) fn write<S: TapeSource + Clone>(
+pub(super) fn write<S: TapeSource + Clone>(
     view: View<S>,
     format: Format,
     target: &Target,
-    bar: &ProgressBar,
+    watch: Watch<'_>,
 ) -> anyhow::Result<()> {
     let raw_aac = matches!(target, Target::Path(path) if path.extension().is_some_and(|end| end == "aac"));
     match format {
-        Format::Mp4 => one(&mut Mp4::open(view)?, target, bar),
-        Format::Fmp4 => one(&mut crate::format::Fmp4::open(view)?, target, bar),
-        Format::Flv => one(&mut Flv::open(view)?, target, bar),
-        Format::Aac if raw_aac => one(&mut Adts::open(view)?, target, bar),
-        Format::Aac => one(&mut Mp4::open_audio(view)?, target, bar),
+        Format::Mp4 => one(&mut Mp4::open(view)?, target, watch),
+        Format::Fmp4 => one(&mut crate::format::Fmp4::open(view)?, target, watch),
+        Format::Flv => one(&mut Flv::open(view)?, target, watch),
+        Format::Aac if raw_aac => one(&mut Adts::open(view)?, target, watch),
+        Format::Aac => one(&mut Mp4::open_audio(view)?, target, watch),
         Format::Hls => match target {
-            Target::Path(folder) => folder_of(&Hls::open(view, TARGET_MS)?, folder, bar),
+            Target::Path(folder) => folder_of(&Hls::open(view, TARGET_MS)?, folder, watch),
             Target::StandardOutput => bail!("HLS is a folder and cannot go to standard output"),
         },
     }
 }
 
-fn one(rendition: &mut dyn Rendition, target: &Target, bar: &ProgressBar) -> anyhow::Result<()> {
-    bar.set_length(rendition.len());
+fn one(rendition: &mut dyn Rendition, target: &Target, watch: Watch<'_>) -> anyhow::Result<()> {
+    watch.bar.set_length(rendition.len());
     match target {
-        Target::Path(path) => into_file(rendition, path, bar),
-        Target::StandardOutput => copy(rendition, &mut std::io::stdout().lock(), bar),
+        Target::Path(path) => into_file(rendition, path, watch),
+        Target::StandardOutput => copy(rendition, &mut std::io::stdout().lock(), watch),
     }
 }
 
-fn folder_of<S: TapeSource + Clone>(hls: &Hls<S>, folder: &Path, bar: &ProgressBar) -> anyhow::Result<()> {
+/// All of it beside first, then in place of what was there: a failure leaves the folder as it was.
+fn folder_of<S: TapeSource + Clone>(hls: &Hls<S>, folder: &Path, watch: Watch<'_>) -> anyhow::Result<()> {
     let shown = folder.display();
-    if folder
-        .read_dir()
-        .is_ok_and(|mut entries| entries.next().is_some())
-    {
-        bail!("'{shown}' is not empty: files of two exports would be mixed there");
+    let made = !folder.exists();
+    let staging = folder.join(STAGING);
+    // Of an export that was killed.
+    let _ = std::fs::remove_dir_all(&staging);
+    std::fs::create_dir_all(&staging).with_context(|| format!("cannot make '{shown}'"))?;
+    let placed = into_staging(hls, &staging, watch).and_then(|names| {
+        // The playlists first: nobody is to see one that names what is gone.
+        let mut old = overwrite::of_hls(folder);
+        old.sort_by_key(|path| path.extension().is_none_or(|end| end != "m3u8"));
+        old.iter().for_each(|path| remove(path));
+        // In their own order, the playlist last: whoever sees it finds everything it names.
+        names
+            .iter()
+            .try_for_each(|name| rename(&staging.join(name), &folder.join(name)))
+            .with_context(|| format!("cannot write '{shown}'"))
+    });
+    let _ = std::fs::remove_dir_all(&staging);
+    if made && placed.is_err() {
+        let _ = std::fs::remove_dir(folder);
     }
-    std::fs::create_dir_all(folder).with_context(|| format!("cannot make '{shown}'"))?;
-    bar.set_length(hls.files().map(|(_, length)| length).sum());
-    // In their own order, the playlist last: whoever sees it finds everything it names.
+    placed
+}
+
+fn into_staging<S: TapeSource + Clone>(
+    hls: &Hls<S>,
+    staging: &Path,
+    watch: Watch<'_>,
+) -> anyhow::Result<Vec<String>> {
+    watch.bar.set_length(hls.files().map(|(_, length)| length).sum());
+    let mut names = Vec::with_capacity(hls.count());
     for mut file in (0..hls.count()).map_while(|number| hls.file(number)) {
-        let path = folder.join(file.name());
-        into_file(&mut file, &path, bar)?;
+        let path = staging.join(file.name());
+        into_file(&mut file, &path, watch)?;
+        names.push(file.name().to_owned());
     }
-    Ok(())
+    Ok(names)
 }
 
 /// Beside the path first, then renamed: whoever sees the file sees all of it.
-fn into_file(rendition: &mut dyn Rendition, path: &Path, bar: &ProgressBar) -> anyhow::Result<()> {
+fn into_file(rendition: &mut dyn Rendition, path: &Path, watch: Watch<'_>) -> anyhow::Result<()> {
+    let cannot = || format!("cannot write '{}'", path.display());
+    if path.metadata().is_ok_and(|found| !found.is_file()) {
+        // A device or a pipe: what is renamed to it would take its place.
+        return create(path)
+            .and_then(|mut file| copy(rendition, &mut file, watch))
+            .with_context(cannot);
+    }
     let mut part = path.as_os_str().to_owned();
     part.push(".part");
     let part = PathBuf::from(part);
-    let written = create(&part).and_then(|file| copy(rendition, &mut BufWriter::with_capacity(0, file), bar));
+    let written =
+        create(&part).and_then(|file| copy(rendition, &mut BufWriter::with_capacity(0, file), watch));
     let placed = written.and_then(|()| rename(&part, path));
     if placed.is_err() {
         remove(&part);
     }
-    placed.with_context(|| format!("cannot write '{}'", path.display()))
+    placed.with_context(cannot)
 }
 
-fn copy(rendition: &mut dyn Rendition, out: &mut dyn Write, bar: &ProgressBar) -> anyhow::Result<()> {
+fn copy(rendition: &mut dyn Rendition, out: &mut dyn Write, watch: Watch<'_>) -> anyhow::Result<()> {
     let mut block = vec![0; BLOCK];
     let mut offset = 0;
     loop {
+        watch.interrupt.check()?;
         let count = rendition.read_at(offset, &mut block)?;
         let Some(bytes) = block.get(..count).filter(|bytes| !bytes.is_empty()) else {
             break;
         };
         out.write_all(bytes)?;
         offset += count as u64;
-        bar.inc(count as u64);
+        watch.bar.inc(count as u64);
     }
     out.flush()?;
     Ok(())

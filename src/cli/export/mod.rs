@@ -1,6 +1,7 @@
 //! `edgereel export`: files that play, from recordings.
 
 mod file;
+mod overwrite;
 mod range;
 
 use std::collections::HashMap;
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 
+use super::interrupt::Interrupt;
 use super::open::StoreArgument;
 use super::output;
 use super::when::When;
@@ -18,7 +20,8 @@ use crate::format::{Change, Format, MAX_RANGES, TapeSource, View};
 use crate::media::{Micros, RecordingId, TrackKind};
 use crate::store::{Library, LibrarySource};
 
-pub(super) use file::{Target, create, write};
+pub(super) use file::create;
+use file::{Target, Watch, write};
 use range::Range;
 
 #[derive(clap::Args)]
@@ -49,8 +52,12 @@ pub(super) struct Export {
     #[arg(long, value_name = "N", conflicts_with = "split")]
     part: Option<NonZeroUsize>,
     /// The file to make (of HLS, the folder); `-` for standard output. aac makes M4A unless it ends in .aac.
-    #[arg(short, long, value_name = "PATH")]
+    #[arg(short, long, value_name = "PATH", value_hint = clap::ValueHint::AnyPath)]
     output: PathBuf,
+    /// Overwrite what is there: a file, or an earlier HLS export. Without it that is asked on a terminal, and refused
+    /// elsewhere.
+    #[arg(short = 'f', long)]
+    force: bool,
 }
 
 impl Export {
@@ -70,11 +77,22 @@ impl Export {
             _ => "cannot export these ranges".to_owned(),
         };
         let files = self.files(view, &target).context(of_what.clone())?;
+        let targets: Vec<&Target> = files.iter().map(|(_, target)| target).collect();
+        overwrite::ask(self.format, &targets, self.force)?;
+        let interrupt = Interrupt::listen()?;
         let bar = output::bytes_bar("exported", bytes);
         let mut written = files.into_iter();
         let result = written.try_for_each(|(view, target)| {
             bar.reset();
-            write(view, self.format, &target, &bar)
+            write(
+                view,
+                self.format,
+                &target,
+                Watch {
+                    bar: &bar,
+                    interrupt: &interrupt,
+                },
+            )
         });
         bar.finish_and_clear();
         result.context(of_what)
