@@ -43,15 +43,15 @@ resume_window = "180s"
 resume_after = "any"
 
 [[rule]]
-app = "one"
+stream = "one/*"
 template = "splices-hls"
 
 [[rule]]
-app = "other"
+stream = "other/*"
 template = "continues-all"
 
 [[rule]]
-app = "demand"
+stream = "demand/*"
 record = "on-demand"
 "#;
 

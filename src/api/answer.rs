@@ -158,7 +158,7 @@ impl From<OrderError> for Failure {
 fn rule_code(error: &RuleError) -> Code {
     match error {
         RuleError::Template(_) => Code::BadRequest,
-        RuleError::NoTemplate(_) | RuleError::NoRule { .. } => Code::NotFound,
+        RuleError::NoTemplate(_) | RuleError::NoRule(_) => Code::NotFound,
         RuleError::Needed { .. } => Code::Conflict,
         RuleError::Configured(_) | RuleError::TooMany(_) => Code::Refused,
     }

@@ -8,7 +8,7 @@ use super::answer::Failure;
 use super::arguments::{Limit, typed};
 use super::command::{Command, Effect, Kind, takes};
 use super::paged::{Window, paged};
-use crate::config::{Pattern, Rule};
+use crate::config::{Advice, Pattern, Rule};
 
 pub(super) const COMMANDS: &[Command] = &[
     Command {
@@ -22,14 +22,14 @@ pub(super) const COMMANDS: &[Command] = &[
                 "the host that publishers address; any, if left out",
             ),
             takes(
-                "app",
-                Kind::Text,
-                "the app, with * for any characters; any, if left out",
-            ),
-            takes(
                 "stream",
                 Kind::Text,
-                "the stream's name in the app; any, if left out",
+                "the streams, as in live/cam1 or live/*; any, if left out",
+            ),
+            takes(
+                "app",
+                Kind::Text,
+                "deprecated: the app, before a stream without a slash",
             ),
             takes("template", Kind::Text, "the template; 'default', if left out"),
             takes(
@@ -64,8 +64,8 @@ pub(super) const COMMANDS: &[Command] = &[
         effect: Effect::Ends,
         arguments: &[
             takes("domain", Kind::Text, "as it was put"),
-            takes("app", Kind::Text, "as it was put"),
             takes("stream", Kind::Text, "as it was put"),
+            takes("app", Kind::Text, "deprecated: as it was put"),
         ],
         carry_out: |api, arguments| Box::pin(delete(api, arguments)),
     },
@@ -73,8 +73,8 @@ pub(super) const COMMANDS: &[Command] = &[
 
 async fn put(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
     let rule: Rule = typed(arguments)?;
-    api.recorder.put_rule(rule.clone()).await?;
-    Ok(shown(&rule, true))
+    let advice = api.recorder.put_rule(rule.clone()).await?;
+    Ok(warned(shown(&rule, true), &advice))
 }
 
 #[derive(Deserialize)]
@@ -98,36 +98,35 @@ async fn list(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure
 struct About {
     #[serde(default)]
     domain: Pattern,
-    #[serde(default)]
-    app: Pattern,
-    #[serde(default)]
-    stream: Pattern,
+    app: Option<Pattern>,
+    stream: Option<Pattern>,
 }
 
 async fn delete(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
     let About { domain, app, stream } = typed(arguments)?;
-    let about = Rule {
-        domain,
-        app,
-        stream,
-        ..Rule::built_in()
-    };
-    api.recorder.delete_rule(&about).await?;
-    let Rule {
-        domain, app, stream, ..
-    } = about;
-    Ok(json!({ "domain": domain, "app": app, "stream": stream }))
+    let about = Rule::about(domain, app, stream).map_err(|wrong| Failure::bad(wrong).about("app"))?;
+    let advice = api.recorder.delete_rule(&about).await?;
+    let about = json!({ "domain": about.domain, "stream": about.stream });
+    Ok(warned(about, &advice))
 }
 
 fn shown(rule: &Rule, put: bool) -> Value {
     json!({
         "domain": rule.domain,
-        "app": rule.app,
         "stream": rule.stream,
         "template": rule.template,
         "record": rule.record,
         "from": source(put),
     })
+}
+
+/// An answer with what there is to say beside it.
+pub(super) fn warned(mut answer: Value, advice: &[Advice]) -> Value {
+    if let (Some(object), false) = (answer.as_object_mut(), advice.is_empty()) {
+        let warnings: Vec<String> = advice.iter().map(ToString::to_string).collect();
+        object.insert("warnings".to_owned(), warnings.into());
+    }
+    answer
 }
 
 /// Where a rule or a template comes from.

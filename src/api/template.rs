@@ -9,7 +9,7 @@ use super::answer::Failure;
 use super::arguments::{Limit, typed};
 use super::command::{Argument, Command, Effect, Kind, needs, takes};
 use super::paged::{Window, paged};
-use super::rule::source;
+use super::rule::{source, warned};
 use crate::config::{Template, TemplateSource};
 
 const WAYS: &str = "what is otherwise for this format, as in {\"split\":\"off\"}";
@@ -91,8 +91,8 @@ pub(super) const COMMANDS: &[Command] = &[
 
 async fn put(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
     let source: TemplateSource = typed(arguments)?;
-    api.recorder.put_template(source.clone()).await?;
-    shown(&source, true)
+    let advice = api.recorder.put_template(source.clone()).await?;
+    Ok(warned(shown(&source, true)?, &advice))
 }
 
 #[derive(Deserialize)]
@@ -121,8 +121,8 @@ struct One {
 
 async fn delete(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
     let One { name } = typed(arguments)?;
-    api.recorder.delete_template(&name).await?;
-    Ok(json!({ "name": name }))
+    let advice = api.recorder.delete_template(&name).await?;
+    Ok(warned(json!({ "name": name }), &advice))
 }
 
 fn shown(template: &TemplateSource, put: bool) -> Result<Value, Failure> {

@@ -18,6 +18,9 @@ impl CheckConfig {
         let mut out = std::io::stdout().lock();
         writeln!(out, "# {}", self.store.source())?;
         out.write_all(config.to_toml().as_bytes())?;
+        for advice in config.advice() {
+            eprintln!("edgereel: warning: {advice}");
+        }
         // The service may run as another user, and have credentials that are not here.
         let unread = [
             daemon::gate(&config).err(),

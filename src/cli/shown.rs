@@ -27,10 +27,7 @@ const COLUMNS: &[(&str, &[&str])] = &[
             "task", "stream", "state", "start", "end", "weekly", "template", "name",
         ],
     ),
-    (
-        "rules",
-        &["domain", "app", "stream", "template", "record", "from"],
-    ),
+    ("rules", &["domain", "stream", "template", "record", "from"]),
     (
         "templates",
         &["name", "formats", "split", "resume_window", "keep", "from"],
@@ -47,6 +44,13 @@ pub(super) fn print(command: &str, result: &Value) -> anyhow::Result<()> {
     let Some(object) = result.as_object() else {
         return Ok(writeln!(out, "{result}")?);
     };
+    let mut object = object.clone();
+    let warnings = object.remove("warnings");
+    for warning in warnings.iter().filter_map(Value::as_array).flatten() {
+        let warning = warning.as_str().map_or_else(|| warning.to_string(), plain);
+        eprintln!("edgereel: warning: {warning}");
+    }
+    let object = &object;
     let list = COLUMNS.iter().find_map(|(name, columns)| {
         let rows: Vec<&Map<String, Value>> = object
             .get(*name)?

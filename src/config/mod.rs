@@ -5,6 +5,7 @@
 //! nothing itself.
 
 mod address;
+mod advice;
 mod byte_rate;
 mod calendar;
 mod callback;
@@ -25,6 +26,7 @@ mod template;
 use std::path::PathBuf;
 
 pub use address::{AddressRange, AddressRangeError};
+pub use advice::{Advice, of_rules};
 pub use byte_rate::{ByteRate, ByteRateError};
 pub use calendar::{Weekly, WeeklyError, Zone, ZoneError, next_boundary};
 pub use callback::Callback;

@@ -5,27 +5,79 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{DEFAULT_TEMPLATE, Template};
+use crate::media::StreamName;
 
-/// Binds streams to a template. Of all rules that fit a publish only the best one applies: domain, app and stream
-/// before domain and stream, before domain and app, before domain; then the same without a domain.
+/// Binds streams to a template. Of all rules that fit a publish only the best one applies: the one with the highest
+/// [`rank`](Rule::rank).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "RuleSource")]
 pub struct Rule {
     /// The host that publishers address; any, if it is left out.
-    #[serde(default, skip_serializing_if = "Pattern::is_any")]
+    #[serde(skip_serializing_if = "Pattern::is_any")]
     pub domain: Pattern,
-    /// The app; any, if it is left out.
-    #[serde(default, skip_serializing_if = "Pattern::is_any")]
-    pub app: Pattern,
-    /// The stream's name within the app; any, if it is left out.
-    #[serde(default, skip_serializing_if = "Pattern::is_any")]
+    /// The streams: a pattern on `app/name`, in which `*` stands for slashes, too. Any, if it is left out.
+    #[serde(skip_serializing_if = "Pattern::is_any")]
     pub stream: Pattern,
     /// The template.
-    #[serde(default = "default_template")]
     pub template: String,
     /// When it is recorded.
-    #[serde(default)]
     pub record: RecordWhen,
+    /// How its streams were written, where that was the form of an earlier release.
+    #[serde(skip)]
+    pub old_form: Option<String>,
+}
+
+/// A rule as it is written. In the form of an earlier release `app` was a key of its own, and `stream` the name behind it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RuleSource {
+    #[serde(default)]
+    domain: Pattern,
+    app: Option<Pattern>,
+    stream: Option<Pattern>,
+    #[serde(default = "default_template")]
+    template: String,
+    #[serde(default)]
+    record: RecordWhen,
+}
+
+impl TryFrom<RuleSource> for Rule {
+    type Error = String;
+
+    fn try_from(source: RuleSource) -> Result<Self, String> {
+        let (stream, old_form) = streams(source.app, source.stream)?;
+        Ok(Self {
+            domain: source.domain,
+            stream,
+            template: source.template,
+            record: source.record,
+            old_form,
+        })
+    }
+}
+
+/// The pattern on `app/name`; and, where it was written in the old form, how.
+fn streams(app: Option<Pattern>, stream: Option<Pattern>) -> Result<(Pattern, Option<String>), String> {
+    let (app, stream) = match (app, stream) {
+        (None, None) => return Ok((Pattern::any(), None)),
+        (None, Some(stream)) if stream.is_any() || stream.0.contains('/') => return Ok((stream, None)),
+        (Some(app), Some(stream)) if stream.0.contains('/') => {
+            return Err(format!(
+                "app = \"{app}\" and stream = \"{stream}\": a stream is written as app/name; leave app out"
+            ));
+        }
+        (None, Some(stream)) => (Pattern::any(), stream),
+        (Some(app), stream) => (app, stream.unwrap_or_default()),
+    };
+    let written = match (app.is_any(), stream.is_any()) {
+        (true, _) => format!("stream = \"{stream}\""),
+        (false, true) => format!("app = \"{app}\""),
+        (false, false) => format!("app = \"{app}\", stream = \"{stream}\""),
+    };
+    match app.is_any() && stream.is_any() {
+        true => Ok((stream, Some("app = \"*\"".to_owned()))),
+        false => Ok((Pattern::try_from(format!("{app}/{stream}"))?, Some(written))),
+    }
 }
 
 /// When a stream that a rule is about is recorded.
@@ -57,12 +109,23 @@ impl Pattern {
         self.0 == "*"
     }
 
-    /// How much it says: nothing, some of the name, all of it.
+    /// How much it says: the longer, the more; a name says more than a pattern that fits it.
     pub fn weight(&self) -> usize {
-        match self.0.contains('*') {
-            true => self.0.len() - 1,
-            false => usize::MAX,
-        }
+        weight(&self.0)
+    }
+
+    /// True when it fits all that the other fits. Never wrong where it says so.
+    pub fn covers(&self, other: &Pattern) -> bool {
+        // Every name of a stream has a slash. A '*' of the other can be fitted by a '*' alone.
+        self.fits(&other.0) || (other.is_any() && self.fits("*/*"))
+    }
+
+    /// True when there can be a stream of such a name.
+    pub fn can_fit_a_stream(&self) -> bool {
+        let stands_for = ["", "a", "/a", "a/", "a/a"];
+        stands_for
+            .iter()
+            .any(|text| self.0.replace('*', text).parse::<StreamName>().is_ok())
     }
 
     /// True when it fits the name.
@@ -132,10 +195,61 @@ impl Rule {
         }
     }
 
+    /// One for these streams, as a command names them.
+    pub fn about(domain: Pattern, app: Option<Pattern>, stream: Option<Pattern>) -> Result<Self, String> {
+        let (stream, old_form) = streams(app, stream)?;
+        Ok(Self {
+            domain,
+            stream,
+            old_form,
+            ..Self::built_in()
+        })
+    }
+
     /// True when the other is about the same streams: a change of it, not another rule.
     pub fn is_about_the_same(&self, other: &Rule) -> bool {
-        [&self.domain, &self.app, &self.stream] == [&other.domain, &other.app, &other.stream]
+        [&self.domain, &self.stream] == [&other.domain, &other.stream]
     }
+
+    /// True when it is about a publish.
+    pub fn fits(&self, stream: &StreamName, domain: Option<&str>) -> bool {
+        self.stream.fits(stream.as_str())
+            && (self.domain.is_any() || domain.is_some_and(|domain| self.domain.fits(domain)))
+    }
+
+    /// True when it is about all that the other is about.
+    pub fn covers(&self, other: &Rule) -> bool {
+        self.domain.covers(&other.domain) && self.stream.covers(&other.stream)
+    }
+
+    /// Which of several that fit applies, the highest: domain, app and name before domain and name, before domain and app,
+    /// before domain, before the same without a domain; among those the one that says more of each.
+    pub fn rank(&self) -> ([bool; 3], [usize; 3]) {
+        let (app, name) = self.parts();
+        let weights = [self.domain.weight(), weight(name), weight(app)];
+        (weights.map(|weight| weight > 0), weights)
+    }
+
+    /// App and name of its streams. What no app was said of has one that fits all.
+    pub fn parts(&self) -> (&str, &str) {
+        self.stream.0.rsplit_once('/').unwrap_or(("*", &self.stream.0))
+    }
+}
+
+/// Its streams.
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "stream '{}'", self.stream)?;
+        match self.domain.is_any() {
+            true => Ok(()),
+            false => write!(f, ", domain '{}'", self.domain),
+        }
+    }
+}
+
+fn weight(pattern: &str) -> usize {
+    let literal = pattern.len() - pattern.matches('*').count();
+    2 * literal + usize::from(!pattern.contains('*'))
 }
 
 fn default_template() -> String {
@@ -145,14 +259,8 @@ fn default_template() -> String {
 /// What is wrong with rules as a whole.
 pub(super) fn check(rules: &[Rule], templates: &[Template]) -> Result<(), String> {
     for (number, rule) in rules.iter().enumerate() {
-        let Rule {
-            domain,
-            app,
-            stream,
-            template,
-            ..
-        } = rule;
-        let about = format!("the rule for domain '{domain}', app '{app}', stream '{stream}'");
+        let template = &rule.template;
+        let about = format!("the rule for {rule}");
         if rules
             .iter()
             .take(number)
@@ -196,6 +304,107 @@ mod tests {
         assert!(pattern("cam1").weight() > pattern("cam*").weight());
         assert!(pattern("cam*").weight() > pattern("*").weight());
         assert!(Pattern::try_from("a\nb".to_owned()).is_err());
+    }
+
+    fn rule(text: &str) -> Result<Rule, String> {
+        toml::from_str(text).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_rule_of_an_earlier_release_stands_for_one_on_app_and_name() {
+        for (text, stream, old) in [
+            ("", "*", None),
+            ("stream = \"live/cam*\"", "live/cam*", None),
+            ("stream = \"*\"", "*", None),
+            ("app = \"live\"", "live/*", Some("app = \"live\"")),
+            ("stream = \"cam*\"", "*/cam*", Some("stream = \"cam*\"")),
+            (
+                "app = \"*\"\nstream = \"cam1\"",
+                "*/cam1",
+                Some("stream = \"cam1\""),
+            ),
+            (
+                "app = \"l*\"\nstream = \"c*\"",
+                "l*/c*",
+                Some("app = \"l*\", stream = \"c*\""),
+            ),
+            ("app = \"*\"", "*", Some("app = \"*\"")),
+        ] {
+            let rule = rule(text).unwrap();
+            assert_eq!(
+                (rule.stream.as_str(), rule.old_form.as_deref()),
+                (stream, old),
+                "{text}"
+            );
+            // It is printed in the new form, and that reads back to the same.
+            let again: Rule = toml::from_str(&toml::to_string(&rule).unwrap()).unwrap();
+            assert_eq!(
+                again,
+                Rule {
+                    old_form: None,
+                    ..rule
+                }
+            );
+        }
+        let both = rule("app = \"live\"\nstream = \"live/cam1\"").unwrap_err();
+        assert!(both.contains("leave app out"), "{both}");
+        assert!(
+            rule("app = \"live\"\nstraem = \"x\"")
+                .unwrap_err()
+                .contains("unknown field `straem`")
+        );
+    }
+
+    #[test]
+    fn the_rule_that_says_more_applies() {
+        let order = [
+            "domain = \"b\"\nstream = \"live/cam\"",
+            "domain = \"b\"\nstream = \"*/cam\"",
+            "domain = \"b\"\nstream = \"live/*\"",
+            "domain = \"b\"",
+            "stream = \"live/cam\"",
+            "stream = \"live/c*\"",
+            "stream = \"*/cam\"",
+            "stream = \"*/c*\"",
+            "stream = \"live/room/*\"",
+            "stream = \"live/*\"",
+            "stream = \"l*/*\"",
+            "",
+        ];
+        let ranks: Vec<_> = order.iter().map(|text| rule(text).unwrap().rank()).collect();
+        assert!(ranks.is_sorted_by(|a, b| a > b), "{ranks:?}");
+    }
+
+    #[test]
+    fn it_is_known_what_a_pattern_covers_and_what_no_stream_is_called() {
+        for (wide, narrow, covers) in [
+            ("*", "live/*", true),
+            ("*/*", "*", true),
+            ("*", "*", true),
+            ("live/*", "live/cam*", true),
+            ("live/*", "live/cam1", true),
+            ("live/cam1", "live/*", false),
+            ("live/*", "*", false),
+            ("*/cam", "live/c*", false),
+        ] {
+            assert_eq!(pattern(wide).covers(&pattern(narrow)), covers, "{wide} {narrow}");
+        }
+        for can in [
+            "*",
+            "live/*",
+            "live*",
+            "*1",
+            "l*1",
+            "*/a/b*",
+            "live/cam1",
+            "a*b*c",
+        ] {
+            assert!(pattern(can).can_fit_a_stream(), "{can}");
+        }
+        let long = "x".repeat(90);
+        for cannot in ["live", "/live/*", "live//*", "live/../*", "*/", "live/.", &long] {
+            assert!(!pattern(cannot).can_fit_a_stream(), "{cannot}");
+        }
     }
 
     #[test]

@@ -93,6 +93,9 @@ impl Service {
             config.rules.clone(),
         );
         recorder.restore(&opened.open, &opened.shelves);
+        for advice in recorder.advice().iter().chain(&config.advice_beside_rules()) {
+            tracing::warn!("{advice}");
+        }
         let said = opened
             .shelves
             .get(SHELF)

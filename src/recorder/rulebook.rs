@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::push::PushParameters;
 use super::session::Plan;
 use crate::config::{
-    DEFAULT_TEMPLATE, Media, RecordWhen, Reel, Rule, Template, TemplateError, TemplateSource,
+    Advice, DEFAULT_TEMPLATE, Media, RecordWhen, Reel, Rule, Template, TemplateError, TemplateSource,
+    of_rules,
 };
 use crate::format::Format;
 use crate::media::StreamName;
@@ -43,15 +44,8 @@ pub enum RuleError {
     #[error("there is no template '{0}'")]
     NoTemplate(String),
     /// There is no such rule.
-    #[error("no command put a rule for domain '{domain}', app '{app}', stream '{stream}'")]
-    NoRule {
-        /// The rule's domain.
-        domain: String,
-        /// The rule's app.
-        app: String,
-        /// The rule's stream.
-        stream: String,
-    },
+    #[error("no command put a rule for {0}")]
+    NoRule(String),
     /// Rules or tasks need the template.
     #[error("template '{name}' is needed by {by}")]
     Needed {
@@ -105,11 +99,7 @@ impl Rulebook {
 
     /// The rule that applies to a stream.
     pub(super) fn rule(&self, stream: &StreamName, domain: Option<&str>) -> Option<&Rule> {
-        self.order.iter().find(|rule| {
-            rule.stream.fits(stream.name())
-                && rule.app.fits(stream.app())
-                && (rule.domain.is_any() || domain.is_some_and(|domain| rule.domain.fits(domain)))
-        })
+        self.order.iter().find(|rule| rule.fits(stream, domain))
     }
 
     /// A template by its name; of none, the one of the stream's rule.
@@ -173,7 +163,7 @@ impl Rulebook {
             .iter()
             .find(|rule| rule.template == name && !falls_back)
         {
-            let by = format!("the rule for {}", describe(rule));
+            let by = format!("the rule for {rule}");
             return Err(RuleError::Needed {
                 name: name.to_owned(),
                 by,
@@ -209,16 +199,48 @@ impl Rulebook {
                 .iter()
                 .any(|rule| rule.is_about_the_same(about));
             return Err(match configured {
-                true => RuleError::Configured(format!("the rule for {}", describe(about))),
-                false => RuleError::NoRule {
-                    domain: about.domain.to_string(),
-                    app: about.app.to_string(),
-                    stream: about.stream.to_string(),
-                },
+                true => RuleError::Configured(format!("the rule for {about}")),
+                false => RuleError::NoRule(about.to_string()),
             });
         }
         self.arrange();
         Ok(())
+    }
+
+    /// What there is to say of templates and rules, of which `used` says what else names a template.
+    pub(super) fn advice(&self, used: impl Fn(&str) -> bool) -> Vec<Advice> {
+        let names: Vec<&str> = self.templates.keys().map(String::as_str).collect();
+        let mut all = match self.commanded.rules.is_empty() && self.configured.rules.is_empty() {
+            true => of_rules(&names, [&Rule::built_in()], used),
+            false => of_rules(&names, &self.order, used),
+        };
+        let puts = |rule: &&Rule| self.commanded.rules.iter().any(|put| put.is_about_the_same(rule));
+        all.extend(
+            self.configured
+                .rules
+                .iter()
+                .filter(puts)
+                .map(|rule| Advice::Overridden {
+                    what: format!("the rule for {rule}"),
+                    undo: "'edgereel rule delete'".to_owned(),
+                }),
+        );
+        let put = |name: &str| {
+            self.commanded
+                .templates
+                .iter()
+                .any(|template| template.name == name)
+        };
+        let over = self
+            .configured
+            .templates
+            .iter()
+            .filter(|template| put(&template.name));
+        all.extend(over.map(|template| Advice::Overridden {
+            what: format!("template '{}'", template.name),
+            undo: "'edgereel template delete'".to_owned(),
+        }));
+        all
     }
 
     fn arrange(&mut self) {
@@ -241,23 +263,9 @@ impl Rulebook {
             order.push(Rule::built_in());
         }
         // Stable: of two that say as much the one that was put, or that stands first, applies.
-        order.sort_by_key(|rule| std::cmp::Reverse(rank(rule)));
+        order.sort_by_key(|rule| std::cmp::Reverse(rule.rank()));
         self.order = order;
     }
-}
-
-/// Domain, app and stream before domain and stream, before domain and app, before domain, before the same without a
-/// domain; among those the one that says more of each name.
-fn rank(rule: &Rule) -> ([bool; 3], [usize; 3]) {
-    let weights = [rule.domain.weight(), rule.stream.weight(), rule.app.weight()];
-    (weights.map(|weight| weight > 0), weights)
-}
-
-fn describe(rule: &Rule) -> String {
-    let Rule {
-        domain, app, stream, ..
-    } = rule;
-    format!("domain '{domain}', app '{app}', stream '{stream}'")
 }
 
 /// A template's reels, of some tracks alone if somebody said so.

@@ -109,3 +109,41 @@ fn who_asks_for_what_cannot_be_is_logged_once() {
         assert_eq!(count, 1, "{said}");
     }
 }
+
+#[test]
+fn what_a_rule_leaves_out_is_said_by_the_check_at_the_start_and_in_the_answer() {
+    let home = home();
+    let more = "[[rule]]\napp = \"hall\"\n[[rule]]\nstream = \"cam1\"\nrecord = \"never\"\n";
+    let service = Service::start_with(home.path(), more);
+    let check = ctl(home.path(), &["check-config"]).ok();
+    let said = [
+        "the form app = \"hall\" of a rule is deprecated; it is taken as stream 'hall/*'",
+        "the form stream = \"cam1\" of a rule is deprecated; it is taken as stream '*/cam1'",
+        "streams that no rule fits are not recorded",
+    ];
+    let (warned, log) = (check.stderr, service.log());
+    for said in said {
+        assert!(warned.contains(&format!("edgereel: warning: {said}")), "{warned}");
+        assert!(log.contains(&format!("WARN  {said}")), "{log}");
+    }
+    let put = done(home.path(), &["rule", "put", "--app", "live", "--stream", "cam*"]);
+    assert_eq!(put["stream"], "live/cam*");
+    assert_eq!(put["warnings"].as_array().map(Vec::len), Some(1), "{put}");
+    let put = ctl(home.path(), &["rule", "put", "--stream", "live//cam"]).ok();
+    assert!(
+        put.stderr
+            .contains("warning: the rule for stream 'live//cam': no stream"),
+        "{}",
+        put.stderr
+    );
+    let put = done(home.path(), &["rule", "put", "--stream", "live/*"]);
+    assert_eq!(put["warnings"], Value::Null, "{put}");
+    // The old form takes back what the new one put, and the other way round.
+    done(home.path(), &["rule", "delete", "--app", "live"]);
+    done(home.path(), &["rule", "delete", "--stream", "live/cam*"]);
+    let wrong = refused(
+        home.path(),
+        &["rule", "put", "--app", "live", "--stream", "live/cam1"],
+    );
+    assert!(wrong.contains("leave app out"), "{wrong}");
+}

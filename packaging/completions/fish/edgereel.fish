@@ -251,8 +251,8 @@ complete -c edgereel -n "__fish_edgereel_using_subcommand rule; and not __fish_s
 complete -c edgereel -n "__fish_edgereel_using_subcommand rule; and not __fish_seen_subcommand_from put list delete help" -f -a "delete" -d 'Takes back a rule that a command put'
 complete -c edgereel -n "__fish_edgereel_using_subcommand rule; and not __fish_seen_subcommand_from put list delete help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c edgereel -n "__fish_edgereel_using_subcommand rule; and __fish_seen_subcommand_from put" -l domain -d 'the host that publishers address; any, if left out' -r
-complete -c edgereel -n "__fish_edgereel_using_subcommand rule; and __fish_seen_subcommand_from put" -l app -d 'the app, with * for any characters; any, if left out' -r
-complete -c edgereel -n "__fish_edgereel_using_subcommand rule; and __fish_seen_subcommand_from put" -l stream -d 'the stream\'s name in the app; any, if left out' -r
+complete -c edgereel -n "__fish_edgereel_using_subcommand rule; and __fish_seen_subcommand_from put" -l stream -d 'the streams, as in live/cam1 or live/*; any, if left out' -r
+complete -c edgereel -n "__fish_edgereel_using_subcommand rule; and __fish_seen_subcommand_from put" -l app -d 'deprecated: the app, before a stream without a slash' -r
 complete -c edgereel -n "__fish_edgereel_using_subcommand rule; and __fish_seen_subcommand_from put" -l template -d 'the template; \'default\', if left out' -r
 complete -c edgereel -n "__fish_edgereel_using_subcommand rule; and __fish_seen_subcommand_from put" -l record -d 'always, on-demand or never; always, if left out' -r
 complete -c edgereel -n "__fish_edgereel_using_subcommand rule; and __fish_seen_subcommand_from put" -l socket -d 'The control socket of the service [default: as its configuration says, or where systemd makes it]' -r -F
@@ -268,8 +268,8 @@ complete -c edgereel -n "__fish_edgereel_using_subcommand rule; and __fish_seen_
 complete -c edgereel -n "__fish_edgereel_using_subcommand rule; and __fish_seen_subcommand_from list" -l json -d 'The answer as JSON'
 complete -c edgereel -n "__fish_edgereel_using_subcommand rule; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c edgereel -n "__fish_edgereel_using_subcommand rule; and __fish_seen_subcommand_from delete" -l domain -d 'as it was put' -r
-complete -c edgereel -n "__fish_edgereel_using_subcommand rule; and __fish_seen_subcommand_from delete" -l app -d 'as it was put' -r
 complete -c edgereel -n "__fish_edgereel_using_subcommand rule; and __fish_seen_subcommand_from delete" -l stream -d 'as it was put' -r
+complete -c edgereel -n "__fish_edgereel_using_subcommand rule; and __fish_seen_subcommand_from delete" -l app -d 'deprecated: as it was put' -r
 complete -c edgereel -n "__fish_edgereel_using_subcommand rule; and __fish_seen_subcommand_from delete" -l socket -d 'The control socket of the service [default: as its configuration says, or where systemd makes it]' -r -F
 complete -c edgereel -n "__fish_edgereel_using_subcommand rule; and __fish_seen_subcommand_from delete" -l config -d 'The configuration file [default: /etc/edgereel/edgereel.toml if there is one]' -r -F
 complete -c edgereel -n "__fish_edgereel_using_subcommand rule; and __fish_seen_subcommand_from delete" -l data -d 'The storage directory, in place of the one that the configuration names' -r -F

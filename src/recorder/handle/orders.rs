@@ -3,7 +3,7 @@
 use tokio::sync::oneshot;
 
 use super::Recorder;
-use crate::config::{Rule, Template, TemplateSource};
+use crate::config::{Advice, Rule, Template, TemplateSource};
 use crate::media::{Micros, RecordingId, StreamName};
 use crate::recorder::core::Core;
 use crate::recorder::live::Moment;
@@ -99,24 +99,49 @@ impl Recorder {
             .collect()
     }
 
-    /// Puts a template over what the configuration says.
-    pub async fn put_template(&self, source: TemplateSource) -> Result<(), AskError> {
-        self.order(|core, _, out| core.put_template(source, out)).await
+    /// Puts a template over what the configuration says; gives what there is to say of that.
+    pub async fn put_template(&self, source: TemplateSource) -> Result<Vec<Advice>, AskError> {
+        self.arrange(None, |core, out| core.put_template(source, out))
+            .await
     }
 
     /// Takes back a template that was put.
-    pub async fn delete_template(&self, name: &str) -> Result<(), AskError> {
-        self.order(|core, _, out| core.delete_template(name, out)).await
+    pub async fn delete_template(&self, name: &str) -> Result<Vec<Advice>, AskError> {
+        self.arrange(None, |core, out| core.delete_template(name, out))
+            .await
     }
 
-    /// Puts a rule over what the configuration says.
-    pub async fn put_rule(&self, rule: Rule) -> Result<(), AskError> {
-        self.order(|core, _, out| core.put_rule(rule, out)).await
+    /// Puts a rule over what the configuration says; gives what there is to say of that.
+    pub async fn put_rule(&self, rule: Rule) -> Result<Vec<Advice>, AskError> {
+        let put = rule.clone();
+        self.arrange(Some(&put), |core, out| core.put_rule(rule, out))
+            .await
     }
 
     /// Takes back a rule that was put; `about` is one for the same streams.
-    pub async fn delete_rule(&self, about: &Rule) -> Result<(), AskError> {
-        self.order(|core, _, out| core.delete_rule(about, out)).await
+    pub async fn delete_rule(&self, about: &Rule) -> Result<Vec<Advice>, AskError> {
+        self.arrange(None, |core, out| core.delete_rule(about, out)).await
+    }
+
+    /// What there is to say of templates and rules.
+    pub fn advice(&self) -> Vec<Advice> {
+        self.shared.core().advice()
+    }
+
+    /// Changes templates or rules, and gives the advice that is new, or about the rule that was put.
+    async fn arrange(
+        &self,
+        put: Option<&Rule>,
+        carry_out: impl FnOnce(&mut Core, &mut Vec<Command>) -> Result<(), OrderError>,
+    ) -> Result<Vec<Advice>, AskError> {
+        self.order(|core, _, out| {
+            let before = core.advice();
+            carry_out(core, out)?;
+            let mut new = core.advice();
+            new.retain(|advice| !before.contains(advice) || put.is_some_and(|put| advice.is_about(put)));
+            Ok(new)
+        })
+        .await
     }
 
     /// Every template, and whether a command put it.

@@ -25,6 +25,11 @@ impl Recorder {
                 }
             }
             for rule in kept::<Rule>(shelves, RULES) {
+                // Who put it was told, and it is written anew with the next change.
+                let rule = Rule {
+                    old_form: None,
+                    ..rule
+                };
                 if let Err(error) = core.rulebook.put_rule(rule) {
                     tracing::error!("a rule that a command put is left out: {error}");
                 }

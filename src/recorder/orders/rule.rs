@@ -1,7 +1,7 @@
 //! Rules and templates that commands put over those of the configuration.
 
 use super::{OrderError, RULES, TEMPLATES, to_json};
-use crate::config::{Rule, Template, TemplateSource};
+use crate::config::{Advice, Rule, Template, TemplateSource};
 use crate::recorder::core::Core;
 use crate::recorder::rulebook::RuleError;
 use crate::recorder::tasks::Task;
@@ -52,13 +52,9 @@ impl Core {
         rule: Rule,
         out: &mut Vec<Command>,
     ) -> Result<(), OrderError> {
-        let (id, body) = (rule_id(&rule), to_json(&rule));
+        let (ids, body) = (rule_ids(&rule), to_json(&rule));
         self.rulebook.put_rule(rule)?;
-        out.push(Command::Keep {
-            shelf: RULES,
-            id,
-            body,
-        });
+        out.extend(keep(ids, body));
         Ok(())
     }
 
@@ -69,12 +65,16 @@ impl Core {
         out: &mut Vec<Command>,
     ) -> Result<(), OrderError> {
         self.rulebook.delete_rule(about)?;
-        out.push(Command::Keep {
-            shelf: RULES,
-            id: rule_id(about),
-            body: None,
-        });
+        out.extend(keep(rule_ids(about), None));
         Ok(())
+    }
+
+    /// What there is to say of templates and rules.
+    pub(in crate::recorder) fn advice(&self) -> Vec<Advice> {
+        let live = |task: &&Task| task.state.is_live();
+        let tasks = || self.tasks.list(None, None, None).filter(live);
+        self.rulebook
+            .advice(|name| tasks().any(|task| task.template.as_deref() == Some(name)))
     }
 
     /// Templates, whether a command put them, and whether they are there to switch recording off.
@@ -94,6 +94,23 @@ impl Core {
     }
 }
 
-fn rule_id(rule: &Rule) -> String {
-    format!("{}|{}|{}", rule.domain, rule.app, rule.stream)
+/// What the journal knows a rule by, and what an earlier release may have called it.
+fn rule_ids(rule: &Rule) -> [String; 2] {
+    let (app, name) = rule.parts();
+    [
+        format!("{}|{app}|{name}", rule.domain),
+        format!("{}|*|{}", rule.domain, rule.stream),
+    ]
+}
+
+/// Keeps a rule under the first of these ids, and nothing under the others.
+fn keep(ids: [String; 2], body: Option<String>) -> impl Iterator<Item = Command> {
+    let [id, old] = ids;
+    let other = (old != id).then_some((old, None));
+    let all = other.into_iter().chain([(id, body)]);
+    all.map(|(id, body)| Command::Keep {
+        shelf: RULES,
+        id,
+        body,
+    })
 }

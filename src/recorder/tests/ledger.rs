@@ -51,7 +51,7 @@ pub(super) struct Machine {
     pub(super) order: Vec<RecordingId>,
     publishes: BTreeMap<PublishId, (StreamName, Micros)>,
     pub(super) tape: BTreeMap<StreamName, Vec<OnTape>>,
-    shelves: BTreeMap<(&'static str, String), String>,
+    pub(super) shelves: BTreeMap<(&'static str, String), String>,
     pub(super) reports: Vec<crate::event::Event>,
     configured: (Vec<Template>, Vec<Rule>),
     /// Media time of each stream's publish, ms.

@@ -3,6 +3,7 @@
 mod ledger;
 mod model;
 mod orders;
+mod rules;
 mod scale;
 mod sessions;
 

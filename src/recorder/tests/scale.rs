@@ -15,8 +15,8 @@ fn a_thousand_rules_and_ten_thousand_tasks() {
     let pattern = |text: String| Pattern::try_from(text).unwrap();
     let rules = (0..1_000).map(|n| Rule {
         domain: pattern(format!("box{}.example", n % 7)),
-        app: pattern(format!("app{}", n % 50)),
-        stream: pattern(format!("cam{n}-*")),
+        stream: pattern(format!("app{}/cam{n}-*", n % 50)),
+        old_form: None,
         template: "default".to_owned(),
         record: RecordWhen::Always,
     });

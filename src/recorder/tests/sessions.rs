@@ -156,7 +156,7 @@ fn a_proper_end_closes_at_once_unless_the_template_waits_for_any() {
         vec![
             rule("default", RecordWhen::Always),
             Rule {
-                app: Pattern::try_from("any".to_owned()).unwrap(),
+                stream: Pattern::try_from("any/*".to_owned()).unwrap(),
                 ..rule("any", RecordWhen::Always)
             },
         ],
@@ -282,8 +282,7 @@ fn a_change_of_the_rules_holds_from_the_next_push_on() {
 fn the_best_rule_applies_and_a_template_without_formats_switches_off() {
     let about = |domain: &str, app: &str, stream: &str, template: &str| Rule {
         domain: Pattern::try_from(domain.to_owned()).unwrap(),
-        app: Pattern::try_from(app.to_owned()).unwrap(),
-        stream: Pattern::try_from(stream.to_owned()).unwrap(),
+        stream: Pattern::try_from(format!("{app}/{stream}")).unwrap(),
         ..rule(template, RecordWhen::Always)
     };
     let templates: Vec<String> = ["all", "name", "app", "domain"]

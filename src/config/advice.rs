@@ -1,0 +1,273 @@
+//! What a configuration allows and its author probably does not mean: told where it is checked, where it is taken, and in
+//! the answer to the command that brought it about.
+
+use std::fmt;
+
+use super::{Config, DEFAULT_TEMPLATE, Keep, Rule};
+
+/// One such thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Advice {
+    /// A rule is written in the form of an earlier release.
+    OldForm {
+        /// As it was written.
+        written: String,
+        /// As it is to be written.
+        rule: String,
+    },
+    /// No stream can have such a name.
+    NoSuchStream {
+        /// What has the pattern.
+        of: String,
+    },
+    /// Another rule applies to all of its streams.
+    Shadowed {
+        /// The rule.
+        rule: String,
+        /// The other.
+        by: String,
+    },
+    /// A rule names a template that is not there.
+    NoTemplate {
+        /// The rule.
+        rule: String,
+        /// The template.
+        template: String,
+    },
+    /// No rule names a template.
+    Unnamed {
+        /// The template.
+        template: String,
+    },
+    /// There are rules, and streams that none of them fits.
+    Uncovered,
+    /// What a command put counts before what the file says.
+    Overridden {
+        /// What the file says.
+        what: String,
+        /// How that is undone.
+        undo: String,
+    },
+    /// Delivered files are to be deleted after a time, and nothing is delivered.
+    NothingDelivered {
+        /// The template.
+        template: String,
+    },
+    /// `rtmp.allow_anonymous` beside a `[[publisher]]`.
+    NobodyIsAnonymous,
+}
+
+impl fmt::Display for Advice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Advice::OldForm { written, rule } => write!(
+                f,
+                "the form {written} of a rule is deprecated; it is taken as {rule}: write stream as app/name"
+            ),
+            Advice::NoSuchStream { of } => write!(
+                f,
+                "{of}: no stream can have such a name; a stream is written as app/name, as in \"live/cam1\" or \"live/*\""
+            ),
+            Advice::Shadowed { rule, by } => {
+                write!(f, "the rule for {rule} never applies: the one for {by} fits all of its streams and comes before it")
+            }
+            Advice::NoTemplate { rule, template } => write!(
+                f,
+                "the rule for {rule} names the template '{template}', which is not there: its streams are not recorded"
+            ),
+            Advice::Unnamed { template } => write!(
+                f,
+                "no rule names the template '{template}': only commands and tasks that name it record by it; add a [[rule]] \
+                 with template = \"{template}\""
+            ),
+            Advice::Uncovered => f.write_str(
+                "streams that no rule fits are not recorded; without any rule all streams were. Add a rule for stream \"*\", \
+                 with record = \"on-demand\" if the others are not to be recorded",
+            ),
+            Advice::Overridden { what, undo } => {
+                write!(f, "{what} of the configuration file is not in force: a command put another over it; {undo} takes that back")
+            }
+            Advice::NothingDelivered { template } => write!(
+                f,
+                "template '{template}' has a storage_time, and nothing is delivered: [sync] has no url"
+            ),
+            Advice::NobodyIsAnonymous => f.write_str(
+                "rtmp.allow_anonymous = true means nothing beside a [[publisher]]: who fits no entry is refused",
+            ),
+        }
+    }
+}
+
+impl Advice {
+    /// True when it is about this rule.
+    pub fn is_about(&self, about: &Rule) -> bool {
+        let about = about.to_string();
+        match self {
+            Advice::OldForm { rule, .. }
+            | Advice::Shadowed { rule, .. }
+            | Advice::NoTemplate { rule, .. } => *rule == about,
+            Advice::NoSuchStream { of } => *of == of_rule(&about),
+            _ => false,
+        }
+    }
+}
+
+/// What there is to say of rules, those that apply before others first, and of the templates of these names. `used` says
+/// what else names a template.
+pub fn of_rules<'a>(
+    templates: &[&str],
+    rules: impl IntoIterator<Item = &'a Rule>,
+    used: impl Fn(&str) -> bool,
+) -> Vec<Advice> {
+    let rules: Vec<&Rule> = rules.into_iter().collect();
+    let mut all = Vec::new();
+    for (place, rule) in rules.iter().enumerate() {
+        let about = rule.to_string();
+        if let Some(written) = rule.old_form.clone() {
+            let rule = about.clone();
+            all.push(Advice::OldForm { written, rule });
+        }
+        if !rule.stream.can_fit_a_stream() {
+            all.push(Advice::NoSuchStream { of: of_rule(&about) });
+        }
+        if let Some(by) = rules.iter().take(place).find(|other| other.covers(rule)) {
+            let by = by.to_string();
+            all.push(Advice::Shadowed {
+                rule: about.clone(),
+                by,
+            });
+        }
+        if !templates.contains(&rule.template.as_str()) {
+            let template = rule.template.clone();
+            all.push(Advice::NoTemplate {
+                rule: about,
+                template,
+            });
+        }
+    }
+    let named =
+        |name: &str| name == DEFAULT_TEMPLATE || used(name) || rules.iter().any(|rule| rule.template == name);
+    let unnamed = templates.iter().filter(|name| !named(name));
+    all.extend(unnamed.map(|name| Advice::Unnamed {
+        template: (*name).to_owned(),
+    }));
+    let every = Rule::built_in();
+    if !rules.is_empty() && !rules.iter().any(|rule| rule.covers(&every)) {
+        all.push(Advice::Uncovered);
+    }
+    all
+}
+
+fn of_rule(about: &str) -> String {
+    format!("the rule for {about}")
+}
+
+impl Config {
+    /// What there is to say of the whole, as far as the file alone tells.
+    pub fn advice(&self) -> Vec<Advice> {
+        let mut rules: Vec<&Rule> = self.rules.iter().collect();
+        rules.sort_by_key(|rule| std::cmp::Reverse(rule.rank()));
+        let names = self.templates.iter().map(|template| template.name.as_str());
+        let names: Vec<&str> = names.chain([DEFAULT_TEMPLATE]).collect();
+        let mut all = of_rules(&names, rules, |_| false);
+        all.extend(self.advice_beside_rules());
+        all
+    }
+
+    /// The same but for rules and templates, over which commands may have put others.
+    pub fn advice_beside_rules(&self) -> Vec<Advice> {
+        let nameless = self
+            .publishers
+            .iter()
+            .filter(|publisher| !publisher.stream.can_fit_a_stream());
+        let mut all: Vec<Advice> = nameless
+            .map(|publisher| Advice::NoSuchStream {
+                of: format!("[[publisher]] with stream '{}'", publisher.stream),
+            })
+            .collect();
+        if self.rtmp.allow_anonymous && !self.publishers.is_empty() {
+            all.push(Advice::NobodyIsAnonymous);
+        }
+        let stored = |keep: Option<Keep>| keep.is_some_and(|keep| keep != Keep::Forever);
+        let expires = self
+            .templates
+            .iter()
+            .filter(|template| template.reels.iter().any(|reel| stored(reel.storage_time)));
+        if self.sync.is_none() {
+            all.extend(expires.map(|template| Advice::NothingDelivered {
+                template: template.name.clone(),
+            }));
+        }
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn advice(text: &str) -> Vec<String> {
+        let config = Config::parse(Some((Path::new("box.toml"), text)), [], "box").unwrap();
+        config.advice().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn what_is_meant_is_not_warned_of() {
+        for text in [
+            "",
+            "[[template]]\nname = \"default\"\nkeep = \"7d\"\n",
+            "[[template]]\nname = \"a\"\n[[rule]]\ntemplate = \"a\"\n",
+            "[[rule]]\nstream = \"live/*\"\n[[rule]]\nstream = \"live/cam1\"\nrecord = \"never\"\n\
+             [[rule]]\nrecord = \"on-demand\"\n",
+            "[[publisher]]\nstream = \"live*\"\n",
+        ] {
+            assert_eq!(advice(text), [""; 0], "{text}");
+        }
+    }
+
+    #[test]
+    fn what_can_record_nothing_is_warned_of() {
+        for (text, said) in [
+            (
+                "[[rule]]\nstream = \"live/*\"",
+                "streams that no rule fits are not recorded",
+            ),
+            (
+                "[[rule]]\napp = \"live\"\nstream = \"cam*\"\n[[rule]]",
+                "it is taken as stream 'live/cam*'",
+            ),
+            (
+                "[[rule]]\nstream = \"live//cam\"\n[[rule]]",
+                "the rule for stream 'live//cam': no stream",
+            ),
+            (
+                "[[rule]]\nstream = \"*/cam*\"\n[[rule]]\nstream = \"live/cam/*\"\n[[rule]]",
+                "the rule for stream 'live/cam/*' never applies: the one for stream '*/cam*'",
+            ),
+            (
+                "[[template]]\nname = \"lesson\"",
+                "no rule names the template 'lesson'",
+            ),
+            (
+                "[[publisher]]\nstream = \"cam1\"",
+                "[[publisher]] with stream 'cam1': no stream",
+            ),
+            (
+                "[[template]]\nname = \"default\"\nstorage_time = \"7d\"",
+                "template 'default' has a storage_time, and nothing is delivered",
+            ),
+            (
+                "[[publisher]]\nkey = \"k\"\n[rtmp]\nallow_anonymous = true",
+                "rtmp.allow_anonymous = true means nothing",
+            ),
+        ] {
+            let all = advice(text);
+            assert!(
+                matches!(all.as_slice(), [one] if one.contains(said)),
+                "{text}: {all:?}"
+            );
+        }
+    }
+}
