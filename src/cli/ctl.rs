@@ -129,6 +129,7 @@ impl Ctl {
         remote
             .listen(&[&format!("{root}/status"), &format!("{root}/event/#")])
             .await?;
+        let page = shown::Page::stdout();
         loop {
             let message = remote.message().await?;
             let topic = String::from_utf8_lossy(&message.topic).into_owned();
@@ -138,7 +139,7 @@ impl Ctl {
             if self.json {
                 output::line(&said.to_string())?;
             } else {
-                output::line(&shown::event(&self.prefix, &topic, &said))?;
+                output::line(&shown::event(&page, &self.prefix, &topic, &said))?;
             }
         }
     }

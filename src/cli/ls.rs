@@ -1,16 +1,15 @@
 //! `edgereel ls`: what was recorded.
 
-use std::io::{IsTerminal as _, Write};
+use std::io::Write as _;
 
 use serde_json::{Value, json};
 
 use super::open::StoreArgument;
-use super::output;
+use super::shown::{self, Page};
 use super::when::When;
 use crate::api::recording_row;
-use crate::event::rfc3339;
 use crate::media::StreamName;
-use crate::store::{Filter, RecordingRow, TrackRow};
+use crate::store::{Filter, RecordingRow};
 
 #[derive(clap::Args)]
 pub(super) struct Ls {
@@ -43,8 +42,11 @@ impl Ls {
         if self.json {
             serde_json::to_writer_pretty(&mut out, &document(&rows))?;
             writeln!(out)?;
-        } else {
-            table(&mut out, &rows)?;
+            return Ok(());
+        }
+        let rows: Vec<Value> = rows.iter().map(recording_row).collect();
+        for line in shown::recordings(&Page::stdout(), &rows) {
+            writeln!(out, "{line}")?;
         }
         Ok(())
     }
@@ -53,49 +55,4 @@ impl Ls {
 fn document(rows: &[RecordingRow]) -> Value {
     let recordings: Vec<Value> = rows.iter().map(recording_row).collect();
     json!({ "recordings": recordings, "next": null })
-}
-
-fn table(out: &mut impl Write, rows: &[RecordingRow]) -> std::io::Result<()> {
-    if rows.is_empty() {
-        // A person wants to hear it; a pipe wants nothing.
-        if std::io::stdout().is_terminal() {
-            writeln!(out, "no recordings")?;
-        }
-        return Ok(());
-    }
-    let width = rows
-        .iter()
-        .map(|row| row.stream.as_str().chars().count())
-        .max()
-        .unwrap_or(6)
-        .max(6);
-    writeln!(
-        out,
-        "{:36}  {:width$}  {:9}  {:20}  {:>8}  {:>9}  TRACKS",
-        "ID", "STREAM", "STATE", "START", "LENGTH", "SIZE"
-    )?;
-    for row in rows {
-        let start = rfc3339(row.start);
-        let start = start.split('.').next().unwrap_or(&start);
-        let tracks: Vec<String> = row.tracks.iter().map(describe).collect();
-        writeln!(
-            out,
-            "{:36}  {:width$}  {:9}  {start:>19}Z  {:>8}  {:>9}  {}",
-            row.id,
-            row.stream.as_str(),
-            row.state.as_str(),
-            output::clock(row.duration),
-            output::bytes(row.bytes),
-            tracks.join(", "),
-        )?;
-    }
-    Ok(())
-}
-
-fn describe(track: &TrackRow) -> String {
-    match (track.width, track.height, track.sample_rate) {
-        (Some(width), Some(height), _) => format!("{} {width}x{height}", track.codec),
-        (_, _, Some(rate)) => format!("{} {rate} Hz", track.codec),
-        _ => track.codec.to_owned(),
-    }
 }

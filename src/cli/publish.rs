@@ -78,11 +78,11 @@ impl Publish {
                 .await
                 .with_context(|| format!("{shown} did not take the end of the publish, after {sent}"))?;
             let how = match (interrupted, told) {
-                (true, _) => "interrupted; the publish was ended properly",
-                (false, true) => "all of the file; the server confirmed the end",
-                (false, false) => "all of the file; the server did not confirm the end",
+                (true, _) => "interrupted, and ended properly",
+                (false, true) => "the server confirmed the end",
+                (false, false) => "all of it, but the server did not confirm the end",
             };
-            eprintln!("sent {sent} to {shown}: {how}");
+            eprintln!("sent {sent} to {shown}; {how}");
             Ok(())
         })
     }

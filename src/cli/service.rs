@@ -86,7 +86,14 @@ fn found_elsewhere(looked: &[PathBuf]) -> Vec<PathBuf> {
     let own = default_socket(Path::new("")).parent().map(Path::to_owned);
     let users = |base: &Path| {
         let entries = base.read_dir().into_iter().flatten().flatten().take(MOST_ENTRIES);
-        let named = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with("edgereel"));
+        // `edgereel`, or `edgereel-` and the number of a user.
+        let is_ours = |name: &str| {
+            let rest = name
+                .strip_prefix("edgereel")
+                .map(|rest| rest.trim_start_matches('-'));
+            rest.is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()))
+        };
+        let named = entries.filter(|entry| is_ours(&entry.file_name().to_string_lossy()));
         named.map(|entry| entry.path()).collect::<Vec<_>>()
     };
     let mut folders = users(&std::env::temp_dir());

@@ -74,11 +74,15 @@ impl Broker {
             .await?;
         let (sender, lines) = mpsc::channel(64);
         let prefix = prefix.to_owned();
+        let page = shown::Page::stdout();
         let task = tokio::spawn(async move {
             while let Ok(message) = remote.message().await {
                 let topic = String::from_utf8_lossy(&message.topic).into_owned();
                 if let Ok(said) = serde_json::from_slice(&message.payload)
-                    && sender.send(shown::event(&prefix, &topic, &said)).await.is_err()
+                    && sender
+                        .send(shown::event(&page, &prefix, &topic, &said))
+                        .await
+                        .is_err()
                 {
                     break;
                 }

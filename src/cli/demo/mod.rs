@@ -14,10 +14,12 @@ use self::broker::{Broker, Heard};
 use super::export;
 use super::output;
 use super::publish::{LoopClock, Pace, send};
+use super::shown;
 use super::source::Source;
 use crate::config::{Config, Target};
 use crate::daemon::{self, Service, Snapshot};
 use crate::ingest::{Publisher, RtmpUrl};
+use crate::recorder::StreamStatus;
 use crate::store::{Library, RecordingState};
 
 /// Twenty seconds with a running clock and a beep each second, made by `assets/make-sample.sh`.
@@ -226,14 +228,15 @@ async fn next(heard: &mut Option<Heard>) -> Option<String> {
 
 /// One line that is written over on a terminal, a line each second in a pipe.
 struct Screen {
-    terminal: bool,
+    /// Columns of the terminal, if it is one.
+    width: Option<usize>,
     segments: u64,
 }
 
 impl Screen {
     fn new() -> Self {
         Self {
-            terminal: std::io::stdout().is_terminal(),
+            width: std::io::stdout().is_terminal().then(shown::terminal_width),
             segments: 0,
         }
     }
@@ -244,7 +247,7 @@ impl Screen {
         };
         let progress = &snapshot.progress;
         let mut out = std::io::stdout().lock();
-        let (over, end) = if self.terminal {
+        let (over, end) = if self.width.is_some() {
             ("\r\x1b[K", "")
         } else {
             ("", "\n")
@@ -253,6 +256,13 @@ impl Screen {
             self.segments = progress.segments_sealed;
             let _ = writeln!(out, "{over}       segment {} sealed", self.segments);
         }
+        let line = self.line(elapsed, snapshot, stream);
+        let _ = write!(out, "{over}{line}{end}");
+        let _ = out.flush();
+    }
+
+    /// What matters most first: the rest goes where the terminal ends, for a line that wraps is not written over.
+    fn line(&self, elapsed: Duration, snapshot: &Snapshot, stream: &StreamStatus) -> String {
         let tracks: Vec<String> = [
             stream.tracks.video.as_ref().map(|video| format!("{video:?}")),
             stream.tracks.audio.as_ref().map(|audio| format!("{audio:?}")),
@@ -261,24 +271,35 @@ impl Screen {
         .flatten()
         .collect();
         let elapsed = i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX);
-        let _ = write!(
-            out,
-            "{over}{}  {}  {}  {} kbit/s  received {}, durable {}, in memory {}{end}",
+        let durable = output::bytes(snapshot.progress.bytes_durable);
+        let parts = [
             output::clock(elapsed),
-            stream.stream,
+            stream.stream.to_string(),
+            format!("{} kbit/s", stream.bits_per_second / 1000),
+            format!("received {}, durable {durable}", output::bytes(stream.bytes)),
+            format!("in memory {}", output::bytes(stream.ring_bytes as u64)),
             tracks.join(" + "),
-            stream.bits_per_second / 1000,
-            output::bytes(stream.bytes),
-            output::bytes(progress.bytes_durable),
-            output::bytes(stream.ring_bytes as u64),
-        );
-        let _ = out.flush();
+        ];
+        let mut line = String::new();
+        for part in parts {
+            let longer = line.chars().count() + 2 + part.chars().count();
+            if !line.is_empty() && self.width.is_some_and(|width| longer >= width) {
+                break;
+            }
+            if !line.is_empty() {
+                line.push_str("  ");
+            }
+            line.push_str(&part);
+        }
+        line
     }
 
     /// A line beside it.
     fn say(&self, line: &str) {
-        let over = if self.terminal { "\r\x1b[K" } else { "" };
-        println!("{over}       {line}");
+        match self.width {
+            Some(width) => println!("\r\x1b[K{}", shown::fitted(&format!("       {line}"), width)),
+            None => println!("       {line}"),
+        }
     }
 
     /// The lines that are left, up to the end of the service.
@@ -292,7 +313,7 @@ impl Screen {
     }
 
     fn done(&self) {
-        if self.terminal {
+        if self.width.is_some() {
             println!();
         }
     }

@@ -1,0 +1,256 @@
+//! Answers as people read them. Programs take `--json`.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | `page` | a terminal of so many columns, or a pipe |
+//! | `table` | things of a kind, a line each |
+//! | `fields` | one thing, name by name |
+//! | `value` | a number with its unit, a time |
+
+mod fields;
+mod page;
+mod table;
+mod value;
+
+use std::io::Write as _;
+
+use serde_json::{Map, Value};
+
+pub(super) use page::{Page, fitted, terminal_width};
+use table::{Column, Kind};
+use value::cell;
+
+const fn column(name: &'static str, head: &'static str, kind: Kind, spare: u8) -> Column {
+    Column {
+        name,
+        head,
+        kind,
+        spare,
+    }
+}
+
+/// What `ls` tells of each recording.
+pub(super) const RECORDINGS: &[Column] = &[
+    column("id", "ID", Kind::Id, 0),
+    column("stream", "STREAM", Kind::Text, 0),
+    column("state", "STATE", Kind::Word, 0),
+    column("start", "START", Kind::Time, 0),
+    column("duration_s", "LENGTH", Kind::Number, 0),
+    column("bytes", "SIZE", Kind::Number, 1),
+    column("formats", "FORMATS", Kind::Text, 1),
+    column("tracks", "TRACKS", Kind::Text, 3),
+];
+
+/// What is told of each thing in a list, where not all of it is.
+const COLUMNS: &[(&str, &[Column])] = &[
+    (
+        "recordings",
+        &[
+            column("id", "ID", Kind::Id, 0),
+            column("stream", "STREAM", Kind::Text, 0),
+            column("state", "STATE", Kind::Word, 0),
+            column("start", "START", Kind::Time, 0),
+            column("duration_s", "LENGTH", Kind::Number, 0),
+            column("bytes", "SIZE", Kind::Number, 1),
+            column("formats", "FORMATS", Kind::Text, 1),
+            column("template", "TEMPLATE", Kind::Text, 2),
+            column("name", "NAME", Kind::Text, 2),
+        ],
+    ),
+    (
+        "tasks",
+        &[
+            column("task", "TASK", Kind::Id, 0),
+            column("stream", "STREAM", Kind::Text, 0),
+            column("state", "STATE", Kind::Word, 0),
+            column("start", "START", Kind::Time, 0),
+            column("end", "END", Kind::Time, 1),
+            column("weekly", "WEEKLY", Kind::Text, 1),
+            column("template", "TEMPLATE", Kind::Text, 2),
+            column("name", "NAME", Kind::Text, 2),
+        ],
+    ),
+    (
+        "rules",
+        &[
+            column("domain", "DOMAIN", Kind::Text, 1),
+            column("stream", "STREAM", Kind::Text, 0),
+            column("template", "TEMPLATE", Kind::Text, 0),
+            column("record", "RECORD", Kind::Text, 0),
+            column("from", "FROM", Kind::Text, 2),
+        ],
+    ),
+    (
+        "templates",
+        &[
+            column("name", "NAME", Kind::Text, 0),
+            column("formats", "FORMATS", Kind::Text, 0),
+            column("split", "SPLIT", Kind::Text, 1),
+            column("resume_window", "RESUME", Kind::Text, 2),
+            column("keep", "KEEP", Kind::Text, 1),
+            column("from", "FROM", Kind::Text, 2),
+        ],
+    ),
+    (
+        "streams",
+        &[
+            column("stream", "STREAM", Kind::Text, 0),
+            column("peer", "PEER", Kind::Text, 2),
+            column("bits_per_second", "BIT RATE", Kind::Number, 0),
+            column("fps", "FPS", Kind::Number, 1),
+            column("gop_s", "GOP", Kind::Number, 1),
+            column("recordings", "RECORDINGS", Kind::Text, 1),
+        ],
+    ),
+];
+
+/// Prints the result of a command.
+pub(super) fn print(command: &str, result: &Value) -> anyhow::Result<()> {
+    let page = Page::stdout();
+    let mut result = result.clone();
+    let warnings = result
+        .as_object_mut()
+        .and_then(|object| object.remove("warnings"));
+    for warning in warnings.iter().filter_map(Value::as_array).flatten() {
+        let warning = warning.as_str().map_or_else(|| warning.to_string(), plain);
+        eprintln!("edgereel: warning: {warning}");
+    }
+    let mut out = std::io::stdout().lock();
+    for line in lines(&page, command, &result) {
+        writeln!(out, "{line}")?;
+    }
+    drop(out);
+    if let Some(next) = result.get("next").and_then(Value::as_str) {
+        eprintln!("there may be more: --after {next}, or after={next} with ctl");
+    }
+    Ok(())
+}
+
+fn lines(page: &Page, command: &str, result: &Value) -> Vec<String> {
+    let Some(object) = result.as_object() else {
+        return vec![cell(page, "", result)];
+    };
+    let list = COLUMNS
+        .iter()
+        .find(|(name, _)| command.ends_with(".list") && object.get(*name).is_some_and(Value::is_array));
+    if let Some((name, columns)) = list {
+        let rows = object.get(*name).and_then(Value::as_array).into_iter().flatten();
+        let rows: Vec<Map<String, Value>> = rows.filter_map(Value::as_object).map(readable).collect();
+        return match rows.is_empty() {
+            true => none(page, name),
+            false => table::lines(page, columns, &rows.iter().collect::<Vec<_>>()),
+        };
+    }
+    // A name alone in a list is what a shell wants to go on with.
+    if let (1, Some((name, Value::Array(values)))) = (object.len(), object.iter().next())
+        && !values.iter().any(Value::is_object)
+    {
+        return match values.is_empty() {
+            true => none(page, name),
+            false => values.iter().map(|value| cell(page, "", value)).collect(),
+        };
+    }
+    let lines = fields::lines(page, object);
+    match (lines.is_empty(), object.iter().next()) {
+        (true, Some((name, Value::Array(_)))) => none(page, name),
+        _ => lines,
+    }
+}
+
+/// A person wants to hear it; a pipe wants nothing.
+fn none(page: &Page, name: &str) -> Vec<String> {
+    match page.width {
+        Some(_) => vec![format!("no {name}")],
+        None => Vec::new(),
+    }
+}
+
+/// The lines of a list of recordings, as `ls` shows it.
+pub(super) fn recordings(page: &Page, rows: &[Value]) -> Vec<String> {
+    let rows: Vec<Map<String, Value>> = rows.iter().filter_map(Value::as_object).map(readable).collect();
+    match rows.is_empty() {
+        true => none(page, "recordings"),
+        false => table::lines(page, RECORDINGS, &rows.iter().collect::<Vec<_>>()),
+    }
+}
+
+/// A thing for a table: its state in a word, its tracks in a few.
+fn readable(row: &Map<String, Value>) -> Map<String, Value> {
+    let mut row = row.clone();
+    if row.get("paused") == Some(&Value::Bool(true)) && row.get("state").is_some_and(|state| state == "open")
+    {
+        row.insert("state".to_owned(), "paused".into());
+    }
+    if let Some(tracks) = row.get("tracks").and_then(Value::as_array) {
+        let told: Vec<String> = tracks.iter().map(track).collect();
+        row.insert("tracks".to_owned(), told.join(", ").into());
+    }
+    row
+}
+
+fn track(track: &Value) -> String {
+    let of = |name: &str| track.get(name).filter(|value| !value.is_null());
+    let codec = of("codec").and_then(Value::as_str).unwrap_or_default();
+    match (of("width"), of("height"), of("sample_rate")) {
+        (Some(width), Some(height), _) => format!("{codec} {width}x{height}"),
+        (_, _, Some(rate)) => format!("{codec} {rate} Hz"),
+        _ => codec.to_owned(),
+    }
+}
+
+/// An event, or a status, as `ctl watch` prints it: when, where, what, and what of it people look for.
+pub(super) fn event(page: &Page, prefix: &str, topic: &str, said: &Value) -> String {
+    let text = |value: &Value, name: &str| {
+        value
+            .get(name)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let time = cell(page, "time", said.get("time").unwrap_or(&Value::Null));
+    let device = topic
+        .strip_prefix(prefix)
+        .unwrap_or(topic)
+        .trim_start_matches('/');
+    let device = device.split('/').next().unwrap_or_default();
+    let Some(body) = said.get("data").and_then(Value::as_object) else {
+        return plain(&format!("{time}  {device}  is {}", text(said, "state")));
+    };
+    let looked_for = [
+        "stream",
+        "recording",
+        "format",
+        "start",
+        "end",
+        "duration_s",
+        "bytes",
+        "url",
+        "store",
+        "what",
+        "detail",
+        "reason",
+        "version",
+    ];
+    let mut line = format!("{time}  {device}  {:20}", text(said, "type"));
+    for name in looked_for {
+        let cell = body
+            .get(name)
+            .map(|value| cell(page, name, value))
+            .unwrap_or_default();
+        if !cell.is_empty() {
+            line.push_str(&format!("  {name}={cell}"));
+        }
+    }
+    if let Some(dropped) = said.get("dropped") {
+        line.push_str(&format!("  ({dropped} events before this one were lost)"));
+    }
+    plain(&line)
+}
+
+/// A terminal must not be told what to do by what somebody named.
+fn plain(text: &str) -> String {
+    text.trim_end().chars().filter(|c| !c.is_control()).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,268 @@
+//! Many things of a kind: a line each, in columns.
+//!
+//! On a terminal a table is no wider than that. First ids are told by their beginning, as long as that stays unique; then
+//! the columns go that matter least; then seconds go, the space between columns, and the ends of long names.
+
+use serde_json::{Map, Value};
+
+use super::page::{Page, fitted};
+use super::value::{cell, moment};
+
+/// The digits of an id that are its time, to the millisecond: seldom are two the same.
+const SHORT_ID: usize = 13;
+/// A name is not made shorter than this.
+const SHORT_TEXT: usize = 8;
+
+/// A column of a table.
+#[derive(Clone, Copy)]
+pub(in crate::cli) struct Column {
+    /// What of each thing is told.
+    pub(super) name: &'static str,
+    pub(super) head: &'static str,
+    pub(super) kind: Kind,
+    /// The highest goes first where there is no room; 0 stays.
+    pub(super) spare: u8,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Id,
+    /// One of a few words.
+    Word,
+    Text,
+    Number,
+    Time,
+}
+
+/// A table with its cells.
+struct Table {
+    /// Spaces between two columns.
+    between: usize,
+    columns: Vec<(Column, String)>,
+    rows: Vec<Vec<String>>,
+}
+
+/// The lines of a table; none for no rows.
+pub(super) fn lines(page: &Page, columns: &[Column], rows: &[&Map<String, Value>]) -> Vec<String> {
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    let mut table = Table::new(page, columns, rows);
+    if let Some(width) = page.width {
+        table.fit(width);
+    }
+    let widths = table.widths();
+    let heads = table.columns.iter().map(|(_, head)| head.as_str()).collect();
+    let rows = table
+        .rows
+        .iter()
+        .map(|row| row.iter().map(String::as_str).collect());
+    std::iter::once(heads)
+        .chain(rows)
+        .map(|cells: Vec<&str>| table.line(&cells, &widths))
+        .map(|line| page.width.map_or(line.clone(), |width| fitted(&line, width)))
+        .collect()
+}
+
+impl Table {
+    fn new(page: &Page, columns: &[Column], rows: &[&Map<String, Value>]) -> Self {
+        let mut table = Self {
+            between: 2,
+            columns: columns
+                .iter()
+                .map(|column| (*column, column.head.to_owned()))
+                .collect(),
+            rows: vec![Vec::with_capacity(columns.len()); rows.len()],
+        };
+        for (column, head) in &mut table.columns {
+            let values: Vec<&Value> = rows
+                .iter()
+                .map(|row| row.get(column.name).unwrap_or(&Value::Null))
+                .collect();
+            let cells = match (column.kind, &page.zone) {
+                (Kind::Time, Some(_)) => local(page, &values, head),
+                _ => values
+                    .iter()
+                    .map(|value| cell(page, column.name, value))
+                    .collect(),
+            };
+            table
+                .rows
+                .iter_mut()
+                .zip(cells)
+                .for_each(|(row, cell)| row.push(cell));
+        }
+        table
+    }
+
+    /// Makes it no wider than that, as far as it can be.
+    fn fit(&mut self, width: usize) {
+        // What nothing is said in is of no use to a person.
+        self.keep(|table, at| {
+            table
+                .rows
+                .iter()
+                .any(|row| row.get(at).is_some_and(|cell| !cell.is_empty()))
+        });
+        if self.width() > width {
+            self.shorten_ids();
+        }
+        self.drop_spare(2, width);
+        if self.width() > width {
+            self.drop_seconds();
+        }
+        if self.width() > width {
+            self.between = 1;
+        }
+        self.drop_spare(1, width);
+        let over = self.width().saturating_sub(width);
+        if over > 0 {
+            self.shorten_texts(over);
+        }
+    }
+
+    fn widths(&self) -> Vec<usize> {
+        let of_column = |(at, (_, head)): (usize, &(Column, String))| {
+            let cells = self.rows.iter().filter_map(|row| row.get(at));
+            let widest = cells.map(|cell| cell.chars().count()).max().unwrap_or(0);
+            widest.max(head.chars().count())
+        };
+        self.columns.iter().enumerate().map(of_column).collect()
+    }
+
+    fn width(&self) -> usize {
+        let widths = self.widths();
+        widths.iter().sum::<usize>() + self.between * widths.len().saturating_sub(1)
+    }
+
+    fn line(&self, cells: &[&str], widths: &[usize]) -> String {
+        let padded = cells.iter().zip(widths).zip(&self.columns);
+        let padded: Vec<String> = padded
+            .map(|((cell, width), (column, _))| match column.kind {
+                Kind::Number => format!("{cell:>width$}"),
+                _ => format!("{cell:width$}"),
+            })
+            .collect();
+        padded.join(&" ".repeat(self.between)).trim_end().to_owned()
+    }
+
+    /// Keeps the columns of which this is true.
+    fn keep(&mut self, wanted: impl Fn(&Self, usize) -> bool) {
+        let kept: Vec<bool> = (0..self.columns.len()).map(|at| wanted(self, at)).collect();
+        let mut flags = kept.iter();
+        self.columns.retain(|_| flags.next().copied().unwrap_or(true));
+        for row in &mut self.rows {
+            let mut flags = kept.iter();
+            row.retain(|_| flags.next().copied().unwrap_or(true));
+        }
+    }
+
+    /// Leaves out what matters least, the last of it first, while there is too much.
+    fn drop_spare(&mut self, least: u8, width: usize) {
+        while self.width() > width {
+            let most = self
+                .columns
+                .iter()
+                .map(|(column, _)| column.spare)
+                .max()
+                .unwrap_or(0);
+            if most < least {
+                return;
+            }
+            let last = self.columns.iter().rposition(|(column, _)| column.spare == most);
+            self.keep(|_, at| Some(at) != last);
+        }
+    }
+
+    fn shorten_ids(&mut self) {
+        for at in self.of_kind(Kind::Id) {
+            let cells: Vec<&str> = self
+                .rows
+                .iter()
+                .filter_map(|row| row.get(at))
+                .map(String::as_str)
+                .collect();
+            let longest = cells.iter().map(|cell| cell.len()).max().unwrap_or(0);
+            let is_unique = |length: usize| {
+                let mut starts: Vec<&str> = cells
+                    .iter()
+                    .map(|cell| cell.get(..length).unwrap_or(cell))
+                    .collect();
+                starts.sort_unstable();
+                starts.windows(2).all(|pair| pair.first() != pair.last())
+            };
+            let length = (SHORT_ID..longest)
+                .find(|length| is_unique(*length))
+                .unwrap_or(longest);
+            for row in &mut self.rows {
+                if let Some(cell) = row.get_mut(at) {
+                    *cell = cell.chars().take(length).collect();
+                }
+            }
+        }
+    }
+
+    /// `2026-11-29 10:03` of `2026-11-29 10:03:49`.
+    fn drop_seconds(&mut self) {
+        for at in self.of_kind(Kind::Time) {
+            for row in &mut self.rows {
+                if let Some(cell) = row
+                    .get_mut(at)
+                    .filter(|cell| cell.len() == "2026-11-29 10:03:49".len())
+                {
+                    cell.truncate("2026-11-29 10:03".len());
+                }
+            }
+        }
+    }
+
+    fn shorten_texts(&mut self, mut over: usize) {
+        for at in self.of_kind(Kind::Text) {
+            let width = self.widths().get(at).copied().unwrap_or(0);
+            let less = over.min(width.saturating_sub(SHORT_TEXT));
+            over -= less;
+            for row in &mut self.rows {
+                if let Some(cell) = row.get_mut(at) {
+                    *cell = fitted(cell, width - less);
+                }
+            }
+        }
+    }
+
+    fn of_kind(&self, kind: Kind) -> Vec<usize> {
+        let columns = self.columns.iter().enumerate();
+        columns
+            .filter(|(_, (column, _))| column.kind == kind)
+            .map(|(at, _)| at)
+            .collect()
+    }
+}
+
+/// Times of the place. Where all have one distance from UTC, the head of the column says it.
+fn local(page: &Page, values: &[&Value], head: &mut String) -> Vec<String> {
+    let zone = page.zone.clone().unwrap_or(jiff::tz::TimeZone::UTC);
+    let moments: Vec<Option<jiff::Timestamp>> = values.iter().map(|value| moment(value.as_str()?)).collect();
+    let mut offsets: Vec<_> = moments.iter().flatten().map(|at| zone.to_offset(*at)).collect();
+    offsets.dedup();
+    let [offset] = offsets.as_slice() else {
+        return values.iter().map(|value| cell(page, "", value)).collect();
+    };
+    head.push_str(&match offset.is_zero() {
+        true => " (UTC)".to_owned(),
+        false => format!(
+            " ({})",
+            jiff::Timestamp::UNIX_EPOCH
+                .to_zoned(offset.to_time_zone())
+                .strftime("%:z")
+        ),
+    });
+    let told = |at: jiff::Timestamp| {
+        at.to_zoned(zone.clone())
+            .strftime("%Y-%m-%d %H:%M:%S")
+            .to_string()
+    };
+    moments
+        .into_iter()
+        .map(|at| at.map(told).unwrap_or_default())
+        .collect()
+}
