@@ -166,7 +166,9 @@ fn twenty_six_minutes_with_two_interruptions() {
         })
         .sum();
     assert!((length - 1_560.0).abs() < 1.0, "{length} s");
-    assert_eq!(playlist.matches("#EXT-X-DISCONTINUITY\n").count(), 2);
+    // What follows an interruption follows at once and is coded as before: some players stop at a discontinuity.
+    assert!(!playlist.contains("#EXT-X-DISCONTINUITY"), "{playlist}");
+    assert_eq!(playlist.matches("#EXT-X-PROGRAM-DATE-TIME:").count(), 3);
     let out = home.path().join("all.mp4");
     export(&data, &id_of(&data, "other/cam", "hls"), "mp4", &out).ok();
     let duration = support::mp4_file::duration(&std::fs::read(&out).unwrap());

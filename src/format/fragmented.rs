@@ -3,7 +3,12 @@
 //! [`Fmp4`] is all of them behind one `moov`, in one file; the HLS rendition puts the same fragments into
 //! chunks. Only `moof` is made anew, from the sample index; the media is copied.
 
+mod last;
+
 use std::sync::Arc;
+
+use last::Known;
+pub(in crate::format) use last::{End, Reach};
 
 use crate::format::fmp4::{self, TrackRun};
 use crate::format::line::{Config, Line, Placement, Stretch, Tape, contradiction};
@@ -63,33 +68,21 @@ pub(in crate::format) struct Fragments {
     /// The line's millisecond that becomes zero: no later than the first decode or presentation time, and
     /// whole in the ticks of every track, so that moving by it moves sound and picture alike.
     origin_ms: i64,
-    moofs: Vec<u32>,
+    known: Known,
 }
 
 impl Fragments {
     /// Reads the view's indexes.
     pub(in crate::format) fn open<S: TapeSource>(
-        format: &'static str,
+        line: Line,
         tape: &mut Tape<S>,
+        reach: &Reach,
     ) -> Result<Self, RenditionError> {
-        let line = Line::open(tape)?;
-        if line.video.is_none() && line.audio.is_none() {
-            return Err(unsupported(format, "it has neither picture nor sound".to_owned()));
-        }
-        let mut moofs = Vec::with_capacity(line.parts.len());
-        for segment in 0..line.stretches.len() {
-            let index = tape.index(segment)?;
-            for fragment in &index.fragments {
-                let video = Some(fragment.video.samples.as_slice()).filter(|run| !run.is_empty());
-                let audio = Some(fragment.audio.samples.as_slice()).filter(|run| !run.is_empty());
-                let len = fmp4::moof_len(video, audio);
-                moofs.push(u32::try_from(len).unwrap_or(u32::MAX));
-            }
-        }
+        let known = last::durations(&line, tape, reach)?;
         let fragments = Self {
             origin_ms: origin_ms(&line),
             line,
-            moofs,
+            known,
         };
         fragments.check(tape)?;
         Ok(fragments)
@@ -97,7 +90,7 @@ impl Fragments {
 
     /// Bytes of a fragment: `moof` and `mdat`. None at all when it has no sample.
     pub(in crate::format) fn len(&self, part: usize) -> u64 {
-        match (self.moofs.get(part), self.line.parts.get(part)) {
+        match (self.known.moofs.get(part), self.line.parts.get(part)) {
             (Some(moof), Some(extents)) if extents.video.samples + extents.audio.samples > 0 => {
                 u64::from(*moof) + MDAT_HEADER + media_len(extents)
             }
@@ -124,14 +117,19 @@ impl Fragments {
         let Some((stretch, fragment)) = found else {
             return Ok(());
         };
-        let track_run = |kind| {
-            let own = crate::format::line::run(fragment, kind);
-            (!own.samples.is_empty()).then(|| TrackRun {
-                tfdt: self.tfdt(stretch.track(kind).placement, own.first_dts),
-                samples: &own.samples,
-            })
+        let lasts = self.known.lasts.get(part).copied().unwrap_or_default();
+        let pictures = lasts.samples(fragment, TrackKind::Video);
+        let sounds = lasts.samples(fragment, TrackKind::Audio);
+        let track_run = |kind, samples| TrackRun {
+            tfdt: self.tfdt(stretch.track(kind).placement, fragment.run(kind).first_dts),
+            samples,
         };
-        let (video, audio) = (track_run(TrackKind::Video), track_run(TrackKind::Audio));
+        let video = pictures
+            .as_deref()
+            .map(|samples| track_run(TrackKind::Video, samples));
+        let audio = sounds
+            .as_deref()
+            .map(|samples| track_run(TrackKind::Audio, samples));
         if video.is_none() && audio.is_none() {
             return Ok(());
         }
@@ -150,7 +148,9 @@ impl Fragments {
     /// What a fragment is made of.
     pub(in crate::format) fn material(&self, part: usize, segments: &[ViewSegment], marker: &mut Marker) {
         // Its number is in it, too, and where time begins.
+        let lasts = self.known.lasts.get(part).copied().unwrap_or_default();
         marker.numbers(&[part as u64, self.origin_ms.cast_unsigned()]);
+        marker.numbers(&lasts.numbers());
         marker.fragment(&self.line, segments, part);
     }
 
@@ -188,7 +188,8 @@ struct File {
 
 impl File {
     fn open<S: TapeSource>(tape: &mut Tape<S>) -> Result<Self, RenditionError> {
-        let fragments = Fragments::open("fmp4", tape)?;
+        let line = open_line("fmp4", tape)?;
+        let fragments = Fragments::open(line, tape, &Reach::in_a_file())?;
         let init = fmp4::init(&only_tracks(&fragments.line)?);
         let mut parts = Parts::default();
         parts.push(init.len() as u64);
@@ -225,6 +226,10 @@ impl Script for File {
         1
     }
 
+    fn settled(&self) -> usize {
+        self.body() + self.fragments.known.settled
+    }
+
     fn material(&self, part: usize, segments: &[ViewSegment], marker: &mut Marker) {
         let fragment = part.saturating_sub(self.body());
         self.fragments.material(fragment, segments, marker);
@@ -236,6 +241,18 @@ impl Script for File {
             .and_then(|part| self.fragments.line.parts.get(part));
         fragment.map_or(0, |part| part.segment as usize)
     }
+}
+
+/// A view on its line, with something in it.
+pub(in crate::format) fn open_line<S: TapeSource>(
+    format: &'static str,
+    tape: &mut Tape<S>,
+) -> Result<Line, RenditionError> {
+    let line = Line::open(tape)?;
+    if line.video.is_none() && line.audio.is_none() {
+        return Err(unsupported(format, "it has neither picture nor sound".to_owned()));
+    }
+    Ok(line)
 }
 
 /// The tracks of the whole view, each with the one configuration it has.

@@ -27,6 +27,11 @@ pub(in crate::format) trait Script {
     /// The first part of the body: of what only gets longer when the tape grows.
     fn body(&self) -> usize;
 
+    /// The first part that may become another when the tape grows: the last one gets longer.
+    fn settled(&self) -> usize {
+        self.parts().count().saturating_sub(1)
+    }
+
     /// Adds what a part of the body is made of.
     fn material(&self, part: usize, segments: &[ViewSegment], marker: &mut Marker);
 }
@@ -233,8 +238,8 @@ impl<S: TapeSource, F: Script> Growing for Spliced<S, F> {
 
     fn settled(&self) -> u64 {
         let parts = self.script.parts();
-        let last = parts.count().saturating_sub(1).max(self.script.body());
-        parts.start(last).saturating_sub(self.front())
+        let first_open = self.script.settled().max(self.script.body());
+        parts.start(first_open).saturating_sub(self.front())
     }
 
     fn mark(&self, body: u64) -> Mark {

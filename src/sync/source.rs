@@ -135,11 +135,13 @@ pub(super) struct OpenFolder {
 }
 
 impl OpenFolder {
-    /// Decides on the chunks.
-    pub(super) fn open(view: View<LibrarySource>) -> Result<Self, NoMaterial> {
-        Ok(Self {
-            hls: Hls::open(view, TARGET_MS)?,
-        })
+    /// Decides on the chunks; `grows`: viewers may have seen some before the recording ended.
+    pub(super) fn open(view: View<LibrarySource>, grows: bool) -> Result<Self, NoMaterial> {
+        let hls = match grows {
+            true => Hls::growing(view, TARGET_MS)?,
+            false => Hls::open(view, TARGET_MS)?,
+        };
+        Ok(Self { hls })
     }
 
     /// What of it can be sent.

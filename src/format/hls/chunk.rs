@@ -1,15 +1,24 @@
 //! Where the chunks begin.
+//!
+//! A chunk begins at a keyframe once the one before is as long as the target. Where no keyframe comes in time, or no
+//! picture at all, it begins at whatever fragment would make the one before too long. Whether a track is there is asked
+//! of the samples: what a publisher announced may never come.
 
 use std::ops::Range;
+use std::sync::Arc;
 
+use crate::format::fragmented::End;
 use crate::format::index::{FragmentIndex, Run};
-use crate::format::line::{Line, Placement, Stretch, Tape};
+use crate::format::line::{Config, Line, Placement, Stretch, Tape};
 use crate::format::{RenditionError, TapeSource, ViewSegment};
 use crate::media::{Micros, Tracks};
 
 /// A keyframe this much before the target is taken: a group of pictures of "two seconds" is often a
 /// millisecond short of it.
 const EARLY_MS: i64 = 100;
+
+/// What follows a break within this time goes on: no player notices.
+const GOES_ON_MS: i64 = 200;
 
 /// Some consecutive fragments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,30 +27,62 @@ pub(super) struct Chunk {
     count: u32,
     /// When it begins on the line, in milliseconds.
     pub(super) start_ms: i64,
-    /// When the next one begins, or its own end when nothing follows without a break.
+    /// When the next one begins, or its own end when nothing follows at once.
     pub(super) end_ms: i64,
     /// Which of the configurations decodes it.
     pub(super) init: u32,
-    /// It does not go on from the chunk before.
+    /// Time does not go on from the chunk before, or another configuration decodes it.
     pub(super) discontinuity: bool,
     /// UTC at its beginning.
     pub(super) utc: Micros,
-    /// Decoding can begin at its first picture.
+    /// Decoding can begin at its first picture, and shows all of it.
     pub(super) independent: bool,
+    /// It has pictures.
+    pictures: bool,
+}
+
+/// How the chunks will be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rule {
+    /// The whole recording is there.
+    Whole,
+    /// More may follow: what is decided of a chunk stays, and nothing is decided by what comes after the next one.
+    Growing,
 }
 
 /// All chunks, and the tracks of each `init`.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Cut {
     pub(super) chunks: Vec<Chunk>,
     pub(super) tracks: Vec<Tracks>,
+    /// How many chunks stay as they are when the tape grows: the last one gets longer, and while that could still become
+    /// a part of the one before, so does that.
+    pub(super) settled: usize,
+    /// `EXT-X-TARGETDURATION` of what grows, in seconds: what the first chunk needs, and the target at least. It never
+    /// changes (RFC 8216 §6.2.1), so the chunks that follow keep to it.
+    pub(super) limit_s: Option<u64>,
+    rule: Rule,
+    target_ms: i64,
+    /// What the samples of each chunk decode with.
+    has: Vec<Tracks>,
 }
 
-/// A fragment's times on the line, in milliseconds.
-struct Times {
+/// What decides of a fragment, in milliseconds on the line.
+struct Facts {
     start_ms: i64,
     end_ms: i64,
-    key: bool,
+    /// Its first picture, if it has one.
+    picture: Option<Picture>,
+    has: Tracks,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Picture {
+    /// Decoding can begin there.
+    Key,
+    /// Also there, but some of the pictures that follow need those before.
+    OpenKey,
+    Other,
 }
 
 impl Chunk {
@@ -55,6 +96,35 @@ impl Chunk {
     pub(super) fn duration_ms(&self) -> u64 {
         self.end_ms.saturating_sub(self.start_ms).max(1).unsigned_abs()
     }
+
+    fn is_crumb(&self, target_ms: i64) -> bool {
+        self.end_ms.saturating_sub(self.start_ms) < target_ms / 4
+    }
+
+    fn take(&mut self, part: u32, facts: &Facts) {
+        self.count = part + 1 - self.first;
+        self.end_ms = self.end_ms.max(facts.end_ms);
+        if !self.pictures && facts.picture.is_some() {
+            self.pictures = true;
+            self.independent = facts.picture == Some(Picture::Key);
+        }
+    }
+
+    /// True when a fragment begins the next chunk.
+    fn ends_before(&self, next: &Facts, target_ms: i64, limit_ms: i64) -> bool {
+        let so_long = next.start_ms.saturating_sub(self.start_ms);
+        let is_long = so_long.saturating_add(EARLY_MS) >= target_ms;
+        let too_long = next.end_ms.saturating_sub(self.start_ms) > limit_ms;
+        match next.picture {
+            Some(Picture::Key | Picture::OpenKey) if self.pictures => {
+                is_long || too_long || !self.independent
+            }
+            // The picture is back. Sound that is there a moment before it makes no chunk.
+            Some(Picture::Key | Picture::OpenKey) => so_long >= target_ms / 4,
+            Some(Picture::Other) => too_long,
+            None => too_long || is_long && !self.pictures,
+        }
+    }
 }
 
 /// Goes over all fragments once.
@@ -62,113 +132,228 @@ pub(super) fn cut<S: TapeSource>(
     line: &Line,
     tape: &mut Tape<S>,
     target_ms: i64,
+    rule: Rule,
 ) -> Result<Cut, RenditionError> {
-    let mut cut = Cut::default();
+    let mut cut = Cut::new(target_ms, rule);
     let segments = tape.segments().to_vec();
-    let mut before: Option<&ViewSegment> = None;
     for ((number, segment), stretch) in segments.iter().enumerate().zip(&line.stretches) {
         let index = tape.index(number)?;
-        let mut breaks = stretch.breaks || before.is_none_or(|before| before.tracks != segment.tracks);
-        let mut same_publish = !stretch.breaks;
-        before = Some(segment);
+        let mut breaks = stretch.breaks;
         let first_part = u32::try_from(stretch.first_part).unwrap_or(u32::MAX);
         for (part, fragment) in (first_part..).zip(&index.fragments) {
-            let Some(times) = times(stretch, segment, fragment) else {
+            let Some(facts) = facts(stretch, segment, fragment) else {
                 continue;
             };
-            match cut.chunks.last_mut() {
-                Some(chunk) if !(breaks || times.key && chunk.is_long_enough(&times, target_ms)) => {
-                    chunk.count = part + 1 - chunk.first;
-                    chunk.end_ms = chunk.end_ms.max(times.end_ms);
-                    same_publish = true;
-                    continue;
-                }
-                // Without a break the next chunk's beginning is this one's end.
-                Some(chunk) if same_publish => chunk.end_ms = times.start_ms,
-                _ => (),
-            }
-            let discontinuity = breaks && !cut.chunks.is_empty();
-            let init = cut.init(&segment.tracks);
-            let since = times
-                .start_ms
-                .saturating_sub(stretch.zero_ms)
-                .saturating_mul(1_000);
-            cut.chunks.push(Chunk {
-                first: part,
-                count: 1,
-                start_ms: times.start_ms,
-                end_ms: times.end_ms,
-                init,
-                discontinuity,
-                utc: segment.publish_zero_utc.saturating_add(since),
-                independent: times.key,
-            });
-            (breaks, same_publish) = (false, true);
+            let since = facts.start_ms.saturating_sub(stretch.zero_ms);
+            let utc = since.saturating_mul(1_000);
+            cut.add(part, facts, breaks, segment.publish_zero_utc.saturating_add(utc));
+            breaks = false;
         }
     }
-    cut.join_crumb(target_ms);
+    cut.decide_limit();
+    cut.name_tracks(match rule {
+        // Who got a track's configuration at the beginning bears it that its samples come later, and not that the
+        // track does.
+        Rule::Whole => first_of(line),
+        Rule::Growing => Tracks::default(),
+    });
+    cut.join_crumb();
     Ok(cut)
 }
 
-impl Chunk {
-    fn is_crumb(&self, target_ms: i64) -> bool {
-        self.end_ms.saturating_sub(self.start_ms) < target_ms / 4
-    }
-
-    fn is_long_enough(&self, next: &Times, target_ms: i64) -> bool {
-        next.start_ms
-            .saturating_sub(self.start_ms)
-            .saturating_add(EARLY_MS)
-            >= target_ms
-    }
-}
-
 impl Cut {
-    /// What is left after the last keyframe may be a few frames: no reason for a file of their own.
-    fn join_crumb(&mut self, target_ms: i64) {
-        if let [.., before, last] = self.chunks.as_mut_slice()
-            && !last.discontinuity
-            && last.is_crumb(target_ms)
-        {
-            before.count += last.count;
-            before.end_ms = last.end_ms;
-            self.chunks.pop();
+    fn new(target_ms: i64, rule: Rule) -> Self {
+        Self {
+            chunks: Vec::new(),
+            tracks: Vec::new(),
+            settled: 0,
+            limit_s: None,
+            rule,
+            target_ms,
+            has: Vec::new(),
         }
     }
 
-    fn init(&mut self, tracks: &Tracks) -> u32 {
-        let known = self.tracks.iter().position(|known| known == tracks);
-        let init = known.unwrap_or_else(|| {
-            self.tracks.push(tracks.clone());
-            self.tracks.len() - 1
+    /// Puts a fragment into the last chunk or begins another.
+    fn add(&mut self, part: u32, facts: Facts, breaks: bool, utc: Micros) {
+        let (target_ms, limit_ms, rule) = (self.target_ms, self.limit_ms(), self.rule);
+        let mut goes_on = true;
+        if let (Some(chunk), Some(has)) = (self.chunks.last_mut(), self.has.last_mut()) {
+            let ends = breaks || differ(has, &facts.has) || chunk.ends_before(&facts, target_ms, limit_ms);
+            if !ends {
+                chunk.take(part, &facts);
+                overlay(has, &facts.has);
+                return;
+            }
+            goes_on = match (breaks, rule) {
+                (true, _) => facts.start_ms.saturating_sub(chunk.end_ms).abs() <= GOES_ON_MS,
+                // For long nothing came at all, and what was promised has no room for it.
+                (false, Rule::Growing) => facts.start_ms.saturating_sub(chunk.start_ms) <= limit_ms,
+                (false, Rule::Whole) => true,
+            };
+            if goes_on {
+                chunk.end_ms = facts.start_ms;
+            }
+            self.decide_limit();
+        }
+        self.chunks.push(Chunk {
+            first: part,
+            count: 1,
+            start_ms: facts.start_ms,
+            end_ms: facts.end_ms,
+            init: 0,
+            discontinuity: !goes_on,
+            utc,
+            independent: matches!(facts.picture, None | Some(Picture::Key)),
+            pictures: facts.picture.is_some(),
         });
-        u32::try_from(init).unwrap_or(u32::MAX)
+        self.has.push(facts.has);
+    }
+
+    /// The longest that a chunk may last. An EXTINF is rounded before it is compared (RFC 8216 §4.3.3.1).
+    fn limit_ms(&self) -> i64 {
+        match self.limit_s {
+            Some(seconds) => i64::try_from(seconds)
+                .unwrap_or(i64::MAX)
+                .saturating_mul(1_000)
+                .saturating_add(499),
+            None => self.target_ms.saturating_mul(2),
+        }
+    }
+
+    fn decide_limit(&mut self) {
+        if let (Rule::Growing, None, Some(first)) = (self.rule, self.limit_s, self.chunks.first()) {
+            let longest = first.end_ms.saturating_sub(first.start_ms).max(self.target_ms);
+            let seconds = longest.saturating_add(500).div_euclid(1_000).max(1);
+            self.limit_s = Some(seconds.unsigned_abs());
+        }
+    }
+
+    /// Gives each chunk what decodes it: what decoded the chunk before, with what its own samples bring.
+    fn name_tracks(&mut self, mut current: Tracks) {
+        let mut before = None;
+        for (chunk, has) in self.chunks.iter_mut().zip(&self.has) {
+            overlay(&mut current, has);
+            let known = self.tracks.iter().position(|known| *known == current);
+            let init = known.unwrap_or_else(|| {
+                self.tracks.push(current.clone());
+                self.tracks.len() - 1
+            });
+            chunk.init = u32::try_from(init).unwrap_or(u32::MAX);
+            chunk.discontinuity |= before.is_some_and(|before| before != chunk.init);
+            before = Some(chunk.init);
+        }
+    }
+
+    /// What is left after the last keyframe may be a few frames: no reason for a file of their own.
+    fn join_crumb(&mut self) {
+        self.settled = self.chunks.len().saturating_sub(1);
+        let limit_ms = self.limit_ms();
+        let [.., before, last] = self.chunks.as_mut_slice() else {
+            return;
+        };
+        let lasts = last.end_ms.saturating_sub(before.start_ms);
+        let fits = self.rule == Rule::Whole || lasts <= limit_ms;
+        if last.discontinuity || !last.is_crumb(self.target_ms) || !fits {
+            return;
+        }
+        before.count += last.count;
+        before.end_ms = last.end_ms;
+        if !before.pictures {
+            before.independent = last.independent;
+        }
+        before.pictures |= last.pictures;
+        self.chunks.pop();
+        self.settled -= 1;
     }
 }
 
-/// How many chunks stay as they are when the tape grows: the last one gets longer, and one that is still so short that
-/// [`Cut::join_crumb`] could make it a part of the one before it keeps that one open, too.
-pub(super) fn settled(chunks: &[Chunk], target_ms: i64) -> usize {
-    match chunks {
-        [.., last] if last.discontinuity || !last.is_crumb(target_ms) => chunks.len() - 1,
-        _ => chunks.len().saturating_sub(2),
+/// Where the reach of each fragment ends: nothing reaches over a discontinuity, and of what grows nothing reaches farther
+/// than into the fragment after its chunk.
+pub(super) fn ends(chunks: &[Chunk], rule: Rule) -> Vec<End> {
+    let fragments = chunks.last().map_or(0, |chunk| chunk.parts().end);
+    let mut ends = vec![End::NONE; fragments];
+    let mut end = End::NONE;
+    let mut next: Option<&Chunk> = None;
+    for chunk in chunks.iter().rev() {
+        end = match (next, rule) {
+            (Some(next), _) if next.discontinuity => End {
+                part: next.parts().start,
+                held_ms: None,
+            },
+            (Some(next), Rule::Growing) => End {
+                part: next.parts().start + 1,
+                held_ms: Some(next.start_ms),
+            },
+            _ => end,
+        };
+        if let Some(own) = ends.get_mut(chunk.parts()) {
+            own.fill(end);
+        }
+        next = Some(chunk);
+    }
+    ends
+}
+
+/// The first configuration of each track that has samples.
+fn first_of(line: &Line) -> Tracks {
+    let mut tracks = Tracks::default();
+    for track in [line.video.as_ref(), line.audio.as_ref()].into_iter().flatten() {
+        match track.configs.first() {
+            Some(Config::Video(config)) => tracks.video = Some(Arc::clone(config)),
+            Some(Config::Audio(config)) => tracks.audio = Some(Arc::clone(config)),
+            None => (),
+        }
+    }
+    tracks
+}
+
+/// True when a track is in both, and decodes otherwise.
+fn differ(one: &Tracks, other: &Tracks) -> bool {
+    let video = one.video.is_some() && other.video.is_some() && one.video != other.video;
+    let audio = one.audio.is_some() && other.audio.is_some() && one.audio != other.audio;
+    video || audio
+}
+
+fn overlay(tracks: &mut Tracks, with: &Tracks) {
+    if with.video.is_some() {
+        tracks.video.clone_from(&with.video);
+    }
+    if with.audio.is_some() {
+        tracks.audio.clone_from(&with.audio);
     }
 }
 
 /// By the picture where there is one. `None` for a fragment without samples.
-fn times(stretch: &Stretch, segment: &ViewSegment, fragment: &FragmentIndex) -> Option<Times> {
+fn facts(stretch: &Stretch, segment: &ViewSegment, fragment: &FragmentIndex) -> Option<Facts> {
     let video = span(&fragment.video, stretch.video.placement);
     let audio = span(&fragment.audio, stretch.audio.placement);
     let (start_ms, _) = video.or(audio)?;
     let ends = [video, audio].into_iter().flatten().map(|(_, end)| end);
-    Some(Times {
+    Some(Facts {
         start_ms,
         end_ms: ends.max().unwrap_or(start_ms),
-        key: match fragment.video.samples.first() {
-            Some(sample) => sample.key,
-            None => segment.tracks.video.is_none(),
+        picture: picture(&fragment.video),
+        has: Tracks {
+            video: segment.tracks.video.clone().filter(|_| video.is_some()),
+            audio: segment.tracks.audio.clone().filter(|_| audio.is_some()),
         },
     })
+}
+
+fn picture(run: &Run) -> Option<Picture> {
+    let first = run.samples.first()?;
+    if !first.key {
+        return Some(Picture::Other);
+    }
+    let shown = |dts: u64, cts: i32| i128::from(dts) + i128::from(cts);
+    let own = shown(run.first_dts, first.cts);
+    // Leading pictures come at once: the next keyframe has its own.
+    let following = run.placed().skip(1).take_while(|placed| !placed.sample.key);
+    let leads = following
+        .into_iter()
+        .any(|placed| shown(placed.dts, placed.sample.cts) < own);
+    Some(if leads { Picture::OpenKey } else { Picture::Key })
 }
 
 /// When the first sample is presented, and when the last ends.

@@ -1,12 +1,13 @@
 //! HLS (RFC 8216): a folder with a playlist, chunks of fragmented MP4, and what decodes them.
 //!
 //! ```text
-//! index.m3u8              everything, in order; type VOD
-//! init.mp4 init-2.mp4     a moov for each configuration
-//! 00001.m4s 00002.m4s     chunks: styp (moof mdat)*, each from a keyframe on
+//! index.m3u8              everything, in order; type VOD, or EVENT of what was delivered while it grew
+//! init.mp4 init-2.mp4     a moov for each configuration, of the tracks that have samples
+//! 00001.m4s 00002.m4s     chunks: styp (moof mdat)*, each from a keyframe on where one comes in time
 //! ```
 //!
-//! Time goes on over all chunks, breaks included. A new configuration or a new publish is a discontinuity.
+//! Time goes on over all chunks, breaks included. A new configuration is a discontinuity, and so is a break that is not
+//! closed; some players stop at each.
 
 mod chunk;
 mod playlist;
@@ -14,16 +15,16 @@ mod playlist;
 use std::sync::Arc;
 
 use crate::format::fmp4;
-use crate::format::fragmented::Fragments;
+use crate::format::fragmented::{Fragments, Reach, open_line};
 use crate::format::line::Tape;
 use crate::format::mark::Marker;
 use crate::format::splice::{Parts, Script, Splice, Spliced};
 use crate::format::{Mark, Rendition, RenditionError, TapeSource, View, ViewSegment};
 use crate::media::Tracks;
 
-use chunk::Chunk;
+use chunk::{Chunk, Rule};
 
-/// Shortest chunk asked for by default; it ends at the keyframe after that.
+/// Shortest chunk asked for by default; it ends at the keyframe after that, and where it would be twice as long.
 pub const TARGET_MS: u32 = 6_000;
 
 /// Name of the playlist.
@@ -37,7 +38,6 @@ pub struct Hls<S> {
     view: View<S>,
     plan: Arc<Plan>,
     playlist: Arc<[u8]>,
-    target_ms: u32,
 }
 
 /// One file of the folder.
@@ -56,25 +56,44 @@ struct Plan {
     fragments: Fragments,
     inits: Vec<Arc<[u8]>>,
     chunks: Vec<Chunk>,
+    settled: usize,
+    /// `EXT-X-TARGETDURATION` of what grows.
+    limit_s: Option<u64>,
 }
 
 impl<S: TapeSource + Clone> Hls<S> {
-    /// Decides on the chunks: each ends before the first keyframe after `target_ms` milliseconds.
+    /// Decides on the chunks of what is complete: each ends before the first keyframe after `target_ms` milliseconds, or
+    /// where it would be twice as long.
     pub fn open(view: View<S>, target_ms: u32) -> Result<Self, RenditionError> {
+        Self::by(Rule::Whole, view, target_ms)
+    }
+
+    /// The same of what was or is delivered while it grows: nothing changes later of what is [settled](Self::settled).
+    pub fn growing(view: View<S>, target_ms: u32) -> Result<Self, RenditionError> {
+        Self::by(Rule::Growing, view, target_ms)
+    }
+
+    fn by(rule: Rule, view: View<S>, target_ms: u32) -> Result<Self, RenditionError> {
         let mut tape = Tape::new(view.clone());
-        let fragments = Fragments::open("hls", &mut tape)?;
-        let cut = chunk::cut(&fragments.line, &mut tape, i64::from(target_ms))?;
+        let line = open_line("hls", &mut tape)?;
+        let cut = chunk::cut(&line, &mut tape, i64::from(target_ms), rule)?;
+        let reach = Reach::in_chunks(chunk::ends(&cut.chunks, rule));
         let init = |tracks: &Tracks| Arc::from(fmp4::init(tracks));
         let plan = Plan {
-            fragments,
+            fragments: Fragments::open(line, &mut tape, &reach)?,
             inits: cut.tracks.iter().map(init).collect(),
+            settled: cut.settled,
+            limit_s: cut.limit_s,
             chunks: cut.chunks,
         };
+        let text = match plan.limit_s {
+            Some(limit_s) => playlist::event(&plan.chunks, limit_s, true),
+            None => playlist::vod(&plan.chunks),
+        };
         Ok(Self {
-            playlist: playlist::write(&plan.chunks).into(),
+            playlist: text.into(),
             plan: Arc::new(plan),
             view,
-            target_ms,
         })
     }
 
@@ -86,7 +105,7 @@ impl<S: TapeSource + Clone> Hls<S> {
     /// The text of `index.m3u8` while the recording grows: the first so many chunks, to which more will be added.
     pub fn live_playlist(&self, chunks: usize) -> Vec<u8> {
         let chunks = self.plan.chunks.get(..chunks).unwrap_or(&self.plan.chunks);
-        playlist::write_live(chunks, self.target_ms)
+        playlist::event(chunks, self.plan.limit_s.unwrap_or_default(), false)
     }
 
     /// How many chunks there are.
@@ -96,7 +115,7 @@ impl<S: TapeSource + Clone> Hls<S> {
 
     /// How many of them stay as they are when the tape grows.
     pub fn settled(&self) -> usize {
-        chunk::settled(&self.plan.chunks, i64::from(self.target_ms))
+        self.plan.settled
     }
 
     /// A chunk's name, counted from 0.

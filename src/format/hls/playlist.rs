@@ -17,8 +17,11 @@ const VERSION: usize = 7;
 /// differences of times already rounded.
 const DECIMALS: usize = 3;
 
+/// A clock that differs by more than this from what the durations say is written down, in microseconds.
+const CLOCK_STEP: u64 = 20_000;
+
 /// The playlist of all chunks.
-pub(super) fn write(chunks: &[Chunk]) -> Vec<u8> {
+pub(super) fn vod(chunks: &[Chunk]) -> Vec<u8> {
     written(MediaPlaylist {
         target_duration: target_s(longest_ms(chunks)),
         end_list: true,
@@ -29,11 +32,12 @@ pub(super) fn write(chunks: &[Chunk]) -> Vec<u8> {
 }
 
 /// The playlist of the chunks so far. RFC 8216 §6.2.1: nothing of it may change later but that chunks are added and, at
-/// last, its end. So the target duration leaves room for chunks that are still to come, and nothing is said that one of them
-/// could belie.
-pub(super) fn write_live(chunks: &[Chunk], target_ms: u32) -> Vec<u8> {
+/// last, its end. So the target duration is one that all chunks keep to, and nothing is said that one of them could
+/// belie.
+pub(super) fn event(chunks: &[Chunk], limit_s: u64, end_list: bool) -> Vec<u8> {
     written(MediaPlaylist {
-        target_duration: target_s(longest_ms(chunks).max(2 * u64::from(target_ms))),
+        target_duration: limit_s,
+        end_list,
         playlist_type: Some(MediaPlaylistType::Event),
         ..playlist(chunks)
     })
@@ -66,10 +70,17 @@ fn written(playlist: MediaPlaylist) -> Vec<u8> {
 
 fn segments(chunks: &[Chunk]) -> Vec<MediaSegment> {
     let mut init = None;
+    let mut expected: Option<Micros> = None;
     let mut segments = Vec::with_capacity(chunks.len());
     for (number, chunk) in chunks.iter().enumerate() {
         let mut tags = Vec::new();
-        let begins = init.is_none() || chunk.discontinuity;
+        // A break that was closed is none of the media's time, but one of the clock's.
+        let dated = expected.is_none_or(|expected| expected.abs_diff(chunk.utc) > CLOCK_STEP);
+        expected = Some(
+            chunk
+                .utc
+                .saturating_add_unsigned(chunk.duration_ms().saturating_mul(1_000)),
+        );
         // m3u8-rs writes MAP before DISCONTINUITY; some players then give it to the chunk before.
         if chunk.discontinuity {
             tags.push(tag("X-DISCONTINUITY", None));
@@ -79,7 +90,9 @@ fn segments(chunks: &[Chunk]) -> Vec<MediaSegment> {
             let name = init_name(chunk.init as usize);
             tags.push(tag("X-MAP", Some(format!("URI=\"{name}\""))));
         }
-        if begins && let Some(utc) = date_time(chunk.utc) {
+        if (dated || chunk.discontinuity)
+            && let Some(utc) = date_time(chunk.utc)
+        {
             tags.push(tag("X-PROGRAM-DATE-TIME", Some(utc)));
         }
         segments.push(MediaSegment {

@@ -23,8 +23,9 @@ impl Transfer<'_> {
         complete: bool,
     ) -> Result<Reached, End> {
         let id = self.rendition.id;
+        let grows = self.cx.is_live();
         let opened = from_library(&self.cx.dir, move |library| {
-            let folder = OpenFolder::open(view)?;
+            let folder = OpenFolder::open(view, grows)?;
             let facts = folder.facts(complete);
             Ok((Arc::new(folder), facts, library.pieces(id)?))
         });

@@ -1,0 +1,232 @@
+//! How long the last sample of a fragment lasts: until the next one of its track, which another fragment has.
+//!
+//! The tape had to guess, because it was written before the next sample came. Players that put fragments together
+//! (Media Source Extensions) take a track to end where its last sample does, and wait there.
+
+use std::borrow::Cow;
+
+use crate::format::fmp4;
+use crate::format::index::{FragmentIndex, Run, Sample};
+use crate::format::line::{Line, Tape};
+use crate::format::{RenditionError, TapeSource};
+use crate::media::{TrackKind, rescale};
+
+/// The longest that a picture is held in a file whose beginning is sent before its end is known.
+const PICTURE_MS: i64 = 10_000;
+
+/// The longest that a piece of sound may last. Browsers play it for as long as it sounds and then go on with the next, so
+/// what is longer would part sound and picture; a hole they leap over.
+const SOUND_MS: i64 = 1_000;
+
+/// How far ahead the sample may be that the last one of a fragment lasts to.
+#[derive(Debug)]
+pub(in crate::format) struct Reach {
+    picture_ms: i64,
+    /// Of each fragment; of those that are left out, none.
+    ends: Vec<End>,
+}
+
+/// Where a fragment's reach ends.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::format) struct End {
+    /// The first fragment out of reach.
+    pub(in crate::format) part: usize,
+    /// A picture without successor is held until then, in milliseconds on the line.
+    pub(in crate::format) held_ms: Option<i64>,
+}
+
+/// What the last samples of a fragment last, in their own ticks; nothing where they are as on the tape.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::format) struct Lasts {
+    video: Option<u32>,
+    audio: Option<u32>,
+}
+
+impl End {
+    /// All that follows is within reach.
+    pub(in crate::format) const NONE: Self = Self {
+        part: usize::MAX,
+        held_ms: None,
+    };
+}
+
+impl Reach {
+    /// Of a file that is sent while it grows.
+    pub(in crate::format) fn in_a_file() -> Self {
+        Self {
+            picture_ms: PICTURE_MS,
+            ends: Vec::new(),
+        }
+    }
+
+    /// Of chunks: where each fragment's reach ends.
+    pub(in crate::format) fn in_chunks(ends: Vec<End>) -> Self {
+        Self {
+            picture_ms: i64::MAX,
+            ends,
+        }
+    }
+
+    fn longest_ms(&self, kind: TrackKind) -> i64 {
+        match kind {
+            TrackKind::Video => self.picture_ms,
+            TrackKind::Audio => SOUND_MS,
+        }
+    }
+
+    fn end(&self, part: usize) -> End {
+        self.ends.get(part).copied().unwrap_or(End::NONE)
+    }
+}
+
+impl Lasts {
+    fn of(&self, kind: TrackKind) -> Option<u32> {
+        match kind {
+            TrackKind::Video => self.video,
+            TrackKind::Audio => self.audio,
+        }
+    }
+
+    fn of_mut(&mut self, kind: TrackKind) -> &mut Option<u32> {
+        match kind {
+            TrackKind::Video => &mut self.video,
+            TrackKind::Audio => &mut self.audio,
+        }
+    }
+
+    /// A fragment's samples of a track, if it has some.
+    pub(in crate::format) fn samples<'a>(
+        &self,
+        fragment: &'a FragmentIndex,
+        kind: TrackKind,
+    ) -> Option<Cow<'a, [Sample]>> {
+        let samples = fragment.run(kind).samples.as_slice();
+        let tape = samples.last()?.duration;
+        match self.of(kind) {
+            Some(duration) if duration != tape => {
+                let mut samples = samples.to_vec();
+                if let Some(last) = samples.last_mut() {
+                    last.duration = duration;
+                }
+                Some(Cow::Owned(samples))
+            }
+            _ => Some(Cow::Borrowed(samples)),
+        }
+    }
+
+    /// For a mark.
+    pub(in crate::format) fn numbers(&self) -> [u64; 2] {
+        [self.video, self.audio].map(|last| last.map_or(u64::MAX, u64::from))
+    }
+}
+
+/// What is known of every fragment once what follows it is: bytes of its `moof`, and what its last samples last.
+#[derive(Debug, Default)]
+pub(in crate::format) struct Known {
+    pub(in crate::format) moofs: Vec<u32>,
+    pub(in crate::format) lasts: Vec<Lasts>,
+    /// How many fragments stay as they are when the tape grows.
+    pub(in crate::format) settled: usize,
+}
+
+/// A track may be recorded so much later than the other.
+const LAG_MS: i64 = 4_000;
+
+/// A track's next sample, seen from behind.
+#[derive(Clone, Copy, Debug)]
+struct Next {
+    part: usize,
+    dts: i64,
+}
+
+/// Goes over all fragments once, from the last to the first.
+pub(in crate::format) fn durations<S: TapeSource>(
+    line: &Line,
+    tape: &mut Tape<S>,
+    reach: &Reach,
+) -> Result<Known, RenditionError> {
+    let mut known = Known {
+        settled: line.parts.len().saturating_sub(1),
+        ..Known::default()
+    };
+    let mut next: [Option<Next>; 2] = [None; 2];
+    for (segment, stretch) in line.stretches.iter().enumerate().rev() {
+        let index = tape.index(segment)?;
+        let parts = stretch.first_part..;
+        let fragments: Vec<_> = parts.zip(&index.fragments).collect();
+        for (part, fragment) in fragments.into_iter().rev() {
+            let mut lasts = Lasts::default();
+            for (kind, next) in [TrackKind::Video, TrackKind::Audio].into_iter().zip(&mut next) {
+                let run = fragment.run(kind);
+                let Some((last_dts, last)) = last_of(run) else {
+                    continue;
+                };
+                let placement = stretch.track(kind).placement;
+                let last = Last {
+                    dts: placement.place(last_dts),
+                    sample: last,
+                    kind,
+                    scale: placement.line,
+                };
+                let ticks = last.ticks(*next, reach, part);
+                let own = ticks.map(|ticks| rescale(ticks, placement.line, placement.own));
+                *lasts.of_mut(kind) = own.and_then(|ticks| u32::try_from(ticks).ok());
+                if next.is_none() && last.may_be_followed(line, reach) {
+                    known.settled = known.settled.min(part);
+                }
+                *next = Some(Next {
+                    part,
+                    dts: placement.place(run.first_dts),
+                });
+            }
+            let video = lasts.samples(fragment, TrackKind::Video);
+            let audio = lasts.samples(fragment, TrackKind::Audio);
+            let len = fmp4::moof_len(video.as_deref(), audio.as_deref());
+            known.moofs.push(u32::try_from(len).unwrap_or(u32::MAX));
+            known.lasts.push(lasts);
+        }
+    }
+    known.moofs.reverse();
+    known.lasts.reverse();
+    Ok(known)
+}
+
+/// The last sample of a run, on the line.
+struct Last<'a> {
+    dts: i64,
+    sample: &'a Sample,
+    kind: TrackKind,
+    /// Ticks a second of the track on the line.
+    scale: u32,
+}
+
+impl Last<'_> {
+    /// How long it lasts, if it can be known.
+    fn ticks(&self, next: Option<Next>, reach: &Reach, part: usize) -> Option<i64> {
+        let end = reach.end(part);
+        if let Some(next) = next.filter(|next| next.part < end.part) {
+            let ticks = next.dts.saturating_sub(self.dts);
+            let longest = rescale(reach.longest_ms(self.kind), 1_000, self.scale);
+            return Some(ticks).filter(|ticks| (1..=longest).contains(ticks));
+        }
+        let held = end.held_ms.filter(|_| self.kind == TrackKind::Video)?;
+        let shown = self.dts.saturating_add(i64::from(self.sample.cts));
+        let ticks = rescale(held, 1_000, self.scale).saturating_sub(shown);
+        Some(ticks).filter(|ticks| *ticks > i64::from(self.sample.duration))
+    }
+
+    /// True while what follows could still come so soon that it says how long this lasts.
+    fn may_be_followed(&self, line: &Line, reach: &Reach) -> bool {
+        let tracks = [line.video.as_ref(), line.audio.as_ref()].into_iter().flatten();
+        let ends = tracks.map(|track| rescale(track.end_dts, track.timescale, 1_000));
+        let since = ends
+            .max()
+            .map(|end| end.saturating_sub(rescale(self.dts, self.scale, 1_000)));
+        since.is_some_and(|since| since <= reach.longest_ms(self.kind).saturating_add(LAG_MS))
+    }
+}
+
+fn last_of(run: &Run) -> Option<(u64, &Sample)> {
+    let last = run.samples.last()?;
+    Some((run.end_dts().saturating_sub(u64::from(last.duration)), last))
+}
