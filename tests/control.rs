@@ -84,6 +84,20 @@ fn live(service: &Service, stream: &'static str) -> Feed {
     feed
 }
 
+/// The same moment, but for the microseconds between two looks at the clock.
+#[track_caller]
+fn assert_near(a: &Value, b: &Value) {
+    let at = |value: &Value| {
+        value
+            .as_str()
+            .unwrap()
+            .parse::<jiff::Timestamp>()
+            .unwrap()
+            .as_microsecond()
+    };
+    assert!((at(a) - at(b)).abs() < 1_000, "{a}, {b}");
+}
+
 fn first(result: &Value) -> String {
     result["recordings"][0].as_str().expect("a recording").to_owned()
 }
@@ -205,14 +219,68 @@ fn a_clip_has_what_was_before_it_though_nothing_was_recorded() {
     );
     assert!(clip["state"] == "recording" && clip["due"].is_string(), "{clip}");
     let row = closed(home, clip["recording"].as_str().unwrap());
-    let seconds = row["duration_s"].as_f64().unwrap();
-    // It begins with the keyframe before; the clip has one every second.
-    assert!((3.0..4.5).contains(&seconds), "{row}");
+    // What was asked for, to the microsecond, and not what had come when it was carried out.
+    assert_eq!(row["duration_s"], 3.0, "{row}");
+    assert_near(&row["end"], &clip["end"]);
+    assert_near(&row["start"], &clip["start"]);
+    assert_eq!(
+        (&clip["short"], &row["short"]),
+        (&Value::Null, &Value::Null),
+        "{clip}"
+    );
     assert_eq!(
         (&row["origin"], &row["formats"]),
         (&json!("clip"), &json!(["mp4"]))
     );
     feed.over();
+    service.stop();
+    verified(&home.join("data"));
+}
+
+#[test]
+fn what_cannot_reach_as_far_back_as_asked_says_so_and_why() {
+    let home = home();
+    let home = home.path();
+    let service = Service::start_with(home, ON_DEMAND);
+    let feed = live(&service, CAM);
+    wait_until("something to look back at", || feed.taken() > 3_000);
+    let clip = done(home, &["clip", "create", CAM, "--before", "60s", "--after", "0s"]);
+    // The publish began some seconds ago.
+    let short = &clip["short"];
+    assert_eq!(
+        (&short["reason"], &short["start"]),
+        (&json!("publish"), &clip["start"]),
+        "{clip}"
+    );
+    let missing = short["missing_s"].as_f64().unwrap();
+    assert!((30.0..57.5).contains(&missing), "{clip}");
+    let row = closed(home, clip["recording"].as_str().unwrap());
+    assert_eq!(row["short"], *short, "{row}");
+    let there = row["duration_s"].as_f64().unwrap();
+    assert!((there + missing - 60.0).abs() < 0.001, "{row}");
+
+    let started = done(home, &["recording", "start", CAM, "--pre-roll", "50s"]);
+    assert_eq!(started["short"]["reason"], "publish", "{started}");
+    // What goes on where the tape ended begins with the next second of it.
+    let begun = || ctl(home, &["recording", "get", &first(&started)]).code == Some(0);
+    wait_until("the recording to begin", begun);
+    done(home, &["recording", "stop", CAM]);
+    let row = closed(home, &first(&started));
+    assert_near(&row["short"]["start"], &started["short"]["start"]);
+    assert_near(&row["start"], &started["short"]["start"]);
+
+    // One whose publisher ends before it does.
+    let clip = done(home, &["clip", "create", CAM, "--before", "1s", "--after", "60s"]);
+    assert_eq!(
+        (&clip["state"], &clip["short"]),
+        (&json!("recording"), &Value::Null)
+    );
+    feed.over();
+    let row = closed(home, clip["recording"].as_str().unwrap());
+    let missing = row["short"]["missing"].as_array().unwrap();
+    assert_eq!(missing.len(), 1, "{row}");
+    assert_eq!(missing[0]["reason"], "publish", "{row}");
+    assert_near(&missing[0]["to"], &clip["end"]);
     service.stop();
     verified(&home.join("data"));
 }
@@ -236,10 +304,20 @@ fn a_clip_of_the_past_is_ready_at_once_with_the_bounds_that_it_has() {
     assert_eq!(clip["state"], "ready", "{clip}");
     let row = done(home, &["recording", "get", clip["recording"].as_str().unwrap()]);
     assert_eq!((&row["start"], &row["end"]), (&clip["start"], &clip["end"]));
-    let early = at(&from) - at(clip["start"].as_str().unwrap());
-    assert!((0..1_100_000).contains(&early), "{early}: {clip}");
-    let late = at(clip["end"].as_str().unwrap()) - at(&to);
-    assert!((-50_000..50_000).contains(&late), "{late}: {clip}");
+    assert_eq!(
+        (&clip["start"], &clip["end"], &clip["short"]),
+        (&json!(from), &json!(to), &Value::Null)
+    );
+    let early = done(
+        home,
+        &["clip", "create", CAM, "--from", &time(-7), "--to", &time(3)],
+    );
+    let short = &early["short"];
+    assert_eq!(
+        (&short["reason"], &short["missing_s"]),
+        (&json!("publish"), &json!(7.0))
+    );
+    assert_eq!(short["start"], early["start"]);
     let before = refused(
         home,
         &[

@@ -11,8 +11,8 @@ use crate::config::Keep;
 use crate::event::rfc3339;
 use crate::format::Format;
 use crate::media::{Micros, RecordingId, StreamName};
-use crate::recorder::{ClipCourse, ClipOrder, ClipRange};
-use crate::store::{RecordingState, StoreError};
+use crate::recorder::{ClipCourse, ClipOrder, ClipRange, ClipSource};
+use crate::store::{ClipBounds, RecordingRow, RecordingState};
 
 pub(super) const COMMANDS: &[Command] = &[Command {
     name: "clip.create",
@@ -88,32 +88,39 @@ impl Create {
 }
 
 async fn create(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
-    let now = api.now();
-    let order = typed::<Create>(arguments)?.order(api.makes(), now)?;
+    let order = typed::<Create>(arguments)?.order(api.makes(), api.now())?;
     if api.is_again() {
         let id = order.id;
         if let Some(made) = api.read(move |library| library.recording(id)).await? {
-            return Ok(ready(made.id, made.start, made.end));
+            return Ok(ready(&made));
         }
     }
-    match api.recorder.clip_course(&order).await? {
-        ClipCourse::Tape(from, to) => of_tape(api, &order, from, to).await,
-        ClipCourse::Live(None) => of_live(api, &order, None, now).await,
-        ClipCourse::Live(Some(from)) => {
-            let entry = entry(api, &order.stream, from).await?;
-            of_live(api, &order, entry, now).await
+    let mut course = api.recorder.clip_course(&order).await?;
+    let order = ClipOrder {
+        range: ClipRange::Between(course.from, course.to),
+        ..order
+    };
+    // What came last may be on its way to the tape.
+    if course.source != ClipSource::Live {
+        api.recorder.settle().await?;
+    }
+    if course.source != ClipSource::Tape {
+        match of_live(api, &order, &course).await {
+            // It went off the air meanwhile: all that there is of it is on the tape.
+            Err(error) if error.code == Code::Conflict && course.from < api.now() => {
+                course = api.recorder.clip_course(&order).await.map_err(|_| error)?;
+                api.recorder.settle().await?;
+            }
+            done => return done,
         }
     }
+    of_tape(api, &order, &course).await
 }
 
-async fn of_tape(api: &Api, order: &ClipOrder, from: Micros, to: Micros) -> Result<Value, Failure> {
-    // What came last may be on its way to the tape.
-    api.recorder.settle().await?;
-    let stream = order.stream.clone();
-    let found = api
-        .read(move |library| library.clip_bounds(&stream, from, to))
-        .await?;
-    let found = found.ok_or_else(|| {
+async fn of_tape(api: &Api, order: &ClipOrder, course: &ClipCourse) -> Result<Value, Failure> {
+    let ClipCourse { from, to, early, .. } = *course;
+    let found = bounds(api, order, from, to).await?;
+    let mut found = found.ok_or_else(|| {
         let text = format!(
             "there is no tape of '{}' from {} to {}",
             order.stream,
@@ -122,52 +129,66 @@ async fn of_tape(api: &Api, order: &ClipOrder, from: Micros, to: Micros) -> Resu
         );
         Failure::new(Code::NotFound, text)
     })?;
-    let recording = api.recorder.clip_tape(order, found.start, found.end).await?;
-    Ok(ready(recording, found.utc_start, found.utc_end))
+    found.asked.early = early;
+    let recording = api.recorder.clip_tape(order, found).await?;
+    let made = api.read(move |library| library.recording(recording)).await?;
+    made.map(|made| ready(&made)).ok_or_else(|| {
+        let text = format!("the tape of '{}' went while the clip was made", order.stream);
+        Failure::new(Code::NotFound, text)
+    })
 }
 
-async fn of_live(api: &Api, order: &ClipOrder, entry: Option<Micros>, now: Micros) -> Result<Value, Failure> {
-    let recording = api.recorder.clip(order, entry).await?;
-    let text = recording.to_string();
-    let row = api.read(move |library| match library.find(&text) {
-        Ok(row) => Ok(Some(row)),
-        // It begins with the next keyframe.
-        Err(StoreError::NoRecording { .. }) => Ok(None),
-        Err(error) => Err(error),
-    });
-    // It is being made, whether it can be read or not.
-    let row = row.await.ok().flatten();
-    if let Some(row) = row.filter(|row| row.state != RecordingState::Open) {
-        return Ok(ready(recording, row.start, row.end));
-    }
-    let (start, end) = match order.range {
-        ClipRange::Between(from, to) => (from, to),
-        ClipRange::Around(before, after) => (now.saturating_sub(before), now.saturating_add(after)),
+async fn of_live(api: &Api, order: &ClipOrder, course: &ClipCourse) -> Result<Value, Failure> {
+    let ClipCourse { from, to, .. } = *course;
+    let entry = match course.source {
+        ClipSource::TapeAndLive => bounds(api, order, from, Micros::MAX).await?,
+        ClipSource::Tape | ClipSource::Live => None,
     };
+    let short = api.recorder.clip(order, entry).await?;
+    let id = order.id;
+    // It is being made, whether it can be read or not.
+    let row = api
+        .read(move |library| library.recording(id))
+        .await
+        .ok()
+        .flatten();
+    if let Some(row) = row.as_ref().filter(|row| row.state != RecordingState::Open) {
+        return Ok(ready(row));
+    }
+    // One that has not begun is known by what it will be.
+    let short = row.map_or(short, |row| row.short);
+    let start = short
+        .as_ref()
+        .map_or_else(|| rfc3339(from), |short| short.start.clone());
     Ok(json!({
-        "recording": recording.to_string(),
+        "recording": id.to_string(),
         "state": "recording",
-        "start": rfc3339(start),
-        "end": rfc3339(end),
-        "due": rfc3339(end),
+        "start": start,
+        "end": rfc3339(to),
+        "due": rfc3339(to),
+        "short": short,
     }))
 }
 
-/// Tape time at which a clip begins that begins on the tape.
-async fn entry(api: &Api, stream: &StreamName, from: Micros) -> Result<Option<Micros>, Failure> {
-    api.recorder.settle().await?;
-    let stream = stream.clone();
-    let found = api
-        .read(move |library| library.clip_bounds(&stream, from, Micros::MAX))
-        .await?;
-    Ok(found.map(|found| found.start))
+/// Where a clip begins and ends on the tape, as far as there is tape.
+async fn bounds(
+    api: &Api,
+    order: &ClipOrder,
+    from: Micros,
+    to: Micros,
+) -> Result<Option<ClipBounds>, Failure> {
+    let stream = order.stream.clone();
+    api.read(move |library| library.clip_bounds(&stream, from, to))
+        .await
 }
 
-fn ready(recording: RecordingId, start: Micros, end: Micros) -> Value {
+fn ready(made: &RecordingRow) -> Value {
+    let open = made.state == RecordingState::Open;
     json!({
-        "recording": recording.to_string(),
-        "state": "ready",
-        "start": rfc3339(start),
-        "end": rfc3339(end),
+        "recording": made.id.to_string(),
+        "state": if open { "recording" } else { "ready" },
+        "start": rfc3339(made.start),
+        "end": rfc3339(made.end),
+        "short": made.short,
     })
 }

@@ -9,8 +9,9 @@ use super::arguments::{Limit, Seconds, name, tags, time, typed};
 use super::command::{Command, Effect, Kind, needs, takes};
 use super::paged::fitting;
 use super::row;
+use crate::event::Short;
 use crate::media::{Micros, RecordingId, StreamName};
-use crate::recorder::{AskError, MANUAL_USUAL, OrderError, StartOrder, Which};
+use crate::recorder::{AskError, MANUAL_USUAL, OrderError, StartOrder, Started, Which};
 use crate::store::{Command as StoreCommand, Library, Query, RecordingRow, RecordingState, StoreError};
 
 /// Of a recording that was interrupted more often, a list tells the last interruptions.
@@ -171,12 +172,32 @@ async fn start(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failur
         longest: asked.longest_s.map_or(MANUAL_USUAL, |seconds| seconds.0),
     };
     match api.recorder.start(&order).await {
-        Ok(started) => Ok(ids(&started)),
+        Ok(started) => {
+            let short = short(api, &started).await;
+            let mut answer = ids(&started.recordings);
+            if let (Some(object), Some(short)) = (answer.as_object_mut(), short) {
+                object.insert("short".to_owned(), json!(short));
+            }
+            Ok(answer)
+        }
         // That was this request, before the service was interrupted.
         Err(AskError::Refused(OrderError::AlreadyStarted { recordings, .. })) if api.is_again() => {
             Ok(ids(&recordings))
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+/// What a recording that was just begun lacks of its pre-roll.
+async fn short(api: &Api, started: &Started) -> Option<Short> {
+    let expected = started.short.clone();
+    let Some(id) = started.recordings.first().copied().filter(|_| expected.is_some()) else {
+        return None;
+    };
+    match api.read(move |library| library.recording(id)).await {
+        Ok(Some(row)) => row.short,
+        // It begins with what comes next.
+        Ok(None) | Err(_) => expected,
     }
 }
 

@@ -24,6 +24,7 @@ pub fn recording(row: &RecordingRow) -> Value {
         "bytes": row.bytes,
         "tracks": row.tracks.iter().map(track).collect::<Vec<_>>(),
         "gaps": row.gaps.iter().map(gap).collect::<Vec<_>>(),
+        "short": row.short,
         "renditions": row.renditions.iter().map(rendition).collect::<Vec<_>>(),
     })
 }

@@ -8,9 +8,11 @@
 
 pub mod dialect;
 mod publish;
+mod short;
 
 pub use dialect::{Dialect, Posted, Sender};
 pub use publish::{PublishAbout, PublishOutcome};
+pub use short::{Lack, Missing, Short};
 
 use serde::Serialize;
 
@@ -306,6 +308,9 @@ pub struct RecordingClosed {
     pub bytes: u64,
     /// Why it ended.
     pub reason: String,
+    /// What it lacks of what was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub short: Option<Box<Short>>,
     /// What it is of and for.
     #[serde(flatten)]
     pub about: RecordingAbout,

@@ -74,9 +74,10 @@ impl Core {
         clock_synced: bool,
         out: &mut Vec<Command>,
     ) {
+        let tape_now = self.tape_base.saturating_add(now.boot);
         for open in open {
             let stream = self.stream_or_new(&open.stream);
-            let session = Session::found(open, now, clock_synced);
+            let session = Session::found(open, now, tape_now, clock_synced);
             let same = |other: &&mut Session| other.about.session == open.spec.session;
             match stream.sessions.iter_mut().find(same) {
                 Some(other) => other.join(session),

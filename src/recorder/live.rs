@@ -151,6 +151,11 @@ impl Live {
         self.fed.filter(|_| self.is_writing()).map(|(_, from)| from)
     }
 
+    /// Tape time from which on all of it will be on the tape, while somebody wants it there.
+    pub(super) fn wanted_from(&self) -> Option<Micros> {
+        self.fed.filter(|_| self.is_wanted()).map(|(_, from)| from)
+    }
+
     /// All samples before tape time `end` have been handed over, and none will come.
     pub(super) fn is_past(&self, end: Micros) -> bool {
         let end = end.saturating_sub(self.tape_zero);
@@ -190,6 +195,11 @@ impl Live {
     /// Tape time of the last frame that decoding can begin at.
     pub(super) fn last_entry(&self) -> Option<Micros> {
         self.entry.map(|at| self.tape_zero.saturating_add(at))
+    }
+
+    /// Tape time from which on it has media, if it has any.
+    pub(super) fn begins(&self) -> Option<Micros> {
+        self.ends.first.map(|first| self.tape_zero.saturating_add(first))
     }
 
     /// Tape time up to which it has media, if it has any.

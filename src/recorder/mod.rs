@@ -37,10 +37,11 @@ pub(crate) mod testing;
 mod tests;
 
 pub use self::core::RecorderSettings;
-pub use handle::{AskError, ClipCourse, Publishing, Recorder};
+pub use handle::{AskError, Publishing, Recorder};
 pub use live::Moment;
 pub use orders::{
-    CLIP_LONGEST, ClipOrder, ClipRange, MANUAL_LONGEST, MANUAL_USUAL, OrderError, StartOrder, Which,
+    CLIP_LONGEST, ClipCourse, ClipOrder, ClipRange, ClipSource, MANUAL_LONGEST, MANUAL_USUAL, OrderError,
+    StartOrder, Started, Which,
 };
 pub use publish::{EndReason, PublishRequest, Refusal};
 pub use rulebook::RuleError;

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::media::{Frame, Micros, TrackKind, Tracks};
+use crate::media::{Frame, Micros, TrackKind, Tracks, VIDEO_TIMESCALE, rescale};
 
 /// Whole GOPs, oldest first. Payloads are shared with whatever else holds them; only whole GOPs leave,
 /// so that what remains can always be decoded from its first frame.
@@ -19,6 +19,8 @@ pub(super) struct Gop {
     pub(super) tracks: Tracks,
     /// Tape time of its first frame.
     pub(super) start: Micros,
+    /// Tape time at which that is shown: with B-frames somewhat later. Pictures that are shown before need the GOP before.
+    shown: Micros,
     /// In the order they came.
     pub(super) frames: Vec<Frame>,
     /// The number of the first one: frames of a publish are counted as they come.
@@ -40,6 +42,10 @@ impl Ring {
             self.gops.push_back(Gop {
                 tracks: tracks.clone(),
                 start: at,
+                shown: at.saturating_add(match frame.kind {
+                    TrackKind::Video => rescale(i64::from(frame.cts), VIDEO_TIMESCALE, 1_000_000),
+                    TrackKind::Audio => 0,
+                }),
                 frames,
                 first: number,
                 bytes: 0,
@@ -54,7 +60,7 @@ impl Ring {
 
     /// Lets go of GOPs that are not needed to show the last `pre_roll` before `now` (tape time).
     pub(super) fn expire(&mut self, now: Micros, pre_roll: Micros) {
-        while self.gops.get(1).is_some_and(|next| next.start <= now - pre_roll) {
+        while self.gops.get(1).is_some_and(|next| next.shown <= now - pre_roll) {
             self.drop_oldest();
         }
     }
@@ -72,7 +78,7 @@ impl Ring {
 
     /// The GOPs that show everything from tape time `from` on, as far as it is still here.
     pub(super) fn since(&self, from: Micros) -> impl Iterator<Item = &Gop> {
-        let first = self.gops.iter().rposition(|gop| gop.start <= from).unwrap_or(0);
+        let first = self.gops.iter().rposition(|gop| gop.shown <= from).unwrap_or(0);
         self.gops.iter().skip(first)
     }
 
@@ -95,6 +101,11 @@ impl Ring {
     /// Tape time of the oldest frame held.
     pub(super) fn start(&self) -> Option<Micros> {
         self.gops.front().map(|gop| gop.start)
+    }
+
+    /// Tape time of the oldest picture that can be shown.
+    pub(super) fn shows_from(&self) -> Option<Micros> {
+        self.gops.front().map(|gop| gop.shown)
     }
 
     fn begins_gop(&self, frame: &Frame, tracks: &Tracks, at: Micros) -> bool {

@@ -19,7 +19,7 @@ use super::publish::EndReason;
 use crate::config::{Reel, ResumeAfter, next_boundary};
 use crate::event::Event;
 use crate::media::{Micros, PublishId, RecordingId, StreamName};
-use crate::store::{Command, OpenRecording, Origin, RecordingSpec};
+use crate::store::{Asked, Command, OpenRecording, Origin, RecordingSpec};
 
 /// A recording that is due to be split waits this long for a keyframe, and is then split without one.
 const PATIENCE: Micros = 30_000_000;
@@ -33,6 +33,8 @@ pub(super) struct About {
     pub(super) template: String,
     pub(super) name: Option<String>,
     pub(super) domain: Option<String>,
+    /// From when to when its first recordings were to be.
+    pub(super) asked: Option<Asked>,
 }
 
 /// Where and when something happens.
@@ -347,6 +349,7 @@ impl Run {
             number: self.number,
             name: about.name.clone(),
             domain: about.domain.clone(),
+            asked: about.asked.filter(|_| self.number == 1),
         };
         scene.out.push(Command::RecordingStarted {
             recording,

@@ -50,7 +50,7 @@ pub(super) enum Limit {
     None,
     /// At this CLOCK_BOOTTIME.
     Boot(Micros),
-    /// At this tape time, or when this CLOCK_BOOTTIME is long past.
+    /// At this tape time. Where nothing comes any more, that is this CLOCK_BOOTTIME.
     Tape(Micros, Micros),
 }
 
@@ -63,6 +63,7 @@ impl Session {
                 template: plan.template.clone(),
                 name: plan.name.clone(),
                 domain: plan.domain.clone(),
+                asked: None,
             },
             runs: plan.reels.iter().cloned().map(Run::new).collect(),
             limit: Limit::None,
@@ -72,11 +73,18 @@ impl Session {
     }
 
     /// One of which a start of the service found a recording.
-    pub(super) fn found(open: &OpenRecording, now: Moment, clock_synced: bool) -> Self {
+    pub(super) fn found(open: &OpenRecording, now: Moment, tape_now: Micros, clock_synced: bool) -> Self {
         let spec = &open.spec;
         let limit = match &spec.origin {
             Origin::Manual { until } => Limit::Boot(now.boot.saturating_add(until.saturating_sub(now.utc))),
-            Origin::Rule | Origin::Push | Origin::Task { .. } | Origin::Clip => Limit::None,
+            Origin::Clip => {
+                // Tape time of another boot is another: how far its end was ahead when it was left is not.
+                let to = spec.asked.and_then(|asked| asked.to).unwrap_or(open.end);
+                let ahead = to.saturating_sub(open.end);
+                let left = ahead.saturating_sub(now.utc.saturating_sub(open.paused_utc).max(0));
+                Limit::Tape(tape_now.saturating_add(left), now.boot.saturating_add(left))
+            }
+            Origin::Rule | Origin::Push | Origin::Task { .. } => Limit::None,
         };
         Self {
             about: About {
@@ -85,6 +93,7 @@ impl Session {
                 template: spec.template.clone(),
                 name: spec.name.clone(),
                 domain: spec.domain.clone(),
+                asked: spec.asked,
             },
             runs: vec![Run::found(open, now, clock_synced)],
             limit,

@@ -15,6 +15,8 @@ use crate::store::{Command, Origin};
 /// A publisher that is silent for so long holds nothing up: what waits for its next frame is handed over, and what it
 /// sends then is not of before.
 const SILENT: Micros = 10_000_000;
+/// A publisher that is behind time is waited for so long beyond the end of a clip.
+const CLIP_GRACE: Micros = 30_000_000;
 /// How often a publisher's exceptions are reported.
 const REPORT_EVERY: Micros = 10_000_000;
 
@@ -188,7 +190,9 @@ impl Stream {
                 (Limit::Boot(until), Some(edge)) if now.boot >= until => {
                     session.stop(edge, "its time is over", &mut self.endings, out);
                 }
-                (Limit::Tape(end, until), Some(edge)) if edge >= end || now.boot >= until => {
+                (Limit::Tape(end, until), Some(edge))
+                    if edge >= end || now.boot >= until.saturating_add(CLIP_GRACE) =>
+                {
                     session.stop(end.min(edge), "its time is over", &mut self.endings, out);
                 }
                 _ => {}
@@ -208,7 +212,7 @@ impl Stream {
             self.hand_over(fed, now, out);
             close(&mut self.endings, |_| true, out);
         }
-        self.rest(now, out);
+        self.settle(now, out);
     }
 
     /// Tape time up to which the live publish has media.

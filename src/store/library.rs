@@ -8,17 +8,22 @@ use super::disk::{Disk, RealDisk, may_read};
 use super::journal::{FILE, Journal, RecordingData, SegmentData, SegmentState};
 use super::reader::Reader;
 use super::segment::fragment_end;
+use super::short::{self, GAP, Stretch};
 use super::source::{LibrarySource, SourceFile};
 use super::verify::{self, Checked, Finding, Step};
-use super::{RecordingSpec, Rendition, StoreError, paths};
+use super::{Asked, RecordingSpec, Rendition, StoreError, paths};
 use crate::config::Media;
+use crate::event::{Lack, Short};
 use crate::format::fmp4;
 use crate::format::index::SampleIndex;
 use crate::format::{Kept, View, ViewSegment};
 use crate::media::{Micros, RecordingId, SegmentId, StreamName, TrackKind, Tracks};
 
-/// Less than this between two segments is rounding, not a hole.
-const GAP: Micros = 500_000;
+/// A publish whose first segment begins so soon was recorded from its beginning on.
+const FIRST_OF_PUBLISH: Micros = 3_000_000;
+
+/// A keyframe is looked for so far before what a clip begins with.
+const LOOK_BACK: Micros = 600_000_000;
 
 /// Less than this is the difference between a tick and a microsecond.
 const ROUNDING: Micros = 1_000;
@@ -75,6 +80,8 @@ pub struct RecordingRow {
     pub tracks: Vec<TrackRow>,
     /// Where there is no tape between its start and end.
     pub gaps: Vec<Gap>,
+    /// What it lacks of what was asked for.
+    pub short: Option<Short>,
     /// What of it is delivered, or on its way.
     pub renditions: Vec<Rendition>,
 }
@@ -134,14 +141,12 @@ pub struct Gap {
 /// What a clip of the tape comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClipBounds {
-    /// Tape time of its first sample.
+    /// Tape time of its first sample: of a keyframe, or where there is none of the first that there is.
     pub start: Micros,
     /// Tape time at which it ends.
     pub end: Micros,
-    /// UTC of both.
-    pub utc_start: Micros,
-    /// UTC of its end.
-    pub utc_end: Micros,
+    /// What was asked for, as tape time.
+    pub asked: Asked,
 }
 
 /// How far the tape of a segment goes.
@@ -259,6 +264,9 @@ impl Library {
         if row.exact && !within {
             view = view.cut(row.start, end)?;
         }
+        if let Some(from) = row.spec.shown_from() {
+            view = view.shown_from(from);
+        }
         Ok(match row.spec.reel.media {
             Media::Both => view,
             Media::Video => view.only(TrackKind::Video),
@@ -296,15 +304,39 @@ impl Library {
         let Some((begins, ends)) = tape.bounds()? else {
             return Ok(None);
         };
-        let start = tape.entry_before(place(first, from))?.unwrap_or(begins);
-        let end = place(last, to).min(ends);
-        let utc = |at| tape.utc(at).unwrap_or(from);
-        Ok((start < end).then(|| ClipBounds {
-            start,
-            end,
-            utc_start: utc(start),
-            utc_end: utc(end),
-        }))
+        let asked = Asked {
+            from: place(first, from),
+            late: self.why_late(first)?,
+            to: (to < Micros::MAX).then(|| place(last, to)),
+            early: Lack::Publish,
+        };
+        let mut entry = tape.entry_before(asked.from)?;
+        if entry.is_none() && asked.from > begins {
+            // The keyframe that this is decoded with is in an earlier segment.
+            let earlier = self.tape(stream, from.saturating_sub(LOOK_BACK), to)?;
+            entry = earlier.entry_before(asked.from)?;
+        }
+        let start = entry.unwrap_or(begins);
+        let end = asked.to.map_or(ends, |to| to.min(ends));
+        Ok((start < end && asked.from < end).then_some(ClipBounds { start, end, asked }))
+    }
+
+    /// Why there is no tape right before a segment, should there be none.
+    fn why_late(&self, first: &ViewSegment) -> Result<Lack, StoreError> {
+        let journal = self.journal();
+        let Some(first) = journal.segment(first.id)? else {
+            return Ok(Lack::Tape);
+        };
+        let before = journal.segment_before(&first)?;
+        let begins_publish = first.start.saturating_sub(first.tape_zero) < FIRST_OF_PUBLISH;
+        Ok(match before {
+            Some(before) if before.sequence.saturating_add(1) < first.sequence => Lack::Tape,
+            Some(before) if before.tape_zero == first.tape_zero => Lack::Gap,
+            None if first.sequence > 1 && !begins_publish => Lack::Tape,
+            // Published it was: nobody recorded it.
+            Some(_) | None if !begins_publish => Lack::Ring,
+            Some(_) | None => Lack::Publish,
+        })
     }
 
     fn view_of(&self, rows: Vec<SegmentData>, checked: bool) -> View<LibrarySource> {
@@ -371,6 +403,12 @@ impl Library {
         open: &mut HashMap<SegmentId, Option<Extent>>,
     ) -> Result<RecordingRow, StoreError> {
         let limit = row.limit().unwrap_or(Micros::MAX);
+        let from = row
+            .spec
+            .shown_from()
+            .map_or(row.start, |from| from.max(row.start));
+        let asked = row.spec.asked;
+        let mut stretches = Vec::new();
         let mut out = RecordingRow {
             id: row.id,
             stream: row.stream,
@@ -386,6 +424,7 @@ impl Library {
             segments: 0,
             tracks: Vec::new(),
             gaps: Vec::new(),
+            short: None,
             renditions: self.journal().renditions(row.id)?,
         };
         let mut last_end = None;
@@ -405,7 +444,7 @@ impl Library {
             if row.exact {
                 // What of the segment lies within, and its share of the bytes.
                 let whole = extent.end.saturating_sub(begins).max(1);
-                begins = begins.max(row.start);
+                begins = begins.max(from);
                 extent.end = extent.end.min(limit);
                 let part = extent.end.saturating_sub(begins).max(0);
                 // The end of a segment whose next one, of another publish, begins the recording: no sample of it does.
@@ -420,6 +459,13 @@ impl Library {
                     .saturating_add(tape.saturating_sub(segment.tape_zero))
             };
             let start = utc(begins);
+            if asked.is_some() {
+                stretches.push(Stretch {
+                    from: begins,
+                    to: extent.end,
+                    utc: start.saturating_sub(begins),
+                });
+            }
             match last_end {
                 None => out.start = start,
                 Some(tape_end) if begins.saturating_sub(tape_end) > GAP => out.gaps.push(Gap {
@@ -437,6 +483,15 @@ impl Library {
             out.segments += 1;
             out.tracks = track_rows(&segment.tracks);
         }
+        if stretches.is_empty() {
+            stretches.push(Stretch {
+                from: row.start,
+                to: row.start,
+                utc: row.utc_start.saturating_sub(row.start),
+            });
+        }
+        let open = row.state == RecordingState::Open;
+        out.short = asked.and_then(|asked| short::of(&asked, row.start, &stretches, open));
         Ok(out)
     }
 

@@ -41,6 +41,7 @@ mod queue;
 mod reader;
 mod recover;
 mod segment;
+mod short;
 mod source;
 mod spec;
 #[cfg(test)]
@@ -63,7 +64,7 @@ pub use outbox::{Callback, OutboxChange, OutboxDepth, Place, Remembered};
 pub use progress::{Progress, RecoveryReport, StreamProgress};
 pub use query::Query;
 pub use source::LibrarySource;
-pub use spec::{OpenRecording, Origin, RecordingSpec};
+pub use spec::{Asked, OpenRecording, Origin, RecordingSpec};
 pub use thread::{Opened, Store, StoreSettings};
 pub use verify::{Checked, Finding, FragmentAt, Step, repair};
 pub use writer::OnFull;

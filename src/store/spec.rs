@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::config::Reel;
-use crate::event::RecordingAbout;
+use crate::event::{Lack, RecordingAbout};
 use crate::media::{Micros, RecordingId, StreamName};
 
 /// Why there is a recording, and what is to become of it.
@@ -25,6 +25,24 @@ pub struct RecordingSpec {
     /// The host that the publisher addressed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub domain: Option<String>,
+    /// From when to when it was to be, where somebody said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Asked>,
+}
+
+/// From when to when a recording was to be: half-open, in presentation time, as tape time of the publishes that it begins
+/// and ends in. What there is may be less.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// From here on. A clip shows nothing that is before, where its format can say so.
+    pub from: Micros,
+    /// Why it starts later, if it does.
+    pub late: Lack,
+    /// Up to here, if it was to end by itself at a moment of the tape.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<Micros>,
+    /// Why it ends earlier, if it does.
+    pub early: Lack,
 }
 
 /// Who wanted a recording.
@@ -117,6 +135,13 @@ impl RecordingSpec {
         }
     }
 
+    /// Tape time before which it has media only to decode what follows: that of a clip begins with the keyframe before.
+    pub(in crate::store) fn shown_from(&self) -> Option<Micros> {
+        self.asked
+            .filter(|_| self.origin == Origin::Clip)
+            .map(|asked| asked.from)
+    }
+
     /// What is made where nobody said anything: by the built-in template.
     pub fn built_in() -> Self {
         use crate::config::{DEFAULT_TEMPLATE, Template};
@@ -130,6 +155,7 @@ impl RecordingSpec {
             number: 1,
             name: None,
             domain: None,
+            asked: None,
         }
     }
 }

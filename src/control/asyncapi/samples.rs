@@ -155,6 +155,7 @@ fn files() -> Vec<Event> {
         duration_s: 60.0,
         bytes: 15_000_000,
         reason: "closed".into(),
+        short: None,
         about: about(),
     };
     let bare = RecordingDelivered {

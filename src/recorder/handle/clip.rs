@@ -3,19 +3,13 @@
 use std::sync::Arc;
 
 use super::{AskError, Recorder};
-use crate::media::{Micros, RecordingId};
+use crate::media::RecordingId;
 use crate::recorder::orders::{ClipOrder, clip_reel};
-use crate::store::{Command, Origin, RecordingSpec};
+use crate::store::{ClipBounds, Command, Origin, RecordingSpec};
 
 impl Recorder {
-    /// Makes a clip of the tape from one tape time to another: the answer to
-    /// [`ClipCourse::Tape`](super::ClipCourse::Tape), once its bounds are found. It is complete when this returns.
-    pub async fn clip_tape(
-        &self,
-        order: &ClipOrder,
-        start: Micros,
-        end: Micros,
-    ) -> Result<RecordingId, AskError> {
+    /// Makes a clip of the tape, once its bounds are found. It is complete when this returns.
+    pub async fn clip_tape(&self, order: &ClipOrder, found: ClipBounds) -> Result<RecordingId, AskError> {
         let recording = order.id;
         let spec = RecordingSpec {
             origin: Origin::Clip,
@@ -25,12 +19,13 @@ impl Recorder {
             number: 1,
             name: order.name.clone(),
             domain: None,
+            asked: Some(found.asked),
         };
         let command = Command::Clip {
             recording,
             stream: order.stream.clone(),
-            start,
-            end,
+            start: found.start,
+            end: found.end,
             spec: Arc::new(spec),
         };
         self.submit(command).await?;

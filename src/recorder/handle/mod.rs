@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-pub use orders::{AskError, ClipCourse};
+pub use orders::AskError;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 

@@ -4,12 +4,13 @@ use tokio::sync::oneshot;
 
 use super::Recorder;
 use crate::config::{Advice, Rule, Template, TemplateSource};
-use crate::media::{Micros, RecordingId, StreamName};
+use crate::event::Short;
+use crate::media::{RecordingId, StreamName};
 use crate::recorder::core::Core;
 use crate::recorder::live::Moment;
-use crate::recorder::orders::{ClipOrder, Course, OrderError, StartOrder, Which};
+use crate::recorder::orders::{ClipCourse, ClipOrder, OrderError, StartOrder, Started, Which};
 use crate::recorder::tasks::{Task, TaskState};
-use crate::store::Command;
+use crate::store::{ClipBounds, Command};
 
 /// Why an order was not carried out, or may not outlast a power cut.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,18 +23,9 @@ pub enum AskError {
     Unwritten(String),
 }
 
-/// How a clip is to be made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ClipCourse {
-    /// All of it is tape, from one UTC time to another; [`Recorder::settle`] has seen to that.
-    Tape(Micros, Micros),
-    /// It is begun with [`Recorder::clip`]; first the tape has to be asked where it begins, if that is a UTC time.
-    Live(Option<Micros>),
-}
-
 impl Recorder {
-    /// Records a stream from now on; gives the recordings.
-    pub async fn start(&self, order: &StartOrder) -> Result<Vec<RecordingId>, AskError> {
+    /// Records a stream from now on.
+    pub async fn start(&self, order: &StartOrder) -> Result<Started, AskError> {
         self.order(|core, now, out| core.start(order, now, out)).await
     }
 
@@ -54,15 +46,16 @@ impl Recorder {
 
     /// How a clip is to be made. Nothing is made yet.
     pub async fn clip_course(&self, order: &ClipOrder) -> Result<ClipCourse, AskError> {
-        match self.order(|core, now, _| core.course(order, now)).await? {
-            Course::Tape(from, to) => Ok(ClipCourse::Tape(from, to)),
-            Course::TapeAndLive(from) => Ok(ClipCourse::Live(Some(from))),
-            Course::Live => Ok(ClipCourse::Live(None)),
-        }
+        self.order(|core, now, _| core.course(order, now)).await
     }
 
-    /// Makes a clip that ends with what is live; `entry` is the tape time at which it begins, where that is tape already.
-    pub async fn clip(&self, order: &ClipOrder, entry: Option<Micros>) -> Result<RecordingId, AskError> {
+    /// Makes a clip that ends with what is live; `entry` says where it begins, where that is tape already. Gives what it will
+    /// lack, as far as that is known before it has begun.
+    pub async fn clip(
+        &self,
+        order: &ClipOrder,
+        entry: Option<ClipBounds>,
+    ) -> Result<Option<Short>, AskError> {
         self.order(|core, now, out| core.clip(order, entry, now, out))
             .await
     }

@@ -3,23 +3,27 @@
 use std::sync::Arc;
 
 use super::{
-    CLIP_GRACE, CLIP_LONGEST, CLIPS_PENDING, ClipOrder, ClipRange, Course, OrderError, UNSETTLED, session_id,
+    CLIP_LONGEST, CLIPS_PENDING, ClipCourse, ClipOrder, ClipRange, ClipSource, OrderError, UNSETTLED,
+    session_id,
 };
 use crate::config::{Keep, Reel, Resume, ResumeAfter, Span, Split};
+use crate::event::{Lack, Short};
 use crate::format::Format;
-use crate::media::{Micros, RecordingId};
+use crate::media::Micros;
 use crate::recorder::core::Core;
 use crate::recorder::live::Moment;
 use crate::recorder::session::{Limit, Plan, Session, Wanted};
-use crate::store::{Command, Origin};
+use crate::recorder::stream::Stream;
+use crate::store::{Asked, ClipBounds, Command, Origin};
 
 impl Core {
-    /// How a clip is to be made; nothing is done yet.
+    /// How a clip is to be made; nothing is done yet. What it is to have is known from here on: of a clip around what is
+    /// live that is not what comes while the order is carried out.
     pub(in crate::recorder) fn course(
         &mut self,
         order: &ClipOrder,
         now: Moment,
-    ) -> Result<Course, OrderError> {
+    ) -> Result<ClipCourse, OrderError> {
         let length = match order.range {
             ClipRange::Between(from, to) => to.saturating_sub(from),
             ClipRange::Around(before, after) => before.saturating_add(after),
@@ -31,45 +35,49 @@ impl Core {
             );
             return Err(OrderError::Range(text));
         }
+        let off_air = || OrderError::OffAir(order.stream.clone());
         let Some((from, to)) = self.clip_range(order) else {
             return match order.range {
-                ClipRange::Between(from, to) if from < now.utc => Ok(Course::Tape(from, to)),
-                ClipRange::Between(..) | ClipRange::Around(..) => {
-                    Err(OrderError::OffAir(order.stream.clone()))
-                }
+                ClipRange::Between(from, to) if from < now.utc => Ok(ClipCourse {
+                    from,
+                    to,
+                    source: ClipSource::Tape,
+                    early: Lack::Publish,
+                }),
+                ClipRange::Between(..) | ClipRange::Around(..) => Err(off_air()),
             };
         };
-        let stream = self.on_air_stream(&order.stream);
-        let stream = stream.ok_or_else(|| OrderError::OffAir(order.stream.clone()))?;
+        let stream = self.on_air_stream(&order.stream).ok_or_else(off_air)?;
         let edge = stream.edge().unwrap_or(0);
         if to.saturating_sub(edge) > CLIP_LONGEST {
             return Err(OrderError::Range("the end is more than 24 h ahead".to_owned()));
         }
-        let written = stream.live.as_ref().and_then(|on_air| on_air.live.written_from());
-        let in_ring = stream.ring.start().is_some_and(|start| start <= from);
-        let on_tape = written.is_some_and(|written| written <= from);
         let utc = |tape: Micros| stream.utc_at(tape).unwrap_or(now.utc);
-        Ok(match (in_ring, on_tape) {
-            _ if to < edge.saturating_sub(UNSETTLED) && (on_tape || !in_ring) => {
-                Course::Tape(utc(from), utc(to))
-            }
-            (true, _) | (false, false) => Course::Live,
-            (false, true) => Course::TapeAndLive(utc(from)),
+        let source = stream.clip_source(from, to, edge);
+        Ok(ClipCourse {
+            from: utc(from),
+            to: utc(to),
+            source,
+            early: match source {
+                // It was published, and nobody recorded it.
+                ClipSource::Tape => Lack::Ring,
+                ClipSource::TapeAndLive | ClipSource::Live => Lack::Publish,
+            },
         })
     }
 
-    /// Makes a clip that ends with what is live. `entry` is the tape time at which it begins on the tape, if it does.
+    /// Makes a clip that ends with what is live. `entry` says where it begins on the tape, if it does. Gives what it will
+    /// lack, as far as that is known before it has begun.
     pub(in crate::recorder) fn clip(
         &mut self,
         order: &ClipOrder,
-        entry: Option<Micros>,
+        entry: Option<ClipBounds>,
         now: Moment,
         out: &mut Vec<Command>,
-    ) -> Result<RecordingId, OrderError> {
-        let range = self.clip_range(order);
-        let (from, to) = range.ok_or_else(|| OrderError::OffAir(order.stream.clone()))?;
-        let stream = self.on_air_stream(&order.stream);
-        let stream = stream.ok_or_else(|| OrderError::OffAir(order.stream.clone()))?;
+    ) -> Result<Option<Short>, OrderError> {
+        let off_air = || OrderError::OffAir(order.stream.clone());
+        let (from, to) = self.clip_range(order).ok_or_else(off_air)?;
+        let stream = self.on_air_stream(&order.stream).ok_or_else(off_air)?;
         let pending = stream
             .sessions
             .iter()
@@ -80,22 +88,33 @@ impl Core {
                 order.stream
             )));
         }
+        let ahead = to.saturating_sub(stream.edge().unwrap_or(to)).max(0);
+        let mut reel = clip_reel(order);
+        // A publisher that breaks off and is back before its end goes on with it.
+        reel.resume.window = Span::from_millis(ahead.unsigned_abs() / 1_000);
         let plan = Plan {
             origin: Origin::Clip,
             template: String::new(),
-            reels: vec![Arc::new(clip_reel(order))],
+            reels: vec![Arc::new(reel)],
             name: order.name.clone(),
             domain: None,
         };
+        let late = entry.map_or_else(|| stream.why_late(from), |entry| entry.asked.late);
         let mut session = Session::new(session_id(now), &plan);
-        let ahead = to.saturating_sub(stream.edge().unwrap_or(to)).max(0);
-        let until = now.boot.saturating_add(ahead).saturating_add(CLIP_GRACE);
-        session.limit = Limit::Tape(to, until);
+        let asked = Asked {
+            from: entry.map_or(from, |entry| entry.asked.from),
+            late,
+            to: Some(to),
+            early: Lack::Publish,
+        };
+        session.about.asked = Some(asked);
+        session.limit = Limit::Tape(to, now.boot.saturating_add(ahead));
         session.reserve_as(order.id);
-        stream.add(session, entry.map_or(Wanted::From(from), Wanted::At), now, out);
+        let wanted = entry.map_or(Wanted::From(from), |entry| Wanted::At(entry.start));
+        stream.add(session, wanted, now, out);
         // What it needs may all be there.
         stream.tick(now, out);
-        Ok(order.id)
+        Ok(stream.short(&asked, entry.map_or(from, |entry| entry.start), to))
     }
 
     /// The range of a clip in tape time, where the stream is on the air.
@@ -107,6 +126,44 @@ impl Core {
                 let edge = stream.edge()?;
                 Some((edge.saturating_sub(before), edge.saturating_add(after)))
             }
+        }
+    }
+}
+
+impl Stream {
+    /// Where the range of a clip in tape time is to be had.
+    fn clip_source(&self, from: Micros, to: Micros, edge: Micros) -> ClipSource {
+        let settled = to < edge.saturating_sub(UNSETTLED);
+        let written = self.live.as_ref().and_then(|on_air| on_air.live.written_from());
+        let in_memory = self.ring.shows_from();
+        match (written, in_memory) {
+            // While it is written, memory has nothing that the tape has not, but for what cannot be put before it any more.
+            (Some(_), _) if settled => ClipSource::Tape,
+            (Some(written), Some(start)) if start <= from && written > from => ClipSource::Live,
+            (Some(_), _) => ClipSource::TapeAndLive,
+            (None, Some(start)) if start <= from => ClipSource::Live,
+            (None, Some(start)) if start < to => ClipSource::TapeAndLive,
+            (None, _) if settled => ClipSource::Tape,
+            (None, _) => ClipSource::TapeAndLive,
+        }
+    }
+
+    /// What is missing before a recording that was just asked for, and begins on the tape at `from` or, if there is nothing
+    /// then, where that begins.
+    pub(in crate::recorder) fn short(&self, asked: &Asked, from: Micros, to: Micros) -> Option<Short> {
+        let on_air = self.live.as_ref()?;
+        let start = on_air.live.wanted_from().map_or(from, |wanted| wanted.max(from));
+        let utc = |tape: Micros| self.utc_at(tape).unwrap_or(tape);
+        let missing = (utc(asked.from), utc(start), asked.late);
+        Short::of(utc(start.max(asked.from)), utc(to), [missing])
+    }
+
+    /// Why there is nothing of the stream at a tape time, if neither the tape nor memory has anything.
+    pub(in crate::recorder) fn why_late(&self, from: Micros) -> Lack {
+        let begins = self.live.as_ref().and_then(|on_air| on_air.live.begins());
+        match begins {
+            Some(begins) if begins <= from => Lack::Ring,
+            _ => Lack::Publish,
         }
     }
 }

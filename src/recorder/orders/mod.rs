@@ -11,9 +11,10 @@ use super::rulebook::{RuleError, reels};
 use super::session::{Limit, Plan, Session, Wanted};
 use super::tasks::TaskError;
 use crate::config::Keep;
+use crate::event::{Lack, Short};
 use crate::format::Format;
 use crate::media::{Micros, RecordingId, StreamName};
-use crate::store::{Command, Origin};
+use crate::store::{Asked, Command, Origin};
 pub(super) use clip::clip_reel;
 
 /// A manual recording that nobody stops ends after this, unless it was told another length; and the longest there is.
@@ -26,8 +27,6 @@ pub const CLIP_LONGEST: Micros = 24 * 3_600_000_000;
 const CLIPS_PENDING: usize = 32;
 /// What came within the last seconds is perhaps not on the tape yet.
 const UNSETTLED: Micros = 5_000_000;
-/// Whatever a publisher does, a clip is not waited for longer than this beyond its end.
-const CLIP_GRACE: Micros = 30_000_000;
 
 /// Where tasks are kept.
 pub(super) const TASKS: &str = "task";
@@ -49,6 +48,15 @@ pub struct StartOrder {
     pub pre_roll: Micros,
     /// After this it ends by itself.
     pub longest: Micros,
+}
+
+/// What was started.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Started {
+    /// The recordings.
+    pub recordings: Vec<RecordingId>,
+    /// What they will lack of what was asked for, as far as that is known before they have begun.
+    pub short: Option<Short>,
 }
 
 /// A part of a stream is to become a recording of its own.
@@ -77,14 +85,27 @@ pub enum ClipRange {
     Around(Micros, Micros),
 }
 
-/// How a clip is to be made.
+/// How a clip is to be made, and what it is to have: from the one UTC time to the other, whatever comes meanwhile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Course {
-    /// All of it is on the tape already, from one UTC time to another.
-    Tape(Micros, Micros),
-    /// It begins on the tape at this UTC time and ends with what is live.
-    TapeAndLive(Micros),
-    /// The ring has its beginning.
+pub struct ClipCourse {
+    /// UTC.
+    pub from: Micros,
+    /// UTC.
+    pub to: Micros,
+    /// Where it is taken from.
+    pub source: ClipSource,
+    /// Why it ends earlier, should it.
+    pub early: Lack,
+}
+
+/// Where a clip is taken from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClipSource {
+    /// All of it that there is, is on the tape.
+    Tape,
+    /// Its beginning may be on the tape: the tape has to be asked. It ends with what is in memory, or is to come.
+    TapeAndLive,
+    /// Memory has its beginning.
     Live,
 }
 
@@ -139,13 +160,13 @@ fn list(recordings: &[RecordingId]) -> String {
 }
 
 impl Core {
-    /// Records a stream from now on; gives the recordings.
+    /// Records a stream from now on.
     pub(super) fn start(
         &mut self,
         order: &StartOrder,
         now: Moment,
         out: &mut Vec<Command>,
-    ) -> Result<Vec<RecordingId>, OrderError> {
+    ) -> Result<Started, OrderError> {
         let template = self
             .rulebook
             .template(order.template.as_deref(), &order.stream)?
@@ -174,8 +195,18 @@ impl Core {
         let recordings = session.reserve(now);
         let edge = stream.edge().unwrap_or(0);
         let from = edge.saturating_sub(order.pre_roll.max(0));
+        session.about.asked = (order.pre_roll > 0).then(|| Asked {
+            from,
+            late: stream.why_late(from),
+            to: None,
+            early: Lack::Publish,
+        });
+        let asked = session.about.asked;
         stream.add(session, Wanted::From(from), now, out);
-        Ok(recordings)
+        Ok(Started {
+            recordings,
+            short: asked.and_then(|asked| stream.short(&asked, from, edge)),
+        })
     }
 
     /// Ends recordings now; gives those that were ended.

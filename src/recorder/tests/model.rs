@@ -7,7 +7,7 @@ use super::ledger::{MONDAY, Machine, SECOND};
 use crate::config::{RecordWhen, Rule};
 use crate::format::Format;
 use crate::media::StreamName;
-use crate::recorder::orders::{ClipOrder, ClipRange, Course, StartOrder, Which};
+use crate::recorder::orders::{ClipOrder, ClipRange, ClipSource, StartOrder, Which};
 use crate::recorder::publish::EndReason;
 use crate::recorder::tasks::{Task, TaskState, When};
 
@@ -126,11 +126,12 @@ impl Script {
                     name: None,
                     keep: None,
                 };
-                // One that begins on the tape asks the library for its keyframe: not here.
-                if machine.ask(|core, now, _| core.course(&order, now)) == Ok(Course::Live) {
-                    machine
-                        .ask(|core, now, out| core.clip(&order, None, now, out))
-                        .unwrap();
+                // One that is taken from the tape alone is the library's: not here.
+                let course = machine.ask(|core, now, _| core.course(&order, now));
+                if let Ok(course) = course.map(|course| course.source)
+                    && course != ClipSource::Tape
+                {
+                    let _ = machine.ask(|core, now, out| core.clip(&order, None, now, out));
                 }
             }
             Action::Task(from, length) => {

@@ -2,11 +2,13 @@
 
 use super::ledger::{MONDAY, Machine, SECOND};
 use super::sessions::{CAM, assert_seamless, cam, on_demand, start};
+use crate::event::Lack;
 use crate::format::Format;
 use crate::media::RecordingId;
-use crate::recorder::orders::{ClipOrder, ClipRange, Course, OrderError, Which};
+use crate::recorder::orders::{ClipOrder, ClipRange, ClipSource, OrderError, Which};
 use crate::recorder::publish::EndReason;
 use crate::recorder::tasks::{Task, TaskError, TaskState, When};
+use crate::store::{Asked, ClipBounds};
 
 #[test]
 fn nothing_is_written_until_somebody_asks_and_then_the_pre_roll_goes_first() {
@@ -248,6 +250,34 @@ fn clip(range: ClipRange) -> ClipOrder {
     }
 }
 
+fn source(machine: &mut Machine, order: &ClipOrder) -> ClipSource {
+    machine
+        .ask(|core, now, _| core.course(order, now))
+        .unwrap()
+        .source
+}
+
+/// As it is ordered through the door: what it is to have is decided first.
+fn make(machine: &mut Machine, order: &ClipOrder, found: Option<ClipBounds>) -> Option<(f64, Lack)> {
+    let course = machine.ask(|core, now, _| core.course(order, now)).unwrap();
+    let order = ClipOrder {
+        range: ClipRange::Between(course.from, course.to),
+        ..order.clone()
+    };
+    let short = machine
+        .ask(|core, now, out| core.clip(&order, found, now, out))
+        .unwrap();
+    short.map(|short| (short.missing_s, short.reason))
+}
+
+/// What there is of a recording, seconds of its stream's tape.
+fn bounds(machine: &Machine, id: RecordingId) -> (f64, f64) {
+    let entry = &machine.recordings[&id];
+    let zero = machine.tape[&cam()].iter().map(|sample| sample.at).min().unwrap();
+    let seconds = |at: i64| (at - zero) as f64 / 1e6;
+    (seconds(entry.start), seconds(entry.end.unwrap()))
+}
+
 #[test]
 fn a_goal_is_ten_seconds_before_and_twenty_after_though_nobody_was_recording() {
     let mut machine = on_demand();
@@ -255,13 +285,9 @@ fn a_goal_is_ten_seconds_before_and_twenty_after_though_nobody_was_recording() {
     machine.play(CAM, 61);
     assert!(machine.tape.is_empty());
     let goal = clip(ClipRange::Around(10 * SECOND, 20 * SECOND));
-    assert_eq!(
-        machine.ask(|core, now, _| core.course(&goal, now)),
-        Ok(Course::Live)
-    );
-    let id = machine
-        .ask(|core, now, out| core.clip(&goal, None, now, out))
-        .unwrap();
+    assert_eq!(source(&mut machine, &goal), ClipSource::Live);
+    let id = goal.id;
+    make(&mut machine, &goal, None);
     machine.play(CAM, 40);
     // From the keyframe at 50 s, as the moment was 61 s less 10, to 81 s.
     assert_eq!(machine.table(), ["clip mp4#1 closed 31"]);
@@ -286,24 +312,28 @@ fn a_clip_of_the_past_is_taken_from_the_tape_and_one_across_the_edge_from_both()
     machine.play(CAM, 60);
     let begun = MONDAY + 50 * SECOND;
     let past = clip(ClipRange::Between(begun + 10 * SECOND, begun + 20 * SECOND));
-    assert!(matches!(
-        machine.ask(|core, now, _| core.course(&past, now)),
-        Ok(Course::Tape(..))
-    ));
+    assert_eq!(source(&mut machine, &past), ClipSource::Tape);
     let across = clip(ClipRange::Between(begun + 10 * SECOND, begun + 70 * SECOND));
-    assert!(matches!(
-        machine.ask(|core, now, _| core.course(&across, now)),
-        Ok(Course::TapeAndLive(_))
-    ));
+    assert_eq!(source(&mut machine, &across), ClipSource::TapeAndLive);
     let entry = machine.tape[&cam()]
         .iter()
         .filter(|s| s.key && s.video)
         .nth(5)
         .unwrap()
         .at;
-    machine
-        .ask(|core, now, out| core.clip(&across, Some(entry), now, out))
-        .unwrap();
+    let found = ClipBounds {
+        start: entry,
+        end: entry + SECOND,
+        asked: Asked {
+            from: entry + SECOND,
+            late: Lack::Tape,
+            to: None,
+            early: Lack::Tape,
+        },
+    };
+    make(&mut machine, &across, Some(found));
+    let asked = machine.recordings[&across.id].spec.asked.unwrap();
+    assert_eq!((asked.from, asked.late), (entry + SECOND, Lack::Tape));
     machine.play(CAM, 20);
     assert_eq!(
         machine.table(),
@@ -311,6 +341,139 @@ fn a_clip_of_the_past_is_taken_from_the_tape_and_one_across_the_edge_from_both()
     );
     let none = clip(ClipRange::Around(0, 0));
     assert!(machine.ask(|core, now, _| core.course(&none, now)).is_err());
+    machine.check();
+}
+
+#[test]
+fn what_comes_while_a_clip_is_ordered_does_not_move_it() {
+    let mut machine = Machine::with(&[], Vec::new());
+    machine.begin(CAM);
+    machine.play(CAM, 30);
+    let order = clip(ClipRange::Around(6 * SECOND, 4 * SECOND));
+    let course = machine.ask(|core, now, _| core.course(&order, now)).unwrap();
+    // The tape is asked, and the card is slow.
+    machine.play(CAM, 3);
+    let order = ClipOrder {
+        range: ClipRange::Between(course.from, course.to),
+        ..order
+    };
+    machine
+        .ask(|core, now, out| core.clip(&order, None, now, out))
+        .unwrap();
+    machine.play(CAM, 10);
+    let asked = machine.recordings[&order.id].spec.asked.unwrap();
+    let (start, end) = bounds(&machine, order.id);
+    assert_eq!((start, end), (24.0, 34.0));
+    assert_eq!(asked.to.unwrap() - asked.from, 10 * SECOND);
+    assert_eq!(machine.recordings[&order.id].end, asked.to);
+    machine.check();
+}
+
+#[test]
+fn a_clip_whose_publisher_breaks_off_and_is_back_goes_on_to_its_end() {
+    for restarted in [false, true] {
+        let mut machine = on_demand();
+        machine.begin(CAM);
+        machine.play(CAM, 20);
+        let order = clip(ClipRange::Around(10 * SECOND, 30 * SECOND));
+        make(&mut machine, &order, None);
+        machine.play(CAM, 10);
+        match restarted {
+            true => machine.crash(5 * SECOND),
+            false => {
+                machine.break_off(CAM);
+                machine.wait(5);
+            }
+        }
+        machine.begin(CAM);
+        machine.play(CAM, 40);
+        let entry = &machine.recordings[&order.id];
+        let asked = entry.spec.asked.unwrap();
+        assert_eq!((entry.state, entry.resumed), ("closed", 1));
+        if !restarted {
+            assert_eq!(
+                (entry.end, asked.to.unwrap() - asked.from),
+                (asked.to, 40 * SECOND)
+            );
+        }
+        let seconds = machine
+            .samples(order.id)
+            .iter()
+            .filter(|sample| sample.video)
+            .count()
+            / 25;
+        assert!((34..=36).contains(&seconds), "{seconds} s without the break");
+        machine.check();
+    }
+}
+
+#[test]
+fn a_clip_ends_when_its_time_is_over_though_nobody_is_back_and_at_once_with_a_proper_end() {
+    let mut machine = on_demand();
+    machine.begin(CAM);
+    machine.play(CAM, 20);
+    let order = clip(ClipRange::Around(10 * SECOND, 30 * SECOND));
+    make(&mut machine, &order, None);
+    machine.play(CAM, 10);
+    machine.break_off(CAM);
+    machine.wait(18);
+    assert_eq!(machine.table(), ["clip mp4#1 paused 20"]);
+    machine.wait(4);
+    assert_eq!(machine.table(), ["clip mp4#1 closed 20"]);
+    machine.begin(CAM);
+    machine.play(CAM, 12);
+    let other = ClipOrder {
+        id: RecordingId::new(8),
+        ..order
+    };
+    make(&mut machine, &other, None);
+    machine.play(CAM, 3);
+    machine.end(CAM, &EndReason::Unpublished);
+    assert_eq!(machine.table()[1], "clip mp4#1 closed 13");
+    machine.check();
+}
+
+#[test]
+fn why_a_clip_or_a_pre_roll_is_short_is_known_when_it_begins() {
+    let mut machine = on_demand();
+    machine.begin(CAM);
+    machine.play(CAM, 8);
+    // The publish began later.
+    let order = clip(ClipRange::Around(10 * SECOND, SECOND));
+    assert_eq!(make(&mut machine, &order, None), Some((2.0, Lack::Publish)));
+    let entry = &machine.recordings[&order.id];
+    assert_eq!(entry.start - entry.spec.asked.unwrap().from, 2 * SECOND);
+    // It is not in memory any more: that holds ten seconds, and the GOP in which they begin.
+    machine.play(CAM, 30);
+    let order = ClipOrder {
+        id: RecordingId::new(8),
+        ..clip(ClipRange::Around(20 * SECOND, SECOND))
+    };
+    assert_eq!(source(&mut machine, &order), ClipSource::TapeAndLive);
+    assert_eq!(make(&mut machine, &order, None), Some((8.0, Lack::Ring)));
+    let entry = &machine.recordings[&order.id];
+    // The sound of its first GOP begins somewhat before the picture.
+    assert_eq!(entry.start - entry.spec.asked.unwrap().from, 7_940_000);
+    // What is past and in memory alone is had from there, as far as it goes.
+    machine.play(CAM, 30);
+    let past = machine.now().utc - 8 * SECOND;
+    let order = ClipOrder {
+        id: RecordingId::new(9),
+        ..clip(ClipRange::Between(past - 20 * SECOND, past))
+    };
+    assert_eq!(source(&mut machine, &order), ClipSource::TapeAndLive);
+    make(&mut machine, &order, None);
+    assert_eq!(machine.recordings[&order.id].spec.asked.unwrap().late, Lack::Ring);
+    assert_eq!(
+        machine.recordings[&order.id].end,
+        machine.recordings[&order.id].spec.asked.unwrap().to
+    );
+    // A recording by command as well.
+    machine.play(CAM, 30);
+    let ids = start(&mut machine, 60).unwrap();
+    let asked = machine.recordings[&ids[0]].spec.asked.unwrap();
+    assert_eq!((asked.late, asked.to), (Lack::Ring, None));
+    assert!(machine.recordings[&ids[0]].start > asked.from + 40 * SECOND);
     machine.check();
 }
 

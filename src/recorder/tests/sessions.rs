@@ -37,7 +37,9 @@ pub(super) fn start(machine: &mut Machine, pre_roll: i64) -> Result<Vec<Recordin
         pre_roll: pre_roll * SECOND,
         longest: 3_600 * SECOND,
     };
-    machine.ask(|core, now, out| core.start(&order, now, out))
+    machine
+        .ask(|core, now, out| core.start(&order, now, out))
+        .map(|started| started.recordings)
 }
 
 /// Every sample of the tape is in exactly one of these.

@@ -136,6 +136,21 @@ impl Journal {
         self.one(&sql, params![id.to_bytes()], |row| self.segment_data(row))
     }
 
+    /// The last segment of its stream before this one that there still is.
+    pub(in crate::store) fn segment_before(
+        &self,
+        of: &SegmentData,
+    ) -> Result<Option<SegmentData>, StoreError> {
+        let sql = format!(
+            "{SEGMENT} WHERE name = ?1 AND sequence < ?2 AND s.state IN ('open', 'sealed')
+             ORDER BY sequence DESC LIMIT 1"
+        );
+        let sequence = i64::try_from(of.sequence).unwrap_or(i64::MAX);
+        self.one(&sql, params![of.stream.as_str(), sequence], |row| {
+            self.segment_data(row)
+        })
+    }
+
     /// Every segment, stream by stream, in the order of the tape.
     pub(in crate::store) fn segments(&self) -> Result<Vec<SegmentData>, StoreError> {
         let sql = format!("{SEGMENT} WHERE s.state NOT IN ('spare', 'wipe') ORDER BY name, sequence");

@@ -6,6 +6,7 @@ use super::outbox::{Result, execute, post};
 use super::read::SHARED;
 use crate::event::{Event, RecordingClosed, rfc3339};
 use crate::media::{Micros, PublishId, RecordingId, StreamName};
+use crate::store::short::{self, Stretch};
 use crate::store::{Origin, RecordingSpec};
 
 /// A recording begins; `tell` is the time of its event, if there is to be one.
@@ -64,7 +65,7 @@ pub(super) fn pause(
     let Some(found) = find(db, id, "state = 'open' AND NOT paused")? else {
         return Ok(());
     };
-    let tape = tape(db, found.recording, end.unwrap_or(Micros::MAX))?;
+    let tape = tape(db, &found, end.unwrap_or(Micros::MAX))?;
     if tape.segments == 0 || found.ends.is_some() {
         // Nothing of it was kept, or it is over: there is nothing to go on with.
         return close(db, id, found.ends.or(end), reason, utc);
@@ -97,7 +98,7 @@ pub(super) fn resume(
     let Some(found) = find(db, id, "(state = 'closed' OR (state = 'open' AND paused))")? else {
         return Ok(());
     };
-    let tape = tape(db, found.recording, found.grown)?;
+    let tape = tape(db, &found, found.grown)?;
     execute(
         db,
         "UPDATE recordings SET state = 'open', reason = NULL, paused = 0, last_publish = (SELECT publish FROM publishes WHERE id = ?2)
@@ -159,7 +160,7 @@ pub(super) fn close(
     };
     // What is asked for is the limit; where nothing is asked for, the tape is.
     let end = end.or(found.ends).or(found.paused.then_some(found.grown));
-    let tape = tape(db, found.recording, end.unwrap_or(Micros::MAX))?;
+    let tape = tape(db, &found, end.unwrap_or(Micros::MAX))?;
     if tape.segments == 0 {
         execute(
             db,
@@ -176,6 +177,13 @@ pub(super) fn close(
     }
     // Whoever heard of its start hears of its end, also when there is nothing to fetch.
     let (first, last) = (tape.first.unwrap_or(utc), tape.last.unwrap_or(utc));
+    let short = match found.spec.asked {
+        Some(asked) => {
+            let stretches = stretches(db, &found, end.unwrap_or(Micros::MAX))?;
+            short::of(&asked, found.start, &stretches, false)
+        }
+        None => None,
+    };
     let closed = Box::new(RecordingClosed {
         stream: found.stream,
         recording: id.to_string(),
@@ -184,6 +192,7 @@ pub(super) fn close(
         duration_s: tape.duration as f64 / 1e6,
         bytes: u64::try_from(tape.bytes).unwrap_or(0),
         reason: reason.to_owned(),
+        short: short.map(Box::new),
         about: found.spec.about(),
     });
     let event = match found.spec.origin {
@@ -246,21 +255,26 @@ struct Tape {
     end: Option<Micros>,
 }
 
-fn tape(db: &Connection, recording: i64, limit: Micros) -> Result<Tape> {
-    // Of a segment that an exact recording has a part of, that part of its bytes counts.
-    db.prepare(
-        "WITH part AS (
-            SELECT s.bytes, s.start, s.end, b.utc_offset + p.boot_zero - p.tape_zero AS utc,
-                iif(r.exact, max(s.start, r.start), s.start) AS a, iif(r.exact, min(s.end, ?2), s.end) AS z
-             FROM recordings r JOIN segments s USING (stream)
-                JOIN publishes p ON p.publish = s.publish JOIN boots b USING (boot)
-             WHERE r.recording = ?1 AND s.end > r.start AND s.state NOT IN ('spare', 'wipe')
-                AND min(s.end, ?2) - max(s.start, r.start) > iif(r.exact, 0, min(?3, (s.end - s.start) / 2)))
+/// The parts of segments that a recording has: their tape times, UTC less that, and of an exact recording their share of
+/// the bytes. ?2 is where it ends, ?3 what of a segment has to be in it, ?4 from when on it is shown.
+const PART: &str = "WITH part AS (
+        SELECT s.bytes, s.start, s.end, b.utc_offset + p.boot_zero - p.tape_zero AS utc,
+            iif(r.exact, max(s.start, r.start, ?4), s.start) AS a, iif(r.exact, min(s.end, ?2), s.end) AS z
+         FROM recordings r JOIN segments s USING (stream)
+            JOIN publishes p ON p.publish = s.publish JOIN boots b USING (boot)
+         WHERE r.recording = ?1 AND s.end > r.start AND s.state NOT IN ('spare', 'wipe')
+            AND min(s.end, ?2) - iif(r.exact, max(s.start, r.start, ?4), max(s.start, r.start))
+                > iif(r.exact, 0, min(?3, (s.end - s.start) / 2)))";
+
+fn tape(db: &Connection, found: &Found, limit: Micros) -> Result<Tape> {
+    let sql = format!(
+        "{PART}
          SELECT count(*), CAST(ifnull(sum(bytes * (z - a) / max(end - start, 1)), 0) AS INTEGER), ifnull(sum(z - a), 0),
             (SELECT utc + a FROM part ORDER BY a LIMIT 1), (SELECT utc + z FROM part ORDER BY z DESC LIMIT 1), max(z)
-         FROM part",
-    )?
-    .query_row(params![recording, limit, SHARED], |row| {
+         FROM part"
+    );
+    let values = params![found.recording, limit, SHARED, found.shown_from()];
+    db.prepare(&sql)?.query_row(values, |row| {
         Ok(Tape {
             segments: row.get(0)?,
             bytes: row.get(1)?,
@@ -270,6 +284,27 @@ fn tape(db: &Connection, recording: i64, limit: Micros) -> Result<Tape> {
             end: row.get(5)?,
         })
     })
+}
+
+/// The same, one by one.
+fn stretches(db: &Connection, found: &Found, limit: Micros) -> Result<Vec<Stretch>> {
+    let sql = format!("{PART} SELECT a, z, utc FROM part ORDER BY a");
+    let values = params![found.recording, limit, SHARED, found.shown_from()];
+    let mut statement = db.prepare(&sql)?;
+    let rows = statement.query_map(values, |row| {
+        Ok(Stretch {
+            from: row.get(0)?,
+            to: row.get(1)?,
+            utc: row.get(2)?,
+        })
+    })?;
+    rows.collect()
+}
+
+impl Found {
+    fn shown_from(&self) -> Micros {
+        self.spec.shown_from().unwrap_or(self.start)
+    }
 }
 
 /// A publish's stream, and UTC of a tape time.

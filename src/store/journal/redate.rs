@@ -1,7 +1,7 @@
 //! Dates the outbox anew when the clock of the present boot was set: what is not sent yet shall not speak of 1970.
 
 use rusqlite::{Connection, OptionalExtension, params};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::event::rfc3339;
 use crate::media::{Micros, RecordingId};
@@ -66,12 +66,15 @@ fn moved(db: &Connection, boot: &[u8; 16], kind: &str, body: &str, by: Micros) -
     let Some(object) = body.as_object_mut() else {
         return Ok(None);
     };
-    for name in fields {
-        let time = object.get(*name);
-        let time = time.and_then(|time| time.as_str()?.parse::<jiff::Timestamp>().ok());
-        if let Some(time) = time {
-            let moved = rfc3339(time.as_microsecond().saturating_add(by));
-            object.insert((*name).to_owned(), moved.into());
+    move_times(object, fields, by);
+    if let Some(short) = object.get_mut("short").and_then(Value::as_object_mut) {
+        move_times(short, fields, by);
+        let missing = short.get_mut("missing").and_then(Value::as_array_mut);
+        // Which boot a missing part belongs to is not known, unless all is of this one.
+        for part in missing.into_iter().flatten().filter(|_| begun && ended) {
+            part.as_object_mut()
+                .into_iter()
+                .for_each(|part| move_times(part, &["from", "to"], by));
         }
     }
     if kind == "recording.resumed" {
@@ -83,6 +86,17 @@ fn moved(db: &Connection, boot: &[u8; 16], kind: &str, body: &str, by: Micros) -
         }
     }
     Ok(Some(body.to_string()))
+}
+
+fn move_times(object: &mut Map<String, Value>, fields: &[&str], by: Micros) {
+    for name in fields {
+        let time = object.get(*name);
+        let time = time.and_then(|time| time.as_str()?.parse::<jiff::Timestamp>().ok());
+        if let Some(time) = time {
+            let moved = rfc3339(time.as_microsecond().saturating_add(by));
+            object.insert((*name).to_owned(), moved.into());
+        }
+    }
 }
 
 /// Whether the recording that an event is about began, and ended, in this boot. One without any tape has no row; its

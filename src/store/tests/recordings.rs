@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use super::rig::{Publisher, Rig, stream, tempdir};
+use crate::event::Lack;
 use crate::media::{Micros, PublishId, RecordingId};
 use crate::store::clock::tests::TestClock;
 use crate::store::crash::{CrashDisk, Survives};
 use crate::store::journal::{Class, Journal};
 use crate::store::{
-    Command, Disk as _, Filter, OpenRecording, Origin, RecordingRow, RecordingSpec, RecordingState, paths,
+    ClipBounds, Command, Disk as _, Filter, OpenRecording, Origin, RecordingRow, RecordingSpec,
+    RecordingState, paths,
 };
 
 const SECOND: Micros = 1_000_000;
@@ -405,6 +407,91 @@ fn a_clip_of_nothing_is_told_and_leaves_nothing() {
     assert_eq!(told, [8, 9, 10].map(|n| id(n).to_string()));
     assert_eq!(rig.library().recordings(&Filter::default()).unwrap().len(), 1);
     assert!(events(&rig, "clip.ready").is_empty());
+}
+
+/// What a clip of these seconds of UTC comes to.
+fn cut(rig: &Rig, a: &Publisher, zero: Micros, [from, to]: [Micros; 2]) -> ClipBounds {
+    let (from, to) = (zero + from * SECOND, zero + to * SECOND);
+    rig.library().clip_bounds(&a.stream, from, to).unwrap().unwrap()
+}
+
+fn make(rig: &mut Rig, a: &Publisher, n: u8, found: ClipBounds) {
+    let mut spec = RecordingSpec::built_in();
+    (spec.origin, spec.asked) = (Origin::Clip, Some(found.asked));
+    rig.handle(vec![Command::Clip {
+        recording: id(n),
+        stream: a.stream.clone(),
+        start: found.start,
+        end: found.end,
+        spec: Arc::new(spec),
+    }]);
+    rig.pass(SECOND);
+}
+
+/// What a recording lacks, as its row and its event say; seconds and why.
+fn lacks(rig: &Rig, n: u8) -> Vec<(f64, Lack)> {
+    let row = row(rig, n);
+    let told = events(rig, "clip.ready");
+    let told = told
+        .iter()
+        .find(|body| body["recording"] == id(n).to_string())
+        .unwrap();
+    assert_eq!(told["short"], serde_json::json!(row.short), "{row:?}");
+    assert_eq!([row.start, row.end], [time(&told["start"]), time(&told["end"])]);
+    assert_eq!(told["duration_s"].as_f64().unwrap(), row.duration as f64 / 1e6);
+    let missing = row.short.map(|short| short.missing).unwrap_or_default();
+    missing.iter().map(|part| (part.missing_s, part.reason)).collect()
+}
+
+#[test]
+fn a_clip_is_what_was_asked_for_and_says_what_it_lacks() {
+    let mut rig = rig();
+    let (a, start) = rig.publish(1, "a");
+    rig.handle(vec![start, begin(&a, 1, 0, waits())]);
+    send(&mut rig, &a, 0..8);
+    rig.handle(vec![pause(&a, 1, 8), a.end()]);
+    rig.pass(7 * SECOND);
+    let (b, start) = rig.publish(2, "a");
+    rig.handle(vec![start, resume(&b, 1)]);
+    send(&mut rig, &b, 0..8);
+    let zero = row(&rig, 1).start;
+    let gone = (b.zero - a.zero) / SECOND - 8;
+    // Between keyframes, and within one publish.
+    let found = cut(&rig, &a, zero, [2, 5]);
+    make(&mut rig, &a, 9, found);
+    assert_eq!(lacks(&rig, 9), []);
+    assert_eq!(
+        [row(&rig, 9).start, row(&rig, 9).end],
+        [zero + 2 * SECOND, zero + 5 * SECOND]
+    );
+    // Over the break.
+    let to = 8 + gone + 4;
+    let found = cut(&rig, &a, zero, [2, to]);
+    make(&mut rig, &a, 10, found);
+    assert_eq!(lacks(&rig, 10), [(gone as f64, Lack::Gap)]);
+    // From within the break, and from before there was anything.
+    let found = cut(&rig, &a, zero, [10, to]);
+    make(&mut rig, &a, 11, found);
+    assert_eq!(lacks(&rig, 11), [((gone - 2) as f64, Lack::Publish)]);
+    let found = cut(&rig, &a, zero, [-3, 4]);
+    make(&mut rig, &a, 12, found);
+    assert_eq!(lacks(&rig, 12), [(3.0, Lack::Publish)]);
+    // Into what is not there, and into the break.
+    let found = cut(&rig, &a, zero, [5, 11]);
+    make(&mut rig, &a, 13, found);
+    assert_eq!(lacks(&rig, 13), [(3.0, Lack::Publish)]);
+    assert!(
+        rig.library()
+            .clip_bounds(&a.stream, zero - 9 * SECOND, zero - SECOND)
+            .unwrap()
+            .is_none()
+    );
+    assert!(
+        rig.library()
+            .clip_bounds(&a.stream, zero + 9 * SECOND, zero + 10 * SECOND)
+            .unwrap()
+            .is_none()
+    );
 }
 
 #[test]

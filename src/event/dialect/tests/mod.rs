@@ -104,6 +104,7 @@ fn closed(origin: &str) -> Box<RecordingClosed> {
         duration_s: 60.0,
         bytes: 15_000_000,
         reason: "closed".into(),
+        short: None,
         about: about(origin),
     })
 }
