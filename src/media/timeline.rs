@@ -13,8 +13,12 @@ use self::epochs::Epochs;
 use self::samples::SampleClock;
 use super::{AudioCodec, AudioConfig, Frame, Incoming, Micros, TrackKind, opus_packet_samples};
 
-/// A frame is not shown more than this before or after it is decoded, milliseconds.
-const LONGEST_CTS_MS: u32 = 10_000;
+/// A frame is not shown more than this before or after it is decoded, milliseconds…
+const LONGEST_CTS_MS: i64 = 10_000;
+/// … or, where that is more, so many pictures: a decoder reorders 16 at most (ISO/IEC 14496-10 §A.3.1).
+const LONGEST_CTS_PICTURES: i64 = 17;
+/// Before it is known how far apart pictures are, they may be far apart.
+const LONGEST_FIRST_CTS_MS: i64 = 60_000;
 
 /// Something about a publisher's timestamps that a user should hear of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +33,7 @@ pub enum Exception {
         /// Length of the gap.
         ms: i64,
     },
-    /// A composition offset of more than ten seconds was taken as 0. Said once for each publish.
+    /// A composition offset of more than ten seconds, and than 17 pictures, was taken as 0. Said once for each publish.
     CompositionOffset {
         /// What the publisher sent.
         ms: i32,
@@ -87,7 +91,11 @@ impl Timeline {
 
     /// A DTS that does not increase is moved by as little as it takes; the PTS stays where it was.
     fn place_video(&mut self, media_ms: i64, cts_ms: i32) -> (i64, i32, Option<Exception>) {
-        let is_absurd = cts_ms.unsigned_abs() > LONGEST_CTS_MS;
+        let longest = match self.epochs.picture_step() {
+            Some(step) => LONGEST_CTS_MS.max(step * LONGEST_CTS_PICTURES),
+            None => LONGEST_FIRST_CTS_MS,
+        };
+        let is_absurd = i64::from(cts_ms).abs() > longest;
         let oddity = (is_absurd && !self.cts_reported).then_some(Exception::CompositionOffset { ms: cts_ms });
         self.cts_reported |= is_absurd;
         let cts_ms = if is_absurd { 0 } else { cts_ms };

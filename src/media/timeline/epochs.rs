@@ -3,9 +3,26 @@
 use super::Exception;
 use crate::media::{Micros, TrackKind};
 
-/// A step forward beyond this is a jump or a gap, one back beyond the other is a jump. Milliseconds.
+/// A step forward beyond this is a jump or a gap. Milliseconds.
 const FORWARD_MS: i64 = 10_000;
-const BACK_MS: i64 = 3_000;
+/// How far a track may be behind the other: they are interleaved as the encoder likes.
+const BEHIND_OTHER_MS: i64 = 3_000;
+/// How far a track may be behind where its next frame belongs; beyond it is a jump.
+const BEHIND_ITSELF_MS: i64 = 500;
+/// Where frames are further apart, that is held against the last one: an uneven rate is no jump.
+const LONGEST_NEXT_MS: i64 = 250;
+/// Pictures that go on this far behind those before them are a jump, too…
+const LAGGING_MS: i64 = 200;
+/// … when it is so many in a row, one after the other: what was only put in another order has an end before.
+const LAGGING: u32 = 3;
+/// Sound that steps back first leaves so much room for the next picture.
+const LONGEST_WAIT_MS: i64 = 100;
+/// When pictures have stepped back for good, a step back of the sound so many frames ago was the same one, if it was as
+/// large but for so much.
+const SAME_STEP: u32 = 64;
+const SAME_STEP_MS: i64 = 60;
+/// A track that comes back to where it was so many frames after a jump did not jump.
+const RETURNS: u32 = 16;
 /// A track whose frames are far apart may step forward by several of them.
 const SELDOM_FRAMES: i64 = 3;
 const LONGEST_STEP_MS: i64 = 20_000;
@@ -18,15 +35,18 @@ const SILENCE_MS: i64 = 1_000;
 /// Without a step to go by: one frame.
 const DEFAULT_STEP_MS: i64 = 40;
 /// How far a frame of the epoch before a jump may be from its track's last one: two small jumps in a row
-/// must not pass for frames that are late.
+/// must not pass for frames that are late. They go on from there; behind it is only what jitters.
 const STRAGGLER_MS: i64 = 500;
+const STRAGGLER_BEHIND_MS: i64 = 60;
+/// After so many frames of each track nothing is late any more.
+const FIRM: u32 = 25;
 /// How long the epoch before a jump is kept for frames that still belong to it, since its last frame.
 const KEEP_PREVIOUS: Micros = 5_000_000;
 
 /// The publisher's clock as it was set between two jumps, for one connection.
 ///
 /// After a jump the two tracks do not change over at the same frame, so the epoch before is kept for a
-/// while: whichever places a frame nearer to its track's last one is right. A track that never follows (an
+/// while: whichever places a frame nearer to where its track has come is right. A track that never follows (an
 /// encoder whose tracks have unrelated clocks) keeps its own epoch alive by using it.
 #[derive(Debug, Default)]
 pub(super) struct Epochs {
@@ -52,13 +72,27 @@ struct Now {
 struct Previous {
     offset: i64,
     used: Micros,
+    /// The track that jumped, and how far it had come.
+    by: TrackKind,
+    edge: Option<i64>,
+    by_ms: i64,
 }
 
 /// Where a track is, and how far apart its frames are.
 #[derive(Debug, Default)]
 struct Pace {
     last: Option<i64>,
-    /// The last timestamp without its wraps, and the last two steps: as sent, so that a low frame rate is
+    /// How far it has come: beyond `last` while it is behind itself.
+    edge: Option<i64>,
+    /// Frames in a row behind the edge, each after the one before.
+    lagging: u32,
+    /// The last step behind the edge, milliseconds, and how many frames ago it was.
+    back: (i64, u32),
+    /// It was behind itself and leapt back: its timestamps are not in order, and that is its way.
+    is_reordered: bool,
+    /// Frames in a row that were placed in the present epoch.
+    firm: u32,
+    /// The last timestamp without its wraps, and the last two steps forward: as sent, so that a low frame rate is
     /// learned even where it was first taken for a jump.
     unwrapped: i64,
     steps: [i64; 2],
@@ -72,22 +106,65 @@ impl Epochs {
         timestamp: u32,
         arrival: Micros,
     ) -> (i64, Option<Exception>) {
-        let pace = match kind {
-            TrackKind::Video => &mut self.video,
-            TrackKind::Audio => &mut self.audio,
+        let (pace, other) = match kind {
+            TrackKind::Video => (&mut self.video, &mut self.audio),
+            TrackKind::Audio => (&mut self.audio, &mut self.video),
         };
-        let (media, exception) = match &mut self.now {
-            Some(now) => now.place(pace, timestamp, arrival),
-            None => {
-                self.now = Some(Now::first(timestamp, arrival));
-                (0, None)
-            }
+        let Some(now) = &mut self.now else {
+            let first = Now::first(timestamp, arrival);
+            pace.advance(0, first.unwrapped, Epoch::New);
+            self.now = Some(first);
+            return (0, None);
         };
-        if let Some(now) = &self.now {
-            pace.advance(media, now.unwrapped);
+        let placed = now.place(kind, pace, other, timestamp, arrival);
+        if placed.epoch == Epoch::New && pace.lagging > 0 {
+            other.follow(pace.back.0);
         }
-        (media, exception)
+        let was_reordered = pace.is_reordered;
+        pace.advance(placed.media, now.unwrapped, placed.epoch);
+        let returned = placed.epoch == Epoch::Previous || pace.is_reordered != was_reordered;
+        if returned
+            && pace.firm <= RETURNS
+            && let Some(previous) = now.previous.take_if(|previous| previous.by == kind)
+        {
+            now.offset = previous.offset;
+            pace.edge = previous.edge.max(Some(now.unwrapped + now.offset));
+            pace.is_reordered |= previous.by_ms.abs() <= BEHIND_OTHER_MS;
+        }
+        match placed.epoch {
+            Epoch::Present => pace.firm = pace.firm.saturating_add(1),
+            Epoch::Previous => pace.firm = 0,
+            // What the other does next is no matter of order.
+            Epoch::New => (pace.firm, other.firm, other.lagging) = (1, 0, 0),
+        }
+        let is_firm = |pace: &Pace| pace.firm >= FIRM || now.recent(pace).is_none();
+        if now.previous.is_some() && is_firm(pace) && is_firm(other) {
+            now.previous = None;
+        }
+        (placed.media, placed.exception)
     }
+
+    /// How far apart pictures are, milliseconds, as far as that is known.
+    pub(super) fn picture_step(&self) -> Option<i64> {
+        let known = self.video.steps.iter().filter(|step| **step > 0).min();
+        known.map(|step| (*step).min(LONGEST_STEP_MS))
+    }
+}
+
+/// Where a frame was placed.
+struct Placed {
+    media: i64,
+    epoch: Epoch,
+    exception: Option<Exception>,
+}
+
+/// By which of the offsets.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Epoch {
+    Present,
+    Previous,
+    /// The frame began it.
+    New,
 }
 
 impl Now {
@@ -102,88 +179,173 @@ impl Now {
         }
     }
 
-    fn place(&mut self, pace: &Pace, timestamp: u32, arrival: Micros) -> (i64, Option<Exception>) {
+    fn place(
+        &mut self,
+        kind: TrackKind,
+        pace: &Pace,
+        other: &Pace,
+        timestamp: u32,
+        arrival: Micros,
+    ) -> Placed {
         self.unwrapped += i64::from(timestamp.wrapping_sub(self.raw).cast_signed());
         self.raw = timestamp;
         let elapsed_ms = arrival.saturating_sub(self.arrival).max(0) / 1_000;
         self.arrival = arrival;
 
-        let (media, exception) = match self.continuing(pace, arrival) {
-            Some(media) => (media, None),
-            None => self.after_break(pace, elapsed_ms, arrival),
+        let placed = match self.continuing(kind, pace, arrival) {
+            Some((media, epoch)) => Placed {
+                media,
+                epoch,
+                exception: None,
+            },
+            None => self.after_break(kind, pace, other, elapsed_ms),
         };
-        self.media = media;
-        (media, exception)
+        self.media = placed.media;
+        placed
     }
 
     /// The place of a frame whose timestamp goes on from those before, in either epoch.
-    fn continuing(&mut self, pace: &Pace, arrival: Micros) -> Option<i64> {
+    fn continuing(&mut self, kind: TrackKind, pace: &Pace, arrival: Micros) -> Option<(i64, Epoch)> {
         let current = self.unwrapped + self.offset;
-        let expected = self.recent(pace).unwrap_or(self.media);
+        let edge = self.recent(pace).unwrap_or(self.media);
+        let next = edge + pace.step().min(SILENCE_MS);
         let old = self
             .previous
             .as_ref()
             .filter(|previous| arrival.saturating_sub(previous.used) <= KEEP_PREVIOUS)
             .map(|previous| self.unwrapped + previous.offset)
-            .filter(|old| old.abs_diff(expected) < current.abs_diff(expected))
-            .filter(|old| (old - expected).abs() <= STRAGGLER_MS.max(pace.step() * 2));
-        if let (Some(_), Some(previous)) = (old, &mut self.previous) {
+            .filter(|old| old.abs_diff(next) < current.abs_diff(next))
+            .filter(|old| {
+                let behind = if pace.is_reordered {
+                    BEHIND_OTHER_MS
+                } else {
+                    STRAGGLER_BEHIND_MS
+                };
+                (-behind..=STRAGGLER_MS.max(pace.step() * 2)).contains(&(old - edge))
+            });
+        if let (Some(old), Some(previous)) = (old, &mut self.previous) {
             previous.used = arrival;
+            return Some((old, Epoch::Previous));
         }
-        old.or(Some(current).filter(|media| self.is_near(*media, pace)))
+        let goes_on =
+            self.is_near(current, pace) && !(kind == TrackKind::Video && pace.stepped_back(current));
+        goes_on.then_some((current, Epoch::Present))
     }
 
-    /// Near the last frame of either track or of its own: one track may run ahead in a burst, and the other
-    /// then goes on where it was.
+    /// Near where its own track has come. One track may run ahead of the other in a burst, which then goes on where it was; a
+    /// track that is heard for the first time, or again after long, is held against the other.
     fn is_near(&self, media: i64, pace: &Pace) -> bool {
         let forward = pace.forward_limit();
-        match pace.last {
-            None => (-FORWARD_MS..=FORWARD_MS).contains(&(media - self.media)),
-            Some(_) => [Some(self.media), self.recent(pace)]
-                .into_iter()
-                .flatten()
-                .any(|last| (-BACK_MS..=forward).contains(&(media - last))),
+        let beside_other = (-BEHIND_OTHER_MS..=forward).contains(&(media - self.media));
+        match self.recent(pace) {
+            Some(edge) => {
+                let ahead = media - edge;
+                ahead >= -pace.behind_limit() && (ahead <= forward || beside_other)
+            }
+            None if pace.last.is_none() => (-FORWARD_MS..=FORWARD_MS).contains(&(media - self.media)),
+            None => beside_other,
         }
     }
 
-    /// The last frame of a track, unless the other has long gone on without it.
+    /// How far a track has come, unless the other has long gone on without it.
     fn recent(&self, pace: &Pace) -> Option<i64> {
-        pace.last.filter(|last| self.media - last <= STALE_MS)
+        pace.edge.filter(|edge| self.media - edge <= STALE_MS)
     }
 
     /// A true gap stays; a jump begins a new epoch in which media time goes on by a frame, or by the silence
     /// before it if that is more.
-    fn after_break(&mut self, pace: &Pace, elapsed_ms: i64, arrival: Micros) -> (i64, Option<Exception>) {
+    fn after_break(&mut self, kind: TrackKind, pace: &Pace, other: &Pace, elapsed_ms: i64) -> Placed {
         let current = self.unwrapped + self.offset;
         let step = current - self.media;
-        if step > 0 && (step - elapsed_ms).abs() <= GAP_SLACK_MS.max(step / 5) {
-            return (current, Some(Exception::Gap { ms: step }));
+        let is_ahead = step > 0 && self.recent(pace).is_none_or(|edge| current > edge);
+        if is_ahead && (step - elapsed_ms).abs() <= GAP_SLACK_MS.max(step / 5) {
+            return Placed {
+                media: current,
+                epoch: Epoch::Present,
+                exception: Some(Exception::Gap { ms: step }),
+            };
         }
         // Where frames are further apart than that, the silence says more than a step that may be a jump too.
-        let step = pace.step().min(SILENCE_MS);
-        let next_of_track = self.recent(pace).map_or(self.media, |last| last + step);
+        let step = pace.step().min(SILENCE_MS) * i64::from(pace.lagging.saturating_add(1));
+        let next_of_track = self.recent(pace).map_or(self.media, |edge| edge + step);
+        // Of a clip in a loop whose tracks do not end together, the longer one says where it begins again: both begin
+        // there, whichever comes first, and no picture has to give way.
+        let next_of_other = match kind {
+            TrackKind::Video => self.recent(other),
+            TrackKind::Audio => self
+                .recent(other)
+                .map(|edge| edge + other.step().min(LONGEST_WAIT_MS)),
+        };
+        let is_known = pace.last.is_some();
+        let beside = next_of_other.filter(|next| is_known && next - next_of_track <= BEHIND_OTHER_MS);
+        let next = beside.map_or(next_of_track, |next| next.max(next_of_track));
         let media = match elapsed_ms {
-            SILENCE_MS.. => next_of_track.max(self.media + elapsed_ms),
-            _ => next_of_track,
+            SILENCE_MS.. => next.max(self.media + elapsed_ms),
+            _ => next,
         };
         let by_ms = current - media;
         self.previous = Some(Previous {
             offset: self.offset,
-            used: arrival,
+            used: self.arrival,
+            by: kind,
+            edge: pace.edge,
+            by_ms,
         });
         self.offset -= by_ms;
-        (media, Some(Exception::Jump { by_ms }))
+        Placed {
+            media,
+            epoch: Epoch::New,
+            exception: Some(Exception::Jump { by_ms }),
+        }
     }
 }
 
 impl Pace {
-    fn advance(&mut self, media: i64, unwrapped: i64) {
-        if self.last.is_some() {
-            let [_, newer] = self.steps;
-            self.steps = [newer, unwrapped - self.unwrapped];
+    fn advance(&mut self, media: i64, unwrapped: i64, epoch: Epoch) {
+        let step = unwrapped - self.unwrapped;
+        if let (Some(last), Some(edge)) = (self.last, self.edge) {
+            if epoch == Epoch::New {
+                self.lagging = 0;
+            } else if media > edge {
+                // Where a clock was set back, the edge is passed at the pace of the frames.
+                self.is_reordered |= self.lagging > 0 && media - last > self.step() * 2;
+                self.lagging = 0;
+            } else {
+                self.is_reordered |= self.lagging > 0 && media <= last;
+                if self.lagging == 0 {
+                    self.back = (edge + self.step() - media, 0);
+                }
+                self.lagging = self.lagging.saturating_add(1);
+            }
+            self.back.1 = self.back.1.saturating_add(1);
+            if step > 0 {
+                let [_, newer] = self.steps;
+                self.steps = [newer, step];
+            }
         }
+        self.edge = self.edge.max(Some(media));
         self.last = Some(media);
         self.unwrapped = unwrapped;
+    }
+
+    /// The other track's clock was set back by so much, which was noticed a while later. If this track stepped back by the
+    /// same, it has come as much further.
+    fn follow(&mut self, back: i64) {
+        let (own, frames) = self.back;
+        if frames <= SAME_STEP && own.abs_diff(back) <= SAME_STEP_MS.unsigned_abs() {
+            self.edge = self.last.map(|last| last + back);
+            self.lagging = 0;
+        }
+    }
+
+    /// It has gone on behind itself, frame by frame, for so long that it is no disorder: its clock was set back.
+    fn stepped_back(&self, media: i64) -> bool {
+        let (Some(last), Some(edge)) = (self.last, self.edge) else {
+            return false;
+        };
+        let lagging = self.lagging.saturating_add(1);
+        let back = edge + self.step() * i64::from(lagging) - media;
+        !self.is_reordered && lagging >= LAGGING && media > last && media <= edge && back > LAGGING_MS
     }
 
     /// The smaller of the last two steps, so that a gap or a jump does not pass for a frame rate.
@@ -197,5 +359,13 @@ impl Pace {
 
     fn forward_limit(&self) -> i64 {
         (self.step() * SELDOM_FRAMES).max(FORWARD_MS)
+    }
+
+    /// How far before its last frame another one may be.
+    fn behind_limit(&self) -> i64 {
+        match self.is_reordered {
+            true => BEHIND_OTHER_MS,
+            false => BEHIND_ITSELF_MS - self.step().min(LONGEST_NEXT_MS),
+        }
     }
 }

@@ -10,6 +10,11 @@ const SLEW_AFTER: i32 = 64;
 /// follows any crystal, and is heard by nobody.
 const SLEW_PART: i64 = 400;
 
+/// An overlap of more than this is made up when it has lasted for so many frames: where the publisher's clock was set back,
+/// that is known by then, and no sound is squeezed.
+const LARGE_OVERLAP_MS: i64 = 150;
+const OVERLAP_AFTER: u32 = 16;
+
 /// Gapless as long as the timestamps agree with it to within 60 ms.
 ///
 /// Milliseconds are never added up, so their rounding cannot accumulate. A publisher whose samples and
@@ -24,6 +29,8 @@ pub(super) struct SampleClock {
     held: i64,
     /// Frames in a row that leaned forward (positive) or back (negative).
     leaning: i32,
+    /// Frames in a row with a large overlap.
+    overlapping: u32,
 }
 
 impl SampleClock {
@@ -54,6 +61,10 @@ impl SampleClock {
     fn steer(&mut self, next: i64, target: i64) -> i64 {
         let tolerance = rescale(TOLERANCE_MS, 1_000, self.rate);
         let lag = target - next;
+        self.overlapping = match lag < -rescale(LARGE_OVERLAP_MS, 1_000, self.rate) {
+            true => self.overlapping.saturating_add(1),
+            false => 0,
+        };
         if lag > tolerance {
             self.leaning = 0;
             return target;
@@ -61,6 +72,9 @@ impl SampleClock {
         if lag < -tolerance {
             // No frame is dropped: each begins at most half a frame early until the overlap is made up.
             self.leaning = 0;
+            if (1..=OVERLAP_AFTER).contains(&self.overlapping) {
+                return next;
+            }
             return next - (-tolerance - lag).min(self.held / 2);
         }
         self.lean(lag, tolerance);

@@ -147,6 +147,7 @@ fn very_low_frame_rates_are_not_jumps() {
 fn a_jump() -> impl Strategy<Value = i64> {
     prop_oneof![
         -20_000i64..-3_200,
+        -3_200i64..-600,
         10_200i64..20_000,
         -9_000_000i64..-20_000,
         20_000i64..9_000_000,
