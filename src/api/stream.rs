@@ -99,6 +99,11 @@ pub struct StreamRow {
     pub gop_s: Option<f64>,
     /// Holes in its tape since the start of the service.
     pub gaps: u64,
+    /// Frames that were not recorded: they came before their sequence header or the first keyframe, or far too late.
+    pub dropped_frames: u64,
+    /// What is wrong with what it sends, and what is made of it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// Bytes that this publish has sent.
     pub bytes: u64,
     /// Tracks that it sends and that are not recorded, because of their coding.
@@ -152,6 +157,8 @@ pub fn row(stream: &StreamStatus) -> StreamRow {
         fps: stream.fps,
         gop_s: stream.gop.map(|gop| gop as f64 / 1e6),
         gaps: stream.gaps,
+        dropped_frames: stream.dropped_frames,
+        notes: stream.oddities.iter().map(ToString::to_string).collect(),
         bits_per_second: stream.bits_per_second,
         bytes: stream.bytes,
         left_out: stream.left_out.iter().map(left_out).collect(),

@@ -54,6 +54,7 @@ impl Streams {
                     || known.tracks != status.tracks
                     || known.last.left_out != status.left_out
                     || known.recordings != status.recordings
+                    || known.last.oddities != status.oddities
                     || now.saturating_sub(known.told) >= every
             });
             if due {

@@ -132,7 +132,7 @@ pub enum Event {
     StreamException {
         /// The stream.
         stream: String,
-        /// `resolution`, `codec`, `timestamp`, `desync`.
+        /// `timestamp`, `keyframe`, `codec`, `track`, `form`; also `resolution` and `desync`.
         what: String,
         /// In words.
         detail: String,

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use tracing::{info, warn};
 
-use crate::media::{CodecConfig, CodecError, Incoming, MediaMessage, TrackKind, VideoCodec};
+use crate::media::{AudioConfig, CodecConfig, CodecError, MediaMessage, Oddity, TrackKind, VideoConfig};
 
 /// Why what is sent cannot be recorded. The text goes to the publisher.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,14 +22,6 @@ pub enum TagError {
         /// Its name, or the number or FourCC it goes by.
         codec: String,
     },
-    /// A second track, or tracks in a form that interleaves several.
-    #[error("{} multitrack ({what}) is not recorded here; send one track", .kind.as_str())]
-    Multitrack {
-        /// Which track.
-        kind: TrackKind,
-        /// The form or track that came.
-        what: String,
-    },
     /// A configuration that cannot be used.
     #[error("sequence header: {0}")]
     Config(#[from] CodecError),
@@ -38,18 +30,22 @@ pub enum TagError {
 /// Parses the tags of one publish.
 #[derive(Debug, Default)]
 pub(super) struct TagParser {
-    pub(super) video_config: Option<(VideoCodec, Bytes)>,
-    pub(super) audio_config: Option<(crate::media::AudioCodec, Bytes)>,
+    pub(super) video_config: Option<VideoConfig>,
+    pub(super) audio_config: Option<AudioConfig>,
+    /// The configuration of the sound was made of an ADTS header.
+    pub(super) adts_config: bool,
+    /// A picture was marked as a keyframe.
+    pub(super) has_flags: bool,
     /// The part of the last MP3 header that a configuration depends on.
     pub(super) mp3_header: Option<[u8; 3]>,
     dropped: u64,
     told: Told,
 }
 
-/// What has been logged already: each oddity is told once a publish.
+/// What has been told already, once a publish.
 #[derive(Debug, Default)]
 struct Told {
-    early_frame: bool,
+    oddities: Vec<Oddity>,
     empty_config: bool,
     short_tag: bool,
 }
@@ -69,22 +65,19 @@ impl TagParser {
         sink.push_back(MediaMessage::Config { config, timestamp_ms });
     }
 
-    /// A coded frame whose configuration is known.
-    pub(super) fn frame(&mut self, frame: Incoming, configured: bool, sink: &mut Sink) {
-        if frame.payload.is_empty() {
-            return;
+    /// A frame that came before its sequence header. One of no bytes is none.
+    pub(super) fn early_frame(&mut self, kind: TrackKind, payload: &Bytes, sink: &mut Sink) {
+        if !payload.is_empty() {
+            self.dropped += 1;
+            sink.push_back(MediaMessage::Oddity(Oddity::BeforeConfig { kind }));
         }
-        if configured {
-            sink.push_back(MediaMessage::Frame(frame));
-            return;
-        }
-        self.dropped += 1;
-        if !self.told.early_frame {
-            self.told.early_frame = true;
-            warn!(
-                track = frame.kind.as_str(),
-                "frames come before their sequence header and are dropped"
-            );
+    }
+
+    /// Tells of what is odd, once.
+    pub(super) fn tell(&mut self, oddity: Oddity, sink: &mut Sink) {
+        if !self.told.oddities.iter().any(|told| told.is_like(&oddity)) {
+            self.told.oddities.push(oddity.clone());
+            sink.push_back(MediaMessage::Oddity(oddity));
         }
     }
 
@@ -143,6 +136,11 @@ impl Cursor {
         Some(i32::from_be_bytes([a, b, c, 0]) >> 8)
     }
 
+    /// The next `count` bytes.
+    pub(super) fn split(&mut self, count: usize) -> Option<Bytes> {
+        (count <= self.rest.len()).then(|| self.rest.split_to(count))
+    }
+
     pub(super) fn rest(self) -> Bytes {
         self.rest
     }
@@ -154,6 +152,54 @@ pub(super) struct Extended {
     pub(super) packet: u8,
     /// The coding.
     pub(super) fourcc: [u8; 4],
+}
+
+/// The tracks of a tag.
+#[derive(Default)]
+pub(super) struct Found {
+    /// Track 0.
+    pub(super) first: Option<Extended>,
+    /// The number of another one.
+    pub(super) other: Option<u8>,
+}
+
+/// E-RTMP `AvMultitrackType`.
+const ONE_TRACK: u8 = 0;
+const MANY_TRACKS: u8 = 1;
+const MANY_TRACKS_MANY_CODECS: u8 = 2;
+
+/// Reads what is behind `Multitrack`: one track, or several, each behind its length. Forms that may come are left out.
+fn read_multitrack(cursor: &mut Cursor) -> Option<Found> {
+    let byte = cursor.u8()?;
+    let (form, packet) = (byte >> 4, byte & 0x0F);
+    let common = match form {
+        ONE_TRACK | MANY_TRACKS => Some(cursor.take::<4>()?),
+        MANY_TRACKS_MANY_CODECS => None,
+        _ => return Some(Found::default()),
+    };
+    let (mut found, mut body) = (Found::default(), None);
+    while !cursor.rest.is_empty() {
+        let fourcc = common.or_else(|| cursor.take())?;
+        let track = cursor.u8()?;
+        let size = match form {
+            ONE_TRACK => cursor.rest.len(),
+            _ => {
+                let [high, middle, low] = cursor.take()?;
+                usize::try_from(u32::from_be_bytes([0, high, middle, low])).ok()?
+            }
+        };
+        // A track that is cut short is as little use as a tag that is.
+        let part = cursor.split(size)?;
+        match track {
+            0 if body.is_none() => (found.first, body) = (Some(Extended { packet, fourcc }), Some(part)),
+            other => found.other = Some(other),
+        }
+        if form == ONE_TRACK {
+            break;
+        }
+    }
+    cursor.rest = body.unwrap_or_default();
+    Some(found)
 }
 
 /// What video and audio headers read alike, but for the number that says `Multitrack`.
@@ -181,37 +227,16 @@ impl Packets {
         Some(packet)
     }
 
-    /// Reads multitrack header and FourCC. Nothing when the tag is cut short.
-    pub(super) fn read(&self, packet: u8, cursor: &mut Cursor) -> Result<Option<Extended>, TagError> {
-        Ok(if packet == self.multitrack {
-            self.read_multitrack(cursor)?
-        } else {
-            cursor.take().map(|fourcc| Extended { packet, fourcc })
+    /// Reads multitrack header and FourCC; the cursor is then in the body of track 0. Nothing when the tag is cut short.
+    pub(super) fn read(&self, packet: u8, cursor: &mut Cursor) -> Option<Found> {
+        if packet == self.multitrack {
+            return read_multitrack(cursor);
+        }
+        let fourcc = cursor.take()?;
+        Some(Found {
+            first: Some(Extended { packet, fourcc }),
+            other: None,
         })
-    }
-
-    fn read_multitrack(&self, cursor: &mut Cursor) -> Result<Option<Extended>, TagError> {
-        let refuse = |what: String| TagError::Multitrack {
-            kind: self.kind,
-            what,
-        };
-        let Some(byte) = cursor.u8() else { return Ok(None) };
-        match byte >> 4 {
-            0 => {}
-            1 => return Err(refuse("many tracks".to_owned())),
-            2 => return Err(refuse("many tracks, many codecs".to_owned())),
-            other => return Err(refuse(format!("form {other}"))),
-        }
-        let (Some(fourcc), Some(track)) = (cursor.take::<4>(), cursor.u8()) else {
-            return Ok(None);
-        };
-        if track != 0 {
-            return Err(refuse(format!("track {track}")));
-        }
-        Ok(Some(Extended {
-            packet: byte & 0x0F,
-            fourcc,
-        }))
     }
 
     /// A coding that is not recorded, by its FourCC.

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::tag::{Cursor, Packets, Sink, TagError, TagParser};
-use crate::media::{AudioCodec, CodecConfig, Incoming, TrackKind};
+use crate::media::{Adts, AudioCodec, CodecConfig, Incoming, MediaMessage, Oddity, TrackKind};
 use crate::media::{parse_aac, parse_mp3, parse_opus};
 
 const SEQUENCE_START: u8 = 0;
@@ -70,8 +70,20 @@ impl TagParser {
         let Some(packet) = PACKETS.skip_mod_ex(first & 0x0F, &mut cursor) else {
             return Ok(None);
         };
-        let Some(header) = PACKETS.read(packet, &mut cursor)? else {
+        let Some(found) = PACKETS.read(packet, &mut cursor) else {
             return Ok(None);
+        };
+        if let Some(track) = found.other {
+            self.tell(
+                Oddity::MoreTracks {
+                    kind: TrackKind::Audio,
+                    track,
+                },
+                sink,
+            );
+        }
+        let Some(header) = found.first else {
+            return Ok(Some(()));
         };
         let codec = match &header.fourcc {
             b"mp4a" => AudioCodec::Aac,
@@ -103,20 +115,36 @@ impl TagParser {
             self.empty_config(TrackKind::Audio);
             return Ok(());
         }
-        if self
-            .audio_config
-            .as_ref()
-            .is_some_and(|known| *known == (codec, record.clone()))
-        {
+        // An encoder that sends headers with its frames may send one here, too.
+        let record = match Adts::parse(&record) {
+            Some(adts) if codec == AudioCodec::Aac => Bytes::copy_from_slice(&adts.record),
+            _ => record,
+        };
+        self.adts_config = false;
+        self.configure_audio(codec, record, time, sink)
+    }
+
+    /// The same configuration again, also in another form, is no news.
+    fn configure_audio(
+        &mut self,
+        codec: AudioCodec,
+        record: Bytes,
+        time: u32,
+        sink: &mut Sink,
+    ) -> Result<(), TagError> {
+        let known = self.audio_config.as_ref().filter(|known| known.codec == codec);
+        if known.is_some_and(|known| known.record == record) {
             return Ok(());
         }
         let config = match codec {
-            AudioCodec::Opus => parse_opus(record.clone())?,
-            AudioCodec::Aac | AudioCodec::Mp3 => parse_aac(record.clone())?,
+            AudioCodec::Opus => parse_opus(record)?,
+            AudioCodec::Aac | AudioCodec::Mp3 => parse_aac(record)?,
         };
-        self.audio_config = Some((codec, record));
-        self.mp3_header = None;
-        self.config(CodecConfig::Audio(config), time, sink);
+        if self.audio_config.as_ref() != Some(&config) {
+            self.audio_config = Some(config.clone());
+            self.mp3_header = None;
+            self.config(CodecConfig::Audio(config), time, sink);
+        }
         Ok(())
     }
 
@@ -129,26 +157,61 @@ impl TagParser {
                 && let Ok(config) = parse_mp3(&frame)
             {
                 self.mp3_header = Some(header);
-                self.audio_config = Some((AudioCodec::Mp3, Bytes::new()));
+                self.audio_config = Some(config.clone());
                 self.config(CodecConfig::Audio(config), time, sink);
             }
         }
         self.audio_frame(AudioCodec::Mp3, frame, time, sink);
     }
 
-    fn audio_frame(&mut self, codec: AudioCodec, payload: Bytes, timestamp_ms: u32, sink: &mut Sink) {
+    fn audio_frame(&mut self, codec: AudioCodec, payload: Bytes, time: u32, sink: &mut Sink) {
+        match Adts::parse(&payload) {
+            Some(adts) if codec == AudioCodec::Aac => self.adts_frames(adts, time, sink),
+            _ => self.raw_frame(codec, payload, time, sink),
+        }
+    }
+
+    /// Headers are taken off; they say what the sound is where nothing else does.
+    fn adts_frames(&mut self, adts: Adts, time: u32, sink: &mut Sink) {
         let configured = self
             .audio_config
             .as_ref()
-            .is_some_and(|(known, _)| *known == codec);
-        let frame = Incoming {
-            kind: TrackKind::Audio,
-            timestamp_ms,
-            cts_ms: 0,
-            key: true,
-            payload,
-        };
-        self.frame(frame, configured, sink);
+            .is_some_and(|known| known.codec == AudioCodec::Aac);
+        if !configured || self.adts_config {
+            let record = Bytes::copy_from_slice(&adts.record);
+            let taken = self.configure_audio(AudioCodec::Aac, record, time, sink);
+            self.adts_config |= taken.is_ok();
+        }
+        self.tell(
+            Oddity::AdtsHeaders {
+                configured: self.adts_config,
+            },
+            sink,
+        );
+        for (number, frame) in (0u64..).zip(adts.frames) {
+            let later = number * 1024 * 1000 / u64::from(adts.sample_rate.max(1));
+            let time = time.wrapping_add(u32::try_from(later).unwrap_or(0));
+            self.raw_frame(AudioCodec::Aac, frame, time, sink);
+        }
+    }
+
+    fn raw_frame(&mut self, codec: AudioCodec, payload: Bytes, timestamp_ms: u32, sink: &mut Sink) {
+        if self
+            .audio_config
+            .as_ref()
+            .is_none_or(|known| known.codec != codec)
+        {
+            return self.early_frame(TrackKind::Audio, &payload, sink);
+        }
+        if !payload.is_empty() {
+            sink.push_back(MediaMessage::Frame(Incoming {
+                kind: TrackKind::Audio,
+                timestamp_ms,
+                cts_ms: 0,
+                key: true,
+                payload,
+            }));
+        }
     }
 }
 

@@ -3,7 +3,10 @@
 use bytes::Bytes;
 
 use super::tag::{Cursor, Packets, Sink, TagError, TagParser};
-use crate::media::{CodecConfig, Incoming, TrackKind, VideoCodec};
+use crate::media::{
+    CodecConfig, Incoming, Layout, Look, MediaMessage, Oddity, RandomAccess, TrackKind, VideoCodec,
+    VideoConfig, repaired,
+};
 use crate::media::{parse_av1, parse_avc, parse_hevc};
 
 const SEQUENCE_START: u8 = 0;
@@ -85,8 +88,20 @@ impl TagParser {
         if packet == METADATA || frame_type == COMMAND {
             return Ok(Some(()));
         }
-        let Some(header) = PACKETS.read(packet, &mut cursor)? else {
+        let Some(found) = PACKETS.read(packet, &mut cursor) else {
             return Ok(None);
+        };
+        if let Some(track) = found.other {
+            self.tell(
+                Oddity::MoreTracks {
+                    kind: TrackKind::Video,
+                    track,
+                },
+                sink,
+            );
+        }
+        let Some(header) = found.first else {
+            return Ok(Some(()));
         };
         let codec = match &header.fourcc {
             b"avc1" => VideoCodec::Avc,
@@ -123,20 +138,20 @@ impl TagParser {
             return Ok(());
         }
         // Some encoders send it before every keyframe.
-        if self
-            .video_config
-            .as_ref()
-            .is_some_and(|known| *known == (codec, record.clone()))
-        {
+        let known = self.video_config.as_ref().filter(|known| known.codec == codec);
+        if known.is_some_and(|known| known.record == record) {
             return Ok(());
         }
         let config = match codec {
-            VideoCodec::Avc => parse_avc(record.clone())?,
-            VideoCodec::Hevc => parse_hevc(record.clone())?,
-            VideoCodec::Av1 => parse_av1(record.clone())?,
+            VideoCodec::Avc => parse_avc(record)?,
+            VideoCodec::Hevc => parse_hevc(record)?,
+            VideoCodec::Av1 => parse_av1(record)?,
         };
-        self.video_config = Some((codec, record));
-        self.config(CodecConfig::Video(config), time, sink);
+        // The same in another form is no news either.
+        if self.video_config.as_ref() != Some(&config) {
+            self.video_config = Some(config.clone());
+            self.config(CodecConfig::Video(config), time, sink);
+        }
         Ok(())
     }
 
@@ -149,18 +164,67 @@ impl TagParser {
         timestamp_ms: u32,
         sink: &mut Sink,
     ) {
-        let configured = self
-            .video_config
-            .as_ref()
-            .is_some_and(|(known, _)| *known == codec);
-        let frame = Incoming {
-            kind: TrackKind::Video,
-            timestamp_ms,
-            cts_ms,
-            key: KEY.contains(&frame_type),
-            payload,
+        let Some(config) = self.video_config.as_ref().filter(|known| known.codec == codec) else {
+            return self.early_frame(TrackKind::Video, &payload, sink);
         };
-        self.frame(frame, configured, sink);
+        let (payload, access, oddity) = mended(config, payload);
+        if let Some(oddity) = oddity {
+            self.tell(oddity, sink);
+        }
+        if !payload.is_empty() {
+            let key = self.is_key(access, KEY.contains(&frame_type), sink);
+            sink.push_back(MediaMessage::Frame(Incoming {
+                kind: TrackKind::Video,
+                timestamp_ms,
+                cts_ms,
+                key,
+                payload,
+            }));
+        }
+    }
+
+    /// Whether decoding can begin at a picture. What the picture says of itself counts; the flag only where it says nothing.
+    fn is_key(&mut self, access: RandomAccess, flagged: bool, sink: &mut Sink) -> bool {
+        self.has_flags |= flagged;
+        match access {
+            RandomAccess::Closed if !flagged => self.tell(Oddity::KeyFlag { flagged }, sink),
+            RandomAccess::Dependent if flagged => self.tell(Oddity::KeyFlag { flagged }, sink),
+            _ => {}
+        }
+        match access {
+            RandomAccess::Closed | RandomAccess::Open | RandomAccess::Gradual => true,
+            // An encoder that never marks a picture does not mean to say that this one is no keyframe.
+            RandomAccess::Intra => flagged || !self.has_flags,
+            RandomAccess::Dependent => false,
+            RandomAccess::Unknown => flagged,
+        }
+    }
+}
+
+/// A picture with its units as they are to be, as far as that can be made of it, and what was wrong with them. It is copied
+/// only where something was.
+fn mended(config: &VideoConfig, payload: Bytes) -> (Bytes, RandomAccess, Option<Oddity>) {
+    let Look { access, layout } = config.look(&payload);
+    // Where no slice is whole, a part of one may still be worth something.
+    let can_be = layout != Layout::Cut || access != RandomAccess::Unknown;
+    let mend = || repaired(&payload, config.nal_length_size()?);
+    let mended = if layout != Layout::Sound && can_be {
+        mend()
+    } else {
+        None
+    };
+    let oddity = match (layout, mended.is_some()) {
+        (Layout::Sound, _) => None,
+        (Layout::EmptyUnits, _) => Some(Oddity::EmptyUnits),
+        (Layout::Cut, mended) => Some(Oddity::CutUnit { mended }),
+        (Layout::StartCodes, mended) => Some(Oddity::StartCodes { mended }),
+    };
+    match mended {
+        Some(mended) => {
+            let access = config.random_access(&mended);
+            (mended, access, oddity)
+        }
+        None => (payload, access, oddity),
     }
 }
 

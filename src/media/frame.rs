@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::CodecConfig;
+use super::{CodecConfig, Oddity};
 
 /// Which of a stream's two tracks something belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -93,6 +93,8 @@ pub enum MediaMessage {
     Metadata(Metadata),
     /// A track comes in a coding that is not recorded, so it is left out. Said once a publish and track.
     LeftOut(LeftOut),
+    /// What is odd about the media, each time it is met where that [loses a frame](Oddity::loses_a_frame), else once.
+    Oddity(Oddity),
 }
 
 /// A track that is sent and not recorded.

@@ -12,16 +12,22 @@ mod fragment;
 mod frame;
 mod id;
 mod name;
+mod oddity;
+mod picture;
 mod time;
 mod timeline;
+mod units;
 
 pub use codec::{
-    AudioCodec, AudioConfig, CodecConfig, CodecError, Tracks, VIDEO_TIMESCALE, VideoCodec, VideoConfig,
+    Adts, AudioCodec, AudioConfig, CodecConfig, CodecError, Tracks, VIDEO_TIMESCALE, VideoCodec, VideoConfig,
     opus_packet_samples, parse_aac, parse_av1, parse_avc, parse_hevc, parse_mp3, parse_opus,
 };
 pub use fragment::Fragment;
 pub use frame::{Frame, Incoming, LeftOut, MediaMessage, Metadata, TrackKind};
 pub use id::{PublishId, RecordingId, SegmentId, UnknownId};
 pub use name::{NameError, StreamName};
+pub use oddity::Oddity;
+pub use picture::{Look, RandomAccess};
 pub use time::{Micros, rescale};
 pub use timeline::{Exception, Timeline};
+pub use units::{Layout, repaired};

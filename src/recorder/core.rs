@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::live::Moment;
+use super::notice::Notice;
 use super::publish::{EndReason, Refusal};
 use super::push::PushParameters;
 use super::rulebook::Rulebook;
@@ -12,7 +13,7 @@ use super::status::StreamStatus;
 use super::stream::{OnAir, Stream};
 use super::tasks::{Task, TaskState, Tasks};
 use crate::event::PublishAbout;
-use crate::media::{Exception, MediaMessage, Micros, PublishId, StreamName};
+use crate::media::{MediaMessage, Micros, PublishId, StreamName};
 use crate::store::{Command, OpenRecording};
 
 /// What can be set, and changed while running.
@@ -136,17 +137,17 @@ impl Core {
         message: MediaMessage,
         now: Moment,
         out: &mut Vec<Command>,
-    ) -> Option<Exception> {
+    ) -> Option<Notice> {
         let stream = self.streams.get_mut(name)?;
         stream
             .live
             .as_ref()
             .filter(|on_air| on_air.live.publish == publish)?;
         self.ring_bytes -= stream.ring.bytes();
-        let exception = stream.push(message, self.settings.pre_roll, now, out);
+        let notice = stream.push(message, self.settings.pre_roll, now, out);
         self.ring_bytes += stream.ring.bytes();
         self.bound_rings();
-        exception
+        notice
     }
 
     /// Why a publish cannot go on where it was, if the box slept in the middle of it.

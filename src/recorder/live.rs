@@ -11,7 +11,7 @@ use super::ring::Ring;
 use crate::event::PublishAbout;
 use crate::media::{
     AudioConfig, CodecConfig, Exception, Fragment, Frame, Incoming, LeftOut, MediaMessage, Metadata, Micros,
-    PublishId, StreamName, Timeline, TrackKind, Tracks, VIDEO_TIMESCALE, rescale,
+    Oddity, PublishId, StreamName, Timeline, TrackKind, Tracks, VIDEO_TIMESCALE, rescale,
 };
 use crate::store::Command;
 
@@ -23,6 +23,8 @@ const WAIT_FOR_TRACKS: Micros = 2_000_000;
 const WAIT_FOR_KEY: Micros = 1_000_000;
 /// What waits for either never exceeds this.
 const WAIT_BYTES: usize = 1 << 20;
+/// So many pictures without a keyframe are more than a publisher that is joined in the middle of a GOP would send.
+const PATIENT_PICTURES: u64 = 100;
 /// A track that is so far behind the other has ended, or pauses: its next sample will not be of the past.
 const SILENT: Micros = 10_000_000;
 
@@ -55,6 +57,10 @@ pub(super) struct Live {
     line: Option<Micros>,
     /// Frames that came before their configuration or the first keyframe, or too late.
     pub(super) undecodable: u64,
+    /// Pictures since the last configuration that came before a keyframe.
+    keyless: u64,
+    /// What was odd about its media so far, each once.
+    pub(super) oddities: Vec<Oddity>,
 }
 
 #[derive(Debug)]
@@ -110,6 +116,8 @@ pub(super) struct Taken {
     pub(super) frame: Option<(Frame, Micros, u64)>,
     /// What its timestamps said.
     pub(super) exception: Option<Exception>,
+    /// What is odd about it, the first time.
+    pub(super) oddity: Option<Oddity>,
 }
 
 impl Live {
@@ -133,6 +141,8 @@ impl Live {
             fed: None,
             line: None,
             undecodable: 0,
+            keyless: 0,
+            oddities: Vec::new(),
         }
     }
 
@@ -307,6 +317,21 @@ impl Live {
                 Taken::default()
             }
             MediaMessage::Frame(incoming) => self.frame(incoming, now, fed),
+            MediaMessage::Oddity(oddity) => {
+                self.undecodable += u64::from(oddity.loses_a_frame());
+                self.notice(oddity)
+            }
+        }
+    }
+
+    fn notice(&mut self, oddity: Oddity) -> Taken {
+        let is_known = self.oddities.iter().any(|known| known.is_like(&oddity));
+        if !is_known {
+            self.oddities.push(oddity.clone());
+        }
+        Taken {
+            oddity: Some(oddity).filter(|_| !is_known),
+            ..Taken::default()
         }
     }
 
@@ -329,7 +354,7 @@ impl Live {
                     return;
                 }
                 // Until the first keyframe of the new configuration nothing can be decoded.
-                self.seen_key = false;
+                (self.seen_key, self.keyless) = (false, 0);
                 tracks.video = Some(Arc::new(video));
             }
             CodecConfig::Audio(audio) => {
@@ -365,9 +390,19 @@ impl Live {
             TrackKind::Video => self.tracks.video.is_some(),
             TrackKind::Audio => audio.is_some(),
         };
-        if !configured || (kind == TrackKind::Video && !self.seen_key && !incoming.key) {
+        if !configured {
             self.undecodable += 1;
             return Taken::default();
+        }
+        if kind == TrackKind::Video && !self.seen_key && !incoming.key {
+            self.undecodable += 1;
+            self.keyless += 1;
+            return match self.keyless {
+                PATIENT_PICTURES => self.notice(Oddity::NoKeyframe {
+                    pictures: PATIENT_PICTURES,
+                }),
+                _ => Taken::default(),
+            };
         }
         self.seen_key |= kind == TrackKind::Video;
         let (frame, exception) = self.timeline.place(incoming, audio.as_deref(), now.boot);
@@ -411,6 +446,7 @@ impl Live {
         Taken {
             frame: Some((frame, self.tape_zero + at, number)),
             exception,
+            oddity: None,
         }
     }
 

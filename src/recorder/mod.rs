@@ -8,6 +8,7 @@
 //! | `core` | every stream, and what holds for all: who may publish, the memory of the rings |
 //! | `stream` | one stream: its publish, its ring, its sessions |
 //! | `live`, `cutter`, `ring`, `lead` | a publish: frames on their time line, fragments of them, the last seconds |
+//! | `notice` | what a user hears of a publish while it goes on |
 //! | `rulebook`, `push`, `tasks` | what is to be recorded: by rules, by the publisher's word, by the clock |
 //! | `session`, `run` | what is being recorded: one decision, and its recordings one after the other |
 //! | `orders` | what people and machines ask for |
@@ -21,6 +22,7 @@ mod cutter;
 mod handle;
 mod lead;
 mod live;
+mod notice;
 mod orders;
 mod publish;
 mod push;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::event::PublishAbout;
-use crate::media::{Frame, LeftOut, Micros, PublishId, RecordingId, StreamName, TrackKind, Tracks};
+use crate::media::{Frame, LeftOut, Micros, Oddity, PublishId, RecordingId, StreamName, TrackKind, Tracks};
 
 /// A stream as the status shows it.
 #[derive(Clone, Debug)]
@@ -30,6 +30,10 @@ pub struct StreamStatus {
     pub gop: Option<Micros>,
     /// Holes in its tape since the start of the service.
     pub gaps: u64,
+    /// Frames of this publish that were not recorded, because nothing could decode them.
+    pub dropped_frames: u64,
+    /// What is wrong with what it sends, and what is made of it.
+    pub oddities: Vec<Oddity>,
     /// Media of it in memory, bytes.
     pub ring_bytes: usize,
     /// When it was last heard, CLOCK_BOOTTIME.

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use super::live::{Fed, Live, Moment};
+use super::notice::Notice;
 use super::publish::EndReason;
 use super::ring::Ring;
 use super::run::{Ending, Sample, Scene};
 use super::session::{Limit, Plan, Session, Wanted};
 use super::status::{GopLength, Rate, StreamStatus};
 use crate::event::{PublishAbout, PublishOutcome};
-use crate::media::{Exception, MediaMessage, Micros, PublishId, RecordingId, StreamName, TrackKind};
+use crate::media::{MediaMessage, Micros, PublishId, RecordingId, StreamName, TrackKind};
 use crate::store::{Command, Origin};
 
 /// A publisher that is silent for so long holds nothing up: what waits for its next frame is handed over, and what it
@@ -114,7 +115,7 @@ impl Stream {
         pre_roll: Micros,
         now: Moment,
         out: &mut Vec<Command>,
-    ) -> Option<Exception> {
+    ) -> Option<Notice> {
         let on_air = self.live.as_mut()?;
         if let MediaMessage::Frame(frame) = &message {
             on_air.last_heard = now.boot;
@@ -124,6 +125,10 @@ impl Stream {
                 .rate
                 .count(frame.payload.len() as u64, is_picture, now.boot);
         }
+        let left_out = match &message {
+            MediaMessage::LeftOut(track) => Some(Notice::Track(track.clone())),
+            _ => None,
+        };
         let mut fed = Vec::new();
         let taken = on_air.live.push(message, now, &mut fed);
         let exception = taken.exception.filter(|_| now.boot >= on_air.quiet_until);
@@ -139,7 +144,8 @@ impl Stream {
                 self.ring.expire(at, pre_roll);
             }
         }
-        exception
+        let media = taken.oddity.map(Notice::Media).or(left_out);
+        exception.map(Notice::Time).or(media)
     }
 
     /// The publish is over.
@@ -257,6 +263,8 @@ impl Stream {
             fps: on_air.rate.fps(now.boot),
             gop: on_air.gop.length,
             gaps: 0,
+            dropped_frames: on_air.live.undecodable,
+            oddities: on_air.live.oddities.clone(),
             tracks: on_air.live.tracks.clone(),
             left_out: on_air.live.left_out.clone(),
             recordings: self.sessions.iter().flat_map(Session::rolling).collect(),

@@ -120,10 +120,33 @@ pub(super) fn print(command: &str, result: &Value) -> anyhow::Result<()> {
         writeln!(out, "{line}")?;
     }
     drop(out);
+    for note in notes(&result) {
+        eprintln!("edgereel: {note}");
+    }
     if let Some(next) = result.get("next").and_then(Value::as_str) {
         eprintln!("there may be more: --after {next}, or after={next} with ctl");
     }
     Ok(())
+}
+
+/// What is wrong with what streams send: a line each, beside the table.
+fn notes(result: &Value) -> Vec<String> {
+    let rows = result.get("streams").and_then(Value::as_array);
+    let of_row = |row: &Value| {
+        let stream = row.get("stream").and_then(Value::as_str).unwrap_or_default();
+        let notes = row.get("notes").and_then(Value::as_array).into_iter().flatten();
+        let mut lines: Vec<String> = notes
+            .filter_map(Value::as_str)
+            .map(|note| format!("{stream}: {note}"))
+            .collect();
+        if let Some(frames @ 1..) = row.get("dropped_frames").and_then(Value::as_u64) {
+            lines.push(format!(
+                "{stream}: {frames} frames were not recorded: nothing can decode them"
+            ));
+        }
+        lines.iter().map(|line| plain(line)).collect::<Vec<_>>()
+    };
+    rows.into_iter().flatten().flat_map(of_row).collect()
 }
 
 fn lines(page: &Page, command: &str, result: &Value) -> Vec<String> {

@@ -167,3 +167,17 @@ fn names_cannot_tell_a_terminal_what_to_do() {
     );
     assert_eq!(told, ["name  a[2Jb", "text", "  one", "  two"]);
 }
+
+#[test]
+fn what_is_wrong_with_a_stream_stands_beside_the_list() {
+    let row = json!({ "stream": "live/cam1", "notes": ["the encoder\u{1b}[2J is odd"], "dropped_frames": 3 });
+    let result = json!({ "streams": [row, { "stream": "live/cam2", "dropped_frames": 0 }] });
+    assert_eq!(
+        notes(&result),
+        [
+            "live/cam1: the encoder[2J is odd",
+            "live/cam1: 3 frames were not recorded: nothing can decode them"
+        ]
+    );
+    assert!(notes(&json!({ "recordings": [] })).is_empty());
+}

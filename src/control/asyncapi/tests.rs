@@ -323,6 +323,8 @@ fn streams_are_what_is_said_of_them() {
             fps: 25.0,
             gop_s: Some(2.0),
             gaps: 0,
+            dropped_frames: 0,
+            notes: vec!["odd".into()],
             bytes: 1,
             left_out: vec![LeftOutTrack {
                 kind: "audio",

@@ -56,7 +56,8 @@ fn a_publish_from_hello_to_goodbye() {
         let mut pair = Pair::new(None);
         pair.run(piece).unwrap();
         assert_eq!(pair.heard, [ClientEvent::Publishing]);
-        let keyframe = [&[0x17, 1, 0, 0, 0][..], &vec![9; 200_000]].concat();
+        let picture = [&199_996u32.to_be_bytes()[..], &[0x65], &vec![9; 199_995]].concat();
+        let keyframe = [&[0x17, 1, 0, 0, 0][..], &picture].concat();
         pair.client
             .send(TagKind::Video, 0, &[&[0x17, 0, 0, 0, 0], AVCC].concat());
         pair.client.send(TagKind::Audio, 0, &[&[0xAF, 0], ASC].concat());

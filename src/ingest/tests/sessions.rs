@@ -378,7 +378,7 @@ fn media_of_every_form_comes_out_in_order() {
     };
     let aggregate = [
         tag(8, &[0xAF, 1, 1]),
-        tag(9, &[0x17, 1, 0, 0, 0, 2]),
+        tag(9, &[0x17, 1, 0, 0, 0, 0, 0, 0, 1, 0x65]),
         tag(22, b"within"),
     ]
     .concat();

@@ -1,7 +1,7 @@
 use bytes::Bytes;
 
 use super::super::tag::{TagError, TagParser};
-use crate::media::{CodecConfig, MediaMessage, TrackKind, VideoCodec};
+use crate::media::{CodecConfig, MediaMessage, Oddity, TrackKind, VideoCodec, VideoConfig};
 
 /// `avcC` of 640x360 constrained baseline, as x264 wrote it.
 pub(super) const AVCC: &[u8] = &[
@@ -9,6 +9,9 @@ pub(super) const AVCC: &[u8] = &[
     0xC0, 0x44, 0x00, 0x00, 0x03, 0x00, 0x04, 0x00, 0x00, 0x03, 0x00, 0xC8, 0x3C, 0x58, 0xBA, 0x80, 0x01,
     0x00, 0x04, 0x68, 0xCE, 0x3C, 0x80,
 ];
+/// An IDR picture, and one that is not.
+const KEY: &[u8] = b"\0\0\0\x02\x65\x88";
+const INTER: &[u8] = b"\0\0\0\x02\x41\x9A";
 /// AAC LC, 44.1 kHz, stereo.
 pub(super) const ASC: &[u8] = &[0x12, 0x10];
 
@@ -35,6 +38,23 @@ impl Feed {
         result.map(|()| count)
     }
 
+    /// What was told of as odd.
+    fn oddities(&self) -> Vec<&Oddity> {
+        let odd = |message| match message {
+            &MediaMessage::Oddity(ref oddity) => Some(oddity),
+            _ => None,
+        };
+        self.out.iter().filter_map(odd).collect()
+    }
+
+    fn frames(&self) -> Vec<(u32, bool, &[u8])> {
+        let frame = |message| match message {
+            &MediaMessage::Frame(ref frame) => Some((frame.timestamp_ms, frame.key, &frame.payload[..])),
+            _ => None,
+        };
+        self.out.iter().filter_map(frame).collect()
+    }
+
     fn last_frame(&self) -> (bool, i32, &[u8]) {
         match self.out.last() {
             Some(MediaMessage::Frame(frame)) => (frame.key, frame.cts_ms, &frame.payload),
@@ -43,14 +63,24 @@ impl Feed {
     }
 }
 
+/// A configuration whose record says no more than that lengths have four bytes.
+pub(super) fn bare(codec: VideoCodec) -> VideoConfig {
+    VideoConfig {
+        codec,
+        record: Bytes::from_static(&[3; 30]),
+        width: 320,
+        height: 180,
+    }
+}
+
 #[test]
 fn legacy_h264_and_its_signed_offsets() {
     let mut feed = Feed::default();
     assert_eq!(feed.video(&[&[0x17, 0, 0, 0, 0], AVCC]), Ok(1));
-    assert_eq!(feed.video(&[&[0x17, 1, 0, 0, 80], b"key"]), Ok(1));
-    assert_eq!(feed.last_frame(), (true, 80, &b"key"[..]));
-    assert_eq!(feed.video(&[&[0x27, 1, 0xFF, 0xFF, 0xD8], b"inter"]), Ok(1));
-    assert_eq!(feed.last_frame(), (false, -40, &b"inter"[..]));
+    assert_eq!(feed.video(&[&[0x17, 1, 0, 0, 80], KEY]), Ok(1));
+    assert_eq!(feed.last_frame(), (true, 80, KEY));
+    assert_eq!(feed.video(&[&[0x27, 1, 0xFF, 0xFF, 0xD8], INTER]), Ok(1));
+    assert_eq!(feed.last_frame(), (false, -40, INTER));
 }
 
 #[test]
@@ -86,8 +116,13 @@ fn what_encoders_get_wrong_is_let_pass() {
 #[test]
 fn frames_before_their_configuration_are_dropped_and_counted() {
     let mut feed = Feed::default();
-    assert_eq!(feed.video(&[&[0x17, 1, 0, 0, 0], b"key"]), Ok(0));
-    assert_eq!(feed.audio(&[&[0xAF, 1], b"aac"]), Ok(0));
+    assert_eq!(feed.video(&[&[0x17, 1, 0, 0, 0], b"key"]), Ok(1));
+    assert_eq!(feed.audio(&[&[0xAF, 1], b"aac"]), Ok(1));
+    let early = |kind| Oddity::BeforeConfig { kind };
+    assert_eq!(
+        feed.oddities(),
+        [&early(TrackKind::Video), &early(TrackKind::Audio)]
+    );
     assert_eq!(feed.parser.dropped(), 2);
     assert_eq!(feed.audio(&[&[0xAF, 0], ASC]), Ok(1));
     assert_eq!(feed.audio(&[&[0xAF, 1], b"aac"]), Ok(1));
@@ -102,47 +137,197 @@ fn the_same_configuration_again_says_nothing_new() {
     // Enhanced form, same record.
     assert_eq!(feed.video(&[&[0x90], b"avc1", AVCC]), Ok(0));
     let mut other = AVCC.to_vec();
-    other[3] = 0x1F;
+    *other.last_mut().unwrap() = 0x81;
     assert_eq!(feed.video(&[&[0x17, 0, 0, 0, 0], &other]), Ok(1));
 }
 
 #[test]
 fn enhanced_video_in_all_its_packets() {
     let mut feed = Feed::default();
-    feed.parser.video_config = Some((VideoCodec::Avc, Bytes::from_static(AVCC)));
-    assert_eq!(feed.video(&[&[0x91], b"avc1", &[0xFF, 0xFF, 0xFE], b"x"]), Ok(1));
-    assert_eq!(feed.last_frame(), (true, -2, &b"x"[..]));
-    assert_eq!(feed.video(&[&[0xA3], b"avc1", b"y"]), Ok(1));
-    assert_eq!(feed.last_frame(), (false, 0, &b"y"[..]));
-    feed.parser.video_config = Some((VideoCodec::Av1, Bytes::from_static(&[0x81, 0, 0, 0])));
-    assert_eq!(feed.video(&[&[0x91], b"av01", b"obu"]), Ok(1));
-    assert_eq!(feed.last_frame(), (true, 0, &b"obu"[..]));
+    feed.parser.video_config = Some(bare(VideoCodec::Avc));
+    assert_eq!(feed.video(&[&[0x91], b"avc1", &[0xFF, 0xFF, 0xFE], KEY]), Ok(1));
+    assert_eq!(feed.last_frame(), (true, -2, KEY));
+    assert_eq!(feed.video(&[&[0xA3], b"avc1", INTER]), Ok(1));
+    assert_eq!(feed.last_frame(), (false, 0, INTER));
+    feed.parser.video_config = Some(bare(VideoCodec::Av1));
+    assert_eq!(feed.video(&[&[0x91], b"av01", b"\x32\x01\x10"]), Ok(1));
+    assert_eq!(feed.last_frame(), (true, 0, &b"\x32\x01\x10"[..]));
     // Sequence end, metadata, command frame.
     assert_eq!(feed.video(&[&[0x92], b"av01"]), Ok(0));
     assert_eq!(feed.video(&[&[0x94], &[2, 0, 9], b"colorInfo"]), Ok(0));
     assert_eq!(feed.video(&[&[0xD1], &[0]]), Ok(0));
     // ModEx with a nanosecond offset, then with a long body.
-    assert_eq!(feed.video(&[&[0x97, 2, 0, 0, 9, 0x01], b"av01", b"z"]), Ok(1));
-    assert_eq!(feed.last_frame().2, b"z");
     assert_eq!(
-        feed.video(&[&[0x97, 0xFF, 1, 0x2B], &[0; 300], &[0x01], b"av01", b"w"]),
+        feed.video(&[&[0x97, 2, 0, 0, 9, 0x01], b"av01", b"\x12\0"]),
         Ok(1)
     );
-    assert_eq!(feed.last_frame().2, b"w");
+    assert_eq!(feed.last_frame().2, b"\x12\0");
+    assert_eq!(
+        feed.video(&[&[0x97, 0xFF, 1, 0x2B], &[0; 300], &[0x01], b"av01", b"\x12\0"]),
+        Ok(1)
+    );
 }
 
 #[test]
-fn one_track_is_taken_and_others_are_named() {
+fn track_0_is_taken_in_every_form_and_others_are_left_out_and_told_once() {
     let mut feed = Feed::default();
-    feed.parser.video_config = Some((VideoCodec::Av1, Bytes::from_static(&[0x81, 0, 0, 0])));
-    assert_eq!(feed.video(&[&[0x96, 0x01], b"av01", &[0], b"t"]), Ok(1));
-    let second = feed.video(&[&[0x96, 0x01], b"av01", &[1], b"t"]).unwrap_err();
-    assert!(second.to_string().contains("track 1"), "{second}");
-    let many = feed
-        .video(&[&[0x96, 0x11], b"av01", &[0, 0, 0, 1], b"t"])
-        .unwrap_err();
-    assert!(many.to_string().contains("many tracks"), "{many}");
-    assert!(feed.audio(&[&[0x95, 0x21], b"mp4a"]).is_err());
+    feed.parser.video_config = Some(bare(VideoCodec::Avc));
+    feed.audio(&[&[0xAF, 0], ASC]).unwrap();
+    feed.out.clear();
+    let cts = [0, 0, 40];
+    let length = |bytes: &[u8]| [0, 0, bytes.len() as u8];
+    assert_eq!(feed.video(&[&[0x96, 0x01], b"avc1", &[0], &cts, KEY]), Ok(1));
+    assert_eq!(feed.last_frame(), (true, 40, KEY));
+    assert_eq!(feed.oddities(), [] as [&Oddity; 0]);
+    // Another one alone: also in a coding that is not recorded.
+    assert_eq!(feed.video(&[&[0xA6, 0x01], b"avc1", &[1], &cts, INTER]), Ok(1));
+    assert_eq!(feed.video(&[&[0xA6, 0x01], b"vp09", &[2], INTER]), Ok(0));
+    assert_eq!(feed.audio(&[&[0x95, 0x00], b"mp4a", &[1], ASC]), Ok(1));
+    assert_eq!(feed.audio(&[&[0x95, 0x01], b"fLaC", &[1], b"x"]), Ok(0));
+    let more = |kind, track| Oddity::MoreTracks { kind, track };
+    assert_eq!(
+        feed.oddities(),
+        [&more(TrackKind::Video, 1), &more(TrackKind::Audio, 1)]
+    );
+    // Several in a tag, in either order; and each with its coding.
+    let frame = [&cts[..], INTER].concat();
+    let many = [
+        &[1][..],
+        &length(b"\0\0\0zz"),
+        b"\0\0\0zz",
+        &[0],
+        &length(&frame),
+        &frame,
+    ]
+    .concat();
+    assert_eq!(feed.video(&[&[0xA6, 0x11], b"avc1", &many]), Ok(1));
+    assert_eq!(feed.last_frame(), (false, 40, INTER));
+    let many = [
+        &b"mp4a\0"[..],
+        &length(b"aac"),
+        b"aac",
+        b"fLaC\x01",
+        &length(b"flac"),
+        b"flac",
+    ]
+    .concat();
+    assert_eq!(feed.audio(&[&[0x95, 0x21], &many]), Ok(1));
+    assert_eq!(feed.last_frame(), (true, 0, &b"aac"[..]));
+    // Cut short, of a form that may come, or without track 0.
+    assert_eq!(
+        feed.audio(&[&[0x95, 0x11], b"mp4a", &[0, 0, 0, 9], b"aac"]),
+        Ok(0)
+    );
+    assert_eq!(feed.audio(&[&[0x95, 0x31], b"mp4a", &[0]]), Ok(0));
+    assert_eq!(feed.audio(&[&[0x95, 0x11], b"mp4a", &[7, 0, 0, 1, 9]]), Ok(0));
+    assert_eq!(feed.audio(&[&[0x95, 0x11], b"mp4a"]), Ok(0));
+}
+
+#[test]
+fn what_a_picture_is_counts_and_not_its_mark() {
+    // Marked all, then never; told once each.
+    for (marks, told) in [([0x17, 0x17, 0x17], true), ([0x27, 0x27, 0x27], false)] {
+        let mut feed = Feed::default();
+        feed.video(&[&[0x17, 0, 0, 0, 0], AVCC]).unwrap();
+        for (mark, picture) in marks.into_iter().zip([KEY, INTER, KEY]) {
+            feed.video(&[&[mark, 1, 0, 0, 0], picture]).unwrap();
+            feed.video(&[&[mark, 1, 0, 0, 0], picture]).unwrap();
+        }
+        let keys: Vec<bool> = feed.frames().iter().map(|(_, key, _)| *key).collect();
+        assert_eq!(keys, [true, true, false, false, true, true]);
+        assert_eq!(feed.oddities(), [&Oddity::KeyFlag { flagged: told }]);
+    }
+    // An intra picture that promises nothing: a keyframe where it is marked, and where nothing ever is.
+    const INTRA: &[u8] = b"\0\0\0\x03\x61\x88\x80";
+    let mut feed = Feed::default();
+    feed.video(&[&[0x17, 0, 0, 0, 0], AVCC]).unwrap();
+    for mark in [0x27, 0x17, 0x27] {
+        feed.video(&[&[mark, 1, 0, 0, 0], INTRA]).unwrap();
+    }
+    let keys: Vec<bool> = feed.frames().iter().map(|(_, key, _)| *key).collect();
+    assert_eq!((keys, feed.oddities().len()), (vec![true, true, false], 0));
+}
+
+#[test]
+fn units_are_mended_and_that_is_told_once() {
+    let start_codes = b"\0\0\0\x01\x09\xF0\0\0\x01\x65\x88";
+    let mended = b"\0\0\0\x02\x09\xF0\0\0\0\x02\x65\x88";
+    let empty = [b"\0\0\0\0", KEY, b"\0\0\0\0"].concat();
+    let cut = [KEY, b"\0\0\x10\0\x65"].concat();
+    let hopeless = b"\0\0\x10\0\x65\x88";
+    for (sent, kept, told) in [
+        (&empty[..], KEY, Oddity::EmptyUnits),
+        (&cut, KEY, Oddity::CutUnit { mended: true }),
+        (hopeless, hopeless, Oddity::CutUnit { mended: false }),
+        (start_codes, mended, Oddity::StartCodes { mended: true }),
+    ] {
+        let mut feed = Feed::default();
+        feed.video(&[&[0x17, 0, 0, 0, 0], AVCC]).unwrap();
+        for _ in 0..2 {
+            feed.video(&[&[0x17, 1, 0, 0, 0], sent]).unwrap();
+            assert_eq!(feed.last_frame(), (true, 0, kept));
+        }
+        assert_eq!(feed.oddities(), [&told]);
+    }
+    let mut feed = Feed::default();
+    feed.video(&[&[0x17, 0, 0, 0, 0], AVCC]).unwrap();
+    feed.video(&[&[0x17, 1, 0, 0, 0], &[0; 8]]).unwrap();
+    assert_eq!(feed.frames(), [], "nothing is left of it");
+}
+
+#[test]
+fn adts_headers_are_taken_off_and_configure_what_nothing_else_does() {
+    let adts = |raw: &[u8]| {
+        let n = (raw.len() + 7) as u8;
+        [&[0xFF, 0xF1, 0x50, 0x80, n >> 3, n << 5 | 31, 0xFC][..], raw].concat()
+    };
+    for configured in [false, true] {
+        let mut feed = Feed::default();
+        if configured {
+            feed.audio(&[&[0xAF, 0], ASC]).unwrap();
+        }
+        feed.audio(&[&[0xAF, 1], &adts(b"\x21one")]).unwrap();
+        // Two in a tag: the second one is later by a frame.
+        feed.audio(&[&[0xAF, 1], &adts(b"\x21two"), &adts(b"\x21three")])
+            .unwrap();
+        // The same configuration, as others write it.
+        feed.audio(&[&[0xAF, 0], ASC]).unwrap();
+        feed.audio(&[&[0xAF, 0], &[0x12, 0x10, 0x56, 0xE5, 0]]).unwrap();
+        feed.audio(&[&[0xAF, 1], b"\x21raw"]).unwrap();
+        let frames: Vec<_> = feed
+            .frames()
+            .iter()
+            .map(|(at, _, payload)| (*at, *payload))
+            .collect();
+        let wanted = [
+            (40, &b"\x21one"[..]),
+            (40, b"\x21two"),
+            (63, b"\x21three"),
+            (40, b"\x21raw"),
+        ];
+        assert_eq!(frames, wanted);
+        assert_eq!(
+            feed.oddities(),
+            [&Oddity::AdtsHeaders {
+                configured: !configured
+            }]
+        );
+        let is_config = |message: &&MediaMessage| matches!(message, MediaMessage::Config { .. });
+        let Some(MediaMessage::Config {
+            config: CodecConfig::Audio(config),
+            ..
+        }) = feed.out.first()
+        else {
+            panic!("{:?}", feed.out)
+        };
+        assert_eq!((&config.record[..], config.sample_rate), (ASC, 44_100));
+        assert_eq!(feed.out.iter().filter(is_config).count(), 1);
+    }
+    // In place of a sequence header.
+    let mut feed = Feed::default();
+    feed.audio(&[&[0xAF, 0], &adts(b"")]).unwrap();
+    feed.audio(&[&[0xAF, 1], b"\x21raw"]).unwrap();
+    assert_eq!((feed.frames().len(), feed.oddities().len()), (1, 0));
 }
 
 #[test]
@@ -198,8 +383,8 @@ fn mp3_makes_its_own_configuration_and_again_only_when_it_changes() {
 #[test]
 fn payloads_are_slices_of_the_message() {
     let mut parser = TagParser::default();
-    parser.video_config = Some((VideoCodec::Hevc, Bytes::from_static(&[1; 30])));
-    let message = Bytes::from([&[0x1C, 1, 0, 0, 0][..], b"hevc sample"].concat());
+    parser.video_config = Some(bare(VideoCodec::Hevc));
+    let message = Bytes::from([&[0x1C, 1, 0, 0, 0][..], b"\0\0\0\x03\x26\x01\x80"].concat());
     let mut sink = Default::default();
     parser.video(message.clone(), 0, &mut sink).unwrap();
     let Some(MediaMessage::Frame(frame)) = sink.pop_front() else {

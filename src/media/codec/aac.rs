@@ -8,7 +8,7 @@ use super::{AudioCodec, AudioConfig, CodecError};
 const CODEC: &str = "AAC";
 
 /// Table 1.18 of ISO/IEC 14496-3.
-const RATES: [u32; 13] = [
+pub(super) const RATES: [u32; 13] = [
     96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350,
 ];
 
@@ -53,9 +53,79 @@ pub(super) fn object_type(record: &[u8]) -> Option<u32> {
     read_object_type(&mut Bits::new(record))
 }
 
+/// What a record says, without what it may say in more than one way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Meaning<'a> {
+    /// That of a record without a program configuration.
+    Plain {
+        /// As far as they are signalled hierarchically, SBR and PS come first.
+        first_object: u32,
+        object: u32,
+        sample_rate: u32,
+        /// Of SBR, where it is signalled.
+        extended_rate: Option<u32>,
+        channels: u32,
+        /// `frameLengthFlag` and `dependsOnCoreCoder`.
+        flags: u32,
+        parametric_stereo: bool,
+    },
+    /// The bytes of any other, without the zeros at the end.
+    Bytes(&'a [u8]),
+}
+
+/// What a record means: a sync extension (§1.6.5.2) that says no, and zeros at the end, mean nothing.
+pub(super) fn meaning(record: &[u8]) -> Meaning<'_> {
+    plain(record).unwrap_or_else(|| {
+        let used = record
+            .iter()
+            .rposition(|byte| *byte != 0)
+            .map_or(0, |last| last + 1);
+        Meaning::Bytes(record.get(..used).unwrap_or_default())
+    })
+}
+
+fn plain(record: &[u8]) -> Option<Meaning<'_>> {
+    let mut bits = Bits::new(record);
+    let head = read_head(&mut bits)??;
+    if !matches!(head.object, 1..=4) || head.channels == 0 {
+        return None;
+    }
+    let flags = bits.take(2)?;
+    let is_extended = bits.flag()?;
+    if flags & 1 != 0 || is_extended {
+        return None;
+    }
+    let first_object = object_type(record)?;
+    let (mut extended_rate, mut parametric_stereo) = (head.extended_rate, first_object == PS);
+    let sync = |bits: &mut Bits<'_>, word: u32, size: usize| {
+        (bits.left() >= size).then(|| bits.take(11) == Some(word))
+    };
+    if extended_rate.is_none() && sync(&mut bits, 0x2b7, 16) == Some(true) {
+        match (read_object_type(&mut bits)?, bits.flag()?) {
+            (SBR, true) => {
+                extended_rate = Some(read_rate(&mut bits)??);
+                parametric_stereo = sync(&mut bits, 0x548, 12) == Some(true) && bits.flag()?;
+            }
+            (SBR, false) => {}
+            _ => return None,
+        }
+    }
+    Some(Meaning::Plain {
+        first_object,
+        object: head.object,
+        sample_rate: head.sample_rate,
+        extended_rate,
+        channels: head.channels,
+        flags,
+        parametric_stereo,
+    })
+}
+
 struct Head {
     object: u32,
     sample_rate: u32,
+    /// Of SBR, where it is signalled hierarchically.
+    extended_rate: Option<u32>,
     channels: u32,
 }
 
@@ -66,8 +136,10 @@ fn read_head(bits: &mut Bits<'_>) -> Option<Option<Head>> {
         return Some(None);
     };
     let channels = bits.take(4)?;
+    let mut extended_rate = None;
     if object == SBR || object == PS {
-        if read_rate(bits)?.is_none() {
+        extended_rate = read_rate(bits)?;
+        if extended_rate.is_none() {
             return Some(None);
         }
         object = read_object_type(bits)?;
@@ -78,6 +150,7 @@ fn read_head(bits: &mut Bits<'_>) -> Option<Option<Head>> {
     Some(Some(Head {
         object,
         sample_rate,
+        extended_rate,
         channels,
     }))
 }

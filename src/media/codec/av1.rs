@@ -23,7 +23,7 @@ pub fn parse_av1(record: Bytes) -> Result<VideoConfig, CodecError> {
 }
 
 /// The body of the first sequence header OBU.
-fn sequence_header(record: &[u8]) -> Result<&[u8], CodecError> {
+pub(super) fn sequence_header(record: &[u8]) -> Result<&[u8], CodecError> {
     let mut rest = record;
     let head = split(&mut rest, 4).ok_or_else(|| short("header"))?;
     if head.first() != Some(&0x81) {
@@ -39,7 +39,7 @@ fn sequence_header(record: &[u8]) -> Result<&[u8], CodecError> {
 }
 
 /// `open_bitstream_unit()`, AV1 spec §5.3; an OBU without a size is the last one.
-fn next_obu<'a>(rest: &mut &'a [u8]) -> Option<(u8, &'a [u8])> {
+pub(in crate::media) fn next_obu<'a>(rest: &mut &'a [u8]) -> Option<(u8, &'a [u8])> {
     let header = byte(rest)?;
     if header & 0b100 != 0 {
         byte(rest)?;

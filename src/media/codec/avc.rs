@@ -25,6 +25,18 @@ pub fn parse_avc(record: Bytes) -> Result<VideoConfig, CodecError> {
 }
 
 fn first_sps(record: &[u8]) -> Result<&[u8], CodecError> {
+    let mut first = None;
+    each_set(record, |nal| {
+        let is_sps = nal.first().is_some_and(|header| header & 0x1f == 7);
+        if is_sps && first.is_none() {
+            first = Some(nal);
+        }
+    })?;
+    first.ok_or_else(|| invalid("no sequence parameter set"))
+}
+
+/// Walks through the parameter sets of a record, those of sequences first.
+pub(super) fn each_set<'a>(record: &'a [u8], mut take: impl FnMut(&'a [u8])) -> Result<(), CodecError> {
     let mut rest = record;
     let head = split(&mut rest, 6).ok_or_else(|| short("header"))?;
     let &[version, _profile, _compatibility, _level, lengths, sps_count] = head else {
@@ -36,23 +48,16 @@ fn first_sps(record: &[u8]) -> Result<&[u8], CodecError> {
     if lengths & 3 == 2 {
         return Err(invalid("NAL lengths of three bytes"));
     }
-    let mut first = None;
     for _ in 0..sps_count & 0x1f {
-        let nal = be16(&mut rest)
-            .and_then(|length| split(&mut rest, length.into()))
-            .ok_or_else(|| short("sequence parameter set"))?;
-        let is_sps = nal.first().is_some_and(|header| header & 0x1f == 7);
-        if is_sps && first.is_none() {
-            first = Some(nal);
-        }
+        let nal = be16(&mut rest).and_then(|length| split(&mut rest, length.into()));
+        take(nal.ok_or_else(|| short("sequence parameter set"))?);
     }
     let pps_count = byte(&mut rest).ok_or_else(|| short("number of picture parameter sets"))?;
     for _ in 0..pps_count {
-        be16(&mut rest)
-            .and_then(|length| split(&mut rest, length.into()))
-            .ok_or_else(|| short("picture parameter set"))?;
+        let nal = be16(&mut rest).and_then(|length| split(&mut rest, length.into()));
+        take(nal.ok_or_else(|| short("picture parameter set"))?);
     }
-    first.ok_or_else(|| invalid("no sequence parameter set"))
+    Ok(())
 }
 
 /// What of a sequence parameter set decides the size of the picture.

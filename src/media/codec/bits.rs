@@ -1,18 +1,18 @@
 //! Bits from the most significant end, as the MPEG and AOM specifications write them.
 
 /// Reads bits; `None` once there are not enough.
-pub(super) struct Bits<'a> {
+pub(in crate::media) struct Bits<'a> {
     bytes: &'a [u8],
     at: usize,
 }
 
 impl<'a> Bits<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    pub(in crate::media) fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, at: 0 }
     }
 
     /// `u(1)`.
-    pub(super) fn flag(&mut self) -> Option<bool> {
+    pub(in crate::media) fn flag(&mut self) -> Option<bool> {
         let byte = self.bytes.get(self.at / 8)?;
         let bit = byte >> (7 - self.at % 8) & 1;
         self.at += 1;
@@ -20,7 +20,7 @@ impl<'a> Bits<'a> {
     }
 
     /// `u(n)`, n at most 32.
-    pub(super) fn take(&mut self, count: u32) -> Option<u32> {
+    pub(in crate::media) fn take(&mut self, count: u32) -> Option<u32> {
         let mut value = 0u32;
         for _ in 0..count {
             value = value << 1 | u32::from(self.flag()?);
@@ -40,7 +40,7 @@ impl<'a> Bits<'a> {
 
     /// `ue(v)`, ISO/IEC 14496-10 §9.1; the same code as AV1's `uvlc()`. Values of more than 32 bits are
     /// refused: no field has them.
-    pub(super) fn ue(&mut self) -> Option<u32> {
+    pub(in crate::media) fn ue(&mut self) -> Option<u32> {
         let mut zeros = 0;
         while !self.flag()? {
             zeros += 1;
@@ -52,8 +52,13 @@ impl<'a> Bits<'a> {
         ((1u32 << zeros) - 1).checked_add(rest)
     }
 
+    /// Bits that are left.
+    pub(super) fn left(&self) -> usize {
+        self.bytes.len().saturating_mul(8).saturating_sub(self.at)
+    }
+
     /// `se(v)`, ISO/IEC 14496-10 §9.1.1.
-    pub(super) fn se(&mut self) -> Option<i32> {
+    pub(in crate::media) fn se(&mut self) -> Option<i32> {
         let code = self.ue()?;
         let size = i32::try_from(code / 2 + code % 2).ok()?;
         Some(if code % 2 == 1 { size } else { -size })

@@ -24,6 +24,17 @@ pub fn parse_hevc(record: Bytes) -> Result<VideoConfig, CodecError> {
 }
 
 fn first_sps(record: &[u8]) -> Result<&[u8], CodecError> {
+    let mut first = None;
+    each_set(record, |kind, nal| {
+        if kind == SPS && first.is_none() {
+            first = Some(nal);
+        }
+    })?;
+    first.ok_or_else(|| invalid("no sequence parameter set"))
+}
+
+/// Walks through what the arrays of a record hold: the type of each unit, and the unit.
+pub(super) fn each_set<'a>(record: &'a [u8], mut take: impl FnMut(u8, &'a [u8])) -> Result<(), CodecError> {
     let mut rest = record;
     let head = split(&mut rest, 22).ok_or_else(|| short("header"))?;
     // Some encoders still write 0, the version of the draft.
@@ -34,7 +45,6 @@ fn first_sps(record: &[u8]) -> Result<&[u8], CodecError> {
         return Err(invalid("NAL lengths of three bytes"));
     }
     let arrays = byte(&mut rest).ok_or_else(|| short("number of arrays"))?;
-    let mut first = None;
     for _ in 0..arrays {
         let kind = byte(&mut rest).ok_or_else(|| short("array"))? & 0x3f;
         let count = be16(&mut rest).ok_or_else(|| short("array"))?;
@@ -42,12 +52,10 @@ fn first_sps(record: &[u8]) -> Result<&[u8], CodecError> {
             let nal = be16(&mut rest)
                 .and_then(|length| split(&mut rest, length.into()))
                 .ok_or_else(|| short("parameter set"))?;
-            if kind == SPS && first.is_none() {
-                first = Some(nal);
-            }
+            take(kind, nal);
         }
     }
-    first.ok_or_else(|| invalid("no sequence parameter set"))
+    Ok(())
 }
 
 /// What of a sequence parameter set decides the size of the picture.

@@ -1,6 +1,7 @@
 //! Codec configurations, parsed once from the sequence header and then passed around by reference.
 
 mod aac;
+mod adts;
 mod av1;
 mod avc;
 mod bits;
@@ -8,6 +9,7 @@ mod hevc;
 mod mp3;
 mod name;
 mod opus;
+mod same;
 #[cfg(test)]
 mod tests;
 
@@ -19,8 +21,11 @@ use bytes::Bytes;
 use super::TrackKind;
 
 pub use aac::parse_aac;
+pub use adts::Adts;
+pub(in crate::media) use av1::next_obu;
 pub use av1::parse_av1;
 pub use avc::parse_avc;
+pub(in crate::media) use bits::Bits;
 pub use hevc::parse_hevc;
 pub use mp3::parse_mp3;
 pub use opus::{opus_packet_samples, parse_opus};
@@ -72,8 +77,9 @@ impl AudioCodec {
     }
 }
 
-/// How to decode a video track.
-#[derive(Clone, PartialEq, Eq)]
+/// How to decode a video track. Two are equal when they decode the same samples: their parameter sets are compared, not the
+/// form of the record.
+#[derive(Clone)]
 pub struct VideoConfig {
     /// Which coding.
     pub codec: VideoCodec,
@@ -86,8 +92,8 @@ pub struct VideoConfig {
     pub height: u16,
 }
 
-/// How to decode an audio track.
-#[derive(Clone, PartialEq, Eq)]
+/// How to decode an audio track. Two are equal when they decode the same samples, whatever the form of the record.
+#[derive(Clone)]
 pub struct AudioConfig {
     /// Which coding.
     pub codec: AudioCodec,

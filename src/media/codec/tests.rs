@@ -1,5 +1,6 @@
 //! Real records, as ffmpeg's encoders write them, and what is made of damaged ones.
 
+mod forms;
 mod records;
 
 use bytes::Bytes;

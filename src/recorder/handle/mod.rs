@@ -18,7 +18,7 @@ use tokio::time::MissedTickBehavior;
 
 use crate::config::{Rule, Template};
 use crate::event::Event;
-use crate::media::{Exception, LeftOut, MediaMessage, Micros, PublishId, StreamName, TrackKind};
+use crate::media::{MediaMessage, Micros, PublishId, StreamName};
 use crate::recorder::core::{Begun, Core, RecorderSettings};
 use crate::recorder::live::Moment;
 use crate::recorder::publish::{EndReason, PublishRequest, Refusal};
@@ -191,7 +191,7 @@ impl Recorder {
 impl Publishing {
     /// Takes one message. Never blocks: await [`Publishing::ready`] before reading more from the network.
     pub fn push(&mut self, message: MediaMessage) {
-        let shared = Arc::clone(&self.shared);
+        let shared = &self.shared;
         let now = shared.now();
         let overslept = shared.core().overslept(&self.stream, self.publish, now);
         if let Some(reason) = overslept {
@@ -199,25 +199,15 @@ impl Publishing {
             shared.tell(self.publish, reason);
             return;
         }
-        if let MediaMessage::LeftOut(track) = &message {
-            self.except("codec", left_out(track));
-        }
-        let exception = shared
+        let notice = shared
             .core()
             .push(&self.stream, self.publish, message, now, &mut self.commands);
-        if let Some(exception) = exception {
-            self.except("timestamp", describe(&exception));
+        if let Some(notice) = notice {
+            tracing::warn!(stream = %self.stream, "{notice}");
+            let event = notice.event(&self.stream);
+            self.commands.push(Command::Report { event });
         }
         shared.hand_over(&self.stream, &mut self.commands);
-    }
-
-    /// Tells of something that a viewer may notice.
-    fn except(&mut self, what: &str, detail: String) {
-        tracing::warn!(stream = %self.stream, "{detail}");
-        let (stream, what) = (self.stream.to_string(), what.to_owned());
-        self.commands.push(Command::Report {
-            event: Event::StreamException { stream, what, detail },
-        });
     }
 
     /// Waits until more may be read. A live publisher never waits: it would lose what it cannot send, while the
@@ -306,28 +296,5 @@ impl Shared {
             }
         }
         self.core().make_room(self.store.backlog_bytes());
-    }
-}
-
-/// A track that is left out, in words.
-fn left_out(track: &LeftOut) -> String {
-    let (this, other) = match track.kind {
-        TrackKind::Video => ("picture", "sound"),
-        TrackKind::Audio => ("sound", "picture"),
-    };
-    let (codec, known) = (&track.codec, track.kind.recorded_codecs());
-    format!("the {this} is {codec}, which is not recorded: recordings have the {other} alone; send {known}")
-}
-
-/// An exception in words, for the log and the event alike.
-fn describe(exception: &Exception) -> String {
-    match exception {
-        Exception::Jump { by_ms } => {
-            format!("the publisher's timestamps jumped by {by_ms} ms; the tape goes on without a gap")
-        }
-        Exception::Gap { ms } => format!("nothing came for {ms} ms; the tape has a gap"),
-        Exception::CompositionOffset { ms } => {
-            format!("a picture was to be shown {ms} ms after its decoding; taken as 0")
-        }
     }
 }

@@ -13,10 +13,12 @@ use bytes::Bytes;
 
 use crate::event::PublishAbout;
 use crate::media::{
-    CodecConfig, Fragment, Incoming, MediaMessage, Metadata, PublishId, StreamName, TrackKind, VideoConfig,
+    CodecConfig, Fragment, Incoming, MediaMessage, Metadata, Oddity, PublishId, StreamName, TrackKind,
+    VideoConfig,
 };
 use crate::recorder::core::{Begun, Core, RecorderSettings};
 use crate::recorder::live::Moment;
+use crate::recorder::notice::Notice;
 use crate::recorder::publish::{EndReason, Refusal};
 use crate::recorder::push::PushParameters;
 use crate::recorder::testing::{tracks, video_config};
@@ -188,6 +190,47 @@ fn incoming(kind: TrackKind, timestamp_ms: u32, key: bool, size: usize) -> Media
         key,
         payload,
     })
+}
+
+#[test]
+fn pictures_without_a_keyframe_are_counted_and_told_of_once() {
+    let mut rig = Rig::new();
+    let publish = rig.begin("live/a");
+    rig.configure("live/a", publish);
+    let mut told = Vec::new();
+    for n in 0..300 {
+        rig.boot += 40_000;
+        let now = rig.now();
+        let picture = picture(n * 40, n == 299);
+        told.extend(
+            rig.core
+                .push(&name("live/a"), publish, picture, now, &mut rig.commands),
+        );
+    }
+    let early = || {
+        MediaMessage::Oddity(Oddity::BeforeConfig {
+            kind: TrackKind::Audio,
+        })
+    };
+    for _ in 0..2 {
+        let now = rig.now();
+        told.extend(
+            rig.core
+                .push(&name("live/a"), publish, early(), now, &mut rig.commands),
+        );
+    }
+    let oddities = [
+        Oddity::NoKeyframe { pictures: 100 },
+        Oddity::BeforeConfig {
+            kind: TrackKind::Audio,
+        },
+    ];
+    assert_eq!(told, oddities.clone().map(Notice::Media));
+    let status = rig.core.status(rig.now()).remove(0);
+    assert_eq!(
+        (status.dropped_frames, &status.oddities[..]),
+        (301, &oddities[..])
+    );
 }
 
 #[test]

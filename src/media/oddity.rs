@@ -1,0 +1,133 @@
+//! What is wrong with what a publisher sends, and what is made of it.
+
+use std::fmt;
+
+use super::TrackKind;
+
+/// Something in a publisher's media that is mended, left out or lost. A user hears of each once a publish.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Oddity {
+    /// A frame came before the sequence header of its track, and is lost.
+    BeforeConfig {
+        /// Which track.
+        kind: TrackKind,
+    },
+    /// Pictures came and no keyframe before them: they are lost.
+    NoKeyframe {
+        /// How many so far.
+        pictures: u64,
+    },
+    /// The flag that says what is a keyframe is not what the picture is. What the picture is counts.
+    KeyFlag {
+        /// What the flag said.
+        flagged: bool,
+    },
+    /// A track beside the first one of its kind is left out.
+    MoreTracks {
+        /// Picture or sound.
+        kind: TrackKind,
+        /// The number that it goes by.
+        track: u8,
+    },
+    /// NAL units without bytes are taken out.
+    EmptyUnits,
+    /// A NAL unit is longer than its sample.
+    CutUnit {
+        /// It could be left out: what else is in the sample is whole.
+        mended: bool,
+    },
+    /// NAL units stand behind start codes.
+    StartCodes {
+        /// They were given lengths.
+        mended: bool,
+    },
+    /// Frames of AAC have ADTS headers, which are taken off.
+    AdtsHeaders {
+        /// There was no sequence header: what the sound is was taken from them.
+        configured: bool,
+    },
+}
+
+impl Oddity {
+    /// What it is about, in a word: the `what` of the event.
+    pub fn what(&self) -> &'static str {
+        match self {
+            Oddity::BeforeConfig { .. } => "codec",
+            Oddity::NoKeyframe { .. } | Oddity::KeyFlag { .. } => "keyframe",
+            Oddity::MoreTracks { .. } => "track",
+            Oddity::EmptyUnits
+            | Oddity::CutUnit { .. }
+            | Oddity::StartCodes { .. }
+            | Oddity::AdtsHeaders { .. } => "form",
+        }
+    }
+
+    /// Whether a user who heard of one has heard of the other.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let track = |oddity: &Self| match oddity {
+            Oddity::BeforeConfig { kind } | Oddity::MoreTracks { kind, .. } => Some(*kind),
+            _ => None,
+        };
+        std::mem::discriminant(self) == std::mem::discriminant(other) && track(self) == track(other)
+    }
+
+    /// A frame is lost each time it is met.
+    pub fn loses_a_frame(&self) -> bool {
+        matches!(self, Oddity::BeforeConfig { .. })
+    }
+}
+
+impl fmt::Display for Oddity {
+    /// What it is, what is made of it, and what to do, if there is something to do.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Oddity::BeforeConfig { kind } => write!(
+                f,
+                "{} comes before its sequence header and is not recorded until one comes; start the encoder's stream \
+                 anew if it goes on",
+                kind.as_str()
+            ),
+            Oddity::NoKeyframe { pictures } => write!(
+                f,
+                "no keyframe came in {pictures} pictures: none of them is recorded until one comes; set a keyframe \
+                 interval of 2 s in the encoder"
+            ),
+            Oddity::KeyFlag { flagged: true } => f.write_str(
+                "the encoder marks pictures as keyframes that are none; what the pictures are is believed, not the mark",
+            ),
+            Oddity::KeyFlag { flagged: false } => f.write_str(
+                "the encoder does not mark its keyframes; what the pictures are is believed, not the mark",
+            ),
+            Oddity::MoreTracks { kind, track } => write!(
+                f,
+                "the publisher sends more than one {} track: track 0 is recorded, track {track} and others are left out",
+                kind.as_str()
+            ),
+            Oddity::EmptyUnits => {
+                f.write_str("the encoder sends NAL units without bytes; they are left out of what is recorded")
+            }
+            Oddity::CutUnit { mended: true } => f.write_str(
+                "the encoder sends NAL units that are longer than their picture; they are left out of what is recorded",
+            ),
+            Oddity::CutUnit { mended: false } => f.write_str(
+                "the encoder sends pictures whose NAL units are cut off; they are recorded as they are, and players may \
+                 not show them",
+            ),
+            Oddity::StartCodes { mended: true } => f.write_str(
+                "the encoder sends NAL units behind start codes (Annex B) in place of lengths; they are recorded with \
+                 lengths",
+            ),
+            Oddity::StartCodes { mended: false } => f.write_str(
+                "the encoder sends NAL units behind start codes (Annex B) that are too long for the lengths it \
+                 announced; they are recorded as they are, and players may not show them",
+            ),
+            Oddity::AdtsHeaders { configured: true } => f.write_str(
+                "the encoder sends AAC with ADTS headers and no sequence header: the headers say what the sound is, and \
+                 are not recorded",
+            ),
+            Oddity::AdtsHeaders { configured: false } => {
+                f.write_str("the encoder sends AAC with ADTS headers; they are not recorded")
+            }
+        }
+    }
+}
