@@ -21,7 +21,9 @@ use crate::event::Event;
 use crate::media::{Micros, PublishId, RecordingId, StreamName};
 use crate::store::{Asked, Command, OpenRecording, Origin, RecordingSpec};
 
-/// A recording that is due to be split waits this long for a keyframe, and is then split without one.
+/// A recording that is due to be split waits this long for a keyframe after which nothing refers to what was before.
+const CLOSED_PATIENCE: Micros = 10_000_000;
+/// It waits this long for any picture that decoding can begin at, and is then split without one.
 const PATIENCE: Micros = 30_000_000;
 
 /// What a session knows that all of its recordings say.
@@ -72,9 +74,19 @@ impl Ending {
 pub(super) struct Sample {
     /// Tape time of its DTS.
     pub(super) at: Micros,
-    /// A recording may begin with it.
-    pub(super) key: bool,
+    pub(super) entry: Entry,
     pub(super) bytes: u64,
+}
+
+/// Whether a recording may begin with a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Entry {
+    /// Nothing after it refers to what was before it.
+    Closed,
+    /// Decoding can begin here, but pictures next to it refer to what was before it.
+    Open,
+    /// It refers to what was before it.
+    None,
 }
 
 #[derive(Clone, Debug)]
@@ -223,12 +235,16 @@ impl Run {
             .bytes
             .is_some_and(|most| rolling.bytes >= most.bytes());
         let due = rolling.restart || full || sample.at >= rolling.due;
-        if full {
+        if due {
             // From here on it waits for a keyframe as one whose time is over.
             rolling.due = rolling.due.min(sample.at);
         }
-        let late = sample.at.saturating_sub(rolling.due) >= PATIENCE;
-        if !due || !(sample.key || late) {
+        let patience = match sample.entry {
+            Entry::Closed => 0,
+            Entry::Open => CLOSED_PATIENCE,
+            Entry::None => PATIENCE,
+        };
+        if !due || sample.at.saturating_sub(rolling.due) < patience {
             rolling.bytes += sample.bytes;
             return;
         }
@@ -241,7 +257,7 @@ impl Run {
                 (false, false) => "split".to_owned(),
             },
         };
-        if !sample.key {
+        if sample.entry == Entry::None {
             scene.out.push(Command::Report {
                 event: no_keyframe(scene.stream, &ending),
             });
@@ -387,7 +403,8 @@ fn no_keyframe(stream: &StreamName, ending: &Ending) -> Event {
         stream: stream.to_string(),
         what: "keyframe".to_owned(),
         detail: format!(
-            "no keyframe came for {} s after recording {} was due to be split; it was split without one",
+            "no keyframe came for {} s after recording {} was due to end; the next one begins without a keyframe; set a \
+             keyframe interval of 2 s in the encoder",
             PATIENCE / 1_000_000,
             ending.recording
         ),

@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use super::decision::Verdict;
 use super::live::{Fed, Live, Moment};
 use super::notice::Notice;
 use super::publish::EndReason;
 use super::ring::Ring;
-use super::run::{Ending, Sample, Scene};
-use super::session::{Limit, Session, Wanted};
+use super::run::{Ending, Entry, Sample, Scene};
+use super::session::{Limit, Plan, Session, Wanted};
 use super::status::{GopLength, Rate, StreamStatus};
-use crate::event::{Event, PublishAbout, PublishOutcome, Recorded};
-use crate::media::{MediaMessage, Micros, PublishId, RecordingId, StreamName, TrackKind};
+use crate::event::{Event, PublishAbout, PublishOutcome};
+use crate::media::{
+    Frame, MediaMessage, Micros, PublishId, RandomAccess, RecordingId, StreamName, TrackKind, VideoConfig,
+};
 use crate::store::{Command, Origin};
 
 /// A publisher that is silent for so long holds nothing up: what waits for its next frame is handed over, and what it
@@ -19,6 +20,8 @@ use crate::store::{Command, Origin};
 const SILENT: Micros = 10_000_000;
 /// A publisher that is behind time is waited for so long beyond the end of a clip.
 const CLIP_GRACE: Micros = 30_000_000;
+/// A publisher that sends no keyframe for so long is told of, once.
+const KEYLESS: Micros = 30_000_000;
 /// How often a publisher's exceptions are reported.
 const REPORT_EVERY: Micros = 10_000_000;
 
@@ -45,12 +48,10 @@ pub(super) struct OnAir {
     gop: GopLength,
     /// UTC less tape time, from the publish's first moment on: a clock that is stepped moves no boundary.
     utc_of_tape: Micros,
-    /// What rules and push make of it.
-    verdict: Verdict,
     /// The store knows of it.
     started: bool,
-    /// It was told that somebody publishes.
-    told: bool,
+    /// That no keyframe comes was told.
+    keyless_told: bool,
     /// A publisher whose timestamps are a mess is reported once in a while, not once a frame.
     quiet_until: Micros,
 }
@@ -67,16 +68,16 @@ impl Stream {
         }
     }
 
-    /// A publish begins, to be recorded as the verdict says. Gives whether it is, by that or anything else.
+    /// A publish begins, to be recorded by `plan`, if there is one.
     pub(super) fn enter(
         &mut self,
         publish: PublishId,
         tape_now: Micros,
-        verdict: Verdict,
+        plan: Option<&Plan>,
         about: &Arc<PublishAbout>,
         now: Moment,
         out: &mut Vec<Command>,
-    ) -> Recorded {
+    ) {
         let tape_zero = tape_now.max(self.tape_end);
         // What it sends is counted anew.
         self.ring.clear();
@@ -88,12 +89,10 @@ impl Stream {
             rate: Rate::default(),
             gop: GopLength::default(),
             utc_of_tape: now.utc.saturating_sub(tape_zero),
-            verdict: verdict.clone(),
             started: false,
-            told: false,
+            keyless_told: false,
             quiet_until: 0,
         });
-        let plan = verdict.plan();
         for session in &mut self.sessions {
             match (&session.about.origin, plan) {
                 (Origin::Rule | Origin::Push, Some(plan)) if session.carries_on(plan) => {
@@ -114,7 +113,6 @@ impl Stream {
             self.sessions.push(session);
         }
         self.want_tape(tape_zero, now, out);
-        verdict.now(&self.name, &self.sessions)
     }
 
     /// A message of the publish that is live; gives what its timestamps said, if it is time to say it.
@@ -146,35 +144,16 @@ impl Stream {
         }
         self.hand_over(fed, now, out);
         if let Some((frame, at, number)) = taken.frame {
+            self.watch_keys(&frame, at, out);
             self.record(&frame, at, now, out);
             if let Some(on_air) = &mut self.live {
                 on_air.gop.see(&frame, at);
                 self.ring.push(frame, &on_air.live.tracks, at, number);
                 self.ring.expire(at, pre_roll);
             }
-            self.tell_unrecorded(out);
         }
         let media = taken.oddity.map(Notice::Media).or(left_out);
         exception.map(Notice::Time).or(media)
-    }
-
-    /// Tells of a publish that is worth telling of, and that nobody wants on the tape.
-    fn tell_unrecorded(&mut self, out: &mut Vec<Command>) {
-        let Some(on_air) = &mut self.live else {
-            return;
-        };
-        if on_air.told || on_air.live.is_wanted() || !on_air.live.is_worth_telling() {
-            return;
-        }
-        on_air.told = true;
-        out.push(Command::Report {
-            event: Event::PublishStarted {
-                stream: self.name.to_string(),
-                publish: on_air.live.publish.to_string(),
-                recorded: on_air.verdict.now(&self.name, &self.sessions),
-                about: PublishAbout::clone(&on_air.about),
-            },
-        });
     }
 
     /// The publish is over.
@@ -200,15 +179,6 @@ impl Stream {
                 publish: on_air.live.publish,
                 reason: reason.to_string(),
                 outcome: Box::new(on_air.outcome()),
-            });
-        } else if on_air.told {
-            out.push(Command::Report {
-                event: Event::PublishEnded {
-                    stream: self.name.to_string(),
-                    publish: on_air.live.publish.to_string(),
-                    reason: reason.to_string(),
-                    outcome: on_air.outcome(),
-                },
             });
         }
         self.sessions.retain(|session| !session.is_over());
@@ -303,7 +273,6 @@ impl Stream {
             gaps: 0,
             dropped_frames: on_air.live.undecodable,
             oddities: on_air.live.oddities.clone(),
-            recorded: on_air.verdict.now(&self.name, &self.sessions),
             tracks: on_air.live.tracks.clone(),
             left_out: on_air.live.left_out.clone(),
             recordings: self.sessions.iter().flat_map(Session::rolling).collect(),
@@ -353,9 +322,7 @@ impl Stream {
             match fed {
                 Fed::Begins { start } => {
                     if !std::mem::replace(&mut on_air.started, true) {
-                        let recorded = on_air.verdict.now(&self.name, &self.sessions);
-                        let tell = (!std::mem::replace(&mut on_air.told, true)).then(|| Box::new(recorded));
-                        out.push(on_air.live.started(&self.name, &on_air.about, tell));
+                        out.push(on_air.live.started(&self.name, &on_air.about));
                     }
                     self.begin_wanted(start, now, out);
                 }
@@ -387,18 +354,42 @@ impl Stream {
         }
     }
 
+    /// Tells once that keyframes do not come: recordings end and begin at them.
+    fn watch_keys(&mut self, frame: &Frame, at: Micros, out: &mut Vec<Command>) {
+        let Some(on_air) = self.live.as_mut().filter(|on_air| !on_air.keyless_told) else {
+            return;
+        };
+        let entry = on_air.live.last_entry().unwrap_or(at);
+        if frame.kind == TrackKind::Video && at.saturating_sub(entry) >= KEYLESS {
+            on_air.keyless_told = true;
+            let detail = format!(
+                "no keyframe came for {} s; recordings can be split, and clips can begin, at keyframes only, and memory holds \
+                 whole GOPs; set a keyframe interval of 2 s in the encoder",
+                KEYLESS / 1_000_000
+            );
+            out.push(Command::Report {
+                event: Event::StreamException {
+                    stream: self.name.to_string(),
+                    what: "keyframe".to_owned(),
+                    detail,
+                },
+            });
+        }
+    }
+
     /// A frame was placed at tape time `at`.
-    fn record(&mut self, frame: &crate::media::Frame, at: Micros, now: Moment, out: &mut Vec<Command>) {
+    fn record(&mut self, frame: &Frame, at: Micros, now: Moment, out: &mut Vec<Command>) {
         let Some(on_air) = self.live.as_ref().filter(|on_air| on_air.live.is_writing()) else {
             return;
         };
-        let entry = match frame.kind {
-            TrackKind::Video => frame.key,
-            TrackKind::Audio => on_air.live.tracks.video.is_none(),
+        let entry = match (frame.kind, &on_air.live.tracks.video) {
+            (TrackKind::Video, Some(video)) if frame.key => entry_of(video, &frame.payload),
+            (TrackKind::Audio, None) => Entry::Closed,
+            (TrackKind::Video | TrackKind::Audio, _) => Entry::None,
         };
         let sample = Sample {
             at,
-            key: entry,
+            entry,
             bytes: frame.payload.len() as u64,
         };
         let mut scene = on_air.scene(&self.name, now, out, &mut self.endings);
@@ -460,6 +451,17 @@ impl OnAir {
             utc_of_tape: self.utc_of_tape,
             out,
             endings,
+        }
+    }
+}
+
+/// Whether a recording may begin with a keyframe, by what the picture says of itself.
+fn entry_of(video: &VideoConfig, picture: &[u8]) -> Entry {
+    match video.random_access(picture) {
+        RandomAccess::Open | RandomAccess::Gradual => Entry::Open,
+        // What says nothing of itself is believed to be what the publisher says it is.
+        RandomAccess::Closed | RandomAccess::Intra | RandomAccess::Dependent | RandomAccess::Unknown => {
+            Entry::Closed
         }
     }
 }

@@ -20,7 +20,6 @@ use crate::config::{Rule, Template};
 use crate::event::Event;
 use crate::media::{MediaMessage, Micros, PublishId, StreamName};
 use crate::recorder::core::{Begun, Core, RecorderSettings};
-use crate::recorder::decision::held_up;
 use crate::recorder::live::Moment;
 use crate::recorder::publish::{EndReason, PublishRequest, Refusal};
 use crate::recorder::push::PushParameters;
@@ -91,19 +90,11 @@ impl Recorder {
         let begun = shared
             .core()
             .publish(&request.stream, &about, &asked, shared.now(), &mut commands);
-        let Begun {
-            publish,
-            replaced,
-            mut recorded,
-        } = begun?;
+        let Begun { publish, replaced } = begun?;
         if let Some(replaced) = replaced {
             shared.hand_over(&request.stream, &mut commands);
             shared.tell(replaced, EndReason::TakenOver);
         }
-        if let Some(reason) = &shared.store.progress().borrow().failed {
-            held_up(&mut recorded, reason);
-        }
-        tracing::info!(stream = %request.stream, "{}", recorded.text);
         let (sender, ended) = watch::channel(None);
         shared.endings().insert(publish, sender);
         Ok(Publishing {
@@ -134,10 +125,7 @@ impl Recorder {
         let mut streams = self.shared.core().status(self.shared.now());
         let progress = self.shared.store.progress();
         let progress = progress.borrow();
-        let held = progress.failed.as_ref().or(progress.full.as_ref());
         for status in &mut streams {
-            held.into_iter()
-                .for_each(|reason| held_up(&mut status.recorded, reason));
             status.gaps = progress
                 .streams
                 .get(&status.stream)
@@ -215,7 +203,6 @@ impl Publishing {
             .core()
             .push(&self.stream, self.publish, message, now, &mut self.commands);
         if let Some(notice) = notice {
-            tracing::warn!(stream = %self.stream, "{notice}");
             let event = notice.event(&self.stream);
             self.commands.push(Command::Report { event });
         }
@@ -295,10 +282,16 @@ impl Shared {
             return;
         }
         let span = tracing::error_span!("publish", %stream);
-        span.in_scope(|| self.submit_all(commands));
+        log(commands);
+        span.in_scope(|| self.submit(commands));
     }
 
     fn submit_all(&self, commands: &mut Vec<Command>) {
+        log(commands);
+        self.submit(commands);
+    }
+
+    fn submit(&self, commands: &mut Vec<Command>) {
         if commands.is_empty() {
             return;
         }
@@ -308,5 +301,17 @@ impl Shared {
             }
         }
         self.core().make_room(self.store.backlog_bytes());
+    }
+}
+
+/// What a viewer may notice is in the log as well.
+fn log(commands: &[Command]) {
+    for command in commands {
+        if let Command::Report {
+            event: Event::StreamException { stream, detail, .. },
+        } = command
+        {
+            tracing::warn!(%stream, "{detail}");
+        }
     }
 }

@@ -6,6 +6,7 @@ mod orders;
 mod rules;
 mod scale;
 mod sessions;
+mod splits;
 
 use std::sync::Arc;
 

@@ -119,7 +119,10 @@ fn a_stream_without_keyframes_is_split_all_the_same_and_said_so() {
     assert_eq!(machine.table(), ["rule mp4#1 closed 60", "rule mp4#2 closed 10"]);
     assert_seamless(&machine, &machine.order.clone());
     let said = |event: &Event| matches!(event, Event::StreamException { what, .. } if what == "keyframe");
-    assert_eq!(machine.reports.iter().filter(|event| said(event)).count(), 1);
+    // Once for the publish, and for each split.
+    assert_eq!(machine.reports.iter().filter(|event| said(event)).count(), 2);
+    let short = &machine.reports[0];
+    assert!(short.body().contains("keyframe interval of 2 s"), "{short:?}");
 }
 
 // Interruptions.

@@ -1,0 +1,80 @@
+//! Where a recording is split, by what pictures say of themselves.
+
+use std::sync::Arc;
+
+use super::name;
+use crate::config::{Reel, Span};
+use crate::format::Format;
+use crate::media::{Micros, PublishId};
+use crate::recorder::live::Moment;
+use crate::recorder::run::{About, Entry, Run, Sample, Scene};
+use crate::store::{Command, Origin};
+
+const SECOND: Micros = 1_000_000;
+
+/// Seconds at which a recording of five pictures a second and so much media at most is split, and what is reported.
+fn splits(split: i64, seconds: i64, entry: impl Fn(i64) -> Entry) -> (Vec<i64>, usize) {
+    let mut reel = Reel::of(&[Format::Mp4]);
+    reel.split.after = Some(Span::from_secs(split.unsigned_abs()));
+    let about = About {
+        session: "s".to_owned(),
+        origin: Origin::Rule,
+        template: String::new(),
+        name: None,
+        domain: None,
+        asked: None,
+    };
+    let (mut out, mut endings) = (Vec::new(), Vec::new());
+    let stream = name("live/a");
+    let mut run = Run::new(Arc::new(reel));
+    let mut scene = Scene {
+        stream: &stream,
+        publish: PublishId::new(1),
+        now: Moment { boot: 0, utc: 0 },
+        utc_of_tape: 0,
+        out: &mut out,
+        endings: &mut endings,
+    };
+    run.begin(&about, 0, &mut scene);
+    for n in 0..seconds * 5 {
+        let sample = Sample {
+            at: n * SECOND / 5,
+            entry: entry(n),
+            bytes: 1,
+        };
+        run.frame(&about, sample, &mut scene);
+    }
+    let ends = endings.iter().map(|ending| ending.end / SECOND).collect();
+    let reports = out
+        .iter()
+        .filter(|command| matches!(command, Command::Report { .. }));
+    (ends, reports.count())
+}
+
+/// A picture that is one of these every so many seconds.
+fn every(n: i64, seconds: i64) -> bool {
+    n % (seconds * 5) == 0
+}
+
+#[test]
+fn a_split_waits_somewhat_for_a_keyframe_that_hides_nothing() {
+    // An open GOP every two seconds, a closed one every fifteen.
+    let mixed = |n| match () {
+        () if every(n, 15) => Entry::Closed,
+        () if every(n, 2) => Entry::Open,
+        () => Entry::None,
+    };
+    assert_eq!(splits(40, 100, mixed), (vec![45, 90], 0));
+    // The closed one is too far away.
+    assert_eq!(splits(31, 60, mixed), (vec![42], 0));
+    // There is none.
+    let open = |n| if every(n, 2) { Entry::Open } else { Entry::None };
+    assert_eq!(splits(40, 100, open), (vec![50], 0));
+}
+
+#[test]
+fn where_no_keyframe_comes_it_is_split_without_one_and_that_is_told() {
+    assert_eq!(splits(30, 130, |_| Entry::None), (vec![60, 120], 2));
+    let seldom = |n| if every(n, 55) { Entry::Closed } else { Entry::None };
+    assert_eq!(splits(30, 60, seldom), (vec![55], 0));
+}
