@@ -337,6 +337,42 @@ fn a_clip_of_the_past_is_ready_at_once_with_the_bounds_that_it_has() {
 }
 
 #[test]
+fn tasks_of_the_configuration_are_listed_reloaded_and_not_deleted_by_command() {
+    let home = home();
+    let home = home.path();
+    let entry = |name: &str, more: &str| format!("[[task]]\nname = \"{name}\"\nstream = \"{CAM}\"\n{more}\n");
+    let always = entry("all-week", "weekly = [\"daily 00:00-24:00\"]");
+    let over = entry("once", "start = \"2001-01-01T00:00:00Z\"\nduration = \"1h\"");
+    let service = Service::start_with(home, &format!("{ON_DEMAND}{always}{over}"));
+    service.wait_for_log(|log| log.contains("task 'once' has ended").then_some(()));
+    let listed = |home: &Path| done(home, &["task", "list"])["tasks"].clone();
+    let before = listed(home);
+    assert_eq!(
+        (&before[0]["task"], &before[0]["from"], &before[0]["state"]),
+        (&json!("config.all-week"), &json!("config"), &json!("running")),
+        "{before}"
+    );
+    let refused = refused(home, &["task", "delete", "config.all-week"]);
+    assert!(refused.contains("[[task]] name = \"all-week\""), "{refused}");
+    let feed = live(&service, CAM);
+    wait_until("the task to record", || !recordings(&service.data()).is_empty());
+    feed.over();
+    service.kill();
+    let service = Service::start_with(home, &format!("{ON_DEMAND}{always}{over}"));
+    assert_eq!(listed(home), before);
+    // Another one is in the file, and this one is not any more.
+    support::service::write_config(
+        home,
+        &format!("{ON_DEMAND}{}", entry("new", "weekly = [\"Mon 08:00-09:00\"]")),
+    );
+    service.signal(nix::sys::signal::Signal::SIGHUP);
+    wait_until("the other task", || listed(home)[0]["task"] == "config.new");
+    assert_eq!(listed(home).as_array().unwrap().len(), 1);
+    service.stop();
+    verified(&home.join("data"));
+}
+
+#[test]
 fn rules_templates_and_tasks_are_there_after_a_restart() {
     let home = home();
     let home = home.path();

@@ -168,7 +168,7 @@ fn task_code(error: &TaskError) -> Code {
     match error {
         TaskError::Times(_) => Code::BadRequest,
         TaskError::Crowded { .. } | TaskError::NotLive { .. } => Code::Conflict,
-        TaskError::TooMany => Code::Refused,
+        TaskError::TooMany | TaskError::Configured { .. } => Code::Refused,
         TaskError::Unknown(_) => Code::NotFound,
     }
 }

@@ -102,6 +102,7 @@ impl Create {
             name: self.name,
             when,
             state: TaskState::Waiting,
+            configured: false,
         })
     }
 
@@ -187,6 +188,7 @@ fn shown(task: &Task) -> Value {
         "state": task.state.as_str(),
         "template": task.template,
         "name": task.name,
+        "from": if task.configured { "config" } else { "command" },
     });
     if let Some(object) = value.as_object_mut() {
         match &task.when {

@@ -18,7 +18,8 @@ impl CheckConfig {
         let mut out = std::io::stdout().lock();
         writeln!(out, "# {}", self.store.source())?;
         out.write_all(config.to_toml().as_bytes())?;
-        for advice in config.advice() {
+        let now = jiff::Timestamp::now().as_microsecond();
+        for advice in config.advice().iter().chain(&config.advice_of_tasks(now)) {
             eprintln!("edgereel: warning: {advice}");
         }
         // The service may run as another user, and have credentials that are not here.

@@ -53,6 +53,11 @@ pub enum Advice {
         /// The template.
         template: String,
     },
+    /// A task of the file will never record any more.
+    TaskOver {
+        /// Its name.
+        task: String,
+    },
     /// `rtmp.allow_anonymous` beside a `[[publisher]]`.
     NobodyIsAnonymous,
 }
@@ -90,6 +95,10 @@ impl fmt::Display for Advice {
             Advice::NothingDelivered { template } => write!(
                 f,
                 "template '{template}' has a storage_time, and nothing is delivered: [sync] has no url"
+            ),
+            Advice::TaskOver { task } => write!(
+                f,
+                "task '{task}' has ended and will not record any more: change its start and end, or remove its [[task]]"
             ),
             Advice::NobodyIsAnonymous => f.write_str(
                 "rtmp.allow_anonymous = true means nothing beside a [[publisher]]: who fits no entry is refused",
@@ -172,6 +181,15 @@ impl Config {
         let mut all = of_rules(&names, rules, |_| false);
         all.extend(self.advice_beside_rules());
         all
+    }
+
+    /// Tasks that have ended by this UTC time.
+    pub fn advice_of_tasks(&self, utc: i64) -> Vec<Advice> {
+        let over = self.tasks.iter().filter(|task| task.is_over(utc));
+        over.map(|task| Advice::TaskOver {
+            task: task.name.clone(),
+        })
+        .collect()
     }
 
     /// The same but for rules and templates, over which commands may have put others.

@@ -13,7 +13,7 @@ use super::mqtt::MqttFile;
 use super::publisher::{self, MAX_PUBLISHERS, Publisher};
 use super::rtmp::RtmpFile;
 use super::{
-    ByteSize, Config, Control, Device, Keep, OnFull, Ring, Rtmp, Rule, Span, Storage, Template,
+    ByteSize, Config, Control, Device, Keep, OnFull, Ring, Rtmp, Rule, Span, Storage, Task, Template,
     TemplateSource,
 };
 
@@ -61,6 +61,7 @@ impl Config {
             publishers: Vec::new(),
             templates: Vec::new(),
             rules: Vec::new(),
+            tasks: Vec::new(),
         }
     }
 
@@ -164,6 +165,7 @@ impl Config {
         let tables = Recording {
             template: self.templates.iter().map(|template| &template.source).collect(),
             rule: self.rules.iter().collect(),
+            task: self.tasks.iter().collect(),
         };
         if let Ok(text) = toml::to_string(&tables)
             && !text.is_empty()
@@ -186,6 +188,8 @@ struct Recording<'a> {
     template: Vec<&'a TemplateSource>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     rule: Vec<&'a Rule>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    task: Vec<&'a Task>,
 }
 
 #[derive(Deserialize, Default)]
@@ -202,6 +206,7 @@ struct File {
     publisher: Vec<Publisher>,
     template: Vec<TemplateSource>,
     rule: Vec<Rule>,
+    task: Vec<Task>,
 }
 
 #[derive(Deserialize, Default)]
@@ -281,10 +286,15 @@ impl File {
             publishers: self.publisher,
             templates: templates(self.template)?,
             rules: self.rule,
+            tasks: self.task,
         };
         check(&config)?;
         super::rule::check(&config.rules, &config.templates).map_err(|message| Refused {
             key: "rule.template",
+            message,
+        })?;
+        super::task::check(&config.tasks, &config.templates).map_err(|message| Refused {
+            key: "task.name",
             message,
         })?;
         Ok(config)

@@ -21,6 +21,7 @@ mod rule;
 mod secret;
 mod size;
 mod span;
+mod task;
 mod template;
 
 use std::path::PathBuf;
@@ -45,6 +46,7 @@ pub use rule::{Pattern, RecordWhen, Rule};
 pub use secret::{MAX_SECRET, Secret, SecretError, SecretSource};
 pub use size::{ByteSize, SizeError};
 pub use span::{Span, SpanError};
+pub use task::{Task, TaskTimes};
 pub use template::{
     DEFAULT_TEMPLATE, Media, Reel, Resume, ResumeAfter, Split, Template, TemplateError, TemplateSource,
 };
@@ -74,6 +76,8 @@ pub struct Config {
     pub templates: Vec<Template>,
     /// `[[rule]]`
     pub rules: Vec<Rule>,
+    /// `[[task]]`
+    pub tasks: Vec<Task>,
 }
 
 /// Who this box is.

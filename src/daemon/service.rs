@@ -96,6 +96,7 @@ impl Service {
         for advice in recorder.advice().iter().chain(&config.advice_beside_rules()) {
             tracing::warn!("{advice}");
         }
+        order_tasks(&recorder, &config, clock.as_ref());
         let said = opened
             .shelves
             .get(SHELF)
@@ -222,6 +223,7 @@ impl Service {
         let (templates, rules) = (config.templates.clone(), config.rules.clone());
         self.recorder
             .reconfigure(recorder_settings(&config), templates, rules);
+        order_tasks(&self.recorder, &config, self.clock.as_ref());
         self.store.set_queue_hard(stall_memory(&config));
         self.entrance.set_limits(config.rtmp.limits);
         match keys::gate(&config) {
@@ -286,6 +288,7 @@ impl Service {
         self.config.ring = config.ring;
         self.config.templates = config.templates;
         self.config.rules = config.rules;
+        self.config.tasks = config.tasks;
         self.tell_facts();
     }
 
@@ -330,6 +333,16 @@ impl Service {
             .context("not everything could be sealed")?;
         tracing::info!("stopped; everything received is sealed");
         Ok(())
+    }
+}
+
+/// Takes over the tasks of the configuration, and says which of them record nothing.
+fn order_tasks(recorder: &Recorder, config: &Config, clock: &dyn Clock) {
+    for refused in recorder.configure_tasks(&config.tasks) {
+        tracing::warn!("{refused}");
+    }
+    for advice in config.advice_of_tasks(clock.utc()) {
+        tracing::warn!("{advice}");
     }
 }
 

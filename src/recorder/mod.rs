@@ -19,7 +19,6 @@
 
 mod core;
 mod cutter;
-mod decision;
 mod handle;
 mod lead;
 mod live;

@@ -37,6 +37,9 @@ pub struct Task {
     pub when: When,
     /// How far it is.
     pub state: TaskState,
+    /// It stands in the configuration file.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub configured: bool,
 }
 
 /// When a task records.
@@ -99,6 +102,16 @@ pub enum TaskError {
     /// There is none of this id.
     #[error("there is no task '{0}'")]
     Unknown(String),
+    /// It stands in the configuration file.
+    #[error(
+        "task '{id}' is in the configuration file ([[task]] name = \"{name}\"): remove it there and reload; `task stop` ends it"
+    )]
+    Configured {
+        /// The task.
+        id: String,
+        /// Its name there.
+        name: String,
+    },
     /// It is not running, nor will be.
     #[error("task '{id}' is {}: there is nothing to stop", .state.as_str())]
     NotLive {
@@ -210,6 +223,34 @@ impl Tasks {
         Ok(self.put(task, now))
     }
 
+    /// Takes one of the configuration, in place of that of the same id. One that nothing of changed stays as it is, also where
+    /// somebody stopped it.
+    pub(super) fn configure(&mut self, task: Task, now: Moment) -> Result<Option<Task>, TaskError> {
+        let known = self.tasks.get(&task.id);
+        let same = |known: &Task| {
+            Task {
+                state: task.state,
+                ..known.clone()
+            } == task
+        };
+        if known.is_some_and(same) {
+            return Ok(None);
+        }
+        let before = self.remove(&task.id);
+        if let Err(error) = self.check_crowd(&task, now) {
+            before.into_iter().for_each(|before| drop(self.put(before, now)));
+            return Err(error);
+        }
+        Ok(Some(self.put(task, now)))
+    }
+
+    /// Those of the configuration that are not among these.
+    pub(super) fn unconfigured(&self, left: &BTreeSet<&str>) -> Vec<String> {
+        let of_file = self.tasks.values().filter(|task| task.configured);
+        let gone = of_file.filter(|task| !left.contains(task.id.as_str()));
+        gone.map(|task| task.id.clone()).collect()
+    }
+
     /// It is not there any more.
     pub(super) fn delete(&mut self, id: &str) -> Result<Task, TaskError> {
         self.remove(id).ok_or_else(|| TaskError::Unknown(id.to_owned()))
@@ -271,6 +312,8 @@ impl Tasks {
                 None => task.when.next_after(now.utc).map_or(now.utc, |(start, _)| start),
             },
             TaskState::Running => task.when.window_at(now.utc).map_or(now.utc, |(_, end)| end),
+            // As long as it stands in the file it is not begun anew.
+            TaskState::Over | TaskState::Stopped if task.configured => Micros::MAX,
             TaskState::Over | TaskState::Stopped => {
                 let end = match task.when {
                     When::Once(_, end) => end.max(now.utc),

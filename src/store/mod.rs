@@ -71,7 +71,7 @@ pub use writer::OnFull;
 
 use std::sync::Arc;
 
-use crate::event::{Event, PublishAbout, PublishOutcome, Recorded};
+use crate::event::{Event, PublishAbout, PublishOutcome};
 use crate::media::{Fragment, Micros, PublishId, RecordingId, StreamName};
 
 /// Events kept for a listener that is away; past that the oldest are dropped, and it finds a hole in their numbers.
@@ -95,8 +95,6 @@ pub enum Command {
         boot_zero: Micros,
         /// Who it is, for the event.
         about: Arc<PublishAbout>,
-        /// Whether it is recorded, for the event; none, where somebody told of it before.
-        tell: Option<Box<Recorded>>,
     },
     /// A recording begins: a view that grows with its stream's tape from here on.
     RecordingStarted {

@@ -38,7 +38,7 @@ impl Zone {
 
     /// The first moment at which a clock on the wall shows this or more, UTC. Where it never shows it, that is when the
     /// clock is set; where it shows it twice, the first time.
-    pub(super) fn first(&self, local: DateTime) -> Option<i64> {
+    pub(in crate::config) fn first(&self, local: DateTime) -> Option<i64> {
         let found = self.zone.to_ambiguous_timestamp(local);
         let time = match found.offset() {
             AmbiguousOffset::Gap { .. } => self.set_before(found.later().ok()?)?,

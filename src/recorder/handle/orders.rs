@@ -66,6 +66,16 @@ impl Recorder {
             .await
     }
 
+    /// The tasks that the configuration orders, in place of those that it ordered before. Comes after
+    /// [`restore`](Self::restore). Gives why some are left out.
+    pub fn configure_tasks(&self, tasks: &[crate::config::Task]) -> Vec<String> {
+        let mut commands = Vec::new();
+        let now = self.shared.now();
+        let refused = self.shared.core().configure_tasks(tasks, now, &mut commands);
+        self.shared.submit_all(&mut commands);
+        refused
+    }
+
     /// Ends a task for good, and what it records.
     pub async fn stop_task(&self, id: &str) -> Result<Task, AskError> {
         self.order(|core, now, out| core.stop_task(id, now, out)).await

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::clip::bare_reel;
 use super::{OrderError, TASKS, session_id, to_json};
-use crate::config::Keep;
+use crate::config::{self, Keep};
 use crate::event::Event;
 use crate::format::Format;
 use crate::media::Micros;
@@ -12,7 +12,7 @@ use crate::recorder::core::Core;
 use crate::recorder::live::Moment;
 use crate::recorder::rulebook::{RuleError, reels};
 use crate::recorder::session::{Limit, Plan, Session, Wanted};
-use crate::recorder::tasks::{Due, Task};
+use crate::recorder::tasks::{Due, Task, TaskError, TaskState, When};
 use crate::store::{Command, Origin};
 
 impl Core {
@@ -47,12 +47,69 @@ impl Core {
         Ok(task)
     }
 
+    /// The tasks that the configuration orders. One that is new or changed takes its place, and what it records now goes on
+    /// if its time is now; one that is not there any more is forgotten as by command. Gives why some are left out.
+    pub(in crate::recorder) fn configure_tasks(
+        &mut self,
+        tasks: &[config::Task],
+        now: Moment,
+        out: &mut Vec<Command>,
+    ) -> Vec<String> {
+        let ids: Vec<String> = tasks.iter().map(config::Task::id).collect();
+        let left = ids.iter().map(String::as_str).collect();
+        for gone in self.tasks.unconfigured(&left) {
+            // It was there a moment ago.
+            let _ = self.forget_task(&gone, out);
+        }
+        let mut refused = Vec::new();
+        for task in tasks {
+            match self.tasks.configure(Task::of_file(task), now) {
+                Ok(Some(task)) => {
+                    out.push(keep_task(&task));
+                    self.end_unless_due(&task, now, out);
+                }
+                Ok(None) => {}
+                Err(error) => refused.push(format!(
+                    "task '{}' of the configuration is left out: {error}",
+                    task.name
+                )),
+            }
+        }
+        self.tick(now, out);
+        refused
+    }
+
+    /// What a task that was changed records ends, unless its time is now: then it goes on.
+    fn end_unless_due(&mut self, task: &Task, now: Moment, out: &mut Vec<Command>) {
+        let due = task.when.window_at(now.utc).is_some();
+        for stream in self.streams() {
+            let elsewhere = stream.name != task.stream;
+            if elsewhere || !due {
+                stream.stop(
+                    |session| is_of(session, &task.id),
+                    "its task was changed",
+                    now,
+                    out,
+                );
+            }
+        }
+    }
+
     /// Forgets a task. What it records now goes on until the publisher breaks off, or its time is over.
     pub(in crate::recorder) fn delete_task(
         &mut self,
         id: &str,
         out: &mut Vec<Command>,
     ) -> Result<Task, OrderError> {
+        if let Some(task) = self.tasks.task(id).filter(|task| task.configured) {
+            let name = task.name.clone().unwrap_or_default();
+            let id = id.to_owned();
+            return Err(TaskError::Configured { id, name }.into());
+        }
+        self.forget_task(id, out)
+    }
+
+    fn forget_task(&mut self, id: &str, out: &mut Vec<Command>) -> Result<Task, OrderError> {
         let task = self.tasks.delete(id)?;
         out.push(Command::Keep {
             shelf: TASKS,
@@ -144,6 +201,24 @@ impl Core {
             name: task.name.clone(),
             domain: None,
         })
+    }
+}
+
+impl Task {
+    /// One that the configuration orders.
+    fn of_file(task: &config::Task) -> Self {
+        Self {
+            id: task.id(),
+            stream: task.stream.clone(),
+            template: task.template.clone(),
+            name: Some(task.name.clone()),
+            when: match &task.times {
+                config::TaskTimes::Once(start, end) => When::Once(*start, *end),
+                config::TaskTimes::Weekly(weekly) => When::Weekly(weekly.clone()),
+            },
+            state: TaskState::Waiting,
+            configured: true,
+        }
     }
 }
 

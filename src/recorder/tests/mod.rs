@@ -7,6 +7,7 @@ mod rules;
 mod scale;
 mod sessions;
 mod splits;
+mod tasks;
 
 use std::sync::Arc;
 

@@ -144,6 +144,7 @@ impl Script {
                     name: None,
                     when: When::Once(start, start + length * SECOND),
                     state: TaskState::Waiting,
+                    configured: false,
                 };
                 let _ = machine.ask(|core, now, out| core.create_task(task, now, out));
             }

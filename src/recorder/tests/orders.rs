@@ -127,6 +127,7 @@ fn task(id: &str, from: i64, to: i64) -> Task {
         name: None,
         when: When::Once(MONDAY + from * SECOND, MONDAY + to * SECOND),
         state: TaskState::Waiting,
+        configured: false,
     }
 }
 

@@ -3,10 +3,10 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::op::{BootClock, NewSegment, Op, Sealed, Tell};
+use super::op::{BootClock, NewSegment, Op, Sealed};
 use super::outbox::{Result, execute, post, whole};
 use super::{delivery, evict, hex, listeners, recordings, redate, tracks};
-use crate::event::{DeviceStarted, Event, PublishAbout, PublishOutcome, Recorded, Recovered, rfc3339};
+use crate::event::{DeviceStarted, Event, PublishAbout, PublishOutcome, Recovered, rfc3339};
 use crate::media::{Micros, PublishId, StreamName};
 use crate::store::clock::is_step;
 
@@ -29,23 +29,16 @@ pub(super) fn apply(db: &Connection, op: &Op, utc: Micros) -> Result {
             about,
             tell,
         } => {
-            let new = start_publish(
-                db,
-                *id,
-                stream,
-                boot,
-                [*tape_zero, *boot_zero],
-                *tell == Tell::Found,
-            )?;
-            let event = |recorded: &Recorded| Event::PublishStarted {
+            let new = start_publish(db, *id, stream, boot, [*tape_zero, *boot_zero], !tell)?;
+            let event = || Event::PublishStarted {
                 stream: stream.to_string(),
                 publish: id.to_string(),
-                recorded: recorded.clone(),
                 about: PublishAbout::clone(about),
             };
-            match tell {
-                Tell::Aloud(recorded) if new => post(db, &event(recorded), utc),
-                _ => Ok(()),
+            if new && *tell {
+                post(db, &event(), utc)
+            } else {
+                Ok(())
             }
         }
         Op::ResumePublish { id } => execute(

@@ -268,7 +268,6 @@ impl World {
             zero,
         };
         self.batch.push(Command::PublishStarted {
-            tell: Some(Box::default()),
             publish: publisher.publish,
             stream: publisher.stream.clone(),
             tape_zero: zero,
