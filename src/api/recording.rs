@@ -12,7 +12,9 @@ use super::row;
 use crate::event::Short;
 use crate::media::{Micros, RecordingId, StreamName};
 use crate::recorder::{AskError, MANUAL_USUAL, OrderError, StartOrder, Started, Which};
-use crate::store::{Command as StoreCommand, Library, Query, RecordingRow, RecordingState, StoreError};
+use crate::store::{
+    Command as StoreCommand, Cursor, Library, Query, RecordingRow, RecordingState, StoreError,
+};
 
 /// Of a recording that was interrupted more often, a list tells the last interruptions.
 const LIST_GAPS: usize = 20;
@@ -71,7 +73,7 @@ pub(super) const COMMANDS: &[Command] = &[
     },
     Command {
         name: "recording.list",
-        about: "Lists recordings in the order in which they were begun",
+        about: "Lists recordings, oldest first",
         effect: Effect::Reads,
         arguments: &[
             takes("stream", Kind::Text, "of this stream alone"),
@@ -288,7 +290,7 @@ async fn list(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure
 }
 
 fn query(asked: List) -> Result<Query, Failure> {
-    let after = asked.after.map(|text| text.parse::<i64>());
+    let after = asked.after.map(|text| text.parse::<Cursor>());
     let after = after
         .transpose()
         .map_err(|_| Failure::bad("after: expected what 'next' of the list before said").about("after"))?;
@@ -306,7 +308,7 @@ fn query(asked: List) -> Result<Query, Failure> {
 }
 
 /// As much of the rows as an answer may hold.
-fn page(query: &Query, rows: &[(i64, RecordingRow)]) -> Value {
+fn page(query: &Query, rows: &[(Cursor, RecordingRow)]) -> Value {
     let recordings = fitting(rows.iter().map(|(_, row)| row::bounded(row, LIST_GAPS)));
     let all = recordings.len() == rows.len() && rows.len() < query.limit;
     let last = recordings.len().checked_sub(1).and_then(|last| rows.get(last));

@@ -1,8 +1,8 @@
 //! `edgereel ls`: what was recorded.
 
-use std::io::Write as _;
+use std::io::{StdoutLock, Write as _};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::open::StoreArgument;
 use super::shown::{self, Page};
@@ -37,22 +37,69 @@ impl Ls {
             from: self.from.map(|when| when.before(now)),
             to: self.to.map(|when| when.before(now)),
         };
-        let rows = self.store.library()?.recordings(&filter)?;
-        let mut out = std::io::stdout().lock();
-        if self.json {
-            serde_json::to_writer_pretty(&mut out, &document(&rows))?;
-            writeln!(out)?;
-            return Ok(());
-        }
-        let rows: Vec<Value> = rows.iter().map(recording_row).collect();
-        for line in shown::recordings(&Page::stdout(), &rows) {
-            writeln!(out, "{line}")?;
-        }
-        Ok(())
+        let library = self.store.library()?;
+        let mut list = List {
+            out: std::io::stdout().lock(),
+            page: Page::stdout(),
+            json: self.json,
+            listed: 0,
+        };
+        list.begin()?;
+        let mut written = Ok(());
+        library.pages(&filter, |rows| {
+            written = list.add(&rows);
+            written.is_ok()
+        })?;
+        written?;
+        list.end()
     }
 }
 
-fn document(rows: &[RecordingRow]) -> Value {
-    let recordings: Vec<Value> = rows.iter().map(recording_row).collect();
-    json!({ "recordings": recordings, "next": null })
+/// What is written while it is read, so that a long list takes no more memory than a short one.
+struct List<'a> {
+    out: StdoutLock<'a>,
+    page: Page,
+    json: bool,
+    listed: usize,
+}
+
+impl List<'_> {
+    fn begin(&mut self) -> anyhow::Result<()> {
+        if self.json {
+            write!(self.out, "{{\n  \"next\": null,\n  \"recordings\": [")?;
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, rows: &[RecordingRow]) -> anyhow::Result<()> {
+        let rows: Vec<Value> = rows.iter().map(recording_row).collect();
+        if self.json {
+            for row in &rows {
+                let comma = if self.listed > 0 { "," } else { "" };
+                let row = serde_json::to_string_pretty(row)?.replace('\n', "\n    ");
+                write!(self.out, "{comma}\n    {row}")?;
+                self.listed += 1;
+            }
+            return Ok(());
+        }
+        if rows.is_empty() && self.listed > 0 {
+            return Ok(());
+        }
+        // What is further down has its heading above.
+        let heading = usize::from(self.listed > 0);
+        for line in shown::recordings(&self.page, &rows).iter().skip(heading) {
+            writeln!(self.out, "{line}")?;
+        }
+        self.listed += rows.len();
+        Ok(())
+    }
+
+    fn end(mut self) -> anyhow::Result<()> {
+        if self.json {
+            let end = if self.listed > 0 { "\n  ]" } else { "]" };
+            writeln!(self.out, "{end}\n}}")?;
+        }
+        self.out.flush()?;
+        Ok(())
+    }
 }

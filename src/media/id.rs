@@ -31,6 +31,21 @@ macro_rules! id {
                 Self(Uuid::new_v7(timestamp))
             }
 
+            /// The first and the last id that begins with this text, in small letters; `None` when none does.
+            pub fn range(text: &str) -> Option<[Self; 2]> {
+                const FORM: &str = "00000000-0000-0000-0000-000000000000";
+                let fits = |(letter, form): (char, char)| match form {
+                    '-' => letter == '-',
+                    _ => matches!(letter, '0'..='9' | 'a'..='f'),
+                };
+                if text.is_empty() || text.len() > FORM.len() || !text.chars().zip(FORM.chars()).all(fits) {
+                    return None;
+                }
+                let rest = FORM.get(text.len()..)?;
+                let filled = |rest: String| Uuid::parse_str(&format!("{text}{rest}")).ok().map(Self);
+                Some([filled(rest.to_owned())?, filled(rest.replace('0', "f"))?])
+            }
+
             /// The id as it stands on flash.
             pub fn from_bytes(bytes: [u8; 16]) -> Self {
                 Self(Uuid::from_bytes(bytes))

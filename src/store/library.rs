@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::disk::{Disk, RealDisk, may_read};
 use super::journal::{FILE, Journal, RecordingData, SegmentData, SegmentState};
+use super::query::Cursor;
 use super::reader::Reader;
 use super::segment::fragment_end;
-use super::short::{self, GAP, Stretch};
 use super::source::{LibrarySource, SourceFile};
+use super::summary::{Extent, Summary};
 use super::verify::{self, Checked, Finding, Step};
 use super::{Asked, RecordingSpec, Rendition, StoreError, paths};
 use crate::config::Media;
@@ -17,16 +18,13 @@ use crate::event::{Lack, Short};
 use crate::format::fmp4;
 use crate::format::index::SampleIndex;
 use crate::format::{Kept, View, ViewSegment};
-use crate::media::{Micros, RecordingId, SegmentId, StreamName, TrackKind, Tracks};
+use crate::media::{Micros, RecordingId, StreamName, TrackKind};
 
 /// A publish whose first segment begins so soon was recorded from its beginning on.
 const FIRST_OF_PUBLISH: Micros = 3_000_000;
 
 /// A keyframe is looked for so far before what a clip begins with.
 const LOOK_BACK: Micros = 600_000_000;
-
-/// Less than this is the difference between a tick and a microsecond.
-const ROUNDING: Micros = 1_000;
 
 /// The recordings of one storage directory, read-only.
 ///
@@ -149,13 +147,6 @@ pub struct ClipBounds {
     pub asked: Asked,
 }
 
-/// How far the tape of a segment goes.
-#[derive(Clone, Copy)]
-pub(super) struct Extent {
-    end: Micros,
-    bytes: u64,
-}
-
 impl Library {
     /// Opens a storage directory for reading.
     pub fn open(dir: &Path) -> Result<Library, StoreError> {
@@ -173,64 +164,86 @@ impl Library {
         })
     }
 
-    /// Recordings, oldest first.
+    /// Recordings, oldest first. For a list that may be long, [`pages`](Self::pages) takes less memory.
     pub fn recordings(&self, filter: &Filter) -> Result<Vec<RecordingRow>, StoreError> {
-        let journal = self.journal();
-        let all = journal.snapshot(|| {
-            let wanted = |row: &RecordingData| filter.stream.as_ref().is_none_or(|name| *name == row.stream);
-            let rows = journal.recordings()?.into_iter().filter(wanted);
-            rows.map(|row| journal.segments_of(&row).map(|segments| (row, segments)))
-                .collect::<Result<Vec<_>, _>>()
+        let mut rows = Vec::new();
+        self.pages(filter, |page| {
+            rows.extend(page);
+            true
         })?;
-        drop(journal);
-        // A segment that is open may be part of several recordings; its file is looked at once.
-        let mut open = HashMap::new();
-        let rows = all
-            .into_iter()
-            .map(|(row, segments)| self.row(row, &segments, &mut open));
-        let from = filter.from.unwrap_or(Micros::MIN);
-        let to = filter.to.unwrap_or(Micros::MAX);
-        let within =
-            |row: &Result<RecordingRow, _>| row.as_ref().map_or(true, |row| row.end > from && row.start < to);
-        rows.filter(within).collect()
+        Ok(rows)
     }
 
     /// The recording with this id, with the only id that begins so, or the newest one for `last`.
     pub fn find(&self, text: &str) -> Result<RecordingRow, StoreError> {
+        let none = || StoreError::NoRecording {
+            text: text.to_owned(),
+        };
         let lower = text.to_lowercase();
-        let journal = self.journal();
-        let (row, segments) = journal.snapshot(|| {
-            let mut rows = journal.recordings()?;
-            if lower != "last" {
-                rows.retain(|row| !lower.is_empty() && row.id.to_string().starts_with(&lower));
-                if rows.len() > 1 {
-                    return Err(StoreError::Ambiguous {
-                        text: text.to_owned(),
-                        count: rows.len(),
-                    });
-                }
+        let range = match lower.as_str() {
+            "last" => None,
+            lower => Some(RecordingId::range(lower).ok_or_else(none)?),
+        };
+        let rows = self.rows(|journal| {
+            let Some(range) = range else {
+                return Ok(journal.newest_recording()?.into_iter().collect());
+            };
+            let found = journal.recordings_between(range, 2)?;
+            match found.len() {
+                0 | 1 => Ok(found),
+                _ => Err(StoreError::Ambiguous {
+                    text: text.to_owned(),
+                    count: journal.count_between(range)?,
+                }),
             }
-            let row = rows.pop().ok_or_else(|| StoreError::NoRecording {
-                text: text.to_owned(),
-            })?;
-            let segments = journal.segments_of(&row)?;
-            Ok((row, segments))
         })?;
-        drop(journal);
-        self.row(row, &segments, &mut HashMap::new())
+        rows.into_iter().next().map(|(_, row)| row).ok_or_else(none)
     }
 
     /// The recording with this id.
     pub fn recording(&self, recording: RecordingId) -> Result<Option<RecordingRow>, StoreError> {
+        let rows = self.rows(|journal| Ok(journal.recording(recording)?.into_iter().collect()))?;
+        Ok(rows.into_iter().next().map(|(_, row)| row))
+    }
+
+    /// Recordings with all that is shown of them, each kind read with one question for all: what the journal says of them is
+    /// of one moment.
+    pub(super) fn rows(
+        &self,
+        which: impl FnOnce(&Journal) -> Result<Vec<RecordingData>, StoreError>,
+    ) -> Result<Vec<(Cursor, RecordingRow)>, StoreError> {
         let journal = self.journal();
-        let found = journal.snapshot(|| match journal.recording(recording)? {
-            Some(row) => journal.segments_of(&row).map(|segments| Some((row, segments))),
-            None => Ok(None),
+        let (mut rows, open) = journal.snapshot(|| {
+            let found = which(&journal)?;
+            let keys: Vec<i64> = found.iter().map(|row| row.key).collect();
+            let mut rows: Vec<Summary> = found.into_iter().map(Summary::new).collect();
+            let places: HashMap<i64, usize> = keys.iter().copied().zip(0..).collect();
+            journal.sealed_of(&keys, |key, segment| {
+                if let Some(row) = places.get(&key).and_then(|place| rows.get_mut(*place)) {
+                    row.add(&segment, Extent::of(&segment));
+                }
+            })?;
+            for (key, rendition) in journal.renditions_of(&keys)? {
+                if let Some(row) = places.get(&key).and_then(|place| rows.get_mut(*place)) {
+                    row.renditions(rendition);
+                }
+            }
+            let open = journal.open_of(&keys)?.into_iter();
+            let open = open.filter_map(|(key, segment)| Some((*places.get(&key)?, segment)));
+            Ok((rows, open.collect::<Vec<_>>()))
         })?;
         drop(journal);
-        found
-            .map(|(row, segments)| self.row(row, &segments, &mut HashMap::new()))
-            .transpose()
+        // A segment that is open may be part of several recordings; its file is looked at once.
+        let mut extents = HashMap::new();
+        for (place, segment) in open {
+            let extent = *extents
+                .entry(segment.id)
+                .or_insert_with(|| self.open_extent(&segment));
+            if let (Some(row), Some(extent)) = (rows.get_mut(place), extent) {
+                row.add(&segment, extent);
+            }
+        }
+        Ok(rows.into_iter().map(Summary::finish).collect())
     }
 
     /// A recording's tape, to make renditions from. Of an open recording: what is there now.
@@ -396,105 +409,6 @@ impl Library {
         verify::check_store(&self.dir, self.disk.as_ref(), &journal, watch)
     }
 
-    pub(super) fn row(
-        &self,
-        row: RecordingData,
-        segments: &[SegmentData],
-        open: &mut HashMap<SegmentId, Option<Extent>>,
-    ) -> Result<RecordingRow, StoreError> {
-        let limit = row.limit().unwrap_or(Micros::MAX);
-        let from = row
-            .spec
-            .shown_from()
-            .map_or(row.start, |from| from.max(row.start));
-        let asked = row.spec.asked;
-        let mut stretches = Vec::new();
-        let mut out = RecordingRow {
-            id: row.id,
-            stream: row.stream,
-            state: row.state,
-            protected: row.protected,
-            paused: row.paused,
-            spec: row.spec,
-            tags: row.tags,
-            start: row.utc_start,
-            end: row.utc_start,
-            duration: 0,
-            bytes: 0,
-            segments: 0,
-            tracks: Vec::new(),
-            gaps: Vec::new(),
-            short: None,
-            renditions: self.journal().renditions(row.id)?,
-        };
-        let mut last_end = None;
-        for segment in segments {
-            let extent = match segment.state {
-                SegmentState::Open => *open
-                    .entry(segment.id)
-                    .or_insert_with(|| self.open_extent(segment)),
-                SegmentState::Spare | SegmentState::Wipe => None,
-                SegmentState::Sealed | SegmentState::Missing => Some(Extent {
-                    end: segment.end,
-                    bytes: segment.bytes,
-                }),
-            };
-            let Some(mut extent) = extent else { continue };
-            let mut begins = segment.start;
-            if row.exact {
-                // What of the segment lies within, and its share of the bytes.
-                let whole = extent.end.saturating_sub(begins).max(1);
-                begins = begins.max(from);
-                extent.end = extent.end.min(limit);
-                let part = extent.end.saturating_sub(begins).max(0);
-                // The end of a segment whose next one, of another publish, begins the recording: no sample of it does.
-                if part < whole.min(ROUNDING) {
-                    continue;
-                }
-                extent.bytes = share(extent.bytes, part, whole);
-            }
-            let utc = |tape: Micros| {
-                segment
-                    .utc_zero
-                    .saturating_add(tape.saturating_sub(segment.tape_zero))
-            };
-            let start = utc(begins);
-            if asked.is_some() {
-                stretches.push(Stretch {
-                    from: begins,
-                    to: extent.end,
-                    utc: start.saturating_sub(begins),
-                });
-            }
-            match last_end {
-                None => out.start = start,
-                Some(tape_end) if begins.saturating_sub(tape_end) > GAP => out.gaps.push(Gap {
-                    from: out.end,
-                    to: start,
-                }),
-                Some(_) => {}
-            }
-            // The sound of a segment may end after the picture of the next began: no moment counts twice.
-            let new_from = last_end.map_or(begins, |end: Micros| end.max(begins));
-            last_end = Some(extent.end.max(new_from));
-            out.end = utc(extent.end);
-            out.duration += extent.end.saturating_sub(new_from).max(0);
-            out.bytes += extent.bytes;
-            out.segments += 1;
-            out.tracks = track_rows(&segment.tracks);
-        }
-        if stretches.is_empty() {
-            stretches.push(Stretch {
-                from: row.start,
-                to: row.start,
-                utc: row.utc_start.saturating_sub(row.start),
-            });
-        }
-        let open = row.state == RecordingState::Open;
-        out.short = asked.and_then(|asked| short::of(&asked, row.start, &stretches, open));
-        Ok(out)
-    }
-
     fn open_extent(&self, segment: &SegmentData) -> Option<Extent> {
         let index = self.read_open(segment, false)?;
         let ends = index
@@ -530,33 +444,4 @@ impl Library {
     pub(super) fn journal(&self) -> MutexGuard<'_, Journal> {
         self.journal.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// That part of so many bytes. What rounding leaves out between two time lines is no part.
-fn share(bytes: u64, part: Micros, whole: Micros) -> u64 {
-    if whole.saturating_sub(part) < ROUNDING {
-        return bytes;
-    }
-    let wide = u128::from(bytes) * u128::from(part.unsigned_abs()) / u128::from(whole.unsigned_abs().max(1));
-    u64::try_from(wide).unwrap_or(bytes).min(bytes)
-}
-
-fn track_rows(tracks: &Tracks) -> Vec<TrackRow> {
-    let video = tracks.video.as_ref().map(|video| TrackRow {
-        kind: "video",
-        codec: video.codec.as_str(),
-        width: Some(video.width),
-        height: Some(video.height),
-        sample_rate: None,
-        channels: None,
-    });
-    let audio = tracks.audio.as_ref().map(|audio| TrackRow {
-        kind: "audio",
-        codec: audio.codec.as_str(),
-        width: None,
-        height: None,
-        sample_rate: Some(audio.sample_rate),
-        channels: Some(audio.channels),
-    });
-    video.into_iter().chain(audio).collect()
 }

@@ -22,7 +22,7 @@
 //! | `queue` | what waits for the card, and what goes first when it is too much |
 //! | `thread` | the shell around the writer |
 //! | `recover` | how a store comes up, whatever ended the last run |
-//! | `library`, `source` | the read side, for this process and for others |
+//! | `library`, `query`, `summary`, `source` | the read side, for this process and for others |
 //! | `verify` | every checksum, every row against its file; and what repairs beyond start-up |
 
 mod clock;
@@ -44,6 +44,7 @@ mod segment;
 mod short;
 mod source;
 mod spec;
+mod summary;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -62,7 +63,7 @@ pub use error::{Refused, StoreError};
 pub use library::{ClipBounds, Filter, Gap, Library, RecordingRow, RecordingState, TrackRow};
 pub use outbox::{Callback, OutboxChange, OutboxDepth, Place, Remembered};
 pub use progress::{Progress, RecoveryReport, StreamProgress};
-pub use query::Query;
+pub use query::{Cursor, Query};
 pub use source::LibrarySource;
 pub use spec::{Asked, OpenRecording, Origin, RecordingSpec};
 pub use thread::{Opened, Store, StoreSettings};

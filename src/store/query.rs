@@ -1,10 +1,14 @@
 //! Recordings a page at a time.
 
-use std::collections::HashMap;
+use std::fmt;
+use std::str::FromStr;
 
 use super::StoreError;
-use super::library::{Library, RecordingRow, RecordingState};
+use super::library::{Filter, Library, RecordingRow, RecordingState};
 use crate::media::{Micros, StreamName};
+
+/// Recordings that [`Library::pages`] reads at once.
+const PAGE: usize = 500;
 
 /// Which recordings are asked for, and how many at once.
 #[derive(Clone, Debug)]
@@ -24,46 +28,100 @@ pub struct Query {
     /// With all of these tags.
     pub tags: Vec<String>,
     /// Behind this place.
-    pub after: Option<i64>,
+    pub after: Option<Cursor>,
     /// At most so many.
     pub limit: usize,
 }
 
+/// A place in the list of all recordings, which is in the order of their starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    /// Tape time at which the recording before begins.
+    pub(super) start: Micros,
+    /// Its row.
+    pub(super) recording: i64,
+}
+
+/// A text that no list ended with.
+#[derive(Debug, PartialEq, Eq)]
+pub struct UnknownCursor;
+
+impl Default for Cursor {
+    fn default() -> Self {
+        Self {
+            start: Micros::MIN,
+            recording: i64::MIN,
+        }
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.start, self.recording)
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = UnknownCursor;
+
+    fn from_str(text: &str) -> Result<Self, UnknownCursor> {
+        let number = |text: &str| text.parse().map_err(|_| UnknownCursor);
+        let (start, recording) = text.split_once('.').ok_or(UnknownCursor)?;
+        Ok(Self {
+            start: number(start)?,
+            recording: number(recording)?,
+        })
+    }
+}
+
 impl Library {
-    /// A page of recordings in the order in which they were begun, each with its place. What is not asked for is not
-    /// read: pages cost about the same however many recordings there are.
-    pub fn page(&self, query: &Query) -> Result<Vec<(i64, RecordingRow)>, StoreError> {
+    /// A page of recordings in the order of their starts, each with its place. What is not asked for is not read: pages cost
+    /// about the same however many recordings there are.
+    pub fn page(&self, query: &Query) -> Result<Vec<(Cursor, RecordingRow)>, StoreError> {
         let mut page = Vec::new();
-        // A segment that is open may be part of several recordings; its file is looked at once.
-        let mut open = HashMap::new();
-        let mut after = query.after.unwrap_or(i64::MIN);
-        while page.len() < query.limit {
-            let wanted = query.limit - page.len();
-            let journal = self.journal();
-            let found = journal.snapshot(|| {
-                let mut found = Vec::new();
-                for (place, id) in journal.candidates(query, after, wanted)? {
-                    if let Some(row) = journal.recording(id)? {
-                        let segments = journal.segments_of(&row)?;
-                        found.push((place, row, segments));
-                    }
-                }
-                Ok(found)
-            })?;
-            drop(journal);
-            let all = found.len() < wanted;
-            for (place, row, segments) in found {
-                after = place;
-                let row = self.row(row, &segments, &mut open)?;
+        let mut query = query.clone();
+        let limit = query.limit;
+        while page.len() < limit {
+            query.limit = limit - page.len();
+            let found = self.rows(|journal| journal.candidates(&query))?;
+            let all = found.len() < query.limit;
+            query.after = found.last().map(|(place, _)| *place);
+            page.extend(found.into_iter().filter(|(_, row)| {
                 let ends_after = query.from.is_none_or(|from| row.end > from);
-                if ends_after && query.to.is_none_or(|to| row.start < to) {
-                    page.push((place, row));
-                }
-            }
+                ends_after && query.to.is_none_or(|to| row.start < to)
+            }));
             if all {
                 break;
             }
         }
         Ok(page)
+    }
+
+    /// Hands recordings over, oldest first, some at a time, until there are no more or `each` says false: so that memory does
+    /// not grow with the store.
+    pub fn pages(
+        &self,
+        filter: &Filter,
+        mut each: impl FnMut(Vec<RecordingRow>) -> bool,
+    ) -> Result<(), StoreError> {
+        let mut query = Query {
+            stream: filter.stream.clone(),
+            prefix: None,
+            from: filter.from,
+            to: filter.to,
+            state: None,
+            template: None,
+            tags: Vec::new(),
+            after: None,
+            limit: PAGE,
+        };
+        loop {
+            let page = self.page(&query)?;
+            query.after = page.last().map(|(place, _)| *place);
+            let last = page.len() < PAGE;
+            if !each(page.into_iter().map(|(_, row)| row).collect()) || last {
+                return Ok(());
+            }
+        }
     }
 }

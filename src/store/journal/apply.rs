@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::op::{BootClock, NewSegment, Op, Sealed};
 use super::outbox::{Result, execute, post, whole};
+use super::sql::{WHOLE, prepare};
 use super::{delivery, evict, hex, listeners, recordings, redate, tracks};
 use crate::event::{DeviceStarted, Event, PublishAbout, PublishOutcome, Recovered, rfc3339};
 use crate::media::{Micros, PublishId, StreamName};
@@ -165,17 +166,17 @@ pub(super) fn apply(db: &Connection, op: &Op, utc: Micros) -> Result {
 
 /// Enters the boot, or dates it anew if its clock was set while the service was down.
 fn enter_boot(db: &Connection, clock: &BootClock, utc: Micros) -> Result {
-    let new = db
-        .prepare(
-            "INSERT OR IGNORE INTO boots (boot_id, tape_base, utc_offset, synced) VALUES (?1, 0, ?2, ?3)",
-        )?
-        .execute(params![clock.boot, clock.utc_offset, clock.synced])?;
+    let new = prepare(
+        db,
+        "INSERT OR IGNORE INTO boots (boot_id, tape_base, utc_offset, synced) VALUES (?1, 0, ?2, ?3)",
+    )?
+    .execute(params![clock.boot, clock.utc_offset, clock.synced])?;
     if new > 0 {
         return redate::begin_boot(db);
     }
-    let (before, synced): (Micros, bool) = db
-        .prepare("SELECT utc_offset, synced FROM boots WHERE boot_id = ?1")?
-        .query_row(params![clock.boot], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let (before, synced): (Micros, bool) =
+        prepare(db, "SELECT utc_offset, synced FROM boots WHERE boot_id = ?1")?
+            .query_row(params![clock.boot], |row| Ok((row.get(0)?, row.get(1)?)))?;
     if (clock.synced && !synced) || (clock.synced >= synced && is_step(before, clock.utc_offset)) {
         sync_clock(db, clock, utc)?;
     }
@@ -185,13 +186,12 @@ fn enter_boot(db: &Connection, clock: &BootClock, utc: Micros) -> Result {
 /// Enters where the boot's tape time begins: past everything on any tape. A start in a boot that is
 /// known keeps to its line, unless media ran ahead of the clock.
 fn start(db: &Connection, clock: &BootClock, boot_now: Micros, recovered: &Recovered, utc: Micros) -> Result {
-    let last: Option<Micros> = db.query_row(
-        "SELECT max(t) FROM (SELECT max(end) AS t FROM segments UNION ALL SELECT max(start) FROM segments
+    let sql = format!(
+        "{WHOLE}SELECT max(t) FROM (SELECT max(end) AS t FROM segments UNION ALL SELECT max(start) FROM segments
             UNION ALL SELECT max(start) FROM recordings UNION ALL SELECT max(end) FROM recordings
-            UNION ALL SELECT max(tape_zero) FROM publishes)",
-        [],
-        |row| row.get(0),
-    )?;
+            UNION ALL SELECT max(tape_zero) FROM publishes)"
+    );
+    let last: Option<Micros> = prepare(db, &sql)?.query_row([], |row| row.get(0))?;
     let least = last.map_or(0, |last| last.saturating_add(1).saturating_sub(boot_now));
     execute(
         db,
@@ -212,10 +212,10 @@ fn start(db: &Connection, clock: &BootClock, boot_now: Micros, recovered: &Recov
 }
 
 fn sync_clock(db: &Connection, clock: &BootClock, utc: Micros) -> Result {
-    let known: Option<(Micros, bool)> = db
-        .prepare("SELECT utc_offset, synced FROM boots WHERE boot_id = ?1")?
-        .query_row(params![clock.boot], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
+    let known: Option<(Micros, bool)> =
+        prepare(db, "SELECT utc_offset, synced FROM boots WHERE boot_id = ?1")?
+            .query_row(params![clock.boot], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
     let Some((before, synced)) = known else {
         return Ok(());
     };
@@ -260,8 +260,7 @@ fn start_publish(
         "INSERT OR IGNORE INTO streams (name) VALUES (?1)",
         params![stream.as_str()],
     )?;
-    let new = db
-        .prepare(
+    let new = prepare(db,
             "INSERT OR IGNORE INTO publishes (id, stream, boot, tape_zero, boot_zero, end_reason)
              SELECT ?1, stream, boot, ?4, ?5, iif(?6, 'found again', NULL) FROM streams, boots WHERE name = ?2 AND boot_id = ?3",
         )?
@@ -276,12 +275,12 @@ fn end_publish(
     outcome: &PublishOutcome,
     utc: Micros,
 ) -> Result {
-    let stream: Option<String> = db
-        .prepare(
-            "SELECT name FROM publishes JOIN streams USING (stream) WHERE id = ?1 AND end_reason IS NULL",
-        )?
-        .query_row(params![id.to_bytes()], |row| row.get(0))
-        .optional()?;
+    let stream: Option<String> = prepare(
+        db,
+        "SELECT name FROM publishes JOIN streams USING (stream) WHERE id = ?1 AND end_reason IS NULL",
+    )?
+    .query_row(params![id.to_bytes()], |row| row.get(0))
+    .optional()?;
     let Some(stream) = stream else { return Ok(()) };
     execute(
         db,
@@ -298,13 +297,13 @@ fn end_publish(
 }
 
 fn gap(db: &Connection, publish: PublishId, [from, to]: [Micros; 2], reason: &str, utc: Micros) -> Result {
-    let known: Option<(String, Micros)> = db
-        .prepare(
-            "SELECT name, utc_offset + boot_zero - tape_zero
+    let known: Option<(String, Micros)> = prepare(
+        db,
+        "SELECT name, utc_offset + boot_zero - tape_zero
              FROM publishes JOIN streams USING (stream) JOIN boots USING (boot) WHERE id = ?1",
-        )?
-        .query_row(params![publish.to_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
+    )?
+    .query_row(params![publish.to_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
+    .optional()?;
     let Some((stream, zero)) = known else {
         return Ok(());
     };
@@ -343,18 +342,18 @@ fn open_segment(db: &Connection, new: &NewSegment) -> Result {
 }
 
 fn seal_segment(db: &Connection, sealed: &Sealed) -> Result {
-    let changed = db
-        .prepare(
-            "UPDATE segments SET state = 'sealed', end = ?2, bytes = ?3, space = ?4, crc = ?5
+    let changed = prepare(
+        db,
+        "UPDATE segments SET state = 'sealed', end = ?2, bytes = ?3, space = ?4, crc = ?5
              WHERE id = ?1 AND state = 'open'",
-        )?
-        .execute(params![
-            sealed.id.to_bytes(),
-            sealed.end,
-            whole(sealed.bytes),
-            whole(sealed.space),
-            sealed.crc
-        ])?;
+    )?
+    .execute(params![
+        sealed.id.to_bytes(),
+        sealed.end,
+        whole(sealed.bytes),
+        whole(sealed.space),
+        sealed.crc
+    ])?;
     if changed == 0 {
         return Ok(());
     }

@@ -3,7 +3,8 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::outbox::{Result, execute, post, whole};
-use super::read::number;
+use super::read::{between, number};
+use super::sql::prepare;
 use super::{Journal, tracks};
 use crate::config::Media;
 use crate::event::{Event, RecordingDelivered, rfc3339};
@@ -74,10 +75,12 @@ pub(super) fn change(db: &Connection, change: &DeliveryChange, utc: Micros) -> R
 fn put(db: &Connection, rendition: &Rendition, utc: Micros) -> Result {
     let id = rendition.id;
     let (recording, format) = (id.recording.to_bytes(), id.format.as_str());
-    let known: Option<String> = db
-        .prepare("SELECT state FROM renditions WHERE recording = ?1 AND format = ?2 AND part = ?3")?
-        .query_row(params![recording, format, id.part], |row| row.get(0))
-        .optional()?;
+    let known: Option<String> = prepare(
+        db,
+        "SELECT state FROM renditions WHERE recording = ?1 AND format = ?2 AND part = ?3",
+    )?
+    .query_row(params![recording, format, id.part], |row| row.get(0))
+    .optional()?;
     // What is to be removed meanwhile stays so.
     if known.as_deref() == Some("removing") {
         return Ok(());
@@ -142,7 +145,7 @@ fn put(db: &Connection, rendition: &Rendition, utc: Micros) -> Result {
 }
 
 fn is_here(db: &Connection, recording: RecordingId) -> Result<bool> {
-    db.prepare("SELECT EXISTS (SELECT 1 FROM recordings WHERE id = ?1)")?
+    prepare(db, "SELECT EXISTS (SELECT 1 FROM recordings WHERE id = ?1)")?
         .query_row(params![recording.to_bytes()], |row| row.get(0))
 }
 
@@ -164,8 +167,7 @@ fn tell(db: &Connection, rendition: &Rendition, utc: Micros) -> Result {
          SELECT name, spec, a.zero + start, ifnull(z.zero, a.zero) + end FROM recordings r
             JOIN streams t ON t.stream = r.stream JOIN zero a ON a.of = r.publish LEFT JOIN zero z ON z.of = r.last_publish
          WHERE r.id = ?1";
-    let found = db
-        .prepare(sql)?
+    let found = prepare(db, sql)?
         .query_row(params![rendition.id.recording.to_bytes()], |row| {
             Ok((
                 row.get::<_, String>(0)?,
@@ -210,11 +212,10 @@ fn tell(db: &Connection, rendition: &Rendition, utc: Micros) -> Result {
 
 /// What the first tape of a recording is made of, while that tape is there.
 fn tracks_of(db: &Connection, recording: RecordingId) -> Result<Option<Tracks>> {
-    let sql = "SELECT tracks FROM recordings r JOIN segments s USING (stream)
+    let sql = "SELECT tracks FROM recordings r CROSS JOIN segments s ON s.stream = r.stream
          WHERE r.id = ?1 AND s.end > r.start AND s.start < r.end AND s.state NOT IN ('spare', 'wipe')
          ORDER BY s.end LIMIT 1";
-    let found: Option<String> = db
-        .prepare(sql)?
+    let found: Option<String> = prepare(db, sql)?
         .query_row(params![recording.to_bytes()], |row| row.get(0))
         .optional()?;
     Ok(found.and_then(|text| tracks::decode(&text)))
@@ -242,9 +243,9 @@ fn restart(db: &Connection, id: RenditionId) -> Result {
     )
 }
 
-const RENDITION: &str =
-    "SELECT recording, format, part, state, store, key, url, bytes, crc, etag, upload, layout, inits,
-        chunks, error, delivered, remove_at FROM renditions";
+pub(super) const RENDITION: &str =
+    "d.recording, format, part, d.state, store, d.key, url, bytes, crc, etag, upload, layout, inits,
+        chunks, error, delivered, remove_at";
 
 impl Journal {
     /// Recordings that are to be delivered: the open ones first, then the closed ones.
@@ -285,7 +286,7 @@ impl Journal {
         &self,
         recording: RecordingId,
     ) -> std::result::Result<Vec<Rendition>, StoreError> {
-        let sql = format!("{RENDITION} WHERE recording = ?1 ORDER BY format, part");
+        let sql = format!("SELECT {RENDITION} FROM renditions d WHERE recording = ?1 ORDER BY format, part");
         self.all(&sql, params![recording.to_bytes()], |row| self.rendition(row))
     }
 
@@ -338,20 +339,28 @@ impl Journal {
         limit: usize,
     ) -> std::result::Result<Vec<Rendition>, StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let sql = format!(
-            "{RENDITION} WHERE state = 'removing' OR (state = 'delivered' AND remove_at <= ?1)
+        let removing = format!("SELECT {RENDITION} FROM renditions d WHERE state = 'removing' LIMIT ?1");
+        let mut found = self.all(&removing, params![limit], |row| self.rendition(row))?;
+        let due = format!(
+            "SELECT {RENDITION} FROM renditions d
+             WHERE (state = 'removing' OR state = 'delivered') AND remove_at <= ?1 AND +state = 'delivered'
              ORDER BY remove_at LIMIT ?2"
         );
-        self.all(&sql, params![utc, limit], |row| self.rendition(row))
+        found.extend(self.all(&due, params![utc, limit], |row| self.rendition(row))?);
+        found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(found)
     }
 
     /// What waits, in numbers.
     pub(in crate::store) fn backlog(&self) -> std::result::Result<Backlog, StoreError> {
-        let sql = "SELECT count(*), ifnull(sum(aside), 0), (SELECT ifnull(sum(bytes), 0) FROM segments s WHERE s.state = 'sealed'
-                AND EXISTS (SELECT 1 FROM recordings o WHERE o.state = 'closed' AND o.stream = s.stream
-                    AND o.end > s.start AND o.start < s.end))
-            FROM recordings WHERE state = 'closed'";
-        let backlog = self.one(sql, [], |row| {
+        let sql = format!(
+            "SELECT count(*), ifnull(sum(aside), 0), (SELECT ifnull(sum(bytes), 0) FROM segments WHERE segment IN
+                (SELECT s.segment FROM recordings r CROSS JOIN segments s ON {} AND s.state = 'sealed'
+                 WHERE r.state = 'closed'))
+            FROM recordings WHERE state = 'closed'",
+            between("r.stream", "r.start", "r.end")
+        );
+        let backlog = self.one(&sql, [], |row| {
             Ok(Backlog {
                 recordings: number(self.col(row, 0)?),
                 aside: number(self.col(row, 1)?),
@@ -367,7 +376,9 @@ impl Journal {
         limit: usize,
     ) -> std::result::Result<Vec<Rendition>, StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let sql = format!("{RENDITION} WHERE state = 'failed' ORDER BY rendition DESC LIMIT ?1");
+        let sql = format!(
+            "SELECT {RENDITION} FROM renditions d WHERE state = 'failed' ORDER BY rendition DESC LIMIT ?1"
+        );
         self.all(&sql, params![limit], |row| self.rendition(row))
     }
 
@@ -382,37 +393,45 @@ impl Journal {
     }
 
     fn rendition(&self, row: &Row<'_>) -> std::result::Result<Rendition, StoreError> {
-        let format: String = self.col(row, 1)?;
-        let state: String = self.col(row, 3)?;
+        self.rendition_at(row, 0)
+    }
+
+    pub(super) fn rendition_at(
+        &self,
+        row: &Row<'_>,
+        at: usize,
+    ) -> std::result::Result<Rendition, StoreError> {
+        let format: String = self.col(row, at + 1)?;
+        let state: String = self.col(row, at + 3)?;
         let format: Format = format
             .parse()
             .map_err(|error| self.row_error(format!("renditions.format: {error}")))?;
         let state = RenditionState::read(&state)
             .ok_or_else(|| self.row_error(format!("renditions.state: {state}")))?;
-        let upload: Option<String> = self.col(row, 10)?;
-        let layout: Option<i64> = self.col(row, 11)?;
+        let upload: Option<String> = self.col(row, at + 10)?;
+        let layout: Option<i64> = self.col(row, at + 11)?;
         Ok(Rendition {
             id: RenditionId {
-                recording: RecordingId::from_bytes(self.col(row, 0)?),
+                recording: RecordingId::from_bytes(self.col(row, at)?),
                 format,
-                part: self.col(row, 2)?,
+                part: self.col(row, at + 2)?,
             },
             state,
-            store: self.col(row, 4)?,
-            key: self.col::<Option<String>>(row, 5)?.unwrap_or_default(),
-            url: self.col(row, 6)?,
-            bytes: number(self.col(row, 7)?),
-            crc: self.col(row, 8)?,
-            etag: self.col(row, 9)?,
+            store: self.col(row, at + 4)?,
+            key: self.col::<Option<String>>(row, at + 5)?.unwrap_or_default(),
+            url: self.col(row, at + 6)?,
+            bytes: number(self.col(row, at + 7)?),
+            crc: self.col(row, at + 8)?,
+            etag: self.col(row, at + 9)?,
             upload: upload.map(|id| Upload {
                 id: Some(id).filter(|id| !id.is_empty()),
                 layout: Layout::read(number(layout.unwrap_or(0))),
             }),
-            inits: self.col(row, 12)?,
-            chunks: self.col(row, 13)?,
-            error: self.col(row, 14)?,
-            delivered: self.col(row, 15)?,
-            remove_at: self.col(row, 16)?,
+            inits: self.col(row, at + 12)?,
+            chunks: self.col(row, at + 13)?,
+            error: self.col(row, at + 14)?,
+            delivered: self.col(row, at + 15)?,
+            remove_at: self.col(row, at + 16)?,
         })
     }
 }

@@ -3,52 +3,55 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::outbox::{Result, execute, post};
-use super::read::number;
+use super::read::{between, number};
+use super::sql::prepare;
 use super::victims::SHARES;
 use crate::event::{Event, Evicted, rfc3339};
 use crate::media::{Micros, RecordingId, SegmentId};
 
 /// A recording's time is over. Its row goes with the last of its tape.
 pub(super) fn expire(db: &Connection, id: RecordingId, reason: &str, utc: Micros) -> Result {
-    let changed = db
-        .prepare(
-            "UPDATE recordings SET state = 'expired'
+    let changed = prepare(
+        db,
+        "UPDATE recordings SET state = 'expired'
              WHERE id = ?1 AND state IN ('closed', 'delivered') AND NOT protected",
-        )?
-        .execute(params![id.to_bytes()])?;
+    )?
+    .execute(params![id.to_bytes()])?;
     if changed == 0 {
         return Ok(());
     }
-    let (recording, stream): (i64, String) = db
-        .prepare("SELECT recording, name FROM recordings JOIN streams USING (stream) WHERE id = ?1")?
-        .query_row(params![id.to_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let (recording, stream): (i64, String) = prepare(
+        db,
+        "SELECT recording, name FROM recordings JOIN streams USING (stream) WHERE id = ?1",
+    )?
+    .query_row(params![id.to_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))?;
     post(db, &gone(stream, id, reason), utc)?;
     forget_without_tape(db, recording).map(drop)
 }
 
 /// Somebody asked for it: what only this recording needs is removed for good. One that is open or protected stays.
 pub(super) fn delete(db: &Connection, id: RecordingId, utc: Micros) -> Result {
-    let found: Option<(i64, String)> = db
-        .prepare(
-            "SELECT recording, name FROM recordings JOIN streams USING (stream)
+    let found: Option<(i64, String)> = prepare(
+        db,
+        "SELECT recording, name FROM recordings JOIN streams USING (stream)
              WHERE id = ?1 AND state <> 'open' AND NOT protected",
-        )?
-        .query_row(params![id.to_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
+    )?
+    .query_row(params![id.to_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
+    .optional()?;
     let Some((recording, stream)) = found else {
         return Ok(());
     };
     let sql = format!(
         "UPDATE segments AS s SET state = 'wipe' FROM recordings r
-         WHERE r.recording = ?1 AND s.stream = r.stream AND s.end > r.start AND s.start < r.end
-            AND s.state IN ('sealed', 'spare')
+         WHERE r.recording = ?1 AND {} AND s.state IN ('sealed', 'spare')
             AND NOT EXISTS (SELECT 1 FROM recordings o WHERE {SHARES} AND o.recording <> ?1
-                AND (o.state <> 'expired' OR o.protected))"
+                AND (o.state <> 'expired' OR o.protected))",
+        between("r.stream", "r.start", "r.end")
     );
     execute(db, &sql, params![recording])?;
     execute(
         db,
-        "DELETE FROM indexes WHERE segment IN (SELECT segment FROM segments WHERE state = 'wipe')",
+        "DELETE FROM indexes WHERE segment IN (SELECT segment FROM segments WHERE state = 'wipe' AND state <> 'sealed')",
         [],
     )?;
     post(db, &gone(stream, id, "deleted"), utc)?;
@@ -61,28 +64,30 @@ pub(super) fn delete(db: &Connection, id: RecordingId, utc: Micros) -> Result {
 
 /// Gives a segment's media up, and says what is lost by it.
 pub(super) fn evict(db: &Connection, id: SegmentId, utc: Micros) -> Result {
-    let changed = db
-        .prepare("UPDATE segments SET state = 'spare' WHERE id = ?1 AND state = 'sealed'")?
-        .execute(params![id.to_bytes()])?;
+    let changed = prepare(
+        db,
+        "UPDATE segments SET state = 'spare' WHERE id = ?1 AND state = 'sealed'",
+    )?
+    .execute(params![id.to_bytes()])?;
     if changed == 0 {
         return Ok(());
     }
-    let (segment, stream, bytes, from, to): (i64, String, i64, Micros, Micros) = db
-        .prepare(
-            "SELECT s.segment, name, bytes, utc_offset + boot_zero + (s.start - tape_zero),
+    let (segment, stream, bytes, from, to): (i64, String, i64, Micros, Micros) = prepare(
+        db,
+        "SELECT s.segment, name, bytes, utc_offset + boot_zero + (s.start - tape_zero),
                 utc_offset + boot_zero + (s.end - tape_zero)
              FROM segments s JOIN publishes p ON p.publish = s.publish JOIN boots USING (boot)
                 JOIN streams t ON t.stream = s.stream
              WHERE s.id = ?1",
-        )?
-        .query_row(params![id.to_bytes()], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
-        })?;
+    )?
+    .query_row(params![id.to_bytes()], |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+    })?;
     execute(db, "DELETE FROM indexes WHERE segment = ?1", params![segment])?;
     let sql = format!(
         "SELECT o.recording, o.id, o.state FROM segments s JOIN recordings o ON {SHARES} WHERE s.segment = ?1"
     );
-    let mut statement = db.prepare(&sql)?;
+    let mut statement = prepare(db, &sql)?;
     let rows = statement.query_map(params![segment], |row| {
         Ok((row.get(0)?, RecordingId::from_bytes(row.get(1)?), row.get(2)?))
     })?;
@@ -112,10 +117,12 @@ pub(super) fn evict(db: &Connection, id: SegmentId, utc: Micros) -> Result {
 
 /// The blocks are somebody else's now: the row goes, and what only it kept.
 pub(super) fn evicted(db: &Connection, id: SegmentId) -> Result {
-    let publish: Option<i64> = db
-        .prepare("SELECT publish FROM segments WHERE id = ?1 AND state IN ('spare', 'wipe')")?
-        .query_row(params![id.to_bytes()], |row| row.get(0))
-        .optional()?;
+    let publish: Option<i64> = prepare(
+        db,
+        "SELECT publish FROM segments WHERE id = ?1 AND state IN ('spare', 'wipe')",
+    )?
+    .query_row(params![id.to_bytes()], |row| row.get(0))
+    .optional()?;
     let Some(publish) = publish else { return Ok(()) };
     execute(db, "DELETE FROM segments WHERE id = ?1", params![id.to_bytes()])?;
     execute(
@@ -130,13 +137,12 @@ pub(super) fn evicted(db: &Connection, id: SegmentId) -> Result {
 
 /// Forgets a recording of the past that has no tape left; false when it did.
 fn forget_without_tape(db: &Connection, recording: i64) -> Result<bool> {
-    let deleted = db
-        .prepare(
-            "DELETE FROM recordings AS o WHERE o.recording = ?1 AND o.state <> 'open'
-                AND NOT EXISTS (SELECT 1 FROM segments s WHERE s.stream = o.stream AND s.end > o.start
-                    AND s.start < o.end AND s.state IN ('open', 'sealed'))",
-        )?
-        .execute(params![recording])?;
+    let sql = format!(
+        "DELETE FROM recordings AS r WHERE r.recording = ?1 AND r.state <> 'open'
+            AND NOT EXISTS (SELECT 1 FROM segments s WHERE {} AND s.state IN ('open', 'sealed'))",
+        between("r.stream", "r.start", "r.end")
+    );
+    let deleted = prepare(db, &sql)?.execute(params![recording])?;
     Ok(deleted == 0)
 }
 

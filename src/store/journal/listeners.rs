@@ -5,6 +5,7 @@ use rusqlite::{Connection, Row, params};
 use super::Journal;
 use super::outbox::{Result, execute, whole};
 use super::read::number;
+use super::sql::prepare;
 use crate::event::Posted;
 use crate::media::Micros;
 use crate::store::outbox::{Callback, OutboxChange, OutboxDepth, Place, Remembered};
@@ -46,8 +47,7 @@ const FROM_START: &str = "ifnull((SELECT max(sequence) - 1 FROM outbox WHERE kin
     ifnull((SELECT seq FROM sqlite_sequence WHERE name = 'outbox'), 0))";
 
 fn listeners(db: &Connection, all: &[String], from: &str) -> Result {
-    let known: Vec<String> = db
-        .prepare("SELECT listener FROM listeners")?
+    let known: Vec<String> = prepare(db, "SELECT listener FROM listeners")?
         .query_map([], |row| row.get(0))?
         .collect::<Result<_>>()?;
     for gone in known.iter().filter(|known| !all.contains(known)) {
@@ -177,7 +177,7 @@ impl Journal {
     pub(in crate::store) fn oldest(&self) -> std::result::Result<Option<Micros>, StoreError> {
         let sql = "SELECT utc_offset + boot_zero + (s.start - tape_zero)
             FROM segments s JOIN publishes p ON p.publish = s.publish JOIN boots USING (boot)
-            WHERE s.state = 'sealed' ORDER BY s.end LIMIT 1";
+            WHERE s.state = 'sealed' AND s.end = (SELECT min(end) FROM segments WHERE state = 'sealed') LIMIT 1";
         self.one(sql, [], |row| self.col(row, 0))
     }
 

@@ -18,11 +18,14 @@ mod recordings;
 mod redate;
 mod reserve;
 mod schema;
+mod sql;
 #[cfg(test)]
 mod tests;
 mod tracks;
 mod victims;
+mod window;
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -56,6 +59,8 @@ pub(super) struct Journal {
     condemned: bool,
     /// The reserve was used, and is to be held again.
     owes_reserve: bool,
+    /// No sealed segment that ends up to here belongs to no recording.
+    nobodys: Cell<i64>,
     /// Called after each commit.
     #[cfg(test)]
     observer: Option<Box<dyn FnMut() + Send>>,
@@ -138,6 +143,7 @@ impl Journal {
                 path,
                 condemned: false,
                 owes_reserve: false,
+                nobodys: Cell::new(i64::MIN),
                 #[cfg(test)]
                 observer: None,
             }),
@@ -250,6 +256,7 @@ impl Journal {
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
         for op in ops {
+            victims::watch_nobodys(&transaction, &self.nobodys, op)?;
             apply::apply(&transaction, op, utc)?;
         }
         transaction.commit()?;

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
+use super::sql::prepare;
 use crate::event::Event;
 use crate::media::Micros;
 use crate::store::OUTBOX_ROWS;
@@ -22,8 +23,7 @@ pub(super) fn post(db: &Connection, event: &Event, utc: Micros) -> Result {
         "INSERT INTO outbox (id, kind, body, time) VALUES (?1, ?2, ?3, ?4)",
         params![Uuid::new_v7(time).as_bytes(), event.kind(), event.body(), utc],
     )?;
-    let dropped = db
-        .prepare("DELETE FROM outbox WHERE sequence <= ?1")?
+    let dropped = prepare(db, "DELETE FROM outbox WHERE sequence <= ?1")?
         .execute(params![db.last_insert_rowid().saturating_sub(OUTBOX_ROWS)])?;
     if dropped == 0 {
         return Ok(());
@@ -37,7 +37,7 @@ pub(super) fn post(db: &Connection, event: &Event, utc: Micros) -> Result {
 }
 
 pub(super) fn execute(db: &Connection, sql: &str, params: impl rusqlite::Params) -> Result {
-    db.prepare(sql)?.execute(params).map(drop)
+    prepare(db, sql)?.execute(params).map(drop)
 }
 
 /// SQLite has no unsigned 64-bit numbers; none of ours comes near the difference.

@@ -3,6 +3,8 @@
 use rusqlite::types::FromSql;
 use rusqlite::{OptionalExtension, Params, Row, params};
 
+use super::sql::{WHOLE, prepare};
+use super::window::Window;
 use super::{Journal, tracks};
 use crate::format::TrackBase;
 use crate::media::{Micros, PublishId, RecordingId, SegmentId, StreamName, Tracks};
@@ -45,6 +47,8 @@ pub(in crate::store) struct SegmentData {
 /// A recording's row.
 #[derive(Clone, Debug)]
 pub(in crate::store) struct RecordingData {
+    /// Its row.
+    pub(in crate::store) key: i64,
     pub(in crate::store) id: RecordingId,
     pub(in crate::store) stream: StreamName,
     pub(in crate::store) state: RecordingState,
@@ -78,16 +82,36 @@ impl RecordingData {
 pub(super) const SHARED: Micros = 250_000;
 
 pub(super) const SEGMENT: &str =
-    "SELECT s.id, name, sequence, state, base_video, base_audio, s.start, s.end, bytes, crc,
-        tracks, tape_zero, utc_offset + boot_zero
-    FROM segments s JOIN publishes p ON p.publish = s.publish JOIN boots USING (boot)
-        JOIN streams t ON t.stream = s.stream";
+    "s.id, name, sequence, s.state, base_video, base_audio, s.start, s.end, s.bytes, s.crc,
+        tracks, tape_zero, utc_offset + boot_zero";
 
-const RECORDING: &str =
+pub(super) const SEGMENTS: &str = "segments s CROSS JOIN publishes p ON p.publish = s.publish
+        CROSS JOIN boots b ON b.boot = p.boot CROSS JOIN streams t ON t.stream = s.stream";
+
+/// Recordings come first: whoever looks for many of them says in which order.
+pub(super) const RECORDING: &str =
     "SELECT r.id, name, state, start, end, utc_offset + boot_zero + (start - tape_zero), protected,
-        paused, exact, spec, ends, tags
-    FROM recordings r JOIN publishes p ON p.publish = r.publish JOIN boots USING (boot)
-        JOIN streams t ON t.stream = r.stream";
+        paused, exact, spec, ends, tags, recording
+    FROM recordings r CROSS JOIN publishes p ON p.publish = r.publish CROSS JOIN boots b ON b.boot = p.boot
+        CROSS JOIN streams t ON t.stream = r.stream";
+
+/// Segments `s` of a stream whose tape lies between two times, or so nearly that who needs to know has to look. By their
+/// ends, which are indexed. Tracks of neighbours overlap: so not only up to the first one that ends behind.
+pub(super) fn between(stream: &str, from: &str, to: &str) -> String {
+    format!(
+        "s.stream = {stream} AND s.end > {from} AND s.start < {to}
+            AND s.end <= ifnull((SELECT e.end FROM segments e WHERE e.stream = {stream} AND e.end >= {to}
+                ORDER BY e.end LIMIT 1 OFFSET 2), {})",
+        Micros::MAX
+    )
+}
+
+/// Segments `s` in a state that few are in: those have an index.
+pub(super) fn few(state: &str) -> String {
+    format!("s.state = '{state}' AND s.state <> 'sealed'")
+}
+
+const STREAM: &str = "(SELECT stream FROM streams WHERE name = ?1)";
 
 impl Journal {
     /// Where tape time begins in a boot, and UTC less CLOCK_BOOTTIME there, synchronised or not.
@@ -119,8 +143,9 @@ impl Journal {
     pub(in crate::store) fn files(
         &self,
     ) -> Result<Vec<(SegmentId, StreamName, u64, SegmentState)>, StoreError> {
-        let sql = "SELECT id, name, sequence, state FROM segments JOIN streams USING (stream)";
-        self.all(sql, params![], |row| {
+        let sql =
+            format!("{WHOLE}SELECT id, name, sequence, state FROM segments JOIN streams USING (stream)");
+        self.all(&sql, params![], |row| {
             Ok((
                 SegmentId::from_bytes(self.col(row, 0)?),
                 self.stream(row, 1)?,
@@ -132,7 +157,7 @@ impl Journal {
 
     /// One segment.
     pub(in crate::store) fn segment(&self, id: SegmentId) -> Result<Option<SegmentData>, StoreError> {
-        let sql = format!("{SEGMENT} WHERE s.id = ?1");
+        let sql = format!("SELECT {SEGMENT} FROM {SEGMENTS} WHERE s.id = ?1");
         self.one(&sql, params![id.to_bytes()], |row| self.segment_data(row))
     }
 
@@ -142,7 +167,7 @@ impl Journal {
         of: &SegmentData,
     ) -> Result<Option<SegmentData>, StoreError> {
         let sql = format!(
-            "{SEGMENT} WHERE name = ?1 AND sequence < ?2 AND s.state IN ('open', 'sealed')
+            "SELECT {SEGMENT} FROM {SEGMENTS} WHERE s.stream = {STREAM} AND sequence < ?2 AND s.state IN ('open', 'sealed')
              ORDER BY sequence DESC LIMIT 1"
         );
         let sequence = i64::try_from(of.sequence).unwrap_or(i64::MAX);
@@ -153,31 +178,18 @@ impl Journal {
 
     /// Every segment, stream by stream, in the order of the tape.
     pub(in crate::store) fn segments(&self) -> Result<Vec<SegmentData>, StoreError> {
-        let sql = format!("{SEGMENT} WHERE s.state NOT IN ('spare', 'wipe') ORDER BY name, sequence");
+        let sql = format!(
+            "{WHOLE}SELECT {SEGMENT} FROM {SEGMENTS} WHERE s.state NOT IN ('spare', 'wipe') ORDER BY name, sequence"
+        );
         self.all(&sql, params![], |row| self.segment_data(row))
     }
 
     /// The segments that belong to a recording and that there still are, in the order of the tape. Of an
     /// open segment the end is not known here: it belongs to all that began before or within it.
     pub(in crate::store) fn segments_of(&self, of: &RecordingData) -> Result<Vec<SegmentData>, StoreError> {
-        const STREAM: &str = "(SELECT stream FROM streams WHERE name = ?1)";
-        let shared = if of.exact { 0 } else { SHARED };
-        let end = of.limit().unwrap_or(Micros::MAX / 2);
-        // By their ends, which are indexed. Tracks of neighbours overlap: so not only up to the first one that ends behind.
-        let sealed = format!(
-            "{SEGMENT} WHERE s.stream = {STREAM} AND s.state = 'sealed' AND s.end > ?2
-                AND s.end <= ifnull((SELECT e.end FROM segments e WHERE e.stream = {STREAM} AND e.end >= ?3
-                    ORDER BY e.end LIMIT 1 OFFSET 2), ?5)
-                AND min(s.end, ?3) - max(s.start, ?2) > min(?4, (s.end - s.start) / 2)
-             ORDER BY sequence"
-        );
-        let values = params![of.stream.as_str(), of.start, end, shared, Micros::MAX];
-        let mut segments = self.all(&sealed, values, |row| self.segment_data(row))?;
-        let open = format!(
-            "{SEGMENT} WHERE s.stream = {STREAM} AND s.state = 'open' AND s.start < ?3 - min(?4, (?3 - ?2) / 2)"
-        );
-        let values = params![of.stream.as_str(), of.start, end, shared];
-        segments.extend(self.all(&open, values, |row| self.segment_data(row))?);
+        let mut segments = Vec::new();
+        self.sealed_of(&[of.key], |_, segment| segments.push(segment))?;
+        segments.extend(self.open_of(&[of.key])?.into_iter().map(|(_, segment)| segment));
         segments.sort_by_key(|segment| segment.sequence);
         Ok(segments)
     }
@@ -189,15 +201,24 @@ impl Journal {
         from: Micros,
         to: Micros,
     ) -> Result<Vec<SegmentData>, StoreError> {
-        let sql = format!(
-            "{SEGMENT} WHERE name = ?1 AND s.state IN ('open', 'sealed')
-                AND utc_offset + boot_zero + (s.start - tape_zero) < ?3
-                AND (s.state = 'open' OR utc_offset + boot_zero + (s.end - tape_zero) > ?2)
-             ORDER BY sequence"
+        let window = Window::of(&self.boots()?, from, to);
+        let utc = |time: &str| format!("b.utc_offset + p.boot_zero + (s.{time} - p.tape_zero)");
+        let sealed = format!(
+            "SELECT {SEGMENT} FROM {SEGMENTS} WHERE s.state = 'sealed' AND {} AND {} < ?3 AND {} > ?2",
+            between(STREAM, "?4", "?5"),
+            utc("start"),
+            utc("end"),
         );
-        self.all(&sql, params![stream.as_str(), from, to], |row| {
-            self.segment_data(row)
-        })
+        let values = params![stream.as_str(), from, to, window.from, window.to];
+        let mut segments = self.all(&sealed, values, |row| self.segment_data(row))?;
+        let open = format!(
+            "SELECT {SEGMENT} FROM {SEGMENTS} WHERE {} AND s.stream = {STREAM} AND {} < ?2",
+            few("open"),
+            utc("start")
+        );
+        segments.extend(self.all(&open, params![stream.as_str(), to], |row| self.segment_data(row))?);
+        segments.sort_by_key(|segment| segment.sequence);
+        Ok(segments)
     }
 
     /// The recordings that a segment belongs to, the missing ones too.
@@ -217,8 +238,9 @@ impl Journal {
     }
 
     /// Every recording, oldest first.
+    #[cfg(test)]
     pub(in crate::store) fn recordings(&self) -> Result<Vec<RecordingData>, StoreError> {
-        let sql = format!("{RECORDING} ORDER BY 6, recording");
+        let sql = format!("{WHOLE}{RECORDING} ORDER BY start, recording");
         self.all(&sql, params![], |row| self.recording_data(row))
     }
 
@@ -289,28 +311,38 @@ impl Journal {
     }
 
     pub(super) fn segment_data(&self, row: &Row<'_>) -> Result<SegmentData, StoreError> {
-        let text: String = self.col(row, 10)?;
+        self.segment_data_at(row, 0, tracks::decode)
+    }
+
+    pub(super) fn segment_data_at(
+        &self,
+        row: &Row<'_>,
+        at: usize,
+        mut decode: impl FnMut(&str) -> Option<Tracks>,
+    ) -> Result<SegmentData, StoreError> {
+        let text: String = self.col(row, at + 10)?;
         Ok(SegmentData {
-            id: SegmentId::from_bytes(self.col(row, 0)?),
-            stream: self.stream(row, 1)?,
-            sequence: number(self.col(row, 2)?),
-            state: self.state(row, 3)?,
+            id: SegmentId::from_bytes(self.col(row, at)?),
+            stream: self.stream(row, at + 1)?,
+            sequence: number(self.col(row, at + 2)?),
+            state: self.state(row, at + 3)?,
             base: TrackBase {
-                video: self.col(row, 4)?,
-                audio: self.col(row, 5)?,
+                video: self.col(row, at + 4)?,
+                audio: self.col(row, at + 5)?,
             },
-            start: self.col(row, 6)?,
-            end: self.col(row, 7)?,
-            bytes: number(self.col(row, 8)?),
-            crc: self.col(row, 9)?,
-            tracks: tracks::decode(&text).ok_or_else(|| self.row_error("segments.tracks"))?,
-            tape_zero: self.col(row, 11)?,
-            utc_zero: self.col(row, 12)?,
+            start: self.col(row, at + 6)?,
+            end: self.col(row, at + 7)?,
+            bytes: number(self.col(row, at + 8)?),
+            crc: self.col(row, at + 9)?,
+            tracks: decode(&text).ok_or_else(|| self.row_error("segments.tracks"))?,
+            tape_zero: self.col(row, at + 11)?,
+            utc_zero: self.col(row, at + 12)?,
         })
     }
 
-    fn recording_data(&self, row: &Row<'_>) -> Result<RecordingData, StoreError> {
+    pub(super) fn recording_data(&self, row: &Row<'_>) -> Result<RecordingData, StoreError> {
         Ok(RecordingData {
+            key: self.col(row, 12)?,
             id: RecordingId::from_bytes(self.col(row, 0)?),
             stream: self.stream(row, 1)?,
             state: match self.col::<String>(row, 2)?.as_str() {
@@ -359,7 +391,7 @@ impl Journal {
         params: impl Params,
         read: impl FnOnce(&Row<'_>) -> Result<T, StoreError>,
     ) -> Result<Option<T>, StoreError> {
-        let mut statement = self.connection.prepare(sql).map_err(|error| self.error(error))?;
+        let mut statement = prepare(&self.connection, sql).map_err(|error| self.error(error))?;
         let row = statement.query_row(params, |row| Ok(read(row))).optional();
         row.map_err(|error| self.error(error))?.transpose()
     }
@@ -370,13 +402,26 @@ impl Journal {
         params: impl Params,
         mut read: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
     ) -> Result<Vec<T>, StoreError> {
-        let mut statement = self.connection.prepare(sql).map_err(|error| self.error(error))?;
-        let mut rows = statement.query(params).map_err(|error| self.error(error))?;
         let mut out = Vec::new();
-        while let Some(row) = rows.next().map_err(|error| self.error(error))? {
+        self.each(sql, params, |row| {
             out.push(read(row)?);
-        }
+            Ok(())
+        })?;
         Ok(out)
+    }
+
+    pub(super) fn each(
+        &self,
+        sql: &str,
+        params: impl Params,
+        mut read: impl FnMut(&Row<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut statement = prepare(&self.connection, sql).map_err(|error| self.error(error))?;
+        let mut rows = statement.query(params).map_err(|error| self.error(error))?;
+        while let Some(row) = rows.next().map_err(|error| self.error(error))? {
+            read(row)?;
+        }
+        Ok(())
     }
 }
 

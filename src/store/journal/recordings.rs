@@ -3,7 +3,8 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::outbox::{Result, execute, post};
-use super::read::SHARED;
+use super::read::{SHARED, between, few};
+use super::sql::prepare;
 use crate::event::{Event, RecordingClosed, rfc3339};
 use crate::media::{Micros, PublishId, RecordingId, StreamName};
 use crate::store::short::{self, Stretch};
@@ -18,22 +19,23 @@ pub(super) fn start(
     spec: Option<&RecordingSpec>,
     tell: Option<Micros>,
 ) -> Result {
-    let new = db
-        .prepare(
-            "INSERT OR IGNORE INTO recordings (id, stream, publish, state, start, end, keep, spec, exact)
+    let new = prepare(
+        db,
+        "INSERT OR IGNORE INTO recordings (id, stream, publish, state, start, end, keep, spec, exact)
              SELECT ?1, stream, publish, 'open', ?3, ?3, ?4, ?5, ?6 FROM publishes WHERE id = ?2",
-        )?
-        .execute(params![
-            id.to_bytes(),
-            publish.to_bytes(),
-            start,
-            keep,
-            spec.map(RecordingSpec::written).unwrap_or_default(),
-            spec.is_some()
-        ])?;
+    )?
+    .execute(params![
+        id.to_bytes(),
+        publish.to_bytes(),
+        start,
+        keep,
+        spec.map(RecordingSpec::written).unwrap_or_default(),
+        spec.is_some()
+    ])?;
     if let (0, Some(spec)) = (new, spec) {
         // It was found again, by files that know segments only, and somebody knows more of it.
-        db.prepare(
+        prepare(
+            db,
             "UPDATE recordings SET spec = ?2, exact = 1, start = ifnull(?3, start), keep = ?4
              WHERE id = ?1 AND spec = ''",
         )?
@@ -129,18 +131,27 @@ pub(super) fn clip(
     utc: Micros,
 ) -> Result {
     // It is dated by the publish that its first tape is of.
-    let made = db
-        .prepare(
-        "INSERT OR IGNORE INTO recordings (id, stream, publish, last_publish, state, start, end, keep, spec, exact)
-         SELECT ?1, stream, publish,
-            (SELECT publish FROM segments l WHERE l.stream = s.stream AND l.start < ?4
-                AND l.state IN ('open', 'sealed') ORDER BY sequence DESC LIMIT 1),
-            'open', ?3, ?4, ?5, ?6, 1
-         FROM segments s JOIN streams USING (stream)
-         WHERE name = ?2 AND s.start < ?4 AND (s.state = 'open' OR s.end > ?3) AND s.state IN ('open', 'sealed')
-         ORDER BY sequence LIMIT 1",
-)?
-        .execute(params![id.to_bytes(), stream.as_str(), start, end, keep, spec.written()])?;
+    let sql = format!(
+        "WITH of AS (SELECT stream FROM streams WHERE name = ?2),
+            part AS (SELECT s.publish, s.sequence FROM of CROSS JOIN segments s
+                    ON {} AND s.state = 'sealed'
+                UNION ALL SELECT s.publish, s.sequence FROM of CROSS JOIN segments s
+                    ON {} AND s.stream = of.stream AND s.start < ?4)
+         INSERT OR IGNORE INTO recordings (id, stream, publish, last_publish, state, start, end, keep, spec, exact)
+         SELECT ?1, stream, (SELECT publish FROM part ORDER BY sequence LIMIT 1),
+            (SELECT publish FROM part ORDER BY sequence DESC LIMIT 1), 'open', ?3, ?4, ?5, ?6, 1
+         FROM of WHERE EXISTS (SELECT 1 FROM part)",
+        between("of.stream", "?3", "?4"),
+        few("open")
+    );
+    let made = prepare(db, &sql)?.execute(params![
+        id.to_bytes(),
+        stream.as_str(),
+        start,
+        end,
+        keep,
+        spec.written()
+    ])?;
     if made == 0 {
         return post(db, &nothing(stream.to_string(), id.to_string()), utc);
     }
@@ -227,7 +238,7 @@ fn find(db: &Connection, id: RecordingId, state: &str) -> Result<Option<Found>> 
         "SELECT recording, name, start, end, paused, spec, ends FROM recordings JOIN streams USING (stream)
          WHERE id = ?1 AND {state}"
     );
-    db.prepare(&sql)?
+    prepare(db, &sql)?
         .query_row(params![id.to_bytes()], |row| {
             Ok(Found {
                 recording: row.get(0)?,
@@ -257,24 +268,30 @@ struct Tape {
 
 /// The parts of segments that a recording has: their tape times, UTC less that, and of an exact recording their share of
 /// the bytes. ?2 is where it ends, ?3 what of a segment has to be in it, ?4 from when on it is shown.
-const PART: &str = "WITH part AS (
+fn part() -> String {
+    format!(
+        "WITH part AS (
         SELECT s.bytes, s.start, s.end, b.utc_offset + p.boot_zero - p.tape_zero AS utc,
             iif(r.exact, max(s.start, r.start, ?4), s.start) AS a, iif(r.exact, min(s.end, ?2), s.end) AS z
-         FROM recordings r JOIN segments s USING (stream)
-            JOIN publishes p ON p.publish = s.publish JOIN boots b USING (boot)
-         WHERE r.recording = ?1 AND s.end > r.start AND s.state NOT IN ('spare', 'wipe')
+         FROM recordings r CROSS JOIN segments s ON {}
+            CROSS JOIN publishes p ON p.publish = s.publish CROSS JOIN boots b ON b.boot = p.boot
+         WHERE r.recording = ?1 AND s.state NOT IN ('spare', 'wipe')
             AND min(s.end, ?2) - iif(r.exact, max(s.start, r.start, ?4), max(s.start, r.start))
-                > iif(r.exact, 0, min(?3, (s.end - s.start) / 2)))";
+                > iif(r.exact, 0, min(?3, (s.end - s.start) / 2)))",
+        between("r.stream", "r.start", "?2")
+    )
+}
 
 fn tape(db: &Connection, found: &Found, limit: Micros) -> Result<Tape> {
     let sql = format!(
-        "{PART}
+        "{}
          SELECT count(*), CAST(ifnull(sum(bytes * (z - a) / max(end - start, 1)), 0) AS INTEGER), ifnull(sum(z - a), 0),
             (SELECT utc + a FROM part ORDER BY a LIMIT 1), (SELECT utc + z FROM part ORDER BY z DESC LIMIT 1), max(z)
-         FROM part"
+         FROM part",
+        part()
     );
     let values = params![found.recording, limit, SHARED, found.shown_from()];
-    db.prepare(&sql)?.query_row(values, |row| {
+    prepare(db, &sql)?.query_row(values, |row| {
         Ok(Tape {
             segments: row.get(0)?,
             bytes: row.get(1)?,
@@ -288,9 +305,9 @@ fn tape(db: &Connection, found: &Found, limit: Micros) -> Result<Tape> {
 
 /// The same, one by one.
 fn stretches(db: &Connection, found: &Found, limit: Micros) -> Result<Vec<Stretch>> {
-    let sql = format!("{PART} SELECT a, z, utc FROM part ORDER BY a");
+    let sql = format!("{} SELECT a, z, utc FROM part ORDER BY a", part());
     let values = params![found.recording, limit, SHARED, found.shown_from()];
-    let mut statement = db.prepare(&sql)?;
+    let mut statement = prepare(db, &sql)?;
     let rows = statement.query_map(values, |row| {
         Ok(Stretch {
             from: row.get(0)?,
@@ -309,7 +326,8 @@ impl Found {
 
 /// A publish's stream, and UTC of a tape time.
 fn place(db: &Connection, publish: PublishId, at: Micros) -> Result<(String, Micros)> {
-    db.prepare(
+    prepare(
+        db,
         "SELECT name, utc_offset + boot_zero + (?2 - tape_zero)
          FROM publishes JOIN streams USING (stream) JOIN boots USING (boot) WHERE id = ?1",
     )?

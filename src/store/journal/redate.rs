@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Map, Value};
 
+use super::sql::prepare;
 use crate::event::rfc3339;
 use crate::media::{Micros, RecordingId};
 
@@ -16,7 +17,8 @@ const UNCLEAN: &str = crate::store::UNCLEAN;
 
 /// Events from here on belong to a boot that begins.
 pub(super) fn begin_boot(db: &Connection) -> Result {
-    db.prepare(
+    prepare(
+        db,
         "INSERT INTO counters (name, value)
          SELECT ?1, 1 + ifnull((SELECT seq FROM sqlite_sequence WHERE name = 'outbox'), 0)
          WHERE true ON CONFLICT (name) DO UPDATE SET value = excluded.value",
@@ -27,14 +29,17 @@ pub(super) fn begin_boot(db: &Connection) -> Result {
 
 /// Moves the times of what the present boot has told and nobody has fetched.
 pub(super) fn redate(db: &Connection, boot: &[u8; 16], by: Micros) -> Result {
-    let rows = db
-        .prepare(
-            "SELECT sequence, kind, body FROM outbox
+    let rows = prepare(
+        db,
+        "SELECT sequence, kind, body FROM outbox
              WHERE sequence >= (SELECT value FROM counters WHERE name = ?1) ORDER BY sequence",
-        )?
-        .query_map(params![FIRST], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
-        .collect::<Result<Vec<(i64, String, String)>>>()?;
-    let mut update = db.prepare("UPDATE outbox SET time = time + ?2, body = ?3 WHERE sequence = ?1")?;
+    )?
+    .query_map(params![FIRST], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+    .collect::<Result<Vec<(i64, String, String)>>>()?;
+    let mut update = prepare(
+        db,
+        "UPDATE outbox SET time = time + ?2, body = ?3 WHERE sequence = ?1",
+    )?;
     for (sequence, kind, body) in rows {
         let moved = moved(db, boot, &kind, &body, by)?;
         update.execute(params![sequence, by, moved.as_ref().unwrap_or(&body)])?;
@@ -111,8 +116,7 @@ fn in_boot(db: &Connection, boot: &[u8; 16], body: &Value) -> Result<[bool; 2]> 
             "SELECT boot_id FROM recordings r JOIN publishes p ON p.publish = {publish} JOIN boots USING (boot)
              WHERE r.id = ?1"
         );
-        let found: Option<[u8; 16]> = db
-            .prepare(&sql)?
+        let found: Option<[u8; 16]> = prepare(db, &sql)?
             .query_row(params![id.to_bytes()], |row| row.get(0))
             .optional()?;
         Ok(found.is_none_or(|of| of == *boot))

@@ -224,6 +224,28 @@ pub(super) const STEPS: &[&str] = &["
 
     -- tags: a JSON list of texts; '' and [] are none.
     ALTER TABLE recordings ADD COLUMN tags TEXT NOT NULL DEFAULT '';
+", "
+    -- Recordings in the order of their starts: all, of a stream, in a state; and how long the longest is, so that those that
+    -- share a moment lie in one range of these.
+    DROP INDEX recordings_state;
+    CREATE INDEX recordings_start ON recordings (start);
+    CREATE INDEX recordings_of ON recordings (stream, start);
+    CREATE INDEX recordings_state ON recordings (state, start);
+    CREATE INDEX recordings_length ON recordings (end - start);
+
+    -- Renditions whose keys are remembered, and no more.
+    CREATE INDEX renditions_gone ON renditions (rendition) WHERE gone AND remove_at IS NULL;
+    CREATE INDEX renditions_removing ON renditions (rendition) WHERE state = 'removing';
+    CREATE INDEX recordings_aside ON recordings (recording) WHERE aside;
+
+    -- What expires, for each length of time that it is kept.
+    DROP INDEX recordings_keep;
+    CREATE INDEX recordings_keep ON recordings (keep, state, end) WHERE keep IS NOT NULL AND NOT protected;
+
+    -- Where the tape of a boot begins, and UTC there.
+    DROP INDEX publishes_boot;
+    CREATE INDEX publishes_boot ON publishes (boot, tape_zero);
+    CREATE INDEX publishes_zero ON publishes (boot, boot_zero - tape_zero);
 "];
 
 /// The newest version that this edgereel writes and reads.

@@ -197,3 +197,53 @@ fn a_full_journal_gives_its_reserve_and_owes_it_until_it_is_held_again() {
     journal.hold_reserve(1 << 20);
     assert!(disk::is_there(&reserve) && !journal.owes_reserve());
 }
+
+#[test]
+fn a_journal_of_the_release_before_is_taken_along() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = Journal::open(dir.path()).unwrap();
+    journal.commit(&ops(), 0).unwrap();
+    let indexes = |journal: &Journal| -> Vec<(String, String)> {
+        let sql =
+            "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL ORDER BY name";
+        let row = |row: &rusqlite::Row<'_>| Ok((journal.col(row, 0)?, journal.col(row, 1)?));
+        journal.all(sql, [], row).unwrap()
+    };
+    let fresh = indexes(&journal);
+    let rows = |journal: &Journal| {
+        let dump = journal.dump();
+        let lines = dump.lines().skip(1).filter(|line| !line.contains("'journal'"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    drop(journal);
+    // The same, as the release before made it.
+    let old = tempfile::tempdir().unwrap();
+    let db = rusqlite::Connection::open(old.path().join(FILE)).unwrap();
+    for step in &schema::STEPS[..5] {
+        db.execute_batch(step).unwrap();
+    }
+    db.pragma_update(None, "user_version", 5).unwrap();
+    let new = dir.path().join(FILE);
+    db.execute("ATTACH ?1 AS new", [new.to_str().unwrap()]).unwrap();
+    for table in [
+        "boots",
+        "streams",
+        "publishes",
+        "segments",
+        "indexes",
+        "recordings",
+    ] {
+        db.execute_batch(&format!("INSERT INTO main.{table} SELECT * FROM new.{table}"))
+            .unwrap();
+    }
+    drop(db);
+    let journal = Journal::open(old.path()).unwrap();
+    assert_eq!(schema::version(&journal.connection).unwrap(), schema::NEWEST);
+    assert_eq!(indexes(&journal), fresh);
+    assert!(rows(&journal).iter().any(|row| row.starts_with("recordings ")));
+    assert_eq!(
+        journal.newest_recording().unwrap().unwrap().id,
+        journal.recordings().unwrap()[0].id
+    );
+    journal.check_all().unwrap();
+}

@@ -1,9 +1,13 @@
 //! Which tape may go, and which is gone already.
 
-use rusqlite::params;
+use std::cell::Cell;
 
-use super::Journal;
-use super::read::number;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::read::{between, few, number};
+use super::sql::{WHOLE, prepare};
+use super::window::BootSpan;
+use super::{Journal, Op};
 use crate::media::{Micros, RecordingId, SegmentId, StreamName};
 use crate::store::StoreError;
 
@@ -30,66 +34,172 @@ pub(in crate::store) struct Blocks {
     pub(in crate::store) space: u64,
 }
 
-const BLOCKS: &str = "SELECT DISTINCT s.id, t.name, s.sequence, s.space
-    FROM segments s JOIN streams t ON t.stream = s.stream";
+const BLOCKS: &str = "SELECT s.id, t.name, s.sequence, s.space, s.end
+    FROM segments s CROSS JOIN streams t ON t.stream = s.stream";
 
-/// Recordings `o` that a segment `s` belongs to, or so nearly that no difference is made here.
-pub(super) const SHARES: &str = "o.stream = s.stream AND o.end > s.start AND o.start < s.end";
+/// Recordings `o` that a segment `s` belongs to, or so nearly that no difference is made here. None of them begins before the
+/// segment by more than the longest is long.
+pub(super) const SHARES: &str = "o.stream = s.stream AND o.end > s.start AND o.start < s.end
+    AND o.start >= s.start - (SELECT max(end - start) FROM recordings)";
+
+/// Recordings that expire in one go.
+const DUE: usize = 64;
+
+/// Recordings looked at in one go.
+const PAGE: usize = 64;
 
 impl Journal {
-    /// Up to so many segments of a class that may go next.
+    /// Up to so many segments of a class that may go next, the oldest first.
     pub(in crate::store) fn victims(&self, class: Class, limit: usize) -> Result<Vec<Blocks>, StoreError> {
+        match class {
+            Class::Expired => self.victims_of("expired", "(o.state <> 'expired' OR o.protected)", limit),
+            Class::Delivered => self.victims_of(
+                "delivered",
+                "(o.state IN ('open', 'closed') OR o.protected)",
+                limit,
+            ),
+            Class::Nobodys => self.nobodys(limit),
+            Class::Undelivered => self
+                .unneeded("AND o.protected", Micros::MIN, limit)
+                .map(drop_ends),
+        }
+    }
+
+    /// Those of recordings in a state, unless another one needs them. The oldest recordings come first, and nothing of a
+    /// recording ends before it begins: so the rest need not be looked at.
+    fn victims_of(&self, state: &str, needed: &str, limit: usize) -> Result<Vec<Blocks>, StoreError> {
+        let recordings = format!(
+            "SELECT start, recording FROM recordings WHERE state = '{state}' AND NOT protected
+                AND (start, recording) > (?1, ?2) ORDER BY start, recording LIMIT ?3"
+        );
+        let segments = format!(
+            "SELECT s.id, t.name, s.sequence, s.space, s.end
+             FROM recordings r CROSS JOIN segments s ON {} CROSS JOIN streams t ON t.stream = s.stream
+             WHERE r.recording = ?1 AND s.state = 'sealed'
+                AND NOT EXISTS (SELECT 1 FROM recordings o WHERE {SHARES} AND {needed})
+             ORDER BY s.end LIMIT ?2",
+            between("r.stream", "r.start", "r.end")
+        );
+        let [page, most] = [PAGE, limit].map(|count| i64::try_from(count).unwrap_or(i64::MAX));
+        let mut found: Vec<(Blocks, Micros)> = Vec::new();
+        let mut after = (Micros::MIN, 0);
+        loop {
+            let recordings: Vec<(Micros, i64)> =
+                self.all(&recordings, params![after.0, after.1, page], |row| {
+                    Ok((self.col(row, 0)?, self.col(row, 1)?))
+                })?;
+            for &(start, recording) in &recordings {
+                let last = limit.checked_sub(1).and_then(|last| found.get(last));
+                if last.is_some_and(|(_, end)| *end <= start) {
+                    return Ok(drop_ends(found));
+                }
+                for row in self.all(&segments, params![recording, most], |row| self.blocks_until(row))? {
+                    if found.iter().all(|(blocks, _)| blocks.id != row.0.id) {
+                        found.push(row);
+                    }
+                }
+                found.sort_by_key(|(_, end)| *end);
+                found.truncate(limit);
+                after = (start, recording);
+            }
+            if recordings.len() < PAGE {
+                return Ok(drop_ends(found));
+            }
+        }
+    }
+
+    /// Those of no recording. Where there were none, none is looked for again until something changes there.
+    fn nobodys(&self, limit: usize) -> Result<Vec<Blocks>, StoreError> {
+        let found = self.unneeded("", self.nobodys.get(), limit)?;
+        let newest = "SELECT max(end) FROM segments WHERE state = 'sealed'";
+        let from = match found.first() {
+            Some((_, end)) => Some(end.saturating_sub(1)),
+            None => self.one(newest, [], |row| self.col(row, 0))?.flatten(),
+        };
+        self.nobodys.set(from.unwrap_or(Micros::MIN));
+        Ok(drop_ends(found))
+    }
+
+    /// Segments that end after a moment and that no recording of a kind needs.
+    fn unneeded(
+        &self,
+        needed: &str,
+        after: Micros,
+        limit: usize,
+    ) -> Result<Vec<(Blocks, Micros)>, StoreError> {
+        let sql = format!(
+            "{BLOCKS} WHERE s.state = 'sealed' AND s.end > ?1
+                AND NOT EXISTS (SELECT 1 FROM recordings o WHERE {SHARES} {needed})
+             ORDER BY s.end LIMIT ?2"
+        );
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let among = |state: &str, needed: &str| {
-            format!(
-                "{BLOCKS} JOIN recordings r ON r.stream = s.stream AND s.end > r.start AND s.start < r.end
-                 WHERE r.state = '{state}' AND s.state = 'sealed'
-                    AND NOT EXISTS (SELECT 1 FROM recordings o WHERE {SHARES} AND {needed})
-                 ORDER BY s.end LIMIT ?1"
-            )
-        };
-        let sql = match class {
-            Class::Expired => among("expired", "(o.state <> 'expired' OR o.protected)"),
-            Class::Nobodys => format!(
-                "{BLOCKS} WHERE s.state = 'sealed' AND NOT EXISTS (SELECT 1 FROM recordings o WHERE {SHARES})
-                 ORDER BY s.end LIMIT ?1"
-            ),
-            Class::Delivered => among("delivered", "(o.state IN ('open', 'closed') OR o.protected)"),
-            Class::Undelivered => format!(
-                "{BLOCKS} WHERE s.state = 'sealed'
-                    AND NOT EXISTS (SELECT 1 FROM recordings o WHERE {SHARES} AND o.protected)
-                 ORDER BY s.end LIMIT ?1"
-            ),
-        };
-        self.all(&sql, params![limit], |row| self.blocks(row))
+        self.all(&sql, params![after, limit], |row| self.blocks_until(row))
     }
 
     /// Files whose media was given up already; those to be wiped when `wipe`.
     pub(in crate::store) fn given_up(&self, wipe: bool) -> Result<Vec<Blocks>, StoreError> {
-        let sql = format!("{BLOCKS} WHERE s.state = ?1");
-        let state = if wipe { "wipe" } else { "spare" };
-        self.all(&sql, params![state], |row| self.blocks(row))
+        let sql = format!("{BLOCKS} WHERE {}", few(if wipe { "wipe" } else { "spare" }));
+        self.all(&sql, [], |row| self.blocks(row))
     }
 
     /// Bytes that all files of the tape take.
     pub(in crate::store) fn space(&self) -> Result<u64, StoreError> {
-        let sql = "SELECT ifnull(sum(space), 0) FROM segments WHERE state <> 'missing'";
-        let space: Option<i64> = self.one(sql, [], |row| self.col(row, 0))?;
+        let sql = format!("{WHOLE}SELECT ifnull(sum(space), 0) FROM segments WHERE state <> 'missing'");
+        let space: Option<i64> = self.one(&sql, [], |row| self.col(row, 0))?;
         Ok(number(space.unwrap_or(0)))
     }
 
     /// Recordings that were kept as long as they were to be. Those of a boot whose clock was never set are not among
     /// them: nobody knows how old they are. With `delivered`, only those that are delivered.
     pub(in crate::store) fn due(&self, utc: Micros, delivered: bool) -> Result<Vec<RecordingId>, StoreError> {
-        let sql =
-            "SELECT r.id FROM recordings r JOIN publishes p ON p.publish = ifnull(r.last_publish, r.publish)
-                JOIN boots b USING (boot)
-             WHERE r.keep IS NOT NULL AND r.state IN ('delivered', iif(?2, '', 'closed')) AND NOT r.protected AND b.synced
-                AND b.utc_offset + p.boot_zero + (r.end - p.tape_zero) + r.keep <= ?1
-             ORDER BY r.end LIMIT 64";
-        self.all(sql, params![utc, delivered], |row| {
-            Ok(RecordingId::from_bytes(self.col(row, 0)?))
-        })
+        // What is kept for one length of time and ends in one boot is due in the order of its ends.
+        let states = ["delivered", "closed"];
+        let states = states.get(..if delivered { 1 } else { 2 }).unwrap_or(&states);
+        let boots = spans(&self.boots()?);
+        let mut due = Vec::new();
+        for keep in self.keeps()? {
+            for (begins, next, zero) in &boots {
+                for state in states {
+                    let sql = format!(
+                        "SELECT r.id, r.end FROM recordings r CROSS JOIN publishes p ON p.publish = ifnull(r.last_publish, r.publish)
+                            CROSS JOIN boots b ON b.boot = p.boot
+                         WHERE r.keep = ?2 AND r.state = '{state}' AND NOT r.protected AND r.keep IS NOT NULL
+                            AND r.end >= ?3 AND r.end < ?4 AND b.synced
+                            AND b.utc_offset + p.boot_zero + (r.end - p.tape_zero) + r.keep <= ?1
+                         ORDER BY r.end LIMIT ?5"
+                    );
+                    let until = utc.saturating_sub(keep).saturating_sub(*zero).saturating_add(1);
+                    let values = params![utc, keep, begins, until.min(*next), DUE as i64];
+                    due.extend(self.all(&sql, values, |row| {
+                        Ok((
+                            self.col::<Micros>(row, 1)?,
+                            RecordingId::from_bytes(self.col(row, 0)?),
+                        ))
+                    })?);
+                }
+            }
+        }
+        due.sort_unstable();
+        due.dedup();
+        due.truncate(DUE);
+        Ok(due.into_iter().map(|(_, id)| id).collect())
+    }
+
+    /// The lengths of time that recordings are kept, each found behind the one before.
+    fn keeps(&self) -> Result<Vec<Micros>, StoreError> {
+        let sql = "SELECT min(keep) FROM recordings WHERE keep IS NOT NULL AND NOT protected AND keep > ?1";
+        let mut keeps: Vec<Micros> = Vec::new();
+        loop {
+            let last = keeps.last().copied().unwrap_or(Micros::MIN);
+            match self.one(sql, params![last], |row| self.col(row, 0))?.flatten() {
+                Some(next) => keeps.push(next),
+                None => return Ok(keeps),
+            }
+        }
+    }
+
+    fn blocks_until(&self, row: &rusqlite::Row<'_>) -> Result<(Blocks, Micros), StoreError> {
+        Ok((self.blocks(row)?, self.col(row, 4)?))
     }
 
     fn blocks(&self, row: &rusqlite::Row<'_>) -> Result<Blocks, StoreError> {
@@ -100,4 +210,50 @@ impl Journal {
             space: number(self.col(row, 3)?),
         })
     }
+}
+
+fn drop_ends(found: Vec<(Blocks, Micros)>) -> Vec<Blocks> {
+    found.into_iter().map(|(blocks, _)| blocks).collect()
+}
+
+/// Where the tape of each boot begins, where that of the next one does, and how small UTC less tape time is of what ends in
+/// between: it may be dated by the boot before, where a recording waited in vain.
+fn spans(boots: &[BootSpan]) -> Vec<(Micros, Micros, Micros)> {
+    let nexts = boots.iter().skip(1).map(|next| next.begins).chain([Micros::MAX]);
+    let before = boots.first().into_iter().chain(boots);
+    let all = boots.iter().zip(nexts).zip(before);
+    let dated = all.filter(|((boot, _), before)| boot.synced || before.synced);
+    let span = |((boot, next), before): ((&BootSpan, Micros), &BootSpan)| {
+        let zeros = [boot, before]
+            .into_iter()
+            .filter(|boot| boot.synced)
+            .map(|boot| boot.zero[0]);
+        (boot.begins, next, zeros.min().unwrap_or(Micros::MAX))
+    };
+    dated.map(span).collect()
+}
+
+/// A change is about to be made: where it may leave tape to nobody is looked at again.
+pub(super) fn watch_nobodys(db: &Connection, nobodys: &Cell<Micros>, op: &Op) -> rusqlite::Result<()> {
+    let from = match op {
+        Op::SealSegment(sealed) | Op::MendSegment(sealed) => sealed.end.saturating_sub(1),
+        Op::Missing { .. } => Micros::MIN,
+        Op::CloseRecording { id, .. }
+        | Op::PauseRecording { id, .. }
+        | Op::EndRecording { id, .. }
+        | Op::StartRecording { id, .. }
+        | Op::ContinueRecording { id, .. }
+        | Op::ExtendRecording { id, .. }
+        | Op::Delete { id }
+        | Op::ForgetRecording { id } => {
+            let sql = "SELECT start FROM recordings WHERE id = ?1";
+            let start = prepare(db, sql)?
+                .query_row(params![id.to_bytes()], |row| row.get(0))
+                .optional()?;
+            start.unwrap_or(Micros::MAX)
+        }
+        _ => return Ok(()),
+    };
+    nobodys.set(nobodys.get().min(from));
+    Ok(())
 }

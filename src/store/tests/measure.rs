@@ -7,9 +7,9 @@ use nix::sys::resource::{UsageWho, getrusage};
 
 use super::rig::stream;
 use crate::media::{Fragment, Frame, PublishId, RecordingId, SegmentId, TrackKind};
-use crate::store::journal::{Journal, NewSegment, Op, Sealed};
+use crate::store::journal::{Class, Journal, NewSegment, Op, Sealed};
 use crate::store::testing::tracks;
-use crate::store::{Clock, Command, RealClock, RealDisk, Store, StoreSettings, paths};
+use crate::store::{Clock, Command, Query, RealClock, RealDisk, RecordingState, Store, StoreSettings, paths};
 
 /// One second at `bits` a second: 25 pictures, 47 packets of sound.
 fn second(n: i64, bits: usize) -> Fragment {
@@ -157,115 +157,101 @@ fn start_with_10_000_segments() {
 }
 
 #[test]
-#[ignore = "prints the time to list 50 of 10,000 recordings"]
-fn list_of_10_000_recordings() {
-    use crate::store::{Library, Query};
-    let dir = tempfile::tempdir_in(std::env::var("MEASURE_DIR").unwrap_or("/tmp".into())).unwrap();
-    let (store, _) = open(dir.path());
-    store.shutdown().unwrap();
-    let cam = stream("cam");
-    let publish = PublishId::new(1);
-    let mut ops = vec![Op::StartPublish {
-        id: publish,
-        stream: cam.clone(),
-        boot: RealClock.boot_id(),
-        tape_zero: 0,
-        boot_zero: 0,
-        about: Default::default(),
-        tell: true,
-    }];
-    for n in 1..=10_000_i64 {
-        let (id, recording) = (SegmentId::new(1), RecordingId::new(1));
-        ops.push(Op::StartRecording {
-            id: recording,
-            publish,
-            start: n * 60_000_000,
-            keep: None,
-            spec: Some(crate::store::testing::spec()),
-            tell: false,
+#[ignore = "prints the time to list some of 10,000 and of 100,000 recordings"]
+fn lists_of_10_000_and_100_000_recordings() {
+    use crate::store::Library;
+    for count in [10_000, 100_000] {
+        let dir = tempfile::tempdir_in(std::env::var("MEASURE_DIR").unwrap_or("/tmp".into())).unwrap();
+        let (first, last) = super::pages::many(dir.path(), count, 3);
+        println!("{count} recordings, {} segments", count * 3);
+        let plain = super::pages::all();
+        let hour = 20 * 180_000_000;
+        let queries = [
+            ("the first 100", plain.clone()),
+            (
+                "the last hour",
+                Query {
+                    from: Some(last - hour),
+                    ..plain.clone()
+                },
+            ),
+            (
+                "an hour in the middle",
+                Query {
+                    from: Some(first + (last - first) / 2),
+                    to: Some(first + (last - first) / 2 + hour),
+                    ..plain.clone()
+                },
+            ),
+            (
+                "of a stream",
+                Query {
+                    stream: Some(stream("cam3")),
+                    ..plain.clone()
+                },
+            ),
+            (
+                "of no stream",
+                Query {
+                    prefix: Some("nobody".to_owned()),
+                    ..plain.clone()
+                },
+            ),
+            (
+                "open",
+                Query {
+                    state: Some(RecordingState::Open),
+                    ..plain.clone()
+                },
+            ),
+            (
+                "of no template",
+                Query {
+                    template: Some("nobody".to_owned()),
+                    ..plain
+                },
+            ),
+        ];
+        let library = Library::open(dir.path()).unwrap();
+        let timed = |what: &str, of: &dyn Fn() -> usize| {
+            let begin = RealClock.boot();
+            let rows = of();
+            println!(
+                "  {what}: {rows} in {:.1} ms",
+                (RealClock.boot() - begin) as f64 / 1e3
+            );
+        };
+        for (what, query) in queries {
+            timed(what, &|| library.page(&query).unwrap().len());
+        }
+        let id = library.find("last").unwrap().id.to_string();
+        timed("one, by its id", &|| usize::from(library.find(&id).is_ok()));
+        timed("what waits for delivery, in numbers", &|| {
+            library.backlog().unwrap().recordings as usize
         });
-        ops.push(Op::OpenSegment(NewSegment {
-            id,
-            publish,
-            sequence: n.unsigned_abs(),
-            base: Default::default(),
-            start: n * 60_000_000,
-            space: 0,
-            tracks: tracks(),
-        }));
-        ops.push(Op::SealSegment(Sealed {
-            id,
-            end: (n + 1) * 60_000_000,
-            bytes: 0,
-            space: 0,
-            crc: 0,
-            samples: vec![3; 900],
-        }));
-        ops.push(Op::CloseRecording {
-            id: recording,
-            end: Some((n + 1) * 60_000_000),
-            reason: "closed".to_owned(),
+        timed("all", &|| {
+            let mut count = 0;
+            library
+                .pages(&Default::default(), |page| {
+                    count += page.len();
+                    true
+                })
+                .unwrap();
+            count
         });
+        drop(library);
+        let journal = Journal::open(dir.path()).unwrap();
+        for class in [
+            Class::Expired,
+            Class::Nobodys,
+            Class::Nobodys,
+            Class::Delivered,
+            Class::Undelivered,
+        ] {
+            timed(&format!("what may go first: {class:?}"), &|| {
+                journal.victims(class, 16).unwrap().len()
+            });
+        }
+        timed("what is due", &|| journal.due(last, false).unwrap().len());
     }
-    Journal::open(dir.path()).unwrap().commit(&ops, 0).unwrap();
-    let zero = RealClock.utc() - RealClock.boot();
-    let plain = Query {
-        stream: None,
-        prefix: None,
-        from: None,
-        to: None,
-        state: None,
-        template: None,
-        tags: Vec::new(),
-        after: None,
-        limit: 50,
-    };
-    let last = Some(zero + 9_990 * 60_000_000);
-    let queries = [
-        ("the first", plain.clone()),
-        (
-            "the last, by its place",
-            Query {
-                after: Some(9_950),
-                ..plain.clone()
-            },
-        ),
-        (
-            "of the last ten minutes",
-            Query {
-                from: last,
-                ..plain.clone()
-            },
-        ),
-        (
-            "of no stream",
-            Query {
-                prefix: Some("nobody".to_owned()),
-                ..plain.clone()
-            },
-        ),
-        (
-            "of no template",
-            Query {
-                template: Some("nobody".to_owned()),
-                ..plain
-            },
-        ),
-    ];
-    for (what, query) in queries {
-        let begin = RealClock.boot();
-        let rows = Library::open(dir.path()).unwrap().page(&query).unwrap();
-        let micros = RealClock.boot() - begin;
-        println!("{what}: {} recordings in {micros} µs", rows.len());
-    }
-    let begin = RealClock.boot();
-    let rows = Library::open(dir.path())
-        .unwrap()
-        .recordings(&Default::default())
-        .unwrap();
-    println!(
-        "all at once: {} recordings in {} µs",
-        rows.len(),
-        RealClock.boot() - begin
-    );
 }

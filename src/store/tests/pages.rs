@@ -1,12 +1,143 @@
 //! Recordings a page at a time: the same that one list says, found without reading the others.
 
+use std::path::Path;
+
 use super::rig::{Rig, stream};
-use crate::media::{Micros, RecordingId};
-use crate::store::{Filter, Library, Query, RecordingState};
+use crate::media::{Micros, PublishId, RecordingId, SegmentId};
+use crate::store::journal::{BootClock, Journal, NewSegment, Op, Sealed};
+use crate::store::{Filter, Library, Query, RecordingRow, RecordingState, StoreError};
+
+/// Recordings of a minute each, so many segments in each, of ten streams, in a journal alone. UTC of their first moment and
+/// of their last.
+pub(super) fn many(dir: &Path, count: i64, segments: i64) -> (Micros, Micros) {
+    const LENGTH: Micros = 60_000_000;
+    let zero = UTC;
+    let mut journal = Journal::open(dir).unwrap();
+    let clock = BootClock {
+        boot: [7; 16],
+        utc_offset: zero,
+        synced: true,
+    };
+    let publishes: Vec<PublishId> = (0..10).map(PublishId::new).collect();
+    let mut ops = vec![Op::AdoptBoot { clock }];
+    for (n, publish) in publishes.iter().enumerate() {
+        ops.push(Op::StartPublish {
+            id: *publish,
+            stream: stream(&format!("cam{n}")),
+            boot: clock.boot,
+            tape_zero: 0,
+            boot_zero: 0,
+            about: Default::default(),
+            tell: false,
+        });
+    }
+    for n in 0..count {
+        let recording = RecordingId::new(n.unsigned_abs());
+        let publish = publishes[n as usize % 10];
+        let start = n * LENGTH * segments;
+        ops.push(Op::StartRecording {
+            id: recording,
+            publish,
+            start,
+            keep: Some(30 * 24 * 3_600_000_000),
+            spec: Some(crate::store::testing::spec()),
+            tell: false,
+        });
+        for part in 0..segments {
+            let id = SegmentId::new(n.unsigned_abs());
+            let start = start + part * LENGTH;
+            ops.push(Op::OpenSegment(NewSegment {
+                id,
+                publish,
+                sequence: (n * segments + part + 1).unsigned_abs(),
+                base: Default::default(),
+                start,
+                space: 8_192,
+                tracks: crate::store::testing::tracks(),
+            }));
+            ops.push(Op::SealSegment(Sealed {
+                id,
+                end: start + LENGTH,
+                bytes: 4_096,
+                space: 8_192,
+                crc: 0,
+                samples: vec![3; 9],
+            }));
+        }
+        let end = Some(start + LENGTH * segments);
+        let reason = "closed".to_owned();
+        ops.push(Op::CloseRecording {
+            id: recording,
+            end,
+            reason,
+        });
+        if ops.len() > 10_000 {
+            journal.commit(&std::mem::take(&mut ops), 0).unwrap();
+        }
+    }
+    journal.commit(&ops, 0).unwrap();
+    (zero, zero + count * LENGTH * segments)
+}
+
+#[test]
+fn a_list_longer_than_a_page_is_whole_and_in_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let (first, last) = many(dir.path(), 1_201, 2);
+    let library = Library::open(dir.path()).unwrap();
+    let mut sizes = Vec::new();
+    let mut rows = Vec::new();
+    let each = |page: Vec<RecordingRow>| {
+        sizes.push(page.len());
+        rows.extend(page);
+        true
+    };
+    library.pages(&Filter::default(), each).unwrap();
+    assert_eq!(sizes, [500, 500, 201]);
+    assert!(rows.windows(2).all(|pair| pair[0].end == pair[1].start));
+    assert_eq!((rows[0].start, rows[1_200].end), (first, last));
+    assert!(
+        rows.iter()
+            .all(|row| row.segments == 2 && row.bytes == 8_192 && row.tracks.len() == 2)
+    );
+    // Whoever has seen enough gets no more.
+    let mut pages = 0;
+    library
+        .pages(&Filter::default(), |_| {
+            pages += 1;
+            false
+        })
+        .unwrap();
+    assert_eq!(pages, 1);
+    for row in rows.iter().step_by(97) {
+        let id = row.id.to_string();
+        assert_eq!(library.find(&id.to_uppercase()).unwrap().id, row.id);
+        assert_eq!(library.find(&id[..35]).unwrap().id, row.id);
+        let of = Query {
+            stream: Some(row.stream.clone()),
+            from: Some(row.start),
+            to: Some(row.end),
+            ..all()
+        };
+        assert_eq!(pages_of(&library, &of), [row.id]);
+    }
+    assert_eq!(library.find("last").unwrap().id, rows[1_200].id);
+    for nothing in ["0000000g", "00-", "%", "", "0000000000000"] {
+        let found = library.find(nothing);
+        assert!(
+            matches!(found, Err(StoreError::NoRecording { .. })),
+            "{nothing}: {found:?}"
+        );
+    }
+    let found = library.find("0");
+    assert!(
+        matches!(found, Err(StoreError::Ambiguous { count: 1_201, .. })),
+        "{found:?}"
+    );
+}
 
 const UTC: i64 = 1_780_000_000_000_000;
 
-fn all() -> Query {
+pub(super) fn all() -> Query {
     Query {
         stream: None,
         prefix: None,
@@ -21,7 +152,7 @@ fn all() -> Query {
 }
 
 /// Every page of a query, one after the other.
-fn pages(library: &Library, query: &Query) -> Vec<RecordingId> {
+fn pages_of(library: &Library, query: &Query) -> Vec<RecordingId> {
     let mut ids = Vec::new();
     let mut query = query.clone();
     loop {
@@ -61,7 +192,7 @@ fn pages_of_any_size_say_what_one_list_says() {
     let (rig, ids) = twelve();
     let library = rig.library();
     for limit in [1, 2, 5, 12, 13, 100] {
-        assert_eq!(pages(&library, &Query { limit, ..all() }), ids, "{limit}");
+        assert_eq!(pages_of(&library, &Query { limit, ..all() }), ids, "{limit}");
     }
     let rows = library.recordings(&Filter::default()).unwrap();
     let moments: Vec<Micros> = rows
@@ -98,7 +229,7 @@ fn pages_of_any_size_say_what_one_list_says() {
                 ..all()
             };
             assert_eq!(
-                pages(&library, &query),
+                pages_of(&library, &query),
                 expected,
                 "{} to {}",
                 from - UTC,
@@ -113,7 +244,7 @@ fn a_page_is_of_the_stream_the_prefix_the_state_and_the_template_that_are_asked_
     let (rig, ids) = twelve();
     let library = rig.library();
     let every = |from: usize| ids.iter().copied().skip(from).step_by(3).collect::<Vec<_>>();
-    let of = |query: Query| pages(&library, &Query { limit: 2, ..query });
+    let of = |query: Query| pages_of(&library, &Query { limit: 2, ..query });
     let named = |name: &str| Query {
         stream: Some(stream(name)),
         ..all()

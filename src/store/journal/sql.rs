@@ -1,0 +1,103 @@
+//! The one way from the text of a statement to SQLite, so that tests see every statement there is.
+
+use rusqlite::{Connection, Statement};
+
+/// Prepares a statement. In tests, one that would read a long table whole is a failure, unless it says so by
+/// [`WHOLE`].
+#[expect(clippy::disallowed_methods, reason = "this is the one way")]
+pub(super) fn prepare<'a>(db: &'a Connection, sql: &str) -> rusqlite::Result<Statement<'a>> {
+    #[cfg(test)]
+    plan::judge(db, sql);
+    db.prepare(sql)
+}
+
+/// What a statement has in it that reads a long table whole, and may: at a start, to verify, or because somebody asks for a
+/// sum over all.
+pub(super) const WHOLE: &str = "/* whole table */ ";
+
+#[cfg(test)]
+mod plan {
+    use std::collections::BTreeSet;
+    use std::sync::Mutex;
+
+    use rusqlite::Connection;
+
+    /// Tables that have a row for each minute, hour or event of the past.
+    const LONG: [&str; 4] = ["segments", "recordings", "renditions", "indexes"];
+
+    /// Indexes with so few rows that they may be read whole.
+    const SHORT: [&str; 4] = [
+        "renditions_failed",
+        "renditions_gone",
+        "renditions_removing",
+        "recordings_aside",
+    ];
+
+    static JUDGED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+    /// Asks SQLite how it would carry the statement out; once for each text.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "it is about the statement, not one of them"
+    )]
+    pub(super) fn judge(db: &Connection, sql: &str) {
+        let verb = sql
+            .trim_start_matches(super::WHOLE)
+            .split_whitespace()
+            .next()
+            .unwrap_or_default();
+        if !["SELECT", "WITH", "UPDATE", "DELETE", "INSERT"].contains(&verb) {
+            return;
+        }
+        let new = JUDGED.lock().map(|mut judged| judged.insert(sql.to_owned()));
+        // A journal without its tables is another test's matter.
+        let Ok(mut statement) = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")) else {
+            return;
+        };
+        if !new.unwrap_or(false) {
+            return;
+        }
+        let mut rows = statement.raw_query();
+        let mut steps: Vec<String> = Vec::new();
+        while let Some(row) = rows.next().unwrap() {
+            steps.push(row.get(3).unwrap());
+        }
+        let scans: Vec<&String> = steps.iter().filter(|step| is_scan(step, sql)).collect();
+        assert!(
+            sql.contains(super::WHOLE.trim()) || scans.is_empty(),
+            "{scans:?} in {steps:#?}\n{sql}"
+        );
+    }
+
+    /// `SCAN s USING INDEX …` names the table as the statement does.
+    fn is_scan(step: &str, sql: &str) -> bool {
+        let Some(name) = step.strip_prefix("SCAN ").and_then(|rest| rest.split(' ').next()) else {
+            return false;
+        };
+        let words: Vec<&str> = sql
+            .split(|letter: char| !letter.is_alphanumeric() && letter != '_')
+            .filter(|word| !word.is_empty() && !word.eq_ignore_ascii_case("as"))
+            .collect();
+        let named = |pair: &[&str]| pair[1] == name && LONG.contains(&pair[0]);
+        let is_short = SHORT.iter().any(|index| step.ends_with(index));
+        !is_short && (LONG.contains(&name) || words.windows(2).any(named))
+    }
+
+    #[test]
+    fn a_statement_that_reads_a_long_table_whole_is_noticed() {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = crate::store::journal::Journal::open(dir.path()).unwrap();
+        let refused = |sql: &str| {
+            let judged = std::panic::AssertUnwindSafe(|| judge(&journal.connection, sql));
+            std::panic::catch_unwind(judged).is_err()
+        };
+        assert!(refused("SELECT count(*) FROM segments s WHERE s.tracks = 'x'"));
+        assert!(refused(
+            "SELECT 1 FROM streams t JOIN recordings AS r ON r.keep = t.stream"
+        ));
+        assert!(refused("UPDATE renditions SET state = 'waiting'"));
+        assert!(!refused("SELECT state FROM segments WHERE segment = ?1"));
+        assert!(!refused("SELECT name FROM streams"));
+        assert!(!refused("SELECT /* whole table */ count(*) FROM segments"));
+    }
+}

@@ -1,0 +1,176 @@
+//! What is shown of a recording, added up segment by segment.
+
+use super::journal::{RecordingData, SegmentData};
+use super::library::{Gap, RecordingRow, RecordingState, TrackRow};
+use super::query::Cursor;
+use super::short::{self, GAP, Stretch};
+use super::{Asked, Rendition};
+use crate::media::{Micros, Tracks};
+
+/// Less than this is the difference between a tick and a microsecond.
+const ROUNDING: Micros = 1_000;
+
+/// How far the tape of a segment goes.
+#[derive(Clone, Copy)]
+pub(super) struct Extent {
+    pub(super) end: Micros,
+    pub(super) bytes: u64,
+}
+
+/// A recording's row, and what is known of its tape so far.
+pub(super) struct Summary {
+    row: RecordingRow,
+    cursor: Cursor,
+    exact: bool,
+    start: Micros,
+    /// From when on it is shown.
+    from: Micros,
+    limit: Micros,
+    last_end: Option<Micros>,
+    /// What was asked for, and the stretches that there are of it.
+    asked: Option<Asked>,
+    stretches: Vec<Stretch>,
+    utc_start: Micros,
+}
+
+impl Extent {
+    /// That of a segment which is not being written.
+    pub(super) fn of(segment: &SegmentData) -> Self {
+        Self {
+            end: segment.end,
+            bytes: segment.bytes,
+        }
+    }
+}
+
+impl Summary {
+    pub(super) fn new(of: RecordingData) -> Self {
+        Self {
+            cursor: Cursor {
+                start: of.start,
+                recording: of.key,
+            },
+            exact: of.exact,
+            start: of.start,
+            from: of.spec.shown_from().map_or(of.start, |from| from.max(of.start)),
+            limit: of.limit().unwrap_or(Micros::MAX),
+            last_end: None,
+            asked: of.spec.asked,
+            stretches: Vec::new(),
+            utc_start: of.utc_start,
+            row: RecordingRow {
+                id: of.id,
+                stream: of.stream,
+                state: of.state,
+                protected: of.protected,
+                paused: of.paused,
+                spec: of.spec,
+                tags: of.tags,
+                start: of.utc_start,
+                end: of.utc_start,
+                duration: 0,
+                bytes: 0,
+                segments: 0,
+                tracks: Vec::new(),
+                gaps: Vec::new(),
+                short: None,
+                renditions: Vec::new(),
+            },
+        }
+    }
+
+    /// The next segment of its tape.
+    pub(super) fn add(&mut self, segment: &SegmentData, mut extent: Extent) {
+        let row = &mut self.row;
+        let mut begins = segment.start;
+        if self.exact {
+            // What of the segment lies within, and its share of the bytes.
+            let whole = extent.end.saturating_sub(begins).max(1);
+            begins = begins.max(self.from);
+            extent.end = extent.end.min(self.limit);
+            let part = extent.end.saturating_sub(begins).max(0);
+            // The end of a segment whose next one, of another publish, begins the recording: no sample of it does.
+            if part < whole.min(ROUNDING) {
+                return;
+            }
+            extent.bytes = share(extent.bytes, part, whole);
+        }
+        let utc = |tape: Micros| {
+            segment
+                .utc_zero
+                .saturating_add(tape.saturating_sub(segment.tape_zero))
+        };
+        let start = utc(begins);
+        if self.asked.is_some() {
+            self.stretches.push(Stretch {
+                from: begins,
+                to: extent.end,
+                utc: start.saturating_sub(begins),
+            });
+        }
+        match self.last_end {
+            None => row.start = start,
+            Some(tape_end) if begins.saturating_sub(tape_end) > GAP => row.gaps.push(Gap {
+                from: row.end,
+                to: start,
+            }),
+            Some(_) => {}
+        }
+        // The sound of a segment may end after the picture of the next began: no moment counts twice.
+        let new_from = self.last_end.map_or(begins, |end: Micros| end.max(begins));
+        self.last_end = Some(extent.end.max(new_from));
+        row.end = utc(extent.end);
+        row.duration += extent.end.saturating_sub(new_from).max(0);
+        row.bytes += extent.bytes;
+        row.segments += 1;
+        row.tracks = track_rows(&segment.tracks);
+    }
+
+    /// What is delivered of it, or on its way.
+    pub(super) fn renditions(&mut self, rendition: Rendition) {
+        self.row.renditions.push(rendition);
+    }
+
+    pub(super) fn finish(mut self) -> (Cursor, RecordingRow) {
+        if self.stretches.is_empty() {
+            self.stretches.push(Stretch {
+                from: self.start,
+                to: self.start,
+                utc: self.utc_start.saturating_sub(self.start),
+            });
+        }
+        let open = self.row.state == RecordingState::Open;
+        let short = |asked: Asked| short::of(&asked, self.start, &self.stretches, open);
+        self.row.short = self.asked.and_then(short);
+        (self.cursor, self.row)
+    }
+}
+
+/// That part of so many bytes. What rounding leaves out between two time lines is no part.
+fn share(bytes: u64, part: Micros, whole: Micros) -> u64 {
+    if whole.saturating_sub(part) < ROUNDING {
+        return bytes;
+    }
+    let wide = u128::from(bytes) * u128::from(part.unsigned_abs()) / u128::from(whole.unsigned_abs().max(1));
+    u64::try_from(wide).unwrap_or(bytes).min(bytes)
+}
+
+fn track_rows(tracks: &Tracks) -> Vec<TrackRow> {
+    let video = tracks.video.as_ref().map(|video| TrackRow {
+        kind: "video",
+        codec: video.codec.as_str(),
+        width: Some(video.width),
+        height: Some(video.height),
+        sample_rate: None,
+        channels: None,
+    });
+    let audio = tracks.audio.as_ref().map(|audio| TrackRow {
+        kind: "audio",
+        codec: audio.codec.as_str(),
+        width: None,
+        height: None,
+        sample_rate: Some(audio.sample_rate),
+        channels: Some(audio.channels),
+    });
+    video.into_iter().chain(audio).collect()
+}
