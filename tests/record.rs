@@ -146,6 +146,82 @@ fn every_rendition_holds_what_was_pushed() {
     support::adts::parse(&adts, 44_100.0).same_bytes(&source.sound(), "adts");
 }
 
+/// As encoders get it wrong: marks on every picture or on none, start codes in place of lengths, empty units, ADTS headers
+/// and no sequence header of the sound.
+#[test]
+fn what_encoders_get_wrong_is_recorded_as_what_it_is() {
+    let home = home();
+    let service = Service::start(home.path());
+    let source = sample();
+    let media = |tag: &support::Tag, kind: u8| tag.kind == kind && tag.body.get(1) == Some(&1);
+    let marked = |mark: u8| {
+        let mut flv = source.clone();
+        for tag in flv.tags.iter_mut().filter(|tag| media(tag, 9)) {
+            tag.body[0] = mark << 4 | tag.body[0] & 15;
+        }
+        flv
+    };
+    let mut start_codes = source.clone();
+    for tag in start_codes.tags.iter_mut().filter(|tag| media(tag, 9)) {
+        let mut at = 5;
+        while let Some(&[a, b, c, d]) = tag.body.get(at..).and_then(|rest| rest.first_chunk::<4>()) {
+            tag.body[at..at + 4].copy_from_slice(&[0, 0, 0, 1]);
+            at += 4 + u32::from_be_bytes([a, b, c, d]) as usize;
+        }
+    }
+    let mut empty = source.clone();
+    for tag in empty.tags.iter_mut().filter(|tag| media(tag, 9)) {
+        tag.body.extend([0; 4]);
+    }
+    let mut adts = source.only(|tag| tag.kind != 8 || !tag.is_header());
+    for tag in adts.tags.iter_mut().filter(|tag| media(tag, 8)) {
+        let n = (tag.body.len() - 2 + 7) as u16;
+        let header = [
+            0xFF,
+            0xF1,
+            0x50,
+            0x80 | (n >> 11) as u8,
+            (n >> 3) as u8,
+            (n << 5) as u8 | 31,
+            0xFC,
+        ];
+        tag.body.splice(2..2, header);
+    }
+    for (name, flv, told) in [
+        ("all", marked(1), "as keyframes that are none"),
+        ("none", marked(2), "does not mark its keyframes"),
+        ("codes", start_codes, "behind start codes"),
+        ("empty", empty, "without bytes"),
+        ("adts", adts, "ADTS headers and no sequence header"),
+    ] {
+        let mut client = Rtmp::publishing(service.address(), "live", name);
+        for tag in &flv.tags {
+            client.media(tag.kind, tag.time, &tag.body).unwrap();
+        }
+        client.unpublish(name).unwrap();
+        let stream = format!("live/{name}");
+        let recording = wait_for("a closed recording", || {
+            let all = recordings(&service.data());
+            all.into_iter()
+                .find(|it| it.stream == stream && it.state == "closed")
+        });
+        let out = home.path().join(format!("{name}.flv"));
+        let exported = Flv::parse(&exported(&service.data(), &recording.id, "flv", out));
+        exported.media().same_as(&source.media(), name, ROUNDING);
+        let keys = |flv: &Flv| -> Vec<u32> {
+            let keys = flv.tags.iter().filter(|tag| media(tag, 9) && tag.is_key());
+            keys.map(|tag| tag.time).collect()
+        };
+        assert_eq!(keys(&exported), keys(&source), "{name}");
+        let lines = service.log();
+        let lines: Vec<&str> = lines
+            .lines()
+            .filter(|line| line.contains(told) && line.contains(&stream))
+            .collect();
+        assert_eq!(lines.len(), 1, "{name}: {lines:?}");
+    }
+}
+
 #[test]
 fn standard_output_gets_the_same_bytes_as_a_file() {
     let home = home();

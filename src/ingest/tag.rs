@@ -34,6 +34,8 @@ pub(super) struct TagParser {
     pub(super) audio_config: Option<AudioConfig>,
     /// The configuration of the sound was made of an ADTS header.
     pub(super) adts_config: bool,
+    /// The configuration of the picture was made of parameter sets.
+    pub(super) sets_config: bool,
     /// A picture was marked as a keyframe.
     pub(super) has_flags: bool,
     /// The part of the last MP3 header that a configuration depends on.

@@ -7,7 +7,7 @@ use crate::media::{
     CodecConfig, Incoming, Layout, Look, MediaMessage, Oddity, RandomAccess, TrackKind, VideoCodec,
     VideoConfig, repaired,
 };
-use crate::media::{parse_av1, parse_avc, parse_hevc};
+use crate::media::{avc_record, parse_av1, parse_avc, parse_hevc};
 
 const SEQUENCE_START: u8 = 0;
 const CODED_FRAMES: u8 = 1;
@@ -137,6 +137,33 @@ impl TagParser {
             self.empty_config(TrackKind::Video);
             return Ok(());
         }
+        if codec == VideoCodec::Avc && record.first() == Some(&0) {
+            // No record begins so: these are parameter sets behind start codes.
+            self.configure_by_sets(&record, time, sink);
+            return Ok(());
+        }
+        self.sets_config = false;
+        self.configure_video(codec, record, time, sink)
+    }
+
+    /// What the picture is, where there is no sequence header that says it.
+    fn configure_by_sets(&mut self, sample: &[u8], time: u32, sink: &mut Sink) {
+        let record = avc_record(sample);
+        let taken = record.map(|record| self.configure_video(VideoCodec::Avc, record, time, sink));
+        if matches!(taken, Some(Ok(()))) {
+            self.sets_config = true;
+            self.tell(Oddity::NoConfig, sink);
+        }
+    }
+
+    /// The same configuration again, also in another form, is no news.
+    fn configure_video(
+        &mut self,
+        codec: VideoCodec,
+        record: Bytes,
+        time: u32,
+        sink: &mut Sink,
+    ) -> Result<(), TagError> {
         // Some encoders send it before every keyframe.
         let known = self.video_config.as_ref().filter(|known| known.codec == codec);
         if known.is_some_and(|known| known.record == record) {
@@ -147,7 +174,6 @@ impl TagParser {
             VideoCodec::Hevc => parse_hevc(record)?,
             VideoCodec::Av1 => parse_av1(record)?,
         };
-        // The same in another form is no news either.
         if self.video_config.as_ref() != Some(&config) {
             self.video_config = Some(config.clone());
             self.config(CodecConfig::Video(config), time, sink);
@@ -164,6 +190,13 @@ impl TagParser {
         timestamp_ms: u32,
         sink: &mut Sink,
     ) {
+        let is_known = self
+            .video_config
+            .as_ref()
+            .is_some_and(|known| known.codec == codec);
+        if codec == VideoCodec::Avc && (!is_known || self.sets_config) {
+            self.configure_by_sets(&payload, timestamp_ms, sink);
+        }
         let Some(config) = self.video_config.as_ref().filter(|known| known.codec == codec) else {
             return self.early_frame(TrackKind::Video, &payload, sink);
         };

@@ -41,6 +41,8 @@ pub enum Oddity {
         /// They were given lengths.
         mended: bool,
     },
+    /// There is no sequence header: what the picture is was taken from parameter sets.
+    NoConfig,
     /// Frames of AAC have ADTS headers, which are taken off.
     AdtsHeaders {
         /// There was no sequence header: what the sound is was taken from them.
@@ -58,6 +60,7 @@ impl Oddity {
             Oddity::EmptyUnits
             | Oddity::CutUnit { .. }
             | Oddity::StartCodes { .. }
+            | Oddity::NoConfig
             | Oddity::AdtsHeaders { .. } => "form",
         }
     }
@@ -120,6 +123,9 @@ impl fmt::Display for Oddity {
             Oddity::StartCodes { mended: false } => f.write_str(
                 "the encoder sends NAL units behind start codes (Annex B) that are too long for the lengths it \
                  announced; they are recorded as they are, and players may not show them",
+            ),
+            Oddity::NoConfig => f.write_str(
+                "the encoder sends no sequence header that can be read: the parameter sets that it sends say what the picture is",
             ),
             Oddity::AdtsHeaders { configured: true } => f.write_str(
                 "the encoder sends AAC with ADTS headers and no sequence header: the headers say what the sound is, and \

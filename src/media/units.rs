@@ -86,6 +86,39 @@ pub fn repaired(sample: &[u8], length_size: u8) -> Option<Bytes> {
     Some(out.into())
 }
 
+/// An `AVCDecoderConfigurationRecord` (ISO/IEC 14496-15 §5.3.3.1) out of the parameter sets in a picture, or in what stands in
+/// place of a record: units behind start codes, or behind lengths of four bytes. Lengths of four bytes are announced.
+pub fn avc_record(sample: &[u8]) -> Option<Bytes> {
+    const LENGTH_SIZE: u8 = 4;
+    let sample = match is_annex_b(sample) {
+        true => repaired(sample, LENGTH_SIZE)?,
+        false => Bytes::copy_from_slice(sample),
+    };
+    let (mut sps, mut pps) = (Vec::new(), Vec::new());
+    for unit in Units::new(&sample, LENGTH_SIZE).map_while(Result::ok) {
+        let sets: &mut Vec<&[u8]> = match unit.first().map(|header| header & 0x1f) {
+            Some(7) => &mut sps,
+            Some(8) => &mut pps,
+            _ => continue,
+        };
+        if !sets.contains(&unit) && sets.len() < 31 {
+            sets.push(unit);
+        }
+    }
+    let &[_, profile, compatibility, level, ..] = *sps.first().filter(|_| !pps.is_empty())? else {
+        return None;
+    };
+    let mut record = vec![1, profile, compatibility, level, 0xFC | (LENGTH_SIZE - 1)];
+    for (mark, sets) in [(0xE0, sps), (0, pps)] {
+        record.push(mark | u8::try_from(sets.len()).ok()?);
+        for set in sets {
+            record.extend_from_slice(&u16::try_from(set.len()).ok()?.to_be_bytes());
+            record.extend_from_slice(set);
+        }
+    }
+    Some(record.into())
+}
+
 /// Appends a unit behind its length; nothing of one without bytes.
 fn put(out: &mut Vec<u8>, unit: &[u8], length_size: u8) -> Option<()> {
     if unit.is_empty() {
@@ -175,6 +208,23 @@ mod tests {
         let long = [&[0, 0, 1, 0x65][..], &[7; 300]].concat();
         assert_eq!(repaired(&long, 1), None);
         assert_eq!(repaired(&long, 2).unwrap().len(), 2 + 301);
+    }
+
+    #[test]
+    fn a_record_is_made_of_parameter_sets() {
+        let record = b"\x01\x42\xC0\x1E\xFF\xE1\0\x05\x67\x42\xC0\x1E\x01\x01\0\x02\x68\x01";
+        let sets = b"\0\0\0\x01\x67\x42\xC0\x1E\x01\0\0\x01\x68\x01\0\0\x01\x68\x01\0\0\x01\x65\x88";
+        assert_eq!(avc_record(sets).unwrap(), record[..]);
+        let sets = b"\0\0\0\x05\x67\x42\xC0\x1E\x01\0\0\0\x02\x68\x01\0\0\0\x09\x65";
+        assert_eq!(avc_record(sets).unwrap(), record[..]);
+        for none in [
+            &b""[..],
+            b"\0\0\0\x02\x68\x01",
+            b"\0\0\0\x05\x67\x42\xC0\x1E\x01",
+            b"\0\0\0\x01\x67\0\0\0\x01\x68",
+        ] {
+            assert_eq!(avc_record(none), None, "{none:?}");
+        }
     }
 
     #[test]

@@ -276,6 +276,50 @@ fn units_are_mended_and_that_is_told_once() {
 }
 
 #[test]
+fn parameter_sets_configure_what_no_sequence_header_does() {
+    let (sps, pps) = (&AVCC[8..33], &AVCC[36..]);
+    let start_codes = [b"\0\0\0\x01", sps, b"\0\0\x01", pps].concat();
+    let lengths = [&[0, 0, 0, 25], sps, &[0, 0, 0, 4], pps].concat();
+    // In place of the sequence header, and before the picture in either form.
+    for (header, picture) in [
+        (Some(&start_codes), KEY.to_vec()),
+        (None, [&start_codes[..], b"\0\0\x01\x65\x88"].concat()),
+        (None, [&lengths[..], KEY].concat()),
+    ] {
+        let mut feed = Feed::default();
+        if let Some(header) = header {
+            feed.video(&[&[0x17, 0, 0, 0, 0], header]).unwrap();
+        }
+        feed.video(&[&[0x17, 1, 0, 0, 0], &picture]).unwrap();
+        feed.video(&[&[0x27, 1, 0, 0, 0], INTER]).unwrap();
+        // What a real one says is no news.
+        feed.video(&[&[0x17, 0, 0, 0, 0], AVCC]).unwrap();
+        let keys: Vec<bool> = feed.frames().iter().map(|(_, key, _)| *key).collect();
+        assert_eq!(keys, [true, false]);
+        assert_eq!(feed.oddities()[0], &Oddity::NoConfig);
+        let configs = feed
+            .out
+            .iter()
+            .filter(|message| matches!(message, MediaMessage::Config { .. }));
+        assert_eq!(configs.count(), 1);
+        assert!(matches!(
+            &feed.out[0],
+            MediaMessage::Config { config: CodecConfig::Video(video), .. } if video.width == 640
+        ));
+    }
+    // Nothing to go by.
+    let mut feed = Feed::default();
+    feed.video(&[&[0x17, 0, 0, 0, 0], b"\0\0\0\x01\x67"]).unwrap();
+    feed.video(&[&[0x17, 1, 0, 0, 0], KEY]).unwrap();
+    assert_eq!(
+        feed.oddities(),
+        [&Oddity::BeforeConfig {
+            kind: TrackKind::Video
+        }]
+    );
+}
+
+#[test]
 fn adts_headers_are_taken_off_and_configure_what_nothing_else_does() {
     let adts = |raw: &[u8]| {
         let n = (raw.len() + 7) as u8;
