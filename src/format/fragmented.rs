@@ -10,11 +10,12 @@ use std::sync::Arc;
 use last::Known;
 pub(in crate::format) use last::{End, Reach};
 
-use crate::format::fmp4::{self, TrackRun};
+use crate::format::fmp4::{self, Movie, Reference, TrackRun};
 use crate::format::line::{Config, Line, Placement, Stretch, Tape, contradiction};
 use crate::format::mark::Marker;
+use crate::format::mp4::creation_time;
 use crate::format::splice::{Parts, Script, Splice, Spliced};
-use crate::format::{Growing, Mark, Rendition, RenditionError, TapeSource, View, ViewSegment};
+use crate::format::{Growing, Mark, Rendition, RenditionError, TapeSource, View, ViewSegment, rate};
 use crate::media::{TrackKind, Tracks, rescale};
 
 /// Size and kind of an `mdat` of less than 4 GiB.
@@ -145,6 +146,55 @@ impl Fragments {
         Ok(())
     }
 
+    /// From the beginning to the end of the longer track.
+    fn duration_ms(&self) -> u64 {
+        let tracks = [self.line.video.as_ref(), self.line.audio.as_ref()]
+            .into_iter()
+            .flatten();
+        let ends = tracks.map(|track| rescale(track.end_pts, track.timescale, 1_000));
+        let end = ends.max().unwrap_or_default();
+        end.saturating_sub(self.origin_ms).max(0).unsigned_abs()
+    }
+
+    /// Where in the file which time is, for as many entries as are worth it.
+    fn index(&self) -> Option<Vec<u8>> {
+        let (id, track) = match (&self.line.video, &self.line.audio) {
+            (Some(video), _) => (fmp4::VIDEO_TRACK, video),
+            (None, audio) => (fmp4::AUDIO_TRACK, audio.as_ref()?),
+        };
+        let origin = rescale(self.origin_ms, 1_000, track.timescale);
+        let length = track.end_pts.saturating_sub(track.first_pts);
+        let most = i64::try_from(fmp4::MAX_REFERENCES).unwrap_or(i64::MAX);
+        let step = (length / most).max(i64::from(track.timescale));
+        let mut begins: Vec<(usize, i64, bool)> = Vec::new();
+        for entry in &self.known.entries {
+            match begins.last() {
+                Some((_, before, _)) if entry.pts.saturating_sub(*before) < step => (),
+                None if entry.part > 0 => begins.extend([
+                    (0, track.first_pts.min(entry.pts), false),
+                    (entry.part, entry.pts, true),
+                ]),
+                _ => begins.push((entry.part, entry.pts, true)),
+            }
+        }
+        if begins.is_empty() {
+            begins.push((0, track.first_pts, false));
+        }
+        let ends = begins.iter().skip(1).map(|(part, pts, _)| (*part, *pts));
+        let ends = ends.chain([(self.line.parts.len(), track.end_pts)]);
+        let references = begins
+            .iter()
+            .zip(ends)
+            .map(|((part, pts, key), (end, until))| Reference {
+                bytes: (*part..end).map(|part| self.len(part)).sum(),
+                duration: until.saturating_sub(*pts).max(0).unsigned_abs(),
+                key: *key,
+            });
+        let references: Vec<Reference> = references.collect();
+        let first = begins.first().map_or(0, |(_, pts, _)| pts.saturating_sub(origin));
+        fmp4::sidx(id, track.timescale, first.max(0).unsigned_abs(), &references)
+    }
+
     /// What a fragment is made of.
     pub(in crate::format) fn material(&self, part: usize, segments: &[ViewSegment], marker: &mut Marker) {
         // Its number is in it, too, and where time begins.
@@ -190,7 +240,16 @@ impl File {
     fn open<S: TapeSource>(tape: &mut Tape<S>) -> Result<Self, RenditionError> {
         let line = open_line("fmp4", tape)?;
         let fragments = Fragments::open(line, tape, &Reach::in_a_file())?;
-        let init = fmp4::init(&only_tracks(&fragments.line)?);
+        let tracks = only_tracks(&fragments.line)?;
+        let first = tape.segments().first();
+        let movie = Movie {
+            created: first.map_or(0, |first| creation_time(first.utc(first.begins()))),
+            duration_ms: Some(fragments.duration_ms()),
+            video_rate: rate::of(&fragments.line, TrackKind::Video),
+            audio_rate: rate::of(&fragments.line, TrackKind::Audio),
+        };
+        let mut init = fmp4::init(&tracks, movie);
+        init.extend(fragments.index().unwrap_or_default());
         let mut parts = Parts::default();
         parts.push(init.len() as u64);
         for part in 0..fragments.line.parts.len() {
@@ -370,5 +429,68 @@ pub(in crate::format) mod tests {
             .unwrap()
             .to_string();
         assert!(error.contains("from h264 320x240 to h264 640x360"), "{error}");
+    }
+
+    #[test]
+    fn a_sample_lasts_until_the_next_one_whichever_fragment_has_it() {
+        let mut takes = testing::two_segments();
+        // Sound is missing over the end of a fragment; the tape guessed.
+        takes[0]
+            .shots
+            .retain(|shot| shot.kind == TrackKind::Video || !(40_000..48_000).contains(&shot.dts));
+        let bytes = all(&mut Fmp4::open(testing::view(&takes)).unwrap());
+        for track in [1, 2] {
+            let samples = lengths(&bytes);
+            let own: Vec<_> = samples.iter().filter(|sample| sample.0 == track).collect();
+            for pair in own.windows(2) {
+                assert_eq!(pair[0].1 + u64::from(pair[0].2), pair[1].1, "track {track}");
+            }
+        }
+    }
+
+    /// (track, decode time, duration) of every sample.
+    fn lengths(bytes: &[u8]) -> Vec<(u32, u64, u32)> {
+        let mut found = Vec::new();
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            if let mp4_atom::Any::Moof(moof) = mp4_atom::Any::read_from(&mut rest).unwrap() {
+                for traf in moof.traf {
+                    let mut dts = traf.tfdt.unwrap().base_media_decode_time;
+                    for entry in &traf.trun[0].samples {
+                        let duration = entry.duration.or(traf.tfhd.default_sample_duration).unwrap();
+                        found.push((traf.tfhd.track_id, dts, duration));
+                        dts += u64::from(duration);
+                    }
+                }
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn the_file_says_how_long_it_is_and_where_its_fragments_are() {
+        let takes = testing::two_segments();
+        let mut file = Fmp4::open(testing::view(&takes)).unwrap();
+        let bytes = all(&mut file);
+        let at = |kind: &[u8]| bytes.windows(4).position(|word| word == kind).unwrap();
+        let number = |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap());
+        // The picture ends at 4.5 s, the sound goes on for a frame.
+        let duration = number(at(b"mehd") + 12);
+        assert!((4_500..4_640).contains(&duration), "{duration}");
+        let sidx = at(b"sidx");
+        let end = sidx - 4 + number(sidx - 4) as usize;
+        assert_eq!(&bytes[end + 4..end + 8], b"moof");
+        let count = (number(sidx + 32) & 0xFFFF) as usize;
+        assert_eq!(count, 5);
+        let mut position = end;
+        for reference in 0..count {
+            let entry = sidx + 36 + 12 * reference;
+            assert_eq!(&bytes[position + 4..position + 8], b"moof");
+            assert_eq!(number(entry + 8), 0x9000_0000);
+            position += number(entry) as usize;
+        }
+        assert_eq!(position, bytes.len());
+        // mvhd of version 1.
+        assert_ne!(number(at(b"mvhd") + 12), 0);
     }
 }

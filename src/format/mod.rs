@@ -29,6 +29,7 @@ mod line;
 mod mark;
 pub mod mp4;
 mod parts;
+mod rate;
 mod splice;
 mod split;
 #[cfg(test)]

@@ -3,7 +3,8 @@
 use crate::browser::{Case, Seek, Seen};
 use crate::programs::FFMPEG;
 use crate::session::{Session, flash_and_beep, plain_session, push_copy};
-use crate::support::home;
+use crate::support::flv::{AUDIO, SCRIPT, VIDEO};
+use crate::support::{Flv, Tag, edgereel, home};
 
 #[test]
 fn chromium_plays_every_rendition() {
@@ -50,4 +51,59 @@ fn assert_together(seen: &Seen, flashes: usize, name: &str) {
     assert!(sync.len() >= flashes, "{name}: {sync:?} {seen:?}");
     sync.sort_by(f64::total_cmp);
     assert!(sync[sync.len() / 2].abs() < 60.0, "{name}: {sync:?}");
+}
+
+#[test]
+fn tracks_that_pause_or_stop_or_never_come_play_in_hls_js() {
+    let folder = home();
+    let whole = Flv::read(&flash_and_beep(folder.path(), 14));
+    let header = |tag: &Tag| tag.kind != SCRIPT && tag.body.get(1) == Some(&0);
+    let without = |kind: u8, from: u32, to: u32| {
+        whole.only(|tag| header(tag) || tag.kind != kind || tag.time < from || tag.time >= to)
+    };
+    // What is sent, how many pictures are shown at least, and whether sound and picture can be compared.
+    let cases = [
+        (
+            "a short drop-out of sound",
+            without(AUDIO, 5_900, 6_050),
+            320,
+            true,
+        ),
+        ("sound that pauses", without(AUDIO, 4_500, 8_500), 320, true),
+        ("sound that stops", without(AUDIO, 5_000, u32::MAX), 320, false),
+        ("sound that never comes", without(AUDIO, 0, u32::MAX), 320, false),
+        ("a picture that pauses", without(VIDEO, 4_000, 8_000), 220, false),
+        (
+            "a picture that never comes",
+            without(VIDEO, 0, u32::MAX),
+            0,
+            false,
+        ),
+        ("a picture that comes late", without(VIDEO, 0, 4_000), 220, false),
+    ];
+    for (number, (name, flv, pictures, compared)) in cases.into_iter().enumerate() {
+        let file = folder.path().join(format!("{number}.flv"));
+        flv.write(&file);
+        let session = Session::record(|url| {
+            edgereel(&["publish", file.to_str().unwrap(), url, "--fast"]).ok();
+        });
+        let hls = session.rendition("hls");
+        let case = Case::hls(hls.parent().unwrap());
+        let seen = match compared {
+            true => case.listening().play(),
+            false => case.rate(2.0).play(),
+        };
+        assert!(seen.ended && !seen.fatal, "{name}: {seen:?}");
+        assert!(seen.frames >= pictures, "{name}: {seen:?}");
+        if compared {
+            // A flash whose beep is missing has none near it.
+            let near = seen.sync().into_iter().filter(|apart| apart.abs() < 500.0);
+            let mut near: Vec<f64> = near.collect();
+            let after = near.split_off(near.len() / 2);
+            assert!(
+                after.len() >= 4 && after.iter().all(|apart| apart.abs() < 120.0),
+                "{name}: {after:?}"
+            );
+        }
+    }
 }

@@ -140,7 +140,9 @@ impl File {
         data.boolean("hasMetadata", true);
         data.boolean("hasKeyframes", !keys.is_empty());
         data.boolean("canSeekToEnd", false);
-        data.keyframes(keys);
+        if !keys.is_empty() {
+            data.keyframes(keys);
+        }
         out.extend(whole_tag(tag::SCRIPT, 0, &data.finish()));
         out
     }

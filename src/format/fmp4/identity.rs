@@ -4,7 +4,7 @@ use bytes::BufMut;
 use crc32c::{crc32c, crc32c_append};
 
 use super::boxes::{boxed, next_box, take, take_u32};
-use super::moov::{ftyp, put_moov};
+use super::moov::{Movie, ftyp, put_moov};
 use super::sample_entry::AudioExtra;
 use super::{MAX_HEADER, ScanError, WriteError};
 use crate::format::TrackBase;
@@ -95,7 +95,11 @@ pub fn segment_header(identity: &Identity, tracks: &Tracks) -> Result<Vec<u8>, W
     };
 
     let mut moov = Vec::new();
-    put_moov(&mut moov, tracks, creation_time(identity));
+    let movie = Movie {
+        created: creation_time(identity),
+        ..Movie::default()
+    };
+    put_moov(&mut moov, tracks, movie);
 
     let mut out = ftyp(b"iso6", &[b"iso6", b"mp41"]);
     debug_assert_eq!(out.len(), FTYP);

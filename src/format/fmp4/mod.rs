@@ -30,11 +30,16 @@ mod moov_read;
 mod recover;
 pub mod sample_entry;
 mod scan;
+mod sidx;
 
 pub use fragment::{FIRST_SEQUENCE, FragmentHeader, Place, fragment_header, free_box};
 pub use identity::{Identity, segment_header};
 pub use moof::{TrackRun, moof, moof_len};
-pub use moov::init;
+pub(in crate::format) use moov::brand;
+pub use moov::{Movie, init};
+pub use sample_entry::BitRate;
+pub(in crate::format) use sidx::{MAX_REFERENCES, Reference, sidx};
+
 pub use recover::{Left, check_fragment, find_fragment, holds_durable_fragments, scan_open};
 pub use scan::{Header, Position, ReadAt, ScanError, Scanned, Stopped, read_header, scan, scan_headers};
 

@@ -4,14 +4,41 @@ use bytes::BufMut;
 use mp4_atom::{Dinf, Dref, FourCC, Ftyp, Hdlr, Matrix, Mdhd, Mvhd, Smhd, Tkhd, Trex, Url, Vmhd};
 
 use super::boxes::{atom, boxed, full};
-use super::{AUDIO_TRACK, VIDEO_TRACK, sample_entry};
-use crate::media::{AudioConfig, Tracks, VIDEO_TIMESCALE, VideoConfig};
+use super::{AUDIO_TRACK, BitRate, VIDEO_TRACK, sample_entry};
+use crate::media::{AudioConfig, Tracks, VIDEO_TIMESCALE, VideoCodec, VideoConfig};
 
-/// The initialization segment of these tracks: `ftyp moov`, for HLS and DASH.
-pub fn init(tracks: &Tracks) -> Vec<u8> {
-    let mut out = ftyp(b"iso6", &[b"iso6", b"mp41", b"cmfc"]);
-    put_moov(&mut out, tracks, 0);
+/// What is known of a whole recording.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Movie {
+    /// When it began, in seconds since 1904; 0 when unknown.
+    pub created: u64,
+    /// How long it is, in milliseconds, where it is complete.
+    pub duration_ms: Option<u64>,
+    /// The picture's bits a second, where they are known.
+    pub video_rate: Option<BitRate>,
+    /// The sound's.
+    pub audio_rate: Option<BitRate>,
+}
+
+/// The initialization segment of these tracks: `ftyp moov`, for HLS and DASH, or before all fragments of a file.
+pub fn init(tracks: &Tracks, movie: Movie) -> Vec<u8> {
+    // CMAF (ISO/IEC 23000-19 §7.3) has one track in a file.
+    let alone = tracks.video.is_some() != tracks.audio.is_some();
+    let mut brands: Vec<&[u8; 4]> = vec![b"iso6", b"mp41"];
+    brands.extend(alone.then_some(b"cmfc"));
+    brands.extend(tracks.video.as_ref().map(|video| brand(video.codec)));
+    let mut out = ftyp(b"iso6", &brands);
+    put_moov(&mut out, tracks, movie);
     out
+}
+
+/// The brand of files with pictures of a coding.
+pub(in crate::format) fn brand(codec: VideoCodec) -> &'static [u8; 4] {
+    match codec {
+        VideoCodec::Avc => b"avc1",
+        VideoCodec::Hevc => b"hvc1",
+        VideoCodec::Av1 => b"av01",
+    }
 }
 
 /// `ftyp` (ISO/IEC 14496-12 §4.3).
@@ -27,9 +54,8 @@ pub(super) fn ftyp(major: &[u8; 4], compatible: &[&[u8; 4]]) -> Vec<u8> {
 }
 
 /// `moov` (ISO/IEC 14496-12 §8.2.1) with a track each and `mvex`: samples come in fragments.
-///
-/// `created` is in seconds since 1904, 0 when unknown.
-pub(super) fn put_moov(out: &mut Vec<u8>, tracks: &Tracks, created: u64) {
+pub(super) fn put_moov(out: &mut Vec<u8>, tracks: &Tracks, movie: Movie) {
+    let created = movie.created;
     boxed(out, b"moov", |out| {
         let mvhd = Mvhd {
             creation_time: created,
@@ -43,12 +69,15 @@ pub(super) fn put_moov(out: &mut Vec<u8>, tracks: &Tracks, created: u64) {
         };
         atom(out, &mvhd);
         if let Some(video) = &tracks.video {
-            put_video(out, video, created);
+            put_video(out, video, movie);
         }
         if let Some(audio) = &tracks.audio {
-            put_audio(out, audio, created);
+            put_audio(out, audio, movie);
         }
         boxed(out, b"mvex", |out| {
+            if let Some(duration_ms) = movie.duration_ms {
+                full(out, b"mehd", 1, 0, |out| out.put_u64(duration_ms));
+            }
             let present = [
                 tracks.video.as_ref().map(|_| VIDEO_TRACK),
                 tracks.audio.as_ref().map(|_| AUDIO_TRACK),
@@ -67,15 +96,17 @@ pub(super) fn put_moov(out: &mut Vec<u8>, tracks: &Tracks, created: u64) {
     });
 }
 
-fn put_video(out: &mut Vec<u8>, config: &VideoConfig, created: u64) {
+fn put_video(out: &mut Vec<u8>, config: &VideoConfig, movie: Movie) {
+    let created = movie.created;
+    let (width, height) = config.display_size();
     let tkhd = Tkhd {
         track_id: VIDEO_TRACK,
         creation_time: created,
         modification_time: created,
         enabled: true,
         in_movie: true,
-        width: config.width.into(),
-        height: config.height.into(),
+        width: u16::try_from(width).unwrap_or(config.width).into(),
+        height: u16::try_from(height).unwrap_or(config.height).into(),
         ..Tkhd::default()
     };
     let media = Media {
@@ -83,7 +114,7 @@ fn put_video(out: &mut Vec<u8>, config: &VideoConfig, created: u64) {
         timescale: VIDEO_TIMESCALE,
         handler: b"vide",
         name: "video",
-        entry: sample_entry::video(config),
+        entry: sample_entry::with_bit_rate(sample_entry::video(config), movie.video_rate),
     };
     boxed(out, b"trak", |out| {
         atom(out, &tkhd);
@@ -91,7 +122,8 @@ fn put_video(out: &mut Vec<u8>, config: &VideoConfig, created: u64) {
     });
 }
 
-fn put_audio(out: &mut Vec<u8>, config: &AudioConfig, created: u64) {
+fn put_audio(out: &mut Vec<u8>, config: &AudioConfig, movie: Movie) {
+    let created = movie.created;
     let tkhd = Tkhd {
         track_id: AUDIO_TRACK,
         creation_time: created,
@@ -107,7 +139,7 @@ fn put_audio(out: &mut Vec<u8>, config: &AudioConfig, created: u64) {
         timescale: config.sample_rate,
         handler: b"soun",
         name: "audio",
-        entry: sample_entry::audio(config),
+        entry: sample_entry::with_bit_rate(sample_entry::audio(config), movie.audio_rate),
     };
     boxed(out, b"trak", |out| {
         atom(out, &tkhd);

@@ -6,12 +6,16 @@
 use bytes::{BufMut, Bytes};
 
 use super::boxes::{boxed, child, full, next_box, take};
-use crate::media::{AudioCodec, AudioConfig, Tracks, VideoCodec, VideoConfig};
+use crate::media::{Appearance, AudioCodec, AudioConfig, Tracks, VideoCodec, VideoConfig};
 
 /// objectTypeIndication of MPEG-4 audio (ISO/IEC 14496-1 table 5).
 const OBJECT_AAC: u8 = 0x40;
 /// objectTypeIndication of MPEG-1 audio, which MP3 is.
 const OBJECT_MP3: u8 = 0x6B;
+/// The same of MPEG-2 audio, which MP3 at 24 kHz and less is.
+const OBJECT_MP3_LOW: u8 = 0x69;
+/// The highest sample rate of MPEG-2 audio.
+const LOW_RATE: u32 = 24_000;
 
 /// Bytes of a `VisualSampleEntry` before its configuration box.
 const VISUAL_FIELDS: usize = 78;
@@ -42,8 +46,69 @@ pub fn video(config: &VideoConfig) -> Vec<u8> {
         out.put_u16(0x0018);
         out.put_i16(-1);
         boxed(out, record, |out| out.put_slice(&config.record));
+        put_look(out, &config.appearance());
     });
     out
+}
+
+/// Shape of the pixels, colours and light (ISO/IEC 14496-12 §12.1.4 to §12.1.8), as far as the stream says them.
+fn put_look(out: &mut Vec<u8>, look: &Appearance) {
+    if let Some((x, y)) = look.pixel {
+        boxed(out, b"pasp", |out| {
+            out.put_u32(x.into());
+            out.put_u32(y.into());
+        });
+    }
+    if let Some(colour) = look.colour {
+        boxed(out, b"colr", |out| {
+            out.put_slice(b"nclx");
+            for number in [colour.primaries, colour.transfer, colour.matrix] {
+                out.put_u16(number.into());
+            }
+            out.put_u8(u8::from(colour.full_range) << 7);
+        });
+    }
+    if let Some(display) = look.mastering {
+        boxed(out, b"mdcv", |out| {
+            let points = display.primaries.iter().chain([&display.white]);
+            points.flatten().for_each(|point| out.put_u16(*point));
+            out.put_u32(display.max_luminance);
+            out.put_u32(display.min_luminance);
+        });
+    }
+    if let Some(light) = look.light {
+        boxed(out, b"clli", |out| {
+            out.put_u16(light.content);
+            out.put_u16(light.average);
+        });
+    }
+}
+
+/// How many bits a second a track has (`btrt`, ISO/IEC 14496-12 §8.5.2.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BitRate {
+    /// In the second that has most.
+    pub max: u32,
+    /// On average.
+    pub average: u32,
+}
+
+/// A sample entry with its bit rate at the end.
+pub(in crate::format) fn with_bit_rate(mut entry: Vec<u8>, rate: Option<BitRate>) -> Vec<u8> {
+    let Some(rate) = rate else {
+        return entry;
+    };
+    boxed(&mut entry, b"btrt", |out| {
+        // The decoder's buffer, of which nothing is known.
+        out.put_u32(0);
+        out.put_u32(rate.max);
+        out.put_u32(rate.average);
+    });
+    let size = u32::try_from(entry.len()).unwrap_or(u32::MAX);
+    if let Some(field) = entry.get_mut(..4) {
+        field.copy_from_slice(&size.to_be_bytes());
+    }
+    entry
 }
 
 /// The sample entry of an audio track: `mp4a` with `esds` (ISO/IEC 14496-14 §5.6.1) or `Opus` with `dOps`
@@ -64,6 +129,7 @@ pub fn audio(config: &AudioConfig) -> Vec<u8> {
         out.put_u32(u16::try_from(config.sample_rate).map_or(0, |rate| u32::from(rate) << 16));
         match config.codec {
             AudioCodec::Aac => put_esds(out, OBJECT_AAC, &config.record),
+            AudioCodec::Mp3 if config.sample_rate <= LOW_RATE => put_esds(out, OBJECT_MP3_LOW, &[]),
             AudioCodec::Mp3 => put_esds(out, OBJECT_MP3, &[]),
             AudioCodec::Opus => boxed(out, b"dOps", |out| put_dops(out, &config.record)),
         }
@@ -210,7 +276,7 @@ pub(in crate::format) fn parse_esds(body: &[u8]) -> Option<(AudioCodec, Bytes)> 
             let config = next_descriptor(&mut specific, 0x05).unwrap_or_default();
             Some((AudioCodec::Aac, Bytes::copy_from_slice(config)))
         }
-        OBJECT_MP3 => Some((AudioCodec::Mp3, Bytes::new())),
+        OBJECT_MP3 | OBJECT_MP3_LOW => Some((AudioCodec::Mp3, Bytes::new())),
         _ => None,
     }
 }

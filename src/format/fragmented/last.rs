@@ -1,7 +1,8 @@
 //! How long the last sample of a fragment lasts: until the next one of its track, which another fragment has.
 //!
 //! The tape had to guess, because it was written before the next sample came. Players that put fragments together
-//! (Media Source Extensions) take a track to end where its last sample does, and wait there.
+//! (Media Source Extensions) take a track to end where its last sample does, and wait there. They bear it that a sample lasts
+//! for minutes: a picture stands, sound is silent, and what follows comes at its time.
 
 use std::borrow::Cow;
 
@@ -11,17 +12,16 @@ use crate::format::line::{Line, Tape};
 use crate::format::{RenditionError, TapeSource};
 use crate::media::{TrackKind, rescale};
 
-/// The longest that a picture is held in a file whose beginning is sent before its end is known.
-const PICTURE_MS: i64 = 10_000;
+/// The longest that a sample is held in a file whose beginning is sent before its end is known.
+const LONGEST_MS: i64 = 10_000;
 
-/// The longest that a piece of sound may last. Browsers play it for as long as it sounds and then go on with the next, so
-/// what is longer would part sound and picture; a hole they leap over.
-const SOUND_MS: i64 = 1_000;
+/// A track that ends so much before the other is held till then; a frame or two are no matter.
+const LEAST_MS: i64 = 500;
 
 /// How far ahead the sample may be that the last one of a fragment lasts to.
 #[derive(Debug)]
 pub(in crate::format) struct Reach {
-    picture_ms: i64,
+    longest_ms: i64,
     /// Of each fragment; of those that are left out, none.
     ends: Vec<End>,
 }
@@ -31,7 +31,7 @@ pub(in crate::format) struct Reach {
 pub(in crate::format) struct End {
     /// The first fragment out of reach.
     pub(in crate::format) part: usize,
-    /// A picture without successor is held until then, in milliseconds on the line.
+    /// A sample without successor is held until then, in milliseconds on the line.
     pub(in crate::format) held_ms: Option<i64>,
 }
 
@@ -54,7 +54,7 @@ impl Reach {
     /// Of a file that is sent while it grows.
     pub(in crate::format) fn in_a_file() -> Self {
         Self {
-            picture_ms: PICTURE_MS,
+            longest_ms: LONGEST_MS,
             ends: Vec::new(),
         }
     }
@@ -62,15 +62,8 @@ impl Reach {
     /// Of chunks: where each fragment's reach ends.
     pub(in crate::format) fn in_chunks(ends: Vec<End>) -> Self {
         Self {
-            picture_ms: i64::MAX,
+            longest_ms: i64::MAX,
             ends,
-        }
-    }
-
-    fn longest_ms(&self, kind: TrackKind) -> i64 {
-        match kind {
-            TrackKind::Video => self.picture_ms,
-            TrackKind::Audio => SOUND_MS,
         }
     }
 
@@ -120,11 +113,21 @@ impl Lasts {
     }
 }
 
+/// A fragment at whose first sample of the leading track decoding can begin.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::format) struct Entry {
+    pub(in crate::format) part: usize,
+    /// When that is presented, in ticks of the track on the line.
+    pub(in crate::format) pts: i64,
+}
+
 /// What is known of every fragment once what follows it is: bytes of its `moof`, and what its last samples last.
 #[derive(Debug, Default)]
 pub(in crate::format) struct Known {
     pub(in crate::format) moofs: Vec<u32>,
     pub(in crate::format) lasts: Vec<Lasts>,
+    /// Fragments where decoding can begin, in order.
+    pub(in crate::format) entries: Vec<Entry>,
     /// How many fragments stay as they are when the tape grows.
     pub(in crate::format) settled: usize,
 }
@@ -149,6 +152,10 @@ pub(in crate::format) fn durations<S: TapeSource>(
         settled: line.parts.len().saturating_sub(1),
         ..Known::default()
     };
+    let leading = match line.video {
+        Some(_) => TrackKind::Video,
+        None => TrackKind::Audio,
+    };
     let mut next: [Option<Next>; 2] = [None; 2];
     for (segment, stretch) in line.stretches.iter().enumerate().rev() {
         let index = tape.index(segment)?;
@@ -165,7 +172,6 @@ pub(in crate::format) fn durations<S: TapeSource>(
                 let last = Last {
                     dts: placement.place(last_dts),
                     sample: last,
-                    kind,
                     scale: placement.line,
                 };
                 let ticks = last.ticks(*next, reach, part);
@@ -179,6 +185,12 @@ pub(in crate::format) fn durations<S: TapeSource>(
                     dts: placement.place(run.first_dts),
                 });
             }
+            let run = fragment.run(leading);
+            if let Some(first) = run.samples.first().filter(|first| first.key && !run.leads()) {
+                let dts = stretch.track(leading).placement.place(run.first_dts);
+                let pts = dts.saturating_add(i64::from(first.cts));
+                known.entries.push(Entry { part, pts });
+            }
             let video = lasts.samples(fragment, TrackKind::Video);
             let audio = lasts.samples(fragment, TrackKind::Audio);
             let len = fmp4::moof_len(video.as_deref(), audio.as_deref());
@@ -188,6 +200,7 @@ pub(in crate::format) fn durations<S: TapeSource>(
     }
     known.moofs.reverse();
     known.lasts.reverse();
+    known.entries.reverse();
     Ok(known)
 }
 
@@ -195,7 +208,6 @@ pub(in crate::format) fn durations<S: TapeSource>(
 struct Last<'a> {
     dts: i64,
     sample: &'a Sample,
-    kind: TrackKind,
     /// Ticks a second of the track on the line.
     scale: u32,
 }
@@ -206,13 +218,14 @@ impl Last<'_> {
         let end = reach.end(part);
         if let Some(next) = next.filter(|next| next.part < end.part) {
             let ticks = next.dts.saturating_sub(self.dts);
-            let longest = rescale(reach.longest_ms(self.kind), 1_000, self.scale);
+            let longest = rescale(reach.longest_ms, 1_000, self.scale);
             return Some(ticks).filter(|ticks| (1..=longest).contains(ticks));
         }
-        let held = end.held_ms.filter(|_| self.kind == TrackKind::Video)?;
+        let held = end.held_ms?;
         let shown = self.dts.saturating_add(i64::from(self.sample.cts));
         let ticks = rescale(held, 1_000, self.scale).saturating_sub(shown);
-        Some(ticks).filter(|ticks| *ticks > i64::from(self.sample.duration))
+        let least = rescale(LEAST_MS, 1_000, self.scale).saturating_add(self.sample.duration.into());
+        Some(ticks).filter(|ticks| *ticks > least)
     }
 
     /// True while what follows could still come so soon that it says how long this lasts.
@@ -222,7 +235,7 @@ impl Last<'_> {
         let since = ends
             .max()
             .map(|end| end.saturating_sub(rescale(self.dts, self.scale, 1_000)));
-        since.is_some_and(|since| since <= reach.longest_ms(self.kind).saturating_add(LAG_MS))
+        since.is_some_and(|since| since <= reach.longest_ms.saturating_add(LAG_MS))
     }
 }
 

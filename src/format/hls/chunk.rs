@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::format::fragmented::End;
-use crate::format::index::{FragmentIndex, Run};
+use crate::format::index::{FragmentIndex, Placed, Run};
 use crate::format::line::{Config, Line, Placement, Stretch, Tape};
 use crate::format::{RenditionError, TapeSource, ViewSegment};
 use crate::media::{Micros, Tracks};
@@ -63,6 +63,8 @@ pub(super) struct Cut {
     pub(super) limit_s: Option<u64>,
     rule: Rule,
     target_ms: i64,
+    /// Some chunk will have pictures.
+    pictures: bool,
     /// What the samples of each chunk decode with.
     has: Vec<Tracks>,
 }
@@ -110,12 +112,14 @@ impl Chunk {
         }
     }
 
-    /// True when a fragment begins the next chunk.
-    fn ends_before(&self, next: &Facts, target_ms: i64, limit_ms: i64) -> bool {
+    /// True when a fragment begins the next chunk; `awaits`: it is the first one, and the picture has yet to come.
+    fn ends_before(&self, next: &Facts, awaits: bool, target_ms: i64, limit_ms: i64) -> bool {
         let so_long = next.start_ms.saturating_sub(self.start_ms);
         let is_long = so_long.saturating_add(EARLY_MS) >= target_ms;
         let too_long = next.end_ms.saturating_sub(self.start_ms) > limit_ms;
         match next.picture {
+            // Browsers begin where there is sound and picture, if the first chunk has both.
+            _ if awaits => too_long,
             Some(Picture::Key | Picture::OpenKey) if self.pictures => {
                 is_long || too_long || !self.independent
             }
@@ -134,7 +138,7 @@ pub(super) fn cut<S: TapeSource>(
     target_ms: i64,
     rule: Rule,
 ) -> Result<Cut, RenditionError> {
-    let mut cut = Cut::new(target_ms, rule);
+    let mut cut = Cut::new(line, target_ms, rule);
     let segments = tape.segments().to_vec();
     for ((number, segment), stretch) in segments.iter().enumerate().zip(&line.stretches) {
         let index = tape.index(number)?;
@@ -162,8 +166,9 @@ pub(super) fn cut<S: TapeSource>(
 }
 
 impl Cut {
-    fn new(target_ms: i64, rule: Rule) -> Self {
+    fn new(line: &Line, target_ms: i64, rule: Rule) -> Self {
         Self {
+            pictures: rule == Rule::Whole && line.video.is_some(),
             chunks: Vec::new(),
             tracks: Vec::new(),
             settled: 0,
@@ -177,9 +182,12 @@ impl Cut {
     /// Puts a fragment into the last chunk or begins another.
     fn add(&mut self, part: u32, facts: Facts, breaks: bool, utc: Micros) {
         let (target_ms, limit_ms, rule) = (self.target_ms, self.limit_ms(), self.rule);
+        let awaits = self.pictures && self.chunks.len() == 1;
         let mut goes_on = true;
         if let (Some(chunk), Some(has)) = (self.chunks.last_mut(), self.has.last_mut()) {
-            let ends = breaks || differ(has, &facts.has) || chunk.ends_before(&facts, target_ms, limit_ms);
+            let awaits = awaits && !chunk.pictures;
+            let ends =
+                breaks || differ(has, &facts.has) || chunk.ends_before(&facts, awaits, target_ms, limit_ms);
             if !ends {
                 chunk.take(part, &facts);
                 overlay(has, &facts.has);
@@ -279,13 +287,17 @@ pub(super) fn ends(chunks: &[Chunk], rule: Rule) -> Vec<End> {
         end = match (next, rule) {
             (Some(next), _) if next.discontinuity => End {
                 part: next.parts().start,
-                held_ms: None,
+                held_ms: Some(chunk.end_ms),
             },
             (Some(next), Rule::Growing) => End {
                 part: next.parts().start + 1,
                 held_ms: Some(next.start_ms),
             },
-            _ => end,
+            (Some(_), Rule::Whole) => end,
+            (None, _) => End {
+                part: usize::MAX,
+                held_ms: Some(chunk.end_ms),
+            },
         };
         if let Some(own) = ends.get_mut(chunk.parts()) {
             own.fill(end);
@@ -343,35 +355,29 @@ fn facts(stretch: &Stretch, segment: &ViewSegment, fragment: &FragmentIndex) -> 
 
 fn picture(run: &Run) -> Option<Picture> {
     let first = run.samples.first()?;
-    if !first.key {
-        return Some(Picture::Other);
-    }
-    let shown = |dts: u64, cts: i32| i128::from(dts) + i128::from(cts);
-    let own = shown(run.first_dts, first.cts);
-    // Leading pictures come at once: the next keyframe has its own.
-    let following = run.placed().skip(1).take_while(|placed| !placed.sample.key);
-    let leads = following
-        .into_iter()
-        .any(|placed| shown(placed.dts, placed.sample.cts) < own);
-    Some(if leads { Picture::OpenKey } else { Picture::Key })
+    Some(match (first.key, run.leads()) {
+        (false, _) => Picture::Other,
+        (true, false) => Picture::Key,
+        (true, true) => Picture::OpenKey,
+    })
 }
 
-/// When the first sample is presented, and when the last ends.
+/// When the earliest sample is presented, and when the last ends.
 fn span(run: &Run, placement: Placement) -> Option<(i64, i64)> {
-    let first = run.samples.first()?;
+    run.samples.first()?;
     let to_ms = |ticks: i64| {
         let scale = i128::from(placement.own.max(1));
         let nearest = (i128::from(ticks) * 1_000 + scale / 2).div_euclid(scale);
         i64::try_from(nearest).unwrap_or(0)
     };
-    let shown = placement
-        .place_own(run.first_dts)
-        .saturating_add(i64::from(first.cts));
-    let ends = run.placed().map(|placed| {
-        let end = placed.dts.saturating_add(u64::from(placed.sample.duration));
-        placement
-            .place_own(end)
-            .saturating_add(i64::from(placed.sample.cts))
-    });
-    Some((to_ms(shown), to_ms(ends.max().unwrap_or(shown))))
+    let shown = |placed: &Placed| {
+        let dts = placement.place_own(placed.dts);
+        dts.saturating_add(i64::from(placed.sample.cts))
+    };
+    // Pictures that lead a keyframe are shown before it.
+    let first = run.placed().map(|placed| shown(&placed)).min()?;
+    let ends = run
+        .placed()
+        .map(|placed| shown(&placed).saturating_add(i64::from(placed.sample.duration)));
+    Some((to_ms(first), to_ms(ends.max().unwrap_or(first))))
 }

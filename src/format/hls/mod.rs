@@ -14,7 +14,7 @@ mod playlist;
 
 use std::sync::Arc;
 
-use crate::format::fmp4;
+use crate::format::fmp4::{self, Movie};
 use crate::format::fragmented::{Fragments, Reach, open_line};
 use crate::format::line::Tape;
 use crate::format::mark::Marker;
@@ -78,7 +78,7 @@ impl<S: TapeSource + Clone> Hls<S> {
         let line = open_line("hls", &mut tape)?;
         let cut = chunk::cut(&line, &mut tape, i64::from(target_ms), rule)?;
         let reach = Reach::in_chunks(chunk::ends(&cut.chunks, rule));
-        let init = |tracks: &Tracks| Arc::from(fmp4::init(tracks));
+        let init = |tracks: &Tracks| Arc::from(fmp4::init(tracks, Movie::default()));
         let plan = Plan {
             fragments: Fragments::open(line, &mut tape, &reach)?,
             inits: cut.tracks.iter().map(init).collect(),

@@ -5,6 +5,7 @@ use m3u8_rs::MediaPlaylist;
 use crate::format::testing::{self, Reel, Take, all, assert_same_in_pieces};
 
 use super::Hls;
+use crate::media::TrackKind;
 
 fn open(takes: &[Take], target_ms: u32) -> Hls<Reel> {
     Hls::open(testing::view(takes), target_ms).unwrap()
@@ -89,4 +90,113 @@ fn a_crumb_at_the_end_joins_the_chunk_before() {
     let chunks = |target_ms| open(&testing::two_segments(), target_ms).count() - 2;
     assert_eq!(chunks(4_000), 1);
     assert_eq!(chunks(1_000), 5);
+}
+
+/// A picture from `from_ms` to `to_ms`, and sound for a minute.
+fn camera(from_ms: i64, to_ms: i64) -> Take {
+    let tracks = testing::both();
+    let mut shots = testing::shoot(&tracks, 0, 60_000, 882);
+    shots.retain(|shot| shot.kind == TrackKind::Audio || (from_ms..to_ms).contains(&shot.dts));
+    Take {
+        tracks,
+        shots,
+        publish_zero: 0,
+    }
+}
+
+#[test]
+fn chunks_stay_short_while_the_camera_is_off() {
+    for (from_ms, to_ms) in [(0, 0), (0, 5_000), (20_000, 40_000), (55_000, 60_000)] {
+        let takes = [camera(from_ms, to_ms)];
+        for hls in [
+            open(&takes, 6_000),
+            Hls::growing(testing::view(&takes), 6_000).unwrap(),
+        ] {
+            let playlist = parsed(&hls);
+            let longest = playlist.segments.iter().map(|segment| segment.duration);
+            let longest = longest.fold(0.0, f32::max);
+            assert!(longest <= 12.5, "{from_ms} {to_ms}: {longest}");
+            assert!(playlist.segments.len() >= 5);
+            let sum: f32 = playlist.segments.iter().map(|segment| segment.duration).sum();
+            assert!((sum - 60.0).abs() < 1.5, "{sum}");
+        }
+    }
+}
+
+#[test]
+fn a_header_names_the_tracks_that_have_samples_and_goes_on_naming_them() {
+    let inits = |hls: &Hls<Reel>| -> Vec<(bool, bool)> {
+        let files = (0..hls.count()).filter_map(|number| hls.file(number));
+        let inits = files.filter(|file| file.name().ends_with(".mp4"));
+        let has = |bytes: &[u8], kind: &[u8]| bytes.windows(4).any(|word| word == kind);
+        let bytes = inits.map(|mut init| all(&mut init));
+        bytes
+            .map(|init| (has(&init, b"avc1"), has(&init, b"mp4a")))
+            .collect()
+    };
+    for (from_ms, to_ms, whole, growing) in [
+        // Announced, and never sent.
+        (0, 0, vec![(false, true)], vec![(false, true)]),
+        // Gone later.
+        (0, 9_000, vec![(true, true)], vec![(true, true)]),
+        // Late: what is complete names it from the beginning, what grows could not know.
+        (
+            20_000,
+            60_000,
+            vec![(true, true)],
+            vec![(false, true), (true, true)],
+        ),
+    ] {
+        let takes = [camera(from_ms, to_ms)];
+        let complete = open(&takes, 6_000);
+        assert_eq!(inits(&complete), whole);
+        assert!(
+            !parsed(&complete)
+                .segments
+                .iter()
+                .any(|segment| segment.discontinuity)
+        );
+        let grows = Hls::growing(testing::view(&takes), 6_000).unwrap();
+        assert_eq!(inits(&grows), growing);
+    }
+}
+
+#[test]
+fn what_grows_keeps_the_target_duration_of_its_first_chunk() {
+    // A keyframe every two seconds, then none for half a minute.
+    let tracks = testing::both();
+    let mut shots = testing::shoot(&tracks, 0, 60_000, 882);
+    for shot in shots.iter_mut().filter(|shot| shot.kind == TrackKind::Video) {
+        shot.key &= shot.dts % 2_000 == 0 && !(20_000..50_000).contains(&shot.dts);
+    }
+    let takes = [Take {
+        tracks,
+        shots,
+        publish_zero: 0,
+    }];
+    let hls = Hls::growing(testing::view(&takes), 6_000).unwrap();
+    for chunks in 1..hls.chunks() {
+        let text = hls.live_playlist(chunks);
+        let playlist = m3u8_rs::parse_media_playlist_res(&text).unwrap();
+        assert_eq!(playlist.target_duration, 6);
+        let long = |segment: &m3u8_rs::MediaSegment| segment.duration.round() > 6.0;
+        assert!(!playlist.segments.iter().any(long), "{playlist:?}");
+    }
+    let last = parsed(&hls);
+    assert_eq!(last.playlist_type, Some(m3u8_rs::MediaPlaylistType::Event));
+    assert!(last.end_list && last.target_duration == 6 && !last.independent_segments);
+}
+
+#[test]
+fn an_open_group_of_pictures_is_not_independent() {
+    let mut takes = testing::two_segments();
+    for shot in takes.iter_mut().flat_map(|take| &mut take.shots) {
+        // The two pictures behind each keyframe are shown before it.
+        let within = shot.dts % 1_000;
+        if shot.kind == TrackKind::Video && shot.dts > 900 && (30..80).contains(&within) {
+            shot.cts = -20 - (within as i32);
+        }
+    }
+    assert!(!parsed(&open(&takes, 1_000)).independent_segments);
+    assert!(parsed(&open(&testing::two_segments(), 1_000)).independent_segments);
 }

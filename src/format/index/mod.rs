@@ -54,6 +54,19 @@ impl Run {
         self.first_dts.saturating_add(self.duration())
     }
 
+    /// True when decoding can begin at the first sample and yet some that follow, shown before it, need those before: an
+    /// open group of pictures.
+    pub fn leads(&self) -> bool {
+        let shown = |placed: Placed| i128::from(placed.dts) + i128::from(placed.sample.cts);
+        let mut placed = self.placed();
+        let Some(first) = placed.next().filter(|first| first.sample.key) else {
+            return false;
+        };
+        // Leading pictures come at once: the next keyframe has its own.
+        let mut following = placed.take_while(|placed| !placed.sample.key);
+        following.any(|placed| shown(placed) < shown(first))
+    }
+
     /// Each sample with its DTS and the offset of its bytes in the file.
     pub fn placed(&self) -> impl Iterator<Item = Placed> + '_ {
         let mut dts = self.first_dts;

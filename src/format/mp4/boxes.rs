@@ -1,8 +1,8 @@
 //! The boxes of a `moov` other than its tables (ISO/IEC 14496-12 §8).
 
-use crate::format::fmp4::{self, sample_entry};
+use crate::format::fmp4::{self, BitRate, sample_entry};
 use crate::format::line::{Config, TrackLine};
-use crate::media::TrackKind;
+use crate::media::{TrackKind, VideoCodec};
 
 use super::edit::{Edit, MovieTime};
 
@@ -24,18 +24,18 @@ pub(super) fn track_id(kind: TrackKind) -> u32 {
 }
 
 /// When the recording began, in seconds since 1904; 0 for what is earlier than 1970.
-pub(super) fn creation_time(unix_micros: i64) -> u64 {
+pub(in crate::format) fn creation_time(unix_micros: i64) -> u64 {
     match unix_micros.div_euclid(1_000_000) {
         seconds if seconds > 0 => seconds.saturating_add(EPOCH).unsigned_abs(),
         _ => 0,
     }
 }
 
-/// `ftyp`.
-pub(super) fn ftyp(audio_only: bool) -> Vec<u8> {
-    let brands: [&[u8; 4]; 4] = match audio_only {
-        true => [b"M4A ", b"isom", b"iso2", b"mp42"],
-        false => [b"isom", b"iso2", b"avc1", b"mp41"],
+/// `ftyp`, with the brand of the picture's coding.
+pub(super) fn ftyp(picture: Option<VideoCodec>) -> Vec<u8> {
+    let brands: [&[u8; 4]; 4] = match picture {
+        None => [b"M4A ", b"isom", b"iso2", b"mp42"],
+        Some(codec) => [b"isom", b"iso2", fmp4::brand(codec), b"mp41"],
     };
     plain(b"ftyp", |out| {
         let [major, ..] = brands;
@@ -70,7 +70,10 @@ pub(super) fn mvhd(created: u64, time: MovieTime, duration: u64) -> Vec<u8> {
 pub(super) fn tkhd(kind: TrackKind, created: u64, duration: u64, track: &TrackLine) -> Vec<u8> {
     let wide = !narrow(&[created, duration]);
     let (volume, width, height) = match track.configs.first() {
-        Some(Config::Video(config)) => (0_u16, config.width, config.height),
+        Some(Config::Video(config)) => {
+            let (width, height) = config.display_size();
+            (0_u16, width, height)
+        }
         _ => (0x0100, 0, 0),
     };
     full(b"tkhd", u8::from(wide), 3, |out| {
@@ -85,8 +88,8 @@ pub(super) fn tkhd(kind: TrackKind, created: u64, duration: u64, track: &TrackLi
         MATRIX
             .iter()
             .for_each(|value| out.extend_from_slice(&value.to_be_bytes()));
-        out.extend_from_slice(&(u32::from(width) << 16).to_be_bytes());
-        out.extend_from_slice(&(u32::from(height) << 16).to_be_bytes());
+        out.extend_from_slice(&(width << 16).to_be_bytes());
+        out.extend_from_slice(&(height << 16).to_be_bytes());
     })
 }
 
@@ -154,16 +157,38 @@ pub(super) fn media_header(kind: TrackKind) -> Vec<u8> {
 }
 
 /// `stsd` with an entry for each configuration (§8.5.2).
-pub(super) fn stsd(configs: &[Config]) -> Vec<u8> {
+pub(super) fn stsd(track: &TrackLine, rate: Option<BitRate>) -> Vec<u8> {
     full(b"stsd", 0, 0, |out| {
-        out.extend_from_slice(&u32::try_from(configs.len()).unwrap_or(u32::MAX).to_be_bytes());
-        for config in configs {
-            out.extend(match config {
+        let count = u32::try_from(track.configs.len()).unwrap_or(u32::MAX);
+        out.extend_from_slice(&count.to_be_bytes());
+        for config in &track.configs {
+            let entry = match config {
                 Config::Video(config) => sample_entry::video(config),
                 Config::Audio(config) => sample_entry::audio(config),
-            });
+            };
+            out.extend(sample_entry::with_bit_rate(entry, rate));
         }
     })
+}
+
+/// `sgpd` and `sbgp` (§8.9): every sample of Opus decodes rightly once so many before it were, 80 ms of them
+/// (Encapsulation of Opus in ISOBMFF §4.3.6.2).
+pub(super) fn roll(samples: u32, frame_samples: u32, rate: u32) -> Vec<u8> {
+    let ahead = (u64::from(rate) * 80 / 1_000).div_ceil(u64::from(frame_samples.max(1)));
+    let distance = i16::try_from(ahead).map_or(i16::MIN, |ahead| -ahead);
+    let mut out = full(b"sgpd", 1, 0, |out| {
+        out.extend_from_slice(b"roll");
+        out.extend_from_slice(&2_u32.to_be_bytes());
+        out.extend_from_slice(&1_u32.to_be_bytes());
+        out.extend_from_slice(&distance.to_be_bytes());
+    });
+    out.extend(full(b"sbgp", 0, 0, |out| {
+        out.extend_from_slice(b"roll");
+        out.extend_from_slice(&1_u32.to_be_bytes());
+        out.extend_from_slice(&samples.to_be_bytes());
+        out.extend_from_slice(&1_u32.to_be_bytes());
+    }));
+    out
 }
 
 /// `udta` with the name of the program, where iTunes metadata has it.

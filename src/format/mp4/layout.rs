@@ -1,11 +1,11 @@
 //! Which part of the file is what.
 
 use crate::format::index::Run;
-use crate::format::line::{Line, Tape, TrackLine, walk};
+use crate::format::line::{Config, Line, Tape, TrackLine, walk};
 use crate::format::mark::Marker;
 use crate::format::splice::{Parts, Script, Splice};
-use crate::format::{RenditionError, TapeSource, ViewSegment};
-use crate::media::TrackKind;
+use crate::format::{RenditionError, TapeSource, ViewSegment, rate};
+use crate::media::{AudioCodec, TrackKind};
 
 use super::boxes;
 use super::edit::{Edit, MovieTime};
@@ -106,7 +106,11 @@ impl Layout {
     /// Everything before the media.
     fn front(&self, time: MovieTime, created: u64, media: u64, wide: bool) -> Tree {
         let duration = self.tracks.iter().map(|(_, edit)| edit.end()).max().unwrap_or(0);
-        let audio_only = self.tracks.iter().all(|(kind, _)| *kind == TrackKind::Audio);
+        let pictures = self.edit(TrackKind::Video).and(self.line.video.as_ref());
+        let picture = pictures.and_then(|track| match track.configs.first() {
+            Some(Config::Video(config)) => Some(config.codec),
+            _ => None,
+        });
         let mut moov = vec![Tree::made(boxes::mvhd(created, time, duration))];
         for (kind, edit) in &self.tracks {
             if let Some(track) = self.line.track(*kind) {
@@ -115,19 +119,25 @@ impl Layout {
         }
         moov.push(Tree::made(boxes::udta()));
         Tree::sequence([
-            Tree::made(boxes::ftyp(audio_only)),
+            Tree::made(boxes::ftyp(picture)),
             Tree::container(b"moov", moov),
             Tree::made(boxes::header(b"mdat", media)),
         ])
     }
 
     fn trak(&self, kind: TrackKind, edit: &Edit, track: &TrackLine, created: u64, wide: bool) -> Tree {
-        let mut stbl = vec![Tree::made(boxes::stsd(&track.configs))];
+        let mut stbl = vec![Tree::made(boxes::stsd(track, rate::of(&self.line, kind)))];
         stbl.extend(
             Table::of(track, wide)
                 .into_iter()
                 .map(|table| self.table(table, kind)),
         );
+        if let Some(Config::Audio(config)) = track.configs.first()
+            && config.codec == AudioCodec::Opus
+        {
+            let roll = boxes::roll(track.samples, config.frame_samples, config.sample_rate);
+            stbl.push(Tree::made(roll));
+        }
         let minf = [
             Tree::made(boxes::media_header(kind)),
             Tree::container(b"stbl", stbl),

@@ -23,6 +23,8 @@ use crate::media::TrackKind;
 
 use layout::Layout;
 
+pub(in crate::format) use boxes::creation_time;
+
 /// A view as one MP4 file.
 pub struct Mp4<S> {
     file: Spliced<S, Layout>,

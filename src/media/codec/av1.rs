@@ -3,16 +3,18 @@
 use bytes::Bytes;
 
 use super::bits::{Bits, byte, split};
+use super::look::{Appearance, Colour, read_metadata};
 use super::{CodecError, VideoCodec, VideoConfig, display_size};
 
 const CODEC: &str = "AV1";
 const SEQUENCE_HEADER: u8 = 1;
+const METADATA: u8 = 5;
 
 /// Parses an `AV1CodecConfigurationRecord` (AV1 in ISOBMFF §2.3.3) whose `configOBUs` hold the sequence
 /// header. The picture's size is the sequence's largest frame.
 pub fn parse_av1(record: Bytes) -> Result<VideoConfig, CodecError> {
     let header = sequence_header(&record)?;
-    let (width, height) = frame_size(header).ok_or_else(|| short("sequence header"))?;
+    let (width, height) = frame_size(&mut Bits::new(header)).ok_or_else(|| short("sequence header"))?;
     let (width, height) = display_size((width, 0), (height, 0)).ok_or_else(|| invalid("picture size"))?;
     Ok(VideoConfig {
         codec: VideoCodec::Av1,
@@ -65,19 +67,76 @@ fn leb128(rest: &mut &[u8]) -> Option<usize> {
 }
 
 /// `sequence_header_obu()`, AV1 spec §5.5.1, as far as the size of its frames.
-fn frame_size(header: &[u8]) -> Option<(u64, u64)> {
-    let mut bits = Bits::new(header);
+fn frame_size(bits: &mut Bits<'_>) -> Option<(u64, u64)> {
     bits.skip(3 + 1)?; // seq_profile, still_picture
     if bits.flag()? {
         bits.skip(5)?; // reduced_still_picture_header: seq_level_idx[0] is all there is
     } else {
-        skip_operating_points(&mut bits)?;
+        skip_operating_points(bits)?;
     }
     let width_bits = bits.take(4)? + 1;
     let height_bits = bits.take(4)? + 1;
     let width = u64::from(bits.take(width_bits)?) + 1;
     let height = u64::from(bits.take(height_bits)?) + 1;
     Some((width, height))
+}
+
+/// What the sequence header says of the picture's looks, and the metadata beside it.
+pub(super) fn look(record: &[u8]) -> Appearance {
+    let mut look = Appearance::default();
+    if let Ok(header) = sequence_header(record) {
+        look.colour = colour(header);
+    }
+    let mut rest = record.get(4..).unwrap_or_default();
+    while let Some((kind, body)) = next_obu(&mut rest) {
+        if kind == METADATA {
+            read_metadata(body, &mut look);
+        }
+    }
+    look
+}
+
+/// `sequence_header_obu()` from behind the size of its frames on, and `color_config()`, AV1 spec §5.5.2.
+fn colour(header: &[u8]) -> Option<Colour> {
+    let profile = header.first()? >> 5;
+    let reduced = header.first()? & 0b1000 != 0;
+    let mut bits = Bits::new(header);
+    frame_size(&mut bits)?;
+    if !reduced && bits.flag()? {
+        bits.skip(4 + 3)?; // lengths of frame ids
+    }
+    bits.skip(3)?; // use_128x128_superblock, enable_filter_intra, enable_intra_edge_filter
+    if !reduced {
+        bits.skip(4)?; // from enable_interintra_compound to enable_dual_filter
+        let order_hints = bits.flag()?;
+        if order_hints {
+            bits.skip(2)?; // enable_jnt_comp, enable_ref_frame_mvs
+        }
+        let screen_content = bits.flag()? || bits.flag()?;
+        if screen_content && !bits.flag()? {
+            bits.flag()?; // seq_force_integer_mv
+        }
+        if order_hints {
+            bits.skip(3)?; // order_hint_bits_minus_1
+        }
+    }
+    colour_config(&mut bits, profile)
+}
+
+fn colour_config(bits: &mut Bits<'_>, profile: u8) -> Option<Colour> {
+    bits.skip(3)?; // enable_superres, enable_cdef, enable_restoration
+    let high_depth = bits.flag()?;
+    if profile == 2 && high_depth {
+        bits.flag()?; // twelve_bit
+    }
+    let grey = profile != 1 && bits.flag()?;
+    let numbers = match bits.flag()? {
+        true => [bits.take(8)?, bits.take(8)?, bits.take(8)?],
+        false => [2; 3],
+    };
+    // sRGB is always of the full range.
+    let full_range = numbers == [1, 13, 0] && !grey || bits.flag()?;
+    Colour::of(numbers, full_range)
 }
 
 fn skip_operating_points(bits: &mut Bits<'_>) -> Option<()> {

@@ -4,6 +4,7 @@
 use bytes::Bytes;
 
 use super::bits::{Bits, be16, byte, split, unescape};
+use super::look::{Appearance, rate_of, read_vui};
 use super::{CodecError, VideoCodec, VideoConfig, display_size};
 
 const CODEC: &str = "H.264";
@@ -70,7 +71,7 @@ struct Sps {
 }
 
 fn sps_size(sps: &[u8]) -> Result<(u16, u16), CodecError> {
-    let sps = read_sps(sps).ok_or_else(|| short("sequence parameter set"))?;
+    let sps = read_sps(&mut Bits::new(sps)).ok_or_else(|| short("sequence parameter set"))?;
     let (sub_width, sub_height) = match sps.chroma_array_type {
         1 => (2, 2),
         2 => (2, 1),
@@ -88,8 +89,8 @@ fn sps_size(sps: &[u8]) -> Result<(u16, u16), CodecError> {
     .ok_or_else(|| invalid("picture size"))
 }
 
-fn read_sps(sps: &[u8]) -> Option<Sps> {
-    let mut bits = Bits::new(sps);
+/// Up to `vui_parameters_present_flag`.
+fn read_sps(bits: &mut Bits<'_>) -> Option<Sps> {
     bits.skip(8)?; // NAL unit header
     let profile = bits.take(8)?;
     bits.skip(16)?; // constraint flags, level
@@ -103,11 +104,11 @@ fn read_sps(sps: &[u8]) -> Option<Sps> {
         bits.ue()?; // bit_depth_chroma_minus8
         bits.flag()?; // qpprime_y_zero_transform_bypass_flag
         if bits.flag()? {
-            skip_scaling_matrix(&mut bits, if chroma_format == 3 { 12 } else { 8 })?;
+            skip_scaling_matrix(bits, if chroma_format == 3 { 12 } else { 8 })?;
         }
     }
     bits.ue()?; // log2_max_frame_num_minus4
-    skip_picture_order(&mut bits)?;
+    skip_picture_order(bits)?;
     bits.ue()?; // max_num_ref_frames
     bits.flag()?; // gaps_in_frame_num_value_allowed_flag
     let width_in_mbs = u64::from(bits.ue()?) + 1;
@@ -128,6 +129,30 @@ fn read_sps(sps: &[u8]) -> Option<Sps> {
         height_in_map_units,
         crop,
     })
+}
+
+/// What the first sequence parameter set says of the picture's looks (ISO/IEC 14496-10 §E.1.1).
+pub(super) fn look(record: &[u8]) -> Appearance {
+    let mut look = Appearance::default();
+    if let Ok(sps) = first_sps(record) {
+        // What came before the end of a set that is cut short stays.
+        let _ = read_look(&mut Bits::new(&unescape(sps)), &mut look);
+    }
+    look
+}
+
+fn read_look(bits: &mut Bits<'_>, look: &mut Appearance) -> Option<()> {
+    read_sps(bits)?;
+    if !bits.flag()? {
+        return Some(());
+    }
+    read_vui(bits, look)?;
+    if bits.flag()? {
+        let (units, scale) = (bits.take(32)?, bits.take(32)?);
+        // Two fields make a picture.
+        look.rate = rate_of(scale, u64::from(units) * 2);
+    }
+    Some(())
 }
 
 fn has_chroma_format(profile: u32) -> bool {

@@ -4,10 +4,12 @@
 use bytes::Bytes;
 
 use super::bits::{Bits, be16, byte, split, unescape};
+use super::look::{Appearance, rate_of, read_sei, read_vui};
 use super::{CodecError, VideoCodec, VideoConfig, display_size};
 
 const CODEC: &str = "H.265";
 const SPS: u8 = 33;
+const PREFIX_SEI: u8 = 39;
 
 /// Parses an `HEVCDecoderConfigurationRecord` (ISO/IEC 14496-15 §8.3.3.1).
 ///
@@ -60,6 +62,7 @@ pub(super) fn each_set<'a>(record: &'a [u8], mut take: impl FnMut(u8, &'a [u8]))
 
 /// What of a sequence parameter set decides the size of the picture.
 struct Sps {
+    sub_layers: u32,
     chroma_format: u32,
     separate_planes: bool,
     width: u32,
@@ -68,7 +71,7 @@ struct Sps {
 }
 
 fn sps_size(sps: &[u8]) -> Result<(u16, u16), CodecError> {
-    let sps = read_sps(sps).ok_or_else(|| short("sequence parameter set"))?;
+    let sps = read_sps(&mut Bits::new(sps)).ok_or_else(|| short("sequence parameter set"))?;
     let (sub_width, sub_height) = match (sps.chroma_format, sps.separate_planes) {
         (1, _) => (2, 2),
         (2, _) => (2, 1),
@@ -82,13 +85,13 @@ fn sps_size(sps: &[u8]) -> Result<(u16, u16), CodecError> {
     .ok_or_else(|| invalid("picture size"))
 }
 
-fn read_sps(sps: &[u8]) -> Option<Sps> {
-    let mut bits = Bits::new(sps);
+/// Up to the conformance window.
+fn read_sps(bits: &mut Bits<'_>) -> Option<Sps> {
     bits.skip(16)?; // NAL unit header
     bits.skip(4)?; // sps_video_parameter_set_id
     let sub_layers = bits.take(3)?;
     bits.flag()?; // sps_temporal_id_nesting_flag
-    skip_profile_tier_level(&mut bits, sub_layers)?;
+    skip_profile_tier_level(bits, sub_layers)?;
     bits.ue()?; // sps_seq_parameter_set_id
     let chroma_format = bits.ue()?;
     let separate_planes = chroma_format == 3 && bits.flag()?;
@@ -99,6 +102,7 @@ fn read_sps(sps: &[u8]) -> Option<Sps> {
         false => [0; 4],
     };
     Some(Sps {
+        sub_layers,
         chroma_format,
         separate_planes,
         width,
@@ -123,6 +127,124 @@ fn skip_profile_tier_level(bits: &mut Bits<'_>, sub_layers: u32) -> Option<()> {
         }
     }
     bits.skip(length)
+}
+
+/// What the first sequence parameter set says of the picture's looks (ISO/IEC 23008-2 §E.2.1), and the messages beside it.
+pub(super) fn look(record: &[u8]) -> Appearance {
+    let mut look = Appearance::default();
+    if let Ok(sps) = first_sps(record) {
+        // What came before the end of a set that is cut short stays.
+        let _ = read_look(&mut Bits::new(&unescape(sps)), &mut look);
+    }
+    // Of a record that is cut short, what came before.
+    let _ = each_set(record, |kind, unit| {
+        if let Some(message) = unit.get(2..).filter(|_| kind == PREFIX_SEI) {
+            read_sei(message, &mut look);
+        }
+    });
+    look
+}
+
+/// §7.3.2.2 from behind the conformance window on.
+fn read_look(bits: &mut Bits<'_>, look: &mut Appearance) -> Option<()> {
+    let sps = read_sps(bits)?;
+    bits.ue()?; // bit_depth_luma_minus8
+    bits.ue()?; // bit_depth_chroma_minus8
+    let order_bits = bits.ue()?.checked_add(4).filter(|bits| *bits <= 16)?;
+    let first = if bits.flag()? { 0 } else { sps.sub_layers };
+    for _ in first..=sps.sub_layers {
+        bits.ue()?; // sps_max_dec_pic_buffering_minus1
+        bits.ue()?; // sps_max_num_reorder_pics
+        bits.ue()?; // sps_max_latency_increase_plus1
+    }
+    for _ in 0..6 {
+        bits.ue()?; // sizes of coding and transform blocks, and how deep they nest
+    }
+    if bits.flag()? && bits.flag()? {
+        skip_scaling_lists(bits)?;
+    }
+    bits.skip(2)?; // amp_enabled_flag, sample_adaptive_offset_enabled_flag
+    if bits.flag()? {
+        bits.skip(8)?; // bit depths of PCM
+        bits.ue()?;
+        bits.ue()?;
+        bits.flag()?;
+    }
+    skip_reference_sets(bits)?;
+    if bits.flag()? {
+        let count = bits.ue()?;
+        if count > 32 {
+            return None;
+        }
+        bits.skip(usize::try_from(count * (order_bits + 1)).ok()?)?;
+    }
+    bits.skip(2)?; // sps_temporal_mvp_enabled_flag, strong_intra_smoothing_enabled_flag
+    if !bits.flag()? {
+        return Some(());
+    }
+    read_vui(bits, look)?;
+    bits.skip(3)?; // neutral_chroma_indication_flag, field_seq_flag, frame_field_info_present_flag
+    if bits.flag()? {
+        for _ in 0..4 {
+            bits.ue()?; // the default display window
+        }
+    }
+    if bits.flag()? {
+        let (units, scale) = (bits.take(32)?, bits.take(32)?);
+        look.rate = rate_of(scale, units.into());
+    }
+    Some(())
+}
+
+/// `scaling_list_data()`, §7.3.4.
+fn skip_scaling_lists(bits: &mut Bits<'_>) -> Option<()> {
+    for size in 0..4 {
+        for _ in (0..6).step_by(if size == 3 { 3 } else { 1 }) {
+            if !bits.flag()? {
+                bits.ue()?; // scaling_list_pred_matrix_id_delta
+                continue;
+            }
+            if size > 1 {
+                bits.se()?; // scaling_list_dc_coef_minus8
+            }
+            for _ in 0..64.min(1 << (4 + size * 2)) {
+                bits.se()?;
+            }
+        }
+    }
+    Some(())
+}
+
+/// `st_ref_pic_set()` for each, §7.3.7: how long one is follows from the one before.
+fn skip_reference_sets(bits: &mut Bits<'_>) -> Option<()> {
+    let count = bits.ue()?;
+    if count > 64 {
+        return None;
+    }
+    let mut before = 0_u32;
+    for set in 0..count {
+        if set > 0 && bits.flag()? {
+            bits.flag()?; // delta_rps_sign
+            bits.ue()?; // abs_delta_rps_minus1
+            let mut own = 0;
+            for _ in 0..=before {
+                let used = bits.flag()?;
+                own += u32::from(used || bits.flag()?);
+            }
+            before = own;
+            continue;
+        }
+        let (negative, positive) = (bits.ue()?, bits.ue()?);
+        if negative > 16 || positive > 16 {
+            return None;
+        }
+        for _ in 0..negative + positive {
+            bits.ue()?; // delta_poc_minus1
+            bits.flag()?; // used_by_curr_pic_flag
+        }
+        before = negative + positive;
+    }
+    Some(())
 }
 
 fn short(what: &'static str) -> CodecError {

@@ -6,6 +6,7 @@ mod av1;
 mod avc;
 mod bits;
 mod hevc;
+mod look;
 mod mp3;
 mod name;
 mod opus;
@@ -27,6 +28,7 @@ pub use av1::parse_av1;
 pub use avc::parse_avc;
 pub(in crate::media) use bits::Bits;
 pub use hevc::parse_hevc;
+pub use look::{Appearance, Colour, LightLevel, Mastering};
 pub use mp3::parse_mp3;
 pub use opus::{opus_packet_samples, parse_opus};
 
