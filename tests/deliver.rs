@@ -14,12 +14,15 @@
 
 mod support;
 
+use std::path::Path;
+
 use support::bucket::{Bucket, Verdict, error};
 use support::delivered::{
     ALL, HEAVY, MP4, all_delivered, as_exported, events, expected, files, publish, push, rows, same_files,
     send, sync, sync_to,
 };
 use support::programme::Programme;
+use support::proxy::{Link, Proxy};
 use support::service::write_config;
 use support::{Service, edgereel, home, wait_for, wait_until};
 
@@ -139,6 +142,216 @@ fn a_recording_is_in_the_bucket_while_it_grows_and_complete_when_it_ends() {
         "most of it was there when it ended"
     );
     assert!(bucket.received() < whole + whole / 20, "nothing was sent twice");
+}
+
+/// How many chunks the only live playlist names.
+fn listed(bucket: &Bucket) -> usize {
+    let mut keys = bucket.objects().into_keys();
+    let playlist = keys.find(|key| key.ends_with("index.m3u8"));
+    let text = playlist.and_then(|key| bucket.object(&key)).unwrap_or_default();
+    String::from_utf8_lossy(&text).matches(".m4s").count()
+}
+
+/// Pushes turn by turn, and waits each time until the live playlist has what was pushed: chunks of 6 s, the last one still open.
+fn follow(home: &Path, service: &Service, bucket: &Bucket, weight: usize, turns: u32) {
+    let programme = Programme::marked("live/cam", 0, weight);
+    let (mut client, mut next) = (publish(service, "live/cam"), 0);
+    for turn in 1..=turns {
+        send(&mut client, &programme, &mut next, turn * 30);
+        let there = turn as usize * 5 - 1;
+        wait_until("the playlist to follow", || listed(bucket) >= there);
+        if turn == 1 {
+            let status = sync(home, &["status"]);
+            let open = &status["open"][0];
+            assert_eq!(
+                (&open["stream"], &open["format"]),
+                (&"live/cam".into(), &"hls".into()),
+                "{status}"
+            );
+            assert!(
+                open["sent_bytes"].as_u64() > Some(0) && open["goes"].as_str().unwrap().contains("chunk"),
+                "{open}"
+            );
+            // Somebody plays it from here on: it stays of its type.
+            let key = bucket.objects().into_keys().find(|key| key.ends_with(".m3u8"));
+            let text = String::from_utf8(bucket.object(&key.unwrap()).unwrap()).unwrap();
+            assert!(text.contains("EXT-X-PLAYLIST-TYPE:EVENT"), "{text}");
+        }
+    }
+    client.unpublish("cam").unwrap();
+    wait_until("it to be delivered", || all_delivered(&service.data(), 1));
+    as_exported(&service.data(), bucket);
+    let key = bucket.objects().into_keys().find(|key| key.ends_with(".m3u8"));
+    let text = String::from_utf8(bucket.object(&key.unwrap()).unwrap()).unwrap();
+    let same = text.contains("EXT-X-PLAYLIST-TYPE:EVENT") && text.contains("EXT-X-TARGETDURATION:6");
+    assert!(same && text.ends_with("#EXT-X-ENDLIST\n"), "{text}");
+    // What was sent is what arrived, and nothing was sent twice.
+    let status = sync(home, &["status"]);
+    let sent = status["sent_bytes"].as_u64().unwrap();
+    assert!(
+        sent > 0 && sent <= bucket.received(),
+        "{sent} {}",
+        bucket.received()
+    );
+}
+
+/// A template of HLS alone.
+const HLS: &str = "\n[[template]]\nname = \"hls\"\nformats = [\"hls\"]\nresume_window = \"0s\"\n[[rule]]\ntemplate = \"hls\"\n";
+
+#[test]
+fn a_live_playlist_follows_over_a_long_way() {
+    let (home, dir) = (home(), support::home());
+    let bucket = Bucket::start(dir.path());
+    let service = Service::start_with(home.path(), &(sync_to(&bucket, "when = \"live\"") + HLS));
+    follow(home.path(), &service, &bucket, 0, 4);
+}
+
+#[test]
+fn a_live_playlist_follows_over_a_link_that_just_carries_it() {
+    let (home, dir) = (home(), support::home());
+    let bucket = Bucket::start(dir.path());
+    // Each turn is some seconds on its way.
+    let proxy = Proxy::start(bucket.address(), Link::Slow(200_000));
+    let config = sync_to(&bucket, "when = \"live\"").replace(&bucket.endpoint(), &proxy.endpoint());
+    let service = Service::start_with(home.path(), &(config + HLS));
+    follow(home.path(), &service, &bucket, 400, 3);
+}
+
+#[test]
+fn a_store_that_takes_nothing_is_told_of_before_there_is_anything_to_deliver() {
+    let (home, dir) = (home(), support::home());
+    let bucket = Bucket::start(dir.path());
+    bucket.judge_all(|asked| match asked.path.starts_with("/medai") {
+        true => Verdict::Say(404, error("NoSuchBucket", "There is none.")),
+        false => Verdict::Pass,
+    });
+    let wrong = sync_to(&bucket, "").replace("s3://media/box", "s3://medai/box");
+    let service = Service::start_with(home.path(), &(wrong + MP4));
+    wait_until("it to be told", || {
+        !events(&service.data(), "sync.offline").is_empty()
+    });
+    let status = sync(home.path(), &["status"]);
+    let told = "NoSuchBucket";
+    let remedy = "make the bucket 'medai', or correct sync.url";
+    assert_eq!(status["state"], "offline");
+    for text in [
+        status["reason"].to_string(),
+        status["problems"][0].to_string(),
+        service.log(),
+    ] {
+        assert!(text.contains(told) && text.contains(remedy), "{text}");
+    }
+    // And the key that is right once it is right.
+    write_config(home.path(), &(sync_to(&bucket, "") + MP4));
+    service.signal(nix::sys::signal::Signal::SIGHUP);
+    wait_until("it to be reached", || {
+        !events(&service.data(), "sync.online").is_empty()
+    });
+    wait_until("nothing of the check to be left", || !bucket.has_check());
+    assert!(bucket.objects().is_empty() && bucket.asked().is_empty());
+}
+
+#[test]
+fn a_check_says_which_permission_is_missing() {
+    let (home, dir) = (home(), support::home());
+    let bucket = Bucket::start(dir.path());
+    let _service = Service::start_with(home.path(), &(sync_to(&bucket, "") + MP4));
+    let found = |checked: &serde_json::Value| -> Vec<(String, String)> {
+        let steps = checked["steps"].as_array().unwrap().iter();
+        let failed = steps.filter(|step| step["ok"] == false);
+        let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+        failed
+            .map(|step| (text(&step["permission"]), text(&step["message"])))
+            .collect()
+    };
+    let checked = sync(home.path(), &["check"]);
+    assert_eq!(
+        (&checked["ok"], found(&checked)),
+        (&true.into(), vec![]),
+        "{checked}"
+    );
+    let steps: Vec<&str> = checked["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| step["step"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        steps,
+        [
+            "put",
+            "read",
+            "begin_upload",
+            "list_parts",
+            "list_uploads",
+            "abort_upload",
+            "delete",
+            "clock"
+        ]
+    );
+    type Case = (
+        &'static str,
+        fn(&support::bucket::Asked) -> bool,
+        bool,
+        &'static str,
+    );
+    let cases: [Case; 4] = [
+        (
+            "s3:PutObject",
+            |asked| asked.method == "PUT",
+            false,
+            "give the key s3:PutObject for 'media/box/*'",
+        ),
+        (
+            "s3:GetObject",
+            |asked| asked.method == "GET" && !asked.query.contains("upload"),
+            false,
+            "give the key s3:GetObject",
+        ),
+        (
+            "s3:ListBucketMultipartUploads",
+            |asked| asked.method == "GET" && asked.query.contains("uploads="),
+            true,
+            "let a rule of the bucket abort incomplete uploads",
+        ),
+        (
+            "s3:DeleteObject",
+            |asked| asked.method == "DELETE" && !asked.query.contains("upload"),
+            true,
+            "recordings are not removed there",
+        ),
+    ];
+    for (permission, denied, ok, message) in cases {
+        bucket.judge_all(move |asked| match denied(asked) {
+            true => Verdict::Say(403, error("AccessDenied", "no")),
+            false => Verdict::Pass,
+        });
+        let checked = sync(home.path(), &["check"]);
+        assert_eq!(checked["ok"], ok, "{checked}");
+        let found = found(&checked);
+        assert!(
+            found.len() == 1 && found[0].0 == permission && found[0].1.contains(message),
+            "{found:?}"
+        );
+        assert_eq!(sync(home.path(), &["status"])["problems"][0], found[0].1);
+    }
+    // Folders are tried, too.
+    let other = support::home();
+    write_config(
+        home.path(),
+        &format!("\n[sync]\nurl = \"file://{}\"\n{MP4}", other.path().display()),
+    );
+    _service.signal(nix::sys::signal::Signal::SIGHUP);
+    let folder = wait_for("the folder to be checked", || {
+        let checked = sync(home.path(), &["check"]);
+        checked["store"].as_str()?.starts_with("file:").then_some(checked)
+    });
+    assert_eq!(folder["ok"], true);
+    let last = folder["steps"].as_array().unwrap().last().unwrap();
+    assert!(
+        last["step"] == "space" && last["message"].as_str().unwrap().contains("MiB are free"),
+        "{folder}"
+    );
 }
 
 #[test]
@@ -312,7 +525,16 @@ fn nothing_is_sent_out_of_hours() {
     let (home, dir) = (home(), support::home());
     let bucket = Bucket::start(dir.path());
     let service = Service::start_with(home.path(), &(sync_to(&bucket, &in_hours(5)) + MP4));
-    push(&service, "live/cam", 2, 0);
+    let mut client = publish(&service, "live/cam");
+    send(&mut client, &Programme::marked("live/cam", 0, 0), &mut 0, 2);
+    let open = wait_for("it to be recorded", || {
+        sync(home.path(), &["status"])["open"].get(0).cloned()
+    });
+    assert!(
+        open["goes"].as_str().unwrap().contains("is closed") && open["latest"].is_string(),
+        "{open}"
+    );
+    client.unpublish("cam").unwrap();
     wait_until("it to wait", || sync(home.path(), &["status"])["waiting"] == 1);
     let status = sync(home.path(), &["status"]);
     assert_eq!(status["state"], "waiting");

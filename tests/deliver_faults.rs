@@ -59,7 +59,7 @@ fn whatever_the_store_does_wrong_everything_arrives_once() {
 #[test]
 fn a_service_that_is_killed_at_any_request_goes_on_where_it_was() {
     let dir = support::home();
-    let bucket = Bucket::start(dir.path());
+    let bucket = Bucket::start_near(dir.path());
     let mut home = support::home();
     let mut kills = 0;
     for request in 1.. {

@@ -12,10 +12,17 @@ use crate::config::ByteRate;
 pub(super) const COMMANDS: &[Command] = &[
     Command {
         name: "sync.status",
-        about: "Tells how delivery is: what waits, what is on its way, what was set aside",
+        about: "Tells how delivery is: what is recorded, waits, is on its way, was set aside, and when it goes",
         effect: Effect::Reads,
         arguments: &[],
         carry_out: |api, arguments| Box::pin(status(api, arguments)),
+    },
+    Command {
+        name: "sync.check",
+        about: "Tries whether the store lets this box do what deliveries need, and says what is missing",
+        effect: Effect::Acts,
+        arguments: &[],
+        carry_out: |api, arguments| Box::pin(check(api, arguments)),
     },
     Command {
         name: "sync.pause",
@@ -59,6 +66,12 @@ async fn status(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failu
     let Nothing {} = typed(arguments)?;
     let status = api.uploader()?.status().await?;
     Ok(json!(status))
+}
+
+async fn check(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+    let Nothing {} = typed(arguments)?;
+    let checked = api.uploader()?.check().await?;
+    Ok(json!(checked))
 }
 
 async fn pause(api: &Api, arguments: Map<String, Value>, paused: bool) -> Result<Value, Failure> {

@@ -266,6 +266,9 @@ impl Service {
             self.uploader = deliver(&config, said, &self.store, &self.clock);
             self.api.set_uploader(self.uploader.clone());
             self.config.sync = config.sync.clone();
+        } else if let Some(uploader) = &self.uploader {
+            // Its keys may be others now, in a file or in the store.
+            let _ = uploader.check_again().await;
         }
         if self.config.mqtt != config.mqtt || self.mqtt.is_none() {
             if let Some(mqtt) = self.mqtt.take() {

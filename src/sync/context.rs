@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{oneshot, watch};
@@ -33,6 +33,10 @@ pub(super) struct Context {
     pub(super) looked_at: Mutex<HashSet<RenditionId>>,
     /// The store's ETags of uploads in parts are not made as Amazon's are.
     pub(super) other_etags: AtomicBool,
+    /// Bytes of bodies that the store said to have, since the start.
+    pub(super) sent: AtomicU64,
+    /// Somebody waits for a transfer for which there is no room: what can wait gives way after its part.
+    pub(super) give_way: AtomicBool,
     /// What is on its way: the transfers that run.
     pub(super) board: Mutex<HashMap<Job, OnTheWay>>,
 }
@@ -61,7 +65,14 @@ pub(super) enum End {
 impl Context {
     /// Asks the store of objects for something.
     pub(super) async fn ask(&self, request: Request) -> Result<Answer, End> {
-        self.remote.perform(request).await.map_err(End::Fault)
+        let bytes = match &request {
+            Request::Put { body, .. } | Request::Part { body, .. } => body.len(),
+            _ => 0,
+        };
+        let answer = self.remote.perform(request).await.map_err(End::Fault)?;
+        // What was on its way when a connection broke did not arrive.
+        self.sent.fetch_add(bytes, Ordering::Relaxed);
+        Ok(answer)
     }
 
     /// Writes down what has changed; durable when it returns.

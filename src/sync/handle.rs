@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
@@ -12,6 +12,7 @@ use crate::config::{Delivery, Target};
 use crate::media::RecordingId;
 use crate::store::{Clock, Command, Store};
 
+use super::check::SyncCheck;
 use super::context::Context;
 use super::remote::folder::Folder;
 use super::remote::s3::S3;
@@ -105,6 +106,8 @@ impl Uploader {
             naming: tokio::sync::Mutex::default(),
             looked_at: Mutex::new(HashSet::new()),
             other_etags: AtomicBool::new(false),
+            sent: AtomicU64::new(0),
+            give_way: AtomicBool::new(false),
             board: Mutex::new(HashMap::new()),
         });
         let (orders, receiver) = mpsc::channel(ORDERS);
@@ -167,6 +170,18 @@ impl Uploader {
         let (done, removed) = oneshot::channel();
         self.order(Order::Remove(recording, done)).await?;
         removed.await.map_err(|_| Stopping)
+    }
+
+    /// Tries whether the store lets this box do what deliveries need.
+    pub async fn check(&self) -> Result<SyncCheck, Stopping> {
+        let (done, checked) = oneshot::channel();
+        self.order(Order::Check(done)).await?;
+        checked.await.map_err(|_| Stopping)
+    }
+
+    /// The same, soon; what is wrong is told as it is after a start.
+    pub async fn check_again(&self) -> Result<(), Stopping> {
+        self.order(Order::Recheck).await
     }
 
     /// How it is.

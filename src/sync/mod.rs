@@ -12,10 +12,13 @@
 //! | `decide`, `layout` | what is to be done next for one rendition: pure |
 //! | `job`, `source`, `context` | does it |
 //! | `cleaner` | what is to go from the store |
+//! | `check` | whether the store lets this box do that |
 //! | `remote` | the stores: a bucket that speaks S3, a folder |
+//! | `status`, `open` | how delivery is, and what will go when |
 //! | `run`, `handle` | the loop around the planner, on a thread of its own, and what others hold of it |
 
 mod backoff;
+mod check;
 mod cleaner;
 mod context;
 mod decide;
@@ -23,12 +26,14 @@ mod handle;
 mod job;
 mod keys;
 mod layout;
+mod open;
 mod planner;
 mod remote;
 mod run;
 mod source;
 mod status;
 
+pub use check::{CheckStep, SyncCheck};
 pub use handle::{SHELF, Said, Stopping, Uploader, UploaderError, UploaderSettings};
 pub use keys::{AccessKey, Keys};
-pub use status::{FailedStatus, SyncStatus, TransferStatus};
+pub use status::{FailedStatus, OpenStatus, SyncStatus, TransferStatus};

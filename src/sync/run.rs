@@ -2,14 +2,17 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{self, JoinSet};
 
+use super::check::{SyncCheck, check};
 use super::cleaner;
 use super::context::{Context, End, OnTheWay};
 use super::job;
+use super::open::open;
 use super::planner::{Action, Job, Outcome, Planner, WINDOW};
 use super::remote::{Fault, Pace};
 use super::source::from_library;
@@ -44,6 +47,10 @@ pub(super) enum Order {
     /// All renditions of a recording are to go from the store.
     Remove(RecordingId, oneshot::Sender<Result<(), String>>),
     Status(oneshot::Sender<SyncStatus>),
+    /// Check the store, soon.
+    Recheck,
+    /// Check the store now, and say what was found.
+    Check(oneshot::Sender<SyncCheck>),
 }
 
 /// The loop's own.
@@ -53,10 +60,16 @@ pub(super) struct Loop {
     pace: Pace,
     go: watch::Sender<bool>,
     progress: watch::Receiver<Progress>,
-    jobs: JoinSet<Outcome>,
+    jobs: JoinSet<job::Ended>,
     /// Which task is which transfer.
     tasks: HashMap<task::Id, Job>,
     cleaning: JoinSet<Result<bool, End>>,
+    /// Checks of the store, with whoever asked for them.
+    checks: JoinSet<SyncCheck>,
+    asked: Vec<oneshot::Sender<SyncCheck>>,
+    /// Who asked while another check was under way, which may have seen the store as it was before.
+    asked_since: Vec<oneshot::Sender<SyncCheck>>,
+    checked: Option<SyncCheck>,
     clean_at: Micros,
     looked: Micros,
     /// Why the journal could not be read when it was looked at last: it is asked often, and says the same each time.
@@ -81,6 +94,10 @@ impl Loop {
             jobs: JoinSet::new(),
             tasks: HashMap::new(),
             cleaning: JoinSet::new(),
+            checks: JoinSet::new(),
+            asked: Vec::new(),
+            asked_since: Vec::new(),
+            checked: None,
             clean_at: Micros::MIN,
             looked: Micros::MIN,
             unreadable: None,
@@ -97,6 +114,8 @@ impl Loop {
             self.look().await;
             self.act().await;
             self.clean();
+            let crowded = self.planner.is_crowded(self.cx.clock.boot());
+            self.cx.give_way.store(crowded, Ordering::Relaxed);
             self.measure();
             let wait = self.wait();
             tokio::select! {
@@ -105,6 +124,7 @@ impl Loop {
                     None => break,
                 },
                 Some(ended) = self.jobs.join_next_with_id() => self.ended(ended),
+                Some(checked) = self.checks.join_next() => self.checked(checked),
                 Some(cleaned) = self.cleaning.join_next() => self.cleaned(cleaned),
                 changed = self.progress.changed() => if changed.is_err() { break },
                 () = tokio::time::sleep(wait) => (),
@@ -164,7 +184,8 @@ impl Loop {
                 Action::Start(job) => {
                     let cx = self.cx.clone();
                     cx.board().insert(job, OnTheWay::default());
-                    let task = self.jobs.spawn(job::run(cx, job));
+                    let urgent = self.planner.is_urgent(job.recording);
+                    let task = self.jobs.spawn(job::run(cx, job, urgent));
                     self.tasks.insert(task.id(), job);
                 }
                 Action::Delivered(recording) => {
@@ -176,6 +197,9 @@ impl Loop {
                     let _ = self.cx.commit(vec![DeliveryChange::Aside(recording, true)]).await;
                 }
                 Action::TellAside(job, reason) => self.set_aside(job, reason).await,
+                Action::Check => {
+                    self.checks.spawn(check(self.cx.clone()));
+                }
                 Action::TellOnline => {
                     let store = self.cx.delivery.target.url();
                     tracing::info!("{store} is reached");
@@ -225,11 +249,16 @@ impl Loop {
         let _ = self.cx.commit(aside.collect()).await;
     }
 
-    fn ended(&mut self, ended: Result<(task::Id, Outcome), task::JoinError>) {
-        let (id, outcome) = ended.unwrap_or_else(|error| {
+    fn ended(&mut self, ended: Result<(task::Id, job::Ended), task::JoinError>) {
+        let (id, ended) = ended.unwrap_or_else(|error| {
             let reason = format!("the transfer failed, which is a defect of edgereel: {error}");
-            (error.id(), Outcome::Broken(reason))
+            let ended = job::Ended {
+                outcome: Outcome::Broken(reason),
+                answered: false,
+            };
+            (error.id(), ended)
         });
+        let job::Ended { outcome, answered } = ended;
         let Some(job) = self.tasks.remove(&id) else {
             return;
         };
@@ -242,13 +271,33 @@ impl Loop {
             }
             _ => (),
         }
-        if !matches!(outcome, Outcome::Waits(_)) {
+        if !matches!(outcome, Outcome::Waits(_) | Outcome::Grows(_) | Outcome::Turn) {
             self.looked = Micros::MIN;
         }
         // What waited for it to end may be removed.
         self.cx.board().remove(&job);
         self.clean_at = self.clean_at.min(self.cx.clock.boot().saturating_add(SECOND));
-        self.planner.ended(job, outcome, self.cx.clock.boot());
+        self.planner.ended(job, outcome, answered, self.cx.clock.boot());
+    }
+
+    fn checked(&mut self, checked: Result<SyncCheck, task::JoinError>) {
+        let checked = checked.unwrap_or_else(|error| {
+            tracing::error!("the check of the store failed, which is a defect of edgereel: {error}");
+            SyncCheck::default()
+        });
+        let news = self.checked.as_ref().map(SyncCheck::problems) != Some(checked.problems());
+        for problem in checked.problems().iter().filter(|_| news) {
+            tracing::warn!("the check of {}: {problem}", checked.store);
+        }
+        self.planner.checked(checked.failure(), self.cx.clock.boot());
+        for asked in self.asked.drain(..) {
+            let _ = asked.send(checked.clone());
+        }
+        self.checked = Some(checked);
+        if !self.asked_since.is_empty() {
+            self.asked = std::mem::take(&mut self.asked_since);
+            self.checks.spawn(check(self.cx.clone()));
+        }
     }
 
     fn clean(&mut self) {
@@ -285,6 +334,15 @@ impl Loop {
                 self.planner.retry();
             }
             Order::Limit(rate) => self.pace.set(rate),
+            Order::Recheck => self.planner.check(),
+            Order::Check(done) => {
+                if self.checks.is_empty() {
+                    self.asked.push(done);
+                    self.checks.spawn(check(self.cx.clone()));
+                } else {
+                    self.asked_since.push(done);
+                }
+            }
             Order::Remove(recording, done) => {
                 let removed = self.cx.commit(vec![DeliveryChange::Remove(recording)]).await;
                 self.clean_at = Micros::MIN;
@@ -301,10 +359,12 @@ impl Loop {
 
     async fn status(&self) -> SyncStatus {
         let now = self.cx.clock.boot();
-        let numbers = from_library(&self.cx.dir, |library| {
-            Ok((library.backlog()?, library.set_aside(SHOWN)?))
+        let delivery = self.cx.delivery.clone();
+        let numbers = from_library(&self.cx.dir, move |library| {
+            let open = open(library, &delivery)?;
+            Ok((library.backlog()?, library.set_aside(SHOWN)?, open))
         });
-        let (backlog, aside) = numbers.await.unwrap_or_default();
+        let (backlog, aside, open) = numbers.await.unwrap_or_default();
         let utc = |at: Micros| rfc3339(self.cx.clock.utc().saturating_add(at.saturating_sub(now).max(0)));
         let trouble = self.planner.trouble();
         let (state, next) = match trouble {
@@ -345,8 +405,10 @@ impl Loop {
             set_aside: backlog.aside,
             rate: self.rate(now),
             max_rate: self.pace.rate(),
-            sent_bytes: self.pace.taken(),
+            sent_bytes: self.cx.sent.load(Ordering::Relaxed),
+            open,
             transfers,
+            problems: self.checked.as_ref().map(SyncCheck::problems).unwrap_or_default(),
             failed: aside
                 .into_iter()
                 .map(|rendition| FailedStatus {

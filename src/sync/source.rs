@@ -4,12 +4,13 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::{Bytes, BytesMut};
+use md5::{Digest as _, Md5};
 
 use super::decide::{ChunkFacts, FolderFacts};
 use super::planner::Job;
-use super::remote::Payload;
+use super::remote::{Content, PIECE, Payload, Source};
 use crate::format::flv::Flv;
-use crate::format::hls::{Hls, TARGET_MS};
+use crate::format::hls::{Hls, HlsFile, TARGET_MS};
 use crate::format::mp4::Mp4;
 use crate::format::{Fmp4, Format, Growing, Rendition, RenditionError, View};
 use crate::store::{Library, LibrarySource, RecordingRow, RecordingState, Rendition as Known, StoreError};
@@ -159,25 +160,72 @@ impl OpenFolder {
                 })
                 .collect(),
             complete,
+            next_ms: hls.until_settled_ms(),
         }
     }
 
-    /// A file of it, by its name.
-    pub(super) fn read(&self, name: &str) -> Result<Read, NoMaterial> {
-        let mut file = self
+    /// A file of it, by its name. It is read now to know what it is known by, and again while it goes: a chunk may be of any
+    /// length, and is never in memory whole.
+    pub(super) fn read(&self, name: &str) -> Result<(Read, Arc<FileSource>), NoMaterial> {
+        let file = self
             .hls
             .named(name)
             .ok_or_else(|| NoMaterial::Tape(format!("there is no '{name}'")))?;
         let len = file.len();
-        read(&mut file, 0, len, BytesMut::new())
+        let source = Arc::new(FileSource {
+            file: Mutex::new(file),
+            failed: Mutex::new(None),
+        });
+        let content = Content::Source(source.clone(), len);
+        let (mut at, mut crc, mut md5) = (0, 0, Md5::new());
+        while let Some(piece) = content.piece(at) {
+            let piece = piece.map_err(NoMaterial::Tape)?;
+            crc = crc32c::crc32c_append(crc, &piece);
+            md5.update(&piece);
+            at += piece.len() as u64;
+        }
+        let payload = Payload {
+            content,
+            md5: md5.finalize().into(),
+        };
+        Ok((Read { payload, crc }, source))
     }
 
-    /// The playlist of the first so many chunks, to which more will be added; or that of all of them.
-    pub(super) fn playlist(&self, chunks: Option<usize>) -> Bytes {
-        match chunks {
-            Some(chunks) => self.hls.live_playlist(chunks).into(),
-            None => Bytes::copy_from_slice(self.hls.playlist()),
-        }
+    /// The playlist of the first so many chunks, to which more will be added.
+    pub(super) fn live_playlist(&self, chunks: usize) -> Bytes {
+        self.hls.live_playlist(chunks).into()
+    }
+
+    /// The playlist of all of them.
+    pub(super) fn last_playlist(&self) -> Bytes {
+        Bytes::copy_from_slice(self.hls.playlist())
+    }
+}
+
+/// A file of a folder that is read while it goes.
+pub(super) struct FileSource {
+    file: Mutex<HlsFile<LibrarySource>>,
+    failed: Mutex<Option<String>>,
+}
+
+impl FileSource {
+    /// Why it could not be read, if it could not.
+    pub(super) fn failure(&self) -> Option<String> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Source for FileSource {
+    fn read(&self, offset: u64, len: usize) -> Result<Bytes, String> {
+        let mut buffer = BytesMut::zeroed(len.min(PIECE));
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let wrong = match file.read_at(offset, &mut buffer) {
+            Ok(count) if count == buffer.len() => return Ok(buffer.freeze()),
+            Ok(count) => format!("{}: of {len} bytes at {offset} there were {count}", file.name()),
+            Err(error) => error.to_string(),
+        };
+        *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(wrong.clone());
+        Err(wrong)
     }
 }
 

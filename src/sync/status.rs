@@ -21,17 +21,41 @@ pub struct SyncStatus {
     pub waiting_bytes: u64,
     /// Recordings that were set aside.
     pub set_aside: u64,
-    /// Bytes a second, over the last seconds.
+    /// Bytes a second that went out, over the last seconds.
     pub rate: u64,
     /// Most bytes a second.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_rate: Option<u64>,
-    /// Bytes sent since the service started.
+    /// Bytes of files and their parts that the store said to have, since the service started.
     pub sent_bytes: u64,
+    /// What the last check of the store found to be wrong, in sentences.
+    pub problems: Vec<String>,
+    /// What is being recorded, and when it goes; not all of it, if it is much.
+    pub open: Vec<OpenStatus>,
     /// What is on its way.
     pub transfers: Vec<TransferStatus>,
     /// What was set aside, the newest first; not all of it, if it is much.
     pub failed: Vec<FailedStatus>,
+}
+
+/// Something that is being recorded.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct OpenStatus {
+    /// The recording.
+    pub recording: String,
+    /// Its stream.
+    pub stream: String,
+    /// The format.
+    pub format: String,
+    /// Its key in the store; empty before it has one.
+    pub key: String,
+    /// Bytes that the store has of it.
+    pub sent_bytes: u64,
+    /// When it goes, in a sentence.
+    pub goes: String,
+    /// When the recording is closed at the latest, as far as its template says so: RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latest: Option<String>,
 }
 
 /// Something on its way.

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
@@ -25,6 +26,12 @@ pub(crate) const KEY_ID: &str = "AKIATEST";
 pub(crate) const SECRET: &str = "s3cret-of-the-bucket";
 /// The bucket that it has.
 pub(crate) const BUCKET: &str = "media";
+
+/// Where the service puts what it sees with whether it may.
+const CHECK: &str = "edgereel-check";
+
+/// What a bucket on another continent takes to answer: nothing is to be built on one that is in the same room.
+const FAR: Duration = Duration::from_millis(300);
 
 type Answer = Response<http_body_util::combinators::BoxBody<Bytes, BoxError>>;
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -54,6 +61,13 @@ pub(crate) struct Asked {
     pub(crate) query: String,
 }
 
+impl Asked {
+    /// The service sees whether the store lets it do what it will have to.
+    fn is_check(&self) -> bool {
+        self.path.contains(CHECK) || self.query.contains(CHECK)
+    }
+}
+
 type Judge = Arc<Mutex<dyn FnMut(&Asked) -> Verdict + Send>>;
 
 /// A server with a bucket.
@@ -70,6 +84,8 @@ struct State {
     asked: Mutex<Vec<Asked>>,
     tags: Mutex<BTreeMap<String, String>>,
     tls: Option<Arc<rustls::ServerConfig>>,
+    /// From a request to its answer, beside the work; requests do not wait for each other.
+    distance: Duration,
     open: std::sync::atomic::AtomicBool,
     /// Bytes of bodies that came.
     received: std::sync::atomic::AtomicU64,
@@ -81,17 +97,22 @@ struct Running {
 }
 
 impl Bucket {
-    /// Starts one whose objects are in `dir`.
+    /// Starts one whose objects are in `dir`. It is far away: each answer takes 300 ms.
     pub(crate) fn start(dir: &Path) -> Self {
-        Self::start_as(dir, None)
+        Self::start_as(dir, None, FAR)
     }
 
-    /// The same under https, with a certificate.
+    /// One in the same room, for tests that ask hundreds of things one after the other.
+    pub(crate) fn start_near(dir: &Path) -> Self {
+        Self::start_as(dir, None, Duration::ZERO)
+    }
+
+    /// One that is far away under https, with a certificate.
     pub(crate) fn start_tls(dir: &Path, tls: rustls::ServerConfig) -> Self {
-        Self::start_as(dir, Some(Arc::new(tls)))
+        Self::start_as(dir, Some(Arc::new(tls)), FAR)
     }
 
-    fn start_as(dir: &Path, tls: Option<Arc<rustls::ServerConfig>>) -> Self {
+    fn start_as(dir: &Path, tls: Option<Arc<rustls::ServerConfig>>, distance: Duration) -> Self {
         std::fs::create_dir_all(dir.join(BUCKET)).unwrap();
         let pass: Judge = Arc::new(Mutex::new(|_: &Asked| Verdict::Pass));
         let state = Arc::new(State {
@@ -100,6 +121,7 @@ impl Bucket {
             asked: Mutex::default(),
             tags: Mutex::default(),
             tls,
+            distance,
             open: Default::default(),
             received: Default::default(),
         });
@@ -123,8 +145,16 @@ impl Bucket {
         self.address
     }
 
-    /// Decides what becomes of requests from now on.
-    pub(crate) fn judge(&self, judge: impl FnMut(&Asked) -> Verdict + Send + 'static) {
+    /// Decides what becomes of requests from now on. The service's own check of the store, which comes when it will, is not judged.
+    pub(crate) fn judge(&self, mut judge: impl FnMut(&Asked) -> Verdict + Send + 'static) {
+        self.judge_all(move |asked| match asked.is_check() {
+            true => Verdict::Pass,
+            false => judge(asked),
+        });
+    }
+
+    /// The same for all requests.
+    pub(crate) fn judge_all(&self, judge: impl FnMut(&Asked) -> Verdict + Send + 'static) {
         *self.state.judge.lock().unwrap() = Arc::new(Mutex::new(judge));
     }
 
@@ -138,9 +168,18 @@ impl Bucket {
         self.judge(|_| Verdict::Pass);
     }
 
-    /// What was asked so far.
+    /// What was asked so far; not what the check of the store asked.
     pub(crate) fn asked(&self) -> Vec<Asked> {
-        self.state.asked.lock().unwrap().clone()
+        let mut asked = self.state.asked.lock().unwrap().clone();
+        asked.retain(|asked| !asked.is_check());
+        asked
+    }
+
+    /// True while the check's object, or its upload, is there.
+    pub(crate) fn has_check(&self) -> bool {
+        let object = self.dir.join(BUCKET).join("box").join(CHECK);
+        let left = std::fs::read_dir(object).is_ok_and(|mut files| files.next().is_some());
+        left || self.state.uploads().iter().any(|(key, _)| key.contains(CHECK))
     }
 
     /// Bytes of bodies that came so far.
@@ -155,9 +194,9 @@ impl Bucket {
         while let Some(folder) = folders.pop() {
             for entry in std::fs::read_dir(&folder).unwrap().flatten() {
                 let path = entry.path();
-                if path.is_dir() {
+                if path.is_dir() && entry.file_name() != CHECK {
                     folders.push(path);
-                } else if !entry.file_name().to_string_lossy().starts_with('.') {
+                } else if path.is_file() && !entry.file_name().to_string_lossy().starts_with('.') {
                     let key = path.strip_prefix(&root).unwrap();
                     found.insert(key.to_str().unwrap().to_owned(), path);
                 }
@@ -173,7 +212,9 @@ impl Bucket {
 
     /// Uploads in parts that were begun and neither completed nor given up: keys and ids.
     pub(crate) fn uploads(&self) -> Vec<(String, String)> {
-        self.state.uploads()
+        let mut uploads = self.state.uploads();
+        uploads.retain(|(key, _)| !key.contains(CHECK));
+        uploads
     }
 
     /// An object's tags, as they were sent.
@@ -258,6 +299,7 @@ async fn answer(
     state.asked.lock().unwrap().push(asked.clone());
     let judge = state.judge.lock().unwrap().clone();
     let verdict = (judge.lock().unwrap())(&asked);
+    tokio::time::sleep(state.distance).await;
     match verdict {
         Verdict::Hang => std::future::pending::<()>().await,
         Verdict::Say(status, text) => {
@@ -277,10 +319,11 @@ async fn answer(
             said(200, String::new())
         }
         None => {
-            let counting = state.clone();
+            let (counting, counts) = (state.clone(), !asked.is_check());
             let request = request.map(|body| {
                 let body = body.map_frame(move |frame| {
-                    let len = frame.data_ref().map_or(0, |data| data.len() as u64);
+                    let data = frame.data_ref().filter(|_| counts);
+                    let len = data.map_or(0, |data| data.len() as u64);
                     counting
                         .received
                         .fetch_add(len, std::sync::atomic::Ordering::Relaxed);

@@ -340,18 +340,24 @@ complete -c edgereel -n "__fish_edgereel_using_subcommand stream; and __fish_see
 complete -c edgereel -n "__fish_edgereel_using_subcommand stream; and __fish_seen_subcommand_from help" -f -a "list" -d 'Lists the streams that are on the air'
 complete -c edgereel -n "__fish_edgereel_using_subcommand stream; and __fish_seen_subcommand_from help" -f -a "kick" -d 'Ends a publish; the publisher may come back'
 complete -c edgereel -n "__fish_edgereel_using_subcommand stream; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c edgereel -n "__fish_edgereel_using_subcommand sync; and not __fish_seen_subcommand_from status pause resume retry limit help" -s h -l help -d 'Print help'
-complete -c edgereel -n "__fish_edgereel_using_subcommand sync; and not __fish_seen_subcommand_from status pause resume retry limit help" -f -a "status" -d 'Tells how delivery is: what waits, what is on its way, what was set aside'
-complete -c edgereel -n "__fish_edgereel_using_subcommand sync; and not __fish_seen_subcommand_from status pause resume retry limit help" -f -a "pause" -d 'Stops delivering until sync.resume, also after a restart'
-complete -c edgereel -n "__fish_edgereel_using_subcommand sync; and not __fish_seen_subcommand_from status pause resume retry limit help" -f -a "resume" -d 'Goes on delivering'
-complete -c edgereel -n "__fish_edgereel_using_subcommand sync; and not __fish_seen_subcommand_from status pause resume retry limit help" -f -a "retry" -d 'Tries everything again now, also what was set aside'
-complete -c edgereel -n "__fish_edgereel_using_subcommand sync; and not __fish_seen_subcommand_from status pause resume retry limit help" -f -a "limit" -d 'Sets how fast is delivered, also after a restart'
-complete -c edgereel -n "__fish_edgereel_using_subcommand sync; and not __fish_seen_subcommand_from status pause resume retry limit help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c edgereel -n "__fish_edgereel_using_subcommand sync; and not __fish_seen_subcommand_from status check pause resume retry limit help" -s h -l help -d 'Print help'
+complete -c edgereel -n "__fish_edgereel_using_subcommand sync; and not __fish_seen_subcommand_from status check pause resume retry limit help" -f -a "status" -d 'Tells how delivery is: what is recorded, waits, is on its way, was set aside, and when it goes'
+complete -c edgereel -n "__fish_edgereel_using_subcommand sync; and not __fish_seen_subcommand_from status check pause resume retry limit help" -f -a "check" -d 'Tries whether the store lets this box do what deliveries need, and says what is missing'
+complete -c edgereel -n "__fish_edgereel_using_subcommand sync; and not __fish_seen_subcommand_from status check pause resume retry limit help" -f -a "pause" -d 'Stops delivering until sync.resume, also after a restart'
+complete -c edgereel -n "__fish_edgereel_using_subcommand sync; and not __fish_seen_subcommand_from status check pause resume retry limit help" -f -a "resume" -d 'Goes on delivering'
+complete -c edgereel -n "__fish_edgereel_using_subcommand sync; and not __fish_seen_subcommand_from status check pause resume retry limit help" -f -a "retry" -d 'Tries everything again now, also what was set aside'
+complete -c edgereel -n "__fish_edgereel_using_subcommand sync; and not __fish_seen_subcommand_from status check pause resume retry limit help" -f -a "limit" -d 'Sets how fast is delivered, also after a restart'
+complete -c edgereel -n "__fish_edgereel_using_subcommand sync; and not __fish_seen_subcommand_from status check pause resume retry limit help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c edgereel -n "__fish_edgereel_using_subcommand sync; and __fish_seen_subcommand_from status" -l socket -d 'The control socket of the service [default: as its configuration says, or where systemd makes it]' -r -F
 complete -c edgereel -n "__fish_edgereel_using_subcommand sync; and __fish_seen_subcommand_from status" -l config -d 'The configuration file [default: /etc/edgereel/edgereel.toml if there is one]' -r -F
 complete -c edgereel -n "__fish_edgereel_using_subcommand sync; and __fish_seen_subcommand_from status" -l data -d 'The storage directory, in place of the one that the configuration names' -r -F
 complete -c edgereel -n "__fish_edgereel_using_subcommand sync; and __fish_seen_subcommand_from status" -l json -d 'The answer as JSON'
 complete -c edgereel -n "__fish_edgereel_using_subcommand sync; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help'
+complete -c edgereel -n "__fish_edgereel_using_subcommand sync; and __fish_seen_subcommand_from check" -l socket -d 'The control socket of the service [default: as its configuration says, or where systemd makes it]' -r -F
+complete -c edgereel -n "__fish_edgereel_using_subcommand sync; and __fish_seen_subcommand_from check" -l config -d 'The configuration file [default: /etc/edgereel/edgereel.toml if there is one]' -r -F
+complete -c edgereel -n "__fish_edgereel_using_subcommand sync; and __fish_seen_subcommand_from check" -l data -d 'The storage directory, in place of the one that the configuration names' -r -F
+complete -c edgereel -n "__fish_edgereel_using_subcommand sync; and __fish_seen_subcommand_from check" -l json -d 'The answer as JSON'
+complete -c edgereel -n "__fish_edgereel_using_subcommand sync; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help'
 complete -c edgereel -n "__fish_edgereel_using_subcommand sync; and __fish_seen_subcommand_from pause" -l socket -d 'The control socket of the service [default: as its configuration says, or where systemd makes it]' -r -F
 complete -c edgereel -n "__fish_edgereel_using_subcommand sync; and __fish_seen_subcommand_from pause" -l config -d 'The configuration file [default: /etc/edgereel/edgereel.toml if there is one]' -r -F
 complete -c edgereel -n "__fish_edgereel_using_subcommand sync; and __fish_seen_subcommand_from pause" -l data -d 'The storage directory, in place of the one that the configuration names' -r -F
@@ -373,7 +379,8 @@ complete -c edgereel -n "__fish_edgereel_using_subcommand sync; and __fish_seen_
 complete -c edgereel -n "__fish_edgereel_using_subcommand sync; and __fish_seen_subcommand_from limit" -l data -d 'The storage directory, in place of the one that the configuration names' -r -F
 complete -c edgereel -n "__fish_edgereel_using_subcommand sync; and __fish_seen_subcommand_from limit" -l json -d 'The answer as JSON'
 complete -c edgereel -n "__fish_edgereel_using_subcommand sync; and __fish_seen_subcommand_from limit" -s h -l help -d 'Print help'
-complete -c edgereel -n "__fish_edgereel_using_subcommand sync; and __fish_seen_subcommand_from help" -f -a "status" -d 'Tells how delivery is: what waits, what is on its way, what was set aside'
+complete -c edgereel -n "__fish_edgereel_using_subcommand sync; and __fish_seen_subcommand_from help" -f -a "status" -d 'Tells how delivery is: what is recorded, waits, is on its way, was set aside, and when it goes'
+complete -c edgereel -n "__fish_edgereel_using_subcommand sync; and __fish_seen_subcommand_from help" -f -a "check" -d 'Tries whether the store lets this box do what deliveries need, and says what is missing'
 complete -c edgereel -n "__fish_edgereel_using_subcommand sync; and __fish_seen_subcommand_from help" -f -a "pause" -d 'Stops delivering until sync.resume, also after a restart'
 complete -c edgereel -n "__fish_edgereel_using_subcommand sync; and __fish_seen_subcommand_from help" -f -a "resume" -d 'Goes on delivering'
 complete -c edgereel -n "__fish_edgereel_using_subcommand sync; and __fish_seen_subcommand_from help" -f -a "retry" -d 'Tries everything again now, also what was set aside'
@@ -484,7 +491,8 @@ complete -c edgereel -n "__fish_edgereel_using_subcommand help; and __fish_seen_
 complete -c edgereel -n "__fish_edgereel_using_subcommand help; and __fish_seen_subcommand_from template" -f -a "delete" -d 'Takes back a template that a command put'
 complete -c edgereel -n "__fish_edgereel_using_subcommand help; and __fish_seen_subcommand_from stream" -f -a "list" -d 'Lists the streams that are on the air'
 complete -c edgereel -n "__fish_edgereel_using_subcommand help; and __fish_seen_subcommand_from stream" -f -a "kick" -d 'Ends a publish; the publisher may come back'
-complete -c edgereel -n "__fish_edgereel_using_subcommand help; and __fish_seen_subcommand_from sync" -f -a "status" -d 'Tells how delivery is: what waits, what is on its way, what was set aside'
+complete -c edgereel -n "__fish_edgereel_using_subcommand help; and __fish_seen_subcommand_from sync" -f -a "status" -d 'Tells how delivery is: what is recorded, waits, is on its way, was set aside, and when it goes'
+complete -c edgereel -n "__fish_edgereel_using_subcommand help; and __fish_seen_subcommand_from sync" -f -a "check" -d 'Tries whether the store lets this box do what deliveries need, and says what is missing'
 complete -c edgereel -n "__fish_edgereel_using_subcommand help; and __fish_seen_subcommand_from sync" -f -a "pause" -d 'Stops delivering until sync.resume, also after a restart'
 complete -c edgereel -n "__fish_edgereel_using_subcommand help; and __fish_seen_subcommand_from sync" -f -a "resume" -d 'Goes on delivering'
 complete -c edgereel -n "__fish_edgereel_using_subcommand help; and __fish_seen_subcommand_from sync" -f -a "retry" -d 'Tries everything again now, also what was set aside'

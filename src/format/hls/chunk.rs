@@ -15,7 +15,7 @@ use crate::media::{Micros, Tracks};
 
 /// A keyframe this much before the target is taken: a group of pictures of "two seconds" is often a
 /// millisecond short of it.
-const EARLY_MS: i64 = 100;
+pub(super) const EARLY_MS: i64 = 100;
 
 /// What follows a break within this time goes on: no player notices.
 const GOES_ON_MS: i64 = 200;

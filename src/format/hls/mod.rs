@@ -118,6 +118,19 @@ impl<S: TapeSource + Clone> Hls<S> {
         self.plan.settled
     }
 
+    /// How many milliseconds more have to be recorded, at least, before another chunk of the usual length stays as it is.
+    pub fn until_settled_ms(&self) -> u64 {
+        let Some(open) = self.plan.chunks.get(self.settled()) else {
+            return 0;
+        };
+        // What comes after it must not be a crumb.
+        let target = i64::from(TARGET_MS);
+        let next = open
+            .start_ms
+            .saturating_add(target - chunk::EARLY_MS + target / 4);
+        next.saturating_sub(open.end_ms).max(0).unsigned_abs()
+    }
+
     /// A chunk's name, counted from 0.
     pub fn chunk_name(&self, chunk: usize) -> String {
         chunk_name(chunk)

@@ -19,6 +19,8 @@ pub(in crate::sync) struct FolderFacts {
     pub(in crate::sync) chunks: Vec<ChunkFacts>,
     /// Nothing will be added to it.
     pub(in crate::sync) complete: bool,
+    /// How much more has to be recorded before there may be another chunk, in milliseconds.
+    pub(in crate::sync) next_ms: u64,
 }
 
 /// A chunk.
@@ -46,11 +48,15 @@ pub(in crate::sync) enum FolderStep {
     Done,
 }
 
+/// What a playlist is remembered by begins so: that of the chunks so far, and that of all.
+const FIRST: &str = "first";
+const ALL: &str = "all";
+
 /// The name under which a playlist that was put is remembered. It cannot be a file's.
 pub(in crate::sync) const PLAYLIST: &str = "index.m3u8";
 
-/// Decides.
-pub(in crate::sync) fn next_of_folder(facts: &FolderFacts, pieces: &Files) -> FolderStep {
+/// Decides. `hold`: viewers got a playlist only just now, and there is more to send: the next one can wait.
+pub(in crate::sync) fn next_of_folder(facts: &FolderFacts, pieces: &Files, hold: bool) -> FolderStep {
     let mark_of = |name: &str| pieces.get(name).map(|piece| piece.mark.as_str());
     let file = |name: &str, mark: &str| FolderStep::File {
         name: name.to_owned(),
@@ -65,31 +71,50 @@ pub(in crate::sync) fn next_of_folder(facts: &FolderFacts, pieces: &Files) -> Fo
         if mark_of(&chunk.name) == Some(&chunk.mark) {
             continue;
         }
-        // On a slow link viewers get each chunk as it comes.
-        return match playlist(facts, number, &mark_of) {
-            Some(step) if !facts.complete => step,
+        // On a slow link viewers get each chunk as it comes, also when the recording has ended meanwhile.
+        return match so_far(facts, number, &mark_of) {
+            Some(step) if !hold && (!facts.complete || was_seen(&mark_of)) => step,
             _ => file(&chunk.name, &chunk.mark),
         };
     }
-    let step = playlist(facts, facts.chunks.len(), &mark_of);
-    step.unwrap_or(match facts.complete {
-        true => FolderStep::Done,
-        false => FolderStep::Wait,
-    })
+    match facts.complete {
+        true => last_playlist(facts, &mark_of).unwrap_or(FolderStep::Done),
+        false => so_far(facts, facts.chunks.len(), &mark_of).unwrap_or(FolderStep::Wait),
+    }
+}
+
+/// True when a playlist is there that viewers may have seen while the recording grew.
+pub(in crate::sync) fn was_seen<'a>(mark_of: &impl Fn(&str) -> Option<&'a str>) -> bool {
+    mark_of(PLAYLIST).is_some_and(|mark| mark.starts_with(FIRST))
+}
+
+/// How many chunks a playlist names, by its mark.
+fn listed(mark: &str) -> usize {
+    let count = mark.split(' ').nth(1);
+    count.and_then(|count| count.parse().ok()).unwrap_or(0)
+}
+
+fn last_mark(facts: &FolderFacts, chunks: usize) -> &str {
+    let last = chunks.checked_sub(1).and_then(|last| facts.chunks.get(last));
+    last.map_or("", |chunk| chunk.mark.as_str())
 }
 
 /// Puts the playlist of the first so many chunks, unless it is there.
-fn playlist<'a>(
+fn so_far<'a>(
     facts: &FolderFacts,
     chunks: usize,
     mark_of: &impl Fn(&str) -> Option<&'a str>,
 ) -> Option<FolderStep> {
-    let last = chunks.checked_sub(1).and_then(|last| facts.chunks.get(last));
-    let last = last.map_or("", |chunk| chunk.mark.as_str());
-    if facts.complete {
-        let mark = format!("all {chunks} {last}");
-        return (mark_of(PLAYLIST) != Some(&mark)).then_some(FolderStep::LastPlaylist { mark });
-    }
-    let mark = format!("first {chunks} {last}");
-    (chunks > 0 && mark_of(PLAYLIST) != Some(&mark)).then_some(FolderStep::Playlist { chunks, mark })
+    let mark = format!("{FIRST} {chunks} {}", last_mark(facts, chunks));
+    // What viewers saw is not taken from them: one that has to be put again is in the playlist already.
+    let listed = mark_of(PLAYLIST).map_or(0, listed);
+    let news = chunks > listed || chunks == listed && mark_of(PLAYLIST) != Some(&mark);
+    (chunks > 0 && news).then_some(FolderStep::Playlist { chunks, mark })
+}
+
+/// Puts the playlist of all, unless it is there.
+fn last_playlist<'a>(facts: &FolderFacts, mark_of: &impl Fn(&str) -> Option<&'a str>) -> Option<FolderStep> {
+    let chunks = facts.chunks.len();
+    let mark = format!("{ALL} {chunks} {}", last_mark(facts, chunks));
+    (mark_of(PLAYLIST) != Some(&mark)).then_some(FolderStep::LastPlaylist { mark })
 }

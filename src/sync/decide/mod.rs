@@ -10,4 +10,4 @@ mod folder;
 mod tests;
 
 pub(super) use file::{FileFacts, FileStep, Parts, next_of_file, whole_crc};
-pub(super) use folder::{ChunkFacts, Files, FolderFacts, FolderStep, next_of_folder};
+pub(super) use folder::{ChunkFacts, Files, FolderFacts, FolderStep, next_of_folder, was_seen};

@@ -244,6 +244,7 @@ fn folder(chunks: usize, complete: bool) -> FolderFacts {
             })
             .collect(),
         complete,
+        next_ms: 0,
     }
 }
 
@@ -251,7 +252,7 @@ fn folder(chunks: usize, complete: bool) -> FolderFacts {
 fn put(facts: &FolderFacts, files: &mut Files) -> Vec<String> {
     let mut order = Vec::new();
     loop {
-        let (name, mark) = match next_of_folder(facts, files) {
+        let (name, mark) = match next_of_folder(facts, files, false) {
             FolderStep::File { name, mark } => (name, mark),
             FolderStep::Playlist { mark, .. } | FolderStep::LastPlaylist { mark } => {
                 (PLAYLIST.to_owned(), mark)
@@ -277,7 +278,7 @@ fn whoever_reads_the_playlist_can_play_what_it_says() {
         ["00002.m4s", "init-2.mp4", "index.m3u8", "00003.m4s", "index.m3u8"]
     );
     assert_eq!(put(&folder(4, true), &mut files), ["00004.m4s", "index.m3u8"]);
-    assert_eq!(next_of_folder(&folder(4, true), &files), FolderStep::Done);
+    assert_eq!(next_of_folder(&folder(4, true), &files, false), FolderStep::Done);
 }
 
 #[test]
@@ -287,6 +288,35 @@ fn a_chunk_that_came_out_otherwise_is_put_again_and_the_playlist_after_it() {
     let mut other = folder(2, true);
     other.chunks[1].mark = "longer".to_owned();
     assert_eq!(put(&other, &mut files), ["00002.m4s", "index.m3u8"]);
+}
+
+#[test]
+fn whoever_is_behind_gets_chunks_first_and_a_playlist_when_it_is_time() {
+    let (facts, mut files, mut order) = (folder(4, false), Files::new(), Vec::new());
+    for hold in [false, false, true, true, true, false, true, true] {
+        let (name, mark) = match next_of_folder(&facts, &files, hold) {
+            FolderStep::File { name, mark } => (name, mark),
+            FolderStep::Playlist { mark, .. } => (PLAYLIST.to_owned(), mark),
+            other => panic!("{other:?}"),
+        };
+        files.insert(name.clone(), piece(name.clone(), 10, mark));
+        order.push(name);
+    }
+    // Nothing is left to send: the last one is not held back.
+    let all = "init.mp4 00001.m4s 00002.m4s init-2.mp4 00003.m4s index.m3u8 00004.m4s index.m3u8";
+    assert_eq!(order.join(" "), all);
+}
+
+#[test]
+fn a_playlist_that_was_seen_to_grow_only_ends() {
+    let mut files = Files::new();
+    put(&folder(2, false), &mut files);
+    // It ended while the link was behind: viewers get what comes as before.
+    assert_eq!(
+        put(&folder(4, true), &mut files),
+        ["init-2.mp4", "00003.m4s", "index.m3u8", "00004.m4s", "index.m3u8"]
+    );
+    assert_eq!(next_of_folder(&folder(4, true), &files, false), FolderStep::Done);
 }
 
 #[test]

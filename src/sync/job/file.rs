@@ -7,10 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::BytesMut;
 use tokio::task::JoinHandle;
 
-use super::{Answer, End, Fault, NoMaterial, Reached, Request, Transfer, senseless};
+use super::{Answer, End, Fault, MOST_FILE, NoMaterial, Reached, Request, SECOND, Transfer, senseless};
 use crate::format::View;
+use crate::media::Micros;
 use crate::store::{DeliveryChange, Layout, LibrarySource, Piece, Upload};
 use crate::sync::decide::{FileFacts, FileStep, Parts, next_of_file, whole_crc};
+use crate::sync::layout::PART;
+use crate::sync::remote::same_etag;
 use crate::sync::source::{OpenFile, Read, from_library, from_tape};
 
 /// An upload that had to begin again so often in one go will not do.
@@ -48,7 +51,7 @@ impl Transfer<'_> {
             let file = OpenFile::open(format, view)?;
             Ok((file, library.pieces(id)?))
         });
-        let (file, pieces) = opened.await?;
+        let (file, pieces) = self.material.visit.looking(self.cx, opened).await?;
         let any_order = self.cx.remote.takes_parts_in_any_order();
         let numbered = pieces
             .into_iter()
@@ -76,21 +79,25 @@ impl Transfer<'_> {
         {
             self.look_at_front(&mut going).await?;
         }
+        let mut sent_some = false;
         loop {
             self.cx.may_go_on()?;
             let step = next_of_file(&going.facts, &self.rendition, &going.parts, &|body| {
                 going.mark(body)
             });
             if step == FileStep::Wait {
-                return Ok(Reached::Tape);
+                return Ok(Reached::Tape(self.next_part(&going)));
             }
             if !self.name().await? {
-                return Ok(Reached::Tape);
+                return Ok(Reached::Tape(SECOND));
+            }
+            if sent_some && self.gives_way() {
+                return Ok(Reached::Turn);
             }
             let sent = going.parts.values().map(|part| part.bytes).sum();
             self.show(sent, going.facts.len);
             match step {
-                FileStep::Wait => return Ok(Reached::Tape),
+                FileStep::Wait => return Ok(Reached::Tape(SECOND)),
                 FileStep::Put => return self.put(&going).await,
                 FileStep::Begin(layout) => {
                     if complete && self.is_there_already(going.facts.len).await? {
@@ -114,6 +121,7 @@ impl Transfer<'_> {
                     let bytes = going.read(number, range.clone()).await?;
                     self.send_part(&mut going, number, range.start, marked, bytes)
                         .await?;
+                    sent_some = true;
                 }
                 FileStep::Complete => {
                     if let Some(reached) = self.complete(&mut going).await? {
@@ -122,6 +130,21 @@ impl Transfer<'_> {
                 }
             }
         }
+    }
+
+    /// When the next part may be there: half of what it takes at the recording's rate, which is not the same all the time.
+    fn next_part(&self, going: &Going) -> Micros {
+        let sent: u64 = going.parts.values().map(|part| part.bytes).sum();
+        let next = match self.rendition.upload {
+            // The first part comes last.
+            Some(_) => sent.saturating_add(2 * PART),
+            None => 2 * PART,
+        };
+        let missing = i64::try_from(next.saturating_sub(going.facts.settled)).unwrap_or(i64::MAX);
+        let row = &self.material.row;
+        let rate = i64::try_from(row.bytes).unwrap_or(i64::MAX) / (row.duration / SECOND).max(1);
+        let half = missing.saturating_mul(SECOND / 2) / rate.max(1);
+        half.clamp(SECOND, MOST_FILE)
     }
 
     async fn look_at_front(&self, going: &mut Going) -> Result<(), End> {
@@ -143,7 +166,7 @@ impl Transfer<'_> {
             body: read.payload,
             about: self.about(self.job.format.mime(), None),
         };
-        let Answer::Stored { etag } = self.cx.ask(request).await? else {
+        let Answer::Stored { etag } = self.ask(request).await? else {
             return Err(senseless("a file"));
         };
         self.check(len, read.crc, etag).await
@@ -178,7 +201,7 @@ impl Transfer<'_> {
             key: self.rendition.key.clone(),
             about: self.about(self.job.format.mime(), None),
         };
-        let Answer::Created { upload } = self.cx.ask(request).await? else {
+        let Answer::Created { upload } = self.ask(request).await? else {
             return Err(senseless("the beginning of an upload"));
         };
         self.rendition.upload = Some(Upload {
@@ -187,22 +210,29 @@ impl Transfer<'_> {
         });
         self.write_down().await?;
         self.cx.looked_at().insert(self.rendition.id);
-        Ok(())
+        // On a long way somebody may have deleted it meanwhile: what was begun is given up.
+        let here = self.still_here().await;
+        if let Err(End::Material(NoMaterial::Gone)) = here {
+            let forget = DeliveryChange::Forget(self.rendition.id);
+            self.cx.commit(vec![forget]).await?;
+        }
+        here
     }
 
     /// Gives up whatever was begun under the key.
     async fn sweep(&mut self) -> Result<(), End> {
         let key = self.rendition.key.clone();
-        match self.cx.ask(Request::Uploads { key: key.clone() }).await {
+        match self.ask(Request::Uploads { key: key.clone() }).await {
             Ok(Answer::Uploads(uploads)) => {
                 for upload in uploads {
                     let key = key.clone();
-                    self.cx.ask(Request::Abort { key, upload }).await?;
+                    self.ask(Request::Abort { key, upload }).await?;
                 }
             }
             Ok(_) => return Err(senseless("a list of uploads")),
-            Err(End::Fault(Fault::Unsupported(reason))) => {
-                tracing::debug!(%key, "the store does not tell what was begun there: {reason}");
+            // A key may be narrower than that, and not every service knows the question. A rule of the bucket does it then.
+            Err(End::Fault(Fault::Unsupported(_) | Fault::Refused(_) | Fault::Damaged(_))) => {
+                tracing::debug!(%key, "the store does not tell what was begun there");
             }
             Err(other) => return Err(other),
         }
@@ -235,11 +265,11 @@ impl Transfer<'_> {
     /// Asks the store, once after each start, whether it still has what is written down.
     async fn look(&mut self, going: &mut Going) -> Result<(), End> {
         let (key, upload) = self.upload()?;
-        match self.cx.ask(Request::Parts { key, upload }).await {
+        match self.ask(Request::Parts { key, upload }).await {
             Ok(Answer::Parts(None)) => (),
             Ok(Answer::Parts(Some(seen))) => going.parts.retain(|number, piece| {
                 seen.iter().any(|part| {
-                    let same = part.etag.is_empty() || part.etag == piece.etag;
+                    let same = part.etag.is_empty() || same_etag(&part.etag, &piece.etag);
                     part.number == *number && part.bytes == piece.bytes && same
                 })
             }),
@@ -268,7 +298,7 @@ impl Transfer<'_> {
         let grows = going.front.is_none();
         let mut piece = Piece {
             name: number.to_string(),
-            bytes: read.payload.bytes.len() as u64,
+            bytes: read.payload.len(),
             crc: read.crc,
             etag: String::new(),
             mark: going.mark(marked),
@@ -282,9 +312,9 @@ impl Transfer<'_> {
         };
         going.parts.insert(number, piece.clone());
         going.read_ahead(&self.rendition);
-        let answer = self.cx.ask(request).await;
+        let answer = self.ask(request).await;
         going.parts.remove(&number);
-        going.used = read.payload.bytes.try_into_mut().unwrap_or_default();
+        going.used = read.payload.into_memory();
         match answer {
             Ok(Answer::Stored { etag }) => piece.etag = etag,
             Ok(_) => return Err(senseless("a part")),
@@ -310,7 +340,7 @@ impl Transfer<'_> {
                 .map(|(number, piece)| (*number, piece.etag.clone()))
                 .collect(),
         };
-        let etag = match self.cx.ask(request).await {
+        let etag = match self.ask(request).await {
             Ok(Answer::Stored { etag }) => Ok(etag),
             Ok(Answer::Doubted { etag }) => self.settle_doubt(going, &etag).await.map(|()| etag),
             Ok(_) => Err(senseless("the end of an upload")),
@@ -393,11 +423,11 @@ impl Transfer<'_> {
     async fn look_at_object(&self, len: u64, etag: &str) -> Result<(), End> {
         let key = &self.rendition.key;
         let wrong = |what: String| Err(End::Fault(Fault::Damaged(format!("{key}: {what}"))));
-        match self.cx.ask(Request::Head { key: key.clone() }).await? {
+        match self.ask(Request::Head { key: key.clone() }).await? {
             Answer::Head(Some(seen)) if seen.bytes != len => {
                 wrong(format!("it has {} bytes and should have {len}", seen.bytes))
             }
-            Answer::Head(Some(seen)) if seen.etag != etag && !etag.is_empty() => {
+            Answer::Head(Some(seen)) if !same_etag(&seen.etag, etag) && !etag.is_empty() => {
                 wrong(format!("its ETag is {} and should be {etag}", seen.etag))
             }
             Answer::Head(Some(_)) => Ok(()),

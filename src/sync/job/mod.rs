@@ -8,6 +8,7 @@ mod folder;
 mod name;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use super::context::{Context, End, OnTheWay};
 use super::planner::{Job, Outcome};
@@ -21,9 +22,19 @@ use crate::store::{DeliveryChange, LibrarySource, Rendition, RenditionId, Rendit
 const SECOND: Micros = 1_000_000;
 const DAY: Micros = 86_400 * SECOND;
 
-/// A recording that grows is looked at again after so many times what the look took: looking is never more than some
-/// hundredths of what the machine does.
+/// A recording that grows is looked at again after so many times what the look took, the network's time left out: looking is
+/// never more than some hundredths of what the machine does.
 const PATIENCE: Micros = 50;
+
+/// However long a look took: viewers of a live playlist wait for the next one (RFC 8216 §6.2.2 wants it after no more than one
+/// and a half target durations, 9 s).
+const MOST_FOLDER: Micros = 2 * SECOND;
+
+/// Nobody watches a file that grows.
+const MOST_FILE: Micros = 60 * SECOND;
+
+/// What is live gives way to others after so long, if there is always more of it.
+const TURN: Micros = 10 * SECOND;
 
 /// Bytes of an object that are read at a time to compare them.
 const READ: u64 = 1 << 20;
@@ -33,8 +44,10 @@ const READ: u64 = 1 << 20;
 enum Reached {
     /// The store has all of it, or there is nothing of it to have.
     End,
-    /// The store has all that there is so far.
-    Tape,
+    /// The store has all that there is so far. There is nothing more to send before so much more time was recorded.
+    Tape(Micros),
+    /// There is more to send, and it is the turn of others.
+    Turn,
 }
 
 /// A rendition on its way.
@@ -50,11 +63,44 @@ struct Facts {
     row: crate::store::RecordingRow,
     closed: bool,
     found_again: bool,
+    visit: Arc<Visit>,
 }
 
-/// Goes as far as it can.
-pub(super) async fn run(cx: Arc<Context>, job: Job) -> Outcome {
-    match go(&cx, job).await {
+/// What one go at a job was.
+struct Visit {
+    /// Somebody waits for it: it is live, or was until now.
+    urgent: bool,
+    began: Micros,
+    /// The store did something that it was asked for.
+    answered: AtomicBool,
+    /// What reading the journal and the indexes took, microseconds.
+    looking: AtomicI64,
+}
+
+/// What became of a job.
+pub(super) struct Ended {
+    pub(super) outcome: Outcome,
+    /// The store did something that it was asked for.
+    pub(super) answered: bool,
+}
+
+/// Goes as far as it can. `urgent`: somebody waits for it.
+pub(super) async fn run(cx: Arc<Context>, job: Job, urgent: bool) -> Ended {
+    let visit = Arc::new(Visit {
+        urgent,
+        began: cx.clock.boot(),
+        answered: AtomicBool::new(false),
+        looking: AtomicI64::new(0),
+    });
+    let outcome = outcome(go(&cx, job, &visit).await);
+    Ended {
+        outcome,
+        answered: visit.answered.load(Ordering::Relaxed),
+    }
+}
+
+fn outcome(ended: Result<Outcome, End>) -> Outcome {
+    match ended {
         Ok(outcome) => outcome,
         Err(End::Stopped) => Outcome::Stopped,
         Err(End::Journal(reason)) => Outcome::JournalFailed(reason),
@@ -72,24 +118,25 @@ pub(super) async fn run(cx: Arc<Context>, job: Job) -> Outcome {
     }
 }
 
-async fn go(cx: &Arc<Context>, job: Job) -> Result<Outcome, End> {
-    let began = cx.clock.boot();
+async fn go(cx: &Arc<Context>, job: Job, visit: &Arc<Visit>) -> Result<Outcome, End> {
+    let look = from_library(&cx.dir, move |library| Material::find(library, job));
     let Material {
         row,
         parts,
         known,
         found_again,
-    } = from_library(&cx.dir, move |library| Material::find(library, job)).await?;
+    } = visit.looking(cx, look).await?;
     let facts = Facts {
         closed: row.state != crate::store::RecordingState::Open,
         row,
         found_again,
+        visit: visit.clone(),
     };
     let (mut outcome, count) = (Outcome::Done, parts.len());
     let grows_there = job.format == Format::Hls || cx.remote.takes_parts_in_any_order();
     if !facts.closed && !grows_there && count <= 1 {
         // It is looked at when it is closed.
-        return Ok(Outcome::Waits(60 * SECOND));
+        return Ok(Outcome::Grows(MOST_FILE));
     }
     for (part, view) in (1_u32..).zip(parts) {
         let id = RenditionId {
@@ -114,16 +161,41 @@ async fn go(cx: &Arc<Context>, job: Job) -> Result<Outcome, End> {
             material: &facts,
         };
         let complete = facts.closed || (part as usize) < count;
-        if transfer.send(view, complete).await? == Reached::Tape {
-            let took = cx.clock.boot().saturating_sub(began);
-            return Ok(Outcome::Waits(SECOND.max(took.saturating_mul(PATIENCE))));
+        match transfer.send(view, complete).await? {
+            Reached::End => (),
+            Reached::Turn => return Ok(Outcome::Turn),
+            // Its name cannot be made yet.
+            Reached::Tape(_) if facts.closed => return Ok(Outcome::Waits(SECOND)),
+            Reached::Tape(next) => return Ok(Outcome::Grows(visit.wait(job.format, next))),
         }
     }
     // More may come of a recording that is open.
     Ok(match facts.closed {
         true => outcome,
-        false => Outcome::Waits(SECOND),
+        false => Outcome::Grows(visit.wait(job.format, SECOND)),
     })
+}
+
+impl Visit {
+    /// Does what is a part of looking how far the tape is.
+    async fn looking<T>(&self, cx: &Context, work: impl Future<Output = T>) -> T {
+        let began = cx.clock.boot();
+        let done = work.await;
+        let took = cx.clock.boot().saturating_sub(began);
+        self.looking.fetch_add(took, Ordering::Relaxed);
+        done
+    }
+
+    /// How long to wait before looking again, if there is nothing more before `next`.
+    fn wait(&self, format: Format, next: Micros) -> Micros {
+        let took = self.looking.load(Ordering::Relaxed);
+        let most = match format {
+            Format::Hls => MOST_FOLDER,
+            Format::Mp4 | Format::Fmp4 | Format::Flv | Format::Aac => MOST_FILE,
+        };
+        let patience = took.saturating_mul(PATIENCE).min(most);
+        SECOND.max(patience).max(next)
+    }
 }
 
 impl Transfer<'_> {
@@ -140,15 +212,30 @@ impl Transfer<'_> {
                 self.write_down().await?;
                 Ok(Reached::End)
             }
-            Err(End::Material(NoMaterial::Void(_))) => Ok(Reached::Tape),
+            Err(End::Material(NoMaterial::Void(_))) => Ok(Reached::Tape(SECOND)),
             other => other,
         }
+    }
+
+    /// Asks the store of objects for something.
+    async fn ask(&self, request: Request) -> Result<Answer, End> {
+        let answer = self.cx.ask(request).await?;
+        self.material.visit.answered.store(true, Ordering::Relaxed);
+        Ok(answer)
+    }
+
+    /// True when others are to have their turn before it goes on.
+    fn gives_way(&self) -> bool {
+        let began = self.material.visit.began;
+        let had_its_turn = self.cx.clock.boot().saturating_sub(began) >= TURN;
+        let can_wait = !self.material.visit.urgent || had_its_turn;
+        can_wait && self.cx.give_way.load(Ordering::Relaxed)
     }
 
     /// What is there under its key. A key that may not list the bucket is told "forbidden" where there is nothing.
     async fn seen(&self) -> Result<Option<ObjectSeen>, End> {
         let key = self.rendition.key.clone();
-        match self.cx.ask(Request::Head { key }).await {
+        match self.ask(Request::Head { key }).await {
             Ok(Answer::Head(seen)) => Ok(seen),
             Ok(_) => Err(senseless("a question about an object")),
             Err(End::Fault(Fault::Refused(_))) => Ok(None),
@@ -220,7 +307,7 @@ impl Transfer<'_> {
             key: self.rendition.key.clone(),
             tags: vec![("edgereel-days".to_owned(), days.to_string())],
         };
-        match self.cx.ask(tag).await {
+        match self.ask(tag).await {
             Ok(_) => Ok(None),
             Err(End::Fault(Fault::Unsupported(reason))) => {
                 tracing::warn!(
@@ -241,7 +328,7 @@ impl Transfer<'_> {
                 offset: at,
                 len: READ.min(len - at),
             };
-            let Answer::Bytes(bytes) = self.cx.ask(request).await? else {
+            let Answer::Bytes(bytes) = self.ask(request).await? else {
                 return Err(senseless("a part of an object"));
             };
             if bytes.is_empty() {

@@ -37,8 +37,13 @@ pub(super) struct Job {
 pub(super) enum Outcome {
     /// All that there will be of it is in the store.
     Done,
-    /// All that there is of it so far is in the store; there is no use in looking again before so many microseconds.
+    /// All that there is so far of a recording that is open is in the store; there is no use in looking again before so many
+    /// microseconds.
+    Grows(Micros),
+    /// It cannot go on before so many microseconds: it has no name yet, or is not here any more.
     Waits(Micros),
+    /// There is more to send, and others are to have their turn.
+    Turn,
     /// The store could not be reached, or can do nothing now.
     StoreFailed(String),
     /// The store takes nothing from this box.
@@ -70,6 +75,8 @@ pub(super) enum Action {
     TellOnline,
     /// The store is not reached, or takes nothing.
     TellOffline(String),
+    /// See whether the store lets this box do what it will have to do.
+    Check,
 }
 
 /// So many recordings are looked at ahead of time.
@@ -89,6 +96,9 @@ pub(super) struct Planner {
     running: HashSet<Job>,
     health: Health,
     actions: Vec<Action>,
+    /// The store is to be checked.
+    unchecked: bool,
+    checking: bool,
     chance: u64,
 }
 
@@ -125,6 +135,8 @@ impl Planner {
             running: HashSet::new(),
             health: Health::default(),
             actions: Vec::new(),
+            unchecked: true,
+            checking: false,
             chance,
         }
     }
@@ -192,16 +204,25 @@ impl Planner {
         self.recordings.extend(known);
     }
 
-    /// A transfer has ended.
-    pub(super) fn ended(&mut self, job: Job, outcome: Outcome, now: Micros) {
+    /// A transfer has ended. `answered`: the store did something that it was asked for.
+    pub(super) fn ended(&mut self, job: Job, outcome: Outcome, answered: bool, now: Micros) {
         self.running.remove(&job);
         let chance = self.draw();
+        let open = self
+            .recordings
+            .get(&job.recording)
+            .is_some_and(|course| course.open);
         let Some((tries, state)) = self.state(job) else {
-            self.judge_store(job, &outcome, now, chance);
+            self.judge_store(job, &outcome, answered, now, chance);
             return;
         };
         *state = match &outcome {
             Outcome::Done => State::Done,
+            // It was closed while the transfer ran: what is left of it goes now.
+            Outcome::Grows(_) if !open => State::From(now, 0),
+            Outcome::Grows(wait) => State::From(now.saturating_add(*wait), 0),
+            // What is closed goes on before others of its kind do.
+            Outcome::Turn => State::From(if open { now } else { 0 }, 0),
             Outcome::Waits(wait) => State::From(now.saturating_add(*wait), 0),
             Outcome::Stopped => State::From(0, tries),
             // Behind the others: it may be about this one after all.
@@ -217,7 +238,7 @@ impl Planner {
             }
         };
         let aside = *state == State::Aside;
-        self.judge_store(job, &outcome, now, chance);
+        self.judge_store(job, &outcome, answered, now, chance);
         if aside && let Outcome::Broken(reason) | Outcome::Refused(reason) = outcome {
             if self.health.refuses_all() {
                 // It is not about this one.
@@ -228,6 +249,22 @@ impl Planner {
                 self.actions.push(Action::TellAside(job, reason));
             }
         }
+    }
+
+    /// The store is to be checked again.
+    pub(super) fn check(&mut self) {
+        self.unchecked = true;
+    }
+
+    /// The store was checked: why nothing can be delivered, if so.
+    pub(super) fn checked(&mut self, failure: Option<String>, now: Micros) {
+        (self.checking, self.unchecked) = (false, false);
+        let chance = self.draw();
+        let told = match failure {
+            None => self.health.succeeded(),
+            Some(reason) => self.health.failed(&reason, now, chance),
+        };
+        self.actions.extend(told);
     }
 
     /// Everything is tried again, and at once.
@@ -252,20 +289,52 @@ impl Planner {
             return Some(action);
         }
         // A store that failed is tried with one.
-        let most = if self.health.is_in_doubt() {
-            1
-        } else {
-            self.transfers
-        };
-        if !self.may_run() || self.running.len() >= most || !self.health.may_try(now) {
+        if self.wants_check(now) {
+            self.checking = true;
+            return Some(Action::Check);
+        }
+        if !self.may_run() || !self.health.may_try(now) {
             return None;
         }
-        let job = self.next(now)?;
+        let job = self.next(now, |job| self.has_room(job))?;
         self.running.insert(job);
         if let Some(course) = self.recordings.get_mut(&job.recording) {
             course.was_live |= course.open;
         }
         Some(Action::Start(job))
+    }
+
+    /// Once after the start; and while a store is not reached and nothing else would find out that it is there again. Hours are for
+    /// what is large.
+    fn wants_check(&self, now: Micros) -> bool {
+        let nothing_else = || {
+            let may_start = self.may_run() && self.next(now, |_| true).is_some();
+            self.health.is_in_doubt() && self.running.is_empty() && !may_start
+        };
+        !self.paused && !self.checking && self.health.may_try(now) && (self.unchecked || nothing_else())
+    }
+
+    /// Somebody waits for it: it is live, or was until now.
+    pub(super) fn is_urgent(&self, recording: RecordingId) -> bool {
+        let course = self.recordings.get(&recording);
+        course.is_some_and(|course| course.open || course.was_live)
+    }
+
+    /// Somebody waits for a transfer for which there is no room: what can wait is to give way.
+    pub(super) fn is_crowded(&self, now: Micros) -> bool {
+        let waits = |job: Job| self.is_urgent(job.recording) && !self.has_room(job);
+        self.may_run() && self.health.may_try(now) && self.next(now, waits).is_some()
+    }
+
+    /// A store that failed is tried with one. Live playlists have room for one more than there may be transfers: viewers wait
+    /// for them, and large files may take minutes for a part.
+    fn has_room(&self, job: Job) -> bool {
+        let most = match self.health.is_in_doubt() {
+            true => 1,
+            false if job.format == Format::Hls && self.is_urgent(job.recording) => self.transfers + 1,
+            false => self.transfers,
+        };
+        self.running.len() < most
     }
 
     /// When there may be something to do without anything having happened; nothing if there is not.
@@ -281,7 +350,7 @@ impl Planner {
         });
         let due = due.filter(|at| *at > now).min();
         match self.health.trouble() {
-            Some((_, until)) if until > now => Some(due.map_or(until, |due| due.max(until))),
+            Some((_, until)) if until > now => Some(until),
             _ => due,
         }
     }
@@ -296,9 +365,12 @@ impl Planner {
         Some((tries, state))
     }
 
-    fn judge_store(&mut self, job: Job, outcome: &Outcome, now: Micros, chance: u64) {
+    fn judge_store(&mut self, job: Job, outcome: &Outcome, answered: bool, now: Micros, chance: u64) {
         let told = match outcome {
-            Outcome::Done | Outcome::Waits(_) => self.health.succeeded(),
+            // Who asked for nothing knows nothing of the store.
+            Outcome::Done | Outcome::Grows(_) | Outcome::Waits(_) | Outcome::Turn => {
+                answered.then(|| self.health.succeeded()).flatten()
+            }
             Outcome::StoreFailed(reason) | Outcome::StoreRefused(reason) => {
                 self.health.failed(reason, now, chance)
             }
@@ -330,7 +402,8 @@ impl Planner {
         })
     }
 
-    fn next(&self, now: Micros) -> Option<Job> {
+    /// The first of those that are due, and wanted.
+    fn next(&self, now: Micros, wanted: impl Fn(Job) -> bool) -> Option<Job> {
         let mut best: Option<((u8, Micros, usize), Job)> = None;
         for (place, id) in self.order.iter().enumerate() {
             let Some(course) = self.recordings.get(id) else {
@@ -342,7 +415,7 @@ impl Planner {
                     format: *format,
                 };
                 let State::From(at, _) = state else { continue };
-                if *at > now || self.running.contains(&job) {
+                if *at > now || self.running.contains(&job) || !wanted(job) {
                     continue;
                 }
                 let class = match (course.open, course.was_live) {

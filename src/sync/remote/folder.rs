@@ -16,19 +16,18 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use md5::{Digest as _, Md5};
 use nix::errno::Errno;
 use nix::libc::O_NOFOLLOW;
 
 use super::pace::Pace;
-use super::{Answer, Fault, ObjectSeen, Remote, Request};
+use super::{Answer, Content, Fault, ObjectSeen, Remote, Request};
 
 /// What the names of files begin with that are not complete yet.
 const BEGUN: &str = ".edgereel-";
 
 /// Written at a time, at the pace of all.
-const SLICE: usize = 256 << 10;
+const SLICE: u64 = 256 << 10;
 
 /// A folder.
 pub(in crate::sync) struct Folder {
@@ -46,10 +45,10 @@ impl Folder {
 
     async fn carry_out(&self, request: Request) -> Result<Answer, Fault> {
         if let Request::Put { body, .. } | Request::Part { body, .. } = &request {
-            let mut left = body.bytes.len();
+            let mut left = body.len();
             while left > 0 {
                 let slice = left.min(SLICE);
-                self.pace.take(slice as u64).await;
+                self.pace.take(slice).await;
                 left -= slice;
             }
         }
@@ -68,6 +67,10 @@ impl Remote for Folder {
     fn takes_parts_in_any_order(&self) -> bool {
         false
     }
+
+    fn clock_offset(&self) -> Option<i64> {
+        None
+    }
 }
 
 fn carry_out(root: &Path, request: Request) -> Result<Answer, Fault> {
@@ -78,7 +81,7 @@ fn carry_out(root: &Path, request: Request) -> Result<Answer, Fault> {
         )));
     }
     match request {
-        Request::Put { key, body, .. } => put(&Place::of(root, &key)?, &body.bytes),
+        Request::Put { key, body, .. } => put(&Place::of(root, &key)?, &body.content),
         Request::Create { key, .. } => create(&Place::of(root, &key)?),
         Request::Part {
             key,
@@ -86,7 +89,7 @@ fn carry_out(root: &Path, request: Request) -> Result<Answer, Fault> {
             offset,
             body,
             ..
-        } => part(&Place::of(root, &key)?, &upload, offset, &body.bytes),
+        } => part(&Place::of(root, &key)?, &upload, offset, &body.content),
         Request::Parts { key, upload } => {
             let path = Place::of(root, &key)?.begun(&upload)?;
             match path.symlink_metadata() {
@@ -109,6 +112,12 @@ fn carry_out(root: &Path, request: Request) -> Result<Answer, Fault> {
             Ok(Answer::Done)
         }
         Request::Tag { .. } => Err(Fault::Unsupported("files have no tags".to_owned())),
+        Request::Space => match nix::sys::statvfs::statvfs(root) {
+            Ok(found) => Ok(Answer::Space(
+                u64::from(found.blocks_available()).saturating_mul(u64::from(found.fragment_size())),
+            )),
+            Err(error) => Err(fault(root, &error.into())),
+        },
     }
 }
 
@@ -196,12 +205,10 @@ impl Place {
     }
 }
 
-fn put(place: &Place, body: &Bytes) -> Result<Answer, Fault> {
+fn put(place: &Place, body: &Content) -> Result<Answer, Fault> {
     let (file, begun) = place.begin()?;
-    let written = file
-        .write_all_at(body, 0)
-        .and_then(|()| file.sync_all())
-        .map_err(|error| fault(&begun, &error))
+    let written = write(&file, &begun, 0, body)
+        .and_then(|()| file.sync_all().map_err(|error| fault(&begun, &error)))
         .and_then(|()| place.name(&begun));
     if written.is_err() {
         let _ = remove(&begun);
@@ -219,7 +226,7 @@ fn create(place: &Place) -> Result<Answer, Fault> {
     })
 }
 
-fn part(place: &Place, upload: &str, offset: Option<u64>, body: &Bytes) -> Result<Answer, Fault> {
+fn part(place: &Place, upload: &str, offset: Option<u64>, body: &Content) -> Result<Answer, Fault> {
     let begun = place.begun(upload)?;
     let Some(offset) = offset else {
         return Err(Fault::Refused(format!(
@@ -228,10 +235,21 @@ fn part(place: &Place, upload: &str, offset: Option<u64>, body: &Bytes) -> Resul
         )));
     };
     let file = open_begun(&begun)?;
-    file.write_all_at(body, offset)
-        .and_then(|()| file.sync_data())
-        .map_err(|error| fault(&begun, &error))?;
+    write(&file, &begun, offset, body)?;
+    file.sync_data().map_err(|error| fault(&begun, &error))?;
     Ok(Answer::Stored { etag: String::new() })
+}
+
+fn write(file: &File, path: &Path, offset: u64, body: &Content) -> Result<(), Fault> {
+    let mut done = 0;
+    while let Some(piece) = body.piece(done) {
+        // Whoever gave the body knows what is wrong with it.
+        let piece = piece.map_err(Fault::Damaged)?;
+        file.write_all_at(&piece, offset.saturating_add(done))
+            .map_err(|error| fault(path, &error))?;
+        done = done.saturating_add(piece.len() as u64);
+    }
+    Ok(())
 }
 
 fn complete(place: &Place, upload: &str) -> Result<Answer, Fault> {

@@ -5,6 +5,7 @@
 //! remembered is in the journal, what has to be decided is the planner's.
 
 mod body;
+mod content;
 mod fault;
 pub(in crate::sync) mod folder;
 mod pace;
@@ -15,10 +16,11 @@ use std::future::Future;
 use std::pin::Pin;
 
 use bytes::Bytes;
-use md5::{Digest as _, Md5};
 
+pub(super) use content::{Content, PIECE, Payload, Source};
 pub(super) use fault::Fault;
 pub(super) use pace::Pace;
+pub(super) use s3::same_etag;
 
 /// A store of objects.
 pub(super) trait Remote: Send + Sync {
@@ -27,6 +29,9 @@ pub(super) trait Remote: Send + Sync {
 
     /// True when the parts of an upload may be of any size and come in any order, the first one last.
     fn takes_parts_in_any_order(&self) -> bool;
+
+    /// What the store's clock is ahead of this box's, in seconds, as far as its answers told.
+    fn clock_offset(&self) -> Option<i64>;
 }
 
 /// What is asked of a store. Keys are whole: with the store's prefix.
@@ -73,22 +78,8 @@ pub(super) enum Request {
         key: String,
         tags: Vec<(String, String)>,
     },
-}
-
-/// Bytes with their MD5: that is made where they are read, not where the network is waited for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Payload {
-    pub(super) bytes: Bytes,
-    pub(super) md5: [u8; 16],
-}
-
-impl Payload {
-    pub(super) fn of(bytes: Bytes) -> Self {
-        Self {
-            md5: Md5::digest(&bytes).into(),
-            bytes,
-        }
-    }
+    /// How much may still be written.
+    Space,
 }
 
 /// What goes with an object.
@@ -122,6 +113,8 @@ pub(super) enum Answer {
     Head(Option<ObjectSeen>),
     /// To `Read`.
     Bytes(Bytes),
+    /// To `Space`: bytes.
+    Space(u64),
 }
 
 /// A part that has arrived.

@@ -1,5 +1,7 @@
 use std::os::unix::fs::symlink;
 
+use bytes::Bytes;
+
 use super::super::{About, Payload};
 use super::*;
 

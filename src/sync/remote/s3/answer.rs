@@ -7,6 +7,9 @@ use super::super::progress::Progress;
 use super::super::{Answer, Fault, ObjectSeen, PartSeen};
 use super::request::{Prepared, Verb, md5_of};
 
+/// Who says yes to everything, in a page for people, is not the store.
+const PORTAL: &str = "the answer is a page for people; is there a login page between this box and the store?";
+
 /// No answer that is not an object is longer: a page of 1,000 parts has a third of it.
 const MOST: u64 = 1 << 20;
 
@@ -19,6 +22,8 @@ pub(super) struct Raw {
     pub(super) etag: Option<String>,
     pub(super) region: Option<String>,
     recording: Option<String>,
+    /// A page for people.
+    page: bool,
     length: Option<u64>,
     pub(super) body: Bytes,
 }
@@ -37,6 +42,7 @@ impl Raw {
         let mut raw = Raw {
             status: answer.status(),
             etag: header("etag").map(|etag| unquoted(&etag)),
+            page: header("content-type").is_some_and(|kind| kind.starts_with("text/html")),
             region: header("x-amz-bucket-region"),
             recording: header("x-amz-meta-edgereel-recording"),
             length: header("content-length").and_then(|len| len.parse().ok()),
@@ -80,6 +86,9 @@ impl Raw {
 /// What a success says. With `md5` an ETag that looks like one is to be the MD5 of what was sent.
 pub(super) fn read(prepared: &Prepared, raw: Raw, md5: bool) -> Result<Answer, Fault> {
     let senseless = || Fault::Damaged(format!("{prepared}: the answer makes no sense"));
+    if raw.page && prepared.verb != Verb::Read {
+        return Err(Fault::Offline(format!("{prepared}: {PORTAL}")));
+    }
     match prepared.verb {
         Verb::Put | Verb::Part(_) => {
             let etag = raw.etag.unwrap_or_default();
@@ -140,6 +149,9 @@ fn completed(prepared: &Prepared, raw: &Raw, md5: bool) -> Option<Answer> {
 /// A page of parts, and behind which one the next page begins. Services leave out of it what they please.
 pub(super) fn parts(prepared: &Prepared, raw: &Raw) -> Result<(Vec<PartSeen>, Option<u32>), Fault> {
     let text = raw.text();
+    if raw.page {
+        return Err(Fault::Offline(format!("{prepared}: {PORTAL}")));
+    }
     if !text.contains("ListPartsResult") {
         return Err(Fault::Damaged(format!("{prepared}: the answer makes no sense")));
     }
@@ -160,6 +172,9 @@ pub(super) fn parts(prepared: &Prepared, raw: &Raw) -> Result<(Vec<PartSeen>, Op
 /// The ids of uploads under exactly this key.
 pub(super) fn uploads(prepared: &Prepared, raw: &Raw, key: &str) -> Result<Vec<String>, Fault> {
     let text = raw.text();
+    if raw.page {
+        return Err(Fault::Offline(format!("{prepared}: {PORTAL}")));
+    }
     if !text.contains("ListMultipartUploadsResult") {
         return Err(Fault::Damaged(format!("{prepared}: the answer makes no sense")));
     }
@@ -190,7 +205,10 @@ fn unescaped(text: &str) -> String {
 
 fn unquoted(etag: &str) -> String {
     let etag = etag.strip_prefix("W/").unwrap_or(etag);
-    etag.replace("&quot;", "\"")
-        .trim_matches('"')
-        .to_ascii_lowercase()
+    etag.replace("&quot;", "\"").trim_matches('"').to_owned()
+}
+
+/// The same, however a service writes it. What goes back to it is written as it came: to some those are two.
+pub(in crate::sync) fn same_etag(one: &str, other: &str) -> bool {
+    one.eq_ignore_ascii_case(other)
 }

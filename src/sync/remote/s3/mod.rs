@@ -32,6 +32,7 @@ use crate::https::{self, with_causes};
 use crate::store::Clock;
 use crate::sync::{AccessKey, Keys};
 
+pub(in crate::sync) use answer::same_etag;
 use request::Prepared;
 
 /// A signature is good for so long: as long as the slowest part may take.
@@ -60,6 +61,8 @@ pub(in crate::sync) struct S3 {
     clock: Arc<dyn Clock>,
     /// What the service's clock is ahead of this box's, seconds.
     skew: AtomicI64,
+    /// The same as it was seen last, however little; the least there is before that.
+    offset: AtomicI64,
     /// Bytes a second that went up lately; zero where nobody knows.
     rate: AtomicU64,
 }
@@ -98,6 +101,7 @@ impl S3 {
             timeout,
             clock,
             skew: AtomicI64::new(0),
+            offset: AtomicI64::new(i64::MIN),
             rate: AtomicU64::new(0),
         })
     }
@@ -165,6 +169,7 @@ impl S3 {
         match request {
             Request::Parts { key, upload } => self.parts(&key, &upload).await,
             Request::Uploads { key } => self.uploads(&key).await,
+            Request::Space => Err(Fault::Unsupported("buckets have no end".to_owned())),
             other => {
                 let prepared = request::prepare(other, &self.target);
                 let answer = self.exchange(&prepared).await?;
@@ -264,6 +269,7 @@ impl S3 {
         };
         let ours = self.clock.utc().div_euclid(1_000_000);
         let skew = theirs.timestamp().as_second().saturating_sub(ours);
+        self.offset.store(skew, Ordering::Relaxed);
         let skew = if skew.abs() > SKEW { skew } else { 0 };
         if self.skew.swap(skew, Ordering::Relaxed) != skew && skew != 0 {
             tracing::warn!(
@@ -280,5 +286,12 @@ impl Remote for S3 {
 
     fn takes_parts_in_any_order(&self) -> bool {
         true
+    }
+
+    fn clock_offset(&self) -> Option<i64> {
+        match self.offset.load(Ordering::Relaxed) {
+            i64::MIN => None,
+            offset => Some(offset),
+        }
     }
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use md5::{Digest as _, Md5};
 use rusty_s3::Method;
 
-use super::super::{About, Payload, Request};
+use super::super::{About, Content, Payload, Request};
 use crate::config::{Encryption, S3Target};
 
 /// What is done.
@@ -35,7 +35,7 @@ pub(super) struct Prepared {
     pub(super) query: Vec<(&'static str, String)>,
     /// Sorted by name, lower case; all of them are signed.
     pub(super) headers: Vec<(&'static str, String)>,
-    pub(super) body: Bytes,
+    pub(super) body: Content,
     /// MD5 of the body, where its answer is an ETag of it; of `Complete`, the MD5 of those of the parts.
     pub(super) md5: Option<[u8; 16]>,
     /// How many parts.
@@ -87,6 +87,8 @@ pub(super) fn prepare(request: Request, target: &S3Target) -> Prepared {
         Request::Tag { key, tags } => tag(key, &tags),
         Request::Parts { key, upload } => list_parts(&key, &upload, 0),
         Request::Uploads { key } => list_uploads(&key),
+        // Not asked of a bucket.
+        Request::Space => Prepared::of(Verb::Head, String::new()),
     }
 }
 
@@ -118,7 +120,7 @@ fn complete(key: String, upload: String, parts: &[(u32, String)]) -> Prepared {
     }
     body.push_str("</CompleteMultipartUpload>");
     let mut prepared = Prepared::of(Verb::Complete, key);
-    prepared.body = body.into();
+    prepared.body = Bytes::from(body).into();
     prepared.query.push(("uploadId", upload));
     prepared.count = parts.len();
     prepared.md5 = all.map(|all| all.finalize().into());
@@ -172,7 +174,7 @@ impl Prepared {
             key: Some(key),
             query: Vec::new(),
             headers: Vec::new(),
-            body: Bytes::new(),
+            body: Content::default(),
             md5: None,
             count: 0,
             wanted: 0,
@@ -182,7 +184,7 @@ impl Prepared {
     fn with_body(mut self, body: Payload) -> Self {
         self.headers.push(("content-md5", base64(&body.md5)));
         self.md5 = Some(body.md5);
-        self.body = body.bytes;
+        self.body = body.content;
         self
     }
 
