@@ -10,11 +10,12 @@ use crate::support::{Flv, Tag, edgereel, home};
 fn chromium_plays_every_rendition() {
     let session = plain_session(6);
     for name in ["mp4", "fmp4", "m4a"] {
-        let seen = Case::file(&session.rendition(name)).rate(2.0).play();
+        let file = session.rendition(name);
+        let seen = Case::file(&file).rate(2.0).play();
         seen.plays_through(6.0);
         assert!(seen.sound > 0, "{name}: {seen:?}");
         assert_eq!(seen.frames > 0, name != "m4a", "{name}: {seen:?}");
-        let sought = Case::file(&session.rendition(name)).seeks(&[4.0, 1.0]).play();
+        let sought = Case::file(&file).seeks(&[4.0, 1.0]).play();
         let near = |seek: &Seek| seek.landed && (seek.at - seek.to).abs() < 0.1;
         assert!(
             sought.seeks.len() == 2 && sought.seeks.iter().all(near),
