@@ -69,6 +69,41 @@ fn refusals(data: &Path) -> Vec<Refused> {
 }
 
 #[test]
+fn a_key_with_a_slash_that_the_encoder_split_is_understood_and_no_part_of_it_becomes_a_name() {
+    let home = home();
+    let more = "[[publisher]]\nstream = \"live/*\"\nkey = \"s3cret-one/s3cret-two\"\n";
+    let service = Service::start_talkative(home.path(), more, &[]);
+    // As ffmpeg splits rtmp://HOST/live/cam1?key=s3cret-one/s3cret-two.
+    let connect = |secret: &str| Rtmp::connected(service.address(), &format!("live/cam1?key={secret}"));
+    let mut client = connect("s3cret-one");
+    assert!(client.may_publish("s3cret-two"));
+    for tag in sample().tags {
+        client.media(tag.kind, tag.time, &tag.body).unwrap();
+    }
+    client.unpublish("s3cret-two").unwrap();
+    let mut client = connect("s3cret-other");
+    client.publish("s3cret-two").unwrap();
+    let said = client.wait_closed();
+    assert!(
+        said.contains("the key is wrong") && said.contains("%2F"),
+        "{said}"
+    );
+    // An address of one part may be a secret as a whole.
+    let mut client = Rtmp::connected(service.address(), "");
+    client.publish("s3cret-one").unwrap();
+    let said = client.wait_closed();
+    assert!(said.contains("rtmp://HOST/APP/NAME"), "{said}");
+    let recording = wait_for("a closed recording", || {
+        let all = recordings(&service.data());
+        all.into_iter().find(|recording| recording.state == "closed")
+    });
+    assert_eq!(recording.stream, "live/cam1");
+    let log = service.log();
+    assert!(!log.contains("s3cret"), "{log}");
+    assert!(log.contains("write it as %2F"), "{log}");
+}
+
+#[test]
 fn a_wrong_key_is_refused_a_right_one_records_and_no_secret_is_told() {
     let home = home();
     std::fs::write(home.path().join("key"), "s3cret-in-file\n").unwrap();

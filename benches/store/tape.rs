@@ -51,6 +51,7 @@ pub(crate) fn make(dir: &Path, streams: usize, segments: u32) -> anyhow::Result<
             .collect();
         for ((publish, recording), stream) in publishes.iter().zip(&names) {
             store.submit(Command::PublishStarted {
+                tell: Some(Box::default()),
                 publish: *publish,
                 stream: stream.clone(),
                 tape_zero,

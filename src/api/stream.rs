@@ -8,6 +8,7 @@ use super::answer::{Code, Failure};
 use super::arguments::{Limit, typed};
 use super::command::{Command, Effect, Kind, needs, takes};
 use super::paged::{Window, paged};
+use crate::event::Recorded;
 use crate::media::{LeftOut, StreamName, Tracks};
 use crate::recorder::StreamStatus;
 
@@ -109,6 +110,8 @@ pub struct StreamRow {
     /// Tracks that it sends and that are not recorded, because of their coding.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<LeftOutTrack>,
+    /// Whether it is recorded now, and how, or why not.
+    pub recorded: Recorded,
     /// The recordings that it feeds.
     pub recordings: Vec<String>,
 }
@@ -161,6 +164,7 @@ pub fn row(stream: &StreamStatus) -> StreamRow {
         notes: stream.oddities.iter().map(ToString::to_string).collect(),
         bits_per_second: stream.bits_per_second,
         bytes: stream.bytes,
+        recorded: stream.recorded.clone(),
         left_out: stream.left_out.iter().map(left_out).collect(),
         recordings: stream.recordings.iter().map(ToString::to_string).collect(),
     }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::api::stream_row;
-use crate::event::rfc3339;
+use crate::event::{Recorded, rfc3339};
 use crate::media::{Micros, PublishId, RecordingId, StreamName, Tracks};
 use crate::recorder::StreamStatus;
 
@@ -52,6 +52,7 @@ impl Streams {
                 !known.live
                     || known.publish != status.publish
                     || known.tracks != status.tracks
+                    || known.last.recorded != status.recorded
                     || known.last.left_out != status.left_out
                     || known.recordings != status.recordings
                     || known.last.oddities != status.oddities
@@ -69,6 +70,11 @@ impl Streams {
                 known.told = now;
                 known.last.bits_per_second = 0;
                 known.last.recordings.clear();
+                known.last.recorded = Recorded {
+                    text: "nobody publishes it".to_owned(),
+                    why_not: Some("off_air".to_owned()),
+                    ..Recorded::default()
+                };
                 news.push(state(&known.last, false, utc));
             } else if now.saturating_sub(known.told) >= every {
                 gone.push(name.clone());

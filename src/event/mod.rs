@@ -11,7 +11,7 @@ mod publish;
 mod short;
 
 pub use dialect::{Dialect, Posted, Sender};
-pub use publish::{PublishAbout, PublishOutcome};
+pub use publish::{PublishAbout, PublishOutcome, Recorded, RecordedBy};
 pub use short::{Lack, Missing, Short};
 
 use serde::Serialize;
@@ -31,6 +31,8 @@ pub enum Event {
         stream: String,
         /// The publish.
         publish: String,
+        /// Whether it is recorded, and how, or why not.
+        recorded: Recorded,
         /// Who it is.
         #[serde(flatten)]
         about: PublishAbout,

@@ -20,6 +20,41 @@ pub struct PublishAbout {
     pub param: Option<String>,
 }
 
+/// Whether a publish is recorded now, and by what, or why not.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Recorded {
+    /// True when it is.
+    pub now: bool,
+    /// In a sentence: `recorded as …`, or `not recorded, because …` with what to do.
+    pub text: String,
+    /// Why not, for programs: `no_rule`, `no_template`, `template_off`, `on_demand`, `never`, `nothing_left`, `stopped` or
+    /// `storage`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why_not: Option<String>,
+    /// What it is recorded by; clips are not counted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub by: Vec<RecordedBy>,
+}
+
+/// What a publish is recorded by.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct RecordedBy {
+    /// Who wanted it: `rule`, `push`, `manual` or `task`.
+    pub origin: String,
+    /// The template; empty for what needs none.
+    pub template: String,
+    /// What it is to be had in.
+    pub formats: Vec<String>,
+    /// The streams of the rule; none for the one that is there without any rule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// The task.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task: Option<String>,
+}
+
 /// What came of a publish. Nothing of it is known of one that the end of a run cut off.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -55,11 +90,12 @@ mod tests {
         let event = Event::PublishStarted {
             stream: "live/a".into(),
             publish: "p".into(),
+            recorded: Recorded::default(),
             about: about.clone(),
         };
         assert_eq!(
             event.body(),
-            r#"{"stream":"live/a","publish":"p","peer":"192.0.2.7"}"#
+            r#"{"stream":"live/a","publish":"p","recorded":{"now":false,"text":""},"peer":"192.0.2.7"}"#
         );
         let outcome = PublishOutcome {
             duration_s: Some(1.5),

@@ -6,11 +6,12 @@ use tokio::time::Instant;
 use tracing::{Span, info};
 
 use super::connection::{Connection, End, OnAir};
+use super::event::{ONE_PART, SPLIT};
 use super::hook::Hooks;
-use super::{Declined, PublishAsked, url};
+use super::{Declined, PublishAsked, Split, url};
 use crate::access::{Permit, Reason, Verdict, harmless, without_secrets};
 use crate::config::Hook;
-use crate::media::StreamName;
+use crate::media::{NameError, StreamName};
 use crate::recorder::{EndReason, PublishRequest};
 
 /// A request to publish that others decide about.
@@ -38,6 +39,12 @@ impl Connection {
     pub(super) fn asked(&mut self, asked: &PublishAsked) -> Result<(), End> {
         let stream = match asked.stream_name() {
             Ok(stream) => stream,
+            // What has one part may be a secret.
+            Err(NameError::Parts(_)) => {
+                self.shared.declined(self.peer, Declined::NoKey, "");
+                self.session.refuse(ONE_PART);
+                return Err(End::Declined);
+            }
             Err(error) => {
                 self.shared
                     .declined(self.peer, Declined::Name, &error.to_string());
@@ -45,14 +52,24 @@ impl Connection {
                 return Err(End::Declined);
             }
         };
-        Span::current().record("stream", tracing::field::display(&stream));
         let utc = self.shared.recorder.believed_utc();
-        let verdict = self.shared.entrance.check(&stream, &asked.query, self.peer, utc);
+        let check =
+            |stream: &StreamName, query: &str| self.shared.entrance.check(stream, query, self.peer, utc);
+        let (mut stream, mut query, mut hint) = (stream, asked.query.as_str(), "");
+        let mut verdict = check(&stream, query);
+        if let Some(split) = &asked.split
+            && let Some(other) = split_verdict(&verdict, split, check)
+        {
+            self.shared.declined(self.peer, Declined::Slash, "");
+            (stream, query, hint) = (split.stream.clone(), split.query.as_str(), SPLIT);
+            verdict = other;
+        }
+        Span::current().record("stream", tracing::field::display(&stream));
         let request = PublishRequest {
             stream: stream.clone(),
             domain: url::host_of(&asked.tc_url),
-            query: without_secrets(&asked.query),
-            param: harmless(&asked.query),
+            query: without_secrets(query),
+            param: harmless(query),
             peer: self.peer,
             encoder: asked.encoder.clone(),
         };
@@ -62,7 +79,7 @@ impl Connection {
                 self.question = Some(Question { hooks, request });
                 Ok(())
             }
-            Verdict::Refuse(reason) => self.deny(stream, reason),
+            Verdict::Refuse(reason) => self.deny(stream, reason, hint),
         }
     }
 
@@ -78,7 +95,7 @@ impl Connection {
             };
             match answer {
                 Ok(permit) => self.begin(question.request, &permit)?,
-                Err(reason) => self.deny(question.request.stream, reason)?,
+                Err(reason) => self.deny(question.request.stream, reason, "")?,
             }
             let held = std::mem::take(&mut self.held);
             self.heard(&held)?;
@@ -92,7 +109,7 @@ impl Connection {
         let encoder = request.encoder.clone();
         let entrance = Arc::clone(&self.shared.entrance);
         if let Err(reason) = entrance.has_room(&stream, peer, permit) {
-            return self.deny(stream, reason);
+            return self.deny(stream, reason, "");
         }
         match self.shared.recorder.publish(request) {
             Ok(publishing) => {
@@ -117,8 +134,26 @@ impl Connection {
     }
 
     /// This publisher may not.
-    fn deny(&mut self, stream: StreamName, reason: Reason) -> Result<(), End> {
-        self.session.deny(&reason.to_string());
+    fn deny(&mut self, stream: StreamName, reason: Reason, hint: &str) -> Result<(), End> {
+        let between = if hint.is_empty() { "" } else { "; " };
+        self.session.deny(&format!("{reason}{between}{hint}"));
         Err(End::Denied { stream, reason })
     }
+}
+
+/// What is to be done about an address that may have been split in its query, where it is to be read as one. What proves the
+/// publisher says how it was meant; where nobody asks for a proof, no part of what sounds like a secret becomes a name.
+fn split_verdict(
+    verdict: &Verdict,
+    split: &Split,
+    check: impl Fn(&StreamName, &str) -> Verdict,
+) -> Option<Verdict> {
+    let whole = check(&split.stream, &split.query);
+    let is_meant = match (verdict, &whole) {
+        (Verdict::Refuse(_), Verdict::Allow(_)) => true,
+        (Verdict::Refuse(_), Verdict::Refuse(_)) => split.is_in_a_secret(),
+        (Verdict::Allow(permit), Verdict::Allow(_)) => permit.publisher.is_none() && split.is_in_a_secret(),
+        _ => false,
+    };
+    is_meant.then_some(whole)
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::access::harmless;
 use crate::media::{MediaMessage, NameError, StreamName};
 
 /// What a connection wants of its caller.
@@ -27,21 +28,34 @@ pub enum Declined {
     Play,
     /// A publish under a name that no stream can have.
     Name,
+    /// A publish whose address has a `/` behind its `?`.
+    Slash,
 }
+
+/// What the publisher of an address with one part is told.
+pub(super) const ONE_PART: &str = "the address has one part, and needs an app and a name: push to rtmp://HOST/APP/NAME, as in \
+                                   rtmp://HOST/live/cam1 (in OBS: server rtmp://HOST/live, stream key cam1)";
+
+/// What the publisher of an address that was split in what follows the `?` is told.
+pub(super) const SPLIT: &str = "the address has a '/' behind its '?', and encoders split it there: write it as %2F, or choose a key without one";
 
 impl Declined {
     /// What happened, and what to do.
     pub fn as_str(self) -> &'static str {
         match self {
             Declined::NoKey => {
-                "not recorded: a publisher gave no stream key; let it push to rtmp://HOST/APP/KEY, as in \
-                 rtmp://HOST/live/cam1"
+                "not recorded: a publisher's address has one part; let it push to rtmp://HOST/APP/NAME, as in \
+                 rtmp://HOST/live/cam1 (in OBS: server rtmp://HOST/live, stream key cam1)"
             }
             Declined::Play => {
                 "nothing can be played over RTMP: edgereel only records; 'edgereel export' makes a file, and [sync] \
                  delivers HLS while it is recorded"
             }
             Declined::Name => "not recorded: a publisher gave a name that no stream can have",
+            Declined::Slash => {
+                "a publisher's address has a '/' behind its '?', and its encoder split it there: write it as %2F, or choose \
+                 a key without one"
+            }
         }
     }
 }
@@ -59,6 +73,36 @@ pub struct PublishAsked {
     pub tc_url: String,
     /// What the peer says it is.
     pub encoder: String,
+    /// What else its address may mean.
+    pub split: Option<Split>,
+}
+
+/// An address may have a `/` in what follows its `?`, as in `rtmp://HOST/live/cam1?key=a/b`. ffmpeg and others split it at the
+/// last one: the app is then `live/cam1?key=a`, and a part of the key is the stream's name.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Split {
+    /// The stream that is meant, if the address was split so.
+    pub stream: StreamName,
+    /// The query, put together again; may hold secrets.
+    pub query: String,
+}
+
+impl Split {
+    /// How an app with a query, and the stream key as it came, can be read as one address.
+    pub(super) fn found(app: &str, query: &str, name: &str) -> Option<Self> {
+        let stream = app.parse().ok().filter(|_| !query.is_empty())?;
+        Some(Self {
+            stream,
+            query: format!("{query}/{name}"),
+        })
+    }
+
+    /// The part before the `/` belongs to a parameter that sounds like a secret.
+    pub(super) fn is_in_a_secret(&self) -> bool {
+        let (before, _) = self.query.split_once('/').unwrap_or((&self.query, ""));
+        let last = before.rsplit('&').next().unwrap_or_default();
+        last.contains('=') && harmless(last).is_empty()
+    }
 }
 
 impl PublishAsked {
@@ -75,6 +119,11 @@ impl PublishAsked {
 // The query and the URL are where stream keys hide.
 impl fmt::Debug for PublishAsked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "PublishAsked({}/{} by {})", self.app, self.key, self.encoder)
+        match &self.split {
+            Some(split) if split.is_in_a_secret() => {
+                write!(f, "PublishAsked({} by {})", split.stream, self.encoder)
+            }
+            _ => write!(f, "PublishAsked({}/{} by {})", self.app, self.key, self.encoder),
+        }
     }
 }

@@ -53,7 +53,7 @@ pub use chunk_writer::ChunkWriter;
 pub use client::{Client, ClientEvent};
 pub use entrance::Entrance;
 pub use error::IngestError;
-pub use event::{Declined, Event, PublishAsked};
+pub use event::{Declined, Event, PublishAsked, Split};
 #[doc(hidden)]
 pub use fuzz::{fuzz_amf0, fuzz_chunks, fuzz_tags};
 pub use handshake::HandshakeError;

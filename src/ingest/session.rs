@@ -6,6 +6,7 @@ use std::fmt;
 use super::aggregate::Aggregate;
 use super::amf0::Value;
 use super::command::{self, Command, MAX_COMMAND};
+use super::event::ONE_PART;
 use super::handshake::Handshake;
 use super::left_out::Unrecorded;
 use super::message::{
@@ -15,7 +16,7 @@ use super::message::{
 };
 use super::tag::TagParser;
 use super::{
-    Budget, ChunkReader, ChunkWriter, Declined, Event, IngestError, PublishAsked, TagError, metadata,
+    Budget, ChunkReader, ChunkWriter, Declined, Event, IngestError, PublishAsked, Split, TagError, metadata,
 };
 use crate::media::{MediaMessage, Metadata, TrackKind};
 
@@ -43,6 +44,8 @@ pub struct Session {
     connected: Option<Connected>,
     streams: Vec<u32>,
     publish: Publish,
+    /// What is published, without its query.
+    key: String,
     announced: bool,
     tags: TagParser,
     unrecorded: Unrecorded,
@@ -86,6 +89,7 @@ impl Session {
             connected: None,
             streams: Vec::new(),
             publish: Publish::No,
+            key: String::new(),
             announced: false,
             tags: TagParser::default(),
             unrecorded: Unrecorded::default(),
@@ -311,15 +315,20 @@ impl Session {
                 let body = command::status("onFCUnpublish", "status", "NetStream.Unpublish.Success", "");
                 self.answer(COMMAND_CHUNKS, 0, &body);
                 self.result(&command, Value::Undefined);
-                return Ok(self.unpublish(None));
+                let name = command.argument(0).and_then(Value::as_str).unwrap_or_default();
+                let ends = is_same_name(split_query(name).0, &self.key);
+                return Ok(if ends { self.unpublish(None) } else { None });
             }
             "deleteStream" => {
                 let id = command.argument(0).and_then(Value::as_f64).unwrap_or(0.0);
-                let known = self.streams.iter().position(|stream| f64::from(*stream) == id);
-                let stream = known.map(|index| self.streams.remove(index));
-                return Ok(self.unpublish(stream));
+                let event = self.unpublish(Some(id).filter(|id| *id > 0.0));
+                self.streams.retain(|stream| f64::from(*stream) != id);
+                return Ok(event);
             }
-            "closeStream" => return Ok(self.unpublish(None)),
+            "closeStream" => {
+                let known = self.streams.contains(&message.stream);
+                return Ok(self.unpublish(known.then_some(f64::from(message.stream))));
+            }
             "play" | "play2" => {
                 let why = "edgereel only records: nothing can be played here";
                 self.status(message.stream, "error", "NetStream.Play.StreamNotFound", why);
@@ -400,8 +409,7 @@ impl Session {
         let name = command.argument(0).and_then(Value::as_str).unwrap_or_default();
         let (key, query) = split_query(name);
         if key.is_empty() {
-            let why = "the stream key is empty; push to rtmp://HOST/APP/KEY";
-            self.status(stream, "error", refusal, why);
+            self.status(stream, "error", refusal, ONE_PART);
             return Ok(Some(Event::Declined(Declined::NoKey)));
         }
         let queries: Vec<&str> = [query, connected.query.as_str()]
@@ -412,19 +420,22 @@ impl Session {
             app: connected.app.clone(),
             key: key.to_owned(),
             query: queries.join("&"),
+            split: Split::found(&connected.app, &connected.query, name),
             tc_url: connected.tc_url.clone(),
             encoder: connected.encoder.clone(),
         };
+        self.key = key.to_owned();
         self.publish = Publish::Asked(stream);
         Ok(Some(Event::Publish(asked)))
     }
 
-    /// Ends the publish, unless it goes on on another stream than the one that is named.
-    fn unpublish(&mut self, named: Option<u32>) -> Option<Event> {
+    /// Ends the publish, unless it goes on on another stream than the one that is named. Who publishes on a stream that was
+    /// never created may name any.
+    fn unpublish(&mut self, named: Option<f64>) -> Option<Event> {
         let Publish::Live(stream) = self.publish else {
             return None;
         };
-        if named.is_some_and(|named| named != stream && self.streams.contains(&stream)) {
+        if named.is_some_and(|named| named != f64::from(stream) && self.streams.contains(&stream)) {
             return None;
         }
         self.publish = Publish::No;
@@ -476,6 +487,14 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// Whether what an encoder says it ends is what it publishes: no name is any name, and some leave out the app's parts, or add
+/// them.
+fn is_same_name(named: &str, published: &str) -> bool {
+    let ends_with =
+        |long: &str, short: &str| long.strip_suffix(short).is_some_and(|rest| rest.ends_with('/'));
+    named.is_empty() || named == published || ends_with(named, published) || ends_with(published, named)
 }
 
 /// `name?query`, with the slashes around the name taken off.

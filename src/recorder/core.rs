@@ -12,7 +12,7 @@ use super::session::Session;
 use super::status::StreamStatus;
 use super::stream::{OnAir, Stream};
 use super::tasks::{Task, TaskState, Tasks};
-use crate::event::PublishAbout;
+use crate::event::{PublishAbout, Recorded};
 use crate::media::{MediaMessage, Micros, PublishId, StreamName};
 use crate::store::{Command, OpenRecording};
 
@@ -50,6 +50,8 @@ pub(super) struct Begun {
     pub(super) publish: PublishId,
     /// The silent publish it replaces.
     pub(super) replaced: Option<PublishId>,
+    /// Whether it is recorded.
+    pub(super) recorded: Recorded,
 }
 
 impl Core {
@@ -120,14 +122,18 @@ impl Core {
         if let Some(publish) = replaced {
             self.end(name, publish, &EndReason::TakenOver, now, out);
         }
-        let plan = self.rulebook.plan(name, about.domain.as_deref(), asked);
+        let verdict = self.rulebook.verdict(name, about.domain.as_deref(), asked);
         let publish = PublishId::new(now.unix_millis());
         let tape_now = self.tape_base + now.boot;
         let stream = self.stream_or_new(name);
         let held = stream.ring.bytes();
-        stream.enter(publish, tape_now, plan.as_ref(), about, now, out);
+        let recorded = stream.enter(publish, tape_now, verdict, about, now, out);
         self.ring_bytes -= held;
-        Ok(Begun { publish, replaced })
+        Ok(Begun {
+            publish,
+            replaced,
+            recorded,
+        })
     }
 
     pub(super) fn push(

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::cutter::Cutter;
 use super::lead::Lead;
 use super::ring::Ring;
-use crate::event::PublishAbout;
+use crate::event::{PublishAbout, Recorded};
 use crate::media::{
     AudioConfig, CodecConfig, Exception, Fragment, Frame, Incoming, LeftOut, MediaMessage, Metadata, Micros,
     Oddity, PublishId, StreamName, Timeline, TrackKind, Tracks, VIDEO_TIMESCALE, rescale,
@@ -192,14 +192,26 @@ impl Live {
     }
 
     /// What the store is told of it, before anything else of it.
-    pub(super) fn started(&self, stream: &StreamName, about: &Arc<PublishAbout>) -> Command {
+    pub(super) fn started(
+        &self,
+        stream: &StreamName,
+        about: &Arc<PublishAbout>,
+        tell: Option<Box<Recorded>>,
+    ) -> Command {
         Command::PublishStarted {
             publish: self.publish,
             stream: stream.clone(),
             tape_zero: self.tape_zero,
             boot_zero: self.boot_zero,
             about: Arc::clone(about),
+            tell,
         }
+    }
+
+    /// More than a second of it came: others may be told of it.
+    pub(super) fn is_worth_telling(&self) -> bool {
+        let span = self.ends.first.map(|first| self.ends.last() - first);
+        span.is_some_and(|span| span >= WORTH_KEEPING)
     }
 
     /// Tape time of the last frame that decoding can begin at.

@@ -19,6 +19,7 @@
 
 mod core;
 mod cutter;
+mod decision;
 mod handle;
 mod lead;
 mod live;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::decision::{Verdict, WhyNot, nothing};
 use super::push::PushParameters;
 use super::session::Plan;
 use crate::config::{
@@ -69,32 +70,57 @@ impl Rulebook {
         self.arrange();
     }
 
-    /// What is to be recorded of a publish from its first frame on.
-    pub(super) fn plan(
+    /// What is to be recorded of a publish from its first frame on, or why nothing is.
+    pub(super) fn verdict(
         &self,
         stream: &StreamName,
         domain: Option<&str>,
         asked: &PushParameters,
-    ) -> Option<Plan> {
+    ) -> Verdict {
         let rule = self.rule(stream, domain);
-        let when = rule.map_or(RecordWhen::OnDemand, |rule| rule.record);
         let ruled = rule.and_then(|rule| self.templates.get(&rule.template));
         // An operator's word not to record a stream stands, whatever a publisher asks for.
-        let off = when == RecordWhen::Never || ruled.is_some_and(Template::is_off);
+        let off =
+            rule.is_some_and(|rule| rule.record == RecordWhen::Never) || ruled.is_some_and(Template::is_off);
         let pushed = asked.template().filter(|_| !off);
-        let (origin, template) = match (&pushed, when) {
-            (Some(template), _) => (Origin::Push, template),
-            (None, RecordWhen::Always) => (Origin::Rule, ruled?),
-            (None, RecordWhen::OnDemand | RecordWhen::Never) => return None,
+        let plan = |origin, template: &Template| {
+            let reels = reels(template, asked.media);
+            (!reels.is_empty()).then(|| Plan {
+                origin,
+                template: template.name.clone(),
+                reels,
+                name: None,
+                domain: domain.map(str::to_owned),
+            })
         };
-        let reels = reels(template, asked.media);
-        (!reels.is_empty()).then(|| Plan {
-            origin,
-            template: template.name.clone(),
-            reels,
-            name: None,
-            domain: domain.map(str::to_owned),
-        })
+        if let Some(template) = pushed {
+            return match plan(Origin::Push, &template) {
+                Some(plan) => Verdict::Record { plan, rule: None },
+                None => Verdict::Not(WhyNot::NothingLeft {
+                    template: template.name,
+                }),
+            };
+        }
+        let Some(rule) = rule else {
+            return Verdict::Not(WhyNot::NoRule);
+        };
+        let about = || rule.to_string();
+        match rule.record {
+            RecordWhen::OnDemand => Verdict::Not(WhyNot::OnDemand { rule: about() }),
+            RecordWhen::Never => Verdict::Not(WhyNot::Never { rule: about() }),
+            RecordWhen::Always => match ruled.and_then(|template| plan(Origin::Rule, template)) {
+                Some(plan) => {
+                    let rule = (!self.is_built_in()).then(about);
+                    Verdict::Record { plan, rule }
+                }
+                None => Verdict::Not(nothing(rule, ruled)),
+            },
+        }
+    }
+
+    /// True while nobody has put a rule.
+    fn is_built_in(&self) -> bool {
+        self.commanded.rules.is_empty() && self.configured.rules.is_empty()
     }
 
     /// The rule that applies to a stream.
@@ -210,7 +236,7 @@ impl Rulebook {
     /// What there is to say of templates and rules, of which `used` says what else names a template.
     pub(super) fn advice(&self, used: impl Fn(&str) -> bool) -> Vec<Advice> {
         let names: Vec<&str> = self.templates.keys().map(String::as_str).collect();
-        let mut all = match self.commanded.rules.is_empty() && self.configured.rules.is_empty() {
+        let mut all = match self.is_built_in() {
             true => of_rules(&names, [&Rule::built_in()], used),
             false => of_rules(&names, &self.order, used),
         };

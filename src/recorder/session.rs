@@ -6,6 +6,7 @@ use super::live::Moment;
 use super::publish::EndReason;
 use super::run::{About, Ending, Run, Sample, Scene};
 use crate::config::Reel;
+use crate::format::Format;
 use crate::media::{Micros, RecordingId};
 use crate::store::{Command, OpenRecording, Origin};
 
@@ -227,6 +228,11 @@ impl Session {
             any |= run.restart();
         }
         any
+    }
+
+    /// What its recordings are to be had in.
+    pub(super) fn formats(&self) -> impl Iterator<Item = Format> {
+        self.runs.iter().flat_map(|run| run.reel.formats.iter().copied())
     }
 
     /// Recordings that grow.

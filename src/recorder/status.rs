@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::event::PublishAbout;
+use crate::event::{PublishAbout, Recorded};
 use crate::media::{Frame, LeftOut, Micros, Oddity, PublishId, RecordingId, StreamName, TrackKind, Tracks};
 
 /// A stream as the status shows it.
@@ -28,6 +28,8 @@ pub struct StreamStatus {
     pub fps: f64,
     /// From one keyframe to the next, the last time.
     pub gop: Option<Micros>,
+    /// Whether it is recorded now, and how, or why not.
+    pub recorded: Recorded,
     /// Holes in its tape since the start of the service.
     pub gaps: u64,
     /// Frames of this publish that were not recorded, because nothing could decode them.

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
+use super::decision::Verdict;
 use super::live::{Fed, Live, Moment};
 use super::notice::Notice;
 use super::publish::EndReason;
 use super::ring::Ring;
 use super::run::{Ending, Entry, Sample, Scene};
-use super::session::{Limit, Plan, Session, Wanted};
+use super::session::{Limit, Session, Wanted};
 use super::status::{GopLength, Rate, StreamStatus};
-use crate::event::{Event, PublishAbout, PublishOutcome};
+use crate::event::{Event, PublishAbout, PublishOutcome, Recorded};
 use crate::media::{
     Frame, MediaMessage, Micros, PublishId, RandomAccess, RecordingId, StreamName, TrackKind, VideoConfig,
 };
@@ -48,8 +49,12 @@ pub(super) struct OnAir {
     gop: GopLength,
     /// UTC less tape time, from the publish's first moment on: a clock that is stepped moves no boundary.
     utc_of_tape: Micros,
+    /// What rules and push make of it.
+    verdict: Verdict,
     /// The store knows of it.
     started: bool,
+    /// It was told that somebody publishes.
+    told: bool,
     /// That no keyframe comes was told.
     keyless_told: bool,
     /// A publisher whose timestamps are a mess is reported once in a while, not once a frame.
@@ -68,16 +73,16 @@ impl Stream {
         }
     }
 
-    /// A publish begins, to be recorded by `plan`, if there is one.
+    /// A publish begins, to be recorded as the verdict says. Gives whether it is, by that or anything else.
     pub(super) fn enter(
         &mut self,
         publish: PublishId,
         tape_now: Micros,
-        plan: Option<&Plan>,
+        verdict: Verdict,
         about: &Arc<PublishAbout>,
         now: Moment,
         out: &mut Vec<Command>,
-    ) {
+    ) -> Recorded {
         let tape_zero = tape_now.max(self.tape_end);
         // What it sends is counted anew.
         self.ring.clear();
@@ -89,10 +94,13 @@ impl Stream {
             rate: Rate::default(),
             gop: GopLength::default(),
             utc_of_tape: now.utc.saturating_sub(tape_zero),
+            verdict: verdict.clone(),
             started: false,
+            told: false,
             keyless_told: false,
             quiet_until: 0,
         });
+        let plan = verdict.plan();
         for session in &mut self.sessions {
             match (&session.about.origin, plan) {
                 (Origin::Rule | Origin::Push, Some(plan)) if session.carries_on(plan) => {
@@ -113,6 +121,7 @@ impl Stream {
             self.sessions.push(session);
         }
         self.want_tape(tape_zero, now, out);
+        verdict.now(&self.name, &self.sessions)
     }
 
     /// A message of the publish that is live; gives what its timestamps said, if it is time to say it.
@@ -151,9 +160,29 @@ impl Stream {
                 self.ring.push(frame, &on_air.live.tracks, at, number);
                 self.ring.expire(at, pre_roll);
             }
+            self.tell_unrecorded(out);
         }
         let media = taken.oddity.map(Notice::Media).or(left_out);
         exception.map(Notice::Time).or(media)
+    }
+
+    /// Tells of a publish that is worth telling of, and that nobody wants on the tape.
+    fn tell_unrecorded(&mut self, out: &mut Vec<Command>) {
+        let Some(on_air) = &mut self.live else {
+            return;
+        };
+        if on_air.told || on_air.live.is_wanted() || !on_air.live.is_worth_telling() {
+            return;
+        }
+        on_air.told = true;
+        out.push(Command::Report {
+            event: Event::PublishStarted {
+                stream: self.name.to_string(),
+                publish: on_air.live.publish.to_string(),
+                recorded: on_air.verdict.now(&self.name, &self.sessions),
+                about: PublishAbout::clone(&on_air.about),
+            },
+        });
     }
 
     /// The publish is over.
@@ -179,6 +208,15 @@ impl Stream {
                 publish: on_air.live.publish,
                 reason: reason.to_string(),
                 outcome: Box::new(on_air.outcome()),
+            });
+        } else if on_air.told {
+            out.push(Command::Report {
+                event: Event::PublishEnded {
+                    stream: self.name.to_string(),
+                    publish: on_air.live.publish.to_string(),
+                    reason: reason.to_string(),
+                    outcome: on_air.outcome(),
+                },
             });
         }
         self.sessions.retain(|session| !session.is_over());
@@ -273,6 +311,7 @@ impl Stream {
             gaps: 0,
             dropped_frames: on_air.live.undecodable,
             oddities: on_air.live.oddities.clone(),
+            recorded: on_air.verdict.now(&self.name, &self.sessions),
             tracks: on_air.live.tracks.clone(),
             left_out: on_air.live.left_out.clone(),
             recordings: self.sessions.iter().flat_map(Session::rolling).collect(),
@@ -322,7 +361,9 @@ impl Stream {
             match fed {
                 Fed::Begins { start } => {
                     if !std::mem::replace(&mut on_air.started, true) {
-                        out.push(on_air.live.started(&self.name, &on_air.about));
+                        let recorded = on_air.verdict.now(&self.name, &self.sessions);
+                        let tell = (!std::mem::replace(&mut on_air.told, true)).then(|| Box::new(recorded));
+                        out.push(on_air.live.started(&self.name, &on_air.about, tell));
                     }
                     self.begin_wanted(start, now, out);
                 }

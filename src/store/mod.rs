@@ -72,7 +72,7 @@ pub use writer::OnFull;
 
 use std::sync::Arc;
 
-use crate::event::{Event, PublishAbout, PublishOutcome};
+use crate::event::{Event, PublishAbout, PublishOutcome, Recorded};
 use crate::media::{Fragment, Micros, PublishId, RecordingId, StreamName};
 
 /// Events kept for a listener that is away; past that the oldest are dropped, and it finds a hole in their numbers.
@@ -96,6 +96,8 @@ pub enum Command {
         boot_zero: Micros,
         /// Who it is, for the event.
         about: Arc<PublishAbout>,
+        /// Whether it is recorded, for the event; none, where somebody told of it before.
+        tell: Option<Box<Recorded>>,
     },
     /// A recording begins: a view that grows with its stream's tape from here on.
     RecordingStarted {

@@ -147,3 +147,81 @@ fn what_a_rule_leaves_out_is_said_by_the_check_at_the_start_and_in_the_answer() 
     );
     assert!(wrong.contains("leave app out"), "{wrong}");
 }
+
+#[test]
+fn each_publish_says_whether_it_is_recorded_in_the_log_the_list_and_an_event() {
+    let home = home();
+    let rules = "[[rule]]\nstream = \"live/*\"\n[[rule]]\nstream = \"live/cam2\"\nrecord = \"on-demand\"\n";
+    let service = Service::start_with(home.path(), rules);
+    let feeds = [CAM, "live/cam2", "hall/cam3"].map(|name| live(&service, name));
+    let said = [
+        (
+            CAM,
+            "recorded as hls, mp4 by template 'default' and the rule for stream 'live/*'",
+        ),
+        (
+            "live/cam2",
+            "not recorded, because the rule for stream 'live/cam2' says record = \"on-demand\"",
+        ),
+        (
+            "hall/cam3",
+            "not recorded, because no rule fits it; add a [[rule]] with stream = \"hall/cam3\"",
+        ),
+    ];
+    let list = ctl(home.path(), &["stream", "list"]).ok();
+    let rows = done(home.path(), &["stream", "list"])["streams"].clone();
+    for (name, text) in said {
+        let of =
+            |line: &str| line.contains(&format!("INFO  {text}")) && line.contains(&format!("stream={name}"));
+        assert_eq!(
+            service.log().lines().filter(|line| of(line)).count(),
+            1,
+            "{}",
+            service.log()
+        );
+        let row = rows
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|row| row["stream"] == name)
+            .unwrap();
+        assert!(
+            row["recorded"]["text"].as_str().unwrap().starts_with(text),
+            "{row}"
+        );
+        assert_eq!(row["recorded"]["now"], name == CAM);
+        assert_eq!(
+            list.stderr.contains(&format!("{name}: {text}")),
+            name != CAM,
+            "{}",
+            list.stderr
+        );
+        let event = wait_for("the event", || {
+            let events = events(&service.data(), "publish.started");
+            events.into_iter().find(|event| event["stream"] == name)
+        });
+        assert_eq!(event["recorded"]["now"], name == CAM, "{event}");
+        assert!(
+            event["recorded"]["text"].as_str().unwrap().starts_with(text),
+            "{event}"
+        );
+    }
+    done(home.path(), &["recording", "start", "live/cam2"]);
+    let rows = done(home.path(), &["stream", "list"])["streams"].clone();
+    let row = rows
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|row| row["stream"] == "live/cam2")
+        .unwrap();
+    assert!(
+        row["recorded"]["text"]
+            .as_str()
+            .unwrap()
+            .ends_with("started by command"),
+        "{row}"
+    );
+    for feed in feeds {
+        feed.over();
+    }
+}

@@ -5,10 +5,12 @@
 //! | `page` | a terminal of so many columns, or a pipe |
 //! | `table` | things of a kind, a line each |
 //! | `fields` | one thing, name by name |
+//! | `recorded` | whether a stream is recorded |
 //! | `value` | a number with its unit, a time |
 
 mod fields;
 mod page;
+mod recorded;
 mod table;
 mod value;
 
@@ -100,6 +102,7 @@ const COLUMNS: &[(&str, &[Column])] = &[
             column("bits_per_second", "BIT RATE", Kind::Number, 0),
             column("fps", "FPS", Kind::Number, 1),
             column("gop_s", "GOP", Kind::Number, 1),
+            column("recorded", "RECORDED", Kind::Text, 0),
             column("recordings", "RECORDINGS", Kind::Text, 1),
         ],
     ),
@@ -121,7 +124,7 @@ pub(super) fn print(command: &str, result: &Value) -> anyhow::Result<()> {
         writeln!(out, "{line}")?;
     }
     drop(out);
-    for note in notes(&result) {
+    for note in recorded::notes(&result).iter().chain(&notes(&result)) {
         eprintln!("edgereel: {note}");
     }
     if let Some(next) = result.get("next").and_then(Value::as_str) {
@@ -205,6 +208,9 @@ fn readable(row: &Map<String, Value>) -> Map<String, Value> {
     {
         row.insert("state".to_owned(), "paused".into());
     }
+    if let Some(recorded) = row.get("recorded").map(recorded::word) {
+        row.insert("recorded".to_owned(), recorded.into());
+    }
     if let Some(tracks) = row.get("tracks").and_then(Value::as_array) {
         let told: Vec<String> = tracks.iter().map(track).collect();
         row.insert("tracks".to_owned(), told.join(", ").into());
@@ -256,6 +262,9 @@ pub(super) fn event(page: &Page, prefix: &str, topic: &str, said: &Value) -> Str
         "version",
     ];
     let mut line = format!("{time}  {device}  {:20}", text(said, "type"));
+    if let Some(recorded) = body.get("recorded").map(recorded::word) {
+        line.push_str(&format!("  recorded={recorded}"));
+    }
     for name in looked_for {
         let cell = body
             .get(name)

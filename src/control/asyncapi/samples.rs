@@ -1,8 +1,8 @@
 //! One of each event, and more of those that may leave something out.
 
 use crate::event::{
-    DeviceStarted, Event, Evicted, JournalSetAside, PublishAbout, PublishOutcome, RecordingAbout,
-    RecordingClosed, RecordingDelivered, Recovered, rfc3339,
+    DeviceStarted, Event, Evicted, JournalSetAside, PublishAbout, PublishOutcome, Recorded, RecordedBy,
+    RecordingAbout, RecordingClosed, RecordingDelivered, Recovered, rfc3339,
 };
 
 const STREAM: &str = "live/cam1";
@@ -65,9 +65,23 @@ fn publishes() -> Vec<Event> {
         height: Some(1080),
         about: publisher.clone(),
     };
-    let started = |about| Event::PublishStarted {
+    let by = RecordedBy {
+        origin: "rule".into(),
+        template: "lesson".into(),
+        formats: vec!["hls".into()],
+        rule: Some("stream 'live/*'".into()),
+        task: Some("t7".into()),
+    };
+    let recorded = Recorded {
+        now: true,
+        text: "recorded as hls".into(),
+        why_not: Some("never".into()),
+        by: vec![by],
+    };
+    let started = |about, recorded| Event::PublishStarted {
         stream: STREAM.into(),
         publish: PUBLISH.into(),
+        recorded,
         about,
     };
     let ended = |outcome| Event::PublishEnded {
@@ -77,8 +91,8 @@ fn publishes() -> Vec<Event> {
         outcome,
     };
     vec![
-        started(publisher),
-        started(PublishAbout::default()),
+        started(publisher, recorded),
+        started(PublishAbout::default(), Recorded::default()),
         ended(outcome),
         ended(PublishOutcome::default()),
     ]

@@ -12,7 +12,7 @@ use crate::api::{
     StorageHealth, StreamHealth, StreamRow, StreamTrack, SyncHealth,
 };
 use crate::control::{Status, StatusState, StreamState};
-use crate::event::{Dialect, Event, Posted, Sender, rfc3339};
+use crate::event::{Dialect, Event, Posted, Recorded, Sender, rfc3339};
 
 const TIME: i64 = 1_780_000_000_250_001;
 const HEAD: &str =
@@ -330,6 +330,7 @@ fn streams_are_what_is_said_of_them() {
                 kind: "audio",
                 codec: "Speex".into(),
             }],
+            recorded: Recorded::default(),
             recordings: vec!["r".into()],
         },
     };

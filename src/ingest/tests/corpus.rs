@@ -175,7 +175,7 @@ fn amf0() {
 }
 
 fn tags() {
-    let all: [(&str, u8, Vec<u8>); 14] = [
+    let all: [(&str, u8, Vec<u8>); 23] = [
         ("avc-config", 1, [&[0x17, 0, 0, 0, 0], AVCC].concat()),
         ("avc-frame", 1, vec![0x27, 1, 0xFF, 0xFF, 0xD8, 0, 0, 0, 1, 9]),
         ("hevc-legacy", 1, vec![0x1C, 1, 0, 0, 0, 1]),
@@ -197,6 +197,53 @@ fn tags() {
             "audio-multichannel",
             0,
             b"\x94mp4a\x01\x02\x00\x00\x00\x03".to_vec(),
+        ),
+        (
+            "adts",
+            0,
+            b"\xAF\x01\xFF\xF1\x50\x80\x01\x7F\xFC\x21abc\xFF\xF1\x50\x80\x01\x3F\xFC\x21a".to_vec(),
+        ),
+        (
+            "many-tracks",
+            0,
+            b"\x95\x11mp4a\x01\x00\x00\x02zz\x00\x00\x00\x03aac".to_vec(),
+        ),
+        (
+            "many-codecs",
+            0,
+            b"\x95\x21mp4a\x00\x00\x00\x03aacfLaC\x01\x00\x00\x02zz".to_vec(),
+        ),
+        (
+            "many-tracks-video",
+            1,
+            b"\xA6\x11avc1\x00\x00\x00\x09\x00\x00\x28\x00\x00\x00\x02\x41\x9A\x01\xFF\xFF\xFF".to_vec(),
+        ),
+        // With "avc1-config" before them, when all are together.
+        (
+            "empty-units",
+            1,
+            b"\x17\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x65\x88\x00\x00\x00\x00".to_vec(),
+        ),
+        (
+            "cut-unit",
+            1,
+            b"\x17\x01\x00\x00\x00\x00\x00\x00\x02\x65\x88\x00\x00\x10\x00\x65".to_vec(),
+        ),
+        (
+            "start-codes",
+            1,
+            b"\x17\x01\x00\x00\x00\x00\x00\x00\x01\x09\xF0\x00\x00\x01\x65\x88\x00\x00".to_vec(),
+        ),
+        (
+            "recovery-point",
+            1,
+            b"\x27\x01\x00\x00\x00\x00\x00\x00\x0C\x06\x01\x04\x00\x00\x03\x01\x07\x06\x01\xC4\x80\x00\x00\x00\x03\x61\x88\x80"
+                .to_vec(),
+        ),
+        (
+            "av1-frame",
+            1,
+            b"\x93av01\x12\x00\x0A\x01\x09\x32\x02\x10\x07".to_vec(),
         ),
     ];
     let mut together = Vec::new();

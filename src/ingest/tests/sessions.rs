@@ -170,10 +170,76 @@ fn gstreamer_ends_with_delete_stream_alone_and_may_publish_again() {
     assert_eq!(peer.answers(), ["onStatus 0 NetStream.Unpublish.Success"]);
     peer.command("createStream", 8.0, "");
     assert_eq!(peer.command("publish", 9.0, "cam").len(), 1);
-    // Deleting another stream leaves the publish alone; a wrong number does not.
+    // Deleting another stream leaves the publish alone, whether there is one or not; no number ends it.
     peer.command("createStream", 10.0, "");
     assert_eq!(peer.call(0, &delete(2.0)).unwrap(), []);
-    assert_eq!(peer.call(0, &delete(77.0)).unwrap(), [Event::Unpublished]);
+    assert_eq!(peer.call(0, &delete(77.0)).unwrap(), []);
+    assert_eq!(peer.call(0, &delete(0.0)).unwrap(), [Event::Unpublished]);
+    // Who publishes on a stream that it never created may delete any.
+    let mut peer = Peer::new();
+    peer.connect("live");
+    assert_eq!(peer.command("publish", 3.0, "cam").len(), 1);
+    assert_eq!(peer.call(0, &delete(7.0)).unwrap(), [Event::Unpublished]);
+}
+
+#[test]
+fn what_another_stream_ends_does_not_end_this_one() {
+    let mut peer = Peer::live();
+    for other in ["other", "cam2", "am", "live/other", "cam/2?key=s3cret"] {
+        assert_eq!(peer.command("FCUnpublish", 6.0, other), [], "{other}");
+        let answers = peer.answers();
+        assert_eq!(
+            answers,
+            ["onFCUnpublish 0 NetStream.Unpublish.Success", "_result 6 -"]
+        );
+    }
+    peer.command("createStream", 7.0, "");
+    let close = [text("closeStream"), Value::Number(0.0), Value::Null];
+    assert_eq!(peer.call(2, &close).unwrap(), []);
+    for same in ["cam", "cam?key=s3cret", "live/cam", "", "/cam/"] {
+        let mut peer = Peer::live();
+        assert_eq!(
+            peer.command("FCUnpublish", 6.0, same),
+            [Event::Unpublished],
+            "{same}"
+        );
+    }
+}
+
+#[test]
+fn an_address_that_was_split_in_its_query_can_be_read_as_one() {
+    for (app, key, stream, query, secret) in [
+        ("live/cam?key=a", "b+c", "live/cam", "key=a/b+c", true),
+        (
+            "live/cam?x=1&token=a",
+            "b?y=2",
+            "live/cam",
+            "x=1&token=a/b?y=2",
+            true,
+        ),
+        (
+            "live/cam?key=a&vhost=b",
+            "c",
+            "live/cam",
+            "key=a&vhost=b/c",
+            false,
+        ),
+    ] {
+        let mut peer = Peer::new();
+        peer.connect(app);
+        let split = asked(&peer.command("publish", 5.0, key)).split.unwrap();
+        assert_eq!((split.stream.as_str(), split.query.as_str()), (stream, query));
+        assert_eq!(split.is_in_a_secret(), secret, "{app}");
+    }
+    for (app, key) in [
+        ("live?key=a", "cam"),
+        ("live/room", "cam?key=a/b"),
+        ("live/room", "cam"),
+    ] {
+        let mut peer = Peer::new();
+        peer.connect(app);
+        assert!(asked(&peer.command("publish", 5.0, key)).split.is_none(), "{app}");
+    }
 }
 
 #[test]

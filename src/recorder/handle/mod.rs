@@ -20,6 +20,7 @@ use crate::config::{Rule, Template};
 use crate::event::Event;
 use crate::media::{MediaMessage, Micros, PublishId, StreamName};
 use crate::recorder::core::{Begun, Core, RecorderSettings};
+use crate::recorder::decision::held_up;
 use crate::recorder::live::Moment;
 use crate::recorder::publish::{EndReason, PublishRequest, Refusal};
 use crate::recorder::push::PushParameters;
@@ -90,11 +91,19 @@ impl Recorder {
         let begun = shared
             .core()
             .publish(&request.stream, &about, &asked, shared.now(), &mut commands);
-        let Begun { publish, replaced } = begun?;
+        let Begun {
+            publish,
+            replaced,
+            mut recorded,
+        } = begun?;
         if let Some(replaced) = replaced {
             shared.hand_over(&request.stream, &mut commands);
             shared.tell(replaced, EndReason::TakenOver);
         }
+        if let Some(reason) = &shared.store.progress().borrow().failed {
+            held_up(&mut recorded, reason);
+        }
+        tracing::info!(stream = %request.stream, "{}", recorded.text);
         let (sender, ended) = watch::channel(None);
         shared.endings().insert(publish, sender);
         Ok(Publishing {
@@ -125,7 +134,10 @@ impl Recorder {
         let mut streams = self.shared.core().status(self.shared.now());
         let progress = self.shared.store.progress();
         let progress = progress.borrow();
+        let held = progress.failed.as_ref().or(progress.full.as_ref());
         for status in &mut streams {
+            held.into_iter()
+                .for_each(|reason| held_up(&mut status.recorded, reason));
             status.gaps = progress
                 .streams
                 .get(&status.stream)

@@ -59,6 +59,8 @@ pub(super) struct Machine {
     pub(super) live: BTreeMap<StreamName, PublishId>,
     /// So many commands more reach the store.
     pub(super) power: Option<usize>,
+    /// Publishes that began on the tape and had been told of before.
+    pub(super) quiet: usize,
 }
 
 impl Machine {
@@ -86,6 +88,7 @@ impl Machine {
             media: BTreeMap::new(),
             live: BTreeMap::new(),
             power: None,
+            quiet: 0,
         }
     }
 
@@ -341,8 +344,10 @@ impl Machine {
                 publish,
                 stream,
                 tape_zero,
+                tell,
                 ..
             } => {
+                self.quiet += usize::from(tell.is_none());
                 self.publishes.insert(publish, (stream, tape_zero));
             }
             Command::RecordingStarted {

@@ -1,9 +1,14 @@
 //! Rules that commands put, and what is said of them.
 
 use super::ledger::{Machine, SECOND};
-use super::sessions::{CAM, cam};
+use std::sync::Arc;
+
+use super::sessions::{CAM, cam, on_demand, start};
 use crate::config::{Rule, TemplateSource};
-use crate::recorder::orders::RULES;
+use crate::event::{Event, Recorded};
+use crate::recorder::orders::{RULES, Which};
+use crate::recorder::publish::EndReason;
+use crate::recorder::push::PushParameters;
 
 fn rule(text: &str) -> Rule {
     toml::from_str(text).unwrap()
@@ -122,4 +127,151 @@ fn what_commands_bring_about_is_said() {
     machine.begin(CAM);
     machine.play(CAM, 3);
     assert!(machine.table().is_empty() && !machine.tape.contains_key(&cam()));
+}
+
+/// What is said at the beginning of a publish.
+fn said(machine: &mut Machine, stream: &str, query: &str) -> Recorded {
+    let asked = PushParameters::parse(query);
+    let name = stream.parse().unwrap();
+    let begun = machine.ask(|core, now, out| core.publish(&name, &Arc::default(), &asked, now, out));
+    begun.unwrap().recorded
+}
+
+#[test]
+fn each_publish_is_told_whether_it_is_recorded_and_why() {
+    let cases: &[(&str, &str, Option<&str>, &str)] = &[
+        (
+            "",
+            "",
+            None,
+            "recorded as hls, mp4 by template 'default' and the built-in rule for every stream",
+        ),
+        (
+            "stream = \"live/*\"",
+            "",
+            None,
+            "recorded as hls, mp4 by template 'default' and the rule for stream 'live/*'",
+        ),
+        (
+            "stream = \"hall/*\"",
+            "",
+            Some("no_rule"),
+            "not recorded, because no rule fits it; add a [[rule]] with stream = \"live/cam\"",
+        ),
+        (
+            "template = \"off\"",
+            "record=mp4",
+            Some("template_off"),
+            "names the template 'off', which has formats = []",
+        ),
+        (
+            "template = \"gone\"",
+            "",
+            Some("no_template"),
+            "names the template 'gone', which is not there",
+        ),
+        (
+            "record = \"on-demand\"",
+            "",
+            Some("on_demand"),
+            "record = \"on-demand\"; a command (edgereel recording start)",
+        ),
+        (
+            "record = \"on-demand\"",
+            "record=flv",
+            None,
+            "recorded as flv, as the push asks",
+        ),
+        (
+            "record = \"never\"",
+            "record=flv",
+            Some("never"),
+            "says record = \"never\"",
+        ),
+        (
+            "template = \"sound\"",
+            "record_type=video",
+            Some("nothing_left"),
+            "leaves nothing of what template 'sound' makes",
+        ),
+    ];
+    for (rule_text, query, why_not, text) in cases {
+        let rules = match rule_text.is_empty() {
+            true => Vec::new(),
+            false => vec![rule(rule_text)],
+        };
+        let templates = [
+            "name = \"off\"\nformats = []",
+            "name = \"sound\"\nformats = [\"aac\"]",
+        ];
+        let mut machine = Machine::with(&templates, rules);
+        let recorded = said(&mut machine, CAM, query);
+        assert!(recorded.text.contains(text), "{rule_text}: {}", recorded.text);
+        assert_eq!(
+            (recorded.now, recorded.why_not.as_deref()),
+            (why_not.is_none(), *why_not),
+            "{rule_text}"
+        );
+    }
+}
+
+#[test]
+fn the_list_of_streams_says_how_it_is_now() {
+    let mut machine = on_demand();
+    let now = |machine: &mut Machine| {
+        let now = machine.now();
+        machine.core.status(now)[0].recorded.clone()
+    };
+    machine.begin(CAM);
+    machine.play(CAM, 3);
+    assert_eq!(now(&mut machine).why_not.as_deref(), Some("on_demand"));
+    let ids = start(&mut machine, 0).unwrap();
+    machine.play(CAM, 3);
+    let recorded = now(&mut machine);
+    assert_eq!(
+        recorded.text,
+        "recorded as hls, mp4 by template 'default', started by command"
+    );
+    assert_eq!((recorded.by.len(), recorded.by[0].origin.as_str()), (1, "manual"));
+    machine
+        .ask(|core, now, out| core.stop(&Which::Recording(ids[0]), now, out))
+        .unwrap();
+    machine.play(CAM, 3);
+    assert_eq!(now(&mut machine).why_not.as_deref(), Some("on_demand"));
+
+    // What a rule records and somebody stops is not recorded until the next publish.
+    let mut machine = Machine::with(&[], Vec::new());
+    machine.begin(CAM);
+    machine.play(CAM, 3);
+    let id = machine.order[0];
+    machine
+        .ask(|core, now, out| core.stop(&Which::Recording(id), now, out))
+        .unwrap();
+    assert_eq!(now(&mut machine).why_not.as_deref(), Some("stopped"));
+}
+
+#[test]
+fn a_publish_that_nobody_records_is_told_of_like_any_other() {
+    let mut machine = on_demand();
+    let told = |machine: &Machine| -> Vec<&'static str> { machine.reports.iter().map(Event::kind).collect() };
+    machine.begin(CAM);
+    machine.play_gop(CAM, 900, 400);
+    assert_eq!(told(&machine), [""; 0]);
+    machine.play(CAM, 3);
+    assert!(machine.tape.is_empty());
+    let Some(Event::PublishStarted { recorded, .. }) = machine.reports.first() else {
+        panic!("{:?}", machine.reports);
+    };
+    assert_eq!(recorded.why_not.as_deref(), Some("on_demand"));
+    machine.end(CAM, &EndReason::Unpublished);
+    assert_eq!(told(&machine), ["publish.started", "publish.ended"]);
+    // Recorded later, it is told of once.
+    machine.reports.clear();
+    machine.begin(CAM);
+    machine.play(CAM, 3);
+    start(&mut machine, 0).unwrap();
+    machine.play(CAM, 3);
+    machine.end(CAM, &EndReason::Unpublished);
+    assert_eq!(told(&machine), ["publish.started"]);
+    assert_eq!(machine.quiet, 1);
 }

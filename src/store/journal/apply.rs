@@ -3,11 +3,11 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::op::{BootClock, NewSegment, Op, Sealed};
+use super::op::{BootClock, NewSegment, Op, Sealed, Tell};
 use super::outbox::{Result, execute, post, whole};
 use super::sql::{WHOLE, prepare};
 use super::{delivery, evict, hex, listeners, recordings, redate, tracks};
-use crate::event::{DeviceStarted, Event, PublishAbout, PublishOutcome, Recovered, rfc3339};
+use crate::event::{DeviceStarted, Event, PublishAbout, PublishOutcome, Recorded, Recovered, rfc3339};
 use crate::media::{Micros, PublishId, StreamName};
 use crate::store::clock::is_step;
 
@@ -30,16 +30,23 @@ pub(super) fn apply(db: &Connection, op: &Op, utc: Micros) -> Result {
             about,
             tell,
         } => {
-            let new = start_publish(db, *id, stream, boot, [*tape_zero, *boot_zero], !tell)?;
-            let event = || Event::PublishStarted {
+            let new = start_publish(
+                db,
+                *id,
+                stream,
+                boot,
+                [*tape_zero, *boot_zero],
+                *tell == Tell::Found,
+            )?;
+            let event = |recorded: &Recorded| Event::PublishStarted {
                 stream: stream.to_string(),
                 publish: id.to_string(),
+                recorded: recorded.clone(),
                 about: PublishAbout::clone(about),
             };
-            if new && *tell {
-                post(db, &event(), utc)
-            } else {
-                Ok(())
+            match tell {
+                Tell::Aloud(recorded) if new => post(db, &event(recorded), utc),
+                _ => Ok(()),
             }
         }
         Op::ResumePublish { id } => execute(

@@ -33,7 +33,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 pub(super) use fault::Fault;
-pub(super) use op::{BootClock, NewSegment, Op, Sealed};
+pub(super) use op::{BootClock, NewSegment, Op, Sealed, Tell};
 pub(super) use read::{RecordingData, SegmentData, SegmentState};
 pub(super) use tracks::hex;
 pub(super) use victims::{Blocks, Class};

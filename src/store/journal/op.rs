@@ -2,10 +2,21 @@
 
 use std::sync::Arc;
 
-use crate::event::{Event, PublishAbout, PublishOutcome, Recovered};
+use crate::event::{Event, PublishAbout, PublishOutcome, Recorded, Recovered};
 use crate::format::TrackBase;
 use crate::media::{Micros, PublishId, RecordingId, SegmentId, StreamName, Tracks};
 use crate::store::{DeliveryChange, OutboxChange, RecordingSpec, Remembered};
+
+/// What is told of a publish that begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::store) enum Tell {
+    /// That it begins, and whether it is recorded.
+    Aloud(Box<Recorded>),
+    /// Nothing: it was told of before.
+    Quietly,
+    /// Nothing: it is only found again, and over.
+    Found,
+}
 
 /// One change.
 #[derive(Clone, Debug)]
@@ -37,8 +48,8 @@ pub(in crate::store) enum Op {
         boot_zero: Micros,
         /// Who it is, for the event.
         about: Arc<PublishAbout>,
-        /// False for one that is only found again.
-        tell: bool,
+        /// What is told of it.
+        tell: Tell,
     },
     /// A publish that was found again is live.
     ResumePublish {

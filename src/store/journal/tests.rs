@@ -32,7 +32,7 @@ fn ops() -> Vec<Op> {
             tape_zero: 10,
             boot_zero: 10,
             about: Default::default(),
-            tell: true,
+            tell: Tell::Aloud(Box::default()),
         },
         Op::StartRecording {
             id: recording,

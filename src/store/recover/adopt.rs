@@ -9,7 +9,7 @@ use crate::format::fmp4::{Left, ScanError};
 use crate::media::RecordingId;
 use crate::store::StoreError;
 use crate::store::disk::DiskFile;
-use crate::store::journal::{self, BootClock, Journal, NewSegment, Op};
+use crate::store::journal::{self, BootClock, Journal, NewSegment, Op, Tell};
 use crate::store::paths;
 use crate::store::segment::tape_start;
 
@@ -85,7 +85,7 @@ impl Recovery<'_> {
             tape_zero: identity.tape_zero,
             boot_zero: identity.boot_zero,
             about: Default::default(),
-            tell: false,
+            tell: Tell::Found,
         });
         let start = tape_start(identity.base, identity.tape_zero);
         self.ops.push(Op::OpenSegment(NewSegment {

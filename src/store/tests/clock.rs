@@ -450,6 +450,7 @@ fn an_idle_box_notices_that_its_clock_was_set() {
         zero: opened.tape_base + clock.boot(),
     };
     let started = crate::store::Command::PublishStarted {
+        tell: Some(Box::default()),
         publish: a.publish,
         stream: a.stream.clone(),
         tape_zero: a.zero,

@@ -7,7 +7,7 @@ use nix::sys::resource::{UsageWho, getrusage};
 
 use super::rig::stream;
 use crate::media::{Fragment, Frame, PublishId, RecordingId, SegmentId, TrackKind};
-use crate::store::journal::{Class, Journal, NewSegment, Op, Sealed};
+use crate::store::journal::{Class, Journal, NewSegment, Op, Sealed, Tell};
 use crate::store::testing::tracks;
 use crate::store::{Clock, Command, Query, RealClock, RealDisk, RecordingState, Store, StoreSettings, paths};
 
@@ -67,6 +67,7 @@ fn four_streams_of_4_mbit() {
         let boot_zero = RealClock.boot();
         let tape_zero = opened.tape_base + boot_zero;
         let started = Command::PublishStarted {
+            tell: Some(Box::default()),
             publish: *publish,
             stream: stream(&format!("cam{n}")),
             tape_zero,
@@ -122,7 +123,7 @@ fn start_with_10_000_segments() {
         tape_zero: 0,
         boot_zero: 0,
         about: Default::default(),
-        tell: true,
+        tell: Tell::Aloud(Box::default()),
     }];
     for sequence in 1..=10_000 {
         let id = SegmentId::new(1);

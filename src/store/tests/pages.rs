@@ -28,7 +28,7 @@ pub(super) fn many(dir: &Path, count: i64, segments: i64) -> (Micros, Micros) {
             tape_zero: 0,
             boot_zero: 0,
             about: Default::default(),
-            tell: false,
+            tell: crate::store::journal::Tell::Quietly,
         });
     }
     for n in 0..count {

@@ -139,6 +139,7 @@ impl Rig {
             zero: self.tape_base + boot_zero,
         };
         let command = Command::PublishStarted {
+            tell: Some(Box::default()),
             publish: publisher.publish,
             stream: publisher.stream.clone(),
             tape_zero: publisher.zero,

@@ -280,6 +280,7 @@ impl Card {
         };
         let recording = RecordingId::new(id);
         let started = Command::PublishStarted {
+            tell: Some(Box::default()),
             publish: a.publish,
             stream: a.stream.clone(),
             tape_zero: self.zero,
@@ -473,7 +474,7 @@ proptest! {
                         // The last bit tells the stream.
                         a.publish = PublishId::from_bytes((count * 2 + stream as u128).to_be_bytes());
                         let recording = RecordingId::from_bytes((count * 2 + stream as u128).to_be_bytes());
-                        let started = Command::PublishStarted {
+                        let started = Command::PublishStarted { tell: Some(Box::default()),
                             publish: a.publish,
                             stream: a.stream.clone(),
                             tape_zero: a.zero,

@@ -19,6 +19,7 @@ fn open(settings: StoreSettings) -> (Store, Opened) {
 fn begin(store: &Store, id: u64, zero: Micros) -> (PublishId, RecordingId) {
     let (publish, recording) = (PublishId::new(id), RecordingId::new(id));
     let started = Command::PublishStarted {
+        tell: Some(Box::default()),
         publish,
         stream: stream("cam1"),
         tape_zero: zero,

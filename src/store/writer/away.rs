@@ -13,7 +13,7 @@ use super::{Open, Writer};
 use crate::event::Event;
 use crate::media::{Micros, PublishId};
 use crate::store::disk::{self, Disk as _, RealDisk};
-use crate::store::journal::{Journal, Op};
+use crate::store::journal::{Journal, Op, Tell};
 use crate::store::recover::start;
 use crate::store::recover::{Live, Occasion, condemn};
 use crate::store::{OutboxChange, StoreError, paths};
@@ -215,7 +215,7 @@ impl Writer {
                 tape_zero: lane.tape_zero,
                 boot_zero: lane.boot_zero,
                 about: Arc::default(),
-                tell: false,
+                tell: Tell::Found,
             };
             [start, Op::ResumePublish { id: *id }]
         });

@@ -33,7 +33,7 @@ use std::sync::Arc;
 
 use super::clock::Clock;
 use super::disk::{self, Disk};
-use super::journal::{Blocks, Journal, NewSegment, Op};
+use super::journal::{Blocks, Journal, NewSegment, Op, Tell};
 use super::segment::{AppendError, Begin, Segment};
 use super::{Command, OutboxChange, Progress, RecordingSpec, RecordingState, StoreError, StoreSettings};
 use crate::event::{Event, PublishOutcome};
@@ -348,6 +348,7 @@ impl Writer {
                 tape_zero,
                 boot_zero,
                 about,
+                tell,
             } => {
                 self.pending.push(Op::StartPublish {
                     id: publish,
@@ -356,7 +357,7 @@ impl Writer {
                     tape_zero,
                     boot_zero,
                     about,
-                    tell: true,
+                    tell: tell.map_or(Tell::Quietly, Tell::Aloud),
                 });
                 self.progress.streams.entry(stream.clone()).or_default();
                 let lane = Lane {

@@ -74,6 +74,7 @@ fn publisher() -> PublishAbout {
 
 fn started() -> Event {
     Event::PublishStarted {
+        recorded: Default::default(),
         stream: "live/cam1".into(),
         publish: PUBLISH.into(),
         about: publisher(),

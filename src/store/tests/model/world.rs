@@ -268,6 +268,7 @@ impl World {
             zero,
         };
         self.batch.push(Command::PublishStarted {
+            tell: Some(Box::default()),
             publish: publisher.publish,
             stream: publisher.stream.clone(),
             tape_zero: zero,
