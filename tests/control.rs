@@ -709,3 +709,80 @@ fn a_socket_that_a_killed_service_left_is_in_nobodys_way() {
     feed.over();
     assert!(service.stop().0.success());
 }
+
+/// What a shell is offered for the last of these words.
+fn offered(home: &Path, words: &[&str]) -> String {
+    let mut command = support::cli::command();
+    command
+        .env("EDGEREEL_COMPLETE", "fish")
+        .current_dir(home)
+        .args(["--", "edgereel"])
+        .args(words);
+    support::cli::run(command).ok().text()
+}
+
+#[test]
+fn shells_complete_commands_options_and_values() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = support::edgereel(&["completions", shell]).ok().text();
+        assert!(
+            script.contains("EDGEREEL_COMPLETE") && script.contains("edgereel"),
+            "{shell}: {script}"
+        );
+    }
+    let home = home();
+    let service = Service::start(home.path());
+    let feed = live(&service, CAM);
+    let data = service.data();
+    let data = data.to_str().unwrap();
+    let recording = support::wait_for("a recording", || recordings(&service.data()).pop());
+    let offered = |words: &[&str]| offered(home.path(), words);
+    for (words, values) in [
+        (&[""][..], &["recording", "export", "run"][..]),
+        (&["recording", ""], &["unprotect", "list"]),
+        (&["recording", "list", "--st"], &["--state", "--stream"]),
+        (&["recording", "list", "--state", "cl"], &["closed"]),
+        (&["task", "list", "--state", ""], &["waiting", "running"]),
+        (&["export", "--format", "f"], &["fmp4", "flv"]),
+        (&["template", "put", "x", "--formats", "hls,m"], &["hls,mp4"]),
+        (&["rule", "put", "--record", ""], &["on-demand"]),
+        (&["ctl", "recording.l"], &["recording.list"]),
+        (&["export", "--data", data, "l"], &["last"]),
+        (&["export", "--data", data, ""], &[&recording.id, "live/cam1"]),
+        (
+            &["recording", "get", "--data", data, &recording.id[..9]],
+            &[&recording.id],
+        ),
+        (&["ls", "--data", data, "--stream", "li"], &["live/cam1"]),
+        (
+            &["stream", "kick", "--config", "edgereel.toml", ""],
+            &["live/cam1"],
+        ),
+        (
+            &[
+                "recording",
+                "start",
+                "live/cam1",
+                "--config",
+                "edgereel.toml",
+                "--template",
+                "",
+            ],
+            &["default"],
+        ),
+        (&["verify", "--config", "edgereel."], &["edgereel.toml"]),
+    ] {
+        let said = offered(words);
+        for value in values {
+            assert!(said.contains(value), "{words:?}: '{value}' is not in: {said}");
+        }
+    }
+    feed.over();
+    // Where nothing is known nothing is offered, and nothing is said.
+    assert_eq!(
+        offered(&["stream", "kick", "--data", "/nowhere", ""])
+            .matches("live/")
+            .count(),
+        0
+    );
+}

@@ -111,14 +111,3 @@ fn events_are_watched_as_they_come() {
     watching.kill().unwrap();
     watching.wait().unwrap();
 }
-
-#[test]
-fn shells_complete_what_the_table_has() {
-    for shell in ["bash", "zsh", "fish"] {
-        let script = edgereel(&["completions", shell]).ok();
-        assert!(
-            script.text().contains("recording") && script.text().contains("unprotect"),
-            "{shell}"
-        );
-    }
-}

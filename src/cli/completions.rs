@@ -1,16 +1,31 @@
-//! `edgereel completions`: what a shell needs to complete commands and options.
+//! `edgereel completions`: what a shell needs to complete commands, options and values.
+
+use clap_complete::Shell;
+use clap_complete::env::Shells;
+
+use super::complete::VARIABLE;
 
 /// Print a completion script for a shell.
 #[derive(clap::Args)]
 pub(super) struct Completions {
     /// The shell.
-    shell: clap_complete::Shell,
+    shell: Shell,
 }
 
 impl Completions {
-    pub(super) fn run(&self, mut whole: clap::Command) -> anyhow::Result<()> {
-        let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut whole, "edgereel", &mut script);
-        super::output::bytes_of(&script)
+    pub(super) fn run(&self) -> anyhow::Result<()> {
+        super::output::bytes_of(script(self.shell)?.as_bytes())
     }
+}
+
+/// What makes a shell ask this program, which it finds on its PATH.
+pub(super) fn script(shell: Shell) -> anyhow::Result<String> {
+    let name = shell.to_string();
+    let known = Shells::builtins();
+    let completer = known
+        .completer(&name)
+        .ok_or_else(|| anyhow::anyhow!("nothing is known of the shell {name}"))?;
+    let mut script = Vec::new();
+    completer.write_registration(VARIABLE, "edgereel", "edgereel", "edgereel", &mut script)?;
+    Ok(String::from_utf8(script)?)
 }

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 use clap::{Arg, ArgAction, ArgMatches, Args as _, FromArgMatches as _};
+use clap_complete::engine::ArgValueCompleter;
 use serde_json::{Map, Value, json};
 
+use super::complete;
 use super::open::StoreArgument;
 use super::output;
 use super::service::{NoService, ask, find_socket};
@@ -22,6 +24,9 @@ const STANDS_FOR: &[(&str, &str, &str, &str, bool)] =
 
 /// Stands for a stream or a recording, whichever it is: a stream has a `/` in its name.
 const WHICH: &str = "which";
+
+const RECORDING: &str = "recording";
+const LAST: &str = "last";
 
 /// What each group is about.
 const GROUPS: &[(&str, &str)] = &[
@@ -48,7 +53,7 @@ const GROUPS: &[(&str, &str)] = &[
 #[derive(clap::Args)]
 struct Service {
     /// The control socket of the service [default: as its configuration says, or where systemd makes it].
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", value_hint = clap::ValueHint::FilePath)]
     socket: Option<PathBuf>,
     #[command(flatten)]
     store: StoreArgument,
@@ -114,6 +119,10 @@ fn carry_out(command: &Command, said: Option<(&str, bool)>, matches: &ArgMatches
         if said.is_some_and(|(name, _)| name == argument.name) {
             continue;
         }
+        if argument.name == RECORDING && argument.required && matches.get_flag(LAST) {
+            arguments.insert(RECORDING.to_owned(), LAST.into());
+            continue;
+        }
         if let Some(value) = value(command, argument, matches)? {
             arguments.insert(argument.name.to_owned(), value);
         }
@@ -158,13 +167,28 @@ fn answer(service: &Service, command: &Command, arguments: Map<String, Value>) -
 
 fn one(name: &'static str, command: &'static Command, said: Option<&str>) -> clap::Command {
     let taken = |argument: &&Argument| Some(argument.name) != said && !is_about_either(command);
-    let arguments = command.arguments.iter().filter(taken).map(argument);
+    let arguments = command.arguments.iter().filter(taken);
+    let arguments = arguments.map(|it| complete::with_values(argument(it), command.name, it.name, it.kind));
+    // `last`, for whoever has the option of `export` in mind.
+    let last = command
+        .arguments
+        .iter()
+        .any(|it| it.name == RECORDING && it.required);
+    let last = last.then(|| {
+        let about = "The newest recording, as RECORDING 'last'";
+        Arg::new(LAST)
+            .long(LAST)
+            .action(ArgAction::SetTrue)
+            .conflicts_with(RECORDING)
+            .help(about)
+    });
     let either = is_about_either(command).then(|| {
         let about =
             "a stream, as in live/cam1: what a command began of it; or a recording, and what began with it";
         Arg::new(WHICH)
             .value_name("STREAM|RECORDING")
             .required(true)
+            .add(ArgValueCompleter::new(complete::either))
             .help(about)
     });
     let about = match said {
@@ -175,6 +199,7 @@ fn one(name: &'static str, command: &'static Command, said: Option<&str>) -> cla
         .about(about)
         .args(either)
         .args(arguments)
+        .args(last)
         .arg(
             Arg::new("json")
                 .long("json")
@@ -198,6 +223,11 @@ fn argument(argument: &Argument) -> Arg {
         Kind::Lines => arg.action(ArgAction::Append),
         _ => arg,
     };
+    if argument.required && argument.name == RECORDING {
+        return arg
+            .required_unless_present(LAST)
+            .value_name(argument.name.to_uppercase());
+    }
     if argument.required {
         return arg.required(true).value_name(argument.name.to_uppercase());
     }

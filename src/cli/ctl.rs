@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
+use clap_complete::engine::ArgValueCompleter;
 use serde_json::{Map, Value};
 
+use super::complete;
 use super::control::{long, read};
 use super::output;
 use super::shown;
@@ -31,16 +33,16 @@ pub(super) struct Ctl {
     #[arg(long, value_name = "NAME", requires = "password_file")]
     user: Option<String>,
     /// A file with your password.
-    #[arg(long, value_name = "PATH", requires = "user")]
+    #[arg(long, value_name = "PATH", requires = "user", value_hint = clap::ValueHint::FilePath)]
     password_file: Option<PathBuf>,
     /// Certificates that the broker is to be trusted by, beside those of the system.
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", value_hint = clap::ValueHint::FilePath)]
     ca_file: Option<PathBuf>,
     /// Your own certificate.
-    #[arg(long, value_name = "PATH", requires = "key_file")]
+    #[arg(long, value_name = "PATH", requires = "key_file", value_hint = clap::ValueHint::FilePath)]
     cert_file: Option<PathBuf>,
     /// Its private key.
-    #[arg(long, value_name = "PATH", requires = "cert_file")]
+    #[arg(long, value_name = "PATH", requires = "cert_file", value_hint = clap::ValueHint::FilePath)]
     key_file: Option<PathBuf>,
     /// How long an answer is waited for.
     #[arg(long, default_value = "10s", value_name = "SPAN")]
@@ -49,7 +51,7 @@ pub(super) struct Ctl {
     #[arg(long)]
     json: bool,
     /// A command such as recording.list, or watch.
-    #[arg(value_name = "COMMAND")]
+    #[arg(value_name = "COMMAND", add = ArgValueCompleter::new(complete::commands))]
     command: String,
     /// Its arguments, as in stream=live/cam1; of several texts, tags=a,b.
     #[arg(value_name = "KEY=VALUE")]

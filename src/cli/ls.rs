@@ -2,8 +2,10 @@
 
 use std::io::{StdoutLock, Write as _};
 
+use clap_complete::engine::ArgValueCompleter;
 use serde_json::Value;
 
+use super::complete;
 use super::open::StoreArgument;
 use super::shown::{self, Page};
 use super::when::When;
@@ -16,7 +18,7 @@ pub(super) struct Ls {
     #[command(flatten)]
     store: StoreArgument,
     /// Only of this stream, as in live/cam1.
-    #[arg(long)]
+    #[arg(long, add = ArgValueCompleter::new(complete::streams))]
     stream: Option<StreamName>,
     /// Only what ended after this: a time (RFC 3339), or a length of time back from now.
     #[arg(long, value_name = "T")]

@@ -4,11 +4,13 @@
 //! error; long work shows its progress on a terminal and is silent in a pipe.
 
 mod check_config;
+mod complete;
 mod completions;
 mod control;
 mod ctl;
 mod demo;
 mod denied;
+mod examples;
 mod export;
 mod interrupt;
 mod ls;
@@ -74,18 +76,19 @@ impl Arguments {
             Command::Verify(command) => command.run(),
             Command::Publish(command) => command.run(),
             Command::Ctl(command) => command.run(),
-            Command::Completions(command) => command.run(whole()),
+            Command::Completions(command) => command.run(),
         }
     }
 }
 
 /// All commands, those of the table included.
 fn whole() -> clap::Command {
-    Arguments::command().subcommands(control::groups())
+    examples::added(Arguments::command().subcommands(control::groups()))
 }
 
 /// The process, from its arguments to its exit code.
 pub fn main() -> ExitCode {
+    complete::answer(whole);
     // clap leaves with 2 for wrong usage, by itself.
     let matches = whole().get_matches();
     let result = match control::run(&matches) {

@@ -1,8 +1,10 @@
 //! Where a command finds the configuration and the store.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use clap::ValueHint;
 
 use super::denied::Refused;
 use crate::config::Config;
@@ -15,7 +17,7 @@ const MAX_CONFIG_BYTES: u64 = 1 << 20;
 #[derive(clap::Args)]
 pub(super) struct ConfigArgument {
     /// The configuration file [default: /etc/edgereel/edgereel.toml if there is one].
-    #[arg(long, value_name = "FILE", env = "EDGEREEL_CONFIG")]
+    #[arg(long, value_name = "FILE", env = "EDGEREEL_CONFIG", value_hint = ValueHint::FilePath)]
     config: Option<PathBuf>,
 }
 
@@ -63,11 +65,22 @@ pub(super) struct StoreArgument {
     #[command(flatten)]
     config: ConfigArgument,
     /// The storage directory, in place of the one that the configuration names.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     data: Option<PathBuf>,
 }
 
 impl StoreArgument {
+    /// As if the line said so.
+    pub(super) fn named(config: Option<OsString>, data: Option<OsString>) -> Self {
+        let config = config.or_else(|| std::env::var_os("EDGEREEL_CONFIG"));
+        Self {
+            config: ConfigArgument {
+                config: config.map(PathBuf::from),
+            },
+            data: data.map(PathBuf::from),
+        }
+    }
+
     /// What the configuration was read from, for people.
     pub(super) fn source(&self) -> String {
         self.config.source()

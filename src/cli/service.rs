@@ -52,6 +52,15 @@ pub(super) fn find_socket(store: &StoreArgument) -> anyhow::Result<Vec<PathBuf>>
 
 /// Asks whichever of these is there.
 pub(super) fn ask(paths: &[PathBuf], request: &Value) -> anyhow::Result<Result<Value, NoService>> {
+    ask_within(paths, request, PATIENCE)
+}
+
+/// The same, with less patience.
+pub(super) fn ask_within(
+    paths: &[PathBuf],
+    request: &Value,
+    patience: Duration,
+) -> anyhow::Result<Result<Value, NoService>> {
     let text = request.to_string();
     if text.len() > MAX_REQUEST {
         bail!(
@@ -63,7 +72,7 @@ pub(super) fn ask(paths: &[PathBuf], request: &Value) -> anyhow::Result<Result<V
         let shown = path.display();
         match UnixStream::connect(path) {
             Ok(stream) => {
-                return talk(stream, &text)
+                return talk(stream, &text, patience)
                     .with_context(|| format!("the service at {shown} did not answer"))
                     .map(Ok);
             }
@@ -138,9 +147,9 @@ fn is_absent(error: &io::Error) -> bool {
     )
 }
 
-fn talk(mut stream: UnixStream, text: &str) -> anyhow::Result<Value> {
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+fn talk(mut stream: UnixStream, text: &str, patience: Duration) -> anyhow::Result<Value> {
+    stream.set_read_timeout(Some(patience))?;
+    stream.set_write_timeout(Some(patience))?;
     // A service that turned this user away does not read; what it said is there all the same.
     let written = stream.write_all(format!("{text}\n").as_bytes());
     let most = u64::try_from(MAX_ANSWER)? + 1;

@@ -42,7 +42,7 @@ pub(super) struct Demo {
     #[arg(long, value_name = "N", default_value_t = 15, value_parser = clap::value_parser!(u64).range(2..=3600))]
     seconds: u64,
     /// Where everything goes; made anew.
-    #[arg(long, value_name = "DIR", default_value = "edgereel-demo")]
+    #[arg(long, value_name = "DIR", default_value = "edgereel-demo", value_hint = clap::ValueHint::DirPath)]
     dir: PathBuf,
     /// Deliver to a bucket, in place of a folder: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY say who asks.
     #[arg(long, value_name = "s3://BUCKET/PREFIX")]

@@ -9,7 +9,9 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
+use clap_complete::engine::ArgValueCompleter;
 
+use super::complete;
 use super::interrupt::Interrupt;
 use super::open::StoreArgument;
 use super::output;
@@ -30,13 +32,17 @@ pub(super) struct Export {
     store: StoreArgument,
     /// Which recording: an id as `edgereel ls` prints it, or its beginning; with @FROM..TO a part of it, in the
     /// terms of --from and --to. Several make one file, one after the other.
-    #[arg(value_name = "RECORDING[@FROM..TO]", required_unless_present = "last")]
+    #[arg(
+        value_name = "RECORDING[@FROM..TO]",
+        required_unless_present = "last",
+        add = ArgValueCompleter::new(complete::recordings)
+    )]
     ranges: Vec<Range>,
     /// The newest recording.
     #[arg(long, conflicts_with = "ranges")]
     last: bool,
     /// mp4, fmp4, flv, hls or aac.
-    #[arg(long)]
+    #[arg(long, add = complete::formats())]
     format: Format,
     /// From here on: a time (RFC 3339), or a length of time from the beginning. The file begins at the last
     /// keyframe at or before; an MP4 shows nothing before the first picture asked for.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use clap_mangen::roff::{Roff, roman};
+use clap_mangen::roff::{Roff, bold, roman};
 
 use super::man::{list, see_also, title};
 use crate::config::Config;
@@ -34,6 +34,10 @@ const SECTIONS: &[(&str, &str)] = &[
         "[[rule]]",
         "Which streams are recorded, and by which template. Without any: all.",
     ),
+    (
+        "[[task]]",
+        "When a stream is recorded: once, or in hours of every week.",
+    ),
 ];
 
 pub(super) fn page() -> String {
@@ -53,20 +57,154 @@ pub(super) fn page() -> String {
         "edgereel check-config prints what is in force, or what is wrong and in which line. systemctl reload edgereel \
          takes over what can change while the service runs; the rest takes effect at the next start.",
     )]);
-    let mut examples = Roff::new();
-    examples.control("SH", ["KEYS"]);
-    examples.text([roman(
-        "Every key, its default and its range: docs/configuration.md, which Debian packages install in \
+    let mut more = Roff::new();
+    more.control("PP", []);
+    more.text([roman(
+        "More of each, with examples: docs/configuration.md, which Debian packages install in \
          /usr/share/doc/edgereel/docs.",
     )]);
     [
         title("edgereel.toml", "5"),
         body.to_roff(),
         list("SECTIONS", SECTIONS),
-        examples.to_roff(),
+        keys(),
+        more.to_roff(),
         see_also([("edgereel", "1"), ("edgereel-check-config", "1")]),
     ]
     .concat()
+}
+
+/// Every key, as the tables of the document have it.
+fn keys() -> String {
+    let mut out = Roff::new();
+    out.control("SH", ["KEYS"]);
+    let documented = documented();
+    for (section, _) in SECTIONS {
+        let of_section: Vec<&Key> = documented.iter().filter(|key| key.section == *section).collect();
+        out.control("SS", [*section]);
+        for key in of_section {
+            out.control("TP", []);
+            out.text([bold(key.name.as_str())]);
+            out.text([roman(key.about.as_str())]);
+        }
+    }
+    out.to_roff()
+}
+
+/// A row of a table in docs/configuration.md.
+struct Key {
+    section: &'static str,
+    /// Or several, with commas.
+    name: String,
+    about: String,
+}
+
+fn documented() -> Vec<Key> {
+    let text = include_str!("../../../docs/configuration.md");
+    let (mut keys, mut heading, mut head) = (Vec::new(), String::new(), Vec::new());
+    for line in text.lines() {
+        if let Some(name) = line.strip_prefix("## ") {
+            heading = name.replace('`', "");
+        }
+        if line.starts_with("|-") {
+            continue;
+        }
+        let Some(row) = line.strip_prefix("| ").and_then(|row| row.strip_suffix(" |")) else {
+            head.clear();
+            continue;
+        };
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        if head.is_empty() {
+            head = cells;
+            continue;
+        }
+        let cell = |name: &str| {
+            let at = head.iter().position(|head| *head == name)?;
+            cells
+                .get(at)
+                .map(|cell| unmarked(cell))
+                .filter(|cell| !cell.is_empty())
+        };
+        let (Some(name), Some(about)) = (cell("key"), cell("what it does")) else {
+            continue;
+        };
+        // `rtmp.listen` in the table of several sections, `url` in that of one.
+        let (section, name) = match name.split_once('.').filter(|_| heading == "Keys") {
+            Some((section, name)) => (format!("[{section}]"), name.to_owned()),
+            None => (heading.clone(), name),
+        };
+        let Some((section, _)) = SECTIONS.iter().find(|(known, _)| *known == section) else {
+            continue;
+        };
+        let sentence = |what: &str, cell: Option<String>| {
+            cell.map_or_else(String::new, |cell| format!(" {what}: {cell}."))
+        };
+        let mut about = about.trim_end_matches('.').to_owned() + ".";
+        about += &sentence("Default", cell("default"));
+        about += &sentence("Range", cell("range"));
+        about += match cell("reload") {
+            Some(reload) if reload.starts_with("no") => " A change takes effect at the next start.",
+            Some(_) => " A reload takes a change over.",
+            None => "",
+        };
+        keys.push(Key { section, name, about });
+    }
+    keys
+}
+
+/// The words of a cell, without its marks.
+fn unmarked(cell: &str) -> String {
+    let mut out = String::new();
+    let mut rest = cell;
+    while let Some((before, link)) = rest.split_once('[') {
+        // `[text](target)`; a bracket in a value is itself.
+        let Some((words, after)) = link
+            .split_once("](")
+            .filter(|(words, _)| !words.contains(['[', '"']))
+            .and_then(|(words, target)| Some((words, target.split_once(')')?.1)))
+        else {
+            out.push_str(before);
+            out.push('[');
+            rest = link;
+            continue;
+        };
+        out.push_str(before);
+        out.push_str(words);
+        rest = after;
+    }
+    out.push_str(rest);
+    out.replace(['`'], "").replace("**", "")
+}
+
+/// The error for an unknown key of a section names all that are known there.
+#[test]
+fn every_key_is_documented_and_in_the_page() {
+    let documented = documented();
+    for (section, _) in SECTIONS {
+        let text = format!("{section}\n\"\" = 1\n");
+        let refused = Config::parse(Some((Path::new("x"), &text)), [], "box").unwrap_err();
+        let (_, known) = refused
+            .message
+            .split_once("known here: ")
+            .unwrap_or_else(|| panic!("{refused}"));
+        let told: Vec<&str> = documented
+            .iter()
+            .filter(|key| key.section == *section)
+            .flat_map(|key| key.name.split(", "))
+            .collect();
+        // A table of a format is told of in a sentence, and the old form of a rule's stream not at all.
+        let told_elsewhere = |key: &str| match *section {
+            "[[template]]" => ["hls", "mp4", "fmp4", "flv", "aac"].contains(&key),
+            "[[rule]]" => key == "app",
+            _ => false,
+        };
+        for key in known.split(", ").filter(|key| !told_elsewhere(key)) {
+            assert!(
+                told.contains(&key),
+                "{section} {key} has no row in docs/configuration.md"
+            );
+        }
+    }
 }
 
 /// The error for an unknown key names all that are known.

@@ -7,6 +7,7 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
 use super::Files;
+use crate::cli::examples::EXAMPLES;
 
 const EXIT_STATUS: &[(&str, &str)] = &[
     ("0", "Done. Also when the reader of a pipe has seen enough."),
@@ -95,7 +96,13 @@ fn of_one(command: &Command) -> String {
             page += &unheaded(&text(|to| man.render_options_section(to)));
         }
     }
+    page += &examples(command.get_name());
     page + &see_also([("edgereel", "1"), ("edgereel.toml", "5")])
+}
+
+fn examples(name: &str) -> String {
+    let found = EXAMPLES.iter().find(|(command, _)| *command == name);
+    found.map_or_else(String::new, |(_, examples)| list("EXAMPLES", *examples))
 }
 
 /// The options that every command of a group has: told once.

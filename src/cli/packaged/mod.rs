@@ -71,9 +71,7 @@ fn the_completions_are_those_of_the_commands() {
         (Shell::Zsh, "zsh", "_edgereel"),
         (Shell::Fish, "fish", "edgereel.fish"),
     ] {
-        let mut script = Vec::new();
-        clap_complete::generate(shell, &mut super::whole(), "edgereel", &mut script);
-        let script = String::from_utf8(script).unwrap();
+        let script = super::completions::script(shell).unwrap();
         assert_kept(
             &format!("completions/{folder}"),
             &Files::from([(name.to_owned(), script)]),

@@ -21,9 +21,14 @@ pub(in crate::cli) struct Page {
 impl Page {
     /// Where standard output goes.
     pub(in crate::cli) fn stdout() -> Self {
-        if !std::io::stdout().is_terminal() {
-            return Self::default();
+        match std::io::stdout().is_terminal() {
+            true => Self::terminal(),
+            false => Self::default(),
         }
+    }
+
+    /// A terminal, whatever standard output is: what a shell offers is read by a person.
+    pub(in crate::cli) fn terminal() -> Self {
         Self {
             width: Some(terminal_width()),
             zone: Some(TimeZone::system()),
