@@ -174,7 +174,7 @@ impl Journal {
     ) -> Result<Vec<(i64, SegmentData)>, StoreError> {
         let sql = format!(
             "SELECT r.recording, {SEGMENT} FROM {THESE} CROSS JOIN {SEGMENTS}
-             WHERE {} AND s.stream = r.stream
+             WHERE {} AND +s.stream = r.stream
                 AND s.start < {LIMIT} - iif(r.exact, 0, min(?2, ({LIMIT} - r.start) / 2))",
             few("open"),
         );

@@ -106,7 +106,8 @@ pub(super) fn between(stream: &str, from: &str, to: &str) -> String {
     )
 }
 
-/// Segments `s` in a state that few are in: those have an index.
+/// Segments `s` in a state that few are in: those have an index. Whoever asks for those of a stream says `+s.stream`, or else
+/// all of the stream is read.
 pub(super) fn few(state: &str) -> String {
     format!("s.state = '{state}' AND s.state <> 'sealed'")
 }
@@ -212,7 +213,7 @@ impl Journal {
         let values = params![stream.as_str(), from, to, window.from, window.to];
         let mut segments = self.all(&sealed, values, |row| self.segment_data(row))?;
         let open = format!(
-            "SELECT {SEGMENT} FROM {SEGMENTS} WHERE {} AND s.stream = {STREAM} AND {} < ?2",
+            "SELECT {SEGMENT} FROM {SEGMENTS} WHERE {} AND +s.stream = {STREAM} AND {} < ?2",
             few("open"),
             utc("start")
         );
@@ -223,7 +224,8 @@ impl Journal {
 
     /// The recordings that a segment belongs to, the missing ones too.
     pub(in crate::store) fn recordings_with(&self, of: &SegmentData) -> Result<Vec<RecordingId>, StoreError> {
-        let sql = "SELECT id FROM recordings JOIN streams USING (stream) WHERE name = ?1
+        // Asked by `verify` alone, of what is damaged.
+        let sql = "SELECT /* whole table */ id FROM recordings JOIN streams USING (stream) WHERE name = ?1
                 AND min(?3, iif(state = 'open' AND NOT paused, ifnull(ends, ?5), end)) - max(?2, start)
                     > iif(exact, 0, min(?4, (?3 - ?2) / 2))
              ORDER BY recording";

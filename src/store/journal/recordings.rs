@@ -136,7 +136,7 @@ pub(super) fn clip(
             part AS (SELECT s.publish, s.sequence FROM of CROSS JOIN segments s
                     ON {} AND s.state = 'sealed'
                 UNION ALL SELECT s.publish, s.sequence FROM of CROSS JOIN segments s
-                    ON {} AND s.stream = of.stream AND s.start < ?4)
+                    ON {} AND +s.stream = of.stream AND s.start < ?4)
          INSERT OR IGNORE INTO recordings (id, stream, publish, last_publish, state, start, end, keep, spec, exact)
          SELECT ?1, stream, (SELECT publish FROM part ORDER BY sequence LIMIT 1),
             (SELECT publish FROM part ORDER BY sequence DESC LIMIT 1), 'open', ?3, ?4, ?5, ?6, 1
