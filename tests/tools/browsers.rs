@@ -64,11 +64,12 @@ fn tracks_that_pause_or_stop_or_never_come_play_in_hls_js() {
     };
     // What is sent, how many pictures are shown at least, and whether sound and picture can be compared.
     let cases = [
+        // Chromium plays on without a pause of 150 ms, and so with sound that is early by it.
         (
             "a short drop-out of sound",
             without(AUDIO, 5_900, 6_050),
             320,
-            true,
+            false,
         ),
         ("sound that pauses", without(AUDIO, 4_500, 8_500), 320, true),
         ("sound that stops", without(AUDIO, 5_000, u32::MAX), 320, false),
