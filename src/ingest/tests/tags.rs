@@ -40,19 +40,23 @@ impl Feed {
 
     /// What was told of as odd.
     fn oddities(&self) -> Vec<&Oddity> {
-        let odd = |message| match message {
-            &MediaMessage::Oddity(ref oddity) => Some(oddity),
-            _ => None,
-        };
-        self.out.iter().filter_map(odd).collect()
+        let messages = self.out.iter();
+        messages
+            .filter_map(|message| match message {
+                MediaMessage::Oddity(oddity) => Some(oddity),
+                _ => None,
+            })
+            .collect()
     }
 
     fn frames(&self) -> Vec<(u32, bool, &[u8])> {
-        let frame = |message| match message {
-            &MediaMessage::Frame(ref frame) => Some((frame.timestamp_ms, frame.key, &frame.payload[..])),
-            _ => None,
-        };
-        self.out.iter().filter_map(frame).collect()
+        let messages = self.out.iter();
+        messages
+            .filter_map(|message| match message {
+                MediaMessage::Frame(frame) => Some((frame.timestamp_ms, frame.key, &frame.payload[..])),
+                _ => None,
+            })
+            .collect()
     }
 
     fn last_frame(&self) -> (bool, i32, &[u8]) {
