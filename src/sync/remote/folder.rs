@@ -112,13 +112,20 @@ fn carry_out(root: &Path, request: Request) -> Result<Answer, Fault> {
             Ok(Answer::Done)
         }
         Request::Tag { .. } => Err(Fault::Unsupported("files have no tags".to_owned())),
-        Request::Space => match nix::sys::statvfs::statvfs(root) {
-            Ok(found) => Ok(Answer::Space(
-                u64::from(found.blocks_available()).saturating_mul(u64::from(found.fragment_size())),
-            )),
-            Err(error) => Err(fault(root, &error.into())),
-        },
+        Request::Space => space(root),
     }
+}
+
+#[allow(
+    clippy::useless_conversion,
+    reason = "the width of these fields differs between 32- and 64-bit targets"
+)]
+fn space(root: &Path) -> Result<Answer, Fault> {
+    let found = nix::sys::statvfs::statvfs(root).map_err(|error| fault(root, &error.into()))?;
+    let block = u64::from(found.fragment_size());
+    Ok(Answer::Space(
+        u64::from(found.blocks_available()).saturating_mul(block),
+    ))
 }
 
 /// Where an object is.
