@@ -13,7 +13,7 @@ use edgereel::format::flv::Flv;
 use edgereel::format::hls::{self, Hls};
 use edgereel::format::index::{FragmentIndex, Run, Sample, SampleIndex};
 use edgereel::format::mp4::Mp4;
-use edgereel::format::{Kept, Rendition, SourceError, TapeSource, TrackBase, View, ViewSegment};
+use edgereel::format::{Gaps, Kept, Rendition, SourceError, TapeSource, TrackBase, View, ViewSegment};
 use edgereel::media::{SegmentId, Tracks, parse_aac, parse_avc};
 
 const SEGMENTS: u8 = 120;
@@ -127,6 +127,8 @@ fn two_hours() -> View<Tape> {
         end: None,
         kept: Kept::default(),
         range: 0,
+        gaps: Gaps::Close,
+        silence: None,
     });
     View {
         segments: segments.collect(),

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::event::rfc3339;
+use crate::format::Gaps;
 use crate::store::{Gap, RecordingRow, Rendition, TrackRow};
 
 /// A recording's row as JSON.
@@ -23,6 +24,7 @@ pub fn recording(row: &RecordingRow) -> Value {
         "duration_s": row.duration as f64 / 1e6,
         "bytes": row.bytes,
         "tracks": row.tracks.iter().map(track).collect::<Vec<_>>(),
+        "gaps_kept": row.spec.reel.gaps == Gaps::Keep,
         "gaps": row.gaps.iter().map(gap).collect::<Vec<_>>(),
         "short": row.short,
         "renditions": row.renditions.iter().map(rendition).collect::<Vec<_>>(),

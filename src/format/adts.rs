@@ -1,6 +1,6 @@
 //! Raw AAC: an ADTS header (ISO/IEC 13818-7 §6.2, ISO/IEC 14496-3 §1.A.2.2) before every frame.
 //!
-//! ADTS has no timestamps: breaks close up, and picture is left out. What it cannot carry goes into M4A,
+//! ADTS has no timestamps: a break that is kept is silence, and picture is left out. What it cannot carry goes into M4A,
 //! [`Mp4::open_audio`](super::mp4::Mp4::open_audio).
 
 use crate::format::line::{Config, Line, Tape};
@@ -27,7 +27,7 @@ pub struct Adts<S> {
 impl<S: TapeSource> Adts<S> {
     /// Fails when there is no sound, or sound that ADTS cannot carry.
     pub fn open(view: View<S>) -> Result<Self, RenditionError> {
-        let mut tape = Tape::new(view);
+        let mut tape = Tape::new(view.hiding());
         let file = File::open(&mut tape)?;
         Ok(Self {
             file: Spliced::new(tape, file),
@@ -222,6 +222,7 @@ mod tests {
             let bytes = all(&mut file);
             assert_same_in_pieces(&mut file, &bytes, &[1, 7, 4_096, 100_000]);
             let mut rest = &bytes[..];
+            let mut silent = 0;
             for shot in expected(&takes)
                 .iter()
                 .filter(|shot| shot.kind == TrackKind::Audio)
@@ -229,12 +230,20 @@ mod tests {
                 // AAC LC, 44.1 kHz, two channels.
                 assert_eq!(rest[..3], [0xFF, 0xF1, 0x50]);
                 assert_eq!(rest[3] & 0xFC, 0x80);
-                let len =
-                    usize::from(rest[3] & 3) << 11 | usize::from(rest[4]) << 3 | usize::from(rest[5]) >> 5;
+                let len = |rest: &[u8]| {
+                    usize::from(rest[3] & 3) << 11 | usize::from(rest[4]) << 3 | usize::from(rest[5]) >> 5
+                };
+                while testing::is_silence(&rest[7..len(rest)]) {
+                    rest = &rest[len(rest)..];
+                    silent += 1;
+                }
+                let len = len(rest);
                 assert_eq!(rest[7..len], shot.payload);
                 rest = &rest[len..];
             }
             assert!(rest.is_empty());
+            // The picture before the break is shown a little longer than the sound lasts.
+            assert_eq!(silent > 0, takes.len() > 2);
         }
     }
 

@@ -1,12 +1,12 @@
 //! Where a view begins and ends, and where one can begin in it.
 
 use super::{SourceError, TapeSource, View, ViewSegment};
-use crate::format::index::Run;
+use crate::format::index::{Placed, Run};
 use crate::media::{Micros, TrackKind};
 
 impl<S: TapeSource> View<S> {
-    /// Tape time of the last DTS at or before `at` that decoding can begin at: of a keyframe, or of any sound
-    /// in segments that have no picture.
+    /// Tape time of the DTS of the last sample that decoding can begin at and that is presented at or before `at`: a
+    /// keyframe, or any sound in segments that have no picture.
     pub fn entry_before(&self, at: Micros) -> Result<Option<Micros>, SourceError> {
         self.last_entry(|_| at)
     }
@@ -52,9 +52,12 @@ impl<S: TapeSource> View<S> {
             let kind = segment.leading();
             for run in self.index(segment)?.runs(kind).rev() {
                 let keys = run.placed().filter(|placed| placed.sample.key);
-                let entries = keys.map(|placed| segment.tape(kind, placed.dts));
-                if let Some(entry) = entries.take_while(|entry| *entry <= at).last() {
-                    return Ok(Some(entry));
+                let shown = |placed: &Placed| match kind {
+                    TrackKind::Video => segment.shown(placed),
+                    TrackKind::Audio => segment.tape(kind, placed.dts),
+                };
+                if let Some(entry) = keys.take_while(|placed| shown(placed) <= at).last() {
+                    return Ok(Some(segment.tape(kind, entry.dts)));
                 }
             }
         }
@@ -137,16 +140,17 @@ mod tests {
         let takes = testing::two_segments();
         let view = testing::view(&takes);
         for (at, entry) in [
-            (0, 0),
-            (999_999, 0),
-            (1_000_000, 1_000_000),
-            (1_999_999, 1_000_000),
-            (2_000_000, 2_000_000),
+            (33_000, 0),
+            // The keyframe of a second is presented 33 ms after it is decoded.
+            (1_032_999, 0),
+            (1_033_000, 1_000_000),
+            (2_032_999, 1_000_000),
+            (2_033_000, 2_000_000),
             (9_999_999, 4_000_000),
         ] {
             assert_eq!(view.entry_before(at).unwrap(), Some(entry), "{at}");
         }
-        assert_eq!(view.entry_before(-1).unwrap(), None);
+        assert_eq!(view.entry_before(32_999).unwrap(), None);
         let cut = view.cut(1_500_000, 3_500_000).unwrap();
         assert_eq!(cut.entry_before(1_900_000).unwrap(), None);
         assert_eq!(cut.entry_before(9_000_000).unwrap(), Some(3_000_000));
@@ -168,7 +172,7 @@ mod tests {
         for at in [4_960_000, 5_300_000, 5_999_999] {
             assert_eq!(view.entry_before(at).unwrap(), before(at));
         }
-        assert_eq!(view.entry_before(6_999_999).unwrap(), Some(6_000_000));
+        assert_eq!(view.entry_before(7_032_999).unwrap(), Some(6_000_000));
         let alone = view.only(TrackKind::Audio);
         assert_eq!(alone.entry_before(9_123_456).unwrap(), before(9_123_456));
     }

@@ -3,6 +3,9 @@
 //! A sample belongs to a range when the tape time of its DTS is not before the range's start and before its
 //! end, whichever track it is of. So of ranges that follow each other every sample belongs to exactly one,
 //! wherever segments and fragments begin.
+//!
+//! Of what belongs to a range a part may be shown: the pictures that are presented from one moment to another. The
+//! others are there to decode these, and formats that can, hide them.
 
 use std::sync::Arc;
 
@@ -19,9 +22,15 @@ pub struct Kept {
     pub to: Micros,
     /// Those of one track.
     pub only: Option<TrackKind>,
-    /// Those before this tape time are there to decode what follows, and are not shown where a format can say
-    /// so.
+    /// Those presented before this tape time are there to decode what follows, and are not shown where a format can
+    /// say so.
     pub shown_from: Micros,
+    /// Those presented from this tape time on are not shown either; they are there as far as others need them.
+    pub shown_to: Micros,
+    /// The format can hide pictures: sound that goes with hidden ones is left out.
+    pub hides: bool,
+    /// So many frames of sound less at the beginning.
+    pub sound_skipped: u32,
 }
 
 impl Default for Kept {
@@ -31,6 +40,9 @@ impl Default for Kept {
             to: Micros::MAX,
             only: None,
             shown_from: Micros::MIN,
+            shown_to: Micros::MAX,
+            hides: false,
+            sound_skipped: 0,
         }
     }
 }
@@ -74,7 +86,8 @@ impl<S: TapeSource> View<S> {
                 continue;
             }
             // A sample may begin where it ends, so one may begin at the very end.
-            let ends_within = to == Micros::MAX || segment.end.is_some_and(|end| end < to);
+            let last = to.min(segment.kept.shown_to);
+            let ends_within = last == Micros::MAX || segment.end.is_some_and(|end| end < last);
             let within = segment.begins() >= from && ends_within;
             if !within {
                 segment.kept.from = segment.kept.from.max(from);
@@ -93,56 +106,80 @@ impl<S: TapeSource> View<S> {
 impl Kept {
     /// What is kept of a segment's index.
     pub(in crate::format) fn of(&self, segment: &ViewSegment, whole: Arc<SampleIndex>) -> Arc<SampleIndex> {
-        if self.is_all() || whole.fragments.iter().all(|all| self.keeps(segment, all)) {
+        let sound_from = match self.hides {
+            true => self.from.max(self.shown_from),
+            false => self.from,
+        };
+        let is_all = self.only.is_none() && self.sound_skipped == 0 && self.shown_to == Micros::MAX;
+        if is_all && self.from.max(sound_from) == Micros::MIN && self.to == Micros::MAX {
             return whole;
         }
-        let run = |fragment: &FragmentIndex, kind| self.cut(segment, kind, fragment.run(kind));
-        let fragments = whole.fragments.iter().map(|fragment| FragmentIndex {
-            offset: fragment.offset,
-            len: fragment.len,
-            video: run(fragment, TrackKind::Video),
-            audio: run(fragment, TrackKind::Audio),
-        });
-        let fragments =
-            fragments.filter(|left| !left.video.samples.is_empty() || !left.audio.samples.is_empty());
-        Arc::new(SampleIndex {
-            fragments: fragments.collect(),
-        })
-    }
-
-    fn is_all(&self) -> bool {
-        (self.from, self.to, self.only) == (Micros::MIN, Micros::MAX, None)
-    }
-
-    /// True when nothing of a fragment is cut off.
-    fn keeps(&self, segment: &ViewSegment, fragment: &FragmentIndex) -> bool {
-        [TrackKind::Video, TrackKind::Audio].into_iter().all(|kind| {
-            let run = fragment.run(kind);
-            let Some(last) = run.samples.last() else {
-                return true;
-            };
-            let last_dts = run.end_dts().saturating_sub(u64::from(last.duration));
+        let needed = self.last_needed(segment, &whole);
+        let keeps = |kind: TrackKind, dts: u64| {
+            let tape = segment.tape(kind, dts);
             self.only.is_none_or(|only| only == kind)
-                && segment.tape(kind, run.first_dts) >= self.from
-                && segment.tape(kind, last_dts) < self.to
-        })
+                && match kind {
+                    TrackKind::Video => {
+                        (self.from..self.to).contains(&tape) && needed.is_some_and(|last| dts <= last)
+                    }
+                    TrackKind::Audio => (sound_from..self.to.min(self.shown_to)).contains(&tape),
+                }
+        };
+        let kinds = [TrackKind::Video, TrackKind::Audio];
+        let all = |fragment: &FragmentIndex| {
+            kinds.into_iter().all(|kind| {
+                let run = fragment.run(kind);
+                let last = run.samples.last().map_or(0, |last| u64::from(last.duration));
+                run.samples.is_empty()
+                    || keeps(kind, run.first_dts) && keeps(kind, run.end_dts().saturating_sub(last))
+            })
+        };
+        let mut skip = self.sound_skipped as usize;
+        if skip == 0 && whole.fragments.iter().all(all) {
+            return whole;
+        }
+        let mut fragments = Vec::with_capacity(whole.fragments.len());
+        for fragment in &whole.fragments {
+            let left = FragmentIndex {
+                offset: fragment.offset,
+                len: fragment.len,
+                video: cut(&fragment.video, &mut 0, |dts| keeps(TrackKind::Video, dts)),
+                audio: cut(&fragment.audio, &mut skip, |dts| keeps(TrackKind::Audio, dts)),
+            };
+            if !left.video.samples.is_empty() || !left.audio.samples.is_empty() {
+                fragments.push(left);
+            }
+        }
+        Arc::new(SampleIndex { fragments })
     }
 
-    fn cut(&self, segment: &ViewSegment, kind: TrackKind, run: &Run) -> Run {
-        if self.only.is_some_and(|only| only != kind) {
-            return Run::default();
+    /// DTS of the last picture that is shown or that one needs which is shown; nothing if none is.
+    fn last_needed(&self, segment: &ViewSegment, whole: &SampleIndex) -> Option<u64> {
+        if self.shown_to == Micros::MAX {
+            return Some(u64::MAX);
         }
-        let kept = |dts| (self.from..self.to).contains(&segment.tape(kind, dts));
-        let mut placed = run.placed().filter(|placed| kept(placed.dts));
-        let Some(first) = placed.next() else {
-            return Run::default();
-        };
-        let samples = std::iter::once(first).chain(placed);
-        Run {
-            first_dts: first.dts,
-            data_offset: first.offset,
-            samples: samples.map(|placed| placed.sample).collect(),
-        }
+        let placed = whole.runs(TrackKind::Video).flat_map(Run::placed);
+        let shown = placed.filter(|placed| segment.shown(placed) < self.shown_to);
+        shown.map(|placed| placed.dts).max()
+    }
+}
+
+/// The samples of a run that are kept, but for the first `skip` of them.
+fn cut(run: &Run, skip: &mut usize, keeps: impl Fn(u64) -> bool) -> Run {
+    let mut placed = run.placed().filter(|placed| {
+        let kept = keeps(placed.dts);
+        let skipped = kept && *skip > 0;
+        *skip -= usize::from(skipped);
+        kept && !skipped
+    });
+    let Some(first) = placed.next() else {
+        return Run::default();
+    };
+    let samples = std::iter::once(first).chain(placed);
+    Run {
+        first_dts: first.dts,
+        data_offset: first.offset,
+        samples: samples.map(|placed| placed.sample).collect(),
     }
 }
 

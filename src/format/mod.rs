@@ -13,6 +13,7 @@
 //! | `join`, `parts`, `split` | several ranges as one view; one view as several, by codec configuration or length |
 //! | `mp4`, `flv`, `hls`, `adts` | renditions |
 //! | `mark` | what a stretch of a rendition is made of, to know it again without reading it |
+//! | `silence` | sound in which nothing is heard, where the tape has none |
 //! | `line`, `splice` | what renditions share: a view on one time line, and a file put together while read |
 
 pub mod adts;
@@ -30,6 +31,7 @@ mod mark;
 pub mod mp4;
 mod parts;
 mod rate;
+mod silence;
 mod splice;
 mod split;
 #[cfg(test)]
@@ -43,4 +45,7 @@ pub use join::{JoinSource, MAX_RANGES};
 pub use kind::{Format, UnknownFormat};
 pub use mark::Mark;
 pub use parts::Change;
-pub use view::{Growing, Rendition, RenditionError, SourceError, TapeSource, TrackBase, View, ViewSegment};
+pub use silence::Silence;
+pub use view::{
+    Gaps, Growing, Rendition, RenditionError, SourceError, TapeSource, TrackBase, View, ViewSegment,
+};

@@ -33,7 +33,11 @@ impl<S: TapeSource + Clone> View<S> {
         };
         let mut entries = Vec::new();
         let mut begun: Option<Micros> = None;
-        for ((number, segment), stretch) in self.segments.iter().enumerate().zip(&line.stretches) {
+        let laid = tape.segments().to_vec();
+        for ((number, segment), stretch) in laid.iter().enumerate().zip(&line.stretches) {
+            if segment.silence.is_some() {
+                continue;
+            }
             let index = tape.index(number)?;
             let keys = index.runs(leading).flat_map(|run| run.placed());
             for placed in keys.filter(|placed| placed.sample.key) {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::format::index::{FragmentIndex, Run, Sample, SampleIndex};
 use crate::format::{Fmp4, flv, hls, mp4};
-use crate::format::{Kept, Rendition, SourceError, TapeSource, TrackBase, View, ViewSegment};
+use crate::format::{Gaps, Kept, Rendition, SourceError, TapeSource, TrackBase, View, ViewSegment};
 use crate::media::{
     AudioCodec, AudioConfig, Micros, SegmentId, TrackKind, Tracks, VideoConfig, parse_aac, parse_avc, rescale,
 };
@@ -196,6 +196,8 @@ pub(crate) fn view_of(takes: &[Take], reel_number: u8) -> View<Reel> {
             end: None,
             kept: Kept::default(),
             range: 0,
+            gaps: Gaps::Close,
+            silence: None,
         });
     }
     View {
@@ -204,12 +206,24 @@ pub(crate) fn view_of(takes: &[Take], reel_number: u8) -> View<Reel> {
     }
 }
 
+/// Where the publish of each segment begins on the line, in milliseconds.
+pub(crate) fn line_zeros(view: &View<Reel>) -> Vec<i64> {
+    let mut tape = super::line::Tape::new(view.clone());
+    let line = super::line::Line::open(&mut tape).unwrap();
+    let laid = tape.segments().iter().zip(&line.stretches);
+    let tape = laid.filter(|(segment, _)| segment.silence.is_none());
+    tape.map(|(_, stretch)| stretch.zero_ms).collect()
+}
+
+/// The silent frame of [`aac`]: what stands in a file where the tape has no sound.
+pub(crate) fn is_silence(bytes: &[u8]) -> bool {
+    bytes == [0x21, 0x00, 0x03, 0x20, 0x64, 0x1C]
+}
+
 /// Where a take's frames must come out on the line, in ticks of their track.
 pub(crate) fn expected(takes: &[Take]) -> Vec<Shot> {
-    let epoch = takes[0].publish_zero;
     let mut shots = Vec::new();
-    for take in takes {
-        let later_ms = (take.publish_zero - epoch).div_euclid(1_000);
+    for (take, later_ms) in takes.iter().zip(line_zeros(&view(takes))) {
         for shot in &take.shots {
             let scale = take.tracks.timescale(shot.kind).unwrap();
             let mut shot = shot.clone();
@@ -285,7 +299,8 @@ pub(crate) fn from_hls(view: &View<Reel>) -> [Timed; 2] {
 }
 
 fn from_fragments(view: &View<Reel>, bytes: &[u8]) -> [Timed; 2] {
-    let samples = super::fragmented::tests::samples(bytes);
+    let mut samples = super::fragmented::tests::samples(bytes);
+    samples.retain(|sample| !is_silence(&sample.2));
     let audio = view
         .segments
         .iter()
@@ -310,6 +325,7 @@ pub(crate) fn from_mp4(bytes: &[u8]) -> [Timed; 2] {
         let empty = edits.iter().filter(|edit| edit.1 == -1).map(|edit| edit.0 as f64);
         let begins = empty.sum::<f64>() / movie - edits.last().unwrap().1 as f64 / rate;
         let samples = mp4::tests::found(bytes, track).into_iter();
+        let samples = samples.filter(|sample| !is_silence(&sample.3));
         samples
             .map(|(dts, _, _, bytes)| ((dts as f64 / rate + begins) * 1_000.0, bytes))
             .collect()
@@ -324,6 +340,7 @@ fn from_flv(bytes: &[u8]) -> [Timed; 2] {
     [(flv::tag::VIDEO, 5), (flv::tag::AUDIO, 2)].map(|(kind, header)| {
         let own = tags.iter().filter(|tag| tag.kind == kind);
         own.map(|tag| (f64::from(tag.timestamp_ms), tag.body[header..].to_vec()))
+            .filter(|tag| !is_silence(&tag.1))
             .collect()
     })
 }

@@ -3,14 +3,22 @@
 use super::{SourceError, TapeSource, View};
 use crate::media::Micros;
 
+/// No picture is presented so much earlier than it is decoded.
+const EARLY: Micros = 1_000_000;
+
 impl<S: TapeSource> View<S> {
-    /// The part from `from` to `to`, both UTC, each segment by the UTC of its own publish. It ends exactly, and
-    /// begins at the last keyframe at or before `from`; what lies before `from` is
-    /// [not shown](View::shown_from) where a format can say so. Without a segment if there is nothing in between.
-    pub fn trim(self, from: Micros, to: Micros) -> Result<View<S>, SourceError> {
+    /// The part from `from` to `to`, both UTC, each segment by the UTC of its own publish: the pictures that are
+    /// presented in between, and what decodes them. It begins at the last keyframe at or before `from` and ends with
+    /// the last picture that is needed; what is not asked for is [not shown](View::shown_from) where a format can say
+    /// so. Without a segment if there is nothing in between.
+    pub fn trim(mut self, from: Micros, to: Micros) -> Result<View<S>, SourceError> {
         let entry = self.last_entry(|segment| segment.tape_at(from))?;
         let begin = entry.unwrap_or(Micros::MIN);
-        let mut view = self.narrow(|segment| (begin, segment.tape_at(to)))?;
+        for segment in &mut self.segments {
+            segment.kept.shown_to = segment.kept.shown_to.min(segment.tape_at(to));
+        }
+        // A picture may be presented before it is decoded, by some encoders' counting.
+        let mut view = self.narrow(|segment| (begin, segment.tape_at(to).saturating_add(EARLY)))?;
         let end = view.bounds()?.and_then(|(_, end)| view.utc(end));
         if end.is_none_or(|end| end <= from) {
             // A keyframe from before, and nothing that follows it.
@@ -33,14 +41,26 @@ impl<S: TapeSource> View<S> {
     }
 }
 
+impl<S> View<S> {
+    /// The same view, of which nothing that is presented at tape time `at` or later is shown, as above; what no
+    /// picture before needs is left out.
+    pub fn shown_to(mut self, at: Micros) -> View<S> {
+        for segment in &mut self.segments {
+            segment.kept.shown_to = segment.kept.shown_to.min(at);
+        }
+        self
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::format::Rendition as _;
     use crate::format::mp4::Mp4;
     use crate::format::testing::{
-        Reel, SOME_DAY, Take, all, eventful, on_tape, shot_between, two_segments, view,
+        Reel, SOME_DAY, Shot, Take, all, eventful, on_tape, shot_between, two_segments, view,
     };
+    use crate::media::TrackKind;
 
     fn trim(takes: &[Take], from_ms: i64, to_ms: i64) -> View<Reel> {
         let at = |ms: i64| SOME_DAY.saturating_add(ms.saturating_mul(1_000));
@@ -48,17 +68,29 @@ mod tests {
     }
 
     #[test]
-    fn begins_at_the_keyframe_before_and_ends_exactly() {
+    fn begins_at_the_keyframe_before_and_ends_with_what_is_needed() {
         let takes = two_segments();
-        for from in [0, 700, 1_000, 1_900, 2_100, 3_500] {
-            for to in [from + 1, from + 800, from + 2_500, i64::MAX] {
-                let entry = from / 1_000 * 1_000_000;
-                let wanted = shot_between(&takes, entry, to.saturating_mul(1_000));
-                let wanted: Vec<_> = wanted.into_iter().map(|(sample, _)| sample).collect();
-                assert_eq!(on_tape(&trim(&takes, from, to)), wanted, "{from}..{to}");
+        for from in [40, 700, 1_040, 1_900, 2_100, 3_500] {
+            for to in [from + 40, from + 800, from + 2_500, i64::MAX] {
+                // The keyframe of a second is presented 33 ms after it is decoded.
+                let entry = (from - 33) / 1_000 * 1_000_000;
+                let all = shot_between(&takes, entry, Micros::MAX);
+                let shown =
+                    |shot: &Shot| shot.kind == TrackKind::Video && shot.dts + i64::from(shot.cts) < to;
+                let needed = all
+                    .iter()
+                    .filter(|(_, shot)| shown(shot))
+                    .map(|(_, shot)| shot.dts);
+                let needed = needed.max().unwrap();
+                let wanted = all.into_iter().filter(|((kind, tape, _), shot)| match kind {
+                    TrackKind::Video => shot.dts <= needed,
+                    TrackKind::Audio => *tape < to.saturating_mul(1_000),
+                });
+                let wanted: Vec<_> = wanted.map(|(sample, _)| sample).collect();
+                assert!(on_tape(&trim(&takes, from, to)) == wanted, "{from}..{to}");
             }
         }
-        assert_eq!(on_tape(&trim(&takes, i64::MIN, i64::MAX)), on_tape(&view(&takes)));
+        assert!(on_tape(&trim(&takes, i64::MIN, i64::MAX)) == on_tape(&view(&takes)));
     }
 
     #[test]

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use crate::format::Mark;
-use crate::format::index::SampleIndex;
+use crate::format::index::{Placed, SampleIndex};
 use crate::media::{Micros, SegmentId, TrackKind, Tracks, VIDEO_TIMESCALE, rescale};
 
 use super::cut::Kept;
+use super::silence::Silence;
 
 /// Where the segments' bytes and indexes come from. The store implements it; tests use memory.
 pub trait TapeSource {
@@ -58,6 +59,39 @@ pub struct TrackBase {
     pub audio: i64,
 }
 
+/// What becomes of a gap in front of a publish.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Gaps {
+    /// What follows it follows at once.
+    #[default]
+    Close,
+    /// It lasts as long as it did: the last picture stands, and there is silence.
+    Keep,
+}
+
+impl Gaps {
+    /// `close` or `keep`, as in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Gaps::Close => "close",
+            Gaps::Keep => "keep",
+        }
+    }
+}
+
+impl std::str::FromStr for Gaps {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "close" => Ok(Gaps::Close),
+            "keep" => Ok(Gaps::Keep),
+            _ => Err("close them or keep them: 'close' or 'keep'".to_owned()),
+        }
+    }
+}
+
 /// One segment of a view.
 #[derive(Clone, Debug)]
 pub struct ViewSegment {
@@ -77,6 +111,10 @@ pub struct ViewSegment {
     pub kept: Kept,
     /// Which range of a [joined](View::join) view it is part of; of any other view there is one.
     pub range: u32,
+    /// What becomes of the gap before it, if there is one.
+    pub gaps: Gaps,
+    /// It is no segment of the tape, but silence that belongs between two.
+    pub silence: Option<Silence>,
 }
 
 impl ViewSegment {
@@ -91,6 +129,12 @@ impl ViewSegment {
         let ticks = base.saturating_add_unsigned(dts);
         self.publish_zero
             .saturating_add(rescale(ticks, timescale, 1_000_000))
+    }
+
+    /// Tape time at which a picture of its file is presented.
+    pub(in crate::format) fn shown(&self, placed: &Placed) -> Micros {
+        let ticks = placed.dts.saturating_add_signed(i64::from(placed.sample.cts));
+        self.tape(TrackKind::Video, ticks)
     }
 
     /// Tape time that none of its samples is before.
@@ -116,7 +160,26 @@ pub struct View<S> {
 impl<S: TapeSource> View<S> {
     /// The samples of a segment that belong to the view.
     pub fn index(&self, segment: &ViewSegment) -> Result<Arc<SampleIndex>, SourceError> {
+        if let Some(silence) = &segment.silence {
+            return Ok(silence.index());
+        }
         Ok(segment.kept.of(segment, self.source.index(segment.id)?))
+    }
+}
+
+impl<S> View<S> {
+    /// For a format that hides what is not to be shown.
+    pub(in crate::format) fn hiding(mut self) -> View<S> {
+        self.segments
+            .iter_mut()
+            .for_each(|segment| segment.kept.hides = true);
+        self
+    }
+
+    /// The same view with gaps between its publishes closed or kept. Between ranges there is none.
+    pub fn gaps(mut self, gaps: Gaps) -> View<S> {
+        self.segments.iter_mut().for_each(|segment| segment.gaps = gaps);
+        self
     }
 }
 

@@ -17,7 +17,7 @@ use crate::config::Media;
 use crate::event::{Lack, Short};
 use crate::format::fmp4;
 use crate::format::index::SampleIndex;
-use crate::format::{Kept, View, ViewSegment};
+use crate::format::{Gaps, JoinSource as _, Kept, View, ViewSegment};
 use crate::media::{Micros, RecordingId, StreamName, TrackKind};
 
 /// A publish whose first segment begins so soon was recorded from its beginning on.
@@ -280,11 +280,52 @@ impl Library {
         if let Some(from) = row.spec.shown_from() {
             view = view.shown_from(from);
         }
+        view = self.decodable(view, &row.stream)?.gaps(row.spec.reel.gaps);
+        if let Some(to) = row.spec.shown_to() {
+            view = view.shown_to(to);
+        }
         Ok(match row.spec.reel.media {
             Media::Both => view,
             Media::Video => view.only(TrackKind::Video),
             Media::Audio => view.only(TrackKind::Audio),
         })
+    }
+
+    /// The view, with what decodes its first picture: where that is no keyframe, what is on the tape from the keyframe
+    /// before on. It is not shown where a format can hide it.
+    fn decodable(
+        &self,
+        view: View<LibrarySource>,
+        stream: &StreamName,
+    ) -> Result<View<LibrarySource>, StoreError> {
+        let Some(first) = view.segments.first() else {
+            return Ok(view);
+        };
+        let index = view.index(first)?;
+        let picture = index.runs(TrackKind::Video).next();
+        if picture.is_none_or(|run| run.samples.first().is_none_or(|sample| sample.key)) {
+            return Ok(view);
+        }
+        let Some((start, utc)) = view
+            .bounds()?
+            .and_then(|(start, _)| Some((start, view.utc(start)?)))
+        else {
+            return Ok(view);
+        };
+        let earlier = self.tape(stream, utc.saturating_sub(LOOK_BACK), utc)?;
+        let Some(entry) = earlier.entry_before(start)? else {
+            return Ok(view);
+        };
+        let mut lead = earlier.cut(entry, start)?;
+        let publish = first.publish_zero;
+        if lead.segments.iter().any(|before| before.publish_zero != publish) {
+            // Pictures of another publish decode nothing of this one.
+            return Ok(view);
+        }
+        lead.segments.extend(view.segments);
+        let source = lead.source.join(vec![view.source]);
+        let segments = lead.segments;
+        Ok(View { segments, source }.shown_from(start))
     }
 
     /// The tape of a stream between two moments (UTC), whatever recordings it belongs to: whole segments.
@@ -384,6 +425,8 @@ impl Library {
                 end,
                 kept: Kept::default(),
                 range: 0,
+                gaps: Gaps::Close,
+                silence: None,
             });
         }
         let source = LibrarySource::new(self.disk.clone(), self.journal.clone(), files);

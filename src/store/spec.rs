@@ -142,6 +142,13 @@ impl RecordingSpec {
             .map(|asked| asked.from)
     }
 
+    /// Tape time from which on it has media only to decode what is before: that of a clip ends where it was asked to.
+    pub(in crate::store) fn shown_to(&self) -> Option<Micros> {
+        self.asked
+            .filter(|_| self.origin == Origin::Clip)
+            .and_then(|asked| asked.to)
+    }
+
     /// What is made where nobody said anything: by the built-in template.
     pub fn built_in() -> Self {
         use crate::config::{DEFAULT_TEMPLATE, Template};

@@ -18,7 +18,7 @@ use super::output;
 use super::when::When;
 use crate::config::Span;
 use crate::event::rfc3339;
-use crate::format::{Change, Format, MAX_RANGES, TapeSource, View};
+use crate::format::{Change, Format, Gaps, MAX_RANGES, TapeSource, View};
 use crate::media::{Micros, RecordingId, TrackKind};
 use crate::store::{Library, LibrarySource};
 
@@ -51,6 +51,10 @@ pub(super) struct Export {
     /// Up to here, exactly, in the same terms.
     #[arg(long, value_name = "T")]
     to: Option<When>,
+    /// What becomes of gaps where the publisher was away: close or keep, as the recording's template says if it is not
+    /// said here. HLS closes them always, and dates what follows.
+    #[arg(long, value_name = "GAPS")]
+    gaps: Option<Gaps>,
     /// In files of this length, numbered from OUT-1 on, each up to the next keyframe.
     #[arg(long, value_name = "LENGTH")]
     split: Option<Span>,
@@ -77,7 +81,10 @@ impl Export {
         };
         let ranges = self.ranges()?;
         let library = self.store.library()?;
-        let (view, bytes) = joined(&library, &ranges)?;
+        let (mut view, bytes) = joined(&library, &ranges)?;
+        if let Some(gaps) = self.gaps {
+            view = view.gaps(gaps);
+        }
         let of_what = match ranges.as_slice() {
             [range] => format!("cannot export recording {}", range.recording),
             _ => "cannot export these ranges".to_owned(),

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub use parse::{TemplateError, TemplateSource};
 
 use super::{ByteSize, Keep, KeyPattern, Span, Zone};
-use crate::format::Format;
+use crate::format::{Format, Gaps};
 
 pub(super) const NAME_RULE: &str = "a name has 1 to 64 letters, digits, '.', '_' or '-'";
 
@@ -42,6 +42,9 @@ pub struct Reel {
     /// Which tracks.
     #[serde(default)]
     pub media: Media,
+    /// What becomes of gaps where publishers were away.
+    #[serde(default)]
+    pub gaps: Gaps,
     /// When a recording ends and the next begins.
     pub split: Split,
     /// What an interruption does.
@@ -128,6 +131,7 @@ impl Reel {
         Self {
             formats: formats.to_vec(),
             media: Media::Both,
+            gaps: Gaps::Close,
             split: Split {
                 after: Some(Span::from_secs(2 * 3_600)),
                 bytes: None,

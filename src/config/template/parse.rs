@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Media, Reel, Resume, ResumeAfter, Split, Template, USUAL_FORMATS};
 use crate::config::{ByteSize, Keep, KeyPattern, Span, Zone};
-use crate::format::Format;
+use crate::format::{Format, Gaps};
 
 /// The clouds' limits: nothing shorter is worth a file, nothing longer is one that players open willingly.
 const SHORTEST: Span = Span::from_secs(30);
@@ -26,6 +26,8 @@ pub struct TemplateSource {
     formats: Option<Vec<Format>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     media: Option<Media>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gaps: Option<Gaps>,
     #[serde(skip_serializing_if = "Option::is_none")]
     split: Option<SplitAfter>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -220,6 +222,7 @@ fn reel(source: &TemplateSource, format: Format) -> Result<Reel, (&'static str, 
     Ok(Reel {
         formats: vec![format],
         media,
+        gaps: source.gaps.unwrap_or_default(),
         split: split(&ways, format)?,
         resume: Resume {
             window: within(

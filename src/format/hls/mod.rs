@@ -6,8 +6,8 @@
 //! 00001.m4s 00002.m4s     chunks: styp (moof mdat)*, each from a keyframe on where one comes in time
 //! ```
 //!
-//! Time goes on over all chunks, breaks included. A new configuration is a discontinuity, and so is a break that is not
-//! closed; some players stop at each.
+//! Time goes on over all chunks; breaks are closed always, and the date of the chunk behind tells of them. A new
+//! configuration is a discontinuity; some players stop at each.
 
 mod chunk;
 mod playlist;
@@ -19,7 +19,7 @@ use crate::format::fragmented::{Fragments, Reach, open_line};
 use crate::format::line::Tape;
 use crate::format::mark::Marker;
 use crate::format::splice::{Parts, Script, Splice, Spliced};
-use crate::format::{Mark, Rendition, RenditionError, TapeSource, View, ViewSegment};
+use crate::format::{Gaps, Mark, Rendition, RenditionError, TapeSource, View, ViewSegment};
 use crate::media::Tracks;
 
 use chunk::{Chunk, Rule};
@@ -74,7 +74,8 @@ impl<S: TapeSource + Clone> Hls<S> {
     }
 
     fn by(rule: Rule, view: View<S>, target_ms: u32) -> Result<Self, RenditionError> {
-        let mut tape = Tape::new(view.clone());
+        // The date of each chunk keeps the clock; a silent chunk of the length of the gap would break its promises.
+        let mut tape = Tape::new(view.gaps(Gaps::Close));
         let line = open_line("hls", &mut tape)?;
         let cut = chunk::cut(&line, &mut tape, i64::from(target_ms), rule)?;
         let reach = Reach::in_chunks(chunk::ends(&cut.chunks, rule));
@@ -93,7 +94,7 @@ impl<S: TapeSource + Clone> Hls<S> {
         Ok(Self {
             playlist: text.into(),
             plan: Arc::new(plan),
-            view,
+            view: tape.view().clone(),
         })
     }
 

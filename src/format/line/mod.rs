@@ -4,12 +4,14 @@
 //! offsets: some hundred bytes a segment and forty a fragment. [`walk`] then goes over the samples of one
 //! segment again whenever a piece of a file is asked for. [`Tape`] is where both get indexes and bytes from.
 //!
-//! The line's zero is the media time zero of the view's first publish. A later publish lies as far behind it
-//! as it began later, rounded down to the millisecond for both tracks alike, so that a break never moves sound
-//! against picture; `seam` says what "later" is, after a restart of the box and between joined ranges.
+//! The line's zero is the media time zero of the view's first publish. A later publish begins where the one before
+//! ends, to the millisecond and for both tracks alike, so that a break never moves sound against picture; `seam` says
+//! where that is, and how long a gap is that is kept. `sound` puts silence where sound alone would have a gap.
 
 mod outline;
 mod seam;
+mod shown;
+mod sound;
 mod tape;
 mod walk;
 
@@ -17,6 +19,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub(in crate::format) use outline::{Extent, Line, Part, Stretch, Summary, TrackLine};
+pub(in crate::format) use shown::Show;
 pub(in crate::format) use tape::{Tape, TapeRange};
 pub(in crate::format) use walk::{Placement, walk};
 

@@ -6,6 +6,8 @@ use crate::format::index::{Run, SampleIndex};
 use crate::format::{RenditionError, TapeSource, ViewSegment};
 use crate::media::{Micros, SegmentId, TrackKind, Tracks, VIDEO_TIMESCALE, rescale};
 
+use super::shown::Shown;
+use super::sound::Sound;
 use super::walk::{Placement, Spot, spots};
 use super::{Config, Tape, contradiction, seam};
 
@@ -20,6 +22,8 @@ pub(in crate::format) struct Line {
     pub(in crate::format) video: Option<TrackLine>,
     /// The sound, if there is any sample of it.
     pub(in crate::format) audio: Option<TrackLine>,
+    /// What of it is shown, in formats that hide the rest.
+    pub(in crate::format) shown: Shown,
 }
 
 /// One segment.
@@ -178,25 +182,56 @@ impl Line {
     /// Reads every index of the view once.
     pub(in crate::format) fn open<S: TapeSource>(tape: &mut Tape<S>) -> Result<Self, RenditionError> {
         let mut line = Line::default();
-        let segments = tape.segments().to_vec();
-        let mut before: Option<(&ViewSegment, Micros)> = None;
-        for (number, segment) in segments.iter().enumerate() {
-            let index = tape.index(number)?;
-            let zero = before.map_or(0, |(before, zero)| {
+        let mut sound = Sound::default();
+        let mut laid = Vec::with_capacity(tape.segments().len());
+        let mut before: Option<(ViewSegment, Micros)> = None;
+        for mut segment in tape.segments().to_vec() {
+            let mut index = tape.view().index(&segment)?;
+            let mut zero = 0;
+            if let Some((before, before_zero)) = &before {
                 let tracks = [line.video.as_ref(), line.audio.as_ref()];
-                seam::place(before, segment, zero, || seam::least(tracks, segment, &index))
-            });
-            line.add_parts(number, segment.id, &index)?;
-            let zero_ms = zero.div_euclid(1_000);
-            if let Some(stretch) = line.stretches.last_mut() {
-                stretch.zero_ms = zero_ms;
-                stretch.breaks = before.is_none_or(|(before, _)| seam::breaks(before, segment));
+                let breaks = seam::breaks(before, &segment);
+                let shown = breaks
+                    .then(|| line.shown.place(before, &segment, &index))
+                    .flatten();
+                let hidden_ms = line.shown.hidden_ms;
+                zero = match shown {
+                    Some(zero) => zero,
+                    None => seam::place(before, &segment, *before_zero, || {
+                        seam::least(tracks, hidden_ms, &segment, &index)
+                    }),
+                };
+                if shown.is_some() {
+                    line.shown.shift(line.video.as_ref(), &segment, zero, &index);
+                }
+                let before_ms = before_zero.div_euclid(1_000);
+                let track = line.audio.as_ref();
+                let (silences, too_much) = sound.before((before, before_ms), track, (&segment, zero), &index);
+                for silence in silences {
+                    let index = tape.view().index(&silence)?;
+                    line.add(laid.len(), &silence, before_ms, false, &index)?;
+                    laid.push(silence);
+                }
+                if too_much > 0 {
+                    segment.kept.sound_skipped = too_much;
+                    index = tape.view().index(&segment)?;
+                }
+            } else {
+                for silence in sound.first(&segment, &index) {
+                    let index = tape.view().index(&silence)?;
+                    line.add(laid.len(), &silence, 0, false, &index)?;
+                    laid.push(silence);
+                }
             }
-            for kind in [TrackKind::Video, TrackKind::Audio] {
-                line.add_track(number, segment, zero_ms, kind, &index)?;
-            }
+            let breaks = before
+                .as_ref()
+                .is_none_or(|(before, _)| seam::breaks(before, &segment));
+            line.add(laid.len(), &segment, zero.div_euclid(1_000), breaks, &index)?;
+            line.shown.add(&segment, zero, &index);
+            laid.push(segment.clone());
             before = Some((segment, zero));
         }
+        tape.lay(laid);
         for kind in [TrackKind::Video, TrackKind::Audio] {
             line.settle(kind, None);
         }
@@ -217,6 +252,26 @@ impl Line {
             .into_iter()
             .filter(|kind| self.track(*kind).is_some())
             .collect()
+    }
+
+    /// One segment, with the media time zero of its publish at `zero_ms`.
+    fn add(
+        &mut self,
+        number: usize,
+        segment: &ViewSegment,
+        zero_ms: i64,
+        breaks: bool,
+        index: &SampleIndex,
+    ) -> Result<(), RenditionError> {
+        self.add_parts(number, segment.id, index)?;
+        if let Some(stretch) = self.stretches.last_mut() {
+            stretch.zero_ms = zero_ms;
+            stretch.breaks = breaks;
+        }
+        for kind in [TrackKind::Video, TrackKind::Audio] {
+            self.add_track(number, segment, zero_ms, kind, index)?;
+        }
+        Ok(())
     }
 
     fn add_parts(&mut self, number: usize, id: SegmentId, index: &SampleIndex) -> Result<(), RenditionError> {
@@ -319,7 +374,11 @@ impl Line {
             TrackKind::Video => (config, own, segment.base.video),
             TrackKind::Audio => (config, own, segment.base.audio),
         })?;
-        let zero = rescale(zero_ms, 1_000, own).saturating_add(base);
+        let hidden_ms = match kind {
+            TrackKind::Video => self.shown.hidden_ms,
+            TrackKind::Audio => 0,
+        };
+        let zero = rescale(zero_ms.saturating_add(hidden_ms), 1_000, own).saturating_add(base);
         let line = self.track(kind).map_or(own, |track| track.timescale);
         Some((config, Placement { zero, own, line }))
     }

@@ -1,12 +1,16 @@
 //! Where the next publish, or the next range of a joined view, comes to lie on the line.
 //!
-//! Within a boot the tape line is exact: a break is as long as it was. The tape line of another boot begins
-//! anywhere behind that of the boot before, so there the gap is the one between the publishes' UTC times, if
-//! that can be true. A box whose clock was not set yet says that it began before it ended; then, and when the
-//! gap would be more than a day, what follows follows at once, as the ranges of a joined view do.
+//! What follows a break follows at once, as the ranges of a joined view do: few players wait where sound has a gap.
+//! Sound and picture are moved alike. The track that ends last decides; the other one's rest is made up for by
+//! [silence](super::Sound), or by a picture that stands.
+//!
+//! Where [gaps are kept](Gaps::Keep), a break is as long as it was. Within a boot the tape line is exact. The tape line of
+//! another boot begins anywhere behind that of the boot before, so there the gap is the one between the publishes'
+//! UTC times, if that can be true. A box whose clock was not set yet says that it began before it ended; then, and when
+//! the gap would be more than a day, it is closed.
 
-use crate::format::ViewSegment;
-use crate::format::index::SampleIndex;
+use crate::format::index::{Run, SampleIndex};
+use crate::format::{Gaps, ViewSegment};
 use crate::media::{Micros, TrackKind, rescale};
 
 use super::TrackLine;
@@ -34,6 +38,8 @@ pub(super) fn breaks(before: &ViewSegment, after: &ViewSegment) -> bool {
 
 /// Line time of the media time zero of `after`, when that of `before` is `zero`. `least` is the earliest at which
 /// nothing of it overlaps with what is on the line.
+///
+/// What is shown of ranges, where some of their pictures are hidden, is laid out by [`Shown`](super::shown::Shown).
 pub(super) fn place(
     before: &ViewSegment,
     after: &ViewSegment,
@@ -46,6 +52,7 @@ pub(super) fn place(
         Seam::Perhaps(later) => (Some(later), LONGEST_GAP),
         Seam::Spliced => (None, 0),
     };
+    let later = later.filter(|_| after.gaps == Gaps::Keep);
     let later = later.map(|later| zero.saturating_add(later));
     match (later, least()) {
         (Some(later), Some(least)) if later >= least && later.saturating_sub(least) <= most => later,
@@ -71,19 +78,28 @@ fn seam(before: &ViewSegment, after: &ViewSegment) -> Seam {
 
 /// When the samples of one track begin or end, in microseconds, by their decode and by their presentation times.
 #[derive(Clone, Copy, Debug)]
-struct Edge {
-    dts: Micros,
-    pts: Micros,
+pub(super) struct Edge {
+    pub(super) dts: Micros,
+    pub(super) pts: Micros,
 }
 
 /// Line time of the media time zero of `segment` from which on its samples lie behind all that is on the line, to
 /// the millisecond: sound may end half a millisecond later. Nothing where either has no sample.
+///
+/// Its first fragment alone decides, so that nothing moves when the segment grows: a track that is not in there begins
+/// no earlier than the other one.
 pub(super) fn least(
     line: [Option<&TrackLine>; 2],
+    hidden_ms: i64,
     segment: &ViewSegment,
     index: &SampleIndex,
 ) -> Option<Micros> {
-    let ends = line.map(|track| track.map(end));
+    let mut ends = line.map(|track| track.map(end));
+    if let [Some(picture), _] = &mut ends {
+        let hidden = hidden_ms.saturating_mul(1_000);
+        picture.dts = picture.dts.saturating_sub(hidden);
+        picture.pts = picture.pts.saturating_sub(hidden);
+    }
     let begins = [TrackKind::Video, TrackKind::Audio].map(|kind| begin(segment, kind, index));
     let last = ends.iter().flatten().map(|edge| edge.dts).max()?;
     let first = begins.iter().flatten().map(|edge| edge.dts).min()?;
@@ -103,7 +119,7 @@ pub(super) fn least(
     Some(least.saturating_add(500).div_euclid(1_000).saturating_mul(1_000))
 }
 
-fn end(track: &TrackLine) -> Edge {
+pub(super) fn end(track: &TrackLine) -> Edge {
     let (dts, pts) = track.end();
     let time = |ticks| rescale(ticks, track.timescale, 1_000_000);
     Edge {
@@ -112,14 +128,44 @@ fn end(track: &TrackLine) -> Edge {
     }
 }
 
-fn begin(segment: &ViewSegment, kind: TrackKind, index: &SampleIndex) -> Option<Edge> {
+/// When the segment's first samples are decoded, of either track, after its publish's zero.
+pub(super) fn begins(segment: &ViewSegment, index: &SampleIndex) -> Option<Micros> {
+    let begins = [TrackKind::Video, TrackKind::Audio].map(|kind| begin(segment, kind, index));
+    begins.iter().flatten().map(|edge| edge.dts).min()
+}
+
+/// When the segment's first sound is decoded, in ticks after its publish's zero; in whichever fragment it is.
+pub(super) fn sound_begins(segment: &ViewSegment, index: &SampleIndex) -> Option<i64> {
+    let first = index.runs(TrackKind::Audio).next()?.first_dts;
+    Some(segment.base.audio.saturating_add_unsigned(first))
+}
+
+/// The same, if its first fragment has sound.
+pub(super) fn sound_at_once(segment: &ViewSegment, index: &SampleIndex) -> Option<i64> {
+    let run = first_run(TrackKind::Audio, index);
+    (!run.samples.is_empty()).then(|| segment.base.audio.saturating_add_unsigned(run.first_dts))
+}
+
+fn first_run(kind: TrackKind, index: &SampleIndex) -> &Run {
+    const NONE: &Run = &Run {
+        first_dts: 0,
+        data_offset: 0,
+        samples: Vec::new(),
+    };
+    let mut fragments = index.fragments.iter();
+    fragments
+        .find(|fragment| !fragment.video.samples.is_empty() || !fragment.audio.samples.is_empty())
+        .map_or(NONE, |fragment| fragment.run(kind))
+}
+
+pub(super) fn begin(segment: &ViewSegment, kind: TrackKind, index: &SampleIndex) -> Option<Edge> {
     let timescale = segment.tracks.timescale(kind)?;
     let base = match kind {
         TrackKind::Video => segment.base.video,
         TrackKind::Audio => segment.base.audio,
     };
     let time = |ticks| rescale(ticks, timescale, 1_000_000);
-    let samples = || index.runs(kind).flat_map(|run| run.placed());
+    let samples = || first_run(kind, index).placed();
     let dts = |placed: crate::format::index::Placed| base.saturating_add_unsigned(placed.dts);
     let shown = samples().map(|placed| dts(placed).saturating_add(i64::from(placed.sample.cts)));
     Some(Edge {

@@ -54,6 +54,17 @@ impl<S: TapeSource> Tape<S> {
         }
     }
 
+    /// The view; once it is laid out on a [`Line`](super::Line), with the silence between its segments.
+    pub(in crate::format) fn view(&self) -> &View<S> {
+        &self.view
+    }
+
+    /// Puts other segments in place of the view's own.
+    pub(super) fn lay(&mut self, segments: Vec<ViewSegment>) {
+        self.view.segments = segments;
+        self.loaded = None;
+    }
+
     /// The view's segments.
     pub(in crate::format) fn segments(&self) -> &[ViewSegment] {
         &self.view.segments
@@ -73,7 +84,12 @@ impl<S: TapeSource> Tape<S> {
 
     /// Fills `buf` from `range.offset` on.
     pub(in crate::format) fn read(&mut self, range: TapeRange, buf: &mut [u8]) -> Result<(), RenditionError> {
-        let id = self.segment(range.segment)?.id;
+        let segment = self.segment(range.segment)?;
+        if let Some(silence) = &segment.silence {
+            silence.read(range.offset, buf);
+            return Ok(());
+        }
+        let id = segment.id;
         if buf.len() >= DIRECT {
             return Ok(self.view.source.read_exact_at(id, range.offset, buf)?);
         }

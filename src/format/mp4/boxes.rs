@@ -95,13 +95,15 @@ pub(super) fn tkhd(kind: TrackKind, created: u64, duration: u64, track: &TrackLi
 
 /// `edts` with its `elst` (§8.6.6).
 pub(super) fn edts(edit: &Edit) -> Vec<u8> {
-    let wide = !narrow(&[edit.empty, edit.duration]) || i32::try_from(edit.media_time).is_err();
+    let wide = edit
+        .entries
+        .iter()
+        .any(|(duration, media_time)| !narrow(&[*duration]) || i32::try_from(*media_time).is_err());
     plain(b"edts", |edts| {
         edts.extend(full(b"elst", u8::from(wide), 0, |out| {
-            let empty = (edit.empty > 0).then_some((edit.empty, -1));
-            let edits = empty.into_iter().chain([(edit.duration, edit.media_time)]);
-            out.extend_from_slice(&(1 + u32::from(edit.empty > 0)).to_be_bytes());
-            for (duration, media_time) in edits {
+            let count = u32::try_from(edit.entries.len()).unwrap_or(u32::MAX);
+            out.extend_from_slice(&count.to_be_bytes());
+            for (duration, media_time) in edit.entries.iter().copied() {
                 put(out, wide, duration);
                 match (wide, i32::try_from(media_time)) {
                     (false, Ok(media_time)) => out.extend_from_slice(&media_time.to_be_bytes()),

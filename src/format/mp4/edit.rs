@@ -1,7 +1,7 @@
 //! When each track is presented (ISO/IEC 14496-12 §8.6.6).
 
-use crate::format::line::TrackLine;
-use crate::media::rescale;
+use crate::format::line::{Show, TrackLine};
+use crate::media::{Micros, rescale};
 
 /// Used when no timescale fits both tracks.
 const MICROSECONDS: u32 = 1_000_000;
@@ -15,14 +15,10 @@ pub(super) struct MovieTime {
 }
 
 /// How one track is presented.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Edit {
-    /// Movie time that passes before the track begins.
-    pub(super) empty: u64,
-    /// Media time of its first presentation.
-    pub(super) media_time: i64,
-    /// Movie time that it is presented for.
-    pub(super) duration: u64,
+    /// How long in movie time what is presented from which media time on; -1 for nothing.
+    pub(super) entries: Vec<(u64, i64)>,
     /// Added to every composition offset so that none is negative.
     pub(super) cts_shift: i32,
 }
@@ -44,9 +40,9 @@ impl MovieTime {
         time
     }
 
-    /// Lets the movie begin at a time of one of the tracks: what is presented before is in the file, and hidden.
-    pub(super) fn begin(&mut self, pts: i64, track: &TrackLine) {
-        self.zero = self.zero.max(self.of_track(pts, track, Round::Down));
+    /// Lets the movie begin at a time of the line, in microseconds.
+    pub(super) fn begin(&mut self, line: Micros) {
+        self.zero = rescale(line, MICROSECONDS, self.timescale);
     }
 
     /// True when something of a track is presented.
@@ -62,13 +58,50 @@ impl MovieTime {
         let begins = track.first_pts.saturating_add(hidden);
         let shown = track.end_pts.saturating_sub(begins);
         let media_time = begins.saturating_sub(track.first_dts);
+        let empty = first.saturating_sub(self.zero).max(0).unsigned_abs();
+        let empty = (empty > 0).then_some((empty, -1));
+        // Rounded up: a player drops what is presented after the end of the edit.
+        let duration = self.of_track(shown, track, Round::Up).unsigned_abs();
+        let media_time = media_time.saturating_add(i64::from(cts_shift));
         Edit {
-            empty: first.saturating_sub(self.zero).max(0).unsigned_abs(),
-            media_time: media_time.saturating_add(i64::from(cts_shift)),
-            // Rounded up: a player drops what is presented after the end of the edit.
-            duration: self.of_track(shown, track, Round::Up).unsigned_abs(),
+            entries: empty.into_iter().chain([(duration, media_time)]).collect(),
             cts_shift,
         }
+    }
+
+    /// Shows some of the pictures of a track, one stretch after the other. The last picture of a stretch stands until
+    /// the next begins, unless others follow it in the file.
+    pub(super) fn edits(&self, track: &TrackLine, shows: &[Show]) -> Edit {
+        let cts_shift = track.min_cts.min(0).saturating_neg();
+        let movie = |ms: i64| {
+            rescale(ms, 1_000, self.timescale)
+                .saturating_sub(self.zero)
+                .max(0)
+        };
+        let mut entries = Vec::with_capacity(shows.len());
+        let mut at = 0_i64;
+        for (number, show) in shows.iter().enumerate() {
+            let start = movie(show.start);
+            if start > at {
+                entries.push((start.saturating_sub(at).unsigned_abs(), -1));
+                at = start;
+            }
+            let next = shows.get(number + 1).map(|next| movie(next.start));
+            let end = match next {
+                Some(next) if !show.trailing => next,
+                Some(next) => movie(show.end).min(next),
+                None => movie(show.end),
+            };
+            if end > at {
+                let media = show.start.saturating_add(show.hidden);
+                let media = media
+                    .saturating_sub(track.first_dts)
+                    .saturating_add(i64::from(cts_shift));
+                entries.push((end.saturating_sub(at).unsigned_abs(), media));
+                at = end;
+            }
+        }
+        Edit { entries, cts_shift }
     }
 
     fn to_track(self, ticks: i64, track: &TrackLine) -> i64 {
@@ -89,7 +122,9 @@ impl MovieTime {
 impl Edit {
     /// Movie time at which the track ends.
     pub(super) fn end(&self) -> u64 {
-        self.empty.saturating_add(self.duration)
+        self.entries
+            .iter()
+            .fold(0, |sum: u64, entry| sum.saturating_add(entry.0))
     }
 }
 

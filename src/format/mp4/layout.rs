@@ -1,7 +1,6 @@
 //! Which part of the file is what.
 
-use crate::format::index::Run;
-use crate::format::line::{Config, Line, Tape, TrackLine, walk};
+use crate::format::line::{Config, Line, Tape, TrackLine};
 use crate::format::mark::Marker;
 use crate::format::splice::{Parts, Script, Splice};
 use crate::format::{RenditionError, TapeSource, ViewSegment, rate};
@@ -54,19 +53,19 @@ impl Layout {
         let mut tracks: Vec<&TrackLine> = kinds.iter().filter_map(|kind| line.track(*kind)).collect();
         check(format, wanted, &tracks)?;
         let mut time = MovieTime::of(&tracks);
-        // The picture, where there is one, decides where to begin: the sound can be cut at any of its samples.
-        if let (Some(kind), Some(leading)) = (kinds.first(), tracks.first())
-            && let Some(pts) = first_shown(&line, *kind, tape)?
-        {
-            time.begin(pts, leading);
+        if let (true, Some(begins)) = (line.shown.any, line.shown.begins) {
+            time.begin(begins);
             kinds.retain(|kind| line.track(*kind).is_some_and(|track| time.shows(track)));
             tracks.retain(|track| time.shows(track));
         }
-        let edits = kinds
-            .iter()
-            .copied()
-            .zip(tracks.iter().map(|track| time.edit(track)))
-            .collect();
+        let edits = kinds.iter().copied().zip(tracks).map(|(kind, track)| {
+            let edit = match kind {
+                TrackKind::Video if line.shown.any => time.edits(track, &line.shown.shows),
+                _ => time.edit(track),
+            };
+            (kind, edit)
+        });
+        let edits = edits.collect();
         let created = tape
             .segments()
             .first()
@@ -296,39 +295,6 @@ impl Tree {
         let body = Tree::sequence(children);
         Tree::sequence([Tree::made(boxes::header(kind, body.len)), body])
     }
-}
-
-/// When the first sample is presented that is to be shown, in ticks of the track on the line; nothing if all
-/// are, or none.
-fn first_shown<S: TapeSource>(
-    line: &Line,
-    kind: TrackKind,
-    tape: &mut Tape<S>,
-) -> Result<Option<i64>, RenditionError> {
-    if tape
-        .segments()
-        .first()
-        .is_none_or(|segment| segment.kept.shown_from <= segment.begins())
-    {
-        return Ok(None);
-    }
-    for (number, stretch) in line.stretches.iter().enumerate() {
-        let Some(segment) = tape.segments().get(number).cloned() else {
-            break;
-        };
-        let index = tape.index(number)?;
-        let placed = index.runs(kind).flat_map(Run::placed);
-        let spots = placed.zip(walk(&index, kind, stretch.track(kind)));
-        let shown = spots.filter(|(placed, _)| segment.tape(kind, placed.dts) >= segment.kept.shown_from);
-        // B-pictures are presented before those that are decoded before them.
-        let first = shown
-            .map(|(_, spot)| spot.dts.saturating_add(i64::from(spot.cts)))
-            .min();
-        if first.is_some() {
-            return Ok(first);
-        }
-    }
-    Ok(None)
 }
 
 fn tracks_bytes(layout: &Layout) -> u64 {

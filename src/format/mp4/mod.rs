@@ -42,7 +42,7 @@ impl<S: TapeSource> Mp4<S> {
     }
 
     fn with(format: &'static str, kinds: &[TrackKind], view: View<S>) -> Result<Self, RenditionError> {
-        let mut tape = Tape::new(view);
+        let mut tape = Tape::new(view.hiding());
         let layout = Layout::open(format, kinds, &mut tape)?;
         Ok(Self {
             file: Spliced::new(tape, layout),

@@ -7,8 +7,10 @@ use proptest::prelude::*;
 
 use crate::format::index::{FragmentIndex, Run, Sample, SampleIndex};
 use crate::format::testing::{self, Shot, Take, all, assert_same_in_pieces, expected};
-use crate::format::{Kept, Rendition, RenditionError, SourceError, TapeSource, TrackBase, View, ViewSegment};
-use crate::media::{SegmentId, TrackKind, Tracks, rescale};
+use crate::format::{
+    Gaps, Kept, Rendition, RenditionError, SourceError, TapeSource, TrackBase, View, ViewSegment,
+};
+use crate::media::{SegmentId, TrackKind, Tracks};
 
 use super::Mp4;
 
@@ -34,7 +36,8 @@ fn assert_carries(takes: &[Take], kind: TrackKind, bytes: &[u8], track: u32) {
         .into_iter()
         .filter(|shot| shot.kind == kind)
         .collect();
-    let samples = found(bytes, track);
+    let mut samples = found(bytes, track);
+    samples.retain(|sample| !testing::is_silence(&sample.3));
     assert_eq!(samples.len(), shots.len());
     for ((start, cts, sync, payload), shot) in samples.into_iter().zip(&shots) {
         assert_eq!(start as i64, shot.dts - shots[0].dts);
@@ -229,6 +232,8 @@ fn beyond_four_gigabytes_offsets_are_64_bits() {
         end: None,
         kept: Kept::default(),
         range: 0,
+        gaps: Gaps::Close,
+        silence: None,
     };
     let view = View {
         segments: vec![segment],
@@ -257,54 +262,125 @@ fn beyond_four_gigabytes_offsets_are_64_bits() {
     }
 }
 
-#[test]
-fn presentation_begins_at_the_first_picture_asked_for() {
-    let takes = testing::two_segments();
-    let pictures = |from: i64| {
-        let shots = takes.iter().flat_map(|take| &take.shots);
-        shots.filter(move |shot| shot.kind == TrackKind::Video && shot.dts >= from)
-    };
-    for from_ms in [0, 1, 500, 1_000, 1_433, 2_999, 3_700] {
-        let entry = from_ms / 1_000 * 1_000;
-        let view = testing::view(&takes).cut(entry * 1_000, i64::MAX).unwrap();
-        let bytes = all(&mut Mp4::open(view.shown_from(from_ms * 1_000)).unwrap());
-        // Everything from the keyframe on is in the file.
-        assert_eq!(found(&bytes, 1).len(), pictures(entry).count());
-        // Milliseconds of the publish at which each track's presentation begins in the file, at movie time zero.
-        let dts = |track: u32| match track {
-            1 => pictures(entry).map(|shot| shot.dts).min().unwrap() * 441,
-            _ => {
-                let sound = takes.iter().flat_map(|take| &take.shots);
-                let sound = sound.filter(|shot| shot.kind == TrackKind::Audio);
-                let dts = sound.map(|shot| shot.dts);
-                dts.filter(|dts| rescale(*dts, 44_100, 1_000_000) >= entry * 1_000)
-                    .min()
-                    .unwrap()
-                    * 10
-            }
-        };
-        let shown = pictures(from_ms)
-            .map(|shot| shot.dts + i64::from(shot.cts))
-            .min()
-            .unwrap()
-            * 441;
-        for (track, ticks) in [(1, 441), (2, 10)] {
-            let edits = edits(&bytes, track);
-            let (empty, media) = match edits.as_slice() {
-                [(empty, -1), (_, media)] => (*empty as i64, *media),
-                [(_, media)] => (0, *media),
-                _ => panic!("{edits:?}"),
+/// What an edit list shows of a track: (movie time, bytes), of the pictures or frames of sound that are presented.
+fn presented(bytes: &[u8], track: u32) -> Vec<(f64, Vec<u8>)> {
+    let reader = mp4::Mp4Reader::read_header(Cursor::new(bytes), bytes.len() as u64).unwrap();
+    let movie = f64::from(reader.moov.mvhd.timescale);
+    let rate = f64::from(reader.tracks()[&track].timescale());
+    let found = found(bytes, track);
+    let (mut at, mut out) = (0.0, Vec::new());
+    for (duration, media) in edits(bytes, track) {
+        let lasts = duration as f64 / movie;
+        if media >= 0 {
+            let from = media as f64 / rate;
+            let pts = |sample: &(u64, i32, bool, Vec<u8>)| (sample.0 as f64 + f64::from(sample.1)) / rate;
+            let within = |sample: &&(u64, i32, bool, Vec<u8>)| {
+                pts(sample) > from - 0.000_02 && pts(sample) < from + lasts - 0.000_5
             };
-            // What is presented at movie time zero, or would be, had the track begun by then.
-            let zero = dts(track) + media * ticks - empty;
-            // From the keyframe itself on nothing is hidden: sound comes before the first picture.
-            let first = if from_ms == entry { dts(2) } else { shown };
-            assert!(
-                (first - zero).abs() < 10,
-                "{track}, {from_ms}: {zero} {first} {edits:?}"
-            );
+            let mut shown: Vec<_> = found
+                .iter()
+                .filter(within)
+                .map(|sample| (at + pts(sample) - from, sample.3.clone()))
+                .collect();
+            shown.sort_by(|one, other| one.0.total_cmp(&other.0));
+            out.extend(shown);
+        }
+        at += lasts;
+    }
+    out
+}
+
+/// The pictures of takes that are presented in a range of tape, in milliseconds, in the order of their presentation.
+fn pictures(takes: &[Take], from_ms: i64, to_ms: i64) -> Vec<(i64, Vec<u8>)> {
+    let shots = takes.iter().flat_map(|take| &take.shots);
+    let shots = shots.filter(|shot| shot.kind == TrackKind::Video);
+    let pts = |shot: &Shot| shot.dts + i64::from(shot.cts);
+    let mut shown: Vec<_> = shots
+        .filter(|shot| (from_ms..to_ms).contains(&pts(shot)))
+        .map(|shot| (pts(shot), shot.payload.clone()))
+        .collect();
+    shown.sort();
+    shown
+}
+
+#[test]
+fn a_part_shows_exactly_the_pictures_presented_in_it() {
+    let takes = testing::two_segments();
+    for from_ms in [40, 500, 1_000, 1_033, 1_433, 2_999, 3_700] {
+        for lasts_ms in [50, 700, 733, 1_001] {
+            let at = |ms: i64| testing::SOME_DAY + ms * 1_000;
+            let part = testing::view(&takes).trim(at(from_ms), at(from_ms + lasts_ms));
+            let bytes = all(&mut Mp4::open(part.unwrap()).unwrap());
+            let wanted = pictures(&takes, from_ms, from_ms + lasts_ms);
+            let shown = presented(&bytes, 1);
+            assert_eq!(shown.len(), wanted.len(), "{from_ms}, {lasts_ms}");
+            for (shown, wanted) in shown.iter().zip(&wanted) {
+                let at = (wanted.0 - from_ms) as f64 / 1_000.0;
+                assert!(
+                    (shown.0 - at).abs() < 0.001,
+                    "{from_ms}, {lasts_ms}: {} {at}",
+                    shown.0
+                );
+                assert!(shown.1 == wanted.1, "{from_ms}, {lasts_ms} at {at}");
+            }
+            // Sound where it was, of which nothing is hidden.
+            let sound = takes.iter().flat_map(|take| &take.shots);
+            let first = sound
+                .filter(|shot| shot.kind == TrackKind::Audio && shot.dts * 10 >= from_ms * 441)
+                .min_by_key(|shot| shot.dts)
+                .unwrap();
+            let mut heard = presented(&bytes, 2);
+            heard.retain(|heard| !testing::is_silence(&heard.1));
+            let at = first.dts as f64 / 44_100.0 - from_ms as f64 / 1_000.0;
+            assert!((heard[0].0 - at).abs() < 0.001, "{from_ms}: {} {at}", heard[0].0);
+            assert!(heard[0].1 == first.payload);
         }
     }
+}
+
+#[test]
+fn five_hundred_ranges_show_what_was_asked_for_and_do_not_drift() {
+    let takes = testing::two_segments();
+    let at = |ms: i64| testing::SOME_DAY + ms * 1_000;
+    let ranges: Vec<(i64, i64)> = (0..500)
+        .map(|number| (100 + number * 7 % 3_700, 250 + number * 13 % 400))
+        .collect();
+    let mut parts = ranges.iter().map(|(from, lasts)| {
+        let part = testing::view(&takes).trim(at(*from), at(from + lasts));
+        part.unwrap()
+    });
+    let first = parts.next().unwrap();
+    let bytes = all(&mut Mp4::open(first.join(parts.collect())).unwrap());
+    let (shown, heard) = (presented(&bytes, 1), presented(&bytes, 2));
+    let sounds: Vec<&Shot> = takes
+        .iter()
+        .flat_map(|take| &take.shots)
+        .filter(|shot| shot.kind == TrackKind::Audio)
+        .collect();
+    let (mut begins, mut pictures_shown, mut sound) = (0, shown.iter(), 0);
+    for (from_ms, lasts_ms) in ranges {
+        for wanted in pictures(&takes, from_ms, from_ms + lasts_ms) {
+            let shown = pictures_shown.next().unwrap();
+            let at = (begins + wanted.0 - from_ms) as f64 / 1_000.0;
+            assert!((shown.0 - at).abs() < 0.001, "{from_ms}: {} {at}", shown.0);
+            assert!(shown.1 == wanted.1, "{from_ms} at {at}");
+        }
+        // Played end to end, the sound of the range is within half a frame of the picture.
+        let from = begins as f64 / 1_000.0;
+        for shot in &sounds {
+            let own = shot.dts as f64 / 44_100.0 - from_ms as f64 / 1_000.0;
+            if own < 0.05 || own > lasts_ms as f64 / 1_000.0 - 0.05 {
+                continue;
+            }
+            let found = heard.iter().skip(sound).position(|heard| heard.1 == shot.payload);
+            sound += found.unwrap();
+            let played = heard[0].0 + sound as f64 * 1_024.0 / 44_100.0;
+            let off = played - from - own;
+            assert!(off.abs() < 0.0126, "{from_ms}: {off}");
+        }
+        begins += lasts_ms;
+    }
+    assert_eq!(pictures_shown.next(), None);
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! What happens at a break, in every format.
 
 use super::*;
-use crate::format::View;
 use crate::format::adts::Adts;
 use crate::format::hls::Hls;
 use crate::format::mp4::Mp4;
-use crate::format::testing::{self, Reel, SOME_DAY, Take, Timed, all, from_mp4, rendered, two_segments};
+use crate::format::testing::{self, Reel, SOME_DAY, Take, Timed, all, line_zeros, rendered, two_segments};
+use crate::format::{Fmp4, Gaps, View};
 use crate::media::rescale;
 
 /// Two publishes of 4.5 s each. The second one's media begins at half a second: it is what came after a cut, and its
@@ -24,10 +24,18 @@ fn back_after(tape: Micros, utc: Micros) -> (View<Reel>, Vec<Take>) {
     (view, takes)
 }
 
-/// Every rendition has the frames of `takes` in order, those of the second publish `later_ms` later.
+/// The same, with the gap between them kept.
+fn kept_after(tape: Micros, utc: Micros) -> (View<Reel>, Vec<Take>) {
+    let (view, takes) = back_after(tape, utc);
+    (view.gaps(Gaps::Keep), takes)
+}
+
+/// Every rendition has the frames of `takes` in order, those of the second publish `later_ms` later. HLS closes gaps.
 #[track_caller]
 fn assert_rendered(view: &View<Reel>, takes: &[Take], later_ms: f64) {
+    let closed = line_zeros(&view.clone().gaps(Gaps::Close))[2] as f64;
     for (format, tracks) in rendered(view) {
+        let later_ms = if format == "HLS" { closed } else { later_ms };
         let rates = [(TrackKind::Video, 1_000.0), (TrackKind::Audio, 44_100.0)];
         for ((kind, rate), found) in rates.into_iter().zip(&tracks) {
             let wanted: Timed = takes
@@ -54,51 +62,89 @@ fn assert_rendered(view: &View<Reel>, takes: &[Take], later_ms: f64) {
 }
 
 #[test]
-fn a_break_is_as_long_as_it_was_on_the_tape() {
-    let (view, takes) = back_after(12_345_678, 12_345_678);
+fn a_break_is_closed() {
+    for later in [4_600_000, 12_345_678, 200_000_000_000] {
+        let (view, takes) = back_after(later, later);
+        let zero = line_zeros(&view)[2];
+        // The last picture is shown until 4.6 s, and the first one 33 ms after its publish began.
+        assert!((4_500..4_600).contains(&zero), "{zero}");
+        assert_rendered(&view, &takes, zero as f64);
+    }
+}
+
+#[test]
+fn a_break_that_is_kept_is_as_long_as_it_was_on_the_tape() {
+    let (view, takes) = kept_after(12_345_678, 12_345_678);
     assert_rendered(&view, &takes, 12_345.0);
-    // Also one of hours, and of days: it was a connection that was broken, not the box.
-    let (view, takes) = back_after(40_000_000_000, 40_000_000_000);
-    assert_rendered(&view, &takes, 40_000_000.0);
-    let (view, _) = back_after(200_000_000_000, 200_000_000_000);
+    // Also one of hours: it was a connection that was broken, not the box.
+    let (view, takes) = kept_after(4_000_000_000, 4_000_000_000);
+    assert_rendered(&view, &takes, 4_000_000.0);
+    let (view, _) = kept_after(200_000_000_000, 200_000_000_000);
     assert_eq!(line_zeros(&view)[2], 200_000_000);
 }
 
 #[test]
 fn after_a_restart_the_gap_is_that_of_the_clock() {
-    let (view, takes) = back_after(4_600_000, 3_600_000_000);
+    let (view, takes) = kept_after(4_600_000, 3_600_000_000);
     assert_rendered(&view, &takes, 3_600_000.0);
-    let (view, takes) = back_after(999_000_000, 5_000_000);
+    let (view, takes) = kept_after(999_000_000, 5_000_000);
     assert_rendered(&view, &takes, 5_000.0);
 }
 
+/// Sound end to end is never half a frame away from where its times say that it is.
 #[test]
-fn sound_alone_keeps_the_gap_and_closes_it_where_it_has_no_times() {
-    let (view, takes) = back_after(60_000_000, 10_000_000);
-    let shots = takes.iter().flat_map(|take| &take.shots);
-    let sound: Vec<_> = shots.filter(|shot| shot.kind == TrackKind::Audio).collect();
-    let m4a = all(&mut Mp4::open_audio(view.clone()).unwrap());
-    let [_, found] = from_mp4(&m4a);
-    assert_eq!(found.len(), sound.len());
-    let steps: Vec<f64> = found.windows(2).map(|pair| pair[1].0 - pair[0].0).collect();
-    // Of the second publish's first sound, 20 ms after its zero, to the last of the first one's.
-    let last = sound[found.len() / 2 - 1].dts as f64 / 44.1;
-    let (seam, frame) = (10_020.0 - last, 1_024.0 / 44.1);
-    let wanted = |number: usize| {
-        if number == found.len() / 2 - 1 {
-            seam
-        } else {
-            frame
-        }
-    };
-    for (number, step) in steps.iter().enumerate() {
-        assert!((step - wanted(number)).abs() < 0.6, "{number}: {step}");
+fn sound_is_laid_end_to_end_over_breaks() {
+    let mut takes = Vec::new();
+    for number in 0..40 {
+        // Sound begins now before and now after the picture, and ends anywhere.
+        let tracks = testing::both();
+        let mut shots = testing::shoot(&tracks, 0, 900 + number * 7, number * 97 % 1_500);
+        let sounds = 900 - number * 19 % 300;
+        shots.retain(|shot| shot.kind == TrackKind::Video || shot.dts < sounds * 44);
+        takes.push(Take {
+            tracks,
+            shots,
+            publish_zero: number * 10_000_000,
+        });
     }
+    for gaps in [Gaps::Close, Gaps::Keep] {
+        let view = testing::view(&takes).gaps(gaps);
+        let files = [
+            all(&mut Mp4::open(view.clone()).unwrap()),
+            all(&mut Mp4::open_audio(view.clone()).unwrap()),
+        ];
+        let heard = files.iter().zip([2, 2]).map(|(file, track)| {
+            let found = crate::format::mp4::tests::found(file, track);
+            found.iter().map(|sample| sample.0).collect::<Vec<_>>()
+        });
+        let frames = crate::format::fragmented::tests::samples(&all(&mut Fmp4::open(view).unwrap()));
+        let frames = frames.iter().filter(|frame| frame.0 == 2).map(|frame| frame.1);
+        for times in heard.chain([frames.collect()]) {
+            assert!(times.len() > 1_000);
+            for (number, time) in (0_i64..).zip(&times) {
+                let off = i64::try_from(*time - times[0]).unwrap() - number * 1_024;
+                // A millisecond is 44 ticks.
+                assert!(off.abs() <= 512 + 90, "{gaps:?}, {number}: {off}");
+            }
+        }
+    }
+}
+
+#[test]
+fn silence_fills_the_gap_of_sound_alone() {
+    let (view, takes) = kept_after(60_000_000, 10_000_000);
+    let shots = takes.iter().flat_map(|take| &take.shots);
+    let sound = shots.filter(|shot| shot.kind == TrackKind::Audio);
+    let bytes: usize = sound.map(|shot| shot.payload.len() + 7).sum();
+    let m4a = all(&mut Mp4::open_audio(view.clone()).unwrap());
+    // From 4.5 s, where the sound ends, to 10.
+    let silent = crate::format::mp4::tests::found(&m4a, 2)
+        .iter()
+        .filter(|sample| testing::is_silence(&sample.3))
+        .count();
+    assert!((236..=239).contains(&silent), "{silent}");
     let adts = all(&mut Adts::open(view).unwrap());
-    assert_eq!(
-        adts.len(),
-        sound.iter().map(|shot| shot.payload.len() + 7).sum::<usize>()
-    );
+    assert_eq!(adts.len(), bytes + silent * 13);
 }
 
 #[test]
@@ -107,7 +153,7 @@ fn a_gap_that_cannot_be_true_is_closed() {
     let closed = 4_518.0 - 18.0 + 33.0;
     // A clock that was not set says 1970, and one that was set for the first time says half a century later.
     for utc in [-SOME_DAY, SOME_DAY, 86_500_000_000, 1_000_000] {
-        let (view, takes) = back_after(60_000_000, utc);
+        let (view, takes) = kept_after(60_000_000, utc);
         let zero = line_zeros(&view)[2] as f64;
         assert!((zero - closed).abs() < 40.0, "{zero}");
         assert_rendered(&view, &takes, zero);
@@ -116,32 +162,24 @@ fn a_gap_that_cannot_be_true_is_closed() {
 
 #[test]
 fn publishes_that_overlap_by_a_little_do_not_go_back() {
-    let (view, takes) = back_after(4_490_000, 4_490_000);
+    let (view, takes) = kept_after(4_490_000, 4_490_000);
     let zero = line_zeros(&view)[2];
     assert!((4_500..4_560).contains(&zero), "{zero}");
     assert_rendered(&view, &takes, zero as f64);
 }
 
 #[test]
-fn every_publish_begins_with_its_own_date_and_a_discontinuity_if_it_did_not_follow_at_once() {
-    // The other one is closed, as its clock cannot be believed: players go on without noticing.
-    for (tape, utc, apart) in [(12_345_678, 12_345_678, 1), (60_000_000, -SOME_DAY / 2, 0)] {
+fn every_publish_begins_with_its_own_date_and_goes_on() {
+    for (tape, utc) in [(12_345_678, 12_345_678), (60_000_000, -SOME_DAY / 2)] {
         let (view, _) = back_after(tape, utc);
         let hls = Hls::open(view, 1_000).unwrap();
         let text = String::from_utf8(hls.playlist().to_vec()).unwrap();
-        assert_eq!(text.matches("#EXT-X-DISCONTINUITY\n").count(), apart, "{text}");
+        assert_eq!(text.matches("#EXT-X-DISCONTINUITY\n").count(), 0, "{text}");
         let after = text.split("#EXT-X-PROGRAM-DATE-TIME:").nth(2).unwrap();
         // The first picture is shown 33 ms after its publish began.
         let began = jiff::Timestamp::from_microsecond(SOME_DAY + utc + 33_000).unwrap();
         assert!(after.starts_with(&format!("{began:.3}")), "{began}: {after}");
     }
-}
-
-/// Where the publish of each segment begins on the line, in milliseconds.
-fn line_zeros(view: &View<Reel>) -> Vec<i64> {
-    let mut tape = crate::format::line::Tape::new(view.clone());
-    let line = crate::format::line::Line::open(&mut tape).unwrap();
-    line.stretches.iter().map(|stretch| stretch.zero_ms).collect()
 }
 
 #[test]

@@ -1,0 +1,175 @@
+//! What is shown of the picture, in formats that can hide the rest.
+//!
+//! A range begins with the keyframe before it and may end with pictures that only others need. Such pictures take up time in
+//! the file and none on the line: behind them the picture lies later in the file than on the line, and an edit list
+//! leads from one to the other. Sound needs none: what is not heard is not in the file.
+
+use crate::format::ViewSegment;
+use crate::format::index::{Run, SampleIndex};
+use crate::media::{Micros, TrackKind};
+
+use super::{TrackLine, seam};
+
+/// Pictures that are shown one after the other, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::format) struct Show {
+    /// When the first one is presented, on the line.
+    pub(in crate::format) start: i64,
+    /// When the last one ends.
+    pub(in crate::format) end: i64,
+    /// How much later in the file than on the line.
+    pub(in crate::format) hidden: i64,
+    /// Others that are not shown follow at once.
+    pub(in crate::format) trailing: bool,
+}
+
+/// What of a line is shown.
+#[derive(Debug, Default)]
+pub(in crate::format) struct Shown {
+    /// The picture, in order.
+    pub(in crate::format) shows: Vec<Show>,
+    /// When presentation begins, in microseconds on the line; nothing where it is with the first sample.
+    pub(in crate::format) begins: Option<Micros>,
+    /// How much later in the file than on the line the picture lies now.
+    pub(super) hidden_ms: i64,
+    /// Something is hidden, or could be.
+    pub(in crate::format) any: bool,
+    /// Where the range that is being laid out ends on the line, if something of it is shown.
+    end: Option<Micros>,
+    /// The same of the range before.
+    before: Option<Micros>,
+    /// A segment that does not go on from the one before begins other pictures.
+    apart: bool,
+}
+
+impl Shown {
+    /// Line time of the media time zero of a segment that does not go on from the one before, so that what is shown of
+    /// it follows what was shown before; nothing where [`seam::place`] has to say.
+    pub(super) fn place(
+        &mut self,
+        before: &ViewSegment,
+        segment: &ViewSegment,
+        index: &SampleIndex,
+    ) -> Option<Micros> {
+        let spliced = before.range != segment.range;
+        if spliced {
+            self.before = self.end.take().or(self.before);
+        }
+        let is_part = |segment: &ViewSegment| {
+            segment.kept.shown_from > Micros::MIN || segment.kept.shown_to < Micros::MAX
+        };
+        if !segment.kept.hides || !(is_part(before) || is_part(segment)) {
+            return None;
+        }
+        if !spliced && self.end.is_some() {
+            return None;
+        }
+        let start = start(segment, index).saturating_sub(segment.publish_zero);
+        Some(self.before.unwrap_or(0).saturating_sub(start))
+    }
+
+    /// Makes room in the file for pictures that are hidden.
+    pub(super) fn shift(
+        &mut self,
+        track: Option<&TrackLine>,
+        segment: &ViewSegment,
+        zero: Micros,
+        index: &SampleIndex,
+    ) {
+        self.apart = true;
+        let begin = seam::begin(segment, TrackKind::Video, index);
+        if let (Some(track), Some(begin)) = (track, begin) {
+            let end = seam::end(track);
+            let at = zero
+                .div_euclid(1_000)
+                .saturating_add(self.hidden_ms)
+                .saturating_mul(1_000);
+            let dts = end.dts.saturating_sub(begin.dts.saturating_add(at));
+            let pts = end.pts.saturating_sub(begin.pts.saturating_add(at));
+            // The picture before stands until the first one that is shown: by then nothing hidden may begin.
+            let shown = index.runs(TrackKind::Video).flat_map(Run::placed);
+            let shown = shown.map(|placed| segment.shown(&placed));
+            let first = shown.filter(|tape| *tape >= segment.kept.shown_from).min();
+            let lead = first.map_or(0, |tape| {
+                tape.saturating_sub(segment.publish_zero)
+                    .saturating_sub(begin.pts)
+            });
+            let short = dts.max(pts).max(lead).max(0);
+            self.hidden_ms = self
+                .hidden_ms
+                .saturating_add(short.saturating_add(999).div_euclid(1_000));
+        }
+    }
+
+    /// Takes note of what is shown of a segment.
+    pub(super) fn add(&mut self, segment: &ViewSegment, zero: Micros, index: &SampleIndex) {
+        let kept = &segment.kept;
+        if !kept.hides || segment.silence.is_some() {
+            return;
+        }
+        self.any |= kept.shown_from > Micros::MIN || kept.shown_to < Micros::MAX;
+        let on_line = |tape: Micros| zero.saturating_add(tape.saturating_sub(segment.publish_zero));
+        let zero_ms = zero.div_euclid(1_000);
+        let to_ms = match kept.shown_to {
+            Micros::MAX => i64::MAX,
+            to => on_line(to).div_euclid(1_000),
+        };
+        let mut show: Option<Show> = None;
+        let mut trailing = false;
+        for placed in index.runs(TrackKind::Video).flat_map(Run::placed) {
+            let tape = segment.shown(&placed);
+            trailing |= tape >= kept.shown_to;
+            if tape < kept.shown_from || tape >= kept.shown_to {
+                continue;
+            }
+            let own = segment.base.video.saturating_add_unsigned(placed.dts);
+            let start = zero_ms
+                .saturating_add(own)
+                .saturating_add(i64::from(placed.sample.cts));
+            let end = start.saturating_add(i64::from(placed.sample.duration));
+            let end = end.min(to_ms).max(start);
+            let show = show.get_or_insert(Show {
+                start,
+                end,
+                hidden: self.hidden_ms,
+                trailing: false,
+            });
+            (show.start, show.end) = (show.start.min(start), show.end.max(end));
+        }
+        let sound = seam::sound_begins(segment, index).is_some();
+        if show.is_some() || sound {
+            let begins = on_line(start(segment, index));
+            self.begins.get_or_insert(begins);
+            let last = index.end_dts(TrackKind::Audio);
+            let sound_ends = sound.then(|| on_line(segment.tape(TrackKind::Audio, last)));
+            let show_ends = show.map(|show| show.end.saturating_mul(1_000));
+            let ends = sound_ends.max(show_ends).unwrap_or(begins);
+            let window = match kept.shown_to {
+                Micros::MAX => ends,
+                to => on_line(to).min(ends),
+            };
+            self.end = self.end.max(Some(window));
+        }
+        let apart = std::mem::take(&mut self.apart);
+        match (self.shows.last_mut(), show) {
+            (Some(last), Some(show)) if !apart && last.hidden == show.hidden => {
+                last.end = last.end.max(show.end);
+                last.trailing |= trailing;
+            }
+            (_, Some(show)) => self.shows.push(Show { trailing, ..show }),
+            (_, None) => self.apart |= apart,
+        }
+    }
+}
+
+/// Tape time at which presentation of a segment begins: where it was asked for, if there is something by then.
+pub(super) fn start(segment: &ViewSegment, index: &SampleIndex) -> Micros {
+    let first = index.runs(TrackKind::Video).next();
+    let first = first.map(|run| segment.tape(TrackKind::Video, run.first_dts));
+    let sound = index.runs(TrackKind::Audio).next();
+    let sound = sound.map(|run| segment.tape(TrackKind::Audio, run.first_dts));
+    let begins = [first, sound].into_iter().flatten().min();
+    begins
+        .unwrap_or(segment.publish_zero)
+        .max(segment.kept.shown_from)
+}
