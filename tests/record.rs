@@ -250,8 +250,9 @@ fn a_part_is_cut_where_asked() {
     let out = home.path().join("part.mp4");
     let (data, out_text) = (service.data(), out.to_str().unwrap());
     let source = sample().media();
-    // The sample has 25 pictures a second and a keyframe every 2 s: a cut at 4 s needs no lead-in, one at 5 s does.
-    for (from, to, pictures) in [("4s", "9s", 100..225), ("5s", "7s", 100..175)] {
+    // The sample has 25 pictures a second and a keyframe every 2 s: a cut at 4 s needs no lead-in, one at 5 s
+    // does. Keyframes are shown 40 ms or more after they are decoded, and the cut is by when they are shown.
+    for (from, to, pictures) in [("4100ms", "8040ms", 100..200), ("5100ms", "8040ms", 100..200)] {
         let done = edgereel(&[
             "export",
             &recording.id,
