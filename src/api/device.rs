@@ -9,6 +9,7 @@ use super::answer::{Code, Failure};
 use super::arguments::typed;
 use super::command::{Command, Effect, Kind, needs};
 use super::{Api, LinkHealth, process};
+use crate::config::Changes;
 use crate::event::rfc3339;
 
 /// What commands about the device itself need of whoever runs the service.
@@ -18,7 +19,7 @@ pub trait Host: Send + Sync {
     /// The configuration that is in force, its secrets masked.
     fn config(&self) -> String;
     /// Reads the configuration again; what is wrong with it, if it does not take effect.
-    fn reload(&self) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
+    fn reload(&self) -> Pin<Box<dyn Future<Output = Result<Reloaded, String>> + Send>>;
     /// Says how much is logged, in the syntax of tracing; what is wrong with it otherwise.
     fn set_log(&self, filter: &str) -> Result<(), String>;
     /// Log lines that were let go since the start.
@@ -29,6 +30,15 @@ pub trait Host: Send + Sync {
     fn look_again(&self);
     /// How the connection to the broker is, if there is to be one.
     fn link(&self) -> Option<LinkHealth>;
+}
+
+/// What came of reading the configuration again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reloaded {
+    /// Which keys changed, and when that takes effect.
+    pub changes: Changes,
+    /// What there is to say beside that.
+    pub warnings: Vec<String>,
 }
 
 /// A callback that is configured.
@@ -66,7 +76,7 @@ pub(super) const COMMANDS: &[Command] = &[
     },
     Command {
         name: "config.reload",
-        about: "Reads the configuration again",
+        about: "Reads the configuration again, and tells what was taken and what needs a restart",
         effect: Effect::Acts,
         arguments: &[],
         carry_out: |api, arguments| Box::pin(reload(api, arguments)),
@@ -132,7 +142,17 @@ async fn reload(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failu
     let Nothing {} = typed(arguments)?;
     let host = api.host()?;
     match host.reload().await {
-        Ok(()) => Ok(json!({ "config_hash": hash(&host.config()) })),
+        Ok(Reloaded { changes, warnings }) => {
+            let mut answer = json!({
+                "config_hash": hash(&host.config()),
+                "taken": changes.taken,
+                "restart": changes.restart,
+            });
+            if let (Some(object), false) = (answer.as_object_mut(), warnings.is_empty()) {
+                object.insert("warnings".to_owned(), warnings.into());
+            }
+            Ok(answer)
+        }
         Err(reason) => Err(Failure::new(
             Code::Refused,
             format!("the old configuration holds: {reason}"),

@@ -36,7 +36,7 @@ use std::time::Duration;
 pub use answer::{Answer, Code, Failure, MAX_ANSWER};
 pub use arguments::{MAX_REQUEST, Request};
 pub use command::{Argument, Command, Effect, Kind};
-pub use device::{CallbackRow, Host};
+pub use device::{CallbackRow, Host, Reloaded};
 pub use health::{
     ClockHealth, Health, LinkHealth, OutboxHealth, ProcessHealth, StorageHealth, StreamHealth, SyncHealth,
 };

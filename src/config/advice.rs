@@ -178,7 +178,12 @@ impl Config {
         rules.sort_by_key(|rule| std::cmp::Reverse(rule.rank()));
         let names = self.templates.iter().map(|template| template.name.as_str());
         let names: Vec<&str> = names.chain([DEFAULT_TEMPLATE]).collect();
-        let mut all = of_rules(&names, rules, |_| false);
+        let used = |name: &str| {
+            self.tasks
+                .iter()
+                .any(|task| task.template.as_deref() == Some(name))
+        };
+        let mut all = of_rules(&names, rules, used);
         all.extend(self.advice_beside_rules());
         all
     }

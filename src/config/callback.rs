@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Deserializer};
 
-use super::file::{Refused, in_range};
+use super::file::{Refused, in_range, nearest};
 use super::mqtt::{either, refuse, secret};
 use super::{HookUrl, Secret, SecretSource, Span};
-use crate::event::Dialect;
+use crate::event::{Dialect, KINDS};
 
 /// So many may be told.
 const MOST: usize = 16;
@@ -112,6 +112,29 @@ pub(super) fn resolve(files: Vec<CallbackFile>) -> Result<Vec<Callback>, Refused
     Ok(callbacks)
 }
 
+/// What is wrong with a wanted kind that no event has.
+fn unknown(wanted: &str) -> Option<String> {
+    let (known, near) = match wanted.strip_suffix('*') {
+        Some(beginning) => {
+            let groups = KINDS.iter().filter_map(|kind| kind.split_once('.'));
+            let mut groups: Vec<String> = groups.map(|(group, _)| format!("{group}.*")).collect();
+            groups.dedup();
+            let groups: Vec<&str> = groups.iter().map(String::as_str).collect();
+            let near = nearest(wanted, &groups).map(str::to_owned);
+            (KINDS.iter().any(|kind| kind.starts_with(beginning)), near)
+        }
+        None => (
+            KINDS.contains(&wanted),
+            nearest(wanted, &KINDS).map(str::to_owned),
+        ),
+    };
+    let near = match near {
+        Some(near) => format!("did you mean \"{near}\"?"),
+        None => format!("there are {}", KINDS.join(", ")),
+    };
+    (!known).then(|| format!("callback.events: no event is called {wanted:?}; {near}"))
+}
+
 impl CallbackFile {
     fn resolve(self, number: usize) -> Result<Callback, Refused> {
         let dialect = self.dialect.unwrap_or(Dialect::CloudEvents);
@@ -140,6 +163,9 @@ impl CallbackFile {
                 "callback.events",
                 "callback.events: kinds of events, as in [\"recording.*\", \"storage.full\"]",
             );
+        }
+        if let Some(wrong) = self.events.iter().find_map(|wanted| unknown(wanted)) {
+            return refuse("callback.events", &wrong);
         }
         let callback = Callback {
             name,
@@ -199,6 +225,34 @@ mod tests {
         let wants = |kind| all[0].wants(kind);
         assert!(wants("recording.closed") && wants("storage.full"));
         assert!(!wants("storage.low") && !wants("publish.started"));
+    }
+
+    #[test]
+    fn events_that_there_are_not_are_refused_with_the_nearest() {
+        for (wanted, said) in [
+            ("recording.close", "did you mean \\\"recording.closed\\\"?"),
+            ("recordings.*", "did you mean \\\"recording.*\\\"?"),
+            ("bananas.*", "no event is called"),
+            ("stream.gone", "did you mean"),
+        ] {
+            let error = parse(&format!(
+                "[[callback]]\nurl = \"https://a/b\"\nevents = [\"{wanted}\"]\n"
+            ))
+            .unwrap_err();
+            let said = said.replace('\\', "");
+            assert!(
+                error.contains("callback.events: no event is called") && error.contains(&said),
+                "{error}"
+            );
+        }
+        for wanted in ["*", "rec*", "recording.*", "clip.ready", "clock.synced"] {
+            assert!(
+                parse(&format!(
+                    "[[callback]]\nurl = \"https://a/b\"\nevents = [\"{wanted}\"]\n"
+                ))
+                .is_ok()
+            );
+        }
     }
 
     #[test]

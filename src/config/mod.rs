@@ -9,6 +9,7 @@ mod advice;
 mod byte_rate;
 mod calendar;
 mod callback;
+mod changes;
 mod delivery;
 mod file;
 mod key;
@@ -31,6 +32,7 @@ pub use advice::{Advice, of_rules};
 pub use byte_rate::{ByteRate, ByteRateError};
 pub use calendar::{Weekly, WeeklyError, Zone, ZoneError, next_boundary};
 pub use callback::Callback;
+pub use changes::Changes;
 pub use delivery::{
     Credentials, DeliverOrder, DeliverWhen, Delivery, Encryption, Lifecycle, PublicUrl, S3Target, Target,
     UrlStyle,

@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, oneshot};
 
 use super::log;
-use crate::api::{CallbackRow, Host, LinkHealth};
+use crate::api::{CallbackRow, Host, LinkHealth, Reloaded};
 use crate::callback::Callback;
 use crate::control::Tally;
 
 /// Somebody wants the configuration to be read again, and to hear what came of it.
-pub(super) type Reloading = oneshot::Sender<Result<(), String>>;
+pub(super) type Reloading = oneshot::Sender<Result<Reloaded, String>>;
 
 /// The service, as commands see it.
 pub(super) struct ThisService {
@@ -59,7 +59,7 @@ impl Host for ThisService {
         facts.config.clone()
     }
 
-    fn reload(&self) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> {
+    fn reload(&self) -> Pin<Box<dyn Future<Output = Result<Reloaded, String>> + Send>> {
         let reload = self.reload.clone();
         Box::pin(async move {
             let (done, reloaded) = oneshot::channel();

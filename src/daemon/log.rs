@@ -11,12 +11,15 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
+use super::filter;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{EnvFilter, Registry, reload};
 
+/// Filters the log from the start on.
+const VARIABLE: &str = "EDGEREEL_LOG";
 /// Characters of one field that are written.
 const LONGEST: usize = 1024;
 /// Lines that may wait.
@@ -44,7 +47,15 @@ pub fn init_log(target: LogTarget) {
     } else {
         "info"
     };
-    let filter = EnvFilter::try_from_env("EDGEREEL_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    // Nothing is refused to be recorded, or shown, because of a filter.
+    let asked = std::env::var(VARIABLE).ok().filter(|asked| !asked.is_empty());
+    let checked = asked.as_deref().map(|asked| filter::check(asked).map(|()| asked));
+    let (filter, wrong) = match checked {
+        None => (default, None),
+        Some(Ok(asked)) => (asked, None),
+        Some(Err(wrong)) => (default, Some(wrong)),
+    };
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new(default));
     let (sender, receiver) = sync_channel(QUEUE);
     let journald = target == LogTarget::Service && std::env::var_os("JOURNAL_STREAM").is_some();
     let spawned = thread::Builder::new()
@@ -59,23 +70,14 @@ pub fn init_log(target: LogTarget) {
     let subscriber = Registry::default().with(filter).with(Queued { sender });
     // A second call, as tests make, changes nothing.
     let _ = tracing::subscriber::set_global_default(subscriber);
+    if let Some(wrong) = wrong {
+        tracing::warn!("{VARIABLE} is not taken, so {default} is logged: {wrong}");
+    }
 }
 
 /// Logs by another filter from now on, in the syntax of tracing.
 pub(super) fn set_log(filter: &str) -> Result<(), String> {
-    // The parser takes whatever it does not understand for the name of a module.
-    let known = |level: &str| level.parse::<tracing::level_filters::LevelFilter>().is_ok();
-    let named = |part: &str| {
-        part.split_once('=').map_or_else(
-            || known(part),
-            |(target, level)| !target.trim().is_empty() && known(level.trim()),
-        )
-    };
-    if filter.is_empty() || filter.len() > 1_024 || !filter.split(',').all(|part| named(part.trim())) {
-        return Err(format!(
-            "{filter:?} is no level: error, warn, info, debug, trace, off, or as in \"info,edgereel::sync=debug\""
-        ));
-    }
+    filter::check(filter)?;
     let filter = EnvFilter::try_new(filter).map_err(|error| error.to_string())?;
     let handle = FILTER.get().ok_or("nothing is logged")?;
     handle.reload(filter).map_err(|error| error.to_string())

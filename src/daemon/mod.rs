@@ -8,6 +8,7 @@ mod broker;
 mod callbacks;
 mod control;
 mod credentials;
+mod filter;
 mod host;
 mod keys;
 mod log;
@@ -28,6 +29,7 @@ use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
+use crate::api::Reloaded;
 use crate::config::Config;
 use crate::https::with_causes;
 
@@ -76,12 +78,9 @@ async fn next<T>(channel: &mut Option<mpsc::Receiver<T>>) -> Option<T> {
 }
 
 /// Takes over a configuration that was read again, if it could be.
-async fn take_over(service: &mut Service, config: anyhow::Result<Config>) -> Result<(), String> {
+async fn take_over(service: &mut Service, config: anyhow::Result<Config>) -> Result<Reloaded, String> {
     match config {
-        Ok(config) => {
-            service.reconfigure(config).await;
-            Ok(())
-        }
+        Ok(config) => Ok(service.reconfigure(config).await),
         Err(error) => {
             let words = with_causes(error.as_ref());
             tracing::error!("configuration not reloaded, the old one holds: {words}");

@@ -12,8 +12,8 @@ use super::credentials::Account;
 use super::host::{Facts, Reloading, ThisService};
 use super::keys;
 use super::{broker, callbacks};
-use crate::api::Api;
-use crate::config::{self, ByteSize, Config, Keep};
+use crate::api::{Api, Reloaded};
+use crate::config::{self, ByteSize, Changes, Config, Keep};
 use crate::control::Tally;
 use crate::https::with_causes;
 use crate::ingest::{self, Entrance, Listen, Server};
@@ -219,7 +219,9 @@ impl Service {
     }
 
     /// Takes over what can be changed while running, and says what cannot.
-    pub async fn reconfigure(&mut self, config: Config) {
+    pub async fn reconfigure(&mut self, config: Config) -> Reloaded {
+        let changes = Changes::between(&self.config, &config);
+        let mut warnings = Vec::new();
         let (templates, rules) = (config.templates.clone(), config.rules.clone());
         self.recorder
             .reconfigure(recorder_settings(&config), templates, rules);
@@ -228,44 +230,28 @@ impl Service {
         self.entrance.set_limits(config.rtmp.limits);
         match keys::gate(&config) {
             Ok(gate) => self.entrance.set_gate(gate),
-            Err(error) => tracing::error!("who may push stays as it was: {}", with_causes(error.as_ref())),
+            Err(error) => warnings.push(format!(
+                "who may push stays as it was: {}",
+                with_causes(error.as_ref())
+            )),
         }
         match keys::certificate(&config) {
             Ok(certificate) => certificate
                 .into_iter()
                 .for_each(|it| self.entrance.set_certificate(it)),
-            Err(error) => tracing::error!(
+            Err(error) => warnings.push(format!(
                 "the certificate of RTMPS stays as it was: {}",
                 with_causes(error.as_ref())
-            ),
+            )),
         }
-        let fixed = [
-            ("device.id", self.config.device != config.device),
-            (
-                "[rtmp] (its listeners, max_connections and timeouts)",
-                without_reloadable(&self.config) != without_reloadable(&config),
-            ),
-            ("[storage]", self.config.storage != config.storage),
-            ("[control]", self.config.control != config.control),
-            (
-                "[sync] (that there is one, or none)",
-                self.config.sync.is_some() != config.sync.is_some(),
-            ),
-        ];
-        for (key, changed) in fixed {
-            if changed {
-                tracing::warn!("{key} changed; that takes effect at the next restart");
-            }
-        }
-        if let (Some(uploader), Some(_)) = (&self.uploader, &config.sync)
-            && self.config.sync != config.sync
-        {
+        if self.config.sync.is_some() && config.sync.is_some() && self.config.sync != config.sync {
             // What is under way goes on where it was.
-            uploader.stop();
-            let said = uploader.said();
-            self.uploader = deliver(&config, said, &self.store, &self.clock);
+            let said = self.uploader.take().map(|uploader| {
+                uploader.stop();
+                uploader.said()
+            });
+            self.uploader = deliver(&config, said.unwrap_or_default(), &self.store, &self.clock);
             self.api.set_uploader(self.uploader.clone());
-            self.config.sync = config.sync.clone();
         } else if let Some(uploader) = &self.uploader {
             // Its keys may be others now, in a file or in the store.
             let _ = uploader.check_again().await;
@@ -283,16 +269,26 @@ impl Service {
             broker::enroll(&self.config, &self.store);
             self.call_back().await;
         }
-        tracing::info!("configuration reloaded");
-        self.config.rtmp.takeover_after = config.rtmp.takeover_after;
-        self.config.rtmp.allow_anonymous = config.rtmp.allow_anonymous;
-        self.config.rtmp.limits = config.rtmp.limits;
-        self.config.publishers = config.publishers;
-        self.config.ring = config.ring;
-        self.config.templates = config.templates;
-        self.config.rules = config.rules;
-        self.config.tasks = config.tasks;
+        self.config = Changes::in_force(&self.config, config);
         self.tell_facts();
+        let mut advice = self.recorder.advice();
+        advice.extend(self.config.advice_beside_rules());
+        warnings.extend(advice.iter().map(ToString::to_string));
+        let list = |keys: &[&str]| match keys.is_empty() {
+            true => "nothing".to_owned(),
+            false => keys.join(", "),
+        };
+        tracing::info!("configuration reloaded; changed: {}", list(&changes.taken));
+        if !changes.restart.is_empty() {
+            tracing::warn!(
+                "changed, and takes effect at the next restart: {}",
+                list(&changes.restart)
+            );
+        }
+        for warning in &warnings {
+            tracing::warn!("{warning}");
+        }
+        Reloaded { changes, warnings }
     }
 
     /// Resolves only when the network side has died, which it never should.
@@ -424,21 +420,5 @@ fn server_settings(config: &Config) -> ingest::Settings {
         idle_timeout: config.rtmp.idle_timeout.duration(),
         max_connections: config.rtmp.max_connections,
         ..ingest::Settings::default()
-    }
-}
-
-/// `[rtmp]` without what a reload changes at once.
-fn without_reloadable(config: &Config) -> config::Rtmp {
-    let tls = config.rtmp.tls.as_ref().map(|tls| config::Tls {
-        listen: tls.listen.clone(),
-        cert: Default::default(),
-        key: Default::default(),
-    });
-    config::Rtmp {
-        tls,
-        takeover_after: config::Span::from_secs(0),
-        allow_anonymous: false,
-        limits: config::Limits::default(),
-        ..config.rtmp.clone()
     }
 }

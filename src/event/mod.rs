@@ -380,6 +380,35 @@ pub struct Evicted {
     pub recordings: Vec<String>,
 }
 
+/// The kinds of all events.
+pub const KINDS: [&str; 25] = [
+    "device.started",
+    "device.stopping",
+    "publish.started",
+    "publish.ended",
+    "recording.started",
+    "recording.paused",
+    "recording.resumed",
+    "recording.closed",
+    "clip.ready",
+    "recording.delivered",
+    "recording.failed",
+    "recording.expired",
+    "media.evicted_undelivered",
+    "stream.gap",
+    "stream.exception",
+    "auth.refused",
+    "storage.failed",
+    "storage.low",
+    "storage.full",
+    "storage.recovered",
+    "storage.repaired",
+    "sync.online",
+    "sync.offline",
+    "sync.error",
+    "clock.synced",
+];
+
 impl Event {
     /// The kind, as in topics and CloudEvents.
     pub fn kind(&self) -> &'static str {

@@ -101,7 +101,7 @@ fn who_asks_for_what_cannot_be_is_logged_once() {
         nameless.wait_closed();
     }
     for said in [
-        "gave no stream key",
+        "address has one part",
         "nothing can be played over RTMP",
         "a name that no stream can have",
     ] {
@@ -224,4 +224,64 @@ fn each_publish_says_whether_it_is_recorded_in_the_log_the_list_and_an_event() {
     for feed in feeds {
         feed.over();
     }
+}
+
+#[test]
+fn a_reload_answers_what_was_taken_and_what_needs_a_restart() {
+    let home = home();
+    let service = Service::start_with(home.path(), "");
+    let path = home.path().join("edgereel.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let reload = |text: &str| {
+        std::fs::write(&path, text).unwrap();
+        done(home.path(), &["config", "reload"])
+    };
+    let changed = text.replace("id = \"test\"", "id = \"other\"")
+        + "\n[ring]\npre_roll = \"5s\"\n[[rule]]\nstream = \"live/*\"\n";
+    let answer = reload(&changed);
+    assert_eq!(answer["taken"], json!(["ring.pre_roll", "[[rule]]"]));
+    assert_eq!(answer["restart"], json!(["device.id"]));
+    let warnings = answer["warnings"].to_string();
+    assert!(
+        warnings.contains("streams that no rule fits are not recorded"),
+        "{warnings}"
+    );
+    let log = service.log();
+    assert!(
+        log.contains("configuration reloaded; changed: ring.pre_roll, [[rule]]"),
+        "{log}"
+    );
+    assert!(
+        log.contains("takes effect at the next restart: device.id"),
+        "{log}"
+    );
+    let again = reload(&changed);
+    assert_eq!(
+        (&again["taken"], &again["restart"]),
+        (&json!([]), &json!(["device.id"]))
+    );
+    let back = reload(&text);
+    assert_eq!(
+        (&back["taken"], &back["restart"]),
+        (&json!(["ring.pre_roll", "[[rule]]"]), &json!([]))
+    );
+}
+
+#[test]
+fn a_filter_that_would_switch_the_log_off_is_not_taken() {
+    let home = home();
+    for filter in ["inof", "edgereel=of", "edgerel=debug", "off"] {
+        let service = Service::start_among(home.path(), &[("EDGEREEL_LOG", filter)]);
+        let log = service.log();
+        assert!(
+            log.contains("WARN  EDGEREEL_LOG is not taken, so info is logged"),
+            "{filter}: {log}"
+        );
+        assert!(log.contains("INFO  listening on"), "{filter}: {log}");
+        service.stop();
+    }
+    let service = Service::start(home.path());
+    let wrong = refused(home.path(), &["log", "level", "edgereel=of"]);
+    assert!(wrong.contains("did you mean 'off'?"), "{wrong}");
+    service.stop();
 }

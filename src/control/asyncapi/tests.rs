@@ -341,3 +341,13 @@ fn streams_are_what_is_said_of_them() {
         assert_refused("stream/#", &more);
     }
 }
+
+#[test]
+fn the_kinds_that_may_be_asked_for_are_those_that_there_are() {
+    let mut kinds: Vec<&str> = super::samples::events().iter().map(Event::kind).collect();
+    kinds.dedup();
+    kinds.sort_unstable();
+    let mut known = crate::event::KINDS.to_vec();
+    known.sort_unstable();
+    assert_eq!(kinds, known);
+}

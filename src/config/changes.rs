@@ -1,0 +1,198 @@
+//! What differs from one configuration to the next, and when it takes effect.
+
+use super::{Config, Tls};
+
+/// A key, and whether a reload changes it at once.
+struct Key {
+    name: &'static str,
+    reloads: bool,
+    differs: fn(&Config, &Config) -> bool,
+}
+
+/// What a reload comes to: keys by their names in the documents.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// What changed and is in force.
+    pub taken: Vec<&'static str>,
+    /// What changed and takes effect at the next start.
+    pub restart: Vec<&'static str>,
+}
+
+macro_rules! key {
+    ($name:literal, $reloads:literal, $($field:ident).+) => {
+        Key { name: $name, reloads: $reloads, differs: |old, new| old.$($field).+ != new.$($field).+ }
+    };
+}
+
+/// All there are. A table that comes several times is one key.
+const KEYS: &[Key] = &[
+    key!("device.id", false, device.id),
+    key!("rtmp.listen", false, rtmp.listen),
+    Key {
+        name: "rtmp.tls (where it listens)",
+        reloads: false,
+        differs: |old, new| listens(old) != listens(new),
+    },
+    Key {
+        name: "rtmp.tls (cert and key)",
+        reloads: true,
+        // Where there was none, or is none any more, there is nothing to take it over.
+        differs: |old, new| match (&old.rtmp.tls, &new.rtmp.tls) {
+            (Some(old), Some(new)) => (&old.cert, &old.key) != (&new.cert, &new.key),
+            _ => false,
+        },
+    },
+    key!("rtmp.allow_anonymous", true, rtmp.allow_anonymous),
+    key!("rtmp.max_connections", false, rtmp.max_connections),
+    key!(
+        "rtmp.max_connections_per_address",
+        true,
+        rtmp.limits.connections_per_address
+    ),
+    key!("rtmp.max_publishes", true, rtmp.limits.publishes),
+    key!(
+        "rtmp.max_publishes_per_address",
+        true,
+        rtmp.limits.publishes_per_address
+    ),
+    key!("rtmp.max_bitrate", true, rtmp.limits.bitrate),
+    key!("rtmp.handshake_timeout", false, rtmp.handshake_timeout),
+    key!("rtmp.idle_timeout", false, rtmp.idle_timeout),
+    key!("rtmp.takeover_after", true, rtmp.takeover_after),
+    key!("storage.dir", false, storage.dir),
+    key!("storage.durability", false, storage.durability),
+    key!("storage.quota", false, storage.quota),
+    key!("storage.min_free", false, storage.min_free),
+    key!("storage.on_full", false, storage.on_full),
+    key!("storage.keep", false, storage.keep),
+    key!("ring.pre_roll", true, ring.pre_roll),
+    key!("ring.memory", true, ring.memory),
+    key!("control.socket", false, control.socket),
+    Key {
+        name: "[sync] (that there is one, or none)",
+        reloads: false,
+        differs: |old, new| old.sync.is_some() != new.sync.is_some(),
+    },
+    Key {
+        name: "[sync]",
+        reloads: true,
+        differs: |old, new| old.sync.is_some() && new.sync.is_some() && old.sync != new.sync,
+    },
+    key!("[mqtt]", true, mqtt),
+    key!("[[callback]]", true, callbacks),
+    key!("[[publisher]]", true, publishers),
+    key!("[[template]]", true, templates),
+    key!("[[rule]]", true, rules),
+    key!("[[task]]", true, tasks),
+];
+
+fn listens(config: &Config) -> Option<&[std::net::SocketAddr]> {
+    let tls: Option<&Tls> = config.rtmp.tls.as_ref();
+    tls.map(|tls| tls.listen.as_slice())
+}
+
+impl Changes {
+    /// From the configuration that is in force to a new one.
+    pub fn between(old: &Config, new: &Config) -> Self {
+        let of = |reloads: bool| {
+            let keys = KEYS.iter().filter(move |key| key.reloads == reloads);
+            keys.filter(|key| (key.differs)(old, new))
+                .map(|key| key.name)
+                .collect()
+        };
+        Self {
+            taken: of(true),
+            restart: of(false),
+        }
+    }
+
+    /// What is in force after a reload: the new one, with what a start alone changes as it was.
+    pub fn in_force(old: &Config, new: Config) -> Config {
+        let tls = match (&old.rtmp.tls, new.rtmp.tls) {
+            (Some(old), Some(new)) => Some(Tls {
+                listen: old.listen.clone(),
+                ..new
+            }),
+            (old, _) => old.clone(),
+        };
+        Config {
+            device: old.device.clone(),
+            storage: old.storage.clone(),
+            control: old.control.clone(),
+            sync: match (&old.sync, new.sync) {
+                (Some(_), Some(new)) => Some(new),
+                (old, _) => old.clone(),
+            },
+            rtmp: super::Rtmp {
+                listen: old.rtmp.listen.clone(),
+                tls,
+                max_connections: old.rtmp.max_connections,
+                handshake_timeout: old.rtmp.handshake_timeout,
+                idle_timeout: old.rtmp.idle_timeout,
+                ..new.rtmp
+            },
+            ..new
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn parse(text: &str) -> Config {
+        Config::parse(Some((Path::new("box.toml"), text)), [], "box").unwrap()
+    }
+
+    #[test]
+    fn the_documents_say_of_each_key_when_it_takes_effect() {
+        let page = include_str!("../../docs/configuration.md");
+        let mut seen = 0;
+        for line in page
+            .lines()
+            .filter(|line| line.starts_with("| `") && line.contains('.'))
+        {
+            let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+            let name = cells[1].trim_matches('`');
+            let of_key: Vec<&Key> = KEYS
+                .iter()
+                .filter(|key| key.name.split(' ').next() == Some(name))
+                .collect();
+            if of_key.is_empty() {
+                continue;
+            }
+            let said = cells[5].contains("**yes**");
+            assert_eq!(of_key.iter().any(|key| key.reloads), said, "{line}");
+            seen += of_key.len();
+        }
+        let scalar = KEYS.iter().filter(|key| !key.name.starts_with('[')).count();
+        assert_eq!(seen, scalar, "each key has a row in docs/configuration.md");
+    }
+
+    #[test]
+    fn a_change_is_taken_or_waits_for_a_start() {
+        let old = parse("[sync]\nurl = \"file:///a\"\n");
+        let text = "[device]\nid = \"b\"\n[storage]\nquota = \"1 GiB\"\n[ring]\npre_roll = \"5s\"\n[rtmp]\n\
+                    takeover_after = \"1s\"\nidle_timeout = \"1min\"\n[[rule]]\n";
+        let new = parse(text);
+        let changes = Changes::between(&old, &new);
+        assert_eq!(
+            changes.taken,
+            ["rtmp.takeover_after", "ring.pre_roll", "[[rule]]"]
+        );
+        let restart = [
+            "device.id",
+            "rtmp.idle_timeout",
+            "storage.quota",
+            "[sync] (that there is one, or none)",
+        ];
+        assert_eq!(changes.restart, restart);
+        // What waits goes on waiting, and what was taken is not said again.
+        let now = Changes::in_force(&old, new.clone());
+        let again = Changes::between(&now, &new);
+        assert_eq!((again.taken.len(), again.restart), (0, restart.to_vec()));
+        assert_eq!(Changes::between(&new, &new), Changes::default());
+    }
+}

@@ -1,0 +1,117 @@
+//! What may be said of how much is logged: a filter as tracing has it, which leaves the log on.
+//!
+//! The parser of tracing takes whatever it does not understand for the name of a module, and then logs nothing.
+
+use tracing::level_filters::LevelFilter;
+
+use crate::config::nearest;
+
+/// Longest filter.
+const LONGEST: usize = 1_024;
+const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
+/// The rooms of this program: what stands behind `edgereel::`.
+const ROOMS: [&str; 16] = [
+    "access", "api", "callback", "cli", "config", "control", "daemon", "event", "format", "https", "ingest",
+    "media", "recorder", "socket", "store", "sync",
+];
+/// What others write that this program is made of.
+const OTHERS: [&str; 9] = [
+    "h2",
+    "hyper",
+    "hyper_util",
+    "mio",
+    "reqwest",
+    "rumqttc",
+    "rustls",
+    "tokio",
+    "tokio_rustls",
+];
+
+/// What is wrong with a filter, if anything is.
+pub(super) fn check(filter: &str) -> Result<(), String> {
+    if filter.len() > LONGEST {
+        return Err(format!("a filter has at most {LONGEST} bytes"));
+    }
+    let mut on = false;
+    for part in filter.split(',').map(str::trim) {
+        let (target, level) = match part.rsplit_once('=') {
+            Some((target, level)) => (Some(target.trim()), level.trim()),
+            None => (None, part),
+        };
+        // The empty text is a level to the parser.
+        let known = level.parse::<LevelFilter>().ok().filter(|_| !level.is_empty());
+        let known = known.ok_or_else(|| unknown(part, level, &LEVELS, "levels"))?;
+        on |= known != LevelFilter::OFF && target.is_none_or(is_ours);
+        if let Some(target) = target {
+            named(part, target)?;
+        }
+    }
+    match on {
+        true => Ok(()),
+        false => Err(format!(
+            "{filter:?} would switch the log off: nothing of edgereel is left in it; the least is \"error\""
+        )),
+    }
+}
+
+fn is_ours(target: &str) -> bool {
+    target == "edgereel" || target.starts_with("edgereel::")
+}
+
+/// A target is a module of this program, or a crate that it is made of.
+fn named(part: &str, target: &str) -> Result<(), String> {
+    let mut path = target.split("::");
+    match (path.next().unwrap_or_default(), path.next()) {
+        ("edgereel", None) => Ok(()),
+        ("edgereel", Some(room)) if ROOMS.contains(&room) => Ok(()),
+        ("edgereel", Some(room)) => Err(unknown(part, room, &ROOMS, "modules of edgereel")),
+        (name, _) if OTHERS.contains(&name) => Ok(()),
+        (name, _) => {
+            let all: Vec<&str> = OTHERS.iter().copied().chain(["edgereel"]).collect();
+            Err(unknown(part, name, &all, "targets"))
+        }
+    }
+}
+
+fn unknown(part: &str, word: &str, known: &[&str], what: &str) -> String {
+    match nearest(word, known) {
+        Some(near) => format!("{part:?}: there is no '{word}'; did you mean '{near}'?"),
+        None => format!("{part:?}: there is no '{word}'; {what} are {}", known.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_leaves_the_log_on_and_names_what_is_there() {
+        for good in [
+            "info",
+            "WARN",
+            "info,edgereel::sync=debug",
+            "edgereel=debug",
+            "edgereel::store::writer=trace, error",
+            "info,edgereel::ingest=off,rustls=debug",
+        ] {
+            assert_eq!(check(good), Ok(()), "{good}");
+        }
+        for (bad, said) in [
+            ("", "levels are error"),
+            ("off", "would switch the log off"),
+            ("edgereel=off", "would switch the log off"),
+            ("rustls=debug", "nothing of edgereel is left"),
+            ("edgereel=of", "did you mean 'off'?"),
+            ("inof", "did you mean 'info'?"),
+            ("loud", "there is no 'loud'"),
+            ("info,edgerel::sync=debug", "did you mean 'edgereel'?"),
+            ("info,edgereel::snyc=debug", "did you mean 'sync'?"),
+            ("info,bananas=debug", "there is no 'bananas'"),
+            ("info,=debug", "there is no ''"),
+        ] {
+            let error = check(bad).unwrap_err();
+            assert!(error.contains(said), "{bad}: {error}");
+        }
+        assert!(check(&"info,".repeat(1_000)).is_err());
+    }
+}
