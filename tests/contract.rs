@@ -21,7 +21,8 @@ const ROOT: &str = "edgereel/box-17";
 const STATUS: &str =
     r#"{"state":"up","version":"1","boot_id":"0f","pid":1,"time":"2026-05-28T20:26:40.250001Z"}"#;
 const STREAM: &str = r#"{"time":"2026-05-28T20:26:40.250001Z","live":true,"stream":"live/a/b","publish":"p","tracks":[],
-    "bits_per_second":1,"fps":25.0,"gaps":0,"bytes":1,"recordings":[]}"#;
+    "bits_per_second":1,"fps":25.0,"gaps":0,"bytes":1,"recordings":[],"dropped_frames":0,
+    "recorded":{"now":false,"text":"not recorded","why_not":"on_demand"}}"#;
 const REFUSAL: &str =
     r#"{"id":null,"ok":false,"error":{"code":"not_found","message":"there is no command 'x'"}}"#;
 

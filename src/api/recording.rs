@@ -193,9 +193,11 @@ async fn start(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failur
 /// What a recording that was just begun lacks of its pre-roll.
 async fn short(api: &Api, started: &Started) -> Option<Short> {
     let expected = started.short.clone();
-    let Some(id) = started.recordings.first().copied().filter(|_| expected.is_some()) else {
-        return None;
-    };
+    let id = started
+        .recordings
+        .first()
+        .copied()
+        .filter(|_| expected.is_some())?;
     match api.read(move |library| library.recording(id)).await {
         Ok(Some(row)) => row.short,
         // It begins with what comes next.

@@ -278,6 +278,7 @@ impl Journal {
 
     /// Every row of every table.
     #[cfg(test)]
+    #[expect(clippy::disallowed_methods, reason = "whole tables are what it is for")]
     pub(super) fn dump(&self) -> String {
         let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name";
         let tables: Vec<String> = self.all(sql, [], |row| self.col(row, 0)).unwrap();
