@@ -118,6 +118,7 @@ fn configurations_in_documents_are_right() {
     let home = home();
     for document in [
         "README.md",
+        "docs/recipes.md",
         "docs/migration.md",
         "docs/configuration.md",
         "docs/operations.md",
