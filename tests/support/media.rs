@@ -83,6 +83,28 @@ impl Media {
         );
     }
 
+    /// Without the silence that fills what is left between the tracks where a gap is closed: short frames that are not what
+    /// was sent next.
+    pub(crate) fn without_silence(&self, sent: &Media) -> Media {
+        let mut next = sent.audio.iter().peekable();
+        let mut is_sent = |sample: &&Sample| {
+            let same = next.next_if(|sent| sent.bytes == sample.bytes).is_some();
+            if !same && sample.bytes.len() > 16 {
+                next.next();
+            }
+            same || sample.bytes.len() > 16
+        };
+        Media {
+            video: self.video.clone(),
+            audio: self
+                .audio
+                .iter()
+                .filter(|sample| is_sent(sample))
+                .cloned()
+                .collect(),
+        }
+    }
+
     /// Only its sound.
     pub(crate) fn sound(&self) -> Media {
         Media {

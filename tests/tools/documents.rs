@@ -118,7 +118,6 @@ fn configurations_in_documents_are_right() {
     let home = home();
     for document in [
         "README.md",
-        "docs/recipes.md",
         "docs/migration.md",
         "docs/configuration.md",
         "docs/operations.md",

@@ -79,7 +79,10 @@ fn joined_ranges_decode_and_never_go_back() {
     ] {
         let path = made(&session, &[&ranges[..], &["--format", format]].concat(), name);
         let packets = Packets::of(&path, FFMPEG);
-        assert_eq!(packets.video.len(), 200, "{format}");
+        // 49, 99 and 50 pictures are presented in the ranges; an MP4 hides what they need besides. Others show the two
+        // pictures that the ranges' last ones need.
+        let shows = if format == "mp4" { 198 } else { 200 };
+        assert!(packets.video.len() >= shows, "{format}");
         assert!(
             (372..=390).contains(&packets.audio.len()),
             "{format}: {}",
@@ -88,12 +91,12 @@ fn joined_ranges_decode_and_never_go_back() {
         decodes(&path, FFMPEG);
         crate::players::plays(&path);
         let pictures = shown(&path, "v:0");
-        assert!((195..=200).contains(&pictures.len()), "{format}");
+        assert_eq!(pictures.len(), shows, "{format}");
         for pair in pictures.windows(2) {
             let step = pair[1] - pair[0];
-            assert!((0.035..0.2).contains(&step), "{format}: {step} at {}", pair[0]);
+            assert!((0.035..0.125).contains(&step), "{format}: {step} at {}", pair[0]);
         }
         let lasts = pictures.last().unwrap() - pictures[0];
-        assert!((7.75..8.4).contains(&lasts), "{format}: {lasts}");
+        assert!((7.95..8.1).contains(&lasts), "{format}: {lasts}");
     }
 }

@@ -32,10 +32,10 @@ fn a_resolution_that_changes_in_the_middle() {
     sent.extend(large.later(end).media());
     let flv = session.rendition("flv");
     let got = Packets::of(&flv, FFMPEG);
-    assert_eq!(
-        (got.video.len(), got.audio.len()),
-        (sent.video.len(), sent.audio.len())
-    );
+    assert_eq!(got.video.len(), sent.video.len());
+    // The sound of the first clip is some frames shorter than its picture: silence fills what is left.
+    let sound = sent.audio.len()..=sent.audio.len() + 5;
+    assert!(sound.contains(&got.audio.len()), "{} {sound:?}", got.audio.len());
     decodes(&flv, FFMPEG);
     crate::players::plays(&flv);
     assert_eq!(widths(&flv), ["320", "640"]);
@@ -50,11 +50,12 @@ fn a_resolution_that_changes_in_the_middle() {
         crate::players::plays(&path);
         assert_eq!(widths(&path), [width]);
     }
-    assert_eq!(packets, (sent.video.len(), sent.audio.len()));
+    assert_eq!(packets.0, sent.video.len());
+    assert!(sound.contains(&packets.1), "{} {sound:?}", packets.1);
     // ffmpeg's HLS demuxer takes the first header for all, whoever made the playlist: each part by itself.
     let hls = session.rendition("hls");
     let read = support::hls::read(hls.parent().unwrap());
-    read.media.same_bytes(&sent, "hls");
+    read.media.without_silence(&sent).same_bytes(&sent, "hls");
     let parts = support::hls::parts(hls.parent().unwrap(), &read.playlist);
     for (part, width) in parts.iter().zip(["320", "640"]) {
         let path = folder.path().join(format!("part-{width}.mp4"));
