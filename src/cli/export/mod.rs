@@ -64,8 +64,8 @@ pub(super) struct Export {
     /// The file to make (of HLS, the folder); `-` for standard output. aac makes M4A unless it ends in .aac.
     #[arg(short, long, value_name = "PATH", value_hint = clap::ValueHint::AnyPath)]
     output: PathBuf,
-    /// Overwrite what is there: a file, or an earlier HLS export. Without it that is asked on a terminal, and refused
-    /// elsewhere.
+    /// Overwrite what is there: a file, or an earlier HLS export. Without it that is asked on a terminal; elsewhere an
+    /// earlier export is replaced, and anything else is refused.
     #[arg(short = 'f', long)]
     force: bool,
 }

@@ -1,6 +1,6 @@
 //! What is there already where a file is to be made.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{IsTerminal as _, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
@@ -8,13 +8,18 @@ use anyhow::{Context as _, bail, ensure};
 use super::file::Target;
 use crate::format::Format;
 
-/// Asks on a terminal whether what is there may be overwritten; elsewhere it may if `force` says so.
+/// The mark of an export stands this near to its beginning: behind the index of some hours at the most.
+const MARKED_WITHIN: u64 = 4 << 20;
+
+/// Asks on a terminal whether what is there may be overwritten. Elsewhere nobody can be asked: what an earlier export made is
+/// replaced, as it can be made again, and anything else is if `force` says so.
 pub(super) fn ask(format: Format, targets: &[&Target], force: bool) -> anyhow::Result<()> {
+    let terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
     let mut there = Vec::new();
     for path in targets.iter().filter_map(|target| target.path()) {
         let found = match format {
-            Format::Hls => earlier_export(path)?,
-            _ => file(path)?,
+            Format::Hls => earlier_export(path)? && terminal,
+            _ => file(path)? && (terminal || !is_marked(path)),
         };
         there.extend(found.then_some(path));
     }
@@ -29,7 +34,7 @@ pub(super) fn ask(format: Format, targets: &[&Target], force: bool) -> anyhow::R
         count => format!("'{}' and {count} more", first.display()),
     };
     let exists = if others.is_empty() { "exists" } else { "exist" };
-    if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
+    if !terminal {
         bail!("{shown} {exists} already; --force overwrites");
     }
     let mut out = std::io::stderr();
@@ -57,6 +62,16 @@ fn file(path: &Path) -> anyhow::Result<bool> {
     );
     // A device or a pipe takes what it gets.
     Ok(found.is_file())
+}
+
+/// True for a file with the mark of an export: the name of the program, as MP4, M4A and FLV have it. Fragmented MP4 and ADTS
+/// have none.
+#[expect(clippy::disallowed_methods, reason = "somebody's file, not the tape")]
+fn is_marked(path: &Path) -> bool {
+    let mut head = Vec::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(MARKED_WITHIN).read_to_end(&mut head));
+    let mark = env!("CARGO_PKG_NAME").as_bytes();
+    read.is_ok() && head.windows(mark.len()).any(|window| window == mark)
 }
 
 /// True where an earlier export would be overwritten. Somebody's other files never are.
