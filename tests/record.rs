@@ -215,11 +215,9 @@ fn what_encoders_get_wrong_is_recorded_as_what_it_is() {
             keys.map(|tag| tag.time).collect()
         };
         assert_eq!(keys(&exported), keys(&source), "{name}");
-        let lines = service.log();
-        let lines: Vec<&str> = lines
-            .lines()
-            .filter(|line| line.contains(told) && line.contains(&stream))
-            .collect();
+        let of = |line: &&str| line.contains(told) && line.contains(&stream);
+        let lines = service.wait_for_log(|log| log.lines().any(|line| of(&line)).then(|| log.to_owned()));
+        let lines: Vec<&str> = lines.lines().filter(of).collect();
         assert_eq!(lines.len(), 1, "{name}: {lines:?}");
     }
 }

@@ -121,7 +121,7 @@ fn what_a_rule_leaves_out_is_said_by_the_check_at_the_start_and_in_the_answer() 
         "the form stream = \"cam1\" of a rule is deprecated; it is taken as stream '*/cam1'",
         "streams that no rule fits are not recorded",
     ];
-    let (warned, log) = (check.stderr, service.log());
+    let (warned, log) = (check.stderr, service.log_with(&said));
     for said in said {
         assert!(warned.contains(&format!("edgereel: warning: {said}")), "{warned}");
         assert!(log.contains(&format!("WARN  {said}")), "{log}");
@@ -173,12 +173,8 @@ fn each_publish_says_whether_it_is_recorded_in_the_log_the_list_and_an_event() {
     for (name, text) in said {
         let of =
             |line: &str| line.contains(&format!("INFO  {text}")) && line.contains(&format!("stream={name}"));
-        assert_eq!(
-            service.log().lines().filter(|line| of(line)).count(),
-            1,
-            "{}",
-            service.log()
-        );
+        let log = service.wait_for_log(|log| log.lines().any(of).then(|| log.to_owned()));
+        assert_eq!(log.lines().filter(|line| of(line)).count(), 1, "{log}");
         let row = rows
             .as_array()
             .unwrap()
@@ -246,15 +242,10 @@ fn a_reload_answers_what_was_taken_and_what_needs_a_restart() {
         warnings.contains("streams that no rule fits are not recorded"),
         "{warnings}"
     );
-    let log = service.log();
-    assert!(
-        log.contains("configuration reloaded; changed: ring.pre_roll, [[rule]]"),
-        "{log}"
-    );
-    assert!(
-        log.contains("takes effect at the next restart: device.id"),
-        "{log}"
-    );
+    service.log_with(&[
+        "configuration reloaded; changed: ring.pre_roll, [[rule]]",
+        "takes effect at the next restart: device.id",
+    ]);
     let again = reload(&changed);
     assert_eq!(
         (&again["taken"], &again["restart"]),
@@ -272,12 +263,10 @@ fn a_filter_that_would_switch_the_log_off_is_not_taken() {
     let home = home();
     for filter in ["inof", "edgereel=of", "edgerel=debug", "off"] {
         let service = Service::start_among(home.path(), &[("EDGEREEL_LOG", filter)]);
-        let log = service.log();
-        assert!(
-            log.contains("WARN  EDGEREEL_LOG is not taken, so info is logged"),
-            "{filter}: {log}"
-        );
-        assert!(log.contains("INFO  listening on"), "{filter}: {log}");
+        service.log_with(&[
+            "WARN  EDGEREEL_LOG is not taken, so info is logged",
+            "INFO  listening on",
+        ]);
         service.stop();
     }
     let service = Service::start(home.path());

@@ -163,6 +163,17 @@ impl Service {
         text.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// What it said, once it has said all of these: lines come out through a thread of their own.
+    #[track_caller]
+    pub(crate) fn log_with(&self, words: &[&str]) -> String {
+        self.wait_for_log(|log| {
+            words
+                .iter()
+                .all(|word| log.contains(word))
+                .then(|| log.to_owned())
+        })
+    }
+
     /// The first thing that `look` finds in the log.
     #[track_caller]
     pub(crate) fn wait_for_log<T>(&self, look: impl Fn(&str) -> Option<T>) -> T {
