@@ -268,7 +268,7 @@ fn a_closed_directory_is_not_one_without_a_tape() {
         support::cli::run(copy).ok();
         std::fs::set_permissions(&program, open.clone()).unwrap();
         std::fs::set_permissions(home.path(), open).unwrap();
-        command = std::process::Command::new(program);
+        command = support::cli::program(&program);
         command.uid(nobody).gid(nobody);
         chown(&data, Some(1), Some(1)).unwrap();
     }
