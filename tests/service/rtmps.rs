@@ -1,30 +1,16 @@
 //! RTMP under TLS, from outside, with certificates made for the test.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
-#![allow(
-    clippy::disallowed_methods,
-    reason = "what is tested is looked at from outside, as anyone would"
-)]
-
-mod support;
-
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::support::rtmp::{Rtmp, Socket};
+use crate::support::wait::PATIENCE;
+use crate::support::{Service, export, home, recordings, sample, wait_for};
 use nix::sys::signal::Signal;
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
-use support::rtmp::{Rtmp, Socket};
-use support::wait::PATIENCE;
-use support::{Service, export, home, recordings, sample, wait_for};
 
 /// Makes a certificate for box.test and puts it where the configuration says.
 fn certify(home: &Path) -> CertificateDer<'static> {
@@ -84,7 +70,11 @@ fn a_push_under_tls_is_recorded_whole() {
     });
     let out = home.path().join("out.mp4");
     export(&service.data(), &recording.id, "mp4", &out).ok();
-    support::mp4_file::parse(&std::fs::read(&out).unwrap()).same_as(&sample().media(), "under TLS", 1.5);
+    crate::support::mp4_file::parse(&std::fs::read(&out).unwrap()).same_as(
+        &sample().media(),
+        "under TLS",
+        1.5,
+    );
     // The same gate stands here.
     let refused = std::panic::catch_unwind(|| drop(Rtmp::over(secure()).go_publishing("live", "cam?key=no")));
     assert!(refused.is_err());
@@ -157,7 +147,7 @@ fn a_service_whose_certificate_cannot_be_read_does_not_start() {
     )
     .unwrap();
     let arguments = ["run", "--config", config.to_str().unwrap()];
-    support::edgereel(&arguments).failed(1, &["the certificate of RTMPS", "/nowhere/c"]);
+    crate::support::edgereel(&arguments).failed(1, &["the certificate of RTMPS", "/nowhere/c"]);
 }
 
 #[test]
@@ -168,10 +158,11 @@ fn publish_speaks_tls_to_whom_it_may_trust_and_says_why_not_to_others() {
     std::fs::write(&cert, made.cert.pem()).unwrap();
     std::fs::write(home.path().join("key.pem"), made.signing_key.serialize_pem()).unwrap();
     let (service, address) = start(home.path(), "");
-    let sample = support::sample_path();
+    let sample = crate::support::sample_path();
     let (sample, cert) = (sample.to_str().unwrap(), cert.to_str().unwrap());
-    let publish =
-        |url: &str, more: &[&str]| support::edgereel(&[&["publish", sample, url, "--fast"], more].concat());
+    let publish = |url: &str, more: &[&str]| {
+        crate::support::edgereel(&[&["publish", sample, url, "--fast"], more].concat())
+    };
     let url = format!("rtmps://{address}/live/cam1");
     let done = publish(&url, &["--ca-file", cert]).ok();
     assert!(
@@ -187,8 +178,8 @@ fn publish_speaks_tls_to_whom_it_may_trust_and_says_why_not_to_others() {
     let out = home.path().join("out.flv");
     export(&service.data(), &recording.id, "flv", &out).ok();
     assert_eq!(
-        support::Flv::read(&out).media().video.len(),
-        support::sample().media().video.len()
+        crate::support::Flv::read(&out).media().video.len(),
+        crate::support::sample().media().video.len()
     );
 
     publish(&url, &[]).failed(1, &["the certificate of 127.0.0.1", "trusts", "--ca-file"]);

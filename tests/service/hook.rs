@@ -1,28 +1,14 @@
 //! Services that decide who may push: asked over HTTP and HTTPS, slow, gone, or wrong.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
-#![allow(
-    clippy::disallowed_methods,
-    reason = "what is tested is looked at from outside, as anyone would"
-)]
-
-mod support;
-
 use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 
+use crate::support::rtmp::{Rtmp, message, number, string};
+use crate::support::{Pusher, Service, home, recordings, sample, wait_for};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
-use support::rtmp::{Rtmp, message, number, string};
-use support::{Pusher, Service, home, recordings, sample, wait_for};
 
 /// Answers every question; gives where it listens, and what it was asked.
 fn hook(
@@ -135,8 +121,8 @@ fn a_yes_lets_in_with_what_came_behind_the_question_and_all_else_does_not() {
             .find(|it| it.state == "closed")
     });
     let out = home.path().join("out.mp4");
-    support::export(&service.data(), &recording.id, "mp4", &out).ok();
-    support::mp4_file::parse(&std::fs::read(&out).unwrap()).same_as(
+    crate::support::export(&service.data(), &recording.id, "mp4", &out).ok();
+    crate::support::mp4_file::parse(&std::fs::read(&out).unwrap()).same_as(
         &clip.media(),
         "behind the question",
         1.5,
@@ -221,6 +207,6 @@ fn under_https_only_who_the_system_trusts_is_asked() {
     );
     drop(Rtmp::publishing(trusting.address(), "live", "cam"));
     assert!(!trusting.log().contains("s3cret"), "{}", trusting.log());
-    let other = support::home();
+    let other = crate::support::home();
     assert!(refused(&Service::start_with(other.path(), &entry), "cam").contains("it cannot be reached"));
 }

@@ -1,31 +1,17 @@
 //! Whatever the network, the store and the power do, recordings arrive once and whole.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
-#![allow(
-    clippy::disallowed_methods,
-    reason = "what is tested is looked at from outside, as anyone would"
-)]
-
-mod support;
-
-use support::bucket::{Bucket, Verdict, error};
-use support::delivered::{
+use crate::support::bucket::{Bucket, Verdict, error};
+use crate::support::delivered::{
     ALL, HEAVY, MP4, all_delivered, as_exported, events, publish, push, rows, send, sync, sync_to,
 };
-use support::programme::Programme;
-use support::proxy::{Link, Proxy};
-use support::service::data_dir;
-use support::{Service, edgereel, home, wait_for, wait_until};
+use crate::support::programme::Programme;
+use crate::support::proxy::{Link, Proxy};
+use crate::support::service::data_dir;
+use crate::support::{Service, edgereel, home, wait_for, wait_until};
 
 #[test]
 fn whatever_the_store_does_wrong_everything_arrives_once() {
-    let (home, dir) = (home(), support::home());
+    let (home, dir) = (home(), crate::support::home());
     let bucket = Bucket::start(dir.path());
     // A third of all requests goes wrong, each time otherwise, and not in step with anything.
     let (mut dice, mut wrong) = (1_u32, 0_usize);
@@ -58,9 +44,9 @@ fn whatever_the_store_does_wrong_everything_arrives_once() {
 
 #[test]
 fn a_service_that_is_killed_at_any_request_goes_on_where_it_was() {
-    let dir = support::home();
+    let dir = crate::support::home();
     let bucket = Bucket::start_near(dir.path());
-    let mut home = support::home();
+    let mut home = crate::support::home();
     let mut kills = 0;
     for request in 1.. {
         let config = sync_to(&bucket, "when = \"finished\"")
@@ -106,7 +92,7 @@ fn a_service_that_is_killed_at_any_request_goes_on_where_it_was() {
             for path in bucket.objects().values() {
                 std::fs::remove_file(path).unwrap();
             }
-            home = support::home();
+            home = crate::support::home();
             let service = Service::start_with(home.path(), "");
             push(&service, "live/cam", 13, 2 * HEAVY);
             service.stop();
@@ -122,7 +108,7 @@ fn a_service_that_is_killed_at_any_request_goes_on_where_it_was() {
 
 #[test]
 fn what_is_poisoned_holds_nobody_up_and_waits_for_somebody_to_look() {
-    let (home, dir) = (home(), support::home());
+    let (home, dir) = (home(), crate::support::home());
     let bucket = Bucket::start(dir.path());
     bucket.judge(
         |asked| match asked.path.contains("/poisoned/") && asked.method != "HEAD" {
@@ -167,7 +153,7 @@ fn what_is_poisoned_holds_nobody_up_and_waits_for_somebody_to_look() {
 
 #[test]
 fn a_store_that_is_away_is_waited_for_and_nothing_is_given_up() {
-    let (home, dir) = (home(), support::home());
+    let (home, dir) = (home(), crate::support::home());
     let mut bucket = Bucket::start(dir.path());
     bucket.pause();
     // Kept for no time at all: but not before it is delivered.
@@ -199,9 +185,9 @@ fn a_store_that_is_away_is_waited_for_and_nothing_is_given_up() {
 
 #[test]
 fn what_is_not_there_as_it_was_sent_is_sent_again() {
-    let (home, dir) = (home(), support::home());
+    let (home, dir) = (home(), crate::support::home());
     let bucket = Bucket::start(dir.path());
-    let root = dir.path().join(support::bucket::BUCKET);
+    let root = dir.path().join(crate::support::bucket::BUCKET);
     let mut spoilt = 0;
     bucket.judge(move |asked| {
         // The store says that it has all of it, and has something else, once.
@@ -230,7 +216,7 @@ fn behind(bucket: &Bucket, proxy: &Proxy, more: &str) -> String {
 
 #[test]
 fn a_slow_link_is_not_given_up_while_it_gets_on() {
-    let (home, dir) = (home(), support::home());
+    let (home, dir) = (home(), crate::support::home());
     let bucket = Bucket::start(dir.path());
     let proxy = Proxy::start(bucket.address(), Link::Slow(200_000));
     let config = behind(&bucket, &proxy, "").replace("timeout = \"5s\"", "timeout = \"1s\"") + MP4;
@@ -255,7 +241,7 @@ fn a_slow_link_is_not_given_up_while_it_gets_on() {
 
 #[test]
 fn a_link_that_breaks_or_is_dead_costs_nothing_but_time() {
-    let (home, dir) = (home(), support::home());
+    let (home, dir) = (home(), crate::support::home());
     let bucket = Bucket::start(dir.path());
     let proxy = Proxy::start(bucket.address(), Link::Breaks(3 << 20));
     let config = behind(&bucket, &proxy, "").replace("timeout = \"5s\"", "timeout = \"1s\"") + MP4;
@@ -283,7 +269,7 @@ fn a_link_that_breaks_or_is_dead_costs_nothing_but_time() {
 
 #[test]
 fn a_certificate_that_nobody_vouches_for_is_not_trusted() {
-    let (home, dir) = (home(), support::home());
+    let (home, dir) = (home(), crate::support::home());
     let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
     let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
     let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
@@ -313,11 +299,11 @@ fn a_certificate_that_nobody_vouches_for_is_not_trusted() {
 
 #[test]
 fn keys_that_are_replaced_under_way_are_read_again() {
-    let (home, dir) = (home(), support::home());
+    let (home, dir) = (home(), crate::support::home());
     let bucket = Bucket::start(dir.path());
     let keys = home.path().join("credentials");
     let write = |secret: &str| {
-        let id = support::bucket::KEY_ID;
+        let id = crate::support::bucket::KEY_ID;
         let text = format!("[vod]\naws_access_key_id = {id}\naws_secret_access_key = {secret}\n");
         std::fs::write(&keys, text).unwrap();
     };
@@ -335,7 +321,7 @@ fn keys_that_are_replaced_under_way_are_read_again() {
         !events(&service.data(), "sync.offline").is_empty()
     });
     assert_eq!(sync(home.path(), &["status"])["set_aside"], 0);
-    write(support::bucket::SECRET);
+    write(crate::support::bucket::SECRET);
     sync(home.path(), &["retry"]);
     wait_until("it to be delivered", || all_delivered(&service.data(), 1));
     as_exported(&service.data(), &bucket);
@@ -343,7 +329,7 @@ fn keys_that_are_replaced_under_way_are_read_again() {
 
 #[test]
 fn a_live_upload_survives_kills_and_sends_little_twice() {
-    let (home, dir) = (home(), support::home());
+    let (home, dir) = (home(), crate::support::home());
     let bucket = Bucket::start(dir.path());
     let waits = "\n[[template]]\nname = \"waits\"\nformats = [\"mp4\", \"hls\"]\nresume_window = \"60s\"\nresume_after = \"any\"\n\
                  [[rule]]\ntemplate = \"waits\"\n";
@@ -382,7 +368,7 @@ fn a_live_upload_survives_kills_and_sends_little_twice() {
 
 #[test]
 fn an_upload_that_only_a_lost_journal_knew_of_is_given_up() {
-    let (home, dir) = (home(), support::home());
+    let (home, dir) = (home(), crate::support::home());
     let bucket = Bucket::start(dir.path());
     let config = sync_to(&bucket, "") + MP4;
     let service = Service::start_with(home.path(), &(sync_to(&bucket, "max_rate = \"1 MiB/s\"") + MP4));
@@ -404,7 +390,7 @@ fn an_upload_that_only_a_lost_journal_knew_of_is_given_up() {
 
 #[test]
 fn a_store_that_goes_away_while_it_is_recorded_gets_all_of_it() {
-    let (home, dir) = (home(), support::home());
+    let (home, dir) = (home(), crate::support::home());
     let mut bucket = Bucket::start(dir.path());
     let service = Service::start_with(home.path(), &(sync_to(&bucket, "when = \"live\"") + ALL));
     let programme = Programme::marked("live/cam", 0, HEAVY);

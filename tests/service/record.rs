@@ -1,28 +1,14 @@
 //! From a push to files that hold exactly what was pushed.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
-#![allow(
-    clippy::disallowed_methods,
-    reason = "what is tested is looked at from outside, as anyone would"
-)]
-
-mod support;
-
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use nix::sys::signal::Signal;
-use support::rtmp::Rtmp;
-use support::{
+use crate::support::rtmp::Rtmp;
+use crate::support::{
     Flv, Pusher, Recording, Service, edgereel, export, home, only_recording, recordings, sample, sample_path,
     wait_for, wait_until,
 };
+use nix::sys::signal::Signal;
 
 /// FLV rounds the times of sound to milliseconds, everything else has it on its sample clock.
 const ROUNDING: f64 = 1.5;
@@ -115,20 +101,20 @@ fn every_rendition_holds_what_was_pushed() {
     let to = |name: &str| home.path().join(name);
 
     let mp4 = exported(&data, id, "mp4", to("out.mp4"));
-    let names = support::mp4_file::box_names(&mp4);
+    let names = crate::support::mp4_file::box_names(&mp4);
     assert!(names.iter().position(|name| name == "moov") < names.iter().position(|name| name == "mdat"));
-    support::mp4_file::parse(&mp4).same_as(&source, "mp4", ROUNDING);
-    let length = support::mp4_file::duration(&mp4);
+    crate::support::mp4_file::parse(&mp4).same_as(&source, "mp4", ROUNDING);
+    let length = crate::support::mp4_file::duration(&mp4);
     assert!((length - 20.0).abs() < 0.06, "{length} s");
 
     let fmp4 = exported(&data, id, "fmp4", to("out-fragmented.mp4"));
-    support::fragmented::parse(&fmp4).same_as(&source, "fmp4", ROUNDING);
+    crate::support::fragmented::parse(&fmp4).same_as(&source, "fmp4", ROUNDING);
 
     let flv = exported(&data, id, "flv", to("out.flv"));
     Flv::parse(&flv).media().same_as(&source, "flv", ROUNDING);
 
     export(&data, id, "hls", &to("hls")).ok();
-    let hls = support::hls::read(&to("hls"));
+    let hls = crate::support::hls::read(&to("hls"));
     hls.media.same_as(&source, "hls", ROUNDING);
     assert!(hls.playlist.end_list, "{}", hls.text);
     let length: f32 = hls.playlist.segments.iter().map(|segment| segment.duration).sum();
@@ -143,9 +129,9 @@ fn every_rendition_holds_what_was_pushed() {
     assert!(longest <= hls.playlist.target_duration, "{}", hls.text);
 
     let m4a = exported(&data, id, "aac", to("out.m4a"));
-    support::mp4_file::parse(&m4a).same_bytes(&source.sound(), "m4a");
+    crate::support::mp4_file::parse(&m4a).same_bytes(&source.sound(), "m4a");
     let adts = exported(&data, id, "aac", to("out.aac"));
-    support::adts::parse(&adts, 44_100.0).same_bytes(&source.sound(), "adts");
+    crate::support::adts::parse(&adts, 44_100.0).same_bytes(&source.sound(), "adts");
 }
 
 /// As encoders get it wrong: marks on every picture or on none, start codes in place of lengths, empty units, ADTS headers
@@ -155,7 +141,7 @@ fn what_encoders_get_wrong_is_recorded_as_what_it_is() {
     let home = home();
     let service = Service::start(home.path());
     let source = sample();
-    let media = |tag: &support::Tag, kind: u8| tag.kind == kind && tag.body.get(1) == Some(&1);
+    let media = |tag: &crate::support::Tag, kind: u8| tag.kind == kind && tag.body.get(1) == Some(&1);
     let marked = |mark: u8| {
         let mut flv = source.clone();
         for tag in flv.tags.iter_mut().filter(|tag| media(tag, 9)) {
@@ -272,7 +258,7 @@ fn a_part_is_cut_where_asked() {
             "{}",
             done.stderr
         );
-        let part = support::mp4_file::parse(&std::fs::read(&out).unwrap());
+        let part = crate::support::mp4_file::parse(&std::fs::read(&out).unwrap());
         assert_eq!(part.video.len(), pictures.len());
         let sent = &source.video[pictures];
         assert!(
@@ -315,7 +301,7 @@ fn streams_are_recorded_side_by_side() {
         let recording = all.iter().find(|recording| recording.stream == name).unwrap();
         let out = home.path().join(format!("{}.mp4", name.replace('/', "-")));
         let mp4 = exported(&service.data(), &recording.id, "mp4", out);
-        support::mp4_file::parse(&mp4).same_as(&flv.media(), name, ROUNDING);
+        crate::support::mp4_file::parse(&mp4).same_as(&flv.media(), name, ROUNDING);
     }
 }
 
@@ -337,7 +323,7 @@ fn a_second_publisher_is_refused_and_the_first_goes_on() {
     first.done();
     let recording = wait_closed(&service.data(), 1).remove(0);
     let mp4 = exported(&service.data(), &recording.id, "mp4", home.path().join("out.mp4"));
-    support::mp4_file::parse(&mp4).same_as(&flv.media(), "the first", ROUNDING);
+    crate::support::mp4_file::parse(&mp4).same_as(&flv.media(), "the first", ROUNDING);
 }
 
 #[test]
@@ -363,7 +349,7 @@ fn a_silent_publisher_gives_way() {
     silent.wait_closed();
     for recording in wait_closed(&service.data(), 2) {
         let mp4 = exported(&service.data(), &recording.id, "mp4", home.path().join("out.mp4"));
-        support::mp4_file::parse(&mp4).same_as(&flv.media(), "before and after", ROUNDING);
+        crate::support::mp4_file::parse(&mp4).same_as(&flv.media(), "before and after", ROUNDING);
     }
 }
 
@@ -379,7 +365,7 @@ fn a_connection_that_breaks_costs_nothing() {
     drop(client);
     let recording = wait_closed(&service.data(), 1).remove(0);
     let mp4 = exported(&service.data(), &recording.id, "mp4", home.path().join("out.mp4"));
-    support::mp4_file::parse(&mp4).same_as(&flv.media(), "up to the break", ROUNDING);
+    crate::support::mp4_file::parse(&mp4).same_as(&flv.media(), "up to the break", ROUNDING);
 }
 
 #[test]
@@ -402,7 +388,7 @@ fn sigterm_seals_everything_within_two_seconds() {
     for (recording, taken) in all.iter().zip(taken.iter().min().into_iter().cycle()) {
         assert_eq!(recording.state, "closed");
         let mp4 = exported(&data, &recording.id, "mp4", home.path().join("out.mp4"));
-        let got = support::mp4_file::parse(&mp4);
+        let got = crate::support::mp4_file::parse(&mp4);
         got.prefix_of(&flv.media(), "sealed", ROUNDING);
         let least = flv.media().before(f64::from(*taken));
         assert!(
@@ -418,19 +404,19 @@ fn a_broken_configuration_is_not_taken_over() {
     let service = Service::start(home.path());
     let flv = sample();
     let pusher = Pusher::start(service.address(), "live/cam1", &flv, 4.0);
-    support::service::write_config(home.path(), "bananas = 1\n");
+    crate::support::service::write_config(home.path(), "bananas = 1\n");
     service.signal(Signal::SIGHUP);
     service.wait_for_log(|log| {
         log.contains("edgereel.toml:10: unknown key 'bananas'")
             .then_some(())
     });
-    support::service::write_config(home.path(), "\n[ring]\npre_roll = \"5s\"\n");
+    crate::support::service::write_config(home.path(), "\n[ring]\npre_roll = \"5s\"\n");
     service.signal(Signal::SIGHUP);
     service.wait_for_log(|log| log.contains("configuration reloaded").then_some(()));
     pusher.done();
     let recording = wait_closed(&service.data(), 1).remove(0);
     let mp4 = exported(&service.data(), &recording.id, "mp4", home.path().join("out.mp4"));
-    support::mp4_file::parse(&mp4).same_as(&flv.media(), "through reloads", ROUNDING);
+    crate::support::mp4_file::parse(&mp4).same_as(&flv.media(), "through reloads", ROUNDING);
 }
 
 #[test]
@@ -453,7 +439,7 @@ fn recordings_survive_a_restart() {
     assert_eq!((&both[0].start, both[0].bytes), (&first.start, first.bytes));
     for recording in &both {
         let mp4 = exported(&data, &recording.id, "mp4", home.path().join("out.mp4"));
-        support::mp4_file::parse(&mp4).same_as(&sample().media(), "after a restart", ROUNDING);
+        crate::support::mp4_file::parse(&mp4).same_as(&sample().media(), "after a restart", ROUNDING);
     }
 }
 
@@ -471,8 +457,8 @@ fn an_open_recording_can_be_listed_and_exported() {
     for format in ["mp4", "fmp4", "flv"] {
         let bytes = exported(&service.data(), &open.id, format, home.path().join(format));
         let got = match format {
-            "mp4" => support::mp4_file::parse(&bytes),
-            "fmp4" => support::fragmented::parse(&bytes),
+            "mp4" => crate::support::mp4_file::parse(&bytes),
+            "fmp4" => crate::support::fragmented::parse(&bytes),
             _ => Flv::parse(&bytes).media(),
         };
         got.prefix_of(&flv.media(), format, ROUNDING);
@@ -482,5 +468,5 @@ fn an_open_recording_can_be_listed_and_exported() {
     let closed = wait_closed(&service.data(), 1).remove(0);
     assert_eq!(closed.id, open.id);
     let mp4 = exported(&service.data(), &closed.id, "mp4", home.path().join("out.mp4"));
-    support::mp4_file::parse(&mp4).same_as(&flv.media(), "read while written", ROUNDING);
+    crate::support::mp4_file::parse(&mp4).same_as(&flv.media(), "read while written", ROUNDING);
 }

@@ -1,28 +1,14 @@
 //! `edgereel ctl`: people ask boxes through a broker.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
-#![allow(
-    clippy::disallowed_methods,
-    reason = "what is tested is looked at from outside, as anyone would"
-)]
-
-mod support;
-
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 
+use crate::support::broker::Broker;
+use crate::support::cli::command;
+use crate::support::delivered::push;
+use crate::support::fleet::{managed, status};
+use crate::support::{Done, Service, edgereel, home};
 use serde_json::Value;
-use support::broker::Broker;
-use support::cli::command;
-use support::delivered::push;
-use support::fleet::{managed, status};
-use support::{Done, Service, edgereel, home};
 
 /// `edgereel ctl` to the box under test.
 fn ctl(broker: &Broker, arguments: &[&str]) -> Done {

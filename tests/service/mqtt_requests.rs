@@ -1,25 +1,11 @@
 //! What a box is asked over MQTT: once for each id, whatever happens in between, and nothing that it must not do.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
-#![allow(
-    clippy::disallowed_methods,
-    reason = "what is tested is looked at from outside, as anyone would"
-)]
-
-mod support;
-
 use std::collections::BTreeSet;
 
+use crate::support::broker::{Behaviour, Broker, Publishing};
+use crate::support::fleet::{ROOT, answers, ask, managed, request, status};
+use crate::support::{Service, home, wait_for, wait_until};
 use serde_json::{Value, json};
-use support::broker::{Behaviour, Broker, Publishing};
-use support::fleet::{ROOT, answers, ask, managed, request, status};
-use support::{Service, home, wait_for, wait_until};
 
 #[test]
 fn a_request_is_carried_out_once_for_each_id() {

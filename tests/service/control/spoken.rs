@@ -1,8 +1,8 @@
 //! What is not recorded is said, where people look for it.
 
-use support::rtmp::{Rtmp, number, string};
+use crate::support::rtmp::{Rtmp, number, string};
 
-use support::{Flv, Pusher, Tag, sample};
+use crate::support::{Flv, Pusher, Tag, sample};
 
 use super::*;
 
@@ -60,8 +60,8 @@ fn a_camera_whose_sound_cannot_be_recorded_has_its_picture_recorded() {
             .find(|recording| recording.state == "closed")
     });
     let out = home.path().join("out.mp4");
-    support::export(&service.data(), &recording.id, "mp4", &out).ok();
-    let shown = support::mp4_file::parse(&std::fs::read(&out).unwrap());
+    crate::support::export(&service.data(), &recording.id, "mp4", &out).ok();
+    let shown = crate::support::mp4_file::parse(&std::fs::read(&out).unwrap());
     shown.same_as(&camera().media(), "the picture", 1.5);
     let told = wait_for("the event", || events(&service.data(), "stream.exception").pop());
     assert_eq!(told["what"], "codec");

@@ -1,29 +1,15 @@
 //! Web services that are told of events: in whose words, how often, and what becomes of what they do not take.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
-#![allow(
-    clippy::disallowed_methods,
-    reason = "what is tested is looked at from outside, as anyone would"
-)]
-
-mod support;
-
 use std::path::Path;
 
+use crate::support::broker::Broker;
+use crate::support::contract;
+use crate::support::delivered::{MP4, push};
+use crate::support::fleet::{events, managed};
+use crate::support::webhook::Webhook;
+use crate::support::{Service, edgereel, home, wait_until};
 use md5::{Digest as _, Md5};
 use serde_json::Value;
-use support::broker::Broker;
-use support::contract;
-use support::delivered::{MP4, push};
-use support::fleet::{events, managed};
-use support::webhook::Webhook;
-use support::{Service, edgereel, home, wait_until};
 
 /// `[[callback]]` with these lines.
 fn callback(webhook: &Webhook, path: &str, more: &str) -> String {
@@ -105,7 +91,7 @@ fn events_are_told_as_cloudevents_and_signed() {
 
 #[test]
 fn a_file_is_told_of_as_tencent_does() {
-    let (home, out, webhook) = (home(), support::home(), Webhook::start());
+    let (home, out, webhook) = (home(), crate::support::home(), Webhook::start());
     let more = callback(&webhook, "/tc", "dialect = \"tencent\"\nkey = \"tckey\"");
     let service = Service::start_with(home.path(), &(more + &delivered_to(out.path())));
     push(&service, "live/cam", 3, 0);
@@ -144,7 +130,7 @@ fn a_file_is_told_of_as_tencent_does() {
 
 #[test]
 fn a_publish_and_a_file_are_told_of_as_aliyun_does() {
-    let (home, out, webhook) = (home(), support::home(), Webhook::start());
+    let (home, out, webhook) = (home(), crate::support::home(), Webhook::start());
     let more = callback(&webhook, "/al?a=b", "dialect = \"aliyun\"\nkey = \"alkey\"");
     let service = Service::start_with(home.path(), &(more + &delivered_to(out.path())));
     push(&service, "live/cam", 3, 0);

@@ -1,21 +1,7 @@
 //! What is said of MQTT in `docs/schemas.json`, as the other tests hold what is sent against it: they would be of no use if
 //! anything passed.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
-#![allow(
-    clippy::disallowed_methods,
-    reason = "what is tested is looked at from outside, as anyone would"
-)]
-
-mod support;
-
-use support::contract::{check, verdict};
+use crate::support::contract::{check, verdict};
 
 const ROOT: &str = "edgereel/box-17";
 const STATUS: &str =

@@ -1,25 +1,11 @@
 //! What a service manager is told, by the protocol of sd_notify(3).
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
-#![allow(
-    clippy::disallowed_methods,
-    reason = "what is tested is looked at from outside, as anyone would"
-)]
-
-mod support;
-
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 
 use nix::sys::signal::Signal;
 
-use support::{Pusher, Service, home, sample};
+use crate::support::{Pusher, Service, home, sample};
 
 /// The manager's end of the socket.
 struct Manager {
@@ -31,7 +17,9 @@ impl Manager {
     fn new(home: &Path) -> Self {
         let path = home.join("notify");
         let socket = UnixDatagram::bind(&path).unwrap();
-        socket.set_read_timeout(Some(support::wait::PATIENCE)).unwrap();
+        socket
+            .set_read_timeout(Some(crate::support::wait::PATIENCE))
+            .unwrap();
         Self {
             socket,
             path: path.display().to_string(),

@@ -1,23 +1,9 @@
 //! Several files of one recording, and one file of several ranges.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
-#![allow(
-    clippy::disallowed_methods,
-    reason = "what is tested is looked at from outside, as anyone would"
-)]
-
-mod support;
-
 use std::path::Path;
 
-use support::flv::VIDEO;
-use support::{
+use crate::support::flv::VIDEO;
+use crate::support::{
     Done, Flv, Media, Recording, Sample, Service, edgereel, home, recordings, sample, sample_path, wait_for,
 };
 
@@ -57,7 +43,7 @@ fn run(service: &Service, arguments: &[&str], out: &Path) -> Done {
 }
 
 fn mp4(path: &Path) -> Media {
-    support::mp4_file::parse(&std::fs::read(path).unwrap())
+    crate::support::mp4_file::parse(&std::fs::read(path).unwrap())
 }
 
 fn same_bytes(got: &[Sample], sent: &[Sample]) {
@@ -112,8 +98,8 @@ fn ranges_become_one_file() {
         let media = match format {
             "mp4" => mp4(&out),
             "flv" => Flv::read(&out).media(),
-            "fmp4" => support::fragmented::parse(&std::fs::read(&out).unwrap()),
-            _ => support::hls::read(&out).media,
+            "fmp4" => crate::support::fragmented::parse(&std::fs::read(&out).unwrap()),
+            _ => crate::support::hls::read(&out).media,
         };
         same_bytes(&media.video, &wanted);
         for (track, most) in [(&media.video, 40.0 + REORDERED), (&media.audio, 23.3 + REORDERED)] {
@@ -149,7 +135,7 @@ fn ranges_that_differ_are_refused_by_name() {
     let mut tags = only_other.tags;
     tags.insert(
         0,
-        support::Tag {
+        crate::support::Tag {
             time: 10_000,
             ..audio.unwrap()
         },
@@ -309,10 +295,10 @@ fn a_folder_is_replaced_only_if_an_export_made_it() {
     let folder = home.path().join("hls");
     let hls = [id, "--format", "hls"];
     run(&service, &hls, &folder).ok();
-    let whole = support::hls::read(&folder).media;
+    let whole = crate::support::hls::read(&folder).media;
     let part = format!("{id}@..5s");
     run(&service, &[&part, "--format", "hls"], &folder).ok();
-    let shorter = support::hls::read(&folder).media;
+    let shorter = crate::support::hls::read(&folder).media;
     assert!(shorter.video.len() < whole.video.len());
     let names = || {
         let entries = std::fs::read_dir(&folder).unwrap();
@@ -347,7 +333,7 @@ fn a_failure_leaves_nothing_half_made() {
     let id = all[0].id.as_str();
     let folder = home.path().join("hls");
     run(&service, &[id, "--format", "hls"], &folder).ok();
-    let before = support::hls::read(&folder).media;
+    let before = crate::support::hls::read(&folder).media;
     // The tape goes while its rows stay: nothing can be read.
     let tape = service.data().join("tape/live%2Fcam1");
     let tape = if tape.is_dir() {
@@ -360,7 +346,10 @@ fn a_failure_leaves_nothing_half_made() {
     run(&service, &[id, "--format", "mp4"], &out).failed(1, &[]);
     run(&service, &[id, "--format", "hls", "--force"], &folder).failed(1, &[]);
     run(&service, &[id, "--format", "hls"], &home.path().join("new")).failed(1, &[]);
-    assert_eq!(support::hls::read(&folder).media.video.len(), before.video.len());
+    assert_eq!(
+        crate::support::hls::read(&folder).media.video.len(),
+        before.video.len()
+    );
     for left in ["out.mp4", "out.mp4.part", "new", "hls/.edgereel-export"] {
         assert!(!home.path().join(left).exists(), "{left}");
     }

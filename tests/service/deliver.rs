@@ -1,30 +1,16 @@
 //! Recordings reach a bucket or a folder: by the real service, and a real S3 server.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
-#![allow(
-    clippy::disallowed_methods,
-    reason = "what is tested is looked at from outside, as anyone would"
-)]
-
-mod support;
-
 use std::path::Path;
 
-use support::bucket::{Bucket, Verdict, error};
-use support::delivered::{
+use crate::support::bucket::{Bucket, Verdict, error};
+use crate::support::delivered::{
     ALL, HEAVY, MP4, all_delivered, as_exported, events, expected, files, publish, push, rows, same_files,
     send, sync, sync_to,
 };
-use support::programme::Programme;
-use support::proxy::{Link, Proxy};
-use support::service::write_config;
-use support::{Service, edgereel, home, wait_for, wait_until};
+use crate::support::programme::Programme;
+use crate::support::proxy::{Link, Proxy};
+use crate::support::service::write_config;
+use crate::support::{Service, edgereel, home, wait_for, wait_until};
 
 #[test]
 fn everything_reaches_a_folder_under_its_key() {
@@ -36,7 +22,7 @@ fn everything_reaches_a_folder_under_its_key() {
     let service = Service::start_with(home.path(), &sync);
     push(&service, "live/cam", 14, HEAVY);
     wait_until("it to be delivered", || all_delivered(&service.data(), 1));
-    let out = support::home();
+    let out = crate::support::home();
     let found = files(target.path());
     same_files(&expected(&service.data(), out.path()), &found);
     let told = events(&service.data(), "recording.delivered");
@@ -63,7 +49,7 @@ fn everything_reaches_a_folder_under_its_key() {
 
 #[test]
 fn finished_recordings_reach_a_bucket_in_parts_and_whole() {
-    let (home, dir) = (home(), support::home());
+    let (home, dir) = (home(), crate::support::home());
     let bucket = Bucket::start(dir.path());
     let service = Service::start_with(home.path(), &(sync_to(&bucket, "read_back = true") + ALL));
     push(&service, "live/long", 30, HEAVY);
@@ -86,7 +72,7 @@ fn finished_recordings_reach_a_bucket_in_parts_and_whole() {
 
 #[test]
 fn a_recording_is_in_the_bucket_while_it_grows_and_complete_when_it_ends() {
-    let (home, dir) = (home(), support::home());
+    let (home, dir) = (home(), crate::support::home());
     let bucket = Bucket::start(dir.path());
     let service = Service::start_with(home.path(), &(sync_to(&bucket, "when = \"live\"") + ALL));
     let programme = Programme::marked("live/cam", 0, HEAVY);
@@ -200,7 +186,7 @@ const HLS: &str = "\n[[template]]\nname = \"hls\"\nformats = [\"hls\"]\nresume_w
 
 #[test]
 fn a_live_playlist_follows_over_a_long_way() {
-    let (home, dir) = (home(), support::home());
+    let (home, dir) = (home(), crate::support::home());
     let bucket = Bucket::start(dir.path());
     let service = Service::start_with(home.path(), &(sync_to(&bucket, "when = \"live\"") + HLS));
     follow(home.path(), &service, &bucket, 0, 4);
@@ -208,7 +194,7 @@ fn a_live_playlist_follows_over_a_long_way() {
 
 #[test]
 fn a_live_playlist_follows_over_a_link_that_just_carries_it() {
-    let (home, dir) = (home(), support::home());
+    let (home, dir) = (home(), crate::support::home());
     let bucket = Bucket::start(dir.path());
     // Each turn is some seconds on its way.
     let proxy = Proxy::start(bucket.address(), Link::Slow(200_000));
@@ -219,7 +205,7 @@ fn a_live_playlist_follows_over_a_link_that_just_carries_it() {
 
 #[test]
 fn a_store_that_takes_nothing_is_told_of_before_there_is_anything_to_deliver() {
-    let (home, dir) = (home(), support::home());
+    let (home, dir) = (home(), crate::support::home());
     let bucket = Bucket::start(dir.path());
     bucket.judge_all(|asked| match asked.path.starts_with("/medai") {
         true => Verdict::Say(404, error("NoSuchBucket", "There is none.")),
@@ -253,7 +239,7 @@ fn a_store_that_takes_nothing_is_told_of_before_there_is_anything_to_deliver() {
 
 #[test]
 fn a_check_says_which_permission_is_missing() {
-    let (home, dir) = (home(), support::home());
+    let (home, dir) = (home(), crate::support::home());
     let bucket = Bucket::start(dir.path());
     let _service = Service::start_with(home.path(), &(sync_to(&bucket, "") + MP4));
     let found = |checked: &serde_json::Value| -> Vec<(String, String)> {
@@ -291,7 +277,7 @@ fn a_check_says_which_permission_is_missing() {
     );
     type Case = (
         &'static str,
-        fn(&support::bucket::Asked) -> bool,
+        fn(&crate::support::bucket::Asked) -> bool,
         bool,
         &'static str,
     );
@@ -336,7 +322,7 @@ fn a_check_says_which_permission_is_missing() {
         assert_eq!(sync(home.path(), &["status"])["problems"][0], found[0].1);
     }
     // Folders are tried, too.
-    let other = support::home();
+    let other = crate::support::home();
     write_config(
         home.path(),
         &format!("\n[sync]\nurl = \"file://{}\"\n{MP4}", other.path().display()),
@@ -356,7 +342,7 @@ fn a_check_says_which_permission_is_missing() {
 
 #[test]
 fn delivery_is_paused_and_slowed_by_command_also_over_a_restart() {
-    let (home, dir) = (home(), support::home());
+    let (home, dir) = (home(), crate::support::home());
     let bucket = Bucket::start(dir.path());
     let config = sync_to(&bucket, "");
     let service = Service::start_with(home.path(), &config);
@@ -387,7 +373,7 @@ fn delivery_is_paused_and_slowed_by_command_also_over_a_restart() {
 #[test]
 fn an_objects_time_ends_by_a_tag_or_by_its_removal() {
     for (lifecycle, tagged) in [("delete", false), ("tag", true)] {
-        let (home, dir) = (home(), support::home());
+        let (home, dir) = (home(), crate::support::home());
         let bucket = Bucket::start(dir.path());
         let brief = "\n[[template]]\nname = \"brief\"\nformats = [\"mp4\", \"hls\"]\nresume_window = \"0s\"\nstorage_time = \"1s\"\n\
                      [[rule]]\ntemplate = \"brief\"\n";
@@ -415,7 +401,7 @@ fn an_objects_time_ends_by_a_tag_or_by_its_removal() {
 
 #[test]
 fn a_recording_is_deleted_there_too_when_that_is_asked_for() {
-    let (home, dir) = (home(), support::home());
+    let (home, dir) = (home(), crate::support::home());
     let bucket = Bucket::start(dir.path());
     let service = Service::start_with(home.path(), &sync_to(&bucket, ""));
     push(&service, "live/cam", 9, 0);
@@ -436,7 +422,7 @@ fn a_recording_is_deleted_there_too_when_that_is_asked_for() {
 
 #[test]
 fn what_is_deleted_on_its_way_is_not_delivered() {
-    let (home, dir) = (home(), support::home());
+    let (home, dir) = (home(), crate::support::home());
     let bucket = Bucket::start(dir.path());
     let config = sync_to(&bucket, "when = \"live\"\nmax_rate = \"4 MiB/s\"") + ALL;
     let service = Service::start_with(home.path(), &config);
@@ -466,7 +452,7 @@ fn what_is_deleted_on_its_way_is_not_delivered() {
 
 #[test]
 fn no_secret_is_in_the_log_or_in_an_answer() {
-    let (home, dir) = (home(), support::home());
+    let (home, dir) = (home(), crate::support::home());
     let bucket = Bucket::start(dir.path());
     bucket.judge(|asked| match asked.method.as_str() {
         "HEAD" => Verdict::Pass,
@@ -481,7 +467,7 @@ fn no_secret_is_in_the_log_or_in_an_answer() {
     let status = sync(home.path(), &["status"]).to_string();
     let log = service.log();
     for text in [&log, &status] {
-        assert!(!text.contains(support::bucket::SECRET));
+        assert!(!text.contains(crate::support::bucket::SECRET));
         assert!(!text.contains("X-Amz-Signature"), "a signed address");
     }
 }
@@ -495,11 +481,11 @@ fn in_hours(hours: i64) -> String {
 
 #[test]
 fn the_demo_delivers_to_a_bucket_where_that_is_asked_for() {
-    let (home, dir) = (home(), support::home());
+    let (home, dir) = (home(), crate::support::home());
     let bucket = Bucket::start(dir.path());
     let keys = [
-        ("AWS_ACCESS_KEY_ID", support::bucket::KEY_ID),
-        ("AWS_SECRET_ACCESS_KEY", support::bucket::SECRET),
+        ("AWS_ACCESS_KEY_ID", crate::support::bucket::KEY_ID),
+        ("AWS_SECRET_ACCESS_KEY", crate::support::bucket::SECRET),
     ];
     let endpoint = bucket.endpoint();
     let arguments = [
@@ -511,7 +497,9 @@ fn the_demo_delivers_to_a_bucket_where_that_is_asked_for() {
         "--endpoint",
         &endpoint,
     ];
-    let said = support::edgereel_in(home.path(), &keys, &arguments).ok().text();
+    let said = crate::support::edgereel_in(home.path(), &keys, &arguments)
+        .ok()
+        .text();
     let url = format!("{endpoint}/media/shown/demo.mp4");
     assert!(said.contains(&url) && said.contains("delivered"), "{said}");
     let keys: Vec<String> = bucket.objects().into_keys().collect();
@@ -522,7 +510,7 @@ fn the_demo_delivers_to_a_bucket_where_that_is_asked_for() {
 
 #[test]
 fn nothing_is_sent_out_of_hours() {
-    let (home, dir) = (home(), support::home());
+    let (home, dir) = (home(), crate::support::home());
     let bucket = Bucket::start(dir.path());
     let service = Service::start_with(home.path(), &(sync_to(&bucket, &in_hours(5)) + MP4));
     let mut client = publish(&service, "live/cam");
@@ -549,7 +537,7 @@ fn nothing_is_sent_out_of_hours() {
 
 #[test]
 fn two_recordings_with_one_key_are_two_objects() {
-    let (home, dir) = (home(), support::home());
+    let (home, dir) = (home(), crate::support::home());
     let bucket = Bucket::start(dir.path());
     let named = MP4.replace("resume_window", "key = \"{StreamName}\"\nresume_window");
     let service = Service::start_with(home.path(), &(sync_to(&bucket, "") + &named));
@@ -564,7 +552,7 @@ fn two_recordings_with_one_key_are_two_objects() {
 
 #[test]
 fn another_store_is_delivered_to_after_a_reload() {
-    let (home, dir, other) = (home(), support::home(), support::home());
+    let (home, dir, other) = (home(), crate::support::home(), crate::support::home());
     let (bucket, folder) = (Bucket::start(dir.path()), other.path().display());
     let service = Service::start_with(home.path(), &(sync_to(&bucket, "") + MP4));
     push(&service, "live/one", 2, 0);
@@ -582,7 +570,7 @@ fn another_store_is_delivered_to_after_a_reload() {
 
 #[test]
 fn what_was_delivered_before_the_journal_was_lost_is_not_sent_again() {
-    let (home, dir) = (home(), support::home());
+    let (home, dir) = (home(), crate::support::home());
     let bucket = Bucket::start(dir.path());
     let both = MP4.replace("[\"mp4\"]", "[\"mp4\", \"hls\"]");
     let config = sync_to(&bucket, "") + &both;

@@ -1,14 +1,6 @@
 //! The Yocto recipe says what `Cargo.toml`, `Cargo.lock` and the licences say: bitbake fetches what is on its list and
 //! nothing else, and would notice only in the middle of a build.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
-
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 

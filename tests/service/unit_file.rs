@@ -1,22 +1,8 @@
 //! The unit that systemd is given, held against the program that it starts.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
-#![allow(
-    clippy::disallowed_methods,
-    reason = "what is tested is looked at from outside, as anyone would"
-)]
-
-mod support;
-
 use std::path::{Path, PathBuf};
 
-use support::{edgereel, edgereel_in, home};
+use crate::support::{edgereel, edgereel_in, home};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd")
@@ -80,7 +66,7 @@ fn paths_are_those_that_the_program_looks_for() {
         assert!(told.contains(&format!("`{path}`")), "{path} is not in README.md");
     }
     assert_eq!(value(&unit, "RequiresMountsFor"), state);
-    // The program takes the id off: tests/access.rs.
+    // The program takes the id off: tests/service/access.rs.
     let credentials = value(&unit, "LoadCredential").split_once(':').unwrap();
     assert_eq!(credentials, ("edgereel", "/etc/edgereel/credentials"));
     let made = text("edgereel.tmpfiles");

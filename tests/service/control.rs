@@ -1,20 +1,5 @@
 //! Commands to a running service, from the command line and over its socket.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
-#![allow(
-    clippy::disallowed_methods,
-    reason = "what is tested is looked at from outside, as anyone would"
-)]
-
-mod support;
-
-#[path = "control/spoken.rs"]
 mod spoken;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -24,8 +9,8 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::support::{Done, Feed, Plan, Service, edgereel, home, recordings, verified, wait_for, wait_until};
 use serde_json::{Value, json};
-use support::{Done, Feed, Plan, Service, edgereel, home, recordings, verified, wait_for, wait_until};
 
 /// Nothing is recorded unless somebody asks for it.
 const ON_DEMAND: &str = "[[rule]]\nrecord = \"on-demand\"\n";
@@ -40,7 +25,7 @@ fn ctl(home: &Path, arguments: &[&str]) -> Done {
     edgereel(&all)
 }
 
-/// Where [`support::service::write_config`] puts it.
+/// Where [`crate::support::service::write_config`] puts it.
 fn socket_of(service: &Service) -> std::path::PathBuf {
     let data = service.data();
     data.parent().unwrap().join("control.sock")
@@ -361,7 +346,7 @@ fn tasks_of_the_configuration_are_listed_reloaded_and_not_deleted_by_command() {
     let service = Service::start_with(home, &format!("{ON_DEMAND}{always}{over}"));
     assert_eq!(listed(home), before);
     // Another one is in the file, and this one is not any more.
-    support::service::write_config(
+    crate::support::service::write_config(
         home,
         &format!("{ON_DEMAND}{}", entry("new", "weekly = [\"Mon 08:00-09:00\"]")),
     );
@@ -613,7 +598,7 @@ fn a_stranger_is_turned_away() {
     let socket = socket_of(&service);
     let mode = std::fs::metadata(&socket).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    let mut command = support::cli::command();
+    let mut command = crate::support::cli::command();
     command.args(["stream", "list", "--socket"]).arg(&socket);
     let is_root = std::fs::metadata(home.path()).unwrap().uid() == 0;
     let done = if is_root {
@@ -624,18 +609,18 @@ fn a_stranger_is_turned_away() {
         std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0o666)).unwrap();
         let program = home.path().join("edgereel");
         std::fs::copy(env!("CARGO_BIN_EXE_edgereel"), &program).unwrap();
-        let mut stranger = support::cli::program(&program);
+        let mut stranger = crate::support::cli::program(&program);
         stranger
             .args(["stream", "list", "--socket"])
             .arg(&socket)
             .env_clear()
             .uid(65_534)
             .gid(65_534);
-        support::cli::run(stranger)
+        crate::support::cli::run(stranger)
     } else {
         // Nobody else can be played; that it is refused is shown beside the code.
         std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0o0)).unwrap();
-        support::cli::run(command)
+        crate::support::cli::run(command)
     };
     assert_eq!(done.code, Some(1), "{}{}", done.text(), done.stderr);
     assert!(done.stderr.contains("root and"), "{}", done.stderr);
@@ -712,19 +697,19 @@ fn a_socket_that_a_killed_service_left_is_in_nobodys_way() {
 
 /// What a shell is offered for the last of these words.
 fn offered(home: &Path, words: &[&str]) -> String {
-    let mut command = support::cli::command();
+    let mut command = crate::support::cli::command();
     command
         .env("EDGEREEL_COMPLETE", "fish")
         .current_dir(home)
         .args(["--", "edgereel"])
         .args(words);
-    support::cli::run(command).ok().text()
+    crate::support::cli::run(command).ok().text()
 }
 
 #[test]
 fn shells_complete_commands_options_and_values() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
-        let script = support::edgereel(&["completions", shell]).ok().text();
+        let script = crate::support::edgereel(&["completions", shell]).ok().text();
         assert!(
             script.contains("EDGEREEL_COMPLETE") && script.contains("edgereel"),
             "{shell}: {script}"
@@ -735,7 +720,7 @@ fn shells_complete_commands_options_and_values() {
     let feed = live(&service, CAM);
     let data = service.data();
     let data = data.to_str().unwrap();
-    let recording = support::wait_for("a recording", || recordings(&service.data()).pop());
+    let recording = crate::support::wait_for("a recording", || recordings(&service.data()).pop());
     let offered = |words: &[&str]| offered(home.path(), words);
     for (words, values) in [
         (&[""][..], &["recording", "export", "run"][..]),

@@ -1,26 +1,12 @@
 //! What strangers send before they have proved anything: it is refused, it takes no memory, and a publisher
 //! that records meanwhile never notices.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
-#![allow(
-    clippy::disallowed_methods,
-    reason = "what is tested is looked at from outside, as anyone would"
-)]
-
-mod support;
-
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use support::random::Random;
-use support::rtmp::{Ended, Rtmp, message, number, object, string};
-use support::{Pusher, Service, export, home, recordings, sample, wait_for, wait_until};
+use crate::support::random::Random;
+use crate::support::rtmp::{Ended, Rtmp, message, number, object, string};
+use crate::support::{Pusher, Service, export, home, recordings, sample, wait_for, wait_until};
 
 const LIMITS: &str = "handshake_timeout = \"1s\"\nmax_connections = 64\n";
 /// More than the service may ever take for what strangers send.
@@ -61,7 +47,11 @@ fn a_publisher_never_notices() {
     });
     let out = home.path().join("out.mp4");
     export(&service.data(), &recording.id, "mp4", &out).ok();
-    support::mp4_file::parse(&std::fs::read(&out).unwrap()).same_as(&sample().media(), "the good one", 1.5);
+    crate::support::mp4_file::parse(&std::fs::read(&out).unwrap()).same_as(
+        &sample().media(),
+        "the good one",
+        1.5,
+    );
     assert_eq!(recordings(&service.data()).len(), 1, "strangers made recordings");
 }
 

@@ -1,23 +1,12 @@
 //! The broker that other tests rely on does what MQTT says, and fails only when it is told to.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
-#![allow(
-    clippy::disallowed_methods,
-    reason = "what is tested is looked at from outside, as anyone would"
-)]
-
-mod support;
-
 use std::io::{Read as _, Write as _};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::support::broker::{Behaviour, Broker, Publishing};
+use crate::support::wait::PATIENCE;
+use crate::support::wait_until;
 use bytes::BytesMut;
 use rumqttc::v5::mqttbytes::QoS::{AtLeastOnce, AtMostOnce};
 use rumqttc::v5::mqttbytes::v5::{
@@ -25,9 +14,6 @@ use rumqttc::v5::mqttbytes::v5::{
     PubAckReason, Publish, PublishProperties,
 };
 use rumqttc::v5::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, StateError};
-use support::broker::{Behaviour, Broker, Publishing};
-use support::wait::PATIENCE;
-use support::wait_until;
 
 /// A client, and what happens to it.
 struct Client {

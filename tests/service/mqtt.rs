@@ -1,30 +1,18 @@
 //! A box and its broker: what is said, and what happens to either when the other is gone.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
-#![allow(
-    clippy::disallowed_methods,
-    reason = "what is tested is looked at from outside, as anyone would"
-)]
-
-mod support;
-
 use std::collections::BTreeSet;
 
+use crate::support::broker::{Behaviour, Broker};
+use crate::support::delivered::{publish, push, send};
+use crate::support::fleet::{
+    ROOT, answers, ask, event, events, kinds, managed, managed_at, retained, status, told,
+};
+use crate::support::programme::Programme;
+use crate::support::service::data_dir;
+use crate::support::webhook::Webhook;
+use crate::support::{Service, home, wait_for, wait_until};
 use rumqttc::v5::mqttbytes::v5::PubAckReason;
 use serde_json::{Value, json};
-use support::broker::{Behaviour, Broker};
-use support::delivered::{publish, push, send};
-use support::fleet::{ROOT, answers, ask, event, events, kinds, managed, managed_at, retained, status, told};
-use support::programme::Programme;
-use support::service::data_dir;
-use support::webhook::Webhook;
-use support::{Service, home, wait_for, wait_until};
 
 #[test]
 fn what_happens_is_told_in_order_and_what_is_so_is_kept() {

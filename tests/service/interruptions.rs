@@ -1,26 +1,12 @@
 //! Publishers that break off and come back, and what they ask for: by the real service, over the network.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
-#![allow(
-    clippy::disallowed_methods,
-    reason = "what is tested is looked at from outside, as anyone would"
-)]
-
-mod support;
-
 use std::path::Path;
 
+use crate::support::programme::Programme;
+use crate::support::rtmp::Rtmp;
+use crate::support::service::data_dir;
+use crate::support::{Service, edgereel, export, home, verified, wait_for, wait_until};
 use serde_json::Value;
-use support::programme::Programme;
-use support::rtmp::Rtmp;
-use support::service::data_dir;
-use support::{Service, edgereel, export, home, verified, wait_for, wait_until};
 
 /// As two clouds do it: one splices HLS alone over a break and begins a new file of all else, the other continues every
 /// format.
@@ -171,7 +157,7 @@ fn twenty_six_minutes_with_two_interruptions() {
     assert_eq!(playlist.matches("#EXT-X-PROGRAM-DATE-TIME:").count(), 3);
     let out = home.path().join("all.mp4");
     export(&data, &id_of(&data, "other/cam", "hls"), "mp4", &out).ok();
-    let duration = support::mp4_file::duration(&std::fs::read(&out).unwrap());
+    let duration = crate::support::mp4_file::duration(&std::fs::read(&out).unwrap());
     assert!((duration - 1_560.0).abs() < 2.0, "{duration} s");
 
     // Whoever does not want to wait says so.
@@ -257,7 +243,7 @@ fn a_push_may_ask_to_be_recorded_and_for_its_sound_alone() {
     );
     let out = home.path().join("sound.mp4");
     export(&data, row["id"].as_str().unwrap(), "mp4", &out).ok();
-    let media = support::mp4_file::parse(&std::fs::read(&out).unwrap());
+    let media = crate::support::mp4_file::parse(&std::fs::read(&out).unwrap());
     assert!(media.video.is_empty() && media.audio.len() > 100);
     service.stop();
     verified(&data);

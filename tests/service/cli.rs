@@ -1,24 +1,10 @@
 //! The commands as a user meets them: exit codes, words and documents.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
-#![allow(
-    clippy::disallowed_methods,
-    reason = "what is tested is looked at from outside, as anyone would"
-)]
-
-mod support;
-
 use std::path::Path;
 
-use support::{edgereel, edgereel_in, export, home, recordings};
+use crate::support::{edgereel, edgereel_in, export, home, recordings};
 
-fn check_config(folder: &Path, environment: &[(&str, &str)], text: &str) -> support::Done {
+fn check_config(folder: &Path, environment: &[(&str, &str)], text: &str) -> crate::support::Done {
     std::fs::write(folder.join("box.toml"), text).unwrap();
     edgereel_in(folder, environment, &["check-config", "--config", "box.toml"])
 }
@@ -99,7 +85,7 @@ fn defaults_are_safe() {
 #[test]
 fn the_configuration_of_packages_is_safe_and_right_with_every_example_too() {
     let home = home();
-    let text = include_str!("../packaging/edgereel.toml");
+    let text = include_str!("../../packaging/edgereel.toml");
     let printed = check_config(home.path(), &[], text).ok().text();
     for part in [
         "listen = [\"127.0.0.1:1935\"]",
@@ -199,7 +185,7 @@ fn a_missing_store_is_an_error_that_names_it_and_is_not_made() {
 #[test]
 fn an_empty_store_has_no_recordings() {
     let home = home();
-    let service = support::Service::start(home.path());
+    let service = crate::support::Service::start(home.path());
     let data = service.data();
     assert!(recordings(&data).is_empty());
     let (status, _) = service.stop();
@@ -218,7 +204,7 @@ fn an_empty_store_has_no_recordings() {
 #[test]
 fn two_services_never_share_a_store() {
     let home = home();
-    let mut service = support::Service::start(home.path());
+    let mut service = crate::support::Service::start(home.path());
     let config = home.path().join("edgereel.toml");
     let second = edgereel(&[Path::new("run"), Path::new("--config"), &config]);
     second.failed(1, &["data"]);
@@ -240,7 +226,7 @@ fn publishing_fails_with_words_when_nobody_listens() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = free.local_addr().unwrap();
     drop(free);
-    let sample = support::sample_path();
+    let sample = crate::support::sample_path();
     let url = format!("rtmp://{address}/live/cam1");
     edgereel(&["publish", sample.to_str().unwrap(), &url]).failed(1, &[&address.to_string()]);
     edgereel(&["publish", "/nowhere/clip.flv", &url]).failed(1, &["/nowhere/clip.flv"]);
@@ -252,30 +238,30 @@ fn a_closed_directory_is_not_one_without_a_tape() {
     use std::os::unix::fs::{PermissionsExt as _, chown};
     use std::os::unix::process::CommandExt as _;
     let home = home();
-    let service = support::Service::start(home.path());
+    let service = crate::support::Service::start(home.path());
     let data = service.data();
     service.stop();
     // Root may read everything: it becomes nobody, with a program that nobody may run.
     let root = nix::unistd::geteuid().is_root();
     let nobody = 65_534;
-    let mut command = support::cli::command();
+    let mut command = crate::support::cli::command();
     if root {
         let open = std::fs::Permissions::from_mode(0o755);
         let program = home.path().join("edgereel");
         // By another process: a program that is open for writing in ours, or in a child of another test, does not start.
         let mut copy = std::process::Command::new("cp");
         copy.arg(env!("CARGO_BIN_EXE_edgereel")).arg(&program);
-        support::cli::run(copy).ok();
+        crate::support::cli::run(copy).ok();
         std::fs::set_permissions(&program, open.clone()).unwrap();
         std::fs::set_permissions(home.path(), open).unwrap();
-        command = support::cli::program(&program);
+        command = crate::support::cli::program(&program);
         command.uid(nobody).gid(nobody);
         chown(&data, Some(1), Some(1)).unwrap();
     }
     let closed = if root { 0o750 } else { 0o000 };
     std::fs::set_permissions(&data, std::fs::Permissions::from_mode(closed)).unwrap();
     command.args(["ls", "--data"]).arg(&data).current_dir("/");
-    let done = support::cli::run(command);
+    let done = crate::support::cli::run(command);
     std::fs::set_permissions(&data, std::fs::Permissions::from_mode(0o755)).unwrap();
     let done = done.failed(
         1,
@@ -310,7 +296,7 @@ fn no_error_of_the_system_is_told_twice() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
     let listen = format!("[\"{address}\"]");
-    let sample = support::sample_path();
+    let sample = crate::support::sample_path();
     let sample = sample.to_str().unwrap();
     let refused = {
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -346,7 +332,7 @@ fn a_storage_directory_on_the_line_is_the_one_for_every_command() {
     let arguments = ["check-config", "--config", "box.toml", "--data", "tape"];
     let printed = edgereel_in(home.path(), &environment, &arguments).ok().text();
     assert!(printed.contains("dir = \"tape\""), "{printed}");
-    let mut command = support::cli::command();
+    let mut command = crate::support::cli::command();
     let listen = ("EDGEREEL__RTMP__LISTEN", "[\"127.0.0.1:0\"]");
     command
         .current_dir(home.path())
@@ -360,7 +346,7 @@ fn a_storage_directory_on_the_line_is_the_one_for_every_command() {
         .stderr(std::process::Stdio::null());
     let mut running = command.spawn().unwrap();
     let asked = [("XDG_RUNTIME_DIR", home.path().to_str().unwrap())];
-    support::wait_for("an answer of the service", || {
+    crate::support::wait_for("an answer of the service", || {
         let done = edgereel_in(
             home.path(),
             &asked,
@@ -384,7 +370,7 @@ fn a_storage_directory_on_the_line_is_the_one_for_every_command() {
     assert!(running.wait().unwrap().success());
 }
 
-impl support::Done {
+impl crate::support::Done {
     /// 1 or 2: a URL may be refused by the parser of arguments or by the command.
     fn failed_with_usage(self) {
         assert!(

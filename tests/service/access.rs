@@ -1,26 +1,12 @@
 //! Who may push, from outside: keys and signatures at the real service, and that no secret leaves it.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
-#![allow(
-    clippy::disallowed_methods,
-    reason = "what is tested is looked at from outside, as anyone would"
-)]
-
-mod support;
-
 use std::path::Path;
 
+use crate::support::rtmp::Rtmp;
+use crate::support::service::write_config;
+use crate::support::{Service, edgereel, home, recordings, sample, wait_for};
 use nix::sys::signal::Signal;
 use rusqlite::{Connection, OpenFlags};
-use support::rtmp::Rtmp;
-use support::service::write_config;
-use support::{Service, edgereel, home, recordings, sample, wait_for};
 
 /// Pushes the clip flat out under this name and query; fails when it is refused.
 #[track_caller]

@@ -1,21 +1,7 @@
 //! Timestamps and streams as real encoders send them: none may cost a sample or its place in time.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
-#![allow(
-    clippy::disallowed_methods,
-    reason = "what is tested is looked at from outside, as anyone would"
-)]
-
-mod support;
-
-use support::flv::{AUDIO, SCRIPT, VIDEO};
-use support::{Flv, Media, Pusher, Service, Tag, export, home, recordings, sample, wait_for};
+use crate::support::flv::{AUDIO, SCRIPT, VIDEO};
+use crate::support::{Flv, Media, Pusher, Service, Tag, export, home, recordings, sample, wait_for};
 
 const ROUNDING: f64 = 1.5;
 
@@ -38,10 +24,10 @@ fn recorded_in(formats: &[&str], flv: &Flv, expected: &Media) {
         let out = home.path().join(format);
         export(&service.data(), &recording.id, format, &out).ok();
         let got = match *format {
-            "mp4" => support::mp4_file::parse(&std::fs::read(&out).unwrap()),
-            "fmp4" => support::fragmented::parse(&std::fs::read(&out).unwrap()),
+            "mp4" => crate::support::mp4_file::parse(&std::fs::read(&out).unwrap()),
+            "fmp4" => crate::support::fragmented::parse(&std::fs::read(&out).unwrap()),
             "flv" => Flv::read(&out).media(),
-            _ => support::hls::read(&out).media,
+            _ => crate::support::hls::read(&out).media,
         };
         got.same_as(expected, format, ROUNDING);
     }

@@ -1,22 +1,8 @@
 //! `edgereel verify` as a user meets it.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
-#![allow(
-    clippy::disallowed_methods,
-    reason = "what is tested is looked at from outside, as anyone would"
-)]
-
-mod support;
-
 use std::path::{Path, PathBuf};
 
-use support::{Done, Service, edgereel, home, recordings, sample_path, wait_for};
+use crate::support::{Done, Service, edgereel, home, recordings, sample_path, wait_for};
 
 /// A store in which the whole sample was recorded once, and its service.
 fn recorded(home: &Path) -> Service {
@@ -112,7 +98,7 @@ fn one_flipped_bit_is_named_with_its_segment_and_fragment() {
     verify(&data, &["--repair"]).failed(1, &["1 problem"]);
     assert_eq!(std::fs::read(&path).unwrap(), bytes);
     let out = home.path().join("out.mp4");
-    support::export(&data, &recording.id, "mp4", &out).ok();
+    crate::support::export(&data, &recording.id, "mp4", &out).ok();
 }
 
 #[test]

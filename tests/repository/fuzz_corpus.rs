@@ -1,10 +1,5 @@
 //! Replays every seed and every input that a fuzzer once found a fault with: none may panic.
 
-#![allow(
-    clippy::expect_used,
-    reason = "a test helper; a fault in the tree is to be loud"
-)]
-
 use std::path::Path;
 
 fn replay(target: &str, run: fn(&[u8])) {

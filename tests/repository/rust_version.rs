@@ -1,13 +1,5 @@
 //! The Rust that the current Yocto LTS ships must build this, with everything it depends on.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
-
 use std::process::Command;
 
 use serde_json::Value;

@@ -1,0 +1,13 @@
+//! What lies in this repository fits together: lists and versions that others read, and inputs that once broke something.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod fuzz_corpus;
+mod rust_version;
+mod yocto;

@@ -1,0 +1,39 @@
+//! The program from outside: a service that runs, its commands, publishers, brokers and stores of the tests' own.
+//! Needs nothing but cargo. One program, as each links SQLite, rustls and an S3 server.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "what is tested is looked at from outside, as anyone would"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod access;
+mod broker;
+mod callback;
+mod cli;
+mod contract;
+mod control;
+mod ctl;
+mod deliver;
+mod deliver_faults;
+mod export;
+mod hook;
+mod hostile;
+mod interruptions;
+mod mqtt;
+mod mqtt_requests;
+mod record;
+mod rtmps;
+mod service_manager;
+mod times;
+mod unit_file;
+mod verify;
