@@ -108,7 +108,7 @@ fn within(limit: Limit, now: usize, most: Option<usize>) -> Result<(), Reason> {
 }
 
 /// The address that limits count: whoever has one IPv6 address has all of its /64.
-pub(super) fn counted_as(peer: IpAddr) -> IpAddr {
+pub fn counted_as(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
         v4 => v4,

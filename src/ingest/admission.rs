@@ -120,6 +120,8 @@ impl Connection {
                     meter: entrance.meter(permit, self.shared.since_start(Instant::now())),
                     place: entrance.begin(stream, peer, permit),
                 });
+                let allowance = self.shared.publishers_allowance(peer, permit);
+                self.session.allow(allowance);
                 self.session.accept();
                 Ok(())
             }

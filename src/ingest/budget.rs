@@ -1,9 +1,18 @@
-//! How much memory half-received messages may hold, all connections together.
+//! How much memory half-received messages may hold.
+//!
+//! Each connection has a share that nobody can take from it, and beyond that draws on a [`Budget`] that many share. What a
+//! message needs is taken when it begins, all of it or nothing: whoever got it can finish the message. Of two owners
+//! neither can take all: one gets no more than what is left for all others.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// A count of bytes that clones share and that cannot pass its limit.
+use super::chunk::MAX_MESSAGE;
+
+/// Whom memory is counted for: an address that has proved nothing, or a publisher. Clones are cheap.
+pub type Owner = Arc<str>;
+
+/// Bytes that clones share and that cannot pass their limit.
 #[derive(Clone, Debug)]
 pub struct Budget {
     shared: Arc<Shared>,
@@ -12,7 +21,50 @@ pub struct Budget {
 #[derive(Debug)]
 struct Shared {
     limit: usize,
-    used: AtomicUsize,
+    taken: Mutex<Taken>,
+}
+
+#[derive(Debug, Default)]
+struct Taken {
+    all: usize,
+    by_owner: HashMap<Owner, usize>,
+}
+
+/// What one connection may hold.
+#[derive(Clone, Debug)]
+pub struct Allowance {
+    /// Its own share, bytes.
+    pub share: usize,
+    /// Where what does not fit into that comes from.
+    pub budget: Budget,
+    /// Whom it is counted for there.
+    pub owner: Owner,
+    /// Longest message.
+    pub longest: u32,
+    /// What becomes of a message that finds no memory.
+    pub when_full: WhenFull,
+}
+
+/// What becomes of a message that finds no memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenFull {
+    /// The connection ends.
+    End,
+    /// It waits, and nothing is read behind it.
+    Wait,
+}
+
+impl From<Budget> for Allowance {
+    /// Everything from the budget, and an end when that is used up.
+    fn from(budget: Budget) -> Self {
+        Self {
+            share: 0,
+            budget,
+            owner: Arc::from(""),
+            longest: MAX_MESSAGE,
+            when_full: WhenFull::End,
+        }
+    }
 }
 
 impl Budget {
@@ -21,30 +73,63 @@ impl Budget {
         Self {
             shared: Arc::new(Shared {
                 limit,
-                used: AtomicUsize::new(0),
+                taken: Mutex::default(),
             }),
         }
     }
 
     /// Bytes taken at this moment.
     pub fn used(&self) -> usize {
-        self.shared.used.load(Ordering::Relaxed)
+        self.taken().all
     }
 
-    /// Takes `bytes`, or nothing and says so.
-    pub(super) fn take(&self, bytes: usize) -> bool {
-        let before = self.shared.used.fetch_add(bytes, Ordering::Relaxed);
-        let fits = before
-            .checked_add(bytes)
-            .is_some_and(|after| after <= self.shared.limit);
-        if !fits {
-            self.give(bytes);
+    /// Takes `bytes`, or nothing and says so. No owner gets more than what is left for the others.
+    pub(super) fn take(&self, owner: &Owner, bytes: usize) -> bool {
+        let mut taken = self.taken();
+        let free = self.shared.limit.saturating_sub(taken.all);
+        let own = taken.by_owner.get(owner).copied().unwrap_or(0);
+        if bytes == 0 || own.saturating_add(bytes) > free {
+            return bytes == 0;
         }
-        fits
+        taken.all += bytes;
+        taken.by_owner.insert(Arc::clone(owner), own + bytes);
+        true
     }
 
     /// Gives back what was taken.
-    pub(super) fn give(&self, bytes: usize) {
-        self.shared.used.fetch_sub(bytes, Ordering::Relaxed);
+    pub(super) fn give(&self, owner: &Owner, bytes: usize) {
+        let mut taken = self.taken();
+        taken.all = taken.all.saturating_sub(bytes);
+        if let Some(own) = taken.by_owner.get_mut(owner) {
+            *own = own.saturating_sub(bytes);
+            if *own == 0 {
+                taken.by_owner.remove(owner);
+            }
+        }
+    }
+
+    fn taken(&self) -> MutexGuard<'_, Taken> {
+        self.shared.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_owner_takes_more_than_is_left_for_the_others() {
+        let budget = Budget::new(16);
+        let (one, other): (Owner, Owner) = (Arc::from("one"), Arc::from("other"));
+        // The first may have it all, if it is one message.
+        assert!(budget.take(&one, 16) && !budget.take(&other, 1));
+        budget.give(&one, 16);
+        assert!(budget.take(&one, 8));
+        assert!(!budget.take(&one, 1), "what is left is for others");
+        assert!(budget.take(&other, 4) && !budget.take(&other, 4));
+        budget.give(&one, 8);
+        assert!(budget.take(&other, 4));
+        budget.give(&other, 8);
+        assert_eq!((budget.used(), budget.taken().by_owner.len()), (0, 0));
     }
 }

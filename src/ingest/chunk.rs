@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::Budget;
+use super::budget::{Allowance, WhenFull};
 use super::chunk_header::{MAX_HEADER, Repeat, detect_repeat, parse_basic, parse_fields};
 use super::message::{ABORT, Message, SET_CHUNK_SIZE, be32};
 
@@ -34,12 +34,14 @@ pub enum ChunkError {
     #[error("control message of type {0} is cut short")]
     ShortControl(u8),
     /// A message longer than the cap.
-    #[error("a message of type {kind} announces {length} bytes; at most {MAX_MESSAGE} are taken")]
+    #[error("a message of type {kind} announces {length} bytes; at most {longest} are taken{}", before_publish(*.longest))]
     TooLong {
         /// Message type.
         kind: u8,
         /// Announced length.
         length: u32,
+        /// The most that is taken.
+        longest: u32,
     },
     /// Too many chunk streams.
     #[error("more than {MAX_CHUNK_STREAMS} chunk streams")]
@@ -74,8 +76,22 @@ pub struct ChunkReader {
     /// A header that was cut by the end of the input.
     stash: Stash,
     partials: usize,
+    /// Memory that half-received messages really hold.
     held: usize,
-    budget: Budget,
+    allowance: Allowance,
+    /// Taken of the share, and of the budget.
+    owed: Charge,
+    /// How many times something was taken of the budget when nothing was.
+    loans: u64,
+    /// A chunk stream whose message has begun and waits for memory.
+    waiting: Option<usize>,
+}
+
+/// What a message may take up, by where it was taken from.
+#[derive(Clone, Copy, Debug, Default)]
+struct Charge {
+    share: usize,
+    budget: usize,
 }
 
 #[derive(Debug, Default)]
@@ -89,6 +105,7 @@ struct ChunkStream {
     kind: u8,
     stream: u32,
     partial: Option<Vec<u8>>,
+    charge: Charge,
 }
 
 #[derive(Debug, Default)]
@@ -98,8 +115,8 @@ struct Stash {
 }
 
 impl ChunkReader {
-    /// A reader at the start of a connection. Half-received messages draw on `budget`.
-    pub fn new(budget: Budget) -> Self {
+    /// A reader at the start of a connection, and what its half-received messages may hold.
+    pub fn new(allowance: impl Into<Allowance>) -> Self {
         Self {
             chunk_size: 128,
             streams: Vec::new(),
@@ -108,15 +125,32 @@ impl ChunkReader {
             stash: Stash::default(),
             partials: 0,
             held: 0,
-            budget,
+            allowance: allowance.into(),
+            owed: Charge::default(),
+            loans: 0,
+            waiting: None,
         }
     }
 
-    /// Consumes input up to the end of the next message. Nothing means that all input was consumed.
-    /// Set Chunk Size and Abort are obeyed here and not returned.
+    /// Another allowance, from here on. What is half received counts as of the new share.
+    pub(super) fn allow(&mut self, allowance: Allowance) {
+        let before = std::mem::replace(&mut self.allowance, allowance);
+        before.budget.give(&before.owner, self.owed.budget);
+        self.owed = Charge::default();
+        for chunks in &mut self.streams {
+            let share = chunks.charge.share + chunks.charge.budget;
+            chunks.charge = Charge { share, budget: 0 };
+            self.owed.share += share;
+        }
+    }
+
+    /// Consumes input up to the end of the next message. Nothing means that all input was consumed, or that a message waits
+    /// for memory ([`ChunkReader::is_held_up`]). Set Chunk Size and Abort are obeyed here and not returned.
     pub fn read(&mut self, input: &mut &[u8]) -> Result<Option<Message>, ChunkError> {
         loop {
-            let message = if self.chunk_left > 0 {
+            let message = if let Some(index) = self.waiting.take() {
+                self.begin_chunk(index)?
+            } else if self.chunk_left > 0 {
                 self.read_payload(input)?
             } else {
                 match self.read_header(input)? {
@@ -128,6 +162,7 @@ impl ChunkReader {
                 Some(message) if message.kind == SET_CHUNK_SIZE => self.set_chunk_size(&message)?,
                 Some(message) if message.kind == ABORT => self.abort(&message)?,
                 Some(message) => return Ok(Some(message)),
+                None if self.waiting.is_some() => return Ok(None),
                 None if self.chunk_left > 0 && input.is_empty() && self.stash.len == 0 => return Ok(None),
                 None => {}
             }
@@ -137,6 +172,16 @@ impl ChunkReader {
     /// Bytes that half-received messages of this connection hold.
     pub fn held(&self) -> usize {
         self.held
+    }
+
+    /// A message waits for memory that others have. The input has to wait with it.
+    pub fn is_held_up(&self) -> bool {
+        self.waiting.is_some()
+    }
+
+    /// Which of the times it is that this connection holds memory that others may wait for, if it does.
+    pub(super) fn loan(&self) -> Option<u64> {
+        (self.owed.budget > 0).then_some(self.loans)
     }
 
     // ---- headers
@@ -213,8 +258,13 @@ impl ChunkReader {
             return Ok(Some((index, basic.len + fields.len)));
         }
         if let Some((length, kind)) = fields.shape {
-            if length > MAX_MESSAGE {
-                return Err(ChunkError::TooLong { kind, length });
+            let longest = self.allowance.longest;
+            if length > longest {
+                return Err(ChunkError::TooLong {
+                    kind,
+                    length,
+                    longest,
+                });
             }
             chunks.length = length;
             chunks.kind = kind;
@@ -308,9 +358,19 @@ impl ChunkReader {
                 if self.partials >= MAX_PARTIAL_MESSAGES {
                     return Err(ChunkError::Partials);
                 }
+                let Some(charge) = take(&mut self.owed, &mut self.loans, &self.allowance, length) else {
+                    return match self.allowance.when_full {
+                        WhenFull::End => Err(ChunkError::Budget),
+                        WhenFull::Wait => {
+                            self.waiting = Some(index);
+                            Ok(None)
+                        }
+                    };
+                };
                 let first = length.min(FIRST_ALLOCATION);
-                charge(&mut self.held, &self.budget, first)?;
+                self.held += first;
                 self.partials += 1;
+                chunks.charge = charge;
                 chunks.partial = Some(Vec::with_capacity(first));
                 0
             }
@@ -349,7 +409,7 @@ impl ChunkReader {
             // header alone takes nothing. Never past the announced length: a finished message has no spare
             // capacity, so that it becomes `Bytes` as it is.
             let capacity = needed.saturating_mul(GROWTH).min(length);
-            charge(&mut self.held, &self.budget, capacity - partial.capacity())?;
+            self.held += capacity - partial.capacity();
             partial.reserve_exact(capacity - partial.len());
         }
         partial.extend_from_slice(piece);
@@ -358,16 +418,22 @@ impl ChunkReader {
             return Ok(None);
         }
         let payload = chunks.partial.take().unwrap_or_default();
-        Ok(self.release(payload))
+        let charge = std::mem::take(&mut chunks.charge);
+        let message = chunks.message(Vec::new());
+        self.release(charge, payload.capacity());
+        Ok(Some(Message {
+            payload: Bytes::from(payload),
+            ..message
+        }))
     }
 
-    fn release(&mut self, payload: Vec<u8>) -> Option<Message> {
+    /// A message is complete, or given up.
+    fn release(&mut self, charge: Charge, held: usize) {
         self.partials = self.partials.saturating_sub(1);
-        self.held -= payload.capacity();
-        self.budget.give(payload.capacity());
-        self.streams
-            .get(self.current)
-            .map(|chunks| chunks.message(payload))
+        self.held -= held;
+        self.owed.share = self.owed.share.saturating_sub(charge.share);
+        self.owed.budget = self.owed.budget.saturating_sub(charge.budget);
+        self.allowance.budget.give(&self.allowance.owner, charge.budget);
     }
 
     // ---- protocol control
@@ -383,13 +449,11 @@ impl ChunkReader {
 
     fn abort(&mut self, message: &Message) -> Result<(), ChunkError> {
         let csid = be32(&message.payload).ok_or(ChunkError::ShortControl(message.kind))?;
-        let aborted = self
-            .streams
-            .iter_mut()
-            .find(|chunks| chunks.csid == csid)
-            .and_then(|chunks| chunks.partial.take());
-        if let Some(partial) = aborted {
-            self.release(partial);
+        let named = self.streams.iter_mut().find(|chunks| chunks.csid == csid);
+        let aborted =
+            named.and_then(|chunks| Some((chunks.partial.take()?, std::mem::take(&mut chunks.charge))));
+        if let Some((partial, charge)) = aborted {
+            self.release(charge, partial.capacity());
         }
         Ok(())
     }
@@ -397,7 +461,8 @@ impl ChunkReader {
 
 impl Drop for ChunkReader {
     fn drop(&mut self) {
-        self.budget.give(self.held);
+        let Allowance { budget, owner, .. } = &self.allowance;
+        budget.give(owner, self.owed.budget);
     }
 }
 
@@ -431,11 +496,30 @@ impl Stash {
     }
 }
 
-/// Charges memory to the connection and to all connections.
-fn charge(held: &mut usize, budget: &Budget, bytes: usize) -> Result<(), ChunkError> {
-    if *held + bytes > MAX_CONNECTION_BYTES || !budget.take(bytes) {
-        return Err(ChunkError::Budget);
+/// Takes what a message of `length` may need: of the share, or else of the budget.
+fn take(owed: &mut Charge, loans: &mut u64, allowance: &Allowance, length: usize) -> Option<Charge> {
+    if owed.share + length <= allowance.share {
+        owed.share += length;
+        return Some(Charge {
+            share: length,
+            budget: 0,
+        });
     }
-    *held += bytes;
-    Ok(())
+    let fits = owed.budget + length <= MAX_CONNECTION_BYTES;
+    if !fits || !allowance.budget.take(&allowance.owner, length) {
+        return None;
+    }
+    *loans += u64::from(owed.budget == 0);
+    owed.budget += length;
+    Some(Charge {
+        share: 0,
+        budget: length,
+    })
+}
+
+fn before_publish(longest: u32) -> &'static str {
+    match longest {
+        MAX_MESSAGE => "",
+        _ => " before a publish",
+    }
 }

@@ -23,13 +23,24 @@ use super::hook::Hooks;
 use super::notices::Notices;
 use super::pace::Pace;
 use super::wire::{Socket, Tried, Wire};
-use super::{Budget, Declined, Entrance, Event, IngestError, Session, Settings, TagError};
-use crate::access::{Meter, Reason, Refusals};
+use super::{
+    Allowance, Budget, Declined, Entrance, Event, IngestError, Owner, Session, Settings, TagError, WhenFull,
+};
+use crate::access::{Meter, Permit, Reason, Refusals, counted_as};
 use crate::config::Required;
 use crate::media::{MediaMessage, StreamName};
 use crate::recorder::{EndReason, Publishing, Recorder};
 
 const READ_BUFFER: usize = 128 << 10;
+
+/// Before a publish a message is no longer than this: a command has no more.
+const STRANGERS_MESSAGE: u32 = 64 << 10;
+/// So much of what a stranger sends finds memory whatever others hold: any command that an encoder sends.
+const STRANGERS_SHARE: usize = 4 << 10;
+/// All publishers have their shares of this, and of a share no more than is of use.
+const SHARES: usize = 32 << 20;
+const SMALLEST_SHARE: usize = 64 << 10;
+const LARGEST_SHARE: usize = 2 << 20;
 
 thread_local! {
     /// The read buffer, one for all connections: nothing stays in it.
@@ -43,7 +54,9 @@ const FAREWELL: Duration = Duration::from_millis(500);
 pub(super) struct Shared {
     pub(super) recorder: Recorder,
     pub(super) entrance: Arc<Entrance>,
-    budget: Budget,
+    /// For half-received messages of those who have proved nothing, and of publishers beyond their shares.
+    strangers: Budget,
+    publishers: Budget,
     settings: Settings,
     /// Where the grid of ticks begins.
     started: Instant,
@@ -53,22 +66,44 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(
-        recorder: Recorder,
-        entrance: Arc<Entrance>,
-        budget: Budget,
-        settings: Settings,
-    ) -> Self {
+    pub(super) fn new(recorder: Recorder, entrance: Arc<Entrance>, settings: Settings) -> Self {
         let started = Instant::now();
         Self {
             recorder,
             entrance,
-            budget,
+            strangers: Budget::new(settings.strangers_budget),
+            publishers: Budget::new(settings.publishers_budget),
             settings,
             started,
             hooks: Hooks::default(),
             notices: Mutex::new(Notices::new(started)),
             refusals: Mutex::default(),
+        }
+    }
+
+    /// What a connection may hold that has proved nothing.
+    fn strangers_allowance(&self, peer: SocketAddr) -> Allowance {
+        Allowance {
+            share: STRANGERS_SHARE,
+            budget: self.strangers.clone(),
+            owner: counted_as(peer.ip()).to_string().into(),
+            longest: STRANGERS_MESSAGE,
+            when_full: WhenFull::End,
+        }
+    }
+
+    /// What a publish may hold: a share that nobody can take from it, and more while there is more.
+    pub(super) fn publishers_allowance(&self, peer: SocketAddr, permit: &Permit) -> Allowance {
+        let share = SHARES / self.settings.max_connections.max(1);
+        let owner: Owner = match &permit.publisher {
+            Some(publisher) => publisher.as_str().into(),
+            None => counted_as(peer.ip()).to_string().into(),
+        };
+        Allowance {
+            share: share.clamp(SMALLEST_SHARE, LARGEST_SHARE),
+            owner,
+            when_full: WhenFull::Wait,
+            ..self.publishers.clone().into()
         }
     }
 
@@ -167,8 +202,10 @@ pub(super) struct Connection {
     pub(super) stop: watch::Receiver<bool>,
     /// A request to publish that waits for others to decide.
     pub(super) question: Option<Question>,
-    /// What came behind it.
+    /// What came behind it, or behind a message that waits for memory.
     pub(super) held: Vec<u8>,
+    /// Since when it holds memory that others may wait for, and which of the times that is.
+    loan: Option<(u64, Instant)>,
     /// A publish must begin by then.
     deadline: Instant,
     /// Since when answers wait that the socket does not take.
@@ -196,7 +233,7 @@ pub(super) async fn serve(
 ) {
     let mut connection = Connection {
         wire,
-        session: Session::new(shared.budget.clone()),
+        session: Session::new(shared.strangers_allowance(peer)),
         on_air: None,
         peer,
         deadline: Instant::now() + shared.settings.publish_timeout,
@@ -204,6 +241,7 @@ pub(super) async fn serve(
         stop,
         question: None,
         held: Vec::new(),
+        loan: None,
         blocked: None,
         _seat: seat,
     };
@@ -278,17 +316,25 @@ impl Connection {
             self.recorder_ready().await?;
             // Nobody listened meanwhile.
             heard += waits.elapsed();
-            let read = self.read(&mut socket)?;
+            let held = std::mem::take(&mut self.held);
+            self.heard(&held)?;
+            // What a publisher cannot be given memory for waits in its socket, and loses nothing there.
+            let held_up = self.session.is_held_up();
+            let read = match held_up || self.question.is_some() {
+                true => 0,
+                false => self.read(&mut socket)?,
+            };
             if self.question.is_some() {
                 self.write(&mut socket)?;
                 self.decide().await?;
             }
             self.write(&mut socket)?;
             let now = Instant::now();
-            if read > 0 {
+            if read > 0 || held_up {
                 heard = now;
             }
             self.measure(read, now)?;
+            self.look_at_loan(now)?;
             if now - heard >= self.shared.settings.idle_timeout {
                 return Err(End::Silent("nothing was sent for too long"));
             }
@@ -335,6 +381,20 @@ impl Connection {
             () = publishing.ready() => Ok(()),
             reason = publishing.ended() => Err(End::Ended(reason)),
             _ = self.stop.changed() => Err(End::Ended(EndReason::Shutdown)),
+        }
+    }
+
+    /// A large message that others may wait for has to be there some time.
+    fn look_at_loan(&mut self, now: Instant) -> Result<(), End> {
+        self.loan = match (self.session.loan(), self.loan) {
+            (Some(loan), Some((known, since))) if loan == known => Some((known, since)),
+            (loan, _) => loan.map(|loan| (loan, now)),
+        };
+        match self.loan {
+            Some((_, since)) if now - since >= self.shared.settings.idle_timeout => Err(End::Silent(
+                "a message that others wait for took too long to arrive",
+            )),
+            _ => Ok(()),
         }
     }
 
@@ -403,6 +463,9 @@ impl Connection {
                     }
                 }
             }
+        }
+        if !input.is_empty() {
+            self.held = input.to_vec();
         }
         Ok(())
     }

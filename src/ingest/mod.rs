@@ -7,7 +7,7 @@
 //! same protocol, for `edgereel publish` and for tests.
 //!
 //! Everything here reads what strangers send before they have proved anything: no input may panic, nest the
-//! stack away or take more memory than its [`Budget`].
+//! stack away or take more memory than its [`Allowance`].
 //!
 //! Sources: Adobe's *Real-Time Messaging Protocol* 1.0 and *Action Message Format 0*, and *Enhanced RTMP* v2
 //! (veovera.org), named below as RTMP, AMF0 and E-RTMP.
@@ -47,7 +47,7 @@ mod wire;
 mod tests;
 
 pub use amf0::{AmfError, Value};
-pub use budget::Budget;
+pub use budget::{Allowance, Budget, Owner, WhenFull};
 pub use chunk::{ChunkError, ChunkReader};
 pub use chunk_writer::ChunkWriter;
 pub use client::{Client, ClientEvent};

@@ -14,7 +14,7 @@ use tracing::{Instrument, error, info_span, warn};
 
 use super::connection::{Shared, serve};
 use super::wire::Wire;
-use super::{Budget, Entrance, IngestError};
+use super::{Entrance, IngestError};
 use crate::access::{Limit, Reason};
 use crate::recorder::Recorder;
 
@@ -40,8 +40,10 @@ pub struct Settings {
     pub write_timeout: Duration,
     /// Connections at one time; more are closed at once.
     pub max_connections: usize,
-    /// Memory that half-received messages of all connections may hold.
-    pub message_budget: usize,
+    /// Memory for half-received messages of all who have proved nothing, bytes; each has a few KiB beside that.
+    pub strangers_budget: usize,
+    /// The same of all publishers, for what does not fit into their shares. The largest message has to fit.
+    pub publishers_budget: usize,
 }
 
 impl Default for Settings {
@@ -52,7 +54,8 @@ impl Default for Settings {
             idle_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(10),
             max_connections: 64,
-            message_budget: 64 << 20,
+            strangers_budget: 4 << 20,
+            publishers_budget: 16 << 20,
         }
     }
 }
@@ -138,12 +141,7 @@ impl Server {
         } = self;
         let max_connections = settings.max_connections;
         let (stop, stopped) = watch::channel(false);
-        let shared = Arc::new(Shared::new(
-            recorder,
-            Arc::clone(&entrance),
-            Budget::new(settings.message_budget),
-            settings,
-        ));
+        let shared = Arc::new(Shared::new(recorder, Arc::clone(&entrance), settings));
         let mut connections = JoinSet::new();
         let mut full_since: Option<Instant> = None;
         let mut left_out = interval(REFUSALS);

@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::aggregate::Aggregate;
 use super::amf0::Value;
+use super::budget::Allowance;
 use super::command::{self, Command, MAX_COMMAND};
 use super::event::ONE_PART;
 use super::handshake::Handshake;
@@ -16,7 +17,7 @@ use super::message::{
 };
 use super::tag::TagParser;
 use super::{
-    Budget, ChunkReader, ChunkWriter, Declined, Event, IngestError, PublishAsked, Split, TagError, metadata,
+    ChunkReader, ChunkWriter, Declined, Event, IngestError, PublishAsked, Split, TagError, metadata,
 };
 use crate::media::{MediaMessage, Metadata, TrackKind};
 
@@ -76,11 +77,11 @@ enum Publish {
 }
 
 impl Session {
-    /// A connection that has sent nothing yet. Half-received messages draw on `budget`.
-    pub fn new(budget: Budget) -> Self {
+    /// A connection that has sent nothing yet, and what its half-received messages may hold until [`Session::allow`].
+    pub fn new(allowance: impl Into<Allowance>) -> Self {
         Self {
             handshake: Some(Handshake::server()),
-            reader: ChunkReader::new(budget),
+            reader: ChunkReader::new(allowance),
             writer: ChunkWriter::default(),
             out: Vec::new(),
             received: 0,
@@ -99,8 +100,8 @@ impl Session {
         }
     }
 
-    /// Consumes input up to the next event. Nothing means that all input is consumed, or that a request to
-    /// publish waits for its answer. After an error the answers that wait should be sent, then the
+    /// Consumes input up to the next event. Nothing means that all input is consumed, that a request to publish waits for
+    /// its answer, or that a message waits for memory ([`Session::is_held_up`]). After an error the answers that wait should be sent, then the
     /// connection closed.
     pub fn handle(&mut self, input: &mut &[u8]) -> Result<Option<Event>, IngestError> {
         loop {
@@ -164,6 +165,21 @@ impl Session {
             self.publish = Publish::No;
             self.status(stream, "error", "NetStream.Failed", why);
         }
+    }
+
+    /// What half-received messages may hold from here on.
+    pub(super) fn allow(&mut self, allowance: Allowance) {
+        self.reader.allow(allowance);
+    }
+
+    /// A message waits for memory that others have. What is not consumed has to be given again.
+    pub fn is_held_up(&self) -> bool {
+        self.reader.is_held_up()
+    }
+
+    /// Which of the times it is that this connection holds memory that others may wait for, if it does.
+    pub(super) fn loan(&self) -> Option<u64> {
+        self.reader.loan()
     }
 
     /// True until the handshake is complete.

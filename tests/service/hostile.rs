@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use crate::support::flv::Flv;
 use crate::support::random::Random;
 use crate::support::rtmp::{Ended, Rtmp, message, number, object, string};
 use crate::support::{Pusher, Service, export, home, recordings, sample, wait_for, wait_until};
@@ -40,18 +41,7 @@ fn a_publisher_never_notices() {
     }
     good.done();
     assert!(service.peak() < MEMORY, "{} MiB", service.peak() >> 20);
-    let recording = wait_for("the good recording", || {
-        recordings(&service.data())
-            .into_iter()
-            .find(|r| r.stream == "live/good" && r.state == "closed")
-    });
-    let out = home.path().join("out.mp4");
-    export(&service.data(), &recording.id, "mp4", &out).ok();
-    crate::support::mp4_file::parse(&std::fs::read(&out).unwrap()).same_as(
-        &sample().media(),
-        "the good one",
-        1.5,
-    );
+    is_whole(&service, "live/good", &sample());
     assert_eq!(recordings(&service.data()).len(), 1, "strangers made recordings");
 }
 
@@ -107,6 +97,109 @@ fn every_attack_leaves_room_for_the_next_publisher() {
             .unwrap();
     }
     assert!(service.peak() < MEMORY, "{} MiB", service.peak() >> 20);
+}
+
+/// Strangers who hold as much of half-received messages as they can, from the first byte to the last of a good publish.
+#[test]
+fn half_received_messages_of_strangers_cost_no_publisher_its_recording() {
+    let home = home();
+    let mut service = Service::start_with(home.path(), LIMITS);
+    let address = service.address();
+    let good = Pusher::start(address, "live/good", &sample(), 4.0);
+    let mut rounds = 0;
+    while good.pushes() {
+        // From large to small, so that the last byte is taken of what there may be; all of it is held for a round.
+        let mut held = Vec::new();
+        for (count, length, sent) in [
+            (18, 4 << 20, 66_000),
+            (20, 64 << 10, 50_000),
+            (12, 5_000, 4_000),
+            (10, 600, 500),
+        ] {
+            let crowd: Vec<Rtmp> = (0..count).map(|_| Rtmp::connect(address)).collect();
+            for mut client in crowd.into_iter().filter_map(Rtmp::try_shaken) {
+                let _ = hold_half(&mut client, length, sent);
+                held.push(client);
+            }
+        }
+        for client in &mut held {
+            client.read(Duration::from_millis(5));
+        }
+        rounds += 1;
+    }
+    good.done();
+    assert!(service.alive() && rounds > 0);
+    assert!(service.peak() < MEMORY, "{} MiB", service.peak() >> 20);
+    is_whole(&service, "live/good", &sample());
+}
+
+/// Publishers who hold as much as they can, and one with another key whose keyframes need more than its share.
+#[test]
+fn half_received_messages_of_one_publisher_do_not_keep_another_waiting() {
+    let home = home();
+    let keys = "[[publisher]]\nname = \"greedy\"\nstream = \"greedy/*\"\n[[publisher]]\nname = \"good\"\nstream = \
+                \"live/*\"\n";
+    let service = Service::start_with(home.path(), &format!("{LIMITS}{keys}"));
+    let mut crowd: Vec<Rtmp> = (0..20)
+        .map(|n| Rtmp::publishing(service.address(), "greedy", &n.to_string()))
+        .collect();
+    for client in &mut crowd {
+        // Larger than any share, and of each as much as makes it worth memory.
+        hold_half(client, 9 << 20, 80_000).unwrap();
+    }
+    let clip = with_large_keyframes(&sample(), 900 << 10);
+    Pusher::start(service.address(), "live/good", &clip, 4.0).done();
+    is_whole(&service, "live/good", &clip);
+    assert!(service.peak() < MEMORY, "{} MiB", service.peak() >> 20);
+    // Nobody was ended for it: each goes on with what it began, as soon as there is memory.
+    for client in &mut crowd {
+        for _ in 0..3 {
+            assert_eq!(client.read(Duration::from_millis(1)), Ended::Open);
+        }
+    }
+}
+
+/// Begins as many messages of video as a connection may, and sends so much of each.
+fn hold_half(client: &mut Rtmp, length: u32, sent: u32) -> std::io::Result<()> {
+    client.send(&message(2, 1, 0, 0, &sent.to_be_bytes()))?;
+    for channel in 4..8 {
+        let mut chunk = vec![channel, 0, 0, 0];
+        chunk.extend(&length.to_be_bytes()[1..]);
+        chunk.extend([9, 1, 0, 0, 0]);
+        chunk.extend(vec![0x55; sent as usize]);
+        client.send(&chunk)?;
+    }
+    Ok(())
+}
+
+/// The same clip with so many bytes of filler data (H.264 §7.3.2.7) in each keyframe.
+fn with_large_keyframes(clip: &Flv, filler: u32) -> Flv {
+    let mut clip = clip.clone();
+    for tag in clip
+        .tags
+        .iter_mut()
+        .filter(|tag| tag.kind == 9 && tag.body[..2] == [0x17, 1])
+    {
+        tag.body.extend(filler.to_be_bytes());
+        tag.body.push(12);
+        tag.body.extend(vec![0xFF; filler as usize - 2]);
+        tag.body.push(0x80);
+    }
+    clip
+}
+
+/// What was pushed is recorded, every frame and every byte of it.
+#[track_caller]
+fn is_whole(service: &Service, stream: &str, clip: &Flv) {
+    let recording = wait_for("the good recording", || {
+        recordings(&service.data())
+            .into_iter()
+            .find(|r| r.stream == stream && r.state == "closed")
+    });
+    let out = service.data().join("../out.mp4");
+    export(&service.data(), &recording.id, "mp4", &out).ok();
+    let file = crate::support::mp4_file::parse(&std::fs::read(&out).unwrap());
+    file.same_as(&clip.media(), "the good one", 1.5);
 }
 
 fn garbage(address: SocketAddr) {

@@ -116,6 +116,11 @@ impl Rtmp {
         Self::try_connect(address)?.shake_hands()
     }
 
+    /// Completes the handshake, of a service that may have had enough of this one.
+    pub(crate) fn try_shaken(self) -> Option<Self> {
+        self.shake_hands().ok()
+    }
+
     fn shake_hands(self) -> std::io::Result<Self> {
         let mut client = self;
         let mut hello = vec![0; 1537];

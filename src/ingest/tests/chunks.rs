@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use bytes::Bytes;
 use proptest::prelude::*;
 use rml_rtmp::chunk_io::ChunkSerializer;
@@ -5,7 +7,7 @@ use rml_rtmp::messages::MessagePayload;
 use rml_rtmp::time::RtmpTimestamp;
 
 use super::super::message::Message;
-use super::super::{Budget, ChunkError, ChunkReader, ChunkWriter};
+use super::super::{Allowance, Budget, ChunkError, ChunkReader, ChunkWriter, WhenFull};
 
 /// A chunk header as a test wants it: format, csid, then the fields that the format has.
 fn header(format: u8, csid: u32, time: u32, length: u32, kind: u8, stream: u32) -> Vec<u8> {
@@ -210,7 +212,8 @@ fn every_cap_holds() {
         read(&long),
         Err(ChunkError::TooLong {
             kind: 9,
-            length: 10_485_761
+            length: 10_485_761,
+            longest: 10_485_760,
         })
     );
     for size in [0_u32, 1, 127, 16_777_217, u32::MAX] {
@@ -239,16 +242,127 @@ fn every_cap_holds() {
 
 #[test]
 fn memory_follows_the_bytes_not_the_announcement() {
-    let budget = Budget::new(64 << 20);
+    let budget = Budget::new(1 << 30);
     let mut readers: Vec<_> = (0..20).map(|_| ChunkReader::new(budget.clone())).collect();
     for reader in &mut readers {
         let bytes = [header(0, 4, 0, 10 << 20, 9, 1), vec![0; 100]].concat();
         assert_eq!(reader.read(&mut bytes.as_slice()), Ok(None));
         assert!(reader.held() <= 64 << 10);
     }
-    assert!(budget.used() <= 20 * (64 << 10));
     drop(readers);
     assert_eq!(budget.used(), 0);
+}
+
+/// What a connection that has proved nothing may hold, and what a publisher may.
+fn stranger(budget: &Budget, owner: &str) -> Allowance {
+    Allowance {
+        share: 4 << 10,
+        budget: budget.clone(),
+        owner: Arc::from(owner),
+        longest: 64 << 10,
+        when_full: WhenFull::End,
+    }
+}
+
+fn proved(budget: &Budget, owner: &str) -> Allowance {
+    Allowance {
+        share: 1_000,
+        longest: 10 << 20,
+        when_full: WhenFull::Wait,
+        ..stranger(budget, owner)
+    }
+}
+
+/// The beginning of a message, and what is left of it.
+fn halves(csid: u8, length: u32) -> (Vec<u8>, Vec<u8>) {
+    let mut whole = Vec::new();
+    ChunkWriter::default().write(csid, 9, 1, 1, &vec![7; length as usize], &mut whole);
+    let rest = whole.split_off(100);
+    (whole, rest)
+}
+
+#[test]
+fn a_stranger_has_short_messages_and_what_one_holds_never_keeps_another_from_a_command() {
+    let budget = Budget::new(100 << 10);
+    let long = header(0, 4, 0, (64 << 10) + 1, 9, 1);
+    let refused = ChunkReader::new(stranger(&budget, "a")).read(&mut long.as_slice());
+    assert!(
+        refused
+            .as_ref()
+            .unwrap_err()
+            .to_string()
+            .ends_with("at most 65536 are taken before a publish"),
+        "{refused:?}"
+    );
+    let mut crowd = Vec::new();
+    for n in 0..100 {
+        let mut reader = ChunkReader::new(stranger(&budget, "a"));
+        let (begun, _) = halves(4, 60 << 10);
+        match reader.read(&mut begun.as_slice()) {
+            Ok(None) => crowd.push(reader),
+            other => assert_eq!((other, n), (Err(ChunkError::Budget), 1), "the newest one ends"),
+        }
+        if n == 1 {
+            break;
+        }
+    }
+    // Another address, and this one too, still says what it wants; the other may even say much.
+    for (owner, length) in [("a", 4 << 10), ("b", 4 << 10), ("b", 20 << 10)] {
+        let (begun, rest) = halves(4, length);
+        let bytes = [begun, rest].concat();
+        let mut reader = ChunkReader::new(stranger(&budget, owner));
+        assert!(
+            reader.read(&mut bytes.as_slice()).unwrap().is_some(),
+            "{owner} {length}"
+        );
+    }
+    drop(crowd);
+    assert_eq!(budget.used(), 0);
+}
+
+#[test]
+fn a_publisher_whose_message_finds_no_memory_waits_and_loses_nothing() {
+    let budget = Budget::new(10_000);
+    let mut greedy = ChunkReader::new(proved(&budget, "one"));
+    let mut other = ChunkReader::new(proved(&budget, "other"));
+    let mut third = ChunkReader::new(proved(&budget, "third"));
+    let (begun, rest) = halves(4, 9_000);
+    assert_eq!(greedy.read(&mut begun.as_slice()), Ok(None));
+    assert_eq!((greedy.is_held_up(), greedy.loan()), (false, Some(1)));
+    // Its own share is its own, however full the rest is.
+    let small = halves(4, 1_000);
+    let small = [small.0, small.1].concat();
+    assert!(third.read(&mut small.as_slice()).unwrap().is_some());
+    // What needs more waits, and what follows with it.
+    let big = halves(4, 2_000);
+    let bytes = [big.0, big.1, small.clone()].concat();
+    let mut input = bytes.as_slice();
+    assert_eq!(other.read(&mut input), Ok(None));
+    assert!(other.is_held_up() && !input.is_empty());
+    assert_eq!(other.read(&mut input), Ok(None), "still");
+    assert!(greedy.read(&mut rest.as_slice()).unwrap().is_some());
+    let message = other.read(&mut input).unwrap().unwrap();
+    assert_eq!(
+        (message.payload.len(), other.is_held_up(), other.loan()),
+        (2_000, false, None)
+    );
+    let message = other.read(&mut input).unwrap().unwrap();
+    assert_eq!((message.payload.len(), input.len(), budget.used()), (1_000, 0, 0));
+}
+
+#[test]
+fn what_was_half_received_before_a_publish_is_whole_behind_it() {
+    let (strangers, publishers) = (Budget::new(100 << 10), Budget::new(1 << 20));
+    let mut reader = ChunkReader::new(stranger(&strangers, "a"));
+    let (begun, rest) = halves(4, 30 << 10);
+    assert_eq!(reader.read(&mut begun.as_slice()), Ok(None));
+    assert_eq!(strangers.used(), 30 << 10);
+    reader.allow(proved(&publishers, "cam"));
+    assert_eq!(strangers.used(), 0);
+    assert!(reader.read(&mut rest.as_slice()).unwrap().is_some());
+    let (begun, _) = halves(5, 9 << 20);
+    assert_eq!(reader.read(&mut begun.as_slice()), Ok(None));
+    assert!(reader.is_held_up());
 }
 
 #[test]
