@@ -147,13 +147,6 @@ impl Seen {
         self.flashes.iter().filter_map(nearest).collect()
     }
 
-    /// Media times after which no picture came for longer than so many seconds, and when the next came.
-    pub(crate) fn holes(&self, longest: f64) -> Vec<(f64, f64)> {
-        let pairs = self.times.iter().zip(self.times.iter().skip(1));
-        let holes = pairs.filter(|(before, after)| **after - **before > longest);
-        holes.map(|(before, after)| (*before, *after)).collect()
-    }
-
     /// Fails unless it was played to its end, and nothing was given up.
     #[track_caller]
     pub(crate) fn plays_through(&self, seconds: f64) {
@@ -210,10 +203,14 @@ impl Browser {
 
 /// Where scripts/setup.sh puts it, or `$HLSJS`.
 fn hls_js() -> Vec<u8> {
-    let installed =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/node_modules/hls.js/dist/hls.min.js");
+    // This program is in debug/deps/ of the folder that cargo builds in; the tools are beside debug/.
+    let program = std::env::current_exe().unwrap();
+    let installed = program
+        .ancestors()
+        .nth(3)
+        .map(|target| target.join("tools/node_modules/hls.js/dist/hls.min.js"));
     let named = std::env::var_os("HLSJS").map(PathBuf::from);
-    let found = [Some(installed), named].into_iter().flatten();
+    let found = [installed, named].into_iter().flatten();
     let read = found.filter_map(|path| std::fs::read(path).ok()).next();
     read.expect("hls.js is missing: run scripts/setup.sh test")
 }
