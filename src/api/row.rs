@@ -76,6 +76,7 @@ fn rendition(rendition: &Rendition) -> Value {
         "state": rendition.state.as_str(),
         "key": known(&rendition.key),
         "url": known(&rendition.url),
+        "master_url": rendition.master_url,
         "bytes": rendition.bytes,
         "checksum": rendition.crc.map(|crc| format!("crc32c:{crc:08x}")),
         "etag": known(&rendition.etag),

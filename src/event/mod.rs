@@ -332,6 +332,9 @@ pub struct RecordingDelivered {
     pub part: u32,
     /// Where it can be fetched.
     pub url: String,
+    /// Where the master playlist of HLS can be fetched, which names codecs, size and rates.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub master_url: Option<String>,
     /// Its key in the store; of HLS, that of the playlist.
     pub key: String,
     /// Bytes; of HLS, of all files.

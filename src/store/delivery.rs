@@ -28,6 +28,8 @@ pub struct Rendition {
     pub key: String,
     /// Where it can be fetched.
     pub url: String,
+    /// Where the master playlist of HLS can be fetched, once it is there.
+    pub master_url: Option<String>,
     /// Bytes; of HLS, of all files.
     pub bytes: u64,
     /// CRC-32C of the whole file; none of a folder.
@@ -199,6 +201,7 @@ impl Rendition {
             store: String::new(),
             key: String::new(),
             url: String::new(),
+            master_url: None,
             bytes: 0,
             crc: None,
             etag: String::new(),

@@ -6,7 +6,7 @@ use super::context::{Context, End};
 use super::remote::{Answer, Fault, Request};
 use super::source::from_library;
 use crate::format::Format;
-use crate::format::hls::{self, PLAYLIST};
+use crate::format::hls::{self, MASTER, PLAYLIST};
 use crate::media::RecordingId;
 use crate::store::{DeliveryChange, Piece, Rendition, RenditionId};
 
@@ -105,14 +105,16 @@ async fn remove_object(cx: &Arc<Context>, rendition: Rendition) -> Result<(), En
     cx.commit(vec![DeliveryChange::Forget(id)]).await
 }
 
-/// The playlist first: nobody begins to play what is on its way out.
+/// The playlists first, the one that names the other before it: nobody begins to play what is on its way out.
 fn keys(rendition: &Rendition, pieces: &[Piece]) -> Vec<String> {
     let mut keys = vec![rendition.key.clone()];
     if let (Format::Hls, Some(folder)) = (rendition.id.format, rendition.key.strip_suffix(PLAYLIST)) {
+        keys.insert(0, format!("{folder}{MASTER}"));
         let inits = (0..rendition.inits as usize).map(hls::init_name);
         let chunks = (0..rendition.chunks as usize).map(hls::chunk_name);
         let pieces = pieces.iter().map(|piece| piece.name.clone());
-        let names = inits.chain(chunks).chain(pieces.filter(|name| name != PLAYLIST));
+        let others = pieces.filter(|name| name != PLAYLIST && name != MASTER);
+        let names = inits.chain(chunks).chain(others);
         keys.extend(names.map(|name| format!("{folder}{name}")));
     }
     keys

@@ -159,6 +159,10 @@ impl OpenFolder {
                     init: hls.chunk_init(chunk),
                 })
                 .collect(),
+            master: match complete {
+                true => hls.master_mark().to_string(),
+                false => hls.live_master_mark().to_string(),
+            },
             complete,
             next_ms: hls.until_settled_ms(),
         }
@@ -199,6 +203,14 @@ impl OpenFolder {
     /// The playlist of all of them.
     pub(super) fn last_playlist(&self) -> Bytes {
         Bytes::copy_from_slice(self.hls.playlist())
+    }
+
+    /// The master playlist.
+    pub(super) fn master(&self, complete: bool) -> Bytes {
+        match complete {
+            true => Bytes::copy_from_slice(self.hls.master()),
+            false => self.hls.live_master().into(),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::browser::{Case, Seek, Seen};
 use crate::programs::FFMPEG;
-use crate::session::{Session, flash_and_beep, plain_session, push_copy};
+use crate::session::{H264_AAC, Session, flash_and_beep, plain_session, push_copy, sized_source, source};
 use crate::support::flv::{AUDIO, SCRIPT, VIDEO};
 use crate::support::{Flv, Tag, edgereel, home};
 
@@ -23,11 +23,40 @@ fn chromium_plays_every_rendition() {
         );
     }
     let folder = session.rendition("hls");
-    let seen = Case::hls(folder.parent().unwrap()).rate(2.0).play();
-    seen.plays_through(6.0);
-    // Every picture was decoded, in one piece. When each was shown is the machine's, which has other work.
-    assert!(seen.errors.is_empty() && seen.buffered.len() == 1, "{seen:?}");
-    assert!(seen.frames >= 6 * 25 - 2, "{seen:?}");
+    for playlist in ["index.m3u8", "master.m3u8"] {
+        let seen = Case::of(folder.parent().unwrap(), playlist).rate(2.0).play();
+        seen.plays_through(6.0);
+        // Every picture was decoded, in one piece. When each was shown is the machine's, which has other work.
+        assert!(seen.errors.is_empty() && seen.buffered.len() == 1, "{seen:?}");
+        assert!(seen.frames >= 6 * 25 - 2, "{seen:?}");
+    }
+}
+
+/// A size, a profile and the sound's rate change in the middle, and all of them stand in CODECS.
+#[test]
+fn what_changes_in_the_middle_plays_in_hls_js_from_the_master_playlist() {
+    let folder = home();
+    let small = source(folder.path(), FFMPEG, 4, H264_AAC);
+    let other = H264_AAC.replace("-c:v libx264", "-c:v libx264 -profile:v baseline -ar 44100");
+    let large = sized_source(folder.path(), FFMPEG, 4, "640x360", &other);
+    let mut flv = Flv::read(&small);
+    flv.tags.extend(Flv::read(&large).later(4_000).tags);
+    let file = folder.path().join("both.flv");
+    flv.write(&file);
+    let session = Session::record(|url| {
+        edgereel(&["publish", file.to_str().unwrap(), url, "--fast"]).ok();
+    });
+    let playlist = session.rendition("master");
+    let text = std::fs::read_to_string(&playlist).unwrap();
+    assert!(
+        text.contains("RESOLUTION=640x360") && text.matches("avc1.").count() == 2,
+        "{text}"
+    );
+    let seen = Case::of(playlist.parent().unwrap(), "master.m3u8")
+        .rate(2.0)
+        .play();
+    seen.plays_through(8.0);
+    assert_eq!((seen.fatal, seen.width), (false, 640), "{seen:?}");
 }
 
 #[test]

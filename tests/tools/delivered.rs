@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
+use serde_json::Value;
+
 use crate::judge::decodes;
 use crate::players::MPV_OPTIONS;
 use crate::programs::{FFMPEG, FFPROBE, MPV};
 use crate::support::bucket::Bucket;
-use crate::support::delivered::{ALL, all_delivered, sync_to};
+use crate::support::delivered::{ALL, all_delivered, rows, sync_to};
 use crate::support::{Service, home, sample_path, wait_for, wait_until};
 
 #[test]
@@ -83,5 +85,12 @@ fn players_play_from_the_bucket_while_it_is_recorded_and_afterwards() {
         assert_eq!(MPV.run(options).code, Some(0), "{key}");
         played += 1;
     }
-    assert_eq!(played, 4);
+    assert_eq!(played, 5);
+    let row = &rows(&service.data())[0];
+    let hls = |rendition: &&Value| rendition["format"] == "hls";
+    let hls = row["renditions"].as_array().unwrap().iter().find(hls).unwrap();
+    assert!(
+        hls["master_url"].as_str().unwrap().ends_with("/master.m3u8"),
+        "{hls}"
+    );
 }

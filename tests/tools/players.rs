@@ -36,7 +36,7 @@ pub(crate) fn plays(path: &Path) {
 #[test]
 fn mpv_plays_every_rendition() {
     let session = plain_session(6);
-    for name in ["mp4", "fmp4", "hls", "flv", "m4a", "adts"] {
+    for name in ["mp4", "fmp4", "hls", "master", "flv", "m4a", "adts"] {
         plays(&session.rendition(name));
     }
 }
@@ -44,7 +44,7 @@ fn mpv_plays_every_rendition() {
 #[test]
 fn gstreamer_plays_every_rendition() {
     let session = plain_session(6);
-    for name in ["mp4", "fmp4", "flv", "m4a", "adts"] {
+    for name in ["mp4", "fmp4", "master", "flv", "m4a", "adts"] {
         let uri = format!("uri=file://{}", session.rendition(name).display());
         let done = GST_LAUNCH
             .run([

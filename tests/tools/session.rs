@@ -68,16 +68,17 @@ impl Session {
             "fmp4" => ("fmp4", "out-fragmented.mp4"),
             "flv" => ("flv", "out.flv"),
             "hls" => ("hls", "hls"),
+            "master" => ("hls", "hls-master"),
             "m4a" => ("aac", "out.m4a"),
             "adts" => ("aac", "out.aac"),
             _ => panic!("no rendition is called {name}"),
         };
         let path = self.home.path().join(file);
         export(&self.service.data(), &self.recording.id, format, &path).ok();
-        if format == "hls" {
-            path.join("index.m3u8")
-        } else {
-            path
+        match name {
+            "hls" => path.join("index.m3u8"),
+            "master" => path.join("master.m3u8"),
+            _ => path,
         }
     }
 

@@ -255,6 +255,7 @@ pub(super) fn event(page: &Page, prefix: &str, topic: &str, said: &Value) -> Str
         "duration_s",
         "bytes",
         "url",
+        "master_url",
         "store",
         "what",
         "detail",

@@ -188,6 +188,7 @@ fn files() -> Vec<Event> {
     };
     let full = RecordingDelivered {
         checksum: Some("crc32c:00000000".into()),
+        master_url: Some("file:///a/master.m3u8".into()),
         video_codec: Some("h264".into()),
         width: Some(1920),
         height: Some(1080),

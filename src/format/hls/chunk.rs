@@ -11,7 +11,7 @@ use crate::format::fragmented::End;
 use crate::format::index::{FragmentIndex, Placed, Run};
 use crate::format::line::{Config, Line, Placement, Stretch, Tape};
 use crate::format::{RenditionError, TapeSource, ViewSegment};
-use crate::media::{Micros, Tracks};
+use crate::media::{Micros, Tracks, VIDEO_TIMESCALE};
 
 /// A keyframe this much before the target is taken: a group of pictures of "two seconds" is often a
 /// millisecond short of it.
@@ -61,12 +61,21 @@ pub(super) struct Cut {
     /// `EXT-X-TARGETDURATION` of what grows, in seconds: what the first chunk needs, and the target at least. It never
     /// changes (RFC 8216 §6.2.1), so the chunks that follow keep to it.
     pub(super) limit_s: Option<u64>,
+    /// How fast pictures come.
+    pub(super) pace: Pace,
     rule: Rule,
     target_ms: i64,
     /// Some chunk will have pictures.
     pictures: bool,
     /// What the samples of each chunk decode with.
     has: Vec<Tracks>,
+}
+
+/// Pictures, and the time from each to the next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Pace {
+    pictures: u64,
+    ticks: u64,
 }
 
 /// What decides of a fragment, in milliseconds on the line.
@@ -85,6 +94,25 @@ enum Picture {
     /// Also there, but some of the pictures that follow need those before.
     OpenKey,
     Other,
+}
+
+impl Pace {
+    /// Pictures a second; nothing where no two of them follow each other.
+    pub(super) fn per_second(self) -> Option<f64> {
+        let known = self.pictures > 0 && self.ticks > 0;
+        known.then(|| self.pictures as f64 * f64::from(VIDEO_TIMESCALE) / self.ticks as f64)
+    }
+
+    /// How long the last one of a run lasts was a guess, and where one lasts longer than a second nothing came.
+    fn take(&mut self, run: &Run) {
+        let others = run.samples.split_last().map_or(&[][..], |(_, others)| others);
+        for duration in others.iter().map(|sample| sample.duration) {
+            if duration <= VIDEO_TIMESCALE {
+                self.pictures += 1;
+                self.ticks += u64::from(duration);
+            }
+        }
+    }
 }
 
 impl Chunk {
@@ -145,6 +173,7 @@ pub(super) fn cut<S: TapeSource>(
         let mut breaks = stretch.breaks;
         let first_part = u32::try_from(stretch.first_part).unwrap_or(u32::MAX);
         for (part, fragment) in (first_part..).zip(&index.fragments) {
+            cut.pace.take(&fragment.video);
             let Some(facts) = facts(stretch, segment, fragment) else {
                 continue;
             };
@@ -173,6 +202,7 @@ impl Cut {
             tracks: Vec::new(),
             settled: 0,
             limit_s: None,
+            pace: Pace::default(),
             rule,
             target_ms,
             has: Vec::new(),

@@ -1,6 +1,7 @@
 //! HLS (RFC 8216): a folder with a playlist, chunks of fragmented MP4, and what decodes them.
 //!
 //! ```text
+//! master.m3u8             what a player is to know before it opens index.m3u8: codecs, size, rates
 //! index.m3u8              everything, in order; type VOD, or EVENT of what was delivered while it grew
 //! init.mp4 init-2.mp4     a moov for each configuration, of the tracks that have samples
 //! 00001.m4s 00002.m4s     chunks: styp (moof mdat)*, each from a keyframe on where one comes in time
@@ -10,6 +11,7 @@
 //! configuration is a discontinuity; some players stop at each.
 
 mod chunk;
+mod master;
 mod playlist;
 
 use std::sync::Arc;
@@ -22,13 +24,20 @@ use crate::format::splice::{Parts, Script, Splice, Spliced};
 use crate::format::{Gaps, Mark, Rendition, RenditionError, TapeSource, View, ViewSegment};
 use crate::media::Tracks;
 
-use chunk::{Chunk, Rule};
+use chunk::{Chunk, Pace, Rule};
+use master::Master;
 
 /// Shortest chunk asked for by default; it ends at the keyframe after that, and where it would be twice as long.
 pub const TARGET_MS: u32 = 6_000;
 
 /// Name of the playlist.
 pub const PLAYLIST: &str = "index.m3u8";
+
+/// Name of the master playlist, which names the other.
+pub const MASTER: &str = "master.m3u8";
+
+/// The files that are neither inits nor chunks, in the order in which they should be uploaded.
+const PLAYLISTS: [&str; 2] = [PLAYLIST, MASTER];
 
 /// `styp`: a media segment, ISO/IEC 23009-1.
 const STYP: [u8; 20] = *b"\0\0\0\x14stypmsdh\0\0\0\0msdh";
@@ -38,6 +47,8 @@ pub struct Hls<S> {
     view: View<S>,
     plan: Arc<Plan>,
     playlist: Arc<[u8]>,
+    master: Master,
+    master_text: Arc<[u8]>,
 }
 
 /// One file of the folder.
@@ -91,8 +102,11 @@ impl<S: TapeSource + Clone> Hls<S> {
             Some(limit_s) => playlist::event(&plan.chunks, limit_s, true),
             None => playlist::vod(&plan.chunks),
         };
+        let master = plan.master(&cut.tracks, cut.pace, target_ms);
         Ok(Self {
             playlist: text.into(),
+            master_text: master.text().into(),
+            master,
             plan: Arc::new(plan),
             view: tape.view().clone(),
         })
@@ -107,6 +121,31 @@ impl<S: TapeSource + Clone> Hls<S> {
     pub fn live_playlist(&self, chunks: usize) -> Vec<u8> {
         let chunks = self.plan.chunks.get(..chunks).unwrap_or(&self.plan.chunks);
         playlist::event(chunks, self.plan.limit_s.unwrap_or_default(), false)
+    }
+
+    /// The text of `master.m3u8`.
+    pub fn master(&self) -> &[u8] {
+        &self.master_text
+    }
+
+    /// The text of `master.m3u8` while the recording grows. Another one has to be written where its
+    /// [mark](Self::live_master_mark) is another.
+    pub fn live_master(&self) -> Vec<u8> {
+        self.master.live_text()
+    }
+
+    /// What the `master.m3u8` of what grows is made of.
+    pub fn live_master_mark(&self) -> Mark {
+        let mut marker = Marker::default();
+        marker.bytes(self.master.essence().as_bytes());
+        marker.finish()
+    }
+
+    /// What the `master.m3u8` of what is complete is made of.
+    pub fn master_mark(&self) -> Mark {
+        let mut marker = Marker::default();
+        marker.bytes(&self.master_text);
+        marker.finish()
     }
 
     /// How many chunks there are.
@@ -171,10 +210,11 @@ impl<S: TapeSource + Clone> Hls<S> {
 
     /// How many files there are.
     pub fn count(&self) -> usize {
-        self.plan.inits.len() + self.plan.chunks.len() + 1
+        self.plan.inits.len() + self.plan.chunks.len() + PLAYLISTS.len()
     }
 
-    /// Names and lengths, in the order in which they should be uploaded: the playlist last.
+    /// Names and lengths, in the order in which they should be uploaded: the playlists last, the one that names the other
+    /// after it.
     pub fn files(&self) -> impl Iterator<Item = (String, u64)> + '_ {
         (0..self.count()).map(|number| (self.name(number), self.file_len(number)))
     }
@@ -190,7 +230,7 @@ impl<S: TapeSource + Clone> Hls<S> {
                 let script = ChunkFile::new(Arc::clone(&self.plan), *chunk);
                 Body::Chunk(Box::new(Spliced::new(Tape::new(self.view.clone()), script)))
             }
-            (None, None) => Body::Made(Arc::clone(&self.playlist)),
+            (None, None) => Body::Made(Arc::clone(self.text(number))),
         };
         Some(HlsFile {
             name: self.name(number),
@@ -205,7 +245,8 @@ impl<S: TapeSource + Clone> Hls<S> {
             .and_then(|number| number.parse::<usize>().ok());
         let number = match chunk {
             Some(chunk) => self.plan.inits.len().checked_add(chunk.checked_sub(1)?)?,
-            None if name == PLAYLIST => self.count() - 1,
+            None if name == PLAYLIST => self.count() - 2,
+            None if name == MASTER => self.count() - 1,
             None => (0..self.plan.inits.len()).find(|init| init_name(*init) == name)?,
         };
         (self.name(number) == name).then(|| self.file(number)).flatten()
@@ -215,24 +256,47 @@ impl<S: TapeSource + Clone> Hls<S> {
         match self.chunk(number) {
             Some((chunk, _)) => chunk_name(chunk),
             None if number < self.plan.inits.len() => init_name(number),
+            None if number + 1 == self.count() => MASTER.to_owned(),
             None => PLAYLIST.to_owned(),
+        }
+    }
+
+    /// That of a playlist.
+    fn text(&self, number: usize) -> &Arc<[u8]> {
+        match number + 1 == self.count() {
+            true => &self.master_text,
+            false => &self.playlist,
         }
     }
 
     fn file_len(&self, number: usize) -> u64 {
         match (self.plan.inits.get(number), self.chunk(number)) {
             (Some(init), _) => init.len() as u64,
-            (None, Some((_, chunk))) => {
-                let fragments = chunk.parts().map(|part| self.plan.fragments.len(part));
-                STYP.len() as u64 + fragments.sum::<u64>()
-            }
-            (None, None) => self.playlist.len() as u64,
+            (None, Some((_, chunk))) => self.plan.chunk_len(chunk),
+            (None, None) => self.text(number).len() as u64,
         }
     }
 
     fn chunk(&self, number: usize) -> Option<(usize, &Chunk)> {
         let chunk = number.checked_sub(self.plan.inits.len())?;
         Some((chunk, self.plan.chunks.get(chunk)?))
+    }
+}
+
+impl Plan {
+    fn chunk_len(&self, chunk: &Chunk) -> u64 {
+        let fragments = chunk.parts().map(|part| self.fragments.len(part));
+        STYP.len() as u64 + fragments.sum::<u64>()
+    }
+
+    fn master(&self, tracks: &[Tracks], pace: Pace, target_ms: u32) -> Master {
+        let chunks: Vec<(u64, u64)> = self
+            .chunks
+            .iter()
+            .map(|chunk| (self.chunk_len(chunk), chunk.duration_ms()))
+            .collect();
+        let longest = chunks.iter().map(|(_, ms)| *ms).max().unwrap_or_default();
+        Master::of(tracks, pace, &chunks, longest.max(target_ms.into()))
     }
 }
 

@@ -11,7 +11,7 @@ use crate::media::Micros;
 
 /// The first version with `EXT-X-MAP` in a playlist that is not of I-frames is 6; 7 is what the authoring
 /// specification asks for with fragmented MP4.
-const VERSION: usize = 7;
+pub(super) const VERSION: usize = 7;
 
 /// Milliseconds: `EXTINF` is never off by more than half of one, and the sum not at all, because durations are
 /// differences of times already rounded.

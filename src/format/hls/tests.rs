@@ -25,7 +25,13 @@ fn the_playlist_is_as_golden() {
 fn every_file_in_the_playlist_exists() {
     let hls = open(&testing::eventful(), 1_000);
     let listed: Vec<(String, u64)> = hls.files().collect();
-    assert_eq!(listed.last().unwrap().0, "index.m3u8");
+    let last: Vec<&str> = listed
+        .iter()
+        .rev()
+        .take(2)
+        .map(|(name, _)| name.as_str())
+        .collect();
+    assert_eq!(last, ["master.m3u8", "index.m3u8"]);
     for segment in parsed(&hls).segments {
         assert!(
             listed.iter().any(|(name, _)| *name == segment.uri),
@@ -87,7 +93,7 @@ fn sound_alone_is_cut_by_time_and_never_drifts() {
 #[test]
 fn a_crumb_at_the_end_joins_the_chunk_before() {
     // A keyframe each second and 4.5 s of them: half a second is left after the first chunk.
-    let chunks = |target_ms| open(&testing::two_segments(), target_ms).count() - 2;
+    let chunks = |target_ms| open(&testing::two_segments(), target_ms).chunks();
     assert_eq!(chunks(4_000), 1);
     assert_eq!(chunks(1_000), 5);
 }

@@ -96,13 +96,13 @@ fn put(db: &Connection, rendition: &Rendition, utc: Micros) -> Result {
     execute(
         db,
         "INSERT INTO renditions (recording, format, part, state, store, key, url, bytes, crc, etag, upload, layout,
-            inits, chunks, error, delivered, remove_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, nullif(?6, ''), ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
+            inits, chunks, error, delivered, remove_at, master_url)
+         VALUES (?1, ?2, ?3, ?4, ?5, nullif(?6, ''), ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
          ON CONFLICT (recording, format, part) DO UPDATE SET state = excluded.state, store = excluded.store,
             key = excluded.key, url = excluded.url, bytes = excluded.bytes, crc = excluded.crc, etag = excluded.etag,
             upload = excluded.upload, layout = excluded.layout, inits = excluded.inits, chunks = excluded.chunks,
             error = excluded.error, delivered = excluded.delivered,
-            remove_at = excluded.remove_at",
+            remove_at = excluded.remove_at, master_url = excluded.master_url",
         params![
             recording,
             format,
@@ -121,6 +121,7 @@ fn put(db: &Connection, rendition: &Rendition, utc: Micros) -> Result {
             rendition.error,
             rendition.delivered,
             rendition.remove_at,
+            rendition.master_url,
         ],
     )?;
     if rendition.state != RenditionState::Delivered {
@@ -194,6 +195,7 @@ fn tell(db: &Connection, rendition: &Rendition, utc: Micros) -> Result {
         format: rendition.id.format.to_string(),
         part: rendition.id.part,
         url: rendition.url.clone(),
+        master_url: rendition.master_url.clone(),
         key: rendition.key.clone(),
         bytes: rendition.bytes,
         checksum: rendition.crc.map(|crc| format!("crc32c:{crc:08x}")),
@@ -245,7 +247,7 @@ fn restart(db: &Connection, id: RenditionId) -> Result {
 
 pub(super) const RENDITION: &str =
     "d.recording, format, part, d.state, store, d.key, url, bytes, crc, etag, upload, layout, inits,
-        chunks, error, delivered, remove_at";
+        chunks, error, delivered, remove_at, master_url";
 
 impl Journal {
     /// Recordings that are to be delivered: the open ones first, then the closed ones.
@@ -432,6 +434,7 @@ impl Journal {
             error: self.col(row, at + 14)?,
             delivered: self.col(row, at + 15)?,
             remove_at: self.col(row, at + 16)?,
+            master_url: self.col(row, at + 17)?,
         })
     }
 }

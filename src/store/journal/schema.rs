@@ -246,6 +246,9 @@ pub(super) const STEPS: &[&str] = &["
     DROP INDEX publishes_boot;
     CREATE INDEX publishes_boot ON publishes (boot, tape_zero);
     CREATE INDEX publishes_zero ON publishes (boot, boot_zero - tape_zero);
+", "
+    -- Where the master playlist of HLS can be fetched; none before it is there.
+    ALTER TABLE renditions ADD COLUMN master_url TEXT;
 "];
 
 /// The newest version that this edgereel writes and reads.

@@ -1,7 +1,7 @@
 //! A folder: HLS.
 //!
 //! What a chunk needs goes before it, and the playlist that names it after it: whoever reads the playlist at any moment can
-//! play what it says.
+//! play what it says. The master playlist goes after the first of those.
 
 use std::collections::HashMap;
 
@@ -17,6 +17,8 @@ pub(in crate::sync) struct FolderFacts {
     pub(in crate::sync) inits: Vec<(String, String)>,
     /// Those chunks that will stay as they are.
     pub(in crate::sync) chunks: Vec<ChunkFacts>,
+    /// What the master playlist is made of.
+    pub(in crate::sync) master: String,
     /// Nothing will be added to it.
     pub(in crate::sync) complete: bool,
     /// How much more has to be recorded before there may be another chunk, in milliseconds.
@@ -44,9 +46,14 @@ pub(in crate::sync) enum FolderStep {
     Playlist { chunks: usize, mark: String },
     /// Put the playlist of all of them.
     LastPlaylist { mark: String },
+    /// Put the master playlist: that of what grows, or that of all.
+    Master { mark: String },
     /// All of it is there.
     Done,
 }
+
+/// The name under which a master playlist that was put is remembered.
+pub(in crate::sync) const MASTER: &str = "master.m3u8";
 
 /// What a playlist is remembered by begins so: that of the chunks so far, and that of all.
 const FIRST: &str = "first";
@@ -62,6 +69,9 @@ pub(in crate::sync) fn next_of_folder(facts: &FolderFacts, pieces: &Files, hold:
         name: name.to_owned(),
         mark: mark.to_owned(),
     };
+    if let Some(step) = master(facts, &mark_of) {
+        return step;
+    }
     for (number, chunk) in facts.chunks.iter().enumerate() {
         if let Some((name, mark)) = facts.inits.get(chunk.init)
             && mark_of(name) != Some(mark)
@@ -110,6 +120,14 @@ fn so_far<'a>(
     let listed = mark_of(PLAYLIST).map_or(0, listed);
     let news = chunks > listed || chunks == listed && mark_of(PLAYLIST) != Some(&mark);
     (chunks > 0 && news).then_some(FolderStep::Playlist { chunks, mark })
+}
+
+/// Puts the master playlist, unless it is there. It names the other one, which has to be there.
+fn master<'a>(facts: &FolderFacts, mark_of: &impl Fn(&str) -> Option<&'a str>) -> Option<FolderStep> {
+    mark_of(PLAYLIST)?;
+    let of = if facts.complete { ALL } else { FIRST };
+    let mark = format!("{of} {}", facts.master);
+    (mark_of(MASTER) != Some(&mark)).then_some(FolderStep::Master { mark })
 }
 
 /// Puts the playlist of all, unless it is there.

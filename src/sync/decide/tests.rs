@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::folder::PLAYLIST;
+use super::folder::{MASTER, PLAYLIST};
 use super::*;
 use crate::format::Format;
 use crate::media::RecordingId;
@@ -243,6 +243,7 @@ fn folder(chunks: usize, complete: bool) -> FolderFacts {
                 init: usize::from(number >= 2),
             })
             .collect(),
+        master: format!("m{}", usize::from(chunks > 2)),
         complete,
         next_ms: 0,
     }
@@ -257,6 +258,7 @@ fn put(facts: &FolderFacts, files: &mut Files) -> Vec<String> {
             FolderStep::Playlist { mark, .. } | FolderStep::LastPlaylist { mark } => {
                 (PLAYLIST.to_owned(), mark)
             }
+            FolderStep::Master { mark } => (MASTER.to_owned(), mark),
             FolderStep::Wait | FolderStep::Done => return order,
         };
         files.insert(name.clone(), piece(name.clone(), 10, mark));
@@ -270,14 +272,24 @@ fn whoever_reads_the_playlist_can_play_what_it_says() {
     assert_eq!(put(&folder(0, false), &mut files), Vec::<String>::new());
     assert_eq!(
         put(&folder(1, false), &mut files),
-        ["init.mp4", "00001.m4s", "index.m3u8"]
+        ["init.mp4", "00001.m4s", "index.m3u8", "master.m3u8"]
     );
     assert_eq!(put(&folder(1, false), &mut files), Vec::<String>::new());
     assert_eq!(
         put(&folder(3, false), &mut files),
-        ["00002.m4s", "init-2.mp4", "index.m3u8", "00003.m4s", "index.m3u8"]
+        [
+            "master.m3u8",
+            "00002.m4s",
+            "init-2.mp4",
+            "index.m3u8",
+            "00003.m4s",
+            "index.m3u8"
+        ]
     );
-    assert_eq!(put(&folder(4, true), &mut files), ["00004.m4s", "index.m3u8"]);
+    assert_eq!(
+        put(&folder(4, true), &mut files),
+        ["master.m3u8", "00004.m4s", "index.m3u8"]
+    );
     assert_eq!(next_of_folder(&folder(4, true), &files, false), FolderStep::Done);
 }
 
@@ -287,23 +299,27 @@ fn a_chunk_that_came_out_otherwise_is_put_again_and_the_playlist_after_it() {
     put(&folder(2, false), &mut files);
     let mut other = folder(2, true);
     other.chunks[1].mark = "longer".to_owned();
-    assert_eq!(put(&other, &mut files), ["00002.m4s", "index.m3u8"]);
+    assert_eq!(
+        put(&other, &mut files),
+        ["master.m3u8", "00002.m4s", "index.m3u8"]
+    );
 }
 
 #[test]
 fn whoever_is_behind_gets_chunks_first_and_a_playlist_when_it_is_time() {
     let (facts, mut files, mut order) = (folder(4, false), Files::new(), Vec::new());
-    for hold in [false, false, true, true, true, false, true, true] {
+    for hold in [false, false, true, true, true, false, true, true, true] {
         let (name, mark) = match next_of_folder(&facts, &files, hold) {
             FolderStep::File { name, mark } => (name, mark),
             FolderStep::Playlist { mark, .. } => (PLAYLIST.to_owned(), mark),
+            FolderStep::Master { mark } => (MASTER.to_owned(), mark),
             other => panic!("{other:?}"),
         };
         files.insert(name.clone(), piece(name.clone(), 10, mark));
         order.push(name);
     }
     // Nothing is left to send: the last one is not held back.
-    let all = "init.mp4 00001.m4s 00002.m4s init-2.mp4 00003.m4s index.m3u8 00004.m4s index.m3u8";
+    let all = "init.mp4 00001.m4s 00002.m4s init-2.mp4 00003.m4s index.m3u8 master.m3u8 00004.m4s index.m3u8";
     assert_eq!(order.join(" "), all);
 }
 
@@ -314,7 +330,14 @@ fn a_playlist_that_was_seen_to_grow_only_ends() {
     // It ended while the link was behind: viewers get what comes as before.
     assert_eq!(
         put(&folder(4, true), &mut files),
-        ["init-2.mp4", "00003.m4s", "index.m3u8", "00004.m4s", "index.m3u8"]
+        [
+            "master.m3u8",
+            "init-2.mp4",
+            "00003.m4s",
+            "index.m3u8",
+            "00004.m4s",
+            "index.m3u8"
+        ]
     );
     assert_eq!(next_of_folder(&folder(4, true), &files, false), FolderStep::Done);
 }
@@ -330,7 +353,24 @@ fn a_closed_folder_gets_one_playlist() {
             "00002.m4s",
             "init-2.mp4",
             "00003.m4s",
-            "index.m3u8"
+            "index.m3u8",
+            "master.m3u8"
         ]
     );
+}
+
+#[test]
+fn the_master_playlist_is_written_again_only_where_it_is_another() {
+    let mut files = Files::new();
+    put(&folder(1, false), &mut files);
+    assert_eq!(put(&folder(2, false), &mut files), ["00002.m4s", "index.m3u8"]);
+    assert_eq!(
+        put(&folder(3, false), &mut files)[..2],
+        ["master.m3u8", "init-2.mp4"]
+    );
+    // That of what is complete says it exactly.
+    assert_eq!(put(&folder(3, true), &mut files), ["master.m3u8", "index.m3u8"]);
+    // A crash between the two last: the other one is still to go.
+    files.remove(MASTER);
+    assert_eq!(put(&folder(3, true), &mut files), ["master.m3u8"]);
 }

@@ -177,7 +177,7 @@ impl Transfer<'_> {
         if !self.material.found_again {
             return Ok(false);
         }
-        let Some(seen) = self.seen().await? else {
+        let Some(seen) = self.seen(self.rendition.key.clone()).await? else {
             return Ok(false);
         };
         let same = seen.bytes == len && seen.recording.as_deref() == Some(&self.job.recording.to_string());
@@ -391,7 +391,7 @@ impl Transfer<'_> {
         if next != FileStep::Complete {
             return Ok(false);
         }
-        let Some(seen) = self.seen().await? else {
+        let Some(seen) = self.seen(self.rendition.key.clone()).await? else {
             return Ok(false);
         };
         let (_, len) = whole_crc(&going.parts);

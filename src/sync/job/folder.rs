@@ -6,7 +6,7 @@ use std::task::Poll;
 
 use super::{Answer, End, NoMaterial, Reached, Request, SECOND, Transfer, senseless};
 use crate::format::View;
-use crate::format::hls::PLAYLIST;
+use crate::format::hls::{MASTER, PLAYLIST};
 use crate::media::Micros;
 use crate::store::{DeliveryChange, LibrarySource, Piece};
 use crate::sync::decide::{Files, FolderFacts, FolderStep, next_of_folder, was_seen};
@@ -56,8 +56,11 @@ impl Transfer<'_> {
             Ok((Arc::new(folder), facts, pieces))
         });
         let (folder, facts, pieces) = self.material.visit.looking(self.cx, opened).await?;
+        // What another store has does not count here.
+        let here = self.rendition.store.is_empty() || self.rendition.store == self.cx.store_name();
         let mut files: Files = pieces
             .into_iter()
+            .filter(|_| here)
             .map(|piece| (piece.name.clone(), piece))
             .collect();
         let next = i64::try_from(facts.next_ms)
@@ -77,6 +80,9 @@ impl Transfer<'_> {
         let (mut at_once, mut listed, mut sent_some) = (1, None::<Micros>, false);
         loop {
             self.cx.may_go_on()?;
+            if files.contains_key(MASTER) {
+                self.announce_master().await?;
+            }
             let now = self.cx.clock.boot();
             // Behind, viewers have enough to play: chunks first, and a playlist once in a while.
             let hold = listed.is_some_and(|at| now.saturating_sub(at) < HOLD);
@@ -84,7 +90,9 @@ impl Transfer<'_> {
             if step == FolderStep::Wait || !self.name().await? {
                 return Ok(Reached::Tape(next));
             }
-            if !looked && complete && self.playlist_is_there(&folder).await? {
+            if !looked && complete && self.is_there(PLAYLIST, folder.last_playlist().len()).await? {
+                // The master playlist may not have come after it.
+                self.make_sure_of_master(&folder, &facts).await?;
                 return self.folder_is_there(&facts, &files, bytes).await;
             }
             looked = true;
@@ -149,13 +157,36 @@ impl Transfer<'_> {
         Ok(piece)
     }
 
-    /// Of a recording that was found again: the store may have its last playlist, which came after all else.
-    async fn playlist_is_there(&self, folder: &Arc<OpenFolder>) -> Result<bool, End> {
-        let Some(seen) = self.seen().await? else {
+    async fn make_sure_of_master(
+        &mut self,
+        folder: &Arc<OpenFolder>,
+        facts: &FolderFacts,
+    ) -> Result<(), End> {
+        if !self.is_there(MASTER, folder.master(true).len()).await? {
+            let mark = facts.master.clone();
+            if let Some(file) = prepare(folder, facts, FolderStep::Master { mark }).await? {
+                self.put_file(file).await?;
+            }
+        }
+        self.announce_master().await
+    }
+
+    /// The address of the master playlist is told from when it is there.
+    async fn announce_master(&mut self) -> Result<(), End> {
+        if self.rendition.master_url.is_some() {
+            return Ok(());
+        }
+        self.rendition.master_url = Some(self.url_of(&self.key_of(MASTER)));
+        self.write_down().await
+    }
+
+    /// Of a recording that was found again: the store may have its last playlist, which came after all that it names.
+    async fn is_there(&self, name: &str, bytes: usize) -> Result<bool, End> {
+        let Some(seen) = self.seen(self.key_of(name)).await? else {
             return Ok(false);
         };
         let ours = seen.recording.as_deref() == Some(&self.job.recording.to_string());
-        Ok(ours && seen.bytes == folder.last_playlist().len() as u64)
+        Ok(ours && seen.bytes == bytes as u64)
     }
 
     async fn folder_is_there(
@@ -228,6 +259,11 @@ async fn prepare(
         FolderStep::LastPlaylist { mark } => {
             let read = Read::of(folder.last_playlist());
             (PLAYLIST.to_owned(), mark, read, None, PLAYLIST_TYPE, None)
+        }
+        FolderStep::Master { mark } => {
+            let read = Read::of(folder.master(facts.complete));
+            let cache = if facts.complete { None } else { NOT_KEPT };
+            (MASTER.to_owned(), mark, read, None, PLAYLIST_TYPE, cache)
         }
     };
     Ok(Some(Outgoing {

@@ -232,9 +232,8 @@ impl Transfer<'_> {
         can_wait && self.cx.give_way.load(Ordering::Relaxed)
     }
 
-    /// What is there under its key. A key that may not list the bucket is told "forbidden" where there is nothing.
-    async fn seen(&self) -> Result<Option<ObjectSeen>, End> {
-        let key = self.rendition.key.clone();
+    /// What is there under a key. A key that may not list the bucket is told "forbidden" where there is nothing.
+    async fn seen(&self, key: String) -> Result<Option<ObjectSeen>, End> {
         match self.ask(Request::Head { key }).await {
             Ok(Answer::Head(seen)) => Ok(seen),
             Ok(_) => Err(senseless("a question about an object")),

@@ -45,14 +45,19 @@ impl Transfer<'_> {
             }
         });
         let key = key.await?;
-        self.rendition.url = match &self.cx.delivery.public_url {
-            Some(url) => url.of(&key),
-            None => self.cx.delivery.target.object_url(&key),
-        };
+        self.rendition.url = self.url_of(&key);
         self.rendition.store = store;
         self.rendition.key = key;
         self.write_down().await?;
         Ok(true)
+    }
+
+    /// Where a key can be fetched.
+    pub(super) fn url_of(&self, key: &str) -> String {
+        match &self.cx.delivery.public_url {
+            Some(url) => url.of(key),
+            None => self.cx.delivery.target.object_url(key),
+        }
     }
 
     /// The key of a file of the folder whose playlist has the rendition's key.

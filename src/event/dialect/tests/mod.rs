@@ -117,6 +117,7 @@ fn delivered(origin: &str, format: &str) -> Event {
         format: format.into(),
         part: 1,
         url: "https://store.example.com/a/b.mp4".into(),
+        master_url: None,
         key: "a/b.mp4".into(),
         bytes: 15_000_000,
         checksum: None,

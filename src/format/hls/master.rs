@@ -1,0 +1,177 @@
+//! `master.m3u8`: what a player is to know before it opens `index.m3u8`, which is the only one there is to choose.
+//!
+//! Players that begin there need no guess about the codecs (RFC 8216 §4.3.4.2), and refuse what they cannot play at once
+//! and by name.
+
+use std::collections::HashMap;
+
+use m3u8_rs::{MasterPlaylist, QuotedOrUnquoted, Resolution, VariantStream};
+
+use super::playlist::VERSION;
+use super::{PLAYLIST, chunk::Pace};
+use crate::format::rate::per_second;
+use crate::media::{Tracks, VideoConfig};
+
+/// A rate that a parameter set says is believed while the pictures come so much slower or faster at the most, in per cent.
+const NEAR: f64 = 0.02;
+
+/// Rates that no parameter set of the stream vouches for are whole numbers from here on.
+const WHOLE_FROM: f64 = 5.0;
+
+/// `TransferCharacteristics` of ISO/IEC 23091-2.
+const PQ: u8 = 16;
+const HLG: u8 = 18;
+
+/// The one variant.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Master {
+    codecs: Vec<String>,
+    size: Option<(u32, u32)>,
+    range: Option<&'static str>,
+    frame_rate: Option<f64>,
+    peak: u32,
+    average: u32,
+}
+
+impl Master {
+    /// Of everything that is in the playlist: `tracks` of each init, bytes and milliseconds of each chunk.
+    pub(super) fn of(tracks: &[Tracks], pace: Pace, chunks: &[(u64, u64)], target_ms: u64) -> Self {
+        let pictures: Vec<&VideoConfig> = tracks.iter().filter_map(|one| one.video.as_deref()).collect();
+        let bytes = chunks.iter().map(|chunk| chunk.0).sum();
+        Self {
+            codecs: codecs(tracks),
+            size: pictures
+                .iter()
+                .map(|config| config.display_size())
+                .max_by_key(|(width, height)| u64::from(*width) * u64::from(*height)),
+            range: range(&pictures),
+            frame_rate: frame_rate(&pictures, pace),
+            peak: peak(chunks, target_ms),
+            average: per_second(bytes, chunks.iter().map(|chunk| chunk.1).sum()),
+        }
+    }
+
+    /// That of a recording which is complete.
+    pub(super) fn text(&self) -> Vec<u8> {
+        self.written(self.peak)
+    }
+
+    /// That of one which grows: its peak is rounded up, so that it seldom has to be written again.
+    pub(super) fn live_text(&self) -> Vec<u8> {
+        self.written(rounded_up(self.peak))
+    }
+
+    /// What makes another one necessary while the recording grows; that its average moves does not.
+    pub(super) fn essence(&self) -> String {
+        let peak = rounded_up(self.peak);
+        format!("{:?} {:?} {:?} {peak}", self.codecs, self.size, self.range)
+    }
+
+    fn written(&self, peak: u32) -> Vec<u8> {
+        let range = self.range.map(|range| {
+            let value = QuotedOrUnquoted::Unquoted(range.to_owned());
+            HashMap::from([("VIDEO-RANGE".to_owned(), value)])
+        });
+        let variant = VariantStream {
+            uri: PLAYLIST.to_owned(),
+            bandwidth: peak.into(),
+            average_bandwidth: Some(self.average.into()),
+            codecs: Some(self.codecs.join(",")),
+            resolution: self.size.map(|(width, height)| Resolution {
+                width: width.into(),
+                height: height.into(),
+            }),
+            frame_rate: self.frame_rate,
+            other_attributes: range,
+            ..VariantStream::default()
+        };
+        let playlist = MasterPlaylist {
+            version: Some(VERSION),
+            variants: vec![variant],
+            ..MasterPlaylist::default()
+        };
+        let mut text = Vec::new();
+        // Writing to memory does not fail.
+        let _ = playlist.write_to(&mut text);
+        text
+    }
+}
+
+/// Each of them once, of the picture first.
+fn codecs(tracks: &[Tracks]) -> Vec<String> {
+    let pictures = tracks.iter().filter_map(|one| one.video.as_ref());
+    let sounds = tracks.iter().filter_map(|one| one.audio.as_ref());
+    let mut codecs: Vec<String> = Vec::new();
+    let all = pictures.map(|config| config.codec_string());
+    for codec in all.chain(sounds.map(|config| config.codec_string())) {
+        if !codecs.contains(&codec) {
+            codecs.push(codec);
+        }
+    }
+    codecs
+}
+
+/// `VIDEO-RANGE`: the widest that occurs. Players take it that nothing means the usual one.
+fn range(pictures: &[&VideoConfig]) -> Option<&'static str> {
+    let transfers: Vec<u8> = pictures
+        .iter()
+        .filter_map(|config| Some(config.appearance().colour?.transfer))
+        .collect();
+    match (transfers.contains(&PQ), transfers.contains(&HLG)) {
+        (true, _) => Some("PQ"),
+        (false, true) => Some("HLG"),
+        (false, false) => None,
+    }
+}
+
+/// As a parameter set says it, where pictures come at that rate; else as they come. To three decimal places.
+fn frame_rate(pictures: &[&VideoConfig], pace: Pace) -> Option<f64> {
+    pictures.first()?;
+    let measured = pace.per_second()?;
+    let said = pictures.iter().filter_map(|config| {
+        let (count, seconds) = config.appearance().rate?;
+        Some(f64::from(count) / f64::from(seconds.max(1)))
+    });
+    let rate = said
+        .filter(|said| (said / measured - 1.0).abs() <= NEAR)
+        .fold(None, |most: Option<f64>, said| {
+            Some(most.map_or(said, |most| most.max(said)))
+        });
+    let rate = rate.unwrap_or(match measured >= WHOLE_FROM {
+        true => measured.round(),
+        false => measured,
+    });
+    Some((rate * 1_000.0).round() / 1_000.0)
+}
+
+/// RFC 8216 §4.1: the largest rate of any consecutive chunks that together last from half to one and a half target durations.
+fn peak(chunks: &[(u64, u64)], target_ms: u64) -> u32 {
+    let mut most = None;
+    for first in 0..chunks.len() {
+        let (mut bytes, mut ms) = (0_u64, 0_u64);
+        for chunk in chunks.iter().skip(first) {
+            bytes = bytes.saturating_add(chunk.0);
+            ms = ms.saturating_add(chunk.1);
+            if ms > target_ms.saturating_mul(3) / 2 {
+                break;
+            }
+            if ms.saturating_mul(2) >= target_ms {
+                most = most.max(Some(per_second(bytes, ms)));
+            }
+        }
+    }
+    // All of it is shorter than that.
+    most.unwrap_or_else(|| {
+        let bytes = chunks.iter().map(|chunk| chunk.0).sum();
+        per_second(bytes, chunks.iter().map(|chunk| chunk.1).sum())
+    })
+}
+
+/// To the next of eight steps between a power of two and the next.
+fn rounded_up(rate: u32) -> u32 {
+    let step = 1_u32 << rate.checked_ilog2().unwrap_or(0).saturating_sub(3);
+    rate.div_ceil(step).saturating_mul(step)
+}
+
+#[cfg(test)]
+mod tests;
