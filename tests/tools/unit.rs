@@ -1,5 +1,6 @@
 //! What systemd says of the files in `systemd/`, without starting anything.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::programs::Program;
@@ -8,6 +9,11 @@ use crate::support::{Done, home};
 const ANALYZE: Program = Program {
     name: "systemd-analyze",
     package: "systemd",
+};
+
+const SHELL: Program = Program {
+    name: "sh",
+    package: "dash",
 };
 
 /// Exposure, in tenths: docs/security.md has the figure.
@@ -62,4 +68,44 @@ fn the_sandbox_is_as_tight_as_is_said() {
         unit.as_os_str(),
     ]);
     assert_eq!(done.code, Some(0), "{}{}", done.text(), done.stderr);
+}
+
+/// Each command that root runs before the service, for a card at `card`; `Err` is what the first that failed said.
+fn prepare(card: &Path) -> Result<(), String> {
+    let text = std::fs::read_to_string(folder().join("examples/storage-on-data.conf")).unwrap();
+    let nobody = text
+        .replace("/data", card.to_str().unwrap())
+        .replace("edgereel:edgereel", "65534:65534");
+    for command in nobody
+        .lines()
+        .filter_map(|line| line.strip_prefix("ExecStartPre=+"))
+    {
+        let done = SHELL.run(["-c", command]);
+        if done.code != Some(0) {
+            return Err(done.stderr);
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn root_follows_no_link_that_a_card_brings() {
+    let home = home();
+    let (card, system) = (home.path().join("card"), home.path().join("system"));
+    std::fs::create_dir(&card).unwrap();
+    std::fs::create_dir(&system).unwrap();
+    let owner = |path: &Path| std::fs::metadata(path).unwrap().uid();
+
+    std::os::unix::fs::symlink(&system, card.join("edgereel")).unwrap();
+    let said = prepare(&card).unwrap_err();
+    assert!(said.contains("is a symbolic link, and not followed"), "{said}");
+    assert_eq!(
+        owner(&system),
+        0,
+        "root is needed: who else may give a folder away?"
+    );
+
+    std::fs::remove_file(card.join("edgereel")).unwrap();
+    prepare(&card).unwrap();
+    assert_eq!(owner(&card.join("edgereel")), 65534);
 }
