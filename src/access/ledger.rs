@@ -1,4 +1,8 @@
 //! How many connections and publishes there are, and how many there may be.
+//!
+//! A connection that publishes keeps its seat. Where there is none left for a new connection, one that does not publish makes
+//! room: of the address that has most of those, the one that is there longest. So a crowd of one address is in its own way,
+//! and not in that of an encoder elsewhere that takes its time.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -8,10 +12,14 @@ use super::{Limit, Permit, Reason};
 use crate::config::Limits;
 use crate::media::StreamName;
 
-/// What goes on now. Holds one line for each connection's address and each publish, no more.
+/// Connections of one address beyond this machine that do not publish, where nothing else is set.
+const UNPROVED_PER_ADDRESS: usize = 16;
+
+/// What goes on now. Holds one line for each connection and each publish, no more.
 #[derive(Debug, Default)]
 pub struct Ledger {
-    connections: HashMap<IpAddr, usize>,
+    seats: HashMap<SeatId, Seat>,
+    seated: u64,
     publishes: HashMap<StreamName, Line>,
     tickets: u64,
 }
@@ -19,6 +27,27 @@ pub struct Ledger {
 /// A publish that is counted until it is given back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ticket(u64);
+
+/// A connection that is counted until it is given back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SeatId(u64);
+
+#[derive(Debug)]
+struct Seat {
+    address: IpAddr,
+    /// It publishes. Of those that do not, who came first has the smallest number.
+    publishes: bool,
+    since: u64,
+}
+
+/// A connection that is let in.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Seated {
+    /// Its seat.
+    pub seat: SeatId,
+    /// Who made room for it, and why; that one is not counted any more.
+    pub gave_way: Option<(SeatId, Reason)>,
+}
 
 #[derive(Debug)]
 struct Line {
@@ -28,24 +57,81 @@ struct Line {
 }
 
 impl Ledger {
-    /// Counts a connection, or says why there may not be another.
-    pub fn connect(&mut self, peer: IpAddr, limits: &Limits) -> Result<(), Reason> {
+    /// Counts a connection, of `most` in all, or says why there may not be another.
+    pub fn connect(&mut self, peer: IpAddr, limits: &Limits, most: usize) -> Result<Seated, Reason> {
         let address = counted_as(peer);
-        let open = self.connections.get(&address).copied().unwrap_or(0);
-        within(Limit::ConnectionsPerAddress, open, limits.connections_per_address)?;
-        self.connections.insert(address, open + 1);
-        Ok(())
+        let full = self.full(address, limits, most);
+        let gave_way = match full {
+            None => None,
+            Some((reason, of_address)) => {
+                let Some(seat) = self.to_give_way(of_address) else {
+                    return Err(reason);
+                };
+                self.seats.remove(&seat);
+                Some((seat, reason))
+            }
+        };
+        self.seated += 1;
+        let seat = SeatId(self.seated);
+        let (publishes, since) = (false, self.seated);
+        self.seats.insert(
+            seat,
+            Seat {
+                address,
+                publishes,
+                since,
+            },
+        );
+        Ok(Seated { seat, gave_way })
     }
 
     /// A connection that was counted is gone.
-    pub fn disconnect(&mut self, peer: IpAddr) {
-        let address = counted_as(peer);
-        if let Some(open) = self.connections.get_mut(&address) {
-            *open = open.saturating_sub(1);
-            if *open == 0 {
-                self.connections.remove(&address);
-            }
+    pub fn disconnect(&mut self, seat: SeatId) {
+        self.seats.remove(&seat);
+    }
+
+    /// A connection publishes from now on, or does not any more; false when it has given way to another.
+    pub fn publishes(&mut self, seat: SeatId, publishes: bool) -> bool {
+        self.seated += 1;
+        let since = self.seated;
+        self.seats.get_mut(&seat).is_some_and(|seat| {
+            (seat.publishes, seat.since) = (publishes, since);
+            true
+        })
+    }
+
+    /// Why there is no seat for a connection from `address`, and whose connection it is that can make room, if not anyone's.
+    fn full(&self, address: IpAddr, limits: &Limits, most: usize) -> Option<(Reason, Option<IpAddr>)> {
+        let of_address = |seat: &&Seat| seat.address == address;
+        let there = self.seats.values().filter(of_address);
+        let (now, allowed) = match limits.connections_per_address {
+            Some(most) => (there.count(), Some(most)),
+            None if address.is_loopback() => (0, None),
+            None => (
+                there.filter(|seat| !seat.publishes).count(),
+                Some(UNPROVED_PER_ADDRESS),
+            ),
+        };
+        if let Err(reason) = within(Limit::ConnectionsPerAddress, now, allowed) {
+            return Some((reason, Some(address)));
         }
+        let reason = within(Limit::Connections, self.seats.len(), Some(most)).err()?;
+        Some((reason, None))
+    }
+
+    /// Who makes room: the oldest that does not publish, of this address or else of the one that has most of them.
+    fn to_give_way(&self, of: Option<IpAddr>) -> Option<SeatId> {
+        let unproved = || self.seats.iter().filter(|(_, seat)| !seat.publishes);
+        let mut counts: HashMap<IpAddr, usize> = HashMap::new();
+        for (_, seat) in unproved() {
+            *counts.entry(seat.address).or_default() += 1;
+        }
+        let most = counts.values().max().copied().unwrap_or(0);
+        let candidates = unproved().filter(|(_, seat)| match of {
+            Some(address) => seat.address == address,
+            None => counts.get(&seat.address) == Some(&most),
+        });
+        candidates.min_by_key(|(_, seat)| seat.since).map(|(id, _)| *id)
     }
 
     /// Whether a publish may begin. One of the same stream that is still counted would give way to it.
@@ -141,31 +227,70 @@ mod tests {
             ..NONE
         };
         let mut ledger = Ledger::default();
-        for (peer, let_in) in [
-            ("192.0.2.1", true),
-            ("::ffff:192.0.2.1", true),
+        let mut seats = Vec::new();
+        for (peer, makes_room) in [
             ("192.0.2.1", false),
-            ("192.0.2.2", true),
-            ("2001:db8::1", true),
-            ("2001:db8::ffff:0:0:2", true),
-            ("2001:db8::3", false),
-            ("2001:db8:0:1::3", true),
+            ("::ffff:192.0.2.1", false),
+            ("192.0.2.1", true),
+            ("192.0.2.2", false),
+            ("2001:db8::1", false),
+            ("2001:db8::ffff:0:0:2", false),
+            ("2001:db8::3", true),
+            ("2001:db8:0:1::3", false),
         ] {
-            assert_eq!(ledger.connect(ip(peer), &limits).is_ok(), let_in, "{peer}");
+            let seated = ledger.connect(ip(peer), &limits, 64).unwrap();
+            assert_eq!(seated.gave_way.is_some(), makes_room, "{peer}");
+            seats.push(seated.seat);
         }
-        ledger.disconnect(ip("192.0.2.1"));
-        assert!(ledger.connect(ip("192.0.2.1"), &limits).is_ok());
-        for peer in [
-            "192.0.2.1",
-            "192.0.2.1",
-            "192.0.2.2",
-            "2001:db8::1",
-            "2001:db8::1",
-            "2001:db8:0:1::3",
-        ] {
-            ledger.disconnect(ip(peer));
+        // Who publishes keeps its seat.
+        assert!(!ledger.publishes(seats[0], true), "it gave way");
+        assert!(ledger.publishes(seats[1], true) && ledger.publishes(seats[2], true));
+        assert!(ledger.connect(ip("192.0.2.1"), &limits, 64).is_err());
+        assert!(ledger.publishes(seats[1], false));
+        let seated = ledger.connect(ip("192.0.2.1"), &limits, 64).unwrap();
+        assert_eq!(seated.gave_way.map(|(seat, _)| seat), Some(seats[1]));
+        seats.push(seated.seat);
+        seats.into_iter().for_each(|seat| ledger.disconnect(seat));
+        assert!(ledger.seats.is_empty());
+    }
+
+    #[test]
+    fn a_crowd_of_one_address_is_in_its_own_way_and_in_nobody_elses() {
+        let mut ledger = Ledger::default();
+        let mut gone = Vec::new();
+        let mut come = |ledger: &mut Ledger, peer: &str| {
+            let seated = ledger.connect(ip(peer), &NONE, 64).unwrap();
+            gone.extend(seated.gave_way.map(|(seat, _)| seat));
+            (seated.seat, gone.clone())
+        };
+        // Loopback may have all of them: programs of this machine are its owner's. The crowd has many addresses besides.
+        let (recording, _) = come(&mut ledger, "127.0.0.1");
+        assert!(ledger.publishes(recording, true));
+        let (slow, _) = come(&mut ledger, "192.0.2.7");
+        for n in 0..1_000 {
+            let (_, gone) = come(&mut ledger, &format!("203.0.113.{}", n % 3));
+            assert!(!gone.contains(&slow) && !gone.contains(&recording), "{n}");
         }
-        assert!(ledger.connections.is_empty());
+        let of_one =
+            |ledger: &Ledger, peer: &str| ledger.seats.values().filter(|it| it.address == ip(peer)).count();
+        assert_eq!(of_one(&ledger, "203.0.113.1"), UNPROVED_PER_ADDRESS);
+        for n in 0..1_000 {
+            let (_, gone) = come(&mut ledger, "127.0.0.1");
+            assert!(!gone.contains(&slow) && !gone.contains(&recording), "{n}");
+            assert!(ledger.seats.len() <= 64);
+        }
+        // A camera comes, of the crowd's address even, and has its seat until many more have come.
+        let (camera, _) = come(&mut ledger, "127.0.0.1");
+        assert!(ledger.publishes(camera, true) && ledger.publishes(slow, true));
+        // Where all publish, there is no room.
+        let mut ledger = Ledger::default();
+        for _ in 0..3 {
+            let seated = ledger.connect(ip("192.0.2.1"), &NONE, 3).unwrap();
+            ledger.publishes(seated.seat, true);
+        }
+        let refused = ledger.connect(ip("192.0.2.2"), &NONE, 3).unwrap_err();
+        let (limit, most) = (Limit::Connections, 3);
+        assert_eq!(refused, Reason::Limit { limit, most });
     }
 
     #[test]

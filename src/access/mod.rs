@@ -16,7 +16,7 @@ mod refusals;
 mod signature;
 
 pub use gate::{Asked, Gate, KeyError, MAX_QUERY, Permit, Verdict};
-pub use ledger::{Ledger, Ticket, counted_as};
+pub use ledger::{Ledger, SeatId, Seated, Ticket, counted_as};
 pub use meter::Meter;
 pub use query::{harmless, without_secrets};
 pub use reason::{HookFailure, Limit, Reason, Scheme};

@@ -57,6 +57,7 @@ const KEYS: &[Key] = &[
     ),
     key!("rtmp.max_bitrate", true, rtmp.limits.bitrate),
     key!("rtmp.handshake_timeout", false, rtmp.handshake_timeout),
+    key!("rtmp.publish_timeout", false, rtmp.publish_timeout),
     key!("rtmp.idle_timeout", false, rtmp.idle_timeout),
     key!("rtmp.takeover_after", true, rtmp.takeover_after),
     key!("storage.dir", false, storage.dir),
@@ -128,6 +129,7 @@ impl Changes {
                 tls,
                 max_connections: old.rtmp.max_connections,
                 handshake_timeout: old.rtmp.handshake_timeout,
+                publish_timeout: old.rtmp.publish_timeout,
                 idle_timeout: old.rtmp.idle_timeout,
                 ..new.rtmp
             },

@@ -28,6 +28,8 @@ pub struct Rtmp {
     pub limits: Limits,
     /// Time a new connection has until its handshake is done.
     pub handshake_timeout: Span,
+    /// Time a connection has until it publishes, and after a publish until the next.
+    pub publish_timeout: Span,
     /// A connection that sends nothing for this long is closed.
     pub idle_timeout: Span,
     /// A publisher that sent nothing for this long gives way to another of the same stream.
@@ -69,6 +71,7 @@ impl Rtmp {
             max_connections: 64,
             limits: Limits::default(),
             handshake_timeout: Span::from_secs(5),
+            publish_timeout: Span::from_secs(10),
             idle_timeout: Span::from_secs(30),
             takeover_after: Span::from_secs(5),
         }
@@ -105,8 +108,8 @@ impl Rtmp {
         let _ = bitrate.map(|rate| writeln!(out, "max_bitrate = \"{rate}\""));
         let _ = write!(
             out,
-            "handshake_timeout = \"{}\"\nidle_timeout = \"{}\"\ntakeover_after = \"{}\"\n",
-            self.handshake_timeout, self.idle_timeout, self.takeover_after,
+            "handshake_timeout = \"{}\"\npublish_timeout = \"{}\"\nidle_timeout = \"{}\"\ntakeover_after = \"{}\"\n",
+            self.handshake_timeout, self.publish_timeout, self.idle_timeout, self.takeover_after,
         );
     }
 
@@ -150,6 +153,7 @@ impl Rtmp {
         }
         let (second, hour) = (Span::from_secs(1), Span::from_secs(3600));
         in_range("rtmp.handshake_timeout", self.handshake_timeout, second, hour)?;
+        in_range("rtmp.publish_timeout", self.publish_timeout, second, hour)?;
         in_range("rtmp.idle_timeout", self.idle_timeout, second, hour)?;
         in_range(
             "rtmp.takeover_after",
@@ -178,6 +182,7 @@ pub(super) struct RtmpFile {
     max_publishes_per_address: Option<usize>,
     max_bitrate: Option<BitRate>,
     handshake_timeout: Option<Span>,
+    publish_timeout: Option<Span>,
     idle_timeout: Option<Span>,
     takeover_after: Option<Span>,
 }
@@ -197,6 +202,7 @@ impl RtmpFile {
                 bitrate: self.max_bitrate,
             },
             handshake_timeout: self.handshake_timeout.unwrap_or(base.handshake_timeout),
+            publish_timeout: self.publish_timeout.unwrap_or(base.publish_timeout),
             idle_timeout: self.idle_timeout.unwrap_or(base.idle_timeout),
             takeover_after: self.takeover_after.unwrap_or(base.takeover_after),
         }

@@ -417,6 +417,7 @@ fn listen(config: &Config) -> Listen<'_> {
 fn server_settings(config: &Config) -> ingest::Settings {
     ingest::Settings {
         handshake_timeout: config.rtmp.handshake_timeout.duration(),
+        publish_timeout: config.rtmp.publish_timeout.duration(),
         idle_timeout: config.rtmp.idle_timeout.duration(),
         max_connections: config.rtmp.max_connections,
         ..ingest::Settings::default()

@@ -91,6 +91,7 @@ impl Connection {
             let answer = tokio::select! {
                 biased;
                 _ = self.stop.changed() => return Err(End::Ended(EndReason::Shutdown)),
+                reason = self.seat.gives_way() => return Err(End::GaveWay(reason)),
                 answer = question.ask(&shared.hooks) => answer,
             };
             match answer {
@@ -110,6 +111,9 @@ impl Connection {
         let entrance = Arc::clone(&self.shared.entrance);
         if let Err(reason) = entrance.has_room(&stream, peer, permit) {
             return self.deny(stream, reason, "");
+        }
+        if !self.seat.publishes(true) {
+            return Err(End::Declined);
         }
         match self.shared.recorder.publish(request) {
             Ok(publishing) => {

@@ -172,6 +172,8 @@ pub(super) enum End {
     Silent(&'static str),
     /// It asked for what cannot be; that was logged.
     Declined,
+    /// There is no room for it any more.
+    GaveWay(Reason),
     /// The recorder said no.
     Refused(String),
     /// The gate said no, or a limit did.
@@ -210,7 +212,7 @@ pub(super) struct Connection {
     deadline: Instant,
     /// Since when answers wait that the socket does not take.
     blocked: Option<Instant>,
-    _seat: Seat,
+    pub(super) seat: Seat,
 }
 
 /// A publish that goes on.
@@ -243,7 +245,7 @@ pub(super) async fn serve(
         held: Vec::new(),
         loan: None,
         blocked: None,
-        _seat: seat,
+        seat,
     };
     // Answers are small and waited for. A socket that refuses is about to fail anyway.
     let _ = stream.set_nodelay(true);
@@ -281,6 +283,7 @@ impl Connection {
             tokio::select! {
                 biased;
                 _ = self.stop.changed() => return Err(End::Ended(EndReason::Shutdown)),
+                reason = self.seat.gives_way() => return Err(End::GaveWay(reason)),
                 () = sleep_until(deadline) => return Err(End::Silent(what)),
                 ready = stream.writable(), if waiting => ready?,
                 ready = stream.readable() => {
@@ -367,6 +370,7 @@ impl Connection {
             biased;
             _ = self.stop.changed() => Err(End::Ended(EndReason::Shutdown)),
             reason = ended => Err(End::Ended(reason)),
+            reason = self.seat.gives_way() => Err(End::GaveWay(reason)),
             () = turn => Ok(()),
         }
     }
@@ -455,6 +459,7 @@ impl Connection {
                 Event::Unpublished => {
                     self.deadline = Instant::now() + self.shared.settings.publish_timeout;
                     if let Some(on_air) = self.on_air.take() {
+                        self.seat.publishes(false);
                         info!(
                             dropped_frames = self.session.dropped_frames(),
                             "publish ended by the encoder"
@@ -517,6 +522,11 @@ impl Connection {
             End::Declined => {
                 debug!("connection closed: declined");
                 return true;
+            }
+            End::GaveWay(reason) => {
+                self.shared.refused(None, self.peer, &reason);
+                let why = format!("it publishes nothing, and made room for another connection: {reason}");
+                (EndReason::Broken(why.clone()), why, false)
             }
             End::Silent(why) => (EndReason::Broken(why.to_owned()), why.to_owned(), true),
             End::Refused(why) => (EndReason::Broken(why.clone()), why, true),

@@ -1,11 +1,14 @@
 //! Who may come in, as all connections and whoever reloads the configuration share it.
 
-use std::net::{IpAddr, SocketAddr};
+use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::oneshot;
+
 use super::Certificate;
-use crate::access::{Asked, Gate, Ledger, Meter, Permit, Reason, Ticket, Verdict};
+use crate::access::{Asked, Gate, Ledger, Meter, Permit, Reason, SeatId, Seated, Ticket, Verdict};
 use crate::config::Limits;
 use crate::media::{Micros, StreamName};
 
@@ -14,8 +17,15 @@ use crate::media::{Micros, StreamName};
 #[derive(Debug)]
 pub struct Entrance {
     rules: Mutex<Rules>,
-    ledger: Mutex<Ledger>,
+    present: Mutex<Present>,
     certificate: Mutex<Option<Certificate>>,
+}
+
+/// Who is in, and how each is told that it has to make room.
+#[derive(Debug, Default)]
+struct Present {
+    ledger: Ledger,
+    told: HashMap<SeatId, oneshot::Sender<Reason>>,
 }
 
 #[derive(Clone, Debug)]
@@ -27,7 +37,8 @@ struct Rules {
 /// A connection that is counted for as long as this lives.
 pub(super) struct Seat {
     entrance: Arc<Entrance>,
-    peer: IpAddr,
+    id: SeatId,
+    gives_way: oneshot::Receiver<Reason>,
 }
 
 /// A publish that is counted for as long as this lives.
@@ -43,7 +54,7 @@ impl Entrance {
         let gate = Arc::new(gate);
         Self {
             rules: Mutex::new(Rules { gate, limits }),
-            ledger: Mutex::default(),
+            present: Mutex::default(),
             certificate: Mutex::default(),
         }
     }
@@ -68,13 +79,23 @@ impl Entrance {
         lock(&self.certificate).clone()
     }
 
-    /// Lets a connection in, if there may be another from there.
-    pub(super) fn connect(self: &Arc<Self>, peer: SocketAddr) -> Result<Seat, Reason> {
+    /// Lets a connection in, of `most` in all, if there may be another from there. Another may have to make room for it.
+    pub(super) fn connect(self: &Arc<Self>, peer: SocketAddr, most: usize) -> Result<Seat, Reason> {
         let limits = self.rules().limits;
-        lock(&self.ledger).connect(peer.ip(), &limits)?;
+        let mut present = lock(&self.present);
+        let Seated { seat: id, gave_way } = present.ledger.connect(peer.ip(), &limits, most)?;
+        if let Some((seat, reason)) = gave_way
+            && let Some(told) = present.told.remove(&seat)
+        {
+            // It may just have ended by itself.
+            let _ = told.send(reason);
+        }
+        let (told, gives_way) = oneshot::channel();
+        present.told.insert(id, told);
         Ok(Seat {
             entrance: Arc::clone(self),
-            peer: peer.ip(),
+            id,
+            gives_way,
         })
     }
 
@@ -103,7 +124,9 @@ impl Entrance {
         permit: &Permit,
     ) -> Result<(), Reason> {
         let limits = self.rules().limits;
-        lock(&self.ledger).may_publish(stream, peer.ip(), permit, &limits)
+        lock(&self.present)
+            .ledger
+            .may_publish(stream, peer.ip(), permit, &limits)
     }
 
     /// Counts a publish that has begun.
@@ -113,7 +136,8 @@ impl Entrance {
         peer: SocketAddr,
         permit: &Arc<Permit>,
     ) -> Place {
-        let ticket = lock(&self.ledger).begin(stream.clone(), peer.ip(), Arc::clone(permit));
+        let ledger = &mut lock(&self.present).ledger;
+        let ticket = ledger.begin(stream.clone(), peer.ip(), Arc::clone(permit));
         Place {
             entrance: Arc::clone(self),
             stream,
@@ -136,6 +160,22 @@ impl Entrance {
     }
 }
 
+impl Seat {
+    /// Resolves, once, when this connection has to make room for another; never while it publishes.
+    pub(super) async fn gives_way(&mut self) -> Reason {
+        match (&mut self.gives_way).await {
+            Ok(reason) => reason,
+            // Whoever tells it lives as long as the seat.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// From now on it publishes, or does not any more; false when it had to make room already.
+    pub(super) fn publishes(&self, publishes: bool) -> bool {
+        lock(&self.entrance.present).ledger.publishes(self.id, publishes)
+    }
+}
+
 impl Place {
     /// The stream that is published.
     pub(super) fn stream(&self) -> &StreamName {
@@ -145,13 +185,15 @@ impl Place {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        lock(&self.entrance.ledger).disconnect(self.peer);
+        let mut present = lock(&self.entrance.present);
+        present.ledger.disconnect(self.id);
+        present.told.remove(&self.id);
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        lock(&self.entrance.ledger).end(&self.stream, self.ticket);
+        lock(&self.entrance.present).ledger.end(&self.stream, self.ticket);
     }
 }
 

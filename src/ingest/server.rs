@@ -15,7 +15,6 @@ use tracing::{Instrument, error, info_span, warn};
 use super::connection::{Shared, serve};
 use super::wire::Wire;
 use super::{Entrance, IngestError};
-use crate::access::{Limit, Reason};
 use crate::recorder::Recorder;
 
 /// How long connections have to take their leave when the service stops.
@@ -38,7 +37,7 @@ pub struct Settings {
     pub idle_timeout: Duration,
     /// A peer that reads none of our answers for this long is gone.
     pub write_timeout: Duration,
-    /// Connections at one time; more are closed at once.
+    /// Connections at one time. Where all publish, more are closed at once.
     pub max_connections: usize,
     /// Memory for half-received messages of all who have proved nothing, bytes; each has a few KiB beside that.
     pub strangers_budget: usize,
@@ -154,19 +153,15 @@ impl Server {
                 Some(ended) = connections.join_next() => report(ended),
                 _ = left_out.tick() => shared.tell_refusals(),
                 accepted = accept(&listeners) => match accepted {
-                    Ok((_, peer, _)) if connections.len() >= max_connections => {
-                        let reason = Reason::Limit { limit: Limit::Connections, most: max_connections };
-                        shared.refused(None, peer, &reason);
-                        if full_since.is_none_or(|since| since.elapsed() >= FULL_NOTICE) {
-                            full_since = Some(Instant::now());
-                            warn!(%peer, max_connections, "too many connections; new ones are refused");
-                        }
-                    }
                     Ok((stream, peer, transport)) => {
-                        let seat = match entrance.connect(peer) {
+                        let seat = match entrance.connect(peer, max_connections) {
                             Ok(seat) => seat,
                             Err(reason) => {
                                 shared.refused(None, peer, &reason);
+                                if full_since.is_none_or(|since| since.elapsed() >= FULL_NOTICE) {
+                                    full_since = Some(Instant::now());
+                                    warn!(%peer, max_connections, "too many connections; new ones are refused: {reason}");
+                                }
                                 shared.stranger_left(&format!("{}: {reason}", peer.ip()));
                                 continue;
                             }

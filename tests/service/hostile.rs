@@ -68,12 +68,26 @@ fn a_handshake_that_never_ends_is_ended() {
 }
 
 #[test]
+fn a_connection_that_never_publishes_is_closed_when_its_time_is_over() {
+    let home = home();
+    let service = Service::start_with(home.path(), "publish_timeout = \"1s\"\n");
+    let good = Pusher::start(service.address(), "live/good", &sample(), 4.0);
+    Rtmp::connected(service.address(), "live").wait_closed();
+    let mut ended = Rtmp::publishing(service.address(), "live", "ended");
+    ended.unpublish("ended").unwrap();
+    ended.wait_closed();
+    service.log_with(&["no publish began in time"]);
+    good.done();
+    is_whole(&service, "live/good", &sample());
+}
+
+#[test]
 fn connections_are_bounded_and_come_free() {
     let home = home();
     let service = Service::start_with(home.path(), LIMITS);
     let good = Pusher::start(service.address(), "live/good", &sample(), 4.0);
     let mut crowd: Vec<Rtmp> = (0..200).map(|_| Rtmp::connect(service.address())).collect();
-    // 63 are let in beside the publisher; the others are shown the door, and those after a second.
+    // 63 are let in beside the publisher; of those the oldest make room for the others, and the last go after a second.
     wait_until("all of them to be gone", || {
         crowd.retain_mut(|one| one.read(Duration::from_millis(1)) == Ended::Open);
         crowd.is_empty()
@@ -83,6 +97,38 @@ fn connections_are_bounded_and_come_free() {
         .unwrap();
     good.done();
     assert!(service.peak() < MEMORY, "{} MiB", service.peak() >> 20);
+}
+
+/// A crowd of one address that keeps every seat there is, an encoder elsewhere on a bad link, and one that comes later.
+#[test]
+fn a_crowd_of_one_address_locks_nobody_out_and_ends_no_slow_encoder() {
+    let home = home();
+    let patient = "handshake_timeout = \"10min\"\npublish_timeout = \"10min\"\nmax_connections = 32\n";
+    let service = Service::start_with(home.path(), patient);
+    let good = Pusher::start(service.address(), "live/good", &sample(), 4.0);
+    let mut slow = Rtmp::connect_from([127, 0, 0, 2], service.address());
+    let mut hello = vec![0; 1537];
+    hello[0] = 3;
+    let mut crowd = std::collections::VecDeque::new();
+    let mut slowly = hello.chunks(24);
+    while good.pushes() {
+        for _ in 0..4 {
+            crowd.push_front(Rtmp::connect(service.address()));
+        }
+        crowd.truncate(64);
+        if let Some(bytes) = slowly.next() {
+            slow.send(bytes).expect("the slow one is borne");
+        }
+        // One of the crowd's address, too.
+        Rtmp::publishing(service.address(), "live", "later")
+            .unpublish("later")
+            .unwrap();
+    }
+    good.done();
+    slowly.for_each(|bytes| slow.send(bytes).expect("the slow one is borne"));
+    slow.go_on("live", "slow").unpublish("slow").unwrap();
+    service.log_with(&["made room for another connection"]);
+    is_whole(&service, "live/good", &sample());
 }
 
 #[test]

@@ -53,6 +53,42 @@ fn secure(address: SocketAddr, certificate: &CertificateDer<'static>) -> std::io
 }
 
 #[test]
+fn a_crowd_at_the_door_of_tls_locks_nobody_out() {
+    let home = home();
+    let certificate = certify(home.path());
+    let patient = "handshake_timeout = \"10min\"\npublish_timeout = \"10min\"\nmax_connections = 8\n";
+    let (service, address) = start(home.path(), patient);
+    let mut crowd = Vec::new();
+    for round in 0..4 {
+        // Half of them begin with TLS, and say no more.
+        for n in 0..8 {
+            let mut idle = TcpStream::connect(address).unwrap();
+            if n % 2 == 0 {
+                let _ = idle.write_all(&[22, 3, 1, 2, 0, 1]);
+            }
+            crowd.push(idle);
+        }
+        let name = format!("cam{round}");
+        let mut client = Rtmp::over(secure(address, &certificate).unwrap()).go_publishing("live", &name);
+        for tag in sample().tags {
+            client.media(tag.kind, tag.time, &tag.body).unwrap();
+        }
+        client.unpublish(&name).unwrap();
+    }
+    let recordings = wait_for("four recordings", || {
+        let closed = recordings(&service.data());
+        (closed.len() == 4 && closed.iter().all(|it| it.state == "closed")).then_some(closed)
+    });
+    for recording in recordings {
+        let out = home.path().join("out.mp4");
+        export(&service.data(), &recording.id, "mp4", &out).ok();
+        let file = crate::support::mp4_file::parse(&std::fs::read(&out).unwrap());
+        file.same_as(&sample().media(), &recording.stream, 1.5);
+        std::fs::remove_file(&out).unwrap();
+    }
+}
+
+#[test]
 fn a_push_under_tls_is_recorded_whole() {
     let home = home();
     let certificate = certify(home.path());

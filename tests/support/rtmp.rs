@@ -56,6 +56,22 @@ impl Rtmp {
         Self::try_connect(address).expect("the service listens")
     }
 
+    /// Connects from another address of this machine, and no more.
+    #[track_caller]
+    pub(crate) fn connect_from(source: [u8; 4], address: SocketAddr) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
+        let connecting = async {
+            let socket = tokio::net::TcpSocket::new_v4()?;
+            socket.bind((source, 0).into())?;
+            socket.connect(address).await?.into_std()
+        };
+        let socket = runtime.and_then(|runtime| runtime.block_on(connecting));
+        let socket = socket.expect("the service listens");
+        socket.set_nonblocking(false).expect("a socket");
+        socket.set_write_timeout(Some(PATIENCE)).expect("a socket");
+        Self::over(Socket::Plain(socket))
+    }
+
     /// Connects and completes the handshake.
     #[track_caller]
     pub(crate) fn handshaken(address: SocketAddr) -> Self {
@@ -126,6 +142,24 @@ impl Rtmp {
         let mut hello = vec![0; 1537];
         hello[0] = 3;
         client.send(&hello)?;
+        client.finish_handshake()
+    }
+
+    /// Goes on with a handshake whose first part was sent, up to an accepted `publish`.
+    #[track_caller]
+    pub(crate) fn go_on(self, app: &str, key: &str) -> Self {
+        let address = self.socket.tcp().peer_addr().expect("a socket");
+        let connected = self
+            .finish_handshake()
+            .and_then(|client| client.go_connected(address, app));
+        let mut client = connected.expect("the service lets connect");
+        assert!(client.may_publish(key), "{app}/{key} is refused");
+        client.received.clear();
+        client
+    }
+
+    fn finish_handshake(self) -> std::io::Result<Self> {
+        let mut client = self;
         client.await_received("S0 to S2", |bytes| bytes.len() >= 3073)?;
         let answer = client.received[1..1537].to_vec();
         client.received.drain(..3073);
