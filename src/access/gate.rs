@@ -309,6 +309,35 @@ mod tests {
         }
     }
 
+    /// What a holder of one signature can make of it by moving the border between name and time, or to another app.
+    #[test]
+    fn a_signature_of_one_stream_opens_no_other() {
+        const KEY: &str = "e12c46f2612d5106e2034781ab261ca3";
+        // md5(KEY + "room101" + "5C271098"), over by a second.
+        let sum = crate::access::signature::tests::tencent_sum(KEY, "room101", "5C271098");
+        let gate = gate(&format!(
+            "[[publisher]]\nstream = \"live/*\"\ntencent_key = \"{KEY}\"\n"
+        ));
+        let refused = |stream: &str, time: &str| {
+            let query = format!("txSecret={sum}&txTime={time}");
+            match asks(&gate, stream, &query, "192.0.2.1") {
+                Verdict::Refuse(reason) => reason.kind(),
+                other => panic!("{stream} {time}: {other:?}"),
+            }
+        };
+        assert_eq!(refused("live/room101", "5C271098"), "expired");
+        for (stream, time) in [
+            ("live/room10", "15C271098"),
+            ("live/room1", "015C271098"),
+            ("live/room", "1015C271098"),
+            ("live/room1015", "C271098"),
+        ] {
+            assert_eq!(refused(stream, time), "malformed", "{stream}");
+        }
+        assert_eq!(refused("live/room1015C", "27109800"), "wrong_signature");
+        assert_eq!(refused("test/room101", "5C271098"), "not_listed");
+    }
+
     #[test]
     fn without_entries_this_machine_may_push_and_others_when_told_so() {
         let closed = gate("");

@@ -13,6 +13,10 @@ const MAX_PART: usize = 64;
 
 type Md5Sum = [u8; 16];
 
+/// Digits of `txTime`. Name and time stand side by side in what is signed: were the length free, a signature for `room101` at
+/// one time would be one for `room10` at another.
+const TIME_DIGITS: usize = 8;
+
 /// `txSecret` and `txTime`.
 #[derive(Debug)]
 pub(super) struct Tencent<'a> {
@@ -32,18 +36,18 @@ impl<'a> Tencent<'a> {
         let wrong = |what, why| Reason::Malformed { what, why };
         let time = time.ok_or(wrong("txTime", "it is missing beside txSecret"))?;
         let sum = md5_sum(secret).ok_or(wrong("txSecret", "expected 32 hexadecimal digits"))?;
-        let digits = (1..=16).contains(&time.len()) && time.bytes().all(|digit| digit.is_ascii_hexdigit());
+        let digits = time.len() == TIME_DIGITS && time.bytes().all(|digit| digit.is_ascii_hexdigit());
         let seconds = digits.then(|| i64::from_str_radix(time, 16).ok()).flatten();
         let expires = seconds
             .ok_or(wrong(
                 "txTime",
-                "expected seconds since 1970 as up to 16 hexadecimal digits",
+                "expected seconds since 1970 as eight hexadecimal digits",
             ))?
             .saturating_mul(1_000_000);
         Ok(Self { sum, time, expires })
     }
 
-    /// `md5(KEY + StreamName + txTime)`, txTime as it was written.
+    /// `md5(KEY + StreamName + txTime)`, txTime as it was written. The app is not in it.
     pub(super) fn proves(&self, stream: &StreamName, key: &Secret) -> bool {
         let sum = Md5::new()
             .chain_update(key.expose())
@@ -139,10 +143,16 @@ pub(super) fn key_proves(shown: &str, key: &Secret) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    /// As Tencent's backends sign.
+    pub(in crate::access) fn tencent_sum(key: &str, name: &str, time: &str) -> String {
+        let sum = Md5::new().chain_update(key).chain_update(name).chain_update(time);
+        sum.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
 
     fn secret(text: &str) -> Secret {
         Secret::try_from(text.to_owned()).unwrap()
@@ -183,6 +193,10 @@ mod tests {
             &format!("txSecret={sum}"),
             &format!("txSecret={sum}&txTime="),
             &format!("txSecret={sum}&txTime=-1"),
+            &format!("txSecret={sum}&txTime=5C27109"),
+            &format!("txSecret={sum}&txTime=05C271099"),
+            &format!("txSecret={sum}&txTime=005C271099"),
+            &format!("txSecret={sum}&txTime=+C271099"),
             &format!("txSecret={sum}&txTime=5C27109900000000F"),
             &format!("txSecret={sum}&txTime=FFFFFFFFFFFFFFFF"),
             &format!("txSecret={}g&txTime=5C271099", &sum[1..]),
@@ -224,6 +238,25 @@ mod tests {
     }
 
     proptest! {
+        /// Wherever the border between name and time is put, a signature holds for one name and one time.
+        #[test]
+        fn the_border_between_name_and_time_cannot_be_moved(
+            name in "[a-zA-Z0-9]{1,20}",
+            time in "[0-9A-F]{8}",
+        ) {
+            let key = secret("e12c46f2612d5106e2034781ab261ca3");
+            let sum = tencent_sum("e12c46f2612d5106e2034781ab261ca3", &name, &time);
+            let whole = format!("{name}{time}");
+            for border in 1..whole.len() {
+                let (name, moved) = whole.split_at(border);
+                let query = format!("txSecret={sum}&txTime={moved}");
+                let proves = Tencent::read(&query).unwrap().is_ok_and(|signature| {
+                    signature.proves(&format!("live/{name}").parse().unwrap(), &key)
+                });
+                prop_assert_eq!(proves, moved == time, "{} {}", name, moved);
+            }
+        }
+
         #[test]
         fn no_query_panics(query in "(&|=|-|%|txSecret|txTime|auth_key|[0-9a-fA-F]{1,40}|\\PC){0,12}") {
             let _ = (Tencent::read(&query), Aliyun::read(&query));

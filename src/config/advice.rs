@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::{Config, DEFAULT_TEMPLATE, Keep, Rule};
+use super::{Config, DEFAULT_TEMPLATE, Keep, Proof, Rule};
 
 /// One such thing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +60,13 @@ pub enum Advice {
     },
     /// `rtmp.allow_anonymous` beside a `[[publisher]]`.
     NobodyIsAnonymous,
+    /// A signature that does not cover the app, and an entry that leaves it open.
+    OpenApp {
+        /// The entry.
+        publisher: String,
+        /// Its pattern.
+        stream: String,
+    },
 }
 
 impl fmt::Display for Advice {
@@ -99,6 +106,11 @@ impl fmt::Display for Advice {
             Advice::TaskOver { task } => write!(
                 f,
                 "task '{task}' has ended and will not record any more: change its start and end, or remove its [[task]]"
+            ),
+            Advice::OpenApp { publisher, stream } => write!(
+                f,
+                "[[publisher]] '{publisher}': a signature of its tencent_key does not cover the app, and stream = \"{stream}\" leaves \
+                 it open: a signature for one stream is one for that name in every app; name the app, as in \"live/*\""
             ),
             Advice::NobodyIsAnonymous => f.write_str(
                 "rtmp.allow_anonymous = true means nothing beside a [[publisher]]: who fits no entry is refused",
@@ -211,6 +223,15 @@ impl Config {
         if self.rtmp.allow_anonymous && !self.publishers.is_empty() {
             all.push(Advice::NobodyIsAnonymous);
         }
+        let signs = |proof: &Proof| matches!(proof, Proof::Tencent(_));
+        let open = self
+            .publishers
+            .iter()
+            .filter(|publisher| publisher.proofs.iter().any(signs) && publisher.stream.leaves_app_open());
+        all.extend(open.map(|publisher| Advice::OpenApp {
+            publisher: publisher.name.clone(),
+            stream: publisher.stream.to_string(),
+        }));
         let stored = |keep: Option<Keep>| keep.is_some_and(|keep| keep != Keep::Forever);
         let expires = self
             .templates
@@ -245,6 +266,7 @@ mod tests {
             "[[rule]]\nstream = \"live/*\"\n[[rule]]\nstream = \"live/cam1\"\nrecord = \"never\"\n\
              [[rule]]\nrecord = \"on-demand\"\n",
             "[[publisher]]\nstream = \"live*\"\n",
+            "[[publisher]]\nstream = \"live/*\"\ntencent_key = \"a-long-enough-secret\"\n",
         ] {
             assert_eq!(advice(text), [""; 0], "{text}");
         }
@@ -284,6 +306,14 @@ mod tests {
             (
                 "[[publisher]]\nkey = \"k\"\n[rtmp]\nallow_anonymous = true",
                 "rtmp.allow_anonymous = true means nothing",
+            ),
+            (
+                "[[publisher]]\ntencent_key = \"a-long-enough-secret\"",
+                "does not cover the app, and stream = \"*\" leaves it open",
+            ),
+            (
+                "[[publisher]]\nstream = \"live*\"\ntencent_key_file = \"k\"",
+                "stream = \"live*\" leaves it open",
             ),
         ] {
             let all = advice(text);

@@ -120,6 +120,12 @@ impl Pattern {
         self.fits(&other.0) || (other.is_any() && self.fits("*/*"))
     }
 
+    /// Whether streams of more than one app may fit: an app is what stands before the first slash.
+    pub fn leaves_app_open(&self) -> bool {
+        let app = self.0.split_once('/').map(|(app, _)| app);
+        app.is_none_or(|app| app.contains('*'))
+    }
+
     /// True when there can be a stream of such a name.
     pub fn can_fit_a_stream(&self) -> bool {
         let stands_for = ["", "a", "/a", "a/", "a/a"];

@@ -131,6 +131,35 @@ fn a_crowd_of_one_address_locks_nobody_out_and_ends_no_slow_encoder() {
     is_whole(&service, "live/good", &sample());
 }
 
+/// The holder of a signature tries what else it might open, while its stream is recorded by it.
+#[test]
+fn a_signature_opens_one_stream_and_records_it() {
+    use md5::{Digest as _, Md5};
+    const KEY: &str = "e12c46f2612d5106e2034781ab261ca3";
+    let home = home();
+    let entry = format!("[[publisher]]\nstream = \"live/*\"\ntencent_key = \"{KEY}\"\n");
+    let service = Service::start_with(home.path(), &entry);
+    let sum = Md5::digest(format!("{KEY}room101F0000000"));
+    let sum: String = sum.iter().map(|byte| format!("{byte:02x}")).collect();
+    let signed = |name: &str, time: &str| format!("{name}?txSecret={sum}&txTime={time}");
+    let mine = format!("live/{}", signed("room101", "F0000000"));
+    let good = Pusher::start(service.address(), &mine, &sample(), 4.0);
+    for (app, name, time) in [
+        ("live", "room10", "1F0000000"),
+        ("live", "room", "101F0000000"),
+        ("live", "room101F", "0000000"),
+        ("live", "room101F", "00000000"),
+        ("live", "room102", "F0000000"),
+        ("test", "room101", "F0000000"),
+    ] {
+        let mut client = Rtmp::connected(service.address(), app);
+        assert!(!client.may_publish(&signed(name, time)), "{app}/{name}");
+    }
+    good.done();
+    is_whole(&service, "live/room101", &sample());
+    assert_eq!(recordings(&service.data()).len(), 1);
+}
+
 #[test]
 fn every_attack_leaves_room_for_the_next_publisher() {
     let home = home();
