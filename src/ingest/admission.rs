@@ -1,6 +1,7 @@
 //! Whether the publish that a connection asks for begins.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 use tracing::{Span, info};
@@ -8,31 +9,69 @@ use tracing::{Span, info};
 use super::connection::{Connection, End, OnAir};
 use super::event::{ONE_PART, SPLIT};
 use super::hook::Hooks;
-use super::{Declined, PublishAsked, Split, url};
+use super::{Declined, PublishAsked, Split, pace, url};
 use crate::access::{Permit, Reason, Verdict, harmless, without_secrets};
 use crate::config::Hook;
 use crate::media::{NameError, StreamName};
-use crate::recorder::{EndReason, PublishRequest};
+use crate::recorder::{EndReason, PublishRequest, Refusal};
 
-/// A request to publish that others decide about.
-pub(super) struct Question {
-    hooks: Vec<(Hook, Arc<Permit>)>,
-    request: PublishRequest,
+/// A request to publish that is not decided yet. Nothing more is read from the connection until it is.
+pub(super) enum Question {
+    /// Services decide about it.
+    Asked {
+        hooks: Vec<(Hook, Arc<Permit>)>,
+        request: PublishRequest,
+    },
+    /// It is allowed, and somebody is in its way whose connection may have ended without having been looked at since.
+    InTheWay {
+        request: PublishRequest,
+        permit: Arc<Permit>,
+    },
 }
 
 impl Question {
-    /// The first yes, or else the last no.
-    async fn ask(&self, hooks: &Hooks) -> Result<Arc<Permit>, Reason> {
-        let mut answer = Err(Reason::NotListed);
-        for (hook, permit) in &self.hooks {
-            answer = hooks.ask(hook, &self.request).await.map(|()| Arc::clone(permit));
-            if answer.is_ok() {
-                break;
+    /// Waits for the answer: the first yes of the services, or else the last no.
+    async fn decided(self, hooks: &Hooks) -> Decided {
+        match self {
+            Question::Asked {
+                hooks: named,
+                request,
+            } => {
+                let mut answer = Err(Reason::NotListed);
+                for (hook, permit) in named {
+                    answer = hooks.ask(&hook, &request).await.map(|()| permit);
+                    if answer.is_ok() {
+                        break;
+                    }
+                }
+                match answer {
+                    Ok(permit) => Decided::Begins(request, permit, Attempt::First),
+                    Err(reason) => Decided::Denied(request.stream, reason),
+                }
+            }
+            Question::InTheWay { request, permit } => {
+                tokio::time::sleep(NOTICED).await;
+                Decided::Begins(request, permit, Attempt::Last)
             }
         }
-        answer
     }
 }
+
+/// What came of a question.
+enum Decided {
+    Begins(PublishRequest, Arc<Permit>, Attempt),
+    Denied(StreamName, Reason),
+}
+
+/// Whether somebody who is in the way is waited for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Attempt {
+    First,
+    Last,
+}
+
+/// So long after a publisher's connection ended it has been looked at, on a machine with other work as well.
+const NOTICED: Duration = Duration::from_millis(3 * pace::TICK.as_millis() as u64);
 
 impl Connection {
     /// Decides on a request to publish and answers it, unless others have to be asked.
@@ -74,29 +113,32 @@ impl Connection {
             encoder: asked.encoder.clone(),
         };
         match verdict {
-            Verdict::Allow(permit) => self.begin(request, &permit),
+            Verdict::Allow(permit) => self.begin(request, permit, Attempt::First),
             Verdict::Ask(hooks) => {
-                self.question = Some(Question { hooks, request });
+                self.question = Some(Question::Asked { hooks, request });
                 Ok(())
             }
             Verdict::Refuse(reason) => self.deny(stream, reason, hint),
         }
     }
 
-    /// Asks the services that decide, if that is what a request to publish waits for, and goes on with what came
-    /// behind it. Nothing more is read from the connection meanwhile, and no other waits.
+    /// Waits for what a request to publish waits for, if there is one, and goes on with what came behind it. Nothing more
+    /// is read from the connection meanwhile, and no other waits.
     pub(super) async fn decide(&mut self) -> Result<(), End> {
         while let Some(question) = self.question.take() {
             let shared = Arc::clone(&self.shared);
-            let answer = tokio::select! {
+            let decided = tokio::select! {
                 biased;
                 _ = self.stop.changed() => return Err(End::Ended(EndReason::Shutdown)),
                 reason = self.seat.gives_way() => return Err(End::GaveWay(reason)),
-                answer = question.ask(&shared.hooks) => answer,
+                decided = question.decided(&shared.hooks) => decided,
             };
-            match answer {
-                Ok(permit) => self.begin(question.request, &permit)?,
-                Err(reason) => self.deny(question.request.stream, reason, "")?,
+            match decided {
+                Decided::Begins(request, permit, attempt) => self.begin(request, permit, attempt)?,
+                Decided::Denied(stream, reason) => self.deny(stream, reason, "")?,
+            }
+            if self.question.is_some() {
+                continue;
             }
             let held = std::mem::take(&mut self.held);
             self.heard(&held)?;
@@ -104,29 +146,39 @@ impl Connection {
         Ok(())
     }
 
-    /// Begins a publish that is allowed, if there is room for it and the recorder takes it.
-    fn begin(&mut self, request: PublishRequest, permit: &Arc<Permit>) -> Result<(), End> {
+    /// Begins a publish that is allowed, if there is room for it and the recorder takes it. Who is in its way may be a
+    /// publisher that has gone already: an encoder that comes back over a new connection must not be told so.
+    fn begin(&mut self, request: PublishRequest, permit: Arc<Permit>, attempt: Attempt) -> Result<(), End> {
         let (stream, peer) = (request.stream.clone(), request.peer);
         let encoder = request.encoder.clone();
         let entrance = Arc::clone(&self.shared.entrance);
-        if let Err(reason) = entrance.has_room(&stream, peer, permit) {
+        if let Err(reason) = entrance.has_room(&stream, peer, &permit) {
+            if attempt == Attempt::First {
+                self.question = Some(Question::InTheWay { request, permit });
+                return Ok(());
+            }
             return self.deny(stream, reason, "");
         }
         if !self.seat.publishes(true) {
             return Err(End::Declined);
         }
-        match self.shared.recorder.publish(request) {
+        match self.shared.recorder.publish(request.clone()) {
             Ok(publishing) => {
                 info!(encoder, publisher = permit.publisher, "publish begins");
                 self.on_air = Some(OnAir {
                     publishing,
                     required: permit.required,
-                    meter: entrance.meter(permit, self.shared.since_start(Instant::now())),
-                    place: entrance.begin(stream, peer, permit),
+                    meter: entrance.meter(&permit, self.shared.since_start(Instant::now())),
+                    place: entrance.begin(stream, peer, &permit),
                 });
-                let allowance = self.shared.publishers_allowance(peer, permit);
+                let allowance = self.shared.publishers_allowance(peer, &permit);
                 self.session.allow(allowance);
                 self.session.accept();
+                Ok(())
+            }
+            Err(Refusal::Busy { .. }) if attempt == Attempt::First => {
+                self.seat.publishes(false);
+                self.question = Some(Question::InTheWay { request, permit });
                 Ok(())
             }
             Err(refusal) => self.refuse(&refusal.to_string()),

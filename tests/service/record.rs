@@ -326,6 +326,28 @@ fn a_second_publisher_is_refused_and_the_first_goes_on() {
     crate::support::mp4_file::parse(&mp4).same_as(&flv.media(), "the first", ROUNDING);
 }
 
+/// Its end is noticed at the next look into its socket, which the newcomer waits for.
+#[test]
+fn who_comes_right_after_a_connection_that_ended_is_let_in() {
+    let home = home();
+    let limits = "[[publisher]]\nstream = \"live/*\"\nmax_publishes = 1\n";
+    let service = Service::start_with(home.path(), limits);
+    // On the same stream, and on another one while there may be one publish.
+    for names in [["cam1", "cam1"], ["cam1", "cam2"]].iter().cycle().take(10) {
+        let mut first = Rtmp::publishing(service.address(), "live", names[0]);
+        let second = Rtmp::connect(service.address());
+        first.ping(7).unwrap();
+        wait_until("its answer", || first.last_pong() == Some(7));
+        drop(first);
+        drop(second.go_publishing("live", names[1]));
+    }
+    assert!(
+        !service.log().contains("already has a publisher"),
+        "{}",
+        service.log()
+    );
+}
+
 #[test]
 fn a_silent_publisher_gives_way() {
     let home = home();
