@@ -1,6 +1,7 @@
 //! `edgereel run`: the service.
 
 use std::io::{Error, ErrorKind};
+use std::sync::Arc;
 
 use super::open::StoreArgument;
 use super::output;
@@ -25,7 +26,7 @@ impl Run {
             false => WrongConfiguration(error).into(),
         })?;
         let again = self.store;
-        daemon::block_on(daemon::run(config, Box::new(move || again.config())))
+        daemon::block_on(daemon::run(config, Arc::new(move || again.config())))
     }
 }
 

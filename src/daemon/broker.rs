@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rustls::RootCertStore;
 
-use super::keys;
+use super::{keys, may_block};
 use crate::api::Api;
 use crate::callback::listener;
 use crate::config::Config;
@@ -41,26 +41,28 @@ pub(super) async fn connect(
         true => trusted().await,
         false => RootCertStore::empty(),
     };
-    let sign_key = mqtt
-        .sign_key
-        .as_ref()
-        .map(|key| keys::secret("mqtt.sign_key", key));
-    let settings = keys::link(mqtt, || roots).and_then(|link| {
-        Ok(ControlSettings {
-            link,
-            shown: mqtt.url.to_string(),
-            root: mqtt.root(&config.device.id),
-            health: mqtt.health.duration(),
-            dialects: mqtt.dialects.clone(),
-            sender: Sender {
-                source: mqtt.root(&config.device.id),
-                device: config.device.id.clone(),
-                domain: config.device.id.clone(),
-                key: sign_key.transpose()?,
-            },
-            dir: config.storage.dir.clone(),
-            listeners: listeners(config),
-        })
+    let wanted = mqtt.clone();
+    let read = may_block(move || {
+        let sign_key = wanted
+            .sign_key
+            .as_ref()
+            .map(|key| keys::secret("mqtt.sign_key", key));
+        Ok((keys::link(&wanted, || roots)?, sign_key.transpose()?))
+    });
+    let settings = read.await.flatten().map(|(link, key)| ControlSettings {
+        link,
+        shown: mqtt.url.to_string(),
+        root: mqtt.root(&config.device.id),
+        health: mqtt.health.duration(),
+        dialects: mqtt.dialects.clone(),
+        sender: Sender {
+            source: mqtt.root(&config.device.id),
+            device: config.device.id.clone(),
+            domain: config.device.id.clone(),
+            key,
+        },
+        dir: config.storage.dir.clone(),
+        listeners: listeners(config),
     });
     match settings {
         Ok(settings) => {

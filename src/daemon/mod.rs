@@ -23,6 +23,7 @@ pub use service::{Service, Snapshot};
 
 use std::future::Future;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -34,7 +35,7 @@ use crate::config::Config;
 use crate::https::with_causes;
 
 /// Reads the configuration again, for SIGHUP.
-pub type Reload = Box<dyn Fn() -> anyhow::Result<Config>>;
+pub type Reload = Arc<dyn Fn() -> anyhow::Result<Config> + Send + Sync>;
 
 /// Runs the service until SIGTERM or SIGINT; SIGHUP reloads.
 pub async fn run(config: Config, reload: Reload) -> anyhow::Result<()> {
@@ -43,29 +44,30 @@ pub async fn run(config: Config, reload: Reload) -> anyhow::Result<()> {
     let mut hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
 
     let mut service = Service::start(config).await?;
-    notify::ready();
-    let mut heart = notify::Heart::new();
+    let manager = notify::Manager::find();
+    manager.ready();
+    let mut heart = notify::Heart::new(manager.clone());
     let mut reloads = service.take_reloads();
     loop {
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             _ = hangup.recv() => {
-                notify::reloading();
-                let _ = take_over(&mut service, reload()).await;
-                notify::ready();
+                manager.reloading();
+                let _ = take_over(&mut service, read(&reload).await).await;
+                manager.ready();
             }
             Some(asked) = next(&mut reloads) => {
-                notify::reloading();
-                let taken = take_over(&mut service, reload()).await;
-                notify::ready();
+                manager.reloading();
+                let taken = take_over(&mut service, read(&reload).await).await;
+                manager.ready();
                 let _ = asked.send(taken);
             }
             () = heart.beat() => heart.tell(&service.snapshot()),
             result = service.failed() => return result,
         }
     }
-    notify::stopping();
+    manager.stopping();
     service.stop().await
 }
 
@@ -75,6 +77,19 @@ async fn next<T>(channel: &mut Option<mpsc::Receiver<T>>) -> Option<T> {
         Some(channel) => channel.recv().await,
         None => std::future::pending().await,
     }
+}
+
+/// Reads the configuration again: a file may be on a card that stalls.
+async fn read(reload: &Reload) -> anyhow::Result<Config> {
+    let reload = reload.clone();
+    may_block(move || reload()).await?
+}
+
+/// Does what may wait for a file or a thread where it holds up nobody.
+async fn may_block<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> anyhow::Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .context("it could not be carried out, which is a defect of edgereel")
 }
 
 /// Takes over a configuration that was read again, if it could be.

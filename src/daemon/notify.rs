@@ -1,27 +1,153 @@
 //! What systemd is told (sd_notify(3)): ready, reloading, stopping, one status line, and that the storage
 //! thread still makes progress. Nothing happens where there is no systemd.
+//!
+//! A manager that is busy does not read its socket, and a send to it then blocks. So a task sends, without blocking: what
+//! cannot go out waits there, bounded, and the recorder goes on.
 
+use std::collections::VecDeque;
+use std::ffi::OsStr;
+use std::io;
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sd_notify::NotifyState;
+use tokio::net::UnixDatagram;
+use tokio::sync::Notify;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
 use super::Snapshot;
 
-pub(super) fn ready() {
-    tell(&[NotifyState::Ready]);
+/// The service manager. Telling it something never blocks; clones speak to the same one.
+#[derive(Clone)]
+pub(super) struct Manager {
+    /// None where there is none.
+    line: Option<Arc<Line>>,
 }
 
-pub(super) fn reloading() {
-    // Type=notify-reload wants the time of the reload with it.
-    match NotifyState::monotonic_usec_now() {
-        Ok(now) => tell(&[NotifyState::Reloading, now]),
-        Err(_) => tell(&[NotifyState::Reloading]),
+/// What is still to be sent.
+#[derive(Default)]
+struct Line {
+    pending: Mutex<Pending>,
+    more: Notify,
+}
+
+impl Manager {
+    /// Finds the manager that started this process, and begins to send to it, on this runtime.
+    pub(super) fn find() -> Self {
+        let Some(name) = std::env::var_os("NOTIFY_SOCKET").filter(|name| !name.is_empty()) else {
+            return Self { line: None };
+        };
+        match address(&name) {
+            Ok(address) => {
+                let line = Arc::new(Line::default());
+                tokio::spawn(send_all(address, line.clone()));
+                Self { line: Some(line) }
+            }
+            Err(error) => {
+                tracing::warn!(
+                    "the service manager is told nothing: NOTIFY_SOCKET '{}': {error}",
+                    name.display()
+                );
+                Self { line: None }
+            }
+        }
+    }
+
+    pub(super) fn ready(&self) {
+        self.phase(&[NotifyState::Ready]);
+    }
+
+    pub(super) fn reloading(&self) {
+        // Type=notify-reload wants the time of the reload with it.
+        match NotifyState::monotonic_usec_now() {
+            Ok(now) => self.phase(&[NotifyState::Reloading, now]),
+            Err(_) => self.phase(&[NotifyState::Reloading]),
+        }
+    }
+
+    pub(super) fn stopping(&self) {
+        self.phase(&[NotifyState::Stopping]);
+    }
+
+    fn phase(&self, states: &[NotifyState<'_>]) {
+        self.say(|pending| pending.phase(written(states)));
+    }
+
+    fn say(&self, say: impl FnOnce(&mut Pending)) {
+        if let Some(line) = &self.line {
+            say(&mut line.pending.lock().unwrap_or_else(PoisonError::into_inner));
+            line.more.notify_one();
+        }
     }
 }
 
-pub(super) fn stopping() {
-    tell(&[NotifyState::Stopping]);
+/// Phases that wait for a manager that does not read. Only the last ones matter to it.
+const MOST_PHASES: usize = 8;
+
+/// What is to be told, in order: phases each, the others once, as they are last.
+#[derive(Debug, Default)]
+struct Pending {
+    phases: VecDeque<String>,
+    alive: bool,
+    status: Option<String>,
+}
+
+impl Pending {
+    fn phase(&mut self, phase: String) {
+        if self.phases.len() == MOST_PHASES {
+            self.phases.pop_front();
+        }
+        self.phases.push_back(phase);
+    }
+
+    fn next(&mut self) -> Option<String> {
+        if let Some(phase) = self.phases.pop_front() {
+            return Some(phase);
+        }
+        if std::mem::take(&mut self.alive) {
+            return Some(written(&[NotifyState::Watchdog]));
+        }
+        let status = self.status.take()?;
+        Some(written(&[NotifyState::Status(&status)]))
+    }
+}
+
+fn written(states: &[NotifyState<'_>]) -> String {
+    states.iter().map(|state| format!("{state}\n")).collect()
+}
+
+/// A path, or a name without one, which begins with `@`.
+fn address(name: &OsStr) -> io::Result<SocketAddr> {
+    match name.as_bytes() {
+        [b'@', name @ ..] => SocketAddr::from_abstract_name(name),
+        _ => SocketAddr::from_pathname(name),
+    }
+}
+
+async fn send_all(address: SocketAddr, line: Arc<Line>) {
+    loop {
+        let next = line.pending.lock().unwrap_or_else(PoisonError::into_inner).next();
+        match next {
+            Some(message) => {
+                if let Err(error) = send(&address, &message).await {
+                    tracing::debug!("systemd could not be told: {error}");
+                }
+            }
+            None => line.more.notified().await,
+        }
+    }
+}
+
+/// Waits while the manager does not read. Connected anew each time: a manager may have been started anew.
+async fn send(address: &SocketAddr, message: &str) -> io::Result<()> {
+    let socket = std::os::unix::net::UnixDatagram::unbound()?;
+    socket.set_nonblocking(true)?;
+    socket.connect_addr(address)?;
+    UnixDatagram::from_std(socket)?.send(message.as_bytes()).await?;
+    Ok(())
 }
 
 /// The watchdog is fed for so long while the storage thread says nothing. A card that stalls is no reason to
@@ -32,6 +158,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// Feeds the watchdog as long as the storage thread makes progress or may be waiting for the card, and keeps the
 /// status line.
 pub(super) struct Heart {
+    manager: Manager,
     watchdog: bool,
     interval: Interval,
     pulse: Pulse,
@@ -56,7 +183,7 @@ impl Pulse {
 }
 
 impl Heart {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(manager: Manager) -> Self {
         let watchdog = sd_notify::watchdog_enabled();
         // Twice as often as the watchdog wants, so that one late beat is no reason to kill.
         let every = watchdog.map_or(Duration::from_secs(5), |limit| {
@@ -65,6 +192,7 @@ impl Heart {
         let mut interval = interval(every.max(Duration::from_millis(100)));
         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self {
+            manager,
             watchdog: watchdog.is_some(),
             interval,
             pulse: Pulse {
@@ -82,12 +210,12 @@ impl Heart {
     pub(super) fn tell(&mut self, snapshot: &Snapshot) {
         let silence = self.pulse.silence(snapshot.heartbeat, Instant::now());
         if self.watchdog && silence < PATIENCE {
-            tell(&[NotifyState::Watchdog]);
+            self.manager.say(|pending| pending.alive = true);
         }
         let status = status_line(snapshot, silence);
         if status != self.last_status {
-            tell(&[NotifyState::Status(&status)]);
-            self.last_status = status;
+            self.last_status.clone_from(&status);
+            self.manager.say(|pending| pending.status = Some(status));
         }
     }
 }
@@ -124,12 +252,6 @@ fn status_line(snapshot: &Snapshot, silence: Duration) -> String {
     format!("{count} on the air, {recording} recording, {whole}.{tenth} Mbit/s{gaps}")
 }
 
-fn tell(states: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
-        tracing::debug!("systemd could not be told: {error}");
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -160,6 +282,36 @@ mod tests {
         assert!(pulse.silence(1, at(305)) >= PATIENCE);
         // It was the card after all.
         assert_eq!(pulse.silence(2, at(310)), Duration::ZERO);
+    }
+
+    #[test]
+    fn what_a_manager_does_not_read_is_bounded_and_the_newest_of_it() {
+        let mut pending = Pending::default();
+        for number in 0..100 {
+            pending.phase(format!("RELOADING={number}\n"));
+            pending.alive = true;
+            pending.status = Some(format!("{number} on the air"));
+        }
+        let told: Vec<String> = std::iter::from_fn(|| pending.next()).collect();
+        assert_eq!(told.len(), MOST_PHASES + 2);
+        assert_eq!(told[0], "RELOADING=92\n");
+        assert_eq!(
+            told[MOST_PHASES - 1..],
+            ["RELOADING=99\n", "WATCHDOG=1\n", "STATUS=99 on the air\n"]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_manager_whose_socket_has_no_path_is_told_too() {
+        let name = format!("@edgereel-{}", uuid::Uuid::now_v7());
+        let address = address(OsStr::new(&name)).unwrap();
+        let socket = std::os::unix::net::UnixDatagram::bind_addr(&address).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let socket = UnixDatagram::from_std(socket).unwrap();
+        send(&address, "READY=1\n").await.unwrap();
+        let mut heard = [0; 32];
+        let length = socket.recv(&mut heard).await.unwrap();
+        assert_eq!(&heard[..length], b"READY=1\n");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::control::Control;
 use super::credentials::Account;
 use super::host::{Facts, Reloading, ThisService};
 use super::keys;
-use super::{broker, callbacks};
+use super::{broker, callbacks, may_block};
 use crate::api::{Api, Reloaded};
 use crate::config::{self, ByteSize, Changes, Config, Keep};
 use crate::control::Tally;
@@ -228,14 +228,20 @@ impl Service {
         order_tasks(&self.recorder, &config, self.clock.as_ref());
         self.store.set_queue_hard(stall_memory(&config));
         self.entrance.set_limits(config.rtmp.limits);
-        match keys::gate(&config) {
+        let keys = config.clone();
+        let read = may_block(move || (keys::gate(&keys), keys::certificate(&keys))).await;
+        let (gate, certificate) = match read {
+            Ok(read) => read,
+            Err(error) => (Err(error), Ok(None)),
+        };
+        match gate {
             Ok(gate) => self.entrance.set_gate(gate),
             Err(error) => warnings.push(format!(
                 "who may push stays as it was: {}",
                 with_causes(error.as_ref())
             )),
         }
-        match keys::certificate(&config) {
+        match certificate {
             Ok(certificate) => certificate
                 .into_iter()
                 .for_each(|it| self.entrance.set_certificate(it)),
@@ -246,11 +252,19 @@ impl Service {
         }
         if self.config.sync.is_some() && config.sync.is_some() && self.config.sync != config.sync {
             // What is under way goes on where it was.
-            let said = self.uploader.take().map(|uploader| {
-                uploader.stop();
-                uploader.said()
+            let (before, config) = (self.uploader.take(), config.clone());
+            let (store, clock) = (self.store.clone(), self.clock.clone());
+            let renewed = may_block(move || {
+                let said = before.map(|uploader| {
+                    uploader.stop();
+                    uploader.said()
+                });
+                deliver(&config, said.unwrap_or_default(), &store, &clock)
             });
-            self.uploader = deliver(&config, said.unwrap_or_default(), &self.store, &self.clock);
+            self.uploader = renewed.await.unwrap_or_else(|error| {
+                tracing::error!("nothing is delivered: {}", with_causes(error.as_ref()));
+                None
+            });
             self.api.set_uploader(self.uploader.clone());
         } else if let Some(uploader) = &self.uploader {
             // Its keys may be others now, in a file or in the store.

@@ -114,8 +114,8 @@ impl Uploader {
         let failed = |error: std::io::Error| UploaderError::Thread(error.to_string());
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
-            // One for each transfer that reads, one that reads ahead, one that looks.
-            .max_blocking_threads(2 * cx.delivery.transfers + 2)
+            // One for each transfer that reads, one that reads ahead, one that looks, one for keys.
+            .max_blocking_threads(2 * cx.delivery.transfers + 3)
             .thread_name("sync-read")
             .build()
             .map_err(failed)?;

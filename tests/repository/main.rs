@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod blocking;
 mod fuzz_corpus;
 mod rust_version;
 mod yocto;

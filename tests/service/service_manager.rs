@@ -5,7 +5,7 @@ use std::path::Path;
 
 use nix::sys::signal::Signal;
 
-use crate::support::{Pusher, Service, home, sample};
+use crate::support::{Pusher, Service, edgereel, home, sample};
 
 /// The manager's end of the socket.
 struct Manager {
@@ -32,6 +32,13 @@ impl Manager {
             home,
             &[("NOTIFY_SOCKET", &self.path), ("WATCHDOG_USEC", "2000000")],
         )
+    }
+
+    /// Fills what the socket holds, as others on the machine do while a manager is busy, and reads nothing.
+    fn is_stuck(&self) {
+        let other = UnixDatagram::unbound().unwrap();
+        other.set_nonblocking(true).unwrap();
+        while other.send_to(b"X=1", &self.path).is_ok() {}
     }
 
     /// Reads until a message has a line that begins so; gives the whole message.
@@ -101,4 +108,43 @@ fn a_reload_that_fails_is_over_too() {
     manager.hears("RELOADING=1");
     manager.hears("READY=1");
     service.wait_for_log(|log| log.contains("configuration not reloaded").then_some(()));
+}
+
+#[test]
+fn a_manager_that_does_not_read_stops_nothing() {
+    let home = home();
+    let manager = Manager::new(home.path());
+    let service = manager.service(home.path());
+    manager.hears("READY=1");
+    manager.is_stuck();
+    // This is told at once; the watchdog is fed and the status told meanwhile.
+    service.signal(Signal::SIGHUP);
+    service.wait_for_log(|log| log.contains("configuration reloaded").then_some(()));
+    // Let in, recorded and told of.
+    let pushing = Pusher::start(service.address(), "live/cam1", &sample(), 1.0);
+    service.wait_for_log(|log| log.contains("live/cam1").then_some(()));
+    drop(pushing);
+    let stats = edgereel(&[
+        "device",
+        "stats",
+        "--socket",
+        home.path().join("control.sock").to_str().unwrap(),
+    ]);
+    stats.ok();
+    let (status, _) = service.stop();
+    assert!(status.success(), "{status}");
+}
+
+#[test]
+fn a_manager_that_reads_again_hears_what_it_missed() {
+    let home = home();
+    let manager = Manager::new(home.path());
+    let service = manager.service(home.path());
+    manager.hears("READY=1");
+    manager.is_stuck();
+    service.signal(Signal::SIGHUP);
+    service.wait_for_log(|log| log.contains("configuration reloaded").then_some(()));
+    manager.hears("RELOADING=1");
+    manager.hears("READY=1");
+    manager.hears("WATCHDOG=1");
 }

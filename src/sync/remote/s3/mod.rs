@@ -126,13 +126,18 @@ impl S3 {
             .await
     }
 
-    fn key(&self) -> Result<AccessKey, Fault> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(key) = known.as_ref() {
-            return Ok(key.clone());
+    /// Reads them off the runtime's thread: a file may be on a card that stalls.
+    async fn key(&self) -> Result<AccessKey, Fault> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(key) = known {
+            return Ok(key);
         }
-        let key = self.keys.read().map_err(Fault::Unusable)?;
-        *known = Some(key.clone());
+        let keys = self.keys.clone();
+        let read = tokio::task::spawn_blocking(move || keys.read()).await;
+        let key = read
+            .unwrap_or_else(|error| Err(error.to_string()))
+            .map_err(Fault::Unusable)?;
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(key.clone());
         Ok(key)
     }
 
@@ -180,7 +185,7 @@ impl S3 {
 
     /// One request, one answer; what is not a success is a fault.
     async fn exchange(&self, prepared: &Prepared) -> Result<answer::Raw, Fault> {
-        let key = self.key()?;
+        let key = self.key().await?;
         let url = self.sign(prepared, &key);
         let host = url.host_str().unwrap_or_default().to_owned();
         let mut headers = HeaderMap::new();
