@@ -10,16 +10,25 @@ use rustls::{ClientConfig, RootCertStore};
 
 /// A client that trusts these.
 pub(crate) fn client(roots: RootCertStore) -> Result<reqwest::ClientBuilder, rustls::Error> {
+    Ok(client_with(trusting(roots)?))
+}
+
+/// What encrypts, and trusts these; clones share what is trusted.
+pub(crate) fn trusting(roots: RootCertStore) -> Result<ClientConfig, rustls::Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let tls = ClientConfig::builder_with_provider(provider)
+    Ok(ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(reqwest::Client::builder()
+        .with_no_client_auth())
+}
+
+/// A client that encrypts with this.
+pub(crate) fn client_with(tls: ClientConfig) -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
         .user_agent(concat!("edgereel/", env!("CARGO_PKG_VERSION")))
         .tls_backend_preconfigured(tls)
         .redirect(Policy::none())
-        .no_proxy())
+        .no_proxy()
 }
 
 /// What the system trusts, read off the network's thread; empty where it trusts nothing.

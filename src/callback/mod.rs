@@ -55,7 +55,8 @@ pub struct Callback {
 }
 
 impl Callback {
-    /// Begins to tell, on this runtime.
+    /// Begins to tell, on this runtime. `client` is this callback's alone, and keeps at most one connection: when that turns out to
+    /// be closed, the next is a fresh one.
     pub fn start(
         settings: CallbackSettings,
         client: reqwest::Client,

@@ -11,23 +11,59 @@ use crate::event::{Dialect, Posted};
 use crate::https::with_causes;
 use crate::media::Micros;
 
+/// The way to a service.
+pub(super) struct Door {
+    client: Client,
+    /// It answered the last time, so its connection may have been kept.
+    kept: bool,
+}
+
+impl Door {
+    /// `client` keeps at most one connection to the service.
+    pub(super) fn new(client: Client) -> Self {
+        Self { client, kept: false }
+    }
+
+    /// What a service answers does not matter, but whether it takes it: its status says so.
+    async fn send(&mut self, request: RequestBuilder, timeout: Duration) -> Result<(), String> {
+        let request = request.timeout(timeout);
+        let again = request.try_clone().filter(|_| self.kept);
+        let mut answer = request.send().await;
+        if let (Err(error), Some(again)) = (&answer, again)
+            && !error.is_timeout()
+        {
+            // A service closes a connection that is idle when it likes, also just when it is used. Nobody did anything wrong,
+            // and the same at once, on a fresh connection, keeps the order. Events are offered at least once anyway.
+            answer = again.send().await;
+        }
+        self.kept = answer.is_ok();
+        match answer {
+            Ok(answer) if answer.status().is_success() => Ok(()),
+            Ok(answer) => Err(format!("it answered {}", answer.status())),
+            Err(error) if error.is_timeout() => Err(format!("no answer within {} s", timeout.as_secs())),
+            // Its address may have a token in it.
+            Err(error) => Err(with_causes(&error.without_url())),
+        }
+    }
+}
+
 /// Offers all messages of an event, one after the other; says why, when one was not taken.
 pub(super) async fn offer(
     settings: &CallbackSettings,
-    client: &Client,
+    door: &mut Door,
     event: &Posted,
     now: Micros,
     dropped: u64,
 ) -> Result<(), String> {
     for message in settings.dialect.render(event, &settings.sender, now, dropped) {
-        tell(settings, client, &message, now).await?;
+        tell(settings, door, &message, now).await?;
     }
     Ok(())
 }
 
 async fn tell(
     settings: &CallbackSettings,
-    client: &Client,
+    door: &mut Door,
     message: &Message,
     now: Micros,
 ) -> Result<(), String> {
@@ -35,7 +71,8 @@ async fn tell(
     let request = match settings.dialect {
         // HTTP binding of CloudEvents 1.0, structured mode.
         Dialect::CloudEvents => {
-            let request = client
+            let request = door
+                .client
                 .post(url)
                 .header(CONTENT_TYPE, "application/cloudevents+json; charset=utf-8");
             match &settings.key {
@@ -47,12 +84,12 @@ async fn tell(
             }
             .body(message.body.clone())
         }
-        Dialect::Tencent => json(client.post(url), message),
+        Dialect::Tencent => json(door.client.post(url), message),
         Dialect::Aliyun => {
             let host = url.host_str().unwrap_or_default().to_owned();
             let request = match ingest_query(message) {
-                Some(query) => client.get(with_query(url, &query)),
-                None => json(client.post(url), message),
+                Some(query) => door.client.get(with_query(url, &query)),
+                None => json(door.client.post(url), message),
             };
             match &settings.key {
                 Some(key) => {
@@ -65,7 +102,7 @@ async fn tell(
             }
         }
     };
-    send(request, settings.timeout).await
+    door.send(request, settings.timeout).await
 }
 
 fn json(request: RequestBuilder, message: &Message) -> RequestBuilder {
@@ -81,15 +118,4 @@ fn with_query(mut url: Url, query: &str) -> Url {
     };
     url.set_query(Some(&both));
     url
-}
-
-/// What a service answers does not matter, but whether it takes it: its status says so.
-async fn send(request: RequestBuilder, timeout: Duration) -> Result<(), String> {
-    match request.timeout(timeout).send().await {
-        Ok(answer) if answer.status().is_success() => Ok(()),
-        Ok(answer) => Err(format!("it answered {}", answer.status())),
-        Err(error) if error.is_timeout() => Err(format!("no answer within {} s", timeout.as_secs())),
-        // Its address may have a token in it.
-        Err(error) => Err(with_causes(&error.without_url())),
-    }
 }

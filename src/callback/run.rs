@@ -9,7 +9,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep};
 
 use super::CallbackSettings;
-use super::offer::offer;
+use super::offer::{Door, offer};
 use crate::event::Posted;
 use crate::media::Micros;
 use crate::store::{Callback, Clock, Command, Library, OutboxChange, Place, Progress, Store, StoreError};
@@ -27,7 +27,7 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// One service, and how far it is told.
 struct Teller {
     settings: CallbackSettings,
-    client: Client,
+    door: Door,
     store: Store,
     clock: Arc<dyn Clock>,
     progress: watch::Receiver<Progress>,
@@ -64,7 +64,7 @@ pub(super) async fn run(
     let mut teller = Teller {
         progress: store.progress(),
         settings,
-        client,
+        door: Door::new(client),
         store,
         clock,
         journal: 0,
@@ -202,7 +202,7 @@ impl Teller {
 
     async fn offer(&mut self, event: &Posted, dropped: u64) -> Result<(), String> {
         let now = self.clock.utc();
-        let offered = offer(&self.settings, &self.client, event, now, dropped).await;
+        let offered = offer(&self.settings, &mut self.door, event, now, dropped).await;
         match &offered {
             Ok(()) if std::mem::take(&mut self.failing) => {
                 tracing::info!("{} takes callbacks again", self.settings.url);

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use super::keys::callback_key;
+use super::may_block;
 use crate::api::CallbackRow;
 use crate::callback::{Callback, CallbackSettings, listener};
 use crate::config::{self, Config};
 use crate::event::{Dialect, Sender};
-use crate::https::{client, trusted, with_causes};
+use crate::https::{client_with, trusted, trusting, with_causes};
 use crate::store::{Clock, Store};
 
 /// What is known of those that are configured.
@@ -25,22 +26,23 @@ pub(super) async fn start(config: &Config, store: &Store, clock: &Arc<dyn Clock>
     if config.callbacks.is_empty() {
         return Vec::new();
     }
-    let built = client(trusted().await)
-        .map_err(anyhow::Error::from)
-        .and_then(|client| Ok(client.build()?));
-    let client = match built {
-        Ok(client) => client,
+    let tls = match trusting(trusted().await) {
+        Ok(tls) => tls,
         Err(error) => {
-            tracing::error!("no callbacks: {}", with_causes(error.as_ref()));
+            tracing::error!("no callbacks: {}", with_causes(&error));
             return Vec::new();
         }
     };
     let mut started = Vec::new();
     for callback in &config.callbacks {
-        match settings(config, callback) {
-            Ok(settings) => {
-                let callback = Callback::start(settings, client.clone(), store.clone(), clock.clone());
-                started.push(callback);
+        let wanted = callback.clone();
+        let key = may_block(move || callback_key(&wanted)).await.flatten();
+        // One each: what a service closes is nobody else's connection.
+        let client = client_with(tls.clone()).pool_max_idle_per_host(1).build();
+        let ready = key.and_then(|key| Ok((settings(config, callback, key), client?)));
+        match ready {
+            Ok((settings, client)) => {
+                started.push(Callback::start(settings, client, store.clone(), clock.clone()));
             }
             Err(error) => tracing::error!(
                 "no callbacks to {}: {}",
@@ -52,15 +54,14 @@ pub(super) async fn start(config: &Config, store: &Store, clock: &Arc<dyn Clock>
     started
 }
 
-fn settings(config: &Config, callback: &config::Callback) -> anyhow::Result<CallbackSettings> {
-    let key = callback_key(callback)?;
+fn settings(config: &Config, callback: &config::Callback, key: Option<Vec<u8>>) -> CallbackSettings {
     let device = &config.device.id;
     let prefix = config
         .mqtt
         .as_ref()
         .map_or("edgereel", |mqtt| mqtt.prefix.as_str());
     let wanted = callback.clone();
-    Ok(CallbackSettings {
+    CallbackSettings {
         listener: listener(&callback.name),
         url: callback.url.clone(),
         dialect: callback.dialect,
@@ -77,5 +78,5 @@ fn settings(config: &Config, callback: &config::Callback) -> anyhow::Result<Call
         },
         key,
         dir: config.storage.dir.clone(),
-    })
+    }
 }

@@ -1,7 +1,6 @@
 //! Asks a service whether a publish may begin: one POST, and its status is the answer.
 
 use std::error::Error;
-use std::time::Duration;
 
 use rustls::RootCertStore;
 use tokio::sync::OnceCell;
@@ -96,8 +95,9 @@ fn client(roots: RootCertStore) -> Result<reqwest::Client, HookFailure> {
     };
     https::client(roots)
         .map_err(|error| unusable(&error))?
-        .pool_max_idle_per_host(1)
-        .pool_idle_timeout(Duration::from_secs(30))
+        // A service closes an idle connection when it likes, also just when it is asked: a publisher would be turned away
+        // for that. Publishes are too rare for a kept one to be worth it.
+        .pool_max_idle_per_host(0)
         .build()
         .map_err(|error| unusable(&error))
 }

@@ -6,7 +6,7 @@ use crate::support::broker::Broker;
 use crate::support::contract;
 use crate::support::delivered::{MP4, push};
 use crate::support::fleet::{events, managed};
-use crate::support::webhook::Webhook;
+use crate::support::webhook::{HANG_UP, Webhook};
 use crate::support::{Service, edgereel, home, wait_until};
 use md5::{Digest as _, Md5};
 use serde_json::Value;
@@ -206,6 +206,49 @@ fn what_is_not_taken_is_told_again_and_then_kept_until_somebody_asks() {
         .map(|call| call.json()["id"].clone())
         .collect();
     assert_eq!(ids.iter().filter(|id| **id == ids[0]).count(), 4);
+}
+
+#[test]
+fn a_service_that_closes_kept_connections_hears_all_in_order_at_once() {
+    let (home, webhook) = (home(), Webhook::start());
+    // As Node and gunicorn do it to a connection that was idle: the second call on it is not answered.
+    webhook.answer(|call| match call.place {
+        0 => Some(200),
+        _ => Some(HANG_UP),
+    });
+    // What is told a second time must not come from a later try.
+    let service = Service::start_with(home.path(), &callback(&webhook, "/", "every = \"1h\""));
+    push(&service, "live/one", 2, 0);
+    push(&service, "live/two", 2, 0);
+    let taken = || -> Vec<Value> {
+        let calls = webhook.calls().into_iter().filter(|call| call.place == 0);
+        calls.map(|call| call.json()).collect()
+    };
+    wait_until("the last recording to be told of", || {
+        let closed = |body: &Value| body["type"].as_str().unwrap().ends_with("recording.closed");
+        taken().iter().filter(|body| closed(body)).count() == 2
+    });
+    assert!(webhook.calls().iter().any(|call| call.place > 0), "none was kept");
+    let numbers: Vec<u64> = taken()
+        .iter()
+        .map(|body| body["sequence"].as_str().unwrap().parse().unwrap())
+        .collect();
+    assert!(numbers.is_sorted_by(|one, next| one + 1 == *next), "{numbers:?}");
+    let status = ask(home.path(), "callback.status");
+    assert_eq!(status["callbacks"][0]["waiting"], 0, "{status}");
+}
+
+#[test]
+fn a_service_that_hangs_up_each_time_is_not_asked_again_at_once() {
+    let (home, webhook) = (home(), Webhook::start());
+    webhook.answer(|_| Some(HANG_UP));
+    let more = callback(&webhook, "/", "every = \"1h\"\nevents = [\"recording.closed\"]");
+    let service = Service::start_with(home.path(), &more);
+    push(&service, "live/one", 2, 0);
+    wait_until("it to be left for later", || {
+        ask(home.path(), "callback.status")["callbacks"][0]["waiting"] == 1
+    });
+    assert_eq!(webhook.calls().len(), 1);
 }
 
 #[test]

@@ -13,6 +13,8 @@ pub(crate) struct Call {
     /// Names in lower case.
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) body: String,
+    /// How many its connection carried before it.
+    pub(crate) place: usize,
 }
 
 impl Call {
@@ -21,7 +23,10 @@ impl Call {
     }
 }
 
-/// What a call is answered with: a status, or nothing.
+/// Closes the connection in place of an answer.
+pub(crate) const HANG_UP: u16 = 0;
+
+/// What a call is answered with: a status, [`HANG_UP`], or nothing.
 type Answer = dyn FnMut(&Call) -> Option<u16> + Send;
 
 /// A service; it lives as long as the test.
@@ -44,7 +49,12 @@ impl Webhook {
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let (calls, answer) = (calls.clone(), answer.clone());
-                std::thread::spawn(move || while serve(&client, &calls, &answer).is_some() {});
+                std::thread::spawn(move || {
+                    let mut place = 0;
+                    while serve(&client, place, &calls, &answer).is_some() {
+                        place += 1;
+                    }
+                });
             }
         });
         webhook
@@ -67,7 +77,12 @@ impl Webhook {
 }
 
 /// One call; nothing when there is none any more, or it is not answered.
-fn serve(client: &TcpStream, calls: &Mutex<Vec<Call>>, answer: &Mutex<Box<Answer>>) -> Option<()> {
+fn serve(
+    client: &TcpStream,
+    place: usize,
+    calls: &Mutex<Vec<Call>>,
+    answer: &Mutex<Box<Answer>>,
+) -> Option<()> {
     let mut reader = BufReader::new(client);
     let mut line = String::new();
     reader.read_line(&mut line).ok()?;
@@ -92,9 +107,14 @@ fn serve(client: &TcpStream, calls: &Mutex<Vec<Call>>, answer: &Mutex<Box<Answer
         path,
         headers,
         body: String::from_utf8(body).unwrap(),
+        place,
     };
     let status = (answer.lock().unwrap())(&call);
     calls.lock().unwrap().push(call);
+    if status == Some(HANG_UP) {
+        let _ = client.shutdown(std::net::Shutdown::Both);
+        return None;
+    }
     let Some(status) = status else {
         // Until the other side has had enough.
         let _ = (&*client).read(&mut [0]);
