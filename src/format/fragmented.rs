@@ -7,10 +7,10 @@ mod last;
 
 use std::sync::Arc;
 
-use last::Known;
-pub(in crate::format) use last::{End, Reach};
+pub(in crate::format) use last::{End, Known, Reach};
 
 use crate::format::fmp4::{self, Movie, Reference, TrackRun};
+use crate::format::index::Run;
 use crate::format::line::{Config, Line, Placement, Stretch, Tape, contradiction};
 use crate::format::mark::Marker;
 use crate::format::mp4::creation_time;
@@ -79,14 +79,31 @@ impl Fragments {
         tape: &mut Tape<S>,
         reach: &Reach,
     ) -> Result<Self, RenditionError> {
-        let known = last::durations(&line, tape, reach)?;
+        let origin = Origin::of(&line);
+        Self::resume(line, tape, reach, Known::default(), origin)
+    }
+
+    /// Reads those indexes of the view of whose fragments not all is known.
+    pub(in crate::format) fn resume<S: TapeSource>(
+        line: Line,
+        tape: &mut Tape<S>,
+        reach: &Reach,
+        known: Known,
+        origin: Origin,
+    ) -> Result<Self, RenditionError> {
+        let known = last::durations(&line, tape, reach, known)?;
         let fragments = Self {
-            origin_ms: origin_ms(&line),
+            origin_ms: origin.ms(),
             line,
             known,
         };
         fragments.check(tape)?;
         Ok(fragments)
+    }
+
+    /// What is known of the first so many.
+    pub(in crate::format) fn known(&self, parts: usize) -> Known {
+        self.known.first(parts)
     }
 
     /// Bytes of a fragment: `moof` and `mdat`. None at all when it has no sample.
@@ -333,16 +350,65 @@ fn only_tracks(line: &Line) -> Result<Tracks, RenditionError> {
     Ok(tracks)
 }
 
-fn origin_ms(line: &Line) -> i64 {
-    let tracks = [line.video.as_ref(), line.audio.as_ref()].into_iter().flatten();
-    let first = tracks.map(|track| rescale(track.first_dts.min(track.first_pts), track.timescale, 1_000));
-    let rates = |stretch: &Stretch| [stretch.video.placement.own, stretch.audio.placement.own];
-    let grid = line.stretches.iter().flat_map(rates).filter(|rate| *rate > 0);
-    // A millisecond that is a multiple of this is a whole tick at every rate.
-    let grid = grid.fold(1_000, gcd);
-    let step = i64::from(1_000 / grid.max(1)).max(1);
-    let first = first.min().unwrap_or(0);
-    first.div_euclid(step).saturating_mul(step)
+/// Which millisecond of the line becomes zero.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::format) struct Origin {
+    first_ms: Option<i64>,
+    /// A millisecond that is a multiple of 1000 / `grid` is a whole tick at every rate.
+    grid: u32,
+}
+
+impl Default for Origin {
+    fn default() -> Self {
+        Self {
+            first_ms: None,
+            grid: 1_000,
+        }
+    }
+}
+
+impl Origin {
+    fn of(line: &Line) -> Self {
+        let mut origin = Self::default();
+        for track in [line.video.as_ref(), line.audio.as_ref()].into_iter().flatten() {
+            origin.time(track.first_dts.min(track.first_pts), track.timescale);
+        }
+        let rates = |stretch: &Stretch| [stretch.video.placement.own, stretch.audio.placement.own];
+        line.stretches
+            .iter()
+            .flat_map(rates)
+            .for_each(|rate| origin.rate(rate));
+        origin
+    }
+
+    /// A run of the tape: no sample of it is to be before zero.
+    pub(in crate::format) fn see(&mut self, run: &Run, placement: Placement) {
+        let times = run.placed().map(|placed| {
+            let dts = placement.place(placed.dts);
+            dts.min(dts.saturating_add(i64::from(placed.sample.cts)))
+        });
+        if let Some(first) = times.min() {
+            self.time(first, placement.line);
+            self.rate(placement.own);
+        }
+    }
+
+    fn time(&mut self, ticks: i64, timescale: u32) {
+        let ms = rescale(ticks, timescale, 1_000);
+        self.first_ms = Some(self.first_ms.map_or(ms, |first| first.min(ms)));
+    }
+
+    fn rate(&mut self, rate: u32) {
+        if rate > 0 {
+            self.grid = gcd(self.grid, rate);
+        }
+    }
+
+    fn ms(&self) -> i64 {
+        let step = i64::from(1_000 / self.grid.max(1)).max(1);
+        let first = self.first_ms.unwrap_or(0);
+        first.div_euclid(step).saturating_mul(step)
+    }
 }
 
 fn gcd(a: u32, b: u32) -> u32 {
@@ -353,7 +419,7 @@ fn media_len(part: &crate::format::line::Part) -> u64 {
     u64::from(part.video.bytes) + u64::from(part.audio.bytes)
 }
 
-fn unsupported(format: &'static str, reason: String) -> RenditionError {
+pub(in crate::format) fn unsupported(format: &'static str, reason: String) -> RenditionError {
     RenditionError::Unsupported { format, reason }
 }
 

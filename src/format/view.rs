@@ -93,7 +93,7 @@ impl std::str::FromStr for Gaps {
 }
 
 /// One segment of a view.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ViewSegment {
     /// Its file.
     pub id: SegmentId,

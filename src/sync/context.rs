@@ -9,7 +9,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::planner::Job;
 use super::remote::{Answer, Fault, Remote, Request};
-use super::source::NoMaterial;
+use super::source::{Look, NoMaterial};
 use crate::config::{DeliverWhen, Delivery};
 use crate::media::Micros;
 use crate::store::{Clock, Command, DeliveryChange, RenditionId, Store};
@@ -37,6 +37,8 @@ pub(super) struct Context {
     pub(super) sent: AtomicU64,
     /// Somebody waits for a transfer for which there is no room: what can wait gives way after its part.
     pub(super) give_way: AtomicBool,
+    /// What is kept of recordings that go while they grow.
+    pub(super) looks: Mutex<HashMap<Job, Look>>,
     /// What is on its way: the transfers that run.
     pub(super) board: Mutex<HashMap<Job, OnTheWay>>,
 }
@@ -113,6 +115,10 @@ impl Context {
 
     pub(super) fn looked_at(&self) -> MutexGuard<'_, HashSet<RenditionId>> {
         self.looked_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn looks(&self) -> MutexGuard<'_, HashMap<Job, Look>> {
+        self.looks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn board(&self) -> MutexGuard<'_, HashMap<Job, OnTheWay>> {

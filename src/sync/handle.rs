@@ -108,6 +108,7 @@ impl Uploader {
             other_etags: AtomicBool::new(false),
             sent: AtomicU64::new(0),
             give_way: AtomicBool::new(false),
+            looks: Mutex::new(HashMap::new()),
             board: Mutex::new(HashMap::new()),
         });
         let (orders, receiver) = mpsc::channel(ORDERS);

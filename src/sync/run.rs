@@ -167,6 +167,8 @@ impl Loop {
             Ok(waits) => {
                 self.unreadable = None;
                 self.planner.candidates(waits);
+                let planner = &self.planner;
+                self.cx.looks().retain(|job, _| planner.knows(job.recording));
             }
             Err(error) => {
                 let why = Some(error.to_string());

@@ -10,7 +10,7 @@ use super::decide::{ChunkFacts, FolderFacts};
 use super::planner::Job;
 use super::remote::{Content, PIECE, Payload, Source};
 use crate::format::flv::Flv;
-use crate::format::hls::{Hls, HlsFile, TARGET_MS};
+use crate::format::hls::{Hls, HlsFile, Prefix, TARGET_MS};
 use crate::format::mp4::Mp4;
 use crate::format::{Fmp4, Format, Growing, Rendition, RenditionError, View};
 use crate::store::{Library, LibrarySource, RecordingRow, RecordingState, Rendition as Known, StoreError};
@@ -130,35 +130,54 @@ impl OpenFile {
     }
 }
 
+/// What is kept of a look at a recording that grows: the next one reads only what has come since. It is lost with the
+/// process, and made anew from the beginning.
+#[derive(Debug, Default)]
+pub(super) struct Look {
+    prefix: Prefix,
+    /// The first of its chunks, which stay as they are.
+    chunks: Vec<ChunkFacts>,
+}
+
 /// The folder of a view.
 pub(super) struct OpenFolder {
     hls: Hls<LibrarySource>,
 }
 
 impl OpenFolder {
-    /// Decides on the chunks; `grows`: viewers may have seen some before the recording ended.
-    pub(super) fn open(view: View<LibrarySource>, grows: bool) -> Result<Self, NoMaterial> {
-        let hls = match grows {
-            true => Hls::growing(view, TARGET_MS)?,
-            false => Hls::open(view, TARGET_MS)?,
-        };
+    /// Decides on the chunks; `grows`: viewers may have seen some before the recording ended. Then it goes on from `look`,
+    /// and leaves there what the next one goes on from.
+    pub(super) fn open(view: View<LibrarySource>, grows: bool, look: &mut Look) -> Result<Self, NoMaterial> {
+        let Look { prefix, mut chunks } = std::mem::take(look);
+        if !grows {
+            let hls = Hls::open(view, TARGET_MS)?;
+            return Ok(Self { hls });
+        }
+        let (hls, prefix) = Hls::resume(view, TARGET_MS, prefix)?;
+        if !prefix.goes_on() {
+            chunks.clear();
+        }
+        *look = Look { prefix, chunks };
         Ok(Self { hls })
     }
 
     /// What of it can be sent.
-    pub(super) fn facts(&self, complete: bool) -> FolderFacts {
+    pub(super) fn facts(&self, complete: bool, look: &mut Look) -> FolderFacts {
         let hls = &self.hls;
-        let chunks = if complete { hls.chunks() } else { hls.settled() };
+        let count = if complete { hls.chunks() } else { hls.settled() };
+        let mut chunks = look.chunks.clone();
+        chunks.truncate(count);
+        chunks.extend((chunks.len()..count).map(|chunk| ChunkFacts {
+            name: hls.chunk_name(chunk),
+            bytes: hls.chunk_len(chunk),
+            mark: hls.chunk_mark(chunk).to_string(),
+            init: hls.chunk_init(chunk),
+        }));
+        let stay = chunks.iter().take(look.prefix.chunks()).skip(look.chunks.len());
+        look.chunks.extend(stay.cloned());
         FolderFacts {
             inits: hls.inits().map(|(name, mark)| (name, mark.to_string())).collect(),
-            chunks: (0..chunks)
-                .map(|chunk| ChunkFacts {
-                    name: hls.chunk_name(chunk),
-                    bytes: hls.chunk_len(chunk),
-                    mark: hls.chunk_mark(chunk).to_string(),
-                    init: hls.chunk_init(chunk),
-                })
-                .collect(),
+            chunks,
             master: match complete {
                 true => hls.master_mark().to_string(),
                 false => hls.live_master_mark().to_string(),

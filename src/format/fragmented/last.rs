@@ -122,7 +122,7 @@ pub(in crate::format) struct Entry {
 }
 
 /// What is known of every fragment once what follows it is: bytes of its `moof`, and what its last samples last.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(in crate::format) struct Known {
     pub(in crate::format) moofs: Vec<u32>,
     pub(in crate::format) lasts: Vec<Lasts>,
@@ -142,25 +142,43 @@ struct Next {
     dts: i64,
 }
 
-/// Goes over all fragments once, from the last to the first.
+impl Known {
+    /// What is known of the first so many fragments; of their entries nothing.
+    pub(in crate::format) fn first(&self, parts: usize) -> Self {
+        let parts = parts.min(self.moofs.len()).min(self.lasts.len());
+        Self {
+            moofs: self.moofs.get(..parts).unwrap_or_default().to_vec(),
+            lasts: self.lasts.get(..parts).unwrap_or_default().to_vec(),
+            ..Self::default()
+        }
+    }
+}
+
+/// Goes over all fragments once, from the last one to the first of which nothing is `known`.
 pub(in crate::format) fn durations<S: TapeSource>(
     line: &Line,
     tape: &mut Tape<S>,
     reach: &Reach,
+    mut before: Known,
 ) -> Result<Known, RenditionError> {
     let mut known = Known {
         settled: line.parts.len().saturating_sub(1),
         ..Known::default()
     };
+    let begin = before.moofs.len();
     let leading = match line.video {
         Some(_) => TrackKind::Video,
         None => TrackKind::Audio,
     };
     let mut next: [Option<Next>; 2] = [None; 2];
     for (segment, stretch) in line.stretches.iter().enumerate().rev() {
+        if stretch.first_part.saturating_add(stretch.parts) <= begin {
+            break;
+        }
         let index = tape.index(segment)?;
         let parts = stretch.first_part..;
-        let fragments: Vec<_> = parts.zip(&index.fragments).collect();
+        let fragments = parts.zip(&index.fragments).filter(|(part, _)| *part >= begin);
+        let fragments: Vec<_> = fragments.collect();
         for (part, fragment) in fragments.into_iter().rev() {
             let mut lasts = Lasts::default();
             for (kind, next) in [TrackKind::Video, TrackKind::Audio].into_iter().zip(&mut next) {
@@ -198,10 +216,14 @@ pub(in crate::format) fn durations<S: TapeSource>(
             known.lasts.push(lasts);
         }
     }
-    known.moofs.reverse();
-    known.lasts.reverse();
     known.entries.reverse();
-    Ok(known)
+    before.moofs.extend(known.moofs.into_iter().rev());
+    before.lasts.extend(known.lasts.into_iter().rev());
+    Ok(Known {
+        moofs: before.moofs,
+        lasts: before.lasts,
+        ..known
+    })
 }
 
 /// The last sample of a run, on the line.

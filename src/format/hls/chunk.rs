@@ -7,8 +7,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::format::fragmented::End;
-use crate::format::index::{FragmentIndex, Placed, Run};
+use crate::format::fragmented::{End, Origin};
+use crate::format::index::{FragmentIndex, Placed, Run, SampleIndex};
 use crate::format::line::{Config, Line, Placement, Stretch, Tape};
 use crate::format::{RenditionError, TapeSource, ViewSegment};
 use crate::media::{Micros, Tracks, VIDEO_TIMESCALE};
@@ -33,6 +33,8 @@ pub(super) struct Chunk {
     pub(super) init: u32,
     /// Time does not go on from the chunk before, or another configuration decodes it.
     pub(super) discontinuity: bool,
+    /// Time does not go on from the chunk before. That is known when it begins.
+    apart: bool,
     /// UTC at its beginning.
     pub(super) utc: Micros,
     /// Decoding can begin at its first picture, and shows all of it.
@@ -50,8 +52,8 @@ pub(super) enum Rule {
     Growing,
 }
 
-/// All chunks, and the tracks of each `init`.
-#[derive(Debug)]
+/// All chunks, and the tracks of each `init`. A copy of it goes on as the original would.
+#[derive(Clone, Debug)]
 pub(super) struct Cut {
     pub(super) chunks: Vec<Chunk>,
     pub(super) tracks: Vec<Tracks>,
@@ -63,8 +65,10 @@ pub(super) struct Cut {
     pub(super) limit_s: Option<u64>,
     /// How fast pictures come.
     pub(super) pace: Pace,
+    /// Of what grows: by its first chunk alone, so that nothing moves when more comes.
+    pub(super) origin: Origin,
     rule: Rule,
-    target_ms: i64,
+    pub(super) target_ms: i64,
     /// Some chunk will have pictures.
     pictures: bool,
     /// What the samples of each chunk decode with.
@@ -166,38 +170,21 @@ pub(super) fn cut<S: TapeSource>(
     target_ms: i64,
     rule: Rule,
 ) -> Result<Cut, RenditionError> {
-    let mut cut = Cut::new(line, target_ms, rule);
+    let mut cut = Cut::new(rule == Rule::Whole && line.video.is_some(), target_ms, rule);
     let segments = tape.segments().to_vec();
     for ((number, segment), stretch) in segments.iter().enumerate().zip(&line.stretches) {
         let index = tape.index(number)?;
-        let mut breaks = stretch.breaks;
-        let first_part = u32::try_from(stretch.first_part).unwrap_or(u32::MAX);
-        for (part, fragment) in (first_part..).zip(&index.fragments) {
-            cut.pace.take(&fragment.video);
-            let Some(facts) = facts(stretch, segment, fragment) else {
-                continue;
-            };
-            let since = facts.start_ms.saturating_sub(stretch.zero_ms);
-            let utc = since.saturating_mul(1_000);
-            cut.add(part, facts, breaks, segment.publish_zero_utc.saturating_add(utc));
-            breaks = false;
-        }
+        cut.segment(stretch, segment, &index);
     }
-    cut.decide_limit();
-    cut.name_tracks(match rule {
-        // Who got a track's configuration at the beginning bears it that its samples come later, and not that the
-        // track does.
-        Rule::Whole => first_of(line),
-        Rule::Growing => Tracks::default(),
-    });
-    cut.join_crumb();
-    Ok(cut)
+    Ok(cut.finish(line))
 }
 
 impl Cut {
-    fn new(line: &Line, target_ms: i64, rule: Rule) -> Self {
+    /// No chunk yet. `pictures`: some will have pictures.
+    pub(super) fn new(pictures: bool, target_ms: i64, rule: Rule) -> Self {
         Self {
-            pictures: rule == Rule::Whole && line.video.is_some(),
+            pictures,
+            origin: Origin::default(),
             chunks: Vec::new(),
             tracks: Vec::new(),
             settled: 0,
@@ -207,6 +194,54 @@ impl Cut {
             target_ms,
             has: Vec::new(),
         }
+    }
+
+    /// The fragments of the next segment of the line.
+    pub(super) fn segment(&mut self, stretch: &Stretch, segment: &ViewSegment, index: &SampleIndex) {
+        let mut breaks = stretch.breaks;
+        let first_part = u32::try_from(stretch.first_part).unwrap_or(u32::MAX);
+        for (part, fragment) in (first_part..).zip(&index.fragments) {
+            self.pace.take(&fragment.video);
+            let Some(facts) = facts(stretch, segment, fragment) else {
+                continue;
+            };
+            let since = facts.start_ms.saturating_sub(stretch.zero_ms);
+            let utc = since.saturating_mul(1_000);
+            self.add(part, facts, breaks, segment.publish_zero_utc.saturating_add(utc));
+            breaks = false;
+            if self.chunks.len() == 1 {
+                self.origin.see(&fragment.video, stretch.video.placement);
+                self.origin.see(&fragment.audio, stretch.audio.placement);
+            }
+        }
+    }
+
+    /// Nothing follows for now.
+    pub(super) fn finish(mut self, line: &Line) -> Self {
+        self.decide_limit();
+        self.name_tracks(match self.rule {
+            // Who got a track's configuration at the beginning bears it that its samples come later, and not that the
+            // track does.
+            Rule::Whole => first_of(line),
+            Rule::Growing => Tracks::default(),
+        });
+        self.join_crumb();
+        self
+    }
+
+    /// How many chunks are decided on by what was [added](Self::segment) alone: of the last two the end may still
+    /// become another.
+    pub(super) fn decided(&self) -> usize {
+        self.chunks.len().saturating_sub(2)
+    }
+
+    /// The fragments of these.
+    pub(super) fn decided_parts(&self) -> usize {
+        let last = self
+            .decided()
+            .checked_sub(1)
+            .and_then(|last| self.chunks.get(last));
+        last.map_or(0, |last| last.parts().end)
     }
 
     /// Puts a fragment into the last chunk or begins another.
@@ -241,6 +276,7 @@ impl Cut {
             end_ms: facts.end_ms,
             init: 0,
             discontinuity: !goes_on,
+            apart: !goes_on,
             utc,
             independent: matches!(facts.picture, None | Some(Picture::Key)),
             pictures: facts.picture.is_some(),
@@ -307,7 +343,7 @@ impl Cut {
 }
 
 /// Where the reach of each fragment ends: nothing reaches over a discontinuity, and of what grows nothing reaches farther
-/// than into the fragment after its chunk.
+/// than into the fragment after its chunk. Which tracks the chunk after that will have in the end is not known by then.
 pub(super) fn ends(chunks: &[Chunk], rule: Rule) -> Vec<End> {
     let fragments = chunks.last().map_or(0, |chunk| chunk.parts().end);
     let mut ends = vec![End::NONE; fragments];
@@ -315,7 +351,7 @@ pub(super) fn ends(chunks: &[Chunk], rule: Rule) -> Vec<End> {
     let mut next: Option<&Chunk> = None;
     for chunk in chunks.iter().rev() {
         end = match (next, rule) {
-            (Some(next), _) if next.discontinuity => End {
+            (Some(next), _) if next.apart || rule == Rule::Whole && next.discontinuity => End {
                 part: next.parts().start,
                 held_ms: Some(chunk.end_ms),
             },

@@ -13,19 +13,21 @@
 mod chunk;
 mod master;
 mod playlist;
+mod prefix;
 
 use std::sync::Arc;
 
 use crate::format::fmp4::{self, Movie};
-use crate::format::fragmented::{Fragments, Reach, open_line};
+use crate::format::fragmented::{Fragments, Reach, open_line, unsupported};
 use crate::format::line::Tape;
 use crate::format::mark::Marker;
 use crate::format::splice::{Parts, Script, Splice, Spliced};
 use crate::format::{Gaps, Mark, Rendition, RenditionError, TapeSource, View, ViewSegment};
 use crate::media::Tracks;
 
-use chunk::{Chunk, Pace, Rule};
+use chunk::{Chunk, Cut, Pace, Rule};
 use master::Master;
+pub use prefix::Prefix;
 
 /// Shortest chunk asked for by default; it ends at the keyframe after that, and where it would be twice as long.
 pub const TARGET_MS: u32 = 6_000;
@@ -76,23 +78,40 @@ impl<S: TapeSource + Clone> Hls<S> {
     /// Decides on the chunks of what is complete: each ends before the first keyframe after `target_ms` milliseconds, or
     /// where it would be twice as long.
     pub fn open(view: View<S>, target_ms: u32) -> Result<Self, RenditionError> {
-        Self::by(Rule::Whole, view, target_ms)
+        // The date of each chunk keeps the clock; a silent chunk of the length of the gap would break its promises.
+        let mut tape = Tape::new(view.gaps(Gaps::Close));
+        let line = open_line("hls", &mut tape)?;
+        let cut = chunk::cut(&line, &mut tape, i64::from(target_ms), Rule::Whole)?;
+        let reach = Reach::in_chunks(chunk::ends(&cut.chunks, Rule::Whole));
+        let fragments = Fragments::open(line, &mut tape, &reach)?;
+        Ok(Self::of(cut, fragments, &tape, target_ms))
     }
 
     /// The same of what was or is delivered while it grows: nothing changes later of what is [settled](Self::settled).
     pub fn growing(view: View<S>, target_ms: u32) -> Result<Self, RenditionError> {
-        Self::by(Rule::Growing, view, target_ms)
+        Ok(Self::resume(view, target_ms, Prefix::default())?.0)
     }
 
-    fn by(rule: Rule, view: View<S>, target_ms: u32) -> Result<Self, RenditionError> {
-        // The date of each chunk keeps the clock; a silent chunk of the length of the gap would break its promises.
+    /// The same, from what is known since an earlier look, of which another comes back: only the indexes of what has come
+    /// since are read. What comes out is the same.
+    pub fn resume(view: View<S>, target_ms: u32, prefix: Prefix) -> Result<(Self, Prefix), RenditionError> {
+        let mut prefix = prefix;
         let mut tape = Tape::new(view.gaps(Gaps::Close));
-        let line = open_line("hls", &mut tape)?;
-        let cut = chunk::cut(&line, &mut tape, i64::from(target_ms), rule)?;
-        let reach = Reach::in_chunks(chunk::ends(&cut.chunks, rule));
+        let (line, cut) = prefix.lay(&mut tape, i64::from(target_ms))?;
+        if line.video.is_none() && line.audio.is_none() {
+            return Err(unsupported("hls", "it has neither picture nor sound".to_owned()));
+        }
+        let reach = Reach::in_chunks(chunk::ends(&cut.chunks, Rule::Growing));
+        let known = prefix.take_known();
+        let fragments = Fragments::resume(line, &mut tape, &reach, known, cut.origin)?;
+        prefix.know(&fragments);
+        Ok((Self::of(cut, fragments, &tape, target_ms), prefix))
+    }
+
+    fn of(cut: Cut, fragments: Fragments, tape: &Tape<S>, target_ms: u32) -> Self {
         let init = |tracks: &Tracks| Arc::from(fmp4::init(tracks, Movie::default()));
         let plan = Plan {
-            fragments: Fragments::open(line, &mut tape, &reach)?,
+            fragments,
             inits: cut.tracks.iter().map(init).collect(),
             settled: cut.settled,
             limit_s: cut.limit_s,
@@ -103,13 +122,13 @@ impl<S: TapeSource + Clone> Hls<S> {
             None => playlist::vod(&plan.chunks),
         };
         let master = plan.master(&cut.tracks, cut.pace, target_ms);
-        Ok(Self {
+        Self {
             playlist: text.into(),
             master_text: master.text().into(),
             master,
             plan: Arc::new(plan),
             view: tape.view().clone(),
-        })
+        }
     }
 
     /// The text of `index.m3u8`.

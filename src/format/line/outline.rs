@@ -4,15 +4,14 @@ use std::sync::Arc;
 
 use crate::format::index::{Run, SampleIndex};
 use crate::format::{RenditionError, TapeSource, ViewSegment};
-use crate::media::{Micros, SegmentId, TrackKind, Tracks, VIDEO_TIMESCALE, rescale};
+use crate::media::{SegmentId, TrackKind, Tracks, VIDEO_TIMESCALE, rescale};
 
 use super::shown::Shown;
-use super::sound::Sound;
 use super::walk::{Placement, Spot, spots};
-use super::{Config, Tape, contradiction, seam};
+use super::{Config, Laying, Tape, contradiction};
 
 /// A view's segments, fragments and tracks.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(in crate::format) struct Line {
     /// One for each segment of the view.
     pub(in crate::format) stretches: Vec<Stretch>,
@@ -181,61 +180,11 @@ impl Extent {
 impl Line {
     /// Reads every index of the view once.
     pub(in crate::format) fn open<S: TapeSource>(tape: &mut Tape<S>) -> Result<Self, RenditionError> {
-        let mut line = Line::default();
-        let mut sound = Sound::default();
-        let mut laid = Vec::with_capacity(tape.segments().len());
-        let mut before: Option<(ViewSegment, Micros)> = None;
-        for mut segment in tape.segments().to_vec() {
-            let mut index = tape.view().index(&segment)?;
-            let mut zero = 0;
-            if let Some((before, before_zero)) = &before {
-                let tracks = [line.video.as_ref(), line.audio.as_ref()];
-                let breaks = seam::breaks(before, &segment);
-                let shown = breaks
-                    .then(|| line.shown.place(before, &segment, &index))
-                    .flatten();
-                let hidden_ms = line.shown.hidden_ms;
-                zero = match shown {
-                    Some(zero) => zero,
-                    None => seam::place(before, &segment, *before_zero, || {
-                        seam::least(tracks, hidden_ms, &segment, &index)
-                    }),
-                };
-                if shown.is_some() {
-                    line.shown.shift(line.video.as_ref(), &segment, zero, &index);
-                }
-                let before_ms = before_zero.div_euclid(1_000);
-                let track = line.audio.as_ref();
-                let (silences, too_much) = sound.before((before, before_ms), track, (&segment, zero), &index);
-                for silence in silences {
-                    let index = tape.view().index(&silence)?;
-                    line.add(laid.len(), &silence, before_ms, false, &index)?;
-                    laid.push(silence);
-                }
-                if too_much > 0 {
-                    segment.kept.sound_skipped = too_much;
-                    index = tape.view().index(&segment)?;
-                }
-            } else {
-                for silence in sound.first(&segment, &index) {
-                    let index = tape.view().index(&silence)?;
-                    line.add(laid.len(), &silence, 0, false, &index)?;
-                    laid.push(silence);
-                }
-            }
-            let breaks = before
-                .as_ref()
-                .is_none_or(|(before, _)| seam::breaks(before, &segment));
-            line.add(laid.len(), &segment, zero.div_euclid(1_000), breaks, &index)?;
-            line.shown.add(&segment, zero, &index);
-            laid.push(segment.clone());
-            before = Some((segment, zero));
+        let mut laying = Laying::default();
+        for segment in tape.segments().to_vec() {
+            laying.add(tape.view(), segment)?;
         }
-        tape.lay(laid);
-        for kind in [TrackKind::Video, TrackKind::Audio] {
-            line.settle(kind, None);
-        }
-        Ok(line)
+        Ok(laying.finish(tape))
     }
 
     /// One of its tracks.
@@ -255,7 +204,7 @@ impl Line {
     }
 
     /// One segment, with the media time zero of its publish at `zero_ms`.
-    fn add(
+    pub(super) fn add(
         &mut self,
         number: usize,
         segment: &ViewSegment,
@@ -425,7 +374,7 @@ impl Line {
     }
 
     /// Gives the last sample seen its duration: until `next`, or its own when nothing follows.
-    fn settle(&mut self, kind: TrackKind, next: Option<i64>) {
+    pub(super) fn settle(&mut self, kind: TrackKind, next: Option<i64>) {
         let Some(track) = self.track_mut(kind) else { return };
         let Some(Tail {
             stretch,

@@ -24,7 +24,7 @@ pub(in crate::format) struct Show {
 }
 
 /// What of a line is shown.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(in crate::format) struct Shown {
     /// The picture, in order.
     pub(in crate::format) shows: Vec<Show>,

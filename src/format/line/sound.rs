@@ -13,7 +13,7 @@ use crate::media::{AudioConfig, Micros, TrackKind, Tracks, rescale};
 use super::{TrackLine, seam, shown};
 
 /// The sound of a line that is being laid out.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Sound {
     /// What the sound on the line decodes with.
     config: Option<Arc<AudioConfig>>,

@@ -47,15 +47,19 @@ impl Transfer<'_> {
     ) -> Result<Reached, End> {
         let id = self.rendition.id;
         let grows = self.cx.is_live();
+        let mut look = self.cx.looks().remove(&self.job).unwrap_or_default();
         let opened = from_library(&self.cx.dir, move |library| {
             let pieces = library.pieces(id)?;
             let mark_of = |name: &str| pieces.iter().find(|piece| piece.name == name);
             let seen = was_seen(&|name| Some(mark_of(name)?.mark.as_str()));
-            let folder = OpenFolder::open(view, grows || seen)?;
-            let facts = folder.facts(complete);
-            Ok((Arc::new(folder), facts, pieces))
+            let folder = OpenFolder::open(view, grows || seen, &mut look)?;
+            let facts = folder.facts(complete, &mut look);
+            Ok((Arc::new(folder), facts, pieces, look))
         });
-        let (folder, facts, pieces) = self.material.visit.looking(self.cx, opened).await?;
+        let (folder, facts, pieces, look) = self.material.visit.looking(self.cx, opened).await?;
+        if grows {
+            self.cx.looks().insert(self.job, look);
+        }
         // What another store has does not count here.
         let here = self.rendition.store.is_empty() || self.rendition.store == self.cx.store_name();
         let mut files: Files = pieces

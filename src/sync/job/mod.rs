@@ -286,6 +286,7 @@ impl Transfer<'_> {
         self.rendition.delivered = Some(utc);
         self.write_down().await?;
         self.cx.looked_at().remove(&self.rendition.id);
+        self.cx.looks().remove(&self.job);
         tracing::info!(
             recording = %self.job.recording, format = %self.job.format, key = %self.rendition.key,
             bytes = self.rendition.bytes, "delivered"

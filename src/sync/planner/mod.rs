@@ -171,6 +171,11 @@ impl Planner {
         &self.running
     }
 
+    /// True for a recording that waits or runs.
+    pub(super) fn knows(&self, recording: RecordingId) -> bool {
+        self.recordings.contains_key(&recording)
+    }
+
     /// What waits now, in the order in which it is to go. What is not there any more is forgotten.
     pub(super) fn candidates(&mut self, candidates: Vec<ToDeliver>) {
         let mut known = std::mem::take(&mut self.recordings);

@@ -1,0 +1,98 @@
+//! What is known of a recording that grows since it was looked at before.
+//!
+//! The segments that are sealed never change, and all that comes of them is decided going forward: their places on the
+//! line, and the chunks but for the last two. So these are kept, and the next look goes on behind them. A view that does
+//! not begin with the very same segments is looked at from its beginning: what comes out is the same in any case.
+
+use std::mem;
+
+use crate::format::fragmented::{Fragments, Known};
+use crate::format::line::{Laying, Line, Tape};
+use crate::format::{RenditionError, TapeSource, View, ViewSegment};
+
+use super::chunk::{Cut, Rule};
+
+/// The sealed segments at the beginning of a recording, laid out. `Default` is that of none.
+#[derive(Debug, Default)]
+pub struct Prefix {
+    /// As they are in the view.
+    segments: Vec<ViewSegment>,
+    laying: Laying,
+    /// The chunks of these segments.
+    cut: Option<Cut>,
+    /// Of the fragments of the chunks that are decided on.
+    known: Known,
+    goes_on: bool,
+}
+
+impl Prefix {
+    /// True when the last look went on from the one before. If not, nothing holds any more that was known before.
+    pub fn goes_on(&self) -> bool {
+        self.goes_on
+    }
+
+    /// How many chunks stay as they are, whatever comes of the segment that is being written.
+    pub fn chunks(&self) -> usize {
+        self.cut.as_ref().map_or(0, Cut::decided)
+    }
+
+    /// Lays out a view, of which it keeps what will not change. After an error it is of no use.
+    pub(super) fn lay<S: TapeSource>(
+        &mut self,
+        tape: &mut Tape<S>,
+        target_ms: i64,
+    ) -> Result<(Line, Cut), RenditionError> {
+        self.goes_on = self.is_beginning_of(tape.segments(), target_ms);
+        if !self.goes_on {
+            *self = Self::default();
+        }
+        let view = tape.view();
+        let known = self.cut.take();
+        let mut kept = known.unwrap_or_else(|| Cut::new(false, target_ms, Rule::Growing));
+        let mut new = view.segments.iter().skip(self.segments.len()).peekable();
+        while let Some(segment) = new.next_if(|segment| segment.end.is_some()) {
+            add(&mut self.laying, &mut kept, view, segment)?;
+            self.segments.push(segment.clone());
+        }
+        let (mut laying, mut cut) = (self.laying.clone(), kept.clone());
+        for segment in new {
+            add(&mut laying, &mut cut, view, segment)?;
+        }
+        self.cut = Some(kept);
+        let line = laying.finish(tape);
+        let cut = cut.finish(&line);
+        Ok((line, cut))
+    }
+
+    pub(super) fn take_known(&mut self) -> Known {
+        mem::take(&mut self.known)
+    }
+
+    pub(super) fn know(&mut self, fragments: &Fragments) {
+        let parts = self.cut.as_ref().map_or(0, Cut::decided_parts);
+        self.known = fragments.known(parts);
+    }
+
+    fn is_beginning_of(&self, segments: &[ViewSegment], target_ms: i64) -> bool {
+        let same = self.cut.as_ref().is_some_and(|cut| cut.target_ms == target_ms);
+        same && segments.starts_with(&self.segments)
+    }
+}
+
+fn add<S: TapeSource>(
+    laying: &mut Laying,
+    cut: &mut Cut,
+    view: &View<S>,
+    segment: &ViewSegment,
+) -> Result<(), RenditionError> {
+    let count = laying.count();
+    laying.add(view, segment.clone())?;
+    for (stretch, segment) in laying.since(count) {
+        let index = view.index(segment)?;
+        cut.segment(stretch, segment, &index);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,312 @@
+//! A look that goes on from the one before comes to what one from the beginning comes to, and reads what is new.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use proptest::prelude::*;
+
+use crate::format::hls::{Hls, Prefix};
+use crate::format::index::SampleIndex;
+use crate::format::testing::{self, Reel, Take, all};
+use crate::format::{Mark, SourceError, TapeSource, View};
+use crate::media::{Micros, SegmentId, TrackKind, Tracks};
+
+const TARGET_MS: u32 = 1_500;
+
+/// A tape whose last segment is being written: so many of its fragments are there.
+#[derive(Clone)]
+struct Growing {
+    reel: Reel,
+    open: Option<(SegmentId, usize)>,
+    reads: Arc<AtomicUsize>,
+}
+
+impl TapeSource for Growing {
+    fn index(&self, segment: SegmentId) -> Result<Arc<SampleIndex>, SourceError> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        let whole = self.reel.index(segment)?;
+        Ok(match self.open {
+            Some((open, fragments)) if open == segment => Arc::new(SampleIndex {
+                fragments: whole.fragments[..fragments].to_vec(),
+            }),
+            _ => whole,
+        })
+    }
+
+    fn read_exact_at(&self, segment: SegmentId, offset: u64, buf: &mut [u8]) -> Result<(), SourceError> {
+        self.reel.read_exact_at(segment, offset, buf)
+    }
+}
+
+/// The tape after each fragment; `sealed`: it is looked at when a segment was sealed and nothing follows yet, too.
+fn steps(takes: &[Take], sealed: bool) -> Vec<View<Growing>> {
+    let whole = testing::view(takes);
+    let mut steps = Vec::new();
+    for last in 0..whole.segments.len() {
+        let id = whole.segments[last].id;
+        let count = whole.source.index(id).unwrap().fragments.len();
+        for fragments in 1..=count + usize::from(sealed) {
+            let mut segments = whole.segments[..=last].to_vec();
+            let is_open = fragments <= count;
+            for segment in &mut segments[..last + usize::from(!is_open)] {
+                segment.end = Some(Micros::MAX - 1);
+            }
+            steps.push(View {
+                segments,
+                source: Growing {
+                    reel: whole.source.clone(),
+                    open: is_open.then_some((id, fragments)),
+                    reads: Arc::default(),
+                },
+            });
+        }
+    }
+    steps
+}
+
+/// What comes next on the tape.
+#[derive(Clone, Debug)]
+enum Next {
+    GoesOn,
+    /// Another publish, so many milliseconds after the end of the one before.
+    Publish(i64),
+    SoundOnly,
+    OtherPicture,
+    OtherSound,
+    /// A track is announced, and comes so many milliseconds later, if at all.
+    Late(TrackKind, i64),
+    /// Nothing comes for so long.
+    Pause(i64),
+}
+
+fn next() -> impl Strategy<Value = Next> {
+    prop_oneof![
+        3 => Just(Next::GoesOn),
+        2 => (0_i64..4_000).prop_map(Next::Publish),
+        1 => Just(Next::SoundOnly),
+        1 => Just(Next::OtherPicture),
+        1 => Just(Next::OtherSound),
+        1 => (500_i64..9_000).prop_map(|late| Next::Late(TrackKind::Video, late)),
+        1 => (500_i64..9_000).prop_map(|late| Next::Late(TrackKind::Audio, late)),
+        1 => (100_i64..4_000).prop_map(Next::Pause),
+    ]
+}
+
+fn takes(parts: &[(Next, i64)], first_ms: i64) -> Vec<Take> {
+    let (mut publish_zero, mut at, mut sound) = (0, first_ms, 882);
+    let mut takes = Vec::new();
+    for (next, lasts) in parts {
+        let mut tracks = testing::both();
+        match next {
+            Next::Publish(later) => {
+                publish_zero += (at + later) * 1_000;
+                (at, sound) = (first_ms, 100);
+            }
+            Next::SoundOnly => tracks.video = None,
+            Next::OtherPicture => tracks.video = Some(Arc::new(testing::other_video())),
+            Next::OtherSound => tracks.audio = Some(Arc::new(testing::opus())),
+            Next::Pause(pause) => at += pause,
+            Next::GoesOn | Next::Late(..) => (),
+        }
+        let mut shots = testing::shoot(&tracks, at, at + lasts, sound);
+        if let Next::Late(kind, late) = next {
+            let until = |shot: &testing::Shot| match kind {
+                TrackKind::Video => at + late,
+                TrackKind::Audio => (at + late) * rate(&tracks) / 1_000 + shot.cts as i64,
+            };
+            shots.retain(|shot| shot.kind != *kind || shot.dts >= until(shot));
+        }
+        at += lasts;
+        takes.push(Take {
+            tracks,
+            shots,
+            publish_zero,
+        });
+    }
+    takes.retain(|take| !take.shots.is_empty());
+    takes
+}
+
+fn rate(tracks: &Tracks) -> i64 {
+    tracks
+        .audio
+        .as_ref()
+        .map_or(1_000, |audio| i64::from(audio.sample_rate))
+}
+
+type Told = (
+    Vec<(String, Mark)>,
+    Vec<(u64, Mark, usize)>,
+    usize,
+    u64,
+    [Vec<u8>; 2],
+    [Vec<u8>; 2],
+);
+
+/// All that delivery asks of a folder.
+fn told(hls: &Hls<Growing>) -> Told {
+    let chunks =
+        (0..hls.chunks()).map(|chunk| (hls.chunk_len(chunk), hls.chunk_mark(chunk), hls.chunk_init(chunk)));
+    (
+        hls.inits().collect(),
+        chunks.collect(),
+        hls.settled(),
+        hls.until_settled_ms(),
+        [hls.live_playlist(hls.settled()), hls.playlist().to_vec()],
+        [hls.live_master(), hls.master().to_vec()],
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    /// Whatever comes, and whether or not what was known was lost in between.
+    #[test]
+    fn a_look_at_what_is_new_is_the_same_as_one_from_the_beginning(
+        parts in prop::collection::vec((next(), 1_000_i64..6_000), 1..7),
+        first_ms in 0_i64..90,
+        sealed in any::<bool>(),
+        crashes in prop::collection::vec(prop::bool::weighted(0.1), 1..16),
+    ) {
+        let takes = takes(&parts, first_ms);
+        let steps = steps(&takes, sealed);
+        let mut prefix = Prefix::default();
+        let mut stays: Vec<(u64, Mark, usize)> = Vec::new();
+        let mut last = None;
+        for (view, crash) in steps.into_iter().zip(crashes.iter().cycle()) {
+            if *crash {
+                prefix = Prefix::default();
+            }
+            let Ok(whole) = Hls::growing(view.clone(), TARGET_MS) else { continue };
+            let (hls, next) = Hls::resume(view, TARGET_MS, prefix).unwrap();
+            prefix = next;
+            let (incremental, from_the_beginning) = (told(&hls), told(&whole));
+            prop_assert_eq!(&incremental, &from_the_beginning);
+            prop_assert!(prefix.chunks() <= hls.settled());
+            let known = stays.len().min(incremental.1.len());
+            prop_assert_eq!(&incremental.1[..known], &stays[..known]);
+            stays = incremental.1[..hls.settled()].to_vec();
+            last = Some((hls, whole));
+        }
+        if let Some((hls, whole)) = last {
+            for (name, _) in whole.files() {
+                let bytes = all(&mut hls.named(&name).unwrap());
+                prop_assert!(bytes == all(&mut whole.named(&name).unwrap()), "{}", name);
+            }
+        }
+    }
+}
+
+/// Segments of one publish.
+fn long(segments: i64) -> Vec<Take> {
+    let parts: Vec<_> = (0..segments).map(|_| (Next::GoesOn, 3_000)).collect();
+    takes(&parts, 0)
+}
+
+#[test]
+fn a_look_reads_as_many_indexes_after_a_day_as_after_a_minute() {
+    let mut prefix = Prefix::default();
+    let (mut looks, mut whole) = (Vec::new(), 0);
+    for view in steps(&long(30), false) {
+        let reads = view.source.reads.clone();
+        let segments = view.segments.len();
+        let (hls, next) = Hls::resume(view.clone(), TARGET_MS, prefix).unwrap();
+        prefix = next;
+        looks.push((segments, reads.swap(0, Ordering::Relaxed)));
+        assert_eq!(hls.chunks(), Hls::growing(view, TARGET_MS).unwrap().chunks());
+        whole = reads.load(Ordering::Relaxed);
+    }
+    let most = |range: std::ops::Range<usize>| {
+        let looks = looks.iter().filter(|(segments, _)| range.contains(segments));
+        looks.map(|(_, reads)| *reads).max().unwrap()
+    };
+    let (early, late) = (most(4..8), most(20..31));
+    assert_eq!(early, late);
+    assert!(late <= 12 && whole >= 60, "{late} {whole}");
+}
+
+/// The same minute over and over, its index as the journal has it.
+#[derive(Clone)]
+struct Minutes(Arc<[u8]>);
+
+impl TapeSource for Minutes {
+    fn index(&self, segment: SegmentId) -> Result<Arc<SampleIndex>, SourceError> {
+        let index = SampleIndex::decode(&self.0);
+        index.map(Arc::new).map_err(|error| SourceError {
+            segment,
+            reason: error.to_string(),
+        })
+    }
+
+    fn read_exact_at(&self, _: SegmentId, _: u64, buf: &mut [u8]) -> Result<(), SourceError> {
+        buf.fill(0);
+        Ok(())
+    }
+}
+
+#[test]
+#[ignore = "it measures"]
+fn what_a_look_takes_after_a_minute_an_hour_and_a_day() {
+    let take = &takes(&[(Next::GoesOn, 60_000)], 0)[..];
+    let whole = testing::view(take);
+    let first = &whole.segments[0];
+    let blob = whole.source.index(first.id).unwrap().encode();
+    let view = |minutes: u16| View {
+        segments: (0..minutes)
+            .map(|minute| {
+                let mut segment = first.clone();
+                let mut id = [0; 16];
+                id[..2].copy_from_slice(&minute.to_be_bytes());
+                segment.id = SegmentId::from_bytes(id);
+                segment.base.video += i64::from(minute) * 60_000;
+                segment.base.audio += i64::from(minute) * 60 * 44_100;
+                segment.end = (minute + 1 < minutes).then_some(Micros::MAX - 1);
+                segment
+            })
+            .collect(),
+        source: Minutes(blob.clone().into()),
+    };
+    for minutes in [2, 60, 1_440] {
+        let began = std::time::Instant::now();
+        let (_, prefix) = Hls::resume(view(minutes), 6_000, Prefix::default()).unwrap();
+        let whole = began.elapsed();
+        let began = std::time::Instant::now();
+        let (hls, prefix) = Hls::resume(view(minutes), 6_000, prefix).unwrap();
+        println!(
+            "{minutes} min, {} chunks: from the beginning {whole:?}, what is new {:?}, {}",
+            hls.chunks(),
+            began.elapsed(),
+            prefix.goes_on()
+        );
+    }
+}
+
+#[test]
+fn what_begins_otherwise_is_looked_at_from_its_beginning() {
+    let mut views = steps(&long(6), true);
+    let (last, before) = (views.pop().unwrap(), views.pop().unwrap());
+    let (_, prefix) = Hls::resume(before, TARGET_MS, Prefix::default()).unwrap();
+    assert!(prefix.chunks() > 4);
+    // The clock was set: every date is another.
+    let mut redated = last.clone();
+    for segment in &mut redated.segments {
+        segment.publish_zero_utc += 5_000_000;
+    }
+    let (hls, prefix) = Hls::resume(redated.clone(), TARGET_MS, prefix).unwrap();
+    assert!(!prefix.goes_on());
+    assert_eq!(
+        told(&hls),
+        told(&Hls::growing(redated.clone(), TARGET_MS).unwrap())
+    );
+    // Its first segment was given up.
+    let mut shorter = redated;
+    shorter.segments.remove(0);
+    let (hls, prefix) = Hls::resume(shorter.clone(), TARGET_MS, prefix).unwrap();
+    assert!(!prefix.goes_on());
+    assert_eq!(
+        told(&hls),
+        told(&Hls::growing(shorter.clone(), TARGET_MS).unwrap())
+    );
+    let (_, prefix) = Hls::resume(shorter, TARGET_MS, prefix).unwrap();
+    assert!(prefix.goes_on());
+}
