@@ -55,7 +55,7 @@ pub trait Clock: Send + Sync {
 }
 
 /// True when UTC was stepped between two readings of [`Clock::utc_offset`].
-pub(super) fn is_step(before: Micros, after: Micros) -> bool {
+pub(crate) fn is_step(before: Micros, after: Micros) -> bool {
     after.abs_diff(before) > STEP.unsigned_abs()
 }
 

@@ -122,6 +122,8 @@ pub enum DeliveryChange {
     RetryAll,
     /// All renditions of a recording are to be removed from the store.
     Remove(RecordingId),
+    /// The store refuses to remove it, and said why: it waits for somebody to look at it.
+    NotRemoved(RenditionId, String),
 }
 
 /// Which of the recordings that wait comes first.
@@ -258,7 +260,7 @@ impl Library {
         self.journal().backlog()
     }
 
-    /// Up to so many renditions that were set aside, the newest first.
+    /// Up to so many renditions that were set aside, or that the store refuses to remove, the newest first.
     pub fn set_aside(&self, limit: usize) -> Result<Vec<Rendition>, StoreError> {
         self.journal().set_aside(limit)
     }

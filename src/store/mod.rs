@@ -53,6 +53,7 @@ mod thread;
 mod verify;
 mod writer;
 
+pub(crate) use clock::is_step;
 pub use clock::{Clock, RealClock};
 pub use delivery::{
     Backlog, DeliveryChange, Layout, Piece, Rendition, RenditionId, RenditionState, ToDeliver, Upload,

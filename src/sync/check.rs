@@ -75,8 +75,8 @@ const BEGIN: Step = Step {
 const PARTS: Step = Step {
     name: "list_parts",
     permission: "s3:ListMultipartUploadParts",
-    needed: true,
-    without: "an upload does not go on after a restart",
+    needed: false,
+    without: "an upload that lost a part while the box was off begins again at its end",
 };
 const UPLOADS: Step = Step {
     name: "list_uploads",
@@ -118,15 +118,17 @@ impl SyncCheck {
     }
 }
 
+/// The key of the check's own object.
+pub(super) fn key(cx: &Context) -> String {
+    let target = &cx.delivery.target;
+    target.full_key(&format!("edgereel-check/{}", cx.device))
+}
+
 /// Tries all that deliveries need.
 pub(super) async fn check(cx: Arc<Context>) -> SyncCheck {
-    let key = cx
-        .delivery
-        .target
-        .full_key(&format!("edgereel-check/{}", cx.device));
     let mut check = Check {
         cx: &cx,
-        key,
+        key: key(&cx),
         steps: Vec::new(),
     };
     check.all().await;

@@ -2,26 +2,35 @@
 
 use std::sync::Arc;
 
+use super::check;
 use super::context::{Context, End};
+use super::dates::{Agreement, SETTLED, agreement, was_never_set};
 use super::remote::{Answer, Fault, Request};
 use super::source::from_library;
+use crate::event::Event;
 use crate::format::Format;
 use crate::format::hls::{self, MASTER, PLAYLIST};
-use crate::media::RecordingId;
-use crate::store::{DeliveryChange, Piece, Rendition, RenditionId};
+use crate::media::{Micros, RecordingId};
+use crate::store::{Command, DeliveryChange, Piece, Rendition, RenditionId, RenditionState};
 
 /// So much is done in one go.
 const BATCH: usize = 32;
 
-/// Does what is due; true if there may be more.
-pub(super) async fn clean(cx: &Arc<Context>) -> Result<bool, End> {
-    let utc = match cx.clock.synced() {
-        true => cx.clock.utc(),
-        // Whose time is over nobody can say.
-        false => i64::MIN,
+/// Whether an object is gone.
+enum Removed {
+    Yes,
+    /// The store refuses it.
+    No(String),
+}
+
+/// Does what is due; true if there may be more. `utc`: the time, if it is believed.
+pub(super) async fn clean(cx: &Arc<Context>, utc: Option<Micros>) -> Result<bool, End> {
+    let until = match utc {
+        Some(utc) => over_before(cx, utc).await?,
+        None => Micros::MIN,
     };
     let due = from_library(&cx.dir, move |library| {
-        Ok((library.abandoned(BATCH)?, library.to_remove(utc, BATCH)?))
+        Ok((library.abandoned(BATCH)?, library.to_remove(until, BATCH)?))
     });
     let (abandoned, remove) = due.await?;
     let more = abandoned.len() == BATCH || remove.len() == BATCH;
@@ -29,6 +38,8 @@ pub(super) async fn clean(cx: &Arc<Context>) -> Result<bool, End> {
         cx.may_go_on()?;
         give_up(cx, &store, key, upload).await?;
     }
+    let mut doubted = Vec::new();
+    let mut removed = false;
     for rendition in remove {
         cx.may_go_on()?;
         // What is still being sent would be there again.
@@ -36,9 +47,102 @@ pub(super) async fn clean(cx: &Arc<Context>) -> Result<bool, End> {
         if cx.board().keys().any(|job| job.recording == recording) {
             continue;
         }
-        remove_object(cx, rendition).await?;
+        if rendition.state == RenditionState::Delivered && begins_anew(cx, &rendition, until).await? {
+            continue;
+        }
+        match remove_object(cx, &rendition).await {
+            Ok(Removed::Yes) => removed = true,
+            Ok(Removed::No(reason)) => not_removed(cx, &rendition, reason).await?,
+            // It may be about this one: of a proxy that rewrites its address.
+            Err(End::Fault(fault @ Fault::Unusable(_))) => doubted.push((rendition, fault)),
+            Err(other) => return Err(other),
+        }
+    }
+    let Some((_, first)) = doubted.first() else {
+        return Ok(more);
+    };
+    if !removed && !is_known(cx).await? {
+        return Err(End::Fault(first.clone()));
+    }
+    for (rendition, fault) in doubted {
+        not_removed(cx, &rendition, fault.to_string()).await?;
     }
     Ok(more)
+}
+
+/// What was to be kept until then may go. The store's clock is asked, too: this box's may be wrong for a long time.
+async fn over_before(cx: &Arc<Context>, utc: Micros) -> Result<Micros, End> {
+    if cx.remote.clock_offset().is_none() {
+        let first = from_library(&cx.dir, move |library| Ok(library.to_remove(utc, 1)?));
+        if let Some(Rendition { key, .. }) = first.await?.pop() {
+            // Any answer has the time in it.
+            match cx.ask(Request::Head { key }).await {
+                Ok(_) | Err(End::Fault(Fault::Refused(_) | Fault::Damaged(_) | Fault::Unsupported(_))) => (),
+                Err(other) => return Err(other),
+            }
+        }
+    }
+    let (until, why) = match agreement(cx.remote.clock_offset()) {
+        Agreement::Agrees => (utc, None),
+        Agreement::Differs(seconds) => {
+            let why = format!(
+                "this box's clock is {seconds} s off that of the store: what its storage_time is over for is not removed there \
+                 until they agree; see to its time servers"
+            );
+            (Micros::MIN, Some(why))
+        }
+        // Nobody but this box says what time it is: it has to say so for a while.
+        Agreement::Silent if cx.clock.boot().saturating_sub(cx.started) < SETTLED => (Micros::MIN, None),
+        Agreement::Silent => (utc, None),
+    };
+    let mut known = cx.keeps_all();
+    if *known != why {
+        if let Some(why) = &why {
+            tracing::warn!("{why}");
+        }
+        *known = why;
+    }
+    Ok(until)
+}
+
+/// What was delivered under a clock that was never set is kept from now on.
+async fn begins_anew(cx: &Arc<Context>, rendition: &Rendition, utc: Micros) -> Result<bool, End> {
+    let (Some(delivered), Some(remove_at)) = (rendition.delivered, rendition.remove_at) else {
+        return Ok(false);
+    };
+    if !was_never_set(delivered) {
+        return Ok(false);
+    }
+    let mut dated = rendition.clone();
+    dated.delivered = Some(utc);
+    dated.remove_at = Some(utc.saturating_add(remove_at.saturating_sub(delivered)));
+    cx.commit(vec![DeliveryChange::Put(dated)]).await?;
+    Ok(true)
+}
+
+/// True if the store knows this box, whatever it says of some objects.
+async fn is_known(cx: &Arc<Context>) -> Result<bool, End> {
+    let key = check::key(cx);
+    match cx.ask(Request::Head { key }).await {
+        Ok(_) => Ok(true),
+        Err(End::Fault(Fault::Refused(_) | Fault::Unusable(_))) => Ok(false),
+        Err(other) => Err(other),
+    }
+}
+
+/// It stays in the store until somebody does something about it.
+async fn not_removed(cx: &Arc<Context>, rendition: &Rendition, reason: String) -> Result<(), End> {
+    let id = rendition.id;
+    tracing::error!(recording = %id.recording, key = %rendition.key, "the store refuses to remove it, and it stays there: {reason}");
+    let event = Event::SyncError {
+        recording: id.recording.to_string(),
+        format: id.format.to_string(),
+        key: Some(rendition.key.clone()),
+        reason: reason.clone(),
+    };
+    let refused = |error: crate::store::Refused| End::Journal(error.to_string());
+    cx.store.submit(Command::Report { event }).map_err(refused)?;
+    cx.commit(vec![DeliveryChange::NotRemoved(id, reason)]).await
 }
 
 async fn give_up(cx: &Arc<Context>, store: &str, key: String, upload: String) -> Result<(), End> {
@@ -54,7 +158,7 @@ async fn give_up(cx: &Arc<Context>, store: &str, key: String, upload: String) ->
         for upload in uploads {
             let key = key.clone();
             match cx.ask(Request::Abort { key, upload }).await {
-                Ok(_) | Err(End::Fault(Fault::UploadGone | Fault::Refused(_))) => (),
+                Ok(_) | Err(End::Fault(Fault::UploadGone | Fault::Refused(_) | Fault::Unsupported(_))) => (),
                 Err(other) => return Err(other),
             }
         }
@@ -78,31 +182,43 @@ async fn begun_under(cx: &Arc<Context>, key: String) -> Result<Option<Vec<String
     }
     match cx.ask(Request::Uploads { key }).await {
         Ok(Answer::Uploads(uploads)) => Ok(Some(uploads)),
-        Ok(_) | Err(End::Fault(Fault::Unsupported(_) | Fault::Refused(_))) => Ok(Some(Vec::new())),
+        Ok(_) | Err(End::Fault(Fault::Unsupported(_) | Fault::Refused(_) | Fault::Damaged(_))) => {
+            Ok(Some(Vec::new()))
+        }
         Err(other) => Err(other),
     }
 }
 
-async fn remove_object(cx: &Arc<Context>, rendition: Rendition) -> Result<(), End> {
+async fn remove_object(cx: &Arc<Context>, rendition: &Rendition) -> Result<Removed, End> {
     let id = rendition.id;
     if rendition.store == cx.store_name() {
         // Of one that never was complete.
         let pieces = from_library(&cx.dir, move |library| Ok(library.pieces(id)?)).await?;
-        for key in keys(&rendition, &pieces) {
+        let mut refused = None;
+        for key in keys(rendition, &pieces) {
             match cx.ask(Request::Remove { key }).await {
                 Ok(_) => (),
-                Err(End::Fault(Fault::Refused(reason))) => {
-                    tracing::warn!("not removed, and not tried again: {reason}");
+                Err(End::Fault(
+                    fault @ (Fault::Refused(_)
+                    | Fault::Unsupported(_)
+                    | Fault::Damaged(_)
+                    | Fault::UploadGone),
+                )) => {
+                    refused.get_or_insert(fault);
                 }
                 Err(other) => return Err(other),
             }
+        }
+        if let Some(fault) = refused {
+            return Ok(Removed::No(fault.to_string()));
         }
         tracing::info!(recording = %id.recording, key = %rendition.key, "removed from the store");
     } else {
         let (key, store) = (&rendition.key, &rendition.store);
         tracing::warn!(%key, "what is in {store} cannot be removed there: recordings go elsewhere now");
     }
-    cx.commit(vec![DeliveryChange::Forget(id)]).await
+    cx.commit(vec![DeliveryChange::Forget(id)]).await?;
+    Ok(Removed::Yes)
 }
 
 /// The playlists first, the one that names the other before it: nobody begins to play what is on its way out.

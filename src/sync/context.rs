@@ -33,6 +33,10 @@ pub(super) struct Context {
     pub(super) looked_at: Mutex<HashSet<RenditionId>>,
     /// The store's ETags of uploads in parts are not made as Amazon's are.
     pub(super) other_etags: AtomicBool,
+    /// The store took a tag for an object: it gets none any more.
+    pub(super) takes_no_tags: AtomicBool,
+    /// Why nothing is removed that was kept long enough.
+    pub(super) keeps_all: Mutex<Option<String>>,
     /// Bytes of bodies that the store said to have, since the start.
     pub(super) sent: AtomicU64,
     /// Somebody waits for a transfer for which there is no room: what can wait gives way after its part.
@@ -111,6 +115,10 @@ impl Context {
             Target::S3(s3) => format!("{} at {}", self.delivery.target.url(), s3.endpoint),
             Target::Folder(_) => self.delivery.target.url(),
         }
+    }
+
+    pub(super) fn keeps_all(&self) -> MutexGuard<'_, Option<String>> {
+        self.keeps_all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn looked_at(&self) -> MutexGuard<'_, HashSet<RenditionId>> {

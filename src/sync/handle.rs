@@ -106,6 +106,8 @@ impl Uploader {
             naming: tokio::sync::Mutex::default(),
             looked_at: Mutex::new(HashSet::new()),
             other_etags: AtomicBool::new(false),
+            takes_no_tags: AtomicBool::new(false),
+            keeps_all: Mutex::new(None),
             sent: AtomicU64::new(0),
             give_way: AtomicBool::new(false),
             looks: Mutex::new(HashMap::new()),

@@ -11,7 +11,7 @@
 //! | `planner`, `backoff` | which recording is delivered when: pure |
 //! | `decide`, `layout` | what is to be done next for one rendition: pure |
 //! | `job`, `source`, `context` | does it |
-//! | `cleaner` | what is to go from the store |
+//! | `cleaner`, `dates` | what is to go from the store, and whether its time is over |
 //! | `check` | whether the store lets this box do that |
 //! | `remote` | the stores: a bucket that speaks S3, a folder |
 //! | `status`, `open` | how delivery is, and what will go when |
@@ -21,6 +21,7 @@ mod backoff;
 mod check;
 mod cleaner;
 mod context;
+mod dates;
 mod decide;
 mod handle;
 mod job;

@@ -11,6 +11,7 @@ use tokio::task::{self, JoinSet};
 use super::check::{SyncCheck, check};
 use super::cleaner;
 use super::context::{Context, End, OnTheWay};
+use super::dates::Dates;
 use super::job;
 use super::open::open;
 use super::planner::{Action, Job, Outcome, Planner, WINDOW};
@@ -71,6 +72,9 @@ pub(super) struct Loop {
     asked_since: Vec<oneshot::Sender<SyncCheck>>,
     checked: Option<SyncCheck>,
     clean_at: Micros,
+    /// Why nothing was removed when that was last tried.
+    unclean: Option<String>,
+    dates: Dates,
     looked: Micros,
     /// Why the journal could not be read when it was looked at last: it is asked often, and says the same each time.
     unreadable: Option<String>,
@@ -99,6 +103,8 @@ impl Loop {
             asked_since: Vec::new(),
             checked: None,
             clean_at: Micros::MIN,
+            unclean: None,
+            dates: Dates::new(),
             looked: Micros::MIN,
             unreadable: None,
             paused,
@@ -305,21 +311,38 @@ impl Loop {
     fn clean(&mut self) {
         let idle = self.cleaning.is_empty() && self.planner.may_run() && self.planner.trouble().is_none();
         let now = self.cx.clock.boot();
+        let clock = &self.cx.clock;
+        let utc = self.dates.settled(now, clock.utc_offset(), clock.synced());
         if idle && now >= self.clean_at {
             self.clean_at = now.saturating_add(CLEAN);
             let cx = self.cx.clone();
-            self.cleaning.spawn(async move { cleaner::clean(&cx).await });
+            self.cleaning.spawn(async move { cleaner::clean(&cx, utc).await });
         }
     }
 
     fn cleaned(&mut self, cleaned: Result<Result<bool, End>, task::JoinError>) {
         match cleaned {
-            Ok(Ok(true)) => self.clean_at = Micros::MIN,
-            Ok(Ok(false) | Err(End::Stopped)) => (),
+            Ok(Ok(more)) => {
+                self.unclean = None;
+                if more {
+                    self.clean_at = Micros::MIN;
+                }
+            }
+            Ok(Err(End::Stopped)) => (),
             Ok(Err(End::Fault(Fault::Offline(reason) | Fault::Busy(reason)))) => {
                 tracing::debug!("not cleaned up: {reason}");
             }
-            Ok(Err(error)) => tracing::warn!("not cleaned up: {error:?}"),
+            Ok(Err(error)) => {
+                let why = match error {
+                    End::Fault(fault) => fault.to_string(),
+                    other => format!("{other:?}"),
+                };
+                // It is tried again soon, and says the same each time.
+                if self.unclean.as_ref() != Some(&why) {
+                    tracing::warn!("what is to go from the store stays there for now: {why}");
+                }
+                self.unclean = Some(why);
+            }
             Err(error) => tracing::error!("cleaning up failed: {error}"),
         }
     }
@@ -334,6 +357,7 @@ impl Loop {
             Order::Retry => {
                 let _ = self.cx.commit(vec![DeliveryChange::RetryAll]).await;
                 self.planner.retry();
+                self.clean_at = Micros::MIN;
             }
             Order::Limit(rate) => self.pace.set(rate),
             Order::Recheck => self.planner.check(),
@@ -397,6 +421,9 @@ impl Loop {
                 .cmp(&other.recording)
                 .then(one.format.cmp(&other.format))
         });
+        let checked = self.checked.as_ref().map(SyncCheck::problems);
+        let mut problems = checked.unwrap_or_default();
+        problems.extend(self.cx.keeps_all().clone());
         SyncStatus {
             store: self.cx.delivery.target.url(),
             state,
@@ -410,7 +437,7 @@ impl Loop {
             sent_bytes: self.cx.sent.load(Ordering::Relaxed),
             open,
             transfers,
-            problems: self.checked.as_ref().map(SyncCheck::problems).unwrap_or_default(),
+            problems,
             failed: aside
                 .into_iter()
                 .map(|rendition| FailedStatus {

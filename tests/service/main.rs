@@ -25,6 +25,7 @@ mod control;
 mod ctl;
 mod deliver;
 mod deliver_faults;
+mod deliver_gateways;
 mod export;
 mod hook;
 mod hostile;

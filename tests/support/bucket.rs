@@ -43,6 +43,14 @@ pub(crate) enum Verdict {
     Pass,
     /// This answer, in place of the server's; it does not get to see the request.
     Say(u16, String),
+    /// The same with headers: of a login page, of a gateway.
+    SayAs(u16, Vec<(&'static str, String)>, String),
+    /// The answer's clock is so many seconds ahead.
+    Dated(i64),
+    /// The answer does not say how long it is.
+    Endless,
+    /// The answer's ETag is written in upper case.
+    Upper,
     /// The server does it, and the answer is lost.
     Lose,
     /// The answer's ETag is another.
@@ -307,6 +315,14 @@ async fn answer(
             let _ = request.into_body().collect().await;
             return Ok(said(status, text));
         }
+        Verdict::SayAs(status, headers, text) => {
+            let _ = request.into_body().collect().await;
+            let mut answer = said(status, text);
+            for (name, value) in headers {
+                answer.headers_mut().insert(name, value.parse().unwrap());
+            }
+            return Ok(answer);
+        }
         _ => (),
     }
     let answered = match state.instead(&asked) {
@@ -347,6 +363,29 @@ async fn answer(
             answered.headers_mut().insert("etag", other);
             answered
         }
+        Verdict::Dated(ahead) => {
+            let mut answered = answered;
+            let now = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(ahead);
+            let date = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&now);
+            answered
+                .headers_mut()
+                .insert("date", date.unwrap().parse().unwrap());
+            answered
+        }
+        Verdict::Endless => {
+            let (mut parts, body) = answered.into_parts();
+            let bytes = body.collect().await?.to_bytes();
+            parts.headers.remove("content-length");
+            Response::from_parts(parts, EndlessBody(Some(bytes)).boxed())
+        }
+        Verdict::Upper => {
+            let mut answered = answered;
+            if let Some(etag) = answered.headers().get("etag") {
+                let upper = etag.to_str().unwrap().to_uppercase();
+                answered.headers_mut().insert("etag", upper.parse().unwrap());
+            }
+            answered
+        }
         Verdict::Cut => {
             let (mut parts, body) = answered.into_parts();
             let bytes = body.collect().await?.to_bytes();
@@ -356,6 +395,21 @@ async fn answer(
         }
         _ => answered,
     })
+}
+
+/// Bytes of which nobody says beforehand how many there are.
+struct EndlessBody(Option<Bytes>);
+
+impl hyper::body::Body for EndlessBody {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<hyper::body::Frame<Bytes>, BoxError>>> {
+        std::task::Poll::Ready(self.0.take().map(|bytes| Ok(hyper::body::Frame::data(bytes))))
+    }
 }
 
 /// Some bytes, and then the connection breaks.

@@ -62,12 +62,22 @@ pub(super) fn change(db: &Connection, change: &DeliveryChange, utc: Micros) -> R
                 "UPDATE renditions SET state = 'waiting' WHERE state = 'failed'",
                 [],
             )?;
+            execute(
+                db,
+                "UPDATE renditions SET error = NULL WHERE state = 'removing' AND error IS NOT NULL",
+                [],
+            )?;
             execute(db, "UPDATE recordings SET aside = 0 WHERE aside", [])
         }
         DeliveryChange::Remove(recording) => execute(
             db,
-            "UPDATE renditions SET state = 'removing' WHERE recording = ?1 AND key IS NOT NULL",
+            "UPDATE renditions SET state = 'removing', error = NULL WHERE recording = ?1 AND key IS NOT NULL",
             params![recording.to_bytes()],
+        ),
+        DeliveryChange::NotRemoved(id, reason) => execute(
+            db,
+            "UPDATE renditions SET state = 'removing', error = ?4 WHERE recording = ?1 AND format = ?2 AND part = ?3",
+            params![id.recording.to_bytes(), id.format.as_str(), id.part, reason],
         ),
     }
 }
@@ -341,7 +351,9 @@ impl Journal {
         limit: usize,
     ) -> std::result::Result<Vec<Rendition>, StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let removing = format!("SELECT {RENDITION} FROM renditions d WHERE state = 'removing' LIMIT ?1");
+        let removing = format!(
+            "SELECT {RENDITION} FROM renditions d WHERE state = 'removing' AND error IS NULL LIMIT ?1"
+        );
         let mut found = self.all(&removing, params![limit], |row| self.rendition(row))?;
         let due = format!(
             "SELECT {RENDITION} FROM renditions d
@@ -372,16 +384,21 @@ impl Journal {
         Ok(backlog.unwrap_or_default())
     }
 
-    /// Renditions that were set aside, the newest first.
+    /// Renditions that were set aside, or that the store refuses to remove, the newest first.
     pub(in crate::store) fn set_aside(
         &self,
         limit: usize,
     ) -> std::result::Result<Vec<Rendition>, StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let sql = format!(
-            "SELECT {RENDITION} FROM renditions d WHERE state = 'failed' ORDER BY rendition DESC LIMIT ?1"
-        );
-        self.all(&sql, params![limit], |row| self.rendition(row))
+        let mut found = Vec::new();
+        for which in ["state = 'failed'", "state = 'removing' AND error IS NOT NULL"] {
+            let sql = format!(
+                "SELECT {RENDITION} FROM renditions d WHERE {which} ORDER BY rendition DESC LIMIT ?1"
+            );
+            found.extend(self.all(&sql, params![limit], |row| self.rendition(row))?);
+        }
+        found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(found)
     }
 
     /// True of a recording that only its files told of: what was delivered of it before is not known.

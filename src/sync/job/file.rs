@@ -100,8 +100,9 @@ impl Transfer<'_> {
                 FileStep::Wait => return Ok(Reached::Tape(SECOND)),
                 FileStep::Put => return self.put(&going).await,
                 FileStep::Begin(layout) => {
-                    if complete && self.is_there_already(going.facts.len).await? {
-                        return self.delivered().await;
+                    let len = going.facts.len;
+                    if complete && self.is_there_already(len).await? {
+                        return self.delivered(len).await;
                     }
                     self.begin(layout).await?;
                     if layout != Layout::Growing {
@@ -157,7 +158,7 @@ impl Transfer<'_> {
         self.still_here().await?;
         let len = going.facts.len;
         if self.is_there_already(len).await? {
-            return self.delivered().await;
+            return self.delivered(len).await;
         }
         let file = going.file.clone();
         let read = from_tape(move || file.read(0, len, BytesMut::new())).await?;
@@ -279,6 +280,10 @@ impl Transfer<'_> {
                     return Ok(());
                 }
                 return self.restart(going).await;
+            }
+            // What was sent is known here, too. If the store has not all of it, it says so in the end.
+            Err(End::Fault(Fault::Unsupported(_) | Fault::Refused(_))) => {
+                tracing::debug!(key = %self.rendition.key, "the store does not tell what of an upload it has");
             }
             Err(other) => return Err(other),
         }
@@ -408,19 +413,21 @@ impl Transfer<'_> {
     /// Size and ETag of what is there now, and what is in it if that is asked for.
     async fn check(&mut self, len: u64, crc: u32, etag: String) -> Result<Reached, End> {
         // What says otherwise once may be the network's word.
-        if self.look_at_object(len, &etag).await.is_err() {
-            self.look_at_object(len, &etag).await?;
-        }
+        let seen = match self.look_at_object(len, &etag).await {
+            Ok(seen) => seen,
+            Err(_) => self.look_at_object(len, &etag).await?,
+        };
         if self.cx.delivery.read_back {
             self.read_back(&self.rendition.key, len, crc).await?;
         }
         self.rendition.bytes = len;
         self.rendition.crc = Some(crc);
-        self.rendition.etag = etag;
-        self.delivered().await
+        self.rendition.etag = if etag.is_empty() { seen } else { etag };
+        self.delivered(len).await
     }
 
-    async fn look_at_object(&self, len: u64, etag: &str) -> Result<(), End> {
+    /// The ETag that it has now.
+    async fn look_at_object(&self, len: u64, etag: &str) -> Result<String, End> {
         let key = &self.rendition.key;
         let wrong = |what: String| Err(End::Fault(Fault::Damaged(format!("{key}: {what}"))));
         match self.ask(Request::Head { key: key.clone() }).await? {
@@ -430,7 +437,7 @@ impl Transfer<'_> {
             Answer::Head(Some(seen)) if !same_etag(&seen.etag, etag) && !etag.is_empty() => {
                 wrong(format!("its ETag is {} and should be {etag}", seen.etag))
             }
-            Answer::Head(Some(_)) => Ok(()),
+            Answer::Head(Some(seen)) => Ok(seen.etag),
             _ => wrong("it is not there".to_owned()),
         }
     }

@@ -97,14 +97,14 @@ impl Transfer<'_> {
             if !looked && complete && self.is_there(PLAYLIST, folder.last_playlist().len()).await? {
                 // The master playlist may not have come after it.
                 self.make_sure_of_master(&folder, &facts).await?;
-                return self.folder_is_there(&facts, &files, bytes).await;
+                return self.folder_is_there(&folder, &facts, &files, bytes).await;
             }
             looked = true;
             self.show(files.values().map(|piece| piece.bytes).sum(), bytes);
             let is_playlist = matches!(step, FolderStep::Playlist { .. });
             let steps = match step {
                 FolderStep::Wait => return Ok(Reached::Tape(next)),
-                FolderStep::Done => return self.folder_is_there(&facts, &files, bytes).await,
+                FolderStep::Done => return self.folder_is_there(&folder, &facts, &files, bytes).await,
                 FolderStep::File { .. } if sent_some && self.gives_way() => return Ok(Reached::Turn),
                 FolderStep::File { .. } => files_ahead(&facts, &files, at_once),
                 other => vec![other],
@@ -195,6 +195,7 @@ impl Transfer<'_> {
 
     async fn folder_is_there(
         &mut self,
+        folder: &OpenFolder,
         facts: &FolderFacts,
         files: &Files,
         chunks: u64,
@@ -215,7 +216,7 @@ impl Transfer<'_> {
         self.rendition.etag = files
             .get(PLAYLIST)
             .map_or(String::new(), |piece| piece.etag.clone());
-        self.delivered().await
+        self.delivered(folder.last_playlist().len() as u64).await
     }
 }
 

@@ -11,8 +11,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use super::context::{Context, End, OnTheWay};
+use super::dates::dated;
 use super::planner::{Job, Outcome};
-use super::remote::{About, Answer, Fault, ObjectSeen, Request};
+use super::remote::{About, Answer, Fault, ObjectSeen, Request, same_etag};
 use super::source::{Material, NoMaterial, from_library};
 use crate::config::{Keep, Lifecycle};
 use crate::format::{Format, View};
@@ -276,10 +277,10 @@ impl Transfer<'_> {
         self.cx.board().insert(self.job, shown);
     }
 
-    /// The store has all of it: says so, after what else is to be done with it.
-    async fn delivered(&mut self) -> Result<Reached, End> {
-        let utc = self.cx.clock.utc();
-        self.rendition.remove_at = self.lifecycle().await?.map(|time| utc.saturating_add(time));
+    /// The store has all of it: says so, after what else is to be done with it. `len`: of the object that has its key.
+    async fn delivered(&mut self, len: u64) -> Result<Reached, End> {
+        let utc = dated(self.cx.clock.utc(), self.cx.remote.clock_offset());
+        self.rendition.remove_at = self.lifecycle(len).await?.map(|time| utc.saturating_add(time));
         self.rendition.state = RenditionState::Delivered;
         self.rendition.upload = None;
         self.rendition.error = None;
@@ -295,11 +296,14 @@ impl Transfer<'_> {
     }
 
     /// How long the object is kept before this box removes it.
-    async fn lifecycle(&self) -> Result<Option<Micros>, End> {
+    async fn lifecycle(&self, len: u64) -> Result<Option<Micros>, End> {
         let Some(Keep::For(time)) = self.material.row.spec.reel.storage_time else {
             return Ok(None);
         };
         if self.cx.delivery.lifecycle == Lifecycle::Delete {
+            return Ok(Some(time.as_micros()));
+        }
+        if self.cx.takes_no_tags.load(Ordering::Relaxed) {
             return Ok(Some(time.as_micros()));
         }
         let days = time.as_micros().saturating_add(DAY - 1) / DAY;
@@ -308,8 +312,8 @@ impl Transfer<'_> {
             tags: vec![("edgereel-days".to_owned(), days.to_string())],
         };
         match self.ask(tag).await {
-            Ok(_) => Ok(None),
-            Err(End::Fault(Fault::Unsupported(reason))) => {
+            Ok(_) => self.look_behind_tag(len).await.map(|()| None),
+            Err(End::Fault(Fault::Unsupported(reason) | Fault::Refused(reason) | Fault::Damaged(reason))) => {
                 tracing::warn!(
                     "the store takes no tags ({reason}): what is to be removed will be removed from here"
                 );
@@ -317,6 +321,30 @@ impl Transfer<'_> {
             }
             Err(other) => Err(other),
         }
+    }
+
+    /// A gateway that does not know tags takes one for an object, and puts it in place of what was delivered.
+    async fn look_behind_tag(&self, len: u64) -> Result<(), End> {
+        let (key, rendition) = (&self.rendition.key, &self.rendition);
+        let seen = match self.ask(Request::Head { key: key.clone() }).await? {
+            Answer::Head(seen) => seen,
+            _ => return Err(senseless("a question about an object")),
+        };
+        let same = |seen: &ObjectSeen| {
+            let tagged = &rendition.etag;
+            seen.bytes == len && (tagged.is_empty() || same_etag(&seen.etag, tagged))
+        };
+        if seen.is_some_and(|seen| same(&seen)) {
+            return Ok(());
+        }
+        self.cx.takes_no_tags.store(true, Ordering::Relaxed);
+        // All of it is sent again, and without a tag.
+        self.cx
+            .commit(vec![DeliveryChange::Restart(self.rendition.id)])
+            .await?;
+        Err(End::Fault(Fault::Damaged(format!(
+            "{key}: the store put the tag in place of the object; set sync.lifecycle = \"delete\" for this store"
+        ))))
     }
 
     /// Reads an object again and compares it with what was sent.

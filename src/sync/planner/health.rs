@@ -18,6 +18,8 @@ pub(super) struct Health {
     trouble: Option<(String, Micros)>,
     /// What it refused since it last took something.
     refused: HashSet<Job>,
+    /// How often it did something.
+    taken: u64,
     /// What was last told.
     told_online: Option<bool>,
 }
@@ -27,6 +29,11 @@ impl Health {
         self.trouble
             .as_ref()
             .map(|(reason, until)| (reason.as_str(), *until))
+    }
+
+    /// How often it did what it was asked.
+    pub(super) fn taken(&self) -> u64 {
+        self.taken
     }
 
     pub(super) fn is_online(&self) -> bool {
@@ -49,6 +56,7 @@ impl Health {
     /// It did what it was asked.
     pub(super) fn succeeded(&mut self) -> Option<Action> {
         self.failures = 0;
+        self.taken = self.taken.wrapping_add(1);
         self.trouble = None;
         self.refused.clear();
         (self.told_online.replace(true) != Some(true)).then_some(Action::TellOnline)

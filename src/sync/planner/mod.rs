@@ -96,6 +96,8 @@ pub(super) struct Planner {
     running: HashSet<Job>,
     health: Health,
     actions: Vec<Action>,
+    /// What was refused as if the store took nothing from this box, and how much it had taken by then.
+    doubted: HashMap<Job, u64>,
     /// The store is to be checked.
     unchecked: bool,
     checking: bool,
@@ -135,6 +137,7 @@ impl Planner {
             running: HashSet::new(),
             health: Health::default(),
             actions: Vec::new(),
+            doubted: HashMap::new(),
             unchecked: true,
             checking: false,
             chance,
@@ -207,11 +210,15 @@ impl Planner {
         let running: HashSet<RecordingId> = self.running.iter().map(|job| job.recording).collect();
         known.retain(|recording, _| running.contains(recording));
         self.recordings.extend(known);
+        let recordings = &self.recordings;
+        self.doubted
+            .retain(|job, _| recordings.contains_key(&job.recording));
     }
 
     /// A transfer has ended. `answered`: the store did something that it was asked for.
     pub(super) fn ended(&mut self, job: Job, outcome: Outcome, answered: bool, now: Micros) {
         self.running.remove(&job);
+        let outcome = self.about(job, outcome);
         let chance = self.draw();
         let open = self
             .recordings
@@ -256,6 +263,28 @@ impl Planner {
         }
     }
 
+    /// "A wrong signature" and its like may be about one key: of a proxy that rewrites its address. The store is checked, and what
+    /// is refused again although the store took something else meanwhile is about this one.
+    fn about(&mut self, job: Job, outcome: Outcome) -> Outcome {
+        match outcome {
+            Outcome::StoreRefused(reason) => {
+                let taken = self.health.taken();
+                match self.doubted.insert(job, taken) {
+                    Some(before) if before < taken => Outcome::Refused(reason),
+                    _ => {
+                        self.unchecked = true;
+                        Outcome::StoreRefused(reason)
+                    }
+                }
+            }
+            Outcome::StoreFailed(_) | Outcome::Stopped | Outcome::JournalFailed(_) => outcome,
+            other => {
+                self.doubted.remove(&job);
+                other
+            }
+        }
+    }
+
     /// The store is to be checked again.
     pub(super) fn check(&mut self) {
         self.unchecked = true;
@@ -275,6 +304,7 @@ impl Planner {
     /// Everything is tried again, and at once.
     pub(super) fn retry(&mut self) {
         self.health.forgive();
+        self.doubted.clear();
         for course in self.recordings.values_mut() {
             course.settled &= course.formats.values().all(|(_, state)| *state == State::Done);
             for (_, state) in course.formats.values_mut() {
@@ -376,6 +406,8 @@ impl Planner {
             Outcome::Done | Outcome::Grows(_) | Outcome::Waits(_) | Outcome::Turn => {
                 answered.then(|| self.health.succeeded()).flatten()
             }
+            // The check tells whether it is the store.
+            Outcome::StoreRefused(_) if self.health.is_online() && !self.health.is_in_doubt() => None,
             Outcome::StoreFailed(reason) | Outcome::StoreRefused(reason) => {
                 self.health.failed(reason, now, chance)
             }
@@ -420,7 +452,8 @@ impl Planner {
                     format: *format,
                 };
                 let State::From(at, _) = state else { continue };
-                if *at > now || self.running.contains(&job) || !wanted(job) {
+                let doubted = (self.unchecked || self.checking) && self.doubted.contains_key(&job);
+                if *at > now || doubted || self.running.contains(&job) || !wanted(job) {
                     continue;
                 }
                 let class = match (course.open, course.was_live) {

@@ -141,6 +141,41 @@ fn a_store_that_takes_nothing_from_this_box_sets_nothing_aside() {
 }
 
 #[test]
+fn what_is_refused_as_if_the_store_took_nothing_may_be_about_one_key() {
+    let wrong = || Outcome::StoreRefused("SignatureDoesNotMatch".to_owned());
+    // The check, which has a key of its own, says whether the others get through.
+    for good in [true, false] {
+        let mut planner = Planner::new(2, 7);
+        planner.candidates(vec![closed(1)]);
+        let (mut aside, mut offline, mut tries) = (0, 0, 0);
+        for tenth in 0..6_000 {
+            let now = tenth * SECOND / 10;
+            if tenth == 100 {
+                planner.candidates(vec![closed(1), closed(2)]);
+            }
+            while let Some(action) = planner.poll(now) {
+                match action {
+                    Action::Check => planner.checked((!good).then(|| "403".to_owned()), now),
+                    Action::Start(job) if job.recording == id(1) => {
+                        tries += 1;
+                        planner.ended(job, wrong(), false, now);
+                    }
+                    Action::Start(job) if good => planner.ended(job, Outcome::Done, true, now),
+                    Action::Start(job) => planner.ended(job, wrong(), false, now),
+                    Action::TellAside(job, _) => aside += usize::from(job.recording == id(1)),
+                    Action::TellOffline(_) => offline += 1,
+                    Action::SetAside(_) | Action::Delivered(_) | Action::TellOnline => (),
+                }
+            }
+        }
+        // Both of its formats, each after some tries; or the store is away, and nothing is set aside.
+        let told = (aside, offline);
+        assert_eq!(told, if good { (2, 0) } else { (0, 1) }, "{tries} tries");
+        assert_eq!(planner.trouble().is_none(), good);
+    }
+}
+
+#[test]
 fn a_store_that_is_away_is_tried_with_one_transfer_and_ever_more_seldom() {
     let mut planner = Planner::new(4, 7);
     planner.candidates((1..9).map(closed).collect());

@@ -7,8 +7,12 @@ use super::super::progress::Progress;
 use super::super::{Answer, Fault, ObjectSeen, PartSeen};
 use super::request::{Prepared, Verb, md5_of};
 
-/// Who says yes to everything, in a page for people, is not the store.
-const PORTAL: &str = "the answer is a page for people; is there a login page between this box and the store?";
+/// Who says yes, or no, in other words than S3's is not the store.
+pub(super) const FOREIGN: &str =
+    "the answer is not a store's; is there a login page or a proxy between this box and the store?";
+
+/// So much of an answer is looked at to see that it is a page for people.
+const PAGE: usize = 1_024;
 
 /// No answer that is not an object is longer: a page of 1,000 parts has a third of it.
 const MOST: u64 = 1 << 20;
@@ -22,9 +26,13 @@ pub(super) struct Raw {
     pub(super) etag: Option<String>,
     pub(super) region: Option<String>,
     recording: Option<String>,
-    /// A page for people.
-    page: bool,
+    /// A page for people, by its header.
+    html: bool,
+    /// Every store says of an object when it was put there, or which version it is.
+    dated: bool,
     length: Option<u64>,
+    /// The whole length of an object of which a range came.
+    whole: Option<u64>,
     pub(super) body: Bytes,
 }
 
@@ -42,13 +50,15 @@ impl Raw {
         let mut raw = Raw {
             status: answer.status(),
             etag: header("etag").map(|etag| unquoted(&etag)),
-            page: header("content-type").is_some_and(|kind| kind.starts_with("text/html")),
+            html: header("content-type").is_some_and(|kind| is_html(&kind)),
+            dated: header("last-modified").is_some(),
+            whole: header("content-range").and_then(|range| range.rsplit('/').next()?.parse().ok()),
             region: header("x-amz-bucket-region"),
             recording: header("x-amz-meta-edgereel-recording"),
             length: header("content-length").and_then(|len| len.parse().ok()),
             body: Bytes::new(),
         };
-        if prepared.verb == Verb::Head {
+        if prepared.verb == Verb::Head || prepared.verb == Verb::Size && raw.status.is_success() {
             return Ok(raw);
         }
         let most = match prepared.verb {
@@ -61,7 +71,13 @@ impl Raw {
                 Ok(Some(chunk)) => {
                     progress.sign(chunk.len() as u64);
                     if (body.len() + chunk.len()) as u64 > most {
-                        return Err(Fault::Damaged(format!("{prepared}: the answer is too long")));
+                        raw.body = body.freeze();
+                        return Err(
+                            match raw.is_page() || raw.body.is_empty() && looks_like_page(&chunk) {
+                                true => foreign(prepared),
+                                false => Fault::Damaged(format!("{prepared}: the answer is too long")),
+                            },
+                        );
                     }
                     body.extend_from_slice(&chunk);
                 }
@@ -81,13 +97,46 @@ impl Raw {
     pub(super) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap_or_default()
     }
+
+    /// A page for people.
+    pub(super) fn is_page(&self) -> bool {
+        self.html || looks_like_page(&self.body)
+    }
+
+    /// Not in S3's words: a page, or something that is no XML. Nothing at all is what S3 says often.
+    pub(super) fn is_foreign(&self) -> bool {
+        let blank = self.body.iter().all(u8::is_ascii_whitespace);
+        self.is_page()
+            || !blank
+                && !self
+                    .text()
+                    .trim_start_matches(['\u{feff}', ' ', '\r', '\n', '\t'])
+                    .starts_with('<')
+    }
+}
+
+fn is_html(kind: &str) -> bool {
+    let kind = kind.to_ascii_lowercase();
+    kind.starts_with("text/html") || kind.starts_with("application/xhtml")
+}
+
+fn looks_like_page(body: &[u8]) -> bool {
+    let begins = body.get(..PAGE).unwrap_or(body).to_ascii_lowercase();
+    let has = |tag: &[u8]| begins.windows(tag.len()).any(|bytes| bytes == tag);
+    begins.trim_ascii_start().starts_with(b"<") && (has(b"<html") || has(b"<!doctype html"))
+}
+
+/// A success that is not one of a store: as good as no answer.
+fn foreign(prepared: &Prepared) -> Fault {
+    Fault::Offline(format!("{prepared}: {FOREIGN}"))
 }
 
 /// What a success says. With `md5` an ETag that looks like one is to be the MD5 of what was sent.
 pub(super) fn read(prepared: &Prepared, raw: Raw, md5: bool) -> Result<Answer, Fault> {
     let senseless = || Fault::Damaged(format!("{prepared}: the answer makes no sense"));
-    if raw.page && prepared.verb != Verb::Read {
-        return Err(Fault::Offline(format!("{prepared}: {PORTAL}")));
+    let is_object = matches!(prepared.verb, Verb::Read | Verb::Size);
+    if raw.html || !is_object && raw.is_foreign() {
+        return Err(foreign(prepared));
     }
     match prepared.verb {
         Verb::Put | Verb::Part(_) => {
@@ -98,42 +147,91 @@ pub(super) fn read(prepared: &Prepared, raw: Raw, md5: bool) -> Result<Answer, F
                     "{prepared}: what arrived has the ETag {etag}, and is not what was sent"
                 )));
             }
-            if etag.is_empty() {
-                // So do captive portals answer.
-                let said = format!("{prepared}: an answer without an ETag; is that the store?");
-                return Err(Fault::Offline(said));
+            // So do captive portals answer.
+            match etag.is_empty() {
+                true => Err(foreign(prepared)),
+                false => Ok(Answer::Stored { etag }),
             }
-            Ok(Answer::Stored { etag })
         }
         Verb::Create => match inside(raw.text(), "UploadId").map(unescaped) {
             Some(upload) if (1..=2_048).contains(&upload.len()) => Ok(Answer::Created { upload }),
-            _ => Err(senseless()),
+            _ if raw.text().contains("InitiateMultipartUploadResult") => Err(senseless()),
+            _ => Err(foreign(prepared)),
         },
-        Verb::Complete => completed(prepared, &raw, md5).ok_or_else(senseless),
-        Verb::Head if raw.status == StatusCode::NOT_FOUND => Ok(Answer::Head(None)),
-        Verb::Head => Ok(Answer::Head(Some(ObjectSeen {
-            bytes: raw.length.ok_or_else(senseless)?,
-            etag: raw.etag.unwrap_or_default(),
-            recording: raw.recording,
-        }))),
+        // Nobody knows whether it is complete: that is asked again.
+        Verb::Complete => completed(prepared, &raw, md5).ok_or_else(|| foreign(prepared)),
         Verb::Read => match raw.body.len() as u64 == prepared.wanted {
             true => Ok(Answer::Bytes(raw.body)),
+            false if raw.is_page() => Err(foreign(prepared)),
             false => Err(Fault::Damaged(format!(
                 "{prepared}: {} bytes came of {}",
                 raw.body.len(),
                 prepared.wanted
             ))),
         },
-        Verb::Abort | Verb::Remove | Verb::Tag => Ok(Answer::Done),
-        Verb::Parts | Verb::Uploads => Err(senseless()),
+        Verb::Abort | Verb::Tag => Ok(Answer::Done),
+        Verb::Head | Verb::Size | Verb::Remove | Verb::Parts | Verb::Uploads => Err(senseless()),
     }
+}
+
+/// What was said of an object.
+pub(super) enum Looked {
+    Missing,
+    Seen(ObjectSeen),
+    /// All but its length: some gateways leave that out.
+    WithoutLength(ObjectSeen),
+}
+
+pub(super) fn head(prepared: &Prepared, raw: Raw) -> Result<Looked, Fault> {
+    if raw.status == StatusCode::NOT_FOUND {
+        return Ok(Looked::Missing);
+    }
+    if raw.html || raw.etag.is_none() && !raw.dated {
+        return Err(foreign(prepared));
+    }
+    let seen = ObjectSeen {
+        bytes: raw.length.unwrap_or(0),
+        etag: raw.etag.unwrap_or_default(),
+        recording: raw.recording,
+    };
+    Ok(match raw.length {
+        Some(_) => Looked::Seen(seen),
+        None => Looked::WithoutLength(seen),
+    })
+}
+
+/// An object's length, by an answer to a request for its first byte.
+pub(super) fn size(prepared: &Prepared, raw: &Raw) -> Result<u64, Fault> {
+    if raw.html {
+        return Err(foreign(prepared));
+    }
+    let size = match raw.status == StatusCode::PARTIAL_CONTENT {
+        true => raw.whole,
+        // The range was not looked at.
+        false => raw.length,
+    };
+    size.ok_or_else(|| Fault::Damaged(format!("{prepared}: the store does not say how long it is")))
+}
+
+/// Whether the object is gone for sure; if not, somebody has to look.
+pub(super) fn removed(prepared: &Prepared, raw: &Raw) -> Result<bool, Fault> {
+    if raw.is_foreign() {
+        return Err(foreign(prepared));
+    }
+    let known = matches!(
+        raw.status,
+        StatusCode::NO_CONTENT | StatusCode::OK | StatusCode::NOT_FOUND
+    );
+    let blank = raw.body.iter().all(u8::is_ascii_whitespace);
+    Ok(known && (blank || raw.status == StatusCode::NOT_FOUND))
 }
 
 fn completed(prepared: &Prepared, raw: &Raw, md5: bool) -> Option<Answer> {
     let told = inside(raw.text(), "ETag").map(unquoted);
-    let etag = told
-        .or_else(|| raw.etag.clone())
-        .filter(|etag| !etag.is_empty())?;
+    let etag = told.or_else(|| raw.etag.clone()).unwrap_or_default();
+    if etag.is_empty() && !raw.text().contains("CompleteMultipartUploadResult") {
+        return None;
+    }
     // `<MD5 of the parts' MD5s>-<count>`, where the service does as Amazon's does.
     let theirs = etag.split_once('-').filter(|_| md5);
     let theirs = theirs.and_then(|(all, count)| Some((md5_of(all)?, count.parse::<usize>().ok()?)));
@@ -149,11 +247,8 @@ fn completed(prepared: &Prepared, raw: &Raw, md5: bool) -> Option<Answer> {
 /// A page of parts, and behind which one the next page begins. Services leave out of it what they please.
 pub(super) fn parts(prepared: &Prepared, raw: &Raw) -> Result<(Vec<PartSeen>, Option<u32>), Fault> {
     let text = raw.text();
-    if raw.page {
-        return Err(Fault::Offline(format!("{prepared}: {PORTAL}")));
-    }
     if !text.contains("ListPartsResult") {
-        return Err(Fault::Damaged(format!("{prepared}: the answer makes no sense")));
+        return Err(otherwise(prepared, raw));
     }
     let number = |text: &str, name: &str| inside(text, name)?.trim().parse::<u64>().ok();
     let parts = text.split("<Part>").skip(1).filter_map(|part| {
@@ -172,11 +267,8 @@ pub(super) fn parts(prepared: &Prepared, raw: &Raw) -> Result<(Vec<PartSeen>, Op
 /// The ids of uploads under exactly this key.
 pub(super) fn uploads(prepared: &Prepared, raw: &Raw, key: &str) -> Result<Vec<String>, Fault> {
     let text = raw.text();
-    if raw.page {
-        return Err(Fault::Offline(format!("{prepared}: {PORTAL}")));
-    }
     if !text.contains("ListMultipartUploadsResult") {
-        return Err(Fault::Damaged(format!("{prepared}: the answer makes no sense")));
+        return Err(otherwise(prepared, raw));
     }
     let uploads = text.split("<Upload>").skip(1).take(UPLOADS);
     let found = uploads.filter_map(|upload| {
@@ -187,6 +279,14 @@ pub(super) fn uploads(prepared: &Prepared, raw: &Raw, key: &str) -> Result<Vec<S
             .flatten()
     });
     Ok(found.collect())
+}
+
+/// A list that is not the one that was asked for: a store that does not know the question, or nobody's store.
+fn otherwise(prepared: &Prepared, raw: &Raw) -> Fault {
+    match raw.is_foreign() {
+        true => foreign(prepared),
+        false => Fault::Unsupported(format!("{prepared}: the store answers another question")),
+    }
 }
 
 /// The text of the first element of a name.

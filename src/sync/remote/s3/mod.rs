@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use reqwest::Url;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderName, HeaderValue};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -26,12 +26,13 @@ use rusty_s3::Bucket;
 use super::body::PacedBody;
 use super::pace::Pace;
 use super::progress::Progress;
-use super::{Answer, Fault, Remote, Request};
+use super::{Answer, Fault, ObjectSeen, Remote, Request};
 use crate::config::{Encryption, S3Target, UrlStyle};
 use crate::https::{self, with_causes};
 use crate::store::Clock;
 use crate::sync::{AccessKey, Keys};
 
+use answer::Looked;
 pub(in crate::sync) use answer::same_etag;
 use request::Prepared;
 
@@ -59,10 +60,11 @@ pub(in crate::sync) struct S3 {
     pace: Pace,
     timeout: Duration,
     clock: Arc<dyn Clock>,
-    /// What the service's clock is ahead of this box's, seconds.
+    /// What the service's clock was said to be ahead of this box's, seconds.
     skew: AtomicI64,
-    /// The same as it was seen last, however little; the least there is before that.
-    offset: AtomicI64,
+    /// The service's UTC less CLOCK_BOOTTIME, microseconds; the least there is before it was seen. A step of this box's clock
+    /// does not change it.
+    theirs: AtomicI64,
     /// Bytes a second that went up lately; zero where nobody knows.
     rate: AtomicU64,
 }
@@ -101,7 +103,7 @@ impl S3 {
             timeout,
             clock,
             skew: AtomicI64::new(0),
-            offset: AtomicI64::new(i64::MIN),
+            theirs: AtomicI64::new(i64::MIN),
             rate: AtomicU64::new(0),
         })
     }
@@ -147,7 +149,7 @@ impl S3 {
 
     /// The request's address, signed.
     fn sign(&self, prepared: &Prepared, key: &AccessKey) -> Url {
-        let skew = self.skew.load(Ordering::Relaxed);
+        let skew = self.clock_offset().filter(|skew| skew.abs() > SKEW).unwrap_or(0);
         let utc = self.clock.utc().saturating_add(skew.saturating_mul(1_000_000));
         let now = Timestamp::from_microsecond(utc).unwrap_or(Timestamp::UNIX_EPOCH);
         rusty_s3::signing::sign(
@@ -174,6 +176,8 @@ impl S3 {
         match request {
             Request::Parts { key, upload } => self.parts(&key, &upload).await,
             Request::Uploads { key } => self.uploads(&key).await,
+            Request::Head { key } => self.head(key).await,
+            Request::Remove { key } => self.remove(key).await,
             Request::Space => Err(Fault::Unsupported("buckets have no end".to_owned())),
             other => {
                 let prepared = request::prepare(other, &self.target);
@@ -197,6 +201,8 @@ impl S3 {
             };
             headers.insert(name, value);
         }
+        // A length is to be that of the object. Not signed: proxies write it anew.
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         let progress = Progress::new();
         let body = PacedBody::new(prepared.body.clone(), self.pace.clone(), progress.clone());
         let request = self
@@ -261,6 +267,37 @@ impl S3 {
         Ok(Answer::Uploads(answer::uploads(&prepared, &answer, key)?))
     }
 
+    async fn head(&self, key: String) -> Result<Answer, Fault> {
+        let size = request::size(&key);
+        let prepared = request::prepare(Request::Head { key }, &self.target);
+        let answer = self.exchange(&prepared).await?;
+        Ok(Answer::Head(match answer::head(&prepared, answer)? {
+            Looked::Missing => None,
+            Looked::Seen(seen) => Some(seen),
+            Looked::WithoutLength(seen) => {
+                let answer = self.exchange(&size).await?;
+                let bytes = answer::size(&size, &answer)?;
+                Some(ObjectSeen { bytes, ..seen })
+            }
+        }))
+    }
+
+    /// Who says otherwise than S3 that it is gone is not believed.
+    async fn remove(&self, key: String) -> Result<Answer, Fault> {
+        let prepared = request::prepare(Request::Remove { key: key.clone() }, &self.target);
+        let answer = self.exchange(&prepared).await?;
+        if answer::removed(&prepared, &answer)? {
+            return Ok(Answer::Done);
+        }
+        match self.head(key).await? {
+            Answer::Head(None) => Ok(Answer::Done),
+            _ => Err(Fault::Refused(format!(
+                "{prepared}: the store says {}, and the object is still there",
+                answer.status.as_u16()
+            ))),
+        }
+    }
+
     /// The service encrypts with keys of its own: its ETags are not MD5s.
     fn hides_md5(&self) -> bool {
         matches!(self.target.encryption, Some(Encryption::Kms(_)))
@@ -272,9 +309,10 @@ impl S3 {
         let Some(theirs) = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok()) else {
             return;
         };
-        let ours = self.clock.utc().div_euclid(1_000_000);
-        let skew = theirs.timestamp().as_second().saturating_sub(ours);
-        self.offset.store(skew, Ordering::Relaxed);
+        let theirs = theirs.timestamp().as_microsecond();
+        self.theirs
+            .store(theirs.saturating_sub(self.clock.boot()), Ordering::Relaxed);
+        let skew = theirs.saturating_sub(self.clock.utc()) / 1_000_000;
         let skew = if skew.abs() > SKEW { skew } else { 0 };
         if self.skew.swap(skew, Ordering::Relaxed) != skew && skew != 0 {
             tracing::warn!(
@@ -294,9 +332,9 @@ impl Remote for S3 {
     }
 
     fn clock_offset(&self) -> Option<i64> {
-        match self.offset.load(Ordering::Relaxed) {
+        match self.theirs.load(Ordering::Relaxed) {
             i64::MIN => None,
-            offset => Some(offset),
+            theirs => Some(theirs.saturating_sub(self.clock.utc_offset()) / 1_000_000),
         }
     }
 }

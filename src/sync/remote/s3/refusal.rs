@@ -3,7 +3,7 @@
 use reqwest::StatusCode;
 
 use super::super::Fault;
-use super::answer::{Raw, inside};
+use super::answer::{FOREIGN, Raw, inside};
 use super::request::{Prepared, Verb};
 
 /// Longest message that is repeated.
@@ -19,6 +19,12 @@ pub(super) fn judge(prepared: &Prepared, host: &str, raw: &Raw) -> Result<(), Fa
     }
     let missing = raw.status == StatusCode::NOT_FOUND;
     let code = inside(text, "Code").unwrap_or_default();
+    if is_foreign(prepared, raw, code) {
+        let status = raw.status.as_u16();
+        return Err(Fault::Unusable(format!(
+            "{prepared}: {host} says {status}: {FOREIGN}"
+        )));
+    }
     match prepared.verb {
         Verb::Head if missing => return Ok(()),
         Verb::Remove if missing && code != "NoSuchBucket" => return Ok(()),
@@ -43,7 +49,30 @@ pub(super) fn judge(prepared: &Prepared, host: &str, raw: &Raw) -> Result<(), Fa
     if upload && missing && code != "NoSuchBucket" {
         return Err(Fault::UploadGone);
     }
+    if prepared.verb.is_optional() && DOUBTFUL.contains(&code) {
+        return Err(Fault::Refused(said));
+    }
     Err(fault(raw, code, &message, said))
+}
+
+/// Said of everything by some stores, and by others of questions that they do not know.
+const DOUBTFUL: [&str; 4] = [
+    "SignatureDoesNotMatch",
+    "InvalidRequest",
+    "AuthorizationHeaderMalformed",
+    "AuthorizationQueryParametersError",
+];
+
+/// A refusal that is not in S3's words: of a login page, of a proxy. Whether it is about this request, others will show.
+fn is_foreign(prepared: &Prepared, raw: &Raw, code: &str) -> bool {
+    let refused = match raw.status.as_u16() {
+        408 | 425 | 429 => false,
+        // Half of what S3 can do is not known to every service.
+        405 | 501 => !prepared.verb.is_optional(),
+        400..=499 => prepared.verb != Verb::Uploads && prepared.verb != Verb::Tag,
+        _ => false,
+    };
+    refused && code.is_empty() && raw.is_foreign()
 }
 
 fn fault(raw: &Raw, code: &str, message: &str, said: String) -> Fault {
@@ -91,6 +120,9 @@ fn fault(raw: &Raw, code: &str, message: &str, said: String) -> Fault {
         _ => (),
     }
     match raw.status.as_u16() {
+        301 | 302 | 303 | 307 | 308 if code.is_empty() && raw.region.is_none() => {
+            Fault::Unusable(format!("{said}: {FOREIGN}"))
+        }
         301 | 302 | 303 | 307 | 308 => Fault::Unusable(with_region(raw, said)),
         401 | 407 => Fault::Unusable(said),
         408 | 425 | 429 | 500 | 502 | 503 | 504 | 507 => Fault::Busy(said),

@@ -20,9 +20,18 @@ pub(super) enum Verb {
     Abort,
     Uploads,
     Head,
+    /// One byte is read, for the whole length that comes with it.
+    Size,
     Read,
     Remove,
     Tag,
+}
+
+impl Verb {
+    /// Deliveries can do without it.
+    pub(super) fn is_optional(self) -> bool {
+        matches!(self, Verb::Parts | Verb::Uploads | Verb::Abort | Verb::Tag)
+    }
 }
 
 /// A request, ready to be signed and sent.
@@ -105,6 +114,12 @@ pub(super) fn list_uploads(key: &str) -> Prepared {
     let mut prepared = Prepared::of(Verb::Uploads, key.to_owned());
     prepared.key = None;
     prepared.query = vec![("prefix", key.to_owned()), ("uploads", String::new())];
+    prepared
+}
+
+pub(super) fn size(key: &str) -> Prepared {
+    let mut prepared = Prepared::of(Verb::Size, key.to_owned());
+    prepared.headers.push(("range", "bytes=0-0".to_owned()));
     prepared
 }
 
@@ -197,7 +212,7 @@ impl Prepared {
         match self.verb {
             Verb::Put | Verb::Part(_) | Verb::Tag => Method::Put,
             Verb::Create | Verb::Complete => Method::Post,
-            Verb::Parts | Verb::Uploads | Verb::Read => Method::Get,
+            Verb::Parts | Verb::Uploads | Verb::Size | Verb::Read => Method::Get,
             Verb::Head => Method::Head,
             Verb::Abort | Verb::Remove => Method::Delete,
         }
@@ -233,7 +248,7 @@ impl fmt::Display for Prepared {
             Verb::Complete => write!(f, "completing {key}"),
             Verb::Abort => write!(f, "giving up an upload of {key}"),
             Verb::Uploads => write!(f, "asking for uploads of {key}"),
-            Verb::Head => write!(f, "looking at {key}"),
+            Verb::Head | Verb::Size => write!(f, "looking at {key}"),
             Verb::Read => write!(f, "reading {key}"),
             Verb::Remove => write!(f, "removing {key}"),
             Verb::Tag => write!(f, "tagging {key}"),

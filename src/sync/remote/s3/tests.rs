@@ -378,3 +378,151 @@ fn an_answer_that_does_not_come_or_not_whole_is_no_answer() {
     rig.target.endpoint = "http://there.is.no.such.host.invalid:1".to_owned();
     assert!(matches!(rig.put(&rig.s3()), Err(Fault::Offline(_))));
 }
+
+#[test]
+fn who_does_not_speak_s3_is_not_the_store() {
+    let rig = Rig::new();
+    let s3 = rig.s3();
+    let key = || "k".to_owned();
+    let complete = || Request::Complete {
+        key: key(),
+        upload: "u".to_owned(),
+        parts: vec![(1, "e".to_owned())],
+    };
+    let everything = || {
+        vec![
+            put("k", b"hello"),
+            part("k", "u", 1, vec![1]),
+            Request::Create {
+                key: key(),
+                about: about(),
+            },
+            complete(),
+            Request::Parts {
+                key: key(),
+                upload: "u".to_owned(),
+            },
+            Request::Abort {
+                key: key(),
+                upload: "u".to_owned(),
+            },
+            Request::Uploads { key: key() },
+            Request::Head { key: key() },
+            Request::Read {
+                key: key(),
+                offset: 0,
+                len: 5,
+            },
+            Request::Remove { key: key() },
+            Request::Tag {
+                key: key(),
+                tags: Vec::new(),
+            },
+        ]
+    };
+    let html = ("content-type", "text/html".to_owned());
+    let page = "<!doctype HTML><html>log in</html>";
+    for request in everything() {
+        let said = Verdict::SayAs(200, vec![html.clone()], page.to_owned());
+        rig.server.judge(move |_| said.clone());
+        let fault = rig.ask(&s3, request.clone());
+        assert!(matches!(fault, Err(Fault::Offline(_))), "{request:?}: {fault:?}");
+        // By its header alone where there is no body.
+        if !matches!(request, Request::Head { .. }) {
+            rig.server.judge(move |_| Verdict::Say(200, page.to_owned()));
+            let fault = rig.ask(&s3, request.clone());
+            assert!(matches!(fault, Err(Fault::Offline(_))), "{request:?}: {fault:?}");
+        }
+        let said = Verdict::SayAs(403, vec![html.clone()], page.to_owned());
+        rig.server.judge(move |_| said.clone());
+        let fault = rig.ask(&s3, request.clone()).unwrap_err();
+        match request {
+            // Deliveries go on without it.
+            Request::Uploads { .. } | Request::Tag { .. } => assert!(matches!(fault, Fault::Refused(_))),
+            _ => assert!(matches!(fault, Fault::Unusable(_)), "{request:?}: {fault:?}"),
+        }
+    }
+    // An upload is not gone because a page says 404.
+    let said = Verdict::SayAs(404, vec![html.clone()], page.to_owned());
+    rig.server.judge(move |_| said.clone());
+    assert!(matches!(rig.ask(&s3, complete()), Err(Fault::Unusable(_))));
+    let said = Verdict::Say(200, "{\"ok\":true}".to_owned());
+    rig.server.judge(move |_| said.clone());
+    assert!(matches!(rig.ask(&s3, complete()), Err(Fault::Offline(_))));
+    // Another listing is one of a store.
+    rig.server
+        .judge(|_| Verdict::Say(200, "<?xml version=\"1.0\"?><ListBucketResult/>".to_owned()));
+    let asked = Request::Uploads { key: key() };
+    assert!(matches!(rig.ask(&s3, asked), Err(Fault::Unsupported(_))));
+}
+
+#[test]
+fn only_what_is_gone_counts_as_removed() {
+    let rig = Rig::new();
+    let s3 = rig.s3();
+    rig.put(&s3).unwrap();
+    let remove = || Request::Remove {
+        key: "a/b.mp4".to_owned(),
+    };
+    // Whoever says yes in other words is looked after.
+    rig.server.judge(|asked| match asked.method.as_str() {
+        "DELETE" => Verdict::Say(200, "<DeleteResult/>".to_owned()),
+        _ => Verdict::Pass,
+    });
+    let fault = rig.ask(&s3, remove());
+    assert!(
+        matches!(&fault, Err(Fault::Refused(said)) if said.contains("still there")),
+        "{fault:?}"
+    );
+    rig.server.judge(|asked| match asked.method.as_str() {
+        "DELETE" => Verdict::Say(202, String::new()),
+        _ => Verdict::Say(404, String::new()),
+    });
+    assert_eq!(rig.ask(&s3, remove()).unwrap(), Answer::Done);
+    rig.server.judge(|_| Verdict::Say(200, String::new()));
+    assert_eq!(rig.ask(&s3, remove()).unwrap(), Answer::Done);
+}
+
+#[test]
+fn a_length_that_is_not_said_is_asked_for() {
+    let rig = Rig::new();
+    let s3 = rig.s3();
+    let stored = etag(rig.put(&s3).unwrap());
+    let head = Request::Head {
+        key: "a/b.mp4".to_owned(),
+    };
+    let seen = ObjectSeen {
+        bytes: 5,
+        etag: stored,
+        recording: Some("r-1".to_owned()),
+    };
+    rig.server.judge(|asked| match asked.method.as_str() {
+        "HEAD" => Verdict::Endless,
+        _ => Verdict::Pass,
+    });
+    assert_eq!(rig.ask(&s3, head.clone()).unwrap(), Answer::Head(Some(seen)));
+    // One that says it nowhere.
+    rig.server.judge(|asked| match asked.method.as_str() {
+        "HEAD" => Verdict::Endless,
+        _ => Verdict::SayAs(206, Vec::new(), "h".to_owned()),
+    });
+    assert!(matches!(rig.ask(&s3, head), Err(Fault::Damaged(_))));
+}
+
+#[test]
+fn etags_go_back_as_they_came() {
+    let rig = Rig::new();
+    let s3 = rig.s3();
+    rig.server.judge(|_| Verdict::Upper);
+    let stored = etag(rig.put(&s3).unwrap());
+    assert_eq!(stored, "5D41402ABC4B2A76B9719D911017C592");
+    assert!(same_etag(&stored, "5d41402abc4b2a76b9719d911017c592"));
+    let complete = Request::Complete {
+        key: "k".to_owned(),
+        upload: "u".to_owned(),
+        parts: vec![(1, stored.clone())],
+    };
+    let prepared = request::prepare(complete, &rig.target);
+    let body = prepared.body.piece(0).unwrap().unwrap();
+    assert!(String::from_utf8_lossy(&body).contains(&stored));
+}

@@ -1,0 +1,113 @@
+//! Whether the time is believed where that cannot be undone: what is removed from a store by its date is gone.
+
+use crate::media::Micros;
+use crate::store::is_step;
+
+const SECOND: Micros = 1_000_000;
+
+/// A date is believed when the clock was not stepped for so long; the tape is kept by the same rule.
+pub(super) const SETTLED: Micros = 300 * SECOND;
+
+/// The store's clock may be so far from this box's.
+const APART: Micros = 86_400 * SECOND;
+
+/// UTC of 2025-01-01: a clock that says less was never set.
+const PLAUSIBLE: Micros = 1_735_689_600 * SECOND;
+
+/// What was seen of this box's clock.
+#[derive(Debug)]
+pub(super) struct Dates {
+    /// UTC less CLOCK_BOOTTIME.
+    offset: Option<Micros>,
+    stepped: Micros,
+}
+
+/// What the store's clock says to this box's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Agreement {
+    /// They are the same, more or less.
+    Agrees,
+    /// This box's is wrong by so many seconds, or the store's is.
+    Differs(i64),
+    /// It says nothing.
+    Silent,
+}
+
+impl Dates {
+    pub(super) fn new() -> Self {
+        Self {
+            offset: None,
+            stepped: Micros::MIN,
+        }
+    }
+
+    /// UTC, if it was not stepped lately.
+    pub(super) fn settled(&mut self, boot: Micros, offset: Micros, synced: bool) -> Option<Micros> {
+        if self.offset.is_some_and(|before| is_step(before, offset)) {
+            self.stepped = boot;
+        }
+        self.offset = Some(offset);
+        let settled = synced && boot.saturating_sub(self.stepped) >= SETTLED;
+        settled.then(|| boot.saturating_add(offset))
+    }
+}
+
+/// Compares the clocks: `ahead` is what the store's is ahead of this box's, in seconds.
+pub(super) fn agreement(ahead: Option<i64>) -> Agreement {
+    match ahead {
+        None => Agreement::Silent,
+        Some(ahead) if ahead.saturating_abs() > APART / SECOND => Agreement::Differs(ahead),
+        Some(_) => Agreement::Agrees,
+    }
+}
+
+/// The time to date a delivery by: the store's, where this box's clock is certainly wrong.
+pub(super) fn dated(utc: Micros, ahead: Option<i64>) -> Micros {
+    match agreement(ahead) {
+        Agreement::Differs(ahead) => utc.saturating_add(ahead.saturating_mul(SECOND)),
+        Agreement::Agrees | Agreement::Silent => utc,
+    }
+}
+
+/// True of a time that only a clock says that was never set.
+pub(super) fn was_never_set(utc: Micros) -> bool {
+    utc < PLAUSIBLE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const YEARS: Micros = 10 * 365 * 86_400 * SECOND;
+
+    #[test]
+    fn a_step_is_believed_when_it_stays() {
+        let (mut dates, utc) = (Dates::new(), 1_780_000_000 * SECOND);
+        // What it says at the start is its date, as for the tape.
+        assert_eq!(dates.settled(SECOND, utc, true), Some(utc + SECOND));
+        assert_eq!(dates.settled(2 * SECOND, utc, false), None);
+        // Ten years ahead for 16 s.
+        for boot in 10..26 {
+            assert_eq!(dates.settled(boot * SECOND, utc + YEARS, true), None);
+        }
+        assert_eq!(dates.settled(26 * SECOND, utc, true), None);
+        assert_eq!(dates.settled(325 * SECOND, utc, true), None);
+        assert_eq!(dates.settled(326 * SECOND, utc, true), Some(utc + 326 * SECOND));
+        // A clock that is corrected bit by bit was not stepped.
+        assert!(dates.settled(330 * SECOND, utc + SECOND, true).is_some());
+        assert!(dates.settled(335 * SECOND, utc + 2 * SECOND, true).is_some());
+    }
+
+    #[test]
+    fn the_store_has_a_say() {
+        assert_eq!(agreement(None), Agreement::Silent);
+        assert_eq!(agreement(Some(-86_400)), Agreement::Agrees);
+        assert_eq!(agreement(Some(86_401)), Agreement::Differs(86_401));
+        assert_eq!(agreement(Some(i64::MIN)), Agreement::Differs(i64::MIN));
+        let utc = 1_780_000_000 * SECOND;
+        assert_eq!(dated(utc + YEARS, Some(-YEARS / SECOND)), utc);
+        assert_eq!(dated(utc, Some(3_600)), utc);
+        assert_eq!(dated(utc, None), utc);
+        assert!(was_never_set(0) && !was_never_set(utc));
+    }
+}
