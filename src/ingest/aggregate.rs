@@ -42,7 +42,8 @@ impl Iterator for Aggregate {
         if self.rest.len() < TAG_HEADER + length {
             return None;
         }
-        let payload = self.rest.slice(TAG_HEADER..TAG_HEADER + length);
+        // A copy: what is kept of one tag must not hold the memory of all.
+        let payload = Bytes::copy_from_slice(self.rest.get(TAG_HEADER..TAG_HEADER + length)?);
         self.rest
             .advance((TAG_HEADER + length + BACK_POINTER).min(self.rest.len()));
         let first = *self.first.get_or_insert(time);

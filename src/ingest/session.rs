@@ -15,7 +15,7 @@ use super::message::{
     DATA_AMF3, EVENT_PING_REQUEST, EVENT_PING_RESPONSE, EVENT_STREAM_BEGIN, Message, SET_PEER_BANDWIDTH,
     STREAM_CHUNKS, USER_CONTROL, VIDEO, WINDOW_ACK_SIZE, be32, parse_user_control, user_control,
 };
-use super::tag::TagParser;
+use super::tag::{TagParser, own_frames};
 use super::{
     ChunkReader, ChunkWriter, Declined, Event, IngestError, PublishAsked, Split, TagError, metadata,
 };
@@ -263,6 +263,7 @@ impl Session {
             payload,
             ..
         } = message;
+        let (before, length) = (self.sink.len(), payload.len());
         let parsed = match kind {
             AUDIO => self.tags.audio(payload, timestamp, &mut self.sink),
             VIDEO => self.tags.video(payload, timestamp, &mut self.sink),
@@ -277,6 +278,7 @@ impl Session {
             }
             _ => Ok(()),
         };
+        own_frames(self.sink.iter_mut().skip(before), length);
         let parsed = match parsed {
             Err(TagError::Codec { kind, codec }) => self.leave_out(kind, codec, timestamp),
             other => other,

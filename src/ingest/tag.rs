@@ -52,6 +52,36 @@ struct Told {
     short_tag: bool,
 }
 
+/// Longest configuration record: those of encoders have some hundred bytes, and every GOP in memory keeps its own.
+const MAX_RECORD: usize = 64 << 10;
+
+/// A message of this many bytes is worth a copy of the little that is kept of it.
+const WORTH_COPYING: usize = 4 << 10;
+
+/// A configuration record that holds no more memory than its own.
+pub(super) fn own_record(record: &Bytes, codec: &'static str) -> Result<Bytes, CodecError> {
+    match record.len() {
+        0..=MAX_RECORD => Ok(Bytes::copy_from_slice(record)),
+        _ => Err(CodecError::Invalid {
+            codec,
+            what: "it is longer than 64 KiB",
+        }),
+    }
+}
+
+/// Frames must not hold a message of which they are a small part: what is kept is counted by what it says, for as long as it
+/// waits somewhere.
+pub(super) fn own_frames<'a>(frames: impl Iterator<Item = &'a mut MediaMessage>, message: usize) {
+    for frame in frames {
+        if let MediaMessage::Frame(frame) = frame
+            && message > WORTH_COPYING
+            && frame.payload.len() < message / 2
+        {
+            frame.payload = Bytes::copy_from_slice(&frame.payload);
+        }
+    }
+}
+
 /// Where parsed media goes.
 pub(super) type Sink = VecDeque<MediaMessage>;
 

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::tag::{Cursor, Packets, Sink, TagError, TagParser};
+use super::tag::{Cursor, Packets, Sink, TagError, TagParser, own_record};
 use crate::media::{Adts, AudioCodec, CodecConfig, Incoming, MediaMessage, Oddity, TrackKind};
 use crate::media::{parse_aac, parse_mp3, parse_opus};
 
@@ -136,6 +136,7 @@ impl TagParser {
         if known.is_some_and(|known| known.record == record) {
             return Ok(());
         }
+        let record = own_record(&record, codec.as_str())?;
         let config = match codec {
             AudioCodec::Opus => parse_opus(record)?,
             AudioCodec::Aac | AudioCodec::Mp3 => parse_aac(record)?,

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::tag::{Cursor, Packets, Sink, TagError, TagParser};
+use super::tag::{Cursor, Packets, Sink, TagError, TagParser, own_record};
 use crate::media::{
     CodecConfig, Incoming, Layout, Look, MediaMessage, Oddity, RandomAccess, TrackKind, VideoCodec,
     VideoConfig, repaired,
@@ -169,6 +169,7 @@ impl TagParser {
         if known.is_some_and(|known| known.record == record) {
             return Ok(());
         }
+        let record = own_record(&record, codec.as_str())?;
         let config = match codec {
             VideoCodec::Avc => parse_avc(record)?,
             VideoCodec::Hevc => parse_hevc(record)?,

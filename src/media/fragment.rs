@@ -29,6 +29,13 @@ impl Fragment {
             .sum()
     }
 
+    /// Memory that it takes up.
+    pub fn cost(&self) -> usize {
+        let frames = self.video.iter().chain(&self.audio);
+        let frames: usize = frames.map(Frame::cost).sum();
+        frames.saturating_add(self.tracks.record_bytes())
+    }
+
     /// True when a player can begin here: its first video frame is a keyframe, or it has only audio.
     pub fn starts_with_key(&self) -> bool {
         match self.video.first() {

@@ -39,6 +39,9 @@ impl TrackKind {
     }
 }
 
+/// What a frame takes up beside its payload: itself, the payload's share counts, and what the allocator rounds up to.
+pub const FRAME_COST: usize = 128;
+
 /// A coded frame on its track's own time line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
@@ -56,6 +59,11 @@ pub struct Frame {
 }
 
 impl Frame {
+    /// Memory that it takes up: frames of one byte have their price, too.
+    pub fn cost(&self) -> usize {
+        self.payload.len().saturating_add(FRAME_COST)
+    }
+
     /// Presentation time in ticks.
     pub fn pts(&self) -> i64 {
         self.dts.saturating_add(i64::from(self.cts))

@@ -24,7 +24,7 @@ pub use codec::{
     parse_hevc, parse_mp3, parse_opus,
 };
 pub use fragment::Fragment;
-pub use frame::{Frame, Incoming, LeftOut, MediaMessage, Metadata, TrackKind};
+pub use frame::{FRAME_COST, Frame, Incoming, LeftOut, MediaMessage, Metadata, TrackKind};
 pub use id::{PublishId, RecordingId, SegmentId, UnknownId};
 pub use name::{NameError, StreamName};
 pub use oddity::Oddity;

@@ -34,11 +34,17 @@ pub(super) struct Core {
     streams: HashMap<StreamName, Stream>,
     pub(super) rulebook: Rulebook,
     pub(super) tasks: Tasks,
-    /// Media in all rings, bytes.
-    ring_bytes: usize,
+    /// Memory of all rings.
+    ring_cost: usize,
+    /// Memory of what waits in all publishes, on its way to the tape.
+    in_hand: usize,
     /// What waits for the card shares the rings' memory, bytes.
     backlog: usize,
 }
+
+/// What waits in publishes may take this part of the rings' memory beside it, and at least so much.
+const IN_HAND: usize = 2;
+const IN_HAND_LEAST: usize = 8 << 20;
 
 /// Nobody is silent for so long and then goes on where it was, but an encoder on a box that was suspended: its
 /// timestamps slept, and CLOCK_BOOTTIME did not. What it sends belongs to another time, so to another publish.
@@ -64,7 +70,8 @@ impl Core {
             streams: HashMap::new(),
             rulebook,
             tasks: Tasks::default(),
-            ring_bytes: 0,
+            ring_cost: 0,
+            in_hand: 0,
             backlog: 0,
         }
     }
@@ -126,9 +133,12 @@ impl Core {
         let publish = PublishId::new(now.unix_millis());
         let tape_now = self.tape_base + now.boot;
         let stream = self.stream_or_new(name);
-        let held = stream.ring.bytes();
+        let held = stream.ring.cost();
         let recorded = stream.enter(publish, tape_now, verdict, about, now, out);
-        self.ring_bytes -= held;
+        let (counted, in_hand) = (std::mem::take(&mut stream.counted), stream.in_hand());
+        stream.counted = in_hand;
+        self.ring_cost -= held;
+        self.in_hand = self.in_hand.saturating_sub(counted).saturating_add(in_hand);
         Ok(Begun {
             publish,
             replaced,
@@ -149,10 +159,12 @@ impl Core {
             .live
             .as_ref()
             .filter(|on_air| on_air.live.publish == publish)?;
-        self.ring_bytes -= stream.ring.bytes();
+        self.ring_cost -= stream.ring.cost();
         let notice = stream.push(message, self.settings.pre_roll, now, out);
-        self.ring_bytes += stream.ring.bytes();
+        self.ring_cost += stream.ring.cost();
+        count(&mut self.in_hand, stream);
         self.bound_rings();
+        self.bound_in_hand(now, out);
         notice
     }
 
@@ -178,6 +190,7 @@ impl Core {
         }
         if let Some(stream) = self.streams.get_mut(name) {
             stream.leave(reason, now, out);
+            count(&mut self.in_hand, stream);
         }
         self.forget(name);
     }
@@ -256,9 +269,15 @@ impl Core {
         list
     }
 
-    /// Media in all rings, bytes.
+    /// Media in all rings, bytes. For those who ask, not for every message.
     pub(super) fn ring_bytes(&self) -> usize {
-        self.ring_bytes
+        self.streams.values().map(|stream| stream.ring.bytes()).sum()
+    }
+
+    /// Memory of what waits in all publishes, and of the rings.
+    #[cfg(test)]
+    pub(super) fn memory(&self) -> (usize, usize) {
+        (self.in_hand, self.ring_cost)
     }
 
     /// Streams remembered, on the air or not.
@@ -282,14 +301,39 @@ impl Core {
 
     /// Lets go of the oldest GOPs of whichever stream holds most, until all fit.
     fn bound_rings(&mut self) {
-        while self.ring_bytes > self.settings.ring_bytes.saturating_sub(self.backlog) {
-            let fattest = self.streams.values_mut().max_by_key(|stream| stream.ring.bytes());
+        while self.ring_cost > self.settings.ring_bytes.saturating_sub(self.backlog) {
+            let fattest = self.streams.values_mut().max_by_key(|stream| stream.ring.cost());
             let Some(stream) = fattest else { return };
-            let before = stream.ring.bytes();
+            let before = stream.ring.cost();
             if !stream.ring.drop_oldest() {
                 return;
             }
-            self.ring_bytes -= before - stream.ring.bytes();
+            self.ring_cost -= before - stream.ring.cost();
         }
     }
+
+    /// Hands over early what waits in whichever publish holds most, until all of it fits. Its fragments are smaller for it,
+    /// and nothing is lost: the store has its own bound.
+    fn bound_in_hand(&mut self, now: Moment, out: &mut Vec<Command>) {
+        let most = (self.settings.ring_bytes / IN_HAND).max(IN_HAND_LEAST);
+        while self.in_hand > most {
+            let fattest = self.streams.values_mut().max_by_key(|stream| stream.counted);
+            let Some(stream) = fattest.filter(|stream| stream.counted > 0) else {
+                return;
+            };
+            let before = stream.counted;
+            stream.hurry(now, out);
+            count(&mut self.in_hand, stream);
+            if stream.counted >= before {
+                return;
+            }
+        }
+    }
+}
+
+/// Counts anew what is in hand of a stream.
+fn count(in_hand: &mut usize, stream: &mut Stream) {
+    let now = stream.in_hand();
+    *in_hand = in_hand.saturating_sub(stream.counted).saturating_add(now);
+    stream.counted = now;
 }

@@ -19,7 +19,7 @@ pub(super) struct Cutter {
     tracks: Tracks,
     video: Vec<Frame>,
     audio: Vec<Frame>,
-    bytes: usize,
+    cost: usize,
     start: Option<Micros>,
 }
 
@@ -33,7 +33,7 @@ impl Cutter {
             None
         };
         self.start = Some(self.start.map_or(at, |start| start.min(at)));
-        self.bytes += frame.payload.len();
+        self.cost += frame.cost();
         match frame.kind {
             TrackKind::Video => self.video.push(frame),
             TrackKind::Audio => self.audio.push(frame),
@@ -71,8 +71,13 @@ impl Cutter {
         let count = self.video.len() + self.audio.len();
         self.video.clear();
         self.audio.clear();
-        (self.bytes, self.start) = (0, None);
+        (self.cost, self.start) = (0, None);
         count as u64
+    }
+
+    /// Memory that what waits takes up.
+    pub(super) fn cost(&self) -> usize {
+        self.cost
     }
 
     /// Gives what waits.
@@ -94,7 +99,7 @@ impl Cutter {
                 .video
                 .first()
                 .is_some_and(|first| !first.key || age >= MIN_BETWEEN_KEYS);
-        age >= longest || entry || self.bytes.saturating_add(frame.payload.len()) > MAX_BYTES
+        age >= longest || entry || self.cost.saturating_add(frame.cost()) > MAX_BYTES
     }
 
     fn cut(&mut self, next: Option<&Frame>) -> Option<Fragment> {
@@ -102,7 +107,7 @@ impl Cutter {
             return None;
         }
         let next_dts = |kind| next.filter(|frame| frame.kind == kind).map(|frame| frame.dts);
-        self.bytes = 0;
+        self.cost = 0;
         self.start = None;
         // The next fragment is much like this one: memory for its frames is taken once.
         let (video, audio) = (

@@ -311,6 +311,25 @@ impl Live {
         }
     }
 
+    /// Memory of what waits here, on its way to the tape.
+    pub(super) fn in_hand(&self) -> usize {
+        let waiting = match &self.stage {
+            Stage::Waiting { bytes, .. } => *bytes,
+            Stage::Idle | Stage::Writing => 0,
+        };
+        let late = self.late_audio.as_ref().map_or(0, |late| late.bytes);
+        self.cutter.cost() + waiting + late
+    }
+
+    /// Hands over all that waits, though it would be more: there is no memory for it.
+    pub(super) fn hurry(&mut self, fed: &mut Vec<Fed>) {
+        self.join_late_audio(fed);
+        if let Some(fragment) = self.cutter.flush() {
+            self.keep(fragment, fed);
+        }
+        self.begin(fed);
+    }
+
     pub(super) fn push(&mut self, message: MediaMessage, now: Moment, fed: &mut Vec<Fed>) -> Taken {
         match message {
             MediaMessage::Metadata(metadata) => {
@@ -440,7 +459,7 @@ impl Live {
         self.placed += 1;
 
         if let (TrackKind::Audio, Some(late)) = (kind, &mut self.late_audio) {
-            late.bytes += frame.payload.len();
+            late.bytes += frame.cost();
             late.frames.push(frame.clone());
             let first = late
                 .frames
@@ -520,7 +539,7 @@ impl Live {
             Stage::Idle => {}
             Stage::Writing => fed.push(Fed::Fragment(fragment)),
             Stage::Waiting { fragments, bytes, .. } => {
-                *bytes += fragment.payload_bytes();
+                *bytes += fragment.cost();
                 fragments.push(fragment);
                 self.begin_if_worth_it(fed, false);
             }
@@ -528,13 +547,7 @@ impl Live {
     }
 
     fn begin_if_worth_it(&mut self, fed: &mut Vec<Fed>, ending: bool) {
-        let Stage::Waiting {
-            fragments,
-            bytes,
-            since,
-            ..
-        } = &mut self.stage
-        else {
+        let Stage::Waiting { fragments, bytes, .. } = &self.stage else {
             return;
         };
         let first = self.ends.first.unwrap_or(0);
@@ -544,9 +557,19 @@ impl Live {
             || (self.announced.has_video && self.tracks.video.is_none() && comes(TrackKind::Video));
         let waits = span < WORTH_KEEPING || (missing && span < WAIT_FOR_TRACKS && !ending);
         // However short, so many bytes are not kept in memory until their timestamps have made up a second.
-        if fragments.is_empty() || (waits && *bytes < WAIT_BYTES) {
+        if !fragments.is_empty() && (!waits || *bytes >= WAIT_BYTES) {
+            self.begin(fed);
+        }
+    }
+
+    fn begin(&mut self, fed: &mut Vec<Fed>) {
+        let Stage::Waiting { fragments, since, .. } = &mut self.stage else {
+            return;
+        };
+        if fragments.is_empty() {
             return;
         }
+        let first = self.ends.first.unwrap_or(0);
         let first = fragments
             .iter()
             .map(|fragment| fragment.span().0)

@@ -10,6 +10,8 @@ use crate::media::{Frame, Micros, TrackKind, Tracks, VIDEO_TIMESCALE, rescale};
 pub(super) struct Ring {
     gops: VecDeque<Gop>,
     bytes: usize,
+    /// Memory that all of it takes up.
+    cost: usize,
 }
 
 /// A keyframe and what depends on it; of a stream without video, half a second.
@@ -26,10 +28,13 @@ pub(super) struct Gop {
     /// The number of the first one: frames of a publish are counted as they come.
     pub(super) first: u64,
     bytes: usize,
+    cost: usize,
 }
 
 /// A stream without video is cut into pieces of this length, which stand in for GOPs.
 const AUDIO_GOP: Micros = 500_000;
+/// Memory for more frames than that is taken as they come.
+const MOST_EXPECTED: usize = 4_096;
 
 impl Ring {
     /// Takes a frame at tape time `at`, the `number`th of its publish. What comes before the first keyframe cannot be
@@ -37,7 +42,12 @@ impl Ring {
     pub(super) fn push(&mut self, frame: Frame, tracks: &Tracks, at: Micros, number: u64) {
         if self.begins_gop(&frame, tracks, at) {
             // GOPs of one stream resemble each other: the last one's size is the best guess for the next.
-            let expected = self.gops.back().map_or(64, |gop| gop.frames.len());
+            let expected = self
+                .gops
+                .back()
+                .map_or(64, |gop| gop.frames.len().min(MOST_EXPECTED));
+            let cost = tracks.record_bytes();
+            self.cost += cost;
             let frames = Vec::with_capacity(expected);
             self.gops.push_back(Gop {
                 tracks: tracks.clone(),
@@ -49,11 +59,14 @@ impl Ring {
                 frames,
                 first: number,
                 bytes: 0,
+                cost,
             });
         }
         if let Some(gop) = self.gops.back_mut() {
             gop.bytes += frame.payload.len();
             self.bytes += frame.payload.len();
+            gop.cost += frame.cost();
+            self.cost += frame.cost();
             gop.frames.push(frame);
         }
     }
@@ -70,6 +83,7 @@ impl Ring {
         match self.gops.pop_front() {
             Some(gop) => {
                 self.bytes -= gop.bytes;
+                self.cost -= gop.cost;
                 true
             }
             None => false,
@@ -90,12 +104,17 @@ impl Ring {
     /// Lets go of everything: what comes is another publish's.
     pub(super) fn clear(&mut self) {
         self.gops.clear();
-        self.bytes = 0;
+        (self.bytes, self.cost) = (0, 0);
     }
 
     /// Bytes of media held.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Memory that it takes up.
+    pub(super) fn cost(&self) -> usize {
+        self.cost
     }
 
     /// Tape time of the oldest frame held.
@@ -192,6 +211,6 @@ mod tests {
         assert_eq!(ring.bytes(), 20 * 1000);
         assert!(ring.drop_oldest());
         assert!(!ring.drop_oldest());
-        assert_eq!(ring.bytes(), 0);
+        assert_eq!((ring.bytes(), ring.cost()), (0, 0));
     }
 }

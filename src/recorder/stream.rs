@@ -34,6 +34,8 @@ pub(super) struct Stream {
     /// The tape of this stream never goes back behind this.
     pub(super) tape_end: Micros,
     pub(super) sessions: Vec<Session>,
+    /// What is in hand, as it was counted last.
+    pub(super) counted: usize,
     /// Recordings that are over as soon as all of their samples are handed over.
     endings: Vec<Ending>,
 }
@@ -69,6 +71,7 @@ impl Stream {
             ring: Ring::default(),
             tape_end: 0,
             sessions: Vec::new(),
+            counted: 0,
             endings: Vec::new(),
         }
     }
@@ -164,6 +167,20 @@ impl Stream {
         }
         let media = taken.oddity.map(Notice::Media).or(left_out);
         exception.map(Notice::Time).or(media)
+    }
+
+    /// Memory of what waits here, on its way to the tape.
+    pub(super) fn in_hand(&self) -> usize {
+        self.live.as_ref().map_or(0, |on_air| on_air.live.in_hand())
+    }
+
+    /// Hands over all that waits, though it would be more.
+    pub(super) fn hurry(&mut self, now: Moment, out: &mut Vec<Command>) {
+        let mut fed = Vec::new();
+        if let Some(on_air) = &mut self.live {
+            on_air.live.hurry(&mut fed);
+        }
+        self.hand_over(fed, now, out);
     }
 
     /// Tells of a publish that is worth telling of, and that nobody wants on the tape.

@@ -131,6 +131,67 @@ fn a_crowd_of_one_address_locks_nobody_out_and_ends_no_slow_encoder() {
     is_whole(&service, "live/good", &sample());
 }
 
+/// What docs/operations.md promises beside `ring.memory`, 32 MiB here: without the program's own pages, of which a debug build
+/// has more.
+const PROMISED: u64 = (160 + 32) << 20;
+
+/// Publishers with a key who hold all that a publisher may: large keyframes on their way to the tape, messages that never end,
+/// frames of a byte, and new configurations all the time; and strangers in the seats that are left.
+#[test]
+fn the_worst_that_publishers_may_do_stays_within_the_memory_that_is_promised() {
+    let home = home();
+    let mut service = Service::start_with(home.path(), LIMITS);
+    let address = service.address();
+    let good = Pusher::start(address, "live/good", &sample(), 4.0);
+    let tags = sample().tags;
+    let header = |kind| {
+        let tag = tags.iter().find(|tag| tag.kind == kind && tag.body[1] == 0);
+        tag.expect("a sequence header").body.clone()
+    };
+    let (video, audio) = (header(9), header(8));
+    let keyframe = |length: usize| {
+        let nal = u32::try_from(length).unwrap().to_be_bytes();
+        [&[0x17, 1, 0, 0, 0], &nal[..], &[0x65], &vec![0xAA; length - 1]].concat()
+    };
+    let large = keyframe(9 << 20);
+    let mut crowd: Vec<Rtmp> = (0..58)
+        .map(|n| Rtmp::publishing(address, "live", &n.to_string()))
+        .collect();
+    for (n, client) in crowd.iter_mut().enumerate() {
+        // Some are ended for what they send: that is well, too.
+        let _ = client.media(9, 0, &video);
+        let _ = client.media(8, 0, &audio);
+        let _ = match n % 4 {
+            0 | 1 => client
+                .media(9, 0, &large)
+                .and_then(|()| client.media(9, 10, &large)),
+            2 => {
+                let tiny = message(4, 8, 0, 1, &[0xAF, 1, 7]).repeat(20_000);
+                client.send(&tiny)
+            }
+            _ => (0..60).try_for_each(|m: u32| {
+                let padding = m.to_be_bytes().repeat(15_000);
+                client.media(9, m, &[&video[..], &padding].concat())?;
+                client.media(9, m, &keyframe(100))
+            }),
+        };
+    }
+    // Only now: who holds what others wait for would keep them from sending.
+    for client in &mut crowd {
+        let _ = hold_half(client, 9 << 20, 20_000);
+    }
+    let mut strangers: Vec<Rtmp> = (0..5).map(|_| Rtmp::connect(address)).collect();
+    strangers = strangers.into_iter().filter_map(Rtmp::try_shaken).collect();
+    for client in &mut strangers {
+        let _ = hold_half(client, 64 << 10, 60_000);
+    }
+    good.done();
+    is_whole(&service, "live/good", &sample());
+    let peak = service.peak_of_its_own();
+    assert!(service.alive() && peak < PROMISED, "{} MiB", peak >> 20);
+    drop((crowd, strangers));
+}
+
 /// The holder of a signature tries what else it might open, while its stream is recorded by it.
 #[test]
 fn a_signature_opens_one_stream_and_records_it() {

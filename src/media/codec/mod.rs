@@ -145,6 +145,13 @@ impl Tracks {
         self.video.is_none() && self.audio.is_none()
     }
 
+    /// Bytes of the configurations.
+    pub fn record_bytes(&self) -> usize {
+        let video = self.video.as_ref().map_or(0, |video| video.record.len());
+        let audio = self.audio.as_ref().map_or(0, |audio| audio.record.len());
+        video.saturating_add(audio)
+    }
+
     /// Ticks a second of a track that exists.
     pub fn timescale(&self, kind: TrackKind) -> Option<u32> {
         match kind {

@@ -568,6 +568,62 @@ fn the_rings_share_one_budget() {
     );
 }
 
+/// Publishers who hold what they can: a keyframe of 9 MiB each, or frames of a byte without end.
+#[test]
+fn what_waits_in_all_publishes_is_bounded_and_costs_the_small_ones_nothing() {
+    let mut rig = Rig::new();
+    let good = rig.begin("live/good");
+    rig.configure("live/good", good);
+    let mut greedy = Vec::new();
+    for n in 0..60 {
+        let stream = format!("live/{n}");
+        let publish = rig.begin(&stream);
+        rig.configure(&stream, publish);
+        greedy.push((stream, publish));
+    }
+    let bound = |rig: &Rig| {
+        let (in_hand, rings) = rig.core.memory();
+        assert!(
+            in_hand <= 8 << 20 && rings <= SETTINGS.ring_bytes,
+            "{in_hand} {rings}"
+        );
+    };
+    let of_good = |rig: &mut Rig| {
+        let of = |command: &Command| matches!(command, Command::Append { publish, .. } if *publish == good);
+        rig.commands.drain(..).filter(of).count()
+    };
+    let mut fragments = 0;
+    for ms in (0..2_000_u32).step_by(40) {
+        rig.boot += 40_000;
+        rig.send(
+            "live/good",
+            good,
+            incoming(TrackKind::Video, ms, ms % 1_000 == 0, 500),
+        );
+        for (n, (stream, publish)) in greedy.iter().enumerate() {
+            match n % 2 {
+                0 if ms < 80 => rig.send(stream, *publish, incoming(TrackKind::Video, ms, true, 9 << 20)),
+                0 => {}
+                _ => {
+                    for _ in 0..50 {
+                        rig.send(stream, *publish, incoming(TrackKind::Video, 0, ms == 0, 1));
+                    }
+                }
+            }
+            bound(&rig);
+        }
+        fragments += of_good(&mut rig);
+    }
+    rig.end("live/good", good);
+    fragments += of_good(&mut rig);
+    for (stream, publish) in greedy {
+        rig.end(&stream, publish);
+    }
+    assert_eq!(rig.core.memory().0, 0);
+    // A second each: the small one was hurried by nobody.
+    assert_eq!(fragments, 2);
+}
+
 #[test]
 fn the_rings_give_way_to_what_waits_for_the_card() {
     let mut rig = Rig::new();

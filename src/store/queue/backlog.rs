@@ -13,8 +13,6 @@ use crate::store::{Command, Refused};
 #[cfg(test)]
 mod tests;
 
-/// What a frame costs beside its payload: the queue must be bounded for frames of one byte, too.
-const FRAME_COST: usize = 64;
 /// What any command costs beside its media.
 const COMMAND_COST: usize = 256;
 /// Beginnings and reports may take this part of the limit: with it full of them, the card has been stuck for
@@ -267,10 +265,7 @@ impl Backlog {
 
 fn cost_of(command: &Command) -> usize {
     match command {
-        Command::Append { fragment, .. } => fragment
-            .payload_bytes()
-            .saturating_add((fragment.video.len() + fragment.audio.len()).saturating_mul(FRAME_COST))
-            .saturating_add(COMMAND_COST),
+        Command::Append { fragment, .. } => fragment.cost().saturating_add(COMMAND_COST),
         _ => COMMAND_COST,
     }
 }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::event::Event;
-use crate::media::{Frame, TrackKind};
+use crate::media::{FRAME_COST, Frame, TrackKind};
 use crate::store::testing;
 
 const SECOND: i64 = 1_000_000;
@@ -70,7 +70,9 @@ fn words(backlog: &mut Backlog) -> Vec<String> {
         .collect()
 }
 
-const COST: usize = 1_000 + FRAME_COST + COMMAND_COST;
+/// The configurations of `testing::tracks`.
+const RECORDS: usize = 25;
+const COST: usize = 1_000 + FRAME_COST + RECORDS + COMMAND_COST;
 
 #[test]
 fn the_oldest_gop_goes_whole_and_leaves_its_mark() {
