@@ -13,7 +13,8 @@ use crate::event::Short;
 use crate::media::{Micros, RecordingId, StreamName};
 use crate::recorder::{AskError, MANUAL_USUAL, OrderError, StartOrder, Started, Which};
 use crate::store::{
-    Command as StoreCommand, Cursor, Library, Query, RecordingRow, RecordingState, StoreError,
+    Command as StoreCommand, Cursor, Deletion, Library, Query, RecordingRow, RecordingState, RenditionState,
+    StoreError,
 };
 
 /// Of a recording that was interrupted more often, a list tells the last interruptions.
@@ -137,7 +138,7 @@ pub(super) const COMMANDS: &[Command] = &[
     },
     Command {
         name: "recording.delete",
-        about: "Removes a recording for good, and the footage that no other shares",
+        about: "Removes a recording for good, and the footage that no other needs",
         effect: Effect::Ends,
         arguments: &[
             needs("recording", Kind::Text, "its id, or the beginning of it"),
@@ -378,11 +379,15 @@ async fn delete(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failu
     let row = row_of(api, recording).await?;
     let id = row.id;
     let refused = |why: &str| Failure::new(Code::Conflict, format!("recording {id} is {why}"));
-    if row.state == RecordingState::Open {
-        return Err(refused("open; stop it first"));
-    }
-    if row.protected {
-        return Err(refused("protected; take that back first"));
+    let stands = |row: &RecordingRow| match row.protected {
+        true => Some("protected; take that back first: recording unprotect"),
+        false if row.state == RecordingState::Open && row.paused => {
+            Some("open and waits for its publisher; end it first: recording finish")
+        }
+        false => (row.state == RecordingState::Open).then_some("open; stop it first: recording stop"),
+    };
+    if let Some(why) = stands(&row) {
+        return Err(refused(why));
     }
     if remote {
         // First there: what is deleted here is not known any more.
@@ -392,13 +397,47 @@ async fn delete(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failu
     api.recorder
         .submit(StoreCommand::Delete { recording: id })
         .await?;
-    match row_of(api, id.to_string()).await {
-        Err(failure) if failure.code == Code::NotFound => Ok(json!({ "recording": id.to_string() })),
-        Err(failure) => Err(failure),
+    let (deletion, now) = api
+        .read(move |library| Ok((library.deletion(id)?, library.recording(id)?)))
+        .await?;
+    match (deletion, now) {
+        (Deletion::Done { left }, None) => Ok(deleted(&row, Some(left), remote)),
+        (Deletion::None, None) => Ok(deleted(&row, Some(0), remote)),
         // Somebody protected it meanwhile.
-        Ok(row) if row.protected => Err(refused("protected; take that back first")),
-        Ok(row) => Err(refused(row.state.as_str())),
+        (_, Some(now)) if now.protected => {
+            Err(refused("protected; take that back first: recording unprotect"))
+        }
+        (Deletion::Waits, _) => Ok(deleted(&row, None, remote)),
+        (_, Some(now)) => Err(refused(now.state.as_str())),
     }
+}
+
+/// What became of a recording that is to be deleted: how much of it is left on the tape, if that is known already, and what
+/// becomes of what was delivered of it, or on its way.
+fn deleted(row: &RecordingRow, left: Option<Micros>, remote: bool) -> Value {
+    let count = |states: &[RenditionState]| {
+        let of = row.renditions.iter().filter(|of| states.contains(&of.state));
+        of.count()
+    };
+    let given_up = count(&[RenditionState::Waiting, RenditionState::Aside]);
+    let delivered = match remote {
+        true => 0,
+        false => count(&[RenditionState::Delivered]),
+    };
+    let mut answer = json!({ "recording": row.id.to_string() });
+    if let Some(object) = answer.as_object_mut() {
+        match left {
+            Some(left) => object.insert("left_s".to_owned(), json!(left as f64 / 1e6)),
+            None => object.insert("waits".to_owned(), true.into()),
+        };
+        if given_up > 0 {
+            object.insert("given_up".to_owned(), given_up.into());
+        }
+        if delivered > 0 {
+            object.insert("still_delivered".to_owned(), delivered.into());
+        }
+    }
+    answer
 }
 
 /// What the store alone can answer, while no service runs.

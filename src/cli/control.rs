@@ -1,9 +1,10 @@
 //! `edgereel recording|clip|task|rule|template|stream …`: every command that a running service takes. Names, arguments and
 //! their words are those of the table in `api`; here they become a command line and back.
 
+use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use clap::{Arg, ArgAction, ArgMatches, Args as _, FromArgMatches as _};
 use clap_complete::engine::ArgValueCompleter;
 use serde_json::{Map, Value, json};
@@ -27,6 +28,7 @@ const WHICH: &str = "which";
 
 const RECORDING: &str = "recording";
 const LAST: &str = "last";
+const YES: &str = "yes";
 
 /// What each group is about.
 const GROUPS: &[(&str, &str)] = &[
@@ -127,6 +129,9 @@ fn carry_out(command: &Command, said: Option<(&str, bool)>, matches: &ArgMatches
             arguments.insert(argument.name.to_owned(), value);
         }
     }
+    if asks_first(command) && !matches.get_flag(YES) {
+        ask_first(&service, &arguments)?;
+    }
     let answer = answer(&service, command, arguments)?;
     if matches.get_flag("json") {
         output::line(&answer.to_string())?;
@@ -195,11 +200,19 @@ fn one(name: &'static str, command: &'static Command, said: Option<&str>) -> cla
         Some(_) => "Takes back that a recording is protected",
         None => command.about,
     };
+    let yes = asks_first(command).then(|| {
+        Arg::new(YES)
+            .long(YES)
+            .short('y')
+            .action(ArgAction::SetTrue)
+            .help("Do not ask first; a script must say so")
+    });
     let line = clap::Command::new(name)
         .about(about)
         .args(either)
         .args(arguments)
         .args(last)
+        .args(yes)
         .arg(
             Arg::new("json")
                 .long("json")
@@ -207,6 +220,38 @@ fn one(name: &'static str, command: &'static Command, said: Option<&str>) -> cla
                 .help("The answer as JSON"),
         );
     Service::augment_args(line)
+}
+
+/// True for what nobody can take back.
+fn asks_first(command: &Command) -> bool {
+    command.name == "recording.delete"
+}
+
+/// Asks on a terminal whether a recording is to be removed. Elsewhere nobody can be asked.
+fn ask_first(service: &Service, arguments: &Map<String, Value>) -> anyhow::Result<()> {
+    let which = arguments.get(RECORDING).cloned().unwrap_or_default();
+    let get = api::command("recording.get").context("no such command")?;
+    let one = Map::from_iter([(RECORDING.to_owned(), which.clone())]);
+    let found = answer(service, get, one)?;
+    let Some(row) = found.get("result") else {
+        let message = found.pointer("/error/message").and_then(Value::as_str);
+        bail!("{}", message.unwrap_or("refused, without a word"));
+    };
+    let id = row.get("id").unwrap_or(&which);
+    let shown = shown::sentence(id, row);
+    if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
+        bail!("{shown} would be removed for good; --yes says that this is wanted");
+    }
+    let mut out = std::io::stderr();
+    write!(out, "Remove {shown} for good? [y/N] ")?;
+    out.flush()?;
+    let mut said = String::new();
+    std::io::stdin().read_line(&mut said)?;
+    ensure!(
+        matches!(said.trim().to_ascii_lowercase().as_str(), "y" | "yes"),
+        "nothing was removed"
+    );
+    Ok(())
 }
 
 /// True when a command takes a stream or a recording and nothing else.

@@ -116,6 +116,9 @@ pub enum Event {
         recording: String,
         /// Which of these.
         reason: String,
+        /// Of one that somebody deleted: seconds of its footage that stay, because other recordings need them.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        left_s: Option<f64>,
     },
     /// Media that nobody else has was given up for newer one: `on_full = "overwrite-oldest"`.
     MediaEvictedUndelivered(Evicted),

@@ -136,6 +136,20 @@ pub struct Gap {
     pub to: Micros,
 }
 
+/// What became of the wish to delete a recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deletion {
+    /// It is not to be deleted, or nobody knows any more.
+    None,
+    /// It goes when the segment that is being written ends.
+    Waits,
+    /// It is gone.
+    Done {
+        /// How much of its footage stays, because other recordings need it.
+        left: Micros,
+    },
+}
+
 /// What a clip of the tape comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClipBounds {
@@ -204,6 +218,15 @@ impl Library {
     pub fn recording(&self, recording: RecordingId) -> Result<Option<RecordingRow>, StoreError> {
         let rows = self.rows(|journal| Ok(journal.recording(recording)?.into_iter().collect()))?;
         Ok(rows.into_iter().next().map(|(_, row)| row))
+    }
+
+    /// What became of the wish to delete a recording.
+    pub fn deletion(&self, recording: RecordingId) -> Result<Deletion, StoreError> {
+        Ok(match self.journal().deletion(recording)? {
+            None => Deletion::None,
+            Some(None) => Deletion::Waits,
+            Some(Some(left)) => Deletion::Done { left },
+        })
     }
 
     /// Recordings with all that is shown of them, each kind read with one question for all: what the journal says of them is
@@ -405,6 +428,7 @@ impl Library {
                         path,
                         bytes: index.end(),
                         index: Some(Arc::new(index)),
+                        cuts: row.cuts,
                     },
                     None => continue,
                 },
@@ -413,6 +437,7 @@ impl Library {
                     path,
                     bytes: row.bytes,
                     index: None,
+                    cuts: row.cuts,
                 },
             };
             files.insert(row.id, file);

@@ -23,11 +23,13 @@
 //! | `thread` | the shell around the writer |
 //! | `recover` | how a store comes up, whatever ended the last run |
 //! | `library`, `query`, `summary`, `source` | the read side, for this process and for others |
+//! | `thin`, `deleted` | what others need of what is deleted on request; the list of what was |
 //! | `verify` | every checksum, every row against its file; and what repairs beyond start-up |
 
 mod clock;
 #[cfg(test)]
 mod crash;
+mod deleted;
 mod delivery;
 mod disk;
 mod error;
@@ -49,6 +51,7 @@ mod summary;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod thin;
 mod thread;
 mod verify;
 mod writer;
@@ -61,7 +64,7 @@ pub use delivery::{
 };
 pub use disk::{Disk, DiskFile, Entry, RealDisk, Space};
 pub use error::{Refused, StoreError};
-pub use library::{ClipBounds, Filter, Gap, Library, RecordingRow, RecordingState, TrackRow};
+pub use library::{ClipBounds, Deletion, Filter, Gap, Library, RecordingRow, RecordingState, TrackRow};
 pub use outbox::{Callback, OutboxChange, OutboxDepth, Place, Remembered};
 pub use progress::{Progress, RecoveryReport, StreamProgress};
 pub use query::{Cursor, Query};

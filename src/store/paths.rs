@@ -5,6 +5,7 @@
 //! <dir>/journal.db                        SQLite, with -wal and -shm beside it
 //! <dir>/reserve                           room for the journal when all else is full
 //! <dir>/tape/live+cam1/00000017.mp4       segment 17 of live/cam1
+//! <dir>/deleted/                          what was deleted on request, a file for each recording
 //! <dir>/lost+found/                       files that nobody could read
 //! ```
 
@@ -41,6 +42,11 @@ pub(super) fn file(sequence: u64) -> String {
 pub(super) fn sequence(name: &OsStr) -> Option<u64> {
     let digits = name.to_str()?.strip_suffix(".mp4")?;
     digits.parse().ok().filter(|sequence| *name == *file(*sequence))
+}
+
+/// What was deleted on request.
+pub(super) fn deleted(dir: &Path) -> PathBuf {
+    dir.join("deleted")
 }
 
 pub(super) fn lost_found(dir: &Path) -> PathBuf {

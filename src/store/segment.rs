@@ -348,7 +348,7 @@ impl Segment {
             end: self.durable.end,
             bytes: self.durable.bytes,
             space: self.room,
-            crc: self.durable.crc,
+            crc: Some(self.durable.crc),
             samples: self.index.encode(),
         })
     }

@@ -1,8 +1,11 @@
 //! The files of a view, as renditions read them.
 
 use std::collections::{HashMap, VecDeque};
-use std::path::PathBuf;
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use super::disk::{Disk, DiskFile};
 use super::journal::Journal;
@@ -15,6 +18,10 @@ use crate::media::SegmentId;
 /// Files and indexes kept at hand: a rendition reads one segment after the other, a few renditions at a time.
 const KEPT: usize = 8;
 
+/// How often a file is tried to be opened, and the time between.
+const TRIES: u32 = 20;
+const BETWEEN: Duration = Duration::from_millis(5);
+
 /// The files of one view. Clones share what is open.
 #[derive(Clone)]
 pub struct LibrarySource {
@@ -25,8 +32,15 @@ struct Shared {
     disk: Arc<dyn Disk>,
     journal: Arc<Mutex<Journal>>,
     segments: HashMap<SegmentId, SourceFile>,
-    files: Recent<Arc<dyn DiskFile>>,
+    files: Recent<Arc<Opened>>,
     indexes: Recent<Arc<SampleIndex>>,
+}
+
+/// A file of the view.
+struct Opened {
+    file: Box<dyn DiskFile>,
+    /// What of it may be read, when some was deleted after the view was made.
+    parts: Option<Vec<Range<u64>>>,
 }
 
 /// A segment of the view.
@@ -37,6 +51,8 @@ pub(super) struct SourceFile {
     pub(super) bytes: u64,
     /// Of a segment that was open when the view was made: the journal has none.
     pub(super) index: Option<Arc<SampleIndex>>,
+    /// How often footage within it had been deleted when the view was made.
+    pub(super) cuts: i64,
 }
 
 impl LibrarySource {
@@ -84,9 +100,7 @@ impl TapeSource for LibrarySource {
             return Ok(index.clone());
         }
         self.shared.indexes.find(segment, || {
-            let known = self.known_index(segment);
-            // The file knows as well, and it takes longer to ask.
-            let index = known.or_else(|reason| self.read_index(segment, entry).ok_or(reason));
+            let index = self.known_index(segment, entry);
             let index = index.map_err(|reason| SourceError { segment, reason })?;
             Ok(Arc::new(index))
         })
@@ -104,17 +118,28 @@ impl TapeSource for LibrarySource {
                 buf.len()
             )));
         }
-        let file = self.shared.files.find(segment, || {
-            let file = self.shared.disk.open_read(&entry.path);
-            let file: Arc<dyn DiskFile> = file.map(Arc::from).map_err(|error| refuse(error.to_string()))?;
+        let opened = self.shared.files.find(segment, || {
+            let file = open_patiently(self.shared.disk.as_ref(), &entry.path);
+            let file = file.map_err(|error| refuse(error.to_string()))?;
             // From here on nobody writes over it; up to here somebody may have.
             match fmp4::read_header(&Reader(file.as_ref()), entry.bytes) {
-                Ok(header) if header.identity.segment == segment => Ok(file),
-                Ok(_) => Err(refuse("its room was needed for newer media".to_owned())),
-                Err(error) => Err(refuse(error.to_string())),
+                Ok(header) if header.identity.segment == segment => {}
+                Ok(_) => return Err(refuse("its room was needed for newer media".to_owned())),
+                Err(error) => return Err(refuse(error.to_string())),
             }
+            let parts = self.parts_left(segment, entry).map_err(refuse)?;
+            Ok(Arc::new(Opened { file, parts }))
         })?;
-        match file.read_at(offset, buf) {
+        let end = offset.saturating_add(buf.len() as u64);
+        let within = |part: &Range<u64>| part.start <= offset && end <= part.end;
+        if opened
+            .parts
+            .as_ref()
+            .is_some_and(|parts| !parts.iter().any(within))
+        {
+            return Err(refuse("it was deleted meanwhile".to_owned()));
+        }
+        match opened.file.read_at(offset, buf) {
             Ok(n) if n == buf.len() => Ok(()),
             Ok(_) => Err(refuse("shorter than the journal says".to_owned())),
             Err(error) => Err(refuse(error.to_string())),
@@ -123,12 +148,46 @@ impl TapeSource for LibrarySource {
 }
 
 impl LibrarySource {
-    /// The index as the journal has it.
-    fn known_index(&self, segment: SegmentId) -> Result<SampleIndex, String> {
+    /// The index as the journal has it; where it has none, as the file has it, which takes longer.
+    fn known_index(&self, segment: SegmentId, entry: &SourceFile) -> Result<SampleIndex, String> {
+        let known = match self.row(segment) {
+            // Samples are counted by the index that the view was made with.
+            Ok((_, Some(cuts))) if cuts != entry.cuts => {
+                return Err("a part of it was deleted meanwhile; try again".to_owned());
+            }
+            Ok((Some(blob), _)) => SampleIndex::decode(&blob).map_err(|error| error.to_string()),
+            Ok((None, _)) => Err("the journal has no index of it".to_owned()),
+            Err(reason) => Err(reason),
+        };
+        // What was deleted may be in the file still.
+        let is_whole = entry.cuts == 0;
+        known.or_else(|reason| {
+            let read = is_whole.then(|| self.read_index(segment, entry)).flatten();
+            read.ok_or(reason)
+        })
+    }
+
+    /// The index as the journal has it now, and how often footage was deleted from it.
+    fn row(&self, segment: SegmentId) -> Result<(Option<Vec<u8>>, Option<i64>), String> {
         let journal = self.shared.journal.lock().unwrap_or_else(PoisonError::into_inner);
-        let blob = journal.index(segment).map_err(|error| error.to_string())?;
-        let blob = blob.ok_or("the journal has no index of it")?;
-        SampleIndex::decode(&blob).map_err(|error| error.to_string())
+        let read = || Ok((journal.index(segment)?, journal.cuts(segment)?));
+        journal.snapshot(read).map_err(|error| error.to_string())
+    }
+
+    /// What of a file may be read, if some of it was deleted since the view was made.
+    fn parts_left(&self, segment: SegmentId, entry: &SourceFile) -> Result<Option<Vec<Range<u64>>>, String> {
+        let (blob, cuts) = self.row(segment)?;
+        if cuts.is_none_or(|cuts| cuts == entry.cuts) {
+            return Ok(None);
+        }
+        let index = blob.and_then(|blob| SampleIndex::decode(&blob).ok());
+        let fragments = index.map(|index| index.fragments).unwrap_or_default();
+        Ok(Some(
+            fragments
+                .iter()
+                .map(|fragment| fragment.offset..fragment.end())
+                .collect(),
+        ))
     }
 
     /// The index as the boxes of the file have it, if they are whole.
@@ -140,6 +199,17 @@ impl LibrarySource {
         let (index, end, _) = fmp4::scan_headers(&reader, entry.bytes, segment, first);
         (end.offset == entry.bytes).then_some(index)
     }
+}
+
+/// Opens a file to read it. For a moment nobody may, while it is looked whether anybody does.
+fn open_patiently(disk: &dyn Disk, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+    for _ in 0..TRIES {
+        match disk.open_read(path) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => std::thread::sleep(BETWEEN),
+            other => return other,
+        }
+    }
+    disk.open_read(path)
 }
 
 /// The few that were used last.

@@ -159,7 +159,7 @@ fn a_stream_is_recorded_by_command_from_start_to_stop_and_no_longer() {
         (&row["state"], &row["name"], &row["origin"]),
         (&json!("open"), &json!("goal"), &json!("manual"))
     );
-    assert!(refused(home, &["recording", "delete", &id]).contains("open; stop it first"));
+    assert!(refused(home, &["recording", "delete", &id, "--yes"]).contains("open; stop it first"));
     let open = refused(home, &["recording", "finish", CAM]);
     assert!(open.contains(&id), "{open}");
 
@@ -179,9 +179,9 @@ fn a_stream_is_recorded_by_command_from_start_to_stop_and_no_longer() {
     feed.over();
 
     done(home, &["recording", "protect", &id]);
-    assert!(refused(home, &["recording", "delete", &id]).contains("protected"));
+    assert!(refused(home, &["recording", "delete", &id, "--yes"]).contains("protected"));
     done(home, &["recording", "unprotect", &id]);
-    done(home, &["recording", "delete", &id]);
+    done(home, &["recording", "delete", &id, "--yes"]);
     assert!(refused(home, &["recording", "get", &id]).contains("no recording"));
     assert_eq!(recordings(&service.data()).len(), 1);
     service.stop();
@@ -657,7 +657,7 @@ fn while_no_service_runs_what_was_recorded_can_be_listed_and_nothing_else() {
     for command in [
         &["recording", "start", CAM][..],
         &["stream", "list"],
-        &["recording", "delete", &id],
+        &["recording", "delete", &id, "--yes"],
     ] {
         let said = refused(home, command);
         assert!(

@@ -413,7 +413,17 @@ fn a_recording_is_deleted_there_too_when_that_is_asked_for() {
         .unwrap();
     let socket = home.path().join("control.sock");
     let socket = socket.to_str().unwrap();
-    edgereel(&["recording", "delete", id, "--remote", "true", "--socket", socket]).ok();
+    edgereel(&[
+        "recording",
+        "delete",
+        id,
+        "--remote",
+        "true",
+        "--yes",
+        "--socket",
+        socket,
+    ])
+    .ok();
     wait_until("its objects to be gone", || {
         bucket.objects().keys().all(|key| !key.contains(id))
     });
@@ -438,6 +448,7 @@ fn what_is_deleted_on_its_way_is_not_delivered() {
         &id,
         "--remote",
         "true",
+        "--yes",
         "--socket",
         socket.to_str().unwrap(),
     ])

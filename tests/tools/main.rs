@@ -21,6 +21,7 @@ mod booted;
 mod browser;
 mod browsers;
 mod card;
+mod deleted;
 mod delivered;
 mod demo;
 mod documents;

@@ -124,13 +124,67 @@ pub(super) fn print(command: &str, result: &Value) -> anyhow::Result<()> {
         writeln!(out, "{line}")?;
     }
     drop(out);
-    for note in recorded::notes(&result).iter().chain(&notes(&result)) {
+    let deleted = (command == "recording.delete").then(|| deleted(&result));
+    let deleted = deleted.into_iter().flatten().collect::<Vec<_>>();
+    for note in recorded::notes(&result)
+        .iter()
+        .chain(&notes(&result))
+        .chain(&deleted)
+    {
         eprintln!("edgereel: {note}");
     }
     if let Some(next) = result.get("next").and_then(Value::as_str) {
         eprintln!("there may be more: --after {next}, or after={next} with ctl");
     }
     Ok(())
+}
+
+/// What becomes of a recording that is deleted, where it is more than that it is gone.
+fn deleted(result: &Value) -> Vec<String> {
+    let mut lines = Vec::new();
+    if result.get("waits").is_some() {
+        lines.push(
+            "it goes when the segment that is being written ends, within a minute or so; also should the power go before"
+                .to_owned(),
+        );
+    }
+    if let Some(left) = result
+        .get("left_s")
+        .and_then(Value::as_f64)
+        .filter(|left| *left > 0.0)
+    {
+        lines.push(format!(
+            "{left:.1} s of its footage stay on this box, because other recordings need them"
+        ));
+    }
+    if let Some(count) = result.get("given_up").and_then(Value::as_u64) {
+        lines.push(format!(
+            "{count} of its files were not delivered yet, and will not be"
+        ));
+    }
+    if let Some(count) = result.get("still_delivered").and_then(Value::as_u64) {
+        lines.push(format!(
+            "{count} of its files stay where they were delivered to; '--remote true' would have removed them, too"
+        ));
+    }
+    lines
+}
+
+/// A recording within a sentence: its id, and what it is of.
+pub(super) fn sentence(id: &Value, row: &Value) -> String {
+    let page = Page::default();
+    let field = |name: &str| {
+        row.get(name)
+            .map(|value| cell(&page, name, value))
+            .unwrap_or_default()
+    };
+    format!(
+        "recording {} ({}, from {}, {} long)",
+        cell(&page, "", id),
+        field("stream"),
+        field("start"),
+        field("duration_s")
+    )
 }
 
 /// What is wrong with what streams send: a line each, beside the table.

@@ -156,6 +156,13 @@ fn recordings() -> Vec<Event> {
             stream: stream(),
             recording: recording(),
             reason: "kept as long as it was to be".into(),
+            left_s: None,
+        },
+        Event::RecordingExpired {
+            stream: stream(),
+            recording: recording(),
+            reason: "deleted".into(),
+            left_s: Some(8.0),
         },
     ]
 }

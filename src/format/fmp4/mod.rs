@@ -14,6 +14,8 @@
 //!                            from its predecessor, or was given ahead of time, and has not used
 //! ```
 //!
+//! Where fragments were deleted on request stands a `free` box that says which one comes behind it, see [`Gone`].
+//!
 //! The identity stands before `moov` so that it lies in the first sector; the checksums stand before `moof`
 //! so that a scanner knows how much to read, and checks it, before it believes anything. Players skip both.
 //!
@@ -22,6 +24,7 @@
 
 pub(in crate::format) mod boxes;
 mod fragment;
+mod gone;
 mod identity;
 mod moof;
 mod moof_read;
@@ -33,6 +36,7 @@ mod scan;
 mod sidx;
 
 pub use fragment::{FIRST_SEQUENCE, FragmentHeader, Place, fragment_header, free_box};
+pub use gone::{GONE_BOX, Gone, has_gaps, is_marked, sequence_at, stretches};
 pub use identity::{Identity, segment_header};
 pub use moof::{TrackRun, moof, moof_len};
 pub(in crate::format) use moov::brand;

@@ -30,7 +30,25 @@ pub fn scan_open(reader: &(impl ReadAt + ?Sized), len: u64) -> Result<(Scanned, 
     let segment = header.identity.segment;
     let first = Position::first(header.len);
     let mut boxes = Walk::new(reader, len, segment, first);
-    boxes.run();
+    let ended = boxes.run();
+    if boxes.gone {
+        // Fragments are deleted from what is sealed: nothing of it is torn, and what does not lead to its end is damaged.
+        let left = match ended {
+            Stopped::Clean => Left::Nothing,
+            _ => Left::Damage,
+        };
+        let scanned = Scanned {
+            identity: header.identity,
+            tracks: header.tracks,
+            valid_len: boxes.at.offset,
+            durable_len: boxes.at.offset,
+            index: boxes.index,
+            stopped: ended,
+            torn: 0,
+            gone: true,
+        };
+        return Ok((scanned, left));
+    }
 
     let durable_len = durable_len(&boxes, header.len);
     let durable = usize::try_from(boxes.durable)
@@ -62,6 +80,7 @@ pub fn scan_open(reader: &(impl ReadAt + ?Sized), len: u64) -> Result<(Scanned, 
         stopped,
         torn: media.torn,
         durable_len,
+        gone: false,
     };
     Ok((scanned, left))
 }

@@ -4,6 +4,7 @@ use crc32c::{crc32c, crc32c_append};
 
 use super::boxes::BOX_HEADER;
 use super::fragment::{CHECKSUM_BOX, Checksums, FIRST_SEQUENCE, free_box};
+use super::gone::{is_gone, read_gone};
 use super::identity::{HEADER_START, Identity, header_len, parse_header};
 use super::{moof_read, moov_read};
 use crate::format::index::{FragmentIndex, MAX_SAMPLES, SampleIndex};
@@ -132,6 +133,8 @@ pub struct Scanned {
     pub torn: u64,
     /// How far the file was durable when the last of its fragments was written.
     pub durable_len: u64,
+    /// Fragments of it were deleted on request: it was sealed long ago, and the index does not cover all of it.
+    pub gone: bool,
 }
 
 /// Reads a segment's header: the first [`MAX_HEADER`](super::MAX_HEADER) bytes at most.
@@ -178,11 +181,15 @@ pub fn scan(reader: &(impl ReadAt + ?Sized), len: u64) -> Result<Scanned, ScanEr
         stopped,
         torn: walk.torn,
         durable_len,
+        gone: walk.gone,
     })
 }
 
 /// Where the fragments end that are durable, as those of a walk from the beginning say.
 pub(super) fn durable_len<R: ?Sized>(walk: &Walk<'_, R>, header: u64) -> u64 {
+    if walk.gone {
+        return walk.at.offset;
+    }
     let last = usize::try_from(walk.durable)
         .ok()
         .and_then(|count| count.checked_sub(1));
@@ -221,6 +228,8 @@ pub(super) struct Walk<'a, R: ?Sized> {
     pub(super) durable: u32,
     /// Bytes of the fragment that it stopped at.
     pub(super) torn: u64,
+    /// Fragments were deleted from what it walked over.
+    pub(super) gone: bool,
     samples: usize,
     /// What media is read into, when its checksum is asked for.
     media: Option<Vec<u8>>,
@@ -236,6 +245,7 @@ impl<'a, R: ReadAt + ?Sized> Walk<'a, R> {
             index: SampleIndex::default(),
             durable: 0,
             torn: 0,
+            gone: false,
             samples: 0,
             media: None,
         }
@@ -256,6 +266,15 @@ impl<'a, R: ReadAt + ?Sized> Walk<'a, R> {
                     match self.at.sequence.checked_add(1) {
                         Some(next) => self.at.sequence = next,
                         None => return Stopped::Malformed("sequence"),
+                    }
+                }
+                Err(Stopped::Foreign) => {
+                    match read_gone(self.reader, self.len, self.segment, self.at.offset) {
+                        Some(gone) if gone.next >= self.at.sequence => {
+                            self.at = gone.behind();
+                            self.gone = true;
+                        }
+                        _ => return Stopped::Foreign,
                     }
                 }
                 Err(stopped) => return stopped,
@@ -320,7 +339,7 @@ impl<'a, R: ReadAt + ?Sized> Walk<'a, R> {
         let there = usize::try_from(rest).map_or(CHECKSUM_BOX, |rest| rest.min(CHECKSUM_BOX));
         let found = bytes.get_mut(..there).unwrap_or_default();
         self.fill(found, self.at.offset)?;
-        if there == 0 || is_free_to_the_end(found, rest) {
+        if there == 0 || (is_free_to_the_end(found, rest) && !is_gone(found)) {
             Err(Stopped::Clean)
         } else if found.iter().all(|&byte| byte == 0) {
             Err(Stopped::Unwritten)

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::op::{BootClock, NewSegment, Op, Sealed, Tell};
 use super::outbox::{Result, execute, post, whole};
 use super::sql::{WHOLE, prepare};
-use super::{delivery, evict, hex, listeners, recordings, redate, tracks};
+use super::{delivery, evict, hex, listeners, recordings, redate, thin, tracks};
 use crate::event::{DeviceStarted, Event, PublishAbout, PublishOutcome, Recorded, Recovered, rfc3339};
 use crate::media::{Micros, PublishId, StreamName};
 use crate::store::clock::is_step;
@@ -132,6 +132,11 @@ pub(super) fn apply(db: &Connection, op: &Op, utc: Micros) -> Result {
         ),
         Op::Expire { id } => evict::expire(db, *id, "kept long enough", utc),
         Op::Delete { id } => evict::delete(db, *id, utc),
+        Op::Doom { id } => thin::doom(db, *id),
+        Op::Listed { id } => thin::listed(db, *id),
+        Op::Replay { id, parts } => thin::replay(db, *id, parts),
+        Op::Blank { id } => thin::blank_again(db, *id),
+        Op::Blanked { id } => thin::blanked(db, *id),
         Op::Evict { id } => evict::evict(db, *id, utc),
         Op::Evicted { id } => evict::evicted(db, *id),
         Op::Missing { id, missing } => execute(

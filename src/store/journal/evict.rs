@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::outbox::{Result, execute, post};
 use super::read::{between, number};
 use super::sql::prepare;
+use super::thin;
 use super::victims::SHARES;
 use crate::event::{Event, Evicted, rfc3339};
 use crate::media::{Micros, RecordingId, SegmentId};
@@ -31,30 +32,25 @@ pub(super) fn expire(db: &Connection, id: RecordingId, reason: &str, utc: Micros
 
 /// Somebody asked for it: what only this recording needs is removed for good. One that is open or protected stays.
 pub(super) fn delete(db: &Connection, id: RecordingId, utc: Micros) -> Result {
-    let found: Option<(i64, String)> = prepare(
+    let found: Option<(i64, String, Micros, Micros)> = prepare(
         db,
-        "SELECT recording, name FROM recordings JOIN streams USING (stream)
+        "SELECT recording, name, start, end FROM recordings JOIN streams USING (stream)
              WHERE id = ?1 AND state <> 'open' AND NOT protected",
     )?
-    .query_row(params![id.to_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
+    .query_row(params![id.to_bytes()], |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+    })
     .optional()?;
-    let Some((recording, stream)) = found else {
-        return Ok(());
+    let Some((recording, stream, start, end)) = found else {
+        return thin::spare(db, id);
     };
-    let sql = format!(
-        "UPDATE segments AS s SET state = 'wipe' FROM recordings r
-         WHERE r.recording = ?1 AND {} AND s.state IN ('sealed', 'spare')
-            AND NOT EXISTS (SELECT 1 FROM recordings o WHERE {SHARES} AND o.recording <> ?1
-                AND (o.state <> 'expired' OR o.protected))",
-        between("r.stream", "r.start", "r.end")
-    );
-    execute(db, &sql, params![recording])?;
-    execute(
-        db,
-        "DELETE FROM indexes WHERE segment IN (SELECT segment FROM segments WHERE state = 'wipe' AND state <> 'sealed')",
-        [],
-    )?;
-    post(db, &gone(stream, id, "deleted"), utc)?;
+    let removed = thin::remove(db, recording, (start, end))?;
+    thin::note(db, id, &removed)?;
+    let mut event = gone(stream, id, "deleted");
+    if let Event::RecordingExpired { left_s, .. } = &mut event {
+        *left_s = Some(removed.left as f64 / 1e6);
+    }
+    post(db, &event, utc)?;
     execute(
         db,
         "DELETE FROM recordings WHERE recording = ?1",
@@ -151,5 +147,6 @@ fn gone(stream: String, id: RecordingId, reason: &str) -> Event {
         stream,
         recording: id.to_string(),
         reason: reason.to_owned(),
+        left_s: None,
     }
 }

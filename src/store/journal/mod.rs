@@ -21,6 +21,7 @@ mod schema;
 mod sql;
 #[cfg(test)]
 mod tests;
+mod thin;
 mod tracks;
 mod victims;
 mod window;
@@ -35,6 +36,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 pub(super) use fault::Fault;
 pub(super) use op::{BootClock, NewSegment, Op, Sealed, Tell};
 pub(super) use read::{RecordingData, SegmentData, SegmentState};
+pub(super) use thin::Blank;
 pub(super) use tracks::hex;
 pub(super) use victims::{Blocks, Class};
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::event::{Event, PublishAbout, PublishOutcome, Recorded, Recovered};
 use crate::format::TrackBase;
 use crate::media::{Micros, PublishId, RecordingId, SegmentId, StreamName, Tracks};
+use crate::store::deleted::Part;
 use crate::store::{DeliveryChange, OutboxChange, RecordingSpec, Remembered};
 
 /// What is told of a publish that begins.
@@ -149,6 +150,27 @@ pub(in crate::store) enum Op {
     Delete {
         id: RecordingId,
     },
+    /// A recording is to be removed as soon as what is written of it is sealed.
+    Doom {
+        id: RecordingId,
+    },
+    /// What was deleted with a recording is in the list beside the tape.
+    Listed {
+        id: RecordingId,
+    },
+    /// A recording was deleted that this journal does not know to be.
+    Replay {
+        id: RecordingId,
+        parts: Vec<Part>,
+    },
+    /// The file of a segment has fragments in it that were deleted.
+    Blank {
+        id: SegmentId,
+    },
+    /// They are written over.
+    Blanked {
+        id: SegmentId,
+    },
     /// A segment's media is given up; its blocks wait for another.
     Evict {
         id: SegmentId,
@@ -225,6 +247,7 @@ pub(in crate::store) struct Sealed {
     pub(in crate::store) bytes: u64,
     /// Of the file.
     pub(in crate::store) space: u64,
-    pub(in crate::store) crc: u32,
+    /// CRC-32C of what is not media; none where fragments were deleted.
+    pub(in crate::store) crc: Option<u32>,
     pub(in crate::store) samples: Vec<u8>,
 }

@@ -42,6 +42,8 @@ pub(in crate::store) struct SegmentData {
     pub(in crate::store) tape_zero: Micros,
     /// UTC of the same moment.
     pub(in crate::store) utc_zero: Micros,
+    /// How often footage within it was deleted on request.
+    pub(in crate::store) cuts: i64,
 }
 
 /// A recording's row.
@@ -83,7 +85,7 @@ pub(super) const SHARED: Micros = 250_000;
 
 pub(super) const SEGMENT: &str =
     "s.id, name, sequence, s.state, base_video, base_audio, s.start, s.end, s.bytes, s.crc,
-        tracks, tape_zero, utc_offset + boot_zero";
+        tracks, tape_zero, utc_offset + boot_zero, s.cuts";
 
 pub(super) const SEGMENTS: &str = "segments s CROSS JOIN publishes p ON p.publish = s.publish
         CROSS JOIN boots b ON b.boot = p.boot CROSS JOIN streams t ON t.stream = s.stream";
@@ -239,6 +241,12 @@ impl Journal {
         self.one(sql, params![id.to_bytes()], |row| self.col(row, 0))
     }
 
+    /// How often footage within a segment was deleted on request; `None` where the segment is gone.
+    pub(in crate::store) fn cuts(&self, id: SegmentId) -> Result<Option<i64>, StoreError> {
+        let sql = "SELECT cuts FROM segments WHERE id = ?1";
+        self.one(sql, params![id.to_bytes()], |row| self.col(row, 0))
+    }
+
     /// Every recording, oldest first.
     #[cfg(test)]
     pub(in crate::store) fn recordings(&self) -> Result<Vec<RecordingData>, StoreError> {
@@ -339,6 +347,7 @@ impl Journal {
             tracks: decode(&text).ok_or_else(|| self.row_error("segments.tracks"))?,
             tape_zero: self.col(row, at + 11)?,
             utc_zero: self.col(row, at + 12)?,
+            cuts: self.col(row, at + 13)?,
         })
     }
 

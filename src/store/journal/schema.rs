@@ -249,6 +249,26 @@ pub(super) const STEPS: &[&str] = &["
 ", "
     -- Where the master playlist of HLS can be fetched; none before it is there.
     ALTER TABLE renditions ADD COLUMN master_url TEXT;
+", "
+    -- cuts: how often footage within it was deleted on request. The checksum is none from then on.
+    ALTER TABLE segments ADD COLUMN cuts INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX segments_cut ON segments (segment) WHERE cuts > 0;
+
+    -- Segments of which the file has fragments that the index has not: they were deleted, and are to be written over.
+    CREATE TABLE blanks (
+        segment INTEGER PRIMARY KEY REFERENCES segments ON DELETE CASCADE
+    ) STRICT;
+
+    -- Recordings that were deleted on request. left_us: how much of it others need; none while the deletion waits for a segment
+    -- that is being written. parts: what went, until the list beside the tape has it (listed).
+    CREATE TABLE deleted (
+        deletion INTEGER PRIMARY KEY,
+        id       BLOB    NOT NULL UNIQUE,
+        left_us  INTEGER,
+        parts    BLOB    NOT NULL DEFAULT x'',
+        listed   INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+    CREATE INDEX deleted_unlisted ON deleted (deletion) WHERE NOT listed;
 "];
 
 /// The newest version that this edgereel writes and reads.
@@ -270,6 +290,8 @@ pub(super) const CHECKED: &[&str] = &[
     "listeners",
     "callbacks",
     "answers",
+    "blanks",
+    "deleted",
 ];
 
 /// The version that a journal has; 0 is a new one.

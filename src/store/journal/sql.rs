@@ -26,11 +26,12 @@ mod plan {
     const LONG: [&str; 4] = ["segments", "recordings", "renditions", "indexes"];
 
     /// Indexes with so few rows that they may be read whole.
-    const SHORT: [&str; 4] = [
+    const SHORT: [&str; 5] = [
         "renditions_failed",
         "renditions_gone",
         "renditions_removing",
         "recordings_aside",
+        "segments_cut",
     ];
 
     static JUDGED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());

@@ -34,13 +34,16 @@ pub(in crate::store) struct Blocks {
     pub(in crate::store) space: u64,
 }
 
-const BLOCKS: &str = "SELECT s.id, t.name, s.sequence, s.space, s.end
+pub(super) const BLOCKS: &str = "SELECT s.id, t.name, s.sequence, s.space, s.end
     FROM segments s CROSS JOIN streams t ON t.stream = s.stream";
 
 /// Recordings `o` that a segment `s` belongs to, or so nearly that no difference is made here. None of them begins before the
 /// segment by more than the longest is long.
 pub(super) const SHARES: &str = "o.stream = s.stream AND o.end > s.start AND o.start < s.end
     AND o.start >= s.start - (SELECT max(end - start) FROM recordings)";
+
+/// What was deleted within a segment is written over before its file becomes another's.
+const NOT_BLANK: &str = "NOT EXISTS (SELECT 1 FROM blanks b WHERE b.segment = s.segment)";
 
 /// Recordings that expire in one go.
 const DUE: usize = 64;
@@ -75,7 +78,7 @@ impl Journal {
         let segments = format!(
             "SELECT s.id, t.name, s.sequence, s.space, s.end
              FROM recordings r CROSS JOIN segments s ON {} CROSS JOIN streams t ON t.stream = s.stream
-             WHERE r.recording = ?1 AND s.state = 'sealed'
+             WHERE r.recording = ?1 AND s.state = 'sealed' AND {NOT_BLANK}
                 AND NOT EXISTS (SELECT 1 FROM recordings o WHERE {SHARES} AND {needed})
              ORDER BY s.end LIMIT ?2",
             between("r.stream", "r.start", "r.end")
@@ -128,7 +131,7 @@ impl Journal {
         limit: usize,
     ) -> Result<Vec<(Blocks, Micros)>, StoreError> {
         let sql = format!(
-            "{BLOCKS} WHERE s.state = 'sealed' AND s.end > ?1
+            "{BLOCKS} WHERE s.state = 'sealed' AND s.end > ?1 AND {NOT_BLANK}
                 AND NOT EXISTS (SELECT 1 FROM recordings o WHERE {SHARES} {needed})
              ORDER BY s.end LIMIT ?2"
         );
@@ -202,7 +205,7 @@ impl Journal {
         Ok((self.blocks(row)?, self.col(row, 4)?))
     }
 
-    fn blocks(&self, row: &rusqlite::Row<'_>) -> Result<Blocks, StoreError> {
+    pub(super) fn blocks(&self, row: &rusqlite::Row<'_>) -> Result<Blocks, StoreError> {
         Ok(Blocks {
             id: SegmentId::from_bytes(self.col(row, 0)?),
             stream: self.stream(row, 1)?,
@@ -237,7 +240,7 @@ fn spans(boots: &[BootSpan]) -> Vec<(Micros, Micros, Micros)> {
 pub(super) fn watch_nobodys(db: &Connection, nobodys: &Cell<Micros>, op: &Op) -> rusqlite::Result<()> {
     let from = match op {
         Op::SealSegment(sealed) | Op::MendSegment(sealed) => sealed.end.saturating_sub(1),
-        Op::Missing { .. } => Micros::MIN,
+        Op::Missing { .. } | Op::Replay { .. } | Op::Blanked { .. } => Micros::MIN,
         Op::CloseRecording { id, .. }
         | Op::PauseRecording { id, .. }
         | Op::EndRecording { id, .. }

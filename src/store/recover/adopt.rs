@@ -3,11 +3,13 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::gone::take_out;
 use super::repair::{Live, Recovery, tape_end};
 use super::salvage::salvage;
 use crate::format::fmp4::{Left, ScanError};
 use crate::media::RecordingId;
 use crate::store::StoreError;
+use crate::store::deleted::Part;
 use crate::store::disk::DiskFile;
 use crate::store::journal::{self, BootClock, Journal, NewSegment, Op, Tell};
 use crate::store::paths;
@@ -34,7 +36,7 @@ impl Recovery<'_> {
             }
         };
         let len = file.size().map_err(StoreError::disk("measure", &path))?;
-        let (scanned, left) = match salvage(file.as_ref(), len, successor) {
+        let (mut scanned, left) = match salvage(file.as_ref(), len, successor) {
             Ok(read) => read,
             Err(ScanError::Short { len: 0 }) => return self.remove(path),
             Err(ScanError::NotASegment { .. }) if is_blank(file.as_ref(), len) => return self.remove(path),
@@ -44,9 +46,12 @@ impl Recovery<'_> {
                 return Ok(());
             }
         };
-        let identity = &scanned.identity;
-        let in_place = path == paths::segment(self.dir, &identity.stream, identity.sequence);
-        if let Some(row) = journal.segment(identity.segment)?.filter(|_| in_place) {
+        let segment = scanned.identity.segment;
+        let in_place = {
+            let identity = &scanned.identity;
+            path == paths::segment(self.dir, &identity.stream, identity.sequence)
+        };
+        if let Some(row) = journal.segment(segment)?.filter(|_| in_place) {
             // A file and its identity agree, and a checksum is over it: it is the row that is wrong.
             let said = paths::segment(self.dir, &row.stream, row.sequence);
             return Err(StoreError::JournalDamaged {
@@ -54,6 +59,12 @@ impl Recovery<'_> {
                 reason: format!("it says that {} is {}", path.display(), said.display()),
             });
         }
+        let parts = self.deleted_of(segment)?;
+        let again = take_out(&mut scanned, &parts);
+        if parts.iter().any(Part::is_whole) || (again && scanned.index.fragments.is_empty()) {
+            return self.wipe(path, file.as_ref(), len);
+        }
+        let identity = &scanned.identity;
         if !in_place {
             self.name(&path, "is not where its identity belongs");
             self.strays.push(path);
@@ -100,17 +111,19 @@ impl Recovery<'_> {
         let end = tape_end(&scanned);
         // Tape that no recording names gets one named after its publish, the same at every start.
         let own = [RecordingId::from_bytes(identity.publish.to_bytes())];
-        let named = if identity.recordings.is_empty() {
-            &own[..]
-        } else {
-            &identity.recordings
-        };
-        for id in named {
+        let mut named = identity.recordings.clone();
+        named.retain(|id| !self.deleted.has(*id));
+        for id in if named.is_empty() { &own[..] } else { &named } {
             let entry = self.adopted.entry(*id).or_insert((identity.publish, start, end));
             entry.1 = entry.1.min(start);
             entry.2 = entry.2.max(end);
         }
-        self.seal(&path, file.as_ref(), &scanned, space)
+        self.seal(&path, file.as_ref(), &scanned, space)?;
+        if scanned.gone {
+            // Nobody knows how far it was written over.
+            self.ops.push(Op::Blank { id: segment });
+        }
+        Ok(())
     }
 
     pub(super) fn adopt_recordings(&mut self, journal: &Journal, live: &Live) -> Result<(), StoreError> {

@@ -8,10 +8,12 @@
 //! | `aside` | a journal that cannot be gone on with, moved out of the way |
 //! | `repair` | every file against its row |
 //! | `adopt`, `salvage` | files without a row, and what they hold behind a damaged place |
+//! | `gone` | what was deleted on request, and must not come back |
 //! | `strays` | what belongs nowhere, and `lost+found` |
 
 mod adopt;
 mod aside;
+mod gone;
 mod repair;
 mod salvage;
 mod strays;

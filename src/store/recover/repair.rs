@@ -14,6 +14,7 @@ use std::ffi::OsString;
 use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
 
+use super::gone::{self, Deleted};
 use crate::event::{Event, JournalSetAside, Recovered};
 use crate::format::fmp4::{self, Left, ScanError, Scanned, Stopped};
 use crate::media::{Micros, PublishId, RecordingId, SegmentId, StreamName};
@@ -93,10 +94,12 @@ pub(in crate::store) fn recover_as(
         touched: Vec::new(),
         strays: Vec::new(),
         adopted: BTreeMap::new(),
+        deleted: Deleted::read(dir, disk)?,
     };
     recovery.compare(journal)?;
     recovery.adopt_recordings(journal, live)?;
     recovery.close(journal, live)?;
+    recovery.delete(journal)?;
     recovery.sync_dirs()?;
 
     recovery.expect_lost_found();
@@ -119,6 +122,7 @@ pub(in crate::store) fn recover_as(
         journal.commit(&recovery.ops, clock.utc())?;
     }
     recovery.move_strays()?;
+    gone::list(dir, disk, journal, clock.utc())?;
     Ok(RecoveryReport(recovery.report))
 }
 
@@ -134,6 +138,8 @@ pub(super) struct Recovery<'a> {
     pub(super) strays: Vec<PathBuf>,
     /// Recordings that adopted segments name: the publish, and from where to where they have tape.
     pub(super) adopted: BTreeMap<RecordingId, (PublishId, Micros, Micros)>,
+    /// What was deleted on request, and must not come back.
+    pub(super) deleted: Deleted,
 }
 
 type Rows = HashMap<(OsString, OsString), (SegmentId, StreamName, u64, SegmentState)>;
@@ -301,7 +307,10 @@ impl Recovery<'_> {
         space: u64,
     ) -> Result<(), StoreError> {
         let read = |at, len| read_exact(file, at, len);
-        let crc = boxes_crc(&scanned.index, read).map_err(StoreError::disk("read", path))?;
+        let crc = match scanned.gone {
+            true => None,
+            false => Some(boxes_crc(&scanned.index, read).map_err(StoreError::disk("read", path))?),
+        };
         self.ops.push(Op::SealSegment(Sealed {
             id: scanned.identity.segment,
             end: tape_end(scanned),

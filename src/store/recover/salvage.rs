@@ -21,6 +21,9 @@ pub(super) fn salvage(file: &dyn DiskFile, len: u64, successor: bool) -> Result<
         return Ok((scanned, Left::Nothing));
     }
     let (mut scanned, left) = fmp4::scan_open(&reader, len)?;
+    if scanned.gone {
+        return Ok((scanned, left));
+    }
     let segment = scanned.identity.segment;
     let behind = |from: u64| fmp4::find_fragment(&reader, len, segment, from).is_some();
     let first = fmp4::read_header(&reader, len)?.len;
@@ -55,6 +58,7 @@ fn by_its_boxes(reader: &Reader<'_>, len: u64) -> Option<Scanned> {
     let first = Position::first(header.len);
     let (index, end, stopped) = fmp4::scan_headers(reader, len, header.identity.segment, first);
     let whole = stopped == Stopped::Clean && !index.fragments.is_empty();
+    let gone = fmp4::has_gaps(&index, header.len, end.offset);
     whole.then_some(Scanned {
         identity: header.identity,
         tracks: header.tracks,
@@ -64,5 +68,6 @@ fn by_its_boxes(reader: &Reader<'_>, len: u64) -> Option<Scanned> {
         torn: 0,
         // The segment that follows began after this one was sealed.
         durable_len: end.offset,
+        gone,
     })
 }

@@ -142,7 +142,7 @@ fn start_with_10_000_segments() {
             end: (sequence as i64 + 1) * 60_000_000,
             bytes: 0,
             space: 0,
-            crc: 0,
+            crc: Some(0),
             samples: vec![3; 9_000],
         }));
     }

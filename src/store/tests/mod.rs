@@ -4,6 +4,7 @@ mod away;
 mod batches;
 mod clock;
 mod crashes;
+mod deleted;
 mod delivery;
 mod faults;
 mod library;

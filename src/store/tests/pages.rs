@@ -60,7 +60,7 @@ pub(super) fn many(dir: &Path, count: i64, segments: i64) -> (Micros, Micros) {
                 end: start + LENGTH,
                 bytes: 4_096,
                 space: 8_192,
-                crc: 0,
+                crc: Some(0),
                 samples: vec![3; 9],
             }));
         }

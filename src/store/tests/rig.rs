@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::format::index::SampleIndex;
 use crate::media::{Fragment, Micros, PublishId, RecordingId, StreamName};
 use crate::store::clock::Clock;
 use crate::store::clock::tests::TestClock;
@@ -212,8 +213,15 @@ pub(super) fn fragments(dir: &Path, disk: &CrashDisk, stream: &StreamName) -> Ve
         let file = disk
             .open_read(&paths::segment(dir, stream, segment.sequence))
             .unwrap();
-        let scanned = crate::format::fmp4::scan(&Reader(file.as_ref()), segment.bytes).unwrap();
-        for fragment in &scanned.index.fragments {
+        let index = match segment.cuts {
+            0 => {
+                let scanned = crate::format::fmp4::scan(&Reader(file.as_ref()), segment.bytes);
+                scanned.unwrap().index
+            }
+            // The file may still have what was deleted.
+            _ => SampleIndex::decode(&journal.index(segment.id).unwrap().unwrap()).unwrap(),
+        };
+        for fragment in &index.fragments {
             let len = fragment.video.bytes() + fragment.audio.bytes();
             let mut bytes = vec![0; len as usize];
             assert_eq!(

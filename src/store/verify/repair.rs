@@ -152,7 +152,7 @@ impl Repair<'_> {
             let file = self.open(&path)?;
             let index = index_of(file.as_ref(), row, row.bytes);
             // One that does not reach the end would hide what lies behind.
-            if let Some(index) = index.filter(|index| index.end() == row.bytes) {
+            if let Some((index, _)) = index.filter(|(_, end)| *end == row.bytes) {
                 let what = "its row and sample index are made again from the file";
                 let what = format!("{}: {what}", path.display());
                 self.mend(row, file.as_ref(), &path, &index, what)?;
@@ -167,7 +167,8 @@ impl Repair<'_> {
         let len = file.size().map_err(StoreError::disk("measure", path))?;
         let known = self.journal.index(row.id)?;
         let known = known.and_then(|samples| SampleIndex::decode(&samples).ok());
-        let Some(mut index) = known.or_else(|| index_of(file.as_ref(), row, len)) else {
+        let read = || index_of(file.as_ref(), row, len).map(|(index, _)| index);
+        let Some(mut index) = known.or_else(read) else {
             return Ok(());
         };
         index.fragments.retain(|fragment| fragment.end() <= len);
@@ -194,14 +195,24 @@ impl Repair<'_> {
             .iter()
             .map(|fragment| fragment_end(fragment, row.base, &row.tracks, row.tape_zero));
         let Some(end) = ends.max() else { return Ok(()) };
-        let crc = boxes_crc(index, |at, len| read_exact(file, at, len));
+        let crc = match row.cuts {
+            0 => Some(
+                boxes_crc(index, |at, len| read_exact(file, at, len))
+                    .map_err(StoreError::disk("read", path))?,
+            ),
+            _ => None,
+        };
         let space = file.size().map_err(StoreError::disk("measure", path))?;
         let sealed = Sealed {
             id: row.id,
             end,
-            bytes: index.end(),
+            bytes: if row.cuts > 0 {
+                row.bytes.min(space)
+            } else {
+                index.end()
+            },
             space,
-            crc: crc.map_err(StoreError::disk("read", path))?,
+            crc,
             samples: index.encode(),
         };
         self.commit(vec![Op::MendSegment(sealed)], what)

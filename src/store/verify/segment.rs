@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use super::FragmentAt;
-use crate::format::fmp4::{self, FIRST_SEQUENCE, Position, ScanError, Stopped};
+use crate::format::fmp4::{self, Position, ScanError, Stopped};
 use crate::format::index::{FragmentIndex, SampleIndex};
 use crate::media::{Micros, TrackKind, VIDEO_TIMESCALE, rescale};
 use crate::store::disk::{Disk, DiskFile};
@@ -117,7 +117,7 @@ pub(super) fn check(
     let index = index(file, row, samples, header, &mut found.troubles);
     let Some(index) = index else { return found };
     fragments(file, row, &index, &mut found, progress);
-    if found.troubles.is_empty() {
+    if found.troubles.is_empty() && row.cuts == 0 {
         // Each box has a checksum of its own; this one is over all of them.
         match boxes_crc(&index, |at, len| read_exact(file, at, len)) {
             Ok(crc) if row.crc == Some(crc) => {}
@@ -134,11 +134,11 @@ pub(super) fn check(
 }
 
 /// The index of the first `bytes` of a file as its boxes give it, media unread; as far as it goes.
-pub(super) fn index_of(file: &dyn DiskFile, row: &SegmentData, bytes: u64) -> Option<SampleIndex> {
+pub(super) fn index_of(file: &dyn DiskFile, row: &SegmentData, bytes: u64) -> Option<(SampleIndex, u64)> {
     let header = fmp4::read_header(&Reader(file), bytes).ok()?;
     let first = Position::first(header.len);
-    let (index, _, _) = fmp4::scan_headers(&Reader(file), bytes, row.id, first);
-    (!index.fragments.is_empty()).then_some(index)
+    let (index, end, _) = fmp4::scan_headers(&Reader(file), bytes, row.id, first);
+    (!index.fragments.is_empty()).then_some((index, end.offset))
 }
 
 /// Checks the header and gives its length.
@@ -184,7 +184,7 @@ fn index(
         None => Err("the journal has no sample index of it".to_owned()),
         Some(samples) => SampleIndex::decode(samples).map_err(|error| format!("in the journal, {error}")),
     };
-    let believed = decoded.and_then(|index| match covers(&index, row.bytes, header) {
+    let believed = decoded.and_then(|index| match covers(&index, row, header) {
         true => Ok(index),
         false => Err("the journal's sample index does not cover the file".to_owned()),
     });
@@ -213,16 +213,18 @@ fn index(
     Some(index)
 }
 
-/// True when the fragments stand one behind the other, from the header to the sealed end.
-fn covers(index: &SampleIndex, bytes: u64, header: Option<u64>) -> bool {
+/// True when the fragments stand one behind the other, from the header to the sealed end; with room between them where some
+/// were deleted.
+fn covers(index: &SampleIndex, row: &SegmentData, header: Option<u64>) -> bool {
     let mut at = header.or_else(|| index.fragments.first().map(|first| first.offset));
     for fragment in &index.fragments {
-        if at != Some(fragment.offset) {
+        if at != Some(fragment.offset) && (row.cuts == 0 || at > Some(fragment.offset)) {
             return false;
         }
         at = Some(fragment.end());
     }
-    !index.fragments.is_empty() && at == Some(bytes)
+    let ends = at == Some(row.bytes) || (row.cuts > 0 && at < Some(row.bytes));
+    !index.fragments.is_empty() && ends
 }
 
 /// Each fragment by itself: one that is damaged says nothing of the next.
@@ -234,7 +236,16 @@ fn fragments(
     progress: &mut dyn FnMut(u64),
 ) {
     let mut odd = false;
-    for (fragment, sequence) in index.fragments.iter().zip(FIRST_SEQUENCE..) {
+    let mut next = Position::first(index.fragments.first().map_or(0, |first| first.offset));
+    for fragment in &index.fragments {
+        // Behind some that were deleted the fragment itself says which it is.
+        let apart = row.cuts > 0 && (found.fragments == 0 || next.offset != fragment.offset);
+        let said = apart.then(|| fmp4::sequence_at(&Reader(file), row.id, fragment.offset));
+        let sequence = said.flatten().unwrap_or(next.sequence);
+        next = Position {
+            offset: fragment.end(),
+            sequence: sequence.saturating_add(1),
+        };
         let at = Position {
             offset: fragment.offset,
             sequence,

@@ -20,6 +20,7 @@
 
 mod away;
 mod begin;
+mod blank;
 mod hole;
 mod recordings;
 mod room;
@@ -488,6 +489,8 @@ impl Writer {
                 pass.held.insert(stream);
             } else if lanes.any(|(_, lane)| lane.segment.is_some()) {
                 self.deletes.push((stream, recording));
+                // Also should the power go before: the next start does it.
+                self.pending.push(Op::Doom { id: recording });
                 return;
             }
         }

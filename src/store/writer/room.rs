@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 
+use super::blank::Blanking;
 use super::space::{Limits, OnFull, assign, growth};
 use super::{Turn, Writer};
 use crate::event::Event;
@@ -32,6 +33,8 @@ pub(super) struct Room {
     spares: Vec<Blocks>,
     /// What was removed for good, and has a row until the next commit.
     wiped: HashSet<SegmentId>,
+    /// The segment that is being written over.
+    pub(super) blanking: Option<Blanking>,
     due: Micros,
     low: bool,
     /// Bytes for which there was no room.
@@ -65,6 +68,7 @@ impl Room {
             used,
             spares,
             wiped: HashSet::new(),
+            blanking: None,
             due: Micros::MIN,
             low: false,
             wanted: 0,
@@ -253,6 +257,8 @@ impl Writer {
         for blocks in deleted {
             self.wipe(&blocks);
         }
+        self.list_deleted()?;
+        self.write_blanks()?;
         let mut left = ROUND;
         while self.room_left() < 0 && left > 0 {
             if self.room.spares.is_empty() {
@@ -300,10 +306,15 @@ impl Writer {
             return;
         }
         let path = paths::segment(&self.settings.dir, &blocks.stream, blocks.sequence);
-        let emptied = self.disk.open(&path).and_then(|file| {
-            file.punch(file.size()?)?;
-            file.sync()
-        });
+        let emptied = match self.open_unread(&path) {
+            // Whoever reads it finishes first.
+            Ok(None) => return,
+            Ok(Some(file)) => file
+                .size()
+                .and_then(|size| file.punch(size))
+                .and_then(|()| file.sync()),
+            Err(error) => Err(error),
+        };
         match emptied {
             Ok(()) => {}
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}

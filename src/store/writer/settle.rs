@@ -236,6 +236,9 @@ impl Writer {
         self.refused_since = unreachable.then(|| self.refused_since.unwrap_or(self.clock.boot()));
         if result.is_ok() && ops.iter().any(|op| matches!(op, Op::Delete { .. })) {
             self.spare_no_deleted();
+            if let Err(error) = self.list_deleted() {
+                tracing::error!("what was deleted cannot be listed: {error}");
+            }
         }
         if let Err(error) = &result {
             // Rolled back: all but what was to begin is still true, and still to be said.

@@ -16,6 +16,9 @@ use crate::store::{RecordingState, paths, testing};
 /// What begins every frame, before the fragment's number.
 const MARK: [u8; 4] = [0xed, 0x9e, 0x5e, 0x71];
 
+/// The longest that there is, and a fragment of it.
+const GOP: Micros = 3_000_000;
+
 /// Everything that was sent to a store.
 #[derive(Clone, Default)]
 pub(super) struct Ledger {
@@ -119,20 +122,23 @@ impl Ledger {
         self.recordings.iter_mut().find(|recording| recording.id == id)
     }
 
-    /// What must vanish when a recording is deleted: what is on the tape, in segments that no other shares.
+    /// What must vanish when a recording is deleted: what is on the tape and no other needs, but for a GOP at either end.
     pub(super) fn footage_of(&self, journal: &Journal, id: RecordingId) -> BTreeSet<u32> {
         let Some(recording) = self.recordings.iter().find(|other| other.id == id) else {
             return BTreeSet::new();
         };
         let rows = journal.recordings().unwrap();
         let live = |id: RecordingId| {
-            rows.iter()
-                .any(|row| row.id == id && (row.state != RecordingState::Expired || row.protected))
+            let row = rows.iter().find(|row| row.id == id);
+            row.filter(|row| row.state != RecordingState::Expired || row.protected)
         };
-        let others: Vec<&Recorded> = self
+        let others = self
             .recordings
             .iter()
-            .filter(|other| other.stream == recording.stream && other.id != id && live(other.id))
+            .filter(|other| other.stream == recording.stream);
+        let others: Vec<(&Recorded, bool)> = others
+            .filter(|other| other.id != id)
+            .filter_map(|other| Some((other, live(other.id)?.exact)))
             .collect();
         let sent = self.sent.get(&recording.stream).map_or(&[][..], Vec::as_slice);
         let there = sent
@@ -161,9 +167,14 @@ impl Ledger {
                 let Some((start, end)) = extent(sent.segment) else {
                     return false;
                 };
-                others
-                    .iter()
-                    .all(|other| end <= other.start || other.end.is_some_and(|last| last <= start))
+                // Of one that was found again all of the segment is needed. Of any other what it is decoded with, too.
+                others.iter().all(|(other, exact)| {
+                    let (start, end) = match exact {
+                        true => (sent.start - GOP, sent.end + GOP),
+                        false => (start, end),
+                    };
+                    end <= other.start || other.end.is_some_and(|last| last <= start)
+                })
             })
             .map(|sent| sent.number)
             .collect()
@@ -285,6 +296,7 @@ impl Ledger {
             .unwrap()
             .iter()
             .any(|blocks| files.contains_key(&path(blocks)))
+            || !journal.blanks().unwrap().is_empty()
         {
             return;
         }

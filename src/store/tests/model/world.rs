@@ -161,11 +161,7 @@ impl World {
                 self.pass(seconds * 1_000_000);
             }
             Action::Hold(n) => self.hold(n),
-            Action::Release => {
-                self.held.clear();
-                let paths: Vec<PathBuf> = self.rig().disk.files().into_keys().collect();
-                paths.iter().for_each(|path| self.rig().disk.hold(path, false));
-            }
+            Action::Release => self.release(),
             Action::Fault(fault) => {
                 self.faulty = true;
                 self.rig().disk.fail_next(fault);
@@ -225,7 +221,8 @@ impl World {
             fault: None,
         });
         self.spring(true);
-        // What was to be wiped is, when there is time.
+        // What was to be wiped is, when there is time, and nobody reads it.
+        self.release();
         self.pass(30_000_000);
         self.pass(30_000_000);
         let rig = self.rig.as_ref().unwrap();
@@ -497,7 +494,6 @@ impl World {
                 // What a recording of the same batch shares stays, too.
                 let footage = ledger.footage_of(&journal, *id);
                 ledger.doomed.extend(before.footage[id].intersection(&footage));
-                self.held.clear();
             }
         }
         ledger.check_deleted(dir, &rig.disk);
@@ -509,6 +505,12 @@ impl World {
                 path.display()
             );
         }
+    }
+
+    fn release(&mut self) {
+        self.held.clear();
+        let paths: Vec<PathBuf> = self.rig().disk.files().into_keys().collect();
+        paths.iter().for_each(|path| self.rig().disk.hold(path, false));
     }
 
     fn hold(&mut self, n: usize) {

@@ -1,0 +1,371 @@
+//! What is deleted on request: whole segments, and fragments of those that other recordings share. First the journal does not
+//! know them any more, then their bytes go.
+
+use std::collections::HashSet;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::outbox::{Result, execute};
+use super::read::{between, number};
+use super::sql::prepare;
+use super::victims::{BLOCKS, SHARES};
+use super::{Blocks, Journal, tracks};
+use crate::format::TrackBase;
+use crate::format::index::SampleIndex;
+use crate::media::{Micros, RecordingId, SegmentId};
+use crate::store::StoreError;
+use crate::store::deleted::Part;
+use crate::store::thin::{Dated, Left};
+
+/// Deletions that are remembered: as many as the list beside the tape names.
+const REMEMBERED: i64 = crate::store::deleted::MOST as i64;
+
+/// A segment that the deleted recording shares.
+struct Shared {
+    key: i64,
+    id: SegmentId,
+    base: TrackBase,
+    tape_zero: Micros,
+    start: Micros,
+    end: Micros,
+    tracks: String,
+}
+
+/// What was removed, and how much of the recording others need.
+pub(super) struct Removed {
+    pub(super) left: Micros,
+    pub(super) parts: Vec<Part>,
+}
+
+/// Removes what no other recording needs: segments that it alone has, and fragments of those that it shares.
+pub(super) fn remove(db: &Connection, recording: i64, span: (Micros, Micros)) -> Result<Removed> {
+    let mut parts = wipe(db, recording)?;
+    let mut left = Left::new(span);
+    for shared in shared(db, recording)? {
+        let keeps = keeps(db, shared.key, recording)?;
+        if keeps
+            .iter()
+            .any(|(from, to)| *from <= shared.start && shared.end <= *to)
+        {
+            left.add((shared.start, shared.end));
+            continue;
+        }
+        let tracks = tracks::decode(&shared.tracks).unwrap_or_default();
+        // What cannot be read stays as it is: `verify` has a word on it.
+        let Some(index) = index(db, shared.key)? else {
+            left.add((shared.start, shared.end));
+            continue;
+        };
+        let dated = Dated {
+            index: &index,
+            base: shared.base,
+            tracks: &tracks,
+            tape_zero: shared.tape_zero,
+        };
+        let needed = dated.needed(&keeps);
+        dated.left(&needed, &mut left);
+        let mut needed = needed.into_iter();
+        parts.extend(cut(db, shared.key, shared.id, index, |_| {
+            needed.next().unwrap_or(true)
+        })?);
+    }
+    Ok(Removed {
+        left: left.sum(),
+        parts,
+    })
+}
+
+/// Whole segments that no other recording shares; what was given up before has nobody who needs it.
+fn wipe(db: &Connection, recording: i64) -> Result<Vec<Part>> {
+    let sql = format!(
+        "UPDATE segments AS s SET state = 'wipe' FROM recordings r
+         WHERE r.recording = ?1 AND {} AND (s.state = 'spare' OR s.state IN ('sealed', 'missing')
+            AND NOT EXISTS (SELECT 1 FROM recordings o WHERE {SHARES} AND o.recording <> ?1
+                AND (o.state <> 'expired' OR o.protected)))
+         RETURNING segment, id",
+        between("r.stream", "r.start", "r.end")
+    );
+    let wiped: Vec<(i64, [u8; 16])> = prepare(db, &sql)?
+        .query_map(params![recording], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_>>()?;
+    for (key, _) in &wiped {
+        execute(db, "DELETE FROM indexes WHERE segment = ?1", params![key])?;
+    }
+    Ok(wiped
+        .into_iter()
+        .map(|(_, id)| Part::whole(SegmentId::from_bytes(id)))
+        .collect())
+}
+
+/// Takes fragments out of a segment's index, and has their bytes written over. Returns where they are.
+fn cut(
+    db: &Connection,
+    key: i64,
+    id: SegmentId,
+    mut index: SampleIndex,
+    mut stays: impl FnMut(&crate::format::index::FragmentIndex) -> bool,
+) -> Result<Vec<Part>> {
+    let mut parts: Vec<Part> = Vec::new();
+    index.fragments.retain(|fragment| {
+        let stays = stays(fragment);
+        if !stays {
+            match parts.last_mut().filter(|last| last.to == fragment.offset) {
+                Some(last) => last.to = fragment.end(),
+                None => parts.push(Part {
+                    segment: id,
+                    from: fragment.offset,
+                    to: fragment.end(),
+                }),
+            }
+        }
+        stays
+    });
+    if parts.is_empty() {
+        return Ok(parts);
+    }
+    if index.fragments.is_empty() {
+        // Others have a moment of it, and no sample.
+        execute(
+            db,
+            "UPDATE segments SET state = 'wipe' WHERE segment = ?1",
+            params![key],
+        )?;
+        execute(db, "DELETE FROM indexes WHERE segment = ?1", params![key])?;
+        return Ok(vec![Part::whole(id)]);
+    }
+    execute(
+        db,
+        "UPDATE indexes SET samples = ?2 WHERE segment = ?1",
+        params![key, index.encode()],
+    )?;
+    blank(db, key)?;
+    Ok(parts)
+}
+
+/// What is not in a segment's index any more is to be written over. Its checksum was over that, too; each fragment has its own.
+fn blank(db: &Connection, key: i64) -> Result {
+    execute(
+        db,
+        "UPDATE segments SET crc = NULL, cuts = cuts + 1 WHERE segment = ?1",
+        params![key],
+    )?;
+    execute(
+        db,
+        "INSERT OR IGNORE INTO blanks (segment) VALUES (?1)",
+        params![key],
+    )
+}
+
+/// The same, for a segment of which the file was found with what is deleted in it.
+pub(super) fn blank_again(db: &Connection, id: SegmentId) -> Result {
+    match sealed(db, id)? {
+        Some(key) => blank(db, key),
+        None => Ok(()),
+    }
+}
+
+/// Notes that a recording was deleted, what went, and how much of its footage is left.
+pub(super) fn note(db: &Connection, id: RecordingId, removed: &Removed) -> Result {
+    execute(
+        db,
+        "INSERT INTO deleted (id, left_us, parts, listed) VALUES (?1, ?2, ?3, 0)
+         ON CONFLICT (id) DO UPDATE SET left_us = excluded.left_us, parts = excluded.parts, listed = 0",
+        params![id.to_bytes(), removed.left, Part::encode(&removed.parts)],
+    )?;
+    execute(
+        db,
+        "DELETE FROM deleted WHERE listed AND deletion <= (SELECT max(deletion) FROM deleted) - ?1",
+        params![REMEMBERED],
+    )
+}
+
+/// A recording is to be deleted as soon as what is written of it is sealed.
+pub(super) fn doom(db: &Connection, id: RecordingId) -> Result {
+    execute(
+        db,
+        "INSERT OR IGNORE INTO deleted (id) VALUES (?1)",
+        params![id.to_bytes()],
+    )
+}
+
+/// It is not deleted after all.
+pub(super) fn spare(db: &Connection, id: RecordingId) -> Result {
+    execute(
+        db,
+        "DELETE FROM deleted WHERE id = ?1 AND left_us IS NULL",
+        params![id.to_bytes()],
+    )
+}
+
+/// The list beside the tape names it.
+pub(super) fn listed(db: &Connection, id: RecordingId) -> Result {
+    execute(
+        db,
+        "UPDATE deleted SET listed = 1, parts = x'' WHERE id = ?1",
+        params![id.to_bytes()],
+    )
+}
+
+/// Deletes what was deleted before, of a journal that does not know of it: one that was made again or put back.
+pub(super) fn replay(db: &Connection, id: RecordingId, parts: &[Part]) -> Result {
+    let mut segments = HashSet::new();
+    for part in parts.iter().filter(|part| segments.insert(part.segment)) {
+        let of: Vec<&Part> = parts
+            .iter()
+            .filter(|other| other.segment == part.segment)
+            .collect();
+        if of.iter().any(|part| part.is_whole()) {
+            execute(
+                db,
+                "UPDATE segments SET state = 'wipe' WHERE id = ?1 AND state IN ('sealed', 'spare', 'missing')",
+                params![part.segment.to_bytes()],
+            )?;
+        } else if let Some(key) = sealed(db, part.segment)?
+            && let Some(index) = index(db, key)?
+        {
+            cut(db, key, part.segment, index, |fragment| {
+                of.iter().all(|part| !part.covers(fragment))
+            })?;
+        }
+    }
+    execute(db, "DELETE FROM recordings WHERE id = ?1", params![id.to_bytes()])?;
+    execute(
+        db,
+        "INSERT INTO deleted (id, left_us, listed) VALUES (?1, 0, 1)
+         ON CONFLICT (id) DO UPDATE SET left_us = ifnull(left_us, 0), listed = 1",
+        params![id.to_bytes()],
+    )
+}
+
+pub(super) fn blanked(db: &Connection, id: SegmentId) -> Result {
+    execute(
+        db,
+        "DELETE FROM blanks WHERE segment = (SELECT segment FROM segments WHERE id = ?1)",
+        params![id.to_bytes()],
+    )
+}
+
+fn sealed(db: &Connection, id: SegmentId) -> Result<Option<i64>> {
+    let sql = "SELECT segment FROM segments WHERE id = ?1 AND state IN ('sealed', 'missing')";
+    prepare(db, sql)?
+        .query_row(params![id.to_bytes()], |row| row.get(0))
+        .optional()
+}
+
+fn index(db: &Connection, segment: i64) -> Result<Option<SampleIndex>> {
+    let samples: Option<Vec<u8>> = prepare(db, "SELECT samples FROM indexes WHERE segment = ?1")?
+        .query_row(params![segment], |row| row.get(0))
+        .optional()?;
+    Ok(samples.and_then(|samples| SampleIndex::decode(&samples).ok()))
+}
+
+fn shared(db: &Connection, recording: i64) -> Result<Vec<Shared>> {
+    let sql = format!(
+        "SELECT s.segment, s.id, base_video, base_audio, tape_zero, s.start, s.end, tracks
+         FROM recordings r CROSS JOIN segments s ON {} CROSS JOIN publishes p ON p.publish = s.publish
+         WHERE r.recording = ?1 AND s.state IN ('sealed', 'missing') ORDER BY s.end",
+        between("r.stream", "r.start", "r.end")
+    );
+    prepare(db, &sql)?
+        .query_map(params![recording], |row| {
+            Ok(Shared {
+                key: row.get(0)?,
+                id: SegmentId::from_bytes(row.get(1)?),
+                base: TrackBase {
+                    video: row.get(2)?,
+                    audio: row.get(3)?,
+                },
+                tape_zero: row.get(4)?,
+                start: row.get(5)?,
+                end: row.get(6)?,
+                tracks: row.get(7)?,
+            })
+        })?
+        .collect()
+}
+
+/// What other recordings need of a segment. One that is not exact needs all of it.
+fn keeps(db: &Connection, segment: i64, but: i64) -> Result<Vec<(Micros, Micros)>> {
+    let sql = format!(
+        "SELECT iif(o.exact, o.start, {}),
+            iif(NOT o.exact, {}, iif(o.state = 'open' AND NOT o.paused, ifnull(o.ends, {}), o.end))
+         FROM segments s CROSS JOIN recordings o ON {SHARES}
+         WHERE s.segment = ?1 AND o.recording <> ?2 AND (o.state <> 'expired' OR o.protected)",
+        Micros::MIN,
+        Micros::MAX,
+        Micros::MAX
+    );
+    prepare(db, &sql)?
+        .query_map(params![segment, but], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect()
+}
+
+/// A segment of which fragments are to be written over.
+#[derive(Clone, Debug)]
+pub(in crate::store) struct Blank {
+    pub(in crate::store) blocks: Blocks,
+    /// Of tape.
+    pub(in crate::store) bytes: u64,
+}
+
+impl Journal {
+    /// Segments of which fragments are to be written over.
+    pub(in crate::store) fn blanks(&self) -> std::result::Result<Vec<Blank>, StoreError> {
+        let sql = BLOCKS.replace("s.end", "s.bytes").replace(
+            "FROM segments s CROSS JOIN",
+            "FROM blanks b CROSS JOIN segments s ON s.segment = b.segment CROSS JOIN",
+        );
+        self.all(&format!("{sql} WHERE +s.state = 'sealed'"), [], |row| {
+            self.blank(row)
+        })
+    }
+
+    /// Segments of which fragments were deleted and are written over, as far as this journal knows.
+    pub(in crate::store) fn cut_segments(&self) -> std::result::Result<Vec<Blank>, StoreError> {
+        let sql = BLOCKS.replace("s.end", "s.bytes").replace(
+            "FROM segments s CROSS JOIN",
+            "FROM segments s INDEXED BY segments_cut CROSS JOIN",
+        );
+        let sql = format!(
+            "{sql} WHERE s.cuts > 0 AND +s.state = 'sealed' AND NOT EXISTS (SELECT 1 FROM blanks b WHERE b.segment = s.segment)"
+        );
+        self.all(&sql, [], |row| self.blank(row))
+    }
+
+    fn blank(&self, row: &rusqlite::Row<'_>) -> std::result::Result<Blank, StoreError> {
+        Ok(Blank {
+            blocks: self.blocks(row)?,
+            bytes: number(self.col(row, 4)?),
+        })
+    }
+
+    /// Deletions that the list beside the tape does not name yet, and what went by them.
+    pub(in crate::store) fn unlisted(&self) -> std::result::Result<Vec<(RecordingId, Vec<u8>)>, StoreError> {
+        let sql = "SELECT id, parts FROM deleted WHERE NOT listed AND left_us IS NOT NULL ORDER BY deletion";
+        self.all(sql, [], |row| {
+            Ok((RecordingId::from_bytes(self.col(row, 0)?), self.col(row, 1)?))
+        })
+    }
+
+    /// Recordings that are to be deleted, and are not yet.
+    pub(in crate::store) fn doomed(&self) -> std::result::Result<Vec<RecordingId>, StoreError> {
+        let sql = "SELECT id FROM deleted WHERE NOT listed AND left_us IS NULL ORDER BY deletion";
+        self.all(sql, [], |row| Ok(RecordingId::from_bytes(self.col(row, 0)?)))
+    }
+
+    /// Recordings that were deleted, as far as this journal knows.
+    pub(in crate::store) fn deleted(&self) -> std::result::Result<HashSet<RecordingId>, StoreError> {
+        let sql = "SELECT id FROM deleted WHERE left_us IS NOT NULL";
+        let ids = self.all(sql, [], |row| Ok(RecordingId::from_bytes(self.col(row, 0)?)))?;
+        Ok(ids.into_iter().collect())
+    }
+
+    /// What became of the wish to delete a recording: how much of its footage is left, once it is carried out.
+    pub(in crate::store) fn deletion(
+        &self,
+        id: RecordingId,
+    ) -> std::result::Result<Option<Option<Micros>>, StoreError> {
+        let sql = "SELECT left_us FROM deleted WHERE id = ?1";
+        self.one(sql, params![id.to_bytes()], |row| self.col(row, 0))
+    }
+}

@@ -1,0 +1,137 @@
+//! What was deleted on request and must not come back: with a journal that is made again, or with a journal or files that were
+//! put back from a copy.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+
+use super::repair::Recovery;
+use crate::format::fmp4::{self, Gone, Scanned};
+use crate::format::index::SampleIndex;
+use crate::media::{RecordingId, SegmentId};
+use crate::store::deleted::{self, Part};
+use crate::store::disk::{Disk, DiskFile};
+use crate::store::journal::{Blank, Journal, Op};
+use crate::store::reader::Reader;
+use crate::store::{StoreError, paths};
+
+/// The list of what was deleted.
+pub(super) struct Deleted {
+    recordings: BTreeSet<RecordingId>,
+    /// Read when the first file without a row is met.
+    parts: Option<HashMap<SegmentId, Vec<Part>>>,
+}
+
+impl Deleted {
+    pub(super) fn read(dir: &Path, disk: &dyn Disk) -> Result<Self, StoreError> {
+        let failed = |error| StoreError::disk("read", &paths::deleted(dir))(error);
+        let mut recordings = deleted::ids(disk, dir).map_err(failed)?;
+        // One that is too long is no reason not to start.
+        if let Err(error) = deleted::trim(disk, dir, &mut recordings) {
+            tracing::warn!("{}: {error}", paths::deleted(dir).display());
+        }
+        Ok(Self {
+            recordings,
+            parts: None,
+        })
+    }
+
+    pub(super) fn has(&self, id: RecordingId) -> bool {
+        self.recordings.contains(&id)
+    }
+}
+
+impl Recovery<'_> {
+    /// What was deleted of a segment.
+    pub(super) fn deleted_of(&mut self, segment: SegmentId) -> Result<Vec<Part>, StoreError> {
+        let all = match &mut self.deleted.parts {
+            Some(all) => all,
+            unread => {
+                let read = deleted::all_parts(self.disk, self.dir, &self.deleted.recordings);
+                unread.insert(read.map_err(StoreError::disk("read", &paths::deleted(self.dir)))?)
+            }
+        };
+        Ok(all.get(&segment).cloned().unwrap_or_default())
+    }
+
+    /// Removes a file that was deleted and is there again.
+    pub(super) fn wipe(&mut self, path: PathBuf, file: &dyn DiskFile, len: u64) -> Result<(), StoreError> {
+        file.punch(len)
+            .and_then(|()| file.sync())
+            .map_err(StoreError::disk("remove", &path))?;
+        self.name(&path, "was deleted, and is removed again");
+        self.remove(path)
+    }
+
+    /// Carries out deletions that the journal does not know of, and those that the power came before.
+    pub(super) fn delete(&mut self, journal: &Journal) -> Result<(), StoreError> {
+        let folder = paths::deleted(self.dir);
+        let known = journal.deleted()?;
+        for id in &self.deleted.recordings {
+            if known.contains(id) {
+                continue;
+            }
+            let parts =
+                deleted::parts(self.disk, self.dir, *id).map_err(StoreError::disk("read", &folder))?;
+            self.ops.push(Op::Replay { id: *id, parts });
+        }
+        for cut in journal.cut_segments()? {
+            if !self.is_blank(&cut, journal)? {
+                self.ops.push(Op::Blank { id: cut.blocks.id });
+            }
+        }
+        let doomed = journal.doomed()?.into_iter();
+        self.ops.extend(doomed.map(|id| Op::Delete { id }));
+        Ok(())
+    }
+}
+
+/// Enters deletions in the list that are not in it yet. Also where a file is there: the power may go before its name is
+/// durable.
+pub(super) fn list(
+    dir: &Path,
+    disk: &dyn Disk,
+    journal: &mut Journal,
+    utc: crate::media::Micros,
+) -> Result<(), StoreError> {
+    let mut ops = Vec::new();
+    for (id, parts) in journal.unlisted()? {
+        deleted::add(disk, dir, id, &parts).map_err(StoreError::disk("write", &paths::deleted(dir)))?;
+        ops.push(Op::Listed { id });
+    }
+    match ops.is_empty() {
+        true => Ok(()),
+        false => journal.commit(&ops, utc),
+    }
+}
+
+impl Recovery<'_> {
+    /// False for a file that has in it what was deleted: it was put back from a copy.
+    fn is_blank(&self, cut: &Blank, journal: &Journal) -> Result<bool, StoreError> {
+        let id = cut.blocks.id;
+        let path = paths::segment(self.dir, &cut.blocks.stream, cut.blocks.sequence);
+        // What cannot be read is for `verify` to tell of.
+        let Ok(file) = self.disk.open_read(&path) else {
+            return Ok(true);
+        };
+        let reader = Reader(file.as_ref());
+        let index = journal
+            .index(id)?
+            .and_then(|blob| SampleIndex::decode(&blob).ok());
+        let header = fmp4::read_header(&reader, cut.bytes).ok();
+        let stretches = index
+            .zip(header)
+            .and_then(|(index, header)| fmp4::stretches(&reader, id, &index, header.len, cut.bytes));
+        let marked = |gone: &Gone| fmp4::is_marked(&reader, cut.bytes, id, gone);
+        Ok(stretches.is_none_or(|stretches| stretches.iter().all(marked)))
+    }
+}
+
+/// Takes what was deleted out of what was read of a file; true when there was anything of it.
+pub(super) fn take_out(scanned: &mut Scanned, parts: &[Part]) -> bool {
+    let before = scanned.index.fragments.len();
+    let stays = |fragment: &_| parts.iter().all(|part: &Part| !part.covers(fragment));
+    scanned.index.fragments.retain(stays);
+    let took = scanned.index.fragments.len() < before;
+    scanned.gone |= took;
+    took
+}

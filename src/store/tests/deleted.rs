@@ -1,0 +1,416 @@
+//! What is deleted on request is gone, within segments that others share too, and does not come back.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::moment::{JournalFiles, stride};
+use super::rig::{Publisher, Rig, check_invariants, stream, tempdir};
+use crate::media::{Micros, RecordingId};
+use crate::store::clock::tests::TestClock;
+use crate::store::crash::{CrashDisk, Image, Survives};
+use crate::store::journal::Journal;
+use crate::store::spec::Origin;
+use crate::store::testing::{fragment, media};
+use crate::store::{Command, Deletion, Filter, RecordingSpec, paths};
+
+const SECOND: Micros = 1_000_000;
+
+/// The recording that is deleted, the clip of 6 s to 9 s of it, and the one that comes after.
+const ALL: u8 = 1;
+const CLIP: u8 = 2;
+const NEXT: u8 = 3;
+
+fn id(n: u8) -> RecordingId {
+    RecordingId::from_bytes([n; 16])
+}
+
+fn clip(a: &Publisher, n: u8, [from, to]: [Micros; 2]) -> Command {
+    let mut spec = RecordingSpec::built_in();
+    spec.origin = Origin::Clip;
+    Command::Clip {
+        recording: id(n),
+        stream: a.stream.clone(),
+        start: a.zero + from * SECOND,
+        end: a.zero + to * SECOND,
+        spec: Arc::new(spec),
+    }
+}
+
+fn rig_on(dir: tempfile::TempDir, disk: CrashDisk) -> Rig {
+    let clock = Arc::new(TestClock::new(500_000_000));
+    clock.set_utc(1_790_000_500_000_000, true);
+    Rig::with(dir, disk, clock, |settings| {
+        settings.segment_duration = Duration::from_secs(12);
+    })
+}
+
+/// One segment of 12 s that the recording and its clip share, and one of the next recording.
+fn recorded() -> (Rig, Publisher) {
+    let mut rig = rig_on(tempdir(), CrashDisk::default());
+    let (a, start) = rig.publish(1, "a");
+    rig.handle(vec![start, a.record(id(ALL), 0)]);
+    for n in 0..12 {
+        rig.handle(vec![a.append(n)]);
+        rig.pass(SECOND);
+    }
+    rig.handle(vec![a.close(id(ALL), 12), a.record(id(NEXT), 12)]);
+    for n in 12..16 {
+        rig.handle(vec![a.append(n)]);
+        rig.pass(SECOND);
+    }
+    rig.handle(vec![clip(&a, CLIP, [6, 9]), a.close(id(NEXT), 16), a.end()]);
+    rig.pass(SECOND);
+    (rig, a)
+}
+
+fn delete(rig: &mut Rig, n: u8) {
+    rig.handle(vec![Command::Delete { recording: id(n) }]);
+    time_passes(rig);
+}
+
+fn time_passes(rig: &mut Rig) {
+    rig.pass(SECOND);
+    rig.pass(10 * SECOND);
+    rig.pass(10 * SECOND);
+}
+
+/// Seconds of which any payload is in a file: each is one byte over and over.
+fn there(disk: &CrashDisk) -> Vec<i64> {
+    let mut found = std::collections::BTreeSet::new();
+    for bytes in disk.files().values() {
+        let runs = bytes.chunk_by(|a, b| a == b);
+        found.extend(runs.filter(|run| run.len() >= 80).map(|run| run[0]));
+    }
+    let has = |n: &i64| {
+        let fragment = fragment(*n, n % 2 == 0);
+        let mut frames = fragment.video.iter().chain(&fragment.audio);
+        // Zeros are nobody's.
+        frames.any(|frame| frame.payload[0] != 0 && found.contains(&frame.payload[0]))
+    };
+    (0..16).filter(has).collect()
+}
+
+/// Numbers of the recordings that there are, and the seconds that each plays.
+fn plays(rig: &Rig) -> Vec<(u8, Vec<i64>)> {
+    use crate::format::TapeSource as _;
+    let library = rig.library();
+    let rows = library.recordings(&Filter::default()).unwrap();
+    let seconds = |id| {
+        let view = library.view(id).unwrap();
+        let mut bytes = Vec::new();
+        for segment in &view.segments {
+            let index = view.source.index(segment.id).unwrap();
+            for fragment in &index.fragments {
+                let len = fragment.video.bytes() + fragment.audio.bytes();
+                let mut part = vec![0; len as usize];
+                let at = fragment.end() - len;
+                view.source.read_exact_at(segment.id, at, &mut part).unwrap();
+                bytes.push(part);
+            }
+        }
+        let of = |n: &i64| bytes.contains(&media(&fragment(*n, n % 2 == 0)));
+        (0..16).filter(of).collect()
+    };
+    let numbers = rows.iter().map(|row| (row.id.to_bytes()[0], seconds(row.id)));
+    numbers.collect()
+}
+
+fn deleted_event(rig: &Rig) -> serde_json::Value {
+    let outbox = Journal::open_read(rig.dir.path()).unwrap().outbox().unwrap();
+    let found = outbox
+        .into_iter()
+        .find(|(_, kind, _)| kind == "recording.expired");
+    serde_json::from_str(&found.unwrap().2).unwrap()
+}
+
+fn file(rig: &Rig) -> PathBuf {
+    paths::segment(rig.dir.path(), &stream("a"), 1)
+}
+
+fn range(range: std::ops::Range<i64>) -> Vec<i64> {
+    range.collect()
+}
+
+/// The service stops, and starts again on what is there after `change`.
+fn restarted(rig: Rig, change: impl FnOnce(&std::path::Path, &CrashDisk)) -> Rig {
+    let Rig {
+        dir, disk, writer, ..
+    } = rig;
+    drop(writer);
+    change(dir.path(), &disk);
+    rig_on(dir, disk)
+}
+
+#[expect(clippy::disallowed_methods, reason = "a journal is lost")]
+fn lose_journal(dir: &std::path::Path) {
+    for name in ["journal.db", "journal.db-wal", "journal.db-shm"] {
+        let _ = std::fs::remove_file(dir.join(name));
+    }
+}
+
+#[test]
+fn what_no_other_needs_is_written_over_within_the_segment() {
+    let (mut rig, _) = recorded();
+    assert_eq!(there(&rig.disk), range(0..16));
+    delete(&mut rig, ALL);
+    // The clip begins with a keyframe, and a fragment stays whole.
+    assert_eq!(there(&rig.disk), [6, 7, 8, 12, 13, 14, 15]);
+    assert_eq!(plays(&rig), [(CLIP, range(6..9)), (NEXT, range(12..16))]);
+    let told = deleted_event(&rig);
+    assert_eq!(
+        (&told["reason"], &told["left_s"]),
+        (&"deleted".into(), &3.0.into())
+    );
+    assert_eq!(
+        rig.library().deletion(id(ALL)).unwrap(),
+        Deletion::Done { left: 3 * SECOND }
+    );
+    check_invariants(rig.dir.path(), &rig.disk);
+    let durable = CrashDisk::after_crash(&rig.disk.image(), Survives::Nothing);
+    assert_eq!(there(&durable), [6, 7, 8, 12, 13, 14, 15]);
+    // And then the rest.
+    delete(&mut rig, CLIP);
+    assert_eq!(there(&rig.disk), range(12..16));
+    assert!(rig.disk.node_of(&file(&rig)).is_none());
+}
+
+#[test]
+fn what_a_clip_is_decoded_with_stays() {
+    let (mut rig, a) = recorded();
+    // From within a GOP to within a fragment.
+    rig.handle(vec![clip(&a, 4, [3, 5])]);
+    rig.pass(SECOND);
+    delete(&mut rig, ALL);
+    assert_eq!(there(&rig.disk), [2, 3, 4, 6, 7, 8, 12, 13, 14, 15]);
+    delete(&mut rig, 4);
+    assert_eq!(there(&rig.disk), [6, 7, 8, 12, 13, 14, 15]);
+    check_invariants(rig.dir.path(), &rig.disk);
+    assert_eq!(plays(&rig)[0], (CLIP, range(6..9)));
+}
+
+#[test]
+fn a_player_reads_what_is_left_of_the_file() {
+    let (mut rig, _) = recorded();
+    delete(&mut rig, ALL);
+    let bytes = rig.disk.files()[&file(&rig)].clone();
+    let scanned = crate::format::fmp4::scan(&bytes[..], bytes.len() as u64).unwrap();
+    assert_eq!(scanned.index.fragments.len(), 3);
+    assert_eq!(scanned.stopped, crate::format::fmp4::Stopped::Clean);
+    // Boxes from end to end.
+    let (mut at, mut kinds) = (0, Vec::new());
+    while at < bytes.len() {
+        let size = u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
+        kinds.push(String::from_utf8(bytes[at + 4..at + 8].to_vec()).unwrap());
+        assert!(size >= 8, "at {at}");
+        at += size;
+    }
+    assert_eq!(at, bytes.len());
+    let frees = kinds.iter().filter(|kind| *kind == "free").count();
+    assert!((2..=3).contains(&frees), "{kinds:?}");
+}
+
+#[test]
+fn who_reads_the_file_finishes_first() {
+    let (mut rig, _) = recorded();
+    let path = file(&rig);
+    rig.disk.hold(&path, true);
+    delete(&mut rig, ALL);
+    assert_eq!(there(&rig.disk), range(0..16), "written over while it was read");
+    assert_eq!(plays(&rig)[0], (CLIP, range(6..9)));
+    rig.disk.hold(&path, false);
+    time_passes(&mut rig);
+    assert_eq!(there(&rig.disk), [6, 7, 8, 12, 13, 14, 15]);
+    rig.disk.hold(&path, true);
+    delete(&mut rig, CLIP);
+    assert_eq!(
+        there(&rig.disk),
+        [6, 7, 8, 12, 13, 14, 15],
+        "emptied while it was read"
+    );
+    rig.disk.hold(&path, false);
+    time_passes(&mut rig);
+    assert_eq!(there(&rig.disk), range(12..16));
+}
+
+#[test]
+fn a_view_from_before_reads_what_is_left_and_nothing_else() {
+    use crate::format::TapeSource as _;
+    let (mut rig, _) = recorded();
+    let library = rig.library();
+    let (all, part) = (library.view(id(ALL)).unwrap(), library.view(id(CLIP)).unwrap());
+    let segment = all.segments[0].id;
+    let index = all.source.index(segment).unwrap();
+    let known = part.source.index(segment).unwrap();
+    delete(&mut rig, ALL);
+    let mut byte = [0];
+    let first = index.fragments[0].end() - 1;
+    let refused = all.source.read_exact_at(segment, first, &mut byte).unwrap_err();
+    assert!(refused.to_string().contains("deleted meanwhile"), "{refused}");
+    let kept = known.fragments[6].end() - 1;
+    part.source.read_exact_at(segment, kept, &mut byte).unwrap();
+    assert_ne!(byte, [0]);
+}
+
+#[test]
+fn a_journal_that_is_made_again_does_not_bring_it_back() {
+    let (mut rig, _) = recorded();
+    delete(&mut rig, ALL);
+    let mut rig = restarted(rig, |dir, _| lose_journal(dir));
+    assert_eq!(rig.report.0.adopted, 2);
+    assert!(rig.report.0.files.is_empty(), "{:?}", rig.report.0.files);
+    let found = plays(&rig);
+    assert!(found.iter().all(|(n, _)| *n != ALL), "{found:?}");
+    // Nobody knows the clip any more, and what is there of it is found again.
+    let all: Vec<i64> = found.iter().flat_map(|(_, seconds)| seconds.clone()).collect();
+    assert_eq!(all, [6, 7, 8, 12, 13, 14, 15]);
+    time_passes(&mut rig);
+    assert_eq!(there(&rig.disk), [6, 7, 8, 12, 13, 14, 15]);
+    assert_eq!(rig.library().verify(&mut |_, _| {}).unwrap(), []);
+}
+
+#[test]
+fn a_journal_that_is_put_back_does_not_bring_it_back() {
+    let (rig, _) = recorded();
+    let mut rig = restarted(rig, |_, _| ());
+    let backup = {
+        let rig_dir = rig.dir.path();
+        rig.writer.close().unwrap();
+        JournalFiles::read(rig_dir)
+    };
+    let mut rig = restarted(rig, |_, _| ());
+    delete(&mut rig, ALL);
+    let mut rig = restarted(rig, |dir, _| backup.write(dir));
+    assert_eq!(plays(&rig), [(CLIP, range(6..9)), (NEXT, range(12..16))]);
+    time_passes(&mut rig);
+    assert_eq!(there(&rig.disk), [6, 7, 8, 12, 13, 14, 15]);
+    // Also that of a whole segment.
+    delete(&mut rig, NEXT);
+    let rig = restarted(rig, |dir, _| backup.write(dir));
+    assert_eq!(plays(&rig), [(CLIP, range(6..9))]);
+}
+
+#[test]
+fn files_that_are_put_back_do_not_bring_it_back() {
+    let (mut rig, _) = recorded();
+    let backup = rig.disk.files();
+    delete(&mut rig, ALL);
+    delete(&mut rig, NEXT);
+    let lay_out = |disk: &CrashDisk, dir: &std::path::Path| {
+        let tape = paths::tape(dir);
+        for (path, bytes) in backup.iter().filter(|(path, _)| path.starts_with(&tape)) {
+            disk.put(path, bytes);
+        }
+    };
+    // Files alone: the one that is gone would be a stranger.
+    let next = paths::segment(rig.dir.path(), &stream("a"), 2);
+    let rig = restarted(rig, |_, disk| disk.put(&next, &backup[&next]));
+    assert!(rig.disk.node_of(&next).is_none());
+    assert_eq!(plays(&rig), [(CLIP, range(6..9))]);
+    // The one that is left, with all that was in it.
+    let first = file(&rig);
+    let mut rig = restarted(rig, |_, disk| disk.put(&first, &backup[&first]));
+    assert_eq!(plays(&rig), [(CLIP, range(6..9))]);
+    time_passes(&mut rig);
+    assert_eq!(there(&rig.disk), [6, 7, 8]);
+    // Files, and no journal: what was deleted within one is taken out again.
+    let mut rig = restarted(rig, |dir, disk| {
+        lay_out(disk, dir);
+        lose_journal(dir);
+    });
+    let all: Vec<i64> = plays(&rig).into_iter().flat_map(|(_, seconds)| seconds).collect();
+    assert_eq!(all, [6, 7, 8]);
+    time_passes(&mut rig);
+    assert_eq!(there(&rig.disk), [6, 7, 8]);
+    assert_eq!(rig.library().verify(&mut |_, _| {}).unwrap(), []);
+}
+
+#[test]
+fn what_waits_for_a_segment_is_deleted_also_when_the_power_goes() {
+    let mut rig = rig_on(tempdir(), CrashDisk::default());
+    let (a, start) = rig.publish(1, "a");
+    rig.handle(vec![start, a.record(id(ALL), 0), a.record(id(NEXT), 0)]);
+    for n in 0..6 {
+        rig.handle(vec![a.append(n)]);
+        rig.pass(SECOND);
+    }
+    rig.handle(vec![a.close(id(ALL), 6)]);
+    rig.pass(SECOND);
+    rig.handle(vec![Command::Delete { recording: id(ALL) }]);
+    rig.pass(SECOND);
+    assert_eq!(rig.library().deletion(id(ALL)).unwrap(), Deletion::Waits);
+    let disk = CrashDisk::after_crash(&rig.disk.image(), Survives::Nothing);
+    let journal = JournalFiles::read(rig.dir.path());
+    let Rig { dir, writer, .. } = rig;
+    drop(writer);
+    journal.write(dir.path());
+    let rig = rig_on(dir, disk);
+    let found = plays(&rig);
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].0, NEXT);
+    assert!(matches!(
+        rig.library().deletion(id(ALL)).unwrap(),
+        Deletion::Done { .. }
+    ));
+}
+
+#[test]
+fn the_power_goes_at_every_operation_of_a_deletion() {
+    let (mut rig, _) = recorded();
+    let moments: Arc<Mutex<Vec<(Image, JournalFiles)>>> = Arc::default();
+    let (out, dir) = (moments.clone(), rig.dir.path().to_owned());
+    rig.disk.observe(move |image| {
+        out.lock()
+            .unwrap()
+            .push((image.clone(), JournalFiles::read(&dir)));
+    });
+    delete(&mut rig, ALL);
+    delete(&mut rig, NEXT);
+    rig.disk.observe(|_| ());
+    let Rig { dir, writer, .. } = rig;
+    drop(writer);
+    let moments = std::mem::take(&mut *moments.lock().unwrap());
+    assert!(moments.len() > 12, "only {} moments", moments.len());
+    let mut root = dir;
+    for (n, (image, journal)) in moments.iter().enumerate().step_by(stride()) {
+        let seed = n as u64;
+        for survives in [
+            Survives::Nothing,
+            Survives::Everything,
+            Survives::Some(seed),
+            Survives::Zeros(seed),
+            Survives::Stale(seed),
+        ] {
+            let disk = CrashDisk::after_crash(image, survives);
+            journal.write(root.path());
+            let told = Journal::open_read(root.path()).unwrap();
+            let gone = |n| told.recording(id(n)).unwrap().is_none();
+            let (all, next) = (gone(ALL), gone(NEXT));
+            drop(told);
+            let mut rig = rig_on(root, disk);
+            let numbers: Vec<u8> = plays(&rig).iter().map(|(n, _)| *n).collect();
+            assert_eq!(numbers.contains(&ALL), !all, "moment {n}, {survives:?}");
+            time_passes(&mut rig);
+            let left = there(&rig.disk);
+            let wanted: Vec<i64> = match (all, next) {
+                (false, _) => range(0..16),
+                (true, false) => vec![6, 7, 8, 12, 13, 14, 15],
+                (true, true) => vec![6, 7, 8],
+            };
+            assert_eq!(left, wanted, "moment {n}, {survives:?}");
+            assert_eq!(rig.library().verify(&mut |_, _| {}).unwrap(), []);
+            // It is listed by now, so that the journal may go as well.
+            let rig = restarted(rig, |dir, _| lose_journal(dir));
+            let found = plays(&rig);
+            assert_eq!(
+                found.iter().any(|(n, _)| *n == ALL),
+                !all,
+                "moment {n}, {survives:?}"
+            );
+            let Rig { dir, writer, .. } = rig;
+            drop(writer);
+            lose_journal(dir.path());
+            root = dir;
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! What of a segment recordings need, when another that shared it is deleted.
+
+use super::segment::fragment_end;
+use crate::format::TrackBase;
+use crate::format::index::{FragmentIndex, SampleIndex};
+use crate::media::{Micros, TrackKind, Tracks, VIDEO_TIMESCALE, rescale};
+
+/// A segment's place on the tape, as far as it is needed to date its samples.
+pub(super) struct Dated<'a> {
+    pub(super) index: &'a SampleIndex,
+    pub(super) base: TrackBase,
+    pub(super) tracks: &'a Tracks,
+    pub(super) tape_zero: Micros,
+}
+
+/// A fragment's tape time: where its earlier track begins, and where its later one ends.
+type Span = (Micros, Micros);
+
+impl Dated<'_> {
+    fn tape(&self, kind: TrackKind, dts: u64) -> Micros {
+        let base = match kind {
+            TrackKind::Video => self.base.video,
+            TrackKind::Audio => self.base.audio,
+        };
+        let scale = self.tracks.timescale(kind).unwrap_or(VIDEO_TIMESCALE);
+        let dts = i64::try_from(dts).unwrap_or(i64::MAX).saturating_add(base);
+        self.tape_zero.saturating_add(rescale(dts, scale, 1_000_000))
+    }
+
+    fn span(&self, fragment: &FragmentIndex) -> Span {
+        let begins = [TrackKind::Video, TrackKind::Audio]
+            .into_iter()
+            .filter_map(|kind| {
+                let run = fragment.run(kind);
+                (!run.samples.is_empty()).then(|| self.tape(kind, run.first_dts))
+            });
+        let end = fragment_end(fragment, self.base, self.tracks, self.tape_zero);
+        (begins.min().unwrap_or(end), end)
+    }
+
+    /// Which fragments are needed to play what lies between the times of `keeps`: pictures are decoded from the keyframe
+    /// before on, and a fragment is kept or deleted whole.
+    pub(super) fn needed(&self, keeps: &[Span]) -> Vec<bool> {
+        let fragments = &self.index.fragments;
+        let spans: Vec<Span> = fragments.iter().map(|fragment| self.span(fragment)).collect();
+        let mut needed = vec![false; fragments.len()];
+        for &(from, to) in keeps {
+            let entry = self.entry(from);
+            for (at, (begins, ends)) in spans.iter().enumerate() {
+                let decodes = entry.is_some_and(|entry| at >= entry);
+                if *begins < to
+                    && (*ends > from || decodes)
+                    && let Some(needed) = needed.get_mut(at)
+                {
+                    *needed = true;
+                }
+            }
+        }
+        needed
+    }
+
+    /// The fragment with the last keyframe at or before a moment; the first one, if there is a picture and no keyframe.
+    fn entry(&self, from: Micros) -> Option<usize> {
+        self.tracks.video.as_ref()?;
+        let mut entry = 0;
+        for (at, fragment) in self.index.fragments.iter().enumerate() {
+            for placed in fragment.video.placed() {
+                if self.tape(TrackKind::Video, placed.dts) > from {
+                    return Some(entry);
+                }
+                if placed.sample.key {
+                    entry = at;
+                }
+            }
+        }
+        Some(entry)
+    }
+
+    /// What is needed of a recording stays.
+    pub(super) fn left(&self, needed: &[bool], left: &mut Left) {
+        let kept = self
+            .index
+            .fragments
+            .iter()
+            .zip(needed)
+            .filter(|(_, needed)| **needed);
+        kept.for_each(|(fragment, _)| left.add(self.span(fragment)));
+    }
+}
+
+/// How much of a recording's footage stays, because others need it.
+pub(super) struct Left {
+    at: Micros,
+    to: Micros,
+    sum: Micros,
+}
+
+impl Left {
+    /// Of what lies between two moments.
+    pub(super) fn new((from, to): Span) -> Self {
+        Self { at: from, to, sum: 0 }
+    }
+
+    /// What stays, in the order of the tape; no moment counts twice.
+    pub(super) fn add(&mut self, (begins, ends): Span) {
+        let ends = ends.min(self.to);
+        self.sum += ends.saturating_sub(begins.max(self.at)).max(0);
+        self.at = self.at.max(ends);
+    }
+
+    pub(super) fn sum(&self) -> Micros {
+        self.sum
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::fmp4::{self, Place};
+    use crate::media::SegmentId;
+    use crate::store::testing;
+
+    const SECOND: Micros = 1_000_000;
+
+    /// Seconds of a segment that begins at tape time 100 s, with a keyframe every two.
+    fn index(seconds: i64) -> SampleIndex {
+        let fragments = (0..seconds).map(|n| {
+            let place = Place {
+                segment: SegmentId::new(1),
+                sequence: 1 + n as u32,
+                durable: 0,
+                offset: 1_000 + n as u64 * 10_000,
+            };
+            let fragment = testing::fragment(n, n % 2 == 0);
+            fmp4::fragment_header(place, TrackBase::default(), &fragment)
+                .unwrap()
+                .index
+        });
+        SampleIndex {
+            fragments: fragments.collect(),
+        }
+    }
+
+    fn needed(keeps: &[(i64, i64)]) -> (Vec<usize>, Micros) {
+        let (index, tracks) = (index(10), testing::tracks());
+        let dated = Dated {
+            index: &index,
+            base: TrackBase::default(),
+            tracks: &tracks,
+            tape_zero: 100 * SECOND,
+        };
+        let keeps: Vec<Span> = keeps
+            .iter()
+            .map(|(from, to)| ((1_000 + from) * 100_000, (1_000 + to) * 100_000))
+            .collect();
+        let needed = dated.needed(&keeps);
+        let mut left = Left::new((102 * SECOND, 200 * SECOND));
+        dated.left(&needed, &mut left);
+        let left = left.sum();
+        (
+            needed
+                .iter()
+                .enumerate()
+                .filter(|(_, needed)| **needed)
+                .map(|(at, _)| at)
+                .collect(),
+            left,
+        )
+    }
+
+    #[test]
+    fn what_is_kept_is_whole_fragments_from_the_keyframe_before_on() {
+        assert_eq!(needed(&[(40, 60)]), (vec![4, 5], 2 * SECOND));
+        // From within a GOP to within a fragment.
+        assert_eq!(needed(&[(35, 61)]), (vec![2, 3, 4, 5, 6], 5 * SECOND));
+        assert_eq!(needed(&[(0, 1), (95, 99)]), (vec![0, 8, 9], 2 * SECOND));
+        assert_eq!(needed(&[]), (vec![], 0));
+        assert_eq!(needed(&[(-50, 1_000)]).0.len(), 10);
+    }
+}

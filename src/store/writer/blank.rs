@@ -1,0 +1,176 @@
+//! Writes over what was deleted on request within segments that other recordings share.
+//!
+//! The journal does not know those fragments any more, so whoever opens the file from now on does not read them; whoever has
+//! it open finishes first. Then, for each stretch of fragments:
+//!
+//! 1. A `free` box with a mark takes the place of the first one's boxes, and is synced: from here on whoever walks the file
+//!    knows where the next fragment is.
+//! 2. Zeros are written over the rest, and synced.
+//! 3. The row that wanted it goes.
+//!
+//! A crash anywhere in it leaves the row, and the next start begins anew.
+
+use std::io::{self, ErrorKind, IoSlice};
+use std::path::Path;
+
+use super::Writer;
+use crate::format::fmp4::{self, GONE_BOX, Gone};
+use crate::format::index::SampleIndex;
+use crate::media::SegmentId;
+use crate::store::disk::DiskFile;
+use crate::store::journal::{Blank, Op};
+use crate::store::reader::Reader;
+use crate::store::{StoreError, deleted, paths};
+
+/// Most that is written over between two ticks: other streams want the card, too.
+const AT_ONCE: u64 = 4 << 20;
+
+/// Zeros are written so many at once.
+const PIECE: usize = 64 << 10;
+
+/// How far a segment is written over.
+#[derive(Clone, Copy)]
+pub(super) struct Blanking {
+    id: SegmentId,
+    /// Marks stand, and zeros up to here.
+    done: u64,
+}
+
+/// What came of it.
+enum Blanked {
+    Done,
+    /// There is more than one tick has time for.
+    Unfinished,
+    /// Somebody reads the file.
+    Read,
+}
+
+impl Writer {
+    /// Enters what was deleted in the list beside the tape. What fails is tried again.
+    pub(super) fn list_deleted(&mut self) -> Result<(), StoreError> {
+        for (id, parts) in self.journal.unlisted()? {
+            let listed = |op: &Op| matches!(op, Op::Listed { id: listed } if *listed == id);
+            if self.pending.iter().any(listed) {
+                continue;
+            }
+            match deleted::add(self.disk.as_ref(), &self.settings.dir, id, &parts) {
+                Ok(()) => self.pending.push(Op::Listed { id }),
+                Err(error) => {
+                    let path = paths::deleted(&self.settings.dir);
+                    tracing::error!("{}: cannot be written: {error}", path.display());
+                    self.progress.last_error = Some(format!("{}: {error}", path.display()));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes over what is to be, as far as one tick has time for.
+    pub(super) fn write_blanks(&mut self) -> Result<(), StoreError> {
+        for blank in self.journal.blanks()? {
+            let id = blank.blocks.id;
+            let known = |op: &Op| matches!(op, Op::Blanked { id: other } if *other == id);
+            if self.pending.iter().any(known) {
+                continue;
+            }
+            let path = paths::segment(&self.settings.dir, &blank.blocks.stream, blank.blocks.sequence);
+            match self.write_blank(&blank, &path) {
+                Ok(Blanked::Done) => {
+                    self.room.blanking = None;
+                    self.pending.push(Op::Blanked { id });
+                }
+                Ok(Blanked::Unfinished) => {
+                    self.room.look_soon();
+                    return Ok(());
+                }
+                Ok(Blanked::Read) => {}
+                // Its row says `missing` after the next start; should the file return, it is written over.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => {
+                    self.room.blanking = None;
+                    self.progress.last_error =
+                        Some(format!("{}: cannot write over: {error}", path.display()));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn write_blank(&mut self, blank: &Blank, path: &Path) -> io::Result<Blanked> {
+        let id = blank.blocks.id;
+        let begun = self.room.blanking.filter(|blanking| blanking.id == id);
+        let file = match begun {
+            // Those who read it by now know what is gone.
+            Some(_) => self.disk.open(path)?,
+            None => match self.open_unread(path)? {
+                Some(file) => file,
+                None => return Ok(Blanked::Read),
+            },
+        };
+        file.share()?;
+        let Some(stretches) = self.stretches(blank, file.as_ref())? else {
+            tracing::error!(
+                "{}: what was deleted cannot be told from the rest",
+                path.display()
+            );
+            return Ok(Blanked::Done);
+        };
+        let mut done = match begun {
+            Some(blanking) => blanking.done,
+            None => {
+                for gone in &stretches {
+                    let head = gone.head(id).ok_or(ErrorKind::InvalidData)?;
+                    file.write_at(gone.offset, &mut [IoSlice::new(&head)])?;
+                }
+                file.sync()?;
+                0
+            }
+        };
+        let mut left = AT_ONCE;
+        for gone in &stretches {
+            let end = gone.offset.saturating_add(gone.len);
+            let mut at = gone.offset.saturating_add(GONE_BOX as u64).max(done);
+            while at < end {
+                if left == 0 {
+                    file.sync()?;
+                    self.room.blanking = Some(Blanking { id, done });
+                    return Ok(Blanked::Unfinished);
+                }
+                let size = (end - at).min(PIECE as u64).min(left);
+                zero(file.as_ref(), at, size)?;
+                at += size;
+                left -= size;
+                done = at;
+            }
+        }
+        file.sync()?;
+        Ok(Blanked::Done)
+    }
+
+    /// What of a file its segment's index does not have. `None` when that cannot be told: the file is another's, or damaged.
+    fn stretches(&self, blank: &Blank, file: &dyn DiskFile) -> io::Result<Option<Vec<Gone>>> {
+        let id = blank.blocks.id;
+        let reader = Reader(file);
+        let header = match fmp4::read_header(&reader, blank.bytes) {
+            Ok(header) if header.identity.segment == id => header,
+            Err(fmp4::ScanError::Io { source, .. }) => return Err(source),
+            Ok(_) | Err(_) => return Ok(None),
+        };
+        let samples = self.journal.index(id).map_err(io::Error::other)?;
+        let index = samples.and_then(|samples| SampleIndex::decode(&samples).ok());
+        Ok(index.and_then(|index| fmp4::stretches(&reader, id, &index, header.len, blank.bytes)))
+    }
+
+    /// A file that nobody reads, to take footage out of it. Where the file system has no locks, nobody can say.
+    pub(super) fn open_unread(&self, path: &Path) -> io::Result<Option<Box<dyn DiskFile>>> {
+        match self.disk.open_unread(path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => self.disk.open(path).map(Some),
+            other => other,
+        }
+    }
+}
+
+fn zero(file: &dyn DiskFile, at: u64, len: u64) -> io::Result<()> {
+    let zeros = vec![0; usize::try_from(len).unwrap_or(PIECE).min(PIECE)];
+    file.write_at(at, &mut [IoSlice::new(&zeros)])
+}
