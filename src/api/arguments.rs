@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::answer::Failure;
 use crate::config;
-use crate::media::Micros;
+use crate::media::{Micros, StreamName};
 
 /// A request has at most so many bytes.
 pub const MAX_REQUEST: usize = 64 << 10;
@@ -95,6 +95,27 @@ pub(super) fn time<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Micros>,
             "'{text}' is not a time: write it as in \"2026-11-20T08:00:00Z\""
         ))),
     }
+}
+
+/// What lists say of the argument that names their streams.
+pub(super) const STREAMS: &str = "of this stream alone, or of those that a pattern fits, as in live/*";
+
+/// The one stream that a command is about: a pattern is none.
+pub(super) fn one_stream<'de, D: Deserializer<'de>>(from: D) -> Result<StreamName, D::Error> {
+    let name = StreamName::deserialize(from)?;
+    match name.as_str().contains('*') {
+        true => Err(serde::de::Error::custom(format!(
+            "'{name}' is a pattern, and one stream is needed here, as in 'live/cam1'"
+        ))),
+        false => Ok(name),
+    }
+}
+
+/// As [`one_stream`], where none need be named.
+pub(super) fn one_stream_or_none<'de, D: Deserializer<'de>>(from: D) -> Result<Option<StreamName>, D::Error> {
+    #[derive(Deserialize)]
+    struct Named(#[serde(deserialize_with = "one_stream")] StreamName);
+    Ok(Option::<Named>::deserialize(from)?.map(|Named(name)| name))
 }
 
 /// A name that somebody gives a recording or a task.

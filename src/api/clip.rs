@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::Api;
 use super::answer::{Code, Failure};
-use super::arguments::{Seconds, name, time, typed};
+use super::arguments::{Seconds, name, one_stream, time, typed};
 use super::command::{Command, Effect, Kind, needs, takes};
 use crate::config::Keep;
 use crate::event::rfc3339;
@@ -42,6 +42,7 @@ pub(super) const COMMANDS: &[Command] = &[Command {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Create {
+    #[serde(deserialize_with = "one_stream")]
     stream: StreamName,
     #[serde(default, deserialize_with = "time")]
     from: Option<Micros>,

@@ -5,10 +5,11 @@ use serde_json::{Map, Value, json};
 
 use super::Api;
 use super::answer::{Code, Failure};
-use super::arguments::{Limit, Seconds, name, tags, time, typed};
+use super::arguments::{Limit, STREAMS, Seconds, name, one_stream, one_stream_or_none, tags, time, typed};
 use super::command::{Command, Effect, Kind, needs, takes};
 use super::paged::fitting;
 use super::row;
+use crate::config::Streams;
 use crate::event::Short;
 use crate::media::{Micros, RecordingId, StreamName};
 use crate::recorder::{AskError, MANUAL_USUAL, OrderError, StartOrder, Started, Which};
@@ -77,7 +78,7 @@ pub(super) const COMMANDS: &[Command] = &[
         about: "Lists recordings, oldest first",
         effect: Effect::Reads,
         arguments: &[
-            takes("stream", Kind::Text, "of this stream alone"),
+            takes("stream", Kind::Text, STREAMS),
             takes(
                 "prefix",
                 Kind::Text,
@@ -157,6 +158,7 @@ const ONE: &[super::Argument] = &[needs("recording", Kind::Text, "its id, or the
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Start {
+    #[serde(deserialize_with = "one_stream")]
     stream: StreamName,
     template: Option<String>,
     #[serde(default, deserialize_with = "name")]
@@ -209,6 +211,7 @@ async fn short(api: &Api, started: &Started) -> Option<Short> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct OneOrAll {
+    #[serde(default, deserialize_with = "one_stream_or_none")]
     stream: Option<StreamName>,
     recording: Option<String>,
 }
@@ -270,7 +273,7 @@ async fn explained(api: &Api, which: &Which, failure: Failure) -> Failure {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct List {
-    stream: Option<StreamName>,
+    stream: Option<Streams>,
     prefix: Option<String>,
     #[serde(default, deserialize_with = "time")]
     from: Option<Micros>,

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::Api;
 use super::answer::{Code, Failure};
-use super::arguments::{Limit, typed};
+use super::arguments::{Limit, one_stream, typed};
 use super::command::{Command, Effect, Kind, needs, takes};
 use super::paged::{Window, paged};
 use crate::event::Recorded;
@@ -58,6 +58,7 @@ async fn list(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct One {
+    #[serde(deserialize_with = "one_stream")]
     stream: StreamName,
 }
 

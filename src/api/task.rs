@@ -5,10 +5,10 @@ use serde_json::{Map, Value, json};
 
 use super::Api;
 use super::answer::Failure;
-use super::arguments::{Limit, name, time, typed};
+use super::arguments::{Limit, STREAMS, name, one_stream, time, typed};
 use super::command::{Command, Effect, Kind, needs, takes};
 use super::paged::fitting;
-use crate::config::{Span, Weekly, Zone};
+use crate::config::{Span, Streams, Weekly, Zone};
 use crate::event::rfc3339;
 use crate::media::{Micros, RecordingId, StreamName};
 use crate::recorder::{Task, TaskState, When};
@@ -43,7 +43,7 @@ pub(super) const COMMANDS: &[Command] = &[
         about: "Lists tasks, those made first first",
         effect: Effect::Reads,
         arguments: &[
-            takes("stream", Kind::Text, "of this stream alone"),
+            takes("stream", Kind::Text, STREAMS),
             takes("state", Kind::Text, "waiting, running, over or stopped"),
             takes(
                 "limit",
@@ -79,6 +79,7 @@ const ONE: &[super::Argument] = &[needs("task", Kind::Text, "its id")];
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Create {
+    #[serde(deserialize_with = "one_stream")]
     stream: StreamName,
     #[serde(default, deserialize_with = "time")]
     start: Option<Micros>,
@@ -141,7 +142,7 @@ async fn create(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failu
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct List {
-    stream: Option<StreamName>,
+    stream: Option<Streams>,
     state: Option<TaskState>,
     #[serde(default)]
     limit: Limit,

@@ -10,16 +10,16 @@ use super::open::StoreArgument;
 use super::shown::{self, Page};
 use super::when::When;
 use crate::api::recording_row;
-use crate::media::StreamName;
+use crate::config::Streams;
 use crate::store::{Filter, RecordingRow};
 
 #[derive(clap::Args)]
 pub(super) struct Ls {
     #[command(flatten)]
     store: StoreArgument,
-    /// Only of this stream, as in live/cam1.
+    /// Only of this stream, as in live/cam1, or of those that a pattern fits, as in 'live/*'.
     #[arg(long, add = ArgValueCompleter::new(complete::streams))]
-    stream: Option<StreamName>,
+    stream: Option<Streams>,
     /// Only what ended after this: a time (RFC 3339), or a length of time back from now.
     #[arg(long, value_name = "T")]
     from: Option<When>,

@@ -22,6 +22,7 @@ mod rule;
 mod secret;
 mod size;
 mod span;
+mod streams;
 mod task;
 mod template;
 
@@ -48,6 +49,7 @@ pub use rule::{Pattern, RecordWhen, Rule};
 pub use secret::{MAX_SECRET, Secret, SecretError, SecretSource};
 pub use size::{ByteSize, SizeError};
 pub use span::{Span, SpanError};
+pub use streams::Streams;
 pub use task::{Task, TaskTimes};
 pub use template::{
     DEFAULT_TEMPLATE, Media, Reel, Resume, ResumeAfter, Split, Template, TemplateError, TemplateSource,

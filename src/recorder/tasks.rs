@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde::{Deserialize, Serialize};
 
 use super::live::Moment;
-use crate::config::{Span, Weekly};
+use crate::config::{Span, Streams, Weekly};
 use crate::media::{Micros, StreamName};
 
 /// From a task's start to its end at most, as with the clouds.
@@ -263,7 +263,7 @@ impl Tasks {
     /// Tasks behind the one called `after`, by id: those that were made first come first.
     pub(super) fn list<'a>(
         &'a self,
-        stream: Option<&'a StreamName>,
+        stream: Option<&'a Streams>,
         state: Option<TaskState>,
         after: Option<&str>,
     ) -> impl Iterator<Item = &'a Task> {
@@ -272,7 +272,7 @@ impl Tasks {
         self.tasks
             .range((from, Bound::Unbounded))
             .map(|(_, task)| task)
-            .filter(move |task| stream.is_none_or(|stream| task.stream == *stream))
+            .filter(move |task| stream.is_none_or(|streams| streams.fits(&task.stream)))
             .filter(move |task| state.is_none_or(|state| task.state == state))
     }
 

@@ -13,7 +13,7 @@ use super::source::{LibrarySource, SourceFile};
 use super::summary::{Extent, Summary};
 use super::verify::{self, Checked, Finding, Step};
 use super::{Asked, RecordingSpec, Rendition, StoreError, paths};
-use crate::config::Media;
+use crate::config::{Media, Streams};
 use crate::event::{Lack, Short};
 use crate::format::fmp4;
 use crate::format::index::SampleIndex;
@@ -39,8 +39,8 @@ pub struct Library {
 /// Which recordings are asked for. `Default` asks for all.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// Of this stream alone.
-    pub stream: Option<StreamName>,
+    /// Of these streams alone.
+    pub stream: Option<Streams>,
     /// That end after this UTC time.
     pub from: Option<Micros>,
     /// That start before this UTC time.

@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use super::StoreError;
 use super::library::{Filter, Library, RecordingRow, RecordingState};
-use crate::media::{Micros, StreamName};
+use crate::config::Streams;
+use crate::media::Micros;
 
 /// Recordings that [`Library::pages`] reads at once.
 const PAGE: usize = 500;
@@ -13,8 +14,8 @@ const PAGE: usize = 500;
 /// Which recordings are asked for, and how many at once.
 #[derive(Clone, Debug)]
 pub struct Query {
-    /// Of this stream alone.
-    pub stream: Option<StreamName>,
+    /// Of these streams alone.
+    pub stream: Option<Streams>,
     /// Of streams whose names begin so.
     pub prefix: Option<String>,
     /// That end after this UTC time.

@@ -358,6 +358,40 @@ fn tasks_of_the_configuration_are_listed_reloaded_and_not_deleted_by_command() {
 }
 
 #[test]
+fn a_pattern_is_taken_where_many_streams_are_meant_and_refused_where_one_is() {
+    let home = home();
+    let home = home.path();
+    let service = Service::start_with(home, ON_DEMAND);
+    let once: &[&str] = &[
+        "task",
+        "create",
+        CAM,
+        "--start",
+        "2099-01-01T00:00:00Z",
+        "--duration",
+        "1h",
+    ];
+    done(home, once);
+    let listed = |streams: &str| done(home, &["task", "list", "--stream", streams])["tasks"].clone();
+    assert_eq!(listed("live/*").as_array().unwrap().len(), 1);
+    assert_eq!(listed("other/*"), json!([]));
+    for command in [
+        &["task", "create", "live/*", "--duration", "1h"][..],
+        &["clip", "create", "live/*", "--before", "5s"],
+        &["recording", "start", "live/*"],
+        &["recording", "stop", "live/*"],
+        &["stream", "kick", "live/*"],
+    ] {
+        let said = refused(home, command);
+        assert!(
+            said.contains("'live/*' is a pattern, and one stream is needed here"),
+            "{command:?}: {said}"
+        );
+    }
+    service.stop();
+}
+
+#[test]
 fn rules_templates_and_tasks_are_there_after_a_restart() {
     let home = home();
     let home = home.path();

@@ -83,6 +83,10 @@ fn ls_selects_by_stream_and_time() {
     };
     assert_eq!(ls(&["--stream", "live/cam1"]), 1);
     assert_eq!(ls(&["--stream", "live/cam2"]), 0);
+    assert_eq!(ls(&["--stream", "live/*"]), 1);
+    assert_eq!(ls(&["--stream", "other/*"]), 0);
+    let wrong = ["ls", "--data", data.to_str().unwrap(), "--stream", "../*"];
+    edgereel(&wrong).failed(2, &["'../*' fits no stream"]);
     assert_eq!(ls(&["--from", &recording.start, "--to", &recording.end]), 1);
     assert_eq!(ls(&["--from", "2099-01-01T00:00:00Z"]), 0);
     assert_eq!(ls(&["--to", "2001-01-01T00:00:00Z"]), 0);

@@ -3,9 +3,9 @@
 use tokio::sync::oneshot;
 
 use super::Recorder;
-use crate::config::{Advice, Rule, Template, TemplateSource};
+use crate::config::{Advice, Rule, Streams, Template, TemplateSource};
 use crate::event::Short;
-use crate::media::{RecordingId, StreamName};
+use crate::media::RecordingId;
 use crate::recorder::core::Core;
 use crate::recorder::live::Moment;
 use crate::recorder::orders::{ClipCourse, ClipOrder, OrderError, StartOrder, Started, Which};
@@ -89,7 +89,7 @@ impl Recorder {
     /// Up to `limit` tasks behind the one called `after`, those made first first.
     pub fn tasks(
         &self,
-        stream: Option<&StreamName>,
+        stream: Option<&Streams>,
         state: Option<TaskState>,
         after: Option<&str>,
         limit: usize,

@@ -7,7 +7,8 @@ use super::delivery::RENDITION;
 use super::read::{RECORDING, RecordingData, SEGMENT, SEGMENTS, SHARED, SegmentData, between, few, number};
 use super::window::Window;
 use super::{Journal, tracks};
-use crate::media::{Micros, RecordingId, StreamName, Tracks};
+use crate::config::Streams;
+use crate::media::{Micros, RecordingId, Tracks};
 use crate::store::{Query, RecordingState, Rendition, StoreError};
 
 /// Times of a recording are rounded, and begin with a segment: what lies so close is looked at.
@@ -19,6 +20,14 @@ const THESE: &str = "json_each(?1) k CROSS JOIN recordings r ON r.recording = k.
 /// Tape time at which a recording `r` ends, unless it grows.
 const LIMIT: &str = "iif(r.state = 'open' AND NOT r.paused, ifnull(r.ends, 4611686018427387903), r.end)";
 
+/// The name, or what SQLite's GLOB takes for the pattern: there, more than `*` means something.
+fn as_sql(streams: &Streams) -> String {
+    match streams {
+        Streams::One(name) => name.as_str().to_owned(),
+        Streams::Fitting(pattern) => pattern.as_str().replace('[', "[[]").replace('?', "[?]"),
+    }
+}
+
 impl Journal {
     /// Recordings that may answer a query, in the order of their starts, behind its place. Of their times only those are told
     /// apart that need no look at the tape.
@@ -29,18 +38,24 @@ impl Journal {
         // One index is gone by: that of the few that are open, of a stream, of a state.
         let is_open = query.state == Some(RecordingState::Open);
         if let Some(state) = query.state {
-            let other = if query.stream.is_some() && !is_open {
+            let other = if matches!(query.stream, Some(Streams::One(_))) && !is_open {
                 "+"
             } else {
                 ""
             };
             wheres.push(format!("{other}r.state = '{}'", state.as_str()));
         }
-        if query.stream.is_some() {
-            let other = if is_open { "+" } else { "" };
-            wheres.push(format!(
-                "{other}r.stream = (SELECT stream FROM streams WHERE name = ?5)"
-            ));
+        match query.stream {
+            Some(Streams::One(_)) => {
+                let other = if is_open { "+" } else { "" };
+                wheres.push(format!(
+                    "{other}r.stream = (SELECT stream FROM streams WHERE name = ?5)"
+                ));
+            }
+            Some(Streams::Fitting(_)) => {
+                wheres.push("+r.stream IN (SELECT stream FROM streams WHERE name GLOB ?5)".to_owned());
+            }
+            None => (),
         }
         if query.prefix.is_some() {
             wheres.push(
@@ -79,7 +94,7 @@ impl Journal {
             after.recording,
             from,
             to,
-            query.stream.as_ref().map(StreamName::as_str),
+            query.stream.as_ref().map(as_sql),
             query.prefix.as_deref(),
             query.template.as_deref(),
             serde_json::Value::from(query.tags.as_slice()).to_string(),

@@ -56,7 +56,7 @@ fn a_recording_is_dated_and_described() {
 
     let count = |filter: Filter| library.recordings(&filter).unwrap().len();
     let of = |name| Filter {
-        stream: Some(stream(name)),
+        stream: Some(stream(name).into()),
         ..Filter::default()
     };
     assert_eq!((count(of("a")), count(of("b"))), (1, 0));

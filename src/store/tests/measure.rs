@@ -187,7 +187,7 @@ fn lists_of_10_000_and_100_000_recordings() {
             (
                 "of a stream",
                 Query {
-                    stream: Some(stream("cam3")),
+                    stream: Some(stream("cam3").into()),
                     ..plain.clone()
                 },
             ),

@@ -113,7 +113,7 @@ fn a_list_longer_than_a_page_is_whole_and_in_order() {
         assert_eq!(library.find(&id.to_uppercase()).unwrap().id, row.id);
         assert_eq!(library.find(&id[..35]).unwrap().id, row.id);
         let of = Query {
-            stream: Some(row.stream.clone()),
+            stream: Some(row.stream.clone().into()),
             from: Some(row.start),
             to: Some(row.end),
             ..all()
@@ -246,12 +246,21 @@ fn a_page_is_of_the_stream_the_prefix_the_state_and_the_template_that_are_asked_
     let every = |from: usize| ids.iter().copied().skip(from).step_by(3).collect::<Vec<_>>();
     let of = |query: Query| pages_of(&library, &Query { limit: 2, ..query });
     let named = |name: &str| Query {
-        stream: Some(stream(name)),
+        stream: Some(stream(name).into()),
         ..all()
     };
     assert_eq!(of(named("a")), every(0));
     assert_eq!(of(named("ab")), every(2));
     assert_eq!(of(named("nobody")), []);
+    let fitting = |pattern: &str| Query {
+        stream: Some(pattern.parse().unwrap()),
+        ..all()
+    };
+    assert_eq!(of(fitting("live/*")), ids);
+    assert_eq!(of(fitting("live/b*")), every(1));
+    assert_eq!(of(fitting("*/ab")), every(2));
+    assert_eq!(of(fitting("live/[ab]*")), []);
+    assert_eq!(of(fitting("live/?*")), []);
     let prefix = |prefix: &str| Query {
         prefix: Some(prefix.to_owned()),
         ..all()

@@ -145,7 +145,7 @@ fn a_flipped_bit_names_fragment_place_time_and_recordings() {
         let start = row.utc_zero + i64::from(n) * 1_000_000;
         assert_eq!((fragment.start, fragment.duration), (start, 1_000_000));
         let of_a = store.library().recordings(&Filter {
-            stream: Some(stream("a")),
+            stream: Some(stream("a").into()),
             ..Filter::default()
         });
         assert_eq!(finding.recordings, [of_a.unwrap()[0].id]);
@@ -280,7 +280,7 @@ fn rows_of_files_that_are_gone_are_dropped_and_it_is_said_what_is_shorter() {
 
 fn ids(store: &Store, name: &str) -> Vec<RecordingId> {
     let of = Filter {
-        stream: Some(stream(name)),
+        stream: Some(stream(name).into()),
         ..Filter::default()
     };
     let rows = store.library().recordings(&of).unwrap();

@@ -1,0 +1,78 @@
+//! Which streams a list is asked for.
+
+use std::str::FromStr;
+
+use super::Pattern;
+use crate::media::StreamName;
+
+/// One stream, by its name, or those whose names a pattern fits.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(try_from = "String")]
+pub enum Streams {
+    /// The one of this name.
+    One(StreamName),
+    /// All that it fits.
+    Fitting(Pattern),
+}
+
+impl Streams {
+    /// True for a stream that is meant.
+    pub fn fits(&self, stream: &StreamName) -> bool {
+        match self {
+            Streams::One(name) => name == stream,
+            Streams::Fitting(pattern) => pattern.fits(stream.as_str()),
+        }
+    }
+}
+
+impl From<StreamName> for Streams {
+    fn from(name: StreamName) -> Self {
+        Streams::One(name)
+    }
+}
+
+impl FromStr for Streams {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if !text.contains('*') {
+            return text.parse().map(Streams::One).map_err(|error| format!("{error}"));
+        }
+        let pattern = Pattern::try_from(text.to_owned())?;
+        match pattern.can_fit_a_stream() {
+            true => Ok(Streams::Fitting(pattern)),
+            false => Err(format!(
+                "'{text}' fits no stream: a stream has an app and a name, as in 'live/cam1', and '*' stands for any characters"
+            )),
+        }
+    }
+}
+
+impl TryFrom<String> for Streams {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_one_stream_and_a_star_makes_a_pattern() {
+        let fits = |text: &str, name: &str| text.parse::<Streams>().unwrap().fits(&name.parse().unwrap());
+        assert!(fits("live/cam1", "live/cam1") && !fits("live/cam1", "live/cam11"));
+        assert!(fits("live/*", "live/cam1") && fits("*", "other/cam1") && !fits("live/*", "other/cam1"));
+        assert!(matches!("live/cam1".parse(), Ok(Streams::One(_))));
+        for (wrong, says) in [
+            ("cam1", "needs an app and a name"),
+            ("../*", "fits no stream"),
+            ("", "app and a name"),
+        ] {
+            let said = wrong.parse::<Streams>().unwrap_err();
+            assert!(said.contains(says), "{wrong}: {said}");
+        }
+    }
+}
