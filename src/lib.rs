@@ -19,3 +19,4 @@ pub mod recorder;
 pub mod socket;
 pub mod store;
 pub mod sync;
+mod watch;

@@ -39,6 +39,8 @@ pub struct ProcessHealth {
     pub cpu_s: f64,
     /// Bytes of memory.
     pub rss: u64,
+    /// Tasks that failed since the start and began anew, each by a defect that the log tells of.
+    pub failures: u64,
 }
 
 /// What is on the air.
@@ -154,6 +156,7 @@ impl Api {
             process: ProcessHealth {
                 cpu_s: process::cpu_seconds(),
                 rss: process::resident_bytes(),
+                failures: crate::watch::failures(),
             },
             streams: StreamHealth {
                 live: streams.len(),
@@ -199,6 +202,7 @@ impl Health {
         };
         (self.streams.live, self.streams.recording) != (before.streams.live, before.streams.recording)
             || (self.storage.state, &self.storage.reason) != (before.storage.state, &before.storage.reason)
+            || self.process.failures != before.process.failures
             || self.clock != before.clock
             || sync(self) != sync(before)
             || self.mqtt != before.mqtt

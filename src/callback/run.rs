@@ -13,6 +13,7 @@ use super::offer::{Door, offer};
 use crate::event::Posted;
 use crate::media::Micros;
 use crate::store::{Callback, Clock, Command, Library, OutboxChange, Place, Progress, Store, StoreError};
+use crate::watch::{has_failed, may_fail};
 
 /// Events that are read at once, and bytes of them.
 const AHEAD: usize = 128;
@@ -54,7 +55,23 @@ enum Step {
     Wait(Duration),
 }
 
+/// Tells until the store is closed; what a defect ends begins anew behind what was taken.
 pub(super) async fn run(
+    settings: CallbackSettings,
+    client: Client,
+    store: Store,
+    clock: Arc<dyn Clock>,
+    again: Arc<Notify>,
+) {
+    let task = settings.listener.clone();
+    let begin = || {
+        let (settings, client) = (settings.clone(), client.clone());
+        tell(settings, client, store.clone(), clock.clone(), again.clone())
+    };
+    while has_failed(&task, begin()).await {}
+}
+
+async fn tell(
     settings: CallbackSettings,
     client: Client,
     store: Store,
@@ -82,6 +99,7 @@ pub(super) async fn run(
         sleep(PAUSE).await;
     }
     loop {
+        may_fail(&teller.settings.listener);
         match teller.step().await {
             Ok(Step::Again(missed)) => teller.offer_again(missed).await,
             Ok(Step::New(event)) => teller.offer_new(event).await,

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use super::link::REQUESTS;
 use super::request::Reply;
 use crate::api::{Answer, Api, Code, Failure, Request};
+use crate::watch;
 
 /// So many are carried out at the same time.
 const RUNNING: usize = 8;
@@ -85,7 +86,16 @@ impl Desk {
         {
             let api = api.clone();
             self.running.spawn(async move {
-                let answer = answer(&api, &command, request, most).await;
+                let id = request.id.clone();
+                let answer = watch::caught(answer(&api, &command, request, most)).await;
+                let answer = answer.unwrap_or_else(|how| {
+                    watch::failed(&command, &how, "that is its answer");
+                    let text = format!("it failed, which is a defect of edgereel: {how}");
+                    Answer {
+                        id,
+                        result: Err(Failure::new(Code::Internal, text)),
+                    }
+                });
                 Answered { place, answer, reply }
             });
         }
@@ -96,10 +106,8 @@ impl Desk {
         loop {
             match self.running.join_next().await {
                 Some(Ok(answered)) => return answered,
-                // One that failed has no answer, and its slip stays until the connection ends: it comes again.
-                Some(Err(error)) => {
-                    tracing::error!("a request failed, which is a defect of edgereel: {error}")
-                }
+                // Failures are caught, and nobody aborts one.
+                Some(Err(error)) => watch::failed("a request", &error.to_string(), "it has no answer"),
                 None => std::future::pending().await,
             }
         }

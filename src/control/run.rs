@@ -14,6 +14,7 @@ use super::session::{End, Session, status};
 use super::streams::Streams;
 use super::{LISTENER, Shared};
 use crate::store::{Command, Library, Place};
+use crate::watch;
 
 /// The first wait after a connection is lost, and the longest.
 const WAIT: Duration = Duration::from_secs(1);
@@ -22,6 +23,11 @@ const LONGEST: Duration = Duration::from_secs(60);
 const ASK: Duration = Duration::from_secs(2);
 
 pub(super) async fn run(shared: Arc<Shared>, mut stop: oneshot::Receiver<()>) {
+    // What one had in its hands is in the outbox, too.
+    while watch::has_failed("MQTT", connections(&shared, &mut stop)).await {}
+}
+
+async fn connections(shared: &Shared, stop: &mut oneshot::Receiver<()>) {
     let mut streams = Streams::default();
     let mut courier: Option<(Courier, i64)> = None;
     let mut failures = 0;
@@ -30,22 +36,23 @@ pub(super) async fn run(shared: Arc<Shared>, mut stop: oneshot::Receiver<()>) {
     let mut retains = true;
     let shown = shared.settings.shown.clone();
     loop {
+        watch::may_fail("MQTT");
         let (mut known, journal) = match courier.take() {
             Some(known) if known.1 == shared.store.progress().borrow().journal => known,
             _ => {
                 tokio::select! {
-                    place = place(&shared) => (Courier::new(place.through), place.journal),
-                    _ = &mut stop => return,
+                    place = place(shared) => (Courier::new(place.through), place.journal),
+                    _ = &mut *stop => return,
                 }
             }
         };
         let will = Post {
             retain: retains,
-            ..status(&shared, StatusState::Down)
+            ..status(shared, StatusState::Down)
         };
         let connected = tokio::select! {
             connected = Link::connect(&shared.settings.link, will) => connected,
-            _ = &mut stop => return,
+            _ = &mut *stop => return,
         };
         let loss = match connected {
             Err(loss) => loss,
@@ -53,8 +60,8 @@ pub(super) async fn run(shared: Arc<Shared>, mut stop: oneshot::Receiver<()>) {
                 tracing::info!("connected to {shown} as {}", shared.settings.link.client_id);
                 shared.tally.connects.fetch_add(1, Ordering::Relaxed);
                 told = None;
-                let session = Session::new(&shared, link, (&mut known, journal), &mut streams);
-                let (end, worked) = session.run(&mut stop).await;
+                let session = Session::new(shared, link, (&mut known, journal), &mut streams);
+                let (end, worked) = session.run(&mut *stop).await;
                 match end {
                     End::Stopped => return,
                     End::Lost(loss) => {
@@ -89,7 +96,7 @@ pub(super) async fn run(shared: Arc<Shared>, mut stop: oneshot::Receiver<()>) {
         failures += 1;
         tokio::select! {
             () = sleep(wait(failures, chance())) => {}
-            _ = &mut stop => return,
+            _ = &mut *stop => return,
         }
     }
 }

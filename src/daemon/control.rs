@@ -45,10 +45,20 @@ impl Control {
         Ok(Some(Self { task, stop }))
     }
 
+    /// Resolves when it has ended by itself, which it never should; says how.
+    pub(super) async fn ended(&mut self) -> String {
+        match (&mut self.task).await {
+            Ok(()) => "the control socket ended by itself".to_owned(),
+            Err(error) => format!("the control socket failed: {error}"),
+        }
+    }
+
     /// Closes it; what is being carried out may be finished.
     pub(super) async fn stop(self) {
         let _ = self.stop.send(());
-        let _ = self.task.await;
+        if !self.task.is_finished() {
+            let _ = self.task.await;
+        }
     }
 }
 

@@ -48,10 +48,10 @@ pub async fn run(config: Config, reload: Reload) -> anyhow::Result<()> {
     manager.ready();
     let mut heart = notify::Heart::new(manager.clone());
     let mut reloads = service.take_reloads();
-    loop {
+    let ended = loop {
         tokio::select! {
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
+            _ = terminate.recv() => break Ok(()),
+            _ = interrupt.recv() => break Ok(()),
             _ = hangup.recv() => {
                 manager.reloading();
                 let _ = take_over(&mut service, read(&reload).await).await;
@@ -64,11 +64,13 @@ pub async fn run(config: Config, reload: Reload) -> anyhow::Result<()> {
                 let _ = asked.send(taken);
             }
             () = heart.beat() => heart.tell(&service.snapshot()),
-            result = service.failed() => return result,
+            failed = service.failed() => break failed,
         }
-    }
+    };
     manager.stopping();
-    service.stop().await
+    // As far as it goes, when it failed: what waits is made durable, and those who are connected are told.
+    let stopped = service.stop().await;
+    ended.and(stopped)
 }
 
 /// The next that comes; never, where nothing can.

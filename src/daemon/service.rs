@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 
 use super::control::Control;
 use super::credentials::Account;
@@ -20,6 +20,7 @@ use crate::ingest::{self, Entrance, Listen, Server};
 use crate::recorder::{Recorder, RecorderSettings, StreamStatus};
 use crate::store::{Clock, OnFull, Progress, RealClock, RealDisk, Store, StoreSettings};
 use crate::sync::{SHELF, Said, Uploader, UploaderSettings};
+use crate::watch;
 
 /// How long publishers' connections have to say goodbye before they are dropped.
 const FAREWELL: Duration = Duration::from_millis(300);
@@ -305,12 +306,24 @@ impl Service {
         Reloaded { changes, warnings }
     }
 
-    /// Resolves only when the network side has died, which it never should.
+    /// Resolves only when something has ended that the recording stands on, which it never should. What else fails begins anew
+    /// by itself.
     pub async fn failed(&mut self) -> anyhow::Result<()> {
-        match (&mut self.server).await {
-            Ok(()) => bail!("the RTMP server ended by itself"),
-            Err(error) => bail!("the RTMP server failed: {error}"),
-        }
+        let mut progress = self.store.progress();
+        let control = async {
+            match &mut self.control {
+                Some(control) => control.ended().await,
+                None => std::future::pending().await,
+            }
+        };
+        let what = tokio::select! {
+            ended = &mut self.server => ended_by("the RTMP server", ended),
+            ended = &mut self.time => ended_by("the recorder's clock", ended),
+            how = control => how,
+            () = async { while progress.changed().await.is_ok() {} } => "the storage thread ended".to_owned(),
+        };
+        watch::failed("the service", &what, "it ends, to be started again");
+        bail!(what)
     }
 
     /// Ends every publish, makes what waits durable, seals the segments.
@@ -325,7 +338,7 @@ impl Service {
             let _ = stop.send(());
         }
         // The media is in the store's hands already; a connection that lingers cannot hold it up.
-        if tokio::time::timeout(FAREWELL, &mut self.server).await.is_err() {
+        if !self.server.is_finished() && tokio::time::timeout(FAREWELL, &mut self.server).await.is_err() {
             self.server.abort();
         }
         let uploader = self.uploader.take();
@@ -346,6 +359,13 @@ impl Service {
             .context("not everything could be sealed")?;
         tracing::info!("stopped; everything received is sealed");
         Ok(())
+    }
+}
+
+fn ended_by(what: &str, ended: Result<(), JoinError>) -> String {
+    match ended {
+        Ok(()) => format!("{what} ended by itself"),
+        Err(error) => format!("{what} failed: {error}"),
     }
 }
 
@@ -437,3 +457,6 @@ fn server_settings(config: &Config) -> ingest::Settings {
         ..ingest::Settings::default()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -223,6 +223,6 @@ fn wire(transport: Transport, entrance: &Entrance) -> Result<Wire, String> {
 /// A connection's fault stays its own; the others go on.
 fn report(ended: Result<(), tokio::task::JoinError>) {
     if let Err(cause) = ended {
-        error!(%cause, "a connection ended by a fault of edgereel's own");
+        crate::watch::failed("an RTMP connection", &cause.to_string(), "it was closed");
     }
 }

@@ -115,7 +115,9 @@ impl ControlSocket {
         loop {
             tokio::select! {
                 () = &mut stop => break,
-                Some(_) = connections.join_next() => {}
+                Some(ended) = connections.join_next() => if let Err(error) = ended {
+                    crate::watch::failed("a connection of the control socket", &error.to_string(), "it was closed");
+                },
                 accepted = self.listener.accept() => match accepted {
                     Ok((stream, _)) => {
                         match self.judge(&stream) {

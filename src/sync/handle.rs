@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::config::{Delivery, Target};
 use crate::media::RecordingId;
 use crate::store::{Clock, Command, Store};
+use crate::watch::has_failed;
 
 use super::check::SyncCheck;
 use super::context::Context;
@@ -75,7 +76,7 @@ struct Inner {
     orders: Mutex<Option<mpsc::Sender<Order>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
     store: Store,
-    said: Mutex<Said>,
+    said: Arc<Mutex<Said>>,
 }
 
 impl Uploader {
@@ -94,6 +95,7 @@ impl Uploader {
         });
         let remote = remote(&settings, &pace, &clock)?;
         let (go, may_go) = watch::channel(true);
+        let said = Arc::new(Mutex::new(said));
         let cx = Arc::new(Context {
             dir: Arc::new(settings.dir),
             store: store.clone(),
@@ -113,7 +115,8 @@ impl Uploader {
             looks: Mutex::new(HashMap::new()),
             board: Mutex::new(HashMap::new()),
         });
-        let (orders, receiver) = mpsc::channel(ORDERS);
+        let (orders, mut receiver) = mpsc::channel(ORDERS);
+        let kept = said.clone();
         let failed = |error: std::io::Error| UploaderError::Thread(error.to_string());
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -125,7 +128,16 @@ impl Uploader {
         let thread = std::thread::Builder::new()
             .name("sync".to_owned())
             .spawn(move || {
-                runtime.block_on(Loop::new(cx, pace, go, said.paused).run(receiver));
+                // Steps are written down before others build on them: it finds its place in the journal.
+                runtime.block_on(async {
+                    let mut begin = async || {
+                        let paused = kept.lock().unwrap_or_else(PoisonError::into_inner).paused;
+                        cx.board().clear();
+                        let deliveries = Loop::new(cx.clone(), pace.clone(), go.clone(), paused);
+                        deliveries.run(&mut receiver).await;
+                    };
+                    while has_failed("sync", begin()).await {}
+                });
                 // Reads that still go are of no use to anyone.
                 runtime.shutdown_background();
             })
@@ -135,7 +147,7 @@ impl Uploader {
                 orders: Mutex::new(Some(orders)),
                 thread: Mutex::new(Some(thread)),
                 store,
-                said: Mutex::new(said),
+                said,
             }),
         })
     }

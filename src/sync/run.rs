@@ -114,8 +114,9 @@ impl Loop {
     }
 
     /// Until nobody can give orders any more.
-    pub(super) async fn run(mut self, mut orders: mpsc::Receiver<Order>) {
+    pub(super) async fn run(mut self, orders: &mut mpsc::Receiver<Order>) {
         loop {
+            crate::watch::may_fail("sync");
             self.keep_hours();
             self.look().await;
             self.act().await;
@@ -259,6 +260,7 @@ impl Loop {
 
     fn ended(&mut self, ended: Result<(task::Id, job::Ended), task::JoinError>) {
         let (id, ended) = ended.unwrap_or_else(|error| {
+            crate::watch::failed("a transfer", &error.to_string(), "it is set aside");
             let reason = format!("the transfer failed, which is a defect of edgereel: {error}");
             let ended = job::Ended {
                 outcome: Outcome::Broken(reason),
@@ -290,7 +292,7 @@ impl Loop {
 
     fn checked(&mut self, checked: Result<SyncCheck, task::JoinError>) {
         let checked = checked.unwrap_or_else(|error| {
-            tracing::error!("the check of the store failed, which is a defect of edgereel: {error}");
+            crate::watch::failed("the check of the store", &error.to_string(), "deliveries go on");
             SyncCheck::default()
         });
         let news = self.checked.as_ref().map(SyncCheck::problems) != Some(checked.problems());
@@ -343,7 +345,7 @@ impl Loop {
                 }
                 self.unclean = Some(why);
             }
-            Err(error) => tracing::error!("cleaning up failed: {error}"),
+            Err(error) => crate::watch::failed("cleaning up", &error.to_string(), "it is tried again"),
         }
     }
 

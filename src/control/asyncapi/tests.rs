@@ -269,7 +269,11 @@ fn health(time: &str) -> Health {
     Health {
         time: time.to_owned(),
         uptime_s: 1,
-        process: ProcessHealth { cpu_s: 0.5, rss: 1 },
+        process: ProcessHealth {
+            cpu_s: 0.5,
+            rss: 1,
+            failures: 0,
+        },
         streams: StreamHealth {
             live: 1,
             recording: 1,

@@ -164,6 +164,7 @@ impl Recorder {
         seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             seconds.tick().await;
+            crate::watch::may_fail("the recorder's clock");
             self.tick();
         }
     }
