@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::browser::Case;
 use crate::judge::{ALL, WITHOUT_AAC, decodes, same_in};
-use crate::programs::{ENHANCED, FFMPEG, GST_LAUNCH};
+use crate::programs::{ENHANCED, FFMPEG, FFPROBE, GST_LAUNCH};
 use crate::session::{H264_AAC, Session, push_copy, source};
 use crate::support::home;
 
@@ -100,6 +100,25 @@ fn ffmpeg_opus_by_enhanced_rtmp() {
     same_in(&session, &file, &WITHOUT_AAC, ENHANCED);
     assert_eq!(session.recording.tracks[1].codec, "opus");
     plays_in_chromium(&by_master(&session, "avc1.64000c,opus"));
+    // What libopus was late by is decoded and not heard: presentation begins behind it.
+    let mp4 = session.rendition("mp4");
+    let first = FFPROBE
+        .run([
+            "-v",
+            "error",
+            "-select_streams",
+            "a",
+            "-read_intervals",
+            "%+#1",
+            "-show_packets",
+            mp4.to_str().unwrap(),
+        ])
+        .ok();
+    let text = first.text();
+    assert!(
+        text.contains("pts_time=-0.006500") && text.contains("skip_samples=312"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -4,7 +4,7 @@ use bytes::BufMut;
 use crc32c::{crc32c, crc32c_append};
 
 use super::boxes::{boxed, next_box, take, take_u32};
-use super::moov::{Movie, ftyp, put_moov};
+use super::moov::{Movie, Rolls, ftyp, put_moov};
 use super::sample_entry::AudioExtra;
 use super::{MAX_HEADER, ScanError, WriteError};
 use crate::format::TrackBase;
@@ -99,7 +99,7 @@ pub fn segment_header(identity: &Identity, tracks: &Tracks) -> Result<Vec<u8>, W
         created: creation_time(identity),
         ..Movie::default()
     };
-    put_moov(&mut moov, tracks, movie);
+    put_moov(&mut moov, tracks, movie, Rolls::Left);
 
     let mut out = ftyp(b"iso6", &[b"iso6", b"mp41"]);
     debug_assert_eq!(out.len(), FTYP);

@@ -39,8 +39,8 @@ pub use fragment::{FIRST_SEQUENCE, FragmentHeader, Place, fragment_header, free_
 pub use gone::{GONE_BOX, Gone, has_gaps, is_marked, sequence_at, stretches};
 pub use identity::{Identity, segment_header};
 pub use moof::{TrackRun, moof, moof_len};
-pub(in crate::format) use moov::brand;
 pub use moov::{Movie, init};
+pub(in crate::format) use moov::{brand, roll_distance};
 pub use sample_entry::BitRate;
 pub(in crate::format) use sidx::{MAX_REFERENCES, Reference, sidx};
 

@@ -5,7 +5,7 @@ use mp4_atom::{Dinf, Dref, FourCC, Ftyp, Hdlr, Matrix, Mdhd, Mvhd, Smhd, Tkhd, T
 
 use super::boxes::{atom, boxed, full};
 use super::{AUDIO_TRACK, BitRate, VIDEO_TRACK, sample_entry};
-use crate::media::{AudioConfig, Tracks, VIDEO_TIMESCALE, VideoCodec, VideoConfig};
+use crate::media::{AudioCodec, AudioConfig, Tracks, VIDEO_TIMESCALE, VideoCodec, VideoConfig};
 
 /// What is known of a whole recording.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,8 +28,16 @@ pub fn init(tracks: &Tracks, movie: Movie) -> Vec<u8> {
     brands.extend(alone.then_some(b"cmfc"));
     brands.extend(tracks.video.as_ref().map(|video| brand(video.codec)));
     let mut out = ftyp(b"iso6", &brands);
-    put_moov(&mut out, tracks, movie);
+    put_moov(&mut out, tracks, movie, Rolls::Said);
     out
+}
+
+/// Whether it is said how many samples before one have to be decoded for it to sound right. The tape needs it not:
+/// every rendition says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rolls {
+    Said,
+    Left,
 }
 
 /// The brand of files with pictures of a coding.
@@ -54,7 +62,7 @@ pub(super) fn ftyp(major: &[u8; 4], compatible: &[&[u8; 4]]) -> Vec<u8> {
 }
 
 /// `moov` (ISO/IEC 14496-12 §8.2.1) with a track each and `mvex`: samples come in fragments.
-pub(super) fn put_moov(out: &mut Vec<u8>, tracks: &Tracks, movie: Movie) {
+pub(super) fn put_moov(out: &mut Vec<u8>, tracks: &Tracks, movie: Movie, rolls: Rolls) {
     let created = movie.created;
     boxed(out, b"moov", |out| {
         let mvhd = Mvhd {
@@ -72,7 +80,7 @@ pub(super) fn put_moov(out: &mut Vec<u8>, tracks: &Tracks, movie: Movie) {
             put_video(out, video, movie);
         }
         if let Some(audio) = &tracks.audio {
-            put_audio(out, audio, movie);
+            put_audio(out, audio, movie, rolls);
         }
         boxed(out, b"mvex", |out| {
             if let Some(duration_ms) = movie.duration_ms {
@@ -115,6 +123,7 @@ fn put_video(out: &mut Vec<u8>, config: &VideoConfig, movie: Movie) {
         handler: b"vide",
         name: "video",
         entry: sample_entry::with_bit_rate(sample_entry::video(config), movie.video_rate),
+        roll: None,
     };
     boxed(out, b"trak", |out| {
         atom(out, &tkhd);
@@ -122,7 +131,7 @@ fn put_video(out: &mut Vec<u8>, config: &VideoConfig, movie: Movie) {
     });
 }
 
-fn put_audio(out: &mut Vec<u8>, config: &AudioConfig, movie: Movie) {
+fn put_audio(out: &mut Vec<u8>, config: &AudioConfig, movie: Movie, rolls: Rolls) {
     let created = movie.created;
     let tkhd = Tkhd {
         track_id: AUDIO_TRACK,
@@ -140,10 +149,34 @@ fn put_audio(out: &mut Vec<u8>, config: &AudioConfig, movie: Movie) {
         handler: b"soun",
         name: "audio",
         entry: sample_entry::with_bit_rate(sample_entry::audio(config), movie.audio_rate),
+        roll: roll_distance(config).filter(|_| rolls == Rolls::Said),
     };
     boxed(out, b"trak", |out| {
         atom(out, &tkhd);
         media.put(out, |out| atom(out, &Smhd::default()));
+    });
+}
+
+/// How many packets before one have to be decoded for it to sound right, as a negative number: 80 ms of them
+/// (Encapsulation of Opus in ISOBMFF §4.3.6.2). Nothing of other codings.
+pub(in crate::format) fn roll_distance(config: &AudioConfig) -> Option<i16> {
+    if config.codec != AudioCodec::Opus {
+        return None;
+    }
+    let samples = u64::from(config.sample_rate) * 80 / 1_000;
+    let packets = samples.div_ceil(u64::from(config.frame_samples.max(1)));
+    Some(i16::try_from(packets).map_or(i16::MIN, |packets| -packets))
+}
+
+/// `sgpd` (ISO/IEC 14496-12 §8.9.3) of version 2, whose one entry is that of every sample that no `sbgp` speaks of: no fragment
+/// needs one.
+fn put_roll(out: &mut Vec<u8>, distance: i16) {
+    full(out, b"sgpd", 2, 0, |out| {
+        out.put_slice(b"roll");
+        out.put_u32(2); // bytes of an entry
+        out.put_u32(1); // the entry of all others
+        out.put_u32(1); // entries
+        out.put_i16(distance);
     });
 }
 
@@ -154,6 +187,8 @@ struct Media<'a> {
     handler: &'a [u8; 4],
     name: &'a str,
     entry: Vec<u8>,
+    /// Of every sample: `roll_distance`.
+    roll: Option<i16>,
 }
 
 impl Media<'_> {
@@ -195,5 +230,8 @@ impl Media<'_> {
         full(out, b"stsc", 0, 0, |out| out.put_u32(0));
         full(out, b"stsz", 0, 0, |out| out.put_u64(0));
         full(out, b"stco", 0, 0, |out| out.put_u32(0));
+        if let Some(distance) = self.roll {
+            put_roll(out, distance);
+        }
     }
 }

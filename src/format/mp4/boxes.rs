@@ -173,11 +173,8 @@ pub(super) fn stsd(track: &TrackLine, rate: Option<BitRate>) -> Vec<u8> {
     })
 }
 
-/// `sgpd` and `sbgp` (§8.9): every sample of Opus decodes rightly once so many before it were, 80 ms of them
-/// (Encapsulation of Opus in ISOBMFF §4.3.6.2).
-pub(super) fn roll(samples: u32, frame_samples: u32, rate: u32) -> Vec<u8> {
-    let ahead = (u64::from(rate) * 80 / 1_000).div_ceil(u64::from(frame_samples.max(1)));
-    let distance = i16::try_from(ahead).map_or(i16::MIN, |ahead| -ahead);
+/// `sgpd` and `sbgp` (§8.9): every sample decodes rightly once so many before it were.
+pub(super) fn roll(samples: u32, distance: i16) -> Vec<u8> {
     let mut out = full(b"sgpd", 1, 0, |out| {
         out.extend_from_slice(b"roll");
         out.extend_from_slice(&2_u32.to_be_bytes());

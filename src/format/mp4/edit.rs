@@ -1,6 +1,6 @@
 //! When each track is presented (ISO/IEC 14496-12 §8.6.6).
 
-use crate::format::line::{Show, TrackLine};
+use crate::format::line::{Config, Show, TrackLine};
 use crate::media::{Micros, rescale};
 
 /// Used when no timescale fits both tracks.
@@ -35,7 +35,7 @@ impl MovieTime {
         };
         let first = tracks
             .iter()
-            .map(|track| time.of_track(track.first_pts, track, Round::Down));
+            .map(|track| time.of_track(heard_from(track), track, Round::Down));
         time.zero = first.min().unwrap_or(0);
         time
     }
@@ -53,9 +53,10 @@ impl MovieTime {
     /// Places one of the tracks.
     pub(super) fn edit(&self, track: &TrackLine) -> Edit {
         let cts_shift = track.min_cts.min(0).saturating_neg();
-        let first = self.of_track(track.first_pts, track, Round::Down);
+        let heard_from = heard_from(track);
+        let first = self.of_track(heard_from, track, Round::Down);
         let hidden = self.to_track(self.zero.saturating_sub(first).max(0), track);
-        let begins = track.first_pts.saturating_add(hidden);
+        let begins = heard_from.saturating_add(hidden);
         let shown = track.end_pts.saturating_sub(begins);
         let media_time = begins.saturating_sub(track.first_dts);
         let empty = first.saturating_sub(self.zero).max(0).unsigned_abs();
@@ -116,6 +117,21 @@ impl MovieTime {
             Round::Up => -((-wide).div_euclid(by)),
         };
         i64::try_from(scaled).unwrap_or(i64::MAX)
+    }
+}
+
+/// When the first of a track is presented that is meant to be: of Opus, what its encoder was late by comes before
+/// (Encapsulation of Opus in ISOBMFF §4.4).
+fn heard_from(track: &TrackLine) -> i64 {
+    let skip = match track.configs.first() {
+        Some(Config::Audio(config)) => i64::from(config.pre_skip()),
+        _ => 0,
+    };
+    let from = track.first_pts.saturating_add(skip);
+    if from < track.end_pts {
+        from
+    } else {
+        track.first_pts
     }
 }
 

@@ -3,8 +3,8 @@
 use crate::format::line::{Config, Line, Tape, TrackLine};
 use crate::format::mark::Marker;
 use crate::format::splice::{Parts, Script, Splice};
-use crate::format::{RenditionError, TapeSource, ViewSegment, rate};
-use crate::media::{AudioCodec, TrackKind};
+use crate::format::{RenditionError, TapeSource, ViewSegment, fmp4, rate};
+use crate::media::TrackKind;
 
 use super::boxes;
 use super::edit::{Edit, MovieTime};
@@ -132,10 +132,9 @@ impl Layout {
                 .map(|table| self.table(table, kind)),
         );
         if let Some(Config::Audio(config)) = track.configs.first()
-            && config.codec == AudioCodec::Opus
+            && let Some(distance) = fmp4::roll_distance(config)
         {
-            let roll = boxes::roll(track.samples, config.frame_samples, config.sample_rate);
-            stbl.push(Tree::made(roll));
+            stbl.push(Tree::made(boxes::roll(track.samples, distance)));
         }
         let minf = [
             Tree::made(boxes::media_header(kind)),

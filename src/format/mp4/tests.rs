@@ -10,7 +10,7 @@ use crate::format::testing::{self, Shot, Take, all, assert_same_in_pieces, expec
 use crate::format::{
     Gaps, Kept, Rendition, RenditionError, SourceError, TapeSource, TrackBase, View, ViewSegment,
 };
-use crate::media::{SegmentId, TrackKind, Tracks};
+use crate::media::{AudioConfig, SegmentId, TrackKind, Tracks};
 
 use super::Mp4;
 
@@ -87,6 +87,54 @@ fn the_earliest_presentation_is_at_zero_and_offsets_are_exact() {
     assert_eq!(edits(&bytes, 2)[0].1, 0);
     // Sound from -40 ms, the first picture shown at 1033 ms.
     assert_eq!(edits(&bytes, 1)[0].0, 1_073 * 441);
+}
+
+#[test]
+fn what_the_encoder_of_opus_was_late_by_is_not_presented() {
+    let tracks = Tracks {
+        audio: Some(Arc::new(testing::opus())),
+        ..testing::both()
+    };
+    for sound_from in [0, 48 * 20, 48 * 200] {
+        let take = Take {
+            shots: testing::shoot(&tracks, 0, 3_000, sound_from),
+            tracks: tracks.clone(),
+            publish_zero: 0,
+        };
+        let bytes = all(&mut Mp4::open(testing::view(&[take])).unwrap());
+        // What is presented at which movie time, in 1/48000 s, and from which media time on.
+        let begins = |track| match edits(&bytes, track).as_slice() {
+            [(_, media)] => (0, *media),
+            [(empty, -1), (_, media)] => (*empty as i64, *media),
+            other => panic!("{other:?}"),
+        };
+        let (picture, sound) = (begins(1), begins(2));
+        assert_eq!((picture.1, sound.1), (33, 312));
+        assert_eq!(picture.0.min(sound.0), 0);
+        // The first picture is presented at 33 ms.
+        assert_eq!(sound.0 - picture.0, sound_from + 312 - 33 * 48);
+        assert!(bytes.windows(8).any(|word| word == b"sgpd\x01\0\0\0"));
+    }
+    // Shorter than that: all of it is presented.
+    let take = Take {
+        shots: vec![Shot {
+            kind: TrackKind::Audio,
+            dts: 0,
+            cts: 0,
+            key: true,
+            payload: vec![1; 20],
+        }],
+        tracks: Tracks {
+            video: None,
+            audio: Some(Arc::new(AudioConfig {
+                frame_samples: 120,
+                ..testing::opus()
+            })),
+        },
+        publish_zero: 0,
+    };
+    let bytes = all(&mut Mp4::open_audio(testing::view(&[take])).unwrap());
+    assert_eq!(edits(&bytes, 2)[0].1, 0);
 }
 
 #[test]

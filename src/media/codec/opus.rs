@@ -39,6 +39,18 @@ pub fn parse_opus(record: Bytes) -> Result<AudioConfig, CodecError> {
     })
 }
 
+impl AudioConfig {
+    /// Samples at the beginning that are decoded and not heard (RFC 7845 §4.2): those of an Opus encoder's delay. None of
+    /// other codings, whose encoders do not say.
+    pub fn pre_skip(&self) -> u16 {
+        let number = self.record.get(2..4).and_then(|bytes| bytes.first_chunk::<2>());
+        match (self.codec, number) {
+            (AudioCodec::Opus, Some(bytes)) => u16::from_le_bytes(*bytes),
+            _ => 0,
+        }
+    }
+}
+
 /// Samples at 48 kHz in an Opus packet, from its table-of-contents byte (RFC 6716 §3.1). 0 for a packet that
 /// is not valid: empty, without frames, or longer than 120 ms.
 pub fn opus_packet_samples(packet: &[u8]) -> u32 {
