@@ -35,8 +35,8 @@ pub use calendar::{Weekly, WeeklyError, Zone, ZoneError, next_boundary};
 pub use callback::Callback;
 pub use changes::Changes;
 pub use delivery::{
-    Credentials, DeliverOrder, DeliverWhen, Delivery, Encryption, Lifecycle, PublicUrl, S3Target, Target,
-    UrlStyle,
+    Credentials, DeliverOrder, DeliverWhen, Delivery, Encryption, HttpProxy, Lifecycle, PublicUrl, S3Target,
+    Target, UrlStyle,
 };
 pub use file::ConfigError;
 pub(crate) use file::{explain, nearest};

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use super::{
-    Credentials, DeliverOrder, DeliverWhen, Delivery, Encryption, Lifecycle, PublicUrl, S3Target, Target,
-    UrlStyle,
+    Credentials, DeliverOrder, DeliverWhen, Delivery, Encryption, HttpProxy, Lifecycle, PublicUrl, S3Target,
+    Target, UrlStyle,
 };
 use crate::config::file::{Refused, in_range};
 use crate::config::{ByteRate, Secret, SecretSource, Span, Weekly, Zone};
@@ -31,6 +31,7 @@ pub(in crate::config) struct DeliveryFile {
     encryption_key: Option<String>,
     storage_class: Option<String>,
     ca_file: Option<PathBuf>,
+    proxy: Option<String>,
     when: Option<DeliverWhen>,
     order: Option<DeliverOrder>,
     transfers: Option<usize>,
@@ -80,6 +81,7 @@ impl DeliveryFile {
     fn says_anything(&self) -> bool {
         self.endpoint.is_some()
             || self.access_key_id.is_some()
+            || self.proxy.is_some()
             || self.when.is_some()
             || self.max_rate.is_some()
             || self.window.is_some()
@@ -138,7 +140,7 @@ impl DeliveryFile {
             None => format!("https://s3.{region}.amazonaws.com"),
         };
         // A service of one's own seldom has a name for every bucket; those of the clouds do, and some want it.
-        let own = self.endpoint.is_some() && is_local(&endpoint);
+        let own = self.endpoint.is_some() && (is_local(&endpoint) || is_behind_path(&endpoint));
         let style = self
             .style
             .unwrap_or(if own { UrlStyle::Path } else { UrlStyle::Virtual });
@@ -152,6 +154,7 @@ impl DeliveryFile {
             encryption: self.encryption()?,
             storage_class: word("sync.storage_class", self.storage_class.as_ref())?,
             ca_file: self.ca_file.clone(),
+            proxy: self.proxy.as_deref().map(proxy_of).transpose()?,
         })))
     }
 
@@ -222,20 +225,76 @@ fn window(hours: Option<Vec<String>>, zone: Option<Zone>) -> Result<Option<Weekl
     }
 }
 
-/// Scheme, host and port.
+/// Scheme, host and port, and the path that the service is behind.
 fn endpoint_of(text: &str) -> Result<String, Refused> {
     let text = text.trim_end_matches('/');
-    let host = text
+    let rest = text
         .strip_prefix("https://")
         .or_else(|| text.strip_prefix("http://"));
-    let fits = |c: char| c.is_ascii_alphanumeric() || "-.:[]_".contains(c);
-    match host {
-        Some(host) if !host.is_empty() && host.len() <= 255 && host.chars().all(fits) => Ok(text.to_owned()),
-        _ => refuse(
+    let (host, path) = rest.map_or(("", None), |rest| match rest.split_once('/') {
+        Some((host, path)) => (host, Some(path)),
+        None => (rest, None),
+    });
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-._~".contains(c);
+    let part = |part: &str| !matches!(part, "" | "." | "..") && part.chars().all(fits);
+    let path_fits = path.is_none_or(|path| path.len() <= 255 && path.split('/').all(part));
+    match is_host(host) && path_fits {
+        true => Ok(text.to_owned()),
+        false => refuse(
             "sync.endpoint",
-            "sync.endpoint: scheme and host, as in \"https://cos.ap-shanghai.myqcloud.com\" or \"http://127.0.0.1:9000\"",
+            "sync.endpoint: scheme and host, as in \"https://cos.ap-shanghai.myqcloud.com\" or \"http://127.0.0.1:9000\", with \
+             the path that the service is behind, if there is one, as in \"https://PROJECT.supabase.co/storage/v1/s3\"",
         ),
     }
+}
+
+fn is_host(host: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-.:[]_".contains(c);
+    (1..=255).contains(&host.len()) && host.chars().all(fits)
+}
+
+fn proxy_of(text: &str) -> Result<HttpProxy, Refused> {
+    const EXPECTED: &str =
+        "sync.proxy: \"http://HOST:PORT\", \"http://USER:PASSWORD@HOST:PORT\", or \"environment\"";
+    if text == "environment" {
+        return Ok(HttpProxy::Environment);
+    }
+    let Some(rest) = text.strip_prefix("http://") else {
+        return refuse("sync.proxy", EXPECTED);
+    };
+    let rest = rest.trim_end_matches('/');
+    let (login, host) = match rest.rsplit_once('@') {
+        Some((login, host)) => (Some(login), host),
+        None => (None, rest),
+    };
+    if !is_host(host) {
+        return refuse("sync.proxy", EXPECTED);
+    }
+    let login = match login {
+        None => None,
+        Some(login) => {
+            let parts = login.split_once(':');
+            let Some((user, password)) =
+                parts.and_then(|(user, word)| Some((unescaped(user)?, unescaped(word)?)))
+            else {
+                return refuse("sync.proxy", EXPECTED);
+            };
+            match Secret::try_from(password) {
+                Ok(password) if !user.is_empty() && user.len() <= 255 => Some((user, password)),
+                Ok(_) => return refuse("sync.proxy", EXPECTED),
+                Err(error) => return refuse("sync.proxy", &format!("sync.proxy: the password: {error}")),
+            }
+        }
+    };
+    Ok(HttpProxy::At {
+        url: format!("http://{host}"),
+        login,
+    })
+}
+
+fn is_behind_path(endpoint: &str) -> bool {
+    let rest = endpoint.split_once("://").map_or(endpoint, |(_, rest)| rest);
+    rest.contains('/')
 }
 
 /// True for addresses, one-word names and such: those under which no bucket has a name of its own.

@@ -8,7 +8,7 @@ mod tests;
 use std::fmt::Write as _;
 
 pub(super) use file::DeliveryFile;
-pub use target::{Credentials, Encryption, S3Target, Target, UrlStyle};
+pub use target::{Credentials, Encryption, HttpProxy, S3Target, Target, UrlStyle};
 
 use super::{ByteRate, Span, Weekly};
 

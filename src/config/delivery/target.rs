@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use crate::config::SecretSource;
 use crate::config::secret::MASK;
+use crate::config::{Secret, SecretSource};
 
 /// A store of objects.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub struct S3Target {
     pub bucket: String,
     /// What every key begins with: empty, or without `/` at its ends.
     pub prefix: String,
-    /// The service: scheme, host and port, without a path.
+    /// The service: scheme, host, port, and the path that it is behind, without a `/` at its end.
     pub endpoint: String,
     /// The service's region, which is part of every signature.
     pub region: String,
@@ -36,6 +36,22 @@ pub struct S3Target {
     pub storage_class: Option<String>,
     /// PEM of the authority that the service's certificate is from, where the system does not know it.
     pub ca_file: Option<PathBuf>,
+    /// The proxy that requests go through; none of the environment unless that is said.
+    pub proxy: Option<HttpProxy>,
+}
+
+/// A proxy of HTTP: plain requests go to it, and encrypted ones through a tunnel (`CONNECT`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HttpProxy {
+    /// `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, as other programs read them.
+    Environment,
+    /// This one.
+    At {
+        /// `http://HOST:PORT`
+        url: String,
+        /// Who asks it.
+        login: Option<(String, Secret)>,
+    },
 }
 
 /// Where the bucket's name stands in an address.
@@ -149,6 +165,24 @@ impl Target {
         }
         line("storage_class", s3.storage_class.as_deref());
         line("ca_file", s3.ca_file.as_ref().map(shown).as_deref());
+        line("proxy", s3.proxy.as_ref().map(HttpProxy::shown).as_deref());
+    }
+}
+
+impl HttpProxy {
+    /// Without anything secret.
+    pub fn shown(&self) -> String {
+        match self {
+            HttpProxy::Environment => "environment".to_owned(),
+            HttpProxy::At { url, login: None } => url.clone(),
+            HttpProxy::At {
+                url,
+                login: Some((user, _)),
+            } => {
+                let host = url.strip_prefix("http://").unwrap_or(url);
+                format!("http://{}:{MASK}@{host}", url_path(user))
+            }
+        }
     }
 }
 

@@ -54,6 +54,7 @@ fn a_bucket_has_a_service_a_region_and_a_style() {
         ("http://minio:9000/", UrlStyle::Path),
         ("http://[::1]:9000", UrlStyle::Path),
         ("https://cos.ap-shanghai.myqcloud.com", UrlStyle::Virtual),
+        ("https://x.supabase.co/storage/v1/s3", UrlStyle::Path),
     ] {
         let own = s3(&format!("url = \"s3://m\"\nendpoint = \"{endpoint}\""));
         assert_eq!(
@@ -62,6 +63,33 @@ fn a_bucket_has_a_service_a_region_and_a_style() {
             "{endpoint}"
         );
     }
+}
+
+#[test]
+fn a_proxy_is_named_and_its_password_is_never_printed() {
+    let proxy = |text: &str| {
+        s3(&format!("url = \"s3://m\"\nproxy = \"{text}\""))
+            .proxy
+            .unwrap()
+    };
+    assert_eq!(proxy("environment"), HttpProxy::Environment);
+    let plain = proxy("http://proxy:3128/");
+    assert_eq!(plain.shown(), "http://proxy:3128");
+    assert_eq!(s3("url = \"s3://m\"").proxy, None);
+    let text = "[sync]\nurl = \"s3://m\"\nproxy = \"http://box%4017:s3%3Acret@proxy:3128\"\n";
+    let config = Config::parse(Some((Path::new("box.toml"), text)), [], "box").unwrap();
+    let Some(Target::S3(target)) = config.sync.as_ref().map(|sync| sync.target.clone()) else {
+        panic!();
+    };
+    let Some(HttpProxy::At { url, login }) = &target.proxy else {
+        panic!();
+    };
+    let (user, password) = login.clone().unwrap();
+    assert_eq!((url.as_str(), user.as_str()), ("http://proxy:3128", "box@17"));
+    assert_eq!(password.expose(), b"s3:cret");
+    let printed = config.to_toml();
+    assert!(printed.contains("http://box%4017:***@proxy:3128"), "{printed}");
+    assert!(!printed.contains("cret@") && !format!("{config:?}").contains("s3:cret"));
 }
 
 #[test]
@@ -80,6 +108,12 @@ fn addresses_of_objects_are_escaped_once_more() {
         .unwrap()
         .target;
     assert_eq!(cloud.object_url("k.mp4"), "https://m.oss.example.com/k.mp4");
+    let behind = parse("url = \"s3://m/p\"\nendpoint = \"https://h.example.com/storage/v1/s3/\"");
+    let behind = behind.unwrap().unwrap().target;
+    assert_eq!(
+        behind.object_url("p/k.mp4"),
+        "https://h.example.com/storage/v1/s3/m/p/k.mp4"
+    );
     let folder = parse("url = \"file:///media/my%20disk\"")
         .unwrap()
         .unwrap()
@@ -156,7 +190,18 @@ fn what_cannot_be_is_refused_with_its_line() {
             "url = \"s3://m\"\nendpoint = \"minio:9000\"",
             "box.toml:3: sync.endpoint",
         ),
-        ("url = \"s3://m\"\nendpoint = \"https://h/path\"", "sync.endpoint"),
+        (
+            "url = \"s3://m\"\nendpoint = \"https://h/a/../b\"",
+            "sync.endpoint",
+        ),
+        (
+            "url = \"s3://m\"\nendpoint = \"https://h/a?b=c\"",
+            "sync.endpoint",
+        ),
+        ("url = \"s3://m\"\nendpoint = \"https://u:p@h\"", "sync.endpoint"),
+        ("url = \"s3://m\"\nproxy = \"socks5://h:1\"", "sync.proxy"),
+        ("url = \"s3://m\"\nproxy = \"http://user@h:1\"", "sync.proxy"),
+        ("proxy = \"http://h:1\"", "sync.url is missing"),
         ("url = \"s3://m\"\ntransfers = 0", "must be from 1 to 16"),
         ("url = \"s3://m\"\nwindow = [\"late\"]", "sync.window"),
         ("url = \"s3://m\"\npublic_url = \"https://v/\"", "one {key}"),

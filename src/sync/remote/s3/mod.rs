@@ -4,6 +4,7 @@
 //! are not signed, but each has its MD5 with it, which the service checks. rusty-s3 signs, reqwest sends.
 
 mod answer;
+mod proxy;
 mod refusal;
 mod request;
 #[cfg(test)]
@@ -117,8 +118,12 @@ impl S3 {
                 };
                 roots.add_parsable_certificates(self.authority.iter().cloned());
                 let unusable = |error: &dyn std::error::Error| Fault::Unusable(with_causes(error));
-                https::client(roots)
-                    .map_err(|error| unusable(&error))?
+                let client = https::client(roots).map_err(|error| unusable(&error))?;
+                let client = match proxy::of(&self.target).map_err(Fault::Unusable)? {
+                    Some(proxy) => client.proxy(proxy),
+                    None => client,
+                };
+                client
                     .http1_only()
                     .connect_timeout(CONNECT.min(self.timeout))
                     .pool_idle_timeout(Duration::from_secs(30))
@@ -218,7 +223,16 @@ impl S3 {
             let offline = |error: reqwest::Error| {
                 // The address has a signature in it.
                 let said = with_causes(&error.without_url());
-                Fault::Offline(format!("{prepared}: {host}: {said}"))
+                match &self.target.proxy {
+                    // Which of the two is not reached is not always said.
+                    Some(proxy) => {
+                        let proxy = proxy.shown();
+                        Fault::Offline(format!(
+                            "{prepared}: {host}, through sync.proxy = {proxy:?}: {said}"
+                        ))
+                    }
+                    None => Fault::Offline(format!("{prepared}: {host}: {said}")),
+                }
             };
             let answer = request.send().await.map_err(offline)?;
             progress.sign(0);

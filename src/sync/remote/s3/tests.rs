@@ -46,6 +46,7 @@ impl Rig {
             encryption: None,
             storage_class: None,
             ca_file: None,
+            proxy: None,
         };
         Self {
             server,
@@ -525,4 +526,56 @@ fn etags_go_back_as_they_came() {
     let prepared = request::prepare(complete, &rig.target);
     let body = prepared.body.piece(0).unwrap().unwrap();
     assert!(String::from_utf8_lossy(&body).contains(&stored));
+}
+
+#[test]
+fn an_endpoint_may_be_behind_a_path_which_is_signed_too() {
+    let mut rig = Rig::new();
+    // The server's bucket is the first part of the path, and the signature is of all of it.
+    rig.target.endpoint = format!("{}/{}/storage/v1", rig.server.endpoint(), bucket::BUCKET);
+    rig.target.bucket = "inner".to_owned();
+    let s3 = rig.s3();
+    let stored = etag(rig.ask(&s3, put("a/b c+d.mp4", b"hello")).unwrap());
+    assert_eq!(
+        rig.server.object("storage/v1/inner/a/b c+d.mp4").unwrap(),
+        b"hello"
+    );
+    let head = Request::Head {
+        key: "a/b c+d.mp4".to_owned(),
+    };
+    let Ok(Answer::Head(Some(seen))) = rig.ask(&s3, head) else {
+        panic!();
+    };
+    assert_eq!((seen.bytes, seen.etag), (5, stored));
+    let asked = Request::Uploads { key: "k".to_owned() };
+    assert_eq!(rig.ask(&s3, asked).unwrap(), Answer::Uploads(Vec::new()));
+    assert!(
+        rig.server
+            .asked()
+            .iter()
+            .all(|asked| asked.path.starts_with("/media/storage/v1/inner/"))
+    );
+}
+
+#[test]
+fn a_proxy_is_gone_through_and_named_where_it_is_not_there() {
+    let mut rig = Rig::new();
+    // A name that only the proxy knows: here the server itself, which takes whole addresses as a proxy does.
+    rig.target.endpoint = "http://store.invalid".to_owned();
+    let at = |url: String| crate::config::HttpProxy::At { url, login: None };
+    rig.target.proxy = Some(at(rig.server.endpoint()));
+    rig.put(&rig.s3()).unwrap();
+    assert_eq!(rig.server.object("a/b.mp4").unwrap(), b"hello");
+    let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let nobody = format!("http://{}", unused.local_addr().unwrap());
+    drop(unused);
+    rig.target.proxy = Some(at(nobody.clone()));
+    let fault = rig.put(&rig.s3()).unwrap_err();
+    assert!(
+        matches!(&fault, Fault::Offline(said) if said.contains(&nobody)),
+        "{fault:?}"
+    );
+    // Without one the name is not known.
+    rig.target.proxy = None;
+    assert!(matches!(rig.put(&rig.s3()), Err(Fault::Offline(_))));
 }
