@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use crate::judge::decodes;
 use crate::players::MPV_OPTIONS;
-use crate::programs::{FFMPEG, FFPROBE, MPV};
+use crate::programs::{CVLC, FFMPEG, FFPROBE, MPV, SETPRIV};
+use crate::session::{flash_and_beep, push_copy};
 use crate::support::bucket::Bucket;
 use crate::support::delivered::{ALL, all_delivered, rows, sync_to};
 use crate::support::{Service, home, sample_path, wait_for, wait_until};
@@ -92,5 +93,66 @@ fn players_play_from_the_bucket_while_it_is_recorded_and_afterwards() {
     assert!(
         hls["master_url"].as_str().unwrap().ends_with("/master.m3u8"),
         "{hls}"
+    );
+}
+
+/// Two publishes in one recording: VLC stops where a playlist says that times do not go on.
+#[test]
+fn vlc_plays_past_a_break() {
+    let (home, dir, folder) = (home(), home(), home());
+    let bucket = Bucket::start(dir.path());
+    bucket.open_to_all();
+    let template = "\n[[template]]\nname = \"lesson\"\nformats = [\"hls\"]\nresume_window = \"3s\"\nresume_after = \"any\"\n\
+                    [[rule]]\ntemplate = \"lesson\"\n";
+    let service = Service::start_with(home.path(), &(sync_to(&bucket, "") + template));
+    let file = flash_and_beep(folder.path(), 8);
+    for _ in 0..2 {
+        push_copy(FFMPEG, &file, "", &service.url("live/cam"));
+    }
+    wait_until("it to be delivered", || all_delivered(&service.data(), 1));
+    let keys = bucket.objects().into_keys();
+    let key = keys
+        .into_iter()
+        .find(|key| key.ends_with("/master.m3u8"))
+        .unwrap();
+    let url = format!("{}/media/{key}", bucket.endpoint());
+    // It refuses to run as root.
+    let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+    std::fs::set_permissions(folder.path(), everybody).unwrap();
+    let played = folder.path().join("played.ts");
+    let sout = format!("#std{{access=file,mux=ts,dst={}}}", played.display());
+    let options = "--no-video-title-show --intf dummy --play-and-exit --sout";
+    let cvlc = CVLC.path();
+    let command = options.split(' ').chain([sout.as_str(), url.as_str()]);
+    match nix::unistd::geteuid().is_root() {
+        true => {
+            let other = ["--reuid=65534", "--regid=65534", "--clear-groups"];
+            SETPRIV.run(other.into_iter().chain([cvlc.to_str().unwrap()]).chain(command))
+        }
+        false => CVLC.run(command),
+    }
+    .ok();
+    let probed = FFPROBE.run([
+        "-v",
+        "error",
+        "-count_packets",
+        "-select_streams",
+        "v",
+        "-show_entries",
+        "stream=nb_read_packets",
+        "-of",
+        "csv=p=0",
+        played.to_str().unwrap(),
+    ]);
+    let probed = probed.ok();
+    let pictures = probed
+        .text()
+        .split_whitespace()
+        .next()
+        .and_then(|count| count.parse::<u32>().ok());
+    // It keeps the last ones to itself.
+    assert!(
+        pictures.is_some_and(|pictures| pictures > 380),
+        "{pictures:?} of 400"
     );
 }

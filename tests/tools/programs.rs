@@ -77,6 +77,14 @@ pub(crate) const UNSHARE: Program = Program {
     name: "unshare",
     package: "util-linux",
 };
+pub(crate) const SETPRIV: Program = Program {
+    name: "setpriv",
+    package: "util-linux",
+};
+pub(crate) const CVLC: Program = Program {
+    name: "cvlc",
+    package: "vlc-bin",
+};
 /// A recent ffmpeg, which knows HEVC, AV1 and Opus in FLV.
 pub(crate) const ENHANCED: Program = Program {
     name: "ffmpeg-enhanced",
