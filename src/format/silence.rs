@@ -110,6 +110,13 @@ impl Silence {
     }
 }
 
+impl AudioConfig {
+    /// Whether there are silent frames of its coding, to fill a gap with.
+    pub fn has_silence(&self) -> bool {
+        SilentFrame::of(self).is_some()
+    }
+}
+
 /// Bits, the first one highest.
 #[derive(Default)]
 struct Bits {

@@ -389,6 +389,25 @@ pub(crate) fn two_segments() -> Vec<Take> {
         .to_vec()
 }
 
+/// The usual footage without the sound between each two times, in milliseconds: packets of it are lost.
+pub(crate) fn without_sound(drop_outs: &[(i64, i64)]) -> Vec<Take> {
+    let mut takes = two_segments();
+    for take in &mut takes {
+        take.shots.retain(|shot| {
+            let ms = rescale(shot.dts, 44_100, 1_000);
+            let lost = drop_outs.iter().any(|(from, to)| (*from..*to).contains(&ms));
+            shot.kind == TrackKind::Video || !lost
+        });
+    }
+    takes
+}
+
+/// The same with a drop-out of 150 ms every half second: within fragments, over their ends, and over the end of a segment.
+pub(crate) fn dropping_out() -> Vec<Take> {
+    let drop_outs: Vec<_> = (1..9).map(|n| (n * 500 - 50, n * 500 + 100)).collect();
+    without_sound(&drop_outs)
+}
+
 /// Everything that happens to a recording: sound before the picture, a new configuration, a break.
 pub(crate) fn eventful() -> Vec<Take> {
     let (first, second) = (

@@ -7,7 +7,7 @@ use crate::media::{
     CodecConfig, Incoming, Layout, Look, MediaMessage, Oddity, RandomAccess, TrackKind, VideoCodec,
     VideoConfig, repaired,
 };
-use crate::media::{avc_record, parse_av1, parse_avc, parse_hevc};
+use crate::media::{avc_record, hevc_record, parse_av1, parse_avc, parse_hevc};
 
 const SEQUENCE_START: u8 = 0;
 const CODED_FRAMES: u8 = 1;
@@ -137,9 +137,14 @@ impl TagParser {
             self.empty_config(TrackKind::Video);
             return Ok(());
         }
-        if codec == VideoCodec::Avc && record.first() == Some(&0) {
-            // No record begins so: these are parameter sets behind start codes.
-            self.configure_by_sets(&record, time, sink);
+        // No record begins so: these are parameter sets behind start codes.
+        let are_sets = match codec {
+            VideoCodec::Avc => record.first() == Some(&0),
+            VideoCodec::Hevc => record.starts_with(&[0, 0, 1]) || record.starts_with(&[0, 0, 0, 1]),
+            VideoCodec::Av1 => false,
+        };
+        if are_sets {
+            self.configure_by_sets(codec, &record, time, sink);
             return Ok(());
         }
         self.sets_config = false;
@@ -147,9 +152,13 @@ impl TagParser {
     }
 
     /// What the picture is, where there is no sequence header that says it.
-    fn configure_by_sets(&mut self, sample: &[u8], time: u32, sink: &mut Sink) {
-        let record = avc_record(sample);
-        let taken = record.map(|record| self.configure_video(VideoCodec::Avc, record, time, sink));
+    fn configure_by_sets(&mut self, codec: VideoCodec, sample: &[u8], time: u32, sink: &mut Sink) {
+        let record = match codec {
+            VideoCodec::Avc => avc_record(sample),
+            VideoCodec::Hevc => hevc_record(sample),
+            VideoCodec::Av1 => None,
+        };
+        let taken = record.map(|record| self.configure_video(codec, record, time, sink));
         if matches!(taken, Some(Ok(()))) {
             self.sets_config = true;
             self.tell(Oddity::NoConfig, sink);
@@ -195,8 +204,8 @@ impl TagParser {
             .video_config
             .as_ref()
             .is_some_and(|known| known.codec == codec);
-        if codec == VideoCodec::Avc && (!is_known || self.sets_config) {
-            self.configure_by_sets(&payload, timestamp_ms, sink);
+        if !is_known || self.sets_config {
+            self.configure_by_sets(codec, &payload, timestamp_ms, sink);
         }
         let Some(config) = self.video_config.as_ref().filter(|known| known.codec == codec) else {
             return self.early_frame(TrackKind::Video, &payload, sink);

@@ -31,4 +31,4 @@ pub use oddity::Oddity;
 pub use picture::{Look, RandomAccess};
 pub use time::{Micros, rescale};
 pub use timeline::{Exception, Timeline};
-pub use units::{Layout, avc_record, repaired};
+pub use units::{Layout, avc_record, hevc_record, repaired};

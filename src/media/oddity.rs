@@ -17,6 +17,13 @@ pub enum Oddity {
         /// How many so far.
         pictures: u64,
     },
+    /// The first keyframe is one of an open GOP: pictures that are shown before it refer to others that never came.
+    LeadingPictures,
+    /// Gaps are to be kept, and there is no silence in the coding of the sound to fill them with.
+    GapsClosed {
+        /// The coding, as RFC 6381 writes it.
+        codec: String,
+    },
     /// The flag that says what is a keyframe is not what the picture is. What the picture is counts.
     KeyFlag {
         /// What the flag said.
@@ -55,12 +62,13 @@ impl Oddity {
     pub fn what(&self) -> &'static str {
         match self {
             Oddity::BeforeConfig { .. } => "codec",
-            Oddity::NoKeyframe { .. } | Oddity::KeyFlag { .. } => "keyframe",
+            Oddity::NoKeyframe { .. } | Oddity::LeadingPictures | Oddity::KeyFlag { .. } => "keyframe",
             Oddity::MoreTracks { .. } => "track",
             Oddity::EmptyUnits
             | Oddity::CutUnit { .. }
             | Oddity::StartCodes { .. }
             | Oddity::NoConfig
+            | Oddity::GapsClosed { .. }
             | Oddity::AdtsHeaders { .. } => "form",
         }
     }
@@ -94,6 +102,15 @@ impl fmt::Display for Oddity {
                 f,
                 "no keyframe came in {pictures} pictures: none of them is recorded until one comes; set a keyframe \
                  interval of 2 s in the encoder"
+            ),
+            Oddity::LeadingPictures => f.write_str(
+                "the first keyframe is one of an open GOP: the pictures that are shown before it cannot be decoded, and \
+                 are not recorded; set closed GOPs in the encoder if they matter",
+            ),
+            Oddity::GapsClosed { codec } => write!(
+                f,
+                "gaps = \"keep\" needs silence in the coding of the sound (AAC LC, MP3, Opus of up to two channels); there is none in {codec}, so \
+                 what follows a gap follows at once",
             ),
             Oddity::KeyFlag { flagged: true } => f.write_str(
                 "the encoder marks pictures as keyframes that are none; what the pictures are is believed, not the mark",

@@ -3,6 +3,8 @@
 
 use bytes::Bytes;
 
+use super::codec::hevc_head;
+
 /// How the units of a sample are laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
@@ -111,6 +113,43 @@ pub fn avc_record(sample: &[u8]) -> Option<Bytes> {
     let mut record = vec![1, profile, compatibility, level, 0xFC | (LENGTH_SIZE - 1)];
     for (mark, sets) in [(0xE0, sps), (0, pps)] {
         record.push(mark | u8::try_from(sets.len()).ok()?);
+        for set in sets {
+            record.extend_from_slice(&u16::try_from(set.len()).ok()?.to_be_bytes());
+            record.extend_from_slice(set);
+        }
+    }
+    Some(record.into())
+}
+
+/// The same of HEVC: an `HEVCDecoderConfigurationRecord` (ISO/IEC 14496-15 §8.3.3.1) out of all three kinds of parameter sets.
+pub fn hevc_record(sample: &[u8]) -> Option<Bytes> {
+    const LENGTH_SIZE: u8 = 4;
+    /// Video, sequence and picture parameter sets, ISO/IEC 23008-2 table 7-1.
+    const KINDS: [u8; 3] = [32, 33, 34];
+    /// More of a kind than any encoder sends.
+    const MOST: usize = 16;
+    let sample = match is_annex_b(sample) {
+        true => repaired(sample, LENGTH_SIZE)?,
+        false => Bytes::copy_from_slice(sample),
+    };
+    let mut found = KINDS.map(|kind| (kind, Vec::new()));
+    for unit in Units::new(&sample, LENGTH_SIZE).map_while(Result::ok) {
+        let kind = unit.first().map(|header| header >> 1 & 0x3f);
+        let sets = found.iter_mut().find(|(known, _)| Some(*known) == kind);
+        if let Some((_, sets)) = sets.filter(|(_, sets)| !sets.contains(&unit) && sets.len() < MOST) {
+            sets.push(unit);
+        }
+    }
+    let [(_, video), (_, sequence), (_, picture)] = &found;
+    let sps = sequence
+        .first()
+        .filter(|_| !video.is_empty() && !picture.is_empty())?;
+    let mut record = hevc_head(sps)?;
+    record.push(3);
+    for (kind, sets) in &found {
+        // None of them is in the pictures only.
+        record.push(0x80 | kind);
+        record.extend_from_slice(&u16::try_from(sets.len()).ok()?.to_be_bytes());
         for set in sets {
             record.extend_from_slice(&u16::try_from(set.len()).ok()?.to_be_bytes());
             record.extend_from_slice(set);

@@ -6,7 +6,9 @@
 use std::sync::Arc;
 
 use super::cutter::Cutter;
+use super::ends::TrackEnds;
 use super::lead::Lead;
+use super::open_gop::OpenGop;
 use super::ring::Ring;
 use crate::event::{PublishAbout, Recorded};
 use crate::media::{
@@ -45,6 +47,7 @@ pub(super) struct Live {
     stage: Stage,
     late_audio: Option<LateAudio>,
     seen_key: bool,
+    open_gop: OpenGop,
     /// Media time of the last frame that decoding can begin at.
     entry: Option<Micros>,
     ends: TrackEnds,
@@ -101,14 +104,6 @@ struct LateAudio {
     bytes: usize,
 }
 
-/// Where each track ends so far, in microseconds of media time.
-#[derive(Debug, Default)]
-struct TrackEnds {
-    first: Option<Micros>,
-    video: Option<(Micros, Micros)>,
-    audio: Option<Micros>,
-}
-
 /// What a frame did besides being recorded.
 #[derive(Debug, Default)]
 pub(super) struct Taken {
@@ -134,6 +129,7 @@ impl Live {
             stage: Stage::Idle,
             late_audio: None,
             seen_key: false,
+            open_gop: OpenGop::default(),
             entry: None,
             ends: TrackEnds::default(),
             lead: Lead::default(),
@@ -264,6 +260,8 @@ impl Live {
             self.cutter = Cutter::default();
         }
         self.fed = Some((first, stretch));
+        let mut open_gop = OpenGop::default();
+        let mut is_first = !goes_on;
         for gop in ring.since(from.min(stretch)) {
             let wanted = gop
                 .frames
@@ -274,7 +272,9 @@ impl Live {
                 if n == 0 {
                     self.set_tracks(gop.tracks.clone(), fed);
                 }
-                if gop.tracks.timescale(frame.kind).is_some() {
+                let first = gop.tracks.video.as_deref();
+                let first = first.filter(|_| std::mem::take(&mut is_first));
+                if gop.tracks.timescale(frame.kind).is_some() && !open_gop.leaves_out(frame, first) {
                     self.feed(frame.clone(), fed);
                 }
             }
@@ -355,7 +355,8 @@ impl Live {
         }
     }
 
-    fn notice(&mut self, oddity: Oddity) -> Taken {
+    /// Something odd, told if it is the first time.
+    pub(super) fn notice(&mut self, oddity: Oddity) -> Taken {
         let is_known = self.oddities.iter().any(|known| known.is_like(&oddity));
         if !is_known {
             self.oddities.push(oddity.clone());
@@ -435,7 +436,8 @@ impl Live {
                 _ => Taken::default(),
             };
         }
-        self.seen_key |= kind == TrackKind::Video;
+        let is_first = kind == TrackKind::Video && !self.seen_key;
+        self.seen_key |= is_first;
         let (frame, exception) = self.timeline.place(incoming, audio.as_deref(), now.boot);
         let timescale = match kind {
             TrackKind::Video => VIDEO_TIMESCALE,
@@ -447,6 +449,14 @@ impl Live {
         if self.line.is_some_and(|line| at < line) {
             self.undecodable += 1;
             return Taken::default();
+        }
+        let first = self.tracks.video.as_deref().filter(|_| is_first);
+        if self.open_gop.leaves_out(&frame, first) {
+            self.undecodable += 1;
+            return Taken {
+                exception,
+                ..self.notice(Oddity::LeadingPictures)
+            };
         }
         let frame_samples = audio.as_ref().map_or(0, |config| config.frame_samples);
         self.ends
@@ -597,24 +607,5 @@ pub struct Moment {
 impl Moment {
     pub(super) fn unix_millis(self) -> u64 {
         u64::try_from(self.utc / 1000).unwrap_or(0)
-    }
-}
-
-impl TrackEnds {
-    fn extend(&mut self, kind: TrackKind, at: Micros, audio_duration: Micros) {
-        self.first = Some(self.first.map_or(at, |first| first.min(at)));
-        match kind {
-            // A picture lasts until the next; the last one as long as the one before it.
-            TrackKind::Video => {
-                let step = self.video.map_or(40_000, |(last, _)| (at - last).max(0));
-                self.video = Some((at, step));
-            }
-            TrackKind::Audio => self.audio = Some(at + audio_duration),
-        }
-    }
-
-    fn last(&self) -> Micros {
-        let video = self.video.map(|(last, step)| last + step);
-        video.max(self.audio).unwrap_or(0).max(0)
     }
 }

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `core` | every stream, and what holds for all: who may publish, the memory of the rings |
 //! | `stream` | one stream: its publish, its ring, its sessions |
-//! | `live`, `cutter`, `ring`, `lead` | a publish: frames on their time line, fragments of them, the last seconds |
+//! | `live`, `cutter`, `ring`, `lead`, `ends`, `open_gop` | a publish: frames on their time line, fragments of them, the last seconds |
 //! | `notice` | what a user hears of a publish while it goes on |
 //! | `rulebook`, `push`, `tasks` | what is to be recorded: by rules, by the publisher's word, by the clock |
 //! | `session`, `run` | what is being recorded: one decision, and its recordings one after the other |
@@ -20,10 +20,12 @@
 mod core;
 mod cutter;
 mod decision;
+mod ends;
 mod handle;
 mod lead;
 mod live;
 mod notice;
+mod open_gop;
 mod orders;
 mod publish;
 mod push;

@@ -6,7 +6,7 @@ use super::live::Moment;
 use super::publish::EndReason;
 use super::run::{About, Ending, Run, Sample, Scene};
 use crate::config::Reel;
-use crate::format::Format;
+use crate::format::{Format, Gaps};
 use crate::media::{Micros, RecordingId};
 use crate::store::{Command, OpenRecording, Origin};
 
@@ -233,6 +233,11 @@ impl Session {
     /// What its recordings are to be had in.
     pub(super) fn formats(&self) -> impl Iterator<Item = Format> {
         self.runs.iter().flat_map(|run| run.reel.formats.iter().copied())
+    }
+
+    /// Gaps of its recordings are to be kept.
+    pub(super) fn keeps_gaps(&self) -> bool {
+        self.runs.iter().any(|run| run.reel.gaps == Gaps::Keep)
     }
 
     /// Recordings that grow.

@@ -12,7 +12,8 @@ use super::session::{Limit, Session, Wanted};
 use super::status::{GopLength, Rate, StreamStatus};
 use crate::event::{Event, PublishAbout, PublishOutcome, Recorded};
 use crate::media::{
-    Frame, MediaMessage, Micros, PublishId, RandomAccess, RecordingId, StreamName, TrackKind, VideoConfig,
+    Frame, MediaMessage, Micros, Oddity, PublishId, RandomAccess, RecordingId, StreamName, TrackKind,
+    VideoConfig,
 };
 use crate::store::{Command, Origin};
 
@@ -165,7 +166,8 @@ impl Stream {
             }
             self.tell_unrecorded(out);
         }
-        let media = taken.oddity.map(Notice::Media).or(left_out);
+        let oddity = taken.oddity.or_else(|| self.unfilled_gaps());
+        let media = oddity.map(Notice::Media).or(left_out);
         exception.map(Notice::Time).or(media)
     }
 
@@ -181,6 +183,15 @@ impl Stream {
             on_air.live.hurry(&mut fed);
         }
         self.hand_over(fed, now, out);
+    }
+
+    /// That gaps are to be kept, and its sound is of a coding that has no silence to fill them with; once.
+    fn unfilled_gaps(&mut self) -> Option<Oddity> {
+        let keeps = self.sessions.iter().any(Session::keeps_gaps);
+        let on_air = self.live.as_mut().filter(|_| keeps)?;
+        let sound = on_air.live.tracks.audio.as_deref();
+        let codec = sound.filter(|sound| !sound.has_silence())?.codec_string();
+        on_air.live.notice(Oddity::GapsClosed { codec }).oddity
     }
 
     /// Tells of a publish that is worth telling of, and that nobody wants on the tape.

@@ -25,11 +25,11 @@ impl Laying {
         mut segment: ViewSegment,
     ) -> Result<(), RenditionError> {
         let mut index = view.index(&segment)?;
-        let mut zero = 0;
+        let (mut zero, mut breaks) = (0, true);
         if let Some((before, before_zero)) = self.before.take() {
             let line = &mut self.line;
             let tracks = [line.video.as_ref(), line.audio.as_ref()];
-            let breaks = seam::breaks(&before, &segment);
+            breaks = seam::breaks(&before, &segment);
             let shown = breaks
                 .then(|| line.shown.place(&before, &segment, &index))
                 .flatten();
@@ -53,15 +53,25 @@ impl Laying {
                 segment.kept.sound_skipped = too_much;
                 index = view.index(&segment)?;
             }
-            self.line
-                .add(self.laid.len(), &segment, zero.div_euclid(1_000), breaks, &index)?;
         } else {
             let silences = self.sound.first(&segment, &index);
             self.silences(view, silences, 0)?;
-            self.line.add(self.laid.len(), &segment, 0, true, &index)?;
+        }
+        let zero_ms = zero.div_euclid(1_000);
+        let sound_ends = self.line.sound_ends(&segment, zero_ms, &index);
+        let pieces = self.sound.within(&segment, sound_ends, &index);
+        if pieces.is_empty() {
+            self.line
+                .add(self.laid.len(), &segment, zero_ms, breaks, &index)?;
+            self.laid.push(segment.clone());
+        }
+        for piece in pieces {
+            let index = view.index(&piece)?;
+            self.line.add(self.laid.len(), &piece, zero_ms, breaks, &index)?;
+            self.laid.push(piece);
+            breaks = false;
         }
         self.line.shown.add(&segment, zero, &index);
-        self.laid.push(segment.clone());
         self.before = Some((segment, zero));
         Ok(())
     }

@@ -8,7 +8,7 @@ use crate::media::{SegmentId, TrackKind, Tracks, VIDEO_TIMESCALE, rescale};
 
 use super::shown::Shown;
 use super::walk::{Placement, Spot, spots};
-use super::{Config, Laying, Tape, contradiction};
+use super::{Config, Laying, Tape, contradiction, seam};
 
 /// A view's segments, fragments and tracks.
 #[derive(Clone, Debug, Default)]
@@ -185,6 +185,19 @@ impl Line {
             laying.add(tape.view(), segment)?;
         }
         Ok(laying.finish(tape))
+    }
+
+    /// Where its sound ends, in ticks of the file of a segment whose media time zero lies at `zero_ms`; nothing if that has
+    /// sound at once, which was laid behind it.
+    pub(super) fn sound_ends(&self, segment: &ViewSegment, zero_ms: i64, index: &SampleIndex) -> Option<i64> {
+        let track = self.audio.as_ref()?;
+        if segment.kept.hides || seam::sound_at_once(segment, index).is_some() {
+            return None;
+        }
+        let rate = segment.tracks.timescale(TrackKind::Audio)?;
+        let ends = rescale(track.end().0, track.timescale, rate);
+        let zero = rescale(zero_ms, 1_000, rate).saturating_add(segment.base.audio);
+        Some(ends.saturating_sub(zero))
     }
 
     /// One of its tracks.

@@ -4,14 +4,14 @@
 //! Sound and picture are moved alike. The track that ends last decides; the other one's rest is made up for by
 //! [silence](super::Sound), or by a picture that stands.
 //!
-//! Where [gaps are kept](Gaps::Keep), a break is as long as it was. Within a boot the tape line is exact. The tape line of
+//! Where [gaps are kept](Gaps::Keep), a break is as long as it was, if there is silence to fill it with. Within a boot the tape line is exact. The tape line of
 //! another boot begins anywhere behind that of the boot before, so there the gap is the one between the publishes'
 //! UTC times, if that can be true. A box whose clock was not set yet says that it began before it ended; then, and when
 //! the gap would be more than a day, it is closed.
 
 use crate::format::index::{Run, SampleIndex};
 use crate::format::{Gaps, ViewSegment};
-use crate::media::{Micros, TrackKind, rescale};
+use crate::media::{AudioConfig, Micros, TrackKind, rescale};
 
 use super::TrackLine;
 
@@ -52,13 +52,19 @@ pub(super) fn place(
         Seam::Perhaps(later) => (Some(later), LONGEST_GAP),
         Seam::Spliced => (None, 0),
     };
-    let later = later.filter(|_| after.gaps == Gaps::Keep);
+    let later = later.filter(|_| after.gaps == Gaps::Keep && [before, after].into_iter().all(can_be_silent));
     let later = later.map(|later| zero.saturating_add(later));
     match (later, least()) {
         (Some(later), Some(least)) if later >= least && later.saturating_sub(least) <= most => later,
         (_, Some(least)) => least,
         (later, None) => later.unwrap_or(zero),
     }
+}
+
+/// Its sound, if it has some, is of a coding that silence is known of.
+fn can_be_silent(segment: &ViewSegment) -> bool {
+    let config = segment.tracks.audio.as_deref();
+    config.is_none_or(AudioConfig::has_silence)
 }
 
 fn seam(before: &ViewSegment, after: &ViewSegment) -> Seam {

@@ -2,15 +2,28 @@
 //!
 //! Many players play sound end to end, whatever its times say. So it is laid end to end: what is missing is made up
 //! for by whole frames of silence, and what is left over, at most half a frame, is carried on to the next seam.
+//!
+//! Sound also drops out for a moment where nothing else does, when packets of it are lost: such a segment is laid in pieces, with
+//! silence between them.
 
 use std::sync::Arc;
 
 use crate::format::index::SampleIndex;
 use crate::format::silence::SilentFrame;
 use crate::format::{TrackBase, ViewSegment};
-use crate::media::{AudioConfig, Micros, TrackKind, Tracks, rescale};
+use crate::media::{AudioCodec, AudioConfig, Micros, TrackKind, Tracks, rescale};
 
 use super::{TrackLine, seam, shown};
+
+/// Less than this from the end of a frame to the next is no drop-out: clocks are steered by such steps.
+const LEAST_MS: i64 = 40;
+
+/// A longer drop-out has no silence in files whose fragments are read one after the other: it would come long after
+/// the pictures that it goes with. There the last frame before it lasts until the sound is back.
+const LONGEST_MS: i64 = 2_000;
+
+/// Most drop-outs of one segment that silence is made for: each makes another piece of it.
+const MOST: usize = 200;
 
 /// The sound of a line that is being laid out.
 #[derive(Clone, Debug, Default)]
@@ -65,10 +78,7 @@ impl Sound {
         let (end, _) = track.end();
         let ends = rescale(end, track.timescale, rate);
         let ticks = i64::from(frame.ticks());
-        if self.rate != rate {
-            self.late = rescale(self.late, self.rate.max(1), rate);
-            self.rate = rate;
-        }
+        self.count_in(rate);
         let late = self.late.saturating_add(begins).saturating_sub(ends);
         let frames = late.saturating_add(ticks / 2).div_euclid(ticks);
         let frames = frames.max(if hides { i64::MIN } else { 0 });
@@ -84,6 +94,58 @@ impl Sound {
         let base = ends.saturating_sub(rescale(before_ms, 1_000, rate));
         let pieces = silence(before, &config, &frame, base, frames.unsigned_abs());
         (pieces, too_much)
+    }
+
+    /// A segment in pieces, with silence where its sound drops out for a moment; nothing where it does not. `ends` is where
+    /// the sound before it ends, in ticks of its file.
+    pub(super) fn within(
+        &mut self,
+        segment: &ViewSegment,
+        ends: Option<i64>,
+        index: &SampleIndex,
+    ) -> Vec<ViewSegment> {
+        let Some(config) = &segment.tracks.audio else {
+            return Vec::new();
+        };
+        let Some(frame) = SilentFrame::of(config) else {
+            return Vec::new();
+        };
+        let rate = config.sample_rate.max(1);
+        self.count_in(rate);
+        let ticks = i64::from(frame.ticks());
+        let longest = match segment.kept.hides {
+            true => i64::MAX,
+            false => rescale(LONGEST_MS, 1_000, rate),
+        };
+        let mut pieces = Vec::new();
+        let mut rest = segment.clone();
+        let drop_outs = drop_outs(config, ends, index);
+        let short = drop_outs.filter(|drop_out| drop_out.ticks() <= longest);
+        for drop_out in short.take(MOST) {
+            let late = self.late.saturating_add(drop_out.ticks());
+            let frames = late.saturating_add(ticks / 2).div_euclid(ticks).max(0);
+            self.late = late.saturating_sub(frames.saturating_mul(ticks));
+            let back = segment.tape(TrackKind::Audio, drop_out.back);
+            let mut before = rest.clone();
+            before.kept.to = before.kept.to.min(back);
+            rest.kept.from = rest.kept.from.max(back);
+            rest.kept.sound_skipped = 0;
+            pieces.push(before);
+            let base = segment.base.audio.saturating_add(drop_out.gone);
+            pieces.extend(silence(segment, config, &frame, base, frames.unsigned_abs()));
+        }
+        if !pieces.is_empty() {
+            pieces.push(rest);
+        }
+        pieces
+    }
+
+    /// Goes on counting in ticks of another rate.
+    fn count_in(&mut self, rate: u32) {
+        if self.rate != rate {
+            self.late = rescale(self.late, self.rate.max(1), rate);
+            self.rate = rate;
+        }
     }
 
     /// The silence before the first segment of a line: from where presentation of a part was asked for to its first sound.
@@ -110,6 +172,44 @@ impl Sound {
         let base = begins.saturating_sub(frames.saturating_mul(ticks));
         silence(segment, &config, &frame, base, frames.unsigned_abs())
     }
+}
+
+/// Sound that is missing, in ticks of its segment's file.
+#[derive(Clone, Copy, Debug)]
+struct DropOut {
+    /// Where what is there ends.
+    gone: i64,
+    /// The first frame behind.
+    back: u64,
+}
+
+impl DropOut {
+    fn ticks(&self) -> i64 {
+        i64::try_from(self.back)
+            .unwrap_or(i64::MAX)
+            .saturating_sub(self.gone)
+    }
+}
+
+/// Where the sound of a segment drops out. The tape says of each frame how long it is until the next, so what a frame
+/// holds has to be known: packets of Opus are as long as the shortest of their fragment, whose last one's length is a guess.
+fn drop_outs(config: &AudioConfig, ends: Option<i64>, index: &SampleIndex) -> impl Iterator<Item = DropOut> {
+    let least = rescale(LEAST_MS, 1_000, config.sample_rate.max(1));
+    let (codec, mut holds) = (config.codec, config.frame_samples);
+    let mut ends = ends;
+    let frames = index.runs(TrackKind::Audio).flat_map(move |run| {
+        let known = run.samples.split_last().map_or(&[][..], |(_, known)| known);
+        let shortest = known.iter().map(|sample| sample.duration).min();
+        if let (AudioCodec::Opus, Some(shortest)) = (codec, shortest) {
+            holds = shortest;
+        }
+        run.placed().map(move |placed| (placed.dts, holds))
+    });
+    frames.filter_map(move |(back, holds)| {
+        let gone = ends.replace(i64::try_from(back.saturating_add(holds.into())).unwrap_or(i64::MAX));
+        let drop_out = DropOut { gone: gone?, back };
+        (drop_out.ticks() >= least).then_some(drop_out)
+    })
 }
 
 /// So many frames as segments, the first one at `base`; of the publish of `like`.
@@ -140,3 +240,6 @@ fn silence(
     });
     pieces.collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -61,9 +61,13 @@ fn fragments(view: &View<Reel>) -> Vec<Micros> {
     begins.skip(1).collect()
 }
 
-/// Views that grow: all kinds of breaks, changes and late sound in them, or just two segments.
-fn tapes() -> [Vec<Take>; 2] {
-    [testing::eventful(), testing::two_segments()]
+/// Views that grow: all kinds of breaks, changes and late sound in them, just two segments, or sound that drops out.
+fn tapes() -> [Vec<Take>; 3] {
+    [
+        testing::eventful(),
+        testing::two_segments(),
+        testing::dropping_out(),
+    ]
 }
 
 #[test]

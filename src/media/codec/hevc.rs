@@ -25,6 +25,27 @@ pub fn parse_hevc(record: Bytes) -> Result<VideoConfig, CodecError> {
     })
 }
 
+/// The first 22 bytes of a record, as the sequence parameter set says: lengths of four bytes are announced.
+pub(in crate::media) fn hevc_head(sps: &[u8]) -> Option<Vec<u8>> {
+    let sps = unescape(sps);
+    let layers = *sps.get(2)?;
+    let mut bits = Bits::new(&sps);
+    let read = read_sps(&mut bits)?;
+    let depth = |bits: &mut Bits<'_>| u8::try_from(bits.ue()?).ok().filter(|depth| *depth < 8);
+    let (luma, chroma) = (depth(&mut bits)?, depth(&mut bits)?);
+    let format = u8::try_from(read.chroma_format)
+        .ok()
+        .filter(|format| *format < 4)?;
+    let sub_layers = u8::try_from(read.sub_layers).ok()? + 1;
+    let mut head = vec![1];
+    // The profile, the tier and the level are written alike in both.
+    head.extend_from_slice(sps.get(3..15)?);
+    // Nothing is known of spatial segments, parallel decoding and the rate.
+    head.extend([0xF0, 0, 0xFC, 0xFC | format, 0xF8 | luma, 0xF8 | chroma, 0, 0]);
+    head.push(sub_layers << 3 | (layers & 1) << 2 | 3);
+    Some(head)
+}
+
 fn first_sps(record: &[u8]) -> Result<&[u8], CodecError> {
     let mut first = None;
     each_set(record, |kind, nal| {

@@ -30,6 +30,35 @@ fn video_records_of_real_encoders() {
     }
 }
 
+/// What HEVC decodes with can be told from the parameter sets alone.
+#[test]
+fn hevc_records_are_made_of_parameter_sets() {
+    for (name, record, size, codecs) in HEVC {
+        let record = hex(record);
+        for start_codes in [false, true] {
+            let mut sample = Vec::new();
+            super::hevc::each_set(&record, |_, set| {
+                let length = match start_codes {
+                    true => 1,
+                    false => set.len() as u32,
+                };
+                sample.extend_from_slice(&length.to_be_bytes());
+                sample.extend_from_slice(set);
+            })
+            .unwrap();
+            let made = parse_hevc(crate::media::hevc_record(&sample).unwrap()).unwrap();
+            assert_eq!((made.width, made.height), *size, "{name}");
+            assert_eq!(made.codec_string(), *codecs, "{name}");
+            assert_eq!(made.nal_length_size(), Some(4), "{name}");
+            assert_eq!(made.record[..19], record[..19], "{name}");
+            // It is the same as what the encoder's own record says.
+            assert_eq!(made, parse_hevc(record.clone()).unwrap(), "{name}");
+        }
+    }
+    assert_eq!(crate::media::hevc_record(b"\0\0\0\x02\x40\x01"), None);
+    assert_eq!(crate::media::hevc_record(b""), None);
+}
+
 #[test]
 fn aac_records() {
     for (name, record, expected, codecs) in AAC {

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use crate::event::PublishAbout;
 use crate::media::{
     CodecConfig, Fragment, Incoming, MediaMessage, Metadata, Oddity, PublishId, StreamName, TrackKind,
-    VideoConfig,
+    VideoConfig, parse_aac,
 };
 use crate::recorder::core::{Begun, Core, RecorderSettings};
 use crate::recorder::live::Moment;
@@ -233,6 +233,43 @@ fn pictures_without_a_keyframe_are_counted_and_told_of_once() {
         (status.dropped_frames, &status.oddities[..]),
         (301, &oddities[..])
     );
+}
+
+/// HE-AAC has no silence: who asked for gaps to be kept hears once that they are closed.
+#[test]
+fn a_coding_without_silence_is_told_of_where_gaps_are_to_be_kept() {
+    let told = |gaps: &str| {
+        let template = format!("name = \"default\"\nformats = [\"mp4\"]\n{gaps}");
+        let mut rig = Rig::new();
+        rig.core
+            .rulebook
+            .put_template(toml::from_str(&template).unwrap())
+            .unwrap();
+        let publish = rig.begin("live/a");
+        rig.configure("live/a", publish);
+        let he = parse_aac(Bytes::from_static(&[0x2B, 0x92, 0x08, 0x00])).unwrap();
+        let mut told = Vec::new();
+        let messages = [
+            config(CodecConfig::Audio(he)),
+            picture(0, true),
+            sound(10),
+            sound(30),
+        ];
+        for message in messages {
+            let now = rig.now();
+            told.extend(
+                rig.core
+                    .push(&name("live/a"), publish, message, now, &mut rig.commands),
+            );
+        }
+        told
+    };
+    let codec = "mp4a.40.5".to_owned();
+    assert_eq!(
+        told("gaps = \"keep\""),
+        [Notice::Media(Oddity::GapsClosed { codec })]
+    );
+    assert_eq!(told(""), []);
 }
 
 #[test]

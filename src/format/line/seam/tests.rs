@@ -189,3 +189,20 @@ fn what_is_measured_is_rounded_alike_for_both_tracks() {
     assert_eq!((zeros[0], zeros[1], zeros[2]), (0, 0, zeros[3]));
     assert_eq!(rescale(zeros[2], 1_000, 44_100), zeros[2] * 441 / 10);
 }
+
+/// HE-AAC has no silent frame: kept as times alone, the gap would part sound and picture in most players.
+#[test]
+fn a_gap_that_no_silence_can_fill_is_closed() {
+    let (mut view, _) = kept_after(12_345_678, 12_345_678);
+    assert_eq!(line_zeros(&view)[2], 12_345);
+    let he = crate::media::parse_aac(bytes::Bytes::from_static(&[0x2B, 0x92, 0x08, 0x00])).unwrap();
+    assert!(!he.has_silence());
+    for segment in &mut view.segments {
+        segment.tracks.audio = Some(std::sync::Arc::new(crate::media::AudioConfig {
+            sample_rate: 44_100,
+            ..he.clone()
+        }));
+    }
+    let zero = line_zeros(&view)[2];
+    assert!((4_500..4_600).contains(&zero), "{zero}");
+}

@@ -1,0 +1,92 @@
+//! Pictures that cannot be decoded though a keyframe came before them.
+
+use crate::media::{Frame, RandomAccess, TrackKind, VideoConfig};
+
+/// After the first keyframe of what is recorded. If that is one of an open GOP (CRA, recovery point), the pictures that follow it
+/// and are shown before it refer to pictures that nobody has: decoders leave them out, or show them broken.
+#[derive(Debug, Default)]
+pub(super) struct OpenGop {
+    /// When the keyframe is presented, until the next keyframe comes.
+    shown: Option<i64>,
+}
+
+impl OpenGop {
+    /// True for a picture that cannot be decoded. `first` is what the first keyframe of all decodes with, and nothing for
+    /// every other frame.
+    pub(super) fn leaves_out(&mut self, frame: &Frame, first: Option<&VideoConfig>) -> bool {
+        if frame.kind == TrackKind::Audio {
+            return false;
+        }
+        if frame.key {
+            let is_open =
+                first.is_some_and(|video| video.random_access(&frame.payload) == RandomAccess::Open);
+            self.shown = is_open.then(|| frame.pts());
+            return false;
+        }
+        self.shown.is_some_and(|shown| frame.pts() < shown)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::recorder::testing::{audio, video};
+
+    /// Types of HEVC NAL units.
+    const CRA: u8 = 21;
+    const IDR: u8 = 19;
+    const RASL: u8 = 8;
+
+    fn picture(unit: u8, dts: i64, cts: i32) -> Frame {
+        Frame {
+            cts,
+            payload: Bytes::from(vec![0, 0, 0, 4, unit << 1, 1, 0xAF, 0]),
+            ..video(dts, unit > 15, 0)
+        }
+    }
+
+    fn hevc() -> VideoConfig {
+        let mut record = vec![0; 23];
+        record[21] = 3;
+        VideoConfig {
+            codec: crate::media::VideoCodec::Hevc,
+            record: Bytes::from(record),
+            width: 640,
+            height: 360,
+        }
+    }
+
+    fn left_out(first: u8) -> Vec<bool> {
+        let mut gop = OpenGop::default();
+        let config = hevc();
+        // In the order of decoding: the keyframe, two pictures shown before it, one behind, and the next GOP.
+        let pictures = [
+            picture(first, 0, 120),
+            picture(RASL, 40, 0),
+            picture(RASL, 80, 0),
+            picture(1, 120, 40),
+            picture(CRA, 160, 120),
+            picture(RASL, 200, 0),
+        ];
+        let mut config = Some(&config);
+        pictures
+            .iter()
+            .map(|frame| gop.leaves_out(frame, config.take()))
+            .collect()
+    }
+
+    #[test]
+    fn what_is_shown_before_the_first_keyframe_of_all_is_left_out() {
+        assert_eq!(left_out(CRA), [false, true, true, false, false, false]);
+        assert_eq!(left_out(IDR), [false; 6]);
+    }
+
+    #[test]
+    fn sound_is_none_of_its_business() {
+        let (mut gop, config) = (OpenGop::default(), hevc());
+        assert!(!gop.leaves_out(&picture(CRA, 1_000, 0), Some(&config)));
+        assert!(!gop.leaves_out(&audio(0, 10), None));
+    }
+}
