@@ -8,6 +8,7 @@
 //! (`auth_key`), whose published examples are tests in `signature`.
 
 mod gate;
+mod guesses;
 mod ledger;
 mod meter;
 mod query;
@@ -16,6 +17,7 @@ mod refusals;
 mod signature;
 
 pub use gate::{Asked, Gate, KeyError, MAX_QUERY, Permit, Verdict};
+pub use guesses::Guesses;
 pub use ledger::{Ledger, SeatId, Seated, Ticket, counted_as};
 pub use meter::Meter;
 pub use query::{harmless, without_secrets};

@@ -109,6 +109,11 @@ pub enum Reason {
         /// UTC of its end, in microseconds.
         at: Micros,
     },
+    /// Too many were wrong, and nothing of this address is looked at for a while.
+    #[error(
+        "too many wrong keys came from this address: it is heard again in {0} s, and streams that it pushed before are at once"
+    )]
+    HeldOff(u64),
     /// The service that decides said no, with this status.
     #[error("the service that decides who may push says no (HTTP status {0})")]
     HookRefused(u16),
@@ -139,11 +144,20 @@ impl Reason {
             Reason::WrongKey => "wrong_key",
             Reason::WrongSignature(_) => "wrong_signature",
             Reason::Expired { .. } => "expired",
+            Reason::HeldOff(_) => "held_off",
             Reason::HookRefused(_) => "hook_refused",
             Reason::HookFailed(_) => "hook_failed",
             Reason::Limit { limit, .. } => limit.key(),
             Reason::TooFast(_) => "max_bitrate",
         }
+    }
+
+    /// Somebody may have tried what is right.
+    pub fn is_guess(&self) -> bool {
+        matches!(
+            self,
+            Reason::WrongKey | Reason::WrongSignature(_) | Reason::HookRefused(_)
+        )
     }
 
     /// How near a publisher came: of several entries that refuse, the nearest is told.

@@ -19,7 +19,13 @@ impl CheckConfig {
         writeln!(out, "# {}", self.store.source())?;
         out.write_all(config.to_toml().as_bytes())?;
         let now = jiff::Timestamp::now().as_microsecond();
-        for advice in config.advice().iter().chain(&config.advice_of_tasks(now)) {
+        let of_file = self.store.advice(&config);
+        for advice in config
+            .advice()
+            .iter()
+            .chain(&config.advice_of_tasks(now))
+            .chain(&of_file)
+        {
             eprintln!("edgereel: warning: {advice}");
         }
         // The service may run as another user, and have credentials that are not here.

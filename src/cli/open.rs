@@ -1,18 +1,20 @@
 //! Where a command finds the configuration and the store.
 
 use std::ffi::OsString;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::ValueHint;
 
 use super::denied::Refused;
-use crate::config::Config;
+use crate::config::{Advice, Config};
 use crate::daemon::default_config_path;
 use crate::store::Library;
 
 /// Larger files are not configuration.
 const MAX_CONFIG_BYTES: u64 = 1 << 20;
+const READABLE_BY_ALL: u32 = 0o004;
 
 #[derive(clap::Args)]
 pub(super) struct ConfigArgument {
@@ -45,6 +47,13 @@ impl ConfigArgument {
             .ok()
             .and_then(|name| name.into_string().ok());
         Ok(Config::parse(file, std::env::vars(), &host.unwrap_or_default())?)
+    }
+
+    /// What there is to say of the file itself, if everybody may read the keys in it.
+    pub(super) fn advice(&self, config: &Config) -> Option<Advice> {
+        let path = self.path().filter(|_| config.has_keys())?;
+        let mode = std::fs::metadata(&path).ok()?.permissions().mode();
+        (mode & READABLE_BY_ALL != 0).then_some(Advice::Readable { path })
     }
 
     /// What the configuration was read from, for people.
@@ -107,6 +116,11 @@ impl StoreArgument {
             config.storage.dir = dir.clone();
         }
         Ok(config)
+    }
+
+    /// What there is to say of its file.
+    pub(super) fn advice(&self, config: &Config) -> Option<Advice> {
+        self.config.advice(config)
     }
 
     /// The storage directory.

@@ -26,7 +26,12 @@ impl Run {
             false => WrongConfiguration(error).into(),
         })?;
         let again = self.store;
-        daemon::block_on(daemon::run(config, Arc::new(move || again.config())))
+        let said = again.advice(&config).into_iter();
+        let service = async {
+            said.for_each(|advice| tracing::warn!("{advice}"));
+            daemon::run(config, Arc::new(move || again.config())).await
+        };
+        daemon::block_on(service)
     }
 }
 

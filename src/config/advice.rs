@@ -2,8 +2,11 @@
 //! the answer to the command that brought it about.
 
 use std::fmt;
+use std::path::PathBuf;
 
-use super::{Config, DEFAULT_TEMPLATE, Keep, Proof, Rule};
+use super::publisher::is_open;
+use super::secret::MASK;
+use super::{Config, DEFAULT_TEMPLATE, Keep, Proof, Rule, SecretSource, Target};
 
 /// One such thing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +63,21 @@ pub enum Advice {
     },
     /// `rtmp.allow_anonymous` beside a `[[publisher]]`.
     NobodyIsAnonymous,
+    /// A key that can be found by trying.
+    ShortKey {
+        /// What has it.
+        of: String,
+    },
+    /// A configuration with keys in it that everybody on the machine may read.
+    Readable {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Plain HTTP to another machine.
+    OpenAddress {
+        /// What is there.
+        of: String,
+    },
     /// A signature that does not cover the app, and an entry that leaves it open.
     OpenApp {
         /// The entry.
@@ -106,6 +124,19 @@ impl fmt::Display for Advice {
             Advice::TaskOver { task } => write!(
                 f,
                 "task '{task}' has ended and will not record any more: change its start and end, or remove its [[task]]"
+            ),
+            Advice::ShortKey { of } => write!(
+                f,
+                "{of} has a key of fewer than 16 characters, which can be found by trying: make one with 'openssl rand -hex 16'"
+            ),
+            Advice::Readable { path } => write!(
+                f,
+                "{0} has keys in it, and everybody on this machine may read it: chmod o-r {0}, or put the keys into files of their own",
+                path.display()
+            ),
+            Advice::OpenAddress { of } => write!(
+                f,
+                "{of} is asked over http://: everybody on the way to it can read that, and answer in its place; use https://"
             ),
             Advice::OpenApp { publisher, stream } => write!(
                 f,
@@ -232,6 +263,8 @@ impl Config {
             publisher: publisher.name.clone(),
             stream: publisher.stream.to_string(),
         }));
+        all.extend(self.short_keys());
+        all.extend(self.open_addresses());
         let stored = |keep: Option<Keep>| keep.is_some_and(|keep| keep != Keep::Forever);
         let expires = self
             .templates
@@ -243,6 +276,47 @@ impl Config {
             }));
         }
         all
+    }
+}
+
+impl Config {
+    /// Whether keys or passwords stand in it, of whatever kind.
+    pub fn has_keys(&self) -> bool {
+        // What is printed has the mask in place of each.
+        self.to_toml().contains(MASK)
+    }
+
+    /// Keys that stand in the configuration. Those in files are looked at where they are read.
+    fn short_keys(&self) -> impl Iterator<Item = Advice> {
+        let is_short = |source: &SecretSource| matches!(source, SecretSource::Given(key) if key.is_short());
+        let proves = move |proof: &Proof| match proof {
+            Proof::Key(key) | Proof::Tencent(key) | Proof::Aliyun { key, .. } => is_short(key),
+            Proof::Hook(_) => false,
+        };
+        let publishers = self.publishers.iter();
+        let publishers = publishers.filter(move |publisher| publisher.proofs.iter().any(proves));
+        let publishers = publishers.map(|publisher| format!("[[publisher]] '{}'", publisher.name));
+        let callbacks = self.callbacks.iter();
+        let callbacks = callbacks.filter(move |callback| callback.key.as_ref().is_some_and(is_short));
+        let callbacks = callbacks.map(|callback| format!("[[callback]] '{}'", callback.name));
+        publishers.chain(callbacks).map(|of| Advice::ShortKey { of })
+    }
+
+    fn open_addresses(&self) -> impl Iterator<Item = Advice> {
+        let asks = |proof: &Proof| matches!(proof, Proof::Hook(hook) if hook.url.is_open());
+        let hooks = self.publishers.iter();
+        let hooks = hooks.filter(move |publisher| publisher.proofs.iter().any(asks));
+        let hooks = hooks.map(|publisher| format!("the hook of [[publisher]] '{}'", publisher.name));
+        let callbacks = self.callbacks.iter().filter(|callback| callback.url.is_open());
+        let callbacks = callbacks.map(|callback| format!("[[callback]] '{}'", callback.name));
+        let store = self.sync.as_ref().and_then(|sync| match &sync.target {
+            Target::S3(s3) if is_open(&s3.endpoint) => Some("sync.endpoint".to_owned()),
+            _ => None,
+        });
+        hooks
+            .chain(callbacks)
+            .chain(store)
+            .map(|of| Advice::OpenAddress { of })
     }
 }
 
@@ -266,6 +340,9 @@ mod tests {
             "[[rule]]\nstream = \"live/*\"\n[[rule]]\nstream = \"live/cam1\"\nrecord = \"never\"\n\
              [[rule]]\nrecord = \"on-demand\"\n",
             "[[publisher]]\nstream = \"live*\"\n",
+            "[[publisher]]\nkey = \"sixteen-letters!\"\nhook = \"https://auth.example.com/t0ken\"\n",
+            "[[callback]]\nurl = \"http://127.0.0.1:80/a\"\n[[callback]]\nname = \"b\"\nurl = \"http://[::1]/b\"\n[[callback]]\nname = \"c\"\nurl = \
+             \"http://localhost:80/c\"\n",
             "[[publisher]]\nstream = \"live/*\"\ntencent_key = \"a-long-enough-secret\"\n",
         ] {
             assert_eq!(advice(text), [""; 0], "{text}");
@@ -304,8 +381,20 @@ mod tests {
                 "template 'default' has a storage_time, and nothing is delivered",
             ),
             (
-                "[[publisher]]\nkey = \"k\"\n[rtmp]\nallow_anonymous = true",
+                "[[publisher]]\nkey = \"a-long-enough-secret\"\n[rtmp]\nallow_anonymous = true",
                 "rtmp.allow_anonymous = true means nothing",
+            ),
+            (
+                "[[publisher]]\nkey = \"fifteen-letters\"",
+                "fewer than 16 characters",
+            ),
+            (
+                "[[publisher]]\nhook = \"http://auth.example.com/t0ken\"",
+                "the hook of [[publisher]] '*' is asked over http://",
+            ),
+            (
+                "[[callback]]\nname = \"crm\"\nurl = \"http://10.0.0.1:80/t0ken\"",
+                "[[callback]] 'crm' is asked over http://",
             ),
             (
                 "[[publisher]]\ntencent_key = \"a-long-enough-secret\"",

@@ -197,7 +197,8 @@ mod tests {
             Config::parse(Some((Path::new("box.toml"), text)), [], "box").map_err(|e| e.to_string())?;
         let printed = config.to_toml();
         assert!(!printed.contains("s3cret"), "{printed}");
-        if !text.contains("s3cret") {
+        // What is masked does not read back.
+        if !printed.contains("***") {
             let again = Config::parse(Some((Path::new("printed"), &printed)), [], "box").unwrap();
             assert_eq!(again, config, "{printed}");
         }
@@ -208,7 +209,7 @@ mod tests {
     fn a_cloud_has_its_own_patience() {
         let all = parse(
             "[[callback]]\nurl = \"https://a/b\"\n\
-             [[callback]]\nname = \"al\"\nurl = \"http://127.0.0.1:1/?token=s3cret\"\ndialect = \"aliyun\"\nkey = \"s3cret\"\n",
+             [[callback]]\nname = \"al\"\nurl = \"http://127.0.0.1:1/s3cret?token=s3cret\"\ndialect = \"aliyun\"\nkey = \"s3cret\"\n",
         )
         .unwrap();
         let patience = |callback: &Callback| (callback.tries, callback.every, callback.timeout);

@@ -94,7 +94,7 @@ pub struct Hook {
     pub timeout: Span,
 }
 
-/// `http://…` or `https://…`. Shown without its query, which may hold a secret.
+/// `http://…` or `https://…`. Shown without its path and query, which may hold a secret.
 #[derive(Clone, PartialEq, Eq, serde::Deserialize)]
 #[serde(try_from = "String")]
 pub struct HookUrl(String);
@@ -103,6 +103,11 @@ impl HookUrl {
     /// The whole address, to ask.
     pub fn expose(&self) -> &str {
         &self.0
+    }
+
+    /// Everybody on the way can read what is sent there, and answer: plain HTTP to another machine.
+    pub fn is_open(&self) -> bool {
+        is_open(&self.0)
     }
 
     /// True for `https`.
@@ -124,8 +129,8 @@ impl TryFrom<String> for HookUrl {
             Err("hook: the address names no host")
         } else if host.contains('@') {
             Err("hook: user and password in an address are not sent; put a token into its query")
-        } else if text.ends_with(&format!("?{MASK}")) {
-            Err("hook: its query is the mask that check-config prints")
+        } else if text.ends_with(&format!("?{MASK}")) || text.ends_with(&format!("/{MASK}")) {
+            Err("hook: its path or query is the mask that check-config prints")
         } else if text.len() > MAX_URL || text.chars().any(|c| c.is_control() || c.is_whitespace()) {
             Err("hook: the address is longer than 2048 bytes, or has blanks in it")
         } else {
@@ -135,10 +140,12 @@ impl TryFrom<String> for HookUrl {
 }
 
 impl fmt::Display for HookUrl {
+    /// The host alone: a path may be a secret as well as a query.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.split_once('?') {
-            Some((shown, _)) => write!(f, "{shown}?{MASK}"),
-            None => f.write_str(&self.0),
+        let (scheme, rest) = self.0.split_once("://").unwrap_or(("", &self.0));
+        match rest.split_once(['/', '?', '#']) {
+            None | Some((_, "")) => f.write_str(&self.0),
+            Some((host, _)) => write!(f, "{scheme}://{host}/{MASK}"),
         }
     }
 }
@@ -248,6 +255,20 @@ impl TryFrom<PublisherFile> for Publisher {
             },
         })
     }
+}
+
+/// Plain HTTP to another machine.
+pub(super) fn is_open(url: &str) -> bool {
+    let Some(rest) = url.strip_prefix("http://") else {
+        return false;
+    };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = match authority.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or_default(),
+        None => authority.split(':').next().unwrap_or_default(),
+    };
+    let is_loopback = |ip: std::net::IpAddr| ip.to_canonical().is_loopback();
+    !(host == "localhost" || host.parse().is_ok_and(is_loopback))
 }
 
 fn in_range(key: &str, value: Span, low: Span, high: Span) -> Result<(), String> {
@@ -423,7 +444,7 @@ mod tests {
     const FULL: &str = "[[publisher]]\nname = \"school\"\nstream = \"live/*\"\nfrom = [\"10.0.0.0/8\", \"::1\"]\n\
         keys = [\"s3cret-one\", \"s3cret-two\"]\nkey_file = \"push-key\"\ntencent_key = \"s3cret-t\"\n\
         aliyun_key_file = [\"/etc/a\", \"/etc/b\"]\naliyun_valid = \"1h\"\n\
-        hook = \"https://auth.example.com/p?token=s3cret-q\"\nmax_publishes = 4\nmax_bitrate = \"8 Mbit/s\"\n\
+        hook = \"https://auth.example.com/s3cret-p?token=s3cret-q\"\nmax_publishes = 4\nmax_bitrate = \"8 Mbit/s\"\n\
         [[publisher]]\n";
 
     #[test]
@@ -455,7 +476,7 @@ mod tests {
         );
         assert!(parse(&printed).unwrap_err().to_string().contains("mask"));
         // All else reads back to the same.
-        let plain = "[[publisher]]\nfrom = \"fd00::/8\"\naliyun_key_file = \"k\"\nhook = \"http://[::1]:80/x\"\nhook_timeout = \"250ms\"\n\
+        let plain = "[[publisher]]\nfrom = \"fd00::/8\"\naliyun_key_file = \"k\"\nhook = \"http://[::1]:80/\"\nhook_timeout = \"250ms\"\n\
                      audio = \"required\"\nvideo = \"optional\"\n";
         let config = parse(plain).unwrap();
         assert_eq!(parse(&config.to_toml()).unwrap(), config);
@@ -478,6 +499,7 @@ mod tests {
             ("hook = \"ftp://h/?t=5309412\"", 2, "expected an address"),
             ("hook = \"http://u:5309412@h/\"", 2, "token"),
             ("hook = \"http://h/?***\"", 2, "mask"),
+            ("hook = \"http://h/***\"", 2, "mask"),
             ("max_bitrate = \"8\"", 2, "bit rate"),
             ("\nhook_timeout = \"1s\"", 1, "there is no hook"),
             ("hook = \"http://h/\"\nhook_timeout = \"1h\"", 1, "100ms to 30s"),

@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 /// Longest secret, bytes. Real ones have 8 to 64.
 pub const MAX_SECRET: usize = 512;
 
+/// Keys shorter than this can be found by trying.
+const SHORT: usize = 16;
+
 /// What stands for a secret wherever a configuration is shown.
 pub(super) const MASK: &str = "***";
 
@@ -44,6 +47,11 @@ impl Secret {
     /// The bytes, to compare in constant time or to hash.
     pub fn expose(&self) -> &[u8] {
         self.0.as_bytes()
+    }
+
+    /// Whether it is so short that it can be found by trying.
+    pub fn is_short(&self) -> bool {
+        self.0.chars().count() < SHORT
     }
 
     /// What is in a secret's file: line feeds and blanks around it do not count.

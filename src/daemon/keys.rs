@@ -10,7 +10,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::access::Gate;
-use crate::config::{Callback, Config, MAX_SECRET, Mqtt, Secret, SecretSource, Target, Tls};
+use crate::config::{Advice, Callback, Config, MAX_SECRET, Mqtt, Secret, SecretSource, Target, Tls};
 use crate::control::LinkSettings;
 use crate::ingest::Certificate;
 
@@ -20,7 +20,14 @@ const MAX_PEM: usize = 256 << 10;
 /// The gate of a configuration. Reads what `[[publisher]]` points to.
 pub(crate) fn gate(config: &Config) -> anyhow::Result<Gate> {
     // A line feed or two behind the key are no harm.
-    let read = |path: &Path| read(path, MAX_SECRET + 16);
+    let read = |path: &Path| {
+        let text = read(path, MAX_SECRET + 16)?;
+        if Secret::from_file_text(&text).is_ok_and(|key| key.is_short()) {
+            let of = format!("the file '{}' of a [[publisher]]", path.display());
+            tracing::warn!("{}", Advice::ShortKey { of });
+        }
+        Ok(text)
+    };
     Gate::new(&config.publishers, config.rtmp.allow_anonymous, read).context("who may push is not known")
 }
 

@@ -91,6 +91,9 @@ impl Connection {
                 return Err(End::Declined);
             }
         };
+        if let Some(reason) = self.shared.held_off(self.peer, &stream) {
+            return self.deny(stream, reason, "");
+        }
         let utc = self.shared.recorder.believed_utc();
         let check =
             |stream: &StreamName, query: &str| self.shared.entrance.check(stream, query, self.peer, utc);
@@ -164,6 +167,9 @@ impl Connection {
         }
         match self.shared.recorder.publish(request.clone()) {
             Ok(publishing) => {
+                if permit.publisher.is_some() {
+                    self.shared.right(peer, &stream);
+                }
                 info!(encoder, publisher = permit.publisher, "publish begins");
                 self.on_air = Some(OnAir {
                     publishing,

@@ -26,7 +26,7 @@ use super::wire::{Socket, Tried, Wire};
 use super::{
     Allowance, Budget, Declined, Entrance, Event, IngestError, Owner, Session, Settings, TagError, WhenFull,
 };
-use crate::access::{Meter, Permit, Reason, Refusals, counted_as};
+use crate::access::{Guesses, Meter, Permit, Reason, Refusals, counted_as};
 use crate::config::Required;
 use crate::media::{MediaMessage, StreamName};
 use crate::recorder::{EndReason, Publishing, Recorder};
@@ -63,6 +63,7 @@ pub(super) struct Shared {
     pub(super) hooks: Hooks,
     notices: Mutex<Notices>,
     refusals: Mutex<Refusals>,
+    guesses: Mutex<Guesses>,
 }
 
 impl Shared {
@@ -78,6 +79,7 @@ impl Shared {
             hooks: Hooks::default(),
             notices: Mutex::new(Notices::new(started)),
             refusals: Mutex::default(),
+            guesses: Mutex::default(),
         }
     }
 
@@ -109,6 +111,22 @@ impl Shared {
 
     pub(super) fn since_start(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.started)
+    }
+
+    /// Why nothing of this address is looked at now, if so.
+    pub(super) fn held_off(&self, peer: SocketAddr, stream: &StreamName) -> Option<Reason> {
+        let now = self.since_start(Instant::now());
+        let left = self.guesses().held_off(peer.ip(), stream, now)?;
+        Some(Reason::HeldOff(left.as_secs() + 1))
+    }
+
+    /// A proof was right.
+    pub(super) fn right(&self, peer: SocketAddr, stream: &StreamName) {
+        self.guesses().right(peer.ip(), stream);
+    }
+
+    fn guesses(&self) -> MutexGuard<'_, Guesses> {
+        self.guesses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tells of a refusal, unless much is told of the like.
@@ -210,6 +228,8 @@ pub(super) struct Connection {
     loan: Option<(u64, Instant)>,
     /// A publish must begin by then.
     deadline: Instant,
+    /// How long the last answer waits: it says that a guess was wrong.
+    delay: Option<Duration>,
     /// Since when answers wait that the socket does not take.
     blocked: Option<Instant>,
     pub(super) seat: Seat,
@@ -244,6 +264,7 @@ pub(super) async fn serve(
         question: None,
         held: Vec::new(),
         loan: None,
+        delay: None,
         blocked: None,
         seat,
     };
@@ -532,6 +553,10 @@ impl Connection {
             End::Refused(why) => (EndReason::Broken(why.clone()), why, true),
             End::Denied { stream, reason } => {
                 self.shared.refused(Some(&stream), self.peer, &reason);
+                if reason.is_guess() {
+                    let now = self.shared.since_start(Instant::now());
+                    self.delay = Some(self.shared.guesses().wrong(self.peer.ip(), now));
+                }
                 let why = reason.to_string();
                 (EndReason::Broken(why.clone()), why, true)
             }
@@ -561,6 +586,14 @@ impl Connection {
     /// Sends the last answers and waits a moment: closing a socket with unread input would send a reset
     /// that overtakes them.
     async fn farewell(&mut self, mut stream: TcpStream) {
+        if let Some(delay) = self.delay.take() {
+            tokio::select! {
+                biased;
+                _ = self.stop.changed() => {}
+                _ = self.seat.gives_way() => return,
+                () = tokio::time::sleep(delay) => {}
+            }
+        }
         let leave = async {
             self.send_all(&stream).await?;
             self.wire.close();

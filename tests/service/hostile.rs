@@ -192,6 +192,39 @@ fn the_worst_that_publishers_may_do_stays_within_the_memory_that_is_promised() {
     drop((crowd, strangers));
 }
 
+/// Somebody tries keys, from the address of a camera that records.
+#[test]
+fn guessing_is_slowed_and_costs_the_camera_beside_nothing() {
+    let home = home();
+    let service = Service::start_with(
+        home.path(),
+        "[[publisher]]\nstream = \"live/*\"\nkey = \"sixteen-letters!\"\n",
+    );
+    let address = service.address();
+    let good = Pusher::start(address, "live/good?key=sixteen-letters!", &sample(), 4.0);
+    let mut tries: Vec<Rtmp> = (0..20).map(|_| Rtmp::connected(address, "live")).collect();
+    for (n, client) in tries.iter_mut().enumerate() {
+        client
+            .publish(&format!("good{n}?key=sixteen-letters{n}"))
+            .unwrap();
+    }
+    for client in tries {
+        client.wait_closed();
+    }
+    let mut late = Rtmp::connected(address, "live");
+    late.publish("other?key=sixteen-letters!").unwrap();
+    let said = late.wait_closed();
+    assert!(
+        said.contains("too many wrong keys came from this address"),
+        "{said}"
+    );
+    good.done();
+    is_whole(&service, "live/good", &sample());
+    // What was right before is let in at once.
+    let mut again = Rtmp::connected(address, "live");
+    assert!(again.may_publish("good?key=sixteen-letters!"));
+}
+
 /// The holder of a signature tries what else it might open, while its stream is recorded by it.
 #[test]
 fn a_signature_opens_one_stream_and_records_it() {

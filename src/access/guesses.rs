@@ -1,0 +1,149 @@
+//! How often one address may be wrong: a key is not found by trying.
+
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::ledger::counted_as;
+use crate::media::StreamName;
+
+/// So many wrong proofs in a row, and the address is not listened to for a while.
+const MOST: u32 = 20;
+/// One is forgiven in so long: an encoder with an old key tries every few seconds, and is none who guesses.
+const FORGIVEN: Duration = Duration::from_secs(3);
+/// How long an address is not listened to.
+const HELD_OFF: Duration = Duration::from_secs(30);
+/// What a wrong proof costs, for each that was wrong before, and at most.
+const DELAY: Duration = Duration::from_millis(100);
+const LONGEST_DELAY: Duration = Duration::from_secs(2);
+/// So many addresses, and so many streams that were right once, are remembered.
+const KEPT: usize = 1_024;
+
+/// Who was wrong lately, and who was right.
+#[derive(Debug, Default)]
+pub struct Guesses {
+    lines: HashMap<IpAddr, Line>,
+    right: HashSet<(IpAddr, StreamName)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Line {
+    wrong: u32,
+    at: Duration,
+    until: Duration,
+}
+
+impl Line {
+    /// What is left of it at `now`.
+    fn now(self, now: Duration) -> Self {
+        let passed = now.saturating_sub(self.at);
+        let forgiven = u32::try_from(passed.as_secs() / FORGIVEN.as_secs()).unwrap_or(u32::MAX);
+        Self {
+            wrong: self.wrong.saturating_sub(forgiven),
+            at: self.at + FORGIVEN * forgiven.min(self.wrong.max(1)),
+            ..self
+        }
+    }
+}
+
+impl Guesses {
+    /// How long from `now` on nothing of this address is listened to, if so. A stream that was right from there before is
+    /// always: others behind the same address cost no camera its recording.
+    pub fn held_off(&self, peer: IpAddr, stream: &StreamName, now: Duration) -> Option<Duration> {
+        let address = counted_as(peer);
+        let left = self.lines.get(&address)?.until.checked_sub(now)?;
+        let was_right = self.right.contains(&(address, stream.clone()));
+        (!left.is_zero() && !was_right).then_some(left)
+    }
+
+    /// A proof was wrong; gives how long the answer is to wait.
+    pub fn wrong(&mut self, peer: IpAddr, now: Duration) -> Duration {
+        let address = counted_as(peer);
+        if self.lines.len() >= KEPT && !self.lines.contains_key(&address) {
+            self.lines
+                .retain(|_, line| line.now(now).wrong > 0 || line.until > now);
+            if self.lines.len() >= KEPT {
+                return LONGEST_DELAY;
+            }
+        }
+        let until = Duration::ZERO;
+        let fresh = Line {
+            wrong: 0,
+            at: now,
+            until,
+        };
+        let line = self.lines.entry(address).or_insert(fresh);
+        *line = line.now(now);
+        if line.wrong == 0 {
+            line.at = now;
+        }
+        line.wrong += 1;
+        let delay = (DELAY * line.wrong).min(LONGEST_DELAY);
+        if line.wrong >= MOST {
+            line.until = now + HELD_OFF;
+        }
+        delay
+    }
+
+    /// A proof was right.
+    pub fn right(&mut self, peer: IpAddr, stream: &StreamName) {
+        if self.right.len() < KEPT {
+            self.right.insert((counted_as(peer), stream.clone()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn whoever_guesses_is_slowed_and_then_not_listened_to() {
+        let (stream, attacker, other) = ("live/a".parse().unwrap(), ip("192.0.2.1"), ip("192.0.2.2"));
+        let mut guesses = Guesses::default();
+        let (mut now, mut tried) = (Duration::ZERO, 0);
+        // As fast as the answers come, for an hour.
+        while now < Duration::from_secs(3_600) {
+            now += match guesses.held_off(attacker, &stream, now) {
+                Some(left) => left,
+                None => {
+                    tried += 1;
+                    guesses.wrong(attacker, now)
+                }
+            };
+        }
+        assert!(tried < 2_000, "{tried} tried in an hour");
+        assert_eq!(guesses.held_off(other, &stream, now), None);
+    }
+
+    #[test]
+    fn an_encoder_with_an_old_key_and_a_camera_beside_it_are_always_heard() {
+        let (cam, peer) = ("live/cam".parse().unwrap(), ip("192.0.2.1"));
+        let mut guesses = Guesses::default();
+        for second in (0..86_400).step_by(5) {
+            let now = Duration::from_secs(second);
+            assert_eq!(guesses.held_off(peer, &cam, now), None);
+            assert!(guesses.wrong(peer, now) <= DELAY * 2);
+        }
+        guesses.right(peer, &cam);
+        let now = Duration::from_secs(90_000);
+        for _ in 0..100 {
+            guesses.wrong(peer, now);
+        }
+        assert_eq!(guesses.held_off(peer, &cam, now), None);
+        assert!(
+            guesses
+                .held_off(peer, &"live/new".parse().unwrap(), now)
+                .is_some()
+        );
+        for n in 0..10_000_u32 {
+            guesses.wrong(IpAddr::from(n.to_be_bytes()), now);
+            guesses.right(IpAddr::from(n.to_be_bytes()), &cam);
+        }
+        assert!(guesses.lines.len() <= KEPT && guesses.right.len() <= KEPT);
+    }
+}
