@@ -246,6 +246,7 @@ impl TapeSource for Minutes {
 
 #[test]
 #[ignore = "it measures"]
+#[expect(clippy::disallowed_methods, reason = "it measures")]
 fn what_a_look_takes_after_a_minute_an_hour_and_a_day() {
     let take = &takes(&[(Next::GoesOn, 60_000)], 0)[..];
     let whole = testing::view(take);
