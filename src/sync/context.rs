@@ -43,6 +43,8 @@ pub(super) struct Context {
     pub(super) give_way: AtomicBool,
     /// What is kept of recordings that go while they grow.
     pub(super) looks: Mutex<HashMap<Job, Look>>,
+    /// When the next playlist of what goes live is there at the latest, if the link carries it.
+    pub(super) due: Mutex<HashMap<Job, Micros>>,
     /// What is on its way: the transfers that run.
     pub(super) board: Mutex<HashMap<Job, OnTheWay>>,
 }
@@ -127,6 +129,10 @@ impl Context {
 
     pub(super) fn looks(&self) -> MutexGuard<'_, HashMap<Job, Look>> {
         self.looks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn due(&self) -> MutexGuard<'_, HashMap<Job, Micros>> {
+        self.due.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn board(&self) -> MutexGuard<'_, HashMap<Job, OnTheWay>> {

@@ -113,6 +113,7 @@ impl Uploader {
             sent: AtomicU64::new(0),
             give_way: AtomicBool::new(false),
             looks: Mutex::new(HashMap::new()),
+            due: Mutex::new(HashMap::new()),
             board: Mutex::new(HashMap::new()),
         });
         let (orders, mut receiver) = mpsc::channel(ORDERS);

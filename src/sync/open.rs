@@ -32,6 +32,7 @@ pub(super) fn open(library: &Library, delivery: &Delivery) -> Result<Vec<OpenSta
                 key: known.map(|known| known.key.clone()).unwrap_or_default(),
                 sent_bytes,
                 goes: goes(delivery, &row, format).to_owned(),
+                due: None,
                 latest: latest(&row).map(rfc3339),
             });
         }

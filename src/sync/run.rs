@@ -17,7 +17,7 @@ use super::open::open;
 use super::planner::{Action, Job, Outcome, Planner, WINDOW};
 use super::remote::{Fault, Pace};
 use super::source::from_library;
-use super::status::{FailedStatus, SyncStatus, TransferStatus};
+use super::status::{FailedStatus, OpenStatus, SyncStatus, TransferStatus};
 use crate::config::DeliverOrder;
 use crate::event::{Event, rfc3339};
 use crate::media::{Micros, RecordingId};
@@ -176,6 +176,7 @@ impl Loop {
                 self.planner.candidates(waits);
                 let planner = &self.planner;
                 self.cx.looks().retain(|job, _| planner.knows(job.recording));
+                self.cx.due().retain(|job, _| planner.knows(job.recording));
             }
             Err(error) => {
                 let why = Some(error.to_string());
@@ -392,8 +393,17 @@ impl Loop {
             let open = open(library, &delivery)?;
             Ok((library.backlog()?, library.set_aside(SHOWN)?, open))
         });
-        let (backlog, aside, open) = numbers.await.unwrap_or_default();
+        let (backlog, aside, mut open) = numbers.await.unwrap_or_default();
         let utc = |at: Micros| rfc3339(self.cx.clock.utc().saturating_add(at.saturating_sub(now).max(0)));
+        let due = self.cx.due().clone();
+        for (job, at) in due {
+            let (recording, format) = (job.recording.to_string(), job.format.to_string());
+            let own = |open: &&mut OpenStatus| open.recording == recording && open.format == format;
+            if let Some(open) = open.iter_mut().find(own) {
+                // What is late is due now.
+                open.due = Some(utc(at));
+            }
+        }
         let trouble = self.planner.trouble();
         let (state, next) = match trouble {
             _ if self.paused => ("paused", None),

@@ -214,6 +214,11 @@ impl OpenFolder {
         Ok((Read { payload, crc }, source))
     }
 
+    /// The longest that a chunk of what grows may be, in seconds: the target duration.
+    pub(super) fn longest_s(&self) -> u64 {
+        self.hls.target_duration_s()
+    }
+
     /// The playlist of the first so many chunks, to which more will be added.
     pub(super) fn live_playlist(&self, chunks: usize) -> Bytes {
         self.hls.live_playlist(chunks).into()

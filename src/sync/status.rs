@@ -53,6 +53,9 @@ pub struct OpenStatus {
     pub sent_bytes: u64,
     /// When it goes, in a sentence.
     pub goes: String,
+    /// When viewers of its live playlist have the next chunk at the latest, as long as the link carries it: RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub due: Option<String>,
     /// When the recording is closed at the latest, as far as its template says so: RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub latest: Option<String>,

@@ -158,6 +158,9 @@ fn follow(home: &Path, service: &Service, bucket: &Bucket, weight: usize, turns:
                 open["sent_bytes"].as_u64() > Some(0) && open["goes"].as_str().unwrap().contains("chunk"),
                 "{open}"
             );
+            wait_until("it to be told when the next chunk is due", || {
+                sync(home, &["status"])["open"][0]["due"].is_string()
+            });
             // Somebody plays it from here on: it stays of its type.
             let key = bucket.objects().into_keys().find(|key| key.ends_with(".m3u8"));
             let text = String::from_utf8(bucket.object(&key.unwrap()).unwrap()).unwrap();

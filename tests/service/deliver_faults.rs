@@ -42,6 +42,65 @@ fn whatever_the_store_does_wrong_everything_arrives_once() {
     as_exported(&service.data(), &bucket);
 }
 
+/// Whatever is called delivered is there: each object, and all that a playlist names.
+fn nothing_is_said_that_is_not(data: &std::path::Path, bucket: &Bucket) {
+    for row in rows(data) {
+        for rendition in row["renditions"].as_array().unwrap() {
+            if rendition["state"] != "delivered" {
+                continue;
+            }
+            let key = rendition["key"].as_str().unwrap();
+            let object = bucket.object(key);
+            assert!(object.is_some(), "{key} is called delivered");
+            let Some(folder) = key.strip_suffix("index.m3u8") else {
+                continue;
+            };
+            let text = String::from_utf8(object.unwrap()).unwrap();
+            for name in text.lines().filter(|line| !line.starts_with('#')) {
+                assert!(
+                    bucket.object(&format!("{folder}{name}")).is_some(),
+                    "{key}: {name}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_store_that_misbehaves_is_not_believed() {
+    let (home, dir) = (home(), crate::support::home());
+    let bucket = Bucket::start_near(dir.path());
+    // Of each object, and of each part, the first time is lost, stalled in the middle, or answered by half.
+    let (mut seen, mut wrong) = (std::collections::BTreeSet::new(), 0_usize);
+    bucket.judge(move |asked| {
+        let number = asked
+            .query
+            .split('&')
+            .find(|pair| pair.starts_with("partNumber="));
+        let name = (asked.path.clone(), number.map(str::to_owned));
+        if asked.method != "PUT" || !seen.insert(name) {
+            return Verdict::Pass;
+        }
+        wrong += 1;
+        match wrong % 3 {
+            0 => Verdict::Stall,
+            1 if number.is_none() => Verdict::Forget,
+            _ => Verdict::Cut,
+        }
+    });
+    let config = sync_to(&bucket, "when = \"live\"").replace("timeout = \"5s\"", "timeout = \"1s\"");
+    let service = Service::start_with(home.path(), &(config + ALL));
+    push(&service, "live/cam", 9, HEAVY);
+    wait_for("it to be delivered", || {
+        sync(home.path(), &["retry"]);
+        nothing_is_said_that_is_not(&service.data(), &bucket);
+        all_delivered(&service.data(), 1).then_some(())
+    });
+    bucket.behave();
+    nothing_is_said_that_is_not(&service.data(), &bucket);
+    as_exported(&service.data(), &bucket);
+}
+
 #[test]
 fn a_service_that_is_killed_at_any_request_goes_on_where_it_was() {
     let dir = crate::support::home();

@@ -59,6 +59,10 @@ pub(crate) enum Verdict {
     Cut,
     /// There is never an answer.
     Hang,
+    /// The beginning of what is sent is read, and then nothing any more.
+    Stall,
+    /// The server takes the object, says so, and has lost it.
+    Forget,
 }
 
 /// A request, as far as verdicts depend on it.
@@ -310,6 +314,12 @@ async fn answer(
     tokio::time::sleep(state.distance).await;
     match verdict {
         Verdict::Hang => std::future::pending::<()>().await,
+        Verdict::Stall => {
+            let mut body = request.into_body();
+            let _ = body.frame().await;
+            std::future::pending::<()>().await;
+            return Err("nobody waits so long".into());
+        }
         Verdict::Say(status, text) => {
             // What was sent is read, as a server does.
             let _ = request.into_body().collect().await;
@@ -357,6 +367,10 @@ async fn answer(
     };
     Ok(match verdict {
         Verdict::Lose => return Err("the answer is lost".into()),
+        Verdict::Forget => {
+            let _ = std::fs::remove_file(state.root.join(unescaped(asked.path.trim_start_matches('/'))));
+            answered
+        }
         Verdict::Falsify => {
             let mut answered = answered;
             let other = hyper::header::HeaderValue::from_static("\"00000000000000000000000000000000\"");

@@ -167,6 +167,11 @@ impl<S: TapeSource + Clone> Hls<S> {
         marker.finish()
     }
 
+    /// `EXT-X-TARGETDURATION` of what grows.
+    pub fn target_duration_s(&self) -> u64 {
+        self.plan.limit_s.unwrap_or_default()
+    }
+
     /// How many chunks there are.
     pub fn chunks(&self) -> usize {
         self.plan.chunks.len()

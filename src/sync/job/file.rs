@@ -412,11 +412,7 @@ impl Transfer<'_> {
 
     /// Size and ETag of what is there now, and what is in it if that is asked for.
     async fn check(&mut self, len: u64, crc: u32, etag: String) -> Result<Reached, End> {
-        // What says otherwise once may be the network's word.
-        let seen = match self.look_at_object(len, &etag).await {
-            Ok(seen) => seen,
-            Err(_) => self.look_at_object(len, &etag).await?,
-        };
+        let seen = self.make_sure(&self.rendition.key, len, &etag).await?;
         if self.cx.delivery.read_back {
             self.read_back(&self.rendition.key, len, crc).await?;
         }
@@ -424,22 +420,6 @@ impl Transfer<'_> {
         self.rendition.crc = Some(crc);
         self.rendition.etag = if etag.is_empty() { seen } else { etag };
         self.delivered(len).await
-    }
-
-    /// The ETag that it has now.
-    async fn look_at_object(&self, len: u64, etag: &str) -> Result<String, End> {
-        let key = &self.rendition.key;
-        let wrong = |what: String| Err(End::Fault(Fault::Damaged(format!("{key}: {what}"))));
-        match self.ask(Request::Head { key: key.clone() }).await? {
-            Answer::Head(Some(seen)) if seen.bytes != len => {
-                wrong(format!("it has {} bytes and should have {len}", seen.bytes))
-            }
-            Answer::Head(Some(seen)) if !same_etag(&seen.etag, etag) && !etag.is_empty() => {
-                wrong(format!("its ETag is {} and should be {etag}", seen.etag))
-            }
-            Answer::Head(Some(seen)) => Ok(seen.etag),
-            _ => wrong("it is not there".to_owned()),
-        }
     }
 
     fn upload(&self) -> Result<(String, String), End> {

@@ -124,7 +124,11 @@ impl Transfer<'_> {
                 files.insert(piece.name.clone(), piece);
             }
             if is_playlist {
-                listed = Some(self.cx.clock.boot());
+                let now = self.cx.clock.boot();
+                listed = Some(now);
+                let longest = i64::try_from(folder.longest_s()).unwrap_or(i64::MAX);
+                let due = now.saturating_add(longest.saturating_mul(SECOND + SECOND / 2));
+                self.cx.due().insert(self.job, due);
             }
             sent_some = true;
         }
@@ -155,6 +159,10 @@ impl Transfer<'_> {
         let Answer::Stored { etag } = answer? else {
             return Err(senseless("a file"));
         };
+        if file.cache != NOT_KEPT {
+            // What grows is put again in a moment; what stays is to be there.
+            self.make_sure(&key, piece.bytes, &etag).await?;
+        }
         piece.etag = etag;
         let change = DeliveryChange::Piece(self.rendition.id, piece.clone());
         self.cx.commit(vec![change]).await?;

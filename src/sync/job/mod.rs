@@ -243,6 +243,30 @@ impl Transfer<'_> {
         }
     }
 
+    /// Sees whether the store has what it said to have taken; the ETag that it has now.
+    async fn make_sure(&self, key: &str, len: u64, etag: &str) -> Result<String, End> {
+        // What says otherwise once may be the network's word.
+        match self.look_at_object(key, len, etag).await {
+            Ok(seen) => Ok(seen),
+            Err(_) => self.look_at_object(key, len, etag).await,
+        }
+    }
+
+    async fn look_at_object(&self, key: &str, len: u64, etag: &str) -> Result<String, End> {
+        let wrong = |what: String| Err(End::Fault(Fault::Damaged(format!("{key}: {what}"))));
+        let key = key.to_owned();
+        match self.ask(Request::Head { key: key.clone() }).await? {
+            Answer::Head(Some(seen)) if seen.bytes != len => {
+                wrong(format!("it has {} bytes and should have {len}", seen.bytes))
+            }
+            Answer::Head(Some(seen)) if !same_etag(&seen.etag, etag) && !etag.is_empty() => {
+                wrong(format!("its ETag is {} and should be {etag}", seen.etag))
+            }
+            Answer::Head(Some(seen)) => Ok(seen.etag),
+            _ => wrong("it is not there".to_owned()),
+        }
+    }
+
     /// Stops where somebody deleted the recording meanwhile.
     async fn still_here(&self) -> Result<(), End> {
         let recording = self.job.recording;
