@@ -20,7 +20,7 @@ use super::source::from_library;
 use super::status::{FailedStatus, OpenStatus, SyncStatus, TransferStatus};
 use crate::config::DeliverOrder;
 use crate::event::{Event, rfc3339};
-use crate::media::{Micros, RecordingId};
+use crate::media::{Micros, RecordingId, StreamName};
 use crate::store::{Command, DeliveryChange, Progress, Rendition, RenditionId, RenditionState, WaitingOrder};
 
 const SECOND: Micros = 1_000_000;
@@ -30,6 +30,7 @@ const LOOK: Micros = SECOND / 4;
 
 /// And after this at the latest.
 const IDLE: Duration = Duration::from_secs(5);
+const IDLE_LOOK: Micros = 5 * SECOND;
 
 /// What is to be removed is looked for so often.
 const CLEAN: Micros = 10 * SECOND;
@@ -76,6 +77,12 @@ pub(super) struct Loop {
     unclean: Option<String>,
     dates: Dates,
     looked: Micros,
+    /// Live playlists, and the tape time of their stream at which there may be another chunk.
+    awaits: HashMap<Job, (StreamName, Micros)>,
+    /// Something happened since it was looked at.
+    stale: bool,
+    /// What of the store's progress says that something else may wait now: recordings that ended, and events.
+    seen: (u64, u64, i64),
     /// Why the journal could not be read when it was looked at last: it is asked often, and says the same each time.
     unreadable: Option<String>,
     paused: bool,
@@ -106,6 +113,9 @@ impl Loop {
             unclean: None,
             dates: Dates::new(),
             looked: Micros::MIN,
+            awaits: HashMap::new(),
+            stale: true,
+            seen: (0, 0, 0),
             unreadable: None,
             paused,
             sent: VecDeque::new(),
@@ -133,7 +143,10 @@ impl Loop {
                 Some(ended) = self.jobs.join_next_with_id() => self.ended(ended),
                 Some(checked) = self.checks.join_next() => self.checked(checked),
                 Some(cleaned) = self.cleaning.join_next() => self.cleaned(cleaned),
-                changed = self.progress.changed() => if changed.is_err() { break },
+                changed = self.progress.changed() => match changed {
+                    Ok(()) => self.progressed(),
+                    Err(_) => break,
+                },
                 () = tokio::time::sleep(wait) => (),
             }
         }
@@ -156,11 +169,38 @@ impl Loop {
             .send_if_modified(|go| std::mem::replace(go, may_run) != may_run);
     }
 
+    /// The tape is longer: what waits for that goes on. Only what is new otherwise is a reason to ask the journal.
+    fn progressed(&mut self) {
+        let progress = self.progress.borrow_and_update();
+        let seen = (progress.recordings_ended, progress.events, progress.journal);
+        if std::mem::replace(&mut self.seen, seen) != seen {
+            self.stale = true;
+        }
+        let now = self.cx.clock.boot();
+        let planner = &mut self.planner;
+        self.awaits.retain(|job, (stream, until)| {
+            let durable = progress
+                .streams
+                .get(stream)
+                .and_then(|stream| stream.durable_until);
+            let there = durable.is_some_and(|durable| durable >= *until);
+            if there {
+                planner.grew(*job, now);
+            }
+            !there && planner.knows(job.recording)
+        });
+    }
+
     async fn look(&mut self) {
         let now = self.cx.clock.boot();
-        if now < self.looked.saturating_add(LOOK) {
+        let wanted = match self.stale {
+            true => LOOK,
+            false => IDLE_LOOK,
+        };
+        if now < self.looked.saturating_add(wanted) {
             return;
         }
+        self.stale = false;
         self.looked = now;
         let order = match self.cx.delivery.order {
             DeliverOrder::NewestFirst => WaitingOrder::NewestFirst,
@@ -266,13 +306,29 @@ impl Loop {
             let ended = job::Ended {
                 outcome: Outcome::Broken(reason),
                 answered: false,
+                awaits: None,
             };
             (error.id(), ended)
         });
-        let job::Ended { outcome, answered } = ended;
+        let job::Ended {
+            outcome,
+            answered,
+            awaits,
+        } = ended;
         let Some(job) = self.tasks.remove(&id) else {
             return;
         };
+        self.awaits.remove(&job);
+        if let Some((stream, more)) = awaits {
+            let progress = self.progress.borrow();
+            let durable = progress
+                .streams
+                .get(&stream)
+                .and_then(|stream| stream.durable_until);
+            if let Some(until) = durable.map(|durable| durable.saturating_add(more)) {
+                self.awaits.insert(job, (stream, until));
+            }
+        }
         match &outcome {
             Outcome::StoreFailed(reason)
             | Outcome::StoreRefused(reason)
@@ -506,7 +562,7 @@ impl Loop {
             .map(|at| at.saturating_sub(now).max(0));
         let looked_again = self.looked.saturating_add(LOOK).saturating_sub(now);
         // A refresh that was put off is made up for.
-        let soon = (looked_again > 0).then_some(looked_again);
+        let soon = (self.stale && looked_again > 0).then_some(looked_again);
         let wake = [wake, soon].into_iter().flatten().min();
         wake.map_or(most, |micros| {
             Duration::from_micros(micros.unsigned_abs()).min(most)

@@ -7,8 +7,8 @@ mod file;
 mod folder;
 mod name;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use super::context::{Context, End, OnTheWay};
 use super::dates::dated;
@@ -17,7 +17,7 @@ use super::remote::{About, Answer, Fault, ObjectSeen, Request, same_etag};
 use super::source::{Material, NoMaterial, from_library};
 use crate::config::{Keep, Lifecycle};
 use crate::format::{Format, View};
-use crate::media::Micros;
+use crate::media::{Micros, StreamName};
 use crate::store::{DeliveryChange, LibrarySource, Rendition, RenditionId, RenditionState};
 
 const SECOND: Micros = 1_000_000;
@@ -76,6 +76,8 @@ struct Visit {
     answered: AtomicBool,
     /// What reading the journal and the indexes took, microseconds.
     looking: AtomicI64,
+    /// Of which stream how much more is waited for.
+    awaits: OnceLock<(StreamName, Micros)>,
 }
 
 /// What became of a job.
@@ -83,6 +85,8 @@ pub(super) struct Ended {
     pub(super) outcome: Outcome,
     /// The store did something that it was asked for.
     pub(super) answered: bool,
+    /// It goes on when so much more of the stream is on the tape.
+    pub(super) awaits: Option<(StreamName, Micros)>,
 }
 
 /// Goes as far as it can. `urgent`: somebody waits for it.
@@ -92,11 +96,13 @@ pub(super) async fn run(cx: Arc<Context>, job: Job, urgent: bool) -> Ended {
         began: cx.clock.boot(),
         answered: AtomicBool::new(false),
         looking: AtomicI64::new(0),
+        awaits: OnceLock::new(),
     });
     let outcome = outcome(go(&cx, job, &visit).await);
     Ended {
         outcome,
         answered: visit.answered.load(Ordering::Relaxed),
+        awaits: visit.awaits.get().cloned(),
     }
 }
 
@@ -167,7 +173,10 @@ async fn go(cx: &Arc<Context>, job: Job, visit: &Arc<Visit>) -> Result<Outcome, 
             Reached::Turn => return Ok(Outcome::Turn),
             // Its name cannot be made yet.
             Reached::Tape(_) if facts.closed => return Ok(Outcome::Waits(SECOND)),
-            Reached::Tape(next) => return Ok(Outcome::Grows(visit.wait(job.format, next))),
+            Reached::Tape(next) => {
+                let _ = visit.awaits.set((facts.row.stream.clone(), next));
+                return Ok(Outcome::Grows(visit.wait(job.format, next)));
+            }
         }
     }
     // More may come of a recording that is open.

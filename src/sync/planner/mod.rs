@@ -285,6 +285,13 @@ impl Planner {
         }
     }
 
+    /// There is more of a recording that grows: what waited for it may go on.
+    pub(super) fn grew(&mut self, job: Job, now: Micros) {
+        if let Some((0, State::From(at, _))) = self.state(job) {
+            *at = now.min(*at);
+        }
+    }
+
     /// The store is to be checked again.
     pub(super) fn check(&mut self) {
         self.unchecked = true;

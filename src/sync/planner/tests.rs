@@ -72,6 +72,20 @@ fn what_was_live_is_finished_before_anything_else() {
 }
 
 #[test]
+fn what_waits_for_tape_goes_on_when_it_is_there_and_what_was_refused_does_not() {
+    let mut planner = Planner::new(2, 7);
+    planner.candidates(vec![open(1)]);
+    assert_eq!(starts(&mut planner, 0).len(), 2);
+    planner.ended(job(1, Format::Hls), Outcome::Grows(9 * SECOND), true, 0);
+    planner.ended(job(1, Format::Mp4), Outcome::Refused("403".to_owned()), false, 0);
+    assert_eq!(starts(&mut planner, 1), []);
+    planner.grew(job(1, Format::Hls), 1);
+    planner.grew(job(1, Format::Mp4), 1);
+    planner.grew(job(2, Format::Hls), 1);
+    assert_eq!(starts(&mut planner, 1), [job(1, Format::Hls)]);
+}
+
+#[test]
 fn whoever_is_live_has_its_turn() {
     let mut planner = Planner::new(1, 7);
     planner.candidates(vec![open(1), open(2)]);
@@ -355,6 +369,10 @@ enum Happening {
     Fails,
     Refused,
     Stopped,
+    /// The process ends while the transfer runs.
+    Crash,
+    /// The same when all of it is in the store and the journal, and before anybody was told.
+    CrashAfter,
 }
 
 fn happening() -> impl Strategy<Value = Happening> {
@@ -364,11 +382,14 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => Just(Happening::Fails),
         1 => Just(Happening::Refused),
         1 => Just(Happening::Stopped),
+        1 => Just(Happening::Crash),
+        1 => Just(Happening::CrashAfter),
     ]
 }
 
 proptest! {
-    /// Whatever happens on the way: everything ends delivered or set aside, once, and never more runs than may.
+    /// Whatever happens on the way, crashes too: everything ends delivered or set aside, once, never more runs than may, and
+    /// nothing is said to be delivered that is not.
     #[test]
     fn everything_ends(
         happenings in prop::collection::vec(happening(), 0..60),
@@ -380,6 +401,8 @@ proptest! {
         let mut left: Vec<u8> = (0..recordings).collect();
         let (mut now, mut happenings) = (0, happenings.into_iter());
         let mut running: Vec<Job> = Vec::new();
+        // What the journal knows after a crash.
+        let (mut there, mut aside) = (HashSet::new(), HashSet::new());
         while !left.is_empty() {
             planner.candidates(left.iter().map(|n| closed(*n)).collect());
             while let Some(action) = planner.poll(now) {
@@ -389,8 +412,13 @@ proptest! {
                         running.push(job);
                         prop_assert!(running.len() <= transfers);
                     }
+                    Action::TellAside(job, _) => prop_assert!(aside.insert(job)),
                     Action::Delivered(id) | Action::SetAside(id) => {
                         let before = left.len();
+                        let formats = [Format::Mp4, Format::Hls].map(|format| Job { recording: id, format });
+                        let all_there = formats.iter().all(|job| there.contains(job));
+                        let some_aside = formats.iter().any(|job| aside.contains(job));
+                        prop_assert!(all_there || matches!(action, Action::SetAside(_)) && some_aside);
                         left.retain(|n| RecordingId::from_bytes([*n; 16]) != id);
                         prop_assert_eq!(left.len() + 1, before);
                     }
@@ -404,7 +432,18 @@ proptest! {
             } else {
                 let job = running.swap_remove(seed as usize % running.len());
                 now += SECOND / 10;
-                let outcome = match happenings.next().unwrap_or(Happening::Done) {
+                let happening = happenings.next().unwrap_or(Happening::Done);
+                if matches!(happening, Happening::Done | Happening::CrashAfter) && !aside.contains(&job) {
+                    there.insert(job);
+                }
+                let outcome = match happening {
+                    Happening::Crash | Happening::CrashAfter => {
+                        planner = Planner::new(transfers, seed.wrapping_add(1));
+                        running.clear();
+                        continue;
+                    }
+                    _ if aside.contains(&job) => Outcome::Aside,
+                    _ if there.contains(&job) => Outcome::Done,
                     Happening::Done => Outcome::Done,
                     Happening::Waits => Outcome::Waits(SECOND),
                     Happening::Fails => Outcome::StoreFailed("away".to_owned()),
