@@ -40,9 +40,10 @@ impl Ls {
             to: self.to.map(|when| when.before(now)),
         };
         let library = self.store.library()?;
+        let page = Page::stdout();
         let mut list = List {
             out: std::io::stdout().lock(),
-            page: Page::stdout(),
+            table: shown::recordings(&page),
             json: self.json,
             listed: 0,
         };
@@ -60,7 +61,7 @@ impl Ls {
 /// What is written while it is read, so that a long list takes no more memory than a short one.
 struct List<'a> {
     out: StdoutLock<'a>,
-    page: Page,
+    table: shown::Recordings<'a>,
     json: bool,
     listed: usize,
 }
@@ -84,15 +85,9 @@ impl List<'_> {
             }
             return Ok(());
         }
-        if rows.is_empty() && self.listed > 0 {
-            return Ok(());
-        }
-        // What is further down has its heading above.
-        let heading = usize::from(self.listed > 0);
-        for line in shown::recordings(&self.page, &rows).iter().skip(heading) {
+        for line in self.table.lines(&rows) {
             writeln!(self.out, "{line}")?;
         }
-        self.listed += rows.len();
         Ok(())
     }
 

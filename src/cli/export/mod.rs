@@ -30,10 +30,10 @@ use range::Range;
 pub(super) struct Export {
     #[command(flatten)]
     store: StoreArgument,
-    /// Which recording: an id as `edgereel ls` prints it, or its beginning; with @FROM..TO a part of it, in the
+    /// Which recording: its id as `edgereel ls` prints it, or the beginning of that; ID@FROM..TO is a part of it, in the
     /// terms of --from and --to. Several make one file, one after the other.
     #[arg(
-        value_name = "RECORDING[@FROM..TO]",
+        value_name = "RANGE",
         required_unless_present = "last",
         add = ArgValueCompleter::new(complete::recordings)
     )]

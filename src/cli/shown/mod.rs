@@ -19,7 +19,7 @@ use std::io::Write as _;
 use serde_json::{Map, Value};
 
 pub(super) use page::{Page, fitted, terminal_width};
-use table::{Column, Kind};
+use table::{Column, Kind, Pages};
 use value::cell;
 
 const fn column(name: &'static str, head: &'static str, kind: Kind, spare: u8) -> Column {
@@ -247,11 +247,30 @@ fn none(page: &Page, name: &str) -> Vec<String> {
 }
 
 /// The lines of a list of recordings, as `ls` shows it.
-pub(super) fn recordings(page: &Page, rows: &[Value]) -> Vec<String> {
-    let rows: Vec<Map<String, Value>> = rows.iter().filter_map(Value::as_object).map(readable).collect();
-    match rows.is_empty() {
-        true => none(page, "recordings"),
-        false => table::lines(page, RECORDINGS, &rows.iter().collect::<Vec<_>>()),
+pub(super) fn recordings<'a>(page: &'a Page) -> Recordings<'a> {
+    Recordings {
+        page,
+        pages: Pages::new(page, RECORDINGS),
+        is_first: true,
+    }
+}
+
+/// A list of recordings that is written some at a time.
+pub(super) struct Recordings<'a> {
+    page: &'a Page,
+    pages: Pages<'a>,
+    is_first: bool,
+}
+
+impl Recordings<'_> {
+    /// The lines of the next ones.
+    pub(super) fn lines(&mut self, rows: &[Value]) -> Vec<String> {
+        let rows: Vec<Map<String, Value>> = rows.iter().filter_map(Value::as_object).map(readable).collect();
+        let is_empty = std::mem::take(&mut self.is_first) && rows.is_empty();
+        match is_empty {
+            true => none(self.page, "recordings"),
+            false => self.pages.lines(&rows.iter().collect::<Vec<_>>()),
+        }
     }
 }
 

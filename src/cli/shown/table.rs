@@ -42,26 +42,102 @@ struct Table {
     rows: Vec<Vec<String>>,
 }
 
+/// A table that is written some rows at a time: its columns stay where those of the first rows are.
+pub(in crate::cli) struct Pages<'a> {
+    page: &'a Page,
+    columns: &'a [Column],
+    layout: Option<Layout>,
+}
+
+/// Which columns are told, and how wide they are.
+struct Layout {
+    /// Spaces between two columns.
+    between: usize,
+    columns: Vec<(Column, String)>,
+    widths: Vec<usize>,
+}
+
 /// The lines of a table; none for no rows.
 pub(super) fn lines(page: &Page, columns: &[Column], rows: &[&Map<String, Value>]) -> Vec<String> {
-    if rows.is_empty() {
-        return Vec::new();
+    Pages::new(page, columns).lines(rows)
+}
+
+impl<'a> Pages<'a> {
+    pub(super) fn new(page: &'a Page, columns: &'a [Column]) -> Self {
+        let layout = None;
+        Self {
+            page,
+            columns,
+            layout,
+        }
     }
-    let mut table = Table::new(page, columns, rows);
-    if let Some(width) = page.width {
-        table.fit(width);
+
+    /// The lines of the next rows. A heading is above the first ones, and again where the columns before have no room for
+    /// what follows.
+    pub(super) fn lines(&mut self, rows: &[&Map<String, Value>]) -> Vec<String> {
+        if rows.is_empty() {
+            return Vec::new();
+        }
+        let width = self.page.width;
+        let mut table = Table::new(self.page, self.columns, rows);
+        let known = self.layout.take();
+        let following = known.and_then(|known| Some((known.cells(&table, width.is_some())?, known)));
+        let (cells, layout, has_heading) = match following {
+            Some((cells, known)) => (cells, known, true),
+            None => {
+                if let Some(width) = width {
+                    table.fit(width);
+                }
+                let (layout, cells) = table.into_layout();
+                (cells, layout, false)
+            }
+        };
+        let heads = layout.columns.iter().map(|(_, head)| head.clone()).collect();
+        let heading = (!has_heading).then_some(heads);
+        let lines = heading
+            .iter()
+            .chain(&cells)
+            .map(|cells: &Vec<String>| layout.line(cells))
+            .map(|line| width.map_or(line.clone(), |width| fitted(&line, width)))
+            .collect();
+        self.layout = Some(layout);
+        lines
     }
-    let widths = table.widths();
-    let heads = table.columns.iter().map(|(_, head)| head.as_str()).collect();
-    let rows = table
-        .rows
-        .iter()
-        .map(|row| row.iter().map(String::as_str).collect());
-    std::iter::once(heads)
-        .chain(rows)
-        .map(|cells: Vec<&str>| table.line(&cells, &widths))
-        .map(|line| page.width.map_or(line.clone(), |width| fitted(&line, width)))
-        .collect()
+}
+
+impl Layout {
+    /// The cells of other rows in these columns. `None` where they have no room. Off a terminal a long cell moves the rest of
+    /// its line.
+    fn cells(&self, table: &Table, is_terminal: bool) -> Option<Vec<Vec<String>>> {
+        let mut places = Vec::with_capacity(self.columns.len());
+        for ((column, head), width) in self.columns.iter().zip(&self.widths) {
+            let mut known = table.columns.iter();
+            let at = known.position(|(other, said)| other.name == column.name && said == head)?;
+            places.push((at, column.kind, *width));
+        }
+        let cell = |row: &Vec<String>, (at, kind, width): (usize, Kind, usize)| {
+            let cell = row.get(at)?;
+            match kind {
+                _ if !is_terminal || cell.chars().count() <= width => Some(cell.clone()),
+                Kind::Id | Kind::Time => Some(cell.chars().take(width).collect()),
+                Kind::Text => Some(fitted(cell, width)),
+                Kind::Word | Kind::Number => None,
+            }
+        };
+        let cells = |row| places.iter().map(|place| cell(row, *place)).collect();
+        table.rows.iter().map(cells).collect()
+    }
+
+    fn line(&self, cells: &[String]) -> String {
+        let padded = cells.iter().zip(&self.widths).zip(&self.columns);
+        let padded: Vec<String> = padded
+            .map(|((cell, width), (column, _))| match column.kind {
+                Kind::Number => format!("{cell:>width$}"),
+                _ => format!("{cell:width$}"),
+            })
+            .collect();
+        padded.join(&" ".repeat(self.between)).trim_end().to_owned()
+    }
 }
 
 impl Table {
@@ -135,15 +211,15 @@ impl Table {
         widths.iter().sum::<usize>() + self.between * widths.len().saturating_sub(1)
     }
 
-    fn line(&self, cells: &[&str], widths: &[usize]) -> String {
-        let padded = cells.iter().zip(widths).zip(&self.columns);
-        let padded: Vec<String> = padded
-            .map(|((cell, width), (column, _))| match column.kind {
-                Kind::Number => format!("{cell:>width$}"),
-                _ => format!("{cell:width$}"),
-            })
-            .collect();
-        padded.join(&" ".repeat(self.between)).trim_end().to_owned()
+    /// What it is without its cells, and these.
+    fn into_layout(self) -> (Layout, Vec<Vec<String>>) {
+        let widths = self.widths();
+        let layout = Layout {
+            between: self.between,
+            columns: self.columns,
+            widths,
+        };
+        (layout, self.rows)
     }
 
     /// Keeps the columns of which this is true.

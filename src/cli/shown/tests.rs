@@ -41,27 +41,72 @@ fn text(lines: Vec<String>) -> String {
 #[test]
 fn a_list_is_whole_in_a_pipe() {
     assert_eq!(
-        text(recordings(&Page::default(), &rows())),
+        text(recordings(&Page::default()).lines(&rows())),
         "\
 ID                                    STREAM     STATE      START                  LENGTH      SIZE  FORMATS  TRACKS
 01a2250b-56b6-7aa7-bb2f-e43b9b812828  live/cam1  paused     2026-11-29T02:03:49Z  1:02:03  342.5 kB  hls,mp4  h264 320x180, aac 44100 Hz
 01a2250b-5756-762a-8af0-869339b6b92c  live/cam2  delivered  2026-11-29T02:03:49Z  1:02:03  342.5 kB  hls,mp4  h264 320x180, aac 44100 Hz
 "
     );
-    assert!(recordings(&Page::default(), &[]).is_empty());
+    assert!(recordings(&Page::default()).lines(&[]).is_empty());
+}
+
+#[test]
+fn the_columns_of_a_long_list_stay_where_they_are() {
+    let page = terminal(80);
+    let mut first = rows();
+    first[0]["stream"] = "classrooms/building-7/room-204".into();
+    let mut second = rows();
+    second[0]["stream"] = "classrooms/building-7/room-204-camera-left".into();
+    second[1]["duration_s"] = 5.into();
+    let mut list = recordings(&page);
+    let above = list.lines(&first);
+    let below = list.lines(&second);
+    let state = above[0].find("STATE").unwrap();
+    for (line, state_said) in above[1..]
+        .iter()
+        .chain(&below)
+        .zip(["paused", "delivered"].iter().cycle())
+    {
+        let from_state: String = line.chars().skip(state).collect();
+        assert!(from_state.starts_with(state_said), "{above:#?}{below:#?}");
+        assert!(line.chars().count() <= 80, "{line}");
+    }
+    assert_eq!((above.len(), below.len()), (3, 2));
+    assert!(list.lines(&[]).is_empty());
+    // What has no room there, and another offset from UTC than the heading says, begin a table with a heading.
+    let mut third = rows();
+    third[0]["duration_s"] = 360_000_000.into();
+    assert!(list.lines(&third)[0].starts_with("ID "), "a longer number");
+    let berlin = Page {
+        zone: Some(jiff::tz::TimeZone::get("Europe/Berlin").unwrap()),
+        ..terminal(80)
+    };
+    let mut list = recordings(&berlin);
+    assert!(list.lines(&rows())[0].contains("(+01:00)"));
+    let mut summer = rows();
+    for row in &mut summer {
+        row["start"] = "2027-06-01T00:00:00Z".into();
+    }
+    assert!(list.lines(&summer)[0].contains("(+02:00)"));
+    // A pipe has one heading.
+    let pipe = Page::default();
+    let mut list = recordings(&pipe);
+    list.lines(&rows());
+    assert_eq!(list.lines(&third).len(), 2);
 }
 
 #[test]
 fn a_list_is_as_wide_as_the_terminal_and_in_the_time_of_the_place() {
     assert_eq!(
-        text(recordings(&terminal(80), &rows())),
+        text(recordings(&terminal(80)).lines(&rows())),
         "\
 ID            STREAM    STATE     START (+08:00)    LENGTH     SIZE FORMATS
 01a2250b-56b6 live/cam1 paused    2026-11-29 10:03 1:02:03 342.5 kB hls,mp4
 01a2250b-5756 live/cam2 delivered 2026-11-29 10:03 1:02:03 342.5 kB hls,mp4
 "
     );
-    let wide = recordings(&terminal(200), &rows());
+    let wide = recordings(&terminal(200)).lines(&rows());
     assert!(
         wide[1].contains("e43b9b812828") && wide[1].ends_with("aac 44100 Hz"),
         "{wide:?}"
@@ -69,12 +114,12 @@ ID            STREAM    STATE     START (+08:00)    LENGTH     SIZE FORMATS
     for width in [40, 60, 79, 80, 100, 130] {
         let mut rows = rows();
         rows[0]["stream"] = "classrooms/building-7/room-204-camera-left".into();
-        for line in recordings(&terminal(width), &rows) {
+        for line in recordings(&terminal(width)).lines(&rows) {
             assert!(line.chars().count() <= width, "{width}: {line}");
             assert!(!line.contains("pause…"), "{line}");
         }
     }
-    assert_eq!(recordings(&terminal(80), &[]), ["no recordings"]);
+    assert_eq!(recordings(&terminal(80)).lines(&[]), ["no recordings"]);
 }
 
 #[test]
