@@ -54,7 +54,7 @@ pub(super) struct Ctl {
     #[arg(value_name = "COMMAND", add = ArgValueCompleter::new(complete::commands))]
     command: String,
     /// Its arguments, as in stream=live/cam1; of several texts, tags=a,b.
-    #[arg(value_name = "KEY=VALUE")]
+    #[arg(value_name = "ARG")]
     arguments: Vec<String>,
 }
 

@@ -1,0 +1,190 @@
+//! What a person meets at a terminal of 80 columns: questions, bars, tables, help.
+//!
+//! The terminal is that of `script`, which Debian always has.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::support::cli::command;
+use crate::support::{Service, edgereel, home, recordings, sample_path, wait_for};
+
+const COLUMNS: usize = 80;
+
+/// Runs the program at a terminal where somebody types; and what is to be seen there.
+fn at_a_terminal(environment: &[(&str, &str)], arguments: &[&str], typed: &str) -> (Option<i32>, String) {
+    let program = command();
+    let words = std::iter::once(program.get_program()).chain(program.get_args());
+    let words: Vec<String> = words
+        .map(|word| word.to_str().unwrap().to_owned())
+        .chain(arguments.iter().map(|word| (*word).to_owned()))
+        .map(|word| format!("'{word}'"))
+        .collect();
+    let line = format!("stty cols {COLUMNS} rows 24; exec {}", words.join(" "));
+    let mut script = Command::new("script");
+    script.args(["-qec", &line, "/dev/null"]);
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("EDGEREEL")) {
+        script.env_remove(name);
+    }
+    script.env_remove("NO_COLOR").env_remove("COLUMNS");
+    script.envs([("TERM", "xterm"), ("LC_ALL", "C.UTF-8")]);
+    script.envs(environment.iter().copied());
+    script.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut running = script.spawn().expect("script of util-linux");
+    let mut keyboard = running.stdin.take().unwrap();
+    keyboard.write_all(typed.as_bytes()).unwrap();
+    drop(keyboard);
+    let done = running.wait_with_output().unwrap();
+    (done.status.code(), String::from_utf8(done.stdout).unwrap())
+}
+
+/// The lines that stood there, also those that others were written over, without what colours them.
+fn lines(seen: &str) -> Vec<String> {
+    let mut plain = String::new();
+    let mut rest = seen;
+    while let Some((before, code)) = rest.split_once("\x1b[") {
+        plain.push_str(before);
+        rest = code.trim_start_matches(|c: char| !c.is_ascii_alphabetic());
+        rest = rest.get(1..).unwrap_or_default();
+    }
+    plain.push_str(rest);
+    plain.split(['\r', '\n']).map(str::to_owned).collect()
+}
+
+#[track_caller]
+fn fits(seen: &str) {
+    for line in lines(seen) {
+        assert!(line.chars().count() <= COLUMNS, "{line}");
+    }
+}
+
+#[test]
+fn a_recording_fits_a_terminal_from_the_push_to_the_export() {
+    let home = home();
+    let service = Service::start(home.path());
+    let data = service.data();
+    let (sample, url) = (sample_path(), service.url("live/cam1"));
+    let (code, seen) = at_a_terminal(&[], &["publish", sample.to_str().unwrap(), &url, "--fast"], "");
+    assert_eq!(code, Some(0), "{seen}");
+    bar(&seen, "sent");
+    wait_for("a closed recording", || {
+        let all = recordings(&data);
+        all.iter()
+            .any(|recording| recording.state == "closed")
+            .then_some(())
+    });
+
+    // A table in the time of the place; in a pipe in UTC, and whole.
+    let list = ["ls", "--data", data.to_str().unwrap()];
+    let (code, seen) = at_a_terminal(&[("TZ", "Asia/Shanghai")], &list, "");
+    assert_eq!(code, Some(0), "{seen}");
+    fits(&seen);
+    assert!(
+        seen.contains("START (+08:00)") && seen.contains("hls,mp4"),
+        "{seen}"
+    );
+    let pipe = edgereel(&list).ok().text();
+    assert!(pipe.contains("Z  ") && !pipe.contains('\x1b'), "{pipe}");
+    // By a pattern as in a rule.
+    for (streams, found) in [("live/*", true), ("*/cam2", false), ("live/cam1", true)] {
+        let text = edgereel(&[&list[..], &["--stream", streams]].concat())
+            .ok()
+            .text();
+        assert_eq!(text.contains("live/cam1"), found, "{streams}: {text}");
+    }
+    edgereel(&[&list[..], &["--stream", "live"]].concat()).failed(2, &["live"]);
+
+    // It asks before it overwrites, and shows how far it is.
+    let out = home.path().join("out.mp4");
+    let export = [
+        "export",
+        "last",
+        "--format",
+        "mp4",
+        "--data",
+        data.to_str().unwrap(),
+        "-o",
+        out.to_str().unwrap(),
+    ];
+    let (code, seen) = at_a_terminal(&[], &export, "");
+    assert_eq!(code, Some(0), "{seen}");
+    bar(&seen, "exported");
+    let whole = std::fs::read(&out).unwrap();
+    for (typed, code, overwritten) in [
+        ("n\n", 1, false),
+        ("\n", 1, false),
+        ("", 1, false),
+        ("y\n", 0, true),
+        ("YES\n", 0, true),
+    ] {
+        std::fs::write(&out, "mine").unwrap();
+        let (got, seen) = at_a_terminal(&[], &export, typed);
+        assert_eq!(got, Some(code), "{typed:?}: {seen}");
+        assert!(
+            seen.contains("out.mp4' exists already. Overwrite? [y/N]"),
+            "{seen}"
+        );
+        assert_eq!(seen.contains("nothing was overwritten"), !overwritten, "{seen}");
+        assert_eq!(left(&out), if overwritten { whole.len() } else { 4 }, "{typed:?}");
+    }
+    // Nobody is asked who said it before.
+    std::fs::write(&out, "mine").unwrap();
+    let (code, seen) = at_a_terminal(&[], &[&export[..], &["--force"]].concat(), "");
+    assert_eq!((code, left(&out)), (Some(0), whole.len()), "{seen}");
+    assert!(!seen.contains("[y/N]"), "{seen}");
+}
+
+fn left(out: &Path) -> usize {
+    std::fs::read(out).unwrap().len()
+}
+
+/// Says how far it is, how fast, and how long it takes.
+#[track_caller]
+fn bar(seen: &str, what: &str) {
+    let bars: Vec<String> = lines(seen)
+        .into_iter()
+        .filter(|line| line.ends_with(" left"))
+        .collect();
+    let parts = [what, "%  ", " of ", "/s  "];
+    let said = |line: &String| parts.iter().all(|part| line.contains(part));
+    assert!(bars.iter().any(said), "{seen}");
+    for bar in bars {
+        let bar = bar.rsplit("[y/N] ").next().unwrap_or_default();
+        assert!(bar.chars().count() <= COLUMNS, "{bar}");
+    }
+}
+
+#[test]
+fn help_fits_a_terminal_and_is_coloured_there_alone() {
+    let commands = |of: &[&str]| -> Vec<String> {
+        let help = edgereel(&[of, &["--help"]].concat()).ok().text();
+        assert!(!help.contains('\x1b'), "{help}");
+        let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+        listed
+            .take_while(|line| line.starts_with("  "))
+            .filter(|line| {
+                line.chars()
+                    .nth(2)
+                    .is_some_and(|first| first.is_ascii_lowercase())
+            })
+            .filter_map(|line| line.split_whitespace().next())
+            .filter(|name| *name != "help")
+            .map(str::to_owned)
+            .collect()
+    };
+    let all = commands(&[]);
+    assert!(all.len() > 15, "{all:?}");
+    for command in &all {
+        let below = commands(&[command]);
+        let below = below.iter().map(|below| vec![command.as_str(), below]);
+        for words in std::iter::once(vec![command.as_str()]).chain(below) {
+            let (code, seen) = at_a_terminal(&[], &[&words[..], &["--help"]].concat(), "");
+            assert_eq!(code, Some(0), "{words:?}: {seen}");
+            fits(&seen);
+        }
+    }
+    let coloured = at_a_terminal(&[], &["--help"], "").1;
+    assert!(coloured.contains("\x1b["), "{coloured}");
+    let plain = at_a_terminal(&[("NO_COLOR", "1")], &["--help"], "").1;
+    assert!(plain.contains("Usage:") && !plain.contains('\x1b'), "{plain}");
+}
