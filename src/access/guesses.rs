@@ -15,7 +15,8 @@ const FORGIVEN: Duration = Duration::from_secs(3);
 const HELD_OFF: Duration = Duration::from_secs(30);
 /// What a wrong proof costs, for each that was wrong before, and at most.
 const DELAY: Duration = Duration::from_millis(100);
-const LONGEST_DELAY: Duration = Duration::from_secs(2);
+/// The longest an answer waits: also one that says that nothing is looked at.
+pub const LONGEST_DELAY: Duration = Duration::from_secs(2);
 /// So many addresses, and so many streams that were right once, are remembered.
 const KEPT: usize = 1_024;
 

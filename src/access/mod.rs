@@ -17,7 +17,7 @@ mod refusals;
 mod signature;
 
 pub use gate::{Asked, Gate, KeyError, MAX_QUERY, Permit, Verdict};
-pub use guesses::Guesses;
+pub use guesses::{Guesses, LONGEST_DELAY};
 pub use ledger::{Ledger, SeatId, Seated, Ticket, counted_as};
 pub use meter::Meter;
 pub use query::{harmless, without_secrets};

@@ -26,7 +26,7 @@ use super::wire::{Socket, Tried, Wire};
 use super::{
     Allowance, Budget, Declined, Entrance, Event, IngestError, Owner, Session, Settings, TagError, WhenFull,
 };
-use crate::access::{Guesses, Meter, Permit, Reason, Refusals, counted_as};
+use crate::access::{Guesses, LONGEST_DELAY, Meter, Permit, Reason, Refusals, counted_as};
 use crate::config::Required;
 use crate::media::{MediaMessage, StreamName};
 use crate::recorder::{EndReason, Publishing, Recorder};
@@ -556,6 +556,8 @@ impl Connection {
                 if reason.is_guess() {
                     let now = self.shared.since_start(Instant::now());
                     self.delay = Some(self.shared.guesses().wrong(self.peer.ip(), now));
+                } else if matches!(reason, Reason::HeldOff(_)) {
+                    self.delay = Some(LONGEST_DELAY);
                 }
                 let why = reason.to_string();
                 (EndReason::Broken(why.clone()), why, true)
