@@ -47,7 +47,17 @@ fn delete_there_too(home: &std::path::Path, service: &Service) {
     let id = rows(&service.data())[0]["id"].as_str().unwrap().to_owned();
     let socket = home.join("control.sock");
     let socket = socket.to_str().unwrap();
-    edgereel(&["recording", "delete", &id, "--remote", "true", "--socket", socket]).ok();
+    edgereel(&[
+        "recording",
+        "delete",
+        &id,
+        "--remote",
+        "true",
+        "--yes",
+        "--socket",
+        socket,
+    ])
+    .ok();
 }
 
 fn deletes(bucket: &Bucket) -> usize {
