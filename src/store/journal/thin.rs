@@ -306,12 +306,14 @@ pub(in crate::store) struct Blank {
     pub(in crate::store) blocks: Blocks,
     /// Of tape.
     pub(in crate::store) bytes: u64,
+    /// How often footage within it was deleted.
+    pub(in crate::store) cuts: i64,
 }
 
 impl Journal {
     /// Segments of which fragments are to be written over.
     pub(in crate::store) fn blanks(&self) -> std::result::Result<Vec<Blank>, StoreError> {
-        let sql = BLOCKS.replace("s.end", "s.bytes").replace(
+        let sql = BLOCKS.replace("s.end", "s.bytes, s.cuts").replace(
             "FROM segments s CROSS JOIN",
             "FROM blanks b CROSS JOIN segments s ON s.segment = b.segment CROSS JOIN",
         );
@@ -322,7 +324,7 @@ impl Journal {
 
     /// Segments of which fragments were deleted and are written over, as far as this journal knows.
     pub(in crate::store) fn cut_segments(&self) -> std::result::Result<Vec<Blank>, StoreError> {
-        let sql = BLOCKS.replace("s.end", "s.bytes").replace(
+        let sql = BLOCKS.replace("s.end", "s.bytes, s.cuts").replace(
             "FROM segments s CROSS JOIN",
             "FROM segments s INDEXED BY segments_cut CROSS JOIN",
         );
@@ -336,6 +338,7 @@ impl Journal {
         Ok(Blank {
             blocks: self.blocks(row)?,
             bytes: number(self.col(row, 4)?),
+            cuts: self.col(row, 5)?,
         })
     }
 

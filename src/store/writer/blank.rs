@@ -23,7 +23,7 @@ use crate::store::reader::Reader;
 use crate::store::{StoreError, deleted, paths};
 
 /// Most that is written over between two ticks: other streams want the card, too.
-const AT_ONCE: u64 = 4 << 20;
+const AT_ONCE: u64 = if cfg!(test) { 16 << 10 } else { 4 << 20 };
 
 /// Zeros are written so many at once.
 const PIECE: usize = 64 << 10;
@@ -32,6 +32,8 @@ const PIECE: usize = 64 << 10;
 #[derive(Clone, Copy)]
 pub(super) struct Blanking {
     id: SegmentId,
+    /// Deletions that it is about: after another one, marks and zeros are written anew.
+    cuts: i64,
     /// Marks stand, and zeros up to here.
     done: u64,
 }
@@ -98,7 +100,11 @@ impl Writer {
 
     fn write_blank(&mut self, blank: &Blank, path: &Path) -> io::Result<Blanked> {
         let id = blank.blocks.id;
-        let begun = self.room.blanking.filter(|blanking| blanking.id == id);
+        let cuts = blank.cuts;
+        let begun = self
+            .room
+            .blanking
+            .filter(|begun| (begun.id, begun.cuts) == (id, cuts));
         let file = match begun {
             // Those who read it by now know what is gone.
             Some(_) => self.disk.open(path)?,
@@ -133,7 +139,7 @@ impl Writer {
             while at < end {
                 if left == 0 {
                     file.sync()?;
-                    self.room.blanking = Some(Blanking { id, done });
+                    self.room.blanking = Some(Blanking { id, cuts, done });
                     return Ok(Blanked::Unfinished);
                 }
                 let size = (end - at).min(PIECE as u64).min(left);

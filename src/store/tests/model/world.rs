@@ -223,8 +223,7 @@ impl World {
         self.spring(true);
         // What was to be wiped is, when there is time, and nobody reads it.
         self.release();
-        self.pass(30_000_000);
-        self.pass(30_000_000);
+        (0..12).for_each(|_| self.pass(30_000_000));
         let rig = self.rig.as_ref().unwrap();
         self.ledger().check_deleted(rig.dir.path(), &rig.disk);
         let durable = CrashDisk::after_crash(&rig.disk.image(), Survives::Nothing);
