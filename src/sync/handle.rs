@@ -63,7 +63,7 @@ pub enum UploaderError {
 
 /// Nobody delivers any more: the service stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the service is stopping")]
+#[error("delivery is stopping, or begins anew as the changed configuration says: ask again in a moment")]
 pub struct Stopping;
 
 /// The deliveries of this process; clones share them.
