@@ -77,6 +77,8 @@ enum Next {
     Late(TrackKind, i64),
     /// Nothing comes for so long.
     Pause(i64),
+    /// From so many milliseconds on there is no sound for so many.
+    DropOut(i64, i64),
 }
 
 fn next() -> impl Strategy<Value = Next> {
@@ -89,6 +91,7 @@ fn next() -> impl Strategy<Value = Next> {
         1 => (500_i64..9_000).prop_map(|late| Next::Late(TrackKind::Video, late)),
         1 => (500_i64..9_000).prop_map(|late| Next::Late(TrackKind::Audio, late)),
         1 => (100_i64..4_000).prop_map(Next::Pause),
+        3 => (0_i64..5_000, 30_i64..2_500).prop_map(|(after, lasts)| Next::DropOut(after, lasts)),
     ]
 }
 
@@ -106,15 +109,20 @@ fn takes(parts: &[(Next, i64)], first_ms: i64) -> Vec<Take> {
             Next::OtherPicture => tracks.video = Some(Arc::new(testing::other_video())),
             Next::OtherSound => tracks.audio = Some(Arc::new(testing::opus())),
             Next::Pause(pause) => at += pause,
-            Next::GoesOn | Next::Late(..) => (),
+            Next::GoesOn | Next::Late(..) | Next::DropOut(..) => (),
         }
         let mut shots = testing::shoot(&tracks, at, at + lasts, sound);
         if let Next::Late(kind, late) = next {
-            let until = |shot: &testing::Shot| match kind {
+            let until = match kind {
                 TrackKind::Video => at + late,
-                TrackKind::Audio => (at + late) * rate(&tracks) / 1_000 + shot.cts as i64,
+                TrackKind::Audio => (at + late) * rate(&tracks) / 1_000,
             };
-            shots.retain(|shot| shot.kind != *kind || shot.dts >= until(shot));
+            shots.retain(|shot| shot.kind != *kind || shot.dts >= until);
+        }
+        if let Next::DropOut(after, lasts) = next {
+            let ticks = |ms: i64| ms * rate(&tracks) / 1_000;
+            let gone = ticks(at + after)..ticks(at + after + lasts);
+            shots.retain(|shot| shot.kind == TrackKind::Video || !gone.contains(&shot.dts));
         }
         at += lasts;
         takes.push(Take {
