@@ -15,9 +15,12 @@ demo: ## Record a clip on this machine and leave files that play in edgereel-dem
 	@scripts/setup.sh demo
 	cargo run --release --locked -- demo
 
+# The tests that need cargo alone wait more than they compute: two at a time for each processor.
+waiting := RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$((2 * $$(nproc)))}
+
 test: ## All tests: those that need cargo alone, then those that need ffmpeg, GStreamer, mpv and, for power cuts and the booted unit, root
 	@scripts/setup.sh test
-	cargo test --locked
+	$(waiting) cargo test --locked
 	cargo test --locked --test tools
 
 soak: ## Kill the service KILLS times (300) under four publishers; a line for each kill
@@ -38,7 +41,7 @@ cross: ## Build for ARCH=aarch64, armv7, aarch64-musl (static) or amd64, small, 
 
 cross-test: ## The tests that need cargo alone, built for ARCH (aarch64), under qemu-user
 	@scripts/setup.sh cross $(or $(ARCH),aarch64)
-	scripts/cross.sh test $(or $(ARCH),aarch64)
+	$(waiting) scripts/cross.sh test $(or $(ARCH),aarch64)
 
 device-test: ## Boot an emulated ARM box, install the package, push to it, manage it, cut its power; needs root
 	@scripts/setup.sh device

@@ -251,10 +251,7 @@ fn a_gateway_that_leaves_out_half_of_what_s3_says_gets_all_of_it_over_a_slow_lin
     as_exported(&service.data(), &bucket);
 }
 
-/// The store of the tests refuses what is signed for another day, though it says that it is that day: where a check comes
-/// before the look at what is to be removed, nothing is looked at. `sync::dates` has the decision itself.
 #[test]
-#[ignore = "it hangs on which of two looks comes first"]
 fn nothing_is_removed_by_a_clock_that_the_stores_does_not_agree_with() {
     let (home, dir) = (home(), crate::support::home());
     let bucket = Bucket::start_near(dir.path());

@@ -21,6 +21,8 @@ use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
 use tokio::net::TcpListener;
 
+use super::port::{self, Port};
+
 /// The keys that it knows.
 pub(crate) const KEY_ID: &str = "AKIATEST";
 pub(crate) const SECRET: &str = "s3cret-of-the-bucket";
@@ -45,7 +47,7 @@ pub(crate) enum Verdict {
     Say(u16, String),
     /// The same with headers: of a login page, of a gateway.
     SayAs(u16, Vec<(&'static str, String)>, String),
-    /// The answer's clock is so many seconds ahead.
+    /// The answer's clock is so many seconds ahead. Who asked is not looked at: it may have signed by that clock.
     Dated(i64),
     /// The answer does not say how long it is.
     Endless,
@@ -86,7 +88,7 @@ type Judge = Arc<Mutex<dyn FnMut(&Asked) -> Verdict + Send>>;
 pub(crate) struct Bucket {
     dir: PathBuf,
     state: Arc<State>,
-    address: std::net::SocketAddr,
+    port: Port,
     running: Option<Running>,
 }
 
@@ -140,7 +142,7 @@ impl Bucket {
         let mut bucket = Self {
             dir: dir.to_owned(),
             state,
-            address: ([127, 0, 0, 1], 0).into(),
+            port: Port::new(),
             running: None,
         };
         bucket.resume();
@@ -150,11 +152,11 @@ impl Bucket {
     /// As `sync.endpoint`.
     pub(crate) fn endpoint(&self) -> String {
         let scheme = if self.state.tls.is_some() { "https" } else { "http" };
-        format!("{scheme}://{}", self.address)
+        format!("{scheme}://{}", self.port.address())
     }
 
     pub(crate) fn address(&self) -> std::net::SocketAddr {
-        self.address
+        self.port.address()
     }
 
     /// Decides what becomes of requests from now on. The service's own check of the store, which comes when it will, is not judged.
@@ -244,7 +246,7 @@ impl Bucket {
 
     /// At the same address again.
     pub(crate) fn resume(&mut self) {
-        let (state, wanted) = (self.state.clone(), self.address);
+        let (state, address) = (self.state.clone(), self.port.address());
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let (told, bound) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
@@ -253,15 +255,15 @@ impl Bucket {
                 .build()
                 .unwrap();
             runtime.block_on(async move {
-                let listener = TcpListener::bind(wanted).await.unwrap();
-                told.send(listener.local_addr().unwrap()).unwrap();
+                let listener = port::listener(address);
+                told.send(()).unwrap();
                 tokio::select! {
                     () = serve(listener, state) => (),
                     _ = stopped => (),
                 }
             });
         });
-        self.address = bound.recv().unwrap();
+        bound.recv().unwrap();
         self.running = Some(Running { stop, thread });
     }
 }
@@ -357,7 +359,10 @@ async fn answer(
                 });
                 s3s::Body::http_body_unsync(body)
             });
-            let answered = service.call(request).await;
+            let answered = match verdict {
+                Verdict::Dated(_) => state.for_anybody(request).await,
+                _ => service.call(request).await,
+            };
             let answered = answered.map_err(|error| format!("{error:?}"))?;
             answered.map(|body| {
                 body.map_err(|error| -> BoxError { format!("{error:?}").into() })
@@ -451,6 +456,19 @@ enum Instead {
 }
 
 impl State {
+    /// The same server for whom it does not ask who they are.
+    async fn for_anybody(
+        &self,
+        mut request: Request<s3s::Body>,
+    ) -> Result<Response<s3s::Body>, s3s::HttpError> {
+        let query = request.uri().query().unwrap_or_default().split('&');
+        let unsigned: Vec<&str> = query.filter(|pair| !pair.starts_with("X-Amz-")).collect();
+        let address = format!("{}?{}", request.uri().path(), unsigned.join("&"));
+        *request.uri_mut() = address.parse().unwrap();
+        let open = S3ServiceBuilder::new(s3s_fs::FileSystem::new(&self.root).unwrap()).build();
+        open.call(request).await
+    }
+
     /// What the server does not know.
     fn instead(&self, asked: &Asked) -> Option<Instead> {
         let has = |name: &str| {

@@ -17,6 +17,7 @@ pub(crate) mod hls;
 pub(crate) mod kept;
 pub(crate) mod media;
 pub(crate) mod mp4_file;
+pub(crate) mod port;
 pub(crate) mod programme;
 pub(crate) mod proxy;
 pub(crate) mod pusher;

@@ -6,24 +6,26 @@ use std::process::{Child, Command, Stdio};
 use serde_json::Value;
 
 use crate::programs::{MOSQUITTO, MOSQUITTO_PUB, MOSQUITTO_SUB};
+use crate::support::port::Port;
 use crate::support::wait_until;
 
-/// Mosquitto, on a port that was free a moment ago.
+/// Mosquitto, on a port of its own.
 pub(crate) struct Mosquitto {
     home: PathBuf,
     pub(crate) port: u16,
+    _held: Port,
     child: Option<Child>,
 }
 
 impl Mosquitto {
     pub(crate) fn start(home: &Path) -> Self {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let held = Port::new();
         let mut broker = Self {
             home: home.to_owned(),
-            port: free.local_addr().unwrap().port(),
+            port: held.address().port(),
+            _held: held,
             child: None,
         };
-        drop(free);
         let config = format!(
             "listener {} 127.0.0.1\nallow_anonymous true\npersistence true\npersistence_location {}/\n\
              autosave_interval 1\nautosave_on_changes true\nmax_queued_messages 0\nuser root\n",

@@ -22,10 +22,12 @@ use tokio::sync::{Notify, watch};
 
 use state::State;
 
+use super::port::{self, Port};
+
 /// A broker on a port of its own.
 pub(crate) struct Broker {
     hub: Arc<Hub>,
-    address: std::net::SocketAddr,
+    port: Port,
     running: Option<Running>,
     /// So many of its messages were held against what is published.
     pub(crate) judged: std::sync::atomic::AtomicUsize,
@@ -137,7 +139,7 @@ impl Broker {
         };
         let mut broker = Self {
             hub: Arc::new(hub),
-            address: ([127, 0, 0, 1], 0).into(),
+            port: Port::new(),
             running: None,
             judged: Default::default(),
         };
@@ -148,7 +150,7 @@ impl Broker {
     /// Where it is.
     pub(crate) fn url(&self) -> String {
         let scheme = if self.hub.tls.is_some() { "mqtts" } else { "mqtt" };
-        format!("{scheme}://{}", self.address)
+        format!("{scheme}://{}", self.port.address())
     }
 
     /// All that anybody published since the start, wills too, in order of arrival.
@@ -196,7 +198,7 @@ impl Broker {
     /// At the same port again, with sessions and retained messages as they were.
     pub(crate) fn resume(&mut self) {
         assert!(self.running.is_none(), "the broker was not stopped");
-        let (hub, wanted) = (self.hub.clone(), self.address);
+        let (hub, address) = (self.hub.clone(), self.port.address());
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let (told, bound) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
@@ -205,8 +207,8 @@ impl Broker {
                 .build()
                 .unwrap();
             runtime.block_on(async move {
-                let listener = tokio::net::TcpListener::bind(wanted).await.unwrap();
-                told.send(listener.local_addr().unwrap()).unwrap();
+                let listener = port::listener(address);
+                told.send(()).unwrap();
                 tokio::select! {
                     () = link::serve(listener, hub.clone()) => (),
                     () = link::send_wills(hub) => (),
@@ -214,7 +216,7 @@ impl Broker {
                 }
             });
         });
-        self.address = bound.recv().unwrap();
+        bound.recv().unwrap();
         self.running = Some(Running { stop, thread });
     }
 

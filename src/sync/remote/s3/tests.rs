@@ -7,6 +7,8 @@ use crate::store::RealClock;
 
 #[path = "../../../../tests/support/bucket.rs"]
 mod bucket;
+#[path = "../../../../tests/support/port.rs"]
+mod port;
 
 use bucket::{Asked, Bucket as Server, KEY_ID, SECRET, Verdict, error};
 
