@@ -39,9 +39,9 @@ cross: ## Build for ARCH=aarch64, armv7, aarch64-musl (static) or amd64, small, 
 	@scripts/setup.sh cross $(ARCH)
 	scripts/cross.sh build $(ARCH)
 
-cross-test: ## The tests that need cargo alone, built for ARCH (aarch64), under qemu-user
+cross-test: ## The tests that need cargo alone, built for ARCH (aarch64), under qemu-user; those that TESTS names
 	@scripts/setup.sh cross $(or $(ARCH),aarch64)
-	$(waiting) scripts/cross.sh test $(or $(ARCH),aarch64)
+	$(waiting) scripts/cross.sh test $(or $(ARCH),aarch64) $(TESTS)
 
 device-test: ## Boot an emulated ARM box, install the package, push to it, manage it, cut its power; needs root
 	@scripts/setup.sh device
