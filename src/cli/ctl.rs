@@ -105,6 +105,7 @@ impl Ctl {
             keep_alive: Span::from_secs(30),
             session_expiry: Span::from_secs(0),
             health: Span::from_secs(60),
+            response_topics: Vec::new(),
             dialects: Vec::new(),
             sign_key: None,
         };

@@ -80,6 +80,8 @@ pub struct ControlSettings {
     pub shown: String,
     /// What all topics begin with.
     pub root: String,
+    /// Where answers may go beside below `response/`, as filters.
+    pub response_topics: Vec<String>,
     /// `health` is told at least so often.
     pub health: Duration,
     /// What events are written as.
@@ -151,7 +153,7 @@ impl Control {
     ) -> Self {
         let (stop, stopped) = oneshot::channel();
         let shared = Shared {
-            topics: topics::Topics::new(settings.root.clone()),
+            topics: topics::Topics::new(settings.root.clone(), settings.response_topics.clone()),
             settings,
             api,
             store,

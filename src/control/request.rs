@@ -71,8 +71,11 @@ pub(super) fn read(topics: &Topics, publish: &Publish) -> Asked {
     }
     let topic = match wanted {
         Some(wanted) if !topics.may_answer(&wanted) => {
-            let text = "the response topic is none that this box answers to: no wildcards, nothing below its own \
-                        topics but response/";
+            let text = format!(
+                "this box does not answer to that response topic: it answers below {}, and where its \
+                 mqtt.response_topics allows",
+                topics.response("")
+            );
             return refuse(Failure::new(Code::BadRequest, text));
         }
         Some(wanted) => wanted,
@@ -106,7 +109,7 @@ pub fn fuzz(bytes: &[u8]) {
     let [flags, length, rest @ ..] = bytes else { return };
     let (topic, rest) = rest.split_at(usize::from(*length).min(rest.len()));
     let (wanted, body) = rest.split_at(usize::from(flags >> 4).min(rest.len()));
-    let topics = Topics::new("edgereel/b".to_owned());
+    let topics = Topics::new("edgereel/b".to_owned(), Vec::new());
     let mut publish = Publish::new("", QoS::AtMostOnce, body.to_vec(), None);
     publish.topic = [b"edgereel/b/request/", topic].concat().into();
     publish.retain = flags & 1 != 0;
@@ -129,7 +132,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn topics() -> Topics {
-        Topics::new("edgereel/b".to_owned())
+        Topics::new("edgereel/b".to_owned(), Vec::new())
     }
 
     fn publish(topic: &str, payload: &[u8]) -> Publish {
@@ -147,7 +150,7 @@ mod tests {
     fn a_request_is_answered_where_it_says_with_what_it_gave() {
         let mut asked = publish("edgereel/b/request/sync.status", b"{\"id\":\"1\"}");
         asked.properties = Some(PublishProperties {
-            response_topic: Some("me/answers".to_owned()),
+            response_topic: Some("edgereel/b/response/me".to_owned()),
             correlation_data: Some(Bytes::from_static(b"\0\xff")),
             ..PublishProperties::default()
         });
@@ -163,7 +166,7 @@ mod tests {
             (command.as_str(), request.id.as_deref()),
             ("sync.status", Some("1"))
         );
-        assert_eq!(reply.topic, "me/answers");
+        assert_eq!(reply.topic, "edgereel/b/response/me");
         assert_eq!(reply.correlation.as_deref(), Some(&b"\0\xff"[..]));
     }
 
@@ -185,12 +188,17 @@ mod tests {
             let asked = read(&topics(), &publish(topic, body));
             assert_eq!(refused(asked), (Code::BadRequest, usual.clone()));
         }
-        let mut elsewhere = publish(topic, b"{}");
-        elsewhere.properties = Some(PublishProperties {
-            response_topic: Some("edgereel/b/request/a.b".to_owned()),
-            ..PublishProperties::default()
-        });
-        assert_eq!(refused(read(&topics(), &elsewhere)), (Code::BadRequest, usual));
+        for wanted in ["edgereel/b/request/a.b", "edgereel/c/request/a.b", "me/answers"] {
+            let mut elsewhere = publish(topic, b"{}");
+            elsewhere.properties = Some(PublishProperties {
+                response_topic: Some(wanted.to_owned()),
+                ..PublishProperties::default()
+            });
+            assert_eq!(
+                refused(read(&topics(), &elsewhere)),
+                (Code::BadRequest, usual.clone())
+            );
+        }
         assert_eq!(
             read(&topics(), &publish("edgereel/c/request/a", b"{}")),
             Asked::Stray

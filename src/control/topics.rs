@@ -8,7 +8,7 @@
 //! <root>/tencent/<event type>   out, where asked for
 //! <root>/aliyun/<event>         out, where asked for
 //! <root>/request/<command>      in
-//! <root>/response/<command>     out, unless a request names another topic
+//! <root>/response/<command>     out, unless a request names another topic below `response/`, or one that is allowed
 //! ```
 
 use crate::event::Dialect;
@@ -21,11 +21,13 @@ const LONGEST: usize = 65_535;
 #[derive(Clone, Debug)]
 pub(super) struct Topics {
     root: String,
+    /// Filters of topics of others on which answers are allowed.
+    answers: Vec<String>,
 }
 
 impl Topics {
-    pub(super) fn new(root: String) -> Self {
-        Self { root }
+    pub(super) fn new(root: String, answers: Vec<String>) -> Self {
+        Self { root, answers }
     }
 
     pub(super) fn status(&self) -> String {
@@ -81,7 +83,8 @@ impl Topics {
         format!("{}/response/{command}", self.root)
     }
 
-    /// True when an answer may go there: to one topic, that is not one on which this box says other things or is asked.
+    /// True when an answer may go there: to one topic below `response/`, or to one of others that the configuration allows.
+    /// Who may ask the box must not publish anywhere with the box's rights.
     pub(super) fn may_answer(&self, topic: &str) -> bool {
         let plain = !topic.is_empty()
             && topic.len() <= LONGEST
@@ -90,7 +93,8 @@ impl Topics {
         let own = topic
             .strip_prefix(&self.root)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        plain && (!own || self.below("response", topic).is_some())
+        let allowed = || self.answers.iter().any(|filter| covers(filter, topic));
+        plain && (self.below("response", topic).is_some() || (!own && allowed()))
     }
 
     fn below<'a>(&self, level: &str, topic: &'a str) -> Option<&'a str> {
@@ -101,12 +105,26 @@ impl Topics {
     }
 }
 
+/// True when a filter covers a topic (MQTT 5, 4.7).
+fn covers(filter: &str, topic: &str) -> bool {
+    let mut levels = topic.split('/');
+    for wanted in filter.split('/') {
+        match (wanted, levels.next()) {
+            ("#", _) => return true,
+            ("+", Some(_)) => {}
+            (wanted, Some(level)) if wanted == level => {}
+            _ => return false,
+        }
+    }
+    levels.next().is_none()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn topics() -> Topics {
-        Topics::new("edgereel/box-17".to_owned())
+        Topics::new("edgereel/box-17".to_owned(), Vec::new())
     }
 
     #[test]
@@ -136,15 +154,30 @@ mod tests {
     }
 
     #[test]
-    fn answers_go_where_nobody_else_listens_for_something() {
-        let topics = topics();
-        for good in [
-            "reply/1",
-            "edgereel/box-17/response/x/y",
-            "edgereel/box-170/request/a",
-        ] {
-            assert!(topics.may_answer(good), "{good}");
+    fn answers_go_below_response_and_where_the_configuration_allows() {
+        let allowed = |filters: &[&str]| {
+            let filters = filters.iter().map(|filter| (*filter).to_owned()).collect();
+            Topics::new("edgereel/box-17".to_owned(), filters)
+        };
+        assert!(topics().may_answer("edgereel/box-17/response/x/y"));
+        for elsewhere in ["reply/1", "edgereel/box-170/request/a", "edgereel/box-17x"] {
+            assert!(!topics().may_answer(elsewhere), "{elsewhere}");
         }
+        let some = allowed(&["reply/+", "backend/#"]);
+        for (topic, good) in [
+            ("reply/1", true),
+            ("reply/1/2", false),
+            ("reply", false),
+            ("backend", true),
+            ("backend/a/b", true),
+            ("backends", false),
+            ("edgereel/box-170/request/a", false),
+        ] {
+            assert_eq!(some.may_answer(topic), good, "{topic}");
+        }
+        // Whatever is allowed: what this box says or hears elsewhere is nobody else's.
+        let topics = allowed(&["#"]);
+        assert!(topics.may_answer("reply/1"));
         for bad in [
             "",
             "a/+",

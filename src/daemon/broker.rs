@@ -53,6 +53,7 @@ pub(super) async fn connect(
         link,
         shown: mqtt.url.to_string(),
         root: mqtt.root(&config.device.id),
+        response_topics: mqtt.response_topics.clone(),
         health: mqtt.health.duration(),
         dialects: mqtt.dialects.clone(),
         sender: Sender {

@@ -109,11 +109,21 @@ fn what_cannot_be_asked_is_refused_and_nothing_else_happens() {
         ..plain()
     };
     assert_eq!(code("task.list", b"{}", retained), "refused");
-    let loops = Publishing {
-        response_topic: Some(format!("{ROOT}/request/task.list")),
-        ..plain()
-    };
-    assert_eq!(code("task.list", b"{}", loops), "bad_request");
+    // Who may ask the box cannot publish with its rights: not to itself, not to another box, nowhere else.
+    let others = ["edgereel/box-18/request/recording.delete", "backend/commands"];
+    for topic in [&format!("{ROOT}/request/task.list")[..], others[0], others[1]] {
+        let elsewhere = Publishing {
+            response_topic: Some(topic.to_owned()),
+            ..plain()
+        };
+        assert_eq!(code("task.list", b"{}", elsewhere), "bad_request");
+    }
+    let published = broker.messages();
+    assert!(
+        !published
+            .iter()
+            .any(|message| others.contains(&message.topic.as_str()))
+    );
     // What was retained is not carried out by the next connection.
     let count = broker.messages().len();
     broker.cut();
@@ -136,7 +146,7 @@ fn a_flood_of_requests_is_bounded_and_what_is_turned_away_is_told() {
     let body = json!({ "about": "help" }).to_string();
     for _ in 0..2_000 {
         let options = Publishing {
-            response_topic: Some("reply/flood".to_owned()),
+            response_topic: Some(format!("{ROOT}/response/flood")),
             ..Publishing::default()
         };
         broker.publish(&format!("{ROOT}/request/help"), body.as_bytes(), options);
@@ -145,7 +155,7 @@ fn a_flood_of_requests_is_bounded_and_what_is_turned_away_is_told() {
     let messages = broker.messages();
     let flood: Vec<Value> = messages
         .iter()
-        .filter(|message| message.topic == "reply/flood")
+        .filter(|message| message.topic == format!("{ROOT}/response/flood"))
         .map(|message| message.json())
         .collect();
     let turned_away = flood

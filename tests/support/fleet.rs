@@ -96,11 +96,11 @@ pub(crate) fn status(broker: &Broker, state: &str) -> Value {
     })
 }
 
-/// Publishes a request; the answer goes to `reply/<place>`.
+/// Publishes a request; the answer goes to `<root>/response/reply-<place>`.
 pub(crate) fn request(broker: &Broker, command: &str, body: &Value, place: &str) {
     let options = Publishing {
         qos: 1,
-        response_topic: Some(format!("reply/{place}")),
+        response_topic: Some(reply_topic(place)),
         correlation: Some(place.as_bytes().to_vec()),
         ..Publishing::default()
     };
@@ -111,12 +111,16 @@ pub(crate) fn request(broker: &Broker, command: &str, body: &Value, place: &str)
     );
 }
 
-/// The answers to `reply/<place>` so far.
+fn reply_topic(place: &str) -> String {
+    format!("{ROOT}/response/reply-{place}")
+}
+
+/// The answers to requests of this place so far.
 pub(crate) fn answers(broker: &Broker, place: &str) -> Vec<Value> {
     let messages = broker.messages();
     let here = messages
         .iter()
-        .filter(|message| message.topic == format!("reply/{place}"));
+        .filter(|message| message.topic == reply_topic(place));
     here.map(|message| {
         assert_eq!(message.correlation.as_deref(), Some(place.as_bytes()));
         contract::check(ROOT, &format!("{ROOT}/response/x"), &message.payload);

@@ -11,6 +11,8 @@ use crate::event::Dialect;
 
 /// Topics have at most 65,535 bytes (MQTT 5, 1.5.4); a prefix is what a fleet is told apart by.
 const LONGEST_PREFIX: usize = 128;
+/// So many filters of topics may be given.
+const MOST_FILTERS: usize = 16;
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
@@ -26,6 +28,7 @@ pub(in crate::config) struct MqttFile {
     key_file: Option<PathBuf>,
     keep_alive: Option<Span>,
     session_expiry: Option<Span>,
+    response_topics: Option<Vec<String>>,
     health: Option<Span>,
     dialects: Option<Vec<Dialect>>,
     sign_key: Option<Secret>,
@@ -104,6 +107,13 @@ impl MqttFile {
                 "mqtt.dialects: one at least, as in [\"cloudevents\"]",
             );
         }
+        let response_topics = self.response_topics.unwrap_or_default();
+        if response_topics.len() > MOST_FILTERS || !response_topics.iter().all(|filter| is_filter(filter)) {
+            return refuse(
+                "mqtt.response_topics",
+                "mqtt.response_topics: up to 16 filters of topics, each of up to 128 bytes, as in [\"backend/answers/#\"]",
+            );
+        }
         let mqtt = Mqtt {
             url,
             prefix,
@@ -113,6 +123,7 @@ impl MqttFile {
             identity,
             keep_alive: self.keep_alive.unwrap_or(Span::from_secs(30)),
             session_expiry: self.session_expiry.unwrap_or(Span::from_secs(86_400)),
+            response_topics,
             health: self.health.unwrap_or(Span::from_secs(60)),
             dialects,
             sign_key: either("mqtt.sign_key", self.sign_key, self.sign_key_file)?,
@@ -142,6 +153,7 @@ impl MqttFile {
             || self.key_file.is_some()
             || self.keep_alive.is_some()
             || self.session_expiry.is_some()
+            || self.response_topics.is_some()
             || self.health.is_some()
             || self.sign_key.is_some()
             || self.sign_key_file.is_some()
@@ -173,6 +185,20 @@ fn is_topic(text: &str) -> bool {
         && !text.starts_with('$')
         && text.chars().all(fits)
         && text.split('/').all(|level| !level.is_empty())
+}
+
+/// What filters of topics are (MQTT 5, 4.7.1).
+fn is_filter(text: &str) -> bool {
+    let last = text.split('/').count().saturating_sub(1);
+    let fits = |(place, level): (usize, &str)| match level {
+        "+" => true,
+        "#" => place == last,
+        level => !level.contains(['+', '#']) && !level.chars().any(char::is_control),
+    };
+    !text.is_empty()
+        && text.len() <= LONGEST_PREFIX
+        && !text.starts_with('$')
+        && text.split('/').enumerate().all(fits)
 }
 
 pub(in crate::config) fn refuse<T>(key: &'static str, message: &str) -> Result<T, Refused> {

@@ -34,6 +34,8 @@ pub struct Mqtt {
     pub keep_alive: Span,
     /// The broker keeps requests for a box that is away for so long.
     pub session_expiry: Span,
+    /// Where answers may go beside below the box's own `response/`, as filters of topics.
+    pub response_topics: Vec<String>,
     /// `health` is told at least so often.
     pub health: Span,
     /// What events are sent as.
@@ -78,8 +80,8 @@ impl Mqtt {
         let dialects: Vec<&str> = self.dialects.iter().map(|dialect| dialect.as_str()).collect();
         let _ = write!(
             out,
-            "keep_alive = \"{}\"\nsession_expiry = \"{}\"\nhealth = \"{}\"\ndialects = {dialects:?}\n",
-            self.keep_alive, self.session_expiry, self.health
+            "keep_alive = \"{}\"\nsession_expiry = \"{}\"\nresponse_topics = {:?}\nhealth = \"{}\"\ndialects = {dialects:?}\n",
+            self.keep_alive, self.session_expiry, self.response_topics, self.health
         );
     }
 }

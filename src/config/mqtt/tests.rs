@@ -30,6 +30,7 @@ fn what_is_not_said_is_safe_and_usual() {
     assert_eq!(mqtt.client_id, "edgereel-box-17");
     assert_eq!(mqtt.dialects, [Dialect::CloudEvents]);
     assert_eq!(mqtt.keep_alive, Span::from_secs(30));
+    assert!(mqtt.response_topics.is_empty());
 }
 
 #[test]
@@ -38,6 +39,7 @@ fn everything_can_be_said() {
         "url = \"mqtts://[2001:db8::1]:1\"\nprefix = \"acme/schools\"\nclient_id = \"17\"\nuser = \"box\"\n\
          password = \"s3cret\"\nca_file = \"/ca.pem\"\ncert_file = \"/box.pem\"\nkey_file = \"/box.key\"\n\
          keep_alive = \"1min\"\nsession_expiry = \"7d\"\nhealth = \"5min\"\n\
+         response_topics = [\"backend/+/answers\", \"a/#\"]\n\
          dialects = [\"tencent\", \"cloudevents\"]\nsign_key = \"s3cret\"",
     );
     let mqtt = mqtt.unwrap().unwrap();
@@ -66,6 +68,22 @@ fn what_cannot_be_is_refused_with_its_key() {
         ("url = \"mqtts://a\"\ncert_file = \"/a\"", "both of them"),
         ("url = \"mqtt://a\"\npassword_file = \"/a\"", "go with mqtt.user"),
         ("url = \"mqtt://a\"\nkeep_alive = \"1s\"", "mqtt.keep_alive"),
+        (
+            "url = \"mqtt://a\"\nresponse_topics = [\"a/#/b\"]",
+            "mqtt.response_topics",
+        ),
+        (
+            "url = \"mqtt://a\"\nresponse_topics = [\"a+\"]",
+            "mqtt.response_topics",
+        ),
+        (
+            "url = \"mqtt://a\"\nresponse_topics = [\"\"]",
+            "mqtt.response_topics",
+        ),
+        (
+            "url = \"mqtt://a\"\nresponse_topics = [\"$SYS/a\"]",
+            "mqtt.response_topics",
+        ),
         ("url = \"mqtt://a\"\ndialects = []", "mqtt.dialects"),
         ("url = \"mqtt://a\"\ndialects = [\"morse\"]", "morse"),
         (

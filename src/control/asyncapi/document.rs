@@ -93,7 +93,8 @@ const CHANNELS: [Channel; 8] = [
     Channel {
         name: "response",
         address: "response/{command}",
-        about: "What requests came to, at most 64 KiB, unless a request names another topic as its MQTT 5 response topic. Its \
+        about: "What requests came to, at most 64 KiB, unless a request names another topic below \
+                response/ as its MQTT 5 response topic, or one that mqtt.response_topics allows. Its \
                 correlation data is echoed. Requests that are refused because too many came at once are answered with QoS 0.",
         action: "send",
         qos: 1,
@@ -224,7 +225,7 @@ fn request_trait() -> Value {
             "mqtt": {
                 "responseTopic": {
                     "type": "string",
-                    "description": "Where the answer is to go, if not to response/{command}.",
+                    "description": "Where the answer is to go, if not to response/{command}: below the box's response/, or where mqtt.response_topics allows.",
                 },
                 "correlationData": {
                     "type": "string",
