@@ -93,19 +93,15 @@ fn address<'de, D: Deserializer<'de>>(from: D) -> Result<HookUrl, D::Error> {
 /// The entries, each with a name of its own.
 pub(super) fn resolve(files: Vec<CallbackFile>) -> Result<Vec<Callback>, Refused> {
     if files.len() > MOST {
-        return refuse(
-            "callback.url",
-            &format!("[[callback]]: {} entries; at most {MOST}", files.len()),
-        );
+        let message = format!("[[callback]]: {} entries; at most {MOST}", files.len());
+        return Err(Refused::new("callback", message).of(MOST));
     }
     let mut callbacks: Vec<Callback> = Vec::new();
-    for file in files {
-        let callback = file.resolve(callbacks.len() + 1)?;
+    for (entry, file) in files.into_iter().enumerate() {
+        let callback = file.resolve(entry + 1).map_err(|refused| refused.of(entry))?;
         if callbacks.iter().any(|other| other.name == callback.name) {
-            return refuse(
-                "callback.name",
-                &format!("callback '{}' is there twice", callback.name),
-            );
+            let message = format!("callback '{}' is there twice", callback.name);
+            return Err(Refused::new("callback.name", message).of(entry));
         }
         callbacks.push(callback);
     }

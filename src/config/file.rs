@@ -1,5 +1,6 @@
 //! From TOML and the environment to a [`Config`], with errors that say where.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +11,7 @@ use super::callback::{self, CallbackFile};
 use super::delivery::DeliveryFile;
 use super::mistake::explained;
 use super::mqtt::MqttFile;
+use super::place::{line_of_fault, line_of_key};
 use super::publisher::{self, MAX_PUBLISHERS, Publisher};
 use super::rtmp::RtmpFile;
 use super::{
@@ -78,7 +80,7 @@ impl Config {
         };
         // The file alone first: only here do errors know their line.
         let parsed: File = toml::from_str(text).map_err(|error| ConfigError {
-            place: place(error.span().map(|span| line_of(text, span.start))),
+            place: place(line_of_fault(text, &error)),
             message: explained(text, &error),
         })?;
         let overrides: Vec<(String, String)> = environment
@@ -181,6 +183,11 @@ pub(super) fn fault(text: &str) -> Option<toml::de::Error> {
     toml::from_str::<File>(text).err()
 }
 
+/// The same of what was read from a text.
+pub(super) fn fault_of(table: Table) -> Option<toml::de::Error> {
+    File::deserialize(table).err()
+}
+
 /// The tables that come several times, as they are printed.
 #[derive(serde::Serialize)]
 struct Recording<'a> {
@@ -240,14 +247,34 @@ struct ControlFile {
 }
 
 /// A value that is well formed and still cannot be.
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Refused {
-    pub(super) key: &'static str,
+    /// `section.key`.
+    pub(super) key: Cow<'static, str>,
+    /// The number of the entry, where there may be several of the section.
+    pub(super) entry: Option<usize>,
     pub(super) message: String,
 }
 
 impl Refused {
+    pub(super) fn new(key: impl Into<Cow<'static, str>>, message: String) -> Self {
+        Self {
+            key: key.into(),
+            entry: None,
+            message,
+        }
+    }
+
+    /// The same, of the entry of this number.
+    pub(super) fn of(self, entry: usize) -> Self {
+        Self {
+            entry: Some(entry),
+            ..self
+        }
+    }
+
     fn placed(self, path: &Path, text: &str) -> ConfigError {
-        let place = match line_of_key(text, self.key) {
+        let place = match line_of_key(text, &self.key, self.entry) {
             Some(line) => format!("{}:{line}", path.display()),
             None => path.display().to_string(),
         };
@@ -289,30 +316,20 @@ impl File {
             tasks: self.task,
         };
         check(&config)?;
-        super::rule::check(&config.rules, &config.templates).map_err(|message| Refused {
-            key: "rule.template",
-            message,
-        })?;
-        super::task::check(&config.tasks, &config.templates).map_err(|message| Refused {
-            key: "task.name",
-            message,
-        })?;
+        super::rule::check(&config.rules, &config.templates)?;
+        super::task::check(&config.tasks, &config.templates)?;
         Ok(config)
     }
 }
 
 fn templates(sources: Vec<TemplateSource>) -> Result<Vec<Template>, Refused> {
     let mut templates: Vec<Template> = Vec::new();
-    for source in sources {
-        let template = Template::try_from(source).map_err(|error| Refused {
-            key: "template.name",
-            message: error.to_string(),
-        })?;
+    for (entry, source) in sources.into_iter().enumerate() {
+        let template = Template::try_from(source)
+            .map_err(|error| Refused::new(error.path(), error.to_string()).of(entry))?;
         if templates.iter().any(|other| other.name == template.name) {
-            return Err(Refused {
-                key: "template.name",
-                message: format!("template '{}' is there twice", template.name),
-            });
+            let message = format!("template '{}' is there twice", template.name);
+            return Err(Refused::new("template.name", message).of(entry));
         }
         templates.push(template);
     }
@@ -320,7 +337,7 @@ fn templates(sources: Vec<TemplateSource>) -> Result<Vec<Template>, Refused> {
 }
 
 fn check(config: &Config) -> Result<(), Refused> {
-    let refuse = |key, message: String| Err(Refused { key, message });
+    let refuse = |key: &'static str, message: String| Err(Refused::new(key, message));
     let id = &config.device.id;
     if id.is_empty() || id.len() > 64 || !id.chars().all(id_char) {
         return refuse(
@@ -330,10 +347,8 @@ fn check(config: &Config) -> Result<(), Refused> {
     }
     if config.publishers.len() > MAX_PUBLISHERS {
         let count = config.publishers.len();
-        return refuse(
-            "publisher",
-            format!("[[publisher]]: {count} entries; at most {MAX_PUBLISHERS}"),
-        );
+        let message = format!("[[publisher]]: {count} entries; at most {MAX_PUBLISHERS}");
+        return Err(Refused::new("publisher", message).of(MAX_PUBLISHERS));
     }
     if let Some(socket) = &config.control.socket
         && (socket.as_os_str().is_empty() || socket.as_os_str().len() > LONGEST_SOCKET)
@@ -382,10 +397,8 @@ pub(super) fn in_range<T: PartialOrd + std::fmt::Display>(
     high: T,
 ) -> Result<(), Refused> {
     if value < low || value > high {
-        return Err(Refused {
-            key,
-            message: format!("{key} = {value}: must be from {low} to {high}"),
-        });
+        let message = format!("{key} = {value}: must be from {low} to {high}");
+        return Err(Refused::new(key, message));
     }
     Ok(())
 }
@@ -468,27 +481,6 @@ pub(super) fn distance(a: &str, b: &str) -> usize {
         }
     }
     row.last().copied().unwrap_or(0)
-}
-
-fn line_of(text: &str, offset: usize) -> usize {
-    text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
-}
-
-/// The line that sets `section.key`, for what only a whole configuration can refuse.
-fn line_of_key(text: &str, dotted: &str) -> Option<usize> {
-    let (section, key) = dotted.split_once('.')?;
-    let mut inside = String::new();
-    for (number, line) in text.lines().enumerate() {
-        let line = line.trim();
-        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.split(']').next()) {
-            inside = name.trim().to_owned();
-        }
-        let set = line.split('=').next().unwrap_or("").trim();
-        if (inside == section && set == key) || (inside.is_empty() && set == dotted) {
-            return Some(number + 1);
-        }
-    }
-    None
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod file;
 mod key;
 mod mistake;
 mod mqtt;
+mod place;
 mod publisher;
 mod rate;
 mod rtmp;

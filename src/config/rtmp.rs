@@ -115,7 +115,7 @@ impl Rtmp {
 
     /// `guarded`: it is known who may push.
     pub(super) fn check(&self, guarded: bool) -> Result<(), Refused> {
-        let refuse = |key, message: String| Err(Refused { key, message });
+        let refuse = |key: &'static str, message: String| Err(Refused::new(key, message));
         let tls = self.tls.as_ref().map_or(&[][..], |tls| &tls.listen);
         if self.listen.len() > MAX_LISTENERS || (self.listen.is_empty() && tls.is_empty()) {
             return refuse(

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::file::Refused;
 use super::{DEFAULT_TEMPLATE, Template};
 use crate::media::StreamName;
 
@@ -263,7 +264,7 @@ fn default_template() -> String {
 }
 
 /// What is wrong with rules as a whole.
-pub(super) fn check(rules: &[Rule], templates: &[Template]) -> Result<(), String> {
+pub(super) fn check(rules: &[Rule], templates: &[Template]) -> Result<(), Refused> {
     for (number, rule) in rules.iter().enumerate() {
         let template = &rule.template;
         let about = format!("the rule for {rule}");
@@ -272,14 +273,15 @@ pub(super) fn check(rules: &[Rule], templates: &[Template]) -> Result<(), String
             .take(number)
             .any(|other| rule.is_about_the_same(other))
         {
-            return Err(format!("{about} is there twice"));
+            return Err(Refused::new("rule.stream", format!("{about} is there twice")).of(number));
         }
         if template != DEFAULT_TEMPLATE && templates.iter().all(|known| known.name != *template) {
             let known: Vec<&str> = templates.iter().map(|known| known.name.as_str()).collect();
-            return Err(format!(
+            let message = format!(
                 "{about} names the template '{template}', and there is none; there are: {}",
                 [known, vec![DEFAULT_TEMPLATE]].concat().join(", ")
-            ));
+            );
+            return Err(Refused::new("rule.template", message).of(number));
         }
     }
     Ok(())
@@ -416,12 +418,12 @@ mod tests {
     #[test]
     fn rules_that_contradict_each_other_or_name_nothing_are_refused() {
         let twice = [Rule::built_in(), Rule::built_in()];
-        assert!(check(&twice, &[]).unwrap_err().contains("is there twice"));
+        assert!(check(&twice, &[]).unwrap_err().message.contains("is there twice"));
         let lost = Rule {
             template: "lesson".to_owned(),
             ..Rule::built_in()
         };
-        assert!(check(&[lost], &[]).unwrap_err().contains("'lesson'"));
+        assert!(check(&[lost], &[]).unwrap_err().message.contains("'lesson'"));
         assert_eq!(check(&[Rule::built_in()], &[]), Ok(()));
     }
 }

@@ -3,6 +3,7 @@
 use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
 
+use super::file::Refused;
 use super::{DEFAULT_TEMPLATE, Span, Template, Weekly, Zone};
 use crate::media::StreamName;
 
@@ -145,27 +146,29 @@ fn moment(key: &str, text: &str, zone: &Zone) -> Result<i64, String> {
 }
 
 /// What is wrong with tasks as a whole.
-pub(super) fn check(tasks: &[Task], templates: &[Template]) -> Result<(), String> {
+pub(super) fn check(tasks: &[Task], templates: &[Template]) -> Result<(), Refused> {
+    let refuse = |key: &'static str, entry, message: String| Err(Refused::new(key, message).of(entry));
     if tasks.len() > MOST {
-        return Err(format!("[[task]]: {} entries; at most {MOST}", tasks.len()));
+        let message = format!("[[task]]: {} entries; at most {MOST}", tasks.len());
+        return refuse("task", MOST, message);
     }
     for (number, task) in tasks.iter().enumerate() {
         let name = &task.name;
         if tasks.iter().take(number).any(|other| other.name == *name) {
-            return Err(format!("task '{name}' is there twice"));
+            return refuse("task.name", number, format!("task '{name}' is there twice"));
         }
         if let Some(template) = &task.template {
             let known = templates.iter().find(|known| known.name == *template);
             match known {
                 None if template != DEFAULT_TEMPLATE => {
-                    return Err(format!(
-                        "task '{name}' names the template '{template}', and there is none"
-                    ));
+                    let message = format!("task '{name}' names the template '{template}', and there is none");
+                    return refuse("task.template", number, message);
                 }
                 Some(known) if known.is_off() => {
-                    return Err(format!(
+                    let message = format!(
                         "task '{name}' names the template '{template}', whose formats are empty: it would record nothing"
-                    ));
+                    );
+                    return refuse("task.template", number, message);
                 }
                 None | Some(_) => {}
             }

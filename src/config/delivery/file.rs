@@ -330,8 +330,5 @@ fn unescaped(path: &str) -> Option<String> {
 }
 
 fn refuse<T>(key: &'static str, message: &str) -> Result<T, Refused> {
-    Err(Refused {
-        key,
-        message: message.to_owned(),
-    })
+    Err(Refused::new(key, message.to_owned()))
 }

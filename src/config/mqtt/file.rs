@@ -202,8 +202,5 @@ fn is_filter(text: &str) -> bool {
 }
 
 pub(in crate::config) fn refuse<T>(key: &'static str, message: &str) -> Result<T, Refused> {
-    Err(Refused {
-        key,
-        message: message.to_owned(),
-    })
+    Err(Refused::new(key, message.to_owned()))
 }

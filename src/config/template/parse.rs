@@ -96,8 +96,20 @@ pub struct TemplateError {
     pub name: String,
     /// The key that is wrong.
     pub key: &'static str,
+    /// The format that is wrong for, if it is for one.
+    pub format: Option<Format>,
     /// What is wrong with it, and what would be right.
     pub message: String,
+}
+
+impl TemplateError {
+    /// Where it is in the file, were it in the table of its format.
+    pub(in crate::config) fn path(&self) -> String {
+        match self.format {
+            Some(format) => format!("template.{format}.{}", self.key),
+            None => format!("template.{}", self.key),
+        }
+    }
 }
 
 impl TemplateSource {
@@ -174,7 +186,12 @@ impl TryFrom<TemplateSource> for Template {
 
     fn try_from(source: TemplateSource) -> Result<Self, TemplateError> {
         let name = source.name.clone();
-        let refused = |key: &'static str, message: String| TemplateError { name, key, message };
+        let refused = |key: &'static str, message: String| TemplateError {
+            name,
+            key,
+            format: None,
+            message,
+        };
         if !super::is_name(&source.name) {
             return Err(refused("name", super::NAME_RULE.to_owned()));
         }
@@ -194,7 +211,12 @@ impl TryFrom<TemplateSource> for Template {
         for format in source.formats() {
             let reel = match reel(&source, *format) {
                 Ok(reel) => reel,
-                Err((key, message)) => return Err(refused(key, message)),
+                Err((key, message)) => {
+                    return Err(TemplateError {
+                        format: Some(*format),
+                        ..refused(key, message)
+                    });
+                }
             };
             match reels.iter_mut().find(|other| other.is_cut_like(&reel)) {
                 Some(other) => other.formats.push(*format),

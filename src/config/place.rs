@@ -1,0 +1,195 @@
+//! The line that an error is about, also where the text reads well and its values cannot be.
+
+use std::ops::Range;
+
+use toml::de::{DeTable, DeValue};
+use toml::{Spanned, Table};
+
+use super::file::fault_of;
+
+/// A key, or an entry of a list, and where its line is.
+type Found<'a> = (Range<usize>, &'a DeValue<'a>);
+
+/// The line of `section.key`, or of the nearest that is there of it: the entry of this number where there are several of the
+/// section, the section itself.
+pub(super) fn line_of_key(text: &str, dotted: &str, entry: Option<usize>) -> Option<usize> {
+    let table = DeTable::parse(text).ok()?;
+    let mut path = dotted.split('.');
+    let (at, value) = section(table.get_ref(), path.next()?, entry)?;
+    let inner: Vec<&str> = path.collect();
+    let found =
+        inner_key(value, &inner).or_else(|| inner_key(value, inner.get(inner.len().checked_sub(1)?..)?));
+    Some(line_of(text, found.unwrap_or(at).start))
+}
+
+/// The line of what the parser refused. It does not know which entry of a list a message is about that is of the entry as
+/// a whole: the first one, alone, that gets the same answer.
+pub(super) fn line_of_fault(text: &str, error: &toml::de::Error) -> Option<usize> {
+    let said = error.span();
+    let entry = faulty_entry(text, error.message());
+    let at = match (said, entry) {
+        // What it says is within the entry is not known better.
+        (Some(said), Some((entry, _))) if said.start > entry.start => said.start,
+        (_, Some((entry, key))) => key.unwrap_or(entry).start,
+        (said, None) => said?.start,
+    };
+    Some(line_of(text, at))
+}
+
+/// The first entry of a list that is refused with this message, and the key in it that the message names.
+fn faulty_entry(text: &str, message: &str) -> Option<(Range<usize>, Option<Range<usize>>)> {
+    let (table, spans) = (text.parse::<Table>().ok()?, DeTable::parse(text).ok()?);
+    for (name, value) in &table {
+        for (number, one) in value.as_array().into_iter().flatten().enumerate() {
+            let mut alone = Table::new();
+            alone.insert(name.clone(), toml::Value::Array(vec![one.clone()]));
+            if fault_of(alone).is_some_and(|fault| fault.message() == message) {
+                let (entry, value) = section(spans.get_ref(), name, Some(number))?;
+                return Some((entry, named_key(value, message)));
+            }
+        }
+    }
+    None
+}
+
+fn section<'a>(table: &'a DeTable<'a>, name: &str, entry: Option<usize>) -> Option<Found<'a>> {
+    let (key, value) = table.get_key_value(name)?;
+    let entry = match (value.get_ref(), entry) {
+        (DeValue::Array(all), Some(entry)) => all.get(entry),
+        _ => None,
+    };
+    Some(match entry {
+        Some(entry) => (entry.span(), entry.get_ref()),
+        None => (key.span(), value.get_ref()),
+    })
+}
+
+fn inner_key(value: &DeValue<'_>, path: &[&str]) -> Option<Range<usize>> {
+    let (first, rest) = path.split_first()?;
+    let (key, value) = value.as_table()?.get_key_value(*first)?;
+    match rest.is_empty() {
+        true => Some(key.span()),
+        false => inner_key(value.get_ref(), rest),
+    }
+}
+
+/// The key of an entry that a message names first, as in `rule: app = "live"` and `task 'a': stream: …`.
+fn named_key(value: &DeValue<'_>, message: &str) -> Option<Range<usize>> {
+    let place = |key: &str| {
+        let mut all = message.match_indices(key);
+        let is_word = |(at, _): &(usize, &str)| {
+            let before = message.get(..*at).and_then(|before| before.chars().next_back());
+            let behind = message.get(*at + key.len()..).unwrap_or_default();
+            before.is_none_or(|c| matches!(c, ' ' | '.'))
+                && (behind.starts_with(':') || behind.starts_with(" = "))
+        };
+        all.find(is_word).map(|(at, _)| at)
+    };
+    let keys = value.as_table()?.keys();
+    let named = keys.filter_map(|key: &Spanned<_>| Some((place(key.get_ref())?, key.span())));
+    named.min_by_key(|(at, _)| *at).map(|(_, span)| span)
+}
+
+fn line_of(text: &str, at: usize) -> usize {
+    let before = text.as_bytes().get(..at).unwrap_or(text.as_bytes());
+    1 + before.iter().filter(|byte| **byte == b'\n').count()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::super::Config;
+
+    fn refusal(text: &str) -> String {
+        let error = Config::parse(Some((Path::new("box.toml"), text)), [], "box").unwrap_err();
+        error.to_string()
+    }
+
+    /// Every check of what may be there several times, after two that are right: in the line with the mark.
+    #[test]
+    fn every_error_behind_two_that_are_right_names_its_own_line() {
+        let rules = "[[rule]]\nstream = \"live/a\"\n[[rule]]\nstream = \"live/b\"\n";
+        let templates =
+            "[[template]]\nname = \"a\"\nsplit = \"1h\"\n[[template]]\nname = \"b\"\nformats = [\"hls\"]\n";
+        let callbacks =
+            "[[callback]]\nurl = \"http://x/a\"\nname = \"a\"\n[[callback]]\nurl = \"http://x/b\"\n";
+        let publishers = "[[publisher]]\nstream = \"live/a\"\nkey = \"0123456789abcdef\"\n\
+                          [[publisher]]\nstream = \"live/b\"\nkey = \"0123456789abcdef\"\n";
+        let hours = "weekly = [\"Mon 08:00-09:00\"]";
+        let tasks = format!(
+            "[[task]]\nname = \"a\"\nstream = \"live/a\"\n{hours}\n[[task]]\nname = \"b\"\nstream = \"live/a\"\n{hours}\n"
+        );
+        let entries = |head: &str, wrong: &[&str]| -> Vec<String> {
+            wrong.iter().map(|wrong| format!("{head}{wrong}\n")).collect()
+        };
+        let all = [
+            entries(
+                rules,
+                &[
+                    "[[rule]]\nrecord = \"always\"\napp = \"live\" # here\nstream = \"live/b\"",
+                    "[[rule]]\nrecord = \"always\"\nstream = \"live/a\" # here",
+                    "[[rule]]\nstream = \"live/c\"\ntemplate = \"nope\" # here",
+                    "[[rule]]\nstream = \"live/c\"\nrecord = \"sometimes\" # here",
+                    "[[rule]]\nstream = \"live/c\"\nstreem = \"live/d\" # here",
+                ],
+            ),
+            entries(
+                templates,
+                &[
+                    "[[template]]\nformats = [\"mp4\"]\nname = \"a\" # here",
+                    "[[template]]\nformats = [\"mp4\"]\nname = \"a b\" # here",
+                    "[[template]]\nname = \"c\"\nformats = [\"mp4\", \"mp4\"] # here",
+                    "[[template]]\nname = \"c\"\nsplit = \"1s\" # here",
+                    "[[template]]\nname = \"c\"\nsplit = \"1h\"\n[template.hls]\nsplit = \"1s\" # here",
+                    "[[template]]\nname = \"c\"\nmedia = \"video\" # here\nformats = [\"aac\"]",
+                    "[[template]] # here\nformats = [\"mp4\"]",
+                ],
+            ),
+            entries(
+                callbacks,
+                &[
+                    "[[callback]]\nurl = \"http://x/c\"\nevents = [\"nope\"] # here",
+                    "[[callback]]\nurl = \"ftp://x/c\" # here",
+                    "[[callback]]\nurl = \"http://x/c\"\nname = \"a\" # here",
+                    "[[callback]]\nurl = \"http://x/c\"\nname = \"a b\" # here",
+                    "[[callback]]\nurl = \"http://x/c\"\ntries = 0 # here",
+                    "[[callback]]\nurl = \"http://x/c\"\nevery = \"2d\" # here",
+                    "[[callback]]\nurl = \"http://x/c\"\nkey_file = \"k\"\nkey = \"0123456789abcdef\" # here",
+                ],
+            ),
+            entries(
+                publishers,
+                &[
+                    "[[publisher]]\nstream = \"live/c\"\nkey = \"0123456789abcdef\"\nhook_timeout = \"3s\" # here",
+                    "[[publisher]]\nstream = \"live/c\"\nhook = \"http:///x\" # here",
+                    "[[publisher]]\nstream = \"live/c\"\nkey = [] # here",
+                    "[[publisher]]\nstream = \"live/c\"\nkey = \"0123456789abcdef\"\naliyun_valid = \"1h\" # here",
+                ],
+            ),
+            entries(
+                &tasks,
+                &[
+                    &format!("[[task]]\nname = \"c\"\nstream = \"live/*\" # here\n{hours}"),
+                    &format!("[[task]]\nstream = \"live/c\"\n{hours}\nname = \"a\" # here"),
+                    "[[task]]\nname = \"c\"\nstream = \"live/c\"\nweekly = [\"Mon 08:00\"] # here",
+                    "[[task]]\nname = \"c\"\nstream = \"live/c\"\nstart = \"soon\" # here\nduration = \"1h\"",
+                    "[[task]]\nname = \"c\"\nstream = \"live/c\"\nstart = \"2026-12-01T08:00:00Z\"\n\
+                     end = \"2026-12-01T07:00:00Z\" # here",
+                    &format!("[[task]]\nname = \"c\"\nstream = \"live/c\"\n{hours}\ntemplate = \"nope\" # here"),
+                ],
+            ),
+            vec![
+                "rule = [{ stream = \"live/a\" },\n { stream = \"live/b\" },\n { app = \"a\", stream = \"b/b\" }] # here".to_owned(),
+                "ring.memory = \"1 GiB\"\nring.pre_roll = \"1h\" # here".to_owned(),
+                "[ring]\nmemory = \"1 GiB\"\n\"pre_roll\" = \"1h\" # here".to_owned(),
+                "storage = { dir = \"/x\",\n quota = \"1 KiB\" } # here".to_owned(),
+            ],
+        ];
+        for text in all.iter().flatten() {
+            let line = 1 + text.lines().position(|line| line.contains("# here")).unwrap();
+            let said = refusal(text);
+            assert!(said.starts_with(&format!("box.toml:{line}: ")), "{text}\n{said}");
+        }
+    }
+}
