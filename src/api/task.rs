@@ -11,7 +11,7 @@ use super::paged::fitting;
 use crate::config::{Span, Streams, Weekly, Zone};
 use crate::event::rfc3339;
 use crate::media::{Micros, RecordingId, StreamName};
-use crate::recorder::{Task, TaskState, When};
+use crate::recorder::{Missed, Outcome, Task, TaskState, When};
 
 pub(super) const COMMANDS: &[Command] = &[
     Command {
@@ -103,6 +103,7 @@ impl Create {
             name: self.name,
             when,
             state: TaskState::Waiting,
+            outcome: Outcome::default(),
             configured: false,
         })
     }
@@ -190,6 +191,8 @@ fn shown(task: &Task) -> Value {
         "template": task.template,
         "name": task.name,
         "from": if task.configured { "config" } else { "command" },
+        "last_recorded": task.outcome.recorded.map(rfc3339),
+        "missed": task.outcome.missed.as_ref().map(missed),
     });
     if let Some(object) = value.as_object_mut() {
         match &task.when {
@@ -204,4 +207,15 @@ fn shown(task: &Task) -> Value {
         }
     }
     value
+}
+
+/// The last of a task's times that is over, where nothing was recorded in it.
+fn missed(missed: &Missed) -> Value {
+    json!({
+        "start": rfc3339(missed.start),
+        "end": rfc3339(missed.end),
+        "times": missed.times,
+        "reason": missed.reason,
+        "detail": missed.detail,
+    })
 }

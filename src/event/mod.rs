@@ -7,10 +7,12 @@
 //! Pure: this room knows nobody. Names and ids are text here, times RFC 3339.
 
 pub mod dialect;
+mod missed;
 mod publish;
 mod short;
 
 pub use dialect::{Dialect, Posted, Sender};
+pub use missed::{Miss, TaskMissed};
 pub use publish::{PublishAbout, PublishOutcome, Recorded, RecordedBy};
 pub use short::{Lack, Missing, Short};
 
@@ -120,6 +122,8 @@ pub enum Event {
         #[serde(skip_serializing_if = "Option::is_none")]
         left_s: Option<f64>,
     },
+    /// The time of a task is over, and nothing was recorded in it.
+    TaskMissed(Box<TaskMissed>),
     /// Media that nobody else has was given up for newer one: `on_full = "overwrite-oldest"`.
     MediaEvictedUndelivered(Evicted),
     /// The tape has a hole.
@@ -387,7 +391,7 @@ pub struct Evicted {
 }
 
 /// The kinds of all events.
-pub const KINDS: [&str; 25] = [
+pub const KINDS: [&str; 26] = [
     "device.started",
     "device.stopping",
     "publish.started",
@@ -400,6 +404,7 @@ pub const KINDS: [&str; 25] = [
     "recording.delivered",
     "recording.failed",
     "recording.expired",
+    "task.missed",
     "media.evicted_undelivered",
     "stream.gap",
     "stream.exception",
@@ -431,6 +436,7 @@ impl Event {
             Event::RecordingDelivered(_) => "recording.delivered",
             Event::RecordingFailed { .. } => "recording.failed",
             Event::RecordingExpired { .. } => "recording.expired",
+            Event::TaskMissed(_) => "task.missed",
             Event::MediaEvictedUndelivered(_) => "media.evicted_undelivered",
             Event::StreamGap { .. } => "stream.gap",
             Event::StreamException { .. } => "stream.exception",

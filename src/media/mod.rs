@@ -29,6 +29,6 @@ pub use id::{PublishId, RecordingId, SegmentId, UnknownId};
 pub use name::{NameError, StreamName};
 pub use oddity::Oddity;
 pub use picture::{Look, RandomAccess};
-pub use time::{Micros, rescale};
+pub use time::{CLOCK_SET, Micros, rescale};
 pub use timeline::{Exception, Timeline};
 pub use units::{Layout, avc_record, hevc_record, repaired};

@@ -3,6 +3,9 @@
 /// Microseconds: of tape time, of CLOCK_BOOTTIME or of UTC, as the field that holds them says.
 pub type Micros = i64;
 
+/// UTC of 2025-01-01: a clock that says less was never set.
+pub const CLOCK_SET: Micros = 1_735_689_600_000_000;
+
 /// Converts ticks of one timescale into another, rounding down, without overflow.
 ///
 /// ```

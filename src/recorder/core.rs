@@ -14,7 +14,7 @@ use super::stream::{OnAir, Stream};
 use super::tasks::{Task, TaskState, Tasks};
 use crate::event::{PublishAbout, Recorded};
 use crate::media::{MediaMessage, Micros, PublishId, StreamName};
-use crate::store::{Command, OpenRecording};
+use crate::store::{Command, OpenRecording, Origin};
 
 /// What can be set, and changed while running.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,8 +86,11 @@ impl Core {
     ) {
         let tape_now = self.tape_base.saturating_add(now.boot);
         for open in open {
-            let stream = self.stream_or_new(&open.stream);
+            if let Origin::Task { id } = &open.spec.origin {
+                self.tasks.has_begun(id, open.paused_utc);
+            }
             let session = Session::found(open, now, tape_now, clock_synced);
+            let stream = self.stream_or_new(&open.stream);
             let same = |other: &&mut Session| other.about.session == open.spec.session;
             match stream.sessions.iter_mut().find(same) {
                 Some(other) => other.join(session),
@@ -129,6 +132,7 @@ impl Core {
         if let Some(publish) = replaced {
             self.end(name, publish, &EndReason::TakenOver, now, out);
         }
+        let from = out.len();
         let verdict = self.rulebook.verdict(name, about.domain.as_deref(), asked);
         let publish = PublishId::new(now.unix_millis());
         let tape_now = self.tape_base + now.boot;
@@ -139,6 +143,7 @@ impl Core {
         stream.counted = in_hand;
         self.ring_cost -= held;
         self.in_hand = self.in_hand.saturating_sub(counted).saturating_add(in_hand);
+        self.keep_begun(from, now, out);
         Ok(Begun {
             publish,
             replaced,
@@ -159,12 +164,14 @@ impl Core {
             .live
             .as_ref()
             .filter(|on_air| on_air.live.publish == publish)?;
+        let from = out.len();
         self.ring_cost -= stream.ring.cost();
         let notice = stream.push(message, self.settings.pre_roll, now, out);
         self.ring_cost += stream.ring.cost();
         count(&mut self.in_hand, stream);
         self.bound_rings();
         self.bound_in_hand(now, out);
+        self.keep_begun(from, now, out);
         notice
     }
 
@@ -188,18 +195,22 @@ impl Core {
         if self.on_air_as(name, publish).is_none() {
             return;
         }
+        let from = out.len();
         if let Some(stream) = self.streams.get_mut(name) {
             stream.leave(reason, now, out);
             count(&mut self.in_hand, stream);
         }
+        self.keep_begun(from, now, out);
         self.forget(name);
     }
 
     /// Time passes. Called once a second, and whenever somebody wants to know what is so now.
     pub(super) fn tick(&mut self, now: Moment, out: &mut Vec<Command>) {
+        let from = out.len();
         while let Some(due) = self.tasks.due(now) {
             self.carry_out(due, now, out);
         }
+        self.keep_begun(from, now, out);
         let mut idle = Vec::new();
         for (name, stream) in &mut self.streams {
             if stream.is_waiting() {

@@ -10,6 +10,7 @@
 //! | `live`, `cutter`, `ring`, `lead`, `ends`, `open_gop` | a publish: frames on their time line, fragments of them, the last seconds |
 //! | `notice` | what a user hears of a publish while it goes on |
 //! | `rulebook`, `push`, `tasks` | what is to be recorded: by rules, by the publisher's word, by the clock |
+//! | `missed` | times of tasks in which nothing was recorded |
 //! | `session`, `run` | what is being recorded: one decision, and its recordings one after the other |
 //! | `orders` | what people and machines ask for |
 //! | `handle` | the shell: locks, the clock, the store, answers |
@@ -24,6 +25,7 @@ mod ends;
 mod handle;
 mod lead;
 mod live;
+mod missed;
 mod notice;
 mod open_gop;
 mod orders;
@@ -44,6 +46,7 @@ mod tests;
 pub use self::core::RecorderSettings;
 pub use handle::{AskError, Publishing, Recorder};
 pub use live::Moment;
+pub use missed::{Missed, Outcome};
 pub use orders::{
     CLIP_LONGEST, ClipCourse, ClipOrder, ClipRange, ClipSource, MANUAL_LONGEST, MANUAL_USUAL, OrderError,
     StartOrder, Started, Which,

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde::{Deserialize, Serialize};
 
 use super::live::Moment;
+use super::missed::{Missed, Outcome};
 use crate::config::{Span, Streams, Weekly};
 use crate::media::{Micros, StreamName};
 
@@ -37,6 +38,9 @@ pub struct Task {
     pub when: When,
     /// How far it is.
     pub state: TaskState,
+    /// What came of its times so far.
+    #[serde(default)]
+    pub outcome: Outcome,
     /// It stands in the configuration file.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub configured: bool,
@@ -127,6 +131,8 @@ pub enum TaskError {
 pub(super) enum Due {
     /// Its time begins; and when that was and will be over, UTC.
     Begins(Task, Micros, Micros),
+    /// One of its times is over, and nothing was recorded in it.
+    Missed(Task, Missed),
     /// It is over, or waits for next week.
     Ends(Task),
     /// It was remembered long enough.
@@ -162,7 +168,7 @@ impl When {
     }
 
     /// The times that there are or begin between two moments.
-    fn windows(&self, from: Micros, to: Micros) -> Vec<(Micros, Micros)> {
+    pub(super) fn windows(&self, from: Micros, to: Micros) -> Vec<(Micros, Micros)> {
         let mut windows: Vec<_> = self.window_at(from).into_iter().collect();
         let mut at = from;
         while let Some(next) = self
@@ -179,7 +185,7 @@ impl When {
 impl Tasks {
     /// Takes a task that was kept over a restart.
     pub(super) fn found(&mut self, task: Task, now: Moment) {
-        self.put(task, now);
+        self.put(task.judged_from(now.utc), now);
     }
 
     /// Takes a new one.
@@ -203,7 +209,21 @@ impl Tasks {
             return Err(TaskError::TooMany);
         }
         self.check_crowd(&task, now)?;
-        Ok(self.put(task, now))
+        let outcome = Outcome::new(now.utc);
+        Ok(self.put(Task { outcome, ..task }, now))
+    }
+
+    /// A recording of a task began. Gives the task, if that is to be kept.
+    pub(super) fn has_begun(&mut self, id: &str, utc: Micros) -> Option<&Task> {
+        let task = self.tasks.get_mut(id)?;
+        task.has_begun(utc).then_some(&*task)
+    }
+
+    /// It missed one of its times, for the reason that is known now.
+    pub(super) fn miss(&mut self, id: &str, missed: Missed) -> Option<&Task> {
+        let task = self.tasks.get_mut(id)?;
+        task.outcome.missed = Some(missed);
+        Some(task)
     }
 
     /// It will not record any more; and what it was.
@@ -230,6 +250,7 @@ impl Tasks {
         let same = |known: &Task| {
             Task {
                 state: task.state,
+                outcome: task.outcome.clone(),
                 ..known.clone()
             } == task
         };
@@ -241,7 +262,8 @@ impl Tasks {
             before.into_iter().for_each(|before| drop(self.put(before, now)));
             return Err(error);
         }
-        Ok(Some(self.put(task, now)))
+        let outcome = Outcome::new(now.utc);
+        Ok(Some(self.put(Task { outcome, ..task }, now)))
     }
 
     /// Those of the configuration that are not among these.
@@ -283,6 +305,9 @@ impl Tasks {
             return None;
         }
         let mut task = self.tasks.get(id)?.clone();
+        if let Some(missed) = task.judge(now.utc) {
+            return Some(Due::Missed(self.put(task, now), missed));
+        }
         match (task.state, task.when.window_at(now.utc)) {
             (TaskState::Waiting, Some((start, end))) => {
                 task.state = TaskState::Running;
@@ -307,6 +332,7 @@ impl Tasks {
     fn put(&mut self, task: Task, now: Moment) -> Task {
         self.remove(&task.id);
         let at = match task.state {
+            _ if task.state.is_live() && !task.outcome.unjudged(&task.when, now.utc).is_empty() => now.utc,
             TaskState::Waiting => match task.when.window_at(now.utc) {
                 Some((start, _)) => start,
                 None => task.when.next_after(now.utc).map_or(now.utc, |(start, _)| start),

@@ -191,6 +191,8 @@ pub enum Command {
         id: String,
         /// What is kept of it; nothing any more.
         body: Option<String>,
+        /// What becomes true with it: told once, whatever happens to the power.
+        tell: Option<Box<Event>>,
     },
     /// Answered when all that came before it is committed, or could not be.
     Fence {

@@ -1,6 +1,6 @@
 //! Whether the time is believed where that cannot be undone: what is removed from a store by its date is gone.
 
-use crate::media::Micros;
+use crate::media::{CLOCK_SET, Micros};
 use crate::store::is_step;
 
 const SECOND: Micros = 1_000_000;
@@ -10,9 +10,6 @@ pub(super) const SETTLED: Micros = 300 * SECOND;
 
 /// The store's clock may be so far from this box's.
 const APART: Micros = 86_400 * SECOND;
-
-/// UTC of 2025-01-01: a clock that says less was never set.
-const PLAUSIBLE: Micros = 1_735_689_600 * SECOND;
 
 /// What was seen of this box's clock.
 #[derive(Debug)]
@@ -71,7 +68,7 @@ pub(super) fn dated(utc: Micros, ahead: Option<i64>) -> Micros {
 
 /// True of a time that only a clock says that was never set.
 pub(super) fn was_never_set(utc: Micros) -> bool {
-    utc < PLAUSIBLE
+    utc < CLOCK_SET
 }
 
 #[cfg(test)]

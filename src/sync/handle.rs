@@ -246,6 +246,7 @@ impl Uploader {
             shelf: SHELF,
             id,
             body,
+            tell: None,
         });
         if let Err(refused) = kept {
             tracing::error!("not kept over a restart: {refused}");

@@ -13,8 +13,8 @@ use crate::support::{Done, Feed, Plan, Service, edgereel, home, recordings, veri
 use serde_json::{Value, json};
 
 /// Nothing is recorded unless somebody asks for it.
-const ON_DEMAND: &str = "[[rule]]\nrecord = \"on-demand\"\n";
-const CAM: &str = "live/cam1";
+pub(super) const ON_DEMAND: &str = "[[rule]]\nrecord = \"on-demand\"\n";
+pub(super) const CAM: &str = "live/cam1";
 /// However busy the machine is, an answer comes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -33,7 +33,7 @@ fn socket_of(service: &Service) -> std::path::PathBuf {
 
 /// The result of a command that must do.
 #[track_caller]
-fn done(home: &Path, arguments: &[&str]) -> Value {
+pub(super) fn done(home: &Path, arguments: &[&str]) -> Value {
     let mut all = arguments.to_vec();
     all.push("--json");
     let answer: Value = serde_json::from_slice(&ctl(home, &all).ok().stdout).expect("an answer");
@@ -43,7 +43,7 @@ fn done(home: &Path, arguments: &[&str]) -> Value {
 
 /// What a command says that must be refused.
 #[track_caller]
-fn refused(home: &Path, arguments: &[&str]) -> String {
+pub(super) fn refused(home: &Path, arguments: &[&str]) -> String {
     let done = ctl(home, arguments);
     assert_eq!(
         done.code,
@@ -57,7 +57,7 @@ fn refused(home: &Path, arguments: &[&str]) -> String {
 }
 
 /// The stream without end, in real time.
-fn live(service: &Service, stream: &'static str) -> Feed {
+pub(super) fn live(service: &Service, stream: &'static str) -> Feed {
     let plan = Plan {
         stream,
         speed: 1.0,
@@ -89,7 +89,7 @@ fn first(result: &Value) -> String {
 
 /// The recording, when it is over.
 #[track_caller]
-fn closed(home: &Path, id: &str) -> Value {
+pub(super) fn closed(home: &Path, id: &str) -> Value {
     wait_for("the recording to be over", || {
         let list = done(home, &["recording", "list"]);
         let row = list["recordings"]
@@ -322,42 +322,6 @@ fn a_clip_of_the_past_is_ready_at_once_with_the_bounds_that_it_has() {
 }
 
 #[test]
-fn tasks_of_the_configuration_are_listed_reloaded_and_not_deleted_by_command() {
-    let home = home();
-    let home = home.path();
-    let entry = |name: &str, more: &str| format!("[[task]]\nname = \"{name}\"\nstream = \"{CAM}\"\n{more}\n");
-    let always = entry("all-week", "weekly = [\"daily 00:00-24:00\"]");
-    let over = entry("once", "start = \"2001-01-01T00:00:00Z\"\nduration = \"1h\"");
-    let service = Service::start_with(home, &format!("{ON_DEMAND}{always}{over}"));
-    service.wait_for_log(|log| log.contains("task 'once' has ended").then_some(()));
-    let listed = |home: &Path| done(home, &["task", "list"])["tasks"].clone();
-    let before = listed(home);
-    assert_eq!(
-        (&before[0]["task"], &before[0]["from"], &before[0]["state"]),
-        (&json!("config.all-week"), &json!("config"), &json!("running")),
-        "{before}"
-    );
-    let refused = refused(home, &["task", "delete", "config.all-week"]);
-    assert!(refused.contains("[[task]] name = \"all-week\""), "{refused}");
-    let feed = live(&service, CAM);
-    wait_until("the task to record", || !recordings(&service.data()).is_empty());
-    feed.over();
-    service.kill();
-    let service = Service::start_with(home, &format!("{ON_DEMAND}{always}{over}"));
-    assert_eq!(listed(home), before);
-    // Another one is in the file, and this one is not any more.
-    crate::support::service::write_config(
-        home,
-        &format!("{ON_DEMAND}{}", entry("new", "weekly = [\"Mon 08:00-09:00\"]")),
-    );
-    service.signal(nix::sys::signal::Signal::SIGHUP);
-    wait_until("the other task", || listed(home)[0]["task"] == "config.new");
-    assert_eq!(listed(home).as_array().unwrap().len(), 1);
-    service.stop();
-    verified(&home.join("data"));
-}
-
-#[test]
 fn a_pattern_is_taken_where_many_streams_are_meant_and_refused_where_one_is() {
     let home = home();
     let home = home.path();
@@ -501,21 +465,6 @@ fn rules_templates_and_tasks_are_there_after_a_restart() {
     feed.over();
     done(home, &["rule", "delete", "--app", "live", "--stream", "cam*"]);
     done(home, &["template", "delete", "lesson"]);
-}
-
-#[test]
-fn a_task_records_whoever_publishes_in_its_time() {
-    let home = home();
-    let home = home.path();
-    let service = Service::start_with(home, ON_DEMAND);
-    let task = done(home, &["task", "create", CAM, "--duration", "1h"]);
-    assert_eq!(task["state"], "running", "{task}");
-    let feed = live(&service, CAM);
-    let row = wait_for("a recording", || recordings(&service.data()).pop());
-    done(home, &["task", "stop", task["task"].as_str().unwrap()]);
-    let row = closed(home, &row.id);
-    assert_eq!(row["origin"], "task");
-    feed.over();
 }
 
 #[test]

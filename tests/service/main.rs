@@ -35,6 +35,7 @@ mod mqtt_requests;
 mod record;
 mod rtmps;
 mod service_manager;
+mod task;
 mod terminal;
 mod times;
 mod unit_file;

@@ -129,6 +129,7 @@ pub(super) fn print(command: &str, result: &Value) -> anyhow::Result<()> {
     for note in recorded::notes(&result)
         .iter()
         .chain(&notes(&result))
+        .chain(&missed(&result))
         .chain(&deleted)
     {
         eprintln!("edgereel: {note}");
@@ -207,6 +208,28 @@ fn notes(result: &Value) -> Vec<String> {
     rows.into_iter().flatten().flat_map(of_row).collect()
 }
 
+/// What tasks missed: a line each, beside the table.
+fn missed(result: &Value) -> Vec<String> {
+    let rows = result.get("tasks").and_then(Value::as_array);
+    let of_row = |row: &Value| {
+        let missed = row.get("missed").filter(|missed| missed.is_object())?;
+        let page = Page::stdout();
+        let text = |row: &Value, name: &str| {
+            row.get(name)
+                .map(|value| cell(&page, name, value))
+                .unwrap_or_default()
+        };
+        Some(plain(&format!(
+            "task {} recorded nothing from {} to {}: {}",
+            text(row, "task"),
+            text(missed, "start"),
+            text(missed, "end"),
+            text(missed, "detail")
+        )))
+    };
+    rows.into_iter().flatten().filter_map(of_row).collect()
+}
+
 fn lines(page: &Page, command: &str, result: &Value) -> Vec<String> {
     let Some(object) = result.as_object() else {
         return vec![cell(page, "", result)];
@@ -280,6 +303,11 @@ fn readable(row: &Map<String, Value>) -> Map<String, Value> {
     if row.get("paused") == Some(&Value::Bool(true)) && row.get("state").is_some_and(|state| state == "open")
     {
         row.insert("state".to_owned(), "paused".into());
+    }
+    if row.get("missed").is_some_and(Value::is_object)
+        && row.get("state").is_some_and(|state| state == "over")
+    {
+        row.insert("state".to_owned(), "missed".into());
     }
     if let Some(recorded) = row.get("recorded").map(recorded::word) {
         row.insert("recorded".to_owned(), recorded.into());

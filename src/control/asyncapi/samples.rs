@@ -2,7 +2,7 @@
 
 use crate::event::{
     DeviceStarted, Event, Evicted, JournalSetAside, PublishAbout, PublishOutcome, Recorded, RecordedBy,
-    RecordingAbout, RecordingClosed, RecordingDelivered, Recovered, rfc3339,
+    RecordingAbout, RecordingClosed, RecordingDelivered, Recovered, TaskMissed, rfc3339,
 };
 
 const STREAM: &str = "live/cam1";
@@ -14,6 +14,7 @@ pub(super) fn events() -> Vec<Event> {
     let mut events = device();
     events.extend(publishes());
     events.extend(recordings());
+    events.extend(tasks());
     events.extend(files());
     events.extend(trouble());
     events.extend(storage());
@@ -165,6 +166,27 @@ fn recordings() -> Vec<Event> {
             left_s: Some(8.0),
         },
     ]
+}
+
+fn tasks() -> Vec<Event> {
+    let missed = TaskMissed {
+        task: "config.lesson".into(),
+        stream: STREAM.into(),
+        name: Some("lesson".into()),
+        start: time(),
+        end: time(),
+        times: 1,
+        detail: "nobody published 'live/cam1'".into(),
+        ..TaskMissed::default()
+    };
+    let unnamed = TaskMissed {
+        name: None,
+        ..missed.clone()
+    };
+    [missed, unnamed]
+        .into_iter()
+        .map(|missed| Event::TaskMissed(Box::new(missed)))
+        .collect()
 }
 
 fn files() -> Vec<Event> {

@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
 use crate::config::{Rule, Template};
-use crate::event::Event;
+use crate::event::{Event, TaskMissed};
 use crate::media::{MediaMessage, Micros, PublishId, StreamName};
 use crate::recorder::core::{Begun, Core, RecorderSettings};
 use crate::recorder::decision::held_up;
@@ -320,11 +320,28 @@ impl Shared {
 /// What a viewer may notice is in the log as well.
 fn log(commands: &[Command]) {
     for command in commands {
-        if let Command::Report {
-            event: Event::StreamException { stream, detail, .. },
-        } = command
-        {
-            tracing::warn!(%stream, "{detail}");
+        match command {
+            Command::Report {
+                event: Event::StreamException { stream, detail, .. },
+            } => tracing::warn!(%stream, "{detail}"),
+            Command::Keep {
+                tell: Some(event), ..
+            } => log_missed(event),
+            _ => {}
         }
+    }
+}
+
+fn log_missed(event: &Event) {
+    if let Event::TaskMissed(missed) = event {
+        let TaskMissed {
+            stream,
+            task,
+            start,
+            end,
+            detail,
+            ..
+        } = &**missed;
+        tracing::warn!(%stream, "task '{task}' recorded nothing from {start} to {end}: {detail}");
     }
 }

@@ -21,6 +21,7 @@ impl Core {
             shelf: TEMPLATES,
             id,
             body,
+            tell: None,
         });
         Ok(())
     }
@@ -42,6 +43,7 @@ impl Core {
             shelf: TEMPLATES,
             id: name.to_owned(),
             body: None,
+            tell: None,
         });
         Ok(())
     }
@@ -112,5 +114,6 @@ fn keep(ids: [String; 2], body: Option<String>) -> impl Iterator<Item = Command>
         shelf: RULES,
         id,
         body,
+        tell: None,
     })
 }

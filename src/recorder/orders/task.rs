@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use super::clip::bare_reel;
 use super::{OrderError, TASKS, session_id, to_json};
-use crate::config::{self, Keep};
-use crate::event::Event;
+use crate::config::{self, Keep, nearest};
+use crate::event::{Event, Miss};
 use crate::format::Format;
 use crate::media::Micros;
 use crate::recorder::core::Core;
 use crate::recorder::live::Moment;
+use crate::recorder::missed::{Missed, Outcome};
 use crate::recorder::rulebook::{RuleError, reels};
 use crate::recorder::session::{Limit, Plan, Session, Wanted};
 use crate::recorder::tasks::{Due, Task, TaskError, TaskState, When};
@@ -115,6 +116,7 @@ impl Core {
             shelf: TASKS,
             id: id.to_owned(),
             body: None,
+            tell: None,
         });
         if let Some(stream) = self.stream(&task.stream) {
             let of = stream.sessions.iter_mut().filter(|session| is_of(session, id));
@@ -130,6 +132,17 @@ impl Core {
                 out.push(keep_task(&task));
                 self.arm(&task, start, end, now, out);
             }
+            Due::Missed(task, missed) => {
+                let (reason, detail) = self.why_missed(&task);
+                let missed = Missed {
+                    reason,
+                    detail,
+                    ..missed
+                };
+                let event = Box::new(task.missed(&missed));
+                let task = self.tasks.miss(&task.id, missed);
+                out.extend(task.map(|task| keep_and_tell(task, Some(event))));
+            }
             Due::Ends(task) => {
                 out.push(keep_task(&task));
                 if let Some(stream) = self.stream(&task.stream) {
@@ -140,8 +153,58 @@ impl Core {
                 shelf: TASKS,
                 id,
                 body: None,
+                tell: None,
             }),
         }
+    }
+
+    /// Keeps what `out` tells, from its entry number `from` on, of tasks whose recordings began.
+    pub(in crate::recorder) fn keep_begun(&mut self, from: usize, now: Moment, out: &mut Vec<Command>) {
+        let begun = out.iter().skip(from).filter_map(|command| match command {
+            Command::RecordingStarted { spec, .. } => match &spec.origin {
+                Origin::Task { id } => self.tasks.has_begun(id, now.utc).map(keep_task),
+                _ => None,
+            },
+            _ => None,
+        });
+        let kept: Vec<Command> = begun.collect();
+        out.extend(kept);
+    }
+
+    /// Why nothing was recorded in a time of a task that is over now, and what to check.
+    fn why_missed(&mut self, task: &Task) -> (Miss, String) {
+        let name = task.stream.clone();
+        if let Err(error) = self.task_plan(task) {
+            let detail = format!("{error}; put that template, or order the task with another one");
+            return (Miss::Template, detail);
+        }
+        let stream = self.stream(&name);
+        let armed = stream.as_ref().is_some_and(|stream| {
+            let mut sessions = stream.sessions.iter();
+            sessions.any(|session| is_of(session, &task.id))
+        });
+        if stream.is_some_and(|stream| stream.live.is_some()) {
+            let detail = format!(
+                "'{name}' was published, and sent nothing that can be recorded before the time was over; `edgereel stream \
+                 list` says what it sends, and the log what is wrong with that"
+            );
+            return (Miss::Media, detail);
+        }
+        if !armed {
+            let detail = "the service did not run, or the clock of the box was not set; the log says when it started \
+                          (journalctl -u edgereel)";
+            return (Miss::Off, detail.to_owned());
+        }
+        let others = self.on_air();
+        let others: Vec<&str> = others.iter().map(|(name, _)| name.as_str()).collect();
+        let near = nearest(name.as_str(), &others)
+            .map(|near| format!("; '{near}' is published now: is that the one?"))
+            .unwrap_or_default();
+        let detail = format!(
+            "nobody published '{name}' for as long as a second; check that the encoder was on, that it publishes to exactly \
+             this name, and that it was not refused (`edgereel stream list`, and the log){near}"
+        );
+        (Miss::Publish, detail)
     }
 
     /// Arms a task whose time is now, from `start` to `end` (UTC).
@@ -217,6 +280,7 @@ impl Task {
                 config::TaskTimes::Weekly(weekly) => When::Weekly(weekly.clone()),
             },
             state: TaskState::Waiting,
+            outcome: Outcome::default(),
             configured: true,
         }
     }
@@ -227,9 +291,14 @@ fn is_of(session: &Session, task: &str) -> bool {
 }
 
 fn keep_task(task: &Task) -> Command {
+    keep_and_tell(task, None)
+}
+
+fn keep_and_tell(task: &Task, tell: Option<Box<Event>>) -> Command {
     Command::Keep {
         shelf: TASKS,
         id: task.id.clone(),
         body: to_json(task),
+        tell,
     }
 }

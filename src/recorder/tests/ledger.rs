@@ -424,7 +424,13 @@ impl Machine {
                     });
                 }
             }
-            Command::Keep { shelf, id, body } => {
+            Command::Keep {
+                shelf,
+                id,
+                body,
+                tell,
+            } => {
+                self.reports.extend(tell.map(|event| *event));
                 match body {
                     Some(body) => self.shelves.insert((shelf, id), body),
                     None => self.shelves.remove(&(shelf, id)),

@@ -1,6 +1,7 @@
 //! The recorder's decisions, driven with virtual time.
 
 mod ledger;
+mod missed;
 mod model;
 mod orders;
 mod rules;

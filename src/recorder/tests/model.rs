@@ -5,8 +5,10 @@ use proptest::prelude::*;
 
 use super::ledger::{MONDAY, Machine, SECOND};
 use crate::config::{RecordWhen, Rule};
+use crate::event::Event;
 use crate::format::Format;
 use crate::media::StreamName;
+use crate::recorder::missed::Outcome;
 use crate::recorder::orders::{ClipOrder, ClipRange, ClipSource, StartOrder, Which};
 use crate::recorder::publish::EndReason;
 use crate::recorder::tasks::{Task, TaskState, When};
@@ -144,6 +146,7 @@ impl Script {
                     name: None,
                     when: When::Once(start, start + length * SECOND),
                     state: TaskState::Waiting,
+                    outcome: Outcome::default(),
                     configured: false,
                 };
                 let _ = machine.ask(|core, now, out| core.create_task(task, now, out));
@@ -204,5 +207,13 @@ proptest! {
         }
         let left = run.machine.core.stream(&run.stream).map_or(0, |stream| stream.sessions.len());
         prop_assert_eq!(left, 0);
+        for task in run.machine.core.tasks.list(None, None, None) {
+            let of_it = |event: &&Event| matches!(event, Event::TaskMissed(missed) if missed.task == task.id);
+            let told = run.machine.reports.iter().filter(of_it).count();
+            let Outcome { recorded, missed, .. } = &task.outcome;
+            prop_assert_eq!(told, usize::from(missed.is_some()), "{:?}", task);
+            let is_over = task.state == TaskState::Over;
+            prop_assert_eq!(is_over && recorded.is_none(), missed.is_some(), "{:?}", task);
+        }
     }
 }

@@ -119,7 +119,7 @@ fn a_forgotten_manual_recording_ends_by_itself() {
 
 // Tasks.
 
-fn task(id: &str, from: i64, to: i64) -> Task {
+pub(super) fn task(id: &str, from: i64, to: i64) -> Task {
     Task {
         id: id.to_owned(),
         stream: cam(),
@@ -127,11 +127,12 @@ fn task(id: &str, from: i64, to: i64) -> Task {
         name: None,
         when: When::Once(MONDAY + from * SECOND, MONDAY + to * SECOND),
         state: TaskState::Waiting,
+        outcome: crate::recorder::Outcome::default(),
         configured: false,
     }
 }
 
-fn create(machine: &mut Machine, task: Task) -> Result<Task, OrderError> {
+pub(super) fn create(machine: &mut Machine, task: Task) -> Result<Task, OrderError> {
     machine.ask(|core, now, out| core.create_task(task, now, out))
 }
 

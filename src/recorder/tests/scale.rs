@@ -30,6 +30,7 @@ fn a_thousand_rules_and_ten_thousand_tasks() {
             name: None,
             when: When::Once(start, start + 10 * 60 * SECOND + 60 * SECOND),
             state: TaskState::Waiting,
+            outcome: crate::recorder::Outcome::default(),
             configured: false,
         };
         machine.core.tasks.found(task, machine.now());

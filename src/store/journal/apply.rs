@@ -96,18 +96,26 @@ pub(super) fn apply(db: &Connection, op: &Op, utc: Micros) -> Result {
             "UPDATE recordings SET start = min(start, ?2), end = max(end, ?3) WHERE id = ?1 AND NOT exact",
             params![id.to_bytes(), start, end],
         ),
-        Op::Shelve { shelf, id, body } => match body {
-            Some(body) => execute(
-                db,
-                "INSERT OR REPLACE INTO shelves (shelf, id, body) VALUES (?1, ?2, ?3)",
-                params![shelf, id, body],
-            ),
-            None => execute(
-                db,
-                "DELETE FROM shelves WHERE shelf = ?1 AND id = ?2",
-                params![shelf, id],
-            ),
-        },
+        Op::Shelve {
+            shelf,
+            id,
+            body,
+            tell,
+        } => {
+            match body {
+                Some(body) => execute(
+                    db,
+                    "INSERT OR REPLACE INTO shelves (shelf, id, body) VALUES (?1, ?2, ?3)",
+                    params![shelf, id, body],
+                ),
+                None => execute(
+                    db,
+                    "DELETE FROM shelves WHERE shelf = ?1 AND id = ?2",
+                    params![shelf, id],
+                ),
+            }?;
+            tell.iter().try_for_each(|event| post(db, event, utc))
+        }
         Op::OpenSegment(segment) => open_segment(db, segment),
         Op::GrowSegment { id, end, bytes } => execute(
             db,

@@ -108,6 +108,7 @@ pub(in crate::store) enum Op {
         shelf: &'static str,
         id: String,
         body: Option<String>,
+        tell: Option<Box<Event>>,
     },
     /// Closes it at `end`, or at the end of its tape. One without any tape is removed.
     CloseRecording {

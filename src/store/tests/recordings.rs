@@ -572,6 +572,7 @@ fn a_recording_over_several_publishes_goes_whole_and_leaves_no_row() {
         shelf: "test",
         id: "1".to_owned(),
         body: None,
+        tell: None,
     }]);
     assert_eq!(publishes(&rig), 0);
 }

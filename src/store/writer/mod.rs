@@ -388,7 +388,17 @@ impl Writer {
             | Command::RecordingEnds { .. }
             | Command::RecordingClosed { .. }
             | Command::Clip { .. } => return self.take_recording(command, pass),
-            Command::Keep { shelf, id, body } => self.pending.push(Op::Shelve { shelf, id, body }),
+            Command::Keep {
+                shelf,
+                id,
+                body,
+                tell,
+            } => self.pending.push(Op::Shelve {
+                shelf,
+                id,
+                body,
+                tell,
+            }),
             Command::Fence { done } => self.fences.push(done),
             Command::Seal { done } => self.seal = Some(done),
             Command::PublishEnded {

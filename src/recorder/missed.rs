@@ -1,0 +1,122 @@
+//! Times of tasks in which nothing was recorded. Each is told once, whatever restarts: what was judged stands in the
+//! task's row, which is written in one transaction with the event.
+
+use serde::{Deserialize, Serialize};
+
+use super::tasks::{Task, TaskState, When};
+use crate::event::{Event, Miss, TaskMissed, rfc3339};
+use crate::media::{CLOCK_SET, Micros};
+
+/// A task that comes every week is judged by its times of so long, and no more.
+const LOOKED_BACK: Micros = 8 * 24 * 3_600_000_000;
+
+/// What came of a task's times so far, UTC.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Times that were over by then are judged, or are from before the task.
+    judged: Micros,
+    /// When a recording of it began last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recorded: Option<Micros>,
+    /// The last of its times that is over, if nothing was recorded in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missed: Option<Missed>,
+}
+
+/// A time of a task in which nothing was recorded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Missed {
+    /// From here, UTC.
+    pub start: Micros,
+    /// To here.
+    pub end: Micros,
+    /// How many were missed, this one included, since the task was judged before.
+    pub times: u32,
+    /// Why.
+    pub reason: Miss,
+    /// The same in a sentence, with what to check.
+    pub detail: String,
+}
+
+impl Outcome {
+    /// Of a task that is new now.
+    pub(super) fn new(utc: Micros) -> Self {
+        Self {
+            judged: utc,
+            ..Self::default()
+        }
+    }
+
+    /// Times that are over and not judged yet, UTC.
+    pub(super) fn unjudged(&self, when: &When, utc: Micros) -> Vec<(Micros, Micros)> {
+        let since = match when {
+            // A clock that was never set says nothing of the weeks before.
+            When::Weekly(_) if self.judged < CLOCK_SET => return Vec::new(),
+            When::Weekly(_) => self.judged.max(utc.saturating_sub(LOOKED_BACK)),
+            When::Once(start, _) => *start,
+        };
+        let mut over = when.windows(since, utc.saturating_add(1));
+        over.retain(|(_, end)| *end > self.judged && *end <= utc);
+        over
+    }
+
+    fn recorded_within(&self, (start, end): (Micros, Micros)) -> bool {
+        self.recorded.is_some_and(|at| (start..=end).contains(&at))
+    }
+}
+
+impl Task {
+    /// A recording of it began. True if that is to be kept.
+    pub(super) fn has_begun(&mut self, utc: Micros) -> bool {
+        let time = self.when.window_at(utc);
+        let is_known = time.is_some_and(|time| self.outcome.recorded_within(time));
+        self.outcome.recorded = Some(utc);
+        !is_known
+    }
+
+    /// Judges the times that are over by now. Of those in which nothing was recorded gives the last, with no reason yet.
+    pub(super) fn judge(&mut self, utc: Micros) -> Option<Missed> {
+        if !self.state.is_live() {
+            return None;
+        }
+        let over = self.outcome.unjudged(&self.when, utc);
+        let last = over.last().copied()?;
+        self.outcome.judged = utc;
+        let mut missed = over.clone();
+        missed.retain(|time| !self.outcome.recorded_within(*time));
+        if !missed.contains(&last) {
+            self.outcome.missed = None;
+        }
+        let (start, end) = missed.last().copied()?;
+        Some(Missed {
+            start,
+            end,
+            times: u32::try_from(missed.len()).unwrap_or(u32::MAX),
+            reason: Miss::default(),
+            detail: String::new(),
+        })
+    }
+
+    /// One of a row that a release wrote which did not judge: what was before is not known.
+    pub(super) fn judged_from(mut self, utc: Micros) -> Self {
+        if self.outcome == Outcome::default() {
+            self.outcome = Outcome::new(utc);
+            self.outcome.recorded = (self.state == TaskState::Running).then_some(utc);
+        }
+        self
+    }
+
+    /// What is told where it missed one of its times.
+    pub(super) fn missed(&self, missed: &Missed) -> Event {
+        Event::TaskMissed(Box::new(TaskMissed {
+            task: self.id.clone(),
+            stream: self.stream.to_string(),
+            name: self.name.clone(),
+            start: rfc3339(missed.start),
+            end: rfc3339(missed.end),
+            times: missed.times,
+            reason: missed.reason,
+            detail: missed.detail.clone(),
+        }))
+    }
+}
