@@ -1,5 +1,6 @@
 //! A file as a publisher sends it: tag bodies with their times.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt as _;
@@ -92,6 +93,7 @@ impl Source {
                 reader,
                 samples: reader.samples(),
                 sent: [None; 2],
+                announced: VecDeque::new(),
                 held: None,
             }),
         }
@@ -110,7 +112,9 @@ pub(super) enum Messages<'a> {
         samples: Mp4Samples<'a>,
         /// Which configuration each track was last announced with: video, audio.
         sent: [Option<usize>; 2],
-        /// The sample that waits behind its sequence header.
+        /// What says how to decode the sample that waits behind it.
+        announced: VecDeque<Outgoing>,
+        /// That sample.
         held: Option<Mp4Sample>,
     },
 }
@@ -141,8 +145,12 @@ impl Messages<'_> {
                 reader,
                 samples,
                 sent,
+                announced,
                 held,
             } => {
+                if let Some(message) = announced.pop_front() {
+                    return Ok(Some(message));
+                }
                 let sample = match held.take() {
                     Some(sample) => sample,
                     None => match samples.next().transpose()? {
@@ -156,19 +164,22 @@ impl Messages<'_> {
                     .configs(sample.kind)
                     .get(sample.config)
                     .context("a sample without configuration")?;
-                let announced = match sample.kind {
+                let sent = match sample.kind {
                     TrackKind::Video => sent.first_mut(),
                     TrackKind::Audio => sent.last_mut(),
                 };
-                if let Some(announced) = announced.filter(|announced| **announced != Some(sample.config)) {
-                    *announced = Some(sample.config);
-                    if let Some(body) = tag::sequence_header(config) {
+                if let Some(sent) = sent.filter(|sent| **sent != Some(sample.config)) {
+                    let before = sent.and_then(|before| reader.configs(sample.kind).get(before));
+                    *sent = Some(sample.config);
+                    let bodies = [colour_info(config, before), tag::sequence_header(config)];
+                    announced.extend(bodies.into_iter().flatten().map(|body| Outgoing {
+                        kind,
+                        timestamp_ms,
+                        body,
+                    }));
+                    if let Some(message) = announced.pop_front() {
                         *held = Some(sample);
-                        return Ok(Some(Outgoing {
-                            kind,
-                            timestamp_ms,
-                            body,
-                        }));
+                        return Ok(Some(message));
                     }
                 }
                 let body = sample_body(file, config, &sample)?;
@@ -179,6 +190,16 @@ impl Messages<'_> {
                 }))
             }
         }
+    }
+}
+
+fn colour_info(config: &CodecConfig, before: Option<&CodecConfig>) -> Option<Vec<u8>> {
+    match (config, before) {
+        (CodecConfig::Video(video), Some(CodecConfig::Video(before))) => {
+            tag::colour_info(video, Some(before))
+        }
+        (CodecConfig::Video(video), _) => tag::colour_info(video, None),
+        (CodecConfig::Audio(_), _) => None,
     }
 }
 

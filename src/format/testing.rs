@@ -9,7 +9,8 @@ use crate::format::index::{FragmentIndex, Run, Sample, SampleIndex};
 use crate::format::{Fmp4, flv, hls, mp4};
 use crate::format::{Gaps, Kept, Rendition, SourceError, TapeSource, TrackBase, View, ViewSegment};
 use crate::media::{
-    AudioCodec, AudioConfig, Micros, SegmentId, TrackKind, Tracks, VideoConfig, parse_aac, parse_avc, rescale,
+    AudioCodec, AudioConfig, ColourInfo, LightLevel, Mastering, Micros, SegmentId, TrackKind, Tracks,
+    VideoConfig, parse_aac, parse_avc, rescale,
 };
 
 /// 2026-01-02T03:04:05.678Z.
@@ -76,6 +77,23 @@ pub(crate) fn sound_only() -> Tracks {
 
 pub(crate) fn small_video() -> VideoConfig {
     parse_avc(hex(SMALL)).unwrap()
+}
+
+/// What a publisher of HDR10 says beside its pictures.
+pub(crate) fn hdr10() -> ColourInfo {
+    ColourInfo {
+        colour: Some([9, 16, 9]),
+        mastering: Some(Mastering {
+            primaries: [[13_250, 34_500], [7_500, 3_000], [34_000, 16_000]],
+            white: [15_635, 16_450],
+            max_luminance: 10_000_000,
+            min_luminance: 1,
+        }),
+        light: Some(LightLevel {
+            content: 1_000,
+            average: 400,
+        }),
+    }
 }
 
 /// 640x360.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::message::Message;
 use super::tag::TagParser;
-use super::{Budget, ChunkReader, Event, Session, amf0, metadata};
+use super::{Budget, ChunkReader, Event, Session, amf0, colour_info, metadata};
 
 /// Chunks in pieces whose size the first byte gives, then the same behind a handshake.
 #[doc(hidden)]
@@ -56,6 +56,7 @@ pub fn fuzz_amf0(data: &[u8]) {
         let _ = amf0::decode_all(&amf0::encode_all(&values));
     }
     let _ = metadata::parse(data);
+    let _ = colour_info::parse(data);
 }
 
 /// A publish's tags, each preceded by a byte that says what it is and a length byte; the aggregate too.

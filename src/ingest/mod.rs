@@ -20,6 +20,7 @@ mod chunk;
 mod chunk_header;
 mod chunk_writer;
 mod client;
+mod colour_info;
 mod command;
 mod connection;
 mod entrance;

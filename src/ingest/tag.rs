@@ -9,7 +9,9 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use tracing::{info, warn};
 
-use crate::media::{AudioConfig, CodecConfig, CodecError, MediaMessage, Oddity, TrackKind, VideoConfig};
+use crate::media::{
+    AudioConfig, CodecConfig, CodecError, ColourInfo, MediaMessage, Oddity, TrackKind, VideoConfig,
+};
 
 /// Why what is sent cannot be recorded. The text goes to the publisher.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,6 +40,10 @@ pub(super) struct TagParser {
     pub(super) sets_config: bool,
     /// A picture was marked as a keyframe.
     pub(super) has_flags: bool,
+    /// What is said of colours and light now: of the pictures from the next keyframe on.
+    pub(super) colour_info: ColourInfo,
+    /// A picture came that the present configuration decodes.
+    pub(super) has_pictures: bool,
     /// The part of the last MP3 header that a configuration depends on.
     pub(super) mp3_header: Option<[u8; 3]>,
     dropped: u64,

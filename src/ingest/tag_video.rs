@@ -2,6 +2,9 @@
 
 use bytes::Bytes;
 
+use tracing::info;
+
+use super::colour_info;
 use super::tag::{Cursor, Packets, Sink, TagError, TagParser, own_record};
 use crate::media::{
     CodecConfig, Incoming, Layout, Look, MediaMessage, Oddity, RandomAccess, TrackKind, VideoCodec,
@@ -85,7 +88,8 @@ impl TagParser {
         let Some(packet) = PACKETS.skip_mod_ex(first & 0x0F, &mut cursor) else {
             return Ok(None);
         };
-        if packet == METADATA || frame_type == COMMAND {
+        // The type of the frame says nothing of a packet of metadata.
+        if frame_type == COMMAND && packet != METADATA {
             return Ok(Some(()));
         }
         let Some(found) = PACKETS.read(packet, &mut cursor) else {
@@ -103,6 +107,10 @@ impl TagParser {
         let Some(header) = found.first else {
             return Ok(Some(()));
         };
+        if header.packet == METADATA {
+            self.hear_colours(&cursor.rest(), sink);
+            return Ok(Some(()));
+        }
         let codec = match &header.fourcc {
             b"avc1" => VideoCodec::Avc,
             b"hvc1" => VideoCodec::Hevc,
@@ -178,17 +186,62 @@ impl TagParser {
         if known.is_some_and(|known| known.record == record) {
             return Ok(());
         }
+        let colours = known.map_or(self.colour_info, |known| known.colour_info);
         let record = own_record(&record, codec.as_str())?;
-        let config = match codec {
+        let mut config = match codec {
             VideoCodec::Avc => parse_avc(record)?,
             VideoCodec::Hevc => parse_hevc(record)?,
             VideoCodec::Av1 => parse_av1(record)?,
         };
+        config.colour_info = colours;
         if self.video_config.as_ref() != Some(&config) {
-            self.video_config = Some(config.clone());
-            self.config(CodecConfig::Video(config), time, sink);
+            config.colour_info = self.colour_info;
+            self.use_config(config, time, sink);
         }
         Ok(())
+    }
+
+    fn use_config(&mut self, config: VideoConfig, time: u32, sink: &mut Sink) {
+        if let Some((said, own)) = config.contradicted_colour() {
+            self.tell(Oddity::ColourDiffers { said, own }, sink);
+        }
+        self.has_pictures = false;
+        self.video_config = Some(config.clone());
+        self.config(CodecConfig::Video(config), time, sink);
+    }
+
+    /// What is said of colours counts from the next keyframe on: before it no file can begin.
+    fn hear_colours(&mut self, body: &[u8], sink: &mut Sink) {
+        let (said, unusable) = colour_info::parse(body);
+        if let Some(unusable) = unusable {
+            self.tell(Oddity::ColourInfo { unusable }, sink);
+        }
+        if let Some(said) = said.filter(|said| *said != self.colour_info) {
+            info!(colours = ?said, "colorInfo");
+            self.colour_info = said;
+        }
+    }
+
+    /// Before a keyframe: what was said of colours meanwhile, if that makes another file necessary.
+    fn apply_colours(&mut self, time: u32, sink: &mut Sink) {
+        let Some(config) = self.video_config.clone() else {
+            return;
+        };
+        let next = VideoConfig {
+            colour_info: self.colour_info,
+            ..config.clone()
+        };
+        if next.colour_info == config.colour_info || next == config {
+            return;
+        }
+        let (before, after) = (config.appearance(), next.appearance());
+        // Some encoders say the light of each scene: that is no reason for a file each.
+        let says_more = before.mastering.is_none() && after.mastering.is_some()
+            || before.light.is_none() && after.light.is_some();
+        match self.has_pictures && before.colour == after.colour && !says_more {
+            true => self.tell(Oddity::LightChanges, sink),
+            false => self.use_config(next, time, sink),
+        }
     }
 
     fn video_frame(
@@ -216,6 +269,10 @@ impl TagParser {
         }
         if !payload.is_empty() {
             let key = self.is_key(access, KEY.contains(&frame_type), sink);
+            if key {
+                self.apply_colours(timestamp_ms, sink);
+            }
+            self.has_pictures = true;
             sink.push_back(MediaMessage::Frame(Incoming {
                 kind: TrackKind::Video,
                 timestamp_ms,

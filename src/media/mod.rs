@@ -19,9 +19,9 @@ mod timeline;
 mod units;
 
 pub use codec::{
-    Adts, Appearance, AudioCodec, AudioConfig, CodecConfig, CodecError, Colour, LightLevel, Mastering,
-    Tracks, VIDEO_TIMESCALE, VideoCodec, VideoConfig, opus_packet_samples, parse_aac, parse_av1, parse_avc,
-    parse_hevc, parse_mp3, parse_opus,
+    Adts, Appearance, AudioCodec, AudioConfig, CodecConfig, CodecError, Colour, ColourInfo, LightLevel,
+    Mastering, Tracks, VIDEO_TIMESCALE, VideoCodec, VideoConfig, opus_packet_samples, parse_aac, parse_av1,
+    parse_avc, parse_hevc, parse_mp3, parse_opus,
 };
 pub use fragment::Fragment;
 pub use frame::{FRAME_COST, Frame, Incoming, LeftOut, MediaMessage, Metadata, TrackKind};

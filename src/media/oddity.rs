@@ -48,6 +48,20 @@ pub enum Oddity {
         /// They were given lengths.
         mended: bool,
     },
+    /// A part of what the publisher says of colours and light (Enhanced RTMP `colorInfo`) has no use.
+    ColourInfo {
+        /// Which, and why.
+        unusable: &'static str,
+    },
+    /// It says other colours than the parameter sets. Files say what it says.
+    ColourDiffers {
+        /// Primaries, transfer and matrix by the numbers of ISO/IEC 23091-2, as it says.
+        said: [u8; 3],
+        /// As the parameter sets say.
+        own: [u8; 3],
+    },
+    /// It says another display or another light in the middle. Files say what it said first.
+    LightChanges,
     /// There is no sequence header: what the picture is was taken from parameter sets.
     NoConfig,
     /// Frames of AAC have ADTS headers, which are taken off.
@@ -68,6 +82,9 @@ impl Oddity {
             | Oddity::CutUnit { .. }
             | Oddity::StartCodes { .. }
             | Oddity::NoConfig
+            | Oddity::ColourInfo { .. }
+            | Oddity::ColourDiffers { .. }
+            | Oddity::LightChanges
             | Oddity::GapsClosed { .. }
             | Oddity::AdtsHeaders { .. } => "form",
         }
@@ -79,7 +96,12 @@ impl Oddity {
             Oddity::BeforeConfig { kind } | Oddity::MoreTracks { kind, .. } => Some(*kind),
             _ => None,
         };
-        std::mem::discriminant(self) == std::mem::discriminant(other) && track(self) == track(other)
+        let part = |oddity: &Self| match oddity {
+            Oddity::ColourInfo { unusable } => Some(*unusable),
+            _ => None,
+        };
+        std::mem::discriminant(self) == std::mem::discriminant(other)
+            && (track(self), part(self)) == (track(other), part(other))
     }
 
     /// A frame is lost each time it is met.
@@ -141,6 +163,23 @@ impl fmt::Display for Oddity {
                 "the encoder sends NAL units behind start codes (Annex B) that are too long for the lengths it \
                  announced; they are recorded as they are, and players may not show them",
             ),
+            Oddity::ColourInfo { unusable } => write!(
+                f,
+                "the encoder sends metadata of colours (colorInfo) that is not used as it is: {unusable}; of that, files say \
+                 what the pictures themselves say",
+            ),
+            Oddity::ColourDiffers { said, own } => write!(
+                f,
+                "the encoder says colours {} in its metadata (colorInfo) and {} in its parameter sets (primaries, transfer, \
+                 matrix by ISO/IEC 23091-2): files say what the metadata says; set both alike in the encoder if the \
+                 colours are wrong",
+                numbers(*said),
+                numbers(*own)
+            ),
+            Oddity::LightChanges => f.write_str(
+                "the encoder changes its HDR light or display (colorInfo) while it sends: files go on to say what it said \
+                 first, because another value needs another file",
+            ),
             Oddity::NoConfig => f.write_str(
                 "the encoder sends no sequence header that can be read: the parameter sets that it sends say what the picture is",
             ),
@@ -153,4 +192,8 @@ impl fmt::Display for Oddity {
             }
         }
     }
+}
+
+fn numbers([primaries, transfer, matrix]: [u8; 3]) -> String {
+    format!("{primaries}/{transfer}/{matrix}")
 }

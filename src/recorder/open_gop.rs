@@ -55,6 +55,7 @@ mod tests {
             record: Bytes::from(record),
             width: 640,
             height: 360,
+            colour_info: crate::media::ColourInfo::default(),
         }
     }
 

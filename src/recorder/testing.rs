@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::media::{AudioCodec, AudioConfig, Frame, TrackKind, Tracks, VideoCodec, VideoConfig};
+use crate::media::{AudioCodec, AudioConfig, ColourInfo, Frame, TrackKind, Tracks, VideoCodec, VideoConfig};
 
 pub(crate) fn tracks() -> Tracks {
     Tracks {
@@ -25,6 +25,7 @@ pub(crate) fn video_config(width: u16) -> VideoConfig {
         record: Bytes::from_static(&[1, 2, 3]),
         width,
         height: 360,
+        colour_info: ColourInfo::default(),
     }
 }
 

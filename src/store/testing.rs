@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::media::{AudioCodec, AudioConfig, Fragment, Frame, TrackKind, Tracks, VideoCodec, VideoConfig};
+use crate::media::{
+    AudioCodec, AudioConfig, ColourInfo, Fragment, Frame, TrackKind, Tracks, VideoCodec, VideoConfig,
+};
 
 /// 320×240 H.264 and 48 kHz stereo AAC.
 pub(crate) fn tracks() -> Tracks {
@@ -17,6 +19,7 @@ pub(crate) fn tracks() -> Tracks {
             ]),
             width: 320,
             height: 240,
+            colour_info: ColourInfo::default(),
         })),
         audio: Some(Arc::new(AudioConfig {
             codec: AudioCodec::Aac,

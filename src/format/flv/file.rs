@@ -79,9 +79,12 @@ impl File {
             let mut headers = Vec::new();
             for (kind, current) in [TrackKind::Video, TrackKind::Audio].into_iter().zip(&mut current) {
                 let config = self.config(stretch, kind);
-                if config.is_some() && config != *current {
-                    *current = config;
-                    headers.extend(config.and_then(|config| self.sequence_header(stretch, kind, config)));
+                if let Some(config) = config
+                    && Some(config) != *current
+                {
+                    headers.extend(self.colour_info(stretch, config, *current));
+                    headers.extend(self.sequence_header(stretch, kind, config));
+                    *current = Some(config);
                 }
             }
             if !headers.is_empty() {
@@ -226,13 +229,26 @@ impl File {
             Config::Video(config) => (tag::VIDEO, tag::video_sequence_header(config)),
             Config::Audio(config) => (tag::AUDIO, tag::audio_sequence_header(config)?),
         };
-        let summary = stretch.track(kind);
-        let begins = to_ms(summary.placement.place(0), summary.placement.line);
+        Some(whole_tag(number, self.begins(stretch, kind), &body))
+    }
+
+    fn colour_info(&self, stretch: &Stretch, config: &Config, before: Option<&Config>) -> Option<Vec<u8>> {
+        let video = |config: &Config| match config {
+            Config::Video(config) => Some(config.clone()),
+            Config::Audio(_) => None,
+        };
+        let body = tag::colour_info(&*video(config)?, before.and_then(video).as_deref())?;
         Some(whole_tag(
-            number,
-            begins.saturating_sub(self.zero_ms).max(0),
+            tag::VIDEO,
+            self.begins(stretch, TrackKind::Video),
             &body,
         ))
+    }
+
+    fn begins(&self, stretch: &Stretch, kind: TrackKind) -> i64 {
+        let placement = stretch.track(kind).placement;
+        let begins = to_ms(placement.place(0), placement.line);
+        begins.saturating_sub(self.zero_ms).max(0)
     }
 
     /// What a segment's samples decode with, if it has any.

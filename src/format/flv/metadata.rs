@@ -8,11 +8,11 @@ pub(super) struct Metadata {
 
 const NUMBER: u8 = 0;
 const BOOLEAN: u8 = 1;
-const STRING: u8 = 2;
-const OBJECT: u8 = 3;
+pub(super) const STRING: u8 = 2;
+pub(super) const OBJECT: u8 = 3;
 const ECMA_ARRAY: u8 = 8;
 const STRICT_ARRAY: u8 = 10;
-const OBJECT_END: [u8; 3] = [0, 0, 9];
+pub(super) const OBJECT_END: [u8; 3] = [0, 0, 9];
 
 /// Where the number of entries stands: after the string `onMetaData` and the array's marker.
 const COUNT_AT: usize = 14;
@@ -74,12 +74,12 @@ impl Metadata {
     }
 }
 
-fn put_number(out: &mut Vec<u8>, value: f64) {
+pub(super) fn put_number(out: &mut Vec<u8>, value: f64) {
     out.push(NUMBER);
     out.extend_from_slice(&value.to_be_bytes());
 }
 
-fn put_text(out: &mut Vec<u8>, text: &str) {
+pub(super) fn put_text(out: &mut Vec<u8>, text: &str) {
     out.extend_from_slice(&u16::try_from(text.len()).unwrap_or(u16::MAX).to_be_bytes());
     out.extend_from_slice(text.as_bytes());
 }

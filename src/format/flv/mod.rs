@@ -5,6 +5,7 @@
 //! decode time. [`tag`] makes what stands before a sample in a tag, which is also what RTMP carries; [`read`]
 //! reads other people's files.
 
+mod colour_info;
 mod file;
 mod metadata;
 pub mod read;

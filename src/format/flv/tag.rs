@@ -29,7 +29,7 @@ const KEY: u8 = 1;
 const INTER: u8 = 2;
 
 /// `ExHeader` bit of the first byte of a video tag.
-const EX_VIDEO: u8 = 0x80;
+pub(super) const EX_VIDEO: u8 = 0x80;
 const SEQUENCE_START: u8 = 0;
 const CODED_FRAMES: u8 = 1;
 
@@ -86,6 +86,8 @@ pub fn audio_header(config: &AudioConfig) -> TagHeader {
         AudioCodec::Opus => TagHeader::of(&[&[EX_AUDIO << 4 | CODED_FRAMES], b"Opus"]),
     }
 }
+
+pub use super::colour_info::colour_info;
 
 /// The whole body of the tag that says how to decode what follows; `None` for MP3, whose frames say it
 /// themselves.

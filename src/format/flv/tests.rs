@@ -1,9 +1,11 @@
 //! The reader finds in the file what was on tape.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
 use crate::format::testing::{self, Shot, Take, all, assert_same_in_pieces, expected};
-use crate::media::{TrackKind, rescale};
+use crate::media::{ColourInfo, TrackKind, Tracks, VideoCodec, VideoConfig, rescale};
 
 use super::read::{FlvReader, FlvTag};
 use super::{Flv, tag};
@@ -110,4 +112,45 @@ proptest! {
         let whole = all(&mut Flv::open(view.clone()).unwrap());
         assert_same_in_pieces(&mut Flv::open(view).unwrap(), &whole, &lengths);
     }
+}
+
+#[test]
+fn what_a_publisher_said_of_colours_goes_on_before_the_sequence_header() {
+    let hevc = |said: ColourInfo| VideoConfig {
+        codec: VideoCodec::Hevc,
+        colour_info: said,
+        ..testing::small_video()
+    };
+    let take = |config: VideoConfig, from| {
+        let tracks = Tracks {
+            video: Some(Arc::new(config)),
+            audio: None,
+        };
+        Take {
+            shots: testing::shoot(&tracks, from, from + 3_000, from),
+            tracks,
+            publish_zero: 0,
+        }
+    };
+    let takes = [
+        take(hevc(testing::hdr10()), 0),
+        take(hevc(ColourInfo::default()), 3_000),
+    ];
+    let bytes = all(&mut Flv::open(testing::view(&takes)).unwrap());
+    let bodies: Vec<_> = tags(&bytes).into_iter().map(|tag| tag.body).collect();
+    let metadata = |body: &&[u8]| body.starts_with(b"\x84hvc1\x02\0\x09colorInfo");
+    let places = |wanted: &dyn Fn(&&[u8]) -> bool| -> Vec<usize> {
+        let found = bodies.iter().enumerate().filter(|(_, body)| wanted(&&body[..]));
+        found.map(|(at, _)| at).collect()
+    };
+    let said = places(&metadata);
+    let headers = places(&|body: &&[u8]| body.starts_with(b"\x90hvc1"));
+    assert_eq!(said.len(), 2);
+    assert_eq!(headers, [said[0] + 1, said[1] + 1]);
+    assert_eq!(bodies[said[1]].last(), Some(&6), "taken back");
+    // H.264 in its old form has none.
+    let mut avc = testing::small_video();
+    avc.colour_info = testing::hdr10();
+    let bytes = all(&mut Flv::open(testing::view(&[take(avc, 0)])).unwrap());
+    assert!(tags(&bytes).iter().all(|tag| tag.body[0] & 0x80 == 0));
 }

@@ -6,7 +6,10 @@
 use bytes::{BufMut, Bytes};
 
 use super::boxes::{boxed, child, full, next_box, take};
-use crate::media::{Appearance, AudioCodec, AudioConfig, Tracks, VideoCodec, VideoConfig};
+use crate::media::{
+    Appearance, AudioCodec, AudioConfig, Colour, ColourInfo, LightLevel, Mastering, Tracks, VideoCodec,
+    VideoConfig,
+};
 
 /// objectTypeIndication of MPEG-4 audio (ISO/IEC 14496-1 table 5).
 const OBJECT_AAC: u8 = 0x40;
@@ -203,11 +206,57 @@ pub(super) fn parse_video(kind: [u8; 4], body: &[u8]) -> Option<VideoConfig> {
     };
     let (fields, children) = body.split_at_checked(VISUAL_FIELDS)?;
     let mut size = fields.get(24..28)?;
-    Some(VideoConfig {
+    let config = VideoConfig {
         codec,
         record: Bytes::copy_from_slice(child(children, record)?),
         width: u16::from_be_bytes(take(&mut size)?),
         height: u16::from_be_bytes(take(&mut size)?),
+        colour_info: ColourInfo::default(),
+    };
+    Some(config.with_boxes(&parse_look(children)))
+}
+
+/// Colours and light, as `put_look` writes them; nothing of what is cut short.
+pub(in crate::format) fn parse_look(children: &[u8]) -> Appearance {
+    Appearance {
+        colour: child(children, b"colr").and_then(parse_colr),
+        mastering: child(children, b"mdcv").and_then(parse_mdcv),
+        light: child(children, b"clli").and_then(parse_clli),
+        ..Appearance::default()
+    }
+}
+
+fn parse_colr(mut body: &[u8]) -> Option<Colour> {
+    if take(&mut body)? != *b"nclx" {
+        return None;
+    }
+    let mut number = || u8::try_from(u16::from_be_bytes(take(&mut body)?)).ok();
+    let (primaries, transfer, matrix) = (number()?, number()?, number()?);
+    let [range] = take(&mut body)?;
+    Some(Colour {
+        primaries,
+        transfer,
+        matrix,
+        full_range: range & 0x80 != 0,
+    })
+}
+
+fn parse_mdcv(mut body: &[u8]) -> Option<Mastering> {
+    let mut number = || take(&mut body).map(u16::from_be_bytes);
+    let mut point = || Some([number()?, number()?]);
+    let (primaries, white) = ([point()?, point()?, point()?], point()?);
+    Some(Mastering {
+        primaries,
+        white,
+        max_luminance: take(&mut body).map(u32::from_be_bytes)?,
+        min_luminance: take(&mut body).map(u32::from_be_bytes)?,
+    })
+}
+
+fn parse_clli(mut body: &[u8]) -> Option<LightLevel> {
+    Some(LightLevel {
+        content: take(&mut body).map(u16::from_be_bytes)?,
+        average: take(&mut body).map(u16::from_be_bytes)?,
     })
 }
 

@@ -21,6 +21,8 @@ const WHOLE_FROM: f64 = 5.0;
 /// `TransferCharacteristics` of ISO/IEC 23091-2.
 const PQ: u8 = 16;
 const HLG: u8 = 18;
+/// Those of which the draft that follows RFC 8216 says that they are the usual range.
+const SDR: [u8; 5] = [1, 6, 13, 14, 15];
 
 /// The one variant.
 #[derive(Clone, Debug, PartialEq)]
@@ -111,16 +113,17 @@ fn codecs(tracks: &[Tracks]) -> Vec<String> {
     codecs
 }
 
-/// `VIDEO-RANGE`: the widest that occurs. Players take it that nothing means the usual one.
+/// `VIDEO-RANGE`: the widest that occurs, as far as the stream says it. Players take it that nothing means the usual one.
 fn range(pictures: &[&VideoConfig]) -> Option<&'static str> {
     let transfers: Vec<u8> = pictures
         .iter()
         .filter_map(|config| Some(config.appearance().colour?.transfer))
         .collect();
+    let usual = |transfer| SDR.contains(transfer);
     match (transfers.contains(&PQ), transfers.contains(&HLG)) {
         (true, _) => Some("PQ"),
         (false, true) => Some("HLG"),
-        (false, false) => None,
+        (false, false) => Some("SDR").filter(|_| transfers.iter().any(usual)),
     }
 }
 

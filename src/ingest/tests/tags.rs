@@ -1,13 +1,25 @@
 use bytes::Bytes;
 
+use super::super::amf0::{Value, object};
+use super::super::colour_info::tests::{colours, light, packet};
 use super::super::tag::{TagError, TagParser};
-use crate::media::{CodecConfig, MediaMessage, Oddity, TrackKind, VideoCodec, VideoConfig};
+use crate::media::{CodecConfig, ColourInfo, MediaMessage, Oddity, TrackKind, VideoCodec, VideoConfig};
 
 /// `avcC` of 640x360 constrained baseline, as x264 wrote it.
 pub(super) const AVCC: &[u8] = &[
     0x01, 0x42, 0xC0, 0x1E, 0xFF, 0xE1, 0x00, 0x19, 0x67, 0x42, 0xC0, 0x1E, 0xDA, 0x02, 0x80, 0xBF, 0xE5,
     0xC0, 0x44, 0x00, 0x00, 0x03, 0x00, 0x04, 0x00, 0x00, 0x03, 0x00, 0xC8, 0x3C, 0x58, 0xBA, 0x80, 0x01,
     0x00, 0x04, 0x68, 0xCE, 0x3C, 0x80,
+];
+/// `hvcC` of 320x180 that says BT.709, as x265 wrote it.
+const BT709: &[u8] = &[
+    0x01, 0x01, 0x60, 0x00, 0x00, 0x00, 0x90, 0x00, 0x00, 0x00, 0x00, 0x00, 0x3C, 0xF0, 0x00, 0xFC, 0xFD,
+    0xF8, 0xF8, 0x00, 0x00, 0x0F, 0x03, 0x20, 0x00, 0x01, 0x00, 0x18, 0x40, 0x01, 0x0C, 0x01, 0xFF, 0xFF,
+    0x01, 0x60, 0x00, 0x00, 0x03, 0x00, 0x90, 0x00, 0x00, 0x03, 0x00, 0x00, 0x03, 0x00, 0x3C, 0x95, 0x98,
+    0x09, 0x21, 0x00, 0x01, 0x00, 0x2E, 0x42, 0x01, 0x01, 0x01, 0x60, 0x00, 0x00, 0x03, 0x00, 0x90, 0x00,
+    0x00, 0x03, 0x00, 0x00, 0x03, 0x00, 0x3C, 0xA0, 0x0A, 0x08, 0x0B, 0x9F, 0x79, 0x65, 0x66, 0x92, 0x4C,
+    0xAF, 0x01, 0x6A, 0x02, 0x02, 0x02, 0x08, 0x00, 0x00, 0x03, 0x00, 0x08, 0x00, 0x00, 0x03, 0x00, 0xC8,
+    0x40, 0x22, 0x00, 0x01, 0x00, 0x07, 0x44, 0x01, 0xC1, 0x72, 0xB4, 0x62, 0x40,
 ];
 /// An IDR picture, and one that is not.
 const KEY: &[u8] = b"\0\0\0\x02\x65\x88";
@@ -74,6 +86,7 @@ pub(super) fn bare(codec: VideoCodec) -> VideoConfig {
         record: Bytes::from_static(&[3; 30]),
         width: 320,
         height: 180,
+        colour_info: ColourInfo::default(),
     }
 }
 
@@ -158,7 +171,6 @@ fn enhanced_video_in_all_its_packets() {
     assert_eq!(feed.last_frame(), (true, 0, &b"\x32\x01\x10"[..]));
     // Sequence end, metadata, command frame.
     assert_eq!(feed.video(&[&[0x92], b"av01"]), Ok(0));
-    assert_eq!(feed.video(&[&[0x94], &[2, 0, 9], b"colorInfo"]), Ok(0));
     assert_eq!(feed.video(&[&[0xD1], &[0]]), Ok(0));
     // ModEx with a nanosecond offset, then with a long body.
     assert_eq!(
@@ -466,4 +478,93 @@ fn tags_cut_anywhere_are_harmless() {
             let _ = feed.audio(&[&tag[..end]]);
         }
     }
+}
+
+/// What is said of colours, and when it counts.
+#[test]
+fn colours_count_from_the_next_keyframe_on() {
+    let info = |colour: f64, more: Option<(f64, f64)>| {
+        let config = ("colorConfig", colours(9.0, colour, 9.0));
+        match more {
+            Some((most, average)) => packet(object([config, ("hdrCll", light(most, average))])),
+            None => packet(object([config])),
+        }
+    };
+    let tell = |feed: &mut Feed, body: &[u8]| feed.video(&[&[0xD4], b"avc1", body]);
+    let looks = |feed: &Feed| -> Vec<(Option<u8>, Option<u16>)> {
+        let looks = feed.out.iter().filter_map(|message| match message {
+            MediaMessage::Config {
+                config: CodecConfig::Video(video),
+                ..
+            } => Some(video.appearance()),
+            _ => None,
+        });
+        looks
+            .map(|look| {
+                (
+                    look.colour.map(|colour| colour.transfer),
+                    look.light.map(|light| light.content),
+                )
+            })
+            .collect()
+    };
+    let mut feed = Feed::default();
+    // Before the sequence header, between it and the first picture, and in the middle.
+    assert_eq!(tell(&mut feed, &info(16.0, None)), Ok(0));
+    assert_eq!(feed.video(&[&[0x17, 0, 0, 0, 0], AVCC]), Ok(1));
+    assert_eq!(tell(&mut feed, &info(18.0, None)), Ok(0));
+    assert_eq!(feed.video(&[&[0x17, 1, 0, 0, 0], KEY]), Ok(2));
+    assert_eq!(tell(&mut feed, &info(16.0, Some((1_000.0, 400.0)))), Ok(0));
+    assert_eq!(feed.video(&[&[0x27, 1, 0, 0, 0], INTER]), Ok(1));
+    // The sequence header again, in the middle of a GOP, is no place to begin at.
+    let twice = [&AVCC[..5], &[0xE1], &AVCC[6..33], &[2], &AVCC[34..], &AVCC[34..]].concat();
+    assert_eq!(feed.video(&[&[0x17, 0, 0, 0, 0], &twice]), Ok(0));
+    assert_eq!(feed.video(&[&[0x17, 1, 0, 0, 0], KEY]), Ok(2));
+    assert_eq!(
+        looks(&feed),
+        [(Some(16), None), (Some(18), None), (Some(16), Some(1_000))]
+    );
+    // The same again, in any order, is nothing new; another light is no new file.
+    assert_eq!(tell(&mut feed, &info(16.0, Some((1_000.0, 400.0)))), Ok(0));
+    assert_eq!(feed.video(&[&[0x17, 1, 0, 0, 0], KEY]), Ok(1));
+    assert_eq!(tell(&mut feed, &info(16.0, Some((900.0, 300.0)))), Ok(0));
+    assert_eq!(feed.video(&[&[0x17, 1, 0, 0, 0], KEY]), Ok(2));
+    assert_eq!(feed.video(&[&[0x17, 1, 0, 0, 0], KEY]), Ok(1));
+    assert_eq!(feed.oddities(), [&Oddity::LightChanges]);
+    assert_eq!(looks(&feed).len(), 3);
+    // What cannot be used is said once and changes nothing; without a FourCC there is nothing to read.
+    for _ in 0..2 {
+        assert!(tell(&mut feed, &packet(Value::Number(7.0))).unwrap() <= 1);
+        assert_eq!(feed.video(&[&[0xD4], &[9]]), Ok(0));
+    }
+    assert_eq!(feed.oddities().len(), 2);
+    // Taken back.
+    assert_eq!(tell(&mut feed, &packet(Value::Undefined)), Ok(0));
+    assert_eq!(feed.video(&[&[0x17, 1, 0, 0, 0], KEY]), Ok(2));
+    assert_eq!(looks(&feed).last(), Some(&(None, None)));
+}
+
+#[test]
+fn colours_that_contradict_the_parameter_sets_are_said_and_count() {
+    let mut feed = Feed::default();
+    let said = packet(object([("colorConfig", colours(9.0, 16.0, 9.0))]));
+    // In the track 0 of several, too.
+    let long = u32::try_from(said.len()).unwrap().to_be_bytes();
+    let many = [
+        &[0x96, 0x14],
+        &b"hvc1"[..],
+        &[0],
+        &long[1..],
+        &said,
+        &[1, 0, 0, 1, 9],
+    ]
+    .concat();
+    assert_eq!(feed.video(&[&many]), Ok(1));
+    feed.video(&[&[0x90], b"hvc1", BT709]).unwrap();
+    assert!(feed.oddities().contains(&&Oddity::ColourDiffers {
+        said: [9, 16, 9],
+        own: [1, 1, 1]
+    }));
+    let look = feed.parser.video_config.unwrap().appearance();
+    assert_eq!(look.colour.map(|colour| colour.transfer), Some(16));
 }

@@ -82,8 +82,13 @@ const OBU_LIGHT: u8 = 1;
 const OBU_MASTERING: u8 = 2;
 
 impl VideoConfig {
-    /// How the picture looks. A record that says something impossible says nothing.
+    /// How the picture looks: as the publisher says, else as the record does.
     pub fn appearance(&self) -> Appearance {
+        self.colour_info.over(self.codec_appearance())
+    }
+
+    /// What the record says of it. One that says something impossible says nothing.
+    pub(super) fn codec_appearance(&self) -> Appearance {
         match self.codec {
             VideoCodec::Avc => avc::look(&self.record),
             VideoCodec::Hevc => hevc::look(&self.record),

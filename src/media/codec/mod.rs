@@ -5,6 +5,7 @@ mod adts;
 mod av1;
 mod avc;
 mod bits;
+mod colour_info;
 mod hevc;
 mod look;
 mod mp3;
@@ -27,6 +28,7 @@ pub(in crate::media) use av1::next_obu;
 pub use av1::parse_av1;
 pub use avc::parse_avc;
 pub(in crate::media) use bits::Bits;
+pub use colour_info::ColourInfo;
 pub(in crate::media) use hevc::hevc_head;
 pub use hevc::parse_hevc;
 pub use look::{Appearance, Colour, LightLevel, Mastering};
@@ -93,6 +95,8 @@ pub struct VideoConfig {
     pub width: u16,
     /// Display height in pixels, after cropping.
     pub height: u16,
+    /// What the publisher says of colours and light beside that.
+    pub colour_info: ColourInfo,
 }
 
 /// How to decode an audio track. Two are equal when they decode the same samples, whatever the form of the record.

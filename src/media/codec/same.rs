@@ -9,7 +9,10 @@ use super::{AudioCodec, AudioConfig, VideoCodec, VideoConfig, aac, av1, avc, hev
 impl PartialEq for VideoConfig {
     fn eq(&self, other: &Self) -> bool {
         let alike = (self.codec, self.width, self.height) == (other.codec, other.width, other.height);
-        alike && (self.record == other.record || is_same_video(self, other))
+        alike
+            && (self.record == other.record || is_same_video(self, other))
+            // Another word for the same look is no news.
+            && (self.colour_info == other.colour_info || self.appearance() == other.appearance())
     }
 }
 

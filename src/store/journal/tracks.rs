@@ -6,7 +6,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::media::{AudioCodec, AudioConfig, Tracks, VideoCodec, VideoConfig};
+use crate::media::{
+    AudioCodec, AudioConfig, ColourInfo, LightLevel, Mastering, Tracks, VideoCodec, VideoConfig,
+};
 
 #[derive(Serialize, Deserialize)]
 struct TracksRow {
@@ -22,6 +24,19 @@ struct VideoRow {
     width: u16,
     height: u16,
     record: String,
+    #[serde(default, skip_serializing_if = "ColourRow::is_empty")]
+    colour_info: ColourRow,
+}
+
+/// Numbers in the order of MP4's boxes.
+#[derive(Default, Serialize, Deserialize)]
+struct ColourRow {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    colr: Option<[u8; 3]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mdcv: Option<([[u16; 2]; 3], [u16; 2], u32, u32)>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clli: Option<(u16, u16)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -41,6 +56,7 @@ pub(super) fn encode(tracks: &Tracks) -> String {
             width: video.width,
             height: video.height,
             record: hex(&video.record),
+            colour_info: ColourRow::of(&video.colour_info),
         }),
         audio: tracks.audio.as_ref().map(|audio| AudioRow {
             codec: audio.codec.as_str().to_owned(),
@@ -64,6 +80,7 @@ pub(super) fn decode(text: &str) -> Option<Tracks> {
             record: unhex(&video.record)?,
             width: video.width,
             height: video.height,
+            colour_info: video.colour_info.read(),
         })),
     };
     let audio = match row.audio {
@@ -77,6 +94,43 @@ pub(super) fn decode(text: &str) -> Option<Tracks> {
         })),
     };
     Some(Tracks { video, audio })
+}
+
+impl ColourRow {
+    fn of(info: &ColourInfo) -> Self {
+        Self {
+            colr: info.colour,
+            mdcv: info.mastering.map(|display| {
+                (
+                    display.primaries,
+                    display.white,
+                    display.max_luminance,
+                    display.min_luminance,
+                )
+            }),
+            clli: info.light.map(|light| (light.content, light.average)),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.colr.is_none() && self.mdcv.is_none() && self.clli.is_none()
+    }
+
+    fn read(self) -> ColourInfo {
+        let display = |(primaries, white, max_luminance, min_luminance)| Mastering {
+            primaries,
+            white,
+            max_luminance,
+            min_luminance,
+        };
+        ColourInfo {
+            colour: self.colr,
+            mastering: self.mdcv.map(display),
+            light: self
+                .clli
+                .map(|(content, average)| LightLevel { content, average }),
+        }
+    }
 }
 
 fn video_codec(name: &str) -> Option<VideoCodec> {
@@ -115,8 +169,29 @@ mod tests {
     #[test]
     fn tracks_come_back_as_they_were() {
         let tracks = crate::store::testing::tracks();
-        assert_eq!(decode(&encode(&tracks)), Some(tracks));
+        assert_eq!(decode(&encode(&tracks)), Some(tracks.clone()));
         assert_eq!(decode(&encode(&Tracks::default())), Some(Tracks::default()));
+        assert!(!encode(&tracks).contains("colour_info"));
+        let mut video = tracks.video.as_deref().cloned().unwrap();
+        video.colour_info = ColourInfo {
+            colour: Some([9, 16, 9]),
+            mastering: Some(Mastering {
+                primaries: [[13_250, 34_500], [7_500, 3_000], [34_000, 16_000]],
+                white: [15_635, 16_450],
+                max_luminance: 10_000_000,
+                min_luminance: 1,
+            }),
+            light: Some(LightLevel {
+                content: 1_000,
+                average: 400,
+            }),
+        };
+        let said = Tracks {
+            video: Some(Arc::new(video.clone())),
+            ..tracks.clone()
+        };
+        let read = decode(&encode(&said)).unwrap().video.unwrap();
+        assert_eq!((read.colour_info, &*read), (video.colour_info, &video));
         for bad in [
             "",
             "[]",

@@ -8,8 +8,8 @@ use crate::format::TrackBase;
 use crate::format::fmp4::{FIRST_SEQUENCE, Identity, Place, fragment_header, segment_header};
 use crate::format::index::SampleIndex;
 use crate::media::{
-    AudioCodec, AudioConfig, Fragment, Frame, PublishId, RecordingId, SegmentId, TrackKind, Tracks,
-    VideoCodec, VideoConfig,
+    AudioCodec, AudioConfig, ColourInfo, Fragment, Frame, PublishId, RecordingId, SegmentId, TrackKind,
+    Tracks, VideoCodec, VideoConfig,
 };
 
 pub(super) fn avc() -> VideoConfig {
@@ -20,6 +20,7 @@ pub(super) fn avc() -> VideoConfig {
         ),
         width: 320,
         height: 240,
+        colour_info: ColourInfo::default(),
     }
 }
 
@@ -34,6 +35,7 @@ pub(super) fn hevc() -> VideoConfig {
         )),
         width: 320,
         height: 240,
+        colour_info: ColourInfo::default(),
     }
 }
 
@@ -43,6 +45,7 @@ pub(super) fn av1() -> VideoConfig {
         record: hex("81000d000a0b000000043cffbc02f80240"),
         width: 1920,
         height: 1080,
+        colour_info: ColourInfo::default(),
     }
 }
 

@@ -7,6 +7,8 @@ use crate::format::fmp4::{
     Position, Stopped, TrackRun, free_box, moof, moof_len, moof_read, read_header, scan, scan_headers,
 };
 use crate::format::index::{Sample, SampleIndex};
+use crate::format::testing::hdr10;
+use crate::media::ColourInfo;
 
 #[test]
 fn every_kind_of_media_comes_back() {
@@ -41,6 +43,28 @@ fn every_kind_of_media_comes_back() {
                 let at = placed.offset as usize;
                 assert_eq!(&file[at..at + placed.sample.size as usize], &frame.payload);
             }
+        }
+    }
+}
+
+#[test]
+fn what_a_publisher_says_of_colours_comes_back_with_its_segment() {
+    for config in [avc(), hevc(), av1()] {
+        for said in [
+            hdr10(),
+            ColourInfo {
+                light: None,
+                ..hdr10()
+            },
+            ColourInfo::default(),
+        ] {
+            let mut config = config.clone();
+            config.colour_info = said;
+            let tracks = tracks(Some(config), None);
+            let (file, _) = segment(&identity(), &tracks, &[fragment(&tracks, 0, false)]);
+            let found = scan(file.as_slice(), file.len() as u64).unwrap().tracks;
+            assert_eq!(found, tracks);
+            assert_eq!(found.video.unwrap().colour_info, said);
         }
     }
 }

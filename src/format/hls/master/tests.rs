@@ -118,3 +118,28 @@ fn the_peak_is_that_of_half_a_target_duration_at_least() {
         assert_eq!(rounded_up(up), up);
     }
 }
+
+#[test]
+fn the_range_is_what_the_publisher_says_else_what_the_pictures_say() {
+    let range = |colour: Option<[u8; 3]>| {
+        let mut video = testing::small_video();
+        video.colour_info.colour = colour;
+        let tracks = Tracks {
+            video: Some(Arc::new(video)),
+            audio: None,
+        };
+        let text = open(&[take(&tracks, 0, 8_000)]).master().to_vec();
+        let text = String::from_utf8(text).unwrap();
+        let (_, after) = text.split_once("VIDEO-RANGE=")?;
+        Some(
+            after
+                .chars()
+                .take_while(|c| c.is_ascii_uppercase())
+                .collect::<String>(),
+        )
+    };
+    assert_eq!(range(None), None);
+    assert_eq!(range(Some([1, 1, 1])).as_deref(), Some("SDR"));
+    assert_eq!(range(Some([9, 16, 9])).as_deref(), Some("PQ"));
+    assert_eq!(range(Some([9, 18, 9])).as_deref(), Some("HLG"));
+}

@@ -61,7 +61,8 @@ fn video(entry: [u8; 4], body: &[u8]) -> Option<Result<CodecConfig, CodecError>>
         b"av01" => parse_av1(record(b"av1C")?),
         _ => return None,
     };
-    Some(config.map(CodecConfig::Video))
+    let look = sample_entry::parse_look(children);
+    Some(config.map(|config| CodecConfig::Video(config.with_boxes(&look))))
 }
 
 fn audio(
