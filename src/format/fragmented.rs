@@ -15,7 +15,7 @@ use crate::format::line::{Config, Line, Placement, Stretch, Tape, contradiction}
 use crate::format::mark::Marker;
 use crate::format::mp4::creation_time;
 use crate::format::splice::{Parts, Script, Splice, Spliced};
-use crate::format::{Growing, Mark, Rendition, RenditionError, TapeSource, View, ViewSegment, rate};
+use crate::format::{Growing, Looked, Mark, Rendition, RenditionError, TapeSource, View, ViewSegment, rate};
 use crate::media::{TrackKind, Tracks, rescale};
 
 /// Size and kind of an `mdat` of less than 4 GiB.
@@ -29,11 +29,15 @@ pub struct Fmp4<S> {
 impl<S: TapeSource> Fmp4<S> {
     /// Fails when a track changes its configuration: one `moov` is all such a file has.
     pub fn open(view: View<S>) -> Result<Self, RenditionError> {
+        Ok(Self::resume(view, Looked::default())?.0)
+    }
+
+    /// The same of a recording that grows, from what was kept of the look before; what is to be kept of this one.
+    pub fn resume(view: View<S>, mut looked: Looked) -> Result<(Self, Looked), RenditionError> {
         let mut tape = Tape::new(view);
-        let file = File::open(&mut tape)?;
-        Ok(Self {
-            file: Spliced::new(tape, file),
-        })
+        let file = File::resume(&mut tape, &mut looked)?;
+        let file = Spliced::new(tape, file);
+        Ok((Self { file }, looked))
     }
 }
 
@@ -254,9 +258,12 @@ struct File {
 }
 
 impl File {
-    fn open<S: TapeSource>(tape: &mut Tape<S>) -> Result<Self, RenditionError> {
-        let line = open_line("fmp4", tape)?;
-        let fragments = Fragments::open(line, tape, &Reach::in_a_file())?;
+    fn resume<S: TapeSource>(tape: &mut Tape<S>, looked: &mut Looked) -> Result<Self, RenditionError> {
+        let line = looked.lay(tape)?;
+        let line = with_something("fmp4", line)?;
+        let (origin, known) = (Origin::of(&line), std::mem::take(&mut looked.known));
+        let fragments = Fragments::resume(line, tape, &Reach::in_a_file(), known, origin)?;
+        looked.known = fragments.known.settled(looked.parts());
         let tracks = only_tracks(&fragments.line)?;
         let first = tape.segments().first();
         let movie = Movie {
@@ -324,7 +331,10 @@ pub(in crate::format) fn open_line<S: TapeSource>(
     format: &'static str,
     tape: &mut Tape<S>,
 ) -> Result<Line, RenditionError> {
-    let line = Line::open(tape)?;
+    with_something(format, Line::open(tape)?)
+}
+
+fn with_something(format: &'static str, line: Line) -> Result<Line, RenditionError> {
     if line.video.is_none() && line.audio.is_none() {
         return Err(unsupported(format, "it has neither picture nor sound".to_owned()));
     }

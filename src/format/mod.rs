@@ -15,6 +15,7 @@
 //! | `mark` | what a stretch of a rendition is made of, to know it again without reading it |
 //! | `silence` | sound in which nothing is heard, where the tape has none |
 //! | `line`, `splice` | what renditions share: a view on one time line, and a file put together while read |
+//! | `looked` | what is kept of a look at a file that grows, so that the next one reads what is new |
 
 pub mod adts;
 mod bounds;
@@ -27,6 +28,7 @@ pub mod index;
 mod join;
 mod kind;
 mod line;
+mod looked;
 mod mark;
 pub mod mp4;
 mod parts;
@@ -43,6 +45,7 @@ pub use cut::Kept;
 pub use fragmented::Fmp4;
 pub use join::{JoinSource, MAX_RANGES};
 pub use kind::{Format, UnknownFormat};
+pub use looked::Looked;
 pub use mark::Mark;
 pub use parts::Change;
 pub use silence::Silence;

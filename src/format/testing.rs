@@ -373,7 +373,7 @@ fn counted(mut tracks: [Timed; 2]) -> [Timed; 2] {
 }
 
 /// A rendition's bytes, all at once.
-pub(crate) fn all(rendition: &mut impl Rendition) -> Vec<u8> {
+pub(crate) fn all(rendition: &mut (impl Rendition + ?Sized)) -> Vec<u8> {
     let mut bytes = vec![0; rendition.len() as usize];
     assert_eq!(rendition.read_at(0, &mut bytes).unwrap(), bytes.len());
     assert_eq!(rendition.read_at(bytes.len() as u64, &mut [0; 9]).unwrap(), 0);

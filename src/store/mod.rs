@@ -50,7 +50,7 @@ mod summary;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod thin;
 mod thread;
 mod verify;

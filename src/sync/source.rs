@@ -12,7 +12,7 @@ use super::remote::{Content, PIECE, Payload, Source};
 use crate::format::flv::Flv;
 use crate::format::hls::{Hls, HlsFile, Prefix, TARGET_MS};
 use crate::format::mp4::Mp4;
-use crate::format::{Fmp4, Format, Growing, Rendition, RenditionError, View};
+use crate::format::{Fmp4, Format, Growing, Looked, Rendition, RenditionError, View};
 use crate::store::{Library, LibrarySource, RecordingRow, RecordingState, Rendition as Known, StoreError};
 
 /// What there is to send of a format of a recording.
@@ -85,14 +85,20 @@ impl Material {
 }
 
 impl OpenFile {
-    /// A file of a view.
-    pub(super) fn open(format: Format, view: View<LibrarySource>) -> Result<Self, NoMaterial> {
-        let rendition: Box<dyn Growing + Send> = match format {
-            Format::Mp4 => Box::new(Mp4::open(view)?),
-            Format::Aac => Box::new(Mp4::open_audio(view)?),
-            Format::Flv => Box::new(Flv::open(view)?),
-            Format::Fmp4 | Format::Hls => Box::new(Fmp4::open(view)?),
+    /// A file of a view. Goes on from `look`, and leaves there what the next one goes on from.
+    pub(super) fn open(
+        format: Format,
+        view: View<LibrarySource>,
+        look: &mut Look,
+    ) -> Result<Self, NoMaterial> {
+        let looked = std::mem::take(&mut look.file);
+        let (rendition, looked): (Box<dyn Growing + Send>, _) = match format {
+            Format::Mp4 => boxed(Mp4::resume(view, looked)?),
+            Format::Aac => boxed(Mp4::resume_audio(view, looked)?),
+            Format::Flv => boxed(Flv::resume(view, looked)?),
+            Format::Fmp4 | Format::Hls => boxed(Fmp4::resume(view, looked)?),
         };
+        look.file = looked;
         Ok(Self {
             front: rendition.front(),
             settled: rendition.settled(),
@@ -130,6 +136,10 @@ impl OpenFile {
     }
 }
 
+fn boxed<G: Growing + Send + 'static>((file, looked): (G, Looked)) -> (Box<dyn Growing + Send>, Looked) {
+    (Box::new(file), looked)
+}
+
 /// What is kept of a look at a recording that grows: the next one reads only what has come since. It is lost with the
 /// process, and made anew from the beginning.
 #[derive(Debug, Default)]
@@ -137,6 +147,8 @@ pub(super) struct Look {
     prefix: Prefix,
     /// The first of its chunks, which stay as they are.
     chunks: Vec<ChunkFacts>,
+    /// Of a file: the last one of its format.
+    file: Looked,
 }
 
 /// The folder of a view.
@@ -148,7 +160,9 @@ impl OpenFolder {
     /// Decides on the chunks; `grows`: viewers may have seen some before the recording ended. Then it goes on from `look`,
     /// and leaves there what the next one goes on from.
     pub(super) fn open(view: View<LibrarySource>, grows: bool, look: &mut Look) -> Result<Self, NoMaterial> {
-        let Look { prefix, mut chunks } = std::mem::take(look);
+        let Look {
+            prefix, mut chunks, ..
+        } = std::mem::take(look);
         if !grows {
             let hls = Hls::open(view, TARGET_MS)?;
             return Ok(Self { hls });
@@ -157,7 +171,11 @@ impl OpenFolder {
         if !prefix.goes_on() {
             chunks.clear();
         }
-        *look = Look { prefix, chunks };
+        *look = Look {
+            prefix,
+            chunks,
+            ..Look::default()
+        };
         Ok(Self { hls })
     }
 
@@ -320,3 +338,6 @@ pub(super) async fn from_tape<T: Send + 'static>(
         Err(NoMaterial::Tape(said.to_owned()))
     })
 }
+
+#[cfg(test)]
+mod tests;

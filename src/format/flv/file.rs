@@ -3,9 +3,10 @@
 
 use crate::format::index::FragmentIndex;
 use crate::format::line::{Config, Extent, Line, Stretch, Tape, run};
+use crate::format::looked::KeyTag;
 use crate::format::mark::Marker;
 use crate::format::splice::{Parts, Script, Splice};
-use crate::format::{RenditionError, TapeSource, ViewSegment};
+use crate::format::{Looked, RenditionError, TapeSource, ViewSegment};
 use crate::media::TrackKind;
 
 use super::metadata::Metadata;
@@ -44,8 +45,11 @@ struct Tag {
 
 impl File {
     /// Counts, and decides where everything goes.
-    pub(super) fn open<S: TapeSource>(tape: &mut Tape<S>) -> Result<Self, RenditionError> {
-        let line = Line::open(tape)?;
+    pub(super) fn resume<S: TapeSource>(
+        tape: &mut Tape<S>,
+        looked: &mut Looked,
+    ) -> Result<Self, RenditionError> {
+        let line = looked.lay(tape)?;
         let tracks = [line.video.as_ref(), line.audio.as_ref()];
         let first = |track: &crate::format::line::TrackLine| to_ms(track.first_dts, track.timescale);
         let Some(zero_ms) = tracks.into_iter().flatten().map(first).min() else {
@@ -59,7 +63,10 @@ impl File {
         };
         // The index of keyframes stands before what it points at: find them, make room, move them.
         file.place(0, &[]);
-        let mut keys = file.keyframes(tape)?;
+        let tags = file.key_tags(tape, std::mem::take(&mut looked.keys))?;
+        let mut keys = file.keyframes(&tags);
+        looked.keys = tags;
+        looked.keys.truncate(looked.parts());
         let without = file.parts.start(1);
         file.place(0, &keys);
         let moved = (file.parts.start(1) - without) as f64;
@@ -150,27 +157,54 @@ impl File {
         out
     }
 
-    /// The first keyframe of every fragment: seconds, and where its tag begins.
-    fn keyframes<S: TapeSource>(&self, tape: &mut Tape<S>) -> Result<Vec<(f64, f64)>, RenditionError> {
-        let mut keys = Vec::new();
-        for (number, piece) in self.pieces.iter().enumerate() {
+    /// The first keyframe of every fragment, of which the first ones are `known`.
+    fn key_tags<S: TapeSource>(
+        &self,
+        tape: &mut Tape<S>,
+        known: Vec<Option<KeyTag>>,
+    ) -> Result<Vec<Option<KeyTag>>, RenditionError> {
+        let mut keys = known;
+        for piece in &self.pieces {
             let Piece::Fragment { part, stretch } = piece else {
                 continue;
             };
-            let mut at = self.parts.start(number);
-            let mut key = None;
+            if (*part as usize) < keys.len() {
+                continue;
+            }
+            let (mut within, mut key) = (0, None);
             for tag in self.fragment_tags(tape, *part as usize, *stretch as usize)? {
                 if u64::from(tag.size) + tag.header.len() as u64 > LARGEST {
                     return Err(unsupported("it has a frame of more than 16 MiB"));
                 }
                 if tag.kind == TrackKind::Video && tag.key && key.is_none() {
-                    key = Some((seconds(tag.timestamp_ms.saturating_sub(self.zero_ms)), at as f64));
+                    key = Some(KeyTag {
+                        timestamp_ms: tag.timestamp_ms,
+                        within,
+                    });
                 }
-                at += tag.len();
+                within += tag.len();
             }
-            keys.extend(key);
+            keys.push(key);
         }
         Ok(keys)
+    }
+
+    /// The same as players want it: seconds, and where its tag begins.
+    fn keyframes(&self, tags: &[Option<KeyTag>]) -> Vec<(f64, f64)> {
+        let fragments = self
+            .pieces
+            .iter()
+            .enumerate()
+            .filter_map(|(number, piece)| match piece {
+                Piece::Fragment { part, .. } => Some((number, *part as usize)),
+                Piece::Made(_) => None,
+            });
+        let keys = fragments.filter_map(|(number, part)| {
+            let tag = tags.get(part).copied().flatten()?;
+            let at = self.parts.start(number).saturating_add(tag.within);
+            Some((seconds(tag.timestamp_ms.saturating_sub(self.zero_ms)), at as f64))
+        });
+        keys.collect()
     }
 
     fn fragment_tags<S: TapeSource>(

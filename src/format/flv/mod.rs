@@ -13,7 +13,7 @@ pub mod tag;
 
 use crate::format::line::Tape;
 use crate::format::splice::Spliced;
-use crate::format::{Growing, Mark, Rendition, RenditionError, TapeSource, View};
+use crate::format::{Growing, Looked, Mark, Rendition, RenditionError, TapeSource, View};
 
 use file::File;
 
@@ -25,11 +25,15 @@ pub struct Flv<S> {
 impl<S: TapeSource> Flv<S> {
     /// Fails when the view has neither picture nor sound.
     pub fn open(view: View<S>) -> Result<Self, RenditionError> {
+        Ok(Self::resume(view, Looked::default())?.0)
+    }
+
+    /// The same of a recording that grows, from what was kept of the look before; what is to be kept of this one.
+    pub fn resume(view: View<S>, mut looked: Looked) -> Result<(Self, Looked), RenditionError> {
         let mut tape = Tape::new(view);
-        let file = File::open(&mut tape)?;
-        Ok(Self {
-            file: Spliced::new(tape, file),
-        })
+        let file = File::resume(&mut tape, &mut looked)?;
+        let file = Spliced::new(tape, file);
+        Ok((Self { file }, looked))
     }
 }
 

@@ -130,6 +130,8 @@ pub(in crate::format) struct Known {
     pub(in crate::format) entries: Vec<Entry>,
     /// How many fragments stay as they are when the tape grows.
     pub(in crate::format) settled: usize,
+    /// The track whose entries they are.
+    leading: Option<TrackKind>,
 }
 
 /// A track may be recorded so much later than the other.
@@ -152,6 +154,15 @@ impl Known {
             ..Self::default()
         }
     }
+
+    /// What is known of the first so many at most, with their entries: of those that stay as they are.
+    pub(in crate::format) fn settled(&self, parts: usize) -> Self {
+        let mut known = self.first(parts.min(self.settled));
+        let of_them = self.entries.iter().filter(|entry| entry.part < known.moofs.len());
+        known.entries = of_them.copied().collect();
+        known.leading = self.leading;
+        known
+    }
 }
 
 /// Goes over all fragments once, from the last one to the first of which nothing is `known`.
@@ -165,11 +176,15 @@ pub(in crate::format) fn durations<S: TapeSource>(
         settled: line.parts.len().saturating_sub(1),
         ..Known::default()
     };
-    let begin = before.moofs.len();
     let leading = match line.video {
         Some(_) => TrackKind::Video,
         None => TrackKind::Audio,
     };
+    if before.leading.is_some_and(|before| before != leading) {
+        // The picture came later.
+        before = Known::default();
+    }
+    let begin = before.moofs.len();
     let mut next: [Option<Next>; 2] = [None; 2];
     for (segment, stretch) in line.stretches.iter().enumerate().rev() {
         if stretch.first_part.saturating_add(stretch.parts) <= begin {
@@ -216,13 +231,15 @@ pub(in crate::format) fn durations<S: TapeSource>(
             known.lasts.push(lasts);
         }
     }
-    known.entries.reverse();
+    before.entries.extend(known.entries.into_iter().rev());
     before.moofs.extend(known.moofs.into_iter().rev());
     before.lasts.extend(known.lasts.into_iter().rev());
     Ok(Known {
         moofs: before.moofs,
         lasts: before.lasts,
-        ..known
+        entries: before.entries,
+        settled: known.settled,
+        leading: Some(leading),
     })
 }
 

@@ -430,4 +430,7 @@ pub fn chunk_name(number: usize) -> String {
 }
 
 #[cfg(test)]
+pub(in crate::format) use prefix::tests as growing;
+
+#[cfg(test)]
 mod tests;

@@ -95,4 +95,4 @@ fn add<S: TapeSource>(
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::format) mod tests;

@@ -90,6 +90,11 @@ impl Laying {
         Ok(())
     }
 
+    /// How many fragments are on it.
+    pub(super) fn parts(&self) -> usize {
+        self.line.parts.len()
+    }
+
     /// How many segments are on it, silence counted.
     pub(in crate::format) fn count(&self) -> usize {
         self.laid.len()

@@ -8,6 +8,7 @@
 //! ends, to the millisecond and for both tracks alike, so that a break never moves sound against picture; `seam` says
 //! where that is, and how long a gap is that is kept. `sound` puts silence where sound alone would have a gap.
 
+mod laid;
 mod laying;
 mod outline;
 mod seam;
@@ -19,6 +20,7 @@ mod walk;
 use std::fmt;
 use std::sync::Arc;
 
+pub(in crate::format) use laid::Laid;
 pub(in crate::format) use laying::Laying;
 pub(in crate::format) use outline::{Extent, Line, Part, Stretch, Summary, TrackLine};
 pub(in crate::format) use shown::Show;

@@ -39,12 +39,12 @@ struct Tree {
 
 impl Layout {
     /// Counts, and decides where everything goes.
-    pub(super) fn open<S: TapeSource>(
+    pub(super) fn of<S: TapeSource>(
         format: &'static str,
         wanted: &[TrackKind],
-        tape: &mut Tape<S>,
+        line: Line,
+        tape: &Tape<S>,
     ) -> Result<Self, RenditionError> {
-        let line = Line::open(tape)?;
         let mut kinds: Vec<TrackKind> = line
             .kinds()
             .into_iter()

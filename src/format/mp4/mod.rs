@@ -18,7 +18,7 @@ mod table;
 
 use crate::format::line::Tape;
 use crate::format::splice::Spliced;
-use crate::format::{Growing, Mark, Rendition, RenditionError, TapeSource, View};
+use crate::format::{Growing, Looked, Mark, Rendition, RenditionError, TapeSource, View};
 use crate::media::TrackKind;
 
 use layout::Layout;
@@ -33,20 +33,35 @@ pub struct Mp4<S> {
 impl<S: TapeSource> Mp4<S> {
     /// All tracks. Fails when the view has none, or when a track changes its coding.
     pub fn open(view: View<S>) -> Result<Self, RenditionError> {
-        Self::with("mp4", &[TrackKind::Video, TrackKind::Audio], view)
+        Ok(Self::resume(view, Looked::default())?.0)
+    }
+
+    /// The same of a recording that grows, from what was kept of the look before; what is to be kept of this one.
+    pub fn resume(view: View<S>, looked: Looked) -> Result<(Self, Looked), RenditionError> {
+        Self::with("mp4", &[TrackKind::Video, TrackKind::Audio], view, looked)
     }
 
     /// The sound alone, as an `.m4a` file.
     pub fn open_audio(view: View<S>) -> Result<Self, RenditionError> {
-        Self::with("m4a", &[TrackKind::Audio], view)
+        Ok(Self::resume_audio(view, Looked::default())?.0)
     }
 
-    fn with(format: &'static str, kinds: &[TrackKind], view: View<S>) -> Result<Self, RenditionError> {
+    /// The same of a recording that grows.
+    pub fn resume_audio(view: View<S>, looked: Looked) -> Result<(Self, Looked), RenditionError> {
+        Self::with("m4a", &[TrackKind::Audio], view, looked)
+    }
+
+    fn with(
+        format: &'static str,
+        kinds: &[TrackKind],
+        view: View<S>,
+        mut looked: Looked,
+    ) -> Result<(Self, Looked), RenditionError> {
         let mut tape = Tape::new(view.hiding());
-        let layout = Layout::open(format, kinds, &mut tape)?;
-        Ok(Self {
-            file: Spliced::new(tape, layout),
-        })
+        let line = looked.lay(&mut tape)?;
+        let layout = Layout::of(format, kinds, line, &tape)?;
+        let file = Spliced::new(tape, layout);
+        Ok((Self { file }, looked))
     }
 }
 

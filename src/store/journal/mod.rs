@@ -18,7 +18,7 @@ mod recordings;
 mod redate;
 mod reserve;
 mod schema;
-mod sql;
+pub(in crate::store) mod sql;
 #[cfg(test)]
 mod tests;
 mod thin;

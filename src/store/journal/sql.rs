@@ -8,12 +8,32 @@ use rusqlite::{Connection, Statement};
 pub(super) fn prepare<'a>(db: &'a Connection, sql: &str) -> rusqlite::Result<Statement<'a>> {
     #[cfg(test)]
     plan::judge(db, sql);
+    #[cfg(test)]
+    count::one();
     db.prepare(sql)
 }
 
 /// What a statement has in it that reads a long table whole, and may: at a start, to verify, or because somebody asks for a
 /// sum over all.
 pub(super) const WHOLE: &str = "/* whole table */ ";
+
+#[cfg(test)]
+pub(in crate::store) mod count {
+    use std::cell::Cell;
+
+    thread_local! {
+        static STATEMENTS: Cell<usize> = const { Cell::new(0) };
+    }
+
+    pub(super) fn one() {
+        STATEMENTS.set(STATEMENTS.get() + 1);
+    }
+
+    /// How many statements this thread has asked for.
+    pub(in crate::store) fn statements() -> usize {
+        STATEMENTS.get()
+    }
+}
 
 #[cfg(test)]
 mod plan {

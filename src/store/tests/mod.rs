@@ -7,6 +7,7 @@ mod crashes;
 mod deleted;
 mod delivery;
 mod faults;
+mod growing;
 mod library;
 mod listeners;
 mod measure;
@@ -22,3 +23,5 @@ mod stall;
 mod strays;
 mod threads;
 mod verify;
+
+pub(crate) use growing::Growing;

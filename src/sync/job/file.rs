@@ -47,11 +47,15 @@ impl Transfer<'_> {
         complete: bool,
     ) -> Result<Reached, End> {
         let (format, id) = (self.job.format, self.rendition.id);
+        let mut look = self.cx.looks().remove(&self.job).unwrap_or_default();
         let opened = from_library(&self.cx.dir, move |library| {
-            let file = OpenFile::open(format, view)?;
-            Ok((file, library.pieces(id)?))
+            let file = OpenFile::open(format, view, &mut look)?;
+            Ok((file, library.pieces(id)?, look))
         });
-        let (file, pieces) = self.material.visit.looking(self.cx, opened).await?;
+        let (file, pieces, look) = self.material.visit.looking(self.cx, opened).await?;
+        if self.cx.is_live() && !complete {
+            self.cx.looks().insert(self.job, look);
+        }
         let any_order = self.cx.remote.takes_parts_in_any_order();
         let numbered = pieces
             .into_iter()

@@ -15,10 +15,10 @@ const TARGET_MS: u32 = 1_500;
 
 /// A tape whose last segment is being written: so many of its fragments are there.
 #[derive(Clone)]
-struct Growing {
+pub(in crate::format) struct Growing {
     reel: Reel,
     open: Option<(SegmentId, usize)>,
-    reads: Arc<AtomicUsize>,
+    pub(in crate::format) reads: Arc<AtomicUsize>,
 }
 
 impl TapeSource for Growing {
@@ -39,7 +39,7 @@ impl TapeSource for Growing {
 }
 
 /// The tape after each fragment; `sealed`: it is looked at when a segment was sealed and nothing follows yet, too.
-fn steps(takes: &[Take], sealed: bool) -> Vec<View<Growing>> {
+pub(in crate::format) fn steps(takes: &[Take], sealed: bool) -> Vec<View<Growing>> {
     let whole = testing::view(takes);
     let mut steps = Vec::new();
     for last in 0..whole.segments.len() {
@@ -66,7 +66,7 @@ fn steps(takes: &[Take], sealed: bool) -> Vec<View<Growing>> {
 
 /// What comes next on the tape.
 #[derive(Clone, Debug)]
-enum Next {
+pub(in crate::format) enum Next {
     GoesOn,
     /// Another publish, so many milliseconds after the end of the one before.
     Publish(i64),
@@ -81,7 +81,7 @@ enum Next {
     DropOut(i64, i64),
 }
 
-fn next() -> impl Strategy<Value = Next> {
+pub(in crate::format) fn next() -> impl Strategy<Value = Next> {
     prop_oneof![
         3 => Just(Next::GoesOn),
         2 => (0_i64..4_000).prop_map(Next::Publish),
@@ -95,7 +95,7 @@ fn next() -> impl Strategy<Value = Next> {
     ]
 }
 
-fn takes(parts: &[(Next, i64)], first_ms: i64) -> Vec<Take> {
+pub(in crate::format) fn takes(parts: &[(Next, i64)], first_ms: i64) -> Vec<Take> {
     let (mut publish_zero, mut at, mut sound) = (0, first_ms, 882);
     let mut takes = Vec::new();
     for (next, lasts) in parts {
@@ -206,7 +206,7 @@ proptest! {
 }
 
 /// Segments of one publish.
-fn long(segments: i64) -> Vec<Take> {
+pub(in crate::format) fn long(segments: i64) -> Vec<Take> {
     let parts: Vec<_> = (0..segments).map(|_| (Next::GoesOn, 3_000)).collect();
     takes(&parts, 0)
 }

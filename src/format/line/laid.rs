@@ -1,0 +1,49 @@
+//! The beginning of what grows, laid out once.
+
+use crate::format::{RenditionError, TapeSource, ViewSegment};
+
+use super::{Laying, Line, Tape};
+
+/// The sealed segments at the beginning of a view, on their line. The next look goes on behind them. `Default` is that of none.
+#[derive(Debug, Default)]
+pub(in crate::format) struct Laid {
+    /// As they are in the view.
+    segments: Vec<ViewSegment>,
+    laying: Laying,
+    goes_on: bool,
+}
+
+impl Laid {
+    /// Lays out a view, and keeps what of it will not change. One that does not begin with the very same segments is laid
+    /// out from its beginning. After an error it is of no use.
+    pub(in crate::format) fn lay<S: TapeSource>(
+        &mut self,
+        tape: &mut Tape<S>,
+    ) -> Result<Line, RenditionError> {
+        self.goes_on = tape.segments().starts_with(&self.segments);
+        if !self.goes_on {
+            *self = Self::default();
+        }
+        let view = tape.view();
+        let mut new = view.segments.iter().skip(self.segments.len()).peekable();
+        while let Some(segment) = new.next_if(|segment| segment.end.is_some()) {
+            self.laying.add(view, segment.clone())?;
+            self.segments.push(segment.clone());
+        }
+        let mut laying = self.laying.clone();
+        for segment in new {
+            laying.add(view, segment.clone())?;
+        }
+        Ok(laying.finish(tape))
+    }
+
+    /// True when the last look went on from the one before. If not, nothing holds any more that was known before.
+    pub(in crate::format) fn goes_on(&self) -> bool {
+        self.goes_on
+    }
+
+    /// How many fragments the sealed segments have.
+    pub(in crate::format) fn parts(&self) -> usize {
+        self.laying.parts()
+    }
+}

@@ -1,0 +1,59 @@
+//! What looking at a recording that grows costs the journal.
+
+use super::*;
+use crate::store::WaitingOrder;
+use crate::store::tests::Growing;
+
+/// All that one go at a job reads, up to what there is to send; and what the loop asks between two.
+fn look(library: &Library, job: Job, look: &mut Look) {
+    library.to_deliver(WaitingOrder::OldestFirst, true, 64).unwrap();
+    let found = Material::find(library, job).unwrap();
+    let view = found.parts.into_iter().next_back().unwrap();
+    let id = crate::store::RenditionId {
+        recording: job.recording,
+        format: job.format,
+        part: 1,
+    };
+    library.pieces(id).unwrap();
+    match job.format {
+        Format::Hls => {
+            let folder = OpenFolder::open(view, true, look).unwrap();
+            folder.facts(false, look);
+        }
+        _ => {
+            OpenFile::open(job.format, view, look).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_look_asks_the_journal_as_often_after_a_day_as_after_a_minute() {
+    for format in [Format::Hls, Format::Mp4, Format::Flv, Format::Fmp4, Format::Aac] {
+        let mut growing = Growing::new();
+        let job = Job {
+            recording: growing.recording,
+            format,
+        };
+        let (mut kept, mut most) = (Look::default(), [0, 0]);
+        for second in 1..90 {
+            growing.grow(1);
+            let library = growing.library();
+            let asked = Growing::statements(|| look(&library, job, &mut kept));
+            // Once more, with nothing new on the tape.
+            let idle = Growing::statements(|| look(&library, job, &mut kept));
+            assert!(idle <= MOST, "{format}: {idle} with nothing new");
+            most[usize::from(second > 45)] = most[usize::from(second > 45)].max(asked);
+        }
+        assert_eq!(most[0], most[1], "{format}");
+        assert!(most[1] <= MOST, "{format}: {} statements", most[1]);
+        let library = growing.library();
+        let whole = Growing::statements(|| look(&library, job, &mut Look::default()));
+        assert!(
+            whole > 30,
+            "{format}: from the beginning it reads all indexes: {whole}"
+        );
+    }
+}
+
+/// Statements of SQL in a look: some that are asked each time, and the indexes of the last two segments.
+const MOST: usize = 24;
