@@ -568,24 +568,6 @@ fn two_recordings_with_one_key_are_two_objects() {
 }
 
 #[test]
-fn another_store_is_delivered_to_after_a_reload() {
-    let (home, dir, other) = (home(), crate::support::home(), crate::support::home());
-    let (bucket, folder) = (Bucket::start(dir.path()), other.path().display());
-    let service = Service::start_with(home.path(), &(sync_to(&bucket, "") + MP4));
-    push(&service, "live/one", 2, 0);
-    wait_until("it to be delivered", || all_delivered(&service.data(), 1));
-    write_config(
-        home.path(),
-        &(format!("\n[sync]\nurl = \"file://{folder}\"\n") + MP4),
-    );
-    service.signal(nix::sys::signal::Signal::SIGHUP);
-    service.wait_for_log(|log| log.contains("configuration reloaded").then_some(()));
-    push(&service, "live/two", 2, 0);
-    wait_until("it to be delivered", || all_delivered(&service.data(), 2));
-    assert_eq!((bucket.objects().len(), files(other.path()).len()), (1, 1));
-}
-
-#[test]
 fn what_was_delivered_before_the_journal_was_lost_is_not_sent_again() {
     let (home, dir) = (home(), crate::support::home());
     let bucket = Bucket::start(dir.path());

@@ -26,6 +26,7 @@ mod ctl;
 mod deliver;
 mod deliver_faults;
 mod deliver_gateways;
+mod deliver_moves;
 mod export;
 mod hook;
 mod hostile;

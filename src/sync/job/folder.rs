@@ -60,11 +60,8 @@ impl Transfer<'_> {
         if grows {
             self.cx.looks().insert(self.job, look);
         }
-        // What another store has does not count here.
-        let here = self.rendition.store.is_empty() || self.rendition.store == self.cx.store_name();
         let mut files: Files = pieces
             .into_iter()
-            .filter(|_| here)
             .map(|piece| (piece.name.clone(), piece))
             .collect();
         let next = i64::try_from(facts.next_ms)

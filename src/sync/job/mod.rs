@@ -211,6 +211,7 @@ impl Visit {
 impl Transfer<'_> {
     async fn send(&mut self, view: View<LibrarySource>, complete: bool) -> Result<Reached, End> {
         self.cx.may_go_on()?;
+        self.follow_configuration().await?;
         let sent = match self.job.format {
             Format::Hls => self.send_folder(view, complete).await,
             Format::Mp4 | Format::Fmp4 | Format::Flv | Format::Aac => self.send_file(view, complete).await,

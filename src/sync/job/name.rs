@@ -3,24 +3,45 @@
 use super::{End, Transfer};
 use crate::config::{KeyFacts, KeyPattern, Zone, distinct};
 use crate::format::Format;
-use crate::format::hls::PLAYLIST;
+use crate::format::hls::{MASTER, PLAYLIST};
 use crate::store::{DeliveryChange, Rendition};
 use crate::sync::source::{NoMaterial, from_library};
 
 impl Transfer<'_> {
+    /// The configuration may have changed since it was named. What is in another store does not count here: all of it goes
+    /// anew. Where only the address changed at which the store is read, what is told of from now on has the new one.
+    pub(super) async fn follow_configuration(&mut self) -> Result<(), End> {
+        let (id, store) = (self.rendition.id, self.cx.store_name());
+        if !self.rendition.store.is_empty() && self.rendition.store != store {
+            tracing::warn!(
+                recording = %id.recording, format = %id.format, key = %self.rendition.key,
+                "deliveries go to {store} now: what {} has of this recording stays there as it is, and nothing is added to it; \
+                 all of it is sent to {store}",
+                self.rendition.store
+            );
+            self.cx.commit(vec![DeliveryChange::Forget(id)]).await?;
+            self.rendition = Rendition::new(id);
+        }
+        if self.rendition.key.is_empty() {
+            return Ok(());
+        }
+        let url = self.url_of(&self.rendition.key);
+        if self.rendition.url == url {
+            return Ok(());
+        }
+        self.rendition.url = url;
+        if self.rendition.master_url.is_some() {
+            self.rendition.master_url = Some(self.url_of(&self.key_of(MASTER)));
+        }
+        self.write_down().await
+    }
+
     /// Gives the rendition a key, if it has none; false if that has to wait.
     pub(super) async fn name(&mut self) -> Result<bool, End> {
-        let store = self.cx.store_name();
-        if !self.rendition.key.is_empty() && self.rendition.store == store {
+        if !self.rendition.key.is_empty() {
             return Ok(true);
         }
-        if !self.rendition.store.is_empty() && self.rendition.store != store {
-            // It was on its way to another store; nothing there counts here.
-            self.cx
-                .commit(vec![DeliveryChange::Forget(self.rendition.id)])
-                .await?;
-            self.rendition = Rendition::new(self.rendition.id);
-        }
+        let store = self.cx.store_name();
         if !self.may_be_named() {
             return Ok(false);
         }

@@ -1,0 +1,110 @@
+//! The configuration names another store, or another address of it, while something is on its way.
+
+use nix::sys::signal::Signal;
+
+use crate::support::bucket::Bucket;
+use crate::support::delivered::{
+    HEAVY, MP4, all_delivered, events, expected, files, publish, push, rows, same_files, send, sync_to,
+};
+use crate::support::programme::Programme;
+use crate::support::service::write_config;
+use crate::support::{Service, home, wait_for, wait_until};
+
+#[test]
+fn another_store_is_delivered_to_after_a_reload() {
+    let (home, dir, other) = (home(), crate::support::home(), crate::support::home());
+    let (bucket, folder) = (Bucket::start(dir.path()), other.path().display());
+    let service = Service::start_with(home.path(), &(sync_to(&bucket, "") + MP4));
+    push(&service, "live/one", 2, 0);
+    wait_until("it to be delivered", || all_delivered(&service.data(), 1));
+    write_config(
+        home.path(),
+        &(format!("\n[sync]\nurl = \"file://{folder}\"\n") + MP4),
+    );
+    service.signal(Signal::SIGHUP);
+    service.wait_for_log(|log| log.contains("configuration reloaded").then_some(()));
+    push(&service, "live/two", 2, 0);
+    wait_until("it to be delivered", || all_delivered(&service.data(), 2));
+    assert_eq!((bucket.objects().len(), files(other.path()).len()), (1, 1));
+}
+
+/// Takes another configuration.
+fn reload(home: &std::path::Path, service: &Service, config: &str, times: usize) {
+    write_config(home, config);
+    service.signal(Signal::SIGHUP);
+    service.wait_for_log(|log| (log.matches("configuration reloaded").count() >= times).then_some(()));
+}
+
+#[test]
+fn a_live_recording_goes_whole_to_the_place_that_a_reload_names() {
+    let (home, dir) = (home(), crate::support::home());
+    let bucket = Bucket::start_near(dir.path());
+    let template = MP4.replace("[\"mp4\"]", "[\"hls\", \"mp4\"]");
+    let config = |place: &str, public: &str| {
+        let more = format!("when = \"live\"\npublic_url = \"https://{public}.example.com/{{key}}\"");
+        sync_to(&bucket, &more).replace("s3://media/box", place) + &template
+    };
+    let service = Service::start_with(home.path(), &config("s3://media/box", "one"));
+    let programme = Programme::marked("live/cam", 0, HEAVY);
+    let (mut client, mut next) = (publish(&service, "live/cam"), 0);
+    send(&mut client, &programme, &mut next, 40);
+    let playlist = |place: &str| {
+        let mut keys = bucket.objects().into_keys();
+        let key = keys.find(|key| key.starts_with(place) && key.ends_with("index.m3u8"))?;
+        Some(String::from_utf8(bucket.object(&key)?).unwrap())
+    };
+    let chunks = |text: &str| text.lines().filter(|line| line.ends_with(".m4s")).count();
+    let many = |place: &str, least: usize| playlist(place).filter(|text| chunks(text) >= least);
+    wait_for("a live playlist", || many("box/", 3));
+    wait_until("the MP4 to be under way, too", || bucket.uploads().len() == 1);
+
+    reload(home.path(), &service, &config("s3://media/other", "one"), 1);
+    let before = playlist("box/").unwrap();
+    send(&mut client, &programme, &mut next, 60);
+    let now = wait_for("all of it elsewhere", || many("other/", chunks(&before) + 1));
+    assert!(now.contains("EVENT") && now.contains("\n00001.m4s\n"), "{now}");
+    // Names within a folder are those of the folder: nothing in it says where it is.
+    assert!(!now.contains("://") && !now.contains("box"), "{now}");
+    // Nobody adds to the old one any more, or calls it complete.
+    assert_eq!(playlist("box/").unwrap(), before);
+    assert!(!before.contains("ENDLIST"), "{before}");
+    service.wait_for_log(|log| log.contains("stays there as it is").then_some(()));
+
+    // The same place, read at another address: what is told has it, and nothing is sent again.
+    let put = || {
+        bucket
+            .asked()
+            .iter()
+            .filter(|asked| asked.path.ends_with("/00001.m4s") && asked.method == "PUT")
+            .count()
+    };
+    assert_eq!(put(), 2);
+    reload(home.path(), &service, &config("s3://media/other", "two"), 2);
+    client.unpublish("cam").unwrap();
+    wait_until("it to be delivered", || all_delivered(&service.data(), 1));
+    assert_eq!(put(), 2);
+    let last = playlist("other/").unwrap();
+    assert!(
+        last.contains("ENDLIST") && chunks(&last) >= chunks(&now),
+        "{last}"
+    );
+    let out = crate::support::home();
+    let found = bucket
+        .objects()
+        .into_iter()
+        .filter(|(key, _)| key.starts_with("other/"));
+    same_files(&expected(&service.data(), out.path()), &found.collect());
+    let told = events(&service.data(), "recording.delivered");
+    let row = rows(&service.data());
+    let urls = told.iter().chain(row[0]["renditions"].as_array().unwrap());
+    let urls: Vec<&str> = urls.filter_map(|told| told["url"].as_str()).collect();
+    assert_eq!(urls.len(), 4, "{urls:?}");
+    assert!(
+        urls.iter()
+            .all(|url| url.starts_with("https://two.example.com/other/")),
+        "{urls:?}"
+    );
+    let hls = told.iter().find(|told| told["format"] == "hls").unwrap();
+    let (url, master) = (hls["url"].as_str().unwrap(), hls["master_url"].as_str().unwrap());
+    assert_eq!(master, url.replace("index.m3u8", "master.m3u8"));
+}
