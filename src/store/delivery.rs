@@ -120,9 +120,11 @@ pub enum DeliveryChange {
     Aside(RecordingId, bool),
     /// Everything of all recordings that was set aside is tried again.
     RetryAll,
+    /// What the store refused to remove is asked for again.
+    RetryRemovals,
     /// All renditions of a recording are to be removed from the store.
     Remove(RecordingId),
-    /// The store refuses to remove it, and said why: it waits for somebody to look at it.
+    /// The store refuses to remove it, and said why: it waits for somebody to look at it, or for the next day.
     NotRemoved(RenditionId, String),
 }
 

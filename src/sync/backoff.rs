@@ -17,6 +17,12 @@ impl Backoff {
         first: SECOND,
         most: 60 * SECOND,
     };
+    /// For a store in whose place somebody else answers, a login page as a rule: 1 to 8 s. A question costs the box little, and
+    /// the network comes back at a moment that nothing else tells of.
+    pub(super) const PORTAL: Backoff = Backoff {
+        first: SECOND,
+        most: 8 * SECOND,
+    };
     /// For something that the store does not take: 2 s to an hour.
     pub(super) const OBJECT: Backoff = Backoff {
         first: 2 * SECOND,
@@ -34,9 +40,38 @@ impl Backoff {
     }
 }
 
+/// What is done again and again.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Periodic {
+    next: Micros,
+    every: Micros,
+}
+
+impl Periodic {
+    pub(super) fn new(first: Micros, every: Micros) -> Self {
+        Self { next: first, every }
+    }
+
+    /// True once for each time.
+    pub(super) fn is_due(&mut self, now: Micros) -> bool {
+        let due = now >= self.next;
+        if due {
+            self.next = now.saturating_add(self.every);
+        }
+        due
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_periodic_is_due_once_for_each_time() {
+        let mut day = Periodic::new(100, 1_000);
+        let due: Vec<Micros> = (0..3_000).filter(|now| day.is_due(*now)).collect();
+        assert_eq!(due, [100, 1_100, 2_100]);
+    }
 
     #[test]
     fn waits_double_and_have_an_end() {
@@ -47,6 +82,7 @@ mod tests {
             );
             assert_eq!((least, most), (whole * SECOND / 2, whole * SECOND), "{failures}");
         }
+        assert_eq!(Backoff::PORTAL.after(30, 1_023), 8 * SECOND);
         let waits: std::collections::BTreeSet<_> =
             (0..500).map(|chance| Backoff::OBJECT.after(4, chance)).collect();
         assert!(waits.len() > 400);

@@ -301,6 +301,7 @@ impl Check<'_> {
             Fault::Offline(_) => {
                 "look at sync.endpoint, at the network, and at sync.ca_file where the certificate is one of your own".to_owned()
             }
+            Fault::Intercepted(_) => "log in there, or correct sync.endpoint or sync.proxy".to_owned(),
             Fault::Busy(_) => "the store is busy: it is tried again".to_owned(),
             _ if has("NoSuchBucket") || has("InvalidBucketName") => {
                 format!("make the bucket '{}', or correct sync.url", target.bucket)

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{self, JoinSet};
 
+use super::backoff::Periodic;
 use super::check::{SyncCheck, check};
 use super::cleaner;
 use super::context::{Context, End, OnTheWay};
@@ -34,6 +35,11 @@ const IDLE_LOOK: Micros = 5 * SECOND;
 
 /// What is to be removed is looked for so often.
 const CLEAN: Micros = 10 * SECOND;
+
+/// What the store refused to remove is asked for again an hour after the start, and so often after that: rights are corrected and
+/// locks end, and nobody tells the box.
+const REMOVE_AGAIN: Micros = 24 * 3_600 * SECOND;
+const REMOVE_FIRST: Micros = 3_600 * SECOND;
 
 /// The rate is what was sent in so much time.
 const RATE: Micros = 10 * SECOND;
@@ -73,6 +79,7 @@ pub(super) struct Loop {
     asked_since: Vec<oneshot::Sender<SyncCheck>>,
     checked: Option<SyncCheck>,
     clean_at: Micros,
+    remove_again: Periodic,
     /// Why nothing was removed when that was last tried.
     unclean: Option<String>,
     dates: Dates,
@@ -110,6 +117,7 @@ impl Loop {
             asked_since: Vec::new(),
             checked: None,
             clean_at: Micros::MIN,
+            remove_again: Periodic::new(cx.clock.boot().saturating_add(REMOVE_FIRST), REMOVE_AGAIN),
             unclean: None,
             dates: Dates::new(),
             looked: Micros::MIN,
@@ -331,6 +339,7 @@ impl Loop {
         }
         match &outcome {
             Outcome::StoreFailed(reason)
+            | Outcome::Intercepted(reason)
             | Outcome::StoreRefused(reason)
             | Outcome::Refused(reason)
             | Outcome::JournalFailed(reason) => {
@@ -375,7 +384,13 @@ impl Loop {
         if idle && now >= self.clean_at {
             self.clean_at = now.saturating_add(CLEAN);
             let cx = self.cx.clone();
-            self.cleaning.spawn(async move { cleaner::clean(&cx, utc).await });
+            let again = self.remove_again.is_due(now);
+            self.cleaning.spawn(async move {
+                if again {
+                    cx.commit(vec![DeliveryChange::RetryRemovals]).await?;
+                }
+                cleaner::clean(&cx, utc).await
+            });
         }
     }
 
@@ -388,7 +403,9 @@ impl Loop {
                 }
             }
             Ok(Err(End::Stopped)) => (),
-            Ok(Err(End::Fault(Fault::Offline(reason) | Fault::Busy(reason)))) => {
+            Ok(Err(End::Fault(
+                Fault::Offline(reason) | Fault::Intercepted(reason) | Fault::Busy(reason),
+            ))) => {
                 tracing::debug!("not cleaned up: {reason}");
             }
             Ok(Err(error)) => {

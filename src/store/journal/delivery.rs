@@ -62,13 +62,10 @@ pub(super) fn change(db: &Connection, change: &DeliveryChange, utc: Micros) -> R
                 "UPDATE renditions SET state = 'waiting' WHERE state = 'failed'",
                 [],
             )?;
-            execute(
-                db,
-                "UPDATE renditions SET error = NULL WHERE state = 'removing' AND error IS NOT NULL",
-                [],
-            )?;
+            retry_removals(db)?;
             execute(db, "UPDATE recordings SET aside = 0 WHERE aside", [])
         }
+        DeliveryChange::RetryRemovals => retry_removals(db),
         DeliveryChange::Remove(recording) => execute(
             db,
             "UPDATE renditions SET state = 'removing', error = NULL WHERE recording = ?1 AND key IS NOT NULL",
@@ -80,6 +77,14 @@ pub(super) fn change(db: &Connection, change: &DeliveryChange, utc: Micros) -> R
             params![id.recording.to_bytes(), id.format.as_str(), id.part, reason],
         ),
     }
+}
+
+fn retry_removals(db: &Connection) -> Result {
+    execute(
+        db,
+        "UPDATE renditions SET error = NULL WHERE state = 'removing' AND error IS NOT NULL",
+        [],
+    )
 }
 
 fn put(db: &Connection, rendition: &Rendition, utc: Micros) -> Result {

@@ -283,6 +283,12 @@ fn what_is_to_go_from_the_store_is_known_and_is_not_delivered_again() {
     );
     let known = &library.to_remove(i64::MIN, 9).unwrap()[0];
     assert_eq!(known.state, RenditionState::Removing);
+    // What the store refuses is not asked for until it is time again.
+    let refused = DeliveryChange::NotRemoved(delivered.id, "AccessDenied".to_owned());
+    deliver(&mut rig, vec![refused]);
+    assert_eq!(library.to_remove(i64::MIN, 9).unwrap(), []);
+    deliver(&mut rig, vec![DeliveryChange::RetryRemovals]);
+    assert_eq!(library.to_remove(i64::MIN, 9).unwrap().len(), 1);
     deliver(&mut rig, vec![DeliveryChange::Forget(delivered.id)]);
     assert_eq!(library.renditions(id(1)).unwrap(), []);
     assert_eq!(told(&rig, "recording.delivered"), 1);

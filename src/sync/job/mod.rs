@@ -117,6 +117,7 @@ fn outcome(ended: Result<Outcome, End>) -> Outcome {
         Err(End::Material(NoMaterial::Void(reason) | NoMaterial::Tape(reason))) => Outcome::Broken(reason),
         Err(End::Fault(fault)) => match fault {
             Fault::Offline(reason) | Fault::Busy(reason) => Outcome::StoreFailed(reason),
+            Fault::Intercepted(reason) => Outcome::Intercepted(reason),
             Fault::Unusable(reason) => Outcome::StoreRefused(reason),
             Fault::UploadGone | Fault::Refused(_) | Fault::Damaged(_) | Fault::Unsupported(_) => {
                 Outcome::Refused(fault.to_string())

@@ -64,10 +64,19 @@ impl Health {
 
     /// It did nothing.
     pub(super) fn failed(&mut self, reason: &str, now: Micros, chance: u64) -> Option<Action> {
+        self.waits(Backoff::STORE, reason, now, chance)
+    }
+
+    /// Somebody else answered.
+    pub(super) fn intercepted(&mut self, reason: &str, now: Micros, chance: u64) -> Option<Action> {
+        self.waits(Backoff::PORTAL, reason, now, chance)
+    }
+
+    fn waits(&mut self, backoff: Backoff, reason: &str, now: Micros, chance: u64) -> Option<Action> {
         // Transfers that were under way together fail together: that is one failure.
         if self.may_try(now) {
             self.failures = self.failures.saturating_add(1);
-            let until = now.saturating_add(Backoff::STORE.after(self.failures, chance));
+            let until = now.saturating_add(backoff.after(self.failures, chance));
             self.trouble = Some((reason.to_owned(), until));
         }
         // One answer like that is no news: everybody is busy now and then.

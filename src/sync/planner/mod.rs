@@ -46,6 +46,8 @@ pub(super) enum Outcome {
     Turn,
     /// The store could not be reached, or can do nothing now.
     StoreFailed(String),
+    /// Somebody else answers in the store's place.
+    Intercepted(String),
     /// The store takes nothing from this box.
     StoreRefused(String),
     /// The store did not take this.
@@ -238,7 +240,9 @@ impl Planner {
             Outcome::Waits(wait) => State::From(now.saturating_add(*wait), 0),
             Outcome::Stopped => State::From(0, tries),
             // Behind the others: it may be about this one after all.
-            Outcome::StoreFailed(_) | Outcome::StoreRefused(_) => State::From(now, tries),
+            Outcome::StoreFailed(_) | Outcome::Intercepted(_) | Outcome::StoreRefused(_) => {
+                State::From(now, tries)
+            }
             Outcome::JournalFailed(_) => {
                 State::From(now.saturating_add(Backoff::OBJECT.after(1, chance)), tries)
             }
@@ -277,7 +281,10 @@ impl Planner {
                     }
                 }
             }
-            Outcome::StoreFailed(_) | Outcome::Stopped | Outcome::JournalFailed(_) => outcome,
+            Outcome::StoreFailed(_)
+            | Outcome::Intercepted(_)
+            | Outcome::Stopped
+            | Outcome::JournalFailed(_) => outcome,
             other => {
                 self.doubted.remove(&job);
                 other
@@ -418,6 +425,7 @@ impl Planner {
             Outcome::StoreFailed(reason) | Outcome::StoreRefused(reason) => {
                 self.health.failed(reason, now, chance)
             }
+            Outcome::Intercepted(reason) => self.health.intercepted(reason, now, chance),
             Outcome::Refused(reason) => self.health.refused(job, reason, now, chance),
             Outcome::Broken(_) | Outcome::Aside | Outcome::Stopped | Outcome::JournalFailed(_) => None,
         };

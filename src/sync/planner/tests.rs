@@ -222,6 +222,28 @@ fn a_store_that_is_away_is_tried_with_one_transfer_and_ever_more_seldom() {
 }
 
 #[test]
+fn behind_a_login_page_it_is_tried_again_every_few_seconds() {
+    let mut planner = Planner::new(4, 7);
+    planner.candidates((1..9).map(closed).collect());
+    let mut tries = Vec::new();
+    for tenth in 0..6_000 {
+        let now = tenth * SECOND / 10;
+        while let Some(action) = planner.poll(now) {
+            if let Action::Start(job) = action {
+                tries.push(now);
+                planner.ended(job, Outcome::Intercepted("log in".to_owned()), false, now);
+            }
+            assert!(!matches!(action, Action::SetAside(_) | Action::TellAside(..)));
+        }
+    }
+    let longest = tries.windows(2).map(|pair| pair[1] - pair[0]).max();
+    assert!(
+        longest > Some(4 * SECOND) && longest <= Some(9 * SECOND),
+        "{longest:?}"
+    );
+}
+
+#[test]
 fn what_ends_while_its_transfer_runs_goes_on_at_once() {
     let mut planner = Planner::new(1, 7);
     planner.candidates(vec![open(1)]);

@@ -7,6 +7,9 @@ pub(in crate::sync) enum Fault {
     /// broke, a certificate that is not trusted.
     #[error("{0}")]
     Offline(String),
+    /// Somebody else answers in the store's place: a login page, a proxy.
+    #[error("{0}")]
+    Intercepted(String),
     /// The store cannot do it now: 500, 502, 503, 504, 408, 429, `SlowDown`, no room on its disk.
     #[error("{0}")]
     Busy(String),

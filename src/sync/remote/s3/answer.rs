@@ -128,7 +128,7 @@ fn looks_like_page(body: &[u8]) -> bool {
 
 /// A success that is not one of a store: as good as no answer.
 fn foreign(prepared: &Prepared) -> Fault {
-    Fault::Offline(format!("{prepared}: {FOREIGN}"))
+    Fault::Intercepted(format!("{prepared}: {FOREIGN}"))
 }
 
 /// What a success says. With `md5` an ETag that looks like one is to be the MD5 of what was sent.

@@ -121,8 +121,10 @@ fn fault(raw: &Raw, code: &str, message: &str, said: String) -> Fault {
     }
     match raw.status.as_u16() {
         301 | 302 | 303 | 307 | 308 if code.is_empty() && raw.region.is_none() => {
-            Fault::Unusable(format!("{said}: {FOREIGN}"))
+            Fault::Intercepted(format!("{said}: {FOREIGN}"))
         }
+        // "Network Authentication Required": made for login pages.
+        511 => Fault::Intercepted(format!("{said}: {FOREIGN}")),
         301 | 302 | 303 | 307 | 308 => Fault::Unusable(with_region(raw, said)),
         401 | 407 => Fault::Unusable(said),
         408 | 425 | 429 | 500 | 502 | 503 | 504 | 507 => Fault::Busy(said),

@@ -301,7 +301,8 @@ fn whose_fault_it_is_is_told_apart() {
         (400, "ExpiredToken", "Unusable"),
         (404, "NoSuchBucket", "Unusable"),
         (301, "PermanentRedirect", "Unusable"),
-        (307, "", "Unusable"),
+        (307, "", "Intercepted"),
+        (511, "", "Intercepted"),
         (400, "BadDigest", "Damaged"),
         (500, "InternalError", "Busy"),
         (503, "SlowDown", "Busy"),
@@ -429,12 +430,27 @@ fn who_does_not_speak_s3_is_not_the_store() {
         let said = Verdict::SayAs(200, vec![html.clone()], page.to_owned());
         rig.server.judge(move |_| said.clone());
         let fault = rig.ask(&s3, request.clone());
-        assert!(matches!(fault, Err(Fault::Offline(_))), "{request:?}: {fault:?}");
+        assert!(
+            matches!(fault, Err(Fault::Intercepted(_))),
+            "{request:?}: {fault:?}"
+        );
         // By its header alone where there is no body.
         if !matches!(request, Request::Head { .. }) {
             rig.server.judge(move |_| Verdict::Say(200, page.to_owned()));
             let fault = rig.ask(&s3, request.clone());
-            assert!(matches!(fault, Err(Fault::Offline(_))), "{request:?}: {fault:?}");
+            assert!(
+                matches!(fault, Err(Fault::Intercepted(_))),
+                "{request:?}: {fault:?}"
+            );
+        }
+        // Sent elsewhere to log in, or told to.
+        for status in [302, 511] {
+            rig.server.judge(move |_| Verdict::Say(status, page.to_owned()));
+            let fault = rig.ask(&s3, request.clone());
+            assert!(
+                matches!(fault, Err(Fault::Intercepted(_))),
+                "{status} {request:?}: {fault:?}"
+            );
         }
         let said = Verdict::SayAs(403, vec![html.clone()], page.to_owned());
         rig.server.judge(move |_| said.clone());
@@ -451,7 +467,7 @@ fn who_does_not_speak_s3_is_not_the_store() {
     assert!(matches!(rig.ask(&s3, complete()), Err(Fault::Unusable(_))));
     let said = Verdict::Say(200, "{\"ok\":true}".to_owned());
     rig.server.judge(move |_| said.clone());
-    assert!(matches!(rig.ask(&s3, complete()), Err(Fault::Offline(_))));
+    assert!(matches!(rig.ask(&s3, complete()), Err(Fault::Intercepted(_))));
     // Another listing is one of a store.
     rig.server
         .judge(|_| Verdict::Say(200, "<?xml version=\"1.0\"?><ListBucketResult/>".to_owned()));
