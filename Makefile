@@ -6,7 +6,7 @@ TOOLS := $(TARGET)/tools
 export PATH := $(TOOLS)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak power bench lint fuzz cross cross-test deb tarball packages device-test crates yocto-check
+.PHONY: help demo test soak power bench lint fuzz cross cross-test deb tarball packages release device-test crates yocto-check
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 20
@@ -49,12 +49,13 @@ device-test: ## Boot an emulated ARM box, install the package, push to it, manag
 	tests/device/make-root.sh $(TARGET)/box
 	cargo test --locked --test device
 
-lint: ## Formatting, clippy, licences and sources of dependencies
+lint: ## Formatting, clippy, licences, sources and known faults of dependencies
 	@scripts/setup.sh lint
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --test tools --test device -- -D warnings
 	cargo deny check bans licenses sources
+	scripts/advisories.sh
 
 # libFuzzer needs flags that stable Rust has only under RUSTC_BOOTSTRAP. What it finds goes to the first folder.
 fuzz: ## Every fuzz target for a minute
@@ -82,6 +83,10 @@ tarball: ## An archive for ARCH (amd64): also arm64, armhf, arm64-musl; with its
 	@scripts/setup.sh package
 	scripts/package.sh build $(or $(ARCH),amd64)
 	scripts/package.sh tarball $(or $(ARCH),amd64)
+
+release: ## Packages and archives for all of ARCHES, licences, bills of materials, checksums signed with RELEASE_KEY: one folder
+	@scripts/setup.sh package
+	scripts/release.sh build $(ARCHES)
 
 packages: ## The package and the archive for ARCH (amd64)
 	$(if $(filter %-musl,$(ARCH)),,@$(MAKE) --no-print-directory deb)

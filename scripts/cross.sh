@@ -50,7 +50,27 @@ if [ "${RUST_FROM:-}" = debian ] || ! rust_knows "$target"; then
   case $target in *-musl) export "CARGO_TARGET_${upper}_RUSTFLAGS=-C link-self-contained=no" ;; esac
 fi
 
+# Where the sources and the tools lie on this machine is nothing that a program should tell, and would make it another one
+# elsewhere: the debugger's link has the checksum of all paths in it. The last that fits counts.
+same_everywhere() {
+  local from to flags='' rust=''
+  while read -r from to; do
+    rust+=" --remap-path-prefix=$from=$to"
+    flags+=" -ffile-prefix-map=$from=$to"
+  done <<END
+${CARGO_HOME:-$HOME/.cargo} /cargo
+$PWD /edgereel
+$TARGET /target
+$("${RUSTC:-rustc}" --print sysroot) /rust
+END
+  local own="CARGO_TARGET_${upper}_RUSTFLAGS" c="CFLAGS_$lower"
+  # What RUSTFLAGS says is all that cargo looks at.
+  if [ -n "${RUSTFLAGS:-}" ]; then RUSTFLAGS+=$rust; else export "$own=${!own:-}$rust"; fi
+  export "$c=${!c:-${CFLAGS:-}}$flags"
+}
+
 build() {
+  same_everywhere
   "${cargo_build[@]}" "${arguments[@]}" --profile device --bin edgereel
   "$gnu-objcopy" --only-keep-debug "$built/edgereel" "$built/edgereel.debug"
   "$gnu-objcopy" --strip-all --add-gnu-debuglink="$built/edgereel.debug" "$built/edgereel" "$built/edgereel.stripped"

@@ -220,6 +220,8 @@ case "${1:-}" in
     packaging
     has lintian || apt lintian -- "judges the Debian package"
     has dpkg-deb || apt dpkg -- "opens, installs and removes it"
+    has minisign || apt minisign -- "signs a release"
+    has gpg || apt gnupg -- "signs a release, too"
     ;;
   power)
     compiler

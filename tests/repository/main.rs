@@ -8,7 +8,9 @@
     reason = "a test fails by panicking"
 )]
 
+mod advisories;
 mod blocking;
 mod fuzz_corpus;
+mod release;
 mod rust_version;
 mod yocto;

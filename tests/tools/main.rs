@@ -40,6 +40,7 @@ mod players;
 mod power;
 mod programs;
 mod ranges;
+mod release;
 mod session;
 mod stall;
 mod streams;

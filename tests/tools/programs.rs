@@ -49,6 +49,14 @@ pub(crate) const MD5SUM: Program = Program {
     name: "md5sum",
     package: "coreutils",
 };
+pub(crate) const MINISIGN: Program = Program {
+    name: "minisign",
+    package: "minisign",
+};
+pub(crate) const GPG: Program = Program {
+    name: "gpg",
+    package: "gnupg",
+};
 pub(crate) const CARGO_DEB: Program = Program {
     name: "cargo-deb",
     package: "cargo-deb (with cargo)",

@@ -1,0 +1,97 @@
+//! Known faults of dependencies: those that are let pass do no harm, as it says, and a check that could not be made says so.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::Command;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn table(name: &str) -> toml::Table {
+    fs::read_to_string(root().join(name)).unwrap().parse().unwrap()
+}
+
+#[test]
+fn what_is_let_pass_has_a_reason_that_holds() {
+    let deny = table("deny.toml");
+    for ignored in deny["advisories"]["ignore"].as_array().unwrap() {
+        let reason = ignored["reason"].as_str().unwrap();
+        assert!(reason.len() > 40 && reason.contains("rumqttc"), "{ignored}");
+    }
+    // The old rustls-webpki and rustls-pemfile come by rumqttc alone…
+    let lock = table("Cargo.lock");
+    let users = |wanted: &str| {
+        let packages = lock["package"].as_array().unwrap().iter();
+        let depends = |package: &&toml::Value| {
+            let named = package.get("dependencies").and_then(toml::Value::as_array);
+            let mut named = named.into_iter().flatten().filter_map(toml::Value::as_str);
+            named.any(|it| it == wanted)
+        };
+        let names = packages
+            .filter(depends)
+            .map(|package| package["name"].as_str().unwrap());
+        names.collect::<Vec<_>>()
+    };
+    assert_eq!(users("rustls-webpki 0.102.8"), ["rumqttc"]);
+    assert_eq!(users("rustls-pemfile"), ["rumqttc"]);
+    // … whose own reading of keys is never asked for.
+    for file in ["src/control/link.rs", "src/control/remote.rs"] {
+        let source = fs::read_to_string(root().join(file)).unwrap();
+        let made: Vec<&str> = source.split("TlsConfiguration::").skip(1).collect();
+        assert!(
+            !made.is_empty() && made.iter().all(|it| it.starts_with("Rustls(")),
+            "{file}"
+        );
+    }
+}
+
+/// Runs the script with a `cargo deny` that does as the words say; gives its exit code and what it said.
+fn check(home: &Path, fetches: bool, finds: bool, variables: &[(&str, &str)]) -> (Option<i32>, String) {
+    let tool = home.join("bin/cargo-deny");
+    fs::create_dir_all(tool.parent().unwrap()).unwrap();
+    let (fetch, find) = (i32::from(!fetches), i32::from(finds));
+    let script = format!(
+        "#!/bin/sh\ncase \"$*\" in *fetch*) echo no route; exit {fetch} ;; *check*) exit {find} ;; esac\nexit 9\n"
+    );
+    fs::write(&tool, script).unwrap();
+    fs::set_permissions(&tool, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!(
+        "{}:{}",
+        home.join("bin").display(),
+        std::env::var("PATH").unwrap()
+    );
+    let output = Command::new("scripts/advisories.sh")
+        .current_dir(root())
+        .env_remove("ADVISORIES")
+        .env_remove("ADVISORY_DB")
+        .env("PATH", path)
+        .env("CARGO_HOME", home)
+        .envs(variables.iter().copied())
+        .output()
+        .unwrap();
+    (
+        output.status.code(),
+        String::from_utf8_lossy(&output.stderr).into_owned(),
+    )
+}
+
+#[test]
+fn a_check_that_could_not_be_made_says_so_and_what_was_found_is_a_failure() {
+    let home = tempfile::tempdir().unwrap();
+    assert_eq!(check(home.path(), true, false, &[]).0, Some(0));
+    assert_eq!(check(home.path(), true, true, &[]).0, Some(1));
+    let (code, said) = check(home.path(), false, true, &[]);
+    assert_eq!(code, Some(0));
+    assert!(
+        said.contains("NOT CHECKED") && said.contains("no route"),
+        "{said}"
+    );
+    let (code, said) = check(home.path(), false, true, &[("ADVISORIES", "required")]);
+    assert!(code == Some(1) && said.contains("NOT CHECKED"), "{said}");
+    // A copy of an earlier run is better than nothing, and said to be old.
+    fs::create_dir_all(home.path().join("advisory-dbs/one")).unwrap();
+    let (code, said) = check(home.path(), false, true, &[]);
+    assert!(code == Some(1) && said.contains("a copy of"), "{said}");
+}
