@@ -29,7 +29,12 @@ impl Run {
         let said = again.advice(&config).into_iter();
         let service = async {
             said.for_each(|advice| tracing::warn!("{advice}"));
-            daemon::run(config, Arc::new(move || again.config())).await
+            let reload = move || {
+                let config = again.config()?;
+                let of_file = again.advice(&config);
+                Ok((config, of_file))
+            };
+            daemon::run(config, Arc::new(reload)).await
         };
         daemon::block_on(service)
     }

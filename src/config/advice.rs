@@ -78,6 +78,11 @@ pub enum Advice {
         /// What is there.
         of: String,
     },
+    /// MQTT in the clear to another machine.
+    OpenBroker {
+        /// The broker.
+        url: String,
+    },
     /// A signature that does not cover the app, and an entry that leaves it open.
     OpenApp {
         /// The entry.
@@ -137,6 +142,11 @@ impl fmt::Display for Advice {
             Advice::OpenAddress { of } => write!(
                 f,
                 "{of} is asked over http://: everybody on the way to it can read that, and answer in its place; use https://"
+            ),
+            Advice::OpenBroker { url } => write!(
+                f,
+                "{url} is not encrypted: everybody on the way to it can read what is told, passwords too, and give commands in its name; use \
+                 mqtts://"
             ),
             Advice::OpenApp { publisher, stream } => write!(
                 f,
@@ -317,6 +327,13 @@ impl Config {
             .chain(callbacks)
             .chain(store)
             .map(|of| Advice::OpenAddress { of })
+            .chain(self.open_broker())
+    }
+
+    fn open_broker(&self) -> Option<Advice> {
+        let url = &self.mqtt.as_ref()?.url;
+        let open = !url.tls && !url.is_loopback();
+        open.then(|| Advice::OpenBroker { url: url.to_string() })
     }
 }
 
@@ -344,6 +361,8 @@ mod tests {
             "[[callback]]\nurl = \"http://127.0.0.1:80/a\"\n[[callback]]\nname = \"b\"\nurl = \"http://[::1]/b\"\n[[callback]]\nname = \"c\"\nurl = \
              \"http://localhost:80/c\"\n",
             "[[publisher]]\nstream = \"live/*\"\ntencent_key = \"a-long-enough-secret\"\n",
+            "[mqtt]\nurl = \"mqtt://127.0.0.1\"\n",
+            "[mqtt]\nurl = \"mqtts://broker.example.com\"\n",
         ] {
             assert_eq!(advice(text), [""; 0], "{text}");
         }
@@ -395,6 +414,10 @@ mod tests {
             (
                 "[[callback]]\nname = \"crm\"\nurl = \"http://10.0.0.1:80/t0ken\"",
                 "[[callback]] 'crm' is asked over http://",
+            ),
+            (
+                "[mqtt]\nurl = \"mqtt://10.0.0.1\"",
+                "mqtt://10.0.0.1:1883 is not encrypted",
             ),
             (
                 "[[publisher]]\ntencent_key = \"a-long-enough-secret\"",

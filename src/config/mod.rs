@@ -12,6 +12,7 @@ mod callback;
 mod changes;
 mod delivery;
 mod file;
+mod fuzz;
 mod key;
 mod mistake;
 mod mqtt;
@@ -41,6 +42,8 @@ pub use delivery::{
 };
 pub use file::ConfigError;
 pub(crate) use file::{explain, nearest};
+#[doc(hidden)]
+pub use fuzz::fuzz;
 pub use key::{KeyError, KeyFacts, KeyPattern, distinct};
 pub use mqtt::{BrokerUrl, BrokerUrlError, Login, Mqtt};
 pub use publisher::{Hook, HookUrl, MAX_PUBLISHERS, Proof, Publisher, Required};

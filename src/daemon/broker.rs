@@ -66,21 +66,13 @@ pub(super) async fn connect(
         listeners: listeners(config),
     });
     match settings {
-        Ok(settings) => {
-            if !mqtt.url.tls && mqtt.login.is_some() && !mqtt.url.is_loopback() {
-                tracing::warn!(
-                    "{} is not encrypted: whoever listens on the way reads the password",
-                    mqtt.url
-                );
-            }
-            Some(Control::start(
-                settings,
-                api.clone(),
-                store.clone(),
-                clock.clone(),
-                tally.clone(),
-            ))
-        }
+        Ok(settings) => Some(Control::start(
+            settings,
+            api.clone(),
+            store.clone(),
+            clock.clone(),
+            tally.clone(),
+        )),
         Err(error) => {
             tracing::error!("not connected to {}: {}", mqtt.url, with_causes(error.as_ref()));
             None

@@ -1,17 +1,19 @@
 //! Logging that never holds up what it speaks of.
 //!
 //! Lines go through a bounded queue to a thread of their own: a terminal that is not read, or a journald that
-//! does not answer, costs lines and never a frame. How many were lost is said as soon as there is room.
+//! does not answer, costs lines and never a frame. How many were lost is said as soon as there is room. What one publisher
+//! may write is bounded: [`Limits`].
 
 use std::fmt;
 use std::io::{IsTerminal as _, Write as _};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::filter;
+use super::limits::{LeftOut, Limits};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
@@ -26,6 +28,8 @@ const LONGEST: usize = 1024;
 const QUEUE: usize = 1024;
 /// How long the end of the process may wait for the log.
 const FLUSH: Duration = Duration::from_millis(500);
+/// While lines were left out it is looked so often whether their number is to be told.
+const LOOK: Duration = Duration::from_secs(1);
 static LOST: AtomicU64 = AtomicU64::new(0);
 /// The filter, to be changed while it runs.
 static FILTER: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
@@ -58,16 +62,18 @@ pub fn init_log(target: LogTarget) {
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new(default));
     let (sender, receiver) = sync_channel(QUEUE);
     let journald = target == LogTarget::Service && std::env::var_os("JOURNAL_STREAM").is_some();
+    let limits = Shared::default();
+    let counted = limits.clone();
     let spawned = thread::Builder::new()
         .name("log".to_owned())
-        .spawn(move || write_all(&receiver, journald));
+        .spawn(move || write_all(&receiver, &counted, journald));
     if spawned.is_err() {
         return;
     }
     let _ = SENDER.set(sender.clone());
     let (filter, handle) = reload::Layer::new(filter);
     let _ = FILTER.set(handle);
-    let subscriber = Registry::default().with(filter).with(Queued { sender });
+    let subscriber = Registry::default().with(filter).with(Queued { sender, limits });
     // A second call, as tests make, changes nothing.
     let _ = tracing::subscriber::set_global_default(subscriber);
     if let Some(wrong) = wrong {
@@ -97,8 +103,20 @@ pub fn flush_log() {
     }
 }
 
+/// The limits, for those who log and for the thread that tells what was left out.
+#[derive(Clone, Default)]
+struct Shared(Arc<Mutex<Limits>>);
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Limits> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 enum Entry {
     Line(Line),
+    /// Something was left out: its number is to be told some time.
+    LeftOut,
     Flush(SyncSender<()>),
 }
 
@@ -110,6 +128,30 @@ struct Line {
 
 struct Queued {
     sender: SyncSender<Entry>,
+    limits: Shared,
+}
+
+impl Queued {
+    /// Whether its publisher has not written too much. Who asked for more than usual gets all of it.
+    fn may_write(&self, event: &Event<'_>, fields: &Fields) -> bool {
+        if *event.metadata().level() > Level::INFO {
+            return true;
+        }
+        let mut limits = self.limits.lock();
+        let waited = limits.waits();
+        let may = limits.may_write(
+            &event.metadata().callsite(),
+            fields.stream.as_deref(),
+            fields.peer.as_deref(),
+            &fields.message,
+            Instant::now(),
+        );
+        if !waited && limits.waits() {
+            // Where there is no room, what is in its way wakes the thread, too.
+            let _ = self.sender.try_send(Entry::LeftOut);
+        }
+        may
+    }
 }
 
 /// The fields of a span, written once when it begins.
@@ -149,6 +191,9 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Queued {
             }
         }
         event.record(&mut fields);
+        if !self.may_write(event, &fields) {
+            return;
+        }
         let line = Line {
             level: *event.metadata().level(),
             fields,
@@ -215,25 +260,56 @@ fn plain(text: &str) -> String {
     out
 }
 
-fn write_all(entries: &Receiver<Entry>, journald: bool) {
+fn write_all(entries: &Receiver<Entry>, limits: &Shared, journald: bool) {
     // tracing-journald sends with a blocking socket, which is why it lives on this thread alone.
     match journald.then(tracing_journald::layer) {
         Some(Ok(layer)) => {
             let subscriber = Registry::default().with(layer);
-            tracing::subscriber::with_default(subscriber, || each(entries, to_journal));
+            tracing::subscriber::with_default(subscriber, || each(entries, limits, to_journal));
         }
         _ => {
             let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-            each(entries, |line| to_terminal(line, color));
+            each(entries, limits, |line| to_terminal(line, color));
         }
     }
 }
 
-fn each(entries: &Receiver<Entry>, write: impl Fn(&Line)) {
-    for entry in entries {
+fn each(entries: &Receiver<Entry>, limits: &Shared, write: impl Fn(&Line)) {
+    loop {
+        let waits = limits.lock().waits();
+        let entry = match waits {
+            true => entries.recv_timeout(LOOK),
+            false => entries.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        };
         match entry {
-            Entry::Line(line) => write(&line),
-            Entry::Flush(done) => drop(done.try_send(())),
+            Ok(Entry::Line(line)) => write(&line),
+            Ok(Entry::LeftOut) | Err(RecvTimeoutError::Timeout) => {}
+            Ok(Entry::Flush(done)) => {
+                let rest = limits.lock().rest();
+                rest.into_iter().for_each(|left_out| write(&left_out.into()));
+                let _ = done.try_send(());
+            }
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+        let due = match waits {
+            true => limits.lock().due(Instant::now()),
+            false => Vec::new(),
+        };
+        due.into_iter().for_each(|left_out| write(&left_out.into()));
+    }
+}
+
+impl From<LeftOut> for Line {
+    fn from(left_out: LeftOut) -> Self {
+        Line {
+            level: Level::WARN,
+            fields: Fields {
+                stream: left_out.stream,
+                peer: left_out.address,
+                message: left_out.text,
+                ..Fields::default()
+            },
+            time: jiff::Timestamp::now(),
         }
     }
 }
@@ -303,6 +379,44 @@ fn to_terminal(line: &Line, color: bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_publisher_writes_is_bounded_wherever_it_comes_from() {
+        let (sender, receiver) = sync_channel(100_000);
+        let limits = Shared::default();
+        let queued = Queued {
+            sender,
+            limits: limits.clone(),
+        };
+        tracing::subscriber::with_default(Registry::default().with(queued), || {
+            let span = tracing::info_span!("rtmp", peer = "192.0.2.1:4000", stream = "live/a");
+            span.in_scope(|| {
+                for n in 0..1_000 {
+                    tracing::info!(n, "sequence header");
+                    tracing::debug!("all of it");
+                }
+                tracing::warn!("publish ended");
+            });
+            // By a thread that has no such span.
+            (0..1_000).for_each(|_| tracing::warn!(stream = "live/a", "fragment left out"));
+        });
+        let (done, _) = sync_channel(1);
+        let entries: Vec<Entry> = receiver.try_iter().chain([Entry::Flush(done)]).collect();
+        let (again, receiver) = sync_channel(100_000);
+        entries
+            .into_iter()
+            .for_each(|entry| again.try_send(entry).unwrap_or_else(|_| panic!("there is room")));
+        drop(again);
+        let written = std::cell::RefCell::new(Vec::new());
+        each(&receiver, &limits, |line| {
+            written.borrow_mut().push(line.fields.message.clone());
+        });
+        let count = |words: &str| written.borrow().iter().filter(|it| *it == words).count();
+        assert_eq!((count("sequence header"), count("fragment left out")), (30, 30));
+        assert_eq!((count("publish ended"), count("all of it")), (1, 1_000));
+        assert_eq!(count("and 970 more of the kind: sequence header"), 1);
+        assert_eq!(count("and 970 more of the kind: fragment left out"), 1);
+    }
 
     #[test]
     fn nobody_writes_a_line_of_their_own_into_the_log() {

@@ -11,6 +11,7 @@ mod credentials;
 mod filter;
 mod host;
 mod keys;
+mod limits;
 mod log;
 mod notify;
 mod service;
@@ -31,11 +32,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use crate::api::Reloaded;
-use crate::config::Config;
+use crate::config::{Advice, Config};
 use crate::https::with_causes;
 
-/// Reads the configuration again, for SIGHUP.
-pub type Reload = Arc<dyn Fn() -> anyhow::Result<Config> + Send + Sync>;
+/// Reads the configuration again, for SIGHUP; with it what is to be said of its file.
+pub type Reload = Arc<dyn Fn() -> anyhow::Result<(Config, Option<Advice>)> + Send + Sync>;
 
 /// Runs the service until SIGTERM or SIGINT; SIGHUP reloads.
 pub async fn run(config: Config, reload: Reload) -> anyhow::Result<()> {
@@ -82,7 +83,7 @@ async fn next<T>(channel: &mut Option<mpsc::Receiver<T>>) -> Option<T> {
 }
 
 /// Reads the configuration again: a file may be on a card that stalls.
-async fn read(reload: &Reload) -> anyhow::Result<Config> {
+async fn read(reload: &Reload) -> anyhow::Result<(Config, Option<Advice>)> {
     let reload = reload.clone();
     may_block(move || reload()).await?
 }
@@ -95,9 +96,12 @@ async fn may_block<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static)
 }
 
 /// Takes over a configuration that was read again, if it could be.
-async fn take_over(service: &mut Service, config: anyhow::Result<Config>) -> Result<Reloaded, String> {
-    match config {
-        Ok(config) => Ok(service.reconfigure(config).await),
+async fn take_over(
+    service: &mut Service,
+    read: anyhow::Result<(Config, Option<Advice>)>,
+) -> Result<Reloaded, String> {
+    match read {
+        Ok((config, of_file)) => Ok(service.reconfigure(config, of_file).await),
         Err(error) => {
             let words = with_causes(error.as_ref());
             tracing::error!("configuration not reloaded, the old one holds: {words}");

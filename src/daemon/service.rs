@@ -13,7 +13,7 @@ use super::host::{Facts, Reloading, ThisService};
 use super::keys;
 use super::{broker, callbacks, may_block};
 use crate::api::{Api, Reloaded};
-use crate::config::{self, ByteSize, Changes, Config, Keep};
+use crate::config::{self, Advice, ByteSize, Changes, Config, Keep};
 use crate::control::Tally;
 use crate::https::with_causes;
 use crate::ingest::{self, Entrance, Listen, Server};
@@ -220,7 +220,7 @@ impl Service {
     }
 
     /// Takes over what can be changed while running, and says what cannot.
-    pub async fn reconfigure(&mut self, config: Config) -> Reloaded {
+    pub async fn reconfigure(&mut self, config: Config, of_file: Option<Advice>) -> Reloaded {
         let changes = Changes::between(&self.config, &config);
         let mut warnings = Vec::new();
         let (templates, rules) = (config.templates.clone(), config.rules.clone());
@@ -288,6 +288,7 @@ impl Service {
         self.tell_facts();
         let mut advice = self.recorder.advice();
         advice.extend(self.config.advice_beside_rules());
+        advice.extend(of_file);
         warnings.extend(advice.iter().map(ToString::to_string));
         let list = |keys: &[&str]| match keys.is_empty() {
             true => "nothing".to_owned(),

@@ -37,4 +37,6 @@ mod status;
 pub use check::{CheckStep, SyncCheck};
 pub use handle::{SHELF, Said, Stopping, Uploader, UploaderError, UploaderSettings};
 pub use keys::{AccessKey, Keys};
+#[doc(hidden)]
+pub use remote::fuzz_s3_answer;
 pub use status::{FailedStatus, OpenStatus, SyncStatus, TransferStatus};

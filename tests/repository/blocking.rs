@@ -80,7 +80,12 @@ const MAY: [(&str, &str, usize, &str); 27] = [
         1,
         "for commands, which have nobody else to hold up",
     ),
-    ("daemon/log.rs", ".recv_timeout(", 1, "at the end of the process"),
+    (
+        "daemon/log.rs",
+        ".recv_timeout(",
+        2,
+        "at the end of the process, and on the thread of the log",
+    ),
     (
         "daemon/log.rs",
         "sync_channel(",

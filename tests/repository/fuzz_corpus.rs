@@ -34,3 +34,13 @@ fn requests() {
 fn tags() {
     replay("tags", edgereel::ingest::fuzz_tags);
 }
+
+#[test]
+fn s3_answers() {
+    replay("s3_answers", edgereel::sync::fuzz_s3_answer);
+}
+
+#[test]
+fn configuration() {
+    replay("configuration", edgereel::config::fuzz);
+}

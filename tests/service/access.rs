@@ -1,5 +1,6 @@
 //! Who may push, from outside: keys and signatures at the real service, and that no secret leaves it.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use crate::support::rtmp::Rtmp;
@@ -169,6 +170,30 @@ fn a_wrong_key_is_refused_a_right_one_records_and_no_secret_is_told() {
         "{}",
         shown.text()
     );
+}
+
+#[test]
+fn keys_that_everybody_may_read_are_told_of_at_the_start_and_at_a_reload() {
+    let home = home();
+    let config = home.path().join("edgereel.toml");
+    let mode = |mode| std::fs::set_permissions(&config, PermissionsExt::from_mode(mode)).unwrap();
+    // It keeps its mode when it is written.
+    std::fs::write(&config, "").unwrap();
+    mode(0o644);
+    let service = Service::start_with(home.path(), "[[publisher]]\nkey = \"sixteen-letters-\"\n");
+    let told = |log: &str| {
+        log.matches("everybody on this machine may read it: chmod o-r")
+            .count()
+    };
+    service.wait_for_log(|log| (told(log) == 1).then_some(()));
+    for (reload, bits, times) in [(1, 0o640, 1), (2, 0o644, 2), (3, 0o600, 2), (4, 0o600, 2)] {
+        mode(bits);
+        service.signal(Signal::SIGHUP);
+        service.wait_for_log(|log| {
+            let reloaded = log.matches("configuration reloaded").count();
+            (reloaded == reload && told(log) == times).then_some(())
+        });
+    }
 }
 
 #[test]

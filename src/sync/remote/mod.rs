@@ -20,6 +20,7 @@ use bytes::Bytes;
 pub(super) use content::{Content, PIECE, Payload, Source};
 pub(super) use fault::Fault;
 pub(super) use pace::Pace;
+pub use s3::fuzz as fuzz_s3_answer;
 pub(super) use s3::same_etag;
 
 /// A store of objects.

@@ -17,6 +17,9 @@ const PAGE: usize = 1_024;
 /// No answer that is not an object is longer: a page of 1,000 parts has a third of it.
 const MOST: u64 = 1 << 20;
 
+/// No store has longer names of uploads, and none longer ETags.
+pub(super) const LONGEST_ID: usize = 2_048;
+
 /// No more uploads than these are looked at under one key.
 const UPLOADS: usize = 1_000;
 
@@ -94,6 +97,22 @@ impl Raw {
         Ok(raw)
     }
 
+    /// What a fuzzer makes up: each bit says whether there is a header.
+    pub(super) fn made(headers: u8, status: StatusCode, body: Bytes) -> Self {
+        let has = |bit: u8| headers & (1 << bit) != 0;
+        Raw {
+            status,
+            etag: has(0).then(|| "d41d8cd98f00b204e9800998ecf8427e-1".to_owned()),
+            region: has(1).then(|| "eu-central-1".to_owned()),
+            recording: None,
+            html: has(2),
+            dated: has(3),
+            length: has(4).then_some(body.len() as u64),
+            whole: has(5).then_some(u64::MAX),
+            body,
+        }
+    }
+
     pub(super) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap_or_default()
     }
@@ -154,7 +173,7 @@ pub(super) fn read(prepared: &Prepared, raw: Raw, md5: bool) -> Result<Answer, F
             }
         }
         Verb::Create => match inside(raw.text(), "UploadId").map(unescaped) {
-            Some(upload) if (1..=2_048).contains(&upload.len()) => Ok(Answer::Created { upload }),
+            Some(upload) if (1..=LONGEST_ID).contains(&upload.len()) => Ok(Answer::Created { upload }),
             _ if raw.text().contains("InitiateMultipartUploadResult") => Err(senseless()),
             _ => Err(foreign(prepared)),
         },
@@ -227,7 +246,7 @@ pub(super) fn removed(prepared: &Prepared, raw: &Raw) -> Result<bool, Fault> {
 }
 
 fn completed(prepared: &Prepared, raw: &Raw, md5: bool) -> Option<Answer> {
-    let told = inside(raw.text(), "ETag").map(unquoted);
+    let told = inside(raw.text(), "ETag").map(etag_in);
     let etag = told.or_else(|| raw.etag.clone()).unwrap_or_default();
     if etag.is_empty() && !raw.text().contains("CompleteMultipartUploadResult") {
         return None;
@@ -256,7 +275,7 @@ pub(super) fn parts(prepared: &Prepared, raw: &Raw) -> Result<(Vec<PartSeen>, Op
         Some(PartSeen {
             number: u32::try_from(number(part, "PartNumber")?).ok()?,
             bytes: number(part, "Size")?,
-            etag: inside(part, "ETag").map(unquoted).unwrap_or_default(),
+            etag: inside(part, "ETag").map(etag_in).unwrap_or_default(),
         })
     });
     let more = inside(text, "IsTruncated").is_some_and(|truncated| truncated.trim() == "true");
@@ -274,9 +293,8 @@ pub(super) fn uploads(prepared: &Prepared, raw: &Raw, key: &str) -> Result<Vec<S
     let found = uploads.filter_map(|upload| {
         let upload = upload.split("</Upload>").next()?;
         let theirs = unescaped(inside(upload, "Key")?);
-        (theirs == key)
-            .then(|| inside(upload, "UploadId").map(unescaped))
-            .flatten()
+        let id = unescaped(inside(upload, "UploadId")?);
+        (theirs == key && (1..=LONGEST_ID).contains(&id.len())).then_some(id)
     });
     Ok(found.collect())
 }
@@ -301,6 +319,15 @@ fn unescaped(text: &str) -> String {
         .replace("&quot;", "\"")
         .replace("&#34;", "\"")
         .replace("&amp;", "&")
+}
+
+/// An ETag that stands in an answer; one that is none is not kept.
+fn etag_in(text: &str) -> String {
+    let etag = unquoted(text);
+    match etag.len() <= LONGEST_ID {
+        true => etag,
+        false => String::new(),
+    }
 }
 
 fn unquoted(etag: &str) -> String {

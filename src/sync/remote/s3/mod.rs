@@ -4,6 +4,7 @@
 //! are not signed, but each has its MD5 with it, which the service checks. rusty-s3 signs, reqwest sends.
 
 mod answer;
+mod fuzz;
 mod proxy;
 mod refusal;
 mod request;
@@ -35,6 +36,7 @@ use crate::sync::{AccessKey, Keys};
 
 use answer::Looked;
 pub(in crate::sync) use answer::same_etag;
+pub use fuzz::fuzz;
 use request::Prepared;
 
 /// A signature is good for so long: as long as the slowest part may take.

@@ -183,7 +183,7 @@ fn headers(about: &About, target: &S3Target) -> Vec<(&'static str, String)> {
 }
 
 impl Prepared {
-    fn of(verb: Verb, key: String) -> Self {
+    pub(super) fn of(verb: Verb, key: String) -> Self {
         Self {
             verb,
             key: Some(key),
