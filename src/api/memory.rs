@@ -160,7 +160,7 @@ impl Api {
             return Err(other(&known.command));
         }
         let result = match lasting {
-            false => command.run(self, arguments).await,
+            false => self.audited(Some(id), command, arguments).await,
             true => match known {
                 Some(Remembered {
                     answer: Some(answer), ..
@@ -198,12 +198,12 @@ impl Api {
         };
         // In front of what the command does: whatever is written of that, this is.
         self.recorder.hand_over(StoreCommand::Remember(request.clone()))?;
-        let again = ticket.again;
+        let (again, id) = (ticket.again, ticket.id.clone());
         let with_ticket = Api {
             ticket: Some(ticket),
             ..self.clone()
         };
-        let mut result = command.run(&with_ticket, arguments).await;
+        let mut result = with_ticket.audited(Some(&id), command, arguments).await;
         let gone = |failure: &Failure| matches!(failure.code, Code::NotFound | Code::Conflict);
         if again && command.effect == Effect::Ends && result.as_ref().is_err_and(gone) {
             result = Ok(serde_json::json!({ "already": true }));

@@ -7,7 +7,9 @@
 
 mod answer;
 mod arguments;
+mod audit;
 mod callback;
+mod caller;
 mod clip;
 mod command;
 mod device;
@@ -35,6 +37,8 @@ use std::time::Duration;
 
 pub use answer::{Answer, Code, Failure, MAX_ANSWER};
 pub use arguments::{MAX_REQUEST, Request};
+pub use audit::Entry;
+pub use caller::{Caller, Door};
 pub use command::{Argument, Command, Effect, Kind};
 pub use device::{CallbackRow, Host, Reloaded};
 pub use health::{
@@ -47,7 +51,7 @@ pub use table::{command, commands};
 
 use crate::media::{Micros, RecordingId};
 use crate::recorder::{Recorder, StreamStatus};
-use crate::store::{Clock, Library, Store, StoreError};
+use crate::store::{AuditId, Clock, Library, Store, StoreError};
 use crate::sync::Uploader;
 
 /// No door waits longer than this for the card.
@@ -67,6 +71,9 @@ pub struct Api {
     memory: Memory,
     /// The request that this is the service of, if it has an id and changes something.
     ticket: Option<Ticket>,
+    caller: Caller,
+    /// What the command that this is the service of is known by in the audit.
+    entry: Option<AuditId>,
 }
 
 impl Api {
@@ -82,6 +89,16 @@ impl Api {
             uploader: Arc::default(),
             memory: Memory::default(),
             ticket: None,
+            caller: Caller::default(),
+            entry: None,
+        }
+    }
+
+    /// The same commands, for somebody who asks.
+    pub fn for_caller(&self, caller: Caller) -> Self {
+        Self {
+            caller,
+            ..self.clone()
         }
     }
 
@@ -154,7 +171,7 @@ impl Api {
     ) -> Result<serde_json::Value, Failure> {
         match id {
             Some(id) => self.once(id, command, arguments).await,
-            None => command.run(self, arguments).await,
+            None => self.audited(None, command, arguments).await,
         }
     }
 

@@ -392,6 +392,7 @@ async fn delete(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failu
     if let Some(why) = stands(&row) {
         return Err(refused(why));
     }
+    api.is_about(id);
     if remote {
         // First there: what is deleted here is not known any more.
         let removed = api.uploader()?.remove(id).await?;
@@ -454,6 +455,7 @@ pub fn offline(
             let rows = library.page(&query)?;
             Ok(page(&query, &rows))
         })),
+        "audit.list" => Some(super::audit::offline(library, arguments)),
         "recording.get" => Some(
             typed(arguments)
                 .and_then(|One { recording }| Ok(row::bounded(&library.find(&recording)?, MOST_GAPS))),

@@ -2,7 +2,7 @@
 
 use super::answer::{Code, Failure};
 use super::command::Command;
-use super::{callback, clip, device, help, recording, rule, stream, sync, task, template};
+use super::{audit, callback, clip, device, help, recording, rule, stream, sync, task, template};
 use crate::config;
 
 /// Every command, group by group.
@@ -16,6 +16,7 @@ pub fn commands() -> impl Iterator<Item = &'static Command> {
         stream::COMMANDS,
         sync::COMMANDS,
         callback::COMMANDS,
+        audit::COMMANDS,
         device::COMMANDS,
         help::COMMANDS,
     ]

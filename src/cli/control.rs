@@ -49,6 +49,7 @@ const GROUPS: &[(&str, &str)] = &[
         "See the configuration that is in force, and read it again",
     ),
     ("log", "Say how much is logged"),
+    ("audit", "See who had what changed"),
 ];
 
 // No words of its own: they would stand in place of each command's.
@@ -159,7 +160,7 @@ fn answer(service: &Service, command: &Command, arguments: Map<String, Value>) -
         Ok(answer) => return Ok(answer),
         Err(absent) => absent,
     };
-    if !matches!(command.name, "recording.list" | "recording.get") {
+    if !matches!(command.name, "recording.list" | "recording.get" | "audit.list") {
         return Err(absent.into());
     }
     let library = service.store.library().with_context(|| absent.to_string())?;

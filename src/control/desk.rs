@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use super::link::REQUESTS;
 use super::request::Reply;
-use crate::api::{Answer, Api, Code, Failure, Request};
+use crate::api::{Answer, Api, Caller, Code, Failure, Request};
 use crate::watch;
 
 /// So many are carried out at the same time.
@@ -84,7 +84,7 @@ impl Desk {
         while self.running.len() < RUNNING
             && let Some((place, command, request, reply)) = self.waiting.pop_front()
         {
-            let api = api.clone();
+            let api = api.for_caller(Caller::mqtt(&reply.topic));
             self.running.spawn(async move {
                 let id = request.id.clone();
                 let answer = watch::caught(answer(&api, &command, request, most)).await;

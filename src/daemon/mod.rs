@@ -28,10 +28,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use serde_json::Value;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
-use crate::api::Reloaded;
+use crate::api::{Caller, Code, Failure, Reloaded};
 use crate::config::{Advice, Config};
 use crate::https::with_causes;
 
@@ -55,7 +56,10 @@ pub async fn run(config: Config, reload: Reload) -> anyhow::Result<()> {
             _ = interrupt.recv() => break Ok(()),
             _ = hangup.recv() => {
                 manager.reloading();
-                let _ = take_over(&mut service, read(&reload).await).await;
+                let entry = service.api().for_caller(Caller::signal("SIGHUP")).begin_unasked("config.reload");
+                let taken = take_over(&mut service, read(&reload).await).await;
+                let refused = |reason| Failure::new(Code::Refused, reason);
+                entry.end(&taken.map(|_| Value::Null).map_err(refused));
                 manager.ready();
             }
             Some(asked) = next(&mut reloads) => {

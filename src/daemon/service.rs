@@ -175,6 +175,10 @@ impl Service {
         Ok(service)
     }
 
+    pub(super) fn api(&self) -> &Api {
+        &self.api
+    }
+
     /// What commands want of whoever reads the configuration; to be taken once.
     pub(super) fn take_reloads(&mut self) -> Option<mpsc::Receiver<Reloading>> {
         self.reloads.take()

@@ -7,11 +7,13 @@
 //! Pure: this room knows nobody. Names and ids are text here, times RFC 3339.
 
 pub mod dialect;
+mod expired;
 mod missed;
 mod publish;
 mod short;
 
 pub use dialect::{Dialect, Posted, Sender};
+pub use expired::{AskedBy, ExpiredBy};
 pub use missed::{Miss, TaskMissed};
 pub use publish::{PublishAbout, PublishOutcome, Recorded, RecordedBy};
 pub use short::{Lack, Missing, Short};
@@ -118,6 +120,11 @@ pub enum Event {
         recording: String,
         /// Which of these.
         reason: String,
+        /// Which of these, for programs.
+        by: ExpiredBy,
+        /// Of one that somebody deleted: who, as far as the journal knows.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        asked_by: Option<AskedBy>,
         /// Of one that somebody deleted: seconds of its footage that stay, because other recordings need them.
         #[serde(skip_serializing_if = "Option::is_none")]
         left_s: Option<f64>,

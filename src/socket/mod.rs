@@ -21,7 +21,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
-use crate::api::{Answer, Api, Code, Failure};
+use crate::api::{Answer, Api, Caller, Code, Failure};
 
 /// So many may be connected at the same time.
 const MOST: usize = 16;
@@ -120,8 +120,8 @@ impl ControlSocket {
                 },
                 accepted = self.listener.accept() => match accepted {
                     Ok((stream, _)) => {
-                        match self.judge(&stream) {
-                            Ok(()) => {}
+                        let user = match self.judge(&stream) {
+                            Ok(user) => user,
                             Err(failure) => {
                                 if told.is_none_or(|told| told.elapsed() > TELL) {
                                     told = Some(Instant::now());
@@ -130,10 +130,10 @@ impl ControlSocket {
                                 turn_away(stream, failure).await;
                                 continue;
                             }
-                        }
+                        };
                         match slots.clone().try_acquire_owned() {
                             Ok(slot) => {
-                                let (api, stopped) = (api.clone(), stopped.clone());
+                                let (api, stopped) = (api.for_caller(Caller::socket(user)), stopped.clone());
                                 connections.spawn(async move {
                                     connection::serve(stream, &api, stopped).await;
                                     drop(slot);
@@ -161,10 +161,11 @@ impl ControlSocket {
         let _ = timeout(FAREWELL, all).await;
     }
 
-    fn judge(&self, stream: &UnixStream) -> Result<(), Failure> {
+    /// The user who asks, if that one may.
+    fn judge(&self, stream: &UnixStream) -> Result<u32, Failure> {
         let peer = stream.peer_cred().map(|peer| peer.uid());
         match peer {
-            Ok(user) if admits(user, self.own) => Ok(()),
+            Ok(user) if admits(user, self.own) => Ok(user),
             Ok(user) => Err(Failure::new(
                 Code::Refused,
                 format!(

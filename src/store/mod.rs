@@ -26,6 +26,7 @@
 //! | `thin`, `deleted` | what others need of what is deleted on request; the list of what was |
 //! | `verify` | every checksum, every row against its file; and what repairs beyond start-up |
 
+mod audit;
 mod clock;
 #[cfg(test)]
 mod crash;
@@ -56,6 +57,7 @@ mod thread;
 mod verify;
 mod writer;
 
+pub use audit::{AuditChange, AuditId, AuditQuery, AuditRow, Audited};
 pub(crate) use clock::is_step;
 pub use clock::{Clock, RealClock};
 pub use delivery::{
@@ -231,6 +233,8 @@ pub enum Command {
     Outbox(OutboxChange),
     /// A request was begun, or answered.
     Remember(Remembered),
+    /// What is remembered of who had what changed changes.
+    Audit(AuditChange),
     /// A recording gets these tags, and no others.
     Tag {
         /// Its id.

@@ -116,6 +116,12 @@ impl Line {
     }
 
     #[track_caller]
+    fn ask(&mut self, request: &Value) -> Value {
+        self.say(format!("{request}\n").as_bytes()).unwrap();
+        self.hear()
+    }
+
+    #[track_caller]
     fn hear(&mut self) -> Value {
         let mut line = String::new();
         self.0.read_line(&mut line).expect("an answer");
@@ -486,6 +492,81 @@ fn a_publish_is_ended_by_command() {
     });
     feed.over();
     assert_eq!(done(home, &["stream", "list"])["streams"], json!([]));
+}
+
+#[test]
+fn who_had_what_changed_is_logged_and_listed_and_no_secret_is() {
+    let home = home();
+    let service = Service::start_with(home.path(), crate::support::delivered::MP4);
+    crate::support::delivered::push(&service, CAM, 2, 0);
+    let uid = format!("uid {}", std::fs::metadata(home.path()).unwrap().uid());
+    let mut line = Line::open(&service);
+    let kick = json!({ "command": "stream.kick", "id": "r1", "stream": "live/nobody?key=s3cret" });
+    assert_eq!(line.ask(&kick)["ok"], false);
+    let key = "a-key-that-nobody-may-read";
+    let put = json!({ "name": "s3cret-template", "formats": ["mp4"], "unknown": key });
+    let mut put = put.as_object().unwrap().clone();
+    put.insert("command".to_owned(), "template.put".into());
+    assert_eq!(line.ask(&Value::Object(put))["ok"], false);
+    let id = wait_for("a recording that is over", || {
+        done(home.path(), &["recording", "list", "--state", "closed"])["recordings"][0]["id"]
+            .as_str()
+            .map(str::to_owned)
+    });
+    done(home.path(), &["recording", "delete", "last", "--yes"]);
+    service.signal(nix::sys::signal::Signal::SIGHUP);
+    service.wait_for_log(|log| {
+        log.contains("command config.reload, by SIGHUP (signal)")
+            .then_some(())
+    });
+    let entries = wait_for("the reload to be over", || {
+        let list = done(home.path(), &["audit", "list"]);
+        let entries = list["entries"].as_array().unwrap().clone();
+        (entries[0]["outcome"] == "ok").then_some(entries)
+    });
+    let told = |entry: &Value| {
+        let word = |name: &str| entry[name].as_str().unwrap_or("-").to_owned();
+        (word("command"), word("door"), word("who"), word("outcome"))
+    };
+    let is = |command: &str, door: &str, who: &str, outcome: &str| {
+        (
+            command.to_owned(),
+            door.to_owned(),
+            who.to_owned(),
+            outcome.to_owned(),
+        )
+    };
+    assert_eq!(
+        entries.iter().map(told).collect::<Vec<_>>(),
+        [
+            is("config.reload", "signal", "SIGHUP", "ok"),
+            is("recording.delete", "socket", &uid, "ok"),
+            is("template.put", "socket", &uid, "bad_request"),
+            is("stream.kick", "socket", &uid, "conflict"),
+        ]
+    );
+    assert_eq!(entries[1]["object"]["recording"], id);
+    assert_eq!(
+        (&entries[3]["request"], &entries[3]["object"]["stream"]),
+        (&json!("r1"), &json!("live/nobody"))
+    );
+    let log = service.log();
+    let line = format!("command stream.kick stream=live/nobody, by {uid} (socket), request r1");
+    assert!(log.contains(&line), "{log}");
+    for text in [log, json!(entries).to_string()] {
+        assert!(!text.contains("key=s3cret") && !text.contains(key), "{text}");
+    }
+    // A page at a time; and without the service.
+    let page = done(home.path(), &["audit", "list", "--limit", "1"]);
+    let next = page["next"].as_str().unwrap();
+    let page = done(home.path(), &["audit", "list", "--limit", "1", "--after", next]);
+    assert_eq!(page["entries"][0], entries[1]);
+    service.stop();
+    let table = ctl(home.path(), &["audit", "list"]).ok().text();
+    assert!(
+        table.contains("recording.delete") && table.contains(&uid),
+        "{table}"
+    );
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::support::broker::{Behaviour, Broker, Publishing};
-use crate::support::fleet::{ROOT, answers, ask, managed, request, status};
+use crate::support::delivered::push;
+use crate::support::fleet::{ROOT, answers, ask, event, managed, request, status};
 use crate::support::{Service, home, wait_for, wait_until};
 use serde_json::{Value, json};
 
@@ -212,6 +213,43 @@ fn what_is_larger_than_the_broker_takes_is_cut_shorter_or_counted() {
     let config = ask(&broker, "help", &json!({}), "help");
     assert_eq!(config["error"]["code"], "refused", "{config}");
     assert_eq!(broker.connects(), 1);
+}
+
+#[test]
+fn who_had_what_changed_over_mqtt_is_known_by_where_the_answer_went() {
+    let (home, broker) = (home(), Broker::start());
+    let service = Service::start_with(home.path(), &managed(&broker, ""));
+    status(&broker, "up");
+    push(&service, "live/cam", 2, 0);
+    let closed = event(&broker, "recording.closed")["data"]["recording"].clone();
+    let delete = json!({ "id": "d1", "recording": closed });
+    assert_eq!(ask(&broker, "recording.delete", &delete, "me")["ok"], true);
+    // Once for each id: what comes again is no other command.
+    assert_eq!(ask(&broker, "recording.delete", &delete, "me")["ok"], true);
+    let who = format!("who reads {ROOT}/response/reply-me");
+    let gone = event(&broker, "recording.expired")["data"].clone();
+    assert_eq!(gone["by"], "request");
+    assert_eq!(
+        gone["asked_by"],
+        json!({ "door": "mqtt", "who": who, "request": "d1" })
+    );
+    let list = ask(&broker, "audit.list", &json!({}), "list");
+    let entries = list["result"]["entries"].as_array().unwrap();
+    assert_eq!(entries.len(), 1, "{list}");
+    assert_eq!(
+        (
+            &entries[0]["command"],
+            &entries[0]["door"],
+            &entries[0]["who"],
+            &entries[0]["request"]
+        ),
+        (
+            &json!("recording.delete"),
+            &json!("mqtt"),
+            &json!(who),
+            &json!("d1")
+        )
+    );
 }
 
 #[test]

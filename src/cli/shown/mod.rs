@@ -106,6 +106,18 @@ const COLUMNS: &[(&str, &[Column])] = &[
             column("recordings", "RECORDINGS", Kind::Text, 1),
         ],
     ),
+    (
+        "entries",
+        &[
+            column("time", "TIME", Kind::Time, 0),
+            column("command", "COMMAND", Kind::Word, 0),
+            column("object", "WHAT", Kind::Text, 0),
+            column("door", "DOOR", Kind::Word, 1),
+            column("who", "WHO", Kind::Text, 0),
+            column("request", "REQUEST", Kind::Text, 2),
+            column("outcome", "OUTCOME", Kind::Word, 0),
+        ],
+    ),
 ];
 
 /// Prints the result of a command.

@@ -1,8 +1,9 @@
 //! One of each event, and more of those that may leave something out.
 
 use crate::event::{
-    DeviceStarted, Event, Evicted, JournalSetAside, PublishAbout, PublishOutcome, Recorded, RecordedBy,
-    RecordingAbout, RecordingClosed, RecordingDelivered, Recovered, TaskMissed, rfc3339,
+    AskedBy, DeviceStarted, Event, Evicted, ExpiredBy, JournalSetAside, PublishAbout, PublishOutcome,
+    Recorded, RecordedBy, RecordingAbout, RecordingClosed, RecordingDelivered, Recovered, TaskMissed,
+    rfc3339,
 };
 
 const STREAM: &str = "live/cam1";
@@ -156,13 +157,21 @@ fn recordings() -> Vec<Event> {
         Event::RecordingExpired {
             stream: stream(),
             recording: recording(),
-            reason: "kept as long as it was to be".into(),
+            reason: "kept long enough".into(),
+            by: ExpiredBy::Retention,
+            asked_by: None,
             left_s: None,
         },
         Event::RecordingExpired {
             stream: stream(),
             recording: recording(),
             reason: "deleted".into(),
+            by: ExpiredBy::Request,
+            asked_by: Some(AskedBy {
+                door: "socket".into(),
+                who: "uid 0".into(),
+                request: Some("7b1e".into()),
+            }),
             left_s: Some(8.0),
         },
     ]

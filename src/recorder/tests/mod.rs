@@ -149,6 +149,7 @@ fn kind(command: &Command) -> &'static str {
         Command::Deliver(_) => "deliver",
         Command::Outbox(_) => "outbox",
         Command::Remember(_) => "remember",
+        Command::Audit(_) => "audit",
         Command::Tag { .. } => "tag",
         Command::Delete { .. } => "delete",
         Command::Report { .. } => "report",

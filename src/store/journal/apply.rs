@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::op::{BootClock, NewSegment, Op, Sealed, Tell};
 use super::outbox::{Result, execute, post, whole};
 use super::sql::{WHOLE, prepare};
-use super::{delivery, evict, hex, listeners, recordings, redate, thin, tracks};
+use super::{audit, delivery, evict, hex, listeners, recordings, redate, thin, tracks};
 use crate::event::{DeviceStarted, Event, PublishAbout, PublishOutcome, Recorded, Recovered, rfc3339};
 use crate::media::{Micros, PublishId, StreamName};
 use crate::store::clock::is_step;
@@ -172,6 +172,7 @@ pub(super) fn apply(db: &Connection, op: &Op, utc: Micros) -> Result {
         Op::Delivery(change) => delivery::change(db, change, utc),
         Op::Outbox(change) => listeners::change(db, change),
         Op::Remember(request) => listeners::remember(db, request),
+        Op::Audit(change) => audit::change(db, change),
         Op::Tag { id, tags } => execute(
             db,
             "UPDATE recordings SET tags = ?2 WHERE id = ?1",
@@ -249,6 +250,7 @@ fn sync_clock(db: &Connection, clock: &BootClock, utc: Micros) -> Result {
         params![clock.boot, clock.utc_offset, clock.synced],
     )?;
     redate::redate(db, &clock.boot, moved)?;
+    audit::redate(db, &clock.boot, moved)?;
     if !clock.synced {
         return Ok(());
     }

@@ -2,12 +2,13 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::audit;
 use super::outbox::{Result, execute, post};
 use super::read::{between, number};
 use super::sql::prepare;
 use super::thin;
 use super::victims::SHARES;
-use crate::event::{Event, Evicted, rfc3339};
+use crate::event::{Event, Evicted, ExpiredBy, rfc3339};
 use crate::media::{Micros, RecordingId, SegmentId};
 
 /// A recording's time is over. Its row goes with the last of its tape.
@@ -26,7 +27,7 @@ pub(super) fn expire(db: &Connection, id: RecordingId, reason: &str, utc: Micros
         "SELECT recording, name FROM recordings JOIN streams USING (stream) WHERE id = ?1",
     )?
     .query_row(params![id.to_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    post(db, &gone(stream, id, reason), utc)?;
+    post(db, &gone(stream, id, reason, ExpiredBy::Retention), utc)?;
     forget_without_tape(db, recording).map(drop)
 }
 
@@ -46,9 +47,10 @@ pub(super) fn delete(db: &Connection, id: RecordingId, utc: Micros) -> Result {
     };
     let removed = thin::remove(db, recording, (start, end))?;
     thin::note(db, id, &removed)?;
-    let mut event = gone(stream, id, "deleted");
-    if let Event::RecordingExpired { left_s, .. } = &mut event {
+    let mut event = gone(stream, id, "deleted", ExpiredBy::Request);
+    if let Event::RecordingExpired { left_s, asked_by, .. } = &mut event {
         *left_s = Some(removed.left as f64 / 1e6);
+        *asked_by = audit::who_deletes(db, id)?;
     }
     post(db, &event, utc)?;
     execute(
@@ -105,7 +107,11 @@ pub(super) fn evict(db: &Connection, id: SegmentId, utc: Micros) -> Result {
     for (recording, id, state) in recordings {
         let left = forget_without_tape(db, recording)?;
         if !left && state != "expired" {
-            post(db, &gone(stream.clone(), id, "its room was needed"), utc)?;
+            post(
+                db,
+                &gone(stream.clone(), id, "its room was needed", ExpiredBy::Space),
+                utc,
+            )?;
         }
     }
     Ok(())
@@ -142,11 +148,13 @@ fn forget_without_tape(db: &Connection, recording: i64) -> Result<bool> {
     Ok(deleted == 0)
 }
 
-fn gone(stream: String, id: RecordingId, reason: &str) -> Event {
+fn gone(stream: String, id: RecordingId, reason: &str, by: ExpiredBy) -> Event {
     Event::RecordingExpired {
         stream,
         recording: id.to_string(),
         reason: reason.to_owned(),
+        by,
+        asked_by: None,
         left_s: None,
     }
 }

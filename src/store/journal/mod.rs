@@ -6,6 +6,7 @@
 //! make them true.
 
 mod apply;
+mod audit;
 mod delivery;
 mod evict;
 pub(super) mod fault;

@@ -6,7 +6,7 @@ use crate::event::{Event, PublishAbout, PublishOutcome, Recorded, Recovered};
 use crate::format::TrackBase;
 use crate::media::{Micros, PublishId, RecordingId, SegmentId, StreamName, Tracks};
 use crate::store::deleted::Part;
-use crate::store::{DeliveryChange, OutboxChange, RecordingSpec, Remembered};
+use crate::store::{AuditChange, DeliveryChange, OutboxChange, RecordingSpec, Remembered};
 
 /// What is told of a publish that begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -211,6 +211,8 @@ pub(in crate::store) enum Op {
     Outbox(OutboxChange),
     /// A request was begun, or answered.
     Remember(Remembered),
+    /// What is remembered of who had what changed changes.
+    Audit(AuditChange),
     /// A recording gets these tags.
     Tag {
         id: RecordingId,

@@ -269,6 +269,24 @@ pub(super) const STEPS: &[&str] = &["
         listed   INTEGER NOT NULL DEFAULT 0
     ) STRICT;
     CREATE INDEX deleted_unlisted ON deleted (deletion) WHERE NOT listed;
+", "
+    -- Commands of the last 30 days that changed something. time: UTC when it was begun, by the clock of that boot. object: what it
+    -- is about, as JSON. recording: the one that it is about, where that is known. outcome: none while it is being carried out.
+    CREATE TABLE audit (
+        number    INTEGER PRIMARY KEY AUTOINCREMENT,
+        id        BLOB    NOT NULL UNIQUE,
+        time      INTEGER NOT NULL,
+        boot_id   BLOB    NOT NULL,
+        door      TEXT    NOT NULL,
+        who       TEXT    NOT NULL,
+        request   TEXT,
+        command   TEXT    NOT NULL,
+        object    TEXT    NOT NULL,
+        recording BLOB,
+        outcome   TEXT
+    ) STRICT;
+    CREATE INDEX audit_time ON audit (time);
+    CREATE INDEX audit_recording ON audit (recording) WHERE recording IS NOT NULL;
 "];
 
 /// The newest version that this edgereel writes and reads.
@@ -292,6 +310,7 @@ pub(super) const CHECKED: &[&str] = &[
     "answers",
     "blanks",
     "deleted",
+    "audit",
 ];
 
 /// The version that a journal has; 0 is a new one.

@@ -1,5 +1,6 @@
 //! The store as a whole, on a disk that can lose power and fail.
 
+mod audit;
 mod away;
 mod batches;
 mod clock;

@@ -418,6 +418,7 @@ impl Writer {
                 self.pending.push(Op::Outbox(change));
             }
             Command::Remember(request) => self.pending.push(Op::Remember(request)),
+            Command::Audit(change) => self.pending.push(Op::Audit(change)),
             Command::Tag { recording, tags } => self.pending.push(Op::Tag { id: recording, tags }),
             Command::Deliver(changes) => self.pending.extend(changes.into_iter().map(Op::Delivery)),
             Command::Delete { recording } => self.delete(recording, pass),
@@ -453,6 +454,7 @@ impl Writer {
             | Command::Deliver(_)
             | Command::Outbox(_)
             | Command::Remember(_)
+            | Command::Audit(_)
             | Command::Tag { .. }
             | Command::Delete { .. }
             | Command::Report { .. } => None,

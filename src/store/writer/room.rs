@@ -9,7 +9,7 @@ use super::{Turn, Writer};
 use crate::event::Event;
 use crate::media::{Micros, PublishId, SegmentId};
 use crate::store::journal::{Blocks, Class, Journal, Op};
-use crate::store::{Disk, StoreError, paths};
+use crate::store::{AuditChange, Disk, StoreError, paths};
 
 /// How often is looked after room, retention and spare files while nothing else happens.
 const EVERY: Micros = 10_000_000;
@@ -246,6 +246,9 @@ impl Writer {
             let due = self.journal.due(utc, self.settings.delivers)?;
             if !due.is_empty() {
                 self.commit(due.into_iter().map(|id| Op::Expire { id }).collect())?;
+            }
+            if let Some(before) = self.journal.audit_due(utc)? {
+                self.commit(vec![Op::Audit(AuditChange::Expired { before })])?;
             }
         }
         let expired = self.journal.victims(Class::Expired, ROUND)?;

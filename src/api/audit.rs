@@ -1,0 +1,277 @@
+//! `audit.…`: who had what changed. Every command that changes something is told in the log when it begins, and stands in the
+//! journal from before what it does.
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::Api;
+use super::answer::Failure;
+use super::arguments::{Limit, time, typed};
+use super::command::{Command, Effect, Kind, takes};
+use super::paged::fitting;
+use crate::event::rfc3339;
+use crate::media::{Micros, RecordingId};
+use crate::store::{AuditChange, AuditId, AuditQuery, AuditRow, Audited, Command as StoreCommand, Library};
+
+pub(super) const COMMANDS: &[Command] = &[Command {
+    name: "audit.list",
+    about: "Lists the commands that changed something, and who gave them; the newest first",
+    effect: Effect::Reads,
+    arguments: &[
+        takes("from", Kind::Time, "those given at this time or later"),
+        takes("to", Kind::Time, "those given before this time"),
+        takes("limit", Kind::Number, "at most so many; 50, if left out"),
+        takes("after", Kind::Text, "what 'next' of the list before said"),
+    ],
+    carry_out: |api, arguments| Box::pin(list(api, arguments)),
+}];
+
+/// Arguments that say what a command is about. No other is written down: it may be long, or a secret.
+const OBJECTS: &[&str] = &[
+    "recording",
+    "stream",
+    "task",
+    "template",
+    "name",
+    "domain",
+    "app",
+    "record",
+    "protected",
+    "remote",
+    "tags",
+    "from",
+    "to",
+    "start",
+    "end",
+    "duration",
+    "rate",
+    "level",
+];
+/// What a command made, or found that it is about.
+const MADE: &[&str] = &["recording", "recordings", "task"];
+/// A text of an object is cut to so many characters, and of a list so many are told.
+const LONGEST: usize = 128;
+const MOST_OF_LIST: usize = 4;
+
+/// A command that is being carried out.
+pub struct Entry {
+    api: Api,
+    id: AuditId,
+    command: String,
+    object: Map<String, Value>,
+    over: bool,
+}
+
+impl Api {
+    /// Carries out a command, and writes down for whom if it changes something.
+    pub(super) async fn audited(
+        &self,
+        request: Option<&str>,
+        command: &'static Command,
+        arguments: Map<String, Value>,
+    ) -> Result<Value, Failure> {
+        if command.effect == Effect::Reads {
+            return command.run(self, arguments).await;
+        }
+        let entry = self.begin(request, command.name, &arguments);
+        let with_entry = Api {
+            entry: Some(entry.id),
+            ..self.clone()
+        };
+        let result = command.run(&with_entry, arguments).await;
+        entry.end(&result);
+        result
+    }
+
+    /// A command that no request asked for begins.
+    pub fn begin_unasked(&self, command: &str) -> Entry {
+        self.begin(None, command, &Map::new())
+    }
+
+    fn begin(&self, request: Option<&str>, command: &str, arguments: &Map<String, Value>) -> Entry {
+        let object: Map<String, Value> = OBJECTS
+            .iter()
+            .filter_map(|name| Some(((*name).to_owned(), told(arguments.get(*name)?)?)))
+            .collect();
+        let caller = &self.caller;
+        let audited = Audited {
+            id: uuid::Uuid::now_v7().into_bytes(),
+            time: self.now(),
+            boot: self.clock.boot_id(),
+            door: caller.door.as_str(),
+            who: plain(&caller.who, 256),
+            request: request.map(|id| plain(id, LONGEST)),
+            command: command.to_owned(),
+            object: Value::Object(object.clone()).to_string(),
+        };
+        let request = match &audited.request {
+            Some(id) => format!(", request {id}"),
+            None => String::new(),
+        };
+        tracing::info!(
+            "command {command}{}, by {} ({}){request}",
+            words(&object),
+            audited.who,
+            audited.door
+        );
+        let entry = Entry {
+            api: self.clone(),
+            id: audited.id,
+            command: command.to_owned(),
+            object,
+            over: false,
+        };
+        entry.write(AuditChange::Begun(Box::new(audited)));
+        entry
+    }
+
+    /// The command that is being carried out is about this recording, whatever it was called by.
+    pub(super) fn is_about(&self, recording: RecordingId) {
+        if let Some(id) = self.entry {
+            let about = AuditChange::About { id, recording };
+            if let Err(error) = self.recorder.hand_over(StoreCommand::Audit(about)) {
+                tracing::debug!("the audit does not say which recording: {error}");
+            }
+        }
+    }
+}
+
+impl Entry {
+    /// It is over.
+    pub fn end(mut self, result: &Result<Value, Failure>) {
+        self.over = true;
+        let outcome = match result {
+            Ok(value) => {
+                for name in MADE {
+                    if let Some(made) = value.get(*name).and_then(told) {
+                        self.object.insert((*name).to_owned(), made);
+                    }
+                }
+                "ok"
+            }
+            Err(failure) => {
+                let code = failure.code.as_str();
+                tracing::info!(
+                    "command {}{} came to nothing: {code}",
+                    self.command,
+                    words(&self.object)
+                );
+                code
+            }
+        };
+        self.write(AuditChange::Ended {
+            id: self.id,
+            object: Value::Object(self.object.clone()).to_string(),
+            outcome,
+        });
+    }
+
+    /// A command is carried out though this cannot be written: the log has it.
+    fn write(&self, change: AuditChange) {
+        if let Err(error) = self.api.recorder.hand_over(StoreCommand::Audit(change)) {
+            tracing::warn!("command {} is not in the journal's audit: {error}", self.command);
+        }
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        if !self.over {
+            tracing::info!(
+                "command {}{} was given up before its answer; what was begun may go on",
+                self.command,
+                words(&self.object)
+            );
+        }
+    }
+}
+
+/// A value as it is written down; none of what has parts with names.
+fn told(value: &Value) -> Option<Value> {
+    match value {
+        Value::Bool(_) | Value::Number(_) => Some(value.clone()),
+        Value::String(text) => Some(plain(text, LONGEST).into()),
+        Value::Array(all) => Some(all.iter().take(MOST_OF_LIST).filter_map(told).collect()),
+        Value::Null | Value::Object(_) => None,
+    }
+}
+
+/// Without what may be a key behind a stream's name, and without what a line of the log cannot show.
+fn plain(text: &str, longest: usize) -> String {
+    let text = text.split('?').next().unwrap_or_default();
+    let shown = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    text.chars().take(longest).map(shown).collect()
+}
+
+/// ` stream=live/cam1 remote=true`.
+fn words(object: &Map<String, Value>) -> String {
+    object
+        .iter()
+        .map(|(name, value)| match value {
+            Value::String(text) => format!(" {name}={text}"),
+            value => format!(" {name}={value}"),
+        })
+        .collect()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct List {
+    #[serde(default, deserialize_with = "time")]
+    from: Option<Micros>,
+    #[serde(default, deserialize_with = "time")]
+    to: Option<Micros>,
+    #[serde(default)]
+    limit: Limit,
+    after: Option<String>,
+}
+
+fn query(list: List) -> Result<AuditQuery, Failure> {
+    let before = list.after.map(|after| after.parse()).transpose();
+    let before = before
+        .map_err(|_| Failure::bad("after: expected what 'next' of the list before said").about("after"))?;
+    Ok(AuditQuery {
+        from: list.from,
+        to: list.to,
+        before,
+        limit: list.limit.0,
+    })
+}
+
+async fn list(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+    let query = query(typed(arguments)?)?;
+    // What was asked for before is in the list.
+    if let Err(error) = api.recorder.settle().await {
+        tracing::debug!("the audit may lack the last commands: {error}");
+    }
+    let rows = api.read(move |library| library.audit(&query)).await?;
+    Ok(page(&query, &rows))
+}
+
+/// The same from the store alone, while no service runs.
+pub(super) fn offline(library: &Library, arguments: Map<String, Value>) -> Result<Value, Failure> {
+    let query = query(typed(arguments)?)?;
+    Ok(page(&query, &library.audit(&query)?))
+}
+
+fn page(query: &AuditQuery, rows: &[AuditRow]) -> Value {
+    let entries = fitting(rows.iter().map(shown));
+    let last = entries.len().checked_sub(1).and_then(|last| rows.get(last));
+    let more = entries.len() < rows.len() || rows.len() == query.limit;
+    let next = last.filter(|_| more).map(|row| row.number.to_string());
+    json!({ "entries": entries, "next": next })
+}
+
+fn shown(row: &AuditRow) -> Value {
+    let object: Value = serde_json::from_str(&row.object).unwrap_or_default();
+    json!({
+        "number": row.number,
+        "time": rfc3339(row.time),
+        "command": row.command,
+        "object": object,
+        "door": row.door,
+        "who": row.who,
+        "request": row.request,
+        "outcome": row.outcome,
+    })
+}
