@@ -171,7 +171,7 @@ impl Messages<'_> {
                 if let Some(sent) = sent.filter(|sent| **sent != Some(sample.config)) {
                     let before = sent.and_then(|before| reader.configs(sample.kind).get(before));
                     *sent = Some(sample.config);
-                    let bodies = [colour_info(config, before), tag::sequence_header(config)];
+                    let bodies = [tag::sequence_header(config), colour_info(config, before)];
                     announced.extend(bodies.into_iter().flatten().map(|body| Outgoing {
                         kind,
                         timestamp_ms,

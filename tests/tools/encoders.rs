@@ -44,26 +44,93 @@ fn ffmpeg_in_real_time() {
     same_in(&session, &file, &["mp4"], FFMPEG);
 }
 
+/// Anamorphic HDR10: its light and its display stand in messages of the coding, its colours in `colorInfo` alone.
 #[test]
 fn ffmpeg_hevc_by_enhanced_rtmp() {
     let folder = home();
-    let codecs =
-        "-c:v libx265 -preset ultrafast -x265-params log-level=none:bframes=3:keyint=50 -c:a aac -b:a 64k";
+    let codecs = "-vf setsar=16/11,setparams=color_primaries=bt2020:color_trc=smpte2084:colorspace=bt2020nc \
+        -c:v libx265 -preset ultrafast -x265-params log-level=none:bframes=3:keyint=50:\
+master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1):max-cll=1000,400 \
+        -bsf:v hevc_metadata=colour_primaries=2:transfer_characteristics=2:matrix_coefficients=2 -c:a aac -b:a 64k";
     let file = source(folder.path(), ENHANCED, 6, codecs);
     let session = session_of(&file);
     same_in(&session, &file, &ALL, ENHANCED);
     assert_eq!(session.recording.tracks[0].codec, "hevc");
     // Chromium has no decoder of it everywhere.
-    decodes(&by_master(&session, "hvc1.1.6.L60.90,mp4a.40.2"), ENHANCED);
+    let master = by_master(&session, "hvc1.1.6.L60.90,mp4a.40.2", "465x180");
+    decodes(&master, ENHANCED);
+    let text = std::fs::read_to_string(&master).unwrap();
+    assert!(text.contains("VIDEO-RANGE=PQ"), "{text}");
+    let init = master.with_file_name("init.mp4");
+    for path in [session.rendition("mp4"), session.rendition("fmp4"), init] {
+        looks(&path);
+    }
+    let caps = caps_of(&session.rendition("mp4"));
+    for said in [
+        "pixel-aspect-ratio=(fraction)16/11",
+        "colorimetry=(string)bt2100-pq",
+    ] {
+        assert!(caps.contains(said), "no {said} in {caps}");
+    }
 }
 
-/// The master playlist, which names the codecs.
+/// ffprobe finds the shape of the pixels, the colours, the display and the light in the boxes of a file. It is kept from decoding,
+/// which says nothing of colours.
 #[track_caller]
-fn by_master(session: &Session, codecs: &str) -> PathBuf {
+fn looks(path: &Path) {
+    let shown = FFPROBE.run([
+        "-v",
+        "error",
+        "-nofind_stream_info",
+        "-select_streams",
+        "v",
+        "-show_streams",
+        path.to_str().unwrap(),
+    ]);
+    let text = shown.ok().text();
+    let boxes = [
+        "side_data_type=Mastering display metadata",
+        "red_x=34000/50000",
+        "max_luminance=10000000/10000",
+        "side_data_type=Content light level metadata",
+        "max_content=1000",
+        "max_average=400",
+    ];
+    let stream = [
+        "sample_aspect_ratio=16:11",
+        "color_space=bt2020nc",
+        "color_transfer=smpte2084",
+        "color_primaries=bt2020",
+    ];
+    for line in stream.iter().chain(&boxes) {
+        assert!(text.contains(line), "no {line} in {}: {text}", path.display());
+    }
+}
+
+/// What GStreamer knows of the picture before it decodes any.
+#[track_caller]
+fn caps_of(mp4: &Path) -> String {
+    let location = format!("location={}", mp4.display());
+    let pipeline = "-v filesrc LOCATION ! qtdemux name=d d.video_0 ! fakesink";
+    let arguments = pipeline.split(' ').map(|word| match word {
+        "LOCATION" => location.as_str(),
+        word => word,
+    });
+    let said = GST_LAUNCH.run(arguments).ok().text();
+    let caps = said.lines().find(|line| line.contains("caps = video/"));
+    caps.unwrap_or_else(|| panic!("no picture in {said}")).to_owned()
+}
+
+/// The master playlist, which names the codecs and the size.
+#[track_caller]
+fn by_master(session: &Session, codecs: &str, size: &str) -> PathBuf {
     let path = session.rendition("master");
     let text = std::fs::read_to_string(&path).unwrap();
     assert!(text.contains(&format!("CODECS=\"{codecs}\"")), "{text}");
-    assert!(text.contains("RESOLUTION=320x180,FRAME-RATE=25\n"), "{text}");
+    assert!(
+        text.contains(&format!("RESOLUTION={size},FRAME-RATE=25")),
+        "{text}"
+    );
     path
 }
 
@@ -88,7 +155,7 @@ fn ffmpeg_av1_by_enhanced_rtmp() {
     let session = session_of(&file);
     same_in(&session, &file, &ALL, ENHANCED);
     assert_eq!(session.recording.tracks[0].codec, "av1");
-    plays_in_chromium(&by_master(&session, "av01.0.00M.08,mp4a.40.2"));
+    plays_in_chromium(&by_master(&session, "av01.0.00M.08,mp4a.40.2", "320x180"));
 }
 
 #[test]
@@ -99,7 +166,7 @@ fn ffmpeg_opus_by_enhanced_rtmp() {
     let session = session_of(&file);
     same_in(&session, &file, &WITHOUT_AAC, ENHANCED);
     assert_eq!(session.recording.tracks[1].codec, "opus");
-    plays_in_chromium(&by_master(&session, "avc1.64000c,opus"));
+    plays_in_chromium(&by_master(&session, "avc1.64000c,opus", "320x180"));
     // What libopus was late by is decoded and not heard: presentation begins behind it.
     let mp4 = session.rendition("mp4");
     let first = FFPROBE

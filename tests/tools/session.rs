@@ -60,7 +60,7 @@ impl Session {
         }
     }
 
-    /// Makes a rendition; gives what a player is to open.
+    /// Makes a rendition, if it is not there; gives what a player is to open.
     #[track_caller]
     pub(crate) fn rendition(&self, name: &str) -> PathBuf {
         let (format, file) = match name {
@@ -74,7 +74,9 @@ impl Session {
             _ => panic!("no rendition is called {name}"),
         };
         let path = self.home.path().join(file);
-        export(&self.service.data(), &self.recording.id, format, &path).ok();
+        if !path.exists() {
+            export(&self.service.data(), &self.recording.id, format, &path).ok();
+        }
         match name {
             "hls" => path.join("index.m3u8"),
             "master" => path.join("master.m3u8"),

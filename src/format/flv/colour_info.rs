@@ -5,6 +5,8 @@ use super::tag::EX_VIDEO;
 use crate::media::{ColourInfo, VideoCodec, VideoConfig};
 
 const METADATA: u8 = 4;
+/// The type of frame, which says nothing here: readers that know no metadata skip commands, and ffmpeg reads no other.
+const COMMAND: u8 = 5;
 const UNDEFINED: u8 = 6;
 
 /// The body of the tag that says it, or takes back what the one `before` said; nothing where there is nothing to say. Readers of
@@ -19,7 +21,7 @@ pub fn colour_info(config: &VideoConfig, before: Option<&VideoConfig>) -> Option
     if !said(config) && !before.is_some_and(said) {
         return None;
     }
-    let mut out = vec![EX_VIDEO | METADATA];
+    let mut out = vec![EX_VIDEO | COMMAND << 4 | METADATA];
     out.extend_from_slice(coding);
     out.push(STRING);
     put_text(&mut out, "colorInfo");

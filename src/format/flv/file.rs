@@ -89,8 +89,8 @@ impl File {
                 if let Some(config) = config
                     && Some(config) != *current
                 {
-                    headers.extend(self.colour_info(stretch, config, *current));
                     headers.extend(self.sequence_header(stretch, kind, config));
+                    headers.extend(self.colour_info(stretch, config, *current));
                     *current = Some(config);
                 }
             }

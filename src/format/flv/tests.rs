@@ -115,7 +115,7 @@ proptest! {
 }
 
 #[test]
-fn what_a_publisher_said_of_colours_goes_on_before_the_sequence_header() {
+fn what_a_publisher_said_of_colours_goes_on_behind_the_sequence_header() {
     let hevc = |said: ColourInfo| VideoConfig {
         codec: VideoCodec::Hevc,
         colour_info: said,
@@ -138,7 +138,7 @@ fn what_a_publisher_said_of_colours_goes_on_before_the_sequence_header() {
     ];
     let bytes = all(&mut Flv::open(testing::view(&takes)).unwrap());
     let bodies: Vec<_> = tags(&bytes).into_iter().map(|tag| tag.body).collect();
-    let metadata = |body: &&[u8]| body.starts_with(b"\x84hvc1\x02\0\x09colorInfo");
+    let metadata = |body: &&[u8]| body.starts_with(b"\xD4hvc1\x02\0\x09colorInfo");
     let places = |wanted: &dyn Fn(&&[u8]) -> bool| -> Vec<usize> {
         let found = bodies.iter().enumerate().filter(|(_, body)| wanted(&&body[..]));
         found.map(|(at, _)| at).collect()
@@ -146,7 +146,7 @@ fn what_a_publisher_said_of_colours_goes_on_before_the_sequence_header() {
     let said = places(&metadata);
     let headers = places(&|body: &&[u8]| body.starts_with(b"\x90hvc1"));
     assert_eq!(said.len(), 2);
-    assert_eq!(headers, [said[0] + 1, said[1] + 1]);
+    assert_eq!(said, [headers[0] + 1, headers[1] + 1]);
     assert_eq!(bodies[said[1]].last(), Some(&6), "taken back");
     // H.264 in its old form has none.
     let mut avc = testing::small_video();

@@ -28,13 +28,16 @@ struct VideoRow {
     colour_info: ColourRow,
 }
 
+/// Green, blue and red, white, brightest and darkest.
+type Display = ([[u16; 2]; 3], [u16; 2], u32, u32);
+
 /// Numbers in the order of MP4's boxes.
 #[derive(Default, Serialize, Deserialize)]
 struct ColourRow {
     #[serde(skip_serializing_if = "Option::is_none")]
     colr: Option<[u8; 3]>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    mdcv: Option<([[u16; 2]; 3], [u16; 2], u32, u32)>,
+    mdcv: Option<Display>,
     #[serde(skip_serializing_if = "Option::is_none")]
     clli: Option<(u16, u16)>,
 }
