@@ -21,6 +21,7 @@ mod process;
 mod recording;
 mod row;
 mod rule;
+mod store;
 mod stream;
 mod sync;
 mod table;

@@ -2,7 +2,7 @@
 
 use super::answer::{Code, Failure};
 use super::command::Command;
-use super::{audit, callback, clip, device, help, recording, rule, stream, sync, task, template};
+use super::{audit, callback, clip, device, help, recording, rule, store, stream, sync, task, template};
 use crate::config;
 
 /// Every command, group by group.
@@ -14,6 +14,7 @@ pub fn commands() -> impl Iterator<Item = &'static Command> {
         rule::COMMANDS,
         template::COMMANDS,
         stream::COMMANDS,
+        store::COMMANDS,
         sync::COMMANDS,
         callback::COMMANDS,
         audit::COMMANDS,

@@ -40,6 +40,10 @@ const GROUPS: &[(&str, &str)] = &[
     ("stream", "See what is on the air, and end it"),
     ("sync", "See what is delivered, and have a say in it"),
     (
+        "store",
+        "See whose the storage directory is, and take over that of another box",
+    ),
+    (
         "callback",
         "See what web services did not take, and tell them again",
     ),

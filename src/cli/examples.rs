@@ -194,6 +194,19 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
+        "store",
+        &[
+            (
+                "edgereel store status",
+                "Whether the storage directory is this box's own",
+            ),
+            (
+                "edgereel store adopt",
+                "It is from now on, after it came from another",
+            ),
+        ],
+    ),
+    (
         "callback",
         &[("edgereel callback status", "What was told to whom")],
     ),

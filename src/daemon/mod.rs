@@ -45,8 +45,8 @@ pub async fn run(config: Config, reload: Reload) -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
     let mut hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
 
-    let mut service = Service::start(config).await?;
     let manager = notify::Manager::find();
+    let mut service = manager.while_starting(Service::start(config)).await?;
     manager.ready();
     let mut heart = notify::Heart::new(manager.clone());
     let mut reloads = service.take_reloads();

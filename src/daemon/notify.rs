@@ -56,6 +56,25 @@ impl Manager {
         }
     }
 
+    /// Waits for the service to start. A manager that gives it only so long gives it more while recovery gets on.
+    pub(super) async fn while_starting<T>(&self, start: impl Future<Output = T>) -> T {
+        let mut start = std::pin::pin!(start);
+        let mut every = interval(STARTING);
+        let mut looked_at = crate::store::looked_at();
+        loop {
+            tokio::select! {
+                started = &mut start => return started,
+                _ = every.tick() => {
+                    let now = crate::store::looked_at();
+                    if now != looked_at {
+                        looked_at = now;
+                        self.phase(&[NotifyState::ExtendTimeoutUsec(MORE_TIME)]);
+                    }
+                }
+            }
+        }
+    }
+
     pub(super) fn ready(&self) {
         self.phase(&[NotifyState::Ready]);
     }
@@ -83,6 +102,11 @@ impl Manager {
         }
     }
 }
+
+/// While the service starts, it is looked so often whether that gets on.
+const STARTING: Duration = Duration::from_secs(2);
+/// Time that each look asks for: 60 s.
+const MORE_TIME: u32 = 60_000_000;
 
 /// Phases that wait for a manager that does not read. Only the last ones matter to it.
 const MOST_PHASES: usize = 8;

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use sha2::{Digest as _, Sha256};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinError, JoinHandle};
 
@@ -78,7 +79,9 @@ impl Service {
         let clock: Arc<dyn Clock> = Arc::new(RealClock);
         let mut settings = store_settings(&config);
         tune(&mut settings);
-        let (store, opened) = Store::open(settings, Arc::new(RealDisk), clock.clone())
+        let of = clock.clone();
+        let (store, opened) = may_block(move || Store::open(settings, Arc::new(RealDisk), of))
+            .await?
             .with_context(|| format!("cannot open the store in '{}'", config.storage.dir.display()))?;
         tracing::info!(dir = %config.storage.dir.display(), "store open: {}", opened.report);
 
@@ -412,6 +415,7 @@ fn deliver(config: &Config, said: Said, store: &Store, clock: &Arc<dyn Clock>) -
 
 fn store_settings(config: &Config) -> StoreSettings {
     let mut settings = StoreSettings::new(&config.storage.dir, &config.device.id);
+    settings.own = own_name(&config.device.id);
     let storage = &config.storage;
     settings.durability = storage.durability.duration();
     settings.quota = storage.quota.map(ByteSize::bytes);
@@ -427,6 +431,21 @@ fn store_settings(config: &Config) -> StoreSettings {
     settings.queue_hard = stall_memory(config);
     settings.delivers = config.sync.is_some();
     settings
+}
+
+/// What tells this box from others, and is not on the card: the machine's id, made one that nobody can turn back into it. The
+/// device's id where there is none.
+fn own_name(device: &str) -> String {
+    let read = |path: &str| std::fs::read_to_string(path).ok();
+    let machine = read("/etc/machine-id").or_else(|| read("/var/lib/dbus/machine-id"));
+    let machine = machine
+        .filter(|id| id.trim().len() == 32 && id.trim().bytes().all(|digit| digit.is_ascii_hexdigit()));
+    let Some(machine) = machine else {
+        return format!("device {device}");
+    };
+    let digest = Sha256::digest(format!("edgereel owns this journal {}", machine.trim()));
+    let hex: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    format!("machine {hex}")
 }
 
 /// What may wait for a card that stalls: all that the rings may hold, which give way to it.

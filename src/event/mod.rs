@@ -197,6 +197,11 @@ pub enum Event {
         /// What was done beyond that, in words.
         changes: Vec<String>,
     },
+    /// The storage directory came from another box: what is recorded is delivered, and nothing is removed from the store of
+    /// objects until somebody says that it belongs here (`store.adopt`).
+    StorageMoved {},
+    /// Somebody said that the storage directory belongs to this box from now on.
+    StorageAdopted {},
     /// The store that recordings are delivered to is reached again, or for the first time.
     SyncOnline {
         /// Where it is.
@@ -267,6 +272,8 @@ pub struct Recovered {
     pub recordings_closed: u64,
     /// The journal that could not be gone on with; what is told here was found again from the files.
     pub journal_set_aside: Option<JournalSetAside>,
+    /// The tape from which no journal could be made; nothing of it is removed, and an empty one was begun.
+    pub tape_set_aside: Option<TapeSetAside>,
     /// The first of the files that were lost, damaged or moved, each with what is wrong with it.
     pub files: Vec<String>,
 }
@@ -278,6 +285,16 @@ pub struct JournalSetAside {
     /// The folder where it is kept.
     pub path: String,
     /// What is wrong with it.
+    pub reason: String,
+}
+
+/// A tape from which no journal could be made.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct TapeSetAside {
+    /// The folder where it is kept.
+    pub path: String,
+    /// What went wrong with it.
     pub reason: String,
 }
 
@@ -398,7 +415,7 @@ pub struct Evicted {
 }
 
 /// The kinds of all events.
-pub const KINDS: [&str; 26] = [
+pub const KINDS: [&str; 28] = [
     "device.started",
     "device.stopping",
     "publish.started",
@@ -421,6 +438,8 @@ pub const KINDS: [&str; 26] = [
     "storage.full",
     "storage.recovered",
     "storage.repaired",
+    "storage.moved",
+    "storage.adopted",
     "sync.online",
     "sync.offline",
     "sync.error",
@@ -452,6 +471,8 @@ impl Event {
             Event::StorageLow { .. } => "storage.low",
             Event::StorageFull { .. } => "storage.full",
             Event::StorageRecovered {} => "storage.recovered",
+            Event::StorageMoved {} => "storage.moved",
+            Event::StorageAdopted {} => "storage.adopted",
             Event::StorageRepaired { .. } => "storage.repaired",
             Event::SyncOnline { .. } => "sync.online",
             Event::SyncOffline { .. } => "sync.offline",

@@ -77,6 +77,11 @@ pub trait DiskFile: Send + Sync {
     /// The file's length in bytes.
     fn size(&self) -> io::Result<u64>;
 
+    /// Bytes of the medium that it takes: fewer than its length where it has holes.
+    fn taken(&self) -> io::Result<u64> {
+        self.size()
+    }
+
     /// Takes blocks for a file of `len` bytes and makes it so long; what was never written reads as zeros.
     /// `Unsupported` on file systems that cannot.
     fn allocate(&self, len: u64) -> io::Result<()>;
@@ -314,6 +319,10 @@ impl DiskFile for RealFile {
 
     fn size(&self) -> io::Result<u64> {
         Ok(self.0.metadata()?.len())
+    }
+
+    fn taken(&self) -> io::Result<u64> {
+        Ok(self.0.metadata()?.blocks().saturating_mul(512))
     }
 
     fn allocate(&self, len: u64) -> io::Result<()> {

@@ -1,5 +1,6 @@
 //! What can go wrong in the store, with the path or the id in the text.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -171,6 +172,14 @@ pub(super) enum Unusable {
     Damaged(String),
     /// It is whole, and a later edgereel's.
     Newer(String),
+}
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unusable::Damaged(reason) | Unusable::Newer(reason) => f.write_str(reason),
+        }
+    }
 }
 
 /// Why a command was not taken. Media is never refused for want of room: the oldest gives way.

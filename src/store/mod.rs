@@ -70,6 +70,7 @@ pub use library::{ClipBounds, Deletion, Filter, Gap, Library, RecordingRow, Reco
 pub use outbox::{Callback, OutboxChange, OutboxDepth, Place, Remembered};
 pub use progress::{Progress, RecoveryReport, StreamProgress};
 pub use query::{Cursor, Query};
+pub use recover::looked_at;
 pub use source::LibrarySource;
 pub use spec::{Asked, OpenRecording, Origin, RecordingSpec};
 pub use thread::{Opened, Store, StoreSettings};
@@ -235,6 +236,8 @@ pub enum Command {
     Remember(Remembered),
     /// What is remembered of who had what changed changes.
     Audit(AuditChange),
+    /// The store is this box's from now on, wherever it came from.
+    Adopt,
     /// A recording gets these tags, and no others.
     Tag {
         /// Its id.

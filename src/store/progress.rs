@@ -27,6 +27,8 @@ pub struct Progress {
     pub recordings_ended: u64,
     /// Which journal is written: one that is made anew counts its events from 1 on again.
     pub journal: i64,
+    /// The store came from another box, and nobody said that it belongs here.
+    pub moved: bool,
     /// The number of the newest event in the outbox; no higher than what is committed.
     pub events: u64,
     /// How often the thread made the tape durable.
@@ -100,6 +102,11 @@ impl fmt::Display for RecoveryReport {
         let mut first = true;
         if let Some(aside) = &found.journal_set_aside {
             write!(f, "journal set aside to {} ({})", aside.path, aside.reason)?;
+            first = false;
+        }
+        if let Some(aside) = &found.tape_set_aside {
+            let and = if first { "" } else { ", " };
+            write!(f, "{and}TAPE SET ASIDE to {} ({})", aside.path, aside.reason)?;
             first = false;
         }
         for (count, what) in parts.into_iter().filter(|(count, _)| *count > 0) {

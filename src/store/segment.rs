@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::disk::{Disk, DiskFile};
 use super::journal::Sealed;
+use super::writer::is_full;
 use crate::format::TrackBase;
 use crate::format::fmp4::{FIRST_SEQUENCE, Place, WriteError, fragment_header, free_box};
 use crate::format::index::{FragmentIndex, SampleIndex};
@@ -115,6 +116,7 @@ pub(super) enum NotTaken {
 }
 
 /// What a segment is begun with.
+#[derive(Clone)]
 pub(super) struct Begin {
     pub(super) id: SegmentId,
     pub(super) path: PathBuf,
@@ -261,6 +263,8 @@ impl Segment {
                     return Ok(());
                 }
                 Err(error) if error.kind() == io::ErrorKind::Unsupported => self.step = None,
+                // A quota, perhaps, that has room for the fragment alone: the write will tell.
+                Err(error) if is_full(&error) => {}
                 Err(error) => return Err(error),
             }
         }

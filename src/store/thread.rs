@@ -27,6 +27,8 @@ pub struct StoreSettings {
     pub dir: PathBuf,
     /// The device's id, written into every segment.
     pub device: String,
+    /// What tells this box from others; not kept on the card but within the journal.
+    pub own: String,
     /// How often the tape is made durable.
     pub durability: Duration,
     /// A new segment begins at the first keyframe after this much media.
@@ -54,9 +56,11 @@ pub struct StoreSettings {
 impl StoreSettings {
     /// The defaults of the product for a directory and a device.
     pub fn new(dir: impl Into<PathBuf>, device: impl Into<String>) -> Self {
+        let device = device.into();
         Self {
             dir: dir.into(),
-            device: device.into(),
+            own: device.clone(),
+            device,
             durability: Duration::from_secs(1),
             segment_duration: Duration::from_secs(60),
             segment_bytes: 32 << 20,
@@ -110,7 +114,14 @@ impl Store {
         // carries the tape.
         RealDisk.create_dir(dir).map_err(StoreError::disk("make", dir))?;
         let lock = disk::lock(dir)?;
-        let (journal, report) = start(dir, disk.as_ref(), clock.as_ref(), Occasion::Start)?;
+        let (mut journal, report) = start(dir, disk.as_ref(), clock.as_ref(), Occasion::Start)?;
+        if !journal.bind(&settings.own, clock.utc())? {
+            tracing::warn!(
+                "{}: came from another box, or is of a release that did not note whose it is: what is recorded is delivered, \
+                 and NOTHING IS REMOVED from the store of objects until you run `edgereel store adopt`",
+                dir.display()
+            );
+        }
         let tape_base = journal
             .boot(&clock.boot_id())?
             .map_or(0, |(tape_base, _, _)| tape_base);

@@ -25,6 +25,10 @@ enum Removed {
 
 /// Does what is due; true if there may be more. `utc`: the time, if it is believed.
 pub(super) async fn clean(cx: &Arc<Context>, utc: Option<Micros>) -> Result<bool, End> {
+    // Objects of another box, perhaps.
+    if cx.is_moved() {
+        return Ok(false);
+    }
     let until = match utc {
         Some(utc) => over_before(cx, utc).await?,
         None => Micros::MIN,
@@ -196,6 +200,7 @@ async fn remove_object(cx: &Arc<Context>, rendition: &Rendition) -> Result<Remov
         let pieces = from_library(&cx.dir, move |library| Ok(library.pieces(id)?)).await?;
         let mut refused = None;
         for key in keys(rendition, &pieces) {
+            cx.may_go_on()?;
             match cx.ask(Request::Remove { key }).await {
                 Ok(_) => (),
                 Err(End::Fault(
@@ -222,16 +227,20 @@ async fn remove_object(cx: &Arc<Context>, rendition: &Rendition) -> Result<Remov
 }
 
 /// The playlists first, the one that names the other before it: nobody begins to play what is on its way out.
-fn keys(rendition: &Rendition, pieces: &[Piece]) -> Vec<String> {
-    let mut keys = vec![rendition.key.clone()];
-    if let (Format::Hls, Some(folder)) = (rendition.id.format, rendition.key.strip_suffix(PLAYLIST)) {
-        keys.insert(0, format!("{folder}{MASTER}"));
+/// One after the other: how many there are is what the journal says.
+fn keys<'a>(rendition: &'a Rendition, pieces: &'a [Piece]) -> impl Iterator<Item = String> + Send + 'a {
+    let folder = match rendition.id.format {
+        Format::Hls => rendition.key.strip_suffix(PLAYLIST),
+        _ => None,
+    };
+    let master = folder.map(|folder| format!("{folder}{MASTER}"));
+    let others = folder.into_iter().flat_map(move |folder| {
         let inits = (0..rendition.inits as usize).map(hls::init_name);
         let chunks = (0..rendition.chunks as usize).map(hls::chunk_name);
         let pieces = pieces.iter().map(|piece| piece.name.clone());
         let others = pieces.filter(|name| name != PLAYLIST && name != MASTER);
         let names = inits.chain(chunks).chain(others);
-        keys.extend(names.map(|name| format!("{folder}{name}")));
-    }
-    keys
+        names.map(move |name| format!("{folder}{name}"))
+    });
+    master.into_iter().chain([rendition.key.clone()]).chain(others)
 }

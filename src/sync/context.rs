@@ -97,6 +97,11 @@ impl Context {
         }
     }
 
+    /// The store came from another box, and nobody said that it belongs here: nothing is removed at its word.
+    pub(super) fn is_moved(&self) -> bool {
+        self.store.progress().borrow().moved
+    }
+
     /// Stops here when it is to.
     pub(super) fn may_go_on(&self) -> Result<(), End> {
         match *self.go.borrow() {

@@ -33,6 +33,10 @@ const LOOK: Micros = SECOND / 4;
 const IDLE: Duration = Duration::from_secs(5);
 const IDLE_LOOK: Micros = 5 * SECOND;
 
+/// Why nothing is removed.
+const MOVED: &str = "the storage directory came from another box: nothing is removed from the store of objects until you run \
+    'edgereel store adopt'";
+
 /// What is to be removed is looked for so often.
 const CLEAN: Micros = 10 * SECOND;
 
@@ -509,6 +513,7 @@ impl Loop {
         let checked = self.checked.as_ref().map(SyncCheck::problems);
         let mut problems = checked.unwrap_or_default();
         problems.extend(self.cx.keeps_all().clone());
+        problems.extend(self.cx.is_moved().then(|| MOVED.to_owned()));
         SyncStatus {
             store: self.cx.delivery.target.url(),
             state,

@@ -8,7 +8,7 @@ use crate::support::delivered::{
 };
 use crate::support::programme::Programme;
 use crate::support::service::write_config;
-use crate::support::{Service, home, wait_for, wait_until};
+use crate::support::{Service, edgereel, home, wait_for, wait_until};
 
 #[test]
 fn another_store_is_delivered_to_after_a_reload() {
@@ -107,4 +107,41 @@ fn a_live_recording_goes_whole_to_the_place_that_a_reload_names() {
     let hls = told.iter().find(|told| told["format"] == "hls").unwrap();
     let (url, master) = (hls["url"].as_str().unwrap(), hls["master_url"].as_str().unwrap());
     assert_eq!(master, url.replace("index.m3u8", "master.m3u8"));
+}
+
+#[test]
+fn a_card_from_another_box_has_nothing_removed_until_somebody_says_that_it_belongs_here() {
+    let (home, dir) = (home(), crate::support::home());
+    let bucket = Bucket::start(dir.path());
+    let config = sync_to(&bucket, "") + MP4;
+    let service = Service::start_with(home.path(), &config);
+    push(&service, "live/cam", 2, 0);
+    wait_until("it to be delivered", || all_delivered(&service.data(), 1));
+    let data = service.data();
+    let id = rows(&data)[0]["id"].as_str().unwrap().to_owned();
+    service.stop();
+    let journal = rusqlite::Connection::open(data.join("journal.db")).unwrap();
+    let moved = "UPDATE shelves SET body = 'machine 0' WHERE shelf = 'box' AND id = 'owner'";
+    assert_eq!(journal.execute(moved, []).unwrap(), 1);
+    drop(journal);
+
+    let service = Service::start_with(home.path(), &config);
+    service.wait_for_log(|log| log.contains("NOTHING IS REMOVED").then_some(()));
+    let socket = home.path().join("control.sock");
+    let command = |words: &[&str]| {
+        let done = edgereel(&[words, &["--socket", socket.to_str().unwrap()]].concat()).ok();
+        String::from_utf8(done.stdout).unwrap()
+    };
+    command(&["recording", "delete", &id, "--remote", "true", "--yes"]);
+    push(&service, "live/more", 2, 0);
+    wait_until("another to be delivered", || all_delivered(&data, 1));
+    wait_until("the status to say so", || {
+        command(&["sync", "status", "--json"]).contains("edgereel store adopt")
+    });
+    let there = || bucket.objects().keys().any(|key| key.contains(&id));
+    assert!(there(), "it was removed");
+    assert_eq!(events(&data, "storage.moved").len(), 1);
+    command(&["store", "adopt"]);
+    wait_until("its object to be gone", || !there());
+    assert!(!command(&["sync", "status", "--json"]).contains("edgereel store adopt"));
 }

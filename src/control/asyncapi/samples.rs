@@ -2,8 +2,8 @@
 
 use crate::event::{
     AskedBy, DeviceStarted, Event, Evicted, ExpiredBy, JournalSetAside, PublishAbout, PublishOutcome,
-    Recorded, RecordedBy, RecordingAbout, RecordingClosed, RecordingDelivered, Recovered, TaskMissed,
-    rfc3339,
+    Recorded, RecordedBy, RecordingAbout, RecordingClosed, RecordingDelivered, Recovered, TapeSetAside,
+    TaskMissed, rfc3339,
 };
 
 const STREAM: &str = "live/cam1";
@@ -46,6 +46,10 @@ fn recovered() -> Recovered {
         sealed: 1,
         journal_set_aside: Some(JournalSetAside {
             path: "lost+found/journal".into(),
+            reason: "malformed".into(),
+        }),
+        tape_set_aside: Some(TapeSetAside {
+            path: "tape-set-aside-1".into(),
             reason: "malformed".into(),
         }),
         files: vec!["a.mp4: nobody can read it".into()],
@@ -285,6 +289,8 @@ fn storage() -> Vec<Event> {
             streams: vec![STREAM.into()],
         },
         Event::StorageRecovered {},
+        Event::StorageMoved {},
+        Event::StorageAdopted {},
         Event::StorageLow { left: 1, used: 2 },
         Event::StorageFull {
             reason: "storage.quota".into(),

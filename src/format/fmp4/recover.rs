@@ -13,6 +13,10 @@ use crate::media::SegmentId;
 /// largest that are written. Further away lies nothing that a tick could have left.
 const LOOK_BEHIND: u64 = 4 * 1024 * 1024;
 
+/// What claims to be a fragment is read until that is so many times the file's length, and at least so many bytes.
+const LOOKS: u64 = 4;
+const LEAST_LOOKED_AT: u64 = 64 * 1024 * 1024;
+
 /// What lies behind the last whole fragment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Left {
@@ -103,7 +107,14 @@ pub fn find_fragment(
     segment: SegmentId,
     from: u64,
 ) -> Option<Position> {
-    find_box(reader, segment, from..len, |at, _| {
+    // A file may be full of boxes that each claim the rest of it: reading all of that would take days. Past this, the next is
+    // returned as it is, for nobody knows that it is nothing.
+    let mut left = len.saturating_mul(LOOKS).max(LEAST_LOOKED_AT);
+    find_box(reader, segment, from..len, |at, found| {
+        let Some(rest) = left.checked_sub(u64::from(found.moof_len) + u64::from(found.mdat_len)) else {
+            return true;
+        };
+        left = rest;
         check_fragment(reader, len, segment, at).is_ok()
     })
 }
@@ -133,7 +144,7 @@ fn find_box(
     reader: &(impl ReadAt + ?Sized),
     segment: SegmentId,
     within: Range<u64>,
-    wanted: impl Fn(Position, &Checksums) -> bool,
+    mut wanted: impl FnMut(Position, &Checksums) -> bool,
 ) -> Option<Position> {
     let mut mark = b"uuid".to_vec();
     mark.extend(FRAGMENT_TYPE);

@@ -151,6 +151,7 @@ fn kind(command: &Command) -> &'static str {
         Command::Remember(_) => "remember",
         Command::Audit(_) => "audit",
         Command::Tag { .. } => "tag",
+        Command::Adopt => "adopt",
         Command::Delete { .. } => "delete",
         Command::Report { .. } => "report",
     }

@@ -31,6 +31,10 @@ pub(in crate::store) struct Image {
     pub(in crate::store) ops: usize,
     /// Bytes that all files together may take.
     pub(super) capacity: Option<u64>,
+    /// The same, by a quota that nothing tells of before it is used up.
+    pub(super) hidden: Option<u64>,
+    /// Files and folders that there may be.
+    pub(super) inodes: Option<usize>,
 }
 
 #[derive(Clone, Debug)]
@@ -139,6 +143,17 @@ impl Image {
     pub(super) fn fit(&self, more: u64) -> io::Result<()> {
         match self.capacity {
             Some(capacity) if self.used() + more > capacity => Err(ErrorKind::StorageFull.into()),
+            _ => match self.hidden {
+                Some(hidden) if self.used() + more > hidden => Err(ErrorKind::QuotaExceeded.into()),
+                _ => Ok(()),
+            },
+        }
+    }
+
+    /// An error when there is no inode for another file.
+    pub(super) fn one_more(&self) -> io::Result<()> {
+        match self.inodes {
+            Some(inodes) if self.live.len() >= inodes => Err(ErrorKind::StorageFull.into()),
             _ => Ok(()),
         }
     }
@@ -220,6 +235,8 @@ impl Image {
             next: self.next,
             ops: 0,
             capacity: self.capacity,
+            hidden: self.hidden,
+            inodes: self.inodes,
         }
     }
 

@@ -38,10 +38,7 @@ pub(super) enum Fault {
 impl Fault {
     /// What the system says of it.
     fn error(self) -> io::Error {
-        match self {
-            Fault::Create | Fault::Write | Fault::Short(_) | Fault::Allocate => ErrorKind::StorageFull.into(),
-            _ => io::Error::from_raw_os_error(nix::libc::EIO),
-        }
+        io::Error::from_raw_os_error(nix::libc::EIO)
     }
 
     /// True when this is what was asked for when `operation` is carried out.
@@ -164,6 +161,17 @@ impl CrashDisk {
         self.image().capacity = Some(capacity);
     }
 
+    /// The same by a quota of the file system: it shows room, and refuses.
+    pub(super) fn hidden_quota(&self, bytes: Option<u64>) {
+        self.image().hidden = bytes;
+    }
+
+    /// From now on there are no more files and folders than now.
+    pub(super) fn no_more_inodes(&self) {
+        let mut image = self.image();
+        image.inodes = Some(image.live.len());
+    }
+
     /// As if somebody read the file, until it is held no more.
     pub(super) fn hold(&self, path: &Path, held: bool) {
         let mut readers = self.shared.readers.lock().unwrap();
@@ -225,6 +233,7 @@ impl Disk for CrashDisk {
     fn create_dir(&self, path: &Path) -> io::Result<()> {
         self.change(None, |image, _| {
             if !image.live.contains_key(path) {
+                image.one_more()?;
                 image.add(path, true);
             }
             Ok(())
@@ -235,7 +244,7 @@ impl Disk for CrashDisk {
         let id = self.change(Some(Fault::Create), |image, fails| match image.live.get(path) {
             Some(_) => Err(ErrorKind::AlreadyExists.into()),
             None if fails.is_some() => Ok(0),
-            None => Ok(image.add(path, false)),
+            None => image.one_more().map(|()| image.add(path, false)),
         })?;
         Ok(Box::new(CrashFile {
             disk: self.clone(),

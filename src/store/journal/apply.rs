@@ -5,8 +5,9 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::op::{BootClock, NewSegment, Op, Sealed, Tell};
 use super::outbox::{Result, execute, post, whole};
+use super::read::TAPE_END;
 use super::sql::{WHOLE, prepare};
-use super::{audit, delivery, evict, hex, listeners, recordings, redate, thin, tracks};
+use super::{audit, delivery, evict, hex, listeners, owner, recordings, redate, thin, tracks};
 use crate::event::{DeviceStarted, Event, PublishAbout, PublishOutcome, Recorded, Recovered, rfc3339};
 use crate::media::{Micros, PublishId, StreamName};
 use crate::store::clock::is_step;
@@ -181,6 +182,8 @@ pub(super) fn apply(db: &Connection, op: &Op, utc: Micros) -> Result {
                 serde_json::Value::from(tags.as_slice()).to_string()
             ],
         ),
+        Op::Bind { own } => owner::bind(db, own, utc),
+        Op::Adopt { own } => owner::adopt(db, own, utc),
         Op::Report { event } => post(db, event, utc),
     }
 }
@@ -207,11 +210,7 @@ fn enter_boot(db: &Connection, clock: &BootClock, utc: Micros) -> Result {
 /// Enters where the boot's tape time begins: past everything on any tape. A start in a boot that is
 /// known keeps to its line, unless media ran ahead of the clock.
 fn start(db: &Connection, clock: &BootClock, boot_now: Micros, recovered: &Recovered, utc: Micros) -> Result {
-    let sql = format!(
-        "{WHOLE}SELECT max(t) FROM (SELECT max(end) AS t FROM segments UNION ALL SELECT max(start) FROM segments
-            UNION ALL SELECT max(start) FROM recordings UNION ALL SELECT max(end) FROM recordings
-            UNION ALL SELECT max(tape_zero) FROM publishes)"
-    );
+    let sql = format!("{WHOLE}{TAPE_END}");
     let last: Option<Micros> = prepare(db, &sql)?.query_row([], |row| row.get(0))?;
     let least = last.map_or(0, |last| last.saturating_add(1).saturating_sub(boot_now));
     execute(

@@ -46,6 +46,17 @@ pub(in crate::store) fn is_unreachable(error: &Error) -> bool {
     )
 }
 
+/// True when a write was refused for a reason that SQLite does not tell: want of room that is not the disk's, perhaps.
+pub(in crate::store) fn is_write_refused(error: &Error) -> bool {
+    match error {
+        Error::SqliteFailure(error, _) => matches!(
+            error.extended_code,
+            ffi::SQLITE_IOERR_WRITE | ffi::SQLITE_IOERR_SHMSIZE | ffi::SQLITE_IOERR_TRUNCATE
+        ),
+        _ => false,
+    }
+}
+
 fn judge_code(code: i32) -> Fault {
     match code {
         ffi::SQLITE_CORRUPT | ffi::SQLITE_NOTADB => Fault::Damaged,

@@ -13,6 +13,7 @@ pub(super) mod fault;
 mod listeners;
 mod op;
 mod outbox;
+mod owner;
 mod query;
 mod read;
 mod recordings;
@@ -24,6 +25,7 @@ pub(in crate::store) mod sql;
 mod tests;
 mod thin;
 mod tracks;
+mod trust;
 mod victims;
 mod window;
 
@@ -36,9 +38,10 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 pub(super) use fault::Fault;
 pub(super) use op::{BootClock, NewSegment, Op, Sealed, Tell};
-pub(super) use read::{RecordingData, SegmentData, SegmentState};
+pub(super) use read::{Publish, RecordingData, SegmentData, SegmentState};
 pub(super) use thin::Blank;
 pub(super) use tracks::hex;
+pub(super) use trust::may_have_recordings;
 pub(super) use victims::{Blocks, Class};
 
 use super::disk::{Disk, FileId, RealDisk};
@@ -91,6 +94,8 @@ impl Journal {
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut journal = Self::connect(path, flags)?;
+        // Before anything of it runs: the steps to the newest version, too.
+        journal.expect_schema()?;
         journal.prepare().map_err(|error| journal.error(error))?;
         // SQLite syncs the file; that its name survives is left to us.
         RealDisk.sync_dir(dir).map_err(StoreError::disk("sync", dir))?;
@@ -117,7 +122,21 @@ impl Journal {
                 found,
                 known: schema::NEWEST,
             }),
-            _ => Ok(journal),
+            _ => {
+                journal.expect_schema()?;
+                Ok(journal)
+            }
+        }
+    }
+
+    /// It consists of what its version consists of: no trigger, view or table is in it that is not ours.
+    fn expect_schema(&self) -> Result<(), StoreError> {
+        let foreign = schema::version(&self.connection)
+            .and_then(|version| trust::foreign_object(&self.connection, version))
+            .map_err(|error| self.error(error))?;
+        match foreign {
+            None => Ok(()),
+            Some(what) => Err(self.foreign(format!("it is not as this edgereel makes it: {what}"))),
         }
     }
 
@@ -125,6 +144,7 @@ impl Journal {
         let open = || {
             let connection = Connection::open_with_flags(&path, flags)?;
             connection.busy_timeout(BUSY)?;
+            trust::restrain(&connection)?;
             // Should this journal turn out to be unusable, it is left as it was found.
             connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
             // 256 KiB: a box has better uses for its memory.
@@ -199,7 +219,7 @@ impl Journal {
         for table in schema::CHECKED {
             self.check_with(&format!("PRAGMA integrity_check('{table}')"))?;
         }
-        Ok(())
+        self.check_values()
     }
 
     /// Reads every page of the journal.
@@ -221,7 +241,9 @@ impl Journal {
     /// Carries out `ops` in one transaction; durable when it returns. `utc` dates the events.
     pub(super) fn commit(&mut self, ops: &[Op], utc: i64) -> Result<(), StoreError> {
         let mut result = self.transact(ops, utc);
-        if result.as_ref().is_err_and(is_full) && self.release_reserve() {
+        // SQLite calls a quota of the file system that is used up an error of I/O.
+        let refused = |error: &rusqlite::Error| is_full(error) || fault::is_write_refused(error);
+        if result.as_ref().is_err_and(refused) && self.release_reserve() {
             tracing::warn!(
                 "{}: no room for the journal; its reserve is used",
                 self.path.display()

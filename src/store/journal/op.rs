@@ -213,6 +213,14 @@ pub(in crate::store) enum Op {
     Remember(Remembered),
     /// What is remembered of who had what changed changes.
     Audit(AuditChange),
+    /// The journal is this box's, or was moved to it.
+    Bind {
+        own: String,
+    },
+    /// It is this box's from now on, whosever it was.
+    Adopt {
+        own: String,
+    },
     /// A recording gets these tags.
     Tag {
         id: RecordingId,

@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension, Params, Row, params};
 
 use super::sql::{WHOLE, prepare};
 use super::window::Window;
-use super::{Journal, tracks};
+use super::{Journal, owner, tracks};
 use crate::format::TrackBase;
 use crate::media::{Micros, PublishId, RecordingId, SegmentId, StreamName, Tracks};
 use crate::store::{OpenRecording, RecordingSpec, RecordingState, StoreError};
@@ -114,6 +114,21 @@ pub(super) fn few(state: &str) -> String {
     format!("s.state = '{state}' AND s.state <> 'sealed'")
 }
 
+/// What is known of a publish.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::store) struct Publish {
+    pub(in crate::store) stream: StreamName,
+    pub(in crate::store) boot: [u8; 16],
+    pub(in crate::store) tape_zero: Micros,
+    pub(in crate::store) boot_zero: Micros,
+}
+
+/// Where the newest tape ends that there are rows of.
+pub(super) const TAPE_END: &str =
+    "SELECT max(t) FROM (SELECT max(end) AS t FROM segments UNION ALL SELECT max(start) FROM segments
+            UNION ALL SELECT max(start) FROM recordings UNION ALL SELECT max(end) FROM recordings
+            UNION ALL SELECT max(tape_zero) FROM publishes)";
+
 const STREAM: &str = "(SELECT stream FROM streams WHERE name = ?1)";
 
 impl Journal {
@@ -155,6 +170,26 @@ impl Journal {
                 number(self.col(row, 2)?),
                 self.state(row, 3)?,
             ))
+        })
+    }
+
+    /// Where the newest tape ends that there are rows of.
+    pub(in crate::store) fn tape_end(&self) -> Result<Option<Micros>, StoreError> {
+        let end = self.one(&format!("{WHOLE}{TAPE_END}"), [], |row| self.col(row, 0))?;
+        Ok(end.flatten())
+    }
+
+    /// One publish.
+    pub(in crate::store) fn publish(&self, id: PublishId) -> Result<Option<Publish>, StoreError> {
+        let sql = "SELECT name, boot_id, tape_zero, boot_zero
+             FROM publishes JOIN streams USING (stream) JOIN boots USING (boot) WHERE id = ?1";
+        self.one(sql, params![id.to_bytes()], |row| {
+            Ok(Publish {
+                stream: self.stream(row, 0)?,
+                boot: self.col(row, 1)?,
+                tape_zero: self.col(row, 2)?,
+                boot_zero: self.col(row, 3)?,
+            })
         })
     }
 
@@ -300,7 +335,8 @@ impl Journal {
 
     /// What the recorder keeps: shelf, id, body.
     pub(in crate::store) fn shelves(&self) -> Result<Vec<(String, String, String)>, StoreError> {
-        self.all("SELECT shelf, id, body FROM shelves", params![], |row| {
+        let sql = "SELECT shelf, id, body FROM shelves WHERE shelf <> ?1";
+        self.all(sql, params![owner::SHELF], |row| {
             Ok((self.col(row, 0)?, self.col(row, 1)?, self.col(row, 2)?))
         })
     }

@@ -1,18 +1,20 @@
 //! Files without a row: by the identity that they carry they get one, and so do their recordings.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::gone::take_out;
 use super::repair::{Live, Recovery, tape_end};
 use super::salvage::salvage;
-use crate::format::fmp4::{Left, ScanError};
-use crate::media::RecordingId;
+use super::sane::{absurd, too_long};
+use crate::format::fmp4::{Identity, Left, ScanError, read_header};
+use crate::media::{Micros, RecordingId, SegmentId};
 use crate::store::StoreError;
 use crate::store::deleted::Part;
 use crate::store::disk::DiskFile;
-use crate::store::journal::{self, BootClock, Journal, NewSegment, Op, Tell};
+use crate::store::journal::{self, BootClock, Journal, NewSegment, Op, Publish, Tell};
 use crate::store::paths;
+use crate::store::reader::Reader;
 use crate::store::segment::tape_start;
 
 impl Recovery<'_> {
@@ -36,6 +38,12 @@ impl Recovery<'_> {
             }
         };
         let len = file.size().map_err(StoreError::disk("measure", &path))?;
+        let taken = file.taken().map_err(StoreError::disk("measure", &path))?;
+        if let Some(what) = too_long(len, taken) {
+            self.name(&path, &format!("has no row, and {what}"));
+            self.strays.push(path);
+            return Ok(());
+        }
         let (mut scanned, left) = match salvage(file.as_ref(), len, successor) {
             Ok(read) => read,
             Err(ScanError::Short { len: 0 }) => return self.remove(path),
@@ -46,14 +54,24 @@ impl Recovery<'_> {
                 return Ok(());
             }
         };
+        if let Some(what) = absurd(&scanned, self.tape_known(journal)?) {
+            self.name(&path, &format!("has no row, and {what} cannot be"));
+            self.strays.push(path);
+            return Ok(());
+        }
         let segment = scanned.identity.segment;
         let in_place = {
             let identity = &scanned.identity;
             path == paths::segment(self.dir, &identity.stream, identity.sequence)
         };
         if let Some(row) = journal.segment(segment)?.filter(|_| in_place) {
-            // A file and its identity agree, and a checksum is over it: it is the row that is wrong.
             let said = paths::segment(self.dir, &row.stream, row.sequence);
+            if self.holds(&said, segment) {
+                self.name(&path, &format!("says that it is {}", said.display()));
+                self.strays.push(path);
+                return Ok(());
+            }
+            // A file and its identity agree, and a checksum is over it: it is the row that is wrong.
             return Err(StoreError::JournalDamaged {
                 path: self.dir.join(journal::FILE),
                 reason: format!("it says that {} is {}", path.display(), said.display()),
@@ -75,6 +93,14 @@ impl Recovery<'_> {
         }
         if scanned.index.fragments.is_empty() {
             self.name(&path, "has no row and its first fragment is damaged");
+            self.strays.push(path);
+            return Ok(());
+        }
+        if let Some(what) = self.contradicts(identity, journal)? {
+            self.name(
+                &path,
+                &format!("has no row, and contradicts what is known of {what}"),
+            );
             self.strays.push(path);
             return Ok(());
         }
@@ -124,6 +150,51 @@ impl Recovery<'_> {
             self.ops.push(Op::Blank { id: segment });
         }
         Ok(())
+    }
+
+    /// What a file says otherwise than a row, or than a file that was adopted before it: two files of one segment, or of one
+    /// publish with two beginnings. The next start would take that for a journal that is wrong.
+    fn contradicts(
+        &mut self,
+        identity: &Identity,
+        journal: &Journal,
+    ) -> Result<Option<&'static str>, StoreError> {
+        if !self.segments.insert(identity.segment) {
+            return Ok(Some("its segment"));
+        }
+        let said = Publish {
+            stream: identity.stream.clone(),
+            boot: identity.boot,
+            tape_zero: identity.tape_zero,
+            boot_zero: identity.boot_zero,
+        };
+        let known = match self.publishes.get(&identity.publish) {
+            Some(known) => known,
+            None => {
+                let known = journal.publish(identity.publish)?.unwrap_or_else(|| said.clone());
+                self.publishes.entry(identity.publish).or_insert(known)
+            }
+        };
+        Ok((*known != said).then_some("its publish"))
+    }
+
+    /// True where the file at `path` is this segment.
+    fn holds(&self, path: &Path, segment: SegmentId) -> bool {
+        let header = self.disk.open(path).ok().and_then(|file| {
+            let len = file.size().ok()?;
+            read_header(&Reader(file.as_ref()), len).ok()
+        });
+        header.is_some_and(|header| header.identity.segment == segment)
+    }
+
+    /// Where the tape ends that rows tell of.
+    pub(super) fn tape_known(&mut self, journal: &Journal) -> Result<Option<Micros>, StoreError> {
+        if let Some(known) = self.tape_known {
+            return Ok(known);
+        }
+        let known = journal.tape_end()?;
+        self.tape_known = Some(known);
+        Ok(known)
     }
 
     pub(super) fn adopt_recordings(&mut self, journal: &Journal, live: &Live) -> Result<(), StoreError> {

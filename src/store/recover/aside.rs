@@ -5,6 +5,7 @@
 //! <dir>/journal-damaged-1/journal.db      -wal and -shm beside it
 //! <dir>/journal-damaged-1/reason.json     what journal.condemned was
 //! <dir>/journal-newer-2/…                 one of a later release: whole, to be had back
+//! <dir>/tape-set-aside-1/                 a tape from which no journal could be made
 //! ```
 //!
 //! Not in `lost+found`: where the storage directory is the root of a file system, that folder is root's and the
@@ -18,15 +19,19 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::JournalSetAside;
+use crate::event::{JournalSetAside, TapeSetAside};
 use crate::store::disk::{self, Disk, RealDisk};
 use crate::store::error::Unusable;
-use crate::store::journal::{BESIDE, FILE};
+use crate::store::journal::{BESIDE, FILE, may_have_recordings};
 use crate::store::{StoreError, paths};
 
 /// Damaged journals that are kept. One that is damaged again and again must not fill the flash: of those past
-/// this number the oldest goes. What a later release wrote is whole, and is not counted.
+/// this number the oldest goes, but never the first, and none with recordings to keep one without. What a later release
+/// wrote is whole, and is not counted.
 const KEPT: usize = 4;
+
+/// Tapes that were set aside.
+const TAPES: &str = "tape-set-aside-";
 
 /// Where the note is.
 const NOTE: &str = "journal.condemned";
@@ -37,6 +42,15 @@ const MAX_NOTE: usize = 4096;
 /// A journal that is set aside, or is about to be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::store) struct Aside {
+    folder: String,
+    reason: String,
+    /// The tape goes, too: the journal that was made from it could not be used either.
+    #[serde(default)]
+    tape: Option<Tape>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Tape {
     folder: String,
     reason: String,
 }
@@ -75,9 +89,9 @@ impl Aside {
             .map_err(StoreError::disk("read", &path))?;
         let note = serde_json::from_slice(bytes.get(..len).unwrap_or_default());
         match note.ok().filter(|note: &Self| split(&note.folder).is_some()) {
-            Some(note) => Ok(Some(note)),
+            Some(note) if note.tape.as_ref().is_none_or(|tape| is_tape(&tape.folder)) => Ok(Some(note)),
             // The note was renamed into its place whole: this is someone else's.
-            None => Self::begin(dir, &Unusable::Damaged(format!("{NOTE} is not readable"))).map(Some),
+            _ => Self::begin(dir, &Unusable::Damaged(format!("{NOTE} is not readable"))).map(Some),
         }
     }
 
@@ -92,21 +106,77 @@ impl Aside {
         let aside = Self {
             folder: format!("journal-{kind}-{number}"),
             reason: reason.chars().take(MAX_NOTE / 16).collect(),
+            tape: None,
         };
+        aside.write(dir)?;
+        Ok(aside)
+    }
+
+    /// The journal that this start made from the tape cannot be used either: the tape is set aside, too, and the next one
+    /// begins beside it. A box must record.
+    pub(super) fn without_tape(
+        mut self,
+        dir: &Path,
+        disk: &dyn Disk,
+        reason: &str,
+    ) -> Result<Self, StoreError> {
+        let entries = disk.list(dir).map_err(StoreError::disk("list", dir))?;
+        let on_card = RealDisk.list(dir).map_err(StoreError::disk("list", dir))?;
+        let names = entries
+            .into_iter()
+            .chain(on_card)
+            .filter_map(|entry| entry.name.into_string().ok());
+        let taken = names
+            .filter_map(|name| name.strip_prefix(TAPES)?.parse::<u32>().ok())
+            .max();
+        self.tape = Some(Tape {
+            folder: format!("{TAPES}{}", taken.map_or(1, |last| last.saturating_add(1))),
+            reason: reason.chars().take(MAX_NOTE / 16).collect(),
+        });
+        self.write(dir)?;
+        Ok(self)
+    }
+
+    /// True when the tape was set aside with the journal.
+    pub(super) fn has_tape(&self) -> bool {
+        self.tape.is_some()
+    }
+
+    fn write(&self, dir: &Path) -> Result<(), StoreError> {
         let (new, note) = (dir.join(format!("{NOTE}.new")), dir.join(NOTE));
-        let text = serde_json::to_vec(&aside).unwrap_or_default();
+        let text = serde_json::to_vec(self).unwrap_or_default();
         remove(&new)?;
         let file = RealDisk.create(&new).map_err(StoreError::disk("make", &new))?;
         file.write_at(0, &mut [IoSlice::new(&text)])
             .map_err(StoreError::disk("write", &new))?;
         file.sync().map_err(StoreError::disk("sync", &new))?;
         disk::replace(&new, &note).map_err(StoreError::disk("rename", &new))?;
-        sync(dir)?;
-        Ok(aside)
+        sync(dir)
     }
 
-    /// Moves the journal into its folder, or what of it an earlier start did not get to.
-    pub(super) fn carry_out(&self, dir: &Path) -> Result<(), StoreError> {
+    /// Moves the journal into its folder, or what of it an earlier start did not get to; then the tape, if it is to go.
+    pub(super) fn carry_out(&self, dir: &Path, disk: &dyn Disk) -> Result<(), StoreError> {
+        self.move_journal(dir)?;
+        let Some(tape) = &self.tape else { return Ok(()) };
+        let (from, to) = (paths::tape(dir), dir.join(&tape.folder));
+        if disk.is_there(&to) || !disk.is_there(&from) {
+            return Ok(());
+        }
+        tracing::error!(
+            "{}: SET ASIDE to {}: no journal could be made from it ({}). Nothing of it is removed; recording goes on with an \
+             empty tape. `edgereel verify --repair --data` on a folder with a copy of it as `tape` says what is wrong",
+            from.display(),
+            to.display(),
+            tape.reason
+        );
+        // What was made from it tells of files that are not there any more.
+        forget_journal(dir)?;
+        disk.rename(&from, &to)
+            .map_err(StoreError::disk("set aside", &from))?;
+        disk.sync_dir(dir).map_err(StoreError::disk("sync", dir))
+    }
+
+    fn move_journal(&self, dir: &Path) -> Result<(), StoreError> {
         let folder = dir.join(&self.folder);
         let (from, to) = (dir.join(FILE), folder.join(FILE));
         if disk::is_there(&from) && disk::is_there(&to) {
@@ -136,7 +206,21 @@ impl Aside {
         }
         sync(&folder)?;
         sync(dir)?;
-        forget_oldest(dir)
+        forget_oldest(dir, &self.folder)
+    }
+
+    /// For the event.
+    pub(super) fn tape_event(&self, dir: &Path) -> Option<TapeSetAside> {
+        self.tape.as_ref().map(|tape| TapeSetAside {
+            path: dir.join(&tape.folder).display().to_string(),
+            reason: tape.reason.clone(),
+        })
+    }
+
+    /// True for a journal that lies where the one that was set aside was, and has nothing in it: a start made it, and did
+    /// not come to its end.
+    pub(super) fn left_nothing(&self, dir: &Path) -> bool {
+        disk::is_there(&dir.join(&self.folder).join(FILE)) && !may_have_recordings(dir)
     }
 
     /// The event of it is durable: the note goes to where the journal is.
@@ -192,14 +276,31 @@ fn split(name: &str) -> Option<(&str, u32)> {
     number.parse().ok().filter(|_| known).map(|number| (kind, number))
 }
 
-fn forget_oldest(dir: &Path) -> Result<(), StoreError> {
-    let all = numbered(dir)?;
-    let damaged = all
-        .iter()
-        .filter(|(_, name)| split(name).is_some_and(|(kind, _)| kind == "damaged"));
-    let excess = damaged.clone().count().saturating_sub(KEPT);
-    for (_, name) in damaged.take(excess) {
-        let folder = dir.join(name);
+/// Removes a journal that a start made and that tells of nothing.
+pub(super) fn forget_journal(dir: &Path) -> Result<(), StoreError> {
+    // The database last: as long as it is there, its WAL is taken for its own.
+    for suffix in [&BESIDE[..], &[""]].concat() {
+        remove(&dir.join(format!("{FILE}{suffix}")))?;
+    }
+    sync(dir)
+}
+
+fn is_tape(name: &str) -> bool {
+    name.strip_prefix(TAPES)
+        .is_some_and(|number| number.parse::<u32>().is_ok())
+}
+
+/// Removes damaged journals that are too many, but not the one in `newest`.
+fn forget_oldest(dir: &Path, newest: &str) -> Result<(), StoreError> {
+    let all = numbered(dir)?.into_iter().map(|(_, name)| name);
+    let mut damaged: Vec<String> = all
+        .filter(|name| split(name).is_some_and(|(kind, _)| kind == "damaged"))
+        .collect();
+    while damaged.len() > KEPT {
+        let Some(name) = superfluous(&damaged, newest, |name| may_have_recordings(&dir.join(name))) else {
+            return Ok(());
+        };
+        let folder = dir.join(&name);
         let gone = RealDisk.list(&folder).and_then(|entries| {
             entries
                 .iter()
@@ -213,8 +314,18 @@ fn forget_oldest(dir: &Path) -> Result<(), StoreError> {
             // Someone put something there; let it be.
             Err(error) => tracing::warn!("{}: cannot remove: {error}", folder.display()),
         }
+        damaged.retain(|other| *other != name);
     }
     Ok(())
+}
+
+/// Which of the journals that were set aside, oldest first, goes next: the oldest without recordings, else the oldest. Never
+/// the first, which is as it was before anything went wrong; and none with recordings because of a newest without.
+fn superfluous(all: &[String], newest: &str, has_recordings: impl Fn(&str) -> bool) -> Option<String> {
+    let later = || all.iter().skip(1).filter(|name| *name != newest);
+    let empty = later().find(|name| !has_recordings(name));
+    let oldest = || later().next().filter(|_| has_recordings(newest));
+    empty.or_else(oldest).cloned()
 }
 
 fn remove(path: &Path) -> Result<(), StoreError> {
@@ -226,4 +337,27 @@ fn remove(path: &Path) -> Result<(), StoreError> {
 
 fn sync(dir: &Path) -> Result<(), StoreError> {
     RealDisk.sync_dir(dir).map_err(StoreError::disk("sync", dir))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_and_those_with_recordings_outlive_empty_ones() {
+        let all: Vec<String> = ["1", "2", "3", "4", "5"]
+            .map(|n| format!("journal-damaged-{n}"))
+            .into();
+        let goes = |with: &[&str], newest: usize| {
+            let has = |name: &str| with.iter().any(|with| name.ends_with(with));
+            superfluous(&all, &all[newest], has)
+                .map(|name| name.trim_start_matches("journal-damaged-").to_owned())
+        };
+        assert_eq!(goes(&["1", "2", "3", "4", "5"], 4).as_deref(), Some("2"));
+        assert_eq!(goes(&["1", "2", "4", "5"], 4).as_deref(), Some("3"));
+        assert_eq!(goes(&[], 4).as_deref(), Some("2"));
+        // An empty one is no reason to remove one that is not.
+        assert_eq!(goes(&["1", "2", "3", "4"], 4), None);
+        assert_eq!(goes(&["2", "3", "4"], 4), None);
+    }
 }

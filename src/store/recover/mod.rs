@@ -9,33 +9,40 @@
 //! | `repair` | every file against its row |
 //! | `adopt`, `salvage` | files without a row, and what they hold behind a damaged place |
 //! | `gone` | what was deleted on request, and must not come back |
+//! | `pace` | how far it is, for the log and for whoever started the service |
+//! | `sane` | what a file may say of itself |
 //! | `strays` | what belongs nowhere, and `lost+found` |
 
 mod adopt;
 mod aside;
 mod gone;
+mod pace;
 mod repair;
 mod salvage;
+mod sane;
 mod strays;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use super::clock::Clock;
 use super::disk::Disk;
 use super::error::Unusable;
 use super::journal::Journal;
-use super::{RecoveryReport, StoreError};
+use super::{RecoveryReport, StoreError, paths};
 
 pub(super) use self::aside::{Aside, condemn, folders};
+pub use self::pace::looked_at;
 #[cfg(test)]
 pub(super) use self::repair::recover;
-pub(super) use self::repair::{Live, Occasion, recover_as};
+pub(super) use self::repair::{Live, Occasion, SetAside, recover_as};
 pub(super) use self::strays::stray_name;
 
 /// Opens the journal of a storage directory and recovers. Afterwards no segment, recording or publish is open.
 ///
-/// A journal that is damaged, or a later release's, is set aside and a new one made from the files of the tape. An error
-/// of the file system, or of another process that holds the journal, sets nothing aside: it is returned.
+/// A journal that is damaged, or a later release's, is set aside and a new one made from the files of the tape. When that
+/// cannot be used either, the files are the reason: the tape is set aside, too, and an empty one begun. An error of the file
+/// system, or of another process that holds the journal, sets nothing aside: it is returned.
 pub(super) fn start(
     dir: &Path,
     disk: &dyn Disk,
@@ -43,37 +50,51 @@ pub(super) fn start(
     occasion: Occasion<'_>,
 ) -> Result<(Journal, RecoveryReport), StoreError> {
     let mut aside = Aside::pending(dir)?;
-    let mut first = true;
+    // The journal that is tried is one that this start made.
+    let mut made = false;
     if aside.is_none() && aside::is_emptied(dir, disk) {
-        first = false;
+        made = true;
         aside = Some(Aside::begin(dir, &Unusable::Damaged("it is empty".to_owned()))?);
     }
     loop {
         if let Some(aside) = &aside {
-            aside.carry_out(dir)?;
+            aside.carry_out(dir, disk)?;
         }
-        match attempt(dir, disk, clock, occasion, aside.as_ref()) {
+        let error = match attempt(dir, disk, clock, occasion, aside.as_ref()) {
             Ok((journal, report)) => {
                 if let Some(aside) = aside {
                     aside.told(dir)?;
                 }
                 return Ok((journal, report));
             }
-            Err(error) => match error.journal_unusable().filter(|_| first) {
-                // Once a start: a journal that was made a moment ago and is damaged is not helped by a third.
-                Some(why) => {
-                    first = false;
-                    if let Some(before) = aside.take() {
-                        before.told(dir)?;
-                    }
-                    aside = Some(Aside::begin(dir, &why)?);
+            Err(error) => error,
+        };
+        let Some(why) = error.journal_unusable() else {
+            return Err(error);
+        };
+        aside = match aside {
+            // One that a start made and did not come to its end with is no second reason.
+            Some(before) if !made && before.left_nothing(dir) => {
+                aside::forget_journal(dir)?;
+                Some(before)
+            }
+            before if !made => {
+                if let Some(before) = before {
+                    before.told(dir)?;
                 }
-                None => return Err(error),
-            },
-        }
+                Some(Aside::begin(dir, &why)?)
+            }
+            Some(before) if !before.has_tape() && disk.is_there(&paths::tape(dir)) => {
+                Some(before.without_tape(dir, disk, &why.to_string())?)
+            }
+            _ => return Err(error),
+        };
+        made = true;
     }
 }
 
+/// Opens and recovers once. A panic on the way is a defect that what is on the card provokes, and is judged as damage: a box
+/// must record.
 fn attempt(
     dir: &Path,
     disk: &dyn Disk,
@@ -81,16 +102,52 @@ fn attempt(
     occasion: Occasion<'_>,
     aside: Option<&Aside>,
 ) -> Result<(Journal, RecoveryReport), StoreError> {
-    let mut journal = Journal::open(dir)?;
-    let set_aside = aside.map(|aside| aside.event(dir));
-    let recovered = journal
-        .check()
-        .and_then(|()| recover_as(dir, disk, clock, &mut journal, occasion, set_aside));
-    match recovered {
-        Ok(report) => Ok((journal, report)),
-        Err(error) => {
-            journal.leave();
-            Err(error)
+    let recovery = AssertUnwindSafe(|| {
+        let mut journal = Journal::open(dir)?;
+        let set_aside = SetAside {
+            journal: aside.map(|aside| aside.event(dir)),
+            tape: aside.and_then(|aside| aside.tape_event(dir)),
+        };
+        #[cfg(test)]
+        tests::may_fail(dir);
+        let recovered = journal
+            .check()
+            .and_then(|()| recover_as(dir, disk, clock, &mut journal, occasion, set_aside));
+        match recovered {
+            Ok(report) => Ok((journal, report)),
+            Err(error) => {
+                journal.leave();
+                Err(error)
+            }
+        }
+    });
+    catch_unwind(recovery).unwrap_or_else(|_| {
+        Err(StoreError::JournalDamaged {
+            path: paths::journal(dir),
+            reason: "to recover with it is more than this edgereel can, which is a defect".to_owned(),
+        })
+    })
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::cell::Cell;
+    use std::path::Path;
+
+    thread_local! {
+        static FAILS: Cell<u32> = const { Cell::new(0) };
+    }
+
+    /// So many recoveries of this thread fail while there is a tape, as by a defect that a file on it provokes.
+    pub(in crate::store) fn fail(times: u32) {
+        FAILS.set(times);
+    }
+
+    pub(super) fn may_fail(_dir: &Path) {
+        let left = FAILS.get();
+        if left > 0 {
+            FAILS.set(left - 1);
+            panic!("a test asked for it");
         }
     }
 }

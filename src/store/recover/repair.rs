@@ -15,12 +15,14 @@ use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
 
 use super::gone::{self, Deleted};
-use crate::event::{Event, JournalSetAside, Recovered};
+use super::pace::Pace;
+use super::sane::{absurd, too_long};
+use crate::event::{Event, JournalSetAside, Recovered, TapeSetAside};
 use crate::format::fmp4::{self, Left, ScanError, Scanned, Stopped};
 use crate::media::{Micros, PublishId, RecordingId, SegmentId, StreamName};
 use crate::store::clock::Clock;
 use crate::store::disk::{Disk, DiskFile};
-use crate::store::journal::{BootClock, Journal, Op, Sealed, SegmentState};
+use crate::store::journal::{BootClock, Journal, Op, Publish, Sealed, SegmentState};
 use crate::store::reader::{Reader, read_exact};
 use crate::store::segment::{boxes_crc, fragment_end, is_worth_keeping, tape_start};
 use crate::store::{Entry, RecoveryReport, StoreError, paths};
@@ -46,6 +48,13 @@ pub(in crate::store) struct Live {
     pub(in crate::store) recordings: HashSet<RecordingId>,
 }
 
+/// What could not be gone on with, and was moved out of the way before.
+#[derive(Clone, Debug, Default)]
+pub(in crate::store) struct SetAside {
+    pub(in crate::store) journal: Option<JournalSetAside>,
+    pub(in crate::store) tape: Option<TapeSetAside>,
+}
+
 /// Repairs a storage directory as the service starts.
 #[cfg(test)]
 pub(in crate::store) fn recover(
@@ -54,7 +63,7 @@ pub(in crate::store) fn recover(
     clock: &dyn Clock,
     journal: &mut Journal,
 ) -> Result<RecoveryReport, StoreError> {
-    recover_as(dir, disk, clock, journal, Occasion::Start, None)
+    recover_as(dir, disk, clock, journal, Occasion::Start, SetAside::default())
 }
 
 /// Repairs a storage directory. Afterwards no segment, recording or publish is open, but for segments that the medium
@@ -65,7 +74,7 @@ pub(in crate::store) fn recover_as(
     clock: &dyn Clock,
     journal: &mut Journal,
     occasion: Occasion<'_>,
-    journal_set_aside: Option<JournalSetAside>,
+    set_aside: SetAside,
 ) -> Result<RecoveryReport, StoreError> {
     let boot_now = clock.boot();
     let clock_now = BootClock {
@@ -88,12 +97,17 @@ pub(in crate::store) fn recover_as(
         boot: enters.as_ref().map(|_| clock_now.boot),
         ops: enters.into_iter().collect(),
         report: Recovered {
-            journal_set_aside,
+            journal_set_aside: set_aside.journal,
+            tape_set_aside: set_aside.tape,
             ..Recovered::default()
         },
         touched: Vec::new(),
         strays: Vec::new(),
         adopted: BTreeMap::new(),
+        segments: HashSet::new(),
+        publishes: HashMap::new(),
+        pace: Pace::new(),
+        tape_known: None,
         deleted: Deleted::read(dir, disk)?,
     };
     recovery.compare(journal)?;
@@ -138,6 +152,13 @@ pub(super) struct Recovery<'a> {
     pub(super) strays: Vec<PathBuf>,
     /// Recordings that adopted segments name: the publish, and from where to where they have tape.
     pub(super) adopted: BTreeMap<RecordingId, (PublishId, Micros, Micros)>,
+    /// Segments that were adopted.
+    pub(super) segments: HashSet<SegmentId>,
+    /// Publishes that adopted segments name.
+    pub(super) publishes: HashMap<PublishId, Publish>,
+    pub(super) pace: Pace,
+    /// Where the tape ends that rows tell of; read when it is first asked for.
+    pub(super) tape_known: Option<Option<Micros>>,
     /// What was deleted on request, and must not come back.
     pub(super) deleted: Deleted,
 }
@@ -172,6 +193,7 @@ impl Recovery<'_> {
             };
             let last = files.iter().filter_map(|file| paths::sequence(&file.name)).max();
             for file in files {
+                self.pace.step(&path);
                 let successor = paths::sequence(&file.name) < last;
                 let path = path.join(&file.name);
                 if file.is_dir {
@@ -228,7 +250,12 @@ impl Recovery<'_> {
             }
         };
         let len = file.size().map_err(StoreError::disk("measure", &path))?;
+        let taken = file.taken().map_err(StoreError::disk("measure", &path))?;
+        if let Some(what) = too_long(len, taken) {
+            return self.set_aside(id, path, &what);
+        }
         let reader = Reader(file.as_ref());
+        let known = self.tape_known(journal)?;
         match fmp4::scan_open(&reader, len) {
             Ok((scanned, _)) if scanned.identity.segment != id => {
                 self.ops.push(Op::DropSegment { id });
@@ -241,7 +268,14 @@ impl Recovery<'_> {
                     _ => self.stranger(path, journal, false),
                 }
             }
+            // Whole, and nothing that this recorder writes: that is no tear.
+            Err(ScanError::Malformed { what }) => {
+                self.set_aside(id, path, &format!("has a header that is not usable: {what}"))
+            }
             Ok((scanned, left)) if !scanned.index.fragments.is_empty() => {
+                if let Some(what) = absurd(&scanned, known) {
+                    return self.set_aside(id, path, &format!("is not what was written: {what} cannot be"));
+                }
                 let space = self.keep(&path, file.as_ref(), len, (&scanned, left))?;
                 self.report.sealed += 1;
                 self.seal(&path, file.as_ref(), &scanned, space)

@@ -192,7 +192,9 @@ fn a_store_that_can_be_read_and_not_written_is_away_and_costs_no_more_each_secon
         let other = rusqlite::Connection::open(&here).unwrap();
         other.execute_batch(sql).unwrap();
     };
-    refuse("CREATE TRIGGER refused BEFORE INSERT ON recordings BEGIN SELECT RAISE(ABORT, 'not now'); END");
+    refuse(
+        "CREATE TRIGGER a_test_refuses BEFORE INSERT ON recordings BEGIN SELECT RAISE(ABORT, 'not now'); END",
+    );
     let waiting = rig.writer.pending.len();
     for _ in 0..100 {
         let error = rig.writer.come_back().unwrap_err();
@@ -205,7 +207,7 @@ fn a_store_that_can_be_read_and_not_written_is_away_and_costs_no_more_each_secon
         "{}",
         rig.writer.pending.len()
     );
-    refuse("DROP TRIGGER refused");
+    refuse("DROP TRIGGER a_test_refuses");
     come_back(&mut rig);
     let rig = go_on(rig, &a, 10);
     let kept = [expected(0..5), expected(6..10)].concat();

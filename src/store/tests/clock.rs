@@ -419,13 +419,13 @@ fn a_journal_that_refuses_the_new_date_gets_it_later() {
     let a = begin(&mut rig, 1);
     send(&mut rig, &a, 0..3);
     let other = rusqlite::Connection::open(rig.dir.path().join("journal.db")).unwrap();
-    let refuse = "CREATE TRIGGER no BEFORE UPDATE ON boots BEGIN SELECT raise(ABORT, 'no'); END";
+    let refuse = "CREATE TRIGGER a_test_refuses BEFORE UPDATE ON boots BEGIN SELECT raise(ABORT, 'no'); END";
     other.execute_batch(refuse).unwrap();
     rig.clock.set_utc(UTC, true);
     rig.pass(SECOND);
     send(&mut rig, &a, 3..4);
     assert_eq!((starts(&rig), moves(&rig).len()), (vec![0], 0));
-    other.execute_batch("DROP TRIGGER no").unwrap();
+    other.execute_batch("DROP TRIGGER a_test_refuses").unwrap();
     // A segment ends here: its rows and the date are one commit, and the date comes first.
     send(&mut rig, &a, 4..5);
     assert_eq!(starts(&rig), [UTC - 3 * SECOND]);

@@ -577,3 +577,90 @@ fn a_floor_that_no_card_has_does_not_cost_the_tape() {
     assert_eq!(kept(&rig), [0, 1, 2]);
     end(rig, &a);
 }
+
+/// Everything that is sent is recorded, whatever the file system refuses: `limit` says when it does.
+fn goes_on_where_the_file_system_takes_no_more(limit: impl FnOnce(&Rig)) {
+    let (mut rig, a) = started(|settings| settings.quota = None);
+    record(&mut rig, &a, 0..4);
+    limit(&rig);
+    record(&mut rig, &a, 4..12);
+    assert_eq!(rig.writer.progress().failed, None);
+    assert_eq!(rig.writer.progress().bytes_lost, 0);
+    assert!(events(&rig, "storage.failed").is_empty());
+    let kept = kept(&rig);
+    assert!(kept.ends_with(&[10, 11]) && !kept.contains(&0), "{kept:?}");
+    let evicted = events(&rig, "media.evicted_undelivered");
+    assert!(evicted.len() >= 8, "each loss is told: {evicted:?}");
+    rig.handle(vec![a.end()]);
+    rig.writer.close().unwrap();
+    let tape = tape(rig.dir.path(), &rig.disk, &stream("a"));
+    assert!(
+        expected(0..48).ends_with(&tape),
+        "what is left is the newest, without a gap"
+    );
+}
+
+#[test]
+fn a_quota_of_the_file_system_gives_up_the_oldest_and_loses_nothing() {
+    goes_on_where_the_file_system_takes_no_more(|rig| {
+        let used: usize = rig.disk.files().values().map(Vec::len).sum();
+        rig.disk.hidden_quota(Some(used as u64 + 3_000));
+    });
+}
+
+#[test]
+fn a_quota_that_is_used_up_within_a_fragment_loses_nothing_either() {
+    for more in [0, 1, 500, 5_000, 9_000] {
+        goes_on_where_the_file_system_takes_no_more(|rig| {
+            let used: usize = rig.disk.files().values().map(Vec::len).sum();
+            rig.disk.hidden_quota(Some(used as u64 + more));
+        });
+    }
+}
+
+#[test]
+fn a_file_system_without_inodes_gives_up_the_oldest_and_loses_nothing() {
+    goes_on_where_the_file_system_takes_no_more(|rig| rig.disk.no_more_inodes());
+}
+
+#[test]
+fn a_stream_that_is_new_where_there_are_no_inodes_gets_its_folder() {
+    let (mut rig, a) = started(|settings| settings.quota = None);
+    record(&mut rig, &a, 0..4);
+    rig.disk.no_more_inodes();
+    let (b, start) = rig.publish(2, "b");
+    rig.handle(vec![start, b.record(id(90), 0), b.append(0), b.append(1)]);
+    rig.pass(1_000_000);
+    assert_eq!(
+        (rig.writer.progress().bytes_lost, &rig.writer.progress().failed),
+        (0, &None)
+    );
+}
+
+#[test]
+fn what_a_file_system_showed_is_tried_again_after_a_while() {
+    let (mut rig, a) = started(|settings| settings.quota = None);
+    record(&mut rig, &a, 0..4);
+    let used: usize = rig.disk.files().values().map(Vec::len).sum();
+    rig.disk.hidden_quota(Some(used as u64));
+    record(&mut rig, &a, 4..8);
+    let few = kept(&rig).len();
+    rig.disk.hidden_quota(None);
+    rig.pass(601_000_000);
+    record(&mut rig, &a, 160..168);
+    assert!(kept(&rig).len() >= few + 6, "{:?}", kept(&rig));
+}
+
+#[test]
+fn where_nothing_may_go_a_quota_of_the_file_system_is_told_of() {
+    let (mut rig, a) = started(|settings| {
+        settings.quota = None;
+        settings.on_full = OnFull::Stop;
+    });
+    record(&mut rig, &a, 0..4);
+    let used: usize = rig.disk.files().values().map(Vec::len).sum();
+    rig.disk.hidden_quota(Some(used as u64));
+    record(&mut rig, &a, 4..6);
+    assert_eq!(kept(&rig)[..4], [0, 1, 2, 3]);
+    assert!(rig.writer.progress().failed.is_some() || rig.writer.progress().full.is_some());
+}

@@ -19,13 +19,13 @@ use crate::store::recover::start;
 use crate::store::{Disk, DiskFile, Entry, Finding, Library, RealDisk, RecoveryReport, Space};
 
 /// A store of two streams on the real disk.
-struct Store {
-    dir: tempfile::TempDir,
+pub(super) struct Store {
+    pub(super) dir: tempfile::TempDir,
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test lays out what a start finds")]
 impl Store {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut rig = Rig::new();
         script(&mut rig);
         let Rig {
@@ -41,20 +41,20 @@ impl Store {
         Self { dir }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    fn read(&self, name: &str) -> Vec<u8> {
+    pub(super) fn read(&self, name: &str) -> Vec<u8> {
         std::fs::read(self.path(name)).unwrap()
     }
 
-    fn put(&self, name: &str, bytes: &[u8]) {
+    pub(super) fn put(&self, name: &str, bytes: &[u8]) {
         std::fs::write(self.path(name), bytes).unwrap();
     }
 
     /// A segment whose row is gone.
-    fn orphan(&self, name: &str, sequence: i64) -> Vec<u8> {
+    pub(super) fn orphan(&self, name: &str, sequence: i64) -> Vec<u8> {
         let other = rusqlite::Connection::open(self.path("journal.db")).unwrap();
         let sql = "DELETE FROM segments WHERE sequence = ?1 AND stream = (SELECT stream FROM streams WHERE name = ?2)";
         other.pragma_update(None, "foreign_keys", true).unwrap();
@@ -62,7 +62,7 @@ impl Store {
         self.read(&format!("tape/live+{name}/{sequence:08}.mp4"))
     }
 
-    fn start(&self) -> RecoveryReport {
+    pub(super) fn start(&self) -> RecoveryReport {
         self.start_on(&RealDisk)
     }
 
@@ -71,13 +71,13 @@ impl Store {
         start(self.dir.path(), disk, &clock, Occasion::Start).unwrap().1
     }
 
-    fn verify(&self) -> Vec<Finding> {
+    pub(super) fn verify(&self) -> Vec<Finding> {
         let library = Library::with_disk(self.dir.path(), Arc::new(RealDisk)).unwrap();
         library.verify(&mut |_, _| {}).unwrap()
     }
 
     /// What there is below a folder, by path from the store; links are named, not followed.
-    fn tree(&self, folder: &str) -> BTreeMap<String, Vec<u8>> {
+    pub(super) fn tree(&self, folder: &str) -> BTreeMap<String, Vec<u8>> {
         let mut out = BTreeMap::new();
         let mut folders = vec![self.path(folder)];
         while let Some(folder) = folders.pop() {

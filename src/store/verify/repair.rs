@@ -19,7 +19,7 @@ use crate::store::journal::{FILE, Journal, Op, Sealed, SegmentData, SegmentState
 use crate::store::reader::read_exact;
 use crate::store::recover::Aside;
 use crate::store::recover::start;
-use crate::store::recover::{Occasion, recover_as, stray_name};
+use crate::store::recover::{Occasion, SetAside, recover_as, stray_name};
 use crate::store::segment::{boxes_crc, fragment_end};
 use crate::store::{RecoveryReport, StoreError, paths};
 
@@ -96,7 +96,14 @@ pub(in crate::store) fn repair_on(
         checked = check.checked;
     }
     if strangers {
-        let report = recover_as(dir, disk, clock, &mut journal, Occasion::Repair, None)?;
+        let report = recover_as(
+            dir,
+            disk,
+            clock,
+            &mut journal,
+            Occasion::Repair,
+            SetAside::default(),
+        )?;
         tell(&report, watch);
     }
     let mut check = Check {

@@ -52,12 +52,14 @@ impl Writer {
     pub(in crate::store) fn come_back(&mut self) -> Result<(), StoreError> {
         let live = self.live();
         let dir = &self.settings.dir;
-        let (journal, report) = start(
+        let (mut journal, report) = start(
             dir,
             self.disk.as_ref(),
             self.clock.as_ref(),
             Occasion::Return(&live),
         )?;
+        let utc = self.clock.boot().saturating_add(self.utc_offset);
+        self.progress.moved = !journal.bind(&self.settings.own, utc)?;
         self.room = Room::survey(
             self.room.limits,
             self.room.on_full,

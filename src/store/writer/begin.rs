@@ -97,11 +97,8 @@ impl Writer {
         };
         let stream = lane.stream.clone();
         let (id, path) = (turn.begin.id, turn.begin.path.clone());
-        let created = self
-            .prepare(&stream)
-            .and_then(|()| self.file(turn.begin, turn.takes.as_ref()))
-            .map_err(|error| format!("{}: cannot create: {error}", path.display()));
-        match created {
+        let created = self.create(&stream, &turn);
+        match created.map_err(|error| format!("{}: cannot create: {error}", path.display())) {
             Ok(segment) => {
                 if let Some(lane) = self.lanes.get_mut(&publish) {
                     lane.segment = Some(segment);
@@ -116,7 +113,7 @@ impl Writer {
     }
 
     /// The file of a new segment: one that is taken over, or one of its own.
-    fn file(&mut self, begin: Begin, takes: Option<&Blocks>) -> io::Result<Segment> {
+    pub(super) fn file(&mut self, begin: Begin, takes: Option<&Blocks>) -> io::Result<Segment> {
         let Some(spare) = takes else {
             return Segment::create(begin, self.disk.as_ref());
         };

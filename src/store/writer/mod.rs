@@ -28,6 +28,7 @@ mod rotation;
 mod settle;
 mod space;
 mod state;
+mod tight;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -48,6 +49,7 @@ use self::rotation::{Decision, OpenSegment};
 use self::space::Limits;
 
 pub use self::space::OnFull;
+pub(super) use self::tight::is_full;
 
 /// Writes the tape of all streams.
 pub(super) struct Writer {
@@ -179,6 +181,7 @@ impl Writer {
         let progress = Progress {
             events: journal.newest_event()?,
             journal: journal.identity()?,
+            moved: !journal.belongs_to(&settings.own)?,
             ..Progress::default()
         };
         let room = Room::survey(limits, settings.on_full, &settings.dir, disk.as_ref(), &journal)?;
@@ -419,6 +422,9 @@ impl Writer {
             }
             Command::Remember(request) => self.pending.push(Op::Remember(request)),
             Command::Audit(change) => self.pending.push(Op::Audit(change)),
+            Command::Adopt => self.pending.push(Op::Adopt {
+                own: self.settings.own.clone(),
+            }),
             Command::Tag { recording, tags } => self.pending.push(Op::Tag { id: recording, tags }),
             Command::Deliver(changes) => self.pending.extend(changes.into_iter().map(Op::Delivery)),
             Command::Delete { recording } => self.delete(recording, pass),
@@ -456,6 +462,7 @@ impl Writer {
             | Command::Remember(_)
             | Command::Audit(_)
             | Command::Tag { .. }
+            | Command::Adopt
             | Command::Delete { .. }
             | Command::Report { .. } => None,
         }
@@ -549,13 +556,16 @@ impl Writer {
     }
 
     fn write(&mut self, publish: PublishId, fragment: &Fragment) {
+        let Some(appended) = self.append_at_any_price(publish, fragment) else {
+            return;
+        };
         let Some(lane) = self.lanes.get_mut(&publish) else {
             return;
         };
         let Some(segment) = lane.segment.as_mut() else {
             return;
         };
-        match segment.append(fragment) {
+        match appended {
             Ok(bytes) => {
                 let start = match segment.written.fragments {
                     1 => segment.start,

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::blank::Blanking;
 use super::space::{Limits, OnFull, assign, growth};
+use super::tight::Shown;
 use super::{Turn, Writer};
 use crate::event::Event;
 use crate::media::{Micros, PublishId, SegmentId};
@@ -27,10 +28,12 @@ const LOW_PART: u64 = 10;
 pub(super) struct Room {
     pub(super) limits: Limits,
     pub(super) on_full: OnFull,
+    /// What the file system showed to be its limit.
+    pub(super) shown: Option<Shown>,
     /// Bytes of all files but those that are being written.
-    used: u64,
+    pub(super) used: u64,
     /// Files whose media was given up.
-    spares: Vec<Blocks>,
+    pub(super) spares: Vec<Blocks>,
     /// What was removed for good, and has a row until the next commit.
     wiped: HashSet<SegmentId>,
     /// The segment that is being written over.
@@ -65,6 +68,7 @@ impl Room {
         Ok(Self {
             limits,
             on_full,
+            shown: None,
             used,
             spares,
             wiped: HashSet::new(),
@@ -335,7 +339,7 @@ impl Writer {
     }
 
     /// Up to so many segments that may go, in the order in which they go.
-    fn victims(&self, count: usize) -> Result<Vec<Blocks>, StoreError> {
+    pub(super) fn victims(&self, count: usize) -> Result<Vec<Blocks>, StoreError> {
         let mut classes = vec![Class::Expired, Class::Nobodys, Class::Delivered];
         if self.room.on_full == OnFull::OverwriteOldest {
             classes.push(Class::Undelivered);
@@ -365,7 +369,19 @@ impl Writer {
         };
         let space = self.disk.space(&self.settings.dir).ok();
         let free = space.map(|space| space.free.saturating_sub(owed));
-        self.room.limits.room(self.used(), free)
+        let used = self.used();
+        let room = self.room.limits.room(used, free);
+        match self.shown_limit() {
+            Some(shown) => {
+                let signed = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
+                room.min(
+                    signed(shown)
+                        .saturating_sub(signed(used))
+                        .saturating_sub(signed(owed)),
+                )
+            }
+            None => room,
+        }
     }
 
     /// Bytes of all files.
@@ -377,6 +393,9 @@ impl Writer {
     fn describe_full(&self, room: i64) -> String {
         let used = self.used();
         let what = match self.room.limits.quota {
+            _ if self.shown_limit().is_some_and(|shown| shown <= used) => {
+                "the file system takes no more (a quota of its own, or no inodes)".to_owned()
+            }
             Some(quota) if i128::from(quota) - i128::from(used) <= i128::from(room) => {
                 format!("storage.quota of {quota} bytes is used up")
             }

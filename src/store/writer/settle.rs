@@ -264,6 +264,9 @@ impl Writer {
             self.dirty_since = self.dirty_since.or_else(|| Some(self.clock.boot()));
         } else {
             self.unsaid = None;
+            if self.progress.moved && ops.iter().any(|op| matches!(op, Op::Adopt { .. })) {
+                self.progress.moved = false;
+            }
             // Who sends events need not wait for the next tick.
             self.progress.events = self.journal.newest_event().unwrap_or(self.progress.events);
         }

@@ -155,9 +155,9 @@ fn interrupted(
 pub(super) fn refuse(dir: &Path, refuses: bool) {
     let journal = rusqlite::Connection::open(dir.join("journal.db")).unwrap();
     let sql = if refuses {
-        "CREATE TRIGGER IF NOT EXISTS no BEFORE UPDATE ON segments BEGIN SELECT raise(ABORT, 'no'); END"
+        "CREATE TRIGGER IF NOT EXISTS a_test_refuses BEFORE UPDATE ON segments BEGIN SELECT raise(ABORT, 'no'); END"
     } else {
-        "DROP TRIGGER IF EXISTS no"
+        "DROP TRIGGER IF EXISTS a_test_refuses"
     };
     journal.execute_batch(sql).unwrap();
 }

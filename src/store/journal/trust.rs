@@ -1,0 +1,231 @@
+//! What of a journal is believed that may not be ours: a card may have been prepared, or come from another box.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::OnceLock;
+
+use rusqlite::config::DbConfig;
+use rusqlite::limits::Limit;
+use rusqlite::{Connection, OpenFlags};
+
+use super::sql::{WHOLE, prepare};
+use super::{BESIDE, FILE, Journal, schema, tracks};
+use crate::store::StoreError;
+
+/// A WAL without a frame is no longer.
+const WAL_HEADER: u64 = 32;
+
+/// False for a journal that certainly has no recording; one that cannot be read may have. The file is left as it was found.
+pub(in crate::store) fn may_have_recordings(dir: &Path) -> bool {
+    let [wal, ..] = BESIDE;
+    let bytes = |suffix: &str| {
+        let found = dir.join(format!("{FILE}{suffix}")).symlink_metadata();
+        found.map_or(0, |found| if found.is_file() { found.len() } else { u64::MAX })
+    };
+    if bytes("") == 0 {
+        return false;
+    }
+    bytes(wal) > WAL_HEADER || has_recordings(&dir.join(FILE)).unwrap_or(true)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a look at a file that is no journal any more"
+)]
+fn has_recordings(path: &Path) -> rusqlite::Result<bool> {
+    let mut uri = String::from("file:");
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' => uri.push(char::from(*byte)),
+            byte if byte.is_ascii_alphanumeric() => uri.push(char::from(*byte)),
+            byte => uri.push_str(&format!("%{byte:02x}")),
+        }
+    }
+    uri.push_str("?immutable=1");
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let connection = Connection::open_with_flags(uri, flags)?;
+    // A view could be made to take for ever.
+    let kind: String = connection.query_row(
+        "SELECT type FROM sqlite_schema WHERE name = 'recordings'",
+        [],
+        |row| row.get(0),
+    )?;
+    if kind != "table" {
+        return Ok(true);
+    }
+    connection.query_row("SELECT EXISTS (SELECT 1 FROM recordings)", [], |row| row.get(0))
+}
+
+/// No value is longer; nor is any that this edgereel writes.
+const LONGEST_VALUE: i32 = 64 << 20;
+/// Texts are far shorter, but for lists of what was deleted and sample indexes.
+const LONGEST_TEXT: i64 = 1 << 20;
+/// Numbers and times are far smaller: of these, sums do not overflow.
+const MOST: i64 = 1 << 55;
+/// Rows of a table. All of a table's rows are in memory at a start.
+const MOST_ROWS: i64 = 5_000_000;
+
+/// What a schema consists of: kind and name, table and text.
+type Schema = BTreeMap<(String, String), (String, String)>;
+
+/// Nothing that stands in a journal runs by itself with more power than our own statements have, and no value is longer than
+/// memory allows.
+pub(super) fn restrain(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, LONGEST_VALUE)?;
+    Ok(())
+}
+
+/// What is otherwise in a journal of a version than it was made: a table, a trigger or a view that is not ours.
+pub(super) fn foreign_object(connection: &Connection, version: i64) -> rusqlite::Result<Option<String>> {
+    let expected = usize::try_from(version)
+        .ok()
+        .and_then(|version| EXPECTED.get_or_init(all).get(version));
+    let found = schema_of(connection)?;
+    let Some(expected) = expected else {
+        return Ok(Some("no version has this number".to_owned()));
+    };
+    let other = |(name, text): &(&(String, String), &(String, String))| expected.get(name) != Some(text);
+    let foreign = found.iter().find(other).map(|(name, _)| name);
+    let missing = || expected.keys().find(|name| !found.contains_key(name));
+    let short = |text: &str| text.chars().take(64).collect::<String>();
+    Ok(foreign
+        .or_else(missing)
+        .map(|(kind, name)| format!("the {} {}", short(kind), short(name))))
+}
+
+static EXPECTED: OnceLock<Vec<Schema>> = OnceLock::new();
+
+/// The schema of each version, as SQLite itself writes it down.
+fn all() -> Vec<Schema> {
+    let Ok(connection) = Connection::open_in_memory() else {
+        return Vec::new();
+    };
+    let mut all = vec![Schema::new()];
+    for step in schema::STEPS {
+        let made = connection
+            .execute_batch(step)
+            .and_then(|()| schema_of(&connection));
+        all.push(made.unwrap_or_default());
+    }
+    all
+}
+
+/// The trigger by which a test has a journal refuse; in the program there is none.
+const TEST_REFUSES: &str = if cfg!(test) { "a_test_refuses" } else { "" };
+
+/// Statistics of SQLite's own are nobody's business.
+fn schema_of(connection: &Connection) -> rusqlite::Result<Schema> {
+    let sql = format!(
+        "SELECT type, name, tbl_name, ifnull(sql, '') FROM sqlite_schema
+         WHERE name NOT LIKE 'sqlite#_stat_' ESCAPE '#' AND name <> '{TEST_REFUSES}' LIMIT 1000"
+    );
+    let mut statement = prepare(connection, &sql)?;
+    let rows = statement.query_map([], |row| {
+        Ok(((row.get(0)?, row.get(1)?), (row.get(2)?, row.get(3)?)))
+    })?;
+    rows.collect()
+}
+
+/// Values that no edgereel writes, beyond numbers and texts that are too long: table, and the condition that they fulfil.
+const NEVER: &[(&str, &str)] = &[
+    ("boots", "octet_length(boot_id) <> 16"),
+    ("publishes", "octet_length(id) <> 16"),
+    (
+        "segments",
+        "octet_length(id) <> 16 OR state NOT IN ('open', 'sealed', 'missing', 'spare', 'wipe') OR sequence < 0
+            OR bytes NOT BETWEEN 0 AND 1 << 42 OR space NOT BETWEEN 0 AND 1 << 42 OR crc NOT BETWEEN 0 AND 4294967295
+            OR end < start OR end - start > 1 << 46 OR cuts < 0",
+    ),
+    (
+        "recordings",
+        "octet_length(id) <> 16 OR state NOT IN ('open', 'closed', 'delivered', 'expired')",
+    ),
+    (
+        "renditions",
+        "octet_length(recording) <> 16 OR state NOT IN ('waiting', 'delivered', 'failed', 'empty', 'removing')
+            OR format NOT IN ('mp4', 'flv', 'hls', 'aac') OR part NOT BETWEEN 0 AND 4294967295
+            OR inits NOT BETWEEN 0 AND 1 << 27 OR chunks NOT BETWEEN 0 AND 1 << 27
+            OR bytes < 0 OR layout < 0 OR crc NOT BETWEEN 0 AND 4294967295",
+    ),
+    ("pieces", "bytes < 0 OR crc NOT BETWEEN 0 AND 4294967295"),
+    ("outbox", "NOT json_valid(body)"),
+    ("callbacks", "NOT json_valid(body) OR sequence < 0"),
+    ("deleted", "octet_length(id) <> 16"),
+    ("counters", "value NOT BETWEEN 0 AND iif(name = 'journal', 1 << 62, 1 << 55)"),
+];
+
+impl Journal {
+    /// Reads every row but the sample indexes, and says what no edgereel wrote: numbers that overflow sums, ids of another
+    /// length, words that mean nothing, rows that name others which are not there.
+    pub(super) fn check_values(&self) -> Result<(), StoreError> {
+        let never: BTreeMap<&str, &str> = NEVER.iter().copied().collect();
+        for table in schema::CHECKED {
+            let count = format!("SELECT {WHOLE} count(*) FROM (SELECT 1 FROM {table} LIMIT {MOST_ROWS} + 1)");
+            let rows: Option<i64> = self.one(&count, [], |row| self.col(row, 0))?;
+            if rows > Some(MOST_ROWS) {
+                return Err(self.foreign(format!("{table} has more than {MOST_ROWS} rows")));
+            }
+            let mut wheres: Vec<String> = never
+                .get(table)
+                .map(|never| (*never).to_owned())
+                .into_iter()
+                .collect();
+            let columns = format!("SELECT name, type FROM pragma_table_info('{table}')");
+            let columns: Vec<(String, String)> =
+                self.all(&columns, [], |row| Ok((self.col(row, 0)?, self.col(row, 1)?)))?;
+            wheres.extend(
+                columns
+                    .iter()
+                    .filter_map(|(column, kind)| match (*table, column.as_str()) {
+                        ("counters", "value") | ("deleted", "parts") => None,
+                        (_, column) if kind == "INTEGER" => {
+                            Some(format!("{column} NOT BETWEEN -{MOST} AND {MOST}"))
+                        }
+                        (_, column) => Some(format!("octet_length({column}) > {LONGEST_TEXT}")),
+                    }),
+            );
+            let sql = format!(
+                "SELECT {WHOLE} EXISTS (SELECT 1 FROM {table} WHERE {})",
+                wheres.join(" OR ")
+            );
+            if self.one(&sql, [], |row| self.col(row, 0))? == Some(true) {
+                return Err(self.foreign(format!("a row of {table} has a value that no edgereel writes")));
+            }
+            let dangling = format!("PRAGMA foreign_key_check('{table}')");
+            if self.one(&dangling, [], |_| Ok(()))?.is_some() {
+                return Err(self.foreign(format!("a row of {table} names another that is not there")));
+            }
+        }
+        let numbered =
+            format!("SELECT EXISTS (SELECT 1 FROM sqlite_sequence WHERE seq NOT BETWEEN 0 AND {MOST})");
+        if self.one(&numbered, [], |row| self.col(row, 0))? == Some(true) {
+            return Err(self.foreign("its events are numbered as nobody numbers them".to_owned()));
+        }
+        self.all("SELECT name FROM streams", [], |row| self.stream(row, 0))?;
+        self.check_tracks()
+    }
+
+    /// What segments are made of is the same in most of them.
+    fn check_tracks(&self) -> Result<(), StoreError> {
+        let mut known = String::new();
+        let sql = format!("SELECT {WHOLE} tracks FROM segments");
+        self.each(&sql, [], |row| {
+            let text: String = self.col(row, 0)?;
+            if text != known && tracks::decode(&text).is_none() {
+                return Err(self.row_error("segments.tracks"));
+            }
+            known = text;
+            Ok(())
+        })
+    }
+
+    pub(super) fn foreign(&self, reason: String) -> StoreError {
+        StoreError::JournalDamaged {
+            path: self.path.clone(),
+            reason,
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! A file system that takes no more although it has room: a quota of its own, or no inodes. Nothing tells that before it
+//! refuses. What is refused is made room for at once: the oldest goes as when the disk is full, its file is taken over, with no
+//! new inode and no new block. What the tape had then is its limit for a while.
+
+use std::io::{self, ErrorKind};
+
+use super::{Turn, Writer};
+use crate::media::{Fragment, Micros, PublishId, StreamName};
+use crate::store::journal::{Blocks, Op};
+use crate::store::segment::{AppendError, Segment};
+
+/// Files given up at once for one that begins, or for one write.
+const TRIES: usize = 8;
+/// So long a limit holds that the file system showed; then it is tried again.
+const HOLDS: Micros = 600_000_000;
+/// Below the limit that much stays free, or this part of it if that is less.
+const SLACK: u64 = 64 << 20;
+const SLACK_PART: u64 = 8;
+
+/// A limit that the file system showed by refusing.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shown {
+    pub(super) bytes: u64,
+    until: Micros,
+}
+
+/// True for what a file system says that has no blocks, no inodes, or a quota that is used up.
+pub(in crate::store) fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
+}
+
+impl Writer {
+    /// Creates the file of a segment; where the file system refuses that, the oldest gives way.
+    pub(super) fn create(&mut self, stream: &StreamName, turn: &Turn) -> io::Result<Segment> {
+        let mut takes = turn.takes.clone();
+        let mut tries = 0;
+        loop {
+            let prepared = self.prepare(stream);
+            let made = match prepared {
+                Ok(()) => self.file(turn.begin.clone(), takes.as_ref()),
+                Err(error) => Err(error),
+            };
+            let error = match made {
+                Ok(segment) => return Ok(segment),
+                Err(error) => error,
+            };
+            if !is_full(&error) || tries == TRIES {
+                return Err(error);
+            }
+            tries += 1;
+            self.show_limit(&error);
+            let Some(oldest) = self.give_up_oldest() else {
+                return Err(error);
+            };
+            if self.prepared.contains(stream) {
+                // From here on it is accounted for by the segment that takes it over.
+                self.room.used = self.room.used.saturating_sub(oldest.space);
+                takes = Some(oldest);
+            } else {
+                // A directory wants an inode of its own.
+                self.release(&oldest);
+                takes = None;
+            }
+        }
+    }
+
+    /// Appends a fragment; where the file system has no room for it, the oldest gives way.
+    pub(super) fn append_at_any_price(
+        &mut self,
+        publish: PublishId,
+        fragment: &Fragment,
+    ) -> Option<Result<u64, AppendError>> {
+        let mut tries = 0;
+        loop {
+            let segment = self.lanes.get_mut(&publish)?.segment.as_mut()?;
+            let error = match segment.append(fragment) {
+                Err(AppendError::Disk(error)) if is_full(&error) && tries < TRIES => error,
+                other => return Some(other),
+            };
+            tries += 1;
+            // What of it was written is no media of this segment.
+            if segment.cut().is_err() {
+                return Some(Err(error.into()));
+            }
+            self.show_limit(&error);
+            let Some(oldest) = self.give_up_oldest() else {
+                return Some(Err(error.into()));
+            };
+            self.release(&oldest);
+        }
+    }
+
+    /// The limit that the file system showed, as long as it holds.
+    pub(super) fn shown_limit(&self) -> Option<u64> {
+        let shown = self.room.shown.filter(|shown| self.clock.boot() < shown.until);
+        shown.map(|shown| shown.bytes)
+    }
+
+    fn show_limit(&mut self, error: &io::Error) {
+        let used = self.used();
+        let bytes = used.saturating_sub(SLACK.min(used / SLACK_PART));
+        if self.shown_limit().is_none() {
+            tracing::warn!(
+                "{}: the file system takes no more ({error}) though it shows room: a quota of its own is used up, or its \
+                 inodes are; the tape keeps to {bytes} bytes for now",
+                self.settings.dir.display()
+            );
+        }
+        let until = self.clock.boot().saturating_add(HOLDS);
+        self.room.shown = Some(Shown { bytes, until });
+    }
+
+    /// A file whose media was given up: one that was before, or the oldest that may be now.
+    fn give_up_oldest(&mut self) -> Option<Blocks> {
+        if let Some(spare) = self.room.spares.pop() {
+            return Some(spare);
+        }
+        let oldest = self.victims(1).ok()?.pop()?;
+        self.commit(vec![Op::Evict { id: oldest.id }]).ok()?;
+        Some(oldest)
+    }
+
+    fn release(&mut self, blocks: &Blocks) {
+        if self.unlink_spare(blocks) {
+            self.room.used = self.room.used.saturating_sub(blocks.space);
+        }
+    }
+}
