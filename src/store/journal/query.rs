@@ -20,40 +20,79 @@ const THESE: &str = "json_each(?1) k CROSS JOIN recordings r ON r.recording = k.
 /// Tape time at which a recording `r` ends, unless it grows.
 const LIMIT: &str = "iif(r.state = 'open' AND NOT r.paused, ifnull(r.ends, 4611686018427387903), r.end)";
 
-/// The name, or what SQLite's GLOB takes for the pattern: there, more than `*` means something.
-fn as_sql(streams: &Streams) -> String {
-    match streams {
-        Streams::One(name) => name.as_str().to_owned(),
-        Streams::Fitting(pattern) => pattern.as_str().replace('[', "[[]").replace('?', "[?]"),
+/// Of so many streams each is looked at alone; of more, the one list of all recordings is.
+const FEW: usize = 8;
+
+/// The template of a recording `r`, by which it is indexed.
+const TEMPLATE: &str = "ifnull(iif(json_valid(r.spec), json_extract(r.spec, '$.template'), NULL), 'default')";
+
+/// What SQLite's GLOB takes for the pattern: there, more than `*` means something.
+fn as_glob(pattern: &str) -> String {
+    pattern.replace('[', "[[]").replace('?', "[?]")
+}
+
+/// What a search goes by: one index, which has the order of the starts, too. What else is asked for is looked at on the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum By {
+    /// The first of the tags.
+    Tag,
+    /// The few that are open.
+    Open,
+    Stream,
+    Template,
+    State,
+    Start,
+}
+
+impl By {
+    fn of(query: &Query, stream: Option<i64>) -> Self {
+        match query {
+            _ if !query.tags.is_empty() => Self::Tag,
+            _ if query.state == Some(RecordingState::Open) => Self::Open,
+            _ if stream.is_some() => Self::Stream,
+            _ if query.template.is_some() => Self::Template,
+            _ if query.state.is_some() => Self::State,
+            _ => Self::Start,
+        }
+    }
+
+    /// What keeps SQLite from another index than the one that is gone by.
+    fn other(self, than: &[Self]) -> &'static str {
+        if than.contains(&self) { "" } else { "+" }
     }
 }
 
-impl Journal {
-    /// Recordings that may answer a query, in the order of their starts, behind its place. Of their times only those are told
-    /// apart that need no look at the tape.
-    pub(in crate::store) fn candidates(&self, query: &Query) -> Result<Vec<RecordingData>, StoreError> {
-        let (from, to) = self.starts(query)?;
-        let mut wheres =
-            vec!["(r.start, r.recording) > (?1, ?2) AND r.start >= ?3 AND r.start < ?4".to_owned()];
-        // One index is gone by: that of the few that are open, of a stream, of a state.
-        let is_open = query.state == Some(RecordingState::Open);
-        if let Some(state) = query.state {
-            let other = if matches!(query.stream, Some(Streams::One(_))) && !is_open {
-                "+"
-            } else {
-                ""
-            };
-            wheres.push(format!("{other}r.state = '{}'", state.as_str()));
-        }
-        match query.stream {
+/// The statement of a search, of one stream or of all.
+fn statement(query: &Query, stream: Option<i64>) -> String {
+    let by = By::of(query, stream);
+    let (from, start, key) = match by {
+        By::Tag => (
+            "FROM tagged g CROSS JOIN recordings r ON r.recording = g.owner",
+            "g.begins",
+            "g.owner",
+        ),
+        _ => ("FROM recordings r", "r.start", "r.recording"),
+    };
+    let mut wheres = vec![format!(
+        "({start}, {key}) > (?1, ?2) AND {start} >= ?3 AND {start} < ?4"
+    )];
+    if by == By::Tag {
+        wheres.push("g.tag = ?12".to_owned());
+    }
+    if let Some(state) = query.state {
+        let other = by.other(&[By::Open, By::State]);
+        wheres.push(format!("{other}r.state = '{}'", state.as_str()));
+    }
+    if stream.is_some() {
+        wheres.push(format!("{}r.stream = ?5", by.other(&[By::Stream])));
+    } else {
+        // Of a list of all, SQLite reads the stream out of the index, and the row of those alone that are asked for.
+        match &query.stream {
             Some(Streams::One(_)) => {
-                let other = if is_open { "+" } else { "" };
-                wheres.push(format!(
-                    "{other}r.stream = (SELECT stream FROM streams WHERE name = ?5)"
-                ));
+                wheres.push("+r.stream = (SELECT stream FROM streams WHERE name = ?11)".to_owned())
             }
             Some(Streams::Fitting(_)) => {
-                wheres.push("+r.stream IN (SELECT stream FROM streams WHERE name GLOB ?5)".to_owned());
+                wheres.push("+r.stream IN (SELECT stream FROM streams WHERE name GLOB ?11)".to_owned())
             }
             None => (),
         }
@@ -62,47 +101,102 @@ impl Journal {
                 "+r.stream IN (SELECT stream FROM streams WHERE substr(name, 1, length(?6)) = ?6)".to_owned(),
             );
         }
-        if query.template.is_some() {
-            wheres.push("iif(json_valid(spec), json_extract(spec, '$.template'), NULL) = ?7".to_owned());
-        }
-        if !query.tags.is_empty() {
-            wheres.push(
-                "NOT EXISTS (SELECT value FROM json_each(?8)
-                    EXCEPT SELECT value FROM json_each(iif(json_valid(r.tags), r.tags, '[]')))"
-                    .to_owned(),
-            );
-        }
-        if query.from.is_some() || query.to.is_some() {
-            // Where a recording ends in UTC is what the segment says in which it ends: it may be of another publish and
-            // another boot than its beginning.
-            wheres.push(
-                "utc_offset + boot_zero - tape_zero + r.start < ?9
-                AND (r.state = 'open' OR utc_offset + boot_zero - tape_zero + r.end > ?10 OR ?10 < (
-                    SELECT c.utc_offset + q.boot_zero - q.tape_zero + r.end
-                    FROM segments s JOIN publishes q ON q.publish = s.publish JOIN boots c ON c.boot = q.boot
-                    WHERE s.stream = r.stream AND s.end >= r.end ORDER BY s.end LIMIT 1))"
-                    .to_owned(),
-            );
-        }
-        let sql = format!(
-            "{RECORDING} WHERE {} ORDER BY r.start, r.recording LIMIT ?11",
-            wheres.join("\n    AND ")
+    }
+    if query.template.is_some() {
+        wheres.push(format!("{}{TEMPLATE} = ?7", by.other(&[By::Template])));
+    }
+    if query.tags.len() > 1 {
+        wheres.push(
+            "NOT EXISTS (SELECT value FROM json_each(?8)
+                EXCEPT SELECT value FROM json_each(iif(json_valid(r.tags), r.tags, '[]')))"
+                .to_owned(),
         );
+    }
+    if query.from.is_some() || query.to.is_some() {
+        // Where a recording ends in UTC is what the segment says in which it ends: it may be of another publish and
+        // another boot than its beginning.
+        wheres.push(
+            "utc_offset + boot_zero - tape_zero + r.start < ?9
+            AND (r.state = 'open' OR utc_offset + boot_zero - tape_zero + r.end > ?10 OR ?10 < (
+                SELECT c.utc_offset + q.boot_zero - q.tape_zero + r.end
+                FROM segments s JOIN publishes q ON q.publish = s.publish JOIN boots c ON c.boot = q.boot
+                WHERE s.stream = r.stream AND s.end >= r.end ORDER BY s.end LIMIT 1))"
+                .to_owned(),
+        );
+    }
+    let wheres = wheres.join("\n    AND ");
+    let columns = RECORDING.replacen("FROM recordings r", from, 1);
+    format!("{columns} WHERE {wheres} ORDER BY {start}, {key} LIMIT ?13")
+}
+
+impl Journal {
+    /// Recordings that may answer a query, in the order of their starts, behind its place. Of their times only those are told
+    /// apart that need no look at the tape.
+    pub(in crate::store) fn candidates(&self, query: &Query) -> Result<Vec<RecordingData>, StoreError> {
+        let starts = self.starts(query)?;
+        let streams = match By::of(query, None) {
+            By::Tag => None,
+            _ => self.few_streams(query)?,
+        };
+        let Some(streams) = streams else {
+            return self.searched(query, None, starts);
+        };
+        let mut all = Vec::new();
+        for stream in streams {
+            all.extend(self.searched(query, Some(stream), starts)?);
+        }
+        all.sort_by_key(|found| (found.start, found.key));
+        all.truncate(query.limit);
+        Ok(all)
+    }
+
+    /// The streams that a query is about, if it is about a few.
+    fn few_streams(&self, query: &Query) -> Result<Option<Vec<i64>>, StoreError> {
+        if query.stream.is_none() && query.prefix.is_none() {
+            return Ok(None);
+        }
+        let (name, glob) = match &query.stream {
+            Some(Streams::One(name)) => (Some(name.as_str()), None),
+            Some(Streams::Fitting(pattern)) => (None, Some(as_glob(pattern.as_str()))),
+            None => (None, None),
+        };
+        let sql =
+            "SELECT stream FROM streams WHERE (?1 IS NULL OR name = ?1) AND (?2 IS NULL OR name GLOB ?2)
+            AND (?3 IS NULL OR substr(name, 1, length(?3)) = ?3) LIMIT ?4";
+        let most = i64::try_from(FEW).unwrap_or(0).saturating_add(1);
+        let streams: Vec<i64> = self.all(sql, params![name, glob, query.prefix, most], |row| {
+            self.col(row, 0)
+        })?;
+        Ok((streams.len() <= FEW).then_some(streams))
+    }
+
+    fn searched(
+        &self,
+        query: &Query,
+        stream: Option<i64>,
+        (from, to): (Micros, Micros),
+    ) -> Result<Vec<RecordingData>, StoreError> {
         let after = query.after.unwrap_or_default();
+        let name = query.stream.as_ref().map(|streams| match streams {
+            Streams::One(name) => name.as_str().to_owned(),
+            Streams::Fitting(pattern) => as_glob(pattern.as_str()),
+        });
         let values = params![
             after.start,
             after.recording,
             from,
             to,
-            query.stream.as_ref().map(as_sql),
+            stream,
             query.prefix.as_deref(),
             query.template.as_deref(),
             serde_json::Value::from(query.tags.as_slice()).to_string(),
             query.to.map_or(Micros::MAX, |to| to.saturating_add(CLOSE)),
             query.from.map_or(Micros::MIN, |from| from.saturating_sub(CLOSE)),
+            name,
+            query.tags.first(),
             i64::try_from(query.limit).unwrap_or(i64::MAX),
         ];
-        self.all(&sql, values, |row| self.recording_data(row))
+        self.all(&statement(query, stream), values, |row| self.recording_data(row))
     }
 
     /// Tape time from and before which a recording begins that shares a moment with what is asked for.
@@ -230,4 +324,105 @@ fn memo() -> impl FnMut(&str) -> Option<Tracks> {
 /// A list that a statement takes as one value.
 fn keys(recordings: &[i64]) -> String {
     serde_json::Value::from(recordings).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all() -> Query {
+        Query {
+            stream: None,
+            prefix: None,
+            from: None,
+            to: None,
+            state: None,
+            template: None,
+            tags: Vec::new(),
+            after: None,
+            limit: 100,
+        }
+    }
+
+    /// How SQLite goes about a search: the step that finds recordings, and whether it has to put them in order.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "it is about the statement, not one of them"
+    )]
+    fn plan(journal: &Journal, query: &Query, stream: Option<i64>) -> (String, bool) {
+        let sql = format!("EXPLAIN QUERY PLAN {}", statement(query, stream));
+        let mut statement = journal.connection.prepare(&sql).unwrap();
+        let mut rows = statement.raw_query();
+        let mut steps: Vec<(i64, String)> = Vec::new();
+        while let Some(row) = rows.next().unwrap() {
+            steps.push((row.get(1).unwrap(), row.get(3).unwrap()));
+        }
+        steps.retain(|(within, _)| *within == 0);
+        let finds = |step: &str| {
+            let of = ["SEARCH r ", "SEARCH g ", "SCAN r", "SCAN g"];
+            of.iter().any(|of| step.starts_with(of))
+        };
+        let found = steps.iter().find(|(_, step)| finds(step)).unwrap().1.clone();
+        (found, steps.iter().any(|(_, step)| step.contains("ORDER BY")))
+    }
+
+    #[test]
+    fn each_search_goes_by_an_index_that_has_what_is_asked_for_and_the_order() {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = Journal::open(dir.path()).unwrap();
+        let fitting: Streams = "live/*".parse().unwrap();
+        let one: Streams = "live/a".parse().unwrap();
+        let states = [
+            None,
+            Some(RecordingState::Open),
+            Some(RecordingState::Closed),
+            Some(RecordingState::Delivered),
+        ];
+        for state in states {
+            for template in [None, Some("lesson".to_owned())] {
+                for tags in [vec![], vec!["x".to_owned()], vec!["x".to_owned(), "y".to_owned()]] {
+                    for times in [(None, None), (Some(5), Some(9))] {
+                        for (stream, known) in [
+                            (None, None),
+                            (Some(&one), Some(1)),
+                            (Some(&fitting), None),
+                            (Some(&fitting), Some(1)),
+                        ] {
+                            let query = Query {
+                                stream: stream.cloned(),
+                                prefix: stream.map(|_| "live/".to_owned()),
+                                state,
+                                template: template.clone(),
+                                tags: tags.clone(),
+                                from: times.0,
+                                to: times.1,
+                                ..all()
+                            };
+                            let wanted = match By::of(&query, known) {
+                                By::Tag => "SEARCH g USING PRIMARY KEY (tag=? AND ",
+                                // Few, so that they may be put in order.
+                                By::Open => "SEARCH r USING INDEX recordings_",
+                                By::Stream => {
+                                    "SEARCH r USING INDEX recordings_of (stream=? AND start>? AND start<?)"
+                                }
+                                By::Template => {
+                                    "SEARCH r USING INDEX recordings_template (<expr>=? AND start>? AND start<?)"
+                                }
+                                By::State => {
+                                    "SEARCH r USING INDEX recordings_state (state=? AND start>? AND start<?)"
+                                }
+                                By::Start => "SEARCH r USING INDEX recordings_start (start>? AND start<?)",
+                            };
+                            let (found, sorts) = plan(&journal, &query, known);
+                            assert!(found.starts_with(wanted), "{query:?}: {found}, and not {wanted}");
+                            assert!(
+                                !sorts || By::of(&query, known) == By::Open,
+                                "{query:?} is put in order"
+                            );
+                        }
+                    }
+                }
+            }
+        }
+    }
 }

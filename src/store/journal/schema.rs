@@ -287,6 +287,32 @@ pub(super) const STEPS: &[&str] = &["
     ) STRICT;
     CREATE INDEX audit_time ON audit (time);
     CREATE INDEX audit_recording ON audit (recording) WHERE recording IS NOT NULL;
+", "
+    -- What is searched for: streams beside the starts, so that those of others are passed over without a look at their rows; the
+    -- template; each tag with the starts of the recordings that have it.
+    DROP INDEX recordings_start;
+    CREATE INDEX recordings_start ON recordings (start, recording, stream);
+    CREATE INDEX recordings_template ON recordings (
+        ifnull(iif(json_valid(spec), json_extract(spec, '$.template'), NULL), 'default'), start);
+    CREATE TABLE tagged (
+        tag    TEXT    NOT NULL,
+        begins INTEGER NOT NULL,
+        owner  INTEGER NOT NULL,
+        PRIMARY KEY (tag, begins, owner)
+    ) STRICT, WITHOUT ROWID;
+    INSERT OR IGNORE INTO tagged (tag, begins, owner)
+        SELECT value, start, recording FROM recordings JOIN json_each(iif(json_valid(tags), tags, '[]')) WHERE type = 'text';
+    CREATE TRIGGER recordings_tagged AFTER UPDATE OF tags, start ON recordings WHEN old.tags <> '' OR new.tags <> '' BEGIN
+        DELETE FROM tagged WHERE owner = old.recording AND begins = old.start
+            AND tag IN (SELECT value FROM json_each(iif(json_valid(old.tags), old.tags, '[]')));
+        INSERT OR IGNORE INTO tagged (tag, begins, owner)
+            SELECT value, new.start, new.recording FROM json_each(iif(json_valid(new.tags), new.tags, '[]'))
+            WHERE type = 'text';
+    END;
+    CREATE TRIGGER recordings_untagged AFTER DELETE ON recordings WHEN old.tags <> '' BEGIN
+        DELETE FROM tagged WHERE owner = old.recording AND begins = old.start
+            AND tag IN (SELECT value FROM json_each(iif(json_valid(old.tags), old.tags, '[]')));
+    END;
 "];
 
 /// The newest version that this edgereel writes and reads.
@@ -299,6 +325,7 @@ pub(super) const CHECKED: &[&str] = &[
     "publishes",
     "segments",
     "recordings",
+    "tagged",
     "outbox",
     "counters",
     "shelves",

@@ -165,6 +165,24 @@ fn lists_of_10_000_and_100_000_recordings() {
         let dir = tempfile::tempdir_in(std::env::var("MEASURE_DIR").unwrap_or("/tmp".into())).unwrap();
         let (first, last) = super::pages::many(dir.path(), count, 3);
         println!("{count} recordings, {} segments", count * 3);
+        let mut n = 0;
+        let mut tagged = Vec::new();
+        let each = |page: Vec<crate::store::RecordingRow>| {
+            for row in page {
+                if n % 1_000 == 0 {
+                    let tags = vec!["seen".to_owned(), "rare".to_owned()];
+                    tagged.push(Op::Tag { id: row.id, tags });
+                }
+                n += 1;
+            }
+            true
+        };
+        let library = Library::open(dir.path()).unwrap();
+        library.pages(&Default::default(), each).unwrap();
+        drop(library);
+        let mut journal = Journal::open(dir.path()).unwrap();
+        journal.commit(&tagged, 0).unwrap();
+        drop(journal);
         let plain = super::pages::all();
         let hour = 20 * 180_000_000;
         let queries = [
@@ -206,9 +224,38 @@ fn lists_of_10_000_and_100_000_recordings() {
                 },
             ),
             (
+                "of a template",
+                Query {
+                    template: Some("default".to_owned()),
+                    ..plain.clone()
+                },
+            ),
+            (
                 "of no template",
                 Query {
                     template: Some("nobody".to_owned()),
+                    ..plain.clone()
+                },
+            ),
+            (
+                "with two tags, which one in a thousand has",
+                Query {
+                    tags: vec!["rare".to_owned(), "seen".to_owned()],
+                    ..plain.clone()
+                },
+            ),
+            (
+                "with a tag that none has",
+                Query {
+                    tags: vec!["none".to_owned()],
+                    ..plain.clone()
+                },
+            ),
+            (
+                "of ten streams by a pattern, in a state that none has",
+                Query {
+                    stream: Some("live/*".parse().unwrap()),
+                    state: Some(RecordingState::Delivered),
                     ..plain
                 },
             ),

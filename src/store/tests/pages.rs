@@ -5,7 +5,7 @@ use std::path::Path;
 use super::rig::{Rig, stream};
 use crate::media::{Micros, PublishId, RecordingId, SegmentId};
 use crate::store::journal::{BootClock, Journal, NewSegment, Op, Sealed};
-use crate::store::{Filter, Library, Query, RecordingRow, RecordingState, StoreError};
+use crate::store::{Command, Filter, Library, Query, RecordingRow, RecordingState, StoreError};
 
 /// Recordings of a minute each, so many segments in each, of ten streams, in a journal alone. UTC of their first moment and
 /// of their last.
@@ -280,4 +280,72 @@ fn a_page_is_of_the_stream_the_prefix_the_state_and_the_template_that_are_asked_
     };
     assert_eq!(of(template("default")), ids);
     assert_eq!(of(template("lesson")), []);
+}
+
+#[test]
+fn a_page_is_of_those_that_have_every_tag_whatever_becomes_of_them() {
+    let (mut rig, ids) = twelve();
+    let tag = |rig: &mut Rig, id: RecordingId, tags: &[&str]| {
+        let tags = tags.iter().map(|tag| (*tag).to_owned()).collect();
+        rig.handle(vec![Command::Tag { recording: id, tags }]);
+    };
+    for (n, id) in ids.iter().enumerate().take(11) {
+        tag(
+            &mut rig,
+            *id,
+            if n % 2 == 0 { &["even", "x", "x"] } else { &["x"] },
+        );
+    }
+    let of = |rig: &Rig, tags: &[&str], named: Option<&str>| {
+        let query = Query {
+            tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+            stream: named.map(|name| stream(name).into()),
+            limit: 2,
+            ..all()
+        };
+        pages_of(&rig.library(), &query)
+    };
+    let even: Vec<RecordingId> = ids.iter().copied().step_by(2).take(6).collect();
+    assert_eq!(of(&rig, &["x"], None), ids[..11]);
+    assert_eq!(of(&rig, &["x", "even"], None), even);
+    assert_eq!(of(&rig, &["even", "x"], Some("a")), [ids[0], ids[6]]);
+    assert_eq!(of(&rig, &["none"], None), []);
+    // Other tags, none, and the recording itself.
+    tag(&mut rig, ids[0], &["y"]);
+    tag(&mut rig, ids[2], &[]);
+    rig.handle(vec![Command::Delete { recording: ids[4] }]);
+    rig.pass(30_000_000);
+    assert_eq!(of(&rig, &["even"], None), even[3..]);
+    assert_eq!(of(&rig, &["y"], None), ids[..1]);
+}
+
+#[test]
+fn streams_that_are_few_and_those_that_are_many_make_the_same_list() {
+    let dir = tempfile::tempdir().unwrap();
+    many(dir.path(), 200, 1);
+    let library = Library::open(dir.path()).unwrap();
+    let whole = pages_of(&library, &all());
+    for (pattern, streams) in [
+        ("live/cam*", 10),
+        ("live/cam1", 1),
+        ("*/cam1*", 1),
+        ("live/*m*", 10),
+    ] {
+        let query = Query {
+            stream: Some(pattern.parse().unwrap()),
+            limit: 7,
+            ..all()
+        };
+        assert_eq!(pages_of(&library, &query).len(), 20 * streams, "{pattern}");
+    }
+    let prefixed = |prefix: &str, limit| Query {
+        prefix: Some(prefix.to_owned()),
+        limit,
+        ..all()
+    };
+    for limit in [3, 100] {
+        assert_eq!(pages_of(&library, &prefixed("live/cam", limit)), whole);
+        let one: Vec<RecordingId> = whole.iter().copied().skip(3).step_by(10).collect();
+        assert_eq!(pages_of(&library, &prefixed("live/cam3", limit)), one);
+    }
 }
