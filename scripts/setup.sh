@@ -222,6 +222,7 @@ case "${1:-}" in
     has dpkg-deb || apt dpkg -- "opens, installs and removes it"
     has minisign || apt minisign -- "signs a release"
     has gpg || apt gnupg -- "signs a release, too"
+    has zsh || apt zsh -- "a shell that people use: completion is tried in it"
     ;;
   power)
     compiler

@@ -103,12 +103,12 @@ pub struct StreamRow {
     pub gaps: u64,
     /// Frames that were not recorded: they came before their sequence header or the first keyframe, or far too late.
     pub dropped_frames: u64,
-    /// What is wrong with what it sends, and what is made of it.
+    /// What is wrong with what it sends, and what is made of it, in sentences; tracks of another coding are in `left_out` alone.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
     /// Bytes that this publish has sent.
     pub bytes: u64,
-    /// Tracks that it sends and that are not recorded, because of their coding.
+    /// Tracks that it sends and that are not recorded, because of their coding; nothing else is said of them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<LeftOutTrack>,
     /// Whether it is recorded now, and how, or why not.

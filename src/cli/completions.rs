@@ -5,6 +5,9 @@ use clap_complete::env::Shells;
 
 use super::complete::VARIABLE;
 
+/// For bash, which parts words at `=`: of `--format=mp4`, clap's own script is asked about `mp4` alone.
+const BASH: &str = include_str!("completions.bash");
+
 /// Print a completion script for a shell.
 #[derive(clap::Args)]
 pub(super) struct Completions {
@@ -20,6 +23,9 @@ impl Completions {
 
 /// What makes a shell ask this program, which it finds on its PATH.
 pub(super) fn script(shell: Shell) -> anyhow::Result<String> {
+    if shell == Shell::Bash {
+        return Ok(BASH.to_owned());
+    }
     let name = shell.to_string();
     let known = Shells::builtins();
     let completer = known

@@ -23,6 +23,7 @@ mod cli;
 mod contract;
 mod control;
 mod ctl;
+mod delete;
 mod deliver;
 mod deliver_faults;
 mod deliver_gateways;

@@ -12,7 +12,11 @@ use crate::support::{Service, edgereel, home, recordings, sample_path, wait_for}
 const COLUMNS: usize = 80;
 
 /// Runs the program at a terminal where somebody types; and what is to be seen there.
-fn at_a_terminal(environment: &[(&str, &str)], arguments: &[&str], typed: &str) -> (Option<i32>, String) {
+pub(super) fn at_a_terminal(
+    environment: &[(&str, &str)],
+    arguments: &[&str],
+    typed: &str,
+) -> (Option<i32>, String) {
     let program = command();
     let words = std::iter::once(program.get_program()).chain(program.get_args());
     let words: Vec<String> = words

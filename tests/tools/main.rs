@@ -42,6 +42,7 @@ mod programs;
 mod ranges;
 mod release;
 mod session;
+mod shells;
 mod stall;
 mod streams;
 mod unit;

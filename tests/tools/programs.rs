@@ -29,6 +29,15 @@ pub(crate) const CHROMIUM: Program = Program {
     name: "chromium",
     package: "chromium",
 };
+/// Shells, in which completion is tried.
+pub(crate) const BASH: Program = Program {
+    name: "bash",
+    package: "bash",
+};
+pub(crate) const ZSH: Program = Program {
+    name: "zsh",
+    package: "zsh",
+};
 pub(crate) const OPENSSL: Program = Program {
     name: "openssl",
     package: "openssl",

@@ -1,0 +1,109 @@
+//! Deletion as a person meets it: the question, and what is said of what is left.
+
+use std::path::Path;
+
+use crate::control::{CAM, closed, done, live};
+use crate::support::{Done, Service, edgereel, home, recordings, sample_path, wait_for, wait_until};
+use crate::terminal::at_a_terminal;
+
+fn delete(home: &Path, more: &[&str]) -> Done {
+    let config = home.join("edgereel.toml");
+    let all = [
+        &["recording", "delete", "--config", config.to_str().unwrap()],
+        more,
+    ]
+    .concat();
+    edgereel(&all)
+}
+
+#[test]
+fn who_deletes_is_asked_at_a_terminal_and_hears_that_it_waits() {
+    let home = home();
+    let home = home.path();
+    let service = Service::start(home);
+    let data = service.data();
+    let feed = live(&service, CAM);
+    wait_until("a recording of the rule", || !recordings(&data).is_empty());
+    let started = done(home, &["recording", "start", CAM]);
+    let id = started["recordings"][0].as_str().unwrap();
+    let is_there = || recordings(&data).iter().any(|row| row.id == id);
+    wait_until("another one", is_there);
+    done(home, &["recording", "stop", CAM]);
+    closed(home, id);
+
+    let config = home.join("edgereel.toml");
+    let words = ["recording", "delete", id, "--config", config.to_str().unwrap()];
+    for typed in ["n\n", "\n", ""] {
+        let (code, seen) = at_a_terminal(&[], &words, typed);
+        assert_eq!(code, Some(1), "{typed:?}: {seen}");
+        assert!(
+            seen.contains("Remove recording ") && seen.contains("live/cam1"),
+            "{seen}"
+        );
+        assert!(seen.contains(" for good? [y/N] "), "{seen}");
+        assert!(
+            seen.contains("nothing was removed") && is_there(),
+            "{typed:?}: {seen}"
+        );
+    }
+    // The segment that it ends in is written for the rule still.
+    let (code, seen) = at_a_terminal(&[], &words, "y\n");
+    assert_eq!(code, Some(0), "{seen}");
+    assert!(
+        seen.contains("it goes when the segment that is being written ends"),
+        "{seen}"
+    );
+    let again = done(home, &["recording", "delete", id, "--yes"]);
+    assert_eq!(again["waits"], true, "{again}");
+    assert!(again.get("left_s").is_none(), "{again}");
+    feed.over();
+    wait_until("it to be gone", || !is_there());
+    service.stop();
+}
+
+#[test]
+fn what_was_delivered_and_what_will_not_be_is_said() {
+    let home = home();
+    let home = home.path();
+    let store = home.join("store");
+    std::fs::create_dir(&store).unwrap();
+    let service = Service::start_with(home, &format!("\n[sync]\nurl = \"file://{}\"\n", store.display()));
+    let data = service.data();
+    let push = || {
+        let sample = sample_path();
+        edgereel(&["publish", sample.to_str().unwrap(), &service.url(CAM), "--fast"]).ok();
+    };
+    let in_state = |state: &str| {
+        let state = state.to_owned();
+        wait_for("a recording", || {
+            recordings(&data).into_iter().find(|row| row.state == state)
+        })
+        .id
+    };
+    push();
+    let id = in_state("delivered");
+    let said = delete(home, &[&id, "--yes"]).ok();
+    assert!(
+        said.stderr
+            .contains("2 of its files stay where they were delivered to; '--remote true'"),
+        "{}",
+        said.stderr
+    );
+    assert!(!said.stderr.contains("not delivered"), "{}", said.stderr);
+    assert!(store.join("live").is_dir());
+
+    // What would take the next one is not there.
+    std::fs::rename(&store, home.join("elsewhere")).unwrap();
+    push();
+    let id = in_state("closed");
+    let waits = || {
+        let row = done(home, &["recording", "get", &id]);
+        let waiting = row["renditions"].as_array().map_or(0, Vec::len);
+        waiting == 2
+    };
+    wait_until("its files to wait", waits);
+    let answer = done(home, &["recording", "delete", &id, "--yes"]);
+    assert_eq!(answer["given_up"], 2, "{answer}");
+    assert!(answer.get("still_delivered").is_none(), "{answer}");
+    service.stop();
+}
