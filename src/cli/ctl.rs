@@ -11,7 +11,7 @@ use super::control::{long, read};
 use super::output;
 use super::shown;
 use crate::api::{self, Kind};
-use crate::config::{BrokerUrl, Login, Mqtt, SecretSource, Span};
+use crate::config::{BrokerUrl, Login, Mqtt, MqttVersion, SecretSource, Span};
 use crate::control::{LinkSettings, Remote};
 use crate::daemon::{block_on, broker_keys};
 
@@ -88,6 +88,7 @@ impl Ctl {
         let client_id = format!("edgereel-ctl-{}", uuid::Uuid::now_v7().simple());
         let mqtt = Mqtt {
             url: self.broker.clone(),
+            version: MqttVersion::Auto,
             prefix: self.prefix.clone(),
             client_id,
             login: self.user.clone().map(|user| Login {

@@ -45,7 +45,7 @@ pub(crate) use file::{explain, nearest};
 #[doc(hidden)]
 pub use fuzz::fuzz;
 pub use key::{KeyError, KeyFacts, KeyPattern, distinct};
-pub use mqtt::{BrokerUrl, BrokerUrlError, Login, Mqtt};
+pub use mqtt::{BrokerUrl, BrokerUrlError, Login, Mqtt, MqttVersion};
 pub use publisher::{Hook, HookUrl, MAX_PUBLISHERS, Proof, Publisher, Required};
 pub use rate::{BitRate, BitRateError};
 pub use rtmp::{Limits, Rtmp, Tls};

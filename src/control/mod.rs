@@ -1,4 +1,4 @@
-//! The door for fleets: MQTT 5. Requests come in, answers, events and the state of things go out.
+//! The door for fleets: MQTT 5, or MQTT 3.1.1 where the broker speaks no other. Requests come in, answers, events and the state of things go out.
 //!
 //! What it promises (docs/mqtt.md; each line is a test):
 //!
@@ -46,6 +46,7 @@ pub use remote::{Remote, RemoteError};
 pub use request::fuzz as fuzz_request;
 
 use crate::api::{Api, LinkHealth};
+use crate::config::MqttVersion;
 use crate::event::{Dialect, Sender};
 use crate::store::{Clock, Command, OutboxChange, Store};
 
@@ -65,6 +66,8 @@ pub struct LinkSettings {
     pub client_id: String,
     /// User and password.
     pub login: Option<(String, String)>,
+    /// Which MQTT is spoken.
+    pub version: MqttVersion,
     /// So long may the connection be silent.
     pub keep_alive: Duration,
     /// The broker keeps requests for so long.

@@ -3,16 +3,14 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use rumqttc::v5::mqttbytes::QoS;
-use rumqttc::v5::mqttbytes::v5::{
-    ConnectProperties, Packet, Publish, PublishProperties, SubscribeReasonCode,
-};
-use rumqttc::v5::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions};
-use rumqttc::{TlsConfiguration, Transport};
+use rumqttc::v5::mqttbytes::v5::Publish;
 use serde_json::{Map, Value};
 use tokio::time::timeout;
 
-use super::{LinkSettings, link};
+use super::LinkSettings;
+use super::link::{CONNECT, Client, Connected, Events, Manner, Post, Said, Version, connect};
+use super::request::plain;
+use super::topics::Topics;
 
 /// A broker takes messages of this size, at most.
 const LARGEST: u32 = 1 << 20;
@@ -50,8 +48,9 @@ pub enum RemoteError {
 
 /// A client of a broker.
 pub struct Remote {
-    client: AsyncClient,
-    events: EventLoop,
+    client: Client,
+    events: Events,
+    version: Version,
     broker: String,
     /// What came while something else was waited for.
     came: VecDeque<Publish>,
@@ -60,31 +59,31 @@ pub struct Remote {
 impl Remote {
     /// Connects. `link.client_id` is this client's own.
     pub async fn connect(link: &LinkSettings, broker: String) -> Result<Self, RemoteError> {
-        let mut options = MqttOptions::new(&link.client_id, &link.host, link.port);
-        if let Some(tls) = &link.tls {
-            options.set_transport(Transport::tls_with_config(TlsConfiguration::Rustls(tls.clone())));
-        }
-        if let Some((user, password)) = &link.login {
-            options.set_credentials(user, password);
-        }
-        let mut properties = ConnectProperties::new();
-        properties.max_packet_size = Some(LARGEST);
-        options
-            .set_keep_alive(link.keep_alive)
-            .set_connection_timeout(10)
-            .set_connect_properties(properties);
-        let (client, events) = AsyncClient::new(options, 16);
-        let mut remote = Self {
+        let manner = Manner {
+            will: None,
+            clean: true,
+            manual_acks: false,
+            receive_max: None,
+            largest: LARGEST,
+            patience: CONNECT,
+        };
+        let connected = connect(link, &manner, Version::V5).await;
+        let Connected {
             client,
             events,
+            version,
+            ..
+        } = connected.map_err(|loss| RemoteError::Broker {
+            broker: broker.clone(),
+            reason: loss.reason(),
+        })?;
+        Ok(Self {
+            client,
+            events,
+            version,
             broker,
             came: VecDeque::new(),
-        };
-        loop {
-            if let Event::Incoming(Packet::ConnAck(_)) = remote.next().await? {
-                return Ok(remote);
-            }
-        }
+        })
     }
 
     /// Asks a box, and gives its answer.
@@ -96,30 +95,42 @@ impl Remote {
         patience: Duration,
     ) -> Result<Value, RemoteError> {
         let id = uuid::Uuid::now_v7().to_string();
-        let reply = format!("{root}/response/ctl/{id}");
-        let status = format!("{root}/status");
-        self.listen(&[&reply, &status]).await?;
+        let topics = Topics::new(root.to_owned(), Vec::new());
+        let (usual, status) = (topics.response(&plain(command)), topics.status());
+        // A topic of its own, where the broker can hand it on. A box that speaks 3.1.1 does not see that, and answers where all
+        // answers of the command go: those of others have other ids.
+        let own = topics.response(&format!("ctl/{id}"));
+        let own = (self.version == Version::V5).then_some(own);
+        match &own {
+            Some(own) => {
+                self.listen(&[own, &status]).await?;
+                // Who may not read it can ask every box that speaks MQTT 5.
+                match self.listen(&[&usual]).await {
+                    Ok(()) | Err(RemoteError::Unsubscribed { .. }) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            None => self.listen(&[&usual, &status]).await?,
+        }
         let mut request = arguments;
-        request.insert("id".to_owned(), id.into());
-        let properties = PublishProperties {
-            response_topic: Some(reply.clone()),
-            ..PublishProperties::default()
+        request.insert("id".to_owned(), id.as_str().into());
+        let post = Post {
+            topic: format!("{root}/request/{command}"),
+            body: Value::Object(request).to_string().into(),
+            retain: false,
+            confirmed: true,
+            correlation: None,
         };
-        let topic = format!("{root}/request/{command}");
-        let sent = self.client.try_publish_with_properties(
-            topic,
-            QoS::AtLeastOnce,
-            false,
-            Value::Object(request).to_string(),
-            properties,
-        );
-        sent.map_err(|error| self.broken(error.to_string()))?;
+        let sent = self.client.publish(post, own.clone());
+        sent.map_err(|loss| self.broken(loss.reason()))?;
         let mut known = "it has never said anything to this broker".to_owned();
         let answer = async {
             loop {
                 let message = self.message().await?;
-                if message.topic == reply {
-                    return Ok(serde_json::from_slice(&message.payload).unwrap_or(Value::Null));
+                let answer: Value = serde_json::from_slice(&message.payload).unwrap_or(Value::Null);
+                let is_own = own.as_ref().is_some_and(|own| message.topic == *own);
+                if is_own || message.topic == usual && answer.get("id") == Some(&Value::from(id.as_str())) {
+                    return Ok(answer);
                 }
                 if message.topic == status {
                     known = last_said(&message.payload);
@@ -139,19 +150,18 @@ impl Remote {
     /// Listens to topics.
     pub async fn listen(&mut self, topics: &[&str]) -> Result<(), RemoteError> {
         for topic in topics {
-            let subscribed = self.client.try_subscribe(*topic, QoS::AtLeastOnce);
-            subscribed.map_err(|error| self.broken(error.to_string()))?;
+            let subscribed = self.client.subscribe((*topic).to_owned(), true);
+            subscribed.map_err(|loss| self.broken(loss.reason()))?;
             loop {
-                let ack = match self.next().await? {
-                    Event::Incoming(Packet::SubAck(ack)) => ack,
-                    Event::Incoming(Packet::Publish(message)) => {
+                let taken = match self.next().await? {
+                    Said::Subscribed(taken) => taken,
+                    Said::Message(message) => {
                         self.came.push_back(message);
                         continue;
                     }
                     _ => continue,
                 };
-                let taken = |code: &SubscribeReasonCode| matches!(code, SubscribeReasonCode::Success(_));
-                if ack.return_codes.iter().all(taken) {
+                if taken {
                     break;
                 }
                 return Err(RemoteError::Unsubscribed {
@@ -169,7 +179,7 @@ impl Remote {
             return Ok(message);
         }
         loop {
-            if let Event::Incoming(Packet::Publish(message)) = self.next().await? {
+            if let Said::Message(message) = self.next().await? {
                 return Ok(message);
             }
         }
@@ -177,16 +187,16 @@ impl Remote {
 
     /// Says goodbye.
     pub async fn close(mut self) {
-        let _ = self.client.try_disconnect();
+        self.client.disconnect();
         let _ = timeout(Duration::from_secs(1), async {
             while self.next().await.is_ok() {}
         })
         .await;
     }
 
-    async fn next(&mut self) -> Result<Event, RemoteError> {
-        let event: Result<Event, ConnectionError> = self.events.poll().await;
-        event.map_err(|error| self.broken(link::reason(&error)))
+    async fn next(&mut self) -> Result<Said, RemoteError> {
+        let said = self.events.next().await;
+        said.map_err(|failed| self.broken(failed.loss.reason()))
     }
 
     fn broken(&self, reason: String) -> RemoteError {

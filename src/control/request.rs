@@ -94,7 +94,8 @@ pub(super) fn read(topics: &Topics, publish: &Publish) -> Asked {
     }
 }
 
-fn plain(command: &str) -> String {
+/// A command's name as it stands in the topic of its answer.
+pub(super) fn plain(command: &str) -> String {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/');
     command
         .chars()

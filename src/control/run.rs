@@ -5,10 +5,10 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::courier::Courier;
-use super::link::{Link, Loss, Post};
+use super::link::{Link, Loss, Post, Version};
 use super::message::StatusState;
 use super::session::{End, Session, status};
 use super::streams::Streams;
@@ -21,6 +21,8 @@ const WAIT: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(60);
 /// The journal is asked so often where it stands, until it answers.
 const ASK: Duration = Duration::from_secs(2);
+/// A broker of MQTT 3.1.1 is asked for MQTT 5 again after so long.
+const ASK_AGAIN: Duration = Duration::from_secs(3_600);
 
 pub(super) async fn run(shared: Arc<Shared>, mut stop: oneshot::Receiver<()>) {
     // What one had in its hands is in the outbox, too.
@@ -34,6 +36,9 @@ async fn connections(shared: &Shared, stop: &mut oneshot::Receiver<()>) {
     let mut told: Option<Loss> = None;
     // A broker that keeps no messages refuses a will that is to be kept.
     let mut retains = true;
+    let mut spoken = Spoken::default();
+    // What waits at the broker is thrown away once: it has something that this box cannot take.
+    let mut clean = false;
     let shown = shared.settings.shown.clone();
     loop {
         watch::may_fail("MQTT");
@@ -51,13 +56,15 @@ async fn connections(shared: &Shared, stop: &mut oneshot::Receiver<()>) {
             ..status(shared, StatusState::Down)
         };
         let connected = tokio::select! {
-            connected = Link::connect(&shared.settings.link, will) => connected,
+            connected = Link::connect(&shared.settings.link, spoken.first(Instant::now()), clean, will) => connected,
             _ = &mut *stop => return,
         };
         let loss = match connected {
             Err(loss) => loss,
             Ok(link) => {
-                tracing::info!("connected to {shown} as {}", shared.settings.link.client_id);
+                clean = false;
+                spoken.took(link.version(), Instant::now());
+                say_connected(shared, &link);
                 shared.tally.connects.fetch_add(1, Ordering::Relaxed);
                 told = None;
                 let session = Session::new(shared, link, (&mut known, journal), &mut streams);
@@ -77,6 +84,7 @@ async fn connections(shared: &Shared, stop: &mut oneshot::Receiver<()>) {
         if loss == Loss::NoRetain && std::mem::take(&mut retains) {
             continue;
         }
+        clean |= matches!(loss, Loss::TooLarge(_));
         if loss == Loss::TakenOver {
             shared.tally.takeovers.fetch_add(1, Ordering::Relaxed);
         }
@@ -84,6 +92,9 @@ async fn connections(shared: &Shared, stop: &mut oneshot::Receiver<()>) {
             match &loss {
                 Loss::Gone(reason) => tracing::warn!("{shown} is not reached, events wait: {reason}"),
                 Loss::NoRetain => tracing::error!("{shown} refuses what it is to keep; events wait"),
+                Loss::TooLarge(bytes) => tracing::error!(
+                    "{shown}: somebody sent a message of {bytes} bytes; what waits for this box at the broker is thrown away"
+                ),
                 Loss::Refused(reason) => tracing::error!("{shown}: {reason}; events wait"),
                 Loss::TakenOver => tracing::error!(
                     "{shown}: another box has the client id {} and took over the connection; set mqtt.client_id, or \
@@ -97,6 +108,46 @@ async fn connections(shared: &Shared, stop: &mut oneshot::Receiver<()>) {
         tokio::select! {
             () = sleep(wait(failures, chance())) => {}
             _ = &mut *stop => return,
+        }
+    }
+}
+
+/// Says that the connection is made, and by what: where that is MQTT 3.1.1, who asks must know.
+fn say_connected(shared: &Shared, link: &Link) {
+    let (shown, id) = (&shared.settings.shown, &shared.settings.link.client_id);
+    match (link.version(), link.instead()) {
+        (Version::V5, _) => tracing::info!("connected to {shown} as {id}"),
+        (Version::V311, None) => tracing::info!("connected to {shown} as {id}, by MQTT 3.1.1"),
+        (Version::V311, Some(why)) => tracing::warn!(
+            "connected to {shown} as {id}, by MQTT 3.1.1: asked in MQTT 5, {why}. Requests have no expiry, and answers go to \
+             {}",
+            shared.topics.response("COMMAND")
+        ),
+    }
+}
+
+/// Which version of MQTT is tried first: the one that the broker took last. One that took MQTT 3.1.1 is asked for MQTT 5 again
+/// after an hour, should the connection be made anew: it may have been updated.
+#[derive(Default)]
+struct Spoken {
+    old_since: Option<Instant>,
+}
+
+impl Spoken {
+    fn first(&self, now: Instant) -> Version {
+        let lately = |since: Instant| now.saturating_duration_since(since) < ASK_AGAIN;
+        match self.old_since.is_some_and(lately) {
+            true => Version::V311,
+            false => Version::V5,
+        }
+    }
+
+    fn took(&mut self, version: Version, now: Instant) {
+        match version {
+            Version::V5 => self.old_since = None,
+            // The hour begins when it did not take MQTT 5.
+            Version::V311 if self.first(now) == Version::V5 => self.old_since = Some(now),
+            Version::V311 => {}
         }
     }
 }
@@ -139,6 +190,20 @@ fn chance() -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_broker_that_took_the_old_version_is_asked_for_the_new_one_after_an_hour() {
+        let (mut spoken, begin) = (Spoken::default(), Instant::now());
+        assert_eq!(spoken.first(begin), Version::V5);
+        spoken.took(Version::V311, begin);
+        let later = begin + ASK_AGAIN / 2;
+        assert_eq!(spoken.first(later), Version::V311);
+        // The hour does not begin anew with each connection.
+        spoken.took(Version::V311, later);
+        assert_eq!(spoken.first(begin + ASK_AGAIN), Version::V5);
+        spoken.took(Version::V5, begin + ASK_AGAIN);
+        assert_eq!(spoken.first(begin + ASK_AGAIN), Version::V5);
+    }
 
     #[test]
     fn waits_double_and_have_an_end() {

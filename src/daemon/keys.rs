@@ -102,6 +102,7 @@ pub(super) fn link(mqtt: &Mqtt, system: impl FnOnce() -> RootCertStore) -> anyho
         false => None,
     };
     Ok(LinkSettings {
+        version: mqtt.version,
         host: mqtt.url.host.clone(),
         port: mqtt.url.port,
         tls,

@@ -33,6 +33,7 @@ mod hook;
 mod hostile;
 mod interruptions;
 mod mqtt;
+mod mqtt_old;
 mod mqtt_requests;
 mod record;
 mod rtmps;

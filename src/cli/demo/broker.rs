@@ -122,6 +122,7 @@ fn link(url: BrokerUrl) -> anyhow::Result<LinkSettings> {
         keep_alive: Span::from_secs(30),
         session_expiry: Span::from_secs(0),
         health: Span::from_secs(60),
+        version: crate::config::MqttVersion::Auto,
         response_topics: Vec::new(),
         dialects: vec![Dialect::CloudEvents],
         sign_key: None,

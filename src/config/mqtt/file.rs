@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::{BrokerUrl, Login, Mqtt};
+use super::{BrokerUrl, Login, Mqtt, MqttVersion};
 use crate::config::file::{Refused, in_range};
 use crate::config::{Secret, SecretSource, Span};
 use crate::event::Dialect;
@@ -18,6 +18,7 @@ const MOST_FILTERS: usize = 16;
 #[serde(deny_unknown_fields, default)]
 pub(in crate::config) struct MqttFile {
     url: Option<String>,
+    version: Option<MqttVersion>,
     prefix: Option<String>,
     client_id: Option<String>,
     user: Option<String>,
@@ -116,6 +117,7 @@ impl MqttFile {
         }
         let mqtt = Mqtt {
             url,
+            version: self.version.unwrap_or_default(),
             prefix,
             client_id,
             login,
@@ -147,6 +149,7 @@ impl MqttFile {
 
     fn says_anything(&self) -> bool {
         self.prefix.is_some()
+            || self.version.is_some()
             || self.client_id.is_some()
             || self.user.is_some()
             || self.password.is_some()

@@ -11,15 +11,45 @@ use std::path::PathBuf;
 pub(super) use file::{MqttFile, either, refuse};
 pub use url::{BrokerUrl, BrokerUrlError};
 
+use serde::Deserialize;
+
 use super::secret::MASK;
 use super::{SecretSource, Span};
 use crate::event::Dialect;
+
+/// Which version of MQTT is spoken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+pub enum MqttVersion {
+    /// MQTT 5, or MQTT 3.1.1 where the broker speaks no other.
+    #[default]
+    #[serde(rename = "auto")]
+    Auto,
+    /// MQTT 5.
+    #[serde(rename = "5")]
+    V5,
+    /// MQTT 3.1.1.
+    #[serde(rename = "3.1.1")]
+    V311,
+}
+
+impl MqttVersion {
+    /// As it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            MqttVersion::Auto => "auto",
+            MqttVersion::V5 => "5",
+            MqttVersion::V311 => "3.1.1",
+        }
+    }
+}
 
 /// How the broker is reached, and what goes there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mqtt {
     /// Where it is.
     pub url: BrokerUrl,
+    /// Which version of MQTT is spoken.
+    pub version: MqttVersion,
     /// What all topics begin with; the device's id comes behind it.
     pub prefix: String,
     /// What the broker knows the box by; no two connections have the same.
@@ -62,8 +92,11 @@ impl Mqtt {
     pub(super) fn to_toml(&self, out: &mut String) {
         let _ = write!(
             out,
-            "\n[mqtt]\nurl = \"{}\"\nprefix = {:?}\nclient_id = {:?}\n",
-            self.url, self.prefix, self.client_id
+            "\n[mqtt]\nurl = \"{}\"\nversion = \"{}\"\nprefix = {:?}\nclient_id = {:?}\n",
+            self.url,
+            self.version.as_str(),
+            self.prefix,
+            self.client_id
         );
         let mut line = |key: &str, value: Option<String>| {
             let _ = value.map(|value| writeln!(out, "{key} = {value:?}"));

@@ -31,12 +31,13 @@ fn what_is_not_said_is_safe_and_usual() {
     assert_eq!(mqtt.dialects, [Dialect::CloudEvents]);
     assert_eq!(mqtt.keep_alive, Span::from_secs(30));
     assert!(mqtt.response_topics.is_empty());
+    assert_eq!(mqtt.version, MqttVersion::Auto);
 }
 
 #[test]
 fn everything_can_be_said() {
     let mqtt = parse(
-        "url = \"mqtts://[2001:db8::1]:1\"\nprefix = \"acme/schools\"\nclient_id = \"17\"\nuser = \"box\"\n\
+        "url = \"mqtts://[2001:db8::1]:1\"\nversion = \"3.1.1\"\nprefix = \"acme/schools\"\nclient_id = \"17\"\nuser = \"box\"\n\
          password = \"s3cret\"\nca_file = \"/ca.pem\"\ncert_file = \"/box.pem\"\nkey_file = \"/box.key\"\n\
          keep_alive = \"1min\"\nsession_expiry = \"7d\"\nhealth = \"5min\"\n\
          response_topics = [\"backend/+/answers\", \"a/#\"]\n\
@@ -84,6 +85,7 @@ fn what_cannot_be_is_refused_with_its_key() {
             "url = \"mqtt://a\"\nresponse_topics = [\"$SYS/a\"]",
             "mqtt.response_topics",
         ),
+        ("url = \"mqtt://a\"\nversion = \"4\"", "3.1.1"),
         ("url = \"mqtt://a\"\ndialects = []", "mqtt.dialects"),
         ("url = \"mqtt://a\"\ndialects = [\"morse\"]", "morse"),
         (

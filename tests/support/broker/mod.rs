@@ -1,4 +1,4 @@
-//! An MQTT 5 broker in this process, with what can go wrong with one.
+//! A broker of MQTT 5 and MQTT 3.1.1 in this process, with what can go wrong with one.
 //!
 //! Packets are read and written by the client library's codec; sessions, routing and faults are here. QoS 2, topic
 //! aliases and shared subscriptions are refused, as a broker may.
@@ -10,6 +10,7 @@ mod link;
 mod session;
 mod state;
 mod wire;
+mod wire4;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -92,6 +93,17 @@ pub(crate) struct Behaviour {
     pub(crate) refuse: Option<PubAckReason>,
     /// Retained messages are not available: whoever sends one, or has such a will, is turned away.
     pub(crate) no_retain: bool,
+    /// It speaks MQTT 3.1.1 alone.
+    pub(crate) old: Option<Old>,
+}
+
+/// What a broker of MQTT 3.1.1 alone does with a CONNECT of MQTT 5.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Old {
+    /// Says so, in a packet of MQTT 3.1.1, and closes.
+    Refuses,
+    /// Closes.
+    Closes,
 }
 
 /// What the test and the connections share.

@@ -14,8 +14,8 @@ use rumqttc::v5::mqttbytes::{QoS, valid_filter, valid_topic};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::session::{Held, Session};
-use super::wire::{covers, encoded, next_packet};
-use super::{Behaviour, Message};
+use super::wire::{covers, encoded, level, next_packet};
+use super::{Behaviour, Message, Old, wire4};
 
 pub(super) struct State {
     pub(super) messages: Vec<Message>,
@@ -34,6 +34,8 @@ pub(super) struct State {
 pub(super) struct Link {
     out: mpsc::UnboundedSender<BytesMut>,
     cut: oneshot::Sender<()>,
+    /// It speaks MQTT 3.1.1.
+    is_old: bool,
     /// After CONNACK.
     client: Option<String>,
     /// And how long it has to wait.
@@ -51,7 +53,11 @@ pub(super) struct Link {
 
 impl Link {
     pub(super) fn send(&self, packet: &Packet) {
-        let _ = self.out.send(encoded(packet));
+        let bytes = match self.is_old {
+            true => wire4::encoded(packet),
+            false => encoded(packet),
+        };
+        let _ = self.out.send(bytes);
     }
 
     /// Acknowledges what came. Only now does the client know that it may send more, so that one that sends too much
@@ -104,6 +110,7 @@ impl State {
         let link = Link {
             out,
             cut,
+            is_old: false,
             client: None,
             will: None,
             patience: None,
@@ -120,8 +127,22 @@ impl State {
 
     /// Takes the packets that came, and says how long the next may take.
     pub(super) fn hear(&mut self, id: u64, buffer: &mut BytesMut, how: &Behaviour) -> Option<Duration> {
-        while let Some(link) = self.links.get(&id) {
-            match next_packet(buffer, link.max_packet) {
+        while let Some(link) = self.links.get_mut(&id) {
+            if link.client.is_none() {
+                match (level(buffer), how.old) {
+                    (None, _) => break,
+                    (Some(4), _) => link.is_old = true,
+                    (Some(_), None) => {}
+                    (Some(_), Some(old)) => {
+                        if old == Old::Refuses {
+                            let _ = link.out.send(BytesMut::from(&[0x20, 2, 0, 1][..]));
+                        }
+                        self.leave(id, false);
+                        continue;
+                    }
+                }
+            }
+            match next_packet(buffer, link.max_packet, link.is_old) {
                 Ok(None) => break,
                 Ok(Some(packet)) => self.take(id, packet, how),
                 Err(reason) => self.dismiss(id, reason),

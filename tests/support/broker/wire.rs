@@ -3,10 +3,13 @@
 use bytes::BytesMut;
 use rumqttc::v5::mqttbytes::v5::{Disconnect, DisconnectReasonCode, Packet};
 
+use super::wire4;
+
 /// The next packet, if all of it is there; else why its sender must go.
 pub(super) fn next_packet(
     buffer: &mut BytesMut,
     max: Option<u32>,
+    is_old: bool,
 ) -> Result<Option<Packet>, DisconnectReasonCode> {
     let (mut rest, mut at) = (0_usize, 1_usize);
     loop {
@@ -30,6 +33,10 @@ pub(super) fn next_packet(
         return Ok(None);
     }
     let mut frame = buffer.split_to(total);
+    if is_old {
+        let packet = wire4::read(&mut frame);
+        return packet.map(Some).ok_or(DisconnectReasonCode::MalformedPacket);
+    }
     // The codec does not read a DISCONNECT without properties, which is how all of them come.
     if frame[0] == 0xe0 && rest < 2 {
         let reason = frame.get(2).copied().unwrap_or(0);
@@ -41,6 +48,12 @@ pub(super) fn next_packet(
     packet
         .map(Some)
         .map_err(|_| DisconnectReasonCode::MalformedPacket)
+}
+
+/// The version that a CONNECT names, once it is there.
+pub(super) fn level(buffer: &BytesMut) -> Option<u8> {
+    let header = 2 + buffer.iter().skip(1).take_while(|byte| *byte & 0x80 != 0).count();
+    buffer.get(header + 6).copied()
 }
 
 /// The bytes of a packet.

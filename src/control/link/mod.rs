@@ -1,4 +1,5 @@
-//! One connection to the broker: rumqttc, and what has to be minded about it.
+//! One connection to the broker: rumqttc, and what has to be minded about it. MQTT 5 and MQTT 3.1.1 differ in `v5` and `v4`
+//! alone.
 //!
 //! Its event loop runs in a task of its own, so that nothing cancels it half-way, and is thrown away with the connection:
 //! nothing that it had in its queues is lost, since the outbox is the queue, and no state of it can wedge the next one.
@@ -6,21 +7,22 @@
 //! Publishes go out in the order in which they are handed over, and each is confirmed by its packet id: the two are matched
 //! here, so that whoever sends something hears when it has arrived.
 
+mod v4;
+mod v5;
+mod wire;
+
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use bytes::Bytes;
-use rumqttc::v5::mqttbytes::QoS;
-use rumqttc::v5::mqttbytes::v5::{
-    ConnAck, ConnectProperties, ConnectReturnCode, DisconnectReasonCode, Filter, LastWill, Packet,
-    PubAckReason, Publish, PublishProperties, RetainForwardRule, SubscribeReasonCode,
-};
-use rumqttc::v5::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, StateError};
-use rumqttc::{Outgoing, TlsConfiguration, Transport};
+use rumqttc::v5::mqttbytes::v5::{PubAckReason, Publish};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+pub(super) use wire::{CONNECT, Client, Connected, Events, Manner, Said, Version, connect};
+
 use super::LinkSettings;
+use wire::Failed;
 
 /// Packets that the box takes: a request of the largest kind, and what is around it.
 const LARGEST_TAKEN: u32 = 96 << 10;
@@ -30,8 +32,6 @@ pub(super) const REQUESTS: u16 = 32;
 const FLYING: u16 = 100;
 /// What may wait to be sent.
 const QUEUE: usize = 256;
-/// A broker that has not answered by then is not there.
-const CONNECT: u64 = 15;
 
 /// What was handed over; it comes back when it has arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +70,20 @@ pub(super) enum Loss {
     TakenOver,
     /// The broker keeps no messages, not even as a last will.
     NoRetain,
+    /// Somebody published more bytes at once than the box takes, and MQTT 3.1.1 has no way to tell the broker.
+    TooLarge(usize),
+}
+
+impl Loss {
+    /// In words.
+    pub(super) fn reason(&self) -> String {
+        match self {
+            Loss::Gone(reason) | Loss::Refused(reason) => reason.clone(),
+            Loss::TakenOver => "another client with this id has come".to_owned(),
+            Loss::NoRetain => "the broker keeps nothing".to_owned(),
+            Loss::TooLarge(bytes) => format!("somebody sent a message of {bytes} bytes"),
+        }
+    }
 }
 
 /// What the broker takes.
@@ -96,10 +110,13 @@ pub(super) struct Post {
 
 /// A connection.
 pub(super) struct Link {
-    client: AsyncClient,
-    packets: mpsc::Receiver<Result<Event, ConnectionError>>,
+    client: Client,
+    packets: mpsc::Receiver<Result<Said, Failed>>,
     pump: JoinHandle<()>,
     limits: Limits,
+    version: Version,
+    /// Why it is not the version that was tried first.
+    instead: Option<String>,
     /// What was handed over and has no packet id yet.
     handed: VecDeque<Mark>,
     flying: HashMap<u16, Mark>,
@@ -108,22 +125,37 @@ pub(super) struct Link {
 }
 
 impl Link {
-    /// Connects. `will` is what the broker says when the box is gone without a word.
-    pub(super) async fn connect(settings: &LinkSettings, will: Post) -> Result<Self, Loss> {
-        let (client, events) = AsyncClient::new(options(settings, will), QUEUE);
-        let (sender, mut packets) = mpsc::channel(64);
-        let pump = tokio::spawn(pump(events, sender));
-        let first = packets.recv().await;
-        let ack = match first {
-            Some(Ok(Event::Incoming(Packet::ConnAck(ack)))) => ack,
-            Some(Err(error)) => return Err(loss(&error)),
-            _ => return Err(Loss::Gone("the broker said something else first".to_owned())),
+    /// Connects. `will` is what the broker says when the box is gone without a word; what the broker kept for it is thrown
+    /// away with `clean`.
+    pub(super) async fn connect(
+        settings: &LinkSettings,
+        first: Version,
+        clean: bool,
+        will: Post,
+    ) -> Result<Self, Loss> {
+        let manner = Manner {
+            will: Some(will),
+            clean,
+            manual_acks: true,
+            receive_max: Some(REQUESTS),
+            largest: LARGEST_TAKEN,
+            patience: CONNECT,
         };
+        let Connected {
+            client,
+            events,
+            limits,
+            version,
+            instead,
+        } = connect(settings, &manner, first).await?;
+        let (sender, packets) = mpsc::channel(64);
         Ok(Self {
             client,
             packets,
-            pump,
-            limits: limits(&ack)?,
+            pump: tokio::spawn(pump(events, sender)),
+            limits,
+            version,
+            instead,
             handed: VecDeque::new(),
             flying: HashMap::new(),
             held: None,
@@ -134,25 +166,23 @@ impl Link {
         self.limits
     }
 
+    pub(super) fn version(&self) -> Version {
+        self.version
+    }
+
+    /// Why it is not the version that was tried first.
+    pub(super) fn instead(&self) -> Option<&str> {
+        self.instead.as_deref()
+    }
+
     /// Listens to topics: to what is published live with its `retain` as it was published, and to what is retained, if
     /// that is wanted.
     pub(super) fn subscribe(&self, filter: String, retained: bool) -> Result<(), Loss> {
-        let filter = Filter {
-            path: filter,
-            qos: QoS::AtLeastOnce,
-            // What is retained may be this box's own, of another run.
-            nolocal: !retained,
-            preserve_retain: !retained,
-            retain_forward_rule: match retained {
-                true => RetainForwardRule::OnEverySubscribe,
-                false => RetainForwardRule::Never,
-            },
-        };
-        self.client.try_subscribe_many([filter]).map_err(full)
+        self.client.subscribe(filter, retained)
     }
 
     pub(super) fn unsubscribe(&self, filter: String) -> Result<(), Loss> {
-        self.client.try_unsubscribe(filter).map_err(full)
+        self.client.unsubscribe(filter)
     }
 
     /// True when the broker takes a packet of this size.
@@ -163,18 +193,8 @@ impl Link {
 
     /// Hands a publish over. What is full means that the broker takes nothing: there is no use in going on.
     pub(super) fn post(&mut self, post: Post, mark: Mark) -> Result<(), Loss> {
-        let qos = match post.confirmed {
-            true => QoS::AtLeastOnce,
-            false => QoS::AtMostOnce,
-        };
         let retain = post.retain && self.limits.retains;
-        let properties = PublishProperties {
-            correlation_data: post.correlation,
-            ..PublishProperties::default()
-        };
-        self.client
-            .try_publish_with_properties(post.topic, qos, retain, post.body, properties)
-            .map_err(full)?;
+        self.client.publish(Post { retain, ..post }, None)?;
         self.handed.push_back(mark);
         Ok(())
     }
@@ -191,7 +211,7 @@ impl Link {
 
     /// Confirms what somebody published.
     pub(super) fn confirm(&self, publish: &Publish) -> Result<(), Loss> {
-        self.client.try_ack(publish).map_err(full)
+        self.client.confirm(publish)
     }
 
     /// The next thing that the broker says. Nothing is lost when this is dropped before it is done.
@@ -201,27 +221,24 @@ impl Link {
                 return Heard::Lost(Loss::Gone("the connection ended".to_owned()));
             };
             let heard = match event {
-                Ok(Event::Outgoing(Outgoing::Publish(id))) => self.departed(id),
+                Ok(Said::Sent(id)) => self.departed(id),
                 // rumqttc gives subscriptions the same few packet ids: what collides waits, and nothing goes out meanwhile
                 // (its issue 1056). Should that be for ever, the connection is given up for want of confirmations.
-                Ok(Event::Outgoing(Outgoing::AwaitAck(id))) => {
+                Ok(Said::Held(id)) => {
                     self.held = self.handed.pop_front().map(|mark| (id, mark));
                     None
                 }
-                Ok(Event::Incoming(Packet::PubAck(ack))) => {
-                    let mark = self.flying.remove(&ack.pkid);
-                    mark.map(|mark| match ack.reason {
+                Ok(Said::Confirmed(id, reason)) => {
+                    let mark = self.flying.remove(&id);
+                    mark.map(|mark| match reason {
                         PubAckReason::Success | PubAckReason::NoMatchingSubscribers => Heard::Arrived(mark),
                         reason => Heard::Refused(mark, reason),
                     })
                 }
-                Ok(Event::Incoming(Packet::Publish(publish))) => Some(Heard::Message(publish)),
-                Ok(Event::Incoming(Packet::SubAck(ack))) => {
-                    let taken = |code: &SubscribeReasonCode| matches!(code, SubscribeReasonCode::Success(_));
-                    (!ack.return_codes.iter().all(taken)).then_some(Heard::Unsubscribed)
-                }
-                Ok(_) => None,
-                Err(error) => Some(Heard::Lost(loss(&error))),
+                Ok(Said::Message(publish)) => Some(Heard::Message(publish)),
+                Ok(Said::Subscribed(taken)) => (!taken).then_some(Heard::Unsubscribed),
+                Ok(Said::Connected(_) | Said::Other) => None,
+                Err(failed) => Some(Heard::Lost(failed.loss)),
             };
             if let Some(heard) = heard {
                 return heard;
@@ -247,7 +264,7 @@ impl Link {
     pub(super) async fn goodbye(mut self, patience: Duration) {
         let all = async {
             while self.outstanding() > 0 && !matches!(self.heard().await, Heard::Lost(_)) {}
-            let _ = self.client.try_disconnect();
+            self.client.disconnect();
             // Until the broker closes.
             while !matches!(self.heard().await, Heard::Lost(_)) {}
         };
@@ -262,115 +279,13 @@ impl Drop for Link {
 }
 
 /// Polls until the connection is gone.
-async fn pump(mut events: EventLoop, sender: mpsc::Sender<Result<Event, ConnectionError>>) {
+async fn pump(mut events: Events, sender: mpsc::Sender<Result<Said, Failed>>) {
     loop {
-        let event = events.poll().await;
+        let event = events.next().await;
         let over = event.is_err();
         if sender.send(event).await.is_err() || over {
             return;
         }
-    }
-}
-
-fn options(settings: &LinkSettings, will: Post) -> MqttOptions {
-    let mut options = MqttOptions::new(&settings.client_id, &settings.host, settings.port);
-    if let Some(tls) = &settings.tls {
-        let tls = TlsConfiguration::Rustls(tls.clone());
-        options.set_transport(Transport::tls_with_config(tls));
-    }
-    if let Some((user, password)) = &settings.login {
-        options.set_credentials(user, password);
-    }
-    let expiry = u32::try_from(settings.session_expiry.as_secs()).unwrap_or(u32::MAX);
-    options
-        .set_keep_alive(settings.keep_alive)
-        .set_clean_start(false)
-        .set_connection_timeout(CONNECT)
-        .set_last_will(LastWill::new(
-            will.topic,
-            will.body,
-            QoS::AtLeastOnce,
-            will.retain,
-            None,
-        ))
-        .set_manual_acks(true)
-        .set_outgoing_inflight_upper_limit(FLYING);
-    let mut properties = ConnectProperties::new();
-    properties.session_expiry_interval = Some(expiry);
-    properties.receive_maximum = Some(REQUESTS);
-    properties.max_packet_size = Some(LARGEST_TAKEN);
-    options.set_connect_properties(properties);
-    options
-}
-
-fn limits(ack: &ConnAck) -> Result<Limits, Loss> {
-    let said = ack.properties.as_ref();
-    if said.and_then(|said| said.max_qos) == Some(0) {
-        let text = "the broker confirms nothing (its maximum QoS is 0), so nothing could be relied on";
-        return Err(Loss::Refused(text.to_owned()));
-    }
-    let packet = said.and_then(|said| said.max_packet_size).unwrap_or(u32::MAX);
-    let flying = said
-        .and_then(|said| said.receive_max)
-        .unwrap_or(FLYING)
-        .min(FLYING);
-    Ok(Limits {
-        packet: usize::try_from(packet).unwrap_or(usize::MAX),
-        flying: usize::from(flying.max(1)),
-        retains: said.and_then(|said| said.retain_available) != Some(0),
-    })
-}
-
-fn full(_: rumqttc::v5::ClientError) -> Loss {
-    Loss::Gone("the broker takes nothing".to_owned())
-}
-
-/// A failure in words.
-pub(super) fn reason(error: &ConnectionError) -> String {
-    match loss(error) {
-        Loss::Gone(reason) | Loss::Refused(reason) => reason,
-        Loss::TakenOver => "another client with this id has come".to_owned(),
-        Loss::NoRetain => "the broker keeps nothing".to_owned(),
-    }
-}
-
-/// What a failure means.
-fn loss(error: &ConnectionError) -> Loss {
-    let text = crate::https::with_causes(error);
-    match error {
-        ConnectionError::ConnectionRefused(code) => match code {
-            ConnectReturnCode::ServerUnavailable | ConnectReturnCode::ServerBusy => {
-                Loss::Gone("the broker is busy".to_owned())
-            }
-            ConnectReturnCode::RetainNotSupported => Loss::NoRetain,
-            code => Loss::Refused(format!(
-                "the broker refuses this client: {}",
-                words(&format!("{code:?}"))
-            )),
-        },
-        ConnectionError::MqttState(StateError::ServerDisconnect {
-            reason_code,
-            reason_string,
-        }) => match reason_code {
-            DisconnectReasonCode::SessionTakenOver => Loss::TakenOver,
-            code => {
-                let why = reason_string
-                    .as_deref()
-                    .map_or(String::new(), |why| format!(": {why}"));
-                Loss::Gone(format!(
-                    "the broker ended the connection, {}{why}",
-                    words(&format!("{code:?}"))
-                ))
-            }
-        },
-        ConnectionError::Timeout(_) => Loss::Gone(format!("no answer within {CONNECT} s")),
-        ConnectionError::MqttState(StateError::AwaitPingResp) => {
-            Loss::Gone("the broker does not answer any more".to_owned())
-        }
-        ConnectionError::MqttState(StateError::ConnectionAborted) => {
-            Loss::Gone("the connection broke".to_owned())
-        }
-        _ => Loss::Gone(text),
     }
 }
 
