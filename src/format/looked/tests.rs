@@ -31,7 +31,7 @@ fn told(file: &dyn Growing) -> (u64, u64, u64, String) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(10))]
+    #![proptest_config(ProptestConfig::with_cases(30))]
 
     /// Whatever comes, and whether or not what was known was lost in between.
     #[test]
