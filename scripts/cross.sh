@@ -53,14 +53,17 @@ fi
 # Where the sources and the tools lie on this machine is nothing that a program should tell, and would make it another one
 # elsewhere: the debugger's link has the checksum of all paths in it. The last that fits counts.
 same_everywhere() {
-  local from to flags='' rust=''
+  local from to flags='' rust='' home=${CARGO_HOME:-$HOME/.cargo}
+  # A compiler names the folder that it works in as it really is.
+  export CARGO_HOME
+  CARGO_HOME=$(realpath "$home")
   while read -r from to; do
     rust+=" --remap-path-prefix=$from=$to"
     flags+=" -ffile-prefix-map=$from=$to"
   done <<END
-${CARGO_HOME:-$HOME/.cargo} /cargo
-$PWD /edgereel
-$TARGET /target
+$CARGO_HOME /cargo
+$(pwd -P) /edgereel
+$(realpath -m "$TARGET") /target
 $("${RUSTC:-rustc}" --print sysroot) /rust
 END
   local own="CARGO_TARGET_${upper}_RUSTFLAGS" c="CFLAGS_$lower"
