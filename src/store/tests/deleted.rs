@@ -286,6 +286,36 @@ fn a_journal_that_is_made_again_does_not_bring_it_back() {
 }
 
 #[test]
+fn a_torn_mark_and_a_journal_that_is_gone_do_not_bring_it_back() {
+    let length = 36;
+    for (kept, flipped) in [
+        (0, None),
+        (length / 2, None),
+        (length - 1, None),
+        (length, Some(20)),
+    ] {
+        let (mut rig, _) = recorded();
+        delete(&mut rig, ALL);
+        let mark = paths::deleted(rig.dir.path()).join(id(ALL).to_string());
+        let mut torn = rig.disk.files()[&mark].clone();
+        torn.truncate(kept);
+        if let Some(at) = flipped {
+            torn[at] ^= 1;
+        }
+        let mut rig = restarted(rig, |dir, disk| {
+            disk.put(&mark, &torn);
+            lose_journal(dir);
+        });
+        // The name of the mark is enough to know whose the files were; its bytes are gone.
+        let found = plays(&rig);
+        assert!(found.iter().all(|(n, _)| *n != ALL), "{kept}: {found:?}");
+        time_passes(&mut rig);
+        assert_eq!(there(&rig.disk), [6, 7, 8, 12, 13, 14, 15], "{kept}");
+        assert_eq!(rig.library().verify(&mut |_, _| {}).unwrap(), [], "{kept}");
+    }
+}
+
+#[test]
 fn a_journal_that_is_put_back_does_not_bring_it_back() {
     let (rig, _) = recorded();
     let mut rig = restarted(rig, |_, _| ());
