@@ -129,6 +129,7 @@ fn two_hours() -> View<Tape> {
         range: 0,
         gaps: Gaps::Close,
         silence: None,
+        filled: None,
     });
     View {
         segments: segments.collect(),

@@ -10,7 +10,7 @@
 use std::sync::Arc;
 
 use super::{SourceError, TapeSource, View, ViewSegment};
-use crate::format::index::{FragmentIndex, Run, SampleIndex};
+use crate::format::index::{FragmentIndex, Placed, Run, SampleIndex};
 use crate::media::{Micros, TrackKind, Tracks};
 
 /// Which samples of a segment belong to a view. `Default` keeps all.
@@ -31,7 +31,17 @@ pub struct Kept {
     pub hides: bool,
     /// So many frames of sound less at the beginning.
     pub sound_skipped: u32,
+    /// Those from this place of the file on.
+    pub after: Place,
+    /// Those before this place of the file.
+    pub until: Place,
+    /// Pictures that are presented before this tape time are left out: what they refer to is not there.
+    pub pictures_from: Micros,
 }
+
+/// A place in a segment's file: where a fragment begins, and a tape time within it. Sound may be in a later fragment than the
+/// pictures that it goes with, so a tape time alone does not say what comes before and what behind.
+pub(in crate::format) type Place = (u64, Micros);
 
 impl Default for Kept {
     fn default() -> Self {
@@ -43,6 +53,9 @@ impl Default for Kept {
             shown_to: Micros::MAX,
             hides: false,
             sound_skipped: 0,
+            after: (0, Micros::MIN),
+            until: (u64::MAX, Micros::MAX),
+            pictures_from: Micros::MIN,
         }
     }
 }
@@ -110,17 +123,25 @@ impl Kept {
             true => self.from.max(self.shown_from),
             false => self.from,
         };
-        let is_all = self.only.is_none() && self.sound_skipped == 0 && self.shown_to == Micros::MAX;
+        let is_all = self.only.is_none()
+            && self.sound_skipped == 0
+            && self.shown_to == Micros::MAX
+            && self.is_whole_file();
         if is_all && self.from.max(sound_from) == Micros::MIN && self.to == Micros::MAX {
             return whole;
         }
         let needed = self.last_needed(segment, &whole);
-        let keeps = |kind: TrackKind, dts: u64| {
+        let keeps = |fragment: &FragmentIndex, kind: TrackKind, placed: &Placed| {
+            let dts = placed.dts;
             let tape = segment.tape(kind, dts);
             self.only.is_none_or(|only| only == kind)
+                && (self.after..self.until).contains(&(fragment.offset, tape))
                 && match kind {
                     TrackKind::Video => {
-                        (self.from..self.to).contains(&tape) && needed.is_some_and(|last| dts <= last)
+                        (self.from..self.to).contains(&tape)
+                            && needed.is_some_and(|last| dts <= last)
+                            && (self.pictures_from == Micros::MIN
+                                || segment.shown(placed) >= self.pictures_from)
                     }
                     TrackKind::Audio => (sound_from..self.to.min(self.shown_to)).contains(&tape),
                 }
@@ -128,14 +149,13 @@ impl Kept {
         let kinds = [TrackKind::Video, TrackKind::Audio];
         let all = |fragment: &FragmentIndex| {
             kinds.into_iter().all(|kind| {
-                let run = fragment.run(kind);
-                let last = run.samples.last().map_or(0, |last| u64::from(last.duration));
-                run.samples.is_empty()
-                    || keeps(kind, run.first_dts) && keeps(kind, run.end_dts().saturating_sub(last))
+                let placed = || fragment.run(kind).placed();
+                let ends = placed().next().into_iter().chain(placed().last());
+                ends.into_iter().all(|placed| keeps(fragment, kind, &placed))
             })
         };
         let mut skip = self.sound_skipped as usize;
-        if skip == 0 && whole.fragments.iter().all(all) {
+        if skip == 0 && self.pictures_from == Micros::MIN && whole.fragments.iter().all(all) {
             return whole;
         }
         let mut fragments = Vec::with_capacity(whole.fragments.len());
@@ -143,14 +163,28 @@ impl Kept {
             let left = FragmentIndex {
                 offset: fragment.offset,
                 len: fragment.len,
-                video: cut(&fragment.video, &mut 0, |dts| keeps(TrackKind::Video, dts)),
-                audio: cut(&fragment.audio, &mut skip, |dts| keeps(TrackKind::Audio, dts)),
+                video: cut(&fragment.video, &mut 0, |placed| {
+                    keeps(fragment, TrackKind::Video, placed)
+                }),
+                audio: cut(&fragment.audio, &mut skip, |placed| {
+                    keeps(fragment, TrackKind::Audio, placed)
+                }),
             };
             if !left.video.samples.is_empty() || !left.audio.samples.is_empty() {
                 fragments.push(left);
             }
         }
         Arc::new(SampleIndex { fragments })
+    }
+
+    /// Not all of what is kept is shown.
+    pub(in crate::format) fn is_part(&self) -> bool {
+        self.shown_from > Micros::MIN || self.shown_to < Micros::MAX
+    }
+
+    fn is_whole_file(&self) -> bool {
+        let whole = Self::default();
+        self.after == whole.after && self.until == whole.until && self.pictures_from == whole.pictures_from
     }
 
     /// DTS of the last picture that is shown or that one needs which is shown; nothing if none is.
@@ -165,9 +199,9 @@ impl Kept {
 }
 
 /// The samples of a run that are kept, but for the first `skip` of them.
-fn cut(run: &Run, skip: &mut usize, keeps: impl Fn(u64) -> bool) -> Run {
+fn cut(run: &Run, skip: &mut usize, keeps: impl Fn(&Placed) -> bool) -> Run {
     let mut placed = run.placed().filter(|placed| {
-        let kept = keeps(placed.dts);
+        let kept = keeps(placed);
         let skipped = kept && *skip > 0;
         *skip -= usize::from(skipped);
         kept && !skipped

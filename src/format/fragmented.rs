@@ -260,7 +260,7 @@ struct File {
 impl File {
     fn resume<S: TapeSource>(tape: &mut Tape<S>, looked: &mut Looked) -> Result<Self, RenditionError> {
         let line = looked.lay(tape)?;
-        let line = with_something("fmp4", line)?;
+        check_line("fmp4", &line)?;
         let (origin, known) = (Origin::of(&line), std::mem::take(&mut looked.known));
         let fragments = Fragments::resume(line, tape, &Reach::in_a_file(), known, origin)?;
         looked.known = fragments.known.settled(looked.parts());
@@ -326,19 +326,12 @@ impl Script for File {
     }
 }
 
-/// A view on its line, with something in it.
-pub(in crate::format) fn open_line<S: TapeSource>(
-    format: &'static str,
-    tape: &mut Tape<S>,
-) -> Result<Line, RenditionError> {
-    with_something(format, Line::open(tape)?)
-}
-
-fn with_something(format: &'static str, line: Line) -> Result<Line, RenditionError> {
+/// There is something on the line.
+pub(in crate::format) fn check_line(format: &'static str, line: &Line) -> Result<(), RenditionError> {
     if line.video.is_none() && line.audio.is_none() {
         return Err(unsupported(format, "it has neither picture nor sound".to_owned()));
     }
-    Ok(line)
+    Ok(())
 }
 
 /// The tracks of the whole view, each with the one configuration it has.
@@ -429,7 +422,7 @@ fn media_len(part: &crate::format::line::Part) -> u64 {
     u64::from(part.video.bytes) + u64::from(part.audio.bytes)
 }
 
-pub(in crate::format) fn unsupported(format: &'static str, reason: String) -> RenditionError {
+fn unsupported(format: &'static str, reason: String) -> RenditionError {
     RenditionError::Unsupported { format, reason }
 }
 

@@ -52,6 +52,9 @@ impl Marker {
         let segment = part.segment as usize;
         if let Some(segment) = segments.get(segment) {
             self.bytes(&segment.id.to_bytes());
+            if segment.silence.is_some() {
+                self.numbers(&[segment.base.audio.cast_unsigned()]);
+            }
         }
         if let Some(stretch) = line.stretches.get(segment) {
             self.numbers(&[stretch.zero_ms.cast_unsigned()]);

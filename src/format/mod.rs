@@ -48,7 +48,7 @@ pub use kind::{Format, UnknownFormat};
 pub use looked::Looked;
 pub use mark::Mark;
 pub use parts::Change;
-pub use silence::Silence;
+pub use silence::{Filled, Silence};
 pub use view::{
     Gaps, Growing, Rendition, RenditionError, SourceError, TapeSource, TrackBase, View, ViewSegment,
 };

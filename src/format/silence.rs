@@ -23,6 +23,30 @@ pub struct Silence {
     together: u32,
 }
 
+/// Silence in fragments of the tape that have pictures and no sound: it stands in the file beside the pictures that it goes
+/// with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Filled {
+    frame: Arc<[u8]>,
+    /// Ticks of one frame.
+    ticks: u32,
+    /// In the order of the file.
+    fragments: Vec<FilledFragment>,
+}
+
+/// The silence of one fragment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::format) struct FilledFragment {
+    /// Where the fragment begins in the file.
+    pub(in crate::format) offset: u64,
+    /// When the first frame is decoded, in ticks of the file.
+    pub(in crate::format) first_dts: u64,
+    pub(in crate::format) frames: u32,
+}
+
+/// Offsets from here on are of no file: what stands there is made.
+const MADE: u64 = 1 << 62;
+
 /// A frame in which nothing is heard.
 #[derive(Clone, Debug)]
 pub(in crate::format) struct SilentFrame {
@@ -49,6 +73,15 @@ impl SilentFrame {
     /// Ticks of the track that it lasts.
     pub(in crate::format) fn ticks(&self) -> u32 {
         self.ticks
+    }
+
+    /// Some of them in each of these fragments.
+    pub(in crate::format) fn fill(&self, fragments: Vec<FilledFragment>) -> Filled {
+        Filled {
+            frame: Arc::clone(&self.frame),
+            ticks: self.ticks,
+            fragments,
+        }
     }
 
     /// So many of them, in pieces of a minute at most: each with the frames before it.
@@ -102,11 +135,59 @@ impl Silence {
 
     /// Fills `buf` from `offset` of that file.
     pub(in crate::format) fn read(&self, offset: u64, buf: &mut [u8]) {
-        let len = self.frame.len().max(1);
-        let skip = usize::try_from(offset % len as u64).unwrap_or(0);
-        for (to, from) in buf.iter_mut().zip(self.frame.iter().cycle().skip(skip)) {
-            *to = *from;
+        repeat(&self.frame, offset, buf);
+    }
+}
+
+impl Filled {
+    /// The samples of a file with the silence.
+    pub(in crate::format) fn fill(&self, index: Arc<SampleIndex>) -> Arc<SampleIndex> {
+        let mut index = Arc::unwrap_or_clone(index);
+        for fragment in &mut index.fragments {
+            let found = self
+                .fragments
+                .binary_search_by_key(&fragment.offset, |own| own.offset);
+            let own = found.ok().and_then(|at| self.fragments.get(at));
+            if let Some(own) = own.filter(|_| fragment.audio.samples.is_empty()) {
+                fragment.audio = self.run(own);
+            }
         }
+        Arc::new(index)
+    }
+
+    /// True for an offset at which silence stands.
+    pub(in crate::format) fn has(offset: u64) -> bool {
+        offset >= MADE
+    }
+
+    /// Fills `buf` with what stands at `offset`.
+    pub(in crate::format) fn read(&self, offset: u64, buf: &mut [u8]) {
+        repeat(&self.frame, offset.saturating_sub(MADE), buf);
+    }
+
+    fn run(&self, own: &FilledFragment) -> Run {
+        let size = u32::try_from(self.frame.len()).unwrap_or(u32::MAX);
+        let sample = Sample {
+            size,
+            duration: self.ticks,
+            cts: 0,
+            key: true,
+        };
+        Run {
+            first_dts: own.first_dts,
+            // At another time it stands elsewhere: so the mark of what it is part of is another.
+            data_offset: MADE.saturating_add(own.first_dts.saturating_mul(size.into())),
+            samples: vec![sample; own.frames as usize],
+        }
+    }
+}
+
+/// Fills `buf` with frame after frame, from `offset` on.
+fn repeat(frame: &[u8], offset: u64, buf: &mut [u8]) {
+    let len = frame.len().max(1);
+    let skip = usize::try_from(offset % len as u64).unwrap_or(0);
+    for (to, from) in buf.iter_mut().zip(frame.iter().cycle().skip(skip)) {
+        *to = *from;
     }
 }
 
@@ -148,8 +229,13 @@ fn aac(config: &AudioConfig) -> Option<Vec<u8>> {
     let [first, second, ..] = config.record[..] else {
         return None;
     };
-    // Of what lies over AAC LC (SBR, PS) a frame without its part would be lower than the others.
-    if first >> 3 != 2 || first & 7 == 7 && second & 0x80 != 0 {
+    let is_low_complexity = match (first >> 3, config.record.get(2)) {
+        (2, _) => true,
+        // Where SBR and PS are announced, decoders bring a frame without a part of theirs to the same rate and channels.
+        (5 | 29, Some(third)) => (second & 7, third >> 7) != (7, 1) && third >> 2 & 0x1F == 2,
+        _ => false,
+    };
+    if !is_low_complexity || first & 7 == 7 && second & 0x80 != 0 {
         return None;
     }
     let elements: &[u32] = match second >> 3 & 0xF {
@@ -259,10 +345,28 @@ mod tests {
         assert!((3..=7).all(|channels| of(channels).len() < 32));
     }
 
+    /// With these FDK-AAC and ffmpeg make as many samples of silence as of any other frame, and go on behind it.
+    #[test]
+    fn a_silent_frame_of_he_aac_is_one_of_its_core() {
+        let of = |record: &'static [u8]| {
+            let config = parse_aac(Bytes::from_static(record)).unwrap();
+            let frame = SilentFrame::of(&config).unwrap();
+            (frame.frame.to_vec(), frame.ticks)
+        };
+        // SBR, and PS over one channel, both from 24 to 48 kHz.
+        assert_eq!(
+            of(&[0x2B, 0x11, 0x88, 0x00]),
+            (vec![0x21, 0x00, 0x03, 0x20, 0x64, 0x1C], 1_024)
+        );
+        assert_eq!(
+            of(&[0xEB, 0x09, 0x88, 0x00]),
+            (vec![0x00, 0xC8, 0x00, 0x07], 1_024)
+        );
+    }
+
     #[test]
     fn what_no_silence_is_known_of_has_none() {
-        let he = parse_aac(Bytes::from_static(&[0x2B, 0x92, 0x08, 0x00])).unwrap();
-        assert!(SilentFrame::of(&he).is_none());
+        assert!(SilentFrame::of(&testing::aac_main()).is_none());
         let mut opus = testing::opus();
         opus.channels = 6;
         assert!(SilentFrame::of(&opus).is_none());

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 
@@ -105,6 +106,11 @@ pub(crate) fn aac() -> AudioConfig {
     parse_aac(Bytes::from_static(&[0x12, 0x10])).unwrap()
 }
 
+/// A coding that no silence is made of.
+pub(crate) fn aac_main() -> AudioConfig {
+    parse_aac(Bytes::from_static(&[0x0A, 0x10])).unwrap()
+}
+
 pub(crate) fn opus() -> AudioConfig {
     AudioConfig {
         codec: AudioCodec::Opus,
@@ -167,6 +173,15 @@ pub(crate) fn view(takes: &[Take]) -> View<Reel> {
 
 /// The same on another reel, whose segments are others.
 pub(crate) fn view_of(takes: &[Take], reel_number: u8) -> View<Reel> {
+    view_as_it_came(takes, reel_number, |_, ms| ms)
+}
+
+/// The same where frames are put together by when they came, which is said of each kind and decode time in milliseconds.
+pub(crate) fn view_as_it_came(
+    takes: &[Take],
+    reel_number: u8,
+    came: impl Fn(TrackKind, i64) -> i64,
+) -> View<Reel> {
     let mut reel = Reel::default();
     let mut segments = Vec::new();
     for (number, take) in takes.iter().enumerate() {
@@ -188,9 +203,10 @@ pub(crate) fn view_of(takes: &[Take], reel_number: u8) -> View<Reel> {
             audio: rescale(began, 1_000, rate),
         };
         let (mut file, mut index) = (vec![0xEE; 100], SampleIndex::default());
-        let last = take.shots.iter().map(ms).max().unwrap_or(0);
+        let came = |shot: &Shot| came(shot.kind, ms(shot));
+        let last = take.shots.iter().map(came).max().unwrap_or(0);
         for second in 0..=(last - began) / 1_000 {
-            let within = |shot: &&Shot| (ms(shot) - began) / 1_000 == second;
+            let within = |shot: &&Shot| (came(shot) - began).max(0) / 1_000 == second;
             let shots: Vec<&Shot> = take.shots.iter().filter(within).collect();
             let offset = file.len() as u64;
             file.extend_from_slice(&[0xDD; 50]);
@@ -216,6 +232,7 @@ pub(crate) fn view_of(takes: &[Take], reel_number: u8) -> View<Reel> {
             range: 0,
             gaps: Gaps::Close,
             silence: None,
+            filled: None,
         });
     }
     View {
@@ -424,6 +441,57 @@ pub(crate) fn without_sound(drop_outs: &[(i64, i64)]) -> Vec<Take> {
 pub(crate) fn dropping_out() -> Vec<Take> {
     let drop_outs: Vec<_> = (1..9).map(|n| (n * 500 - 50, n * 500 + 100)).collect();
     without_sound(&drop_outs)
+}
+
+/// A tape whose last segment is being written: so many of its fragments are there.
+#[derive(Clone)]
+pub(crate) struct Growing {
+    reel: Reel,
+    open: Option<(SegmentId, usize)>,
+    /// How many indexes were read.
+    pub(crate) reads: Arc<AtomicUsize>,
+}
+
+impl TapeSource for Growing {
+    fn index(&self, segment: SegmentId) -> Result<Arc<SampleIndex>, SourceError> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        let whole = self.reel.index(segment)?;
+        Ok(match self.open {
+            Some((open, fragments)) if open == segment => Arc::new(SampleIndex {
+                fragments: whole.fragments[..fragments].to_vec(),
+            }),
+            _ => whole,
+        })
+    }
+
+    fn read_exact_at(&self, segment: SegmentId, offset: u64, buf: &mut [u8]) -> Result<(), SourceError> {
+        self.reel.read_exact_at(segment, offset, buf)
+    }
+}
+
+/// A tape after each fragment; `sealed`: it is looked at when a segment was sealed and nothing follows yet, too.
+pub(crate) fn steps(whole: &View<Reel>, sealed: bool) -> Vec<View<Growing>> {
+    let mut steps = Vec::new();
+    for last in 0..whole.segments.len() {
+        let id = whole.segments[last].id;
+        let count = whole.source.index(id).unwrap().fragments.len();
+        for fragments in 1..=count + usize::from(sealed) {
+            let mut segments = whole.segments[..=last].to_vec();
+            let is_open = fragments <= count;
+            for segment in &mut segments[..last + usize::from(!is_open)] {
+                segment.end = Some(Micros::MAX - 1);
+            }
+            steps.push(View {
+                segments,
+                source: Growing {
+                    reel: whole.source.clone(),
+                    open: is_open.then_some((id, fragments)),
+                    reads: Arc::default(),
+                },
+            });
+        }
+    }
+    steps
 }
 
 /// Everything that happens to a recording: sound before the picture, a new configuration, a break.

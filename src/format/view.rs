@@ -7,7 +7,7 @@ use crate::format::index::{Placed, SampleIndex};
 use crate::media::{Micros, SegmentId, TrackKind, Tracks, VIDEO_TIMESCALE, rescale};
 
 use super::cut::Kept;
-use super::silence::Silence;
+use super::silence::{Filled, Silence};
 
 /// Where the segments' bytes and indexes come from. The store implements it; tests use memory.
 pub trait TapeSource {
@@ -115,6 +115,8 @@ pub struct ViewSegment {
     pub gaps: Gaps,
     /// It is no segment of the tape, but silence that belongs between two.
     pub silence: Option<Silence>,
+    /// Silence in those of its fragments that have no sound.
+    pub filled: Option<Arc<Filled>>,
 }
 
 impl ViewSegment {
@@ -163,7 +165,11 @@ impl<S: TapeSource> View<S> {
         if let Some(silence) = &segment.silence {
             return Ok(silence.index());
         }
-        Ok(segment.kept.of(segment, self.source.index(segment.id)?))
+        let index = segment.kept.of(segment, self.source.index(segment.id)?);
+        Ok(match &segment.filled {
+            Some(filled) => filled.fill(index),
+            None => index,
+        })
     }
 }
 

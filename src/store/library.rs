@@ -452,6 +452,7 @@ impl Library {
                 range: 0,
                 gaps: Gaps::Close,
                 silence: None,
+                filled: None,
             });
         }
         let source = LibrarySource::new(self.disk.clone(), self.journal.clone(), files);

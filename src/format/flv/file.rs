@@ -83,26 +83,21 @@ impl File {
         let mut current: [Option<&Config>; 2] = [None, None];
         let mut pieces = vec![(front.len() as u64, Piece::Made(front))];
         for (number, stretch) in (0_u32..).zip(&self.line.stretches) {
-            let mut headers = Vec::new();
-            for (kind, current) in [TrackKind::Video, TrackKind::Audio].into_iter().zip(&mut current) {
-                let config = self.config(stretch, kind);
-                if let Some(config) = config
-                    && Some(config) != *current
-                {
-                    headers.extend(self.sequence_header(stretch, kind, config));
-                    headers.extend(self.colour_info(stretch, config, *current));
-                    *current = Some(config);
-                }
-            }
-            if !headers.is_empty() {
-                let len = headers
-                    .iter()
-                    .map(|header: &Vec<u8>| header.len() as u64)
-                    .sum::<u64>();
-                pieces.push((len, Piece::Made(headers.concat())));
-            }
             let parts = self.line.parts.iter().enumerate();
             for (part, extents) in parts.skip(stretch.first_part).take(stretch.parts) {
+                // Before the first samples that need them: which tracks will have some is not known of a segment that grows.
+                for (kind, current) in [TrackKind::Video, TrackKind::Audio].into_iter().zip(&mut current) {
+                    if let Some(config) = self.config(stretch, kind)
+                        && extents.extent(kind).samples > 0
+                        && Some(config) != *current
+                    {
+                        let header = self.sequence_header(stretch, kind, config);
+                        let colours = self.colour_info(stretch, config, *current);
+                        let made = header.into_iter().chain(colours);
+                        pieces.extend(made.map(|made| (made.len() as u64, Piece::Made(made))));
+                        *current = Some(config);
+                    }
+                }
                 let len = [TrackKind::Video, TrackKind::Audio]
                     .map(|kind| self.tags_len(stretch, kind, extents.extent(kind)));
                 let part = u32::try_from(part).unwrap_or(u32::MAX);

@@ -18,8 +18,8 @@ mod prefix;
 use std::sync::Arc;
 
 use crate::format::fmp4::{self, Movie};
-use crate::format::fragmented::{Fragments, Reach, open_line, unsupported};
-use crate::format::line::Tape;
+use crate::format::fragmented::{Fragments, Reach, check_line};
+use crate::format::line::{Line, Tape};
 use crate::format::mark::Marker;
 use crate::format::splice::{Parts, Script, Splice, Spliced};
 use crate::format::{Gaps, Mark, Rendition, RenditionError, TapeSource, View, ViewSegment};
@@ -80,7 +80,8 @@ impl<S: TapeSource + Clone> Hls<S> {
     pub fn open(view: View<S>, target_ms: u32) -> Result<Self, RenditionError> {
         // The date of each chunk keeps the clock; a silent chunk of the length of the gap would break its promises.
         let mut tape = Tape::new(view.gaps(Gaps::Close));
-        let line = open_line("hls", &mut tape)?;
+        let line = Line::open_in_chunks(&mut tape)?;
+        check_line("hls", &line)?;
         let cut = chunk::cut(&line, &mut tape, i64::from(target_ms), Rule::Whole)?;
         let reach = Reach::in_chunks(chunk::ends(&cut.chunks, Rule::Whole));
         let fragments = Fragments::open(line, &mut tape, &reach)?;
@@ -98,9 +99,7 @@ impl<S: TapeSource + Clone> Hls<S> {
         let mut prefix = prefix;
         let mut tape = Tape::new(view.gaps(Gaps::Close));
         let (line, cut) = prefix.lay(&mut tape, i64::from(target_ms))?;
-        if line.video.is_none() && line.audio.is_none() {
-            return Err(unsupported("hls", "it has neither picture nor sound".to_owned()));
-        }
+        check_line("hls", &line)?;
         let reach = Reach::in_chunks(chunk::ends(&cut.chunks, Rule::Growing));
         let known = prefix.take_known();
         let fragments = Fragments::resume(line, &mut tape, &reach, known, cut.origin)?;

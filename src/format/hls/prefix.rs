@@ -13,7 +13,7 @@ use crate::format::{RenditionError, TapeSource, View, ViewSegment};
 use super::chunk::{Cut, Rule};
 
 /// The sealed segments at the beginning of a recording, laid out. `Default` is that of none.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Prefix {
     /// As they are in the view.
     segments: Vec<ViewSegment>,
@@ -23,6 +23,18 @@ pub struct Prefix {
     /// Of the fragments of the chunks that are decided on.
     known: Known,
     goes_on: bool,
+}
+
+impl Default for Prefix {
+    fn default() -> Self {
+        Self {
+            segments: Vec::new(),
+            laying: Laying::in_chunks(),
+            cut: None,
+            known: Known::default(),
+            goes_on: false,
+        }
+    }
 }
 
 impl Prefix {

@@ -1,10 +1,15 @@
 //! A line that is laid out segment by segment, so that what grows can be gone on with.
 
+use crate::format::cut::Place;
+use crate::format::index::Placed;
 use crate::format::{RenditionError, TapeSource, View, ViewSegment};
-use crate::media::{Micros, TrackKind};
+use crate::media::{Micros, RandomAccess, TrackKind};
 
 use super::sound::Sound;
 use super::{Line, Stretch, Tape, seam};
+
+/// No publisher sends a larger picture.
+const LARGEST: u32 = 16 << 20;
 
 /// A line that is being laid out. A copy of it goes on as the original would.
 #[derive(Clone, Debug, Default)]
@@ -15,11 +20,78 @@ pub(in crate::format) struct Laying {
     laid: Vec<ViewSegment>,
     /// The last one that is no silence, with the line time of its publish's zero.
     before: Option<(ViewSegment, Micros)>,
+    /// The range whose first picture is on it.
+    pictured: Option<u32>,
 }
 
 impl Laying {
+    /// For chunks: where nothing comes for long, neither picture nor sound, there is no chunk of silence.
+    pub(in crate::format) fn in_chunks() -> Self {
+        Self {
+            sound: Sound::in_chunks(),
+            ..Self::default()
+        }
+    }
+
     /// The next segment of the view. Reads its index. After an error the line is of no use.
     pub(in crate::format) fn add<S: TapeSource>(
+        &mut self,
+        view: &View<S>,
+        segment: ViewSegment,
+    ) -> Result<(), RenditionError> {
+        let Some((shown, behind)) = self.leading(view, &segment)? else {
+            return self.add_piece(view, segment);
+        };
+        let mut first = segment.clone();
+        first.kept.pictures_from = shown;
+        let Some(behind) = behind else {
+            return self.add_piece(view, first);
+        };
+        first.kept.until = first.kept.until.min(behind);
+        self.add_piece(view, first)?;
+        let mut rest = segment;
+        rest.kept.after = rest.kept.after.max(behind);
+        self.add_piece(view, rest)
+    }
+
+    /// Where its first picture is the keyframe of an open GOP, and pictures that are presented before it follow it: when it is
+    /// presented, and the place behind them, if it is known. They refer to pictures that are not in the view.
+    fn leading<S: TapeSource>(
+        &mut self,
+        view: &View<S>,
+        segment: &ViewSegment,
+    ) -> Result<Option<(Micros, Option<Place>)>, RenditionError> {
+        if self.pictured == Some(segment.range) || segment.tracks.video.is_none() {
+            return Ok(None);
+        }
+        let index = view.index(segment)?;
+        let fragments = index.fragments.iter();
+        let mut pictures = fragments.flat_map(|fragment| {
+            let placed = fragment.video.placed();
+            placed.map(move |placed| (fragment.offset, placed))
+        });
+        let (Some((_, first)), Some(video)) = (pictures.next(), &segment.tracks.video) else {
+            return Ok(None);
+        };
+        self.pictured = Some(segment.range);
+        let shown = segment.shown(&first);
+        let leads = |placed: &Placed| !placed.sample.key && segment.shown(placed) < shown;
+        let any = pictures.next().is_some_and(|(_, placed)| leads(&placed));
+        if !any || !first.sample.key || first.sample.size > LARGEST {
+            return Ok(None);
+        }
+        let mut picture = vec![0; first.sample.size as usize];
+        view.source
+            .read_exact_at(segment.id, first.offset, &mut picture)?;
+        if video.random_access(&picture) == RandomAccess::Closed {
+            return Ok(None);
+        }
+        let behind = pictures.find(|(_, placed)| !leads(placed));
+        let behind = behind.map(|(offset, placed)| (offset, segment.tape(TrackKind::Video, placed.dts)));
+        Ok(Some((shown, behind)))
+    }
+
+    fn add_piece<S: TapeSource>(
         &mut self,
         view: &View<S>,
         mut segment: ViewSegment,
@@ -47,7 +119,7 @@ impl Laying {
             let track = line.audio.as_ref();
             let (silences, too_much) =
                 self.sound
-                    .before((&before, before_ms), track, (&segment, zero), &index);
+                    .before((&before, before_ms), track, (&segment, zero), breaks, &index);
             self.silences(view, silences, before_ms)?;
             if too_much > 0 {
                 segment.kept.sound_skipped = too_much;
@@ -71,6 +143,7 @@ impl Laying {
             self.laid.push(piece);
             breaks = false;
         }
+        self.sound.ends_with(&segment, &index);
         self.line.shown.add(&segment, zero, &index);
         self.before = Some((segment, zero));
         Ok(())
@@ -114,3 +187,6 @@ impl Laying {
         self.line
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -184,7 +184,17 @@ impl Extent {
 impl Line {
     /// Reads every index of the view once.
     pub(in crate::format) fn open<S: TapeSource>(tape: &mut Tape<S>) -> Result<Self, RenditionError> {
-        let mut laying = Laying::default();
+        Self::lay(tape, Laying::default())
+    }
+
+    /// The same for a folder of [chunks](Laying::in_chunks).
+    pub(in crate::format) fn open_in_chunks<S: TapeSource>(
+        tape: &mut Tape<S>,
+    ) -> Result<Self, RenditionError> {
+        Self::lay(tape, Laying::in_chunks())
+    }
+
+    fn lay<S: TapeSource>(tape: &mut Tape<S>, mut laying: Laying) -> Result<Self, RenditionError> {
         for segment in tape.segments().to_vec() {
             laying.add(tape.view(), segment)?;
         }
@@ -195,7 +205,8 @@ impl Line {
     /// sound at once, which was laid behind it.
     pub(super) fn sound_ends(&self, segment: &ViewSegment, zero_ms: i64, index: &SampleIndex) -> Option<i64> {
         let track = self.audio.as_ref()?;
-        if segment.kept.hides || seam::sound_at_once(segment, index).is_some() {
+        let is_part = segment.kept.hides && segment.kept.is_part();
+        if is_part || seam::sound_at_once(segment, index).is_some() {
             return None;
         }
         let rate = segment.tracks.timescale(TrackKind::Audio)?;

@@ -10,7 +10,7 @@
 //! the gap would be more than a day, it is closed.
 
 use crate::format::index::{Run, SampleIndex};
-use crate::format::{Gaps, ViewSegment};
+use crate::format::{Gaps, View, ViewSegment};
 use crate::media::{AudioConfig, Micros, TrackKind, rescale};
 
 use super::TrackLine;
@@ -65,6 +65,28 @@ pub(super) fn place(
 fn can_be_silent(segment: &ViewSegment) -> bool {
     let config = segment.tracks.audio.as_deref();
     config.is_none_or(AudioConfig::has_silence)
+}
+
+impl<S> View<S> {
+    /// The coding of the sound, as RFC 6381 writes it, of the first gap that is to be kept and is closed all the same, because no
+    /// silence is made of that coding.
+    pub fn closed_gap(&self) -> Option<String> {
+        let mut sides = self.kept_gaps().flat_map(|(before, after)| [before, after]);
+        let closes = sides.find(|segment| !can_be_silent(segment))?;
+        Some(closes.tracks.audio.as_ref()?.codec_string())
+    }
+
+    /// Gaps are to be kept, and there is one.
+    pub fn keeps_a_gap(&self) -> bool {
+        self.kept_gaps().next().is_some()
+    }
+
+    fn kept_gaps(&self) -> impl Iterator<Item = (&ViewSegment, &ViewSegment)> {
+        let pairs = self.segments.iter().zip(self.segments.iter().skip(1));
+        pairs.filter(|(before, after)| {
+            after.gaps == Gaps::Keep && !matches!(seam(before, after), Seam::None | Seam::Spliced)
+        })
+    }
 }
 
 fn seam(before: &ViewSegment, after: &ViewSegment) -> Seam {

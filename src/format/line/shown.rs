@@ -55,10 +55,7 @@ impl Shown {
         if spliced {
             self.before = self.end.take().or(self.before);
         }
-        let is_part = |segment: &ViewSegment| {
-            segment.kept.shown_from > Micros::MIN || segment.kept.shown_to < Micros::MAX
-        };
-        if !segment.kept.hides || !(is_part(before) || is_part(segment)) {
+        if !segment.kept.hides || !(before.kept.is_part() || segment.kept.is_part()) {
             return None;
         }
         if !spliced && self.end.is_some() {

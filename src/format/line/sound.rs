@@ -3,13 +3,16 @@
 //! Many players play sound end to end, whatever its times say. So it is laid end to end: what is missing is made up
 //! for by whole frames of silence, and what is left over, at most half a frame, is carried on to the next seam.
 //!
-//! Sound also drops out for a moment where nothing else does, when packets of it are lost: such a segment is laid in pieces, with
-//! silence between them.
+//! Sound also drops out where nothing else does: packets of it are lost, or a microphone is off. A segment in which it comes back
+//! is laid in pieces, with silence between them; pieces are parts of the file, as sound may be in a later fragment than its
+//! pictures, and what was sent of a file that grows must stay. Where whole fragments have no sound, files whose fragments are read
+//! one after the other have the silence in these: it is not known by then whether the sound will be back.
 
 use std::sync::Arc;
 
-use crate::format::index::SampleIndex;
-use crate::format::silence::SilentFrame;
+use crate::format::cut::Place;
+use crate::format::index::{FragmentIndex, SampleIndex};
+use crate::format::silence::{FilledFragment, SilentFrame};
 use crate::format::{TrackBase, ViewSegment};
 use crate::media::{AudioCodec, AudioConfig, Micros, TrackKind, Tracks, rescale};
 
@@ -18,9 +21,18 @@ use super::{TrackLine, seam, shown};
 /// Less than this from the end of a frame to the next is no drop-out: clocks are steered by such steps.
 const LEAST_MS: i64 = 40;
 
-/// A longer drop-out has no silence in files whose fragments are read one after the other: it would come long after
-/// the pictures that it goes with. There the last frame before it lasts until the sound is back.
+/// Where neither picture nor sound comes for longer, chunks of nothing but silence would stop browsers: there the last frame
+/// before it lasts until the sound is back.
 const LONGEST_MS: i64 = 2_000;
+
+/// Nothing longer is believed of timestamps.
+const BELIEVED_MS: i64 = 24 * 3_600 * 1_000;
+
+/// Sound that is missing in a fragment may still come with the next one: silence stays so much behind the pictures.
+const BEHIND_MS: i64 = 400;
+
+/// No sound is recorded later than so much behind its pictures.
+const LAG: Micros = 3_000_000;
 
 /// Most drop-outs of one segment that silence is made for: each makes another piece of it.
 const MOST: usize = 200;
@@ -33,24 +45,82 @@ pub(super) struct Sound {
     /// How much later the line is than sound that is played end to end, in ticks of `rate`.
     late: i64,
     rate: u32,
+    /// How much later than its pictures it has come at most.
+    lag: Micros,
+    in_chunks: bool,
+}
+
+/// A segment in the making: in pieces, with silence between them and in them.
+#[derive(Debug)]
+struct Pieces {
+    done: Vec<ViewSegment>,
+    /// What is behind the last cut.
+    rest: ViewSegment,
+    is_cut: bool,
+    /// Something stands before the next cut.
+    any: bool,
+    filled: Vec<FilledFragment>,
+}
+
+impl Pieces {
+    fn new(segment: &ViewSegment) -> Self {
+        Self {
+            done: Vec::new(),
+            rest: segment.clone(),
+            is_cut: false,
+            any: false,
+            filled: Vec::new(),
+        }
+    }
+
+    /// Ends a piece at a place of the file.
+    fn cut(&mut self, place: Place) {
+        let mut before = self.rest.clone();
+        before.kept.until = before.kept.until.min(place);
+        self.rest.kept.after = self.rest.kept.after.max(place);
+        self.rest.kept.sound_skipped = 0;
+        self.is_cut = true;
+        if std::mem::take(&mut self.any) {
+            self.done.push(before);
+        }
+    }
+
+    /// Nothing where the segment is as it was.
+    fn finish(mut self, frame: &SilentFrame) -> Vec<ViewSegment> {
+        let is_filled = !self.filled.is_empty();
+        if !self.is_cut && !is_filled {
+            return Vec::new();
+        }
+        self.done.push(self.rest);
+        if is_filled {
+            let filled = Arc::new(frame.fill(self.filled));
+            let tape = self.done.iter_mut().filter(|piece| piece.silence.is_none());
+            tape.for_each(|piece| piece.filled = Some(Arc::clone(&filled)));
+        }
+        self.done
+    }
 }
 
 impl Sound {
+    /// Of a line whose fragments become chunks.
+    pub(super) fn in_chunks() -> Self {
+        Self {
+            in_chunks: true,
+            ..Self::default()
+        }
+    }
+
     /// The silence before a segment whose media time zero lies at `zero` on the line, and how many frames of its own sound
-    /// are too much. `before` is the segment before it, with its own zero in milliseconds.
+    /// are too much. `before` is the segment before it, with its own zero in milliseconds; `breaks`: it does not go on from that.
     pub(super) fn before(
         &mut self,
         (before, before_ms): (&ViewSegment, i64),
         track: Option<&TrackLine>,
         (segment, zero): (&ViewSegment, Micros),
+        breaks: bool,
         index: &SampleIndex,
     ) -> (Vec<ViewSegment>, u32) {
-        let own = segment.tracks.audio.clone();
-        let known = match index.runs(TrackKind::Audio).next() {
-            Some(_) => std::mem::replace(&mut self.config, own),
-            None => self.config.clone(),
-        };
-        let (Some(config), Some(track)) = (known, track) else {
+        let (Some(config), Some(track)) = (self.config.clone(), track) else {
             return (Vec::new(), 0);
         };
         let hides = segment.kept.hides;
@@ -59,17 +129,22 @@ impl Sound {
         };
         let rate = config.sample_rate.max(1);
         // The sound of a publish may come in a later fragment. While it grows it is not known how much later.
-        let own = match hides {
+        let is_part = hides && segment.kept.is_part();
+        let own = match is_part {
             true => seam::sound_begins(segment, index),
             false => seam::sound_at_once(segment, index),
         };
+        if !is_part && !breaks && own.is_none() && segment.tracks.audio.as_ref() == Some(&config) {
+            // It is missing, or comes later than the pictures: its fragments say.
+            return (Vec::new(), 0);
+        }
         let zero_ms = zero.div_euclid(1_000);
         let begins = match (own, segment.tracks.timescale(TrackKind::Audio)) {
             (Some(own), Some(scale)) => {
                 let placed = rescale(zero_ms, 1_000, scale).saturating_add(own);
                 Some(rescale(placed, scale, rate))
             }
-            _ if hides => None,
+            _ if is_part => None,
             _ => seam::begins(segment, index).map(|at| rescale(zero.saturating_add(at), 1_000_000, rate)),
         };
         let Some(begins) = begins else {
@@ -81,7 +156,7 @@ impl Sound {
         self.count_in(rate);
         let late = self.late.saturating_add(begins).saturating_sub(ends);
         let frames = late.saturating_add(ticks / 2).div_euclid(ticks);
-        let frames = frames.max(if hides { i64::MIN } else { 0 });
+        let frames = frames.max(if hides && own.is_some() { i64::MIN } else { 0 });
         let too_much = u32::try_from(frames.saturating_neg()).unwrap_or(0);
         if too_much > 0 && too_much as usize >= index.sample_count(TrackKind::Audio) {
             // Nothing is left of it: what follows is judged by the same end.
@@ -96,8 +171,8 @@ impl Sound {
         (pieces, too_much)
     }
 
-    /// A segment in pieces, with silence where its sound drops out for a moment; nothing where it does not. `ends` is where
-    /// the sound before it ends, in ticks of its file.
+    /// A segment in pieces, with silence where its sound drops out; nothing where it does not. `ends` is where the sound before it
+    /// ends, in ticks of its file.
     pub(super) fn within(
         &mut self,
         segment: &ViewSegment,
@@ -110,34 +185,38 @@ impl Sound {
         let Some(frame) = SilentFrame::of(config) else {
             return Vec::new();
         };
-        let rate = config.sample_rate.max(1);
-        self.count_in(rate);
-        let ticks = i64::from(frame.ticks());
-        let longest = match segment.kept.hides {
-            true => i64::MAX,
-            false => rescale(LONGEST_MS, 1_000, rate),
+        self.count_in(config.sample_rate.max(1));
+        let mut walk = Walk {
+            sound: self,
+            segment,
+            config,
+            frame: &frame,
+            pieces: Pieces::new(segment),
+            ends,
+            is_made: false,
+            holds: config.frame_samples,
+            pictures: None,
+            drop_outs: 0,
         };
-        let mut pieces = Vec::new();
-        let mut rest = segment.clone();
-        let drop_outs = drop_outs(config, ends, index);
-        let short = drop_outs.filter(|drop_out| drop_out.ticks() <= longest);
-        for drop_out in short.take(MOST) {
-            let late = self.late.saturating_add(drop_out.ticks());
-            let frames = late.saturating_add(ticks / 2).div_euclid(ticks).max(0);
-            self.late = late.saturating_sub(frames.saturating_mul(ticks));
-            let back = segment.tape(TrackKind::Audio, drop_out.back);
-            let mut before = rest.clone();
-            before.kept.to = before.kept.to.min(back);
-            rest.kept.from = rest.kept.from.max(back);
-            rest.kept.sound_skipped = 0;
-            pieces.push(before);
-            let base = segment.base.audio.saturating_add(drop_out.gone);
-            pieces.extend(silence(segment, config, &frame, base, frames.unsigned_abs()));
+        let mut is_known = walk.sound.config.as_ref() == Some(config);
+        for fragment in &index.fragments {
+            match fragment.audio.samples.is_empty() {
+                true if is_known => walk.fill(fragment),
+                true => (),
+                false => walk.sound_of(fragment),
+            }
+            is_known |= !fragment.audio.samples.is_empty();
+            walk.pieces.any = true;
+            walk.pictures = walk.pictures.max(walk.pictures_end(fragment));
         }
-        if !pieces.is_empty() {
-            pieces.push(rest);
+        walk.pieces.finish(&frame)
+    }
+
+    /// The line ends with this segment for now.
+    pub(super) fn ends_with(&mut self, segment: &ViewSegment, index: &SampleIndex) {
+        if index.runs(TrackKind::Audio).next().is_some() {
+            self.config.clone_from(&segment.tracks.audio);
         }
-        pieces
     }
 
     /// Goes on counting in ticks of another rate.
@@ -156,7 +235,6 @@ impl Sound {
         let Some(begins) = seam::sound_begins(segment, index) else {
             return Vec::new();
         };
-        self.config = Some(config.clone());
         let is_part = segment.kept.hides && segment.kept.shown_from > Micros::MIN;
         let (true, Some(frame)) = (
             is_part && segment.tracks.video.is_some(),
@@ -174,42 +252,151 @@ impl Sound {
     }
 }
 
-/// Sound that is missing, in ticks of its segment's file.
-#[derive(Clone, Copy, Debug)]
-struct DropOut {
-    /// Where what is there ends.
-    gone: i64,
-    /// The first frame behind.
-    back: u64,
+/// Goes over the fragments of a segment, and decides on each by what came until then: what was decided stays when more comes.
+/// Times are ticks of the segment's file.
+struct Walk<'a> {
+    sound: &'a mut Sound,
+    segment: &'a ViewSegment,
+    config: &'a Arc<AudioConfig>,
+    frame: &'a SilentFrame,
+    pieces: Pieces,
+    /// Where the sound so far ends.
+    ends: Option<i64>,
+    /// That was silence.
+    is_made: bool,
+    /// The tape says of each frame how long it is until the next, so what a frame holds has to be known: packets of Opus are as
+    /// long as the shortest of their fragment, whose last one's length is a guess.
+    holds: u32,
+    /// Where the pictures so far end.
+    pictures: Option<i64>,
+    drop_outs: usize,
 }
 
-impl DropOut {
-    fn ticks(&self) -> i64 {
-        i64::try_from(self.back)
-            .unwrap_or(i64::MAX)
-            .saturating_sub(self.gone)
+impl Walk<'_> {
+    /// A fragment without sound.
+    fn fill(&mut self, fragment: &FragmentIndex) {
+        let (Some(ends), false) = (self.ends, self.segment.kept.hides) else {
+            return;
+        };
+        let Some(pictures) = self.pictures_end(fragment) else {
+            return;
+        };
+        let behind = self.sound.lag.saturating_add(BEHIND_MS.saturating_mul(1_000));
+        let missing = pictures
+            .saturating_sub(self.ticks(behind, 1_000_000))
+            .saturating_sub(ends);
+        if missing > self.ticks(BELIEVED_MS, 1_000) {
+            return;
+        }
+        let ticks = i64::from(self.frame.ticks());
+        let mut frames = missing.div_euclid(ticks).max(0).unsigned_abs();
+        let mut begins = ends;
+        if ends < 0 {
+            // What is before the beginning of the file is no part of it.
+            let before = ends.unsigned_abs().div_ceil(ticks.unsigned_abs()).min(frames);
+            self.put_silence((fragment.offset, Micros::MIN), ends, before);
+            frames -= before;
+            begins = ends.saturating_add_unsigned(before.saturating_mul(ticks.unsigned_abs()));
+        }
+        if let (Ok(first_dts), Ok(frames @ 1..)) = (u64::try_from(begins), u32::try_from(frames)) {
+            self.pieces.filled.push(FilledFragment {
+                offset: fragment.offset,
+                first_dts,
+                frames,
+            });
+            begins = begins.saturating_add(ticks.saturating_mul(frames.into()));
+        }
+        self.is_made |= begins > ends;
+        self.ends = Some(begins);
     }
-}
 
-/// Where the sound of a segment drops out. The tape says of each frame how long it is until the next, so what a frame
-/// holds has to be known: packets of Opus are as long as the shortest of their fragment, whose last one's length is a guess.
-fn drop_outs(config: &AudioConfig, ends: Option<i64>, index: &SampleIndex) -> impl Iterator<Item = DropOut> {
-    let least = rescale(LEAST_MS, 1_000, config.sample_rate.max(1));
-    let (codec, mut holds) = (config.codec, config.frame_samples);
-    let mut ends = ends;
-    let frames = index.runs(TrackKind::Audio).flat_map(move |run| {
+    /// The sound of a fragment.
+    fn sound_of(&mut self, fragment: &FragmentIndex) {
+        let run = &fragment.audio;
         let known = run.samples.split_last().map_or(&[][..], |(_, known)| known);
         let shortest = known.iter().map(|sample| sample.duration).min();
-        if let (AudioCodec::Opus, Some(shortest)) = (codec, shortest) {
-            holds = shortest;
+        if let (AudioCodec::Opus, Some(shortest)) = (self.config.codec, shortest) {
+            self.holds = shortest;
         }
-        run.placed().map(move |placed| (placed.dts, holds))
-    });
-    frames.filter_map(move |(back, holds)| {
-        let gone = ends.replace(i64::try_from(back.saturating_add(holds.into())).unwrap_or(i64::MAX));
-        let drop_out = DropOut { gone: gone?, back };
-        (drop_out.ticks() >= least).then_some(drop_out)
-    })
+        let least = self.ticks(LEAST_MS, 1_000);
+        let half = i64::from(self.frame.ticks() / 2);
+        for (number, placed) in run.placed().enumerate() {
+            let back = i64::try_from(placed.dts).unwrap_or(i64::MAX);
+            if let Some(ends) = self.ends {
+                let gap = back.saturating_sub(ends);
+                let place = match number {
+                    0 => (fragment.offset, Micros::MIN),
+                    _ => (fragment.offset, self.segment.tape(TrackKind::Audio, placed.dts)),
+                };
+                if self.is_made && gap < -half {
+                    // It came later than sound has ever come: there is silence in its place already.
+                    self.skip(place);
+                    continue;
+                }
+                if gap >= least {
+                    self.drop_out(place, ends, gap);
+                } else if self.is_made {
+                    self.sound.late = self.sound.late.saturating_add(gap);
+                } else if let (0, Some(pictures)) = (number, self.pictures) {
+                    let rate = self.config.sample_rate.max(1);
+                    let lag = rescale(pictures.saturating_sub(ends), rate, 1_000_000);
+                    self.sound.lag = self.sound.lag.max(lag.clamp(0, LAG));
+                }
+            }
+            self.is_made = false;
+            self.pieces.any = true;
+            self.ends = Some(back.saturating_add(self.holds.into()));
+        }
+    }
+
+    fn drop_out(&mut self, place: Place, ends: i64, gap: i64) {
+        let longest = match self.sound.in_chunks {
+            true => rescale(self.sound.lag, 1_000_000, 1_000).saturating_add(LONGEST_MS),
+            false => BELIEVED_MS,
+        };
+        if gap > self.ticks(longest, 1_000) || self.drop_outs >= MOST {
+            return;
+        }
+        self.drop_outs += 1;
+        let ticks = i64::from(self.frame.ticks());
+        let late = self.sound.late.saturating_add(gap);
+        let frames = late.saturating_add(ticks / 2).div_euclid(ticks).max(0);
+        self.sound.late = late.saturating_sub(frames.saturating_mul(ticks));
+        self.put_silence(place, ends, frames.unsigned_abs());
+    }
+
+    fn put_silence(&mut self, place: Place, begins: i64, frames: u64) {
+        self.pieces.cut(place);
+        let base = self.segment.base.audio.saturating_add(begins);
+        let pieces = silence(self.segment, self.config, self.frame, base, frames);
+        self.pieces.done.extend(pieces);
+    }
+
+    /// Leaves out a frame of sound; those before it of the same fragment are left out, too.
+    fn skip(&mut self, place: Place) {
+        if self.pieces.rest.kept.sound_skipped == 0 {
+            self.pieces.cut(place);
+        }
+        self.pieces.any = true;
+        self.pieces.rest.kept.sound_skipped += 1;
+    }
+
+    /// When the pictures of a fragment end.
+    fn pictures_end(&self, fragment: &FragmentIndex) -> Option<i64> {
+        let run = &fragment.video;
+        run.samples.first()?;
+        let tape = self.segment.tape(TrackKind::Video, run.end_dts());
+        let since = tape.saturating_sub(self.segment.publish_zero);
+        Some(
+            self.ticks(since, 1_000_000)
+                .saturating_sub(self.segment.base.audio),
+        )
+    }
+
+    /// A time of another scale.
+    fn ticks(&self, time: i64, scale: u32) -> i64 {
+        rescale(time, scale, self.config.sample_rate.max(1))
+    }
 }
 
 /// So many frames as segments, the first one at `base`; of the publish of `like`.
@@ -235,6 +422,7 @@ fn silence(
             end: None,
             kept: crate::format::Kept::default(),
             silence: Some(silence),
+            filled: None,
             ..like.clone()
         }
     });

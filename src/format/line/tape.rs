@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::format::index::SampleIndex;
+use crate::format::silence::Filled;
 use crate::format::{RenditionError, TapeSource, View, ViewSegment};
 use crate::media::TrackKind;
 
@@ -87,6 +88,10 @@ impl<S: TapeSource> Tape<S> {
         let segment = self.segment(range.segment)?;
         if let Some(silence) = &segment.silence {
             silence.read(range.offset, buf);
+            return Ok(());
+        }
+        if let Some(filled) = segment.filled.as_ref().filter(|_| Filled::has(range.offset)) {
+            filled.read(range.offset, buf);
             return Ok(());
         }
         let id = segment.id;

@@ -3,7 +3,7 @@ use crate::format::hls::Hls;
 use crate::format::index::FragmentIndex;
 use crate::format::mp4::Mp4;
 use crate::format::testing::{self, Reel, Take, all};
-use crate::format::{Fmp4, Growing, View};
+use crate::format::{Fmp4, Growing, TapeSource, View};
 use crate::media::{Micros, TrackKind};
 
 /// The front, the settled part of the body, and the body.
@@ -23,7 +23,7 @@ fn grown(mut file: impl Growing + 'static) -> Grown {
     }
 }
 
-fn files(view: &View<Reel>) -> Vec<Grown> {
+fn files<S: TapeSource + Clone + 'static>(view: &View<S>) -> Vec<Grown> {
     let mut files = vec![
         grown(Flv::open(view.clone()).unwrap()),
         grown(Mp4::open(view.clone()).unwrap()),
@@ -91,6 +91,46 @@ fn what_is_settled_stays_and_has_the_same_mark_however_much_follows() {
             }
         }
         assert!(compared > 20, "{compared}");
+    }
+}
+
+/// Sound may be in a later fragment than the pictures that it goes with: where it drops out then, or comes much later than before,
+/// nothing changes of what was sent.
+#[test]
+fn what_is_settled_stays_also_where_sound_lags_behind_its_pictures() {
+    let takes = testing::without_sound(&[(600, 750), (1_550, 1_700), (1_900, 2_050), (3_100, 3_900)]);
+    let long = testing::without_sound(&[(700, 4_000)]);
+    for (takes, lag, from) in [
+        (&takes, 200, 0),
+        (&takes, 1_300, 0),
+        (&long, 200, 0),
+        (&takes, 1_400, 1_000),
+    ] {
+        let view = testing::view_as_it_came(takes, 0, |kind, ms| match kind {
+            TrackKind::Audio if ms >= from => ms + lag,
+            _ => ms,
+        });
+        let steps = testing::steps(&view, true);
+        let (whole, mut compared) = (files(&view), 0);
+        for step in &steps {
+            for (short, long) in files(step).iter().zip(&whole) {
+                assert!(long.body.starts_with(&short.body[..short.settled]), "{lag}");
+                let bytes = short.settled as u64;
+                assert_eq!(short.file.mark(bytes), long.file.mark(bytes), "{lag}");
+                compared += usize::from(bytes > 0);
+            }
+        }
+        assert!(compared > 8, "{compared}");
+        let whole = Hls::growing(view, 1_000).unwrap();
+        for step in steps {
+            let short = Hls::growing(step, 1_000).unwrap();
+            for chunk in 0..short.settled() {
+                let name = short.chunk_name(chunk);
+                let bytes = all(&mut short.named(&name).unwrap());
+                assert!(bytes == all(&mut whole.named(&name).unwrap()), "{lag}: {name}");
+                assert_eq!(short.chunk_mark(chunk), whole.chunk_mark(chunk));
+            }
+        }
     }
 }
 

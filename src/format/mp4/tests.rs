@@ -282,6 +282,7 @@ fn beyond_four_gigabytes_offsets_are_64_bits() {
         range: 0,
         gaps: Gaps::Close,
         silence: None,
+        filled: None,
     };
     let view = View {
         segments: vec![segment],

@@ -1,67 +1,22 @@
 //! A look that goes on from the one before comes to what one from the beginning comes to, and reads what is new.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
 use proptest::prelude::*;
 
 use crate::format::hls::{Hls, Prefix};
 use crate::format::index::SampleIndex;
-use crate::format::testing::{self, Reel, Take, all};
+pub(in crate::format) use crate::format::testing::Growing;
+use crate::format::testing::{self, Take, all};
 use crate::format::{Mark, SourceError, TapeSource, View};
 use crate::media::{Micros, SegmentId, TrackKind, Tracks};
 
 const TARGET_MS: u32 = 1_500;
 
-/// A tape whose last segment is being written: so many of its fragments are there.
-#[derive(Clone)]
-pub(in crate::format) struct Growing {
-    reel: Reel,
-    open: Option<(SegmentId, usize)>,
-    pub(in crate::format) reads: Arc<AtomicUsize>,
-}
-
-impl TapeSource for Growing {
-    fn index(&self, segment: SegmentId) -> Result<Arc<SampleIndex>, SourceError> {
-        self.reads.fetch_add(1, Ordering::Relaxed);
-        let whole = self.reel.index(segment)?;
-        Ok(match self.open {
-            Some((open, fragments)) if open == segment => Arc::new(SampleIndex {
-                fragments: whole.fragments[..fragments].to_vec(),
-            }),
-            _ => whole,
-        })
-    }
-
-    fn read_exact_at(&self, segment: SegmentId, offset: u64, buf: &mut [u8]) -> Result<(), SourceError> {
-        self.reel.read_exact_at(segment, offset, buf)
-    }
-}
-
-/// The tape after each fragment; `sealed`: it is looked at when a segment was sealed and nothing follows yet, too.
+/// A tape after each fragment, where sound comes with its pictures.
 pub(in crate::format) fn steps(takes: &[Take], sealed: bool) -> Vec<View<Growing>> {
-    let whole = testing::view(takes);
-    let mut steps = Vec::new();
-    for last in 0..whole.segments.len() {
-        let id = whole.segments[last].id;
-        let count = whole.source.index(id).unwrap().fragments.len();
-        for fragments in 1..=count + usize::from(sealed) {
-            let mut segments = whole.segments[..=last].to_vec();
-            let is_open = fragments <= count;
-            for segment in &mut segments[..last + usize::from(!is_open)] {
-                segment.end = Some(Micros::MAX - 1);
-            }
-            steps.push(View {
-                segments,
-                source: Growing {
-                    reel: whole.source.clone(),
-                    open: is_open.then_some((id, fragments)),
-                    reads: Arc::default(),
-                },
-            });
-        }
-    }
-    steps
+    testing::steps(&testing::view(takes), sealed)
 }
 
 /// What comes next on the tape.
@@ -91,7 +46,7 @@ pub(in crate::format) fn next() -> impl Strategy<Value = Next> {
         1 => (500_i64..9_000).prop_map(|late| Next::Late(TrackKind::Video, late)),
         1 => (500_i64..9_000).prop_map(|late| Next::Late(TrackKind::Audio, late)),
         1 => (100_i64..4_000).prop_map(Next::Pause),
-        3 => (0_i64..5_000, 30_i64..2_500).prop_map(|(after, lasts)| Next::DropOut(after, lasts)),
+        3 => (0_i64..5_000, 30_i64..9_000).prop_map(|(after, lasts)| Next::DropOut(after, lasts)),
     ]
 }
 
@@ -174,10 +129,12 @@ proptest! {
         parts in prop::collection::vec((next(), 1_000_i64..6_000), 1..7),
         first_ms in 0_i64..90,
         sealed in any::<bool>(),
+        lag in prop_oneof![Just(0_i64), 0_i64..3_000],
         crashes in prop::collection::vec(prop::bool::weighted(0.1), 1..16),
     ) {
         let takes = takes(&parts, first_ms);
-        let steps = steps(&takes, sealed);
+        let came = |kind, ms| if kind == TrackKind::Audio { ms + lag } else { ms };
+        let steps = testing::steps(&testing::view_as_it_came(&takes, 0, came), sealed);
         let mut prefix = Prefix::default();
         let mut stays: Vec<(u64, Mark, usize)> = Vec::new();
         let mut last = None;

@@ -190,19 +190,22 @@ fn what_is_measured_is_rounded_alike_for_both_tracks() {
     assert_eq!(rescale(zeros[2], 1_000, 44_100), zeros[2] * 441 / 10);
 }
 
-/// HE-AAC has no silent frame: kept as times alone, the gap would part sound and picture in most players.
+/// No silence is made of AAC Main: kept as times alone, the gap would part sound and picture in most players.
 #[test]
 fn a_gap_that_no_silence_can_fill_is_closed() {
     let (mut view, _) = kept_after(12_345_678, 12_345_678);
     assert_eq!(line_zeros(&view)[2], 12_345);
-    let he = crate::media::parse_aac(bytes::Bytes::from_static(&[0x2B, 0x92, 0x08, 0x00])).unwrap();
-    assert!(!he.has_silence());
+    let main = testing::aac_main();
+    assert!(!main.has_silence());
+    assert_eq!(view.closed_gap(), None);
     for segment in &mut view.segments {
         segment.tracks.audio = Some(std::sync::Arc::new(crate::media::AudioConfig {
             sample_rate: 44_100,
-            ..he.clone()
+            ..main.clone()
         }));
     }
+    assert_eq!(view.closed_gap().as_deref(), Some("mp4a.40.1"));
+    assert_eq!(view.clone().gaps(Gaps::Close).closed_gap(), None);
     let zero = line_zeros(&view)[2];
     assert!((4_500..4_600).contains(&zero), "{zero}");
 }

@@ -1,5 +1,8 @@
 //! Sound that drops out where nothing else does, in every format.
 
+use crate::format::adts::Adts;
+use crate::format::flv::read::FlvReader;
+use crate::format::flv::{Flv, tag};
 use crate::format::fragmented::tests::samples;
 use crate::format::hls::Hls;
 use crate::format::mp4::Mp4;
@@ -7,24 +10,32 @@ use crate::format::testing::{self, Reel, Take, all, from_hls, is_silence, render
 use crate::format::{Fmp4, View};
 use crate::media::{Micros, TrackKind, rescale};
 
-/// When each sample of the sound is decoded, silence with it, in MP4, fMP4 and HLS.
-fn heard(view: &View<Reel>) -> [(&'static str, Vec<u64>); 3] {
+/// When each sample of the sound is decoded, silence with it, in MP4, fMP4, HLS and FLV.
+fn heard(view: &View<Reel>) -> [(&'static str, Vec<u64>); 4] {
     let mp4 = all(&mut Mp4::open(view.clone()).unwrap());
     let mp4 = crate::format::mp4::tests::found(&mp4, 2);
-    let fmp4 = samples(&all(&mut Fmp4::open(view.clone()).unwrap()));
-    let hls = Hls::open(view.clone(), 1_000).unwrap();
-    let files = (0..hls.count()).filter_map(|number| hls.file(number));
-    let chunks = files.filter(|file| file.name().ends_with(".m4s"));
-    let hls: Vec<u8> = chunks.flat_map(|mut chunk| all(&mut chunk)).collect();
     let of = |samples: Vec<(u32, u64, Vec<u8>)>| {
         let sound = samples.into_iter().filter(|sample| sample.0 == 2);
         sound.map(|sample| sample.1).collect()
     };
+    let flv = all(&mut Flv::open(view.clone()).unwrap());
+    let tags = FlvReader::new(&flv[..]).unwrap().map(Result::unwrap);
+    let sound = tags.filter(|tag| tag.kind == tag::AUDIO && tag.body[1] == 1);
+    let ticks = sound.map(|tag| rescale(tag.timestamp_ms.into(), 1_000, 44_100).unsigned_abs());
     [
         ("MP4", mp4.iter().map(|sample| sample.0).collect()),
-        ("fMP4", of(fmp4)),
-        ("HLS", of(samples(&hls))),
+        ("fMP4", of(samples(&all(&mut Fmp4::open(view.clone()).unwrap())))),
+        ("HLS", of(samples(&in_chunks(view)))),
+        ("FLV", ticks.collect()),
     ]
+}
+
+/// The chunks of an HLS rendition.
+fn in_chunks(view: &View<Reel>) -> Vec<u8> {
+    let hls = Hls::open(view.clone(), 1_000).unwrap();
+    let files = (0..hls.count()).filter_map(|number| hls.file(number));
+    let chunks = files.filter(|file| file.name().ends_with(".m4s"));
+    chunks.flat_map(|mut chunk| all(&mut chunk)).collect()
 }
 
 /// A player that plays sound end to end is never half a frame away from the times.
@@ -32,7 +43,8 @@ fn heard(view: &View<Reel>) -> [(&'static str, Vec<u64>); 3] {
 fn assert_end_to_end(format: &str, times: &[u64]) {
     for (number, time) in (0_i64..).zip(times) {
         let off = i64::try_from(time - times[0]).unwrap() - number * 1_024;
-        assert!(off.abs() <= 512, "{format}, {number}: {off}");
+        // Times of FLV are of a millisecond.
+        assert!(off.abs() <= 512 + 45, "{format}, {number}: {off}");
     }
 }
 
@@ -83,30 +95,104 @@ fn a_drop_out_over_the_end_of_a_segment_may_be_longer_than_a_fragment() {
     }
 }
 
-#[test]
-fn where_fragments_are_read_in_order_only_short_drop_outs_are_silence() {
-    let takes = [Take {
-        shots: testing::shoot(&testing::both(), 0, 9_000, 0)
-            .into_iter()
-            .filter(|shot| {
-                let ms = rescale(shot.dts, 44_100, 1_000);
-                shot.kind == TrackKind::Video || !(1_500..7_000).contains(&ms)
-            })
-            .collect(),
+/// Nine seconds in one segment; of the sound without what comes at such times, and of both without the pause.
+fn nine_seconds(gone: std::ops::Range<i64>, pause: std::ops::Range<i64>) -> Vec<Take> {
+    let mut shots = testing::shoot(&testing::both(), 0, 9_000, 0);
+    shots.retain(|shot| {
+        let (ms, is_sound) = match shot.kind {
+            TrackKind::Video => (shot.dts, false),
+            TrackKind::Audio => (rescale(shot.dts, 44_100, 1_000), true),
+        };
+        !(pause.contains(&ms) || is_sound && gone.contains(&ms))
+    });
+    vec![Take {
+        shots,
         tracks: testing::both(),
         publish_zero: 0,
-    }];
+    }]
+}
+
+/// In files whose fragments are read one after the other silence stands where its pictures stand.
+#[track_caller]
+fn assert_beside(samples: &[(u32, u64, Vec<u8>)]) {
+    let mut picture_ms = 0;
+    for (track, dts, bytes) in samples {
+        match track {
+            1 => picture_ms = *dts,
+            _ if is_silence(bytes) => {
+                let ms = dts * 1_000 / 44_100;
+                assert!(ms.abs_diff(picture_ms) < 2_500, "{ms} behind {picture_ms}");
+            }
+            _ => (),
+        }
+    }
+}
+
+#[test]
+fn a_long_drop_out_is_silence_beside_its_pictures_in_every_format() {
+    let takes = nine_seconds(1_500..7_000, 0..0);
+    let view = testing::view(&takes);
+    assert_all_there(&view, &takes);
+    for (format, times) in heard(&view) {
+        assert!((386..=389).contains(&times.len()), "{format}: {}", times.len());
+        assert_end_to_end(format, &times);
+    }
+    assert_beside(&samples(&all(&mut Fmp4::open(view.clone()).unwrap())));
+    assert_beside(&samples(&in_chunks(&view)));
+    // A header for each frame.
+    let adts = all(&mut Adts::open(view).unwrap());
+    let headers = adts.windows(3).filter(|bytes| *bytes == [0xFF, 0xF1, 0x50]);
+    assert!((386..=389).contains(&headers.count()));
+}
+
+/// The sound goes and does not come back: silence goes on with the pictures, and the next segment goes on with that.
+#[test]
+fn sound_that_does_not_come_back_is_silence_to_the_end() {
+    let takes = testing::without_sound(&[(1_000, 3_600)]);
+    let gone = testing::without_sound(&[(1_000, 9_000)]);
+    for (takes, least) in [(takes, 192), (gone, 172)] {
+        let view = testing::view(&takes);
+        assert_all_there(&view, &takes);
+        for (format, times) in heard(&view).into_iter().filter(|(format, _)| *format != "MP4") {
+            assert!(times.len() >= least, "{format}: {}", times.len());
+            assert_end_to_end(format, &times);
+        }
+    }
+}
+
+/// Neither picture nor sound comes for a while: a file plays on in silence, and of chunks there are none without a picture.
+#[test]
+fn a_pause_is_silence_but_in_chunks() {
+    let takes = nine_seconds(0..0, 2_100..7_000);
     let view = testing::view(&takes);
     assert_all_there(&view, &takes);
     for (format, times) in heard(&view) {
         match format {
-            "MP4" => assert_end_to_end(format, &times),
-            _ => assert!(
-                times.windows(2).any(|pair| pair[1] - pair[0] > 200_000),
-                "{format}"
-            ),
+            "HLS" => assert!(times.windows(2).any(|pair| pair[1] - pair[0] > 200_000)),
+            _ => assert_end_to_end(format, &times),
         }
     }
+}
+
+/// Sound that comes later than it ever did was taken for missing: what there is silence for already is left out.
+#[test]
+fn sound_that_comes_much_later_than_before_does_not_overlap_with_silence() {
+    let takes = nine_seconds(0..0, 0..0);
+    let view = testing::view_as_it_came(&takes, 0, |kind, ms| match kind {
+        TrackKind::Audio if ms >= 3_000 => ms + 2_500,
+        _ => ms,
+    });
+    for (format, times) in heard(&view) {
+        assert!((386..=389).contains(&times.len()), "{format}: {}", times.len());
+        assert_end_to_end(format, &times);
+    }
+    // Where it has always come so late nothing is made of it.
+    let view = testing::view_as_it_came(&takes, 0, |kind, ms| match kind {
+        TrackKind::Audio => ms + 2_500,
+        TrackKind::Video => ms,
+    });
+    let found = samples(&in_chunks(&view));
+    assert!(found.iter().all(|sample| !is_silence(&sample.2)));
 }
 
 /// Packets of Opus may be longer than usual: that is no drop-out.
