@@ -17,7 +17,7 @@ pub enum Oddity {
         /// How many so far.
         pictures: u64,
     },
-    /// The first keyframe is one of an open GOP: pictures that are shown before it refer to others that never came.
+    /// A recording begins at a keyframe of an open GOP: pictures that are shown before it refer to others that are not there.
     LeadingPictures,
     /// Gaps are to be kept, and there is no silence in the coding of the sound to fill them with.
     GapsClosed {
@@ -126,12 +126,12 @@ impl fmt::Display for Oddity {
                  interval of 2 s in the encoder"
             ),
             Oddity::LeadingPictures => f.write_str(
-                "the first keyframe is one of an open GOP: the pictures that are shown before it cannot be decoded, and \
-                 are not recorded; set closed GOPs in the encoder if they matter",
+                "a recording begins at a keyframe of an open GOP: the pictures that are shown before it cannot be decoded \
+                 there, and are left out; set closed GOPs in the encoder if they matter",
             ),
             Oddity::GapsClosed { codec } => write!(
                 f,
-                "gaps = \"keep\" needs silence in the coding of the sound (AAC LC, MP3, Opus of up to two channels); there is none in {codec}, so \
+                "gaps = \"keep\" needs silence in the coding of the sound (AAC LC, HE-AAC, MP3, Opus of up to two channels); there is none in {codec}, so \
                  what follows a gap follows at once",
             ),
             Oddity::KeyFlag { flagged: true } => f.write_str(

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::cutter::Cutter;
 use super::ends::TrackEnds;
 use super::lead::Lead;
-use super::open_gop::OpenGop;
+use super::open_gop::{LastKey, OpenGop};
 use super::ring::Ring;
 use crate::event::{PublishAbout, Recorded};
 use crate::media::{
@@ -48,6 +48,7 @@ pub(super) struct Live {
     late_audio: Option<LateAudio>,
     seen_key: bool,
     open_gop: OpenGop,
+    last_key: LastKey,
     /// Media time of the last frame that decoding can begin at.
     entry: Option<Micros>,
     ends: TrackEnds,
@@ -130,6 +131,7 @@ impl Live {
             late_audio: None,
             seen_key: false,
             open_gop: OpenGop::default(),
+            last_key: LastKey::default(),
             entry: None,
             ends: TrackEnds::default(),
             lead: Lead::default(),
@@ -367,6 +369,17 @@ impl Live {
         }
     }
 
+    /// Leading pictures of the last keyframe, where a recording begins with it: they are lost to that one. Told if it is the first
+    /// time.
+    pub(super) fn leave_out_leading(&mut self, begins: impl FnOnce(Micros) -> bool) -> Option<Oddity> {
+        let missing = self.last_key.missing(begins);
+        self.undecodable += missing;
+        match missing {
+            0 => None,
+            _ => self.notice(Oddity::LeadingPictures).oddity,
+        }
+    }
+
     /// Everything that waits goes to the tape. Nothing comes of a push that was too short.
     pub(super) fn end(&mut self, fed: &mut Vec<Fed>) {
         if self.is_wanted() {
@@ -458,6 +471,8 @@ impl Live {
                 ..self.notice(Oddity::LeadingPictures)
             };
         }
+        let tape = self.tape_zero.saturating_add(at);
+        self.last_key.see(&frame, tape, self.tracks.video.as_deref());
         let frame_samples = audio.as_ref().map_or(0, |config| config.frame_samples);
         self.ends
             .extend(kind, at, rescale(i64::from(frame_samples), timescale, 1_000_000));

@@ -1,6 +1,6 @@
 //! Pictures that cannot be decoded though a keyframe came before them.
 
-use crate::media::{Frame, RandomAccess, TrackKind, VideoConfig};
+use crate::media::{Frame, Micros, RandomAccess, TrackKind, VideoConfig};
 
 /// After the first keyframe of what is recorded. If that is one of an open GOP (CRA, recovery point), the pictures that follow it
 /// and are shown before it refer to pictures that nobody has: decoders leave them out, or show them broken.
@@ -24,6 +24,43 @@ impl OpenGop {
             return false;
         }
         self.shown.is_some_and(|shown| frame.pts() < shown)
+    }
+}
+
+/// The last keyframe, if it is one of an open GOP. A recording may begin with it though the tape has what came before: its leading
+/// pictures are on the tape, and left out of that recording.
+#[derive(Debug, Default)]
+pub(super) struct LastKey {
+    /// Tape time of the keyframe, and when it is presented.
+    open: Option<(Micros, i64)>,
+    /// Leading pictures that followed it, as far as nobody asked.
+    leading: u64,
+}
+
+impl LastKey {
+    /// The next frame, at a tape time; `video` is what pictures decode with.
+    pub(super) fn see(&mut self, frame: &Frame, at: Micros, video: Option<&VideoConfig>) {
+        match (frame.kind, frame.key) {
+            (TrackKind::Audio, _) => (),
+            (TrackKind::Video, true) => {
+                let is_open =
+                    video.is_some_and(|video| video.random_access(&frame.payload) == RandomAccess::Open);
+                self.open = is_open.then(|| (at, frame.pts()));
+                self.leading = 0;
+            }
+            (TrackKind::Video, false) => {
+                let leads = self.open.is_some_and(|(_, shown)| frame.pts() < shown);
+                self.leading += u64::from(leads);
+            }
+        }
+    }
+
+    /// How many more pictures a recording lacks that begins at such a tape time, if one does.
+    pub(super) fn missing(&mut self, begins: impl FnOnce(Micros) -> bool) -> u64 {
+        match self.open {
+            Some((at, _)) if self.leading > 0 && begins(at) => std::mem::take(&mut self.leading),
+            _ => 0,
+        }
     }
 }
 
@@ -82,6 +119,28 @@ mod tests {
     fn what_is_shown_before_the_first_keyframe_of_all_is_left_out() {
         assert_eq!(left_out(CRA), [false, true, true, false, false, false]);
         assert_eq!(left_out(IDR), [false; 6]);
+    }
+
+    #[test]
+    fn a_recording_that_begins_at_an_open_gop_lacks_its_leading_pictures() {
+        let missing = |first: u8, begins: Micros| {
+            let (mut key, config) = (LastKey::default(), hevc());
+            let pictures = [
+                picture(first, 160, 120),
+                picture(RASL, 200, 0),
+                picture(RASL, 240, 0),
+                picture(1, 280, 40),
+            ];
+            let mut counts = Vec::new();
+            for (frame, at) in pictures.iter().zip([160, 200, 240, 280]) {
+                key.see(frame, at, Some(&config));
+                counts.push(key.missing(|at| at == begins));
+            }
+            counts
+        };
+        assert_eq!(missing(CRA, 160), [0, 1, 1, 0]);
+        assert_eq!(missing(CRA, 120), [0; 4]);
+        assert_eq!(missing(IDR, 160), [0; 4]);
     }
 
     #[test]

@@ -171,6 +171,11 @@ impl Run {
         }
     }
 
+    /// The recording that grows begins at a tape time.
+    pub(super) fn has_begun_at(&self, at: Micros) -> bool {
+        matches!(&self.state, State::Rolling(rolling) if rolling.from == at && rolling.done == 0)
+    }
+
     /// The recording that grows, or waits.
     pub(super) fn recording(&self) -> Option<RecordingId> {
         match &self.state {

@@ -240,6 +240,11 @@ impl Session {
         self.runs.iter().any(|run| run.reel.gaps == Gaps::Keep)
     }
 
+    /// One of its recordings begins at a tape time.
+    pub(super) fn has_begun_at(&self, at: Micros) -> bool {
+        self.runs.iter().any(|run| run.has_begun_at(at))
+    }
+
     /// Recordings that grow.
     pub(super) fn rolling(&self) -> impl Iterator<Item = RecordingId> {
         self.runs.iter().filter_map(Run::rolling)

@@ -167,6 +167,7 @@ impl Stream {
             self.tell_unrecorded(out);
         }
         let oddity = taken.oddity.or_else(|| self.unfilled_gaps());
+        let oddity = oddity.or_else(|| self.leading_pictures());
         let media = oddity.map(Notice::Media).or(left_out);
         exception.map(Notice::Time).or(media)
     }
@@ -192,6 +193,12 @@ impl Stream {
         let sound = on_air.live.tracks.audio.as_deref();
         let codec = sound.filter(|sound| !sound.has_silence())?.codec_string();
         on_air.live.notice(Oddity::GapsClosed { codec }).oddity
+    }
+
+    /// That a recording begins at a keyframe of an open GOP, and so without the pictures that are shown before that; once.
+    fn leading_pictures(&mut self) -> Option<Oddity> {
+        let live = &mut self.live.as_mut()?.live;
+        live.leave_out_leading(|at| self.sessions.iter().any(|session| session.has_begun_at(at)))
     }
 
     /// Tells of a publish that is worth telling of, and that nobody wants on the tape.
