@@ -28,6 +28,14 @@ impl CheckConfig {
         {
             eprintln!("edgereel: warning: {advice}");
         }
+        for template in config.templates.iter().filter(|template| template.keeps_gaps()) {
+            writeln!(
+                out,
+                "\n# note: gaps = \"keep\" of template '{}' holds for sound in AAC LC, HE-AAC, MP3, and Opus of up to two channels; \
+                 of other codings, and in HLS, gaps are closed",
+                template.name
+            )?;
+        }
         // The service may run as another user, and have credentials that are not here.
         let unread = [
             daemon::gate(&config).err(),

@@ -85,6 +85,9 @@ impl Export {
         if let Some(gaps) = self.gaps {
             view = view.gaps(gaps);
         }
+        if let Some(warning) = closed_gaps(&view, self.format) {
+            eprintln!("edgereel: warning: {warning}");
+        }
         let of_what = match ranges.as_slice() {
             [range] => format!("cannot export recording {}", range.recording),
             _ => "cannot export these ranges".to_owned(),
@@ -230,6 +233,20 @@ fn joined(library: &Library, ranges: &[Range]) -> anyhow::Result<(View<LibrarySo
         true => Ok((first, bytes)),
         false => Ok((first.join(others), bytes)),
     }
+}
+
+/// That gaps which are to be kept are closed, if so.
+fn closed_gaps<S>(view: &View<S>, format: Format) -> Option<String> {
+    if format == Format::Hls {
+        return view.keeps_a_gap().then(|| {
+            "gaps are closed: HLS has no chunk as long as a gap; its dates (EXT-X-PROGRAM-DATE-TIME) keep the clock".to_owned()
+        });
+    }
+    let codec = view.closed_gap()?;
+    Some(format!(
+        "gaps before or behind sound in {codec} are closed: no silence is made of that coding (it is of AAC LC, HE-AAC, MP3, and \
+         Opus of up to two channels)"
+    ))
 }
 
 fn told(change: &Change) -> String {

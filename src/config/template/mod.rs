@@ -108,6 +108,11 @@ pub enum ResumeAfter {
 }
 
 impl Template {
+    /// Gaps of some of its recordings are to be kept.
+    pub fn keeps_gaps(&self) -> bool {
+        self.reels.iter().any(|reel| reel.gaps == Gaps::Keep)
+    }
+
     /// What applies to every stream where nothing is configured.
     pub fn built_in() -> Self {
         let source = TemplateSource::named(DEFAULT_TEMPLATE, &USUAL_FORMATS);
