@@ -214,8 +214,11 @@ fn split_verdict(
 ) -> Option<Verdict> {
     let whole = check(&split.stream, &split.query);
     let is_meant = match (verdict, &whole) {
-        (Verdict::Refuse(_), Verdict::Allow(_)) => true,
-        (Verdict::Refuse(_), Verdict::Refuse(_)) => split.is_in_a_secret(),
+        (Verdict::Refuse(_) | Verdict::Ask(_), Verdict::Allow(_)) => true,
+        // Who is asked is asked about the address as it was meant.
+        (Verdict::Refuse(_) | Verdict::Ask(_), Verdict::Refuse(_) | Verdict::Ask(_)) => {
+            split.is_in_a_secret()
+        }
         (Verdict::Allow(permit), Verdict::Allow(_)) => permit.publisher.is_none() && split.is_in_a_secret(),
         _ => false,
     };

@@ -137,6 +137,40 @@ fn a_yes_lets_in_with_what_came_behind_the_question_and_all_else_does_not() {
     assert!(!log.contains("s3cret"), "{log}");
 }
 
+/// Encoders split an address at its last slash: rtmp://HOST/live/cam1?token=s3cret-one/s3cret-two.
+#[test]
+fn a_secret_with_a_slash_that_the_encoder_split_is_asked_about_whole() {
+    let home = home();
+    let (address, asked) = hook(|question| match question["query"].as_str() {
+        Some("token=s3cret-one/s3cret-two") => "204 No Content",
+        _ => "403 Forbidden",
+    });
+    let service = Service::start_talkative(home.path(), &entry("http", address, ""), &[]);
+    let connect = |secret: &str| Rtmp::connected(service.address(), &format!("live/cam1?token={secret}"));
+    let mut client = connect("s3cret-one");
+    assert!(client.may_publish("s3cret-two"));
+    let question = asked.recv().unwrap();
+    assert_eq!(
+        (&question["app"], &question["stream"]),
+        (&"live".into(), &"cam1".into())
+    );
+    for tag in sample().tags {
+        client.media(tag.kind, tag.time, &tag.body).unwrap();
+    }
+    client.unpublish("s3cret-two").unwrap();
+    let mut client = connect("s3cret-other");
+    client.publish("s3cret-two").unwrap();
+    let said = client.wait_closed();
+    assert!(said.contains("HTTP status 403"), "{said}");
+    let recording = wait_for("a closed recording", || {
+        let all = recordings(&service.data());
+        all.into_iter().find(|recording| recording.state == "closed")
+    });
+    assert_eq!(recording.stream, "live/cam1");
+    let log = service.log();
+    assert!(!log.contains("s3cret"), "{log}");
+}
+
 #[test]
 fn a_service_that_is_silent_or_gone_lets_nobody_in_and_holds_nobody_up() {
     let home = home();
