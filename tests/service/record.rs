@@ -212,6 +212,75 @@ fn what_encoders_get_wrong_is_recorded_as_what_it_is() {
     }
 }
 
+/// VPS, SPS and PPS of libx265, 1920 by 1080.
+const HEVC_SETS: [&str; 3] = [
+    "40010c01ffff016000000300900000030000030078959409",
+    "420101016000000300900000030000030078a003c0801107cb965654a4c2f0168080000003008000000504",
+    "4401c073c189",
+];
+
+/// With parameter sets before a keyframe HEVC needs no sequence header; without either the sound is recorded, and why the
+/// picture is not is said.
+#[test]
+fn hevc_without_a_sequence_header_is_recorded_by_its_parameter_sets() {
+    let home = home();
+    let service = Service::start(home.path());
+    let source = sample();
+    let sets = HEVC_SETS.map(|text| {
+        let digits = text.as_bytes().chunks(2);
+        let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+        digits.map(byte).collect::<Vec<u8>>()
+    });
+    let unit = |bytes: &[u8]| [&(bytes.len() as u32).to_be_bytes()[..], bytes].concat();
+    for (name, has_sets, told) in [
+        ("sets", true, "sends no sequence header that can be read"),
+        ("none", false, "comes before its sequence header"),
+    ] {
+        let mut sent = Vec::new();
+        let mut client = Rtmp::publishing(service.address(), "live", name);
+        for tag in &source.tags {
+            let mut body = tag.body.clone();
+            if tag.kind == 9 {
+                if tag.is_header() {
+                    continue;
+                }
+                // A slice of an IDR picture, or of one that refers to others.
+                let mut picture = match (tag.is_key(), has_sets) {
+                    (true, true) => sets.iter().flat_map(|set| unit(set)).collect(),
+                    _ => Vec::new(),
+                };
+                let kind: [u8; 2] = if tag.is_key() { [0x26, 1] } else { [2, 1] };
+                picture.extend(unit(
+                    &[&kind[..], &[0xAF; 40], &tag.time.to_be_bytes()[..]].concat(),
+                ));
+                let frame = if tag.is_key() { 0x90 } else { 0xA0 };
+                body = [&[frame | 3][..], b"hvc1", &picture].concat();
+                sent.push(picture);
+            }
+            client.media(tag.kind, tag.time, &body).unwrap();
+        }
+        client.unpublish(name).unwrap();
+        let stream = format!("live/{name}");
+        let recording = wait_for("a closed recording", || {
+            let all = recordings(&service.data());
+            all.into_iter()
+                .find(|it| it.stream == stream && it.state == "closed")
+        });
+        let out = home.path().join(format!("{name}.mp4"));
+        let media = crate::support::fragmented::parse(&exported(&service.data(), &recording.id, "fmp4", out));
+        let pictures: Vec<&[u8]> = media.video.iter().map(|picture| &picture.bytes[..]).collect();
+        assert_eq!(pictures, if has_sets { sent } else { Vec::new() }, "{name}");
+        media.sound().same_bytes(&source.media().sound(), name);
+        let video = recording.tracks.iter().find(|track| track.kind == "video");
+        let size = video.map(|video| (video.codec.as_str(), video.width, video.height));
+        let wanted = has_sets.then_some(("hevc", Some(1_920), Some(1_080)));
+        assert_eq!(size, wanted, "{name}");
+        let of = |line: &&str| line.contains(told) && line.contains(&stream);
+        let lines = service.wait_for_log(|log| log.lines().any(|line| of(&line)).then(|| log.to_owned()));
+        assert_eq!(lines.lines().filter(of).count(), 1, "{name}: {lines}");
+    }
+}
+
 #[test]
 fn standard_output_gets_the_same_bytes_as_a_file() {
     let home = home();

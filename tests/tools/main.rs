@@ -18,6 +18,7 @@ mod support;
 
 mod boot;
 mod booted;
+mod breaks;
 mod browser;
 mod browsers;
 mod card;
@@ -33,6 +34,7 @@ mod judge;
 mod long;
 mod manager;
 mod mosquitto;
+mod numbered;
 mod onair;
 mod packaged;
 mod packets;

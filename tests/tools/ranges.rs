@@ -21,7 +21,7 @@ fn made(session: &Session, arguments: &[&str], name: &str) -> PathBuf {
 }
 
 /// Times of one track's frames as they are presented, in seconds.
-fn shown(path: &Path, track: &str) -> Vec<f64> {
+pub(crate) fn shown(path: &Path, track: &str) -> Vec<f64> {
     let words = format!("-v error -select_streams {track} -show_entries frame=pts_time -of csv=p=0");
     let done = FFPROBE
         .run(words.split_whitespace().chain([path.to_str().unwrap()]))

@@ -21,6 +21,12 @@ impl Session {
         Self::record_at(home(), "", |service| push(&service.url("live/cam1")))
     }
 
+    /// The same with more configuration, for who needs more of the service than an address.
+    #[track_caller]
+    pub(crate) fn record_with(more: &str, push: impl FnOnce(&Service)) -> Self {
+        Self::record_at(home(), more, push)
+    }
+
     /// The same of RTMPS, with a certificate that openssl made.
     #[track_caller]
     pub(crate) fn record_under_tls(push: impl FnOnce(&str)) -> Self {
@@ -138,16 +144,23 @@ pub(crate) fn sized_source(
 /// far apart they come out.
 #[track_caller]
 pub(crate) fn flash_and_beep(folder: &Path, seconds: u32) -> PathBuf {
+    flash_and_beep_in(folder, seconds, "-c:a aac -b:a 64k")
+}
+
+/// The same with the sound in another coding.
+#[track_caller]
+pub(crate) fn flash_and_beep_in(folder: &Path, seconds: u32, sound: &str) -> PathBuf {
+    let codecs = format!("{H264_AAC} {sound}");
     let path = folder.join("flash.flv");
     let picture = format!(
         "color=c=black:s=320x180:r=25:d={seconds},\
          drawbox=t=fill:color=white:enable='lt(mod(t+0.001,1),0.035)',format=yuv420p"
     );
-    let sound = format!("aevalsrc='0.7*sin(2*PI*1000*t)*lt(mod(t,1),0.04)':s=48000:d={seconds}");
+    let beep = format!("aevalsrc='0.7*sin(2*PI*1000*t)*lt(mod(t,1),0.04)':s=48000:d={seconds}");
     let mut arguments = vec![
-        "-v", "error", "-y", "-f", "lavfi", "-i", &picture, "-f", "lavfi", "-i", &sound,
+        "-v", "error", "-y", "-f", "lavfi", "-i", &picture, "-f", "lavfi", "-i", &beep,
     ];
-    arguments.extend(H264_AAC.split_whitespace());
+    arguments.extend(codecs.split_whitespace());
     arguments.extend(["-f", "flv", path.to_str().unwrap()]);
     FFMPEG.run(&arguments).ok();
     path

@@ -1,0 +1,213 @@
+//! Pictures that have their number in them: which ones a file shows, as a decoder gives them out.
+
+use std::path::{Path, PathBuf};
+
+use crate::programs::FFMPEG;
+use crate::session::push_copy;
+use crate::support::rtmp::Rtmp;
+use crate::support::{Flv, Recording, Service, edgereel, export, home, recordings, wait_for};
+
+/// Bits of a number; each is a block of eight by sixteen pixels.
+const BITS: usize = 11;
+
+/// A recording is split after 30 s of media.
+const SPLIT: &str = "\n[[template]]\nname = \"cut\"\nformats = [\"mp4\"]\nsplit = \"30s\"\n\
+                     [[rule]]\ntemplate = \"cut\"\n";
+
+const FORMATS: [&str; 4] = ["mp4", "fmp4", "hls", "flv"];
+
+/// 25 numbered pictures a second, and a tone.
+fn numbered(folder: &Path, seconds: u32, codecs: &str) -> PathBuf {
+    let path = folder.join("numbered.flv");
+    let picture = format!(
+        "nullsrc=s={}x16:r=25:d={seconds},format=yuv420p,\
+         geq=lum='16+219*mod(floor(N/pow(2,floor(X/8))),2)':cb=128:cr=128",
+        BITS * 8
+    );
+    let tone = format!("sine=frequency=440:sample_rate=48000:duration={seconds}");
+    let start = [
+        "-v", "error", "-y", "-f", "lavfi", "-i", &picture, "-f", "lavfi", "-i", &tone,
+    ];
+    let codecs = format!("-c:v libx264 -preset veryfast -sc_threshold 0 -c:a aac -b:a 64k {codecs} -f flv");
+    let end = codecs.split(' ').chain([path.to_str().unwrap()]);
+    FFMPEG.run(start.into_iter().chain(end)).ok();
+    path
+}
+
+/// The numbers of the pictures that are shown.
+fn numbers(path: &Path) -> Vec<usize> {
+    let scale = format!("scale={BITS}:1:flags=area,format=gray");
+    let start = [
+        "-v",
+        "error",
+        "-i",
+        path.to_str().unwrap(),
+        "-map",
+        "0:v",
+        "-vf",
+        &scale,
+    ];
+    let words = "-fps_mode passthrough -f rawvideo -";
+    let pixels = FFMPEG.run(start.into_iter().chain(words.split(' '))).ok().stdout;
+    let number = |bits: &[u8]| {
+        let set = bits.iter().enumerate().filter(|(_, luma)| **luma > 128);
+        set.map(|(bit, _)| 1 << bit).sum()
+    };
+    pixels.chunks_exact(BITS).map(number).collect()
+}
+
+/// What a recording shows in a format.
+fn shown(folder: &Path, data: &Path, recording: &Recording, format: &str) -> Vec<usize> {
+    let path = folder.join(format!("{}-{format}", recording.id));
+    export(data, &recording.id, format, &path).ok();
+    match format {
+        "hls" => numbers(&path.join("index.m3u8")),
+        _ => numbers(&path),
+    }
+}
+
+/// Pushes pictures to be split; gives the service, and what it recorded.
+fn split(folder: &Path, seconds: u32, codecs: &str, count: usize) -> (Service, Vec<Recording>) {
+    let service = Service::start_with(folder, SPLIT);
+    let file = numbered(folder, seconds, codecs);
+    push_copy(FFMPEG, &file, "", &service.url("live/cam1"));
+    let mut all = wait_for("closed recordings", || {
+        let all = recordings(&service.data());
+        let closed = all.iter().filter(|recording| recording.state == "closed").count();
+        (closed == count && all.len() == count).then_some(all)
+    });
+    all.sort_by(|one, other| one.start.cmp(&other.start));
+    (service, all)
+}
+
+#[test]
+fn files_of_a_split_join_without_a_picture_missing_or_twice() {
+    let folder = home();
+    let (service, all) = split(folder.path(), 65, "-bf 2 -g 50", 3);
+    for format in FORMATS {
+        let pieces = all
+            .iter()
+            .map(|recording| shown(folder.path(), &service.data(), recording, format));
+        let pieces: Vec<Vec<usize>> = pieces.collect();
+        assert!(pieces[0].len() >= 750, "{format}: {}", pieces[0].len());
+        assert!(pieces.concat().into_iter().eq(0..65 * 25), "{format}: {pieces:?}");
+    }
+    // The same by `export --split`.
+    let id = all[0].id.as_str();
+    let path = folder.path().join("piece.mp4");
+    let (data, out) = (service.data(), path.to_str().unwrap());
+    let words = ["export", id, "--format", "mp4", "--split", "10s"];
+    edgereel(&[&words[..], &["--data", data.to_str().unwrap(), "-o", out]].concat()).ok();
+    let pieces = std::fs::read_dir(folder.path()).unwrap();
+    let mut pieces: Vec<PathBuf> = pieces.map(|entry| entry.unwrap().path()).collect();
+    pieces.retain(|path| path.file_name().unwrap().to_str().unwrap().starts_with("piece"));
+    pieces.sort();
+    assert_eq!(pieces.len(), 3, "{pieces:?}");
+    let joined = pieces.iter().flat_map(|path| numbers(path));
+    assert!(joined.eq(0..750), "{pieces:?}");
+}
+
+/// Without keyframes the second file needs the pictures of the first: MP4 hides them.
+#[test]
+fn where_no_keyframe_comes_files_of_a_split_join_in_mp4() {
+    let folder = home();
+    let (service, all) = split(folder.path(), 64, "-bf 0 -g 9999", 2);
+    let of = |number: usize, format| shown(folder.path(), &service.data(), &all[number], format);
+    let joined = [of(0, "mp4"), of(1, "mp4")].concat();
+    assert!(joined.into_iter().eq(0..64 * 25));
+    assert!(of(1, "flv").into_iter().eq(0..64 * 25));
+}
+
+/// The pictures that are shown before the keyframe of an open GOP refer to the file before: no file has them, and that is told.
+#[test]
+fn a_file_that_begins_with_an_open_gop_begins_with_its_keyframe() {
+    let folder = home();
+    let codecs = "-bf 2 -b_strategy 0 -g 50 -x264-params open-gop=1";
+    let (service, all) = split(folder.path(), 44, codecs, 2);
+    for format in FORMATS {
+        let of = |number: usize| shown(folder.path(), &service.data(), &all[number], format);
+        let (first, second) = (of(0), of(1));
+        assert!(first.iter().copied().eq(0..first.len()), "{format}: {first:?}");
+        let begins = second[0];
+        assert!(second.iter().copied().eq(begins..44 * 25), "{format}: {second:?}");
+        // After 40 s and more. Of the GOP's 50 pictures the last is shown before the keyframe that follows it, and comes behind.
+        assert_eq!(begins - first.len(), 1, "{format}: {begins}");
+        assert_eq!(begins % 50, 0, "{format}");
+    }
+    let told = |log: &str| log.contains("keyframe of an open GOP").then_some(());
+    service.wait_for_log(told);
+}
+
+#[test]
+fn a_part_and_a_clip_begin_and_end_with_the_pictures_that_were_asked_for() {
+    let folder = home();
+    let service = Service::start_with(folder.path(), "");
+    let flv = Flv::read(&numbered(folder.path(), 14, "-bf 2 -g 50"));
+    let mut client = Rtmp::publishing(service.address(), "live", "cam1");
+    for tag in &flv.tags {
+        client.media(tag.kind, tag.time, &tag.body).unwrap();
+    }
+    client.ping(1).unwrap();
+    wait_for("all of it to be taken", || {
+        client.last_pong().filter(|pong| *pong == 1)
+    });
+    let data = service.data();
+    let whole = wait_for("a recording", || recordings(&data).into_iter().next());
+    let start: jiff::Timestamp = whole.start.parse().unwrap();
+    let at = |seconds: i64| (start + jiff::SignedDuration::from_secs(seconds)).to_string();
+    let words = [
+        "clip",
+        "create",
+        "live/cam1",
+        "--from",
+        &at(5),
+        "--to",
+        &at(9),
+        "--config",
+    ];
+    let config = folder.path().join("edgereel.toml");
+    edgereel(&[&words[..], &[config.to_str().unwrap()]].concat()).ok();
+    let clip = wait_for("a clip", || {
+        let mut all = recordings(&data).into_iter();
+        all.find(|recording| recording.id != whole.id && recording.state == "closed")
+    });
+    client.unpublish("cam1").unwrap();
+    wait_for("the recording to be closed", || {
+        recordings(&data)
+            .iter()
+            .all(|recording| recording.state == "closed")
+            .then_some(())
+    });
+    // A picture is shown 80 ms later than its number says: decoding needs two others.
+    let asked = 123..223;
+    for format in FORMATS {
+        let path = folder.path().join(format!("part-{format}"));
+        let words = [
+            "export", &whole.id, "--format", format, "--from", "5s", "--to", "9s", "--data",
+        ];
+        let out = [data.to_str().unwrap(), "-o", path.to_str().unwrap()];
+        edgereel(&[&words[..], &out].concat()).ok();
+        let part = match format {
+            "hls" => numbers(&path.join("index.m3u8")),
+            _ => numbers(&path),
+        };
+        for (what, numbers) in [
+            ("part", part),
+            ("clip", shown(folder.path(), &data, &clip, format)),
+        ] {
+            let (first, last) = (numbers[0], *numbers.last().unwrap());
+            assert!(
+                numbers.iter().copied().eq(first..=last),
+                "{what}, {format}: {numbers:?}"
+            );
+            match format {
+                "mp4" => assert_eq!(first..last + 1, asked, "{what}"),
+                // From the keyframe before, to what the last picture needs.
+                _ => assert!(
+                    first == 100 && (222..=224).contains(&last),
+                    "{what}, {format}: {first} to {last}"
+                ),
+            }
+        }
+    }
+}
