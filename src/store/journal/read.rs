@@ -148,7 +148,9 @@ impl Journal {
         &self,
         stream: &StreamName,
     ) -> Result<(u64, Option<u64>), StoreError> {
-        let sql = "SELECT last_sequence, (SELECT max(bytes) FROM (SELECT bytes FROM segments s
+        let sql =
+            "SELECT max(last_sequence, ifnull((SELECT s.sequence FROM segments s WHERE s.stream = t.stream
+                ORDER BY s.sequence DESC LIMIT 1), 0)), (SELECT max(bytes) FROM (SELECT bytes FROM segments s
                 WHERE s.stream = t.stream AND state = 'sealed' ORDER BY s.end DESC LIMIT 3))
              FROM streams t WHERE name = ?1";
         let last: Option<(i64, Option<i64>)> = self.one(sql, params![stream.as_str()], |row| {

@@ -28,10 +28,6 @@ pub(in crate::store) fn may_have_recordings(dir: &Path) -> bool {
     bytes(wal) > WAL_HEADER || has_recordings(&dir.join(FILE)).unwrap_or(true)
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a look at a file that is no journal any more"
-)]
 fn has_recordings(path: &Path) -> rusqlite::Result<bool> {
     let mut uri = String::from("file:");
     for byte in path.as_os_str().as_encoded_bytes() {

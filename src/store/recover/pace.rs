@@ -2,10 +2,12 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+
+use crate::media::Micros;
+use crate::store::clock::Clock;
 
 /// A line in the log so often.
-const SAID_EVERY: Duration = Duration::from_secs(5);
+const SAID_EVERY: Micros = 5_000_000;
 
 static LOOKED_AT: AtomicU64 = AtomicU64::new(0);
 
@@ -15,16 +17,18 @@ pub fn looked_at() -> u64 {
 }
 
 /// Counts files, and says now and then how many they are.
-pub(super) struct Pace {
+pub(super) struct Pace<'a> {
+    clock: &'a dyn Clock,
     files: u64,
-    said: Instant,
+    said: Micros,
 }
 
-impl Pace {
-    pub(super) fn new() -> Self {
+impl<'a> Pace<'a> {
+    pub(super) fn new(clock: &'a dyn Clock) -> Self {
         Self {
+            clock,
             files: 0,
-            said: Instant::now(),
+            said: clock.boot(),
         }
     }
 
@@ -32,8 +36,9 @@ impl Pace {
     pub(super) fn step(&mut self, folder: &Path) {
         LOOKED_AT.fetch_add(1, Ordering::Relaxed);
         self.files += 1;
-        if self.said.elapsed() >= SAID_EVERY {
-            self.said = Instant::now();
+        let now = self.clock.boot();
+        if now.saturating_sub(self.said) >= SAID_EVERY {
+            self.said = now;
             tracing::info!(
                 "looking at what is on the tape: {} files so far, now in {}",
                 self.files,

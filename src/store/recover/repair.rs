@@ -106,7 +106,7 @@ pub(in crate::store) fn recover_as(
         adopted: BTreeMap::new(),
         segments: HashSet::new(),
         publishes: HashMap::new(),
-        pace: Pace::new(),
+        pace: Pace::new(clock),
         tape_known: None,
         deleted: Deleted::read(dir, disk)?,
     };
@@ -156,7 +156,7 @@ pub(super) struct Recovery<'a> {
     pub(super) segments: HashSet<SegmentId>,
     /// Publishes that adopted segments name.
     pub(super) publishes: HashMap<PublishId, Publish>,
-    pub(super) pace: Pace,
+    pub(super) pace: Pace<'a>,
     /// Where the tape ends that rows tell of; read when it is first asked for.
     pub(super) tape_known: Option<Option<Micros>>,
     /// What was deleted on request, and must not come back.

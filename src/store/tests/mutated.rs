@@ -86,6 +86,7 @@ fn lay_out(dir: &Path, files: &BTreeMap<PathBuf, Vec<u8>>) {
 }
 
 /// Changes values, rows or the schema of a journal, as whoever has SQLite can. What SQLite refuses is no change.
+#[expect(clippy::disallowed_methods, reason = "of a journal that no store has open")]
 fn mutate_journal(path: &Path, dice: &mut Dice) -> String {
     let db = rusqlite::Connection::open(path).unwrap();
     db.pragma_update(None, "foreign_keys", dice.below(2) == 0)
@@ -252,6 +253,7 @@ fn opens_and_records(dir: &Path) -> Result<(), String> {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "a test lays out what a start finds")]
 fn whatever_is_on_a_card_the_store_opens_and_records() {
     let number = |name: &str, or: u64| {
         std::env::var(name)

@@ -179,6 +179,7 @@ fn files_that_contradict_a_row_or_each_other_set_no_journal_aside() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "a test lays out what a start finds")]
 fn what_no_journal_can_be_made_from_is_set_aside_and_recording_goes_on() {
     let store = Store::new();
     let before: BTreeMap<String, Vec<u8>> = store.tree("tape");
@@ -384,6 +385,7 @@ fn a_journal_that_tells_of_objects_and_not_whose_it_is_belongs_to_nobody() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "a test lays out what a start finds")]
 fn a_file_of_holes_is_not_read() {
     for rebuilt in [false, true] {
         let store = Store::new();
