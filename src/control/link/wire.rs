@@ -139,8 +139,19 @@ pub(in crate::control) async fn connect(
         }),
         // It understood this one, and knows why not.
         Err(second) if !second.unspoken => Err(second.loss),
-        Err(_) => Err(failed.loss),
+        Err(second) => Err(neither((failed.loss, first), (second.loss, other))),
     }
+}
+
+/// Of a broker that takes the connection in neither version.
+fn neither((first, tried): (Loss, Version), (second, then): (Loss, Version)) -> Loss {
+    Loss::Gone(format!(
+        "asked in {}, {}; asked in {}, {}",
+        tried.as_str(),
+        first.reason(),
+        then.as_str(),
+        second.reason()
+    ))
 }
 
 /// What it means that a broker does not answer to the one version that it is asked in.
@@ -330,6 +341,19 @@ mod tests {
         };
         assert!(
             reason.contains("MQTT 3.1.1 alone") && reason.contains("auto"),
+            "{reason}"
+        );
+    }
+
+    #[tokio::test]
+    async fn what_a_broker_does_that_takes_neither_is_told_of_both() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        std::thread::spawn(move || listener.incoming().for_each(drop));
+        let loss = connect(&settings(port, MqttVersion::Auto), &MANNER, Version::V5).await;
+        let reason = loss.err().unwrap().reason();
+        assert!(
+            reason.contains("asked in MQTT 5, ") && reason.contains("asked in MQTT 3.1.1, "),
             "{reason}"
         );
     }
