@@ -71,10 +71,13 @@ impl Store {
     }
 }
 
+type Absurdity = (&'static str, Box<dyn Fn(&mut Identity)>);
+type Forgery<'a> = (&'a str, &'a dyn Fn(&mut Identity));
+
 /// What a file may be made to say, and no edgereel writes.
-fn absurdities() -> Vec<(&'static str, Box<dyn Fn(&mut Identity)>)> {
+fn absurdities() -> Vec<Absurdity> {
     let extremes = [i64::MAX, i64::MIN, i64::MAX / 2, 1 << 57, -(1 << 57)];
-    let mut all: Vec<(&'static str, Box<dyn Fn(&mut Identity)>)> = Vec::new();
+    let mut all: Vec<Absurdity> = Vec::new();
     for extreme in extremes {
         all.push((
             "tape zero",
@@ -146,7 +149,7 @@ fn a_segment_that_was_being_written_and_is_another_now_goes_to_lost_found() {
 
 #[test]
 fn files_that_contradict_a_row_or_each_other_set_no_journal_aside() {
-    let forgeries: [(&str, &dyn Fn(&mut Identity)); 3] = [
+    let forgeries: [Forgery<'_>; 3] = [
         ("a second file of a segment", &|identity| identity.sequence = 40),
         ("a publish of two streams", &|identity| {
             identity.segment = SegmentId::new(78);
