@@ -7,6 +7,10 @@
     clippy::indexing_slicing,
     reason = "a test fails by panicking"
 )]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "scripts are tried on files that are not the tape"
+)]
 
 mod advisories;
 mod blocking;
