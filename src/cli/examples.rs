@@ -207,6 +207,13 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
+        "audit",
+        &[(
+            "edgereel audit list --from 2h",
+            "Who had what changed in the last two hours",
+        )],
+    ),
+    (
         "callback",
         &[("edgereel callback status", "What was told to whom")],
     ),
