@@ -11,6 +11,7 @@ use super::reader::Reader;
 use super::segment::fragment_end;
 use super::source::{LibrarySource, SourceFile};
 use super::summary::{Extent, Summary};
+use super::thin::LOOK_BACK;
 use super::verify::{self, Checked, Finding, Step};
 use super::{Asked, RecordingSpec, Rendition, StoreError, paths};
 use crate::config::{Media, Streams};
@@ -22,9 +23,6 @@ use crate::media::{Micros, RecordingId, StreamName, TrackKind};
 
 /// A publish whose first segment begins so soon was recorded from its beginning on.
 const FIRST_OF_PUBLISH: Micros = 3_000_000;
-
-/// A keyframe is looked for so far before what a clip begins with.
-const LOOK_BACK: Micros = 600_000_000;
 
 /// The recordings of one storage directory, read-only.
 ///

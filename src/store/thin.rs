@@ -13,6 +13,9 @@ pub(super) struct Dated<'a> {
     pub(super) tape_zero: Micros,
 }
 
+/// A keyframe is looked for so far before what begins without one.
+pub(super) const LOOK_BACK: Micros = 600_000_000;
+
 /// A fragment's tape time: where its earlier track begins, and where its later one ends.
 type Span = (Micros, Micros);
 
@@ -74,6 +77,27 @@ impl Dated<'_> {
             }
         }
         Some(entry)
+    }
+
+    /// Tape time of the first picture.
+    pub(super) fn first_picture(&self) -> Option<Micros> {
+        let mut fragments = self.index.fragments.iter();
+        let first = fragments.find(|fragment| !fragment.video.samples.is_empty())?;
+        Some(self.tape(TrackKind::Video, first.video.first_dts))
+    }
+
+    /// Tape time of the last keyframe at or before a moment.
+    pub(super) fn keyframe_before(&self, moment: Micros) -> Option<Micros> {
+        let pictures = self
+            .index
+            .fragments
+            .iter()
+            .flat_map(|fragment| fragment.video.placed());
+        pictures
+            .filter(|placed| placed.sample.key)
+            .map(|placed| self.tape(TrackKind::Video, placed.dts))
+            .take_while(|dts| *dts <= moment)
+            .last()
     }
 
     /// What is needed of a recording stays.

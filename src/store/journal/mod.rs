@@ -10,6 +10,7 @@ mod audit;
 mod delivery;
 mod evict;
 pub(super) mod fault;
+mod lead;
 mod listeners;
 mod op;
 mod outbox;

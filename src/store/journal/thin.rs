@@ -3,8 +3,9 @@
 
 use std::collections::HashSet;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::lead::{self, Lead};
 use super::outbox::{Result, execute};
 use super::read::{between, number};
 use super::sql::prepare;
@@ -12,7 +13,7 @@ use super::victims::{BLOCKS, SHARES};
 use super::{Blocks, Journal, tracks};
 use crate::format::TrackBase;
 use crate::format::index::SampleIndex;
-use crate::media::{Micros, RecordingId, SegmentId};
+use crate::media::{Micros, RecordingId, SegmentId, Tracks};
 use crate::store::StoreError;
 use crate::store::deleted::Part;
 use crate::store::thin::{Dated, Left};
@@ -20,15 +21,48 @@ use crate::store::thin::{Dated, Left};
 /// Deletions that are remembered: as many as the list beside the tape names.
 const REMEMBERED: i64 = crate::store::deleted::MOST as i64;
 
-/// A segment that the deleted recording shares.
-struct Shared {
-    key: i64,
+/// What is read of a segment `s` of a publish `p`.
+pub(super) const COLUMNS: &str =
+    "s.segment, s.id, s.publish, base_video, base_audio, tape_zero, s.start, s.end, tracks";
+
+/// A segment that a recording has, or is decoded with.
+pub(super) struct Piece {
+    pub(super) key: i64,
     id: SegmentId,
+    pub(super) publish: i64,
     base: TrackBase,
     tape_zero: Micros,
-    start: Micros,
-    end: Micros,
-    tracks: String,
+    pub(super) start: Micros,
+    pub(super) end: Micros,
+    pub(super) tracks: String,
+}
+
+impl Piece {
+    /// Of a row that begins with [`COLUMNS`].
+    pub(super) fn of(row: &Row<'_>) -> Result<Self> {
+        Ok(Self {
+            key: row.get(0)?,
+            id: SegmentId::from_bytes(row.get(1)?),
+            publish: row.get(2)?,
+            base: TrackBase {
+                video: row.get(3)?,
+                audio: row.get(4)?,
+            },
+            tape_zero: row.get(5)?,
+            start: row.get(6)?,
+            end: row.get(7)?,
+            tracks: row.get(8)?,
+        })
+    }
+
+    pub(super) fn dated<'a>(&self, index: &'a SampleIndex, tracks: &'a Tracks) -> Dated<'a> {
+        Dated {
+            index,
+            base: self.base,
+            tracks,
+            tape_zero: self.tape_zero,
+        }
+    }
 }
 
 /// What was removed, and how much of the recording others need.
@@ -37,35 +71,41 @@ pub(super) struct Removed {
     pub(super) parts: Vec<Part>,
 }
 
-/// Removes what no other recording needs: segments that it alone has, and fragments of those that it shares.
+/// Removes what no other recording needs: segments that it alone has, fragments of those that it shares, and what it alone was
+/// decoded with.
 pub(super) fn remove(db: &Connection, recording: i64, span: (Micros, Micros)) -> Result<Removed> {
-    let mut parts = wipe(db, recording)?;
+    let own = lead::of(db, recording)?;
+    let leads = lead::of_others(db, recording, own.map_or(span.0, |own| own.from))?;
+    let mut parts = wipe(db, recording, &leads)?;
     let mut left = Left::new(span);
-    for shared in shared(db, recording)? {
-        let keeps = keeps(db, shared.key, recording)?;
+    let mut pieces = shared(db, recording)?;
+    if let Some(own) = own {
+        let mut before = lead::pieces(db, recording, &own)?;
+        before.retain(|piece| pieces.iter().all(|shared| shared.key != piece.key));
+        pieces.splice(..0, before);
+    }
+    for piece in pieces {
+        let mut keeps = keeps(db, piece.key, recording)?;
+        let decodes = leads.iter().filter(|lead| lead.needs(&piece));
+        keeps.extend(decodes.map(|lead| (lead.from, lead.to)));
         if keeps
             .iter()
-            .any(|(from, to)| *from <= shared.start && shared.end <= *to)
+            .any(|(from, to)| *from <= piece.start && piece.end <= *to)
         {
-            left.add((shared.start, shared.end));
+            left.add((piece.start, piece.end));
             continue;
         }
-        let tracks = tracks::decode(&shared.tracks).unwrap_or_default();
+        let tracks = tracks::decode(&piece.tracks).unwrap_or_default();
         // What cannot be read stays as it is: `verify` has a word on it.
-        let Some(index) = index(db, shared.key)? else {
-            left.add((shared.start, shared.end));
+        let Some(index) = index(db, piece.key)? else {
+            left.add((piece.start, piece.end));
             continue;
         };
-        let dated = Dated {
-            index: &index,
-            base: shared.base,
-            tracks: &tracks,
-            tape_zero: shared.tape_zero,
-        };
+        let dated = piece.dated(&index, &tracks);
         let needed = dated.needed(&keeps);
         dated.left(&needed, &mut left);
         let mut needed = needed.into_iter();
-        parts.extend(cut(db, shared.key, shared.id, index, |_| {
+        parts.extend(cut(db, piece.key, piece.id, index, |_| {
             needed.next().unwrap_or(true)
         })?);
     }
@@ -75,26 +115,37 @@ pub(super) fn remove(db: &Connection, recording: i64, span: (Micros, Micros)) ->
     })
 }
 
-/// Whole segments that no other recording shares; what was given up before has nobody who needs it.
-fn wipe(db: &Connection, recording: i64) -> Result<Vec<Part>> {
+/// Whole segments that no other recording shares or is decoded with; what was given up before has nobody who needs it.
+fn wipe(db: &Connection, recording: i64, leads: &[Lead]) -> Result<Vec<Part>> {
     let sql = format!(
-        "UPDATE segments AS s SET state = 'wipe' FROM recordings r
-         WHERE r.recording = ?1 AND {} AND (s.state = 'spare' OR s.state IN ('sealed', 'missing')
+        "SELECT {COLUMNS}, s.state = 'spare'
+         FROM recordings r CROSS JOIN segments s ON {} CROSS JOIN publishes p ON p.publish = s.publish
+         WHERE r.recording = ?1 AND (s.state = 'spare' OR s.state IN ('sealed', 'missing')
             AND NOT EXISTS (SELECT 1 FROM recordings o WHERE {SHARES} AND o.recording <> ?1
-                AND (o.state <> 'expired' OR o.protected)))
-         RETURNING segment, id",
+                AND (o.state <> 'expired' OR o.protected)))",
         between("r.stream", "r.start", "r.end")
     );
-    let wiped: Vec<(i64, [u8; 16])> = prepare(db, &sql)?
-        .query_map(params![recording], |row| Ok((row.get(0)?, row.get(1)?)))?
+    let alone: Vec<(Piece, bool)> = prepare(db, &sql)?
+        .query_map(params![recording], |row| Ok((Piece::of(row)?, row.get(9)?)))?
         .collect::<Result<_>>()?;
-    for (key, _) in &wiped {
-        execute(db, "DELETE FROM indexes WHERE segment = ?1", params![key])?;
+    let mut parts = Vec::new();
+    for (piece, is_spare) in alone {
+        if is_spare || !leads.iter().any(|lead| lead.needs(&piece)) {
+            parts.push(wiped(db, piece.key, piece.id)?);
+        }
     }
-    Ok(wiped
-        .into_iter()
-        .map(|(_, id)| Part::whole(SegmentId::from_bytes(id)))
-        .collect())
+    Ok(parts)
+}
+
+/// All of a segment is to be written over.
+fn wiped(db: &Connection, key: i64, id: SegmentId) -> Result<Part> {
+    execute(
+        db,
+        "UPDATE segments SET state = 'wipe' WHERE segment = ?1",
+        params![key],
+    )?;
+    execute(db, "DELETE FROM indexes WHERE segment = ?1", params![key])?;
+    Ok(Part::whole(id))
 }
 
 /// Takes fragments out of a segment's index, and has their bytes written over. Returns where they are.
@@ -125,13 +176,7 @@ fn cut(
     }
     if index.fragments.is_empty() {
         // Others have a moment of it, and no sample.
-        execute(
-            db,
-            "UPDATE segments SET state = 'wipe' WHERE segment = ?1",
-            params![key],
-        )?;
-        execute(db, "DELETE FROM indexes WHERE segment = ?1", params![key])?;
-        return Ok(vec![Part::whole(id)]);
+        return Ok(vec![wiped(db, key, id)?]);
     }
     execute(
         db,
@@ -252,35 +297,22 @@ fn sealed(db: &Connection, id: SegmentId) -> Result<Option<i64>> {
         .optional()
 }
 
-fn index(db: &Connection, segment: i64) -> Result<Option<SampleIndex>> {
+pub(super) fn index(db: &Connection, segment: i64) -> Result<Option<SampleIndex>> {
     let samples: Option<Vec<u8>> = prepare(db, "SELECT samples FROM indexes WHERE segment = ?1")?
         .query_row(params![segment], |row| row.get(0))
         .optional()?;
     Ok(samples.and_then(|samples| SampleIndex::decode(&samples).ok()))
 }
 
-fn shared(db: &Connection, recording: i64) -> Result<Vec<Shared>> {
+fn shared(db: &Connection, recording: i64) -> Result<Vec<Piece>> {
     let sql = format!(
-        "SELECT s.segment, s.id, base_video, base_audio, tape_zero, s.start, s.end, tracks
+        "SELECT {COLUMNS}
          FROM recordings r CROSS JOIN segments s ON {} CROSS JOIN publishes p ON p.publish = s.publish
          WHERE r.recording = ?1 AND s.state IN ('sealed', 'missing') ORDER BY s.end",
         between("r.stream", "r.start", "r.end")
     );
     prepare(db, &sql)?
-        .query_map(params![recording], |row| {
-            Ok(Shared {
-                key: row.get(0)?,
-                id: SegmentId::from_bytes(row.get(1)?),
-                base: TrackBase {
-                    video: row.get(2)?,
-                    audio: row.get(3)?,
-                },
-                tape_zero: row.get(4)?,
-                start: row.get(5)?,
-                end: row.get(6)?,
-                tracks: row.get(7)?,
-            })
-        })?
+        .query_map(params![recording], Piece::of)?
         .collect()
 }
 

@@ -38,10 +38,15 @@ fn clip(a: &Publisher, n: u8, [from, to]: [Micros; 2]) -> Command {
 }
 
 fn rig_on(dir: tempfile::TempDir, disk: CrashDisk) -> Rig {
+    rig_with(dir, disk, 12)
+}
+
+/// With segments of so many seconds.
+fn rig_with(dir: tempfile::TempDir, disk: CrashDisk, seconds: u64) -> Rig {
     let clock = Arc::new(TestClock::new(500_000_000));
     clock.set_utc(1_790_000_500_000_000, true);
     Rig::with(dir, disk, clock, |settings| {
-        settings.segment_duration = Duration::from_secs(12);
+        settings.segment_duration = Duration::from_secs(seconds);
     })
 }
 
@@ -187,6 +192,38 @@ fn what_a_clip_is_decoded_with_stays() {
     assert_eq!(there(&rig.disk), [6, 7, 8, 12, 13, 14, 15]);
     check_invariants(rig.dir.path(), &rig.disk);
     assert_eq!(plays(&rig)[0], (CLIP, range(6..9)));
+}
+
+#[test]
+fn what_the_next_recording_is_decoded_with_stays_in_earlier_segments_too() {
+    let mut rig = rig_with(tempdir(), CrashDisk::default(), 1);
+    let (a, start) = rig.publish(1, "a");
+    rig.handle(vec![start, a.record(id(ALL), 0)]);
+    // Without another keyframe segments end where they must: 0 to 2, 2 to 10, 10 to 16.
+    for n in 0..16 {
+        if n == 11 {
+            rig.handle(vec![a.close(id(ALL), 11), a.record(id(NEXT), 11)]);
+        }
+        rig.handle(vec![a.send(fragment(n, n == 0 || n == 2))]);
+        rig.pass(SECOND);
+    }
+    rig.handle(vec![a.close(id(NEXT), 16), a.end()]);
+    rig.pass(SECOND);
+    assert_eq!(there(&rig.disk), range(0..16));
+    delete(&mut rig, ALL);
+    assert_eq!(there(&rig.disk), range(2..16));
+    assert_eq!(plays(&rig), [(NEXT, range(2..16))]);
+    assert_eq!(
+        rig.library().deletion(id(ALL)).unwrap(),
+        Deletion::Done { left: 9 * SECOND }
+    );
+    check_invariants(rig.dir.path(), &rig.disk);
+    let mut rig = restarted(rig, |_, _| ());
+    assert_eq!(plays(&rig), [(NEXT, range(2..16))]);
+    // It goes with who was decoded with it.
+    delete(&mut rig, NEXT);
+    assert_eq!(there(&rig.disk), range(0..0));
+    check_invariants(rig.dir.path(), &rig.disk);
 }
 
 #[test]

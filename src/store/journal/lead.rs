@@ -1,0 +1,111 @@
+//! What a recording is decoded with and does not have. One that begins without a keyframe wants the pictures from the keyframe
+//! before on, which lie on the tape of the same publish, in other segments.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::outbox::Result;
+use super::read::between;
+use super::sql::prepare;
+use super::thin::{COLUMNS, Piece, index};
+use super::tracks;
+use crate::media::Micros;
+use crate::store::thin::{Dated, LOOK_BACK};
+
+/// Tape of a publish from a keyframe to the beginning of a recording.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lead {
+    publish: i64,
+    pub(super) from: Micros,
+    pub(super) to: Micros,
+}
+
+impl Lead {
+    pub(super) fn needs(&self, piece: &Piece) -> bool {
+        self.publish == piece.publish && self.from < piece.end && piece.start < self.to
+    }
+}
+
+/// What other recordings are decoded with, of those that begin after a moment and not long after one's end.
+pub(super) fn of_others(db: &Connection, recording: i64, after: Micros) -> Result<Vec<Lead>> {
+    let sql = format!(
+        "SELECT o.recording FROM recordings r CROSS JOIN recordings o
+         WHERE r.recording = ?1 AND o.stream = r.stream AND o.start > ?2 AND o.start < r.end + {LOOK_BACK}
+            AND o.recording <> ?1 AND (o.state <> 'expired' OR o.protected)"
+    );
+    let others: Vec<i64> = prepare(db, &sql)?
+        .query_map(params![recording, after], |row| row.get(0))?
+        .collect::<Result<_>>()?;
+    let mut leads = Vec::new();
+    for other in others {
+        leads.extend(of(db, other)?);
+    }
+    Ok(leads)
+}
+
+/// What a recording is decoded with, if it begins without a keyframe. Nothing is known of a segment that is still written.
+pub(super) fn of(db: &Connection, recording: i64) -> Result<Option<Lead>> {
+    let sql = format!(
+        "SELECT {COLUMNS}, iif(r.exact, r.start, s.start)
+         FROM recordings r CROSS JOIN segments s ON {} CROSS JOIN publishes p ON p.publish = s.publish
+         WHERE r.recording = ?1 AND s.state IN ('sealed', 'missing') ORDER BY s.end LIMIT 1",
+        between("r.stream", "r.start", "r.end")
+    );
+    let first: Option<(Piece, Micros)> = prepare(db, &sql)?
+        .query_row(params![recording], |row| Ok((Piece::of(row)?, row.get(9)?)))
+        .optional()?;
+    let Some((first, begins)) = first else {
+        return Ok(None);
+    };
+    let found = dated(db, &first, |dated| {
+        let begins = begins.max(dated.first_picture()?);
+        dated.keyframe_before(begins).is_none().then_some(begins)
+    })?;
+    let Some(begins) = found.flatten() else {
+        return Ok(None);
+    };
+    let sql = format!(
+        "SELECT {COLUMNS} FROM segments s CROSS JOIN publishes p ON p.publish = s.publish
+         WHERE s.stream = (SELECT stream FROM recordings WHERE recording = ?1) AND s.end > ?2 AND s.end <= ?3
+            AND s.publish = ?4 AND s.segment <> ?5 AND s.state IN ('sealed', 'missing') ORDER BY s.end DESC"
+    );
+    let earlier: Vec<Piece> = prepare(db, &sql)?
+        .query_map(
+            params![
+                recording,
+                begins.saturating_sub(LOOK_BACK),
+                first.end,
+                first.publish,
+                first.key
+            ],
+            Piece::of,
+        )?
+        .collect::<Result<_>>()?;
+    for piece in earlier {
+        if let Some(from) = dated(db, &piece, |dated| dated.keyframe_before(begins))?.flatten() {
+            return Ok(Some(Lead {
+                publish: first.publish,
+                from,
+                to: begins,
+            }));
+        }
+    }
+    Ok(None)
+}
+
+/// Segments with what a recording is decoded with, the oldest first.
+pub(super) fn pieces(db: &Connection, recording: i64, lead: &Lead) -> Result<Vec<Piece>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM recordings r CROSS JOIN segments s ON {} CROSS JOIN publishes p ON p.publish = s.publish
+         WHERE r.recording = ?1 AND s.publish = ?4 AND s.state IN ('sealed', 'missing') ORDER BY s.end",
+        between("r.stream", "?2", "?3")
+    );
+    prepare(db, &sql)?
+        .query_map(params![recording, lead.from, lead.to, lead.publish], Piece::of)?
+        .collect()
+}
+
+/// Asks a segment's index; nothing, if it cannot be read.
+fn dated<T>(db: &Connection, piece: &Piece, ask: impl FnOnce(&Dated<'_>) -> T) -> Result<Option<T>> {
+    let tracks = tracks::decode(&piece.tracks).unwrap_or_default();
+    Ok(index(db, piece.key)?.map(|index| ask(&piece.dated(&index, &tracks))))
+}
