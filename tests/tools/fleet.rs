@@ -92,6 +92,49 @@ fn a_real_broker_carries_everything_and_people_read_it() {
 }
 
 #[test]
+fn a_real_broker_is_spoken_to_in_mqtt_3_1_1() {
+    let (home, place) = (home(), home());
+    let broker = Mosquitto::start(place.path());
+    let listening = broker.listen();
+    listening.hears(&broker);
+    let service = Service::start_with(home.path(), &managed_at(&broker.url(), "version = \"3.1.1\""));
+    push(&service, "live/cam", 2, 0);
+    let told = |wanted: &str| {
+        let heard = listening.heard().into_iter();
+        heard
+            .filter(|(topic, _)| topic.ends_with(wanted))
+            .map(|(_, text)| text)
+            .next_back()
+    };
+    wait_until("the file to be told of", || {
+        told("event/recording.closed").is_some()
+    });
+    let topic = format!("{ROOT}/request/recording.list");
+    broker.publish_as("mqttv311", &["-q", "1", "-t", &topic, "-m", "{\"id\":\"r1\"}"]);
+    let answer = wait_for("the answer", || told("response/recording.list"));
+    let answer: Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!(
+        (
+            &answer["id"],
+            &answer["ok"],
+            answer["result"]["recordings"][0]["stream"].as_str()
+        ),
+        (&"r1".into(), &true.into(), Some("live/cam"))
+    );
+    service.kill();
+    wait_until("the last will to be spoken", || {
+        told("/status").is_some_and(|text| text.contains("\"down\""))
+    });
+    for (topic, text) in listening
+        .heard()
+        .iter()
+        .filter(|(topic, _)| topic.starts_with(ROOT) && !topic.contains("/request/"))
+    {
+        contract::check(ROOT, topic, text.as_bytes());
+    }
+}
+
+#[test]
 fn a_real_broker_is_killed_with_and_without_its_memory_and_events_come_in_order_to_the_last() {
     let (home, place) = (home(), home());
     let mut broker = Mosquitto::start(place.path());

@@ -64,8 +64,13 @@ impl Mosquitto {
 
     /// Publishes as people do.
     pub(crate) fn publish(&self, arguments: &[&str]) {
+        self.publish_as("mqttv5", arguments);
+    }
+
+    /// The same in a version of MQTT, as `mosquitto_pub -V` has it.
+    pub(crate) fn publish_as(&self, version: &str, arguments: &[&str]) {
         let port = self.port.to_string();
-        let mut all = vec!["-p", &port, "-V", "mqttv5"];
+        let mut all = vec!["-p", &port, "-V", version];
         all.extend(arguments);
         MOSQUITTO_PUB.run(all).ok();
     }
