@@ -28,6 +28,8 @@ fn who_deletes_is_asked_at_a_terminal_and_hears_that_it_waits() {
     let id = started["recordings"][0].as_str().unwrap();
     let is_there = || recordings(&data).iter().any(|row| row.id == id);
     wait_until("another one", is_there);
+    // No keyframe comes any more with which the segment would end.
+    feed.hold();
     done(home, &["recording", "stop", CAM]);
     closed(home, id);
 

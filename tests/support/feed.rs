@@ -34,6 +34,7 @@ pub(crate) struct Feed {
 struct Books {
     sent: Mutex<Vec<Arc<Sent>>>,
     stop: AtomicBool,
+    held: AtomicBool,
 }
 
 /// One publish.
@@ -66,6 +67,11 @@ impl Feed {
             }
         });
         Self { thread, books }
+    }
+
+    /// Sends nothing from now on, and stays connected.
+    pub(crate) fn hold(&self) {
+        self.books.held.store(true, Ordering::Release);
     }
 
     /// Milliseconds of media that the service has taken, all publishes together.
@@ -154,6 +160,9 @@ fn publish(address: SocketAddr, plan: Plan, serial: usize, books: &Books) -> std
             .filter(|left| !left.is_zero())
         {
             std::thread::park_timeout(left);
+        }
+        while books.held.load(Ordering::Acquire) && !books.stop.load(Ordering::Acquire) {
+            std::thread::park_timeout(Duration::from_millis(10));
         }
         if books.stop.load(Ordering::Acquire) || plan.length.is_some_and(|length| tag.time >= length) {
             break;
