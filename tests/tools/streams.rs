@@ -90,7 +90,7 @@ fn sound_that_begins_two_seconds_before_the_picture() {
         folder.path(),
         FFMPEG,
         8,
-        &format!("-filter:v setpts=PTS+2/TB {H264_AAC}"),
+        &format!("-filter:v setpts=PTS+2/TB -t 8 {H264_AAC}"),
     );
     let session = Session::record(|url| push_copy(FFMPEG, &file, "-copyts", url));
     same_in(&session, &file, &ALL, FFMPEG);
