@@ -85,10 +85,10 @@ build() {
 # is tried in full on the machine's own processor.
 emulated_tests() {
   export CARGO_PROFILE_DEV_DEBUG=none CARGO_PROFILE_DEV_OPT_LEVEL=1
-  export EDGEREEL_TEST_STRIDE=7 EDGEREEL_TEST_KILLS="${EDGEREEL_TEST_KILLS:-5}"
+  export EDGEREEL_TEST_STRIDE=13 EDGEREEL_TEST_KILLS="${EDGEREEL_TEST_KILLS:-5}"
   export EDGEREEL_TEST_MUTATIONS="${EDGEREEL_TEST_MUTATIONS:-20}"
   export "CARGO_TARGET_${upper}_RUNNER=${emulator[*]}" EDGEREEL_TEST_RUNNER="${emulator[*]}"
-  export PROPTEST_CASES="${PROPTEST_CASES:-16}"
+  export PROPTEST_CASES="${PROPTEST_CASES:-8}"
   cargo test "${arguments[@]}" --config profile.dev.package.sha2.opt-level=3 --config profile.dev.package.md-5.opt-level=3 "$@"
 }
 
