@@ -30,7 +30,7 @@ pub struct RecorderSettings {
 pub(super) struct Core {
     pub(super) settings: RecorderSettings,
     /// Tape now is this plus CLOCK_BOOTTIME.
-    tape_base: Micros,
+    pub(super) tape_base: Micros,
     streams: HashMap<StreamName, Stream>,
     pub(super) rulebook: Rulebook,
     pub(super) tasks: Tasks,
@@ -87,7 +87,9 @@ impl Core {
         let tape_now = self.tape_base.saturating_add(now.boot);
         for open in open {
             if let Origin::Task { id } = &open.spec.origin {
-                self.tasks.has_begun(id, open.paused_utc);
+                let length = open.end.saturating_sub(open.start).max(0);
+                let since = open.paused_utc.saturating_sub(length);
+                self.tasks.has_recorded(id, since, open.paused_utc);
             }
             let session = Session::found(open, now, tape_now, clock_synced);
             let stream = self.stream_or_new(&open.stream);

@@ -60,17 +60,23 @@ impl Outcome {
         over
     }
 
+    /// Something was recorded since then, or since it was judged.
+    pub(super) fn has_recorded_since(&self, utc: Micros) -> bool {
+        self.recorded.is_some_and(|at| at >= self.judged.min(utc))
+    }
+
     fn recorded_within(&self, (start, end): (Micros, Micros)) -> bool {
         self.recorded.is_some_and(|at| (start..=end).contains(&at))
     }
 }
 
 impl Task {
-    /// A recording of it began. True if that is to be kept.
-    pub(super) fn has_begun(&mut self, utc: Micros) -> bool {
-        let time = self.when.window_at(utc);
+    /// A recording of it began, which has media from one of these moments to the other (UTC): what began within a time is told
+    /// of up to a second later, when the time may be over. True if that is to be kept.
+    pub(super) fn has_begun(&mut self, from: Micros, to: Micros) -> bool {
+        let time = self.when.windows(from, to.saturating_add(1)).pop();
         let is_known = time.is_some_and(|time| self.outcome.recorded_within(time));
-        self.outcome.recorded = Some(utc);
+        self.outcome.recorded = Some(time.map_or(to, |(start, _)| start.max(from)));
         !is_known
     }
 

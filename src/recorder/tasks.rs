@@ -213,10 +213,19 @@ impl Tasks {
         Ok(self.put(Task { outcome, ..task }, now))
     }
 
-    /// A recording of a task began. Gives the task, if that is to be kept.
-    pub(super) fn has_begun(&mut self, id: &str, utc: Micros) -> Option<&Task> {
+    /// A recording of a task began, with media from one moment to the other. Gives the task, if that is to be kept.
+    pub(super) fn has_begun(&mut self, id: &str, from: Micros, to: Micros) -> Option<&Task> {
         let task = self.tasks.get_mut(id)?;
-        task.has_begun(utc).then_some(&*task)
+        task.has_begun(from, to).then_some(&*task)
+    }
+
+    /// A recording of a task was found, which has media from one moment to the other. What the task's row says itself stands:
+    /// the clock may have been set since.
+    pub(super) fn has_recorded(&mut self, id: &str, from: Micros, to: Micros) {
+        let task = self.tasks.get_mut(id);
+        if let Some(task) = task.filter(|task| !task.outcome.has_recorded_since(from)) {
+            task.has_begun(from, to);
+        }
     }
 
     /// It missed one of its times, for the reason that is known now.

@@ -160,9 +160,14 @@ impl Core {
 
     /// Keeps what `out` tells, from its entry number `from` on, of tasks whose recordings began.
     pub(in crate::recorder) fn keep_begun(&mut self, from: usize, now: Moment, out: &mut Vec<Command>) {
+        let tape_now = self.tape_base.saturating_add(now.boot);
         let begun = out.iter().skip(from).filter_map(|command| match command {
-            Command::RecordingStarted { spec, .. } => match &spec.origin {
-                Origin::Task { id } => self.tasks.has_begun(id, now.utc).map(keep_task),
+            Command::RecordingStarted { start, spec, .. } => match &spec.origin {
+                Origin::Task { id } => {
+                    let age = tape_now.saturating_sub(*start).max(0);
+                    let since = now.utc.saturating_sub(age);
+                    self.tasks.has_begun(id, since, now.utc).map(keep_task)
+                }
                 _ => None,
             },
             _ => None,

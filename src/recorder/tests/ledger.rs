@@ -178,7 +178,7 @@ impl Machine {
     /// The process dies, and is started again `down` later: what was told to the store is there, and all that was open is
     /// found as the store's recovery leaves it.
     pub(super) fn crash(&mut self, down: Micros) {
-        let died = self.utc + self.boot;
+        let (died, tape_died) = (self.utc + self.boot, self.core.tape_base + self.boot);
         self.live.clear();
         self.power = None;
         self.boot += down;
@@ -217,7 +217,7 @@ impl Machine {
             }
             if entry.state == "open" {
                 entry.state = "paused";
-                entry.paused_utc = died;
+                entry.paused_utc = died - (tape_died - end).max(0);
             }
             open.push(OpenRecording {
                 recording: *id,
@@ -307,7 +307,7 @@ impl Machine {
             let samples = self.samples(*id);
             if let Some(first) = samples.iter().find(|sample| sample.video) {
                 // But where one was split that had waited for a keyframe for long enough.
-                let split = |other: &Entry| other.end == Some(entry.start) && other.state == "closed";
+                let split = |other: &Entry| other.end.or(other.ends) == Some(entry.start);
                 let forced = entry.spec.number > 1 && self.recordings.values().any(split);
                 assert!(first.key || forced, "{id} begins without a keyframe: {entry:?}");
             }
@@ -322,7 +322,8 @@ impl Machine {
                 .iter()
                 .map(|format| format.as_str())
                 .collect();
-            let end = entry.end.filter(|_| entry.state != "open").unwrap_or(Micros::MAX);
+            let end = entry.end.filter(|_| entry.state != "open").or(entry.ends);
+            let end = end.unwrap_or(Micros::MAX);
             let reel = reels.entry((entry.spec.session.clone(), formats)).or_default();
             reel.push((entry.start, end));
         }

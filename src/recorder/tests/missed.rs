@@ -94,6 +94,38 @@ fn what_was_recorded_is_not_missed_however_short_it_was_and_whatever_restarts() 
 }
 
 #[test]
+fn what_began_in_the_last_second_of_a_time_is_not_missed() {
+    let mut machine = on_demand();
+    create(&mut machine, task("t", 60, 120)).unwrap();
+    // So that the second after which a publish is on the tape is over with the time, or right behind it.
+    machine.wait(69);
+    machine.begin(CAM);
+    machine.play(CAM, 4);
+    machine.break_off(CAM);
+    machine.wait(3);
+    let recorded = machine.core.tasks.task("t").unwrap().outcome.recorded;
+    assert_eq!(machine.table(), ["task hls#1 closed 1"]);
+    assert_eq!(recorded, Some(MONDAY + 119 * SECOND));
+    assert!(told(&machine).is_empty() && missed(&machine, "t").is_none());
+    machine.crash(SECOND);
+    machine.wait(3);
+    assert!(told(&machine).is_empty());
+}
+
+#[test]
+fn what_was_recorded_is_not_missed_where_the_clock_is_set_right_before_a_power_cut() {
+    let mut machine = on_demand();
+    create(&mut machine, task("t", 60, 90)).unwrap();
+    machine.begin(CAM);
+    machine.play(CAM, 20);
+    machine.utc += 3_600 * SECOND;
+    machine.crash(SECOND);
+    machine.wait(3);
+    assert_eq!(machine.core.tasks.task("t").unwrap().state, TaskState::Over);
+    assert!(told(&machine).is_empty() && missed(&machine, "t").is_none());
+}
+
+#[test]
 fn why_nothing_was_recorded_is_told_apart() {
     let mut machine = on_demand();
     create(&mut machine, task("off", 60, 90)).unwrap();
