@@ -1,5 +1,7 @@
 //! `recording.…`: what is recorded by command, and what there is.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -14,14 +16,16 @@ use crate::event::Short;
 use crate::media::{Micros, RecordingId, StreamName};
 use crate::recorder::{AskError, MANUAL_USUAL, OrderError, StartOrder, Started, Which};
 use crate::store::{
-    Command as StoreCommand, Cursor, Deletion, Library, Query, RecordingRow, RecordingState, RenditionState,
-    StoreError,
+    Command as StoreCommand, Cursor, Deletion, Library, Progress, Query, RecordingRow, RecordingState,
+    RenditionState, StoreError,
 };
 
 /// Of a recording that was interrupted more often, a list tells the last interruptions.
 const LIST_GAPS: usize = 20;
 /// As above, of one recording alone.
 const MOST_GAPS: usize = 500;
+/// A recording that was stopped has ended after this, if its publisher sends: a fragment is at most a second.
+const ENDS_WITHIN: Duration = Duration::from_secs(3);
 
 const STREAM: &str = "the recordings that a command began on this stream, as in live/cam1";
 const RECORDING: &str = "or this one, and those that were begun together with it";
@@ -379,14 +383,21 @@ struct Delete {
 
 async fn delete(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
     let Delete { recording, remote } = typed(arguments)?;
-    let row = row_of(api, recording).await?;
+    let mut row = row_of(api, recording).await?;
     let id = row.id;
+    let mut ends = Ends::of(api);
+    if remote && row.ending {
+        // What is delivered of it while it ends would be there again.
+        row = ends.closed(api, id).await?.unwrap_or(row);
+    }
     let refused = |why: &str| Failure::new(Code::Conflict, format!("recording {id} is {why}"));
     let stands = |row: &RecordingRow| match row.protected {
         true => Some("protected; take that back first: recording unprotect"),
         false if row.state == RecordingState::Open && row.paused => {
             Some("open and waits for its publisher; end it first: recording finish")
         }
+        false if row.ending && remote => Some("ending; try again in a moment"),
+        false if row.ending => None,
         false => (row.state == RecordingState::Open).then_some("open; stop it first: recording stop"),
     };
     if let Some(why) = stands(&row) {
@@ -401,6 +412,10 @@ async fn delete(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failu
     api.recorder
         .submit(StoreCommand::Delete { recording: id })
         .await?;
+    if row.ending {
+        // It is on its way out already; who asked has the better answer.
+        ends.closed(api, id).await?;
+    }
     let (deletion, now) = api
         .read(move |library| Ok((library.deletion(id)?, library.recording(id)?)))
         .await?;
@@ -413,6 +428,33 @@ async fn delete(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failu
         }
         (Deletion::Waits, _) => Ok(deleted(&row, None, remote)),
         (_, Some(now)) => Err(refused(now.state.as_str())),
+    }
+}
+
+/// What is told of the store while somebody waits for the end of a recording.
+struct Ends(tokio::sync::watch::Receiver<Progress>);
+
+impl Ends {
+    fn of(api: &Api) -> Self {
+        Self(api.store.progress())
+    }
+
+    /// The row of a recording that is ending once it has ended, or as it is when nothing came for too long. Nothing when it is
+    /// not there any more.
+    async fn closed(&mut self, api: &Api, id: RecordingId) -> Result<Option<RecordingRow>, Failure> {
+        let late = tokio::time::sleep(ENDS_WITHIN);
+        tokio::pin!(late);
+        loop {
+            self.0.mark_unchanged();
+            let row = api.read(move |library| library.recording(id)).await?;
+            if !row.as_ref().is_some_and(|row| row.ending) {
+                return Ok(row);
+            }
+            tokio::select! {
+                () = &mut late => return Ok(row),
+                changed = self.0.changed() => if changed.is_err() { return Ok(row) },
+            }
+        }
     }
 }
 

@@ -58,6 +58,8 @@ pub struct RecordingRow {
     pub protected: bool,
     /// Its publisher is gone, and awaited.
     pub paused: bool,
+    /// It is open, and where it ends is known: what is left of it is on its way.
+    pub ending: bool,
     /// What it is of and for.
     pub spec: RecordingSpec,
     /// What somebody marked it with.
@@ -139,7 +141,7 @@ pub struct Gap {
 pub enum Deletion {
     /// It is not to be deleted, or nobody knows any more.
     None,
-    /// It goes when the segment that is being written ends.
+    /// It goes when what is being written of it is: it is ending, or the segment that it ends in is open.
     Waits,
     /// It is gone.
     Done {

@@ -64,6 +64,7 @@ impl Summary {
                 state: of.state,
                 protected: of.protected,
                 paused: of.paused,
+                ending: of.state == RecordingState::Open && of.ends.is_some(),
                 spec: of.spec,
                 tags: of.tags,
                 start: of.utc_start,

@@ -101,10 +101,10 @@ pub(super) fn closed(home: &Path, id: &str) -> Value {
 }
 
 /// A connection as any program would make one.
-struct Line(BufReader<UnixStream>);
+pub(super) struct Line(BufReader<UnixStream>);
 
 impl Line {
-    fn open(service: &Service) -> Self {
+    pub(super) fn open(service: &Service) -> Self {
         let stream = UnixStream::connect(socket_of(service)).expect("the socket");
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
@@ -116,7 +116,7 @@ impl Line {
     }
 
     #[track_caller]
-    fn ask(&mut self, request: &Value) -> Value {
+    pub(super) fn ask(&mut self, request: &Value) -> Value {
         self.say(format!("{request}\n").as_bytes()).unwrap();
         self.hear()
     }

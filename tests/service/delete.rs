@@ -2,7 +2,11 @@
 
 use std::path::Path;
 
-use crate::control::{CAM, closed, done, live};
+use serde_json::{Value, json};
+
+use crate::control::{CAM, Line, ON_DEMAND, closed, done, live};
+use crate::support::broker::Broker;
+use crate::support::fleet::{ask, managed, status};
 use crate::support::{Done, Service, edgereel, home, recordings, sample_path, wait_for, wait_until};
 use crate::terminal::at_a_terminal;
 
@@ -52,7 +56,7 @@ fn who_deletes_is_asked_at_a_terminal_and_hears_that_it_waits() {
     let (code, seen) = at_a_terminal(&[], &words, "y\n");
     assert_eq!(code, Some(0), "{seen}");
     assert!(
-        seen.contains("it goes when the segment that is being written ends"),
+        seen.contains("it goes when what is being written of it ends"),
         "{seen}"
     );
     let again = done(home, &["recording", "delete", id, "--yes"]);
@@ -60,6 +64,55 @@ fn who_deletes_is_asked_at_a_terminal_and_hears_that_it_waits() {
     assert!(again.get("left_s").is_none(), "{again}");
     feed.over();
     wait_until("it to be gone", || !is_there());
+    service.stop();
+}
+
+type Door<'a> = &'a mut dyn FnMut(&str, Value) -> Value;
+
+/// By each way in which it can be said.
+#[test]
+fn what_was_just_stopped_can_be_deleted() {
+    let (home, broker) = (home(), Broker::start());
+    let home = home.path();
+    let service = Service::start_with(home, &format!("{ON_DEMAND}{}", managed(&broker, "")));
+    status(&broker, "up");
+    let data = service.data();
+    let _feed = live(&service, CAM);
+    let mut line = Line::open(&service);
+    let mut socket = |command: &str, mut request: Value| {
+        request["command"] = command.into();
+        line.ask(&request)
+    };
+    let mut places = 0..;
+    let mut mqtt = |command: &str, request: Value| {
+        let place = places.next().unwrap_or(0);
+        ask(&broker, command, &request, &format!("at{place}"))
+    };
+    let mut typed = |command: &str, request: Value| {
+        let words: Vec<&str> = command.split('.').collect();
+        let which = request["recording"]
+            .as_str()
+            .or(request["stream"].as_str())
+            .unwrap();
+        let yes: &[&str] = if words[1] == "delete" { &["--yes"] } else { &[] };
+        json!({ "ok": true, "result": done(home, &[&words[..], &[which], yes].concat()) })
+    };
+    for door in [&mut typed as Door<'_>, &mut socket, &mut mqtt] {
+        let started = door("recording.start", json!({ "stream": CAM }));
+        let id = &started["result"]["recordings"][0];
+        let begun = || {
+            recordings(&data)
+                .iter()
+                .any(|row| id == row.id.as_str() && row.bytes > 0)
+        };
+        wait_until("something of it to be on the tape", begun);
+        let stopped = door("recording.stop", json!({ "stream": CAM }));
+        assert_eq!(stopped["result"]["recordings"][0], *id, "{stopped}");
+        let deleted = door("recording.delete", json!({ "recording": id }));
+        assert_eq!(deleted["ok"], true, "{deleted}");
+        assert_eq!(deleted["result"]["left_s"], 0.0, "{deleted}");
+        assert!(recordings(&data).is_empty(), "{:?}", recordings(&data));
+    }
     service.stop();
 }
 

@@ -50,7 +50,6 @@ fn typed(document: &str, before: &str) -> Done {
          trap 'trap - ERR; kill $(jobs -p) 2>/dev/null; wait' EXIT\n\
          listening() {{ for i in $(seq 200); do (exec 3<>/dev/tcp/127.0.0.1/1935) 2>/dev/null && return; sleep 0.1; done; false; }}\n\
          on_the_air() {{ for i in $(seq 200); do edgereel stream list | grep -q live/cam1 && return; sleep 0.1; done; false; }}\n\
-         ended() {{ for i in $(seq 200); do edgereel recording get last | grep -Eq 'state +(closed|delivered)' && return; sleep 0.1; done; false; }}\n\
          ip link set lo up\n{before}\n"
     );
     let shell: Vec<Block> = blocks(document)
@@ -64,10 +63,6 @@ fn typed(document: &str, before: &str) -> Done {
             .text
             .replace("edgereel run\n", "edgereel run &\nlistening\n");
         let text = text.replace("--loop &", "--loop & on_the_air");
-        let text = text.replace(
-            "edgereel recording delete last",
-            "ended\nedgereel recording delete last",
-        );
         writeln!(script, "# {document}:{}\n{text}", block.line).unwrap();
     }
     let path = std::env::var("PATH").unwrap_or_default();

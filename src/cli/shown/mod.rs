@@ -157,7 +157,7 @@ fn deleted(result: &Value) -> Vec<String> {
     let mut lines = Vec::new();
     if result.get("waits").is_some() {
         lines.push(
-            "it goes when the segment that is being written ends, within a minute or so; also should the power go before"
+            "it goes when what is being written of it ends, within a minute or so; also should the power go before"
                 .to_owned(),
         );
     }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
-use super::repair::Recovery;
+use super::repair::{Live, Recovery};
 use crate::format::fmp4::{self, Gone, Scanned};
 use crate::format::index::SampleIndex;
 use crate::media::{RecordingId, SegmentId};
@@ -63,7 +63,7 @@ impl Recovery<'_> {
     }
 
     /// Carries out deletions that the journal does not know of, and those that the power came before.
-    pub(super) fn delete(&mut self, journal: &Journal) -> Result<(), StoreError> {
+    pub(super) fn delete(&mut self, journal: &Journal, live: &Live) -> Result<(), StoreError> {
         let folder = paths::deleted(self.dir);
         let known = journal.deleted()?;
         for id in &self.deleted.recordings {
@@ -79,7 +79,9 @@ impl Recovery<'_> {
                 self.ops.push(Op::Blank { id: cut.blocks.id });
             }
         }
+        // One that is still on its way to its end is deleted by the writer, behind it.
         let doomed = journal.doomed()?.into_iter();
+        let doomed = doomed.filter(|id| !live.recordings.contains(id));
         self.ops.extend(doomed.map(|id| Op::Delete { id }));
         Ok(())
     }

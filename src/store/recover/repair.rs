@@ -113,7 +113,7 @@ pub(in crate::store) fn recover_as(
     recovery.compare(journal)?;
     recovery.adopt_recordings(journal, live)?;
     recovery.close(journal, live)?;
-    recovery.delete(journal)?;
+    recovery.delete(journal, live)?;
     recovery.sync_dirs()?;
 
     recovery.expect_lost_found();

@@ -437,6 +437,99 @@ fn what_waits_for_a_segment_is_deleted_also_when_the_power_goes() {
     ));
 }
 
+/// Three seconds of a recording that is to be ended at the third, and was deleted before it was.
+fn ending(resumes: bool) -> (Rig, Publisher) {
+    let mut rig = rig_on(tempdir(), CrashDisk::default());
+    let (a, start) = rig.publish(1, "a");
+    let mut spec = RecordingSpec::built_in();
+    if !resumes {
+        spec.reel.resume.window = "0s".parse().unwrap();
+    }
+    let begins = Command::RecordingStarted {
+        recording: id(ALL),
+        publish: a.publish,
+        start: a.zero,
+        spec: Arc::new(spec),
+    };
+    rig.handle(vec![start, begins]);
+    for n in 0..3 {
+        rig.handle(vec![a.append(n)]);
+        rig.pass(SECOND);
+    }
+    assert!(!rig.library().recording(id(ALL)).unwrap().unwrap().ending);
+    // Still open, and nobody says that it ends: nothing happens to it.
+    rig.handle(vec![Command::Delete { recording: id(ALL) }]);
+    rig.pass(SECOND);
+    assert_eq!(rig.library().deletion(id(ALL)).unwrap(), Deletion::None);
+    let end = a.zero + 3 * SECOND;
+    rig.handle(vec![Command::RecordingEnds {
+        recording: id(ALL),
+        end,
+    }]);
+    rig.handle(vec![Command::Delete { recording: id(ALL) }]);
+    rig.pass(SECOND);
+    assert!(rig.library().recording(id(ALL)).unwrap().unwrap().ending);
+    assert_eq!(rig.library().deletion(id(ALL)).unwrap(), Deletion::Waits);
+    (rig, a)
+}
+
+#[test]
+fn what_is_ending_is_deleted_as_soon_as_it_has_ended() {
+    let (mut rig, a) = ending(true);
+    rig.handle(vec![a.append(3), a.close(id(ALL), 3)]);
+    let gone = |rig: &Rig| {
+        assert_eq!(
+            rig.library().deletion(id(ALL)).unwrap(),
+            Deletion::Done { left: 0 }
+        );
+        assert!(rig.library().recordings(&Filter::default()).unwrap().is_empty());
+    };
+    // At once: it is not told of as closed before, so that nobody begins to deliver it.
+    gone(&rig);
+    time_passes(&mut rig);
+    assert_eq!(there(&rig.disk), [] as [i64; 0]);
+
+    // Somebody protects it meanwhile.
+    let (mut rig, a) = ending(true);
+    let protect = |protected| Command::Protect {
+        recording: id(ALL),
+        protected,
+    };
+    rig.handle(vec![protect(true)]);
+    rig.pass(SECOND);
+    rig.handle(vec![a.append(3), a.close(id(ALL), 3)]);
+    time_passes(&mut rig);
+    assert_eq!(rig.library().deletion(id(ALL)).unwrap(), Deletion::None);
+    assert_eq!(rig.library().recordings(&Filter::default()).unwrap().len(), 1);
+
+    // The service ends before it is closed.
+    for resumes in [true, false] {
+        let (mut rig, _) = ending(resumes);
+        rig.writer.close().unwrap();
+        gone(&rig);
+    }
+}
+
+#[test]
+fn what_is_ending_is_deleted_also_when_the_power_goes() {
+    for resumes in [true, false] {
+        let (rig, _) = ending(resumes);
+        let disk = CrashDisk::after_crash(&rig.disk.image(), Survives::Nothing);
+        let journal = JournalFiles::read(rig.dir.path());
+        let Rig { dir, writer, .. } = rig;
+        drop(writer);
+        journal.write(dir.path());
+        let mut rig = rig_on(dir, disk);
+        assert_eq!(
+            rig.library().deletion(id(ALL)).unwrap(),
+            Deletion::Done { left: 0 }
+        );
+        assert!(rig.library().recordings(&Filter::default()).unwrap().is_empty());
+        time_passes(&mut rig);
+        assert_eq!(there(&rig.disk), [] as [i64; 0], "resumes: {resumes}");
+    }
+}
+
 #[test]
 fn the_power_goes_at_every_operation_of_a_deletion() {
     let (mut rig, _) = recorded();

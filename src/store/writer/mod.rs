@@ -112,6 +112,8 @@ struct Open {
     spec: Arc<RecordingSpec>,
     /// Where it will end, if that is known.
     ends: Option<Micros>,
+    /// Somebody wants it deleted: as soon as it is closed.
+    doomed: bool,
 }
 
 /// One publish.
@@ -309,12 +311,14 @@ impl Writer {
             self.end_publish(publish, "shutdown".to_owned(), Box::default(), &mut pass);
         }
         let recordings = std::mem::take(&mut self.recordings).into_iter();
-        self.pending.extend(recordings.map(|(id, open)| {
+        self.pending.extend(recordings.flat_map(|(id, open)| {
             let (end, reason) = (None, "shutdown".to_owned());
-            match open.spec.resumes() {
+            let over = match open.spec.resumes() {
                 true => Op::PauseRecording { id, end, reason },
                 false => Op::CloseRecording { id, end, reason },
-            }
+            };
+            let delete = open.doomed.then_some(Op::Delete { id });
+            [over].into_iter().chain(delete)
         }));
         self.pending.push(Op::Report {
             event: Event::DeviceStopping {},
@@ -488,6 +492,15 @@ impl Writer {
     }
 
     fn delete(&mut self, recording: RecordingId, pass: &mut Pass) {
+        // Its end is known, and what is left of it is on its way here. Also should the power go before: the next start
+        // closes it, and deletes it.
+        if let Some(open) = self.recordings.get_mut(&recording)
+            && open.ends.is_some()
+        {
+            open.doomed = true;
+            self.pending.push(Op::Doom { id: recording });
+            return;
+        }
         // Footage of it in a segment that is still being written could not be removed later, when nothing says
         // any more whose it was. Where nobody records, nothing is lost by ending that segment here; else the
         // recording stays until it has ended.

@@ -71,15 +71,20 @@ impl Writer {
                 reason,
             } => {
                 self.progress.recordings_ended += 1;
-                if let Some(Open { stream, .. }) = self.recordings.remove(&recording) {
-                    self.turn_behind(&stream, end);
-                    pass.settle.insert(stream);
+                let mut doomed = false;
+                if let Some(open) = self.recordings.remove(&recording) {
+                    self.turn_behind(&open.stream, end);
+                    pass.settle.insert(open.stream);
+                    doomed = open.doomed;
                 }
                 self.pending.push(Op::CloseRecording {
                     id: recording,
                     end: Some(end),
                     reason,
                 });
+                if doomed {
+                    self.delete(recording, pass);
+                }
             }
             Command::Clip {
                 recording,
@@ -133,6 +138,7 @@ impl Writer {
             start,
             spec,
             ends: None,
+            doomed: false,
         };
         self.recordings.insert(recording, open);
     }
