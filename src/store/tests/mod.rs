@@ -25,6 +25,7 @@ mod sqlite;
 mod stall;
 mod strays;
 mod threads;
+mod tight;
 mod verify;
 
 pub(crate) use growing::Growing;

@@ -11,7 +11,7 @@ use crate::store::journal::Journal;
 use crate::store::{Command, Disk as _, Filter, OnFull, StoreSettings, paths};
 
 /// A segment of four seconds of test media, in whole blocks.
-const SEGMENT: u64 = 20_480;
+pub(super) const SEGMENT: u64 = 20_480;
 
 /// Room for about five segments.
 const QUOTA: u64 = 5 * SEGMENT + SEGMENT / 2;
@@ -26,7 +26,7 @@ fn rig(tune: impl FnOnce(&mut StoreSettings)) -> Rig {
 }
 
 /// One recording after the other of four seconds each, every one a segment.
-fn record(rig: &mut Rig, publisher: &Publisher, recordings: std::ops::Range<i64>) {
+pub(super) fn record(rig: &mut Rig, publisher: &Publisher, recordings: std::ops::Range<i64>) {
     for n in recordings {
         let id = id(n);
         rig.handle(vec![publisher.record(id, n * 4)]);
@@ -39,24 +39,24 @@ fn record(rig: &mut Rig, publisher: &Publisher, recordings: std::ops::Range<i64>
     }
 }
 
-fn started(tune: impl FnOnce(&mut StoreSettings)) -> (Rig, Publisher) {
+pub(super) fn started(tune: impl FnOnce(&mut StoreSettings)) -> (Rig, Publisher) {
     let mut rig = rig(tune);
     let (a, start) = rig.publish(1, "a");
     rig.handle(vec![start]);
     (rig, a)
 }
 
-fn id(n: i64) -> RecordingId {
+pub(super) fn id(n: i64) -> RecordingId {
     RecordingId::from_bytes([n as u8; 16])
 }
 
 /// Numbers of the recordings that there are, oldest first.
-fn kept(rig: &Rig) -> Vec<i64> {
+pub(super) fn kept(rig: &Rig) -> Vec<i64> {
     let rows = rig.library().recordings(&Filter::default()).unwrap();
     rows.iter().map(|row| i64::from(row.id.to_bytes()[0])).collect()
 }
 
-fn events(rig: &Rig, kind: &str) -> Vec<serde_json::Value> {
+pub(super) fn events(rig: &Rig, kind: &str) -> Vec<serde_json::Value> {
     let journal = Journal::open_read(rig.dir.path()).unwrap();
     let outbox = journal.outbox().unwrap().into_iter();
     outbox
@@ -578,89 +578,14 @@ fn a_floor_that_no_card_has_does_not_cost_the_tape() {
     end(rig, &a);
 }
 
-/// Everything that is sent is recorded, whatever the file system refuses: `limit` says when it does.
-fn goes_on_where_the_file_system_takes_no_more(limit: impl FnOnce(&Rig)) {
-    let (mut rig, a) = started(|settings| settings.quota = None);
-    record(&mut rig, &a, 0..4);
-    limit(&rig);
-    record(&mut rig, &a, 4..12);
-    assert_eq!(rig.writer.progress().failed, None);
-    assert_eq!(rig.writer.progress().bytes_lost, 0);
-    assert!(events(&rig, "storage.failed").is_empty());
-    let kept = kept(&rig);
-    assert!(kept.ends_with(&[10, 11]) && !kept.contains(&0), "{kept:?}");
-    let evicted = events(&rig, "media.evicted_undelivered");
-    assert!(evicted.len() >= 8, "each loss is told: {evicted:?}");
-    rig.handle(vec![a.end()]);
-    rig.writer.close().unwrap();
-    let tape = tape(rig.dir.path(), &rig.disk, &stream("a"));
-    assert!(
-        expected(0..48).ends_with(&tape),
-        "what is left is the newest, without a gap"
-    );
-}
-
 #[test]
-fn a_quota_of_the_file_system_gives_up_the_oldest_and_loses_nothing() {
-    goes_on_where_the_file_system_takes_no_more(|rig| {
-        let used: usize = rig.disk.files().values().map(Vec::len).sum();
-        rig.disk.hidden_quota(Some(used as u64 + 3_000));
-    });
-}
-
-#[test]
-fn a_quota_that_is_used_up_within_a_fragment_loses_nothing_either() {
-    for more in [0, 1, 500, 5_000, 9_000] {
-        goes_on_where_the_file_system_takes_no_more(|rig| {
-            let used: usize = rig.disk.files().values().map(Vec::len).sum();
-            rig.disk.hidden_quota(Some(used as u64 + more));
-        });
-    }
-}
-
-#[test]
-fn a_file_system_without_inodes_gives_up_the_oldest_and_loses_nothing() {
-    goes_on_where_the_file_system_takes_no_more(|rig| rig.disk.no_more_inodes());
-}
-
-#[test]
-fn a_stream_that_is_new_where_there_are_no_inodes_gets_its_folder() {
-    let (mut rig, a) = started(|settings| settings.quota = None);
-    record(&mut rig, &a, 0..4);
-    rig.disk.no_more_inodes();
-    let (b, start) = rig.publish(2, "b");
-    rig.handle(vec![start, b.record(id(90), 0), b.append(0), b.append(1)]);
-    rig.pass(1_000_000);
-    assert_eq!(
-        (rig.writer.progress().bytes_lost, &rig.writer.progress().failed),
-        (0, &None)
-    );
-}
-
-#[test]
-fn what_a_file_system_showed_is_tried_again_after_a_while() {
-    let (mut rig, a) = started(|settings| settings.quota = None);
-    record(&mut rig, &a, 0..4);
-    let used: usize = rig.disk.files().values().map(Vec::len).sum();
-    rig.disk.hidden_quota(Some(used as u64));
-    record(&mut rig, &a, 4..8);
-    let few = kept(&rig).len();
-    rig.disk.hidden_quota(None);
-    rig.pass(601_000_000);
-    record(&mut rig, &a, 160..168);
-    assert!(kept(&rig).len() >= few + 6, "{:?}", kept(&rig));
-}
-
-#[test]
-fn where_nothing_may_go_a_quota_of_the_file_system_is_told_of() {
-    let (mut rig, a) = started(|settings| {
-        settings.quota = None;
-        settings.on_full = OnFull::Stop;
-    });
-    record(&mut rig, &a, 0..4);
-    let used: usize = rig.disk.files().values().map(Vec::len).sum();
-    rig.disk.hidden_quota(Some(used as u64));
-    record(&mut rig, &a, 4..6);
-    assert_eq!(kept(&rig)[..4], [0, 1, 2, 3]);
-    assert!(rig.writer.progress().failed.is_some() || rig.writer.progress().full.is_some());
+fn what_is_protected_as_a_segment_begins_does_not_give_way_to_it() {
+    let (mut rig, a) = started(|_| ());
+    record(&mut rig, &a, 0..5);
+    let protect = Command::Protect {
+        recording: id(0),
+        protected: true,
+    };
+    rig.handle(vec![protect, a.record(id(5), 20), a.append(20)]);
+    assert_eq!(kept(&rig)[..2], [0, 2]);
 }

@@ -47,6 +47,7 @@ use tokio::sync::oneshot;
 use self::room::Room;
 use self::rotation::{Decision, OpenSegment};
 use self::space::Limits;
+use self::tight::Appended;
 
 pub use self::space::OnFull;
 pub(super) use self::tight::is_full;
@@ -152,6 +153,8 @@ struct Pass {
     /// Streams whose open segment must be durable before the rows of this pass are true.
     settle: HashSet<StreamName>,
     ended: Vec<PublishId>,
+    /// Rows that waited before it: all that they wait for was done.
+    waited: usize,
 }
 
 struct Turn {
@@ -226,7 +229,10 @@ impl Writer {
     /// share a commit.
     pub(super) fn handle(&mut self, mut commands: Vec<Command>) {
         while !commands.is_empty() {
-            let mut pass = Pass::default();
+            let mut pass = Pass {
+                waited: self.pending.len(),
+                ..Pass::default()
+            };
             let mut later = Vec::new();
             for command in commands {
                 if let Some(command) = self.take(command, &mut pass) {
@@ -546,7 +552,14 @@ impl Writer {
             turn: lane.turn,
         });
         match rotation::decide(open, &fragment, limits) {
-            Decision::Append => self.write(publish, &fragment),
+            Decision::Append => match self.append_at_any_price(publish, &fragment, pass)? {
+                Appended::Written(written) => self.written(publish, &fragment, written),
+                Appended::Later => {
+                    pass.held
+                        .extend(self.lanes.get(&publish).map(|lane| lane.stream.clone()));
+                    return Some(Command::Append { publish, fragment });
+                }
+            },
             Decision::Begin if std::mem::take(&mut lane.refused) => {
                 self.lose_fragment(publish, fragment.span(), fragment.payload_bytes())
             }
@@ -568,17 +581,14 @@ impl Writer {
         None
     }
 
-    fn write(&mut self, publish: PublishId, fragment: &Fragment) {
-        let Some(appended) = self.append_at_any_price(publish, fragment) else {
-            return;
-        };
+    fn written(&mut self, publish: PublishId, fragment: &Fragment, written: Result<u64, AppendError>) {
         let Some(lane) = self.lanes.get_mut(&publish) else {
             return;
         };
         let Some(segment) = lane.segment.as_mut() else {
             return;
         };
-        match appended {
+        match written {
             Ok(bytes) => {
                 let start = match segment.written.fragments {
                     1 => segment.start,

@@ -158,7 +158,7 @@ impl Writer {
             self.end_hole(publish);
             self.lanes.remove(&publish);
         }
-        self.delete_first(&mut begins);
+        self.say_first(&mut begins);
         let plan = self.plan_room(&mut begins);
         let opens = begins.iter().map(|(_, turn)| Op::OpenSegment(turn.row.clone()));
         let rows: Vec<Op> = plan.ops().chain(opens).collect();
@@ -180,9 +180,11 @@ impl Writer {
         }
     }
 
-    /// What is to be removed for good is known to be before anything takes over blocks: those of it are emptied.
-    fn delete_first(&mut self, begins: &mut Vec<(PublishId, Turn)>) {
-        if begins.is_empty() || !self.pending.iter().any(|op| matches!(op, Op::Delete { .. })) {
+    /// What is to be removed for good is known to be before anything takes over blocks: those of it are emptied. What is
+    /// protected is known to be before anything is given up.
+    fn say_first(&mut self, begins: &mut Vec<(PublishId, Turn)>) {
+        let first = |op: &Op| matches!(op, Op::Delete { .. } | Op::Protect { protected: true, .. });
+        if begins.is_empty() || !self.pending.iter().any(first) {
             return;
         }
         if let Err(error) = self.commit(Vec::new()) {

@@ -4,7 +4,7 @@
 
 use std::io::{self, ErrorKind};
 
-use super::{Turn, Writer};
+use super::{Pass, Turn, Writer};
 use crate::media::{Fragment, Micros, PublishId, StreamName};
 use crate::store::journal::{Blocks, Op};
 use crate::store::segment::{AppendError, Segment};
@@ -22,6 +22,14 @@ const SLACK_PART: u64 = 8;
 pub(super) struct Shown {
     pub(super) bytes: u64,
     until: Micros,
+}
+
+/// What became of a fragment.
+pub(super) enum Appended {
+    /// Bytes that it took, or why it was not written.
+    Written(Result<u64, AppendError>),
+    /// It comes again behind the commit of its pass.
+    Later,
 }
 
 /// True for what a file system says that has no blocks, no inodes, or a quota that is used up.
@@ -65,26 +73,34 @@ impl Writer {
     }
 
     /// Appends a fragment; where the file system has no room for it, the oldest gives way.
+    ///
+    /// That is a commit of its own. What this pass has to say is not to be in it: the end of a recording is said when the
+    /// last of it is durable, what is deleted goes when its segment has ended, and nothing is given up that somebody
+    /// protects in the same breath. So the fragment waits until the pass has committed all that.
     pub(super) fn append_at_any_price(
         &mut self,
         publish: PublishId,
         fragment: &Fragment,
-    ) -> Option<Result<u64, AppendError>> {
+        pass: &Pass,
+    ) -> Option<Appended> {
         let mut tries = 0;
         loop {
             let segment = self.lanes.get_mut(&publish)?.segment.as_mut()?;
             let error = match segment.append(fragment) {
                 Err(AppendError::Disk(error)) if is_full(&error) && tries < TRIES => error,
-                other => return Some(other),
+                other => return Some(Appended::Written(other)),
             };
             tries += 1;
             // What of it was written is no media of this segment.
             if segment.cut().is_err() {
-                return Some(Err(error.into()));
+                return Some(Appended::Written(Err(error.into())));
+            }
+            if self.pending.len() > pass.waited {
+                return Some(Appended::Later);
             }
             self.show_limit(&error);
             let Some(oldest) = self.give_up_oldest() else {
-                return Some(Err(error.into()));
+                return Some(Appended::Written(Err(error.into())));
             };
             self.release(&oldest);
         }
