@@ -15,6 +15,7 @@ pub mod format;
 mod https;
 pub mod ingest;
 pub mod media;
+pub mod model;
 pub mod recorder;
 pub mod socket;
 pub mod store;

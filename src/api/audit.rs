@@ -2,15 +2,16 @@
 //! journal from before what it does.
 
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::Api;
 use super::answer::Failure;
 use super::arguments::{Limit, time, typed};
-use super::command::{Command, Effect, Kind, takes};
+use super::command::{Command, Effect, Kind, carries_out, takes};
 use super::paged::fitting;
 use crate::event::rfc3339;
 use crate::media::{Micros, RecordingId};
+use crate::model::reply::{AuditEntry, AuditList};
 use crate::store::{AuditChange, AuditId, AuditQuery, AuditRow, Audited, Command as StoreCommand, Library};
 
 pub(super) const COMMANDS: &[Command] = &[Command {
@@ -23,7 +24,7 @@ pub(super) const COMMANDS: &[Command] = &[Command {
         takes("limit", Kind::Number, "at most so many; 50, if left out"),
         takes("after", Kind::Text, "what 'next' of the list before said"),
     ],
-    carry_out: |api, arguments| Box::pin(list(api, arguments)),
+    carry_out: carries_out!(list -> AuditList),
 }];
 
 /// Arguments that say what a command is about. No other is written down: it may be long, or a secret.
@@ -238,7 +239,7 @@ fn query(list: List) -> Result<AuditQuery, Failure> {
     })
 }
 
-async fn list(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+async fn list(api: &Api, arguments: Map<String, Value>) -> Result<AuditList, Failure> {
     let query = query(typed(arguments)?)?;
     // What was asked for before is in the list.
     if let Err(error) = api.recorder.settle().await {
@@ -249,29 +250,28 @@ async fn list(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure
 }
 
 /// The same from the store alone, while no service runs.
-pub(super) fn offline(library: &Library, arguments: Map<String, Value>) -> Result<Value, Failure> {
+pub(super) fn offline(library: &Library, arguments: Map<String, Value>) -> Result<AuditList, Failure> {
     let query = query(typed(arguments)?)?;
     Ok(page(&query, &library.audit(&query)?))
 }
 
-fn page(query: &AuditQuery, rows: &[AuditRow]) -> Value {
+fn page(query: &AuditQuery, rows: &[AuditRow]) -> AuditList {
     let entries = fitting(rows.iter().map(shown));
     let last = entries.len().checked_sub(1).and_then(|last| rows.get(last));
     let more = entries.len() < rows.len() || rows.len() == query.limit;
     let next = last.filter(|_| more).map(|row| row.number.to_string());
-    json!({ "entries": entries, "next": next })
+    AuditList { entries, next }
 }
 
-fn shown(row: &AuditRow) -> Value {
-    let object: Value = serde_json::from_str(&row.object).unwrap_or_default();
-    json!({
-        "number": row.number,
-        "time": rfc3339(row.time),
-        "command": row.command,
-        "object": object,
-        "door": row.door,
-        "who": row.who,
-        "request": row.request,
-        "outcome": row.outcome,
-    })
+fn shown(row: &AuditRow) -> AuditEntry {
+    AuditEntry {
+        number: row.number,
+        time: rfc3339(row.time),
+        command: row.command.clone(),
+        object: serde_json::from_str(&row.object).unwrap_or_default(),
+        door: row.door.clone(),
+        who: row.who.clone(),
+        request: row.request.clone(),
+        outcome: row.outcome.clone(),
+    }
 }

@@ -1,13 +1,14 @@
 //! `callback.…`: what web services are told, and what they did not take.
 
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::Api;
 use super::answer::Failure;
 use super::arguments::typed;
-use super::command::{Command, Effect};
+use super::command::{Command, Effect, carries_out};
 use crate::event::rfc3339;
+use crate::model::reply::{Callback, CallbackStatus, Done};
 use crate::store::{Command as StoreCommand, OutboxChange};
 
 pub(super) const COMMANDS: &[Command] = &[
@@ -16,14 +17,14 @@ pub(super) const COMMANDS: &[Command] = &[
         about: "Tells which callbacks there are, and what they did not take",
         effect: Effect::Reads,
         arguments: &[],
-        carry_out: |api, arguments| Box::pin(status(api, arguments)),
+        carry_out: carries_out!(status -> CallbackStatus),
     },
     Command {
         name: "callback.retry",
         about: "Offers again now what callbacks did not take, also what was given up",
         effect: Effect::Acts,
         arguments: &[],
-        carry_out: |api, arguments| Box::pin(retry(api, arguments)),
+        carry_out: carries_out!(retry -> Done),
     },
 ];
 
@@ -31,7 +32,7 @@ pub(super) const COMMANDS: &[Command] = &[
 #[serde(deny_unknown_fields)]
 struct Nothing {}
 
-async fn status(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+async fn status(api: &Api, arguments: Map<String, Value>) -> Result<CallbackStatus, Failure> {
     let Nothing {} = typed(arguments)?;
     let known = api.host()?.callbacks();
     let listeners: Vec<String> = known.iter().map(|callback| callback.listener.clone()).collect();
@@ -47,23 +48,25 @@ async fn status(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failu
         let given_up = missed.iter().filter(|missed| missed.due.is_none()).count();
         let next = missed.iter().filter_map(|missed| missed.due).min();
         let last = missed.iter().max_by_key(|missed| missed.event.sequence);
-        json!({
-            "name": callback.name,
-            "url": callback.url,
-            "waiting": missed.len() - given_up,
-            "given_up": given_up,
-            "next": next.map(rfc3339),
-            "error": last.map(|last| last.error.clone()),
-        })
+        Callback {
+            name: callback.name.clone(),
+            url: callback.url.clone(),
+            waiting: missed.len() - given_up,
+            given_up,
+            next: next.map(rfc3339),
+            error: last.map(|last| last.error.clone()),
+        }
     });
-    Ok(json!({ "callbacks": rows.collect::<Vec<_>>() }))
+    Ok(CallbackStatus {
+        callbacks: rows.collect(),
+    })
 }
 
-async fn retry(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+async fn retry(api: &Api, arguments: Map<String, Value>) -> Result<Done, Failure> {
     let Nothing {} = typed(arguments)?;
     let host = api.host()?;
     let change = OutboxChange::RetryAll { now: api.now() };
     api.recorder.submit(StoreCommand::Outbox(change)).await?;
     host.look_again();
-    Ok(json!({}))
+    Ok(Done {})
 }

@@ -1,16 +1,17 @@
 //! `clip.…`: a part of a stream as a recording of its own, also of what is only in memory, also of what is to come.
 
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::Api;
 use super::answer::{Code, Failure};
 use super::arguments::{Seconds, name, one_stream, time, typed};
-use super::command::{Command, Effect, Kind, needs, takes};
+use super::command::{Command, Effect, Kind, carries_out, needs, takes};
 use crate::config::Keep;
 use crate::event::rfc3339;
 use crate::format::Format;
 use crate::media::{Micros, RecordingId, StreamName};
+use crate::model::reply::{ClipMade, ClipState};
 use crate::recorder::{ClipCourse, ClipOrder, ClipRange, ClipSource};
 use crate::store::{ClipBounds, RecordingRow, RecordingState};
 
@@ -36,7 +37,7 @@ pub(super) const COMMANDS: &[Command] = &[Command {
         takes("name", Kind::Text, "a name for it"),
         takes("keep", Kind::Text, "how long it is kept, as in 7d or forever"),
     ],
-    carry_out: |api, arguments| Box::pin(create(api, arguments)),
+    carry_out: carries_out!(create -> ClipMade),
 }];
 
 #[derive(Deserialize)]
@@ -88,7 +89,7 @@ impl Create {
     }
 }
 
-async fn create(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+async fn create(api: &Api, arguments: Map<String, Value>) -> Result<ClipMade, Failure> {
     let order = typed::<Create>(arguments)?.order(api.makes(), api.now())?;
     if api.is_again() {
         let id = order.id;
@@ -118,7 +119,7 @@ async fn create(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failu
     of_tape(api, &order, &course).await
 }
 
-async fn of_tape(api: &Api, order: &ClipOrder, course: &ClipCourse) -> Result<Value, Failure> {
+async fn of_tape(api: &Api, order: &ClipOrder, course: &ClipCourse) -> Result<ClipMade, Failure> {
     let ClipCourse { from, to, early, .. } = *course;
     let found = bounds(api, order, from, to).await?;
     let mut found = found.ok_or_else(|| {
@@ -139,7 +140,7 @@ async fn of_tape(api: &Api, order: &ClipOrder, course: &ClipCourse) -> Result<Va
     })
 }
 
-async fn of_live(api: &Api, order: &ClipOrder, course: &ClipCourse) -> Result<Value, Failure> {
+async fn of_live(api: &Api, order: &ClipOrder, course: &ClipCourse) -> Result<ClipMade, Failure> {
     let ClipCourse { from, to, .. } = *course;
     let entry = match course.source {
         ClipSource::TapeAndLive => bounds(api, order, from, Micros::MAX).await?,
@@ -161,14 +162,14 @@ async fn of_live(api: &Api, order: &ClipOrder, course: &ClipCourse) -> Result<Va
     let start = short
         .as_ref()
         .map_or_else(|| rfc3339(from), |short| short.start.clone());
-    Ok(json!({
-        "recording": id.to_string(),
-        "state": "recording",
-        "start": start,
-        "end": rfc3339(to),
-        "due": rfc3339(to),
-        "short": short,
-    }))
+    Ok(ClipMade {
+        recording: id.to_string(),
+        state: ClipState::Recording,
+        start,
+        end: rfc3339(to),
+        due: Some(rfc3339(to)),
+        short,
+    })
 }
 
 /// Where a clip begins and ends on the tape, as far as there is tape.
@@ -183,13 +184,18 @@ async fn bounds(
         .await
 }
 
-fn ready(made: &RecordingRow) -> Value {
+fn ready(made: &RecordingRow) -> ClipMade {
     let open = made.state == RecordingState::Open;
-    json!({
-        "recording": made.id.to_string(),
-        "state": if open { "recording" } else { "ready" },
-        "start": rfc3339(made.start),
-        "end": rfc3339(made.end),
-        "short": made.short,
-    })
+    ClipMade {
+        recording: made.id.to_string(),
+        state: if open {
+            ClipState::Recording
+        } else {
+            ClipState::Ready
+        },
+        start: rfc3339(made.start),
+        end: rfc3339(made.end),
+        due: None,
+        short: made.short.clone(),
+    }
 }

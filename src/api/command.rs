@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::Api;
-use super::answer::Failure;
+use super::answer::{Code, Failure};
 
 /// A command: what it is called, what it takes and what it does.
 #[derive(Clone, Copy, Debug)]
@@ -20,8 +20,33 @@ pub struct Command {
     pub effect: Effect,
     /// What it takes; required ones first.
     pub arguments: &'static [Argument],
-    pub(super) carry_out: Run,
+    pub(super) carry_out: CarryOut,
 }
+
+/// What a command does, and the type of what it answers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CarryOut {
+    pub(super) run: Run,
+    #[cfg(test)]
+    pub(super) reply: fn(schemars::SchemaGenerator) -> schemars::Schema,
+}
+
+/// A function of this room as what a command does: its arguments go in, and a value of this type of `model::reply` comes out.
+macro_rules! carries_out {
+    ($function:ident -> $reply:ty) => {
+        $crate::api::command::CarryOut {
+            run: |api, arguments| {
+                Box::pin(async move {
+                    let reply: $reply = $function(api, arguments).await?;
+                    $crate::api::command::written(&reply)
+                })
+            },
+            #[cfg(test)]
+            reply: |generator| generator.into_root_schema_for::<$reply>(),
+        }
+    };
+}
+pub(super) use carries_out;
 
 /// What a command does to the box.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -80,8 +105,20 @@ pub(super) type Run = for<'a> fn(&'a Api, Map<String, Value>) -> Done<'a>;
 
 impl Command {
     pub(super) fn run<'a>(&self, api: &'a Api, arguments: Map<String, Value>) -> Done<'a> {
-        (self.carry_out)(api, arguments)
+        (self.carry_out.run)(api, arguments)
     }
+
+    /// The schema of what it answers.
+    #[cfg(test)]
+    pub(crate) fn reply(&self, generator: schemars::SchemaGenerator) -> schemars::Schema {
+        (self.carry_out.reply)(generator)
+    }
+}
+
+/// A reply as it stands in an answer.
+pub(super) fn written(reply: &impl Serialize) -> Result<Value, Failure> {
+    serde_json::to_value(reply)
+        .map_err(|error| Failure::new(Code::Internal, format!("the answer cannot be written: {error}")))
 }
 
 /// An argument without which there is no request.

@@ -3,14 +3,15 @@
 use std::pin::Pin;
 
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::answer::{Code, Failure};
 use super::arguments::typed;
-use super::command::{Command, Effect, Kind, needs};
-use super::{Api, LinkHealth, process};
+use super::command::{Command, Effect, Kind, carries_out, needs};
+use super::{Api, process};
 use crate::config::Changes;
 use crate::event::rfc3339;
+use crate::model::reply::{ConfigReloaded, ConfigShown, DeviceAbout, Health, LinkHealth, LogLevel};
 
 /// What commands about the device itself need of whoever runs the service.
 pub trait Host: Send + Sync {
@@ -58,28 +59,28 @@ pub(super) const COMMANDS: &[Command] = &[
         about: "Tells what this box is: release, hardware, configuration",
         effect: Effect::Reads,
         arguments: &[],
-        carry_out: |api, arguments| Box::pin(info(api, arguments)),
+        carry_out: carries_out!(info -> DeviceAbout),
     },
     Command {
         name: "device.stats",
         about: "Tells how this box is, in numbers",
         effect: Effect::Reads,
         arguments: &[],
-        carry_out: |api, arguments| Box::pin(stats(api, arguments)),
+        carry_out: carries_out!(stats -> Health),
     },
     Command {
         name: "config.get",
         about: "Shows the configuration that is in force; its secrets are masked",
         effect: Effect::Reads,
         arguments: &[],
-        carry_out: |api, arguments| Box::pin(config(api, arguments)),
+        carry_out: carries_out!(config -> ConfigShown),
     },
     Command {
         name: "config.reload",
         about: "Reads the configuration again, and tells what was taken and what needs a restart",
         effect: Effect::Acts,
         arguments: &[],
-        carry_out: |api, arguments| Box::pin(reload(api, arguments)),
+        carry_out: carries_out!(reload -> ConfigReloaded),
     },
     Command {
         name: "log.level",
@@ -90,7 +91,7 @@ pub(super) const COMMANDS: &[Command] = &[
             Kind::Text,
             "error, warn, info, debug or trace; or a filter, as in \"info,edgereel::sync=debug\"",
         )],
-        carry_out: |api, arguments| Box::pin(log(api, arguments)),
+        carry_out: carries_out!(log -> LogLevel),
     },
 ];
 
@@ -98,7 +99,7 @@ pub(super) const COMMANDS: &[Command] = &[
 #[serde(deny_unknown_fields)]
 struct Nothing {}
 
-async fn info(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+async fn info(api: &Api, arguments: Map<String, Value>) -> Result<DeviceAbout, Failure> {
     let Nothing {} = typed(arguments)?;
     let host = api.host()?;
     let system = nix::sys::utsname::uname().ok();
@@ -110,49 +111,47 @@ async fn info(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure
         .map(|byte| format!("{byte:02x}"))
         .collect();
     let up = api.clock.boot().saturating_sub(api.started);
-    Ok(json!({
-        "device": host.device(),
-        "version": env!("CARGO_PKG_VERSION"),
-        "arch": std::env::consts::ARCH,
-        "model": process::model(),
-        "system": system.as_ref().map(|system| word(system.sysname())),
-        "kernel": system.as_ref().map(|system| word(system.release())),
-        "host_name": system.as_ref().map(|system| word(system.nodename())),
-        "processors": std::thread::available_parallelism().map_or(1, usize::from),
-        "memory": process::machine_bytes(),
-        "boot_id": boot,
-        "pid": std::process::id(),
-        "started": rfc3339(api.clock.utc().saturating_sub(up)),
-        "config_hash": hash(&host.config()),
-    }))
+    Ok(DeviceAbout {
+        device: host.device(),
+        version: env!("CARGO_PKG_VERSION"),
+        arch: std::env::consts::ARCH,
+        model: process::model(),
+        system: system.as_ref().map(|system| word(system.sysname())),
+        kernel: system.as_ref().map(|system| word(system.release())),
+        host_name: system.as_ref().map(|system| word(system.nodename())),
+        processors: std::thread::available_parallelism().map_or(1, usize::from),
+        memory: process::machine_bytes(),
+        boot_id: boot,
+        pid: std::process::id(),
+        started: rfc3339(api.clock.utc().saturating_sub(up)),
+        config_hash: hash(&host.config()),
+    })
 }
 
-async fn stats(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+async fn stats(api: &Api, arguments: Map<String, Value>) -> Result<Health, Failure> {
     let Nothing {} = typed(arguments)?;
-    Ok(json!(api.health().await))
+    Ok(api.health().await)
 }
 
-async fn config(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+async fn config(api: &Api, arguments: Map<String, Value>) -> Result<ConfigShown, Failure> {
     let Nothing {} = typed(arguments)?;
     let config = api.host()?.config();
-    Ok(json!({ "config_hash": hash(&config), "config": config }))
+    Ok(ConfigShown {
+        config_hash: hash(&config),
+        config,
+    })
 }
 
-async fn reload(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+async fn reload(api: &Api, arguments: Map<String, Value>) -> Result<ConfigReloaded, Failure> {
     let Nothing {} = typed(arguments)?;
     let host = api.host()?;
     match host.reload().await {
-        Ok(Reloaded { changes, warnings }) => {
-            let mut answer = json!({
-                "config_hash": hash(&host.config()),
-                "taken": changes.taken,
-                "restart": changes.restart,
-            });
-            if let (Some(object), false) = (answer.as_object_mut(), warnings.is_empty()) {
-                object.insert("warnings".to_owned(), warnings.into());
-            }
-            Ok(answer)
-        }
+        Ok(Reloaded { changes, warnings }) => Ok(ConfigReloaded {
+            config_hash: hash(&host.config()),
+            taken: changes.taken,
+            restart: changes.restart,
+            warnings,
+        }),
         Err(reason) => Err(Failure::new(
             Code::Refused,
             format!("the old configuration holds: {reason}"),
@@ -166,11 +165,11 @@ struct Log {
     level: String,
 }
 
-async fn log(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+async fn log(api: &Api, arguments: Map<String, Value>) -> Result<LogLevel, Failure> {
     let Log { level } = typed(arguments)?;
     let set = api.host()?.set_log(&level);
     set.map_err(|reason| Failure::bad(format!("level: {reason}")).about("level"))?;
-    Ok(json!({ "level": level }))
+    Ok(LogLevel { level })
 }
 
 /// Which configuration it is: another when anything in it is.

@@ -6,15 +6,16 @@ use serde_json::{Map, Value, json};
 use super::Api;
 use super::answer::Failure;
 use super::arguments::typed;
-use super::command::{Command, Effect, Kind, takes};
+use super::command::{Command, Effect, Kind, carries_out, takes};
 use super::table::{commands, known};
+use crate::model::reply::{CommandAbout, CommandHelp, CommandsHelp, Help};
 
 pub(super) const COMMANDS: &[Command] = &[Command {
     name: "help",
     about: "Lists the commands, or the arguments of one",
     effect: Effect::Reads,
     arguments: &[takes("about", Kind::Text, "this command alone")],
-    carry_out: |api, arguments| Box::pin(help(api, arguments)),
+    carry_out: carries_out!(help -> Help),
 }];
 
 #[derive(Deserialize)]
@@ -23,7 +24,7 @@ struct HelpOrder {
     about: Option<String>,
 }
 
-async fn help(_: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+async fn help(_: &Api, arguments: Map<String, Value>) -> Result<Help, Failure> {
     let order: HelpOrder = typed(arguments)?;
     Ok(match order.about {
         Some(name) => {
@@ -33,13 +34,19 @@ async fn help(_: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> 
                 arguments,
                 ..
             } = known(&name)?;
-            json!({ "command": name, "about": about, "arguments": arguments })
+            Help::One(CommandHelp {
+                about: CommandAbout { command: name, about },
+                arguments: arguments.iter().map(|argument| json!(argument)).collect(),
+            })
         }
         None => {
-            let all: Vec<Value> = commands()
-                .map(|command| json!({ "command": command.name, "about": command.about }))
-                .collect();
-            json!({ "commands": all })
+            let commands = commands().map(|command| CommandAbout {
+                command: command.name,
+                about: command.about,
+            });
+            Help::All(CommandsHelp {
+                commands: commands.collect(),
+            })
         }
     })
 }

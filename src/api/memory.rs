@@ -20,6 +20,7 @@ use super::Api;
 use super::answer::{Answer, Code, Failure};
 use super::command::{Command, Effect};
 use crate::media::{Micros, RecordingId};
+use crate::model::reply::Already;
 use crate::store::{Command as StoreCommand, Remembered};
 
 /// Answers that are kept in memory have so many bytes together.
@@ -206,7 +207,7 @@ impl Api {
         let mut result = with_ticket.audited(Some(&id), command, arguments).await;
         let gone = |failure: &Failure| matches!(failure.code, Code::NotFound | Code::Conflict);
         if again && command.effect == Effect::Ends && result.as_ref().is_err_and(gone) {
-            result = Ok(serde_json::json!({ "already": true }));
+            result = super::command::written(&Already { already: true });
         }
         request.answer = Some(written(&result));
         self.recorder.submit(StoreCommand::Remember(request)).await?;

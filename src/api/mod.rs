@@ -42,12 +42,9 @@ pub use audit::Entry;
 pub use caller::{Caller, Door};
 pub use command::{Argument, Command, Effect, Kind};
 pub use device::{CallbackRow, Host, Reloaded};
-pub use health::{
-    ClockHealth, Health, LinkHealth, OutboxHealth, ProcessHealth, StorageHealth, StreamHealth, SyncHealth,
-};
 pub use recording::offline;
 pub use row::recording as recording_row;
-pub use stream::{LeftOutTrack, StreamRow, StreamTrack, row as stream_row};
+pub use stream::row as stream_row;
 pub use table::{command, commands};
 
 use crate::media::{Micros, RecordingId};

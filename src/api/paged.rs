@@ -1,6 +1,6 @@
 //! Lists that are in memory, a page at a time.
 
-use serde_json::Value;
+use serde::Serialize;
 
 use super::answer::Failure;
 use super::arguments::Limit;
@@ -27,11 +27,11 @@ impl Window {
 }
 
 /// A page, and where the next begins if there is one.
-pub(super) fn paged<T>(
+pub(super) fn paged<T, Row: Serialize>(
     window: Window,
     all: &[T],
-    shown: impl Fn(&T) -> Value,
-) -> (Vec<Value>, Option<String>) {
+    shown: impl Fn(&T) -> Row,
+) -> (Vec<Row>, Option<String>) {
     let page = fitting(all.iter().skip(window.skip).take(window.limit).map(shown));
     let end = window.skip.saturating_add(page.len());
     let next = (end < all.len() && !page.is_empty()).then(|| end.to_string());
@@ -39,15 +39,15 @@ pub(super) fn paged<T>(
 }
 
 /// The first of these, as many as an answer may hold, and one at least: the list goes on behind it.
-pub(super) fn fitting(values: impl Iterator<Item = Value>) -> Vec<Value> {
+pub(super) fn fitting<Row: Serialize>(rows: impl Iterator<Item = Row>) -> Vec<Row> {
     let mut page = Vec::new();
     let mut bytes = 0;
-    for value in values {
-        bytes += value.to_string().len() + 1;
+    for row in rows {
+        bytes += serde_json::to_string(&row).map_or(0, |text| text.len()) + 1;
         if bytes > PAGE_BYTES && !page.is_empty() {
             break;
         }
-        page.push(value);
+        page.push(row);
     }
     page
 }

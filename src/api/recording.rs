@@ -3,17 +3,20 @@
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::Api;
 use super::answer::{Code, Failure};
 use super::arguments::{Limit, STREAMS, Seconds, name, one_stream, one_stream_or_none, tags, time, typed};
-use super::command::{Command, Effect, Kind, needs, takes};
+use super::command::{Command, Effect, Kind, carries_out, needs, takes, written};
 use super::paged::fitting;
 use super::row;
 use crate::config::Streams;
 use crate::event::Short;
 use crate::media::{Micros, RecordingId, StreamName};
+use crate::model::reply::{
+    self, RecordingDeleted, RecordingList, RecordingProtected, RecordingTagged, Recordings, RecordingsBegun,
+};
 use crate::recorder::{AskError, MANUAL_USUAL, OrderError, StartOrder, Started, Which};
 use crate::store::{
     Command as StoreCommand, Cursor, Deletion, Library, Progress, Query, RecordingRow, RecordingState,
@@ -54,28 +57,28 @@ pub(super) const COMMANDS: &[Command] = &[
                 "end by itself after this; 4 hours, if left out",
             ),
         ],
-        carry_out: |api, arguments| Box::pin(start(api, arguments)),
+        carry_out: carries_out!(start -> RecordingsBegun),
     },
     Command {
         name: "recording.stop",
         about: "Ends recordings now",
         effect: Effect::Ends,
         arguments: WHICH,
-        carry_out: |api, arguments| Box::pin(stop(api, arguments)),
+        carry_out: carries_out!(stop -> Recordings),
     },
     Command {
         name: "recording.restart",
         about: "Ends recordings at the next keyframe, and begins others there",
         effect: Effect::Changes,
         arguments: WHICH,
-        carry_out: |api, arguments| Box::pin(restart(api, arguments)),
+        carry_out: carries_out!(restart -> Recordings),
     },
     Command {
         name: "recording.finish",
         about: "Ends recordings that wait for their publisher without it",
         effect: Effect::Ends,
         arguments: WHICH,
-        carry_out: |api, arguments| Box::pin(finish(api, arguments)),
+        carry_out: carries_out!(finish -> Recordings),
     },
     Command {
         name: "recording.list",
@@ -104,14 +107,14 @@ pub(super) const COMMANDS: &[Command] = &[
                 "go on where the list before ended: its 'next'",
             ),
         ],
-        carry_out: |api, arguments| Box::pin(list(api, arguments)),
+        carry_out: carries_out!(list -> RecordingList),
     },
     Command {
         name: "recording.get",
         about: "Tells what there is to know of a recording",
         effect: Effect::Reads,
         arguments: ONE,
-        carry_out: |api, arguments| Box::pin(get(api, arguments)),
+        carry_out: carries_out!(get -> reply::Recording),
     },
     Command {
         name: "recording.protect",
@@ -125,7 +128,7 @@ pub(super) const COMMANDS: &[Command] = &[
                 "false takes it back; true, if left out",
             ),
         ],
-        carry_out: |api, arguments| Box::pin(protect(api, arguments)),
+        carry_out: carries_out!(protect -> RecordingProtected),
     },
     Command {
         name: "recording.tag",
@@ -139,7 +142,7 @@ pub(super) const COMMANDS: &[Command] = &[
                 "at most 16 of at most 32 letters; none, if left out",
             ),
         ],
-        carry_out: |api, arguments| Box::pin(tag(api, arguments)),
+        carry_out: carries_out!(tag -> RecordingTagged),
     },
     Command {
         name: "recording.delete",
@@ -149,7 +152,7 @@ pub(super) const COMMANDS: &[Command] = &[
             needs("recording", Kind::Text, "its id, or the beginning of it"),
             takes("remote", Kind::Switch, "also where it was delivered to"),
         ],
-        carry_out: |api, arguments| Box::pin(delete(api, arguments)),
+        carry_out: carries_out!(delete -> RecordingDeleted),
     },
 ];
 
@@ -171,7 +174,7 @@ struct Start {
     longest_s: Option<Seconds>,
 }
 
-async fn start(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+async fn start(api: &Api, arguments: Map<String, Value>) -> Result<RecordingsBegun, Failure> {
     let asked: Start = typed(arguments)?;
     let order = StartOrder {
         stream: asked.stream,
@@ -183,17 +186,20 @@ async fn start(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failur
     match api.recorder.start(&order).await {
         Ok(started) => {
             let short = short(api, &started).await;
-            let mut answer = ids(&started.recordings);
-            if let (Some(object), Some(short)) = (answer.as_object_mut(), short) {
-                object.insert("short".to_owned(), json!(short));
-            }
-            Ok(answer)
+            Ok(begun(&started.recordings, short))
         }
         // That was this request, before the service was interrupted.
         Err(AskError::Refused(OrderError::AlreadyStarted { recordings, .. })) if api.is_again() => {
-            Ok(ids(&recordings))
+            Ok(begun(&recordings, None))
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+fn begun(recordings: &[RecordingId], short: Option<Short>) -> RecordingsBegun {
+    RecordingsBegun {
+        recordings: texts(recordings),
+        short,
     }
 }
 
@@ -220,7 +226,7 @@ struct OneOrAll {
     recording: Option<String>,
 }
 
-async fn stop(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+async fn stop(api: &Api, arguments: Map<String, Value>) -> Result<Recordings, Failure> {
     let which = which(api, arguments).await?;
     let stopped = api.recorder.stop_recording(&which).await;
     Ok(ids(&match stopped {
@@ -229,7 +235,7 @@ async fn stop(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure
     }))
 }
 
-async fn restart(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+async fn restart(api: &Api, arguments: Map<String, Value>) -> Result<Recordings, Failure> {
     let which = which(api, arguments).await?;
     let ending = api.recorder.restart(&which).await;
     Ok(ids(&match ending {
@@ -238,7 +244,7 @@ async fn restart(api: &Api, arguments: Map<String, Value>) -> Result<Value, Fail
     }))
 }
 
-async fn finish(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+async fn finish(api: &Api, arguments: Map<String, Value>) -> Result<Recordings, Failure> {
     let which = which(api, arguments).await?;
     let finished = api.recorder.finish(&which).await;
     Ok(ids(&match finished {
@@ -292,7 +298,7 @@ struct List {
     after: Option<String>,
 }
 
-async fn list(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+async fn list(api: &Api, arguments: Map<String, Value>) -> Result<RecordingList, Failure> {
     let query = query(typed(arguments)?)?;
     let rows = api.read(move |library| library.page(&query).map(|rows| (query, rows)));
     let (query, rows) = rows.await?;
@@ -318,12 +324,15 @@ fn query(asked: List) -> Result<Query, Failure> {
 }
 
 /// As much of the rows as an answer may hold.
-fn page(query: &Query, rows: &[(Cursor, RecordingRow)]) -> Value {
+fn page(query: &Query, rows: &[(Cursor, RecordingRow)]) -> RecordingList {
     let recordings = fitting(rows.iter().map(|(_, row)| row::bounded(row, LIST_GAPS)));
     let all = recordings.len() == rows.len() && rows.len() < query.limit;
     let last = recordings.len().checked_sub(1).and_then(|last| rows.get(last));
     let last = last.map(|(place, _)| place.to_string());
-    json!({ "recordings": recordings, "next": last.filter(|_| !all) })
+    RecordingList {
+        recordings,
+        next: last.filter(|_| !all),
+    }
 }
 
 #[derive(Deserialize)]
@@ -332,7 +341,7 @@ struct One {
     recording: String,
 }
 
-async fn get(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+async fn get(api: &Api, arguments: Map<String, Value>) -> Result<reply::Recording, Failure> {
     let One { recording } = typed(arguments)?;
     Ok(row::bounded(&row_of(api, recording).await?, MOST_GAPS))
 }
@@ -349,12 +358,15 @@ fn yes() -> bool {
     true
 }
 
-async fn protect(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+async fn protect(api: &Api, arguments: Map<String, Value>) -> Result<RecordingProtected, Failure> {
     let Protect { recording, protected } = typed(arguments)?;
     let recording = row_of(api, recording).await?.id;
     let command = StoreCommand::Protect { recording, protected };
     api.recorder.submit(command).await?;
-    Ok(json!({ "recording": recording.to_string(), "protected": protected }))
+    Ok(RecordingProtected {
+        recording: recording.to_string(),
+        protected,
+    })
 }
 
 #[derive(Deserialize)]
@@ -365,10 +377,13 @@ struct Tag {
     tags: Vec<String>,
 }
 
-async fn tag(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+async fn tag(api: &Api, arguments: Map<String, Value>) -> Result<RecordingTagged, Failure> {
     let Tag { recording, tags } = typed(arguments)?;
     let recording = row_of(api, recording).await?.id;
-    let answer = json!({ "recording": recording.to_string(), "tags": tags });
+    let answer = RecordingTagged {
+        recording: recording.to_string(),
+        tags: tags.clone(),
+    };
     api.recorder.submit(StoreCommand::Tag { recording, tags }).await?;
     Ok(answer)
 }
@@ -381,7 +396,7 @@ struct Delete {
     remote: bool,
 }
 
-async fn delete(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+async fn delete(api: &Api, arguments: Map<String, Value>) -> Result<RecordingDeleted, Failure> {
     let Delete { recording, remote } = typed(arguments)?;
     let mut row = row_of(api, recording).await?;
     let id = row.id;
@@ -460,7 +475,7 @@ impl Ends {
 
 /// What became of a recording that is to be deleted: how much of it is left on the tape, if that is known already, and what
 /// becomes of what was delivered of it, or on its way.
-fn deleted(row: &RecordingRow, left: Option<Micros>, remote: bool) -> Value {
+fn deleted(row: &RecordingRow, left: Option<Micros>, remote: bool) -> RecordingDeleted {
     let count = |states: &[RenditionState]| {
         let of = row.renditions.iter().filter(|of| states.contains(&of.state));
         of.count()
@@ -470,20 +485,13 @@ fn deleted(row: &RecordingRow, left: Option<Micros>, remote: bool) -> Value {
         true => 0,
         false => count(&[RenditionState::Delivered]),
     };
-    let mut answer = json!({ "recording": row.id.to_string() });
-    if let Some(object) = answer.as_object_mut() {
-        match left {
-            Some(left) => object.insert("left_s".to_owned(), json!(left as f64 / 1e6)),
-            None => object.insert("waits".to_owned(), true.into()),
-        };
-        if given_up > 0 {
-            object.insert("given_up".to_owned(), given_up.into());
-        }
-        if delivered > 0 {
-            object.insert("still_delivered".to_owned(), delivered.into());
-        }
+    RecordingDeleted {
+        recording: row.id.to_string(),
+        left_s: left.map(|left| left as f64 / 1e6),
+        waits: left.is_none(),
+        given_up,
+        still_delivered: delivered,
     }
-    answer
 }
 
 /// What the store alone can answer, while no service runs.
@@ -495,12 +503,12 @@ pub fn offline(
     match command {
         "recording.list" => Some(typed(arguments).and_then(query).and_then(|query| {
             let rows = library.page(&query)?;
-            Ok(page(&query, &rows))
+            written(&page(&query, &rows))
         })),
-        "audit.list" => Some(super::audit::offline(library, arguments)),
+        "audit.list" => Some(super::audit::offline(library, arguments).and_then(|list| written(&list))),
         "recording.get" => Some(
             typed(arguments)
-                .and_then(|One { recording }| Ok(row::bounded(&library.find(&recording)?, MOST_GAPS))),
+                .and_then(|One { recording }| written(&row::bounded(&library.find(&recording)?, MOST_GAPS))),
         ),
         _ => None,
     }
@@ -526,7 +534,12 @@ async fn row_of(api: &Api, text: String) -> Result<RecordingRow, Failure> {
         .map_err(|error| Failure::from(error).about("recording"))
 }
 
-fn ids(recordings: &[RecordingId]) -> Value {
-    let recordings: Vec<String> = recordings.iter().map(ToString::to_string).collect();
-    json!({ "recordings": recordings })
+fn ids(recordings: &[RecordingId]) -> Recordings {
+    Recordings {
+        recordings: texts(recordings),
+    }
+}
+
+fn texts(recordings: &[RecordingId]) -> Vec<String> {
+    recordings.iter().map(ToString::to_string).collect()
 }

@@ -1,14 +1,15 @@
 //! `rule.…`: which stream is recorded how, over what the configuration says. A change applies to the next push.
 
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::Api;
 use super::answer::Failure;
 use super::arguments::{Limit, typed};
-use super::command::{Command, Effect, Kind, takes};
+use super::command::{Command, Effect, Kind, carries_out, takes};
 use super::paged::{Window, paged};
 use crate::config::{Advice, Pattern, Rule};
+use crate::model::reply::{self, Origin, RuleDeleted, RuleList, RulePut};
 
 pub(super) const COMMANDS: &[Command] = &[
     Command {
@@ -38,7 +39,7 @@ pub(super) const COMMANDS: &[Command] = &[
                 "always, on-demand or never; always, if left out",
             ),
         ],
-        carry_out: |api, arguments| Box::pin(put(api, arguments)),
+        carry_out: carries_out!(put -> RulePut),
     },
     Command {
         name: "rule.list",
@@ -56,7 +57,7 @@ pub(super) const COMMANDS: &[Command] = &[
                 "go on where the list before ended: its 'next'",
             ),
         ],
-        carry_out: |api, arguments| Box::pin(list(api, arguments)),
+        carry_out: carries_out!(list -> RuleList),
     },
     Command {
         name: "rule.delete",
@@ -67,14 +68,17 @@ pub(super) const COMMANDS: &[Command] = &[
             takes("stream", Kind::Text, "as it was put"),
             takes("app", Kind::Text, "deprecated: as it was put"),
         ],
-        carry_out: |api, arguments| Box::pin(delete(api, arguments)),
+        carry_out: carries_out!(delete -> RuleDeleted),
     },
 ];
 
-async fn put(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+async fn put(api: &Api, arguments: Map<String, Value>) -> Result<RulePut, Failure> {
     let rule: Rule = typed(arguments)?;
     let advice = api.recorder.put_rule(rule.clone()).await?;
-    Ok(warned(shown(&rule, true), &advice))
+    Ok(RulePut {
+        rule: shown(&rule, true),
+        warnings: warnings(&advice),
+    })
 }
 
 #[derive(Deserialize)]
@@ -85,12 +89,12 @@ struct List {
     after: Option<String>,
 }
 
-async fn list(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+async fn list(api: &Api, arguments: Map<String, Value>) -> Result<RuleList, Failure> {
     let List { limit, after } = typed(arguments)?;
     let window = Window::new(limit, after.as_deref())?;
     let rules = api.recorder.rules();
     let (rules, next) = paged(window, &rules, |(rule, put)| shown(rule, *put));
-    Ok(json!({ "rules": rules, "next": next }))
+    Ok(RuleList { rules, next })
 }
 
 #[derive(Deserialize)]
@@ -102,37 +106,37 @@ struct About {
     stream: Option<Pattern>,
 }
 
-async fn delete(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+async fn delete(api: &Api, arguments: Map<String, Value>) -> Result<RuleDeleted, Failure> {
     let About { domain, app, stream } = typed(arguments)?;
     let about = Rule::about(domain, app, stream).map_err(|wrong| Failure::bad(wrong).about("app"))?;
     let advice = api.recorder.delete_rule(&about).await?;
-    let about = json!({ "domain": about.domain, "stream": about.stream });
-    Ok(warned(about, &advice))
-}
-
-fn shown(rule: &Rule, put: bool) -> Value {
-    json!({
-        "domain": rule.domain,
-        "stream": rule.stream,
-        "template": rule.template,
-        "record": rule.record,
-        "from": source(put),
+    Ok(RuleDeleted {
+        domain: about.domain,
+        stream: about.stream,
+        warnings: warnings(&advice),
     })
 }
 
-/// An answer with what there is to say beside it.
-pub(super) fn warned(mut answer: Value, advice: &[Advice]) -> Value {
-    if let (Some(object), false) = (answer.as_object_mut(), advice.is_empty()) {
-        let warnings: Vec<String> = advice.iter().map(ToString::to_string).collect();
-        object.insert("warnings".to_owned(), warnings.into());
+fn shown(rule: &Rule, put: bool) -> reply::Rule {
+    reply::Rule {
+        domain: rule.domain.clone(),
+        stream: rule.stream.clone(),
+        template: rule.template.clone(),
+        record: rule.record,
+        from: origin(put),
     }
-    answer
+}
+
+/// What there is to say beside an answer.
+pub(super) fn warnings(advice: &[Advice]) -> Vec<String> {
+    advice.iter().map(ToString::to_string).collect()
 }
 
 /// Where a rule or a template comes from.
-pub(super) fn source(put: bool) -> &'static str {
-    match put {
-        true => "command",
-        false => "configuration",
+pub(super) fn origin(put: bool) -> Origin {
+    if put {
+        Origin::Command
+    } else {
+        Origin::Configuration
     }
 }

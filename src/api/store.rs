@@ -1,12 +1,13 @@
 //! `store.…`: whose the storage directory is.
 
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::Api;
 use super::answer::Failure;
 use super::arguments::typed;
-use super::command::{Command, Effect};
+use super::command::{Command, Effect, carries_out};
+use crate::model::reply::{StoreAdopted, StoreStatus};
 use crate::store::Command as StoreCommand;
 
 pub(super) const COMMANDS: &[Command] = &[
@@ -15,14 +16,14 @@ pub(super) const COMMANDS: &[Command] = &[
         about: "Tells whether the storage directory belongs to this box, or came from another",
         effect: Effect::Reads,
         arguments: &[],
-        carry_out: |api, arguments| Box::pin(status(api, arguments)),
+        carry_out: carries_out!(status -> StoreStatus),
     },
     Command {
         name: "store.adopt",
         about: "Says that the storage directory belongs to this box: what its journal wants removed remotely is removed",
         effect: Effect::Changes,
         arguments: &[],
-        carry_out: |api, arguments| Box::pin(adopt(api, arguments)),
+        carry_out: carries_out!(adopt -> StoreAdopted),
     },
 ];
 
@@ -30,12 +31,14 @@ pub(super) const COMMANDS: &[Command] = &[
 #[serde(deny_unknown_fields)]
 struct Nothing {}
 
-async fn status(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+async fn status(api: &Api, arguments: Map<String, Value>) -> Result<StoreStatus, Failure> {
     let Nothing {} = typed(arguments)?;
-    Ok(json!({ "own": !api.store.progress().borrow().moved }))
+    Ok(StoreStatus {
+        own: !api.store.progress().borrow().moved,
+    })
 }
 
-async fn adopt(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+async fn adopt(api: &Api, arguments: Map<String, Value>) -> Result<StoreAdopted, Failure> {
     let Nothing {} = typed(arguments)?;
     let adopted = api.store.progress().borrow().moved;
     if adopted {
@@ -46,5 +49,5 @@ async fn adopt(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failur
             uploader.retry().await?;
         }
     }
-    Ok(json!({ "own": true, "adopted": adopted }))
+    Ok(StoreAdopted { own: true, adopted })
 }

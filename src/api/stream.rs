@@ -1,15 +1,15 @@
 //! `stream.…`: what is on the air.
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use super::Api;
 use super::answer::{Code, Failure};
 use super::arguments::{Limit, one_stream, typed};
-use super::command::{Command, Effect, Kind, needs, takes};
+use super::command::{Command, Effect, Kind, carries_out, needs, takes};
 use super::paged::{Window, paged};
-use crate::event::Recorded;
 use crate::media::{LeftOut, StreamName, Tracks};
+use crate::model::reply::{LeftOutTrack, Stream, StreamKicked, StreamList, StreamTrack};
 use crate::recorder::StreamStatus;
 
 pub(super) const COMMANDS: &[Command] = &[
@@ -29,14 +29,14 @@ pub(super) const COMMANDS: &[Command] = &[
                 "go on where the list before ended: its 'next'",
             ),
         ],
-        carry_out: |api, arguments| Box::pin(list(api, arguments)),
+        carry_out: carries_out!(list -> StreamList),
     },
     Command {
         name: "stream.kick",
         about: "Ends a publish; the publisher may come back",
         effect: Effect::Acts,
         arguments: &[needs("stream", Kind::Text, "the stream, as in live/cam1")],
-        carry_out: |api, arguments| Box::pin(kick(api, arguments)),
+        carry_out: carries_out!(kick -> StreamKicked),
     },
 ];
 
@@ -48,11 +48,11 @@ struct List {
     after: Option<String>,
 }
 
-async fn list(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+async fn list(api: &Api, arguments: Map<String, Value>) -> Result<StreamList, Failure> {
     let List { limit, after } = typed(arguments)?;
     let window = Window::new(limit, after.as_deref())?;
-    let (streams, next) = paged(window, &api.recorder.status(), |stream| json!(row(stream)));
-    Ok(json!({ "streams": streams, "next": next }))
+    let (streams, next) = paged(window, &api.recorder.status(), row);
+    Ok(StreamList { streams, next })
 }
 
 #[derive(Deserialize)]
@@ -62,10 +62,12 @@ struct One {
     stream: StreamName,
 }
 
-async fn kick(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+async fn kick(api: &Api, arguments: Map<String, Value>) -> Result<StreamKicked, Failure> {
     let One { stream } = typed(arguments)?;
     match api.recorder.kick(&stream) {
-        true => Ok(json!({ "stream": stream })),
+        true => Ok(StreamKicked {
+            stream: stream.to_string(),
+        }),
         false => Err(Failure::new(
             Code::Conflict,
             format!("nobody publishes '{stream}' now"),
@@ -73,85 +75,9 @@ async fn kick(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure
     }
 }
 
-/// A stream on the air.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct StreamRow {
-    /// Its name.
-    pub stream: String,
-    /// The publish.
-    pub publish: String,
-    /// The address that it comes from.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub peer: Option<String>,
-    /// The host that the publisher addressed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub domain: Option<String>,
-    /// What the publisher says it is.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub encoder: Option<String>,
-    /// What it is made of.
-    pub tracks: Vec<StreamTrack>,
-    /// What it sends now.
-    pub bits_per_second: u64,
-    /// Pictures a second.
-    pub fps: f64,
-    /// Seconds from one keyframe to the next.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub gop_s: Option<f64>,
-    /// Holes in its tape since the start of the service.
-    pub gaps: u64,
-    /// Frames that were not recorded: they came before their sequence header or the first keyframe, or far too late.
-    pub dropped_frames: u64,
-    /// What is wrong with what it sends, and what is made of it, in sentences; tracks of another coding are in `left_out` alone.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub notes: Vec<String>,
-    /// Bytes that this publish has sent.
-    pub bytes: u64,
-    /// Tracks that it sends and that are not recorded, because of their coding; nothing else is said of them.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub left_out: Vec<LeftOutTrack>,
-    /// Whether it is recorded now, and how, or why not.
-    pub recorded: Recorded,
-    /// The recordings that it feeds.
-    pub recordings: Vec<String>,
-}
-
-/// A track that is not recorded.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct LeftOutTrack {
-    /// `video` or `audio`.
-    pub kind: &'static str,
-    /// Its coding: a name, or the number or FourCC it goes by.
-    pub codec: String,
-}
-
-/// A track of a stream.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct StreamTrack {
-    /// `video` or `audio`.
-    pub kind: &'static str,
-    /// As ffprobe names it.
-    pub codec: &'static str,
-    /// Pixels, for video.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub width: Option<u16>,
-    /// Pixels, for video.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub height: Option<u16>,
-    /// Hertz, for audio.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub sample_rate: Option<u32>,
-    /// For audio.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub channels: Option<u8>,
-}
-
 /// A stream as answers and `stream/…` show it.
-pub fn row(stream: &StreamStatus) -> StreamRow {
-    StreamRow {
+pub fn row(stream: &StreamStatus) -> Stream {
+    Stream {
         stream: stream.stream.to_string(),
         publish: stream.publish.to_string(),
         peer: stream.about.peer.clone(),

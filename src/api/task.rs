@@ -1,16 +1,17 @@
 //! `task.…`: recordings that are ordered for a time.
 
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::Api;
 use super::answer::Failure;
 use super::arguments::{Limit, STREAMS, name, one_stream, time, typed};
-use super::command::{Command, Effect, Kind, needs, takes};
+use super::command::{Command, Effect, Kind, carries_out, needs, takes};
 use super::paged::fitting;
 use crate::config::{Span, Streams, Weekly, Zone};
 use crate::event::rfc3339;
 use crate::media::{Micros, RecordingId, StreamName};
+use crate::model::reply::{self, TaskList, TaskMissedTime, TaskSource};
 use crate::recorder::{Missed, Outcome, Task, TaskState, When};
 
 pub(super) const COMMANDS: &[Command] = &[
@@ -36,7 +37,7 @@ pub(super) const COMMANDS: &[Command] = &[
             takes("template", Kind::Text, "how; HLS in one piece, if left out"),
             takes("name", Kind::Text, "a name for its recordings"),
         ],
-        carry_out: |api, arguments| Box::pin(create(api, arguments)),
+        carry_out: carries_out!(create -> reply::Task),
     },
     Command {
         name: "task.list",
@@ -56,21 +57,21 @@ pub(super) const COMMANDS: &[Command] = &[
                 "go on where the list before ended: its 'next'",
             ),
         ],
-        carry_out: |api, arguments| Box::pin(list(api, arguments)),
+        carry_out: carries_out!(list -> TaskList),
     },
     Command {
         name: "task.stop",
         about: "Ends a task for good, and what it records",
         effect: Effect::Ends,
         arguments: ONE,
-        carry_out: |api, arguments| Box::pin(stop(api, arguments)),
+        carry_out: carries_out!(stop -> reply::Task),
     },
     Command {
         name: "task.delete",
         about: "Forgets a task; what it records now goes on",
         effect: Effect::Ends,
         arguments: ONE,
-        carry_out: |api, arguments| Box::pin(delete(api, arguments)),
+        carry_out: carries_out!(delete -> reply::Task),
     },
 ];
 
@@ -131,7 +132,7 @@ impl Create {
     }
 }
 
-async fn create(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+async fn create(api: &Api, arguments: Map<String, Value>) -> Result<reply::Task, Failure> {
     let task = typed::<Create>(arguments)?.task(api.makes(), api.now())?;
     let made = api.recorder.tasks(None, None, None, usize::MAX);
     if let Some(made) = made.iter().find(|made| api.is_again() && made.id == task.id) {
@@ -150,7 +151,7 @@ struct List {
     after: Option<String>,
 }
 
-async fn list(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+async fn list(api: &Api, arguments: Map<String, Value>) -> Result<TaskList, Failure> {
     let List {
         stream,
         state,
@@ -164,7 +165,7 @@ async fn list(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure
     let all = shown.len() == tasks.len() && tasks.len() < limit.0;
     let last = shown.len().checked_sub(1).and_then(|last| tasks.get(last));
     let next = last.filter(|_| !all).map(|task| task.id.clone());
-    Ok(json!({ "tasks": shown, "next": next }))
+    Ok(TaskList { tasks: shown, next })
 }
 
 #[derive(Deserialize)]
@@ -173,49 +174,48 @@ struct One {
     task: String,
 }
 
-async fn stop(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+async fn stop(api: &Api, arguments: Map<String, Value>) -> Result<reply::Task, Failure> {
     let One { task } = typed(arguments)?;
     Ok(shown(&api.recorder.stop_task(&task).await?))
 }
 
-async fn delete(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+async fn delete(api: &Api, arguments: Map<String, Value>) -> Result<reply::Task, Failure> {
     let One { task } = typed(arguments)?;
     Ok(shown(&api.recorder.delete_task(&task).await?))
 }
 
-fn shown(task: &Task) -> Value {
-    let mut value = json!({
-        "task": task.id,
-        "stream": task.stream.as_str(),
-        "state": task.state.as_str(),
-        "template": task.template,
-        "name": task.name,
-        "from": if task.configured { "config" } else { "command" },
-        "last_recorded": task.outcome.recorded.map(rfc3339),
-        "missed": task.outcome.missed.as_ref().map(missed),
-    });
-    if let Some(object) = value.as_object_mut() {
-        match &task.when {
-            When::Once(start, end) => {
-                object.insert("start".to_owned(), rfc3339(*start).into());
-                object.insert("end".to_owned(), rfc3339(*end).into());
-            }
-            When::Weekly(weekly) => {
-                object.insert("weekly".to_owned(), weekly.hours().into());
-                object.insert("time_zone".to_owned(), weekly.zone().to_string().into());
-            }
-        }
+fn shown(task: &Task) -> reply::Task {
+    let (start, end, weekly) = match &task.when {
+        When::Once(start, end) => (Some(rfc3339(*start)), Some(rfc3339(*end)), None),
+        When::Weekly(weekly) => (None, None, Some(weekly)),
+    };
+    reply::Task {
+        task: task.id.clone(),
+        stream: task.stream.to_string(),
+        state: task.state.as_str(),
+        template: task.template.clone(),
+        name: task.name.clone(),
+        from: if task.configured {
+            TaskSource::Config
+        } else {
+            TaskSource::Command
+        },
+        start,
+        end,
+        weekly: weekly.map(|weekly| weekly.hours().to_vec()),
+        time_zone: weekly.map(|weekly| weekly.zone().to_string()),
+        last_recorded: task.outcome.recorded.map(rfc3339),
+        missed: task.outcome.missed.as_ref().map(missed),
     }
-    value
 }
 
 /// The last of a task's times that is over, where nothing was recorded in it.
-fn missed(missed: &Missed) -> Value {
-    json!({
-        "start": rfc3339(missed.start),
-        "end": rfc3339(missed.end),
-        "times": missed.times,
-        "reason": missed.reason,
-        "detail": missed.detail,
-    })
+fn missed(missed: &Missed) -> TaskMissedTime {
+    TaskMissedTime {
+        start: rfc3339(missed.start),
+        end: rfc3339(missed.end),
+        times: missed.times,
+        reason: missed.reason,
+        detail: missed.detail.clone(),
+    }
 }

@@ -2,15 +2,16 @@
 //! next push.
 
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::Api;
 use super::answer::Failure;
 use super::arguments::{Limit, typed};
-use super::command::{Argument, Command, Effect, Kind, needs, takes};
+use super::command::{Argument, Command, Effect, Kind, carries_out, needs, takes};
 use super::paged::{Window, paged};
-use super::rule::{source, warned};
+use super::rule::{origin, warnings};
 use crate::config::{Template, TemplateSource};
+use crate::model::reply::{self, TemplateDeleted, TemplateList, TemplatePut};
 
 const WAYS: &str = "what is otherwise for this format, as in {\"split\":\"off\"}";
 
@@ -60,7 +61,7 @@ pub(super) const COMMANDS: &[Command] = &[
         about: "Puts a template in force, from the next push on; over one of the same name",
         effect: Effect::Changes,
         arguments: PUT,
-        carry_out: |api, arguments| Box::pin(put(api, arguments)),
+        carry_out: carries_out!(put -> TemplatePut),
     },
     Command {
         name: "template.list",
@@ -78,21 +79,24 @@ pub(super) const COMMANDS: &[Command] = &[
                 "go on where the list before ended: its 'next'",
             ),
         ],
-        carry_out: |api, arguments| Box::pin(list(api, arguments)),
+        carry_out: carries_out!(list -> TemplateList),
     },
     Command {
         name: "template.delete",
         about: "Takes back a template that a command put",
         effect: Effect::Ends,
         arguments: &[needs("name", Kind::Text, "its name")],
-        carry_out: |api, arguments| Box::pin(delete(api, arguments)),
+        carry_out: carries_out!(delete -> TemplateDeleted),
     },
 ];
 
-async fn put(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+async fn put(api: &Api, arguments: Map<String, Value>) -> Result<TemplatePut, Failure> {
     let source: TemplateSource = typed(arguments)?;
     let advice = api.recorder.put_template(source.clone()).await?;
-    Ok(warned(shown(&source, true)?, &advice))
+    Ok(TemplatePut {
+        template: shown(&source, true),
+        warnings: warnings(&advice),
+    })
 }
 
 #[derive(Deserialize)]
@@ -103,14 +107,14 @@ struct List {
     after: Option<String>,
 }
 
-async fn list(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+async fn list(api: &Api, arguments: Map<String, Value>) -> Result<TemplateList, Failure> {
     let List { limit, after } = typed(arguments)?;
     let window = Window::new(limit, after.as_deref())?;
     let templates: Vec<(Template, bool)> = api.recorder.templates();
     let (templates, next) = paged(window, &templates, |(template, put)| {
-        shown(&template.source, *put).unwrap_or(Value::Null)
+        shown(&template.source, *put)
     });
-    Ok(json!({ "templates": templates, "next": next }))
+    Ok(TemplateList { templates, next })
 }
 
 #[derive(Deserialize)]
@@ -119,18 +123,18 @@ struct One {
     name: String,
 }
 
-async fn delete(api: &Api, arguments: Map<String, Value>) -> Result<Value, Failure> {
+async fn delete(api: &Api, arguments: Map<String, Value>) -> Result<TemplateDeleted, Failure> {
     let One { name } = typed(arguments)?;
     let advice = api.recorder.delete_template(&name).await?;
-    Ok(warned(json!({ "name": name }), &advice))
+    Ok(TemplateDeleted {
+        name,
+        warnings: warnings(&advice),
+    })
 }
 
-fn shown(template: &TemplateSource, put: bool) -> Result<Value, Failure> {
-    let mut value = serde_json::to_value(template)
-        .map_err(|error| Failure::new(super::Code::Internal, format!("template: {error}")))?;
-    if let Some(object) = value.as_object_mut() {
-        object.insert("formats".to_owned(), json!(template.formats()));
-        object.insert("from".to_owned(), source(put).into());
+fn shown(template: &TemplateSource, put: bool) -> reply::Template {
+    reply::Template {
+        source: template.with_formats(),
+        from: origin(put),
     }
-    Ok(value)
 }

@@ -75,7 +75,8 @@ impl List<'_> {
     }
 
     fn add(&mut self, rows: &[RecordingRow]) -> anyhow::Result<()> {
-        let rows: Vec<Value> = rows.iter().map(recording_row).collect();
+        let rows = rows.iter().map(|row| serde_json::to_value(recording_row(row)));
+        let rows: Vec<Value> = rows.collect::<Result<_, _>>()?;
         if self.json {
             for row in &rows {
                 let comma = if self.listed > 0 { "," } else { "" };

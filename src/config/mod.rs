@@ -124,6 +124,7 @@ pub enum OnFull {
 
 /// How long something is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
 pub enum Keep {
     /// Until its room is needed.

@@ -83,6 +83,7 @@ fn streams(app: Option<Pattern>, stream: Option<Pattern>) -> Result<(Pattern, Op
 
 /// When a stream that a rule is about is recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum RecordWhen {
     /// Whenever somebody publishes.
@@ -96,6 +97,7 @@ pub enum RecordWhen {
 
 /// A name, or a pattern of names in which `*` stands for any characters. `*` alone fits everything.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
 pub struct Pattern(String);
 

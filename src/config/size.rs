@@ -18,6 +18,7 @@ const UNITS: [(&str, u64); 8] = [
 
 /// A number of bytes: `"32 MiB"`, `"20GB"`, `"512"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
 pub struct ByteSize(u64);
 

@@ -20,6 +20,7 @@ const UNITS: [(&str, u64); 9] = [
 
 /// A length of time in whole milliseconds: `"10s"`, `"30min"`, `"7d"`, `"250 ms"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
 pub struct Span {
     millis: u64,

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::api::StreamRow;
+use crate::model::reply::Stream;
 
 /// `status`: whether the box is there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -43,5 +43,5 @@ pub struct StreamState {
     pub live: bool,
     /// As in `stream.list`.
     #[serde(flatten)]
-    pub row: StreamRow,
+    pub row: Stream,
 }

@@ -45,9 +45,10 @@ pub use remote::{Remote, RemoteError};
 #[doc(hidden)]
 pub use request::fuzz as fuzz_request;
 
-use crate::api::{Api, LinkHealth};
+use crate::api::Api;
 use crate::config::MqttVersion;
 use crate::event::{Dialect, Sender};
+use crate::model::reply::LinkHealth;
 use crate::store::{Clock, Command, OutboxChange, Store};
 
 /// What the outbox knows the broker by.

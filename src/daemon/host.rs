@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, oneshot};
 
 use super::log;
-use crate::api::{CallbackRow, Host, LinkHealth, Reloaded};
+use crate::api::{CallbackRow, Host, Reloaded};
 use crate::callback::Callback;
 use crate::control::Tally;
+use crate::model::reply::LinkHealth;
 
 /// Somebody wants the configuration to be read again, and to hear what came of it.
 pub(super) type Reloading = oneshot::Sender<Result<Reloaded, String>>;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// A format of renditions, by the name it has in the configuration and on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
     /// Progressive MP4.

@@ -61,6 +61,7 @@ pub struct TrackBase {
 
 /// What becomes of a gap in front of a publish.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Gaps {
     /// What follows it follows at once.

@@ -119,7 +119,7 @@ impl RecordingSpec {
     }
 
     /// As events tell it.
-    pub(in crate::store) fn about(&self) -> RecordingAbout {
+    pub fn about(&self) -> RecordingAbout {
         RecordingAbout {
             template: self.template.clone(),
             origin: self.origin.as_str().to_owned(),

@@ -19,6 +19,7 @@ const SKEW: i64 = 60;
 
 /// What the store lets this box do.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SyncCheck {
     /// The store.
     pub store: String,
@@ -30,6 +31,7 @@ pub struct SyncCheck {
 
 /// Something that was tried.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CheckStep {
     /// `put`, `read`, `begin_upload`, `list_parts`, `list_uploads`, `abort_upload`, `delete`, `clock`, `space`.
     pub step: &'static str,

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 /// How delivery is.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SyncStatus {
     /// Where recordings go.
     pub store: String,
@@ -40,6 +41,7 @@ pub struct SyncStatus {
 
 /// Something that is being recorded.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct OpenStatus {
     /// The recording.
     pub recording: String,
@@ -63,6 +65,7 @@ pub struct OpenStatus {
 
 /// Something on its way.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TransferStatus {
     /// The recording.
     pub recording: String,
@@ -78,6 +81,7 @@ pub struct TransferStatus {
 
 /// Something that was set aside.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct FailedStatus {
     /// The recording.
     pub recording: String,

@@ -16,5 +16,6 @@ mod advisories;
 mod blocking;
 mod fuzz_corpus;
 mod release;
+mod rooms;
 mod rust_version;
 mod yocto;

@@ -28,7 +28,9 @@ fn ask(home: &Path, command: &str) -> Value {
     writeln!(socket, "{{\"command\":\"{command}\"}}").unwrap();
     let mut line = String::new();
     std::io::BufReader::new(socket).read_line(&mut line).unwrap();
-    serde_json::from_str::<Value>(&line).unwrap()["result"].clone()
+    let answer: Value = serde_json::from_str(&line).unwrap();
+    contract::check_answer(command, &answer);
+    answer["result"].clone()
 }
 
 fn md5(text: &str) -> String {

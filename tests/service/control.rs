@@ -9,6 +9,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::support::contract;
 use crate::support::{Done, Feed, Plan, Service, edgereel, home, recordings, verified, wait_for, wait_until};
 use serde_json::{Value, json};
 
@@ -118,7 +119,11 @@ impl Line {
     #[track_caller]
     pub(super) fn ask(&mut self, request: &Value) -> Value {
         self.say(format!("{request}\n").as_bytes()).unwrap();
-        self.hear()
+        let answer = self.hear();
+        if let Some(command) = request["command"].as_str() {
+            contract::check_answer(command, &answer);
+        }
+        answer
     }
 
     #[track_caller]

@@ -16,6 +16,16 @@ pub(crate) fn check(root: &str, topic: &str, payload: &[u8]) {
     }
 }
 
+/// The same of what a command is answered, whichever way it came.
+#[track_caller]
+pub(crate) fn check_answer(command: &str, answer: &Value) {
+    check(
+        "x",
+        &format!("x/response/{command}"),
+        answer.to_string().as_bytes(),
+    );
+}
+
 /// The same as a verdict: what is wrong, if anything is.
 pub(crate) fn verdict(root: &str, topic: &str, payload: &[u8]) -> Result<(), String> {
     let below = topic.strip_prefix(root).and_then(|rest| rest.strip_prefix('/'));

@@ -136,5 +136,7 @@ pub(crate) fn ask(broker: &Broker, command: &str, body: &Value, place: &str) -> 
     wait_until(&format!("{command} to be answered"), || {
         !answers(broker, place).is_empty()
     });
-    answers(broker, place).remove(0)
+    let answer = answers(broker, place).remove(0);
+    contract::check_answer(command, &answer);
+    answer
 }

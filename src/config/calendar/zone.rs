@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 /// A time zone: a name of the IANA database, as `Europe/Berlin`, `UTC`, or `local` for the box's own.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
 pub struct Zone {
     name: String,

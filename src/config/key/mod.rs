@@ -20,6 +20,7 @@ const LONGEST: usize = 255;
 
 /// How the keys of a template's files are made, without their extension.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
 pub struct KeyPattern {
     text: String,

@@ -65,6 +65,7 @@ pub struct Reel {
 
 /// Which tracks of a stream a recording has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Media {
     /// All there are.
@@ -98,6 +99,7 @@ pub struct Resume {
 
 /// Which ends of a publish a recording waits at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ResumeAfter {
     /// A connection that broke; a proper unpublish closes at once.

@@ -18,70 +18,98 @@ const DAY_MILLIS: u64 = 86_400_000;
 /// A template as it is written in the configuration, and in a command. What stands beside a format's name holds for
 /// that format alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct TemplateSource {
+    /// Its name.
     name: String,
     /// The usual ones, where nothing is said; none, where the list is empty.
     #[serde(skip_serializing_if = "Option::is_none")]
     formats: Option<Vec<Format>>,
+    /// Which tracks.
     #[serde(skip_serializing_if = "Option::is_none")]
     media: Option<Media>,
+    /// What becomes of gaps where publishers were away.
     #[serde(skip_serializing_if = "Option::is_none")]
     gaps: Option<Gaps>,
+    /// A new recording after this, as in `30min`; `off` for never.
     #[serde(skip_serializing_if = "Option::is_none")]
     split: Option<SplitAfter>,
+    /// A new recording after so many bytes, as in `2GiB`.
     #[serde(skip_serializing_if = "Option::is_none")]
     split_size: Option<ByteSize>,
+    /// A new recording at multiples of this since midnight, as in `1h`.
     #[serde(skip_serializing_if = "Option::is_none")]
     split_at: Option<Span>,
+    /// A publisher that is back within this goes on with its recording.
     #[serde(skip_serializing_if = "Option::is_none")]
     resume_window: Option<Span>,
+    /// Which ends of a publish a recording waits at.
     #[serde(skip_serializing_if = "Option::is_none")]
     resume_after: Option<ResumeAfter>,
+    /// How long it is kept on the box, as in `7d` or `forever`.
     #[serde(skip_serializing_if = "Option::is_none")]
     keep: Option<Keep>,
+    /// How long it is kept where it is delivered to.
     #[serde(skip_serializing_if = "Option::is_none")]
     storage_time: Option<Keep>,
+    /// The key of a delivered file, without its extension.
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<KeyPattern>,
+    /// The time zone of its clock, as in `Asia/Shanghai`.
     #[serde(skip_serializing_if = "Option::is_none")]
     time_zone: Option<Zone>,
+    /// What is otherwise for FLV.
     #[serde(skip_serializing_if = "Option::is_none")]
     flv: Option<Ways>,
+    /// What is otherwise for HLS.
     #[serde(skip_serializing_if = "Option::is_none")]
     hls: Option<Ways>,
+    /// What is otherwise for MP4.
     #[serde(skip_serializing_if = "Option::is_none")]
     mp4: Option<Ways>,
+    /// What is otherwise for fragmented MP4.
     #[serde(skip_serializing_if = "Option::is_none")]
     fmp4: Option<Ways>,
+    /// What is otherwise for AAC.
     #[serde(skip_serializing_if = "Option::is_none")]
     aac: Option<Ways>,
 }
 
 /// What can differ from format to format.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 struct Ways {
+    /// A new recording after this, as in `30min`; `off` for never.
     #[serde(skip_serializing_if = "Option::is_none")]
     split: Option<SplitAfter>,
+    /// A new recording after so many bytes, as in `2GiB`.
     #[serde(skip_serializing_if = "Option::is_none")]
     split_size: Option<ByteSize>,
+    /// A new recording at multiples of this since midnight, as in `1h`.
     #[serde(skip_serializing_if = "Option::is_none")]
     split_at: Option<Span>,
+    /// A publisher that is back within this goes on with its recording.
     #[serde(skip_serializing_if = "Option::is_none")]
     resume_window: Option<Span>,
+    /// Which ends of a publish a recording waits at.
     #[serde(skip_serializing_if = "Option::is_none")]
     resume_after: Option<ResumeAfter>,
+    /// How long it is kept on the box, as in `7d` or `forever`.
     #[serde(skip_serializing_if = "Option::is_none")]
     keep: Option<Keep>,
+    /// How long it is kept where it is delivered to.
     #[serde(skip_serializing_if = "Option::is_none")]
     storage_time: Option<Keep>,
+    /// The key of a delivered file, without its extension.
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<KeyPattern>,
 }
 
 /// A length of time, or `off`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
 enum SplitAfter {
     Off,
@@ -130,6 +158,14 @@ impl TemplateSource {
     /// What it makes. An empty list was written as such: it switches recording off.
     pub fn formats(&self) -> &[Format] {
         self.formats.as_deref().unwrap_or(&USUAL_FORMATS)
+    }
+
+    /// The same, with its formats said even where they are the usual ones.
+    pub fn with_formats(&self) -> Self {
+        Self {
+            formats: Some(self.formats().to_vec()),
+            ..self.clone()
+        }
     }
 
     /// The same, split at another length.

@@ -2,7 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::messages::Message;
+use super::messages::{self, Message};
+use super::schema;
+use crate::event::Short;
+use crate::model::reply;
 
 const ABOUT: &str = "RTMP recorder for edge boxes: what a box tells over MQTT, and what it can be asked. Events are delivered at \
                      least once and in order, with the same id however often they come; requests are carried out once for each \
@@ -126,6 +129,7 @@ pub(super) fn document(messages: &[Message]) -> Value {
         "channels": named.zip(channels).collect::<Map<String, Value>>(),
         "operations": operations.collect::<Map<String, Value>>(),
         "components": {
+            "schemas": shared().into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect::<Map<String, Value>>(),
             "messages": messages.iter().map(|one| (one.name(), message(one))).collect::<Map<String, Value>>(),
             "messageTraits": { "request": request_trait() },
             "correlationIds": {
@@ -202,11 +206,50 @@ fn operation(channel: &Channel) -> Value {
     operation
 }
 
+/// What several messages have in them, by the name that it is referred to by.
+fn shared() -> Vec<(&'static str, Value)> {
+    let template = schema::untitled(schema::of::<reply::Template>());
+    vec![
+        ("failed", messages::failed()),
+        ("format", template["properties"]["hls"].clone()),
+        ("health", schema::untitled(schema::of::<reply::Health>())),
+        ("recording", schema::untitled(schema::of::<reply::Recording>())),
+        ("short", schema::untitled(schema::of::<Short>())),
+        ("task", schema::untitled(schema::of::<reply::Task>())),
+        ("template", template),
+    ]
+}
+
+/// The same schema with references to what is shared, whatever else is said of it in its place.
+fn referring(schema: &Value, shared: &[(&'static str, Value)]) -> Value {
+    let is_object = schema.get("type").is_some();
+    let same = |(_, other): &&(&str, Value)| is_object && without_about(other) == without_about(schema);
+    if let Some((name, _)) = shared.iter().find(same) {
+        return reference("components/schemas", name);
+    }
+    match schema {
+        Value::Object(object) => object
+            .iter()
+            .map(|(name, schema)| (name.clone(), referring(schema, shared)))
+            .collect(),
+        Value::Array(several) => several.iter().map(|schema| referring(schema, shared)).collect(),
+        other => other.clone(),
+    }
+}
+
+fn without_about(schema: &Value) -> Value {
+    let mut bare = schema.clone();
+    if let Some(object) = bare.as_object_mut() {
+        object.remove("description");
+    }
+    bare
+}
+
 fn message(message: &Message) -> Value {
     let mut described = json!({
         "name": message.name(),
         "summary": message.about,
-        "payload": message.payload,
+        "payload": referring(&message.payload, &shared()),
     });
     if let Some(effect) = &message.effect {
         described["traits"] = json!([reference("components/messageTraits", "request")]);

@@ -4,9 +4,10 @@ use serde_json::{Value, json};
 
 use super::dialects;
 use super::schema::{self, always, object};
-use crate::api::{self, Argument, Command, Failure, Health, Kind};
+use crate::api::{self, Argument, Command, Effect, Failure, Kind};
 use crate::control::{Status, StreamState};
 use crate::event::Event;
+use crate::model::reply::{Already, Health};
 
 /// A message.
 pub(super) struct Message {
@@ -52,11 +53,13 @@ pub(super) fn all() -> Vec<Message> {
     all.extend(kinds().into_iter().map(event));
     all.extend(dialects::all());
     all.extend(api::commands().map(request));
+    all.extend(api::commands().map(response));
+    let other = json!({ "type": "object", "description": "What the command tells." });
     all.push(Message::new(
         "response",
         "response/#".to_owned(),
-        "What a request came to.",
-        answer(),
+        "What a request came to that names another topic, or a command that is not there.",
+        answer(&[other]),
     ));
     all
 }
@@ -187,20 +190,47 @@ fn argument_schema(argument: &Argument) -> Value {
     schema
 }
 
-fn answer() -> Value {
-    let id = json!({
+fn response(command: &'static Command) -> Message {
+    let reply = schema::described_by(|generator| command.reply(generator));
+    let mut results = vec![schema::untitled(reply)];
+    if command.effect == Effect::Ends {
+        results.push(schema::untitled(schema::of::<Already>()));
+    }
+    let about = format!("What {} came to.", command.name);
+    Message::new(
+        "response",
+        format!("response/{}", command.name),
+        &about,
+        answer(&results),
+    )
+}
+
+/// An answer with one of these results, or with an error.
+fn answer(results: &[Value]) -> Value {
+    let ok = results.iter().map(|result| {
+        object([
+            ("id", request_id()),
+            ("ok", said(true)),
+            ("result", result.clone()),
+        ])
+    });
+    json!({ "oneOf": ok.chain([failed()]).collect::<Vec<_>>() })
+}
+
+/// An answer with an error.
+pub(super) fn failed() -> Value {
+    let error = schema::untitled(schema::of::<Failure>());
+    object([("id", request_id()), ("ok", said(false)), ("error", error)])
+}
+
+fn said(ok: bool) -> Value {
+    json!({ "type": "boolean", "const": ok })
+}
+
+fn request_id() -> Value {
+    json!({
         "type": ["string", "null"],
         "description": "The id of the request; null where it had none, or could not be read.",
-    });
-    let mut error = schema::of::<Failure>();
-    taken(&mut error, "title");
-    let result = json!({ "type": "object", "description": "What the command tells." });
-    let ok = |ok: bool| json!({ "type": "boolean", "const": ok });
-    json!({
-        "oneOf": [
-            object([("id", id.clone()), ("ok", ok(true)), ("result", result)]),
-            object([("id", id), ("ok", ok(false)), ("error", error)]),
-        ],
     })
 }
 

@@ -1,7 +1,7 @@
 //! From a type to the schema of what it is written as: JSON Schema draft 07, which AsyncAPI is a superset of.
 
-use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 /// Fields of these names are times wherever the box writes them as text.
@@ -9,15 +9,40 @@ const TIMES: [&str; 7] = ["time", "start", "end", "from", "to", "at", "oldest"];
 
 /// The schema of a type, without references, that bears no field which the type does not have.
 pub(super) fn of<T: JsonSchema>() -> Value {
+    described_by(|generator| generator.into_root_schema_for::<T>())
+}
+
+/// The same of a type that somebody else knows.
+pub(super) fn described_by(describe: impl FnOnce(SchemaGenerator) -> Schema) -> Value {
     let settings = SchemaSettings::draft07().for_serialize().with(|settings| {
         settings.inline_subschemas = true;
         settings.meta_schema = None;
         // How the variants of `Event` are told apart.
         settings.untagged_enum_variant_titles = true;
     });
-    let mut schema = settings.into_generator().into_root_schema_for::<T>().to_value();
+    let mut schema = describe(settings.into_generator()).to_value();
     tidy(&mut schema);
     schema
+}
+
+/// The same without the names of types and variants, which nobody outside knows.
+pub(super) fn untitled(mut schema: Value) -> Value {
+    remove_titles(&mut schema);
+    schema
+}
+
+fn remove_titles(schema: &mut Value) {
+    match schema {
+        Value::Object(object) => {
+            // A field may be called so: its schema is no text.
+            if object.get("title").is_some_and(Value::is_string) {
+                object.remove("title");
+            }
+            object.values_mut().for_each(remove_titles);
+        }
+        Value::Array(several) => several.iter_mut().for_each(remove_titles),
+        _ => {}
+    }
 }
 
 /// An object with these fields and no others. A field whose name ends in `?` may be missing.
@@ -66,7 +91,8 @@ fn tidy(schema: &mut Value) {
         Some(Value::Array(types)) => types.iter().any(|one| one == "object"),
         one => one.is_some_and(|one| one == "object"),
     };
-    if is_object {
+    // What has fields of any name says so.
+    if is_object && (object.contains_key("properties") || !object.contains_key("additionalProperties")) {
         object.insert("additionalProperties".to_owned(), false.into());
     }
     let required = object.get("required").cloned().unwrap_or_else(|| json!([]));
@@ -96,6 +122,18 @@ fn tidy(schema: &mut Value) {
 }
 
 fn no_null(schema: &mut Value) {
+    if let Some(Value::Array(several)) = schema.get_mut("anyOf") {
+        several.retain(|one| one["type"] != "null");
+        if let [one] = several.as_mut_slice() {
+            let mut one = one.take();
+            // What is said of the field says more than what is said of its type.
+            if let Some(about) = schema.get("description") {
+                one["description"] = about.clone();
+            }
+            *schema = one;
+        }
+        return;
+    }
     let Some(Value::Array(types)) = schema.get_mut("type") else {
         return;
     };

@@ -21,8 +21,9 @@ use super::message::{Status, StatusState};
 use super::request::{Asked, read};
 use super::streams::Streams;
 use super::{LISTENER, Shared};
-use crate::api::{Answer, Code, Failure, Health};
+use crate::api::{Answer, Code, Failure};
 use crate::event::{Posted, rfc3339};
+use crate::model::reply::Health;
 use crate::store::{Progress, StoreError};
 
 /// What was heard is written down so often at most, unless it is much.

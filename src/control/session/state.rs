@@ -5,11 +5,11 @@ use std::sync::atomic::Ordering;
 use tokio::time::Instant;
 
 use super::{Session, boot_id, status};
-use crate::api::Health;
 use crate::control::link::{Loss, Mark};
 use crate::control::message::StatusState;
 use crate::control::streams::News;
 use crate::media::Micros;
+use crate::model::reply::Health;
 
 /// What makes `health` worth telling before its time, as far as it is known without looking at flash.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -1,0 +1,36 @@
+//! `audit.…`.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// Commands that changed something.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct AuditList {
+    /// The newest first.
+    pub entries: Vec<AuditEntry>,
+    /// What `after` of the next request is; null where the list ends.
+    pub next: Option<String>,
+}
+
+/// A command that somebody gave.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct AuditEntry {
+    /// Its number: a later command has a larger one.
+    pub number: i64,
+    /// When it was given.
+    pub time: String,
+    /// The command.
+    pub command: String,
+    /// What it was about: those of its arguments that say so, and what it made.
+    pub object: Map<String, Value>,
+    /// The way it came: `mqtt`, `socket` or `cli`.
+    pub door: String,
+    /// Who gave it.
+    pub who: String,
+    /// The id of the request; null where it had none.
+    pub request: Option<String>,
+    /// `ok`, or the code of the failure; null where the answer is not known.
+    pub outcome: Option<String>,
+}

@@ -1,0 +1,69 @@
+//! `device.…`, `config.…` and `log.…`.
+
+use serde::Serialize;
+
+/// What a box is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct DeviceAbout {
+    /// Its id.
+    pub device: String,
+    /// The release of edgereel.
+    pub version: &'static str,
+    /// The processor's architecture.
+    pub arch: &'static str,
+    /// The board, as far as the kernel knows.
+    pub model: Option<String>,
+    /// The operating system.
+    pub system: Option<String>,
+    /// The release of the kernel.
+    pub kernel: Option<String>,
+    /// The name of the host.
+    pub host_name: Option<String>,
+    /// Processors that edgereel may use.
+    pub processors: usize,
+    /// Bytes of memory of the machine.
+    pub memory: Option<u64>,
+    /// Another after each start of the machine.
+    pub boot_id: String,
+    /// The process.
+    pub pid: u32,
+    /// When the service started.
+    #[cfg_attr(test, schemars(extend("format" = "date-time")))]
+    pub started: String,
+    /// Another when anything in the configuration is.
+    pub config_hash: String,
+}
+
+/// The configuration that is in force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct ConfigShown {
+    /// Another when anything in it is.
+    pub config_hash: String,
+    /// As TOML, its secrets masked.
+    pub config: String,
+}
+
+/// What came of reading the configuration again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct ConfigReloaded {
+    /// That of the configuration that is in force now.
+    pub config_hash: String,
+    /// Keys that changed and are in force.
+    pub taken: Vec<&'static str>,
+    /// Keys that changed and take effect at the next start.
+    pub restart: Vec<&'static str>,
+    /// What there is to say beside that; only where there is something.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+}
+
+/// How much is logged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct LogLevel {
+    /// The level or filter that holds until the next start.
+    pub level: String,
+}

@@ -1,0 +1,53 @@
+//! One type for what each command answers. MQTT, the control socket, `--json` and the schemas in `docs/` are made of it.
+//!
+//! A published contract: a field may be added, never renamed. Names and ids are text here, times RFC 3339, lengths of time
+//! seconds. A field that is always there is `null` where it has no value; one that is only there at times says so in its
+//! text.
+
+mod audit;
+mod callback;
+mod clip;
+mod device;
+mod health;
+mod help;
+mod recording;
+mod rule;
+mod store;
+mod stream;
+mod sync;
+mod task;
+mod template;
+
+pub use audit::{AuditEntry, AuditList};
+pub use callback::{Callback, CallbackStatus};
+pub use clip::{ClipMade, ClipState};
+pub use device::{ConfigReloaded, ConfigShown, DeviceAbout, LogLevel};
+pub use health::{
+    ClockHealth, Health, LinkHealth, OutboxHealth, ProcessHealth, StorageHealth, StreamHealth, SyncHealth,
+};
+pub use help::{CommandAbout, CommandHelp, CommandsHelp, Help};
+pub use recording::{
+    Delivery, Gap, Recording, RecordingDeleted, RecordingList, RecordingProtected, RecordingTagged,
+    Recordings, RecordingsBegun, Track,
+};
+pub use rule::{Origin, Rule, RuleDeleted, RuleList, RulePut};
+pub use store::{StoreAdopted, StoreStatus};
+pub use stream::{LeftOutTrack, Stream, StreamKicked, StreamList, StreamTrack};
+pub use sync::{SyncLimit, SyncPaused};
+pub use task::{Task, TaskList, TaskMissedTime, TaskSource};
+pub use template::{Template, TemplateDeleted, TemplateList, TemplatePut};
+
+use serde::Serialize;
+
+/// Nothing but that it was done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Done {}
+
+/// A request of the same id was begun before the service was interrupted, and what it is about is not there any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Already {
+    /// Always true: it was done before, or there was nothing to do.
+    pub already: bool,
+}

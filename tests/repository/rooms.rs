@@ -1,0 +1,126 @@
+//! The rooms of `src` know those that docs/architecture.md lets them know, and no others.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+type Knows = BTreeMap<String, BTreeSet<String>>;
+
+#[test]
+fn every_room_knows_those_alone_that_the_architecture_lets_it_know() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let allowed = table(&std::fs::read_to_string(root.join("docs/architecture.md")).unwrap());
+    let rooms = rooms(&root.join("src"));
+    let there: BTreeSet<&String> = rooms.keys().collect();
+    assert_eq!(
+        there,
+        allowed.keys().collect(),
+        "rooms of src, and rows of the table"
+    );
+    let mut wrong = Vec::new();
+    for (room, files) in &rooms {
+        for file in files {
+            let text = std::fs::read_to_string(file).unwrap();
+            for other in used(&text, &rooms) {
+                if other != *room && !allowed[room].contains(&other) {
+                    wrong.push(format!("{} uses {other}", file.display()));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn what_a_file_uses_is_read_without_its_tests_and_comments() {
+    let rooms: BTreeMap<String, Vec<PathBuf>> = ["api", "media", "store", "sync"]
+        .into_iter()
+        .map(|room| (room.to_owned(), Vec::new()))
+        .collect();
+    let text = "use crate::media::Micros; // crate::api\nuse crate::{store::Store, watch};\n#[cfg(test)]\nmod tests {\n use crate::sync;\n}";
+    let expected = ["media", "store"].map(str::to_owned);
+    assert_eq!(used(text, &rooms), BTreeSet::from(expected));
+}
+
+/// From each room to those that it may know, as the table says.
+fn table(text: &str) -> Knows {
+    let rows = text
+        .lines()
+        .skip_while(|line| *line != "| room | knows |")
+        .skip(2);
+    let rows = rows.map_while(|line| line.strip_prefix("| ")?.strip_suffix(" |"));
+    let mut knows = Knows::new();
+    for row in rows {
+        let (of, known) = row.split_once(" | ").expect("two columns");
+        for room in quoted(of) {
+            knows.insert(room, quoted(known));
+        }
+    }
+    knows
+}
+
+/// The words between backticks.
+fn quoted(text: &str) -> BTreeSet<String> {
+    text.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+/// Each room, and its files but for those of tests.
+fn rooms(src: &Path) -> BTreeMap<String, Vec<PathBuf>> {
+    let mut rooms = BTreeMap::new();
+    for entry in std::fs::read_dir(src).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        if ["main", "lib"].contains(&name.as_str()) {
+            continue;
+        }
+        let mut files = Vec::new();
+        collect(&path, &mut files);
+        rooms.insert(name, files);
+    }
+    rooms
+}
+
+fn collect(path: &Path, files: &mut Vec<PathBuf>) {
+    // Tests look at whatever they like, and so do the documents that are made by tests.
+    const TESTS: [&str; 4] = ["tests", "testing", "samples", "asyncapi"];
+    let name = path.file_stem().and_then(|name| name.to_str());
+    if name.is_some_and(|name| TESTS.contains(&name)) {
+        return;
+    }
+    if !path.is_dir() {
+        files.push(path.to_owned());
+        return;
+    }
+    for entry in std::fs::read_dir(path).unwrap() {
+        collect(&entry.unwrap().path(), files);
+    }
+}
+
+/// The rooms that a file names behind `crate::`.
+fn used(text: &str, rooms: &BTreeMap<String, Vec<PathBuf>>) -> BTreeSet<String> {
+    let lines: Vec<&str> = text.lines().collect();
+    let is_tests =
+        |pair: &[&str]| pair[0] == "#[cfg(test)]" && pair[1].starts_with("mod ") && pair[1].ends_with('{');
+    let end = lines.windows(2).position(is_tests).unwrap_or(lines.len());
+    let bare = lines[..end]
+        .iter()
+        .map(|line| line.split("//").next().unwrap_or_default());
+    let code = bare.collect::<Vec<_>>().join("\n");
+    let mut used = BTreeSet::new();
+    for (at, _) in code.match_indices("crate::") {
+        let rest = &code[at + "crate::".len()..];
+        let names: Vec<&str> = match rest.strip_prefix('{') {
+            Some(several) => several
+                .split('}')
+                .next()
+                .unwrap_or_default()
+                .split([',', ' ', '\n'])
+                .collect(),
+            None => vec![rest],
+        };
+        for name in names {
+            let word = name.split(|c: char| !c.is_alphanumeric() && c != '_').next();
+            used.extend(word.filter(|word| rooms.contains_key(*word)).map(str::to_owned));
+        }
+    }
+    used
+}
