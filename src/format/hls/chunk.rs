@@ -39,6 +39,8 @@ pub(super) struct Chunk {
     pub(super) utc: Micros,
     /// Decoding can begin at its first picture, and shows all of it.
     pub(super) independent: bool,
+    /// Decoding can begin at its first picture; of an open group of pictures some that follow are not shown.
+    keyed: bool,
     /// It has pictures.
     pictures: bool,
 }
@@ -141,6 +143,7 @@ impl Chunk {
         if !self.pictures && facts.picture.is_some() {
             self.pictures = true;
             self.independent = facts.picture == Some(Picture::Key);
+            self.keyed = facts.picture != Some(Picture::Other);
         }
     }
 
@@ -152,9 +155,7 @@ impl Chunk {
         match next.picture {
             // Browsers begin where there is sound and picture, if the first chunk has both.
             _ if awaits => too_long,
-            Some(Picture::Key | Picture::OpenKey) if self.pictures => {
-                is_long || too_long || !self.independent
-            }
+            Some(Picture::Key | Picture::OpenKey) if self.pictures => is_long || too_long || !self.keyed,
             // The picture is back. Sound that is there a moment before it makes no chunk.
             Some(Picture::Key | Picture::OpenKey) => so_long >= target_ms / 4,
             Some(Picture::Other) => too_long,
@@ -279,6 +280,7 @@ impl Cut {
             apart: !goes_on,
             utc,
             independent: matches!(facts.picture, None | Some(Picture::Key)),
+            keyed: facts.picture != Some(Picture::Other),
             pictures: facts.picture.is_some(),
         });
         self.has.push(facts.has);

@@ -193,16 +193,37 @@ fn what_grows_keeps_the_target_duration_of_its_first_chunk() {
     assert!(last.end_list && last.target_duration == 6 && !last.independent_segments);
 }
 
-#[test]
-fn an_open_group_of_pictures_is_not_independent() {
-    let mut takes = testing::two_segments();
+/// The two pictures behind each keyframe but the first are shown before it.
+fn open_groups(mut takes: Vec<Take>) -> Vec<Take> {
     for shot in takes.iter_mut().flat_map(|take| &mut take.shots) {
-        // The two pictures behind each keyframe are shown before it.
         let within = shot.dts % 1_000;
         if shot.kind == TrackKind::Video && shot.dts > 900 && (30..80).contains(&within) {
             shot.cts = -20 - (within as i32);
         }
     }
+    takes
+}
+
+#[test]
+fn chunks_of_open_groups_of_pictures_are_as_long_as_others() {
+    let takes = open_groups(vec![camera(0, 60_000)]);
+    for hls in [
+        open(&takes, 6_000),
+        Hls::growing(testing::view(&takes), 6_000).unwrap(),
+    ] {
+        let playlist = parsed(&hls);
+        assert!(!playlist.independent_segments);
+        let (_, whole) = playlist.segments.split_last().unwrap();
+        assert_eq!(whole.len(), 9);
+        // The last pictures of a group are shown before those of the next.
+        let long = |segment: &m3u8_rs::MediaSegment| segment.duration > 5.9;
+        assert!(whole.iter().all(long), "{playlist:?}");
+    }
+}
+
+#[test]
+fn an_open_group_of_pictures_is_not_independent() {
+    let takes = open_groups(testing::two_segments().to_vec());
     assert!(!parsed(&open(&takes, 1_000)).independent_segments);
     assert!(parsed(&open(&testing::two_segments(), 1_000)).independent_segments);
 }
