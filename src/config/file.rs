@@ -447,10 +447,13 @@ fn as_text(table: &Table, name: &str) -> Option<String> {
 pub(crate) fn explain(message: &str) -> String {
     let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
     match quoted.split_first() {
-        Some((unknown, known)) if message.starts_with("unknown field") => match nearest(unknown, known) {
-            Some(candidate) => format!("unknown key '{unknown}'; did you mean '{candidate}'?"),
-            None => format!("unknown key '{unknown}'; known here: {}", known.join(", ")),
-        },
+        Some((unknown, known)) if message.starts_with("unknown field") => {
+            let shown = unknown.escape_debug();
+            match nearest(unknown, known) {
+                Some(candidate) => format!("unknown key '{shown}'; did you mean '{candidate}'?"),
+                None => format!("unknown key '{shown}'; known here: {}", known.join(", ")),
+            }
+        }
         _ => message.to_owned(),
     }
 }

@@ -129,9 +129,12 @@ fn reason(message: &str) -> Option<String> {
         let known: Vec<&str> = rest
             .split('`')
             .skip(1)
-            .filter(|part| !part.contains(' '))
+            .filter(|part| !part.contains(' ') && !part.is_empty())
             .collect();
         return Some(format!("it is one of {}", known.join(", ")));
+    }
+    if message.starts_with("invalid value: integer `-") && message.contains(", expected u") {
+        return Some("a whole number is expected, 0 or more".to_owned());
     }
     let (_, expected) = message
         .strip_prefix("invalid type: ")?
@@ -346,11 +349,22 @@ mod tests {
     fn a_word_that_is_none_of_those_known_is_told_all_of_them() {
         let said = refusal("[[template]]\nname = \"d\"\nformats = [\"mov\"]");
         assert!(
-            said.contains("\"mov\"") && said.contains("it is one of mp4, fmp4"),
+            said.contains("\"mov\"") && said.ends_with("it is one of mp4, fmp4, flv, hls, aac"),
             "{said}"
         );
         let said = refusal("[storage]\non_full = \"delete\"");
-        assert!(said.contains("it is one of overwrite-oldest, stop"), "{said}");
+        assert!(said.ends_with("it is one of overwrite-oldest, stop"), "{said}");
+    }
+
+    #[test]
+    fn a_number_below_zero_and_a_key_that_would_move_the_cursor_are_told_in_plain_words() {
+        let said = refusal("[rtmp]\nmax_connections = -1");
+        assert!(
+            said.ends_with("max_connections = -1: a whole number is expected, 0 or more"),
+            "{said}"
+        );
+        let said = refusal("[rtmp]\n\"li\\u001b[31msten\" = 1");
+        assert!(said.contains("unknown key 'li\\u{1b}[31msten'"), "{said}");
     }
 
     #[test]

@@ -32,7 +32,8 @@ pub(super) fn check(filter: &str) -> Result<(), String> {
     if filter.len() > LONGEST {
         return Err(format!("a filter has at most {LONGEST} bytes"));
     }
-    let mut on = false;
+    // What counts for all of edgereel, and whether a module of it has a level of its own.
+    let (mut general, mut named_ours, mut module) = (LevelFilter::OFF, None, false);
     for part in filter.split(',').map(str::trim) {
         let (target, level) = match part.rsplit_once('=') {
             Some((target, level)) => (Some(target.trim()), level.trim()),
@@ -41,12 +42,16 @@ pub(super) fn check(filter: &str) -> Result<(), String> {
         // The empty text is a level to the parser.
         let known = level.parse::<LevelFilter>().ok().filter(|_| !level.is_empty());
         let known = known.ok_or_else(|| unknown(part, level, &LEVELS, "levels"))?;
-        on |= known != LevelFilter::OFF && target.is_none_or(is_ours);
+        match target {
+            None => general = known,
+            Some("edgereel") => named_ours = Some(known),
+            Some(target) => module |= is_ours(target) && known != LevelFilter::OFF,
+        }
         if let Some(target) = target {
             named(part, target)?;
         }
     }
-    match on {
+    match module || named_ours.unwrap_or(general) != LevelFilter::OFF {
         true => Ok(()),
         false => Err(format!(
             "{filter:?} would switch the log off: nothing of edgereel is left in it; the least is \"error\""
@@ -55,7 +60,7 @@ pub(super) fn check(filter: &str) -> Result<(), String> {
 }
 
 fn is_ours(target: &str) -> bool {
-    target == "edgereel" || target.starts_with("edgereel::")
+    target.starts_with("edgereel::")
 }
 
 /// A target is a module of this program, or a crate that it is made of.
@@ -93,6 +98,7 @@ mod tests {
             "edgereel=debug",
             "edgereel::store::writer=trace, error",
             "info,edgereel::ingest=off,rustls=debug",
+            "off,edgereel::ingest=debug",
         ] {
             assert_eq!(check(good), Ok(()), "{good}");
         }
@@ -100,6 +106,9 @@ mod tests {
             ("", "levels are error"),
             ("off", "would switch the log off"),
             ("edgereel=off", "would switch the log off"),
+            ("warn,edgereel=off", "would switch the log off"),
+            ("edgereel=off,debug", "would switch the log off"),
+            ("info,off", "would switch the log off"),
             ("rustls=debug", "nothing of edgereel is left"),
             ("edgereel=of", "did you mean 'off'?"),
             ("inof", "did you mean 'info'?"),
