@@ -143,13 +143,21 @@ fn carry_out(command: &Command, said: Option<(&str, bool)>, matches: &ArgMatches
     } else if let Some(result) = answer.get("result") {
         shown::print(command.name, result)?;
     }
-    match answer.get("error") {
-        Some(error) => {
-            let message = error.get("message").and_then(Value::as_str);
-            bail!("{}", message.unwrap_or("refused, without a word"))
-        }
-        None => Ok(()),
+    verdict(&answer)
+}
+
+/// What was asked for was not done, or what was looked at is not right: scripts go by the exit code.
+pub(super) fn verdict(answer: &Value) -> anyhow::Result<()> {
+    if let Some(error) = answer.get("error") {
+        let message = error.get("message").and_then(Value::as_str);
+        bail!("{}", message.unwrap_or("refused, without a word"))
     }
+    let right = answer.pointer("/result/ok").and_then(Value::as_bool);
+    ensure!(
+        right != Some(false),
+        "it is not ok: the steps say what is missing"
+    );
+    Ok(())
 }
 
 /// From the service; of what only the store is needed for, from there while no service runs.

@@ -7,7 +7,7 @@ use clap_complete::engine::ArgValueCompleter;
 use serde_json::{Map, Value};
 
 use super::complete;
-use super::control::{long, read};
+use super::control::{long, read, verdict};
 use super::output;
 use super::shown;
 use crate::api::{self, Kind};
@@ -119,13 +119,7 @@ impl Ctl {
         } else if let Some(result) = answer.get("result") {
             shown::print(&self.command, result)?;
         }
-        match answer.get("error") {
-            Some(error) => {
-                let message = error.get("message").and_then(Value::as_str);
-                bail!("{}", message.unwrap_or("refused, without a word"))
-            }
-            None => Ok(()),
-        }
+        verdict(answer)
     }
 
     /// Prints events, until it is interrupted.

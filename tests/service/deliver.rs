@@ -315,7 +315,11 @@ fn a_check_says_which_permission_is_missing() {
             true => Verdict::Say(403, error("AccessDenied", "no")),
             false => Verdict::Pass,
         });
-        let checked = sync(home.path(), &["check"]);
+        let socket = home.path().join("control.sock");
+        let asked = edgereel(&["sync", "check", "--json", "--socket", socket.to_str().unwrap()]);
+        // For scripts.
+        assert_eq!(asked.code == Some(0), ok, "{}", asked.stderr);
+        let checked = serde_json::from_slice::<serde_json::Value>(&asked.stdout).unwrap()["result"].clone();
         assert_eq!(checked["ok"], ok, "{checked}");
         let found = found(&checked);
         assert!(

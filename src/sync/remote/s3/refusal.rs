@@ -31,17 +31,12 @@ pub(super) fn judge(prepared: &Prepared, host: &str, raw: &Raw) -> Result<(), Fa
         Verb::Abort if missing && code != "NoSuchBucket" => return Ok(()),
         _ => (),
     }
-    let message: String = inside(text, "Message")
-        .unwrap_or_default()
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(MESSAGE)
-        .collect();
+    let message = readable(inside(text, "Message").unwrap_or_default());
     let mut said = format!("{prepared}: {host} says {}", raw.status.as_u16());
-    for part in [code, message.as_str()] {
-        if !part.is_empty() && part.len() <= 4 * MESSAGE {
+    for part in [readable(code), message.clone()] {
+        if !part.is_empty() {
             said.push(' ');
-            said.push_str(part);
+            said.push_str(&part);
         }
     }
     let upload = matches!(prepared.verb, Verb::Part(_) | Verb::Parts | Verb::Complete);
@@ -53,6 +48,17 @@ pub(super) fn judge(prepared: &Prepared, host: &str, raw: &Raw) -> Result<(), Fa
         return Err(Fault::Refused(said));
     }
     Err(fault(raw, code, &message, said))
+}
+
+/// A store's words, without what would move a terminal's cursor or turn a line around, and not too many.
+fn readable(words: &str) -> String {
+    let turns =
+        |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    words
+        .chars()
+        .filter(|c| !c.is_control() && !turns(*c))
+        .take(MESSAGE)
+        .collect()
 }
 
 /// Said of everything by some stores, and by others of questions that they do not know.
@@ -138,5 +144,17 @@ fn with_region(raw: &Raw, said: String) -> String {
     match &raw.region {
         Some(region) => format!("{said}; the bucket is in the region {region}"),
         None => said,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stores_words_move_no_cursor_and_are_not_too_many() {
+        let words = "Access\u{1b}[31mDenied\u{7}\r\n \u{202e}über\u{2069}";
+        assert_eq!(readable(words), "Access[31mDenied über");
+        assert_eq!(readable(&"x".repeat(100_000)).len(), MESSAGE);
     }
 }
