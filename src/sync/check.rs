@@ -335,5 +335,6 @@ fn about() -> About {
         mime: "text/plain",
         cache: None,
         recording: String::new(),
+        first: false,
     }
 }

@@ -175,6 +175,7 @@ async fn go(cx: &Arc<Context>, job: Job, visit: &Arc<Visit>) -> Result<Outcome, 
             // Its name cannot be made yet.
             Reached::Tape(_) if facts.closed => return Ok(Outcome::Waits(SECOND)),
             Reached::Tape(next) => {
+                let next = visit.left(next, cx.clock.boot());
                 let _ = visit.awaits.set((facts.row.stream.clone(), next));
                 return Ok(Outcome::Grows(visit.wait(job.format, next)));
             }
@@ -195,6 +196,11 @@ impl Visit {
         let took = cx.clock.boot().saturating_sub(began);
         self.looking.fetch_add(took, Ordering::Relaxed);
         done
+    }
+
+    /// What is left of a wait for more of the tape than there was at the look: it was recorded while other things were sent.
+    fn left(&self, next: Micros, now: Micros) -> Micros {
+        next.saturating_sub(now.saturating_sub(self.began)).max(0)
     }
 
     /// How long to wait before looking again, if there is nothing more before `next`.
@@ -300,6 +306,7 @@ impl Transfer<'_> {
             mime,
             cache,
             recording: self.job.recording.to_string(),
+            first: self.job.format == Format::Hls && self.cx.is_live(),
         }
     }
 
@@ -413,4 +420,26 @@ fn senseless(to: &str) -> End {
     End::Fault(Fault::Damaged(format!(
         "the store's answer to {to} makes no sense"
     )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_recorded_while_a_chunk_was_sent_is_not_waited_for_again() {
+        let visit = Visit {
+            urgent: true,
+            began: 100 * SECOND,
+            answered: AtomicBool::new(true),
+            looking: AtomicI64::new(0),
+            awaits: OnceLock::new(),
+        };
+        // Seven seconds were missing at the look; sending took five of them, or more than all.
+        for (now, left, wait) in [(100, 7, 7), (105, 2, 2), (130, 0, 1)] {
+            let next = visit.left(7 * SECOND, now * SECOND);
+            assert_eq!(next, left * SECOND);
+            assert_eq!(visit.wait(Format::Hls, next), wait * SECOND);
+        }
+    }
 }

@@ -10,7 +10,7 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::task::JoinHandle;
 
 use super::content::Content;
-use super::pace::Pace;
+use super::pace::{First, Pace};
 use super::progress::Progress;
 
 /// Small enough that a slow link gives a sign of life often, large enough to cost nothing.
@@ -28,12 +28,17 @@ pub(super) struct PacedBody {
     /// The next piece, which is read while this one goes.
     reading: Option<JoinHandle<Option<Result<Bytes, String>>>>,
     pace: Pace,
+    /// Other bodies give way to this one.
+    first: bool,
+    /// They do, from its first byte to its last.
+    going: Option<First>,
     progress: Progress,
     turn: Option<Turn>,
 }
 
 impl PacedBody {
-    pub(super) fn new(content: Content, pace: Pace, progress: Progress) -> Self {
+    /// `first`: other bodies give way to it.
+    pub(super) fn new(content: Content, first: bool, pace: Pace, progress: Progress) -> Self {
         let (rest, at) = match &content {
             Content::Bytes(bytes) => (bytes.clone(), bytes.len() as u64),
             Content::Source(..) => (Bytes::new(), 0),
@@ -44,6 +49,8 @@ impl PacedBody {
             at,
             reading: None,
             pace,
+            first,
+            going: None,
             progress,
             turn: None,
         }
@@ -55,6 +62,15 @@ impl PacedBody {
             let (content, at) = (self.content.clone(), self.at);
             self.reading = Some(tokio::task::spawn_blocking(move || content.piece(at)));
         }
+    }
+
+    /// Takes so many bytes out. Who knows the length does not ask again behind the last one.
+    fn slice(&mut self, len: usize) -> Bytes {
+        let slice = self.rest.split_to(len);
+        if self.left() == 0 {
+            self.going = None;
+        }
+        slice
     }
 
     fn left(&self) -> u64 {
@@ -96,19 +112,28 @@ impl Body for PacedBody {
             return Poll::Ready(Some(Err(error)));
         }
         if this.rest.is_empty() {
+            this.going = None;
             return Poll::Ready(None);
         }
+        if this.first && this.going.is_none() {
+            this.going = Some(this.pace.go_first());
+        }
+        let yields = !this.first && this.pace.is_yielding();
         let len = SLICE.min(this.rest.len());
-        if this.turn.is_none() && this.pace.try_take(len as u64) {
+        if this.turn.is_none() && !yields && this.pace.try_take(len as u64) {
             this.progress.sign(len as u64);
-            let slice = this.rest.split_to(len);
-            return Poll::Ready(Some(Ok(Frame::data(slice))));
+            return Poll::Ready(Some(Ok(Frame::data(this.slice(len)))));
         }
         let turn = this.turn.get_or_insert_with(|| {
             let (pace, progress) = (this.pace.clone(), this.progress.clone());
             Box::pin(async move {
                 // To wait for one's turn is not to be stuck.
-                let mut taking = std::pin::pin!(pace.take(len as u64));
+                let mut taking = std::pin::pin!(async {
+                    if yields {
+                        pace.give_way().await;
+                    }
+                    pace.take(len as u64).await;
+                });
                 loop {
                     let second = tokio::time::sleep(std::time::Duration::from_secs(1));
                     tokio::select! {
@@ -123,8 +148,7 @@ impl Body for PacedBody {
             Poll::Pending => Poll::Pending,
             Poll::Ready(()) => {
                 this.turn = None;
-                let slice = this.rest.split_to(len);
-                Poll::Ready(Some(Ok(Frame::data(slice))))
+                Poll::Ready(Some(Ok(Frame::data(this.slice(len)))))
             }
         }
     }
@@ -135,5 +159,56 @@ impl Body for PacedBody {
 
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(self.left())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    const RATE: u64 = 64 << 10;
+
+    async fn next(body: &mut PacedBody) -> Option<usize> {
+        let frame = poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await?;
+        Some(frame.unwrap().into_data().unwrap().len())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_file_on_its_way_gives_way_to_what_viewers_wait_for() {
+        let pace = Pace::new(Some(RATE));
+        let body = |len: usize, first| {
+            let content = Content::from(Bytes::from(vec![0; len]));
+            PacedBody::new(content, first, pace.clone(), Progress::new())
+        };
+        let (mut file, mut chunk) = (body(1 << 20, false), body(200_000, true));
+        // The file has the link for itself, until the chunk comes.
+        next(&mut file).await.unwrap();
+        let began = tokio::time::Instant::now();
+        let whole = async {
+            let mut len = 0;
+            while let Some(slice) = next(&mut chunk).await {
+                len += slice;
+            }
+            len
+        };
+        let mut sent = 0;
+        let meanwhile = async {
+            while let Some(slice) = next(&mut file).await {
+                sent += slice;
+            }
+        };
+        tokio::select! {
+            biased;
+            len = whole => assert_eq!(len, 200_000),
+            () = meanwhile => panic!("the file was first"),
+        }
+        // Three seconds of the rate: as if it were alone.
+        assert!(sent <= SLICE, "{sent} bytes of the file went");
+        assert!(began.elapsed().as_secs() < 4, "{:?}", began.elapsed());
+        // Then the file goes on at once.
+        next(&mut file).await.unwrap();
+        assert!(began.elapsed().as_secs() < 5, "{:?}", began.elapsed());
     }
 }

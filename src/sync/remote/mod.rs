@@ -92,6 +92,8 @@ pub(super) struct About {
     pub(super) cache: Option<&'static str>,
     /// The recording that it is of: `x-amz-meta-edgereel-recording`.
     pub(super) recording: String,
+    /// Viewers wait for it: what else is on its way gives way to it.
+    pub(super) first: bool,
 }
 
 /// What a store says.

@@ -1,5 +1,7 @@
-//! How fast things are sent: a token bucket over all transfers.
+//! How fast things are sent: a token bucket over all transfers. What viewers wait for goes first: while some of it is on its
+//! way, the rest takes a slice now and then only, whether there is a rate or the link is what is slow.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -8,6 +10,9 @@ use tokio::time::Instant;
 
 /// What is saved up for a burst: an eighth of a second. More would be felt by whoever shares the link.
 const BURST: u64 = 8;
+
+/// Whoever gives way sends something after this long all the same: stores close a connection on which nothing comes.
+const LONGEST_YIELD: Duration = Duration::from_secs(5);
 
 /// The rate of all transfers together; clones share it.
 #[derive(Clone)]
@@ -18,6 +23,9 @@ pub(in crate::sync) struct Pace {
 struct Shared {
     bucket: Mutex<Bucket>,
     changed: Notify,
+    /// So many go first, and one of them has ended.
+    first: AtomicUsize,
+    first_ended: Notify,
     start: Instant,
 }
 
@@ -47,6 +55,8 @@ impl Pace {
             shared: Arc::new(Shared {
                 bucket: Mutex::new(bucket),
                 changed: Notify::new(),
+                first: AtomicUsize::new(0),
+                first_ended: Notify::new(),
                 start: Instant::now(),
             }),
         }
@@ -89,12 +99,48 @@ impl Pace {
         }
     }
 
+    /// What is sent from now on goes first, until this is dropped.
+    pub(super) fn go_first(&self) -> First {
+        self.shared.first.fetch_add(1, Ordering::AcqRel);
+        First(self.shared.clone())
+    }
+
+    /// True while something goes first.
+    pub(super) fn is_yielding(&self) -> bool {
+        self.shared.first.load(Ordering::Acquire) > 0
+    }
+
+    /// Waits until nothing goes first any more, for some seconds at most.
+    pub(super) async fn give_way(&self) {
+        let ended = async {
+            loop {
+                let ended = self.shared.first_ended.notified();
+                if !self.is_yielding() {
+                    return;
+                }
+                ended.await;
+            }
+        };
+        // That it took too long is as good.
+        let _ = tokio::time::timeout(LONGEST_YIELD, ended).await;
+    }
+
     fn now(&self) -> u64 {
         u64::try_from(self.shared.start.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
     fn bucket(&self) -> MutexGuard<'_, Bucket> {
         self.shared.bucket.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Something that goes first.
+pub(super) struct First(Arc<Shared>);
+
+impl Drop for First {
+    fn drop(&mut self) {
+        self.0.first.fetch_sub(1, Ordering::AcqRel);
+        self.0.first_ended.notify_waiters();
     }
 }
 
@@ -172,6 +218,26 @@ mod tests {
         let before = Instant::now();
         waiting.await.unwrap();
         assert!(before.elapsed() < Duration::from_secs(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_goes_first_is_waited_for_and_for_no_longer_than_some_seconds() {
+        let pace = Pace::new(None);
+        let start = Instant::now();
+        pace.give_way().await;
+        assert_eq!(start.elapsed(), Duration::ZERO);
+        let (one, other) = (pace.go_first(), pace.go_first());
+        pace.give_way().await;
+        assert_eq!(start.elapsed(), LONGEST_YIELD);
+        let ends = async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            drop(one);
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            drop(other);
+        };
+        tokio::join!(ends, pace.give_way());
+        assert_eq!(start.elapsed(), LONGEST_YIELD + Duration::from_secs(2));
+        assert!(!pace.is_yielding());
     }
 
     #[test]

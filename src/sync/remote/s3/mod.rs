@@ -211,7 +211,12 @@ impl S3 {
         // A length is to be that of the object. Not signed: proxies write it anew.
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         let progress = Progress::new();
-        let body = PacedBody::new(prepared.body.clone(), self.pace.clone(), progress.clone());
+        let body = PacedBody::new(
+            prepared.body.clone(),
+            prepared.first,
+            self.pace.clone(),
+            progress.clone(),
+        );
         let request = self
             .client()
             .await?

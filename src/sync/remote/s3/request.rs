@@ -45,6 +45,8 @@ pub(super) struct Prepared {
     /// Sorted by name, lower case; all of them are signed.
     pub(super) headers: Vec<(&'static str, String)>,
     pub(super) body: Content,
+    /// Other bodies give way to this one.
+    pub(super) first: bool,
     /// MD5 of the body, where its answer is an ETag of it; of `Complete`, the MD5 of those of the parts.
     pub(super) md5: Option<[u8; 16]>,
     /// How many parts.
@@ -59,6 +61,7 @@ pub(super) fn prepare(request: Request, target: &S3Target) -> Prepared {
         Request::Put { key, body, about } => {
             let mut prepared = Prepared::of(Verb::Put, key).with_body(body);
             prepared.headers.extend(headers(&about, target));
+            prepared.first = about.first;
             prepared.sorted()
         }
         Request::Create { key, about } => {
@@ -190,6 +193,7 @@ impl Prepared {
             query: Vec::new(),
             headers: Vec::new(),
             body: Content::default(),
+            first: false,
             md5: None,
             count: 0,
             wanted: 0,

@@ -92,6 +92,7 @@ fn about() -> About {
         mime: "video/mp4",
         cache: Some("no-cache"),
         recording: "r-1".to_owned(),
+        first: false,
     }
 }
 
