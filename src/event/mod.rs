@@ -133,11 +133,11 @@ pub enum Event {
     TaskMissed(Box<TaskMissed>),
     /// Media that nobody else has was given up for newer one: `on_full = "overwrite-oldest"`.
     MediaEvictedUndelivered(Evicted),
-    /// The tape has a hole.
+    /// The tape has a gap.
     StreamGap {
         /// The stream.
         stream: String,
-        /// Where the hole begins.
+        /// Where the gap begins.
         from: String,
         /// Where the tape goes on.
         to: String,

@@ -30,7 +30,7 @@ pub struct StreamStatus {
     pub gop: Option<Micros>,
     /// Whether it is recorded now, and how, or why not.
     pub recorded: Recorded,
-    /// Holes in its tape since the start of the service.
+    /// Gaps in its tape since the start of the service.
     pub gaps: u64,
     /// Frames of this publish that were not recorded, because nothing could decode them.
     pub dropped_frames: u64,

@@ -21,7 +21,7 @@ pub struct Progress {
     pub bytes_lost: u64,
     /// Bytes of media let go because the card stalled for longer than memory holds.
     pub bytes_dropped: u64,
-    /// Holes in the tape, all streams.
+    /// Gaps in the tape, all streams.
     pub gaps: u64,
     /// Recordings that ended or began to wait, and clips: whoever delivers them need not wait for the next tick.
     pub recordings_ended: u64,
@@ -60,7 +60,7 @@ pub struct StreamProgress {
     pub durable_until: Option<Micros>,
     /// Bytes of media that are not on the tape, whatever the reason.
     pub bytes_lost: u64,
-    /// Holes in its tape since the start.
+    /// Gaps in its tape since the start.
     pub gaps: u64,
     /// The stream's media is being lost.
     pub failed: bool,

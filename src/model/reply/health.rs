@@ -50,7 +50,7 @@ pub struct StreamHealth {
     pub recording: usize,
     /// What all of them send.
     pub bits_per_second: u64,
-    /// Holes in the tape since the start.
+    /// Gaps in the tape since the start.
     pub gaps: u64,
 }
 

@@ -40,7 +40,7 @@ pub struct Stream {
     /// Seconds from one keyframe to the next.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gop_s: Option<f64>,
-    /// Holes in its tape since the start of the service.
+    /// Gaps in its tape since the start of the service.
     pub gaps: u64,
     /// Frames that were not recorded: they came before their sequence header or the first keyframe, or far too late.
     pub dropped_frames: u64,
