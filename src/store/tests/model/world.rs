@@ -8,6 +8,7 @@ use super::action::{Action, Boot, STREAMS, Setup};
 use super::events::Events;
 use super::ledger::{Fate, Ledger, Recorded};
 use super::rise::{Snapshot, Way, refuse, rise};
+use crate::format::index::SampleIndex;
 use crate::media::{Micros, PublishId, RecordingId, SegmentId};
 use crate::store::clock::tests::TestClock;
 use crate::store::crash::{CrashDisk, Survives};
@@ -42,8 +43,16 @@ pub(super) struct World {
     /// Something failed since the last start.
     faulty: bool,
     ever_faulty: bool,
-    held: Vec<(PathBuf, u64, Vec<u8>)>,
+    held: Vec<Held>,
     ids: u8,
+}
+
+/// A file that somebody reads.
+struct Held {
+    path: PathBuf,
+    node: u64,
+    /// What there is to read: from which byte on, and what.
+    parts: Vec<(usize, Vec<u8>)>,
 }
 
 struct Live {
@@ -496,10 +505,10 @@ impl World {
             }
         }
         ledger.check_deleted(dir, &rig.disk);
-        for (path, node, bytes) in &self.held {
+        for Held { path, node, parts } in &self.held {
             let now = rig.disk.held(*node).unwrap();
             assert!(
-                now.starts_with(bytes),
+                parts.iter().all(|(at, bytes)| now[*at..].starts_with(bytes)),
                 "{} was read and written over",
                 path.display()
             );
@@ -528,9 +537,22 @@ impl World {
         let disk = &self.rig().disk;
         disk.hold(&path, true);
         let node = disk.node_of(&path).unwrap();
-        let mut bytes = disk.held(node).unwrap();
-        bytes.truncate(row.bytes as usize);
-        self.held.push((path, node, bytes));
+        let bytes = disk.held(node).unwrap();
+        let whole = 0..row.bytes as usize;
+        // Whoever begins to read a file of which something was deleted reads the rest: the other may be written over by now.
+        let parts = match row.cuts {
+            0 => vec![whole],
+            _ => {
+                let index = SampleIndex::decode(&journal.index(row.id).unwrap().unwrap()).unwrap();
+                let fragments = index.fragments.iter();
+                fragments
+                    .map(|fragment| fragment.offset as usize..fragment.end() as usize)
+                    .collect()
+            }
+        };
+        let parts = parts.into_iter();
+        let parts = parts.map(|part| (part.start, bytes[part].to_vec())).collect();
+        self.held.push(Held { path, node, parts });
     }
 
     fn arm(&mut self, after: u8, way: Way) {
