@@ -10,7 +10,7 @@ use crate::format::index::SampleIndex;
 use crate::media::{RecordingId, SegmentId};
 use crate::store::deleted::{self, Part};
 use crate::store::disk::{Disk, DiskFile};
-use crate::store::journal::{Blank, Journal, Op};
+use crate::store::journal::{Blocks, Journal, Op};
 use crate::store::reader::Reader;
 use crate::store::{StoreError, paths};
 
@@ -75,8 +75,14 @@ impl Recovery<'_> {
             self.ops.push(Op::Replay { id: *id, parts });
         }
         for cut in journal.cut_segments()? {
-            if !self.is_blank(&cut, journal)? {
-                self.ops.push(Op::Blank { id: cut.blocks.id });
+            let Blocks {
+                id, stream, sequence, ..
+            } = &cut.blocks;
+            let path = paths::segment(self.dir, stream, *sequence);
+            let samples = journal.index(*id)?;
+            // What cannot be read is for `verify` to tell of.
+            if !is_blank(self.disk, &path, (*id, cut.bytes), samples.as_deref()) {
+                self.ops.push(Op::Blank { id: *id });
             }
         }
         // One that is still on its way to its end is deleted by the writer, behind it.
@@ -106,26 +112,24 @@ pub(super) fn list(
     }
 }
 
-impl Recovery<'_> {
-    /// False for a file that has in it what was deleted: it was put back from a copy.
-    fn is_blank(&self, cut: &Blank, journal: &Journal) -> Result<bool, StoreError> {
-        let id = cut.blocks.id;
-        let path = paths::segment(self.dir, &cut.blocks.stream, cut.blocks.sequence);
-        // What cannot be read is for `verify` to tell of.
-        let Ok(file) = self.disk.open_read(&path) else {
-            return Ok(true);
-        };
-        let reader = Reader(file.as_ref());
-        let index = journal
-            .index(id)?
-            .and_then(|blob| SampleIndex::decode(&blob).ok());
-        let header = fmp4::read_header(&reader, cut.bytes).ok();
-        let stretches = index
-            .zip(header)
-            .and_then(|(index, header)| fmp4::stretches(&reader, id, &index, header.len, cut.bytes));
-        let marked = |gone: &Gone| fmp4::is_marked(&reader, cut.bytes, id, gone);
-        Ok(stretches.is_none_or(|stretches| stretches.iter().all(marked)))
-    }
+/// False for a file that has in it what was deleted of its segment: it was put back from a copy. One that cannot be read has not.
+pub(in crate::store) fn is_blank(
+    disk: &dyn Disk,
+    path: &Path,
+    (id, bytes): (SegmentId, u64),
+    samples: Option<&[u8]>,
+) -> bool {
+    let Ok(file) = disk.open_read(path) else {
+        return true;
+    };
+    let reader = Reader(file.as_ref());
+    let index = samples.and_then(|samples| SampleIndex::decode(samples).ok());
+    let header = fmp4::read_header(&reader, bytes).ok();
+    let stretches = index
+        .zip(header)
+        .and_then(|(index, header)| fmp4::stretches(&reader, id, &index, header.len, bytes));
+    let marked = |gone: &Gone| fmp4::is_marked(&reader, bytes, id, gone);
+    stretches.is_none_or(|stretches| stretches.iter().all(marked))
 }
 
 /// Takes what was deleted out of what was read of a file; true when there was anything of it.

@@ -32,6 +32,7 @@ use super::journal::Journal;
 use super::{RecoveryReport, StoreError, paths};
 
 pub(super) use self::aside::{Aside, condemn, folders};
+pub(in crate::store) use self::gone::is_blank;
 pub use self::pace::looked_at;
 #[cfg(test)]
 pub(super) use self::repair::recover;

@@ -409,6 +409,40 @@ fn files_that_are_put_back_do_not_bring_it_back() {
 }
 
 #[test]
+fn verify_names_what_is_put_back_while_the_service_runs() {
+    let (mut rig, _) = recorded();
+    let backup = rig.disk.files();
+    rig.handle(vec![Command::Delete { recording: id(ALL) }]);
+    let verify = |rig: &Rig| rig.library().verify(&mut |_, _| {}).unwrap();
+    assert_eq!(verify(&rig), [], "it is on its way");
+    time_passes(&mut rig);
+    delete(&mut rig, NEXT);
+    assert_eq!(verify(&rig), []);
+    let next = paths::segment(rig.dir.path(), &stream("a"), 2);
+    let first = file(&rig);
+    for path in [&first, &next] {
+        rig.disk.put(path, &backup[path]);
+    }
+    let said: Vec<_> = verify(&rig)
+        .into_iter()
+        .map(|finding| (finding.path, finding.what))
+        .collect();
+    assert_eq!((&said[0].0, &said[1].0), (&first, &next));
+    assert!(said[0].1.contains("that was deleted on request"), "{said:?}");
+    assert!(
+        said[1]
+            .1
+            .starts_with("was deleted on request, and is there again"),
+        "{said:?}"
+    );
+    // And the next start sees to both.
+    let mut rig = restarted(rig, |_, _| ());
+    time_passes(&mut rig);
+    assert_eq!(there(&rig.disk), [6, 7, 8]);
+    assert_eq!(verify(&rig), []);
+}
+
+#[test]
 fn what_waits_for_a_segment_is_deleted_also_when_the_power_goes() {
     let mut rig = rig_on(tempdir(), CrashDisk::default());
     let (a, start) = rig.publish(1, "a");

@@ -11,7 +11,7 @@
 mod repair;
 mod segment;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -21,10 +21,13 @@ pub use repair::repair;
 pub(super) use repair::repair_on;
 
 use self::segment::{Found, Trouble};
+use super::deleted::{self, Part};
 use super::disk::Disk;
 use super::journal::{Journal, SegmentData, SegmentState};
+use super::reader::Reader;
 use super::{StoreError, paths, recover};
 use crate::event::rfc3339;
+use crate::format::fmp4;
 use crate::media::{Micros, RecordingId, SegmentId};
 
 /// Names of what lies in `lost+found` that are listed; the rest is counted.
@@ -185,7 +188,19 @@ impl Check<'_> {
                     let done = before.saturating_add(bytes);
                     watch(Step::Progress { done, total });
                 };
-                let found = segment::check(self.disk, &path, row, samples.as_deref(), &mut progress);
+                let mut found = segment::check(self.disk, &path, row, samples.as_deref(), &mut progress);
+                // What is still to be written over is asked first: it may be done meanwhile.
+                if row.cuts > 0
+                    && found.troubles.is_empty()
+                    && self
+                        .journal
+                        .blanks()?
+                        .iter()
+                        .all(|blank| blank.blocks.id != row.id)
+                    && !recover::is_blank(self.disk, &path, (row.id, row.bytes), samples.as_deref())
+                {
+                    found.troubles.push(Trouble::deleted());
+                }
                 self.checked.segments += 1;
                 self.checked.fragments += found.fragments;
                 self.checked.bytes = before.saturating_add(row.bytes);
@@ -215,7 +230,8 @@ impl Check<'_> {
 
     fn is_still(&self, row: &SegmentData) -> Result<bool, StoreError> {
         let now = self.journal.segment(row.id)?;
-        Ok(now.is_some_and(|now| now.state == row.state && now.bytes == row.bytes && now.crc == row.crc))
+        let of = |row: &SegmentData| (row.state, row.bytes, row.crc, row.cuts);
+        Ok(now.is_some_and(|now| of(&now) == of(row)))
     }
 
     fn found(&mut self, finding: Finding) {
@@ -226,6 +242,7 @@ impl Check<'_> {
     /// Files that have no row.
     fn strangers(&mut self) -> Result<(), StoreError> {
         let tape = paths::tape(self.dir);
+        let mut deleted = None;
         for stream in self.list(&tape)? {
             let path = tape.join(&stream.name);
             if !stream.is_dir {
@@ -252,11 +269,36 @@ impl Check<'_> {
                 match (still, file.is_dir) {
                     (false, _) => {}
                     (true, true) => self.stranger(path.join(&file.name), "does not belong here"),
-                    (true, false) => self.stranger(path.join(&file.name), "has no row"),
+                    (true, false) => {
+                        let path = path.join(&file.name);
+                        let what = match self.was_deleted(&path, &mut deleted) {
+                            true => "was deleted on request, and is there again",
+                            false => "has no row",
+                        };
+                        self.stranger(path, what);
+                    }
                 }
             }
         }
         Ok(())
+    }
+
+    /// True for a file of which the list beside the tape says that all of it was deleted.
+    fn was_deleted(&self, path: &Path, list: &mut Option<HashMap<SegmentId, Vec<Part>>>) -> bool {
+        let file = self.disk.open_read(path).ok();
+        let header = file.and_then(|file| {
+            let size = file.size().ok()?;
+            fmp4::read_header(&Reader(file.as_ref()), size).ok()
+        });
+        let Some(header) = header else { return false };
+        let list = list.get_or_insert_with(|| {
+            let ids = deleted::ids(self.disk, self.dir);
+            let parts = ids.and_then(|ids| deleted::all_parts(self.disk, self.dir, &ids));
+            // What is in it is for the next start to say.
+            parts.unwrap_or_default()
+        });
+        let parts = list.get(&header.identity.segment);
+        parts.is_some_and(|parts| parts.iter().any(Part::is_whole))
     }
 
     fn stranger(&mut self, path: PathBuf, what: &str) {

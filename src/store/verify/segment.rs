@@ -40,6 +40,8 @@ pub(super) enum Kind {
     Fragment,
     /// The journal's sample index or checksum is not the file's.
     Row,
+    /// What was deleted on request is there again.
+    Deleted,
 }
 
 /// What a check of one segment found.
@@ -74,6 +76,11 @@ impl Found {
 }
 
 impl Trouble {
+    pub(super) fn deleted() -> Self {
+        let what = "footage is in it again that was deleted on request; the next start of the service writes over it";
+        Self::new(Kind::Deleted, what)
+    }
+
     fn new(kind: Kind, what: impl Into<String>) -> Self {
         Self {
             kind,
