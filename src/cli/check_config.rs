@@ -4,6 +4,7 @@ use std::io::Write as _;
 
 use super::open::StoreArgument;
 use super::output;
+use crate::config::Advice;
 use crate::daemon;
 
 #[derive(clap::Args)]
@@ -20,13 +21,18 @@ impl CheckConfig {
         out.write_all(config.to_toml().as_bytes())?;
         let now = jiff::Timestamp::now().as_microsecond();
         let of_file = self.store.advice(&config);
+        let (path, text) = self.store.file()?;
+        let place = |advice: &Advice| {
+            let (path, line) = path.as_ref().zip(config.line_of(&text, advice))?;
+            Some(format!("{}:{line}: ", path.display()))
+        };
         for advice in config
             .advice()
             .iter()
             .chain(&config.advice_of_tasks(now))
             .chain(&of_file)
         {
-            eprintln!("edgereel: warning: {advice}");
+            eprintln!("edgereel: warning: {}{advice}", place(advice).unwrap_or_default());
         }
         for template in config.templates.iter().filter(|template| template.keeps_gaps()) {
             writeln!(

@@ -25,6 +25,16 @@ pub(super) struct ConfigArgument {
 
 impl ConfigArgument {
     pub(super) fn load(&self) -> anyhow::Result<Config> {
+        let (path, text) = self.read()?;
+        let file = path.as_deref().map(|path| (path, text.as_str()));
+        let host = nix::unistd::gethostname()
+            .ok()
+            .and_then(|name| name.into_string().ok());
+        Ok(Config::parse(file, std::env::vars(), &host.unwrap_or_default())?)
+    }
+
+    /// The file, if there is one, and what stands in it.
+    fn read(&self) -> anyhow::Result<(Option<PathBuf>, String)> {
         let path = self.path();
         let text = match &path {
             Some(path) => {
@@ -42,11 +52,7 @@ impl ConfigArgument {
             }
             None => String::new(),
         };
-        let file = path.as_deref().map(|path| (path, text.as_str()));
-        let host = nix::unistd::gethostname()
-            .ok()
-            .and_then(|name| name.into_string().ok());
-        Ok(Config::parse(file, std::env::vars(), &host.unwrap_or_default())?)
+        Ok((path, text))
     }
 
     /// What there is to say of the file itself, if everybody may read the keys in it.
@@ -121,6 +127,11 @@ impl StoreArgument {
     /// What there is to say of its file.
     pub(super) fn advice(&self, config: &Config) -> Option<Advice> {
         self.config.advice(config)
+    }
+
+    /// The configuration file, if there is one, and what stands in it.
+    pub(super) fn file(&self) -> anyhow::Result<(Option<PathBuf>, String)> {
+        self.config.read()
     }
 
     /// The storage directory.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::publisher::is_open;
 use super::secret::MASK;
-use super::{Config, DEFAULT_TEMPLATE, Keep, Proof, Rule, SecretSource, Target};
+use super::{Config, DEFAULT_TEMPLATE, Keep, Proof, Publisher, Rule, SecretSource, Target};
 
 /// One such thing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -298,13 +298,8 @@ impl Config {
 
     /// Keys that stand in the configuration. Those in files are looked at where they are read.
     fn short_keys(&self) -> impl Iterator<Item = Advice> {
-        let is_short = |source: &SecretSource| matches!(source, SecretSource::Given(key) if key.is_short());
-        let proves = move |proof: &Proof| match proof {
-            Proof::Key(key) | Proof::Tencent(key) | Proof::Aliyun { key, .. } => is_short(key),
-            Proof::Hook(_) => false,
-        };
         let publishers = self.publishers.iter();
-        let publishers = publishers.filter(move |publisher| publisher.proofs.iter().any(proves));
+        let publishers = publishers.filter(|publisher| publisher.has_short_key());
         let publishers = publishers.map(|publisher| format!("[[publisher]] '{}'", publisher.name));
         let callbacks = self.callbacks.iter();
         let callbacks = callbacks.filter(move |callback| callback.key.as_ref().is_some_and(is_short));
@@ -313,9 +308,8 @@ impl Config {
     }
 
     fn open_addresses(&self) -> impl Iterator<Item = Advice> {
-        let asks = |proof: &Proof| matches!(proof, Proof::Hook(hook) if hook.url.is_open());
         let hooks = self.publishers.iter();
-        let hooks = hooks.filter(move |publisher| publisher.proofs.iter().any(asks));
+        let hooks = hooks.filter(|publisher| publisher.has_open_hook());
         let hooks = hooks.map(|publisher| format!("the hook of [[publisher]] '{}'", publisher.name));
         let callbacks = self.callbacks.iter().filter(|callback| callback.url.is_open());
         let callbacks = callbacks.map(|callback| format!("[[callback]] '{}'", callback.name));
@@ -334,6 +328,25 @@ impl Config {
         let url = &self.mqtt.as_ref()?.url;
         let open = !url.tls && !url.is_loopback();
         open.then(|| Advice::OpenBroker { url: url.to_string() })
+    }
+}
+
+fn is_short(source: &SecretSource) -> bool {
+    matches!(source, SecretSource::Given(key) if key.is_short())
+}
+
+impl Publisher {
+    pub(super) fn has_short_key(&self) -> bool {
+        let proves = |proof: &Proof| match proof {
+            Proof::Key(key) | Proof::Tencent(key) | Proof::Aliyun { key, .. } => is_short(key),
+            Proof::Hook(_) => false,
+        };
+        self.proofs.iter().any(proves)
+    }
+
+    pub(super) fn has_open_hook(&self) -> bool {
+        let asks = |proof: &Proof| matches!(proof, Proof::Hook(hook) if hook.url.is_open());
+        self.proofs.iter().any(asks)
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod address;
 mod advice;
+mod advised;
 mod byte_rate;
 mod calendar;
 mod callback;

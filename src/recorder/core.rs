@@ -32,6 +32,8 @@ pub(super) struct Core {
     /// Tape now is this plus CLOCK_BOOTTIME.
     pub(super) tape_base: Micros,
     streams: HashMap<StreamName, Stream>,
+    /// A stream that is not known begins no earlier on its tape: it may have been known, and let go of.
+    floor: Micros,
     pub(super) rulebook: Rulebook,
     pub(super) tasks: Tasks,
     /// Memory of all rings.
@@ -45,6 +47,10 @@ pub(super) struct Core {
 /// What waits in publishes may take this part of the rings' memory beside it, and at least so much.
 const IN_HAND: usize = 2;
 const IN_HAND_LEAST: usize = 8 << 20;
+
+/// Streams off the air of which something is remembered: what is in memory of their tape, or that it goes further than now.
+/// Of more, those go whose tape ended first.
+pub(super) const REMEMBERED: usize = 1_000;
 
 /// Nobody is silent for so long and then goes on where it was, but an encoder on a box that was suspended: its
 /// timestamps slept, and CLOCK_BOOTTIME did not. What it sends belongs to another time, so to another publish.
@@ -68,6 +74,7 @@ impl Core {
             settings,
             tape_base,
             streams: HashMap::new(),
+            floor: 0,
             rulebook,
             tasks: Tasks::default(),
             ring_cost: 0,
@@ -203,7 +210,14 @@ impl Core {
             count(&mut self.in_hand, stream);
         }
         self.keep_begun(from, now, out);
-        self.forget(name);
+        let past = self.past(now);
+        if self
+            .streams
+            .get(name)
+            .is_some_and(|stream| stream.is_forgettable(past))
+        {
+            self.streams.remove(name);
+        }
     }
 
     /// Time passes. Called once a second, and whenever somebody wants to know what is so now.
@@ -213,18 +227,10 @@ impl Core {
             self.carry_out(due, now, out);
         }
         self.keep_begun(from, now, out);
-        let mut idle = Vec::new();
-        for (name, stream) in &mut self.streams {
-            if stream.is_waiting() {
-                stream.tick(now, out);
-                if stream.is_forgettable() {
-                    idle.push(name.clone());
-                }
-            }
+        for stream in self.streams.values_mut().filter(|stream| stream.is_waiting()) {
+            stream.tick(now, out);
         }
-        for name in idle {
-            self.forget(&name);
-        }
+        self.forget(now);
     }
 
     /// A stream that is on the air.
@@ -240,7 +246,7 @@ impl Core {
     /// A stream, known from now on if it was not before.
     pub(super) fn stream_or_new(&mut self, name: &StreamName) -> &mut Stream {
         let stream = self.streams.entry(name.clone());
-        stream.or_insert_with(|| Stream::new(name.clone()))
+        stream.or_insert_with(|| Stream::new(name.clone(), self.floor))
     }
 
     /// Every stream that is known.
@@ -304,12 +310,31 @@ impl Core {
         on_air.filter(|on_air| on_air.live.publish == publish)
     }
 
-    /// The ring outlives its publisher: a clip of what just happened may still be asked for. A name that
-    /// never sent anything is forgotten, or strangers could fill the memory with names.
-    fn forget(&mut self, name: &StreamName) {
-        if self.streams.get(name).is_some_and(Stream::is_forgettable) {
-            self.streams.remove(name);
+    /// The ring outlives its publisher: a clip of what just happened may still be asked for. But not of everybody who ever sent
+    /// something, or who may publish under many names could fill the memory with them.
+    fn forget(&mut self, now: Moment) {
+        let past = self.past(now);
+        self.streams.retain(|_, stream| !stream.is_forgettable(past));
+        let idle = || self.streams.iter().filter(|(_, stream)| stream.is_idle());
+        let Some(excess @ 1..) = idle().count().checked_sub(REMEMBERED) else {
+            return;
+        };
+        let mut idle: Vec<(Micros, StreamName)> = idle()
+            .map(|(name, stream)| (stream.tape_end, name.clone()))
+            .collect();
+        idle.sort_unstable();
+        for (tape_end, name) in idle.into_iter().take(excess) {
+            if let Some(stream) = self.streams.remove(&name) {
+                self.ring_cost -= stream.ring.cost();
+            }
+            // Its publisher was faster than time. Should it come back, it begins behind what it has, as others do then.
+            self.floor = self.floor.max(tape_end);
         }
+    }
+
+    /// Tape time at which every stream that is not known would begin, or later.
+    fn past(&self, now: Moment) -> Micros {
+        self.tape_base.saturating_add(now.boot).max(self.floor)
     }
 
     /// Lets go of the oldest GOPs of whichever stream holds most, until all fit.

@@ -65,12 +65,13 @@ pub(super) struct OnAir {
 }
 
 impl Stream {
-    pub(super) fn new(name: StreamName) -> Self {
+    /// Its tape begins no earlier than `floor`.
+    pub(super) fn new(name: StreamName, floor: Micros) -> Self {
         Self {
             name,
             live: None,
             ring: Ring::default(),
-            tape_end: 0,
+            tape_end: floor,
             sessions: Vec::new(),
             counted: 0,
             endings: Vec::new(),
@@ -357,9 +358,14 @@ impl Stream {
         })
     }
 
-    /// True when nothing would be lost by forgetting it.
-    pub(super) fn is_forgettable(&self) -> bool {
-        self.live.is_none() && self.sessions.is_empty() && self.ring.start().is_none() && self.tape_end == 0
+    /// True when nothing would be lost by forgetting it: without it its tape would begin at `past`.
+    pub(super) fn is_forgettable(&self, past: Micros) -> bool {
+        self.is_idle() && self.ring.start().is_none() && self.tape_end <= past
+    }
+
+    /// True when it is off the air, and nobody waits for its publisher.
+    pub(super) fn is_idle(&self) -> bool {
+        self.live.is_none() && self.sessions.is_empty() && self.endings.is_empty()
     }
 
     /// Something waits for time to pass.

@@ -9,7 +9,7 @@ use crate::media::{Micros, StreamName};
 /// How far the tape is. Published at each tick; nothing in it is ahead of the flash.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Progress {
-    /// Each stream that was published since the start.
+    /// Streams that were published since the start: those that are written, and of others not very many.
     pub streams: BTreeMap<StreamName, StreamProgress>,
     /// Bytes handed to the file system, all streams.
     pub bytes_written: u64,

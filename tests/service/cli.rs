@@ -10,6 +10,18 @@ fn check_config(folder: &Path, environment: &[(&str, &str)], text: &str) -> crat
 }
 
 #[test]
+fn which_gaps_are_closed_all_the_same_is_said_where_they_are_to_be_kept() {
+    let home = home();
+    let text = |gaps: &str| format!("[[template]]\nname = \"default\"\ngaps = \"{gaps}\"\n");
+    let keeps = check_config(home.path(), &[], &text("keep")).ok().text();
+    let note = "\n# note: gaps = \"keep\" of template 'default' holds for sound in AAC LC, HE-AAC, MP3, and Opus of up to two channels; of other \
+                codings, and in HLS, gaps are closed\n";
+    assert!(keeps.contains(note), "{keeps}");
+    let closes = check_config(home.path(), &[], &text("close")).ok().text();
+    assert!(!closes.contains("gaps are closed"), "{closes}");
+}
+
+#[test]
 fn wrong_usage_is_2_and_help_is_0() {
     for arguments in [
         &["fly"][..],

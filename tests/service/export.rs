@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::support::flv::VIDEO;
+use crate::support::flv::{AUDIO, VIDEO};
 use crate::support::{
     Done, Flv, Media, Recording, Sample, Service, edgereel, home, recordings, sample, sample_path, wait_for,
 };
@@ -114,6 +114,52 @@ fn ranges_become_one_file() {
             format == "mp4" || (picture.dts - sound.dts).abs() < 100.0 + REORDERED,
             "{format}: {picture:?} {sound:?}"
         );
+    }
+}
+
+/// Of a coding of which no silence is made, and as HLS of any: the second push goes on with the recording of the first.
+#[test]
+fn gaps_that_are_closed_though_they_are_to_be_kept_are_told() {
+    let home = home();
+    let mut main = sample().before(2_000);
+    let sound = main
+        .tags
+        .iter_mut()
+        .find(|tag| tag.kind == AUDIO && tag.is_header());
+    let object_type = &mut sound.unwrap().body[2];
+    // AAC Main in place of AAC LC. What is pushed is never decoded.
+    *object_type = *object_type & 7 | 1 << 3;
+    let path = home.path().join("main.flv");
+    main.write(&path);
+    let template = "[[template]]\nname = \"default\"\nresume_window = \"60s\"\nresume_after = \"any\"\ngaps = \"keep\"\n";
+    let service = Service::start_with(home.path(), template);
+    for count in 1..=2 {
+        let url = service.url("live/cam1");
+        edgereel(&["publish", path.to_str().unwrap(), &url, "--fast"]).ok();
+        wait_for("the push to be on the tape", || {
+            let all = recordings(&service.data());
+            (all.len() == 1 && all[0].duration_s > 1.9 * f64::from(count)).then_some(())
+        });
+    }
+    let told = |format: &str, more: &[&str]| {
+        let out = home.path().join(format!("out.{format}{}", more.len()));
+        run(&service, &[&["last", "--format", format], more].concat(), &out)
+            .ok()
+            .stderr
+    };
+    let mp4 = told("mp4", &[]);
+    assert!(
+        mp4.contains("edgereel: warning: gaps before or behind sound in mp4a.40.1 are closed: no silence is made of that coding"),
+        "{mp4}"
+    );
+    let hls = told("hls", &[]);
+    assert!(
+        hls.contains("edgereel: warning: gaps are closed: HLS has no chunk as long as a gap; its dates"),
+        "{hls}"
+    );
+    for format in ["mp4", "hls"] {
+        let closed = told(format, &["--gaps", "close"]);
+        assert!(!closed.contains("closed"), "{closed}");
     }
 }
 

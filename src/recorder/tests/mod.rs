@@ -14,12 +14,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use self::ledger::Machine;
+
 use crate::event::PublishAbout;
 use crate::media::{
     CodecConfig, Fragment, Incoming, MediaMessage, Metadata, Oddity, PublishId, StreamName, TrackKind,
     VideoConfig, parse_aac,
 };
-use crate::recorder::core::{Begun, Core, RecorderSettings};
+use crate::recorder::core::{Begun, Core, REMEMBERED, RecorderSettings};
 use crate::recorder::live::Moment;
 use crate::recorder::notice::Notice;
 use crate::recorder::publish::{EndReason, Refusal};
@@ -696,4 +698,74 @@ fn names_that_never_sent_anything_are_forgotten() {
         rig.end(&stream, publish);
     }
     assert_eq!(rig.core.known(), 0);
+}
+
+/// Who may publish under any name sends a little under each of very many.
+#[test]
+fn names_that_sent_a_little_are_not_remembered_for_ever() {
+    let mut rig = Rig::new();
+    let settings = RecorderSettings {
+        ring_bytes: 64 << 20,
+        ..SETTINGS
+    };
+    rig.core = Core::new(settings, 1_000_000_000);
+    let tick = |rig: &mut Rig| {
+        let now = rig.now();
+        rig.core.tick(now, &mut rig.commands);
+    };
+    let mut most = 0;
+    for n in 0..20_000 {
+        let stream = format!("live/{n}");
+        let publish = rig.begin(&stream);
+        rig.configure(&stream, publish);
+        rig.play(&stream, publish, 0, 40, 40);
+        rig.end(&stream, publish);
+        if n % 100 == 0 {
+            most = most.max(rig.core.known());
+            tick(&mut rig);
+            assert_eq!(rig.core.memory().0, 0);
+        }
+    }
+    tick(&mut rig);
+    assert!(most > REMEMBERED, "nothing was to be forgotten: {most}");
+    assert!(
+        most <= REMEMBERED + 100 && rig.core.known() <= REMEMBERED,
+        "{most}"
+    );
+    // What was let go of counts no more.
+    rig.core.make_room(usize::MAX);
+    assert_eq!((rig.core.ring_bytes(), rig.core.memory().1), (0, 0));
+    tick(&mut rig);
+    assert_eq!(rig.core.known(), 0);
+}
+
+/// Publishers that are a minute ahead of time, under more names than are remembered: each goes on behind its own tape.
+#[test]
+fn the_tape_of_a_name_that_was_forgotten_does_not_go_back() {
+    let template = "name = \"default\"\nresume_window = \"0s\"";
+    let mut machine = Machine::with(&[template], Vec::new());
+    let push = |machine: &mut Machine, n: usize| {
+        let stream = format!("live/{n}");
+        machine.begin(&stream);
+        (0..30).for_each(|n| machine.send(&stream, picture(n * 2_000, true)));
+        machine.end(&stream, &EndReason::Unpublished);
+        machine.tape[&name(&stream)]
+            .iter()
+            .map(|sample| sample.at)
+            .collect::<Vec<_>>()
+    };
+    let all = 0..REMEMBERED + 200;
+    for n in all.clone() {
+        push(&mut machine, n);
+        if n % 100 == 0 {
+            machine.wait(1);
+        }
+    }
+    machine.wait(1);
+    assert_eq!(machine.core.known(), REMEMBERED);
+    for n in all.step_by(40) {
+        let tape = push(&mut machine, n);
+        assert!(tape.len() >= 58, "{n}: {tape:?}");
+        assert!(tape.is_sorted_by(|a, b| a < b), "{n}: {tape:?}");
+    }
 }

@@ -1,17 +1,20 @@
 //! How what was written becomes durable, and how a segment ends.
 
+use std::collections::HashSet;
 use std::io;
 use std::path::Path;
 
 use super::room::{NoRoom, RoomPlan};
 use super::{Pass, Turn, Writer};
-use crate::media::{Micros, PublishId};
+use crate::media::{Micros, PublishId, StreamName};
 use crate::store::StoreError;
 use crate::store::journal::Op;
 use crate::store::segment::Segment;
 
 /// Rows that wait for a journal that does not take them. Past that, the oldest events go.
 const PENDING_OPS: usize = 4_096;
+/// Streams that nobody writes, and of which something is in memory.
+const REMEMBERED: usize = 1_000;
 
 impl Writer {
     /// Syncs a publish's open segment and says so.
@@ -158,6 +161,7 @@ impl Writer {
             self.end_hole(publish);
             self.lanes.remove(&publish);
         }
+        self.forget_streams();
         self.say_first(&mut begins);
         let plan = self.plan_room(&mut begins);
         let opens = begins.iter().map(|(_, turn)| Op::OpenSegment(turn.row.clone()));
@@ -178,6 +182,20 @@ impl Writer {
                 }
             }
         }
+    }
+
+    /// What is kept in memory of streams that nobody writes is what saves looking it up, and what is counted of them: of very
+    /// many names it goes.
+    fn forget_streams(&mut self) {
+        let most = REMEMBERED + self.lanes.len();
+        let known = [self.progress.streams.len(), self.nexts.len(), self.prepared.len()];
+        if known.iter().all(|known| *known <= most) {
+            return;
+        }
+        let written: HashSet<StreamName> = self.lanes.values().map(|lane| lane.stream.clone()).collect();
+        self.progress.streams.retain(|name, _| written.contains(name));
+        self.nexts.retain(|name, _| written.contains(name));
+        self.prepared.retain(|name| written.contains(name));
     }
 
     /// What is to be removed for good is known to be before anything takes over blocks: those of it are emptied. What is

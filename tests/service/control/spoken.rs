@@ -123,7 +123,18 @@ fn what_a_rule_leaves_out_is_said_by_the_check_at_the_start_and_in_the_answer() 
     ];
     let (warned, log) = (check.stderr, service.log_with(&said));
     for said in said {
-        assert!(warned.contains(&format!("edgereel: warning: {said}")), "{warned}");
+        let line = warned.lines().find(|line| line.contains(said));
+        let place = line.and_then(|line| {
+            line.strip_prefix("edgereel: warning: ")?
+                .split_once(&format!(": {said}"))
+        });
+        let (file, number) = place
+            .and_then(|(place, _)| place.rsplit_once(':'))
+            .expect("the line");
+        assert!(
+            file.ends_with("edgereel.toml") && number.parse::<usize>().is_ok(),
+            "{warned}"
+        );
         assert!(log.contains(&format!("WARN  {said}")), "{log}");
     }
     let put = done(home.path(), &["rule", "put", "--app", "live", "--stream", "cam*"]);
