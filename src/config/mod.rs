@@ -166,7 +166,11 @@ impl TryFrom<String> for Keep {
             "forever" | "0" => Ok(Keep::Forever),
             _ => text
                 .parse()
-                .map(Keep::For)
+                .map(|span: Span| match span.as_micros() {
+                    // As "0" alone: what nobody wants is that a recording goes as soon as it has ended.
+                    0 => Keep::Forever,
+                    _ => Keep::For(span),
+                })
                 .map_err(|error: SpanError| format!("{error}, or \"forever\"")),
         }
     }

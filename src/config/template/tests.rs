@@ -70,6 +70,17 @@ fn limits_are_told_with_their_reason() {
 
 #[test]
 fn a_template_makes_the_usual_formats_unless_it_says_otherwise() {
+    for zero in ["0", "0s", "0min", "0d", "forever"] {
+        let kept = template(&format!(
+            "name = \"default\"\nkeep = \"{zero}\"\nstorage_time = \"{zero}\""
+        ));
+        let reel = &kept.reels[0];
+        assert_eq!(
+            (reel.keep, reel.storage_time),
+            (Some(Keep::Forever), Some(Keep::Forever)),
+            "{zero}"
+        );
+    }
     let week = template("name = \"default\"\nkeep = \"7d\"");
     let usual = Template::built_in();
     assert_eq!(week.reels.len(), 1);
