@@ -7,7 +7,7 @@ const SECRETS: [&str; 3] = ["key", "txSecret", "auth_key"];
 
 /// What the names of other secrets have in them, as far as one can guess.
 const SOUNDS_SECRET: [&str; 9] = [
-    "key", "secret", "sign", "token", "auth", "pass", "pwd", "hash", "cred",
+    "key", "secret", "sig", "token", "auth", "pass", "pw", "hash", "cred",
 ];
 
 /// As much of a query as is told, bytes.
@@ -111,6 +111,7 @@ mod tests {
     #[test]
     fn what_may_be_a_secret_is_told_to_nobody() {
         for (query, told) in [
+            ("pw=s3cret&sig=abc&room=2", "room=2"),
             (
                 "record=mp4&txSecret=s&txTime=5C27&record_interval=60",
                 "record=mp4&txTime=5C27&record_interval=60",
