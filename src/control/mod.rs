@@ -33,8 +33,8 @@ mod streams;
 mod topics;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -117,6 +117,7 @@ pub struct Control {
 /// What is counted; of one process, whatever is configured meanwhile.
 #[derive(Debug, Default)]
 pub struct Tally {
+    version: Mutex<Option<&'static str>>,
     connects: AtomicU64,
     takeovers: AtomicU64,
     dropped: AtomicU64,
@@ -124,10 +125,15 @@ pub struct Tally {
 }
 
 impl Tally {
+    fn spoke(&self, version: &'static str) {
+        *self.version.lock().unwrap_or_else(PoisonError::into_inner) = Some(version);
+    }
+
     /// For `health`.
     pub fn health(&self) -> LinkHealth {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         LinkHealth {
+            version: *self.version.lock().unwrap_or_else(PoisonError::into_inner),
             connects: read(&self.connects),
             takeovers: read(&self.takeovers),
             dropped: read(&self.dropped),

@@ -7,6 +7,9 @@ use rumqttc::v5::mqttbytes::v5::{Publish, PublishProperties};
 use super::topics::Topics;
 use crate::api::{Answer, Code, Failure, Request};
 
+/// What of a request is wrong that is to be answered where this box does not.
+pub(super) const RESPONSE_TOPIC: &str = "response_topic";
+
 /// What is echoed is no longer than this.
 const MAX_CORRELATION: usize = 1_024;
 
@@ -76,7 +79,10 @@ pub(super) fn read(topics: &Topics, publish: &Publish) -> Asked {
                  mqtt.response_topics allows",
                 topics.response("")
             );
-            return refuse(Failure::new(Code::BadRequest, text));
+            return refuse(Failure {
+                field: Some(RESPONSE_TOPIC.to_owned()),
+                ..Failure::new(Code::BadRequest, text)
+            });
         }
         Some(wanted) => wanted,
         None => usual.clone(),

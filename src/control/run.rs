@@ -65,6 +65,9 @@ async fn connections(shared: &Shared, stop: &mut oneshot::Receiver<()>) {
                 clean = false;
                 spoken.took(link.version(), Instant::now());
                 say_connected(shared, &link);
+                shared
+                    .tally
+                    .spoke(link.version().as_str().trim_start_matches("MQTT "));
                 shared.tally.connects.fetch_add(1, Ordering::Relaxed);
                 told = None;
                 let session = Session::new(shared, link, (&mut known, journal), &mut streams);

@@ -48,6 +48,8 @@ fn a_broker_of_mqtt_3_1_1_is_named_in_the_log_and_spoken_to() {
             log.contains(&format!("answers go to {ROOT}/response/COMMAND")),
             "{log}"
         );
+        let version = || retained(&broker, "health").map(|health| health["mqtt"]["version"].clone());
+        wait_until("the version in health", || version() == Some(json!("3.1.1")));
         push(&service, "live/cam", 2, 0);
         let id = event(&broker, "recording.closed")["data"]["recording"].clone();
         let answer = asked(&broker, "recording.get", &json!({ "id": "a1", "recording": id }));

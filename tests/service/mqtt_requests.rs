@@ -83,7 +83,7 @@ fn a_box_that_dies_over_a_request_carries_it_out_once() {
 #[test]
 fn what_cannot_be_asked_is_refused_and_nothing_else_happens() {
     let (home, broker) = (home(), Broker::start());
-    let _service = Service::start_with(home.path(), &managed(&broker, ""));
+    let service = Service::start_with(home.path(), &managed(&broker, ""));
     status(&broker, "up");
     let code = |command: &str, payload: &[u8], options: Publishing| {
         let before = broker.messages().len();
@@ -118,6 +118,8 @@ fn what_cannot_be_asked_is_refused_and_nothing_else_happens() {
             ..plain()
         };
         assert_eq!(code("task.list", b"{}", elsewhere), "bad_request");
+        service
+            .log_with(&["a request over MQTT was refused: this box does not answer to that response topic"]);
     }
     let published = broker.messages();
     assert!(

@@ -18,7 +18,7 @@ use super::courier::Courier;
 use super::desk::{Answered, Desk};
 use super::link::{Heard, Link, Loss, Mark, Post};
 use super::message::{Status, StatusState};
-use super::request::{Asked, read};
+use super::request::{Asked, RESPONSE_TOPIC, read};
 use super::streams::Streams;
 use super::{LISTENER, Shared};
 use crate::api::{Answer, Code, Failure};
@@ -74,6 +74,7 @@ pub(super) struct Session<'a> {
     /// Events are not sent before this.
     hold: Option<Instant>,
     said_refused: Option<Instant>,
+    said_topic: Option<Instant>,
     /// Anything was confirmed: the broker is one that works.
     pub(super) worked: bool,
 }
@@ -106,6 +107,7 @@ impl<'a> Session<'a> {
             alive: Instant::now(),
             hold: None,
             said_refused: None,
+            said_topic: None,
             worked: false,
         }
     }
@@ -283,8 +285,24 @@ impl<'a> Session<'a> {
                 self.desk.carry_out(place, command, request, reply);
                 Ok(())
             }
-            Asked::Refused { answer, reply } => self.reply(Answered { place, answer, reply }),
+            Asked::Refused { answer, reply } => {
+                self.say_topic(&answer);
+                self.reply(Answered { place, answer, reply })
+            }
             Asked::Stray => self.confirm_over(place),
+        }
+    }
+
+    /// Who looks for answers that do not come looks here. Once a minute: anybody may ask so.
+    fn say_topic(&mut self, answer: &Answer) {
+        let failure = answer.result.as_ref().err();
+        let failure = failure.filter(|failure| failure.field.as_deref() == Some(RESPONSE_TOPIC));
+        let recently = self
+            .said_topic
+            .is_some_and(|said| said.elapsed() < Duration::from_secs(60));
+        if let Some(failure) = failure.filter(|_| !recently) {
+            self.said_topic = Some(Instant::now());
+            tracing::warn!("a request over MQTT was refused: {}", failure.message);
         }
     }
 

@@ -117,6 +117,9 @@ pub struct OutboxHealth {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LinkHealth {
+    /// The version of MQTT that the last connection speaks: `5` or `3.1.1`; none before the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<&'static str>,
     /// Connections since the start.
     pub connects: u64,
     /// How often another with the same client id took over the session since the start: two boxes have one id.

@@ -45,11 +45,19 @@ pub(super) fn change(db: &Connection, change: &AuditChange) -> Result {
             "UPDATE audit SET object = ?2, outcome = ?3 WHERE id = ?1",
             params![id, object, outcome],
         ),
-        AuditChange::Expired { before } => execute(
-            db,
-            "DELETE FROM audit WHERE time < ?1 AND time > ?2",
-            params![before, Remembered::DATED_FROM],
-        ),
+        AuditChange::Expired { before } => {
+            // Of a boot whose clock was never set nobody knows the time, but they are older than those that came later.
+            execute(
+                db,
+                "DELETE FROM audit WHERE time <= ?2 AND number < (SELECT max(number) FROM audit WHERE time < ?1 AND time > ?2)",
+                params![before, Remembered::DATED_FROM],
+            )?;
+            execute(
+                db,
+                "DELETE FROM audit WHERE time < ?1 AND time > ?2",
+                params![before, Remembered::DATED_FROM],
+            )
+        }
     }
 }
 

@@ -84,6 +84,31 @@ fn a_command_is_remembered_for_thirty_days_whatever_becomes_of_the_power() {
 }
 
 #[test]
+fn commands_of_a_boot_without_a_clock_go_with_those_that_came_later_and_not_before() {
+    // 1970, and nobody ever sets it.
+    let mut rig = rig(3_600 * SECOND, false);
+    let command = begun(&rig, 1, rig.clock.utc(), "stream.kick");
+    rig.handle(vec![command]);
+    let mut rig = after_boot(rig, UTC);
+    let commands = |rig: &Rig| all(rig).into_iter().map(|row| row.command).collect::<Vec<_>>();
+    let command = begun(&rig, 2, UTC, "sync.pause");
+    rig.handle(vec![command]);
+    rig.pass(400 * SECOND);
+    rig.pass(SECOND);
+    assert_eq!(commands(&rig), ["sync.pause", "stream.kick"]);
+    let mut rig = after_boot(rig, UTC + 29 * DAY);
+    let command = begun(&rig, 3, UTC + 29 * DAY, "sync.resume");
+    rig.handle(vec![command]);
+    rig.pass(400 * SECOND);
+    rig.pass(SECOND);
+    assert_eq!(commands(&rig), ["sync.resume", "sync.pause", "stream.kick"]);
+    let mut rig = after_boot(rig, UTC + 31 * DAY);
+    rig.pass(400 * SECOND);
+    rig.pass(SECOND);
+    assert_eq!(commands(&rig), ["sync.resume"]);
+}
+
+#[test]
 fn so_many_commands_are_remembered_and_no_more() {
     let mut rig = rig(UTC, true);
     let most = u32::try_from(MOST).unwrap();
