@@ -71,6 +71,9 @@ pub(super) struct Journal {
     /// Called after each commit.
     #[cfg(test)]
     observer: Option<Box<dyn FnMut() + Send>>,
+    /// What SQLite says of the next commits, the last of these first.
+    #[cfg(test)]
+    refusals: Vec<i32>,
 }
 
 /// Something that SQLite would not open, or would wait for without end, is no journal.
@@ -170,6 +173,8 @@ impl Journal {
                 nobodys: Cell::new(i64::MIN),
                 #[cfg(test)]
                 observer: None,
+                #[cfg(test)]
+                refusals: Vec::new(),
             }),
         }
     }
@@ -285,12 +290,25 @@ impl Journal {
             victims::watch_nobodys(&transaction, &self.nobodys, op)?;
             apply::apply(&transaction, op, utc)?;
         }
+        #[cfg(test)]
+        if let Some(code) = self.refusals.pop() {
+            return Err(rusqlite::Error::SqliteFailure(
+                rusqlite::ffi::Error::new(code),
+                None,
+            ));
+        }
         transaction.commit()?;
         #[cfg(test)]
         if let Some(observer) = &mut self.observer {
             observer();
         }
         Ok(())
+    }
+
+    /// The next commits fail so.
+    #[cfg(test)]
+    pub(super) fn refuse(&mut self, codes: &[i32]) {
+        self.refusals.extend(codes.iter().rev());
     }
 
     /// Brings the WAL into the database whenever it has so many pages, and calls `observer` after each commit.

@@ -1,5 +1,7 @@
 //! A file system that takes no more although it shows room: what gives way, and what does not.
 
+use rusqlite::ffi;
+
 use super::rig::{Publisher, Rig, check_invariants, expected, stream, tape};
 use super::space::{SEGMENT, events, id, kept, record, started};
 use crate::store::{Command, OnFull, paths};
@@ -127,6 +129,36 @@ fn what_is_deleted_where_the_file_system_takes_no_more_leaves_nothing() {
     assert!(!kept(&rig).contains(&90));
     let path = paths::segment(rig.dir.path(), &stream("b"), 1);
     assert_eq!(rig.disk.node_of(&path), None, "its footage went with it");
+}
+
+#[test]
+fn a_journal_that_meets_the_quota_of_the_file_system_goes_on_in_its_reserve() {
+    // SQLite says of a disk that is full that it is, and of a quota that it cannot write, or not make its file longer.
+    for code in [
+        ffi::SQLITE_FULL,
+        ffi::SQLITE_IOERR_WRITE,
+        ffi::SQLITE_IOERR_SHMSIZE,
+    ] {
+        let (mut rig, a) = started(|settings| {
+            settings.quota = None;
+            settings.journal_reserve = SEGMENT;
+        });
+        record(&mut rig, &a, 0..4);
+        let reserve = rig.dir.path().join("reserve");
+        assert!(crate::store::disk::is_there(&reserve));
+        let used: usize = rig.disk.files().values().map(Vec::len).sum();
+        rig.disk.hidden_quota(Some(used as u64));
+        rig.writer.journal.refuse(&[code]);
+        rig.handle(vec![a.record(id(4), 16), a.append(16)]);
+        assert!(rig.writer.journal.owes_reserve(), "{code}");
+        record(&mut rig, &a, 5..9);
+        let progress = rig.writer.progress();
+        assert_eq!((progress.bytes_lost, &progress.failed), (0, &None), "{code}");
+        assert!(events(&rig, "storage.failed").is_empty());
+        assert!(kept(&rig).ends_with(&[6, 7, 8]), "{:?}", kept(&rig));
+        rig.pass(10_000_000);
+        assert!(crate::store::disk::is_there(&reserve), "it is held again");
+    }
 }
 
 #[test]
