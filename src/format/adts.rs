@@ -27,7 +27,7 @@ pub struct Adts<S> {
 impl<S: TapeSource> Adts<S> {
     /// Fails when there is no sound, or sound that ADTS cannot carry.
     pub fn open(view: View<S>) -> Result<Self, RenditionError> {
-        let mut tape = Tape::new(view.hiding());
+        let mut tape = Tape::new(view.without_hidden().hiding());
         let file = File::open(&mut tape)?;
         Ok(Self {
             file: Spliced::new(tape, file),

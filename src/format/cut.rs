@@ -29,6 +29,8 @@ pub struct Kept {
     pub shown_to: Micros,
     /// The format can hide pictures: sound that goes with hidden ones is left out.
     pub hides: bool,
+    /// It is there only for formats that hide pictures; others do without it.
+    pub if_hidden: bool,
     /// So many frames of sound less at the beginning.
     pub sound_skipped: u32,
     /// Those from this place of the file on.
@@ -52,6 +54,7 @@ impl Default for Kept {
             shown_from: Micros::MIN,
             shown_to: Micros::MAX,
             hides: false,
+            if_hidden: false,
             sound_skipped: 0,
             after: (0, Micros::MIN),
             until: (u64::MAX, Micros::MAX),

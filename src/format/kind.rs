@@ -42,6 +42,14 @@ impl Format {
         }
     }
 
+    /// Pictures that are there only to decode others are not shown: MP4 has an edit list for that.
+    pub fn can_hide(self) -> bool {
+        match self {
+            Format::Mp4 | Format::Aac => true,
+            Format::Fmp4 | Format::Flv | Format::Hls => false,
+        }
+    }
+
     /// How a file's name ends, without the dot; of the playlist for HLS.
     pub fn extension(self) -> &'static str {
         match self {

@@ -10,6 +10,7 @@
 //! | `index` | where each sample of a segment is, and its compact form for the journal |
 //! | `view` | a range of tape as renditions see it |
 //! | `cut`, `trim`, `bounds` | exactly a part of a view, by tape time or UTC; where a view begins and ends |
+//! | `missing` | what decodes the beginning of a view, and is on the tape before it |
 //! | `join`, `parts`, `split` | several ranges as one view; one view as several, by codec configuration or length |
 //! | `mp4`, `flv`, `hls`, `adts` | renditions |
 //! | `mark` | what a stretch of a rendition is made of, to know it again without reading it |
@@ -30,6 +31,7 @@ mod kind;
 mod line;
 mod looked;
 mod mark;
+mod missing;
 pub mod mp4;
 mod parts;
 mod rate;
@@ -47,6 +49,7 @@ pub use join::{JoinSource, MAX_RANGES};
 pub use kind::{Format, UnknownFormat};
 pub use looked::Looked;
 pub use mark::Mark;
+pub use missing::Missing;
 pub use parts::Change;
 pub use silence::{Filled, Silence};
 pub use view::{

@@ -9,13 +9,21 @@ type At = (u32, Micros);
 
 impl<S: TapeSource + Clone> View<S> {
     /// The view in pieces that lose and repeat no sample. Each begins where decoding can begin, and lasts `every`
-    /// microseconds and whatever it takes to the next keyframe after that; the last may be shorter.
+    /// microseconds and whatever it takes to the next keyframe after that; the last may be shorter. For formats that hide
+    /// pictures a piece has [what it misses](View::missing), too.
     pub fn split(self, every: Micros) -> Result<Vec<View<S>>, RenditionError> {
         let mut bounds = vec![(0, Micros::MIN)];
         bounds.extend(self.entries_every(every)?);
         let ends = bounds.iter().copied().skip(1).chain([(u32::MAX, Micros::MAX)]);
         let pieces = bounds.iter().zip(ends);
-        let pieces = pieces.map(|(begin, end)| Ok(self.clone().between(*begin, end)?));
+        let pieces = pieces.map(|(begin, end)| {
+            let piece = self.clone().between(*begin, end)?;
+            let Some(missing) = piece.missing()?.filter(|_| begin.1 > Micros::MIN) else {
+                return Ok(piece);
+            };
+            let lead = self.clone().before(&missing)?;
+            Ok(piece.behind(lead.map_or(Vec::new(), |lead| lead.segments)))
+        });
         let pieces: Result<Vec<_>, RenditionError> = pieces.collect();
         Ok(pieces?
             .into_iter()

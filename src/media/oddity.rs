@@ -18,7 +18,10 @@ pub enum Oddity {
         pictures: u64,
     },
     /// A recording begins at a keyframe of an open GOP: pictures that are shown before it refer to others that are not there.
-    LeadingPictures,
+    LeadingPictures {
+        /// They are on the tape, with what they refer to: formats that hide that have them.
+        on_tape: bool,
+    },
     /// Gaps are to be kept, and there is no silence in the coding of the sound to fill them with.
     GapsClosed {
         /// The coding, as RFC 6381 writes it.
@@ -76,7 +79,7 @@ impl Oddity {
     pub fn what(&self) -> &'static str {
         match self {
             Oddity::BeforeConfig { .. } => "codec",
-            Oddity::NoKeyframe { .. } | Oddity::LeadingPictures | Oddity::KeyFlag { .. } => "keyframe",
+            Oddity::NoKeyframe { .. } | Oddity::LeadingPictures { .. } | Oddity::KeyFlag { .. } => "keyframe",
             Oddity::MoreTracks { .. } => "track",
             Oddity::EmptyUnits
             | Oddity::CutUnit { .. }
@@ -100,8 +103,9 @@ impl Oddity {
             Oddity::ColourInfo { unusable } => Some(*unusable),
             _ => None,
         };
+        let on_tape = |oddity: &Self| matches!(oddity, Oddity::LeadingPictures { on_tape: true });
         std::mem::discriminant(self) == std::mem::discriminant(other)
-            && (track(self), part(self)) == (track(other), part(other))
+            && (track(self), part(self), on_tape(self)) == (track(other), part(other), on_tape(other))
     }
 
     /// A frame is lost each time it is met.
@@ -125,9 +129,13 @@ impl fmt::Display for Oddity {
                 "no keyframe came in {pictures} pictures: none of them is recorded until one comes; set a keyframe \
                  interval of 2 s in the encoder"
             ),
-            Oddity::LeadingPictures => f.write_str(
+            Oddity::LeadingPictures { on_tape: false } => f.write_str(
                 "a recording begins at a keyframe of an open GOP: the pictures that are shown before it cannot be decoded \
                  there, and are left out; set closed GOPs in the encoder if they matter",
+            ),
+            Oddity::LeadingPictures { on_tape: true } => f.write_str(
+                "a recording begins at a keyframe of an open GOP: MP4 has the pictures that are shown before it, HLS, fMP4 \
+                 and FLV leave them out; set closed GOPs in the encoder if they matter there",
             ),
             Oddity::GapsClosed { codec } => write!(
                 f,

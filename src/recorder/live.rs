@@ -65,6 +65,8 @@ pub(super) struct Live {
     keyless: u64,
     /// What was odd about its media so far, each once.
     pub(super) oddities: Vec<Oddity>,
+    /// The last of these, if nobody was told of it yet.
+    untold: Option<Oddity>,
 }
 
 #[derive(Debug)]
@@ -141,6 +143,7 @@ impl Live {
             undecodable: 0,
             keyless: 0,
             oddities: Vec::new(),
+            untold: None,
         }
     }
 
@@ -264,6 +267,7 @@ impl Live {
         self.fed = Some((first, stretch));
         let mut open_gop = OpenGop::default();
         let mut is_first = !goes_on;
+        let mut left_out = 0;
         for gop in ring.since(from.min(stretch)) {
             let wanted = gop
                 .frames
@@ -276,10 +280,19 @@ impl Live {
                 }
                 let first = gop.tracks.video.as_deref();
                 let first = first.filter(|_| std::mem::take(&mut is_first));
-                if gop.tracks.timescale(frame.kind).is_some() && !open_gop.leaves_out(frame, first) {
-                    self.feed(frame.clone(), fed);
+                if gop.tracks.timescale(frame.kind).is_none() {
+                    continue;
+                }
+                match open_gop.leaves_out(frame, first) {
+                    true => left_out += 1,
+                    false => self.feed(frame.clone(), fed),
                 }
             }
+        }
+        // Pictures of before what was asked for are missed by nobody.
+        if left_out > 0 && ring.shows_from().is_some_and(|shows| shows > from) {
+            self.undecodable += left_out;
+            self.untold = self.notice(Oddity::LeadingPictures { on_tape: false }).oddity;
         }
         self.set_tracks(self.tracks.clone(), fed);
         self.fed = Some((self.placed, stretch));
@@ -376,8 +389,13 @@ impl Live {
         self.undecodable += missing;
         match missing {
             0 => None,
-            _ => self.notice(Oddity::LeadingPictures).oddity,
+            _ => self.notice(Oddity::LeadingPictures { on_tape: true }).oddity,
         }
+    }
+
+    /// What was odd about what went from the ring to the tape, once.
+    pub(super) fn take_untold(&mut self) -> Option<Oddity> {
+        self.untold.take()
     }
 
     /// Everything that waits goes to the tape. Nothing comes of a push that was too short.
@@ -468,7 +486,7 @@ impl Live {
             self.undecodable += 1;
             return Taken {
                 exception,
-                ..self.notice(Oddity::LeadingPictures)
+                ..self.notice(Oddity::LeadingPictures { on_tape: false })
             };
         }
         let tape = self.tape_zero.saturating_add(at);

@@ -25,6 +25,8 @@ use crate::store::{Asked, Command, OpenRecording, Origin, RecordingSpec};
 const CLOSED_PATIENCE: Micros = 10_000_000;
 /// It waits this long for any picture that decoding can begin at, and is then split without one.
 const PATIENCE: Micros = 30_000_000;
+/// It waits this long for a picture that is shown behind all that came before it.
+const ORDER_PATIENCE: Micros = 40_000_000;
 
 /// What a session knows that all of its recordings say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,7 +87,9 @@ pub(super) enum Entry {
     Closed,
     /// Decoding can begin here, but pictures next to it refer to what was before it.
     Open,
-    /// It refers to what was before it.
+    /// It refers to what was before it, and is shown behind all of that: no picture on one side is shown between those on the other.
+    Behind,
+    /// A picture that is shown between others that came before it, or sound beside a picture.
     None,
 }
 
@@ -171,9 +175,11 @@ impl Run {
         }
     }
 
-    /// The recording that grows begins at a tape time.
-    pub(super) fn has_begun_at(&self, at: Micros) -> bool {
-        matches!(&self.state, State::Rolling(rolling) if rolling.from == at && rolling.done == 0)
+    /// The recording that grows begins at a tape time, and is wanted in a format that cannot hide what decodes its beginning.
+    pub(super) fn shows_from(&self, at: Micros) -> bool {
+        let is_there =
+            matches!(&self.state, State::Rolling(rolling) if rolling.from == at && rolling.done == 0);
+        is_there && self.reel.formats.iter().any(|format| !format.can_hide())
     }
 
     /// The recording that grows, or waits.
@@ -247,7 +253,8 @@ impl Run {
         let patience = match sample.entry {
             Entry::Closed => 0,
             Entry::Open => CLOSED_PATIENCE,
-            Entry::None => PATIENCE,
+            Entry::Behind => PATIENCE,
+            Entry::None => ORDER_PATIENCE,
         };
         if !due || sample.at.saturating_sub(rolling.due) < patience {
             rolling.bytes += sample.bytes;
@@ -262,7 +269,7 @@ impl Run {
                 (false, false) => "split".to_owned(),
             },
         };
-        if sample.entry == Entry::None {
+        if matches!(sample.entry, Entry::Behind | Entry::None) {
             scene.out.push(Command::Report {
                 event: no_keyframe(scene.stream, &ending),
             });

@@ -240,9 +240,9 @@ impl Session {
         self.runs.iter().any(|run| run.reel.gaps == Gaps::Keep)
     }
 
-    /// One of its recordings begins at a tape time.
-    pub(super) fn has_begun_at(&self, at: Micros) -> bool {
-        self.runs.iter().any(|run| run.has_begun_at(at))
+    /// One of its recordings begins at a tape time, and is wanted in a format that cannot hide what decodes its beginning.
+    pub(super) fn shows_from(&self, at: Micros) -> bool {
+        self.runs.iter().any(|run| run.shows_from(at))
     }
 
     /// Recordings that grow.

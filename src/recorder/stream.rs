@@ -54,6 +54,8 @@ pub(super) struct OnAir {
     utc_of_tape: Micros,
     /// What rules and push make of it.
     verdict: Verdict,
+    /// When the last of its pictures is presented, as far as they came.
+    newest: Option<i64>,
     /// The store knows of it.
     started: bool,
     /// It was told that somebody publishes.
@@ -100,6 +102,7 @@ impl Stream {
             gop: GopLength::default(),
             utc_of_tape: now.utc.saturating_sub(tape_zero),
             verdict: verdict.clone(),
+            newest: None,
             started: false,
             told: false,
             keyless_told: false,
@@ -169,6 +172,7 @@ impl Stream {
         }
         let oddity = taken.oddity.or_else(|| self.unfilled_gaps());
         let oddity = oddity.or_else(|| self.leading_pictures());
+        let oddity = oddity.or_else(|| self.live.as_mut()?.live.take_untold());
         let media = oddity.map(Notice::Media).or(left_out);
         exception.map(Notice::Time).or(media)
     }
@@ -196,10 +200,11 @@ impl Stream {
         on_air.live.notice(Oddity::GapsClosed { codec }).oddity
     }
 
-    /// That a recording begins at a keyframe of an open GOP, and so without the pictures that are shown before that; once.
+    /// That a recording begins at a keyframe of an open GOP, and so in some formats without the pictures that are shown before
+    /// that; once.
     fn leading_pictures(&mut self) -> Option<Oddity> {
         let live = &mut self.live.as_mut()?.live;
-        live.leave_out_leading(|at| self.sessions.iter().any(|session| session.has_begun_at(at)))
+        live.leave_out_leading(|at| self.sessions.iter().any(|session| session.shows_from(at)))
     }
 
     /// Tells of a publish that is worth telling of, and that nobody wants on the tape.
@@ -461,11 +466,21 @@ impl Stream {
 
     /// A frame was placed at tape time `at`.
     fn record(&mut self, frame: &Frame, at: Micros, now: Moment, out: &mut Vec<Command>) {
-        let Some(on_air) = self.live.as_ref().filter(|on_air| on_air.live.is_writing()) else {
+        let Some(on_air) = &mut self.live else {
             return;
         };
+        let is_behind =
+            frame.kind == TrackKind::Video && on_air.newest.is_none_or(|shown| frame.pts() > shown);
+        if is_behind {
+            on_air.newest = Some(frame.pts());
+        }
+        let on_air = &*on_air;
+        if !on_air.live.is_writing() {
+            return;
+        }
         let entry = match (frame.kind, &on_air.live.tracks.video) {
             (TrackKind::Video, Some(video)) if frame.key => entry_of(video, &frame.payload),
+            (TrackKind::Video, _) if is_behind => Entry::Behind,
             (TrackKind::Audio, None) => Entry::Closed,
             (TrackKind::Video | TrackKind::Audio, _) => Entry::None,
         };

@@ -303,7 +303,10 @@ impl Library {
         if let Some(from) = row.spec.shown_from() {
             view = view.shown_from(from);
         }
-        view = self.decodable(view, &row.stream)?.gaps(row.spec.reel.gaps);
+        if row.spec.reel.media != Media::Audio {
+            view = self.decodable(view, &row.stream, checked)?;
+        }
+        view = view.gaps(row.spec.reel.gaps);
         if let Some(to) = row.spec.shown_to() {
             view = view.shown_to(to);
         }
@@ -314,41 +317,27 @@ impl Library {
         })
     }
 
-    /// The view, with what decodes its first picture: where that is no keyframe, what is on the tape from the keyframe
-    /// before on. It is not shown where a format can hide it.
+    /// The view, with [what it misses](View::missing) out of what is on the tape before it.
     fn decodable(
         &self,
         view: View<LibrarySource>,
         stream: &StreamName,
+        checked: bool,
     ) -> Result<View<LibrarySource>, StoreError> {
-        let Some(first) = view.segments.first() else {
+        let Some(missing) = view.missing()? else {
             return Ok(view);
         };
-        let index = view.index(first)?;
-        let picture = index.runs(TrackKind::Video).next();
-        if picture.is_none_or(|run| run.samples.first().is_none_or(|sample| sample.key)) {
-            return Ok(view);
-        }
-        let Some((start, utc)) = view
-            .bounds()?
-            .and_then(|(start, _)| Some((start, view.utc(start)?)))
-        else {
+        let since = missing.start_utc.saturating_sub(LOOK_BACK);
+        let rows = self
+            .journal()
+            .segments_between(stream, since, missing.start_utc)?;
+        let Some(mut lead) = self.view_of(rows, checked).before(&missing)? else {
             return Ok(view);
         };
-        let earlier = self.tape(stream, utc.saturating_sub(LOOK_BACK), utc)?;
-        let Some(entry) = earlier.entry_before(start)? else {
-            return Ok(view);
-        };
-        let mut lead = earlier.cut(entry, start)?;
-        let publish = first.publish_zero;
-        if lead.segments.iter().any(|before| before.publish_zero != publish) {
-            // Pictures of another publish decode nothing of this one.
-            return Ok(view);
-        }
         lead.segments.extend(view.segments);
         let source = lead.source.join(vec![view.source]);
         let segments = lead.segments;
-        Ok(View { segments, source }.shown_from(start))
+        Ok(View { segments, source })
     }
 
     /// The tape of a stream between two moments (UTC), whatever recordings it belongs to: whole segments.

@@ -57,6 +57,19 @@ pub(crate) fn fragment(n: i64, key: bool) -> Fragment {
     }
 }
 
+/// The same where two pictures that follow a keyframe are shown before it.
+pub(crate) fn open_gop(n: i64, key: bool) -> Fragment {
+    let mut fragment = fragment(n, key);
+    for (i, frame) in fragment.video.iter_mut().enumerate() {
+        frame.cts = match (key, i) {
+            (true, 0) => 600,
+            (true, 1 | 2) => 0,
+            _ => 200,
+        };
+    }
+    fragment
+}
+
 /// The payloads of a fragment as they stand in a file.
 pub(crate) fn media(fragment: &Fragment) -> Vec<u8> {
     let frames = fragment.video.iter().chain(&fragment.audio);

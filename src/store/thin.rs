@@ -2,7 +2,7 @@
 
 use super::segment::fragment_end;
 use crate::format::TrackBase;
-use crate::format::index::{FragmentIndex, SampleIndex};
+use crate::format::index::{FragmentIndex, Placed, SampleIndex};
 use crate::media::{Micros, TrackKind, Tracks, VIDEO_TIMESCALE, rescale};
 
 /// A segment's place on the tape, as far as it is needed to date its samples.
@@ -15,6 +15,9 @@ pub(super) struct Dated<'a> {
 
 /// A keyframe is looked for so far before what begins without one.
 pub(super) const LOOK_BACK: Micros = 600_000_000;
+
+/// Less than this is the difference between a tick and a microsecond.
+pub(super) const ROUNDING: Micros = 1_000;
 
 /// A fragment's tape time: where its earlier track begins, and where its later one ends.
 type Span = (Micros, Micros);
@@ -65,18 +68,33 @@ impl Dated<'_> {
     /// The fragment with the last keyframe at or before a moment; the first one, if there is a picture and no keyframe.
     fn entry(&self, from: Micros) -> Option<usize> {
         self.tracks.video.as_ref()?;
-        let mut entry = 0;
-        for (at, fragment) in self.index.fragments.iter().enumerate() {
-            for placed in fragment.video.placed() {
-                if self.tape(TrackKind::Video, placed.dts) > from {
-                    return Some(entry);
-                }
-                if placed.sample.key {
-                    entry = at;
-                }
+        Some(self.entry_before(from).map_or(0, |(fragment, _)| fragment))
+    }
+
+    /// The last picture at or before a moment that what is shown from then on is decoded with: its fragment, and its tape time.
+    /// That is no keyframe of that very moment which is followed by pictures that are shown before it: they refer to the GOP
+    /// before, unless it is an IDR picture, which the index does not say.
+    fn entry_before(&self, moment: Micros) -> Option<(usize, Micros)> {
+        let fragments = self.index.fragments.iter().enumerate();
+        let mut pictures = fragments
+            .flat_map(|(at, fragment)| fragment.video.placed().map(move |placed| (at, placed)))
+            .peekable();
+        let shown = |placed: &Placed| placed.dts.saturating_add_signed(placed.sample.cts.into());
+        let mut entry = None;
+        while let Some((at, placed)) = pictures.next() {
+            let dts = self.tape(TrackKind::Video, placed.dts);
+            if dts > moment {
+                break;
+            }
+            let leads = pictures
+                .peek()
+                .is_some_and(|(_, next)| !next.sample.key && shown(next) < shown(&placed));
+            let is_open = leads && dts.saturating_add(ROUNDING) > moment;
+            if placed.sample.key && !is_open {
+                entry = Some((at, dts));
             }
         }
-        Some(entry)
+        entry
     }
 
     /// Tape time of the first picture.
@@ -86,18 +104,9 @@ impl Dated<'_> {
         Some(self.tape(TrackKind::Video, first.video.first_dts))
     }
 
-    /// Tape time of the last keyframe at or before a moment.
+    /// Tape time of the last keyframe that what is shown from a moment on is decoded with.
     pub(super) fn keyframe_before(&self, moment: Micros) -> Option<Micros> {
-        let pictures = self
-            .index
-            .fragments
-            .iter()
-            .flat_map(|fragment| fragment.video.placed());
-        pictures
-            .filter(|placed| placed.sample.key)
-            .map(|placed| self.tape(TrackKind::Video, placed.dts))
-            .take_while(|dts| *dts <= moment)
-            .last()
+        self.entry_before(moment).map(|(_, at)| at)
     }
 
     /// What is needed of a recording stays.

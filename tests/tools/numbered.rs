@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::programs::FFMPEG;
+use crate::programs::{ENHANCED, FFMPEG, Program};
 use crate::session::push_copy;
 use crate::support::rtmp::Rtmp;
 use crate::support::{Flv, Recording, Service, edgereel, export, home, recordings, wait_for};
 
-/// Bits of a number; each is a block of eight by sixteen pixels.
+/// Bits of a number; each is a block of eight by 32 pixels.
 const BITS: usize = 11;
 
 /// A recording is split after 30 s of media.
@@ -18,9 +18,15 @@ const FORMATS: [&str; 4] = ["mp4", "fmp4", "hls", "flv"];
 
 /// 25 numbered pictures a second, and a tone.
 fn numbered(folder: &Path, seconds: u32, codecs: &str) -> PathBuf {
+    let codecs = format!("-c:v libx264 -preset veryfast -sc_threshold 0 {codecs}");
+    numbered_by(FFMPEG, folder, (25, seconds), &codecs)
+}
+
+/// So many numbered pictures a second, and a tone.
+fn numbered_by(program: Program, folder: &Path, (rate, seconds): (u32, u32), codecs: &str) -> PathBuf {
     let path = folder.join("numbered.flv");
     let picture = format!(
-        "nullsrc=s={}x16:r=25:d={seconds},format=yuv420p,\
+        "nullsrc=s={}x32:r={rate}:d={seconds},format=yuv420p,\
          geq=lum='16+219*mod(floor(N/pow(2,floor(X/8))),2)':cb=128:cr=128",
         BITS * 8
     );
@@ -28,14 +34,18 @@ fn numbered(folder: &Path, seconds: u32, codecs: &str) -> PathBuf {
     let start = [
         "-v", "error", "-y", "-f", "lavfi", "-i", &picture, "-f", "lavfi", "-i", &tone,
     ];
-    let codecs = format!("-c:v libx264 -preset veryfast -sc_threshold 0 -c:a aac -b:a 64k {codecs} -f flv");
+    let codecs = format!("{codecs} -c:a aac -b:a 64k -f flv");
     let end = codecs.split(' ').chain([path.to_str().unwrap()]);
-    FFMPEG.run(start.into_iter().chain(end)).ok();
+    program.run(start.into_iter().chain(end)).ok();
     path
 }
 
 /// The numbers of the pictures that are shown.
 fn numbers(path: &Path) -> Vec<usize> {
+    numbers_by(FFMPEG, path)
+}
+
+fn numbers_by(program: Program, path: &Path) -> Vec<usize> {
     let scale = format!("scale={BITS}:1:flags=area,format=gray");
     let start = [
         "-v",
@@ -48,7 +58,7 @@ fn numbers(path: &Path) -> Vec<usize> {
         &scale,
     ];
     let words = "-fps_mode passthrough -f rawvideo -";
-    let pixels = FFMPEG.run(start.into_iter().chain(words.split(' '))).ok().stdout;
+    let pixels = program.run(start.into_iter().chain(words.split(' '))).ok().stdout;
     let number = |bits: &[u8]| {
         let set = bits.iter().enumerate().filter(|(_, luma)| **luma > 128);
         set.map(|(bit, _)| 1 << bit).sum()
@@ -58,19 +68,33 @@ fn numbers(path: &Path) -> Vec<usize> {
 
 /// What a recording shows in a format.
 fn shown(folder: &Path, data: &Path, recording: &Recording, format: &str) -> Vec<usize> {
+    shown_by(FFMPEG, folder, data, recording, format)
+}
+
+fn shown_by(program: Program, folder: &Path, data: &Path, recording: &Recording, format: &str) -> Vec<usize> {
     let path = folder.join(format!("{}-{format}", recording.id));
     export(data, &recording.id, format, &path).ok();
     match format {
-        "hls" => numbers(&path.join("index.m3u8")),
-        _ => numbers(&path),
+        "hls" => numbers_by(program, &path.join("index.m3u8")),
+        _ => numbers_by(program, &path),
     }
 }
 
 /// Pushes pictures to be split; gives the service, and what it recorded.
 fn split(folder: &Path, seconds: u32, codecs: &str, count: usize) -> (Service, Vec<Recording>) {
-    let service = Service::start_with(folder, SPLIT);
     let file = numbered(folder, seconds, codecs);
-    push_copy(FFMPEG, &file, "", &service.url("live/cam1"));
+    split_by(FFMPEG, folder, &file, SPLIT, count)
+}
+
+fn split_by(
+    program: Program,
+    folder: &Path,
+    file: &Path,
+    config: &str,
+    count: usize,
+) -> (Service, Vec<Recording>) {
+    let service = Service::start_with(folder, config);
+    push_copy(program, file, "", &service.url("live/cam1"));
     let mut all = wait_for("closed recordings", || {
         let all = recordings(&service.data());
         let closed = all.iter().filter(|recording| recording.state == "closed").count();
@@ -118,23 +142,54 @@ fn where_no_keyframe_comes_files_of_a_split_join_in_mp4() {
     assert!(of(1, "flv").into_iter().eq(0..64 * 25));
 }
 
-/// The pictures that are shown before the keyframe of an open GOP refer to the file before: no file has them, and that is told.
+/// With P B B all along it is split before a P, and no picture is in both files.
 #[test]
-fn a_file_that_begins_with_an_open_gop_begins_with_its_keyframe() {
+fn where_no_keyframe_comes_files_of_a_split_join_with_b_frames_too() {
     let folder = home();
-    let codecs = "-bf 2 -b_strategy 0 -g 50 -x264-params open-gop=1";
-    let (service, all) = split(folder.path(), 44, codecs, 2);
+    let (service, all) = split(folder.path(), 64, "-bf 2 -b_strategy 0 -g 9999", 2);
+    let pieces = all
+        .iter()
+        .map(|recording| shown(folder.path(), &service.data(), recording, "mp4"));
+    let pieces: Vec<Vec<usize>> = pieces.collect();
+    assert!(pieces.concat().into_iter().eq(0..64 * 25), "{pieces:?}");
+}
+
+/// The pictures that are shown before the keyframe of an open GOP refer to the file before: MP4 has that, hidden. The other
+/// formats begin with the keyframe, and that is told.
+#[test]
+fn files_of_a_split_at_open_gops_join_in_mp4() {
+    let folder = home();
+    let codecs = "-c:v libx265 -preset ultrafast -x265-params log-level=none:bframes=3:b-adapt=0:keyint=48:min-keyint=48:\
+scenecut=0:open-gop=1:ctu=16:crf=16";
+    let file = numbered_by(ENHANCED, folder.path(), (10, 96), codecs);
+    let config = SPLIT.replace("[\"mp4\"]", "[\"mp4\", \"hls\"]");
+    let (service, all) = split_by(ENHANCED, folder.path(), &file, &config, 3);
     for format in FORMATS {
-        let of = |number: usize| shown(folder.path(), &service.data(), &all[number], format);
-        let (first, second) = (of(0), of(1));
-        assert!(first.iter().copied().eq(0..first.len()), "{format}: {first:?}");
-        let begins = second[0];
-        assert!(second.iter().copied().eq(begins..44 * 25), "{format}: {second:?}");
-        // After 40 s and more. Of the GOP's 50 pictures the last is shown before the keyframe that follows it, and comes behind.
-        assert_eq!(begins - first.len(), 1, "{format}: {begins}");
-        assert_eq!(begins % 50, 0, "{format}");
+        let pieces = all
+            .iter()
+            .map(|recording| shown_by(ENHANCED, folder.path(), &service.data(), recording, format));
+        let pieces: Vec<Vec<usize>> = pieces.collect();
+        let joined = pieces.concat();
+        if format == "mp4" {
+            assert!(joined.into_iter().eq(0..960), "{format}: {pieces:?}");
+            continue;
+        }
+        assert!(
+            joined.is_sorted_by(|one, other| one < other),
+            "{format}: {pieces:?}"
+        );
+        for (before, piece) in pieces.iter().zip(&pieces[1..]) {
+            // They lack the B-frames before their keyframe.
+            let missing = piece[0] - before[before.len() - 1] - 1;
+            assert!(
+                missing == 3 && piece[0] % 48 == 0,
+                "{format}: {missing} {}",
+                piece[0]
+            );
+        }
+        assert_eq!(joined.len(), 960 - 6, "{format}");
     }
-    let told = |log: &str| log.contains("keyframe of an open GOP").then_some(());
+    let told = |log: &str| log.contains("MP4 has the pictures").then_some(());
     service.wait_for_log(told);
 }
 

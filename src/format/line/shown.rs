@@ -136,7 +136,16 @@ impl Shown {
         let sound = seam::sound_begins(segment, index).is_some();
         if show.is_some() || sound {
             let begins = on_line(start(segment, index));
-            self.begins.get_or_insert(begins);
+            let shown_at = match (kept.shown_from, show) {
+                // Nobody asked for a moment: it begins with the first that there is to see or to hear.
+                (Micros::MIN, Some(show)) => {
+                    let heard = heard(segment, index).map(on_line);
+                    let seen = show.start.saturating_mul(1_000);
+                    heard.map_or(seen, |heard| heard.min(seen))
+                }
+                _ => begins,
+            };
+            self.begins.get_or_insert(shown_at);
             let last = index.end_dts(TrackKind::Audio);
             let sound_ends = sound.then(|| on_line(segment.tape(TrackKind::Audio, last)));
             let show_ends = show.map(|show| show.end.saturating_mul(1_000));
@@ -150,13 +159,20 @@ impl Shown {
         let apart = std::mem::take(&mut self.apart);
         match (self.shows.last_mut(), show) {
             (Some(last), Some(show)) if !apart && last.hidden == show.hidden => {
-                last.end = last.end.max(show.end);
+                (last.start, last.end) = (last.start.min(show.start), last.end.max(show.end));
                 last.trailing |= trailing;
             }
             (_, Some(show)) => self.shows.push(Show { trailing, ..show }),
             (_, None) => self.apart |= apart,
         }
     }
+}
+
+/// Tape time of the first sound that is meant to be heard.
+fn heard(segment: &ViewSegment, index: &SampleIndex) -> Option<Micros> {
+    let first = index.runs(TrackKind::Audio).next()?.first_dts;
+    let skip = segment.tracks.audio.as_ref().map_or(0, |audio| audio.pre_skip());
+    Some(segment.tape(TrackKind::Audio, first.saturating_add(skip.into())))
 }
 
 /// Tape time at which presentation of a segment begins: where it was asked for, if there is something by then.

@@ -45,8 +45,10 @@ pub(in crate::format) struct TapeRange {
 }
 
 impl<S: TapeSource> Tape<S> {
-    /// Nothing is read yet.
-    pub(in crate::format) fn new(view: View<S>) -> Self {
+    /// Nothing is read yet. What is there only for formats that hide pictures is left out where the view's does not.
+    pub(in crate::format) fn new(mut view: View<S>) -> Self {
+        view.segments
+            .retain(|segment| segment.kept.hides || !segment.kept.if_hidden);
         Self {
             view,
             loaded: None,

@@ -66,10 +66,10 @@ impl Layout {
             (kind, edit)
         });
         let edits = edits.collect();
-        let created = tape
-            .segments()
-            .first()
-            .map_or(0, |segment| boxes::creation_time(segment.utc(segment.begins())));
+        let created = tape.segments().first().map_or(0, |segment| {
+            let begins = segment.begins().max(segment.kept.shown_from);
+            boxes::creation_time(segment.utc(begins))
+        });
         let mut layout = Self {
             line,
             tracks: edits,

@@ -57,7 +57,11 @@ impl<S: TapeSource> Mp4<S> {
         view: View<S>,
         mut looked: Looked,
     ) -> Result<(Self, Looked), RenditionError> {
-        let mut tape = Tape::new(view.hiding());
+        let view = match kinds.contains(&TrackKind::Video) {
+            true => view.hiding(),
+            false => view.without_hidden().hiding(),
+        };
+        let mut tape = Tape::new(view);
         let line = looked.lay(&mut tape)?;
         let layout = Layout::of(format, kinds, line, &tape)?;
         let file = Spliced::new(tape, layout);

@@ -312,7 +312,7 @@ fn beyond_four_gigabytes_offsets_are_64_bits() {
 }
 
 /// What an edit list shows of a track: (movie time, bytes), of the pictures or frames of sound that are presented.
-fn presented(bytes: &[u8], track: u32) -> Vec<(f64, Vec<u8>)> {
+pub(in crate::format) fn presented(bytes: &[u8], track: u32) -> Vec<(f64, Vec<u8>)> {
     let reader = mp4::Mp4Reader::read_header(Cursor::new(bytes), bytes.len() as u64).unwrap();
     let movie = f64::from(reader.moov.mvhd.timescale);
     let rate = f64::from(reader.tracks()[&track].timescale());

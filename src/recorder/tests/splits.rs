@@ -14,6 +14,12 @@ const SECOND: Micros = 1_000_000;
 
 /// Seconds at which a recording of five pictures a second and so much media at most is split, and what is reported.
 fn splits(split: i64, seconds: i64, entry: impl Fn(i64) -> Entry) -> (Vec<i64>, usize) {
+    let (ends, reports) = exactly(split, seconds, entry);
+    (ends.iter().map(|end| end / SECOND).collect(), reports)
+}
+
+/// The same to the microsecond.
+fn exactly(split: i64, seconds: i64, entry: impl Fn(i64) -> Entry) -> (Vec<Micros>, usize) {
     let mut reel = Reel::of(&[Format::Mp4]);
     reel.split.after = Some(Span::from_secs(split.unsigned_abs()));
     let about = About {
@@ -44,7 +50,7 @@ fn splits(split: i64, seconds: i64, entry: impl Fn(i64) -> Entry) -> (Vec<i64>, 
         };
         run.frame(&about, sample, &mut scene);
     }
-    let ends = endings.iter().map(|ending| ending.end / SECOND).collect();
+    let ends = endings.iter().map(|ending| ending.end).collect();
     let reports = out
         .iter()
         .filter(|command| matches!(command, Command::Report { .. }));
@@ -62,19 +68,36 @@ fn a_split_waits_somewhat_for_a_keyframe_that_hides_nothing() {
     let mixed = |n| match () {
         () if every(n, 15) => Entry::Closed,
         () if every(n, 2) => Entry::Open,
-        () => Entry::None,
+        () => Entry::Behind,
     };
     assert_eq!(splits(40, 100, mixed), (vec![45, 90], 0));
     // The closed one is too far away.
     assert_eq!(splits(31, 60, mixed), (vec![42], 0));
     // There is none.
-    let open = |n| if every(n, 2) { Entry::Open } else { Entry::None };
+    let open = |n| if every(n, 2) { Entry::Open } else { Entry::Behind };
     assert_eq!(splits(40, 100, open), (vec![50], 0));
 }
 
 #[test]
 fn where_no_keyframe_comes_it_is_split_without_one_and_that_is_told() {
-    assert_eq!(splits(30, 130, |_| Entry::None), (vec![60, 120], 2));
-    let seldom = |n| if every(n, 55) { Entry::Closed } else { Entry::None };
+    assert_eq!(splits(30, 130, |_| Entry::Behind), (vec![60, 120], 2));
+    let seldom = |n| {
+        if every(n, 55) {
+            Entry::Closed
+        } else {
+            Entry::Behind
+        }
+    };
     assert_eq!(splits(30, 60, seldom), (vec![55], 0));
+}
+
+/// Of P B B all along a recording ends before a P: no picture of the next one is shown before those.
+#[test]
+fn without_a_keyframe_it_is_split_where_no_pictures_are_shown_in_between() {
+    let order = |n: i64| if n % 3 == 1 { Entry::Behind } else { Entry::None };
+    // Due after 30 s, split 30 s later, at the next P: the 301st picture, five a second.
+    assert_eq!(splits(30, 70, order), (vec![60], 1));
+    assert_eq!(exactly(30, 70, order).0, [301 * SECOND / 5]);
+    // Where no picture comes, sound does.
+    assert_eq!(splits(30, 75, |_| Entry::None), (vec![70], 1));
 }

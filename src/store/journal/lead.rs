@@ -1,5 +1,5 @@
-//! What a recording is decoded with and does not have. One that begins without a keyframe wants the pictures from the keyframe
-//! before on, which lie on the tape of the same publish, in other segments.
+//! What a recording is decoded with and does not have. One that begins without a keyframe, or with one of an open GOP, wants the
+//! pictures from the keyframe before on, which lie on the tape of the same publish, in other segments.
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -9,7 +9,7 @@ use super::sql::prepare;
 use super::thin::{COLUMNS, Piece, index};
 use super::tracks;
 use crate::media::Micros;
-use crate::store::thin::{Dated, LOOK_BACK};
+use crate::store::thin::{Dated, LOOK_BACK, ROUNDING};
 
 /// Tape of a publish from a keyframe to the beginning of a recording.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +22,11 @@ pub(super) struct Lead {
 impl Lead {
     pub(super) fn needs(&self, piece: &Piece) -> bool {
         self.publish == piece.publish && self.from < piece.end && piece.start < self.to
+    }
+
+    /// What stays for it, from behind its keyframe on: what leads that is not shown, and so neither is what it refers to needed.
+    pub(super) fn keeps(&self) -> (Micros, Micros) {
+        (self.from.saturating_add(ROUNDING), self.to)
     }
 }
 
@@ -42,7 +47,7 @@ pub(super) fn of_others(db: &Connection, recording: i64, after: Micros) -> Resul
     Ok(leads)
 }
 
-/// What a recording is decoded with, if it begins without a keyframe. Nothing is known of a segment that is still written.
+/// What a recording is decoded with, if it begins without a keyframe or with one of an open GOP. Nothing is known of a segment that is still written.
 pub(super) fn of(db: &Connection, recording: i64) -> Result<Option<Lead>> {
     let sql = format!(
         "SELECT {COLUMNS}, iif(r.exact, r.start, s.start)

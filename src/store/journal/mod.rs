@@ -10,6 +10,7 @@ mod audit;
 mod delivery;
 mod evict;
 pub(super) mod fault;
+mod held;
 mod lead;
 mod listeners;
 mod op;
@@ -30,7 +31,8 @@ mod trust;
 mod victims;
 mod window;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -68,6 +70,8 @@ pub(super) struct Journal {
     owes_reserve: bool,
     /// No sealed segment that ends up to here belongs to no recording.
     nobodys: Cell<i64>,
+    /// Segments that may not go yet, each with a recording that is decoded with it.
+    held: RefCell<HashMap<crate::media::SegmentId, i64>>,
     /// Called after each commit.
     #[cfg(test)]
     observer: Option<Box<dyn FnMut() + Send>>,
@@ -171,6 +175,7 @@ impl Journal {
                 condemned: false,
                 owes_reserve: false,
                 nobodys: Cell::new(i64::MIN),
+                held: RefCell::default(),
                 #[cfg(test)]
                 observer: None,
                 #[cfg(test)]

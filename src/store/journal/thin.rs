@@ -87,7 +87,7 @@ pub(super) fn remove(db: &Connection, recording: i64, span: (Micros, Micros)) ->
     for piece in pieces {
         let mut keeps = keeps(db, piece.key, recording)?;
         let decodes = leads.iter().filter(|lead| lead.needs(&piece));
-        keeps.extend(decodes.map(|lead| (lead.from, lead.to)));
+        keeps.extend(decodes.map(Lead::keeps));
         if keeps
             .iter()
             .any(|(from, to)| *from <= piece.start && piece.end <= *to)

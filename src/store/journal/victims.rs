@@ -54,18 +54,19 @@ const PAGE: usize = 64;
 impl Journal {
     /// Up to so many segments of a class that may go next, the oldest first.
     pub(in crate::store) fn victims(&self, class: Class, limit: usize) -> Result<Vec<Blocks>, StoreError> {
-        match class {
-            Class::Expired => self.victims_of("expired", "(o.state <> 'expired' OR o.protected)", limit),
-            Class::Delivered => self.victims_of(
-                "delivered",
-                "(o.state IN ('open', 'closed') OR o.protected)",
-                limit,
-            ),
+        let needed = match class {
+            Class::Expired | Class::Nobodys => "(o.state <> 'expired' OR o.protected)",
+            Class::Delivered => "(o.state IN ('open', 'closed') OR o.protected)",
+            Class::Undelivered => "o.protected",
+        };
+        self.not_held(needed, limit, |limit| match class {
+            Class::Expired => self.victims_of("expired", needed, limit),
+            Class::Delivered => self.victims_of("delivered", needed, limit),
             Class::Nobodys => self.nobodys(limit),
             Class::Undelivered => self
                 .unneeded("AND o.protected", Micros::MIN, limit)
                 .map(drop_ends),
-        }
+        })
     }
 
     /// Those of recordings in a state, unless another one needs them. The oldest recordings come first, and nothing of a

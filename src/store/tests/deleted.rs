@@ -11,7 +11,7 @@ use crate::store::clock::tests::TestClock;
 use crate::store::crash::{CrashDisk, Image, Survives};
 use crate::store::journal::Journal;
 use crate::store::spec::Origin;
-use crate::store::testing::{fragment, media};
+use crate::store::testing::{fragment, media, open_gop};
 use crate::store::{Command, Deletion, Filter, RecordingSpec, paths};
 
 const SECOND: Micros = 1_000_000;
@@ -224,6 +224,46 @@ fn what_the_next_recording_is_decoded_with_stays_in_earlier_segments_too() {
     delete(&mut rig, NEXT);
     assert_eq!(there(&rig.disk), range(0..0));
     check_invariants(rig.dir.path(), &rig.disk);
+}
+
+#[test]
+fn what_the_next_recording_shows_of_an_open_gop_stays() {
+    for seconds in [1, 12] {
+        let mut rig = rig_with(tempdir(), CrashDisk::default(), seconds);
+        let (a, start) = rig.publish(1, "a");
+        rig.handle(vec![start, a.record(id(ALL), 0)]);
+        for n in 0..12 {
+            if n == 8 {
+                rig.handle(vec![a.close(id(ALL), 8), a.record(id(NEXT), 8)]);
+            }
+            rig.handle(vec![a.send(open_gop(n, n % 2 == 0))]);
+            rig.pass(SECOND);
+        }
+        rig.handle(vec![a.close(id(NEXT), 12), a.end()]);
+        rig.pass(SECOND);
+        // It begins at 8 s, with a keyframe whose leading pictures refer to the GOP before; the GOP is hidden, and the same after.
+        let missing = |rig: &Rig| {
+            let view = rig.library().view(id(NEXT)).unwrap();
+            view.segments
+                .iter()
+                .filter(|segment| segment.kept.if_hidden)
+                .count()
+        };
+        assert_eq!(missing(&rig), 1);
+        delete(&mut rig, ALL);
+        assert_eq!(there(&rig.disk), range(6..12));
+        assert_eq!((plays(&rig), missing(&rig)), (vec![(NEXT, range(6..12))], 1));
+        assert_eq!(
+            rig.library().deletion(id(ALL)).unwrap(),
+            Deletion::Done { left: 2 * SECOND }
+        );
+        check_invariants(rig.dir.path(), &rig.disk);
+        let mut rig = restarted(rig, |_, _| ());
+        assert_eq!(plays(&rig), [(NEXT, range(6..12))]);
+        delete(&mut rig, NEXT);
+        assert_eq!(there(&rig.disk), range(0..0));
+        check_invariants(rig.dir.path(), &rig.disk);
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ use crate::media::RecordingId;
 use crate::store::clock::tests::TestClock;
 use crate::store::crash::CrashDisk;
 use crate::store::journal::Journal;
+use crate::store::testing::open_gop;
 use crate::store::{Command, Disk as _, Filter, OnFull, StoreSettings, paths};
 
 /// A segment of four seconds of test media, in whole blocks.
@@ -184,6 +185,35 @@ fn what_is_protected_stays() {
     rig.handle(vec![protect(false)]);
     record(&mut rig, &a, 9..10);
     assert_ne!(kept(&rig)[0], 0);
+    end(rig, &a);
+}
+
+#[test]
+fn what_a_recording_that_stays_is_decoded_with_stays() {
+    let (mut rig, a) = started(|_| ());
+    let record = |rig: &mut Rig, recordings: std::ops::Range<i64>| {
+        for n in recordings {
+            rig.handle(vec![a.record(id(n), n * 4)]);
+            for second in n * 4..n * 4 + 4 {
+                rig.handle(vec![a.send(open_gop(second, second % 2 == 0))]);
+                rig.pass(1_000_000);
+            }
+            rig.handle(vec![a.close(id(n), n * 4 + 4)]);
+            rig.pass(1_000_000);
+        }
+    };
+    record(&mut rig, 0..3);
+    let protect = |protected| Command::Protect {
+        recording: id(2),
+        protected,
+    };
+    rig.handle(vec![protect(true)]);
+    record(&mut rig, 3..9);
+    // The oldest goes; the one before what is protected has the GOP that the beginning of that is decoded with.
+    assert_eq!(kept(&rig)[..2], [1, 2]);
+    rig.handle(vec![protect(false)]);
+    record(&mut rig, 9..11);
+    assert!(kept(&rig)[0] > 2, "{:?}", kept(&rig));
     end(rig, &a);
 }
 
