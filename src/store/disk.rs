@@ -12,6 +12,7 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::fcntl::{FallocateFlags, Flock, FlockArg, fallocate};
 use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
+use nix::sys::statfs::fstatfs;
 use nix::sys::statvfs::statvfs;
 use nix::sys::uio::pwritev;
 
@@ -56,6 +57,12 @@ pub trait Disk: Send + Sync {
     /// Makes the names in a directory durable.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
 
+    /// Has the file system that holds `dir` free what was removed. Some do so with a transaction of their own only, many
+    /// seconds later (btrfs). Whatever else is to be written there is written first: this may take a while.
+    fn sync_file_system(&self, _dir: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Room on the file system that holds `path`.
     fn space(&self, path: &Path) -> io::Result<Space>;
 }
@@ -85,6 +92,11 @@ pub trait DiskFile: Send + Sync {
     /// Takes blocks for a file of `len` bytes and makes it so long; what was never written reads as zeros.
     /// `Unsupported` on file systems that cannot.
     fn allocate(&self, len: u64) -> io::Result<()>;
+
+    /// True where blocks that were taken ahead and not used can be given back.
+    fn gives_back(&self) -> bool {
+        true
+    }
 
     /// Gives all blocks of the file's first `len` bytes back, so that nothing reads what was in them.
     fn punch(&self, len: u64) -> io::Result<()>;
@@ -197,6 +209,10 @@ impl Disk for RealDisk {
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         File::open(dir)?.sync_all()
+    }
+
+    fn sync_file_system(&self, dir: &Path) -> io::Result<()> {
+        Ok(nix::unistd::syncfs(File::open(dir)?)?)
     }
 
     #[allow(
@@ -329,6 +345,10 @@ impl DiskFile for RealFile {
         falloc(&self.0, FallocateFlags::empty(), len)
     }
 
+    fn gives_back(&self) -> bool {
+        !keeps_extents_whole(&self.0)
+    }
+
     fn punch(&self, len: u64) -> io::Result<()> {
         let flags = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
         match falloc(&self.0, flags, len) {
@@ -340,6 +360,14 @@ impl DiskFile for RealFile {
     fn share(&self) -> io::Result<()> {
         self.0.unlock()
     }
+}
+
+/// True on btrfs. Blocks taken ahead are one extent there, which is given back when nothing of it is used any more: a file of
+/// 10 MB that had 32 MB taken ahead takes these 32 MB, and a quota of the file system counts them.
+fn keeps_extents_whole(file: &File) -> bool {
+    const BTRFS: u32 = 0x9123_683e;
+    // The number's type differs between targets, its 32 bits do not.
+    fstatfs(file).is_ok_and(|system| system.filesystem_type().0 as u32 == BTRFS)
 }
 
 fn falloc(file: &File, flags: FallocateFlags, len: u64) -> io::Result<()> {

@@ -139,7 +139,11 @@ impl Segment {
     /// Creates the file, with the room that is expected to be used. Its row must have been committed.
     pub(super) fn create(begin: Begin, disk: &dyn Disk) -> io::Result<Self> {
         let file = disk.create(&begin.path)?;
-        let (room, step) = match file.allocate(begin.expected) {
+        let taken = match file.gives_back() {
+            true => file.allocate(begin.expected),
+            false => Err(io::ErrorKind::Unsupported.into()),
+        };
+        let (room, step) = match taken {
             Ok(()) => (begin.expected, Some(begin.step())),
             Err(error) if error.kind() == io::ErrorKind::Unsupported => (0, None),
             Err(error) => {
@@ -153,7 +157,7 @@ impl Segment {
 
     /// Begins on a file that was taken over.
     pub(super) fn on(begin: Begin, taken: Taken) -> Self {
-        let step = Some(begin.step());
+        let step = taken.file.gives_back().then(|| begin.step());
         Self::new(begin, taken.file, taken.room, step, Some(taken.predecessor))
     }
 

@@ -33,6 +33,8 @@ pub(in crate::store) struct Image {
     pub(super) capacity: Option<u64>,
     /// The same, by a quota that nothing tells of before it is used up.
     pub(super) hidden: Option<u64>,
+    /// Bytes that were removed and are not free yet, where a file system frees with a transaction of its own only.
+    pub(super) late: Option<u64>,
     /// Files and folders that there may be.
     pub(super) inodes: Option<usize>,
 }
@@ -141,10 +143,11 @@ impl Image {
 
     /// An error when so many bytes more do not fit.
     pub(super) fn fit(&self, more: u64) -> io::Result<()> {
+        let taken = self.used() + self.late.unwrap_or(0) + more;
         match self.capacity {
-            Some(capacity) if self.used() + more > capacity => Err(ErrorKind::StorageFull.into()),
+            Some(capacity) if taken > capacity => Err(ErrorKind::StorageFull.into()),
             _ => match self.hidden {
-                Some(hidden) if self.used() + more > hidden => Err(ErrorKind::QuotaExceeded.into()),
+                Some(hidden) if taken > hidden => Err(ErrorKind::QuotaExceeded.into()),
                 _ => Ok(()),
             },
         }
@@ -236,6 +239,7 @@ impl Image {
             ops: 0,
             capacity: self.capacity,
             hidden: self.hidden,
+            late: self.late.map(|_| 0),
             inodes: self.inodes,
         }
     }

@@ -166,6 +166,11 @@ impl CrashDisk {
         self.image().hidden = bytes;
     }
 
+    /// From now on what is removed is free behind the next sync of the whole file system only.
+    pub(super) fn free_late(&self) {
+        self.image().late = Some(0);
+    }
+
     /// From now on there are no more files and folders than now.
     pub(super) fn no_more_inodes(&self) {
         let mut image = self.image();
@@ -311,6 +316,8 @@ impl Disk for CrashDisk {
                 return Err(ErrorKind::NotFound.into());
             }
             if fails.is_none() {
+                let bytes = image.bytes(path).map_or(0, |bytes| bytes.len() as u64);
+                image.late = image.late.map(|late| late + bytes);
                 image.name(NameChange::Remove(path.to_owned()));
             }
             Ok(())
@@ -328,6 +335,12 @@ impl Disk for CrashDisk {
             }
             Ok(())
         })
+    }
+
+    fn sync_file_system(&self, _dir: &Path) -> io::Result<()> {
+        let mut image = self.image();
+        image.late = image.late.map(|_| 0);
+        Ok(())
     }
 
     fn space(&self, _path: &Path) -> io::Result<Space> {
@@ -407,6 +420,10 @@ impl DiskFile for CrashFile {
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.change(Fault::SetLen, |image, fails| {
+            if image.late.is_some() {
+                // Such a file system wants room to write down that a file is shorter.
+                image.fit(1)?;
+            }
             if fails.is_none() {
                 image.resize(self.id, len);
             }

@@ -33,7 +33,12 @@ impl Journal {
 
     /// Gives the room back; true when there was some.
     pub(in crate::store) fn release_reserve(&mut self) -> bool {
-        let released = RealDisk.unlink(&self.reserve_path()).is_ok();
+        let path = self.reserve_path();
+        let released = RealDisk.unlink(&path).is_ok();
+        if let Some(dir) = path.parent().filter(|_| released) {
+            // It is no use before it is free. Where that cannot be, the journal is as full as before.
+            let _ = RealDisk.sync_file_system(dir);
+        }
         self.owes_reserve |= released;
         released
     }

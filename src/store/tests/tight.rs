@@ -107,6 +107,21 @@ fn a_recording_that_ends_where_the_file_system_takes_no_more_keeps_what_it_has()
 }
 
 #[test]
+fn a_file_system_that_frees_late_costs_no_more_than_another() {
+    let kept = [false, true].map(|late| {
+        let (mut rig, [a, _]) = two_on_a_file_system_that_is_full();
+        if late {
+            rig.disk.free_late();
+        }
+        rig.handle(vec![a.send(large(17))]);
+        assert_eq!(rig.writer.progress().bytes_lost, 0);
+        kept(&rig)
+    });
+    assert!(kept[0].len() > 3, "{kept:?}");
+    assert_eq!(kept[0], kept[1]);
+}
+
+#[test]
 fn what_is_protected_where_the_file_system_takes_no_more_does_not_give_way() {
     let (mut rig, [a, _]) = two_on_a_file_system_that_is_full();
     let protect = |n| Command::Protect {

@@ -30,6 +30,8 @@ pub(super) struct Room {
     pub(super) on_full: OnFull,
     /// What the file system showed to be its limit.
     pub(super) shown: Option<Shown>,
+    /// Something was removed since the file system was last asked to free it.
+    pub(super) frees: bool,
     /// Bytes of all files but those that are being written.
     pub(super) used: u64,
     /// Files whose media was given up.
@@ -69,6 +71,7 @@ impl Room {
             limits,
             on_full,
             shown: None,
+            frees: true,
             used,
             spares,
             wiped: HashSet::new(),
@@ -176,6 +179,7 @@ impl Writer {
     pub(super) fn unlink_spare(&mut self, blocks: &Blocks) -> bool {
         let path = paths::segment(&self.settings.dir, &blocks.stream, blocks.sequence);
         let removed = self.disk.unlink(&path);
+        self.room.frees |= removed.is_ok();
         let gone = removed
             .as_ref()
             .is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound);
@@ -362,25 +366,28 @@ impl Writer {
 
     /// Bytes that the tape may still grow by. A reserve that was used comes first.
     fn room_left(&self) -> i64 {
-        let owed = if self.journal.owes_reserve() {
-            self.settings.journal_reserve
-        } else {
-            0
-        };
         let space = self.disk.space(&self.settings.dir).ok();
-        let free = space.map(|space| space.free.saturating_sub(owed));
-        let used = self.used();
-        let room = self.room.limits.room(used, free);
-        match self.shown_limit() {
-            Some(shown) => {
-                let signed = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
-                room.min(
-                    signed(shown)
-                        .saturating_sub(signed(used))
-                        .saturating_sub(signed(owed)),
-                )
-            }
-            None => room,
+        let free = space.map(|space| space.free.saturating_sub(self.owed()));
+        let room = self.room.limits.room(self.used(), free);
+        room.min(self.shown_room().unwrap_or(i64::MAX))
+    }
+
+    /// The same by what the file system showed to be its limit.
+    fn shown_room(&self) -> Option<i64> {
+        let signed = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
+        let shown = signed(self.shown_limit()?);
+        Some(
+            shown
+                .saturating_sub(signed(self.used()))
+                .saturating_sub(signed(self.owed())),
+        )
+    }
+
+    /// Bytes of the journal's reserve that are to be free before anything else.
+    fn owed(&self) -> u64 {
+        match self.journal.owes_reserve() {
+            true => self.settings.journal_reserve,
+            false => 0,
         }
     }
 
@@ -393,7 +400,7 @@ impl Writer {
     fn describe_full(&self, room: i64) -> String {
         let used = self.used();
         let what = match self.room.limits.quota {
-            _ if self.shown_limit().is_some_and(|shown| shown <= used) => {
+            _ if self.shown_room().is_some_and(|shown| shown <= room) => {
                 "the file system takes no more (a quota of its own, or no inodes)".to_owned()
             }
             Some(quota) if i128::from(quota) - i128::from(used) <= i128::from(room) => {

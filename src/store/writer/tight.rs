@@ -1,6 +1,9 @@
 //! A file system that takes no more although it has room: a quota of its own, or no inodes. Nothing tells that before it
 //! refuses. What is refused is made room for at once: the oldest goes as when the disk is full, its file is taken over, with no
 //! new inode and no new block. What the tape had then is its limit for a while.
+//!
+//! A file system that copies on write (btrfs) frees what was removed or written over with its next transaction only, up to half a
+//! minute later. It is asked for that before more is given up, or each refusal would cost another file.
 
 use std::io::{self, ErrorKind};
 
@@ -49,11 +52,18 @@ impl Writer {
                 Err(error) => Err(error),
             };
             let error = match made {
-                Ok(segment) => return Ok(segment),
+                Ok(segment) => {
+                    // What is written over is freed as what is removed is.
+                    self.room.frees |= takes.is_some();
+                    return Ok(segment);
+                }
                 Err(error) => error,
             };
             if !is_full(&error) || tries == TRIES {
                 return Err(error);
+            }
+            if self.has_freed() {
+                continue;
             }
             tries += 1;
             self.show_limit(&error);
@@ -90,11 +100,14 @@ impl Writer {
                 Err(AppendError::Disk(error)) if is_full(&error) && tries < TRIES => error,
                 other => return Some(Appended::Written(other)),
             };
-            tries += 1;
-            // What of it was written is no media of this segment.
-            if segment.cut().is_err() {
+            // What of it was written is no media of this segment. btrfs wants room for a cut, too: there it is written over.
+            if segment.cut().is_err_and(|error| !is_full(&error)) {
                 return Some(Appended::Written(Err(error.into())));
             }
+            if self.has_freed() {
+                continue;
+            }
+            tries += 1;
             if self.pending.len() > pass.waited {
                 return Some(Appended::Later);
             }
@@ -104,6 +117,22 @@ impl Writer {
             };
             self.release(&oldest);
         }
+    }
+
+    /// What was given up before may not be free yet: the file system frees it now, before more is given up for nothing. False
+    /// where it has done so since anything was removed.
+    fn has_freed(&mut self) -> bool {
+        if !std::mem::take(&mut self.room.frees) {
+            return false;
+        }
+        let freed = self.disk.sync_file_system(&self.settings.dir);
+        if let Err(error) = &freed {
+            tracing::debug!(
+                "{}: the file system did not sync: {error}",
+                self.settings.dir.display()
+            );
+        }
+        freed.is_ok()
     }
 
     /// The limit that the file system showed, as long as it holds.
