@@ -90,10 +90,14 @@ impl Health {
         if self.refuses_all() {
             return self.failed(reason, now, chance);
         }
-        // It is there, at least.
+        // It is there, at least, and may take something else. That it did something is not known by this.
         self.failures = 0;
-        self.trouble = None;
-        (self.told_online.replace(true) != Some(true)).then_some(Action::TellOnline)
+        if self.is_online() {
+            self.trouble = None;
+        } else if let Some((why, until)) = &mut self.trouble {
+            (*why, *until) = (reason.to_owned(), Micros::MIN);
+        }
+        None
     }
 
     /// It is tried at once.

@@ -155,6 +155,33 @@ fn a_store_that_takes_nothing_from_this_box_sets_nothing_aside() {
 }
 
 #[test]
+fn a_store_that_answers_and_takes_nothing_is_never_told_to_be_reached() {
+    let mut planner = Planner::new(2, 7);
+    let (mut online, mut offline) = (0, 0);
+    for tenth in 0..36_000 {
+        let now = tenth * SECOND / 10;
+        planner.candidates(vec![closed(1)]);
+        // For a while nobody answers at all.
+        let away = (6_000..12_000).contains(&tenth);
+        while let Some(action) = planner.poll(now) {
+            match action {
+                Action::Start(job) if away => {
+                    planner.ended(job, Outcome::StoreFailed("no route".to_owned()), false, now);
+                }
+                Action::Start(job) => planner.ended(job, Outcome::Refused("403".to_owned()), false, now),
+                Action::Check => planner.checked(Some("403".to_owned()), now),
+                Action::TellOnline => online += 1,
+                Action::TellOffline(_) => offline += 1,
+                _ => {}
+            }
+        }
+        assert!(!planner.is_online());
+    }
+    assert_eq!(online, 0);
+    assert!(offline <= 1, "{offline}");
+}
+
+#[test]
 fn what_is_refused_as_if_the_store_took_nothing_may_be_about_one_key() {
     let wrong = || Outcome::StoreRefused("SignatureDoesNotMatch".to_owned());
     // The check, which has a key of its own, says whether the others get through.
