@@ -74,8 +74,8 @@ pub(super) fn typed<T: DeserializeOwned>(arguments: Map<String, Value>) -> Resul
             .is_err_and(|error| !error.to_string().starts_with("missing field"))
     });
     Err(match wrong {
-        Some((field, _)) => Failure::bad(format!("{field}: {error}")).about(field),
-        None => Failure::bad(error),
+        Some((field, _)) => Failure::bad(format!("{field}: {}", config::explain(&error))).about(field),
+        None => Failure::bad(config::explain(&error)),
     })
 }
 

@@ -146,7 +146,7 @@ async fn what_cannot_be_understood_is_refused_with_the_argument_and_what_would_b
             json!({"state": "lost"}),
             "bad_request",
             "state",
-            "unknown variant",
+            "is none of",
         ),
         (
             "recording.list",
@@ -224,7 +224,7 @@ async fn what_cannot_be_understood_is_refused_with_the_argument_and_what_would_b
             json!({"stream": "a/b", "after_s": 1, "formats": ["avi"]}),
             "bad_request",
             "formats",
-            "unknown variant",
+            "is none of",
         ),
         (
             "clip.create",
@@ -245,7 +245,7 @@ async fn what_cannot_be_understood_is_refused_with_the_argument_and_what_would_b
             json!({"record": "sometimes"}),
             "bad_request",
             "record",
-            "unknown variant",
+            "is none of",
         ),
         (
             "rule.delete",

@@ -83,10 +83,25 @@ impl Config {
             place: place(line_of_fault(text, &error)),
             message: explained(text, &error),
         })?;
-        let overrides: Vec<(String, String)> = environment
-            .into_iter()
-            .filter(|(name, _)| name.starts_with(ENV_PREFIX))
-            .collect();
+        let (mut overrides, mut misspelt) = (Vec::new(), None);
+        for (name, value) in environment {
+            match name.strip_prefix("EDGEREEL_") {
+                Some(rest) if rest.starts_with('_') => overrides.push((name, value)),
+                // Variables that are no keys have no two underscores side by side.
+                Some(rest) if rest.contains("__") => {
+                    misspelt.get_or_insert((format!("{ENV_PREFIX}{rest}"), name));
+                }
+                _ => {}
+            }
+        }
+        if let Some((meant, name)) = misspelt {
+            return Err(ConfigError {
+                place: name,
+                message: format!(
+                    "nothing reads this variable; did you mean '{meant}', with two underscores?"
+                ),
+            });
+        }
         if overrides.is_empty() {
             return parsed
                 .resolve(host_name)
@@ -454,6 +469,15 @@ pub(crate) fn explain(message: &str) -> String {
                 None => format!("unknown key '{shown}'; known here: {}", known.join(", ")),
             }
         }
+        Some((unknown, known)) if message.starts_with("unknown variant") => {
+            let near = nearest(unknown, known).map(|near| format!("; did you mean '{near}'?"));
+            let shown = unknown.escape_debug();
+            format!(
+                "'{shown}' is none of {}{}",
+                known.join(", "),
+                near.unwrap_or_default()
+            )
+        }
         _ => message.to_owned(),
     }
 }
@@ -575,6 +599,11 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "EDGEREEL__RING__MEMORI: unknown key 'memori'; did you mean 'memory'?"
+        );
+        let error = Config::parse(file, environment("EDGEREEL_STORAGE__DIR", "/b"), "box").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "EDGEREEL_STORAGE__DIR: nothing reads this variable; did you mean 'EDGEREEL__STORAGE__DIR', with two underscores?"
         );
         let error = Config::parse(file, environment("EDGEREEL__RING__MEMORY", "1 B"), "box").unwrap_err();
         assert!(

@@ -9,7 +9,8 @@ use crate::model::reply;
 
 const ABOUT: &str = "RTMP recorder for edge boxes: what a box tells over MQTT, and what it can be asked. Events are delivered at \
                      least once and in order, with the same id however often they come; requests are carried out once for each \
-                     id. What is said here is held against what is really sent by a test.";
+                     id. Over MQTT 5 or, as mqtt.version says, 3.1.1: there a request names no response topic and has no correlation \
+                     data, and its answer goes to response/{command} with its id. What is said here is held against what is really sent by a test.";
 
 /// Where messages go.
 struct Channel {
