@@ -25,7 +25,7 @@ pub struct AuditEntry {
     pub command: String,
     /// What it was about: those of its arguments that say so, and what it made.
     pub object: Map<String, Value>,
-    /// The way it came: `mqtt`, `socket` or `cli`.
+    /// The way it came: `socket`, `mqtt`, `signal`, `inside` (the service itself), or `cli` (the command line, while no service ran).
     pub door: String,
     /// Who gave it.
     pub who: String,

@@ -12,7 +12,7 @@ use crate::store::clock::tests::TestClock;
 use crate::store::crash::{CrashDisk, Image};
 use crate::store::journal::{Journal, Op, SegmentData, SegmentState};
 use crate::store::verify::repair_on;
-use crate::store::{Checked, Disk, Filter, Finding, Library, Step, paths};
+use crate::store::{AuditQuery, Checked, Disk, Filter, Finding, Library, Step, paths};
 
 /// A store after the script of two streams, in good order.
 struct Store {
@@ -96,6 +96,26 @@ impl Store {
         let other = rusqlite::Connection::open(self.dir.path().join("journal.db")).unwrap();
         other.execute_batch(sql).unwrap();
     }
+}
+
+#[test]
+fn a_repair_stands_in_the_audit() {
+    let store = Store::new();
+    store.repair();
+    let rows = store
+        .library()
+        .audit(&AuditQuery {
+            limit: 5,
+            ..AuditQuery::default()
+        })
+        .unwrap();
+    let row = &rows[0];
+    assert_eq!(
+        (row.command.as_str(), row.door.as_str()),
+        ("verify --repair", "cli")
+    );
+    assert!(row.who.starts_with("uid "), "{}", row.who);
+    assert_eq!(row.outcome.as_deref(), Some("ok"));
 }
 
 #[test]

@@ -21,7 +21,7 @@ use crate::store::recover::Aside;
 use crate::store::recover::start;
 use crate::store::recover::{Occasion, SetAside, recover_as, stray_name};
 use crate::store::segment::{boxes_crc, fragment_end};
-use crate::store::{RecoveryReport, StoreError, paths};
+use crate::store::{AuditChange, Audited, RecoveryReport, StoreError, paths};
 
 /// Repairs a storage directory that no service uses, and tells what is still wrong with it.
 pub fn repair(dir: &Path, watch: &mut dyn FnMut(Step<'_>)) -> Result<Checked, StoreError> {
@@ -51,6 +51,11 @@ pub(in crate::store) fn repair_on(
         tell(&report, watch);
         journal = again;
     }
+
+    let audited = audited(clock);
+    let id = audited.id;
+    let mut audit = |journal: &mut Journal, change| journal.commit(&[Op::Audit(change)], clock.utc());
+    audit(&mut journal, AuditChange::Begun(Box::new(audited)))?;
 
     let segments = journal.segments()?;
     let total = super::bytes_of(&segments);
@@ -106,6 +111,12 @@ pub(in crate::store) fn repair_on(
         )?;
         tell(&report, watch);
     }
+    let over = AuditChange::Ended {
+        id,
+        object: "{}".to_owned(),
+        outcome: "ok",
+    };
+    audit(&mut journal, over)?;
     let mut check = Check {
         dir,
         disk,
@@ -117,6 +128,20 @@ pub(in crate::store) fn repair_on(
     check.strangers()?;
     check.left()?;
     Ok(check.checked)
+}
+
+/// What stands in the audit of it: no service runs that would write that.
+fn audited(clock: &dyn Clock) -> Audited {
+    Audited {
+        id: uuid::Uuid::now_v7().into_bytes(),
+        time: clock.utc(),
+        boot: clock.boot_id(),
+        door: "cli",
+        who: format!("uid {}", nix::unistd::getuid()),
+        request: None,
+        command: "verify --repair".to_owned(),
+        object: "{}".to_owned(),
+    }
 }
 
 fn tell(report: &RecoveryReport, watch: &mut dyn FnMut(Step<'_>)) {
