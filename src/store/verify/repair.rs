@@ -54,7 +54,7 @@ pub(in crate::store) fn repair_on(
 
     let audited = audited(clock);
     let id = audited.id;
-    let mut audit = |journal: &mut Journal, change| journal.commit(&[Op::Audit(change)], clock.utc());
+    let audit = |journal: &mut Journal, change| journal.commit(&[Op::Audit(change)], clock.utc());
     audit(&mut journal, AuditChange::Begun(Box::new(audited)))?;
 
     let segments = journal.segments()?;
