@@ -1,10 +1,14 @@
 //! A port that stays with its owner, also while nobody listens at it.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket};
 
-use super::wait::wait_for;
+/// How often is looked whether nobody listens any more, and how many times.
+const LOOK: Duration = Duration::from_millis(20);
+const LOOKS: u32 = 1_000;
 
 /// A port of this machine. Who connects while nobody listens is refused, and the system gives the port to nobody else: a
 /// server of a test is stopped and comes back, with many other tests connecting meanwhile.
@@ -29,8 +33,13 @@ impl Port {
 /// Listens at the address of a port that is held; to be called on a runtime. Whoever listened before may be there for another
 /// moment: a process that some test starts has all that is open here, until it begins with its own program.
 pub(crate) fn listener(held: SocketAddr) -> TcpListener {
-    let listen = || bound(held).and_then(|socket| socket.listen(1024)).ok();
-    wait_for("the listener of before to be gone", listen)
+    for _ in 0..LOOKS {
+        match bound(held).and_then(|socket| socket.listen(1024)) {
+            Err(error) if error.kind() == ErrorKind::AddrInUse => std::thread::park_timeout(LOOK),
+            listener => return listener.unwrap(),
+        }
+    }
+    panic!("{held}: somebody else listens");
 }
 
 /// A socket that shares its address with others of the kind as long as they do not listen.

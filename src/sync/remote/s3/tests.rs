@@ -9,8 +9,6 @@ use crate::store::RealClock;
 mod bucket;
 #[path = "../../../../tests/support/port.rs"]
 mod port;
-#[path = "../../../../tests/support/wait.rs"]
-mod wait;
 
 use bucket::{Asked, Bucket as Server, KEY_ID, SECRET, Verdict, error};
 
