@@ -212,7 +212,12 @@ impl Disk for RealDisk {
     }
 
     fn sync_file_system(&self, dir: &Path) -> io::Result<()> {
-        Ok(nix::unistd::syncfs(File::open(dir)?)?)
+        let dir = File::open(dir)?;
+        // Elsewhere it would only wait for what others write.
+        if is_btrfs(&dir) {
+            nix::unistd::syncfs(dir)?;
+        }
+        Ok(())
     }
 
     #[allow(
@@ -346,7 +351,7 @@ impl DiskFile for RealFile {
     }
 
     fn gives_back(&self) -> bool {
-        !keeps_extents_whole(&self.0)
+        !is_btrfs(&self.0)
     }
 
     fn punch(&self, len: u64) -> io::Result<()> {
@@ -362,9 +367,9 @@ impl DiskFile for RealFile {
     }
 }
 
-/// True on btrfs. Blocks taken ahead are one extent there, which is given back when nothing of it is used any more: a file of
-/// 10 MB that had 32 MB taken ahead takes these 32 MB, and a quota of the file system counts them.
-fn keeps_extents_whole(file: &File) -> bool {
+/// What is removed on btrfs is free with its next transaction. Blocks taken ahead are one extent there, which is given back when
+/// nothing of it is used any more: a file of 10 MB that had 32 MB taken ahead takes these 32 MB, and a quota counts them.
+fn is_btrfs(file: &File) -> bool {
     const BTRFS: u32 = 0x9123_683e;
     // The number's type differs between targets, its 32 bits do not.
     fstatfs(file).is_ok_and(|system| system.filesystem_type().0 as u32 == BTRFS)
