@@ -9,7 +9,7 @@ use super::arguments::{Limit, one_stream, typed};
 use super::command::{Command, Effect, Kind, carries_out, needs, takes};
 use super::paged::{Window, paged};
 use crate::media::{LeftOut, StreamName, Tracks};
-use crate::model::reply::{LeftOutTrack, Stream, StreamKicked, StreamList, StreamTrack};
+use crate::model::reply::{LeftOutTrack, Stream, StreamKicked, StreamList, Track};
 use crate::recorder::StreamStatus;
 
 pub(super) const COMMANDS: &[Command] = &[
@@ -104,8 +104,8 @@ fn left_out(track: &LeftOut) -> LeftOutTrack {
     }
 }
 
-fn tracks(tracks: &Tracks) -> Vec<StreamTrack> {
-    let video = tracks.video.as_ref().map(|video| StreamTrack {
+fn tracks(tracks: &Tracks) -> Vec<Track> {
+    let video = tracks.video.as_ref().map(|video| Track {
         kind: "video",
         codec: video.codec.as_str(),
         width: Some(video.width),
@@ -113,7 +113,7 @@ fn tracks(tracks: &Tracks) -> Vec<StreamTrack> {
         sample_rate: None,
         channels: None,
     });
-    let audio = tracks.audio.as_ref().map(|audio| StreamTrack {
+    let audio = tracks.audio.as_ref().map(|audio| Track {
         kind: "audio",
         codec: audio.codec.as_str(),
         width: None,

@@ -13,7 +13,7 @@ use crate::control::{Status, StatusState, StreamState};
 use crate::event::{Dialect, Event, Posted, Recorded, RecordingAbout, Sender, rfc3339};
 use crate::model::reply::{
     self, ClockHealth, Health, LeftOutTrack, LinkHealth, OutboxHealth, ProcessHealth, StorageHealth, Stream,
-    StreamHealth, StreamTrack, SyncHealth,
+    StreamHealth, SyncHealth, Track,
 };
 
 const TIME: i64 = 1_780_000_000_250_001;
@@ -330,7 +330,7 @@ fn health(time: &str) -> Health {
 
 #[test]
 fn streams_are_what_is_said_of_them() {
-    let track = StreamTrack {
+    let track = Track {
         kind: "video",
         codec: "h264",
         width: Some(1920),

@@ -32,7 +32,7 @@ pub use recording::{
 };
 pub use rule::{Origin, Rule, RuleDeleted, RuleList, RulePut};
 pub use store::{StoreAdopted, StoreStatus};
-pub use stream::{LeftOutTrack, Stream, StreamKicked, StreamList, StreamTrack};
+pub use stream::{LeftOutTrack, Stream, StreamKicked, StreamList};
 pub use sync::{SyncLimit, SyncPaused};
 pub use task::{Task, TaskList, TaskMissedTime, TaskSource};
 pub use template::{Template, TemplateDeleted, TemplateList, TemplatePut};

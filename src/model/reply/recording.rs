@@ -58,7 +58,7 @@ pub struct Recording {
     pub renditions: Vec<Delivery>,
 }
 
-/// A track of a recording.
+/// A track of a recording, or of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Track {

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::Track;
 use crate::event::Recorded;
 
 /// Streams that are on the air.
@@ -32,7 +33,7 @@ pub struct Stream {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub encoder: Option<String>,
     /// What it is made of.
-    pub tracks: Vec<StreamTrack>,
+    pub tracks: Vec<Track>,
     /// What it sends now.
     pub bits_per_second: u64,
     /// Pictures a second.
@@ -66,28 +67,6 @@ pub struct LeftOutTrack {
     pub kind: &'static str,
     /// Its coding: a name, or the number or FourCC it goes by.
     pub codec: String,
-}
-
-/// A track of a stream.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct StreamTrack {
-    /// `video` or `audio`.
-    pub kind: &'static str,
-    /// As ffprobe names it.
-    pub codec: &'static str,
-    /// Pixels, for video.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub width: Option<u16>,
-    /// Pixels, for video.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub height: Option<u16>,
-    /// Hertz, for audio.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub sample_rate: Option<u32>,
-    /// For audio.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub channels: Option<u8>,
 }
 
 /// A publish that was ended.
