@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use edgereel::ingest::{Client, ClientEvent, RtmpUrl};
+use edgereel::doors::rtmp::{Client, ClientEvent, RtmpUrl};
 
 /// How often it tries: what is measured is no finer than this.
 const AGAIN: Duration = Duration::from_millis(1);

@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| edgereel::control::fuzz_request(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| edgereel::doors::mqtt::fuzz_request(data));

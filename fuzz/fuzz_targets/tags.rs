@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| edgereel::ingest::fuzz_tags(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| edgereel::doors::rtmp::fuzz_tags(data));

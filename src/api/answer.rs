@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::delivery::Stopping;
 use crate::recorder::{AskError, OrderError, RuleError, TaskError};
 use crate::store::StoreError;
-use crate::sync::Stopping;
 
 /// No answer has more bytes than this.
 pub const MAX_ANSWER: usize = 64 << 10;

@@ -89,7 +89,7 @@ pub(super) const COMMANDS: &[Command] = &[
         arguments: &[needs(
             "level",
             Kind::Text,
-            "error, warn, info, debug or trace; or a filter, as in \"info,edgereel::sync=debug\"",
+            "error, warn, info, debug or trace; or a filter, as in \"info,edgereel::delivery=debug\"",
         )],
         carry_out: carries_out!(log -> LogLevel),
     },

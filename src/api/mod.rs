@@ -47,10 +47,10 @@ pub use row::recording as recording_row;
 pub use stream::row as stream_row;
 pub use table::{command, commands};
 
+use crate::delivery::Uploader;
 use crate::media::{Micros, RecordingId};
 use crate::recorder::{Recorder, StreamStatus};
 use crate::store::{AuditId, Clock, Library, Store, StoreError};
-use crate::sync::Uploader;
 
 /// No door waits longer than this for the card.
 const PATIENCE: Duration = Duration::from_secs(30);

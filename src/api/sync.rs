@@ -8,8 +8,8 @@ use super::answer::Failure;
 use super::arguments::typed;
 use super::command::{Command, Effect, Kind, carries_out, takes};
 use crate::config::ByteRate;
+use crate::delivery::{SyncCheck, SyncStatus};
 use crate::model::reply::{Done, SyncLimit, SyncPaused};
-use crate::sync::{SyncCheck, SyncStatus};
 
 pub(super) const COMMANDS: &[Command] = &[
     Command {

@@ -12,8 +12,8 @@ use super::output;
 use super::shown;
 use crate::api::{self, Kind};
 use crate::config::{BrokerUrl, Login, Mqtt, MqttVersion, SecretSource, Span};
-use crate::control::{LinkSettings, Remote};
 use crate::daemon::{block_on, broker_keys};
+use crate::doors::mqtt::{LinkSettings, Remote};
 
 /// Ask a box through its broker: any command, as in `ctl --broker mqtts://b --device box-17 recording.list limit=5`.
 ///

@@ -14,7 +14,7 @@ use super::denied::Refused;
 use super::output;
 use super::source::Source;
 use crate::daemon;
-use crate::ingest::{Publisher, RtmpUrl, TagKind, Trust};
+use crate::doors::rtmp::{Publisher, RtmpUrl, TagKind, Trust};
 
 /// A file of certificates is no larger.
 const MAX_PEM: u64 = 1 << 20;

@@ -8,11 +8,11 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail};
 
+use crate::doors::rtmp::TagKind;
 use crate::format::flv::read::FlvReader;
 use crate::format::flv::tag;
 use crate::format::fmp4::ReadAt;
 use crate::format::mp4::read::{Mp4Reader, Mp4Sample, Mp4Samples};
-use crate::ingest::TagKind;
 use crate::media::{CodecConfig, TrackKind};
 
 /// One RTMP message's worth.

@@ -6,9 +6,9 @@ use rustls::RootCertStore;
 
 use super::{keys, may_block};
 use crate::api::Api;
-use crate::callback::listener;
 use crate::config::Config;
-use crate::control::{self, Control, ControlSettings, Tally};
+use crate::doors::mqtt::{self, Control, ControlSettings, Tally};
+use crate::doors::webhook::listener;
 use crate::event::Sender;
 use crate::https::{trusted, with_causes};
 use crate::store::{Clock, Command, OutboxChange, Store};
@@ -23,7 +23,7 @@ pub(super) fn enroll(config: &Config, store: &Store) {
 
 /// Who hears of events.
 fn listeners(config: &Config) -> Vec<String> {
-    let broker = config.mqtt.iter().map(|_| control::LISTENER.to_owned());
+    let broker = config.mqtt.iter().map(|_| mqtt::LISTENER.to_owned());
     let callbacks = config.callbacks.iter().map(|callback| listener(&callback.name));
     broker.chain(callbacks).collect()
 }

@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 
 use crate::api::Api;
 use crate::config::Config;
-use crate::socket::{ControlSocket, SocketError};
+use crate::doors::socket::{ControlSocket, SocketError};
 
 /// Serves until it is stopped.
 pub(super) struct Control {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::keys::read;
 use crate::config::{Credentials, Delivery, MAX_SECRET, SecretSource, Target};
-use crate::sync::{AccessKey, Keys};
+use crate::delivery::{AccessKey, Keys};
 
 /// Longest credentials file, bytes.
 const MAX_FILE: usize = 64 << 10;

@@ -10,9 +10,19 @@ use crate::config::nearest;
 const LONGEST: usize = 1_024;
 const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
 /// The rooms of this program: what stands behind `edgereel::`.
-const ROOMS: [&str; 16] = [
-    "access", "api", "callback", "cli", "config", "control", "daemon", "event", "format", "https", "ingest",
-    "media", "recorder", "socket", "store", "sync",
+const ROOMS: [&str; 13] = [
+    "access", "api", "cli", "config", "daemon", "delivery", "doors", "event", "format", "https", "media",
+    "recorder", "store",
+];
+/// The doors: what stands behind `edgereel::doors::`.
+const DOORS: [&str; 4] = ["mqtt", "rtmp", "socket", "webhook"];
+/// What some of them were called before, and are called now. The old names are understood for one release.
+const RENAMED: [(&str, &str); 5] = [
+    ("edgereel::ingest", "edgereel::doors::rtmp"),
+    ("edgereel::control", "edgereel::doors::mqtt"),
+    ("edgereel::callback", "edgereel::doors::webhook"),
+    ("edgereel::socket", "edgereel::doors::socket"),
+    ("edgereel::sync", "edgereel::delivery"),
 ];
 /// What others write that this program is made of.
 const OTHERS: [&str; 9] = [
@@ -27,8 +37,39 @@ const OTHERS: [&str; 9] = [
     "tokio_rustls",
 ];
 
+/// A filter that can be taken.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Filter {
+    /// In the syntax of tracing, with the names of today.
+    pub(super) text: String,
+    /// Each old name in it, and what to write in its place.
+    pub(super) renamed: Vec<(&'static str, &'static str)>,
+}
+
+/// Reads a filter, or says what is wrong with it.
+pub(super) fn read(filter: &str) -> Result<Filter, String> {
+    let mut renamed = Vec::new();
+    let parts = filter.split(',').map(|part| {
+        let part = part.trim();
+        let old = RENAMED.iter().find_map(|(old, new)| {
+            let rest = part.strip_prefix(old)?;
+            (rest.starts_with("::") || rest.starts_with('=')).then_some((*old, *new, rest))
+        });
+        match old {
+            None => part.to_owned(),
+            Some((old, new, rest)) => {
+                renamed.push((old, new));
+                format!("{new}{rest}")
+            }
+        }
+    });
+    let text = parts.collect::<Vec<_>>().join(",");
+    check(&text)?;
+    Ok(Filter { text, renamed })
+}
+
 /// What is wrong with a filter, if anything is.
-pub(super) fn check(filter: &str) -> Result<(), String> {
+fn check(filter: &str) -> Result<(), String> {
     if filter.len() > LONGEST {
         return Err(format!("a filter has at most {LONGEST} bytes"));
     }
@@ -68,6 +109,10 @@ fn named(part: &str, target: &str) -> Result<(), String> {
     let mut path = target.split("::");
     match (path.next().unwrap_or_default(), path.next()) {
         ("edgereel", None) => Ok(()),
+        ("edgereel", Some("doors")) => match path.next() {
+            Some(door) if !DOORS.contains(&door) => Err(unknown(part, door, &DOORS, "doors of edgereel")),
+            _ => Ok(()),
+        },
         ("edgereel", Some(room)) if ROOMS.contains(&room) => Ok(()),
         ("edgereel", Some(room)) => Err(unknown(part, room, &ROOMS, "modules of edgereel")),
         (name, _) if OTHERS.contains(&name) => Ok(()),
@@ -94,13 +139,13 @@ mod tests {
         for good in [
             "info",
             "WARN",
-            "info,edgereel::sync=debug",
+            "info,edgereel::delivery=debug",
             "edgereel=debug",
             "edgereel::store::writer=trace, error",
-            "info,edgereel::ingest=off,rustls=debug",
-            "off,edgereel::ingest=debug",
+            "info,edgereel::doors::rtmp=off,rustls=debug",
+            "off,edgereel::doors::rtmp=debug",
         ] {
-            assert_eq!(check(good), Ok(()), "{good}");
+            assert_eq!(read(good).map(|read| read.renamed), Ok(Vec::new()), "{good}");
         }
         for (bad, said) in [
             ("", "levels are error"),
@@ -113,14 +158,29 @@ mod tests {
             ("edgereel=of", "did you mean 'off'?"),
             ("inof", "did you mean 'info'?"),
             ("loud", "there is no 'loud'"),
-            ("info,edgerel::sync=debug", "did you mean 'edgereel'?"),
-            ("info,edgereel::snyc=debug", "did you mean 'sync'?"),
+            ("info,edgerel::store=debug", "did you mean 'edgereel'?"),
+            ("info,edgereel::stroe=debug", "did you mean 'store'?"),
+            ("info,edgereel::doors::rmtp=debug", "did you mean 'rtmp'?"),
             ("info,bananas=debug", "there is no 'bananas'"),
             ("info,=debug", "there is no ''"),
         ] {
-            let error = check(bad).unwrap_err();
+            let error = read(bad).unwrap_err();
             assert!(error.contains(said), "{bad}: {error}");
         }
-        assert!(check(&"info,".repeat(1_000)).is_err());
+        assert!(read(&"info,".repeat(1_000)).is_err());
+    }
+
+    #[test]
+    fn rooms_are_known_by_the_names_that_they_had_before() {
+        let understood = read("info, edgereel::sync=debug,edgereel::ingest::session=trace").unwrap();
+        assert_eq!(
+            understood.text,
+            "info,edgereel::delivery=debug,edgereel::doors::rtmp::session=trace"
+        );
+        let renamed = [
+            ("edgereel::sync", "edgereel::delivery"),
+            ("edgereel::ingest", "edgereel::doors::rtmp"),
+        ];
+        assert_eq!(understood.renamed, renamed);
     }
 }

@@ -7,8 +7,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::log;
 use crate::api::{CallbackRow, Host, Reloaded};
-use crate::callback::Callback;
-use crate::control::Tally;
+use crate::doors::mqtt::Tally;
+use crate::doors::webhook::Callback;
 use crate::model::reply::LinkHealth;
 
 /// Somebody wants the configuration to be read again, and to hear what came of it.

@@ -11,8 +11,8 @@ use rustls::{ClientConfig, RootCertStore};
 
 use crate::access::Gate;
 use crate::config::{Advice, Callback, Config, MAX_SECRET, Mqtt, Secret, SecretSource, Target, Tls};
-use crate::control::LinkSettings;
-use crate::ingest::Certificate;
+use crate::doors::mqtt::LinkSettings;
+use crate::doors::rtmp::Certificate;
 
 /// Longest file with a chain of certificates or a private key.
 const MAX_PEM: usize = 256 << 10;

@@ -54,12 +54,12 @@ pub fn init_log(target: LogTarget) {
     };
     // Nothing is refused to be recorded, or shown, because of a filter.
     let asked = std::env::var(VARIABLE).ok().filter(|asked| !asked.is_empty());
-    let checked = asked.as_deref().map(|asked| filter::check(asked).map(|()| asked));
-    let (filter, wrong) = match checked {
-        None => (default, None),
-        Some(Ok(asked)) => (asked, None),
-        Some(Err(wrong)) => (default, Some(wrong)),
+    let (asked, wrong) = match asked.map(|asked| filter::read(&asked)) {
+        None => (None, None),
+        Some(Ok(asked)) => (Some(asked), None),
+        Some(Err(wrong)) => (None, Some(wrong)),
     };
+    let filter = asked.as_ref().map_or(default, |asked| &asked.text);
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new(default));
     let (sender, receiver) = sync_channel(QUEUE);
     let journald = target == LogTarget::Service && std::env::var_os("JOURNAL_STREAM").is_some();
@@ -80,14 +80,25 @@ pub fn init_log(target: LogTarget) {
     if let Some(wrong) = wrong {
         tracing::warn!("{VARIABLE} is not taken, so {default} is logged: {wrong}");
     }
+    tell_renamed(&asked.map(|asked| asked.renamed).unwrap_or_default());
 }
 
 /// Logs by another filter from now on, in the syntax of tracing.
 pub(super) fn set_log(filter: &str) -> Result<(), String> {
-    filter::check(filter)?;
-    let filter = EnvFilter::try_new(filter).map_err(|error| error.to_string())?;
+    let read = filter::read(filter)?;
+    let filter = EnvFilter::try_new(read.text).map_err(|error| error.to_string())?;
     let handle = FILTER.get().ok_or("nothing is logged")?;
-    handle.reload(filter).map_err(|error| error.to_string())
+    handle.reload(filter).map_err(|error| error.to_string())?;
+    tell_renamed(&read.renamed);
+    Ok(())
+}
+
+fn tell_renamed(names: &[(&str, &str)]) {
+    for (old, new) in names {
+        tracing::warn!(
+            "the log's filter: {old} is called {new} now; the old name will not be understood for ever"
+        );
+    }
 }
 
 /// Lines that were let go since the start.

@@ -15,12 +15,12 @@ use super::keys;
 use super::{broker, callbacks, may_block};
 use crate::api::{Api, Reloaded};
 use crate::config::{self, Advice, ByteSize, Changes, Config, Keep};
-use crate::control::Tally;
+use crate::delivery::{SHELF, Said, Uploader, UploaderSettings};
+use crate::doors::mqtt::Tally;
+use crate::doors::rtmp::{self, Entrance, Listen, Server};
 use crate::https::with_causes;
-use crate::ingest::{self, Entrance, Listen, Server};
 use crate::recorder::{Recorder, RecorderSettings, StreamStatus};
 use crate::store::{Clock, OnFull, Progress, RealClock, RealDisk, Store, StoreSettings};
-use crate::sync::{SHELF, Said, Uploader, UploaderSettings};
 use crate::watch;
 
 /// How long publishers' connections have to say goodbye before they are dropped.
@@ -44,7 +44,7 @@ pub struct Service {
     api: Api,
     uploader: Option<Uploader>,
     /// The connection to the broker, if there is to be one.
-    mqtt: Option<crate::control::Control>,
+    mqtt: Option<crate::doors::mqtt::Control>,
     tally: Arc<Tally>,
     facts: Arc<Mutex<Facts>>,
     reloads: Option<mpsc::Receiver<Reloading>>,
@@ -472,13 +472,13 @@ fn listen(config: &Config) -> Listen<'_> {
     }
 }
 
-fn server_settings(config: &Config) -> ingest::Settings {
-    ingest::Settings {
+fn server_settings(config: &Config) -> rtmp::Settings {
+    rtmp::Settings {
         handshake_timeout: config.rtmp.handshake_timeout.duration(),
         publish_timeout: config.rtmp.publish_timeout.duration(),
         idle_timeout: config.rtmp.idle_timeout.duration(),
         max_connections: config.rtmp.max_connections,
-        ..ingest::Settings::default()
+        ..rtmp::Settings::default()
     }
 }
 

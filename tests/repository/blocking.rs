@@ -6,9 +6,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 /// Rooms that run on a runtime.
-const ROOMS: [&str; 8] = [
-    "api", "callback", "control", "daemon", "ingest", "recorder", "socket", "sync",
-];
+const ROOMS: [&str; 5] = ["api", "daemon", "delivery", "doors", "recorder"];
 
 /// Calls that may wait.
 const CALLS: [&str; 28] = [
@@ -51,9 +49,14 @@ const MAY: [(&str, &str, usize, &str); 28] = [
         1,
         "proc and sys: the kernel's memory",
     ),
-    ("callback/run.rs", "Library::open(", 1, "spawn_blocking"),
-    ("control/run.rs", "Library::open(", 1, "spawn_blocking"),
-    ("control/session/events.rs", "Library::open(", 1, "spawn_blocking"),
+    ("doors/webhook/run.rs", "Library::open(", 1, "spawn_blocking"),
+    ("doors/mqtt/run.rs", "Library::open(", 1, "spawn_blocking"),
+    (
+        "doors/mqtt/session/events.rs",
+        "Library::open(",
+        1,
+        "spawn_blocking",
+    ),
     (
         "daemon/control.rs",
         "std::fs::",
@@ -108,56 +111,56 @@ const MAY: [(&str, &str, usize, &str); 28] = [
         "the machine's id, before anybody is let in",
     ),
     (
-        "socket/mod.rs",
+        "doors/socket/mod.rs",
         "std::fs::",
         5,
         "a socket in memory (/run), once at the start and at the end",
     ),
-    ("sync/source.rs", "Library::open(", 1, "spawn_blocking"),
+    ("delivery/source.rs", "Library::open(", 1, "spawn_blocking"),
     (
-        "sync/handle.rs",
+        "delivery/handle.rs",
         "thread.join()",
         1,
         "asked by may_block, and at the end",
     ),
     (
-        "sync/handle.rs",
+        "delivery/handle.rs",
         "block_on(",
         1,
         "begins the runtime, on a thread of its own",
     ),
     (
-        "sync/job/file.rs",
+        "delivery/job/file.rs",
         "File::open(",
         1,
         "a view, by from_library: spawn_blocking",
     ),
     (
-        "sync/remote/folder.rs",
+        "delivery/remote/folder.rs",
         "std::fs::",
         1,
         "carried out by spawn_blocking",
     ),
     (
-        "sync/remote/folder.rs",
+        "delivery/remote/folder.rs",
         " fs::",
         5,
         "carried out by spawn_blocking",
     ),
     (
-        "sync/remote/folder.rs",
+        "delivery/remote/folder.rs",
         ".is_dir()",
         2,
         "carried out by spawn_blocking",
     ),
     (
-        "sync/remote/folder.rs",
+        "delivery/remote/folder.rs",
         ".is_file()",
         1,
         "carried out by spawn_blocking",
     ),
     (
-        "sync/remote/folder.rs",
+        "delivery/remote/folder.rs",
         "statvfs(",
         1,
         "carried out by spawn_blocking",

@@ -17,27 +17,27 @@ fn replay(target: &str, run: fn(&[u8])) {
 
 #[test]
 fn chunks() {
-    replay("chunks", edgereel::ingest::fuzz_chunks);
+    replay("chunks", edgereel::doors::rtmp::fuzz_chunks);
 }
 
 #[test]
 fn amf0() {
-    replay("amf0", edgereel::ingest::fuzz_amf0);
+    replay("amf0", edgereel::doors::rtmp::fuzz_amf0);
 }
 
 #[test]
 fn requests() {
-    replay("requests", edgereel::control::fuzz_request);
+    replay("requests", edgereel::doors::mqtt::fuzz_request);
 }
 
 #[test]
 fn tags() {
-    replay("tags", edgereel::ingest::fuzz_tags);
+    replay("tags", edgereel::doors::rtmp::fuzz_tags);
 }
 
 #[test]
 fn s3_answers() {
-    replay("s3_answers", edgereel::sync::fuzz_s3_answer);
+    replay("s3_answers", edgereel::delivery::fuzz_s3_answer);
 }
 
 #[test]

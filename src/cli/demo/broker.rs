@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 
 use crate::cli::shown;
 use crate::config::{BrokerUrl, Mqtt, Span};
-use crate::control::{LinkSettings, Remote};
+use crate::doors::mqtt::{LinkSettings, Remote};
 use crate::event::Dialect;
 
 /// It listens by then, or never.

@@ -18,7 +18,7 @@ use super::shown;
 use super::source::Source;
 use crate::config::{Config, Target};
 use crate::daemon::{self, Service, Snapshot};
-use crate::ingest::{Publisher, RtmpUrl};
+use crate::doors::rtmp::{Publisher, RtmpUrl};
 use crate::recorder::StreamStatus;
 use crate::store::{Library, RecordingState};
 

@@ -24,7 +24,7 @@ const ENVIRONMENT: &[(&str, &str)] = &[
     ),
     (
         "EDGEREEL_LOG",
-        "What is logged: warn, debug, info,edgereel::ingest=debug.",
+        "What is logged: warn, debug, info,edgereel::doors::rtmp=debug.",
     ),
     ("NO_COLOR", "No colours in the log."),
 ];

@@ -1,0 +1,111 @@
+//! How the store is, as far as transfers tell.
+
+use std::collections::HashSet;
+
+use super::{Action, Job};
+use crate::delivery::backoff::Backoff;
+use crate::media::Micros;
+
+/// So many different things refused, and nothing taken in between: it is not about them.
+const REFUSES_ALL: usize = 3;
+
+/// How the store is.
+#[derive(Debug, Default)]
+pub(super) struct Health {
+    /// Failures since it last did something.
+    failures: u32,
+    /// It is left alone until then, and why.
+    trouble: Option<(String, Micros)>,
+    /// What it refused since it last took something.
+    refused: HashSet<Job>,
+    /// How often it did something.
+    taken: u64,
+    /// What was last told.
+    told_online: Option<bool>,
+}
+
+impl Health {
+    pub(super) fn trouble(&self) -> Option<(&str, Micros)> {
+        self.trouble
+            .as_ref()
+            .map(|(reason, until)| (reason.as_str(), *until))
+    }
+
+    /// How often it did what it was asked.
+    pub(super) fn taken(&self) -> u64 {
+        self.taken
+    }
+
+    pub(super) fn is_online(&self) -> bool {
+        self.told_online == Some(true)
+    }
+
+    /// It failed, and has not yet done anything since.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.trouble.is_some()
+    }
+
+    pub(super) fn may_try(&self, now: Micros) -> bool {
+        self.trouble.as_ref().is_none_or(|(_, until)| *until <= now)
+    }
+
+    pub(super) fn refuses_all(&self) -> bool {
+        self.refused.len() >= REFUSES_ALL
+    }
+
+    /// It did what it was asked.
+    pub(super) fn succeeded(&mut self) -> Option<Action> {
+        self.failures = 0;
+        self.taken = self.taken.wrapping_add(1);
+        self.trouble = None;
+        self.refused.clear();
+        (self.told_online.replace(true) != Some(true)).then_some(Action::TellOnline)
+    }
+
+    /// It did nothing.
+    pub(super) fn failed(&mut self, reason: &str, now: Micros, chance: u64) -> Option<Action> {
+        self.waits(Backoff::STORE, reason, now, chance)
+    }
+
+    /// Somebody else answered.
+    pub(super) fn intercepted(&mut self, reason: &str, now: Micros, chance: u64) -> Option<Action> {
+        self.waits(Backoff::PORTAL, reason, now, chance)
+    }
+
+    fn waits(&mut self, backoff: Backoff, reason: &str, now: Micros, chance: u64) -> Option<Action> {
+        // Transfers that were under way together fail together: that is one failure.
+        if self.may_try(now) {
+            self.failures = self.failures.saturating_add(1);
+            let until = now.saturating_add(backoff.after(self.failures, chance));
+            self.trouble = Some((reason.to_owned(), until));
+        }
+        // One answer like that is no news: everybody is busy now and then.
+        let news = self.failures >= 2 && self.told_online.replace(false) != Some(false);
+        news.then(|| Action::TellOffline(reason.to_owned()))
+    }
+
+    /// It answered, and did not take something.
+    pub(super) fn refused(&mut self, job: Job, reason: &str, now: Micros, chance: u64) -> Option<Action> {
+        self.refused.insert(job);
+        if self.refuses_all() {
+            return self.failed(reason, now, chance);
+        }
+        // It is there, at least, and may take something else. That it did something is not known by this.
+        self.failures = 0;
+        if self.is_online() {
+            self.trouble = None;
+        } else if let Some((why, until)) = &mut self.trouble {
+            (*why, *until) = (reason.to_owned(), Micros::MIN);
+        }
+        None
+    }
+
+    /// It is tried at once.
+    pub(super) fn forgive(&mut self) {
+        self.failures = 0;
+        self.refused.clear();
+        if let Some((_, until)) = &mut self.trouble {
+            *until = Micros::MIN;
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Events: read from the outbox, sent while the broker takes them, and remembered as heard.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::Bytes;
+use rumqttc::v5::mqttbytes::v5::PubAckReason;
+use tokio::time::Instant;
+
+use super::{LISTENER, Session};
+use crate::doors::mqtt::courier::Letter;
+use crate::doors::mqtt::link::{Loss, Mark};
+use crate::event::{Dialect, Posted};
+use crate::store::{Command, Library, OutboxChange, Place, StoreError};
+
+/// Bodies of events that are read at once.
+const READ_BYTES: usize = 256 << 10;
+/// Events that a broker did not take are sent again after this.
+const HOLD: Duration = Duration::from_secs(5);
+/// That a broker does not take them is said so often at most.
+const SAY: Duration = Duration::from_secs(600);
+
+impl Session<'_> {
+    /// Sends and begins what there is room for.
+    pub(super) fn send(&mut self) -> Result<(), Loss> {
+        if self.link.outstanding() == 0 {
+            self.alive = Instant::now();
+        } else if self.alive.elapsed() > self.shared.settings.link.keep_alive {
+            return Err(Loss::Gone("the broker confirms nothing".to_owned()));
+        }
+        let most = self
+            .link
+            .limits()
+            .packet
+            .saturating_sub(2_000)
+            .min(crate::api::MAX_ANSWER);
+        self.desk.begin(&self.shared.api, most);
+        self.read_on();
+        if self.hold.is_some_and(|hold| hold > Instant::now()) {
+            return Ok(());
+        }
+        self.hold = None;
+        // One is left for everything else.
+        let most = self.link.limits().flying.saturating_sub(1).max(1);
+        while self.courier.on_the_way() < most && self.link.has_room() {
+            let Some(letter) = self.courier.peek() else { break };
+            if !self.link.fits(&letter.topic, letter.body.len()) {
+                let text = format!(
+                    "{} has {} bytes, more than the broker takes",
+                    letter.topic,
+                    letter.body.len()
+                );
+                let sequence = self.courier.sent();
+                self.drop_event(&text);
+                self.courier.arrived(sequence);
+                continue;
+            }
+            let (topic, body) = (letter.topic.clone(), Bytes::from(letter.body.clone()));
+            let sequence = self.courier.sent();
+            self.post(topic, body, false, true, Mark::Event(sequence, self.round))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn drop_event(&self, why: &str) {
+        self.shared.tally.dropped.fetch_add(1, Ordering::Relaxed);
+        tracing::error!("an event was dropped: {why}");
+    }
+
+    /// Reads more of the outbox, if there is more and room for it.
+    pub(super) fn read_on(&mut self) {
+        let newest = self.progress.borrow_and_update().events;
+        let Some((after, most)) = self.courier.wants().filter(|_| self.reading.is_none()) else {
+            return;
+        };
+        if newest <= self.looked {
+            return;
+        }
+        self.looked = newest;
+        let dir = self.shared.settings.dir.clone();
+        self.reading = Some(tokio::task::spawn_blocking(move || {
+            Library::open(&dir)?.outbox(after, most, READ_BYTES)
+        }));
+    }
+
+    pub(super) fn take(&mut self, rows: Option<Result<Vec<Posted>, StoreError>>) -> Result<(), Loss> {
+        let rows = match rows {
+            Some(Ok(rows)) => rows,
+            // The card is away, perhaps.
+            Some(Err(error)) => {
+                tracing::debug!("the outbox cannot be read: {error}");
+                self.unread = true;
+                return Ok(());
+            }
+            None => return Ok(()),
+        };
+        // There may be more behind the last.
+        if let Some(last) = rows.last() {
+            self.looked = self.looked.min(last.sequence);
+        }
+        let utc = self.shared.clock.utc();
+        for row in rows {
+            let settings = &self.shared.settings;
+            let topics = &self.shared.topics;
+            let missing = self.courier.take(row.sequence, |missing| {
+                let of = |dialect: &Dialect| {
+                    let messages = dialect.render(&row, &settings.sender, utc, missing);
+                    let dialect = *dialect;
+                    messages.into_iter().map(move |message| Letter {
+                        topic: topics.event(dialect, &message.name),
+                        body: message.body,
+                    })
+                };
+                settings.dialects.iter().flat_map(of).collect()
+            });
+            if row.kind.starts_with("sync.") {
+                self.sync_event = row.sequence;
+            }
+            if missing > 0 {
+                self.shared.tally.dropped.fetch_add(missing, Ordering::Relaxed);
+                tracing::warn!("{missing} events were dropped: more came than are kept for the broker");
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn write_down(&mut self) {
+        let through = self.courier.cursor();
+        if through == self.committed {
+            return;
+        }
+        self.committed = through;
+        let heard = OutboxChange::Heard {
+            listener: LISTENER.to_owned(),
+            place: Place {
+                journal: self.journal,
+                through,
+            },
+        };
+        if let Err(refused) = self.shared.store.submit(Command::Outbox(heard)) {
+            tracing::debug!("what was sent is not written down: {refused}");
+        }
+    }
+
+    /// The broker answered, and did not take it. Of an event that may change: it is kept, and sent again.
+    pub(super) fn refused(&mut self, mark: Mark, reason: PubAckReason) -> Result<(), Loss> {
+        self.alive = Instant::now();
+        let Mark::Event(_, round) = mark else {
+            return self.arrived(mark);
+        };
+        if round != self.round {
+            return Ok(());
+        }
+        if self.said_refused.is_none_or(|said| said.elapsed() > SAY) {
+            self.said_refused = Some(Instant::now());
+            tracing::warn!(
+                "{} does not take events ({reason:?}); they are kept, and sent again",
+                self.shared.settings.shown
+            );
+        }
+        if matches!(
+            reason,
+            PubAckReason::PayloadFormatInvalid | PubAckReason::TopicNameInvalid
+        ) {
+            self.drop_event("the broker refuses it for good");
+            return self.arrived(mark);
+        }
+        self.courier.broken();
+        self.round += 1;
+        self.hold = Some(Instant::now() + HOLD);
+        Ok(())
+    }
+}

@@ -1,0 +1,114 @@
+//! What is so: `status`, `health` and the streams; told when it changes, and once in a while.
+
+use std::sync::atomic::Ordering;
+
+use tokio::time::Instant;
+
+use super::{Session, boot_id, status};
+use crate::doors::mqtt::link::{Loss, Mark};
+use crate::doors::mqtt::message::StatusState;
+use crate::doors::mqtt::streams::News;
+use crate::media::Micros;
+use crate::model::reply::Health;
+
+/// What makes `health` worth telling before its time, as far as it is known without looking at flash.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Pulse {
+    pub(super) live: usize,
+    pub(super) recording: usize,
+    pub(super) trouble: Option<String>,
+    pub(super) synced: bool,
+    pub(super) sync: u64,
+}
+
+impl Session<'_> {
+    /// What time brings: streams, and whether `health` is due.
+    pub(super) fn look(&mut self) -> Result<(), Loss> {
+        if std::mem::take(&mut self.unread) {
+            self.looked = 0;
+        }
+        let (now, utc) = (self.shared.clock.boot(), self.shared.clock.utc());
+        let every = self.shared.settings.health;
+        let live = self.shared.api.streams();
+        let micros = Micros::try_from(every.as_micros()).unwrap_or(Micros::MAX);
+        for news in self.streams.look(&live, now, utc, micros) {
+            let (stream, body) = match news {
+                News::State(stream, state) => (stream, serde_json::to_vec(&state).unwrap_or_default()),
+                News::Forget(stream) => (stream, Vec::new()),
+            };
+            let topic = self.shared.topics.stream(&stream);
+            if self.link.has_room() && self.link.fits(&topic, body.len()) {
+                self.post(topic, body.into(), true, true, Mark::Other)?;
+            }
+        }
+        let pulse = {
+            let progress = self.progress.borrow();
+            Pulse {
+                live: live.len(),
+                recording: live.iter().filter(|stream| !stream.recordings.is_empty()).count(),
+                trouble: progress.full.clone().or_else(|| progress.failed.clone()),
+                synced: self.shared.clock.synced(),
+                sync: self.sync_event,
+            }
+        };
+        let told = self.told_health.as_ref();
+        let due = told.is_none_or(|(_, at)| at.elapsed() >= every) || pulse != self.pulse;
+        if due && self.health.is_none() {
+            self.pulse = pulse;
+            let api = self.shared.api.clone();
+            self.health = Some(tokio::spawn(async move { api.health().await }));
+        }
+        Ok(())
+    }
+
+    pub(super) fn say_health(&mut self, health: Option<Health>) -> Result<(), Loss> {
+        let Some(health) = health else { return Ok(()) };
+        let every = self.shared.settings.health;
+        let told = self.told_health.as_ref();
+        let due = told.is_none_or(|(before, at)| at.elapsed() >= every || health.is_news(before));
+        if !due || !self.link.has_room() {
+            return Ok(());
+        }
+        let body = serde_json::to_vec(&health).unwrap_or_default();
+        self.told_health = Some((health, Instant::now()));
+        let topic = self.shared.topics.health();
+        match self.link.fits(&topic, body.len()) {
+            true => self.post(topic, body.into(), true, false, Mark::Other),
+            false => Ok(()),
+        }
+    }
+
+    pub(super) fn say_status(&mut self, state: StatusState) {
+        let post = status(self.shared, state);
+        // A connection that is lost already says so by itself.
+        let _ = self.link.post(post, Mark::Other);
+    }
+
+    /// Somebody else speaks for this box. Brokers mostly say when another takes over a connection, and not all of them in a way
+    /// that rumqttc understands; this is seen with any of them.
+    pub(super) fn beware_of_twins(&mut self, payload: &[u8]) {
+        let Ok(said) = serde_json::from_slice::<SaidStatus>(payload) else {
+            return;
+        };
+        // At the first connection it is what the last run left.
+        let first = self.shared.tally.connects.load(Ordering::Relaxed) <= 1 && !self.worked;
+        let own = said.pid == std::process::id() && said.boot_id == boot_id(self.shared);
+        if first || own || said.state == "stopped" {
+            return;
+        }
+        self.shared.tally.takeovers.fetch_add(1, Ordering::Relaxed);
+        tracing::error!(
+            "another box says that it is {}: two have the same device.id or mqtt.client_id, and take the connection from \
+             each other",
+            self.shared.settings.root
+        );
+    }
+}
+
+/// What a status says of who said it.
+#[derive(serde::Deserialize)]
+struct SaidStatus {
+    state: String,
+    boot_id: String,
+    pid: u32,
+}
