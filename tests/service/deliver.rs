@@ -207,6 +207,31 @@ fn a_live_playlist_follows_over_a_link_that_just_carries_it() {
 }
 
 #[test]
+fn a_live_playlist_goes_before_a_file_over_a_link_that_is_too_slow_for_both() {
+    let (home, dir) = (home(), crate::support::home());
+    let bucket = Bucket::start(dir.path());
+    // No rate is configured.
+    let proxy = Proxy::start(bucket.address(), Link::Narrow(3_900_000));
+    let config = sync_to(&bucket, "when = \"live\"").replace(&bucket.endpoint(), &proxy.endpoint());
+    let both = HLS.replace("[\"hls\"]", "[\"hls\", \"mp4\"]");
+    let service = Service::start_with(home.path(), &(config + &both));
+    let programme = Programme::marked("live/cam", 0, HEAVY);
+    let (mut client, mut next) = (publish(&service, "live/cam"), 0);
+    for turn in 1..=2 {
+        send(&mut client, &programme, &mut next, turn * 13);
+        let there = turn as usize * 2 - 1;
+        wait_until("the playlist to follow", || listed(&bucket) >= there);
+    }
+    wait_until("the file to be on its way, too", || !bucket.uploads().is_empty());
+    client.unpublish("cam").unwrap();
+    wait_until("it to be delivered", || all_delivered(&service.data(), 1));
+    as_exported(&service.data(), &bucket);
+    let told = events(&service.data(), "recording.delivered");
+    let order: Vec<&str> = told.iter().filter_map(|event| event["format"].as_str()).collect();
+    assert_eq!(order, ["hls", "mp4"]);
+}
+
+#[test]
 fn a_store_that_takes_nothing_is_told_of_before_there_is_anything_to_deliver() {
     let (home, dir) = (home(), crate::support::home());
     let bucket = Bucket::start(dir.path());

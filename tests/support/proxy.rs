@@ -3,7 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How the link is.
 #[derive(Clone, Copy, Debug)]
@@ -12,6 +12,8 @@ pub(crate) enum Link {
     Good,
     /// So many bytes a second go up, in small steps.
     Slow(usize),
+    /// So many bytes a second go up, of all connections together.
+    Narrow(usize),
     /// Each connection breaks after so many bytes went up.
     Breaks(usize),
     /// Connections are taken, and nothing goes through them.
@@ -35,10 +37,11 @@ impl Proxy {
         let address = listener.local_addr().unwrap();
         let link = Arc::new(Mutex::new(link));
         let shared = link.clone();
+        let free = Arc::new(Mutex::new(Instant::now()));
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                let link = shared.clone();
-                std::thread::spawn(move || carry(client, to, &link));
+                let (link, free) = (shared.clone(), free.clone());
+                std::thread::spawn(move || carry(client, to, &link, &free));
             }
         });
         Self { address, link }
@@ -54,7 +57,8 @@ impl Proxy {
     }
 }
 
-fn carry(mut client: TcpStream, to: SocketAddr, link: &Arc<Mutex<Link>>) {
+/// `free`: when the link has carried what was read of any connection.
+fn carry(mut client: TcpStream, to: SocketAddr, link: &Mutex<Link>, free: &Mutex<Instant>) {
     let Ok(mut server) = TcpStream::connect(to) else {
         return;
     };
@@ -81,10 +85,23 @@ fn carry(mut client: TcpStream, to: SocketAddr, link: &Arc<Mutex<Link>>) {
             break;
         }
         went += count;
-        if let Link::Slow(rate) = now {
-            std::thread::park_timeout(Duration::from_secs_f64(count as f64 / rate as f64));
+        match now {
+            Link::Slow(rate) => std::thread::park_timeout(time_of(count, rate)),
+            Link::Narrow(rate) => {
+                let until = {
+                    let mut free = free.lock().unwrap();
+                    *free = (*free).max(Instant::now()) + time_of(count, rate);
+                    *free
+                };
+                std::thread::park_timeout(until.saturating_duration_since(Instant::now()));
+            }
+            Link::Good | Link::Breaks(_) | Link::Dead => (),
         }
     }
     let _ = server.shutdown(Shutdown::Both);
     let _ = client.shutdown(Shutdown::Both);
+}
+
+fn time_of(bytes: usize, rate: usize) -> Duration {
+    Duration::from_secs_f64(bytes as f64 / rate as f64)
 }

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -10,7 +11,7 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::task::JoinHandle;
 
 use super::content::Content;
-use super::pace::{First, Pace};
+use super::pace::{First, Pace, Rank};
 use super::progress::Progress;
 
 /// Small enough that a slow link gives a sign of life often, large enough to cost nothing.
@@ -28,17 +29,34 @@ pub(super) struct PacedBody {
     /// The next piece, which is read while this one goes.
     reading: Option<JoinHandle<Option<Result<Bytes, String>>>>,
     pace: Pace,
-    /// Other bodies give way to this one.
-    first: bool,
-    /// They do, from its first byte to its last.
-    going: Option<First>,
+    /// Other bodies give way to this one from its first byte on.
+    first: Option<Ahead>,
     progress: Progress,
     turn: Option<Turn>,
 }
 
+/// What a body that goes first and whoever waits for its answer share: others give way from its first byte to the answer.
+#[derive(Clone, Default)]
+pub(super) struct Ahead(Arc<Mutex<Option<First>>>);
+
+impl Ahead {
+    fn begin(&self, pace: &Pace) {
+        let mut first = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        first.get_or_insert_with(|| pace.go_first());
+    }
+
+    /// Others go on: the store has so many bytes, or the request failed.
+    pub(super) fn end(&self, arrived: Option<u64>) {
+        let first = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let (Some(first), Some(bytes)) = (first, arrived) {
+            first.has_arrived(bytes);
+        }
+    }
+}
+
 impl PacedBody {
-    /// `first`: other bodies give way to it.
-    pub(super) fn new(content: Content, first: bool, pace: Pace, progress: Progress) -> Self {
+    /// Other bodies give way to it if it goes `first`.
+    pub(super) fn new(content: Content, first: Option<Ahead>, pace: Pace, progress: Progress) -> Self {
         let (rest, at) = match &content {
             Content::Bytes(bytes) => (bytes.clone(), bytes.len() as u64),
             Content::Source(..) => (Bytes::new(), 0),
@@ -50,7 +68,6 @@ impl PacedBody {
             reading: None,
             pace,
             first,
-            going: None,
             progress,
             turn: None,
         }
@@ -66,11 +83,7 @@ impl PacedBody {
 
     /// Takes so many bytes out. Who knows the length does not ask again behind the last one.
     fn slice(&mut self, len: usize) -> Bytes {
-        let slice = self.rest.split_to(len);
-        if self.left() == 0 {
-            self.going = None;
-        }
-        slice
+        self.rest.split_to(len)
     }
 
     fn left(&self) -> u64 {
@@ -112,15 +125,18 @@ impl Body for PacedBody {
             return Poll::Ready(Some(Err(error)));
         }
         if this.rest.is_empty() {
-            this.going = None;
             return Poll::Ready(None);
         }
-        if this.first && this.going.is_none() {
-            this.going = Some(this.pace.go_first());
-        }
-        let yields = !this.first && this.pace.is_yielding();
+        let rank = match &this.first {
+            Some(ahead) => {
+                ahead.begin(&this.pace);
+                Rank::First
+            }
+            None => Rank::Rest,
+        };
+        let yields = rank == Rank::Rest && this.pace.is_yielding();
         let len = SLICE.min(this.rest.len());
-        if this.turn.is_none() && !yields && this.pace.try_take(len as u64) {
+        if this.turn.is_none() && !yields && this.pace.try_take(len as u64, rank) {
             this.progress.sign(len as u64);
             return Poll::Ready(Some(Ok(Frame::data(this.slice(len)))));
         }
@@ -132,7 +148,7 @@ impl Body for PacedBody {
                     if yields {
                         pace.give_way().await;
                     }
-                    pace.take(len as u64).await;
+                    pace.take(len as u64, rank).await;
                 });
                 loop {
                     let second = tokio::time::sleep(std::time::Duration::from_secs(1));
@@ -182,7 +198,8 @@ mod tests {
             let content = Content::from(Bytes::from(vec![0; len]));
             PacedBody::new(content, first, pace.clone(), Progress::new())
         };
-        let (mut file, mut chunk) = (body(1 << 20, false), body(200_000, true));
+        let ahead = Ahead::default();
+        let (mut file, mut chunk) = (body(1 << 20, None), body(200_000, Some(ahead.clone())));
         // The file has the link for itself, until the chunk comes.
         next(&mut file).await.unwrap();
         let began = tokio::time::Instant::now();
@@ -191,6 +208,9 @@ mod tests {
             while let Some(slice) = next(&mut chunk).await {
                 len += slice;
             }
+            // It is with the system. The answer comes when it is with the store.
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            ahead.end(Some(len as u64));
             len
         };
         let mut sent = 0;
@@ -206,9 +226,9 @@ mod tests {
         }
         // Three seconds of the rate: as if it were alone.
         assert!(sent <= SLICE, "{sent} bytes of the file went");
-        assert!(began.elapsed().as_secs() < 4, "{:?}", began.elapsed());
+        assert!(began.elapsed().as_secs() < 5, "{:?}", began.elapsed());
         // Then the file goes on at once.
         next(&mut file).await.unwrap();
-        assert!(began.elapsed().as_secs() < 5, "{:?}", began.elapsed());
+        assert!(began.elapsed().as_secs() < 6, "{:?}", began.elapsed());
     }
 }

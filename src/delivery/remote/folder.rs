@@ -20,7 +20,7 @@ use md5::{Digest as _, Md5};
 use nix::errno::Errno;
 use nix::libc::O_NOFOLLOW;
 
-use super::pace::Pace;
+use super::pace::{Pace, Rank};
 use super::{Answer, Content, Fault, ObjectSeen, Remote, Request};
 
 /// What the names of files begin with that are not complete yet.
@@ -48,7 +48,7 @@ impl Folder {
             let mut left = body.len();
             while left > 0 {
                 let slice = left.min(SLICE);
-                self.pace.take(slice).await;
+                self.pace.take(slice, Rank::Rest).await;
                 left -= slice;
             }
         }

@@ -5,9 +5,11 @@
 //! remembered is in the journal, what has to be decided is the planner's.
 
 mod body;
+mod bucket;
 mod content;
 mod fault;
 pub(in crate::delivery) mod folder;
+mod link;
 mod pace;
 mod progress;
 pub(in crate::delivery) mod s3;

@@ -1,18 +1,30 @@
 //! How fast things are sent: a token bucket over all transfers. What viewers wait for goes first: while some of it is on its
-//! way, the rest takes a slice now and then only, whether there is a rate or the link is what is slow.
+//! way, the rest takes a slice now and then only; between two chunks, the rest is handed to the system no faster than a slow link
+//! carries it ([`Link`]).
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// What is saved up for a burst: an eighth of a second. More would be felt by whoever shares the link.
-const BURST: u64 = 8;
+use super::bucket::Bucket;
+use super::link::Link;
 
 /// Whoever gives way sends something after this long all the same: stores close a connection on which nothing comes.
 const LONGEST_YIELD: Duration = Duration::from_secs(5);
+
+/// Whoever waits for its turn looks after this long whether it comes earlier. Microseconds.
+const LOOK: u64 = 1_000_000;
+
+/// What a body is to those that are on their way with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::delivery) enum Rank {
+    /// Viewers wait for it.
+    First,
+    /// It gives way.
+    Rest,
+}
 
 /// The rate of all transfers together; clones share it.
 #[derive(Clone)]
@@ -21,23 +33,20 @@ pub(in crate::delivery) struct Pace {
 }
 
 struct Shared {
-    bucket: Mutex<Bucket>,
+    state: Mutex<State>,
+    /// There is another rate.
     changed: Notify,
-    /// So many go first, and one of them has ended.
-    first: AtomicUsize,
+    /// What viewers waited for has arrived.
     first_ended: Notify,
     start: Instant,
 }
 
-/// The sum: time goes in, waits come out.
-#[derive(Debug)]
-struct Bucket {
-    /// Bytes a second.
-    rate: Option<u64>,
-    /// Bytes that may be taken now; below zero is owed.
-    left: i64,
-    /// Microseconds when `left` was right.
-    at: u64,
+struct State {
+    /// The rate that is configured or ordered.
+    all: Bucket,
+    /// What the link carries beside what goes first, where that matters.
+    rest: Bucket,
+    link: Link,
     /// Bytes taken since the start.
     taken: u64,
 }
@@ -45,17 +54,16 @@ struct Bucket {
 impl Pace {
     /// So many bytes a second; without a limit, if there is none.
     pub(in crate::delivery) fn new(rate: Option<u64>) -> Self {
-        let bucket = Bucket {
-            rate,
-            left: 0,
-            at: 0,
+        let state = State {
+            all: Bucket::new(rate),
+            rest: Bucket::new(None),
+            link: Link::default(),
             taken: 0,
         };
         Self {
             shared: Arc::new(Shared {
-                bucket: Mutex::new(bucket),
+                state: Mutex::new(state),
                 changed: Notify::new(),
-                first: AtomicUsize::new(0),
                 first_ended: Notify::new(),
                 start: Instant::now(),
             }),
@@ -65,49 +73,53 @@ impl Pace {
     /// Another rate from now on, also for whoever waits.
     pub(in crate::delivery) fn set(&self, rate: Option<u64>) {
         let now = self.now();
-        self.bucket().set(rate, now);
+        self.state().all.set(rate, now);
         self.shared.changed.notify_waiters();
     }
 
     /// The rate.
     pub(in crate::delivery) fn rate(&self) -> Option<u64> {
-        self.bucket().rate
+        self.state().all.rate()
     }
 
     /// Bytes taken since the start.
     pub(in crate::delivery) fn taken(&self) -> u64 {
-        self.bucket().taken
+        self.state().taken
     }
 
     /// Takes so many bytes if they may be sent at once.
-    pub(in crate::delivery) fn try_take(&self, bytes: u64) -> bool {
+    pub(in crate::delivery) fn try_take(&self, bytes: u64, rank: Rank) -> bool {
         let now = self.now();
-        self.bucket().take(bytes, now).is_none()
+        self.state().take(bytes, rank, now).is_none()
     }
 
     /// Waits until so many bytes may be sent.
-    pub(in crate::delivery) async fn take(&self, bytes: u64) {
+    pub(in crate::delivery) async fn take(&self, bytes: u64, rank: Rank) {
         loop {
             let changed = self.shared.changed.notified();
             let now = self.now();
-            let wait = self.bucket().take(bytes, now);
+            let wait = self.state().take(bytes, rank, now);
             let Some(wait) = wait else { return };
             tokio::select! {
-                () = tokio::time::sleep(Duration::from_micros(wait)) => (),
+                () = tokio::time::sleep(Duration::from_micros(wait.min(LOOK))) => (),
                 () = changed => (),
             }
         }
     }
 
-    /// What is sent from now on goes first, until this is dropped.
+    /// Viewers wait for what goes from now on, until this is dropped or has arrived.
     pub(super) fn go_first(&self) -> First {
-        self.shared.first.fetch_add(1, Ordering::AcqRel);
-        First(self.shared.clone())
+        let now = self.now();
+        self.state().link.begin(now);
+        First {
+            pace: self.clone(),
+            arrived: None,
+        }
     }
 
     /// True while something goes first.
     pub(super) fn is_yielding(&self) -> bool {
-        self.shared.first.load(Ordering::Acquire) > 0
+        self.state().link.is_first_under_way()
     }
 
     /// Waits until nothing goes first any more, for some seconds at most.
@@ -129,61 +141,52 @@ impl Pace {
         u64::try_from(self.shared.start.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
-    fn bucket(&self) -> MutexGuard<'_, Bucket> {
-        self.shared.bucket.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Something that goes first.
-pub(super) struct First(Arc<Shared>);
+pub(super) struct First {
+    pace: Pace,
+    arrived: Option<u64>,
+}
 
-impl Drop for First {
-    fn drop(&mut self) {
-        self.0.first.fetch_sub(1, Ordering::AcqRel);
-        self.0.first_ended.notify_waiters();
+impl First {
+    /// The store has it: so many bytes.
+    pub(super) fn has_arrived(mut self, bytes: u64) {
+        self.arrived = Some(bytes);
     }
 }
 
-impl Bucket {
-    fn set(&mut self, rate: Option<u64>, now: u64) {
-        self.fill(now);
-        self.rate = rate;
-        self.left = self.left.max(0);
-        self.fill(now);
+impl Drop for First {
+    fn drop(&mut self) {
+        let now = self.pace.now();
+        self.pace.state().link.end(self.arrived, now);
+        self.pace.shared.first_ended.notify_waiters();
     }
+}
 
-    /// Takes them, or says how many microseconds to wait before asking again. What is taken may be owed for a while: a taker
-    /// waits for the debt of the one before, so that one that wants much is not overtaken for ever.
-    fn take(&mut self, bytes: u64, now: u64) -> Option<u64> {
-        self.fill(now);
-        if let Some(rate) = self.rate
-            && self.left < 0
-        {
-            let owed = u128::from(self.left.unsigned_abs()) * 1_000_000;
-            let wait = owed.div_ceil(u128::from(rate.max(1)));
-            return Some(u64::try_from(wait).unwrap_or(u64::MAX).max(1));
+impl State {
+    /// Takes them, or says how many microseconds to wait before asking again.
+    fn take(&mut self, bytes: u64, rank: Rank, now: u64) -> Option<u64> {
+        let carried = self.link.rate_of_the_rest(now);
+        if self.rest.rate() != carried {
+            self.rest.set(carried, now);
+        }
+        let mut wait = self.all.wait(now);
+        if rank == Rank::Rest {
+            wait = wait.max(self.rest.wait(now));
+        }
+        if wait.is_some() {
+            return wait;
         }
         self.taken = self.taken.saturating_add(bytes);
-        if self.rate.is_some() {
-            self.left = self.left.saturating_sub_unsigned(bytes);
+        self.all.take(bytes);
+        if rank == Rank::Rest {
+            self.rest.take(bytes);
         }
         None
-    }
-
-    fn fill(&mut self, now: u64) {
-        let passed = u128::from(now.saturating_sub(self.at));
-        let Some(rate) = self.rate else {
-            self.at = now;
-            return;
-        };
-        let earned = passed * u128::from(rate) / 1_000_000;
-        if earned == 0 {
-            return;
-        }
-        self.at = now;
-        let most = i64::try_from(rate / BURST).unwrap_or(i64::MAX);
-        let earned = i64::try_from(earned).unwrap_or(i64::MAX);
-        self.left = self.left.saturating_add(earned).min(most);
     }
 }
 
@@ -195,22 +198,25 @@ mod tests {
     async fn the_rate_holds_for_all_together_and_can_be_changed_under_way() {
         let pace = Pace::new(Some(1 << 20));
         let start = Instant::now();
-        let sender = |pace: Pace| async move {
+        let sender = |pace: Pace, rank| async move {
             for _ in 0..64 {
-                pace.take(16 << 10).await;
+                pace.take(16 << 10, rank).await;
             }
         };
-        tokio::join!(sender(pace.clone()), sender(pace.clone()));
+        tokio::join!(
+            sender(pace.clone(), Rank::Rest),
+            sender(pace.clone(), Rank::First)
+        );
         let took = start.elapsed().as_secs_f64();
         assert!((1.9..2.1).contains(&took), "2 MiB at 1 MiB/s took {took} s");
         assert_eq!(pace.taken(), 2 << 20);
 
         // Somebody waits for an hour; a new rate lets it go.
         pace.set(Some(1_024));
-        pace.take(4 << 20).await;
+        pace.take(4 << 20, Rank::Rest).await;
         let waiting = tokio::spawn({
             let pace = pace.clone();
-            async move { pace.take(1).await }
+            async move { pace.take(1, Rank::First).await }
         });
         tokio::time::sleep(Duration::from_secs(5)).await;
         assert!(!waiting.is_finished());
@@ -240,17 +246,24 @@ mod tests {
         assert!(!pace.is_yielding());
     }
 
-    #[test]
-    fn nothing_is_saved_up_for_more_than_a_burst() {
-        let mut bucket = Bucket {
-            rate: Some(8_000),
-            left: 0,
-            at: 0,
-            taken: 0,
-        };
-        assert_eq!(bucket.take(8_000, 3_600_000_000), None);
-        // 1,000 were there: 7,000 are owed.
-        assert_eq!(bucket.take(1, 3_600_000_000), Some(875_000));
-        assert_eq!(bucket.take(1, 3_600_875_000), None);
+    #[tokio::test(start_paused = true)]
+    async fn between_two_chunks_a_file_takes_no_more_than_a_slow_link_carries() {
+        let pace = Pace::new(None);
+        for _ in 0..2 {
+            let chunk = pace.go_first();
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            chunk.has_arrived(400_000);
+        }
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_secs(5) {
+            pace.take(16 << 10, Rank::Rest).await;
+        }
+        let taken = pace.taken();
+        assert!((950_000..1_100_000).contains(&taken), "{taken} bytes in 5 s");
+        // What goes first is not held up by that.
+        assert!(pace.try_take(1 << 20, Rank::First) && pace.try_take(1 << 20, Rank::First));
+        // When nobody watches any more, the file has all of it.
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        assert!(pace.try_take(1 << 20, Rank::Rest) && pace.try_take(1 << 20, Rank::Rest));
     }
 }

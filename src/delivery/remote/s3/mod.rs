@@ -25,7 +25,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rusty_s3::Bucket;
 
-use super::body::PacedBody;
+use super::body::{Ahead, PacedBody};
 use super::pace::Pace;
 use super::progress::Progress;
 use super::{Answer, Fault, ObjectSeen, Remote, Request};
@@ -211,9 +211,10 @@ impl S3 {
         // A length is to be that of the object. Not signed: proxies write it anew.
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         let progress = Progress::new();
+        let ahead = prepared.first.then(Ahead::default);
         let body = PacedBody::new(
             prepared.body.clone(),
-            prepared.first,
+            ahead.clone(),
             self.pace.clone(),
             progress.clone(),
         );
@@ -249,6 +250,10 @@ impl S3 {
         // A quarter of what it was lately; of a link that nobody knows as little as makes sense.
         let rate = (self.rate.load(Ordering::Relaxed) / 4).max(LEAST_RATE);
         let answer = progress.watch(self.timeout, rate, work).await;
+        if let Some(ahead) = ahead {
+            let arrived = matches!(&answer, Ok(Ok(_)));
+            ahead.end(arrived.then(|| prepared.body.len()));
+        }
         match (&answer, progress.rate()) {
             (Ok(Ok(_)), Some(rate)) => self.rate.store(rate, Ordering::Relaxed),
             (Ok(Ok(_)), None) => (),

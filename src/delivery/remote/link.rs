@@ -1,0 +1,158 @@
+//! What the link carries, as far as it shows while viewers wait for something.
+//!
+//! Whatever is handed to the system is out of hand: it holds some megabytes of a connection, and sends them whether
+//! something more urgent comes or not. A chunk that viewers wait for shares a slow link with them. So while there are such
+//! chunks, files are handed over no faster than the link carries, and hardly any of a file is with the system when a chunk comes.
+
+/// A link that carries more needs no care, bytes a second: what the system holds is gone within a second or so.
+const FAST: u64 = 4 << 20;
+/// The least that is believed, bytes a second.
+const SLOWEST: u64 = 4 << 10;
+/// Less says how long the store takes to answer, and nothing of the link.
+const SMALL: u64 = 4 << 10;
+/// Less says nothing of the link.
+const LARGE: u64 = 16 << 10;
+/// What goes in less time says that the link is not slow, and not how fast it is. Microseconds.
+const SHORT: u64 = 250_000;
+/// Viewers are there for so long after something was sent for them: as long as three chunks of 10 s. Microseconds.
+const LATELY: u64 = 30_000_000;
+
+/// The link, as seen from what viewers wait for. Times are microseconds.
+#[derive(Debug, Default)]
+pub(super) struct Link {
+    /// Requests under way for which viewers wait.
+    under_way: u32,
+    /// Since when there was one all the time, and the bytes that arrived since.
+    began: u64,
+    arrived: u64,
+    /// When the last one ended.
+    ended: Option<u64>,
+    /// What the store takes to answer, without the bytes.
+    latency: Option<u64>,
+    /// What was carried the last two times, bytes a second; of a link that is not slow nothing.
+    rates: [Option<u64>; 2],
+}
+
+impl Link {
+    /// Bytes for which viewers wait begin to go.
+    pub(super) fn begin(&mut self, now: u64) {
+        if self.under_way == 0 {
+            (self.began, self.arrived) = (now, 0);
+        }
+        self.under_way = self.under_way.saturating_add(1);
+    }
+
+    /// They have arrived; or nobody knows.
+    pub(super) fn end(&mut self, arrived: Option<u64>, now: u64) {
+        self.under_way = self.under_way.saturating_sub(1);
+        self.ended = Some(now);
+        match arrived {
+            Some(bytes) => self.arrived = self.arrived.saturating_add(bytes),
+            // What a link carries that just failed is not known.
+            None => (self.arrived, self.rates) = (0, [None; 2]),
+        }
+        if self.under_way == 0 {
+            self.learn(now.saturating_sub(self.began));
+        }
+    }
+
+    /// Viewers wait for something that is on its way now.
+    pub(super) fn is_first_under_way(&self) -> bool {
+        self.under_way > 0
+    }
+
+    /// How fast the rest may be handed over, if that has to be said: bytes a second.
+    pub(super) fn rate_of_the_rest(&self, now: u64) -> Option<u64> {
+        let lately = self.ended.is_some_and(|ended| now < ended.saturating_add(LATELY));
+        // A link that was fast once of two times was held up the other time.
+        let rate = self.rates[0].zip(self.rates[1]);
+        let rate = rate.map(|(one, other)| one.max(other).max(SLOWEST));
+        rate.filter(|_| lately || self.under_way > 0)
+    }
+
+    fn learn(&mut self, took: u64) {
+        if self.arrived == 0 {
+            return;
+        }
+        if self.arrived < SMALL {
+            // The least that it takes, which may grow slowly: now and then an answer waits behind something else.
+            let grown = self.latency.map(|latency| latency + latency / 16 + 1_000);
+            self.latency = Some(grown.map_or(took, |grown| grown.min(took)));
+            return;
+        }
+        if self.arrived < LARGE {
+            return;
+        }
+        // Not more than half of the time is laid to the store: a wrong guess must not make a slow link fast.
+        let latency = self.latency.unwrap_or(0).min(took / 2);
+        let took = took - latency;
+        let rate = self.arrived.saturating_mul(1_000_000) / took.max(1);
+        let slow = took >= SHORT && rate < FAST;
+        self.rates = [self.rates[1], slow.then_some(rate)];
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: u64 = 1_000_000;
+
+    /// So many bytes that took so many milliseconds, each second second.
+    fn goes(link: &mut Link, now: &mut u64, bytes: u64, millis: u64) {
+        link.begin(*now);
+        link.end(Some(bytes), *now + millis * 1_000);
+        *now += 2 * SECOND;
+    }
+
+    #[test]
+    fn files_take_what_a_slow_link_carries_while_viewers_are_there() {
+        let (mut link, mut now) = (Link::default(), 0);
+        assert_eq!(link.rate_of_the_rest(now), None);
+        goes(&mut link, &mut now, 500_000, 1_000);
+        // Once is no habit.
+        assert_eq!(link.rate_of_the_rest(now), None);
+        goes(&mut link, &mut now, 500_000, 2_000);
+        assert_eq!(link.rate_of_the_rest(now), Some(500_000));
+        goes(&mut link, &mut now, 500_000, 2_000);
+        assert_eq!(link.rate_of_the_rest(now), Some(250_000));
+        assert_eq!(link.rate_of_the_rest(now + 27 * SECOND), Some(250_000));
+        // Nobody watches any more: all of the link is for files.
+        assert_eq!(link.rate_of_the_rest(now + 30 * SECOND), None);
+    }
+
+    #[test]
+    fn a_store_that_is_far_away_is_not_taken_for_a_slow_link() {
+        let (mut link, mut now) = (Link::default(), 0);
+        for _ in 0..10 {
+            goes(&mut link, &mut now, 600_000, 460);
+            goes(&mut link, &mut now, 500, 400);
+        }
+        assert_eq!(link.rate_of_the_rest(now), None);
+        // It is slow and far away.
+        for _ in 0..2 {
+            goes(&mut link, &mut now, 600_000, 2_400);
+            goes(&mut link, &mut now, 500, 400);
+        }
+        assert_eq!(link.rate_of_the_rest(now), Some(300_000));
+    }
+
+    #[test]
+    fn chunks_of_several_streams_are_seen_together() {
+        let (mut link, mut now) = (Link::default(), 0);
+        for _ in 0..2 {
+            link.begin(now);
+            link.begin(now + SECOND);
+            assert!(link.is_first_under_way());
+            link.end(Some(100_000), now + 2 * SECOND);
+            link.end(Some(300_000), now + 4 * SECOND);
+            now += 5 * SECOND;
+        }
+        assert!(!link.is_first_under_way());
+        assert_eq!(link.rate_of_the_rest(now), Some(100_000));
+        // A link that failed is not known.
+        link.begin(now);
+        link.end(None, now + SECOND);
+        assert_eq!(link.rate_of_the_rest(now + SECOND), None);
+    }
+}
