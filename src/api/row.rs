@@ -1,7 +1,8 @@
 //! A recording as lists show it: the one way, for answers and for `ls --json`.
 
-use crate::event::{RecordingAbout, rfc3339};
+use crate::event::rfc3339;
 use crate::format::Gaps;
+use crate::model::About;
 use crate::model::reply::{Delivery, Gap, Recording, Track};
 use crate::store::{self, RecordingRow, Rendition, TrackRow};
 
@@ -13,10 +14,10 @@ pub fn recording(row: &RecordingRow) -> Recording {
         state: row.state.as_str(),
         paused: row.paused,
         protected: row.protected,
-        name: row.spec.name.clone(),
-        about: RecordingAbout {
+        name: row.spec.about.name.clone(),
+        about: About {
             name: None,
-            ..row.spec.about()
+            ..row.spec.about.clone()
         },
         tags: row.tags.clone(),
         start: rfc3339(row.start),

@@ -4,7 +4,7 @@
 //! once and in order. Its kind and body are what a consumer sees: a published contract, so a field may be
 //! added, never renamed.
 //!
-//! Pure: this room knows nobody. Names and ids are text here, times RFC 3339.
+//! Pure: of other rooms this one knows `model` alone. Names and ids are text here, times RFC 3339.
 
 pub mod dialect;
 mod expired;
@@ -19,6 +19,8 @@ pub use publish::{PublishAbout, PublishOutcome, Recorded, RecordedBy};
 pub use short::{Lack, Missing, Short};
 
 use serde::Serialize;
+
+use crate::model::About;
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -63,7 +65,7 @@ pub enum Event {
         start: String,
         /// What it is of and for.
         #[serde(flatten)]
-        about: RecordingAbout,
+        about: About,
     },
     /// A recording's publisher is gone; one that is back in time goes on with it.
     RecordingPaused {
@@ -77,7 +79,7 @@ pub enum Event {
         reason: String,
         /// What it is of and for.
         #[serde(flatten)]
-        about: RecordingAbout,
+        about: About,
     },
     /// A publisher goes on with a recording.
     RecordingResumed {
@@ -93,7 +95,7 @@ pub enum Event {
         gap_s: f64,
         /// What it is of and for.
         #[serde(flatten)]
-        about: RecordingAbout,
+        about: About,
     },
     /// A clip is complete: all of it is durable.
     ClipReady(Box<RecordingClosed>),
@@ -298,31 +300,6 @@ pub struct TapeSetAside {
     pub reason: String,
 }
 
-/// What a recording is of and for.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct RecordingAbout {
-    /// The template; empty for what needs none.
-    pub template: String,
-    /// Who wanted it: `rule`, `push`, `manual`, `task` or `clip`.
-    pub origin: String,
-    /// What it is to be had in.
-    pub formats: Vec<String>,
-    /// The same for all recordings that one decision to record made.
-    pub session: String,
-    /// Its place among the recordings of its session with these formats, from 1 on.
-    pub number: u32,
-    /// A name that somebody gave it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// The task that wanted it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub task: Option<String>,
-    /// The host that its publisher addressed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub domain: Option<String>,
-}
-
 /// The body of `recording.closed` and `clip.ready`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -346,7 +323,7 @@ pub struct RecordingClosed {
     pub short: Option<Box<Short>>,
     /// What it is of and for.
     #[serde(flatten)]
-    pub about: RecordingAbout,
+    pub about: About,
 }
 
 /// The body of `recording.delivered`: one for each file or folder.
@@ -395,7 +372,7 @@ pub struct RecordingDelivered {
     pub audio_codec: Option<String>,
     /// What the recording is of and for.
     #[serde(flatten)]
-    pub about: RecordingAbout,
+    pub about: About,
 }
 
 /// The body of `media.evicted_undelivered`.

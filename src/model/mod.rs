@@ -2,4 +2,7 @@
 //!
 //! Pure: no I/O, no clock. Whoever has the facts makes these values of them; whoever shows them knows no others.
 
+mod about;
 pub mod reply;
+
+pub use about::{About, Origin};

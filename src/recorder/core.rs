@@ -14,7 +14,7 @@ use super::stream::{OnAir, Stream};
 use super::tasks::{Task, TaskState, Tasks};
 use crate::event::{PublishAbout, Recorded};
 use crate::media::{MediaMessage, Micros, PublishId, StreamName};
-use crate::store::{Command, OpenRecording, Origin};
+use crate::store::{Command, OpenRecording};
 
 /// What can be set, and changed while running.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,14 +93,14 @@ impl Core {
     ) {
         let tape_now = self.tape_base.saturating_add(now.boot);
         for open in open {
-            if let Origin::Task { id } = &open.spec.origin {
+            if let Some(id) = &open.spec.about.task {
                 let length = open.end.saturating_sub(open.start).max(0);
                 let since = open.paused_utc.saturating_sub(length);
                 self.tasks.has_recorded(id, since, open.paused_utc);
             }
             let session = Session::found(open, now, tape_now, clock_synced);
             let stream = self.stream_or_new(&open.stream);
-            let same = |other: &&mut Session| other.about.session == open.spec.session;
+            let same = |other: &&mut Session| other.spec.about.session == open.spec.about.session;
             match stream.sessions.iter_mut().find(same) {
                 Some(other) => other.join(session),
                 None => stream.sessions.push(session),

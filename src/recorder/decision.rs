@@ -4,7 +4,7 @@ use super::session::{Plan, Session};
 use crate::config::{Rule, Template};
 use crate::event::{Recorded, RecordedBy};
 use crate::media::StreamName;
-use crate::store::Origin;
+use crate::model::Origin;
 
 /// What rules and push make of a publish.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +45,7 @@ impl Verdict {
 
     /// How it is now, given the sessions of the stream.
     pub(super) fn now(&self, stream: &StreamName, sessions: &[Session]) -> Recorded {
-        let records = |session: &&Session| session.wants_tape() && session.about.origin != Origin::Clip;
+        let records = |session: &&Session| session.wants_tape() && session.spec.about.origin != Origin::Clip;
         let by: Vec<RecordedBy> = sessions
             .iter()
             .filter(records)
@@ -73,8 +73,8 @@ impl Verdict {
     }
 
     fn by(&self, session: &Session) -> RecordedBy {
-        let about = &session.about;
-        let rule = match (self, &about.origin) {
+        let about = &session.spec.about;
+        let rule = match (self, about.origin) {
             (Verdict::Record { rule, .. }, Origin::Rule) => rule.clone(),
             _ => None,
         };
@@ -83,10 +83,7 @@ impl Verdict {
             template: about.template.clone(),
             formats: session.formats().map(|format| format.to_string()).collect(),
             rule,
-            task: match &about.origin {
-                Origin::Task { id } => Some(id.clone()),
-                _ => None,
-            },
+            task: about.task.clone(),
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::config::{
 };
 use crate::format::Format;
 use crate::media::StreamName;
-use crate::store::Origin;
+use crate::model::{About, Origin};
 
 /// What commands may add, so that a list fits where lists are shown and a publish is not held up.
 const MOST_RULES: usize = 10_000;
@@ -86,11 +86,14 @@ impl Rulebook {
         let plan = |origin, template: &Template| {
             let reels = reels(template, asked.media);
             (!reels.is_empty()).then(|| Plan {
-                origin,
-                template: template.name.clone(),
+                about: About {
+                    origin,
+                    template: template.name.clone(),
+                    domain: domain.map(str::to_owned),
+                    ..About::default()
+                },
+                until: None,
                 reels,
-                name: None,
-                domain: domain.map(str::to_owned),
             })
         };
         if let Some(template) = pushed {

@@ -19,7 +19,8 @@ use super::publish::EndReason;
 use crate::config::{Reel, ResumeAfter, next_boundary};
 use crate::event::Event;
 use crate::media::{Micros, PublishId, RecordingId, StreamName};
-use crate::store::{Asked, Command, OpenRecording, Origin, RecordingSpec};
+use crate::model::About;
+use crate::store::{Asked, Command, OpenRecording, RecordingSpec};
 
 /// A recording that is due to be split waits this long for a keyframe after which nothing refers to what was before.
 const CLOSED_PATIENCE: Micros = 10_000_000;
@@ -29,14 +30,12 @@ const PATIENCE: Micros = 30_000_000;
 const ORDER_PATIENCE: Micros = 40_000_000;
 
 /// What a session knows that all of its recordings say.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct About {
-    /// The session's id.
-    pub(super) session: String,
-    pub(super) origin: Origin,
-    pub(super) template: String,
-    pub(super) name: Option<String>,
-    pub(super) domain: Option<String>,
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct SessionSpec {
+    /// What they are of and for, but for what each says of itself: its number and formats.
+    pub(super) about: About,
+    /// As in [`RecordingSpec`].
+    pub(super) until: Option<Micros>,
     /// From when to when its first recordings were to be.
     pub(super) asked: Option<Asked>,
 }
@@ -161,7 +160,7 @@ impl Run {
         };
         Self {
             reel: Arc::new(open.spec.reel.clone()),
-            number: open.spec.number,
+            number: open.spec.about.number,
             reserved: None,
             state: State::Waiting(waiting),
         }
@@ -212,9 +211,9 @@ impl Run {
     }
 
     /// A publish's media begins at `start`: goes on with the recording that waits, or begins one.
-    pub(super) fn begin(&mut self, about: &About, start: Micros, scene: &mut Scene<'_>) {
+    pub(super) fn begin(&mut self, of: &SessionSpec, start: Micros, scene: &mut Scene<'_>) {
         match std::mem::replace(&mut self.state, State::Idle) {
-            State::Idle => self.start(about, start, scene),
+            State::Idle => self.start(of, start, scene),
             State::Waiting(waiting) => {
                 scene.out.push(Command::RecordingResumed {
                     recording: waiting.recording,
@@ -236,7 +235,7 @@ impl Run {
     }
 
     /// A frame comes. Splits the recording before it, if it is due.
-    pub(super) fn frame(&mut self, about: &About, sample: Sample, scene: &mut Scene<'_>) {
+    pub(super) fn frame(&mut self, of: &SessionSpec, sample: Sample, scene: &mut Scene<'_>) {
         let State::Rolling(rolling) = &mut self.state else {
             return;
         };
@@ -275,7 +274,7 @@ impl Run {
             });
         }
         ending.announce(scene.endings, scene.out);
-        self.start(about, sample.at, scene);
+        self.start(of, sample.at, scene);
         if let State::Rolling(rolling) = &mut self.state {
             rolling.bytes = sample.bytes;
         }
@@ -365,19 +364,19 @@ impl Run {
         }
     }
 
-    fn start(&mut self, about: &About, start: Micros, scene: &mut Scene<'_>) {
+    fn start(&mut self, of: &SessionSpec, start: Micros, scene: &mut Scene<'_>) {
         self.number += 1;
         let reserved = self.reserved.take();
         let recording = reserved.unwrap_or_else(|| RecordingId::new(scene.now.unix_millis()));
         let spec = RecordingSpec {
-            origin: about.origin.clone(),
-            template: about.template.clone(),
+            about: About {
+                formats: self.reel.formats.clone(),
+                number: self.number,
+                ..of.about.clone()
+            },
             reel: (*self.reel).clone(),
-            session: about.session.clone(),
-            number: self.number,
-            name: about.name.clone(),
-            domain: about.domain.clone(),
-            asked: about.asked.filter(|_| self.number == 1),
+            until: of.until,
+            asked: of.asked.filter(|_| self.number == 1),
         };
         scene.out.push(Command::RecordingStarted {
             recording,

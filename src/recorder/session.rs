@@ -4,25 +4,26 @@ use std::sync::Arc;
 
 use super::live::Moment;
 use super::publish::EndReason;
-use super::run::{About, Ending, Run, Sample, Scene};
+use super::run::{Ending, Run, Sample, Scene, SessionSpec};
 use crate::config::Reel;
 use crate::format::{Format, Gaps};
 use crate::media::{Micros, RecordingId};
-use crate::store::{Command, OpenRecording, Origin};
+use crate::model::{About, Origin};
+use crate::store::{Command, OpenRecording};
 
 /// What is to be recorded of a publish.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Plan {
-    pub(super) origin: Origin,
-    pub(super) template: String,
+    /// What its recordings are of and for, as far as that is known before they begin.
+    pub(super) about: About,
+    /// UTC at which it ends by itself at the latest.
+    pub(super) until: Option<Micros>,
     pub(super) reels: Vec<Arc<Reel>>,
-    pub(super) name: Option<String>,
-    pub(super) domain: Option<String>,
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct Session {
-    pub(super) about: About,
+    pub(super) spec: SessionSpec,
     runs: Vec<Run>,
     /// When it ends, whatever is going on.
     pub(super) limit: Limit,
@@ -58,12 +59,12 @@ pub(super) enum Limit {
 impl Session {
     pub(super) fn new(id: String, plan: &Plan) -> Self {
         Self {
-            about: About {
-                session: id,
-                origin: plan.origin.clone(),
-                template: plan.template.clone(),
-                name: plan.name.clone(),
-                domain: plan.domain.clone(),
+            spec: SessionSpec {
+                about: About {
+                    session: id,
+                    ..plan.about.clone()
+                },
+                until: plan.until,
                 asked: None,
             },
             runs: plan.reels.iter().cloned().map(Run::new).collect(),
@@ -76,8 +77,11 @@ impl Session {
     /// One of which a start of the service found a recording.
     pub(super) fn found(open: &OpenRecording, now: Moment, tape_now: Micros, clock_synced: bool) -> Self {
         let spec = &open.spec;
-        let limit = match &spec.origin {
-            Origin::Manual { until } => Limit::Boot(now.boot.saturating_add(until.saturating_sub(now.utc))),
+        let limit = match spec.about.origin {
+            Origin::Manual => {
+                let until = spec.until.unwrap_or(now.utc);
+                Limit::Boot(now.boot.saturating_add(until.saturating_sub(now.utc)))
+            }
             Origin::Clip => {
                 // Tape time of another boot is another: how far its end was ahead when it was left is not.
                 let to = spec.asked.and_then(|asked| asked.to).unwrap_or(open.end);
@@ -85,15 +89,12 @@ impl Session {
                 let left = ahead.saturating_sub(now.utc.saturating_sub(open.paused_utc).max(0));
                 Limit::Tape(tape_now.saturating_add(left), now.boot.saturating_add(left))
             }
-            Origin::Rule | Origin::Push | Origin::Task { .. } => Limit::None,
+            Origin::Rule | Origin::Push | Origin::Task => Limit::None,
         };
         Self {
-            about: About {
-                session: spec.session.clone(),
-                origin: spec.origin.clone(),
-                template: spec.template.clone(),
-                name: spec.name.clone(),
-                domain: spec.domain.clone(),
+            spec: SessionSpec {
+                about: spec.about.clone(),
+                until: spec.until,
                 asked: spec.asked,
             },
             runs: vec![Run::found(open, now, clock_synced)],
@@ -111,7 +112,8 @@ impl Session {
     /// True when a new publish with this plan goes on with it. The plan's reels that it does not know join it; those that
     /// wait for a publish of another plan are not waited for any more.
     pub(super) fn carries_on(&self, plan: &Plan) -> bool {
-        let same = self.about.origin == plan.origin && self.about.template == plan.template;
+        let decision = |about: &About| (about.origin, about.task.clone(), about.template.clone());
+        let same = decision(&self.spec.about) == decision(&plan.about);
         let known = |reel: &Arc<Reel>| self.runs.iter().any(|run| run.reel == *reel);
         same && plan.reels.iter().any(known)
     }
@@ -138,7 +140,7 @@ impl Session {
         };
         for run in &mut self.runs {
             if wanted != Wanted::Again || run.is_waiting() {
-                run.begin(&self.about, start, scene);
+                run.begin(&self.spec, start, scene);
             }
         }
     }
@@ -166,7 +168,7 @@ impl Session {
             _ => {}
         }
         for run in &mut self.runs {
-            run.frame(&self.about, sample, scene);
+            run.frame(&self.spec, sample, scene);
         }
     }
 

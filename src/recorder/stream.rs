@@ -15,7 +15,8 @@ use crate::media::{
     Frame, MediaMessage, Micros, Oddity, PublishId, RandomAccess, RecordingId, StreamName, TrackKind,
     VideoConfig,
 };
-use crate::store::{Command, Origin};
+use crate::model::Origin;
+use crate::store::Command;
 
 /// A publisher that is silent for so long holds nothing up: what waits for its next frame is handed over, and what it
 /// sends then is not of before.
@@ -110,7 +111,7 @@ impl Stream {
         });
         let plan = verdict.plan();
         for session in &mut self.sessions {
-            match (&session.about.origin, plan) {
+            match (session.spec.about.origin, plan) {
                 (Origin::Rule | Origin::Push, Some(plan)) if session.carries_on(plan) => {
                     session.adopt(plan, out);
                     session.wanted = Some(Wanted::From(tape_zero));
@@ -122,7 +123,7 @@ impl Stream {
             }
         }
         self.sessions.retain(|session| !session.is_over());
-        let is_ruled = |session: &Session| matches!(session.about.origin, Origin::Rule | Origin::Push);
+        let is_ruled = |session: &Session| matches!(session.spec.about.origin, Origin::Rule | Origin::Push);
         if let Some(plan) = plan.filter(|_| !self.sessions.iter().any(is_ruled)) {
             let mut session = Session::new(RecordingId::new(now.unix_millis()).to_string(), plan);
             session.wanted = Some(Wanted::From(tape_zero));

@@ -72,7 +72,7 @@ pub use progress::{Progress, RecoveryReport, StreamProgress};
 pub use query::{Cursor, Query};
 pub use recover::looked_at;
 pub use source::LibrarySource;
-pub use spec::{Asked, OpenRecording, Origin, RecordingSpec};
+pub use spec::{Asked, OpenRecording, RecordingSpec};
 pub use thread::{Opened, Store, StoreSettings};
 pub use verify::{Checked, Finding, FragmentAt, Step, repair};
 pub use writer::OnFull;

@@ -1,33 +1,47 @@
 //! What a recording is of and for: written with its row, so that a restart can go on with it.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::config::Reel;
-use crate::event::{Lack, RecordingAbout};
+use crate::event::Lack;
 use crate::media::{Micros, RecordingId, StreamName};
+use crate::model::{About, Origin};
 
 /// Why there is a recording, and what is to become of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordingSpec {
-    /// Who wanted it.
-    pub origin: Origin,
-    /// The template that says how; of a template that was changed since, as it was.
-    pub template: String,
+    /// What it is of and for; of a template that was changed since, as it was.
+    pub about: About,
     /// Its formats, and how it is cut.
     pub reel: Reel,
-    /// The same for all recordings that one decision to record made, one after the other and side by side.
-    pub session: String,
-    /// Its place among the recordings of its session and reel, from 1 on.
-    pub number: u32,
-    /// A name that somebody gave it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// The host that the publisher addressed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub domain: Option<String>,
+    /// UTC at which one that a command began ends by itself at the latest.
+    pub until: Option<Micros>,
     /// From when to when it was to be, where somebody said so.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<Asked>,
+}
+
+/// A spec as the journal has it. What is flat in events is nested here, as in the rows of all releases so far.
+#[derive(Serialize, Deserialize)]
+struct Row {
+    origin: OriginRow,
+    reel: Reel,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    asked: Option<Asked>,
+    /// The fields of [`About`] that do not stand above: whatever they are, they come and go here.
+    #[serde(flatten)]
+    about: Map<String, Value>,
+}
+
+/// Who wanted a recording, as the journal has it.
+#[derive(Serialize, Deserialize)]
+struct OriginRow {
+    kind: Origin,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    until: Option<Micros>,
+    /// The task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
 }
 
 /// From when to when a recording was to be: half-open, in presentation time, as tape time of the publishes that it begins
@@ -43,28 +57,6 @@ pub struct Asked {
     pub to: Option<Micros>,
     /// Why it ends earlier, if it does.
     pub early: Lack,
-}
-
-/// Who wanted a recording.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "lowercase")]
-pub enum Origin {
-    /// A rule.
-    Rule,
-    /// The publisher, by what it wrote behind the stream's name.
-    Push,
-    /// A command, until it is stopped, or this UTC time at the latest.
-    Manual {
-        /// Microseconds.
-        until: Micros,
-    },
-    /// A task.
-    Task {
-        /// Its id.
-        id: String,
-    },
-    /// Somebody cut it out of the tape.
-    Clip,
 }
 
 /// A recording that a start found open: it waits for its publisher.
@@ -88,16 +80,36 @@ pub struct OpenRecording {
     pub bytes: u64,
 }
 
-impl Origin {
-    /// In a word, for events and names.
-    pub fn as_str(&self) -> &'static str {
-        match self {
-            Origin::Rule => "rule",
-            Origin::Push => "push",
-            Origin::Manual { .. } => "manual",
-            Origin::Task { .. } => "task",
-            Origin::Clip => "clip",
+impl Row {
+    fn of(spec: &RecordingSpec) -> serde_json::Result<Self> {
+        let mut about: Map<String, Value> = serde_json::from_value(serde_json::to_value(&spec.about)?)?;
+        for above in ["origin", "formats", "task"] {
+            about.remove(above);
         }
+        Ok(Self {
+            origin: OriginRow {
+                kind: spec.about.origin,
+                until: spec.until,
+                id: spec.about.task.clone(),
+            },
+            reel: spec.reel.clone(),
+            asked: spec.asked,
+            about,
+        })
+    }
+
+    fn spec(self) -> serde_json::Result<RecordingSpec> {
+        let OriginRow { kind, until, id } = self.origin;
+        let mut about = self.about;
+        about.insert("origin".to_owned(), serde_json::to_value(kind)?);
+        about.insert("formats".to_owned(), serde_json::to_value(&self.reel.formats)?);
+        about.insert("task".to_owned(), serde_json::to_value(id)?);
+        Ok(RecordingSpec {
+            about: serde_json::from_value(Value::Object(about))?,
+            reel: self.reel,
+            until,
+            asked: self.asked,
+        })
     }
 }
 
@@ -105,12 +117,14 @@ impl RecordingSpec {
     /// As it stands in the journal. What cannot be read, or is not there, is what the built-in template makes: the tape
     /// is worth more than the words about it.
     pub(in crate::store) fn read(text: &str) -> Self {
-        serde_json::from_str(text).unwrap_or_else(|_| Self::built_in())
+        let row = serde_json::from_str(text).and_then(Row::spec);
+        row.unwrap_or_else(|_| Self::built_in())
     }
 
     /// As it stands in the journal.
     pub(in crate::store) fn written(&self) -> String {
-        serde_json::to_string(self).unwrap_or_default()
+        let row = Row::of(self).and_then(|row| serde_json::to_string(&row));
+        row.unwrap_or_default()
     }
 
     /// A publish that comes back may go on with it.
@@ -118,34 +132,17 @@ impl RecordingSpec {
         self.reel.resume.window.as_millis() > 0
     }
 
-    /// As events tell it.
-    pub fn about(&self) -> RecordingAbout {
-        RecordingAbout {
-            template: self.template.clone(),
-            origin: self.origin.as_str().to_owned(),
-            formats: self.reel.formats.iter().map(ToString::to_string).collect(),
-            session: self.session.clone(),
-            number: self.number,
-            name: self.name.clone(),
-            task: match &self.origin {
-                Origin::Task { id } => Some(id.clone()),
-                _ => None,
-            },
-            domain: self.domain.clone(),
-        }
-    }
-
     /// Tape time before which it has media only to decode what follows: that of a clip begins with the keyframe before.
     pub(in crate::store) fn shown_from(&self) -> Option<Micros> {
         self.asked
-            .filter(|_| self.origin == Origin::Clip)
+            .filter(|_| self.about.origin == Origin::Clip)
             .map(|asked| asked.from)
     }
 
     /// Tape time from which on it has media only to decode what is before: that of a clip ends where it was asked to.
     pub(in crate::store) fn shown_to(&self) -> Option<Micros> {
         self.asked
-            .filter(|_| self.origin == Origin::Clip)
+            .filter(|_| self.about.origin == Origin::Clip)
             .and_then(|asked| asked.to)
     }
 
@@ -154,15 +151,68 @@ impl RecordingSpec {
         use crate::config::{DEFAULT_TEMPLATE, Template};
         use crate::format::Format;
         let reel = Template::built_in().reels.into_iter().next();
+        let reel = reel.unwrap_or_else(|| Reel::of(&[Format::Mp4]));
         Self {
-            origin: Origin::Rule,
-            template: DEFAULT_TEMPLATE.to_owned(),
-            reel: reel.unwrap_or_else(|| Reel::of(&[Format::Mp4])),
-            session: String::new(),
-            number: 1,
-            name: None,
-            domain: None,
+            about: About {
+                template: DEFAULT_TEMPLATE.to_owned(),
+                formats: reel.formats.clone(),
+                number: 1,
+                ..About::default()
+            },
+            reel,
+            until: None,
             asked: None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As releases wrote it before [`About`] was one type.
+    const OLD: &str = r#"{"origin":{"kind":"task","id":"t7"},"template":"lesson","reel":{"formats":["hls"],"split":{"after":null,"bytes":null,"on_clock":null},"resume":{"window":"3min","after":"break"}},"session":"s","number":3,"name":"n","domain":"d","asked":{"from":5,"late":"ring","early":"publish"}}"#;
+
+    #[test]
+    fn rows_of_releases_before_are_read_and_written_as_they_were() {
+        let spec = RecordingSpec::read(OLD);
+        assert_eq!(
+            serde_json::to_string(&spec.about).unwrap(),
+            r#"{"template":"lesson","origin":"task","formats":["hls"],"session":"s","number":3,"name":"n","task":"t7","domain":"d"}"#
+        );
+        assert_eq!((spec.until, spec.asked.unwrap().from), (None, 5));
+        let (old, new): (Value, Value) = (
+            serde_json::from_str(OLD).unwrap(),
+            serde_json::from_str(&spec.written()).unwrap(),
+        );
+        // What a release before reads: the same, with what it left out said as null.
+        for (key, value) in old.as_object().unwrap() {
+            match key.as_str() {
+                "reel" => assert_eq!(new[key]["formats"], value["formats"]),
+                _ => assert_eq!(new[key], *value, "{key}"),
+            }
+        }
+        assert_eq!(RecordingSpec::read(&spec.written()), spec);
+        let manual = RecordingSpec {
+            until: Some(7),
+            about: About {
+                origin: Origin::Manual,
+                ..spec.about.clone()
+            },
+            ..spec
+        };
+        assert!(manual.written().contains(r#""kind":"manual","until":7"#));
+        assert_eq!(RecordingSpec::read(&manual.written()), manual);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_the_built_in_one() {
+        for text in ["", "{}", r#"{"origin":{"kind":"nobody"}}"#] {
+            assert_eq!(RecordingSpec::read(text), RecordingSpec::built_in());
+        }
+        assert_eq!(
+            RecordingSpec::read(&RecordingSpec::built_in().written()),
+            RecordingSpec::built_in()
+        );
     }
 }

@@ -72,21 +72,29 @@ fn rooms(src: &Path) -> BTreeMap<String, Vec<PathBuf>> {
         if ["main", "lib"].contains(&name.as_str()) {
             continue;
         }
-        // Each door is a room of its own.
-        let doors = match name.as_str() {
-            "doors" => std::fs::read_dir(&path).unwrap().collect(),
-            _ => Vec::new(),
-        };
-        let doors = doors.into_iter().map(|door| door.unwrap().path());
-        for door in doors.filter(|path| path.is_dir()) {
-            let door_name = door.file_name().unwrap().to_str().unwrap();
-            rooms.insert(format!("doors::{door_name}"), files_of(&door));
+        let mut files = files_of(&path);
+        for inner in inner_rooms(&path) {
+            files.retain(|file| !file.starts_with(&inner));
+            let inner_name = inner.file_name().unwrap().to_str().unwrap();
+            rooms.insert(format!("{name}::{inner_name}"), files_of(&inner));
         }
         if name != "doors" {
-            rooms.insert(name, files_of(&path));
+            rooms.insert(name, files);
         }
     }
     rooms
+}
+
+/// Folders in a room that are rooms of their own: each door, and what is said of all that is below it.
+fn inner_rooms(room: &Path) -> Vec<PathBuf> {
+    match room.file_name().unwrap().to_str().unwrap() {
+        "doors" => {
+            let doors = std::fs::read_dir(room).unwrap().map(|door| door.unwrap().path());
+            doors.filter(|path| path.is_dir()).collect()
+        }
+        "model" => vec![room.join("reply")],
+        _ => Vec::new(),
+    }
 }
 
 fn files_of(path: &Path) -> Vec<PathBuf> {
@@ -136,9 +144,12 @@ fn used(text: &str, rooms: &BTreeMap<String, Vec<PathBuf>>) -> BTreeSet<String> 
         for name in names {
             let mut words = name.split(|c: char| !c.is_alphanumeric() && !"_:".contains(c));
             let mut path = words.next().unwrap_or_default().split("::");
-            let room = match (path.next().unwrap_or_default(), path.next()) {
-                ("doors", Some(door)) => format!("doors::{door}"),
-                (room, _) => room.to_owned(),
+            let (room, inner) = (path.next().unwrap_or_default(), path.next().unwrap_or_default());
+            let inner = format!("{room}::{inner}");
+            let room = if rooms.contains_key(&inner) {
+                inner
+            } else {
+                room.to_owned()
             };
             used.extend(Some(room).filter(|room| rooms.contains_key(room)));
         }

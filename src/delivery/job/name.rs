@@ -107,16 +107,16 @@ impl Transfer<'_> {
         let pattern = spec.reel.key.clone().unwrap_or_default();
         pattern.key(&KeyFacts {
             device: &self.cx.device,
-            domain: spec.domain.as_deref(),
+            domain: spec.about.domain.as_deref(),
             app: row.stream.app(),
             stream: row.stream.name(),
-            template: &spec.template,
-            source: spec.origin.as_str(),
+            template: &spec.about.template,
+            source: spec.about.origin.as_str(),
             recording: &row.id.to_string(),
-            sequence: spec.number,
+            sequence: spec.about.number,
             start: row.start,
             end: row.end,
-            name: spec.name.as_deref(),
+            name: spec.about.name.as_deref(),
             format: self.job.format.as_str(),
             zone: spec.reel.time_zone.as_ref().unwrap_or(&utc),
         })

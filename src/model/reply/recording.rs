@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use crate::event::{RecordingAbout, Short};
+use crate::event::Short;
+use crate::model::About;
 
 /// Recordings, oldest first.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -32,7 +33,7 @@ pub struct Recording {
     pub name: Option<String>,
     /// What it is of and for.
     #[serde(flatten)]
-    pub about: RecordingAbout,
+    pub about: About,
     /// What somebody marked it with.
     pub tags: Vec<String>,
     /// When it starts.

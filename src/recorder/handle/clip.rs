@@ -4,21 +4,25 @@ use std::sync::Arc;
 
 use super::{AskError, Recorder};
 use crate::media::RecordingId;
+use crate::model::{About, Origin};
 use crate::recorder::orders::{ClipOrder, clip_reel};
-use crate::store::{ClipBounds, Command, Origin, RecordingSpec};
+use crate::store::{ClipBounds, Command, RecordingSpec};
 
 impl Recorder {
     /// Makes a clip of the tape, once its bounds are found. It is complete when this returns.
     pub async fn clip_tape(&self, order: &ClipOrder, found: ClipBounds) -> Result<RecordingId, AskError> {
         let recording = order.id;
         let spec = RecordingSpec {
-            origin: Origin::Clip,
-            template: String::new(),
+            about: About {
+                origin: Origin::Clip,
+                formats: order.formats.clone(),
+                session: recording.to_string(),
+                number: 1,
+                name: order.name.clone(),
+                ..About::default()
+            },
             reel: clip_reel(order),
-            session: recording.to_string(),
-            number: 1,
-            name: order.name.clone(),
-            domain: None,
+            until: None,
             asked: Some(found.asked),
         };
         let command = Command::Clip {

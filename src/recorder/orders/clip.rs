@@ -10,11 +10,12 @@ use crate::config::{Keep, Reel, Resume, ResumeAfter, Span, Split};
 use crate::event::{Lack, Short};
 use crate::format::Format;
 use crate::media::Micros;
+use crate::model::{About, Origin};
 use crate::recorder::core::Core;
 use crate::recorder::live::Moment;
 use crate::recorder::session::{Limit, Plan, Session, Wanted};
 use crate::recorder::stream::Stream;
-use crate::store::{Asked, ClipBounds, Command, Origin};
+use crate::store::{Asked, ClipBounds, Command};
 
 impl Core {
     /// How a clip is to be made; nothing is done yet. What it is to have is known from here on: of a clip around what is
@@ -81,7 +82,7 @@ impl Core {
         let pending = stream
             .sessions
             .iter()
-            .filter(|session| session.about.origin == Origin::Clip);
+            .filter(|session| session.spec.about.origin == Origin::Clip);
         if pending.count() >= CLIPS_PENDING {
             return Err(OrderError::Range(format!(
                 "{CLIPS_PENDING} clips of '{}' are being made already; wait until one is ready",
@@ -93,11 +94,13 @@ impl Core {
         // A publisher that breaks off and is back before its end goes on with it.
         reel.resume.window = Span::from_millis(ahead.unsigned_abs() / 1_000);
         let plan = Plan {
-            origin: Origin::Clip,
-            template: String::new(),
+            about: About {
+                origin: Origin::Clip,
+                name: order.name.clone(),
+                ..About::default()
+            },
+            until: None,
             reels: vec![Arc::new(reel)],
-            name: order.name.clone(),
-            domain: None,
         };
         let late = entry.map_or_else(|| stream.why_late(from), |entry| entry.asked.late);
         let mut session = Session::new(session_id(now), &plan);
@@ -107,7 +110,7 @@ impl Core {
             to: Some(to),
             early: Lack::Publish,
         };
-        session.about.asked = Some(asked);
+        session.spec.asked = Some(asked);
         session.limit = Limit::Tape(to, now.boot.saturating_add(ahead));
         session.reserve_as(order.id);
         let wanted = entry.map_or(Wanted::From(from), |entry| Wanted::At(entry.start));

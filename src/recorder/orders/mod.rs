@@ -14,7 +14,8 @@ use crate::config::Keep;
 use crate::event::{Lack, Short};
 use crate::format::Format;
 use crate::media::{Micros, RecordingId, StreamName};
-use crate::store::{Asked, Command, Origin};
+use crate::model::{About, Origin};
+use crate::store::{Asked, Command};
 pub(super) use clip::clip_reel;
 
 /// A manual recording that nobody stops ends after this, unless it was told another length; and the longest there is.
@@ -182,26 +183,27 @@ impl Core {
         }
         let longest = order.longest.clamp(0, MANUAL_LONGEST);
         let plan = Plan {
-            origin: Origin::Manual {
-                until: now.utc.saturating_add(longest),
+            about: About {
+                origin: Origin::Manual,
+                template: template.name.clone(),
+                name: order.name.clone(),
+                ..About::default()
             },
-            template: template.name.clone(),
+            until: Some(now.utc.saturating_add(longest)),
             reels: reels(&template, None),
-            name: order.name.clone(),
-            domain: None,
         };
         let mut session = Session::new(session_id(now), &plan);
         session.limit = Limit::Boot(now.boot.saturating_add(longest));
         let recordings = session.reserve(now);
         let edge = stream.edge().unwrap_or(0);
         let from = edge.saturating_sub(order.pre_roll.max(0));
-        session.about.asked = (order.pre_roll > 0).then(|| Asked {
+        session.spec.asked = (order.pre_roll > 0).then(|| Asked {
             from,
             late: stream.why_late(from),
             to: None,
             early: Lack::Publish,
         });
-        let asked = session.about.asked;
+        let asked = session.spec.asked;
         stream.add(session, Wanted::From(from), now, out);
         Ok(Started {
             recordings,
@@ -296,7 +298,7 @@ impl Core {
 }
 
 fn is_manual(session: &Session) -> bool {
-    matches!(session.about.origin, Origin::Manual { .. })
+    session.spec.about.origin == Origin::Manual
 }
 fn describe(stream: &crate::recorder::stream::Stream) -> String {
     let air = match stream.live {
@@ -307,7 +309,7 @@ fn describe(stream: &crate::recorder::stream::Stream) -> String {
         .sessions
         .iter()
         .flat_map(|session| {
-            let origin = session.about.origin.as_str();
+            let origin = session.spec.about.origin.as_str();
             session.told().map(move |id| format!("{id} ({origin})"))
         })
         .collect();

@@ -8,13 +8,14 @@ use crate::config::{self, Keep, nearest};
 use crate::event::{Event, Miss};
 use crate::format::Format;
 use crate::media::Micros;
+use crate::model::{About, Origin};
 use crate::recorder::core::Core;
 use crate::recorder::live::Moment;
 use crate::recorder::missed::{Missed, Outcome};
 use crate::recorder::rulebook::{RuleError, reels};
 use crate::recorder::session::{Limit, Plan, Session, Wanted};
 use crate::recorder::tasks::{Due, Task, TaskError, TaskState, When};
-use crate::store::{Command, Origin};
+use crate::store::Command;
 
 impl Core {
     /// Takes a new task; it begins at once if its time is now.
@@ -162,14 +163,12 @@ impl Core {
     pub(in crate::recorder) fn keep_begun(&mut self, from: usize, now: Moment, out: &mut Vec<Command>) {
         let tape_now = self.tape_base.saturating_add(now.boot);
         let begun = out.iter().skip(from).filter_map(|command| match command {
-            Command::RecordingStarted { start, spec, .. } => match &spec.origin {
-                Origin::Task { id } => {
-                    let age = tape_now.saturating_sub(*start).max(0);
-                    let since = now.utc.saturating_sub(age);
-                    self.tasks.has_begun(id, since, now.utc).map(keep_task)
-                }
-                _ => None,
-            },
+            Command::RecordingStarted { start, spec, .. } => {
+                let task = spec.about.task.as_deref()?;
+                let age = tape_now.saturating_sub(*start).max(0);
+                let since = now.utc.saturating_sub(age);
+                self.tasks.has_begun(task, since, now.utc).map(keep_task)
+            }
             _ => None,
         });
         let kept: Vec<Command> = begun.collect();
@@ -263,11 +262,15 @@ impl Core {
             ),
         };
         Ok(Plan {
-            origin: Origin::Task { id: task.id.clone() },
-            template,
+            about: About {
+                origin: Origin::Task,
+                template,
+                name: task.name.clone(),
+                task: Some(task.id.clone()),
+                ..About::default()
+            },
+            until: None,
             reels,
-            name: task.name.clone(),
-            domain: None,
         })
     }
 }
@@ -292,7 +295,7 @@ impl Task {
 }
 
 fn is_of(session: &Session, task: &str) -> bool {
-    matches!(&session.about.origin, Origin::Task { id } if id == task)
+    session.spec.about.task.as_deref() == Some(task)
 }
 
 fn keep_task(task: &Task) -> Command {

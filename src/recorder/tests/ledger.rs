@@ -272,9 +272,9 @@ impl Machine {
             let samples = self.samples(*id).into_iter().filter(|sample| sample.video);
             format!(
                 "{} {}#{} {} {}",
-                entry.spec.origin.as_str(),
+                entry.spec.about.origin.as_str(),
                 formats.join("+"),
-                entry.spec.number,
+                entry.spec.about.number,
                 entry.state,
                 samples.count() as f64 / 25.0
             )
@@ -308,7 +308,7 @@ impl Machine {
             if let Some(first) = samples.iter().find(|sample| sample.video) {
                 // But where one was split that had waited for a keyframe for long enough.
                 let split = |other: &Entry| other.end.or(other.ends) == Some(entry.start);
-                let forced = entry.spec.number > 1 && self.recordings.values().any(split);
+                let forced = entry.spec.about.number > 1 && self.recordings.values().any(split);
                 assert!(first.key || forced, "{id} begins without a keyframe: {entry:?}");
             }
         }
@@ -324,7 +324,9 @@ impl Machine {
                 .collect();
             let end = entry.end.filter(|_| entry.state != "open").or(entry.ends);
             let end = end.unwrap_or(Micros::MAX);
-            let reel = reels.entry((entry.spec.session.clone(), formats)).or_default();
+            let reel = reels
+                .entry((entry.spec.about.session.clone(), formats))
+                .or_default();
             reel.push((entry.start, end));
         }
         for (reel, mut ranges) in reels {

@@ -220,7 +220,7 @@ fn a_cloud_that_splices_hls_alone() {
     let sessions: std::collections::BTreeSet<_> = machine
         .recordings
         .values()
-        .map(|entry| &entry.spec.session)
+        .map(|entry| &entry.spec.about.session)
         .collect();
     assert_eq!(sessions.len(), 1);
 }
@@ -307,7 +307,15 @@ fn the_best_rule_applies_and_a_template_without_formats_switches_off() {
         let mut machine = Machine::with(&templates, rules.clone());
         machine.begin(CAM);
         machine.play(CAM, 3);
-        let template = machine.recordings.values().next().unwrap().spec.template.clone();
+        let template = machine
+            .recordings
+            .values()
+            .next()
+            .unwrap()
+            .spec
+            .about
+            .template
+            .clone();
         assert_eq!(template, expected);
         rules.retain(|rule| rule.template != expected);
     }

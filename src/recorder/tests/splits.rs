@@ -6,9 +6,10 @@ use super::name;
 use crate::config::{Reel, Span};
 use crate::format::Format;
 use crate::media::{Micros, PublishId};
+use crate::model::About;
 use crate::recorder::live::Moment;
-use crate::recorder::run::{About, Entry, Run, Sample, Scene};
-use crate::store::{Command, Origin};
+use crate::recorder::run::{Entry, Run, Sample, Scene, SessionSpec};
+use crate::store::Command;
 
 const SECOND: Micros = 1_000_000;
 
@@ -22,13 +23,12 @@ fn splits(split: i64, seconds: i64, entry: impl Fn(i64) -> Entry) -> (Vec<i64>, 
 fn exactly(split: i64, seconds: i64, entry: impl Fn(i64) -> Entry) -> (Vec<Micros>, usize) {
     let mut reel = Reel::of(&[Format::Mp4]);
     reel.split.after = Some(Span::from_secs(split.unsigned_abs()));
-    let about = About {
-        session: "s".to_owned(),
-        origin: Origin::Rule,
-        template: String::new(),
-        name: None,
-        domain: None,
-        asked: None,
+    let spec = SessionSpec {
+        about: About {
+            session: "s".to_owned(),
+            ..About::default()
+        },
+        ..SessionSpec::default()
     };
     let (mut out, mut endings) = (Vec::new(), Vec::new());
     let stream = name("live/a");
@@ -41,14 +41,14 @@ fn exactly(split: i64, seconds: i64, entry: impl Fn(i64) -> Entry) -> (Vec<Micro
         out: &mut out,
         endings: &mut endings,
     };
-    run.begin(&about, 0, &mut scene);
+    run.begin(&spec, 0, &mut scene);
     for n in 0..seconds * 5 {
         let sample = Sample {
             at: n * SECOND / 5,
             entry: entry(n),
             bytes: 1,
         };
-        run.frame(&about, sample, &mut scene);
+        run.frame(&spec, sample, &mut scene);
     }
     let ends = endings.iter().map(|ending| ending.end).collect();
     let reports = out

@@ -54,7 +54,7 @@ fn a_task_of_the_file_records_over_reloads_and_restarts_and_is_there_once() {
         machine
             .recordings
             .values()
-            .all(|entry| entry.spec.name.as_deref() == Some("a"))
+            .all(|entry| entry.spec.about.name.as_deref() == Some("a"))
     );
     machine.check();
 }

@@ -222,7 +222,7 @@ fn tell(db: &Connection, rendition: &Rendition, utc: Micros) -> Result {
         width: video.map(|video| video.width),
         height: video.map(|video| video.height),
         audio_codec: audio.map(|audio| audio.codec.as_str().to_owned()),
-        about: spec.about(),
+        about: spec.about,
     }));
     post(db, &event, utc)
 }

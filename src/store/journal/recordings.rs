@@ -7,8 +7,9 @@ use super::read::{SHARED, between, few};
 use super::sql::prepare;
 use crate::event::{Event, RecordingClosed, rfc3339};
 use crate::media::{Micros, PublishId, RecordingId, StreamName};
+use crate::model::Origin;
+use crate::store::RecordingSpec;
 use crate::store::short::{self, Stretch};
-use crate::store::{Origin, RecordingSpec};
 
 /// A recording begins; `tell` is the time of its event, if there is to be one.
 pub(super) fn start(
@@ -42,7 +43,7 @@ pub(super) fn start(
         .execute(params![id.to_bytes(), spec.written(), start, keep])?;
     }
     // Nobody waits for the start of a clip: that it is there is what it is told by.
-    let told = spec.filter(|spec| spec.origin != Origin::Clip);
+    let told = spec.filter(|spec| spec.about.origin != Origin::Clip);
     let (Some(utc), Some(spec)) = (tell.filter(|_| new > 0), told) else {
         return Ok(());
     };
@@ -51,7 +52,7 @@ pub(super) fn start(
         stream,
         recording: id.to_string(),
         start: rfc3339(start),
-        about: spec.about(),
+        about: spec.about.clone(),
     };
     post(db, &event, utc)
 }
@@ -83,7 +84,7 @@ pub(super) fn pause(
         recording: id.to_string(),
         at: rfc3339(tape.last.unwrap_or(utc)),
         reason: reason.to_owned(),
-        about: found.spec.about(),
+        about: found.spec.about.clone(),
     };
     post(db, &event, utc)
 }
@@ -115,7 +116,7 @@ pub(super) fn resume(
         from: rfc3339(tape.last.unwrap_or(at)),
         at: rfc3339(at),
         gap_s: gap as f64 / 1e6,
-        about: found.spec.about(),
+        about: found.spec.about.clone(),
     };
     post(db, &event, utc)
 }
@@ -204,9 +205,9 @@ pub(super) fn close(
         bytes: u64::try_from(tape.bytes).unwrap_or(0),
         reason: reason.to_owned(),
         short: short.map(Box::new),
-        about: found.spec.about(),
+        about: found.spec.about.clone(),
     });
-    let event = match found.spec.origin {
+    let event = match found.spec.about.origin {
         Origin::Clip if tape.segments > 0 => Event::ClipReady(closed),
         Origin::Clip => nothing(closed.stream, closed.recording),
         _ => Event::RecordingClosed(closed),

@@ -7,10 +7,10 @@ use std::time::Duration;
 use super::moment::{JournalFiles, stride};
 use super::rig::{Publisher, Rig, check_invariants, stream, tempdir};
 use crate::media::{Micros, RecordingId};
+use crate::model::Origin;
 use crate::store::clock::tests::TestClock;
 use crate::store::crash::{CrashDisk, Image, Survives};
 use crate::store::journal::Journal;
-use crate::store::spec::Origin;
 use crate::store::testing::{fragment, media, open_gop};
 use crate::store::{Command, Deletion, Filter, RecordingSpec, paths};
 
@@ -27,7 +27,7 @@ fn id(n: u8) -> RecordingId {
 
 fn clip(a: &Publisher, n: u8, [from, to]: [Micros; 2]) -> Command {
     let mut spec = RecordingSpec::built_in();
-    spec.origin = Origin::Clip;
+    spec.about.origin = Origin::Clip;
     Command::Clip {
         recording: id(n),
         stream: a.stream.clone(),

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use super::rig::{Publisher, Rig, stream, tempdir};
 use crate::event::Lack;
 use crate::media::{Micros, PublishId, RecordingId};
+use crate::model::Origin;
 use crate::store::clock::tests::TestClock;
 use crate::store::crash::{CrashDisk, Survives};
 use crate::store::journal::{Class, Journal};
 use crate::store::{
-    ClipBounds, Command, Disk as _, Filter, OpenRecording, Origin, RecordingRow, RecordingSpec,
-    RecordingState, paths,
+    ClipBounds, Command, Disk as _, Filter, OpenRecording, RecordingRow, RecordingSpec, RecordingState, paths,
 };
 
 const SECOND: Micros = 1_000_000;
@@ -29,7 +29,7 @@ fn id(n: u8) -> RecordingId {
 /// Of a recording that waits for its publisher.
 fn waits() -> Arc<RecordingSpec> {
     let mut spec = RecordingSpec::built_in();
-    (spec.session, spec.number) = ("s".to_owned(), 3);
+    (spec.about.session, spec.about.number) = ("s".to_owned(), 3);
     Arc::new(spec)
 }
 
@@ -68,7 +68,7 @@ fn resume(a: &Publisher, n: u8) -> Command {
 
 fn clip(a: &Publisher, n: u8, [from, to]: [Micros; 2]) -> Command {
     let mut spec = RecordingSpec::built_in();
-    spec.origin = Origin::Clip;
+    spec.about.origin = Origin::Clip;
     Command::Clip {
         recording: id(n),
         stream: a.stream.clone(),
@@ -292,7 +292,10 @@ fn what_waits_says_what_it_has_and_since_when() {
         );
         assert_eq!((open.paused_utc, open.clock_synced), (utc + 8 * SECOND, true));
         assert_eq!(open.bytes, row(&rig, if from == 0 { 1 } else { 2 }).bytes);
-        assert_eq!((open.spec.session.as_str(), open.spec.number), ("s", 3));
+        assert_eq!(
+            (open.spec.about.session.as_str(), open.spec.about.number),
+            ("s", 3)
+        );
     }
     assert!(all[1].bytes < all[0].bytes);
     // A publisher that comes and goes without media does not make it younger.
@@ -325,7 +328,10 @@ fn one_batch_may_begin_it_let_it_wait_and_go_on() {
     rig.writer.close().unwrap();
     let open = waiting(&rig);
     assert_eq!(open.len(), 1);
-    assert_eq!((open[0].spec.session.as_str(), open[0].start), ("s", a.zero));
+    assert_eq!(
+        (open[0].spec.about.session.as_str(), open[0].start),
+        ("s", a.zero)
+    );
     let row = row(&rig, 1);
     assert_eq!((row.duration, row.gaps.len()), (8 * SECOND, 1));
     assert_eq!(events(&rig, "recording.resumed")[0]["gap_s"], 6.0);
@@ -417,7 +423,7 @@ fn cut(rig: &Rig, a: &Publisher, zero: Micros, [from, to]: [Micros; 2]) -> ClipB
 
 fn make(rig: &mut Rig, a: &Publisher, n: u8, found: ClipBounds) {
     let mut spec = RecordingSpec::built_in();
-    (spec.origin, spec.asked) = (Origin::Clip, Some(found.asked));
+    (spec.about.origin, spec.asked) = (Origin::Clip, Some(found.asked));
     rig.handle(vec![Command::Clip {
         recording: id(n),
         stream: a.stream.clone(),
@@ -650,7 +656,7 @@ fn a_live_recording_is_as_exact_as_before_when_the_journal_is_made_again() {
     rig.handle(vec![a.close(id(2), 8), a.close(id(1), 8), a.end()]);
     rig.pass(SECOND);
     let row = row(&rig, 2);
-    assert_eq!((row.spec.number, row.duration), (3, 7 * SECOND), "{row:?}");
+    assert_eq!((row.spec.about.number, row.duration), (3, 7 * SECOND), "{row:?}");
 }
 
 #[test]

@@ -2,9 +2,10 @@
 
 use crate::event::{
     AskedBy, DeviceStarted, Event, Evicted, ExpiredBy, JournalSetAside, PublishAbout, PublishOutcome,
-    Recorded, RecordedBy, RecordingAbout, RecordingClosed, RecordingDelivered, Recovered, TapeSetAside,
-    TaskMissed, rfc3339,
+    Recorded, RecordedBy, RecordingClosed, RecordingDelivered, Recovered, TapeSetAside, TaskMissed, rfc3339,
 };
+use crate::format::Format;
+use crate::model::{About, Origin};
 
 const STREAM: &str = "live/cam1";
 const RECORDING: &str = "019e7041-d8ea-7000-8000-0000000000aa";
@@ -104,11 +105,11 @@ fn publishes() -> Vec<Event> {
     ]
 }
 
-fn about() -> RecordingAbout {
-    RecordingAbout {
+fn about() -> About {
+    About {
         template: "hourly".into(),
-        origin: "task".into(),
-        formats: vec!["mp4".into(), "hls".into()],
+        origin: Origin::Task,
+        formats: vec![Format::Mp4, Format::Hls],
         session: "s1".into(),
         number: 1,
         name: Some("goal".into()),
@@ -131,7 +132,7 @@ fn recordings() -> Vec<Event> {
             stream: stream(),
             recording: recording(),
             start: time(),
-            about: RecordingAbout::default(),
+            about: About::default(),
         },
         Event::RecordingPaused {
             stream: stream(),

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use super::{document, messages, samples, schema, yaml};
 use crate::api::{Answer, Code, Failure};
 use crate::doors::mqtt::{Status, StatusState, StreamState};
-use crate::event::{Dialect, Event, Posted, Recorded, RecordingAbout, Sender, rfc3339};
+use crate::event::{Dialect, Event, Posted, Recorded, Sender, rfc3339};
+use crate::model::About;
 use crate::model::reply::{
     self, ClockHealth, Health, LeftOutTrack, LinkHealth, OutboxHealth, ProcessHealth, StorageHealth, Stream,
     StreamHealth, SyncHealth, Track,
@@ -203,7 +204,7 @@ fn the_row_of_a_recording_says_all_that_its_events_say_of_it() {
             .collect()
     };
     let (about, row) = (
-        fields(schema::of::<RecordingAbout>()),
+        fields(schema::of::<About>()),
         fields(schema::of::<reply::Recording>()),
     );
     let missing: Vec<&String> = about.difference(&row).collect();

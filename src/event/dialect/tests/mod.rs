@@ -7,9 +7,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::event::{
-    Event, PublishAbout, PublishOutcome, RecordingAbout, RecordingClosed, RecordingDelivered, rfc3339,
-};
+use crate::event::{Event, PublishAbout, PublishOutcome, RecordingClosed, RecordingDelivered, rfc3339};
+use crate::format::Format;
+use crate::model::About;
 
 /// 2026-05-28T20:26:40Z, and when it is sent.
 const TIME: i64 = 1_780_000_000_250_001;
@@ -50,11 +50,11 @@ fn the_one(dialect: Dialect, event: &Event) -> (String, Value) {
     all.remove(0)
 }
 
-fn about(origin: &str) -> RecordingAbout {
-    RecordingAbout {
+fn about(origin: &str) -> About {
+    About {
         template: "hourly".into(),
-        origin: origin.into(),
-        formats: vec!["mp4".into(), "hls".into()],
+        origin: serde_json::from_value(origin.into()).unwrap(),
+        formats: vec![Format::Mp4, Format::Hls],
         session: "s1".into(),
         number: 1,
         name: None,
