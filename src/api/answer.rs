@@ -1,7 +1,7 @@
 //! What comes back.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::delivery::Stopping;
 use crate::recorder::{AskError, OrderError, RuleError, TaskError};
@@ -17,6 +17,25 @@ pub struct Answer {
     pub id: Option<String>,
     /// What it came to.
     pub result: Result<Value, Failure>,
+}
+
+/// An answer as it goes out.
+#[derive(Serialize)]
+struct Sent<'a> {
+    /// Not there in what the command line makes without a service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a Option<String>>,
+    ok: bool,
+    #[serde(flatten)]
+    outcome: Outcome<'a>,
+}
+
+/// What a request came to: `{"result":…}` or `{"error":…}`.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Outcome<'a> {
+    Result(&'a Value),
+    Error(&'a Failure),
 }
 
 /// Why a request came to nothing.
@@ -83,11 +102,36 @@ impl Answer {
     }
 
     fn render(&self) -> String {
-        match &self.result {
-            Ok(result) => json!({ "id": self.id, "ok": true, "result": result }),
-            Err(failure) => json!({ "id": self.id, "ok": false, "error": failure }),
+        sent(Some(&self.id), &self.result).to_string()
+    }
+}
+
+/// A result that the command line found without a service, as the service would have sent it.
+pub fn without_service(result: &Result<Value, Failure>) -> Value {
+    sent(None, result)
+}
+
+fn sent(id: Option<&Option<String>>, result: &Result<Value, Failure>) -> Value {
+    let sent = Sent {
+        id,
+        ok: result.is_ok(),
+        outcome: Outcome::of(result),
+    };
+    sorted(&sent)
+}
+
+/// JSON with the keys of objects in the order of the alphabet, as all answers have them.
+pub(super) fn sorted(of: &impl Serialize) -> Value {
+    // Texts and values of JSON alone are in what this is called with: nothing can fail.
+    serde_json::to_value(of).unwrap_or_default()
+}
+
+impl<'a> Outcome<'a> {
+    pub(super) fn of(result: &'a Result<Value, Failure>) -> Self {
+        match result {
+            Ok(result) => Outcome::Result(result),
+            Err(failure) => Outcome::Error(failure),
         }
-        .to_string()
     }
 }
 

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::Api;
 use super::answer::{Code, Failure};
+pub use crate::model::reply::{Argument, Kind};
 
 /// A command: what it is called, what it takes and what it does.
 #[derive(Clone, Copy, Debug)]
@@ -60,44 +61,6 @@ pub enum Effect {
     Changes,
     /// Something that is not there afterwards.
     Ends,
-}
-
-/// An argument of a command.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct Argument {
-    /// Its name in a request.
-    pub name: &'static str,
-    /// What is written there.
-    #[serde(rename = "type")]
-    pub kind: Kind,
-    /// Without it there is no request.
-    pub required: bool,
-    /// What it is for, in a few words.
-    pub about: &'static str,
-}
-
-/// What is written as an argument.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// A text.
-    Text,
-    /// A moment as in RFC 3339.
-    Time,
-    /// A length of time as in the configuration: `"30min"`.
-    Span,
-    /// A number of seconds.
-    Seconds,
-    /// A whole number.
-    Number,
-    /// `true` or `false`.
-    Switch,
-    /// Several texts.
-    Texts,
-    /// Several texts that may have commas in them.
-    Lines,
-    /// An object, as in the configuration.
-    Object,
 }
 
 pub(super) type Done<'a> = Pin<Box<dyn Future<Output = Result<Value, Failure>> + Send + 'a>>;

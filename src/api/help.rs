@@ -1,7 +1,7 @@
 //! `help`: the commands themselves.
 
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::Api;
 use super::answer::Failure;
@@ -36,7 +36,7 @@ async fn help(_: &Api, arguments: Map<String, Value>) -> Result<Help, Failure> {
             } = known(&name)?;
             Help::One(CommandHelp {
                 about: CommandAbout { command: name, about },
-                arguments: arguments.iter().map(|argument| json!(argument)).collect(),
+                arguments: arguments.to_vec(),
             })
         }
         None => {

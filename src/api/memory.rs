@@ -17,7 +17,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::Api;
-use super::answer::{Answer, Code, Failure};
+use super::answer::{Answer, Code, Failure, Outcome, sorted};
 use super::command::{Command, Effect};
 use crate::media::{Micros, RecordingId};
 use crate::model::reply::Already;
@@ -246,11 +246,7 @@ fn gone() -> Failure {
 }
 
 fn written(result: &Result<Value, Failure>) -> String {
-    match result {
-        Ok(value) => serde_json::json!({ "result": value }),
-        Err(failure) => serde_json::json!({ "error": failure }),
-    }
-    .to_string()
+    sorted(&Outcome::of(result)).to_string()
 }
 
 fn read(text: &str) -> Result<Value, Failure> {

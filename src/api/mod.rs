@@ -36,7 +36,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-pub use answer::{Answer, Code, Failure, MAX_ANSWER};
+pub use answer::{Answer, Code, Failure, MAX_ANSWER, without_service};
 pub use arguments::{MAX_REQUEST, Request};
 pub use audit::Entry;
 pub use caller::{Caller, Door};

@@ -8,7 +8,8 @@ use clap::Arg;
 use clap::builder::StyledStr;
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 use clap_complete::env::CompleteEnv;
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::open::StoreArgument;
 use super::service::{ask_within, find_socket};
@@ -180,6 +181,13 @@ fn begun_so(current: &OsStr) -> Option<String> {
     Some(found.id.to_string())
 }
 
+/// A request for one of the lists.
+#[derive(Serialize)]
+struct ListRequest<'a> {
+    command: &'a str,
+    limit: usize,
+}
+
 /// One field of each thing that the running service lists.
 fn asked(command: &str, list: &str, field: &str) -> Vec<String> {
     let store = store();
@@ -187,8 +195,11 @@ fn asked(command: &str, list: &str, field: &str) -> Vec<String> {
     let Some(paths) = socket.or_else(|| find_socket(&store).ok()) else {
         return Vec::new();
     };
-    let answer = ask_within(&paths, &json!({ "command": command, "limit": MOST }), PATIENCE);
-    let answer = answer.ok().and_then(Result::ok);
+    let request = serde_json::to_value(ListRequest { command, limit: MOST });
+    let answer = request
+        .ok()
+        .and_then(|request| ask_within(&paths, &request, PATIENCE).ok());
+    let answer = answer.and_then(Result::ok);
     let things = rows(answer.as_ref().and_then(|answer| answer.get("result")), list);
     let fields = things
         .iter()

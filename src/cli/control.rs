@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, bail, ensure};
 use clap::{Arg, ArgAction, ArgMatches, Args as _, FromArgMatches as _};
 use clap_complete::engine::ArgValueCompleter;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::complete;
 use super::open::StoreArgument;
@@ -177,8 +177,7 @@ fn answer(service: &Service, command: &Command, arguments: Map<String, Value>) -
     }
     let library = service.store.library().with_context(|| absent.to_string())?;
     match api::offline(&library, command.name, arguments) {
-        Some(Ok(result)) => Ok(json!({ "ok": true, "result": result })),
-        Some(Err(failure)) => Ok(json!({ "ok": false, "error": failure })),
+        Some(result) => Ok(api::without_service(&result)),
         None => Err(absent.into()),
     }
 }

@@ -4,11 +4,11 @@ use std::io::Write;
 
 use anyhow::bail;
 use indicatif::ProgressBar;
-use serde_json::{Value, json};
 
 use super::open::StoreArgument;
 use super::output;
 use crate::event::rfc3339;
+use crate::model::reply::{Problem, ProblemFragment, Verified};
 use crate::store::{Checked, Finding, Library, Step, StoreError, repair};
 
 /// Findings in a JSON document; `problems_left_out` counts the rest.
@@ -68,7 +68,9 @@ impl Verify {
         bar.finish_and_clear();
         let checked = checked?;
         if self.json {
-            serde_json::to_writer_pretty(&mut out, &document(&checked, &told))?;
+            // The keys in the order of the alphabet, as in all answers.
+            let document = serde_json::to_value(document(&checked, &told))?;
+            serde_json::to_writer_pretty(&mut out, &document)?;
             writeln!(out)?;
         } else {
             summary(&mut out, &checked)?;
@@ -111,39 +113,37 @@ fn summary(out: &mut impl Write, checked: &Checked) -> std::io::Result<()> {
     Ok(())
 }
 
-fn document(checked: &Checked, told: &Told) -> Value {
+fn document(checked: &Checked, told: &Told) -> Verified {
     let paths = |paths: &[std::path::PathBuf]| -> Vec<String> {
         paths.iter().map(|path| path.display().to_string()).collect()
     };
-    json!({
-        "sound": checked.findings == 0,
-        "segments": checked.segments,
-        "fragments": checked.fragments,
-        "bytes": checked.bytes,
-        "being_written": checked.open,
-        "repaired": told.done,
-        "problems": told.findings.iter().map(problem).collect::<Vec<_>>(),
-        "problems_left_out": checked.findings.saturating_sub(told.findings.len() as u64),
-        "lost_found": paths(&checked.lost_found),
-        "lost_found_count": checked.lost_found_count,
-        "journals_set_aside": paths(&checked.journals_set_aside),
-    })
+    Verified {
+        sound: checked.findings == 0,
+        segments: checked.segments,
+        fragments: checked.fragments,
+        bytes: checked.bytes,
+        being_written: checked.open,
+        repaired: told.done.clone(),
+        problems: told.findings.iter().map(problem).collect(),
+        problems_left_out: checked.findings.saturating_sub(told.findings.len() as u64),
+        lost_found: paths(&checked.lost_found),
+        lost_found_count: checked.lost_found_count,
+        journals_set_aside: paths(&checked.journals_set_aside),
+    }
 }
 
-fn problem(finding: &Finding) -> Value {
-    let fragment = finding.fragment.as_ref().map(|fragment| {
-        json!({
-            "number": fragment.number,
-            "offset": fragment.offset,
-            "start": rfc3339(fragment.start),
-            "duration_s": fragment.duration as f64 / 1e6,
-        })
+fn problem(finding: &Finding) -> Problem {
+    let fragment = finding.fragment.as_ref().map(|fragment| ProblemFragment {
+        number: fragment.number,
+        offset: fragment.offset,
+        start: rfc3339(fragment.start),
+        duration_s: fragment.duration as f64 / 1e6,
     });
-    json!({
-        "path": finding.path.display().to_string(),
-        "segment": finding.segment.map(|segment| segment.to_string()),
-        "fragment": fragment,
-        "what": finding.what,
-        "recordings": finding.recordings.iter().map(ToString::to_string).collect::<Vec<_>>(),
-    })
+    Problem {
+        path: finding.path.display().to_string(),
+        segment: finding.segment.map(|segment| segment.to_string()),
+        fragment,
+        what: finding.what.clone(),
+        recordings: finding.recordings.iter().map(ToString::to_string).collect(),
+    }
 }

@@ -1,8 +1,9 @@
 //! The callbacks of Alibaba Cloud's ApsaraVideo Live: the state of a recording, a file, a push.
 
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::{Map, Value};
 
-use super::{Body, Message, Posted, Sender, md5_hex, seconds};
+use super::{Body, Message, Posted, Sender, md5_hex, seconds, written};
 
 const PUBLISH: &str = "publish";
 const PUBLISH_DONE: &str = "publish_done";
@@ -24,7 +25,7 @@ pub(super) fn render(posted: &Posted, sender: &Sender) -> Option<Message> {
     };
     Some(Message {
         name: name.to_owned(),
-        body: told.to_string(),
+        body: told,
     })
 }
 
@@ -58,39 +59,75 @@ pub fn aliyun_headers(host: &str, now: i64, key: &[u8]) -> (String, String) {
     (timestamp, signature)
 }
 
-fn state(event: &'static str, body: &Body, sender: &Sender) -> (&'static str, Value) {
-    let (app, stream) = body.stream();
-    let domain = body.domain(sender);
-    let told = json!({ "domain": domain, "app": app, "stream": stream, "event": event });
-    (event, told)
+/// The state of a recording.
+#[derive(Serialize)]
+struct State<'a> {
+    domain: &'a str,
+    app: &'a str,
+    stream: &'a str,
+    event: &'static str,
 }
 
-fn file(body: &Body, sender: &Sender) -> Value {
+/// A file that is where it is delivered to.
+#[derive(Serialize)]
+struct File<'a> {
+    domain: &'a str,
+    app: &'a str,
+    stream: &'a str,
+    uri: &'a str,
+    duration: f64,
+    start_time: i64,
+    stop_time: i64,
+}
+
+/// A push. `app` is the domain with them, and `appname` the app.
+#[derive(Serialize)]
+struct Ingest<'a> {
+    action: &'static str,
+    ip: &'a str,
+    id: &'a str,
+    app: &'a str,
+    appname: &'a str,
+    time: i64,
+    usrargs: &'a str,
+}
+
+fn state(event: &'static str, body: &Body, sender: &Sender) -> (&'static str, String) {
     let (app, stream) = body.stream();
-    json!({
-        "domain": body.domain(sender),
-        "app": app,
-        "stream": stream,
-        "uri": body.word("key"),
-        "duration": body.number("duration_s").unwrap_or(0.0),
-        "start_time": body.time("start").map_or(0, seconds),
-        "stop_time": body.time("end").map_or(0, seconds),
+    let state = State {
+        domain: body.domain(sender),
+        app,
+        stream,
+        event,
+    };
+    (event, written(&state))
+}
+
+fn file(body: &Body, sender: &Sender) -> String {
+    let (app, stream) = body.stream();
+    written(&File {
+        domain: body.domain(sender),
+        app,
+        stream,
+        uri: body.word("key"),
+        duration: body.number("duration_s").unwrap_or(0.0),
+        start_time: body.time("start").map_or(0, seconds),
+        stop_time: body.time("end").map_or(0, seconds),
     })
 }
 
-/// `app` is the domain with them, and `appname` the app.
-fn ingest(action: &'static str, body: &Body, posted: &Posted, sender: &Sender) -> (&'static str, Value) {
+fn ingest(action: &'static str, body: &Body, posted: &Posted, sender: &Sender) -> (&'static str, String) {
     let (app, stream) = body.stream();
-    let told = json!({
-        "action": action,
-        "ip": body.word("peer"),
-        "id": stream,
-        "app": body.domain(sender),
-        "appname": app,
-        "time": seconds(posted.time),
-        "usrargs": body.word("param"),
-    });
-    (action, told)
+    let ingest = Ingest {
+        action,
+        ip: body.word("peer"),
+        id: stream,
+        app: body.domain(sender),
+        appname: app,
+        time: seconds(posted.time),
+        usrargs: body.word("param"),
+    };
+    (action, written(&ingest))
 }
 
 /// Percent-encoded but for the unreserved characters of RFC 3986.

@@ -142,6 +142,12 @@ impl Body {
     }
 }
 
+/// A message of a cloud as JSON, its keys in the order of the alphabet.
+fn written(message: &impl Serialize) -> String {
+    // Nothing in it can fail to be JSON.
+    serde_json::to_value(message).unwrap_or_default().to_string()
+}
+
 /// Whole seconds of UTC microseconds.
 fn seconds(micros: i64) -> i64 {
     micros.div_euclid(SECOND)

@@ -3,9 +3,9 @@
 //!
 //! What their service knows and this one does not (the account, ids in their VOD) is 0 or empty, of the type it has there.
 
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 
-use super::{Body, Message, Posted, SECOND, Sender, md5_hex, seconds};
+use super::{Body, Message, Posted, SECOND, Sender, md5_hex, seconds, written};
 
 /// How long a message holds, seconds.
 const HOLDS: i64 = 600;
@@ -16,145 +16,274 @@ const MOST_FORMATS: usize = 9;
 /// The messages of an event, signed.
 pub(super) fn render(posted: &Posted, sender: &Sender, now: i64) -> Vec<Message> {
     let body = Body::read(&posted.body);
-    let told = match posted.kind.as_str() {
-        "recording.delivered" => vec![file_ready(&body, sender)],
-        "publish.started" => vec![push(&body, posted, sender)],
-        "publish.ended" => vec![cut(&body, posted, sender)],
-        "recording.started" => states(&body, posted, sender, "record_start_succeeded"),
-        "recording.failed" => states(&body, posted, sender, failure(&body)),
-        "recording.paused" => states(&body, posted, sender, "record_paused"),
-        "recording.resumed" => states(&body, posted, sender, "record_resumed"),
-        "recording.closed" => states(&body, posted, sender, "record_ended"),
-        "stream.exception" | "stream.gap" => vec![exception(&body, posted)],
-        _ => Vec::new(),
+    let (body, sign) = (&body, |told: Told<'_>| signed(told, sender, now));
+    let states = |event: &'static str| {
+        states(body, posted, sender, event)
+            .map(Told::State)
+            .map(sign)
+            .collect()
     };
-    told.into_iter()
-        .map(|fields| fields.signed(sender, now))
-        .collect()
+    match posted.kind.as_str() {
+        "recording.delivered" => vec![sign(Told::FileReady(file_ready(body, sender)))],
+        "publish.started" => vec![sign(Told::PushBegan(push(body, posted, sender, (0, "ok"))))],
+        "publish.ended" => vec![sign(Told::PushEnded(push_ended(body, posted, sender)))],
+        "recording.started" => states("record_start_succeeded"),
+        "recording.failed" => states(failure(body)),
+        "recording.paused" => states("record_paused"),
+        "recording.resumed" => states("record_resumed"),
+        "recording.closed" => states("record_ended"),
+        "stream.exception" | "stream.gap" => vec![sign(Told::Exception(exception(body, posted)))],
+        _ => Vec::new(),
+    }
 }
 
-/// The fields of a message of an event with this number.
-struct Fields {
+/// A message, but for what every message has.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Told<'a> {
+    FileReady(FileReady<'a>),
+    PushBegan(Push<'a>),
+    PushEnded(PushEnded<'a>),
+    State(State<'a>),
+    Exception(Exception<'a>),
+}
+
+impl Told<'_> {
+    /// Its number with them.
+    fn event_type(&self) -> u32 {
+        match self {
+            Told::FileReady(_) => 100,
+            Told::PushBegan(_) => 1,
+            Told::PushEnded(_) => 0,
+            Told::State(_) => 332,
+            Told::Exception(_) => 341,
+        }
+    }
+}
+
+/// A message with what every message has.
+#[derive(Serialize)]
+struct Signed<'a> {
     event_type: u32,
-    map: Map<String, Value>,
+    appid: u32,
+    /// Until when `sign` holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    t: Option<i64>,
+    /// The MD5 of the key and `t`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sign: Option<String>,
+    #[serde(flatten)]
+    told: Told<'a>,
 }
 
-impl Fields {
-    fn new(event_type: u32) -> Self {
-        let map = Map::new();
-        let fields = Self { event_type, map };
-        fields.with("event_type", event_type).with("appid", 0)
-    }
+/// The stream as files and pushes have it.
+#[derive(Serialize)]
+struct StreamOf<'a> {
+    app: &'a str,
+    appname: &'a str,
+    stream_id: &'a str,
+    channel_id: &'a str,
+}
 
-    fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.map.insert(name.to_owned(), value.into());
-        self
-    }
+#[derive(Serialize)]
+struct FileReady<'a> {
+    #[serde(flatten)]
+    stream: StreamOf<'a>,
+    file_id: String,
+    record_file_id: &'a str,
+    record_temp_id: &'a str,
+    file_format: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    task_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stream_param: Option<&'a str>,
+    video_url: &'a str,
+    file_size: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start_time: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start_time_usec: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    end_time: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    end_time_usec: Option<i64>,
+    duration: i64,
+    media_start_time: u32,
+    record_bps: i64,
+    /// JSON within a string, as they have it.
+    callback_ext: String,
+}
 
-    fn with_known(self, name: &str, value: Option<impl Into<Value>>) -> Self {
-        match value {
-            Some(value) => self.with(name, value),
-            None => self,
-        }
-    }
+#[derive(Serialize)]
+struct CallbackExt<'a> {
+    video_codec: &'a str,
+    resolution: String,
+    session_id: &'a str,
+}
 
-    /// The stream as files and pushes have it.
-    fn with_stream(self, body: &Body, sender: &Sender) -> Self {
-        let (app, name) = body.stream();
-        self.with("app", body.domain(sender))
-            .with("appname", app)
-            .with("stream_id", name)
-            .with("channel_id", name)
-    }
+#[derive(Serialize)]
+struct Push<'a> {
+    #[serde(flatten)]
+    stream: StreamOf<'a>,
+    event_time: i64,
+    /// The same for both ends of a push, whatever else it may be.
+    sequence: &'a str,
+    node: &'a str,
+    user_ip: &'a str,
+    stream_param: &'a str,
+    width: u64,
+    height: u64,
+    errcode: u32,
+    errmsg: &'a str,
+}
 
-    /// `sign` is the MD5 of the key and `t`, until when it holds.
-    fn signed(self, sender: &Sender, now: i64) -> Message {
-        let name = self.event_type.to_string();
-        let fields = match &sender.key {
-            Some(key) => {
-                let until = seconds(now).saturating_add(HOLDS);
-                let sign = md5_hex(&[key, until.to_string().as_bytes()]);
-                self.with("t", until).with("sign", sign)
-            }
-            None => self,
-        };
-        Message {
-            name,
-            body: Value::Object(fields.map).to_string(),
-        }
+#[derive(Serialize)]
+struct PushEnded<'a> {
+    #[serde(flatten)]
+    push: Push<'a>,
+    /// Milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    push_duration: Option<String>,
+}
+
+#[derive(Serialize)]
+struct State<'a> {
+    domain: &'a str,
+    appname: &'a str,
+    stream_id: &'a str,
+    session_id: &'a str,
+    /// A number that no other message has: whoever drops repeats must not drop the other formats.
+    seq: String,
+    event_time: i64,
+    record_event: &'static str,
+    /// JSON within a string, as they have it.
+    record_detail: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    task_id: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct RecordDetail {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file_format: Option<u32>,
+    record_bps: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start_model: Option<u32>,
+}
+
+#[derive(Serialize)]
+struct Exception<'a> {
+    stream_id: &'a str,
+    session_id: &'a str,
+    file_format: &'static str,
+    timestamp: i64,
+    exception_level: &'static str,
+    exception: Happened,
+}
+
+#[derive(Serialize)]
+struct Happened {
+    #[serde(rename = "type")]
+    number: i32,
+    occurs: u32,
+    desc: String,
+}
+
+fn signed(told: Told<'_>, sender: &Sender, now: i64) -> Message {
+    let until = seconds(now).saturating_add(HOLDS);
+    let sign = |key: &Vec<u8>| md5_hex(&[key, until.to_string().as_bytes()]);
+    let event_type = told.event_type();
+    let signed = Signed {
+        event_type,
+        appid: 0,
+        t: sender.key.as_ref().map(|_| until),
+        sign: sender.key.as_ref().map(sign),
+        told,
+    };
+    Message {
+        name: event_type.to_string(),
+        body: written(&signed),
     }
 }
 
-fn file_ready(body: &Body, sender: &Sender) -> Fields {
+fn stream_of<'a>(body: &'a Body, sender: &'a Sender) -> StreamOf<'a> {
+    let (appname, name) = body.stream();
+    StreamOf {
+        app: body.domain(sender),
+        appname,
+        stream_id: name,
+        channel_id: name,
+    }
+}
+
+/// The task that a recording is of.
+fn task(body: &Body) -> Option<&str> {
+    body.text("task").filter(|_| body.text("origin") == Some("task"))
+}
+
+fn file_ready<'a>(body: &'a Body, sender: &'a Sender) -> FileReady<'a> {
     let (recording, format) = (body.word("recording"), body.word("format"));
     let part = body.whole("part").unwrap_or(1);
     let is_task = body.text("origin") == Some("task");
     let (start, end) = (body.time("start"), body.time("end"));
     let micros = |time: i64| time.rem_euclid(SECOND);
     let whole = |duration: f64| duration.round() as i64;
-    Fields::new(100)
-        .with_stream(body, sender)
-        .with("file_id", format!("{recording}-{format}-{part}"))
-        .with("record_file_id", recording)
-        .with("record_temp_id", body.word("template"))
-        .with(
-            "file_format",
-            known_format(format).map_or(format, |(name, _)| name),
-        )
-        .with_known("task_id", body.text("task").filter(|_| is_task))
-        .with_known("stream_param", (!is_task).then(|| body.word("param")))
-        .with("video_url", body.word("url"))
-        .with("file_size", body.whole("bytes").unwrap_or(0))
-        .with_known("start_time", start.map(seconds))
-        .with_known("start_time_usec", start.map(micros))
-        .with_known("end_time", end.map(seconds))
-        .with_known("end_time_usec", end.map(micros))
-        .with("duration", body.number("duration_s").map_or(0, whole))
-        .with("media_start_time", 0)
-        .with("record_bps", kilobits_per_second(body))
-        .with("callback_ext", callback_ext(body))
+    FileReady {
+        stream: stream_of(body, sender),
+        file_id: format!("{recording}-{format}-{part}"),
+        record_file_id: recording,
+        record_temp_id: body.word("template"),
+        file_format: known_format(format).map_or(format, |(name, _)| name),
+        task_id: task(body),
+        stream_param: (!is_task).then(|| body.word("param")),
+        video_url: body.word("url"),
+        file_size: body.whole("bytes").unwrap_or(0),
+        start_time: start.map(seconds),
+        start_time_usec: start.map(micros),
+        end_time: end.map(seconds),
+        end_time_usec: end.map(micros),
+        duration: body.number("duration_s").map_or(0, whole),
+        media_start_time: 0,
+        record_bps: kilobits_per_second(body),
+        callback_ext: callback_ext(body),
+    }
 }
 
-/// JSON within a string, as they have it.
 fn callback_ext(body: &Body) -> String {
     let (width, height) = (body.whole("width"), body.whole("height"));
     let resolution = width
         .zip(height)
         .map(|(width, height)| format!("{width}x{height}"));
-    let ext = json!({
-        "video_codec": body.word("video_codec"),
-        "resolution": resolution.unwrap_or_default(),
-        "session_id": body.word("session"),
-    });
-    ext.to_string()
+    written(&CallbackExt {
+        video_codec: body.word("video_codec"),
+        resolution: resolution.unwrap_or_default(),
+        session_id: body.word("session"),
+    })
 }
 
-fn push(body: &Body, posted: &Posted, sender: &Sender) -> Fields {
-    publish(1, body, posted, sender)
-        .with("errcode", 0)
-        .with("errmsg", "ok")
-}
-
-fn cut(body: &Body, posted: &Posted, sender: &Sender) -> Fields {
+fn push_ended<'a>(body: &'a Body, posted: &Posted, sender: &'a Sender) -> PushEnded<'a> {
     let reason = body.word("reason");
     let millis = |duration: f64| ((duration * 1e3).round() as i64).to_string();
-    publish(0, body, posted, sender)
-        .with_known("push_duration", body.number("duration_s").map(millis))
-        .with("errcode", error_code(reason))
-        .with("errmsg", reason)
+    PushEnded {
+        push: push(body, posted, sender, (error_code(reason), reason)),
+        push_duration: body.number("duration_s").map(millis),
+    }
 }
 
-fn publish(event_type: u32, body: &Body, posted: &Posted, sender: &Sender) -> Fields {
-    Fields::new(event_type)
-        .with_stream(body, sender)
-        .with("event_time", seconds(posted.time))
-        // The same for both ends of a push, whatever else it may be.
-        .with("sequence", body.word("publish"))
-        .with("node", sender.device.as_str())
-        .with("user_ip", body.word("peer"))
-        .with("stream_param", body.word("param"))
-        .with("width", body.whole("width").unwrap_or(0))
-        .with("height", body.whole("height").unwrap_or(0))
+fn push<'a>(body: &'a Body, posted: &Posted, sender: &'a Sender, error: (u32, &'a str)) -> Push<'a> {
+    let (errcode, errmsg) = error;
+    Push {
+        stream: stream_of(body, sender),
+        event_time: seconds(posted.time),
+        sequence: body.word("publish"),
+        node: sender.device.as_str(),
+        user_ip: body.word("peer"),
+        stream_param: body.word("param"),
+        width: body.whole("width").unwrap_or(0),
+        height: body.whole("height").unwrap_or(0),
+        errcode,
+        errmsg,
+    }
 }
 
 /// Why a push ended, by their numbers: the client, the network, a request, the service itself; 0 is not known.
@@ -180,7 +309,12 @@ fn failure(body: &Body) -> &'static str {
 }
 
 /// Each format is a recording of its own with them.
-fn states(body: &Body, posted: &Posted, sender: &Sender, record_event: &str) -> Vec<Fields> {
+fn states<'a>(
+    body: &'a Body,
+    posted: &'a Posted,
+    sender: &'a Sender,
+    record_event: &'static str,
+) -> impl Iterator<Item = State<'a>> {
     let formats = body.texts("formats").filter_map(known_format);
     let mut formats: Vec<Option<u32>> = formats
         .map(|(_, number)| Some(number))
@@ -189,44 +323,38 @@ fn states(body: &Body, posted: &Posted, sender: &Sender, record_event: &str) -> 
     if formats.is_empty() {
         formats.push(None);
     }
-    let state = |(n, format): (usize, Option<u32>)| {
-        let (app, name) = body.stream();
-        let is_task = body.text("origin") == Some("task");
-        Fields::new(332)
-            .with("domain", body.domain(sender))
-            .with("appname", app)
-            .with("stream_id", name)
-            .with("session_id", body.word("session"))
-            // A number that no other message has: whoever drops repeats must not drop the other formats.
-            .with("seq", format!("{}{n}", posted.sequence))
-            .with("event_time", seconds(posted.time))
-            .with("record_event", record_event)
-            .with("record_detail", record_detail(body, format))
-            .with_known("task_id", body.text("task").filter(|_| is_task))
+    let state = move |(n, format): (usize, Option<u32>)| {
+        let (appname, name) = body.stream();
+        State {
+            domain: body.domain(sender),
+            appname,
+            stream_id: name,
+            session_id: body.word("session"),
+            seq: format!("{}{n}", posted.sequence),
+            event_time: seconds(posted.time),
+            record_event,
+            record_detail: record_detail(body, format),
+            task_id: task(body),
+        }
     };
-    formats.into_iter().enumerate().map(state).collect()
+    formats.into_iter().enumerate().map(state)
 }
 
-/// JSON within a string, as they have it.
 fn record_detail(body: &Body, format: Option<u32>) -> String {
-    let mut detail = Map::new();
     let start_model = match body.text("origin") {
         Some("rule" | "push") => Some(1),
         Some(_) => Some(5),
         None => None,
     };
-    if let Some(format) = format {
-        detail.insert("file_format".to_owned(), format.into());
-    }
-    detail.insert("record_bps".to_owned(), kilobits_per_second(body).into());
-    if let Some(start_model) = start_model {
-        detail.insert("start_model".to_owned(), start_model.into());
-    }
-    Value::Object(detail).to_string()
+    written(&RecordDetail {
+        file_format: format,
+        record_bps: kilobits_per_second(body),
+        start_model,
+    })
 }
 
-fn exception(body: &Body, posted: &Posted) -> Fields {
-    let (level, number) = match (posted.kind.as_str(), body.word("what")) {
+fn exception<'a>(body: &'a Body, posted: &Posted) -> Exception<'a> {
+    let (exception_level, number) = match (posted.kind.as_str(), body.word("what")) {
         // Frames could not be written to the file.
         ("stream.gap", _) => ("error", -104),
         (_, "timestamp") => ("warning", -9),
@@ -241,13 +369,18 @@ fn exception(body: &Body, posted: &Posted) -> Fields {
         Some((from, to)) => format!("{from} to {to}: {}", body.word("reason")),
         None => body.word("detail").to_owned(),
     };
-    Fields::new(341)
-        .with("stream_id", body.stream().1)
-        .with("session_id", body.word("session"))
-        .with("file_format", "")
-        .with("timestamp", seconds(posted.time))
-        .with("exception_level", level)
-        .with("exception", json!({ "type": number, "occurs": 1, "desc": desc }))
+    Exception {
+        stream_id: body.stream().1,
+        session_id: body.word("session"),
+        file_format: "",
+        timestamp: seconds(posted.time),
+        exception_level,
+        exception: Happened {
+            number,
+            occurs: 1,
+            desc,
+        },
+    }
 }
 
 /// A format's name and number with them.

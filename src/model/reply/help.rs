@@ -1,10 +1,9 @@
 //! `help`.
 
 use serde::Serialize;
-use serde_json::Value;
 
 /// The commands, or one of them.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum Help {
@@ -33,12 +32,52 @@ pub struct CommandAbout {
 }
 
 /// A command and what it takes.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CommandHelp {
     /// Its name, and what it does.
     #[serde(flatten)]
     pub about: CommandAbout,
-    /// Its arguments: `name`, `type`, `required` and `about` of each.
-    pub arguments: Vec<Value>,
+    /// What it takes; required ones first.
+    pub arguments: Vec<Argument>,
+}
+
+/// An argument of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Argument {
+    /// Its name in a request.
+    pub name: &'static str,
+    /// What is written there.
+    #[serde(rename = "type")]
+    pub kind: Kind,
+    /// Without it there is no request.
+    pub required: bool,
+    /// What it is for, in a few words.
+    pub about: &'static str,
+}
+
+/// What is written as an argument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A text.
+    Text,
+    /// A moment as in RFC 3339.
+    Time,
+    /// A length of time as in the configuration: `"30min"`.
+    Span,
+    /// A number of seconds.
+    Seconds,
+    /// A whole number.
+    Number,
+    /// `true` or `false`.
+    Switch,
+    /// Several texts.
+    Texts,
+    /// Several texts that may have commas in them.
+    Lines,
+    /// An object, as in the configuration.
+    Object,
 }

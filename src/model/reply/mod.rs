@@ -17,6 +17,7 @@ mod stream;
 mod sync;
 mod task;
 mod template;
+mod verify;
 
 pub use audit::{AuditEntry, AuditList};
 pub use callback::{Callback, CallbackStatus};
@@ -25,7 +26,7 @@ pub use device::{ConfigReloaded, ConfigShown, DeviceAbout, LogLevel};
 pub use health::{
     ClockHealth, Health, LinkHealth, OutboxHealth, ProcessHealth, StorageHealth, StreamHealth, SyncHealth,
 };
-pub use help::{CommandAbout, CommandHelp, CommandsHelp, Help};
+pub use help::{Argument, CommandAbout, CommandHelp, CommandsHelp, Help, Kind};
 pub use recording::{
     Delivery, Gap, Recording, RecordingDeleted, RecordingList, RecordingProtected, RecordingTagged,
     Recordings, RecordingsBegun, Track,
@@ -36,6 +37,7 @@ pub use stream::{LeftOutTrack, Stream, StreamKicked, StreamList};
 pub use sync::{SyncLimit, SyncPaused};
 pub use task::{Task, TaskList, TaskMissedTime, TaskSource};
 pub use template::{Template, TemplateDeleted, TemplateList, TemplatePut};
+pub use verify::{Problem, ProblemFragment, Verified};
 
 use serde::Serialize;
 
