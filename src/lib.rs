@@ -17,4 +17,5 @@ pub mod media;
 pub mod model;
 pub mod recorder;
 pub mod store;
+pub mod tls;
 mod watch;

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::ledger::counted_as;
+use super::limiter::counted_as;
 use crate::media::StreamName;
 
 /// So many wrong proofs in a row, and the address is not listened to for a while.

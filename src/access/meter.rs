@@ -1,15 +1,15 @@
-//! Whether a publish keeps to its bit rate.
+//! Whether a client keeps to its bit rate.
 
 use std::time::Duration;
 
 use super::Reason;
 use crate::config::BitRate;
 
-/// So much more than its rate a publish may send: what an encoder held back while the network was away, or the
+/// So much more than its rate a client may send: what an encoder held back while the network was away, or the
 /// peaks of a changing picture.
 const AHEAD: Duration = Duration::from_secs(10);
 
-/// A bucket that leaks at the rate that is allowed. In any span of time a publish may send what its rate makes of that
+/// A bucket that leaks at the rate that is allowed. In any span of time a client may send what its rate makes of that
 /// span and ten seconds more; at twice its rate it is ended after ten seconds, at a little more after minutes.
 #[derive(Debug)]
 pub struct Meter {

@@ -1,4 +1,4 @@
-//! Why somebody may not push: what the publisher, the log and the event are told.
+//! Why somebody is refused: what the client, the log and the event are told is [`Client::told`](super::Client::told).
 
 use crate::config::BitRate;
 use crate::media::Micros;
@@ -24,27 +24,26 @@ impl std::fmt::Display for Scheme {
 /// What there may be only so many of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Limit {
-    /// `rtmp.max_connections`
+    /// Connections.
     Connections,
-    /// `rtmp.max_connections_per_address`
+    /// Connections of one address.
     ConnectionsPerAddress,
-    /// `rtmp.max_publishes`
-    Publishes,
-    /// `rtmp.max_publishes_per_address`
-    PublishesPerAddress,
-    /// `max_publishes` of the entry that lets it in
-    PublishesOfPublisher,
+    /// Streams that clients have.
+    Streams,
+    /// The same of one address.
+    StreamsPerAddress,
+    /// The same under the entry that let them in.
+    StreamsOfAccount,
 }
 
 impl Limit {
-    /// The key that sets it.
-    fn key(self) -> &'static str {
+    fn kind(self) -> &'static str {
         match self {
-            Limit::Connections => "rtmp.max_connections",
-            Limit::ConnectionsPerAddress => "rtmp.max_connections_per_address",
-            Limit::Publishes => "rtmp.max_publishes",
-            Limit::PublishesPerAddress => "rtmp.max_publishes_per_address",
-            Limit::PublishesOfPublisher => "max_publishes of its [[publisher]]",
+            Limit::Connections => "connections",
+            Limit::ConnectionsPerAddress => "connections_per_address",
+            Limit::Streams => "streams",
+            Limit::StreamsPerAddress => "streams_per_address",
+            Limit::StreamsOfAccount => "streams_of_account",
         }
     }
 }
@@ -73,22 +72,16 @@ impl std::fmt::Display for HookFailure {
     }
 }
 
-/// Why a publish is refused. Its text says what to do, and never holds a secret.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+/// Why somebody is refused. Never holds a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// Nobody is listed, and this is not loopback.
-    #[error("anyone may push from this machine, and nobody from another: no [[publisher]] is configured")]
     Anonymous,
     /// No entry is about this stream and this address.
-    #[error(
-        "no [[publisher]] lets this address push this stream: look at 'stream' and 'from' of the entries"
-    )]
     NotListed,
     /// There is an entry, and nothing was shown that it asks for.
-    #[error("this stream needs a proof that the push has not: {0} behind the stream's name")]
     NoProof(&'static str),
     /// A proof is there and cannot be read.
-    #[error("{what} cannot be read: {why}")]
     Malformed {
         /// Which part of the query.
         what: &'static str,
@@ -96,32 +89,23 @@ pub enum Reason {
         why: &'static str,
     },
     /// A key that is none of those that hold.
-    #[error("the key is wrong: ?key=… is none of those that hold for this stream")]
     WrongKey,
     /// A signature made with another key, or for another stream or time.
-    #[error("{0} is wrong: it was made with another key, or for another stream or time")]
     WrongSignature(Scheme),
     /// A signature that was right once.
-    #[error("{scheme} expired at {}: sign again, and see that the signer's clock is right", crate::event::rfc3339(*.at))]
     Expired {
         /// How it was signed.
         scheme: Scheme,
         /// UTC of its end, in microseconds.
         at: Micros,
     },
-    /// Too many were wrong, and nothing of this address is looked at for a while.
-    #[error(
-        "too many wrong keys came from this address: it is heard again in {0} s, and streams that it pushed before are at once"
-    )]
+    /// Too many were wrong, and nothing of this address is looked at for so many seconds.
     HeldOff(u64),
     /// The service that decides said no, with this status.
-    #[error("the service that decides who may push says no (HTTP status {0})")]
     HookRefused(u16),
     /// The service that decides could not be asked.
-    #[error("the service that decides who may push could not be asked: {0}")]
     HookFailed(HookFailure),
     /// There are as many as there may be.
-    #[error("there are as many as {} = {most} allows: end one, or raise it", .limit.key())]
     Limit {
         /// Of what.
         limit: Limit,
@@ -129,7 +113,6 @@ pub enum Reason {
         most: usize,
     },
     /// More bits a second than it may send, for too long.
-    #[error("it sends more than max_bitrate = \"{0}\" allows: lower the encoder's bit rate, or raise it")]
     TooFast(BitRate),
 }
 
@@ -147,7 +130,7 @@ impl Reason {
             Reason::HeldOff(_) => "held_off",
             Reason::HookRefused(_) => "hook_refused",
             Reason::HookFailed(_) => "hook_failed",
-            Reason::Limit { limit, .. } => limit.key(),
+            Reason::Limit { limit, .. } => limit.kind(),
             Reason::TooFast(_) => "max_bitrate",
         }
     }
@@ -160,7 +143,7 @@ impl Reason {
         )
     }
 
-    /// How near a publisher came: of several entries that refuse, the nearest is told.
+    /// How near a client came: of several entries that refuse, the nearest is told.
     pub(super) fn nearness(&self) -> u8 {
         match self {
             Reason::NoProof(_) => 1,

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::Reason;
-use super::ledger::counted_as;
+use super::limiter::counted_as;
+use super::{Client, Reason};
 use crate::event::Event;
 use crate::media::StreamName;
 
@@ -17,8 +17,9 @@ const EVENTS: usize = 10;
 const KEPT: usize = 256;
 
 /// What was told of whom, and what was left out since.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Refusals {
+    client: &'static Client,
     lines: HashMap<(IpAddr, &'static str), Line>,
     /// When the minute began in which so many events were made.
     minute: (Duration, usize),
@@ -37,6 +38,16 @@ struct Line {
 }
 
 impl Refusals {
+    /// Nobody was refused yet.
+    pub fn new(client: &'static Client) -> Self {
+        Self {
+            client,
+            lines: HashMap::new(),
+            minute: (Duration::ZERO, 0),
+            others: 0,
+        }
+    }
+
     /// Somebody was refused at `now`, counted from any moment. Gives the event that tells it, or counts it for later.
     pub fn refused(
         &mut self,
@@ -50,7 +61,7 @@ impl Refusals {
             line.left_out = line.left_out.saturating_add(1);
             line.stream = stream.cloned();
             line.peer = peer;
-            line.reason = reason.to_string();
+            line.reason = self.client.told(reason);
             return None;
         }
         if self.lines.len() >= KEPT || !self.may_tell(now) {
@@ -62,7 +73,7 @@ impl Refusals {
             left_out: 0,
             stream: stream.cloned(),
             peer,
-            reason: reason.to_string(),
+            reason: self.client.told(reason),
         };
         let event = line.event(1);
         self.lines.insert(key, line);
@@ -139,6 +150,7 @@ fn others(count: u64) -> Event {
 
 #[cfg(test)]
 mod tests {
+    use super::super::client::tests::READER;
     use super::*;
 
     fn secs(seconds: u64) -> Duration {
@@ -160,7 +172,7 @@ mod tests {
 
     #[test]
     fn an_address_is_told_once_a_minute_with_how_many_were_left_out() {
-        let mut refusals = Refusals::default();
+        let mut refusals = Refusals::new(&READER);
         assert_eq!(refuse(&mut refusals, "192.0.2.1", &Reason::WrongKey, 0), Some(1));
         for second in 1..50 {
             assert_eq!(
@@ -189,7 +201,7 @@ mod tests {
 
     #[test]
     fn a_flood_from_everywhere_is_ten_events_a_minute_and_no_refusal_is_uncounted() {
-        let mut refusals = Refusals::default();
+        let mut refusals = Refusals::new(&READER);
         let (mut told, mut events) = (0, 0);
         for second in 0..600 {
             for n in 0..100_u32 {

@@ -44,7 +44,7 @@ impl CheckConfig {
         }
         // The service may run as another user, and have credentials that are not here.
         let unread = [
-            daemon::gate(&config).err(),
+            daemon::authorizer(&config).err(),
             daemon::certificate(&config).err(),
             daemon::authority(&config).err(),
             config

@@ -9,16 +9,16 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 
-use crate::access::Gate;
+use crate::access::Authorizer;
 use crate::config::{Advice, Callback, Config, MAX_SECRET, Mqtt, Secret, SecretSource, Target, Tls};
 use crate::doors::mqtt::LinkSettings;
-use crate::doors::rtmp::Certificate;
+use crate::tls::Certificate;
 
 /// Longest file with a chain of certificates or a private key.
 const MAX_PEM: usize = 256 << 10;
 
-/// The gate of a configuration. Reads what `[[publisher]]` points to.
-pub(crate) fn gate(config: &Config) -> anyhow::Result<Gate> {
+/// Who may push, by a configuration. Reads what `[[publisher]]` points to.
+pub(crate) fn authorizer(config: &Config) -> anyhow::Result<Authorizer> {
     // A line feed or two behind the key are no harm.
     let read = |path: &Path| {
         let text = read(path, MAX_SECRET + 16)?;
@@ -28,7 +28,8 @@ pub(crate) fn gate(config: &Config) -> anyhow::Result<Gate> {
         }
         Ok(text)
     };
-    Gate::new(&config.publishers, config.rtmp.allow_anonymous, read).context("who may push is not known")
+    Authorizer::new(&config.publishers, config.rtmp.allow_anonymous, read)
+        .context("who may push is not known")
 }
 
 /// The certificate for RTMPS, if that is configured.

@@ -18,7 +18,7 @@ mod service;
 
 pub(crate) use control::NAME as SOCKET_NAME;
 pub use control::default_socket;
-pub(crate) use keys::{authority, broker_keys, callback_key, certificate, gate};
+pub(crate) use keys::{authority, authorizer, broker_keys, callback_key, certificate};
 pub use log::{LogTarget, flush_log, init_log};
 pub use service::{Service, Snapshot};
 

@@ -13,14 +13,16 @@ use super::credentials::Account;
 use super::host::{Facts, Reloading, ThisService};
 use super::keys;
 use super::{broker, callbacks, may_block};
+use crate::access::Admission;
 use crate::api::{Api, Reloaded};
 use crate::config::{self, Advice, ByteSize, Changes, Config, Keep};
 use crate::delivery::{SHELF, Said, Uploader, UploaderSettings};
 use crate::doors::mqtt::Tally;
-use crate::doors::rtmp::{self, Entrance, Listen, Server};
+use crate::doors::rtmp::{self, Listen, PUBLISHER, Server};
 use crate::https::with_causes;
 use crate::recorder::{Recorder, RecorderSettings, StreamStatus};
 use crate::store::{Clock, OnFull, Progress, RealClock, RealDisk, Store, StoreSettings};
+use crate::tls::Identity;
 use crate::watch;
 
 /// How long publishers' connections have to say goodbye before they are dropped.
@@ -35,7 +37,9 @@ pub struct Service {
     recorder: Recorder,
     /// What only time brings about.
     time: JoinHandle<()>,
-    entrance: Arc<Entrance>,
+    admission: Arc<Admission>,
+    /// What RTMPS proves itself with.
+    identity: Identity,
     addresses: Vec<std::net::SocketAddr>,
     server: JoinHandle<()>,
     stop_server: Option<oneshot::Sender<()>>,
@@ -72,10 +76,12 @@ impl Service {
 
     /// The same, with a last say in what no configuration sets.
     pub async fn start_with(config: Config, tune: impl FnOnce(&mut StoreSettings)) -> anyhow::Result<Self> {
-        let entrance = Arc::new(Entrance::new(keys::gate(&config)?, config.rtmp.limits));
+        let limits = rtmp::limits(&config.rtmp.limits);
+        let admission = Arc::new(Admission::new(&PUBLISHER, keys::authorizer(&config)?, limits));
+        let identity = Identity::default();
         keys::certificate(&config)?
             .into_iter()
-            .for_each(|certificate| entrance.set_certificate(certificate));
+            .for_each(|certificate| identity.set(certificate));
         let clock: Arc<dyn Clock> = Arc::new(RealClock);
         let mut settings = store_settings(&config);
         tune(&mut settings);
@@ -130,7 +136,13 @@ impl Service {
                 return Err(error).context("cannot take commands");
             }
         };
-        let server = Server::bind(listen(&config), server_settings(&config), entrance.clone()).await;
+        let server = Server::bind(
+            listen(&config),
+            server_settings(&config),
+            admission.clone(),
+            identity.clone(),
+        )
+        .await;
         let server = match server {
             Ok(server) => server,
             Err(error) => {
@@ -160,7 +172,8 @@ impl Service {
             store,
             recorder,
             time,
-            entrance,
+            admission,
+            identity,
             addresses,
             server,
             stop_server: Some(stop_server),
@@ -235,24 +248,22 @@ impl Service {
             .reconfigure(recorder_settings(&config), templates, rules);
         order_tasks(&self.recorder, &config, self.clock.as_ref());
         self.store.set_queue_hard(stall_memory(&config));
-        self.entrance.set_limits(config.rtmp.limits);
+        self.admission.set_limits(rtmp::limits(&config.rtmp.limits));
         let keys = config.clone();
-        let read = may_block(move || (keys::gate(&keys), keys::certificate(&keys))).await;
-        let (gate, certificate) = match read {
+        let read = may_block(move || (keys::authorizer(&keys), keys::certificate(&keys))).await;
+        let (authorizer, certificate) = match read {
             Ok(read) => read,
             Err(error) => (Err(error), Ok(None)),
         };
-        match gate {
-            Ok(gate) => self.entrance.set_gate(gate),
+        match authorizer {
+            Ok(authorizer) => self.admission.set_authorizer(authorizer),
             Err(error) => warnings.push(format!(
                 "who may push stays as it was: {}",
                 with_causes(error.as_ref())
             )),
         }
         match certificate {
-            Ok(certificate) => certificate
-                .into_iter()
-                .for_each(|it| self.entrance.set_certificate(it)),
+            Ok(certificate) => certificate.into_iter().for_each(|it| self.identity.set(it)),
             Err(error) => warnings.push(format!(
                 "the certificate of RTMPS stays as it was: {}",
                 with_causes(error.as_ref())

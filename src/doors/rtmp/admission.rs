@@ -3,55 +3,78 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
 use tracing::{Span, info};
 
 use super::connection::{Connection, End, OnAir};
 use super::event::{ONE_PART, SPLIT};
-use super::hook::Hooks;
 use super::{Declined, PublishAsked, Split, pace, url};
-use crate::access::{Permit, Reason, Verdict, harmless, without_secrets};
-use crate::config::Hook;
+use crate::access::{
+    self, Admission, Asked, Client, Grant, LimitKeys, Limits, Reason, Verdict, harmless, without_secrets,
+};
+use crate::config::{self, Hook};
 use crate::media::{NameError, StreamName};
 use crate::recorder::{EndReason, PublishRequest, Refusal};
+
+/// Who comes in at this door, and what the configuration calls its limits.
+pub static PUBLISHER: Client = Client {
+    action: "publish",
+    verb: "push",
+    past: "pushed",
+    request: "push",
+    section: "[[publisher]]",
+    exclusive: true,
+    keys: LimitKeys {
+        connections: "rtmp.max_connections",
+        connections_per_address: "rtmp.max_connections_per_address",
+        streams: "rtmp.max_publishes",
+        streams_per_address: "rtmp.max_publishes_per_address",
+        streams_of_account: "max_publishes of its [[publisher]]",
+    },
+};
+
+/// The limits of `[rtmp]`.
+pub fn limits(configured: &config::Limits) -> Limits {
+    Limits {
+        connections_per_address: configured.connections_per_address,
+        streams: configured.publishes,
+        streams_per_address: configured.publishes_per_address,
+        bitrate: configured.bitrate,
+    }
+}
 
 /// A request to publish that is not decided yet. Nothing more is read from the connection until it is.
 pub(super) enum Question {
     /// Services decide about it.
     Asked {
-        hooks: Vec<(Hook, Arc<Permit>)>,
+        hooks: Vec<(Hook, Arc<Grant>)>,
         request: PublishRequest,
     },
     /// It is allowed, and somebody is in its way whose connection may have ended without having been looked at since.
     InTheWay {
         request: PublishRequest,
-        permit: Arc<Permit>,
+        grant: Arc<Grant>,
     },
 }
 
 impl Question {
-    /// Waits for the answer: the first yes of the services, or else the last no.
-    async fn decided(self, hooks: &Hooks) -> Decided {
+    /// Waits for the answer.
+    async fn decided(self, admission: &Admission) -> Decided {
         match self {
-            Question::Asked {
-                hooks: named,
-                request,
-            } => {
-                let mut answer = Err(Reason::NotListed);
-                for (hook, permit) in named {
-                    answer = hooks.ask(&hook, &request).await.map(|()| permit);
-                    if answer.is_ok() {
-                        break;
-                    }
-                }
-                match answer {
-                    Ok(permit) => Decided::Begins(request, permit, Attempt::First),
+            Question::Asked { hooks, request } => {
+                let about = access::Question {
+                    stream: &request.stream,
+                    peer: request.peer.ip(),
+                    domain: request.domain.as_deref(),
+                    query: &request.query,
+                };
+                match admission.ask(&hooks, &about).await {
+                    Ok(grant) => Decided::Begins(request, grant, Attempt::First),
                     Err(reason) => Decided::Denied(request.stream, reason),
                 }
             }
-            Question::InTheWay { request, permit } => {
+            Question::InTheWay { request, grant } => {
                 tokio::time::sleep(NOTICED).await;
-                Decided::Begins(request, permit, Attempt::Last)
+                Decided::Begins(request, grant, Attempt::Last)
             }
         }
     }
@@ -59,7 +82,7 @@ impl Question {
 
 /// What came of a question.
 enum Decided {
-    Begins(PublishRequest, Arc<Permit>, Attempt),
+    Begins(PublishRequest, Arc<Grant>, Attempt),
     Denied(StreamName, Reason),
 }
 
@@ -91,14 +114,21 @@ impl Connection {
                 return Err(End::Declined);
             }
         };
-        if let Some(reason) = self.shared.held_off(self.peer, &stream) {
-            return self.deny(stream, reason, "");
-        }
         let utc = self.shared.recorder.believed_utc();
-        let check =
-            |stream: &StreamName, query: &str| self.shared.entrance.check(stream, query, self.peer, utc);
+        let peer = self.peer.ip();
+        let check = |stream: &StreamName, query: &str| {
+            self.shared.admission.check(&Asked {
+                stream,
+                query,
+                peer,
+                utc,
+            })
+        };
         let (mut stream, mut query, mut hint) = (stream, asked.query.as_str(), "");
         let mut verdict = check(&stream, query);
+        if let Verdict::Refuse(reason @ Reason::HeldOff(_)) = verdict {
+            return self.deny(stream, reason, "");
+        }
         if let Some(split) = &asked.split
             && let Some(other) = split_verdict(&verdict, split, check)
         {
@@ -116,7 +146,7 @@ impl Connection {
             encoder: asked.encoder.clone(),
         };
         match verdict {
-            Verdict::Allow(permit) => self.begin(request, permit, Attempt::First),
+            Verdict::Allow(grant) => self.begin(request, grant, Attempt::First),
             Verdict::Ask(hooks) => {
                 self.question = Some(Question::Asked { hooks, request });
                 Ok(())
@@ -133,11 +163,11 @@ impl Connection {
             let decided = tokio::select! {
                 biased;
                 _ = self.stop.changed() => return Err(End::Ended(EndReason::Shutdown)),
-                reason = self.seat.gives_way() => return Err(End::GaveWay(reason)),
-                decided = question.decided(&shared.hooks) => decided,
+                reason = self.permit.gives_way() => return Err(End::GaveWay(reason)),
+                decided = question.decided(&shared.admission) => decided,
             };
             match decided {
-                Decided::Begins(request, permit, attempt) => self.begin(request, permit, attempt)?,
+                Decided::Begins(request, grant, attempt) => self.begin(request, grant, attempt)?,
                 Decided::Denied(stream, reason) => self.deny(stream, reason, "")?,
             }
             if self.question.is_some() {
@@ -151,40 +181,36 @@ impl Connection {
 
     /// Begins a publish that is allowed, if there is room for it and the recorder takes it. Who is in its way may be a
     /// publisher that has gone already: an encoder that comes back over a new connection must not be told so.
-    fn begin(&mut self, request: PublishRequest, permit: Arc<Permit>, attempt: Attempt) -> Result<(), End> {
+    fn begin(&mut self, request: PublishRequest, grant: Arc<Grant>, attempt: Attempt) -> Result<(), End> {
         let (stream, peer) = (request.stream.clone(), request.peer);
         let encoder = request.encoder.clone();
-        let entrance = Arc::clone(&self.shared.entrance);
-        if let Err(reason) = entrance.has_room(&stream, peer, &permit) {
+        let admission = Arc::clone(&self.shared.admission);
+        if let Err(reason) = admission.may_begin(&stream, peer.ip(), &grant) {
             if attempt == Attempt::First {
-                self.question = Some(Question::InTheWay { request, permit });
+                self.question = Some(Question::InTheWay { request, grant });
                 return Ok(());
             }
             return self.deny(stream, reason, "");
         }
-        if !self.seat.publishes(true) {
+        if !self.permit.set_active(true) {
             return Err(End::Declined);
         }
         match self.shared.recorder.publish(request.clone()) {
             Ok(publishing) => {
-                if permit.publisher.is_some() {
-                    self.shared.right(peer, &stream);
-                }
-                info!(encoder, publisher = permit.publisher, "publish begins");
+                info!(encoder, publisher = grant.account, "publish begins");
                 self.on_air = Some(OnAir {
                     publishing,
-                    required: permit.required,
-                    meter: entrance.meter(&permit, self.shared.since_start(Instant::now())),
-                    place: entrance.begin(stream, peer, &permit),
+                    required: grant.required,
+                    permit: admission.begin(stream, peer.ip(), &grant),
                 });
-                let allowance = self.shared.publishers_allowance(peer, &permit);
+                let allowance = self.shared.publishers_allowance(peer, &grant);
                 self.session.allow(allowance);
                 self.session.accept();
                 Ok(())
             }
             Err(Refusal::Busy { .. }) if attempt == Attempt::First => {
-                self.seat.publishes(false);
-                self.question = Some(Question::InTheWay { request, permit });
+                self.permit.set_active(false);
+                self.question = Some(Question::InTheWay { request, grant });
                 Ok(())
             }
             Err(refusal) => self.refuse(&refusal.to_string()),
@@ -200,7 +226,8 @@ impl Connection {
     /// This publisher may not.
     fn deny(&mut self, stream: StreamName, reason: Reason, hint: &str) -> Result<(), End> {
         let between = if hint.is_empty() { "" } else { "; " };
-        self.session.deny(&format!("{reason}{between}{hint}"));
+        let told = self.shared.admission.told(&reason);
+        self.session.deny(&format!("{told}{between}{hint}"));
         Err(End::Denied { stream, reason })
     }
 }
@@ -219,7 +246,7 @@ fn split_verdict(
         (Verdict::Refuse(_) | Verdict::Ask(_), Verdict::Refuse(_) | Verdict::Ask(_)) => {
             split.is_in_a_secret()
         }
-        (Verdict::Allow(permit), Verdict::Allow(_)) => permit.publisher.is_none() && split.is_in_a_secret(),
+        (Verdict::Allow(grant), Verdict::Allow(_)) => grant.account.is_none() && split.is_in_a_secret(),
         _ => false,
     };
     is_meant.then_some(whole)

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::budget::{Allowance, WhenFull};
+use super::allowance::{Allowance, WhenFull};
 use super::chunk_header::{MAX_HEADER, Repeat, detect_repeat, parse_basic, parse_fields};
 use super::message::{ABORT, Message, SET_CHUNK_SIZE, be32};
 

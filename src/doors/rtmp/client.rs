@@ -8,7 +8,8 @@ use super::message::{
     EVENT_PING_RESPONSE, Message, USER_CONTROL, VIDEO, WINDOW_ACK_SIZE, be32, parse_user_control,
     user_control,
 };
-use super::{Budget, ChunkReader, ChunkWriter, IngestError, RtmpUrl, TagKind};
+use super::{ChunkReader, ChunkWriter, IngestError, RtmpUrl, TagKind};
+use crate::access::Budget;
 
 const OUR_CHUNK_SIZE: u32 = 65_536;
 const MEDIA_CHUNKS: u8 = 6;

@@ -8,7 +8,7 @@
 use std::cell::RefCell;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
@@ -18,15 +18,10 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, info, warn};
 
 use super::admission::Question;
-use super::entrance::{Place, Seat};
-use super::hook::Hooks;
-use super::notices::Notices;
 use super::pace::Pace;
 use super::wire::{Socket, Tried, Wire};
-use super::{
-    Allowance, Budget, Declined, Entrance, Event, IngestError, Owner, Session, Settings, TagError, WhenFull,
-};
-use crate::access::{Guesses, LONGEST_DELAY, Meter, Permit, Reason, Refusals, counted_as};
+use super::{Allowance, Declined, Event, IngestError, Session, Settings, TagError, WhenFull};
+use crate::access::{Admission, Budget, ConnectionPermit, Grant, Reason, StreamPermit, owner};
 use crate::config::Required;
 use crate::media::{MediaMessage, StreamName};
 use crate::recorder::{EndReason, Publishing, Recorder};
@@ -53,33 +48,24 @@ const FAREWELL: Duration = Duration::from_millis(500);
 /// What all connections share.
 pub(super) struct Shared {
     pub(super) recorder: Recorder,
-    pub(super) entrance: Arc<Entrance>,
+    pub(super) admission: Arc<Admission>,
     /// For half-received messages of those who have proved nothing, and of publishers beyond their shares.
     strangers: Budget,
     publishers: Budget,
     settings: Settings,
     /// Where the grid of ticks begins.
     started: Instant,
-    pub(super) hooks: Hooks,
-    notices: Mutex<Notices>,
-    refusals: Mutex<Refusals>,
-    guesses: Mutex<Guesses>,
 }
 
 impl Shared {
-    pub(super) fn new(recorder: Recorder, entrance: Arc<Entrance>, settings: Settings) -> Self {
-        let started = Instant::now();
+    pub(super) fn new(recorder: Recorder, admission: Arc<Admission>, settings: Settings) -> Self {
         Self {
             recorder,
-            entrance,
+            admission,
             strangers: Budget::new(settings.strangers_budget),
             publishers: Budget::new(settings.publishers_budget),
             settings,
-            started,
-            hooks: Hooks::default(),
-            notices: Mutex::new(Notices::new(started)),
-            refusals: Mutex::default(),
-            guesses: Mutex::default(),
+            started: Instant::now(),
         }
     }
 
@@ -88,76 +74,54 @@ impl Shared {
         Allowance {
             share: STRANGERS_SHARE,
             budget: self.strangers.clone(),
-            owner: counted_as(peer.ip()).to_string().into(),
+            owner: owner(peer.ip(), None),
             longest: STRANGERS_MESSAGE,
             when_full: WhenFull::End,
         }
     }
 
     /// What a publish may hold: a share that nobody can take from it, and more while there is more.
-    pub(super) fn publishers_allowance(&self, peer: SocketAddr, permit: &Permit) -> Allowance {
+    pub(super) fn publishers_allowance(&self, peer: SocketAddr, grant: &Grant) -> Allowance {
         let share = SHARES / self.settings.max_connections.max(1);
-        let owner: Owner = match &permit.publisher {
-            Some(publisher) => publisher.as_str().into(),
-            None => counted_as(peer.ip()).to_string().into(),
-        };
         Allowance {
             share: share.clamp(SMALLEST_SHARE, LARGEST_SHARE),
-            owner,
+            owner: owner(peer.ip(), Some(grant)),
             when_full: WhenFull::Wait,
             ..self.publishers.clone().into()
         }
     }
 
-    pub(super) fn since_start(&self, now: Instant) -> Duration {
-        now.saturating_duration_since(self.started)
-    }
-
-    /// Why nothing of this address is looked at now, if so.
-    pub(super) fn held_off(&self, peer: SocketAddr, stream: &StreamName) -> Option<Reason> {
-        let now = self.since_start(Instant::now());
-        let left = self.guesses().held_off(peer.ip(), stream, now)?;
-        Some(Reason::HeldOff(left.as_secs() + 1))
-    }
-
-    /// A proof was right.
-    pub(super) fn right(&self, peer: SocketAddr, stream: &StreamName) {
-        self.guesses().right(peer.ip(), stream);
-    }
-
-    fn guesses(&self) -> MutexGuard<'_, Guesses> {
-        self.guesses.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Tells of a refusal, unless much is told of the like.
-    pub(super) fn refused(&self, stream: Option<&StreamName>, peer: SocketAddr, reason: &Reason) {
-        let now = self.since_start(Instant::now());
-        let event = self.refusals().refused(stream, peer.ip(), reason, now);
-        event.into_iter().for_each(|event| self.recorder.report(event));
+    /// Tells of a refusal, unless much is told of the like; gives how long its answer is to wait.
+    pub(super) fn refused(
+        &self,
+        stream: Option<&StreamName>,
+        peer: SocketAddr,
+        reason: &Reason,
+    ) -> Option<Duration> {
+        let refused = self.admission.refused(stream, peer.ip(), reason);
+        refused
+            .event
+            .into_iter()
+            .for_each(|event| self.recorder.report(event));
+        refused.delay
     }
 
     /// Tells of refusals that were left out a while ago.
     pub(super) fn tell_refusals(&self) {
-        let due = self.refusals().due(self.since_start(Instant::now()));
+        let due = self.admission.refusals_due();
         due.into_iter().for_each(|event| self.recorder.report(event));
     }
 
     /// Tells of all that were left out.
     pub(super) fn tell_last_refusals(&self) {
-        let rest = self.refusals().rest();
+        let rest = self.admission.rest_of_refusals();
         rest.into_iter().for_each(|event| self.recorder.report(event));
-    }
-
-    fn refusals(&self) -> MutexGuard<'_, Refusals> {
-        self.refusals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Says that somebody asked for what cannot be, unless that was said of this address lately.
     pub(super) fn declined(&self, peer: SocketAddr, what: Declined, detail: &str) {
-        let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
         let about = what.as_str();
-        match notices.may_name(peer.ip(), what, now) {
+        match self.admission.may_name(peer.ip(), about) {
             true if detail.is_empty() => warn!("{about}"),
             true => warn!("{about}: {detail}"),
             false => debug!(detail, "{about}"),
@@ -166,8 +130,7 @@ impl Shared {
 
     /// Says that a connection ended that had not published, unless many have lately.
     pub(super) fn stranger_left(&self, why: &str) {
-        let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
-        match notices.may_write(Instant::now()) {
+        match self.admission.may_write() {
             Some(0) => warn!(why, "connection ended"),
             Some(left_out) => warn!(
                 why,
@@ -194,7 +157,7 @@ pub(super) enum End {
     GaveWay(Reason),
     /// The recorder said no.
     Refused(String),
-    /// The gate said no, or a limit did.
+    /// It may not, or there are as many as there may be.
     Denied { stream: StreamName, reason: Reason },
     /// The recorder ended the publish.
     Ended(EndReason),
@@ -232,7 +195,7 @@ pub(super) struct Connection {
     delay: Option<Duration>,
     /// Since when answers wait that the socket does not take.
     blocked: Option<Instant>,
-    pub(super) seat: Seat,
+    pub(super) permit: ConnectionPermit,
 }
 
 /// A publish that goes on.
@@ -240,8 +203,7 @@ pub(super) struct OnAir {
     pub(super) publishing: Publishing,
     /// Tracks without which nothing is to be recorded.
     pub(super) required: Required,
-    pub(super) meter: Option<Meter>,
-    pub(super) place: Place,
+    pub(super) permit: StreamPermit,
 }
 
 /// Serves one connection to its end.
@@ -249,7 +211,7 @@ pub(super) async fn serve(
     stream: TcpStream,
     wire: Wire,
     peer: SocketAddr,
-    seat: Seat,
+    permit: ConnectionPermit,
     shared: Arc<Shared>,
     stop: watch::Receiver<bool>,
 ) {
@@ -266,7 +228,7 @@ pub(super) async fn serve(
         loan: None,
         delay: None,
         blocked: None,
-        seat,
+        permit,
     };
     // Answers are small and waited for. A socket that refuses is about to fail anyway.
     let _ = stream.set_nodelay(true);
@@ -304,7 +266,7 @@ impl Connection {
             tokio::select! {
                 biased;
                 _ = self.stop.changed() => return Err(End::Ended(EndReason::Shutdown)),
-                reason = self.seat.gives_way() => return Err(End::GaveWay(reason)),
+                reason = self.permit.gives_way() => return Err(End::GaveWay(reason)),
                 () = sleep_until(deadline) => return Err(End::Silent(what)),
                 ready = stream.writable(), if waiting => ready?,
                 ready = stream.readable() => {
@@ -391,7 +353,7 @@ impl Connection {
             biased;
             _ = self.stop.changed() => Err(End::Ended(EndReason::Shutdown)),
             reason = ended => Err(End::Ended(reason)),
-            reason = self.seat.gives_way() => Err(End::GaveWay(reason)),
+            reason = self.permit.gives_way() => Err(End::GaveWay(reason)),
             () = turn => Ok(()),
         }
     }
@@ -425,13 +387,12 @@ impl Connection {
 
     /// Holds a publish to its bit rate.
     fn measure(&mut self, read: usize, now: Instant) -> Result<(), End> {
-        let now = self.shared.since_start(now);
-        let Some(OnAir { meter, place, .. }) = &mut self.on_air else {
+        let Some(OnAir { permit, .. }) = &mut self.on_air else {
             return Ok(());
         };
-        let measured = meter.as_mut().map_or(Ok(()), |meter| meter.heard(read, now));
+        let measured = permit.measure(read, now);
         measured.map_err(|reason| End::Denied {
-            stream: place.stream().clone(),
+            stream: permit.stream().clone(),
             reason,
         })
     }
@@ -480,7 +441,7 @@ impl Connection {
                 Event::Unpublished => {
                     self.deadline = Instant::now() + self.shared.settings.publish_timeout;
                     if let Some(on_air) = self.on_air.take() {
-                        self.seat.publishes(false);
+                        self.permit.set_active(false);
                         info!(
                             dropped_frames = self.session.dropped_frames(),
                             "publish ended by the encoder"
@@ -546,20 +507,15 @@ impl Connection {
             }
             End::GaveWay(reason) => {
                 self.shared.refused(None, self.peer, &reason);
+                let reason = self.shared.admission.told(&reason);
                 let why = format!("it publishes nothing, and made room for another connection: {reason}");
                 (EndReason::Broken(why.clone()), why, false)
             }
             End::Silent(why) => (EndReason::Broken(why.to_owned()), why.to_owned(), true),
             End::Refused(why) => (EndReason::Broken(why.clone()), why, true),
             End::Denied { stream, reason } => {
-                self.shared.refused(Some(&stream), self.peer, &reason);
-                if reason.is_guess() {
-                    let now = self.shared.since_start(Instant::now());
-                    self.delay = Some(self.shared.guesses().wrong(self.peer.ip(), now));
-                } else if matches!(reason, Reason::HeldOff(_)) {
-                    self.delay = Some(LONGEST_DELAY);
-                }
-                let why = reason.to_string();
+                self.delay = self.shared.refused(Some(&stream), self.peer, &reason);
+                let why = self.shared.admission.told(&reason);
                 (EndReason::Broken(why.clone()), why, true)
             }
             End::Ended(reason) => {
@@ -592,7 +548,7 @@ impl Connection {
             tokio::select! {
                 biased;
                 _ = self.stop.changed() => {}
-                _ = self.seat.gives_way() => return,
+                _ = self.permit.gives_way() => return,
                 () = tokio::time::sleep(delay) => {}
             }
         }

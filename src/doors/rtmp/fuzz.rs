@@ -4,7 +4,8 @@ use bytes::Bytes;
 
 use super::message::Message;
 use super::tag::TagParser;
-use super::{Budget, ChunkReader, Event, Session, amf0, colour_info, metadata};
+use super::{ChunkReader, Event, Session, amf0, colour_info, metadata};
+use crate::access::Budget;
 
 /// Chunks in pieces whose size the first byte gives, then the same behind a handshake.
 #[doc(hidden)]

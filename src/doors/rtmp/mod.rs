@@ -14,8 +14,8 @@
 
 mod admission;
 mod aggregate;
+mod allowance;
 mod amf0;
-mod budget;
 mod chunk;
 mod chunk_header;
 mod chunk_writer;
@@ -23,16 +23,13 @@ mod client;
 mod colour_info;
 mod command;
 mod connection;
-mod entrance;
 mod error;
 mod event;
 mod fuzz;
 mod handshake;
-mod hook;
 mod left_out;
 mod message;
 mod metadata;
-mod notices;
 mod pace;
 mod publisher;
 mod server;
@@ -47,12 +44,12 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+pub use admission::{PUBLISHER, limits};
+pub use allowance::{Allowance, WhenFull};
 pub use amf0::{AmfError, Value};
-pub use budget::{Allowance, Budget, Owner, WhenFull};
 pub use chunk::{ChunkError, ChunkReader};
 pub use chunk_writer::ChunkWriter;
 pub use client::{Client, ClientEvent};
-pub use entrance::Entrance;
 pub use error::IngestError;
 pub use event::{Declined, Event, PublishAsked, Split};
 #[doc(hidden)]
@@ -65,4 +62,3 @@ pub use session::Session;
 pub use tag::TagError;
 pub use trust::Trust;
 pub use url::{RtmpUrl, UrlError};
-pub use wire::{Certificate, CertificateError};

@@ -12,10 +12,12 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tracing::{Instrument, error, info_span, warn};
 
+use super::IngestError;
 use super::connection::{Shared, serve};
 use super::wire::Wire;
-use super::{Entrance, IngestError};
+use crate::access::Admission;
 use crate::recorder::Recorder;
+use crate::tls::Identity;
 
 /// How long connections have to take their leave when the service stops.
 const LEAVE: Duration = Duration::from_secs(3);
@@ -64,7 +66,7 @@ impl Default for Settings {
 pub struct Listen<'a> {
     /// For RTMP.
     pub plain: &'a [SocketAddr],
-    /// For RTMPS: RTMP under TLS, with the certificate that the entrance has.
+    /// For RTMPS: RTMP under TLS, with the certificate that holds.
     pub tls: &'a [SocketAddr],
 }
 
@@ -73,7 +75,8 @@ pub struct Listen<'a> {
 pub struct Server {
     listeners: Vec<Listener>,
     settings: Settings,
-    entrance: Arc<Entrance>,
+    admission: Arc<Admission>,
+    identity: Identity,
 }
 
 #[derive(Debug)]
@@ -93,7 +96,8 @@ impl Server {
     pub async fn bind(
         listen: Listen<'_>,
         settings: Settings,
-        entrance: Arc<Entrance>,
+        admission: Arc<Admission>,
+        identity: Identity,
     ) -> Result<Self, IngestError> {
         let plain = listen.plain.iter().map(|address| (*address, Transport::Plain));
         let tls = listen.tls.iter().map(|address| (*address, Transport::Tls));
@@ -107,7 +111,8 @@ impl Server {
         Ok(Self {
             listeners,
             settings,
-            entrance,
+            admission,
+            identity,
         })
     }
 
@@ -136,11 +141,12 @@ impl Server {
         let Self {
             listeners,
             settings,
-            entrance,
+            admission,
+            identity,
         } = self;
         let max_connections = settings.max_connections;
         let (stop, stopped) = watch::channel(false);
-        let shared = Arc::new(Shared::new(recorder, Arc::clone(&entrance), settings));
+        let shared = Arc::new(Shared::new(recorder, Arc::clone(&admission), settings));
         let mut connections = JoinSet::new();
         let mut full_since: Option<Instant> = None;
         let mut left_out = interval(REFUSALS);
@@ -154,10 +160,11 @@ impl Server {
                 _ = left_out.tick() => shared.tell_refusals(),
                 accepted = accept(&listeners) => match accepted {
                     Ok((stream, peer, transport)) => {
-                        let seat = match entrance.connect(peer, max_connections) {
-                            Ok(seat) => seat,
+                        let permit = match admission.connect(peer.ip(), max_connections) {
+                            Ok(permit) => permit,
                             Err(reason) => {
                                 shared.refused(None, peer, &reason);
+                                let reason = admission.told(&reason);
                                 if full_since.is_none_or(|since| since.elapsed() >= FULL_NOTICE) {
                                     full_since = Some(Instant::now());
                                     warn!(%peer, max_connections, "too many connections; new ones are refused: {reason}");
@@ -166,7 +173,7 @@ impl Server {
                                 continue;
                             }
                         };
-                        let wire = match wire(transport, &entrance) {
+                        let wire = match wire(transport, &identity) {
                             Ok(wire) => wire,
                             Err(why) => {
                                 shared.stranger_left(&format!("{}: {why}", peer.ip()));
@@ -174,7 +181,7 @@ impl Server {
                             }
                         };
                         let span = info_span!("rtmp", %peer, stream = tracing::field::Empty);
-                        let connection = serve(stream, wire, peer, seat, Arc::clone(&shared), stopped.clone());
+                        let connection = serve(stream, wire, peer, permit, Arc::clone(&shared), stopped.clone());
                         connections.spawn(connection.instrument(span));
                     }
                     // The process or the system is out of descriptors: trying at once would only spin.
@@ -212,8 +219,8 @@ async fn accept(listeners: &[Listener]) -> std::io::Result<(TcpStream, SocketAdd
     .await
 }
 
-fn wire(transport: Transport, entrance: &Entrance) -> Result<Wire, String> {
-    match (transport, entrance.certificate()) {
+fn wire(transport: Transport, identity: &Identity) -> Result<Wire, String> {
+    match (transport, identity.certificate()) {
         (Transport::Plain, _) => Ok(Wire::Plain),
         (Transport::Tls, Some(certificate)) => Wire::tls(&certificate).map_err(|error| error.to_string()),
         (Transport::Tls, None) => Err("there is no certificate for TLS".to_owned()),

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::fmt;
 
 use super::aggregate::Aggregate;
+use super::allowance::Allowance;
 use super::amf0::Value;
-use super::budget::Allowance;
 use super::command::{self, Command, MAX_COMMAND};
 use super::event::ONE_PART;
 use super::handshake::Handshake;

@@ -3,63 +3,14 @@
 //! rustls is driven over the socket by hand, so that a connection under TLS is read on the same ticks as any other.
 
 use std::io::{ErrorKind, Read, Write};
-use std::sync::Arc;
 
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConnection, Connection, ServerConfig, ServerConnection};
+use rustls::{ClientConnection, Connection};
 use tokio::net::TcpStream;
 
-/// Longest chain of certificates, the server's own included.
-const MAX_CHAIN: usize = 8;
+use crate::tls::Certificate;
 
 /// Encrypted bytes taken in one turn at most: records without content must not keep the others waiting.
 const MAX_TAKEN: usize = 256 << 10;
-
-/// What a server proves itself with.
-#[derive(Clone)]
-pub struct Certificate(Arc<ServerConfig>);
-
-/// Why a certificate cannot be used. Never holds any of the key.
-#[derive(Debug, thiserror::Error)]
-pub enum CertificateError {
-    /// The text is not what it should be.
-    #[error("{0}")]
-    Pem(&'static str),
-    /// rustls does not take it: an unknown kind of key, or one of another certificate.
-    #[error("the certificate and its key cannot be used: {0}")]
-    Unusable(#[from] rustls::Error),
-}
-
-impl Certificate {
-    /// From PEM (RFC 7468): the chain, the server's own first, and the private key (PKCS #8, PKCS #1 or SEC 1).
-    pub fn from_pem(chain: &[u8], key: &[u8]) -> Result<Self, CertificateError> {
-        let unreadable = |_| CertificateError::Pem("the file of the certificate is not PEM");
-        let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(chain)
-            .take(MAX_CHAIN + 1)
-            .collect::<Result<_, _>>()
-            .map_err(unreadable)?;
-        if chain.is_empty() || chain.len() > MAX_CHAIN {
-            return Err(CertificateError::Pem(
-                "the file of the certificate has none, or more than eight",
-            ));
-        }
-        let key = PrivateKeyDer::from_pem_slice(key)
-            .map_err(|_| CertificateError::Pem("the file of the key has no private key in PEM"))?;
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
-            .with_single_cert(chain, key)?;
-        Ok(Self(Arc::new(config)))
-    }
-}
-
-impl std::fmt::Debug for Certificate {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Certificate")
-    }
-}
 
 /// Carries bytes between a session and a socket that does not block.
 pub(super) enum Wire {
@@ -70,8 +21,7 @@ pub(super) enum Wire {
 impl Wire {
     /// The server's side of TLS.
     pub(super) fn tls(certificate: &Certificate) -> Result<Self, rustls::Error> {
-        let connection = ServerConnection::new(Arc::clone(&certificate.0))?;
-        Ok(Wire::Tls(Box::new(connection.into())))
+        Ok(Wire::Tls(Box::new(certificate.connection()?.into())))
     }
 
     /// The publisher's side of it.
@@ -197,6 +147,7 @@ fn read_tls(tls: &mut Connection, socket: &mut impl Socket, buffer: &mut [u8]) -
 #[cfg(test)]
 mod tests {
     use std::collections::VecDeque;
+    use std::sync::Arc;
 
     use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
@@ -332,27 +283,5 @@ mod tests {
             let error = wire.read(&mut pipe, &mut [0; 100]).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidData, "{error}");
         }
-    }
-
-    #[test]
-    fn certificates_that_cannot_be_used_are_refused() {
-        let (one, other) = (
-            rcgen::generate_simple_self_signed(["a.test".to_owned()]).unwrap(),
-            rcgen::generate_simple_self_signed(["a.test".to_owned()]).unwrap(),
-        );
-        let (chain, key) = (one.cert.pem(), one.signing_key.serialize_pem());
-        for (chain, key) in [
-            ("", key.as_str()),
-            ("no PEM at all", &key),
-            (&key, &key),
-            (&chain, ""),
-            (&chain, &chain),
-            (&chain, &other.signing_key.serialize_pem()),
-            (&chain.repeat(9), &key),
-            (&chain.replace("MII", "!!!"), &key),
-        ] {
-            assert!(Certificate::from_pem(chain.as_bytes(), key.as_bytes()).is_err());
-        }
-        Certificate::from_pem(chain.repeat(2).as_bytes(), key.as_bytes()).unwrap();
     }
 }

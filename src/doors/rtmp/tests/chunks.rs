@@ -7,7 +7,8 @@ use rml_rtmp::messages::MessagePayload;
 use rml_rtmp::time::RtmpTimestamp;
 
 use super::super::message::Message;
-use super::super::{Allowance, Budget, ChunkError, ChunkReader, ChunkWriter, WhenFull};
+use super::super::{Allowance, ChunkError, ChunkReader, ChunkWriter, WhenFull};
+use crate::access::Budget;
 
 /// A chunk header as a test wants it: format, csid, then the fields that the format has.
 fn header(format: u8, csid: u32, time: u32, length: u32, kind: u8, stream: u32) -> Vec<u8> {

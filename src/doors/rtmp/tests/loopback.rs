@@ -1,5 +1,6 @@
-use super::super::{Budget, Client, ClientEvent, Event, IngestError, Session, TagKind};
+use super::super::{Client, ClientEvent, Event, IngestError, Session, TagKind};
 use super::tags::{ASC, AVCC};
+use crate::access::Budget;
 use crate::media::MediaMessage;
 
 /// A client and a session joined without sockets.

@@ -2,8 +2,9 @@ use bytes::Bytes;
 
 use super::super::amf0::{Value, decode_all, encode_all, object, text};
 use super::super::message::Message;
-use super::super::{Budget, ChunkReader, ChunkWriter, Declined, Event, IngestError, PublishAsked, Session};
+use super::super::{ChunkReader, ChunkWriter, Declined, Event, IngestError, PublishAsked, Session};
 use super::tags::{ASC, AVCC};
+use crate::access::Budget;
 use crate::media::{MediaMessage, TrackKind};
 
 /// A peer that says exactly what a test wants.

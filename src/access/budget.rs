@@ -1,16 +1,24 @@
-//! How much memory half-received messages may hold.
+//! How much memory clients may hold together.
 //!
-//! Each connection has a share that nobody can take from it, and beyond that draws on a [`Budget`] that many share. What a
-//! message needs is taken when it begins, all of it or nothing: whoever got it can finish the message. Of two owners
-//! neither can take all: one gets no more than what is left for all others.
+//! What is needed is taken at once, all of it or nothing: whoever got it can finish what it is for. Of two owners neither can
+//! take all: one gets no more than what is left for all others.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::chunk::MAX_MESSAGE;
+use super::{Grant, counted_as};
 
-/// Whom memory is counted for: an address that has proved nothing, or a publisher. Clones are cheap.
+/// Whom memory is counted for: an address that has proved nothing, or an account. Clones are cheap.
 pub type Owner = Arc<str>;
+
+/// Whom the memory of a client is counted for, with what it was granted if it was let in.
+pub fn owner(peer: IpAddr, grant: Option<&Grant>) -> Owner {
+    match grant.and_then(|grant| grant.account.as_deref()) {
+        Some(account) => account.into(),
+        None => counted_as(peer).to_string().into(),
+    }
+}
 
 /// Bytes that clones share and that cannot pass their limit.
 #[derive(Clone, Debug)]
@@ -30,43 +38,6 @@ struct Taken {
     by_owner: HashMap<Owner, usize>,
 }
 
-/// What one connection may hold.
-#[derive(Clone, Debug)]
-pub struct Allowance {
-    /// Its own share, bytes.
-    pub share: usize,
-    /// Where what does not fit into that comes from.
-    pub budget: Budget,
-    /// Whom it is counted for there.
-    pub owner: Owner,
-    /// Longest message.
-    pub longest: u32,
-    /// What becomes of a message that finds no memory.
-    pub when_full: WhenFull,
-}
-
-/// What becomes of a message that finds no memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WhenFull {
-    /// The connection ends.
-    End,
-    /// It waits, and nothing is read behind it.
-    Wait,
-}
-
-impl From<Budget> for Allowance {
-    /// Everything from the budget, and an end when that is used up.
-    fn from(budget: Budget) -> Self {
-        Self {
-            share: 0,
-            budget,
-            owner: Arc::from(""),
-            longest: MAX_MESSAGE,
-            when_full: WhenFull::End,
-        }
-    }
-}
-
 impl Budget {
     /// A budget of `limit` bytes, none of them used.
     pub fn new(limit: usize) -> Self {
@@ -84,7 +55,7 @@ impl Budget {
     }
 
     /// Takes `bytes`, or nothing and says so. No owner gets more than what is left for the others.
-    pub(super) fn take(&self, owner: &Owner, bytes: usize) -> bool {
+    pub fn take(&self, owner: &Owner, bytes: usize) -> bool {
         let mut taken = self.taken();
         let free = self.shared.limit.saturating_sub(taken.all);
         let own = taken.by_owner.get(owner).copied().unwrap_or(0);
@@ -97,7 +68,7 @@ impl Budget {
     }
 
     /// Gives back what was taken.
-    pub(super) fn give(&self, owner: &Owner, bytes: usize) {
+    pub fn give(&self, owner: &Owner, bytes: usize) {
         let mut taken = self.taken();
         taken.all = taken.all.saturating_sub(bytes);
         if let Some(own) = taken.by_owner.get_mut(owner) {

@@ -1,12 +1,8 @@
-//! How much strangers may write into the log.
+//! How much strangers may have written into the log.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
-
-use tokio::time::Instant;
-
-use super::Declined;
 
 /// So many lines are written…
 const LINES: u32 = 10;
@@ -18,29 +14,20 @@ const AGAIN: Duration = Duration::from_secs(600);
 /// So many addresses are remembered for that.
 const ADDRESSES: usize = 256;
 
-/// Lines about connections that never published.
-#[derive(Debug)]
-pub(super) struct Notices {
-    began: Instant,
+/// Lines about clients that were never let in.
+#[derive(Debug, Default)]
+pub struct Notices {
+    began: Duration,
     written: u32,
     left_out: u64,
-    named: HashMap<(IpAddr, Declined), Instant>,
+    named: HashMap<(IpAddr, &'static str), Duration>,
 }
 
 impl Notices {
-    pub(super) fn new(now: Instant) -> Self {
-        Self {
-            began: now,
-            written: 0,
-            left_out: 0,
-            named: HashMap::new(),
-        }
-    }
-
-    /// Whether a line may be written of what this address asked for in vain.
-    pub(super) fn may_name(&mut self, address: IpAddr, what: Declined, now: Instant) -> bool {
+    /// Whether a line may be written at `now`, counted from any moment, of what this address asked for in vain.
+    pub fn may_name(&mut self, address: IpAddr, what: &'static str, now: Duration) -> bool {
         let key = (address.to_canonical(), what);
-        let is_over = |since: &Instant| now.saturating_duration_since(*since) >= AGAIN;
+        let is_over = |since: &Duration| now.saturating_sub(*since) >= AGAIN;
         if self.named.get(&key).is_some_and(|since| !is_over(since)) {
             return false;
         }
@@ -58,8 +45,8 @@ impl Notices {
     }
 
     /// Whether a line may be written now; if so, how many were left out since the last one.
-    pub(super) fn may_write(&mut self, now: Instant) -> Option<u64> {
-        if now.saturating_duration_since(self.began) >= WINDOW {
+    pub fn may_write(&mut self, now: Duration) -> Option<u64> {
+        if now.saturating_sub(self.began) >= WINDOW {
             self.began = now;
             self.written = 0;
         }
@@ -78,25 +65,25 @@ mod tests {
 
     #[test]
     fn an_address_is_named_once_in_a_while_for_each_thing_it_asks_in_vain() {
-        let start = Instant::now();
-        let mut notices = Notices::new(start);
+        let start = Duration::from_secs(7);
+        let mut notices = Notices::default();
         let (camera, player) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
-        assert!(notices.may_name(camera, Declined::NoKey, start));
-        assert!(!notices.may_name(camera, Declined::NoKey, start + WINDOW));
-        assert!(notices.may_name(camera, Declined::Play, start + WINDOW));
-        assert!(notices.may_name(player, Declined::NoKey, start + WINDOW));
-        assert!(notices.may_name(camera, Declined::NoKey, start + AGAIN));
+        assert!(notices.may_name(camera, "a stream without a key", start));
+        assert!(!notices.may_name(camera, "a stream without a key", start + WINDOW));
+        assert!(notices.may_name(camera, "to play", start + WINDOW));
+        assert!(notices.may_name(player, "a stream without a key", start + WINDOW));
+        assert!(notices.may_name(camera, "a stream without a key", start + AGAIN));
         for n in 0..10_000_u32 {
             let now = start + AGAIN + WINDOW * (n / 10);
-            notices.may_name(IpAddr::from(n.to_be_bytes()), Declined::Play, now);
+            notices.may_name(IpAddr::from(n.to_be_bytes()), "to play", now);
         }
         assert!(notices.named.len() <= ADDRESSES);
     }
 
     #[test]
     fn a_flood_is_ten_lines_and_a_number() {
-        let start = Instant::now();
-        let mut notices = Notices::new(start);
+        let start = Duration::from_secs(7);
+        let mut notices = Notices::default();
         let written = (0..1000).filter(|_| notices.may_write(start).is_some()).count();
         assert_eq!(written, 10);
         assert_eq!(notices.may_write(start + WINDOW), Some(990));

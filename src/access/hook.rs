@@ -1,27 +1,43 @@
-//! Asks a service whether a publish may begin: one POST, and its status is the answer.
+//! Asks a service whether a client may: one POST, and its status is the answer.
 
 use std::error::Error;
+use std::net::IpAddr;
+use std::sync::Arc;
 
 use rustls::RootCertStore;
 use tokio::sync::OnceCell;
 use tracing::{debug, warn};
 
-use crate::access::{HookFailure, Reason};
+use super::{Client, Grant, HookFailure, Reason};
 use crate::config::Hook;
 use crate::https::{self, with_causes};
-use crate::recorder::PublishRequest;
+use crate::media::StreamName;
 
-/// Clients, made when the first is asked for. Both are small and share nothing with a connection.
-#[derive(Debug, Default)]
+/// What a service is asked about. No secret is in it that is known to be one.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// The stream that is wanted.
+    pub stream: &'a StreamName,
+    /// Where the connection comes from.
+    pub peer: IpAddr,
+    /// The host of the address that the client asked for.
+    pub domain: Option<&'a str>,
+    /// The query, without secrets.
+    pub query: &'a str,
+}
+
+/// Clients of HTTP, made when the first is asked for. Both are small and share nothing with a connection.
+#[derive(Debug)]
 pub(super) struct Hooks {
+    client: &'static Client,
     plain: OnceCell<reqwest::Client>,
     /// Knows the certificates that the system trusts.
     tls: OnceCell<reqwest::Client>,
 }
 
-/// What a service is told. No secret is in it that is known to be one.
+/// As it goes out.
 #[derive(serde::Serialize)]
-struct Question<'a> {
+struct Body<'a> {
     action: &'static str,
     app: &'a str,
     stream: &'a str,
@@ -32,9 +48,33 @@ struct Question<'a> {
 }
 
 impl Hooks {
+    pub(super) fn new(client: &'static Client) -> Self {
+        Self {
+            client,
+            plain: OnceCell::new(),
+            tls: OnceCell::new(),
+        }
+    }
+
+    /// Asks one after the other: the first yes, or else the last no.
+    pub(super) async fn ask(
+        &self,
+        hooks: &[(Hook, Arc<Grant>)],
+        question: &Question<'_>,
+    ) -> Result<Arc<Grant>, Reason> {
+        let mut answer = Err(Reason::NotListed);
+        for (hook, grant) in hooks {
+            answer = self.ask_one(hook, question).await.map(|()| Arc::clone(grant));
+            if answer.is_ok() {
+                break;
+            }
+        }
+        answer
+    }
+
     /// Waits for the answer, no longer than the hook's time. Whatever is not a yes is a no.
-    pub(super) async fn ask(&self, hook: &Hook, request: &PublishRequest) -> Result<(), Reason> {
-        let asking = self.answer(hook, question(request));
+    async fn ask_one(&self, hook: &Hook, question: &Question<'_>) -> Result<(), Reason> {
+        let asking = self.answer(hook, body(self.client, question));
         let answer = tokio::time::timeout(hook.timeout.duration(), asking).await;
         answer.unwrap_or(Err(Reason::HookFailed(HookFailure::TimedOut)))
     }
@@ -43,12 +83,12 @@ impl Hooks {
         let client = match hook.url.is_tls() {
             false => {
                 self.plain
-                    .get_or_try_init(|| async { client(RootCertStore::empty()) })
+                    .get_or_try_init(|| async { client(self.client, RootCertStore::empty()) })
                     .await
             }
             true => {
                 self.tls
-                    .get_or_try_init(|| async { client(trusted().await) })
+                    .get_or_try_init(|| async { client(self.client, trusted().await) })
                     .await
             }
         };
@@ -67,7 +107,7 @@ impl Hooks {
             debug!(hook = %hook.url, "{what}: {}", with_causes(&error.without_url()));
             Reason::HookFailed(what)
         })?;
-        debug!(hook = %hook.url, status = answer.status().as_u16(), "asked whether a publish may begin");
+        debug!(hook = %hook.url, status = answer.status().as_u16(), "asked whether a client may {}", self.client.verb);
         match answer.status().is_success() {
             true => Ok(()),
             false => Err(Reason::HookRefused(answer.status().as_u16())),
@@ -75,22 +115,26 @@ impl Hooks {
     }
 }
 
-fn question(request: &PublishRequest) -> String {
-    let question = Question {
-        action: "publish",
-        app: request.stream.app(),
-        stream: request.stream.name(),
-        ip: request.peer.ip().to_canonical().to_string(),
-        domain: request.domain.as_deref(),
-        query: &request.query,
+fn body(client: &Client, question: &Question<'_>) -> String {
+    let body = Body {
+        action: client.action,
+        app: question.stream.app(),
+        stream: question.stream.name(),
+        ip: question.peer.to_canonical().to_string(),
+        domain: question.domain,
+        query: question.query,
     };
     // Nothing in it can fail to be JSON; what cannot be asked would be refused.
-    serde_json::to_string(&question).unwrap_or_default()
+    serde_json::to_string(&body).unwrap_or_default()
 }
 
-fn client(roots: RootCertStore) -> Result<reqwest::Client, HookFailure> {
+fn client(of: &Client, roots: RootCertStore) -> Result<reqwest::Client, HookFailure> {
     let unusable = |error: &dyn Error| {
-        warn!("no service can be asked who may push: {}", with_causes(error));
+        warn!(
+            "no service can be asked who may {}: {}",
+            of.verb,
+            with_causes(error)
+        );
         HookFailure::Unusable
     };
     https::client(roots)

@@ -1,4 +1,4 @@
-//! The decision.
+//! Whether a client may, by what it shows and where it comes from.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -13,10 +13,10 @@ use crate::media::{Micros, StreamName};
 /// Longest query that is looked at.
 pub const MAX_QUERY: usize = 4_096;
 
-/// Most services that one publish may be asked about.
+/// Most services that are asked about one request.
 const MAX_HOOKS: usize = 4;
 
-/// What is known of one who asks to publish.
+/// What is known of one who asks for a stream.
 #[derive(Clone, Copy)]
 pub struct Asked<'a> {
     /// The stream.
@@ -34,34 +34,34 @@ pub struct Asked<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Let it begin.
-    Allow(Arc<Permit>),
+    Allow(Arc<Grant>),
     /// Ask these, in this order; the first that says yes lets it begin.
-    Ask(Vec<(Hook, Arc<Permit>)>),
+    Ask(Vec<(Hook, Arc<Grant>)>),
     /// Say no.
     Refuse(Reason),
 }
 
-/// On whose word a publish begins, and within which bounds.
+/// On whose word a client has a stream, and within which bounds.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub struct Permit {
-    /// The name of the entry; none where anyone may push.
-    pub publisher: Option<String>,
-    /// Publishes at one time under this entry.
-    pub max_publishes: Option<u32>,
+pub struct Grant {
+    /// The name of the entry; none where anyone may.
+    pub account: Option<String>,
+    /// Streams at one time under this entry.
+    pub max_streams: Option<u32>,
     /// Bit rate of each of them.
     pub max_bitrate: Option<BitRate>,
     /// Tracks that must not come in a coding that is not recorded.
     pub required: Required,
 }
 
-/// The entries of `[[publisher]]`, their keys at hand.
+/// The entries of the configuration, with their keys.
 #[derive(Debug)]
-pub struct Gate {
+pub struct Authorizer {
     entries: Vec<Entry>,
     anonymous: Anonymous,
 }
 
-/// Who may push while there is no entry.
+/// Who may while there is no entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Anonymous {
     FromThisMachine,
@@ -70,7 +70,7 @@ enum Anonymous {
 
 #[derive(Debug)]
 struct Entry {
-    permit: Arc<Permit>,
+    grant: Arc<Grant>,
     stream: Pattern,
     from: Vec<AddressRange>,
     proofs: Vec<Known>,
@@ -102,8 +102,8 @@ struct Shown<'a> {
     path: String,
 }
 
-impl Gate {
-    /// A gate with these entries. Keys in files are read with `read`, which gives a file's text or says why not.
+impl Authorizer {
+    /// An authorizer with these entries. Keys in files are read with `read`, which gives a file's text or says why not.
     pub fn new(
         publishers: &[Publisher],
         allow_anonymous: bool,
@@ -141,12 +141,12 @@ impl Gate {
         let mut hooks = Vec::new();
         for entry in self.entries.iter().filter(|entry| entry.is_about(asked)) {
             match entry.judge(asked, &shown) {
-                Ok(()) => return Verdict::Allow(Arc::clone(&entry.permit)),
+                Ok(()) => return Verdict::Allow(Arc::clone(&entry.grant)),
                 Err(reason) if reason.nearness() > nearest.nearness() => nearest = reason,
                 Err(_) => {}
             }
             if let Some(hook) = entry.hook.as_ref().filter(|_| hooks.len() < MAX_HOOKS) {
-                hooks.push((hook.clone(), Arc::clone(&entry.permit)));
+                hooks.push((hook.clone(), Arc::clone(&entry.grant)));
             }
         }
         match hooks.is_empty() {
@@ -185,9 +185,9 @@ impl Entry {
             }
         }
         Ok(Self {
-            permit: Arc::new(Permit {
-                publisher: Some(publisher.name.clone()),
-                max_publishes: publisher.max_publishes,
+            grant: Arc::new(Grant {
+                account: Some(publisher.name.clone()),
+                max_streams: publisher.max_publishes,
                 max_bitrate: publisher.max_bitrate,
                 required: publisher.required,
             }),
@@ -272,28 +272,29 @@ impl<'a> Shown<'a> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::client::tests::READER;
     use super::*;
     use crate::config::Config;
 
     const NOW: Micros = 1_546_064_025_000_000;
 
-    fn gate(toml: &str) -> Gate {
+    fn authorizer(toml: &str) -> Authorizer {
         let file = |path: &Path| match path.to_str() {
             Some("rotated") => Ok("from-file\n".to_owned()),
             _ => Err("no such file".to_owned()),
         };
         let config = Config::parse(Some((Path::new("box.toml"), toml)), [], "box").unwrap();
-        Gate::new(&config.publishers, config.rtmp.allow_anonymous, file).unwrap()
+        Authorizer::new(&config.publishers, config.rtmp.allow_anonymous, file).unwrap()
     }
 
-    fn asks(gate: &Gate, stream: &str, query: &str, peer: &str) -> Verdict {
-        at(gate, stream, query, peer, Some(NOW))
+    fn asks(authorizer: &Authorizer, stream: &str, query: &str, peer: &str) -> Verdict {
+        at(authorizer, stream, query, peer, Some(NOW))
     }
 
-    fn at(gate: &Gate, stream: &str, query: &str, peer: &str, utc: Option<Micros>) -> Verdict {
+    fn at(authorizer: &Authorizer, stream: &str, query: &str, peer: &str, utc: Option<Micros>) -> Verdict {
         let stream = &stream.parse().unwrap();
         let peer = peer.parse().unwrap();
-        gate.check(&Asked {
+        authorizer.check(&Asked {
             stream,
             query,
             peer,
@@ -303,7 +304,7 @@ mod tests {
 
     fn name(verdict: Verdict) -> String {
         match verdict {
-            Verdict::Allow(permit) => permit.publisher.clone().unwrap_or_else(|| "anyone".to_owned()),
+            Verdict::Allow(grant) => grant.account.clone().unwrap_or_else(|| "anyone".to_owned()),
             Verdict::Ask(hooks) => format!("ask {}", hooks.len()),
             Verdict::Refuse(reason) => format!("no: {}", reason.kind()),
         }
@@ -315,12 +316,12 @@ mod tests {
         const KEY: &str = "e12c46f2612d5106e2034781ab261ca3";
         // md5(KEY + "room101" + "5C271098"), over by a second.
         let sum = crate::access::signature::tests::tencent_sum(KEY, "room101", "5C271098");
-        let gate = gate(&format!(
+        let authorizer = authorizer(&format!(
             "[[publisher]]\nstream = \"live/*\"\ntencent_key = \"{KEY}\"\n"
         ));
         let refused = |stream: &str, time: &str| {
             let query = format!("txSecret={sum}&txTime={time}");
-            match asks(&gate, stream, &query, "192.0.2.1") {
+            match asks(&authorizer, stream, &query, "192.0.2.1") {
                 Verdict::Refuse(reason) => reason.kind(),
                 other => panic!("{stream} {time}: {other:?}"),
             }
@@ -340,7 +341,7 @@ mod tests {
 
     #[test]
     fn without_entries_this_machine_may_push_and_others_when_told_so() {
-        let closed = gate("");
+        let closed = authorizer("");
         for (peer, expected) in [
             ("127.0.0.1", "anyone"),
             ("::1", "anyone"),
@@ -351,7 +352,7 @@ mod tests {
         }
         assert_eq!(
             name(asks(
-                &gate("rtmp.allow_anonymous = true"),
+                &authorizer("rtmp.allow_anonymous = true"),
                 "live/a",
                 "",
                 "10.0.0.1"
@@ -362,7 +363,7 @@ mod tests {
 
     #[test]
     fn any_entry_that_matches_and_is_proved_lets_in() {
-        let gate = gate(
+        let authorizer = authorizer(
             "rtmp.allow_anonymous = true\n\
              [[publisher]]\nname = \"one\"\nstream = \"live/*\"\nkeys = [\"old\", \"new\"]\nkey_file = \"rotated\"\n\
              [[publisher]]\nname = \"two\"\nstream = \"live/*\"\nfrom = [\"10.0.0.0/8\", \"fd00::/8\"]\n\
@@ -383,7 +384,7 @@ mod tests {
             ("hall/cam2", "key=hall", "192.0.2.1", "no: not_listed"),
         ] {
             assert_eq!(
-                name(asks(&gate, stream, query, peer)),
+                name(asks(&authorizer, stream, query, peer)),
                 expected,
                 "{stream}?{query} from {peer}"
             );
@@ -392,7 +393,7 @@ mod tests {
 
     #[test]
     fn tencents_signature_holds_until_its_time_with_either_key() {
-        let gate = gate(
+        let authorizer = authorizer(
             "[[publisher]]\nname = \"tc\"\n\
              tencent_key = [\"backup-key\", \"e12c46f2612d5106e2034781ab261ca3\"]\n",
         );
@@ -444,7 +445,7 @@ mod tests {
             ),
         ] {
             assert_eq!(
-                name(at(&gate, stream, query, "192.0.2.1", synced.then_some(utc))),
+                name(at(&authorizer, stream, query, "192.0.2.1", synced.then_some(utc))),
                 expected,
                 "{query} at {utc}"
             );
@@ -453,7 +454,7 @@ mod tests {
 
     #[test]
     fn alibabas_signature_holds_for_a_while_after_its_time() {
-        let gate = gate(
+        let authorizer = authorizer(
             "[[publisher]]\nname = \"al\"\naliyun_key = \"aliyuncdnexp1234\"\naliyun_valid = \"1min\"\n",
         );
         // md5("/live/cam-1546064025-r-u-aliyuncdnexp1234")
@@ -477,7 +478,7 @@ mod tests {
             ("live/cam", "auth_key=1", NOW, "no: malformed"),
         ] {
             assert_eq!(
-                name(at(&gate, stream, query, "192.0.2.1", Some(utc))),
+                name(at(&authorizer, stream, query, "192.0.2.1", Some(utc))),
                 expected,
                 "{query} at {utc}"
             );
@@ -486,7 +487,7 @@ mod tests {
 
     #[test]
     fn a_hook_is_asked_only_where_nothing_else_proves() {
-        let gate = gate(
+        let authorizer = authorizer(
             "[[publisher]]\nname = \"a\"\nstream = \"live/*\"\nhook = \"http://127.0.0.1:1/a\"\nkey = \"right\"\n\
              [[publisher]]\nname = \"b\"\nstream = \"live/x*\"\nhook = \"http://127.0.0.1:1/b\"\n",
         );
@@ -497,7 +498,7 @@ mod tests {
             ("hall/a", "", "no: not_listed"),
         ] {
             assert_eq!(
-                name(asks(&gate, stream, query, "127.0.0.1")),
+                name(asks(&authorizer, stream, query, "127.0.0.1")),
                 expected,
                 "{stream}?{query}"
             );
@@ -508,7 +509,7 @@ mod tests {
     fn long_queries_are_refused_unread_and_missing_keys_are_named() {
         let query = format!("key={}", "k".repeat(MAX_QUERY));
         assert_eq!(
-            name(asks(&gate(""), "live/a", &query, "127.0.0.1")),
+            name(asks(&authorizer(""), "live/a", &query, "127.0.0.1")),
             "no: malformed"
         );
         let config = Config::parse(
@@ -520,7 +521,8 @@ mod tests {
             (Err("it is not there".to_owned()), "it is not there"),
             (Ok("\n".to_owned()), "it is empty"),
         ] {
-            let error = Gate::new(&config.as_ref().unwrap().publishers, false, |_| text.clone()).unwrap_err();
+            let error =
+                Authorizer::new(&config.as_ref().unwrap().publishers, false, |_| text.clone()).unwrap_err();
             assert_eq!(
                 error.to_string(),
                 format!("[[publisher]] 'n': cannot take a key from 'gone': {why}")
@@ -530,17 +532,18 @@ mod tests {
 
     #[test]
     fn no_reason_repeats_what_was_shown() {
-        let gate = gate("[[publisher]]\nkey = \"k-1\"\ntencent_key = \"k-2\"\naliyun_key = \"k-3\"\n");
+        let authorizer =
+            authorizer("[[publisher]]\nkey = \"k-1\"\ntencent_key = \"k-2\"\naliyun_key = \"k-3\"\n");
         for query in [
             "key=s3cret",
             "txSecret=s3cret&txTime=s3cret",
             "auth_key=s3cret",
             "txSecret=f85a2ab363fe4deaffef9754d79da6fe&txTime=5C271099",
         ] {
-            let Verdict::Refuse(reason) = asks(&gate, "live/a", query, "127.0.0.1") else {
+            let Verdict::Refuse(reason) = asks(&authorizer, "live/a", query, "127.0.0.1") else {
                 panic!("{query} was let in");
             };
-            let said = format!("{reason} {reason:?} {gate:?}");
+            let said = format!("{} {reason:?} {authorizer:?}", READER.told(&reason));
             for secret in ["s3cret", "k-1", "k-2", "k-3", "f85a2ab3"] {
                 assert!(!said.contains(secret), "{said}");
             }
@@ -550,15 +553,15 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn whatever_is_asked_the_answer_is_no_without_the_key(query in "(&|=|-|%|key=|txSecret=|txTime=|auth_key=|[0-9a-f]{32}|[0-9]{1,10}|\\PC){0,14}") {
-            let gate = gate("[[publisher]]\nkey = \"k-1 with blanks\"\ntencent_key = \"k-2\"\naliyun_key = \"k-3\"\n");
-            let verdict = name(asks(&gate, "live/a", &query, "127.0.0.1"));
+            let authorizer = authorizer("[[publisher]]\nkey = \"k-1 with blanks\"\ntencent_key = \"k-2\"\naliyun_key = \"k-3\"\n");
+            let verdict = name(asks(&authorizer, "live/a", &query, "127.0.0.1"));
             proptest::prop_assert!(verdict.starts_with("no: "), "{} for {}", verdict, query);
         }
     }
 
     /// A figure for people: nothing is asserted about time.
     #[test]
-    #[ignore = "prints how long a decision takes; cargo test --release gate -- --ignored --nocapture"]
+    #[ignore = "prints how long a decision takes; cargo test --release authorizer -- --ignored --nocapture"]
     #[allow(clippy::disallowed_methods, reason = "a stopwatch")]
     fn how_long_a_thousand_entries_take() {
         for kind in ["key", "tencent_key", "aliyun_key"] {
@@ -569,13 +572,13 @@ mod tests {
                     )
                 })
                 .collect();
-            let gate = gate(&text);
+            let authorizer = authorizer(&text);
             let query = "key=wrong&txSecret=f85a2ab363fe4deaffef9754d79da6fe&txTime=5C271099\
                          &auth_key=1444435200-0-0-80cd3862d699b7118eed99103f2a3a4f";
             let began = std::time::Instant::now();
             for _ in 0..100 {
                 assert!(matches!(
-                    asks(&gate, "live/cam1", query, "127.0.0.1"),
+                    asks(&authorizer, "live/cam1", query, "127.0.0.1"),
                     Verdict::Refuse(_)
                 ));
             }

@@ -1,0 +1,374 @@
+//! Who may come in, as all doors for one kind of client, and whoever reloads the configuration, share it.
+//!
+//! ```text
+//! connect ──► ConnectionPermit       may have to make room for another while it has no stream
+//! check ──► allow │ ask │ refuse     by keys, signatures and addresses; `ask`: services decide, see [`Admission::ask`]
+//! may_begin, begin ──► StreamPermit  within the limits, at its bit rate
+//! refused ──► what is told, and how long the answer waits
+//! ```
+//!
+//! A permit gives back what was counted when it is dropped. The decisions are those of plain structs beside this one.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::hook::{Hooks, Question};
+use super::{
+    Asked, Authorizer, Client, Connected, ConnectionId, Grant, Guesses, LONGEST_DELAY, Limiter, Limits,
+    Meter, Notices, Reason, Refusals, StreamId, Verdict,
+};
+use crate::config::Hook;
+use crate::event::Event;
+use crate::media::StreamName;
+
+/// The rules that hold now for one kind of client, and who is in. Its locks are held to exchange or clone a pointer, or to
+/// count: never while anything is waited for.
+#[derive(Debug)]
+pub struct Admission {
+    client: &'static Client,
+    rules: Mutex<Rules>,
+    present: Mutex<Present>,
+    guesses: Mutex<Guesses>,
+    refusals: Mutex<Refusals>,
+    notices: Mutex<Notices>,
+    hooks: Hooks,
+    began: Instant,
+}
+
+/// Who is in, and how each connection is told that it has to make room.
+#[derive(Debug)]
+struct Present {
+    limiter: Limiter,
+    to_tell: HashMap<ConnectionId, oneshot::Sender<Reason>>,
+}
+
+#[derive(Clone, Debug)]
+struct Rules {
+    authorizer: Arc<Authorizer>,
+    limits: Limits,
+}
+
+/// A connection that is counted for as long as this lives.
+#[derive(Debug)]
+pub struct ConnectionPermit {
+    admission: Arc<Admission>,
+    id: ConnectionId,
+    gives_way: oneshot::Receiver<Reason>,
+}
+
+/// A stream that a client has, counted for as long as this lives.
+#[derive(Debug)]
+pub struct StreamPermit {
+    admission: Arc<Admission>,
+    stream: StreamName,
+    id: StreamId,
+    meter: Option<Meter>,
+}
+
+/// What is to be done about somebody who was refused.
+#[derive(Debug)]
+pub struct Refused {
+    /// Tells of it; nothing, where much is told of the like.
+    pub event: Option<Event>,
+    /// The answer waits so long: it says that a guess was wrong.
+    pub delay: Option<Duration>,
+}
+
+impl Admission {
+    /// For clients of this kind, with these rules.
+    pub fn new(client: &'static Client, authorizer: Authorizer, limits: Limits) -> Self {
+        let authorizer = Arc::new(authorizer);
+        Self {
+            client,
+            rules: Mutex::new(Rules { authorizer, limits }),
+            present: Mutex::new(Present {
+                limiter: Limiter::new(client.exclusive),
+                to_tell: HashMap::new(),
+            }),
+            guesses: Mutex::default(),
+            refusals: Mutex::new(Refusals::new(client)),
+            notices: Mutex::default(),
+            hooks: Hooks::new(client),
+            began: Instant::now(),
+        }
+    }
+
+    /// Another authorizer, from the next request on. Whoever has a stream keeps it.
+    pub fn set_authorizer(&self, authorizer: Authorizer) {
+        lock(&self.rules).authorizer = Arc::new(authorizer);
+    }
+
+    /// Other limits, from the next connection or request on.
+    pub fn set_limits(&self, limits: Limits) {
+        lock(&self.rules).limits = limits;
+    }
+
+    /// Why a client may not, as it is told.
+    pub fn told(&self, reason: &Reason) -> String {
+        self.client.told(reason)
+    }
+
+    /// Lets a connection in, of `most` in all, if there may be another from there. Another may have to make room for it.
+    pub fn connect(self: &Arc<Self>, peer: IpAddr, most: usize) -> Result<ConnectionPermit, Reason> {
+        let limits = self.rules().limits;
+        let mut present = lock(&self.present);
+        let Connected { id, gave_way } = present.limiter.connect(peer, &limits, most)?;
+        if let Some((other, reason)) = gave_way
+            && let Some(to_tell) = present.to_tell.remove(&other)
+        {
+            // It may just have ended by itself.
+            let _ = to_tell.send(reason);
+        }
+        let (to_tell, gives_way) = oneshot::channel();
+        present.to_tell.insert(id, to_tell);
+        Ok(ConnectionPermit {
+            admission: Arc::clone(self),
+            id,
+            gives_way,
+        })
+    }
+
+    /// What is to be done about a request for a stream.
+    pub fn check(&self, asked: &Asked<'_>) -> Verdict {
+        let left = lock(&self.guesses).held_off(asked.peer, asked.stream, self.now());
+        if let Some(left) = left {
+            return Verdict::Refuse(Reason::HeldOff(left.as_secs() + 1));
+        }
+        self.rules().authorizer.check(asked)
+    }
+
+    /// Asks the services of [`Verdict::Ask`], and waits for the answer: the first yes, or else the last no.
+    pub async fn ask(
+        &self,
+        hooks: &[(Hook, Arc<Grant>)],
+        question: &Question<'_>,
+    ) -> Result<Arc<Grant>, Reason> {
+        self.hooks.ask(hooks, question).await
+    }
+
+    /// Whether the limits let another client have a stream.
+    pub fn may_begin(&self, stream: &StreamName, peer: IpAddr, grant: &Grant) -> Result<(), Reason> {
+        let limits = self.rules().limits;
+        lock(&self.present)
+            .limiter
+            .may_begin(stream, peer, grant, &limits)
+    }
+
+    /// Counts a client that has its stream from now on. Nothing is waited for between [`may_begin`](Self::may_begin) and this.
+    pub fn begin(self: &Arc<Self>, stream: StreamName, peer: IpAddr, grant: &Arc<Grant>) -> StreamPermit {
+        if grant.account.is_some() {
+            lock(&self.guesses).right(peer, &stream);
+        }
+        // The lowest of the bit rates that hold.
+        let rates = [self.rules().limits.bitrate, grant.max_bitrate];
+        let rate = rates.into_iter().flatten().min();
+        let meter = rate.map(|rate| Meter::new(rate, self.now()));
+        let limiter = &mut lock(&self.present).limiter;
+        let id = limiter.begin(stream.clone(), peer, Arc::clone(grant));
+        StreamPermit {
+            admission: Arc::clone(self),
+            stream,
+            id,
+            meter,
+        }
+    }
+
+    /// Somebody was refused, by whatever of these: what is to be done.
+    pub fn refused(&self, stream: Option<&StreamName>, peer: IpAddr, reason: &Reason) -> Refused {
+        let now = self.now();
+        let delay = match reason {
+            Reason::HeldOff(_) => Some(LONGEST_DELAY),
+            reason if reason.is_guess() => Some(lock(&self.guesses).wrong(peer, now)),
+            _ => None,
+        };
+        let event = lock(&self.refusals).refused(stream, peer, reason, now);
+        Refused { event, delay }
+    }
+
+    /// Tells of refusals that were left out a while ago. To be asked now and then.
+    pub fn refusals_due(&self) -> Vec<Event> {
+        lock(&self.refusals).due(self.now())
+    }
+
+    /// Tells of all that were left out, for when the service stops.
+    pub fn rest_of_refusals(&self) -> Option<Event> {
+        lock(&self.refusals).rest()
+    }
+
+    /// Whether a line may be logged of what this address asked for in vain.
+    pub fn may_name(&self, peer: IpAddr, what: &'static str) -> bool {
+        lock(&self.notices).may_name(peer, what, self.now())
+    }
+
+    /// Whether a line may be logged of somebody who was never let in; if so, how many were left out since the last one.
+    pub fn may_write(&self) -> Option<u64> {
+        lock(&self.notices).may_write(self.now())
+    }
+
+    fn rules(&self) -> Rules {
+        lock(&self.rules).clone()
+    }
+
+    fn now(&self) -> Duration {
+        self.since_begin(Instant::now())
+    }
+
+    fn since_begin(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.began)
+    }
+}
+
+impl ConnectionPermit {
+    /// Resolves, once, when this connection has to make room for another; never while it has a stream.
+    pub async fn gives_way(&mut self) -> Reason {
+        match (&mut self.gives_way).await {
+            Ok(reason) => reason,
+            // Whoever tells it lives as long as the permit.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// From now on it has a stream, or has none any more; false when it had to make room already.
+    pub fn set_active(&self, active: bool) -> bool {
+        lock(&self.admission.present).limiter.set_active(self.id, active)
+    }
+}
+
+impl StreamPermit {
+    /// The stream.
+    pub fn stream(&self) -> &StreamName {
+        &self.stream
+    }
+
+    /// So many bytes came by `now`; says so when that is more than is allowed.
+    pub fn measure(&mut self, bytes: usize, now: Instant) -> Result<(), Reason> {
+        let now = self.admission.since_begin(now);
+        self.meter
+            .as_mut()
+            .map_or(Ok(()), |meter| meter.heard(bytes, now))
+    }
+}
+
+impl Drop for ConnectionPermit {
+    fn drop(&mut self) {
+        let mut present = lock(&self.admission.present);
+        present.limiter.disconnect(self.id);
+        present.to_tell.remove(&self.id);
+    }
+}
+
+impl Drop for StreamPermit {
+    fn drop(&mut self) {
+        lock(&self.admission.present).limiter.end(self.id);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Limit;
+    use super::super::client::tests::READER;
+    use super::*;
+    use crate::config::Config;
+
+    fn admission(toml: &str, limits: Limits) -> Arc<Admission> {
+        let config = Config::parse(Some((std::path::Path::new("box.toml"), toml)), [], "box").unwrap();
+        let authorizer = Authorizer::new(&config.publishers, true, |_| Err("no file".to_owned()));
+        Arc::new(Admission::new(&READER, authorizer.unwrap(), limits))
+    }
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[tokio::test]
+    async fn permits_give_back_what_they_took_and_the_oldest_connection_makes_room() {
+        let limits = Limits {
+            streams: Some(1),
+            ..Limits::default()
+        };
+        let admission = admission("", limits);
+        let (stream, peer) = ("live/cam".parse::<StreamName>().unwrap(), ip("192.0.2.1"));
+        let mut first = admission.connect(peer, 2).unwrap();
+        let second = admission.connect(peer, 2).unwrap();
+        // A third one: the first has to go.
+        let third = admission.connect(peer, 2).unwrap();
+        let (limit, most) = (Limit::Connections, 2);
+        assert_eq!(first.gives_way().await, Reason::Limit { limit, most });
+        assert!(!first.set_active(true), "it is not counted any more");
+        assert!(second.set_active(true) && third.set_active(true));
+        let refused = admission.connect(peer, 2).unwrap_err();
+        assert_eq!(
+            admission.told(&refused),
+            "there are as many as library.max_connections = 2 allows: end one, or raise it"
+        );
+        drop((first, second));
+        assert!(admission.connect(peer, 2).is_ok());
+
+        let grant = Arc::default();
+        assert_eq!(admission.may_begin(&stream, peer, &grant), Ok(()));
+        let mut permit = admission.begin(stream.clone(), peer, &grant);
+        assert_eq!(
+            permit.measure(usize::MAX, Instant::now()),
+            Ok(()),
+            "there is no rate"
+        );
+        let (limit, most) = (Limit::Streams, 1);
+        let refused = admission.may_begin(&stream, peer, &grant);
+        assert_eq!(refused, Err(Reason::Limit { limit, most }));
+        drop(permit);
+        assert_eq!(admission.may_begin(&stream, peer, &grant), Ok(()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_guesses_is_answered_late_and_then_not_at_all_whatever_the_door() {
+        let admission = admission("[[publisher]]\nkey = \"right\"\n", Limits::default());
+        let (stream, peer) = ("live/cam".parse().unwrap(), ip("192.0.2.1"));
+        let asked = |query| Asked {
+            stream: &stream,
+            query,
+            peer,
+            utc: None,
+        };
+        let mut delays = Vec::new();
+        let mut events = 0;
+        let held_off = loop {
+            let Verdict::Refuse(reason) = admission.check(&asked("key=wrong")) else {
+                panic!("a wrong key was let in");
+            };
+            let refused = admission.refused(Some(&stream), peer, &reason);
+            delays.push(refused.delay.expect("a guess is answered late"));
+            events += usize::from(refused.event.is_some());
+            if reason != Reason::WrongKey {
+                break reason;
+            }
+        };
+        assert_eq!(held_off, Reason::HeldOff(31));
+        assert!(delays.is_sorted(), "{delays:?}");
+        assert_eq!((delays.len(), events), (21, 2), "one for each reason");
+        // The right key is not looked at either, until the time is over.
+        assert_eq!(
+            admission.check(&asked("key=right")),
+            Verdict::Refuse(Reason::HeldOff(31))
+        );
+        tokio::time::advance(Duration::from_secs(31)).await;
+        let Verdict::Allow(grant) = admission.check(&asked("key=right")) else {
+            panic!("the right key is refused");
+        };
+        drop(admission.begin(stream.clone(), peer, &grant));
+        // Whoever was right there before is heard beside one who guesses.
+        for _ in 0..30 {
+            admission.refused(Some(&stream), peer, &Reason::WrongKey);
+        }
+        assert_eq!(admission.check(&asked("key=right")), Verdict::Allow(grant));
+        assert_eq!(admission.rest_of_refusals().iter().len(), 1);
+    }
+}

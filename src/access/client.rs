@@ -1,0 +1,156 @@
+//! A kind of client, and the words for it.
+//!
+//! Nothing else in this room knows what a door speaks or what its clients do: what the configuration calls a limit, and what
+//! a refusal says, comes from here.
+
+use super::{Limit, Reason};
+
+/// A kind of client: what it may do, and what its door and the configuration call that.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Client {
+    /// What it asks for, as a hook is told: `publish`.
+    pub action: &'static str,
+    /// What it does: `push`.
+    pub verb: &'static str,
+    /// What it did before: `pushed`.
+    pub past: &'static str,
+    /// What it came with: the `push`.
+    pub request: &'static str,
+    /// The section of the configuration that lists those who may.
+    pub section: &'static str,
+    /// Only one at a time has a stream: a second one takes it over, and is not counted beside it.
+    pub exclusive: bool,
+    /// The keys of the configuration that set its limits.
+    pub keys: LimitKeys,
+}
+
+/// The key that sets each [`Limit`].
+#[derive(Debug, PartialEq, Eq)]
+pub struct LimitKeys {
+    /// [`Limit::Connections`]
+    pub connections: &'static str,
+    /// [`Limit::ConnectionsPerAddress`]
+    pub connections_per_address: &'static str,
+    /// [`Limit::Streams`]
+    pub streams: &'static str,
+    /// [`Limit::StreamsPerAddress`]
+    pub streams_per_address: &'static str,
+    /// [`Limit::StreamsOfAccount`]
+    pub streams_of_account: &'static str,
+}
+
+impl Client {
+    /// Why it may not, in words that say what to do. They never hold a secret.
+    pub fn told(&self, reason: &Reason) -> String {
+        let Self {
+            verb,
+            past,
+            request,
+            section,
+            ..
+        } = self;
+        match reason {
+            Reason::Anonymous => {
+                format!(
+                    "anyone may {verb} from this machine, and nobody from another: no {section} is configured"
+                )
+            }
+            Reason::NotListed => format!(
+                "no {section} lets this address {verb} this stream: look at 'stream' and 'from' of the entries"
+            ),
+            Reason::NoProof(proof) => {
+                format!(
+                    "this stream needs a proof that the {request} has not: {proof} behind the stream's name"
+                )
+            }
+            Reason::Malformed { what, why } => format!("{what} cannot be read: {why}"),
+            Reason::WrongKey => {
+                "the key is wrong: ?key=… is none of those that hold for this stream".to_owned()
+            }
+            Reason::WrongSignature(scheme) => {
+                format!("{scheme} is wrong: it was made with another key, or for another stream or time")
+            }
+            Reason::Expired { scheme, at } => format!(
+                "{scheme} expired at {}: sign again, and see that the signer's clock is right",
+                crate::event::rfc3339(*at)
+            ),
+            Reason::HeldOff(seconds) => format!(
+                "too many wrong keys came from this address: it is heard again in {seconds} s, and streams that it {past} \
+                 before are at once"
+            ),
+            Reason::HookRefused(status) => {
+                format!("the service that decides who may {verb} says no (HTTP status {status})")
+            }
+            Reason::HookFailed(failure) => {
+                format!("the service that decides who may {verb} could not be asked: {failure}")
+            }
+            Reason::Limit { limit, most } => format!(
+                "there are as many as {} = {most} allows: end one, or raise it",
+                self.key(*limit)
+            ),
+            Reason::TooFast(rate) => format!(
+                "it sends more than max_bitrate = \"{rate}\" allows: lower the encoder's bit rate, or raise it"
+            ),
+        }
+    }
+
+    fn key(&self, limit: Limit) -> &'static str {
+        match limit {
+            Limit::Connections => self.keys.connections,
+            Limit::ConnectionsPerAddress => self.keys.connections_per_address,
+            Limit::Streams => self.keys.streams,
+            Limit::StreamsPerAddress => self.keys.streams_per_address,
+            Limit::StreamsOfAccount => self.keys.streams_of_account,
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// No client of any door that there is.
+    pub(in crate::access) static READER: Client = Client {
+        action: "read",
+        verb: "read",
+        past: "read",
+        request: "request",
+        section: "[[reader]]",
+        exclusive: false,
+        keys: LimitKeys {
+            connections: "library.max_connections",
+            connections_per_address: "library.max_connections_per_address",
+            streams: "library.max_readers",
+            streams_per_address: "library.max_readers_per_address",
+            streams_of_account: "max_readers of its [[reader]]",
+        },
+    };
+
+    #[test]
+    fn every_kind_of_client_is_refused_in_its_own_words() {
+        for (reason, told) in [
+            (
+                Reason::NotListed,
+                "no [[reader]] lets this address read this stream",
+            ),
+            (
+                Reason::NoProof("?key=…"),
+                "a proof that the request has not: ?key=…",
+            ),
+            (
+                Reason::HookRefused(403),
+                "decides who may read says no (HTTP status 403)",
+            ),
+            (
+                Reason::Limit {
+                    limit: Limit::StreamsOfAccount,
+                    most: 2,
+                },
+                "as many as max_readers of its [[reader]] = 2 allows",
+            ),
+        ] {
+            let words = READER.told(&reason);
+            assert!(words.contains(told), "{words}");
+        }
+    }
+}
