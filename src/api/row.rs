@@ -25,7 +25,7 @@ pub fn recording(row: &RecordingRow) -> Recording {
         duration_s: row.duration as f64 / 1e6,
         bytes: row.bytes,
         tracks: row.tracks.iter().map(track).collect(),
-        gaps_kept: row.spec.reel.gaps == Gaps::Keep,
+        gaps_kept: row.spec.output.gaps == Gaps::Keep,
         gaps: row.gaps.iter().map(gap).collect(),
         more_gaps: None,
         short: row.short.clone(),

@@ -279,7 +279,7 @@ impl Config {
         let expires = self
             .templates
             .iter()
-            .filter(|template| template.reels.iter().any(|reel| stored(reel.storage_time)));
+            .filter(|template| template.outputs.iter().any(|output| stored(output.storage_time)));
         if self.sync.is_none() {
             all.extend(expires.map(|template| Advice::NothingDelivered {
                 template: template.name.clone(),

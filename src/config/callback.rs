@@ -5,10 +5,11 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Deserializer};
 
-use super::file::{Refused, in_range, nearest};
+use super::file::{Refused, in_range};
 use super::mqtt::{either, refuse, secret};
 use super::{HookUrl, Secret, SecretSource, Span};
 use crate::event::{Dialect, KINDS};
+use crate::model::nearest;
 
 /// So many may be told.
 const MOST: usize = 16;

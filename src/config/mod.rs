@@ -14,7 +14,6 @@ mod changes;
 mod delivery;
 mod file;
 mod fuzz;
-mod key;
 mod mistake;
 mod mqtt;
 mod place;
@@ -23,8 +22,6 @@ mod rate;
 mod rtmp;
 mod rule;
 mod secret;
-mod size;
-mod span;
 mod streams;
 mod task;
 mod template;
@@ -34,7 +31,7 @@ use std::path::PathBuf;
 pub use address::{AddressRange, AddressRangeError};
 pub use advice::{Advice, of_rules};
 pub use byte_rate::{ByteRate, ByteRateError};
-pub use calendar::{Weekly, WeeklyError, Zone, ZoneError, next_boundary};
+pub use calendar::{Weekly, WeeklyError, next_boundary};
 pub use callback::Callback;
 pub use changes::Changes;
 pub use delivery::{
@@ -42,23 +39,22 @@ pub use delivery::{
     Target, UrlStyle,
 };
 pub use file::ConfigError;
-pub(crate) use file::{explain, nearest};
+pub(crate) use file::explain;
 #[doc(hidden)]
 pub use fuzz::fuzz;
-pub use key::{KeyError, KeyFacts, KeyPattern, distinct};
 pub use mqtt::{BrokerUrl, BrokerUrlError, Login, Mqtt, MqttVersion};
 pub use publisher::{Hook, HookUrl, MAX_PUBLISHERS, Proof, Publisher, Required};
 pub use rate::{BitRate, BitRateError};
 pub use rtmp::{Limits, Rtmp, Tls};
 pub use rule::{Pattern, RecordWhen, Rule};
 pub use secret::{MAX_SECRET, Secret, SecretError, SecretSource};
-pub use size::{ByteSize, SizeError};
-pub use span::{Span, SpanError};
 pub use streams::Streams;
 pub use task::{Task, TaskTimes};
-pub use template::{
-    DEFAULT_TEMPLATE, Media, Reel, Resume, ResumeAfter, Split, Template, TemplateError, TemplateSource,
-};
+pub use template::{DEFAULT_TEMPLATE, Template, TemplateError, TemplateSource};
+
+// What keys are written as, and what templates make, is the same outside of the configuration.
+pub(crate) use crate::model::nearest;
+pub use crate::model::{ByteSize, Keep, KeyPattern, Output, Span, Zone};
 
 /// Everything that can be set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,56 +119,12 @@ pub enum OnFull {
     Stop,
 }
 
-/// How long something is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(try_from = "String", into = "String")]
-pub enum Keep {
-    /// Until its room is needed.
-    Forever,
-    /// For this long after its end, or less when its room is needed.
-    For(Span),
-}
-
 impl std::fmt::Display for OnFull {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             OnFull::OverwriteOldest => "overwrite-oldest",
             OnFull::Stop => "stop",
         })
-    }
-}
-
-impl std::fmt::Display for Keep {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Keep::Forever => f.write_str("forever"),
-            Keep::For(span) => span.fmt(f),
-        }
-    }
-}
-
-impl From<Keep> for String {
-    fn from(keep: Keep) -> String {
-        keep.to_string()
-    }
-}
-
-impl TryFrom<String> for Keep {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        match text.as_str() {
-            "forever" | "0" => Ok(Keep::Forever),
-            _ => text
-                .parse()
-                .map(|span: Span| match span.as_micros() {
-                    // As "0" alone: what nobody wants is that a recording goes as soon as it has ended.
-                    0 => Keep::Forever,
-                    _ => Keep::For(span),
-                })
-                .map_err(|error: SpanError| format!("{error}, or \"forever\"")),
-        }
     }
 }
 

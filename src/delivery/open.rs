@@ -42,7 +42,7 @@ pub(super) fn open(library: &Library, delivery: &Delivery) -> Result<Vec<OpenSta
 
 /// When it goes, in a sentence.
 fn goes(delivery: &Delivery, row: &RecordingRow, format: Format) -> &'static str {
-    let named_late = row.spec.reel.key.as_ref().is_some_and(KeyPattern::needs_end);
+    let named_late = row.spec.output.key.as_ref().is_some_and(KeyPattern::needs_end);
     let folder = matches!(delivery.target, Target::Folder(_));
     match (delivery.when, format) {
         (DeliverWhen::Finished, _) => "when the recording is closed: sync.when is \"finished\"",
@@ -57,12 +57,12 @@ fn goes(delivery: &Delivery, row: &RecordingRow, format: Format) -> &'static str
 
 /// When the recording is closed at the latest, as far as its template says so.
 fn latest(row: &RecordingRow) -> Option<Micros> {
-    let reel = &row.spec.reel;
-    let split = [reel.split.after, reel.split.on_clock].into_iter().flatten();
+    let output = &row.spec.output;
+    let split = [output.split.after, output.split.on_clock].into_iter().flatten();
     let split = split.map(|span| row.start.saturating_add(span.as_micros())).min();
     // Nobody publishes: it waits so long for its publisher.
     let given_up = row
         .paused
-        .then(|| row.end.saturating_add(reel.resume.window.as_micros()));
+        .then(|| row.end.saturating_add(output.resume.window.as_micros()));
     [split, given_up].into_iter().flatten().min()
 }

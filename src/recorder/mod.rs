@@ -15,7 +15,7 @@
 //! | `orders` | what people and machines ask for |
 //! | `handle` | the shell: locks, the clock, the store, answers |
 //!
-//! What it promises (docs/recording.md): recordings of a reel never overlap and lose nothing between them, a closed one is
+//! What it promises (docs/recording.md): recordings of a output never overlap and lose nothing between them, a closed one is
 //! complete, and a push of less than a second leaves nothing.
 
 mod core;

@@ -1,7 +1,8 @@
 //! What a publisher asks for behind its stream's name: `live/cam1?record=mp4&record_interval=600&record_type=audio`.
 
-use crate::config::{Media, Span, Template, TemplateSource};
+use crate::config::{Template, TemplateSource};
 use crate::format::Format;
+use crate::model::{Media, Span};
 
 /// The longest that a push may ask for, as with the cloud that knows these parameters.
 const LONGEST: u64 = 7_200;
@@ -85,9 +86,9 @@ mod tests {
     #[test]
     fn a_push_may_ask_to_be_recorded() {
         let asked = PushParameters::parse("txSecret=abc&record=flv&record_interval=600&txTime=1");
-        let reels = asked.template().unwrap().reels;
-        assert_eq!(reels[0].formats, [Format::Flv]);
-        assert_eq!(reels[0].split.after, Some(Span::from_secs(600)));
+        let outputs = asked.template().unwrap().outputs;
+        assert_eq!(outputs[0].formats, [Format::Flv]);
+        assert_eq!(outputs[0].split.after, Some(Span::from_secs(600)));
         assert!(asked.complaints.is_empty());
         assert_eq!(PushParameters::parse("").template(), None);
         assert_eq!(

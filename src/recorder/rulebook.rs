@@ -7,12 +7,11 @@ use super::decision::{Verdict, WhyNot, nothing};
 use super::push::PushParameters;
 use super::session::Plan;
 use crate::config::{
-    Advice, DEFAULT_TEMPLATE, Media, RecordWhen, Reel, Rule, Template, TemplateError, TemplateSource,
-    of_rules,
+    Advice, DEFAULT_TEMPLATE, RecordWhen, Rule, Template, TemplateError, TemplateSource, of_rules,
 };
 use crate::format::Format;
 use crate::media::StreamName;
-use crate::model::{About, Origin};
+use crate::model::{About, Media, Origin, Output};
 
 /// What commands may add, so that a list fits where lists are shown and a publish is not held up.
 const MOST_RULES: usize = 10_000;
@@ -84,8 +83,8 @@ impl Rulebook {
             rule.is_some_and(|rule| rule.record == RecordWhen::Never) || ruled.is_some_and(Template::is_off);
         let pushed = asked.template().filter(|_| !off);
         let plan = |origin, template: &Template| {
-            let reels = reels(template, asked.media);
-            (!reels.is_empty()).then(|| Plan {
+            let outputs = outputs(template, asked.media);
+            (!outputs.is_empty()).then(|| Plan {
                 about: About {
                     origin,
                     template: template.name.clone(),
@@ -93,7 +92,7 @@ impl Rulebook {
                     ..About::default()
                 },
                 until: None,
-                reels,
+                outputs,
             })
         };
         if let Some(template) = pushed {
@@ -297,15 +296,15 @@ impl Rulebook {
     }
 }
 
-/// A template's reels, of some tracks alone if somebody said so.
-pub(super) fn reels(template: &Template, media: Option<Media>) -> Vec<Arc<Reel>> {
-    let of = |reel: &Reel| {
-        let mut reel = reel.clone();
-        reel.media = media.unwrap_or(reel.media);
-        if reel.media == Media::Video {
-            reel.formats.retain(|format| *format != Format::Aac);
+/// A template's outputs, of some tracks alone if somebody said so.
+pub(super) fn outputs(template: &Template, media: Option<Media>) -> Vec<Arc<Output>> {
+    let of = |output: &Output| {
+        let mut output = output.clone();
+        output.media = media.unwrap_or(output.media);
+        if output.media == Media::Video {
+            output.formats.retain(|format| *format != Format::Aac);
         }
-        (!reel.formats.is_empty()).then(|| Arc::new(reel))
+        (!output.formats.is_empty()).then(|| Arc::new(output))
     };
-    template.reels.iter().filter_map(of).collect()
+    template.outputs.iter().filter_map(of).collect()
 }

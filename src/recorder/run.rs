@@ -1,4 +1,4 @@
-//! One reel of a session while it runs: recordings of a stream, one after the other.
+//! One output of a session while it runs: recordings of a stream, one after the other.
 //!
 //! ```text
 //!           begin                 break, within the window
@@ -16,10 +16,10 @@ use std::sync::Arc;
 
 use super::live::Moment;
 use super::publish::EndReason;
-use crate::config::{Reel, ResumeAfter, next_boundary};
+use crate::config::next_boundary;
 use crate::event::Event;
 use crate::media::{Micros, PublishId, RecordingId, StreamName};
-use crate::model::About;
+use crate::model::{About, Output, ResumeAfter};
 use crate::store::{Asked, Command, OpenRecording, RecordingSpec};
 
 /// A recording that is due to be split waits this long for a keyframe after which nothing refers to what was before.
@@ -94,7 +94,7 @@ pub(super) enum Entry {
 
 #[derive(Clone, Debug)]
 pub(super) struct Run {
-    pub(super) reel: Arc<Reel>,
+    pub(super) output: Arc<Output>,
     /// Recordings it has begun.
     number: u32,
     /// The id that the next one gets, if it was told to somebody.
@@ -134,9 +134,9 @@ struct Waiting {
 }
 
 impl Run {
-    pub(super) fn new(reel: Arc<Reel>) -> Self {
+    pub(super) fn new(output: Arc<Output>) -> Self {
         Self {
-            reel,
+            output,
             number: 0,
             reserved: None,
             state: State::Idle,
@@ -150,7 +150,7 @@ impl Run {
             true => now.utc.saturating_sub(open.paused_utc).max(0),
             false => 0,
         };
-        let window = open.spec.reel.resume.window.as_micros();
+        let window = open.spec.output.resume.window.as_micros();
         let waiting = Waiting {
             recording: open.recording,
             end: open.end,
@@ -159,7 +159,7 @@ impl Run {
             until: now.boot.saturating_add(window.saturating_sub(elapsed)),
         };
         Self {
-            reel: Arc::new(open.spec.reel.clone()),
+            output: Arc::new(open.spec.output.clone()),
             number: open.spec.about.number,
             reserved: None,
             state: State::Waiting(waiting),
@@ -178,7 +178,7 @@ impl Run {
     pub(super) fn shows_from(&self, at: Micros) -> bool {
         let is_there =
             matches!(&self.state, State::Rolling(rolling) if rolling.from == at && rolling.done == 0);
-        is_there && self.reel.formats.iter().any(|format| !format.can_hide())
+        is_there && self.output.formats.iter().any(|format| !format.can_hide())
     }
 
     /// The recording that grows, or waits.
@@ -240,7 +240,7 @@ impl Run {
             return;
         };
         let full = self
-            .reel
+            .output
             .split
             .bytes
             .is_some_and(|most| rolling.bytes >= most.bytes());
@@ -294,7 +294,7 @@ impl Run {
         };
         let rolling = rolling.clone();
         self.state = State::Idle;
-        let resume = self.reel.resume;
+        let resume = self.output.resume;
         let until = heard.saturating_add(resume.window.as_micros());
         let waits = until > scene.now.boot && (!reason.is_meant() || resume.after == ResumeAfter::Any);
         if !waits {
@@ -370,11 +370,11 @@ impl Run {
         let recording = reserved.unwrap_or_else(|| RecordingId::new(scene.now.unix_millis()));
         let spec = RecordingSpec {
             about: About {
-                formats: self.reel.formats.clone(),
+                formats: self.output.formats.clone(),
                 number: self.number,
                 ..of.about.clone()
             },
-            reel: (*self.reel).clone(),
+            output: (*self.output).clone(),
             until: of.until,
             asked: of.asked.filter(|_| self.number == 1),
         };
@@ -397,12 +397,12 @@ impl Run {
     /// When a recording is to be split that has so much media already, and (again) grows from `from` on. The clock is
     /// looked at here and not later: a step of it moves no boundary.
     fn due(&self, from: Micros, done: Micros, utc_of_tape: Micros) -> Micros {
-        let split = &self.reel.split;
+        let split = &self.output.split;
         let after = split.after.map_or(Micros::MAX, |after| {
             from.saturating_add(after.as_micros().saturating_sub(done).max(0))
         });
         let on_clock = split.on_clock.map_or(Micros::MAX, |every| {
-            let zone = self.reel.time_zone.clone().unwrap_or_default();
+            let zone = self.output.time_zone.clone().unwrap_or_default();
             next_boundary(from.saturating_add(utc_of_tape), every, &zone).saturating_sub(utc_of_tape)
         });
         after.min(on_clock)

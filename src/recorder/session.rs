@@ -5,10 +5,9 @@ use std::sync::Arc;
 use super::live::Moment;
 use super::publish::EndReason;
 use super::run::{Ending, Run, Sample, Scene, SessionSpec};
-use crate::config::Reel;
 use crate::format::{Format, Gaps};
 use crate::media::{Micros, RecordingId};
-use crate::model::{About, Origin};
+use crate::model::{About, Origin, Output};
 use crate::store::{Command, OpenRecording};
 
 /// What is to be recorded of a publish.
@@ -18,7 +17,7 @@ pub(super) struct Plan {
     pub(super) about: About,
     /// UTC at which it ends by itself at the latest.
     pub(super) until: Option<Micros>,
-    pub(super) reels: Vec<Arc<Reel>>,
+    pub(super) outputs: Vec<Arc<Output>>,
 }
 
 #[derive(Clone, Debug)]
@@ -67,7 +66,7 @@ impl Session {
                 until: plan.until,
                 asked: None,
             },
-            runs: plan.reels.iter().cloned().map(Run::new).collect(),
+            runs: plan.outputs.iter().cloned().map(Run::new).collect(),
             limit: Limit::None,
             wanted: None,
             armed: false,
@@ -109,26 +108,26 @@ impl Session {
         self.runs.extend(other.runs);
     }
 
-    /// True when a new publish with this plan goes on with it. The plan's reels that it does not know join it; those that
+    /// True when a new publish with this plan goes on with it. The plan's outputs that it does not know join it; those that
     /// wait for a publish of another plan are not waited for any more.
     pub(super) fn carries_on(&self, plan: &Plan) -> bool {
         let decision = |about: &About| (about.origin, about.task.clone(), about.template.clone());
         let same = decision(&self.spec.about) == decision(&plan.about);
-        let known = |reel: &Arc<Reel>| self.runs.iter().any(|run| run.reel == *reel);
-        same && plan.reels.iter().any(known)
+        let known = |output: &Arc<Output>| self.runs.iter().any(|run| run.output == *output);
+        same && plan.outputs.iter().any(known)
     }
 
-    /// The reels are those of the plan from now on.
+    /// The outputs are those of the plan from now on.
     pub(super) fn adopt(&mut self, plan: &Plan, out: &mut Vec<Command>) {
         for run in &mut self.runs {
-            if !plan.reels.contains(&run.reel) {
+            if !plan.outputs.contains(&run.output) {
                 run.give_up(|_| true, "the template changed", out);
             }
         }
-        self.runs.retain(|run| plan.reels.contains(&run.reel));
-        for reel in &plan.reels {
-            if self.runs.iter().all(|run| run.reel != *reel) {
-                self.runs.push(Run::new(reel.clone()));
+        self.runs.retain(|run| plan.outputs.contains(&run.output));
+        for output in &plan.outputs {
+            if self.runs.iter().all(|run| run.output != *output) {
+                self.runs.push(Run::new(output.clone()));
             }
         }
     }
@@ -234,12 +233,14 @@ impl Session {
 
     /// What its recordings are to be had in.
     pub(super) fn formats(&self) -> impl Iterator<Item = Format> {
-        self.runs.iter().flat_map(|run| run.reel.formats.iter().copied())
+        self.runs
+            .iter()
+            .flat_map(|run| run.output.formats.iter().copied())
     }
 
     /// Gaps of its recordings are to be kept.
     pub(super) fn keeps_gaps(&self) -> bool {
-        self.runs.iter().any(|run| run.reel.gaps == Gaps::Keep)
+        self.runs.iter().any(|run| run.output.gaps == Gaps::Keep)
     }
 
     /// One of its recordings begins at a tape time, and is wanted in a format that cannot hide what decodes its beginning.

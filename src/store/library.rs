@@ -14,12 +14,13 @@ use super::summary::{Extent, Summary};
 use super::thin::LOOK_BACK;
 use super::verify::{self, Checked, Finding, Step};
 use super::{Asked, RecordingSpec, Rendition, StoreError, paths};
-use crate::config::{Media, Streams};
+use crate::config::Streams;
 use crate::event::{Lack, Short};
 use crate::format::fmp4;
 use crate::format::index::SampleIndex;
 use crate::format::{Gaps, JoinSource as _, Kept, View, ViewSegment};
 use crate::media::{Micros, RecordingId, StreamName, TrackKind};
+use crate::model::Media;
 
 /// A publish whose first segment begins so soon was recorded from its beginning on.
 const FIRST_OF_PUBLISH: Micros = 3_000_000;
@@ -303,14 +304,14 @@ impl Library {
         if let Some(from) = row.spec.shown_from() {
             view = view.shown_from(from);
         }
-        if row.spec.reel.media != Media::Audio {
+        if row.spec.output.media != Media::Audio {
             view = self.decodable(view, &row.stream, checked)?;
         }
-        view = view.gaps(row.spec.reel.gaps);
+        view = view.gaps(row.spec.output.gaps);
         if let Some(to) = row.spec.shown_to() {
             view = view.shown_to(to);
         }
-        Ok(match row.spec.reel.media {
+        Ok(match row.spec.output.media {
             Media::Both => view,
             Media::Video => view.only(TrackKind::Video),
             Media::Audio => view.only(TrackKind::Audio),

@@ -3,10 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::config::Reel;
 use crate::event::Lack;
 use crate::media::{Micros, RecordingId, StreamName};
-use crate::model::{About, Origin};
+use crate::model::{About, Origin, Output};
 
 /// Why there is a recording, and what is to become of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,7 +13,7 @@ pub struct RecordingSpec {
     /// What it is of and for; of a template that was changed since, as it was.
     pub about: About,
     /// Its formats, and how it is cut.
-    pub reel: Reel,
+    pub output: Output,
     /// UTC at which one that a command began ends by itself at the latest.
     pub until: Option<Micros>,
     /// From when to when it was to be, where somebody said so.
@@ -25,7 +24,8 @@ pub struct RecordingSpec {
 #[derive(Serialize, Deserialize)]
 struct Row {
     origin: OriginRow,
-    reel: Reel,
+    #[serde(rename = "reel")]
+    output: Output,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     asked: Option<Asked>,
     /// The fields of [`About`] that do not stand above: whatever they are, they come and go here.
@@ -92,7 +92,7 @@ impl Row {
                 until: spec.until,
                 id: spec.about.task.clone(),
             },
-            reel: spec.reel.clone(),
+            output: spec.output.clone(),
             asked: spec.asked,
             about,
         })
@@ -102,11 +102,11 @@ impl Row {
         let OriginRow { kind, until, id } = self.origin;
         let mut about = self.about;
         about.insert("origin".to_owned(), serde_json::to_value(kind)?);
-        about.insert("formats".to_owned(), serde_json::to_value(&self.reel.formats)?);
+        about.insert("formats".to_owned(), serde_json::to_value(&self.output.formats)?);
         about.insert("task".to_owned(), serde_json::to_value(id)?);
         Ok(RecordingSpec {
             about: serde_json::from_value(Value::Object(about))?,
-            reel: self.reel,
+            output: self.output,
             until,
             asked: self.asked,
         })
@@ -129,7 +129,7 @@ impl RecordingSpec {
 
     /// A publish that comes back may go on with it.
     pub(in crate::store) fn resumes(&self) -> bool {
-        self.reel.resume.window.as_millis() > 0
+        self.output.resume.window.as_millis() > 0
     }
 
     /// Tape time before which it has media only to decode what follows: that of a clip begins with the keyframe before.
@@ -150,16 +150,16 @@ impl RecordingSpec {
     pub fn built_in() -> Self {
         use crate::config::{DEFAULT_TEMPLATE, Template};
         use crate::format::Format;
-        let reel = Template::built_in().reels.into_iter().next();
-        let reel = reel.unwrap_or_else(|| Reel::of(&[Format::Mp4]));
+        let output = Template::built_in().outputs.into_iter().next();
+        let output = output.unwrap_or_else(|| Output::of(&[Format::Mp4]));
         Self {
             about: About {
                 template: DEFAULT_TEMPLATE.to_owned(),
-                formats: reel.formats.clone(),
+                formats: output.formats.clone(),
                 number: 1,
                 ..About::default()
             },
-            reel,
+            output,
             until: None,
             asked: None,
         }

@@ -79,6 +79,6 @@ pub(crate) fn media(fragment: &Fragment) -> Vec<u8> {
 /// Of a recording that a crash closes: nobody is waited for.
 pub(super) fn spec() -> std::sync::Arc<super::RecordingSpec> {
     let mut spec = super::RecordingSpec::built_in();
-    spec.reel.resume.window = crate::config::Span::from_secs(0);
+    spec.output.resume.window = crate::model::Span::from_secs(0);
     std::sync::Arc::new(spec)
 }

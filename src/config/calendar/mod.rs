@@ -4,14 +4,13 @@
 //! included.
 
 mod weekly;
-mod zone;
 
 pub use weekly::{Weekly, WeeklyError};
-pub use zone::{Zone, ZoneError};
 
 use jiff::civil::{Date, DateTime, Time};
 
 use super::Span;
+use crate::model::Zone;
 
 /// The first moment after `utc` at which a clock on the wall shows a multiple of `every` since midnight. `every` divides
 /// a day. A boundary that the clock is set over is where it is set, and in an hour that comes twice they come twice.

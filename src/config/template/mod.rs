@@ -1,19 +1,17 @@
 //! Recording templates: what becomes of a stream that is recorded.
 //!
 //! A template names formats; each has its own way to be cut into recordings. Formats that are cut alike share a
-//! [`Reel`]: one recording after the other, each to be had in every format of the reel. So most templates have one
-//! reel, and one that splices HLS over breaks and begins a new MP4 at each has two. They cost the tape nothing.
+//! [`Output`]: one recording after the other, each to be had in every format of the output. So most templates have one
+//! output, and one that splices HLS over breaks and begins a new MP4 at each has two. They cost the tape nothing.
 
 mod parse;
 #[cfg(test)]
 mod tests;
 
-use serde::{Deserialize, Serialize};
-
 pub use parse::{TemplateError, TemplateSource};
 
-use super::{ByteSize, Keep, KeyPattern, Span, Zone};
 use crate::format::{Format, Gaps};
+use crate::model::Output;
 
 pub(super) const NAME_RULE: &str = "a name has 1 to 64 letters, digits, '.', '_' or '-'";
 
@@ -29,138 +27,31 @@ pub struct Template {
     /// Its name: 1 to 64 letters, digits, `.`, `_`, `-`.
     pub name: String,
     /// What it makes; nothing, if it is there to switch recording off.
-    pub reels: Vec<Reel>,
+    pub outputs: Vec<Output>,
     /// As it was written: what is shown and kept.
     pub source: TemplateSource,
-}
-
-/// Recordings of a stream, one after the other, and how one follows the other.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reel {
-    /// What each of its recordings is to be had in.
-    pub formats: Vec<Format>,
-    /// Which tracks.
-    #[serde(default)]
-    pub media: Media,
-    /// What becomes of gaps where publishers were away.
-    #[serde(default)]
-    pub gaps: Gaps,
-    /// When a recording ends and the next begins.
-    pub split: Split,
-    /// What an interruption does.
-    pub resume: Resume,
-    /// How long a recording is kept on the box after its end; as `storage.keep` says, if it does not say.
-    #[serde(default)]
-    pub keep: Option<Keep>,
-    /// How long a delivered file is kept where it was delivered to.
-    #[serde(default)]
-    pub storage_time: Option<Keep>,
-    /// The key of a delivered file.
-    #[serde(default)]
-    pub key: Option<KeyPattern>,
-    /// The time zone of its clock: for splits on the clock and for names. UTC, if there is none.
-    #[serde(default)]
-    pub time_zone: Option<Zone>,
-}
-
-/// Which tracks of a stream a recording has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "lowercase")]
-pub enum Media {
-    /// All there are.
-    #[default]
-    Both,
-    /// The picture alone.
-    Video,
-    /// The sound alone.
-    Audio,
-}
-
-/// When a recording ends and the next begins: whichever of these comes first, at the next keyframe.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Split {
-    /// After so much time of media.
-    pub after: Option<Span>,
-    /// After so many bytes of media.
-    pub bytes: Option<ByteSize>,
-    /// Whenever the clock reaches a multiple of this since midnight: `1h` is every hour on the hour.
-    pub on_clock: Option<Span>,
-}
-
-/// What an interruption does to a recording.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Resume {
-    /// A publisher that is back within this continues the recording. Zero: every interruption ends it.
-    pub window: Span,
-    /// Which interruptions.
-    pub after: ResumeAfter,
-}
-
-/// Which ends of a publish a recording waits at.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "lowercase")]
-pub enum ResumeAfter {
-    /// A connection that broke; a proper unpublish closes at once.
-    #[default]
-    Break,
-    /// Any end, as the clouds do.
-    Any,
 }
 
 impl Template {
     /// Gaps of some of its recordings are to be kept.
     pub fn keeps_gaps(&self) -> bool {
-        self.reels.iter().any(|reel| reel.gaps == Gaps::Keep)
+        self.outputs.iter().any(|output| output.gaps == Gaps::Keep)
     }
 
     /// What applies to every stream where nothing is configured.
     pub fn built_in() -> Self {
         let source = TemplateSource::named(DEFAULT_TEMPLATE, &USUAL_FORMATS);
-        let reel = Reel::of(&USUAL_FORMATS);
+        let output = Output::of(&USUAL_FORMATS);
         Self {
             name: DEFAULT_TEMPLATE.to_owned(),
-            reels: vec![reel],
+            outputs: vec![output],
             source,
         }
     }
 
     /// True for one that is there to switch recording off.
     pub fn is_off(&self) -> bool {
-        self.reels.is_empty()
-    }
-}
-
-impl Reel {
-    /// Split at two hours, continued within three minutes of a break: the usual.
-    pub fn of(formats: &[Format]) -> Self {
-        Self {
-            formats: formats.to_vec(),
-            media: Media::Both,
-            gaps: Gaps::Close,
-            split: Split {
-                after: Some(Span::from_secs(2 * 3_600)),
-                bytes: None,
-                on_clock: None,
-            },
-            resume: Resume {
-                window: Span::from_secs(180),
-                after: ResumeAfter::Break,
-            },
-            keep: None,
-            storage_time: None,
-            key: None,
-            time_zone: None,
-        }
-    }
-
-    /// True when nothing but their formats tells the two apart.
-    fn is_cut_like(&self, other: &Reel) -> bool {
-        Reel {
-            formats: self.formats.clone(),
-            ..other.clone()
-        } == *self
+        self.outputs.is_empty()
     }
 }
 

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Media, Reel, Resume, ResumeAfter, Split, Template, USUAL_FORMATS};
-use crate::config::{ByteSize, Keep, KeyPattern, Span, Zone};
+use super::{Template, USUAL_FORMATS};
 use crate::format::{Format, Gaps};
+use crate::model::{ByteSize, Keep, KeyPattern, Media, Output, Resume, ResumeAfter, Span, Split, Zone};
 
 /// The clouds' limits: nothing shorter is worth a file, nothing longer is one that players open willingly.
 const SHORTEST: Span = Span::from_secs(30);
@@ -243,10 +243,10 @@ impl TryFrom<TemplateSource> for Template {
         if let Some(format) = twice(source.formats()) {
             return Err(refused("formats", format!("{format} is named twice")));
         }
-        let mut reels: Vec<Reel> = Vec::new();
+        let mut outputs: Vec<Output> = Vec::new();
         for format in source.formats() {
-            let reel = match reel(&source, *format) {
-                Ok(reel) => reel,
+            let output = match output(&source, *format) {
+                Ok(output) => output,
                 Err((key, message)) => {
                     return Err(TemplateError {
                         format: Some(*format),
@@ -254,22 +254,22 @@ impl TryFrom<TemplateSource> for Template {
                     });
                 }
             };
-            match reels.iter_mut().find(|other| other.is_cut_like(&reel)) {
+            match outputs.iter_mut().find(|other| other.is_cut_like(&output)) {
                 Some(other) => other.formats.push(*format),
-                None => reels.push(reel),
+                None => outputs.push(output),
             }
         }
         Ok(Template {
             name: source.name.clone(),
-            reels,
+            outputs,
             source,
         })
     }
 }
 
-fn reel(source: &TemplateSource, format: Format) -> Result<Reel, (&'static str, String)> {
+fn output(source: &TemplateSource, format: Format) -> Result<Output, (&'static str, String)> {
     let ways = source.ways(format);
-    let usual = Reel::of(&[format]);
+    let usual = Output::of(&[format]);
     let media = source.media.unwrap_or_default();
     if format == Format::Aac && media == Media::Video {
         return Err((
@@ -277,7 +277,7 @@ fn reel(source: &TemplateSource, format: Format) -> Result<Reel, (&'static str, 
             "aac is the sound alone, and media = \"video\" leaves it out".to_owned(),
         ));
     }
-    Ok(Reel {
+    Ok(Output {
         formats: vec![format],
         media,
         gaps: source.gaps.unwrap_or_default(),
@@ -309,7 +309,7 @@ fn split(ways: &Ways, format: Format) -> Result<Split, (&'static str, String)> {
     }
     let after = match ways.split {
         None if on_clock.is_some() => None,
-        None => Reel::of(&[]).split.after,
+        None => Output::of(&[]).split.after,
         Some(SplitAfter::Off) if format == Format::Hls || on_clock.is_some() || bytes.is_some() => None,
         Some(SplitAfter::Off) => {
             let message = format!(
@@ -360,7 +360,7 @@ impl TryFrom<String> for SplitAfter {
             _ => text
                 .parse()
                 .map(SplitAfter::After)
-                .map_err(|error: crate::config::SpanError| format!("{error}, or \"off\"")),
+                .map_err(|error: crate::model::SpanError| format!("{error}, or \"off\"")),
         }
     }
 }

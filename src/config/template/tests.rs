@@ -1,6 +1,7 @@
 //! What templates are taken, and what they come to.
 
 use super::*;
+use crate::model::{ByteSize, Keep, ResumeAfter, Span, Split};
 
 fn source(text: &str) -> TemplateSource {
     toml::from_str(text).unwrap()
@@ -18,12 +19,12 @@ fn refusal(text: &str) -> String {
 fn formats_that_are_cut_alike_share_a_reel() {
     let lesson =
         template("name = \"lesson\"\nformats = [\"hls\", \"mp4\"]\nsplit = \"30min\"\nkeep = \"7d\"");
-    assert_eq!(lesson.reels.len(), 1);
-    let reel = &lesson.reels[0];
-    assert_eq!(reel.formats, [Format::Hls, Format::Mp4]);
-    assert_eq!(reel.split.after, Some(Span::from_secs(1_800)));
-    assert_eq!(reel.resume.window, Span::from_secs(180));
-    assert_eq!(reel.keep, Some(Keep::For(Span::from_secs(7 * 86_400))));
+    assert_eq!(lesson.outputs.len(), 1);
+    let output = &lesson.outputs[0];
+    assert_eq!(output.formats, [Format::Hls, Format::Mp4]);
+    assert_eq!(output.split.after, Some(Span::from_secs(1_800)));
+    assert_eq!(output.resume.window, Span::from_secs(180));
+    assert_eq!(output.keep, Some(Keep::For(Span::from_secs(7 * 86_400))));
 }
 
 #[test]
@@ -32,13 +33,17 @@ fn what_a_cloud_does_can_be_said() {
         "name = \"tencent\"\nformats = [\"hls\", \"mp4\", \"flv\"]\nresume_window = \"0s\"\nsplit = \"30min\"\n\
          [hls]\nsplit = \"off\"\nresume_window = \"30min\"\nresume_after = \"any\"\n",
     );
-    let of: Vec<_> = tencent.reels.iter().map(|reel| reel.formats.clone()).collect();
+    let of: Vec<_> = tencent
+        .outputs
+        .iter()
+        .map(|output| output.formats.clone())
+        .collect();
     assert_eq!(of, [vec![Format::Hls], vec![Format::Mp4, Format::Flv]]);
-    assert_eq!(tencent.reels[0].split, Split::default());
-    assert_eq!(tencent.reels[0].resume.after, ResumeAfter::Any);
-    assert_eq!(tencent.reels[1].resume.window, Span::from_secs(0));
+    assert_eq!(tencent.outputs[0].split, Split::default());
+    assert_eq!(tencent.outputs[0].resume.after, ResumeAfter::Any);
+    assert_eq!(tencent.outputs[1].resume.window, Span::from_secs(0));
     let aliyun = template("name = \"aliyun\"\nformats = [\"mp4\", \"hls\", \"flv\"]\nresume_after = \"any\"");
-    assert_eq!(aliyun.reels.len(), 1);
+    assert_eq!(aliyun.outputs.len(), 1);
     let off = template("name = \"off\"\nformats = []");
     assert!(off.is_off());
 }
@@ -74,25 +79,29 @@ fn a_template_makes_the_usual_formats_unless_it_says_otherwise() {
         let kept = template(&format!(
             "name = \"default\"\nkeep = \"{zero}\"\nstorage_time = \"{zero}\""
         ));
-        let reel = &kept.reels[0];
+        let output = &kept.outputs[0];
         assert_eq!(
-            (reel.keep, reel.storage_time),
+            (output.keep, output.storage_time),
             (Some(Keep::Forever), Some(Keep::Forever)),
             "{zero}"
         );
     }
     let week = template("name = \"default\"\nkeep = \"7d\"");
     let usual = Template::built_in();
-    assert_eq!(week.reels.len(), 1);
-    assert_eq!(week.reels[0].keep, Some(Keep::For(Span::from_secs(7 * 86_400))));
-    let rest = Reel {
+    assert_eq!(week.outputs.len(), 1);
+    assert_eq!(week.outputs[0].keep, Some(Keep::For(Span::from_secs(7 * 86_400))));
+    let rest = Output {
         keep: None,
-        ..week.reels[0].clone()
+        ..week.outputs[0].clone()
     };
-    assert_eq!(rest, usual.reels[0]);
+    assert_eq!(rest, usual.outputs[0]);
     // A format's own way needs no list.
     let spliced = template("name = \"a\"\n[hls]\nsplit = \"off\"");
-    let of: Vec<_> = spliced.reels.iter().map(|reel| reel.formats.clone()).collect();
+    let of: Vec<_> = spliced
+        .outputs
+        .iter()
+        .map(|output| output.formats.clone())
+        .collect();
     assert_eq!(of, [vec![Format::Hls], vec![Format::Mp4]]);
     assert!(refusal("name = \"a\"\n[flv]\nsplit = \"1h\"").contains("name flv in formats"));
     // What an earlier release kept always has its list.
@@ -107,10 +116,10 @@ fn a_template_makes_the_usual_formats_unless_it_says_otherwise() {
 #[test]
 fn the_clock_or_the_size_alone_may_split() {
     let hourly = template("name = \"a\"\nformats = [\"mp4\"]\nsplit_at = \"1h\"");
-    assert_eq!(hourly.reels[0].split.after, None);
+    assert_eq!(hourly.outputs[0].split.after, None);
     let sized = template("name = \"a\"\nformats = [\"mp4\"]\nsplit = \"off\"\nsplit_size = \"1 GiB\"");
     assert_eq!(
-        (sized.reels[0].split.after, sized.reels[0].split.bytes),
+        (sized.outputs[0].split.after, sized.outputs[0].split.bytes),
         (None, Some(ByteSize::new(1 << 30)))
     );
 }
@@ -121,9 +130,9 @@ fn what_is_kept_reads_back_to_the_same() {
     let written = serde_json::to_string(&source(text)).unwrap();
     let read: TemplateSource = serde_json::from_str(&written).unwrap();
     assert_eq!(Template::try_from(read).unwrap(), template(text));
-    let reel = &template(text).reels[0];
-    let written = serde_json::to_string(reel).unwrap();
-    assert_eq!(serde_json::from_str::<Reel>(&written).unwrap(), *reel);
+    let output = &template(text).outputs[0];
+    let written = serde_json::to_string(output).unwrap();
+    assert_eq!(serde_json::from_str::<Output>(&written).unwrap(), *output);
     assert_eq!(
         Template::try_from(Template::built_in().source).unwrap(),
         Template::built_in()

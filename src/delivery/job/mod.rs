@@ -15,9 +15,10 @@ use super::dates::dated;
 use super::planner::{Job, Outcome};
 use super::remote::{About, Answer, Fault, ObjectSeen, Request, same_etag};
 use super::source::{Material, NoMaterial, from_library};
-use crate::config::{Keep, Lifecycle};
+use crate::config::Lifecycle;
 use crate::format::{Format, View};
 use crate::media::{Micros, StreamName};
+use crate::model::Keep;
 use crate::store::{DeliveryChange, LibrarySource, Rendition, RenditionId, RenditionState};
 
 const SECOND: Micros = 1_000_000;
@@ -339,7 +340,7 @@ impl Transfer<'_> {
 
     /// How long the object is kept before this box removes it.
     async fn lifecycle(&self, len: u64) -> Result<Option<Micros>, End> {
-        let Some(Keep::For(time)) = self.material.row.spec.reel.storage_time else {
+        let Some(Keep::For(time)) = self.material.row.spec.output.storage_time else {
             return Ok(None);
         };
         if self.cx.delivery.lifecycle == Lifecycle::Delete {

@@ -1,10 +1,10 @@
 //! How a rendition is called.
 
 use super::{End, Transfer};
-use crate::config::{KeyFacts, KeyPattern, Zone, distinct};
 use crate::delivery::source::{NoMaterial, from_library};
 use crate::format::Format;
 use crate::format::hls::{MASTER, PLAYLIST};
+use crate::model::{KeyFacts, KeyPattern, Zone, distinct};
 use crate::store::{DeliveryChange, Rendition};
 
 impl Transfer<'_> {
@@ -89,7 +89,7 @@ impl Transfer<'_> {
 
     /// True when its name cannot be made before the recording has ended.
     pub(super) fn is_named_late(&self) -> bool {
-        let key = &self.material.row.spec.reel.key;
+        let key = &self.material.row.spec.output.key;
         key.as_ref().is_some_and(KeyPattern::needs_end)
     }
 
@@ -104,21 +104,17 @@ impl Transfer<'_> {
         let row = &self.material.row;
         let spec = &row.spec;
         let utc = Zone::utc_zone();
-        let pattern = spec.reel.key.clone().unwrap_or_default();
+        let pattern = spec.output.key.clone().unwrap_or_default();
         pattern.key(&KeyFacts {
             device: &self.cx.device,
-            domain: spec.about.domain.as_deref(),
+            about: &spec.about,
             app: row.stream.app(),
             stream: row.stream.name(),
-            template: &spec.about.template,
-            source: spec.about.origin.as_str(),
             recording: &row.id.to_string(),
-            sequence: spec.about.number,
             start: row.start,
             end: row.end,
-            name: spec.about.name.as_deref(),
             format: self.job.format.as_str(),
-            zone: spec.reel.time_zone.as_ref().unwrap_or(&utc),
+            zone: spec.output.time_zone.as_ref().unwrap_or(&utc),
         })
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{AskError, Recorder};
 use crate::media::RecordingId;
 use crate::model::{About, Origin};
-use crate::recorder::orders::{ClipOrder, clip_reel};
+use crate::recorder::orders::{ClipOrder, clip_output};
 use crate::store::{ClipBounds, Command, RecordingSpec};
 
 impl Recorder {
@@ -21,7 +21,7 @@ impl Recorder {
                 name: order.name.clone(),
                 ..About::default()
             },
-            reel: clip_reel(order),
+            output: clip_output(order),
             until: None,
             asked: Some(found.asked),
         };

@@ -6,11 +6,10 @@ use super::{
     CLIP_LONGEST, CLIPS_PENDING, ClipCourse, ClipOrder, ClipRange, ClipSource, OrderError, UNSETTLED,
     session_id,
 };
-use crate::config::{Keep, Reel, Resume, ResumeAfter, Span, Split};
 use crate::event::{Lack, Short};
 use crate::format::Format;
 use crate::media::Micros;
-use crate::model::{About, Origin};
+use crate::model::{About, Keep, Origin, Output, Resume, ResumeAfter, Span, Split};
 use crate::recorder::core::Core;
 use crate::recorder::live::Moment;
 use crate::recorder::session::{Limit, Plan, Session, Wanted};
@@ -90,9 +89,9 @@ impl Core {
             )));
         }
         let ahead = to.saturating_sub(stream.edge().unwrap_or(to)).max(0);
-        let mut reel = clip_reel(order);
+        let mut output = clip_output(order);
         // A publisher that breaks off and is back before its end goes on with it.
-        reel.resume.window = Span::from_millis(ahead.unsigned_abs() / 1_000);
+        output.resume.window = Span::from_millis(ahead.unsigned_abs() / 1_000);
         let plan = Plan {
             about: About {
                 origin: Origin::Clip,
@@ -100,7 +99,7 @@ impl Core {
                 ..About::default()
             },
             until: None,
-            reels: vec![Arc::new(reel)],
+            outputs: vec![Arc::new(output)],
         };
         let late = entry.map_or_else(|| stream.why_late(from), |entry| entry.asked.late);
         let mut session = Session::new(session_id(now), &plan);
@@ -171,19 +170,19 @@ impl Stream {
     }
 }
 
-/// The reel of a clip: one file in each format, whatever its length.
-pub(in crate::recorder) fn clip_reel(order: &ClipOrder) -> Reel {
-    bare_reel(order.formats.clone(), order.keep)
+/// The output of a clip: one file in each format, whatever its length.
+pub(in crate::recorder) fn clip_output(order: &ClipOrder) -> Output {
+    bare_output(order.formats.clone(), order.keep)
 }
 
-pub(in crate::recorder) fn bare_reel(formats: Vec<Format>, keep: Option<Keep>) -> Reel {
-    Reel {
+pub(in crate::recorder) fn bare_output(formats: Vec<Format>, keep: Option<Keep>) -> Output {
+    Output {
         split: Split::default(),
         resume: Resume {
             window: Span::from_secs(0),
             after: ResumeAfter::Break,
         },
         keep,
-        ..Reel::of(&formats)
+        ..Output::of(&formats)
     }
 }

@@ -7,16 +7,15 @@ mod task;
 
 use super::core::Core;
 use super::live::Moment;
-use super::rulebook::{RuleError, reels};
+use super::rulebook::{RuleError, outputs};
 use super::session::{Limit, Plan, Session, Wanted};
 use super::tasks::TaskError;
-use crate::config::Keep;
 use crate::event::{Lack, Short};
 use crate::format::Format;
 use crate::media::{Micros, RecordingId, StreamName};
-use crate::model::{About, Origin};
+use crate::model::{About, Keep, Origin};
 use crate::store::{Asked, Command};
-pub(super) use clip::clip_reel;
+pub(super) use clip::clip_output;
 
 /// A manual recording that nobody stops ends after this, unless it was told another length; and the longest there is.
 pub const MANUAL_USUAL: Micros = 4 * 3_600_000_000;
@@ -190,7 +189,7 @@ impl Core {
                 ..About::default()
             },
             until: Some(now.utc.saturating_add(longest)),
-            reels: reels(&template, None),
+            outputs: outputs(&template, None),
         };
         let mut session = Session::new(session_id(now), &plan);
         session.limit = Limit::Boot(now.boot.saturating_add(longest));

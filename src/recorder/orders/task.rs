@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use super::clip::bare_reel;
+use super::clip::bare_output;
 use super::{OrderError, TASKS, session_id, to_json};
-use crate::config::{self, Keep, nearest};
+use crate::config::{self, nearest};
 use crate::event::{Event, Miss};
 use crate::format::Format;
 use crate::media::Micros;
-use crate::model::{About, Origin};
+use crate::model::{About, Keep, Origin};
 use crate::recorder::core::Core;
 use crate::recorder::live::Moment;
 use crate::recorder::missed::{Missed, Outcome};
-use crate::recorder::rulebook::{RuleError, reels};
+use crate::recorder::rulebook::{RuleError, outputs};
 use crate::recorder::session::{Limit, Plan, Session, Wanted};
 use crate::recorder::tasks::{Due, Task, TaskError, TaskState, When};
 use crate::store::Command;
@@ -250,15 +250,15 @@ impl Core {
     }
 
     fn task_plan(&self, task: &Task) -> Result<Plan, RuleError> {
-        let (template, reels) = match &task.template {
+        let (template, outputs) = match &task.template {
             Some(name) => {
                 let template = self.rulebook.template(Some(name), &task.stream)?;
-                (template.name.clone(), reels(template, None))
+                (template.name.clone(), outputs(template, None))
             }
             // As with the clouds: HLS, kept for ever, and a break ends the file.
             None => (
                 String::new(),
-                vec![Arc::new(bare_reel(vec![Format::Hls], Some(Keep::Forever)))],
+                vec![Arc::new(bare_output(vec![Format::Hls], Some(Keep::Forever)))],
             ),
         };
         Ok(Plan {
@@ -270,7 +270,7 @@ impl Core {
                 ..About::default()
             },
             until: None,
-            reels,
+            outputs,
         })
     }
 }

@@ -210,7 +210,7 @@ impl Machine {
                 (entry.state, entry.end) = ("closed", Some(ends));
                 continue;
             }
-            if entry.spec.reel.resume.window.as_millis() == 0 {
+            if entry.spec.output.resume.window.as_millis() == 0 {
                 entry.state = "closed";
                 entry.reason = "unclean shutdown".to_owned();
                 continue;
@@ -264,7 +264,7 @@ impl Machine {
             let entry = &self.recordings[id];
             let formats: Vec<&str> = entry
                 .spec
-                .reel
+                .output
                 .formats
                 .iter()
                 .map(|format| format.as_str())
@@ -312,27 +312,27 @@ impl Machine {
                 assert!(first.key || forced, "{id} begins without a keyframe: {entry:?}");
             }
         }
-        // Recordings of one reel of a session never overlap.
-        let mut reels: BTreeMap<_, Vec<(Micros, Micros)>> = BTreeMap::new();
+        // Recordings of one output of a session never overlap.
+        let mut outputs: BTreeMap<_, Vec<(Micros, Micros)>> = BTreeMap::new();
         for entry in self.recordings.values() {
             let formats: Vec<&str> = entry
                 .spec
-                .reel
+                .output
                 .formats
                 .iter()
                 .map(|format| format.as_str())
                 .collect();
             let end = entry.end.filter(|_| entry.state != "open").or(entry.ends);
             let end = end.unwrap_or(Micros::MAX);
-            let reel = reels
+            let output = outputs
                 .entry((entry.spec.about.session.clone(), formats))
                 .or_default();
-            reel.push((entry.start, end));
+            output.push((entry.start, end));
         }
-        for (reel, mut ranges) in reels {
+        for (output, mut ranges) in outputs {
             ranges.sort_unstable();
             let overlap = ranges.windows(2).any(|pair| pair[0].1 > pair[1].0);
-            assert!(!overlap, "{reel:?}: {ranges:?}");
+            assert!(!overlap, "{output:?}: {ranges:?}");
         }
     }
 

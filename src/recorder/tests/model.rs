@@ -1,4 +1,4 @@
-//! Whatever publishers, people and the power do: no recording is begun or closed twice, none of a reel overlaps another,
+//! Whatever publishers, people and the power do: no recording is begun or closed twice, none of a output overlaps another,
 //! a closed one is complete, and in the end every one is closed.
 
 use proptest::prelude::*;

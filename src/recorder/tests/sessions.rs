@@ -334,8 +334,8 @@ fn a_push_may_switch_its_recording_on() {
     machine.play(CAM, 40);
     assert_eq!(machine.table()[0], "push flv#1 closed 30");
     assert_eq!(
-        machine.recordings.values().next().unwrap().spec.reel.media,
-        crate::config::Media::Audio
+        machine.recordings.values().next().unwrap().spec.output.media,
+        crate::model::Media::Audio
     );
     machine.check();
 }

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use super::name;
-use crate::config::{Reel, Span};
 use crate::format::Format;
 use crate::media::{Micros, PublishId};
-use crate::model::About;
+use crate::model::{About, Output, Span};
 use crate::recorder::live::Moment;
 use crate::recorder::run::{Entry, Run, Sample, Scene, SessionSpec};
 use crate::store::Command;
@@ -21,8 +20,8 @@ fn splits(split: i64, seconds: i64, entry: impl Fn(i64) -> Entry) -> (Vec<i64>, 
 
 /// The same to the microsecond.
 fn exactly(split: i64, seconds: i64, entry: impl Fn(i64) -> Entry) -> (Vec<Micros>, usize) {
-    let mut reel = Reel::of(&[Format::Mp4]);
-    reel.split.after = Some(Span::from_secs(split.unsigned_abs()));
+    let mut output = Output::of(&[Format::Mp4]);
+    output.split.after = Some(Span::from_secs(split.unsigned_abs()));
     let spec = SessionSpec {
         about: About {
             session: "s".to_owned(),
@@ -32,7 +31,7 @@ fn exactly(split: i64, seconds: i64, entry: impl Fn(i64) -> Entry) -> (Vec<Micro
     };
     let (mut out, mut endings) = (Vec::new(), Vec::new());
     let stream = name("live/a");
-    let mut run = Run::new(Arc::new(reel));
+    let mut run = Run::new(Arc::new(output));
     let mut scene = Scene {
         stream: &stream,
         publish: PublishId::new(1),

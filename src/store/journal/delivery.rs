@@ -6,10 +6,10 @@ use super::outbox::{Result, execute, post, whole};
 use super::read::{between, number};
 use super::sql::prepare;
 use super::{Journal, tracks};
-use crate::config::Media;
 use crate::event::{Event, RecordingDelivered, rfc3339};
 use crate::format::Format;
 use crate::media::{Micros, RecordingId, Tracks};
+use crate::model::Media;
 use crate::store::delivery::{
     Backlog, DeliveryChange, Layout, Piece, Rendition, RenditionId, RenditionState, ToDeliver, Upload,
     WaitingOrder,
@@ -197,7 +197,7 @@ fn tell(db: &Connection, rendition: &Rendition, utc: Micros) -> Result {
         return Ok(());
     };
     let tracks = tracks_of(db, rendition.id.recording)?.unwrap_or_default();
-    let (picture, sound) = match (rendition.id.format, spec.reel.media) {
+    let (picture, sound) = match (rendition.id.format, spec.output.media) {
         (Format::Aac, _) | (_, Media::Audio) => (false, true),
         (_, Media::Video) => (true, false),
         (_, Media::Both) => (true, true),
@@ -278,7 +278,7 @@ impl Journal {
                 Ok(ToDeliver {
                     recording: RecordingId::from_bytes(self.col(row, 0)?),
                     open,
-                    formats: RecordingSpec::read(&self.col::<String>(row, 1)?).reel.formats,
+                    formats: RecordingSpec::read(&self.col::<String>(row, 1)?).output.formats,
                 })
             }
         };

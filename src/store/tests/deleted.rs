@@ -517,7 +517,7 @@ fn ending(resumes: bool) -> (Rig, Publisher) {
     let (a, start) = rig.publish(1, "a");
     let mut spec = RecordingSpec::built_in();
     if !resumes {
-        spec.reel.resume.window = "0s".parse().unwrap();
+        spec.output.resume.window = "0s".parse().unwrap();
     }
     let begins = Command::RecordingStarted {
         recording: id(ALL),

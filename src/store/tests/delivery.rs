@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::rig::{Publisher, Rig, tempdir};
-use crate::config::{Keep, Span};
 use crate::format::Format;
 use crate::media::{Micros, RecordingId};
+use crate::model::{Keep, Span};
 use crate::store::clock::tests::TestClock;
 use crate::store::crash::CrashDisk;
 use crate::store::journal::Journal;
@@ -66,7 +66,7 @@ fn piece(n: u8, name: &str) -> DeliveryChange {
 fn record(rig: &mut Rig, n: u8, keep: Option<u64>) -> Publisher {
     let (a, start) = rig.publish(u64::from(n), "a");
     let mut spec = RecordingSpec::built_in();
-    spec.reel.keep = keep.map(|seconds| Keep::For(Span::from_secs(seconds)));
+    spec.output.keep = keep.map(|seconds| Keep::For(Span::from_secs(seconds)));
     let begin = Command::RecordingStarted {
         recording: id(n),
         publish: a.publish,

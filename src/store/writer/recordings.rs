@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{Open, Pass, Writer};
-use crate::config::Keep;
 use crate::media::{Micros, PublishId, RecordingId, StreamName};
+use crate::model::Keep;
 use crate::store::journal::Op;
 use crate::store::{Command, RecordingSpec};
 
@@ -112,7 +112,7 @@ impl Writer {
 
     /// How long a recording is kept after its end; `None` is until its room is needed.
     pub(super) fn keep(&self, spec: &RecordingSpec) -> Option<Micros> {
-        match spec.reel.keep {
+        match spec.output.keep {
             Some(Keep::Forever) => None,
             Some(Keep::For(span)) => Some(span.as_micros()),
             None => self.settings.keep,

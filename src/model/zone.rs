@@ -39,7 +39,7 @@ impl Zone {
 
     /// The first moment at which a clock on the wall shows this or more, UTC. Where it never shows it, that is when the
     /// clock is set; where it shows it twice, the first time.
-    pub(in crate::config) fn first(&self, local: DateTime) -> Option<i64> {
+    pub(crate) fn first(&self, local: DateTime) -> Option<i64> {
         let found = self.zone.to_ambiguous_timestamp(local);
         let time = match found.offset() {
             AmbiguousOffset::Gap { .. } => self.set_before(found.later().ok()?)?,
@@ -50,7 +50,7 @@ impl Zone {
 
     /// The end of the last moment at which a clock on the wall shows less than this, UTC. Of what it shows twice the second
     /// time counts; what it never shows ends when the clock is set.
-    pub(super) fn last(&self, local: DateTime) -> Option<i64> {
+    pub(crate) fn last(&self, local: DateTime) -> Option<i64> {
         let within = local.checked_sub(MICROSECOND).ok()?;
         let found = self.zone.to_ambiguous_timestamp(within);
         let time = match found.offset() {
@@ -62,7 +62,7 @@ impl Zone {
 
     /// The first moment after `utc` at which a clock on the wall comes to a multiple of `every` (microseconds, a divisor
     /// of a day) since midnight, or is set over one.
-    pub(super) fn next_multiple(&self, utc: i64, every: i64) -> Option<i64> {
+    pub(crate) fn next_multiple(&self, utc: i64, every: i64) -> Option<i64> {
         let mut at = utc;
         // Each turn is one change of the clock without a boundary; they are months apart.
         for _ in 0..8 {

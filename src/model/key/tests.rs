@@ -4,19 +4,24 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn facts<'a>(app: &'a str, stream: &'a str, zone: &'a Zone) -> KeyFacts<'a> {
+fn about() -> About {
+    About {
+        template: "lesson".to_owned(),
+        number: 3,
+        domain: Some("push.example.com".to_owned()),
+        ..About::default()
+    }
+}
+
+fn facts<'a>(about: &'a About, app: &'a str, stream: &'a str, zone: &'a Zone) -> KeyFacts<'a> {
     KeyFacts {
         device: "box-17",
-        domain: Some("push.example.com"),
+        about,
         app,
         stream,
-        template: "lesson",
-        source: "rule",
         recording: "01a1f70f-0363-77e8-9c29-b9786dd59ba1",
-        sequence: 3,
         start: 1_780_000_000_123_456,
         end: 1_780_000_090_000_000,
-        name: None,
         format: "mp4",
         zone,
     }
@@ -24,7 +29,7 @@ fn facts<'a>(app: &'a str, stream: &'a str, zone: &'a Zone) -> KeyFacts<'a> {
 
 fn key(pattern: &str) -> String {
     let pattern: KeyPattern = pattern.parse().unwrap();
-    pattern.key(&facts("live", "cam1", &Zone::utc_zone()))
+    pattern.key(&facts(&about(), "live", "cam1", &Zone::utc_zone()))
 }
 
 #[test]
@@ -63,7 +68,7 @@ fn the_clouds_own_patterns() {
 fn times_are_those_of_the_templates_zone() {
     let pattern: KeyPattern = "{StartDay}-{StartHour}".parse().unwrap();
     let zone = "Asia/Shanghai".parse().unwrap();
-    assert_eq!(pattern.key(&facts("live", "cam1", &zone)), "29-04");
+    assert_eq!(pattern.key(&facts(&about(), "live", "cam1", &zone)), "29-04");
 }
 
 #[test]
@@ -104,7 +109,8 @@ proptest! {
     #[test]
     fn a_key_is_safe_whatever_a_stream_is_called(app in ".{0,80}", stream in ".{0,80}", name in proptest::option::of(".{0,300}")) {
         let zone = Zone::utc_zone();
-        let facts = KeyFacts { name: name.as_deref(), ..facts(&app, &stream, &zone) };
+        let about = About { name, ..about() };
+        let facts = facts(&about, &app, &stream, &zone);
         for pattern in ["{AppName}/{StreamName}/{Name}", "../{StreamID}/./{Name}", "{Name}{Name}{Name}/{AppName}", "/{AppName}/"] {
             let key = pattern.parse::<KeyPattern>().unwrap().key(&facts);
             prop_assert!(!key.is_empty() && key.len() <= 1_000, "{} bytes", key.len());

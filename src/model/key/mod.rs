@@ -12,7 +12,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::Zone;
+use super::nearest::distance;
+use super::{About, Zone};
 use escape::{escaped, path_escaped, shortened};
 
 /// The longest pattern that is taken, as with the clouds.
@@ -32,26 +33,18 @@ pub struct KeyPattern {
 pub struct KeyFacts<'a> {
     /// The box.
     pub device: &'a str,
-    /// The host that the publisher addressed.
-    pub domain: Option<&'a str>,
+    /// What the recording is of and for.
+    pub about: &'a About,
     /// The stream's app; its `/` stay.
     pub app: &'a str,
     /// The stream's name within the app.
     pub stream: &'a str,
-    /// The template.
-    pub template: &'a str,
-    /// `rule`, `push`, `manual`, `task` or `clip`.
-    pub source: &'a str,
     /// The recording's id.
     pub recording: &'a str,
-    /// Its place in its session, from 1 on.
-    pub sequence: u32,
     /// UTC of its start, microseconds.
     pub start: i64,
     /// UTC of its end.
     pub end: i64,
-    /// The name that somebody gave it.
-    pub name: Option<&'a str>,
     /// The format.
     pub format: &'a str,
     /// What its times are told in.
@@ -198,11 +191,12 @@ pub fn distinct(key: &str, taken: impl Fn(&str) -> bool) -> String {
 
 impl Place {
     fn value(self, facts: &KeyFacts<'_>) -> String {
+        let about = facts.about;
         match self {
             Place::StreamId => escaped(facts.stream),
             Place::AppName => path_escaped(facts.app),
-            Place::Domain => escaped(facts.domain.unwrap_or("localhost")),
-            Place::RecordSource => escaped(facts.source),
+            Place::Domain => escaped(about.domain.as_deref().unwrap_or("localhost")),
+            Place::RecordSource => escaped(about.origin.as_str()),
             Place::RecordId => escaped(facts.recording),
             // Random to whoever does not know the id, and the same when it is asked for again.
             Place::RandomId => facts
@@ -212,15 +206,15 @@ impl Place {
                 .filter(char::is_ascii_hexdigit)
                 .take(8)
                 .collect(),
-            Place::Sequence => facts.sequence.to_string(),
-            Place::Template => escaped(if facts.template.is_empty() {
-                facts.source
+            Place::Sequence => about.number.to_string(),
+            Place::Template => escaped(if about.template.is_empty() {
+                about.origin.as_str()
             } else {
-                facts.template
+                &about.template
             }),
             Place::Device => escaped(facts.device),
             Place::Format => escaped(facts.format),
-            Place::Name => escaped(facts.name.unwrap_or(facts.recording)),
+            Place::Name => escaped(about.name.as_deref().unwrap_or(facts.recording)),
             Place::UnixTimestamp => facts.start.div_euclid(1_000_000).to_string(),
             Place::Time(Edge::Start, field) => time(facts.start, field, facts.zone),
             Place::Time(Edge::End, field) => time(facts.end, field, facts.zone),
@@ -299,7 +293,7 @@ impl FromStr for KeyPattern {
 fn unknown(name: &str) -> String {
     let near = PLACES
         .iter()
-        .map(|(known, _)| (super::file::distance(name, known), *known))
+        .map(|(known, _)| (distance(name, known), *known))
         .min();
     match near {
         Some((edits, known)) if edits <= 4 => format!("there is no {{{name}}}; did you mean {{{known}}}?"),
