@@ -1,10 +1,11 @@
 //! Signatures of the clouds: parsed, then compared in constant time.
 
+use data_encoding::HEXLOWER_PERMISSIVE;
 use md5::{Digest as _, Md5};
 use subtle::ConstantTimeEq as _;
 
 use super::Reason;
-use super::query::{nibble, parameter};
+use super::query::parameter;
 use crate::config::Secret;
 use crate::media::{Micros, StreamName};
 
@@ -126,13 +127,8 @@ fn md5_sum(text: &str) -> Option<Md5Sum> {
     if text.len() != 2 * sum.len() {
         return None;
     }
-    for (byte, pair) in sum.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-        let [high, low] = pair else {
-            return None;
-        };
-        *byte = nibble(*high)? << 4 | nibble(*low)?;
-    }
-    Some(sum)
+    let read = HEXLOWER_PERMISSIVE.decode_mut(text.as_bytes(), &mut sum);
+    read.is_ok().then_some(sum)
 }
 
 /// The key in a query, as it came or percent-encoded. Takes as long for every wrong key of the right length.

@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 
+use data_encoding::HEXLOWER;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -104,12 +105,7 @@ async fn info(api: &Api, arguments: Map<String, Value>) -> Result<DeviceAbout, F
     let host = api.host()?;
     let system = nix::sys::utsname::uname().ok();
     let word = |text: &std::ffi::OsStr| text.to_string_lossy().into_owned();
-    let boot: String = api
-        .clock
-        .boot_id()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let boot = HEXLOWER.encode(&api.clock.boot_id());
     let up = api.clock.boot().saturating_sub(api.started);
     Ok(DeviceAbout {
         device: host.device(),

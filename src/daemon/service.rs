@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinError, JoinHandle};
@@ -455,9 +456,8 @@ fn own_name(device: &str) -> String {
     let Some(machine) = machine else {
         return format!("device {device}");
     };
-    let digest = Sha256::digest(format!("edgereel owns this journal {}", machine.trim()));
-    let hex: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    format!("machine {hex}")
+    let digest: [u8; 32] = Sha256::digest(format!("edgereel owns this journal {}", machine.trim())).into();
+    format!("machine {}", HEXLOWER.encode(digest.split_at(16).0))
 }
 
 /// What may wait for a card that stalls: all that the rings may hold, which give way to it.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
 /// Longest name taken, in bytes. A name becomes a directory, and every escaped byte triples.
@@ -57,15 +58,15 @@ impl StreamName {
     /// The name as one file-system component: letters, digits, `.`, `_` and `-` stand for themselves,
     /// `/` becomes `+`, every other byte `%XX`. No two names share one.
     pub fn to_component(&self) -> String {
-        let mut out = String::with_capacity(self.full.len());
-        for byte in self.full.bytes() {
-            match byte {
-                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'_' | b'-' => out.push(char::from(byte)),
-                b'/' => out.push('+'),
-                other => out.push_str(&format!("%{other:02X}")),
-            }
-        }
-        out
+        const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
+            .remove(b'.')
+            .remove(b'_')
+            .remove(b'-')
+            .remove(b'/');
+        // No `+` of the name is left by then.
+        utf8_percent_encode(&self.full, ESCAPED)
+            .to_string()
+            .replace('/', "+")
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 
 use super::{
@@ -315,18 +316,13 @@ fn word(key: &'static str, text: Option<&String>) -> Result<Option<String>, Refu
 
 /// The path of a URL, its `%XX` taken back.
 fn unescaped(path: &str) -> Option<String> {
-    let mut out = Vec::with_capacity(path.len());
-    let mut bytes = path.bytes();
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'%' => {
-                let digits = [bytes.next()?, bytes.next()?];
-                out.push(u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?);
-            }
-            other => out.push(other),
-        }
+    let whole = |code: &str| code.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
+    // The decoder leaves a `%` without its two digits as it is; here that is a slip.
+    if !path.split('%').skip(1).all(whole) {
+        return None;
     }
-    String::from_utf8(out).ok().filter(|path| !path.contains('\0'))
+    let path = percent_decode_str(path).decode_utf8().ok()?;
+    (!path.contains('\0')).then(|| path.into_owned())
 }
 
 fn refuse<T>(key: &'static str, message: &str) -> Result<T, Refused> {

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 
+use data_encoding::HEXLOWER;
 use md5::{Digest as _, Md5};
 use nix::errno::Errno;
 use nix::libc::O_NOFOLLOW;
@@ -159,12 +160,12 @@ impl Place {
             path.push(part);
         }
         let digest: [u8; 16] = Md5::digest(key).into();
-        let begun = digest.iter().take(8).map(|byte| format!("{byte:02x}"));
+        let begun = HEXLOWER.encode(digest.split_at(8).0);
         Ok(Self {
             root: root.to_owned(),
             folder: path.parent().unwrap_or(root).to_owned(),
             path,
-            begun: format!("{BEGUN}{}-", begun.collect::<String>()),
+            begun: format!("{BEGUN}{begun}-"),
         })
     }
 

@@ -1,5 +1,6 @@
 //! The callbacks of Alibaba Cloud's ApsaraVideo Live: the state of a recording, a file, a push.
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -132,12 +133,10 @@ fn ingest(action: &'static str, body: &Body, posted: &Posted, sender: &Sender) -
 
 /// Percent-encoded but for the unreserved characters of RFC 3986.
 fn encoded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'_' | b'-' | b'~' => out.push(char::from(byte)),
-            other => out.push_str(&format!("%{other:02X}")),
-        }
-    }
-    out
+    const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+        .remove(b'.')
+        .remove(b'_')
+        .remove(b'-')
+        .remove(b'~');
+    utf8_percent_encode(text, RESERVED).to_string()
 }

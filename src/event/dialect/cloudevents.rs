@@ -1,11 +1,12 @@
 //! CloudEvents 1.0 in structured JSON, with the sequence extension: nothing of an event is left out.
 
+use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use sha2::Sha256;
 
-use super::{Message, Posted, Sender, hex};
+use super::{Message, Posted, Sender};
 use crate::event::rfc3339;
 
 #[derive(Serialize)]
@@ -55,5 +56,6 @@ pub(super) fn render(posted: &Posted, sender: &Sender, dropped: u64) -> Message 
 pub fn hmac_sha256_hex(key: &[u8], body: &[u8]) -> String {
     // A key of any length will do: there is nothing to fail.
     let mac = Hmac::<Sha256>::new_from_slice(key).map(|mac| mac.chain_update(body).finalize());
-    mac.map(|mac| hex(&mac.into_bytes())).unwrap_or_default()
+    mac.map(|mac| HEXLOWER.encode(&mac.into_bytes()))
+        .unwrap_or_default()
 }

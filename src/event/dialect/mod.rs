@@ -12,8 +12,7 @@ mod tests;
 pub use aliyun::{aliyun_headers, ingest_query};
 pub use cloudevents::hmac_sha256_hex;
 
-use std::fmt::Write as _;
-
+use data_encoding::HEXLOWER;
 use md5::{Digest as _, Md5};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -159,14 +158,5 @@ fn md5_hex(parts: &[&[u8]]) -> String {
     for part in parts {
         sum.update(part);
     }
-    hex(&sum.finalize())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        // Writing to a String cannot fail.
-        let _ = write!(out, "{byte:02x}");
-    }
-    out
+    HEXLOWER.encode(&sum.finalize())
 }

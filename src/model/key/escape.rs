@@ -1,5 +1,19 @@
 //! Names that object stores, file systems and URLs all take as they are.
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// What becomes `%XX` in a part of a key: all but letters, digits and `-_.=+,@`.
+const PART: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'=')
+    .remove(b'+')
+    .remove(b',')
+    .remove(b'@');
+/// The same, but `/` stays.
+const PATH: &AsciiSet = &PART.remove(b'/');
+
 /// The longest key, its extension and what makes it distinct not counted; stores take 1,024 bytes.
 const LONGEST: usize = 900;
 /// A file system takes no longer part.
@@ -11,27 +25,13 @@ pub(super) fn escaped(value: &str) -> String {
     match value {
         "." => "_".to_owned(),
         ".." => "__".to_owned(),
-        _ => escape(value, false),
+        _ => utf8_percent_encode(value, PART).to_string(),
     }
 }
 
 /// The same, but `/` stays.
 pub(super) fn path_escaped(value: &str) -> String {
-    escape(value, true)
-}
-
-fn escape(value: &str, slashes: bool) -> String {
-    let mut out = String::with_capacity(value.len());
-    for byte in value.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'=' | b'+' | b',' | b'@' => {
-                out.push(char::from(byte));
-            }
-            b'/' if slashes => out.push('/'),
-            other => out.push_str(&format!("%{other:02X}")),
-        }
-    }
-    out
+    utf8_percent_encode(value, PATH).to_string()
 }
 
 /// A key that is not too long: what is cut off is made up for by what nobody else has.

@@ -12,7 +12,6 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::nearest::distance;
 use super::{About, Zone};
 use escape::{escaped, path_escaped, shortened};
 
@@ -293,7 +292,7 @@ impl FromStr for KeyPattern {
 fn unknown(name: &str) -> String {
     let near = PLACES
         .iter()
-        .map(|(known, _)| (distance(name, known), *known))
+        .map(|(known, _)| (strsim::levenshtein(name, known), *known))
         .min();
     match near {
         Some((edits, known)) if edits <= 4 => format!("there is no {{{name}}}; did you mean {{{known}}}?"),

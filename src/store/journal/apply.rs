@@ -1,13 +1,14 @@
 //! Carries out one change within a transaction. Every change can come twice: the second time changes nothing
 //! and tells nobody.
 
+use data_encoding::HEXLOWER;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::op::{BootClock, NewSegment, Op, Sealed, Tell};
 use super::outbox::{Result, execute, post, whole};
 use super::read::TAPE_END;
 use super::sql::{WHOLE, prepare};
-use super::{audit, delivery, evict, hex, listeners, owner, recordings, redate, thin, tracks};
+use super::{audit, delivery, evict, listeners, owner, recordings, redate, thin, tracks};
 use crate::event::{DeviceStarted, Event, PublishAbout, PublishOutcome, Recorded, Recovered, rfc3339};
 use crate::media::{Micros, PublishId, StreamName};
 use crate::store::clock::is_step;
@@ -225,7 +226,7 @@ fn start(db: &Connection, clock: &BootClock, boot_now: Micros, recovered: &Recov
     )?;
     let event = Event::DeviceStarted(DeviceStarted {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        boot_id: hex(&clock.boot),
+        boot_id: HEXLOWER.encode(&clock.boot),
         recovered: recovered.clone(),
     });
     post(db, &event, utc)

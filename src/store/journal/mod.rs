@@ -43,7 +43,6 @@ pub(super) use fault::Fault;
 pub(super) use op::{BootClock, NewSegment, Op, Sealed, Tell};
 pub(super) use read::{Publish, RecordingData, SegmentData, SegmentState};
 pub(super) use thin::Blank;
-pub(super) use tracks::hex;
 pub(super) use trust::may_have_recordings;
 pub(super) use victims::{Blocks, Class};
 

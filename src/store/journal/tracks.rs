@@ -1,9 +1,9 @@
 //! Tracks as the journal keeps them: JSON, so that `sqlite3 journal.db` shows them to a person.
 
-use std::fmt::Write;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use serde::{Deserialize, Serialize};
 
 use crate::media::{
@@ -58,7 +58,7 @@ pub(super) fn encode(tracks: &Tracks) -> String {
             codec: video.codec.as_str().to_owned(),
             width: video.width,
             height: video.height,
-            record: hex(&video.record),
+            record: HEXLOWER.encode(&video.record),
             colour_info: ColourRow::of(&video.colour_info),
         }),
         audio: tracks.audio.as_ref().map(|audio| AudioRow {
@@ -66,7 +66,7 @@ pub(super) fn encode(tracks: &Tracks) -> String {
             sample_rate: audio.sample_rate,
             channels: audio.channels,
             frame_samples: audio.frame_samples,
-            record: hex(&audio.record),
+            record: HEXLOWER.encode(&audio.record),
         }),
     };
     // Strings and numbers are always JSON.
@@ -146,23 +146,9 @@ fn audio_codec(name: &str) -> Option<AudioCodec> {
     all.into_iter().find(|codec| codec.as_str() == name)
 }
 
-/// Bytes as lower-case hexadecimal digits.
-pub(in crate::store) fn hex(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        // Writing to a String cannot fail.
-        let _ = write!(out, "{byte:02x}");
-    }
-    out
-}
-
 fn unhex(text: &str) -> Option<Bytes> {
-    let digits = text.as_bytes().chunks(2);
-    let bytes = digits.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
-    if !text.len().is_multiple_of(2) {
-        return None;
-    }
-    bytes.collect::<Option<Vec<u8>>>().map(Bytes::from)
+    let bytes = HEXLOWER_PERMISSIVE.decode(text.as_bytes());
+    bytes.ok().map(Bytes::from)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use reqwest::StatusCode;
 use super::super::progress::Progress;
 use super::super::{Answer, Fault, ObjectSeen, PartSeen};
 use super::request::{Prepared, Verb, md5_of};
+use super::xml;
 
 /// Who says yes, or no, in other words than S3's is not the store.
 pub(super) const FOREIGN: &str =
@@ -172,9 +173,9 @@ pub(super) fn read(prepared: &Prepared, raw: Raw, md5: bool) -> Result<Answer, F
                 false => Ok(Answer::Stored { etag }),
             }
         }
-        Verb::Create => match inside(raw.text(), "UploadId").map(unescaped) {
+        Verb::Create => match xml::text(raw.text(), "UploadId") {
             Some(upload) if (1..=LONGEST_ID).contains(&upload.len()) => Ok(Answer::Created { upload }),
-            _ if raw.text().contains("InitiateMultipartUploadResult") => Err(senseless()),
+            _ if xml::has(raw.text(), "InitiateMultipartUploadResult") => Err(senseless()),
             _ => Err(foreign(prepared)),
         },
         // Nobody knows whether it is complete: that is asked again.
@@ -246,9 +247,9 @@ pub(super) fn removed(prepared: &Prepared, raw: &Raw) -> Result<bool, Fault> {
 }
 
 fn completed(prepared: &Prepared, raw: &Raw, md5: bool) -> Option<Answer> {
-    let told = inside(raw.text(), "ETag").map(etag_in);
+    let told = xml::text(raw.text(), "ETag").map(|etag| etag_in(&etag));
     let etag = told.or_else(|| raw.etag.clone()).unwrap_or_default();
-    if etag.is_empty() && !raw.text().contains("CompleteMultipartUploadResult") {
+    if etag.is_empty() && !xml::has(raw.text(), "CompleteMultipartUploadResult") {
         return None;
     }
     // `<MD5 of the parts' MD5s>-<count>`, where the service does as Amazon's does.
@@ -266,19 +267,20 @@ fn completed(prepared: &Prepared, raw: &Raw, md5: bool) -> Option<Answer> {
 /// A page of parts, and behind which one the next page begins. Services leave out of it what they please.
 pub(super) fn parts(prepared: &Prepared, raw: &Raw) -> Result<(Vec<PartSeen>, Option<u32>), Fault> {
     let text = raw.text();
-    if !text.contains("ListPartsResult") {
+    if !xml::has(text, "ListPartsResult") {
         return Err(otherwise(prepared, raw));
     }
-    let number = |text: &str, name: &str| inside(text, name)?.trim().parse::<u64>().ok();
-    let parts = text.split("<Part>").skip(1).filter_map(|part| {
-        let part = part.split("</Part>").next()?;
+    let number = |text: &str, name: &str| xml::text(text, name)?.trim().parse::<u64>().ok();
+    let parts = xml::each(text, "Part").filter_map(|part| {
         Some(PartSeen {
             number: u32::try_from(number(part, "PartNumber")?).ok()?,
             bytes: number(part, "Size")?,
-            etag: inside(part, "ETag").map(etag_in).unwrap_or_default(),
+            etag: xml::text(part, "ETag")
+                .map(|etag| etag_in(&etag))
+                .unwrap_or_default(),
         })
     });
-    let more = inside(text, "IsTruncated").is_some_and(|truncated| truncated.trim() == "true");
+    let more = xml::text(text, "IsTruncated").is_some_and(|truncated| truncated.trim() == "true");
     let next = number(text, "NextPartNumberMarker").and_then(|next| u32::try_from(next).ok());
     Ok((parts.collect(), next.filter(|_| more)))
 }
@@ -286,14 +288,13 @@ pub(super) fn parts(prepared: &Prepared, raw: &Raw) -> Result<(Vec<PartSeen>, Op
 /// The ids of uploads under exactly this key.
 pub(super) fn uploads(prepared: &Prepared, raw: &Raw, key: &str) -> Result<Vec<String>, Fault> {
     let text = raw.text();
-    if !text.contains("ListMultipartUploadsResult") {
+    if !xml::has(text, "ListMultipartUploadsResult") {
         return Err(otherwise(prepared, raw));
     }
-    let uploads = text.split("<Upload>").skip(1).take(UPLOADS);
+    let uploads = xml::each(text, "Upload").take(UPLOADS);
     let found = uploads.filter_map(|upload| {
-        let upload = upload.split("</Upload>").next()?;
-        let theirs = unescaped(inside(upload, "Key")?);
-        let id = unescaped(inside(upload, "UploadId")?);
+        let theirs = xml::text(upload, "Key")?;
+        let id = xml::text(upload, "UploadId")?;
         (theirs == key && (1..=LONGEST_ID).contains(&id.len())).then_some(id)
     });
     Ok(found.collect())
@@ -305,20 +306,6 @@ fn otherwise(prepared: &Prepared, raw: &Raw) -> Fault {
         true => foreign(prepared),
         false => Fault::Unsupported(format!("{prepared}: the store answers another question")),
     }
-}
-
-/// The text of the first element of a name.
-pub(super) fn inside<'a>(text: &'a str, name: &str) -> Option<&'a str> {
-    let (_, rest) = text.split_once(&format!("<{name}>"))?;
-    rest.split_once(&format!("</{name}>")).map(|(inside, _)| inside)
-}
-
-fn unescaped(text: &str) -> String {
-    text.replace("&lt;", "<")
-        .replace("&gt;", ">")
-        .replace("&quot;", "\"")
-        .replace("&#34;", "\"")
-        .replace("&amp;", "&")
 }
 
 /// An ETag that stands in an answer; one that is none is not kept.

@@ -10,6 +10,7 @@ mod refusal;
 mod request;
 #[cfg(test)]
 mod tests;
+mod xml;
 
 use std::future::Future;
 use std::pin::Pin;

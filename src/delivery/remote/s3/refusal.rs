@@ -3,8 +3,9 @@
 use reqwest::StatusCode;
 
 use super::super::Fault;
-use super::answer::{FOREIGN, Raw, inside};
+use super::answer::{FOREIGN, Raw};
 use super::request::{Prepared, Verb};
+use super::xml;
 
 /// Longest message that is repeated.
 const MESSAGE: usize = 200;
@@ -13,13 +14,13 @@ const MESSAGE: usize = 200;
 pub(super) fn judge(prepared: &Prepared, host: &str, raw: &Raw) -> Result<(), Fault> {
     let text = raw.text();
     // S3 says 200 before it has put the parts together.
-    let error_inside = prepared.verb == Verb::Complete && text.contains("<Error>");
+    let error_inside = prepared.verb == Verb::Complete && xml::has(text, "Error");
     if raw.status.is_success() && !error_inside {
         return Ok(());
     }
     let missing = raw.status == StatusCode::NOT_FOUND;
-    let code = inside(text, "Code").unwrap_or_default();
-    if is_foreign(prepared, raw, code) {
+    let code = xml::text(text, "Code").unwrap_or_default();
+    if is_foreign(prepared, raw, &code) {
         let status = raw.status.as_u16();
         return Err(Fault::Unusable(format!(
             "{prepared}: {host} says {status}: {FOREIGN}"
@@ -31,9 +32,9 @@ pub(super) fn judge(prepared: &Prepared, host: &str, raw: &Raw) -> Result<(), Fa
         Verb::Abort if missing && code != "NoSuchBucket" => return Ok(()),
         _ => (),
     }
-    let message = readable(inside(text, "Message").unwrap_or_default());
+    let message = readable(&xml::text(text, "Message").unwrap_or_default());
     let mut said = format!("{prepared}: {host} says {}", raw.status.as_u16());
-    for part in [readable(code), message.clone()] {
+    for part in [readable(&code), message.clone()] {
         if !part.is_empty() {
             said.push(' ');
             said.push_str(&part);
@@ -44,10 +45,10 @@ pub(super) fn judge(prepared: &Prepared, host: &str, raw: &Raw) -> Result<(), Fa
     if upload && missing && code != "NoSuchBucket" {
         return Err(Fault::UploadGone);
     }
-    if prepared.verb.is_optional() && DOUBTFUL.contains(&code) {
+    if prepared.verb.is_optional() && DOUBTFUL.contains(&code.as_str()) {
         return Err(Fault::Refused(said));
     }
-    Err(fault(raw, code, &message, said))
+    Err(fault(raw, &code, &message, said))
 }
 
 /// A store's words, without what would move a terminal's cursor or turn a line around, and not too many.

@@ -3,7 +3,9 @@
 use std::fmt;
 
 use bytes::Bytes;
+use data_encoding::{BASE64, HEXLOWER_PERMISSIVE};
 use md5::{Digest as _, Md5};
+use quick_xml::escape::escape;
 use rusty_s3::Method;
 
 use super::super::{About, Content, Payload, Request};
@@ -132,7 +134,7 @@ fn complete(key: String, upload: String, parts: &[(u32, String)]) -> Prepared {
     for (number, etag) in parts {
         body.push_str(&format!(
             "<Part><PartNumber>{number}</PartNumber><ETag>&quot;{}&quot;</ETag></Part>",
-            escaped(etag)
+            escape(etag)
         ));
         all = all.zip(md5_of(etag)).map(|(all, md5)| all.chain_update(md5));
     }
@@ -150,8 +152,8 @@ fn tag(key: String, tags: &[(String, String)]) -> Prepared {
     for (name, value) in tags {
         body.push_str(&format!(
             "<Tag><Key>{}</Key><Value>{}</Value></Tag>",
-            escaped(name),
-            escaped(value)
+            escape(name),
+            escape(value)
         ));
     }
     body.push_str("</TagSet></Tagging>");
@@ -201,7 +203,7 @@ impl Prepared {
     }
 
     fn with_body(mut self, body: Payload) -> Self {
-        self.headers.push(("content-md5", base64(&body.md5)));
+        self.headers.push(("content-md5", BASE64.encode(&body.md5)));
         self.md5 = Some(body.md5);
         self.body = body.content;
         self
@@ -263,44 +265,11 @@ impl fmt::Display for Prepared {
 /// The MD5 that an ETag is, if it is one.
 pub(super) fn md5_of(etag: &str) -> Option<[u8; 16]> {
     let mut out = [0; 16];
-    if etag.len() != 32 || !etag.is_ascii() {
+    if etag.len() != 2 * out.len() {
         return None;
     }
-    for (byte, at) in out.iter_mut().zip((0..32).step_by(2)) {
-        *byte = u8::from_str_radix(etag.get(at..at + 2)?, 16).ok()?;
-    }
-    Some(out)
-}
-
-/// RFC 4648 §4.
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for three in bytes.chunks(3) {
-        let byte = |at: usize| u32::from(three.get(at).copied().unwrap_or(0));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for digit in 0..4 {
-            let value = (bits >> (18 - 6 * digit)) & 63;
-            let known = (digit as usize) <= three.len();
-            let char = DIGITS.get(value as usize).filter(|_| known);
-            out.push(char::from(*char.unwrap_or(&b'=')));
-        }
-    }
-    out
-}
-
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            other => out.push(other),
-        }
-    }
-    out
+    let read = HEXLOWER_PERMISSIVE.decode_mut(etag.as_bytes(), &mut out);
+    read.is_ok().then_some(out)
 }
 
 #[cfg(test)]
@@ -316,7 +285,7 @@ mod tests {
             (b"foo", "Zm9v"),
             (b"foobar", "Zm9vYmFy"),
         ] {
-            assert_eq!(base64(bytes), text);
+            assert_eq!(BASE64.encode(bytes), text);
         }
         assert_eq!(
             md5_of("d41d8cd98f00b204e9800998ecf8427e").unwrap()[..2],

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
+use data_encoding::HEXLOWER;
 use rumqttc::v5::mqttbytes::v5::Publish;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
@@ -363,8 +364,7 @@ pub(super) fn status(shared: &Shared, state: StatusState) -> Post {
 }
 
 fn boot_id(shared: &Shared) -> String {
-    let boot = shared.clock.boot_id();
-    boot.iter().map(|byte| format!("{byte:02x}")).collect()
+    HEXLOWER.encode(&shared.clock.boot_id())
 }
 
 /// What a task came to, once it has; never, while there is none.
