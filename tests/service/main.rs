@@ -35,6 +35,7 @@ mod interruptions;
 mod mqtt;
 mod mqtt_old;
 mod mqtt_requests;
+mod old_store;
 mod record;
 mod rtmps;
 mod service_manager;
