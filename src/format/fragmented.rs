@@ -7,7 +7,7 @@ mod last;
 
 use std::sync::Arc;
 
-pub(in crate::format) use last::{End, Known, Reach};
+pub(in crate::format) use last::{End, Known, Reach, Ticks};
 
 use crate::format::fmp4::{self, Movie, Reference, TrackRun};
 use crate::format::index::Run;
@@ -16,7 +16,7 @@ use crate::format::mark::Marker;
 use crate::format::mp4::creation_time;
 use crate::format::splice::{Parts, Script, Splice, Spliced};
 use crate::format::{Growing, Looked, Mark, Rendition, RenditionError, TapeSource, View, ViewSegment, rate};
-use crate::media::{TrackKind, Tracks, rescale};
+use crate::media::{TrackKind, Tracks, VideoConfig, gcd, rescale};
 
 /// Size and kind of an `mdat` of less than 4 GiB.
 const MDAT_HEADER: u64 = 8;
@@ -73,6 +73,7 @@ pub(in crate::format) struct Fragments {
     /// The line's millisecond that becomes zero: no later than the first decode or presentation time, and
     /// whole in the ticks of every track, so that moving by it moves sound and picture alike.
     origin_ms: i64,
+    ticks: Ticks,
     known: Known,
 }
 
@@ -98,6 +99,7 @@ impl Fragments {
         let known = last::durations(&line, tape, reach, known)?;
         let fragments = Self {
             origin_ms: origin.ms(),
+            ticks: reach.ticks,
             line,
             known,
         };
@@ -140,8 +142,8 @@ impl Fragments {
             return Ok(());
         };
         let lasts = self.known.lasts.get(part).copied().unwrap_or_default();
-        let pictures = lasts.samples(fragment, TrackKind::Video);
-        let sounds = lasts.samples(fragment, TrackKind::Audio);
+        let samples = |kind| lasts.samples(fragment, kind, self.ticks.of(stretch.track(kind).placement));
+        let (pictures, sounds) = (samples(TrackKind::Video), samples(TrackKind::Audio));
         let track_run = |kind, samples| TrackRun {
             tfdt: self.tfdt(stretch.track(kind).placement, fragment.run(kind).first_dts),
             samples,
@@ -222,14 +224,22 @@ impl Fragments {
         let lasts = self.known.lasts.get(part).copied().unwrap_or_default();
         marker.numbers(&[part as u64, self.origin_ms.cast_unsigned()]);
         marker.numbers(&lasts.numbers());
+        let segment = self.line.parts.get(part).map_or(0, |part| part.segment as usize);
+        if let Some(stretch) = self.line.stretches.get(segment) {
+            let placement = self.ticks.of(stretch.video.placement);
+            if placement.line != placement.own {
+                marker.numbers(&[placement.line.into()]);
+            }
+        }
         marker.fragment(&self.line, segments, part);
     }
 
-    /// The decode time that a segment's tick gets, in ticks of the segment's own timescale.
+    /// The decode time that a segment's tick gets.
     fn tfdt(&self, placement: Placement, ticks: u64) -> u64 {
-        let origin = rescale(self.origin_ms, 1_000, placement.own);
+        let placement = self.ticks.of(placement);
+        let origin = rescale(self.origin_ms, 1_000, placement.line);
         placement
-            .place_own(ticks)
+            .place(ticks)
             .saturating_sub(origin)
             .max(0)
             .unsigned_abs()
@@ -339,7 +349,16 @@ fn only_tracks(line: &Line) -> Result<Tracks, RenditionError> {
     let mut tracks = Tracks::default();
     for track in [line.video.as_ref(), line.audio.as_ref()].into_iter().flatten() {
         match track.configs.as_slice() {
-            [Config::Video(config)] => tracks.video = Some(Arc::clone(config)),
+            [Config::Video(config)] if config.timescale == track.timescale => {
+                tracks.video = Some(Arc::clone(config));
+            }
+            [Config::Video(config)] => {
+                let timescale = track.timescale;
+                tracks.video = Some(Arc::new(VideoConfig {
+                    timescale,
+                    ..(**config).clone()
+                }));
+            }
             [Config::Audio(config)] => tracks.audio = Some(Arc::clone(config)),
             [before, after, ..] => {
                 return Err(unsupported(
@@ -412,10 +431,6 @@ impl Origin {
         let first = self.first_ms.unwrap_or(0);
         first.div_euclid(step).saturating_mul(step)
     }
-}
-
-fn gcd(a: u32, b: u32) -> u32 {
-    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 fn media_len(part: &crate::format::line::Part) -> u64 {

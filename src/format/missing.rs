@@ -115,7 +115,11 @@ impl<S: TapeSource> View<S> {
     fn reaches(&self, missing: &Missing) -> Result<bool, SourceError> {
         let mut end: Option<Micros> = None;
         for segment in &self.segments {
-            if segment.tracks.video != missing.first.tracks.video {
+            let alike = match (&segment.tracks.video, &missing.first.tracks.video) {
+                (Some(one), Some(other)) => one.decodes_like(other),
+                (one, other) => one.is_none() && other.is_none(),
+            };
+            if !alike {
                 return Ok(false);
             }
             for run in self.index(segment)?.runs(TrackKind::Video) {

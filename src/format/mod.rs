@@ -39,7 +39,9 @@ mod silence;
 mod splice;
 mod split;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 mod trim;
 mod view;
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
+use mp4_atom::ReadFrom as _;
 
 use crate::format::index::{FragmentIndex, Run, Sample, SampleIndex};
 use crate::format::{Fmp4, flv, hls, mp4};
@@ -166,6 +167,56 @@ pub(crate) fn shoot(tracks: &Tracks, from_ms: i64, to_ms: i64, sound_from: i64) 
     shots
 }
 
+/// The same coding with so many ticks a second.
+pub(crate) fn in_ticks(tracks: &Tracks, timescale: u32) -> Tracks {
+    let video = tracks.video.as_deref().map(|video| VideoConfig {
+        timescale,
+        ..video.clone()
+    });
+    Tracks {
+        video: video.map(Arc::new),
+        audio: tracks.audio.clone(),
+    }
+}
+
+/// So many seconds of pictures of `step` ticks each of `timescale` a second, with B-pictures and a keyframe each second, and sound. No
+/// picture is at a whole millisecond but the first.
+pub(crate) fn ticking(timescale: u32, step: i64, seconds: i64, seed: u64) -> Take {
+    let tracks = in_ticks(&both(), timescale);
+    let (mut shots, end) = (
+        shoot(&sound_only(), 0, seconds * 1_000, 13),
+        seconds * i64::from(timescale),
+    );
+    let mut second = -1;
+    for (number, dts) in (0..)
+        .map(|number| (number, number * step))
+        .take_while(|(_, dts)| *dts < end)
+    {
+        let key = dts / i64::from(timescale) > second;
+        second = dts / i64::from(timescale);
+        let later = match (key, number % 3) {
+            (true, _) => 1,
+            (_, 1) => 3,
+            _ => 0,
+        };
+        shots.push(Shot {
+            kind: TrackKind::Video,
+            dts,
+            cts: (later * step) as i32,
+            key,
+            payload: noise(seed + number as u64, if key { 3_000 } else { 300 }),
+        });
+    }
+    for shot in &mut shots {
+        shot.payload.extend(seed.to_be_bytes());
+    }
+    Take {
+        tracks,
+        publish_zero: 50_000_000 * seed as i64,
+        shots,
+    }
+}
+
 /// Puts takes on tape: fragments of a second at most, cut before every keyframe.
 pub(crate) fn view(takes: &[Take]) -> View<Reel> {
     view_of(takes, 0)
@@ -193,13 +244,14 @@ pub(crate) fn view_as_it_came(
             .audio
             .as_ref()
             .map_or(1_000, |audio| audio.sample_rate);
+        let scale = take.tracks.timescale(TrackKind::Video).unwrap_or(1_000);
         let ms = |shot: &Shot| match shot.kind {
-            TrackKind::Video => shot.dts,
+            TrackKind::Video => rescale(shot.dts, scale, 1_000),
             TrackKind::Audio => rescale(shot.dts, rate, 1_000),
         };
         let began = take.shots.iter().map(ms).min().unwrap_or(0);
         let base = TrackBase {
-            video: began,
+            video: rescale(began, 1_000, scale),
             audio: rescale(began, 1_000, rate),
         };
         let (mut file, mut index) = (vec![0xEE; 100], SampleIndex::default());
@@ -211,7 +263,8 @@ pub(crate) fn view_as_it_came(
             let offset = file.len() as u64;
             file.extend_from_slice(&[0xDD; 50]);
             let audio_step = take.tracks.audio.as_ref().map_or(0, |audio| audio.frame_samples);
-            let video = put_run(&shots, TrackKind::Video, base.video, 33, &mut file);
+            let picture = rescale(33, 1_000, scale) as u32;
+            let video = put_run(&shots, TrackKind::Video, base.video, picture, &mut file);
             let audio = put_run(&shots, TrackKind::Audio, base.audio, audio_step, &mut file);
             index.fragments.push(FragmentIndex {
                 offset,
@@ -312,36 +365,60 @@ pub(crate) type Timed = Vec<(f64, Vec<u8>)>;
 
 /// Picture and sound of every rendition of a view, by its name; times count from the first picture, or from the first
 /// sound where there is none.
-pub(crate) fn rendered(view: &View<Reel>) -> Vec<(&'static str, [Timed; 2])> {
+pub(crate) fn rendered<S: TapeSource + Clone>(view: &View<S>) -> Vec<(&'static str, [Timed; 2])> {
     let mp4 = all(&mut mp4::Mp4::open(view.clone()).unwrap());
     let fmp4 = all(&mut Fmp4::open(view.clone()).unwrap());
     let flv = all(&mut flv::Flv::open(view.clone()).unwrap());
     vec![
         ("MP4", counted(from_mp4(&mp4))),
-        ("fMP4", counted(from_fragments(view, &fmp4))),
+        ("fMP4", counted(from_fragments(&fmp4, &fmp4))),
         ("HLS", counted(from_hls(view))),
         ("FLV", counted(from_flv(&flv))),
     ]
 }
 
 /// Picture and sound of an HLS rendition in chunks of a second.
-pub(crate) fn from_hls(view: &View<Reel>) -> [Timed; 2] {
+pub(crate) fn from_hls<S: TapeSource + Clone>(view: &View<S>) -> [Timed; 2] {
     let hls = hls::Hls::open(view.clone(), 1_000).unwrap();
-    let files = (0..hls.count()).filter_map(|number| hls.file(number));
-    let chunks = files.filter(|file| file.name().ends_with(".m4s"));
-    let bytes: Vec<u8> = chunks.flat_map(|mut chunk| all(&mut chunk)).collect();
-    from_fragments(view, &bytes)
+    let files: HashMap<String, Vec<u8>> = (0..hls.count())
+        .filter_map(|number| hls.file(number))
+        .map(|mut file| (file.name().to_owned(), all(&mut file)))
+        .collect();
+    let (mut tracks, mut init) = ([Timed::new(), Timed::new()], "");
+    for line in std::str::from_utf8(hls.playlist()).unwrap().lines() {
+        if let Some(map) = line.strip_prefix("#EXT-X-MAP:URI=\"") {
+            init = map.trim_end_matches('"');
+        } else if !line.starts_with('#') {
+            let chunk = from_fragments(&files[init], &files[line]);
+            tracks
+                .iter_mut()
+                .zip(chunk)
+                .for_each(|(track, chunk)| track.extend(chunk));
+        }
+    }
+    tracks
 }
 
-fn from_fragments(view: &View<Reel>, bytes: &[u8]) -> [Timed; 2] {
+/// Ticks a second of each track, as a `moov` says.
+pub(crate) fn timescales(bytes: &[u8]) -> HashMap<u32, u32> {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        if let mp4_atom::Any::Moov(moov) = mp4_atom::Any::read_from(&mut rest).unwrap() {
+            let tracks = moov.trak.iter();
+            return tracks
+                .map(|trak| (trak.tkhd.track_id, trak.mdia.mdhd.timescale))
+                .collect();
+        }
+    }
+    HashMap::new()
+}
+
+fn from_fragments(init: &[u8], bytes: &[u8]) -> [Timed; 2] {
     let mut samples = super::fragmented::tests::samples(bytes);
     samples.retain(|sample| !is_silence(&sample.2));
-    let audio = view
-        .segments
-        .iter()
-        .find_map(|segment| segment.tracks.audio.clone());
-    let rate = audio.map_or(1.0, |audio| f64::from(audio.sample_rate));
-    [(1, 1_000.0), (2, rate)].map(|(track, rate)| {
+    let scales = timescales(init);
+    [1, 2].map(|track| {
+        let rate = scales.get(&track).copied().map_or(1.0, f64::from);
         let own = samples.iter().filter(|sample| sample.0 == track);
         own.map(|(_, dts, bytes)| (*dts as f64 * 1_000.0 / rate, bytes.clone()))
             .collect()

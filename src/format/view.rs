@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::format::Mark;
 use crate::format::index::{Placed, SampleIndex};
-use crate::media::{Micros, SegmentId, TrackKind, Tracks, VIDEO_TIMESCALE, rescale};
+use crate::media::{Micros, SegmentId, TrackKind, Tracks};
 
 use super::cut::Kept;
 use super::silence::{Filled, Silence};
@@ -53,7 +53,7 @@ pub struct SourceError {
 /// A segment's file begins at zero so that it plays alone; renditions add this to go on without a seam.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TrackBase {
-    /// In milliseconds, the video timescale.
+    /// In ticks of the picture; in milliseconds where the file has none.
     pub video: i64,
     /// In audio samples; the tick at or before the same moment as `video`.
     pub audio: i64,
@@ -128,10 +128,8 @@ impl ViewSegment {
             TrackKind::Audio => self.base.audio,
         };
         // A track without configuration has no samples, and so no times that could be wrong.
-        let timescale = self.tracks.timescale(kind).unwrap_or(VIDEO_TIMESCALE);
         let ticks = base.saturating_add_unsigned(dts);
-        self.publish_zero
-            .saturating_add(rescale(ticks, timescale, 1_000_000))
+        self.publish_zero.saturating_add(self.tracks.micros(kind, ticks))
     }
 
     /// Tape time at which a picture of its file is presented.

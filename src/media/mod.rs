@@ -4,8 +4,8 @@
 //! (a sequence header into a [`VideoConfig`], a name into a [`StreamName`]), and passed on as a type that
 //! cannot be wrong.
 //!
-//! Times are ticks of the track they belong to: [`VIDEO_TIMESCALE`] for video, the sample rate for audio.
-//! [`Timeline`] makes them from a publisher's 32-bit milliseconds.
+//! Times are ticks of the track they belong to: a picture's [`VideoConfig::timescale`], a sound's sample rate.
+//! [`Timeline`] makes them from the 32-bit milliseconds of an RTMP publisher.
 
 mod codec;
 mod fragment;
@@ -20,8 +20,8 @@ mod units;
 
 pub use codec::{
     Adts, Appearance, AudioCodec, AudioConfig, CodecConfig, CodecError, Colour, ColourInfo, LightLevel,
-    Mastering, Tracks, VIDEO_TIMESCALE, VideoCodec, VideoConfig, opus_packet_samples, parse_aac, parse_av1,
-    parse_avc, parse_hevc, parse_mp3, parse_opus,
+    MAX_TIMESCALE, MILLISECONDS, Mastering, Tracks, VideoCodec, VideoConfig, opus_packet_samples, parse_aac,
+    parse_av1, parse_avc, parse_hevc, parse_mp3, parse_opus,
 };
 pub use fragment::Fragment;
 pub use frame::{FRAME_COST, Frame, Incoming, LeftOut, MediaMessage, Metadata, TrackKind};
@@ -29,6 +29,7 @@ pub use id::{PublishId, RecordingId, SegmentId, UnknownId};
 pub use name::{NameError, StreamName};
 pub use oddity::Oddity;
 pub use picture::{Look, RandomAccess};
-pub use time::{CLOCK_SET, Micros, rescale};
+pub(crate) use time::gcd;
+pub use time::{CLOCK_SET, MOST_COMMON, Micros, common_timescale, rescale};
 pub use timeline::{Exception, Timeline};
 pub use units::{Layout, avc_record, hevc_record, repaired};

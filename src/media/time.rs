@@ -17,3 +17,25 @@ pub fn rescale(ticks: i64, from: u32, to: u32) -> i64 {
     let scaled = wide.div_euclid(i128::from(from.max(1)));
     i64::try_from(scaled).unwrap_or(if scaled < 0 { i64::MIN } else { i64::MAX })
 }
+
+/// The least timescale in which every tick of both is whole; nothing where that has more than [`MOST_COMMON`] ticks a second.
+///
+/// ```
+/// assert_eq!(edgereel::media::common_timescale(1_000, 90_000), Some(90_000));
+/// assert_eq!(edgereel::media::common_timescale(24_000, 90_000), Some(360_000));
+/// assert_eq!(edgereel::media::common_timescale(999_983, 999_979), None);
+/// ```
+pub fn common_timescale(one: u32, other: u32) -> Option<u32> {
+    let (one, other) = (one.max(1), other.max(1));
+    (one / gcd(one, other))
+        .checked_mul(other)
+        .filter(|common| *common <= MOST_COMMON)
+}
+
+/// A sample of an MP4 lasts at most 2³¹ ticks: with so many a second still over a minute.
+pub const MOST_COMMON: u32 = 30_000_000;
+
+/// The greatest common divisor, which is the other number where one is zero.
+pub(crate) fn gcd(a: u32, b: u32) -> u32 {
+    if b == 0 { a } else { gcd(b, a % b) }
+}

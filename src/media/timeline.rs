@@ -61,7 +61,7 @@ impl Timeline {
 
     /// Places one frame. `audio` is the current audio configuration, `arrival` the boot time it came at.
     ///
-    /// Video is placed in [`VIDEO_TIMESCALE`](super::VIDEO_TIMESCALE), audio in the sample rate of `audio`; an
+    /// Video is placed in [`MILLISECONDS`](super::MILLISECONDS), audio in the sample rate of `audio`; an
     /// audio frame without a configuration counts as a millisecond of samples at 1000 Hz.
     pub fn place(
         &mut self,

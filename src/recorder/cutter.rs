@@ -1,6 +1,6 @@
 //! Decides which frames go to flash together.
 
-use crate::media::{Fragment, Frame, Micros, TrackKind, Tracks, VIDEO_TIMESCALE, rescale};
+use crate::media::{Fragment, Frame, Micros, TrackKind, Tracks};
 
 /// A fragment holds at most this much media: half of what a power cut may cost.
 const SPAN: Micros = 1_000_000;
@@ -124,8 +124,7 @@ impl Cutter {
     }
 
     fn micros(&self, frame: &Frame) -> Micros {
-        let timescale = self.tracks.timescale(frame.kind).unwrap_or(VIDEO_TIMESCALE);
-        rescale(frame.dts, timescale, 1_000_000)
+        self.tracks.micros(frame.kind, frame.dts)
     }
 }
 

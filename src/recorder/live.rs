@@ -12,8 +12,8 @@ use super::open_gop::{LastKey, OpenGop};
 use super::ring::Ring;
 use crate::event::{PublishAbout, Recorded};
 use crate::media::{
-    AudioConfig, CodecConfig, Exception, Fragment, Frame, Incoming, LeftOut, MediaMessage, Metadata, Micros,
-    Oddity, PublishId, StreamName, Timeline, TrackKind, Tracks, VIDEO_TIMESCALE, rescale,
+    AudioConfig, CodecConfig, Exception, Fragment, Frame, Incoming, LeftOut, MILLISECONDS, MediaMessage,
+    Metadata, Micros, Oddity, PublishId, StreamName, Timeline, TrackKind, Tracks, rescale,
 };
 use crate::store::Command;
 
@@ -471,10 +471,8 @@ impl Live {
         self.seen_key |= is_first;
         let (frame, exception) = self.timeline.place(incoming, audio.as_deref(), now.boot);
         let timescale = match kind {
-            TrackKind::Video => VIDEO_TIMESCALE,
-            TrackKind::Audio => audio
-                .as_ref()
-                .map_or(VIDEO_TIMESCALE, |config| config.sample_rate),
+            TrackKind::Video => MILLISECONDS,
+            TrackKind::Audio => audio.as_ref().map_or(MILLISECONDS, |config| config.sample_rate),
         };
         let at = rescale(frame.dts, timescale, 1_000_000);
         if self.line.is_some_and(|line| at < line) {

@@ -92,6 +92,7 @@ mod tests {
             record: Bytes::from(record),
             width: 640,
             height: 360,
+            timescale: crate::media::MILLISECONDS,
             colour_info: crate::media::ColourInfo::default(),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::media::{Frame, Micros, TrackKind, Tracks, VIDEO_TIMESCALE, rescale};
+use crate::media::{Frame, Micros, TrackKind, Tracks};
 
 /// Whole GOPs, oldest first. Payloads are shared with whatever else holds them; only whole GOPs leave,
 /// so that what remains can always be decoded from its first frame.
@@ -53,7 +53,7 @@ impl Ring {
                 tracks: tracks.clone(),
                 start: at,
                 shown: at.saturating_add(match frame.kind {
-                    TrackKind::Video => rescale(i64::from(frame.cts), VIDEO_TIMESCALE, 1_000_000),
+                    TrackKind::Video => tracks.micros(TrackKind::Video, frame.cts.into()),
                     TrackKind::Audio => 0,
                 }),
                 frames,

@@ -25,6 +25,7 @@ pub(crate) fn video_config(width: u16) -> VideoConfig {
         record: Bytes::from_static(&[1, 2, 3]),
         width,
         height: 360,
+        timescale: crate::media::MILLISECONDS,
         colour_info: ColourInfo::default(),
     }
 }

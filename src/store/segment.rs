@@ -14,7 +14,7 @@ use super::writer::is_full;
 use crate::format::TrackBase;
 use crate::format::fmp4::{FIRST_SEQUENCE, Place, WriteError, fragment_header, free_box};
 use crate::format::index::{FragmentIndex, SampleIndex};
-use crate::media::{Fragment, Micros, SegmentId, TrackKind, Tracks, VIDEO_TIMESCALE, rescale};
+use crate::media::{Fragment, MILLISECONDS, Micros, SegmentId, TrackKind, Tracks, gcd, rescale};
 
 /// A segment that is being written.
 pub(super) struct Segment {
@@ -368,22 +368,29 @@ pub(super) fn is_worth_keeping(end: u64, room: u64) -> bool {
 }
 
 /// Media time at which a segment that starts with `fragment` has its zero: the moment of the earliest first
-/// frame, in whole milliseconds for both tracks, so that a zero is one moment.
+/// frame, in milliseconds that are whole ticks of the picture, so that a zero is one moment.
 pub(super) fn base_of(fragment: &Fragment) -> TrackBase {
-    let rate = fragment.tracks.audio.as_ref().map(|audio| audio.sample_rate);
-    let video = fragment.video.first().map(|frame| frame.dts);
+    let video_scale = fragment
+        .tracks
+        .timescale(TrackKind::Video)
+        .unwrap_or(MILLISECONDS);
+    let rate = fragment.tracks.timescale(TrackKind::Audio);
+    let video = fragment.video.first();
+    let video = video.map(|frame| rescale(frame.dts, video_scale, MILLISECONDS));
     let audio = fragment.audio.first().zip(rate);
-    let audio = audio.map(|(frame, rate)| rescale(frame.dts, rate, VIDEO_TIMESCALE));
-    let zero = video.into_iter().chain(audio).min().unwrap_or(0);
+    let audio = audio.map(|(frame, rate)| rescale(frame.dts, rate, MILLISECONDS));
+    let first_ms = video.into_iter().chain(audio).min().unwrap_or(0);
+    let step_ms = i64::from(MILLISECONDS / gcd(MILLISECONDS, video_scale));
+    let zero_ms = first_ms.div_euclid(step_ms).saturating_mul(step_ms);
     TrackBase {
-        video: zero,
-        audio: rate.map_or(0, |rate| rescale(zero, VIDEO_TIMESCALE, rate)),
+        video: rescale(zero_ms, MILLISECONDS, video_scale),
+        audio: rate.map_or(0, |rate| rescale(zero_ms, MILLISECONDS, rate)),
     }
 }
 
 /// Tape time of a segment's zero.
-pub(super) fn tape_start(base: TrackBase, tape_zero: Micros) -> Micros {
-    tape_zero.saturating_add(rescale(base.video, VIDEO_TIMESCALE, 1_000_000))
+pub(super) fn tape_start(base: TrackBase, tracks: &Tracks, tape_zero: Micros) -> Micros {
+    tape_zero.saturating_add(tracks.micros(TrackKind::Video, base.video))
 }
 
 /// Tape time at which a fragment's later track ends.
@@ -395,9 +402,9 @@ pub(super) fn fragment_end(
 ) -> Micros {
     let end = |kind: TrackKind, base: i64| {
         let run = index.run(kind);
-        let scale = tracks.timescale(kind).filter(|_| !run.samples.is_empty())?;
+        tracks.timescale(kind).filter(|_| !run.samples.is_empty())?;
         let dts = i64::try_from(run.end_dts()).unwrap_or(i64::MAX);
-        Some(rescale(dts.saturating_add(base), scale, 1_000_000))
+        Some(tracks.micros(kind, dts.saturating_add(base)))
     };
     let ends = [
         end(TrackKind::Video, base.video),

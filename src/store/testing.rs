@@ -19,6 +19,7 @@ pub(crate) fn tracks() -> Tracks {
             ]),
             width: 320,
             height: 240,
+            timescale: crate::media::MILLISECONDS,
             colour_info: ColourInfo::default(),
         })),
         audio: Some(Arc::new(AudioConfig {

@@ -3,7 +3,7 @@
 use super::segment::fragment_end;
 use crate::format::TrackBase;
 use crate::format::index::{FragmentIndex, Placed, SampleIndex};
-use crate::media::{Micros, TrackKind, Tracks, VIDEO_TIMESCALE, rescale};
+use crate::media::{Micros, TrackKind, Tracks};
 
 /// A segment's place on the tape, as far as it is needed to date its samples.
 pub(super) struct Dated<'a> {
@@ -28,9 +28,8 @@ impl Dated<'_> {
             TrackKind::Video => self.base.video,
             TrackKind::Audio => self.base.audio,
         };
-        let scale = self.tracks.timescale(kind).unwrap_or(VIDEO_TIMESCALE);
         let dts = i64::try_from(dts).unwrap_or(i64::MAX).saturating_add(base);
-        self.tape_zero.saturating_add(rescale(dts, scale, 1_000_000))
+        self.tape_zero.saturating_add(self.tracks.micros(kind, dts))
     }
 
     fn span(&self, fragment: &FragmentIndex) -> Span {

@@ -224,15 +224,22 @@ impl File {
                 continue;
             };
             let floor = summary.previous_dts.unwrap_or(i64::MIN);
+            let placement = summary.placement;
             for placed in run(fragment, kind).placed() {
-                let dts = summary.placement.place(placed.dts).max(floor);
+                let dts = to_ms(placement.place(placed.dts).max(floor), placement.line);
                 let header = match config {
-                    Config::Video(config) => tag::video_header(config, placed.sample.key, placed.sample.cts),
+                    Config::Video(config) => {
+                        // Both times are rounded, and not what is between them.
+                        let shown = to_ms(placement.shown(&placed), placement.line);
+                        let decoded = to_ms(placement.place(placed.dts), placement.line);
+                        let cts = i32::try_from(shown.saturating_sub(decoded)).unwrap_or(0);
+                        tag::video_header(config, placed.sample.key, cts)
+                    }
                     Config::Audio(config) => tag::audio_header(config),
                 };
                 tags.push(Tag {
                     kind,
-                    timestamp_ms: to_ms(dts, summary.placement.line),
+                    timestamp_ms: dts,
                     header,
                     key: placed.sample.key,
                     offset: placed.offset,

@@ -8,13 +8,13 @@ use super::moof::{TrackRun, moof};
 use super::{MAX_MDAT, MAX_MOOF, MAX_RUN_SAMPLES, Stopped, WriteError};
 use crate::format::TrackBase;
 use crate::format::index::{FragmentIndex, Run, Sample};
-use crate::media::{Fragment, Frame, SegmentId};
+use crate::media::{Fragment, Frame, MILLISECONDS, SegmentId, TrackKind, rescale};
 
 /// Sequence number of a segment's first fragment; the others count up from it.
 pub const FIRST_SEQUENCE: u32 = 1;
 
 /// Duration of a last video frame of which nothing tells: 25 frames a second.
-const GUESSED_VIDEO_MS: u32 = 40;
+const GUESSED_VIDEO_MS: i64 = 40;
 
 /// `uuid` type of the box that stands before every `moof`. A change of its layout takes another type.
 pub(super) const FRAGMENT_TYPE: [u8; 16] = *b"edgereel:frag\x00\x00\x01";
@@ -93,7 +93,7 @@ pub fn fragment_header(
         &fragment.video,
         base.video,
         fragment.next_video_dts,
-        GUESSED_VIDEO_MS,
+        guessed_video(fragment),
     )?;
     let mut audio = run(
         &fragment.audio,
@@ -203,6 +203,15 @@ fn track_run(run: &Run) -> Option<TrackRun<'_>> {
         tfdt: run.first_dts,
         samples: &run.samples,
     })
+}
+
+/// In ticks of the picture.
+fn guessed_video(fragment: &Fragment) -> u32 {
+    let scale = fragment
+        .tracks
+        .timescale(TrackKind::Video)
+        .unwrap_or(MILLISECONDS);
+    u32::try_from(rescale(GUESSED_VIDEO_MS, MILLISECONDS, scale)).map_or(1, |ticks| ticks.max(1))
 }
 
 /// Frames as samples; where their bytes stand is not known yet.

@@ -8,7 +8,7 @@ use super::moov::{Movie, Rolls, ftyp, put_moov};
 use super::sample_entry::AudioExtra;
 use super::{MAX_HEADER, ScanError, WriteError};
 use crate::format::TrackBase;
-use crate::media::{Micros, PublishId, RecordingId, SegmentId, StreamName, Tracks};
+use crate::media::{MAX_TIMESCALE, Micros, PublishId, RecordingId, SegmentId, StreamName, TrackKind, Tracks};
 
 /// What a segment file says of itself: enough to rebuild its row in the journal from nothing else.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +69,7 @@ const MP4_EPOCH: i64 = 2_082_844_800;
 /// 76     8  boot zero, µs
 /// 84    16  boot
 /// 100    8  UTC less boot time, µs
-/// 108    8  base of the video, ms
+/// 108    8  base of the video, in its ticks; ms where there is none
 /// 116    8  base of the audio, samples
 /// 124    4  samples in an audio frame     \ of the audio configuration, what its sample entry
 /// 128    1  version of the OpusHead       / has no field for
@@ -87,6 +87,11 @@ pub fn segment_header(identity: &Identity, tracks: &Tracks) -> Result<Vec<u8>, W
     if tracks.is_empty() {
         return Err(WriteError::Empty);
     }
+    if let Some(video) = &tracks.video
+        && !(1..=MAX_TIMESCALE).contains(&video.timescale)
+    {
+        return Err(WriteError::Timescale(video.timescale));
+    }
     if identity.device.len() > 64 {
         return Err(WriteError::DeviceTooLong(identity.device.len()));
     }
@@ -96,7 +101,7 @@ pub fn segment_header(identity: &Identity, tracks: &Tracks) -> Result<Vec<u8>, W
 
     let mut moov = Vec::new();
     let movie = Movie {
-        created: creation_time(identity),
+        created: creation_time(identity, tracks),
         ..Movie::default()
     };
     put_moov(&mut moov, tracks, movie, Rolls::Left);
@@ -151,12 +156,12 @@ fn put_fields(out: &mut Vec<u8>, identity: &Identity, audio: AudioExtra) {
 }
 
 /// When the segment's zero was, for players that show it; unknown while the clock is not to be believed.
-fn creation_time(identity: &Identity) -> u64 {
+fn creation_time(identity: &Identity, tracks: &Tracks) -> u64 {
     if !identity.clock_synced {
         return 0;
     }
     let zero = identity.boot_zero.saturating_add(identity.utc_offset);
-    let start = zero.saturating_add(identity.base.video.saturating_mul(1_000));
+    let start = zero.saturating_add(tracks.micros(TrackKind::Video, identity.base.video));
     u64::try_from(start.div_euclid(1_000_000).saturating_add(MP4_EPOCH)).unwrap_or(0)
 }
 

@@ -19,8 +19,10 @@
 //! The identity stands before `moov` so that it lies in the first sector; the checksums stand before `moof`
 //! so that a scanner knows how much to read, and checks it, before it believes anything. Players skip both.
 //!
-//! Video is track 1, in milliseconds; audio is track 2, in samples. A segment's own time begins at zero;
+//! Video is track 1, in ticks of its own timescale; audio is track 2, in samples. A segment's own time begins at zero;
 //! [`Identity::base`] says where that is on its publish's media time.
+
+use crate::media::MAX_TIMESCALE;
 
 pub(in crate::format) mod boxes;
 mod fragment;
@@ -71,6 +73,9 @@ pub enum WriteError {
     /// The name of the box is too long to be kept in every segment.
     #[error("device id is {0} bytes long; at most 64 are kept")]
     DeviceTooLong(usize),
+    /// Ticks that the tape does not count.
+    #[error("the picture has {0} ticks a second; 1 to {MAX_TIMESCALE} are kept")]
+    Timescale(u32),
     /// More recordings than the identity box counts.
     #[error("{0} recordings at the start of one segment; at most 255 are kept")]
     TooManyRecordings(usize),

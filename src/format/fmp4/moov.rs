@@ -5,7 +5,7 @@ use mp4_atom::{Dinf, Dref, FourCC, Ftyp, Hdlr, Matrix, Mdhd, Mvhd, Smhd, Tkhd, T
 
 use super::boxes::{atom, boxed, full};
 use super::{AUDIO_TRACK, BitRate, VIDEO_TRACK, sample_entry};
-use crate::media::{AudioCodec, AudioConfig, Tracks, VIDEO_TIMESCALE, VideoCodec, VideoConfig};
+use crate::media::{AudioCodec, AudioConfig, MILLISECONDS, Tracks, VideoCodec, VideoConfig};
 
 /// What is known of a whole recording.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,7 +68,7 @@ pub(super) fn put_moov(out: &mut Vec<u8>, tracks: &Tracks, movie: Movie, rolls: 
         let mvhd = Mvhd {
             creation_time: created,
             modification_time: created,
-            timescale: VIDEO_TIMESCALE,
+            timescale: MILLISECONDS,
             duration: 0,
             rate: 1.into(),
             volume: 1.into(),
@@ -119,7 +119,7 @@ fn put_video(out: &mut Vec<u8>, config: &VideoConfig, movie: Movie) {
     };
     let media = Media {
         created,
-        timescale: VIDEO_TIMESCALE,
+        timescale: config.timescale,
         handler: b"vide",
         name: "video",
         entry: sample_entry::with_bit_rate(sample_entry::video(config), movie.video_rate),

@@ -7,7 +7,7 @@ use mp4_atom::{Atom, Mdhd, Tkhd};
 use super::boxes::{child, next_box};
 use super::sample_entry::{AudioExtra, from_stsd, parse_audio, parse_video};
 use super::{AUDIO_TRACK, ScanError, VIDEO_TRACK};
-use crate::media::{Tracks, VIDEO_TIMESCALE};
+use crate::media::{MAX_TIMESCALE, Tracks};
 
 /// Reads the body of a `moov` whose checksum was right.
 pub(super) fn tracks(moov: &[u8], audio: AudioExtra) -> Result<Tracks, ScanError> {
@@ -31,8 +31,8 @@ fn add(tracks: &mut Tracks, trak: &[u8], extra: AudioExtra) -> Option<()> {
     let stbl = child(child(mdia, b"minf")?, b"stbl")?;
     let (kind, entry) = from_stsd(child(stbl, b"stsd")?)?;
     match tkhd.track_id {
-        VIDEO_TRACK if mdhd.timescale == VIDEO_TIMESCALE && tracks.video.is_none() => {
-            tracks.video = Some(Arc::new(parse_video(kind, entry)?));
+        VIDEO_TRACK if (1..=MAX_TIMESCALE).contains(&mdhd.timescale) && tracks.video.is_none() => {
+            tracks.video = Some(Arc::new(parse_video(kind, entry, mdhd.timescale)?));
         }
         AUDIO_TRACK if mdhd.timescale > 0 && tracks.audio.is_none() => {
             tracks.audio = Some(Arc::new(parse_audio(kind, entry, mdhd.timescale, extra)?));

@@ -196,8 +196,9 @@ fn put_dops(out: &mut Vec<u8>, head: &[u8]) {
     out.put_slice(if rest.is_empty() { &[0] } else { rest });
 }
 
-/// Reads a video sample entry back, exactly as [`video`] was given it. `entry` is its kind and body.
-pub(super) fn parse_video(kind: [u8; 4], body: &[u8]) -> Option<VideoConfig> {
+/// Reads a video sample entry back, exactly as [`video`] was given it. `entry` is its kind and body; the timescale stands
+/// beside it.
+pub(super) fn parse_video(kind: [u8; 4], body: &[u8], timescale: u32) -> Option<VideoConfig> {
     let (codec, record) = match &kind {
         b"avc1" => (VideoCodec::Avc, b"avcC"),
         b"hvc1" => (VideoCodec::Hevc, b"hvcC"),
@@ -211,6 +212,7 @@ pub(super) fn parse_video(kind: [u8; 4], body: &[u8]) -> Option<VideoConfig> {
         record: Bytes::copy_from_slice(child(children, record)?),
         width: u16::from_be_bytes(take(&mut size)?),
         height: u16::from_be_bytes(take(&mut size)?),
+        timescale,
         colour_info: ColourInfo::default(),
     };
     Some(config.with_boxes(&parse_look(children)))

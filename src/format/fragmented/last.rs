@@ -7,8 +7,8 @@
 use std::borrow::Cow;
 
 use crate::format::fmp4;
-use crate::format::index::{FragmentIndex, Run, Sample};
-use crate::format::line::{Line, Tape};
+use crate::format::index::{FragmentIndex, Sample};
+use crate::format::line::{Line, Placement, Tape};
 use crate::format::{RenditionError, TapeSource};
 use crate::media::{TrackKind, rescale};
 
@@ -18,12 +18,35 @@ const LONGEST_MS: i64 = 10_000;
 /// A track that ends so much before the other is held till then; a frame or two are no matter.
 const LEAST_MS: i64 = 500;
 
+/// The ticks that fragments are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::format) enum Ticks {
+    /// Those of the tape: what decodes a chunk says of each how long they are.
+    Tape,
+    /// Those of the line: the file has one timescale for each track.
+    Line,
+}
+
+impl Ticks {
+    /// A placement that leads to them.
+    pub(in crate::format) fn of(self, placement: Placement) -> Placement {
+        match self {
+            Ticks::Tape => Placement {
+                line: placement.own,
+                ..placement
+            },
+            Ticks::Line => placement,
+        }
+    }
+}
+
 /// How far ahead the sample may be that the last one of a fragment lasts to.
 #[derive(Debug)]
 pub(in crate::format) struct Reach {
     longest_ms: i64,
     /// Of each fragment; of those that are left out, none.
     ends: Vec<End>,
+    pub(super) ticks: Ticks,
 }
 
 /// Where a fragment's reach ends.
@@ -35,7 +58,7 @@ pub(in crate::format) struct End {
     pub(in crate::format) held_ms: Option<i64>,
 }
 
-/// What the last samples of a fragment last, in their own ticks; nothing where they are as on the tape.
+/// What the last samples of a fragment last, in the ticks of the file; nothing where they are as on the tape.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::format) struct Lasts {
     video: Option<u32>,
@@ -56,6 +79,7 @@ impl Reach {
         Self {
             longest_ms: LONGEST_MS,
             ends: Vec::new(),
+            ticks: Ticks::Line,
         }
     }
 
@@ -64,6 +88,7 @@ impl Reach {
         Self {
             longest_ms: i64::MAX,
             ends,
+            ticks: Ticks::Tape,
         }
     }
 
@@ -87,24 +112,25 @@ impl Lasts {
         }
     }
 
-    /// A fragment's samples of a track, if it has some.
+    /// A fragment's samples of a track, if it has some, in the ticks that `placement` leads to.
     pub(in crate::format) fn samples<'a>(
         &self,
         fragment: &'a FragmentIndex,
         kind: TrackKind,
+        placement: Placement,
     ) -> Option<Cow<'a, [Sample]>> {
-        let samples = fragment.run(kind).samples.as_slice();
-        let tape = samples.last()?.duration;
-        match self.of(kind) {
-            Some(duration) if duration != tape => {
-                let mut samples = samples.to_vec();
-                if let Some(last) = samples.last_mut() {
-                    last.duration = duration;
-                }
-                Some(Cow::Owned(samples))
-            }
-            _ => Some(Cow::Borrowed(samples)),
+        let run = fragment.run(kind);
+        let mut samples = match placement.own == placement.line {
+            true => Cow::Borrowed(run.samples.as_slice()),
+            false => run.placed().map(|placed| placement.sample(&placed)).collect(),
+        };
+        let lasts = samples.last()?.duration;
+        if let Some(duration) = self.of(kind).filter(|duration| *duration != lasts)
+            && let Some(last) = samples.to_mut().last_mut()
+        {
+            last.duration = duration;
         }
+        Some(samples)
     }
 
     /// For a mark.
@@ -132,6 +158,8 @@ pub(in crate::format) struct Known {
     pub(in crate::format) settled: usize,
     /// The track whose entries they are.
     leading: Option<TrackKind>,
+    /// The picture's ticks a second on the line.
+    scale: Option<u32>,
 }
 
 /// A track may be recorded so much later than the other.
@@ -151,6 +179,7 @@ impl Known {
         Self {
             moofs: self.moofs.get(..parts).unwrap_or_default().to_vec(),
             lasts: self.lasts.get(..parts).unwrap_or_default().to_vec(),
+            scale: self.scale,
             ..Self::default()
         }
     }
@@ -180,8 +209,10 @@ pub(in crate::format) fn durations<S: TapeSource>(
         Some(_) => TrackKind::Video,
         None => TrackKind::Audio,
     };
-    if before.leading.is_some_and(|before| before != leading) {
-        // The picture came later.
+    let scale = line.video.as_ref().map(|track| track.timescale);
+    let counts_otherwise = before.scale.is_some() && before.scale != scale && reach.ticks == Ticks::Line;
+    if before.leading.is_some_and(|before| before != leading) || counts_otherwise {
+        // The picture came later, or goes on in another timescale.
         before = Known::default();
     }
     let begin = before.moofs.len();
@@ -198,18 +229,22 @@ pub(in crate::format) fn durations<S: TapeSource>(
             let mut lasts = Lasts::default();
             for (kind, next) in [TrackKind::Video, TrackKind::Audio].into_iter().zip(&mut next) {
                 let run = fragment.run(kind);
-                let Some((last_dts, last)) = last_of(run) else {
+                let Some(last) = run.placed().last() else {
                     continue;
                 };
                 let placement = stretch.track(kind).placement;
                 let last = Last {
-                    dts: placement.place(last_dts),
-                    sample: last,
+                    dts: placement.place(last.dts),
+                    sample: match kind {
+                        TrackKind::Video => placement.sample(&last),
+                        TrackKind::Audio => last.sample,
+                    },
                     scale: placement.line,
                 };
                 let ticks = last.ticks(*next, reach, part);
-                let own = ticks.map(|ticks| rescale(ticks, placement.line, placement.own));
-                *lasts.of_mut(kind) = own.and_then(|ticks| u32::try_from(ticks).ok());
+                let file = reach.ticks.of(placement).line;
+                let ticks = ticks.map(|ticks| rescale(ticks, placement.line, file));
+                *lasts.of_mut(kind) = ticks.and_then(|ticks| u32::try_from(ticks).ok());
                 if next.is_none() && last.may_be_followed(line, reach) {
                     known.settled = known.settled.min(part);
                 }
@@ -219,13 +254,13 @@ pub(in crate::format) fn durations<S: TapeSource>(
                 });
             }
             let run = fragment.run(leading);
-            if let Some(first) = run.samples.first().filter(|first| first.key && !run.leads()) {
-                let dts = stretch.track(leading).placement.place(run.first_dts);
-                let pts = dts.saturating_add(i64::from(first.cts));
+            let entry = run.placed().next().filter(|_| !run.leads());
+            if let Some(first) = entry.filter(|first| first.sample.key) {
+                let pts = stretch.track(leading).placement.shown(&first);
                 known.entries.push(Entry { part, pts });
             }
-            let video = lasts.samples(fragment, TrackKind::Video);
-            let audio = lasts.samples(fragment, TrackKind::Audio);
+            let samples = |kind| lasts.samples(fragment, kind, reach.ticks.of(stretch.track(kind).placement));
+            let (video, audio) = (samples(TrackKind::Video), samples(TrackKind::Audio));
             let len = fmp4::moof_len(video.as_deref(), audio.as_deref());
             known.moofs.push(u32::try_from(len).unwrap_or(u32::MAX));
             known.lasts.push(lasts);
@@ -240,18 +275,19 @@ pub(in crate::format) fn durations<S: TapeSource>(
         entries: before.entries,
         settled: known.settled,
         leading: Some(leading),
+        scale,
     })
 }
 
 /// The last sample of a run, on the line.
-struct Last<'a> {
+struct Last {
     dts: i64,
-    sample: &'a Sample,
+    sample: Sample,
     /// Ticks a second of the track on the line.
     scale: u32,
 }
 
-impl Last<'_> {
+impl Last {
     /// How long it lasts, if it can be known.
     fn ticks(&self, next: Option<Next>, reach: &Reach, part: usize) -> Option<i64> {
         let end = reach.end(part);
@@ -276,9 +312,4 @@ impl Last<'_> {
             .map(|end| end.saturating_sub(rescale(self.dts, self.scale, 1_000)));
         since.is_some_and(|since| since <= reach.longest_ms.saturating_add(LAG_MS))
     }
-}
-
-fn last_of(run: &Run) -> Option<(u64, &Sample)> {
-    let last = run.samples.last()?;
-    Some((run.end_dts().saturating_sub(u64::from(last.duration)), last))
 }

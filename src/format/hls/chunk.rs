@@ -11,7 +11,7 @@ use crate::format::fragmented::{End, Origin};
 use crate::format::index::{FragmentIndex, Placed, Run, SampleIndex};
 use crate::format::line::{Config, Line, Placement, Stretch, Tape};
 use crate::format::{RenditionError, TapeSource, ViewSegment};
-use crate::media::{Micros, Tracks, VIDEO_TIMESCALE};
+use crate::media::{Micros, Tracks, rescale};
 
 /// A keyframe this much before the target is taken: a group of pictures of "two seconds" is often a
 /// millisecond short of it.
@@ -82,6 +82,8 @@ pub(super) struct Cut {
 pub(super) struct Pace {
     pictures: u64,
     ticks: u64,
+    /// Ticks a second: those of the first pictures.
+    scale: u32,
 }
 
 /// What decides of a fragment, in milliseconds on the line.
@@ -106,16 +108,20 @@ impl Pace {
     /// Pictures a second; nothing where no two of them follow each other.
     pub(super) fn per_second(self) -> Option<f64> {
         let known = self.pictures > 0 && self.ticks > 0;
-        known.then(|| self.pictures as f64 * f64::from(VIDEO_TIMESCALE) / self.ticks as f64)
+        known.then(|| self.pictures as f64 * f64::from(self.scale) / self.ticks as f64)
     }
 
     /// How long the last one of a run lasts was a guess, and where one lasts longer than a second nothing came.
-    fn take(&mut self, run: &Run) {
+    fn take(&mut self, run: &Run, scale: u32) {
+        if self.pictures == 0 {
+            self.scale = scale;
+        }
         let others = run.samples.split_last().map_or(&[][..], |(_, others)| others);
         for duration in others.iter().map(|sample| sample.duration) {
-            if duration <= VIDEO_TIMESCALE {
+            if duration <= scale {
                 self.pictures += 1;
-                self.ticks += u64::from(duration);
+                let ticks = rescale(duration.into(), scale, self.scale);
+                self.ticks += ticks.unsigned_abs();
             }
         }
     }
@@ -202,7 +208,7 @@ impl Cut {
         let mut breaks = stretch.breaks;
         let first_part = u32::try_from(stretch.first_part).unwrap_or(u32::MAX);
         for (part, fragment) in (first_part..).zip(&index.fragments) {
-            self.pace.take(&fragment.video);
+            self.pace.take(&fragment.video, stretch.video.placement.own);
             let Some(facts) = facts(stretch, segment, fragment) else {
                 continue;
             };

@@ -144,7 +144,8 @@ impl Laying {
             breaks = false;
         }
         self.sound.ends_with(&segment, &index);
-        self.line.shown.add(&segment, zero, &index);
+        let scale = self.line.video.as_ref().map(|track| track.timescale);
+        self.line.shown.add(&segment, zero, scale, &index);
         self.before = Some((segment, zero));
         Ok(())
     }

@@ -4,6 +4,10 @@
 //! offsets: some hundred bytes a segment and forty a fragment. [`walk`] then goes over the samples of one
 //! segment again whenever a piece of a file is asked for. [`Tape`] is where both get indexes and bytes from.
 //!
+//! Each track has one timescale on the line. That of the sound is the first segment's. That of the picture is the least in which
+//! the ticks of all segments are whole, so that none is rounded; where that would be too large
+//! ([`common_timescale`](crate::media::common_timescale)) it stays as it was, and each time of the segment is rounded by itself.
+//!
 //! The line's zero is the media time zero of the view's first publish. A later publish begins where the one before
 //! ends, to the millisecond and for both tracks alike, so that a break never moves sound against picture; `seam` says
 //! where that is, and how long a gap is that is kept. `sound` puts silence where sound alone would have a gap.
@@ -31,13 +35,23 @@ use crate::format::index::{FragmentIndex, Run};
 use crate::format::{RenditionError, SourceError};
 use crate::media::{AudioConfig, SegmentId, TrackKind, Tracks, VideoConfig};
 
-/// The configuration of either track.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The configuration of either track. Two are equal when they decode the same samples: the line has a timescale of its own.
+#[derive(Clone, Debug, Eq)]
 pub(in crate::format) enum Config {
     /// Of the picture.
     Video(Arc<VideoConfig>),
     /// Of the sound.
     Audio(Arc<AudioConfig>),
+}
+
+impl PartialEq for Config {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Config::Video(one), Config::Video(other)) => one.decodes_like(other),
+            (Config::Audio(one), Config::Audio(other)) => one == other,
+            _ => false,
+        }
+    }
 }
 
 impl Config {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::format::index::{Run, SampleIndex};
 use crate::format::{RenditionError, TapeSource, ViewSegment};
-use crate::media::{SegmentId, TrackKind, Tracks, VIDEO_TIMESCALE, rescale};
+use crate::media::{SegmentId, TrackKind, Tracks, common_timescale, rescale};
 
 use super::shown::Shown;
 use super::walk::{Placement, Spot, spots};
@@ -131,6 +131,16 @@ struct Tail {
     stretch: usize,
     spot: Spot,
     before: Option<u64>,
+}
+
+impl Summary {
+    /// Counts in so many times as many ticks of the line.
+    fn multiply(&mut self, times: u32) {
+        self.placement.line = self.placement.line.saturating_mul(times);
+        for ticks in [&mut self.previous_dts, &mut self.next_dts].into_iter().flatten() {
+            *ticks = ticks.saturating_mul(times.into());
+        }
+    }
 }
 
 impl Stretch {
@@ -276,6 +286,7 @@ impl Line {
         kind: TrackKind,
         index: &SampleIndex,
     ) -> Result<(), RenditionError> {
+        self.count_in_ticks_of(segment, kind, index);
         let Some((config, placement)) = self.placement(segment, zero_ms, kind) else {
             return match index
                 .fragments
@@ -344,6 +355,27 @@ impl Line {
             *stretch.track_mut(kind) = summary;
         }
         Ok(())
+    }
+
+    /// Lets the ticks of a segment's pictures be whole on the line, if that can be.
+    fn count_in_ticks_of(&mut self, segment: &ViewSegment, kind: TrackKind, index: &SampleIndex) {
+        let (TrackKind::Video, Some(video)) = (kind, &segment.tracks.video) else {
+            return;
+        };
+        let Some(track) = &mut self.video else { return };
+        if track.timescale == video.timescale || index.runs(kind).next().is_none() {
+            return;
+        }
+        let Some(common) = common_timescale(track.timescale, video.timescale) else {
+            return;
+        };
+        let times = common / track.timescale.max(1);
+        if times > 1 && track.multiply(times) {
+            for stretch in &mut self.stretches {
+                stretch.video.multiply(times);
+            }
+            self.shown.multiply(times);
+        }
     }
 
     fn placement(&self, segment: &ViewSegment, zero_ms: i64, kind: TrackKind) -> Option<(Config, Placement)> {
@@ -470,6 +502,33 @@ impl TrackLine {
         (dts, self.end_pts.max(dts.saturating_add(i64::from(spot.cts))))
     }
 
+    /// Counts in so many times as many ticks; false if they cannot be counted.
+    fn multiply(&mut self, times: u32) -> bool {
+        let (Some(min_cts), Some(max_cts)) =
+            (multiplied(self.min_cts, times), multiplied(self.max_cts, times))
+        else {
+            return false;
+        };
+        self.timescale = self.timescale.saturating_mul(times);
+        (self.min_cts, self.max_cts) = (min_cts, max_cts);
+        for ticks in [
+            &mut self.first_dts,
+            &mut self.end_dts,
+            &mut self.first_pts,
+            &mut self.end_pts,
+        ] {
+            *ticks = ticks.saturating_mul(times.into());
+        }
+        self.longest = self.longest.saturating_mul(times.into());
+        if let Some(tail) = &mut self.tail {
+            tail.spot.dts = tail.spot.dts.saturating_mul(times.into());
+            tail.spot.duration = tail.spot.duration.saturating_mul(times.into());
+            tail.spot.cts = multiplied(tail.spot.cts, times).unwrap_or(tail.spot.cts);
+            tail.before = tail.before.map(|before| before.saturating_mul(times.into()));
+        }
+        true
+    }
+
     fn see(&mut self, spot: &Spot, last: Option<&Spot>) {
         let pts = spot.dts.saturating_add(i64::from(spot.cts));
         if let Some(last) = last {
@@ -488,11 +547,17 @@ impl TrackLine {
     }
 }
 
+/// An offset in so many times as many ticks.
+fn multiplied(ticks: i32, times: u32) -> Option<i32> {
+    i32::try_from(times).ok()?.checked_mul(ticks)
+}
+
 fn track_of(tracks: &Tracks, kind: TrackKind) -> Option<(Config, u32)> {
     match kind {
         TrackKind::Video => {
             let config = Arc::clone(tracks.video.as_ref()?);
-            Some((Config::Video(config), VIDEO_TIMESCALE))
+            let timescale = config.timescale.max(1);
+            Some((Config::Video(config), timescale))
         }
         TrackKind::Audio => {
             let config = Arc::clone(tracks.audio.as_ref()?);

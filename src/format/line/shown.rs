@@ -6,19 +6,21 @@
 
 use crate::format::ViewSegment;
 use crate::format::index::{Run, SampleIndex};
-use crate::media::{Micros, TrackKind};
+use crate::media::{MILLISECONDS, Micros, TrackKind, rescale};
 
-use super::{TrackLine, seam};
+use super::{Placement, TrackLine, seam};
 
-/// Pictures that are shown one after the other, in milliseconds.
+/// Pictures that are shown one after the other, in ticks of the track on the line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::format) struct Show {
     /// When the first one is presented, on the line.
     pub(in crate::format) start: i64,
     /// When the last one ends.
     pub(in crate::format) end: i64,
-    /// How much later in the file than on the line.
-    pub(in crate::format) hidden: i64,
+    /// When the first one is presented, in the file.
+    pub(in crate::format) in_file: i64,
+    /// How much later in the file than on the line, in milliseconds.
+    hidden_ms: i64,
     /// Others that are not shown follow at once.
     pub(in crate::format) trailing: bool,
 }
@@ -98,18 +100,41 @@ impl Shown {
         }
     }
 
-    /// Takes note of what is shown of a segment.
-    pub(super) fn add(&mut self, segment: &ViewSegment, zero: Micros, index: &SampleIndex) {
+    /// Counts in so many times as many ticks.
+    pub(super) fn multiply(&mut self, times: u32) {
+        for show in &mut self.shows {
+            for ticks in [&mut show.start, &mut show.end, &mut show.in_file] {
+                *ticks = ticks.saturating_mul(times.into());
+            }
+        }
+    }
+
+    /// Takes note of what is shown of a segment. `scale`: of the picture on the line.
+    pub(super) fn add(
+        &mut self,
+        segment: &ViewSegment,
+        zero: Micros,
+        scale: Option<u32>,
+        index: &SampleIndex,
+    ) {
         let kept = &segment.kept;
         if !kept.hides || segment.silence.is_some() {
             return;
         }
         self.any |= kept.shown_from > Micros::MIN || kept.shown_to < Micros::MAX;
         let on_line = |tape: Micros| zero.saturating_add(tape.saturating_sub(segment.publish_zero));
+        let own = segment.tracks.timescale(TrackKind::Video).unwrap_or(MILLISECONDS);
+        let line = scale.unwrap_or(own);
         let zero_ms = zero.div_euclid(1_000);
-        let to_ms = match kept.shown_to {
+        let zero_at = |ms| Placement {
+            zero: rescale(ms, 1_000, own).saturating_add(segment.base.video),
+            own,
+            line,
+        };
+        let (seen, in_file) = (zero_at(zero_ms), zero_at(zero_ms.saturating_add(self.hidden_ms)));
+        let to_ticks = match kept.shown_to {
             Micros::MAX => i64::MAX,
-            to => on_line(to).div_euclid(1_000),
+            to => rescale(on_line(to), 1_000_000, line),
         };
         let mut show: Option<Show> = None;
         let mut trailing = false;
@@ -119,19 +144,17 @@ impl Shown {
             if tape < kept.shown_from || tape >= kept.shown_to {
                 continue;
             }
-            let own = segment.base.video.saturating_add_unsigned(placed.dts);
-            let start = zero_ms
-                .saturating_add(own)
-                .saturating_add(i64::from(placed.sample.cts));
-            let end = start.saturating_add(i64::from(placed.sample.duration));
-            let end = end.min(to_ms).max(start);
-            let show = show.get_or_insert(Show {
+            let start = seen.shown(&placed);
+            let end = start.saturating_add(i64::from(seen.sample(&placed).duration));
+            let end = end.min(to_ticks).max(start);
+            let this = Show {
                 start,
                 end,
-                hidden: self.hidden_ms,
+                in_file: in_file.shown(&placed),
+                hidden_ms: self.hidden_ms,
                 trailing: false,
-            });
-            (show.start, show.end) = (show.start.min(start), show.end.max(end));
+            };
+            show.get_or_insert(this).take(this);
         }
         let sound = seam::sound_begins(segment, index).is_some();
         if show.is_some() || sound {
@@ -140,7 +163,7 @@ impl Shown {
                 // Nobody asked for a moment: it begins with the first that there is to see or to hear.
                 (Micros::MIN, Some(show)) => {
                     let heard = heard(segment, index).map(on_line);
-                    let seen = show.start.saturating_mul(1_000);
+                    let seen = rescale(show.start, line, 1_000_000);
                     heard.map_or(seen, |heard| heard.min(seen))
                 }
                 _ => begins,
@@ -148,7 +171,7 @@ impl Shown {
             self.begins.get_or_insert(shown_at);
             let last = index.end_dts(TrackKind::Audio);
             let sound_ends = sound.then(|| on_line(segment.tape(TrackKind::Audio, last)));
-            let show_ends = show.map(|show| show.end.saturating_mul(1_000));
+            let show_ends = show.map(|show| rescale(show.end, line, 1_000_000));
             let ends = sound_ends.max(show_ends).unwrap_or(begins);
             let window = match kept.shown_to {
                 Micros::MAX => ends,
@@ -158,13 +181,22 @@ impl Shown {
         }
         let apart = std::mem::take(&mut self.apart);
         match (self.shows.last_mut(), show) {
-            (Some(last), Some(show)) if !apart && last.hidden == show.hidden => {
-                (last.start, last.end) = (last.start.min(show.start), last.end.max(show.end));
+            (Some(last), Some(show)) if !apart && last.hidden_ms == show.hidden_ms => {
+                last.take(show);
                 last.trailing |= trailing;
             }
             (_, Some(show)) => self.shows.push(Show { trailing, ..show }),
             (_, None) => self.apart |= apart,
         }
+    }
+}
+
+impl Show {
+    /// Others belong to it.
+    fn take(&mut self, other: Self) {
+        self.start = self.start.min(other.start);
+        self.in_file = self.in_file.min(other.in_file);
+        self.end = self.end.max(other.end);
     }
 }
 

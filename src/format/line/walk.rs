@@ -2,7 +2,7 @@
 
 use std::iter;
 
-use crate::format::index::SampleIndex;
+use crate::format::index::{Placed, Sample, SampleIndex};
 use crate::media::{TrackKind, rescale};
 
 use super::{Summary, run};
@@ -33,18 +33,43 @@ pub(in crate::format) struct Placement {
     pub(in crate::format) zero: i64,
     /// The segment's own timescale for the track.
     pub(in crate::format) own: u32,
-    /// The timescale of the track on the line: that of the first segment which has it.
+    /// The timescale of the track on the line.
     pub(in crate::format) line: u32,
 }
 
 impl Placement {
     /// A segment's tick on the line, in the timescale of the line.
     pub(in crate::format) fn place(&self, ticks: u64) -> i64 {
-        let placed = self.place_own(ticks);
-        if self.own == self.line {
-            return placed;
+        self.to_line(self.place_own(ticks))
+    }
+
+    fn to_line(self, own: i64) -> i64 {
+        match self.own == self.line {
+            true => own,
+            false => rescale(own, self.own, self.line),
         }
-        rescale(placed, self.own, self.line)
+    }
+
+    /// When a sample is presented, on the line.
+    pub(in crate::format) fn shown(&self, placed: &Placed) -> i64 {
+        let own = self.place_own(placed.dts);
+        self.to_line(own.saturating_add(placed.sample.cts.into()))
+    }
+
+    /// A sample in the timescale of the line. Its ends are rounded, if they have to be, and not the time between them, so that
+    /// nothing adds up.
+    pub(in crate::format) fn sample(&self, placed: &Placed) -> Sample {
+        if self.own == self.line {
+            return placed.sample;
+        }
+        let begins = self.place(placed.dts);
+        let ends = self.place(placed.dts.saturating_add(placed.sample.duration.into()));
+        let shown = self.shown(placed);
+        Sample {
+            duration: u32::try_from(ends.saturating_sub(begins)).unwrap_or(u32::MAX),
+            cts: i32::try_from(shown.saturating_sub(begins)).unwrap_or(0),
+            ..placed.sample
+        }
     }
 
     /// A segment's tick on the line, in the timescale of the segment.
@@ -85,20 +110,21 @@ pub(super) fn spots(
         .enumerate()
         .flat_map(move |(fragment, entry)| {
             let run = run(entry, kind);
-            let (mut ticks, mut offset) = (run.first_dts, run.data_offset);
-            run.samples.iter().map(move |sample| {
-                let spot = Spot {
+            run.placed().map(move |placed| {
+                let sample = match kind {
+                    TrackKind::Video => placement.sample(&placed),
+                    // What follows says how long sound lasts.
+                    TrackKind::Audio => placed.sample,
+                };
+                Spot {
                     fragment,
-                    dts: placement.place(ticks),
+                    dts: placement.place(placed.dts),
                     duration: u64::from(sample.duration),
                     cts: sample.cts,
                     key: sample.key,
-                    offset,
+                    offset: placed.offset,
                     size: sample.size,
-                };
-                ticks = ticks.saturating_add(u64::from(sample.duration));
-                offset = offset.saturating_add(u64::from(sample.size));
-                spot
+                }
             })
         })
         .map(move |mut spot| {

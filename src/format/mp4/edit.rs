@@ -1,7 +1,7 @@
 //! When each track is presented (ISO/IEC 14496-12 §8.6.6).
 
 use crate::format::line::{Config, Show, TrackLine};
-use crate::media::{Micros, rescale};
+use crate::media::{Micros, gcd, rescale};
 
 /// Used when no timescale fits both tracks.
 const MICROSECONDS: u32 = 1_000_000;
@@ -27,7 +27,8 @@ impl MovieTime {
     /// Fits all tracks.
     pub(super) fn of(tracks: &[&TrackLine]) -> Self {
         let timescale = tracks.iter().try_fold(1_u32, |multiple, track| {
-            (multiple / gcd(multiple, track.timescale)).checked_mul(track.timescale)
+            let scale = track.timescale.max(1);
+            (multiple / gcd(multiple, scale)).checked_mul(scale)
         });
         let mut time = Self {
             timescale: timescale.unwrap_or(MICROSECONDS),
@@ -41,8 +42,14 @@ impl MovieTime {
     }
 
     /// Lets the movie begin at a time of the line, in microseconds.
-    pub(super) fn begin(&mut self, line: Micros) {
+    pub(super) fn begin(&mut self, line: Micros, picture: Option<&TrackLine>, shows: &[Show]) {
         self.zero = rescale(line, MICROSECONDS, self.timescale);
+        // Where that is the first picture, it is its tick, which may be no whole microsecond.
+        if let (Some(track), Some(first)) = (picture, shows.first())
+            && rescale(first.start, track.timescale, MICROSECONDS) == line
+        {
+            self.zero = rescale(first.start, track.timescale, self.timescale);
+        }
     }
 
     /// True when something of a track is presented.
@@ -74,8 +81,8 @@ impl MovieTime {
     /// the next begins, unless others follow it in the file.
     pub(super) fn edits(&self, track: &TrackLine, shows: &[Show]) -> Edit {
         let cts_shift = track.min_cts.min(0).saturating_neg();
-        let movie = |ms: i64| {
-            rescale(ms, 1_000, self.timescale)
+        let movie = |ticks: i64| {
+            rescale(ticks, track.timescale, self.timescale)
                 .saturating_sub(self.zero)
                 .max(0)
         };
@@ -94,8 +101,8 @@ impl MovieTime {
                 None => movie(show.end),
             };
             if end > at {
-                let media = show.start.saturating_add(show.hidden);
-                let media = media
+                let media = show
+                    .in_file
                     .saturating_sub(track.first_dts)
                     .saturating_add(i64::from(cts_shift));
                 entries.push((end.saturating_sub(at).unsigned_abs(), media));
@@ -148,8 +155,4 @@ impl Edit {
 enum Round {
     Down,
     Up,
-}
-
-fn gcd(a: u32, b: u32) -> u32 {
-    if b == 0 { a.max(1) } else { gcd(b, a % b) }
 }

@@ -54,7 +54,7 @@ impl Layout {
         check(format, wanted, &tracks)?;
         let mut time = MovieTime::of(&tracks);
         if let (true, Some(begins)) = (line.shown.any, line.shown.begins) {
-            time.begin(begins);
+            time.begin(begins, line.video.as_ref(), &line.shown.shows);
             kinds.retain(|kind| line.track(*kind).is_some_and(|track| time.shows(track)));
             tracks.retain(|track| time.shows(track));
         }

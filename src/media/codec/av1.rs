@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::bits::{Bits, byte, split};
 use super::look::{Appearance, Colour, read_metadata};
-use super::{CodecError, ColourInfo, VideoCodec, VideoConfig, display_size};
+use super::{CodecError, ColourInfo, MILLISECONDS, VideoCodec, VideoConfig, display_size};
 
 const CODEC: &str = "AV1";
 const SEQUENCE_HEADER: u8 = 1;
@@ -21,6 +21,7 @@ pub fn parse_av1(record: Bytes) -> Result<VideoConfig, CodecError> {
         record,
         width,
         height,
+        timescale: MILLISECONDS,
         colour_info: ColourInfo::default(),
     })
 }

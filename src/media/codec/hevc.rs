@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use super::bits::{Bits, be16, byte, split, unescape};
 use super::look::{Appearance, rate_of, read_sei, read_vui};
-use super::{CodecError, ColourInfo, VideoCodec, VideoConfig, display_size};
+use super::{CodecError, ColourInfo, MILLISECONDS, VideoCodec, VideoConfig, display_size};
 
 const CODEC: &str = "H.265";
 const SPS: u8 = 33;
@@ -22,6 +22,7 @@ pub fn parse_hevc(record: Bytes) -> Result<VideoConfig, CodecError> {
         record,
         width,
         height,
+        timescale: MILLISECONDS,
         colour_info: ColourInfo::default(),
     })
 }

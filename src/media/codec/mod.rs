@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::TrackKind;
+use super::{Micros, TrackKind, rescale};
 
 pub use aac::parse_aac;
 pub use adts::Adts;
@@ -35,8 +35,11 @@ pub use look::{Appearance, Colour, LightLevel, Mastering};
 pub use mp3::parse_mp3;
 pub use opus::{opus_packet_samples, parse_opus};
 
-/// Ticks a second of every video track: RTMP speaks milliseconds, so nothing is rounded.
-pub const VIDEO_TIMESCALE: u32 = 1_000;
+/// Ticks a second of the pictures of a source that speaks milliseconds: RTMP, FLV.
+pub const MILLISECONDS: u32 = 1_000;
+
+/// Most ticks a second of a track. The tape counts microseconds.
+pub const MAX_TIMESCALE: u32 = 1_000_000;
 
 /// Coding of the picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -82,8 +85,8 @@ impl AudioCodec {
     }
 }
 
-/// How to decode a video track. Two are equal when they decode the same samples: their parameter sets are compared, not the
-/// form of the record.
+/// How to decode a video track. Two are equal when they decode the same samples and count time alike: their parameter sets
+/// are compared, not the form of the record.
 #[derive(Clone)]
 pub struct VideoConfig {
     /// Which coding.
@@ -95,6 +98,8 @@ pub struct VideoConfig {
     pub width: u16,
     /// Display height in pixels, after cropping.
     pub height: u16,
+    /// Ticks a second of the track: [`MILLISECONDS`] over RTMP, 90 000 over RTP and in MPEG-TS. From 1 to [`MAX_TIMESCALE`].
+    pub timescale: u32,
     /// What the publisher says of colours and light beside that.
     pub colour_info: ColourInfo,
 }
@@ -160,9 +165,14 @@ impl Tracks {
     /// Ticks a second of a track that exists.
     pub fn timescale(&self, kind: TrackKind) -> Option<u32> {
         match kind {
-            TrackKind::Video => self.video.as_ref().map(|_| VIDEO_TIMESCALE),
+            TrackKind::Video => self.video.as_ref().map(|video| video.timescale),
             TrackKind::Audio => self.audio.as_ref().map(|audio| audio.sample_rate),
         }
+    }
+
+    /// Microseconds of so many ticks of a track. Those of a track that is not there are milliseconds.
+    pub fn micros(&self, kind: TrackKind, ticks: i64) -> Micros {
+        rescale(ticks, self.timescale(kind).unwrap_or(MILLISECONDS), 1_000_000)
     }
 }
 

@@ -8,6 +8,15 @@ use super::{AudioCodec, AudioConfig, VideoCodec, VideoConfig, aac, av1, avc, hev
 
 impl PartialEq for VideoConfig {
     fn eq(&self, other: &Self) -> bool {
+        self.timescale == other.timescale && self.decodes_like(other)
+    }
+}
+
+impl Eq for VideoConfig {}
+
+impl VideoConfig {
+    /// True when both decode the same samples, however they count time.
+    pub fn decodes_like(&self, other: &Self) -> bool {
         let alike = (self.codec, self.width, self.height) == (other.codec, other.width, other.height);
         alike
             && (self.record == other.record || is_same_video(self, other))
@@ -15,8 +24,6 @@ impl PartialEq for VideoConfig {
             && (self.colour_info == other.colour_info || self.appearance() == other.appearance())
     }
 }
-
-impl Eq for VideoConfig {}
 
 impl PartialEq for AudioConfig {
     fn eq(&self, other: &Self) -> bool {

@@ -12,6 +12,7 @@ fn config(codec: VideoCodec) -> VideoConfig {
         record: Bytes::from(record),
         width: 320,
         height: 180,
+        timescale: crate::media::MILLISECONDS,
         colour_info: crate::media::ColourInfo::default(),
     }
 }

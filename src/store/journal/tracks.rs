@@ -7,7 +7,8 @@ use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use serde::{Deserialize, Serialize};
 
 use crate::media::{
-    AudioCodec, AudioConfig, ColourInfo, LightLevel, Mastering, Tracks, VideoCodec, VideoConfig,
+    AudioCodec, AudioConfig, ColourInfo, LightLevel, MAX_TIMESCALE, MILLISECONDS, Mastering, Tracks,
+    VideoCodec, VideoConfig,
 };
 
 #[derive(Serialize, Deserialize)]
@@ -20,6 +21,8 @@ struct TracksRow {
 
 #[derive(Serialize, Deserialize)]
 struct VideoRow {
+    /// The coding; behind a `/`, as in SDP, the timescale where it is not [`MILLISECONDS`]: a release that knows no timescale
+    /// knows no such coding either, and does not take its ticks for milliseconds.
     codec: String,
     width: u16,
     height: u16,
@@ -55,7 +58,7 @@ struct AudioRow {
 pub(super) fn encode(tracks: &Tracks) -> String {
     let row = TracksRow {
         video: tracks.video.as_ref().map(|video| VideoRow {
-            codec: video.codec.as_str().to_owned(),
+            codec: coding(video),
             width: video.width,
             height: video.height,
             record: HEXLOWER.encode(&video.record),
@@ -78,13 +81,17 @@ pub(super) fn decode(text: &str) -> Option<Tracks> {
     let row: TracksRow = serde_json::from_str(text).ok()?;
     let video = match row.video {
         None => None,
-        Some(video) => Some(Arc::new(VideoConfig {
-            codec: video_codec(&video.codec)?,
-            record: unhex(&video.record)?,
-            width: video.width,
-            height: video.height,
-            colour_info: video.colour_info.read(),
-        })),
+        Some(video) => {
+            let (codec, timescale) = read_coding(&video.codec)?;
+            Some(Arc::new(VideoConfig {
+                codec,
+                record: unhex(&video.record)?,
+                width: video.width,
+                height: video.height,
+                timescale,
+                colour_info: video.colour_info.read(),
+            }))
+        }
     };
     let audio = match row.audio {
         None => None,
@@ -136,6 +143,23 @@ impl ColourRow {
     }
 }
 
+fn coding(video: &VideoConfig) -> String {
+    match video.timescale {
+        MILLISECONDS => video.codec.as_str().to_owned(),
+        timescale => format!("{}/{timescale}", video.codec.as_str()),
+    }
+}
+
+fn read_coding(text: &str) -> Option<(VideoCodec, u32)> {
+    let Some((codec, timescale)) = text.split_once('/') else {
+        return Some((video_codec(text)?, MILLISECONDS));
+    };
+    let timescale = timescale.parse().ok()?;
+    (1..=MAX_TIMESCALE)
+        .contains(&timescale)
+        .then_some((video_codec(codec)?, timescale))
+}
+
 fn video_codec(name: &str) -> Option<VideoCodec> {
     let all = [VideoCodec::Avc, VideoCodec::Hevc, VideoCodec::Av1];
     all.into_iter().find(|codec| codec.as_str() == name)
@@ -181,7 +205,18 @@ mod tests {
         };
         let read = decode(&encode(&said)).unwrap().video.unwrap();
         assert_eq!((read.colour_info, &*read), (video.colour_info, &video));
+        for timescale in [1, 30_000, 90_000, MAX_TIMESCALE] {
+            video.timescale = timescale;
+            let said = Tracks {
+                video: Some(Arc::new(video.clone())),
+                ..tracks.clone()
+            };
+            assert_eq!(decode(&encode(&said)), Some(said));
+        }
         for bad in [
+            r#"{"video":{"codec":"h264/0","width":1,"height":1,"record":""}}"#,
+            r#"{"video":{"codec":"h264/1000001","width":1,"height":1,"record":""}}"#,
+            r#"{"video":{"codec":"h264/-1","width":1,"height":1,"record":""}}"#,
             "",
             "[]",
             r#"{"video":{"codec":"vp8","width":1,"height":1,"record":""}}"#,

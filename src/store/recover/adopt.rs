@@ -124,7 +124,7 @@ impl Recovery<'_> {
             about: Default::default(),
             tell: Tell::Found,
         });
-        let start = tape_start(identity.base, identity.tape_zero);
+        let start = tape_start(identity.base, &scanned.tracks, identity.tape_zero);
         self.ops.push(Op::OpenSegment(NewSegment {
             id: identity.segment,
             publish: identity.publish,

@@ -449,5 +449,5 @@ pub(super) fn tape_end(scanned: &Scanned) -> Micros {
         .iter()
         .map(|fragment| fragment_end(fragment, identity.base, &scanned.tracks, identity.tape_zero));
     ends.max()
-        .unwrap_or_else(|| tape_start(identity.base, identity.tape_zero))
+        .unwrap_or_else(|| tape_start(identity.base, &scanned.tracks, identity.tape_zero))
 }

@@ -4,7 +4,7 @@
 
 use super::repair::tape_end;
 use crate::format::fmp4::{Identity, Scanned};
-use crate::media::{Micros, VIDEO_TIMESCALE, rescale};
+use crate::media::{Micros, TrackKind};
 use crate::store::segment::tape_start;
 
 /// Longer is no file of a segment: they end at some hundred MiB.
@@ -52,12 +52,18 @@ pub(super) fn absurd(scanned: &Scanned, known: Option<Micros>) -> Option<&'stati
     } else {
         MOST_SEQUENCE * 2
     };
-    let rate = scanned.tracks.audio.as_ref().map(|audio| audio.sample_rate);
-    let audio = rate.map_or(0, |rate| rescale(identity.base.audio, rate, 1_000_000));
-    let video = rescale(identity.base.video, VIDEO_TIMESCALE, 1_000_000);
+    let tracks = &scanned.tracks;
+    let audio = tracks
+        .audio
+        .as_ref()
+        .map_or(0, |_| tracks.micros(TrackKind::Audio, identity.base.audio));
+    let video = tracks.micros(TrackKind::Video, identity.base.video);
     let tape = LEAST..=most;
     let media = LEAST..=MOST;
-    let (start, end) = (tape_start(identity.base, identity.tape_zero), tape_end(scanned));
+    let (start, end) = (
+        tape_start(identity.base, tracks, identity.tape_zero),
+        tape_end(scanned),
+    );
     let right = [
         (identity.sequence <= sequences, "its number"),
         (tape.contains(&identity.tape_zero), "the tape time of its publish"),

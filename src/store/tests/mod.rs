@@ -26,6 +26,7 @@ mod stall;
 mod strays;
 mod threads;
 mod tight;
+mod timescales;
 mod verify;
 
 pub(crate) use growing::Growing;

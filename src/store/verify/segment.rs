@@ -6,7 +6,7 @@ use std::path::Path;
 use super::FragmentAt;
 use crate::format::fmp4::{self, Position, ScanError, Stopped};
 use crate::format::index::{FragmentIndex, SampleIndex};
-use crate::media::{Micros, TrackKind, VIDEO_TIMESCALE, rescale};
+use crate::media::{Micros, TrackKind};
 use crate::store::disk::{Disk, DiskFile};
 use crate::store::journal::SegmentData;
 use crate::store::reader::{Reader, read_exact};
@@ -309,13 +309,8 @@ fn words(stopped: Stopped) -> String {
 fn start_of(row: &SegmentData, fragment: &FragmentIndex) -> Micros {
     let start = |kind: TrackKind, base: i64| {
         let run = fragment.run(kind);
-        let scale = row
-            .tracks
-            .timescale(kind)
-            .filter(|_| !run.samples.is_empty())
-            .unwrap_or(VIDEO_TIMESCALE);
         let dts = i64::try_from(run.first_dts).unwrap_or(i64::MAX);
-        (!run.samples.is_empty()).then(|| rescale(dts.saturating_add(base), scale, 1_000_000))
+        (!run.samples.is_empty()).then(|| row.tracks.micros(kind, dts.saturating_add(base)))
     };
     let starts = [
         start(TrackKind::Video, row.base.video),

@@ -28,7 +28,7 @@ impl Writer {
         };
         self.nexts.insert(lane.stream.clone(), next);
         let base = base_of(fragment);
-        let start = tape_start(base, lane.tape_zero);
+        let start = tape_start(base, &fragment.tracks, lane.tape_zero);
         let id = SegmentId::new(u64::try_from(self.clock.utc() / 1_000).unwrap_or(0));
         let mut recordings: Vec<RecordingId> = self
             .recordings

@@ -86,6 +86,7 @@ pub(super) fn bare(codec: VideoCodec) -> VideoConfig {
         record: Bytes::from_static(&[3; 30]),
         width: 320,
         height: 180,
+        timescale: crate::media::MILLISECONDS,
         colour_info: ColourInfo::default(),
     }
 }

@@ -20,6 +20,7 @@ pub(super) fn avc() -> VideoConfig {
         ),
         width: 320,
         height: 240,
+        timescale: crate::media::MILLISECONDS,
         colour_info: ColourInfo::default(),
     }
 }
@@ -35,6 +36,7 @@ pub(super) fn hevc() -> VideoConfig {
         )),
         width: 320,
         height: 240,
+        timescale: crate::media::MILLISECONDS,
         colour_info: ColourInfo::default(),
     }
 }
@@ -45,6 +47,7 @@ pub(super) fn av1() -> VideoConfig {
         record: hex("81000d000a0b000000043cffbc02f80240"),
         width: 1920,
         height: 1080,
+        timescale: crate::media::MILLISECONDS,
         colour_info: ColourInfo::default(),
     }
 }

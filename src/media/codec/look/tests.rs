@@ -112,6 +112,7 @@ fn what_lies_or_is_cut_short_says_nothing_and_harms_nobody() {
                 record: Bytes::copy_from_slice(record),
                 width: 720,
                 height: 576,
+                timescale: crate::media::MILLISECONDS,
                 colour_info: crate::media::ColourInfo::default(),
             };
             let (width, height) = config.display_size();
