@@ -12,7 +12,9 @@ use super::paged::fitting;
 use crate::event::rfc3339;
 use crate::media::{Micros, RecordingId};
 use crate::model::reply::{AuditEntry, AuditList};
-use crate::store::{AuditChange, AuditId, AuditQuery, AuditRow, Audited, Command as StoreCommand, Library};
+use crate::store::{
+    AuditChange, AuditId, AuditQuery, AuditRow, Audited, Change, Command as StoreCommand, Library,
+};
 
 pub(super) const COMMANDS: &[Command] = &[Command {
     name: "audit.list",
@@ -130,7 +132,10 @@ impl Api {
     pub(super) fn is_about(&self, recording: RecordingId) {
         if let Some(id) = self.entry {
             let about = AuditChange::About { id, recording };
-            if let Err(error) = self.recorder.hand_over(StoreCommand::Audit(about)) {
+            if let Err(error) = self
+                .recorder
+                .hand_over(StoreCommand::Change(Change::Audit(about)))
+            {
                 tracing::debug!("the audit does not say which recording: {error}");
             }
         }
@@ -169,7 +174,11 @@ impl Entry {
 
     /// A command is carried out though this cannot be written: the log has it.
     fn write(&self, change: AuditChange) {
-        if let Err(error) = self.api.recorder.hand_over(StoreCommand::Audit(change)) {
+        if let Err(error) = self
+            .api
+            .recorder
+            .hand_over(StoreCommand::Change(Change::Audit(change)))
+        {
             tracing::warn!("command {} is not in the journal's audit: {error}", self.command);
         }
     }

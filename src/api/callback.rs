@@ -9,7 +9,7 @@ use super::arguments::typed;
 use super::command::{Command, Effect, carries_out};
 use crate::event::rfc3339;
 use crate::model::reply::{Callback, CallbackStatus, Done};
-use crate::store::{Command as StoreCommand, OutboxChange};
+use crate::store::{Change, Command as StoreCommand, OutboxChange};
 
 pub(super) const COMMANDS: &[Command] = &[
     Command {
@@ -66,7 +66,9 @@ async fn retry(api: &Api, arguments: Map<String, Value>) -> Result<Done, Failure
     let Nothing {} = typed(arguments)?;
     let host = api.host()?;
     let change = OutboxChange::RetryAll { now: api.now() };
-    api.recorder.submit(StoreCommand::Outbox(change)).await?;
+    api.recorder
+        .submit(StoreCommand::Change(Change::Outbox(change)))
+        .await?;
     host.look_again();
     Ok(Done {})
 }

@@ -21,7 +21,7 @@ use super::answer::{Answer, Code, Failure, Outcome, sorted};
 use super::command::{Command, Effect};
 use crate::media::{Micros, RecordingId};
 use crate::model::reply::Already;
-use crate::store::{Command as StoreCommand, Remembered};
+use crate::store::{Change, Command as StoreCommand, Remembered};
 
 /// Answers that are kept in memory have so many bytes together.
 const MOST_BYTES: usize = 64 << 10;
@@ -198,7 +198,8 @@ impl Api {
             answer: None,
         };
         // In front of what the command does: whatever is written of that, this is.
-        self.recorder.hand_over(StoreCommand::Remember(request.clone()))?;
+        self.recorder
+            .hand_over(StoreCommand::Change(Change::Remember(request.clone())))?;
         let (again, id) = (ticket.again, ticket.id.clone());
         let with_ticket = Api {
             ticket: Some(ticket),
@@ -210,7 +211,9 @@ impl Api {
             result = super::command::written(&Already { already: true });
         }
         request.answer = Some(written(&result));
-        self.recorder.submit(StoreCommand::Remember(request)).await?;
+        self.recorder
+            .submit(StoreCommand::Change(Change::Remember(request)))
+            .await?;
         Ok(result)
     }
 

@@ -19,8 +19,8 @@ use crate::model::reply::{
 };
 use crate::recorder::{AskError, MANUAL_USUAL, OrderError, StartOrder, Started, Which};
 use crate::store::{
-    Command as StoreCommand, Cursor, Deletion, Library, Progress, Query, RecordingRow, RecordingState,
-    RenditionState, StoreError,
+    Change, Command as StoreCommand, Cursor, Deletion, Library, Progress, Query, RecordingRow,
+    RecordingState, RenditionState, StoreError,
 };
 
 /// Of a recording that was interrupted more often, a list tells the last interruptions.
@@ -361,7 +361,7 @@ fn yes() -> bool {
 async fn protect(api: &Api, arguments: Map<String, Value>) -> Result<RecordingProtected, Failure> {
     let Protect { recording, protected } = typed(arguments)?;
     let recording = row_of(api, recording).await?.id;
-    let command = StoreCommand::Protect { recording, protected };
+    let command = StoreCommand::Change(Change::Protect { recording, protected });
     api.recorder.submit(command).await?;
     Ok(RecordingProtected {
         recording: recording.to_string(),
@@ -384,7 +384,9 @@ async fn tag(api: &Api, arguments: Map<String, Value>) -> Result<RecordingTagged
         recording: recording.to_string(),
         tags: tags.clone(),
     };
-    api.recorder.submit(StoreCommand::Tag { recording, tags }).await?;
+    api.recorder
+        .submit(StoreCommand::Change(Change::Tag { recording, tags }))
+        .await?;
     Ok(answer)
 }
 

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::recorder::RecorderSettings;
+use crate::store::Change;
 use crate::store::{RealClock, RealDisk, Store, StoreSettings};
 
 struct Box {
@@ -510,7 +511,9 @@ async fn a_request_that_was_begun_before_is_carried_out_again_and_finds_what_it_
         begun: known.begun,
         answer: None,
     };
-    begun.submit(crate::store::Command::Remember(other)).unwrap();
+    begun
+        .submit(crate::store::Command::Change(Change::Remember(other)))
+        .unwrap();
     a_box.api.recorder.settle().await.unwrap();
     let body = ask("2").to_string();
     let made = again.call("task.create", body.as_bytes()).await;
@@ -538,7 +541,9 @@ async fn a_request_that_was_begun_before_is_carried_out_again_and_finds_what_it_
         answer: None,
     };
     a_box.ask("task.delete", &json!({ "task": value["task"] })).await;
-    begun.submit(crate::store::Command::Remember(other)).unwrap();
+    begun
+        .submit(crate::store::Command::Change(Change::Remember(other)))
+        .unwrap();
     a_box.api.recorder.settle().await.unwrap();
     assert_eq!(a_box.ask("task.delete", &stop).await["result"]["already"], true);
     drop(begun);

@@ -11,12 +11,12 @@ use crate::doors::mqtt::{self, Control, ControlSettings, Tally};
 use crate::doors::webhook::listener;
 use crate::event::Sender;
 use crate::https::{trusted, with_causes};
-use crate::store::{Clock, Command, OutboxChange, Store};
+use crate::store::{Change, Clock, Command, OutboxChange, Store};
 
 /// Has the journal know who hears of events.
 pub(super) fn enroll(config: &Config, store: &Store) {
     let all = OutboxChange::Listeners(listeners(config));
-    if let Err(refused) = store.submit(Command::Outbox(all)) {
+    if let Err(refused) = store.submit(Command::Change(Change::Outbox(all))) {
         tracing::error!("who hears of events is not known: {refused}");
     }
 }

@@ -12,7 +12,7 @@ use super::remote::{Answer, Fault, Remote, Request};
 use super::source::{Look, NoMaterial};
 use crate::config::{DeliverWhen, Delivery};
 use crate::media::Micros;
-use crate::store::{Clock, Command, DeliveryChange, RenditionId, Store};
+use crate::store::{Change, Clock, Command, DeliveryChange, RenditionId, Store};
 
 /// What all transfers share.
 pub(super) struct Context {
@@ -86,7 +86,7 @@ impl Context {
     /// Writes down what has changed; durable when it returns.
     pub(super) async fn commit(&self, changes: Vec<DeliveryChange>) -> Result<(), End> {
         let (done, committed) = oneshot::channel();
-        for command in [Command::Deliver(changes), Command::Fence { done }] {
+        for command in [Command::Change(Change::Deliver(changes)), Command::Fence { done }] {
             let refused = |error: crate::store::Refused| End::Journal(error.to_string());
             self.store.submit(command).map_err(refused)?;
         }

@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::config::{Delivery, Target};
 use crate::media::RecordingId;
-use crate::store::{Clock, Command, Store};
+use crate::store::{Change, Clock, Command, Store};
 use crate::watch::has_failed;
 
 use super::check::SyncCheck;
@@ -242,12 +242,12 @@ impl Uploader {
 
     fn keep(&self, id: &str, body: Option<String>) {
         let id = id.to_owned();
-        let kept = self.inner.store.submit(Command::Keep {
+        let kept = self.inner.store.submit(Command::Change(Change::Keep {
             shelf: SHELF,
             id,
             body,
             tell: None,
-        });
+        }));
         if let Err(refused) = kept {
             tracing::error!("not kept over a restart: {refused}");
         }

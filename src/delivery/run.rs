@@ -22,7 +22,9 @@ use super::status::{FailedStatus, OpenStatus, SyncStatus, TransferStatus};
 use crate::config::DeliverOrder;
 use crate::event::{Event, rfc3339};
 use crate::media::{Micros, RecordingId, StreamName};
-use crate::store::{Command, DeliveryChange, Progress, Rendition, RenditionId, RenditionState, WaitingOrder};
+use crate::store::{
+    Change, Command, DeliveryChange, Progress, Rendition, RenditionId, RenditionState, WaitingOrder,
+};
 
 const SECOND: Micros = 1_000_000;
 
@@ -251,7 +253,7 @@ impl Loop {
                     self.tasks.insert(task.id(), job);
                 }
                 Action::Delivered(recording) => {
-                    self.submit(Command::Delivered { recording });
+                    self.submit(Command::Change(Change::Delivered { recording }));
                     // Its row is to be another before it is looked for again.
                     let _ = self.cx.commit(Vec::new()).await;
                 }

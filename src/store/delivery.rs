@@ -98,7 +98,7 @@ pub struct Piece {
     pub mark: String,
 }
 
-/// A change of what is remembered. Those of one [`Command::Deliver`](super::Command::Deliver) are made together.
+/// A change of what is remembered. Those of one [`Change::Deliver`](super::Change::Deliver) are made together.
 #[derive(Clone, Debug, PartialEq)]
 pub enum DeliveryChange {
     /// The rendition is as it says. The first time that it is delivered is told.

@@ -17,6 +17,7 @@
 //! | `disk`, `clock` | the two seams to the machine |
 //! | `paths` | where things are in the directory |
 //! | `journal` | SQLite: segments, recordings, the outbox |
+//! | `change` | what the journal alone has to know |
 //! | `segment` | one segment file while it is written |
 //! | `writer` | the order of writes: commands in, durable tape out; room, holes, a store that goes away |
 //! | `queue` | what waits for the card, and what goes first when it is too much |
@@ -27,6 +28,7 @@
 //! | `verify` | every checksum, every row against its file; and what repairs beyond start-up |
 
 mod audit;
+mod change;
 mod clock;
 #[cfg(test)]
 mod crash;
@@ -58,6 +60,7 @@ mod verify;
 mod writer;
 
 pub use audit::{AuditChange, AuditId, AuditQuery, AuditRow, Audited};
+pub use change::Change;
 pub(crate) use clock::is_step;
 pub use clock::{Clock, RealClock};
 pub use delivery::{
@@ -186,17 +189,6 @@ pub enum Command {
         /// What it is of and for.
         spec: Arc<RecordingSpec>,
     },
-    /// The recorder's own rows: what it keeps over restarts.
-    Keep {
-        /// What kind of thing.
-        shelf: &'static str,
-        /// Which of them.
-        id: String,
-        /// What is kept of it; nothing any more.
-        body: Option<String>,
-        /// What becomes true with it: told once, whatever happens to the power.
-        tell: Option<Box<Event>>,
-    },
     /// Answered when all that came before it is committed, or could not be.
     Fence {
         /// Where the answer goes.
@@ -216,41 +208,16 @@ pub enum Command {
         /// What came of it, for the event.
         outcome: Box<PublishOutcome>,
     },
-    /// A recording is never given up, whatever is needed, or may be again.
-    Protect {
-        /// Its id.
-        recording: RecordingId,
-        /// Which of the two.
-        protected: bool,
-    },
-    /// All that was to be delivered of a recording is where it belongs: its tape may go before any that is not.
-    Delivered {
-        /// Its id.
-        recording: RecordingId,
-    },
-    /// What is remembered of deliveries changes, all of it in one commit.
-    Deliver(Vec<DeliveryChange>),
-    /// What is remembered of who hears of events changes.
-    Outbox(OutboxChange),
-    /// A request was begun, or answered.
-    Remember(Remembered),
-    /// What is remembered of who had what changed changes.
-    Audit(AuditChange),
     /// The store is this box's from now on, wherever it came from.
     Adopt,
-    /// A recording gets these tags, and no others.
-    Tag {
-        /// Its id.
-        recording: RecordingId,
-        /// The tags, in order.
-        tags: Vec<String>,
-    },
     /// A recording that is over is removed for good, with the footage that no other recording shares: its
     /// blocks are emptied, not only given up. One that is open or protected stays.
     Delete {
         /// Its id.
         recording: RecordingId,
     },
+    /// What the journal alone has to know.
+    Change(Change),
     /// Something a user must hear of, for the outbox.
     Report {
         /// What happened. Times in it are UTC.

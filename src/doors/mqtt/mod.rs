@@ -49,7 +49,7 @@ use crate::api::Api;
 use crate::config::MqttVersion;
 use crate::event::{Dialect, Sender};
 use crate::model::reply::LinkHealth;
-use crate::store::{Clock, Command, OutboxChange, Store};
+use crate::store::{Change, Clock, Command, OutboxChange, Store};
 
 /// What the outbox knows the broker by.
 pub const LISTENER: &str = "mqtt";
@@ -102,7 +102,7 @@ impl ControlSettings {
     /// Has the journal know who hears of events.
     fn enroll(&self, store: &Store) {
         let all = OutboxChange::Listeners(self.listeners.clone());
-        if let Err(refused) = store.submit(Command::Outbox(all)) {
+        if let Err(refused) = store.submit(Command::Change(Change::Outbox(all))) {
             tracing::debug!("listeners are not known: {refused}");
         }
     }

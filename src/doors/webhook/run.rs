@@ -12,7 +12,9 @@ use super::CallbackSettings;
 use super::offer::{Door, offer};
 use crate::event::Posted;
 use crate::media::Micros;
-use crate::store::{Callback, Clock, Command, Library, OutboxChange, Place, Progress, Store, StoreError};
+use crate::store::{
+    Callback, Change, Clock, Command, Library, OutboxChange, Place, Progress, Store, StoreError,
+};
 use crate::watch::{has_failed, may_fail};
 
 /// Events that are read at once, and bytes of them.
@@ -270,7 +272,7 @@ impl Teller {
     }
 
     fn submit(&self, change: OutboxChange) {
-        if let Err(refused) = self.store.submit(Command::Outbox(change)) {
+        if let Err(refused) = self.store.submit(Command::Change(Change::Outbox(change))) {
             tracing::debug!("callbacks: not written down: {refused}");
         }
     }

@@ -25,7 +25,7 @@ use crate::recorder::live::Moment;
 use crate::recorder::publish::{EndReason, PublishRequest, Refusal};
 use crate::recorder::push::PushParameters;
 use crate::recorder::status::StreamStatus;
-use crate::store::{Clock, Command, Store};
+use crate::store::{Change, Clock, Command, Store};
 
 /// The recorder of this process; clones share it. Its locks are held while it decides, never while anything
 /// is waited for.
@@ -324,9 +324,9 @@ fn log(commands: &[Command]) {
             Command::Report {
                 event: Event::StreamException { stream, detail, .. },
             } => tracing::warn!(%stream, "{detail}"),
-            Command::Keep {
+            Command::Change(Change::Keep {
                 tell: Some(event), ..
-            } => log_missed(event),
+            }) => log_missed(event),
             _ => {}
         }
     }

@@ -5,7 +5,7 @@ use crate::config::{Advice, Rule, Template, TemplateSource};
 use crate::recorder::core::Core;
 use crate::recorder::rulebook::RuleError;
 use crate::recorder::tasks::Task;
-use crate::store::Command;
+use crate::store::{Change, Command};
 
 impl Core {
     /// Puts a template over what the configuration says, from the next push on.
@@ -17,12 +17,12 @@ impl Core {
         let body = to_json(&source);
         let id = source.name().to_owned();
         self.rulebook.put_template(source)?;
-        out.push(Command::Keep {
+        out.push(Command::Change(Change::Keep {
             shelf: TEMPLATES,
             id,
             body,
             tell: None,
-        });
+        }));
         Ok(())
     }
 
@@ -39,12 +39,12 @@ impl Core {
             return Err(RuleError::Needed { name, by }.into());
         }
         self.rulebook.delete_template(name)?;
-        out.push(Command::Keep {
+        out.push(Command::Change(Change::Keep {
             shelf: TEMPLATES,
             id: name.to_owned(),
             body: None,
             tell: None,
-        });
+        }));
         Ok(())
     }
 
@@ -110,10 +110,12 @@ fn keep(ids: [String; 2], body: Option<String>) -> impl Iterator<Item = Command>
     let [id, old] = ids;
     let other = (old != id).then_some((old, None));
     let all = other.into_iter().chain([(id, body)]);
-    all.map(|(id, body)| Command::Keep {
-        shelf: RULES,
-        id,
-        body,
-        tell: None,
+    all.map(|(id, body)| {
+        Command::Change(Change::Keep {
+            shelf: RULES,
+            id,
+            body,
+            tell: None,
+        })
     })
 }

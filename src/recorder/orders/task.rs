@@ -15,7 +15,7 @@ use crate::recorder::missed::{Missed, Outcome};
 use crate::recorder::rulebook::{RuleError, outputs};
 use crate::recorder::session::{Limit, Plan, Session, Wanted};
 use crate::recorder::tasks::{Due, Task, TaskError, TaskState, When};
-use crate::store::Command;
+use crate::store::{Change, Command};
 
 impl Core {
     /// Takes a new task; it begins at once if its time is now.
@@ -113,12 +113,12 @@ impl Core {
 
     fn forget_task(&mut self, id: &str, out: &mut Vec<Command>) -> Result<Task, OrderError> {
         let task = self.tasks.delete(id)?;
-        out.push(Command::Keep {
+        out.push(Command::Change(Change::Keep {
             shelf: TASKS,
             id: id.to_owned(),
             body: None,
             tell: None,
-        });
+        }));
         if let Some(stream) = self.stream(&task.stream) {
             let of = stream.sessions.iter_mut().filter(|session| is_of(session, id));
             of.for_each(|session| session.armed = false);
@@ -150,12 +150,12 @@ impl Core {
                     stream.stop(|session| is_of(session, &task.id), "its task is over", now, out);
                 }
             }
-            Due::Forgotten(id) => out.push(Command::Keep {
+            Due::Forgotten(id) => out.push(Command::Change(Change::Keep {
                 shelf: TASKS,
                 id,
                 body: None,
                 tell: None,
-            }),
+            })),
         }
     }
 
@@ -303,10 +303,10 @@ fn keep_task(task: &Task) -> Command {
 }
 
 fn keep_and_tell(task: &Task, tell: Option<Box<Event>>) -> Command {
-    Command::Keep {
+    Command::Change(Change::Keep {
         shelf: TASKS,
         id: task.id.clone(),
         body: to_json(task),
         tell,
-    }
+    })
 }

@@ -12,7 +12,7 @@ use crate::recorder::live::Moment;
 use crate::recorder::orders::{RULES, TASKS, TEMPLATES};
 use crate::recorder::publish::EndReason;
 use crate::recorder::push::PushParameters;
-use crate::store::{Command, OpenRecording, RecordingSpec};
+use crate::store::{Change, Command, OpenRecording, RecordingSpec};
 
 pub(super) const SECOND: Micros = 1_000_000;
 /// UTC of CLOCK_BOOTTIME zero: a Monday in 2027, at midnight.
@@ -427,12 +427,12 @@ impl Machine {
                     });
                 }
             }
-            Command::Keep {
+            Command::Change(Change::Keep {
                 shelf,
                 id,
                 body,
                 tell,
-            } => {
+            }) => {
                 self.reports.extend(tell.map(|event| *event));
                 match body {
                     Some(body) => self.shelves.insert((shelf, id), body),

@@ -27,7 +27,7 @@ use crate::recorder::notice::Notice;
 use crate::recorder::publish::{EndReason, Refusal};
 use crate::recorder::push::PushParameters;
 use crate::recorder::testing::{tracks, video_config};
-use crate::store::Command;
+use crate::store::{Change, Command};
 
 /// A recorder, the time, and all it asked of the store.
 struct Rig {
@@ -142,17 +142,17 @@ fn kind(command: &Command) -> &'static str {
         Command::RecordingEnds { .. } => "recording ends",
         Command::RecordingClosed { .. } => "recording closed",
         Command::Clip { .. } => "clip",
-        Command::Keep { .. } => "keep",
+        Command::Change(Change::Keep { .. }) => "keep",
         Command::Fence { .. } => "fence",
         Command::Seal { .. } => "seal",
         Command::PublishEnded { .. } => "publish ended",
-        Command::Protect { .. } => "protect",
-        Command::Delivered { .. } => "delivered",
-        Command::Deliver(_) => "deliver",
-        Command::Outbox(_) => "outbox",
-        Command::Remember(_) => "remember",
-        Command::Audit(_) => "audit",
-        Command::Tag { .. } => "tag",
+        Command::Change(Change::Protect { .. }) => "protect",
+        Command::Change(Change::Delivered { .. }) => "delivered",
+        Command::Change(Change::Deliver(_)) => "deliver",
+        Command::Change(Change::Outbox(_)) => "outbox",
+        Command::Change(Change::Remember(_)) => "remember",
+        Command::Change(Change::Audit(_)) => "audit",
+        Command::Change(Change::Tag { .. }) => "tag",
         Command::Adopt => "adopt",
         Command::Delete { .. } => "delete",
         Command::Report { .. } => "report",

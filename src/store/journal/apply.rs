@@ -11,6 +11,7 @@ use super::sql::{WHOLE, prepare};
 use super::{audit, delivery, evict, listeners, owner, recordings, redate, thin, tracks};
 use crate::event::{DeviceStarted, Event, PublishAbout, PublishOutcome, Recorded, Recovered, rfc3339};
 use crate::media::{Micros, PublishId, StreamName};
+use crate::store::Change;
 use crate::store::clock::is_step;
 
 pub(super) fn apply(db: &Connection, op: &Op, utc: Micros) -> Result {
@@ -98,26 +99,6 @@ pub(super) fn apply(db: &Connection, op: &Op, utc: Micros) -> Result {
             "UPDATE recordings SET start = min(start, ?2), end = max(end, ?3) WHERE id = ?1 AND NOT exact",
             params![id.to_bytes(), start, end],
         ),
-        Op::Shelve {
-            shelf,
-            id,
-            body,
-            tell,
-        } => {
-            match body {
-                Some(body) => execute(
-                    db,
-                    "INSERT OR REPLACE INTO shelves (shelf, id, body) VALUES (?1, ?2, ?3)",
-                    params![shelf, id, body],
-                ),
-                None => execute(
-                    db,
-                    "DELETE FROM shelves WHERE shelf = ?1 AND id = ?2",
-                    params![shelf, id],
-                ),
-            }?;
-            tell.iter().try_for_each(|event| post(db, event, utc))
-        }
         Op::OpenSegment(segment) => open_segment(db, segment),
         Op::GrowSegment { id, end, bytes } => execute(
             db,
@@ -128,16 +109,6 @@ pub(super) fn apply(db: &Connection, op: &Op, utc: Micros) -> Result {
         Op::DropSegment { id } => execute(
             db,
             "DELETE FROM segments WHERE id = ?1 AND state = 'open'",
-            params![id.to_bytes()],
-        ),
-        Op::Protect { id, protected } => execute(
-            db,
-            "UPDATE recordings SET protected = ?2 WHERE id = ?1",
-            params![id.to_bytes(), protected],
-        ),
-        Op::Deliver { id } => execute(
-            db,
-            "UPDATE recordings SET state = 'delivered' WHERE id = ?1 AND state = 'closed'",
             params![id.to_bytes()],
         ),
         Op::Expire { id } => evict::expire(db, *id, "kept long enough", utc),
@@ -171,21 +142,60 @@ pub(super) fn apply(db: &Connection, op: &Op, utc: Micros) -> Result {
             "DELETE FROM recordings WHERE id = ?1 AND state = 'closed'",
             params![id.to_bytes()],
         ),
-        Op::Delivery(change) => delivery::change(db, change, utc),
-        Op::Outbox(change) => listeners::change(db, change),
-        Op::Remember(request) => listeners::remember(db, request),
-        Op::Audit(change) => audit::change(db, change),
-        Op::Tag { id, tags } => execute(
-            db,
-            "UPDATE recordings SET tags = ?2 WHERE id = ?1",
-            params![
-                id.to_bytes(),
-                serde_json::Value::from(tags.as_slice()).to_string()
-            ],
-        ),
+        Op::Change(change) => changed(db, change, utc),
         Op::Bind { own } => owner::bind(db, own, utc),
         Op::Adopt { own } => owner::adopt(db, own, utc),
         Op::Report { event } => post(db, event, utc),
+    }
+}
+
+/// What the tape has no part in.
+fn changed(db: &Connection, change: &Change, utc: Micros) -> Result {
+    match change {
+        Change::Keep {
+            shelf,
+            id,
+            body,
+            tell,
+        } => {
+            match body {
+                Some(body) => execute(
+                    db,
+                    "INSERT OR REPLACE INTO shelves (shelf, id, body) VALUES (?1, ?2, ?3)",
+                    params![shelf, id, body],
+                ),
+                None => execute(
+                    db,
+                    "DELETE FROM shelves WHERE shelf = ?1 AND id = ?2",
+                    params![shelf, id],
+                ),
+            }?;
+            tell.iter().try_for_each(|event| post(db, event, utc))
+        }
+        Change::Protect { recording, protected } => execute(
+            db,
+            "UPDATE recordings SET protected = ?2 WHERE id = ?1",
+            params![recording.to_bytes(), protected],
+        ),
+        Change::Delivered { recording } => execute(
+            db,
+            "UPDATE recordings SET state = 'delivered' WHERE id = ?1 AND state = 'closed'",
+            params![recording.to_bytes()],
+        ),
+        Change::Tag { recording, tags } => execute(
+            db,
+            "UPDATE recordings SET tags = ?2 WHERE id = ?1",
+            params![
+                recording.to_bytes(),
+                serde_json::Value::from(tags.as_slice()).to_string()
+            ],
+        ),
+        Change::Deliver(changes) => changes
+            .iter()
+            .try_for_each(|change| delivery::change(db, change, utc)),
+        Change::Outbox(change) => listeners::change(db, change),
+        Change::Remember(request) => listeners::remember(db, request),
+        Change::Audit(change) => audit::change(db, change),
     }
 }
 

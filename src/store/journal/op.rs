@@ -6,7 +6,7 @@ use crate::event::{Event, PublishAbout, PublishOutcome, Recorded, Recovered};
 use crate::format::TrackBase;
 use crate::media::{Micros, PublishId, RecordingId, SegmentId, StreamName, Tracks};
 use crate::store::deleted::Part;
-use crate::store::{AuditChange, DeliveryChange, OutboxChange, RecordingSpec, Remembered};
+use crate::store::{Change, RecordingSpec};
 
 /// What is told of a publish that begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,13 +103,6 @@ pub(in crate::store) enum Op {
         keep: Option<Micros>,
         spec: Arc<RecordingSpec>,
     },
-    /// A row of the recorder's own is put, or removed.
-    Shelve {
-        shelf: &'static str,
-        id: String,
-        body: Option<String>,
-        tell: Option<Box<Event>>,
-    },
     /// Closes it at `end`, or at the end of its tape. One without any tape is removed.
     CloseRecording {
         id: RecordingId,
@@ -133,15 +126,6 @@ pub(in crate::store) enum Op {
     /// The segment never got any media that could be kept.
     DropSegment {
         id: SegmentId,
-    },
-    /// A recording's tape may be given up, or may not, whatever happens.
-    Protect {
-        id: RecordingId,
-        protected: bool,
-    },
-    /// All that was to be delivered of a recording is.
-    Deliver {
-        id: RecordingId,
     },
     /// A recording was kept as long as it was to be.
     Expire {
@@ -205,14 +189,6 @@ pub(in crate::store) enum Op {
     Report {
         event: Event,
     },
-    /// What is remembered of a delivery changes.
-    Delivery(DeliveryChange),
-    /// What is remembered of who hears of events changes.
-    Outbox(OutboxChange),
-    /// A request was begun, or answered.
-    Remember(Remembered),
-    /// What is remembered of who had what changed changes.
-    Audit(AuditChange),
     /// The journal is this box's, or was moved to it.
     Bind {
         own: String,
@@ -221,11 +197,8 @@ pub(in crate::store) enum Op {
     Adopt {
         own: String,
     },
-    /// A recording gets these tags.
-    Tag {
-        id: RecordingId,
-        tags: Vec<String>,
-    },
+    /// What the tape has no part in.
+    Change(Change),
 }
 
 /// What a boot's clocks say.

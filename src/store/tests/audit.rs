@@ -7,7 +7,7 @@ use crate::media::{Micros, RecordingId};
 use crate::store::audit::MOST;
 use crate::store::clock::tests::TestClock;
 use crate::store::crash::{CrashDisk, Survives};
-use crate::store::{AuditChange, AuditQuery, AuditRow, Audited, Clock as _, Command};
+use crate::store::{AuditChange, AuditQuery, AuditRow, Audited, Change, Clock as _, Command};
 
 const SECOND: Micros = 1_000_000;
 const UTC: Micros = 1_790_000_000_000_000;
@@ -26,7 +26,7 @@ fn id(n: u32) -> [u8; 16] {
 }
 
 fn begun(rig: &Rig, n: u32, time: Micros, command: &str) -> Command {
-    Command::Audit(AuditChange::Begun(Box::new(Audited {
+    Command::Change(Change::Audit(AuditChange::Begun(Box::new(Audited {
         id: id(n),
         time,
         boot: rig.clock.boot_id(),
@@ -35,7 +35,7 @@ fn begun(rig: &Rig, n: u32, time: Micros, command: &str) -> Command {
         request: Some(n.to_string()),
         command: command.to_owned(),
         object: "{}".to_owned(),
-    })))
+    }))))
 }
 
 fn all(rig: &Rig) -> Vec<AuditRow> {
@@ -63,11 +63,11 @@ fn a_command_is_remembered_for_thirty_days_whatever_becomes_of_the_power() {
         begun(&rig, 2, UTC + 10 * DAY, "sync.pause"),
     ];
     rig.handle(commands);
-    rig.handle(vec![Command::Audit(AuditChange::Ended {
+    rig.handle(vec![Command::Change(Change::Audit(AuditChange::Ended {
         id: id(1),
         object: "{\"stream\":\"live/a\"}".to_owned(),
         outcome: "ok",
-    })]);
+    }))]);
     let rig = after_boot(rig, UTC + 10 * DAY);
     let rows = all(&rig);
     let told: Vec<_> = rows
@@ -154,7 +154,7 @@ fn an_event_of_a_deletion_says_who_asked_for_it_and_of_others_what_it_went_by() 
     let command = begun(&rig, 5, UTC, "recording.delete");
     rig.handle(vec![
         command,
-        Command::Audit(AuditChange::About { id: id(5), recording }),
+        Command::Change(Change::Audit(AuditChange::About { id: id(5), recording })),
         Command::Delete { recording },
     ]);
     let rows = rig.library().outbox(0, 1_000, 1 << 30).unwrap();

@@ -12,7 +12,7 @@ use crate::store::clock::tests::TestClock;
 use crate::store::crash::{CrashDisk, Image, Survives};
 use crate::store::journal::Journal;
 use crate::store::testing::{fragment, media, open_gop};
-use crate::store::{Command, Deletion, Filter, RecordingSpec, paths};
+use crate::store::{Change, Command, Deletion, Filter, RecordingSpec, paths};
 
 const SECOND: Micros = 1_000_000;
 
@@ -565,9 +565,11 @@ fn what_is_ending_is_deleted_as_soon_as_it_has_ended() {
 
     // Somebody protects it meanwhile.
     let (mut rig, a) = ending(true);
-    let protect = |protected| Command::Protect {
-        recording: id(ALL),
-        protected,
+    let protect = |protected| {
+        Command::Change(Change::Protect {
+            recording: id(ALL),
+            protected,
+        })
     };
     rig.handle(vec![protect(true)]);
     rig.pass(SECOND);

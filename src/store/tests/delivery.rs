@@ -10,8 +10,8 @@ use crate::store::clock::tests::TestClock;
 use crate::store::crash::CrashDisk;
 use crate::store::journal::Journal;
 use crate::store::{
-    Command, DeliveryChange, Layout, Piece, RecordingSpec, Rendition, RenditionId, RenditionState, Upload,
-    WaitingOrder,
+    Change, Command, DeliveryChange, Layout, Piece, RecordingSpec, Rendition, RenditionId, RenditionState,
+    Upload, WaitingOrder,
 };
 
 const SECOND: Micros = 1_000_000;
@@ -84,7 +84,7 @@ fn record(rig: &mut Rig, n: u8, keep: Option<u64>) -> Publisher {
 }
 
 fn deliver(rig: &mut Rig, changes: Vec<DeliveryChange>) {
-    rig.handle(vec![Command::Deliver(changes)]);
+    rig.handle(vec![Command::Change(Change::Deliver(changes))]);
     rig.pass(SECOND);
 }
 
@@ -141,7 +141,7 @@ fn what_is_written_down_is_read_again_and_told_once_when_it_is_delivered() {
             .len()
     };
     assert_eq!(waits(), 1);
-    rig.handle(vec![Command::Delivered { recording: id(1) }]);
+    rig.handle(vec![Command::Change(Change::Delivered { recording: id(1) })]);
     rig.pass(SECOND);
     assert_eq!((waits(), library.backlog().unwrap().recordings), (0, 0));
 }
@@ -223,7 +223,7 @@ fn what_is_not_delivered_outlives_its_time() {
         let library = rig.library();
         let count = || library.recordings(&Default::default()).unwrap().len();
         assert_eq!(count(), left, "delivers: {delivers}");
-        rig.handle(vec![Command::Delivered { recording: id(1) }]);
+        rig.handle(vec![Command::Change(Change::Delivered { recording: id(1) })]);
         rig.pass(60 * SECOND);
         rig.pass(60 * SECOND);
         assert_eq!(count(), 0);

@@ -7,7 +7,7 @@ use crate::event::{Event, Posted};
 use crate::media::Micros;
 use crate::store::clock::tests::TestClock;
 use crate::store::crash::{CrashDisk, Survives};
-use crate::store::{Callback, Command, OutboxChange, Place, Remembered};
+use crate::store::{Callback, Change, Command, OutboxChange, Place, Remembered};
 
 const SECOND: Micros = 1_000_000;
 const UTC: Micros = 1_790_000_000_000_000;
@@ -34,7 +34,7 @@ fn happen(rig: &mut Rig, count: usize) {
 }
 
 fn change(rig: &mut Rig, change: OutboxChange) {
-    rig.handle(vec![Command::Outbox(change)]);
+    rig.handle(vec![Command::Change(Change::Outbox(change))]);
 }
 
 fn listen(rig: &mut Rig, names: &[&str]) {
@@ -172,12 +172,12 @@ fn what_a_service_did_not_take_is_kept_apart_from_the_outbox() {
 fn an_answer_is_remembered_for_a_day_and_a_first_one_is_not_taken_back() {
     let mut rig = rig();
     let request = |id: &str, begun, answer: Option<&str>| {
-        Command::Remember(Remembered {
+        Command::Change(Change::Remember(Remembered {
             id: id.to_owned(),
             command: "task.create".to_owned(),
             begun,
             answer: answer.map(str::to_owned),
-        })
+        }))
     };
     rig.handle(vec![request("a", UTC, None)]);
     let known = |rig: &Rig, id: &str| rig.library().remembered(id).unwrap();

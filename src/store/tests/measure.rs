@@ -7,6 +7,7 @@ use nix::sys::resource::{UsageWho, getrusage};
 
 use super::rig::stream;
 use crate::media::{Fragment, Frame, PublishId, RecordingId, SegmentId, TrackKind};
+use crate::store::Change;
 use crate::store::journal::{Class, Journal, NewSegment, Op, Sealed, Tell};
 use crate::store::testing::tracks;
 use crate::store::{Clock, Command, Query, RealClock, RealDisk, RecordingState, Store, StoreSettings, paths};
@@ -171,7 +172,10 @@ fn lists_of_10_000_and_100_000_recordings() {
             for row in page {
                 if n % 1_000 == 0 {
                     let tags = vec!["seen".to_owned(), "rare".to_owned()];
-                    tagged.push(Op::Tag { id: row.id, tags });
+                    tagged.push(Op::Change(Change::Tag {
+                        recording: row.id,
+                        tags,
+                    }));
                 }
                 n += 1;
             }

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::rig::{Rig, stream};
 use crate::media::{Micros, PublishId, RecordingId, SegmentId};
 use crate::store::journal::{BootClock, Journal, NewSegment, Op, Sealed};
-use crate::store::{Command, Filter, Library, Query, RecordingRow, RecordingState, StoreError};
+use crate::store::{Change, Command, Filter, Library, Query, RecordingRow, RecordingState, StoreError};
 
 /// Recordings of a minute each, so many segments in each, of ten streams, in a journal alone. UTC of their first moment and
 /// of their last.
@@ -287,7 +287,7 @@ fn a_page_is_of_those_that_have_every_tag_whatever_becomes_of_them() {
     let (mut rig, ids) = twelve();
     let tag = |rig: &mut Rig, id: RecordingId, tags: &[&str]| {
         let tags = tags.iter().map(|tag| (*tag).to_owned()).collect();
-        rig.handle(vec![Command::Tag { recording: id, tags }]);
+        rig.handle(vec![Command::Change(Change::Tag { recording: id, tags })]);
     };
     for (n, id) in ids.iter().enumerate().take(11) {
         tag(

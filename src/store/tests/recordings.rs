@@ -10,7 +10,8 @@ use crate::store::clock::tests::TestClock;
 use crate::store::crash::{CrashDisk, Survives};
 use crate::store::journal::{Class, Journal};
 use crate::store::{
-    ClipBounds, Command, Disk as _, Filter, OpenRecording, RecordingRow, RecordingSpec, RecordingState, paths,
+    Change, ClipBounds, Command, Disk as _, Filter, OpenRecording, RecordingRow, RecordingSpec,
+    RecordingState, paths,
 };
 
 const SECOND: Micros = 1_000_000;
@@ -574,12 +575,12 @@ fn a_recording_over_several_publishes_goes_whole_and_leaves_no_row() {
             .all(|path| !path.starts_with(paths::tape(rig.dir.path())))
     );
     // Rows of what is gone go with whatever is committed next.
-    rig.handle(vec![Command::Keep {
+    rig.handle(vec![Command::Change(Change::Keep {
         shelf: "test",
         id: "1".to_owned(),
         body: None,
         tell: None,
-    }]);
+    })]);
     assert_eq!(publishes(&rig), 0);
 }
 

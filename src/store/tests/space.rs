@@ -9,7 +9,7 @@ use crate::store::clock::tests::TestClock;
 use crate::store::crash::CrashDisk;
 use crate::store::journal::Journal;
 use crate::store::testing::open_gop;
-use crate::store::{Command, Disk as _, Filter, OnFull, StoreSettings, paths};
+use crate::store::{Change, Command, Disk as _, Filter, OnFull, StoreSettings, paths};
 
 /// A segment of four seconds of test media, in whole blocks.
 pub(super) const SEGMENT: u64 = 20_480;
@@ -161,7 +161,7 @@ fn a_reader_that_comes_too_late_is_told() {
 fn the_order_is_expired_then_delivered_then_the_rest() {
     let (mut rig, a) = started(|_| ());
     record(&mut rig, &a, 0..5);
-    rig.handle(vec![Command::Delivered { recording: id(3) }]);
+    rig.handle(vec![Command::Change(Change::Delivered { recording: id(3) })]);
     // The only delivered one goes before older ones that were not.
     record(&mut rig, &a, 5..6);
     let ids = kept(&rig);
@@ -174,9 +174,11 @@ fn the_order_is_expired_then_delivered_then_the_rest() {
 fn what_is_protected_stays() {
     let (mut rig, a) = started(|_| ());
     record(&mut rig, &a, 0..2);
-    let protect = |protected| Command::Protect {
-        recording: id(0),
-        protected,
+    let protect = |protected| {
+        Command::Change(Change::Protect {
+            recording: id(0),
+            protected,
+        })
     };
     rig.handle(vec![protect(true)]);
     record(&mut rig, &a, 2..9);
@@ -203,9 +205,11 @@ fn what_a_recording_that_stays_is_decoded_with_stays() {
         }
     };
     record(&mut rig, 0..3);
-    let protect = |protected| Command::Protect {
-        recording: id(2),
-        protected,
+    let protect = |protected| {
+        Command::Change(Change::Protect {
+            recording: id(2),
+            protected,
+        })
     };
     rig.handle(vec![protect(true)]);
     record(&mut rig, 3..9);
@@ -221,9 +225,11 @@ fn what_a_recording_that_stays_is_decoded_with_stays() {
 fn with_all_protected_nothing_is_recorded_and_then_it_is_again() {
     let (mut rig, a) = started(|_| ());
     record(&mut rig, &a, 0..5);
-    let protect = |n, protected| Command::Protect {
-        recording: id(n),
-        protected,
+    let protect = |n, protected| {
+        Command::Change(Change::Protect {
+            recording: id(n),
+            protected,
+        })
     };
     rig.handle((0..5).map(|n| protect(n, true)).collect());
     record(&mut rig, &a, 5..7);
@@ -252,7 +258,7 @@ fn when_full_it_stops_and_goes_on_when_there_is_room() {
     let (low, full) = (events(&rig, "storage.low"), events(&rig, "storage.full"));
     assert_eq!((low.len(), full.len()), (1, 1));
     // One was delivered meanwhile: its room is taken, nothing else's.
-    rig.handle(vec![Command::Delivered { recording: id(3) }]);
+    rig.handle(vec![Command::Change(Change::Delivered { recording: id(3) })]);
     record(&mut rig, &a, 7..8);
     assert_eq!(rig.writer.progress().full, None);
     assert_eq!(events(&rig, "storage.recovered").len(), 1);
@@ -612,10 +618,10 @@ fn a_floor_that_no_card_has_does_not_cost_the_tape() {
 fn what_is_protected_as_a_segment_begins_does_not_give_way_to_it() {
     let (mut rig, a) = started(|_| ());
     record(&mut rig, &a, 0..5);
-    let protect = Command::Protect {
+    let protect = Command::Change(Change::Protect {
         recording: id(0),
         protected: true,
-    };
+    });
     rig.handle(vec![protect, a.record(id(5), 20), a.append(20)]);
     assert_eq!(kept(&rig)[..2], [0, 2]);
 }

@@ -4,7 +4,7 @@ use rusqlite::ffi;
 
 use super::rig::{Publisher, Rig, check_invariants, expected, stream, tape};
 use super::space::{SEGMENT, events, id, kept, record, started};
-use crate::store::{Command, OnFull, paths};
+use crate::store::{Change, Command, OnFull, paths};
 
 /// Everything that is sent is recorded, whatever the file system refuses: `limit` says when it does.
 fn goes_on_where_the_file_system_takes_no_more(limit: impl FnOnce(&Rig)) {
@@ -124,9 +124,11 @@ fn a_file_system_that_frees_late_costs_no_more_than_another() {
 #[test]
 fn what_is_protected_where_the_file_system_takes_no_more_does_not_give_way() {
     let (mut rig, [a, _]) = two_on_a_file_system_that_is_full();
-    let protect = |n| Command::Protect {
-        recording: id(n),
-        protected: true,
+    let protect = |n| {
+        Command::Change(Change::Protect {
+            recording: id(n),
+            protected: true,
+        })
     };
     rig.handle(vec![protect(0), a.send(large(17))]);
     assert_eq!(kept(&rig)[..2], [0, 2], "the next one gave way");

@@ -13,6 +13,7 @@ use super::segment::{Found, Kind, index_of};
 use super::{Check, Checked, Step};
 use crate::event::Event;
 use crate::format::index::SampleIndex;
+use crate::store::Change;
 use crate::store::clock::{Clock, RealClock};
 use crate::store::disk::{self, Disk, RealDisk};
 use crate::store::journal::{FILE, Journal, Op, Sealed, SegmentData, SegmentState};
@@ -54,7 +55,8 @@ pub(in crate::store) fn repair_on(
 
     let audited = audited(clock);
     let id = audited.id;
-    let audit = |journal: &mut Journal, change| journal.commit(&[Op::Audit(change)], clock.utc());
+    let audit =
+        |journal: &mut Journal, change| journal.commit(&[Op::Change(Change::Audit(change))], clock.utc());
     audit(&mut journal, AuditChange::Begun(Box::new(audited)))?;
 
     let segments = journal.segments()?;

@@ -12,6 +12,7 @@ use super::room::Room;
 use super::{Open, Writer};
 use crate::event::Event;
 use crate::media::{Micros, PublishId};
+use crate::store::Change;
 use crate::store::disk::{self, Disk as _, RealDisk};
 use crate::store::journal::{Journal, Op, Tell};
 use crate::store::recover::start;
@@ -78,7 +79,7 @@ impl Writer {
         // What is live is entered again, should the journal not know it; then what could not be said meanwhile.
         let mut again = self.enter_live();
         let listeners = self.listeners.clone().map(OutboxChange::Rejoin);
-        again.extend(listeners.map(Op::Outbox));
+        again.extend(listeners.map(|all| Op::Change(Change::Outbox(all))));
         let entered = again.len();
         again.append(&mut self.seals);
         again.append(&mut self.pending);

@@ -37,7 +37,9 @@ use super::clock::Clock;
 use super::disk::{self, Disk};
 use super::journal::{Blocks, Journal, NewSegment, Op, Tell};
 use super::segment::{AppendError, Begin, Segment};
-use super::{Command, OutboxChange, Progress, RecordingSpec, RecordingState, StoreError, StoreSettings};
+use super::{
+    Change, Command, OutboxChange, Progress, RecordingSpec, RecordingState, StoreError, StoreSettings,
+};
 use crate::event::{Event, PublishOutcome};
 use crate::media::{Fragment, Micros, PublishId, RecordingId, StreamName};
 use hole::Hole;
@@ -401,17 +403,6 @@ impl Writer {
             | Command::RecordingEnds { .. }
             | Command::RecordingClosed { .. }
             | Command::Clip { .. } => return self.take_recording(command, pass),
-            Command::Keep {
-                shelf,
-                id,
-                body,
-                tell,
-            } => self.pending.push(Op::Shelve {
-                shelf,
-                id,
-                body,
-                tell,
-            }),
             Command::Fence { done } => self.fences.push(done),
             Command::Seal { done } => self.seal = Some(done),
             Command::PublishEnded {
@@ -419,24 +410,15 @@ impl Writer {
                 reason,
                 outcome,
             } => self.end_publish(publish, reason, outcome, pass),
-            Command::Protect { recording, protected } => self.pending.push(Op::Protect {
-                id: recording,
-                protected,
-            }),
-            Command::Delivered { recording } => self.pending.push(Op::Deliver { id: recording }),
-            Command::Outbox(change) => {
-                if let OutboxChange::Listeners(all) = &change {
+            Command::Change(change) => {
+                if let Change::Outbox(OutboxChange::Listeners(all)) = &change {
                     self.listeners = Some(all.clone());
                 }
-                self.pending.push(Op::Outbox(change));
+                self.pending.push(Op::Change(change));
             }
-            Command::Remember(request) => self.pending.push(Op::Remember(request)),
-            Command::Audit(change) => self.pending.push(Op::Audit(change)),
             Command::Adopt => self.pending.push(Op::Adopt {
                 own: self.settings.own.clone(),
             }),
-            Command::Tag { recording, tags } => self.pending.push(Op::Tag { id: recording, tags }),
-            Command::Deliver(changes) => self.pending.extend(changes.into_iter().map(Op::Delivery)),
             Command::Delete { recording } => self.delete(recording, pass),
             Command::Report { event } => self.pending.push(Op::Report { event }),
         }
@@ -461,17 +443,10 @@ impl Writer {
                 open.map(|open| open.stream.clone())
             }
             Command::Clip { stream, .. } => Some(stream.clone()),
-            Command::Keep { .. }
-            | Command::Fence { .. }
+            Command::Fence { .. }
             | Command::Seal { .. }
             | Command::PublishStarted { .. }
-            | Command::Protect { .. }
-            | Command::Delivered { .. }
-            | Command::Deliver(_)
-            | Command::Outbox(_)
-            | Command::Remember(_)
-            | Command::Audit(_)
-            | Command::Tag { .. }
+            | Command::Change(_)
             | Command::Adopt
             | Command::Delete { .. }
             | Command::Report { .. } => None,

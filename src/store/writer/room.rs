@@ -9,6 +9,7 @@ use super::tight::Shown;
 use super::{Turn, Writer};
 use crate::event::Event;
 use crate::media::{Micros, PublishId, SegmentId};
+use crate::store::Change;
 use crate::store::journal::{Blocks, Class, Journal, Op};
 use crate::store::{AuditChange, Disk, StoreError, paths};
 
@@ -256,7 +257,7 @@ impl Writer {
                 self.commit(due.into_iter().map(|id| Op::Expire { id }).collect())?;
             }
             if let Some(before) = self.journal.audit_due(utc)? {
-                self.commit(vec![Op::Audit(AuditChange::Expired { before })])?;
+                self.commit(vec![Op::Change(Change::Audit(AuditChange::Expired { before }))])?;
             }
         }
         let expired = self.journal.victims(Class::Expired, ROUND)?;

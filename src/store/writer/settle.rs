@@ -7,6 +7,7 @@ use std::path::Path;
 use super::room::{NoRoom, RoomPlan};
 use super::{Pass, Turn, Writer};
 use crate::media::{Micros, PublishId, StreamName};
+use crate::store::Change;
 use crate::store::StoreError;
 use crate::store::journal::Op;
 use crate::store::segment::Segment;
@@ -201,7 +202,12 @@ impl Writer {
     /// What is to be removed for good is known to be before anything takes over blocks: those of it are emptied. What is
     /// protected is known to be before anything is given up.
     fn say_first(&mut self, begins: &mut Vec<(PublishId, Turn)>) {
-        let first = |op: &Op| matches!(op, Op::Delete { .. } | Op::Protect { protected: true, .. });
+        let first = |op: &Op| {
+            matches!(
+                op,
+                Op::Delete { .. } | Op::Change(Change::Protect { protected: true, .. })
+            )
+        };
         if begins.is_empty() || !self.pending.iter().any(first) {
             return;
         }

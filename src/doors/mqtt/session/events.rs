@@ -11,7 +11,7 @@ use super::{LISTENER, Session};
 use crate::doors::mqtt::courier::Letter;
 use crate::doors::mqtt::link::{Loss, Mark};
 use crate::event::{Dialect, Posted};
-use crate::store::{Command, Library, OutboxChange, Place, StoreError};
+use crate::store::{Change, Command, Library, OutboxChange, Place, StoreError};
 
 /// Bodies of events that are read at once.
 const READ_BYTES: usize = 256 << 10;
@@ -137,7 +137,7 @@ impl Session<'_> {
                 through,
             },
         };
-        if let Err(refused) = self.shared.store.submit(Command::Outbox(heard)) {
+        if let Err(refused) = self.shared.store.submit(Command::Change(Change::Outbox(heard))) {
             tracing::debug!("what was sent is not written down: {refused}");
         }
     }

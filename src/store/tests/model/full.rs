@@ -11,7 +11,7 @@ use crate::store::clock::tests::TestClock;
 use crate::store::crash::{Fault, Survives};
 use crate::store::journal::Journal;
 use crate::store::tests::moment::stride;
-use crate::store::{Command, OnFull, paths};
+use crate::store::{Change, Command, OnFull, paths};
 
 /// Room for five segments and a half.
 const SETUP: Setup = Setup {
@@ -38,14 +38,14 @@ fn record(world: &mut World, streams: &[usize]) -> Vec<RecordingId> {
 /// Fills the store, and makes room in every way there is.
 fn script(world: &mut World) {
     let ids = record(world, &[0, 1]);
-    world.command(Command::Protect {
+    world.command(Command::Change(Change::Protect {
         recording: ids[0],
         protected: true,
-    });
+    }));
     let delivered = record(world, &[0]);
-    world.command(Command::Delivered {
+    world.command(Command::Change(Change::Delivered {
         recording: delivered[0],
-    });
+    }));
     let deleted = record(world, &[1]);
     record(world, &[0]);
     // The oldest that may go is read: it is unlinked, and not taken over.

@@ -15,7 +15,7 @@ use crate::store::crash::{CrashDisk, Survives};
 use crate::store::journal::{Journal, SegmentState};
 use crate::store::tests::moment::JournalFiles;
 use crate::store::tests::rig::{Publisher, Rig, stream, tempdir};
-use crate::store::{Clock as _, Command, StoreSettings, paths};
+use crate::store::{Change, Clock as _, Command, StoreSettings, paths};
 
 /// Four seconds of the least media, in whole blocks.
 pub(super) const SEGMENT: u64 = 20_480;
@@ -159,10 +159,10 @@ impl World {
                     self.close_recording(id);
                 }
             }
-            Action::Deliver(n) => self.ask(n, |recording| Command::Delivered { recording }),
-            Action::Protect(n, protected) => {
-                self.ask(n, |recording| Command::Protect { recording, protected })
-            }
+            Action::Deliver(n) => self.ask(n, |recording| Command::Change(Change::Delivered { recording })),
+            Action::Protect(n, protected) => self.ask(n, |recording| {
+                Command::Change(Change::Protect { recording, protected })
+            }),
             Action::Delete(n) => self.ask(n, |recording| Command::Delete { recording }),
             Action::Flush => self.flush(),
             Action::Pass(seconds) => {

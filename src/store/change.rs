@@ -1,0 +1,51 @@
+//! What the journal alone has to know.
+
+use super::{AuditChange, DeliveryChange, OutboxChange, Remembered};
+use crate::event::Event;
+use crate::media::RecordingId;
+
+/// A change of the journal that the tape has no part in: the writer hands it on as it is, and nothing waits for it.
+///
+/// Made twice, the second time changes nothing and tells nobody. What the tape does have a part in is a [`Command`](super::Command)
+/// of its own, and comes to the journal as what the writer made of it.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// The recorder's own rows: what it keeps over restarts.
+    Keep {
+        /// What kind of thing.
+        shelf: &'static str,
+        /// Which of them.
+        id: String,
+        /// What is kept of it; nothing any more.
+        body: Option<String>,
+        /// What becomes true with it: told once, whatever happens to the power.
+        tell: Option<Box<Event>>,
+    },
+    /// A recording is never given up, whatever is needed, or may be again.
+    Protect {
+        /// Its id.
+        recording: RecordingId,
+        /// Which of the two.
+        protected: bool,
+    },
+    /// All that was to be delivered of a recording is where it belongs: its tape may go before any that is not.
+    Delivered {
+        /// Its id.
+        recording: RecordingId,
+    },
+    /// A recording gets these tags, and no others.
+    Tag {
+        /// Its id.
+        recording: RecordingId,
+        /// The tags, in order.
+        tags: Vec<String>,
+    },
+    /// What is remembered of deliveries changes, all of it in one commit.
+    Deliver(Vec<DeliveryChange>),
+    /// What is remembered of who hears of events changes.
+    Outbox(OutboxChange),
+    /// A request was begun, or answered.
+    Remember(Remembered),
+    /// What is remembered of who had what changed changes.
+    Audit(AuditChange),
+}
