@@ -98,7 +98,7 @@ pub(super) fn time<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Micros>,
 }
 
 /// What lists say of the argument that names their streams.
-pub(super) const STREAMS: &str = "of this stream alone, or of those that a pattern fits, as in live/*";
+pub(super) const STREAMS: &str = "only this stream, or the streams that a pattern matches, as in live/*";
 
 /// The one stream that a command is about: a pattern is none.
 pub(super) fn one_stream<'de, D: Deserializer<'de>>(from: D) -> Result<StreamName, D::Error> {

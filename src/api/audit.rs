@@ -18,13 +18,17 @@ use crate::store::{
 
 pub(super) const COMMANDS: &[Command] = &[Command {
     name: "audit.list",
-    about: "Lists the commands that changed something, and who gave them; the newest first",
+    about: "List the commands that changed something, and who gave them, newest first",
     effect: Effect::Reads,
     arguments: &[
-        takes("from", Kind::Time, "those given at this time or later"),
-        takes("to", Kind::Time, "those given before this time"),
-        takes("limit", Kind::Number, "at most so many; 50, if left out"),
-        takes("after", Kind::Text, "what 'next' of the list before said"),
+        takes("from", Kind::Time, "only commands given at this time or later"),
+        takes("to", Kind::Time, "only commands given before this time"),
+        takes("limit", Kind::Number, "the largest number of rows; default 50"),
+        takes(
+            "after",
+            Kind::Text,
+            "continue after the previous list: the value of its 'next'",
+        ),
     ],
     carry_out: carries_out!(list -> AuditList),
 }];

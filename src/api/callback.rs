@@ -14,14 +14,14 @@ use crate::store::{Change, Command as StoreCommand, OutboxChange};
 pub(super) const COMMANDS: &[Command] = &[
     Command {
         name: "callback.status",
-        about: "Tells which callbacks there are, and what they did not take",
+        about: "Show the callbacks, and which events they did not accept",
         effect: Effect::Reads,
         arguments: &[],
         carry_out: carries_out!(status -> CallbackStatus),
     },
     Command {
         name: "callback.retry",
-        about: "Offers again now what callbacks did not take, also what was given up",
+        about: "Send again now the events that callbacks did not accept, also those that were given up",
         effect: Effect::Acts,
         arguments: &[],
         carry_out: carries_out!(retry -> Done),

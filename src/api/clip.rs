@@ -17,25 +17,29 @@ use crate::store::{ClipBounds, RecordingRow, RecordingState};
 
 pub(super) const COMMANDS: &[Command] = &[Command {
     name: "clip.create",
-    about: "Makes a recording of a part of a stream: of the past, of now, of what is to come",
+    about: "Make a recording of a part of a stream, in the past or in the future",
     effect: Effect::Changes,
     arguments: &[
         needs("stream", Kind::Text, "the stream, as in live/cam1"),
-        takes("from", Kind::Time, "from here on; now, if left out"),
-        takes("to", Kind::Time, "up to here, which may be to come"),
+        takes("from", Kind::Time, "the start; default now"),
+        takes("to", Kind::Time, "the end; it may be in the future"),
         takes(
             "before_s",
             Kind::Seconds,
-            "or of what is live now: so much before it",
+            "or relative to now: begin this long before now",
         ),
-        takes("after_s", Kind::Seconds, "and so much after it"),
+        takes("after_s", Kind::Seconds, "and end this long after now"),
         takes(
             "formats",
             Kind::Texts,
-            "of mp4, hls, fmp4, flv, aac; mp4, if left out",
+            "one or more of mp4, hls, fmp4, flv, aac; default mp4",
         ),
-        takes("name", Kind::Text, "a name for it"),
-        takes("keep", Kind::Text, "how long it is kept, as in 7d or forever"),
+        takes("name", Kind::Text, "a name for the clip"),
+        takes(
+            "keep",
+            Kind::Text,
+            "how long the clip is kept, as in 7d or forever",
+        ),
     ],
     carry_out: carries_out!(create -> ClipMade),
 }];

@@ -57,35 +57,35 @@ pub struct CallbackRow {
 pub(super) const COMMANDS: &[Command] = &[
     Command {
         name: "device.info",
-        about: "Tells what this box is: release, hardware, configuration",
+        about: "Show what this box is: release, hardware, configuration",
         effect: Effect::Reads,
         arguments: &[],
         carry_out: carries_out!(info -> DeviceAbout),
     },
     Command {
         name: "device.stats",
-        about: "Tells how this box is, in numbers",
+        about: "Show the state of this box in numbers",
         effect: Effect::Reads,
         arguments: &[],
         carry_out: carries_out!(stats -> Health),
     },
     Command {
         name: "config.get",
-        about: "Shows the configuration that is in force; its secrets are masked",
+        about: "Show the configuration that is in force, with secrets masked",
         effect: Effect::Reads,
         arguments: &[],
         carry_out: carries_out!(config -> ConfigShown),
     },
     Command {
         name: "config.reload",
-        about: "Reads the configuration again, and tells what was taken and what needs a restart",
+        about: "Read the configuration again, and show which changes took effect and which need a restart",
         effect: Effect::Acts,
         arguments: &[],
         carry_out: carries_out!(reload -> ConfigReloaded),
     },
     Command {
         name: "log.level",
-        about: "Says how much is logged, until the next start",
+        about: "Set the log level until the next start",
         effect: Effect::Acts,
         arguments: &[needs(
             "level",

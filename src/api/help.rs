@@ -12,9 +12,9 @@ use crate::model::reply::{CommandAbout, CommandHelp, CommandsHelp, Help};
 
 pub(super) const COMMANDS: &[Command] = &[Command {
     name: "help",
-    about: "Lists the commands, or the arguments of one",
+    about: "List the commands, or the arguments of one command",
     effect: Effect::Reads,
-    arguments: &[takes("about", Kind::Text, "this command alone")],
+    arguments: &[takes("about", Kind::Text, "show only this command")],
     carry_out: carries_out!(help -> Help),
 }];
 

@@ -30,127 +30,143 @@ const MOST_GAPS: usize = 500;
 /// A recording that was stopped has ended after this, if its publisher sends: a fragment is at most a second.
 const ENDS_WITHIN: Duration = Duration::from_secs(3);
 
-const STREAM: &str = "the recordings that a command began on this stream, as in live/cam1";
-const RECORDING: &str = "or this one, and those that were begun together with it";
+const STREAM: &str = "end what commands began to record on this stream, as in live/cam1";
+const RECORDING: &str = "or this recording, and those that began together with it";
 
 pub(super) const COMMANDS: &[Command] = &[
     Command {
         name: "recording.start",
-        about: "Records a stream that is on the air from now on",
+        about: "Record a stream that is on the air, from now on",
         effect: Effect::Changes,
         arguments: &[
             needs("stream", Kind::Text, "the stream, as in live/cam1"),
             takes(
                 "template",
                 Kind::Text,
-                "how; by the template of the stream's rule, if left out",
+                "the template; default is the template of the stream's rule",
             ),
             takes("name", Kind::Text, "a name for the recordings"),
             takes(
                 "pre_roll_s",
                 Kind::Seconds,
-                "begin so far back, as far as memory goes",
+                "include this much media from before the command, as far as memory reaches",
             ),
             takes(
                 "longest_s",
                 Kind::Seconds,
-                "end by itself after this; 4 hours, if left out",
+                "end the recording after this time; default 4 hours",
             ),
         ],
         carry_out: carries_out!(start -> RecordingsBegun),
     },
     Command {
         name: "recording.stop",
-        about: "Ends recordings now",
+        about: "End recordings now",
         effect: Effect::Ends,
         arguments: WHICH,
         carry_out: carries_out!(stop -> Recordings),
     },
     Command {
         name: "recording.restart",
-        about: "Ends recordings at the next keyframe, and begins others there",
+        about: "End recordings at the next keyframe, and begin new ones there",
         effect: Effect::Changes,
         arguments: WHICH,
         carry_out: carries_out!(restart -> Recordings),
     },
     Command {
         name: "recording.finish",
-        about: "Ends recordings that wait for their publisher without it",
+        about: "Close recordings that wait for their publisher, without waiting longer",
         effect: Effect::Ends,
         arguments: WHICH,
         carry_out: carries_out!(finish -> Recordings),
     },
     Command {
         name: "recording.list",
-        about: "Lists recordings, oldest first",
+        about: "List recordings, oldest first",
         effect: Effect::Reads,
         arguments: &[
             takes("stream", Kind::Text, STREAMS),
             takes(
                 "prefix",
                 Kind::Text,
-                "of streams whose names begin so, as in live/",
+                "only streams whose names begin with this, as in live/",
             ),
-            takes("from", Kind::Time, "that end after this"),
-            takes("to", Kind::Time, "that start before this"),
-            takes("state", Kind::Text, "open, closed, delivered or expired"),
-            takes("template", Kind::Text, "made by this template"),
-            takes("tags", Kind::Texts, "that have all of these tags"),
+            takes("from", Kind::Time, "only recordings that end after this time"),
+            takes("to", Kind::Time, "only recordings that start before this time"),
+            takes(
+                "state",
+                Kind::Text,
+                "only this state: open, closed, delivered or expired",
+            ),
+            takes("template", Kind::Text, "only recordings made by this template"),
+            takes("tags", Kind::Texts, "only recordings that have all of these tags"),
             takes(
                 "limit",
                 Kind::Number,
-                "at most so many, 1 to 100; 50, if left out",
+                "the largest number of rows, 1 to 100; default 50",
             ),
             takes(
                 "after",
                 Kind::Text,
-                "go on where the list before ended: its 'next'",
+                "continue after the previous list: the value of its 'next'",
             ),
         ],
         carry_out: carries_out!(list -> RecordingList),
     },
     Command {
         name: "recording.get",
-        about: "Tells what there is to know of a recording",
+        about: "Show all details of a recording",
         effect: Effect::Reads,
         arguments: ONE,
         carry_out: carries_out!(get -> reply::Recording),
     },
     Command {
         name: "recording.protect",
-        about: "Keeps a recording whatever room is needed, or takes that back",
+        about: "Protect a recording from eviction, or end its protection",
         effect: Effect::Changes,
         arguments: &[
-            needs("recording", Kind::Text, "its id, or the beginning of it"),
+            needs(
+                "recording",
+                Kind::Text,
+                "the recording's id, or the beginning of the id",
+            ),
             takes(
                 "protected",
                 Kind::Switch,
-                "false takes it back; true, if left out",
+                "false ends the protection; default true",
             ),
         ],
         carry_out: carries_out!(protect -> RecordingProtected),
     },
     Command {
         name: "recording.tag",
-        about: "Marks a recording with tags, in place of those that it has",
+        about: "Replace the tags of a recording",
         effect: Effect::Changes,
         arguments: &[
-            needs("recording", Kind::Text, "its id, or the beginning of it"),
+            needs(
+                "recording",
+                Kind::Text,
+                "the recording's id, or the beginning of the id",
+            ),
             takes(
                 "tags",
                 Kind::Texts,
-                "at most 16 of at most 32 letters; none, if left out",
+                "at most 16 tags of at most 32 letters each; default none",
             ),
         ],
         carry_out: carries_out!(tag -> RecordingTagged),
     },
     Command {
         name: "recording.delete",
-        about: "Removes a recording for good, and the footage that no other needs",
+        about: "Delete a recording for good, with the footage that no other recording needs",
         effect: Effect::Ends,
         arguments: &[
-            needs("recording", Kind::Text, "its id, or the beginning of it"),
-            takes("remote", Kind::Switch, "also where it was delivered to"),
+            needs(
+                "recording",
+                Kind::Text,
+                "the recording's id, or the beginning of the id",
+            ),
+            takes("remote", Kind::Switch, "also delete the delivered files"),
         ],
         carry_out: carries_out!(delete -> RecordingDeleted),
     },
@@ -160,7 +176,11 @@ const WHICH: &[super::Argument] = &[
     takes("stream", Kind::Text, STREAM),
     takes("recording", Kind::Text, RECORDING),
 ];
-const ONE: &[super::Argument] = &[needs("recording", Kind::Text, "its id, or the beginning of it")];
+const ONE: &[super::Argument] = &[needs(
+    "recording",
+    Kind::Text,
+    "the recording's id, or the beginning of the id",
+)];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

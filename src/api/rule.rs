@@ -14,59 +14,55 @@ use crate::model::reply::{self, Origin, RuleDeleted, RuleList, RulePut};
 pub(super) const COMMANDS: &[Command] = &[
     Command {
         name: "rule.put",
-        about: "Puts a rule in force, from the next push on; over one for the same streams",
+        about: "Add a rule, or replace the rule for the same streams; it applies from the next push on",
         effect: Effect::Changes,
         arguments: &[
             takes(
                 "domain",
                 Kind::Text,
-                "the host that publishers address; any, if left out",
+                "the host that publishers address; default any",
             ),
             takes(
                 "stream",
                 Kind::Text,
-                "the streams, as in live/cam1 or live/*; any, if left out",
+                "the streams, as in live/cam1 or live/*; default all",
             ),
             takes(
                 "app",
                 Kind::Text,
-                "deprecated: the app, before a stream without a slash",
+                "deprecated: the app, when 'stream' has no slash",
             ),
-            takes("template", Kind::Text, "the template; 'default', if left out"),
-            takes(
-                "record",
-                Kind::Text,
-                "always, on-demand or never; always, if left out",
-            ),
+            takes("template", Kind::Text, "the template; default 'default'"),
+            takes("record", Kind::Text, "always, on-demand or never; default always"),
         ],
         carry_out: carries_out!(put -> RulePut),
     },
     Command {
         name: "rule.list",
-        about: "Lists all rules in the order in which they apply",
+        about: "List all rules in the order in which they apply",
         effect: Effect::Reads,
         arguments: &[
             takes(
                 "limit",
                 Kind::Number,
-                "at most so many, 1 to 100; 50, if left out",
+                "the largest number of rows, 1 to 100; default 50",
             ),
             takes(
                 "after",
                 Kind::Text,
-                "go on where the list before ended: its 'next'",
+                "continue after the previous list: the value of its 'next'",
             ),
         ],
         carry_out: carries_out!(list -> RuleList),
     },
     Command {
         name: "rule.delete",
-        about: "Takes back a rule that a command put",
+        about: "Remove a rule that a command added",
         effect: Effect::Ends,
         arguments: &[
-            takes("domain", Kind::Text, "as it was put"),
-            takes("stream", Kind::Text, "as it was put"),
-            takes("app", Kind::Text, "deprecated: as it was put"),
+            takes("domain", Kind::Text, "as in the rule"),
+            takes("stream", Kind::Text, "as in the rule"),
+            takes("app", Kind::Text, "deprecated: as in the rule"),
         ],
         carry_out: carries_out!(delete -> RuleDeleted),
     },

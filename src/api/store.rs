@@ -13,14 +13,14 @@ use crate::store::Command as StoreCommand;
 pub(super) const COMMANDS: &[Command] = &[
     Command {
         name: "store.status",
-        about: "Tells whether the storage directory belongs to this box, or came from another",
+        about: "Show whether the storage directory belongs to this box or came from another box",
         effect: Effect::Reads,
         arguments: &[],
         carry_out: carries_out!(status -> StoreStatus),
     },
     Command {
         name: "store.adopt",
-        about: "Says that the storage directory belongs to this box: what its journal wants removed remotely is removed",
+        about: "Accept the storage directory as this box's own; remote deletions that its journal holds are then done",
         effect: Effect::Changes,
         arguments: &[],
         carry_out: carries_out!(adopt -> StoreAdopted),

@@ -15,25 +15,25 @@ use crate::recorder::StreamStatus;
 pub(super) const COMMANDS: &[Command] = &[
     Command {
         name: "stream.list",
-        about: "Lists the streams that are on the air",
+        about: "List the streams that are on the air",
         effect: Effect::Reads,
         arguments: &[
             takes(
                 "limit",
                 Kind::Number,
-                "at most so many, 1 to 100; 50, if left out",
+                "the largest number of rows, 1 to 100; default 50",
             ),
             takes(
                 "after",
                 Kind::Text,
-                "go on where the list before ended: its 'next'",
+                "continue after the previous list: the value of its 'next'",
             ),
         ],
         carry_out: carries_out!(list -> StreamList),
     },
     Command {
         name: "stream.kick",
-        about: "Ends a publish; the publisher may come back",
+        about: "End a publish; the publisher may connect again",
         effect: Effect::Acts,
         arguments: &[needs("stream", Kind::Text, "the stream, as in live/cam1")],
         carry_out: carries_out!(kick -> StreamKicked),

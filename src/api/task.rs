@@ -17,65 +17,73 @@ use crate::recorder::{Missed, Outcome, Task, TaskState, When};
 pub(super) const COMMANDS: &[Command] = &[
     Command {
         name: "task.create",
-        about: "Orders a recording for a time, whoever publishes then and however often",
+        about: "Plan a recording for a time; it records every publish of the stream in that time",
         effect: Effect::Changes,
         arguments: &[
             needs("stream", Kind::Text, "the stream, as in live/cam1"),
-            takes("start", Kind::Time, "when it begins; now, if left out"),
-            takes("end", Kind::Time, "when it ends, at most 24 hours later"),
-            takes("duration", Kind::Span, "or how long it is, as in 90min"),
+            takes("start", Kind::Time, "when the task begins; default now"),
+            takes("end", Kind::Time, "when the task ends, at most 24 hours later"),
+            takes("duration", Kind::Span, "or how long the task lasts, as in 90min"),
             takes(
                 "weekly",
                 Kind::Lines,
-                "or every week, as in \"Mon-Fri 08:00-18:00\"",
+                "or weekly hours, as in \"Mon-Fri 08:00-18:00\"",
             ),
             takes(
                 "time_zone",
                 Kind::Text,
-                "of these hours, as in Asia/Shanghai; UTC, if left out",
+                "the time zone of these hours, as in Asia/Shanghai; default UTC",
             ),
-            takes("template", Kind::Text, "how; HLS in one piece, if left out"),
-            takes("name", Kind::Text, "a name for its recordings"),
+            takes(
+                "template",
+                Kind::Text,
+                "the template; default is HLS without splits",
+            ),
+            takes("name", Kind::Text, "a name for the task's recordings"),
         ],
         carry_out: carries_out!(create -> reply::Task),
     },
     Command {
         name: "task.list",
-        about: "Lists tasks, those made first first",
+        about: "List tasks, in the order in which they were made",
         effect: Effect::Reads,
         arguments: &[
             takes("stream", Kind::Text, STREAMS),
-            takes("state", Kind::Text, "waiting, running, over or stopped"),
+            takes(
+                "state",
+                Kind::Text,
+                "only this state: waiting, running, over or stopped",
+            ),
             takes(
                 "limit",
                 Kind::Number,
-                "at most so many, 1 to 100; 50, if left out",
+                "the largest number of rows, 1 to 100; default 50",
             ),
             takes(
                 "after",
                 Kind::Text,
-                "go on where the list before ended: its 'next'",
+                "continue after the previous list: the value of its 'next'",
             ),
         ],
         carry_out: carries_out!(list -> TaskList),
     },
     Command {
         name: "task.stop",
-        about: "Ends a task for good, and what it records",
+        about: "End a task for good, and its recordings",
         effect: Effect::Ends,
         arguments: ONE,
         carry_out: carries_out!(stop -> reply::Task),
     },
     Command {
         name: "task.delete",
-        about: "Forgets a task; what it records now goes on",
+        about: "Delete a task; its current recordings continue",
         effect: Effect::Ends,
         arguments: ONE,
         carry_out: carries_out!(delete -> reply::Task),
     },
 ];
 
-const ONE: &[super::Argument] = &[needs("task", Kind::Text, "its id")];
+const ONE: &[super::Argument] = &[needs("task", Kind::Text, "the task's id")];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

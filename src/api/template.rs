@@ -13,22 +13,22 @@ use super::rule::{origin, warnings};
 use crate::config::{Template, TemplateSource};
 use crate::model::reply::{self, TemplateDeleted, TemplateList, TemplatePut};
 
-const WAYS: &str = "what is otherwise for this format, as in {\"split\":\"off\"}";
+const WAYS: &str = "settings that differ for this format, as in {\"split\":\"off\"}";
 
 const PUT: &[Argument] = &[
-    needs("name", Kind::Text, "its name"),
+    needs("name", Kind::Text, "the template's name"),
     takes(
         "formats",
         Kind::Texts,
-        "of hls, mp4, fmp4, flv, aac; hls and mp4, if left out; an empty list switches recording off",
+        "one or more of hls, mp4, fmp4, flv, aac; default hls and mp4; an empty list switches recording off",
     ),
     takes("media", Kind::Text, "both, video or audio"),
     takes(
         "split",
         Kind::Text,
-        "a new recording after this, as in 30min; off for never",
+        "begin a new recording after this time, as in 30min; off for never",
     ),
-    takes("split_size", Kind::Text, "or after so many bytes, as in 2GiB"),
+    takes("split_size", Kind::Text, "or after this many bytes, as in 2GiB"),
     takes(
         "split_at",
         Kind::Span,
@@ -37,17 +37,29 @@ const PUT: &[Argument] = &[
     takes(
         "resume_window",
         Kind::Span,
-        "go on with a publisher that is back within this",
+        "how long a recording waits for its publisher after a break",
     ),
     takes(
         "resume_after",
         Kind::Text,
-        "break: only a broken connection; any: any end",
+        "break: wait only after a broken connection; any: after every end of a publish",
     ),
-    takes("keep", Kind::Text, "how long on the box, as in 7d or forever"),
-    takes("storage_time", Kind::Text, "how long where it is delivered to"),
-    takes("key", Kind::Text, "the name of a delivered file"),
-    takes("time_zone", Kind::Text, "of its clock, as in Asia/Shanghai"),
+    takes(
+        "keep",
+        Kind::Text,
+        "how long recordings are kept on the box, as in 7d or forever",
+    ),
+    takes(
+        "storage_time",
+        Kind::Text,
+        "how long delivered files are kept in the store",
+    ),
+    takes("key", Kind::Text, "the name of delivered files"),
+    takes(
+        "time_zone",
+        Kind::Text,
+        "the time zone of the template's clock, as in Asia/Shanghai",
+    ),
     takes("hls", Kind::Object, WAYS),
     takes("mp4", Kind::Object, WAYS),
     takes("fmp4", Kind::Object, WAYS),
@@ -58,34 +70,34 @@ const PUT: &[Argument] = &[
 pub(super) const COMMANDS: &[Command] = &[
     Command {
         name: "template.put",
-        about: "Puts a template in force, from the next push on; over one of the same name",
+        about: "Add a template, or replace the one with the same name; it applies from the next push on",
         effect: Effect::Changes,
         arguments: PUT,
         carry_out: carries_out!(put -> TemplatePut),
     },
     Command {
         name: "template.list",
-        about: "Lists all templates",
+        about: "List all templates",
         effect: Effect::Reads,
         arguments: &[
             takes(
                 "limit",
                 Kind::Number,
-                "at most so many, 1 to 100; 50, if left out",
+                "the largest number of rows, 1 to 100; default 50",
             ),
             takes(
                 "after",
                 Kind::Text,
-                "go on where the list before ended: its 'next'",
+                "continue after the previous list: the value of its 'next'",
             ),
         ],
         carry_out: carries_out!(list -> TemplateList),
     },
     Command {
         name: "template.delete",
-        about: "Takes back a template that a command put",
+        about: "Remove a template that a command added",
         effect: Effect::Ends,
-        arguments: &[needs("name", Kind::Text, "its name")],
+        arguments: &[needs("name", Kind::Text, "the template's name")],
         carry_out: carries_out!(delete -> TemplateDeleted),
     },
 ];

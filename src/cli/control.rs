@@ -32,34 +32,31 @@ const YES: &str = "yes";
 
 /// What each group is about.
 const GROUPS: &[(&str, &str)] = &[
-    ("recording", "Record, stop, list, protect and delete"),
+    ("recording", "Record streams; list, protect and delete recordings"),
     ("clip", "Make a recording of a part of a stream"),
-    ("task", "Order recordings for a time"),
-    ("rule", "Say which streams are recorded how"),
-    ("template", "Say what becomes of streams that are recorded"),
-    ("stream", "See what is on the air, and end it"),
-    ("sync", "See what is delivered, and have a say in it"),
+    ("task", "Plan recordings for a time"),
+    ("rule", "Set which streams are recorded by which template"),
+    ("template", "Set formats, splits and retention of recordings"),
+    ("stream", "Show the streams on the air, and end a publish"),
+    ("sync", "Show and control delivery"),
     (
         "store",
-        "See whose the storage directory is, and take over that of another box",
+        "Show which box the storage directory belongs to, and adopt one from another box",
     ),
     (
         "callback",
-        "See what web services did not take, and tell them again",
+        "Show events that web services did not accept, and send them again",
     ),
-    ("device", "See what the box is and how it is"),
-    (
-        "config",
-        "See the configuration that is in force, and read it again",
-    ),
-    ("log", "Say how much is logged"),
-    ("audit", "See who had what changed"),
+    ("device", "Show what the box is, and its state"),
+    ("config", "Show the configuration that is in force, and reload it"),
+    ("log", "Set the log level"),
+    ("audit", "Show who changed what"),
 ];
 
 // No words of its own: they would stand in place of each command's.
 #[derive(clap::Args)]
 struct Service {
-    /// The control socket of the service [default: as its configuration says, or where systemd makes it].
+    /// The control socket of the service [default: from the configuration, or the one that systemd makes].
     #[arg(long, value_name = "PATH", value_hint = clap::ValueHint::FilePath)]
     socket: Option<PathBuf>,
     #[command(flatten)]
@@ -209,7 +206,7 @@ fn one(name: &'static str, command: &'static Command, said: Option<&str>) -> cla
             .help(about)
     });
     let about = match said {
-        Some(_) => "Takes back that a recording is protected",
+        Some(_) => "End the protection of a recording",
         None => command.about,
     };
     let yes = asks_first(command).then(|| {
@@ -217,7 +214,7 @@ fn one(name: &'static str, command: &'static Command, said: Option<&str>) -> cla
             .long(YES)
             .short('y')
             .action(ArgAction::SetTrue)
-            .help("Do not ask first; a script must say so")
+            .help("Do not ask for confirmation; required in scripts")
     });
     let line = clap::Command::new(name)
         .about(about)
@@ -229,7 +226,7 @@ fn one(name: &'static str, command: &'static Command, said: Option<&str>) -> cla
             Arg::new("json")
                 .long("json")
                 .action(ArgAction::SetTrue)
-                .help("The answer as JSON"),
+                .help("Print the answer as JSON"),
         );
     Service::augment_args(line)
 }

@@ -23,37 +23,37 @@ pub(super) struct Ctl {
     /// The broker, as in mqtts://broker.example.com:8883.
     #[arg(long, env = "EDGEREEL_BROKER", value_name = "URL")]
     broker: BrokerUrl,
-    /// The device's id; with `watch` it may be +, for all.
+    /// The id of the device; with `watch` it may be +, for all devices.
     #[arg(long, env = "EDGEREEL_DEVICE", value_name = "ID")]
     device: String,
-    /// What the fleet's topics begin with.
+    /// The prefix of the fleet's topics.
     #[arg(long, default_value = "edgereel", value_name = "PREFIX")]
     prefix: String,
-    /// Who you are to the broker.
+    /// The user name for the broker.
     #[arg(long, value_name = "NAME", requires = "password_file")]
     user: Option<String>,
-    /// A file with your password.
+    /// A file with the password for the broker.
     #[arg(long, value_name = "PATH", requires = "user", value_hint = clap::ValueHint::FilePath)]
     password_file: Option<PathBuf>,
-    /// Certificates that the broker is to be trusted by, beside those of the system.
+    /// A PEM file with additional certificates to trust for the broker, beside those of the system.
     #[arg(long, value_name = "PATH", value_hint = clap::ValueHint::FilePath)]
     ca_file: Option<PathBuf>,
-    /// Your own certificate.
+    /// The client certificate.
     #[arg(long, value_name = "PATH", requires = "key_file", value_hint = clap::ValueHint::FilePath)]
     cert_file: Option<PathBuf>,
-    /// Its private key.
+    /// The private key of the client certificate.
     #[arg(long, value_name = "PATH", requires = "cert_file", value_hint = clap::ValueHint::FilePath)]
     key_file: Option<PathBuf>,
-    /// How long an answer is waited for.
+    /// How long to wait for an answer.
     #[arg(long, default_value = "10s", value_name = "SPAN")]
     timeout: Span,
-    /// Answers, and events, as JSON.
+    /// Print answers and events as JSON.
     #[arg(long)]
     json: bool,
-    /// A command such as recording.list, or watch.
+    /// A command such as recording.list, or watch to print events.
     #[arg(value_name = "COMMAND", add = ArgValueCompleter::new(complete::commands))]
     command: String,
-    /// Its arguments, as in stream=live/cam1; of several texts, tags=a,b.
+    /// The arguments of the command, as in stream=live/cam1; a list is written as tags=a,b.
     #[arg(value_name = "ARG")]
     arguments: Vec<String>,
 }

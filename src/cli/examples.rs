@@ -7,11 +7,11 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         &[
             (
                 "edgereel run",
-                "Listens on this machine, records into ./edgereel-data",
+                "Listen on this machine, and record into ./edgereel-data",
             ),
             (
                 "edgereel run --config box.toml --data /mnt/card/store",
-                "With a configuration, and another card",
+                "Use a configuration and another storage directory",
             ),
         ],
     ),
@@ -19,14 +19,14 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         "demo",
         &[(
             "edgereel demo --seconds 30",
-            "Half a minute of a test clip, recorded and delivered to a folder",
+            "Record half a minute of a test clip, and deliver it to a folder",
         )],
     ),
     (
         "check-config",
         &[(
             "edgereel check-config --config box.toml",
-            "What would be in force, or what is wrong in which line",
+            "Print the settings in force, or each mistake with its line",
         )],
     ),
     (
@@ -35,9 +35,9 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
             ("edgereel ls", "All recordings"),
             (
                 "edgereel ls --stream live/cam1 --from 2h",
-                "Those of a stream that ended in the last two hours",
+                "Recordings of a stream that ended in the last two hours",
             ),
-            ("edgereel ls --json", "For programs, with all that is known"),
+            ("edgereel ls --json", "For programs, with all fields"),
         ],
     ),
     (
@@ -49,23 +49,29 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
             ),
             (
                 "edgereel export 0197a2 --format mp4 --from 10min --to 12min -o part.mp4",
-                "Two minutes of one",
+                "Two minutes of a recording",
             ),
             (
                 "edgereel export 0197a2@10min..12min 0197b3@..30s --format mp4 -o best.mp4",
-                "Parts of two, as one file",
+                "Parts of two recordings in one file",
             ),
             (
                 "edgereel export last --format hls -o lesson/",
                 "A folder with index.m3u8",
             ),
-            ("edgereel export last --format flv -o - | ffplay -", "To a player"),
+            (
+                "edgereel export last --format flv -o - | ffplay -",
+                "Send a recording to a player",
+            ),
         ],
     ),
     (
         "verify",
         &[
-            ("edgereel verify", "Reads all of it, also while the service runs"),
+            (
+                "edgereel verify",
+                "Verify all of the tape, also while the service runs",
+            ),
             ("edgereel verify --repair", "With the service stopped"),
         ],
     ),
@@ -74,15 +80,15 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         &[
             (
                 "edgereel publish clip.mp4 rtmp://127.0.0.1/live/cam1",
-                "As if it were live",
+                "Send a file in real time",
             ),
             (
                 "edgereel publish clip.mp4 'rtmp://box-17/live/cam1?key=secret' --loop",
-                "With a key, until Ctrl-C",
+                "Send with a key, until Ctrl-C",
             ),
             (
                 "edgereel publish clip.mp4 rtmps://box-17:1936/live/cam1 --ca-file cert.pem",
-                "Under TLS",
+                "Send over TLS",
             ),
         ],
     ),
@@ -104,11 +110,11 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         &[
             (
                 "edgereel completions bash > /etc/bash_completion.d/edgereel",
-                "For bash, of everybody",
+                "For bash, for all users",
             ),
             (
                 "edgereel completions fish > ~/.config/fish/completions/edgereel.fish",
-                "For fish, of one user",
+                "For fish, for one user",
             ),
         ],
     ),
@@ -117,17 +123,23 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         &[
             (
                 "edgereel recording start live/cam1 --pre-roll 10s --name lesson-7",
-                "From ten seconds ago on",
+                "Record, beginning with the last ten seconds",
             ),
-            ("edgereel recording stop live/cam1", "Ends what a command began"),
+            (
+                "edgereel recording stop live/cam1",
+                "End what a command began to record",
+            ),
             (
                 "edgereel recording list --stream live/cam1 --from 24h",
-                "What ended since yesterday",
+                "Recordings that ended in the last 24 hours",
             ),
-            ("edgereel recording get last", "All about the newest"),
+            (
+                "edgereel recording get last",
+                "All details of the newest recording",
+            ),
             (
                 "edgereel recording protect 0197a2",
-                "Is never given up; unprotect takes it back",
+                "Protect a recording from eviction; unprotect ends that",
             ),
         ],
     ),
@@ -136,11 +148,11 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         &[
             (
                 "edgereel clip create live/cam1 --before 10s --after 20s",
-                "Around now",
+                "10 s before now to 20 s after now",
             ),
             (
                 "edgereel clip create live/cam1 --from 2026-11-20T08:00:00Z --to 2026-11-20T08:00:30Z",
-                "Of the tape",
+                "A clip of the past",
             ),
         ],
     ),
@@ -149,13 +161,13 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         &[
             (
                 "edgereel task create live/cam1 --start 2h --duration 90min",
-                "In two hours",
+                "Record in two hours",
             ),
             (
                 "edgereel task create live/cam1 --weekly 'Mon-Fri 08:00-18:00' --time-zone Asia/Shanghai",
-                "Every week",
+                "Record every week",
             ),
-            ("edgereel task list --state waiting", "What is to come"),
+            ("edgereel task list --state waiting", "Tasks that have not begun"),
         ],
     ),
     (
@@ -163,9 +175,12 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         &[
             (
                 "edgereel rule put --stream 'live/cam*' --template lesson",
-                "From the next push on",
+                "Record these streams by this template, from the next push on",
             ),
-            ("edgereel rule list", "Which streams are recorded how"),
+            (
+                "edgereel rule list",
+                "The rules, in the order in which they apply",
+            ),
         ],
     ),
     (
@@ -173,24 +188,27 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         &[
             (
                 "edgereel template put lesson --formats mp4 --split 30min --keep 7d",
-                "MP4 alone, in half hours",
+                "Only MP4, a file for each half hour",
             ),
-            ("edgereel template list", "What there is"),
+            ("edgereel template list", "All templates"),
         ],
     ),
     (
         "stream",
         &[
-            ("edgereel stream list", "What is on the air, and how fast"),
-            ("edgereel stream kick live/cam1", "Ends the publish"),
+            (
+                "edgereel stream list",
+                "The streams on the air, with their bit rates",
+            ),
+            ("edgereel stream kick live/cam1", "End the publish"),
         ],
     ),
     (
         "sync",
         &[
-            ("edgereel sync status", "Where delivery stands, and why"),
-            ("edgereel sync limit --rate '2 MiB/s'", "No faster than that"),
-            ("edgereel sync retry", "Tries all again, now"),
+            ("edgereel sync status", "The state of delivery, and the reasons"),
+            ("edgereel sync limit --rate '2 MiB/s'", "Limit the rate"),
+            ("edgereel sync retry", "Retry all deliveries now"),
         ],
     ),
     (
@@ -198,11 +216,11 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         &[
             (
                 "edgereel store status",
-                "Whether the storage directory is this box's own",
+                "Whether the storage directory belongs to this box",
             ),
             (
                 "edgereel store adopt",
-                "It is from now on, after it came from another",
+                "Accept a storage directory that came from another box",
             ),
         ],
     ),
@@ -210,21 +228,24 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         "audit",
         &[(
             "edgereel audit list --from 2h",
-            "Who had what changed in the last two hours",
+            "Who changed what in the last two hours",
         )],
     ),
     (
         "callback",
-        &[("edgereel callback status", "What was told to whom")],
+        &[(
+            "edgereel callback status",
+            "Which callbacks accepted which events",
+        )],
     ),
     (
         "device",
         &[("edgereel device stats", "Storage, streams, delivery, memory")],
     ),
-    ("config", &[("edgereel config reload", "As SIGHUP does")]),
+    ("config", &[("edgereel config reload", "The same as SIGHUP")]),
     (
         "log",
-        &[("edgereel log level debug", "Says more, until the next start")],
+        &[("edgereel log level debug", "Log more, until the next start")],
     ),
 ];
 

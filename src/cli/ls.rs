@@ -17,16 +17,16 @@ use crate::store::{Filter, RecordingRow};
 pub(super) struct Ls {
     #[command(flatten)]
     store: StoreArgument,
-    /// Only of this stream, as in live/cam1, or of those that a pattern fits, as in 'live/*'.
+    /// Only this stream, as in live/cam1, or the streams that a pattern matches, as in 'live/*'.
     #[arg(long, add = ArgValueCompleter::new(complete::streams))]
     stream: Option<Streams>,
-    /// Only what ended after this: a time (RFC 3339), or a length of time back from now.
+    /// Only recordings that ended after this: a time (RFC 3339), or a length of time before now.
     #[arg(long, value_name = "T")]
     from: Option<When>,
-    /// Only what began before this.
+    /// Only recordings that began before this.
     #[arg(long, value_name = "T")]
     to: Option<When>,
-    /// One JSON document.
+    /// Print one JSON document.
     #[arg(long)]
     json: bool,
 }

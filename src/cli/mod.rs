@@ -44,15 +44,15 @@ struct Arguments {
 enum Command {
     /// Run the service.
     Run(run::Run),
-    /// Show everything on this machine: a service, a publisher, a recording that plays.
+    /// Show on this machine how it works: a service, a publisher, and a recording that you can play.
     Demo(demo::Demo),
     /// Check the configuration and print what is in force.
     CheckConfig(check_config::CheckConfig),
     /// List recordings.
     Ls(ls::Ls),
-    /// Make a file that plays from a recording.
+    /// Export a recording to a file.
     Export(export::Export),
-    /// Check every byte of the tape; with --repair, mend what can be mended.
+    /// Verify every byte of the tape; with --repair, repair what can be repaired.
     Verify(verify::Verify),
     /// Send an FLV or MP4 file over RTMP.
     Publish(publish::Publish),

@@ -21,18 +21,18 @@ const MAX_PEM: u64 = 1 << 20;
 
 #[derive(clap::Args)]
 pub(super) struct Publish {
-    /// An FLV or MP4 file.
+    /// The FLV or MP4 file to send.
     #[arg(value_hint = clap::ValueHint::FilePath)]
     file: PathBuf,
-    /// Where to, as in rtmp://127.0.0.1/live/cam1, or rtmps:// (port 443 unless it says another).
+    /// The address to send to, as in rtmp://127.0.0.1/live/cam1, or rtmps:// (default port 443).
     url: RtmpUrl,
-    /// Certificates that the server of rtmps:// is trusted by, in PEM, beside those of the system.
+    /// A PEM file with additional certificates to trust for rtmps://, beside those of the system.
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     ca_file: Option<PathBuf>,
-    /// Begin again at the end of the file, until interrupted.
+    /// Repeat the file until interrupted.
     #[arg(long = "loop")]
     repeat: bool,
-    /// As fast as the server takes it, instead of in real time.
+    /// Send as fast as the server accepts, instead of in real time.
     #[arg(long)]
     fast: bool,
 }

@@ -18,10 +18,10 @@ const MAX_FINDINGS: usize = 100_000;
 pub(super) struct Verify {
     #[command(flatten)]
     store: StoreArgument,
-    /// Repair what can be; the service must be stopped. What can be read is never deleted.
+    /// Repair what can be repaired; the service must be stopped. Nothing that can be read is deleted.
     #[arg(long)]
     repair: bool,
-    /// One JSON document.
+    /// Print one JSON document.
     #[arg(long)]
     json: bool,
 }

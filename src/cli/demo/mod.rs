@@ -41,13 +41,13 @@ pub(super) struct Demo {
     /// How long to record.
     #[arg(long, value_name = "N", default_value_t = 15, value_parser = clap::value_parser!(u64).range(2..=3600))]
     seconds: u64,
-    /// Where everything goes; made anew.
+    /// The directory for everything; it is emptied first.
     #[arg(long, value_name = "DIR", default_value = "edgereel-demo", value_hint = clap::ValueHint::DirPath)]
     dir: PathBuf,
-    /// Deliver to a bucket, in place of a folder: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY say who asks.
+    /// Deliver to a bucket instead of a folder, with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY from the environment.
     #[arg(long, value_name = "s3://BUCKET/PREFIX")]
     s3: Option<String>,
-    /// The service that has the bucket [default: Amazon's].
+    /// The address of the object store [default: Amazon S3].
     #[arg(long, value_name = "URL", requires = "s3")]
     endpoint: Option<String>,
 }

@@ -30,42 +30,42 @@ use range::Range;
 pub(super) struct Export {
     #[command(flatten)]
     store: StoreArgument,
-    /// Which recording: its id as `edgereel ls` prints it, or the beginning of that; ID@FROM..TO is a part of it, in the
-    /// terms of --from and --to. Several make one file, one after the other.
+    /// The recording: its id as `edgereel ls` prints it, or the beginning of the id. ID@FROM..TO is a part of it, with
+    /// FROM and TO as in --from and --to. Several are joined to one file, in the order given.
     #[arg(
         value_name = "RANGE",
         required_unless_present = "last",
         add = ArgValueCompleter::new(complete::recordings)
     )]
     ranges: Vec<Range>,
-    /// The newest recording.
+    /// Export the newest recording.
     #[arg(long, conflicts_with = "ranges")]
     last: bool,
-    /// mp4, fmp4, flv, hls or aac.
+    /// The format: mp4, fmp4, flv, hls or aac.
     #[arg(long, add = complete::formats())]
     format: Format,
-    /// From here on: a time (RFC 3339), or a length of time from the beginning. The file begins at the last
-    /// keyframe at or before; an MP4 shows nothing before the first picture asked for.
+    /// The start: a time (RFC 3339), or a length of time from the beginning. The file begins at the last
+    /// keyframe at or before the start; an MP4 shows nothing before the start.
     #[arg(long, value_name = "T")]
     from: Option<When>,
-    /// Up to here, exactly, in the same terms.
+    /// The end, exact, written as in --from.
     #[arg(long, value_name = "T")]
     to: Option<When>,
-    /// What becomes of gaps where the publisher was away: close or keep, as the recording's template says if it is not
-    /// said here. HLS closes them always, and dates what follows.
+    /// Gaps where the publisher was away: close them or keep them; default is the setting of the recording's
+    /// template. HLS always closes gaps, and gives the date of the media that follows.
     #[arg(long, value_name = "GAPS")]
     gaps: Option<Gaps>,
-    /// In files of this length, numbered from OUT-1 on, each up to the next keyframe.
+    /// Split into files of this length, numbered from OUT-1; each file ends at the next keyframe.
     #[arg(long, value_name = "LENGTH")]
     split: Option<Span>,
-    /// Of a recording whose pictures or sound change in the middle, and which so needs several files, this one.
+    /// Export only this file of a recording that needs several files because its codec or size changes.
     #[arg(long, value_name = "N", conflicts_with = "split")]
     part: Option<NonZeroUsize>,
-    /// The file to make (of HLS, the folder); `-` for standard output. aac makes M4A unless it ends in .aac.
+    /// The file to make (for HLS, the folder); `-` is standard output. aac makes M4A unless the name ends in .aac.
     #[arg(short, long, value_name = "PATH", value_hint = clap::ValueHint::AnyPath)]
     output: PathBuf,
-    /// Overwrite what is there: a file, or an earlier HLS export. Without it that is asked on a terminal; elsewhere an
-    /// earlier export is replaced, and anything else is refused.
+    /// Overwrite an existing file or HLS export. Without --force edgereel asks on a terminal; in a script it replaces an
+    /// earlier export and refuses to replace any other file.
     #[arg(short = 'f', long)]
     force: bool,
 }
