@@ -47,15 +47,15 @@ const KEYS: &[Key] = &[
     key!(
         "rtmp.max_connections_per_address",
         true,
-        rtmp.limits.connections_per_address
+        rtmp.max_connections_per_address
     ),
-    key!("rtmp.max_publishes", true, rtmp.limits.publishes),
+    key!("rtmp.max_publishes", true, rtmp.max_publishes),
     key!(
         "rtmp.max_publishes_per_address",
         true,
-        rtmp.limits.publishes_per_address
+        rtmp.max_publishes_per_address
     ),
-    key!("rtmp.max_bitrate", true, rtmp.limits.bitrate),
+    key!("rtmp.max_bitrate", true, rtmp.max_bitrate),
     key!("rtmp.handshake_timeout", false, rtmp.handshake_timeout),
     key!("rtmp.publish_timeout", false, rtmp.publish_timeout),
     key!("rtmp.idle_timeout", false, rtmp.idle_timeout),

@@ -1,8 +1,7 @@
 //! From TOML and the environment to a [`Config`], with errors that say where.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Deserialize;
 use toml::{Table, Value};
@@ -12,11 +11,9 @@ use super::delivery::DeliveryFile;
 use super::mistake::explained;
 use super::mqtt::MqttFile;
 use super::place::{line_of_fault, line_of_key};
-use super::publisher::{self, MAX_PUBLISHERS, Publisher};
-use super::rtmp::RtmpFile;
+use super::publisher::{MAX_PUBLISHERS, Publisher};
 use super::{
-    ByteSize, Config, Control, Device, Keep, OnFull, Ring, Rtmp, Rule, Span, Storage, Task, Template,
-    TemplateSource,
+    ByteSize, Config, Control, Device, Keep, Ring, Rtmp, Rule, Span, Storage, Task, Template, TemplateSource,
 };
 use crate::model::nearest;
 
@@ -44,19 +41,9 @@ impl Config {
             device: Device {
                 id: if id.is_empty() { "edgereel".to_owned() } else { id },
             },
-            rtmp: Rtmp::defaults(),
-            storage: Storage {
-                dir: PathBuf::from("./edgereel-data"),
-                durability: Span::from_secs(1),
-                quota: None,
-                min_free: None,
-                on_full: OnFull::OverwriteOldest,
-                keep: Keep::Forever,
-            },
-            ring: Ring {
-                pre_roll: Span::from_secs(10),
-                memory: ByteSize::new(32 << 20),
-            },
+            rtmp: Rtmp::default(),
+            storage: Storage::default(),
+            ring: Ring::default(),
             control: Control::default(),
             sync: None,
             mqtt: None,
@@ -142,56 +129,6 @@ impl Config {
             }
         })
     }
-
-    /// The whole configuration as a file that would bring it about, but for its secrets: they are masked.
-    pub fn to_toml(&self) -> String {
-        let mut out = String::new();
-        let size = |key: &str, size: Option<ByteSize>| match size {
-            Some(size) => format!("{key} = \"{size}\"\n"),
-            None => String::new(),
-        };
-        let _ = write!(out, "[device]\nid = {:?}\n\n", self.device.id);
-        self.rtmp.to_toml(&mut out);
-        let _ = write!(
-            out,
-            "\n[storage]\ndir = {dir:?}\ndurability = \"{durability}\"\n{quota}{min_free}\
-             on_full = \"{on_full}\"\nkeep = \"{keep}\"\n\n\
-             [ring]\npre_roll = \"{pre_roll}\"\nmemory = \"{memory}\"\n{control}",
-            dir = self.storage.dir.display().to_string(),
-            durability = self.storage.durability,
-            quota = size("quota", self.storage.quota),
-            min_free = size("min_free", self.storage.min_free),
-            on_full = self.storage.on_full,
-            keep = self.storage.keep,
-            pre_roll = self.ring.pre_roll,
-            memory = self.ring.memory,
-            control = match &self.control.socket {
-                Some(socket) => format!("\n[control]\nsocket = {:?}\n", socket.display().to_string()),
-                None => String::new(),
-            },
-        );
-        if let Some(sync) = &self.sync {
-            sync.to_toml(&mut out);
-        }
-        if let Some(mqtt) = &self.mqtt {
-            mqtt.to_toml(&mut out);
-        }
-        self.callbacks
-            .iter()
-            .for_each(|callback| callback.to_toml(&mut out));
-        publisher::to_toml(&self.publishers, &mut out);
-        let tables = Recording {
-            template: self.templates.iter().map(|template| &template.source).collect(),
-            rule: self.rules.iter().collect(),
-            task: self.tasks.iter().collect(),
-        };
-        if let Ok(text) = toml::to_string(&tables)
-            && !text.is_empty()
-        {
-            let _ = write!(out, "\n{text}");
-        }
-        out
-    }
 }
 
 /// Why a text is no configuration, if it is none.
@@ -204,25 +141,14 @@ pub(super) fn fault_of(table: Table) -> Option<toml::de::Error> {
     File::deserialize(table).err()
 }
 
-/// The tables that come several times, as they are printed.
-#[derive(serde::Serialize)]
-struct Recording<'a> {
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    template: Vec<&'a TemplateSource>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    rule: Vec<&'a Rule>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    task: Vec<&'a Task>,
-}
-
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 struct File {
     device: DeviceFile,
-    rtmp: RtmpFile,
-    storage: StorageFile,
-    ring: RingFile,
-    control: ControlFile,
+    rtmp: Rtmp,
+    storage: Storage,
+    ring: Ring,
+    control: Control,
     sync: DeliveryFile,
     mqtt: MqttFile,
     callback: Vec<CallbackFile>,
@@ -232,34 +158,11 @@ struct File {
     task: Vec<Task>,
 }
 
+/// As it is written: what it is without an id, the machine knows.
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 struct DeviceFile {
     id: Option<String>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
-struct StorageFile {
-    dir: Option<PathBuf>,
-    durability: Option<Span>,
-    quota: Option<ByteSize>,
-    min_free: Option<ByteSize>,
-    on_full: Option<OnFull>,
-    keep: Option<Keep>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
-struct RingFile {
-    pre_roll: Option<Span>,
-    memory: Option<ByteSize>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
-struct ControlFile {
-    socket: Option<PathBuf>,
 }
 
 /// A value that is well formed and still cannot be.
@@ -309,22 +212,10 @@ impl File {
             mqtt: self.mqtt.resolve(&id)?,
             callbacks: callback::resolve(self.callback)?,
             device: Device { id },
-            rtmp: self.rtmp.resolve(),
-            storage: Storage {
-                dir: self.storage.dir.unwrap_or(base.storage.dir),
-                durability: self.storage.durability.unwrap_or(base.storage.durability),
-                quota: self.storage.quota.or(base.storage.quota),
-                min_free: self.storage.min_free.or(base.storage.min_free),
-                on_full: self.storage.on_full.unwrap_or(base.storage.on_full),
-                keep: self.storage.keep.unwrap_or(base.storage.keep),
-            },
-            ring: Ring {
-                pre_roll: self.ring.pre_roll.unwrap_or(base.ring.pre_roll),
-                memory: self.ring.memory.unwrap_or(base.ring.memory),
-            },
-            control: Control {
-                socket: self.control.socket,
-            },
+            rtmp: self.rtmp,
+            storage: self.storage,
+            ring: self.ring,
+            control: self.control,
             sync: self.sync.resolve()?,
             publishers: self.publisher,
             templates: templates(self.template)?,
@@ -486,6 +377,7 @@ pub(crate) fn explain(message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use std::net::SocketAddr;
+    use std::path::PathBuf;
 
     use super::*;
 

@@ -22,11 +22,14 @@ mod rate;
 mod rtmp;
 mod rule;
 mod secret;
+mod shown;
 mod streams;
 mod task;
 mod template;
 
 use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
 
 pub use address::{AddressRange, AddressRangeError};
 pub use advice::{Advice, of_rules};
@@ -45,7 +48,7 @@ pub use fuzz::fuzz;
 pub use mqtt::{BrokerUrl, BrokerUrlError, Login, Mqtt, MqttVersion};
 pub use publisher::{Hook, HookUrl, MAX_PUBLISHERS, Proof, Publisher, Required};
 pub use rate::{BitRate, BitRateError};
-pub use rtmp::{Limits, Rtmp, Tls};
+pub use rtmp::{Rtmp, Tls};
 pub use rule::{Pattern, RecordWhen, Rule};
 pub use secret::{MAX_SECRET, Secret, SecretError, SecretSource};
 pub use streams::Streams;
@@ -86,22 +89,25 @@ pub struct Config {
 }
 
 /// Who this box is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Device {
     /// Its name among others: 1 to 64 letters, digits, `.`, `_`, `-`. The host name by default.
     pub id: String,
 }
 
 /// The tape.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Storage {
     /// Where it lives.
     pub dir: PathBuf,
     /// Media written is made durable at least this often.
     pub durability: Span,
     /// Most that the tape takes; as much as `min_free` leaves, when there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub quota: Option<ByteSize>,
     /// What is left to others on the file system; 512 MiB, or a twentieth of a small card, when there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub min_free: Option<ByteSize>,
     /// What happens when nothing may be given up but what was never delivered.
     pub on_full: OnFull,
@@ -110,7 +116,7 @@ pub struct Storage {
 }
 
 /// What becomes of new media when there is no room.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnFull {
     /// The oldest media goes, also what was never delivered.
@@ -119,17 +125,22 @@ pub enum OnFull {
     Stop,
 }
 
-impl std::fmt::Display for OnFull {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            OnFull::OverwriteOldest => "overwrite-oldest",
-            OnFull::Stop => "stop",
-        })
+impl Default for Storage {
+    fn default() -> Self {
+        Self {
+            dir: PathBuf::from("./edgereel-data"),
+            durability: Span::from_secs(1),
+            quota: None,
+            min_free: None,
+            on_full: OnFull::OverwriteOldest,
+            keep: Keep::Forever,
+        }
     }
 }
 
 /// The last seconds of each stream, in memory.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Ring {
     /// How much of each stream.
     pub pre_roll: Span,
@@ -137,9 +148,20 @@ pub struct Ring {
     pub memory: ByteSize,
 }
 
+impl Default for Ring {
+    fn default() -> Self {
+        Self {
+            pre_roll: Span::from_secs(10),
+            memory: ByteSize::new(32 << 20),
+        }
+    }
+}
+
 /// How this machine's own commands reach the service.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Control {
     /// The socket; in a directory of the machine's for such things, when there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub socket: Option<PathBuf>,
 }

@@ -3,13 +3,13 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 const UNITS: [(&str, u64); 3] = [("Mbit/s", 1_000_000), ("kbit/s", 1_000), ("bit/s", 1)];
 
 /// Bits a second, at least 8: `"8 Mbit/s"`, `"500kbit/s"`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct BitRate(u64);
 
 /// A text that is not a bit rate.
@@ -54,6 +54,12 @@ impl TryFrom<String> for BitRate {
 
     fn try_from(text: String) -> Result<Self, BitRateError> {
         text.parse()
+    }
+}
+
+impl From<BitRate> for String {
+    fn from(rate: BitRate) -> String {
+        rate.to_string()
     }
 }
 

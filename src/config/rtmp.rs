@@ -1,10 +1,9 @@
 //! `[rtmp]`: where publishers connect, and how much of everything.
 
-use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::file::{Refused, in_range};
 use super::{BitRate, Span};
@@ -13,19 +12,31 @@ use super::{BitRate, Span};
 const MOST: usize = 10_000;
 const MAX_LISTENERS: usize = 16;
 
-/// The RTMP server.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The RTMP server. An address in a bound is an IPv4 address, or the 64 bits of a network of IPv6.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Rtmp {
     /// Addresses to listen on; loopback by default.
     pub listen: Vec<SocketAddr>,
     /// RTMPS beside that, or in place of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<Tls>,
     /// Without any publisher: anyone may push, from anywhere.
     pub allow_anonymous: bool,
     /// Connections at the same time, all addresses together.
     pub max_connections: usize,
-    /// Bounds that hold for everyone who may push.
-    pub limits: Limits,
+    /// Connections at the same time from one address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_connections_per_address: Option<usize>,
+    /// Publishes at the same time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_publishes: Option<usize>,
+    /// Publishes at the same time from one address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_publishes_per_address: Option<usize>,
+    /// Bit rate of each publish.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_bitrate: Option<BitRate>,
     /// Time a new connection has until its handshake is done.
     pub handshake_timeout: Span,
     /// Time a connection has until it publishes, and after a publish until the next.
@@ -36,21 +47,8 @@ pub struct Rtmp {
     pub takeover_after: Span,
 }
 
-/// Bounds on publishers. An address is an IPv4 address, or the 64 bits of a network of IPv6.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Limits {
-    /// Connections at the same time from one address.
-    pub connections_per_address: Option<usize>,
-    /// Publishes at the same time.
-    pub publishes: Option<usize>,
-    /// Publishes at the same time from one address.
-    pub publishes_per_address: Option<usize>,
-    /// Bit rate of each publish.
-    pub bitrate: Option<BitRate>,
-}
-
 /// RTMPS: RTMP under TLS.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tls {
     /// Addresses to listen on.
@@ -62,57 +60,26 @@ pub struct Tls {
     pub key: PathBuf,
 }
 
-impl Rtmp {
-    pub(super) fn defaults() -> Self {
+impl Default for Rtmp {
+    fn default() -> Self {
         Self {
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 1935))],
             tls: None,
             allow_anonymous: false,
             max_connections: 64,
-            limits: Limits::default(),
+            max_connections_per_address: None,
+            max_publishes: None,
+            max_publishes_per_address: None,
+            max_bitrate: None,
             handshake_timeout: Span::from_secs(5),
             publish_timeout: Span::from_secs(10),
             idle_timeout: Span::from_secs(30),
             takeover_after: Span::from_secs(5),
         }
     }
+}
 
-    pub(super) fn to_toml(&self, out: &mut String) {
-        let _ = writeln!(out, "[rtmp]\nlisten = [{}]", addresses(&self.listen));
-        if let Some(Tls { listen, cert, key }) = &self.tls {
-            let (cert, key) = (cert.display().to_string(), key.display().to_string());
-            let listen = addresses(listen);
-            let _ = writeln!(
-                out,
-                "tls = {{ listen = [{listen}], cert = {cert:?}, key = {key:?} }}"
-            );
-        }
-        let _ = write!(
-            out,
-            "allow_anonymous = {}\nmax_connections = {}\n",
-            self.allow_anonymous, self.max_connections,
-        );
-        let Limits {
-            connections_per_address,
-            publishes,
-            publishes_per_address,
-            bitrate,
-        } = self.limits;
-        for (key, most) in [
-            ("max_connections_per_address", connections_per_address),
-            ("max_publishes", publishes),
-            ("max_publishes_per_address", publishes_per_address),
-        ] {
-            let _ = most.map(|most| writeln!(out, "{key} = {most}"));
-        }
-        let _ = bitrate.map(|rate| writeln!(out, "max_bitrate = \"{rate}\""));
-        let _ = write!(
-            out,
-            "handshake_timeout = \"{}\"\npublish_timeout = \"{}\"\nidle_timeout = \"{}\"\ntakeover_after = \"{}\"\n",
-            self.handshake_timeout, self.publish_timeout, self.idle_timeout, self.takeover_after,
-        );
-    }
-
+impl Rtmp {
     /// `guarded`: it is known who may push.
     pub(super) fn check(&self, guarded: bool) -> Result<(), Refused> {
         let refuse = |key: &'static str, message: String| Err(Refused::new(key, message));
@@ -143,11 +110,13 @@ impl Rtmp {
             }
         }
         in_range("rtmp.max_connections", self.max_connections, 1, MOST)?;
-        let limits = &self.limits;
         for (key, most) in [
-            ("rtmp.max_connections_per_address", limits.connections_per_address),
-            ("rtmp.max_publishes", limits.publishes),
-            ("rtmp.max_publishes_per_address", limits.publishes_per_address),
+            (
+                "rtmp.max_connections_per_address",
+                self.max_connections_per_address,
+            ),
+            ("rtmp.max_publishes", self.max_publishes),
+            ("rtmp.max_publishes_per_address", self.max_publishes_per_address),
         ] {
             most.map_or(Ok(()), |most| in_range(key, most, 1, MOST))?;
         }
@@ -161,51 +130,6 @@ impl Rtmp {
             Span::from_millis(100),
             hour,
         )
-    }
-}
-
-fn addresses(listen: &[SocketAddr]) -> String {
-    let quoted: Vec<String> = listen.iter().map(|address| format!("\"{address}\"")).collect();
-    quoted.join(", ")
-}
-
-/// The section as it is written.
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct RtmpFile {
-    listen: Option<Vec<SocketAddr>>,
-    tls: Option<Tls>,
-    allow_anonymous: Option<bool>,
-    max_connections: Option<usize>,
-    max_connections_per_address: Option<usize>,
-    max_publishes: Option<usize>,
-    max_publishes_per_address: Option<usize>,
-    max_bitrate: Option<BitRate>,
-    handshake_timeout: Option<Span>,
-    publish_timeout: Option<Span>,
-    idle_timeout: Option<Span>,
-    takeover_after: Option<Span>,
-}
-
-impl RtmpFile {
-    pub(super) fn resolve(self) -> Rtmp {
-        let base = Rtmp::defaults();
-        Rtmp {
-            listen: self.listen.unwrap_or(base.listen),
-            tls: self.tls,
-            allow_anonymous: self.allow_anonymous.unwrap_or(base.allow_anonymous),
-            max_connections: self.max_connections.unwrap_or(base.max_connections),
-            limits: Limits {
-                connections_per_address: self.max_connections_per_address,
-                publishes: self.max_publishes,
-                publishes_per_address: self.max_publishes_per_address,
-                bitrate: self.max_bitrate,
-            },
-            handshake_timeout: self.handshake_timeout.unwrap_or(base.handshake_timeout),
-            publish_timeout: self.publish_timeout.unwrap_or(base.publish_timeout),
-            idle_timeout: self.idle_timeout.unwrap_or(base.idle_timeout),
-            takeover_after: self.takeover_after.unwrap_or(base.takeover_after),
-        }
     }
 }
 
@@ -244,7 +168,7 @@ mod tests {
         let text = "[rtmp]\nmax_connections_per_address = 8\nmax_publishes = 4\nmax_publishes_per_address = 2\n\
                     max_bitrate = \"8 Mbit/s\"\n";
         let config = parse(text).unwrap();
-        assert_eq!(config.rtmp.limits.publishes, Some(4));
+        assert_eq!(config.rtmp.max_publishes, Some(4));
         assert_eq!(parse(&config.to_toml()).unwrap(), config);
         let said = parse("[rtmp]\nmax_publishes = 0\n").unwrap_err().to_string();
         assert_eq!(

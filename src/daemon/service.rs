@@ -78,7 +78,7 @@ impl Service {
 
     /// The same, with a last say in what no configuration sets.
     pub async fn start_with(config: Config, tune: impl FnOnce(&mut StoreSettings)) -> anyhow::Result<Self> {
-        let limits = rtmp::limits(&config.rtmp.limits);
+        let limits = rtmp::limits(&config.rtmp);
         let admission = Arc::new(Admission::new(&PUBLISHER, keys::authorizer(&config)?, limits));
         let identity = Identity::default();
         keys::certificate(&config)?
@@ -250,7 +250,7 @@ impl Service {
             .reconfigure(recorder_settings(&config), templates, rules);
         order_tasks(&self.recorder, &config, self.clock.as_ref());
         self.store.set_queue_hard(stall_memory(&config));
-        self.admission.set_limits(rtmp::limits(&config.rtmp.limits));
+        self.admission.set_limits(rtmp::limits(&config.rtmp));
         let keys = config.clone();
         let read = may_block(move || (keys::authorizer(&keys), keys::certificate(&keys))).await;
         let (authorizer, certificate) = match read {

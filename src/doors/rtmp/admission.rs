@@ -33,12 +33,12 @@ pub static PUBLISHER: Client = Client {
 };
 
 /// The limits of `[rtmp]`.
-pub fn limits(configured: &config::Limits) -> Limits {
+pub fn limits(configured: &config::Rtmp) -> Limits {
     Limits {
-        connections_per_address: configured.connections_per_address,
-        streams: configured.publishes,
-        streams_per_address: configured.publishes_per_address,
-        bitrate: configured.bitrate,
+        connections_per_address: configured.max_connections_per_address,
+        streams: configured.max_publishes,
+        streams_per_address: configured.max_publishes_per_address,
+        bitrate: configured.max_bitrate,
     }
 }
 
