@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::unit;
+
 const UNITS: [(&str, u64); 3] = [("Mbit/s", 1_000_000), ("kbit/s", 1_000), ("bit/s", 1)];
 
 /// Bits a second, at least 8: `"8 Mbit/s"`, `"500kbit/s"`.
@@ -33,19 +35,10 @@ impl FromStr for BitRate {
     type Err = BitRateError;
 
     fn from_str(text: &str) -> Result<Self, BitRateError> {
-        let wrong = || BitRateError(text.chars().take(64).collect());
-        let at = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
-        let (digits, unit) = text.split_at(at);
-        let (_, factor) = UNITS
-            .iter()
-            .find(|(name, _)| *name == unit.trim())
-            .ok_or_else(wrong)?;
-        let number: u64 = digits.parse().map_err(|_| wrong())?;
-        number
-            .checked_mul(*factor)
-            .filter(|bits| *bits >= 8)
+        let bits = unit::read(text, |name| unit::named(&UNITS, name));
+        bits.filter(|bits| *bits >= 8)
             .map(Self)
-            .ok_or_else(wrong)
+            .ok_or_else(|| BitRateError(text.chars().take(64).collect()))
     }
 }
 
@@ -66,11 +59,8 @@ impl From<BitRate> for String {
 /// Exactly, in the largest unit that divides it.
 impl fmt::Display for BitRate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match UNITS
-            .iter()
-            .find(|(_, factor)| self.0 >= *factor && self.0.is_multiple_of(*factor))
-        {
-            Some((name, factor)) => write!(f, "{} {name}", self.0 / factor),
+        match unit::largest(self.0, UNITS) {
+            Some((number, name)) => write!(f, "{number} {name}"),
             None => write!(f, "{} bit/s", self.0),
         }
     }

@@ -10,6 +10,7 @@ mod output;
 pub mod reply;
 mod size;
 mod span;
+pub(crate) mod unit;
 mod zone;
 
 pub use about::{About, Origin};

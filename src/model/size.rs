@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::unit;
+
 const UNITS: [(&str, u64); 8] = [
     ("TiB", 1 << 40),
     ("GiB", 1 << 30),
@@ -43,21 +45,18 @@ impl FromStr for ByteSize {
     type Err = SizeError;
 
     fn from_str(text: &str) -> Result<Self, SizeError> {
-        let wrong = || SizeError(text.to_owned());
-        let (digits, unit) = match text.find(|c: char| !c.is_ascii_digit()) {
-            Some(at) => text.split_at(at),
-            None => (text, "B"),
+        // A `b` would be a bit.
+        let factor = |name: &str| match (name, name.trim()) {
+            ("", _) | (_, "B") => Some(1),
+            (_, name) => {
+                let mut units = UNITS.iter();
+                units
+                    .find(|(unit, _)| unit.eq_ignore_ascii_case(name))
+                    .map(|(_, factor)| *factor)
+            }
         };
-        let factor = match unit.trim() {
-            "B" => 1,
-            name => UNITS
-                .iter()
-                .find(|(unit, _)| unit.eq_ignore_ascii_case(name))
-                .map(|(_, n)| *n)
-                .ok_or_else(wrong)?,
-        };
-        let number: u64 = digits.parse().map_err(|_| wrong())?;
-        number.checked_mul(factor).map(Self).ok_or_else(wrong)
+        let bytes = unit::read(text, factor);
+        bytes.map(Self).ok_or_else(|| SizeError(text.to_owned()))
     }
 }
 
@@ -78,12 +77,9 @@ impl From<ByteSize> for String {
 
 impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let binary = UNITS.iter().filter(|(name, _)| name.ends_with("iB"));
-        match binary
-            .into_iter()
-            .find(|(_, factor)| self.0 >= *factor && self.0.is_multiple_of(*factor))
-        {
-            Some((name, factor)) => write!(f, "{} {name}", self.0 / factor),
+        let binary = UNITS.into_iter().filter(|(name, _)| name.ends_with("iB"));
+        match unit::largest(self.0, binary) {
+            Some((number, name)) => write!(f, "{number} {name}"),
             None => write!(f, "{} B", self.0),
         }
     }

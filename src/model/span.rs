@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::unit;
+
 const UNITS: [(&str, u64); 9] = [
     ("days", 86_400_000),
     ("d", 86_400_000),
@@ -64,19 +66,10 @@ impl FromStr for Span {
     type Err = SpanError;
 
     fn from_str(text: &str) -> Result<Self, SpanError> {
-        let wrong = || SpanError(text.to_owned());
-        let at = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
-        let (digits, unit) = text.split_at(at);
-        let factor = UNITS
-            .iter()
-            .find(|(name, _)| *name == unit.trim())
-            .map(|(_, n)| *n)
-            .ok_or_else(wrong)?;
-        let number: u64 = digits.parse().map_err(|_| wrong())?;
-        number
-            .checked_mul(factor)
-            .map(|millis| Self { millis })
-            .ok_or_else(wrong)
+        let millis = unit::read(text, |name| unit::named(&UNITS, name));
+        millis
+            .map(Self::from_millis)
+            .ok_or_else(|| SpanError(text.to_owned()))
     }
 }
 
@@ -98,11 +91,8 @@ impl From<Span> for String {
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let units = [("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1_000)];
-        match units
-            .iter()
-            .find(|(_, factor)| self.millis >= *factor && self.millis.is_multiple_of(*factor))
-        {
-            Some((name, factor)) => write!(f, "{}{name}", self.millis / factor),
+        match unit::largest(self.millis, units) {
+            Some((number, name)) => write!(f, "{number}{name}"),
             None => write!(f, "{}ms", self.millis),
         }
     }
