@@ -57,9 +57,9 @@ fn about(origin: &str) -> About {
         formats: vec![Format::Mp4, Format::Hls],
         session: "s1".into(),
         number: 1,
-        name: None,
         task: (origin == "task").then(|| "t7".to_owned()),
         domain: Some("push.example.com".into()),
+        ..About::default()
     }
 }
 
