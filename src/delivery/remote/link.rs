@@ -17,11 +17,25 @@ const SHORT: u64 = 250_000;
 /// Viewers are there for so long after something was sent for them: as long as three chunks of 10 s. Microseconds.
 const LATELY: u64 = 30_000_000;
 
+/// What files find on the link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    Free,
+    /// Microseconds.
+    FreeAt(u64),
+    /// Until somebody says otherwise.
+    Taken,
+}
+
 /// The link, as seen from what viewers wait for. Times are microseconds.
 #[derive(Debug, Default)]
 pub(super) struct Link {
-    /// Requests under way for which viewers wait.
+    /// Bodies for which viewers wait and of which the system does not have all yet.
+    going: u32,
+    /// Requests for which viewers wait and which are not answered yet.
     under_way: u32,
+    /// When a slow link has carried what of them was begun.
+    busy_until: u64,
     /// Since when there was one all the time, and the bytes that arrived since.
     began: u64,
     arrived: u64,
@@ -34,17 +48,30 @@ pub(super) struct Link {
 }
 
 impl Link {
-    /// Bytes for which viewers wait begin to go.
-    pub(super) fn begin(&mut self, now: u64) {
+    /// So many bytes for which viewers wait begin to go.
+    pub(super) fn begin(&mut self, bytes: u64, now: u64) {
         if self.under_way == 0 {
             (self.began, self.arrived) = (now, 0);
         }
+        self.going = self.going.saturating_add(1);
         self.under_way = self.under_way.saturating_add(1);
+        if let Some(rate) = self.carried() {
+            let takes = bytes.saturating_mul(1_000_000) / rate;
+            self.busy_until = self.busy_until.max(now).saturating_add(takes);
+        }
     }
 
-    /// They have arrived; or nobody knows.
+    /// The system has all of one of them.
+    pub(super) fn handed_over(&mut self) {
+        self.going = self.going.saturating_sub(1);
+    }
+
+    /// One has arrived, with so many bytes; or nobody knows.
     pub(super) fn end(&mut self, arrived: Option<u64>, now: u64) {
         self.under_way = self.under_way.saturating_sub(1);
+        if self.under_way == 0 {
+            self.busy_until = now;
+        }
         self.ended = Some(now);
         match arrived {
             Some(bytes) => self.arrived = self.arrived.saturating_add(bytes),
@@ -56,18 +83,26 @@ impl Link {
         }
     }
 
-    /// Viewers wait for something that is on its way now.
-    pub(super) fn is_first_under_way(&self) -> bool {
-        self.under_way > 0
+    /// Whether the rest has to wait for something on its way. A fast link is free once the system has it, also where the store
+    /// takes its time to answer.
+    pub(super) fn way(&self, now: u64) -> Way {
+        match self.going {
+            0 if now >= self.busy_until => Way::Free,
+            0 => Way::FreeAt(self.busy_until),
+            _ => Way::Taken,
+        }
     }
 
     /// How fast the rest may be handed over, if that has to be said: bytes a second.
     pub(super) fn rate_of_the_rest(&self, now: u64) -> Option<u64> {
         let lately = self.ended.is_some_and(|ended| now < ended.saturating_add(LATELY));
-        // A link that was fast once of two times was held up the other time.
-        let rate = self.rates[0].zip(self.rates[1]);
-        let rate = rate.map(|(one, other)| one.max(other).max(SLOWEST));
-        rate.filter(|_| lately || self.under_way > 0)
+        self.carried().filter(|_| lately || self.under_way > 0)
+    }
+
+    /// What a slow link carries. One that was fast once of two times was held up the other time.
+    fn carried(&self) -> Option<u64> {
+        let both = self.rates[0].zip(self.rates[1]);
+        both.map(|(one, other)| one.max(other).max(SLOWEST))
     }
 
     fn learn(&mut self, took: u64) {
@@ -100,7 +135,8 @@ mod tests {
 
     /// So many bytes that took so many milliseconds, each second second.
     fn goes(link: &mut Link, now: &mut u64, bytes: u64, millis: u64) {
-        link.begin(*now);
+        link.begin(bytes, *now);
+        link.handed_over();
         link.end(Some(bytes), *now + millis * 1_000);
         *now += 2 * SECOND;
     }
@@ -141,18 +177,45 @@ mod tests {
     fn chunks_of_several_streams_are_seen_together() {
         let (mut link, mut now) = (Link::default(), 0);
         for _ in 0..2 {
-            link.begin(now);
-            link.begin(now + SECOND);
-            assert!(link.is_first_under_way());
+            link.begin(100_000, now);
+            link.begin(300_000, now + SECOND);
+            link.handed_over();
+            assert_eq!(link.way(now + SECOND), Way::Taken);
+            link.handed_over();
             link.end(Some(100_000), now + 2 * SECOND);
             link.end(Some(300_000), now + 4 * SECOND);
             now += 5 * SECOND;
         }
-        assert!(!link.is_first_under_way());
+        assert_eq!(link.way(now), Way::Free);
         assert_eq!(link.rate_of_the_rest(now), Some(100_000));
         // A link that failed is not known.
-        link.begin(now);
+        link.begin(1, now);
         link.end(None, now + SECOND);
         assert_eq!(link.rate_of_the_rest(now + SECOND), None);
+    }
+
+    #[test]
+    fn files_wait_for_what_a_slow_link_still_carries_and_not_for_a_slow_answer() {
+        let (mut link, mut now) = (Link::default(), 0);
+        // Of a link that is not known to be slow nobody waits for the answer.
+        link.begin(1_000_000, now);
+        assert_eq!(link.way(now), Way::Taken);
+        link.handed_over();
+        assert_eq!(link.way(now), Way::Free);
+        link.end(Some(1_000_000), now + SECOND / 10);
+        for _ in 0..2 {
+            goes(&mut link, &mut now, 500_000, 1_000);
+        }
+        // Two seconds of a slow link, and of its store's answer nothing.
+        link.begin(1_000_000, now);
+        link.handed_over();
+        assert_eq!(link.way(now), Way::FreeAt(now + 2 * SECOND));
+        assert_eq!(link.way(now + 2 * SECOND), Way::Free);
+        // It was quicker than expected.
+        link.begin(1_000_000, now + 3 * SECOND);
+        link.handed_over();
+        link.end(Some(1_000_000), now + 4 * SECOND);
+        link.end(Some(1_000_000), now + 4 * SECOND);
+        assert_eq!(link.way(now + 4 * SECOND), Way::Free);
     }
 }

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::bucket::Bucket;
-use super::link::Link;
+use super::link::{Link, Way};
 
 /// Whoever gives way sends something after this long all the same: stores close a connection on which nothing comes.
 const LONGEST_YIELD: Duration = Duration::from_secs(5);
@@ -107,19 +107,20 @@ impl Pace {
         }
     }
 
-    /// Viewers wait for what goes from now on, until this is dropped or has arrived.
-    pub(super) fn go_first(&self) -> First {
+    /// Viewers wait for these bytes, until this is dropped or they have arrived.
+    pub(super) fn go_first(&self, bytes: u64) -> First {
         let now = self.now();
-        self.state().link.begin(now);
+        self.state().link.begin(bytes, now);
         First {
             pace: self.clone(),
+            handed_over: false,
             arrived: None,
         }
     }
 
-    /// True while something goes first.
+    /// Whether something that goes first is on the link.
     pub(super) fn is_yielding(&self) -> bool {
-        self.state().link.is_first_under_way()
+        self.way() != Way::Free
     }
 
     /// Waits until nothing goes first any more, for some seconds at most.
@@ -127,14 +128,24 @@ impl Pace {
         let ended = async {
             loop {
                 let ended = self.shared.first_ended.notified();
-                if !self.is_yielding() {
-                    return;
+                match self.way() {
+                    Way::Free => return,
+                    Way::Taken => ended.await,
+                    Way::FreeAt(at) => {
+                        let at = self.shared.start + Duration::from_micros(at);
+                        // Whichever comes first.
+                        let _ = tokio::time::timeout_at(at, ended).await;
+                    }
                 }
-                ended.await;
             }
         };
         // That it took too long is as good.
         let _ = tokio::time::timeout(LONGEST_YIELD, ended).await;
+    }
+
+    fn way(&self) -> Way {
+        let now = self.now();
+        self.state().link.way(now)
     }
 
     fn now(&self) -> u64 {
@@ -149,10 +160,19 @@ impl Pace {
 /// Something that goes first.
 pub(super) struct First {
     pace: Pace,
+    handed_over: bool,
     arrived: Option<u64>,
 }
 
 impl First {
+    /// The system has all of it.
+    pub(super) fn is_handed_over(&mut self) {
+        if !std::mem::replace(&mut self.handed_over, true) {
+            self.pace.state().link.handed_over();
+            self.pace.shared.first_ended.notify_waiters();
+        }
+    }
+
     /// The store has it: so many bytes.
     pub(super) fn has_arrived(mut self, bytes: u64) {
         self.arrived = Some(bytes);
@@ -161,6 +181,7 @@ impl First {
 
 impl Drop for First {
     fn drop(&mut self) {
+        self.is_handed_over();
         let now = self.pace.now();
         self.pace.state().link.end(self.arrived, now);
         self.pace.shared.first_ended.notify_waiters();
@@ -232,7 +253,7 @@ mod tests {
         let start = Instant::now();
         pace.give_way().await;
         assert_eq!(start.elapsed(), Duration::ZERO);
-        let (one, other) = (pace.go_first(), pace.go_first());
+        let (one, other) = (pace.go_first(1), pace.go_first(1));
         pace.give_way().await;
         assert_eq!(start.elapsed(), LONGEST_YIELD);
         let ends = async {
@@ -250,7 +271,7 @@ mod tests {
     async fn between_two_chunks_a_file_takes_no_more_than_a_slow_link_carries() {
         let pace = Pace::new(None);
         for _ in 0..2 {
-            let chunk = pace.go_first();
+            let chunk = pace.go_first(400_000);
             tokio::time::sleep(Duration::from_secs(2)).await;
             chunk.has_arrived(400_000);
         }
