@@ -4,11 +4,34 @@ use super::{SourceError, TapeSource, View, ViewSegment};
 use crate::format::index::{Placed, Run};
 use crate::media::{Micros, TrackKind};
 
+/// What a picture says of itself in front of its slices is within so many bytes.
+const HEAD: u32 = 4_096;
+
+/// No publisher sends a larger picture.
+pub(in crate::format) const LARGEST: u32 = 16 << 20;
+
+/// Where decoding begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::format) struct Entry {
+    /// Tape time of the DTS of that sample.
+    pub(in crate::format) at: Micros,
+    /// The same of the last keyframe at or before what is asked for, which may be later: too late for a whole picture.
+    last: Micros,
+}
+
+impl Entry {
+    /// Tape times of the keyframes that are [passed over](super::Kept::passed).
+    pub(in crate::format) fn passed(self) -> (Micros, Micros) {
+        (self.at.saturating_add(1), self.last.saturating_add(1))
+    }
+}
+
 impl<S: TapeSource> View<S> {
     /// Tape time of the DTS of the last sample that decoding can begin at and that is presented at or before `at`: a
-    /// keyframe, or any sound in segments that have no picture.
+    /// keyframe, or any sound in segments that have no picture. Where pictures are refreshed bit by bit, what is presented at `at`
+    /// is whole from there on, if the view goes back so far.
     pub fn entry_before(&self, at: Micros) -> Result<Option<Micros>, SourceError> {
-        self.last_entry(|_| at)
+        Ok(self.last_entry(|_| at)?.map(|entry| entry.at))
     }
 
     /// Exact tape times of the first sample's DTS and of the end of the last sample, of whichever track.
@@ -43,7 +66,10 @@ impl<S: TapeSource> View<S> {
     pub(in crate::format) fn last_entry(
         &self,
         at: impl Fn(&ViewSegment) -> Micros,
-    ) -> Result<Option<Micros>, SourceError> {
+    ) -> Result<Option<Entry>, SourceError> {
+        // Pictures up to then that are behind the keyframe, and the keyframe behind which not enough of them are.
+        let mut pictures = 0_usize;
+        let mut too_late: Option<Entry> = None;
         for segment in self.segments.iter().rev() {
             let at = at(segment);
             if segment.begins() > at {
@@ -56,12 +82,40 @@ impl<S: TapeSource> View<S> {
                     TrackKind::Video => segment.shown(placed),
                     TrackKind::Audio => segment.tape(kind, placed.dts),
                 };
-                if let Some(entry) = keys.take_while(|placed| shown(placed) <= at).last() {
-                    return Ok(Some(segment.tape(kind, entry.dts)));
+                let keys: Vec<Placed> = keys.take_while(|placed| shown(placed) <= at).collect();
+                for entry in keys.iter().rev() {
+                    let behind = run.placed().filter(|placed| placed.dts > entry.dts);
+                    let behind = pictures + behind.filter(|placed| shown(placed) <= at).count();
+                    let waits = self.recovers_after(segment, entry).unwrap_or(0) as usize;
+                    let at = segment.tape(kind, entry.dts);
+                    let last = too_late.map_or(at, |entry| entry.last);
+                    too_late = Some(Entry { at, last });
+                    if behind >= waits {
+                        return Ok(too_late);
+                    }
                 }
+                pictures += run.placed().filter(|placed| shown(placed) <= at).count();
             }
         }
-        Ok(None)
+        Ok(too_late)
+    }
+
+    /// How many pictures after one that refreshes the picture bit by bit the first whole one comes; nothing for any other.
+    pub(in crate::format) fn recovers_after(&self, segment: &ViewSegment, picture: &Placed) -> Option<u32> {
+        let video = segment.tracks.video.as_ref().filter(|_| picture.sample.key)?;
+        let read = |size: u32| {
+            let mut bytes = vec![0; size as usize];
+            let read = self.source.read_exact_at(segment.id, picture.offset, &mut bytes);
+            // Whoever reads the file is told of what cannot be read.
+            read.is_ok().then_some(bytes)
+        };
+        let head = picture.sample.size.min(HEAD);
+        let pictures = video.recovers_after(&read(head)?)?;
+        match picture.sample.size <= HEAD {
+            true => Some(pictures),
+            // The head says a recovery point. Whether it is one of an IDR picture is said behind that.
+            false => video.recovers_after(&read(picture.sample.size.min(LARGEST))?),
+        }
     }
 
     /// One tape time of each run of a segment.

@@ -39,6 +39,9 @@ pub struct Kept {
     pub until: Place,
     /// Pictures that are presented before this tape time are left out: what they refer to is not there.
     pub pictures_from: Micros,
+    /// Keyframes between these tape times are decoded, and nobody may begin with them: pictures that are shown after them are not
+    /// whole without what is before. To formats that hide what is before they are keyframes no more.
+    pub passed: (Micros, Micros),
 }
 
 /// A place in a segment's file: where a fragment begins, and a tape time within it. Sound may be in a later fragment than the
@@ -59,6 +62,7 @@ impl Default for Kept {
             after: (0, Micros::MIN),
             until: (u64::MAX, Micros::MAX),
             pictures_from: Micros::MIN,
+            passed: (Micros::MIN, Micros::MIN),
         }
     }
 }
@@ -122,6 +126,24 @@ impl<S: TapeSource> View<S> {
 impl Kept {
     /// What is kept of a segment's index.
     pub(in crate::format) fn of(&self, segment: &ViewSegment, whole: Arc<SampleIndex>) -> Arc<SampleIndex> {
+        let (from, to) = self.passed;
+        let kept = self.samples(segment, whole);
+        if !self.hides || from >= to {
+            return kept;
+        }
+        let is_passed = |dts| (from..to).contains(&segment.tape(TrackKind::Video, dts));
+        let mut fragments = kept.fragments.clone();
+        for run in fragments.iter_mut().map(|fragment| &mut fragment.video) {
+            let mut dts = run.first_dts;
+            for sample in &mut run.samples {
+                sample.key &= !is_passed(dts);
+                dts = dts.saturating_add(u64::from(sample.duration));
+            }
+        }
+        Arc::new(SampleIndex { fragments })
+    }
+
+    fn samples(&self, segment: &ViewSegment, whole: Arc<SampleIndex>) -> Arc<SampleIndex> {
         let sound_from = match self.hides {
             true => self.from.max(self.shown_from),
             false => self.from,
@@ -178,6 +200,16 @@ impl Kept {
             }
         }
         Arc::new(SampleIndex { fragments })
+    }
+
+    /// Keyframes between two more tape times are [passed over](Self::passed), and those between these and the ones before, too.
+    pub(in crate::format) fn pass(&mut self, (from, to): (Micros, Micros)) {
+        if from < to {
+            self.passed = match self.passed {
+                (was_from, was_to) if was_from < was_to => (from.min(was_from), to.max(was_to)),
+                _ => (from, to),
+            };
+        }
     }
 
     /// Not all of what is kept is shown.

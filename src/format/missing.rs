@@ -1,8 +1,10 @@
 //! What a view is decoded with and does not have.
 //!
 //! A recording may begin with a picture that refers to what was before: without a keyframe, or with one of an open GOP, of which
-//! pictures that are shown before it follow it. What they refer to may be on the tape, as a part of another recording.
+//! pictures that are shown before it follow it, or with one from which on the picture is refreshed bit by bit. What they refer to may
+//! be on the tape, as a part of another recording.
 
+use super::bounds::LARGEST;
 use super::index::{Placed, Run};
 use super::{SourceError, TapeSource, View, ViewSegment};
 use crate::media::{Micros, RandomAccess, TrackKind};
@@ -12,9 +14,6 @@ const REORDERED: usize = 17;
 
 /// A publish that goes on has a picture at least so soon after the end of another.
 const GAP: Micros = 500_000;
-
-/// No publisher sends a larger picture.
-const LARGEST: u32 = 16 << 20;
 
 /// What is wanted of the tape before a view.
 #[derive(Clone, Debug)]
@@ -31,6 +30,8 @@ pub struct Missing {
     shown: Micros,
     /// There is no keyframe: nothing can be shown without what is missing.
     keyless: bool,
+    /// It begins with a keyframe from which on the picture is refreshed bit by bit.
+    gradual: bool,
 }
 
 impl<S: TapeSource> View<S> {
@@ -47,7 +48,8 @@ impl<S: TapeSource> View<S> {
             return Ok(None);
         };
         let keyless = !picture.sample.key;
-        if !keyless && !self.refers_back(first, run, &picture) {
+        let gradual = self.recovers_after(first, &picture).is_some();
+        if !keyless && !gradual && !self.leads_refer_back(first, run, &picture) {
             return Ok(None);
         }
         let pictures = index.runs(TrackKind::Video).flat_map(Run::placed);
@@ -62,12 +64,13 @@ impl<S: TapeSource> View<S> {
             picture: at,
             shown: shown.unwrap_or(start),
             keyless,
+            gradual,
             first: first.clone(),
         }))
     }
 
     /// The first picture is a keyframe, and pictures that follow it and are shown before it refer to what was before.
-    fn refers_back(&self, segment: &ViewSegment, run: &Run, picture: &Placed) -> bool {
+    fn leads_refer_back(&self, segment: &ViewSegment, run: &Run, picture: &Placed) -> bool {
         let Some(video) = &segment.tracks.video else {
             return false;
         };
@@ -95,10 +98,10 @@ impl<S: TapeSource> View<S> {
         };
         self.segments.retain(is_same);
         let before = self.cut(Micros::MIN, missing.start)?;
-        let Some(entry) = before.entry_before(Micros::MAX)? else {
+        let Some(entry) = before.last_entry(|_| Micros::MAX)? else {
             return Ok(None);
         };
-        let mut lead = before.cut(entry, Micros::MAX)?;
+        let mut lead = before.cut(entry.at, Micros::MAX)?;
         if !missing.keyless {
             if !lead.reaches(missing)? {
                 return Ok(None);
@@ -107,6 +110,7 @@ impl<S: TapeSource> View<S> {
         }
         for segment in &mut lead.segments {
             segment.kept.if_hidden = !missing.keyless;
+            segment.kept.pass(entry.passed());
         }
         Ok(Some(lead.shown_from(missing.shown.max(first.kept.shown_from))))
     }
@@ -135,8 +139,13 @@ impl<S: TapeSource> View<S> {
 }
 
 impl<S> View<S> {
-    /// The view with what it misses in front.
-    pub(in crate::format) fn behind(mut self, lead: Vec<ViewSegment>) -> View<S> {
+    /// The view with [what it misses](View::before) in front.
+    pub fn behind(mut self, lead: Vec<ViewSegment>, missing: &Missing) -> View<S> {
+        if missing.gradual {
+            let passed = (missing.picture, missing.picture.saturating_add(1));
+            let own = self.segments.iter_mut();
+            own.for_each(|segment| segment.kept.pass(passed));
+        }
         self.segments.splice(..0, lead);
         self
     }

@@ -21,8 +21,10 @@ impl<S: TapeSource + Clone> View<S> {
             let Some(missing) = piece.missing()?.filter(|_| begin.1 > Micros::MIN) else {
                 return Ok(piece);
             };
-            let lead = self.clone().before(&missing)?;
-            Ok(piece.behind(lead.map_or(Vec::new(), |lead| lead.segments)))
+            Ok(match self.clone().before(&missing)? {
+                Some(lead) => piece.behind(lead.segments, &missing),
+                None => piece,
+            })
         });
         let pieces: Result<Vec<_>, RenditionError> = pieces.collect();
         Ok(pieces?

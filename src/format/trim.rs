@@ -13,7 +13,7 @@ impl<S: TapeSource> View<S> {
     /// so. Without a segment if there is nothing in between.
     pub fn trim(mut self, from: Micros, to: Micros) -> Result<View<S>, SourceError> {
         let entry = self.last_entry(|segment| segment.tape_at(from))?;
-        let begin = entry.unwrap_or(Micros::MIN);
+        let begin = entry.map_or(Micros::MIN, |entry| entry.at);
         for segment in &mut self.segments {
             segment.kept.shown_to = segment.kept.shown_to.min(segment.tape_at(to));
         }
@@ -27,6 +27,9 @@ impl<S: TapeSource> View<S> {
         }
         for segment in &mut view.segments {
             segment.kept.shown_from = segment.kept.shown_from.max(segment.tape_at(from));
+            if let Some(entry) = entry {
+                segment.kept.pass(entry.passed());
+            }
         }
         Ok(view)
     }

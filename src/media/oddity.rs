@@ -22,6 +22,11 @@ pub enum Oddity {
         /// They are on the tape, with what they refer to: formats that hide that have them.
         on_tape: bool,
     },
+    /// A recording begins at a picture from which on the picture is refreshed bit by bit: the first ones are not whole.
+    NotWholeYet {
+        /// What they are decoded with is on the tape: formats that hide that show them whole.
+        on_tape: bool,
+    },
     /// Gaps are to be kept, and there is no silence in the coding of the sound to fill them with.
     GapsClosed {
         /// The coding, as RFC 6381 writes it.
@@ -79,7 +84,10 @@ impl Oddity {
     pub fn what(&self) -> &'static str {
         match self {
             Oddity::BeforeConfig { .. } => "codec",
-            Oddity::NoKeyframe { .. } | Oddity::LeadingPictures { .. } | Oddity::KeyFlag { .. } => "keyframe",
+            Oddity::NoKeyframe { .. }
+            | Oddity::LeadingPictures { .. }
+            | Oddity::NotWholeYet { .. }
+            | Oddity::KeyFlag { .. } => "keyframe",
             Oddity::MoreTracks { .. } => "track",
             Oddity::EmptyUnits
             | Oddity::CutUnit { .. }
@@ -103,7 +111,12 @@ impl Oddity {
             Oddity::ColourInfo { unusable } => Some(*unusable),
             _ => None,
         };
-        let on_tape = |oddity: &Self| matches!(oddity, Oddity::LeadingPictures { on_tape: true });
+        let on_tape = |oddity: &Self| {
+            matches!(
+                oddity,
+                Oddity::LeadingPictures { on_tape: true } | Oddity::NotWholeYet { on_tape: true }
+            )
+        };
         std::mem::discriminant(self) == std::mem::discriminant(other)
             && (track(self), part(self), on_tape(self)) == (track(other), part(other), on_tape(other))
     }
@@ -136,6 +149,15 @@ impl fmt::Display for Oddity {
             Oddity::LeadingPictures { on_tape: true } => f.write_str(
                 "a recording begins at a keyframe of an open GOP: MP4 has the pictures that are shown before it, HLS, fMP4 \
                  and FLV leave them out; set closed GOPs in the encoder if they matter there",
+            ),
+            Oddity::NotWholeYet { on_tape: false } => f.write_str(
+                "a recording begins at a recovery point (intra refresh), and nothing from before is there: its first pictures are \
+                 not whole until the encoder has refreshed all of the picture; set keyframes (IDR) in the encoder if they matter",
+            ),
+            Oddity::NotWholeYet { on_tape: true } => f.write_str(
+                "a recording begins at a recovery point (intra refresh): MP4 shows whole pictures from its beginning, HLS, fMP4 \
+                 and FLV show pictures that are not whole until all of the picture is refreshed; set keyframes (IDR) in the \
+                 encoder if they matter there",
             ),
             Oddity::GapsClosed { codec } => write!(
                 f,

@@ -40,6 +40,18 @@ impl VideoConfig {
         self.look(sample).access
     }
 
+    /// How many pictures after a [`Gradual`](RandomAccess::Gradual) one the first whole one comes. The beginning of a sample does:
+    /// what is cut off is not looked at.
+    pub fn recovers_after(&self, sample: &[u8]) -> Option<u32> {
+        let mut seen = Seen::default();
+        let units = Units::new(sample, self.nal_length_size()?);
+        for unit in units.map_while(Result::ok) {
+            seen.see(self.codec, unit);
+        }
+        let is_gradual = !seen.closed && !seen.open;
+        seen.recovery.filter(|pictures| is_gradual && *pictures > 0)
+    }
+
     /// Looks at the headers of a sample of this track.
     pub fn look(&self, sample: &[u8]) -> Look {
         match self.nal_length_size() {
@@ -60,7 +72,8 @@ struct Seen {
     open: bool,
     /// A slice that is not known to be intra.
     inter: bool,
-    recovery: Option<bool>,
+    /// So many pictures after a recovery point they are whole.
+    recovery: Option<u32>,
 }
 
 fn look_at_units(codec: VideoCodec, sample: &[u8], length_size: u8) -> Look {
@@ -71,10 +84,7 @@ fn look_at_units(codec: VideoCodec, sample: &[u8], length_size: u8) -> Look {
             Ok([]) => empty = true,
             Ok(unit) => {
                 coded |= is_annex_b(unit);
-                match codec {
-                    VideoCodec::Avc => seen.avc(unit),
-                    VideoCodec::Hevc | VideoCodec::Av1 => seen.hevc(unit),
-                }
+                seen.see(codec, unit);
             }
             Err(CutShort) => cut = true,
         }
@@ -98,10 +108,17 @@ impl Seen {
         match self.recovery {
             _ if self.closed => RandomAccess::Closed,
             _ if self.open => RandomAccess::Open,
-            Some(true) => RandomAccess::Open,
-            Some(false) => RandomAccess::Gradual,
+            Some(0) => RandomAccess::Open,
+            Some(1..) => RandomAccess::Gradual,
             None if self.inter => RandomAccess::Dependent,
             None => RandomAccess::Intra,
+        }
+    }
+
+    fn see(&mut self, codec: VideoCodec, unit: &[u8]) {
+        match codec {
+            VideoCodec::Avc => self.avc(unit),
+            VideoCodec::Hevc | VideoCodec::Av1 => self.hevc(unit),
         }
     }
 
@@ -113,7 +130,7 @@ impl Seen {
                 self.slices = true;
                 self.inter = self.inter || !is_intra_slice(unit);
             }
-            Some(6) => self.recovery = self.recovery.or_else(|| recovery_point(unit, 1)),
+            Some(6) => self.recovery = self.recovery.or_else(|| recovery_point(VideoCodec::Avc, unit, 1)),
             _ => {}
         }
     }
@@ -124,7 +141,11 @@ impl Seen {
             Some(16..=20) => (self.slices, self.closed) = (true, true),
             Some(21..=23) => (self.slices, self.open) = (true, true),
             Some(0..=15) => (self.slices, self.inter) = (true, true),
-            Some(39) => self.recovery = self.recovery.or_else(|| recovery_point(unit, 2)),
+            Some(39) => {
+                self.recovery = self
+                    .recovery
+                    .or_else(|| recovery_point(VideoCodec::Hevc, unit, 2))
+            }
             _ => {}
         }
     }
@@ -139,11 +160,15 @@ fn is_intra_slice(unit: &[u8]) -> bool {
     slice_type.is_some_and(|kind| matches!(kind % 5, 2 | 4) && kind < 10)
 }
 
-/// A recovery point SEI in a unit (ISO/IEC 14496-10 §D.1.8, ISO/IEC 23008-2 §D.2.8): whether the picture itself is whole.
-fn recovery_point(unit: &[u8], header: usize) -> Option<bool> {
+/// A recovery point SEI in a unit (ISO/IEC 14496-10 §D.1.8, ISO/IEC 23008-2 §D.2.8): how many pictures later they are whole, 0 if it is
+/// the picture itself.
+fn recovery_point(codec: VideoCodec, unit: &[u8], header: usize) -> Option<u32> {
     const RECOVERY_POINT: usize = 6;
     /// More messages than any encoder puts into a unit.
     const MESSAGES: usize = 32;
+    /// `MaxFrameNum` and half of `MaxPicOrderCntLsb` are less.
+    const LONGEST: u32 = 1 << 16;
+    const HEAD: usize = 12;
     let mut rest = unit.get(header..)?;
     for _ in 0..MESSAGES {
         // What is left is the trailing bit.
@@ -153,8 +178,14 @@ fn recovery_point(unit: &[u8], header: usize) -> Option<bool> {
         let kind = sei_number(&mut rest)?;
         let size = sei_number(&mut rest)?;
         if kind == RECOVERY_POINT {
-            // `ue(v)` and `se(v)` of 0, the pictures to wait for, are a bit that is set.
-            return rest.first().map(|byte| byte & 0x80 != 0);
+            let head = super::codec::unescape(rest.get(..rest.len().min(HEAD))?);
+            let mut bits = Bits::new(&head);
+            let pictures = match codec {
+                VideoCodec::Avc => bits.ue(),
+                VideoCodec::Hevc | VideoCodec::Av1 => bits.se().map(i32::unsigned_abs),
+            };
+            // It is a recovery point, whatever cannot be read of it.
+            return Some(pictures.unwrap_or(LONGEST).min(LONGEST));
         }
         rest = after_payload(rest, size)?;
     }

@@ -13,7 +13,7 @@ use super::ring::Ring;
 use crate::event::{PublishAbout, Recorded};
 use crate::media::{
     AudioConfig, CodecConfig, Exception, Fragment, Frame, Incoming, LeftOut, MILLISECONDS, MediaMessage,
-    Metadata, Micros, Oddity, PublishId, StreamName, Timeline, TrackKind, Tracks, rescale,
+    Metadata, Micros, Oddity, PublishId, RandomAccess, StreamName, Timeline, TrackKind, Tracks, rescale,
 };
 use crate::store::Command;
 
@@ -267,7 +267,7 @@ impl Live {
         self.fed = Some((first, stretch));
         let mut open_gop = OpenGop::default();
         let mut is_first = !goes_on;
-        let mut left_out = 0;
+        let (mut left_out, mut is_whole) = (0, true);
         for gop in ring.since(from.min(stretch)) {
             let wanted = gop
                 .frames
@@ -283,6 +283,8 @@ impl Live {
                 if gop.tracks.timescale(frame.kind).is_none() {
                     continue;
                 }
+                is_whole &=
+                    first.is_none_or(|video| video.random_access(&frame.payload) != RandomAccess::Gradual);
                 match open_gop.leaves_out(frame, first) {
                     true => left_out += 1,
                     false => self.feed(frame.clone(), fed),
@@ -290,9 +292,13 @@ impl Live {
             }
         }
         // Pictures of before what was asked for are missed by nobody.
-        if left_out > 0 && ring.shows_from().is_some_and(|shows| shows > from) {
+        let is_missed = ring.shows_from().is_some_and(|shows| shows > from);
+        if left_out > 0 && is_missed {
             self.undecodable += left_out;
             self.untold = self.notice(Oddity::LeadingPictures { on_tape: false }).oddity;
+        }
+        if !is_whole && is_missed {
+            self.untold = self.notice(Oddity::NotWholeYet { on_tape: false }).oddity;
         }
         self.set_tracks(self.tracks.clone(), fed);
         self.fed = Some((self.placed, stretch));
@@ -393,6 +399,15 @@ impl Live {
         }
     }
 
+    /// The last keyframe is one from which on the picture is refreshed bit by bit, and a recording begins with it. Told if it is the
+    /// first time.
+    pub(super) fn begins_not_whole(&mut self, begins: impl FnOnce(Micros) -> bool) -> Option<Oddity> {
+        match self.last_key.is_not_whole(begins) {
+            true => self.notice(Oddity::NotWholeYet { on_tape: true }).oddity,
+            false => None,
+        }
+    }
+
     /// What was odd about what went from the ring to the tape, once.
     pub(super) fn take_untold(&mut self) -> Option<Oddity> {
         self.untold.take()
@@ -486,6 +501,9 @@ impl Live {
                 exception,
                 ..self.notice(Oddity::LeadingPictures { on_tape: false })
             };
+        }
+        if first.is_some_and(|video| video.random_access(&frame.payload) == RandomAccess::Gradual) {
+            self.untold = self.notice(Oddity::NotWholeYet { on_tape: false }).oddity;
         }
         let tape = self.tape_zero.saturating_add(at);
         self.last_key.see(&frame, tape, self.tracks.video.as_deref());

@@ -35,6 +35,8 @@ pub(super) struct LastKey {
     open: Option<(Micros, i64)>,
     /// Leading pictures that followed it, as far as nobody asked.
     leading: u64,
+    /// Tape time of one from which on the picture is refreshed bit by bit, until somebody asked.
+    gradual: Option<Micros>,
 }
 
 impl LastKey {
@@ -43,9 +45,9 @@ impl LastKey {
         match (frame.kind, frame.key) {
             (TrackKind::Audio, _) => (),
             (TrackKind::Video, true) => {
-                let is_open =
-                    video.is_some_and(|video| video.random_access(&frame.payload) == RandomAccess::Open);
-                self.open = is_open.then(|| (at, frame.pts()));
+                let access = video.map(|video| video.random_access(&frame.payload));
+                self.open = (access == Some(RandomAccess::Open)).then(|| (at, frame.pts()));
+                self.gradual = (access == Some(RandomAccess::Gradual)).then_some(at);
                 self.leading = 0;
             }
             (TrackKind::Video, false) => {
@@ -53,6 +55,11 @@ impl LastKey {
                 self.leading += u64::from(leads);
             }
         }
+    }
+
+    /// True where a recording begins at such a tape time, and so with pictures that are not whole yet.
+    pub(super) fn is_not_whole(&mut self, begins: impl FnOnce(Micros) -> bool) -> bool {
+        self.gradual.take().is_some_and(begins)
     }
 
     /// How many more pictures a recording lacks that begins at such a tape time, if one does.
@@ -81,6 +88,19 @@ mod tests {
             cts,
             payload: Bytes::from(vec![0, 0, 0, 4, unit << 1, 1, 0xAF, 0]),
             ..video(dts, unit > 15, 0)
+        }
+    }
+
+    /// A recovery point after which 24 more pictures are to come, and one of P slices.
+    fn recovery_point(dts: i64) -> Frame {
+        let sei = [39 << 1, 1, 6, 2, 0x01, 0x88, 0x80];
+        let mut payload = vec![0, 0, 0, 7];
+        payload.extend(sei);
+        payload.extend(picture(1, dts, 0).payload);
+        Frame {
+            payload: Bytes::from(payload),
+            key: true,
+            ..picture(1, dts, 0)
         }
     }
 
@@ -142,6 +162,19 @@ mod tests {
         assert_eq!(missing(CRA, 160), [0, 1, 1, 0]);
         assert_eq!(missing(CRA, 120), [0; 4]);
         assert_eq!(missing(IDR, 160), [0; 4]);
+    }
+
+    #[test]
+    fn a_recording_that_begins_at_a_recovery_point_is_not_whole_at_first() {
+        let (mut key, config) = (LastKey::default(), hevc());
+        key.see(&picture(IDR, 0, 0), 0, Some(&config));
+        assert!(!key.is_not_whole(|_| true));
+        // It was asked for once, and the answer is for one recording.
+        for (begins, answer) in [(80, false), (160, true)] {
+            key.see(&recovery_point(160), 160, Some(&config));
+            assert_eq!(key.is_not_whole(|at| at == begins), answer);
+            assert!(!key.is_not_whole(|_| true));
+        }
     }
 
     #[test]

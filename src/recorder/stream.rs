@@ -202,10 +202,12 @@ impl Stream {
     }
 
     /// That a recording begins at a keyframe of an open GOP, and so in some formats without the pictures that are shown before
-    /// that; once.
+    /// that, or where the picture is refreshed bit by bit; once.
     fn leading_pictures(&mut self) -> Option<Oddity> {
         let live = &mut self.live.as_mut()?.live;
-        live.leave_out_leading(|at| self.sessions.iter().any(|session| session.shows_from(at)))
+        let begins = |at| self.sessions.iter().any(|session| session.shows_from(at));
+        let leading = live.leave_out_leading(begins);
+        leading.or_else(|| live.begins_not_whole(begins))
     }
 
     /// Tells of a publish that is worth telling of, and that nobody wants on the tape.

@@ -332,13 +332,14 @@ impl Library {
         let rows = self
             .journal()
             .segments_between(stream, since, missing.start_utc)?;
-        let Some(mut lead) = self.view_of(rows, checked).before(&missing)? else {
-            return Ok(view);
-        };
-        lead.segments.extend(view.segments);
-        let source = lead.source.join(vec![view.source]);
-        let segments = lead.segments;
-        Ok(View { segments, source })
+        Ok(match self.view_of(rows, checked).before(&missing)? {
+            Some(lead) => {
+                let source = lead.source.join(vec![view.source]);
+                let segments = view.segments;
+                View { segments, source }.behind(lead.segments, &missing)
+            }
+            None => view,
+        })
     }
 
     /// The tape of a stream between two moments (UTC), whatever recordings it belongs to: whole segments.

@@ -154,6 +154,18 @@ fn where_no_keyframe_comes_files_of_a_split_join_with_b_frames_too() {
     assert!(pieces.concat().into_iter().eq(0..64 * 25), "{pieces:?}");
 }
 
+/// A stream that is refreshed bit by bit has no whole picture where it is split: MP4 hides what makes it whole.
+#[test]
+fn files_of_a_split_at_recovery_points_join_in_mp4() {
+    let folder = home();
+    let codecs = "-bf 0 -g 50 -x264-params intra-refresh=1";
+    let (service, all) = split(folder.path(), 45, codecs, 2);
+    let of = |number: usize| shown(folder.path(), &service.data(), &all[number], "mp4");
+    let joined = [of(0), of(1)].concat();
+    assert!(joined.iter().copied().eq(0..45 * 25), "{joined:?}");
+    assert!(of(0).len() < 44 * 25, "split at a recovery point");
+}
+
 /// The pictures that are shown before the keyframe of an open GOP refer to the file before: MP4 has that, hidden. The other
 /// formats begin with the keyframe, and that is told.
 #[test]

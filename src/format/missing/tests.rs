@@ -55,14 +55,28 @@ fn one_gop() -> Vec<(i64, Option<&'static [u8]>)> {
     pictures
 }
 
+/// A recovery point of H.264 after which five more pictures are to come, of P slices.
+const REFRESH: &[u8] = &[0, 0, 0, 5, 6, 6, 1, 0x34, 0x80, 0, 0, 0, 2, 0x41, 0x9A];
+
+/// An IDR picture, and from then on a recovery point every second and no other.
+fn refreshed() -> Vec<(i64, Option<&'static [u8]>)> {
+    let key = |number: i64| match number {
+        0 => Some(IDR),
+        _ => (number % 10 == 0).then_some(REFRESH),
+    };
+    (0..40).map(|number| (number, key(number))).collect()
+}
+
 /// What follows a moment, with what it misses.
 fn from<S: TapeSource + Clone>(whole: &View<S>, at: Micros) -> View<S> {
     let part = whole.clone().cut(at, Micros::MAX).unwrap();
     let Some(missing) = part.missing().unwrap() else {
         return part;
     };
-    let lead = whole.clone().before(&missing).unwrap();
-    part.behind(lead.map_or(Vec::new(), |lead| lead.segments))
+    match whole.clone().before(&missing).unwrap() {
+        Some(lead) => part.behind(lead.segments, &missing),
+        None => part,
+    }
 }
 
 fn number(bytes: &[u8]) -> i64 {
@@ -225,4 +239,60 @@ fn what_was_sent_of_a_file_that_grows_stays() {
         let settled = file.settled();
         assert_eq!(file.mark(settled), last.mark(settled));
     }
+}
+
+/// What MP4 decodes and does not show: the numbers of the first picture in the file, and of the first that is shown.
+fn begins(view: View<Reel>) -> (i64, i64) {
+    let bytes = all(&mut Mp4::open(view.clone()).unwrap());
+    let decoded = crate::format::mp4::tests::found(&bytes, 1);
+    (number(&decoded[0].3), shown(view)[0])
+}
+
+/// The numbers of the pictures that MP4 names as places to begin at.
+fn keyframes(view: View<Reel>) -> Vec<i64> {
+    let bytes = all(&mut Mp4::open(view).unwrap());
+    let pictures = crate::format::mp4::tests::found(&bytes, 1).into_iter();
+    let keys = pictures.filter(|picture| picture.2);
+    keys.map(|picture| number(&picture.3)).collect()
+}
+
+#[test]
+fn what_begins_at_a_recovery_point_is_decoded_from_the_one_before_in_mp4() {
+    let whole = testing::view(&tape(&testing::both(), &refreshed()));
+    for (second, first) in [(1, 0), (2, 10), (3, 20)] {
+        let at = 7_000_000 + second * 1_000_000;
+        let [before, behind] = both_sides(&whole, at);
+        assert!(before.iter().copied().eq(0..second * 10), "{before:?}");
+        assert!(behind.iter().copied().eq(second * 10..40), "{second}: {behind:?}");
+        assert_eq!(begins(from(&whole, at)), (first, second * 10));
+        // A player would begin to decode with the last keyframe at or before the first picture that is shown.
+        let keys = [first].into_iter().chain((second * 10 + 10..40).step_by(10));
+        assert!(keyframes(from(&whole, at)).into_iter().eq(keys));
+    }
+    // Nothing is in front of the others: they cannot hide it.
+    for (format, [pictures, _]) in rendered(&from(&whole, 9_000_000)) {
+        let first = number(&pictures[0].1);
+        assert_eq!(first, if format == "MP4" { 10 } else { 20 }, "{format}");
+    }
+    // Nothing is before the first picture of all, and nothing is missing there.
+    assert!(whole.missing().unwrap().is_none());
+}
+
+#[test]
+fn a_part_begins_so_early_that_its_first_picture_is_refreshed() {
+    let whole = testing::view(&tape(&testing::both(), &refreshed()));
+    let at = |number: i64| testing::SOME_DAY + 7_000_000 + number * 100_000 + 200_000;
+    // Five pictures after a recovery point it is whole; before, the one before is gone back to, and then the IDR picture.
+    for (first, decoded) in [(9, 0), (14, 0), (15, 10), (24, 10), (25, 20), (30, 20)] {
+        let part = whole.clone().trim(at(first), at(38)).unwrap();
+        assert_eq!(begins(part.clone()), (decoded, first));
+        let keys = keyframes(part);
+        assert!(
+            keys[0] == decoded && keys.iter().skip(1).all(|key| *key > first),
+            "{keys:?}"
+        );
+    }
+    // Where nothing is before, it is not whole.
+    let late = whole.cut(8_000_000, Micros::MAX).unwrap();
+    assert_eq!(begins(late.trim(at(12), at(38)).unwrap()), (10, 12));
 }

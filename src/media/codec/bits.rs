@@ -87,7 +87,7 @@ pub(super) fn be16(rest: &mut &[u8]) -> Option<u16> {
 }
 
 /// A NAL unit without its emulation prevention bytes, ISO/IEC 14496-10 §7.4.1.
-pub(super) fn unescape(nal: &[u8]) -> Vec<u8> {
+pub(in crate::media) fn unescape(nal: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(nal.len());
     let mut zeros = 0;
     for &byte in nal {

@@ -27,7 +27,7 @@ pub use adts::Adts;
 pub(in crate::media) use av1::next_obu;
 pub use av1::parse_av1;
 pub use avc::parse_avc;
-pub(in crate::media) use bits::Bits;
+pub(in crate::media) use bits::{Bits, unescape};
 pub use colour_info::ColourInfo;
 pub(in crate::media) use hevc::hevc_head;
 pub use hevc::parse_hevc;

@@ -62,6 +62,14 @@ fn a_recovery_point_is_found_behind_other_messages() {
     assert_eq!(avc(&[behind, I]), RandomAccess::Open);
     assert_eq!(avc(&[gradual, P]), RandomAccess::Gradual);
     assert_eq!(avc(&[gradual, &[0x65, 0x88]]), RandomAccess::Closed);
+    let after = |units: &[&[u8]]| config(VideoCodec::Avc).recovers_after(&sample(units));
+    assert_eq!(after(&[gradual, P]), Some(24));
+    assert_eq!(after(&[at_once, I]), None);
+    assert_eq!(after(&[gradual, &[0x65, 0x88]]), None);
+    // Of the beginning of a picture alone.
+    let mut head = sample(&[gradual, P]);
+    head.truncate(head.len() - 1);
+    assert_eq!(config(VideoCodec::Avc).recovers_after(&head), Some(24));
     let long = [&[6, 5, 0xFF, 2][..], &[7; 257], &[6, 1, 0xC4, 0x80]].concat();
     assert_eq!(avc(&[&long, I]), RandomAccess::Open);
     assert_eq!(avc(&[&[6, 0xFF, 0xFF], P]), RandomAccess::Dependent);
