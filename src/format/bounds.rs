@@ -10,28 +10,12 @@ const HEAD: u32 = 4_096;
 /// No publisher sends a larger picture.
 pub(in crate::format) const LARGEST: u32 = 16 << 20;
 
-/// Where decoding begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::format) struct Entry {
-    /// Tape time of the DTS of that sample.
-    pub(in crate::format) at: Micros,
-    /// The same of the last keyframe at or before what is asked for, which may be later: too late for a whole picture.
-    last: Micros,
-}
-
-impl Entry {
-    /// Tape times of the keyframes that are [passed over](super::Kept::passed).
-    pub(in crate::format) fn passed(self) -> (Micros, Micros) {
-        (self.at.saturating_add(1), self.last.saturating_add(1))
-    }
-}
-
 impl<S: TapeSource> View<S> {
     /// Tape time of the DTS of the last sample that decoding can begin at and that is presented at or before `at`: a
     /// keyframe, or any sound in segments that have no picture. Where pictures are refreshed bit by bit, what is presented at `at`
     /// is whole from there on, if the view goes back so far.
     pub fn entry_before(&self, at: Micros) -> Result<Option<Micros>, SourceError> {
-        Ok(self.last_entry(|_| at)?.map(|entry| entry.at))
+        self.last_entry(|_| at)
     }
 
     /// Exact tape times of the first sample's DTS and of the end of the last sample, of whichever track.
@@ -66,10 +50,10 @@ impl<S: TapeSource> View<S> {
     pub(in crate::format) fn last_entry(
         &self,
         at: impl Fn(&ViewSegment) -> Micros,
-    ) -> Result<Option<Entry>, SourceError> {
-        // Pictures up to then that are behind the keyframe, and the keyframe behind which not enough of them are.
+    ) -> Result<Option<Micros>, SourceError> {
+        // Pictures up to then that are behind the keyframe, and a keyframe behind which not enough of them are.
         let mut pictures = 0_usize;
-        let mut too_late: Option<Entry> = None;
+        let mut too_late = None;
         for segment in self.segments.iter().rev() {
             let at = at(segment);
             if segment.begins() > at {
@@ -87,9 +71,7 @@ impl<S: TapeSource> View<S> {
                     let behind = run.placed().filter(|placed| placed.dts > entry.dts);
                     let behind = pictures + behind.filter(|placed| shown(placed) <= at).count();
                     let waits = self.recovers_after(segment, entry).unwrap_or(0) as usize;
-                    let at = segment.tape(kind, entry.dts);
-                    let last = too_late.map_or(at, |entry| entry.last);
-                    too_late = Some(Entry { at, last });
+                    too_late = Some(segment.tape(kind, entry.dts));
                     if behind >= waits {
                         return Ok(too_late);
                     }

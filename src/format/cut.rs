@@ -39,7 +39,7 @@ pub struct Kept {
     pub until: Place,
     /// Pictures that are presented before this tape time are left out: what they refer to is not there.
     pub pictures_from: Micros,
-    /// Keyframes between these tape times are decoded, and nobody may begin with them: pictures that are shown after them are not
+    /// Keyframes that are decoded from the one tape time on and presented by the other are not to begin with: what is shown next is not
     /// whole without what is before. To formats that hide what is before they are keyframes no more.
     pub passed: (Micros, Micros),
 }
@@ -62,7 +62,7 @@ impl Default for Kept {
             after: (0, Micros::MIN),
             until: (u64::MAX, Micros::MAX),
             pictures_from: Micros::MIN,
-            passed: (Micros::MIN, Micros::MIN),
+            passed: (Micros::MAX, Micros::MIN),
         }
     }
 }
@@ -126,18 +126,26 @@ impl<S: TapeSource> View<S> {
 impl Kept {
     /// What is kept of a segment's index.
     pub(in crate::format) fn of(&self, segment: &ViewSegment, whole: Arc<SampleIndex>) -> Arc<SampleIndex> {
-        let (from, to) = self.passed;
+        let (from, shown) = self.passed;
         let kept = self.samples(segment, whole);
-        if !self.hides || from >= to {
+        let is_passed = |placed: &Placed| {
+            placed.sample.key
+                && segment.tape(TrackKind::Video, placed.dts) >= from
+                && segment.shown(placed) <= shown
+        };
+        if !self.hides
+            || from > shown
+            || !kept
+                .runs(TrackKind::Video)
+                .any(|run| run.placed().any(|placed| is_passed(&placed)))
+        {
             return kept;
         }
-        let is_passed = |dts| (from..to).contains(&segment.tape(TrackKind::Video, dts));
         let mut fragments = kept.fragments.clone();
         for run in fragments.iter_mut().map(|fragment| &mut fragment.video) {
-            let mut dts = run.first_dts;
-            for sample in &mut run.samples {
-                sample.key &= !is_passed(dts);
-                dts = dts.saturating_add(u64::from(sample.duration));
+            let passed: Vec<bool> = run.placed().map(|placed| is_passed(&placed)).collect();
+            for (sample, passed) in run.samples.iter_mut().zip(passed) {
+                sample.key &= !passed;
             }
         }
         Arc::new(SampleIndex { fragments })
@@ -202,12 +210,12 @@ impl Kept {
         Arc::new(SampleIndex { fragments })
     }
 
-    /// Keyframes between two more tape times are [passed over](Self::passed), and those between these and the ones before, too.
-    pub(in crate::format) fn pass(&mut self, (from, to): (Micros, Micros)) {
-        if from < to {
+    /// More keyframes are [passed over](Self::passed); those between these and the ones before are, too.
+    pub(in crate::format) fn pass(&mut self, from: Micros, shown: Micros) {
+        if from <= shown {
             self.passed = match self.passed {
-                (was_from, was_to) if was_from < was_to => (from.min(was_from), to.max(was_to)),
-                _ => (from, to),
+                (was_from, was_shown) if was_from <= was_shown => (from.min(was_from), shown.max(was_shown)),
+                _ => (from, shown),
             };
         }
     }

@@ -37,6 +37,19 @@ pub struct Missing {
 impl<S: TapeSource> View<S> {
     /// What decodes the first pictures of the view, if it is not in it. It is the same however much tape follows.
     pub fn missing(&self) -> Result<Option<Missing>, SourceError> {
+        self.missing_where(|first, picture| self.recovers_after(first, picture).is_some())
+    }
+
+    /// The same where it is known whether the first picture is one from which on the picture is refreshed bit by bit: no file is
+    /// opened to see that.
+    pub fn missing_of(&self, gradual: bool) -> Result<Option<Missing>, SourceError> {
+        self.missing_where(|_, _| gradual)
+    }
+
+    fn missing_where(
+        &self,
+        gradual: impl FnOnce(&ViewSegment, &Placed) -> bool,
+    ) -> Result<Option<Missing>, SourceError> {
         let Some(first) = self.segments.first().filter(|first| !first.kept.if_hidden) else {
             return Ok(None);
         };
@@ -48,7 +61,7 @@ impl<S: TapeSource> View<S> {
             return Ok(None);
         };
         let keyless = !picture.sample.key;
-        let gradual = self.recovers_after(first, &picture).is_some();
+        let gradual = !keyless && gradual(first, &picture);
         if !keyless && !gradual && !self.leads_refer_back(first, run, &picture) {
             return Ok(None);
         }
@@ -101,7 +114,7 @@ impl<S: TapeSource> View<S> {
         let Some(entry) = before.last_entry(|_| Micros::MAX)? else {
             return Ok(None);
         };
-        let mut lead = before.cut(entry.at, Micros::MAX)?;
+        let mut lead = before.cut(entry, Micros::MAX)?;
         if !missing.keyless {
             if !lead.reaches(missing)? {
                 return Ok(None);
@@ -110,7 +123,7 @@ impl<S: TapeSource> View<S> {
         }
         for segment in &mut lead.segments {
             segment.kept.if_hidden = !missing.keyless;
-            segment.kept.pass(entry.passed());
+            segment.kept.pass(entry.saturating_add(1), missing.shown);
         }
         Ok(Some(lead.shown_from(missing.shown.max(first.kept.shown_from))))
     }
@@ -142,9 +155,8 @@ impl<S> View<S> {
     /// The view with [what it misses](View::before) in front.
     pub fn behind(mut self, lead: Vec<ViewSegment>, missing: &Missing) -> View<S> {
         if missing.gradual {
-            let passed = (missing.picture, missing.picture.saturating_add(1));
             let own = self.segments.iter_mut();
-            own.for_each(|segment| segment.kept.pass(passed));
+            own.for_each(|segment| segment.kept.pass(missing.picture, missing.shown));
         }
         self.segments.splice(..0, lead);
         self

@@ -13,7 +13,7 @@ impl<S: TapeSource> View<S> {
     /// so. Without a segment if there is nothing in between.
     pub fn trim(mut self, from: Micros, to: Micros) -> Result<View<S>, SourceError> {
         let entry = self.last_entry(|segment| segment.tape_at(from))?;
-        let begin = entry.map_or(Micros::MIN, |entry| entry.at);
+        let begin = entry.unwrap_or(Micros::MIN);
         for segment in &mut self.segments {
             segment.kept.shown_to = segment.kept.shown_to.min(segment.tape_at(to));
         }
@@ -26,9 +26,10 @@ impl<S: TapeSource> View<S> {
             return Ok(view);
         }
         for segment in &mut view.segments {
-            segment.kept.shown_from = segment.kept.shown_from.max(segment.tape_at(from));
+            let from = segment.tape_at(from);
+            segment.kept.shown_from = segment.kept.shown_from.max(from);
             if let Some(entry) = entry {
-                segment.kept.pass(entry.passed());
+                segment.kept.pass(entry.saturating_add(1), from);
             }
         }
         Ok(view)
@@ -45,6 +46,14 @@ impl<S: TapeSource> View<S> {
 }
 
 impl<S> View<S> {
+    /// No keyframe that is decoded after tape time `entry` and presented by `at` is [one to begin with](super::Kept::passed).
+    pub fn passing(mut self, entry: Micros, at: Micros) -> View<S> {
+        for segment in &mut self.segments {
+            segment.kept.pass(entry.saturating_add(1), at);
+        }
+        self
+    }
+
     /// The same view, of which nothing that is presented at tape time `at` or later is shown, as above; what no
     /// picture before needs is left out.
     pub fn shown_to(mut self, at: Micros) -> View<S> {

@@ -86,6 +86,8 @@ pub(super) enum Entry {
     Closed,
     /// Decoding can begin here, but pictures next to it refer to what was before it.
     Open,
+    /// Decoding can begin here, and the picture is whole some pictures later.
+    Gradual,
     /// It refers to what was before it, and is shown behind all of that: no picture on one side is shown between those on the other.
     Behind,
     /// A picture that is shown between others that came before it, or sound beside a picture.
@@ -213,7 +215,7 @@ impl Run {
     /// A publish's media begins at `start`: goes on with the recording that waits, or begins one.
     pub(super) fn begin(&mut self, of: &SessionSpec, start: Micros, scene: &mut Scene<'_>) {
         match std::mem::replace(&mut self.state, State::Idle) {
-            State::Idle => self.start(of, start, scene),
+            State::Idle => self.start(of, start, false, scene),
             State::Waiting(waiting) => {
                 scene.out.push(Command::RecordingResumed {
                     recording: waiting.recording,
@@ -251,7 +253,7 @@ impl Run {
         }
         let patience = match sample.entry {
             Entry::Closed => 0,
-            Entry::Open => CLOSED_PATIENCE,
+            Entry::Open | Entry::Gradual => CLOSED_PATIENCE,
             Entry::Behind => PATIENCE,
             Entry::None => ORDER_PATIENCE,
         };
@@ -274,7 +276,7 @@ impl Run {
             });
         }
         ending.announce(scene.endings, scene.out);
-        self.start(of, sample.at, scene);
+        self.start(of, sample.at, sample.entry == Entry::Gradual, scene);
         if let State::Rolling(rolling) = &mut self.state {
             rolling.bytes = sample.bytes;
         }
@@ -364,7 +366,7 @@ impl Run {
         }
     }
 
-    fn start(&mut self, of: &SessionSpec, start: Micros, scene: &mut Scene<'_>) {
+    fn start(&mut self, of: &SessionSpec, start: Micros, gradual: bool, scene: &mut Scene<'_>) {
         self.number += 1;
         let reserved = self.reserved.take();
         let recording = reserved.unwrap_or_else(|| RecordingId::new(scene.now.unix_millis()));
@@ -377,6 +379,7 @@ impl Run {
             output: (*self.output).clone(),
             until: of.until,
             asked: of.asked.filter(|_| self.number == 1),
+            gradual,
         };
         scene.out.push(Command::RecordingStarted {
             recording,

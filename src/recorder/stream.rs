@@ -558,7 +558,8 @@ impl OnAir {
 /// Whether a recording may begin with a keyframe, by what the picture says of itself.
 fn entry_of(video: &VideoConfig, picture: &[u8]) -> Entry {
     match video.random_access(picture) {
-        RandomAccess::Open | RandomAccess::Gradual => Entry::Open,
+        RandomAccess::Open => Entry::Open,
+        RandomAccess::Gradual => Entry::Gradual,
         // What says nothing of itself is believed to be what the publisher says it is.
         RandomAccess::Closed | RandomAccess::Intra | RandomAccess::Dependent | RandomAccess::Unknown => {
             Entry::Closed

@@ -302,10 +302,10 @@ impl Library {
             view = view.cut(row.start, end)?;
         }
         if let Some(from) = row.spec.shown_from() {
-            view = view.shown_from(from);
+            view = view.shown_from(from).passing(row.start, from);
         }
         if row.spec.output.media != Media::Audio {
-            view = self.decodable(view, &row.stream, checked)?;
+            view = self.decodable(view, &row, checked)?;
         }
         view = view.gaps(row.spec.output.gaps);
         if let Some(to) = row.spec.shown_to() {
@@ -322,16 +322,16 @@ impl Library {
     fn decodable(
         &self,
         view: View<LibrarySource>,
-        stream: &StreamName,
+        recording: &RecordingData,
         checked: bool,
     ) -> Result<View<LibrarySource>, StoreError> {
-        let Some(missing) = view.missing()? else {
+        let Some(missing) = view.missing_of(recording.spec.gradual)? else {
             return Ok(view);
         };
         let since = missing.start_utc.saturating_sub(LOOK_BACK);
         let rows = self
             .journal()
-            .segments_between(stream, since, missing.start_utc)?;
+            .segments_between(&recording.stream, since, missing.start_utc)?;
         Ok(match self.view_of(rows, checked).before(&missing)? {
             Some(lead) => {
                 let source = lead.source.join(vec![view.source]);

@@ -18,6 +18,8 @@ pub struct RecordingSpec {
     pub until: Option<Micros>,
     /// From when to when it was to be, where somebody said so.
     pub asked: Option<Asked>,
+    /// It begins with a picture from which on the picture is refreshed bit by bit: whole with what is before it on the tape.
+    pub gradual: bool,
 }
 
 /// A spec as the journal has it. What is flat in events is nested here, as in the rows of all releases so far.
@@ -28,6 +30,8 @@ struct Row {
     output: Output,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     asked: Option<Asked>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    gradual: bool,
     /// The fields of [`About`] that do not stand above: whatever they are, they come and go here.
     #[serde(flatten)]
     about: Map<String, Value>,
@@ -94,6 +98,7 @@ impl Row {
             },
             output: spec.output.clone(),
             asked: spec.asked,
+            gradual: spec.gradual,
             about,
         })
     }
@@ -109,6 +114,7 @@ impl Row {
             output: self.output,
             until,
             asked: self.asked,
+            gradual: self.gradual,
         })
     }
 }
@@ -162,6 +168,7 @@ impl RecordingSpec {
             output,
             until: None,
             asked: None,
+            gradual: false,
         }
     }
 }
@@ -195,6 +202,7 @@ mod tests {
         assert_eq!(RecordingSpec::read(&spec.written()), spec);
         let manual = RecordingSpec {
             until: Some(7),
+            gradual: true,
             about: About {
                 origin: Origin::Manual,
                 ..spec.about.clone()

@@ -24,6 +24,8 @@ impl Recorder {
             output: clip_output(order),
             until: None,
             asked: Some(found.asked),
+            // It goes back as far as it must.
+            gradual: false,
         };
         let command = Command::Clip {
             recording,

@@ -20,6 +20,15 @@ fn splits(split: i64, seconds: i64, entry: impl Fn(i64) -> Entry) -> (Vec<i64>, 
 
 /// The same to the microsecond.
 fn exactly(split: i64, seconds: i64, entry: impl Fn(i64) -> Entry) -> (Vec<Micros>, usize) {
+    let (ends, out) = commands(split, seconds, entry);
+    let reports = out
+        .iter()
+        .filter(|command| matches!(command, Command::Report { .. }));
+    (ends, reports.count())
+}
+
+/// The ends, and all that is told the store.
+fn commands(split: i64, seconds: i64, entry: impl Fn(i64) -> Entry) -> (Vec<Micros>, Vec<Command>) {
     let mut output = Output::of(&[Format::Mp4]);
     output.split.after = Some(Span::from_secs(split.unsigned_abs()));
     let spec = SessionSpec {
@@ -49,11 +58,7 @@ fn exactly(split: i64, seconds: i64, entry: impl Fn(i64) -> Entry) -> (Vec<Micro
         };
         run.frame(&spec, sample, &mut scene);
     }
-    let ends = endings.iter().map(|ending| ending.end).collect();
-    let reports = out
-        .iter()
-        .filter(|command| matches!(command, Command::Report { .. }));
-    (ends, reports.count())
+    (endings.iter().map(|ending| ending.end).collect(), out)
 }
 
 /// A picture that is one of these every so many seconds.
@@ -99,4 +104,19 @@ fn without_a_keyframe_it_is_split_where_no_pictures_are_shown_in_between() {
     assert_eq!(exactly(30, 70, order).0, [301 * SECOND / 5]);
     // Where no picture comes, sound does.
     assert_eq!(splits(30, 75, |_| Entry::None), (vec![70], 1));
+}
+
+/// What a recording begins with is known when it is split there, and kept with it: what is before is needed then.
+#[test]
+fn a_split_at_a_recovery_point_is_kept_with_the_recording() {
+    for (key, gradual) in [(Entry::Gradual, true), (Entry::Open, false)] {
+        let entry = |n| if every(n, 2) { key } else { Entry::Behind };
+        let (ends, out) = commands(40, 60, entry);
+        assert_eq!(ends, [50 * SECOND]);
+        let specs = out.iter().filter_map(|command| match command {
+            Command::RecordingStarted { spec, .. } => Some(spec.gradual),
+            _ => None,
+        });
+        assert!(specs.eq([false, gradual]));
+    }
 }

@@ -9,6 +9,7 @@ use super::sql::prepare;
 use super::thin::{COLUMNS, Piece, index};
 use super::tracks;
 use crate::media::Micros;
+use crate::store::RecordingSpec;
 use crate::store::thin::{Dated, LOOK_BACK, ROUNDING};
 
 /// Tape of a publish from a keyframe to the beginning of a recording.
@@ -47,23 +48,31 @@ pub(super) fn of_others(db: &Connection, recording: i64, after: Micros) -> Resul
     Ok(leads)
 }
 
-/// What a recording is decoded with, if it begins without a keyframe or with one of an open GOP. Nothing is known of a segment that is still written.
+/// What a recording is decoded with, if it begins without a keyframe, with one of an open GOP or with one that needs the one before. Nothing is known of a segment that is still written.
 pub(super) fn of(db: &Connection, recording: i64) -> Result<Option<Lead>> {
     let sql = format!(
-        "SELECT {COLUMNS}, iif(r.exact, r.start, s.start)
+        "SELECT {COLUMNS}, iif(r.exact, r.start, s.start), r.spec
          FROM recordings r CROSS JOIN segments s ON {} CROSS JOIN publishes p ON p.publish = s.publish
          WHERE r.recording = ?1 AND s.state IN ('sealed', 'missing') ORDER BY s.end LIMIT 1",
         between("r.stream", "r.start", "r.end")
     );
-    let first: Option<(Piece, Micros)> = prepare(db, &sql)?
-        .query_row(params![recording], |row| Ok((Piece::of(row)?, row.get(9)?)))
+    let first: Option<(Piece, Micros, String)> = prepare(db, &sql)?
+        .query_row(params![recording], |row| {
+            Ok((Piece::of(row)?, row.get(9)?, row.get(10)?))
+        })
         .optional()?;
-    let Some((first, begins)) = first else {
+    let Some((first, begins, spec)) = first else {
         return Ok(None);
+    };
+    // A keyframe that needs the one before it is none.
+    let own = match RecordingSpec::read(&spec).gradual {
+        true => ROUNDING,
+        false => 0,
     };
     let found = dated(db, &first, |dated| {
         let begins = begins.max(dated.first_picture()?);
-        dated.keyframe_before(begins).is_none().then_some(begins)
+        let before = begins.saturating_sub(own);
+        dated.keyframe_before(before).is_none().then_some(before)
     })?;
     let Some(begins) = found.flatten() else {
         return Ok(None);
@@ -90,7 +99,7 @@ pub(super) fn of(db: &Connection, recording: i64) -> Result<Option<Lead>> {
             return Ok(Some(Lead {
                 publish: first.publish,
                 from,
-                to: begins,
+                to: begins.saturating_add(own),
             }));
         }
     }

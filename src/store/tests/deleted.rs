@@ -266,6 +266,37 @@ fn what_the_next_recording_shows_of_an_open_gop_stays() {
     }
 }
 
+/// It begins at a recovery point: the index knows it as a keyframe like others, and the recording knows better.
+#[test]
+fn what_a_recording_that_begins_at_a_recovery_point_is_decoded_with_stays() {
+    let mut rig = rig_with(tempdir(), CrashDisk::default(), 1);
+    let (a, start) = rig.publish(1, "a");
+    rig.handle(vec![start, a.record(id(ALL), 0)]);
+    for n in 0..12 {
+        if n == 8 {
+            let mut next = a.record(id(NEXT), 8);
+            if let Command::RecordingStarted { spec, .. } = &mut next {
+                std::sync::Arc::make_mut(spec).gradual = true;
+            }
+            rig.handle(vec![a.close(id(ALL), 8), next]);
+        }
+        rig.handle(vec![a.append(n)]);
+        rig.pass(SECOND);
+    }
+    rig.handle(vec![a.close(id(NEXT), 12), a.end()]);
+    rig.pass(SECOND);
+    let view = rig.library().view(id(NEXT)).unwrap();
+    assert!(view.segments[0].kept.if_hidden);
+    delete(&mut rig, ALL);
+    assert_eq!(there(&rig.disk), range(6..12));
+    assert_eq!(plays(&rig), vec![(NEXT, range(6..12))]);
+    check_invariants(rig.dir.path(), &rig.disk);
+    let mut rig = restarted(rig, |_, _| ());
+    assert_eq!(plays(&rig), [(NEXT, range(6..12))]);
+    delete(&mut rig, NEXT);
+    assert_eq!(there(&rig.disk), range(0..0));
+}
+
 #[test]
 fn what_is_deleted_while_the_segment_is_written_over_goes_too() {
     let (mut rig, a) = recorded();
