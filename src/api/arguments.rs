@@ -111,6 +111,11 @@ pub(super) fn one_stream<'de, D: Deserializer<'de>>(from: D) -> Result<StreamNam
     }
 }
 
+/// As [`one_stream`], which may be yet to come: one that nobody can publish is none.
+pub(super) fn one_to_come<'de, D: Deserializer<'de>>(from: D) -> Result<StreamName, D::Error> {
+    one_stream(from)?.seen().map_err(serde::de::Error::custom)
+}
+
 /// As [`one_stream`], where none need be named.
 pub(super) fn one_stream_or_none<'de, D: Deserializer<'de>>(from: D) -> Result<Option<StreamName>, D::Error> {
     #[derive(Deserialize)]

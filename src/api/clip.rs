@@ -68,7 +68,10 @@ impl Create {
         let range = match (self.from, self.to) {
             (None, None) if around => ClipRange::Around(seconds(self.before_s), seconds(self.after_s)),
             (from, Some(to)) if !around => ClipRange::Between(from.unwrap_or(now), to),
-            (_, None) if !around => {
+            (Some(_), None) if !around => {
+                return Err(Failure::bad("'to' is needed with 'from'").about("to"));
+            }
+            (None, None) => {
                 return Err(Failure::bad("'to' is needed, or 'before_s' and 'after_s'").about("to"));
             }
             _ => {

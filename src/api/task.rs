@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::Api;
 use super::answer::Failure;
-use super::arguments::{Limit, STREAMS, name, one_stream, time, typed};
+use super::arguments::{Limit, STREAMS, name, one_to_come, time, typed};
 use super::command::{Command, Effect, Kind, carries_out, needs, takes};
 use super::paged::fitting;
 use crate::config::{Span, Streams, Weekly, Zone};
@@ -88,7 +88,7 @@ const ONE: &[super::Argument] = &[needs("task", Kind::Text, "the task's id")];
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Create {
-    #[serde(deserialize_with = "one_stream")]
+    #[serde(deserialize_with = "one_to_come")]
     stream: StreamName,
     #[serde(default, deserialize_with = "time")]
     start: Option<Micros>,

@@ -208,6 +208,20 @@ async fn what_cannot_be_understood_is_refused_with_the_argument_and_what_would_b
         ),
         (
             "clip.create",
+            json!({"stream": "a/b", "from": "2001-01-01T00:00:00Z"}),
+            "bad_request",
+            "to",
+            "'to' is needed with 'from'",
+        ),
+        (
+            "task.create",
+            json!({"stream": "a/\u{202E}b", "duration": "1s"}),
+            "bad_request",
+            "stream",
+            "U+202E",
+        ),
+        (
+            "clip.create",
             json!({"stream": "a/b", "after_s": 1, "to": "2001-01-01T00:00:00Z"}),
             "bad_request",
             "before_s",

@@ -140,7 +140,25 @@ fn carry_out(command: &Command, said: Option<(&str, bool)>, matches: &ArgMatches
     } else if let Some(result) = answer.get("result") {
         shown::print(command.name, result)?;
     }
-    verdict(&answer)
+    verdict(&in_options(command, answer))
+}
+
+/// A refusal names arguments; who typed the command knows its options.
+fn in_options(command: &Command, mut answer: Value) -> Value {
+    if let Some(message) = answer.pointer_mut("/error/message")
+        && let Some(text) = message.as_str()
+    {
+        let mut text = text.to_owned();
+        for argument in command.arguments.iter().filter(|argument| !argument.required) {
+            let (name, long) = (argument.name, long(argument.name));
+            text = text.replace(&format!("'{name}'"), &format!("--{long}"));
+            if let Some(what) = text.strip_prefix(&format!("{name}: ")) {
+                text = format!("--{long}: {what}");
+            }
+        }
+        *message = text.into();
+    }
+    answer
 }
 
 /// What was asked for was not done, or what was looked at is not right: scripts go by the exit code.
@@ -342,5 +360,39 @@ fn moment(text: &str, ahead: bool) -> Value {
         Ok(when) if ahead => rfc3339(when.from(now)).into(),
         Ok(when) => rfc3339(when.before(now)).into(),
         Err(_) => text.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_names_the_options_that_can_be_typed() {
+        let said = |command: &str, message: &str| {
+            let answer = serde_json::json!({ "ok": false, "error": { "message": message } });
+            let answer = in_options(api::command(command).unwrap(), answer);
+            answer["error"]["message"].as_str().unwrap().to_owned()
+        };
+        for (command, message, words) in [
+            (
+                "clip.create",
+                "'to' is needed, or 'before_s' and 'after_s'",
+                "--to is needed, or --before and --after",
+            ),
+            (
+                "clip.create",
+                "before_s: -1 is not a number",
+                "--before: -1 is not a number",
+            ),
+            (
+                "clip.create",
+                "there is no tape of 'live/to'",
+                "there is no tape of 'live/to'",
+            ),
+            ("recording.delete", "no recording 'x'", "no recording 'x'"),
+        ] {
+            assert_eq!(said(command, message), words);
+        }
     }
 }

@@ -44,15 +44,15 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         "export",
         &[
             (
-                "edgereel export last --format mp4 -o lesson.mp4",
+                "edgereel export last -o lesson.mp4",
                 "The newest recording as an MP4",
             ),
             (
-                "edgereel export 0197a2 --format mp4 --from 10min --to 12min -o part.mp4",
+                "edgereel export 0197a2 --from 10min --to 12min -o part.mp4",
                 "Two minutes of a recording",
             ),
             (
-                "edgereel export 0197a2@10min..12min 0197b3@..30s --format mp4 -o best.mp4",
+                "edgereel export 0197a2@10min..12min 0197b3@..30s -o best.mp4",
                 "Parts of two recordings in one file",
             ),
             (

@@ -79,8 +79,7 @@ pub(super) struct CallbackFile {
     dialect: Option<Dialect>,
     key: Option<Secret>,
     key_file: Option<PathBuf>,
-    #[serde(default)]
-    events: Vec<String>,
+    events: Option<Vec<String>>,
     tries: Option<u32>,
     every: Option<Span>,
     timeout: Option<Span>,
@@ -155,13 +154,20 @@ impl CallbackFile {
                     .chars()
                     .all(|c| c.is_ascii_lowercase() || matches!(c, '.' | '_'))
         };
-        if self.events.len() > 64 || !self.events.iter().all(word) {
+        if self.events.as_ref().is_some_and(Vec::is_empty) {
+            return refuse(
+                "callback.events",
+                "callback.events: none are named; leave the key out for all of them, or name some, as in [\"recording.*\"]",
+            );
+        }
+        let events = self.events.unwrap_or_default();
+        if events.len() > 64 || !events.iter().all(word) {
             return refuse(
                 "callback.events",
                 "callback.events: kinds of events, as in [\"recording.*\", \"storage.full\"]",
             );
         }
-        if let Some(wrong) = self.events.iter().find_map(|wanted| unknown(wanted)) {
+        if let Some(wrong) = events.iter().find_map(|wanted| unknown(wanted)) {
             return refuse("callback.events", &wrong);
         }
         let callback = Callback {
@@ -169,7 +175,7 @@ impl CallbackFile {
             url: self.url,
             dialect,
             key: either("callback.key", self.key, self.key_file)?,
-            events: self.events,
+            events,
             tries: self.tries.unwrap_or(tries),
             every: self.every.unwrap_or(Span::from_secs(every)),
             timeout: self.timeout.unwrap_or(Span::from_secs(timeout)),
@@ -259,6 +265,10 @@ mod tests {
             ("url = \"ftp://a\"", "callback.url: expected an address"),
             ("url = \"http://a\"\nname = \"a b\"", "callback.name"),
             ("url = \"http://a\"\nevents = [\"A\"]", "callback.events"),
+            (
+                "url = \"http://a\"\nevents = []",
+                "callback.events: none are named; leave the key out for all",
+            ),
             ("url = \"http://a\"\ntries = 0", "callback.tries"),
             (
                 "url = \"http://a\"\nname = \"a\"\n[[callback]]\nurl = \"http://a\"\nname = \"a\"",

@@ -91,7 +91,7 @@ impl TryFrom<TaskFile> for Task {
                 source.stream
             ));
         }
-        let stream = source.stream.parse::<StreamName>();
+        let stream = source.stream.parse().and_then(StreamName::seen);
         Ok(Self {
             name: name.clone(),
             stream: stream.map_err(|error| format!("task '{name}': stream: {error}"))?,

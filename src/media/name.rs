@@ -32,12 +32,41 @@ pub enum NameError {
     /// A control character, or a part that means something to a file system.
     #[error("stream name {0:?} has a control character or a part that is '.' or '..'")]
     Characters(String),
+    /// A character that nobody sees, or that turns the letters around it: two such names look alike, and are not.
+    #[error(
+        "stream name {name:?} has the character U+{code:04X}, which nobody can see: it looks like another name; leave it out",
+        code = u32::from(*.unseen)
+    )]
+    Unseen {
+        /// The name.
+        name: String,
+        /// The character.
+        unseen: char,
+    },
+    /// Bytes that are no text. They came as U+FFFD, and two names that differ in them would be one.
+    #[error("stream name {0:?} has bytes that are not UTF-8 (where U+FFFD stands): send the name in UTF-8")]
+    NotUtf8(String),
 }
 
 impl StreamName {
     /// Joins an RTMP app and stream key. Slashes at either end of both are ignored.
     pub fn new(app: &str, name: &str) -> Result<Self, NameError> {
         format!("{}/{}", app.trim_matches('/'), name.trim_matches('/')).parse()
+    }
+
+    /// The same, if a new stream may be called so: every character of it is seen, and is as it was sent. Names that are on tape
+    /// already stay what they are.
+    pub fn seen(self) -> Result<Self, NameError> {
+        if self.full.contains(char::REPLACEMENT_CHARACTER) {
+            return Err(NameError::NotUtf8(self.full));
+        }
+        match self.full.chars().find(|c| is_unseen(*c)) {
+            Some(unseen) => Err(NameError::Unseen {
+                name: self.full,
+                unseen,
+            }),
+            None => Ok(self),
+        }
     }
 
     /// Everything before the last `/`.
@@ -68,6 +97,16 @@ impl StreamName {
             .to_string()
             .replace('/', "+")
     }
+}
+
+/// Characters that have no shape of their own: `Default_Ignorable_Code_Point` and `Bidi_Control` of the Unicode Character Database
+/// without the variation selectors, and those that break a line.
+fn is_unseen(c: char) -> bool {
+    matches!(c,
+        '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}' | '\u{180E}'
+        | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{3164}' | '\u{FEFF}'
+        | '\u{FFA0}' | '\u{FFF0}'..='\u{FFFB}' | '\u{1BCA0}'..='\u{1BCA3}' | '\u{1D173}'..='\u{1D17A}'
+        | '\u{E0000}'..='\u{E00FF}' | '\u{E01F0}'..='\u{E0FFF}')
 }
 
 impl TryFrom<String> for StreamName {
@@ -152,6 +191,44 @@ mod tests {
             "x/".repeat(60).parse::<StreamName>(),
             Err(NameError::TooLong(120))
         );
+    }
+
+    #[test]
+    fn what_nobody_sees_is_in_no_new_name() {
+        let seen = |text: &str| text.parse::<StreamName>().unwrap().seen();
+        for unseen in [
+            '\u{202E}',
+            '\u{2066}',
+            '\u{200B}',
+            '\u{200D}',
+            '\u{200F}',
+            '\u{FEFF}',
+            '\u{AD}',
+            '\u{2028}',
+            '\u{E0041}',
+        ] {
+            let error = seen(&format!("live/c{unseen}am")).unwrap_err();
+            assert!(
+                error
+                    .to_string()
+                    .contains(&format!("U+{:04X}", u32::from(unseen))),
+                "{error}"
+            );
+            assert!(matches!(error, NameError::Unseen { .. }));
+        }
+        assert!(matches!(seen("live/caf\u{FFFD}"), Err(NameError::NotUtf8(_))));
+        for fine in [
+            "live/课堂 1",
+            "live/café",
+            "live/cafe\u{301}",
+            "live/❤\u{FE0F}",
+            "live/שלום",
+            "live/سلام",
+        ] {
+            assert!(seen(fine).is_ok(), "{fine}");
+        }
+        // What is on tape already can be named.
+        assert!("live/c\u{202E}am".parse::<StreamName>().is_ok());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `edgereel export`: files that play, from recordings.
 
 mod file;
+mod named;
 mod overwrite;
 mod range;
 
@@ -41,10 +42,11 @@ pub(super) struct Export {
     /// Export the newest recording.
     #[arg(long, conflicts_with = "ranges")]
     last: bool,
-    /// The format: mp4, fmp4, flv, hls or aac.
+    /// The format: mp4, fmp4, flv, hls or aac. Default is what the end of the output's name gives: .mp4, .flv, .m4a, .aac,
+    /// or / (a folder) for hls.
     #[arg(long, add = complete::formats())]
-    format: Format,
-    /// The start: a time (RFC 3339), or a length of time from the beginning. The file begins at the last
+    format: Option<Format>,
+    /// The start: a time (RFC 3339), or a length of time from the beginning (START in `edgereel ls`). The file begins at the last
     /// keyframe at or before the start; an MP4 shows nothing before the start.
     #[arg(long, value_name = "T")]
     from: Option<When>,
@@ -72,8 +74,9 @@ pub(super) struct Export {
 
 impl Export {
     pub(super) fn run(self) -> anyhow::Result<()> {
+        let format = named::format(self.format, &self.output)?;
         let target = match self.output.to_str() {
-            Some("-") if self.format == Format::Hls => {
+            Some("-") if format == Format::Hls => {
                 bail!("HLS is a folder and cannot go to standard output")
             }
             Some("-") => Target::StandardOutput,
@@ -85,16 +88,16 @@ impl Export {
         if let Some(gaps) = self.gaps {
             view = view.gaps(gaps);
         }
-        if let Some(warning) = closed_gaps(&view, self.format) {
+        if let Some(warning) = closed_gaps(&view, format) {
             eprintln!("edgereel: warning: {warning}");
         }
         let of_what = match ranges.as_slice() {
             [range] => format!("cannot export recording {}", range.recording),
             _ => "cannot export these ranges".to_owned(),
         };
-        let files = self.files(view, &target).context(of_what.clone())?;
+        let files = self.files(view, format, &target).context(of_what.clone())?;
         let targets: Vec<&Target> = files.iter().map(|(_, target)| target).collect();
-        overwrite::ask(self.format, &targets, self.force)?;
+        overwrite::ask(format, &targets, self.force)?;
         let interrupt = Interrupt::listen()?;
         let bar = output::bytes_bar("exported", bytes);
         let mut written = files.into_iter();
@@ -102,7 +105,7 @@ impl Export {
             bar.reset();
             write(
                 view,
-                self.format,
+                format,
                 &target,
                 Watch {
                     bar: &bar,
@@ -139,18 +142,19 @@ impl Export {
     fn files(
         &self,
         view: View<LibrarySource>,
+        format: Format,
         target: &Target,
     ) -> anyhow::Result<Vec<(View<LibrarySource>, Target)>> {
-        let view = match self.format {
+        let view = match format {
             Format::Aac => view.only(TrackKind::Audio),
             _ => view,
         };
         let changes = view.changes();
         let between_ranges = changes.iter().find(|change| change.ranges.0 != change.ranges.1);
-        if let (Some(change), false) = (between_ranges, self.format == Format::Hls) {
+        if let (Some(change), false) = (between_ranges, format == Format::Hls) {
             bail!("{change}; HLS can carry that");
         }
-        let mut parts = match self.format {
+        let mut parts = match format {
             Format::Mp4 | Format::Fmp4 | Format::Aac => view.parts(),
             Format::Flv | Format::Hls => vec![view],
         };

@@ -108,11 +108,12 @@ impl Split {
 impl PublishAsked {
     /// The stream that is meant. An empty application is tolerated when the key has parts.
     pub fn stream_name(&self) -> Result<StreamName, NameError> {
-        if self.app.is_empty() {
+        let stream = if self.app.is_empty() {
             self.key.parse()
         } else {
             StreamName::new(&self.app, &self.key)
-        }
+        };
+        stream.and_then(StreamName::seen)
     }
 }
 

@@ -278,6 +278,31 @@ fn queries_are_found_wherever_they_are_put() {
 }
 
 #[test]
+fn a_name_is_never_changed_without_a_word() {
+    for (key, word) in [("c\u{202E}am", "U+202E"), ("c\u{200B}am", "U+200B")] {
+        let mut peer = Peer::new();
+        peer.connect("live");
+        let refused = asked(&peer.command("publish", 5.0, key))
+            .stream_name()
+            .unwrap_err();
+        assert!(refused.to_string().contains(word), "{refused}");
+    }
+    // Two names that are not UTF-8 and would both become the same.
+    for byte in [0xFE, 0xFF] {
+        let mut peer = Peer::new();
+        peer.connect("live");
+        let values = [text("publish"), Value::Number(5.0), Value::Null, text("c~m")];
+        let mut body = encode_all(&values);
+        let at = body.iter().rposition(|other| *other == b'~').unwrap();
+        body[at] = byte;
+        let refused = asked(&peer.send(20, 1, &body).unwrap())
+            .stream_name()
+            .unwrap_err();
+        assert!(refused.to_string().contains("not UTF-8"), "{refused}");
+    }
+}
+
+#[test]
 fn what_cannot_be_published_is_refused_with_a_reason() {
     let mut peer = Peer::new();
     peer.connect("live");
