@@ -152,6 +152,26 @@ mod tests {
             .collect()
     }
 
+    #[test]
+    fn a_second_is_one_in_every_timescale() {
+        let mut at_90k = tracks();
+        at_90k.video = at_90k.video.map(|video| {
+            std::sync::Arc::new(crate::media::VideoConfig {
+                timescale: 90_000,
+                ..(*video).clone()
+            })
+        });
+        let mut cutter = Cutter::default();
+        assert_eq!(cutter.set_tracks(at_90k), None);
+        let frames = (0..200).filter_map(|n| cutter.push(video(n * 3_003, n == 0, 100)));
+        let got: Vec<Fragment> = frames.collect();
+        let begins: Vec<_> = got.iter().map(|fragment| fragment.video[0].dts / 3_003).collect();
+        assert_eq!(begins, [0, 30, 60, 90, 120, 150]);
+        assert_eq!(got[0].span(), (0, 1_001_000));
+        // The same pictures in another timescale decode with another header.
+        assert!(cutter.set_tracks(tracks()).is_some());
+    }
+
     /// Pushes 25 fps video with a keyframe every `gop` frames.
     fn run(frames: i64, gop: i64) -> Vec<Fragment> {
         let mut cutter = cutter();

@@ -1,5 +1,4 @@
-//! Boxes by hand: the few that carry a publisher's bytes verbatim, or that a scanner must read without
-//! trusting them. Everything else is mp4-atom's.
+//! Boxes: how one is written around its body, and how a scanner reads one without trusting it.
 
 use bytes::BufMut;
 
@@ -30,12 +29,6 @@ pub(in crate::format) fn full(
         out.put_u32(u32::from(version) << 24 | flags & 0x00FF_FFFF);
         body(out);
     });
-}
-
-/// Writes a box of mp4-atom's. It fails only where a box passes 4 GiB; the ones written here have a fixed size.
-pub(in crate::format) fn atom(out: &mut Vec<u8>, atom: &impl mp4_atom::Encode) {
-    let written = atom.encode(out);
-    debug_assert!(written.is_ok());
 }
 
 /// Takes the next box off `rest`: its kind and body. `None` when there is no whole box with a 32-bit size,

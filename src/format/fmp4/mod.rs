@@ -27,6 +27,7 @@ use crate::media::MAX_TIMESCALE;
 pub(in crate::format) mod boxes;
 mod fragment;
 mod gone;
+pub(in crate::format) mod headers;
 mod identity;
 mod moof;
 mod moof_read;

@@ -1,11 +1,13 @@
 //! `ftyp` and `moov`: how to decode what follows, without any sample of its own.
 
 use bytes::BufMut;
-use mp4_atom::{Dinf, Dref, FourCC, Ftyp, Hdlr, Matrix, Mdhd, Mvhd, Smhd, Tkhd, Trex, Url, Vmhd};
 
-use super::boxes::{atom, boxed, full};
+use super::boxes::{boxed, full};
+use super::headers::{
+    Times, TrackHeader, Width, put_ftyp, put_hdlr, put_mdhd, put_media_header, put_mvhd, put_tkhd, put_trex,
+};
 use super::{AUDIO_TRACK, BitRate, VIDEO_TRACK, sample_entry};
-use crate::media::{AudioCodec, AudioConfig, MILLISECONDS, Tracks, VideoCodec, VideoConfig};
+use crate::media::{AudioCodec, AudioConfig, MILLISECONDS, TrackKind, Tracks, VideoCodec, VideoConfig};
 
 /// What is known of a whole recording.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,30 +54,14 @@ pub(in crate::format) fn brand(codec: VideoCodec) -> &'static [u8; 4] {
 /// `ftyp` (ISO/IEC 14496-12 §4.3).
 pub(super) fn ftyp(major: &[u8; 4], compatible: &[&[u8; 4]]) -> Vec<u8> {
     let mut out = Vec::new();
-    let ftyp = Ftyp {
-        major_brand: FourCC::new(major),
-        minor_version: 0,
-        compatible_brands: compatible.iter().map(|brand| FourCC::new(brand)).collect(),
-    };
-    atom(&mut out, &ftyp);
+    put_ftyp(&mut out, major, 0, compatible);
     out
 }
 
 /// `moov` (ISO/IEC 14496-12 §8.2.1) with a track each and `mvex`: samples come in fragments.
 pub(super) fn put_moov(out: &mut Vec<u8>, tracks: &Tracks, movie: Movie, rolls: Rolls) {
-    let created = movie.created;
     boxed(out, b"moov", |out| {
-        let mvhd = Mvhd {
-            creation_time: created,
-            modification_time: created,
-            timescale: MILLISECONDS,
-            duration: 0,
-            rate: 1.into(),
-            volume: 1.into(),
-            matrix: Matrix::default(),
-            next_track_id: AUDIO_TRACK + 1,
-        };
-        atom(out, &mvhd);
+        put_mvhd(out, times(movie), MILLISECONDS, AUDIO_TRACK + 1);
         if let Some(video) = &tracks.video {
             put_video(out, video, movie);
         }
@@ -91,70 +77,60 @@ pub(super) fn put_moov(out: &mut Vec<u8>, tracks: &Tracks, movie: Movie, rolls: 
                 tracks.audio.as_ref().map(|_| AUDIO_TRACK),
             ];
             for track_id in present.into_iter().flatten() {
-                let trex = Trex {
-                    track_id,
-                    default_sample_description_index: 1,
-                    default_sample_duration: 0,
-                    default_sample_size: 0,
-                    default_sample_flags: 0,
-                };
-                atom(out, &trex);
+                put_trex(out, track_id);
             }
         });
     });
 }
 
+/// How long it is stands elsewhere, if that is known.
+fn times(movie: Movie) -> Times {
+    Times {
+        created: movie.created,
+        duration: 0,
+        width: Width::Wide,
+    }
+}
+
+/// Enabled, in the movie and in its preview.
+const FLAGS: u32 = 7;
+
 fn put_video(out: &mut Vec<u8>, config: &VideoConfig, movie: Movie) {
-    let created = movie.created;
     let (width, height) = config.display_size();
-    let tkhd = Tkhd {
-        track_id: VIDEO_TRACK,
-        creation_time: created,
-        modification_time: created,
-        enabled: true,
-        in_movie: true,
-        width: u16::try_from(width).unwrap_or(config.width).into(),
-        height: u16::try_from(height).unwrap_or(config.height).into(),
-        ..Tkhd::default()
+    let pixels = |size: u32, coded: u16| u32::from(u16::try_from(size).unwrap_or(coded));
+    let header = TrackHeader {
+        id: VIDEO_TRACK,
+        flags: FLAGS,
+        alternate_group: 0,
+        size: Some((pixels(width, config.width), pixels(height, config.height))),
     };
     let media = Media {
-        created,
+        kind: TrackKind::Video,
+        times: times(movie),
         timescale: config.timescale,
-        handler: b"vide",
         name: "video",
         entry: sample_entry::with_bit_rate(sample_entry::video(config), movie.video_rate),
         roll: None,
     };
-    boxed(out, b"trak", |out| {
-        atom(out, &tkhd);
-        media.put(out, |out| atom(out, &Vmhd::default()));
-    });
+    media.put(out, header);
 }
 
 fn put_audio(out: &mut Vec<u8>, config: &AudioConfig, movie: Movie, rolls: Rolls) {
-    let created = movie.created;
-    let tkhd = Tkhd {
-        track_id: AUDIO_TRACK,
-        creation_time: created,
-        modification_time: created,
-        enabled: true,
-        in_movie: true,
+    let header = TrackHeader {
+        id: AUDIO_TRACK,
+        flags: FLAGS,
         alternate_group: 1,
-        volume: 1.into(),
-        ..Tkhd::default()
+        size: None,
     };
     let media = Media {
-        created,
+        kind: TrackKind::Audio,
+        times: times(movie),
         timescale: config.sample_rate,
-        handler: b"soun",
         name: "audio",
         entry: sample_entry::with_bit_rate(sample_entry::audio(config), movie.audio_rate),
         roll: roll_distance(config).filter(|_| rolls == Rolls::Said),
     };
-    boxed(out, b"trak", |out| {
-        atom(out, &tkhd);
-        media.put(out, |out| atom(out, &Smhd::default()));
-    });
+    media.put(out, header);
 }
 
 /// How many packets before one have to be decoded for it to sound right, as a negative number: 80 ms of them
@@ -182,9 +158,9 @@ fn put_roll(out: &mut Vec<u8>, distance: i16) {
 
 /// What `mdia` says of a track (ISO/IEC 14496-12 §8.4).
 struct Media<'a> {
-    created: u64,
+    kind: TrackKind,
+    times: Times,
     timescale: u32,
-    handler: &'a [u8; 4],
     name: &'a str,
     entry: Vec<u8>,
     /// Of every sample: `roll_distance`.
@@ -192,30 +168,16 @@ struct Media<'a> {
 }
 
 impl Media<'_> {
-    fn put(&self, out: &mut Vec<u8>, put_header: impl FnOnce(&mut Vec<u8>)) {
-        boxed(out, b"mdia", |out| {
-            let mdhd = Mdhd {
-                creation_time: self.created,
-                modification_time: self.created,
-                timescale: self.timescale,
-                duration: 0,
-                language: "und".to_owned(),
-            };
-            atom(out, &mdhd);
-            let hdlr = Hdlr {
-                handler: FourCC::new(self.handler),
-                name: self.name.to_owned(),
-            };
-            atom(out, &hdlr);
-            boxed(out, b"minf", |out| {
-                put_header(out);
-                let in_this_file = Dinf {
-                    dref: Dref {
-                        entries: vec![Url::default().into()],
-                    },
-                };
-                atom(out, &in_this_file);
-                boxed(out, b"stbl", |out| self.put_tables(out));
+    fn put(&self, out: &mut Vec<u8>, header: TrackHeader) {
+        boxed(out, b"trak", |out| {
+            put_tkhd(out, self.times, header);
+            boxed(out, b"mdia", |out| {
+                put_mdhd(out, self.times, self.timescale);
+                put_hdlr(out, self.kind, self.name);
+                boxed(out, b"minf", |out| {
+                    put_media_header(out, self.kind);
+                    boxed(out, b"stbl", |out| self.put_tables(out));
+                });
             });
         });
     }

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use mp4_atom::{Atom, Mdhd, Tkhd};
-
 use super::boxes::{child, next_box};
+use super::headers;
 use super::sample_entry::{AudioExtra, from_stsd, parse_audio, parse_video};
 use super::{AUDIO_TRACK, ScanError, VIDEO_TRACK};
 use crate::media::{MAX_TIMESCALE, Tracks};
@@ -25,17 +24,17 @@ pub(super) fn tracks(moov: &[u8], audio: AudioExtra) -> Result<Tracks, ScanError
 }
 
 fn add(tracks: &mut Tracks, trak: &[u8], extra: AudioExtra) -> Option<()> {
-    let tkhd = Tkhd::decode_body(&mut child(trak, b"tkhd")?).ok()?;
+    let track = headers::track_id(child(trak, b"tkhd")?)?;
     let mdia = child(trak, b"mdia")?;
-    let mdhd = Mdhd::decode_body(&mut child(mdia, b"mdhd")?).ok()?;
+    let timescale = headers::timescale(child(mdia, b"mdhd")?)?;
     let stbl = child(child(mdia, b"minf")?, b"stbl")?;
     let (kind, entry) = from_stsd(child(stbl, b"stsd")?)?;
-    match tkhd.track_id {
-        VIDEO_TRACK if (1..=MAX_TIMESCALE).contains(&mdhd.timescale) && tracks.video.is_none() => {
-            tracks.video = Some(Arc::new(parse_video(kind, entry, mdhd.timescale)?));
+    match track {
+        VIDEO_TRACK if (1..=MAX_TIMESCALE).contains(&timescale) && tracks.video.is_none() => {
+            tracks.video = Some(Arc::new(parse_video(kind, entry, timescale)?));
         }
-        AUDIO_TRACK if mdhd.timescale > 0 && tracks.audio.is_none() => {
-            tracks.audio = Some(Arc::new(parse_audio(kind, entry, mdhd.timescale, extra)?));
+        AUDIO_TRACK if timescale > 0 && tracks.audio.is_none() => {
+            tracks.audio = Some(Arc::new(parse_audio(kind, entry, timescale, extra)?));
         }
         _ => return None,
     }

@@ -1,5 +1,8 @@
 //! The boxes of a `moov` other than its tables (ISO/IEC 14496-12 §8).
 
+use crate::format::fmp4::headers::{
+    Times, TrackHeader, Width, put_ftyp, put_hdlr, put_mdhd, put_media_header, put_mvhd, put_tkhd,
+};
 use crate::format::fmp4::{self, BitRate, sample_entry};
 use crate::format::line::{Config, TrackLine};
 use crate::media::{TrackKind, VideoCodec};
@@ -9,11 +12,8 @@ use super::edit::{Edit, MovieTime};
 /// Seconds from the epoch of ISO base media files, 1904, to that of Unix.
 const EPOCH: i64 = 2_082_844_800;
 
-/// The unity matrix of `mvhd` and `tkhd`.
-const MATRIX: [u32; 9] = [0x1_0000, 0, 0, 0, 0x1_0000, 0, 0, 0, 0x4000_0000];
-
-/// `und`, as three letters of five bits.
-const LANGUAGE: u16 = 0x55C4;
+/// A track is enabled, and in the movie.
+const FLAGS: u32 = 3;
 
 /// Number of a track in the file; the picture comes first.
 pub(super) fn track_id(kind: TrackKind) -> u32 {
@@ -37,76 +37,60 @@ pub(super) fn ftyp(picture: Option<VideoCodec>) -> Vec<u8> {
         None => [b"M4A ", b"isom", b"iso2", b"mp42"],
         Some(codec) => [b"isom", b"iso2", fmp4::brand(codec), b"mp41"],
     };
-    plain(b"ftyp", |out| {
-        let [major, ..] = brands;
-        out.extend_from_slice(major);
-        out.extend_from_slice(&0x200_u32.to_be_bytes());
-        for brand in brands {
-            out.extend_from_slice(brand);
-        }
-    })
+    let [major, ..] = brands;
+    let mut out = Vec::new();
+    put_ftyp(&mut out, major, 0x200, &brands);
+    out
 }
 
 /// `mvhd` (§8.2.2).
 pub(super) fn mvhd(created: u64, time: MovieTime, duration: u64) -> Vec<u8> {
-    let wide = !narrow(&[created, duration]);
-    full(b"mvhd", u8::from(wide), 0, |out| {
-        put(out, wide, created);
-        put(out, wide, created);
-        out.extend_from_slice(&time.timescale.to_be_bytes());
-        put(out, wide, duration);
-        out.extend_from_slice(&0x1_0000_u32.to_be_bytes());
-        out.extend_from_slice(&0x0100_u16.to_be_bytes());
-        out.extend_from_slice(&[0; 10]);
-        MATRIX
-            .iter()
-            .for_each(|value| out.extend_from_slice(&value.to_be_bytes()));
-        out.extend_from_slice(&[0; 24]);
-        out.extend_from_slice(&3_u32.to_be_bytes());
-    })
+    let mut out = Vec::new();
+    put_mvhd(&mut out, times(created, duration), time.timescale, 3);
+    out
 }
 
 /// `tkhd` (§8.3.2).
 pub(super) fn tkhd(kind: TrackKind, created: u64, duration: u64, track: &TrackLine) -> Vec<u8> {
-    let wide = !narrow(&[created, duration]);
-    let (volume, width, height) = match track.configs.first() {
-        Some(Config::Video(config)) => {
-            let (width, height) = config.display_size();
-            (0_u16, width, height)
-        }
-        _ => (0x0100, 0, 0),
+    let header = TrackHeader {
+        id: track_id(kind),
+        flags: FLAGS,
+        alternate_group: 0,
+        size: match track.configs.first() {
+            Some(Config::Video(config)) => Some(config.display_size()),
+            _ => None,
+        },
     };
-    full(b"tkhd", u8::from(wide), 3, |out| {
-        put(out, wide, created);
-        put(out, wide, created);
-        out.extend_from_slice(&track_id(kind).to_be_bytes());
-        out.extend_from_slice(&[0; 4]);
-        put(out, wide, duration);
-        out.extend_from_slice(&[0; 12]);
-        out.extend_from_slice(&volume.to_be_bytes());
-        out.extend_from_slice(&[0; 2]);
-        MATRIX
-            .iter()
-            .for_each(|value| out.extend_from_slice(&value.to_be_bytes()));
-        out.extend_from_slice(&(width << 16).to_be_bytes());
-        out.extend_from_slice(&(height << 16).to_be_bytes());
-    })
+    let mut out = Vec::new();
+    put_tkhd(&mut out, times(created, duration), header);
+    out
+}
+
+fn times(created: u64, duration: u64) -> Times {
+    Times {
+        created,
+        duration,
+        width: Width::of(&[created, duration]),
+    }
 }
 
 /// `edts` with its `elst` (§8.6.6).
 pub(super) fn edts(edit: &Edit) -> Vec<u8> {
-    let wide = edit
-        .entries
-        .iter()
-        .any(|(duration, media_time)| !narrow(&[*duration]) || i32::try_from(*media_time).is_err());
+    let fits = |(duration, media_time): &(u64, i64)| {
+        Width::of(&[*duration]) == Width::Narrow && i32::try_from(*media_time).is_ok()
+    };
+    let width = match edit.entries.iter().all(fits) {
+        true => Width::Narrow,
+        false => Width::Wide,
+    };
     plain(b"edts", |edts| {
-        edts.extend(full(b"elst", u8::from(wide), 0, |out| {
+        edts.extend(full(b"elst", width.version(), 0, |out| {
             let count = u32::try_from(edit.entries.len()).unwrap_or(u32::MAX);
             out.extend_from_slice(&count.to_be_bytes());
             for (duration, media_time) in edit.entries.iter().copied() {
-                put(out, wide, duration);
-                match (wide, i32::try_from(media_time)) {
-                    (false, Ok(media_time)) => out.extend_from_slice(&media_time.to_be_bytes()),
+                width.put(out, duration);
+                match (width, i32::try_from(media_time)) {
+                    (Width::Narrow, Ok(media_time)) => out.extend_from_slice(&media_time.to_be_bytes()),
                     _ => out.extend_from_slice(&media_time.to_be_bytes()),
                 }
                 out.extend_from_slice(&0x1_0000_u32.to_be_bytes());
@@ -118,43 +102,29 @@ pub(super) fn edts(edit: &Edit) -> Vec<u8> {
 /// `mdhd` (§8.4.2).
 pub(super) fn mdhd(created: u64, track: &TrackLine) -> Vec<u8> {
     let duration = track.end_dts.saturating_sub(track.first_dts).unsigned_abs();
-    let wide = !narrow(&[created, duration]);
-    full(b"mdhd", u8::from(wide), 0, |out| {
-        put(out, wide, created);
-        put(out, wide, created);
-        out.extend_from_slice(&track.timescale.to_be_bytes());
-        put(out, wide, duration);
-        out.extend_from_slice(&LANGUAGE.to_be_bytes());
-        out.extend_from_slice(&[0; 2]);
-    })
+    let mut out = Vec::new();
+    put_mdhd(&mut out, times(created, duration), track.timescale);
+    out
 }
 
 /// `hdlr` (§8.4.3).
 pub(super) fn hdlr(kind: TrackKind) -> Vec<u8> {
-    let (handler, name): (&[u8; 4], &[u8]) = match kind {
-        TrackKind::Video => (b"vide", b"Video\0"),
-        TrackKind::Audio => (b"soun", b"Sound\0"),
-    };
-    full(b"hdlr", 0, 0, |out| {
-        out.extend_from_slice(&[0; 4]);
-        out.extend_from_slice(handler);
-        out.extend_from_slice(&[0; 12]);
-        out.extend_from_slice(name);
-    })
+    let mut out = Vec::new();
+    put_hdlr(
+        &mut out,
+        kind,
+        match kind {
+            TrackKind::Video => "Video",
+            TrackKind::Audio => "Sound",
+        },
+    );
+    out
 }
 
-/// `vmhd` or `smhd`, and a `dinf` that says that the media is in this file (§8.4.5, §8.7.1).
+/// `vmhd` or `smhd`, and `dinf`.
 pub(super) fn media_header(kind: TrackKind) -> Vec<u8> {
-    let mut out = match kind {
-        TrackKind::Video => full(b"vmhd", 0, 1, |out| out.extend_from_slice(&[0; 8])),
-        TrackKind::Audio => full(b"smhd", 0, 0, |out| out.extend_from_slice(&[0; 4])),
-    };
-    out.extend(plain(b"dinf", |dinf| {
-        dinf.extend(full(b"dref", 0, 0, |dref| {
-            dref.extend_from_slice(&1_u32.to_be_bytes());
-            dref.extend(full(b"url ", 0, 1, |_| ()));
-        }));
-    }));
+    let mut out = Vec::new();
+    put_media_header(&mut out, kind);
     out
 }
 
@@ -238,15 +208,4 @@ fn full(kind: &[u8; 4], version: u8, flags: u32, write: impl FnOnce(&mut Vec<u8>
     let mut out = Vec::new();
     fmp4::boxes::full(&mut out, kind, version, flags, write);
     out
-}
-
-fn narrow(values: &[u64]) -> bool {
-    values.iter().all(|value| *value < u64::from(u32::MAX))
-}
-
-fn put(out: &mut Vec<u8>, wide: bool, value: u64) {
-    match (wide, u32::try_from(value)) {
-        (false, Ok(value)) => out.extend_from_slice(&value.to_be_bytes()),
-        _ => out.extend_from_slice(&value.to_be_bytes()),
-    }
 }
