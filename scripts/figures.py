@@ -4,7 +4,7 @@
 Usage: scripts/figures.py [--link] [COMMIT]
 
 Without COMMIT it reads what lies here. The figures are for notes and reviews; no test holds them. --link links every test
-program of what lies here anew, in cargo's own folder, and says how long the linker computed.
+program of what lies here anew, in cargo's own folder, and says how long that took: it wants a quiet machine.
 """
 
 import os
@@ -109,7 +109,7 @@ def linking():
         log = Path(folder) / "log"
         wrapper = Path(folder) / "cc"
         # rustc calls `cc`, and this one first.
-        wrapper.write_text(f'#!/usr/bin/env bash\nTIMEFORMAT="%R %U %S"\n{{ time {cc} "$@" 2>&3; }} 3>&2 2>>{log}\n')
+        wrapper.write_text(f'#!/usr/bin/env bash\nTIMEFORMAT=%R\n{{ time {cc} "$@" 2>&3; }} 3>&2 2>>{log}\n')
         wrapper.chmod(0o755)
         environment = dict(os.environ, PATH=f"{folder}:{os.environ['PATH']}")
         for path in ("src/lib.rs", *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "tests").glob("*.rs")))):
@@ -117,10 +117,8 @@ def linking():
         for path in sorted((ROOT / "tests").glob("*/main.rs")):
             os.utime(path)
         subprocess.run(["cargo", "test", "--no-run", "--locked", "--quiet"], cwd=ROOT, env=environment, check=True)
-        times = [list(map(float, line.split())) for line in log.read_text().splitlines() if re.fullmatch(r"[\d. ]+", line)]
-    wall = sum(each[0] for each in times)
-    cpu = sum(each[1] + each[2] for each in times)
-    print(f"link     {len(times):7} programs of the tests, {wall:.1f} s one after the other, {cpu:.1f} s of processor (with the linker that is set)")
+        times = [float(line) for line in log.read_text().splitlines() if re.fullmatch(r"[\d.]+", line)]
+    print(f"link     {len(times):7} programs of the tests, {sum(times):.1f} s one after the other, with the linker that is set")
 
 
 if __name__ == "__main__":
