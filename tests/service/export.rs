@@ -189,8 +189,8 @@ fn ranges_that_differ_are_refused_by_name() {
     Flv { tags }.write(&changed);
     let (service, all) = recorded(home.path(), &[&sample_path(), &changed]);
     let both = [all[0].id.as_str(), all[1].id.as_str()];
-    let out = home.path().join("out.mp4");
-    for format in ["mp4", "fmp4", "flv"] {
+    for (format, name) in [("mp4", "out.mp4"), ("fmp4", "out.mp4"), ("flv", "out.flv")] {
+        let out = home.path().join(name);
         let done = run(&service, &[&both[..], &["--format", format]].concat(), &out);
         done.failed(1, &["range 2 has h264 640x360, range 1 has h264 320x180", "HLS"]);
         assert!(!out.exists());
