@@ -228,6 +228,7 @@ impl From<StoreError> for Failure {
         let code = match &error {
             StoreError::NoRecording { .. } => Code::NotFound,
             StoreError::Ambiguous { .. } => Code::BadRequest,
+            StoreError::Reading { .. } => Code::Internal,
             _ => Code::Unavailable,
         };
         Self::new(code, error.to_string())

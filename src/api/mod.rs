@@ -32,7 +32,6 @@ mod tests;
 
 use memory::{Memory, Ticket};
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -50,7 +49,7 @@ pub use table::{command, commands};
 use crate::delivery::Uploader;
 use crate::media::{Micros, RecordingId};
 use crate::recorder::{Recorder, StreamStatus};
-use crate::store::{AuditId, Clock, Library, Store, StoreError};
+use crate::store::{AuditId, Clock, Library, Reader, Store, StoreError};
 
 /// No door waits longer than this for the card.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -60,7 +59,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Api {
     recorder: Recorder,
     store: Store,
-    store_dir: PathBuf,
+    reader: Reader,
     clock: Arc<dyn Clock>,
     uploader: Arc<Mutex<Option<Uploader>>>,
     host: Arc<Mutex<Option<Arc<dyn Host>>>>,
@@ -75,14 +74,14 @@ pub struct Api {
 }
 
 impl Api {
-    /// Commands for a recorder whose store lives in this directory.
-    pub fn new(recorder: Recorder, store: Store, store_dir: PathBuf, clock: Arc<dyn Clock>) -> Self {
+    /// Commands for a recorder and its store, which `reader` reads.
+    pub fn new(recorder: Recorder, store: Store, reader: Reader, clock: Arc<dyn Clock>) -> Self {
         Self {
             started: clock.boot(),
             host: Arc::default(),
             recorder,
             store,
-            store_dir,
+            reader,
             clock,
             uploader: Arc::default(),
             memory: Memory::default(),
@@ -190,20 +189,11 @@ impl Api {
         self.clock.utc()
     }
 
-    /// Reads from the store where that may block. The journal is opened anew each time: a card that is taken out is not
-    /// held, and one that came back is read.
+    /// Reads from the store where that may block.
     async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Library) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Failure> {
-        let dir = self.store_dir.clone();
-        let done = tokio::task::spawn_blocking(move || read(&Library::open(&dir)?)).await;
-        match done {
-            Ok(result) => Ok(result?),
-            Err(error) => Err(Failure::new(
-                Code::Internal,
-                format!("the store could not be read: {error}"),
-            )),
-        }
+        Ok(self.reader.read(read).await?)
     }
 }

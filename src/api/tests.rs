@@ -27,7 +27,12 @@ fn a_box() -> Box {
         takeover_after: 5_000_000,
     };
     let recorder = Recorder::new(settings, store.clone(), clock.clone(), opened.tape_base);
-    let api = Api::new(recorder, store.clone(), dir.path().join("store"), clock);
+    let api = Api::new(
+        recorder,
+        store.clone(),
+        Reader::new(dir.path().join("store"), 3),
+        clock,
+    );
     Box {
         api,
         store,

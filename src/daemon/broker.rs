@@ -11,7 +11,7 @@ use crate::doors::mqtt::{self, Control, ControlSettings, Tally};
 use crate::doors::webhook::listener;
 use crate::event::Sender;
 use crate::https::{trusted, with_causes};
-use crate::store::{Change, Clock, Command, OutboxChange, Store};
+use crate::store::{Change, Clock, Command, OutboxChange, Reader, Store};
 
 /// Has the journal know who hears of events.
 pub(super) fn enroll(config: &Config, store: &Store) {
@@ -32,7 +32,7 @@ fn listeners(config: &Config) -> Vec<String> {
 pub(super) async fn connect(
     config: &Config,
     api: &Api,
-    store: &Store,
+    (store, reader): (&Store, &Reader),
     clock: &Arc<dyn Clock>,
     tally: &Arc<Tally>,
 ) -> Option<Control> {
@@ -62,7 +62,7 @@ pub(super) async fn connect(
             domain: config.device.id.clone(),
             key,
         },
-        dir: config.storage.dir.clone(),
+        reader: reader.clone(),
         listeners: listeners(config),
     });
     match settings {

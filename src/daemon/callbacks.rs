@@ -9,7 +9,7 @@ use crate::config::{self, Config};
 use crate::doors::webhook::{Callback, CallbackSettings, listener};
 use crate::event::{Dialect, Sender};
 use crate::https::{client_with, trusted, trusting, with_causes};
-use crate::store::{Clock, Store};
+use crate::store::{Clock, Reader, Store};
 
 /// What is known of those that are configured.
 pub(super) fn rows(config: &Config) -> Vec<CallbackRow> {
@@ -22,7 +22,11 @@ pub(super) fn rows(config: &Config) -> Vec<CallbackRow> {
 }
 
 /// Begins to tell those that are configured. What is in the way of one is told, and its events wait.
-pub(super) async fn start(config: &Config, store: &Store, clock: &Arc<dyn Clock>) -> Vec<Callback> {
+pub(super) async fn start(
+    config: &Config,
+    (store, reader): (&Store, &Reader),
+    clock: &Arc<dyn Clock>,
+) -> Vec<Callback> {
     if config.callbacks.is_empty() {
         return Vec::new();
     }
@@ -39,7 +43,7 @@ pub(super) async fn start(config: &Config, store: &Store, clock: &Arc<dyn Clock>
         let key = may_block(move || callback_key(&wanted)).await.flatten();
         // One each: what a service closes is nobody else's connection.
         let client = client_with(tls.clone()).pool_max_idle_per_host(1).build();
-        let ready = key.and_then(|key| Ok((settings(config, callback, key), client?)));
+        let ready = key.and_then(|key| Ok((settings(config, callback, reader.clone(), key), client?)));
         match ready {
             Ok((settings, client)) => {
                 started.push(Callback::start(settings, client, store.clone(), clock.clone()));
@@ -54,7 +58,12 @@ pub(super) async fn start(config: &Config, store: &Store, clock: &Arc<dyn Clock>
     started
 }
 
-fn settings(config: &Config, callback: &config::Callback, key: Option<Vec<u8>>) -> CallbackSettings {
+fn settings(
+    config: &Config,
+    callback: &config::Callback,
+    reader: Reader,
+    key: Option<Vec<u8>>,
+) -> CallbackSettings {
     let device = &config.device.id;
     let prefix = config
         .mqtt
@@ -77,6 +86,6 @@ fn settings(config: &Config, callback: &config::Callback, key: Option<Vec<u8>>) 
             key: key.clone().filter(|_| callback.dialect == Dialect::Tencent),
         },
         key,
-        dir: config.storage.dir.clone(),
+        reader,
     }
 }

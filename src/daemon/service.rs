@@ -23,12 +23,14 @@ use crate::doors::rtmp::{self, Listen, PUBLISHER, Server};
 use crate::https::with_causes;
 use crate::model::Keep;
 use crate::recorder::{Recorder, RecorderSettings, StreamStatus};
-use crate::store::{Clock, OnFull, Progress, RealClock, RealDisk, Store, StoreSettings};
+use crate::store::{Clock, OnFull, Progress, Reader, RealClock, RealDisk, Store, StoreSettings};
 use crate::tls::Identity;
 use crate::watch;
 
 /// How long publishers' connections have to say goodbye before they are dropped.
 const FAREWELL: Duration = Duration::from_millis(300);
+/// So many read the store at a time, of the four threads that may wait: one is left for names, keys and the configuration.
+const READERS: usize = 3;
 /// However small the rings are, this much may wait for the card: less would not do for an ordinary second.
 const LEAST_STALL_MEMORY: usize = 8 << 20;
 
@@ -36,6 +38,8 @@ const LEAST_STALL_MEMORY: usize = 8 << 20;
 pub struct Service {
     config: Config,
     store: Store,
+    /// Reads it, for everybody on the network's thread.
+    reader: Reader,
     recorder: Recorder,
     /// What only time brings about.
     time: JoinHandle<()>,
@@ -114,12 +118,8 @@ impl Service {
             .get(SHELF)
             .map_or_else(Said::default, |kept| Said::restore(kept));
         let uploader = deliver(&config, said, &store, &clock);
-        let api = Api::new(
-            recorder.clone(),
-            store.clone(),
-            config.storage.dir.clone(),
-            clock.clone(),
-        );
+        let reader = Reader::new(config.storage.dir.clone(), READERS);
+        let api = Api::new(recorder.clone(), store.clone(), reader.clone(), clock.clone());
         api.set_uploader(uploader.clone());
         let (tally, facts) = (Arc::<Tally>::default(), Arc::<Mutex<Facts>>::default());
         let (reload, reloads) = mpsc::channel(1);
@@ -168,10 +168,11 @@ impl Service {
             let _ = stopped.await;
         }));
         let time = tokio::task::spawn(recorder.clone().keep_time());
-        let mqtt = broker::connect(&config, &api, &store, &clock, &tally).await;
+        let mqtt = broker::connect(&config, &api, (&store, &reader), &clock, &tally).await;
         let service = Self {
             config,
             store,
+            reader,
             recorder,
             time,
             admission,
@@ -205,7 +206,7 @@ impl Service {
     /// Begins to tell web services, in place of those that were told before.
     async fn call_back(&self) {
         self.facts().tellers.clear();
-        let tellers = callbacks::start(&self.config, &self.store, &self.clock).await;
+        let tellers = callbacks::start(&self.config, (&self.store, &self.reader), &self.clock).await;
         self.facts().tellers = tellers;
     }
 
@@ -297,7 +298,14 @@ impl Service {
             }
             self.config.mqtt = config.mqtt.clone();
             broker::enroll(&self.config, &self.store);
-            self.mqtt = broker::connect(&self.config, &self.api, &self.store, &self.clock, &self.tally).await;
+            self.mqtt = broker::connect(
+                &self.config,
+                &self.api,
+                (&self.store, &self.reader),
+                &self.clock,
+                &self.tally,
+            )
+            .await;
         }
         if self.config.callbacks != config.callbacks {
             self.config.callbacks = config.callbacks.clone();
@@ -373,6 +381,7 @@ impl Service {
         if let Some(mqtt) = self.mqtt.take() {
             mqtt.stop().await;
         }
+        self.reader.close().await;
         let store = self.store.clone();
         let shut = tokio::task::spawn_blocking(move || store.shutdown()).await;
         sealed.context("not everything could be sealed")?;

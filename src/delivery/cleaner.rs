@@ -6,7 +6,6 @@ use super::check;
 use super::context::{Context, End};
 use super::dates::{Agreement, SETTLED, agreement, was_never_set};
 use super::remote::{Answer, Fault, Request};
-use super::source::from_library;
 use crate::event::Event;
 use crate::format::Format;
 use crate::format::hls::{self, MASTER, PLAYLIST};
@@ -33,9 +32,7 @@ pub(super) async fn clean(cx: &Arc<Context>, utc: Option<Micros>) -> Result<bool
         Some(utc) => over_before(cx, utc).await?,
         None => Micros::MIN,
     };
-    let due = from_library(&cx.dir, move |library| {
-        Ok((library.abandoned(BATCH)?, library.to_remove(until, BATCH)?))
-    });
+    let due = cx.read(move |library| Ok((library.abandoned(BATCH)?, library.to_remove(until, BATCH)?)));
     let (abandoned, remove) = due.await?;
     let more = abandoned.len() == BATCH || remove.len() == BATCH;
     for (store, key, upload) in abandoned {
@@ -77,7 +74,7 @@ pub(super) async fn clean(cx: &Arc<Context>, utc: Option<Micros>) -> Result<bool
 /// What was to be kept until then may go. The store's clock is asked, too: this box's may be wrong for a long time.
 async fn over_before(cx: &Arc<Context>, utc: Micros) -> Result<Micros, End> {
     if cx.remote.clock_offset().is_none() {
-        let first = from_library(&cx.dir, move |library| Ok(library.to_remove(utc, 1)?));
+        let first = cx.read(move |library| Ok(library.to_remove(utc, 1)?));
         if let Some(Rendition { key, .. }) = first.await?.pop() {
             // Any answer has the time in it.
             match cx.ask(Request::Head { key }).await {
@@ -180,7 +177,7 @@ async fn begun_under(cx: &Arc<Context>, key: String) -> Result<Option<Vec<String
         part: 0,
     };
     let wanted = key.clone();
-    let taken = from_library(&cx.dir, move |library| Ok(library.key_is_taken(&wanted, nobody)?));
+    let taken = cx.read(move |library| Ok(library.key_is_taken(&wanted, nobody)?));
     if taken.await? {
         return Ok(None);
     }
@@ -197,7 +194,7 @@ async fn remove_object(cx: &Arc<Context>, rendition: &Rendition) -> Result<Remov
     let id = rendition.id;
     if rendition.store == cx.store_name() {
         // Of one that never was complete.
-        let pieces = from_library(&cx.dir, move |library| Ok(library.pieces(id)?)).await?;
+        let pieces = cx.read(move |library| Ok(library.pieces(id)?)).await?;
         let mut refused = None;
         for key in keys(rendition, &pieces) {
             cx.may_go_on()?;

@@ -1,7 +1,6 @@
 //! What all transfers share.
 
 use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,12 +11,12 @@ use super::remote::{Answer, Fault, Remote, Request};
 use super::source::{Look, NoMaterial};
 use crate::config::{DeliverWhen, Delivery};
 use crate::media::Micros;
-use crate::store::{Change, Clock, Command, DeliveryChange, RenditionId, Store};
+use crate::store::{Change, Clock, Command, DeliveryChange, Library, Reader, RenditionId, Store, StoreError};
 
 /// What all transfers share.
 pub(super) struct Context {
-    /// The storage directory.
-    pub(super) dir: Arc<PathBuf>,
+    /// Reads the store.
+    pub(super) reader: Reader,
     pub(super) store: Store,
     pub(super) remote: Arc<dyn Remote>,
     pub(super) clock: Arc<dyn Clock>,
@@ -71,6 +70,19 @@ pub(super) enum End {
 }
 
 impl Context {
+    /// Reads from the store on a thread that may wait for it.
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Library) -> Result<T, NoMaterial> + Send + 'static,
+    ) -> Result<T, NoMaterial> {
+        match self.reader.read(work).await {
+            Err(NoMaterial::Store(error @ StoreError::Reading { .. })) => {
+                Err(NoMaterial::Tape(error.to_string()))
+            }
+            read => read,
+        }
+    }
+
     /// Asks the store of objects for something.
     pub(super) async fn ask(&self, request: Request) -> Result<Answer, End> {
         let bytes = match &request {

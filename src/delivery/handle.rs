@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::config::{Delivery, Target};
 use crate::media::RecordingId;
-use crate::store::{Change, Clock, Command, Store};
+use crate::store::{Change, Clock, Command, Reader, Store};
 use crate::watch::has_failed;
 
 use super::check::SyncCheck;
@@ -96,8 +96,10 @@ impl Uploader {
         let remote = remote(&settings, &pace, &clock)?;
         let (go, may_go) = watch::channel(true);
         let said = Arc::new(Mutex::new(said));
+        // One for each transfer that reads, one that reads ahead, one that looks, one for keys.
+        let threads = 2 * settings.delivery.transfers + 3;
         let cx = Arc::new(Context {
-            dir: Arc::new(settings.dir),
+            reader: Reader::new(settings.dir, threads),
             store: store.clone(),
             remote,
             started: clock.boot(),
@@ -121,8 +123,7 @@ impl Uploader {
         let failed = |error: std::io::Error| UploaderError::Thread(error.to_string());
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
-            // One for each transfer that reads, one that reads ahead, one that looks, one for keys.
-            .max_blocking_threads(2 * cx.delivery.transfers + 3)
+            .max_blocking_threads(threads)
             .thread_name("sync-read")
             .build()
             .map_err(failed)?;

@@ -17,7 +17,6 @@ use super::job;
 use super::open::open;
 use super::planner::{Action, Job, Outcome, Planner, WINDOW};
 use super::remote::{Fault, Pace};
-use super::source::from_library;
 use super::status::{FailedStatus, OpenStatus, SyncStatus, TransferStatus};
 use crate::config::DeliverOrder;
 use crate::event::{Event, rfc3339};
@@ -221,9 +220,9 @@ impl Loop {
             DeliverOrder::OldestFirst => WaitingOrder::OldestFirst,
         };
         let live = self.cx.is_live();
-        let waits = from_library(&self.cx.dir, move |library| {
-            Ok(library.to_deliver(order, live, WINDOW)?)
-        });
+        let waits = self
+            .cx
+            .read(move |library| Ok(library.to_deliver(order, live, WINDOW)?));
         match waits.await {
             Ok(waits) => {
                 self.unreadable = None;
@@ -280,10 +279,9 @@ impl Loop {
 
     /// What of a job is not delivered waits for somebody to look at it.
     async fn set_aside(&mut self, job: Job, reason: String) {
-        let known = from_library(
-            &self.cx.dir,
-            move |library| Ok(library.renditions(job.recording)?),
-        );
+        let known = self
+            .cx
+            .read(move |library| Ok(library.renditions(job.recording)?));
         let known = known.await.unwrap_or_default().into_iter();
         let mut left: Vec<Rendition> = known
             .filter(|rendition| {
@@ -468,7 +466,7 @@ impl Loop {
     async fn status(&self) -> SyncStatus {
         let now = self.cx.clock.boot();
         let delivery = self.cx.delivery.clone();
-        let numbers = from_library(&self.cx.dir, move |library| {
+        let numbers = self.cx.read(move |library| {
             let open = open(library, &delivery)?;
             Ok((library.backlog()?, library.set_aside(SHOWN)?, open))
         });

@@ -1,6 +1,5 @@
 //! Renditions of recordings as they are sent. All of this reads flash: it runs on blocking threads.
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::{Bytes, BytesMut};
@@ -316,16 +315,6 @@ impl From<RenditionError> for NoMaterial {
             RenditionError::Source(_) => NoMaterial::Tape(error.to_string()),
         }
     }
-}
-
-/// Reads from the store on a thread that may wait for it. The journal is opened anew each time: a card that is taken out is
-/// not held, and one that came back is read.
-pub(super) async fn from_library<T: Send + 'static>(
-    dir: &Arc<PathBuf>,
-    work: impl FnOnce(&Library) -> Result<T, NoMaterial> + Send + 'static,
-) -> Result<T, NoMaterial> {
-    let dir = dir.clone();
-    from_tape(move || work(&Library::open(&dir)?)).await
 }
 
 /// Reads from what is open already on a thread that may wait for it.

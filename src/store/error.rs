@@ -105,6 +105,15 @@ pub enum StoreError {
     /// A segment could not be read.
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// All who may read at a time do, and wait for the storage device.
+    #[error("the storage device is too slow to read from it now; try again later")]
+    Busy,
+    /// Reading failed by a defect.
+    #[error("the store could not be read, which is a defect of edgereel: {reason}")]
+    Reading {
+        /// What is known about it.
+        reason: String,
+    },
     /// The storage thread is gone.
     #[error("the storage thread ended unexpectedly: {reason}")]
     Thread {

@@ -179,6 +179,16 @@ impl Library {
         })
     }
 
+    /// True while the path leads to the journal that was opened.
+    pub(super) fn is_in_place(&self) -> bool {
+        self.journal().is_in_place()
+    }
+
+    /// True while no view reads from it.
+    pub(super) fn is_its_own(&self) -> bool {
+        Arc::strong_count(&self.journal) == 1
+    }
+
     /// Recordings, oldest first. For a list that may be long, [`pages`](Self::pages) takes less memory.
     pub fn recordings(&self, filter: &Filter) -> Result<Vec<RecordingRow>, StoreError> {
         let mut rows = Vec::new();

@@ -24,6 +24,7 @@
 //! | `thread` | the shell around the writer |
 //! | `recover` | how a store comes up, whatever ended the last run |
 //! | `library`, `query`, `summary`, `source` | the read side, for this process and for others |
+//! | `read` | the same from a runtime, which may not wait: a `Reader`, and a `Subscription` to the outbox |
 //! | `thin`, `deleted` | what others need of what is deleted on request; the list of what was |
 //! | `verify` | every checksum, every row against its file; and what repairs beyond start-up |
 
@@ -43,6 +44,7 @@ mod paths;
 mod progress;
 mod query;
 mod queue;
+mod read;
 mod reader;
 mod recover;
 mod segment;
@@ -73,6 +75,7 @@ pub use library::{ClipBounds, Deletion, Filter, Gap, Library, RecordingRow, Reco
 pub use outbox::{Callback, OutboxChange, OutboxDepth, Place, Remembered};
 pub use progress::{Progress, RecoveryReport, StreamProgress};
 pub use query::{Cursor, Query};
+pub use read::{Reader, Subscription};
 pub use recover::looked_at;
 pub use source::LibrarySource;
 pub use spec::{Asked, OpenRecording, RecordingSpec};

@@ -41,21 +41,12 @@ const CALLS: [&str; 28] = [
 ];
 
 /// Where such a call may stand: the file, the call, how often, and why it holds up nobody.
-const MAY: [(&str, &str, usize, &str); 28] = [
-    ("api/mod.rs", "Library::open(", 1, "spawn_blocking"),
+const MAY: [(&str, &str, usize, &str); 23] = [
     (
         "api/process.rs",
         "std::fs::",
         1,
         "proc and sys: the kernel's memory",
-    ),
-    ("doors/webhook/run.rs", "Library::open(", 1, "spawn_blocking"),
-    ("doors/mqtt/run.rs", "Library::open(", 1, "spawn_blocking"),
-    (
-        "doors/mqtt/session/events.rs",
-        "Library::open(",
-        1,
-        "spawn_blocking",
     ),
     (
         "daemon/control.rs",
@@ -116,7 +107,6 @@ const MAY: [(&str, &str, usize, &str); 28] = [
         5,
         "a socket in memory (/run), once at the start and at the end",
     ),
-    ("delivery/source.rs", "Library::open(", 1, "spawn_blocking"),
     (
         "delivery/handle.rs",
         "thread.join()",
@@ -133,7 +123,7 @@ const MAY: [(&str, &str, usize, &str); 28] = [
         "delivery/job/file.rs",
         "File::open(",
         1,
-        "a view, by from_library: spawn_blocking",
+        "a view, by store::Reader: spawn_blocking",
     ),
     (
         "delivery/remote/folder.rs",

@@ -11,7 +11,7 @@ use super::{Answer, End, Fault, MOST_FILE, NoMaterial, Reached, Request, SECOND,
 use crate::delivery::decide::{FileFacts, FileStep, Parts, next_of_file, whole_crc};
 use crate::delivery::layout::PART;
 use crate::delivery::remote::same_etag;
-use crate::delivery::source::{OpenFile, Read, from_library, from_tape};
+use crate::delivery::source::{OpenFile, Read, from_tape};
 use crate::format::View;
 use crate::media::Micros;
 use crate::store::{DeliveryChange, Layout, LibrarySource, Piece, Upload};
@@ -48,7 +48,7 @@ impl Transfer<'_> {
     ) -> Result<Reached, End> {
         let (format, id) = (self.job.format, self.rendition.id);
         let mut look = self.cx.looks().remove(&self.job).unwrap_or_default();
-        let opened = from_library(&self.cx.dir, move |library| {
+        let opened = self.cx.read(move |library| {
             let file = OpenFile::open(format, view, &mut look)?;
             Ok((file, library.pieces(id)?, look))
         });

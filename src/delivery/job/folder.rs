@@ -7,7 +7,7 @@ use std::task::Poll;
 use super::{Answer, End, NoMaterial, Reached, Request, SECOND, Transfer, senseless};
 use crate::delivery::decide::{Files, FolderFacts, FolderStep, next_of_folder, was_seen};
 use crate::delivery::remote::Payload;
-use crate::delivery::source::{FileSource, OpenFolder, Read, from_library, from_tape};
+use crate::delivery::source::{FileSource, OpenFolder, Read, from_tape};
 use crate::format::View;
 use crate::format::hls::{MASTER, PLAYLIST};
 use crate::media::Micros;
@@ -48,7 +48,7 @@ impl Transfer<'_> {
         let id = self.rendition.id;
         let grows = self.cx.is_live();
         let mut look = self.cx.looks().remove(&self.job).unwrap_or_default();
-        let opened = from_library(&self.cx.dir, move |library| {
+        let opened = self.cx.read(move |library| {
             let pieces = library.pieces(id)?;
             let mark_of = |name: &str| pieces.iter().find(|piece| piece.name == name);
             let seen = was_seen(&|name| Some(mark_of(name)?.mark.as_str()));

@@ -14,7 +14,7 @@ use super::context::{Context, End, OnTheWay};
 use super::dates::dated;
 use super::planner::{Job, Outcome};
 use super::remote::{About, Answer, Fault, ObjectSeen, Request, same_etag};
-use super::source::{Material, NoMaterial, from_library};
+use super::source::{Material, NoMaterial};
 use crate::config::Lifecycle;
 use crate::format::{Format, View};
 use crate::media::{Micros, StreamName};
@@ -128,7 +128,7 @@ fn outcome(ended: Result<Outcome, End>) -> Outcome {
 }
 
 async fn go(cx: &Arc<Context>, job: Job, visit: &Arc<Visit>) -> Result<Outcome, End> {
-    let look = from_library(&cx.dir, move |library| Material::find(library, job));
+    let look = cx.read(move |library| Material::find(library, job));
     let Material {
         row,
         parts,
@@ -288,7 +288,7 @@ impl Transfer<'_> {
     /// Stops where somebody deleted the recording meanwhile.
     async fn still_here(&self) -> Result<(), End> {
         let recording = self.job.recording;
-        let here = from_library(&self.cx.dir, move |library| Ok(library.has(recording)?));
+        let here = self.cx.read(move |library| Ok(library.has(recording)?));
         match here.await? {
             true => Ok(()),
             false => Err(NoMaterial::Gone.into()),

@@ -1,7 +1,7 @@
 //! How a rendition is called.
 
 use super::{End, Transfer};
-use crate::delivery::source::{NoMaterial, from_library};
+use crate::delivery::source::NoMaterial;
 use crate::format::Format;
 use crate::format::hls::{MASTER, PLAYLIST};
 use crate::model::{KeyFacts, KeyPattern, Zone, distinct};
@@ -51,7 +51,7 @@ impl Transfer<'_> {
             self.rendition.id,
             self.cx.delivery.target.clone(),
         );
-        let key = from_library(&self.cx.dir, move |library| {
+        let key = self.cx.read(move |library| {
             let full = |base: &str| target.full_key(&with_extension(base, id.format, id.part));
             let failed = std::cell::Cell::new(None);
             let chosen = distinct(&base, |base| {

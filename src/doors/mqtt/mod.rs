@@ -32,7 +32,6 @@ mod session;
 mod streams;
 mod topics;
 
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -49,7 +48,7 @@ use crate::api::Api;
 use crate::config::MqttVersion;
 use crate::event::{Dialect, Sender};
 use crate::model::reply::LinkHealth;
-use crate::store::{Change, Clock, Command, OutboxChange, Store};
+use crate::store::{Change, Clock, Command, OutboxChange, Reader, Store};
 
 /// What the outbox knows the broker by.
 pub const LISTENER: &str = "mqtt";
@@ -92,8 +91,8 @@ pub struct ControlSettings {
     pub dialects: Vec<Dialect>,
     /// What all events have in common.
     pub sender: Sender,
-    /// The storage directory.
-    pub dir: PathBuf,
+    /// Reads the outbox.
+    pub reader: Reader,
     /// All that hear of events, this one among them.
     pub listeners: Vec<String>,
 }

@@ -13,14 +13,12 @@ use super::message::StatusState;
 use super::session::{End, Session, status};
 use super::streams::Streams;
 use super::{LISTENER, Shared};
-use crate::store::{Command, Library, Place};
+use crate::store::Subscription;
 use crate::watch;
 
 /// The first wait after a connection is lost, and the longest.
 const WAIT: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(60);
-/// The journal is asked so often where it stands, until it answers.
-const ASK: Duration = Duration::from_secs(2);
 /// A broker of MQTT 3.1.1 is asked for MQTT 5 again after so long.
 const ASK_AGAIN: Duration = Duration::from_secs(3_600);
 
@@ -31,7 +29,7 @@ pub(super) async fn run(shared: Arc<Shared>, mut stop: oneshot::Receiver<()>) {
 
 async fn connections(shared: &Shared, stop: &mut oneshot::Receiver<()>) {
     let mut streams = Streams::default();
-    let mut courier: Option<(Courier, i64)> = None;
+    let mut courier: Option<(Courier, Subscription)> = None;
     let mut failures = 0;
     let mut told: Option<Loss> = None;
     // A broker that keeps no messages refuses a will that is to be kept.
@@ -42,11 +40,11 @@ async fn connections(shared: &Shared, stop: &mut oneshot::Receiver<()>) {
     let shown = shared.settings.shown.clone();
     loop {
         watch::may_fail("MQTT");
-        let (mut known, journal) = match courier.take() {
-            Some(known) if known.1 == shared.store.progress().borrow().journal => known,
+        let (mut known, mut subscription) = match courier.take() {
+            Some(known) if known.1.is_current() => known,
             _ => {
                 tokio::select! {
-                    place = place(shared) => (Courier::new(place.through), place.journal),
+                    subscription = subscribe(shared) => (Courier::new(subscription.cursor()), subscription),
                     _ = &mut *stop => return,
                 }
             }
@@ -70,7 +68,7 @@ async fn connections(shared: &Shared, stop: &mut oneshot::Receiver<()>) {
                     .spoke(link.version().as_str().trim_start_matches("MQTT "));
                 shared.tally.connects.fetch_add(1, Ordering::Relaxed);
                 told = None;
-                let session = Session::new(shared, link, (&mut known, journal), &mut streams);
+                let session = Session::new(shared, link, (&mut known, &mut subscription), &mut streams);
                 let (end, worked) = session.run(&mut *stop).await;
                 match end {
                     End::Stopped => return,
@@ -83,7 +81,7 @@ async fn connections(shared: &Shared, stop: &mut oneshot::Receiver<()>) {
                 }
             }
         };
-        courier = Some((known, journal));
+        courier = Some((known, subscription));
         if loss == Loss::NoRetain && std::mem::take(&mut retains) {
             continue;
         }
@@ -155,24 +153,16 @@ impl Spoken {
     }
 }
 
-/// Up to which event the broker has all, once the journal says so.
-async fn place(shared: &Shared) -> Place {
-    // Who listens was said to the store before.
-    let (done, settled) = oneshot::channel();
-    if shared.store.submit(Command::Fence { done }).is_ok() {
-        let _ = settled.await;
-    }
-    loop {
-        let dir = shared.settings.dir.clone();
-        let read = tokio::task::spawn_blocking(move || Library::open(&dir)?.heard(LISTENER));
-        match read.await {
-            Ok(Ok(Some(place))) => return place,
-            Ok(Ok(None)) => shared.settings.enroll(&shared.store),
-            Ok(Err(error)) => tracing::debug!("the outbox cannot be read: {error}"),
-            Err(error) => tracing::error!("the outbox could not be read: {error}"),
-        }
-        sleep(ASK).await;
-    }
+/// What the broker has of the events, once the journal says so.
+async fn subscribe(shared: &Shared) -> Subscription {
+    let unknown = || shared.settings.enroll(&shared.store);
+    Subscription::open(
+        shared.store.clone(),
+        shared.settings.reader.clone(),
+        LISTENER,
+        unknown,
+    )
+    .await
 }
 
 /// Waits that double, with jitter: a thousand boxes whose broker was away do not come back at one moment.

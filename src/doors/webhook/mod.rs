@@ -7,7 +7,6 @@
 mod offer;
 mod run;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +15,7 @@ use tokio::task::JoinHandle;
 
 use crate::config::HookUrl;
 use crate::event::{Dialect, Sender};
-use crate::store::{Clock, Store};
+use crate::store::{Clock, Reader, Store};
 
 /// A web service, and how it is spoken to.
 #[derive(Clone)]
@@ -39,8 +38,8 @@ pub struct CallbackSettings {
     pub timeout: Duration,
     /// What all events have in common.
     pub sender: Sender,
-    /// The storage directory.
-    pub dir: PathBuf,
+    /// Reads the outbox.
+    pub reader: Reader,
 }
 
 /// What the outbox knows a callback of this name by.

@@ -5,16 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Client;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
 use super::CallbackSettings;
 use super::offer::{Door, offer};
 use crate::event::Posted;
 use crate::media::Micros;
-use crate::store::{
-    Callback, Change, Clock, Command, Library, OutboxChange, Place, Progress, Store, StoreError,
-};
+use crate::store::{Callback, Clock, OutboxChange, Store, StoreError, Subscription};
 use crate::watch::{has_failed, may_fail};
 
 /// Events that are read at once, and bytes of them.
@@ -33,19 +31,12 @@ struct Teller {
     door: Door,
     store: Store,
     clock: Arc<dyn Clock>,
-    progress: watch::Receiver<Progress>,
-    /// Whose events they are.
-    journal: i64,
-    /// All up to here was offered.
-    cursor: u64,
+    /// All up to its cursor was offered.
+    subscription: Subscription,
     /// Events that were lost since one was offered.
     dropped: u64,
-    /// And written down as such.
-    committed: u64,
     committed_at: Instant,
     new: VecDeque<Posted>,
-    /// The newest event when the outbox was last read.
-    looked: u64,
     failing: bool,
 }
 
@@ -81,25 +72,16 @@ async fn tell(
     again: Arc<Notify>,
 ) {
     let mut teller = Teller {
-        progress: store.progress(),
+        subscription: subscribe(&store, &settings).await,
         settings,
         door: Door::new(client),
         store,
         clock,
-        journal: 0,
-        cursor: 0,
         dropped: 0,
-        committed: 0,
         committed_at: Instant::now(),
         new: VecDeque::new(),
-        looked: 0,
         failing: false,
     };
-    // Who listens was said to the store before.
-    teller.settle().await;
-    while !teller.find_place().await {
-        sleep(PAUSE).await;
-    }
     loop {
         may_fail(&teller.settings.listener);
         match teller.step().await {
@@ -108,7 +90,7 @@ async fn tell(
             Ok(Step::Wait(wait)) => {
                 teller.write_down();
                 tokio::select! {
-                    changed = teller.progress.changed() => if changed.is_err() { return },
+                    more = teller.subscription.changed() => if !more { return },
                     () = again.notified() => {}
                     () = sleep(wait) => {}
                 }
@@ -121,49 +103,35 @@ async fn tell(
     }
 }
 
-impl Teller {
-    /// Finds where it stands; false when that is not known yet.
-    async fn find_place(&mut self) -> bool {
-        let listener = self.settings.listener.clone();
-        match self.read(move |library| library.heard(&listener)).await {
-            Ok(Some(place)) => {
-                self.journal = place.journal;
-                (self.cursor, self.committed) = (place.through, place.through);
-                (self.looked, self.new) = (0, VecDeque::new());
-                true
-            }
-            _ => false,
-        }
-    }
+/// Where the service is, once the journal knows it.
+async fn subscribe(store: &Store, settings: &CallbackSettings) -> Subscription {
+    let (store, reader) = (store.clone(), settings.reader.clone());
+    Subscription::open(store, reader, &settings.listener, || ()).await
+}
 
+impl Teller {
     async fn step(&mut self) -> Result<Step, StoreError> {
-        let (newest, journal) = {
-            let progress = self.progress.borrow_and_update();
-            (progress.events, progress.journal)
-        };
-        if journal != self.journal {
+        if !self.subscription.is_current() {
             // It was made anew, and counts from the beginning.
-            self.find_place().await;
+            self.subscription = subscribe(&self.store, &self.settings).await;
+            self.new.clear();
             return Ok(Step::Wait(PAUSE));
         }
-        let listener = self.settings.listener.clone();
-        let missed = self
-            .read(move |library| library.missed(&listener, false, 1))
-            .await?;
+        // Seen before anything is read: what comes meanwhile wakes it again.
+        let more = self.subscription.has_more();
+        let due = self.subscription.missed().await?;
         let now = self.clock.utc();
-        let due = missed.into_iter().next();
         if let Some(missed) = due
             .as_ref()
             .filter(|missed| missed.due.is_some_and(|due| due <= now))
         {
             return Ok(Step::Again(missed.clone()));
         }
-        if self.new.is_empty() && newest > self.looked {
-            let after = self.cursor;
-            let rows = self
-                .read(move |library| library.outbox(after, AHEAD, READ_BYTES))
-                .await?;
-            self.looked = rows.last().map_or(newest, |last| last.sequence);
+        if self.new.is_empty() && more {
+            let after = self.subscription.cursor();
+            let fetched = self.subscription.fetch(after, AHEAD, READ_BYTES).await;
+            let rows = fetched.inspect_err(|_| self.subscription.look_again())?;
+            self.subscription.took(&rows);
             self.new = rows.into();
         }
         if let Some(event) = self.new.pop_front() {
@@ -180,7 +148,7 @@ impl Teller {
 
     async fn offer_new(&mut self, event: Posted) {
         let sequence = event.sequence;
-        self.dropped += sequence.saturating_sub(self.cursor + 1);
+        self.dropped += sequence.saturating_sub(self.subscription.cursor() + 1);
         if (self.settings.wants)(&event.kind) {
             let dropped = std::mem::take(&mut self.dropped);
             if let Err(error) = self.offer(&event, dropped).await {
@@ -192,10 +160,10 @@ impl Teller {
                     error,
                 };
                 self.tell_given_up(&missed);
-                self.submit(OutboxChange::Missed(missed));
+                self.subscription.submit(OutboxChange::Missed(missed));
             }
         }
-        self.cursor = sequence;
+        self.subscription.acknowledge(sequence);
         if self.committed_at.elapsed() >= COMMIT {
             self.write_down();
         }
@@ -215,9 +183,9 @@ impl Teller {
                 OutboxChange::Missed(missed)
             }
         };
-        self.submit(change);
+        self.subscription.submit(change);
         // It is looked for again in the journal: there it must be known.
-        self.settle().await;
+        self.subscription.flush().await;
     }
 
     async fn offer(&mut self, event: &Posted, dropped: u64) -> Result<(), String> {
@@ -258,42 +226,6 @@ impl Teller {
 
     fn write_down(&mut self) {
         self.committed_at = Instant::now();
-        if self.cursor == self.committed {
-            return;
-        }
-        self.committed = self.cursor;
-        self.submit(OutboxChange::Heard {
-            listener: self.settings.listener.clone(),
-            place: Place {
-                journal: self.journal,
-                through: self.cursor,
-            },
-        });
-    }
-
-    fn submit(&self, change: OutboxChange) {
-        if let Err(refused) = self.store.submit(Command::Change(Change::Outbox(change))) {
-            tracing::debug!("callbacks: not written down: {refused}");
-        }
-    }
-
-    async fn settle(&self) {
-        let (done, settled) = tokio::sync::oneshot::channel();
-        if self.store.submit(Command::Fence { done }).is_ok() {
-            let _ = settled.await;
-        }
-    }
-
-    async fn read<T: Send + 'static>(
-        &self,
-        read: impl FnOnce(&Library) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        let dir = self.settings.dir.clone();
-        let done = tokio::task::spawn_blocking(move || read(&Library::open(&dir)?)).await;
-        done.unwrap_or_else(|error| {
-            Err(StoreError::Thread {
-                reason: format!("reading failed: {error}"),
-            })
-        })
+        self.subscription.commit();
     }
 }

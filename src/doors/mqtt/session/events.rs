@@ -7,11 +7,11 @@ use bytes::Bytes;
 use rumqttc::v5::mqttbytes::v5::PubAckReason;
 use tokio::time::Instant;
 
-use super::{LISTENER, Session};
+use super::Session;
 use crate::doors::mqtt::courier::Letter;
 use crate::doors::mqtt::link::{Loss, Mark};
 use crate::event::{Dialect, Posted};
-use crate::store::{Change, Command, Library, OutboxChange, Place, StoreError};
+use crate::store::StoreError;
 
 /// Bodies of events that are read at once.
 const READ_BYTES: usize = 256 << 10;
@@ -69,18 +69,14 @@ impl Session<'_> {
 
     /// Reads more of the outbox, if there is more and room for it.
     pub(super) fn read_on(&mut self) {
-        let newest = self.progress.borrow_and_update().events;
+        let more = self.subscription.has_more();
         let Some((after, most)) = self.courier.wants().filter(|_| self.reading.is_none()) else {
             return;
         };
-        if newest <= self.looked {
-            return;
+        if more {
+            let reading = self.subscription.fetch(after, most, READ_BYTES);
+            self.reading = Some(tokio::spawn(reading));
         }
-        self.looked = newest;
-        let dir = self.shared.settings.dir.clone();
-        self.reading = Some(tokio::task::spawn_blocking(move || {
-            Library::open(&dir)?.outbox(after, most, READ_BYTES)
-        }));
     }
 
     pub(super) fn take(&mut self, rows: Option<Result<Vec<Posted>, StoreError>>) -> Result<(), Loss> {
@@ -94,10 +90,7 @@ impl Session<'_> {
             }
             None => return Ok(()),
         };
-        // There may be more behind the last.
-        if let Some(last) = rows.last() {
-            self.looked = self.looked.min(last.sequence);
-        }
+        self.subscription.took(&rows);
         let utc = self.shared.clock.utc();
         for row in rows {
             let settings = &self.shared.settings;
@@ -125,21 +118,8 @@ impl Session<'_> {
     }
 
     pub(super) fn write_down(&mut self) {
-        let through = self.courier.cursor();
-        if through == self.committed {
-            return;
-        }
-        self.committed = through;
-        let heard = OutboxChange::Heard {
-            listener: LISTENER.to_owned(),
-            place: Place {
-                journal: self.journal,
-                through,
-            },
-        };
-        if let Err(refused) = self.shared.store.submit(Command::Change(Change::Outbox(heard))) {
-            tracing::debug!("what was sent is not written down: {refused}");
-        }
+        self.subscription.acknowledge(self.courier.cursor());
+        self.subscription.commit();
     }
 
     /// The broker answered, and did not take it. Of an event that may change: it is kept, and sent again.

@@ -10,22 +10,22 @@ use std::time::Duration;
 use bytes::Bytes;
 use data_encoding::HEXLOWER;
 use rumqttc::v5::mqttbytes::v5::Publish;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
 use self::state::Pulse;
+use super::Shared;
 use super::courier::Courier;
 use super::desk::{Answered, Desk};
 use super::link::{Heard, Link, Loss, Mark, Post};
 use super::message::{Status, StatusState};
 use super::request::{Asked, RESPONSE_TOPIC, read};
 use super::streams::Streams;
-use super::{LISTENER, Shared};
 use crate::api::{Answer, Code, Failure};
 use crate::event::{Posted, rfc3339};
 use crate::model::reply::Health;
-use crate::store::{Progress, StoreError};
+use crate::store::{StoreError, Subscription};
 
 /// What was heard is written down so often at most, unless it is much.
 const COMMIT: Duration = Duration::from_millis(500);
@@ -50,20 +50,14 @@ pub(super) struct Session<'a> {
     shared: &'a Shared,
     link: Link,
     courier: &'a mut Courier,
-    /// Whose events they are.
-    journal: i64,
+    subscription: &'a mut Subscription,
     /// How often events were begun anew in this connection.
     round: u32,
     streams: &'a mut Streams,
     desk: Desk,
-    progress: watch::Receiver<Progress>,
     reading: Option<JoinHandle<Result<Vec<Posted>, StoreError>>>,
-    /// The number of the newest event when the outbox was last read.
-    looked: u64,
     /// It could not be read, and is to be tried again.
     unread: bool,
-    /// The cursor that was written down.
-    committed: u64,
     health: Option<JoinHandle<Health>>,
     told_health: Option<(Health, Instant)>,
     /// What was so when `health` was last told.
@@ -84,23 +78,21 @@ impl<'a> Session<'a> {
     pub(super) fn new(
         shared: &'a Shared,
         link: Link,
-        (courier, journal): (&'a mut Courier, i64),
+        (courier, subscription): (&'a mut Courier, &'a mut Subscription),
         streams: &'a mut Streams,
     ) -> Self {
-        let committed = courier.cursor();
+        // Another connection may have read what it did not send.
+        subscription.look_again();
         Self {
-            progress: shared.store.progress(),
             shared,
             link,
             courier,
-            journal,
+            subscription,
             round: 0,
             streams,
             desk: Desk::new(),
             reading: None,
-            looked: 0,
             unread: false,
-            committed,
             health: None,
             told_health: None,
             pulse: Pulse::default(),
@@ -162,25 +154,27 @@ impl<'a> Session<'a> {
                 answered = self.desk.answered() => self.reply(answered),
                 rows = done(&mut self.reading) => self.take(rows),
                 health = done(&mut self.health) => self.say_health(health),
-                changed = self.progress.changed() => match changed {
-                    Ok(()) => Ok(()),
-                    // The store is closed: nothing more will happen.
-                    Err(_) => { stopping.get_or_insert_with(Instant::now); Ok(()) }
-                },
+                more = self.subscription.changed() => {
+                    if !more {
+                        // The store is closed.
+                        stopping.get_or_insert_with(Instant::now);
+                    }
+                    Ok(())
+                }
                 _ = looks.tick() => self.look(),
                 _ = commits.tick() => { self.write_down(); Ok(()) }
                 _ = &mut *stop, if stopping.is_none() => {
                     stopping = Some(Instant::now());
                     self.alive = Instant::now();
                     // The store is sealed: what it said last may not have come here yet.
-                    self.looked = 0;
+                    self.subscription.look_again();
                     Ok(())
                 }
             };
             if let Err(loss) = happened {
                 return End::Lost(loss);
             }
-            if self.progress.borrow().journal != self.journal {
+            if !self.subscription.is_current() {
                 return End::Lost(Loss::Gone("the journal was made anew".to_owned()));
             }
         }
@@ -188,7 +182,7 @@ impl<'a> Session<'a> {
 
     /// Nothing is left to send, or to hear of.
     fn is_quiet(&mut self) -> bool {
-        let all_read = self.looked >= self.progress.borrow().events && self.reading.is_none();
+        let all_read = !self.subscription.has_more() && self.reading.is_none();
         all_read && self.courier.peek().is_none() && self.courier.on_the_way() == 0
     }
 
@@ -218,8 +212,11 @@ impl<'a> Session<'a> {
             Mark::Event(_, round) if round != self.round => Ok(()),
             Mark::Event(sequence, _) => {
                 self.worked = true;
-                if self.courier.arrived(sequence) && self.courier.cursor() - self.committed >= MUCH {
-                    self.write_down();
+                if self.courier.arrived(sequence) {
+                    self.subscription.acknowledge(self.courier.cursor());
+                    if self.subscription.uncommitted() >= MUCH {
+                        self.subscription.commit();
+                    }
                 }
                 Ok(())
             }

@@ -25,7 +25,7 @@ impl Session<'_> {
     /// What time brings: streams, and whether `health` is due.
     pub(super) fn look(&mut self) -> Result<(), Loss> {
         if std::mem::take(&mut self.unread) {
-            self.looked = 0;
+            self.subscription.look_again();
         }
         let (now, utc) = (self.shared.clock.boot(), self.shared.clock.utc());
         let every = self.shared.settings.health;
@@ -42,7 +42,8 @@ impl Session<'_> {
             }
         }
         let pulse = {
-            let progress = self.progress.borrow();
+            let progress = self.shared.store.progress();
+            let progress = progress.borrow();
             Pulse {
                 live: live.len(),
                 recording: live.iter().filter(|stream| !stream.recordings.is_empty()).count(),

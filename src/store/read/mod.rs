@@ -1,0 +1,7 @@
+//! Reading from a runtime, which may not wait for the storage device.
+
+mod reader;
+mod subscription;
+
+pub use reader::Reader;
+pub use subscription::Subscription;
