@@ -23,7 +23,7 @@ pub(super) const COMMANDS: &[Command] = &[Command {
     arguments: &[
         takes("from", Kind::Time, "only commands given at this time or later"),
         takes("to", Kind::Time, "only commands given before this time"),
-        takes("limit", Kind::Number, "the largest number of rows; default 50"),
+        takes("limit", Kind::Number, "the largest number of rows; default 50").rows(50),
         takes(
             "after",
             Kind::Text,

@@ -67,6 +67,17 @@ pub(super) type Done<'a> = Pin<Box<dyn Future<Output = Result<Value, Failure>> +
 pub(super) type Run = for<'a> fn(&'a Api, Map<String, Value>) -> Done<'a>;
 
 impl Command {
+    /// True of one that answers with rows, a page of them at a time.
+    pub fn is_list(&self) -> bool {
+        self.row_limit().is_some()
+    }
+
+    /// The argument that says how many rows there are at most, and how many that is where it is left out.
+    pub(super) fn row_limit(&self) -> Option<(&'static str, u64)> {
+        let limit = |argument: &Argument| Some((argument.name, argument.rows?));
+        self.arguments.iter().find_map(limit)
+    }
+
     pub(super) fn run<'a>(&self, api: &'a Api, arguments: Map<String, Value>) -> Done<'a> {
         (self.carry_out.run)(api, arguments)
     }
@@ -91,6 +102,8 @@ pub(super) const fn needs(name: &'static str, kind: Kind, about: &'static str) -
         kind,
         required: true,
         about,
+        ahead: false,
+        rows: None,
     }
 }
 
@@ -101,5 +114,7 @@ pub(super) const fn takes(name: &'static str, kind: Kind, about: &'static str) -
         kind,
         required: false,
         about,
+        ahead: false,
+        rows: None,
     }
 }

@@ -160,6 +160,28 @@ impl Api {
         Answer { id, result }
     }
 
+    /// The same for whoever takes answers of `most` bytes at most: a list that is longer is asked for with fewer rows, and its
+    /// `next` says where it goes on. What is still longer then is for the caller to refuse.
+    pub async fn ask_within(&self, name: &str, request: Request, most: usize) -> Answer {
+        let mut answer = self.ask(name, request.clone()).await;
+        let Some((limit, unsaid)) = command(name).and_then(Command::row_limit) else {
+            return answer;
+        };
+        let said = request.arguments.get(limit).and_then(serde_json::Value::as_u64);
+        let mut rows = said.unwrap_or(unsaid);
+        while rows > 1 && answer.to_json().len() > most {
+            rows /= 2;
+            let mut shorter = Request {
+                id: None,
+                arguments: request.arguments.clone(),
+            };
+            shorter.arguments.insert(limit.to_owned(), rows.into());
+            answer = self.ask(name, shorter).await;
+            answer.id.clone_from(&request.id);
+        }
+        answer
+    }
+
     async fn run(
         &self,
         id: &Option<String>,

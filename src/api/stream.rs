@@ -22,7 +22,8 @@ pub(super) const COMMANDS: &[Command] = &[
                 "limit",
                 Kind::Number,
                 "the largest number of rows, 1 to 100; default 50",
-            ),
+            )
+            .rows(50),
             takes(
                 "after",
                 Kind::Text,

@@ -21,8 +21,8 @@ pub(super) const COMMANDS: &[Command] = &[
         effect: Effect::Changes,
         arguments: &[
             needs("stream", Kind::Text, "the stream, as in live/cam1"),
-            takes("start", Kind::Time, "when the task begins; default now"),
-            takes("end", Kind::Time, "when the task ends, at most 24 hours later"),
+            takes("start", Kind::Time, "when the task begins; default now").ahead(),
+            takes("end", Kind::Time, "when the task ends, at most 24 hours later").ahead(),
             takes("duration", Kind::Span, "or how long the task lasts, as in 90min"),
             takes(
                 "weekly",
@@ -58,7 +58,8 @@ pub(super) const COMMANDS: &[Command] = &[
                 "limit",
                 Kind::Number,
                 "the largest number of rows, 1 to 100; default 50",
-            ),
+            )
+            .rows(50),
             takes(
                 "after",
                 Kind::Text,

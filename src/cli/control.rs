@@ -127,7 +127,7 @@ fn carry_out(command: &Command, said: Option<(&str, bool)>, matches: &ArgMatches
             arguments.insert(RECORDING.to_owned(), LAST.into());
             continue;
         }
-        if let Some(value) = value(command, argument, matches)? {
+        if let Some(value) = value(argument, matches)? {
             arguments.insert(argument.name.to_owned(), value);
         }
     }
@@ -321,7 +321,7 @@ pub(super) fn long(name: &str) -> String {
     name.strip_suffix("_s").unwrap_or(name).replace('_', "-")
 }
 
-fn value(command: &Command, argument: &Argument, matches: &ArgMatches) -> anyhow::Result<Option<Value>> {
+fn value(argument: &Argument, matches: &ArgMatches) -> anyhow::Result<Option<Value>> {
     if matches!(argument.kind, Kind::Texts | Kind::Lines) {
         let texts = matches.get_many::<String>(argument.name);
         return Ok(texts.map(|texts| texts.filter(|text| !text.is_empty()).cloned().collect()));
@@ -333,16 +333,14 @@ fn value(command: &Command, argument: &Argument, matches: &ArgMatches) -> anyhow
         true => argument.name.to_uppercase(),
         false => format!("--{}", long(argument.name)),
     };
-    read(argument.kind, text, command.name.starts_with("task."))
-        .with_context(what)
-        .map(Some)
+    read(argument, text).with_context(what).map(Some)
 }
 
-/// A text as a request has it; times are counted from now on, `ahead` or back.
-pub(super) fn read(kind: Kind, text: &str, ahead: bool) -> anyhow::Result<Value> {
-    Ok(match kind {
+/// A text as a request has it; times are counted from now, ahead or back.
+pub(super) fn read(argument: &Argument, text: &str) -> anyhow::Result<Value> {
+    Ok(match argument.kind {
         Kind::Text | Kind::Span | Kind::Texts | Kind::Lines => text.into(),
-        Kind::Time => moment(text, ahead),
+        Kind::Time => moment(text, argument.ahead),
         Kind::Seconds => match text.parse::<Span>() {
             Ok(span) => (span.as_millis() as f64 / 1_000.0).into(),
             Err(error) => text.parse::<f64>().map(Value::from).map_err(|_| error)?,
@@ -353,7 +351,7 @@ pub(super) fn read(kind: Kind, text: &str, ahead: bool) -> anyhow::Result<Value>
     })
 }
 
-/// A length of time is so far back from now, of a task so far ahead. What is no time is for the service to refuse.
+/// A length of time is so far back from now, or so far ahead. What is no time is for the service to refuse.
 fn moment(text: &str, ahead: bool) -> Value {
     let now = jiff::Timestamp::now().as_microsecond();
     match text.parse::<When>() {

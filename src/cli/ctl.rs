@@ -182,7 +182,7 @@ fn arguments(command: &str, pairs: &[String]) -> anyhow::Result<Map<String, Valu
                 lines.push(text.into());
                 Value::Array(lines)
             }
-            kind => read(kind, text, command.starts_with("task.")).with_context(|| name.to_owned())?,
+            _ => read(argument, text).with_context(|| name.to_owned())?,
         };
         arguments.insert(argument.name.to_owned(), value);
     }

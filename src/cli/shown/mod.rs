@@ -22,6 +22,8 @@ pub(super) use page::{Page, fitted, terminal_width};
 use table::{Column, Kind, Pages};
 use value::cell;
 
+use crate::api;
+
 const fn column(name: &'static str, head: &'static str, kind: Kind, spare: u8) -> Column {
     Column {
         name,
@@ -246,9 +248,10 @@ fn lines(page: &Page, command: &str, result: &Value) -> Vec<String> {
     let Some(object) = result.as_object() else {
         return vec![cell(page, "", result)];
     };
+    let is_list = api::command(command).is_some_and(api::Command::is_list);
     let list = COLUMNS
         .iter()
-        .find(|(name, _)| command.ends_with(".list") && object.get(*name).is_some_and(Value::is_array));
+        .find(|(name, _)| is_list && object.get(*name).is_some_and(Value::is_array));
     if let Some((name, columns)) = list {
         let rows = object.get(*name).and_then(Value::as_array).into_iter().flatten();
         let rows: Vec<Map<String, Value>> = rows.filter_map(Value::as_object).map(readable).collect();

@@ -126,24 +126,9 @@ impl Desk {
     }
 }
 
-/// Carries it out. A list that is longer than the broker takes is cut shorter: its `next` says where it goes on.
+/// Carries it out; what is longer than the broker takes is refused.
 async fn answer(api: &Api, command: &str, request: Request, most: usize) -> Answer {
-    let mut answer = api.ask(command, request.clone()).await;
-    let mut limit = request
-        .arguments
-        .get("limit")
-        .and_then(serde_json::Value::as_u64)
-        .unwrap_or(50);
-    while answer.to_json().len() > most && command.ends_with(".list") && limit > 1 {
-        limit /= 2;
-        let mut shorter = Request {
-            id: None,
-            arguments: request.arguments.clone(),
-        };
-        shorter.arguments.insert("limit".to_owned(), limit.into());
-        answer = api.ask(command, shorter).await;
-        answer.id.clone_from(&request.id);
-    }
+    let mut answer = api.ask_within(command, request, most).await;
     let bytes = answer.to_json().len();
     if bytes > most {
         let text = format!("the answer has {bytes} bytes, and the broker takes {most}; ask for less");

@@ -55,6 +55,27 @@ pub struct Argument {
     pub required: bool,
     /// What it is for, in a few words.
     pub about: &'static str,
+    /// Of a time: a length of time that is written there counts from now on, not back.
+    #[serde(skip)]
+    pub ahead: bool,
+    /// Of the number of rows of a list: how many there are at most where it is left out. The list goes on behind them.
+    #[serde(skip)]
+    pub rows: Option<u64>,
+}
+
+impl Argument {
+    /// A length of time that is written there counts from now on.
+    pub(crate) const fn ahead(self) -> Self {
+        Self { ahead: true, ..self }
+    }
+
+    /// It says how many rows a list has at most; so many, where it is left out.
+    pub(crate) const fn rows(self, unsaid: u64) -> Self {
+        Self {
+            rows: Some(unsaid),
+            ..self
+        }
+    }
 }
 
 /// What is written as an argument.
