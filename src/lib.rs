@@ -2,6 +2,9 @@
 //!
 //! One crate, one binary. Each room knows only the rooms below it; docs/architecture.md draws the house.
 
+#[macro_use]
+mod defect;
+
 pub mod api;
 pub mod cli;
 pub mod config;

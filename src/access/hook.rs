@@ -10,6 +10,7 @@ use tracing::{debug, warn};
 
 use super::{Client, Grant, HookFailure, Reason};
 use crate::config::Hook;
+use crate::defect;
 use crate::https::{self, with_causes};
 use crate::media::StreamName;
 
@@ -124,8 +125,7 @@ fn body(client: &Client, question: &Question<'_>) -> String {
         domain: question.domain,
         query: question.query,
     };
-    // Nothing in it can fail to be JSON; what cannot be asked would be refused.
-    serde_json::to_string(&body).unwrap_or_default()
+    defect::json(&body)
 }
 
 fn client(of: &Client, roots: RootCertStore) -> Result<reqwest::Client, HookFailure> {

@@ -33,6 +33,7 @@ impl Api {
                 cpu_s: process::cpu_seconds(),
                 rss: process::resident_bytes(),
                 failures: crate::watch::failures(),
+                defects: crate::defect::count(),
             },
             streams: StreamHealth {
                 live: streams.len(),

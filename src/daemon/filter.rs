@@ -10,9 +10,9 @@ use crate::config::nearest;
 const LONGEST: usize = 1_024;
 const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
 /// The rooms of this program: what stands behind `edgereel::`.
-const ROOMS: [&str; 14] = [
-    "access", "api", "cli", "config", "daemon", "delivery", "doors", "event", "format", "https", "media",
-    "recorder", "store", "tls",
+const ROOMS: [&str; 15] = [
+    "access", "api", "cli", "config", "daemon", "defect", "delivery", "doors", "event", "format", "https",
+    "media", "recorder", "store", "tls",
 ];
 /// The doors: what stands behind `edgereel::doors::`.
 const DOORS: [&str; 4] = ["mqtt", "rtmp", "socket", "webhook"];

@@ -267,8 +267,13 @@ impl Drop for Service {
             let _ = self.child.kill();
             let _ = self.child.wait();
         }
+        let said = self.log();
         if std::thread::panicking() {
-            eprintln!("---- the service said:\n{}----", self.log());
+            eprintln!("---- the service said:\n{said}----");
+        } else {
+            // It said that something is that cannot be.
+            let is_well = !said.contains("a defect of edgereel");
+            assert!(is_well, "a defect was found; the service said:\n{said}");
         }
     }
 }

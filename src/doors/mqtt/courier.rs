@@ -99,6 +99,7 @@ impl Courier {
     /// What [`peek`](Self::peek) showed was sent; by this number it is known when it arrives.
     pub(super) fn sent(&mut self) -> u64 {
         let Some(parcel) = self.waiting.front() else {
+            defect!("an event was sent that nobody was shown");
             return self.cursor;
         };
         let sequence = parcel.sequence;

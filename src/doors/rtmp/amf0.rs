@@ -210,7 +210,11 @@ fn encode(value: &Value, out: &mut Vec<u8>) {
         }
         Value::Array(items) => {
             out.push(0x0A);
-            out.extend_from_slice(&u32::try_from(items.len()).unwrap_or(u32::MAX).to_be_bytes());
+            let count = u32::try_from(items.len()).unwrap_or_else(|_| {
+                defect!("a command has 4 billion values");
+                u32::MAX
+            });
+            out.extend_from_slice(&count.to_be_bytes());
             for item in items {
                 encode(item, out);
             }

@@ -43,7 +43,7 @@ pub(super) fn render(posted: &Posted, sender: &Sender, dropped: u64) -> Message 
     Message {
         name: posted.kind.clone(),
         // Nothing in it can fail to be JSON.
-        body: serde_json::to_string(&event).unwrap_or_default(),
+        body: crate::defect::json(&event),
     }
 }
 

@@ -11,7 +11,10 @@ pub(in crate::format) fn boxed(out: &mut Vec<u8>, kind: &[u8; 4], body: impl FnO
     out.put_u32(0);
     out.put_slice(kind);
     body(out);
-    let size = u32::try_from(out.len() - start).unwrap_or(u32::MAX);
+    let size = u32::try_from(out.len() - start).unwrap_or_else(|_| {
+        defect!("a box is longer than 4 GiB");
+        u32::MAX
+    });
     if let Some(field) = out.get_mut(start..start + 4) {
         field.copy_from_slice(&size.to_be_bytes());
     }

@@ -38,6 +38,8 @@ pub struct ProcessHealth {
     pub rss: u64,
     /// Tasks that failed since the start and began anew, each by a defect that the log tells of.
     pub failures: u64,
+    /// Times that something was found since the start that cannot be, each by a defect that the log tells of.
+    pub defects: u64,
 }
 
 /// What is on the air.
@@ -140,6 +142,7 @@ impl Health {
         (self.streams.live, self.streams.recording) != (before.streams.live, before.streams.recording)
             || (self.storage.state, &self.storage.reason) != (before.storage.state, &before.storage.reason)
             || self.process.failures != before.process.failures
+            || self.process.defects != before.process.defects
             || self.clock != before.clock
             || sync(self) != sync(before)
             || self.mqtt != before.mqtt

@@ -112,7 +112,9 @@ impl Backlog {
             match &command {
                 Command::Append { publish, .. } => self.forget(*publish, |line| {
                     let front = line.appends.pop_front();
-                    debug_assert_eq!(front.map(|waiting| waiting.at), Some(at));
+                    if front.map(|waiting| waiting.at) != Some(at) {
+                        defect!("what waits for the storage device is not in order");
+                    }
                     line.cost = line.cost.saturating_sub(own);
                 }),
                 other => {

@@ -299,6 +299,7 @@ fn health(time: &str) -> Health {
             cpu_s: 0.5,
             rss: 1,
             failures: 0,
+            defects: 0,
         },
         streams: StreamHealth {
             live: 1,

@@ -23,6 +23,7 @@ use super::message::{Status, StatusState};
 use super::request::{Asked, RESPONSE_TOPIC, read};
 use super::streams::Streams;
 use crate::api::{Answer, Code, Failure};
+use crate::defect;
 use crate::event::{Posted, rfc3339};
 use crate::model::reply::Health;
 use crate::store::{StoreError, Subscription};
@@ -353,7 +354,7 @@ pub(super) fn status(shared: &Shared, state: StatusState) -> Post {
     };
     Post {
         topic: shared.topics.status(),
-        body: serde_json::to_vec(&status).unwrap_or_default().into(),
+        body: defect::json(&status).into(),
         retain: true,
         confirmed: true,
         correlation: None,

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use tokio::time::Instant;
 
 use super::{Session, boot_id, status};
+use crate::defect;
 use crate::doors::mqtt::link::{Loss, Mark};
 use crate::doors::mqtt::message::StatusState;
 use crate::doors::mqtt::streams::News;
@@ -33,7 +34,7 @@ impl Session<'_> {
         let micros = Micros::try_from(every.as_micros()).unwrap_or(Micros::MAX);
         for news in self.streams.look(&live, now, utc, micros) {
             let (stream, body) = match news {
-                News::State(stream, state) => (stream, serde_json::to_vec(&state).unwrap_or_default()),
+                News::State(stream, state) => (stream, defect::json(&state).into_bytes()),
                 News::Forget(stream) => (stream, Vec::new()),
             };
             let topic = self.shared.topics.stream(&stream);
@@ -70,7 +71,7 @@ impl Session<'_> {
         if !due || !self.link.has_room() {
             return Ok(());
         }
-        let body = serde_json::to_vec(&health).unwrap_or_default();
+        let body = defect::json(&health);
         self.told_health = Some((health, Instant::now()));
         let topic = self.shared.topics.health();
         match self.link.fits(&topic, body.len()) {

@@ -1,0 +1,92 @@
+//! What cannot be, and is: a defect of edgereel that is said, counted for `health`, and gone on behind.
+//!
+//! `defect!("…")` stands in place of a silent `return` and of a number that is made up where the code around it knows that this
+//! cannot be. The macro is known everywhere without a `use`.
+
+use std::fmt::Arguments;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// All of the first ones are logged, and of very many ever fewer: one may be found with each frame.
+const ALL_LOGGED: u64 = 100;
+
+static FOUND: AtomicU64 = AtomicU64::new(0);
+
+/// Says that something is that cannot be. In tests it panics, but for those that [`provoked`] one.
+macro_rules! defect {
+    ($($words:tt)+) => {
+        $crate::defect::found(::std::format_args!($($words)+), ::std::file!(), ::std::line!())
+    };
+}
+
+/// Defects of this process that were found so far.
+pub(crate) fn count() -> u64 {
+    FOUND.load(Ordering::Relaxed)
+}
+
+/// Counts and tells one.
+pub(crate) fn found(what: Arguments<'_>, file: &str, line: u32) {
+    #[cfg(test)]
+    assert!(provoked::is_allowed(), "a defect at {file}:{line}: {what}");
+    let count = FOUND.fetch_add(1, Ordering::Relaxed) + 1;
+    if count <= ALL_LOGGED || count.is_power_of_two() {
+        tracing::error!(
+            "{what}, which is a defect of edgereel ({file}:{line}); it goes on as well as it can"
+        );
+    }
+}
+
+/// JSON of what can always be written as such.
+pub(crate) fn json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_else(|error| {
+        defect!("what is to be sent cannot be written as JSON: {error}");
+        String::new()
+    })
+}
+
+#[cfg(test)]
+pub(crate) use provoked::provoked;
+
+#[cfg(test)]
+mod provoked {
+    use std::cell::Cell;
+
+    thread_local! {
+        static ALLOWED: Cell<bool> = const { Cell::new(false) };
+    }
+
+    pub(super) fn is_allowed() -> bool {
+        ALLOWED.get()
+    }
+
+    /// Does what finds defects on this thread; gives how many there are more now, those of other tests among them.
+    pub(crate) fn provoked(work: impl FnOnce()) -> u64 {
+        let before = super::count();
+        ALLOWED.set(true);
+        work();
+        ALLOWED.set(false);
+        super::count() - before
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_is_counted_and_gone_on_behind() {
+        let wrong = BTreeMap::from([((1, 2), 3)]);
+        let mut written = "unwritten".to_owned();
+        let found = provoked(|| written = json(&wrong));
+        assert!(found >= 1);
+        assert_eq!(written, "");
+        assert_eq!(json(&[1, 2]), "[1,2]");
+    }
+
+    #[test]
+    #[should_panic(expected = "a defect at ")]
+    fn where_no_test_wants_one_it_is_a_failure() {
+        defect!("{} is not {}", 1, 2);
+    }
+}
