@@ -125,7 +125,7 @@ impl Authorizer {
     pub fn check(&self, asked: &Asked<'_>) -> Verdict {
         if asked.query.len() > MAX_QUERY {
             return Verdict::Refuse(Reason::Malformed {
-                what: "what follows the ?",
+                what: "the part after the ?",
                 why: "it is longer than 4096 bytes",
             });
         }

@@ -75,7 +75,7 @@ impl Client {
                 crate::event::rfc3339(*at)
             ),
             Reason::HeldOff(seconds) => format!(
-                "too many wrong keys came from this address: it is heard again in {seconds} s, and streams that it {past} \
+                "too many wrong keys came from this address: it may try again in {seconds} s, and at once for streams that it {past} \
                  before are at once"
             ),
             Reason::HookRefused(status) => {

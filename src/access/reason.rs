@@ -66,7 +66,7 @@ impl std::fmt::Display for HookFailure {
         f.write_str(match self {
             HookFailure::TimedOut => "it did not answer in time",
             HookFailure::Unreachable => "it cannot be reached",
-            HookFailure::NoAnswer => "its answer is none",
+            HookFailure::NoAnswer => "its answer is not valid HTTP",
             HookFailure::Unusable => "its address cannot be used",
         })
     }

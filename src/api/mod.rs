@@ -150,7 +150,7 @@ impl Api {
                 Err(_) => Err(Failure::new(
                     Code::Unavailable,
                     format!(
-                        "{name} is not answered within {} s: the card may be stuck; what was begun may go on",
+                        "{name} is not answered within {} s: the storage device may be stuck; work that has begun may continue",
                         PATIENCE.as_secs()
                     ),
                 )),

@@ -30,7 +30,7 @@ pub(super) fn script(shell: Shell) -> anyhow::Result<String> {
     let known = Shells::builtins();
     let completer = known
         .completer(&name)
-        .ok_or_else(|| anyhow::anyhow!("nothing is known of the shell {name}"))?;
+        .ok_or_else(|| anyhow::anyhow!("the shell {name} is not supported"))?;
     let mut script = Vec::new();
     completer.write_registration(VARIABLE, "edgereel", "edgereel", "edgereel", &mut script)?;
     Ok(String::from_utf8(script)?)

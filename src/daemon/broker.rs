@@ -17,7 +17,7 @@ use crate::store::{Change, Clock, Command, OutboxChange, Reader, Store};
 pub(super) fn enroll(config: &Config, store: &Store) {
     let all = OutboxChange::Listeners(listeners(config));
     if let Err(refused) = store.submit(Command::Change(Change::Outbox(all))) {
-        tracing::error!("who hears of events is not known: {refused}");
+        tracing::error!("the receivers of events are not known: {refused}");
     }
 }
 

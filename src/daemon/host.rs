@@ -72,7 +72,7 @@ impl Host for ThisService {
 
     fn set_log(&self, filter: &str) -> Result<(), String> {
         log::set_log(filter)?;
-        tracing::warn!("what is logged was set to {filter}");
+        tracing::warn!("the log level was set to {filter}");
         Ok(())
     }
 

@@ -108,7 +108,7 @@ async fn take_over(
         Ok((config, of_file)) => Ok(service.reconfigure(config, of_file).await),
         Err(error) => {
             let words = with_causes(error.as_ref());
-            tracing::error!("configuration not reloaded, the old one holds: {words}");
+            tracing::error!("configuration not reloaded, the old one stays in force: {words}");
             Err(words)
         }
     }

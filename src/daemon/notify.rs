@@ -48,7 +48,7 @@ impl Manager {
             }
             Err(error) => {
                 tracing::warn!(
-                    "the service manager is told nothing: NOTIFY_SOCKET '{}': {error}",
+                    "the service manager cannot be notified: NOTIFY_SOCKET '{}': {error}",
                     name.display()
                 );
                 Self { line: None }
@@ -157,7 +157,7 @@ async fn send_all(address: SocketAddr, line: Arc<Line>) {
         match next {
             Some(message) => {
                 if let Err(error) = send(&address, &message).await {
-                    tracing::debug!("systemd could not be told: {error}");
+                    tracing::debug!("systemd could not be notified: {error}");
                 }
             }
             None => line.more.notified().await,
@@ -251,7 +251,7 @@ fn status_line(snapshot: &Snapshot, silence: Duration) -> String {
     if silence >= STALLED {
         let (seconds, waiting, let_go) = (silence.as_secs(), snapshot.backlog, snapshot.let_go);
         return format!(
-            "the card stalls for {seconds} s: {waiting} bytes wait in memory, {let_go} were let go"
+            "the storage device stalls for {seconds} s: {waiting} bytes wait in memory, {let_go} were dropped"
         );
     }
     if let Some(error) = &snapshot.progress.failed {
@@ -343,7 +343,7 @@ mod tests {
         let line = status_line(&snapshot(1), Duration::from_secs(12));
         assert_eq!(
             line,
-            "the card stalls for 12 s: 7000 bytes wait in memory, 300 were let go"
+            "the storage device stalls for 12 s: 7000 bytes wait in memory, 300 were dropped"
         );
         assert_eq!(
             status_line(&snapshot(1), Duration::ZERO),

@@ -351,7 +351,7 @@ impl Service {
             how = control => how,
             () = async { while progress.changed().await.is_ok() {} } => "the storage thread ended".to_owned(),
         };
-        watch::failed("the service", &what, "it ends, to be started again");
+        watch::failed("the service", &what, "edgereel ends, and systemd starts it again");
         bail!(what)
     }
 

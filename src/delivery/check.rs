@@ -12,7 +12,7 @@ use super::remote::{About, Answer, Fault, Payload, Request};
 use crate::config::Target;
 
 /// What the object holds.
-const WORDS: &[u8] = b"edgereel wrote this to see whether it may, and removes it again.\n";
+const WORDS: &[u8] = b"edgereel wrote this to check its permission, and removes it again.\n";
 
 /// A difference of the clocks that is worth a word, in seconds. Requests are signed for the store's time all the same.
 const SKEW: i64 = 60;
@@ -66,7 +66,7 @@ const READ: Step = Step {
     name: "read",
     permission: "s3:GetObject",
     needed: true,
-    without: "nobody can see that what was delivered is right",
+    without: "deliveries cannot be verified",
 };
 const BEGIN: Step = Step {
     name: "begin_upload",
@@ -84,13 +84,13 @@ const UPLOADS: Step = Step {
     name: "list_uploads",
     permission: "s3:ListBucketMultipartUploads",
     needed: false,
-    without: "an upload that a power cut hid is left over; let a rule of the bucket abort incomplete uploads",
+    without: "an upload whose id was lost in a power cut is left over; let a rule of the bucket abort incomplete uploads",
 };
 const ABORT: Step = Step {
     name: "abort_upload",
     permission: "s3:AbortMultipartUpload",
     needed: false,
-    without: "uploads that nobody goes on with are left over; let a rule of the bucket abort them",
+    without: "abandoned uploads are left over; let a rule of the bucket abort them",
 };
 const DELETE: Step = Step {
     name: "delete",
@@ -167,7 +167,7 @@ impl Check<'_> {
         match self.step(READ, request).await {
             Some(Answer::Bytes(bytes)) if bytes != WORDS => {
                 let said = format!(
-                    "{}: what was read is not what was put; is that the store?",
+                    "{}: the object that was read differs from the one that was written; is that the object store?",
                     self.key
                 );
                 self.failed(READ, said);
@@ -321,10 +321,10 @@ impl Check<'_> {
                     "list_uploads" => format!("the bucket '{}'", target.bucket),
                     _ => format!("'{}/{}'", target.bucket, self.cx.delivery.target.full_key("*")),
                 };
-                format!("give the key {} for {on}", step.permission)
+                format!("give the key the permission {} for {on}", step.permission)
             }
             Fault::Unsupported(_) | Fault::UploadGone | Fault::Damaged(_) => {
-                "the service answers otherwise than S3 does".to_owned()
+                "the service does not answer as S3 does".to_owned()
             }
         }
     }

@@ -134,7 +134,7 @@ async fn is_known(cx: &Arc<Context>) -> Result<bool, End> {
 /// It stays in the store until somebody does something about it.
 async fn not_removed(cx: &Arc<Context>, rendition: &Rendition, reason: String) -> Result<(), End> {
     let id = rendition.id;
-    tracing::error!(recording = %id.recording, key = %rendition.key, "the store refuses to remove it, and it stays there: {reason}");
+    tracing::error!(recording = %id.recording, key = %rendition.key, "the object store refuses to remove it, so it stays there: {reason}");
     let event = Event::SyncError {
         recording: id.recording.to_string(),
         format: id.format.to_string(),
@@ -164,7 +164,7 @@ async fn give_up(cx: &Arc<Context>, store: &str, key: String, upload: String) ->
             }
         }
     } else {
-        tracing::warn!(%key, "an upload to {store} cannot be given up there: recordings go elsewhere now");
+        tracing::warn!(%key, "an upload to {store} cannot be aborted there: deliveries go to another store now");
     }
     cx.commit(vec![DeliveryChange::Abandoned { key, upload }]).await
 }
@@ -217,7 +217,7 @@ async fn remove_object(cx: &Arc<Context>, rendition: &Rendition) -> Result<Remov
         tracing::info!(recording = %id.recording, key = %rendition.key, "removed from the store");
     } else {
         let (key, store) = (&rendition.key, &rendition.store);
-        tracing::warn!(%key, "what is in {store} cannot be removed there: recordings go elsewhere now");
+        tracing::warn!(%key, "what is in {store} cannot be removed there: deliveries go to another store now");
     }
     cx.commit(vec![DeliveryChange::Forget(id)]).await?;
     Ok(Removed::Yes)

@@ -234,7 +234,7 @@ impl Loop {
             Err(error) => {
                 let why = Some(error.to_string());
                 if self.unreadable != why {
-                    tracing::warn!("what is to be delivered cannot be read: {error}");
+                    tracing::warn!("the list of deliveries cannot be read: {error}");
                     self.unreadable = why;
                 }
             }
@@ -296,7 +296,7 @@ impl Loop {
             }));
         }
         let key = left.first().map(|rendition| rendition.key.clone());
-        tracing::error!(recording = %job.recording, format = %job.format, "cannot be delivered, and was set aside: {reason}");
+        tracing::error!(recording = %job.recording, format = %job.format, "delivery failed, and waits for 'edgereel sync retry': {reason}");
         self.report(Event::SyncError {
             recording: job.recording.to_string(),
             format: job.format.to_string(),
@@ -313,7 +313,7 @@ impl Loop {
 
     fn ended(&mut self, ended: Result<(task::Id, job::Ended), task::JoinError>) {
         let (id, ended) = ended.unwrap_or_else(|error| {
-            crate::watch::failed("a transfer", &error.to_string(), "it is set aside");
+            crate::watch::failed("a transfer", &error.to_string(), "it is a failed delivery now");
             let reason = format!("the transfer failed, which is a defect of edgereel: {error}");
             let ended = job::Ended {
                 outcome: Outcome::Broken(reason),
@@ -419,7 +419,7 @@ impl Loop {
                 };
                 // It is tried again soon, and says the same each time.
                 if self.unclean.as_ref() != Some(&why) {
-                    tracing::warn!("what is to go from the store stays there for now: {why}");
+                    tracing::warn!("nothing is removed from the object store for now: {why}");
                 }
                 self.unclean = Some(why);
             }
@@ -593,7 +593,7 @@ impl Loop {
 
     fn submit(&self, command: Command) {
         if let Err(refused) = self.cx.store.submit(command) {
-            tracing::error!("not written down: {refused}");
+            tracing::error!("the journal does not accept the state of a delivery: {refused}");
         }
     }
 

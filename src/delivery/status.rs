@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-/// How delivery is.
+/// The state of delivery.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SyncStatus {
@@ -13,29 +13,29 @@ pub struct SyncStatus {
     /// Why it is offline.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// When it is tried again, or when the hours begin: RFC 3339.
+    /// When edgereel tries again, or when the hours begin: RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
     /// Recordings that are closed and not delivered.
     pub waiting: u64,
     /// Bytes of their tape.
     pub waiting_bytes: u64,
-    /// Recordings that were set aside.
+    /// Recordings with failed deliveries.
     pub set_aside: u64,
-    /// Bytes a second that went out, over the last seconds.
+    /// Bytes a second that were sent, over the last seconds.
     pub rate: u64,
     /// Most bytes a second.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_rate: Option<u64>,
-    /// Bytes of files and their parts that the store said to have, since the service started.
+    /// Bytes of files and parts that the object store confirmed, since the service started.
     pub sent_bytes: u64,
-    /// What the last check of the store found to be wrong, in sentences.
+    /// The problems that the last check of the object store found, in sentences.
     pub problems: Vec<String>,
-    /// What is being recorded, and when it goes; not all of it, if it is much.
+    /// What is being recorded, and when it is sent; of very many, the first.
     pub open: Vec<OpenStatus>,
-    /// What is on its way.
+    /// What is being sent.
     pub transfers: Vec<TransferStatus>,
-    /// What was set aside, the newest first; not all of it, if it is much.
+    /// Failed deliveries, the newest first; of very many, the first.
     pub failed: Vec<FailedStatus>,
 }
 
@@ -53,17 +53,17 @@ pub struct OpenStatus {
     pub key: String,
     /// Bytes that the store has of it.
     pub sent_bytes: u64,
-    /// When it goes, in a sentence.
+    /// When it is sent, in a sentence.
     pub goes: String,
-    /// When viewers of its live playlist have the next chunk at the latest, as long as the link carries it: RFC 3339.
+    /// The latest time at which viewers of its live playlist get the next chunk, if the link carries the stream: RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub due: Option<String>,
-    /// When the recording is closed at the latest, as far as its template says so: RFC 3339.
+    /// The latest time at which the recording is closed, if its template limits it: RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub latest: Option<String>,
 }
 
-/// Something on its way.
+/// A delivery that is being sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TransferStatus {
@@ -75,11 +75,11 @@ pub struct TransferStatus {
     pub key: String,
     /// Bytes that the store has of it.
     pub sent_bytes: u64,
-    /// Bytes of it, as far as they are known now.
+    /// Its size in bytes, as far as it is known now.
     pub bytes: u64,
 }
 
-/// Something that was set aside.
+/// A failed delivery.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct FailedStatus {

@@ -2,14 +2,14 @@
 
 use serde::Serialize;
 
-/// What a recording went by.
+/// Why a recording was removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ExpiredBy {
-    /// It was kept as long as it was to be.
+    /// Its retention time is over.
     Retention,
-    /// Its room was needed: the quota, or the free space that is to be left.
+    /// It was evicted: `storage.quota` or `storage.min_free` was reached.
     Space,
     /// Somebody deleted it.
     Request,
@@ -21,7 +21,7 @@ pub enum ExpiredBy {
 pub struct AskedBy {
     /// Through which door: `socket` or `mqtt`.
     pub door: String,
-    /// The user (`uid 0`), or where the answer went that MQTT has.
+    /// The user (`uid 0`), or for MQTT the topic of the answer.
     pub who: String,
     /// The id of the request, if it had one.
     #[serde(skip_serializing_if = "Option::is_none")]

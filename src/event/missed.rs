@@ -13,15 +13,15 @@ pub struct TaskMissed {
     /// The name that its recordings would have.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// When its time began; of several that it missed meanwhile, the last.
+    /// The start of the missed time; of several, the start of the last.
     pub start: String,
-    /// When that was over.
+    /// The end of that time.
     pub end: String,
-    /// How many of its times it missed since it was last looked at: one, unless the service did not run.
+    /// The number of missed times: one, unless the service did not run.
     pub times: u32,
     /// Why nothing was recorded, for programs.
     pub reason: Miss,
-    /// The same in a sentence, with what to check.
+    /// The reason in a sentence, with what to check.
     pub detail: String,
 }
 
@@ -30,13 +30,13 @@ pub struct TaskMissed {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Miss {
-    /// Nobody published its stream, or not for as long as a second.
+    /// Nobody published the stream for a second or more.
     #[default]
     Publish,
-    /// Somebody published its stream, and sent nothing that can be recorded.
+    /// Somebody published the stream, but sent nothing that can be recorded.
     Media,
-    /// Its template is not there, or makes nothing.
+    /// The template does not exist, or has no formats.
     Template,
-    /// The service did not run, or its clock was not set.
+    /// The service did not run, or the clock was not set.
     Off,
 }

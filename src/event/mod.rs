@@ -37,7 +37,7 @@ pub enum Event {
         stream: String,
         /// The publish.
         publish: String,
-        /// Whether it is recorded, and how, or why not.
+        /// Whether the stream is recorded, and how, or why not.
         recorded: Recorded,
         /// Who it is.
         #[serde(flatten)]
@@ -49,7 +49,7 @@ pub enum Event {
         stream: String,
         /// The publish.
         publish: String,
-        /// In a word or two.
+        /// The reason, in a word or two.
         reason: String,
         /// What came of it.
         #[serde(flatten)]
@@ -67,7 +67,7 @@ pub enum Event {
         #[serde(flatten)]
         about: About,
     },
-    /// A recording's publisher is gone; one that is back in time goes on with it.
+    /// A recording's publisher is gone. If it is back in time, the recording continues.
     RecordingPaused {
         /// The stream.
         stream: String,
@@ -81,7 +81,7 @@ pub enum Event {
         #[serde(flatten)]
         about: About,
     },
-    /// A publisher goes on with a recording.
+    /// A publisher is back, and its recording continues.
     RecordingResumed {
         /// The stream.
         stream: String,
@@ -89,7 +89,7 @@ pub enum Event {
         recording: String,
         /// Where its media ended.
         from: String,
-        /// Where it goes on.
+        /// Where the media continues.
         at: String,
         /// What is missing in between, seconds.
         gap_s: f64,
@@ -101,9 +101,9 @@ pub enum Event {
     ClipReady(Box<RecordingClosed>),
     /// A recording is complete: all of it is durable.
     RecordingClosed(Box<RecordingClosed>),
-    /// A file or folder of a recording is where it is delivered to: the store has all of it, and said so.
+    /// A file or folder of a recording is delivered: the object store has confirmed all of it.
     RecordingDelivered(Box<RecordingDelivered>),
-    /// Something was to be recorded, and cannot be.
+    /// Something should be recorded, and cannot be.
     RecordingFailed {
         /// The stream.
         stream: String,
@@ -113,7 +113,7 @@ pub enum Event {
         /// Why.
         reason: String,
     },
-    /// A recording is gone from this box: it was kept as long as it was to be, or its room was needed, or somebody
+    /// A recording was removed from this box: its retention time is over, or it was evicted, or somebody
     /// deleted it.
     RecordingExpired {
         /// The stream.
@@ -122,18 +122,18 @@ pub enum Event {
         recording: String,
         /// Which of these.
         reason: String,
-        /// Which of these, for programs.
+        /// The reason, for programs.
         by: ExpiredBy,
-        /// Of one that somebody deleted: who, as far as the journal knows.
+        /// Who deleted the recording, as far as the journal knows.
         #[serde(skip_serializing_if = "Option::is_none")]
         asked_by: Option<AskedBy>,
-        /// Of one that somebody deleted: seconds of its footage that stay, because other recordings need them.
+        /// For a deleted recording: the seconds of its footage that stay, because other recordings need them.
         #[serde(skip_serializing_if = "Option::is_none")]
         left_s: Option<f64>,
     },
     /// The time of a task is over, and nothing was recorded in it.
     TaskMissed(Box<TaskMissed>),
-    /// Media that nobody else has was given up for newer one: `on_full = "overwrite-oldest"`.
+    /// Media that was not delivered was evicted for newer media: `on_full = "overwrite-oldest"`.
     MediaEvictedUndelivered(Evicted),
     /// The tape has a gap.
     StreamGap {
@@ -155,68 +155,68 @@ pub enum Event {
         /// In words.
         detail: String,
     },
-    /// Somebody was not let in, or was cut off for sending too much.
+    /// A publisher was refused, or was disconnected because it sent too much.
     AuthRefused {
-        /// The stream that was asked for, if it came to that.
+        /// The requested stream, if one was named.
         #[serde(skip_serializing_if = "Option::is_none")]
         stream: Option<String>,
-        /// The address it came from; none where many are told of together.
+        /// The address of the publisher; absent when one event reports several addresses.
         #[serde(skip_serializing_if = "Option::is_none")]
         peer: Option<String>,
-        /// Why, in words without a secret.
+        /// The reason, without secrets.
         reason: String,
-        /// How many times, those included that had no event of their own.
+        /// The number of refusals, also of those without their own event.
         count: u64,
     },
-    /// The flash does not take media. What arrives from now on is lost until `storage.recovered`.
+    /// The storage device does not accept media. Media that arrives is lost until `storage.recovered`.
     StorageFailed {
-        /// What was tried on which file, and what the system said.
+        /// The operation, the file, and the system's error.
         reason: String,
-        /// The streams that lost media, as far as known.
+        /// The streams that lost media, if known.
         streams: Vec<String>,
     },
-    /// The flash takes media again.
+    /// The storage device accepts media again.
     StorageRecovered {},
-    /// Less than a tenth of the room for media is left, and `on_full = "stop"`.
+    /// Less than a tenth of the space for media is left, and `on_full = "stop"`.
     StorageLow {
         /// Bytes that are left.
         left: u64,
         /// Bytes that media takes.
         used: u64,
     },
-    /// There is no room for media, and none may be given up: what arrives is not recorded until
+    /// No space is left for media, and nothing may be evicted. Media that arrives is not recorded until
     /// `storage.recovered`.
     StorageFull {
-        /// What is at its limit, and what can be done.
+        /// The limit that is reached, and what can be done.
         reason: String,
         /// Bytes that media takes.
         used: u64,
     },
     /// The storage directory was repaired while the service was down.
     StorageRepaired {
-        /// What was found and done as at a start.
+        /// What recovery found and did, as at a start.
         recovered: Recovered,
-        /// What was done beyond that, in words.
+        /// Further repairs, in sentences.
         changes: Vec<String>,
     },
-    /// The storage directory came from another box: what is recorded is delivered, and nothing is removed from the store of
+    /// The storage directory came from another box. Recordings are delivered, and nothing is removed from the store of
     /// objects until somebody says that it belongs here (`store.adopt`).
     StorageMoved {},
-    /// Somebody said that the storage directory belongs to this box from now on.
+    /// Somebody accepted the storage directory for this box.
     StorageAdopted {},
-    /// The store that recordings are delivered to is reached again, or for the first time.
+    /// The object store can be reached again, or for the first time.
     SyncOnline {
         /// Where it is.
         store: String,
     },
-    /// The store that recordings are delivered to cannot be reached, or takes nothing. What is recorded waits.
+    /// The object store cannot be reached, or accepts nothing. Recordings wait.
     SyncOffline {
         /// Where it is.
         store: String,
         /// What it is about.
         reason: String,
     },
-    /// Something cannot be delivered, and was set aside: it does not hold up the others.
+    /// A delivery failed, and waits for `sync.retry`. It does not delay the others.
     SyncError {
         /// The recording.
         recording: String,
@@ -228,10 +228,10 @@ pub enum Event {
         /// Why.
         reason: String,
     },
-    /// The wall clock is right for the first time in this boot, or was stepped: all that was recorded in the boot is
-    /// dated anew, events that are not sent yet included.
+    /// The wall clock is right for the first time in this boot, or was stepped. The dates of everything of this boot are
+    /// corrected, also in events that are not sent yet.
     ClockSynced {
-        /// How far the dates moved, in seconds.
+        /// By how many seconds the dates moved.
         moved_s: f64,
     },
 }
@@ -266,15 +266,15 @@ pub struct Recovered {
     pub missing: u64,
     /// Segments that were missing before and are back.
     pub returned: u64,
-    /// Publishes that the end of the last run cut off.
+    /// Publishes that were interrupted by the end of the last run.
     pub publishes_ended: u64,
     /// Recordings that wait for their publishers.
     pub recordings_paused: u64,
     /// Recordings closed at the end of their tape.
     pub recordings_closed: u64,
-    /// The journal that could not be gone on with; what is told here was found again from the files.
+    /// The journal that could not be used any more. The contents of this event were found again from the files.
     pub journal_set_aside: Option<JournalSetAside>,
-    /// The tape from which no journal could be made; nothing of it is removed, and an empty one was begun.
+    /// The tape from which no journal could be made. Nothing of it was removed, and an empty tape was begun.
     pub tape_set_aside: Option<TapeSetAside>,
     /// The first of the files that were lost, damaged or moved, each with what is wrong with it.
     pub files: Vec<String>,
@@ -318,7 +318,7 @@ pub struct RecordingClosed {
     pub bytes: u64,
     /// Why it ended.
     pub reason: String,
-    /// What it lacks of what was asked for.
+    /// What is missing of the requested media.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub short: Option<Box<Short>>,
     /// What it is of and for.
@@ -350,7 +350,7 @@ pub struct RecordingDelivered {
     /// `crc32c:` and the CRC-32C of the file in hexadecimal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checksum: Option<String>,
-    /// As the store names this version.
+    /// The object store's name for this version.
     pub etag: String,
     /// When the recording starts.
     pub start: String,
@@ -358,7 +358,7 @@ pub struct RecordingDelivered {
     pub end: String,
     /// From start to end, seconds.
     pub duration_s: f64,
-    /// Coding of the picture, if it has one: `h264`, `hevc` or `av1`.
+    /// Video codec, if there is video: `h264`, `hevc` or `av1`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub video_codec: Option<String>,
     /// Width of the picture, pixels.
@@ -367,7 +367,7 @@ pub struct RecordingDelivered {
     /// Its height.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub height: Option<u16>,
-    /// Coding of the sound, if it has any: `aac`, `mp3` or `opus`.
+    /// Audio codec, if there is audio: `aac`, `mp3` or `opus`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub audio_codec: Option<String>,
     /// What the recording is of and for.
@@ -381,13 +381,13 @@ pub struct RecordingDelivered {
 pub struct Evicted {
     /// The stream.
     pub stream: String,
-    /// Where the media that is gone began.
+    /// The start of the evicted media.
     pub from: String,
     /// Where it ended.
     pub to: String,
     /// Bytes of it.
     pub bytes: u64,
-    /// The recordings that are the poorer for it.
+    /// The recordings that lost media by it.
     pub recordings: Vec<String>,
 }
 

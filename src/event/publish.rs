@@ -12,10 +12,10 @@ pub struct PublishAbout {
     /// The host that it addressed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub domain: Option<String>,
-    /// What it says it is.
+    /// The name and version that the publisher gives.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub encoder: Option<String>,
-    /// What it wrote behind the stream's name, without anything that may be a secret.
+    /// The parameters after the stream's name, without possible secrets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub param: Option<String>,
 }
@@ -32,22 +32,22 @@ pub struct Recorded {
     /// `storage`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why_not: Option<String>,
-    /// What it is recorded by; clips are not counted.
+    /// What records the stream; clips are not counted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub by: Vec<RecordedBy>,
 }
 
-/// What a publish is recorded by.
+/// What records a publish.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RecordedBy {
-    /// Who wanted it: `rule`, `push`, `manual` or `task`.
+    /// What began the recording: `rule`, `push`, `manual` or `task`.
     pub origin: String,
-    /// The template; empty for what needs none.
+    /// The template; empty if none is used.
     pub template: String,
-    /// What it is to be had in.
+    /// The formats.
     pub formats: Vec<String>,
-    /// The streams of the rule; none for the one that is there without any rule.
+    /// The streams of the rule; absent for the built-in rule.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
     /// The task.

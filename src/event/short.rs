@@ -9,15 +9,15 @@ const TOLERANCE: i64 = 150_000;
 /// Of more than so many missing parts the first are told, and their sum is that of all.
 const MOST: usize = 20;
 
-/// A recording has less than was asked for.
+/// A recording has less media than was requested.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Short {
     /// Seconds that are missing in all.
     pub missing_s: f64,
-    /// Where it truly starts.
+    /// The actual start.
     pub start: String,
-    /// Where it truly ends; of a clip that is being made, where it will.
+    /// The actual end; for a clip that is being made, the planned end.
     pub end: String,
     /// Why the longest of the missing parts is missing.
     pub reason: Lack,
@@ -25,7 +25,7 @@ pub struct Short {
     pub missing: Vec<Missing>,
 }
 
-/// A part of what was asked for that is not there.
+/// A requested part that is missing.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Missing {

@@ -165,10 +165,10 @@ impl fmt::Display for Oddity {
                  what follows a gap follows at once",
             ),
             Oddity::KeyFlag { flagged: true } => f.write_str(
-                "the encoder marks pictures as keyframes that are none; what the pictures are is believed, not the mark",
+                "the encoder marks pictures as keyframes that are none; edgereel looks at the pictures, not at the mark",
             ),
             Oddity::KeyFlag { flagged: false } => f.write_str(
-                "the encoder does not mark its keyframes; what the pictures are is believed, not the mark",
+                "the encoder does not mark its keyframes; edgereel looks at the pictures, not at the mark",
             ),
             Oddity::MoreTracks { kind, track } => write!(
                 f,

@@ -13,15 +13,15 @@ use crate::format::Format;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct About {
-    /// The template; empty for what needs none.
+    /// The template; empty if none is used.
     pub template: String,
-    /// Who wanted it: `rule`, `push`, `manual`, `task` or `clip`.
+    /// What began the recording: `rule`, `push`, `manual`, `task` or `clip`.
     #[cfg_attr(test, schemars(with = "String"))]
     pub origin: Origin,
-    /// What it is to be had in.
+    /// The formats.
     #[cfg_attr(test, schemars(with = "Vec<String>"))]
     pub formats: Vec<Format>,
-    /// The same for all recordings that one decision to record made.
+    /// The session: the same for all recordings of one decision to record.
     pub session: String,
     /// Its place among the recordings of its session with these formats, from 1 on.
     pub number: u32,

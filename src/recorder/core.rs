@@ -184,11 +184,11 @@ impl Core {
         notice
     }
 
-    /// Why a publish cannot go on where it was, if the box slept in the middle of it.
+    /// Why a publish cannot go on where it was, if the box was suspended in the middle of it.
     pub(super) fn overslept(&self, name: &StreamName, publish: PublishId, now: Moment) -> Option<EndReason> {
         let on_air = self.on_air_as(name, publish)?;
         let silent = now.boot.saturating_sub(on_air.last_heard);
-        let reason = || format!("nothing came for {} s: the box slept", silent / 1_000_000);
+        let reason = || format!("nothing came for {} s: the box was suspended", silent / 1_000_000);
         (silent > SLEPT).then(|| EndReason::Broken(reason()))
     }
 

@@ -95,7 +95,7 @@ pub(super) fn held_up(recorded: &mut Recorded, reason: &str) {
         recorded.why_not = Some("storage".to_owned());
         let usual = recorded.text.trim_start_matches("recorded ");
         recorded.text = format!(
-            "not recorded, because the storage takes nothing now: {reason}; goes on {usual}, as soon as it does"
+            "not recorded, because the storage accepts no media now: {reason}; goes on {usual}, as soon as it does"
         );
         recorded.by.clear();
     }
@@ -152,7 +152,7 @@ impl WhyNot {
                 "record_type of the push leaves nothing of what template '{template}' makes; leave it out"
             ),
             WhyNot::Stopped => {
-                "its recording was ended by a command; a command (edgereel recording start) or the next publish goes on"
+                "its recording was ended by a command; a command (edgereel recording start) or the next publish records it again"
                     .to_owned()
             }
         }

@@ -196,7 +196,7 @@ impl fmt::Display for Unusable {
 pub enum Refused {
     /// The card has been stuck for so long that commands without media alone fill their part of the queue.
     #[error(
-        "the card has been stuck for too long: {waiting} bytes of beginnings and reports wait, at most {limit} may"
+        "the storage device has accepted no data for too long: {waiting} bytes of beginnings and reports wait, at most {limit} may"
     )]
     Full {
         /// Bytes waiting.

@@ -124,7 +124,7 @@ impl TapeSource for LibrarySource {
             // From here on nobody writes over it; up to here somebody may have.
             match fmp4::read_header(&Reader(file.as_ref()), entry.bytes) {
                 Ok(header) if header.identity.segment == segment => {}
-                Ok(_) => return Err(refuse("its room was needed for newer media".to_owned())),
+                Ok(_) => return Err(refuse("its space was needed for newer media".to_owned())),
                 Err(error) => return Err(refuse(error.to_string())),
             }
             let parts = self.parts_left(segment, entry).map_err(refuse)?;

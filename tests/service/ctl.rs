@@ -63,7 +63,7 @@ fn people_ask_read_tables_and_are_told_what_is_wrong() {
 fn a_box_that_does_not_answer_is_told_of_with_what_is_known_of_it() {
     let (home, broker) = (home(), Broker::start());
     let never = ctl(&broker, &["--timeout", "500ms", "help"]);
-    assert!(never.stderr.contains("never said anything"));
+    assert!(never.stderr.contains("never published anything"));
     let service = Service::start_with(home.path(), &managed(&broker, ""));
     status(&broker, "up");
     service.kill();

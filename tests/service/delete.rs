@@ -56,7 +56,7 @@ fn who_deletes_is_asked_at_a_terminal_and_hears_that_it_waits() {
     let (code, seen) = at_a_terminal(&[], &words, "y\n");
     assert_eq!(code, Some(0), "{seen}");
     assert!(
-        seen.contains("it goes when what is being written of it ends"),
+        seen.contains("its footage is removed when the media that is being written is complete"),
         "{seen}"
     );
     let again = done(home, &["recording", "delete", id, "--yes"]);

@@ -200,7 +200,7 @@ fn a_service_that_is_silent_or_gone_lets_nobody_in_and_holds_nobody_up() {
     // Others come and go while it waits.
     Pusher::start(service.address(), "live/good", &sample(), 40.0).done();
     assert!(refused(&service, "gone").contains("it cannot be reached"));
-    assert!(refused(&service, "noise").contains("its answer is none"));
+    assert!(refused(&service, "noise").contains("its answer is not valid HTTP"));
     assert!(waiting.wait_closed().contains("it did not answer in time"));
     assert_eq!(recordings(&service.data()).len(), 1);
 

@@ -138,7 +138,7 @@ fn a_stall_that_memory_does_not_bridge_costs_whole_gops_of_the_heaviest_stream()
     );
     let log = service.log();
     assert!(
-        log.contains("the card stalls:") && log.contains("the tape has a gap of"),
+        log.contains("the storage device stalls:") && log.contains("the tape has a gap of"),
         "{log}"
     );
     let peak = service.peak_of_its_own();

@@ -159,7 +159,7 @@ fn deleted(result: &Value) -> Vec<String> {
     let mut lines = Vec::new();
     if result.get("waits").is_some() {
         lines.push(
-            "it goes when what is being written of it ends, within a minute or so; also should the power go before"
+            "its footage is removed when the media that is being written is complete, within about a minute, also after a power cut"
                 .to_owned(),
         );
     }

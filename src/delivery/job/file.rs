@@ -237,7 +237,7 @@ impl Transfer<'_> {
             Ok(_) => return Err(senseless("a list of uploads")),
             // A key may be narrower than that, and not every service knows the question. A rule of the bucket does it then.
             Err(End::Fault(Fault::Unsupported(_) | Fault::Refused(_) | Fault::Damaged(_))) => {
-                tracing::debug!(%key, "the store does not tell what was begun there");
+                tracing::debug!(%key, "the object store does not list the uploads that were begun");
             }
             Err(other) => return Err(other),
         }
@@ -287,7 +287,7 @@ impl Transfer<'_> {
             }
             // What was sent is known here, too. If the store has not all of it, it says so in the end.
             Err(End::Fault(Fault::Unsupported(_) | Fault::Refused(_))) => {
-                tracing::debug!(key = %self.rendition.key, "the store does not tell what of an upload it has");
+                tracing::debug!(key = %self.rendition.key, "the object store does not list the parts of an upload");
             }
             Err(other) => return Err(other),
         }

@@ -358,7 +358,7 @@ impl Transfer<'_> {
             Ok(_) => self.look_behind_tag(len).await.map(|()| None),
             Err(End::Fault(Fault::Unsupported(reason) | Fault::Refused(reason) | Fault::Damaged(reason))) => {
                 tracing::warn!(
-                    "the store takes no tags ({reason}): what is to be removed will be removed from here"
+                    "the object store accepts no tags ({reason}): this box removes objects when their time is over"
                 );
                 Ok(Some(time.as_micros()))
             }

@@ -123,7 +123,7 @@ impl Remote {
         };
         let sent = self.client.publish(post, own.clone());
         sent.map_err(|loss| self.broken(loss.reason()))?;
-        let mut known = "it has never said anything to this broker".to_owned();
+        let mut known = "it has never published anything to this broker".to_owned();
         let answer = async {
             loop {
                 let message = self.message().await?;

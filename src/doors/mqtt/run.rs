@@ -92,7 +92,7 @@ async fn connections(shared: &Shared, stop: &mut oneshot::Receiver<()>) {
         if told.as_ref() != Some(&loss) {
             match &loss {
                 Loss::Gone(reason) => tracing::warn!("{shown} is not reached, events wait: {reason}"),
-                Loss::NoRetain => tracing::error!("{shown} refuses what it is to keep; events wait"),
+                Loss::NoRetain => tracing::error!("{shown} refuses retained messages; events wait"),
                 Loss::TooLarge(bytes) => tracing::error!(
                     "{shown}: somebody sent a message of {bytes} bytes; what waits for this box at the broker is thrown away"
                 ),

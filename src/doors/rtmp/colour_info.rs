@@ -24,7 +24,7 @@ pub(super) fn parse(body: &[u8]) -> (Option<ColourInfo>, Option<Unusable>) {
     match found {
         None => (
             None,
-            Some("it has other metadata than colorInfo, which has no use here"),
+            Some("it has other metadata than colorInfo, which edgereel does not use"),
         ),
         Some([_, Value::Undefined | Value::Null]) => (Some(ColourInfo::default()), None),
         Some([_, info @ Value::Object(_)]) => {

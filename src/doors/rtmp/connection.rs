@@ -134,7 +134,7 @@ impl Shared {
             Some(0) => warn!(why, "connection ended"),
             Some(left_out) => warn!(
                 why,
-                left_out, "connection ended, as others did that are not listed"
+                left_out, "connection ended; others that ended in the same way are not listed"
             ),
             None => debug!(why, "connection ended"),
         }

@@ -202,7 +202,7 @@ impl Server {
         };
         shared.tell_last_refusals();
         if timeout(LEAVE, all_left).await.is_err() {
-            warn!("connections cut off that did not end in time");
+            warn!("connections closed because they did not end in time");
         }
     }
 }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 pub struct AuditList {
     /// The newest first.
     pub entries: Vec<AuditEntry>,
-    /// What `after` of the next request is; null where the list ends.
+    /// The value of `after` for the next request; null at the end of the list.
     pub next: Option<String>,
 }
 
@@ -23,7 +23,7 @@ pub struct AuditEntry {
     pub time: String,
     /// The command.
     pub command: String,
-    /// What it was about: those of its arguments that say so, and what it made.
+    /// What the command was about: its arguments that name something, and what it made.
     pub object: Map<String, Value>,
     /// The way it came: `socket`, `mqtt`, `signal`, `inside` (the service itself), or `cli` (the command line, while no service ran).
     pub door: String,
@@ -31,6 +31,6 @@ pub struct AuditEntry {
     pub who: String,
     /// The id of the request; null where it had none.
     pub request: Option<String>,
-    /// `ok`, or the code of the failure; null where the answer is not known.
+    /// `ok`, or the code of the failure; null when the answer is not known.
     pub outcome: Option<String>,
 }

@@ -10,21 +10,21 @@ pub struct CallbackStatus {
     pub callbacks: Vec<Callback>,
 }
 
-/// A callback, and what it did not take.
+/// A callback, and the events that it did not accept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Callback {
     /// Its name.
     pub name: String,
-    /// Where it is, without what may be secret.
+    /// Its URL, without possible secrets.
     pub url: String,
     /// Events that are offered again.
     pub waiting: usize,
-    /// Events that are not offered again unless `callback.retry` says so.
+    /// Events that were given up; `callback.retry` offers them again.
     pub given_up: usize,
-    /// When the next of them is offered; null where none waits.
+    /// When the next event is offered; null when none waits.
     #[cfg_attr(test, schemars(extend("format" = "date-time")))]
     pub next: Option<String>,
-    /// Why the last of them was not taken.
+    /// Why the last of them was not accepted.
     pub error: Option<String>,
 }

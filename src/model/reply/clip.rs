@@ -10,27 +10,27 @@ use crate::event::Short;
 pub struct ClipMade {
     /// The recording that it is.
     pub recording: String,
-    /// Whether all of it is there.
+    /// Whether the clip is complete.
     pub state: ClipState,
     /// When it starts.
     pub start: String,
     /// When it ends, or will.
     pub end: String,
-    /// When the last of it comes; only of one that is being made.
+    /// When the clip will be complete; absent when it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, schemars(extend("format" = "date-time")))]
     pub due: Option<String>,
-    /// What it lacks of what was asked for; null where it lacks nothing.
+    /// What is missing of the requested media; null when nothing is missing.
     pub short: Option<Short>,
 }
 
-/// How far a clip is.
+/// The state of a clip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ClipState {
-    /// A part of it is to come.
+    /// A part of it is still to come.
     Recording,
-    /// All of it is there.
+    /// It is complete.
     Ready,
 }

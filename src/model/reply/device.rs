@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-/// What a box is.
+/// A description of the box.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct DeviceAbout {
@@ -24,14 +24,14 @@ pub struct DeviceAbout {
     pub processors: usize,
     /// Bytes of memory of the machine.
     pub memory: Option<u64>,
-    /// Another after each start of the machine.
+    /// It changes with each start of the machine.
     pub boot_id: String,
     /// The process.
     pub pid: u32,
     /// When the service started.
     #[cfg_attr(test, schemars(extend("format" = "date-time")))]
     pub started: String,
-    /// Another when anything in the configuration is.
+    /// A hash of the configuration.
     pub config_hash: String,
 }
 
@@ -39,28 +39,28 @@ pub struct DeviceAbout {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ConfigShown {
-    /// Another when anything in it is.
+    /// A hash of the configuration.
     pub config_hash: String,
-    /// As TOML, its secrets masked.
+    /// The configuration as TOML, with secrets masked.
     pub config: String,
 }
 
-/// What came of reading the configuration again.
+/// The result of reading the configuration again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ConfigReloaded {
-    /// That of the configuration that is in force now.
+    /// The hash of the configuration that is in force now.
     pub config_hash: String,
     /// Keys that changed and are in force.
     pub taken: Vec<&'static str>,
     /// Keys that changed and take effect at the next start.
     pub restart: Vec<&'static str>,
-    /// What there is to say beside that; only where there is something.
+    /// Warnings; absent when there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
 }
 
-/// How much is logged.
+/// The log level.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LogLevel {

@@ -2,33 +2,33 @@
 
 use serde::Serialize;
 
-/// How the box is at one moment.
+/// The state of the box at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Health {
-    /// When this was so.
+    /// The time of this state.
     pub time: String,
     /// Seconds since the service started.
     pub uptime_s: u64,
-    /// What the process takes.
+    /// The resources that the process uses.
     pub process: ProcessHealth,
     /// What is on the air.
     pub streams: StreamHealth,
     /// The tape.
     pub storage: StorageHealth,
-    /// Delivery; none where nothing is delivered.
+    /// Delivery; absent when nothing is delivered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sync: Option<SyncHealth>,
     /// The clock.
     pub clock: ClockHealth,
     /// What waits to be sent.
     pub outbox: OutboxHealth,
-    /// The connection to the broker; none where there is none.
+    /// The connection to the broker; absent without a broker.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mqtt: Option<LinkHealth>,
 }
 
-/// What the process takes of the machine.
+/// The resources that the process uses.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ProcessHealth {
@@ -36,7 +36,7 @@ pub struct ProcessHealth {
     pub cpu_s: f64,
     /// Bytes of memory.
     pub rss: u64,
-    /// Tasks that failed since the start and began anew, each by a defect that the log tells of.
+    /// Tasks that failed by a defect since the start, and were restarted; the log reports each.
     pub failures: u64,
     /// Times that something was found since the start that cannot be, each by a defect that the log tells of.
     pub defects: u64,
@@ -50,7 +50,7 @@ pub struct StreamHealth {
     pub live: usize,
     /// Those of them that are recorded.
     pub recording: usize,
-    /// What all of them send.
+    /// Bit rate of all of them together.
     pub bits_per_second: u64,
     /// Gaps in the tape since the start.
     pub gaps: u64,
@@ -67,7 +67,7 @@ pub struct StorageHealth {
     pub reason: Option<String>,
     /// Bytes that media takes.
     pub used: u64,
-    /// Bytes that it may still grow by before something has to give way.
+    /// Bytes that are left until the next eviction.
     pub left: u64,
     /// Bytes written since the start.
     pub written: u64,
@@ -84,14 +84,14 @@ pub struct StorageHealth {
 pub struct SyncHealth {
     /// As in `sync.status`.
     pub state: &'static str,
-    /// Why the store is not reached.
+    /// Why the object store cannot be reached.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Recordings that wait.
     pub waiting: u64,
     /// Bytes of tape that they have.
     pub waiting_bytes: u64,
-    /// Files that were set aside.
+    /// Failed deliveries.
     pub set_aside: u64,
     /// Bytes a second that are sent now.
     pub rate: u64,
@@ -101,7 +101,7 @@ pub struct SyncHealth {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ClockHealth {
-    /// The system believes that it is right.
+    /// Whether the system reports that its clock is right.
     pub synced: bool,
 }
 
@@ -111,7 +111,7 @@ pub struct ClockHealth {
 pub struct OutboxHealth {
     /// Events.
     pub events: u64,
-    /// Log lines that were let go since the start, because nobody took them in time.
+    /// Log lines that were dropped since the start, because they were not read in time.
     pub log_lost: u64,
 }
 
@@ -119,14 +119,14 @@ pub struct OutboxHealth {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LinkHealth {
-    /// The version of MQTT that the last connection speaks: `5` or `3.1.1`; none before the first.
+    /// The MQTT version of the last connection: `5` or `3.1.1`; absent before the first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<&'static str>,
     /// Connections since the start.
     pub connects: u64,
     /// How often another with the same client id took over the session since the start: two boxes have one id.
     pub takeovers: u64,
-    /// Events that were not sent since the start: more came than are kept, or one was larger than the broker takes.
+    /// Events that were dropped since the start: the outbox was full, or an event was larger than the broker accepts.
     pub dropped: u64,
     /// Requests that were refused since the start because too many came at once.
     pub refused: u64,

@@ -41,12 +41,12 @@ pub use verify::{Problem, ProblemFragment, Verified};
 
 use serde::Serialize;
 
-/// Nothing but that it was done.
+/// The command was carried out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Done {}
 
-/// A request of the same id was begun before the service was interrupted, and what it is about is not there any more.
+/// A request with the same id was begun before the service was interrupted, and its object does not exist any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Already {

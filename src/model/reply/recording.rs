@@ -11,7 +11,7 @@ use crate::model::About;
 pub struct RecordingList {
     /// The recordings.
     pub recordings: Vec<Recording>,
-    /// What `after` of the next request is; null where the list ends.
+    /// The value of `after` for the next request; null at the end of the list.
     pub next: Option<String>,
 }
 
@@ -25,37 +25,37 @@ pub struct Recording {
     pub stream: String,
     /// `open`, `closed`, `delivered` or `expired`.
     pub state: &'static str,
-    /// Its publisher is gone, and awaited.
+    /// Its publisher is gone, and the recording waits for it.
     pub paused: bool,
-    /// It is never given up for room.
+    /// The recording is protected from eviction.
     pub protected: bool,
     /// A name that somebody gave it. Rows have it always and events where there is one, so it is not said in `about`.
     pub name: Option<String>,
     /// What it is of and for.
     #[serde(flatten)]
     pub about: About,
-    /// What somebody marked it with.
+    /// Its tags.
     pub tags: Vec<String>,
     /// When it starts.
     pub start: String,
-    /// When it ends; so far, while it is open.
+    /// When it ends; while it is open, its end so far.
     pub end: String,
     /// Length of its media without gaps, seconds.
     pub duration_s: f64,
     /// Bytes of its tape.
     pub bytes: u64,
-    /// What it is made of.
+    /// Its tracks.
     pub tracks: Vec<Track>,
-    /// Its files keep the time of gaps.
+    /// Whether its files keep gaps (`gaps = "keep"`).
     pub gaps_kept: bool,
-    /// Where there is no tape between its start and end; of very many, the last.
+    /// Gaps between its start and end; of very many, the last ones.
     pub gaps: Vec<Gap>,
-    /// How many more there are; only where not all are told.
+    /// The number of further gaps; absent when all are listed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub more_gaps: Option<usize>,
-    /// What it lacks of what was asked for; null where it lacks nothing.
+    /// What is missing of the requested media; null when nothing is missing.
     pub short: Option<Short>,
-    /// What of it is delivered, or on its way.
+    /// Its deliveries.
     pub renditions: Vec<Delivery>,
 }
 
@@ -65,7 +65,7 @@ pub struct Recording {
 pub struct Track {
     /// `video` or `audio`.
     pub kind: &'static str,
-    /// As ffprobe names it.
+    /// The codec, named as in ffprobe.
     pub codec: &'static str,
     /// Pixels, for video.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -87,11 +87,11 @@ pub struct Track {
 pub struct Gap {
     /// Where the tape stops.
     pub from: String,
-    /// Where it goes on.
+    /// Where the media continues.
     pub to: String,
 }
 
-/// A file or folder of a recording where it is delivered to.
+/// The delivery of a file or folder of a recording.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Delivery {
@@ -103,17 +103,17 @@ pub struct Delivery {
     pub state: &'static str,
     /// Its key in the store; of HLS, that of the playlist. Null before it has one.
     pub key: Option<String>,
-    /// Where it can be fetched; null where nothing is known of that.
+    /// The URL; null when unknown.
     pub url: Option<String>,
-    /// Where the master playlist of HLS can be fetched; null before it is there.
+    /// The URL of the HLS master playlist; null before it exists.
     pub master_url: Option<String>,
-    /// Its bytes; of HLS, of all files.
+    /// Size in bytes; for HLS, of all files together.
     pub bytes: u64,
-    /// CRC-32C of the whole file as `crc32c:` and eight digits; null of a folder.
+    /// CRC-32C of the whole file as `crc32c:` and eight digits; null for a folder.
     pub checksum: Option<String>,
     /// As the store names this version of it.
     pub etag: Option<String>,
-    /// Why it is not delivered, if there was anything wrong.
+    /// Why it is not delivered, if there was an error.
     pub error: Option<String>,
 }
 
@@ -131,7 +131,7 @@ pub struct Recordings {
 pub struct RecordingsBegun {
     /// Their ids.
     pub recordings: Vec<String>,
-    /// What they lack of their pre-roll; only where they lack something.
+    /// What is missing of their pre-roll; absent when nothing is missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub short: Option<Short>,
 }
@@ -142,7 +142,7 @@ pub struct RecordingsBegun {
 pub struct RecordingProtected {
     /// The recording.
     pub recording: String,
-    /// It is never given up for room.
+    /// The recording is protected from eviction.
     pub protected: bool,
 }
 
@@ -162,16 +162,16 @@ pub struct RecordingTagged {
 pub struct RecordingDeleted {
     /// The recording.
     pub recording: String,
-    /// Seconds of its footage that stay because other recordings need them; only where that is known already.
+    /// Seconds of its footage that stay because other recordings need them; absent while unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub left_s: Option<f64>,
-    /// True where the footage is removed as soon as nobody reads it; only then.
+    /// True when the footage is removed as soon as nobody reads it; absent otherwise.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub waits: bool,
-    /// Files of it that are not delivered any more; only where there are some.
+    /// The number of its files that will not be delivered; absent when there are none.
     #[serde(skip_serializing_if = "is_zero")]
     pub given_up: usize,
-    /// Files of it that stay where they were delivered to; only where there are some.
+    /// The number of its delivered files that stay in the object store; absent when there are none.
     #[serde(skip_serializing_if = "is_zero")]
     pub still_delivered: usize,
 }

@@ -10,7 +10,7 @@ use crate::config::{Pattern, RecordWhen};
 pub struct RuleList {
     /// In the order in which they apply.
     pub rules: Vec<Rule>,
-    /// What `after` of the next request is; null where the list ends.
+    /// The value of `after` for the next request; null at the end of the list.
     pub next: Option<String>,
 }
 
@@ -37,9 +37,9 @@ pub struct Rule {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Origin {
-    /// A command put it.
+    /// A command added it.
     Command,
-    /// It stands in the configuration, or is built in.
+    /// It is in the configuration, or is built in.
     Configuration,
 }
 
@@ -50,7 +50,7 @@ pub struct RulePut {
     /// The rule.
     #[serde(flatten)]
     pub rule: Rule,
-    /// What its author probably does not mean; only where there is something to say.
+    /// Warnings; absent when there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
 }
@@ -65,7 +65,7 @@ pub struct RuleDeleted {
     /// The streams that it was for.
     #[cfg_attr(test, schemars(with = "String"))]
     pub stream: Pattern,
-    /// What does not fit together without it; only where there is something to say.
+    /// Warnings about what remains without it; absent when there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-/// Whose the storage directory is.
+/// Which box the storage directory belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct StoreStatus {

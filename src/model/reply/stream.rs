@@ -11,7 +11,7 @@ use crate::event::Recorded;
 pub struct StreamList {
     /// By name.
     pub streams: Vec<Stream>,
-    /// What `after` of the next request is; null where the list ends.
+    /// The value of `after` for the next request; null at the end of the list.
     pub next: Option<String>,
 }
 
@@ -29,12 +29,12 @@ pub struct Stream {
     /// The host that the publisher addressed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub domain: Option<String>,
-    /// What the publisher says it is.
+    /// The name and version that the publisher gives.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub encoder: Option<String>,
-    /// What it is made of.
+    /// Its tracks.
     pub tracks: Vec<Track>,
-    /// What it sends now.
+    /// Its current bit rate.
     pub bits_per_second: u64,
     /// Pictures a second.
     pub fps: f64,
@@ -45,17 +45,17 @@ pub struct Stream {
     pub gaps: u64,
     /// Frames that were not recorded: they came before their sequence header or the first keyframe, or far too late.
     pub dropped_frames: u64,
-    /// What is wrong with what it sends, and what is made of it, in sentences; tracks of another coding are in `left_out` alone.
+    /// Faults of the publish and how edgereel handles them, in sentences. Tracks that are not recorded are only in `left_out`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
     /// Bytes that this publish has sent.
     pub bytes: u64,
-    /// Tracks that it sends and that are not recorded, because of their coding; nothing else is said of them.
+    /// Tracks that are not recorded because of their codec.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<LeftOutTrack>,
-    /// Whether it is recorded now, and how, or why not.
+    /// Whether the stream is recorded now, and how, or why not.
     pub recorded: Recorded,
-    /// The recordings that it feeds.
+    /// The recordings that record it now.
     pub recordings: Vec<String>,
 }
 
@@ -65,7 +65,7 @@ pub struct Stream {
 pub struct LeftOutTrack {
     /// `video` or `audio`.
     pub kind: &'static str,
-    /// Its coding: a name, or the number or FourCC it goes by.
+    /// Its codec: a name, a number, or a FourCC.
     pub codec: String,
 }
 

@@ -10,10 +10,10 @@ pub struct SyncPaused {
     pub paused: bool,
 }
 
-/// How fast is delivered.
+/// The rate limit of delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SyncLimit {
-    /// Most bytes a second; null without a limit.
+    /// The limit in bytes a second; null without a limit.
     pub max_rate: Option<u64>,
 }

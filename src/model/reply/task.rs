@@ -4,13 +4,13 @@ use serde::Serialize;
 
 use crate::event::Miss;
 
-/// Tasks, those that were made first first.
+/// Tasks, in the order in which they were made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TaskList {
     /// The tasks.
     pub tasks: Vec<Task>,
-    /// What `after` of the next request is; null where the list ends.
+    /// The value of `after` for the next request; null at the end of the list.
     pub next: Option<String>,
 }
 
@@ -24,28 +24,28 @@ pub struct Task {
     pub stream: String,
     /// `waiting`, `running`, `over` or `stopped`.
     pub state: &'static str,
-    /// The template; null for the usual one.
+    /// The template; null for the default.
     pub template: Option<String>,
     /// The name of its recordings.
     pub name: Option<String>,
     /// Where it comes from.
     pub from: TaskSource,
-    /// When it begins; only of one that comes once.
+    /// When it begins; absent for a weekly task.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start: Option<String>,
-    /// When it ends; only of one that comes once.
+    /// When it ends; absent for a weekly task.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end: Option<String>,
-    /// Its hours of each week; only of one that comes every week.
+    /// Its weekly hours; only for a weekly task.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weekly: Option<Vec<String>>,
     /// The time zone of these hours.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time_zone: Option<String>,
-    /// When a recording of it began last; null before that.
+    /// When its last recording began; null before the first.
     #[cfg_attr(test, schemars(extend("format" = "date-time")))]
     pub last_recorded: Option<String>,
-    /// The last of its times that is over, if nothing was recorded in it.
+    /// Its last past time, if nothing was recorded then.
     pub missed: Option<TaskMissedTime>,
 }
 
@@ -54,9 +54,9 @@ pub struct Task {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum TaskSource {
-    /// A command ordered it.
+    /// A command created it.
     Command,
-    /// It stands in the configuration file.
+    /// It is in the configuration file.
     Config,
 }
 
@@ -68,10 +68,10 @@ pub struct TaskMissedTime {
     pub start: String,
     /// When it was over.
     pub end: String,
-    /// How many of its times were missed since the task was looked at before.
+    /// The number of missed times.
     pub times: u32,
     /// Why, for programs.
     pub reason: Miss,
-    /// The same in a sentence, with what to check.
+    /// The reason in a sentence, with what to check.
     pub detail: String,
 }

@@ -11,7 +11,7 @@ use crate::config::TemplateSource;
 pub struct TemplateList {
     /// By name.
     pub templates: Vec<Template>,
-    /// What `after` of the next request is; null where the list ends.
+    /// The value of `after` for the next request; null at the end of the list.
     pub next: Option<String>,
 }
 
@@ -19,7 +19,7 @@ pub struct TemplateList {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Template {
-    /// As it was put or configured; its formats are said even where they are the usual ones.
+    /// The template as it was added or configured, with its formats always given.
     #[serde(flatten)]
     pub source: TemplateSource,
     /// Where it comes from.
@@ -33,7 +33,7 @@ pub struct TemplatePut {
     /// The template.
     #[serde(flatten)]
     pub template: Template,
-    /// What its author probably does not mean; only where there is something to say.
+    /// Warnings; absent when there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
 }
@@ -44,7 +44,7 @@ pub struct TemplatePut {
 pub struct TemplateDeleted {
     /// Its name.
     pub name: String,
-    /// What does not fit together without it; only where there is something to say.
+    /// Warnings about what remains without it; absent when there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
 }

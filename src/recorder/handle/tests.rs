@@ -93,7 +93,7 @@ async fn an_encoder_that_slept_with_the_box_has_to_connect_anew() {
         (100..200).for_each(|n| publishing.push(picture(n)));
         if turn == 0 {
             let why = publishing.ended().await.to_string();
-            assert!(why.contains("the box slept"), "{why}");
+            assert!(why.contains("the box was suspended"), "{why}");
         }
         publishing.end(EndReason::Unpublished);
     }

@@ -467,7 +467,7 @@ fn a_publish_that_slept_with_the_box_is_over() {
     assert_eq!(now(&rig), None, "the network may be gone for a while");
     rig.boot += 5 * 3_600 * 1_000_000;
     let reason = now(&rig).unwrap().to_string();
-    assert_eq!(reason, "broken: nothing came for 18060 s: the box slept");
+    assert_eq!(reason, "broken: nothing came for 18060 s: the box was suspended");
 }
 
 #[test]

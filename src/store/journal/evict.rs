@@ -109,7 +109,7 @@ pub(super) fn evict(db: &Connection, id: SegmentId, utc: Micros) -> Result {
         if !left && state != "expired" {
             post(
                 db,
-                &gone(stream.clone(), id, "its room was needed", ExpiredBy::Space),
+                &gone(stream.clone(), id, "its space was needed", ExpiredBy::Space),
                 utc,
             )?;
         }

@@ -20,7 +20,7 @@ const COMMAND_COST: usize = 256;
 const CONTROL_SHARE: usize = 2;
 
 /// Why a hole is there that this makes.
-const STALLED: &str = "the card did not take the media in time";
+const STALLED: &str = "the storage device did not accept the media in time";
 
 /// Commands in their order, within a limit.
 pub(in crate::store) struct Backlog {

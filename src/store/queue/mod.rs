@@ -178,7 +178,9 @@ impl Queue {
             self.room.notify_waiters();
         }
         if news {
-            tracing::error!("the card stalls: {now} bytes wait for it, and the oldest media is let go");
+            tracing::error!(
+                "the storage device stalls: {now} bytes wait for it, and the oldest media is dropped"
+            );
         }
     }
 

@@ -49,7 +49,7 @@ fn gap(a: &Publisher, seconds: std::ops::Range<i64>) -> Command {
         from: seconds.start * 1_000_000,
         to: seconds.end * 1_000_000,
         bytes: expected(seconds).len() as u64,
-        reason: "the card did not take the media in time",
+        reason: "the storage device did not accept the media in time",
     }
 }
 

@@ -132,7 +132,9 @@ impl Writer {
             (Some(_), _) => match Journal::open_read(dir).and_then(|journal| journal.boot(&self.boot)) {
                 Ok(Some(_)) => Ok(dir),
                 Ok(None) => elsewhere("this is another store; restart edgereel to record on it"),
-                Err(_) => elsewhere("another file system is here, and no store on it; is the card mounted?"),
+                Err(_) => elsewhere(
+                    "another file system is here, and no store on it; is the storage device mounted?",
+                ),
             },
         }
     }

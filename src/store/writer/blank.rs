@@ -116,7 +116,7 @@ impl Writer {
         file.share()?;
         let Some(stretches) = self.stretches(blank, file.as_ref())? else {
             tracing::error!(
-                "{}: what was deleted cannot be told from the rest",
+                "{}: deleted footage cannot be distinguished from the rest",
                 path.display()
             );
             return Ok(Blanked::Done);

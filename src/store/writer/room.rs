@@ -227,7 +227,7 @@ impl Writer {
         }
         match self.retire() {
             Ok(()) => self.room.unsaid = None,
-            Err(error) => self.say_once(format!("cannot look after room: {error}"), &error),
+            Err(error) => self.say_once(format!("cannot free space: {error}"), &error),
         }
         // Not at the cost of the floor: room for it is made first.
         if !self.journal.owes_reserve() || self.room_left() >= 0 {
@@ -402,7 +402,7 @@ impl Writer {
         let used = self.used();
         let what = match self.room.limits.quota {
             _ if self.shown_room().is_some_and(|shown| shown <= room) => {
-                "the file system takes no more (a quota of its own, or no inodes)".to_owned()
+                "the file system accepts no more data (a quota of its own, or no inodes)".to_owned()
             }
             Some(quota) if i128::from(quota) - i128::from(used) <= i128::from(room) => {
                 format!("storage.quota of {quota} bytes is used up")
@@ -414,7 +414,7 @@ impl Writer {
         };
         let advice = match self.room.on_full {
             OnFull::Stop => {
-                "nothing may be given up (storage.on_full = \"stop\"); deliver or delete recordings, or raise the limit"
+                "nothing may be evicted (storage.on_full = \"stop\"); deliver or delete recordings, or raise the limit"
             }
             OnFull::OverwriteOldest => {
                 "all that is left is protected or being written; delete recordings, or raise the limit"

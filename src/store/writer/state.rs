@@ -74,7 +74,7 @@ impl Writer {
             !self.has_rows() && self.progress.full.is_none() && self.lanes.values().all(|lane| !lane.failed);
         if healthy && self.progress.failed.is_some() {
             self.progress.failed = None;
-            tracing::warn!("the storage takes media again");
+            tracing::warn!("the storage accepts media again");
             self.pending.push(Op::Report {
                 event: Event::StorageRecovered {},
             });

@@ -146,7 +146,7 @@ impl Writer {
         let bytes = used.saturating_sub(SLACK.min(used / SLACK_PART));
         if self.shown_limit().is_none() {
             tracing::warn!(
-                "{}: the file system takes no more ({error}) though it shows room: a quota of its own is used up, or its \
+                "{}: the file system accepts no more data ({error}) though it shows free space: a quota of its own is used up, or its \
                  inodes are; the tape keeps to {bytes} bytes for now",
                 self.settings.dir.display()
             );

@@ -304,7 +304,9 @@ pub(super) fn uploads(prepared: &Prepared, raw: &Raw, key: &str) -> Result<Vec<S
 fn otherwise(prepared: &Prepared, raw: &Raw) -> Fault {
     match raw.is_foreign() {
         true => foreign(prepared),
-        false => Fault::Unsupported(format!("{prepared}: the store answers another question")),
+        false => Fault::Unsupported(format!(
+            "{prepared}: the answer of the object store does not belong to the request"
+        )),
     }
 }
 

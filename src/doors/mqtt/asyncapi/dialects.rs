@@ -14,11 +14,7 @@ pub(super) fn all() -> Vec<Message> {
     let aliyun =
         |event: &str, about: &str, payload| Message::new("aliyun", format!("aliyun/{event}"), about, payload);
     vec![
-        tencent(
-            100,
-            "A file of a recording is where it is delivered to.",
-            file_ready(),
-        ),
+        tencent(100, "A file of a recording was delivered.", file_ready()),
         tencent(1, "Somebody publishes to a stream.", push(false)),
         tencent(0, "A publish is over.", push(true)),
         tencent(
@@ -40,7 +36,7 @@ pub(super) fn all() -> Vec<Message> {
         ),
         aliyun(
             "record_file",
-            "A file of a recording is where it is delivered to.",
+            "A file of a recording was delivered.",
             record_file(),
         ),
         aliyun("publish", "Somebody publishes to a stream.", ingest("publish")),
@@ -58,7 +54,7 @@ fn signed<const N: usize>(fields: [(&str, Value); N]) -> Value {
         ),
         (
             "t?",
-            whole("Until when `sign` holds, in seconds since 1970; only with a key."),
+            whole("When `sign` expires, in seconds since 1970; only with a key."),
         ),
         (
             "sign?",
@@ -89,12 +85,12 @@ fn file_ready() -> Value {
         ("record_file_id", text("The recording.")),
         ("record_temp_id", text("The template.")),
         ("file_format", text("`flv`, `hls`, `mp4` or `aac`.")),
-        ("task_id?", text("The task, of a recording that one made.")),
+        ("task_id?", text("The task, if a task made the recording.")),
         (
             "stream_param?",
-            text("Empty; not of a recording that a task made."),
+            text("Empty; absent if a task made the recording."),
         ),
-        ("video_url", text("Where it can be fetched.")),
+        ("video_url", text("The URL.")),
         ("file_size", whole("Bytes.")),
         ("start_time?", whole("When it starts, in seconds since 1970.")),
         ("start_time_usec?", whole("The microseconds of that.")),
@@ -126,7 +122,7 @@ fn push(is_end: bool) -> Value {
         ("user_ip", text("The publisher's address.")),
         (
             "stream_param",
-            text("What it wrote behind the stream's name, without what may be a secret."),
+            text("The parameters after the stream's name, without possible secrets."),
         ),
         ("width", whole("Pixels; 0 where that is not known.")),
         ("height", whole("Pixels; 0 where that is not known.")),
@@ -157,16 +153,16 @@ fn record_state() -> Value {
         ("stream_id", stream()),
         (
             "session_id",
-            text("The same for all recordings that one decision to record made."),
+            text("The session: the same for all recordings of one decision to record."),
         ),
         ("seq", text("A number that no other message of this box has.")),
         ("event_time", event_time()),
-        ("record_event", one_of(&states, "What became of it.")),
+        ("record_event", one_of(&states, "The new state of the recording.")),
         (
             "record_detail",
             text("JSON in a text: `record_bps`, and where they are known `file_format` and `start_model`."),
         ),
-        ("task_id?", text("The task, of a recording that one made.")),
+        ("task_id?", text("The task, if a task made the recording.")),
     ])
 }
 
@@ -188,7 +184,7 @@ fn exception() -> Value {
         ("timestamp", event_time()),
         (
             "exception_level",
-            one_of(&["error", "warning", "info"], "How bad it is."),
+            one_of(&["error", "warning", "info"], "The severity."),
         ),
         ("exception", exception),
     ])
@@ -225,7 +221,7 @@ fn ingest(action: &str) -> Value {
         ("time", event_time()),
         (
             "usrargs",
-            text("What it wrote behind the stream's name, without what may be a secret."),
+            text("The parameters after the stream's name, without possible secrets."),
         ),
     ])
 }

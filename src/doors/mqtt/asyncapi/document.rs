@@ -29,7 +29,7 @@ const CHANNELS: [Channel; 8] = [
     Channel {
         name: "status",
         address: "status",
-        about: "Whether the box is there: told at every connection, and the last will.",
+        about: "Whether the box is connected: published at every connection, and by the last will.",
         action: "send",
         qos: 1,
         retain: true,
@@ -38,7 +38,7 @@ const CHANNELS: [Channel; 8] = [
     Channel {
         name: "health",
         address: "health",
-        about: "How the box is, every mqtt.health and when something worth knowing changes.",
+        about: "The state of the box, every mqtt.health and when something important changes.",
         action: "send",
         qos: 0,
         retain: true,
@@ -60,7 +60,7 @@ const CHANNELS: [Channel; 8] = [
     Channel {
         name: "event",
         address: "event/{kind}",
-        about: "What happens, as CloudEvents 1.0, where mqtt.dialects has cloudevents.",
+        about: "Events as CloudEvents 1.0, if mqtt.dialects has cloudevents.",
         action: "send",
         qos: 1,
         retain: false,
@@ -69,7 +69,7 @@ const CHANNELS: [Channel; 8] = [
     Channel {
         name: "tencent",
         address: "tencent/{event}",
-        about: "The same in the words of Tencent Cloud's CSS, where mqtt.dialects has tencent.",
+        about: "Events in the format of Tencent Cloud's CSS, if mqtt.dialects has tencent.",
         action: "send",
         qos: 1,
         retain: false,
@@ -78,7 +78,7 @@ const CHANNELS: [Channel; 8] = [
     Channel {
         name: "aliyun",
         address: "aliyun/{event}",
-        about: "The same in the words of Alibaba Cloud's ApsaraVideo Live, where mqtt.dialects has aliyun.",
+        about: "Events in the format of Alibaba Cloud's ApsaraVideo Live, if mqtt.dialects has aliyun.",
         action: "send",
         qos: 1,
         retain: false,
@@ -125,7 +125,7 @@ pub(super) fn document(messages: &[Message]) -> Value {
         "defaultContentType": "application/json",
         "servers": {
             "tls": server("mqtts", "8883", "The broker, over TLS.", &["user", "certificate"]),
-            "plain": server("mqtt", "1883", "The broker, where the network is trusted.", &["user"]),
+            "plain": server("mqtt", "1883", "The broker without TLS, for a trusted network.", &["user"]),
         },
         "channels": named.zip(channels).collect::<Map<String, Value>>(),
         "operations": operations.collect::<Map<String, Value>>(),
@@ -137,7 +137,7 @@ pub(super) fn document(messages: &[Message]) -> Value {
                 "id": { "location": "$message.payload#/id", "description": "An answer repeats the id of its request." },
             },
             "parameters": {
-                "prefix": { "default": "edgereel", "description": "mqtt.prefix: what a fleet is told apart by; one level or several." },
+                "prefix": { "default": "edgereel", "description": "mqtt.prefix: the prefix of a fleet's topics; one level or several." },
                 "device": { "description": "The id of the box." },
             },
             "securitySchemes": {

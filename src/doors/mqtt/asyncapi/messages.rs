@@ -144,7 +144,7 @@ fn event(event: EventKind) -> Message {
                 "type": "integer",
                 "minimum": 1,
                 "maximum": i32::MAX,
-                "description": "So many events before this one were lost.",
+                "description": "The number of events that were lost before this one.",
             }),
         ),
         ("data", data),
@@ -230,7 +230,7 @@ fn said(ok: bool) -> Value {
 fn request_id() -> Value {
     json!({
         "type": ["string", "null"],
-        "description": "The id of the request; null where it had none, or could not be read.",
+        "description": "The id of the request; null if it had none or could not be read.",
     })
 }
 

@@ -152,7 +152,7 @@ fn recordings() -> Vec<Event> {
         Event::RecordingFailed {
             stream: stream(),
             recording: Some(recording()),
-            reason: "the card is full".into(),
+            reason: "the storage device is full".into(),
         },
         Event::RecordingFailed {
             stream: stream(),

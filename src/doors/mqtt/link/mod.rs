@@ -79,8 +79,8 @@ impl Loss {
     pub(super) fn reason(&self) -> String {
         match self {
             Loss::Gone(reason) | Loss::Refused(reason) => reason.clone(),
-            Loss::TakenOver => "another client with this id has come".to_owned(),
-            Loss::NoRetain => "the broker keeps nothing".to_owned(),
+            Loss::TakenOver => "another client with the same id has connected".to_owned(),
+            Loss::NoRetain => "the broker does not support retained messages".to_owned(),
             Loss::TooLarge(bytes) => format!("somebody sent a message of {bytes} bytes"),
         }
     }

@@ -254,7 +254,7 @@ impl<'a> Session<'a> {
             if let Asked::Request { request, reply, .. } = read(&self.shared.topics, &publish)
                 && self.link.has_room()
             {
-                let text = "too many requests at once; ask again in a while";
+                let text = "too many requests at once; send it again later";
                 let answer = Answer {
                     id: request.id,
                     result: Err(Failure::new(Code::Unavailable, text)),

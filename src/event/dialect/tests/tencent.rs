@@ -192,11 +192,11 @@ fn tencent_hears_of_what_is_wrong() {
         stream: "live/cam1".into(),
         from: "a".into(),
         to: "b".into(),
-        reason: "the card stalls".into(),
+        reason: "the storage device stalls".into(),
     };
     let (_, body) = the_one(Dialect::Tencent, &gap);
     assert_eq!(body["exception_level"], "error");
-    assert_eq!(body["exception"]["desc"], "a to b: the card stalls");
+    assert_eq!(body["exception"]["desc"], "a to b: the storage device stalls");
 }
 
 #[test]

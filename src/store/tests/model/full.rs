@@ -91,7 +91,7 @@ fn the_power_goes_at_every_operation_of_a_full_store() {
     script(&mut world);
     let journal = Journal::open_read(world.rig().dir.path()).unwrap();
     let events = Events::read(&journal);
-    for reason in ["kept long enough", "its room was needed", "deleted"] {
+    for reason in ["kept long enough", "its space was needed", "deleted"] {
         assert!(
             events.reasons().any(|found| found == reason),
             "nothing was {reason}"
