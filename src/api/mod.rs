@@ -66,7 +66,7 @@ pub struct Api {
     /// CLOCK_BOOTTIME when the service started.
     started: Micros,
     memory: Memory,
-    /// The request that this is the service of, if it has an id and changes something.
+    /// The request that is being carried out, if it has an id and changes something.
     ticket: Option<Ticket>,
     caller: Caller,
     /// What the command that this is the service of is known by in the audit.

@@ -40,12 +40,12 @@ pub enum Change {
         /// The tags, in order.
         tags: Vec<String>,
     },
-    /// What is remembered of deliveries changes, all of it in one commit.
+    /// Changes the state of deliveries, all of it in one commit.
     Deliver(Vec<DeliveryChange>),
-    /// What is remembered of who hears of events changes.
+    /// Changes the listeners of the outbox, or what they acknowledged.
     Outbox(OutboxChange),
     /// A request was begun, or answered.
     Remember(Remembered),
-    /// What is remembered of who had what changed changes.
+    /// Changes the list of commands that changed something.
     Audit(AuditChange),
 }

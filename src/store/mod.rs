@@ -197,7 +197,7 @@ pub enum Command {
         /// Where the answer goes.
         done: tokio::sync::oneshot::Sender<Result<(), String>>,
     },
-    /// Seals everything, as at the end of the service, and says so; what is remembered of who heard what may follow.
+    /// Seals everything, as at the end of the service, and answers. Acknowledgements of listeners may still follow.
     Seal {
         /// Where the answer goes.
         done: tokio::sync::oneshot::Sender<Result<(), String>>,

@@ -110,8 +110,8 @@ impl Library {
         self.journal().outbox_depth()
     }
 
-    /// What a listener missed, what is due first first; of that which is not offered any more by itself nothing, unless
-    /// `all` is asked for.
+    /// The events that a listener did not accept, in the order in which they are due. Events that were given up are
+    /// included only if `all` is true.
     pub fn missed(&self, listener: &str, all: bool, limit: usize) -> Result<Vec<Callback>, StoreError> {
         self.journal().missed(listener, all, limit)
     }

@@ -170,8 +170,8 @@ impl Store {
         self.inner.queue.put(command)
     }
 
-    /// Carries out what was submitted and seals everything, as [`shutdown`](Self::shutdown) does; the thread goes on, for
-    /// what is still to be remembered of who heard what.
+    /// Carries out what was submitted and seals everything, as [`shutdown`](Self::shutdown) does. The thread goes on,
+    /// because listeners may still acknowledge events.
     pub async fn seal(&self) -> Result<(), StoreError> {
         let (done, sealed) = tokio::sync::oneshot::channel();
         let unfinished = |reason: String| StoreError::Unfinished { reason };

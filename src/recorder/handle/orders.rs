@@ -39,7 +39,7 @@ impl Recorder {
         self.order(|core, _, _| core.restart(which)).await
     }
 
-    /// Recordings that wait for their publishers end without them; gives those.
+    /// Closes recordings that wait for their publishers, and returns them.
     pub async fn finish(&self, which: &Which) -> Result<Vec<RecordingId>, AskError> {
         self.order(|core, now, out| core.finish(which, now, out)).await
     }
