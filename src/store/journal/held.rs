@@ -12,8 +12,9 @@ use crate::media::SegmentId;
 use crate::store::StoreError;
 use crate::store::thin::LOOK_BACK;
 
-/// Recordings after a segment that are looked at: what is decoded with it begins soon after it.
-const NEXT: i64 = 4;
+/// Recordings after a segment that are looked at. What is decoded with it begins soon after it, and is among the first, unless
+/// somebody cuts many clips out of the same minutes.
+const NEXT: i64 = 64;
 
 /// Segments that are known to be held. Of others it is found out again.
 const KNOWN: usize = 4_096;
