@@ -314,13 +314,13 @@ fn a_check_says_which_permission_is_missing() {
             "s3:PutObject",
             |asked| asked.method == "PUT",
             false,
-            "give the key s3:PutObject for 'media/box/*'",
+            "give the key the permission s3:PutObject for 'media/box/*'",
         ),
         (
             "s3:GetObject",
             |asked| asked.method == "GET" && !asked.query.contains("upload"),
             false,
-            "give the key s3:GetObject",
+            "give the key the permission s3:GetObject",
         ),
         (
             "s3:ListBucketMultipartUploads",
