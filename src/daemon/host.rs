@@ -29,7 +29,7 @@ pub(super) struct Facts {
     pub(super) config: String,
     /// The callbacks that are configured, and those that run.
     pub(super) callbacks: Vec<CallbackRow>,
-    pub(super) tellers: Vec<Callback>,
+    pub(super) webhooks: Vec<Callback>,
     /// There is to be a connection to a broker.
     pub(super) has_broker: bool,
 }
@@ -87,7 +87,7 @@ impl Host for ThisService {
 
     fn look_again(&self) {
         let facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
-        facts.tellers.iter().for_each(Callback::look_again);
+        facts.webhooks.iter().for_each(Callback::look_again);
     }
 
     fn link(&self) -> Option<LinkHealth> {

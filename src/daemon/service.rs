@@ -205,9 +205,9 @@ impl Service {
 
     /// Begins to tell web services, in place of those that were told before.
     async fn call_back(&self) {
-        self.facts().tellers.clear();
-        let tellers = callbacks::start(&self.config, (&self.store, &self.reader), &self.clock).await;
-        self.facts().tellers = tellers;
+        self.facts().webhooks.clear();
+        let webhooks = callbacks::start(&self.config, (&self.store, &self.reader), &self.clock).await;
+        self.facts().webhooks = webhooks;
     }
 
     fn facts(&self) -> MutexGuard<'_, Facts> {
@@ -375,7 +375,7 @@ impl Service {
         tokio::task::spawn_blocking(move || uploader.iter().for_each(Uploader::stop))
             .await
             .context("the uploader could not be joined")?;
-        self.facts().tellers.clear();
+        self.facts().webhooks.clear();
         let sealed = self.store.seal().await;
         // The last events are in the outbox now.
         if let Some(mqtt) = self.mqtt.take() {

@@ -12,8 +12,8 @@
 //! |---|---|
 //! | `topics` | where what goes |
 //! | `link` | one connection, and what has to be minded about rumqttc |
-//! | `courier` | which events are on their way, and which have arrived |
-//! | `request`, `desk` | what arrives as a request, and requests in the order in which they came |
+//! | `sender` | which events are on their way, and which have arrived |
+//! | `request`, `queue` | what arrives as a request, and requests in the order in which they came |
 //! | `streams` | what is told of streams, and when |
 //! | `session` | one connection from its beginning to its end |
 //! | `run` | one connection after the other |
@@ -21,13 +21,13 @@
 
 #[cfg(test)]
 mod asyncapi;
-mod courier;
-mod desk;
 mod link;
 mod message;
+mod queue;
 mod remote;
 mod request;
 mod run;
+mod sender;
 mod session;
 mod streams;
 mod topics;

@@ -7,9 +7,9 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
 
-use super::courier::Courier;
 use super::link::{Link, Loss, Post, Version};
 use super::message::StatusState;
+use super::sender::OutboxSender;
 use super::session::{End, Session, status};
 use super::streams::Streams;
 use super::{LISTENER, Shared};
@@ -29,7 +29,7 @@ pub(super) async fn run(shared: Arc<Shared>, mut stop: oneshot::Receiver<()>) {
 
 async fn connections(shared: &Shared, stop: &mut oneshot::Receiver<()>) {
     let mut streams = Streams::default();
-    let mut courier: Option<(Courier, Subscription)> = None;
+    let mut outbox: Option<(OutboxSender, Subscription)> = None;
     let mut failures = 0;
     let mut told: Option<Loss> = None;
     // A broker that keeps no messages refuses a will that is to be kept.
@@ -40,11 +40,11 @@ async fn connections(shared: &Shared, stop: &mut oneshot::Receiver<()>) {
     let shown = shared.settings.shown.clone();
     loop {
         watch::may_fail("MQTT");
-        let (mut known, mut subscription) = match courier.take() {
+        let (mut known, mut subscription) = match outbox.take() {
             Some(known) if known.1.is_current() => known,
             _ => {
                 tokio::select! {
-                    subscription = subscribe(shared) => (Courier::new(subscription.cursor()), subscription),
+                    subscription = subscribe(shared) => (OutboxSender::new(subscription.cursor()), subscription),
                     _ = &mut *stop => return,
                 }
             }
@@ -81,7 +81,7 @@ async fn connections(shared: &Shared, stop: &mut oneshot::Receiver<()>) {
                 }
             }
         };
-        courier = Some((known, subscription));
+        outbox = Some((known, subscription));
         if loss == Loss::NoRetain && std::mem::take(&mut retains) {
             continue;
         }

@@ -1,8 +1,8 @@
 //! The door for web services: events as HTTP callbacks, in CloudEvents or in the words of a cloud.
 //!
-//! What it promises: every event that a service wants is offered to it in order, once, and again as often as is configured
-//! when it did not take it, also over restarts; then it is kept until somebody says `callback.retry`. One that is not taken
-//! holds up no other, and a service that is away costs nothing but rows.
+//! What it promises: every event that a service wants is sent to it in order. When the service does not take an event, edgereel sends it
+//! again, as often as is configured, also over restarts. Then the event is kept until somebody says `callback.retry`. An event that is not
+//! taken delays no other one. A service that is away costs only rows in the journal.
 
 mod offer;
 mod run;
@@ -17,24 +17,24 @@ use crate::config::HookUrl;
 use crate::event::{Dialect, Sender};
 use crate::store::{Clock, Reader, Store};
 
-/// A web service, and how it is spoken to.
+/// A web service, and how events are sent to it.
 #[derive(Clone)]
 pub struct CallbackSettings {
-    /// What the outbox knows it by.
+    /// The listener's name in the journal.
     pub listener: String,
     /// Where it is.
     pub url: HookUrl,
-    /// How it is spoken to.
+    /// The words in which events are written.
     pub dialect: Dialect,
-    /// Signs what it is told.
+    /// Signs each request.
     pub key: Option<Vec<u8>>,
     /// Which events it wants.
     pub wants: Arc<dyn Fn(&str) -> bool + Send + Sync>,
-    /// How often it is told until it is left to `callback.retry`.
+    /// How often an event is tried before it is left to `callback.retry`.
     pub tries: u32,
-    /// How long after it did not take something it is told again.
+    /// How long after a failed try the next one comes.
     pub every: Duration,
-    /// It must have answered by then.
+    /// How long the service may take to answer.
     pub timeout: Duration,
     /// What all events have in common.
     pub sender: Sender,
@@ -42,7 +42,7 @@ pub struct CallbackSettings {
     pub reader: Reader,
 }
 
-/// What the outbox knows a callback of this name by.
+/// The name in the journal of the listener that this callback is.
 pub fn listener(name: &str) -> String {
     format!("callback/{name}")
 }
@@ -54,8 +54,8 @@ pub struct Callback {
 }
 
 impl Callback {
-    /// Begins to tell, on this runtime. `client` is this callback's alone, and keeps at most one connection: when that turns out to
-    /// be closed, the next is a fresh one.
+    /// Starts the worker on this runtime. `client` belongs to this callback alone, and keeps at most one connection: when that one turns
+    /// out to be closed, the next is a fresh one.
     pub fn start(
         settings: CallbackSettings,
         client: reqwest::Client,
@@ -67,7 +67,7 @@ impl Callback {
         Self { task, again }
     }
 
-    /// What was missed may be due now.
+    /// Missed events may be due now: the worker looks at once.
     pub fn look_again(&self) {
         self.again.notify_one();
     }
@@ -75,7 +75,7 @@ impl Callback {
 
 impl Drop for Callback {
     fn drop(&mut self) {
-        // What is on its way is offered again by the next.
+        // An event that is being sent is sent again by the next worker.
         self.task.abort();
     }
 }

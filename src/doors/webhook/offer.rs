@@ -14,7 +14,7 @@ use crate::media::Micros;
 /// The way to a service.
 pub(super) struct Door {
     client: Client,
-    /// It answered the last time, so its connection may have been kept.
+    /// The service answered the last time, so its connection may have been kept open.
     kept: bool,
 }
 
@@ -24,7 +24,7 @@ impl Door {
         Self { client, kept: false }
     }
 
-    /// What a service answers does not matter, but whether it takes it: its status says so.
+    /// Sends one request. The status says whether the service took it; the body of its answer does not matter.
     async fn send(&mut self, request: RequestBuilder, timeout: Duration) -> Result<(), String> {
         let request = request.timeout(timeout);
         let again = request.try_clone().filter(|_| self.kept);
@@ -32,8 +32,8 @@ impl Door {
         if let (Err(error), Some(again)) = (&answer, again)
             && !error.is_timeout()
         {
-            // A service closes a connection that is idle when it likes, also just when it is used. Nobody did anything wrong,
-            // and the same at once, on a fresh connection, keeps the order. Events are offered at least once anyway.
+            // A service may close an idle connection at any time, also just when the next request uses it. That is no fault of the
+            // service. The same request at once, on a fresh connection, keeps the order; events are sent at least once anyway.
             answer = again.send().await;
         }
         self.kept = answer.is_ok();
@@ -41,13 +41,13 @@ impl Door {
             Ok(answer) if answer.status().is_success() => Ok(()),
             Ok(answer) => Err(format!("it answered {}", answer.status())),
             Err(error) if error.is_timeout() => Err(format!("no answer within {} s", timeout.as_secs())),
-            // Its address may have a token in it.
+            // The address may contain a token.
             Err(error) => Err(with_causes(&error.without_url())),
         }
     }
 }
 
-/// Offers all messages of an event, one after the other; says why, when one was not taken.
+/// Sends all messages of an event, one after the other. The error says why one was not taken.
 pub(super) async fn offer(
     settings: &CallbackSettings,
     door: &mut Door,

@@ -1,4 +1,4 @@
-//! What is offered when: what was missed and is due, then what is new, one after the other.
+//! The worker of one callback: first it sends missed events that are due, then new events, one after the other.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -15,25 +15,25 @@ use crate::media::Micros;
 use crate::store::{Callback, Clock, OutboxChange, Store, StoreError, Subscription};
 use crate::watch::{has_failed, may_fail};
 
-/// Events that are read at once, and bytes of them.
+/// How many events are read from the outbox at once, and how many bytes.
 const AHEAD: usize = 128;
 const READ_BYTES: usize = 128 << 10;
-/// What was heard is written down so often at most.
+/// How often the position in the outbox is written to the journal at most.
 const COMMIT: Duration = Duration::from_millis(500);
-/// What is due is looked for so often at least.
+/// How often missed events that are due are looked for at least.
 const LOOK: Duration = Duration::from_secs(5);
-/// A journal that cannot be read is tried again after this.
+/// How long to wait before a journal that could not be read is read again.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// One service, and how far it is told.
-struct Teller {
+/// Sends events to one web service, and knows which ones it has.
+struct Worker {
     settings: CallbackSettings,
     door: Door,
     store: Store,
     clock: Arc<dyn Clock>,
-    /// All up to its cursor was offered.
+    /// All events up to its cursor were offered to the service.
     subscription: Subscription,
-    /// Events that were lost since one was offered.
+    /// How many events were lost since the last one was offered.
     dropped: u64,
     committed_at: Instant,
     new: VecDeque<Posted>,
@@ -48,7 +48,7 @@ enum Step {
     Wait(Duration),
 }
 
-/// Tells until the store is closed; what a defect ends begins anew behind what was taken.
+/// Runs until the store is closed. After a panic the worker begins anew, behind the events that the service took.
 pub(super) async fn run(
     settings: CallbackSettings,
     client: Client,
@@ -59,19 +59,19 @@ pub(super) async fn run(
     let task = settings.listener.clone();
     let begin = || {
         let (settings, client) = (settings.clone(), client.clone());
-        tell(settings, client, store.clone(), clock.clone(), again.clone())
+        work(settings, client, store.clone(), clock.clone(), again.clone())
     };
     while has_failed(&task, begin()).await {}
 }
 
-async fn tell(
+async fn work(
     settings: CallbackSettings,
     client: Client,
     store: Store,
     clock: Arc<dyn Clock>,
     again: Arc<Notify>,
 ) {
-    let mut teller = Teller {
+    let mut worker = Worker {
         subscription: subscribe(&store, &settings).await,
         settings,
         door: Door::new(client),
@@ -83,14 +83,14 @@ async fn tell(
         failing: false,
     };
     loop {
-        may_fail(&teller.settings.listener);
-        match teller.step().await {
-            Ok(Step::Again(missed)) => teller.offer_again(missed).await,
-            Ok(Step::New(event)) => teller.offer_new(event).await,
+        may_fail(&worker.settings.listener);
+        match worker.step().await {
+            Ok(Step::Again(missed)) => worker.offer_again(missed).await,
+            Ok(Step::New(event)) => worker.offer_new(event).await,
             Ok(Step::Wait(wait)) => {
-                teller.write_down();
+                worker.write_down();
                 tokio::select! {
-                    more = teller.subscription.changed() => if !more { return },
+                    more = worker.subscription.changed() => if !more { return },
                     () = again.notified() => {}
                     () = sleep(wait) => {}
                 }
@@ -103,21 +103,21 @@ async fn tell(
     }
 }
 
-/// Where the service is, once the journal knows it.
+/// The service's position in the outbox, as soon as the journal has it.
 async fn subscribe(store: &Store, settings: &CallbackSettings) -> Subscription {
     let (store, reader) = (store.clone(), settings.reader.clone());
     Subscription::open(store, reader, &settings.listener, || ()).await
 }
 
-impl Teller {
+impl Worker {
     async fn step(&mut self) -> Result<Step, StoreError> {
         if !self.subscription.is_current() {
-            // It was made anew, and counts from the beginning.
+            // The journal was made anew, and numbers events from the beginning.
             self.subscription = subscribe(&self.store, &self.settings).await;
             self.new.clear();
             return Ok(Step::Wait(PAUSE));
         }
-        // Seen before anything is read: what comes meanwhile wakes it again.
+        // Asked before anything is read, so that an event that comes meanwhile wakes the worker again.
         let more = self.subscription.has_more();
         let due = self.subscription.missed().await?;
         let now = self.clock.utc();
@@ -184,7 +184,7 @@ impl Teller {
             }
         };
         self.subscription.submit(change);
-        // It is looked for again in the journal: there it must be known.
+        // The next step asks the journal which missed events are due, so the change must be there.
         self.subscription.flush().await;
     }
 
@@ -197,7 +197,7 @@ impl Teller {
             }
             Err(error) if !std::mem::replace(&mut self.failing, true) => {
                 tracing::warn!(
-                    "{} does not take callbacks, they are offered again: {error}",
+                    "{} does not take callbacks; edgereel tries them again: {error}",
                     self.settings.url
                 );
             }
@@ -209,7 +209,7 @@ impl Teller {
     fn tell_given_up(&self, missed: &Callback) {
         if missed.due.is_none() {
             tracing::error!(
-                "{} was not told of {} in {} tries, which is left to callback.retry: {}",
+                "{} did not take {} in {} tries. It is kept, and callback.retry sends it again: {}",
                 self.settings.url,
                 missed.event.kind,
                 missed.tries,
@@ -218,7 +218,7 @@ impl Teller {
         }
     }
 
-    /// When it is offered again, after so many tries.
+    /// When an event is tried again after so many tries; `None` when there are no more.
     fn due(&self, tries: u32) -> Option<Micros> {
         let every = Micros::try_from(self.settings.every.as_micros()).unwrap_or(Micros::MAX);
         (tries < self.settings.tries).then(|| self.clock.utc().saturating_add(every))

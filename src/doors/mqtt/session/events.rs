@@ -8,8 +8,8 @@ use rumqttc::v5::mqttbytes::v5::PubAckReason;
 use tokio::time::Instant;
 
 use super::Session;
-use crate::doors::mqtt::courier::Letter;
 use crate::doors::mqtt::link::{Loss, Mark};
+use crate::doors::mqtt::sender::EventMessage;
 use crate::event::{Dialect, Posted};
 use crate::store::StoreError;
 
@@ -34,7 +34,7 @@ impl Session<'_> {
             .packet
             .saturating_sub(2_000)
             .min(crate::api::MAX_ANSWER);
-        self.desk.begin(&self.shared.api, most);
+        self.requests.begin(&self.shared.api, most);
         self.read_on();
         if self.hold.is_some_and(|hold| hold > Instant::now()) {
             return Ok(());
@@ -42,21 +42,21 @@ impl Session<'_> {
         self.hold = None;
         // One is left for everything else.
         let most = self.link.limits().flying.saturating_sub(1).max(1);
-        while self.courier.on_the_way() < most && self.link.has_room() {
-            let Some(letter) = self.courier.peek() else { break };
-            if !self.link.fits(&letter.topic, letter.body.len()) {
+        while self.outbox.on_the_way() < most && self.link.has_room() {
+            let Some(message) = self.outbox.peek() else { break };
+            if !self.link.fits(&message.topic, message.body.len()) {
                 let text = format!(
                     "{} has {} bytes, more than the broker takes",
-                    letter.topic,
-                    letter.body.len()
+                    message.topic,
+                    message.body.len()
                 );
-                let sequence = self.courier.sent();
+                let sequence = self.outbox.sent();
                 self.drop_event(&text);
-                self.courier.arrived(sequence);
+                self.outbox.arrived(sequence);
                 continue;
             }
-            let (topic, body) = (letter.topic.clone(), Bytes::from(letter.body.clone()));
-            let sequence = self.courier.sent();
+            let (topic, body) = (message.topic.clone(), Bytes::from(message.body.clone()));
+            let sequence = self.outbox.sent();
             self.post(topic, body, false, true, Mark::Event(sequence, self.round))?;
         }
         Ok(())
@@ -70,7 +70,7 @@ impl Session<'_> {
     /// Reads more of the outbox, if there is more and room for it.
     pub(super) fn read_on(&mut self) {
         let more = self.subscription.has_more();
-        let Some((after, most)) = self.courier.wants().filter(|_| self.reading.is_none()) else {
+        let Some((after, most)) = self.outbox.wants().filter(|_| self.reading.is_none()) else {
             return;
         };
         if more {
@@ -95,11 +95,11 @@ impl Session<'_> {
         for row in rows {
             let settings = &self.shared.settings;
             let topics = &self.shared.topics;
-            let missing = self.courier.take(row.sequence, |missing| {
+            let missing = self.outbox.take(row.sequence, |missing| {
                 let of = |dialect: &Dialect| {
                     let messages = dialect.render(&row, &settings.sender, utc, missing);
                     let dialect = *dialect;
-                    messages.into_iter().map(move |message| Letter {
+                    messages.into_iter().map(move |message| EventMessage {
                         topic: topics.event(dialect, &message.name),
                         body: message.body,
                     })
@@ -118,7 +118,7 @@ impl Session<'_> {
     }
 
     pub(super) fn write_down(&mut self) {
-        self.subscription.acknowledge(self.courier.cursor());
+        self.subscription.acknowledge(self.outbox.cursor());
         self.subscription.commit();
     }
 
@@ -145,7 +145,7 @@ impl Session<'_> {
             self.drop_event("the broker refuses it for good");
             return self.arrived(mark);
         }
-        self.courier.broken();
+        self.outbox.broken();
         self.round += 1;
         self.hold = Some(Instant::now() + HOLD);
         Ok(())

@@ -16,11 +16,11 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
 use self::state::Pulse;
 use super::Shared;
-use super::courier::Courier;
-use super::desk::{Answered, Desk};
 use super::link::{Heard, Link, Loss, Mark, Post};
 use super::message::{Status, StatusState};
+use super::queue::{Answered, RequestQueue};
 use super::request::{Asked, RESPONSE_TOPIC, read};
+use super::sender::OutboxSender;
 use super::streams::Streams;
 use crate::api::{Answer, Code, Failure};
 use crate::defect;
@@ -50,12 +50,12 @@ pub(super) enum End {
 pub(super) struct Session<'a> {
     shared: &'a Shared,
     link: Link,
-    courier: &'a mut Courier,
+    outbox: &'a mut OutboxSender,
     subscription: &'a mut Subscription,
     /// How often events were begun anew in this connection.
     round: u32,
     streams: &'a mut Streams,
-    desk: Desk,
+    requests: RequestQueue,
     reading: Option<JoinHandle<Result<Vec<Posted>, StoreError>>>,
     /// It could not be read, and is to be tried again.
     unread: bool,
@@ -79,7 +79,7 @@ impl<'a> Session<'a> {
     pub(super) fn new(
         shared: &'a Shared,
         link: Link,
-        (courier, subscription): (&'a mut Courier, &'a mut Subscription),
+        (outbox, subscription): (&'a mut OutboxSender, &'a mut Subscription),
         streams: &'a mut Streams,
     ) -> Self {
         // Another connection may have read what it did not send.
@@ -87,11 +87,11 @@ impl<'a> Session<'a> {
         Self {
             shared,
             link,
-            courier,
+            outbox,
             subscription,
             round: 0,
             streams,
-            desk: Desk::new(),
+            requests: RequestQueue::new(),
             reading: None,
             unread: false,
             health: None,
@@ -112,7 +112,7 @@ impl<'a> Session<'a> {
             Ok(()) => self.carry_on(stop).await,
             Err(loss) => End::Lost(loss),
         };
-        self.courier.broken();
+        self.outbox.broken();
         self.write_down();
         let worked = self.worked;
         if matches!(end, End::Stopped) {
@@ -152,7 +152,7 @@ impl<'a> Session<'a> {
             }
             let happened = tokio::select! {
                 heard = self.link.heard() => self.hear(heard),
-                answered = self.desk.answered() => self.reply(answered),
+                answered = self.requests.answered() => self.reply(answered),
                 rows = done(&mut self.reading) => self.take(rows),
                 health = done(&mut self.health) => self.say_health(health),
                 more = self.subscription.changed() => {
@@ -184,7 +184,7 @@ impl<'a> Session<'a> {
     /// Nothing is left to send, or to hear of.
     fn is_quiet(&mut self) -> bool {
         let all_read = !self.subscription.has_more() && self.reading.is_none();
-        all_read && self.courier.peek().is_none() && self.courier.on_the_way() == 0
+        all_read && self.outbox.peek().is_none() && self.outbox.on_the_way() == 0
     }
 
     fn hear(&mut self, heard: Heard) -> Result<(), Loss> {
@@ -213,8 +213,8 @@ impl<'a> Session<'a> {
             Mark::Event(_, round) if round != self.round => Ok(()),
             Mark::Event(sequence, _) => {
                 self.worked = true;
-                if self.courier.arrived(sequence) {
-                    self.subscription.acknowledge(self.courier.cursor());
+                if self.outbox.arrived(sequence) {
+                    self.subscription.acknowledge(self.outbox.cursor());
                     if self.subscription.uncommitted() >= MUCH {
                         self.subscription.commit();
                     }
@@ -223,7 +223,7 @@ impl<'a> Session<'a> {
             }
             Mark::Answer(place) => {
                 self.worked = true;
-                for publish in self.desk.over(place) {
+                for publish in self.requests.over(place) {
                     self.link.confirm(&publish)?;
                 }
                 Ok(())
@@ -241,15 +241,15 @@ impl<'a> Session<'a> {
             if publish.retain && !publish.payload.is_empty() && !known {
                 self.post(topic, Bytes::new(), true, true, Mark::Other)?;
             }
-            let place = self.desk.place(publish);
+            let place = self.requests.place(publish);
             return self.confirm_over(place);
         }
         if topic == self.shared.topics.status() {
             self.beware_of_twins(&publish.payload);
-            let place = self.desk.place(publish);
+            let place = self.requests.place(publish);
             return self.confirm_over(place);
         }
-        if self.desk.is_full_for(&publish) {
+        if self.requests.is_full_for(&publish) {
             self.shared.tally.refused.fetch_add(1, Ordering::Relaxed);
             if let Asked::Request { request, reply, .. } = read(&self.shared.topics, &publish)
                 && self.link.has_room()
@@ -270,18 +270,18 @@ impl<'a> Session<'a> {
                     Mark::Other,
                 )?;
             }
-            let place = self.desk.place(publish);
+            let place = self.requests.place(publish);
             return self.confirm_over(place);
         }
         let asked = read(&self.shared.topics, &publish);
-        let place = self.desk.place(publish);
+        let place = self.requests.place(publish);
         match asked {
             Asked::Request {
                 command,
                 request,
                 reply,
             } => {
-                self.desk.carry_out(place, command, request, reply);
+                self.requests.carry_out(place, command, request, reply);
                 Ok(())
             }
             Asked::Refused { answer, reply } => {
@@ -306,7 +306,7 @@ impl<'a> Session<'a> {
     }
 
     fn confirm_over(&mut self, place: u64) -> Result<(), Loss> {
-        for publish in self.desk.over(place) {
+        for publish in self.requests.over(place) {
             self.link.confirm(&publish)?;
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! Which events are on their way, and which have arrived: a plain struct, told what happened.
+//! Which events are on their way to the broker, and which have arrived. A plain struct that is told what happened.
 //!
 //! ```text
 //! outbox ──take──► waiting ──next──► on the way ──arrived──► heard: the cursor moves past it
@@ -6,8 +6,8 @@
 //!                     └──── broken ──────┘   a connection ends: what was not confirmed is sent again, in order
 //! ```
 //!
-//! Events are sent in order. An event counts as heard when it and all before it are: after a crash only what is behind the
-//! cursor comes again, and nothing before it.
+//! Events are sent in order. An event counts as heard when it and all events before it have arrived. After a crash only events behind the
+//! cursor are sent again.
 
 use std::collections::VecDeque;
 
@@ -19,39 +19,39 @@ const LOW: usize = 128;
 
 /// A message of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Letter {
+pub(super) struct EventMessage {
     pub(super) topic: String,
     pub(super) body: String,
 }
 
 /// An event with all its messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Parcel {
+pub(super) struct EventMessages {
     pub(super) sequence: u64,
-    pub(super) letters: Vec<Letter>,
+    pub(super) messages: Vec<EventMessage>,
 }
 
 /// Events on their way to one listener.
 #[derive(Debug)]
-pub(super) struct Courier {
-    /// All up to here are heard.
+pub(super) struct OutboxSender {
+    /// The listener has all events up to here.
     cursor: u64,
-    /// All up to here were taken from the outbox.
+    /// All events up to here were taken from the outbox.
     taken: u64,
-    waiting: VecDeque<Parcel>,
+    waiting: VecDeque<EventMessages>,
     on_the_way: VecDeque<Sent>,
-    /// Letters of the first that waits that are on the way already.
+    /// How many messages of the first waiting event are on their way already.
     begun: usize,
 }
 
 #[derive(Debug)]
 struct Sent {
-    parcel: Parcel,
-    /// Letters that were confirmed.
+    event: EventMessages,
+    /// Messages that were confirmed.
     arrived: usize,
 }
 
-impl Courier {
+impl OutboxSender {
     /// For a listener that has all events up to `cursor`.
     pub(super) fn new(cursor: u64) -> Self {
         Self {
@@ -63,25 +63,25 @@ impl Courier {
         }
     }
 
-    /// All up to this event are heard.
+    /// The listener has all events up to this one.
     pub(super) fn cursor(&self) -> u64 {
         self.cursor
     }
 
-    /// Behind which event more are wanted from the outbox, and how many, if any are.
+    /// Which events to read from the outbox: those behind this number, and how many. `None` while enough are waiting.
     pub(super) fn wants(&self) -> Option<(u64, usize)> {
         (self.waiting.len() < LOW).then_some((self.taken, AHEAD))
     }
 
     /// Takes an event from the outbox; `make` is given how many are missing before it, and makes its messages.
-    pub(super) fn take(&mut self, sequence: u64, make: impl FnOnce(u64) -> Vec<Letter>) -> u64 {
+    pub(super) fn take(&mut self, sequence: u64, make: impl FnOnce(u64) -> Vec<EventMessage>) -> u64 {
         if sequence <= self.taken {
             return 0;
         }
         let missing = sequence - self.taken - 1;
         self.taken = sequence;
-        let letters = make(missing);
-        self.waiting.push_back(Parcel { sequence, letters });
+        let messages = make(missing);
+        self.waiting.push_back(EventMessages { sequence, messages });
         missing
     }
 
@@ -90,27 +90,27 @@ impl Courier {
         self.on_the_way.len()
     }
 
-    /// What is to be sent next, if anything is.
-    pub(super) fn peek(&mut self) -> Option<&Letter> {
-        self.settle();
-        self.waiting.front()?.letters.get(self.begun)
+    /// The next message to send.
+    pub(super) fn peek(&mut self) -> Option<&EventMessage> {
+        self.advance();
+        self.waiting.front()?.messages.get(self.begun)
     }
 
-    /// What [`peek`](Self::peek) showed was sent; by this number it is known when it arrives.
+    /// The message that [`peek`](Self::peek) returned was sent. Returns the event's number, by which [`arrived`](Self::arrived) knows it.
     pub(super) fn sent(&mut self) -> u64 {
-        let Some(parcel) = self.waiting.front() else {
+        let Some(event) = self.waiting.front() else {
             defect!("an event was sent that nobody was shown");
             return self.cursor;
         };
-        let sequence = parcel.sequence;
+        let sequence = event.sequence;
         if self.begun == 0 {
             self.on_the_way.push_back(Sent {
-                parcel: parcel.clone(),
+                event: event.clone(),
                 arrived: 0,
             });
         }
         self.begun += 1;
-        if self.begun == parcel.letters.len() {
+        if self.begun == event.messages.len() {
             self.waiting.pop_front();
             self.begun = 0;
         }
@@ -122,39 +122,39 @@ impl Courier {
         if let Some(sent) = self
             .on_the_way
             .iter_mut()
-            .find(|sent| sent.parcel.sequence == sequence)
+            .find(|sent| sent.event.sequence == sequence)
         {
             sent.arrived += 1;
         }
         let before = self.cursor;
-        self.settle();
+        self.advance();
         self.cursor != before
     }
 
     /// The connection is gone: what was not confirmed is sent again.
     pub(super) fn broken(&mut self) {
         if self.begun > 0 {
-            // It stands in both.
+            // An event of which some messages are sent stands in both queues.
             self.on_the_way.pop_back();
             self.begun = 0;
         }
         while let Some(sent) = self.on_the_way.pop_back() {
-            self.waiting.push_front(sent.parcel);
+            self.waiting.push_front(sent.event);
         }
     }
 
-    /// Moves the cursor past what is heard. Events without any message are, as soon as all before them are.
-    fn settle(&mut self) {
+    /// Moves the cursor past events that have arrived. An event without messages has arrived as soon as all before it have.
+    fn advance(&mut self) {
         while self.begun == 0
-            && let Some(parcel) = self.waiting.pop_front_if(|first| first.letters.is_empty())
+            && let Some(event) = self.waiting.pop_front_if(|first| first.messages.is_empty())
         {
-            self.on_the_way.push_back(Sent { parcel, arrived: 0 });
+            self.on_the_way.push_back(Sent { event, arrived: 0 });
         }
         while let Some(first) = self
             .on_the_way
-            .pop_front_if(|first| first.arrived >= first.parcel.letters.len())
+            .pop_front_if(|first| first.arrived >= first.event.messages.len())
         {
-            self.cursor = first.parcel.sequence;
+            self.cursor = first.event.sequence;
         }
     }
 }
@@ -165,12 +165,12 @@ mod tests {
 
     use super::*;
 
-    fn letters(sequence: u64, count: usize) -> Vec<Letter> {
-        let letter = |number| Letter {
+    fn messages(sequence: u64, count: usize) -> Vec<EventMessage> {
+        let message = |number| EventMessage {
             topic: number_of(number),
             body: sequence.to_string(),
         };
-        (0..count).map(letter).collect()
+        (0..count).map(message).collect()
     }
 
     fn number_of(number: usize) -> String {
@@ -210,7 +210,7 @@ mod tests {
             // What the broker has got of each event, and the order in which it first got them.
             let mut outbox: VecDeque<(u64, usize)> = VecDeque::new();
             let (mut newest, mut cursors) = (0_u64, vec![0_u64]);
-            let mut courier = Courier::new(0);
+            let mut sender = OutboxSender::new(0);
             let mut flying: Vec<u64> = Vec::new();
             let mut heard: Vec<u64> = Vec::new();
             for step in steps.into_iter().chain([Step::Break, Step::Send(1_000)]) {
@@ -221,71 +221,71 @@ mod tests {
                     },
                     Step::Drop(keep) => while outbox.len() > keep { outbox.pop_front(); },
                     Step::Send(count) => {
-                        if let Some((after, _)) = courier.wants() {
+                        if let Some((after, _)) = sender.wants() {
                             for (sequence, count) in outbox.iter().filter(|(sequence, _)| *sequence > after) {
-                                courier.take(*sequence, |_| letters(*sequence, *count));
+                                sender.take(*sequence, |_| messages(*sequence, *count));
                             }
                         }
                         for _ in 0..count {
-                            let Some(letter) = courier.peek() else { break };
-                            let sequence: u64 = letter.body.parse().unwrap();
+                            let Some(message) = sender.peek() else { break };
+                            let sequence: u64 = message.body.parse().unwrap();
                             // Never one before another that was not sent at least once.
                             let last = heard.iter().max().copied().unwrap_or(0);
                             prop_assert!(sequence <= last || flying.iter().all(|it| *it <= sequence));
                             heard.push(sequence);
-                            flying.push(courier.sent());
+                            flying.push(sender.sent());
                         }
                     }
                     Step::Confirm(which) => if which < flying.len() {
                         let sequence = flying.remove(which);
-                        let before = courier.cursor();
-                        let moved = courier.arrived(sequence);
-                        prop_assert_eq!(moved, courier.cursor() != before);
-                        prop_assert!(courier.cursor() >= before);
-                        cursors.push(courier.cursor());
-                        while outbox.front().is_some_and(|(sequence, _)| *sequence <= courier.cursor()) {
+                        let before = sender.cursor();
+                        let moved = sender.arrived(sequence);
+                        prop_assert_eq!(moved, sender.cursor() != before);
+                        prop_assert!(sender.cursor() >= before);
+                        cursors.push(sender.cursor());
+                        while outbox.front().is_some_and(|(sequence, _)| *sequence <= sender.cursor()) {
                             outbox.pop_front();
                         }
                     },
                     Step::Break => {
                         flying.clear();
-                        courier.broken();
+                        sender.broken();
                     }
                     Step::Crash(behind) => {
                         flying.clear();
                         let at = cursors[cursors.len().saturating_sub(1 + behind)];
                         // Rows go with the commit that moves the cursor.
                         let gone = outbox.front().map_or(newest, |(sequence, _)| sequence - 1);
-                        courier = Courier::new(at.max(gone.min(courier.cursor())));
+                        sender = OutboxSender::new(at.max(gone.min(sender.cursor())));
                     }
                 }
                 // What is confirmed was sent.
-                prop_assert!(courier.cursor() <= newest);
+                prop_assert!(sender.cursor() <= newest);
             }
             // All that is still in the outbox and has a message was sent at least once.
             for (sequence, count) in outbox.iter().filter(|(_, count)| *count > 0) {
-                prop_assert!(heard.contains(sequence), "{} of {} ({:?})", sequence, count, courier);
+                prop_assert!(heard.contains(sequence), "{} of {} ({:?})", sequence, count, sender);
             }
         }
     }
 
     #[test]
     fn what_has_no_message_holds_nobody_up() {
-        let mut courier = Courier::new(4);
+        let mut sender = OutboxSender::new(4);
         for (sequence, count) in [(5, 0), (6, 1), (7, 0), (9, 2)] {
-            let missing = courier.take(sequence, |_| letters(sequence, count));
+            let missing = sender.take(sequence, |_| messages(sequence, count));
             assert_eq!(missing, u64::from(sequence == 9));
         }
-        assert_eq!(courier.peek().unwrap().body, "6");
-        assert_eq!((courier.cursor(), courier.sent()), (5, 6));
-        assert_eq!(courier.peek().unwrap().body, "9");
-        assert_eq!(courier.sent(), 9);
-        assert!(!courier.arrived(9));
-        assert!(courier.arrived(6));
-        assert_eq!(courier.cursor(), 7);
+        assert_eq!(sender.peek().unwrap().body, "6");
+        assert_eq!((sender.cursor(), sender.sent()), (5, 6));
+        assert_eq!(sender.peek().unwrap().body, "9");
+        assert_eq!(sender.sent(), 9);
+        assert!(!sender.arrived(9));
+        assert!(sender.arrived(6));
+        assert_eq!(sender.cursor(), 7);
         // The second half of the last one is still to come.
-        assert_eq!(courier.sent(), 9);
-        assert!(courier.arrived(9));
-        assert_eq!((courier.cursor(), courier.on_the_way()), (9, 0));
+        assert_eq!(sender.sent(), 9);
+        assert!(sender.arrived(9));
+        assert_eq!((sender.cursor(), sender.on_the_way()), (9, 0));
     }
 }

@@ -1,5 +1,6 @@
-//! Requests in the order in which they came: a few are carried out at a time, some wait, and what is more is turned away.
-//! Each is confirmed when its answer has arrived, in order (MQTT 5, 4.6): one that the box dies over comes again.
+//! Requests in the order in which they came: a few are carried out at a time, some wait, and further ones are refused.
+//! Each is confirmed to the broker when its answer has arrived, in order (MQTT 5, 4.6). When the box loses power before that, the broker
+//! sends the request again.
 
 use std::collections::VecDeque;
 
@@ -14,19 +15,19 @@ use crate::watch;
 
 /// So many are carried out at the same time.
 const RUNNING: usize = 8;
-/// So many that nobody confirms are taken at a time.
+/// So many of QoS 0, which nobody confirms, are taken at a time.
 const LOOSE: usize = 32;
 
 /// Requests that came and are not over.
-pub(super) struct Desk {
-    slips: VecDeque<Slip>,
+pub(super) struct RequestQueue {
+    received: VecDeque<Received>,
     next: u64,
     running: JoinSet<Answered>,
     waiting: VecDeque<(u64, String, Request, Reply)>,
 }
 
 /// A request that is not over.
-struct Slip {
+struct Received {
     place: u64,
     publish: Publish,
     over: bool,
@@ -39,34 +40,34 @@ pub(super) struct Answered {
     pub(super) reply: Reply,
 }
 
-impl Desk {
+impl RequestQueue {
     pub(super) fn new() -> Self {
         Self {
-            slips: VecDeque::new(),
+            received: VecDeque::new(),
             next: 0,
             running: JoinSet::new(),
             waiting: VecDeque::new(),
         }
     }
 
-    /// True when this one is too much. Of those that are confirmed the broker hands over only so many; the others may come in
-    /// any number, and have places of their own.
+    /// True when there is no place for this request. The broker sends only [`REQUESTS`] of those that are confirmed; those of QoS 0
+    /// may come in any number, and have places of their own.
     pub(super) fn is_full_for(&self, publish: &Publish) -> bool {
         let loose = self
-            .slips
+            .received
             .iter()
-            .filter(|slip| slip.publish.qos == QoS::AtMostOnce)
+            .filter(|received| received.publish.qos == QoS::AtMostOnce)
             .count();
         match publish.qos {
             QoS::AtMostOnce => loose >= LOOSE,
-            _ => self.slips.len() - loose >= usize::from(REQUESTS),
+            _ => self.received.len() - loose >= usize::from(REQUESTS),
         }
     }
 
     /// A place for what somebody published.
     pub(super) fn place(&mut self, publish: Publish) -> u64 {
         self.next += 1;
-        self.slips.push_back(Slip {
+        self.received.push_back(Received {
             place: self.next,
             publish,
             over: false,
@@ -74,7 +75,7 @@ impl Desk {
         self.next
     }
 
-    /// It is to be carried out.
+    /// Lets the request in this place be carried out, in its turn.
     pub(super) fn carry_out(&mut self, place: u64, command: String, request: Request, reply: Reply) {
         self.waiting.push_back((place, command, request, reply));
     }
@@ -113,20 +114,20 @@ impl Desk {
         }
     }
 
-    /// Its answer has arrived, or there will be none. Gives what is to be confirmed now, in order.
+    /// The answer to the request in this place has arrived, or there will be none. Returns the requests to be confirmed now, in order.
     pub(super) fn over(&mut self, place: u64) -> Vec<Publish> {
-        if let Some(slip) = self.slips.iter_mut().find(|slip| slip.place == place) {
-            slip.over = true;
+        if let Some(received) = self.received.iter_mut().find(|received| received.place == place) {
+            received.over = true;
         }
         let mut confirmed = Vec::new();
-        while let Some(slip) = self.slips.pop_front_if(|slip| slip.over) {
-            confirmed.push(slip.publish);
+        while let Some(received) = self.received.pop_front_if(|received| received.over) {
+            confirmed.push(received.publish);
         }
         confirmed
     }
 }
 
-/// Carries it out; what is longer than the broker takes is refused.
+/// Carries the request out. An answer that is longer than the broker takes becomes a refusal.
 async fn answer(api: &Api, command: &str, request: Request, most: usize) -> Answer {
     let mut answer = api.ask_within(command, request, most).await;
     let bytes = answer.to_json().len();
