@@ -255,7 +255,7 @@ fn query(list: List) -> Result<AuditQuery, Failure> {
 async fn list(api: &Api, arguments: Map<String, Value>) -> Result<AuditList, Failure> {
     let query = query(typed(arguments)?)?;
     // What was asked for before is in the list.
-    if let Err(error) = api.recorder.settle().await {
+    if let Err(error) = api.recorder.flush().await {
         tracing::debug!("the audit may lack the last commands: {error}");
     }
     let rows = api.read(move |library| library.audit(&query)).await?;

@@ -111,14 +111,14 @@ async fn create(api: &Api, arguments: Map<String, Value>) -> Result<ClipMade, Fa
     };
     // What came last may be on its way to the tape.
     if course.source != ClipSource::Live {
-        api.recorder.settle().await?;
+        api.recorder.flush().await?;
     }
     if course.source != ClipSource::Tape {
         match of_live(api, &order, &course).await {
             // It went off the air meanwhile: all that there is of it is on the tape.
             Err(error) if error.code == Code::Conflict && course.from < api.now() => {
                 course = api.recorder.clip_course(&order).await.map_err(|_| error)?;
-                api.recorder.settle().await?;
+                api.recorder.flush().await?;
             }
             done => return done,
         }

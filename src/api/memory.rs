@@ -99,8 +99,8 @@ impl Memory {
         Ok(sender)
     }
 
-    /// It is answered; the oldest answers are forgotten when they are many.
-    fn settle(&self, key: &Key, bytes: usize) {
+    /// Counts the bytes of an answer. When there are too many answers or bytes, the oldest ones are forgotten.
+    fn remember(&self, key: &Key, bytes: usize) {
         let mut known = self.known();
         let Some(entry) = known.requests.get_mut(key) else {
             return;
@@ -181,7 +181,7 @@ impl Api {
         };
         let bytes = answer.to_json().len() + id.len();
         told.send_replace(Some(answer));
-        self.memory.settle(&key, bytes);
+        self.memory.remember(&key, bytes);
         result
     }
 

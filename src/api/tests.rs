@@ -533,7 +533,7 @@ async fn a_request_that_was_begun_before_is_carried_out_again_and_finds_what_it_
     begun
         .submit(crate::store::Command::Change(Change::Remember(other)))
         .unwrap();
-    a_box.api.recorder.settle().await.unwrap();
+    a_box.api.recorder.flush().await.unwrap();
     let body = ask("2").to_string();
     let made = again.call("task.create", body.as_bytes()).await;
     assert!(made.result.is_ok(), "{made:?}");
@@ -563,7 +563,7 @@ async fn a_request_that_was_begun_before_is_carried_out_again_and_finds_what_it_
     begun
         .submit(crate::store::Command::Change(Change::Remember(other)))
         .unwrap();
-    a_box.api.recorder.settle().await.unwrap();
+    a_box.api.recorder.flush().await.unwrap();
     assert_eq!(a_box.ask("task.delete", &stop).await["result"]["already"], true);
     drop(begun);
     a_box.done().await;

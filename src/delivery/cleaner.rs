@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::check;
 use super::context::{Context, End};
-use super::dates::{Agreement, SETTLED, agreement, was_never_set};
+use super::dates::{Agreement, TRUSTED_AFTER, agreement, was_never_set};
 use super::remote::{Answer, Fault, Request};
 use crate::event::Event;
 use crate::format::Format;
@@ -93,7 +93,9 @@ async fn over_before(cx: &Arc<Context>, utc: Micros) -> Result<Micros, End> {
             (Micros::MIN, Some(why))
         }
         // Nobody but this box says what time it is: it has to say so for a while.
-        Agreement::Silent if cx.clock.boot().saturating_sub(cx.started) < SETTLED => (Micros::MIN, None),
+        Agreement::Silent if cx.clock.boot().saturating_sub(cx.started) < TRUSTED_AFTER => {
+            (Micros::MIN, None)
+        }
         Agreement::Silent => (utc, None),
     };
     let mut known = cx.keeps_all();

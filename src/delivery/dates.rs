@@ -6,7 +6,7 @@ use crate::store::is_step;
 const SECOND: Micros = 1_000_000;
 
 /// A date is believed when the clock was not stepped for so long; the tape is kept by the same rule.
-pub(super) const SETTLED: Micros = 300 * SECOND;
+pub(super) const TRUSTED_AFTER: Micros = 300 * SECOND;
 
 /// The store's clock may be so far from this box's.
 const APART: Micros = 86_400 * SECOND;
@@ -38,14 +38,14 @@ impl Dates {
         }
     }
 
-    /// UTC, if it was not stepped lately.
-    pub(super) fn settled(&mut self, boot: Micros, offset: Micros, synced: bool) -> Option<Micros> {
+    /// UTC, when the clock is synchronised and was not stepped within [`TRUSTED_AFTER`].
+    pub(super) fn trusted(&mut self, boot: Micros, offset: Micros, synced: bool) -> Option<Micros> {
         if self.offset.is_some_and(|before| is_step(before, offset)) {
             self.stepped = boot;
         }
         self.offset = Some(offset);
-        let settled = synced && boot.saturating_sub(self.stepped) >= SETTLED;
-        settled.then(|| boot.saturating_add(offset))
+        let trusted = synced && boot.saturating_sub(self.stepped) >= TRUSTED_AFTER;
+        trusted.then(|| boot.saturating_add(offset))
     }
 }
 
@@ -81,18 +81,18 @@ mod tests {
     fn a_step_is_believed_when_it_stays() {
         let (mut dates, utc) = (Dates::new(), 1_780_000_000 * SECOND);
         // What it says at the start is its date, as for the tape.
-        assert_eq!(dates.settled(SECOND, utc, true), Some(utc + SECOND));
-        assert_eq!(dates.settled(2 * SECOND, utc, false), None);
+        assert_eq!(dates.trusted(SECOND, utc, true), Some(utc + SECOND));
+        assert_eq!(dates.trusted(2 * SECOND, utc, false), None);
         // Ten years ahead for 16 s.
         for boot in 10..26 {
-            assert_eq!(dates.settled(boot * SECOND, utc + YEARS, true), None);
+            assert_eq!(dates.trusted(boot * SECOND, utc + YEARS, true), None);
         }
-        assert_eq!(dates.settled(26 * SECOND, utc, true), None);
-        assert_eq!(dates.settled(325 * SECOND, utc, true), None);
-        assert_eq!(dates.settled(326 * SECOND, utc, true), Some(utc + 326 * SECOND));
+        assert_eq!(dates.trusted(26 * SECOND, utc, true), None);
+        assert_eq!(dates.trusted(325 * SECOND, utc, true), None);
+        assert_eq!(dates.trusted(326 * SECOND, utc, true), Some(utc + 326 * SECOND));
         // A clock that is corrected bit by bit was not stepped.
-        assert!(dates.settled(330 * SECOND, utc + SECOND, true).is_some());
-        assert!(dates.settled(335 * SECOND, utc + 2 * SECOND, true).is_some());
+        assert!(dates.trusted(330 * SECOND, utc + SECOND, true).is_some());
+        assert!(dates.trusted(335 * SECOND, utc + 2 * SECOND, true).is_some());
     }
 
     #[test]

@@ -384,7 +384,7 @@ impl Loop {
         let idle = self.cleaning.is_empty() && self.planner.may_run() && self.planner.trouble().is_none();
         let now = self.cx.clock.boot();
         let clock = &self.cx.clock;
-        let utc = self.dates.settled(now, clock.utc_offset(), clock.synced());
+        let utc = self.dates.trusted(now, clock.utc_offset(), clock.synced());
         if idle && now >= self.clean_at {
             self.clean_at = now.saturating_add(CLEAN);
             let cx = self.cx.clone();

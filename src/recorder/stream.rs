@@ -308,7 +308,7 @@ impl Stream {
             self.hand_over(fed, now, out);
             close(&mut self.endings, |_| true, out);
         }
-        self.settle(now, out);
+        self.close_past(now, out);
     }
 
     /// Tape time up to which the live publish has media.
@@ -341,7 +341,7 @@ impl Stream {
             session.give_up(reason, out);
         }
         self.sessions.retain(|session| !session.is_over());
-        self.settle(now, out);
+        self.close_past(now, out);
     }
 
     pub(super) fn status(&self, now: Moment) -> Option<StreamStatus> {
@@ -496,11 +496,11 @@ impl Stream {
         for session in &mut self.sessions {
             session.frame(sample, &mut scene);
         }
-        self.settle(now, out);
+        self.close_past(now, out);
     }
 
-    /// Closes what is past, and lets the tape be when nobody wants it.
-    fn settle(&mut self, now: Moment, out: &mut Vec<Command>) {
+    /// Closes recordings that have ended, and stops writing tape when no session wants it.
+    fn close_past(&mut self, now: Moment, out: &mut Vec<Command>) {
         let live = self.live.as_ref().map(|on_air| &on_air.live);
         close(
             &mut self.endings,

@@ -128,7 +128,7 @@ pub struct TrackRow {
     pub channels: Option<u8>,
 }
 
-/// A hole in a recording.
+/// A gap in a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gap {
     /// UTC where the tape stops.

@@ -19,7 +19,7 @@
 //! | `journal` | SQLite: segments, recordings, the outbox |
 //! | `change` | what the journal alone has to know |
 //! | `segment` | one segment file while it is written |
-//! | `writer` | the order of writes: commands in, durable tape out; room, holes, a store that goes away |
+//! | `writer` | the order of writes: commands in, durable tape out; room, gaps, a store that goes away |
 //! | `queue` | what waits for the card, and what goes first when it is too much |
 //! | `thread` | the shell around the writer |
 //! | `recover` | how a store comes up, whatever ended the last run |
@@ -88,7 +88,7 @@ use std::sync::Arc;
 use crate::event::{Event, PublishAbout, PublishOutcome, Recorded};
 use crate::media::{Fragment, Micros, PublishId, RecordingId, StreamName};
 
-/// Events kept for a listener that is away; past that the oldest are dropped, and it finds a hole in their numbers.
+/// Events kept for a listener that is away; past that the oldest are dropped, and it finds a gap in their numbers.
 const OUTBOX_ROWS: i64 = 10_000;
 
 /// Why recordings and publishes end that a start finds open.
@@ -153,7 +153,7 @@ pub enum Command {
     Gap {
         /// The publish.
         publish: PublishId,
-        /// Media time where the hole begins, microseconds.
+        /// Media time where the gap begins, microseconds.
         from: Micros,
         /// Media time where it ends.
         to: Micros,

@@ -1,7 +1,7 @@
 //! What waits to be sent, and for whom; and what was answered to requests.
 //!
 //! Each listener has every event in order, from the first one on that it is to have. An event stays until all listeners
-//! have it, or until so many came after it that its room is needed: then the listener finds a hole in the numbers.
+//! have it, or until so many came after it that its room is needed: then the listener finds a gap in the numbers.
 
 use super::StoreError;
 use super::library::Library;

@@ -46,7 +46,7 @@ pub(crate) fn filled(lab: &mut Lab, report: &mut Report) {
         let kept = whole || told;
         report.line(
             &format!("a full disk, {stream}"),
-            "all of it, or the hole is told and the last 10 s are there",
+            "all of it, or the gap is told and the last 10 s are there",
             format!(
                 "{last:.1} s in the last of {} recordings, {gaps} gaps, {:.1} s sent",
                 recordings.len(),

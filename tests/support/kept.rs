@@ -54,7 +54,7 @@ pub(crate) fn kept(data: &Path, recordings: &[Recording], sent: &[Arc<Sent>], ou
     all
 }
 
-/// Fails unless what is missing of each stream is what a limit costs: the oldest, without a hole, and told. `owed` says
+/// Fails unless what is missing of each stream is what a limit costs: the oldest, without a gap, and told. `owed` says
 /// until when a publish must be there.
 #[track_caller]
 pub(crate) fn gone_in_order(kept: &[Kept], told: &Told, owed: impl Fn(&Sent) -> f64, when: &str) {

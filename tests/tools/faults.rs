@@ -33,11 +33,11 @@ fn a_card_that_is_pulled_and_returns_as_another_device_costs_what_was_not_durabl
     on_air.recorded_again();
     on_air.go_on(4_000);
     assert_eq!(on_air.open(), before, "the recordings are others");
-    for (recording, holes) in on_air.end() {
+    for (recording, gaps) in on_air.end() {
         assert!(before.contains(&(recording.stream.clone(), recording.id.clone())));
         // Memory bridged it: at most what was not durable is gone.
-        assert!(holes.iter().all(|(from, to)| to - from <= 4_000), "{holes:?}");
-        expect_told(&recording, &holes);
+        assert!(gaps.iter().all(|(from, to)| to - from <= 4_000), "{gaps:?}");
+        expect_told(&recording, &gaps);
     }
 }
 
@@ -58,10 +58,10 @@ fn a_card_whose_mount_point_is_the_store_is_not_replaced_by_the_empty_directory(
     on_air.recorded_again();
     on_air.go_on(4_000);
     assert_eq!(on_air.open(), before, "the recordings are others");
-    for (recording, holes) in on_air.end() {
-        let gone: u32 = holes.iter().map(|(from, to)| to - from).sum();
-        assert!(gone >= 4_000, "memory bridged more than it can: {holes:?}");
-        expect_told(&recording, &holes);
+    for (recording, gaps) in on_air.end() {
+        let gone: u32 = gaps.iter().map(|(from, to)| to - from).sum();
+        assert!(gone >= 4_000, "memory bridged more than it can: {gaps:?}");
+        expect_told(&recording, &gaps);
     }
 }
 
@@ -89,8 +89,8 @@ fn turns_read_only(what: fn(&Card)) {
     on_air.recorded_again();
     on_air.go_on(4_000);
     assert_eq!(on_air.open(), before, "the recordings are others");
-    for (recording, holes) in on_air.end() {
-        expect_told(&recording, &holes);
+    for (recording, gaps) in on_air.end() {
+        expect_told(&recording, &gaps);
     }
 }
 
@@ -113,8 +113,8 @@ fn a_card_that_fails_to_write_here_and_there_is_gone_on_with_when_it_can_be_writ
     });
     on_air.go_on(4_000);
     assert_eq!(on_air.open(), before, "the recordings are others");
-    for (recording, holes) in on_air.end() {
-        expect_told(&recording, &holes);
+    for (recording, gaps) in on_air.end() {
+        expect_told(&recording, &gaps);
     }
 }
 
@@ -135,8 +135,8 @@ fn a_directory_that_is_removed_while_it_is_recorded_to_is_made_again() {
     on_air.recorded_again();
     on_air.go_on(4_000);
     assert_eq!(on_air.open(), before, "the recordings are others");
-    for (_, holes) in on_air.end() {
-        assert_eq!(holes.len(), 1, "its beginning is gone, and nothing else");
+    for (_, gaps) in on_air.end() {
+        assert_eq!(gaps.len(), 1, "its beginning is gone, and nothing else");
     }
 }
 
@@ -168,7 +168,7 @@ fn a_journal_that_is_overwritten_is_noticed_and_made_again() {
     on_air.go_on(4_000);
     assert_eq!(on_air.open(), before, "the recordings are others");
     assert!(recordings(&data).iter().any(|recording| recording.id == older.id));
-    for (recording, holes) in on_air.end() {
-        expect_told(&recording, &holes);
+    for (recording, gaps) in on_air.end() {
+        expect_told(&recording, &gaps);
     }
 }

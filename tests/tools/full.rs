@@ -102,9 +102,9 @@ fn a_full_card_under_stop_keeps_what_there_is_and_goes_on_when_there_is_room() {
     wait_until("the event that it goes on", || {
         told(&data, "storage.recovered") > 0
     });
-    for (recording, holes) in on_air.end() {
-        assert!(holes.iter().any(|(from, to)| to - from >= 4_000), "{holes:?}");
-        expect_told(&recording, &holes);
+    for (recording, gaps) in on_air.end() {
+        assert!(gaps.iter().any(|(from, to)| to - from >= 4_000), "{gaps:?}");
+        expect_told(&recording, &gaps);
     }
 }
 

@@ -108,8 +108,8 @@ impl OnAir {
         open
     }
 
-    /// Ends all publishers and the service. Gives each recording with the holes that its pictures have, in
-    /// milliseconds of the clip. What is there is what was sent, in that order, up to the end; each hole ends at a
+    /// Ends all publishers and the service. Gives each recording with the gaps that its pictures have, in
+    /// milliseconds of the clip. What is there is what was sent, in that order, up to the end; each gap ends at a
     /// keyframe; and the tape is sound.
     #[track_caller]
     pub(crate) fn end(self) -> Vec<(Recording, Vec<(u32, u32)>)> {
@@ -139,9 +139,9 @@ impl OnAir {
             export(&data, &recording.id, "mp4", &out).ok();
             let got = mp4_file::parse(&std::fs::read(&out).unwrap());
             std::fs::remove_file(&out).unwrap();
-            let holes = holes(&got.video, clip, taken);
+            let gaps = gaps(&got.video, clip, taken);
             expect_sound(&got.audio, &clip.media().audio);
-            found.push((recording, holes));
+            found.push((recording, gaps));
         }
         found
     }
@@ -152,9 +152,9 @@ impl OnAir {
     }
 }
 
-/// Fails unless the holes are those that `ls` shows, one by one.
+/// Fails unless the gaps are those that `ls` shows, one by one.
 #[track_caller]
-pub(crate) fn expect_told(recording: &Recording, holes: &[(u32, u32)]) {
+pub(crate) fn expect_told(recording: &Recording, gaps: &[(u32, u32)]) {
     let time = |gap: &serde_json::Value, name: &str| {
         let text = gap[name].as_str().expect("a time");
         text.parse::<jiff::Timestamp>().unwrap().as_millisecond()
@@ -166,8 +166,8 @@ pub(crate) fn expect_told(recording: &Recording, holes: &[(u32, u32)]) {
     let told: Vec<i64> = told.collect();
     let close = |(told, (from, to)): (&i64, &(u32, u32))| (told - i64::from(to - from)).abs() < 100;
     assert!(
-        told.len() == holes.len() && told.iter().zip(holes).all(close),
-        "{}: `ls` tells of gaps of {told:?} ms, and missing are {holes:?}",
+        told.len() == gaps.len() && told.iter().zip(gaps).all(close),
+        "{}: `ls` tells of gaps of {told:?} ms, and missing are {gaps:?}",
         recording.stream
     );
 }
@@ -183,13 +183,13 @@ fn unmistakable(stream: &str, bytes: usize) -> Flv {
 
 /// Where pictures are missing, before what was taken last.
 #[track_caller]
-fn holes(got: &[Sample], clip: &Flv, taken: u32) -> Vec<(u32, u32)> {
+fn gaps(got: &[Sample], clip: &Flv, taken: u32) -> Vec<(u32, u32)> {
     let sent: Vec<_> = clip
         .tags
         .iter()
         .filter(|tag| tag.kind == VIDEO && !tag.is_header())
         .collect();
-    let (mut next, mut holes) = (0, Vec::new());
+    let (mut next, mut gaps) = (0, Vec::new());
     for sample in got {
         let same = |place: &usize| sent[*place].body[5..] == sample.bytes[..];
         let Some(place) = (next..sent.len()).find(same) else {
@@ -200,7 +200,7 @@ fn holes(got: &[Sample], clip: &Flv, taken: u32) -> Vec<(u32, u32)> {
         };
         if place > next {
             assert!(sent[place].is_key(), "the tape goes on at no keyframe");
-            holes.push((sent[next].time, sent[place].time));
+            gaps.push((sent[next].time, sent[place].time));
         }
         next = place + 1;
     }
@@ -209,7 +209,7 @@ fn holes(got: &[Sample], clip: &Flv, taken: u32) -> Vec<(u32, u32)> {
         "it ends at {} ms, and {taken} ms were taken",
         sent[next].time
     );
-    holes
+    gaps
 }
 
 /// What is there of the sound was sent, in that order, but for the silence that fills what is left between the tracks where a

@@ -84,9 +84,9 @@ fn heavy(clip: &Flv, bytes: usize) -> Flv {
     heavy
 }
 
-/// Where the one hole is, in samples of the source: what is before it and behind it is there, byte for byte.
+/// Where the one gap is, in samples of the source: what is before it and behind it is there, byte for byte.
 #[track_caller]
-fn only_hole(got: &[Sample], source: &[Sample]) -> std::ops::Range<usize> {
+fn only_gap(got: &[Sample], source: &[Sample]) -> std::ops::Range<usize> {
     let same = |(a, b): &(&Sample, &Sample)| a.bytes == b.bytes;
     let before = got.iter().zip(source).take_while(same).count();
     let rest = &got[before..];
@@ -110,9 +110,9 @@ fn a_stall_that_memory_does_not_bridge_costs_whole_gops_of_the_heaviest_stream()
 
     let got = exported(&service, of("live/heavy"));
     let source = heavy.media();
-    let hole = only_hole(&got.video, &source.video);
+    let gap = only_gap(&got.video, &source.video);
     assert!(
-        !hole.is_empty(),
+        !gap.is_empty(),
         "nothing was lost in ten seconds with memory for six"
     );
     // It begins where a GOP or a fragment of one does, and ends at a keyframe.
@@ -121,8 +121,8 @@ fn a_stall_that_memory_does_not_bridge_costs_whole_gops_of_the_heaviest_stream()
         .iter()
         .filter(|tag| tag.kind == VIDEO && !tag.is_header())
         .collect();
-    assert!(pictures[hole.end].is_key());
-    let millis = f64::from(pictures[hole.end].time - pictures[hole.start].time);
+    assert!(pictures[gap.end].is_key());
+    let millis = f64::from(pictures[gap.end].time - pictures[gap.start].time);
     let memory = (8 << 20) as f64 / 60_000.0 * 40.0;
     assert!(
         millis < f64::from(STALL) - memory + 5_000.0,

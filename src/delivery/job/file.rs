@@ -351,7 +351,7 @@ impl Transfer<'_> {
         };
         let etag = match self.ask(request).await {
             Ok(Answer::Stored { etag }) => Ok(etag),
-            Ok(Answer::Doubted { etag }) => self.settle_doubt(going, &etag).await.map(|()| etag),
+            Ok(Answer::Doubted { etag }) => self.check_doubted(going, &etag).await.map(|()| etag),
             Ok(_) => Err(senseless("the end of an upload")),
             Err(End::Fault(Fault::UploadGone)) => match self.is_complete_already(going).await? {
                 true => Ok(self.rendition.etag.clone()),
@@ -377,8 +377,8 @@ impl Transfer<'_> {
         }
     }
 
-    /// Reads all of it again, unless that was done before with this store: then its ETags are of another kind.
-    async fn settle_doubt(&self, going: &Going, etag: &str) -> Result<(), End> {
+    /// Reads the whole object again, unless that was done before with this store: then it is known to make ETags in another way.
+    async fn check_doubted(&self, going: &Going, etag: &str) -> Result<(), End> {
         if self.cx.other_etags.load(Ordering::Relaxed) {
             return Ok(());
         }

@@ -112,8 +112,8 @@ struct Course {
     /// A transfer of it ran while it was open.
     was_live: bool,
     formats: BTreeMap<u8, (Format, State)>,
-    /// It was handed over, one way or the other.
-    settled: bool,
+    /// Whether it was reported as delivered or failed.
+    concluded: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -190,7 +190,7 @@ impl Planner {
                 open: candidate.open,
                 was_live: false,
                 formats: BTreeMap::new(),
-                settled: false,
+                concluded: false,
             });
             for format in candidate.formats {
                 let state = (format, State::From(0, 0));
@@ -320,7 +320,7 @@ impl Planner {
         self.health.forgive();
         self.doubted.clear();
         for course in self.recordings.values_mut() {
-            course.settled &= course.formats.values().all(|(_, state)| *state == State::Done);
+            course.concluded &= course.formats.values().all(|(_, state)| *state == State::Done);
             for (_, state) in course.formats.values_mut() {
                 if !matches!(state, State::Done) {
                     *state = State::From(0, 0);
@@ -334,7 +334,7 @@ impl Planner {
         if let Some(action) = self.actions.pop() {
             return Some(action);
         }
-        if let Some(action) = self.settle() {
+        if let Some(action) = self.conclude() {
             return Some(action);
         }
         // A store that failed is tried with one.
@@ -432,8 +432,8 @@ impl Planner {
         self.actions.extend(told);
     }
 
-    /// A recording of which nothing is left to do.
-    fn settle(&mut self) -> Option<Action> {
+    /// A recording all of whose files are delivered or failed, and that was not reported yet.
+    fn conclude(&mut self) -> Option<Action> {
         let running = &self.running;
         let over = |id: &RecordingId, course: &Course| {
             let ended = |(format, state): &(Format, State)| {
@@ -443,10 +443,10 @@ impl Planner {
                 };
                 !matches!(state, State::From(..)) && !running.contains(&job)
             };
-            !course.open && !course.settled && course.formats.values().all(ended)
+            !course.open && !course.concluded && course.formats.values().all(ended)
         };
         let (id, course) = self.recordings.iter_mut().find(|(id, course)| over(id, course))?;
-        course.settled = true;
+        course.concluded = true;
         let aside = course.formats.values().any(|(_, state)| *state == State::Aside);
         Some(match aside {
             true => Action::SetAside(*id),

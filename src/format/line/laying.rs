@@ -183,7 +183,7 @@ impl Laying {
     pub(in crate::format) fn finish<S: TapeSource>(mut self, tape: &mut Tape<S>) -> Line {
         tape.lay(self.laid);
         for kind in [TrackKind::Video, TrackKind::Audio] {
-            self.line.settle(kind, None);
+            self.line.end_last(kind, None);
         }
         self.line
     }

@@ -313,7 +313,7 @@ impl Line {
         for spot in spots(index, kind, placement, previous_dts) {
             match last {
                 None => {
-                    self.settle(kind, Some(spot.dts));
+                    self.end_last(kind, Some(spot.dts));
                     summary.config = self.enter(kind, placement.line, &config, &spot, &mut summary);
                 }
                 Some(last) => {
@@ -434,7 +434,7 @@ impl Line {
     }
 
     /// Gives the last sample seen its duration: until `next`, or its own when nothing follows.
-    pub(super) fn settle(&mut self, kind: TrackKind, next: Option<i64>) {
+    pub(super) fn end_last(&mut self, kind: TrackKind, next: Option<i64>) {
         let Some(track) = self.track_mut(kind) else { return };
         let Some(Tail {
             stretch,

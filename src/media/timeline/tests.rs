@@ -199,7 +199,7 @@ fn slow_drift_is_followed_without_a_jump() {
 }
 
 #[test]
-fn a_hole_in_the_sound_stays_a_hole() {
+fn a_gap_in_the_sound_stays_a_gap() {
     let mut bench = Bench::new();
     assert_eq!(bench.audio(0), 0);
     assert_eq!(bench.audio(523), 523 * 441 / 10);

@@ -158,15 +158,15 @@ impl Recorder {
     }
 
     /// Waits until all that was handed to the store by now is committed.
-    pub async fn settle(&self) -> Result<(), AskError> {
-        let (done, settled) = oneshot::channel();
+    pub async fn flush(&self) -> Result<(), AskError> {
+        let (done, flushed) = oneshot::channel();
         let unwritten = |reason: String| AskError::Unwritten(reason);
         let refused = |error: crate::store::Refused| unwritten(error.to_string());
         self.shared
             .store
             .submit(Command::Fence { done })
             .map_err(refused)?;
-        match settled.await {
+        match flushed.await {
             Ok(result) => result.map_err(unwritten),
             Err(_) => Err(unwritten("the store stopped".to_owned())),
         }
@@ -182,7 +182,7 @@ impl Recorder {
     pub async fn submit(&self, command: Command) -> Result<(), AskError> {
         let refused = |error: crate::store::Refused| AskError::Unwritten(error.to_string());
         self.shared.store.submit(command).map_err(refused)?;
-        self.settle().await
+        self.flush().await
     }
 
     async fn order<T>(
@@ -196,7 +196,7 @@ impl Recorder {
         self.shared.submit_all(&mut commands);
         let done = result?;
         if written {
-            self.settle().await?;
+            self.flush().await?;
         }
         Ok(done)
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    CLIP_LONGEST, CLIPS_PENDING, ClipCourse, ClipOrder, ClipRange, ClipSource, OrderError, UNSETTLED,
+    CLIP_LONGEST, CLIPS_PENDING, ClipCourse, ClipOrder, ClipRange, ClipSource, OrderError, UNSYNCED,
     session_id,
 };
 use crate::event::{Lack, Short};
@@ -135,17 +135,17 @@ impl Core {
 impl Stream {
     /// Where the range of a clip in tape time is to be had.
     fn clip_source(&self, from: Micros, to: Micros, edge: Micros) -> ClipSource {
-        let settled = to < edge.saturating_sub(UNSETTLED);
+        let synced = to < edge.saturating_sub(UNSYNCED);
         let written = self.live.as_ref().and_then(|on_air| on_air.live.written_from());
         let in_memory = self.ring.shows_from();
         match (written, in_memory) {
             // While it is written, memory has nothing that the tape has not, but for what cannot be put before it any more.
-            (Some(_), _) if settled => ClipSource::Tape,
+            (Some(_), _) if synced => ClipSource::Tape,
             (Some(written), Some(start)) if start <= from && written > from => ClipSource::Live,
             (Some(_), _) => ClipSource::TapeAndLive,
             (None, Some(start)) if start <= from => ClipSource::Live,
             (None, Some(start)) if start < to => ClipSource::TapeAndLive,
-            (None, _) if settled => ClipSource::Tape,
+            (None, _) if synced => ClipSource::Tape,
             (None, _) => ClipSource::TapeAndLive,
         }
     }

@@ -25,8 +25,8 @@ pub const MANUAL_LONGEST: Micros = 24 * 3_600_000_000;
 pub const CLIP_LONGEST: Micros = 24 * 3_600_000_000;
 /// So many clips of one stream may be in the making.
 const CLIPS_PENDING: usize = 32;
-/// What came within the last seconds is perhaps not on the tape yet.
-const UNSETTLED: Micros = 5_000_000;
+/// Media of the last seconds may not be on the tape yet.
+const UNSYNCED: Micros = 5_000_000;
 
 /// Where tasks are kept.
 pub(super) const TASKS: &str = "task";

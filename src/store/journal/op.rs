@@ -169,7 +169,7 @@ pub(in crate::store) enum Op {
         id: SegmentId,
         missing: bool,
     },
-    /// A publish's tape has a hole, in tape time.
+    /// A publish's tape has a gap, in tape time.
     Gap {
         publish: PublishId,
         from: Micros,

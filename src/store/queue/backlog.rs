@@ -1,7 +1,7 @@
 //! What waits for the storage thread, and what goes first when that is more than memory has room for. Pure.
 //!
 //! A card that stalls costs whole GOPs, oldest first, of the publish that holds most. What remains of a publish
-//! always begins with a keyframe after a hole, and each hole is marked where it is.
+//! always begins with a keyframe after a gap, and each gap is marked where it is.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -19,7 +19,7 @@ const COMMAND_COST: usize = 256;
 /// hours. What ends is always taken: it closes what is open, and for each end there was a beginning.
 const CONTROL_SHARE: usize = 2;
 
-/// Why a hole is there that this makes.
+/// Why a gap is there that this makes.
 const STALLED: &str = "the storage device did not accept the media in time";
 
 /// Commands in their order, within a limit.
@@ -39,9 +39,9 @@ pub(in crate::store) struct Backlog {
 struct Line {
     appends: VecDeque<Waiting>,
     cost: usize,
-    /// The mark of a hole that still waits. No media of the publish waits before it.
+    /// The mark of a gap that still waits. No media of the publish waits before it.
     gap: Option<u64>,
-    /// The hole reaches up to here: nothing can be decoded before the next keyframe.
+    /// The gap reaches up to here: nothing can be decoded before the next keyframe.
     broken: bool,
 }
 
@@ -211,7 +211,7 @@ impl Backlog {
         Some(bytes)
     }
 
-    /// Marks a hole at this place, or makes the one that waits longer.
+    /// Marks a gap at this place, or makes the one that waits longer.
     fn mark(&mut self, publish: PublishId, at: u64, (from, to): (i64, i64), bytes: u64) {
         let line = self.publishes.entry(publish).or_default();
         let earlier = line.gap.and_then(|gap| self.commands.get_mut(&gap));

@@ -73,7 +73,7 @@ impl Queue {
             return Err(Refused::Stopped);
         }
         let went = state.backlog.put(command);
-        self.settle(state, *went.as_ref().unwrap_or(&0));
+        self.changed(state, *went.as_ref().unwrap_or(&0));
         self.wake.notify_one();
         went.map(drop)
     }
@@ -82,7 +82,7 @@ impl Queue {
     pub(super) fn set_limit(&self, hard: usize) {
         let mut state = self.lock();
         let went = state.backlog.set_limit(hard);
-        self.settle(state, went);
+        self.changed(state, went);
     }
 
     pub(super) fn backlog(&self) -> usize {
@@ -142,7 +142,7 @@ impl Queue {
     pub(super) fn take_seal(&self) -> Option<oneshot::Sender<Result<(), String>>> {
         let mut state = self.lock();
         let waits = state.backlog.take_seal();
-        self.settle(state, 0);
+        self.changed(state, 0);
         waits
     }
 
@@ -150,7 +150,7 @@ impl Queue {
     pub(super) fn done(&self, cost: usize) {
         let mut state = self.lock();
         state.backlog.done(cost);
-        self.settle(state, 0);
+        self.changed(state, 0);
     }
 
     /// Nothing more is taken; what is in the queue is still carried out.
@@ -167,8 +167,8 @@ impl Queue {
         self.beats.load(Ordering::Relaxed)
     }
 
-    /// After each change of the backlog: what others read of it, and who waits for it.
-    fn settle(&self, mut state: MutexGuard<'_, State>, went: u64) {
+    /// After each change of the backlog: updates the counters that other threads read, and wakes whoever waits for space.
+    fn changed(&self, mut state: MutexGuard<'_, State>, went: u64) {
         let now = state.backlog.cost();
         let before = self.cost.swap(now, Ordering::Relaxed);
         let news = went > 0 && !std::mem::replace(&mut state.overflowing, true);

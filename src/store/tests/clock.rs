@@ -148,7 +148,7 @@ fn nobody_hears_of_1970_who_listens_after_the_clock_was_set() {
     let mut rig = booted(0, false);
     let a = begin(&mut rig, 1);
     send(&mut rig, &a, 0..3);
-    // A hole in the same commit as the new date, and one long before it.
+    // A gap in the same commit as the new date, and one long before it.
     rig.disk.fail_next(crate::store::crash::Fault::Sync);
     send(&mut rig, &a, 3..9);
     rig.handle(vec![crate::store::Command::Gap {
@@ -294,7 +294,7 @@ fn a_clock_that_jumps_to_and_fro_does_not_fill_the_outbox() {
 }
 
 #[test]
-fn a_boot_clock_that_leaps_leaves_a_hole_and_no_confusion() {
+fn a_boot_clock_that_leaps_leaves_a_gap_and_no_confusion() {
     let mut rig = Rig::new();
     let a = begin(&mut rig, 1);
     send(&mut rig, &a, 0..4);

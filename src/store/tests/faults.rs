@@ -69,7 +69,7 @@ fn after_a_failed_sync_the_segment_ends_where_it_was_durable() {
         (1, 1),
         "{kinds:?}"
     );
-    // The hole shows.
+    // The gap shows.
     let gaps = rig.library().find("last").unwrap().gaps;
     assert_eq!(
         gaps.iter().map(|gap| gap.to - gap.from).collect::<Vec<_>>(),

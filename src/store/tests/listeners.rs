@@ -120,7 +120,7 @@ fn what_was_heard_survives_a_power_cut_and_numbers_go_on() {
 }
 
 #[test]
-fn a_listener_that_is_away_for_long_finds_a_hole_of_known_size() {
+fn a_listener_that_is_away_for_long_finds_a_gap_of_known_size() {
     let mut rig = rig();
     listen(&mut rig, &["mqtt"]);
     happen(&mut rig, 10_050);

@@ -276,7 +276,7 @@ pub(super) fn check_invariants(dir: &Path, disk: &CrashDisk) {
     assert_eq!(
         numbers,
         (1..=outbox.len() as i64).collect::<Vec<_>>(),
-        "holes in the outbox"
+        "gaps in the outbox"
     );
     let library = Library::with_disk(dir, Arc::new(disk.clone())).unwrap();
     assert_eq!(library.verify(&mut |_, _| {}).unwrap(), []);

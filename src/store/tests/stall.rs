@@ -1,4 +1,4 @@
-//! A card that stalls: memory holds what it can, whole GOPs go when it cannot, and every hole is marked and told.
+//! A card that stalls: memory holds what it can, whole GOPs go when it cannot, and every gap is marked and told.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -26,7 +26,7 @@ fn told(dir: &Path, kind: &str) -> Vec<serde_json::Value> {
         .collect()
 }
 
-/// What events say of holes, as `ls` has it: from and to.
+/// What events say of gaps, as `ls` has it: from and to.
 fn told_gaps(dir: &Path) -> Vec<(Micros, Micros)> {
     let time = |value: &serde_json::Value| {
         let text: jiff::Timestamp = value.as_str().unwrap().parse().unwrap();
@@ -66,7 +66,7 @@ fn started(recording: RecordingId) -> (Rig, Publisher) {
 }
 
 #[test]
-fn a_hole_lies_between_two_segments_and_is_told_once_the_tape_goes_on() {
+fn a_gap_lies_between_two_segments_and_is_told_once_the_tape_goes_on() {
     let recording = RecordingId::new(1);
     let (mut rig, a) = started(recording);
     rig.handle(vec![gap(&a, 4..8), a.append(8)]);
@@ -94,7 +94,7 @@ fn a_hole_lies_between_two_segments_and_is_told_once_the_tape_goes_on() {
 }
 
 #[test]
-fn a_hole_that_nothing_follows_is_told_at_the_end_of_the_publish() {
+fn a_gap_that_nothing_follows_is_told_at_the_end_of_the_publish() {
     let recording = RecordingId::new(1);
     let (mut rig, a) = started(recording);
     rig.handle(vec![gap(&a, 4..6), gap(&a, 6..8), a.close(recording, 8), a.end()]);
@@ -132,14 +132,14 @@ fn a_publish_that_lost_its_beginning_goes_on_from_a_keyframe() {
 }
 
 #[test]
-fn wherever_the_power_goes_a_hole_that_was_told_has_its_other_side() {
+fn wherever_the_power_goes_a_gap_that_was_told_has_its_other_side() {
     let recording = RecordingId::new(1);
     let (mut rig, a) = started(recording);
     let moments: Arc<Mutex<Vec<(Image, usize)>>> = Arc::default();
     let (seen, dir) = (moments.clone(), rig.dir.path().to_owned());
     rig.disk.observe(move |image| {
-        let holes = told(&dir, "stream.gap").len();
-        seen.lock().unwrap().push((image.clone(), holes));
+        let gaps = told(&dir, "stream.gap").len();
+        seen.lock().unwrap().push((image.clone(), gaps));
     });
     rig.handle(vec![gap(&a, 4..6), a.append(6)]);
     rig.pass(500_000);
@@ -148,10 +148,10 @@ fn wherever_the_power_goes_a_hole_that_was_told_has_its_other_side() {
     rig.handle(vec![a.append(13), a.close(recording, 14), a.end()]);
     let moments = std::mem::take(&mut *moments.lock().unwrap());
     let mut most = 0;
-    for (image, holes) in &moments {
+    for (image, gaps) in &moments {
         let disk = CrashDisk::after_crash(image, Survives::Nothing);
         let files = disk.files();
-        // Each hole is followed by a segment of its own; without a durable fragment there is nothing in it.
+        // Each gap is followed by a segment of its own; without a durable fragment there is nothing in it.
         let behind = (2..4).filter(|sequence| {
             let path = paths::segment(rig.dir.path(), &a.stream, *sequence);
             let Some(bytes) = files.get(&path).filter(|bytes| !bytes.is_empty()) else {
@@ -161,8 +161,8 @@ fn wherever_the_power_goes_a_hole_that_was_told_has_its_other_side() {
             let scanned = crate::format::fmp4::scan(&Reader(file.as_ref()), bytes.len() as u64);
             scanned.is_ok_and(|scanned| !scanned.index.fragments.is_empty())
         });
-        assert!(*holes <= behind.count(), "{holes} holes were told too early");
-        most = most.max(*holes);
+        assert!(*gaps <= behind.count(), "{gaps} gaps were told too early");
+        most = most.max(*gaps);
     }
     assert!(most > 0 && told_gaps(rig.dir.path()).len() == 2);
 }
@@ -195,7 +195,7 @@ fn publishes_that_follow_each_other_in_one_batch_are_all_kept() {
 }
 
 #[test]
-fn what_a_failing_card_loses_is_one_hole_not_one_for_each_fragment() {
+fn what_a_failing_card_loses_is_one_gap_not_one_for_each_fragment() {
     let recording = RecordingId::new(1);
     let (mut rig, a) = started(recording);
     // Segment 2 begins with second 4 and cannot be synced; 5 has no keyframe; 6 cannot be begun; 7 has none.
@@ -457,7 +457,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
     /// Whatever publishers, card and thread do in whatever batches: without a fault all that was handed over is
-    /// on the tape, with faults nothing else is; every recording is closed, and holes are told as `ls` shows them.
+    /// on the tape, with faults nothing else is; every recording is closed, and gaps are told as `ls` shows them.
     #[test]
     fn whatever_the_batches_the_tape_is_what_was_handed_over(deeds in prop::collection::vec(deed(), 1..120)) {
         let mut rig = Rig::new();
@@ -524,7 +524,7 @@ proptest! {
         let rows = rig.library().recordings(&Default::default()).unwrap();
         let mut listed: Vec<_> = rows.iter().flat_map(|row| &row.gaps).map(|gap| (gap.from, gap.to)).collect();
         let told = told_gaps(rig.dir.path());
-        // A hole at either end of a recording is told, and does not show between two segments.
+        // A gap at either end of a recording is told, and does not show between two segments.
         listed.retain(|gap| !told.contains(gap));
         prop_assert!(listed.is_empty(), "{listed:?} were not told: {told:?}");
         prop_assert_eq!(told.len() as u64, rig.writer.progress().gaps);

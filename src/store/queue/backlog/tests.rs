@@ -87,7 +87,7 @@ fn the_oldest_gop_goes_whole_and_leaves_its_mark() {
 }
 
 #[test]
-fn holes_of_a_publish_that_touch_are_one() {
+fn gaps_of_a_publish_that_touch_are_one() {
     let mut backlog = Backlog::new(3 * COST + COST / 2);
     for n in 0..9 {
         backlog.put(append(1, n, n % 2 == 0, 1_000)).unwrap();
@@ -230,8 +230,8 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    /// Whatever comes: the limit holds, the order of each publish is kept, whatever went lies within a hole
-    /// that stands where it was, and behind a hole comes a keyframe.
+    /// Whatever comes: the limit holds, the order of each publish is kept, whatever went lies within a gap
+    /// that stands where it was, and behind a gap comes a keyframe.
     #[test]
     fn nothing_is_lost_without_a_mark(steps in prop::collection::vec(step(), 1..200)) {
         let mut limit = 10_000;
