@@ -222,11 +222,11 @@ fn within(limit: Limit, now: usize, most: Option<usize>) -> Result<(), Reason> {
     }
 }
 
-/// The address that limits count: whoever has one IPv6 address has all of its /64.
+/// The address that limits count: whoever has one IPv6 address has all of its /64, but for the loopback address of this machine.
 pub fn counted_as(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
-        v4 => v4,
+        IpAddr::V6(v6) if !v6.is_loopback() => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
+        other => other,
     }
 }
 
@@ -316,6 +316,12 @@ mod tests {
         // A camera comes, of the crowd's address even, and has its seat until many more have come.
         let (camera, _) = come(&mut limiter, "127.0.0.1");
         assert!(limiter.set_active(camera, true) && limiter.set_active(slow, true));
+        // This machine's own address of IPv6 is its owner's, too.
+        let mut limiter = Limiter::new(true);
+        for _ in 0..64 {
+            let connected = limiter.connect(ip("::1"), &NONE, 64).unwrap();
+            assert_eq!(connected.gave_way, None);
+        }
         // Where all publish, there is no room.
         let mut limiter = Limiter::new(true);
         for _ in 0..3 {
