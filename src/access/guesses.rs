@@ -1,6 +1,6 @@
 //! How often one address may be wrong: a key is not found by trying.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -24,7 +24,10 @@ const KEPT: usize = 1_024;
 #[derive(Debug, Default)]
 pub struct Guesses {
     lines: HashMap<IpAddr, Line>,
-    right: HashSet<(IpAddr, StreamName)>,
+    /// Who was right, in the order of the last time.
+    right: HashMap<(IpAddr, StreamName), u64>,
+    /// How often anybody was right.
+    times: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -53,7 +56,7 @@ impl Guesses {
     pub fn held_off(&self, peer: IpAddr, stream: &StreamName, now: Duration) -> Option<Duration> {
         let address = counted_as(peer);
         let left = self.lines.get(&address)?.until.checked_sub(now)?;
-        let was_right = self.right.contains(&(address, stream.clone()));
+        let was_right = self.right.contains_key(&(address, stream.clone()));
         (!left.is_zero() && !was_right).then_some(left)
     }
 
@@ -86,10 +89,15 @@ impl Guesses {
         delay
     }
 
-    /// A proof was right.
+    /// A proof was right. Where too many were, the one that is longest ago is forgotten.
     pub fn right(&mut self, peer: IpAddr, stream: &StreamName) {
-        if self.right.len() < KEPT {
-            self.right.insert((counted_as(peer), stream.clone()));
+        self.times += 1;
+        self.right.insert((counted_as(peer), stream.clone()), self.times);
+        if self.right.len() > KEPT {
+            let longest_ago = self.right.iter().min_by_key(|(_, times)| **times);
+            if let Some(forgotten) = longest_ago.map(|(who, _)| who.clone()) {
+                self.right.remove(&forgotten);
+            }
         }
     }
 }
@@ -144,7 +152,15 @@ mod tests {
         for n in 0..10_000_u32 {
             guesses.wrong(IpAddr::from(n.to_be_bytes()), now);
             guesses.right(IpAddr::from(n.to_be_bytes()), &cam);
+            if n % 1_000 == 0 {
+                guesses.right(peer, &cam);
+            }
         }
+        assert_eq!(
+            guesses.held_off(peer, &cam, now),
+            None,
+            "it was right again and again"
+        );
         assert!(guesses.lines.len() <= KEPT && guesses.right.len() <= KEPT);
     }
 }
