@@ -11,6 +11,7 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::task::JoinHandle;
 
 use super::content::Content;
+use super::link::Sent;
 use super::pace::{First, Pace, Rank};
 use super::progress::Progress;
 
@@ -54,11 +55,11 @@ impl Ahead {
         }
     }
 
-    /// Others go on: the store has so many bytes, or the request failed.
-    pub(super) fn end(&self, arrived: Option<u64>) {
+    /// Others go on.
+    pub(super) fn end(&self, sent: Sent) {
         let first = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let (Some(first), Some(bytes)) = (first, arrived) {
-            first.has_arrived(bytes);
+        if let Some(first) = first {
+            first.was(sent);
         }
     }
 }

@@ -14,8 +14,21 @@ const SMALL: u64 = 4 << 10;
 const LARGE: u64 = 16 << 10;
 /// What goes in less time says that the link is not slow, and not how fast it is. Microseconds.
 const SHORT: u64 = 250_000;
+/// Where something is under way all the time, the link is looked at this often. Microseconds.
+const LONG: u64 = 10_000_000;
 /// Viewers are there for so long after something was sent for them: as long as three chunks of 10 s. Microseconds.
 const LATELY: u64 = 30_000_000;
+
+/// What became of bytes for which viewers waited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sent {
+    /// The store took so many.
+    Arrived(u64),
+    /// The store answered and did not take them: it may not have read them either.
+    Refused,
+    /// There was no answer.
+    Failed,
+}
 
 /// What files find on the link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,9 +49,9 @@ pub(super) struct Link {
     under_way: u32,
     /// When a slow link has carried what of them was begun.
     busy_until: u64,
-    /// Since when there was one all the time, and the bytes that arrived since.
+    /// Since when there was one all the time, and the bytes that arrived since; nothing, where some of them did not.
     began: u64,
-    arrived: u64,
+    arrived: Option<u64>,
     /// When the last one ended.
     ended: Option<u64>,
     /// What the store takes to answer, without the bytes.
@@ -51,7 +64,7 @@ impl Link {
     /// So many bytes for which viewers wait begin to go.
     pub(super) fn begin(&mut self, bytes: u64, now: u64) {
         if self.under_way == 0 {
-            (self.began, self.arrived) = (now, 0);
+            (self.began, self.arrived) = (now, Some(0));
         }
         self.going = self.going.saturating_add(1);
         self.under_way = self.under_way.saturating_add(1);
@@ -66,20 +79,28 @@ impl Link {
         self.going = self.going.saturating_sub(1);
     }
 
-    /// One has arrived, with so many bytes; or nobody knows.
-    pub(super) fn end(&mut self, arrived: Option<u64>, now: u64) {
+    /// One is not under way any more.
+    pub(super) fn end(&mut self, sent: Sent, now: u64) {
         self.under_way = self.under_way.saturating_sub(1);
-        if self.under_way == 0 {
-            self.busy_until = now;
-        }
         self.ended = Some(now);
-        match arrived {
-            Some(bytes) => self.arrived = self.arrived.saturating_add(bytes),
+        match sent {
+            Sent::Arrived(bytes) => {
+                self.arrived = self.arrived.map(|arrived| arrived.saturating_add(bytes));
+            }
+            // How long it took says nothing of the link.
+            Sent::Refused => self.arrived = None,
             // What a link carries that just failed is not known.
-            None => (self.arrived, self.rates) = (0, [None; 2]),
+            Sent::Failed => (self.arrived, self.rates) = (None, [None; 2]),
         }
-        if self.under_way == 0 {
-            self.learn(now.saturating_sub(self.began));
+        let took = now.saturating_sub(self.began);
+        if self.under_way == 0 || took >= LONG {
+            if let Some(arrived) = self.arrived {
+                self.learn(arrived, took);
+            }
+            (self.began, self.arrived) = (now, Some(0));
+        }
+        if self.under_way == 0 || self.carried().is_none() {
+            self.busy_until = now;
         }
     }
 
@@ -105,23 +126,23 @@ impl Link {
         both.map(|(one, other)| one.max(other).max(SLOWEST))
     }
 
-    fn learn(&mut self, took: u64) {
-        if self.arrived == 0 {
+    fn learn(&mut self, arrived: u64, took: u64) {
+        if arrived == 0 {
             return;
         }
-        if self.arrived < SMALL {
+        if arrived < SMALL {
             // The least that it takes, which may grow slowly: now and then an answer waits behind something else.
             let grown = self.latency.map(|latency| latency + latency / 16 + 1_000);
             self.latency = Some(grown.map_or(took, |grown| grown.min(took)));
             return;
         }
-        if self.arrived < LARGE {
+        if arrived < LARGE {
             return;
         }
         // Not more than half of the time is laid to the store: a wrong guess must not make a slow link fast.
         let latency = self.latency.unwrap_or(0).min(took / 2);
         let took = took - latency;
-        let rate = self.arrived.saturating_mul(1_000_000) / took.max(1);
+        let rate = arrived.saturating_mul(1_000_000) / took.max(1);
         let slow = took >= SHORT && rate < FAST;
         self.rates = [self.rates[1], slow.then_some(rate)];
     }
@@ -137,7 +158,7 @@ mod tests {
     fn goes(link: &mut Link, now: &mut u64, bytes: u64, millis: u64) {
         link.begin(bytes, *now);
         link.handed_over();
-        link.end(Some(bytes), *now + millis * 1_000);
+        link.end(Sent::Arrived(bytes), *now + millis * 1_000);
         *now += 2 * SECOND;
     }
 
@@ -182,16 +203,60 @@ mod tests {
             link.handed_over();
             assert_eq!(link.way(now + SECOND), Way::Taken);
             link.handed_over();
-            link.end(Some(100_000), now + 2 * SECOND);
-            link.end(Some(300_000), now + 4 * SECOND);
+            link.end(Sent::Arrived(100_000), now + 2 * SECOND);
+            link.end(Sent::Arrived(300_000), now + 4 * SECOND);
             now += 5 * SECOND;
         }
         assert_eq!(link.way(now), Way::Free);
         assert_eq!(link.rate_of_the_rest(now), Some(100_000));
         // A link that failed is not known.
         link.begin(1, now);
-        link.end(None, now + SECOND);
+        link.end(Sent::Failed, now + SECOND);
         assert_eq!(link.rate_of_the_rest(now + SECOND), None);
+    }
+
+    #[test]
+    fn what_the_store_refuses_says_nothing_of_the_link() {
+        let (mut link, mut now) = (Link::default(), 0);
+        for _ in 0..2 {
+            goes(&mut link, &mut now, 500_000, 2_000);
+        }
+        // Every second one is answered with 503 at once, unread.
+        for _ in 0..10 {
+            link.begin(500_000, now);
+            link.handed_over();
+            link.end(Sent::Refused, now + 5_000);
+            now += SECOND;
+            assert_eq!(link.way(now), Way::Free);
+            assert_eq!(link.rate_of_the_rest(now), Some(250_000));
+            goes(&mut link, &mut now, 500_000, 2_000);
+        }
+        // One that arrives while another fails is not a slow one.
+        link.begin(500_000, now);
+        link.begin(500_000, now);
+        link.end(Sent::Failed, now + 5 * SECOND);
+        link.end(Sent::Arrived(500_000), now + 6 * SECOND);
+        assert_eq!(link.rates, [None; 2]);
+    }
+
+    #[test]
+    fn a_link_that_is_never_idle_is_looked_at_all_the_same() {
+        let (mut link, mut now) = (Link::default(), 0);
+        for _ in 0..2 {
+            goes(&mut link, &mut now, 200_000, 2_000);
+        }
+        assert_eq!(link.rate_of_the_rest(now), Some(100_000));
+        // Behind: one begins before the other has ended, over a link that is fast by now.
+        link.begin(1_000_000, now);
+        for _ in 0..100 {
+            link.begin(1_000_000, now);
+            link.handed_over();
+            now += SECOND / 5;
+            link.end(Sent::Arrived(1_000_000), now);
+        }
+        link.handed_over();
+        assert_eq!(link.rate_of_the_rest(now), None);
+        assert_eq!(link.way(now), Way::Free);
     }
 
     #[test]
@@ -202,7 +267,7 @@ mod tests {
         assert_eq!(link.way(now), Way::Taken);
         link.handed_over();
         assert_eq!(link.way(now), Way::Free);
-        link.end(Some(1_000_000), now + SECOND / 10);
+        link.end(Sent::Arrived(1_000_000), now + SECOND / 10);
         for _ in 0..2 {
             goes(&mut link, &mut now, 500_000, 1_000);
         }
@@ -214,8 +279,8 @@ mod tests {
         // It was quicker than expected.
         link.begin(1_000_000, now + 3 * SECOND);
         link.handed_over();
-        link.end(Some(1_000_000), now + 4 * SECOND);
-        link.end(Some(1_000_000), now + 4 * SECOND);
+        link.end(Sent::Arrived(1_000_000), now + 4 * SECOND);
+        link.end(Sent::Arrived(1_000_000), now + 4 * SECOND);
         assert_eq!(link.way(now + 4 * SECOND), Way::Free);
     }
 }

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::bucket::Bucket;
-use super::link::{Link, Way};
+use super::link::{Link, Sent, Way};
 
 /// Whoever gives way sends something after this long all the same: stores close a connection on which nothing comes.
 const LONGEST_YIELD: Duration = Duration::from_secs(5);
@@ -114,7 +114,7 @@ impl Pace {
         First {
             pace: self.clone(),
             handed_over: false,
-            arrived: None,
+            sent: Sent::Failed,
         }
     }
 
@@ -161,7 +161,7 @@ impl Pace {
 pub(super) struct First {
     pace: Pace,
     handed_over: bool,
-    arrived: Option<u64>,
+    sent: Sent,
 }
 
 impl First {
@@ -173,9 +173,9 @@ impl First {
         }
     }
 
-    /// The store has it: so many bytes.
-    pub(super) fn has_arrived(mut self, bytes: u64) {
-        self.arrived = Some(bytes);
+    /// What became of it; where nobody says so, it failed.
+    pub(super) fn was(mut self, sent: Sent) {
+        self.sent = sent;
     }
 }
 
@@ -183,7 +183,7 @@ impl Drop for First {
     fn drop(&mut self) {
         self.is_handed_over();
         let now = self.pace.now();
-        self.pace.state().link.end(self.arrived, now);
+        self.pace.state().link.end(self.sent, now);
         self.pace.shared.first_ended.notify_waiters();
     }
 }
@@ -273,7 +273,7 @@ mod tests {
         for _ in 0..2 {
             let chunk = pace.go_first(400_000);
             tokio::time::sleep(Duration::from_secs(2)).await;
-            chunk.has_arrived(400_000);
+            chunk.was(Sent::Arrived(400_000));
         }
         let start = Instant::now();
         while start.elapsed() < Duration::from_secs(5) {

@@ -27,6 +27,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rusty_s3::Bucket;
 
 use super::body::{Ahead, PacedBody};
+use super::link::Sent;
 use super::pace::Pace;
 use super::progress::Progress;
 use super::{Answer, Fault, ObjectSeen, Remote, Request};
@@ -252,8 +253,11 @@ impl S3 {
         let rate = (self.rate.load(Ordering::Relaxed) / 4).max(LEAST_RATE);
         let answer = progress.watch(self.timeout, rate, work).await;
         if let Some(ahead) = ahead {
-            let arrived = matches!(&answer, Ok(Ok(_)));
-            ahead.end(arrived.then(|| prepared.body.len()));
+            ahead.end(match &answer {
+                Ok(Ok(raw)) if raw.status.is_success() => Sent::Arrived(prepared.body.len()),
+                Ok(Ok(_)) => Sent::Refused,
+                Ok(Err(_)) | Err(_) => Sent::Failed,
+            });
         }
         match (&answer, progress.rate()) {
             (Ok(Ok(_)), Some(rate)) => self.rate.store(rate, Ordering::Relaxed),
