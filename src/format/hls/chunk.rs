@@ -11,7 +11,7 @@ use crate::format::fragmented::{End, Origin};
 use crate::format::index::{FragmentIndex, Placed, Run, SampleIndex};
 use crate::format::line::{Config, Line, Placement, Stretch, Tape};
 use crate::format::{RenditionError, TapeSource, ViewSegment};
-use crate::media::{Micros, Tracks, rescale};
+use crate::media::{Micros, Tracks, VideoConfig, rescale};
 
 /// A keyframe this much before the target is taken: a group of pictures of "two seconds" is often a
 /// millisecond short of it.
@@ -19,6 +19,9 @@ pub(super) const EARLY_MS: i64 = 100;
 
 /// What follows a break within this time goes on: no player notices.
 const GOES_ON_MS: i64 = 200;
+
+/// Parts of a second in which the ticks of nearly every timescale are whole.
+const FINE: u32 = 705_600_000;
 
 /// Some consecutive fragments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,8 +68,8 @@ pub(super) struct Cut {
     /// `EXT-X-TARGETDURATION` of what grows, in seconds: what the first chunk needs, and the target at least. It never
     /// changes (RFC 8216 §6.2.1), so the chunks that follow keep to it.
     pub(super) limit_s: Option<u64>,
-    /// How fast pictures come.
-    pub(super) pace: Pace,
+    /// How fast the pictures of each configuration come.
+    pub(super) paces: Vec<(Arc<VideoConfig>, Pace)>,
     /// Of what grows: by its first chunk alone, so that nothing moves when more comes.
     pub(super) origin: Origin,
     rule: Rule,
@@ -81,9 +84,8 @@ pub(super) struct Cut {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Pace {
     pictures: u64,
-    ticks: u64,
-    /// Ticks a second: those of the first pictures.
-    scale: u32,
+    /// In [`FINE`] parts of a second.
+    time: u64,
 }
 
 /// What decides of a fragment, in milliseconds on the line.
@@ -107,21 +109,23 @@ enum Picture {
 impl Pace {
     /// Pictures a second; nothing where no two of them follow each other.
     pub(super) fn per_second(self) -> Option<f64> {
-        let known = self.pictures > 0 && self.ticks > 0;
-        known.then(|| self.pictures as f64 * f64::from(self.scale) / self.ticks as f64)
+        let known = self.pictures > 0 && self.time > 0;
+        known.then(|| self.pictures as f64 * f64::from(FINE) / self.time as f64)
+    }
+
+    /// Of so few pictures that it says little.
+    pub(super) fn is_short(self) -> bool {
+        self.time < u64::from(FINE)
     }
 
     /// How long the last one of a run lasts was a guess, and where one lasts longer than a second nothing came.
     fn take(&mut self, run: &Run, scale: u32) {
-        if self.pictures == 0 {
-            self.scale = scale;
-        }
         let others = run.samples.split_last().map_or(&[][..], |(_, others)| others);
         for duration in others.iter().map(|sample| sample.duration) {
             if duration <= scale {
                 self.pictures += 1;
-                let ticks = rescale(duration.into(), scale, self.scale);
-                self.ticks += ticks.unsigned_abs();
+                let time = rescale(duration.into(), scale, FINE);
+                self.time = self.time.saturating_add(time.unsigned_abs());
             }
         }
     }
@@ -196,7 +200,7 @@ impl Cut {
             tracks: Vec::new(),
             settled: 0,
             limit_s: None,
-            pace: Pace::default(),
+            paces: Vec::new(),
             rule,
             target_ms,
             has: Vec::new(),
@@ -205,10 +209,12 @@ impl Cut {
 
     /// The fragments of the next segment of the line.
     pub(super) fn segment(&mut self, stretch: &Stretch, segment: &ViewSegment, index: &SampleIndex) {
-        let mut breaks = stretch.breaks;
+        let (mut breaks, pace) = (stretch.breaks, self.pace_of(segment));
         let first_part = u32::try_from(stretch.first_part).unwrap_or(u32::MAX);
         for (part, fragment) in (first_part..).zip(&index.fragments) {
-            self.pace.take(&fragment.video, stretch.video.placement.own);
+            if let Some((config, pace)) = pace.and_then(|pace| self.paces.get_mut(pace)) {
+                pace.take(&fragment.video, config.timescale);
+            }
             let Some(facts) = facts(stretch, segment, fragment) else {
                 continue;
             };
@@ -221,6 +227,16 @@ impl Cut {
                 self.origin.see(&fragment.audio, stretch.audio.placement);
             }
         }
+    }
+
+    /// Which of the paces is that of a segment's pictures.
+    fn pace_of(&mut self, segment: &ViewSegment) -> Option<usize> {
+        let video = segment.tracks.video.as_ref()?;
+        let known = self.paces.iter().position(|(config, _)| config == video);
+        Some(known.unwrap_or_else(|| {
+            self.paces.push((Arc::clone(video), Pace::default()));
+            self.paces.len() - 1
+        }))
     }
 
     /// Nothing follows for now.

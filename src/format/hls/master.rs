@@ -4,6 +4,7 @@
 //! and by name.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use m3u8_rs::{MasterPlaylist, QuotedOrUnquoted, Resolution, VariantStream};
 
@@ -36,8 +37,14 @@ pub(super) struct Master {
 }
 
 impl Master {
-    /// Of everything that is in the playlist: `tracks` of each init, bytes and milliseconds of each chunk.
-    pub(super) fn of(tracks: &[Tracks], pace: Pace, chunks: &[(u64, u64)], target_ms: u64) -> Self {
+    /// Of everything that is in the playlist: `tracks` of each init, how fast the pictures of each configuration come, bytes
+    /// and milliseconds of each chunk.
+    pub(super) fn of(
+        tracks: &[Tracks],
+        paces: &[(Arc<VideoConfig>, Pace)],
+        chunks: &[(u64, u64)],
+        target_ms: u64,
+    ) -> Self {
         let pictures: Vec<&VideoConfig> = tracks.iter().filter_map(|one| one.video.as_deref()).collect();
         let bytes = chunks.iter().map(|chunk| chunk.0).sum();
         Self {
@@ -47,7 +54,7 @@ impl Master {
                 .map(|config| config.display_size())
                 .max_by_key(|(width, height)| u64::from(*width) * u64::from(*height)),
             range: range(&pictures),
-            frame_rate: frame_rate(&pictures, pace),
+            frame_rate: frame_rate(paces),
             peak: peak(chunks, target_ms),
             average: per_second(bytes, chunks.iter().map(|chunk| chunk.1).sum()),
         }
@@ -127,20 +134,25 @@ fn range(pictures: &[&VideoConfig]) -> Option<&'static str> {
     }
 }
 
-/// As a parameter set says it, where pictures come at that rate; else as they come. To three decimal places.
-fn frame_rate(pictures: &[&VideoConfig], pace: Pace) -> Option<f64> {
-    pictures.first()?;
+/// RFC 8216 §4.3.4.2: the largest rate of all pictures. Those that are too few to tell count where there are no others.
+fn frame_rate(paces: &[(Arc<VideoConfig>, Pace)]) -> Option<f64> {
+    let largest = |short: bool| {
+        let these = paces.iter().filter(|(_, pace)| short || !pace.is_short());
+        let rates = these.filter_map(|(config, pace)| rate(config, *pace));
+        rates.max_by(f64::total_cmp)
+    };
+    largest(false).or_else(|| largest(true))
+}
+
+/// As the parameter set says it, where pictures come at that rate; else as they come. To three decimal places.
+fn rate(config: &VideoConfig, pace: Pace) -> Option<f64> {
     let measured = pace.per_second()?;
-    let said = pictures.iter().filter_map(|config| {
-        let (count, seconds) = config.appearance().rate?;
-        Some(f64::from(count) / f64::from(seconds.max(1)))
-    });
-    let rate = said
-        .filter(|said| (said / measured - 1.0).abs() <= NEAR)
-        .fold(None, |most: Option<f64>, said| {
-            Some(most.map_or(said, |most| most.max(said)))
-        });
-    let rate = rate.unwrap_or(match measured >= WHOLE_FROM {
+    let said = config
+        .appearance()
+        .rate
+        .map(|(count, seconds)| f64::from(count) / f64::from(seconds.max(1)))
+        .filter(|said| (said / measured - 1.0).abs() <= NEAR);
+    let rate = said.unwrap_or(match measured >= WHOLE_FROM {
         true => measured.round(),
         false => measured,
     });

@@ -23,7 +23,7 @@ use crate::format::line::{Line, Tape};
 use crate::format::mark::Marker;
 use crate::format::splice::{Parts, Script, Splice, Spliced};
 use crate::format::{Gaps, Mark, Rendition, RenditionError, TapeSource, View, ViewSegment};
-use crate::media::Tracks;
+use crate::media::{Tracks, VideoConfig};
 
 use chunk::{Chunk, Cut, Pace, Rule};
 use master::Master;
@@ -120,7 +120,7 @@ impl<S: TapeSource + Clone> Hls<S> {
             Some(limit_s) => playlist::event(&plan.chunks, limit_s, true),
             None => playlist::vod(&plan.chunks),
         };
-        let master = plan.master(&cut.tracks, cut.pace, target_ms);
+        let master = plan.master(&cut.tracks, &cut.paces, target_ms);
         Self {
             playlist: text.into(),
             master_text: master.text().into(),
@@ -312,14 +312,14 @@ impl Plan {
         STYP.len() as u64 + fragments.sum::<u64>()
     }
 
-    fn master(&self, tracks: &[Tracks], pace: Pace, target_ms: u32) -> Master {
+    fn master(&self, tracks: &[Tracks], paces: &[(Arc<VideoConfig>, Pace)], target_ms: u32) -> Master {
         let chunks: Vec<(u64, u64)> = self
             .chunks
             .iter()
             .map(|chunk| (self.chunk_len(chunk), chunk.duration_ms()))
             .collect();
         let longest = chunks.iter().map(|(_, ms)| *ms).max().unwrap_or_default();
-        Master::of(tracks, pace, &chunks, longest.max(target_ms.into()))
+        Master::of(tracks, paces, &chunks, longest.max(target_ms.into()))
     }
 }
 

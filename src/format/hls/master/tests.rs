@@ -83,6 +83,23 @@ fn what_changes_in_the_middle_is_all_in_the_master_playlist() {
 }
 
 #[test]
+fn the_frame_rate_is_the_largest_in_whatever_timescale_pictures_come() {
+    let rate = |takes: &[(u32, i64)]| {
+        let takes = (1..).zip(takes);
+        let takes: Vec<Take> = takes
+            .map(|(seed, (timescale, step))| testing::ticking(*timescale, *step, 12, seed))
+            .collect();
+        variant(open(&takes).master()).frame_rate
+    };
+    // The parameter set says 30.
+    assert_eq!(rate(&[(1_000, 40), (90_000, 1_800)]), Some(50.0));
+    assert_eq!(rate(&[(25, 1), (90_000, 3_600)]), Some(25.0));
+    assert_eq!(rate(&[(25, 1), (90_000, 3_000)]), Some(30.0));
+    assert_eq!(rate(&[(90_000, 3_000), (1_000, 40)]), Some(30.0));
+    assert_eq!(rate(&[(1_000, 250), (30_000, 10_000)]), Some(4.0));
+}
+
+#[test]
 fn while_it_grows_the_master_playlist_stays_as_long_as_it_is_true() {
     let open = |to| {
         let takes = [take(&testing::both(), 0, to)];
