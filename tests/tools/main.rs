@@ -47,4 +47,5 @@ mod session;
 mod shells;
 mod stall;
 mod streams;
+mod timescales;
 mod unit;
