@@ -166,14 +166,14 @@ impl Entry {
             SecretSource::File(path) => read(path)
                 .and_then(|text| Secret::from_file_text(&text).map_err(|error| error.to_string()))
                 .map_err(|why| KeyError {
-                    publisher: publisher.name.clone(),
+                    publisher: publisher.name().to_owned(),
                     path: path.clone(),
                     why,
                 }),
         };
         let mut proofs = Vec::new();
         let mut hook = None;
-        for proof in &publisher.proofs {
+        for proof in &publisher.proofs() {
             match proof {
                 Proof::Key(source) => proofs.push(Known::Key(secret(source)?)),
                 Proof::Tencent(source) => proofs.push(Known::Tencent(secret(source)?)),
@@ -186,10 +186,10 @@ impl Entry {
         }
         Ok(Self {
             grant: Arc::new(Grant {
-                account: Some(publisher.name.clone()),
+                account: Some(publisher.name().to_owned()),
                 max_streams: publisher.max_publishes,
                 max_bitrate: publisher.max_bitrate,
-                required: publisher.required,
+                required: publisher.required(),
             }),
             stream: publisher.stream.clone(),
             from: publisher.from.clone(),

@@ -11,7 +11,7 @@ use super::control::{long, read, verdict};
 use super::output;
 use super::shown;
 use crate::api::{self, Kind};
-use crate::config::{BrokerUrl, Login, Mqtt, MqttVersion, SecretSource, Span};
+use crate::config::{BrokerUrl, Mqtt, Span};
 use crate::daemon::{block_on, broker_keys};
 use crate::doors::mqtt::{LinkSettings, Remote};
 
@@ -88,27 +88,15 @@ impl Ctl {
         let client_id = format!("edgereel-ctl-{}", uuid::Uuid::now_v7().simple());
         let mqtt = Mqtt {
             url: self.broker.clone(),
-            version: MqttVersion::Auto,
             prefix: self.prefix.clone(),
-            client_id,
-            login: self.user.clone().map(|user| Login {
-                user,
-                password: self
-                    .password_file
-                    .as_ref()
-                    .map(|path| SecretSource::File(absolute(path))),
-            }),
+            client_id: Some(client_id),
+            user: self.user.clone(),
+            password_file: self.password_file.as_ref().map(absolute),
             ca_file: self.ca_file.as_ref().map(absolute),
-            identity: match (&self.cert_file, &self.key_file) {
-                (Some(cert), Some(key)) => Some((absolute(cert), absolute(key))),
-                _ => None,
-            },
-            keep_alive: Span::from_secs(30),
+            cert_file: self.cert_file.as_ref().map(absolute),
+            key_file: self.key_file.as_ref().map(absolute),
             session_expiry: Span::from_secs(0),
-            health: Span::from_secs(60),
-            response_topics: Vec::new(),
-            dialects: Vec::new(),
-            sign_key: None,
+            ..Mqtt::default()
         };
         broker_keys(&mqtt)
     }

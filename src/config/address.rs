@@ -3,11 +3,11 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// `10.0.0.0/8`, `fd00::/8`, or one address. IPv4 in IPv6's clothes (`::ffff:10.0.0.1`) counts as IPv4.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct AddressRange {
     network: IpAddr,
     prefix: u8,
@@ -82,6 +82,12 @@ impl TryFrom<String> for AddressRange {
             return Err(refuse("bits are set behind those that the / counts"));
         }
         Ok(Self { network, prefix })
+    }
+}
+
+impl From<AddressRange> for String {
+    fn from(range: AddressRange) -> String {
+        range.to_string()
     }
 }
 

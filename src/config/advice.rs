@@ -268,9 +268,9 @@ impl Config {
         let open = self
             .publishers
             .iter()
-            .filter(|publisher| publisher.proofs.iter().any(signs) && publisher.stream.leaves_app_open());
+            .filter(|publisher| publisher.proofs().iter().any(signs) && publisher.stream.leaves_app_open());
         all.extend(open.map(|publisher| Advice::OpenApp {
-            publisher: publisher.name.clone(),
+            publisher: publisher.name().to_owned(),
             stream: publisher.stream.to_string(),
         }));
         all.extend(self.short_keys());
@@ -300,19 +300,19 @@ impl Config {
     fn short_keys(&self) -> impl Iterator<Item = Advice> {
         let publishers = self.publishers.iter();
         let publishers = publishers.filter(|publisher| publisher.has_short_key());
-        let publishers = publishers.map(|publisher| format!("[[publisher]] '{}'", publisher.name));
+        let publishers = publishers.map(|publisher| format!("[[publisher]] '{}'", publisher.name()));
         let callbacks = self.callbacks.iter();
-        let callbacks = callbacks.filter(move |callback| callback.key.as_ref().is_some_and(is_short));
-        let callbacks = callbacks.map(|callback| format!("[[callback]] '{}'", callback.name));
+        let callbacks = callbacks.filter(move |callback| callback.key().as_ref().is_some_and(is_short));
+        let callbacks = callbacks.map(|callback| format!("[[callback]] '{}'", callback.name()));
         publishers.chain(callbacks).map(|of| Advice::ShortKey { of })
     }
 
     fn open_addresses(&self) -> impl Iterator<Item = Advice> {
         let hooks = self.publishers.iter();
         let hooks = hooks.filter(|publisher| publisher.has_open_hook());
-        let hooks = hooks.map(|publisher| format!("the hook of [[publisher]] '{}'", publisher.name));
+        let hooks = hooks.map(|publisher| format!("the hook of [[publisher]] '{}'", publisher.name()));
         let callbacks = self.callbacks.iter().filter(|callback| callback.url.is_open());
-        let callbacks = callbacks.map(|callback| format!("[[callback]] '{}'", callback.name));
+        let callbacks = callbacks.map(|callback| format!("[[callback]] '{}'", callback.name()));
         let store = self.sync.as_ref().and_then(|sync| match &sync.target {
             Target::S3(s3) if is_open(&s3.endpoint) => Some("sync.endpoint".to_owned()),
             _ => None,
@@ -341,12 +341,12 @@ impl Publisher {
             Proof::Key(key) | Proof::Tencent(key) | Proof::Aliyun { key, .. } => is_short(key),
             Proof::Hook(_) => false,
         };
-        self.proofs.iter().any(proves)
+        self.proofs().iter().any(proves)
     }
 
     pub(super) fn has_open_hook(&self) -> bool {
         let asks = |proof: &Proof| matches!(proof, Proof::Hook(hook) if hook.url.is_open());
-        self.proofs.iter().any(asks)
+        self.proofs().iter().any(asks)
     }
 }
 

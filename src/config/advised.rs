@@ -61,7 +61,7 @@ impl Config {
             Advice::OpenBroker { .. } => Some(("mqtt.url", None)),
             Advice::OpenApp { publisher, stream } => {
                 let is_it =
-                    |other: &Publisher| other.name == *publisher && other.stream.to_string() == *stream;
+                    |other: &Publisher| other.name() == publisher && other.stream.to_string() == *stream;
                 self.publisher("publisher.stream", is_it)
             }
             // They are not about what stands in it.
@@ -76,13 +76,16 @@ impl Config {
 
     fn callback(&self, key: &'static str, shown: &str) -> Option<Key> {
         let is_it = |name: &str| shown == format!("[[callback]] '{name}'");
-        let entry = self.callbacks.iter().position(|callback| is_it(&callback.name))?;
+        let entry = self
+            .callbacks
+            .iter()
+            .position(|callback| is_it(callback.name()))?;
         Some((key, Some(entry)))
     }
 }
 
 fn shown(publisher: &Publisher) -> String {
-    format!("[[publisher]] '{}'", publisher.name)
+    format!("[[publisher]] '{}'", publisher.name())
 }
 
 #[cfg(test)]

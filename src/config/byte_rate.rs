@@ -3,13 +3,13 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{BitRate, ByteSize};
 
 /// Bytes a second, at least 1,024: `"2 MiB/s"`, `"500 KiB/s"`, `"8 Mbit/s"`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct ByteRate(ByteSize);
 
 /// Less would not finish a part of an upload before its connection is given up.
@@ -50,6 +50,12 @@ impl TryFrom<String> for ByteRate {
 
     fn try_from(text: String) -> Result<Self, ByteRateError> {
         text.parse()
+    }
+}
+
+impl From<ByteRate> for String {
+    fn from(rate: ByteRate) -> String {
+        rate.to_string()
     }
 }
 

@@ -1,12 +1,10 @@
 //! `[[callback]]`: who is told of events over HTTP.
 
-use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
-use super::file::{Refused, in_range};
-use super::mqtt::{either, refuse, secret};
+use super::file::{Refused, in_range, refuse};
 use super::{HookUrl, Secret, SecretSource, Span};
 use crate::event::{Dialect, KINDS};
 use crate::model::nearest;
@@ -14,75 +12,71 @@ use crate::model::nearest;
 /// So many may be told.
 const MOST: usize = 16;
 
-/// A web service that is told of events.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A web service that is told of events. What is left out is what its function says; a configuration has all of it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Callback {
-    /// Its name, which no other has.
-    pub name: String,
+    name: Option<String>,
     /// Where it is.
+    #[serde(deserialize_with = "address")]
     pub url: HookUrl,
     /// How it is spoken to.
+    #[serde(default)]
     pub dialect: Dialect,
-    /// Signs what it is told.
-    pub key: Option<SecretSource>,
-    /// Of which events it is told: kinds, or their beginnings before a `*`. Of all, if there is none.
-    pub events: Vec<String>,
-    /// How often it is told until it is left to `callback.retry`.
-    pub tries: u32,
-    /// How long after it did not take something it is told again.
-    pub every: Span,
-    /// It must have answered by then.
-    pub timeout: Span,
+    key: Option<Secret>,
+    key_file: Option<PathBuf>,
+    /// Of which events it is told: kinds, or their beginnings before a `*`.
+    events: Option<Vec<String>>,
+    tries: Option<u32>,
+    every: Option<Span>,
+    timeout: Option<Span>,
 }
 
 impl Callback {
-    /// True when it is to be told of events of this kind.
+    /// Its name, which no other has.
+    pub fn name(&self) -> &str {
+        self.name.as_deref().unwrap_or_default()
+    }
+
+    /// Where the key is that signs what it is told, if there is one.
+    pub fn key(&self) -> Option<SecretSource> {
+        SecretSource::of(self.key.as_ref(), self.key_file.as_ref())
+    }
+
+    /// True when it is to be told of events of this kind: of all, if none are named.
     pub fn wants(&self, kind: &str) -> bool {
         let matches = |wanted: &String| match wanted.strip_suffix('*') {
             Some(beginning) => kind.starts_with(beginning),
             None => kind == wanted,
         };
-        self.events.is_empty() || self.events.iter().any(matches)
+        self.events
+            .as_ref()
+            .is_none_or(|events| events.iter().any(matches))
     }
 
-    pub(super) fn to_toml(&self, out: &mut String) {
-        let _ = write!(
-            out,
-            "\n[[callback]]\nname = {:?}\nurl = \"{}\"\ndialect = \"{}\"\n",
-            self.name,
-            self.url,
-            self.dialect.as_str()
-        );
-        let mut line = |key: &str, value: Option<String>| {
-            let _ = value.map(|value| writeln!(out, "{key} = {value:?}"));
-        };
-        secret("key", self.key.as_ref(), &mut line);
-        if !self.events.is_empty() {
-            let _ = writeln!(out, "events = {:?}", self.events);
-        }
-        let _ = write!(
-            out,
-            "tries = {}\nevery = \"{}\"\ntimeout = \"{}\"\n",
-            self.tries, self.every, self.timeout
-        );
+    /// How often it is told until it is left to `callback.retry`.
+    pub fn tries(&self) -> u32 {
+        self.tries.unwrap_or(match self.dialect {
+            Dialect::Aliyun => 6,
+            Dialect::CloudEvents | Dialect::Tencent => 12,
+        })
     }
-}
 
-/// An entry as it is written.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct CallbackFile {
-    name: Option<String>,
-    #[serde(deserialize_with = "address")]
-    url: HookUrl,
-    #[serde(default)]
-    dialect: Option<Dialect>,
-    key: Option<Secret>,
-    key_file: Option<PathBuf>,
-    events: Option<Vec<String>>,
-    tries: Option<u32>,
-    every: Option<Span>,
-    timeout: Option<Span>,
+    /// How long after it did not take something it is told again.
+    pub fn every(&self) -> Span {
+        self.every.unwrap_or(Span::from_secs(match self.dialect {
+            Dialect::Aliyun => 1,
+            Dialect::CloudEvents | Dialect::Tencent => 60,
+        }))
+    }
+
+    /// It must have answered by then.
+    pub fn timeout(&self) -> Span {
+        self.timeout.unwrap_or(Span::from_secs(match self.dialect {
+            Dialect::Aliyun => 5,
+            Dialect::CloudEvents | Dialect::Tencent => 20,
+        }))
+    }
 }
 
 fn address<'de, D: Deserializer<'de>>(from: D) -> Result<HookUrl, D::Error> {
@@ -91,16 +85,18 @@ fn address<'de, D: Deserializer<'de>>(from: D) -> Result<HookUrl, D::Error> {
 }
 
 /// The entries, each with a name of its own.
-pub(super) fn resolve(files: Vec<CallbackFile>) -> Result<Vec<Callback>, Refused> {
-    if files.len() > MOST {
-        let message = format!("[[callback]]: {} entries; at most {MOST}", files.len());
+pub(super) fn resolve(written: Vec<Callback>) -> Result<Vec<Callback>, Refused> {
+    if written.len() > MOST {
+        let message = format!("[[callback]]: {} entries; at most {MOST}", written.len());
         return Err(Refused::new("callback", message).of(MOST));
     }
     let mut callbacks: Vec<Callback> = Vec::new();
-    for (entry, file) in files.into_iter().enumerate() {
-        let callback = file.resolve(entry + 1).map_err(|refused| refused.of(entry))?;
-        if callbacks.iter().any(|other| other.name == callback.name) {
-            let message = format!("callback '{}' is there twice", callback.name);
+    for (entry, callback) in written.into_iter().enumerate() {
+        let callback = callback.whole(entry + 1);
+        callback.check().map_err(|refused| refused.of(entry))?;
+        let name = callback.name();
+        if callbacks.iter().any(|other| other.name() == name) {
+            let message = format!("callback '{name}' is there twice");
             return Err(Refused::new("callback.name", message).of(entry));
         }
         callbacks.push(callback);
@@ -131,20 +127,43 @@ fn unknown(wanted: &str) -> Option<String> {
     (!known).then(|| format!("callback.events: no event is called {wanted:?}; {near}"))
 }
 
-impl CallbackFile {
-    fn resolve(self, number: usize) -> Result<Callback, Refused> {
-        let dialect = self.dialect.unwrap_or(Dialect::CloudEvents);
-        // As the clouds do it.
-        let (tries, every, timeout) = match dialect {
-            Dialect::Aliyun => (6, 1, 5),
-            Dialect::CloudEvents | Dialect::Tencent => (12, 60, 20),
-        };
-        let name = self.name.unwrap_or_else(|| format!("callback-{number}"));
+impl Callback {
+    /// With all that may be left out, as it is shown.
+    fn whole(self, number: usize) -> Self {
+        Self {
+            tries: Some(self.tries()),
+            every: Some(self.every()),
+            timeout: Some(self.timeout()),
+            name: Some(self.name.unwrap_or_else(|| format!("callback-{number}"))),
+            ..self
+        }
+    }
+
+    fn check(&self) -> Result<(), Refused> {
+        let name = self.name();
         let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
         if name.is_empty() || name.len() > 64 || !name.chars().all(fits) {
             return refuse(
                 "callback.name",
                 "callback.name: 1 to 64 letters, digits, '.', '_' or '-'",
+            );
+        }
+        self.check_events()?;
+        SecretSource::one_of("callback.key", self.key.as_ref(), self.key_file.as_ref())?;
+        let (second, day) = (Span::from_secs(1), Span::from_secs(86_400));
+        in_range("callback.tries", self.tries(), 1, 1_000)?;
+        in_range("callback.every", self.every(), second, day)?;
+        in_range("callback.timeout", self.timeout(), second, Span::from_secs(60))
+    }
+
+    fn check_events(&self) -> Result<(), Refused> {
+        let Some(events) = &self.events else {
+            return Ok(());
+        };
+        if events.is_empty() {
+            return refuse(
+                "callback.events",
+                "callback.events: none are named; leave the key out for all of them, or name some, as in [\"recording.*\"]",
             );
         }
         let word = |text: &String| {
@@ -154,37 +173,16 @@ impl CallbackFile {
                     .chars()
                     .all(|c| c.is_ascii_lowercase() || matches!(c, '.' | '_'))
         };
-        if self.events.as_ref().is_some_and(Vec::is_empty) {
-            return refuse(
-                "callback.events",
-                "callback.events: none are named; leave the key out for all of them, or name some, as in [\"recording.*\"]",
-            );
-        }
-        let events = self.events.unwrap_or_default();
         if events.len() > 64 || !events.iter().all(word) {
             return refuse(
                 "callback.events",
                 "callback.events: kinds of events, as in [\"recording.*\", \"storage.full\"]",
             );
         }
-        if let Some(wrong) = events.iter().find_map(|wanted| unknown(wanted)) {
-            return refuse("callback.events", &wrong);
+        match events.iter().find_map(|wanted| unknown(wanted)) {
+            Some(wrong) => refuse("callback.events", &wrong),
+            None => Ok(()),
         }
-        let callback = Callback {
-            name,
-            url: self.url,
-            dialect,
-            key: either("callback.key", self.key, self.key_file)?,
-            events,
-            tries: self.tries.unwrap_or(tries),
-            every: self.every.unwrap_or(Span::from_secs(every)),
-            timeout: self.timeout.unwrap_or(Span::from_secs(timeout)),
-        };
-        let second = Span::from_secs(1);
-        in_range("callback.tries", callback.tries, 1, 1_000)?;
-        in_range("callback.every", callback.every, second, Span::from_secs(86_400))?;
-        in_range("callback.timeout", callback.timeout, second, Span::from_secs(60))?;
-        Ok(callback)
     }
 }
 
@@ -215,10 +213,10 @@ mod tests {
              [[callback]]\nname = \"al\"\nurl = \"http://127.0.0.1:1/s3cret?token=s3cret\"\ndialect = \"aliyun\"\nkey = \"s3cret\"\n",
         )
         .unwrap();
-        let patience = |callback: &Callback| (callback.tries, callback.every, callback.timeout);
+        let patience = |callback: &Callback| (callback.tries(), callback.every(), callback.timeout());
         assert_eq!(patience(&all[0]), (12, Span::from_secs(60), Span::from_secs(20)));
         assert_eq!(patience(&all[1]), (6, Span::from_secs(1), Span::from_secs(5)));
-        assert_eq!(all[0].name, "callback-1");
+        assert_eq!(all[0].name(), "callback-1");
     }
 
     #[test]

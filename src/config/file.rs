@@ -6,14 +6,11 @@ use std::path::Path;
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use super::callback::{self, CallbackFile};
-use super::delivery::DeliveryFile;
 use super::mistake::explained;
-use super::mqtt::MqttFile;
 use super::place::{line_of_fault, line_of_key};
-use super::publisher::{MAX_PUBLISHERS, Publisher};
 use super::{
-    ByteSize, Config, Control, Device, Keep, Ring, Rtmp, Rule, Span, Storage, Task, Template, TemplateSource,
+    ByteSize, Callback, Config, Control, Delivery, Device, Keep, Mqtt, Publisher, Ring, Rtmp, Rule, Span,
+    Storage, Task, Template, TemplateSource, callback, publisher,
 };
 use crate::model::nearest;
 
@@ -149,9 +146,9 @@ struct File {
     storage: Storage,
     ring: Ring,
     control: Control,
-    sync: DeliveryFile,
-    mqtt: MqttFile,
-    callback: Vec<CallbackFile>,
+    sync: Delivery,
+    mqtt: Mqtt,
+    callback: Vec<Callback>,
     publisher: Vec<Publisher>,
     template: Vec<TemplateSource>,
     rule: Vec<Rule>,
@@ -217,7 +214,7 @@ impl File {
             ring: self.ring,
             control: self.control,
             sync: self.sync.resolve()?,
-            publishers: self.publisher,
+            publishers: publisher::resolve(self.publisher)?,
             templates: templates(self.template)?,
             rules: self.rule,
             tasks: self.task,
@@ -251,11 +248,6 @@ fn check(config: &Config) -> Result<(), Refused> {
             "device.id",
             format!("device.id = {id:?}: 1 to 64 letters, digits, '.', '_' or '-'"),
         );
-    }
-    if config.publishers.len() > MAX_PUBLISHERS {
-        let count = config.publishers.len();
-        let message = format!("[[publisher]]: {count} entries; at most {MAX_PUBLISHERS}");
-        return Err(Refused::new("publisher", message).of(MAX_PUBLISHERS));
     }
     if let Some(socket) = &config.control.socket
         && (socket.as_os_str().is_empty() || socket.as_os_str().len() > LONGEST_SOCKET)
@@ -295,6 +287,11 @@ fn check(config: &Config) -> Result<(), Refused> {
         ByteSize::new(1 << 20),
         ByteSize::new(1 << 40),
     )
+}
+
+/// Refused, and what would be right.
+pub(super) fn refuse<T>(key: &'static str, message: &str) -> Result<T, Refused> {
+    Err(Refused::new(key, message.to_owned()))
 }
 
 pub(super) fn in_range<T: PartialOrd + std::fmt::Display>(

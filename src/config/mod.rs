@@ -45,7 +45,7 @@ pub use file::ConfigError;
 pub(crate) use file::explain;
 #[doc(hidden)]
 pub use fuzz::fuzz;
-pub use mqtt::{BrokerUrl, BrokerUrlError, Login, Mqtt, MqttVersion};
+pub use mqtt::{BrokerUrl, BrokerUrlError, Mqtt, MqttVersion};
 pub use publisher::{Hook, HookUrl, MAX_PUBLISHERS, Proof, Publisher, Required};
 pub use rate::{BitRate, BitRateError};
 pub use rtmp::{Rtmp, Tls};

@@ -1,11 +1,13 @@
 //! `[[publisher]]`: who may push what, and how they prove who they are.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::marker::PhantomData;
 use std::path::PathBuf;
 
-use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
+use serde::de::{self, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::file::{Refused, in_range, refuse};
 use super::secret::MASK;
 use super::{AddressRange, BitRate, Pattern, Secret, SecretSource, Span};
 use crate::media::TrackKind;
@@ -20,23 +22,39 @@ const MAX_NAME: usize = 64;
 const MAX_URL: usize = 2_048;
 
 /// One entry: who comes from these addresses and proves one of these may push these streams.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
-#[serde(try_from = "PublisherFile")]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Publisher {
-    /// For the log and for events; the pattern where none is given.
-    pub name: String,
+    name: Option<String>,
     /// Streams it is about: a pattern on `app/name`, in which `*` stands for slashes, too.
     pub stream: Pattern,
     /// Addresses it is about; all when empty.
+    #[serde(deserialize_with = "texts", skip_serializing_if = "Vec::is_empty")]
     pub from: Vec<AddressRange>,
-    /// Any one of these is enough; none is needed when empty.
-    pub proofs: Vec<Proof>,
+    #[serde(skip_serializing_if = "Texts::is_empty")]
+    key: Texts<Secret>,
+    /// Another name of `key`. Both may be there.
+    #[serde(skip_serializing)]
+    keys: Texts<Secret>,
+    #[serde(skip_serializing_if = "Texts::is_empty")]
+    key_file: Texts<SecretPath>,
+    #[serde(skip_serializing_if = "Texts::is_empty")]
+    tencent_key: Texts<Secret>,
+    #[serde(skip_serializing_if = "Texts::is_empty")]
+    tencent_key_file: Texts<SecretPath>,
+    #[serde(skip_serializing_if = "Texts::is_empty")]
+    aliyun_key: Texts<Secret>,
+    #[serde(skip_serializing_if = "Texts::is_empty")]
+    aliyun_key_file: Texts<SecretPath>,
+    aliyun_valid: Option<Span>,
+    hook: Option<HookUrl>,
+    hook_timeout: Option<Span>,
     /// Publishes at one time under this entry.
     pub max_publishes: Option<u32>,
     /// Bit rate of each of them.
     pub max_bitrate: Option<BitRate>,
-    /// Tracks that must not come in a coding that is not recorded.
-    pub required: Required,
+    video: Option<Need>,
+    audio: Option<Need>,
 }
 
 /// Tracks without which nothing is to be recorded. One that is not required and comes in a coding that is not recorded is
@@ -60,7 +78,7 @@ impl Required {
 }
 
 /// How a track is written of.
-#[derive(Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Need {
     Required,
@@ -95,9 +113,16 @@ pub struct Hook {
 }
 
 /// `http://…` or `https://…`. Shown without its path and query, which may hold a secret.
-#[derive(Clone, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct HookUrl(String);
+
+/// As it is shown.
+impl Serialize for HookUrl {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
 
 impl HookUrl {
     /// The whole address, to ask.
@@ -156,105 +181,136 @@ impl fmt::Debug for HookUrl {
     }
 }
 
-/// An entry as it is written.
-#[derive(serde::Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
-struct PublisherFile {
-    name: Option<String>,
-    stream: Option<Pattern>,
-    from: Texts<AddressRange>,
-    key: Texts<Secret>,
-    keys: Texts<Secret>,
-    key_file: Texts<SecretPath>,
-    tencent_key: Texts<Secret>,
-    tencent_key_file: Texts<SecretPath>,
-    aliyun_key: Texts<Secret>,
-    aliyun_key_file: Texts<SecretPath>,
-    aliyun_valid: Option<Span>,
-    hook: Option<HookUrl>,
-    hook_timeout: Option<Span>,
-    max_publishes: Option<u32>,
-    max_bitrate: Option<BitRate>,
-    video: Option<Need>,
-    audio: Option<Need>,
+/// The entries, each with all that may be left out.
+pub(super) fn resolve(written: Vec<Publisher>) -> Result<Vec<Publisher>, Refused> {
+    if written.len() > MAX_PUBLISHERS {
+        let message = format!(
+            "[[publisher]]: {} entries; at most {MAX_PUBLISHERS}",
+            written.len()
+        );
+        return Err(Refused::new("publisher", message).of(MAX_PUBLISHERS));
+    }
+    let mut publishers = Vec::with_capacity(written.len());
+    for (entry, publisher) in written.into_iter().enumerate() {
+        publisher.check().map_err(|refused| refused.of(entry))?;
+        publishers.push(publisher.whole());
+    }
+    Ok(publishers)
 }
 
-impl TryFrom<PublisherFile> for Publisher {
-    type Error = String;
+impl Publisher {
+    /// For the log and for events; the pattern where none is given.
+    pub fn name(&self) -> &str {
+        self.name.as_deref().unwrap_or(self.stream.as_str())
+    }
 
-    fn try_from(file: PublisherFile) -> Result<Self, String> {
-        let stream = file.stream.unwrap_or_else(Pattern::any);
-        let name = file.name.unwrap_or_else(|| stream.to_string());
+    /// Any one of these is enough; none is needed when there are none.
+    pub fn proofs(&self) -> Vec<Proof> {
+        let valid = self.aliyun_valid();
+        let keys = sources(&[&self.key, &self.keys], &self.key_file);
+        let tencent = sources(&[&self.tencent_key], &self.tencent_key_file);
+        let aliyun = sources(&[&self.aliyun_key], &self.aliyun_key_file);
+        let hook = self.hook.clone().map(|url| {
+            let timeout = self.hook_timeout();
+            Proof::Hook(Hook { url, timeout })
+        });
+        let keys = keys.into_iter().map(Proof::Key);
+        keys.chain(tencent.into_iter().map(Proof::Tencent))
+            .chain(aliyun.into_iter().map(|key| Proof::Aliyun { key, valid }))
+            .chain(hook)
+            .collect()
+    }
+
+    /// Tracks that must not come in a coding that is not recorded.
+    pub fn required(&self) -> Required {
+        Required {
+            video: self.video == Some(Need::Required),
+            audio: self.audio == Some(Need::Required),
+        }
+    }
+
+    fn aliyun_valid(&self) -> Span {
+        self.aliyun_valid.unwrap_or(Span::from_secs(1_800))
+    }
+
+    fn hook_timeout(&self) -> Span {
+        self.hook_timeout.unwrap_or(Span::from_secs(3))
+    }
+
+    fn signs_as_aliyun(&self) -> bool {
+        !self.aliyun_key.is_empty() || !self.aliyun_key_file.is_empty()
+    }
+
+    /// With all that may be left out, as it is shown.
+    fn whole(mut self) -> Self {
+        self.name = Some(self.name().to_owned());
+        self.key.0.append(&mut self.keys.0);
+        self.aliyun_valid = self.signs_as_aliyun().then(|| self.aliyun_valid());
+        self.hook_timeout = self.hook.is_some().then(|| self.hook_timeout());
+        self
+    }
+
+    fn check(&self) -> Result<(), Refused> {
+        let name = self.name();
         if name.is_empty()
-            || name.chars().count() > MAX_NAME.max(stream.as_str().len())
+            || name.chars().count() > MAX_NAME.max(self.stream.as_str().len())
             || name.chars().any(char::is_control)
         {
-            return Err(format!(
-                "publisher.name: 1 to {MAX_NAME} characters, none of them a control character"
-            ));
+            let message =
+                format!("publisher.name: 1 to {MAX_NAME} characters, none of them a control character");
+            return Err(Refused::new("publisher.name", message));
         }
-        let keys = |kind: &str, given: [Texts<Secret>; 2], files: Texts<SecretPath>| {
-            let mut keys: Vec<SecretSource> = given
-                .into_iter()
-                .flat_map(|texts| texts.0)
-                .map(SecretSource::Given)
-                .collect();
-            keys.extend(files.0.into_iter().map(|file| SecretSource::File(file.0)));
-            match keys.len() {
-                0..=MAX_KEYS => Ok(keys),
-                many => Err(format!(
-                    "publisher.{kind}: {many} keys; at most {MAX_KEYS} in one entry"
-                )),
+        for (kind, keys) in [
+            (
+                "publisher.key",
+                self.key.0.len() + self.keys.0.len() + self.key_file.0.len(),
+            ),
+            (
+                "publisher.tencent_key",
+                self.tencent_key.0.len() + self.tencent_key_file.0.len(),
+            ),
+            (
+                "publisher.aliyun_key",
+                self.aliyun_key.0.len() + self.aliyun_key_file.0.len(),
+            ),
+        ] {
+            if keys > MAX_KEYS {
+                let message = format!("{kind}: {keys} keys; at most {MAX_KEYS} in one entry");
+                return Err(Refused::new(kind, message));
             }
-        };
-        let none = || Texts(Vec::new());
+        }
         let (second, century) = (Span::from_secs(1), Span::from_secs(100 * 365 * 86_400));
-        let valid = file.aliyun_valid.unwrap_or(Span::from_secs(1_800));
-        in_range("aliyun_valid", valid, second, century)?;
-        let timeout = file.hook_timeout.unwrap_or(Span::from_secs(3));
-        in_range(
-            "hook_timeout",
-            timeout,
-            Span::from_millis(100),
-            Span::from_secs(30),
-        )?;
-        if file.hook.is_none() && file.hook_timeout.is_some() {
-            return Err("publisher.hook_timeout: there is no hook".to_owned());
-        }
-        let mut proofs: Vec<Proof> = keys("key", [file.key, file.keys], file.key_file)?
-            .into_iter()
-            .map(Proof::Key)
-            .collect();
-        proofs.extend(
-            keys("tencent_key", [file.tencent_key, none()], file.tencent_key_file)?
-                .into_iter()
-                .map(Proof::Tencent),
-        );
-        let aliyun = keys("aliyun_key", [file.aliyun_key, none()], file.aliyun_key_file)?;
-        if aliyun.is_empty() && file.aliyun_valid.is_some() {
-            return Err("publisher.aliyun_valid: there is no aliyun_key".to_owned());
-        }
-        proofs.extend(aliyun.into_iter().map(|key| Proof::Aliyun { key, valid }));
-        proofs.extend(file.hook.map(|url| Proof::Hook(Hook { url, timeout })));
-        if file.max_publishes == Some(0) {
-            return Err(
-                "publisher.max_publishes = 0: must be from 1; leave the entry out to let nobody in"
-                    .to_owned(),
+        in_range("publisher.aliyun_valid", self.aliyun_valid(), second, century)?;
+        let (shortest, longest) = (Span::from_millis(100), Span::from_secs(30));
+        in_range("publisher.hook_timeout", self.hook_timeout(), shortest, longest)?;
+        if self.hook.is_none() && self.hook_timeout.is_some() {
+            return refuse(
+                "publisher.hook_timeout",
+                "publisher.hook_timeout: there is no hook",
             );
         }
-        Ok(Self {
-            name,
-            stream,
-            from: file.from.0,
-            proofs,
-            max_publishes: file.max_publishes,
-            max_bitrate: file.max_bitrate,
-            required: Required {
-                video: file.video == Some(Need::Required),
-                audio: file.audio == Some(Need::Required),
-            },
-        })
+        if !self.signs_as_aliyun() && self.aliyun_valid.is_some() {
+            return refuse(
+                "publisher.aliyun_valid",
+                "publisher.aliyun_valid: there is no aliyun_key",
+            );
+        }
+        match self.max_publishes {
+            Some(0) => refuse(
+                "publisher.max_publishes",
+                "publisher.max_publishes = 0: must be from 1; leave the entry out to let nobody in",
+            ),
+            Some(_) | None => Ok(()),
+        }
     }
+}
+
+/// Those that are written and those in files.
+fn sources(given: &[&Texts<Secret>], files: &Texts<SecretPath>) -> Vec<SecretSource> {
+    let given = given.iter().flat_map(|texts| &texts.0);
+    let given = given.cloned().map(SecretSource::Given);
+    let files = files.0.iter().map(|file| SecretSource::File(file.0.clone()));
+    given.chain(files).collect()
 }
 
 /// Plain HTTP to another machine.
@@ -271,87 +327,8 @@ pub(super) fn is_open(url: &str) -> bool {
     !(host == "localhost" || host.parse().is_ok_and(is_loopback))
 }
 
-fn in_range(key: &str, value: Span, low: Span, high: Span) -> Result<(), String> {
-    match value < low || value > high {
-        true => Err(format!("publisher.{key} = {value}: must be from {low} to {high}")),
-        false => Ok(()),
-    }
-}
-
-/// The entries as a file would have them, every secret masked.
-pub(super) fn to_toml(publishers: &[Publisher], out: &mut String) {
-    for publisher in publishers {
-        let _ = write!(
-            out,
-            "\n[[publisher]]\nname = {:?}\nstream = {:?}\n",
-            publisher.name,
-            publisher.stream.as_str()
-        );
-        let texts = |out: &mut String, key: &str, texts: Vec<String>| {
-            let quoted: Vec<String> = texts.iter().map(|text| format!("{text:?}")).collect();
-            let _ = match quoted.as_slice() {
-                [] => Ok(()),
-                [one] => writeln!(out, "{key} = {one}"),
-                many => writeln!(out, "{key} = [{}]", many.join(", ")),
-            };
-        };
-        if !publisher.from.is_empty() {
-            let ranges: Vec<String> = publisher
-                .from
-                .iter()
-                .map(|range| format!("\"{range}\""))
-                .collect();
-            let _ = writeln!(out, "from = [{}]", ranges.join(", "));
-        }
-        let of = |kind: &'static str| {
-            publisher
-                .proofs
-                .iter()
-                .filter_map(move |proof| match (proof, kind) {
-                    (Proof::Key(source), "key")
-                    | (Proof::Tencent(source), "tencent_key")
-                    | (Proof::Aliyun { key: source, .. }, "aliyun_key") => Some(source),
-                    _ => None,
-                })
-        };
-        for kind in ["key", "tencent_key", "aliyun_key"] {
-            let given = of(kind).filter(|source| source.file().is_none());
-            texts(out, kind, given.map(|_| MASK.to_owned()).collect());
-            let files = of(kind).filter_map(SecretSource::file);
-            texts(
-                out,
-                &format!("{kind}_file"),
-                files.map(|path| path.display().to_string()).collect(),
-            );
-        }
-        let _ = publisher.proofs.iter().rev().find_map(|proof| match proof {
-            Proof::Aliyun { valid, .. } => Some(writeln!(out, "aliyun_valid = \"{valid}\"")),
-            _ => None,
-        });
-        for proof in &publisher.proofs {
-            if let Proof::Hook(Hook { url, timeout }) = proof {
-                let _ = write!(
-                    out,
-                    "hook = {:?}\nhook_timeout = \"{timeout}\"\n",
-                    url.to_string()
-                );
-            }
-        }
-        if let Some(most) = publisher.max_publishes {
-            let _ = writeln!(out, "max_publishes = {most}");
-        }
-        if let Some(rate) = publisher.max_bitrate {
-            let _ = writeln!(out, "max_bitrate = \"{rate}\"");
-        }
-        for kind in [TrackKind::Video, TrackKind::Audio] {
-            if publisher.required.has(kind) {
-                let _ = writeln!(out, "{} = \"required\"", kind.as_str());
-            }
-        }
-    }
-}
-
 /// The path of a file with a secret in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 struct SecretPath(PathBuf);
 
 impl TryFrom<String> for SecretPath {
@@ -366,7 +343,32 @@ impl TryFrom<String> for SecretPath {
 }
 
 /// One text or a list of them. What is wrong with one is said without repeating it: it may be a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Texts<T>(Vec<T>);
+
+impl<T> Texts<T> {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// A list of which one may be written as a text.
+fn texts<'de, T, D>(from: D) -> Result<Vec<T>, D::Error>
+where
+    T: TryFrom<String, Error: fmt::Display>,
+    D: Deserializer<'de>,
+{
+    Ok(Texts::deserialize(from)?.0)
+}
+
+impl<T: Serialize> Serialize for Texts<T> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self.0.as_slice() {
+            [one] => one.serialize(to),
+            several => several.serialize(to),
+        }
+    }
+}
 
 impl<T> Default for Texts<T> {
     fn default() -> Self {
@@ -454,13 +456,14 @@ mod tests {
             panic!("two entries");
         };
         assert_eq!(
-            (school.name.as_str(), school.from.len(), school.proofs.len()),
+            (school.name(), school.from.len(), school.proofs().len()),
             ("school", 2, 7)
         );
         assert_eq!(school.max_bitrate.map(BitRate::bytes), Some(1_000_000));
-        assert!(matches!(&school.proofs[5], Proof::Aliyun { valid, .. } if valid.as_millis() == 3_600_000));
-        assert!(matches!(&school.proofs[6], Proof::Hook(hook) if hook.timeout == Span::from_secs(3)));
-        assert_eq!((anyone.name.as_str(), anyone.proofs.len()), ("*", 0));
+        let proofs = school.proofs();
+        assert!(matches!(&proofs[5], Proof::Aliyun { valid, .. } if valid.as_millis() == 3_600_000));
+        assert!(matches!(&proofs[6], Proof::Hook(hook) if hook.timeout == Span::from_secs(3)));
+        assert_eq!((anyone.name(), anyone.proofs().len()), ("*", 0));
     }
 
     #[test]
@@ -480,7 +483,7 @@ mod tests {
                      audio = \"required\"\nvideo = \"optional\"\n";
         let config = parse(plain).unwrap();
         assert_eq!(parse(&config.to_toml()).unwrap(), config);
-        let required = config.publishers[0].required;
+        let required = config.publishers[0].required();
         assert!(required.has(TrackKind::Audio) && !required.has(TrackKind::Video));
     }
 

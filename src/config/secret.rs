@@ -1,7 +1,10 @@
-//! What must not be seen: keys that publishers prove themselves with.
+//! What must not be seen: keys that publishers prove themselves with. In a section each has two keys, of which one is written:
+//! `key` is the secret, `key_file` the path of a file with it.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+
+use super::file::Refused;
 
 /// Longest secret, bytes. Real ones have 8 to 64.
 pub const MAX_SECRET: usize = 512;
@@ -87,6 +90,13 @@ impl<'de> serde::Deserialize<'de> for Secret {
     }
 }
 
+/// Shown as the mask: a configuration that is printed has no secret in it.
+impl serde::Serialize for Secret {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(MASK)
+    }
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(MASK)
@@ -94,6 +104,24 @@ impl fmt::Debug for Secret {
 }
 
 impl SecretSource {
+    /// Of a section's two keys for it.
+    pub(super) fn of(given: Option<&Secret>, file: Option<&PathBuf>) -> Option<Self> {
+        let given = given.cloned().map(SecretSource::Given);
+        given.or_else(|| file.cloned().map(SecretSource::File))
+    }
+
+    /// As [`SecretSource::of`]; refused where both of its keys are written. `key` is the one of the secret itself.
+    pub(super) fn one_of(
+        key: &'static str,
+        given: Option<&Secret>,
+        file: Option<&PathBuf>,
+    ) -> Result<Option<Self>, Refused> {
+        match (given, file) {
+            (Some(_), Some(_)) => Err(Refused::new(key, format!("{key} and {key}_file: one of them"))),
+            (given, file) => Ok(Self::of(given, file)),
+        }
+    }
+
     /// The file, if it is in one.
     pub fn file(&self) -> Option<&Path> {
         match self {

@@ -5,17 +5,21 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use toml::Table;
 
-use super::{Config, Rule, Task, TemplateSource, publisher};
+use super::{Callback, Config, Publisher, Rule, Task, TemplateSource};
 
 /// The tables that come several times.
 #[derive(Serialize)]
-struct Recording<'a> {
+struct Tables<'a> {
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    callback: &'a [Callback],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    publisher: &'a [Publisher],
     #[serde(skip_serializing_if = "Vec::is_empty")]
     template: Vec<&'a TemplateSource>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    rule: Vec<&'a Rule>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    task: Vec<&'a Task>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    rule: &'a [Rule],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    task: &'a [Task],
 }
 
 impl Config {
@@ -28,19 +32,17 @@ impl Config {
         section(&mut out, "ring", &self.ring);
         section(&mut out, "control", &self.control);
         if let Some(sync) = &self.sync {
-            sync.to_toml(&mut out);
+            section(&mut out, "sync", sync);
         }
         if let Some(mqtt) = &self.mqtt {
-            mqtt.to_toml(&mut out);
+            section(&mut out, "mqtt", mqtt);
         }
-        self.callbacks
-            .iter()
-            .for_each(|callback| callback.to_toml(&mut out));
-        publisher::to_toml(&self.publishers, &mut out);
-        let tables = Recording {
+        let tables = Tables {
+            callback: &self.callbacks,
+            publisher: &self.publishers,
             template: self.templates.iter().map(|template| &template.source).collect(),
-            rule: self.rules.iter().collect(),
-            task: self.tasks.iter().collect(),
+            rule: &self.rules,
+            task: &self.tasks,
         };
         if let Ok(text) = toml::to_string(&tables)
             && !text.is_empty()
@@ -92,5 +94,31 @@ mod tests {
              takeover_after = \"5s\"\n\n[storage]\ndir = \"./edgereel-data\"\ndurability = \"1s\"\n\
              on_full = \"overwrite-oldest\"\nkeep = \"forever\"\n\n[ring]\npre_roll = \"10s\"\nmemory = \"32 MiB\"\n"
         );
+    }
+    /// The same of what may be left out as a whole. In place of a secret is the mask.
+    #[test]
+    fn sections_that_may_be_absent_are_shown_key_by_key_and_their_secrets_are_masked() {
+        let text = "\n[sync]\nurl = \"s3://media/box\"\nendpoint = \"https://s3.example.com\"\nregion = \"r\"\nstyle = \"path\"\n\
+                    access_key_id = \"AK\"\nsecret_access_key = \"s3cret\"\nsession_token_file = \"t\"\n\
+                    encryption = \"aws:kms\"\nencryption_key = \"k\"\nstorage_class = \"STANDARD_IA\"\nca_file = \"/ca.pem\"\n\
+                    proxy = \"http://box%4017:s3cret@proxy:3128\"\nwhen = \"live\"\norder = \"oldest-first\"\ntransfers = 3\n\
+                    max_rate = \"2 MiB/s\"\nwindow = [\"daily 22:00-06:00\"]\ntime_zone = \"Europe/Berlin\"\n\
+                    public_url = \"https://v/{key}\"\nclock_wait = \"5min\"\ntimeout = \"20s\"\nread_back = true\n\
+                    lifecycle = \"tag\"\n\n\
+                    [mqtt]\nurl = \"mqtts://broker.example.com:8883\"\nversion = \"3.1.1\"\nprefix = \"acme\"\nclient_id = \"17\"\n\
+                    user = \"box\"\npassword = \"s3cret\"\nca_file = \"/ca.pem\"\ncert_file = \"/box.pem\"\nkey_file = \"/box.key\"\n\
+                    sign_key_file = \"sign\"\nkeep_alive = \"1min\"\nsession_expiry = \"7d\"\nresponse_topics = [\"a/#\"]\n\
+                    health = \"5min\"\ndialects = [\"cloudevents\", \"tencent\"]\n\n\
+                    [[callback]]\nname = \"crm\"\nurl = \"https://crm/s3cret\"\ndialect = \"aliyun\"\nkey = \"s3cret\"\n\
+                    events = [\"recording.*\"]\ntries = 7\nevery = \"2s\"\ntimeout = \"6s\"\n\n\
+                    [[publisher]]\nname = \"school\"\nstream = \"live/*\"\nfrom = [\"10.0.0.0/8\"]\nkey = [\"s3cret\", \"s3cret\"]\n\
+                    key_file = \"k\"\ntencent_key = \"s3cret\"\naliyun_key_file = [\"/a\", \"/b\"]\naliyun_valid = \"1h\"\n\
+                    hook = \"https://auth/s3cret\"\nhook_timeout = \"1s\"\nmax_publishes = 4\nmax_bitrate = \"8 Mbit/s\"\n\
+                    video = \"required\"\n\n\
+                    [[publisher]]\nname = \"live/b\"\nstream = \"live/b\"\n";
+        let config = Config::parse(Some((Path::new("box.toml"), text)), [], "box").unwrap();
+        let shown = config.to_toml();
+        let sections = shown.find("\n[sync]").unwrap();
+        assert_eq!(shown[sections..], text.replace("s3cret", "***"));
     }
 }

@@ -24,7 +24,7 @@ pub(super) fn enroll(config: &Config, store: &Store) {
 /// Who hears of events.
 fn listeners(config: &Config) -> Vec<String> {
     let broker = config.mqtt.iter().map(|_| mqtt::LISTENER.to_owned());
-    let callbacks = config.callbacks.iter().map(|callback| listener(&callback.name));
+    let callbacks = config.callbacks.iter().map(|callback| listener(callback.name()));
     broker.chain(callbacks).collect()
 }
 
@@ -43,10 +43,7 @@ pub(super) async fn connect(
     };
     let wanted = mqtt.clone();
     let read = may_block(move || {
-        let sign_key = wanted
-            .sign_key
-            .as_ref()
-            .map(|key| keys::secret("mqtt.sign_key", key));
+        let sign_key = wanted.sign_key().map(|key| keys::secret("mqtt.sign_key", &key));
         Ok((keys::link(&wanted, || roots)?, sign_key.transpose()?))
     });
     let settings = read.await.flatten().map(|(link, key)| ControlSettings {

@@ -14,9 +14,9 @@ use crate::store::{Clock, Reader, Store};
 /// What is known of those that are configured.
 pub(super) fn rows(config: &Config) -> Vec<CallbackRow> {
     let row = |callback: &config::Callback| CallbackRow {
-        name: callback.name.clone(),
+        name: callback.name().to_owned(),
         url: callback.url.to_string(),
-        listener: listener(&callback.name),
+        listener: listener(callback.name()),
     };
     config.callbacks.iter().map(row).collect()
 }
@@ -71,13 +71,13 @@ fn settings(
         .map_or("edgereel", |mqtt| mqtt.prefix.as_str());
     let wanted = callback.clone();
     CallbackSettings {
-        listener: listener(&callback.name),
+        listener: listener(callback.name()),
         url: callback.url.clone(),
         dialect: callback.dialect,
         wants: Arc::new(move |kind| wanted.wants(kind)),
-        tries: callback.tries,
-        every: callback.every.duration(),
-        timeout: callback.timeout.duration(),
+        tries: callback.tries(),
+        every: callback.every().duration(),
+        timeout: callback.timeout().duration(),
         sender: Sender {
             source: format!("{prefix}/{device}"),
             device: device.clone(),

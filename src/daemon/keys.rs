@@ -77,24 +77,19 @@ pub(crate) fn broker_keys(mqtt: &Mqtt) -> anyhow::Result<LinkSettings> {
 
 /// What signs a callback, if anything does.
 pub(crate) fn callback_key(callback: &Callback) -> anyhow::Result<Option<Vec<u8>>> {
-    let key = callback.key.as_ref().map(|key| secret("callback.key", key));
+    let key = callback.key().map(|key| secret("callback.key", &key));
     key.transpose()
-        .with_context(|| format!("callback '{}'", callback.name))
+        .with_context(|| format!("callback '{}'", callback.name()))
 }
 
 /// How the broker is reached: passwords, keys and certificates are read.
 pub(super) fn link(mqtt: &Mqtt, system: impl FnOnce() -> RootCertStore) -> anyhow::Result<LinkSettings> {
-    let login = match &mqtt.login {
-        Some(login) => {
-            let password = login
-                .password
-                .as_ref()
-                .map(|password| secret("mqtt.password", password));
+    let login = match &mqtt.user {
+        Some(user) => {
+            let password = mqtt.password();
+            let password = password.map(|password| secret("mqtt.password", &password));
             let password = password.transpose()?.unwrap_or_default();
-            Some((
-                login.user.clone(),
-                String::from_utf8_lossy(&password).into_owned(),
-            ))
+            Some((user.clone(), String::from_utf8_lossy(&password).into_owned()))
         }
         None => None,
     };
@@ -107,7 +102,7 @@ pub(super) fn link(mqtt: &Mqtt, system: impl FnOnce() -> RootCertStore) -> anyho
         host: mqtt.url.host.clone(),
         port: mqtt.url.port,
         tls,
-        client_id: mqtt.client_id.clone(),
+        client_id: mqtt.client_id.clone().unwrap_or_default(),
         login,
         keep_alive: mqtt.keep_alive.duration(),
         session_expiry: mqtt.session_expiry.duration(),
@@ -137,7 +132,7 @@ fn tls(mqtt: &Mqtt, mut roots: RootCertStore) -> anyhow::Result<ClientConfig> {
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots);
-    let Some((cert, key)) = &mqtt.identity else {
+    let (Some(cert), Some(key)) = (&mqtt.cert_file, &mqtt.key_file) else {
         return Ok(config.with_no_client_auth());
     };
     let private = pem("mqtt.key_file", key)?;

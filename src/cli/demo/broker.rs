@@ -12,7 +12,6 @@ use tokio::task::JoinHandle;
 use crate::cli::shown;
 use crate::config::{BrokerUrl, Mqtt, Span};
 use crate::doors::mqtt::{LinkSettings, Remote};
-use crate::event::Dialect;
 
 /// It listens by then, or never.
 const START: Duration = Duration::from_secs(5);
@@ -114,18 +113,9 @@ impl Drop for Heard {
 fn link(url: BrokerUrl) -> anyhow::Result<LinkSettings> {
     crate::daemon::broker_keys(&Mqtt {
         url,
-        prefix: String::new(),
-        client_id: "edgereel-demo-listener".to_owned(),
-        login: None,
-        ca_file: None,
-        identity: None,
-        keep_alive: Span::from_secs(30),
+        client_id: Some("edgereel-demo-listener".to_owned()),
         session_expiry: Span::from_secs(0),
-        health: Span::from_secs(60),
-        version: crate::config::MqttVersion::Auto,
-        response_topics: Vec::new(),
-        dialects: vec![Dialect::CloudEvents],
-        sign_key: None,
+        ..Mqtt::default()
     })
 }
 

@@ -1,22 +1,41 @@
 //! `[sync]`: where recordings are delivered to, and how.
 
-mod file;
+mod resolve;
 mod target;
 #[cfg(test)]
 mod tests;
 
-use std::fmt::Write as _;
+use std::path::PathBuf;
 
-pub(super) use file::DeliveryFile;
+use serde::{Deserialize, Serialize};
+
 pub use target::{Credentials, Encryption, HttpProxy, S3Target, Target, UrlStyle};
 
-use super::{ByteRate, Span, Weekly};
+use super::{ByteRate, Secret, Span, Weekly, Zone};
 
-/// Where recordings go, and how.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Where recordings go, and how. Keys that belong together are private, and stand together in a field of their own.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Delivery {
-    /// The store of objects.
+    /// The store of objects: of `url` and all down to `proxy`.
+    #[serde(skip)]
     pub target: Target,
+    url: Option<String>,
+    endpoint: Option<String>,
+    region: Option<String>,
+    style: Option<UrlStyle>,
+    credentials_file: Option<PathBuf>,
+    profile: Option<String>,
+    access_key_id: Option<String>,
+    #[serde(deserialize_with = "resolve::secret")]
+    secret_access_key: Option<Secret>,
+    secret_access_key_file: Option<PathBuf>,
+    session_token_file: Option<PathBuf>,
+    encryption: Option<String>,
+    encryption_key: Option<String>,
+    storage_class: Option<String>,
+    ca_file: Option<PathBuf>,
+    proxy: Option<HttpProxy>,
     /// When a recording begins to go there.
     pub when: DeliverWhen,
     /// Which of those that wait goes first.
@@ -25,8 +44,12 @@ pub struct Delivery {
     pub transfers: usize,
     /// Most bytes a second of all of them together.
     pub max_rate: Option<ByteRate>,
-    /// The hours in which anything is sent; all, if there are none.
+    /// The hours in which anything is sent; all, if there are none. Of `window` and `time_zone`.
+    #[serde(skip)]
     pub window: Option<Weekly>,
+    #[serde(rename = "window")]
+    hours: Option<Vec<String>>,
+    time_zone: Option<Zone>,
     /// What an object is reached by from outside; its `{key}` is replaced.
     pub public_url: Option<PublicUrl>,
     /// How long names, which have the time in them, wait for the clock to be set.
@@ -39,8 +62,44 @@ pub struct Delivery {
     pub lifecycle: Lifecycle,
 }
 
+impl Default for Delivery {
+    fn default() -> Self {
+        Self {
+            // No place: what is taken has another.
+            target: Target::Folder(PathBuf::new()),
+            url: None,
+            endpoint: None,
+            region: None,
+            style: None,
+            credentials_file: None,
+            profile: None,
+            access_key_id: None,
+            secret_access_key: None,
+            secret_access_key_file: None,
+            session_token_file: None,
+            encryption: None,
+            encryption_key: None,
+            storage_class: None,
+            ca_file: None,
+            proxy: None,
+            when: DeliverWhen::default(),
+            order: DeliverOrder::default(),
+            transfers: 2,
+            max_rate: None,
+            window: None,
+            hours: None,
+            time_zone: None,
+            public_url: None,
+            clock_wait: Span::from_secs(600),
+            timeout: Span::from_secs(60),
+            read_back: false,
+            lifecycle: Lifecycle::default(),
+        }
+    }
+}
+
 /// When a recording begins to go to the store.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DeliverWhen {
     /// While it is being recorded, so that it is there when it ends.
@@ -51,7 +110,7 @@ pub enum DeliverWhen {
 }
 
 /// Which of the recordings that wait goes first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DeliverOrder {
     /// What was recorded last: what people wait for.
@@ -62,7 +121,7 @@ pub enum DeliverOrder {
 }
 
 /// How the time of a remote object ends.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Lifecycle {
     /// The box deletes it.
@@ -73,7 +132,7 @@ pub enum Lifecycle {
 }
 
 /// An address with a `{key}` in it.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(try_from = "String")]
 pub struct PublicUrl(String);
 
@@ -94,54 +153,5 @@ impl TryFrom<String> for PublicUrl {
             true => Ok(Self(text)),
             false => Err("expected an address with one {key} in it, as in \"https://vod.example.com/{key}\""),
         }
-    }
-}
-
-impl DeliverWhen {
-    /// As in the configuration.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            DeliverWhen::Live => "live",
-            DeliverWhen::Finished => "finished",
-        }
-    }
-}
-
-impl Delivery {
-    pub(super) fn to_toml(&self, out: &mut String) {
-        let order = match self.order {
-            DeliverOrder::NewestFirst => "newest-first",
-            DeliverOrder::OldestFirst => "oldest-first",
-        };
-        let lifecycle = match self.lifecycle {
-            Lifecycle::Delete => "delete",
-            Lifecycle::Tag => "tag",
-        };
-        out.push_str("\n[sync]\n");
-        self.target.to_toml(out);
-        let _ = write!(
-            out,
-            "when = \"{}\"\norder = \"{order}\"\ntransfers = {}\n",
-            self.when.as_str(),
-            self.transfers
-        );
-        let _ = self.max_rate.map(|rate| writeln!(out, "max_rate = \"{rate}\""));
-        if let Some(window) = &self.window {
-            let _ = write!(
-                out,
-                "window = {:?}\ntime_zone = \"{}\"\n",
-                window.hours(),
-                window.zone()
-            );
-        }
-        let _ = self
-            .public_url
-            .as_ref()
-            .map(|url| writeln!(out, "public_url = {:?}", url.0));
-        let _ = write!(
-            out,
-            "clock_wait = \"{}\"\ntimeout = \"{}\"\nread_back = {}\nlifecycle = \"{lifecycle}\"\n",
-            self.clock_wait, self.timeout, self.read_back,
-        );
     }
 }

@@ -1,9 +1,9 @@
 //! Where objects are: a bucket, or a folder.
 
-use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::config::secret::MASK;
 use crate::config::{Secret, SecretSource};
@@ -43,7 +43,8 @@ pub struct S3Target {
 }
 
 /// A proxy of HTTP: plain requests go to it, and encrypted ones through a tunnel (`CONNECT`).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
 pub enum HttpProxy {
     /// `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, as other programs read them.
     Environment,
@@ -57,7 +58,7 @@ pub enum HttpProxy {
 }
 
 /// Where the bucket's name stands in an address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum UrlStyle {
     /// `https://host/bucket/key`
@@ -126,49 +127,6 @@ impl Target {
             _ => key.to_owned(),
         }
     }
-
-    pub(super) fn to_toml(&self, out: &mut String) {
-        let _ = writeln!(out, "url = {:?}", self.url());
-        let Target::S3(s3) = self else { return };
-        let style = match s3.style {
-            UrlStyle::Path => "path",
-            UrlStyle::Virtual => "virtual",
-        };
-        let _ = write!(
-            out,
-            "endpoint = {:?}\nregion = {:?}\nstyle = \"{style}\"\n",
-            s3.endpoint, s3.region
-        );
-        let mut line = |key: &str, value: Option<&str>| {
-            let _ = value.map(|value| writeln!(out, "{key} = {value:?}"));
-        };
-        let shown = |path: &PathBuf| path.display().to_string();
-        match &s3.credentials {
-            Credentials::Found { file, profile } => {
-                line("credentials_file", file.as_ref().map(shown).as_deref());
-                line("profile", profile.as_deref());
-            }
-            Credentials::Given { id, secret, token } => {
-                line("access_key_id", Some(id));
-                match secret.file().map(Path::to_owned) {
-                    Some(path) => line("secret_access_key_file", Some(&shown(&path))),
-                    None => line("secret_access_key", Some(MASK)),
-                }
-                line("session_token_file", token.as_ref().map(shown).as_deref());
-            }
-        }
-        match &s3.encryption {
-            None => (),
-            Some(Encryption::Aes256) => line("encryption", Some("AES256")),
-            Some(Encryption::Kms(key)) => {
-                line("encryption", Some("aws:kms"));
-                line("encryption_key", key.as_deref());
-            }
-        }
-        line("storage_class", s3.storage_class.as_deref());
-        line("ca_file", s3.ca_file.as_ref().map(shown).as_deref());
-        line("proxy", s3.proxy.as_ref().map(HttpProxy::shown).as_deref());
-    }
 }
 
 impl HttpProxy {
@@ -185,6 +143,12 @@ impl HttpProxy {
                 format!("http://{}:{MASK}@{host}", url_path(user))
             }
         }
+    }
+}
+
+impl Serialize for HttpProxy {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&self.shown())
     }
 }
 

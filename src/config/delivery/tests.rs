@@ -25,11 +25,9 @@ fn s3(text: &str) -> S3Target {
 #[test]
 fn nothing_is_delivered_unless_it_is_said_where() {
     assert_eq!(parse("").unwrap(), None);
-    assert!(
-        parse("when = \"live\"")
-            .unwrap_err()
-            .contains("sync.url is missing")
-    );
+    for key in ["when = \"live\"", "region = \"r\"", "read_back = true"] {
+        assert!(parse(key).unwrap_err().contains("sync.url is missing"), "{key}");
+    }
 }
 
 #[test]

@@ -1,24 +1,21 @@
 //! `[mqtt]`: the broker that the box is managed by.
 
-mod file;
+mod check;
 #[cfg(test)]
 mod tests;
 mod url;
 
-use std::fmt::Write as _;
 use std::path::PathBuf;
 
-pub(super) use file::{MqttFile, either, refuse};
+use serde::{Deserialize, Serialize};
+
 pub use url::{BrokerUrl, BrokerUrlError};
 
-use serde::Deserialize;
-
-use super::secret::MASK;
-use super::{SecretSource, Span};
+use super::{Secret, SecretSource, Span};
 use crate::event::Dialect;
 
 /// Which version of MQTT is spoken.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub enum MqttVersion {
     /// MQTT 5, or MQTT 3.1.1 where the broker speaks no other.
     #[default]
@@ -32,34 +29,35 @@ pub enum MqttVersion {
     V311,
 }
 
-impl MqttVersion {
-    /// As it is written.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            MqttVersion::Auto => "auto",
-            MqttVersion::V5 => "5",
-            MqttVersion::V311 => "3.1.1",
-        }
-    }
-}
-
 /// How the broker is reached, and what goes there.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Mqtt {
-    /// Where it is.
+    /// Where it is. A section without it is no configuration of a broker.
     pub url: BrokerUrl,
     /// Which version of MQTT is spoken.
     pub version: MqttVersion,
     /// What all topics begin with; the device's id comes behind it.
     pub prefix: String,
-    /// What the broker knows the box by; no two connections have the same.
-    pub client_id: String,
+    /// What the broker knows the box by; no two connections have the same. A configuration always has one, by default of the
+    /// device's id.
+    pub client_id: Option<String>,
     /// Who the box says it is.
-    pub login: Option<Login>,
+    pub user: Option<String>,
+    /// What proves it, or [`Mqtt::password_file`].
+    pub password: Option<Secret>,
+    /// The file of it.
+    pub password_file: Option<PathBuf>,
     /// The certificates that the broker is to be trusted by, beside those of the system.
     pub ca_file: Option<PathBuf>,
-    /// The box's own certificate and its private key.
-    pub identity: Option<(PathBuf, PathBuf)>,
+    /// The box's own certificate. It is there where its private key is.
+    pub cert_file: Option<PathBuf>,
+    /// The private key of that certificate.
+    pub key_file: Option<PathBuf>,
+    /// Signs events in dialects that have signatures, or [`Mqtt::sign_key_file`].
+    pub sign_key: Option<Secret>,
+    /// The file of it.
+    pub sign_key_file: Option<PathBuf>,
     /// So long may a connection be silent before it is looked after.
     pub keep_alive: Span,
     /// The broker keeps requests for a box that is away for so long.
@@ -70,17 +68,35 @@ pub struct Mqtt {
     pub health: Span,
     /// What events are sent as.
     pub dialects: Vec<Dialect>,
-    /// Signs events in dialects that have signatures.
-    pub sign_key: Option<SecretSource>,
 }
 
-/// A user and, mostly, a password.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Login {
-    /// The user.
-    pub user: String,
-    /// The password.
-    pub password: Option<SecretSource>,
+impl Default for Mqtt {
+    fn default() -> Self {
+        Self {
+            // Of no host: what is taken has another.
+            url: BrokerUrl {
+                tls: false,
+                host: String::new(),
+                port: 0,
+            },
+            version: MqttVersion::Auto,
+            prefix: "edgereel".to_owned(),
+            client_id: None,
+            user: None,
+            password: None,
+            password_file: None,
+            ca_file: None,
+            cert_file: None,
+            key_file: None,
+            sign_key: None,
+            sign_key_file: None,
+            keep_alive: Span::from_secs(30),
+            session_expiry: Span::from_secs(86_400),
+            response_topics: Vec::new(),
+            health: Span::from_secs(60),
+            dialects: vec![Dialect::CloudEvents],
+        }
+    }
 }
 
 impl Mqtt {
@@ -89,41 +105,13 @@ impl Mqtt {
         format!("{}/{device}", self.prefix)
     }
 
-    pub(super) fn to_toml(&self, out: &mut String) {
-        let _ = write!(
-            out,
-            "\n[mqtt]\nurl = \"{}\"\nversion = \"{}\"\nprefix = {:?}\nclient_id = {:?}\n",
-            self.url,
-            self.version.as_str(),
-            self.prefix,
-            self.client_id
-        );
-        let mut line = |key: &str, value: Option<String>| {
-            let _ = value.map(|value| writeln!(out, "{key} = {value:?}"));
-        };
-        let path = |path: &PathBuf| path.display().to_string();
-        if let Some(login) = &self.login {
-            line("user", Some(login.user.clone()));
-            secret("password", login.password.as_ref(), &mut line);
-        }
-        line("ca_file", self.ca_file.as_ref().map(path));
-        line("cert_file", self.identity.as_ref().map(|(cert, _)| path(cert)));
-        line("key_file", self.identity.as_ref().map(|(_, key)| path(key)));
-        secret("sign_key", self.sign_key.as_ref(), &mut line);
-        let dialects: Vec<&str> = self.dialects.iter().map(|dialect| dialect.as_str()).collect();
-        let _ = write!(
-            out,
-            "keep_alive = \"{}\"\nsession_expiry = \"{}\"\nresponse_topics = {:?}\nhealth = \"{}\"\ndialects = {dialects:?}\n",
-            self.keep_alive, self.session_expiry, self.response_topics, self.health
-        );
+    /// Where the password is, if there is one.
+    pub fn password(&self) -> Option<SecretSource> {
+        SecretSource::of(self.password.as_ref(), self.password_file.as_ref())
     }
-}
 
-/// A secret's line: masked, or where it is.
-pub(super) fn secret(key: &str, source: Option<&SecretSource>, line: &mut impl FnMut(&str, Option<String>)) {
-    match source {
-        None => {}
-        Some(SecretSource::Given(_)) => line(key, Some(MASK.to_owned())),
-        Some(SecretSource::File(path)) => line(&format!("{key}_file"), Some(path.display().to_string())),
+    /// Where the key is that signs events, if there is one.
+    pub fn sign_key(&self) -> Option<SecretSource> {
+        SecretSource::of(self.sign_key.as_ref(), self.sign_key_file.as_ref())
     }
 }

@@ -27,7 +27,7 @@ fn what_is_not_said_is_safe_and_usual() {
     let mqtt = parse("url = \"mqtts://broker.example.com\"").unwrap().unwrap();
     assert_eq!(mqtt.url.to_string(), "mqtts://broker.example.com:8883");
     assert_eq!(mqtt.root("box-17"), "edgereel/box-17");
-    assert_eq!(mqtt.client_id, "edgereel-box-17");
+    assert_eq!(mqtt.client_id.as_deref(), Some("edgereel-box-17"));
     assert_eq!(mqtt.dialects, [Dialect::CloudEvents]);
     assert_eq!(mqtt.keep_alive, Span::from_secs(30));
     assert!(mqtt.response_topics.is_empty());
@@ -47,8 +47,8 @@ fn everything_can_be_said() {
     assert_eq!((mqtt.url.host.as_str(), mqtt.url.port), ("2001:db8::1", 1));
     assert_eq!(mqtt.root("box-17"), "acme/schools/box-17");
     assert_eq!(mqtt.dialects, [Dialect::CloudEvents, Dialect::Tencent]);
-    let identity = (PathBuf::from("/box.pem"), PathBuf::from("/box.key"));
-    assert_eq!(mqtt.identity, Some(identity));
+    assert_eq!(mqtt.cert_file, Some(PathBuf::from("/box.pem")));
+    assert_eq!(mqtt.key_file, Some(PathBuf::from("/box.key")));
 }
 
 #[test]

@@ -35,10 +35,11 @@ pub struct Posted {
 }
 
 /// How events are worded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Dialect {
     /// CloudEvents 1.0, structured JSON.
+    #[default]
     CloudEvents,
     /// The callbacks of Tencent Cloud's CSS.
     Tencent,

@@ -1,92 +1,52 @@
-//! The section as it is written.
+//! What the section comes to: keys that belong together are put together, and what cannot be is refused.
 
 use std::path::PathBuf;
 
 use percent_encoding::percent_decode_str;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
 
-use super::{
-    Credentials, DeliverOrder, DeliverWhen, Delivery, Encryption, HttpProxy, Lifecycle, PublicUrl, S3Target,
-    Target, UrlStyle,
-};
-use crate::config::file::{Refused, in_range};
-use crate::config::{ByteRate, Secret, SecretSource, Span, Weekly, Zone};
+use super::{Credentials, Delivery, Encryption, HttpProxy, S3Target, Target, UrlStyle};
+use crate::config::file::{Refused, in_range, refuse};
+use crate::config::{Secret, SecretSource, Span, Weekly, Zone};
 
 /// The region of services that have none.
 const REGION: &str = "us-east-1";
 
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
-pub(in crate::config) struct DeliveryFile {
-    url: Option<String>,
-    endpoint: Option<String>,
-    region: Option<String>,
-    style: Option<UrlStyle>,
-    access_key_id: Option<String>,
-    secret_access_key: Option<String>,
-    secret_access_key_file: Option<PathBuf>,
-    session_token_file: Option<PathBuf>,
-    credentials_file: Option<PathBuf>,
-    profile: Option<String>,
-    encryption: Option<String>,
-    encryption_key: Option<String>,
-    storage_class: Option<String>,
-    ca_file: Option<PathBuf>,
-    proxy: Option<String>,
-    when: Option<DeliverWhen>,
-    order: Option<DeliverOrder>,
-    transfers: Option<usize>,
-    max_rate: Option<ByteRate>,
-    window: Option<Vec<String>>,
-    time_zone: Option<Zone>,
-    public_url: Option<PublicUrl>,
-    clock_wait: Option<Span>,
-    timeout: Option<Span>,
-    read_back: Option<bool>,
-    lifecycle: Option<Lifecycle>,
-}
-
-impl DeliveryFile {
+impl Delivery {
     /// Nothing is delivered where there is no `url`.
-    pub(in crate::config) fn resolve(self) -> Result<Option<Delivery>, Refused> {
-        let Some(url) = self.url.clone() else {
-            return match self.says_anything() {
-                true => refuse(
+    pub(in crate::config) fn resolve(mut self) -> Result<Option<Self>, Refused> {
+        let Some(url) = &self.url else {
+            return match self == Self::default() {
+                true => Ok(None),
+                false => refuse(
                     "sync.url",
                     "sync.url is missing: where to, as in \"s3://bucket/prefix\" or \"file:///media\"",
                 ),
-                false => Ok(None),
             };
         };
-        let delivery = Delivery {
-            target: self.target(&url)?,
-            when: self.when.unwrap_or_default(),
-            order: self.order.unwrap_or_default(),
-            transfers: self.transfers.unwrap_or(2),
-            max_rate: self.max_rate,
-            window: window(self.window, self.time_zone)?,
-            public_url: self.public_url,
-            clock_wait: self.clock_wait.unwrap_or(Span::from_secs(600)),
-            timeout: self.timeout.unwrap_or(Span::from_secs(60)),
-            read_back: self.read_back.unwrap_or(false),
-            lifecycle: self.lifecycle.unwrap_or_default(),
-        };
-        in_range("sync.transfers", delivery.transfers, 1, 16)?;
+        self.target = self.target(url)?;
+        self.window = window(self.hours.clone(), self.time_zone.clone())?;
+        in_range("sync.transfers", self.transfers, 1, 16)?;
         let day = Span::from_secs(86_400);
-        in_range("sync.clock_wait", delivery.clock_wait, Span::from_secs(0), day)?;
+        in_range("sync.clock_wait", self.clock_wait, Span::from_secs(0), day)?;
         let hour = Span::from_secs(3_600);
-        in_range("sync.timeout", delivery.timeout, Span::from_secs(1), hour)?;
-        Ok(Some(delivery))
+        in_range("sync.timeout", self.timeout, Span::from_secs(1), hour)?;
+        Ok(Some(self.whole()))
     }
 
-    fn says_anything(&self) -> bool {
-        self.endpoint.is_some()
-            || self.access_key_id.is_some()
-            || self.proxy.is_some()
-            || self.when.is_some()
-            || self.max_rate.is_some()
-            || self.window.is_some()
-            || self.public_url.is_some()
+    /// With all that may be left out, as it is shown.
+    fn whole(mut self) -> Self {
+        self.url = Some(self.target.url());
+        if let Target::S3(s3) = &self.target {
+            self.endpoint = Some(s3.endpoint.clone());
+            self.region = Some(s3.region.clone());
+            self.style = Some(s3.style);
+        }
+        if let Some(window) = &self.window {
+            self.hours = Some(window.hours());
+            self.time_zone = Some(window.zone().clone());
+        }
+        self
     }
 
     fn target(&self, url: &str) -> Result<Target, Refused> {
@@ -155,30 +115,16 @@ impl DeliveryFile {
             encryption: self.encryption()?,
             storage_class: word("sync.storage_class", self.storage_class.as_ref())?,
             ca_file: self.ca_file.clone(),
-            proxy: self.proxy.as_deref().map(proxy_of).transpose()?,
+            proxy: self.proxy.clone(),
         })))
     }
 
     fn credentials(&self) -> Result<Credentials, Refused> {
-        let secret = match (&self.secret_access_key, &self.secret_access_key_file) {
-            (None, None) => None,
-            (Some(text), None) => match Secret::try_from(text.clone()) {
-                Ok(secret) => Some(SecretSource::Given(secret)),
-                Err(error) => {
-                    return refuse(
-                        "sync.secret_access_key",
-                        &format!("sync.secret_access_key: {error}"),
-                    );
-                }
-            },
-            (None, Some(path)) => Some(SecretSource::File(path.clone())),
-            (Some(_), Some(_)) => {
-                return refuse(
-                    "sync.secret_access_key",
-                    "sync.secret_access_key and sync.secret_access_key_file: one of them",
-                );
-            }
-        };
+        let secret = SecretSource::one_of(
+            "sync.secret_access_key",
+            self.secret_access_key.as_ref(),
+            self.secret_access_key_file.as_ref(),
+        )?;
         match (word("sync.access_key_id", self.access_key_id.as_ref())?, secret) {
             (Some(id), Some(secret)) => Ok(Credentials::Given {
                 id,
@@ -208,6 +154,15 @@ impl DeliveryFile {
             ),
         }
     }
+}
+
+/// What is wrong with one is said with its key, and without repeating it.
+pub(super) fn secret<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Secret>, D::Error> {
+    let refuse = |why: &str| de::Error::custom(format!("sync.secret_access_key: {why}"));
+    let text = String::deserialize(from).map_err(|_| refuse("expected a text in quotes"))?;
+    Secret::try_from(text)
+        .map(Some)
+        .map_err(|error| refuse(&error.to_string()))
 }
 
 fn window(hours: Option<Vec<String>>, zone: Option<Zone>) -> Result<Option<Weekly>, Refused> {
@@ -254,43 +209,42 @@ fn is_host(host: &str) -> bool {
     (1..=255).contains(&host.len()) && host.chars().all(fits)
 }
 
-fn proxy_of(text: &str) -> Result<HttpProxy, Refused> {
-    const EXPECTED: &str =
-        "sync.proxy: \"http://HOST:PORT\", \"http://USER:PASSWORD@HOST:PORT\", or \"environment\"";
-    if text == "environment" {
-        return Ok(HttpProxy::Environment);
-    }
-    let Some(rest) = text.strip_prefix("http://") else {
-        return refuse("sync.proxy", EXPECTED);
-    };
-    let rest = rest.trim_end_matches('/');
-    let (login, host) = match rest.rsplit_once('@') {
-        Some((login, host)) => (Some(login), host),
-        None => (None, rest),
-    };
-    if !is_host(host) {
-        return refuse("sync.proxy", EXPECTED);
-    }
-    let login = match login {
-        None => None,
-        Some(login) => {
-            let parts = login.split_once(':');
-            let Some((user, password)) =
-                parts.and_then(|(user, word)| Some((unescaped(user)?, unescaped(word)?)))
-            else {
-                return refuse("sync.proxy", EXPECTED);
-            };
-            match Secret::try_from(password) {
-                Ok(password) if !user.is_empty() && user.len() <= 255 => Some((user, password)),
-                Ok(_) => return refuse("sync.proxy", EXPECTED),
-                Err(error) => return refuse("sync.proxy", &format!("sync.proxy: the password: {error}")),
-            }
+impl TryFrom<String> for HttpProxy {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        const EXPECTED: &str =
+            "sync.proxy: \"http://HOST:PORT\", \"http://USER:PASSWORD@HOST:PORT\", or \"environment\"";
+        if text == "environment" {
+            return Ok(HttpProxy::Environment);
         }
-    };
-    Ok(HttpProxy::At {
-        url: format!("http://{host}"),
-        login,
-    })
+        let rest = text.strip_prefix("http://").ok_or(EXPECTED)?;
+        let rest = rest.trim_end_matches('/');
+        let (login, host) = match rest.rsplit_once('@') {
+            Some((login, host)) => (Some(login), host),
+            None => (None, rest),
+        };
+        if !is_host(host) {
+            return Err(EXPECTED.to_owned());
+        }
+        let login = match login
+            .map(|login| login.split_once(':').ok_or(EXPECTED))
+            .transpose()?
+        {
+            None => None,
+            Some((user, password)) => {
+                let user = unescaped(user).filter(|user| (1..=255).contains(&user.len()));
+                let password = unescaped(password).ok_or(EXPECTED)?;
+                let password = Secret::try_from(password);
+                let password = password.map_err(|error| format!("sync.proxy: the password: {error}"))?;
+                Some((user.ok_or(EXPECTED)?, password))
+            }
+        };
+        Ok(HttpProxy::At {
+            url: format!("http://{host}"),
+            login,
+        })
+    }
 }
 
 fn is_behind_path(endpoint: &str) -> bool {
@@ -323,8 +277,4 @@ fn unescaped(path: &str) -> Option<String> {
     }
     let path = percent_decode_str(path).decode_utf8().ok()?;
     (!path.contains('\0')).then(|| path.into_owned())
-}
-
-fn refuse<T>(key: &'static str, message: &str) -> Result<T, Refused> {
-    Err(Refused::new(key, message.to_owned()))
 }
