@@ -19,7 +19,7 @@
 //! | `journal` | SQLite: segments, recordings, the outbox |
 //! | `change` | what the journal alone has to know |
 //! | `segment` | one segment file while it is written |
-//! | `writer` | the order of writes: commands in, durable tape out; room, gaps, a store that goes away |
+//! | `writer` | the order of writes: commands in, durable tape out; space, gaps, a store that goes away |
 //! | `queue` | what waits for the card, and what goes first when it is too much |
 //! | `thread` | the shell around the writer |
 //! | `recover` | how a store comes up, whatever ended the last run |

@@ -3,11 +3,11 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::audit;
+use super::candidates::SHARES;
 use super::outbox::{Result, execute, post};
 use super::read::{between, number};
 use super::sql::prepare;
 use super::thin;
-use super::victims::SHARES;
 use crate::event::{Event, Evicted, ExpiredBy, rfc3339};
 use crate::media::{Micros, RecordingId, SegmentId};
 

@@ -3,11 +3,11 @@
 use rusqlite::{OptionalExtension, params};
 
 use super::Journal;
+use super::candidates::Blocks;
 use super::lead;
 use super::outbox;
 use super::sql::prepare;
 use super::thin::{COLUMNS, Piece};
-use super::victims::Blocks;
 use crate::media::SegmentId;
 use crate::store::StoreError;
 use crate::store::thin::LOOK_BACK;

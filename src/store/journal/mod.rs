@@ -7,6 +7,7 @@
 
 mod apply;
 mod audit;
+mod candidates;
 mod delivery;
 mod evict;
 pub(super) mod fault;
@@ -28,7 +29,6 @@ mod tests;
 mod thin;
 mod tracks;
 mod trust;
-mod victims;
 mod window;
 
 use std::cell::{Cell, RefCell};
@@ -39,12 +39,12 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
+pub(super) use candidates::{Blocks, Class};
 pub(super) use fault::Fault;
 pub(super) use op::{BootClock, NewSegment, Op, Sealed, Tell};
 pub(super) use read::{Publish, RecordingData, SegmentData, SegmentState};
 pub(super) use thin::Blank;
 pub(super) use trust::may_have_recordings;
-pub(super) use victims::{Blocks, Class};
 
 use super::disk::{Disk, FileId, RealDisk};
 use super::{StoreError, disk, paths};
@@ -291,7 +291,7 @@ impl Journal {
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
         for op in ops {
-            victims::watch_nobodys(&transaction, &self.nobodys, op)?;
+            candidates::watch_nobodys(&transaction, &self.nobodys, op)?;
             apply::apply(&transaction, op, utc)?;
         }
         #[cfg(test)]

@@ -5,11 +5,11 @@ use std::collections::HashSet;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::candidates::{BLOCKS, SHARES};
 use super::lead::{self, Lead};
 use super::outbox::{Result, execute};
 use super::read::{between, number};
 use super::sql::prepare;
-use super::victims::{BLOCKS, SHARES};
 use super::{Blocks, Journal, tracks};
 use crate::format::TrackBase;
 use crate::format::index::SampleIndex;

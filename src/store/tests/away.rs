@@ -195,7 +195,7 @@ fn a_store_that_can_be_read_and_not_written_is_away_and_costs_no_more_each_secon
     refuse(
         "CREATE TRIGGER a_test_refuses BEFORE INSERT ON recordings BEGIN SELECT RAISE(ABORT, 'not now'); END",
     );
-    let waiting = rig.writer.pending.len();
+    let waiting = rig.writer.book.pending.len();
     for _ in 0..100 {
         let error = rig.writer.come_back().unwrap_err();
         assert!(rig.writer.away().is_some(), "it is not back");
@@ -203,9 +203,9 @@ fn a_store_that_can_be_read_and_not_written_is_away_and_costs_no_more_each_secon
     }
     // What was sealed waits there too from now on.
     assert!(
-        rig.writer.pending.len() <= waiting + 4,
+        rig.writer.book.pending.len() <= waiting + 4,
         "{}",
-        rig.writer.pending.len()
+        rig.writer.book.pending.len()
     );
     refuse("DROP TRIGGER a_test_refuses");
     come_back(&mut rig);

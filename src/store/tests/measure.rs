@@ -301,7 +301,7 @@ fn lists_of_10_000_and_100_000_recordings() {
             Class::Undelivered,
         ] {
             timed(&format!("what may go first: {class:?}"), &|| {
-                journal.victims(class, 16).unwrap().len()
+                journal.candidates_of(class, 16).unwrap().len()
             });
         }
         timed("what is due", &|| journal.due(last, false).unwrap().len());

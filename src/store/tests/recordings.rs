@@ -218,7 +218,7 @@ fn tape_that_is_there_already_is_a_part_from_the_first_moment_on() {
     send(&mut rig, &a, 0..8);
     // It begins in the past, within what is sealed; the other, which has that too, is deleted.
     rig.handle(vec![begin(&a, 2, 1, waits()), a.close(id(1), 8)]);
-    assert_eq!(journal(&rig).victims(Class::Nobodys, 9).unwrap(), []);
+    assert_eq!(journal(&rig).candidates_of(Class::Nobodys, 9).unwrap(), []);
     rig.handle(vec![Command::Delete { recording: id(1) }]);
     rig.pass(SECOND);
     send(&mut rig, &a, 8..12);

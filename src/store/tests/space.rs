@@ -303,7 +303,7 @@ fn a_reserve_that_was_used_is_held_again_and_not_at_the_cost_of_the_floor() {
     record(&mut rig, &a, 0..10);
     let reserve = rig.dir.path().join("reserve");
     assert!(crate::store::disk::is_there(&reserve));
-    assert!(rig.writer.journal.release_reserve());
+    assert!(rig.writer.book.journal.release_reserve());
     rig.pass(10_000_000);
     assert!(crate::store::disk::is_there(&reserve));
     // This card knows nothing of the reserve: its room is free, beside the floor.

@@ -165,9 +165,9 @@ fn a_journal_that_meets_the_quota_of_the_file_system_goes_on_in_its_reserve() {
         assert!(crate::store::disk::is_there(&reserve));
         let used: usize = rig.disk.files().values().map(Vec::len).sum();
         rig.disk.hidden_quota(Some(used as u64));
-        rig.writer.journal.refuse(&[code]);
+        rig.writer.book.journal.refuse(&[code]);
         rig.handle(vec![a.record(id(4), 16), a.append(16)]);
-        assert!(rig.writer.journal.owes_reserve(), "{code}");
+        assert!(rig.writer.book.journal.owes_reserve(), "{code}");
         record(&mut rig, &a, 5..9);
         let progress = rig.writer.progress();
         assert_eq!((progress.bytes_lost, &progress.failed), (0, &None), "{code}");

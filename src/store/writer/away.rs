@@ -8,8 +8,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::room::Room;
-use super::{Open, Writer};
+use super::Writer;
+use super::recordings::Growing;
 use crate::event::Event;
 use crate::media::{Micros, PublishId};
 use crate::store::Change;
@@ -31,17 +31,17 @@ impl Writer {
 
     /// Looks whether the store is still there. Called at every tick.
     pub(super) fn watch_store(&mut self) {
-        let now = self.clock.boot();
+        let now = self.env.clock.boot();
         let refuses = |since: Micros| now.saturating_sub(since) >= PATIENCE;
-        let journal = paths::journal(&self.settings.dir);
-        if self.journal.is_condemned() {
+        let journal = paths::journal(&self.env.settings.dir);
+        if self.book.journal.is_condemned() {
             let why = self.progress.last_error.clone().unwrap_or_default();
             // Whoever opens it next sets it aside, also if its own look at it does not come upon the damage.
             condemn(&journal, &why);
             self.leave(format!("{}: the journal is damaged: {why}", journal.display()));
-        } else if !self.journal.is_in_place() {
+        } else if !self.book.journal.is_in_place() {
             self.leave(format!("{}: the journal is gone", journal.display()));
-        } else if self.refused_since.is_some_and(refuses) {
+        } else if self.book.refused_since().is_some_and(refuses) {
             let why = self.progress.last_error.clone().unwrap_or_default();
             self.leave(format!("the journal cannot be written: {why}"));
         } else {
@@ -52,46 +52,33 @@ impl Writer {
     /// Opens the store again, as at a start, and goes on with what is live. The directory's lock must be held.
     pub(in crate::store) fn come_back(&mut self) -> Result<(), StoreError> {
         let live = self.live();
-        let dir = &self.settings.dir;
+        let dir = &self.env.settings.dir;
         let (mut journal, report) = start(
             dir,
-            self.disk.as_ref(),
-            self.clock.as_ref(),
+            self.env.disk.as_ref(),
+            self.env.clock.as_ref(),
             Occasion::Return(&live),
         )?;
-        let utc = self.clock.boot().saturating_add(self.utc_offset);
-        self.progress.moved = !journal.bind(&self.settings.own, utc)?;
-        self.room = Room::survey(
-            self.room.limits,
-            self.room.on_full,
-            dir,
-            self.disk.as_ref(),
-            &journal,
-        )?;
+        let utc = self.clock.utc(self.env.clock.boot());
+        self.progress.moved = !journal.bind(&self.env.settings.own, utc)?;
+        self.space.survey_again(&self.env, &journal)?;
         // A card may come back as another device.
         self.device = disk::file_id(dir).map(|id| id.device).ok().or(self.device);
-        self.journal = journal;
-        self.nexts.clear();
-        self.prepared.clear();
-        self.quiet.clear();
-        self.unsettled.clear();
-        self.refused_since = None;
+        self.streams.forget_store();
         // What is live is entered again, should the journal not know it; then what could not be said meanwhile.
         let mut again = self.enter_live();
-        let listeners = self.listeners.clone().map(OutboxChange::Rejoin);
+        let listeners = self.book.listeners.clone().map(OutboxChange::Rejoin);
         again.extend(listeners.map(|all| Op::Change(Change::Outbox(all))));
         let entered = again.len();
-        again.append(&mut self.seals);
-        again.append(&mut self.pending);
-        self.pending = again;
+        self.book.reopen(journal, again);
         if let Err(error) = self.commit(Vec::new()) {
             // It can be read and not be written: the next attempt enters what is live then.
-            self.pending.drain(..entered);
+            self.book.pending.drain(..entered);
             return Err(error);
         }
-        self.progress.journal = self.journal.identity().unwrap_or(self.progress.journal);
+        self.progress.journal = self.book.journal.identity().unwrap_or(self.progress.journal);
         self.away = None;
-        tracing::warn!(dir = %self.settings.dir.display(), "the store is back: {report}");
+        tracing::warn!(dir = %self.env.settings.dir.display(), "the store is back: {report}");
         Ok(())
     }
 
@@ -102,7 +89,7 @@ impl Writer {
             tracing::error!("no store: {reason}");
         }
         // Also of what an attempt that failed halfway had opened.
-        self.journal.close();
+        self.book.journal.close();
         self.progress.failed = Some(reason.clone());
         self.progress.last_error = Some(reason.clone());
         self.away = Some(reason);
@@ -113,7 +100,7 @@ impl Writer {
     /// An empty directory on another file system is a mount point without its card: recording there would fill the
     /// system's own. Another card, with another box's tape, wants a start.
     pub(in crate::store) fn expect_store(&self) -> Result<&Path, StoreError> {
-        let dir = self.settings.dir.as_path();
+        let dir = self.env.settings.dir.as_path();
         let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty());
         let device = |path: &Path| disk::file_id(path).map(|id| id.device).ok();
         let elsewhere = |what| {
@@ -129,36 +116,43 @@ impl Writer {
             }
             (None, _) => elsewhere("the directory is gone, and so is the file system that it was on"),
             (Some(is), Some(was)) if is == was => Ok(dir),
-            (Some(_), _) => match Journal::open_read(dir).and_then(|journal| journal.boot(&self.boot)) {
-                Ok(Some(_)) => Ok(dir),
-                Ok(None) => elsewhere("this is another store; restart edgereel to record on it"),
-                Err(_) => elsewhere(
-                    "another file system is here, and no store on it; is the storage device mounted?",
-                ),
-            },
+            (Some(_), _) => {
+                match Journal::open_read(dir).and_then(|journal| journal.boot(&self.clock.boot())) {
+                    Ok(Some(_)) => Ok(dir),
+                    Ok(None) => elsewhere("this is another store; restart edgereel to record on it"),
+                    Err(_) => elsewhere(
+                        "another file system is here, and no store on it; is the storage device mounted?",
+                    ),
+                }
+            }
         }
     }
 
     /// Lets go of everything.
     fn leave(&mut self, reason: String) {
-        let publishes: Vec<PublishId> = self.lanes.keys().copied().collect();
+        let publishes: Vec<PublishId> = self.streams.publishes();
         for publish in publishes {
             self.give_up(publish);
-            if let Some(lane) = self.lanes.get_mut(&publish) {
-                (lane.failed, lane.turn) = (true, true);
+            if let Some(writer) = self.streams.writers.get_mut(&publish) {
+                (writer.failed, writer.rotates) = (true, true);
             }
         }
-        let mut streams: Vec<String> = self.lanes.values().map(|lane| lane.stream.to_string()).collect();
+        let mut streams: Vec<String> = self
+            .streams
+            .writers
+            .values()
+            .map(|writer| writer.stream.to_string())
+            .collect();
         streams.sort_unstable();
         tracing::error!("no store: {reason}");
-        self.pending.push(Op::Report {
+        self.book.enter(Op::Report {
             event: Event::StorageFailed {
                 reason: reason.clone(),
                 streams,
             },
         });
-        self.journal.close();
-        self.dirty_since = None;
+        self.book.journal.close();
+        self.streams.dirty_since = None;
         self.progress.failed = Some(reason.clone());
         self.progress.last_error = Some(reason.clone());
         self.away = Some(reason);
@@ -166,29 +160,31 @@ impl Writer {
 
     /// A file that somebody removed while it is written takes everything with it, and says nothing.
     fn watch_files(&mut self) {
-        let gone = self.lanes.iter().filter(|(_, lane)| {
-            lane.segment
+        let gone = self.streams.writers.iter().filter(|(_, writer)| {
+            writer
+                .segment
                 .as_ref()
-                .is_some_and(|segment| segment.written.bytes > 0 && !self.disk.is_there(&segment.path))
+                .is_some_and(|segment| segment.written.bytes > 0 && !self.env.disk.is_there(&segment.path))
         });
         let gone: Vec<PublishId> = gone.map(|(publish, _)| *publish).collect();
         for publish in gone {
-            let Some(lane) = self.lanes.get_mut(&publish) else {
+            let Some(writer) = self.streams.writers.get_mut(&publish) else {
                 continue;
             };
-            let Some(segment) = lane.segment.take() else {
+            let Some(segment) = writer.segment.take() else {
                 continue;
             };
-            self.prepared.remove(&lane.stream);
+            let stream = writer.stream.clone();
+            self.streams.unprepare(&stream);
             let reason = format!("{}: somebody removed it", segment.path.display());
             self.lose(segment.durable.bytes);
             let end = segment.written.end;
-            self.enter_seal(publish, &segment);
+            self.end_segment(publish, &segment);
             let missing = Op::Missing {
                 id: segment.id,
                 missing: true,
             };
-            self.seals.push(missing);
+            self.book.enter_seal(missing);
             self.fail(publish, reason);
             self.lose_from(publish, segment.start, end);
         }
@@ -196,10 +192,10 @@ impl Writer {
 
     fn live(&self) -> Live {
         let mut live = Live {
-            publishes: self.lanes.keys().copied().collect(),
-            recordings: self.recordings.keys().copied().collect(),
+            publishes: self.streams.publishes().into_iter().collect(),
+            recordings: self.streams.recordings.keys().copied().collect(),
         };
-        for op in &self.pending {
+        for op in &self.book.pending {
             match op {
                 Op::EndPublish { id, .. } => live.publishes.extend([*id]),
                 Op::CloseRecording { id, .. } | Op::PauseRecording { id, .. } => {
@@ -212,27 +208,27 @@ impl Writer {
     }
 
     fn enter_live(&self) -> Vec<Op> {
-        let publishes = self.lanes.iter().flat_map(|(id, lane)| {
+        let publishes = self.streams.writers.iter().flat_map(|(id, writer)| {
             let start = Op::StartPublish {
                 id: *id,
-                stream: lane.stream.clone(),
-                boot: self.boot,
-                tape_zero: lane.tape_zero,
-                boot_zero: lane.boot_zero,
+                stream: writer.stream.clone(),
+                boot: self.clock.boot(),
+                tape_zero: writer.tape_zero,
+                boot_zero: writer.boot_zero,
                 about: Arc::default(),
                 tell: Tell::Found,
             };
             [start, Op::ResumePublish { id: *id }]
         });
-        let recordings = self.recordings.iter().flat_map(|(id, open)| {
-            let Open { publish, start, .. } = *open;
-            let keep = self.keep(&open.spec);
+        let recordings = self.streams.recordings.iter().flat_map(|(id, growing)| {
+            let Growing { publish, start, .. } = *growing;
+            let keep = self.keep(&growing.spec);
             let start = Op::StartRecording {
                 id: *id,
                 publish,
                 start,
                 keep,
-                spec: Some(open.spec.clone()),
+                spec: Some(growing.spec.clone()),
                 tell: false,
             };
             [start, Op::ResumeRecording { id: *id }]

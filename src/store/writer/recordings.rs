@@ -2,15 +2,29 @@
 
 use std::sync::Arc;
 
-use super::{Open, Pass, Writer};
+use super::Writer;
+use super::batch::Batch;
+use super::step::{Removable, Removal, removal};
 use crate::media::{Micros, PublishId, RecordingId, StreamName};
 use crate::model::Keep;
 use crate::store::journal::Op;
-use crate::store::{Command, RecordingSpec};
+use crate::store::{Command, RecordingSpec, RecordingState};
+
+/// A recording that grows.
+pub(super) struct Growing {
+    pub(super) stream: StreamName,
+    pub(super) publish: PublishId,
+    pub(super) start: Micros,
+    pub(super) spec: Arc<RecordingSpec>,
+    /// Where it will end, if that is known.
+    pub(super) ends: Option<Micros>,
+    /// Somebody wants it deleted: as soon as it is closed.
+    pub(super) doomed: bool,
+}
 
 impl Writer {
-    /// Takes a command that is about a recording; gives any other back.
-    pub(super) fn take_recording(&mut self, command: Command, pass: &mut Pass) -> Option<Command> {
+    /// Enters a command that is about a recording.
+    pub(super) fn enter_recording(&mut self, command: Command, batch: &mut Batch) {
         match command {
             Command::RecordingStarted {
                 recording,
@@ -20,7 +34,7 @@ impl Writer {
             } => {
                 let keep = self.keep(&spec);
                 self.grow(recording, publish, start, spec.clone());
-                self.pending.push(Op::StartRecording {
+                self.book.enter(Op::StartRecording {
                     id: recording,
                     publish,
                     start,
@@ -35,10 +49,10 @@ impl Writer {
                 reason,
             } => {
                 self.progress.recordings_ended += 1;
-                if let Some(Open { stream, .. }) = self.recordings.remove(&recording) {
-                    pass.settle.insert(stream);
+                if let Some(Growing { stream, .. }) = self.streams.recordings.remove(&recording) {
+                    batch.syncs.insert(stream);
                 }
-                self.pending.push(Op::PauseRecording {
+                self.book.enter(Op::PauseRecording {
                     id: recording,
                     end: Some(end),
                     reason,
@@ -49,21 +63,21 @@ impl Writer {
                 publish,
                 start,
             } => {
-                let row = self.journal.recording(recording).ok().flatten();
+                let row = self.book.journal.recording(recording).ok().flatten();
                 let known = row.map(|row| (row.start, Arc::new(row.spec)));
                 let (from, spec) = known.unwrap_or_else(|| (start, Arc::new(RecordingSpec::built_in())));
                 self.grow(recording, publish, from, spec);
-                self.pending.push(Op::ContinueRecording {
+                self.book.enter(Op::ContinueRecording {
                     id: recording,
                     publish,
                     start,
                 });
             }
             Command::RecordingEnds { recording, end } => {
-                if let Some(open) = self.recordings.get_mut(&recording) {
-                    open.ends = Some(end);
+                if let Some(growing) = self.streams.recordings.get_mut(&recording) {
+                    growing.ends = Some(end);
                 }
-                self.pending.push(Op::EndRecording { id: recording, end });
+                self.book.enter(Op::EndRecording { id: recording, end });
             }
             Command::RecordingClosed {
                 recording,
@@ -72,18 +86,18 @@ impl Writer {
             } => {
                 self.progress.recordings_ended += 1;
                 let mut doomed = false;
-                if let Some(open) = self.recordings.remove(&recording) {
-                    self.turn_behind(&open.stream, end);
-                    pass.settle.insert(open.stream);
-                    doomed = open.doomed;
+                if let Some(growing) = self.streams.recordings.remove(&recording) {
+                    self.streams.rotate_behind(&growing.stream, end);
+                    batch.syncs.insert(growing.stream);
+                    doomed = growing.doomed;
                 }
-                self.pending.push(Op::CloseRecording {
+                self.book.enter(Op::CloseRecording {
                     id: recording,
                     end: Some(end),
                     reason,
                 });
                 if doomed {
-                    self.delete(recording, pass);
+                    self.delete(recording, batch);
                 }
             }
             Command::Clip {
@@ -95,8 +109,8 @@ impl Writer {
             } => {
                 let keep = self.keep(&spec);
                 self.progress.recordings_ended += 1;
-                pass.settle.insert(stream.clone());
-                self.pending.push(Op::Clip {
+                batch.syncs.insert(stream.clone());
+                self.book.enter(Op::Clip {
                     id: recording,
                     stream,
                     start,
@@ -105,42 +119,104 @@ impl Writer {
                     spec,
                 });
             }
-            other => return Some(other),
+            _ => {}
         }
-        None
     }
 
-    /// How long a recording is kept after its end; `None` is until its room is needed.
+    /// The service stops: recordings that may go on at its next start wait for their publishers, the others end.
+    pub(super) fn end_recordings(&mut self) {
+        for (id, growing) in std::mem::take(&mut self.streams.recordings) {
+            let (end, reason) = (None, "shutdown".to_owned());
+            self.book.enter(match growing.spec.resumes() {
+                true => Op::PauseRecording { id, end, reason },
+                false => Op::CloseRecording { id, end, reason },
+            });
+            if growing.doomed {
+                self.book.enter(Op::Delete { id });
+            }
+        }
+    }
+
+    /// How long a recording is kept after its end; `None` is until its space is needed.
     pub(super) fn keep(&self, spec: &RecordingSpec) -> Option<Micros> {
         match spec.output.keep {
             Some(Keep::Forever) => None,
             Some(Keep::For(span)) => Some(span.as_micros()),
-            None => self.settings.keep,
+            None => self.env.settings.keep,
         }
     }
 
-    /// What comes behind the end of a recording is not to be in a segment that says that it is a part of it.
-    fn turn_behind(&mut self, stream: &StreamName, end: Micros) {
-        for lane in self.lanes.values_mut().filter(|lane| lane.stream == *stream) {
-            let says_so = lane.segment.as_ref().is_none_or(|segment| segment.start < end);
-            lane.turn |= says_so;
+    /// Somebody wants a recording deleted.
+    pub(super) fn delete(&mut self, recording: RecordingId, batch: &mut Batch) {
+        match removal(self.removable(recording)) {
+            Removal::WhenClosed => {
+                if let Some(growing) = self.streams.recordings.get_mut(&recording) {
+                    growing.doomed = true;
+                }
+                // Also should the power go before: the next start closes it, and deletes it.
+                self.book.enter(Op::Doom { id: recording });
+            }
+            Removal::WhenSealed(stream) => {
+                self.streams.deletes.push((stream, recording));
+                // Also should the power go before: the next start does it.
+                self.book.enter(Op::Doom { id: recording });
+            }
+            Removal::Now(ends) => {
+                if let Some(stream) = ends {
+                    let writers = self.streams.writers.iter();
+                    let of = writers.filter(|(_, writer)| writer.stream == stream);
+                    batch.rotations.extend(of.map(|(publish, _)| (*publish, None)));
+                    // What comes behind is another recording's, perhaps: not to that segment.
+                    batch.held.insert(stream);
+                }
+                self.book.enter(Op::Delete { id: recording });
+                self.space.look_soon();
+            }
         }
+    }
+
+    fn removable(&self, recording: RecordingId) -> Removable {
+        let growing = self.streams.recordings.get(&recording);
+        let row = self.book.journal.recording(recording).ok().flatten();
+        let closes = |op: &Op| matches!(op, Op::CloseRecording { id, .. } if *id == recording);
+        let closes = self.book.is_pending(closes);
+        let closed = row.filter(|row| closes || row.state != RecordingState::Open);
+        let over = closed.map(|row| row.stream).or_else(|| self.clipped(recording));
+        let is_of = |stream: &StreamName| over.as_ref() == Some(stream);
+        Removable {
+            ends: growing.is_some_and(|growing| growing.ends.is_some()),
+            shared: self.streams.recordings.values().any(|other| is_of(&other.stream)),
+            open: self
+                .streams
+                .writers
+                .values()
+                .any(|writer| is_of(&writer.stream) && writer.segment.is_some()),
+            over,
+        }
+    }
+
+    /// The stream of a clip that the next commit enters.
+    fn clipped(&self, recording: RecordingId) -> Option<StreamName> {
+        self.book.pending.iter().find_map(|op| match op {
+            Op::Clip { id, stream, .. } if *id == recording => Some(stream.clone()),
+            _ => None,
+        })
     }
 
     fn grow(&mut self, recording: RecordingId, publish: PublishId, start: Micros, spec: Arc<RecordingSpec>) {
-        let Some(lane) = self.lanes.get_mut(&publish) else {
+        let Some(writer) = self.streams.writers.get_mut(&publish) else {
             return;
         };
-        lane.turn = true;
-        let open = Open {
-            stream: lane.stream.clone(),
+        writer.rotates = true;
+        let growing = Growing {
+            stream: writer.stream.clone(),
             publish,
             start,
             spec,
             ends: None,
             doomed: false,
         };
-        self.recordings.insert(recording, open);
+        self.streams.recordings.insert(recording, growing);
     }
 }
 

@@ -53,7 +53,7 @@ fn script(world: &mut World) {
         let rig = world.rig();
         let oldest = Journal::open_read(rig.dir.path()).unwrap();
         let class = crate::store::journal::Class::Delivered;
-        let oldest = oldest.victims(class, 1).unwrap().remove(0);
+        let oldest = oldest.candidates_of(class, 1).unwrap().remove(0);
         paths::segment(rig.dir.path(), &oldest.stream, oldest.sequence)
     };
     world.rig().disk.hold(&path, true);

@@ -1,15 +1,17 @@
-//! How much the tape may take, and whose blocks a new segment takes over. Pure.
+//! How much the tape may take, and whose blocks a new segment takes over.
+
+use crate::store::{Disk, StoreSettings};
 
 /// What is configured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Limits {
+pub(in crate::store::writer) struct Limits {
     /// Most bytes that all files of the tape may take.
     pub(super) quota: Option<u64>,
     /// Bytes that must stay free on the file system, whoever uses the rest.
     pub(super) min_free: u64,
 }
 
-/// What becomes of new media when there is no room, and nothing is left to give up but what was never delivered.
+/// What becomes of new media when there is no space, and nothing is left to give up but what was never delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnFull {
     /// The oldest goes.
@@ -19,9 +21,29 @@ pub enum OnFull {
 }
 
 impl Limits {
+    /// As configured, else what stays free is half a gigabyte, or a twentieth of a small card. A floor that the whole card
+    /// does not have is a slip of the pen, and would cost the whole tape.
+    pub(in crate::store::writer) fn of(settings: &StoreSettings, disk: &dyn Disk) -> Self {
+        let total = disk.space(&settings.dir).map_or(u64::MAX, |space| space.total);
+        let usual = (total / 20).min(512 << 20);
+        let min_free = match settings.min_free {
+            Some(wanted) if wanted >= total => {
+                tracing::warn!(
+                    "storage.min_free of {wanted} bytes is more than the file system has; {usual} are left free"
+                );
+                usual
+            }
+            wanted => wanted.unwrap_or(usual),
+        };
+        Self {
+            quota: settings.quota,
+            min_free,
+        }
+    }
+
     /// Bytes that the tape may still grow by; less than zero is by how much it must shrink. `free` is `None` when the
     /// file system does not say.
-    pub(super) fn room(&self, used: u64, free: Option<u64>) -> i64 {
+    pub(super) fn left(&self, used: u64, free: Option<u64>) -> i64 {
         let difference = |have: u64, need: u64| {
             let signed = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
             signed(have).saturating_sub(signed(need))
@@ -32,7 +54,7 @@ impl Limits {
     }
 
     /// Bytes that a segment has at most, so that giving one up is a small part of the quota.
-    pub(super) fn segment_bytes(&self, configured: u64) -> u64 {
+    pub(in crate::store::writer) fn segment_bytes(&self, configured: u64) -> u64 {
         match self.quota {
             Some(quota) => configured.min((quota / 32).max(1 << 20)),
             None => configured,
@@ -40,16 +62,16 @@ impl Limits {
     }
 }
 
-/// Which of the spare files each new segment takes over: for the largest first, the smallest that is large enough,
-/// else the largest there is. Both are sizes in bytes; what is returned are places in `spares`.
-pub(super) fn assign(wanted: &[u64], spares: &[u64]) -> Vec<Option<usize>> {
-    let mut left: Vec<(u64, usize)> = spares.iter().copied().zip(0..).collect();
+/// Which of the free files each new segment takes over: for the largest first, the smallest that is large enough,
+/// else the largest there is. Both are sizes in bytes; what is returned are places in `free`.
+pub(super) fn assign(wanted: &[u64], free: &[u64]) -> Vec<Option<usize>> {
+    let mut left: Vec<(u64, usize)> = free.iter().copied().zip(0..).collect();
     left.sort_unstable();
     let mut order: Vec<(u64, usize)> = wanted.iter().copied().zip(0..).collect();
     order.sort_unstable();
     let mut taken = vec![None; wanted.len()];
     for (size, at) in order.into_iter().rev() {
-        let fits = left.partition_point(|(spare, _)| *spare < size);
+        let fits = left.partition_point(|(space, _)| *space < size);
         let best = fits.min(left.len().saturating_sub(1));
         if best < left.len()
             && let Some(place) = taken.get_mut(at)
@@ -60,13 +82,13 @@ pub(super) fn assign(wanted: &[u64], spares: &[u64]) -> Vec<Option<usize>> {
     taken
 }
 
-/// Bytes by which the tape grows when files of these sizes are begun on those spares.
-pub(super) fn growth(wanted: &[u64], spares: &[u64], taken: &[Option<usize>]) -> u64 {
-    let spare = |place: &Option<usize>| place.and_then(|place| spares.get(place)).copied().unwrap_or(0);
+/// Bytes by which the tape grows when files of these sizes are begun on those free.
+pub(super) fn growth(wanted: &[u64], free: &[u64], taken: &[Option<usize>]) -> u64 {
+    let taken_over = |place: &Option<usize>| place.and_then(|place| free.get(place)).copied().unwrap_or(0);
     let grows = wanted
         .iter()
         .zip(taken)
-        .map(|(size, place)| size.saturating_sub(spare(place)));
+        .map(|(size, place)| size.saturating_sub(taken_over(place)));
     grows.sum()
 }
 
@@ -80,15 +102,15 @@ mod tests {
             quota: Some(100),
             min_free: 10,
         };
-        assert_eq!(limits.room(70, Some(1000)), 30);
-        assert_eq!(limits.room(70, Some(15)), 5);
-        assert_eq!(limits.room(70, Some(4)), -6);
-        assert_eq!(limits.room(130, None), -30);
+        assert_eq!(limits.left(70, Some(1000)), 30);
+        assert_eq!(limits.left(70, Some(15)), 5);
+        assert_eq!(limits.left(70, Some(4)), -6);
+        assert_eq!(limits.left(130, None), -30);
         let none = Limits {
             quota: None,
             min_free: 0,
         };
-        assert_eq!(none.room(u64::MAX, None), i64::MAX);
+        assert_eq!(none.left(u64::MAX, None), i64::MAX);
         assert_eq!(none.segment_bytes(32 << 20), 32 << 20);
         assert_eq!(
             Limits {

@@ -13,13 +13,14 @@
 use std::io::{self, ErrorKind, IoSlice};
 use std::path::Path;
 
-use super::Writer;
+use super::Space;
 use crate::format::fmp4::{self, GONE_BOX, Gone};
 use crate::format::index::SampleIndex;
 use crate::media::SegmentId;
 use crate::store::disk::DiskFile;
-use crate::store::journal::{Blank, Op};
+use crate::store::journal::{Blank, Journal, Op};
 use crate::store::reader::Reader;
+use crate::store::writer::{Env, Writer};
 use crate::store::{StoreError, deleted, paths};
 
 /// Most that is written over between two ticks: other streams want the card, too.
@@ -49,16 +50,16 @@ enum Blanked {
 
 impl Writer {
     /// Enters what was deleted in the list beside the tape. What fails is tried again.
-    pub(super) fn list_deleted(&mut self) -> Result<(), StoreError> {
-        for (id, parts) in self.journal.unlisted()? {
+    pub(in crate::store::writer) fn list_deleted(&mut self) -> Result<(), StoreError> {
+        for (id, parts) in self.book.journal.unlisted()? {
             let listed = |op: &Op| matches!(op, Op::Listed { id: listed } if *listed == id);
-            if self.pending.iter().any(listed) {
+            if self.book.is_pending(listed) {
                 continue;
             }
-            match deleted::add(self.disk.as_ref(), &self.settings.dir, id, &parts) {
-                Ok(()) => self.pending.push(Op::Listed { id }),
+            match deleted::add(self.env.disk.as_ref(), &self.env.settings.dir, id, &parts) {
+                Ok(()) => self.book.enter(Op::Listed { id }),
                 Err(error) => {
-                    let path = paths::deleted(&self.settings.dir);
+                    let path = paths::deleted(&self.env.settings.dir);
                     tracing::error!("{}: cannot be written: {error}", path.display());
                     self.progress.last_error = Some(format!("{}: {error}", path.display()));
                 }
@@ -69,27 +70,34 @@ impl Writer {
 
     /// Writes over what is to be, as far as one tick has time for.
     pub(super) fn write_blanks(&mut self) -> Result<(), StoreError> {
-        for blank in self.journal.blanks()? {
+        for blank in self.book.journal.blanks()? {
             let id = blank.blocks.id;
             let known = |op: &Op| matches!(op, Op::Blanked { id: other } if *other == id);
-            if self.pending.iter().any(known) {
+            if self.book.is_pending(known) {
                 continue;
             }
-            let path = paths::segment(&self.settings.dir, &blank.blocks.stream, blank.blocks.sequence);
-            match self.write_blank(&blank, &path) {
+            let path = paths::segment(
+                &self.env.settings.dir,
+                &blank.blocks.stream,
+                blank.blocks.sequence,
+            );
+            match self
+                .space
+                .write_blank(&blank, &path, &self.env, &self.book.journal)
+            {
                 Ok(Blanked::Done) => {
-                    self.room.blanking = None;
-                    self.pending.push(Op::Blanked { id });
+                    self.space.blanking = None;
+                    self.book.enter(Op::Blanked { id });
                 }
                 Ok(Blanked::Unfinished) => {
-                    self.room.look_soon();
+                    self.space.look_soon();
                     return Ok(());
                 }
                 Ok(Blanked::Read) => {}
                 // Its row says `missing` after the next start; should the file return, it is written over.
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(error) => {
-                    self.room.blanking = None;
+                    self.space.blanking = None;
                     self.progress.last_error =
                         Some(format!("{}: cannot write over: {error}", path.display()));
                 }
@@ -97,24 +105,29 @@ impl Writer {
         }
         Ok(())
     }
+}
 
-    fn write_blank(&mut self, blank: &Blank, path: &Path) -> io::Result<Blanked> {
+impl Space {
+    fn write_blank(
+        &mut self,
+        blank: &Blank,
+        path: &Path,
+        env: &Env,
+        journal: &Journal,
+    ) -> io::Result<Blanked> {
         let id = blank.blocks.id;
         let cuts = blank.cuts;
-        let begun = self
-            .room
-            .blanking
-            .filter(|begun| (begun.id, begun.cuts) == (id, cuts));
+        let begun = self.blanking.filter(|begun| (begun.id, begun.cuts) == (id, cuts));
         let file = match begun {
             // Those who read it by now know what is gone.
-            Some(_) => self.disk.open(path)?,
-            None => match self.open_unread(path)? {
+            Some(_) => env.disk.open(path)?,
+            None => match open_unread(env, path)? {
                 Some(file) => file,
                 None => return Ok(Blanked::Read),
             },
         };
         file.share()?;
-        let Some(stretches) = self.stretches(blank, file.as_ref())? else {
+        let Some(stretches) = stretches(blank, file.as_ref(), journal)? else {
             tracing::error!(
                 "{}: deleted footage cannot be distinguished from the rest",
                 path.display()
@@ -139,7 +152,7 @@ impl Writer {
             while at < end {
                 if left == 0 {
                     file.sync()?;
-                    self.room.blanking = Some(Blanking { id, cuts, done });
+                    self.blanking = Some(Blanking { id, cuts, done });
                     return Ok(Blanked::Unfinished);
                 }
                 let size = (end - at).min(PIECE as u64).min(left);
@@ -152,27 +165,27 @@ impl Writer {
         file.sync()?;
         Ok(Blanked::Done)
     }
+}
 
-    /// What of a file its segment's index does not have. `None` when that cannot be told: the file is another's, or damaged.
-    fn stretches(&self, blank: &Blank, file: &dyn DiskFile) -> io::Result<Option<Vec<Gone>>> {
-        let id = blank.blocks.id;
-        let reader = Reader(file);
-        let header = match fmp4::read_header(&reader, blank.bytes) {
-            Ok(header) if header.identity.segment == id => header,
-            Err(fmp4::ScanError::Io { source, .. }) => return Err(source),
-            Ok(_) | Err(_) => return Ok(None),
-        };
-        let samples = self.journal.index(id).map_err(io::Error::other)?;
-        let index = samples.and_then(|samples| SampleIndex::decode(&samples).ok());
-        Ok(index.and_then(|index| fmp4::stretches(&reader, id, &index, header.len, blank.bytes)))
-    }
+/// What of a file its segment's index does not have. `None` when that cannot be told: the file is another's, or damaged.
+fn stretches(blank: &Blank, file: &dyn DiskFile, journal: &Journal) -> io::Result<Option<Vec<Gone>>> {
+    let id = blank.blocks.id;
+    let reader = Reader(file);
+    let header = match fmp4::read_header(&reader, blank.bytes) {
+        Ok(header) if header.identity.segment == id => header,
+        Err(fmp4::ScanError::Io { source, .. }) => return Err(source),
+        Ok(_) | Err(_) => return Ok(None),
+    };
+    let samples = journal.index(id).map_err(io::Error::other)?;
+    let index = samples.and_then(|samples| SampleIndex::decode(&samples).ok());
+    Ok(index.and_then(|index| fmp4::stretches(&reader, id, &index, header.len, blank.bytes)))
+}
 
-    /// A file that nobody reads, to take footage out of it. Where the file system has no locks, nobody can say.
-    pub(super) fn open_unread(&self, path: &Path) -> io::Result<Option<Box<dyn DiskFile>>> {
-        match self.disk.open_unread(path) {
-            Err(error) if error.kind() != ErrorKind::NotFound => self.disk.open(path).map(Some),
-            other => other,
-        }
+/// A file that nobody reads, to take footage out of it. Where the file system has no locks, nobody can say.
+pub(super) fn open_unread(env: &Env, path: &Path) -> io::Result<Option<Box<dyn DiskFile>>> {
+    match env.disk.open_unread(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => env.disk.open(path).map(Some),
+        other => other,
     }
 }
 

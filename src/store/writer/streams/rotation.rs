@@ -8,24 +8,24 @@ const PATIENCE: u64 = 8;
 
 /// How large a segment may become.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
-    pub(super) duration: Micros,
-    pub(super) bytes: u64,
+pub(in crate::store::writer) struct Limits {
+    pub(in crate::store::writer) duration: Micros,
+    pub(in crate::store::writer) bytes: u64,
 }
 
 /// The segment that is open.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct OpenSegment<'a> {
-    pub(super) tracks: &'a Tracks,
-    pub(super) duration: Micros,
-    pub(super) bytes: u64,
+pub(in crate::store::writer) struct OpenSegment<'a> {
+    pub(in crate::store::writer) tracks: &'a Tracks,
+    pub(in crate::store::writer) duration: Micros,
+    pub(in crate::store::writer) bytes: u64,
     /// A recording began or ended within it: the next keyframe is a better place for a seam than any later.
-    pub(super) turn: bool,
+    pub(in crate::store::writer) rotates: bool,
 }
 
 /// What becomes of a fragment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Decision {
+pub(in crate::store::writer) enum Decision {
     /// It goes on the open segment.
     Append,
     /// It begins a new one.
@@ -34,7 +34,11 @@ pub(super) enum Decision {
     Drop,
 }
 
-pub(super) fn decide(open: Option<OpenSegment<'_>>, fragment: &Fragment, limits: Limits) -> Decision {
+pub(in crate::store::writer) fn decide(
+    open: Option<OpenSegment<'_>>,
+    fragment: &Fragment,
+    limits: Limits,
+) -> Decision {
     let key = fragment.starts_with_key();
     let Some(open) = open else {
         // Sound that comes before the first picture can be played, whatever the picture will be.
@@ -48,7 +52,7 @@ pub(super) fn decide(open: Option<OpenSegment<'_>>, fragment: &Fragment, limits:
         open.duration >= duration || open.bytes >= limits.bytes.saturating_mul(times)
     };
     // One header describes one configuration: another one cannot wait for a keyframe.
-    if *open.tracks != fragment.tracks || reached(PATIENCE) || (key && (open.turn || reached(1))) {
+    if *open.tracks != fragment.tracks || reached(PATIENCE) || (key && (open.rotates || reached(1))) {
         Decision::Begin
     } else {
         Decision::Append
@@ -65,12 +69,12 @@ mod tests {
         bytes: 1_000,
     };
 
-    fn open(tracks: &Tracks, duration: Micros, bytes: u64, turn: bool) -> Option<OpenSegment<'_>> {
+    fn open(tracks: &Tracks, duration: Micros, bytes: u64, rotates: bool) -> Option<OpenSegment<'_>> {
         Some(OpenSegment {
             tracks,
             duration,
             bytes,
-            turn,
+            rotates,
         })
     }
 
@@ -79,9 +83,9 @@ mod tests {
         let (key, delta) = (testing::fragment(0, true), testing::fragment(0, false));
         assert_eq!(decide(None, &key, LIMITS), Decision::Begin);
         assert_eq!(decide(None, &delta, LIMITS), Decision::Drop);
-        for (duration, bytes, turn) in [(60_000_000, 0, false), (0, 1_000, false), (0, 0, true)] {
+        for (duration, bytes, rotates) in [(60_000_000, 0, false), (0, 1_000, false), (0, 0, true)] {
             let tracks = testing::tracks();
-            let open = open(&tracks, duration, bytes, turn);
+            let open = open(&tracks, duration, bytes, rotates);
             assert_eq!(decide(open, &key, LIMITS), Decision::Begin);
             assert_eq!(decide(open, &delta, LIMITS), Decision::Append);
         }

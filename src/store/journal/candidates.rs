@@ -53,15 +53,19 @@ const PAGE: usize = 64;
 
 impl Journal {
     /// Up to so many segments of a class that may go next, the oldest first.
-    pub(in crate::store) fn victims(&self, class: Class, limit: usize) -> Result<Vec<Blocks>, StoreError> {
+    pub(in crate::store) fn candidates_of(
+        &self,
+        class: Class,
+        limit: usize,
+    ) -> Result<Vec<Blocks>, StoreError> {
         let needed = match class {
             Class::Expired | Class::Nobodys => "(o.state <> 'expired' OR o.protected)",
             Class::Delivered => "(o.state IN ('open', 'closed') OR o.protected)",
             Class::Undelivered => "o.protected",
         };
         self.not_held(needed, limit, |limit| match class {
-            Class::Expired => self.victims_of("expired", needed, limit),
-            Class::Delivered => self.victims_of("delivered", needed, limit),
+            Class::Expired => self.candidates_of_state("expired", needed, limit),
+            Class::Delivered => self.candidates_of_state("delivered", needed, limit),
             Class::Nobodys => self.nobodys(limit),
             Class::Undelivered => self
                 .unneeded("AND o.protected", Micros::MIN, limit)
@@ -71,7 +75,12 @@ impl Journal {
 
     /// Those of recordings in a state, unless another one needs them. The oldest recordings come first, and nothing of a
     /// recording ends before it begins: so the rest need not be looked at.
-    fn victims_of(&self, state: &str, needed: &str, limit: usize) -> Result<Vec<Blocks>, StoreError> {
+    fn candidates_of_state(
+        &self,
+        state: &str,
+        needed: &str,
+        limit: usize,
+    ) -> Result<Vec<Blocks>, StoreError> {
         let recordings = format!(
             "SELECT start, recording FROM recordings WHERE state = '{state}' AND NOT protected
                 AND (start, recording) > (?1, ?2) ORDER BY start, recording LIMIT ?3"

@@ -1,0 +1,189 @@
+//! Commands that share a commit, and how that commit is made: what ends is sealed, what must be durable is synced, one
+//! transaction, and the files of what begins.
+
+use std::collections::HashSet;
+
+use super::Writer;
+use super::space::{NoSpace, SpacePlan};
+use crate::media::{PublishId, RecordingId, StreamName};
+use crate::store::journal::{Blocks, NewSegment, Op};
+use crate::store::segment::Begin;
+use crate::store::{Change, StoreError};
+
+/// Streams that nobody writes, and of which something is in memory.
+const REMEMBERED: usize = 1_000;
+
+/// What commands leave for their one commit.
+#[derive(Default)]
+pub(super) struct Batch {
+    /// Streams whose further commands wait for the commit.
+    pub(super) held: HashSet<StreamName>,
+    /// Recordings that one of them is about: whatever else is said of those waits behind it.
+    pub(super) held_recordings: HashSet<RecordingId>,
+    /// Publishes whose segment ends, with the one that follows, if one does.
+    pub(super) rotations: Vec<(PublishId, Option<Rotation>)>,
+    /// Streams whose open segment must be durable before the rows of this batch are true.
+    pub(super) syncs: HashSet<StreamName>,
+    pub(super) ended: Vec<PublishId>,
+    /// Rows that waited before it: all that they wait for was done.
+    pub(super) waited: usize,
+}
+
+/// A segment that is to follow the one that is open.
+pub(super) struct Rotation {
+    pub(super) row: NewSegment,
+    pub(super) begin: Begin,
+    /// Whose blocks it takes over.
+    pub(super) takes: Option<Blocks>,
+}
+
+impl Batch {
+    /// Behind so many rows that wait already.
+    pub(super) fn behind(waited: usize) -> Self {
+        Self {
+            waited,
+            ..Self::default()
+        }
+    }
+}
+
+impl Writer {
+    /// Ends a batch: seals, one commit, new files.
+    pub(super) fn finish(&mut self, batch: Batch) {
+        let mut begins = Vec::new();
+        for (publish, rotation) in batch.rotations {
+            self.seal(publish);
+            begins.extend(rotation.map(|rotation| (publish, rotation)));
+        }
+        self.sync_all_of(&batch.syncs);
+        // The ended publishes' last segments were accounted for above.
+        for publish in batch.ended {
+            if let Some(mut writer) = self.streams.writers.remove(&publish)
+                && let Some(gap) = writer.end_gap()
+            {
+                self.tell_gap(publish, &writer.stream, gap);
+            }
+        }
+        self.forget_streams();
+        self.commit_first(&mut begins);
+        let plan = self.plan_space(&mut begins);
+        let opens = begins
+            .iter()
+            .map(|(_, rotation)| Op::OpenSegment(rotation.row.clone()));
+        let rows: Vec<Op> = plan.ops().chain(opens).collect();
+        if rows.is_empty() && !self.book.has_rows() {
+            return;
+        }
+        match self.commit(rows) {
+            Ok(()) => {
+                self.take_space(plan, &begins);
+                for (publish, rotation) in begins {
+                    self.begin(publish, rotation);
+                }
+            }
+            Err(error) => {
+                for (publish, _) in begins {
+                    self.refuse(publish, error.to_string());
+                }
+            }
+        }
+    }
+
+    /// Syncs the open segments of these streams, and says how far they go.
+    fn sync_all_of(&mut self, streams: &HashSet<StreamName>) {
+        let of = |(publish, writer): (&PublishId, &super::streams::StreamWriter)| {
+            streams.contains(&writer.stream).then_some(*publish)
+        };
+        let publishes: Vec<PublishId> = self.streams.writers.iter().filter_map(of).collect();
+        for publish in publishes {
+            self.sync(publish);
+            let writer = self.streams.writers.get(&publish);
+            if let Some(segment) = writer.and_then(|writer| writer.segment.as_ref()) {
+                self.book.enter_seal(Op::GrowSegment {
+                    id: segment.id,
+                    end: segment.durable.end,
+                    bytes: segment.durable.bytes,
+                });
+            }
+        }
+    }
+
+    /// What is kept in memory of streams that nobody writes is what saves looking it up, and what is counted of them: of very
+    /// many names it goes.
+    fn forget_streams(&mut self) {
+        let most = REMEMBERED + self.streams.writers.len();
+        if self.progress.streams.len().max(self.streams.remembered()) <= most {
+            return;
+        }
+        let written = self.streams.forget_others();
+        self.progress.streams.retain(|name, _| written.contains(name));
+    }
+
+    /// What is to be removed for good is known to be before anything takes over blocks: those of it are emptied. What is
+    /// protected is known to be before anything is given up.
+    fn commit_first(&mut self, begins: &mut Vec<(PublishId, Rotation)>) {
+        let first = |op: &Op| {
+            matches!(
+                op,
+                Op::Delete { .. } | Op::Change(Change::Protect { protected: true, .. })
+            )
+        };
+        if begins.is_empty() || !self.book.is_pending(first) {
+            return;
+        }
+        if let Err(error) = self.commit(Vec::new()) {
+            for (publish, _) in std::mem::take(begins) {
+                self.refuse(publish, error.to_string());
+            }
+        }
+    }
+
+    /// Space for what begins; those for which there is none do not.
+    fn plan_space(&mut self, begins: &mut Vec<(PublishId, Rotation)>) -> SpacePlan {
+        if begins.is_empty() {
+            return SpacePlan::default();
+        }
+        let mut made = self.find_space(begins);
+        if matches!(made, Err(NoSpace::Full(_))) && self.book.has_rows() && self.commit(Vec::new()).is_ok() {
+            // What was sealed or closed just now may be what can be given up.
+            made = self.find_space(begins);
+        }
+        let why = match made {
+            Ok(plan) => return plan,
+            Err(why) => why,
+        };
+        for (publish, _) in std::mem::take(begins) {
+            match &why {
+                NoSpace::Full(reason) => self.refuse_full(publish, reason),
+                NoSpace::Journal(error) => self.refuse(publish, error.to_string()),
+            }
+        }
+        SpacePlan::default()
+    }
+
+    /// One transaction with all rows that wait, and those of what begins.
+    pub(super) fn commit(&mut self, begins: Vec<Op>) -> Result<(), StoreError> {
+        let boot = self.env.clock.boot();
+        match self.book.commit(begins, boot, self.clock.utc(boot)) {
+            Ok(committed) => {
+                if committed.deletes {
+                    self.space.forget_deleted(&self.book.journal);
+                    if let Err(error) = self.list_deleted() {
+                        tracing::error!("what was deleted cannot be listed: {error}");
+                    }
+                }
+                self.progress.moved &= !committed.adopts;
+                // Who sends events need not wait for the next tick.
+                self.progress.events = self.book.journal.newest_event().unwrap_or(self.progress.events);
+                Ok(())
+            }
+            Err(error) => {
+                let said = error.to_string();
+                self.progress.failed = Some(said.clone());
+                self.progress.last_error = Some(said);
+                self.streams.dirty_since = self.streams.dirty_since.or(Some(boot));
+                Err(error)
+            }
+        }
+    }
+}

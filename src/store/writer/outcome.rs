@@ -1,0 +1,144 @@
+//! A step is done, and what came of it is concluded.
+//!
+//! Doing touches one stream, its file, and rows; concluding brings it to all who have to do with it: the book, the space,
+//! the batch, and what the rest of the process is told.
+
+use super::Writer;
+use super::batch::{Batch, Rotation};
+use super::recordings::recording_of;
+use super::step::{Lost, Step};
+use super::streams::Written;
+use crate::media::{Fragment, PublishId};
+use crate::store::Command;
+use crate::store::segment::AppendError;
+
+/// What came of a step.
+pub(super) enum Outcome {
+    /// All of it is done, or stands in the rows of the next commit.
+    Done,
+    /// It comes again behind the commit of this batch.
+    Again(Command),
+    /// The fragment comes again behind the commit of this batch, and whatever is about its stream behind it.
+    Held(PublishId, Fragment),
+    /// The fragment is in its file.
+    Written(PublishId, Written),
+    /// It is not, and the open segment may have to end for that.
+    NotWritten(PublishId, Fragment, AppendError),
+    /// What is open ends; the fragment waits for the segment that follows, or for what is said of why none does.
+    Rotates(PublishId, Fragment, Result<Rotation, String>),
+    /// The fragment cannot be kept.
+    Lost(PublishId, Fragment, Lost),
+}
+
+impl Writer {
+    /// Does what was decided.
+    pub(super) fn perform(&mut self, step: Step, command: Command, batch: &mut Batch) -> Outcome {
+        match (step, command) {
+            (Step::Wait, command) => Outcome::Again(command),
+            (Step::Append, Command::Append { publish, fragment }) => {
+                self.append(publish, fragment, batch.waited)
+            }
+            (Step::Rotate, Command::Append { publish, fragment }) => {
+                let Self {
+                    env,
+                    clock,
+                    streams,
+                    book,
+                    ..
+                } = self;
+                let rotation = streams.plan(publish, &fragment, env, clock, book);
+                Outcome::Rotates(publish, fragment, rotation)
+            }
+            (Step::Lose(lost), Command::Append { publish, fragment }) => {
+                Outcome::Lost(publish, fragment, lost)
+            }
+            (_, command) => {
+                self.enter(command, batch);
+                Outcome::Done
+            }
+        }
+    }
+
+    /// Concludes a step; gives back the command that comes again behind the commit of this batch.
+    pub(super) fn conclude(&mut self, outcome: Outcome, batch: &mut Batch) -> Option<Command> {
+        match outcome {
+            Outcome::Done => {}
+            Outcome::Again(command) => {
+                batch.held_recordings.extend(recording_of(&command));
+                return Some(command);
+            }
+            Outcome::Held(publish, fragment) => {
+                batch.held.extend(self.streams.name_of(publish).cloned());
+                return Some(Command::Append { publish, fragment });
+            }
+            Outcome::Written(publish, written) => self.conclude_written(publish, &written),
+            Outcome::NotWritten(publish, fragment, error) => {
+                self.conclude_not_written(publish, &fragment, error);
+            }
+            Outcome::Rotates(publish, fragment, rotation) => {
+                if let Some(writer) = self.streams.writers.get_mut(&publish) {
+                    writer.rotates = false;
+                    batch.held.insert(writer.stream.clone());
+                }
+                match rotation {
+                    Ok(rotation) => batch.rotations.push((publish, Some(rotation))),
+                    Err(reason) => {
+                        // What is open ends here all the same: it cannot carry what comes.
+                        batch.rotations.push((publish, None));
+                        self.refuse(publish, reason);
+                    }
+                }
+                return Some(Command::Append { publish, fragment });
+            }
+            Outcome::Lost(_, fragment, Lost::NoPublish) => self.lose(fragment.payload_bytes() as u64),
+            Outcome::Lost(publish, fragment, lost) => {
+                if let (Lost::NoSegment, Some(writer)) = (lost, self.streams.writers.get_mut(&publish)) {
+                    writer.refused = false;
+                }
+                self.lose_fragment(publish, &fragment);
+            }
+        }
+        None
+    }
+
+    fn conclude_written(&mut self, publish: PublishId, written: &Written) {
+        let Some(writer) = self.streams.writers.get_mut(&publish) else {
+            return;
+        };
+        writer.reach(written.start);
+        self.progress.bytes_written += written.bytes;
+        let stream = self.progress.streams.entry(writer.stream.clone()).or_default();
+        stream.bytes_written += written.bytes;
+        if self.streams.dirty_since.is_none() {
+            self.streams.dirty_since = Some(self.env.clock.boot());
+        }
+    }
+
+    fn conclude_not_written(&mut self, publish: PublishId, fragment: &Fragment, error: AppendError) {
+        let Some(writer) = self.streams.writers.get_mut(&publish) else {
+            return;
+        };
+        let Some(segment) = writer.segment.as_mut() else {
+            return;
+        };
+        match error {
+            AppendError::Media(error) => {
+                let reason = format!("{}: {error}", segment.path.display());
+                tracing::warn!(stream = %writer.stream, "fragment left out: {reason}");
+                self.progress.last_error = Some(reason);
+            }
+            AppendError::Disk(error) => {
+                let reason = format!("{}: cannot write: {error}", segment.path.display());
+                // What was whole before may well be good; the seal's sync tells.
+                let cut = segment.cut();
+                self.progress.last_error = Some(reason.clone());
+                match cut {
+                    Ok(()) => self.seal(publish),
+                    Err(_) => self.give_up(publish),
+                }
+                self.fail(publish, reason);
+            }
+        }
+        self.lose_fragment(publish, fragment);
+    }
+}

@@ -1,0 +1,178 @@
+//! What the writer says of itself: failures, gaps, recovery, the clock.
+
+use super::Writer;
+use super::clock::Reading;
+use super::streams::ClosedGap;
+use crate::event::Event;
+use crate::media::{Fragment, Micros, PublishId, StreamName};
+use crate::store::journal::Op;
+
+impl Writer {
+    /// A segment could not be begun: the fragment that waits for it is lost, the next keyframe tries again.
+    pub(super) fn refuse(&mut self, publish: PublishId, reason: String) {
+        if let Some(writer) = self.streams.writers.get_mut(&publish) {
+            writer.refused = true;
+        }
+        self.fail(publish, reason);
+    }
+
+    /// There is no space for a segment, and none may be made.
+    pub(super) fn refuse_full(&mut self, publish: PublishId, reason: &str) {
+        let Some(writer) = self.streams.writers.get_mut(&publish) else {
+            return;
+        };
+        writer.refused = true;
+        writer.failed = true;
+        self.progress
+            .streams
+            .entry(writer.stream.clone())
+            .or_default()
+            .failed = true;
+        if self.progress.full.is_none() {
+            tracing::error!("storage full: {reason}");
+            self.book.enter(Op::Report {
+                event: Event::StorageFull {
+                    reason: reason.to_owned(),
+                    used: self.progress.space_used,
+                },
+            });
+        }
+        self.progress.full = Some(reason.to_owned());
+        self.progress.failed = Some(reason.to_owned());
+        self.progress.last_error = Some(reason.to_owned());
+    }
+
+    /// A stream's tape stops. Told once until it goes on.
+    pub(super) fn fail(&mut self, publish: PublishId, reason: String) {
+        let Some(writer) = self.streams.writers.get_mut(&publish) else {
+            return;
+        };
+        tracing::error!(stream = %writer.stream, "storage failed: {reason}");
+        self.progress
+            .streams
+            .entry(writer.stream.clone())
+            .or_default()
+            .failed = true;
+        self.progress.last_error = Some(reason.clone());
+        if !std::mem::replace(&mut writer.failed, true) {
+            self.book.enter(Op::Report {
+                event: Event::StorageFailed {
+                    reason: reason.clone(),
+                    streams: vec![writer.stream.to_string()],
+                },
+            });
+        }
+        self.progress.failed = Some(reason);
+    }
+
+    /// Says when all streams' tapes go on again.
+    pub(super) fn recover_state(&mut self) {
+        let healthy = !self.book.has_rows()
+            && self.progress.full.is_none()
+            && self.streams.writers.values().all(|writer| !writer.failed);
+        if healthy && self.progress.failed.is_some() {
+            self.progress.failed = None;
+            tracing::warn!("the storage accepts media again");
+            self.book.enter(Op::Report {
+                event: Event::StorageRecovered {},
+            });
+            let _ = self.commit(Vec::new());
+        }
+    }
+
+    /// Looks at the clock once in a while, also when nothing is recorded; true when it had something to say.
+    pub(in crate::store) fn look(&mut self) -> bool {
+        if !self.clock.is_look_due(self.env.clock.boot()) {
+            return false;
+        }
+        self.watch_clock();
+        // Rows that a journal refused are tried again, too.
+        self.book.has_rows() && self.commit(Vec::new()).is_ok()
+    }
+
+    /// UTC is one offset for the whole boot: when the clock moved, all of the boot is dated anew.
+    pub(super) fn watch_clock(&mut self) {
+        let utc_offset = self.env.clock.utc_offset();
+        if !self.clock.may_move(utc_offset) {
+            return;
+        }
+        let reading = Reading {
+            boot: self.env.clock.boot(),
+            utc_offset,
+            synced: self.env.clock.synced(),
+        };
+        let Some(moved) = self.clock.follow(reading) else {
+            return;
+        };
+        tracing::info!(
+            synced = reading.synced,
+            "the clock was set: all dates of this boot move by {} ms",
+            moved / 1_000
+        );
+        self.book.enter_date(Op::SyncClock {
+            clock: self.clock.row(),
+        });
+        // At once: whoever compares dates with the clock must find the new ones. Should it fail, the next commit
+        // carries it.
+        let _ = self.commit(Vec::new());
+    }
+
+    /// A fragment cannot be kept.
+    pub(super) fn lose_fragment(&mut self, publish: PublishId, fragment: &Fragment) {
+        let bytes = fragment.payload_bytes() as u64;
+        self.lose(bytes);
+        self.open_gap(publish, fragment.span(), bytes, None);
+    }
+
+    /// Media of tape time `from` to `to` is gone again, though it was on the tape.
+    pub(super) fn lose_from(&mut self, publish: PublishId, from: Micros, to: Micros) {
+        let Some(writer) = self.streams.writers.get_mut(&publish) else {
+            return;
+        };
+        writer.sealed_end = Some(from);
+        let media = |tape: Micros| tape.saturating_sub(writer.tape_zero);
+        let span = (media(from), media(to));
+        self.open_gap(publish, span, 0, None);
+    }
+
+    /// Notes a gap for media time `span`, or makes the one that is open longer. Without a reason it is the last
+    /// failure's.
+    pub(super) fn open_gap(
+        &mut self,
+        publish: PublishId,
+        span: (Micros, Micros),
+        bytes: u64,
+        reason: Option<&str>,
+    ) {
+        let Some(writer) = self.streams.writers.get_mut(&publish) else {
+            return;
+        };
+        let stream = self.progress.streams.entry(writer.stream.clone()).or_default();
+        stream.bytes_lost += bytes;
+        writer.open_gap(span, || {
+            let reason = reason.map(str::to_owned);
+            let failure = || self.progress.last_error.clone();
+            let reason = reason.or_else(failure);
+            reason.unwrap_or_else(|| "no keyframe came to go on from".to_owned())
+        });
+    }
+
+    /// A gap has found its end.
+    pub(super) fn tell_gap(&mut self, publish: PublishId, stream: &StreamName, gap: ClosedGap) {
+        let ClosedGap { from, to, reason } = gap;
+        let millis = to.saturating_sub(from) / 1_000;
+        tracing::warn!(%stream, "the tape has a gap of {millis} ms: {reason}");
+        self.progress.gaps += 1;
+        self.progress.streams.entry(stream.clone()).or_default().gaps += 1;
+        self.book.enter(Op::Gap {
+            publish,
+            from,
+            to,
+            reason,
+        });
+    }
+
+    pub(super) fn lose(&mut self, bytes: u64) {
+        self.progress.bytes_lost += bytes;
+    }
+}

@@ -1,0 +1,151 @@
+//! What is looked after at ticks: retention, limits, free files, what was deleted.
+
+use super::{Blocks, Class, Level, OnFull};
+use crate::event::Event;
+use crate::media::Micros;
+use crate::store::journal::Op;
+use crate::store::writer::Writer;
+use crate::store::{AuditChange, Change, StoreError};
+
+/// How often is looked after space, retention and free files while nothing else happens.
+const EVERY: Micros = 10_000_000;
+/// Most segments that one round gives up.
+const ROUND: usize = 64;
+/// `storage.low` is told below this part of the quota, and again only after twice as much was free.
+const LOW_PART: u64 = 10;
+
+impl Writer {
+    /// Looks after retention, limits and free files. Called at every tick; does little when nothing is due.
+    pub(in crate::store::writer) fn keep_house(&mut self) {
+        let now = self.env.clock.boot();
+        let over = self.level().left < 0;
+        if now < self.space.due && !over {
+            return;
+        }
+        if now >= self.space.due
+            && let Err(error) = self.book.journal.look()
+        {
+            self.say_once(format!("cannot look at the journal: {error}"), &error);
+        }
+        self.space.due = now.saturating_add(EVERY);
+        if self.book.journal.is_condemned() {
+            return;
+        }
+        match self.retire() {
+            Ok(()) => self.space.unsaid = None,
+            Err(error) => self.say_once(format!("cannot free space: {error}"), &error),
+        }
+        // Not at the cost of the floor: space for it is made first.
+        if !self.book.journal.owes_reserve() || self.level().left >= 0 {
+            self.book.journal.hold_reserve(self.env.settings.journal_reserve);
+        }
+        self.watch_level();
+    }
+
+    /// While a limit is exceeded this is tried at every tick.
+    fn say_once(&mut self, said: String, error: &StoreError) {
+        self.progress.last_error = Some(error.to_string());
+        if self.space.unsaid.as_ref() != Some(&said) {
+            tracing::error!("{said}");
+        }
+        self.space.unsaid = Some(said);
+    }
+
+    /// Lets go of what was kept long enough, of what somebody deleted, and of what is too much.
+    fn retire(&mut self) -> Result<(), StoreError> {
+        let now = self.env.clock.boot();
+        if !self.book.has_date() && self.clock.is_trusted(now) {
+            self.expire(self.clock.utc(now))?;
+        }
+        let expired = self.book.journal.candidates_of(Class::Expired, ROUND)?;
+        self.evict(expired)?;
+        self.wipe_deleted()?;
+        self.list_deleted()?;
+        self.write_blanks()?;
+        let mut left = ROUND;
+        while self.level().left < 0 && left > 0 {
+            if self.space.free.is_empty() {
+                let oldest = self.space.candidates(&self.book.journal, 1)?;
+                if oldest.is_empty() {
+                    break;
+                }
+                self.evict(oldest)?;
+                left -= 1;
+            }
+            self.shed(self.space.free.len().saturating_sub(1));
+        }
+        self.shed_unneeded();
+        Ok(())
+    }
+
+    fn expire(&mut self, utc: Micros) -> Result<(), StoreError> {
+        let due = self.book.journal.due(utc, self.env.settings.delivers)?;
+        if !due.is_empty() {
+            self.commit(due.into_iter().map(|id| Op::Expire { id }).collect())?;
+        }
+        if let Some(before) = self.book.journal.audit_due(utc)? {
+            self.commit(vec![Op::Change(Change::Audit(AuditChange::Expired { before }))])?;
+        }
+        Ok(())
+    }
+
+    fn evict(&mut self, segments: Vec<Blocks>) -> Result<(), StoreError> {
+        if segments.is_empty() {
+            return Ok(());
+        }
+        self.commit(
+            segments
+                .iter()
+                .map(|blocks| Op::Evict { id: blocks.id })
+                .collect(),
+        )?;
+        self.space.free.extend(segments);
+        Ok(())
+    }
+
+    fn wipe_deleted(&mut self) -> Result<(), StoreError> {
+        let deleted = self.book.journal.given_up(true)?;
+        self.space
+            .wiped
+            .retain(|id| deleted.iter().any(|blocks| blocks.id == *id));
+        for blocks in deleted {
+            if let Err(error) = self.space.wipe(&blocks, &self.env, &mut self.book) {
+                self.progress.last_error = Some(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Says when little is left, and when there is space again.
+    fn watch_level(&mut self) {
+        let Level { used, left, .. } = self.level();
+        self.progress.space_used = used;
+        self.progress.space_left = u64::try_from(left).unwrap_or(0);
+        let whole = used.saturating_add(self.progress.space_left);
+        let part = |times: u64| whole / LOW_PART * times;
+        if self.space.on_full == OnFull::Stop && self.space.limits.quota.is_some() {
+            if !self.space.low && self.progress.space_left < part(1) {
+                self.space.low = true;
+                self.book.enter(Op::Report {
+                    event: Event::StorageLow {
+                        left: self.progress.space_left,
+                        used,
+                    },
+                });
+            } else if self.progress.space_left > part(2) {
+                self.space.low = false;
+            }
+        }
+        if self.progress.full.is_some() && self.has_space_for_one(left) {
+            self.progress.full = None;
+        }
+    }
+
+    /// True when what was refused would fit now.
+    fn has_space_for_one(&self, left: i64) -> bool {
+        let wanted = i64::try_from(self.space.wanted).unwrap_or(i64::MAX);
+        let free: u64 = self.space.free.iter().map(|blocks| blocks.space).sum();
+        let candidates = || self.space.candidates(&self.book.journal, 1);
+        left.saturating_add_unsigned(free) >= wanted || candidates().is_ok_and(|found| !found.is_empty())
+    }
+}

@@ -1,0 +1,198 @@
+//! A file system that takes no more although it has space: a quota of its own, or no inodes. Nothing tells that before it
+//! refuses. What is refused is made space for at once: the oldest goes as when the disk is full, its file is taken over, with no
+//! new inode and no new block. What the tape had then is its limit for a while.
+//!
+//! A file system that copies on write (btrfs) frees what was removed or written over with its next transaction only, up to half a
+//! minute later. It is asked for that before more is given up, or each refusal would cost another file.
+
+use std::io::{self, ErrorKind};
+
+use super::Space;
+use crate::media::{Fragment, Micros, PublishId, StreamName};
+use crate::store::journal::{Blocks, Op};
+use crate::store::paths;
+use crate::store::segment::{AppendError, Begin, Segment, Taken};
+use crate::store::writer::batch::Rotation;
+use crate::store::writer::outcome::Outcome;
+use crate::store::writer::{Env, Writer};
+
+/// Files given up at once for one that begins, or for one write.
+const TRIES: usize = 8;
+/// So long a limit holds that the file system showed; then it is tried again.
+const HOLDS: Micros = 600_000_000;
+/// Below the limit that much stays free, or this part of it if that is less.
+const SLACK: u64 = 64 << 20;
+const SLACK_PART: u64 = 8;
+
+/// A limit that the file system showed by refusing.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shown {
+    bytes: u64,
+    until: Micros,
+}
+
+/// True for what a file system says that has no blocks, no inodes, or a quota that is used up.
+pub(in crate::store) fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
+}
+
+impl Writer {
+    /// Creates the file of a segment; where the file system refuses that, the oldest gives way.
+    pub(in crate::store::writer) fn create(
+        &mut self,
+        stream: &StreamName,
+        rotation: &Rotation,
+    ) -> io::Result<Segment> {
+        let mut takes = rotation.takes.clone();
+        let mut tries = 0;
+        loop {
+            let (dir, disk) = (&self.env.settings.dir, self.env.disk.as_ref());
+            let made = match self.streams.prepare(stream, dir, disk) {
+                Ok(()) => self.file(rotation.begin.clone(), takes.as_ref()),
+                Err(error) => Err(error),
+            };
+            let error = match made {
+                Ok(segment) => {
+                    // What is written over is freed as what is removed is.
+                    self.space.frees |= takes.is_some();
+                    return Ok(segment);
+                }
+                Err(error) => error,
+            };
+            if !is_full(&error) || tries == TRIES {
+                return Err(error);
+            }
+            if self.space.has_freed(&self.env) {
+                continue;
+            }
+            tries += 1;
+            self.show_limit(&error);
+            let Some(oldest) = self.give_up_oldest() else {
+                return Err(error);
+            };
+            if self.streams.is_prepared(stream) {
+                // From here on it is accounted for by the segment that takes it over.
+                self.space.used = self.space.used.saturating_sub(oldest.space);
+                takes = Some(oldest);
+            } else {
+                // A directory wants an inode of its own.
+                self.space.release(&oldest, &self.env, &mut self.book);
+                takes = None;
+            }
+        }
+    }
+
+    /// The file of a new segment: one that is taken over, or one of its own.
+    fn file(&mut self, begin: Begin, takes: Option<&Blocks>) -> io::Result<Segment> {
+        let disk = self.env.disk.as_ref();
+        let Some(free) = takes else {
+            return Segment::create(begin, disk);
+        };
+        let path = paths::segment(&self.env.settings.dir, &free.stream, free.sequence);
+        match Taken::over(free.id, &path, &begin.path, disk) {
+            Ok(taken) => return Ok(Segment::on(begin, taken)),
+            Err(why) => tracing::debug!("{}: not taken over: {why}", path.display()),
+        }
+        if !self.space.unlink(free, &self.env, &mut self.book) {
+            // It takes its space until the next start.
+            self.space.sealed(free.space);
+        }
+        Segment::create(begin, disk)
+    }
+
+    /// Appends a fragment; where the file system has no space for it, the oldest gives way.
+    ///
+    /// That is a commit of its own. What this batch has to say is not to be in it: the end of a recording is said when the
+    /// last of it is durable, what is deleted goes when its segment has ended, and nothing is given up that somebody
+    /// protects in the same breath. So the fragment waits until the batch, of which `waited` rows were there before, has
+    /// committed all that.
+    pub(in crate::store::writer) fn append(
+        &mut self,
+        publish: PublishId,
+        fragment: Fragment,
+        waited: usize,
+    ) -> Outcome {
+        let mut tries = 0;
+        loop {
+            let Some(writer) = self.streams.writers.get_mut(&publish) else {
+                return Outcome::Done;
+            };
+            let error = match writer.append(&fragment) {
+                None => return Outcome::Done,
+                Some(Ok(written)) => return Outcome::Written(publish, written),
+                Some(Err(AppendError::Disk(error))) if is_full(&error) && tries < TRIES => error,
+                Some(Err(error)) => return Outcome::NotWritten(publish, fragment, error),
+            };
+            // What of it was written is no media of this segment. btrfs wants space for a cut, too: there it is written over.
+            let cut = writer.segment.as_mut().map(Segment::cut);
+            if matches!(cut, Some(Err(failed)) if !is_full(&failed)) {
+                return Outcome::NotWritten(publish, fragment, error.into());
+            }
+            if self.space.has_freed(&self.env) {
+                continue;
+            }
+            tries += 1;
+            if self.book.pending.len() > waited {
+                return Outcome::Held(publish, fragment);
+            }
+            self.show_limit(&error);
+            let Some(oldest) = self.give_up_oldest() else {
+                return Outcome::NotWritten(publish, fragment, error.into());
+            };
+            self.space.release(&oldest, &self.env, &mut self.book);
+        }
+    }
+
+    fn show_limit(&mut self, error: &io::Error) {
+        let used = self.used();
+        self.space.show_limit(used, error, &self.env);
+    }
+
+    /// A file whose media was given up: one that was before, or the oldest that may be now.
+    fn give_up_oldest(&mut self) -> Option<Blocks> {
+        if let Some(free) = self.space.free.pop() {
+            return Some(free);
+        }
+        let oldest = self.space.candidates(&self.book.journal, 1).ok()?.pop()?;
+        self.commit(vec![Op::Evict { id: oldest.id }]).ok()?;
+        Some(oldest)
+    }
+}
+
+impl Space {
+    /// What was given up before may not be free yet: the file system frees it now, before more is given up for nothing. False
+    /// where it has done so since anything was removed.
+    fn has_freed(&mut self, env: &Env) -> bool {
+        if !std::mem::take(&mut self.frees) {
+            return false;
+        }
+        let dir = &env.settings.dir;
+        let freed = env.disk.sync_file_system(dir);
+        if let Err(error) = &freed {
+            tracing::debug!("{}: the file system did not sync: {error}", dir.display());
+        }
+        freed.is_ok()
+    }
+
+    /// The limit that the file system showed, as long as it holds.
+    pub(super) fn shown_limit(&self, now: Micros) -> Option<u64> {
+        let shown = self.shown.filter(|shown| now < shown.until);
+        shown.map(|shown| shown.bytes)
+    }
+
+    fn show_limit(&mut self, used: u64, error: &io::Error, env: &Env) {
+        let now = env.clock.boot();
+        let bytes = used.saturating_sub(SLACK.min(used / SLACK_PART));
+        if self.shown_limit(now).is_none() {
+            tracing::warn!(
+                "{}: the file system accepts no more data ({error}) though it shows free space: a quota of its own is used up, or its \
+                 inodes are; the tape keeps to {bytes} bytes for now",
+                env.settings.dir.display()
+            );
+        }
+        self.shown = Some(Shown {
+            bytes,
+            until: now.saturating_add(HOLDS),
+        });
+    }
+}

@@ -1,0 +1,196 @@
+//! What becomes of a command, decided before anything is done. Pure.
+
+use super::streams::{Decision, Limits, OpenSegment, decide as rotation};
+use crate::media::StreamName;
+use crate::store::Command;
+
+/// What is to be done with a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// It waits for the commit of this batch: what it stands behind waits, too.
+    Wait,
+    /// The fragment goes on the open segment.
+    Append,
+    /// What is open ends, and a new segment begins. The fragment that begins it waits for that.
+    Rotate,
+    /// The fragment cannot be kept.
+    Lose(Lost),
+    /// It becomes rows of the next commit.
+    Enter,
+}
+
+/// Why a fragment cannot be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lost {
+    /// Its publish is not known, or is over.
+    NoPublish,
+    /// It came back after a segment was to begin with it and could not.
+    NoSegment,
+    /// It does not begin with a keyframe, and nothing is open that it could go on.
+    NoKeyframe,
+}
+
+/// What a step is decided by.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'a> {
+    /// A command before it, about the same stream or recording, waits for the commit of this batch.
+    pub(super) waits: bool,
+    /// The stream of the publish that it is about, if that is live.
+    pub(super) tape: Option<Tape<'a>>,
+    pub(super) limits: Limits,
+}
+
+/// How a stream stands.
+#[derive(Clone, Copy)]
+pub(super) struct Tape<'a> {
+    pub(super) open: Option<OpenSegment<'a>>,
+    /// A segment could not be begun for the fragment that comes next.
+    pub(super) refused: bool,
+}
+
+pub(super) fn decide(command: &Command, known: Known<'_>) -> Step {
+    if known.waits {
+        return Step::Wait;
+    }
+    let Command::Append { fragment, .. } = command else {
+        return Step::Enter;
+    };
+    let Some(tape) = known.tape else {
+        return Step::Lose(Lost::NoPublish);
+    };
+    match rotation(tape.open, fragment, known.limits) {
+        Decision::Append => Step::Append,
+        Decision::Begin if tape.refused => Step::Lose(Lost::NoSegment),
+        Decision::Begin => Step::Rotate,
+        Decision::Drop => Step::Lose(Lost::NoKeyframe),
+    }
+}
+
+/// When a recording is removed that somebody wants deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Removal {
+    /// Its end is known, and what is left of it is on its way: as soon as it is closed.
+    WhenClosed,
+    /// Footage of it is in a segment that is still written for another recording: as soon as that is sealed.
+    WhenSealed(StreamName),
+    /// With the next commit. Segments of this stream end before it: footage in an open one could not be removed later, when
+    /// nothing says any more whose it was. Where nobody records, nothing is lost by that.
+    Now(Option<StreamName>),
+}
+
+/// What a removal is decided by.
+#[derive(Clone, Debug)]
+pub(super) struct Removable {
+    /// It grows, and where it will end is known.
+    pub(super) ends: bool,
+    /// The stream of a recording that is over, or will be with the next commit.
+    pub(super) over: Option<StreamName>,
+    /// Some recording of that stream grows.
+    pub(super) shared: bool,
+    /// A segment of that stream is open.
+    pub(super) open: bool,
+}
+
+pub(super) fn removal(known: Removable) -> Removal {
+    match known.over {
+        _ if known.ends => Removal::WhenClosed,
+        Some(stream) if known.shared && known.open => Removal::WhenSealed(stream),
+        Some(_) if known.shared => Removal::Now(None),
+        over => Removal::Now(over),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::PublishId;
+    use crate::store::testing;
+
+    const LIMITS: Limits = Limits {
+        duration: 60_000_000,
+        bytes: 1_000,
+    };
+
+    fn append(key: bool) -> Command {
+        Command::Append {
+            publish: PublishId::from_bytes([1; 16]),
+            fragment: testing::fragment(0, key),
+        }
+    }
+
+    fn known(tape: Option<Tape<'_>>) -> Known<'_> {
+        Known {
+            waits: false,
+            tape,
+            limits: LIMITS,
+        }
+    }
+
+    fn nothing_open(refused: bool) -> Known<'static> {
+        known(Some(Tape { open: None, refused }))
+    }
+
+    #[test]
+    fn what_stands_behind_something_that_waits_waits() {
+        let waits = Known {
+            waits: true,
+            ..nothing_open(false)
+        };
+        assert_eq!(decide(&append(true), waits), Step::Wait);
+        assert_eq!(decide(&Command::Adopt, waits), Step::Wait);
+        assert_eq!(decide(&Command::Adopt, known(None)), Step::Enter);
+    }
+
+    #[test]
+    fn a_fragment_goes_on_what_is_open_or_begins_a_segment() {
+        let tracks = testing::tracks();
+        let open = |duration| {
+            known(Some(Tape {
+                open: Some(OpenSegment {
+                    tracks: &tracks,
+                    duration,
+                    bytes: 0,
+                    rotates: false,
+                }),
+                refused: false,
+            }))
+        };
+        assert_eq!(decide(&append(true), open(0)), Step::Append);
+        assert_eq!(decide(&append(false), open(60_000_000)), Step::Append);
+        assert_eq!(decide(&append(true), open(60_000_000)), Step::Rotate);
+        assert_eq!(decide(&append(true), nothing_open(false)), Step::Rotate);
+    }
+
+    #[test]
+    fn each_fragment_that_is_lost_is_lost_for_a_reason() {
+        assert_eq!(decide(&append(true), known(None)), Step::Lose(Lost::NoPublish));
+        assert_eq!(
+            decide(&append(true), nothing_open(true)),
+            Step::Lose(Lost::NoSegment)
+        );
+        assert_eq!(
+            decide(&append(false), nothing_open(false)),
+            Step::Lose(Lost::NoKeyframe)
+        );
+    }
+
+    #[test]
+    fn a_recording_is_removed_when_nothing_of_it_can_come_any_more() {
+        let stream = || StreamName::new("live", "a").unwrap();
+        let asked = |ends, over: bool, shared, open| {
+            removal(Removable {
+                ends,
+                over: over.then(stream),
+                shared,
+                open,
+            })
+        };
+        assert_eq!(asked(true, true, true, true), Removal::WhenClosed);
+        assert_eq!(asked(false, true, true, true), Removal::WhenSealed(stream()));
+        assert_eq!(asked(false, true, true, false), Removal::Now(None));
+        assert_eq!(asked(false, true, false, true), Removal::Now(Some(stream())));
+        assert_eq!(asked(false, true, false, false), Removal::Now(Some(stream())));
+        // The journal knows whether it is one that may be removed.
+        assert_eq!(asked(false, false, true, true), Removal::Now(None));
+    }
+}

@@ -1,0 +1,281 @@
+//! The tape of each stream while it is written: its open segment, its gap, when it rotates.
+
+mod begin;
+mod gap;
+mod rotation;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::io;
+use std::path::Path;
+
+pub(super) use self::gap::{ClosedGap, Gap};
+pub(super) use self::rotation::{Decision, Limits, OpenSegment, decide};
+use super::recordings::Growing;
+use crate::media::{Fragment, Micros, PublishId, RecordingId, SegmentId, StreamName};
+use crate::store::disk::Disk;
+use crate::store::journal::Sealed;
+use crate::store::segment::{AppendError, Segment};
+use crate::store::{Command, paths};
+
+/// All streams that are written, and what is known of those that were.
+#[derive(Default)]
+pub(super) struct Streams {
+    /// In an order of their own: the same commands do the same operations, so that a crash that a test found comes
+    /// again.
+    pub(super) writers: BTreeMap<PublishId, StreamWriter>,
+    /// Recordings that grow with them.
+    pub(super) recordings: BTreeMap<RecordingId, Growing>,
+    /// What the next segment of a stream begins with.
+    nexts: HashMap<StreamName, Next>,
+    /// Streams whose directory is there and durable.
+    prepared: HashSet<StreamName>,
+    /// Recordings to be removed when their streams' open segments end.
+    pub(super) deletes: Vec<(StreamName, RecordingId)>,
+    /// CLOCK_BOOTTIME since which something is written that is not durable.
+    pub(super) dirty_since: Option<Micros>,
+}
+
+/// One publish.
+pub(super) struct StreamWriter {
+    pub(super) stream: StreamName,
+    pub(super) tape_zero: Micros,
+    pub(super) boot_zero: Micros,
+    pub(super) segment: Option<Segment>,
+    /// The next keyframe begins a new segment.
+    pub(super) rotates: bool,
+    /// A segment could not be begun for the fragment that comes next.
+    pub(super) refused: bool,
+    pub(super) failed: bool,
+    /// Tape time at which the last segment that was sealed ends.
+    pub(super) sealed_end: Option<Micros>,
+    pub(super) gap: Option<Gap>,
+}
+
+/// What is known of a segment before there is anything to put into it.
+#[derive(Clone, Copy)]
+struct Next {
+    sequence: u64,
+    /// Bytes that the stream's segments have had lately; a short one at the end of a publish counts for little.
+    bytes: Option<u64>,
+}
+
+/// A fragment that is in its file.
+pub(super) struct Written {
+    pub(super) bytes: u64,
+    /// Tape time at which it begins.
+    pub(super) start: Micros,
+}
+
+/// What a sync made durable.
+pub(super) struct Synced {
+    pub(super) bytes: u64,
+    /// Tape time up to which the stream is durable.
+    pub(super) until: Micros,
+    /// The segment whose file this one's was: nothing can bring it back any more.
+    pub(super) replaced: Option<SegmentId>,
+}
+
+/// What became of a segment that is not written any more.
+pub(super) enum Ended {
+    /// It has media, up to where it is durable.
+    Sealed(Sealed),
+    /// It had none, and its file is gone.
+    Empty(SegmentId),
+    /// It had none, and its file could not be removed: it takes so many bytes.
+    Stays(u64),
+}
+
+impl Streams {
+    /// A publish begins.
+    pub(super) fn start(
+        &mut self,
+        publish: PublishId,
+        stream: StreamName,
+        tape_zero: Micros,
+        boot_zero: Micros,
+    ) {
+        let writer = StreamWriter {
+            stream,
+            tape_zero,
+            boot_zero,
+            segment: None,
+            rotates: false,
+            refused: false,
+            failed: false,
+            sealed_end: None,
+            gap: None,
+        };
+        self.writers.insert(publish, writer);
+    }
+
+    /// All that are written now.
+    pub(super) fn publishes(&self) -> Vec<PublishId> {
+        self.writers.keys().copied().collect()
+    }
+
+    /// The stream of a publish that is written.
+    pub(super) fn name_of(&self, publish: PublishId) -> Option<&StreamName> {
+        self.writers.get(&publish).map(|writer| &writer.stream)
+    }
+
+    /// The stream whose order a command must keep. A publish that begins does not wait for the one that ends before
+    /// it: all that follows it is known by it.
+    pub(super) fn stream_of<'a>(&'a self, command: &'a Command) -> Option<&'a StreamName> {
+        match command {
+            Command::RecordingStarted { publish, .. }
+            | Command::RecordingResumed { publish, .. }
+            | Command::Append { publish, .. }
+            | Command::Gap { publish, .. }
+            | Command::PublishEnded { publish, .. } => self.name_of(*publish),
+            Command::RecordingPaused { recording, .. }
+            | Command::RecordingEnds { recording, .. }
+            | Command::RecordingClosed { recording, .. } => {
+                self.recordings.get(recording).map(|growing| &growing.stream)
+            }
+            Command::Clip { stream, .. } => Some(stream),
+            Command::Fence { .. }
+            | Command::Seal { .. }
+            | Command::PublishStarted { .. }
+            | Command::Change(_)
+            | Command::Adopt
+            | Command::Delete { .. }
+            | Command::Report { .. } => None,
+        }
+    }
+
+    /// Bytes of the files that are being written.
+    pub(super) fn open_bytes(&self) -> u64 {
+        let open = self.writers.values().filter_map(|writer| writer.segment.as_ref());
+        open.map(Segment::room).sum()
+    }
+}
+
+impl Streams {
+    /// How many streams something is in memory of that is only there to save looking it up.
+    pub(super) fn remembered(&self) -> usize {
+        self.nexts.len().max(self.prepared.len())
+    }
+
+    /// Forgets all streams but those that are written now, and names these.
+    pub(super) fn forget_others(&mut self) -> HashSet<StreamName> {
+        let written: HashSet<StreamName> = self
+            .writers
+            .values()
+            .map(|writer| writer.stream.clone())
+            .collect();
+        self.nexts.retain(|name, _| written.contains(name));
+        self.prepared.retain(|name| written.contains(name));
+        written
+    }
+
+    /// Forgets what was known of the store: another one may be there now.
+    pub(super) fn forget_store(&mut self) {
+        self.nexts.clear();
+        self.prepared.clear();
+    }
+
+    /// True when the stream's directory is there and durable.
+    pub(super) fn is_prepared(&self, stream: &StreamName) -> bool {
+        self.prepared.contains(stream)
+    }
+
+    /// The stream's directory may be gone.
+    pub(super) fn unprepare(&mut self, stream: &StreamName) {
+        self.prepared.remove(stream);
+    }
+
+    /// The stream's directory exists and its name is durable. Once per stream and run.
+    pub(super) fn prepare(&mut self, stream: &StreamName, dir: &Path, disk: &dyn Disk) -> io::Result<()> {
+        if self.prepared.contains(stream) {
+            return Ok(());
+        }
+        let (tape, own) = (paths::tape(dir), paths::stream(dir, stream));
+        for (path, parent) in [(&tape, dir), (&own, &tape)] {
+            disk.create_dir(path)?;
+            disk.sync_dir(parent)?;
+        }
+        self.prepared.insert(stream.clone());
+        Ok(())
+    }
+
+    /// What comes behind the end of a recording is not to be in a segment that says that it is a part of it.
+    pub(super) fn rotate_behind(&mut self, stream: &StreamName, end: Micros) {
+        for writer in self
+            .writers
+            .values_mut()
+            .filter(|writer| writer.stream == *stream)
+        {
+            let says_so = writer.segment.as_ref().is_none_or(|segment| segment.start < end);
+            writer.rotates |= says_so;
+        }
+    }
+
+    /// A segment with this many bytes ended: the next one of its stream is expected to be alike.
+    fn expect_alike(&mut self, stream: &StreamName, bytes: u64) {
+        if let Some(next) = self.nexts.get_mut(stream) {
+            next.bytes = Some(bytes.max(next.bytes.unwrap_or(0) / 4 * 3));
+        }
+    }
+
+    /// Ends a segment that is not written any more: says what is to be entered of it.
+    pub(super) fn end(&mut self, publish: PublishId, segment: &Segment, disk: &dyn Disk) -> Option<Ended> {
+        let writer = self.writers.get_mut(&publish)?;
+        let Some(sealed) = segment.sealed() else {
+            return Some(match remove(&segment.path, disk) {
+                Ok(()) => Ended::Empty(segment.id),
+                Err(_) => Ended::Stays(segment.room()),
+            });
+        };
+        writer.sealed_end = Some(sealed.end);
+        let stream = writer.stream.clone();
+        self.expect_alike(&stream, sealed.bytes);
+        Some(Ended::Sealed(sealed))
+    }
+}
+
+/// Removes a file without media. Its name is synced away before its row goes: it would come back as a stranger, and
+/// one that was taken over with what it was before.
+fn remove(path: &Path, disk: &dyn Disk) -> io::Result<()> {
+    disk.unlink(path)?;
+    path.parent().map_or(Ok(()), |dir| disk.sync_dir(dir))
+}
+
+impl StreamWriter {
+    /// The segment that is open, as [`decide`] wants it.
+    pub(super) fn open(&self) -> Option<OpenSegment<'_>> {
+        self.segment.as_ref().map(|segment| OpenSegment {
+            tracks: &segment.tracks,
+            duration: segment.written.end.saturating_sub(segment.start),
+            bytes: segment.written.bytes,
+            rotates: self.rotates,
+        })
+    }
+
+    /// Appends a fragment to the open segment. `None` when there is none.
+    pub(super) fn append(&mut self, fragment: &Fragment) -> Option<Result<Written, AppendError>> {
+        let segment = self.segment.as_mut()?;
+        Some(segment.append(fragment).map(|bytes| Written {
+            bytes,
+            start: match segment.written.fragments {
+                1 => segment.start,
+                _ => self.tape_zero.saturating_add(fragment.span().0),
+            },
+        }))
+    }
+
+    /// Makes durable what was written; `None` when there is nothing. On an error nothing more is known to be durable, and
+    /// the segment is to be given up.
+    pub(super) fn sync(&mut self, disk: &dyn Disk) -> Option<Result<Synced, String>> {
+        let segment = self.segment.as_mut().filter(|segment| segment.is_dirty())?;
+        let before = segment.durable.bytes;
+        if let Err(error) = segment.sync(disk) {
+            return Some(Err(format!("{}: cannot sync: {error}", segment.path.display())));
+        }
+        self.failed = false;
+        Some(Ok(Synced {
+            bytes: segment.durable.bytes - before,
+            until: segment.durable.end,
+            replaced: segment.replaced(),
+        }))
+    }
+}
