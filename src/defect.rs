@@ -1,9 +1,10 @@
 //! What cannot be, and is: a defect of edgereel that is said, counted for `health`, and gone on behind.
 //!
 //! `defect!("…")` stands in place of a silent `return` and of a number that is made up where the code around it knows that this
-//! cannot be. The macro is known everywhere without a `use`.
+//! cannot be. `fitted!(number, "what")` makes a number of the width that a field has, where the code around it knows that the number fits;
+//! a number that does not fit is a defect, and becomes the largest one. Both macros are known everywhere without a `use`.
 
-use std::fmt::Arguments;
+use std::fmt::{Arguments, Display};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// All of the first ones are logged, and of very many ever fewer: one may be found with each frame.
@@ -16,6 +17,41 @@ macro_rules! defect {
     ($($words:tt)+) => {
         $crate::defect::found(::std::format_args!($($words)+), ::std::file!(), ::std::line!())
     };
+}
+
+/// The number in the type that its place asks for; a defect where it does not fit, though the code around it bounds it.
+macro_rules! fitted {
+    ($number:expr, $what:literal) => {
+        $crate::defect::fitted($number, $what, ::std::file!(), ::std::line!())
+    };
+}
+
+/// A type of numbers that ends somewhere.
+pub(crate) trait Largest {
+    /// The largest number of the type.
+    const LARGEST: Self;
+}
+
+macro_rules! largest {
+    ($($number:ty),+) => {
+        $(impl Largest for $number {
+            const LARGEST: Self = Self::MAX;
+        })+
+    };
+}
+
+largest!(u8, u16, u32, u64, usize, i32, i64);
+
+/// See [`fitted!`].
+pub(crate) fn fitted<N, T>(number: N, what: &str, file: &str, line: u32) -> T
+where
+    N: Copy + Display,
+    T: Largest + TryFrom<N>,
+{
+    T::try_from(number).unwrap_or_else(|_| {
+        found(format_args!("{number} is too large for {what}"), file, line);
+        T::LARGEST
+    })
 }
 
 /// Defects of this process that were found so far.
@@ -82,6 +118,16 @@ mod tests {
         assert!(found >= 1);
         assert_eq!(written, "");
         assert_eq!(json(&[1, 2]), "[1,2]");
+    }
+
+    #[test]
+    fn a_number_that_does_not_fit_is_a_defect_and_the_largest_that_does() {
+        let fits: u16 = fitted!(65_535_u64, "a field");
+        assert_eq!(fits, u16::MAX);
+        let mut narrow = 0_u16;
+        let found = provoked(|| narrow = fitted!(65_536_u64, "a field"));
+        assert!(found >= 1);
+        assert_eq!(narrow, u16::MAX);
     }
 
     #[test]

@@ -103,6 +103,7 @@ impl Memory {
     fn remember(&self, key: &Key, bytes: usize) {
         let mut known = self.known();
         let Some(entry) = known.requests.get_mut(key) else {
+            defect!("a request was answered that nobody claimed");
             return;
         };
         entry.bytes = bytes;

@@ -328,6 +328,7 @@ impl Loop {
             awaits,
         } = ended;
         let Some(job) = self.tasks.remove(&id) else {
+            defect!("a transfer ended that is not among those that run");
             return;
         };
         self.awaits.remove(&job);

@@ -157,10 +157,12 @@ impl Fragments {
         if video.is_none() && audio.is_none() {
             return Ok(());
         }
-        let sequence = u32::try_from(part).unwrap_or(u32::MAX).saturating_add(1);
+        let part: u32 = fitted!(part, "the number of a fragment");
+        let sequence = part.saturating_add(1);
         out.write(&fmp4::moof(sequence, video, audio));
         let mdat = MDAT_HEADER + media_len(extents);
-        out.write(&u32::try_from(mdat).unwrap_or(u32::MAX).to_be_bytes());
+        let size: u32 = fitted!(mdat, "the size of an mdat");
+        out.write(&size.to_be_bytes());
         out.write(b"mdat");
         for kind in [TrackKind::Video, TrackKind::Audio] {
             let run = extents.extent(kind);

@@ -95,7 +95,7 @@ impl SilentFrame {
             let silence = Silence {
                 frame: Arc::clone(&frame),
                 ticks,
-                frames: u32::try_from(left).unwrap_or(u32::MAX),
+                frames: fitted!(left, "the frames of a piece of silence"),
                 together,
             };
             (before, silence)
@@ -106,7 +106,7 @@ impl SilentFrame {
 impl Silence {
     /// Its samples, as if they stood in a file.
     pub(in crate::format) fn index(&self) -> Arc<SampleIndex> {
-        let size = u32::try_from(self.frame.len()).unwrap_or(u32::MAX);
+        let size = fitted!(self.frame.len(), "the size of a silent frame");
         let sample = Sample {
             size,
             duration: self.ticks,
@@ -166,7 +166,7 @@ impl Filled {
     }
 
     fn run(&self, own: &FilledFragment) -> Run {
-        let size = u32::try_from(self.frame.len()).unwrap_or(u32::MAX);
+        let size = fitted!(self.frame.len(), "the size of a silent frame");
         let sample = Sample {
             size,
             duration: self.ticks,

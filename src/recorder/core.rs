@@ -357,6 +357,11 @@ impl Core {
         while self.in_hand > most {
             let fattest = self.streams.values_mut().max_by_key(|stream| stream.counted);
             let Some(stream) = fattest.filter(|stream| stream.counted > 0) else {
+                defect!(
+                    "{} bytes are counted as in hand, and no stream holds any",
+                    self.in_hand
+                );
+                self.in_hand = 0;
                 return;
             };
             let before = stream.counted;

@@ -405,6 +405,7 @@ impl Stream {
     fn hand_over(&mut self, fed: Vec<Fed>, now: Moment, out: &mut Vec<Command>) {
         for fed in fed {
             let Some(on_air) = &mut self.live else {
+                defect!("media came of a stream that nobody publishes");
                 return;
             };
             match fed {

@@ -208,11 +208,11 @@ impl Segment {
             self.written.bytes
         };
         let sequence =
-            FIRST_SEQUENCE.saturating_add(u32::try_from(self.written.fragments).unwrap_or(u32::MAX));
+            FIRST_SEQUENCE.saturating_add(fitted!(self.written.fragments, "the fragments of a segment"));
         let place = Place {
             segment: self.id,
             sequence,
-            durable: u32::try_from(self.durable.fragments).unwrap_or(u32::MAX),
+            durable: fitted!(self.durable.fragments, "the durable fragments of a segment"),
             offset,
         };
         let head = fragment_header(place, self.base, fragment)?;

@@ -210,10 +210,7 @@ fn encode(value: &Value, out: &mut Vec<u8>) {
         }
         Value::Array(items) => {
             out.push(0x0A);
-            let count = u32::try_from(items.len()).unwrap_or_else(|_| {
-                defect!("a command has 4 billion values");
-                u32::MAX
-            });
+            let count: u32 = fitted!(items.len(), "the values of an array");
             out.extend_from_slice(&count.to_be_bytes());
             for item in items {
                 encode(item, out);
@@ -232,7 +229,8 @@ fn encode(value: &Value, out: &mut Vec<u8>) {
 fn encode_text(text: &str, out: &mut Vec<u8>) {
     let bytes = text.as_bytes();
     let bytes = bytes.get(..usize::from(u16::MAX)).unwrap_or(bytes);
-    out.extend_from_slice(&u16::try_from(bytes.len()).unwrap_or(u16::MAX).to_be_bytes());
+    let len: u16 = fitted!(bytes.len(), "the length of a text that was cut to it");
+    out.extend_from_slice(&len.to_be_bytes());
     out.extend_from_slice(bytes);
 }
 

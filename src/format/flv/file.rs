@@ -100,7 +100,7 @@ impl File {
                 }
                 let len = [TrackKind::Video, TrackKind::Audio]
                     .map(|kind| self.tags_len(stretch, kind, extents.extent(kind)));
-                let part = u32::try_from(part).unwrap_or(u32::MAX);
+                let part = fitted!(part, "the number of a fragment");
                 pieces.push((
                     len.iter().sum(),
                     Piece::Fragment {

@@ -63,7 +63,7 @@ impl Metadata {
     fn column(&mut self, name: &str, values: impl ExactSizeIterator<Item = f64>) {
         put_text(&mut self.out, name);
         self.out.push(STRICT_ARRAY);
-        let count = u32::try_from(values.len()).unwrap_or(u32::MAX);
+        let count: u32 = fitted!(values.len(), "the count of an array");
         self.out.extend_from_slice(&count.to_be_bytes());
         values.for_each(|value| put_number(&mut self.out, value));
     }
@@ -80,6 +80,7 @@ pub(super) fn put_number(out: &mut Vec<u8>, value: f64) {
 }
 
 pub(super) fn put_text(out: &mut Vec<u8>, text: &str) {
-    out.extend_from_slice(&u16::try_from(text.len()).unwrap_or(u16::MAX).to_be_bytes());
+    let len: u16 = fitted!(text.len(), "the length of a name");
+    out.extend_from_slice(&len.to_be_bytes());
     out.extend_from_slice(text.as_bytes());
 }

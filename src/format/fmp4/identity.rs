@@ -150,7 +150,7 @@ fn put_fields(out: &mut Vec<u8>, identity: &Identity, audio: AudioExtra) {
     out.put_u8(u8::from(identity.clock_synced));
     for text in [identity.device.as_str(), identity.stream.as_str()] {
         // Both are bounded far below: 64 bytes and 80.
-        out.put_u8(u8::try_from(text.len()).unwrap_or(u8::MAX));
+        out.put_u8(fitted!(text.len(), "the length of a name in the identity"));
         out.put_slice(text.as_bytes());
     }
 }
@@ -178,7 +178,7 @@ pub(super) fn header_len(start: &[u8]) -> Result<usize, ScanError> {
         return Err(not("it has no identity of this version"));
     }
     match take_u32(&mut rest) {
-        Some(len) if len <= MAX_HEADER => Ok(usize::try_from(len).unwrap_or(usize::MAX)),
+        Some(len) if len <= MAX_HEADER => Ok(fitted!(len, "the length of a header")),
         _ => Err(not("its header has no possible length")),
     }
 }

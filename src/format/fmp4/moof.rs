@@ -70,8 +70,8 @@ fn put_traf(out: &mut Vec<u8>, track: u32, run: TrackRun<'_>, data_offset: u64) 
         });
         full(out, b"tfdt", 1, 0, |out| out.put_u64(run.tfdt));
         full(out, b"trun", 1, shape.trun_flags(), |out| {
-            out.put_u32(u32::try_from(run.samples.len()).unwrap_or(u32::MAX));
-            out.put_i32(i32::try_from(data_offset).unwrap_or(i32::MAX));
+            out.put_u32(fitted!(run.samples.len(), "the samples of a trun"));
+            out.put_i32(fitted!(data_offset, "the data offset of a trun"));
             if let Some(flags) = shape.first_flags {
                 out.put_u32(flags);
             }

@@ -107,7 +107,7 @@ pub(in crate::format) fn with_bit_rate(mut entry: Vec<u8>, rate: Option<BitRate>
         out.put_u32(rate.max);
         out.put_u32(rate.average);
     });
-    let size = u32::try_from(entry.len()).unwrap_or(u32::MAX);
+    let size: u32 = fitted!(entry.len(), "the size of a sample entry");
     if let Some(field) = entry.get_mut(..4) {
         field.copy_from_slice(&size.to_be_bytes());
     }

@@ -47,8 +47,8 @@ pub(in crate::format) fn sidx(
         out.put_u16(0);
         out.put_u16(count);
         for reference in references {
-            out.put_u32(u32::try_from(reference.bytes).unwrap_or(u32::MAX));
-            out.put_u32(u32::try_from(reference.duration).unwrap_or(u32::MAX));
+            out.put_u32(fitted!(reference.bytes, "the bytes of a reference"));
+            out.put_u32(fitted!(reference.duration, "the duration of a reference"));
             // starts_with_SAP and SAP_type 1: what follows is decoded and shown in one go.
             out.put_u32(if reference.key { 0x9000_0000 } else { 0 });
         }

@@ -262,7 +262,7 @@ pub(in crate::format) fn durations<S: TapeSource>(
             let samples = |kind| lasts.samples(fragment, kind, reach.ticks.of(stretch.track(kind).placement));
             let (video, audio) = (samples(TrackKind::Video), samples(TrackKind::Audio));
             let len = fmp4::moof_len(video.as_deref(), audio.as_deref());
-            known.moofs.push(u32::try_from(len).unwrap_or(u32::MAX));
+            known.moofs.push(fitted!(len, "the length of a moof"));
             known.lasts.push(lasts);
         }
     }

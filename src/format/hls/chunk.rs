@@ -210,7 +210,7 @@ impl Cut {
     /// The fragments of the next segment of the line.
     pub(super) fn segment(&mut self, stretch: &Stretch, segment: &ViewSegment, index: &SampleIndex) {
         let (mut breaks, pace) = (stretch.breaks, self.pace_of(segment));
-        let first_part = u32::try_from(stretch.first_part).unwrap_or(u32::MAX);
+        let first_part: u32 = fitted!(stretch.first_part, "the number of a fragment");
         for (part, fragment) in (first_part..).zip(&index.fragments) {
             if let Some((config, pace)) = pace.and_then(|pace| self.paces.get_mut(pace)) {
                 pace.take(&fragment.video, config.timescale);
@@ -337,7 +337,7 @@ impl Cut {
                 self.tracks.push(current.clone());
                 self.tracks.len() - 1
             });
-            chunk.init = u32::try_from(init).unwrap_or(u32::MAX);
+            chunk.init = fitted!(init, "the number of a header");
             chunk.discontinuity |= before.is_some_and(|before| before != chunk.init);
             before = Some(chunk.init);
         }

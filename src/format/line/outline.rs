@@ -267,7 +267,7 @@ impl Line {
             parts: index.fragments.len(),
             ..Stretch::default()
         });
-        let segment = u32::try_from(number).unwrap_or(u32::MAX);
+        let segment = fitted!(number, "the number of a segment in a view");
         for fragment in &index.fragments {
             self.parts.push(Part {
                 segment,

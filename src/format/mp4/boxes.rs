@@ -85,7 +85,7 @@ pub(super) fn edts(edit: &Edit) -> Vec<u8> {
     };
     plain(b"edts", |edts| {
         edts.extend(full(b"elst", width.version(), 0, |out| {
-            let count = u32::try_from(edit.entries.len()).unwrap_or(u32::MAX);
+            let count: u32 = fitted!(edit.entries.len(), "the entries of an edit list");
             out.extend_from_slice(&count.to_be_bytes());
             for (duration, media_time) in edit.entries.iter().copied() {
                 width.put(out, duration);
@@ -131,7 +131,7 @@ pub(super) fn media_header(kind: TrackKind) -> Vec<u8> {
 /// `stsd` with an entry for each configuration (§8.5.2).
 pub(super) fn stsd(track: &TrackLine, rate: Option<BitRate>) -> Vec<u8> {
     full(b"stsd", 0, 0, |out| {
-        let count = u32::try_from(track.configs.len()).unwrap_or(u32::MAX);
+        let count: u32 = fitted!(track.configs.len(), "the sample entries of a track");
         out.extend_from_slice(&count.to_be_bytes());
         for config in &track.configs {
             let entry = match config {

@@ -183,7 +183,10 @@ pub(super) fn offset_slice(
         let offset = start(number).saturating_add(before);
         match table {
             Table::Co64 => out.extend_from_slice(&offset.to_be_bytes()),
-            _ => out.extend_from_slice(&u32::try_from(offset).unwrap_or(u32::MAX).to_be_bytes()),
+            _ => {
+                let narrow: u32 = fitted!(offset, "a chunk offset of 32 bits");
+                out.extend_from_slice(&narrow.to_be_bytes());
+            }
         }
     }
     out
