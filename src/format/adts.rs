@@ -6,7 +6,7 @@
 use crate::format::line::{Config, Line, Tape};
 use crate::format::mark::Marker;
 use crate::format::splice::{Parts, Script, Splice, Spliced};
-use crate::format::{Rendition, RenditionError, TapeSource, View, ViewSegment};
+use crate::format::{RenditionError, TapeSource, View, ViewSegment};
 use crate::media::{AudioCodec, AudioConfig, TrackKind};
 
 /// Bytes of a header without checksum.
@@ -20,33 +20,19 @@ const RATES: [u32; 13] = [
 ];
 
 /// The sound of a view as one `.aac` file.
-pub struct Adts<S> {
-    file: Spliced<S, File>,
-}
+pub type Adts<S> = Spliced<S, File>;
 
 impl<S: TapeSource> Adts<S> {
     /// Fails when there is no sound, or sound that ADTS cannot carry.
     pub fn open(view: View<S>) -> Result<Self, RenditionError> {
         let mut tape = Tape::new(view.without_hidden().hiding());
         let file = File::open(&mut tape)?;
-        Ok(Self {
-            file: Spliced::new(tape, file),
-        })
-    }
-}
-
-impl<S: TapeSource> Rendition for Adts<S> {
-    fn len(&self) -> u64 {
-        self.file.len()
-    }
-
-    fn read_at(&mut self, offset: u64, buf: &mut [u8]) -> Result<usize, RenditionError> {
-        self.file.read_at(offset, buf)
+        Ok(Self::new(tape, file))
     }
 }
 
 /// One part for each fragment.
-struct File {
+pub struct File {
     line: Line,
     /// What the headers of each configuration have in common.
     headers: Vec<[u8; 4]>,

@@ -15,16 +15,14 @@ use crate::format::line::{Config, Line, Placement, Stretch, Tape, contradiction}
 use crate::format::mark::Marker;
 use crate::format::mp4::creation_time;
 use crate::format::splice::{Parts, Script, Splice, Spliced};
-use crate::format::{Growing, Looked, Mark, Rendition, RenditionError, TapeSource, View, ViewSegment, rate};
+use crate::format::{Looked, RenditionError, TapeSource, View, ViewSegment, rate};
 use crate::media::{TrackKind, Tracks, VideoConfig, gcd, rescale};
 
 /// Size and kind of an `mdat` of less than 4 GiB.
 const MDAT_HEADER: u64 = 8;
 
 /// A view as one fragmented MP4 file.
-pub struct Fmp4<S> {
-    file: Spliced<S, File>,
-}
+pub type Fmp4<S> = Spliced<S, File>;
 
 impl<S: TapeSource> Fmp4<S> {
     /// Fails when a track changes its configuration: one `moov` is all such a file has.
@@ -36,32 +34,7 @@ impl<S: TapeSource> Fmp4<S> {
     pub fn resume(view: View<S>, mut looked: Looked) -> Result<(Self, Looked), RenditionError> {
         let mut tape = Tape::new(view);
         let file = File::resume(&mut tape, &mut looked)?;
-        let file = Spliced::new(tape, file);
-        Ok((Self { file }, looked))
-    }
-}
-
-impl<S: TapeSource> Rendition for Fmp4<S> {
-    fn len(&self) -> u64 {
-        self.file.len()
-    }
-
-    fn read_at(&mut self, offset: u64, buf: &mut [u8]) -> Result<usize, RenditionError> {
-        self.file.read_at(offset, buf)
-    }
-}
-
-impl<S: TapeSource> Growing for Fmp4<S> {
-    fn front(&self) -> u64 {
-        self.file.front()
-    }
-
-    fn settled(&self) -> u64 {
-        self.file.settled()
-    }
-
-    fn mark(&self, body: u64) -> Mark {
-        self.file.mark(body)
+        Ok((Self::new(tape, file), looked))
     }
 }
 
@@ -263,7 +236,7 @@ impl Fragments {
 }
 
 /// `init` and every fragment.
-struct File {
+pub struct File {
     init: Vec<u8>,
     fragments: Fragments,
     parts: Parts,

@@ -158,15 +158,15 @@ impl Splice {
     }
 }
 
-/// A [`Rendition`] that follows a [`Script`].
-pub(in crate::format) struct Spliced<S, F> {
+/// A [`Rendition`] that follows a script: what the file of each format is, under a name of its own.
+pub struct Spliced<S, F> {
     tape: Tape<S>,
     script: F,
     made: Option<usize>,
     splice: Splice,
 }
 
-impl<S: TapeSource, F: Script> Spliced<S, F> {
+impl<S, F> Spliced<S, F> {
     /// Nothing is made yet.
     pub(in crate::format) fn new(tape: Tape<S>, script: F) -> Self {
         Self {
@@ -177,7 +177,11 @@ impl<S: TapeSource, F: Script> Spliced<S, F> {
         }
     }
 
-    fn make(&mut self, part: usize) -> Result<(), RenditionError> {
+    fn make(&mut self, part: usize) -> Result<(), RenditionError>
+    where
+        S: TapeSource,
+        F: Script,
+    {
         if self.made == Some(part) {
             return Ok(());
         }
@@ -196,7 +200,10 @@ impl<S: TapeSource, F: Script> Spliced<S, F> {
     }
 
     /// Copies from the made part as much as fits; `within` is an offset in it.
-    fn copy_out(&mut self, within: u64, buf: &mut [u8]) -> Result<usize, RenditionError> {
+    fn copy_out(&mut self, within: u64, buf: &mut [u8]) -> Result<usize, RenditionError>
+    where
+        S: TapeSource,
+    {
         let after = self.splice.pieces.partition_point(|piece| piece.start <= within);
         let end = self
             .splice

@@ -20,7 +20,7 @@ const BACK: u64 = 4;
 const LARGEST: u64 = 0xFF_FFFF;
 
 /// The parts of an FLV file.
-pub(super) struct File {
+pub struct File {
     line: Line,
     zero_ms: i64,
     pieces: Vec<Piece>,

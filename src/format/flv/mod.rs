@@ -13,14 +13,12 @@ pub mod tag;
 
 use crate::format::line::Tape;
 use crate::format::splice::Spliced;
-use crate::format::{Growing, Looked, Mark, Rendition, RenditionError, TapeSource, View};
+use crate::format::{Looked, RenditionError, TapeSource, View};
 
 use file::File;
 
 /// A view as one FLV file.
-pub struct Flv<S> {
-    file: Spliced<S, File>,
-}
+pub type Flv<S> = Spliced<S, File>;
 
 impl<S: TapeSource> Flv<S> {
     /// Fails when the view has neither picture nor sound.
@@ -32,32 +30,7 @@ impl<S: TapeSource> Flv<S> {
     pub fn resume(view: View<S>, mut looked: Looked) -> Result<(Self, Looked), RenditionError> {
         let mut tape = Tape::new(view);
         let file = File::resume(&mut tape, &mut looked)?;
-        let file = Spliced::new(tape, file);
-        Ok((Self { file }, looked))
-    }
-}
-
-impl<S: TapeSource> Rendition for Flv<S> {
-    fn len(&self) -> u64 {
-        self.file.len()
-    }
-
-    fn read_at(&mut self, offset: u64, buf: &mut [u8]) -> Result<usize, RenditionError> {
-        self.file.read_at(offset, buf)
-    }
-}
-
-impl<S: TapeSource> Growing for Flv<S> {
-    fn front(&self) -> u64 {
-        self.file.front()
-    }
-
-    fn settled(&self) -> u64 {
-        self.file.settled()
-    }
-
-    fn mark(&self, body: u64) -> Mark {
-        self.file.mark(body)
+        Ok((Self::new(tape, file), looked))
     }
 }
 

@@ -14,7 +14,7 @@ use super::table::{self, Table};
 const LONGEST: u64 = i32::MAX as u64;
 
 /// The parts of an MP4 file: boxes and slices of tables, then the media of each fragment.
-pub(super) struct Layout {
+pub struct Layout {
     line: Line,
     tracks: Vec<(TrackKind, Edit)>,
     pieces: Vec<Piece>,

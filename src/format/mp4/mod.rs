@@ -18,7 +18,7 @@ mod table;
 
 use crate::format::line::Tape;
 use crate::format::splice::Spliced;
-use crate::format::{Growing, Looked, Mark, Rendition, RenditionError, TapeSource, View};
+use crate::format::{Looked, RenditionError, TapeSource, View};
 use crate::media::TrackKind;
 
 use layout::Layout;
@@ -26,9 +26,7 @@ use layout::Layout;
 pub(in crate::format) use boxes::creation_time;
 
 /// A view as one MP4 file.
-pub struct Mp4<S> {
-    file: Spliced<S, Layout>,
-}
+pub type Mp4<S> = Spliced<S, Layout>;
 
 impl<S: TapeSource> Mp4<S> {
     /// All tracks. Fails when the view has none, or when a track changes its coding.
@@ -64,32 +62,7 @@ impl<S: TapeSource> Mp4<S> {
         let mut tape = Tape::new(view);
         let line = looked.lay(&mut tape)?;
         let layout = Layout::of(format, kinds, line, &tape)?;
-        let file = Spliced::new(tape, layout);
-        Ok((Self { file }, looked))
-    }
-}
-
-impl<S: TapeSource> Rendition for Mp4<S> {
-    fn len(&self) -> u64 {
-        self.file.len()
-    }
-
-    fn read_at(&mut self, offset: u64, buf: &mut [u8]) -> Result<usize, RenditionError> {
-        self.file.read_at(offset, buf)
-    }
-}
-
-impl<S: TapeSource> Growing for Mp4<S> {
-    fn front(&self) -> u64 {
-        self.file.front()
-    }
-
-    fn settled(&self) -> u64 {
-        self.file.settled()
-    }
-
-    fn mark(&self, body: u64) -> Mark {
-        self.file.mark(body)
+        Ok((Self::new(tape, layout), looked))
     }
 }
 
