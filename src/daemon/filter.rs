@@ -10,9 +10,9 @@ use crate::config::nearest;
 const LONGEST: usize = 1_024;
 const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
 /// The rooms of this program: what stands behind `edgereel::`.
-const ROOMS: [&str; 15] = [
+const ROOMS: [&str; 17] = [
     "access", "api", "cli", "config", "daemon", "defect", "delivery", "doors", "event", "format", "https",
-    "media", "recorder", "store", "tls",
+    "media", "model", "recorder", "store", "tls", "watch",
 ];
 /// The doors: what stands behind `edgereel::doors::`.
 const DOORS: [&str; 4] = ["mqtt", "rtmp", "socket", "webhook"];
@@ -144,6 +144,7 @@ mod tests {
             "edgereel::store::writer=trace, error",
             "info,edgereel::doors::rtmp=off,rustls=debug",
             "off,edgereel::doors::rtmp=debug",
+            "info,edgereel::watch=debug",
         ] {
             assert_eq!(read(good).map(|read| read.renamed), Ok(Vec::new()), "{good}");
         }

@@ -1,4 +1,5 @@
-//! The rooms of `src` know those that docs/architecture.md lets them know, and no others.
+//! The rooms of `src` know those that docs/architecture.md lets them know, and no others; they are drawn there, and filters of the
+//! log know their names.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -28,6 +29,76 @@ fn every_room_knows_those_alone_that_the_architecture_lets_it_know() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn the_picture_has_every_room_below_those_that_know_it() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let picture = std::fs::read_to_string(root.join("docs/pictures/rooms.svg")).unwrap();
+    let drawn = drawn(&picture);
+    // What is drawn has a folder; what is within another room is not drawn.
+    let is_drawn =
+        |room: &str| root.join("src").join(room.replace("::", "/")).is_dir() && room != "model::reply";
+    let rooms = rooms(&root.join("src"));
+    let there: BTreeSet<&str> = rooms
+        .keys()
+        .map(String::as_str)
+        .filter(|room| is_drawn(room))
+        .collect();
+    assert_eq!(drawn.keys().copied().collect::<BTreeSet<_>>(), there);
+    let desc = picture
+        .split("</desc>")
+        .next()
+        .and_then(|text| text.split("<desc").nth(1));
+    let told: BTreeSet<&str> = desc
+        .expect("a description")
+        .split(|c: char| !c.is_alphanumeric())
+        .collect();
+    for room in &there {
+        let name = room.rsplit("::").next().unwrap();
+        assert!(told.contains(name), "{room} is in the description of the picture");
+    }
+    for (room, known) in table(&std::fs::read_to_string(root.join("docs/architecture.md")).unwrap()) {
+        let Some(height) = drawn.get(room.as_str()) else {
+            continue;
+        };
+        for other in known
+            .iter()
+            .filter_map(|other| drawn.get_key_value(other.as_str()))
+        {
+            assert!(height <= other.1, "{room} knows {}, which is above it", other.0);
+        }
+    }
+}
+
+#[test]
+fn filters_of_the_log_know_every_room_and_every_door() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let filter = std::fs::read_to_string(root.join("src/daemon/filter.rs")).unwrap();
+    let rooms = rooms(&root.join("src"));
+    let names = |of: &str| -> BTreeSet<String> {
+        let list = filter.split(&format!("const {of}: [")).nth(1);
+        let list = list.and_then(|rest| rest.split(';').nth(1)?.split("= [").nth(1));
+        let words = list.expect("the list").split('"').skip(1).step_by(2);
+        words.map(str::to_owned).collect()
+    };
+    let first = rooms
+        .keys()
+        .map(|room| room.split("::").next().unwrap().to_owned());
+    assert_eq!(names("ROOMS"), first.collect());
+    let doors = rooms.keys().filter_map(|room| room.strip_prefix("doors::"));
+    assert_eq!(names("DOORS"), doors.map(str::to_owned).collect());
+}
+
+/// Each room of the picture, and how far down it stands.
+fn drawn(picture: &str) -> BTreeMap<&str, u32> {
+    let lines = picture.lines().filter_map(|line| {
+        let rest = line.trim().strip_prefix("<text class=\"name\"")?;
+        let height = rest.split(" y=\"").nth(1)?.split('"').next()?.parse().ok()?;
+        let name = rest.split('>').nth(1)?.split('<').next()?;
+        Some((name, height))
+    });
+    lines.collect()
 }
 
 #[test]
