@@ -30,7 +30,7 @@ pub(super) const COMMANDS: &[Command] = &[Command {
             "continue after the previous list: the value of its 'next'",
         ),
     ],
-    carry_out: carries_out!(list -> AuditList),
+    carry_out: carries_out!(list -> AuditList, or list_alone),
 }];
 
 /// Arguments that say what a command is about. No other is written down: it may be long, or a secret.
@@ -262,8 +262,8 @@ async fn list(api: &Api, arguments: Map<String, Value>) -> Result<AuditList, Fai
     Ok(page(&query, &rows))
 }
 
-/// The same from the store alone, while no service runs.
-pub(super) fn offline(library: &Library, arguments: Map<String, Value>) -> Result<AuditList, Failure> {
+/// The same as [`list`], from the store alone.
+fn list_alone(library: &Library, arguments: Map<String, Value>) -> Result<AuditList, Failure> {
     let query = query(typed(arguments)?)?;
     Ok(page(&query, &library.audit(&query)?))
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::Api;
 use super::answer::{Code, Failure};
 use super::arguments::{Seconds, name, one_stream, time, typed};
-use super::command::{Command, Effect, Kind, carries_out, needs, takes};
+use super::command::{Command, Effect, FORMATS, KEPT, Kind, Values, carries_out, needs, takes};
 use crate::event::rfc3339;
 use crate::format::Format;
 use crate::media::{Micros, RecordingId, StreamName};
@@ -20,7 +20,7 @@ pub(super) const COMMANDS: &[Command] = &[Command {
     about: "Make a recording of a part of a stream, in the past or in the future",
     effect: Effect::Changes,
     arguments: &[
-        needs("stream", Kind::Text, "the stream, as in live/cam1"),
+        needs("stream", Kind::Text, "the stream, as in live/cam1").of(Values::Streams),
         takes("from", Kind::Time, "the start; default now"),
         takes("to", Kind::Time, "the end; it may be in the future"),
         takes(
@@ -33,13 +33,15 @@ pub(super) const COMMANDS: &[Command] = &[Command {
             "formats",
             Kind::Texts,
             "one or more of mp4, hls, fmp4, flv, aac; default mp4",
-        ),
+        )
+        .of(FORMATS),
         takes("name", Kind::Text, "a name for the clip"),
         takes(
             "keep",
             Kind::Text,
             "how long the clip is kept, as in 7d or forever",
-        ),
+        )
+        .of(KEPT),
     ],
     carry_out: carries_out!(create -> ClipMade),
 }];

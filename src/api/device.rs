@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::answer::{Code, Failure};
 use super::arguments::typed;
-use super::command::{Command, Effect, Kind, carries_out, needs};
+use super::command::{Command, Effect, Kind, Values, carries_out, needs};
 use super::{Api, process};
 use crate::config::Changes;
 use crate::event::rfc3339;
@@ -91,7 +91,8 @@ pub(super) const COMMANDS: &[Command] = &[
             "level",
             Kind::Text,
             "error, warn, info, debug or trace; or a filter, as in \"info,edgereel::delivery=debug\"",
-        )],
+        )
+        .of(Values::Words(&["error", "warn", "info", "debug", "trace"]))],
         carry_out: carries_out!(log -> LogLevel),
     },
 ];

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::Api;
 use super::answer::Failure;
 use super::arguments::typed;
-use super::command::{Command, Effect, Kind, carries_out, takes};
+use super::command::{Command, Effect, Kind, Values, carries_out, takes};
 use super::table::{commands, known};
 use crate::model::reply::{CommandAbout, CommandHelp, CommandsHelp, Help};
 
@@ -14,7 +14,7 @@ pub(super) const COMMANDS: &[Command] = &[Command {
     name: "help",
     about: "List the commands, or the arguments of one command",
     effect: Effect::Reads,
-    arguments: &[takes("about", Kind::Text, "show only this command")],
+    arguments: &[takes("about", Kind::Text, "show only this command").of(Values::Commands)],
     carry_out: carries_out!(help -> Help),
 }];
 

@@ -39,12 +39,11 @@ pub use answer::{Answer, Code, Failure, MAX_ANSWER, without_service};
 pub use arguments::{MAX_REQUEST, Request};
 pub use audit::Entry;
 pub use caller::{Caller, Door};
-pub use command::{Argument, Command, Effect, Kind};
+pub use command::{Argument, Command, Effect, Kind, Values};
 pub use device::{CallbackRow, Host, Reloaded};
-pub use recording::offline;
 pub use row::recording as recording_row;
 pub use stream::row as stream_row;
-pub use table::{command, commands};
+pub use table::{GROUPS, command, commands};
 
 use crate::delivery::Uploader;
 use crate::media::{Micros, RecordingId};

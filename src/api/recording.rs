@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::Api;
 use super::answer::{Code, Failure};
 use super::arguments::{Limit, STREAMS, Seconds, name, one_stream, one_stream_or_none, tags, time, typed};
-use super::command::{Command, Effect, Kind, carries_out, needs, takes, written};
+use super::command::{Command, Effect, Kind, Values, carries_out, needs, takes};
 use super::paged::fitting;
 use super::row;
 use crate::config::Streams;
@@ -39,12 +39,13 @@ pub(super) const COMMANDS: &[Command] = &[
         about: "Record a stream that is on the air, from now on",
         effect: Effect::Changes,
         arguments: &[
-            needs("stream", Kind::Text, "the stream, as in live/cam1"),
+            needs("stream", Kind::Text, "the stream, as in live/cam1").of(Values::Streams),
             takes(
                 "template",
                 Kind::Text,
                 "the template; default is the template of the stream's rule",
-            ),
+            )
+            .of(Values::Templates),
             takes("name", Kind::Text, "a name for the recordings"),
             takes(
                 "pre_roll_s",
@@ -85,20 +86,22 @@ pub(super) const COMMANDS: &[Command] = &[
         about: "List recordings, oldest first",
         effect: Effect::Reads,
         arguments: &[
-            takes("stream", Kind::Text, STREAMS),
+            takes("stream", Kind::Text, STREAMS).of(Values::Streams),
             takes(
                 "prefix",
                 Kind::Text,
                 "only streams whose names begin with this, as in live/",
-            ),
+            )
+            .of(Values::Streams),
             takes("from", Kind::Time, "only recordings that end after this time"),
             takes("to", Kind::Time, "only recordings that start before this time"),
             takes(
                 "state",
                 Kind::Text,
                 "only this state: open, closed, delivered or expired",
-            ),
-            takes("template", Kind::Text, "only recordings made by this template"),
+            )
+            .of(Values::Words(&["open", "closed", "delivered", "expired"])),
+            takes("template", Kind::Text, "only recordings made by this template").of(Values::Templates),
             takes("tags", Kind::Texts, "only recordings that have all of these tags"),
             takes(
                 "limit",
@@ -112,14 +115,14 @@ pub(super) const COMMANDS: &[Command] = &[
                 "continue after the previous list: the value of its 'next'",
             ),
         ],
-        carry_out: carries_out!(list -> RecordingList),
+        carry_out: carries_out!(list -> RecordingList, or list_alone),
     },
     Command {
         name: "recording.get",
         about: "Show all details of a recording",
         effect: Effect::Reads,
         arguments: ONE,
-        carry_out: carries_out!(get -> reply::Recording),
+        carry_out: carries_out!(get -> reply::Recording, or get_alone),
     },
     Command {
         name: "recording.protect",
@@ -130,7 +133,8 @@ pub(super) const COMMANDS: &[Command] = &[
                 "recording",
                 Kind::Text,
                 "the recording's id, or the beginning of the id",
-            ),
+            )
+            .of(Values::Recordings),
             takes(
                 "protected",
                 Kind::Switch,
@@ -148,7 +152,8 @@ pub(super) const COMMANDS: &[Command] = &[
                 "recording",
                 Kind::Text,
                 "the recording's id, or the beginning of the id",
-            ),
+            )
+            .of(Values::Recordings),
             takes(
                 "tags",
                 Kind::Texts,
@@ -166,22 +171,24 @@ pub(super) const COMMANDS: &[Command] = &[
                 "recording",
                 Kind::Text,
                 "the recording's id, or the beginning of the id",
-            ),
+            )
+            .of(Values::Recordings),
             takes("remote", Kind::Switch, "also delete the delivered files"),
         ],
-        carry_out: carries_out!(delete -> RecordingDeleted),
+        carry_out: carries_out!(delete -> RecordingDeleted, for good),
     },
 ];
 
 const WHICH: &[super::Argument] = &[
-    takes("stream", Kind::Text, STREAM),
-    takes("recording", Kind::Text, RECORDING),
+    takes("stream", Kind::Text, STREAM).of(Values::Streams),
+    takes("recording", Kind::Text, RECORDING).of(Values::Recordings),
 ];
 const ONE: &[super::Argument] = &[needs(
     "recording",
     Kind::Text,
     "the recording's id, or the beginning of the id",
-)];
+)
+.of(Values::Recordings)];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -517,24 +524,16 @@ fn deleted(row: &RecordingRow, left: Option<Micros>, remote: bool) -> RecordingD
     }
 }
 
-/// What the store alone can answer, while no service runs.
-pub fn offline(
-    library: &Library,
-    command: &str,
-    arguments: Map<String, Value>,
-) -> Option<Result<Value, Failure>> {
-    match command {
-        "recording.list" => Some(typed(arguments).and_then(query).and_then(|query| {
-            let rows = library.page(&query)?;
-            written(&page(&query, &rows))
-        })),
-        "audit.list" => Some(super::audit::offline(library, arguments).and_then(|list| written(&list))),
-        "recording.get" => Some(
-            typed(arguments)
-                .and_then(|One { recording }| written(&row::bounded(&library.find(&recording)?, MOST_GAPS))),
-        ),
-        _ => None,
-    }
+/// The same as [`list`], from the store alone.
+fn list_alone(library: &Library, arguments: Map<String, Value>) -> Result<RecordingList, Failure> {
+    let query = query(typed(arguments)?)?;
+    Ok(page(&query, &library.page(&query)?))
+}
+
+/// The same as [`get`], from the store alone.
+fn get_alone(library: &Library, arguments: Map<String, Value>) -> Result<reply::Recording, Failure> {
+    let One { recording } = typed(arguments)?;
+    Ok(row::bounded(&library.find(&recording)?, MOST_GAPS))
 }
 
 /// A recording that may be so new that no row is there yet, or one of which only the beginning of its id was said.

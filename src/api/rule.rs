@@ -6,68 +6,71 @@ use serde_json::{Map, Value};
 use super::Api;
 use super::answer::Failure;
 use super::arguments::{Limit, typed};
-use super::command::{Command, Effect, Kind, carries_out, takes};
+use super::command::{Command, Effect, Kind, Values, carries_out, takes};
 use super::paged::{Window, paged};
 use crate::config::{Advice, Pattern, Rule};
 use crate::model::reply::{self, Origin, RuleDeleted, RuleList, RulePut};
 
-pub(super) const COMMANDS: &[Command] = &[
-    Command {
-        name: "rule.put",
-        about: "Add a rule, or replace the rule for the same streams; it applies from the next push on",
-        effect: Effect::Changes,
-        arguments: &[
-            takes(
-                "domain",
-                Kind::Text,
-                "the host that publishers address; default any",
-            ),
-            takes(
-                "stream",
-                Kind::Text,
-                "the streams, as in live/cam1 or live/*; default all",
-            ),
-            takes(
-                "app",
-                Kind::Text,
-                "deprecated: the app, when 'stream' has no slash",
-            ),
-            takes("template", Kind::Text, "the template; default 'default'"),
-            takes("record", Kind::Text, "always, on-demand or never; default always"),
-        ],
-        carry_out: carries_out!(put -> RulePut),
-    },
-    Command {
-        name: "rule.list",
-        about: "List all rules in the order in which they apply",
-        effect: Effect::Reads,
-        arguments: &[
-            takes(
-                "limit",
-                Kind::Number,
-                "the largest number of rows, 1 to 100; default 50",
-            )
-            .rows(50),
-            takes(
-                "after",
-                Kind::Text,
-                "continue after the previous list: the value of its 'next'",
-            ),
-        ],
-        carry_out: carries_out!(list -> RuleList),
-    },
-    Command {
-        name: "rule.delete",
-        about: "Remove a rule that a command added",
-        effect: Effect::Ends,
-        arguments: &[
-            takes("domain", Kind::Text, "as in the rule"),
-            takes("stream", Kind::Text, "as in the rule"),
-            takes("app", Kind::Text, "deprecated: as in the rule"),
-        ],
-        carry_out: carries_out!(delete -> RuleDeleted),
-    },
-];
+pub(super) const COMMANDS: &[Command] =
+    &[
+        Command {
+            name: "rule.put",
+            about: "Add a rule, or replace the rule for the same streams; it applies from the next push on",
+            effect: Effect::Changes,
+            arguments: &[
+                takes(
+                    "domain",
+                    Kind::Text,
+                    "the host that publishers address; default any",
+                ),
+                takes(
+                    "stream",
+                    Kind::Text,
+                    "the streams, as in live/cam1 or live/*; default all",
+                )
+                .of(Values::Streams),
+                takes(
+                    "app",
+                    Kind::Text,
+                    "deprecated: the app, when 'stream' has no slash",
+                ),
+                takes("template", Kind::Text, "the template; default 'default'").of(Values::Templates),
+                takes("record", Kind::Text, "always, on-demand or never; default always")
+                    .of(Values::Words(&["always", "on-demand", "never"])),
+            ],
+            carry_out: carries_out!(put -> RulePut),
+        },
+        Command {
+            name: "rule.list",
+            about: "List all rules in the order in which they apply",
+            effect: Effect::Reads,
+            arguments: &[
+                takes(
+                    "limit",
+                    Kind::Number,
+                    "the largest number of rows, 1 to 100; default 50",
+                )
+                .rows(50),
+                takes(
+                    "after",
+                    Kind::Text,
+                    "continue after the previous list: the value of its 'next'",
+                ),
+            ],
+            carry_out: carries_out!(list -> RuleList),
+        },
+        Command {
+            name: "rule.delete",
+            about: "Remove a rule that a command added",
+            effect: Effect::Ends,
+            arguments: &[
+                takes("domain", Kind::Text, "as in the rule"),
+                takes("stream", Kind::Text, "as in the rule").of(Values::Streams),
+                takes("app", Kind::Text, "deprecated: as in the rule"),
+            ],
+            carry_out: carries_out!(delete -> RuleDeleted),
+        },
+    ];
 
 async fn put(api: &Api, arguments: Map<String, Value>) -> Result<RulePut, Failure> {
     let rule: Rule = typed(arguments)?;

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::Api;
 use super::answer::{Code, Failure};
 use super::arguments::{Limit, one_stream, typed};
-use super::command::{Command, Effect, Kind, carries_out, needs, takes};
+use super::command::{Command, Effect, Kind, Values, carries_out, needs, takes};
 use super::paged::{Window, paged};
 use crate::media::{LeftOut, StreamName, Tracks};
 use crate::model::reply::{LeftOutTrack, Stream, StreamKicked, StreamList, Track};
@@ -36,7 +36,7 @@ pub(super) const COMMANDS: &[Command] = &[
         name: "stream.kick",
         about: "End a publish; the publisher may connect again",
         effect: Effect::Acts,
-        arguments: &[needs("stream", Kind::Text, "the stream, as in live/cam1")],
+        arguments: &[needs("stream", Kind::Text, "the stream, as in live/cam1").of(Values::Streams)],
         carry_out: carries_out!(kick -> StreamKicked),
     },
 ];

@@ -5,6 +5,29 @@ use super::command::Command;
 use super::{audit, callback, clip, device, help, recording, rule, store, stream, sync, task, template};
 use crate::config;
 
+/// What the commands of each group are about: those whose names begin with it.
+pub const GROUPS: &[(&str, &str)] = &[
+    ("recording", "Record streams; list, protect and delete recordings"),
+    ("clip", "Make a recording of a part of a stream"),
+    ("task", "Plan recordings for a time"),
+    ("rule", "Set which streams are recorded by which template"),
+    ("template", "Set formats, splits and retention of recordings"),
+    ("stream", "Show the streams on the air, and end a publish"),
+    ("sync", "Show and control delivery"),
+    (
+        "store",
+        "Show which box the storage directory belongs to, and adopt one from another box",
+    ),
+    (
+        "callback",
+        "Show events that web services did not accept, and send them again",
+    ),
+    ("device", "Show what the box is, and its state"),
+    ("config", "Show the configuration that is in force, and reload it"),
+    ("log", "Set the log level"),
+    ("audit", "Show who changed what"),
+];
+
 /// Every command, group by group.
 pub fn commands() -> impl Iterator<Item = &'static Command> {
     [

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::Api;
 use super::answer::Failure;
 use super::arguments::{Limit, STREAMS, name, one_to_come, time, typed};
-use super::command::{Command, Effect, Kind, carries_out, needs, takes};
+use super::command::{Command, Effect, Kind, Values, ZONES, carries_out, needs, takes};
 use super::paged::fitting;
 use crate::config::{Span, Streams, Weekly, Zone};
 use crate::event::rfc3339;
@@ -20,7 +20,7 @@ pub(super) const COMMANDS: &[Command] = &[
         about: "Plan a recording for a time; it records every publish of the stream in that time",
         effect: Effect::Changes,
         arguments: &[
-            needs("stream", Kind::Text, "the stream, as in live/cam1"),
+            needs("stream", Kind::Text, "the stream, as in live/cam1").of(Values::Streams),
             takes("start", Kind::Time, "when the task begins; default now").ahead(),
             takes("end", Kind::Time, "when the task ends, at most 24 hours later").ahead(),
             takes("duration", Kind::Span, "or how long the task lasts, as in 90min"),
@@ -33,12 +33,14 @@ pub(super) const COMMANDS: &[Command] = &[
                 "time_zone",
                 Kind::Text,
                 "the time zone of these hours, as in Asia/Shanghai; default UTC",
-            ),
+            )
+            .of(ZONES),
             takes(
                 "template",
                 Kind::Text,
                 "the template; default is HLS without splits",
-            ),
+            )
+            .of(Values::Templates),
             takes("name", Kind::Text, "a name for the task's recordings"),
         ],
         carry_out: carries_out!(create -> reply::Task),
@@ -48,12 +50,13 @@ pub(super) const COMMANDS: &[Command] = &[
         about: "List tasks, in the order in which they were made",
         effect: Effect::Reads,
         arguments: &[
-            takes("stream", Kind::Text, STREAMS),
+            takes("stream", Kind::Text, STREAMS).of(Values::Streams),
             takes(
                 "state",
                 Kind::Text,
                 "only this state: waiting, running, over or stopped",
-            ),
+            )
+            .of(Values::Words(&["waiting", "running", "over", "stopped"])),
             takes(
                 "limit",
                 Kind::Number,
@@ -84,7 +87,7 @@ pub(super) const COMMANDS: &[Command] = &[
     },
 ];
 
-const ONE: &[super::Argument] = &[needs("task", Kind::Text, "the task's id")];
+const ONE: &[super::Argument] = &[needs("task", Kind::Text, "the task's id").of(Values::Tasks)];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -7,7 +7,9 @@ use serde_json::{Map, Value};
 use super::Api;
 use super::answer::Failure;
 use super::arguments::{Limit, typed};
-use super::command::{Argument, Command, Effect, Kind, carries_out, needs, takes};
+use super::command::{
+    Argument, Command, Effect, FORMATS, KEPT, Kind, Values, ZONES, carries_out, needs, takes,
+};
 use super::paged::{Window, paged};
 use super::rule::{origin, warnings};
 use crate::config::{Template, TemplateSource};
@@ -16,18 +18,20 @@ use crate::model::reply::{self, TemplateDeleted, TemplateList, TemplatePut};
 const WAYS: &str = "settings that differ for this format, as in {\"split\":\"off\"}";
 
 const PUT: &[Argument] = &[
-    needs("name", Kind::Text, "the template's name"),
+    needs("name", Kind::Text, "the template's name").of(Values::Templates),
     takes(
         "formats",
         Kind::Texts,
         "one or more of hls, mp4, fmp4, flv, aac; default hls and mp4; an empty list switches recording off",
-    ),
-    takes("media", Kind::Text, "both, video or audio"),
+    )
+    .of(FORMATS),
+    takes("media", Kind::Text, "both, video or audio").of(Values::Words(&["both", "video", "audio"])),
     takes(
         "split",
         Kind::Text,
         "begin a new recording after this time, as in 30min; off for never",
-    ),
+    )
+    .of(Values::Words(&["30min", "1h", "off"])),
     takes("split_size", Kind::Text, "or after this many bytes, as in 2GiB"),
     takes(
         "split_at",
@@ -43,23 +47,27 @@ const PUT: &[Argument] = &[
         "resume_after",
         Kind::Text,
         "break: wait only after a broken connection; any: after every end of a publish",
-    ),
+    )
+    .of(Values::Words(&["break", "any"])),
     takes(
         "keep",
         Kind::Text,
         "how long recordings are kept on the box, as in 7d or forever",
-    ),
+    )
+    .of(KEPT),
     takes(
         "storage_time",
         Kind::Text,
         "how long delivered files are kept in the store",
-    ),
+    )
+    .of(KEPT),
     takes("key", Kind::Text, "the name of delivered files"),
     takes(
         "time_zone",
         Kind::Text,
         "the time zone of the template's clock, as in Asia/Shanghai",
-    ),
+    )
+    .of(ZONES),
     takes("hls", Kind::Object, WAYS),
     takes("mp4", Kind::Object, WAYS),
     takes("fmp4", Kind::Object, WAYS),
@@ -98,7 +106,7 @@ pub(super) const COMMANDS: &[Command] = &[
         name: "template.delete",
         about: "Remove a template that a command added",
         effect: Effect::Ends,
-        arguments: &[needs("name", Kind::Text, "the template's name")],
+        arguments: &[needs("name", Kind::Text, "the template's name").of(Values::Templates)],
         carry_out: carries_out!(delete -> TemplateDeleted),
     },
 ];

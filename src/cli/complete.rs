@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use super::open::StoreArgument;
 use super::service::{ask_within, find_socket};
 use super::shown::Page;
-use crate::api;
+use crate::api::{self, Argument, Kind, Values};
 use crate::event::rfc3339;
 use crate::media::Micros;
 
@@ -26,21 +26,6 @@ const DAY: Micros = 86_400_000_000;
 /// As many as a list has.
 const MOST: usize = 100;
 
-/// What arguments take that are one of a few words.
-const WORDS: &[(&str, &[&str])] = &[
-    ("format", &["mp4", "hls", "fmp4", "flv", "aac"]),
-    ("formats", &["mp4", "hls", "fmp4", "flv", "aac"]),
-    ("keep", &["7d", "30d", "forever"]),
-    ("level", &["error", "warn", "info", "debug", "trace"]),
-    ("media", &["both", "video", "audio"]),
-    ("record", &["always", "on-demand", "never"]),
-    ("resume_after", &["break", "any"]),
-    ("split", &["30min", "1h", "off"]),
-    ("state", &["open", "closed", "delivered", "expired"]),
-    ("storage_time", &["7d", "30d", "forever"]),
-    ("time_zone", &["UTC", "local"]),
-];
-const TASK_STATES: &[&str] = &["waiting", "running", "over", "stopped"];
 const SWITCH: &[&str] = &["true", "false"];
 
 /// Answers a shell and ends, if one asks.
@@ -49,20 +34,18 @@ pub(super) fn answer(whole: fn() -> clap::Command) {
 }
 
 /// The argument of a command of the table, with what can be told of its values.
-pub(super) fn with_values(arg: Arg, command: &str, name: &str, kind: api::Kind) -> Arg {
-    let words = WORDS.iter().find(|(of, _)| *of == name).map(|(_, words)| *words);
-    match (name, words) {
-        ("recording", _) => arg.add(ArgValueCompleter::new(recordings)),
-        ("stream" | "prefix", _) => arg.add(ArgValueCompleter::new(streams)),
-        ("template", _) => arg.add(ArgValueCompleter::new(templates)),
-        ("name", _) if command.starts_with("template.") => arg.add(ArgValueCompleter::new(templates)),
-        ("task", _) => arg.add(ArgValueCompleter::new(tasks)),
-        ("state", _) if command.starts_with("task.") => arg.add(one_of(TASK_STATES)),
-        ("about", _) => arg.add(ArgValueCompleter::new(commands)),
-        (_, Some(words)) => arg.add(one_of(words)),
-        _ if kind == api::Kind::Switch => arg.add(one_of(SWITCH)),
-        _ => arg,
-    }
+pub(super) fn with_values(arg: Arg, argument: &Argument) -> Arg {
+    let values = match argument.values {
+        Values::Words(words) => one_of(words),
+        Values::Recordings => ArgValueCompleter::new(recordings),
+        Values::Streams => ArgValueCompleter::new(streams),
+        Values::Templates => ArgValueCompleter::new(templates),
+        Values::Tasks => ArgValueCompleter::new(tasks),
+        Values::Commands => ArgValueCompleter::new(commands),
+        Values::Any if argument.kind == Kind::Switch => one_of(SWITCH),
+        Values::Any => return arg,
+    };
+    arg.add(values)
 }
 
 /// The formats there are.
@@ -163,7 +146,10 @@ fn newest() -> Vec<Value> {
         ("limit".to_owned(), MOST.into()),
         ("from".to_owned(), from.into()),
     ]);
-    let answer = api::offline(&library, "recording.list", arguments).and_then(Result::ok);
+    let list = api::command("recording.list");
+    let answer = list
+        .and_then(|list| list.alone(&library, arguments))
+        .and_then(Result::ok);
     let mut rows = rows(answer.as_ref(), "recordings");
     let last = serde_json::to_value(api::recording_row(&last)).unwrap_or_default();
     if rows.iter().all(|row| row.get("id") != last.get("id")) {

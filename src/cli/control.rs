@@ -15,7 +15,7 @@ use super::output;
 use super::service::{NoService, ask, find_socket};
 use super::shown;
 use super::when::When;
-use crate::api::{self, Argument, Command, Kind, commands};
+use crate::api::{self, Argument, Command, GROUPS, Kind, Values, commands};
 use crate::config::Span;
 use crate::event::rfc3339;
 
@@ -29,29 +29,6 @@ const WHICH: &str = "which";
 const RECORDING: &str = "recording";
 const LAST: &str = "last";
 const YES: &str = "yes";
-
-/// What each group is about.
-const GROUPS: &[(&str, &str)] = &[
-    ("recording", "Record streams; list, protect and delete recordings"),
-    ("clip", "Make a recording of a part of a stream"),
-    ("task", "Plan recordings for a time"),
-    ("rule", "Set which streams are recorded by which template"),
-    ("template", "Set formats, splits and retention of recordings"),
-    ("stream", "Show the streams on the air, and end a publish"),
-    ("sync", "Show and control delivery"),
-    (
-        "store",
-        "Show which box the storage directory belongs to, and adopt one from another box",
-    ),
-    (
-        "callback",
-        "Show events that web services did not accept, and send them again",
-    ),
-    ("device", "Show what the box is, and its state"),
-    ("config", "Show the configuration that is in force, and reload it"),
-    ("log", "Set the log level"),
-    ("audit", "Show who changed what"),
-];
 
 // No words of its own: they would stand in place of each command's.
 #[derive(clap::Args)]
@@ -123,15 +100,15 @@ fn carry_out(command: &Command, said: Option<(&str, bool)>, matches: &ArgMatches
         if said.is_some_and(|(name, _)| name == argument.name) {
             continue;
         }
-        if argument.name == RECORDING && argument.required && matches.get_flag(LAST) {
-            arguments.insert(RECORDING.to_owned(), LAST.into());
+        if is_the_recording(argument) && matches.get_flag(LAST) {
+            arguments.insert(argument.name.to_owned(), LAST.into());
             continue;
         }
         if let Some(value) = value(argument, matches)? {
             arguments.insert(argument.name.to_owned(), value);
         }
     }
-    if asks_first(command) && !matches.get_flag(YES) {
+    if command.is_for_good() && !matches.get_flag(YES) {
         ask_first(&service, &arguments)?;
     }
     let answer = answer(&service, command, arguments)?;
@@ -187,11 +164,11 @@ fn answer(service: &Service, command: &Command, arguments: Map<String, Value>) -
         Ok(answer) => return Ok(answer),
         Err(absent) => absent,
     };
-    if !matches!(command.name, "recording.list" | "recording.get" | "audit.list") {
+    if !command.needs_no_service() {
         return Err(absent.into());
     }
     let library = service.store.library().with_context(|| absent.to_string())?;
-    match api::offline(&library, command.name, arguments) {
+    match command.alone(&library, arguments) {
         Some(result) => Ok(api::without_service(&result)),
         None => Err(absent.into()),
     }
@@ -200,20 +177,20 @@ fn answer(service: &Service, command: &Command, arguments: Map<String, Value>) -
 fn one(name: &'static str, command: &'static Command, said: Option<&str>) -> clap::Command {
     let taken = |argument: &&Argument| Some(argument.name) != said && !is_about_either(command);
     let arguments = command.arguments.iter().filter(taken);
-    let arguments = arguments.map(|it| complete::with_values(argument(it), command.name, it.name, it.kind));
+    let arguments = arguments.map(|it| complete::with_values(argument(it), it));
     // `last`, for whoever has the option of `export` in mind.
     let last = command
         .arguments
         .iter()
-        .any(|it| it.name == RECORDING && it.required);
-    let last = last.then(|| {
-        let about = "The newest recording, as RECORDING 'last'";
-        Arg::new(LAST)
-            .long(LAST)
-            .action(ArgAction::SetTrue)
-            .conflicts_with(RECORDING)
-            .help(about)
-    });
+        .find(|it| is_the_recording(it))
+        .map(|it| {
+            let about = "The newest recording, as RECORDING 'last'";
+            Arg::new(LAST)
+                .long(LAST)
+                .action(ArgAction::SetTrue)
+                .conflicts_with(it.name)
+                .help(about)
+        });
     let either = is_about_either(command).then(|| {
         let about =
             "a stream, as in live/cam1: what a command began of it; or a recording, and what began with it";
@@ -227,7 +204,7 @@ fn one(name: &'static str, command: &'static Command, said: Option<&str>) -> cla
         Some(_) => "End the protection of a recording",
         None => command.about,
     };
-    let yes = asks_first(command).then(|| {
+    let yes = command.is_for_good().then(|| {
         Arg::new(YES)
             .long(YES)
             .short('y')
@@ -247,11 +224,6 @@ fn one(name: &'static str, command: &'static Command, said: Option<&str>) -> cla
                 .help("Print the answer as JSON"),
         );
     Service::augment_args(line)
-}
-
-/// True for what nobody can take back.
-fn asks_first(command: &Command) -> bool {
-    command.name == "recording.delete"
 }
 
 /// Asks on a terminal whether a recording is to be removed. Elsewhere nobody can be asked.
@@ -283,8 +255,13 @@ fn ask_first(service: &Service, arguments: &Map<String, Value>) -> anyhow::Resul
 
 /// True when a command takes a stream or a recording and nothing else.
 fn is_about_either(command: &Command) -> bool {
-    let names = command.arguments.iter().map(|argument| argument.name);
-    names.eq(["stream", "recording"])
+    let values = command.arguments.iter().map(|argument| argument.values);
+    values.eq([Values::Streams, Values::Recordings])
+}
+
+/// True of the recording that a command is about, which may be the last one.
+fn is_the_recording(argument: &Argument) -> bool {
+    argument.required && argument.values == Values::Recordings
 }
 
 /// Required ones stand for themselves, the others behind their names.
@@ -295,7 +272,7 @@ fn argument(argument: &Argument) -> Arg {
         Kind::Lines => arg.action(ArgAction::Append),
         _ => arg,
     };
-    if argument.required && argument.name == RECORDING {
+    if is_the_recording(argument) {
         return arg
             .required_unless_present(LAST)
             .value_name(argument.name.to_uppercase());

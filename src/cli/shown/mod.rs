@@ -138,13 +138,11 @@ pub(super) fn print(command: &str, result: &Value) -> anyhow::Result<()> {
         writeln!(out, "{line}")?;
     }
     drop(out);
-    let deleted = (command == "recording.delete").then(|| deleted(&result));
-    let deleted = deleted.into_iter().flatten().collect::<Vec<_>>();
     for note in recorded::notes(&result)
         .iter()
         .chain(&notes(&result))
         .chain(&missed(&result))
-        .chain(&deleted)
+        .chain(&deleted(&result))
     {
         eprintln!("edgereel: {note}");
     }

@@ -226,3 +226,26 @@ fn what_is_wrong_with_a_stream_stands_beside_the_list() {
     );
     assert!(notes(&json!({ "recordings": [] })).is_empty());
 }
+
+#[test]
+fn every_column_is_a_field_of_the_rows_of_its_list() {
+    let lists = api::commands().filter(|command| command.is_list());
+    let schemas: Vec<Value> = lists
+        .map(|command| command.reply(schemars::SchemaGenerator::default()).to_value())
+        .collect();
+    for (list, columns) in COLUMNS.iter().copied().chain([("recordings", RECORDINGS)]) {
+        let row = schemas.iter().find_map(|schema| {
+            let of = schema.pointer(&format!("/properties/{list}/items/$ref"))?;
+            schema.pointer(of.as_str()?.strip_prefix('#')?)
+        });
+        let row = row.unwrap_or_else(|| panic!("no command lists {list}"));
+        for column in columns {
+            let field = format!("/properties/{}", column.name);
+            assert!(
+                row.pointer(&field).is_some(),
+                "{list} have no {}: {row}",
+                column.name
+            );
+        }
+    }
+}

@@ -61,12 +61,20 @@ pub struct Argument {
     /// Of the number of rows of a list: how many there are at most where it is left out. The list goes on behind them.
     #[serde(skip)]
     pub rows: Option<u64>,
+    /// What may stand there, as far as it can be said at once.
+    #[serde(skip)]
+    pub values: Values,
 }
 
 impl Argument {
     /// A length of time that is written there counts from now on.
     pub(crate) const fn ahead(self) -> Self {
         Self { ahead: true, ..self }
+    }
+
+    /// What may stand there.
+    pub(crate) const fn of(self, values: Values) -> Self {
+        Self { values, ..self }
     }
 
     /// It says how many rows a list has at most; so many, where it is left out.
@@ -76,6 +84,26 @@ impl Argument {
             ..self
         }
     }
+}
+
+/// What may stand as an argument, for a shell that completes a line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Values {
+    /// There is no saying.
+    #[default]
+    Any,
+    /// One of these; of lengths of time, these among others.
+    Words(&'static [&'static str]),
+    /// The id of a recording.
+    Recordings,
+    /// A stream.
+    Streams,
+    /// The name of a template.
+    Templates,
+    /// The id of a task.
+    Tasks,
+    /// A command.
+    Commands,
 }
 
 /// What is written as an argument.

@@ -26,7 +26,7 @@ pub use device::{ConfigReloaded, ConfigShown, DeviceAbout, LogLevel};
 pub use health::{
     ClockHealth, Health, LinkHealth, OutboxHealth, ProcessHealth, StorageHealth, StreamHealth, SyncHealth,
 };
-pub use help::{Argument, CommandAbout, CommandHelp, CommandsHelp, Help, Kind};
+pub use help::{Argument, CommandAbout, CommandHelp, CommandsHelp, Help, Kind, Values};
 pub use recording::{
     Delivery, Gap, Recording, RecordingDeleted, RecordingList, RecordingProtected, RecordingTagged,
     Recordings, RecordingsBegun, Track,
