@@ -261,6 +261,18 @@ fn a_segments_file_that_somebody_removes_is_noticed_and_told() {
     assert_eq!(kinds(&rig).iter().filter(|kind| *kind == "stream.gap").count(), 1);
 }
 
+#[test]
+fn what_a_segment_had_that_somebody_removes_counts_for_its_stream_too() {
+    let (mut rig, _) = started();
+    rig.pass(SECOND);
+    let file = paths::segment(rig.dir.path(), &stream("a"), 2);
+    rig.disk.unlink(&file).unwrap();
+    rig.pass(20 * SECOND);
+    let progress = rig.writer.progress();
+    assert!(progress.bytes_lost > 0);
+    assert_eq!(progress.streams[&stream("a")].bytes_lost, progress.bytes_lost);
+}
+
 fn media_of(bytes: &[u8]) -> Vec<u8> {
     let scanned = crate::format::fmp4::scan(bytes, bytes.len() as u64).unwrap();
     let media = |fragment: &crate::format::index::FragmentIndex| {

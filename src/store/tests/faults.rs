@@ -274,3 +274,77 @@ fn a_journal_that_refuses_stops_the_tape_and_loses_no_row() {
     let kept = [expected(0..4), expected(6..8)].concat();
     assert_eq!(tape(rig.dir.path(), &rig.disk, &stream("a")), kept);
 }
+
+/// Reasons of the gaps that were told of, in order.
+fn gap_reasons(rig: &Rig) -> Vec<String> {
+    let journal = Journal::open_read(rig.dir.path()).unwrap();
+    let told = journal.outbox().unwrap().into_iter();
+    told.filter(|(_, kind, _)| kind == "stream.gap")
+        .map(|(_, _, body)| serde_json::from_str::<serde_json::Value>(&body).unwrap())
+        .map(|body| body["reason"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn a_gap_for_want_of_a_keyframe_is_not_told_with_an_earlier_failure() {
+    let (mut rig, a) = started();
+    rig.handle(vec![a.append(4)]);
+    rig.disk.fail_next(Fault::Sync);
+    rig.pass(1_000_000);
+    rig.handle(vec![a.append(6)]);
+    rig.pass(1_000_000);
+    assert_eq!(rig.writer.progress().failed, None);
+    // Another stream, of which nothing failed, begins in the middle of a GOP.
+    let (b, start) = rig.publish(2, "b");
+    rig.handle(vec![start, b.append(1), b.append(2)]);
+    rig.pass(1_000_000);
+    rig.handle(vec![a.end(), b.end()]);
+    rig.writer.close().unwrap();
+    let reasons = gap_reasons(&rig);
+    assert_eq!(reasons.len(), 2, "{reasons:?}");
+    assert!(reasons[0].contains("cannot sync"), "{reasons:?}");
+    assert_eq!(reasons[1], "no keyframe came to go on from");
+}
+
+#[test]
+fn each_stream_that_is_refused_in_a_batch_is_told_its_own_reason() {
+    let (mut rig, a) = started();
+    let (b, start) = rig.publish(2, "b");
+    rig.disk.fail_next(Fault::Create);
+    rig.disk.fail_next(Fault::Create);
+    rig.handle(vec![start, a.append(4), b.append(4)]);
+    rig.handle(vec![a.append(6), b.append(6)]);
+    rig.pass(1_000_000);
+    rig.handle(vec![a.end(), b.end()]);
+    rig.writer.close().unwrap();
+    let reasons = gap_reasons(&rig);
+    let of = |name: &str| {
+        let folder = paths::stream(rig.dir.path(), &stream(name)).display().to_string();
+        reasons
+            .iter()
+            .filter(|reason| reason.starts_with(&folder))
+            .count()
+    };
+    assert_eq!((of("a"), of("b")), (1, 1), "{reasons:?}");
+}
+
+#[test]
+fn a_segment_that_could_not_begin_without_a_keyframe_costs_no_keyframe_behind_it() {
+    let (mut rig, a) = started();
+    rig.handle(vec![a.append(4)]);
+    // Another configuration cannot wait for a keyframe; the segment for it cannot be made.
+    let mut other = fragment(5, false);
+    other.tracks.audio = None;
+    other.audio.clear();
+    rig.disk.fail_next(Fault::Create);
+    rig.handle(vec![a.send(other)]);
+    assert!(rig.writer.progress().failed.is_some());
+    rig.handle(vec![a.append(6)]);
+    rig.pass(1_000_000);
+    assert_eq!(rig.writer.progress().failed, None);
+    rig.handle(vec![a.end()]);
+    rig.writer.close().unwrap();
+    let kept = [expected(0..5), expected(6..7)].concat();
+    assert_eq!(tape(rig.dir.path(), &rig.disk, &stream("a")), kept);
+    assert!(gap_reasons(&rig)[0].contains("cannot create"));
+}

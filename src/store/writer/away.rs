@@ -132,7 +132,7 @@ impl Writer {
     fn leave(&mut self, reason: String) {
         let publishes: Vec<PublishId> = self.streams.publishes();
         for publish in publishes {
-            self.give_up(publish);
+            self.give_up(publish, &reason);
             if let Some(writer) = self.streams.writers.get_mut(&publish) {
                 (writer.failed, writer.rotates) = (true, true);
             }
@@ -177,16 +177,16 @@ impl Writer {
             let stream = writer.stream.clone();
             self.streams.unprepare(&stream);
             let reason = format!("{}: somebody removed it", segment.path.display());
-            self.lose(segment.durable.bytes);
-            let end = segment.written.end;
+            let span = (segment.start, segment.written.end);
+            let bytes = segment.durable.bytes;
             self.end_segment(publish, &segment);
             let missing = Op::Missing {
                 id: segment.id,
                 missing: true,
             };
             self.book.enter_seal(missing);
-            self.fail(publish, reason);
-            self.lose_from(publish, segment.start, end);
+            self.fail(publish, reason.clone());
+            self.lose_span(publish, span, bytes, &reason);
         }
     }
 

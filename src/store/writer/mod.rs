@@ -244,7 +244,7 @@ impl Writer {
             waits: waits || stream().is_some_and(|stream| batch.held.contains(stream)),
             tape: writer.map(|writer| Tape {
                 open: writer.open(),
-                refused: writer.refused,
+                refused: writer.refused.is_some(),
             }),
             limits: streams::Limits {
                 duration: i64::try_from(settings.segment_duration.as_micros()).unwrap_or(i64::MAX),
@@ -331,7 +331,7 @@ impl Writer {
             batch.rotations.push((publish, None));
             self.sync(publish);
         }
-        self.open_gap(publish, span, bytes, Some(reason));
+        self.open_gap(publish, span, bytes, reason);
     }
 
     fn end_publish(

@@ -12,6 +12,9 @@ use crate::media::{Fragment, PublishId};
 use crate::store::Command;
 use crate::store::segment::AppendError;
 
+/// Why a gap begins where nothing can be played from.
+const NO_KEYFRAME: &str = "no keyframe came to go on from";
+
 /// What came of a step.
 pub(super) enum Outcome {
     /// All of it is done, or stands in the rows of the next commit.
@@ -91,11 +94,13 @@ impl Writer {
                 return Some(Command::Append { publish, fragment });
             }
             Outcome::Lost(_, fragment, Lost::NoPublish) => self.lose(fragment.payload_bytes() as u64),
-            Outcome::Lost(publish, fragment, lost) => {
-                if let (Lost::NoSegment, Some(writer)) = (lost, self.streams.writers.get_mut(&publish)) {
-                    writer.refused = false;
-                }
-                self.lose_fragment(publish, &fragment);
+            Outcome::Lost(publish, fragment, Lost::NoKeyframe) => {
+                self.lose_fragment(publish, &fragment, NO_KEYFRAME);
+            }
+            Outcome::Lost(publish, fragment, Lost::NoSegment) => {
+                let writer = self.streams.writers.get_mut(&publish);
+                let refusal = writer.and_then(|writer| writer.refused.take());
+                self.lose_fragment(publish, &fragment, &refusal.unwrap_or_default());
             }
         }
         None
@@ -121,24 +126,24 @@ impl Writer {
         let Some(segment) = writer.segment.as_mut() else {
             return;
         };
-        match error {
+        let reason = match error {
             AppendError::Media(error) => {
                 let reason = format!("{}: {error}", segment.path.display());
                 tracing::warn!(stream = %writer.stream, "fragment left out: {reason}");
-                self.progress.last_error = Some(reason);
+                self.progress.last_error = Some(reason.clone());
+                reason
             }
             AppendError::Disk(error) => {
                 let reason = format!("{}: cannot write: {error}", segment.path.display());
                 // What was whole before may well be good; the seal's sync tells.
-                let cut = segment.cut();
-                self.progress.last_error = Some(reason.clone());
-                match cut {
+                match segment.cut() {
                     Ok(()) => self.seal(publish),
-                    Err(_) => self.give_up(publish),
+                    Err(_) => self.give_up(publish, &reason),
                 }
-                self.fail(publish, reason);
+                self.fail(publish, reason.clone());
+                reason
             }
-        }
-        self.lose_fragment(publish, fragment);
+        };
+        self.lose_fragment(publish, fragment, &reason);
     }
 }

@@ -11,7 +11,7 @@ impl Writer {
     /// A segment could not be begun: the fragment that waits for it is lost, the next keyframe tries again.
     pub(super) fn refuse(&mut self, publish: PublishId, reason: String) {
         if let Some(writer) = self.streams.writers.get_mut(&publish) {
-            writer.refused = true;
+            writer.refused = Some(reason.clone());
         }
         self.fail(publish, reason);
     }
@@ -21,7 +21,7 @@ impl Writer {
         let Some(writer) = self.streams.writers.get_mut(&publish) else {
             return;
         };
-        writer.refused = true;
+        writer.refused = Some(reason.to_owned());
         writer.failed = true;
         self.progress
             .streams
@@ -118,43 +118,38 @@ impl Writer {
     }
 
     /// A fragment cannot be kept.
-    pub(super) fn lose_fragment(&mut self, publish: PublishId, fragment: &Fragment) {
+    pub(super) fn lose_fragment(&mut self, publish: PublishId, fragment: &Fragment, reason: &str) {
         let bytes = fragment.payload_bytes() as u64;
         self.lose(bytes);
-        self.open_gap(publish, fragment.span(), bytes, None);
+        self.open_gap(publish, fragment.span(), bytes, reason);
     }
 
-    /// Media of tape time `from` to `to` is gone again, though it was on the tape.
-    pub(super) fn lose_from(&mut self, publish: PublishId, from: Micros, to: Micros) {
+    /// Media of tape time `from` to `to`, of so many bytes, is gone again, though it was on the tape.
+    pub(super) fn lose_span(
+        &mut self,
+        publish: PublishId,
+        (from, to): (Micros, Micros),
+        bytes: u64,
+        reason: &str,
+    ) {
+        self.lose(bytes);
         let Some(writer) = self.streams.writers.get_mut(&publish) else {
             return;
         };
         writer.sealed_end = Some(from);
         let media = |tape: Micros| tape.saturating_sub(writer.tape_zero);
         let span = (media(from), media(to));
-        self.open_gap(publish, span, 0, None);
+        self.open_gap(publish, span, bytes, reason);
     }
 
-    /// Notes a gap for media time `span`, or makes the one that is open longer. Without a reason it is the last
-    /// failure's.
-    pub(super) fn open_gap(
-        &mut self,
-        publish: PublishId,
-        span: (Micros, Micros),
-        bytes: u64,
-        reason: Option<&str>,
-    ) {
+    /// Notes a gap for media time `span`, or makes the one that is open longer: that has its reason.
+    pub(super) fn open_gap(&mut self, publish: PublishId, span: (Micros, Micros), bytes: u64, reason: &str) {
         let Some(writer) = self.streams.writers.get_mut(&publish) else {
             return;
         };
         let stream = self.progress.streams.entry(writer.stream.clone()).or_default();
         stream.bytes_lost += bytes;
-        writer.open_gap(span, || {
-            let reason = reason.map(str::to_owned);
-            let failure = || self.progress.last_error.clone();
-            let reason = reason.or_else(failure);
-            reason.unwrap_or_else(|| "no keyframe came to go on from".to_owned())
-        });
+        writer.open_gap(span, reason);
     }
 
     /// A gap has found its end.

@@ -15,8 +15,8 @@ impl Writer {
             None => {}
             Some(Ok(synced)) => self.conclude_synced(publish, &synced),
             Some(Err(reason)) => {
-                self.fail(publish, reason);
-                self.give_up(publish);
+                self.fail(publish, reason.clone());
+                self.give_up(publish, &reason);
             }
         }
     }
@@ -57,7 +57,7 @@ impl Writer {
     }
 
     /// Ends a publish's segment at its last durable fragment.
-    pub(super) fn give_up(&mut self, publish: PublishId) {
+    pub(super) fn give_up(&mut self, publish: PublishId, reason: &str) {
         let writer = self.streams.writers.get_mut(&publish);
         let Some(mut segment) = writer.and_then(|writer| writer.segment.take()) else {
             return;
@@ -71,7 +71,7 @@ impl Writer {
         {
             let media = |tape: Micros| tape.saturating_sub(writer.tape_zero);
             let span = (media(segment.durable.end), media(written));
-            self.open_gap(publish, span, lost, None);
+            self.open_gap(publish, span, lost, reason);
         }
     }
 

@@ -24,7 +24,8 @@ pub(super) enum Step {
 pub(super) enum Lost {
     /// Its publish is not known, or is over.
     NoPublish,
-    /// It came back after a segment was to begin with it and could not.
+    /// It came back after a segment was to begin with it and could not. That is over with this fragment, whatever it begins
+    /// with: the next keyframe tries again.
     NoSegment,
     /// It does not begin with a keyframe, and nothing is open that it could go on.
     NoKeyframe,
@@ -60,7 +61,7 @@ pub(super) fn decide(command: &Command, known: Known<'_>) -> Step {
     };
     match rotation(tape.open, fragment, known.limits) {
         Decision::Append => Step::Append,
-        Decision::Begin if tape.refused => Step::Lose(Lost::NoSegment),
+        Decision::Begin | Decision::Drop if tape.refused => Step::Lose(Lost::NoSegment),
         Decision::Begin => Step::Rotate,
         Decision::Drop => Step::Lose(Lost::NoKeyframe),
     }
@@ -164,10 +165,12 @@ mod tests {
     #[test]
     fn each_fragment_that_is_lost_is_lost_for_a_reason() {
         assert_eq!(decide(&append(true), known(None)), Step::Lose(Lost::NoPublish));
-        assert_eq!(
-            decide(&append(true), nothing_open(true)),
-            Step::Lose(Lost::NoSegment)
-        );
+        for key in [true, false] {
+            assert_eq!(
+                decide(&append(key), nothing_open(true)),
+                Step::Lose(Lost::NoSegment)
+            );
+        }
         assert_eq!(
             decide(&append(false), nothing_open(false)),
             Step::Lose(Lost::NoKeyframe)

@@ -35,11 +35,7 @@ impl Gap {
 
 impl StreamWriter {
     /// Media time `span` is not on the tape: opens a gap, or makes the one that is open longer.
-    pub(in crate::store::writer) fn open_gap(
-        &mut self,
-        span: (Micros, Micros),
-        reason: impl FnOnce() -> String,
-    ) {
+    pub(in crate::store::writer) fn open_gap(&mut self, span: (Micros, Micros), reason: &str) {
         let tape = |media: Micros| self.tape_zero.saturating_add(media);
         let (from, to) = (self.written_end().unwrap_or(tape(span.0)), tape(span.1));
         match &mut self.gap {
@@ -53,7 +49,7 @@ impl StreamWriter {
                     from,
                     to,
                     goes_on: None,
-                    reason: reason(),
+                    reason: reason.to_owned(),
                 });
             }
         }

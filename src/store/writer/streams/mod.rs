@@ -43,8 +43,8 @@ pub(super) struct StreamWriter {
     pub(super) segment: Option<Segment>,
     /// The next keyframe begins a new segment.
     pub(super) rotates: bool,
-    /// A segment could not be begun for the fragment that comes next.
-    pub(super) refused: bool,
+    /// Why a segment could not be begun for the fragment that comes next.
+    pub(super) refused: Option<String>,
     pub(super) failed: bool,
     /// Tape time at which the last segment that was sealed ends.
     pub(super) sealed_end: Option<Micros>,
@@ -100,7 +100,7 @@ impl Streams {
             boot_zero,
             segment: None,
             rotates: false,
-            refused: false,
+            refused: None,
             failed: false,
             sealed_end: None,
             gap: None,
