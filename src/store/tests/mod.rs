@@ -15,6 +15,7 @@ mod measure;
 mod model;
 mod moment;
 mod mutated;
+mod names;
 mod pages;
 mod prepared;
 mod rebuild;
