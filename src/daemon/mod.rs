@@ -46,7 +46,8 @@ pub async fn run(config: Config, reload: Reload) -> anyhow::Result<()> {
     let mut hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
 
     let manager = notify::Manager::find();
-    let mut service = manager.while_starting(Service::start(config)).await?;
+    let start = manager.while_starting(Service::start(config), crate::store::looked_at);
+    let mut service = start.await?;
     manager.ready();
     let mut heart = notify::Heart::new(manager.clone());
     let mut reloads = service.take_reloads();

@@ -41,11 +41,7 @@ impl Manager {
             return Self { line: None };
         };
         match address(&name) {
-            Ok(address) => {
-                let line = Arc::new(Line::default());
-                tokio::spawn(send_all(address, line.clone()));
-                Self { line: Some(line) }
-            }
+            Ok(address) => Self::at(address),
             Err(error) => {
                 tracing::warn!(
                     "the service manager cannot be notified: NOTIFY_SOCKET '{}': {error}",
@@ -56,18 +52,29 @@ impl Manager {
         }
     }
 
-    /// Waits for the service to start. A manager that gives it only so long gives it more while recovery gets on.
-    pub(super) async fn while_starting<T>(&self, start: impl Future<Output = T>) -> T {
+    fn at(address: SocketAddr) -> Self {
+        let line = Arc::new(Line::default());
+        tokio::spawn(send_all(address, line.clone()));
+        Self { line: Some(line) }
+    }
+
+    /// Waits for the service to start. A manager that gives it only so long gives it more while recovery gets on: while
+    /// `looked_at` grows.
+    pub(super) async fn while_starting<T>(
+        &self,
+        start: impl Future<Output = T>,
+        looked_at: impl Fn() -> u64,
+    ) -> T {
         let mut start = std::pin::pin!(start);
         let mut every = interval(STARTING);
-        let mut looked_at = crate::store::looked_at();
+        let mut before = looked_at();
         loop {
             tokio::select! {
                 started = &mut start => return started,
                 _ = every.tick() => {
-                    let now = crate::store::looked_at();
-                    if now != looked_at {
-                        looked_at = now;
+                    let now = looked_at();
+                    if now != before {
+                        before = now;
                         self.phase(&[NotifyState::ExtendTimeoutUsec(MORE_TIME)]);
                     }
                 }
@@ -278,6 +285,8 @@ fn status_line(snapshot: &Snapshot, silence: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
     use super::*;
     use crate::store::Progress;
 
@@ -325,17 +334,69 @@ mod tests {
         );
     }
 
+    /// The manager's end of a socket that has no path.
+    struct Ear {
+        address: SocketAddr,
+        socket: UnixDatagram,
+    }
+
+    impl Ear {
+        fn new() -> Self {
+            let name = format!("@edgereel-{}", uuid::Uuid::now_v7());
+            let address = address(OsStr::new(&name)).unwrap();
+            let socket = std::os::unix::net::UnixDatagram::bind_addr(&address).unwrap();
+            socket.set_nonblocking(true).unwrap();
+            let socket = UnixDatagram::from_std(socket).unwrap();
+            Self { address, socket }
+        }
+
+        async fn hears(&self) -> String {
+            let mut heard = [0; 64];
+            let length = self.socket.recv(&mut heard).await.unwrap();
+            String::from_utf8(heard[..length].to_vec()).unwrap()
+        }
+
+        /// Asked of the socket, not of what the runtime knows of it.
+        fn heard_nothing(&self) -> bool {
+            let heard = nix::sys::socket::recv(
+                std::os::fd::AsRawFd::as_raw_fd(&self.socket),
+                &mut [0; 64],
+                nix::sys::socket::MsgFlags::MSG_DONTWAIT,
+            );
+            heard == Err(nix::errno::Errno::EAGAIN)
+        }
+    }
+
     #[tokio::test]
     async fn a_manager_whose_socket_has_no_path_is_told_too() {
-        let name = format!("@edgereel-{}", uuid::Uuid::now_v7());
-        let address = address(OsStr::new(&name)).unwrap();
-        let socket = std::os::unix::net::UnixDatagram::bind_addr(&address).unwrap();
-        socket.set_nonblocking(true).unwrap();
-        let socket = UnixDatagram::from_std(socket).unwrap();
-        send(&address, "READY=1\n").await.unwrap();
-        let mut heard = [0; 32];
-        let length = socket.recv(&mut heard).await.unwrap();
-        assert_eq!(&heard[..length], b"READY=1\n");
+        let ear = Ear::new();
+        send(&ear.address, "READY=1\n").await.unwrap();
+        assert_eq!(ear.hears().await, "READY=1\n");
+    }
+
+    /// The clock of the test stands still while anything else is to be done.
+    #[tokio::test(start_paused = true)]
+    async fn a_long_start_asks_for_more_time_while_it_gets_on_and_not_while_it_does_not() {
+        const HOUR: Duration = Duration::from_secs(3_600);
+        let ear = Ear::new();
+        let manager = Manager::at(ear.address.clone());
+        let looked_at = AtomicU64::new(7);
+        let start = async {
+            // Another service has the store, say.
+            tokio::time::sleep(HOUR).await;
+            assert!(ear.heard_nothing());
+            for _ in 0..3 {
+                looked_at.fetch_add(1, Ordering::Relaxed);
+                let heard = tokio::time::timeout(HOUR, ear.hears()).await.unwrap();
+                assert_eq!(heard, "EXTEND_TIMEOUT_USEC=60000000\n");
+            }
+            // It hangs: the manager is to end it.
+            tokio::time::sleep(HOUR).await;
+            assert!(ear.heard_nothing());
+            "started"
+        };
+        let started = manager.while_starting(start, || looked_at.load(Ordering::Relaxed));
+        assert_eq!(started.await, "started");
     }
 
     #[test]

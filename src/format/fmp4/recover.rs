@@ -14,8 +14,8 @@ use crate::media::SegmentId;
 const LOOK_BEHIND: u64 = 4 * 1024 * 1024;
 
 /// What claims to be a fragment is read until that is so many times the file's length, and at least so many bytes.
-const LOOKS: u64 = 4;
-const LEAST_LOOKED_AT: u64 = 64 * 1024 * 1024;
+pub(super) const LOOKS: u64 = 4;
+pub(super) const LEAST_LOOKED_AT: u64 = 64 * 1024 * 1024;
 
 /// What lies behind the last whole fragment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

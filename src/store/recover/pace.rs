@@ -1,19 +1,32 @@
 //! How far a recovery is: one that reads a full card again takes a while, and whoever waits wants to know that it gets on.
 
+use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::format::fmp4::ReadAt;
 use crate::media::Micros;
 use crate::store::clock::Clock;
+use crate::store::disk::DiskFile;
 
 /// A line in the log so often.
 const SAID_EVERY: Micros = 5_000_000;
 
 static LOOKED_AT: AtomicU64 = AtomicU64::new(0);
 
-/// Files that recoveries of this process have looked at: a number that grows while one gets on.
+/// Files that recoveries of this process have looked at, and reads of them: a number that grows while one gets on.
 pub fn looked_at() -> u64 {
     LOOKED_AT.load(Ordering::Relaxed)
+}
+
+/// A file as a recovery reads it. Each read counts: one long file may take as long as many others.
+pub(super) struct Paced<'a>(pub(super) &'a dyn DiskFile);
+
+impl ReadAt for Paced<'_> {
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        LOOKED_AT.fetch_add(1, Ordering::Relaxed);
+        self.0.read_at(offset, buf)
+    }
 }
 
 /// Counts files, and says now and then how many they are.

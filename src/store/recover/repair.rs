@@ -15,15 +15,15 @@ use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
 
 use super::gone::{self, Deleted};
-use super::pace::Pace;
+use super::pace::{Pace, Paced};
 use super::sane::{absurd, too_long};
 use crate::event::{Event, JournalSetAside, Recovered, TapeSetAside};
-use crate::format::fmp4::{self, Left, ScanError, Scanned, Stopped};
+use crate::format::fmp4::{self, Left, ReadAt as _, ScanError, Scanned, Stopped};
 use crate::media::{Micros, PublishId, RecordingId, SegmentId, StreamName};
 use crate::store::clock::Clock;
 use crate::store::disk::{Disk, DiskFile};
 use crate::store::journal::{BootClock, Journal, Op, Publish, Sealed, SegmentState};
-use crate::store::reader::{Reader, read_exact};
+use crate::store::reader::read_exact;
 use crate::store::segment::{boxes_crc, fragment_end, is_worth_keeping, tape_start};
 use crate::store::{Entry, RecoveryReport, StoreError, paths};
 
@@ -254,7 +254,7 @@ impl Recovery<'_> {
         if let Some(what) = too_long(len, taken) {
             return self.set_aside(id, path, &what);
         }
-        let reader = Reader(file.as_ref());
+        let reader = Paced(file.as_ref());
         let known = self.tape_known(journal)?;
         match fmp4::scan_open(&reader, len) {
             Ok((scanned, _)) if scanned.identity.segment != id => {
@@ -429,7 +429,7 @@ fn write_again(file: &dyn DiskFile, mut at: u64, end: u64) -> io::Result<()> {
     while at < end {
         let len = usize::try_from(end - at).map_or(block.len(), |rest| rest.min(block.len()));
         let piece = block.get_mut(..len).unwrap_or_default();
-        match file.read_at(at, piece)? {
+        match Paced(file).read_at(piece, at)? {
             0 => return Err(io::ErrorKind::UnexpectedEof.into()),
             n => {
                 file.write_at(at, &mut [IoSlice::new(piece.get(..n).unwrap_or_default())])?;

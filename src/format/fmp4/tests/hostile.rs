@@ -1,5 +1,6 @@
 //! Files that were cut, bent, mixed up or made to harm.
 
+use std::cell::Cell;
 use std::io;
 
 use bytes::{BufMut, Bytes};
@@ -8,7 +9,8 @@ use proptest::prelude::*;
 
 use super::fixtures::*;
 use crate::format::fmp4::fragment::CHECKSUM_BOX;
-use crate::format::fmp4::{Position, ReadAt, ScanError, Stopped, find_fragment, moof_read, scan};
+use crate::format::fmp4::recover::{LEAST_LOOKED_AT, LOOKS};
+use crate::format::fmp4::{MAX_MOOF, Position, ReadAt, ScanError, Stopped, find_fragment, moof_read, scan};
 use crate::media::SegmentId;
 
 #[test]
@@ -68,6 +70,50 @@ fn a_fragment_is_found_wherever_it_begins() {
         bent[last] ^= 1;
         assert_eq!(find_fragment(bent.as_slice(), len, id, 0), None, "{place}");
     }
+}
+
+/// A file of which no more may be read than so many bytes.
+struct Bounded<'a> {
+    file: &'a [u8],
+    left: Cell<u64>,
+}
+
+impl ReadAt for Bounded<'_> {
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        let count = self.file.read_at(buf, offset)?;
+        let left = self.left.get().checked_sub(count as u64);
+        self.left.set(left.expect("read again and again"));
+        Ok(count)
+    }
+}
+
+/// Somebody prepared it: each box is right, and claims as much of what follows as a box may.
+#[test]
+fn a_file_of_boxes_that_each_claim_the_rest_of_it_is_not_read_once_for_each() {
+    let (usual, index, _) = usual();
+    let at = index.fragments[0].offset as usize;
+    let mut one = usual[at..at + CHECKSUM_BOX].to_vec();
+    const BOXES: usize = 20_000;
+    let mut file = Vec::with_capacity(BOXES * CHECKSUM_BOX);
+    for behind in (0..BOXES).rev() {
+        let rest = (behind * CHECKSUM_BOX).min(MAX_MOOF as usize);
+        one[48..52].copy_from_slice(&(rest as u32).to_be_bytes());
+        one[52..56].fill(0);
+        let crc = crc32c(&one[..64]);
+        one[64..].copy_from_slice(&crc.to_be_bytes());
+        file.extend_from_slice(&one);
+    }
+    let len = file.len() as u64;
+    // What the boxes claim, to a bound; and what it takes to find them.
+    let most = LEAST_LOOKED_AT.max(len * LOOKS) + 4 * len;
+    let claimed = (BOXES as u64 / 2).saturating_mul(len);
+    assert!(claimed > 100 * most, "it is nothing to read all that is claimed");
+    let bounded = Bounded {
+        file: &file,
+        left: Cell::new(most),
+    };
+    let found = find_fragment(&bounded, len, identity().segment, 0);
+    assert!(found.is_some(), "what was not looked at is not called nothing");
 }
 
 #[test]
