@@ -13,6 +13,7 @@ mod caller;
 mod clip;
 mod command;
 mod device;
+mod ends;
 mod health;
 mod help;
 mod memory;

@@ -1,7 +1,5 @@
 //! `recording.…`: what is recorded by command, and what there is.
 
-use std::time::Duration;
-
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -9,6 +7,7 @@ use super::Api;
 use super::answer::{Code, Failure};
 use super::arguments::{Limit, STREAMS, Seconds, name, one_stream, one_stream_or_none, tags, time, typed};
 use super::command::{Command, Effect, Kind, Values, carries_out, needs, takes};
+use super::ends::Ends;
 use super::paged::fitting;
 use super::row;
 use crate::config::Streams;
@@ -19,16 +18,14 @@ use crate::model::reply::{
 };
 use crate::recorder::{AskError, MANUAL_USUAL, OrderError, StartOrder, Started, Which};
 use crate::store::{
-    Change, Command as StoreCommand, Cursor, Deletion, Library, Progress, Query, RecordingRow,
-    RecordingState, RenditionState, StoreError,
+    Change, Command as StoreCommand, Cursor, Deletion, Library, Query, RecordingRow, RecordingState,
+    RenditionState, StoreError,
 };
 
 /// Of a recording that was interrupted more often, a list tells the last interruptions.
 const LIST_GAPS: usize = 20;
 /// As above, of one recording alone.
 const MOST_GAPS: usize = 500;
-/// A recording that was stopped has ended after this, if its publisher sends: a fragment is at most a second.
-const ENDS_WITHIN: Duration = Duration::from_secs(3);
 
 const STREAM: &str = "end what commands began to record on this stream, as in live/cam1";
 const RECORDING: &str = "or this recording, and those that began together with it";
@@ -430,10 +427,11 @@ async fn delete(api: &Api, arguments: Map<String, Value>) -> Result<RecordingDel
     let Delete { recording, remote } = typed(arguments)?;
     let mut row = row_of(api, recording).await?;
     let id = row.id;
-    let mut ends = Ends::of(api);
+    let mut ends = Ends::of(&api.store);
+    let read = || api.read(move |library| library.recording(id));
     if remote && row.ending {
         // What is delivered of it while it ends would be there again.
-        row = ends.closed(api, id).await?.unwrap_or(row);
+        row = ends.closed(read).await?.unwrap_or(row);
     }
     let refused = |why: &str| Failure::new(Code::Conflict, format!("recording {id} is {why}"));
     let stands = |row: &RecordingRow| match row.protected {
@@ -459,7 +457,7 @@ async fn delete(api: &Api, arguments: Map<String, Value>) -> Result<RecordingDel
         .await?;
     if row.ending {
         // It is on its way out already; who asked has the better answer.
-        ends.closed(api, id).await?;
+        ends.closed(read).await?;
     }
     let (deletion, now) = api
         .read(move |library| Ok((library.deletion(id)?, library.recording(id)?)))
@@ -473,33 +471,6 @@ async fn delete(api: &Api, arguments: Map<String, Value>) -> Result<RecordingDel
         }
         (Deletion::Waits, _) => Ok(deleted(&row, None, remote)),
         (_, Some(now)) => Err(refused(now.state.as_str())),
-    }
-}
-
-/// What is told of the store while somebody waits for the end of a recording.
-struct Ends(tokio::sync::watch::Receiver<Progress>);
-
-impl Ends {
-    fn of(api: &Api) -> Self {
-        Self(api.store.progress())
-    }
-
-    /// The row of a recording that is ending once it has ended, or as it is when nothing came for too long. Nothing when it is
-    /// not there any more.
-    async fn closed(&mut self, api: &Api, id: RecordingId) -> Result<Option<RecordingRow>, Failure> {
-        let late = tokio::time::sleep(ENDS_WITHIN);
-        tokio::pin!(late);
-        loop {
-            self.0.mark_unchanged();
-            let row = api.read(move |library| library.recording(id)).await?;
-            if !row.as_ref().is_some_and(|row| row.ending) {
-                return Ok(row);
-            }
-            tokio::select! {
-                () = &mut late => return Ok(row),
-                changed = self.0.changed() => if changed.is_err() { return Ok(row) },
-            }
-        }
     }
 }
 

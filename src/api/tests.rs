@@ -5,6 +5,8 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+mod deleting;
+
 use super::*;
 use crate::recorder::RecorderSettings;
 use crate::store::Change;

@@ -53,7 +53,7 @@ mod source;
 mod spec;
 mod summary;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 pub(crate) mod tests;
 mod thin;
