@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 
 use crate::control::{CAM, Line, ON_DEMAND, closed, done, live};
 use crate::support::broker::Broker;
+use crate::support::bucket::Bucket;
+use crate::support::delivered::{rows, sync_to};
+use crate::support::feed::{Feed, Plan};
 use crate::support::fleet::{ask, managed, status};
 use crate::support::{Done, Service, edgereel, home, recordings, sample_path, wait_for, wait_until};
 use crate::terminal::at_a_terminal;
@@ -113,6 +116,52 @@ fn what_was_just_stopped_can_be_deleted() {
         assert_eq!(deleted["result"]["left_s"], 0.0, "{deleted}");
         assert!(recordings(&data).is_empty(), "{:?}", recordings(&data));
     }
+    service.stop();
+}
+
+/// While it is recorded it is delivered, and its last chunks are on their way when it is deleted.
+#[test]
+fn what_was_just_stopped_is_deleted_with_what_was_delivered_of_it() {
+    let (home, dir) = (home(), crate::support::home());
+    let (home, bucket) = (home.path(), Bucket::start(dir.path()));
+    let template = "[[template]]\nname = \"live\"\nformats = [\"hls\", \"mp4\"]\nresume_window = \"0s\"\n\
+                    [[rule]]\nrecord = \"on-demand\"\ntemplate = \"live\"\n";
+    let service = Service::start_with(home, &(sync_to(&bucket, "when = \"live\"") + template));
+    let plan = Plan {
+        stream: CAM,
+        speed: 4.0,
+        length: None,
+        weight: 0,
+    };
+    let feed = Feed::start(service.address(), plan, 0);
+    wait_until("the stream to be on the air", || feed.taken() > 500);
+    let start = || {
+        let started = done(home, &["recording", "start", CAM]);
+        started["recordings"][0].as_str().unwrap().to_owned()
+    };
+    let there = |id: &str| {
+        let of = |key: &String| key.contains(id);
+        bucket.objects().keys().filter(|key| of(key)).count()
+    };
+    let id = start();
+    wait_until("some of it to be delivered", || there(&id) > 2);
+    done(home, &["recording", "stop", CAM]);
+    let deleted = done(home, &["recording", "delete", &id, "--remote", "true", "--yes"]);
+    assert_eq!(deleted["left_s"], 0.0, "{deleted}");
+    wait_until("it to be gone there", || there(&id) == 0);
+
+    // Another one goes out behind it: what was on its way has come by then.
+    let next = start();
+    wait_until("some of the next to be delivered", || there(&next) > 2);
+    done(home, &["recording", "stop", CAM]);
+    wait_until("the next to be delivered", || {
+        rows(&service.data())
+            .iter()
+            .all(|row| row["state"] == "delivered")
+    });
+    assert_eq!(there(&id), 0, "{:?}", bucket.objects().keys());
+    assert_eq!(bucket.uploads(), []);
+    feed.over();
     service.stop();
 }
 

@@ -7,6 +7,7 @@ use crate::support::delivered::{
     HEAVY, MP4, all_delivered, events, expected, files, publish, push, rows, same_files, send, sync_to,
 };
 use crate::support::programme::Programme;
+use crate::support::proxy::{Link, Proxy};
 use crate::support::service::write_config;
 use crate::support::{Service, edgereel, home, wait_for, wait_until};
 
@@ -37,12 +38,25 @@ fn reload(home: &std::path::Path, service: &Service, config: &str, times: usize)
 
 #[test]
 fn a_live_recording_goes_whole_to_the_place_that_a_reload_names() {
+    moves(None);
+}
+
+/// Requests are under way when the place changes, and are answered after that.
+#[test]
+fn a_live_recording_goes_whole_to_another_place_over_a_long_way_too() {
+    moves(Some(Link::Far(std::time::Duration::from_millis(150))));
+}
+
+fn moves(link: Option<Link>) {
     let (home, dir) = (home(), crate::support::home());
     let bucket = Bucket::start_near(dir.path());
+    let proxy = link.map(|link| Proxy::start(bucket.address(), link));
+    let endpoint = proxy.as_ref().map_or(bucket.endpoint(), Proxy::endpoint);
     let template = MP4.replace("[\"mp4\"]", "[\"hls\", \"mp4\"]");
     let config = |place: &str, public: &str| {
         let more = format!("when = \"live\"\npublic_url = \"https://{public}.example.com/{{key}}\"");
-        sync_to(&bucket, &more).replace("s3://media/box", place) + &template
+        let sync = sync_to(&bucket, &more).replace(&bucket.endpoint(), &endpoint);
+        sync.replace("s3://media/box", place) + &template
     };
     let service = Service::start_with(home.path(), &config("s3://media/box", "one"));
     let programme = Programme::marked("live/cam", 0, HEAVY);

@@ -2,7 +2,8 @@
 
 use crate::support::broker::{Behaviour, Broker, Old, Publishing};
 use crate::support::delivered::push;
-use crate::support::fleet::{ROOT, event, events, kinds, managed, retained, status};
+use crate::support::fleet::{ROOT, event, events, kinds, managed, managed_at, retained, status};
+use crate::support::proxy::{Link, Proxy};
 use crate::support::{Service, edgereel, home, wait_for, wait_until};
 use serde_json::{Value, json};
 
@@ -98,6 +99,44 @@ fn a_broker_that_changes_its_version_loses_no_event() {
             closed.count() > round
         });
     }
+    service.log_with(&["by MQTT 3.1.1", "the connection broke"]);
+    let events = events(&broker);
+    let whole: Vec<u64> = (1..=events.len() as u64).collect();
+    assert_eq!(events.into_keys().collect::<Vec<_>>(), whole);
+}
+
+/// An answer takes 300 ms: what was sent before an answer came must neither be told twice nor get lost.
+#[test]
+fn a_broker_of_mqtt_3_1_1_that_is_far_away_hears_all_in_order_and_is_answered_once() {
+    let (home, broker) = (home(), old_broker(Old::Refuses));
+    let far = Proxy::start(broker.address(), Link::Far(std::time::Duration::from_millis(150)));
+    let url = format!("mqtt://{}", far.address());
+    let service = Service::start_with(home.path(), &managed_at(&url, ""));
+    status(&broker, "up");
+    let task = json!({ "id": "t1", "stream": "live/cam", "duration": "1h" });
+    let mut answers = Vec::new();
+    for round in 0..3 {
+        push(&service, &format!("live/cam{round}"), 2, 0);
+        answers.push(asked(&broker, "task.create", &task));
+        // In the middle of what is on its way.
+        broker.cut();
+    }
+    wait_until("what happened to be told", || {
+        let kinds = kinds(&broker);
+        kinds.iter().filter(|kind| *kind == "recording.closed").count() == 3
+    });
+    assert!(
+        answers
+            .iter()
+            .all(|answer| answer["ok"] == true && *answer == answers[0]),
+        "{answers:?}"
+    );
+    let answer = asked(&broker, "task.list", &json!({ "id": "l1" }));
+    assert_eq!(
+        answer["result"]["tasks"].as_array().map(Vec::len),
+        Some(1),
+        "{answer}"
+    );
     service.log_with(&["by MQTT 3.1.1", "the connection broke"]);
     let events = events(&broker);
     let whole: Vec<u64> = (1..=events.len() as u64).collect();

@@ -2,7 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 /// How the link is.
@@ -18,6 +18,8 @@ pub(crate) enum Link {
     Breaks(usize),
     /// Connections are taken, and nothing goes through them.
     Dead,
+    /// What goes either way arrives so much later, however much it is: for connections that are made from now on.
+    Far(Duration),
 }
 
 /// A proxy; it lives as long as the test.
@@ -51,6 +53,10 @@ impl Proxy {
         format!("http://{}", self.address)
     }
 
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// It is otherwise from now on, for connections that are there, too.
     pub(crate) fn set(&self, link: Link) {
         *self.link.lock().unwrap() = link;
@@ -63,6 +69,12 @@ fn carry(mut client: TcpStream, to: SocketAddr, link: &Mutex<Link>, free: &Mutex
         return;
     };
     let (mut down_from, mut down_to) = (server.try_clone().unwrap(), client.try_clone().unwrap());
+    let now = *link.lock().unwrap();
+    if let Link::Far(distance) = now {
+        std::thread::spawn(move || late(down_from, &down_to, distance));
+        late(client, &server, distance);
+        return;
+    }
     std::thread::spawn(move || {
         let _ = std::io::copy(&mut down_from, &mut down_to);
         let _ = down_to.shutdown(Shutdown::Both);
@@ -95,11 +107,40 @@ fn carry(mut client: TcpStream, to: SocketAddr, link: &Mutex<Link>, free: &Mutex
                 };
                 std::thread::park_timeout(until.saturating_duration_since(Instant::now()));
             }
-            Link::Good | Link::Breaks(_) | Link::Dead => (),
+            Link::Good | Link::Breaks(_) | Link::Dead | Link::Far(_) => (),
         }
     }
     let _ = server.shutdown(Shutdown::Both);
     let _ = client.shutdown(Shutdown::Both);
+}
+
+/// Carries one direction. What is on its way does not hold up what comes behind it.
+fn late(mut from: TcpStream, mut to: &TcpStream, distance: Duration) {
+    let (sender, under_way) = mpsc::channel::<(Instant, Vec<u8>)>();
+    let reading = from.try_clone().unwrap();
+    std::thread::spawn(move || {
+        let mut buffer = [0; 4 << 10];
+        while let Ok(count @ 1..) = from.read(&mut buffer) {
+            let arrives = Instant::now() + distance;
+            if sender.send((arrives, buffer[..count].to_vec())).is_err() {
+                break;
+            }
+        }
+    });
+    for (arrives, piece) in under_way {
+        loop {
+            let left = arrives.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            std::thread::park_timeout(left);
+        }
+        if to.write_all(&piece).is_err() {
+            break;
+        }
+    }
+    let _ = to.shutdown(Shutdown::Both);
+    let _ = reading.shutdown(Shutdown::Both);
 }
 
 fn time_of(bytes: usize, rate: usize) -> Duration {

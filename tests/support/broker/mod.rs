@@ -165,6 +165,10 @@ impl Broker {
         format!("{scheme}://{}", self.port.address())
     }
 
+    pub(crate) fn address(&self) -> std::net::SocketAddr {
+        self.port.address()
+    }
+
     /// All that anybody published since the start, wills too, in order of arrival.
     pub(crate) fn messages(&self) -> Vec<Message> {
         self.hub.state().messages.clone()
