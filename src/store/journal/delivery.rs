@@ -102,9 +102,11 @@ fn put(db: &Connection, rendition: &Rendition, utc: Micros) -> Result {
     }
     let upload = rendition.upload.as_ref();
     if known.is_none() && !is_here(db, id.recording)? {
-        // It was deleted meanwhile: what was begun for it is to be given up.
+        // It was deleted meanwhile: what was begun for it is to be given up, and what arrived all the same is to go.
+        let arrived = rendition.state == RenditionState::Delivered;
         return match upload {
             Some(upload) => abandon(db, rendition, upload),
+            None if arrived && was_deleted(db, id.recording)? => remove_late(db, rendition),
             None => Ok(()),
         };
     }
@@ -163,6 +165,34 @@ fn put(db: &Connection, rendition: &Rendition, utc: Micros) -> Result {
 fn is_here(db: &Connection, recording: RecordingId) -> Result<bool> {
     prepare(db, "SELECT EXISTS (SELECT 1 FROM recordings WHERE id = ?1)")?
         .query_row(params![recording.to_bytes()], |row| row.get(0))
+}
+
+/// True of one that somebody asked to delete. One whose room was needed is not, and what arrived of that is all there is.
+fn was_deleted(db: &Connection, recording: RecordingId) -> Result<bool> {
+    prepare(db, "SELECT EXISTS (SELECT 1 FROM deleted WHERE id = ?1)")?
+        .query_row(params![recording.to_bytes()], |row| row.get(0))
+}
+
+/// An object of a recording that is gone, which nobody here would know of.
+fn remove_late(db: &Connection, rendition: &Rendition) -> Result {
+    let id = rendition.id;
+    execute(
+        db,
+        "INSERT INTO renditions (recording, format, part, state, store, key, url, bytes, etag, inits, chunks, gone)
+         VALUES (?1, ?2, ?3, 'removing', ?4, nullif(?5, ''), ?6, ?7, ?8, ?9, ?10, 1)",
+        params![
+            id.recording.to_bytes(),
+            id.format.as_str(),
+            id.part,
+            rendition.store,
+            rendition.key,
+            rendition.url,
+            whole(rendition.bytes),
+            rendition.etag,
+            rendition.inits,
+            rendition.chunks,
+        ],
+    )
 }
 
 fn abandon(db: &Connection, rendition: &Rendition, upload: &Upload) -> Result {

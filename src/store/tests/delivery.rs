@@ -196,6 +196,38 @@ fn what_was_on_its_way_when_its_recording_went_is_given_up_there_too() {
     assert!(!library.key_is_taken("a/1.mp4", rendition(9, "").id).unwrap());
 }
 
+/// A file that is sent in one request: while it is sent there is nothing that could be given up.
+#[test]
+fn what_arrives_after_its_recording_was_deleted_is_to_go_there_too() {
+    let mut rig = rig(true);
+    record(&mut rig, 1, None);
+    deliver(&mut rig, vec![DeliveryChange::Put(rendition(1, "a/1.mp4"))]);
+    rig.handle(vec![Command::Delete { recording: id(1) }]);
+    rig.pass(SECOND);
+    let library = rig.library();
+    assert_eq!(library.to_remove(i64::MIN, 9).unwrap(), []);
+    let arrived = |n: u8, key: &str| {
+        DeliveryChange::Put(Rendition {
+            state: RenditionState::Delivered,
+            inits: 1,
+            chunks: 4,
+            ..rendition(n, key)
+        })
+    };
+    deliver(&mut rig, vec![arrived(1, "a/1.mp4")]);
+    let to_go = library.to_remove(i64::MIN, 9).unwrap();
+    assert_eq!(to_go.len(), 1);
+    let first = &to_go[0];
+    assert_eq!(first.state, RenditionState::Removing);
+    assert_eq!((first.key.as_str(), first.inits, first.chunks), ("a/1.mp4", 1, 4));
+    assert_eq!(told(&rig, "recording.delivered"), 0);
+    deliver(&mut rig, vec![DeliveryChange::Forget(first.id)]);
+    assert_eq!(library.renditions(id(1)).unwrap(), []);
+    // Nobody asked for this one to go: its room was needed.
+    deliver(&mut rig, vec![arrived(2, "a/2.mp4")]);
+    assert_eq!(library.to_remove(i64::MIN, 9).unwrap(), []);
+}
+
 #[test]
 fn an_upload_that_begins_again_leaves_the_old_one_to_be_given_up() {
     let mut rig = rig(true);
