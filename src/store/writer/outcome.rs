@@ -6,7 +6,7 @@
 use super::Writer;
 use super::batch::{Batch, Rotation};
 use super::recordings::recording_of;
-use super::step::{Lost, Step};
+use super::step::{Lacks, Step};
 use super::streams::Written;
 use crate::media::{Fragment, PublishId};
 use crate::store::Command;
@@ -30,7 +30,7 @@ pub(super) enum Outcome {
     /// What is open ends; the fragment waits for the segment that follows, or for what is said of why none does.
     Rotates(PublishId, Fragment, Result<Rotation, String>),
     /// The fragment cannot be kept.
-    Lost(PublishId, Fragment, Lost),
+    Lost(PublishId, Fragment, Lacks),
 }
 
 impl Writer {
@@ -52,8 +52,8 @@ impl Writer {
                 let rotation = streams.plan(publish, &fragment, env, clock, book);
                 Outcome::Rotates(publish, fragment, rotation)
             }
-            (Step::Lose(lost), Command::Append { publish, fragment }) => {
-                Outcome::Lost(publish, fragment, lost)
+            (Step::Lose(lacks), Command::Append { publish, fragment }) => {
+                Outcome::Lost(publish, fragment, lacks)
             }
             (_, command) => {
                 self.enter(command, batch);
@@ -93,11 +93,11 @@ impl Writer {
                 }
                 return Some(Command::Append { publish, fragment });
             }
-            Outcome::Lost(_, fragment, Lost::NoPublish) => self.lose(fragment.payload_bytes() as u64),
-            Outcome::Lost(publish, fragment, Lost::NoKeyframe) => {
+            Outcome::Lost(_, fragment, Lacks::Publish) => self.lose(fragment.payload_bytes() as u64),
+            Outcome::Lost(publish, fragment, Lacks::Keyframe) => {
                 self.lose_fragment(publish, &fragment, NO_KEYFRAME);
             }
-            Outcome::Lost(publish, fragment, Lost::NoSegment) => {
+            Outcome::Lost(publish, fragment, Lacks::Segment) => {
                 let writer = self.streams.writers.get_mut(&publish);
                 let refusal = writer.and_then(|writer| writer.refused.take());
                 self.lose_fragment(publish, &fragment, &refusal.unwrap_or_default());

@@ -14,21 +14,21 @@ pub(super) enum Step {
     /// What is open ends, and a new segment begins. The fragment that begins it waits for that.
     Rotate,
     /// The fragment cannot be kept.
-    Lose(Lost),
+    Lose(Lacks),
     /// It becomes rows of the next commit.
     Enter,
 }
 
-/// Why a fragment cannot be kept.
+/// What a fragment lacks that cannot be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Lost {
-    /// Its publish is not known, or is over.
-    NoPublish,
-    /// It came back after a segment was to begin with it and could not. That is over with this fragment, whatever it begins
+pub(super) enum Lacks {
+    /// A publish: it is not known, or is over.
+    Publish,
+    /// A segment: it came back after one was to begin with it and could not. That is over with this fragment, whatever it begins
     /// with: the next keyframe tries again.
-    NoSegment,
-    /// It does not begin with a keyframe, and nothing is open that it could go on.
-    NoKeyframe,
+    Segment,
+    /// A keyframe at its beginning, and nothing is open that it could go on.
+    Keyframe,
 }
 
 /// What a step is decided by.
@@ -57,13 +57,13 @@ pub(super) fn decide(command: &Command, known: Known<'_>) -> Step {
         return Step::Enter;
     };
     let Some(tape) = known.tape else {
-        return Step::Lose(Lost::NoPublish);
+        return Step::Lose(Lacks::Publish);
     };
     match rotation(tape.open, fragment, known.limits) {
         Decision::Append => Step::Append,
-        Decision::Begin | Decision::Drop if tape.refused => Step::Lose(Lost::NoSegment),
+        Decision::Begin | Decision::Drop if tape.refused => Step::Lose(Lacks::Segment),
         Decision::Begin => Step::Rotate,
-        Decision::Drop => Step::Lose(Lost::NoKeyframe),
+        Decision::Drop => Step::Lose(Lacks::Keyframe),
     }
 }
 
@@ -164,16 +164,16 @@ mod tests {
 
     #[test]
     fn each_fragment_that_is_lost_is_lost_for_a_reason() {
-        assert_eq!(decide(&append(true), known(None)), Step::Lose(Lost::NoPublish));
+        assert_eq!(decide(&append(true), known(None)), Step::Lose(Lacks::Publish));
         for key in [true, false] {
             assert_eq!(
                 decide(&append(key), nothing_open(true)),
-                Step::Lose(Lost::NoSegment)
+                Step::Lose(Lacks::Segment)
             );
         }
         assert_eq!(
             decide(&append(false), nothing_open(false)),
-            Step::Lose(Lost::NoKeyframe)
+            Step::Lose(Lacks::Keyframe)
         );
     }
 
