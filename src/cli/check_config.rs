@@ -37,8 +37,8 @@ impl CheckConfig {
         for template in config.templates.iter().filter(|template| template.keeps_gaps()) {
             writeln!(
                 out,
-                "\n# note: gaps = \"keep\" of template '{}' holds for sound in AAC LC, HE-AAC, MP3, and Opus of up to two channels; \
-                 of other codings, and in HLS, gaps are closed",
+                "\n# note: gaps = \"keep\" of template '{}' works for sound in AAC LC, HE-AAC, MP3, and Opus of up to two channels; \
+                 for other codecs, and in HLS, gaps are closed",
                 template.name
             )?;
         }

@@ -147,7 +147,7 @@ pub(super) fn verdict(answer: &Value) -> anyhow::Result<()> {
     let right = answer.pointer("/result/ok").and_then(Value::as_bool);
     ensure!(
         right != Some(false),
-        "it is not ok: the steps say what is missing"
+        "the check failed: the steps say what is missing"
     );
     Ok(())
 }
@@ -193,7 +193,7 @@ fn one(name: &'static str, command: &'static Command, said: Option<&str>) -> cla
         });
     let either = is_about_either(command).then(|| {
         let about =
-            "a stream, as in live/cam1: what a command began of it; or a recording, and what began with it";
+            "a stream, as in live/cam1: its recordings that a command began; or a recording, with those that began with it";
         Arg::new(WHICH)
             .value_name("STREAM|RECORDING")
             .required(true)
@@ -239,7 +239,7 @@ fn ask_first(service: &Service, arguments: &Map<String, Value>) -> anyhow::Resul
     let id = row.get("id").unwrap_or(&which);
     let shown = shown::sentence(id, row);
     if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
-        bail!("{shown} would be removed for good; --yes says that this is wanted");
+        bail!("this removes {shown} for good; confirm it with --yes");
     }
     let mut out = std::io::stderr();
     write!(out, "Remove {shown} for good? [y/N] ")?;

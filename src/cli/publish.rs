@@ -78,9 +78,9 @@ impl Publish {
                 .await
                 .with_context(|| format!("{shown} did not take the end of the publish, after {sent}"))?;
             let how = match (interrupted, told) {
-                (true, _) => "interrupted, and ended properly",
+                (true, _) => "it was interrupted, and ended the publish properly",
                 (false, true) => "the server confirmed the end",
-                (false, false) => "all of it, but the server did not confirm the end",
+                (false, false) => "all of it was sent, but the server did not confirm the end",
             };
             eprintln!("sent {sent} to {shown}; {how}");
             Ok(())
@@ -92,7 +92,7 @@ impl Publish {
         if !self.url.tls {
             anyhow::ensure!(
                 self.ca_file.is_none(),
-                "--ca-file is for rtmps://; nothing is encrypted on the way to rtmp://"
+                "--ca-file is for rtmps://; a connection to rtmp:// is not encrypted"
             );
             return Ok(None);
         }

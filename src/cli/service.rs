@@ -64,7 +64,7 @@ pub(super) fn ask_within(
     let text = request.to_string();
     if text.len() > MAX_REQUEST {
         bail!(
-            "the request has {} bytes; at most {MAX_REQUEST} are taken",
+            "the request has {} bytes; at most {MAX_REQUEST} are accepted",
             text.len()
         );
     }
@@ -79,7 +79,7 @@ pub(super) fn ask_within(
             Err(error) if is_absent(&error) => {}
             Err(error) => {
                 return Err(error).with_context(|| Refused {
-                    what: format!("cannot ask the service at {shown}: root and the user that it runs as may"),
+                    what: format!("cannot ask the service at {shown}: only root and the service's user may"),
                     path: path.clone(),
                 });
             }
@@ -130,13 +130,13 @@ fn advice(found: &[PathBuf]) -> String {
     let others = match found {
         [] => String::new(),
         found => format!(
-            "\n  but one does at {}: --socket PATH asks that one",
+            "\n  but a service answers at {}: use --socket PATH to ask it",
             shown(found)
         ),
     };
     format!(
-        "{others}\n  is `edgereel run` running? `systemctl status edgereel` says so, where it is a service of the system\n  \
-         if it was started with --config FILE or --data DIR, this command wants the same"
+        "{others}\n  is `edgereel run` running? `systemctl status edgereel` shows it for a service of systemd\n  \
+         if it was started with --config FILE or --data DIR, give this command the same"
     )
 }
 
@@ -160,7 +160,7 @@ fn talk(mut stream: UnixStream, text: &str, patience: Duration) -> anyhow::Resul
         read?;
         bail!("it closed the connection");
     }
-    serde_json::from_slice(&line).context("what it said is not an answer")
+    serde_json::from_slice(&line).context("the service sent something that is not an answer")
 }
 
 fn shown(paths: &[PathBuf]) -> String {

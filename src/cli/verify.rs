@@ -1,4 +1,4 @@
-//! `edgereel verify`: is the tape what it says, and `--repair`: make it so where that can be done.
+//! `edgereel verify` checks the tape; with `--repair` it repairs what can be repaired.
 
 use std::io::Write;
 
@@ -11,7 +11,7 @@ use crate::event::rfc3339;
 use crate::model::reply::{Problem, ProblemFragment, Verified};
 use crate::store::{Checked, Finding, Library, Step, StoreError, repair};
 
-/// Findings in a JSON document; `problems_left_out` counts the rest.
+/// The most findings in a JSON document; `problems_left_out` counts the others.
 const MAX_FINDINGS: usize = 100_000;
 
 #[derive(clap::Args)]
@@ -26,7 +26,7 @@ pub(super) struct Verify {
     json: bool,
 }
 
-/// What was told on the way, for the document.
+/// Findings and repairs, collected for the JSON document.
 #[derive(Default)]
 struct Told {
     findings: Vec<Finding>,
@@ -38,7 +38,7 @@ impl Verify {
         let dir = self.store.dir()?;
         let bar = output::bytes_bar("verified", 0);
         let mut told = Told::default();
-        // Told to a reader that has gone, nothing more is told; the exit code still says what was found.
+        // When the reader of standard output is gone, the rest is not printed. The exit code still says what was found.
         let mut out = std::io::stdout();
         let mut watch = |step: Step<'_>| match step {
             Step::Progress { done, total } => {
@@ -98,7 +98,11 @@ fn summary(out: &mut impl Write, checked: &Checked) -> std::io::Result<()> {
         output::bytes(checked.bytes)
     )?;
     if checked.open > 0 {
-        write!(out, "; {} being written, not judged", checked.open)?;
+        write!(
+            out,
+            "; {} not checked, because they are being written",
+            checked.open
+        )?;
     }
     writeln!(out)?;
     if checked.lost_found_count > 0 {

@@ -1,5 +1,5 @@
-//! What a configuration allows and its author probably does not mean: told where it is checked, where it is taken, and in
-//! the answer to the command that brought it about.
+//! Warnings about settings that are allowed but probably not meant. `check-config` prints them, the service logs them, and the
+//! answer to a command that causes one contains it.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -8,29 +8,29 @@ use super::publisher::is_open;
 use super::secret::MASK;
 use super::{Config, DEFAULT_TEMPLATE, Keep, Proof, Publisher, Rule, SecretSource, Target};
 
-/// One such thing.
+/// A setting that is probably not meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Advice {
     /// A rule is written in the form of an earlier release.
     OldForm {
-        /// As it was written.
+        /// The rule as it is written in the file.
         written: String,
-        /// As it is to be written.
+        /// The rule in the form of this release.
         rule: String,
     },
     /// No stream can have such a name.
     NoSuchStream {
-        /// What has the pattern.
+        /// The entry with the pattern.
         of: String,
     },
     /// Another rule applies to all of its streams.
     Shadowed {
         /// The rule.
         rule: String,
-        /// The other.
+        /// The rule before it.
         by: String,
     },
-    /// A rule names a template that is not there.
+    /// A rule names a template that does not exist.
     NoTemplate {
         /// The rule.
         rule: String,
@@ -42,16 +42,16 @@ pub enum Advice {
         /// The template.
         template: String,
     },
-    /// There are rules, and streams that none of them fits.
+    /// There are rules, but some streams match none of them.
     Uncovered,
-    /// What a command put counts before what the file says.
+    /// A command replaced an entry of the file.
     Overridden {
-        /// What the file says.
+        /// The entry of the file.
         what: String,
-        /// How that is undone.
+        /// The command that removes the replacement.
         undo: String,
     },
-    /// Delivered files are to be deleted after a time, and nothing is delivered.
+    /// Delivered files are to be deleted after a time, but nothing is delivered.
     NothingDelivered {
         /// The template.
         template: String,
@@ -63,7 +63,7 @@ pub enum Advice {
     },
     /// `rtmp.allow_anonymous` beside a `[[publisher]]`.
     NobodyIsAnonymous,
-    /// A key that can be found by trying.
+    /// A key so short that an attacker can find it by trying.
     ShortKey {
         /// What has it.
         of: String,
@@ -83,7 +83,7 @@ pub enum Advice {
         /// The broker.
         url: String,
     },
-    /// A signature that does not cover the app, and an entry that leaves it open.
+    /// A signature that does not cover the app, with an entry whose pattern leaves the app open.
     OpenApp {
         /// The entry.
         publisher: String,
@@ -97,18 +97,18 @@ impl fmt::Display for Advice {
         match self {
             Advice::OldForm { written, rule } => write!(
                 f,
-                "the form {written} of a rule is deprecated; it is taken as {rule}: write stream as app/name"
+                "the form {written} of a rule is deprecated; edgereel reads it as {rule}: write stream as app/name"
             ),
             Advice::NoSuchStream { of } => write!(
                 f,
-                "{of}: no stream can have such a name; a stream is written as app/name, as in \"live/cam1\" or \"live/*\""
+                "{of}: no stream can have this name; write a stream as app/name, as in \"live/cam1\" or \"live/*\""
             ),
             Advice::Shadowed { rule, by } => {
-                write!(f, "the rule for {rule} never applies: the one for {by} fits all of its streams and comes before it")
+                write!(f, "the rule for {rule} never applies: the rule for {by} comes before it and fits all of its streams")
             }
             Advice::NoTemplate { rule, template } => write!(
                 f,
-                "the rule for {rule} names the template '{template}', which is not there: its streams are not recorded"
+                "the rule for {rule} names the template '{template}', which does not exist: its streams are not recorded"
             ),
             Advice::Unnamed { template } => write!(
                 f,
@@ -116,15 +116,15 @@ impl fmt::Display for Advice {
                  with template = \"{template}\""
             ),
             Advice::Uncovered => f.write_str(
-                "streams that no rule fits are not recorded; without any rule all streams were. Add a rule for stream \"*\", \
-                 with record = \"on-demand\" if the others are not to be recorded",
+                "streams that no rule fits are not recorded; without any rule, all streams are. Add a rule for stream \"*\", \
+                 with record = \"on-demand\" if the other streams are not to be recorded",
             ),
             Advice::Overridden { what, undo } => {
-                write!(f, "{what} of the configuration file is not in force: a command put another over it; {undo} takes that back")
+                write!(f, "{what} of the configuration file is not in force, because a command replaced it; {undo} removes the replacement")
             }
             Advice::NothingDelivered { template } => write!(
                 f,
-                "template '{template}' has a storage_time, and nothing is delivered: [sync] has no url"
+                "template '{template}' has a storage_time, but nothing is delivered: [sync] has no url"
             ),
             Advice::TaskOver { task } => write!(
                 f,
@@ -132,29 +132,29 @@ impl fmt::Display for Advice {
             ),
             Advice::ShortKey { of } => write!(
                 f,
-                "{of} has a key of fewer than 16 characters, which can be found by trying: make one with 'openssl rand -hex 16'"
+                "{of} has a key of fewer than 16 characters, which an attacker can find by trying: make a new one with 'openssl rand -hex 16'"
             ),
             Advice::Readable { path } => write!(
                 f,
-                "{0} has keys in it, and everybody on this machine may read it: chmod o-r {0}, or put the keys into files of their own",
+                "{0} contains keys, and every user of this machine can read it: run chmod o-r {0}, or put the keys into files of their own",
                 path.display()
             ),
             Advice::OpenAddress { of } => write!(
                 f,
-                "{of} is asked over http://: everybody on the way to it can read that, and answer in its place; use https://"
+                "{of} is asked over http://: everybody on the way can read the requests, and can answer in its place; use https://"
             ),
             Advice::OpenBroker { url } => write!(
                 f,
-                "{url} is not encrypted: everybody on the way to it can read what is told, passwords too, and give commands in its name; use \
+                "{url} is not encrypted: everybody on the way can read the messages and the passwords, and can send commands in its name; use \
                  mqtts://"
             ),
             Advice::OpenApp { publisher, stream } => write!(
                 f,
-                "[[publisher]] '{publisher}': a signature of its tencent_key does not cover the app, and stream = \"{stream}\" leaves \
-                 it open: a signature for one stream is one for that name in every app; name the app, as in \"live/*\""
+                "[[publisher]] '{publisher}': a signature with its tencent_key does not cover the app, and stream = \"{stream}\" leaves \
+                 it open: a signature for one stream is valid for this name in every app; name the app, as in \"live/*\""
             ),
             Advice::NobodyIsAnonymous => f.write_str(
-                "rtmp.allow_anonymous = true means nothing beside a [[publisher]]: who fits no entry is refused",
+                "rtmp.allow_anonymous = true has no effect beside a [[publisher]]: a publisher that matches no entry is refused",
             ),
         }
     }
@@ -390,7 +390,7 @@ mod tests {
             ),
             (
                 "[[rule]]\napp = \"live\"\nstream = \"cam*\"\n[[rule]]",
-                "it is taken as stream 'live/cam*'",
+                "edgereel reads it as stream 'live/cam*'",
             ),
             (
                 "[[rule]]\nstream = \"live//cam\"\n[[rule]]",
@@ -398,7 +398,7 @@ mod tests {
             ),
             (
                 "[[rule]]\nstream = \"*/cam*\"\n[[rule]]\nstream = \"live/cam/*\"\n[[rule]]",
-                "the rule for stream 'live/cam/*' never applies: the one for stream '*/cam*'",
+                "the rule for stream 'live/cam/*' never applies: the rule for stream '*/cam*'",
             ),
             (
                 "[[template]]\nname = \"lesson\"",
@@ -410,11 +410,11 @@ mod tests {
             ),
             (
                 "[[template]]\nname = \"default\"\nstorage_time = \"7d\"",
-                "template 'default' has a storage_time, and nothing is delivered",
+                "template 'default' has a storage_time, but nothing is delivered",
             ),
             (
                 "[[publisher]]\nkey = \"a-long-enough-secret\"\n[rtmp]\nallow_anonymous = true",
-                "rtmp.allow_anonymous = true means nothing",
+                "rtmp.allow_anonymous = true has no effect",
             ),
             (
                 "[[publisher]]\nkey = \"fifteen-letters\"",

@@ -1,10 +1,10 @@
-//! What is wrong with what a publisher sends, and what is made of it.
+//! Faults in a publisher's media, and how edgereel handles them.
 
 use std::fmt;
 
 use super::TrackKind;
 
-/// Something in a publisher's media that is mended, left out or lost. A user hears of each once a publish.
+/// A fault in a publisher's media. edgereel repairs the media, leaves it out or loses it, and reports each fault once a publish.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Oddity {
     /// A frame came before the sequence header of its track, and is lost.
@@ -12,75 +12,75 @@ pub enum Oddity {
         /// Which track.
         kind: TrackKind,
     },
-    /// Pictures came and no keyframe before them: they are lost.
+    /// Pictures came without a keyframe before them, and are lost.
     NoKeyframe {
         /// How many so far.
         pictures: u64,
     },
-    /// A recording begins at a keyframe of an open GOP: pictures that are shown before it refer to others that are not there.
+    /// A recording begins at a keyframe of an open GOP. Its leading pictures refer to pictures that are not in the recording.
     LeadingPictures {
-        /// They are on the tape, with what they refer to: formats that hide that have them.
+        /// The leading pictures and their references are on the tape. Formats that can hide the references contain them.
         on_tape: bool,
     },
-    /// A recording begins at a picture from which on the picture is refreshed bit by bit: the first ones are not whole.
+    /// A recording begins at a recovery point, from which the picture is refreshed part by part: the first pictures are not whole.
     NotWholeYet {
-        /// What they are decoded with is on the tape: formats that hide that show them whole.
+        /// The pictures before, which they need, are on the tape. Formats that can hide those show whole pictures.
         on_tape: bool,
     },
-    /// Gaps are to be kept, and there is no silence in the coding of the sound to fill them with.
+    /// Gaps are to be kept, and the codec of the sound has no silent frames to fill them.
     GapsClosed {
-        /// The coding, as RFC 6381 writes it.
+        /// The codec, as RFC 6381 writes it.
         codec: String,
     },
-    /// The flag that says what is a keyframe is not what the picture is. What the picture is counts.
+    /// The keyframe flag contradicts the picture. edgereel uses the picture.
     KeyFlag {
         /// What the flag said.
         flagged: bool,
     },
-    /// A track beside the first one of its kind is left out.
+    /// A second track of a kind is left out.
     MoreTracks {
         /// Picture or sound.
         kind: TrackKind,
-        /// The number that it goes by.
+        /// The number of the track.
         track: u8,
     },
-    /// NAL units without bytes are taken out.
+    /// NAL units without bytes are removed.
     EmptyUnits,
     /// A NAL unit is longer than its sample.
     CutUnit {
-        /// It could be left out: what else is in the sample is whole.
+        /// The unit was left out, and the other units of the sample are whole.
         mended: bool,
     },
     /// NAL units stand behind start codes.
     StartCodes {
-        /// They were given lengths.
+        /// The start codes were replaced by lengths.
         mended: bool,
     },
-    /// A part of what the publisher says of colours and light (Enhanced RTMP `colorInfo`) has no use.
+    /// A part of the publisher's colour and light metadata (Enhanced RTMP `colorInfo`) cannot be used.
     ColourInfo {
-        /// Which, and why.
+        /// The part, and the reason.
         unusable: &'static str,
     },
-    /// It says other colours than the parameter sets. Files say what it says.
+    /// `colorInfo` gives other colours than the parameter sets. Files have the colours of `colorInfo`.
     ColourDiffers {
-        /// Primaries, transfer and matrix by the numbers of ISO/IEC 23091-2, as it says.
+        /// Primaries, transfer and matrix by the numbers of ISO/IEC 23091-2, from `colorInfo`.
         said: [u8; 3],
-        /// As the parameter sets say.
+        /// The same, from the parameter sets.
         own: [u8; 3],
     },
-    /// It says another display or another light in the middle. Files say what it said first.
+    /// `colorInfo` changes the display or the light during the publish. Files keep the first values.
     LightChanges,
-    /// There is no sequence header: what the picture is was taken from parameter sets.
+    /// There is no sequence header: the codec configuration was made from parameter sets.
     NoConfig,
-    /// Frames of AAC have ADTS headers, which are taken off.
+    /// AAC frames have ADTS headers, which are removed.
     AdtsHeaders {
-        /// There was no sequence header: what the sound is was taken from them.
+        /// There was no sequence header: the codec configuration was made from the ADTS headers.
         configured: bool,
     },
 }
 
 impl Oddity {
-    /// What it is about, in a word: the `what` of the event.
+    /// The kind of fault in a word: the `what` of the event.
     pub fn what(&self) -> &'static str {
         match self {
             Oddity::BeforeConfig { .. } => "codec",
@@ -101,7 +101,7 @@ impl Oddity {
         }
     }
 
-    /// Whether a user who heard of one has heard of the other.
+    /// True when a report of one fault makes a report of the other unnecessary.
     pub fn is_like(&self, other: &Self) -> bool {
         let track = |oddity: &Self| match oddity {
             Oddity::BeforeConfig { kind } | Oddity::MoreTracks { kind, .. } => Some(*kind),
@@ -121,104 +121,102 @@ impl Oddity {
             && (track(self), part(self), on_tape(self)) == (track(other), part(other), on_tape(other))
     }
 
-    /// A frame is lost each time it is met.
+    /// True when each occurrence loses a frame.
     pub fn loses_a_frame(&self) -> bool {
         matches!(self, Oddity::BeforeConfig { .. })
     }
 }
 
 impl fmt::Display for Oddity {
-    /// What it is, what is made of it, and what to do, if there is something to do.
+    /// The fault, how edgereel handles it, and what the user can do.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Oddity::BeforeConfig { kind } => write!(
                 f,
-                "{} comes before its sequence header and is not recorded until one comes; start the encoder's stream \
-                 anew if it goes on",
+                "{} comes before its sequence header, and is not recorded until the header comes; if this continues, start the encoder's \
+                 stream again",
                 kind.as_str()
             ),
             Oddity::NoKeyframe { pictures } => write!(
                 f,
-                "no keyframe came in {pictures} pictures: none of them is recorded until one comes; set a keyframe \
+                "the encoder sent {pictures} pictures without a keyframe: pictures are not recorded until a keyframe comes; set a keyframe \
                  interval of 2 s in the encoder"
             ),
             Oddity::LeadingPictures { on_tape: false } => f.write_str(
-                "a recording begins at a keyframe of an open GOP: the pictures that are shown before it cannot be decoded \
-                 there, and are left out; set closed GOPs in the encoder if they matter",
+                "a recording begins at a keyframe of an open GOP: its leading pictures (shown before the keyframe) cannot be decoded, and \
+                 are left out; if they matter, set closed GOPs in the encoder",
             ),
             Oddity::LeadingPictures { on_tape: true } => f.write_str(
-                "a recording begins at a keyframe of an open GOP: MP4 has the pictures that are shown before it, HLS, fMP4 \
-                 and FLV leave them out; set closed GOPs in the encoder if they matter there",
+                "a recording begins at a keyframe of an open GOP: MP4 contains its leading pictures (shown before the keyframe), HLS, fMP4 \
+                 and FLV leave them out; if they matter there, set closed GOPs in the encoder",
             ),
             Oddity::NotWholeYet { on_tape: false } => f.write_str(
-                "a recording begins at a recovery point (intra refresh), and nothing from before is there: its first pictures are \
-                 not whole until the encoder has refreshed all of the picture; set keyframes (IDR) in the encoder if they matter",
+                "a recording begins at a recovery point (intra refresh), and has no pictures from before it: its first pictures are not \
+                 whole until the encoder has refreshed all of the picture; if they matter, set keyframes (IDR) in the encoder",
             ),
             Oddity::NotWholeYet { on_tape: true } => f.write_str(
                 "a recording begins at a recovery point (intra refresh): MP4 shows whole pictures from its beginning, HLS, fMP4 \
-                 and FLV show pictures that are not whole until all of the picture is refreshed; set keyframes (IDR) in the \
-                 encoder if they matter there",
+                 and FLV show pictures that are not whole until all of the picture is refreshed; if they matter there, set \
+                 keyframes (IDR) in the encoder",
             ),
             Oddity::GapsClosed { codec } => write!(
                 f,
-                "gaps = \"keep\" needs silence in the coding of the sound (AAC LC, HE-AAC, MP3, Opus of up to two channels); there is none in {codec}, so \
-                 what follows a gap follows at once",
+                "gaps = \"keep\" needs silent frames, which edgereel can make for AAC LC, HE-AAC, MP3 and Opus of up to two channels, but not \
+                 for {codec}: the gaps of the recording are closed",
             ),
             Oddity::KeyFlag { flagged: true } => f.write_str(
-                "the encoder marks pictures as keyframes that are none; edgereel looks at the pictures, not at the mark",
+                "the encoder marks pictures as keyframes that are not keyframes; edgereel uses the pictures, not the mark",
             ),
             Oddity::KeyFlag { flagged: false } => f.write_str(
-                "the encoder does not mark its keyframes; edgereel looks at the pictures, not at the mark",
+                "the encoder does not mark its keyframes; edgereel uses the pictures, not the mark",
             ),
             Oddity::MoreTracks { kind, track } => write!(
                 f,
-                "the publisher sends more than one {} track: track 0 is recorded, track {track} and others are left out",
+                "the publisher sends more than one {} track: edgereel records track 0, and leaves out track {track} and other tracks",
                 kind.as_str()
             ),
             Oddity::EmptyUnits => {
-                f.write_str("the encoder sends NAL units without bytes; they are left out of what is recorded")
+                f.write_str("the encoder sends NAL units without bytes; edgereel leaves them out of the recording")
             }
             Oddity::CutUnit { mended: true } => f.write_str(
-                "the encoder sends NAL units that are longer than their picture; they are left out of what is recorded",
+                "the encoder sends NAL units that are longer than their picture; edgereel leaves them out of the recording",
             ),
             Oddity::CutUnit { mended: false } => f.write_str(
-                "the encoder sends pictures whose NAL units are cut off; they are recorded as they are, and players may \
-                 not show them",
+                "the encoder sends pictures whose NAL units are cut off; edgereel records them unchanged, and players may not show them",
             ),
             Oddity::StartCodes { mended: true } => f.write_str(
-                "the encoder sends NAL units behind start codes (Annex B) in place of lengths; they are recorded with \
-                 lengths",
+                "the encoder sends NAL units with start codes (Annex B) instead of lengths; edgereel records them with lengths",
             ),
             Oddity::StartCodes { mended: false } => f.write_str(
-                "the encoder sends NAL units behind start codes (Annex B) that are too long for the lengths it \
-                 announced; they are recorded as they are, and players may not show them",
+                "the encoder sends NAL units with start codes (Annex B) that are too long for the lengths it announced; edgereel \
+                 records them unchanged, and players may not show them",
             ),
             Oddity::ColourInfo { unusable } => write!(
                 f,
-                "the encoder sends metadata of colours (colorInfo) that is not used as it is: {unusable}; of that, files say \
-                 what the pictures themselves say",
+                "the encoder sends colour metadata (colorInfo) of which a part cannot be used: {unusable}; for this part, files have the \
+                 values of the pictures",
             ),
             Oddity::ColourDiffers { said, own } => write!(
                 f,
-                "the encoder says colours {} in its metadata (colorInfo) and {} in its parameter sets (primaries, transfer, \
-                 matrix by ISO/IEC 23091-2): files say what the metadata says; set both alike in the encoder if the \
-                 colours are wrong",
+                "the encoder sends colours {} in its metadata (colorInfo) and {} in its parameter sets (primaries, transfer, \
+                 matrix by ISO/IEC 23091-2): files have the colours of the metadata; if they are wrong, set both alike in the \
+                 encoder",
                 numbers(*said),
                 numbers(*own)
             ),
             Oddity::LightChanges => f.write_str(
-                "the encoder changes its HDR light or display (colorInfo) while it sends: files go on to say what it said \
-                 first, because another value needs another file",
+                "the encoder changes its HDR light or display (colorInfo) during the publish: files keep the first values, because \
+                 other values need another file",
             ),
             Oddity::NoConfig => f.write_str(
-                "the encoder sends no sequence header that can be read: the parameter sets that it sends say what the picture is",
+                "the encoder sends no sequence header that can be read: edgereel makes one from the parameter sets in the pictures",
             ),
             Oddity::AdtsHeaders { configured: true } => f.write_str(
-                "the encoder sends AAC with ADTS headers and no sequence header: the headers say what the sound is, and \
-                 are not recorded",
+                "the encoder sends AAC with ADTS headers and no sequence header: edgereel makes one from the ADTS headers, and does not \
+                 record them",
             ),
             Oddity::AdtsHeaders { configured: false } => {
-                f.write_str("the encoder sends AAC with ADTS headers; they are not recorded")
+                f.write_str("the encoder sends AAC with ADTS headers; edgereel does not record them")
             }
         }
     }

@@ -182,7 +182,7 @@ fn keys_that_everybody_may_read_are_told_of_at_the_start_and_at_a_reload() {
     mode(0o644);
     let service = Service::start_with(home.path(), "[[publisher]]\nkey = \"sixteen-letters-\"\n");
     let told = |log: &str| {
-        log.matches("everybody on this machine may read it: chmod o-r")
+        log.matches("every user of this machine can read it: run chmod o-r")
             .count()
     };
     service.wait_for_log(|log| (told(log) == 1).then_some(()));

@@ -14,8 +14,8 @@ fn which_gaps_are_closed_all_the_same_is_said_where_they_are_to_be_kept() {
     let home = home();
     let text = |gaps: &str| format!("[[template]]\nname = \"default\"\ngaps = \"{gaps}\"\n");
     let keeps = check_config(home.path(), &[], &text("keep")).ok().text();
-    let note = "\n# note: gaps = \"keep\" of template 'default' holds for sound in AAC LC, HE-AAC, MP3, and Opus of up to two channels; of other \
-                codings, and in HLS, gaps are closed\n";
+    let note = "\n# note: gaps = \"keep\" of template 'default' works for sound in AAC LC, HE-AAC, MP3, and Opus of up to two channels; for other \
+                codecs, and in HLS, gaps are closed\n";
     assert!(keeps.contains(note), "{keeps}");
     let closes = check_config(home.path(), &[], &text("close")).ok().text();
     assert!(!closes.contains("gaps are closed"), "{closes}");
@@ -371,7 +371,12 @@ fn a_storage_directory_on_the_line_is_the_one_for_every_command() {
     let done = edgereel_in(home.path(), &asked, &["device", "stats"]);
     done.failed(
         1,
-        &["no service answers at", "but one does at", "--socket", "--data"],
+        &[
+            "no service answers at",
+            "but a service answers at",
+            "--socket",
+            "--data",
+        ],
     );
     assert!(!home.path().join("elsewhere").exists() && !home.path().join("third").exists());
     nix::sys::signal::kill(

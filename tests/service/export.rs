@@ -149,7 +149,7 @@ fn gaps_that_are_closed_though_they_are_to_be_kept_are_told() {
     };
     let mp4 = told("mp4", &[]);
     assert!(
-        mp4.contains("edgereel: warning: gaps before or behind sound in mp4a.40.1 are closed: no silence is made of that coding"),
+        mp4.contains("edgereel: warning: gaps before or behind sound in mp4a.40.1 are closed: edgereel makes no silent frames for this codec"),
         "{mp4}"
     );
     let hls = told("hls", &[]);

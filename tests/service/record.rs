@@ -180,9 +180,9 @@ fn what_encoders_get_wrong_is_recorded_as_what_it_is() {
         tag.body.splice(2..2, header);
     }
     for (name, flv, told) in [
-        ("all", marked(1), "as keyframes that are none"),
+        ("all", marked(1), "as keyframes that are not keyframes"),
         ("none", marked(2), "does not mark its keyframes"),
-        ("codes", start_codes, "behind start codes"),
+        ("codes", start_codes, "with start codes"),
         ("empty", empty, "without bytes"),
         ("adts", adts, "ADTS headers and no sequence header"),
     ] {

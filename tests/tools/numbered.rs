@@ -201,7 +201,7 @@ scenecut=0:open-gop=1:ctu=16:crf=16";
         }
         assert_eq!(joined.len(), 960 - 6, "{format}");
     }
-    let told = |log: &str| log.contains("MP4 has the pictures").then_some(());
+    let told = |log: &str| log.contains("MP4 contains its leading pictures").then_some(());
     service.wait_for_log(told);
 }
 

@@ -106,7 +106,7 @@ impl Demo {
         );
         match broker {
             Some(broker) => println!("events go to the broker at {}", broker.url()),
-            None => println!("no broker is installed here; with mosquitto, events would go by, too"),
+            None => println!("no broker is installed; with mosquitto the demo prints events, too"),
         }
         println!(
             "a publisher sends a clip to {text} for {} seconds:\n",
@@ -159,7 +159,7 @@ impl Demo {
                 .or_else(|| Some(status.failed.first()?.reason.clone()))
         });
         bail!(
-            "it is not delivered after {} s: {}; the recording is in {}",
+            "the recording is not delivered after {} s: {}; it is in {}",
             DELIVERY.as_secs(),
             reason.as_deref().unwrap_or("the network is slow"),
             store.display()

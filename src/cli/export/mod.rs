@@ -125,14 +125,16 @@ impl Export {
         }
         if ranges.len() > MAX_RANGES {
             bail!(
-                "{} ranges are more than one file is made of; {MAX_RANGES} are allowed",
+                "{} ranges are too many for one file; at most {MAX_RANGES} are allowed",
                 ranges.len()
             );
         }
         if self.from.is_some() || self.to.is_some() {
             match ranges.as_mut_slice() {
                 [range] if range.is_whole() => (range.from, range.to) = (self.from, self.to),
-                _ => bail!("--from and --to are of one recording; write RECORDING@FROM..TO of each"),
+                _ => bail!(
+                    "--from and --to are for one recording; for several, write RECORDING@FROM..TO for each"
+                ),
             }
         }
         Ok(ranges)
@@ -196,8 +198,8 @@ impl Export {
     }
 }
 
-/// The ranges as one view, and how many bytes of tape it is at most. Says where those begin and end that are parts of
-/// a recording.
+/// The ranges as one view, and the most bytes of tape that it can have. Prints the beginning and the end of each range that is a
+/// part of a recording.
 fn joined(library: &Library, ranges: &[Range]) -> anyhow::Result<(View<LibrarySource>, u64)> {
     let mut known: HashMap<RecordingId, View<LibrarySource>> = HashMap::new();
     let mut views = Vec::with_capacity(ranges.len());
@@ -239,7 +241,7 @@ fn joined(library: &Library, ranges: &[Range]) -> anyhow::Result<(View<LibrarySo
     }
 }
 
-/// That gaps which are to be kept are closed, if so.
+/// The warning that gaps are closed although they are to be kept, if that is so.
 fn closed_gaps<S>(view: &View<S>, format: Format) -> Option<String> {
     if format == Format::Hls {
         return view.keeps_a_gap().then(|| {
@@ -248,8 +250,8 @@ fn closed_gaps<S>(view: &View<S>, format: Format) -> Option<String> {
     }
     let codec = view.closed_gap()?;
     Some(format!(
-        "gaps before or behind sound in {codec} are closed: no silence is made of that coding (it is of AAC LC, HE-AAC, MP3, and \
-         Opus of up to two channels)"
+        "gaps before or behind sound in {codec} are closed: edgereel makes no silent frames for this codec (it does for AAC LC, HE-AAC, \
+         MP3, and Opus of up to two channels)"
     ))
 }
 

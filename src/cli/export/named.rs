@@ -6,7 +6,8 @@ use anyhow::bail;
 
 use crate::format::Format;
 
-/// The format that was said, or else the one of the output's name. That both say another is refused: one of them is a mistake.
+/// The format of `--format`, or else the format of the output's name. When they differ, the command is refused: one of them is a
+/// mistake.
 pub(super) fn format(said: Option<Format>, output: &Path) -> anyhow::Result<Format> {
     let end = output
         .extension()
@@ -31,12 +32,12 @@ pub(super) fn format(said: Option<Format>, output: &Path) -> anyhow::Result<Form
         (Some(said), []) => Ok(said),
         (Some(said), named) if named.contains(&said) => Ok(said),
         (Some(said), [named, ..]) => bail!(
-            "--format says {said}, and the name of {} says {named}: leave --format out, or name the output as the format wants it",
+            "--format is {said}, but the name of {} means {named}: leave --format out, or give the output a name for that format",
             output.display(),
         ),
         (None, [named, ..]) => Ok(*named),
         (None, []) => bail!(
-            "the name of {} says no format: say --format mp4, flv, hls, aac or fmp4, or end the name in .mp4, .flv, .m4a, .aac, or / for hls",
+            "the name of {} gives no format: use --format mp4, flv, hls, aac or fmp4, or end the name in .mp4, .flv, .m4a, .aac, or / for hls",
             output.display()
         ),
     }
@@ -81,10 +82,7 @@ mod tests {
             (Format::Mp4, "lesson/", "hls"),
         ] {
             let error = of(Some(said), output).unwrap_err();
-            let words = [
-                format!("--format says {said},"),
-                format!("{output} says {named}:"),
-            ];
+            let words = [format!("--format is {said},"), format!("{output} means {named}:")];
             assert!(words.iter().all(|word| error.contains(word)), "{error}");
         }
     }
@@ -93,7 +91,7 @@ mod tests {
     fn where_nothing_says_it_what_to_write_is_told() {
         for output in ["-", "x", "x.ts", "x.avi"] {
             assert!(
-                of(None, output).unwrap_err().contains("say --format mp4"),
+                of(None, output).unwrap_err().contains("use --format mp4"),
                 "{output}"
             );
         }

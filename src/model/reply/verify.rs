@@ -1,29 +1,29 @@
-//! What `edgereel verify --json` says.
+//! The document that `edgereel verify --json` prints.
 
 use serde::Serialize;
 
-/// What was looked at, and what is wrong with it.
+/// What was checked, and what is wrong with it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Verified {
     /// Nothing is wrong.
     pub sound: bool,
-    /// Segments that were looked at.
+    /// Segments that were checked.
     pub segments: u64,
-    /// Fragments in them.
+    /// Fragments that were checked.
     pub fragments: u64,
     /// Bytes that were read.
     pub bytes: u64,
-    /// Segments that are being written, and were not judged.
+    /// Segments that are being written, and were not checked.
     pub being_written: u64,
     /// What was repaired, in words.
     pub repaired: Vec<String>,
-    /// What is wrong; of very many, the first.
+    /// What is wrong; the first 100,000.
     pub problems: Vec<Problem>,
-    /// How many more there are.
+    /// How many more problems there are.
     pub problems_left_out: u64,
-    /// Files in `lost+found`; of very many, the first.
+    /// Files in `lost+found`; the first 100.
     pub lost_found: Vec<String>,
-    /// How many there are.
+    /// How many files are in `lost+found`.
     pub lost_found_count: u64,
     /// Folders of journals that were set aside.
     pub journals_set_aside: Vec<String>,
@@ -36,22 +36,22 @@ pub struct Problem {
     pub path: String,
     /// The segment; null where none is known.
     pub segment: Option<String>,
-    /// The part of it; null where it is about all of the file.
+    /// The damaged fragment; null where the problem concerns the whole file.
     pub fragment: Option<ProblemFragment>,
     /// What is wrong, in words.
     pub what: String,
-    /// The recordings that have it.
+    /// The recordings that contain the segment.
     pub recordings: Vec<String>,
 }
 
-/// A fragment that something is wrong with.
+/// A damaged fragment.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ProblemFragment {
-    /// Its place in the segment.
+    /// Its number in the segment, from 1.
     pub number: u32,
-    /// Where it is in the file.
+    /// The byte of the file at which it begins.
     pub offset: u64,
-    /// When it starts.
+    /// The time of its first sample, RFC 3339.
     pub start: String,
     /// Its length, seconds.
     pub duration_s: f64,

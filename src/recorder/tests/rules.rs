@@ -121,7 +121,7 @@ fn what_commands_bring_about_is_said() {
     machine.core.rulebook.configure(Vec::new(), Vec::new());
     let all = advice(&machine);
     assert!(
-        all[0].contains("names the template 'lesson', which is not there"),
+        all[0].contains("names the template 'lesson', which does not exist"),
         "{all:?}"
     );
     machine.begin(CAM);

@@ -1,4 +1,4 @@
-//! Files without a row: by the identity that they carry they get one, and so do their recordings.
+//! Files without a row. Recovery makes rows for them and for their recordings, from the identity in each file.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use crate::store::reader::Reader;
 use crate::store::segment::tape_start;
 
 impl Recovery<'_> {
-    /// A file without a row.
+    /// Adopts a file without a row, or finds what else becomes of it.
     pub(super) fn stranger(
         &mut self,
         path: PathBuf,
@@ -31,7 +31,7 @@ impl Recovery<'_> {
                 self.stray(path);
                 return Ok(());
             }
-            // It may be a segment and open another day: it is not moved, and named at every start.
+            // The file may be a segment, and a later start may open it. So it is not moved, but named at every start.
             Err(error) => {
                 self.name(&path, &format!("has no row and cannot be opened: {error}"));
                 return Ok(());
@@ -55,7 +55,7 @@ impl Recovery<'_> {
             }
         };
         if let Some(what) = absurd(&scanned, self.tape_known(journal)?) {
-            self.name(&path, &format!("has no row, and {what} cannot be"));
+            self.name(&path, &format!("has no row, and {what} is impossible"));
             self.strays.push(path);
             return Ok(());
         }
@@ -67,14 +67,21 @@ impl Recovery<'_> {
         if let Some(row) = journal.segment(segment)?.filter(|_| in_place) {
             let said = paths::segment(self.dir, &row.stream, row.sequence);
             if self.holds(&said, segment) {
-                self.name(&path, &format!("says that it is {}", said.display()));
+                self.name(
+                    &path,
+                    &format!("is a copy: its identity names {}", said.display()),
+                );
                 self.strays.push(path);
                 return Ok(());
             }
-            // A file and its identity agree, and a checksum is over it: it is the row that is wrong.
+            // The file is in the place that its identity names, and the identity has a checksum: the row is wrong.
             return Err(StoreError::JournalDamaged {
                 path: self.dir.join(journal::FILE),
-                reason: format!("it says that {} is {}", path.display(), said.display()),
+                reason: format!(
+                    "a row names {1} as the file of the segment in {0}",
+                    path.display(),
+                    said.display()
+                ),
             });
         }
         let parts = self.deleted_of(segment)?;
@@ -84,7 +91,7 @@ impl Recovery<'_> {
         }
         let identity = &scanned.identity;
         if !in_place {
-            self.name(&path, "is not where its identity belongs");
+            self.name(&path, "is not in the place that its identity names");
             self.strays.push(path);
             return Ok(());
         }
@@ -99,7 +106,7 @@ impl Recovery<'_> {
         if let Some(what) = self.contradicts(identity, journal)? {
             self.name(
                 &path,
-                &format!("has no row, and contradicts what is known of {what}"),
+                &format!("has no row, and contradicts the journal or another file about {what}"),
             );
             self.strays.push(path);
             return Ok(());
@@ -146,14 +153,14 @@ impl Recovery<'_> {
         }
         self.seal(&path, file.as_ref(), &scanned, space)?;
         if scanned.gone {
-            // Nobody knows how far it was written over.
+            // Nobody knows how much of the deleted fragments was overwritten.
             self.ops.push(Op::Blank { id: segment });
         }
         Ok(())
     }
 
-    /// What a file says otherwise than a row, or than a file that was adopted before it: two files of one segment, or of one
-    /// publish with two beginnings. The next start would take that for a journal that is wrong.
+    /// The part of a file's identity that contradicts a row, or a file that was adopted before it: two files of one segment,
+    /// or of one publish with two beginnings. The next start would take such rows for a damaged journal.
     fn contradicts(
         &mut self,
         identity: &Identity,
@@ -187,7 +194,7 @@ impl Recovery<'_> {
         header.is_some_and(|header| header.identity.segment == segment)
     }
 
-    /// Where the tape ends that rows tell of.
+    /// The end of the tape by the rows of the journal.
     pub(super) fn tape_known(&mut self, journal: &Journal) -> Result<Option<Micros>, StoreError> {
         if let Some(known) = self.tape_known {
             return Ok(known);
@@ -223,7 +230,7 @@ impl Recovery<'_> {
     }
 }
 
-/// True for room that was taken and never written.
+/// True for space that was allocated and never written.
 fn is_blank(file: &dyn DiskFile, len: u64) -> bool {
     let mut block = vec![0; 64 * 1024];
     let mut at = 0;

@@ -1,18 +1,18 @@
-//! A journal that cannot be gone on with is set aside: moved with all that belongs to it, never overwritten.
+//! A journal that edgereel cannot use is set aside: its files are moved together and never overwritten.
 //!
 //! ```text
-//! <dir>/journal.condemned                 which folder, and why; there until the event of it is committed
+//! <dir>/journal.condemned                 which folder, and why; it exists until the event is committed
 //! <dir>/journal-damaged-1/journal.db      -wal and -shm beside it
 //! <dir>/journal-damaged-1/reason.json     what journal.condemned was
-//! <dir>/journal-newer-2/…                 one of a later release: whole, to be had back
+//! <dir>/journal-newer-2/…                 a journal of a later release: whole, so that it can be put back
 //! <dir>/tape-set-aside-1/                 a tape from which no journal could be made
 //! ```
 //!
 //! Not in `lost+found`: where the storage directory is the root of a file system, that folder is root's and the
 //! service may not write there, and a journal that cannot be moved would keep the service from starting.
 //!
-//! The note is durable before anything is moved, so that a power cut at any step is gone on with by the next start: the
-//! WAL of a damaged journal must not be taken for that of a new one.
+//! The note is durable before anything is moved, so that the next start continues after a power cut at any step. SQLite
+//! must never read the WAL of a damaged journal as the WAL of a new one.
 
 use std::io::{ErrorKind, IoSlice};
 use std::path::{Path, PathBuf};
@@ -30,13 +30,11 @@ use crate::store::{StoreError, paths};
 /// wrote is whole, and is not counted.
 const KEPT: usize = 4;
 
-/// Tapes that were set aside.
+/// The folders of tapes that were set aside begin with this.
 const TAPES: &str = "tape-set-aside-";
 
-/// Where the note is.
 const NOTE: &str = "journal.condemned";
 
-/// Longer is no note.
 const MAX_NOTE: usize = 4096;
 
 /// A journal that is set aside, or is about to be.
@@ -44,7 +42,7 @@ const MAX_NOTE: usize = 4096;
 pub(in crate::store) struct Aside {
     folder: String,
     reason: String,
-    /// The tape goes, too: the journal that was made from it could not be used either.
+    /// Set when the tape is set aside, too: the journal that was made from it could not be used either.
     #[serde(default)]
     tape: Option<Tape>,
 }
@@ -55,16 +53,16 @@ struct Tape {
     reason: String,
 }
 
-/// Notes that a running service found its journal damaged. Best effort: should this fail too, the next start has
-/// its own look.
+/// Notes that a running service found its journal damaged. If the note cannot be written either, the check of the next start
+/// finds the damage.
 pub(in crate::store) fn condemn(journal: &Path, reason: &str) {
     let Some(dir) = journal.parent() else { return };
     match Aside::begin(dir, &Unusable::Damaged(reason.to_owned())) {
         Ok(_) => tracing::error!(
-            "{}: damaged: {reason}; it is set aside and made again from the files",
+            "{}: the journal is damaged: {reason}; edgereel sets it aside and makes it again from the files",
             journal.display()
         ),
-        Err(error) => tracing::error!("{}: damaged: {reason}; {error}", journal.display()),
+        Err(error) => tracing::error!("{}: the journal is damaged: {reason}; {error}", journal.display()),
     }
 }
 
@@ -90,7 +88,7 @@ impl Aside {
         let note = serde_json::from_slice(bytes.get(..len).unwrap_or_default());
         match note.ok().filter(|note: &Self| split(&note.folder).is_some()) {
             Some(note) if note.tape.as_ref().is_none_or(|tape| is_tape(&tape.folder)) => Ok(Some(note)),
-            // The note was renamed into its place whole: this is someone else's.
+            // edgereel renames a whole note into its place. So another program wrote this file.
             _ => Self::begin(dir, &Unusable::Damaged(format!("{NOTE} is not readable"))).map(Some),
         }
     }
@@ -163,13 +161,13 @@ impl Aside {
             return Ok(());
         }
         tracing::error!(
-            "{}: SET ASIDE to {}: no journal could be made from it ({}). Nothing of it is removed; recording goes on with an \
-             empty tape. `edgereel verify --repair --data` on a folder with a copy of it as `tape` says what is wrong",
+            "{}: SET ASIDE to {}: no journal could be made from this tape ({}). edgereel removes nothing of it, and records on an empty \
+             tape. `edgereel verify --repair --data` on a folder with a copy of it as `tape` says what is wrong",
             from.display(),
             to.display(),
             tape.reason
         );
-        // What was made from it tells of files that are not there any more.
+        // The journal that was made from this tape has rows of files that are not there any more.
         forget_journal(dir)?;
         disk.rename(&from, &to)
             .map_err(StoreError::disk("set aside", &from))?;
@@ -209,7 +207,6 @@ impl Aside {
         forget_oldest(dir, &self.folder)
     }
 
-    /// For the event.
     pub(super) fn tape_event(&self, dir: &Path) -> Option<TapeSetAside> {
         self.tape.as_ref().map(|tape| TapeSetAside {
             path: dir.join(&tape.folder).display().to_string(),
@@ -231,7 +228,6 @@ impl Aside {
         sync(dir)
     }
 
-    /// For the event.
     pub(super) fn event(&self, dir: &Path) -> JournalSetAside {
         JournalSetAside {
             path: dir.join(&self.folder).display().to_string(),
@@ -252,7 +248,7 @@ pub(super) fn is_emptied(dir: &Path, disk: &dyn Disk) -> bool {
             .is_ok_and(|streams| !streams.is_empty())
 }
 
-/// The folders there are, by number.
+/// The folders of journals that were set aside, by number.
 fn numbered(dir: &Path) -> Result<Vec<(u32, String)>, StoreError> {
     let entries = RealDisk.list(dir).map_err(StoreError::disk("list", dir))?;
     let names = entries
@@ -308,7 +304,7 @@ fn forget_oldest(dir: &Path, newest: &str) -> Result<(), StoreError> {
         });
         match gone.and_then(|()| std::fs::remove_dir(&folder)) {
             Ok(()) => tracing::warn!(
-                "{}: removed: {KEPT} damaged journals are kept, and there are newer ones",
+                "{}: removed; edgereel keeps {KEPT} damaged journals, and there are newer ones",
                 folder.display()
             ),
             // Someone put something there; let it be.

@@ -41,7 +41,7 @@ impl Deleted {
 }
 
 impl Recovery<'_> {
-    /// What was deleted of a segment.
+    /// The parts of a segment that were deleted on request.
     pub(super) fn deleted_of(&mut self, segment: SegmentId) -> Result<Vec<Part>, StoreError> {
         let all = match &mut self.deleted.parts {
             Some(all) => all,
@@ -58,7 +58,7 @@ impl Recovery<'_> {
         file.punch(len)
             .and_then(|()| file.sync())
             .map_err(StoreError::disk("remove", &path))?;
-        self.name(&path, "was deleted, and is removed again");
+        self.name(&path, "was deleted on request, and is removed again");
         self.remove(path)
     }
 

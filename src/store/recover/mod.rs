@@ -125,7 +125,7 @@ fn attempt(
     catch_unwind(recovery).unwrap_or_else(|_| {
         Err(StoreError::JournalDamaged {
             path: paths::journal(dir),
-            reason: "to recover with it is more than this edgereel can, which is a defect".to_owned(),
+            reason: "recovery with this journal failed, which is a defect of edgereel".to_owned(),
         })
     })
 }

@@ -53,7 +53,7 @@ impl<'a> Pace<'a> {
         if now.saturating_sub(self.said) >= SAID_EVERY {
             self.said = now;
             tracing::info!(
-                "looking at what is on the tape: {} files so far, now in {}",
+                "recovery has read {} files of the tape so far, and is now in {}",
                 self.files,
                 folder.display()
             );

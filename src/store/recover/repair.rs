@@ -186,7 +186,10 @@ impl Recovery<'_> {
                 Ok(files) => files,
                 // `lost+found` of a file system, say. Where there are rows, not to know their files is an error.
                 Err(error) if rows.keys().all(|(dir, _)| *dir != stream.name) => {
-                    self.name(&path, &format!("does not belong here, and is left: {error}"));
+                    self.name(
+                        &path,
+                        &format!("does not belong here, and stays in its place: {error}"),
+                    );
                     continue;
                 }
                 Err(error) => return Err(error),
@@ -239,7 +242,7 @@ impl Recovery<'_> {
         Ok(())
     }
 
-    /// A segment that was being written.
+    /// Repairs a segment that was being written.
     fn repair(&mut self, id: SegmentId, path: PathBuf, journal: &Journal) -> Result<(), StoreError> {
         let file = match self.disk.open(&path) {
             Ok(file) => file,
@@ -270,11 +273,15 @@ impl Recovery<'_> {
             }
             // Whole, and nothing that this recorder writes: that is no tear.
             Err(ScanError::Malformed { what }) => {
-                self.set_aside(id, path, &format!("has a header that is not usable: {what}"))
+                self.set_aside(id, path, &format!("has a header that cannot be used: {what}"))
             }
             Ok((scanned, left)) if !scanned.index.fragments.is_empty() => {
                 if let Some(what) = absurd(&scanned, known) {
-                    return self.set_aside(id, path, &format!("is not what was written: {what} cannot be"));
+                    return self.set_aside(
+                        id,
+                        path,
+                        &format!("is not what was written: {what} is impossible"),
+                    );
                 }
                 let space = self.keep(&path, file.as_ref(), len, (&scanned, left))?;
                 self.report.sealed += 1;

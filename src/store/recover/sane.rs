@@ -1,49 +1,50 @@
-//! What a file may say of itself. A checksum says that the bytes are those that were written, not that this recorder wrote
-//! them: a card may have been prepared. Numbers out of these ranges would overflow sums in the journal, or push the tape's
-//! own time so far that nothing fits behind it.
+//! The ranges of the numbers in a file. A right checksum does not prove that edgereel wrote the file: somebody may have prepared
+//! the storage device. Numbers out of these ranges would overflow sums in the journal, or move the tape's time so far ahead
+//! that nothing fits behind it.
 
 use super::repair::tape_end;
 use crate::format::fmp4::{Identity, Scanned};
 use crate::media::{Micros, TrackKind};
 use crate::store::segment::tape_start;
 
-/// Longer is no file of a segment: they end at some hundred MiB.
+/// The longest file that recovery reads. Files of segments are at most some hundred MiB long.
 const MAX_FILE: u64 = 1 << 32;
 
-/// A file is no longer than this beside so many times what it takes of the medium: reading holes would cost time that nobody
-/// paid for with bytes. Room that was taken ahead and copied by a program that leaves holes is within it, and so is what a
-/// file system compresses.
+/// The length of a file is at most `HOLES_TIMES` times the space that it takes on the medium, plus `HOLES`. Without this bound, a
+/// sparse file that takes no space could cost recovery any time. Within the bound are files whose unwritten space a copying
+/// program turned into holes, and files on a file system that compresses.
 const HOLES: u64 = 64 << 20;
 const HOLES_TIMES: u64 = 16;
 
-/// What is wrong with a file of `len` bytes that takes `taken` of the medium, before anything of it is read.
+/// The reason not to read a file of `len` bytes that takes `taken` bytes of the medium.
 pub(super) fn too_long(len: u64, taken: u64) -> Option<String> {
     let most = taken.saturating_mul(HOLES_TIMES).saturating_add(HOLES);
     if len > MAX_FILE {
-        Some(format!("has {len} bytes: it is no segment"))
+        Some(format!("is {len} bytes long, too long for a segment"))
     } else if len > most {
         Some(format!(
-            "has {len} bytes, of which it takes {taken}: it is no segment"
+            "is {len} bytes long but takes only {taken} bytes, so it is not a segment"
         ))
     } else {
         None
     }
 }
 
-/// The tape's times begin at zero; what begins before its publish does so by less than this (13 days).
+/// The tape's times begin at zero. A track begins before its publish by less than this (13 days).
 const LEAST: Micros = -(1 << 40);
 /// CLOCK_BOOTTIME, and tape time where no row says how far the tape is: 285 years of running.
 const MOST: Micros = 1 << 53;
-/// By so much (36 years) a file may lie behind all tape that rows tell of.
+/// A file may be this much (36 years) behind the end of the tape that the rows give.
 const AHEAD: Micros = 1 << 50;
 /// UTC less CLOCK_BOOTTIME: up to the year 2540.
 const MOST_UTC: Micros = 1 << 54;
 /// From the beginning of a segment to its end: a year.
 const MOST_SPAN: Micros = 1 << 45;
-/// A stream's segments are counted; a rebuild takes what came behind the highest that is taken otherwise.
+/// The highest sequence of a segment that a start accepts beside a journal; a rebuild without rows accepts twice as many, so that
+/// it finds the segments that came after this one.
 const MOST_SEQUENCE: u64 = 1 << 40;
 
-/// What is wrong with a file that was read, if anything is. `known`: where the tape ends that rows tell of.
+/// The impossible number in a file, if there is one. `known` is the end of the tape by the rows of the journal.
 pub(super) fn absurd(scanned: &Scanned, known: Option<Micros>) -> Option<&'static str> {
     let identity = &scanned.identity;
     let most = known.map_or(MOST, |known| known.max(0).saturating_add(AHEAD));

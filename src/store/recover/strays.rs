@@ -1,4 +1,4 @@
-//! Files that nobody can read, or that do not belong where they are, and the folder they go to.
+//! Strays: files that nobody can read, or that are in a wrong place. Recovery moves them to `lost+found`.
 
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -13,8 +13,8 @@ impl Recovery<'_> {
         self.strays.push(path);
     }
 
-    /// Where the storage directory is the root of a file system, `lost+found` may be root's alone. Strays that cannot
-    /// go there stay where they are: that is no reason not to record.
+    /// Where the storage directory is the root of a file system, `lost+found` may belong to root alone. Strays that cannot
+    /// be moved there stay in their place: this is no reason not to record.
     pub(super) fn expect_lost_found(&mut self) {
         if self.strays.is_empty() {
             return;
@@ -24,13 +24,13 @@ impl Recovery<'_> {
             let count = self.strays.len();
             self.name(
                 &to,
-                &format!("takes no files, {count} stay where they are: {error}"),
+                &format!("accepts no files, so {count} stay in their place: {error}"),
             );
             self.strays.clear();
         }
     }
 
-    /// Failing to move one is no reason not to record: it stays where it is until the next start.
+    /// A stray that cannot be moved is no reason not to record: it stays in its place until the next start.
     pub(super) fn move_strays(&mut self) -> Result<(), StoreError> {
         if self.strays.is_empty() {
             return Ok(());

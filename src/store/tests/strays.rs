@@ -512,7 +512,7 @@ fn a_lost_found_that_is_roots_keeps_nothing_from_starting() {
     assert_eq!(report.0.lost_found, 0, "{report}");
     let said = report.0.files.join("\n");
     assert!(
-        said.contains("lost+found takes no files, 1 stay where they are"),
+        said.contains("lost+found accepts no files, so 1 stay in their place"),
         "{said}"
     );
     assert_eq!(store.read("tape/live+a/notes.txt"), b"notes");
@@ -531,7 +531,7 @@ fn a_folder_on_the_tape_that_may_not_be_listed_is_left_if_it_is_nobodys() {
     };
     let report = store.start_on(&disk);
     assert!(
-        report.0.files[0].contains("tape/lost+found does not belong here, and is left"),
+        report.0.files[0].contains("tape/lost+found does not belong here, and stays in its place"),
         "{:?}",
         report.0.files
     );

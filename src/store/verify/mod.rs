@@ -1,7 +1,7 @@
-//! Whether the tape is what it says: every checksum, every row against its file, every file against the rows.
+//! Verifies the tape: every checksum, every row against its file, every file against the rows.
 //!
-//! Works beside a running service. A segment that is sealed, evicted or begun meanwhile is not a finding: its row is
-//! read once more before anything is said of it. Reads in pieces; no file is ever held in memory.
+//! Verifying works beside a running service. A segment that is sealed, evicted or begun meanwhile is not a finding, because its
+//! row is read once more before the segment is reported. Files are read in pieces; memory never holds a whole file.
 //!
 //! | module | what it is |
 //! |---|---|
@@ -30,7 +30,7 @@ use crate::event::rfc3339;
 use crate::format::fmp4;
 use crate::media::{Micros, RecordingId, SegmentId};
 
-/// Names of what lies in `lost+found` that are listed; the rest is counted.
+/// So many names of files in `lost+found` are listed; the others are counted.
 const NAMES: usize = 100;
 
 /// Something that is wrong.
@@ -61,7 +61,7 @@ pub struct FragmentAt {
     pub duration: Micros,
 }
 
-/// What is told while the tape is read.
+/// What the caller learns while the tape is read.
 #[derive(Debug)]
 pub enum Step<'a> {
     /// So many bytes of so many.
@@ -147,13 +147,12 @@ pub(super) fn check_store(
     Ok(check.checked)
 }
 
-/// Bytes that there are to read.
+/// The bytes of all sealed segments.
 fn bytes_of(segments: &[SegmentData]) -> u64 {
     let sealed = segments.iter().filter(|row| row.state == SegmentState::Sealed);
     sealed.map(|row| row.bytes).sum()
 }
 
-/// A check that is under way.
 struct Check<'a> {
     dir: &'a Path,
     disk: &'a dyn Disk,
@@ -189,7 +188,7 @@ impl Check<'_> {
                     watch(Step::Progress { done, total });
                 };
                 let mut found = segment::check(self.disk, &path, row, samples.as_deref(), &mut progress);
-                // What is still to be written over is asked first: it may be done meanwhile.
+                // The list of unfinished overwriting is read before the file: the writer may finish it meanwhile.
                 if row.cuts > 0
                     && found.troubles.is_empty()
                     && self
@@ -210,7 +209,7 @@ impl Check<'_> {
         }
     }
 
-    /// Tells of what is wrong, unless the segment is by now another than it was when it was read.
+    /// Reports what is wrong, unless the segment changed after it was read.
     fn tell(&mut self, row: &SegmentData, troubles: Vec<Trouble>) -> Result<(), StoreError> {
         if troubles.is_empty() || !self.is_still(row)? {
             return Ok(());
@@ -239,7 +238,7 @@ impl Check<'_> {
         (self.watch)(Step::Found(&finding));
     }
 
-    /// Files that have no row.
+    /// Reports files that have no row.
     fn strangers(&mut self) -> Result<(), StoreError> {
         let tape = paths::tape(self.dir);
         let mut deleted = None;
@@ -256,7 +255,7 @@ impl Check<'_> {
                     continue;
                 }
             };
-            // A row comes before its file: what was listed and has a row now, has one.
+            // A row is older than its file. So the row of each listed file, if there is one, is in this query.
             let rows = self.journal.files()?;
             let names: HashSet<OsString> = rows
                 .into_iter()
@@ -283,7 +282,7 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// True for a file of which the list beside the tape says that all of it was deleted.
+    /// True for a file that, by the list of deleted media, was deleted whole.
     fn was_deleted(&self, path: &Path, list: &mut Option<HashMap<SegmentId, Vec<Part>>>) -> bool {
         let file = self.disk.open_read(path).ok();
         let header = file.and_then(|file| {
@@ -294,7 +293,7 @@ impl Check<'_> {
         let list = list.get_or_insert_with(|| {
             let ids = deleted::ids(self.disk, self.dir);
             let parts = ids.and_then(|ids| deleted::all_parts(self.disk, self.dir, &ids));
-            // What is in it is for the next start to say.
+            // The next start reports a list that cannot be read.
             parts.unwrap_or_default()
         });
         let parts = list.get(&header.identity.segment);
@@ -306,7 +305,9 @@ impl Check<'_> {
             path,
             segment: None,
             fragment: None,
-            what: format!("{what}; the next start of the service, or `edgereel verify --repair`, sees to it"),
+            what: format!(
+                "{what}; the next start of the service, or `edgereel verify --repair`, repairs this"
+            ),
             recordings: Vec::new(),
         });
     }
@@ -315,7 +316,7 @@ impl Check<'_> {
     fn left(&mut self) -> Result<(), StoreError> {
         self.checked.journals_set_aside = recover::folders(self.dir)?;
         let dir = paths::lost_found(self.dir);
-        // It may be root's: then nothing of ours is in it.
+        // The folder may belong to root: then it contains nothing of edgereel.
         let mut entries = self.disk.list(&dir).unwrap_or_default();
         entries.sort_unstable();
         self.checked.lost_found_count = entries.len() as u64;

@@ -1,8 +1,8 @@
-//! What `verify --repair` does: all that a start does, and then what a start has no time for.
+//! `verify --repair`: the work of every start, and then the work that a start has no time for.
 //!
 //! Nothing that can be read is deleted. A damaged fragment stays where it is: footage with a flipped bit is
-//! still footage. Each change is one transaction, with the event that tells of it; a crash in the middle is gone
-//! on with by the next run, and a run after one that was not cut off changes nothing.
+//! still footage. Each change is one transaction, with the event that reports it. The next run continues a run that crashed, and
+//! a run after a complete run changes nothing.
 
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -41,7 +41,7 @@ pub(in crate::store) fn repair_on(
 ) -> Result<Checked, StoreError> {
     let (mut journal, report) = start(dir, disk, clock, Occasion::Repair)?;
     tell(&report, watch);
-    // A start does not read the sample indexes; here there is time.
+    // A start has no time to read the sample indexes; a repair has.
     if let Err(error) = journal.check_all() {
         let Some(why) = error.journal_unusable() else {
             return Err(error);
@@ -170,7 +170,7 @@ impl Repair<'_> {
         if row.state == SegmentState::Missing {
             self.forget(
                 row,
-                format!("{}: gone for good; its row is dropped", path.display()),
+                format!("{}: the file is gone; its row is dropped", path.display()),
             )?;
         } else if found.has(Kind::Gone) || found.has(Kind::Unreadable) {
             // It was there a moment ago, or may be read another day.
@@ -207,7 +207,7 @@ impl Repair<'_> {
         };
         index.fragments.retain(|fragment| fragment.end() <= len);
         let what = format!(
-            "{}: {} bytes of {} are there; its row ends at byte {}",
+            "{}: the file has {} bytes of {}; its row now ends at byte {}",
             path.display(),
             len,
             row.bytes,
@@ -259,7 +259,7 @@ impl Repair<'_> {
         match moved {
             Ok(to) => {
                 let what = format!(
-                    "{}: nothing in it can be read; moved to {}; its row is dropped",
+                    "{}: nothing in the file can be read; it is moved to {}; its row is dropped",
                     path.display(),
                     to.display()
                 );
@@ -301,7 +301,7 @@ impl Repair<'_> {
             };
             let left = self.journal.segments_of(&recording)?;
             if left.iter().any(|segment| segment.id != row.id) {
-                what.push_str(&format!("; recording {id} is shorter by it"));
+                what.push_str(&format!("; recording {id} becomes shorter"));
             } else {
                 what.push_str(&format!("; recording {id} has no tape left and is dropped"));
                 ops.push(Op::ForgetRecording { id });

@@ -26,19 +26,16 @@ pub(super) struct Trouble {
 /// What kind of thing it is: decides what a repair can do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// There is no file.
     Gone,
     /// The file cannot be opened or read at all.
     Unreadable,
     /// The file ends before it should.
     Short,
-    /// A good header, of another segment.
+    /// The file has the header of another segment.
     Foreign,
-    /// The header is damaged.
     Header,
-    /// A fragment is damaged.
     Fragment,
-    /// The journal's sample index or checksum is not the file's.
+    /// The journal's sample index or checksum differs from the file.
     Row,
     /// What was deleted on request is there again.
     Deleted,
@@ -77,7 +74,7 @@ impl Found {
 
 impl Trouble {
     pub(super) fn deleted() -> Self {
-        let what = "footage is in it again that was deleted on request; the next start of the service writes over it";
+        let what = "the file contains footage again that was deleted on request; the next start of the service overwrites it";
         Self::new(Kind::Deleted, what)
     }
 
@@ -114,7 +111,7 @@ pub(super) fn check(
     };
     let file = file.as_ref();
     if len < row.bytes {
-        let what = format!("the file is {len} bytes long; it was sealed at {}", row.bytes);
+        let what = format!("the file is {len} bytes long; it was sealed with {}", row.bytes);
         found.troubles.push(Trouble::new(Kind::Short, what));
     }
     let header = header(file, row, &mut found.troubles);
@@ -130,7 +127,7 @@ pub(super) fn check(
             Ok(crc) if row.crc == Some(crc) => {}
             Ok(_) => found.troubles.push(Trouble::new(
                 Kind::Row,
-                "its boxes are not those that were sealed",
+                "its boxes differ from the boxes that were sealed",
             )),
             Err(error) => found
                 .troubles
@@ -152,14 +149,14 @@ pub(super) fn index_of(file: &dyn DiskFile, row: &SegmentData, bytes: u64) -> Op
 fn header(file: &dyn DiskFile, row: &SegmentData, troubles: &mut Vec<Trouble>) -> Option<u64> {
     match fmp4::read_header(&Reader(file), row.bytes) {
         Ok(header) if header.identity.segment != row.id => {
-            let what = format!("it is segment {}, not {}", header.identity.segment, row.id);
+            let what = format!("the file is segment {}, not {}", header.identity.segment, row.id);
             troubles.push(Trouble::new(Kind::Foreign, what));
             None
         }
         Ok(header) => {
             if header.identity.stream != row.stream || header.identity.sequence != row.sequence {
                 let what = format!(
-                    "it is number {} of {}, not {} of {}",
+                    "the file is number {} of {}, not {} of {}",
                     header.identity.sequence, header.identity.stream, row.sequence, row.stream
                 );
                 troubles.push(Trouble::new(Kind::Header, what));
@@ -188,7 +185,7 @@ fn index(
     troubles: &mut Vec<Trouble>,
 ) -> Option<SampleIndex> {
     let decoded = match samples {
-        None => Err("the journal has no sample index of it".to_owned()),
+        None => Err("the journal has no sample index of the segment".to_owned()),
         Some(samples) => SampleIndex::decode(samples).map_err(|error| format!("in the journal, {error}")),
     };
     let believed = decoded.and_then(|index| match covers(&index, row, header) {
@@ -210,7 +207,7 @@ fn index(
             start: after.map_or_else(|| utc(row, row.start), |last| utc(row, end_of(row, last))),
             duration: 0,
         };
-        let what = format!("{}; what follows in the file cannot be found", words(stopped));
+        let what = format!("{}; the fragments behind it cannot be found", words(stopped));
         troubles.push(Trouble {
             kind: Kind::Fragment,
             fragment: Some(at),
@@ -287,7 +284,7 @@ fn fragments(
         progress(fragment.end());
     }
     if odd {
-        let what = "the journal's sample index is not the file's";
+        let what = "the journal's sample index differs from the file";
         found.troubles.push(Trouble::new(Kind::Row, what));
     }
 }
@@ -296,12 +293,12 @@ fn words(stopped: Stopped) -> String {
     match stopped {
         Stopped::Checksum("mdat") => "its media does not match its checksum".to_owned(),
         Stopped::Checksum(part) => format!("its {part} does not match its checksum"),
-        Stopped::Short | Stopped::Clean => "the file ends before it does".to_owned(),
+        Stopped::Short | Stopped::Clean => "the file ends before the fragment does".to_owned(),
         Stopped::Unwritten => "there are zeros in its place".to_owned(),
-        Stopped::Foreign => "what is in its place is no fragment of this segment".to_owned(),
+        Stopped::Foreign => "the bytes in its place are not a fragment of this segment".to_owned(),
         Stopped::Sequence { found } => format!("fragment {found} is in its place"),
         Stopped::Unreadable(kind) => format!("it cannot be read: {kind}"),
-        Stopped::Malformed(what) => format!("it is not usable: {what}"),
+        Stopped::Malformed(what) => format!("it cannot be used: {what}"),
     }
 }
 

@@ -117,8 +117,8 @@ fn what_a_rule_leaves_out_is_said_by_the_check_at_the_start_and_in_the_answer() 
     let service = Service::start_with(home.path(), more);
     let check = ctl(home.path(), &["check-config"]).ok();
     let said = [
-        "the form app = \"hall\" of a rule is deprecated; it is taken as stream 'hall/*'",
-        "the form stream = \"cam1\" of a rule is deprecated; it is taken as stream '*/cam1'",
+        "the form app = \"hall\" of a rule is deprecated; edgereel reads it as stream 'hall/*'",
+        "the form stream = \"cam1\" of a rule is deprecated; edgereel reads it as stream '*/cam1'",
         "streams that no rule fits are not recorded",
     ];
     let (warned, log) = (check.stderr, service.log_with(&said));
