@@ -52,7 +52,7 @@ impl Periodic {
         Self { next: first, every }
     }
 
-    /// True once for each time.
+    /// True once, when the time has come.
     pub(super) fn is_due(&mut self, now: Micros) -> bool {
         let due = now >= self.next;
         if due {

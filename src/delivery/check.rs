@@ -11,7 +11,6 @@ use super::context::{Context, End};
 use super::remote::{About, Answer, Fault, Payload, Request};
 use crate::config::Target;
 
-/// What the object holds.
 const WORDS: &[u8] = b"edgereel wrote this to check its permission, and removes it again.\n";
 
 /// A difference of the clocks that is worth a word, in seconds. Requests are signed for the store's time all the same.
@@ -47,12 +46,12 @@ pub struct CheckStep {
     pub message: Option<String>,
 }
 
-/// A step before it is taken.
+/// A step of the check, before it runs.
 struct Step {
     name: &'static str,
     permission: &'static str,
     needed: bool,
-    /// What does not work without it.
+    /// What fails without this permission.
     without: &'static str,
 }
 
@@ -99,7 +98,6 @@ const DELETE: Step = Step {
     without: "recordings are not removed there: not by storage_time, and not by 'recording delete --remote true'",
 };
 
-/// A check under way.
 struct Check<'a> {
     cx: &'a Arc<Context>,
     key: String,
@@ -107,13 +105,12 @@ struct Check<'a> {
 }
 
 impl SyncCheck {
-    /// Why nothing can be delivered.
+    /// The reason why nothing can be delivered, if there is one.
     pub(super) fn failure(&self) -> Option<String> {
         let failed = self.steps.iter().find(|step| step.needed && !step.ok)?;
         Some(failed.message.clone().unwrap_or_default())
     }
 
-    /// What is wrong, in sentences.
     pub(super) fn problems(&self) -> Vec<String> {
         let failed = self.steps.iter().filter(|step| !step.ok);
         failed.filter_map(|step| step.message.clone()).collect()

@@ -15,7 +15,6 @@ use crate::store::{Command, DeliveryChange, Piece, Rendition, RenditionId, Rendi
 /// So much is done in one go.
 const BATCH: usize = 32;
 
-/// Whether an object is gone.
 enum Removed {
     Yes,
     /// The store refuses it.

@@ -15,7 +15,6 @@ use crate::store::{Change, Clock, Command, DeliveryChange, Library, Reader, Rend
 
 /// What all transfers share.
 pub(super) struct Context {
-    /// Reads the store.
     pub(super) reader: Reader,
     pub(super) store: Store,
     pub(super) remote: Arc<dyn Remote>,
@@ -65,7 +64,6 @@ pub(super) enum End {
     Material(NoMaterial),
     /// What was to be written down could not be.
     Journal(String),
-    /// It was told to stop.
     Stopped,
 }
 
@@ -114,7 +112,7 @@ impl Context {
         self.store.progress().borrow().moved
     }
 
-    /// Stops here when it is to.
+    /// An error when the transfer was told to stop.
     pub(super) fn may_go_on(&self) -> Result<(), End> {
         match *self.go.borrow() {
             true => Ok(()),

@@ -26,7 +26,7 @@ pub(super) enum Agreement {
     Agrees,
     /// This box's is wrong by so many seconds, or the store's is.
     Differs(i64),
-    /// It says nothing.
+    /// The answer has no date.
     Silent,
 }
 

@@ -24,7 +24,7 @@ use super::{Keys, SyncStatus};
 /// Where what people say of delivery is kept over restarts.
 pub const SHELF: &str = "sync";
 
-/// Orders that may wait.
+/// The most orders that wait.
 const ORDERS: usize = 16;
 
 /// How delivery is set up.

@@ -15,7 +15,7 @@ use crate::store::Layout;
 /// The smallest part that every store takes, the last one excepted.
 pub(super) const PART: u64 = 5 << 20;
 
-/// The most parts of an upload.
+/// The most parts that S3 allows.
 const MOST: u64 = 10_000;
 
 /// So many parts of a growing file are of one size; those that follow are twice as large. 10,000 of them are 325 GB.

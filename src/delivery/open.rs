@@ -8,7 +8,7 @@ use crate::format::Format;
 use crate::media::Micros;
 use crate::store::{Library, RecordingRow, WaitingOrder};
 
-/// So many recordings are told of.
+/// The most recordings in the answer.
 const SHOWN: usize = 20;
 
 /// Reads what is open.
@@ -40,7 +40,7 @@ pub(super) fn open(library: &Library, delivery: &Delivery) -> Result<Vec<OpenSta
     Ok(found)
 }
 
-/// When it goes, in a sentence.
+/// When the delivery continues, in a sentence.
 fn goes(delivery: &Delivery, row: &RecordingRow, format: Format) -> &'static str {
     let named_late = row.spec.output.key.as_ref().is_some_and(KeyPattern::needs_end);
     let folder = matches!(delivery.target, Target::Folder(_));

@@ -30,7 +30,7 @@ const SECOND: Micros = 1_000_000;
 /// What waits is looked at again after this at the earliest, unless something has ended.
 const LOOK: Micros = SECOND / 4;
 
-/// And after this at the latest.
+/// Waiting deliveries are looked at again after this at the latest.
 const IDLE: Duration = Duration::from_secs(5);
 const IDLE_LOOK: Micros = 5 * SECOND;
 
@@ -74,7 +74,6 @@ pub(super) struct Loop {
     go: watch::Sender<bool>,
     progress: watch::Receiver<Progress>,
     jobs: JoinSet<job::Ended>,
-    /// Which task is which transfer.
     tasks: HashMap<task::Id, Job>,
     cleaning: JoinSet<Result<bool, End>>,
     /// Checks of the store, with whoever asked for them.
@@ -167,7 +166,7 @@ impl Loop {
         self.jobs.abort_all();
     }
 
-    /// Nothing is sent out of hours.
+    /// Stops transfers outside of the configured hours.
     fn keep_hours(&mut self) {
         let in_hours = match &self.cx.delivery.window {
             // Of a box that does not know what time it is nobody can say that it is too early.

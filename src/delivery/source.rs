@@ -28,13 +28,13 @@ pub(super) struct Material {
 /// Why there is nothing to send.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NoMaterial {
-    /// It was deleted or given up.
+    /// The recording was deleted, or its tape was evicted.
     #[error("the recording is not here any more")]
     Gone,
     /// The store cannot be read now.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// It can never be made.
+    /// The rendition can never be made.
     #[error("{0}")]
     Void(String),
     /// The tape cannot be read.
@@ -58,7 +58,6 @@ pub(super) struct OpenFile {
 }
 
 impl Material {
-    /// Looks at a recording.
     pub(super) fn find(library: &Library, job: Job) -> Result<Material, NoMaterial> {
         let row = library.recording(job.recording)?.ok_or(NoMaterial::Gone)?;
         let view = match row.state {
@@ -178,7 +177,7 @@ impl OpenFolder {
         Ok(Self { hls })
     }
 
-    /// What of it can be sent.
+    /// What of the folder can be sent now.
     pub(super) fn facts(&self, complete: bool, look: &mut Look) -> FolderFacts {
         let hls = &self.hls;
         let count = if complete { hls.chunks() } else { hls.settled() };
@@ -241,12 +240,11 @@ impl OpenFolder {
         self.hls.live_playlist(chunks).into()
     }
 
-    /// The playlist of all of them.
+    /// The playlist of all chunks.
     pub(super) fn last_playlist(&self) -> Bytes {
         Bytes::copy_from_slice(self.hls.playlist())
     }
 
-    /// The master playlist.
     pub(super) fn master(&self, complete: bool) -> Bytes {
         match complete {
             true => Bytes::copy_from_slice(self.hls.master()),

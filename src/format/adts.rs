@@ -31,7 +31,7 @@ impl<S: TapeSource> Adts<S> {
     }
 }
 
-/// One part for each fragment.
+/// The file has one part for each fragment.
 pub struct File {
     line: Line,
     /// What the headers of each configuration have in common.

@@ -95,7 +95,6 @@ impl Fragments {
         }
     }
 
-    /// Makes a fragment.
     pub(in crate::format) fn make<S: TapeSource>(
         &self,
         part: usize,
@@ -193,7 +192,6 @@ impl Fragments {
         fmp4::sidx(id, track.timescale, first.max(0).unsigned_abs(), &references)
     }
 
-    /// What a fragment is made of.
     pub(in crate::format) fn material(&self, part: usize, segments: &[ViewSegment], marker: &mut Marker) {
         // Its number is in it, too, and where time begins.
         let lasts = self.known.lasts.get(part).copied().unwrap_or_default();

@@ -30,7 +30,6 @@ pub struct Filled {
     frame: Arc<[u8]>,
     /// Ticks of one frame.
     ticks: u32,
-    /// In the order of the file.
     fragments: Vec<FilledFragment>,
 }
 

@@ -13,7 +13,6 @@ pub(in crate::format) trait Script {
     /// Where each part begins, ascending, the first at 0; and the file's length.
     fn parts(&self) -> &Parts;
 
-    /// Makes a part.
     fn make<S: TapeSource>(
         &self,
         part: usize,
@@ -44,7 +43,6 @@ pub(in crate::format) struct Parts {
 }
 
 impl Parts {
-    /// Appends a part.
     pub(in crate::format) fn push(&mut self, len: u64) {
         self.starts.push(self.len);
         self.len = self.len.saturating_add(len);
@@ -55,12 +53,10 @@ impl Parts {
         self.len
     }
 
-    /// How many there are.
     pub(in crate::format) fn count(&self) -> usize {
         self.starts.len()
     }
 
-    /// Where a part begins.
     pub(in crate::format) fn start(&self, part: usize) -> u64 {
         self.starts.get(part).copied().unwrap_or(self.len)
     }
@@ -94,7 +90,6 @@ enum Origin {
 }
 
 impl Splice {
-    /// Appends bytes.
     pub(in crate::format) fn write(&mut self, bytes: &[u8]) {
         if bytes.is_empty() {
             return;

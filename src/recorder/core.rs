@@ -62,7 +62,6 @@ pub(super) struct Begun {
     pub(super) publish: PublishId,
     /// The silent publish it replaces.
     pub(super) replaced: Option<PublishId>,
-    /// Whether it is recorded.
     pub(super) recorded: Recorded,
 }
 

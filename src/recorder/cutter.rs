@@ -75,12 +75,12 @@ impl Cutter {
         count as u64
     }
 
-    /// Memory that what waits takes up.
+    /// Memory of the frames that wait.
     pub(super) fn cost(&self) -> usize {
         self.cost
     }
 
-    /// Gives what waits.
+    /// Ends the fragment that is being collected.
     pub(super) fn flush(&mut self) -> Option<Fragment> {
         self.cut(None)
     }

@@ -11,14 +11,14 @@ use crate::model::Origin;
 pub(super) enum Verdict {
     /// It is recorded from its first frame on; by this rule, unless it is the built-in one or the push asked.
     Record { plan: Plan, rule: Option<String> },
-    /// It is not, unless somebody asks.
+    /// The stream is recorded only by command.
     Not(WhyNot),
 }
 
 /// Why nothing of a publish is recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum WhyNot {
-    /// There are rules, and none fits.
+    /// There are rules, and none matches the stream.
     NoRule,
     /// Its rule names a template that is not there.
     NoTemplate { rule: String, template: String },
@@ -26,7 +26,7 @@ pub(super) enum WhyNot {
     TemplateOff { rule: String, template: String },
     /// Its rule leaves it to others to ask.
     OnDemand { rule: String },
-    /// Its rule forbids it.
+    /// The stream's rule forbids recording.
     Never { rule: String },
     /// The push leaves nothing of what the template makes.
     NothingLeft { template: String },
@@ -117,7 +117,7 @@ fn sentence(by: &RecordedBy) -> String {
 }
 
 impl WhyNot {
-    /// For programs.
+    /// The reason as a code, for programs.
     fn code(&self) -> &'static str {
         match self {
             WhyNot::NoRule => "no_rule",
@@ -130,7 +130,7 @@ impl WhyNot {
         }
     }
 
-    /// For people, with what to do.
+    /// The reason in words, with what the user can do.
     fn text(&self, stream: &StreamName) -> String {
         match self {
             WhyNot::NoRule => format!("no rule fits it; add a [[rule]] with stream = \"{stream}\" or a pattern"),

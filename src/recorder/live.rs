@@ -71,7 +71,7 @@ pub(super) struct Live {
 
 #[derive(Debug)]
 enum Stage {
-    /// Nobody wants it on the tape.
+    /// No session records the stream.
     Idle,
     /// Too short to be worth keeping so far.
     Waiting {
@@ -82,7 +82,7 @@ enum Stage {
         /// What was fed before, for when nothing comes of it.
         before: Option<(u64, Micros)>,
     },
-    /// On the tape.
+    /// Fragments go to the store.
     Writing,
 }
 
@@ -94,7 +94,6 @@ pub(super) enum Fed {
         /// Tape time from which on all of it is on the tape, with what will come.
         start: Micros,
     },
-    /// The next fragment.
     Fragment(Fragment),
 }
 
@@ -112,7 +111,7 @@ struct LateAudio {
 pub(super) struct Taken {
     /// The frame as placed on the tape, with its tape time and its number; for the ring.
     pub(super) frame: Option<(Frame, Micros, u64)>,
-    /// What its timestamps said.
+    /// A fault in the timestamps of the frame.
     pub(super) exception: Option<Exception>,
     /// What is odd about it, the first time.
     pub(super) oddity: Option<Oddity>,
@@ -147,12 +146,12 @@ impl Live {
         }
     }
 
-    /// Fragments of it are handed over.
+    /// True while fragments go to the store.
     pub(super) fn is_writing(&self) -> bool {
         matches!(self.stage, Stage::Writing)
     }
 
-    /// Somebody wants it on the tape.
+    /// True while a session records the stream.
     pub(super) fn is_wanted(&self) -> bool {
         !matches!(self.stage, Stage::Idle)
     }

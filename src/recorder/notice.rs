@@ -8,9 +8,7 @@ use crate::media::{Exception, LeftOut, Oddity, StreamName, TrackKind};
 /// Something that a viewer may notice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Notice {
-    /// About its timestamps.
     Time(Exception),
-    /// About its media.
     Media(Oddity),
     /// A track is left out.
     Track(LeftOut),

@@ -25,7 +25,6 @@ pub struct PublishRequest {
 }
 
 impl PublishRequest {
-    /// As events tell it.
     pub(super) fn about(&self) -> PublishAbout {
         let known = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
         PublishAbout {

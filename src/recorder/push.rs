@@ -14,7 +14,6 @@ pub(super) struct PushParameters {
     /// To be recorded in this format.
     record: Option<Format>,
     interval: Option<Span>,
-    /// Which tracks.
     pub(super) media: Option<Media>,
     /// What could not be made sense of, for the log.
     pub(super) complaints: Vec<String>,

@@ -17,13 +17,12 @@ pub(super) struct Ring {
 /// A keyframe and what depends on it; of a stream without video, half a second.
 #[derive(Debug)]
 pub(super) struct Gop {
-    /// What its frames decode with.
+    /// The tracks that decode the frames.
     pub(super) tracks: Tracks,
     /// Tape time of its first frame.
     pub(super) start: Micros,
     /// Tape time at which that is shown: with B-frames somewhat later. Pictures that are shown before need the GOP before.
     shown: Micros,
-    /// In the order they came.
     pub(super) frames: Vec<Frame>,
     /// The number of the first one: frames of a publish are counted as they come.
     pub(super) first: u64,

@@ -97,7 +97,6 @@ pub(super) enum Entry {
 #[derive(Clone, Debug)]
 pub(super) struct Run {
     pub(super) output: Arc<Output>,
-    /// Recordings it has begun.
     number: u32,
     /// The id that the next one gets, if it was told to somebody.
     reserved: Option<RecordingId>,
@@ -168,7 +167,6 @@ impl Run {
         }
     }
 
-    /// The recording that grows.
     pub(super) fn rolling(&self) -> Option<RecordingId> {
         match &self.state {
             State::Rolling(rolling) => Some(rolling.recording),
@@ -183,7 +181,6 @@ impl Run {
         is_there && self.output.formats.iter().any(|format| !format.can_hide())
     }
 
-    /// The recording that grows, or waits.
     pub(super) fn recording(&self) -> Option<RecordingId> {
         match &self.state {
             State::Waiting(waiting) => Some(waiting.recording),
@@ -336,7 +333,7 @@ impl Run {
         }
     }
 
-    /// Ends what grows at `end`.
+    /// Ends the recording that grows at `end`.
     pub(super) fn stop(
         &mut self,
         end: Micros,

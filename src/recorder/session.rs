@@ -39,7 +39,7 @@ pub(super) enum Wanted {
     From(Micros),
     /// All of it, from exactly this tape time on, which is on the tape.
     At(Micros),
-    /// What waits for it.
+    /// Recordings that wait for their publisher continue.
     Again,
 }
 
@@ -132,7 +132,7 @@ impl Session {
         }
     }
 
-    /// Begins what is wanted at `start`.
+    /// Begins the recordings of the session at `start`.
     pub(super) fn begin(&mut self, start: Micros, scene: &mut Scene<'_>) {
         let Some(wanted) = self.wanted.take() else {
             return;
@@ -215,7 +215,7 @@ impl Session {
         }
     }
 
-    /// Closes what waits, now.
+    /// Closes the recordings that wait for a publisher, now.
     pub(super) fn give_up(&mut self, reason: &str, out: &mut Vec<Command>) {
         for run in &mut self.runs {
             run.give_up(|_| true, reason, out);
@@ -248,12 +248,10 @@ impl Session {
         self.runs.iter().any(|run| run.shows_from(at))
     }
 
-    /// Recordings that grow.
     pub(super) fn rolling(&self) -> impl Iterator<Item = RecordingId> {
         self.runs.iter().filter_map(Run::rolling)
     }
 
-    /// Recordings that grow or wait.
     pub(super) fn recordings(&self) -> impl Iterator<Item = RecordingId> {
         self.runs.iter().filter_map(Run::recording)
     }
@@ -263,18 +261,17 @@ impl Session {
         self.runs.iter().filter_map(Run::told)
     }
 
-    /// Recordings that wait for a publisher.
     pub(super) fn waiting(&self) -> impl Iterator<Item = RecordingId> {
         let waits = self.runs.iter().filter(|run| run.is_waiting());
         waits.filter_map(Run::recording)
     }
 
-    /// Media that comes now is its.
+    /// True while the session records the frames that come.
     pub(super) fn wants_tape(&self) -> bool {
         self.wanted.is_some() || self.rolling().next().is_some()
     }
 
-    /// Somebody who comes back is awaited.
+    /// True while a recording of the session waits for its publisher.
     pub(super) fn is_waiting(&self) -> bool {
         self.runs.iter().any(Run::is_waiting)
     }

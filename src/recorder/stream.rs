@@ -45,7 +45,7 @@ pub(super) struct Stream {
 #[derive(Debug)]
 pub(super) struct OnAir {
     pub(super) live: Live,
-    /// Who it is.
+    /// The publisher.
     about: Arc<PublishAbout>,
     pub(super) last_heard: Micros,
     pub(super) bytes: u64,
@@ -57,11 +57,11 @@ pub(super) struct OnAir {
     verdict: Verdict,
     /// When the last of its pictures is presented, as far as they came.
     newest: Option<i64>,
-    /// The store knows of it.
+    /// The store knows of the publish.
     started: bool,
-    /// It was told that somebody publishes.
+    /// The event `stream.published` was sent.
     told: bool,
-    /// That no keyframe comes was told.
+    /// The lack of keyframes was reported.
     keyless_told: bool,
     /// A publisher whose timestamps are a mess is reported once in a while, not once a frame.
     quiet_until: Micros,
@@ -229,7 +229,6 @@ impl Stream {
         });
     }
 
-    /// The publish is over.
     pub(super) fn leave(&mut self, reason: &EndReason, now: Moment, out: &mut Vec<Command>) {
         let Some(on_air) = &mut self.live else {
             return;
@@ -278,7 +277,6 @@ impl Stream {
         self.want_tape(from, now, out);
     }
 
-    /// Time passes.
     pub(super) fn tick(&mut self, now: Moment, out: &mut Vec<Command>) {
         let edge = self.edge();
         for session in &mut self.sessions {
@@ -376,7 +374,7 @@ impl Stream {
         self.live.is_none() && self.sessions.is_empty() && self.endings.is_empty()
     }
 
-    /// Something waits for time to pass.
+    /// True while the stream must be called again by time.
     pub(super) fn is_waiting(&self) -> bool {
         !self.endings.is_empty()
             || self
@@ -525,7 +523,7 @@ impl Stream {
 }
 
 impl OnAir {
-    /// What came of it so far.
+    /// The publish's outcome so far, for its event.
     fn outcome(&self) -> PublishOutcome {
         let video = self.live.tracks.video.as_ref();
         let media = |end: Micros| end.saturating_sub(self.live.tape_zero).max(0) as f64 / 1e6;

@@ -135,7 +135,7 @@ pub(super) enum Due {
     Missed(Task, Missed),
     /// It is over, or waits for next week.
     Ends(Task),
-    /// It was remembered long enough.
+    /// A task that is over was kept long enough, and is forgotten.
     Forgotten(String),
 }
 
@@ -146,7 +146,7 @@ pub(super) struct Tasks {
     by_stream: HashMap<StreamName, BTreeSet<String>>,
     /// The next moment at which something is to be done about a task.
     due: BTreeSet<(Micros, String)>,
-    /// Where each stands in `due`.
+    /// The time of each task in `due`.
     dues: HashMap<String, Micros>,
 }
 
@@ -188,7 +188,6 @@ impl Tasks {
         self.put(task.judged_from(now.utc), now);
     }
 
-    /// Takes a new one.
     pub(super) fn create(&mut self, task: Task, now: Moment) -> Result<Task, TaskError> {
         if let When::Once(start, end) = task.when {
             let length = end.saturating_sub(start);
@@ -282,7 +281,6 @@ impl Tasks {
         gone.map(|task| task.id.clone()).collect()
     }
 
-    /// It is not there any more.
     pub(super) fn delete(&mut self, id: &str) -> Result<Task, TaskError> {
         self.remove(id).ok_or_else(|| TaskError::Unknown(id.to_owned()))
     }

@@ -138,7 +138,6 @@ impl StoreError {
         matches!(self, StoreError::Journal { source, .. } if fault::is_unreachable(source))
     }
 
-    /// What SQLite said of a journal.
     pub(super) fn journal(path: PathBuf, source: rusqlite::Error) -> Self {
         if fault::is_proof(&source) {
             let reason = source.to_string();

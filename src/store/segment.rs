@@ -30,7 +30,6 @@ pub(super) struct Segment {
     index: SampleIndex,
     pub(super) written: Mark,
     pub(super) durable: Mark,
-    /// Bytes of the file.
     room: u64,
     /// Bytes of the file before it was cut, while no sync made that durable.
     trimmed: Option<u64>,
@@ -51,7 +50,7 @@ struct Predecessor {
 const STEP: u64 = 64 << 10;
 /// Files end where their file system's blocks do.
 pub(super) const BLOCK: u64 = 4096;
-/// A `free` box is no shorter.
+/// The shortest `free` box.
 const FREE: u64 = 8;
 /// A sealed file keeps this part of its length as room: the one that takes it over may be a little longer. What is
 /// more goes back to the file system.
@@ -60,9 +59,8 @@ const SPARE_PART: u64 = 8;
 /// The end of a whole fragment.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Mark {
-    /// Of the file.
+    /// Bytes of the file.
     pub(super) bytes: u64,
-    /// Fragments before it.
     pub(super) fragments: usize,
     /// Tape time.
     pub(super) end: Micros,
@@ -107,7 +105,7 @@ impl Taken {
 /// Why a file was not taken over.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NotTaken {
-    /// Somebody reads what was in it.
+    /// A reader holds the old content of the file.
     #[error("it is being read")]
     Read,
     /// The medium refused.
@@ -194,7 +192,6 @@ impl Segment {
         }
     }
 
-    /// Bytes of the file.
     pub(super) fn room(&self) -> u64 {
         self.room
     }

@@ -36,7 +36,6 @@ struct Shared {
     indexes: Recent<Arc<SampleIndex>>,
 }
 
-/// A file of the view.
 struct Opened {
     file: Box<dyn DiskFile>,
     /// What of it may be read, when some was deleted after the view was made.
@@ -212,7 +211,7 @@ fn open_patiently(disk: &dyn Disk, path: &Path) -> io::Result<Box<dyn DiskFile>>
     disk.open_read(path)
 }
 
-/// The few that were used last.
+/// The few values that were used last.
 struct Recent<T>(Mutex<VecDeque<(SegmentId, T)>>);
 
 impl<T> Default for Recent<T> {

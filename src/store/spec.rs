@@ -43,7 +43,6 @@ struct OriginRow {
     kind: Origin,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     until: Option<Micros>,
-    /// The task.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     id: Option<String>,
 }
@@ -127,7 +126,7 @@ impl RecordingSpec {
         row.unwrap_or_else(|_| Self::built_in())
     }
 
-    /// As it stands in the journal.
+    /// The JSON in the journal.
     pub(in crate::store) fn written(&self) -> String {
         let row = Row::of(self).and_then(|row| serde_json::to_string(&row));
         row.unwrap_or_default()

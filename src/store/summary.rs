@@ -23,7 +23,7 @@ pub(super) struct Summary {
     cursor: Cursor,
     exact: bool,
     start: Micros,
-    /// From when on it is shown.
+    /// The tape time from which it is shown.
     from: Micros,
     limit: Micros,
     last_end: Option<Micros>,

@@ -128,7 +128,6 @@ pub(super) struct Left {
 }
 
 impl Left {
-    /// Of what lies between two moments.
     pub(super) fn new((from, to): Span) -> Self {
         Self { at: from, to, sum: 0 }
     }

@@ -16,9 +16,9 @@ pub(in crate::delivery) struct FileFacts {
     pub(in crate::delivery) front: u64,
     /// Bytes of the body that will stay as they are.
     pub(in crate::delivery) settled: u64,
-    /// Bytes of all.
+    /// Bytes of the whole file so far.
     pub(in crate::delivery) len: u64,
-    /// Nothing will be added to it.
+    /// The recording is closed: the file does not grow any more.
     pub(in crate::delivery) complete: bool,
     /// The store takes parts of any size in any order, and the file may go there while it grows.
     pub(in crate::delivery) may_grow: bool,
@@ -29,22 +29,20 @@ pub(in crate::delivery) struct FileFacts {
 pub(in crate::delivery) enum FileStep {
     /// Wait for more tape.
     Wait,
-    /// Put it as it is.
+    /// Send the whole file in one request.
     Put,
     /// Write down that an upload is about to begin, then begin it.
     Begin(Layout),
     /// Whether an upload was begun is not known: give up whatever was begun under the key.
     Sweep,
-    /// Send a part.
     Part {
-        /// Its number.
         number: u32,
         /// Where its bytes are in the file as it is now.
         range: Range<u64>,
         /// How much of the body is sent with it and all before it: what its mark is of.
         marked: u64,
     },
-    /// Make a file of the parts.
+    /// Complete the upload: the store makes one object of the parts.
     Complete,
     /// What was sent is not a part of the file any more: give the upload up and begin again.
     Restart,

@@ -19,7 +19,7 @@ pub(in crate::delivery) struct FolderFacts {
     pub(in crate::delivery) chunks: Vec<ChunkFacts>,
     /// What the master playlist is made of.
     pub(in crate::delivery) master: String,
-    /// Nothing will be added to it.
+    /// The recording is closed: the folder does not grow any more.
     pub(in crate::delivery) complete: bool,
     /// How much more has to be recorded before there may be another chunk, in milliseconds.
     pub(in crate::delivery) next_ms: u64,
@@ -31,7 +31,7 @@ pub(in crate::delivery) struct ChunkFacts {
     pub(in crate::delivery) name: String,
     pub(in crate::delivery) bytes: u64,
     pub(in crate::delivery) mark: String,
-    /// Which of the inits decodes it.
+    /// The number of the init that decodes the chunk.
     pub(in crate::delivery) init: usize,
 }
 
@@ -48,7 +48,7 @@ pub(in crate::delivery) enum FolderStep {
     LastPlaylist { mark: String },
     /// Put the master playlist: that of what grows, or that of all.
     Master { mark: String },
-    /// All of it is there.
+    /// The folder is complete.
     Done,
 }
 

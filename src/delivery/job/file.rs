@@ -19,7 +19,6 @@ use crate::store::{DeliveryChange, Layout, LibrarySource, Piece, Upload};
 /// An upload that had to begin again so often in one go will not do.
 const RESTARTS: u32 = 2;
 
-/// A part that was read ahead.
 struct Ahead {
     number: u32,
     bytes: JoinHandle<Result<Read, NoMaterial>>,

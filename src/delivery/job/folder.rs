@@ -30,7 +30,7 @@ const QUICK: Micros = SECOND + SECOND / 2;
 /// durations, as long as the link carries the stream.
 const HOLD: Micros = 3 * SECOND;
 
-/// A file that is to go.
+/// A file of the folder that is to be sent.
 struct Outgoing {
     piece: Piece,
     payload: Payload,

@@ -32,7 +32,7 @@ const PATIENCE: Micros = 50;
 /// and a half target durations, 9 s).
 const MOST_FOLDER: Micros = 2 * SECOND;
 
-/// Nobody watches a file that grows.
+/// The longest pause between two looks at a file that grows: no viewer waits for it.
 const MOST_FILE: Micros = 60 * SECOND;
 
 /// What is live gives way to others after so long, if there is always more of it.
@@ -41,7 +41,6 @@ const TURN: Micros = 10 * SECOND;
 /// Bytes of an object that are read at a time to compare them.
 const READ: u64 = 1 << 20;
 
-/// How far a rendition has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reached {
     /// The store has all of it, or there is nothing of it to have.
@@ -52,7 +51,6 @@ enum Reached {
     Turn,
 }
 
-/// A rendition on its way.
 struct Transfer<'a> {
     cx: &'a Arc<Context>,
     job: Job,

@@ -73,7 +73,7 @@ impl Transfer<'_> {
         Ok(true)
     }
 
-    /// Where a key can be fetched.
+    /// The public address of an object.
     pub(super) fn url_of(&self, key: &str) -> String {
         match &self.cx.delivery.public_url {
             Some(url) => url.of(key),

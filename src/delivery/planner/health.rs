@@ -12,15 +12,15 @@ const REFUSES_ALL: usize = 3;
 /// How the store is.
 #[derive(Debug, Default)]
 pub(super) struct Health {
-    /// Failures since it last did something.
+    /// Failures since the last success.
     failures: u32,
     /// It is left alone until then, and why.
     trouble: Option<(String, Micros)>,
     /// What it refused since it last took something.
     refused: HashSet<Job>,
-    /// How often it did something.
+    /// Requests that the store carried out.
     taken: u64,
-    /// What was last told.
+    /// The state in the last event.
     told_online: Option<bool>,
 }
 
@@ -53,7 +53,7 @@ impl Health {
         self.refused.len() >= REFUSES_ALL
     }
 
-    /// It did what it was asked.
+    /// The store carried out a request.
     pub(super) fn succeeded(&mut self) -> Option<Action> {
         self.failures = 0;
         self.taken = self.taken.wrapping_add(1);
@@ -62,12 +62,12 @@ impl Health {
         (self.told_online.replace(true) != Some(true)).then_some(Action::TellOnline)
     }
 
-    /// It did nothing.
+    /// The store did not carry out a request.
     pub(super) fn failed(&mut self, reason: &str, now: Micros, chance: u64) -> Option<Action> {
         self.waits(Backoff::STORE, reason, now, chance)
     }
 
-    /// Somebody else answered.
+    /// Something other than the store answered, a login page for example.
     pub(super) fn intercepted(&mut self, reason: &str, now: Micros, chance: u64) -> Option<Action> {
         self.waits(Backoff::PORTAL, reason, now, chance)
     }
@@ -100,7 +100,7 @@ impl Health {
         None
     }
 
-    /// It is tried at once.
+    /// The store is tried again at once.
     pub(super) fn forgive(&mut self) {
         self.failures = 0;
         self.refused.clear();

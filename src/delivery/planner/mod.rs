@@ -50,13 +50,12 @@ pub(super) enum Outcome {
     Intercepted(String),
     /// The store takes nothing from this box.
     StoreRefused(String),
-    /// The store did not take this.
+    /// The store refused this rendition.
     Refused(String),
     /// It cannot be made: the tape cannot be read, or the like.
     Broken(String),
     /// It was set aside before, and that was told.
     Aside,
-    /// It was told to stop.
     Stopped,
     /// The journal does not take what is to be written down.
     JournalFailed(String),
@@ -65,15 +64,14 @@ pub(super) enum Outcome {
 /// What to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Action {
-    /// Begin a transfer.
     Start(Job),
     /// All of a recording is delivered.
     Delivered(RecordingId),
     /// What is left of a recording cannot be delivered until somebody does something about it.
     SetAside(RecordingId),
-    /// A transfer was set aside.
+    /// Report that a delivery failed for good.
     TellAside(Job, String),
-    /// The store is reached.
+    /// Report that the store answers.
     TellOnline,
     /// The store is not reached, or takes nothing.
     TellOffline(String),
@@ -100,13 +98,11 @@ pub(super) struct Planner {
     actions: Vec<Action>,
     /// What was refused as if the store took nothing from this box, and how much it had taken by then.
     doubted: HashMap<Job, u64>,
-    /// The store is to be checked.
     unchecked: bool,
     checking: bool,
     chance: u64,
 }
 
-/// How far a recording has come.
 struct Course {
     open: bool,
     /// A transfer of it ran while it was open.
@@ -156,7 +152,6 @@ impl Planner {
         self.in_hours = in_hours;
     }
 
-    /// True when transfers may run.
     pub(super) fn may_run(&self) -> bool {
         self.in_hours && !self.paused
     }
@@ -171,7 +166,6 @@ impl Planner {
         self.health.is_online()
     }
 
-    /// What runs.
     pub(super) fn running(&self) -> &HashSet<Job> {
         &self.running
     }
@@ -496,7 +490,7 @@ impl Planner {
     }
 }
 
-/// Small things first.
+/// The order among formats: small files first.
 fn rank(format: Format) -> u8 {
     match format {
         Format::Hls => 0,

@@ -23,9 +23,8 @@ type Turn = Pin<Box<dyn Future<Output = ()> + Send + Sync>>;
 /// Some bytes on their way.
 pub(super) struct PacedBody {
     content: Content,
-    /// What was read and not taken.
+    /// Bytes that were read and not sent yet.
     rest: Bytes,
-    /// Where the next piece begins.
     at: u64,
     /// The next piece, which is read while this one goes.
     reading: Option<JoinHandle<Option<Result<Bytes, String>>>>,
@@ -47,7 +46,7 @@ impl Ahead {
         first.get_or_insert_with(|| pace.go_first(bytes));
     }
 
-    /// The system has all of it.
+    /// The system has all bytes of the body.
     fn is_handed_over(&self) {
         let mut first = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(first) = &mut *first {

@@ -25,9 +25,7 @@ pub(in crate::delivery) struct Payload {
 /// Where bytes come from.
 #[derive(Clone)]
 pub(in crate::delivery) enum Content {
-    /// They are in memory.
     Bytes(Bytes),
-    /// They are read piece by piece.
     Source(Arc<dyn Source>, u64),
 }
 

@@ -129,7 +129,6 @@ fn space(root: &Path) -> Result<Answer, Fault> {
     ))
 }
 
-/// Where an object is.
 struct Place {
     root: PathBuf,
     folder: PathBuf,
@@ -206,7 +205,7 @@ impl Place {
         Ok(())
     }
 
-    /// What is complete gets its name.
+    /// Renames a complete file to its name.
     fn name(&self, begun: &Path) -> Result<(), Fault> {
         rename(begun, &self.path).map_err(|error| fault(&self.path, &error))?;
         sync_folder(&self.folder)

@@ -10,7 +10,7 @@ const FAST: u64 = 4 << 20;
 const SLOWEST: u64 = 4 << 10;
 /// Less says how long the store takes to answer, and nothing of the link.
 const SMALL: u64 = 4 << 10;
-/// Less says nothing of the link.
+/// A smaller transfer says nothing about the speed of the link.
 const LARGE: u64 = 16 << 10;
 /// What goes in less time says that the link is not slow, and not how fast it is. Microseconds.
 const SHORT: u64 = 250_000;
@@ -36,7 +36,7 @@ pub(super) enum Way {
     Free,
     /// Microseconds.
     FreeAt(u64),
-    /// Until somebody says otherwise.
+    /// The link is in use until a transfer ends.
     Taken,
 }
 
@@ -52,7 +52,7 @@ pub(super) struct Link {
     /// Since when there was one all the time, and the bytes that arrived since; nothing, where some of them did not.
     began: u64,
     arrived: Option<u64>,
-    /// When the last one ended.
+    /// When the last transfer ended, microseconds.
     ended: Option<u64>,
     /// What the store takes to answer, without the bytes.
     latency: Option<u64>,

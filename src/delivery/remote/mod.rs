@@ -58,7 +58,7 @@ pub(super) enum Request {
         offset: Option<u64>,
         body: Payload,
     },
-    /// What of an upload has arrived.
+    /// Lists the parts of an upload that have arrived.
     Parts { key: String, upload: String },
     /// Makes an object of the parts, over what is there: numbers and ETags, ascending.
     Complete {
@@ -70,7 +70,7 @@ pub(super) enum Request {
     Abort { key: String, upload: String },
     /// Uploads in parts that were begun under exactly this key and neither completed nor given up.
     Uploads { key: String },
-    /// What is there under a key.
+    /// Asks for the size and the ETag of an object.
     Head { key: String },
     /// Reads some of an object.
     Read { key: String, offset: u64, len: u64 },
@@ -81,7 +81,7 @@ pub(super) enum Request {
         key: String,
         tags: Vec<(String, String)>,
     },
-    /// How much may still be written.
+    /// Asks for the free space.
     Space,
 }
 

@@ -20,9 +20,9 @@ const LOOK: u64 = 1_000_000;
 /// What a body is to those that are on their way with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::delivery) enum Rank {
-    /// Viewers wait for it.
+    /// Viewers wait for this transfer.
     First,
-    /// It gives way.
+    /// The transfer gives way to those for viewers.
     Rest,
 }
 
@@ -34,9 +34,9 @@ pub(in crate::delivery) struct Pace {
 
 struct Shared {
     state: Mutex<State>,
-    /// There is another rate.
+    /// The rate changed.
     changed: Notify,
-    /// What viewers waited for has arrived.
+    /// A transfer that viewers waited for has ended.
     first_ended: Notify,
     start: Instant,
 }
@@ -77,7 +77,6 @@ impl Pace {
         self.shared.changed.notify_waiters();
     }
 
-    /// The rate.
     pub(in crate::delivery) fn rate(&self) -> Option<u64> {
         self.state().all.rate()
     }
@@ -165,7 +164,7 @@ pub(super) struct First {
 }
 
 impl First {
-    /// The system has all of it.
+    /// The system has all bytes of the body.
     pub(super) fn is_handed_over(&mut self) {
         if !std::mem::replace(&mut self.handed_over, true) {
             self.pace.state().link.handed_over();

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 /// What the system may hold of what was taken: nobody tells how much of it is gone.
 const HELD: u64 = 512 << 10;
 
-/// However slow it was so far.
+/// The deadline of a request is at most so many times the usual one, however slow the link was.
 const MOST_TIMES: u32 = 5;
 
 /// Signs of a request getting on; clones share them.

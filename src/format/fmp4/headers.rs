@@ -23,7 +23,7 @@ pub(in crate::format) enum Width {
 }
 
 impl Width {
-    /// What these need.
+    /// The width that these values need.
     pub(in crate::format) fn of(values: &[u64]) -> Self {
         match values.iter().all(|value| *value < u64::from(u32::MAX)) {
             true => Width::Narrow,

@@ -149,7 +149,6 @@ impl Shape {
             | given(self.cts, 0x800)
     }
 
-    /// Bytes of one sample in `trun`.
     fn sample_bytes(&self) -> usize {
         4 * (self.trun_flags() & 0xF00).count_ones() as usize
     }

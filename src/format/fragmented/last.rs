@@ -133,7 +133,7 @@ impl Lasts {
         Some(samples)
     }
 
-    /// For a mark.
+    /// The numbers that a mark of the file depends on.
     pub(in crate::format) fn numbers(&self) -> [u64; 2] {
         [self.video, self.audio].map(|last| last.map_or(u64::MAX, u64::from))
     }
@@ -156,7 +156,7 @@ pub(in crate::format) struct Known {
     pub(in crate::format) entries: Vec<Entry>,
     /// How many fragments stay as they are when the tape grows.
     pub(in crate::format) settled: usize,
-    /// The track whose entries they are.
+    /// The track that the entries belong to.
     leading: Option<TrackKind>,
     /// The picture's ticks a second on the line.
     scale: Option<u32>,

@@ -32,7 +32,7 @@ pub(super) struct Chunk {
     pub(super) start_ms: i64,
     /// When the next one begins, or its own end when nothing follows at once.
     pub(super) end_ms: i64,
-    /// Which of the configurations decodes it.
+    /// The number of the init that decodes the chunk.
     pub(super) init: u32,
     /// Time does not go on from the chunk before, or another configuration decodes it.
     pub(super) discontinuity: bool,
@@ -44,7 +44,6 @@ pub(super) struct Chunk {
     pub(super) independent: bool,
     /// Decoding can begin at its first picture; of an open group of pictures some that follow are not shown.
     keyed: bool,
-    /// It has pictures.
     pictures: bool,
 }
 
@@ -132,13 +131,11 @@ impl Pace {
 }
 
 impl Chunk {
-    /// Its fragments.
     pub(super) fn parts(&self) -> Range<usize> {
         let first = self.first as usize;
         first..first + self.count as usize
     }
 
-    /// How long it lasts.
     pub(super) fn duration_ms(&self) -> u64 {
         self.end_ms.saturating_sub(self.start_ms).max(1).unsigned_abs()
     }

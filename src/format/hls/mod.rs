@@ -284,7 +284,6 @@ impl<S: TapeSource + Clone> Hls<S> {
         }
     }
 
-    /// That of a playlist.
     fn text(&self, number: usize) -> &Arc<[u8]> {
         match number + 1 == self.count() {
             true => &self.master_text,

@@ -112,7 +112,6 @@ impl Plan {
         self.column.mask()
     }
 
-    /// Writes the column.
     pub(super) fn put(&self, out: &mut Vec<u8>, samples: &[Sample]) {
         put_signed(out, i64::from(self.first) - i64::from(self.before));
         let others = samples.get(1..).unwrap_or_default();

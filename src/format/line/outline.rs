@@ -30,7 +30,6 @@ pub(in crate::format) struct Line {
 pub(in crate::format) struct Stretch {
     /// Its first fragment in [`Line::parts`].
     pub(in crate::format) first_part: usize,
-    /// How many fragments it has.
     pub(in crate::format) parts: usize,
     /// It does not go on from the segment before: another publish, or another range of a joined view.
     pub(in crate::format) breaks: bool,
@@ -45,7 +44,6 @@ pub(in crate::format) struct Stretch {
 /// One fragment.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::format) struct Part {
-    /// Its segment.
     pub(in crate::format) segment: u32,
     /// The picture's bytes.
     pub(in crate::format) video: Extent,
@@ -56,11 +54,8 @@ pub(in crate::format) struct Part {
 /// A run's place in the segment's file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::format) struct Extent {
-    /// Where it begins.
     pub(in crate::format) offset: u64,
-    /// Bytes.
     pub(in crate::format) bytes: u32,
-    /// Samples.
     pub(in crate::format) samples: u32,
 }
 
@@ -71,7 +66,6 @@ pub(in crate::format) struct Summary {
     pub(in crate::format) placement: Placement,
     /// Which of [`TrackLine::configs`] its samples decode with.
     pub(in crate::format) config: usize,
-    /// Samples.
     pub(in crate::format) samples: u32,
     /// Samples of the track in all segments before.
     pub(in crate::format) samples_before: u32,
@@ -81,9 +75,9 @@ pub(in crate::format) struct Summary {
     pub(in crate::format) chunks_before: u32,
     /// Samples at which decoding can begin.
     pub(in crate::format) keys: u32,
-    /// Runs of equal durations.
+    /// Runs of equal durations, as `stts` counts them.
     pub(in crate::format) duration_runs: u32,
-    /// Runs of equal composition offsets.
+    /// Runs of equal composition offsets, as `ctts` counts them.
     pub(in crate::format) cts_runs: u32,
     /// Runs of fragments with equally many samples.
     pub(in crate::format) chunk_runs: u32,
@@ -96,23 +90,18 @@ pub(in crate::format) struct Summary {
 /// One track over the whole view.
 #[derive(Clone, Debug)]
 pub(in crate::format) struct TrackLine {
-    /// Ticks a second.
     pub(in crate::format) timescale: u32,
     /// Its configurations, in order of appearance, each once.
     pub(in crate::format) configs: Vec<Config>,
-    /// Samples.
     pub(in crate::format) samples: u32,
-    /// Bytes.
     pub(in crate::format) bytes: u64,
     /// Fragments with at least one sample.
     pub(in crate::format) chunks: u32,
     /// Samples at which decoding can begin.
     pub(in crate::format) keys: u32,
-    /// First decode time.
     pub(in crate::format) first_dts: i64,
     /// Last decode time and the last sample's duration.
     pub(in crate::format) end_dts: i64,
-    /// First presentation time.
     pub(in crate::format) first_pts: i64,
     /// Last presentation time and that sample's duration.
     pub(in crate::format) end_pts: i64,
@@ -171,7 +160,6 @@ impl Part {
 }
 
 impl Extent {
-    /// Where it ends.
     pub(in crate::format) fn end(&self) -> u64 {
         self.offset.saturating_add(u64::from(self.bytes))
     }

@@ -27,7 +27,6 @@ enum Seam {
     Later(Micros),
     /// Another publish, so much later if the clocks can be believed.
     Perhaps(Micros),
-    /// Another range.
     Spliced,
 }
 

@@ -239,7 +239,6 @@ impl Shown {
 }
 
 impl Show {
-    /// Others belong to it.
     fn take(&mut self, other: Self) {
         self.start = self.start.min(other.start);
         self.in_file = self.in_file.min(other.in_file);

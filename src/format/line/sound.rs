@@ -25,7 +25,7 @@ const LEAST_MS: i64 = 40;
 /// before it lasts until the sound is back.
 const LONGEST_MS: i64 = 2_000;
 
-/// Nothing longer is believed of timestamps.
+/// The longest break that timestamps may claim.
 const BELIEVED_MS: i64 = 24 * 3_600 * 1_000;
 
 /// Sound that is missing in a fragment may still come with the next one: silence stays so much behind the pictures.
@@ -54,7 +54,7 @@ pub(super) struct Sound {
 #[derive(Debug)]
 struct Pieces {
     done: Vec<ViewSegment>,
-    /// What is behind the last cut.
+    /// The part of the segment behind the last cut.
     rest: ViewSegment,
     is_cut: bool,
     /// Something stands before the next cut.
@@ -262,7 +262,7 @@ struct Walk<'a> {
     pieces: Pieces,
     /// Where the sound so far ends.
     ends: Option<i64>,
-    /// That was silence.
+    /// The sound so far ends with silence that was made.
     is_made: bool,
     /// The tape says of each frame how long it is until the next, so what a frame holds has to be known: packets of Opus are as
     /// long as the shortest of their fragment, whose last one's length is a guess.
@@ -273,7 +273,6 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// A fragment without sound.
     fn fill(&mut self, fragment: &FragmentIndex) {
         let (Some(ends), false) = (self.ends, self.segment.kept.hides) else {
             return;
@@ -310,7 +309,6 @@ impl Walk<'_> {
         self.ends = Some(begins);
     }
 
-    /// The sound of a fragment.
     fn sound_of(&mut self, fragment: &FragmentIndex) {
         let run = &fragment.audio;
         let known = run.samples.split_last().map_or(&[][..], |(_, known)| known);

@@ -22,7 +22,6 @@ pub(in crate::format) struct Spot {
     pub(in crate::format) key: bool,
     /// Where it stands in the segment's file.
     pub(in crate::format) offset: u64,
-    /// Bytes.
     pub(in crate::format) size: u32,
 }
 

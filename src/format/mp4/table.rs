@@ -42,7 +42,6 @@ impl Table {
         .collect()
     }
 
-    /// Its box type.
     pub(super) fn kind(self) -> &'static [u8; 4] {
         match self {
             Table::Stts => b"stts",

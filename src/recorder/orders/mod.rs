@@ -160,7 +160,6 @@ fn list(recordings: &[RecordingId]) -> String {
 }
 
 impl Core {
-    /// Records a stream from now on.
     pub(super) fn start(
         &mut self,
         order: &StartOrder,

@@ -126,7 +126,7 @@ impl Core {
         Ok(task)
     }
 
-    /// What time has come for.
+    /// Carries out a task whose time has come.
     pub(in crate::recorder) fn carry_out(&mut self, due: Due, now: Moment, out: &mut Vec<Command>) {
         match due {
             Due::Begins(task, start, end) => {
@@ -276,7 +276,7 @@ impl Core {
 }
 
 impl Task {
-    /// One that the configuration orders.
+    /// A task of the configuration.
     fn of_file(task: &config::Task) -> Self {
         Self {
             id: task.id(),

@@ -36,7 +36,6 @@ pub(super) enum Fault {
 }
 
 impl Fault {
-    /// What the system says of it.
     fn error(self) -> io::Error {
         io::Error::from_raw_os_error(nix::libc::EIO)
     }

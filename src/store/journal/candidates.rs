@@ -16,7 +16,7 @@ use crate::store::StoreError;
 pub(in crate::store) enum Class {
     /// Every recording that it belongs to has expired.
     Expired,
-    /// It belongs to no recording.
+    /// The segment belongs to no recording.
     Nobodys,
     /// Every recording that it belongs to was delivered, or has expired.
     Delivered,

@@ -400,7 +400,7 @@ impl Journal {
         Ok(found)
     }
 
-    /// What waits, in numbers.
+    /// The deliveries that wait, in numbers.
     pub(in crate::store) fn backlog(&self) -> std::result::Result<Backlog, StoreError> {
         let sql = format!(
             "SELECT count(*), ifnull(sum(aside), 0), (SELECT ifnull(sum(bytes), 0) FROM segments WHERE segment IN

@@ -155,7 +155,7 @@ impl Journal {
         })
     }
 
-    /// Which journal this is.
+    /// The identity of the journal: a rebuilt one has another.
     pub(in crate::store) fn identity(&self) -> std::result::Result<i64, StoreError> {
         let sql = "SELECT value FROM counters WHERE name = 'journal'";
         Ok(self.one(sql, [], |row| self.col(row, 0))?.unwrap_or(0))

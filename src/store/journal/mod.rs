@@ -309,7 +309,7 @@ impl Journal {
         Ok(())
     }
 
-    /// The next commits fail so.
+    /// The next commits fail with these codes.
     #[cfg(test)]
     pub(super) fn refuse(&mut self, codes: &[i32]) {
         self.refusals.extend(codes.iter().rev());

@@ -47,9 +47,9 @@ pub(in crate::store) enum Op {
         boot: [u8; 16],
         tape_zero: Micros,
         boot_zero: Micros,
-        /// Who it is, for the event.
+        /// The publisher, for the event.
         about: Arc<PublishAbout>,
-        /// What is told of it.
+        /// The event of it, if there is one.
         tell: Tell,
     },
     /// A publish that was found again is live.
@@ -83,7 +83,7 @@ pub(in crate::store) enum Op {
         end: Option<Micros>,
         reason: String,
     },
-    /// Where it will end is known.
+    /// The end of an open recording is known.
     EndRecording {
         id: RecordingId,
         end: Micros,
@@ -152,7 +152,7 @@ pub(in crate::store) enum Op {
     Blank {
         id: SegmentId,
     },
-    /// They are written over.
+    /// The deleted fragments of a segment are overwritten.
     Blanked {
         id: SegmentId,
     },
@@ -227,9 +227,9 @@ pub(in crate::store) struct NewSegment {
 pub(in crate::store) struct Sealed {
     pub(in crate::store) id: SegmentId,
     pub(in crate::store) end: Micros,
-    /// Of tape.
+    /// Bytes of tape.
     pub(in crate::store) bytes: u64,
-    /// Of the file.
+    /// Bytes of the file.
     pub(in crate::store) space: u64,
     /// CRC-32C of what is not media; none where fragments were deleted.
     pub(in crate::store) crc: Option<u32>,

@@ -36,7 +36,7 @@ fn as_glob(pattern: &str) -> String {
 enum By {
     /// The first of the tags.
     Tag,
-    /// The few that are open.
+    /// Open recordings.
     Open,
     Stream,
     Template,
@@ -236,7 +236,7 @@ impl Journal {
         self.all(&sql, values, |row| self.recording_data(row))
     }
 
-    /// How many that are.
+    /// The number of these recordings.
     pub(in crate::store) fn count_between(
         &self,
         [first, last]: [RecordingId; 2],

@@ -15,7 +15,6 @@ use crate::store::{OpenRecording, RecordingSpec, RecordingState, StoreError};
 pub(in crate::store) enum SegmentState {
     /// It is being written, or was when the power went.
     Open,
-    /// It will not change any more.
     Sealed,
     /// It was sealed, and its file is gone.
     Missing,
@@ -49,7 +48,6 @@ pub(in crate::store) struct SegmentData {
 /// A recording's row.
 #[derive(Clone, Debug)]
 pub(in crate::store) struct RecordingData {
-    /// Its row.
     pub(in crate::store) key: i64,
     pub(in crate::store) id: RecordingId,
     pub(in crate::store) stream: StreamName,
@@ -181,7 +179,6 @@ impl Journal {
         Ok(end.flatten())
     }
 
-    /// One publish.
     pub(in crate::store) fn publish(&self, id: PublishId) -> Result<Option<Publish>, StoreError> {
         let sql = "SELECT name, boot_id, tape_zero, boot_zero
              FROM publishes JOIN streams USING (stream) JOIN boots USING (boot) WHERE id = ?1";
@@ -195,7 +192,6 @@ impl Journal {
         })
     }
 
-    /// One segment.
     pub(in crate::store) fn segment(&self, id: SegmentId) -> Result<Option<SegmentData>, StoreError> {
         let sql = format!("SELECT {SEGMENT} FROM {SEGMENTS} WHERE s.id = ?1");
         self.one(&sql, params![id.to_bytes()], |row| self.segment_data(row))
@@ -291,7 +287,6 @@ impl Journal {
         self.all(&sql, params![], |row| self.recording_data(row))
     }
 
-    /// One recording.
     pub(in crate::store) fn recording(&self, id: RecordingId) -> Result<Option<RecordingData>, StoreError> {
         let sql = format!("{RECORDING} WHERE r.id = ?1");
         self.one(&sql, params![id.to_bytes()], |row| self.recording_data(row))

@@ -258,7 +258,7 @@ fn find(db: &Connection, id: RecordingId, state: &str) -> Result<Option<Found>> 
 struct Tape {
     segments: i64,
     bytes: i64,
-    /// Media, gaps not counted.
+    /// The duration of the media, without gaps.
     duration: Micros,
     /// UTC of its first and last moment.
     first: Option<Micros>,

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use super::Journal;
 use crate::store::disk::{Disk, RealDisk};
 
-/// The file that holds it.
 const FILE: &str = "reserve";
 
 impl Journal {

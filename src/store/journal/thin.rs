@@ -336,7 +336,7 @@ fn keeps(db: &Connection, segment: i64, but: i64) -> Result<Vec<(Micros, Micros)
 #[derive(Clone, Debug)]
 pub(in crate::store) struct Blank {
     pub(in crate::store) blocks: Blocks,
-    /// Of tape.
+    /// Bytes of tape.
     pub(in crate::store) bytes: u64,
     /// How often footage within it was deleted.
     pub(in crate::store) cuts: i64,

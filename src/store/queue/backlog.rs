@@ -29,12 +29,12 @@ pub(in crate::store) struct Backlog {
     publishes: HashMap<PublishId, Line>,
     /// All that waits, and what was taken and is not carried out yet.
     cost: usize,
-    /// What waits and carries no media.
+    /// Bytes of commands that wait and carry no media.
     control: usize,
     limit: usize,
 }
 
-/// What waits of one publish.
+/// The commands of one publish that wait.
 #[derive(Default)]
 struct Line {
     appends: VecDeque<Waiting>,
@@ -133,7 +133,7 @@ impl Backlog {
         (taken, cost)
     }
 
-    /// What was taken is carried out.
+    /// The storage thread has carried out commands of this cost.
     pub(in crate::store) fn done(&mut self, cost: usize) {
         self.cost = self.cost.saturating_sub(cost);
     }

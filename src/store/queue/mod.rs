@@ -35,17 +35,15 @@ struct State {
     backlog: Backlog,
     beat: bool,
     closed: bool,
-    /// Media goes, and that was said.
+    /// Media is dropped, and the log said so.
     overflowing: bool,
 }
 
 /// What the storage thread woke up for.
 pub(super) struct Batch {
-    /// In the order given.
     pub(super) commands: Vec<Command>,
-    /// What they count in the backlog.
+    /// The cost of the commands in the backlog.
     pub(super) cost: usize,
-    /// Nothing more will come.
     pub(super) closed: bool,
 }
 
@@ -78,7 +76,6 @@ impl Queue {
         went.map(drop)
     }
 
-    /// Another hard limit, from now on.
     pub(super) fn set_limit(&self, hard: usize) {
         let mut state = self.lock();
         let went = state.backlog.set_limit(hard);

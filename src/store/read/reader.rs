@@ -33,13 +33,13 @@ struct Shared {
     kept: Mutex<Kept>,
 }
 
-/// Libraries that nobody reads from now.
+/// Open libraries that no read uses now.
 struct Kept {
     libraries: Vec<Library>,
     used: Instant,
-    /// A task waits to close them.
+    /// A task waits for the time at which it closes them.
     closes: bool,
-    /// Nothing is kept any more.
+    /// The reader has ended: no library is kept open.
     over: bool,
     #[cfg(test)]
     opened: u32,

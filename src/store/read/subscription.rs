@@ -24,11 +24,11 @@ pub struct Subscription {
     store: Store,
     reader: Reader,
     progress: watch::Receiver<Progress>,
-    /// Whose events they are.
+    /// The identity of the journal that the events are from.
     journal: i64,
     /// The listener has all up to here.
     cursor: u64,
-    /// And the journal was told so.
+    /// The position of the listener in the journal.
     committed: u64,
     /// The newest event that may have been read: nothing is to be had up to here.
     looked: u64,

@@ -118,7 +118,7 @@ impl Raw {
         std::str::from_utf8(&self.body).unwrap_or_default()
     }
 
-    /// A page for people.
+    /// True for an HTML page, which no object store sends.
     pub(super) fn is_page(&self) -> bool {
         self.html || looks_like_page(&self.body)
     }

@@ -30,7 +30,7 @@ pub(super) enum Verb {
 }
 
 impl Verb {
-    /// Deliveries can do without it.
+    /// True for a permission that deliveries do not need.
     pub(super) fn is_optional(self) -> bool {
         matches!(self, Verb::Parts | Verb::Uploads | Verb::Abort | Verb::Tag)
     }
@@ -162,7 +162,7 @@ fn tag(key: String, tags: &[(String, String)]) -> Prepared {
     prepared
 }
 
-/// What goes with an object.
+/// The headers of an object.
 fn headers(about: &About, target: &S3Target) -> Vec<(&'static str, String)> {
     let mut headers = vec![
         ("content-type", about.mime.to_owned()),
