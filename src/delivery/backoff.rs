@@ -40,7 +40,7 @@ impl Backoff {
     }
 }
 
-/// What is done again and again.
+/// Work that is done again and again.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Periodic {
     next: Micros,

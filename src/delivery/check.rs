@@ -1,6 +1,6 @@
-//! Whether the store lets this box do what it will have to do: small requests about one object of its own, which is gone afterwards.
+//! The check of the box's permissions in the object store: small requests about one test object, which is removed afterwards.
 //!
-//! A key that is wrong is told of when the service starts, and not hours later when the first recording is closed.
+//! With it, the service reports a wrong key at its start, and not hours later when the first recording is closed.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ const WORDS: &[u8] = b"edgereel wrote this to check its permission, and removes 
 /// A difference of the clocks that is worth a word, in seconds. Requests are signed for the store's time all the same.
 const SKEW: i64 = 60;
 
-/// What the store lets this box do.
+/// The result of a check of the box's permissions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SyncCheck {
@@ -24,7 +24,7 @@ pub struct SyncCheck {
     pub store: String,
     /// Recordings can be delivered. Steps that failed all the same are worth a look.
     pub ok: bool,
-    /// What was tried, in its order; what needs a step that failed was not.
+    /// The steps, in their order; a step that needs a failed step was not tried.
     pub steps: Vec<CheckStep>,
 }
 
@@ -38,10 +38,10 @@ pub struct CheckStep {
     pub ok: bool,
     /// Nothing can be delivered without it.
     pub needed: bool,
-    /// What a key needs for it.
+    /// The permission that a key needs for the step.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub permission: Option<&'static str>,
-    /// What was found, or why it failed and what to do.
+    /// The result, or why the step failed and what to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
 }
@@ -230,7 +230,7 @@ impl Check<'_> {
         }
     }
 
-    /// What is sent here is no part of a recording, and is not counted.
+    /// The bytes of a check are no part of a recording, and are not counted.
     async fn ask(&self, request: Request) -> Result<Answer, End> {
         self.cx.remote.perform(request).await.map_err(End::Fault)
     }

@@ -1,4 +1,4 @@
-//! What is to go from the store: uploads that were given up, objects whose time is over.
+//! Removals in the object store: uploads that were cancelled, and objects whose time is over.
 
 use std::sync::Arc;
 
@@ -42,7 +42,7 @@ pub(super) async fn clean(cx: &Arc<Context>, utc: Option<Micros>) -> Result<bool
     let mut removed = false;
     for rendition in remove {
         cx.may_go_on()?;
-        // What is still being sent would be there again.
+        // An object that is still being sent would be there again.
         let recording = rendition.id.recording;
         if cx.board().keys().any(|job| job.recording == recording) {
             continue;
@@ -107,7 +107,7 @@ async fn over_before(cx: &Arc<Context>, utc: Micros) -> Result<Micros, End> {
     Ok(until)
 }
 
-/// What was delivered under a clock that was never set is kept from now on.
+/// Objects that were delivered under a clock that was never set are kept from now on.
 async fn begins_anew(cx: &Arc<Context>, rendition: &Rendition, utc: Micros) -> Result<bool, End> {
     let (Some(delivered), Some(remove_at)) = (rendition.delivered, rendition.remove_at) else {
         return Ok(false);
@@ -170,7 +170,7 @@ async fn give_up(cx: &Arc<Context>, store: &str, key: String, upload: String) ->
     cx.commit(vec![DeliveryChange::Abandoned { key, upload }]).await
 }
 
-/// What was begun under a key that no rendition has any more.
+/// Uploads under a key that no rendition has any more.
 async fn begun_under(cx: &Arc<Context>, key: String) -> Result<Option<Vec<String>>, End> {
     let nobody = RenditionId {
         recording: RecordingId::from_bytes([0; 16]),

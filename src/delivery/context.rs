@@ -1,4 +1,4 @@
-//! What all transfers share.
+//! The values that all transfers share.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -13,7 +13,7 @@ use crate::config::{DeliverWhen, Delivery};
 use crate::media::Micros;
 use crate::store::{Change, Clock, Command, DeliveryChange, Library, Reader, RenditionId, Store, StoreError};
 
-/// What all transfers share.
+/// The values that all transfers share.
 pub(super) struct Context {
     pub(super) reader: Reader,
     pub(super) store: Store,
@@ -43,7 +43,7 @@ pub(super) struct Context {
     pub(super) looks: Mutex<HashMap<Job, Look>>,
     /// When the next playlist of what goes live is there at the latest, if the link carries it.
     pub(super) due: Mutex<HashMap<Job, Micros>>,
-    /// What is on its way: the transfers that run.
+    /// The transfers that run.
     pub(super) board: Mutex<HashMap<Job, OnTheWay>>,
 }
 
@@ -62,7 +62,7 @@ pub(super) struct OnTheWay {
 pub(super) enum End {
     Fault(Fault),
     Material(NoMaterial),
-    /// What was to be written down could not be.
+    /// The journal could not be written.
     Journal(String),
     Stopped,
 }
@@ -88,7 +88,7 @@ impl Context {
             _ => 0,
         };
         let answer = self.remote.perform(request).await.map_err(End::Fault)?;
-        // What was on its way when a connection broke did not arrive.
+        // Bytes on their way when a connection broke did not arrive.
         self.sent.fetch_add(bytes, Ordering::Relaxed);
         Ok(answer)
     }

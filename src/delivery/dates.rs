@@ -1,4 +1,4 @@
-//! Whether the time is believed where that cannot be undone: what is removed from a store by its date is gone.
+//! Whether edgereel trusts the time before it removes objects by their date. A removal cannot be undone.
 
 use crate::media::{CLOCK_SET, Micros};
 use crate::store::is_step;
@@ -11,7 +11,7 @@ pub(super) const TRUSTED_AFTER: Micros = 300 * SECOND;
 /// The store's clock may be so far from this box's.
 const APART: Micros = 86_400 * SECOND;
 
-/// What was seen of this box's clock.
+/// The readings of this box's clock.
 #[derive(Debug)]
 pub(super) struct Dates {
     /// UTC less CLOCK_BOOTTIME.
@@ -19,7 +19,7 @@ pub(super) struct Dates {
     stepped: Micros,
 }
 
-/// What the store's clock says to this box's.
+/// The store's clock, compared with this box's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Agreement {
     /// They are the same, more or less.

@@ -1,4 +1,4 @@
-//! Deliveries as the rest of the service sees them: a thread that takes orders.
+//! The handle of delivery for the rest of the service: it sends orders to the thread of delivery.
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
@@ -35,13 +35,13 @@ pub struct UploaderSettings {
     pub device: String,
     /// The storage directory.
     pub dir: PathBuf,
-    /// Who asks, where it is a bucket.
+    /// The access key, for a bucket.
     pub keys: Arc<dyn Keys>,
     /// PEM of certificates that are trusted beside those of the system.
     pub authority: Option<Vec<u8>>,
 }
 
-/// What people said of delivery, kept over restarts.
+/// The orders of people about delivery, kept over restarts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Said {
     /// It is paused.
@@ -53,7 +53,7 @@ pub struct Said {
 /// Why delivery cannot begin.
 #[derive(Debug, thiserror::Error)]
 pub enum UploaderError {
-    /// What is configured cannot be.
+    /// The configuration cannot be used.
     #[error("{0}")]
     Settings(String),
     /// There is no thread for it.
@@ -173,7 +173,7 @@ impl Uploader {
         self.order(Order::Limit(rate)).await
     }
 
-    /// What people said of it, for whoever goes on with it.
+    /// The orders of people about delivery, for the next start.
     pub fn said(&self) -> Said {
         *self.said_now()
     }

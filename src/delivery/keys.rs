@@ -1,4 +1,4 @@
-//! Who asks.
+//! The access keys of the object store.
 
 use std::fmt;
 

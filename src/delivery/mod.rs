@@ -1,21 +1,21 @@
-//! Delivery: recordings go to a store of objects, whatever the network does.
+//! Delivery: uploads recordings to an object store, whatever the network does.
 //!
-//! What it promises: everything that is to be delivered is delivered once, whole, and in the order that was asked for; what
-//! is not there is not called delivered; nothing that fails holds up anything else; and recording never waits for any of it.
+//! Its promises: every recording that is to be delivered is delivered once, whole, and in the configured order; nothing is called
+//! delivered before it is in the store; a failure delays nothing else; and recording never waits for delivery.
 //!
 //! Renditions are made while they are sent: no second copy is written, and no more than two parts of each transfer are in
-//! memory. How far each is stands in the journal, so that a crash costs the part that was on its way.
+//! memory. The journal contains the progress of each, so that a crash costs only the part that was on its way.
 //!
 //! | module | what it is |
 //! |---|---|
 //! | `planner`, `backoff` | which recording is delivered when: pure |
-//! | `decide`, `layout` | what is to be done next for one rendition: pure |
-//! | `job`, `source`, `context` | does it |
-//! | `cleaner`, `dates` | what is to go from the store, and whether its time is over |
-//! | `check` | whether the store lets this box do that |
+//! | `decide`, `layout` | the next step of one rendition: pure |
+//! | `job`, `source`, `context` | carry out this step |
+//! | `cleaner`, `dates` | removals in the object store, and whether their time has come |
+//! | `check` | the box's permissions in the object store |
 //! | `remote` | the stores: a bucket that speaks S3, a folder |
-//! | `status`, `open` | how delivery is, and what will go when |
-//! | `run`, `handle` | the loop around the planner, on a thread of its own, and what others hold of it |
+//! | `status`, `open` | the state of delivery, and when open recordings are delivered |
+//! | `run`, `handle` | the loop around the planner, on a thread of its own, and the handle of it |
 
 mod backoff;
 mod check;

@@ -1,4 +1,4 @@
-//! What is being recorded, and when it goes: people look there when nothing has arrived yet.
+//! Open recordings in the status of delivery, with the time of their delivery: people look there when nothing has arrived yet.
 
 use super::source::NoMaterial;
 use super::status::OpenStatus;

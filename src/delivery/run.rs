@@ -1,4 +1,4 @@
-//! The loop: tells the planner what happened, and does what it says.
+//! The loop of delivery: it gives events to the planner, and carries out the planner's decisions.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -27,7 +27,7 @@ use crate::store::{
 
 const SECOND: Micros = 1_000_000;
 
-/// What waits is looked at again after this at the earliest, unless something has ended.
+/// Waiting deliveries are looked at again after this at the earliest, unless a transfer or a recording ended.
 const LOOK: Micros = SECOND / 4;
 
 /// Waiting deliveries are looked at again after this at the latest.
@@ -38,7 +38,7 @@ const IDLE_LOOK: Micros = 5 * SECOND;
 const MOVED: &str = "the storage directory came from another box: nothing is removed from the store of objects until you run \
     'edgereel store adopt'";
 
-/// What is to be removed is looked for so often.
+/// The interval between two searches for objects to remove.
 const CLEAN: Micros = 10 * SECOND;
 
 /// What the store refused to remove is asked for again an hour after the start, and so often after that: rights are corrected and
@@ -52,7 +52,7 @@ const RATE: Micros = 10 * SECOND;
 /// So many of those set aside are told of in a status.
 const SHOWN: usize = 20;
 
-/// What people want of it.
+/// An order of people.
 pub(super) enum Order {
     Pause(bool),
     Retry,
@@ -162,7 +162,7 @@ impl Loop {
                 () = tokio::time::sleep(wait) => (),
             }
         }
-        // What is under way ends here; the journal knows how far it was.
+        // Running transfers end here; the journal has their progress.
         self.jobs.abort_all();
     }
 
@@ -354,7 +354,7 @@ impl Loop {
         if !matches!(outcome, Outcome::Waits(_) | Outcome::Grows(_) | Outcome::Turn) {
             self.looked = Micros::MIN;
         }
-        // What waited for it to end may be removed.
+        // Objects that waited for the end of the transfer may be removed.
         self.cx.board().remove(&job);
         self.clean_at = self.clean_at.min(self.cx.clock.boot().saturating_add(SECOND));
         self.planner.ended(job, outcome, answered, self.cx.clock.boot());
@@ -477,7 +477,7 @@ impl Loop {
             let (recording, format) = (job.recording.to_string(), job.format.to_string());
             let own = |open: &&mut OpenStatus| open.recording == recording && open.format == format;
             if let Some(open) = open.iter_mut().find(own) {
-                // What is late is due now.
+                // Late work is due now.
                 open.due = Some(utc(at));
             }
         }

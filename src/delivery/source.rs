@@ -14,12 +14,12 @@ use crate::format::mp4::Mp4;
 use crate::format::{Fmp4, Format, Growing, Looked, Rendition, RenditionError, View};
 use crate::store::{Library, LibrarySource, RecordingRow, RecordingState, Rendition as Known, StoreError};
 
-/// What there is to send of a format of a recording.
+/// The material of a recording in one format.
 pub(super) struct Material {
     pub(super) row: RecordingRow,
     /// One for each file; HLS has one folder.
     pub(super) parts: Vec<View<LibrarySource>>,
-    /// What is known of deliveries of the recording.
+    /// The recording's deliveries, as the journal has them.
     pub(super) known: Vec<Known>,
     /// Nobody knows what was delivered of it before.
     pub(super) found_again: bool,
@@ -42,7 +42,7 @@ pub(super) enum NoMaterial {
     Tape(String),
 }
 
-/// What was read, and what it is known by.
+/// Bytes that were read, with their checksum and mark.
 pub(super) struct Read {
     pub(super) payload: Payload,
     /// CRC-32C.
@@ -105,7 +105,7 @@ impl OpenFile {
         })
     }
 
-    /// What so many bytes of the body are made of.
+    /// The mark of so many bytes of the body: the media that they are made of.
     pub(super) fn mark(&self, body: u64) -> String {
         let rendition = self.rendition.lock().unwrap_or_else(PoisonError::into_inner);
         rendition.mark(body).to_string()

@@ -1,4 +1,4 @@
-//! How delivery is, for people and for whoever watches a fleet.
+//! The state of delivery, for people and for `health`.
 
 use serde::Serialize;
 
@@ -33,7 +33,7 @@ pub struct SyncStatus {
     pub problems: Vec<String>,
     /// What is being recorded, and when it is sent; of very many, the first.
     pub open: Vec<OpenStatus>,
-    /// What is being sent.
+    /// The transfers that run.
     pub transfers: Vec<TransferStatus>,
     /// Failed deliveries, the newest first; of very many, the first.
     pub failed: Vec<FailedStatus>,

@@ -22,7 +22,8 @@ pub enum Oddity {
         /// The leading pictures and their references are on the tape. Formats that can hide the references contain them.
         on_tape: bool,
     },
-    /// A recording begins at a recovery point, from which the picture is refreshed part by part: the first pictures are not whole.
+    /// A recording begins at a recovery point, from which the picture is refreshed part by part: the first pictures are not
+    /// whole.
     NotWholeYet {
         /// The pictures before, which they need, are on the tape. Formats that can hide those show whole pictures.
         on_tape: bool,

@@ -1,4 +1,4 @@
-//! The recorder's decisions: who may publish, what is kept, what is let go. No I/O, no clock.
+//! The recorder's decisions: who may publish, which media is kept, which is dropped. No I/O, no clock.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::event::{PublishAbout, Recorded};
 use crate::media::{MediaMessage, Micros, PublishId, StreamName};
 use crate::store::{Command, OpenRecording};
 
-/// What can be set, and changed while running.
+/// The settings, which can change while the service runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecorderSettings {
     /// How much of each stream stays in memory.
@@ -40,7 +40,7 @@ pub(super) struct Core {
     ring_cost: usize,
     /// Memory of what waits in all publishes, on its way to the tape.
     in_hand: usize,
-    /// What waits for the card shares the rings' memory, bytes.
+    /// Bytes that wait for the storage device; they share the memory of the rings.
     backlog: usize,
 }
 

@@ -52,7 +52,7 @@ impl Cutter {
         done
     }
 
-    /// What the frames that come decode with.
+    /// The tracks that decode the frames that come.
     pub(super) fn tracks(&self) -> &Tracks {
         &self.tracks
     }

@@ -1,4 +1,4 @@
-//! Whether a publish is recorded, by what, and why not: one answer for the log, events and lists.
+//! Whether a publish is recorded, by which rule, and why not: one answer for the log, events and lists.
 
 use super::session::{Plan, Session};
 use crate::config::{Rule, Template};
@@ -6,7 +6,7 @@ use crate::event::{Recorded, RecordedBy};
 use crate::media::StreamName;
 use crate::model::Origin;
 
-/// What rules and push make of a publish.
+/// The decision of rules and push parameters about a publish.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// It is recorded from its first frame on; by this rule, unless it is the built-in one or the push asked.

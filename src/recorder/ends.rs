@@ -1,4 +1,4 @@
-//! How far a publish has come.
+//! The end of a publish so far, on each track.
 
 use crate::media::{Micros, TrackKind};
 

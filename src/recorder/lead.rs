@@ -1,4 +1,4 @@
-//! Tells a live publisher from one that sends a file flat out.
+//! Distinguishes a live publisher from one that sends a file faster than real time.
 
 use crate::media::Micros;
 

@@ -1,7 +1,8 @@
-//! One publish from its first message to its end: what arrives becomes fragments of tape, while somebody wants them.
+//! One publish from its first message to its end: its frames become fragments of tape, while a session records the stream.
 //!
-//! Nothing of a publish is handed over before a second of it is there ([`Fed::Begins`]). What was not wanted while it came
-//! can be had from the ring, as far as that goes back.
+//! Nothing of a publish goes to the store before a second of it is there ([`Fed::Begins`]). Frames that no session recorded
+//! are in
+//! the ring, as far as the ring goes back.
 
 use std::sync::Arc;
 
@@ -63,7 +64,7 @@ pub(super) struct Live {
     pub(super) undecodable: u64,
     /// Pictures since the last configuration that came before a keyframe.
     keyless: u64,
-    /// What was odd about its media so far, each once.
+    /// The faults of its media so far, each once.
     pub(super) oddities: Vec<Oddity>,
     /// The last of these, if nobody was told of it yet.
     untold: Option<Oddity>,
@@ -86,7 +87,7 @@ enum Stage {
     Writing,
 }
 
-/// What is for the tape.
+/// The output for the tape.
 #[derive(Debug)]
 pub(super) enum Fed {
     /// From here on it is worth keeping; fragments follow.
@@ -106,14 +107,14 @@ struct LateAudio {
     bytes: usize,
 }
 
-/// What a frame did besides being recorded.
+/// The effects of a frame, besides its recording.
 #[derive(Debug, Default)]
 pub(super) struct Taken {
     /// The frame as placed on the tape, with its tape time and its number; for the ring.
     pub(super) frame: Option<(Frame, Micros, u64)>,
     /// A fault in the timestamps of the frame.
     pub(super) exception: Option<Exception>,
-    /// What is odd about it, the first time.
+    /// The fault of its media, the first time.
     pub(super) oddity: Option<Oddity>,
 }
 
@@ -191,7 +192,7 @@ impl Live {
         self.lead.is_flat_out()
     }
 
-    /// What the store is told of it, before anything else of it.
+    /// The command that announces the publish to the store, before all other commands of it.
     pub(super) fn started(
         &self,
         stream: &StreamName,
@@ -312,7 +313,7 @@ impl Live {
             return;
         }
         self.join_late_audio(fed);
-        // What waits is of later than anybody wants. It is in the ring, should somebody ask.
+        // The waiting frames are later than any session needs. They are in the ring, should somebody ask.
         let left = self.cutter.forget();
         if let Some((number, _)) = &mut self.fed {
             *number = self.placed.saturating_sub(left);
@@ -387,7 +388,8 @@ impl Live {
         }
     }
 
-    /// Leading pictures of the last keyframe, where a recording begins with it: they are lost to that one. Told if it is the first
+    /// Leading pictures of the last keyframe, where a recording begins with it: they are lost to that one. Told if it is
+    /// the first
     /// time.
     pub(super) fn leave_out_leading(&mut self, begins: impl FnOnce(Micros) -> bool) -> Option<Oddity> {
         let missing = self.last_key.missing(begins);
@@ -398,7 +400,8 @@ impl Live {
         }
     }
 
-    /// The last keyframe is one from which on the picture is refreshed bit by bit, and a recording begins with it. Told if it is the
+    /// The last keyframe is one from which on the picture is refreshed bit by bit, and a recording begins with it. Told if
+    /// it is the
     /// first time.
     pub(super) fn begins_not_whole(&mut self, begins: impl FnOnce(Micros) -> bool) -> Option<Oddity> {
         match self.last_key.is_not_whole(begins) {

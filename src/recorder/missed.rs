@@ -1,5 +1,6 @@
-//! Times of tasks in which nothing was recorded. Each is told once, whatever restarts: what was judged stands in the
-//! task's row, which is written in one transaction with the event.
+//! Times of tasks in which nothing was recorded. Each time is reported once, also over restarts: the task's row contains
+//! the times that
+//! were checked, and is written in one transaction with the event.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +11,7 @@ use crate::media::{CLOCK_SET, Micros};
 /// A task that comes every week is judged by its times of so long, and no more.
 const LOOKED_BACK: Micros = 8 * 24 * 3_600_000_000;
 
-/// What came of a task's times so far, UTC.
+/// The results of a task's times so far, UTC.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
     /// Times that were over by then are judged, or are from before the task.
@@ -112,7 +113,7 @@ impl Task {
         self
     }
 
-    /// What is told where it missed one of its times.
+    /// The event of a time that the task missed.
     pub(super) fn missed(&self, missed: &Missed) -> Event {
         Event::TaskMissed(Box::new(TaskMissed {
             task: self.id.clone(),

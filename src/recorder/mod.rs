@@ -1,21 +1,21 @@
-//! The recorder: streams, the ring of the last seconds, and what becomes of them.
+//! The recorder: streams, the rings of their last seconds, and the decision what is recorded.
 //!
 //! Its decisions are plain state: messages, orders and the time go in, commands to the store come out. [`Recorder`] is the
 //! thin shell around them that lives on the network thread.
 //!
 //! | module | what it is |
 //! |---|---|
-//! | `core` | every stream, and what holds for all: who may publish, the memory of the rings |
+//! | `core` | all streams, and their common limits: who may publish, the memory of the rings |
 //! | `stream` | one stream: its publish, its ring, its sessions |
 //! | `live`, `cutter`, `ring`, `lead`, `ends`, `open_gop` | a publish: frames on their time line, fragments of them, the last seconds |
-//! | `notice` | what a user hears of a publish while it goes on |
-//! | `rulebook`, `push`, `tasks` | what is to be recorded: by rules, by the publisher's word, by the clock |
+//! | `notice` | reports about a publish while it goes on |
+//! | `rulebook`, `push`, `tasks` | what is to be recorded: by rules, by the publisher's parameters, by the clock |
 //! | `missed` | times of tasks in which nothing was recorded |
-//! | `session`, `run` | what is being recorded: one decision, and its recordings one after the other |
-//! | `orders` | what people and machines ask for |
+//! | `session`, `run` | one decision to record, and its recordings one after the other |
+//! | `orders` | orders of people and machines |
 //! | `handle` | the shell: locks, the clock, the store, answers |
 //!
-//! What it promises (docs/recording.md): recordings of a output never overlap and lose nothing between them, a closed one is
+//! Its promises (docs/recording.md): recordings of an output never overlap and lose nothing between them, a closed recording is
 //! complete, and a push of less than a second leaves nothing.
 
 mod core;

@@ -1,4 +1,4 @@
-//! What a user is to hear of a publish while it goes on.
+//! Reports about a publish while it goes on.
 
 use std::fmt;
 

@@ -16,11 +16,11 @@ pub struct PublishRequest {
     /// The query string of the stream key, without `?` and without what proved the publisher; may hold other
     /// secrets, never logged.
     pub query: String,
-    /// What of it may be told to anyone.
+    /// The parameters behind the stream's name, without secrets.
     pub param: String,
-    /// Who asks.
+    /// The client.
     pub peer: SocketAddr,
-    /// What the publisher says it is.
+    /// The encoder's name, as the publisher says it.
     pub encoder: String,
 }
 

@@ -1,4 +1,4 @@
-//! What a publisher asks for behind its stream's name: `live/cam1?record=mp4&record_interval=600&record_type=audio`.
+//! The parameters of a publisher behind its stream's name: `live/cam1?record=mp4&record_interval=600&record_type=audio`.
 
 use crate::config::{Template, TemplateSource};
 use crate::format::Format;
@@ -8,14 +8,14 @@ use crate::model::{Media, Span};
 const LONGEST: u64 = 7_200;
 const SHORTEST: u64 = 30;
 
-/// What was asked for, as far as it can be.
+/// The parameters that edgereel supports.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct PushParameters {
     /// To be recorded in this format.
     record: Option<Format>,
     interval: Option<Span>,
     pub(super) media: Option<Media>,
-    /// What could not be made sense of, for the log.
+    /// The parameters that edgereel could not read, for the log.
     pub(super) complaints: Vec<String>,
 }
 

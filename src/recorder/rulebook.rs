@@ -1,4 +1,4 @@
-//! Which stream is recorded how: the templates and rules of the configuration, and those that commands put over them.
+//! How each stream is recorded: the templates and rules of the configuration, and those of commands, which replace them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -63,13 +63,13 @@ pub enum RuleError {
 }
 
 impl Rulebook {
-    /// What the configuration says. What commands put stays.
+    /// Sets the configuration's templates and rules. Those of commands stay.
     pub(super) fn configure(&mut self, templates: Vec<Template>, rules: Vec<Rule>) {
         self.configured = Shelf { templates, rules };
         self.arrange();
     }
 
-    /// What is to be recorded of a publish from its first frame on, or why nothing is.
+    /// The plan of a publish from its first frame on, or the reason why it is not recorded.
     pub(super) fn verdict(
         &self,
         stream: &StreamName,

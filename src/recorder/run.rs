@@ -29,10 +29,10 @@ const PATIENCE: Micros = 30_000_000;
 /// It waits this long for a picture that is shown behind all that came before it.
 const ORDER_PATIENCE: Micros = 40_000_000;
 
-/// What a session knows that all of its recordings say.
+/// The properties that all recordings of a session share.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct SessionSpec {
-    /// What they are of and for, but for what each says of itself: its number and formats.
+    /// What the recordings are of and for, without their own number and formats.
     pub(super) about: About,
     /// As in [`RecordingSpec`].
     pub(super) until: Option<Micros>,
@@ -88,7 +88,8 @@ pub(super) enum Entry {
     Open,
     /// Decoding can begin here, and the picture is whole some pictures later.
     Gradual,
-    /// It refers to what was before it, and is shown behind all of that: no picture on one side is shown between those on the other.
+    /// It refers to what was before it, and is shown behind all of that: no picture on one side is shown between those on
+    /// the other.
     Behind,
     /// A picture that is shown between others that came before it, or sound beside a picture.
     None,

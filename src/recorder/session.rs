@@ -1,4 +1,4 @@
-//! One decision to record a stream, and what comes of it: a rule's, a command's, a task's, a clip's.
+//! One decision to record a stream, and its recordings. A rule, a command, a task or a clip decides.
 
 use std::sync::Arc;
 
@@ -10,10 +10,10 @@ use crate::media::{Micros, RecordingId};
 use crate::model::{About, Origin, Output};
 use crate::store::{Command, OpenRecording};
 
-/// What is to be recorded of a publish.
+/// The plan of recording a publish.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Plan {
-    /// What its recordings are of and for, as far as that is known before they begin.
+    /// What the recordings are of and for, as far as known before they begin.
     pub(super) about: About,
     /// UTC at which it ends by itself at the latest.
     pub(super) until: Option<Micros>,
@@ -32,7 +32,7 @@ pub(super) struct Session {
     pub(super) armed: bool,
 }
 
-/// What of a session begins with a publish's tape.
+/// The part of a session that begins with a publish's tape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wanted {
     /// All of it, from this tape time on or, if that is before the tape, from its beginning.
@@ -231,7 +231,7 @@ impl Session {
         any
     }
 
-    /// What its recordings are to be had in.
+    /// The formats of the session.
     pub(super) fn formats(&self) -> impl Iterator<Item = Format> {
         self.runs
             .iter()

@@ -1,4 +1,4 @@
-//! What is going on, as it is shown.
+//! The state of the streams, for lists and status lines.
 
 use std::sync::Arc;
 
@@ -12,11 +12,11 @@ pub struct StreamStatus {
     pub stream: StreamName,
     /// The publish.
     pub publish: PublishId,
-    /// Who publishes it.
+    /// The publisher.
     pub about: Arc<PublishAbout>,
-    /// What it sends; empty before the first sequence header.
+    /// The tracks that the publisher sends; empty before the first sequence header.
     pub tracks: Tracks,
-    /// What it sends, too, in a coding that is not recorded.
+    /// The tracks with a codec that edgereel does not record.
     pub left_out: Vec<LeftOut>,
     /// The recordings it feeds, once it is worth any.
     pub recordings: Vec<RecordingId>,
@@ -34,7 +34,7 @@ pub struct StreamStatus {
     pub gaps: u64,
     /// Frames of this publish that were not recorded, because nothing could decode them.
     pub dropped_frames: u64,
-    /// What is wrong with what it sends, and what is made of it.
+    /// The faults of its media, and how edgereel handles them.
     pub oddities: Vec<Oddity>,
     /// Media of it in memory, bytes.
     pub ring_bytes: usize,

@@ -36,7 +36,7 @@ pub(super) struct Stream {
     /// The tape of this stream never goes back behind this.
     pub(super) tape_end: Micros,
     pub(super) sessions: Vec<Session>,
-    /// What is in hand, as it was counted last.
+    /// The memory of the stream, as it was counted last.
     pub(super) counted: usize,
     /// Recordings that are over as soon as all of their samples are handed over.
     endings: Vec<Ending>,
@@ -53,7 +53,7 @@ pub(super) struct OnAir {
     gop: GopLength,
     /// UTC less tape time, from the publish's first moment on: a clock that is stepped moves no boundary.
     utc_of_tape: Micros,
-    /// What rules and push make of it.
+    /// The decision of rules and push parameters.
     verdict: Verdict,
     /// When the last of its pictures is presented, as far as they came.
     newest: Option<i64>,
@@ -92,7 +92,7 @@ impl Stream {
         out: &mut Vec<Command>,
     ) -> Recorded {
         let tape_zero = tape_now.max(self.tape_end);
-        // What it sends is counted anew.
+        // Its bytes are counted from zero again.
         self.ring.clear();
         self.live = Some(OnAir {
             live: Live::new(publish, tape_zero, now.boot),
@@ -559,7 +559,7 @@ fn entry_of(video: &VideoConfig, picture: &[u8]) -> Entry {
     match video.random_access(picture) {
         RandomAccess::Open => Entry::Open,
         RandomAccess::Gradual => Entry::Gradual,
-        // What says nothing of itself is believed to be what the publisher says it is.
+        // A frame that says nothing about itself is what the publisher's flag says.
         RandomAccess::Closed | RandomAccess::Intra | RandomAccess::Dependent | RandomAccess::Unknown => {
             Entry::Closed
         }

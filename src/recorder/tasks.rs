@@ -16,7 +16,7 @@ const LONGEST: Micros = 24 * 3_600_000_000;
 const SIDE_BY_SIDE: usize = 3;
 /// So many tasks are kept, those that are over included.
 const MOST: usize = 20_000;
-/// What is looked ahead for tasks that would run side by side with one that comes every week.
+/// How far ahead a weekly task is compared with others that would run at the same time.
 const AHEAD: Micros = 8 * 24 * 3_600_000_000;
 /// A task that is over is remembered for so long.
 const REMEMBERED: Micros = 7 * 24 * 3_600_000_000;
@@ -38,7 +38,7 @@ pub struct Task {
     pub when: When,
     /// How far it is.
     pub state: TaskState,
-    /// What came of its times so far.
+    /// The results of its times so far.
     #[serde(default)]
     pub outcome: Outcome,
     /// It stands in the configuration file.
@@ -121,12 +121,12 @@ pub enum TaskError {
     NotLive {
         /// The task.
         id: String,
-        /// What it is instead.
+        /// The state that prevents it.
         state: TaskState,
     },
 }
 
-/// What the clock says of a task.
+/// The state of a task by the clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Due {
     /// Its time begins; and when that was and will be over, UTC.
@@ -305,7 +305,7 @@ impl Tasks {
             .filter(move |task| state.is_none_or(|state| task.state == state))
     }
 
-    /// What is to be done by now, one after the other.
+    /// The work that is due, one after the other.
     pub(super) fn due(&mut self, now: Moment) -> Option<Due> {
         let (at, id) = self.due.first()?;
         if *at > now.utc {

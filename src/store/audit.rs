@@ -1,4 +1,4 @@
-//! Who had what changed: the commands that were carried out, and for whom.
+//! The audit: the commands that changed something, and who sent them.
 
 use super::{Library, StoreError};
 use crate::media::{Micros, RecordingId};
@@ -8,13 +8,13 @@ pub(in crate::store) const KEPT: Micros = 30 * 24 * 3_600 * 1_000_000;
 /// However many come: the oldest are forgotten first.
 pub(in crate::store) const MOST: i64 = 5_000;
 
-/// What a command is known by until it is over.
+/// The identity of a command until it is over.
 pub type AuditId = [u8; 16];
 
 /// A command that is about to be carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Audited {
-    /// What it is known by.
+    /// The identity of the command.
     pub id: AuditId,
     /// When, UTC.
     pub time: Micros,
@@ -22,38 +22,38 @@ pub struct Audited {
     pub boot: [u8; 16],
     /// Through which door it came.
     pub door: &'static str,
-    /// Who asked, as far as the door knows.
+    /// Who sent the command, as far as the door knows.
     pub who: String,
     /// The id of the request, if it had one.
     pub request: Option<String>,
     /// The command.
     pub command: String,
-    /// What it is about, as a JSON object.
+    /// The objects of the command, as a JSON object.
     pub object: String,
 }
 
-/// What is to be remembered of commands.
+/// A change of the audit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AuditChange {
     /// One is about to be carried out: handed over before whatever it changes.
     Begun(Box<Audited>),
     /// It is about this recording.
     About {
-        /// Which command.
+        /// The command.
         id: AuditId,
         /// The recording.
         recording: RecordingId,
     },
     /// It is over.
     Ended {
-        /// Which command.
+        /// The command.
         id: AuditId,
-        /// What it is about, and what it made.
+        /// The objects of the command, and what it made.
         object: String,
         /// `ok`, or the code of its error.
         outcome: &'static str,
     },
-    /// What is older than this is forgotten.
+    /// Removes entries that are older than this.
     Expired {
         /// UTC.
         before: Micros,
@@ -69,19 +69,19 @@ pub struct AuditRow {
     pub time: Micros,
     /// Through which door it came.
     pub door: String,
-    /// Who asked, as far as the door knows.
+    /// Who sent the command, as far as the door knows.
     pub who: String,
     /// The id of the request, if it had one.
     pub request: Option<String>,
     /// The command.
     pub command: String,
-    /// What it is about, as a JSON object.
+    /// The objects of the command, as a JSON object.
     pub object: String,
     /// `ok`, or the code of its error; none where the service ended before it was over.
     pub outcome: Option<String>,
 }
 
-/// Which commands are wanted.
+/// The commands to list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AuditQuery {
     /// Begun at this moment or later.

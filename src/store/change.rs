@@ -1,4 +1,4 @@
-//! What the journal alone has to know.
+//! Changes of the journal that do not concern the tape.
 
 use super::{AuditChange, DeliveryChange, OutboxChange, Remembered};
 use crate::event::Event;
@@ -6,19 +6,20 @@ use crate::media::RecordingId;
 
 /// A change of the journal that the tape has no part in: the writer hands it on as it is, and nothing waits for it.
 ///
-/// Made twice, the second time changes nothing and tells nobody. What the tape does have a part in is a [`Command`](super::Command)
+/// Made twice, the second time changes nothing and tells nobody. What the tape does have a part in is a
+/// [`Command`](super::Command)
 /// of its own, and comes to the journal as what the writer made of it.
 #[derive(Clone, Debug)]
 pub enum Change {
     /// The recorder's own rows: what it keeps over restarts.
     Keep {
-        /// What kind of thing.
+        /// The kind of value.
         shelf: &'static str,
-        /// Which of them.
+        /// The id of the value.
         id: String,
-        /// What is kept of it; nothing any more.
+        /// The value; `None` removes it.
         body: Option<String>,
-        /// What becomes true with it: told once, whatever happens to the power.
+        /// The event of the change: it is written in the same transaction.
         tell: Option<Box<Event>>,
     },
     /// A recording is never given up, whatever is needed, or may be again.

@@ -1,8 +1,9 @@
-//! The list of what was deleted on request, beside the tape: it does not come back, neither when the journal is made again from
-//! the files, nor with a copy of the journal or of files that was made before.
+//! The list of media that was deleted on request. It lies beside the tape. Because of it, deleted media does not come back:
+//! not when
+//! the journal is made again from the files, and not with an older copy of the journal or of files.
 //!
-//! A file for each deletion, `deleted/<recording>`, so that a copy of the list that is laid over it takes nothing out of it.
-//! In it stand the parts of the tape that went, see [`Part`]. One that is damaged is passed over.
+//! Each deletion has a file, `deleted/<recording>`, so that an older copy of the folder that is laid over it removes nothing. The
+//! file lists the deleted parts of the tape, see [`Part`]. A damaged part is skipped.
 
 use std::collections::{BTreeSet, HashMap};
 use std::io::{self, IoSlice};
@@ -83,7 +84,7 @@ pub(super) fn ids(disk: &dyn Disk, dir: &Path) -> io::Result<BTreeSet<RecordingI
         .collect())
 }
 
-/// What went by a deletion.
+/// Reads the parts of the tape that were deleted with a recording.
 pub(super) fn parts(disk: &dyn Disk, dir: &Path, id: RecordingId) -> io::Result<Vec<Part>> {
     let file = disk.open_read(&paths::deleted(dir).join(id.to_string()))?;
     let size = usize::try_from(file.size()?).unwrap_or(usize::MAX).min(LONGEST);

@@ -1,17 +1,17 @@
-//! What is remembered of deliveries: renditions of recordings, as far as they have come.
+//! The state of deliveries in the journal: which renditions of recordings are delivered, and how far.
 
 use super::{Library, StoreError};
 use crate::format::Format;
 use crate::media::{Micros, RecordingId};
 
-/// Which rendition of which recording.
+/// A rendition: the recording, the format and the part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RenditionId {
     /// The recording.
     pub recording: RecordingId,
     /// The format.
     pub format: Format,
-    /// Which of the files that the recording has in this format, from 1 on.
+    /// The number of the file in this format, from 1.
     pub part: u32,
 }
 

@@ -1,6 +1,6 @@
-//! The seam to flash: every file operation of the store, and nothing that it does not need.
+//! The seam to flash: every file operation of the store, and no other.
 //!
-//! What is durable: bytes after [`DiskFile::sync`], names after [`Disk::sync_dir`]. An error of either says
+//! Bytes are durable after [`DiskFile::sync`], names after [`Disk::sync_dir`]. An error of either says
 //! nothing about what is durable, and trying again proves nothing.
 
 use std::ffi::OsString;
@@ -41,7 +41,7 @@ pub trait Disk: Send + Sync {
     /// Nobody begins to read it until [`DiskFile::share`].
     fn open_unread(&self, path: &Path) -> io::Result<Option<Box<dyn DiskFile>>>;
 
-    /// What a directory holds, in no order; empty when there is no such directory.
+    /// The entries of a directory, in no order; empty when there is no such directory.
     fn list(&self, dir: &Path) -> io::Result<Vec<Entry>>;
 
     /// True when there is something at `path`.
@@ -243,14 +243,14 @@ pub(super) fn replace(from: &Path, to: &Path) -> io::Result<()> {
     std::fs::rename(from, to)
 }
 
-/// Which file a path leads to: its file system, and its number there.
+/// The identity of the file at a path: its file system, and its number there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct FileId {
     pub(super) device: u64,
     pub(super) number: u64,
 }
 
-/// What is at `path` now.
+/// The identity of the file at `path` now.
 pub(super) fn file_id(path: &Path) -> io::Result<FileId> {
     let found = path.metadata()?;
     Ok(FileId {

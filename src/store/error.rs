@@ -29,7 +29,7 @@ pub enum StoreError {
         what: &'static str,
         /// On which file.
         path: PathBuf,
-        /// What it said.
+        /// The error of SQLite or of the system.
         source: io::Error,
     },
     /// SQLite refused.
@@ -37,7 +37,7 @@ pub enum StoreError {
     Journal {
         /// The journal.
         path: PathBuf,
-        /// What it said.
+        /// The error of SQLite or of the system.
         source: rusqlite::Error,
     },
     /// The journal was written by a newer edgereel.
@@ -64,7 +64,7 @@ pub enum StoreError {
         /// The version this edgereel reads.
         known: i64,
     },
-    /// What is there is no journal, or one with a fault that was found without an error of SQLite.
+    /// The file is not a journal, or edgereel found a fault in it without an error of SQLite.
     #[error("{path}: the journal is damaged: {reason}{MEND}")]
     JournalDamaged {
         /// The journal.
@@ -83,13 +83,13 @@ pub enum StoreError {
     /// No recording answers to that name.
     #[error("no recording '{text}'; `edgereel ls` prints the ids")]
     NoRecording {
-        /// What was asked for.
+        /// The text of the request.
         text: String,
     },
     /// More than one recording answers to that name.
     #[error("'{text}' stands for {count} recordings; give more of the id")]
     Ambiguous {
-        /// What was asked for.
+        /// The text of the request.
         text: String,
         /// How many.
         count: usize,
@@ -99,7 +99,7 @@ pub enum StoreError {
     Elsewhere {
         /// The directory.
         path: PathBuf,
-        /// What is there instead.
+        /// The description of what is there instead.
         what: &'static str,
     },
     /// A segment could not be read.

@@ -35,14 +35,14 @@ pub struct Library {
     journal: Arc<Mutex<Journal>>,
 }
 
-/// Which recordings are asked for. `Default` asks for all.
+/// The filter of a list of recordings. `Default` lists all.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
     /// Of these streams alone.
     pub stream: Option<Streams>,
-    /// That end after this UTC time.
+    /// Only recordings that end after this UTC time.
     pub from: Option<Micros>,
-    /// That start before this UTC time.
+    /// Only recordings that start before this UTC time.
     pub to: Option<Micros>,
 }
 
@@ -61,9 +61,9 @@ pub struct RecordingRow {
     pub paused: bool,
     /// It is open, and where it ends is known: what is left of it is on its way.
     pub ending: bool,
-    /// What it is of and for.
+    /// What the recording is of and for.
     pub spec: RecordingSpec,
-    /// What somebody marked it with.
+    /// The tags of the recording.
     pub tags: Vec<String>,
     /// UTC of its first sample.
     pub start: Micros,
@@ -75,13 +75,13 @@ pub struct RecordingRow {
     pub bytes: u64,
     /// Its segments.
     pub segments: usize,
-    /// What it is made of; those of its last segment.
+    /// The tracks of its last segment.
     pub tracks: Vec<TrackRow>,
     /// Where there is no tape between its start and end.
     pub gaps: Vec<Gap>,
-    /// What it lacks of what was asked for.
+    /// How much shorter the recording is than asked for, and why.
     pub short: Option<Short>,
-    /// What of it is delivered, or on its way.
+    /// The renditions that are delivered, or on their way.
     pub renditions: Vec<Rendition>,
 }
 
@@ -137,7 +137,7 @@ pub struct Gap {
     pub to: Micros,
 }
 
-/// What became of the wish to delete a recording.
+/// The state of a recording's deletion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deletion {
     /// It is not to be deleted, or nobody knows any more.
@@ -151,14 +151,14 @@ pub enum Deletion {
     },
 }
 
-/// What a clip of the tape comes to.
+/// A clip of the tape, as far as the tape has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClipBounds {
     /// Tape time of its first sample: of a keyframe, or where there is none of the first that there is.
     pub start: Micros,
     /// Tape time at which it ends.
     pub end: Micros,
-    /// What was asked for, as tape time.
+    /// The range that was asked for, as tape time.
     pub asked: Asked,
 }
 
@@ -231,7 +231,7 @@ impl Library {
         Ok(rows.into_iter().next().map(|(_, row)| row))
     }
 
-    /// What became of the wish to delete a recording.
+    /// The state of a recording's deletion.
     pub fn deletion(&self, recording: RecordingId) -> Result<Deletion, StoreError> {
         Ok(match self.journal().deletion(recording)? {
             None => Deletion::None,

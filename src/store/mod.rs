@@ -1,32 +1,31 @@
 //! The tape on flash.
 //!
-//! What it is for: media that was handed over and acknowledged survives a power cut at any moment. A stream's
-//! media is written once, as segments in `tape/<stream>/<sequence>.mp4`; a recording is a row in the journal
-//! that names a range of that tape.
+//! The store keeps acknowledged media over a power cut at any moment. It writes a stream's media once, as segments in
+//! `tape/<stream>/<sequence>.mp4`. A recording is a row in the journal that names a range of this tape.
 //!
-//! What it promises (docs/storage.md has the whole contract; each line is a test):
+//! Its promises (docs/storage.md has the whole contract; each line is a test):
 //!
-//! - at most the last tick and the fragment in memory of each stream is lost; all that is older is byte-exact;
+//! - at most the last tick and the fragment in memory of each stream is lost; older media is there byte for byte;
 //! - nothing is called durable, sealed or closed before it is;
 //! - every file has one row, or is adopted at start-up, or is moved to `lost+found`;
-//! - no producer ever waits for the card: the queue is bounded, and lets go of whole GOPs when a card stalls for
-//!   longer than it can hold.
+//! - no producer ever waits for the storage device: the queue is bounded, and drops whole GOPs when the device stalls for
+//!   longer than the queue can hold.
 //!
 //! | module | what it is |
 //! |---|---|
 //! | `disk`, `clock` | the two seams to the machine |
-//! | `paths` | where things are in the directory |
+//! | `paths` | the names of files and folders in the storage directory |
 //! | `journal` | SQLite: segments, recordings, the outbox |
-//! | `change` | what the journal alone has to know |
+//! | `change` | changes of the journal that do not concern the tape |
 //! | `segment` | one segment file while it is written |
 //! | `writer` | the order of writes: commands in, durable tape out; space, gaps, a store that goes away |
-//! | `queue` | what waits for the card, and what goes first when it is too much |
+//! | `queue` | commands that wait for the storage device, and which media is dropped when they are too many |
 //! | `thread` | the shell around the writer |
-//! | `recover` | how a store comes up, whatever ended the last run |
+//! | `recover` | opens and repairs a store, whatever ended the last run |
 //! | `library`, `query`, `summary`, `source` | the read side, for this process and for others |
-//! | `read` | the same from a runtime, which may not wait: a `Reader`, and a `Subscription` to the outbox |
-//! | `thin`, `deleted` | what others need of what is deleted on request; the list of what was |
-//! | `verify` | every checksum, every row against its file; and what repairs beyond start-up |
+//! | `read` | the read side for a runtime, which must not wait: a `Reader`, and a `Subscription` to the outbox |
+//! | `thin`, `deleted` | the parts of a deleted recording that others need; the list of deleted media |
+//! | `verify` | checks every checksum, and every row against its file; makes the repairs that a start has no time for |
 
 mod audit;
 mod change;
@@ -94,7 +93,7 @@ const OUTBOX_ROWS: i64 = 10_000;
 /// Why recordings and publishes end that a start finds open.
 const UNCLEAN: &str = "unclean shutdown";
 
-/// What the recorder asks of the storage thread. Commands are carried out in the order given.
+/// A command to the storage thread. Commands are carried out in the order given.
 #[derive(Debug)]
 pub enum Command {
     /// A publish whose media is worth keeping begins. Comes before its first `Append`.
@@ -107,7 +106,7 @@ pub enum Command {
         tape_zero: Micros,
         /// CLOCK_BOOTTIME of media time zero.
         boot_zero: Micros,
-        /// Who it is, for the event.
+        /// The publisher, for the event.
         about: Arc<PublishAbout>,
         /// Whether it is recorded, for the event; none, where somebody told of it before.
         tell: Option<Box<Recorded>>,
@@ -120,7 +119,7 @@ pub enum Command {
         publish: PublishId,
         /// Tape time it starts at; tape that is there already may be part of it.
         start: Micros,
-        /// What it is of and for.
+        /// What the recording is of and for.
         spec: Arc<RecordingSpec>,
     },
     /// A recording's publish is over, and another may go on with it.
@@ -189,7 +188,7 @@ pub enum Command {
         start: Micros,
         /// Tape time it ends at.
         end: Micros,
-        /// What it is of and for.
+        /// What the recording is of and for.
         spec: Arc<RecordingSpec>,
     },
     /// Answered when all that came before it is committed, or could not be.
@@ -208,7 +207,7 @@ pub enum Command {
         publish: PublishId,
         /// In a word or two, for the event.
         reason: String,
-        /// What came of it, for the event.
+        /// The outcome of the publish, for the event.
         outcome: Box<PublishOutcome>,
     },
     /// The store is this box's from now on, wherever it came from.
@@ -219,11 +218,11 @@ pub enum Command {
         /// Its id.
         recording: RecordingId,
     },
-    /// What the journal alone has to know.
+    /// A change that does not concern the tape.
     Change(Change),
     /// Something a user must hear of, for the outbox.
     Report {
-        /// What happened. Times in it are UTC.
+        /// The event. Its times are UTC.
         event: Event,
     },
 }

@@ -1,7 +1,7 @@
-//! What waits to be sent, and for whom; and what was answered to requests.
+//! The outbox: events that wait for their listeners; and the answers to requests.
 //!
-//! Each listener has every event in order, from the first one on that it is to have. An event stays until all listeners
-//! have it, or until so many came after it that its room is needed: then the listener finds a gap in the numbers.
+//! Each listener gets every event in order, from its first event on. An event stays until all listeners have it, or until the
+//! outbox is full and newer events need its space: then the listener finds a gap in the numbers.
 
 use super::StoreError;
 use super::library::Library;
@@ -11,7 +11,7 @@ use crate::media::Micros;
 /// An event that a listener did not take, and is to be offered again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Callback {
-    /// Which listener.
+    /// The listener.
     pub listener: String,
     /// The event.
     pub event: Posted,
@@ -19,14 +19,14 @@ pub struct Callback {
     pub tries: u32,
     /// When it is offered again, UTC; not by itself any more, if there is none.
     pub due: Option<Micros>,
-    /// What the listener said last.
+    /// The last error of the listener.
     pub error: String,
 }
 
 /// A place in an outbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// Which journal's: one that is made anew counts from 1 on again.
+    /// The identity of the journal: a journal that is made again counts from 1 again.
     pub journal: i64,
     /// The number of the last event before it.
     pub through: u64,
@@ -41,7 +41,7 @@ pub enum OutboxChange {
     Rejoin(Vec<String>),
     /// A listener has all events up to a place. Nothing changes in another journal than that of the place.
     Heard {
-        /// Which listener.
+        /// The listener.
         listener: String,
         /// Up to where.
         place: Place,
@@ -50,12 +50,12 @@ pub enum OutboxChange {
     Missed(Callback),
     /// A listener took an event that it had missed, or is not to have it any more.
     Made {
-        /// Which listener.
+        /// The listener.
         listener: String,
         /// The event's number.
         sequence: u64,
     },
-    /// What listeners missed is offered again from now on.
+    /// Events that listeners missed are offered again from now on.
     RetryAll {
         /// UTC now.
         now: Micros,
@@ -80,7 +80,7 @@ pub struct Remembered {
     pub command: String,
     /// When it was begun, UTC.
     pub begun: Micros,
-    /// What was answered; nothing, if the service ended before that.
+    /// The answer; `None` if the service ended before it.
     pub answer: Option<String>,
 }
 
@@ -116,7 +116,7 @@ impl Library {
         self.journal().missed(listener, all, limit)
     }
 
-    /// What is remembered of a request.
+    /// A request, as the journal has it.
     pub fn remembered(&self, id: &str) -> Result<Option<Remembered>, StoreError> {
         self.journal().remembered(id)
     }

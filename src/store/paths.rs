@@ -1,9 +1,9 @@
-//! Where things are in a storage directory.
+//! The names of files and folders in a storage directory.
 //!
 //! ```text
 //! <dir>/lock                              held by the service
 //! <dir>/journal.db                        SQLite, with -wal and -shm beside it
-//! <dir>/reserve                           room for the journal when all else is full
+//! <dir>/reserve                           space for the journal when all other space is taken
 //! <dir>/tape/live+cam1/00000017.mp4       segment 17 of live/cam1
 //! <dir>/deleted/                          what was deleted on request, a file for each recording
 //! <dir>/lost+found/                       files that nobody could read
@@ -44,7 +44,7 @@ pub(super) fn sequence(name: &OsStr) -> Option<u64> {
     digits.parse().ok().filter(|sequence| *name == *file(*sequence))
 }
 
-/// What was deleted on request.
+/// The folder with the list of deleted media.
 pub(super) fn deleted(dir: &Path) -> PathBuf {
     dir.join("deleted")
 }

@@ -1,4 +1,4 @@
-//! What the storage thread tells the rest of the process.
+//! What the storage thread reports to the rest of the process.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -25,7 +25,7 @@ pub struct Progress {
     pub gaps: u64,
     /// Recordings that ended or began to wait, and clips: whoever delivers them need not wait for the next tick.
     pub recordings_ended: u64,
-    /// Which journal is written: one that is made anew counts its events from 1 on again.
+    /// The identity of the journal: a journal that is made again counts its events from 1 again.
     pub journal: i64,
     /// The store came from another box, and nobody said that it belongs here.
     pub moved: bool,

@@ -1,4 +1,4 @@
-//! Recordings a page at a time.
+//! Lists of recordings, read a page at a time.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,16 +11,16 @@ use crate::media::Micros;
 /// Recordings that [`Library::pages`] reads at once.
 const PAGE: usize = 500;
 
-/// Which recordings are asked for, and how many at once.
+/// The filter of a list of recordings, and how many are read at one time.
 #[derive(Clone, Debug)]
 pub struct Query {
     /// Of these streams alone.
     pub stream: Option<Streams>,
     /// Of streams whose names begin so.
     pub prefix: Option<String>,
-    /// That end after this UTC time.
+    /// Only recordings that end after this UTC time.
     pub from: Option<Micros>,
-    /// That start before this UTC time.
+    /// Only recordings that start before this UTC time.
     pub to: Option<Micros>,
     /// In this state.
     pub state: Option<RecordingState>,

@@ -1,4 +1,4 @@
-//! Files as the scanner and the sums read them.
+//! Reading a file of the disk, for the scanner and for checksums.
 
 use std::io;
 

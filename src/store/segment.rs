@@ -35,7 +35,7 @@ pub(super) struct Segment {
     trimmed: Option<u64>,
     /// By how much it is made longer at once; `None` where the file system cannot take blocks ahead.
     step: Option<u64>,
-    /// What the file was before, until its new name is durable.
+    /// The old name of the file, until its new name is durable.
     predecessor: Option<Predecessor>,
     name_durable: bool,
 }
@@ -113,7 +113,7 @@ pub(super) enum NotTaken {
     Disk(#[from] io::Error),
 }
 
-/// What a segment is begun with.
+/// The values that a segment begins with.
 #[derive(Clone)]
 pub(super) struct Begin {
     pub(super) id: SegmentId,

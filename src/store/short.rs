@@ -1,4 +1,4 @@
-//! What a recording lacks of what was asked for, by the tape that it has.
+//! How much shorter a recording is than asked for, by the tape that it has.
 
 use super::Asked;
 use crate::event::{Lack, Short};

@@ -38,7 +38,7 @@ struct Shared {
 
 struct Opened {
     file: Box<dyn DiskFile>,
-    /// What of it may be read, when some was deleted after the view was made.
+    /// The parts of the file that may be read, when some were deleted after the view was made.
     parts: Option<Vec<Range<u64>>>,
 }
 
@@ -158,7 +158,7 @@ impl LibrarySource {
             Ok((None, _)) => Err("the journal has no index of it".to_owned()),
             Err(reason) => Err(reason),
         };
-        // What was deleted may be in the file still.
+        // The deleted media may still be in the file.
         let is_whole = entry.cuts == 0;
         known.or_else(|reason| {
             let read = is_whole.then(|| self.read_index(segment, entry)).flatten();
@@ -173,7 +173,7 @@ impl LibrarySource {
         journal.snapshot(read).map_err(|error| error.to_string())
     }
 
-    /// What of a file may be read, if some of it was deleted since the view was made.
+    /// The parts of a file that may be read, if some of it was deleted since the view was made.
     fn parts_left(&self, segment: SegmentId, entry: &SourceFile) -> Result<Option<Vec<Range<u64>>>, String> {
         let (blob, cuts) = self.row(segment)?;
         if cuts.is_none_or(|cuts| cuts == entry.cuts) {
@@ -221,7 +221,7 @@ impl<T> Default for Recent<T> {
 }
 
 impl<T: Clone> Recent<T> {
-    /// What is kept for a segment, or what `make` makes. No lock is held meanwhile.
+    /// The value that is kept for a segment, or the value that `make` makes. No lock is held meanwhile.
     fn find<E>(&self, segment: SegmentId, make: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
         let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = lock()

@@ -1,4 +1,4 @@
-//! What a recording is of and for: written with its row, so that a restart can go on with it.
+//! What a recording is of and for: written with its row, so that a recording can continue after a restart.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -10,7 +10,7 @@ use crate::model::{About, Origin, Output};
 /// Why there is a recording, and what is to become of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordingSpec {
-    /// What it is of and for; of a template that was changed since, as it was.
+    /// What the recording is of and for, with its template as it was at the beginning.
     pub about: About,
     /// Its formats, and how it is cut.
     pub output: Output,
@@ -69,7 +69,7 @@ pub struct OpenRecording {
     pub recording: RecordingId,
     /// The stream.
     pub stream: StreamName,
-    /// What it is of and for.
+    /// What the recording is of and for.
     pub spec: RecordingSpec,
     /// Tape time it starts at.
     pub start: Micros,
@@ -77,7 +77,7 @@ pub struct OpenRecording {
     pub end: Micros,
     /// UTC since which it waits, by the clock of the boot in which its tape ended.
     pub paused_utc: Micros,
-    /// That clock was believed.
+    /// True when this clock was trusted.
     pub clock_synced: bool,
     /// Media of it so far, bytes.
     pub bytes: u64,
@@ -151,7 +151,7 @@ impl RecordingSpec {
             .and_then(|asked| asked.to)
     }
 
-    /// What is made where nobody said anything: by the built-in template.
+    /// The recording of the built-in template, where nobody ordered another.
     pub fn built_in() -> Self {
         use crate::config::{DEFAULT_TEMPLATE, Template};
         use crate::format::Format;

@@ -1,4 +1,4 @@
-//! What is shown of a recording, added up segment by segment.
+//! The figures that lists show of a recording, added up segment by segment.
 
 use super::journal::{RecordingData, SegmentData};
 use super::library::{Gap, RecordingRow, RecordingState, TrackRow};
@@ -27,7 +27,7 @@ pub(super) struct Summary {
     from: Micros,
     limit: Micros,
     last_end: Option<Micros>,
-    /// What was asked for, and the stretches that there are of it.
+    /// The range that was asked for, and the parts of it that are on tape.
     asked: Option<Asked>,
     stretches: Vec<Stretch>,
     utc_start: Micros,
@@ -85,7 +85,7 @@ impl Summary {
         let row = &mut self.row;
         let mut begins = segment.start;
         if self.exact {
-            // What of the segment lies within, and its share of the bytes.
+            // The part of the segment that lies within the recording, and its share of the bytes.
             let whole = extent.end.saturating_sub(begins).max(1);
             begins = begins.max(self.from);
             extent.end = extent.end.min(self.limit);
@@ -127,7 +127,7 @@ impl Summary {
         row.tracks = track_rows(&segment.tracks);
     }
 
-    /// What is delivered of it, or on its way.
+    /// The renditions of the recording that are delivered, or on their way.
     pub(super) fn renditions(&mut self, rendition: Rendition) {
         self.row.renditions.push(rendition);
     }

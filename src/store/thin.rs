@@ -1,4 +1,4 @@
-//! What of a segment recordings need, when another that shared it is deleted.
+//! The fragments of a segment that other recordings need, when a recording that shared the segment is deleted.
 
 use super::segment::fragment_end;
 use crate::format::TrackBase;
@@ -108,7 +108,7 @@ impl Dated<'_> {
         self.entry_before(moment).map(|(_, at)| at)
     }
 
-    /// What is needed of a recording stays.
+    /// Keeps the media that a recording needs.
     pub(super) fn left(&self, needed: &[bool], left: &mut Left) {
         let kept = self
             .index
@@ -132,7 +132,7 @@ impl Left {
         Self { at: from, to, sum: 0 }
     }
 
-    /// What stays, in the order of the tape; no moment counts twice.
+    /// The ranges that stay, in the order of the tape, without overlaps.
     pub(super) fn add(&mut self, (begins, ends): Span) {
         let ends = ends.min(self.to);
         self.sum += ends.saturating_sub(begins.max(self.at)).max(0);

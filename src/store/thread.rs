@@ -27,7 +27,7 @@ pub struct StoreSettings {
     pub dir: PathBuf,
     /// The device's id, written into every segment.
     pub device: String,
-    /// What tells this box from others; not kept on the card but within the journal.
+    /// The name that distinguishes this box from others. On the storage device only the journal contains it.
     pub own: String,
     /// How often the tape is made durable.
     pub durability: Duration,
@@ -39,7 +39,7 @@ pub struct StoreSettings {
     pub quota: Option<u64>,
     /// Bytes of the file system that are left to others; `None` is 512 MiB, or a twentieth of a small card.
     pub min_free: Option<u64>,
-    /// What happens when nothing may be given up but what was never delivered.
+    /// The policy when only media may be evicted that was never delivered.
     pub on_full: OnFull,
     /// How long a recording is kept after its end; `None` is until its room is needed.
     pub keep: Option<Micros>,
@@ -76,7 +76,7 @@ impl StoreSettings {
     }
 }
 
-/// What opening a store found.
+/// The result of opening a store.
 #[derive(Clone, Debug)]
 pub struct Opened {
     /// Tape time now is this plus CLOCK_BOOTTIME. Chosen so that it lies past everything on any tape: the line
@@ -86,7 +86,7 @@ pub struct Opened {
     pub report: RecoveryReport,
     /// Recordings that wait for their publishers.
     pub open: Vec<OpenRecording>,
-    /// What the recorder keeps: of each shelf the ids and what is kept of them.
+    /// The recorder's values: for each shelf the ids and their bodies.
     pub shelves: BTreeMap<String, Vec<(String, String)>>,
 }
 

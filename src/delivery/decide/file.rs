@@ -9,7 +9,7 @@ use crate::store::{Layout, Piece, Rendition, Upload};
 /// The parts that the store has, by their numbers.
 pub(in crate::delivery) type Parts = BTreeMap<u32, Piece>;
 
-/// What the tape says of a file now.
+/// The tape's state of a file now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::delivery) struct FileFacts {
     /// Bytes before the body.
@@ -24,7 +24,7 @@ pub(in crate::delivery) struct FileFacts {
     pub(in crate::delivery) may_grow: bool,
 }
 
-/// What to do next.
+/// The next step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::delivery) enum FileStep {
     /// Wait for more tape.
@@ -44,7 +44,7 @@ pub(in crate::delivery) enum FileStep {
     },
     /// Complete the upload: the store makes one object of the parts.
     Complete,
-    /// What was sent is not a part of the file any more: give the upload up and begin again.
+    /// The sent parts are not parts of the file any more: cancel the upload and begin again.
     Restart,
 }
 

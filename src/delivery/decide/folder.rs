@@ -1,7 +1,8 @@
 //! A folder: HLS.
 //!
-//! What a chunk needs goes before it, and the playlist that names it after it: whoever reads the playlist at any moment can
-//! play what it says. The master playlist goes after the first of those.
+//! The init of a chunk is sent before the chunk, and the playlist that names the chunk after it. So a player can play every
+//! chunk that
+//! the playlist names at any moment. The master playlist is sent after the first playlist.
 
 use std::collections::HashMap;
 
@@ -10,14 +11,14 @@ use crate::store::Piece;
 /// The files that the store has, by their names.
 pub(in crate::delivery) type Files = HashMap<String, Piece>;
 
-/// What the tape says of the folder now.
+/// The tape's state of the folder now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::delivery) struct FolderFacts {
     /// Files that decode the chunks: name and mark.
     pub(in crate::delivery) inits: Vec<(String, String)>,
     /// Those chunks that will stay as they are.
     pub(in crate::delivery) chunks: Vec<ChunkFacts>,
-    /// What the master playlist is made of.
+    /// The mark of the master playlist.
     pub(in crate::delivery) master: String,
     /// The recording is closed: the folder does not grow any more.
     pub(in crate::delivery) complete: bool,
@@ -35,7 +36,7 @@ pub(in crate::delivery) struct ChunkFacts {
     pub(in crate::delivery) init: usize,
 }
 
-/// What to do next.
+/// The next step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::delivery) enum FolderStep {
     /// Wait for more tape.

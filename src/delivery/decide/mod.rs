@@ -1,8 +1,8 @@
-//! What to do next for one rendition: pure decisions.
+//! The next step of one rendition: pure decisions.
 //!
-//! All that a decision needs is what the journal says of the rendition ([`Rendition`] and its pieces) and what the tape says
-//! of the file now. Nothing is remembered in between, so what is decided after a crash is what would have been decided
-//! before it.
+//! A decision needs only the journal's state of the rendition ([`Rendition`] and its pieces) and the tape's state of the
+//! file now.
+//! Nothing else is remembered, so the decision after a crash is the same as before it.
 
 mod file;
 mod folder;

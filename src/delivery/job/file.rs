@@ -1,4 +1,4 @@
-//! One file goes.
+//! The transfer of one file.
 
 use std::ops::Range;
 use std::sync::atomic::Ordering;

@@ -1,4 +1,4 @@
-//! A folder goes: HLS.
+//! The transfer of a folder: HLS.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -26,7 +26,8 @@ const AT_ONCE: usize = 3;
 /// A file took no longer than this: it is the way there and back that takes the time, and the link has room for another.
 const QUICK: Micros = SECOND + SECOND / 2;
 
-/// While there is more to send, the next playlist waits so long: with what one chunk takes that is no more than one and a half target
+/// While there is more to send, the next playlist waits so long: with what one chunk takes that is no more than one and a
+/// half target
 /// durations, as long as the link carries the stream.
 const HOLD: Micros = 3 * SECOND;
 

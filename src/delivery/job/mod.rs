@@ -1,7 +1,8 @@
-//! One transfer: a format of a recording goes as far as it can.
+//! One transfer: it sends one format of a recording as far as possible now.
 //!
-//! Thin: what to do next is decided in `decide`, from what the journal and the tape say; here it is done, and written down
-//! before anything is done that builds on it. A crash at any point finds the journal no further than the store is.
+//! This module is thin: `decide` decides the next step from the journal and the tape. The transfer carries the step out,
+//! and writes
+//! it to the journal before the next step depends on it. So after a crash the journal is never ahead of the object store.
 
 mod file;
 mod folder;
@@ -66,20 +67,20 @@ struct Facts {
     visit: Arc<Visit>,
 }
 
-/// What one go at a job was.
+/// The result of one run of a job.
 struct Visit {
     /// Somebody waits for it: it is live, or was until now.
     urgent: bool,
     began: Micros,
     /// The store did something that it was asked for.
     answered: AtomicBool,
-    /// What reading the journal and the indexes took, microseconds.
+    /// The time for reading the journal and the indexes, microseconds.
     looking: AtomicI64,
     /// Of which stream how much more is waited for.
     awaits: OnceLock<(StreamName, Micros)>,
 }
 
-/// What became of a job.
+/// The outcome of a job.
 pub(super) struct Ended {
     pub(super) outcome: Outcome,
     /// The store did something that it was asked for.
@@ -261,7 +262,7 @@ impl Transfer<'_> {
 
     /// Sees whether the store has what it said to have taken; the ETag that it has now.
     async fn make_sure(&self, key: &str, len: u64, etag: &str) -> Result<String, End> {
-        // What says otherwise once may be the network's word.
+        // One different answer may come from something in the network.
         match self.look_at_object(key, len, etag).await {
             Ok(seen) => Ok(seen),
             Err(_) => self.look_at_object(key, len, etag).await,

@@ -1,4 +1,4 @@
-//! How a rendition is called.
+//! The key of a rendition in the object store.
 
 use super::{End, Transfer};
 use crate::delivery::source::NoMaterial;

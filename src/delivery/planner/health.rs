@@ -1,4 +1,4 @@
-//! How the store is, as far as transfers tell.
+//! The state of the object store, by the results of transfers.
 
 use std::collections::HashSet;
 
@@ -16,7 +16,7 @@ pub(super) struct Health {
     failures: u32,
     /// It is left alone until then, and why.
     trouble: Option<(String, Micros)>,
-    /// What it refused since it last took something.
+    /// What the store refused since its last success.
     refused: HashSet<Job>,
     /// Requests that the store carried out.
     taken: u64,

@@ -1,16 +1,17 @@
-//! Which recording is delivered when: a plain struct that is told what happened and says what to do.
+//! The order of deliveries: a plain struct that gets events and returns actions.
 //!
-//! It knows nothing of files, networks or clocks; times are microseconds of a clock that only goes forward. It holds a
-//! bounded window of what waits: what is behind it is asked for when there is room.
+//! The planner knows nothing about files, networks or clocks; times are microseconds of a clock that only goes forward. It
+//! holds a
+//! bounded window of the recordings that wait, and asks for further ones when there is space.
 //!
 //! ```text
-//! first   what was live and is closed now: somebody waits for it, and little of it is left
-//! then    what is live, whoever had to wait longest
-//! then    what is closed, newest or oldest first
+//! first   recordings that were live and are closed now: somebody waits for them, and little of them is left
+//! then    live recordings, the one that waited longest first
+//! then    closed recordings, newest or oldest first
 //! ```
 //!
-//! Of one recording small things go before big ones. A store that fails is left alone for a while, and then tried with one
-//! transfer; something that the store refuses waits alone, and is set aside when that does not help.
+//! Small files of a recording are sent before large ones. When a store fails, the planner waits for a while and then tries one
+//! transfer. A rendition that the store refuses waits alone; after several refusals it counts as failed.
 
 mod health;
 #[cfg(test)]
@@ -32,7 +33,7 @@ pub(super) struct Job {
     pub(super) format: Format,
 }
 
-/// What became of a transfer.
+/// The outcome of a transfer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
     /// All that there will be of it is in the store.
@@ -61,13 +62,13 @@ pub(super) enum Outcome {
     JournalFailed(String),
 }
 
-/// What to do.
+/// An action for the loop.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Action {
     Start(Job),
     /// All of a recording is delivered.
     Delivered(RecordingId),
-    /// What is left of a recording cannot be delivered until somebody does something about it.
+    /// The rest of a recording cannot be delivered until somebody acts.
     SetAside(RecordingId),
     /// Report that a delivery failed for good.
     TellAside(Job, String),
@@ -156,7 +157,7 @@ impl Planner {
         self.in_hours && !self.paused
     }
 
-    /// What is known of the store: why it is not reached, and when it is tried again.
+    /// The state of the store: why it is not reached, and when it is tried again.
     pub(super) fn trouble(&self) -> Option<(&str, Micros)> {
         self.health.trouble()
     }
@@ -175,7 +176,7 @@ impl Planner {
         self.recordings.contains_key(&recording)
     }
 
-    /// What waits now, in the order in which it is to go. What is not there any more is forgotten.
+    /// Replaces the recordings that wait, in the order of their delivery. Recordings that are not in the list are forgotten.
     pub(super) fn candidates(&mut self, candidates: Vec<ToDeliver>) {
         let mut known = std::mem::take(&mut self.recordings);
         self.order.clear();
@@ -202,7 +203,7 @@ impl Planner {
             self.order.push(candidate.recording);
             self.recordings.insert(candidate.recording, course);
         }
-        // What runs is known until it has ended.
+        // A running transfer is known until it ends.
         let running: HashSet<RecordingId> = self.running.iter().map(|job| job.recording).collect();
         known.retain(|recording, _| running.contains(recording));
         self.recordings.extend(known);
@@ -229,7 +230,7 @@ impl Planner {
             // It was closed while the transfer ran: what is left of it goes now.
             Outcome::Grows(_) if !open => State::From(now, 0),
             Outcome::Grows(wait) => State::From(now.saturating_add(*wait), 0),
-            // What is closed goes on before others of its kind do.
+            // A closed recording continues before other closed ones begin.
             Outcome::Turn => State::From(if open { now } else { 0 }, 0),
             Outcome::Waits(wait) => State::From(now.saturating_add(*wait), 0),
             Outcome::Stopped => State::From(0, tries),
@@ -261,7 +262,8 @@ impl Planner {
         }
     }
 
-    /// "A wrong signature" and its like may be about one key: of a proxy that rewrites its address. The store is checked, and what
+    /// "A wrong signature" and its like may be about one key: of a proxy that rewrites its address. The store is checked,
+    /// and what
     /// is refused again although the store took something else meanwhile is about this one.
     fn about(&mut self, job: Job, outcome: Outcome) -> Outcome {
         match outcome {
@@ -323,7 +325,7 @@ impl Planner {
         }
     }
 
-    /// What to do now; to be asked until there is nothing.
+    /// The next action. The loop calls this until there is none.
     pub(super) fn poll(&mut self, now: Micros) -> Option<Action> {
         if let Some(action) = self.actions.pop() {
             return Some(action);
@@ -347,7 +349,8 @@ impl Planner {
         Some(Action::Start(job))
     }
 
-    /// Once after the start; and while a store is not reached and nothing else would find out that it is there again. Hours are for
+    /// Once after the start; and while a store is not reached and nothing else would find out that it is there again. Hours
+    /// are for
     /// what is large.
     fn wants_check(&self, now: Micros) -> bool {
         let nothing_else = || {
@@ -410,7 +413,7 @@ impl Planner {
 
     fn judge_store(&mut self, job: Job, outcome: &Outcome, answered: bool, now: Micros, chance: u64) {
         let told = match outcome {
-            // Who asked for nothing knows nothing of the store.
+            // A transfer that sent no request knows nothing about the store.
             Outcome::Done | Outcome::Grows(_) | Outcome::Waits(_) | Outcome::Turn => {
                 answered.then(|| self.health.succeeded()).flatten()
             }

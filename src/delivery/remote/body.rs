@@ -1,4 +1,4 @@
-//! A body that goes slice by slice, at the pace of all.
+//! A body that is sent slice by slice, at the common rate.
 
 use std::future::Future;
 use std::io;

@@ -1,6 +1,6 @@
 //! A token bucket: bytes and the time go in, waits come out.
 
-/// What is saved up for a burst: an eighth of a second. More would be felt by whoever shares the link.
+/// The longest burst: an eighth of a second. A longer one would disturb other users of the link.
 const BURST: u64 = 8;
 
 #[derive(Debug, Default)]

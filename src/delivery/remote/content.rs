@@ -1,4 +1,4 @@
-//! What is sent with a request: bytes in memory, or such as are read while they go.
+//! The content of a request: bytes in memory, or bytes that are read while they are sent.
 
 use std::fmt;
 use std::sync::Arc;

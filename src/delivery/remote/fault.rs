@@ -1,4 +1,4 @@
-//! Whose fault it was.
+//! The cause of a failed request: the network, the store, or this object.
 
 /// Why a request was not carried out. What is said never holds a secret, nor an address with a signature in it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

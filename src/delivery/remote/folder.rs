@@ -2,11 +2,12 @@
 //!
 //! ```text
 //! ROOT/live/cam/20261121/ID.mp4                               an object
-//! ROOT/live/cam/20261121/.edgereel-<of the key>-<random>      one that is not complete yet: the upload's id is its name
+//! ROOT/live/cam/20261121/.edgereel-<of the key>-<random>      an object that is not complete yet: its name is the upload's id
 //! ```
 //!
-//! What is complete was synced before it got its name, and the name is synced before it is said to be there. The root is never
-//! made: a disk that is not mounted must not fill the one that it is mounted on.
+//! A complete file is synced before it gets its name, and its name is synced before the file counts as delivered. The root
+//! is never
+//! created: when a disk is not mounted, its files must not fill the disk below the mount point.
 
 use std::fs::{self, File, OpenOptions};
 use std::future::Future;
@@ -24,7 +25,7 @@ use nix::libc::O_NOFOLLOW;
 use super::pace::{Pace, Rank};
 use super::{Answer, Content, Fault, ObjectSeen, Remote, Request};
 
-/// What the names of files begin with that are not complete yet.
+/// The names of files that are not complete yet begin with this.
 const BEGUN: &str = ".edgereel-";
 
 /// Written at a time, at the pace of all.
@@ -133,7 +134,7 @@ struct Place {
     root: PathBuf,
     folder: PathBuf,
     path: PathBuf,
-    /// What the names of its uploads begin with.
+    /// The names of the key's uploads begin with this.
     begun: String,
 }
 

@@ -1,8 +1,7 @@
-//! Stores of objects: a bucket that speaks S3, and a folder.
+//! Object stores: a bucket that speaks S3, and a folder.
 //!
-//! A [`Remote`] carries out one [`Request`] at a time and says in an [`Answer`] what became of it, or in a [`Fault`] whose
-//! fault it was that nothing did. It never tries twice, knows nothing of recordings and keeps nothing: what has to be
-//! remembered is in the journal, what has to be decided is the planner's.
+//! A [`Remote`] carries out one [`Request`] at a time. It returns an [`Answer`], or a [`Fault`] with the cause of the failure. It
+//! never tries twice, knows nothing about recordings and keeps no state: the journal keeps the state, and the planner decides.
 
 mod body;
 mod bucket;
@@ -33,11 +32,11 @@ pub(super) trait Remote: Send + Sync {
     /// True when the parts of an upload may be of any size and come in any order, the first one last.
     fn takes_parts_in_any_order(&self) -> bool;
 
-    /// What the store's clock is ahead of this box's, in seconds, as far as its answers told.
+    /// How far the store's clock is ahead of this box's, in seconds, as far as its answers say.
     fn clock_offset(&self) -> Option<i64>;
 }
 
-/// What is asked of a store. Keys are whole: with the store's prefix.
+/// A request to a store. Keys include the store's prefix.
 #[derive(Clone, Debug)]
 pub(super) enum Request {
     /// Puts a whole object, over what is there.
@@ -85,7 +84,7 @@ pub(super) enum Request {
     Space,
 }
 
-/// What goes with an object.
+/// The metadata of an object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct About {
     /// `Content-Type`
@@ -98,7 +97,7 @@ pub(super) struct About {
     pub(super) first: bool,
 }
 
-/// What a store says.
+/// The answer of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
     /// To `Abort`, `Remove` and `Tag`.

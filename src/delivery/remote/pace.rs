@@ -1,6 +1,7 @@
-//! How fast things are sent: a token bucket over all transfers. What viewers wait for goes first: while some of it is on its
-//! way, the rest takes a slice now and then only; between two chunks, the rest is handed to the system no faster than a slow link
-//! carries it ([`Link`]).
+//! The rate of sending: a token bucket over all transfers. Transfers that viewers wait for go first. While one of them is
+//! on its way,
+//! the others send only a slice now and then. Between two chunks, the others are given to the system no faster than a slow link
+//! carries them ([`Link`]).
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -17,7 +18,7 @@ const LONGEST_YIELD: Duration = Duration::from_secs(5);
 /// Whoever waits for its turn looks after this long whether it comes earlier. Microseconds.
 const LOOK: u64 = 1_000_000;
 
-/// What a body is to those that are on their way with it.
+/// The priority of a body among those on their way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::delivery) enum Rank {
     /// Viewers wait for this transfer.
@@ -44,7 +45,7 @@ struct Shared {
 struct State {
     /// The rate that is configured or ordered.
     all: Bucket,
-    /// What the link carries beside what goes first, where that matters.
+    /// The rate that the link carries beside the bodies that go first, where that matters.
     rest: Bucket,
     link: Link,
     /// Bytes taken since the start.

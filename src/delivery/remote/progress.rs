@@ -1,4 +1,4 @@
-//! A request that does not get on is given up; one that does may take as long as it takes.
+//! A request without progress is cancelled; a request with progress may take any time.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// What the system may hold of what was taken: nobody tells how much of it is gone.
+/// The bytes that the system may buffer: it does not say how many of them were sent.
 const HELD: u64 = 512 << 10;
 
 /// The deadline of a request is at most so many times the usual one, however slow the link was.

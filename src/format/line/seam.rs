@@ -4,7 +4,8 @@
 //! Sound and picture are moved alike. The track that ends last decides; the other one's rest is made up for by
 //! [silence](super::Sound), or by a picture that stands.
 //!
-//! Where [gaps are kept](Gaps::Keep), a break is as long as it was, if there is silence to fill it with. Within a boot the tape line is exact. The tape line of
+//! Where [gaps are kept](Gaps::Keep), a break is as long as it was, if there is silence to fill it with. Within a boot the
+//! tape line is exact. The tape line of
 //! another boot begins anywhere behind that of the boot before, so there the gap is the one between the publishes'
 //! UTC times, if that can be true. A box whose clock was not set yet says that it began before it ended; then, and when
 //! the gap would be more than a day, it is closed.

@@ -5,7 +5,8 @@
 //!
 //! Sound also drops out where nothing else does: packets of it are lost, or a microphone is off. A segment in which it comes back
 //! is laid in pieces, with silence between them; pieces are parts of the file, as sound may be in a later fragment than its
-//! pictures, and what was sent of a file that grows must stay. Where whole fragments have no sound, files whose fragments are read
+//! pictures, and what was sent of a file that grows must stay. Where whole fragments have no sound, files whose fragments
+//! are read
 //! one after the other have the silence in these: it is not known by then whether the sound will be back.
 
 use std::sync::Arc;
@@ -171,7 +172,8 @@ impl Sound {
         (pieces, too_much)
     }
 
-    /// A segment in pieces, with silence where its sound drops out; nothing where it does not. `ends` is where the sound before it
+    /// A segment in pieces, with silence where its sound drops out; nothing where it does not. `ends` is where the sound
+    /// before it
     /// ends, in ticks of its file.
     pub(super) fn within(
         &mut self,

@@ -1,4 +1,4 @@
-//! Clips of what is tape already: the store alone makes them.
+//! Clips of media that is on tape already: the store makes them without the recorder.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The recorder as the network and whoever gives orders see it: a thin shell around the decisions in `core`.
+//! The recorder's handle for the network and for orders: a thin shell around the decisions in `core`.
 
 mod clip;
 mod orders;
@@ -74,7 +74,7 @@ impl Recorder {
         let shared = &self.shared;
         let stopping = shared.stopping.load(Ordering::Relaxed);
         let stopping = stopping.then(|| "the service is stopping".to_owned());
-        // Who sends already is kept, and recorded again when there is room: who comes now is better told.
+        // A live publisher stays, and is recorded again when there is space. A new publisher is refused, so that it learns of it.
         let full = || shared.store.progress().borrow().full.clone();
         if let Some(reason) = stopping.or_else(full) {
             return Err(Refusal::Unavailable {
@@ -317,7 +317,7 @@ impl Shared {
     }
 }
 
-/// What a viewer may notice is in the log as well.
+/// The log also contains the faults that a viewer may notice.
 fn log(commands: &[Command]) {
     for command in commands {
         match command {

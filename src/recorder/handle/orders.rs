@@ -126,7 +126,7 @@ impl Recorder {
         self.arrange(None, |core, out| core.delete_rule(about, out)).await
     }
 
-    /// What there is to say of templates and rules.
+    /// The warnings about templates and rules.
     pub fn advice(&self) -> Vec<Advice> {
         self.shared.core().advice()
     }

@@ -1,4 +1,4 @@
-//! What the recorder knew before the service was started anew.
+//! Restores the recorder's state from the journal after a restart of the service.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ impl Recorder {
                 }
             }
             for rule in kept::<Rule>(shelves, RULES) {
-                // Who put it was told, and it is written anew with the next change.
+                // The sender of the command has an answer already. The next change writes the value again.
                 let rule = Rule {
                     old_form: None,
                     ..rule
@@ -43,7 +43,7 @@ impl Recorder {
     }
 }
 
-/// What is on a shelf, as far as it can be read.
+/// The values of a shelf, as far as they can be read.
 fn kept<T: DeserializeOwned>(
     shelves: &BTreeMap<String, Vec<(String, String)>>,
     shelf: &str,

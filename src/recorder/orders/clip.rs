@@ -114,7 +114,7 @@ impl Core {
         session.reserve_as(order.id);
         let wanted = entry.map_or(Wanted::From(from), |entry| Wanted::At(entry.start));
         stream.add(session, wanted, now, out);
-        // What it needs may all be there.
+        // All media of the clip may be there already.
         stream.tick(now, out);
         Ok(stream.short(&asked, entry.map_or(from, |entry| entry.start), to))
     }

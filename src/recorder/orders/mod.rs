@@ -1,5 +1,4 @@
-//! What people and machines may ask of the recorder while it runs. Each order is carried out at once or refused with the
-//! state that is in its way.
+//! Orders to the running recorder. Each order is carried out at once, or refused with the state that prevents it.
 
 mod clip;
 mod rule;
@@ -50,12 +49,12 @@ pub struct StartOrder {
     pub longest: Micros,
 }
 
-/// What was started.
+/// The recordings that were started.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Started {
     /// The recordings.
     pub recordings: Vec<RecordingId>,
-    /// What they will lack of what was asked for, as far as that is known before they have begun.
+    /// How much shorter they will be than asked for, as far as that is known before they begin.
     pub short: Option<Short>,
 }
 
@@ -66,9 +65,9 @@ pub struct ClipOrder {
     pub id: RecordingId,
     /// The stream.
     pub stream: StreamName,
-    /// Which part.
+    /// The part of the stream.
     pub range: ClipRange,
-    /// What it is to be had in.
+    /// The formats of the clip.
     pub formats: Vec<Format>,
     /// A name for it.
     pub name: Option<String>,
@@ -76,7 +75,7 @@ pub struct ClipOrder {
     pub keep: Option<Keep>,
 }
 
-/// Which part of a stream a clip is.
+/// The part of a stream that a clip contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClipRange {
     /// From one moment to another, UTC.
@@ -109,7 +108,7 @@ pub enum ClipSource {
     Live,
 }
 
-/// Which recordings an order is about.
+/// The recordings that an order concerns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Which {
     /// Those that a command began on this stream.
@@ -135,9 +134,9 @@ pub enum OrderError {
     /// There is nothing to stop, or to go on with.
     #[error("{what}: {state}")]
     NotRecording {
-        /// What was asked for.
+        /// The order.
         what: String,
-        /// What is so instead.
+        /// The state that prevents it.
         state: String,
     },
     /// The range cannot be.

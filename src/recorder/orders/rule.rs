@@ -1,4 +1,4 @@
-//! Rules and templates that commands put over those of the configuration.
+//! Rules and templates of commands, which replace those of the configuration.
 
 use super::{OrderError, RULES, TEMPLATES, to_json};
 use crate::config::{Advice, Rule, Template, TemplateSource};
@@ -71,7 +71,7 @@ impl Core {
         Ok(())
     }
 
-    /// What there is to say of templates and rules.
+    /// The warnings about templates and rules.
     pub(in crate::recorder) fn advice(&self) -> Vec<Advice> {
         let live = |task: &&Task| task.state.is_live();
         let tasks = || self.tasks.list(None, None, None).filter(live);
@@ -96,7 +96,7 @@ impl Core {
     }
 }
 
-/// What the journal knows a rule by, and what an earlier release may have called it.
+/// The id of a rule in the journal, and the id that an earlier release may have used.
 fn rule_ids(rule: &Rule) -> [String; 2] {
     let (app, name) = rule.parts();
     [

@@ -1,4 +1,4 @@
-//! Tasks: what is to be recorded at a time.
+//! Tasks: orders to record at a given time.
 
 use std::sync::Arc;
 
@@ -81,7 +81,7 @@ impl Core {
         refused
     }
 
-    /// What a task that was changed records ends, unless its time is now: then it goes on.
+    /// Ends the recordings of a task that was changed, unless its time is now: then they continue.
     fn end_unless_due(&mut self, task: &Task, now: Moment, out: &mut Vec<Command>) {
         let due = task.when.window_at(now.utc).is_some();
         for stream in self.streams() {

@@ -1,5 +1,5 @@
-//! Carries out one change within a transaction. Every change can come twice: the second time changes nothing
-//! and tells nobody.
+//! Applies one change within a transaction. Every change can come twice: the second time it changes nothing and writes no
+//! event.
 
 use data_encoding::HEXLOWER;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -149,7 +149,7 @@ pub(super) fn apply(db: &Connection, op: &Op, utc: Micros) -> Result {
     }
 }
 
-/// What the tape has no part in.
+/// Applies a change that does not concern the tape.
 fn changed(db: &Connection, change: &Change, utc: Micros) -> Result {
     match change {
         Change::Keep {

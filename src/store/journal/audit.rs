@@ -1,4 +1,4 @@
-//! Commands that were carried out, and for whom: changes of that list, and what it says.
+//! The audit in the journal: writing it and reading it.
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -70,7 +70,7 @@ pub(super) fn redate(db: &Connection, boot: &[u8; 16], by: Micros) -> Result {
     )
 }
 
-/// Who asked last that this recording be deleted.
+/// The last command to delete this recording.
 pub(super) fn who_deletes(db: &Connection, recording: RecordingId) -> Result<Option<AskedBy>> {
     prepare(
         db,

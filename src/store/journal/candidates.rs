@@ -11,7 +11,7 @@ use super::{Journal, Op};
 use crate::media::{Micros, RecordingId, SegmentId, StreamName};
 use crate::store::StoreError;
 
-/// Which tape may go. Each class comes before the next, the oldest of each first.
+/// The classes of tape that may be evicted. Each class comes before the next, the oldest tape of each first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::store) enum Class {
     /// Every recording that it belongs to has expired.
@@ -42,7 +42,7 @@ pub(super) const BLOCKS: &str = "SELECT s.id, t.name, s.sequence, s.space, s.end
 pub(super) const SHARES: &str = "o.stream = s.stream AND o.end > s.start AND o.start < s.end
     AND o.start >= s.start - (SELECT max(end - start) FROM recordings)";
 
-/// What was deleted within a segment is written over before its file becomes another's.
+/// The deleted fragments of a segment are overwritten before another segment takes over its file.
 const NOT_BLANK: &str = "NOT EXISTS (SELECT 1 FROM blanks b WHERE b.segment = s.segment)";
 
 /// Recordings that expire in one go.
@@ -165,7 +165,7 @@ impl Journal {
     /// Recordings that were kept as long as they were to be. Those of a boot whose clock was never set are not among
     /// them: nobody knows how old they are. With `delivered`, only those that are delivered.
     pub(in crate::store) fn due(&self, utc: Micros, delivered: bool) -> Result<Vec<RecordingId>, StoreError> {
-        // What is kept for one length of time and ends in one boot is due in the order of its ends.
+        // Recordings with the same `keep` and the same boot expire in the order of their ends.
         let states = ["delivered", "closed"];
         let states = states.get(..if delivered { 1 } else { 2 }).unwrap_or(&states);
         let boots = spans(&self.boots()?);

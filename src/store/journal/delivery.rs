@@ -1,4 +1,4 @@
-//! What is remembered of deliveries: changes of it, and what it says.
+//! Deliveries in the journal: writing their state and reading it.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -96,7 +96,7 @@ fn put(db: &Connection, rendition: &Rendition, utc: Micros) -> Result {
     )?
     .query_row(params![recording, format, id.part], |row| row.get(0))
     .optional()?;
-    // What is to be removed meanwhile stays so.
+    // A rendition that is to be removed stays in this state.
     if known.as_deref() == Some("removing") {
         return Ok(());
     }
@@ -328,7 +328,7 @@ impl Journal {
         Ok(found)
     }
 
-    /// What is known of a recording's renditions.
+    /// The renditions of a recording.
     pub(in crate::store) fn renditions(
         &self,
         recording: RecordingId,
@@ -337,7 +337,7 @@ impl Journal {
         self.all(&sql, params![recording.to_bytes()], |row| self.rendition(row))
     }
 
-    /// What the store has of a rendition that is on its way.
+    /// The pieces of a rendition on its way that the object store has.
     pub(in crate::store) fn pieces(&self, id: RenditionId) -> std::result::Result<Vec<Piece>, StoreError> {
         let sql = "SELECT name, bytes, crc, etag, mark FROM pieces WHERE rendition =
             (SELECT rendition FROM renditions WHERE recording = ?1 AND format = ?2 AND part = ?3)";

@@ -1,4 +1,4 @@
-//! Carries out that tape is given up, and says what is lost by it.
+//! Applies the eviction of tape, and writes the events of what is lost by it.
 
 use rusqlite::{Connection, OptionalExtension, params};
 

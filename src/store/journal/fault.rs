@@ -1,12 +1,11 @@
-//! What an error of SQLite says of the journal: that the file is damaged, or that something around it refused.
+//! The meaning of an error of SQLite: the journal is damaged, or the system refused an operation.
 //!
-//! The difference decides what is done at start-up. A damaged journal is set aside and made again from the files
-//! of the tape; everything else is an error that may be gone tomorrow, and setting a good journal aside for it would
-//! lose the events that wait in it.
+//! The start acts on this difference. It sets a damaged journal aside and makes it again from the files of the tape. The cause of
+//! every other error may be gone tomorrow, and setting a good journal aside for it would lose the events that wait in it.
 
 use rusqlite::{Error, ffi};
 
-/// What to make of an error.
+/// The meaning of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::store) enum Fault {
     /// The bytes of the journal are not those of a journal: no second try will read them.

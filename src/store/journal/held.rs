@@ -1,4 +1,4 @@
-//! Tape that goes later than the recordings it belongs to, because another recording is decoded with it.
+//! Tape that stays longer than its own recordings, because another recording needs it for decoding.
 
 use rusqlite::{OptionalExtension, params};
 

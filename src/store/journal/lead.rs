@@ -1,5 +1,6 @@
-//! What a recording is decoded with and does not have. One that begins without a keyframe, or with one of an open GOP, wants the
-//! pictures from the keyframe before on, which lie on the tape of the same publish, in other segments.
+//! Media that a recording needs for decoding and does not contain. A recording that begins without a keyframe, or with the
+//! keyframe
+//! of an open GOP, needs the pictures from the keyframe before. They are on the tape of the same publish, in other segments.
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -31,7 +32,7 @@ impl Lead {
     }
 }
 
-/// What other recordings are decoded with, of those that begin after a moment and not long after one's end.
+/// The media that other recordings need for decoding, of recordings that begin after a moment and not long after the end of one.
 pub(super) fn of_others(db: &Connection, recording: i64, after: Micros) -> Result<Vec<Lead>> {
     let sql = format!(
         "SELECT o.recording FROM recordings r CROSS JOIN recordings o
@@ -48,7 +49,8 @@ pub(super) fn of_others(db: &Connection, recording: i64, after: Micros) -> Resul
     Ok(leads)
 }
 
-/// What a recording is decoded with, if it begins without a keyframe, with one of an open GOP or with one that needs the one before. Nothing is known of a segment that is still written.
+/// What a recording is decoded with, if it begins without a keyframe, with one of an open GOP or with one that needs the
+/// one before. Nothing is known of a segment that is still written.
 pub(super) fn of(db: &Connection, recording: i64) -> Result<Option<Lead>> {
     let sql = format!(
         "SELECT {COLUMNS}, iif(r.exact, r.start, s.start), r.spec

@@ -1,4 +1,4 @@
-//! Who hears of events, and what was answered to whom: changes of it, and what it says.
+//! The positions of listeners, and the answers to requests: writing them and reading them.
 
 use rusqlite::{Connection, Row, params};
 
@@ -61,7 +61,7 @@ fn listeners(db: &Connection, all: &[String], from: &str) -> Result {
     sweep(db)
 }
 
-/// What all have goes. Where nobody listens, the last events stay: for whoever looks.
+/// Removes the events that all listeners have. Without a listener the last events stay, so that people can look at them.
 fn sweep(db: &Connection) -> Result {
     execute(
         db,

@@ -51,7 +51,7 @@ use super::{StoreError, disk, paths};
 
 pub(super) use super::paths::JOURNAL as FILE;
 
-/// What SQLite keeps beside it.
+/// The files that SQLite keeps beside the journal.
 pub(super) const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
 
 /// Another process may hold the journal for a moment (`ls` on a WAL that it must recover).

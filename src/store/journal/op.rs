@@ -8,10 +8,10 @@ use crate::media::{Micros, PublishId, RecordingId, SegmentId, StreamName, Tracks
 use crate::store::deleted::Part;
 use crate::store::{Change, RecordingSpec};
 
-/// What is told of a publish that begins.
+/// The event of a publish that begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::store) enum Tell {
-    /// That it begins, and whether it is recorded.
+    /// The event that the publish begins, and whether it is recorded.
     Aloud(Box<Recorded>),
     /// Nothing: it was told of before.
     Quietly,
@@ -59,7 +59,7 @@ pub(in crate::store) enum Op {
     EndPublish {
         id: PublishId,
         reason: String,
-        /// What came of it, for the event.
+        /// The outcome of the publish, for the event.
         outcome: Box<PublishOutcome>,
     },
     /// A recording that was found again goes on.
@@ -72,7 +72,7 @@ pub(in crate::store) enum Op {
         start: Micros,
         /// How long after its end it is kept; `None` is until its room is needed.
         keep: Option<Micros>,
-        /// What it is of and for; of one that is only found again nobody knows.
+        /// What the recording is of and for; `None` for a recording that was found again.
         spec: Option<Arc<RecordingSpec>>,
         /// False for one that is only found again.
         tell: bool,
@@ -139,7 +139,7 @@ pub(in crate::store) enum Op {
     Doom {
         id: RecordingId,
     },
-    /// What was deleted with a recording is in the list beside the tape.
+    /// The list beside the tape contains the deleted parts of a recording.
     Listed {
         id: RecordingId,
     },
@@ -160,7 +160,7 @@ pub(in crate::store) enum Op {
     Evict {
         id: SegmentId,
     },
-    /// What was given up is gone: its blocks are another's, or the file system's.
+    /// The file of an evicted segment is gone: another segment or the file system has its blocks.
     Evicted {
         id: SegmentId,
     },
@@ -197,11 +197,11 @@ pub(in crate::store) enum Op {
     Adopt {
         own: String,
     },
-    /// What the tape has no part in.
+    /// A change that does not concern the tape.
     Change(Change),
 }
 
-/// What a boot's clocks say.
+/// The clocks of a boot.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::store) struct BootClock {
     pub(in crate::store) boot: [u8; 16],
@@ -222,7 +222,7 @@ pub(in crate::store) struct NewSegment {
     pub(in crate::store) tracks: Tracks,
 }
 
-/// What is entered when a segment will not change any more.
+/// The values of a sealed segment's row.
 #[derive(Clone, Debug)]
 pub(in crate::store) struct Sealed {
     pub(in crate::store) id: SegmentId,

@@ -1,4 +1,4 @@
-//! Events, written in the transaction that makes them true; and the few words in which all changes speak to SQLite.
+//! Events, written in the transaction that makes them true; and the few functions through which all changes call SQLite.
 
 use rusqlite::{Connection, params};
 use uuid::Uuid;

@@ -1,5 +1,6 @@
-//! Whose journal it is. What is delivered is removed from a store of objects because the journal says so: one that comes from
-//! another box, or from somebody who prepared it, must not have objects removed that this box never put there.
+//! The box that a journal belongs to. edgereel removes delivered objects because the journal says so. A journal from
+//! another box, or
+//! one that somebody prepared, must not cause the removal of objects that this box never sent.
 
 use rusqlite::{Connection, OptionalExtension, params};
 

@@ -1,5 +1,5 @@
-//! Searching, without reading what is not looked for: what a page of recordings is, and all that is shown of them, each with
-//! one question for the whole page.
+//! Searches that read only what they look for: the recordings of a page, and each kind of rows that lists show of them, with one
+//! query for the whole page.
 
 use rusqlite::params;
 
@@ -26,7 +26,7 @@ const FEW: usize = 8;
 /// The template of a recording `r`, by which it is indexed.
 const TEMPLATE: &str = "ifnull(iif(json_valid(r.spec), json_extract(r.spec, '$.template'), NULL), 'default')";
 
-/// What SQLite's GLOB takes for the pattern: there, more than `*` means something.
+/// The pattern for SQLite's GLOB, in which more characters than `*` have a meaning.
 fn as_glob(pattern: &str) -> String {
     pattern.replace('[', "[[]").replace('?', "[?]")
 }
@@ -293,7 +293,7 @@ impl Journal {
         })
     }
 
-    /// What is known of the renditions of recordings.
+    /// The renditions of recordings.
     pub(in crate::store) fn renditions_of(
         &self,
         recordings: &[i64],

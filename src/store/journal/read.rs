@@ -1,4 +1,4 @@
-//! What the journal says.
+//! Reading the journal.
 
 use rusqlite::types::FromSql;
 use rusqlite::{OptionalExtension, Params, Row, params};
@@ -112,7 +112,7 @@ pub(super) fn few(state: &str) -> String {
     format!("s.state = '{state}' AND s.state <> 'sealed'")
 }
 
-/// What is known of a publish.
+/// A publish, as its row says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::store) struct Publish {
     pub(in crate::store) stream: StreamName,
@@ -330,7 +330,7 @@ impl Journal {
         })
     }
 
-    /// What the recorder keeps: shelf, id, body.
+    /// The values that the recorder keeps: shelf, id, body.
     pub(in crate::store) fn shelves(&self) -> Result<Vec<(String, String, String)>, StoreError> {
         let sql = "SELECT shelf, id, body FROM shelves WHERE shelf <> ?1";
         self.all(sql, params![owner::SHELF], |row| {

@@ -170,7 +170,7 @@ pub(super) fn close(
     let Some(found) = find(db, id, "state = 'open'")? else {
         return Ok(());
     };
-    // What is asked for is the limit; where nothing is asked for, the tape is.
+    // The limit is the end that was asked for, or else the end of the tape.
     let end = end.or(found.ends).or(found.paused.then_some(found.grown));
     let tape = tape(db, &found, end.unwrap_or(Micros::MAX))?;
     if tape.segments == 0 {
@@ -254,7 +254,7 @@ fn find(db: &Connection, id: RecordingId, state: &str) -> Result<Option<Found>> 
         .optional()
 }
 
-/// What there is on the tape of a recording that ends at `limit`.
+/// The media on the tape of a recording that ends at `limit`.
 struct Tape {
     segments: i64,
     bytes: i64,

@@ -1,4 +1,4 @@
-//! Dates the outbox anew when the clock of the present boot was set: what is not sent yet shall not speak of 1970.
+//! Gives the events in the outbox new dates when the clock of this boot is set: an event that is not sent yet must not say 1970.
 
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Map, Value};
@@ -12,7 +12,7 @@ type Result<T = ()> = rusqlite::Result<T>;
 /// The counter that holds the sequence of the boot's first event.
 const FIRST: &str = "outbox_of_boot";
 
-/// What a start says of recordings that the last run left open.
+/// The reason of recordings that the last run left open.
 const UNCLEAN: &str = crate::store::UNCLEAN;
 
 /// Events from here on belong to a boot that begins.
@@ -83,7 +83,7 @@ fn moved(db: &Connection, boot: &[u8; 16], kind: &str, body: &str, by: Micros) -
         }
     }
     if kind == "recording.resumed" {
-        // What lies in between is known better now.
+        // The bounds in between are known better now.
         let time = |name: &str| object.get(name)?.as_str()?.parse::<jiff::Timestamp>().ok();
         if let (Some(from), Some(at)) = (time("from"), time("at")) {
             let gap = at.as_microsecond().saturating_sub(from.as_microsecond()).max(0);

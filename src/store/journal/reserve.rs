@@ -1,4 +1,4 @@
-//! Room set aside, so that what must be said can be written when everything else is full.
+//! Space that is reserved for the journal, so that events can be written when all other space is taken.
 
 use std::path::PathBuf;
 

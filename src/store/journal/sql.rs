@@ -1,4 +1,4 @@
-//! The one way from the text of a statement to SQLite, so that tests see every statement there is.
+//! The only way from the text of a statement to SQLite, so that tests see every statement.
 
 use rusqlite::{Connection, Statement};
 

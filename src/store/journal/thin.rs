@@ -1,5 +1,6 @@
-//! What is deleted on request: whole segments, and fragments of those that other recordings share. First the journal does not
-//! know them any more, then their bytes go.
+//! Deletion on request: whole segments, and fragments of segments that other recordings share. First the journal forgets
+//! them, then
+//! their bytes are removed.
 
 use std::collections::HashSet;
 
@@ -21,7 +22,7 @@ use crate::store::thin::{Dated, Left};
 /// Deletions that are remembered: as many as the list beside the tape names.
 const REMEMBERED: i64 = crate::store::deleted::MOST as i64;
 
-/// What is read of a segment `s` of a publish `p`.
+/// The columns that are read of a segment `s` of a publish `p`.
 pub(super) const COLUMNS: &str =
     "s.segment, s.id, s.publish, base_video, base_audio, tape_zero, s.start, s.end, tracks";
 
@@ -65,7 +66,7 @@ impl Piece {
     }
 }
 
-/// What was removed, and how much of the recording others need.
+/// The parts that were removed, and how much of the recording others need.
 pub(super) struct Removed {
     pub(super) left: Micros,
     pub(super) parts: Vec<Part>,
@@ -96,7 +97,7 @@ pub(super) fn remove(db: &Connection, recording: i64, span: (Micros, Micros)) ->
             continue;
         }
         let tracks = tracks::decode(&piece.tracks).unwrap_or_default();
-        // What cannot be read stays as it is: `verify` has a word on it.
+        // An index that cannot be read stays as it is: `verify` reports it.
         let Some(index) = index(db, piece.key)? else {
             left.add((piece.start, piece.end));
             continue;
@@ -316,7 +317,7 @@ fn shared(db: &Connection, recording: i64) -> Result<Vec<Piece>> {
         .collect()
 }
 
-/// What other recordings need of a segment. One that is not exact needs all of it.
+/// The parts of a segment that other recordings need. A recording without an interval needs the whole segment.
 fn keeps(db: &Connection, segment: i64, but: i64) -> Result<Vec<(Micros, Micros)>> {
     let sql = format!(
         "SELECT iif(o.exact, o.start, {}),
@@ -395,7 +396,7 @@ impl Journal {
         Ok(ids.into_iter().collect())
     }
 
-    /// What became of the wish to delete a recording: how much of its footage is left, once it is carried out.
+    /// The state of a recording's deletion: how much of its footage is left, once the deletion is carried out.
     pub(in crate::store) fn deletion(
         &self,
         id: RecordingId,

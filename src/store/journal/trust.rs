@@ -1,4 +1,5 @@
-//! What of a journal is believed that may not be ours: a card may have been prepared, or come from another box.
+//! The checks of a journal before edgereel trusts it: somebody may have prepared the storage device, or it may be from
+//! another box.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -61,7 +62,7 @@ const MOST: i64 = 1 << 55;
 /// Rows of a table. All of a table's rows are in memory at a start.
 const MOST_ROWS: i64 = 5_000_000;
 
-/// What a schema consists of: kind and name, table and text.
+/// An element of a schema: kind and name, table and text.
 type Schema = BTreeMap<(String, String), (String, String)>;
 
 /// Nothing that stands in a journal runs by itself with more power than our own statements have, and no value is longer than

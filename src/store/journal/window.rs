@@ -1,13 +1,13 @@
-//! From UTC to the tape: where to look for what lies between two moments.
+//! From UTC to tape time: the part of the tape that lies between two moments of UTC.
 
 use super::Journal;
 use crate::media::Micros;
 use crate::store::StoreError;
 
-/// What begins before its publish does so by less than this.
+/// A segment begins before its publish by less than this.
 const BEFORE: Micros = 24 * 3_600 * 1_000_000;
 
-/// What a boot's publishes say of its times.
+/// The range of times of a boot's publishes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::store) struct BootSpan {
     /// Tape time at which its first publish began.

@@ -1,7 +1,8 @@
-//! What waits for the storage thread, and what goes first when that is more than memory has room for. Pure.
+//! The commands that wait for the storage thread, and the media that is dropped when they need more memory than allowed. Pure.
 //!
-//! A card that stalls costs whole GOPs, oldest first, of the publish that holds most. What remains of a publish
-//! always begins with a keyframe after a gap, and each gap is marked where it is.
+//! When a storage device stalls, the backlog drops whole GOPs, oldest first, from the publish that holds most. After a gap,
+//! a publish
+//! always continues with a keyframe. A mark in the queue takes the place of each gap.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -13,7 +14,7 @@ use crate::store::{Command, Refused};
 #[cfg(test)]
 mod tests;
 
-/// What any command costs beside its media.
+/// The cost of any command beside its media.
 const COMMAND_COST: usize = 256;
 /// Beginnings and reports may take this part of the limit: with it full of them, the card has been stuck for
 /// hours. What ends is always taken: it closes what is open, and for each end there was a beginning.

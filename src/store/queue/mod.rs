@@ -1,5 +1,4 @@
-//! The bounded queue between the network and the storage thread: a lock around the [`Backlog`], and who waits
-//! for what.
+//! The bounded queue between the network and the storage thread: a lock around the [`Backlog`], and signals for those who wait.
 //!
 //! Putting never blocks; a producer that costs nothing to hold up waits for [`room`](Queue::room) first. Bytes
 //! count until they were written, not until they were taken.
@@ -39,7 +38,7 @@ struct State {
     overflowing: bool,
 }
 
-/// What the storage thread woke up for.
+/// The commands that the storage thread takes at one time.
 pub(super) struct Batch {
     pub(super) commands: Vec<Command>,
     /// The cost of the commands in the backlog.

@@ -1,4 +1,4 @@
-//! Reading from a runtime, which may not wait for the storage device.
+//! Reading from a runtime, which must not wait for the storage device.
 
 mod reader;
 mod subscription;

@@ -1,4 +1,4 @@
-//! The library, for whoever may not wait for the storage device.
+//! The library for callers that must not wait for the storage device.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -131,7 +131,7 @@ impl Shared {
     fn read<T, E: From<StoreError>>(&self, work: impl FnOnce(&Library) -> Result<T, E>) -> Result<T, E> {
         let library = self.take()?;
         let done = work(&library);
-        // What failed may be the library's fault. Of one that a view was made of, the journal belongs to the view.
+        // The library may be the cause of the failure. The journal of a library with a view belongs to the view.
         if done.is_ok() && library.is_its_own() {
             self.keep(library);
         }

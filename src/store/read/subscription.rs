@@ -1,4 +1,4 @@
-//! How far a listener of the outbox is, and the reading that it does there.
+//! The position of a listener in the outbox, and its reading of the outbox.
 
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ pub struct Subscription {
 impl Subscription {
     /// Where a listener stands, once the journal says so. `unknown` is called as often as the journal does not know it.
     pub async fn open(store: Store, reader: Reader, listener: &str, unknown: impl Fn()) -> Self {
-        // Who listens was said to the store before.
+        // The store knows its listeners already.
         flush(&store).await;
         loop {
             let name = listener.to_owned();
@@ -98,14 +98,14 @@ impl Subscription {
         }
     }
 
-    /// What [`fetch`](Self::fetch) gave was taken: there may be more behind the last.
+    /// The events of [`fetch`](Self::fetch) were taken: there may be more behind the last one.
     pub fn took(&mut self, rows: &[Posted]) {
         if let Some(last) = rows.last() {
             self.looked = self.looked.min(last.sequence);
         }
     }
 
-    /// What was read may not be all: it is to be read again.
+    /// There may be more events than were read: the outbox is to be read again.
     pub fn look_again(&mut self) {
         self.looked = 0;
     }
@@ -135,7 +135,7 @@ impl Subscription {
         });
     }
 
-    /// What the listener missed and is to be offered first, if there is any.
+    /// The events that the listener missed and that are offered first, if there are any.
     pub async fn missed(&self) -> Result<Option<Callback>, StoreError> {
         let listener = self.listener.clone();
         let missed = self

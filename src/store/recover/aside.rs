@@ -73,7 +73,7 @@ pub(in crate::store) fn folders(dir: &Path) -> Result<Vec<PathBuf>, StoreError> 
 }
 
 impl Aside {
-    /// What an earlier start, or a running service, wanted to set aside and did not finish telling of.
+    /// The note of an earlier start or of a running service, whose event is not committed yet.
     pub(in crate::store) fn pending(dir: &Path) -> Result<Option<Self>, StoreError> {
         let path = dir.join(NOTE);
         let file = match RealDisk.open_read(&path) {

@@ -1,5 +1,6 @@
-//! What was deleted on request and must not come back: with a journal that is made again, or with a journal or files that were
-//! put back from a copy.
+//! Media that was deleted on request must not come back: not with a journal that is made again, and not with a journal or
+//! files that
+//! somebody restored from a copy.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -80,7 +81,7 @@ impl Recovery<'_> {
             } = &cut.blocks;
             let path = paths::segment(self.dir, stream, *sequence);
             let samples = journal.index(*id)?;
-            // What cannot be read is for `verify` to tell of.
+            // `verify` reports files that cannot be read.
             if !is_blank(self.disk, &path, (*id, cut.bytes), samples.as_deref()) {
                 self.ops.push(Op::Blank { id: *id });
             }

@@ -1,17 +1,18 @@
-//! How a store comes up: its journal is opened, or set aside and made again, and what the last run left is repaired.
+//! The start of a store: it opens the journal, or sets it aside and makes it again, and repairs what the last run left.
 //!
-//! What it promises: media that can be read is never deleted, a crash at any point of it is repaired by the next start,
-//! and doing it twice does no more than doing it once.
+//! Its promises: media that can be read is never deleted; the next start repairs a crash at any point of recovery;
+//! recovering twice
+//! does no more than recovering once.
 //!
 //! | module | what it is |
 //! |---|---|
-//! | `aside` | a journal that cannot be gone on with, moved out of the way |
-//! | `repair` | every file against its row |
-//! | `adopt`, `salvage` | files without a row, and what they hold behind a damaged place |
-//! | `gone` | what was deleted on request, and must not come back |
-//! | `pace` | how far it is, for the log and for whoever started the service |
-//! | `sane` | what a file may say of itself |
-//! | `strays` | what belongs nowhere, and `lost+found` |
+//! | `aside` | sets aside a journal that cannot be used |
+//! | `repair` | compares every file with its row |
+//! | `adopt`, `salvage` | files without a row, and their media behind a damaged place |
+//! | `gone` | media that was deleted on request must not come back |
+//! | `pace` | the progress of recovery, for the log and for the service manager |
+//! | `sane` | the ranges of the numbers in a file |
+//! | `strays` | files in a wrong place, and `lost+found` |
 
 mod adopt;
 mod aside;

@@ -1,4 +1,4 @@
-//! How far a recovery is: one that reads a full card again takes a while, and whoever waits wants to know that it gets on.
+//! The progress of recovery. Reading a full storage device takes a while, so the log and the service manager learn how far it is.
 
 use std::io;
 use std::path::Path;

@@ -1,13 +1,14 @@
-//! What start-up repairs: brings files and rows together again after whatever ended the last run.
+//! The repairs of a start: they bring files and rows into agreement again, whatever ended the last run.
 //!
-//! Only segments that were open are read; of sealed ones the name is enough. Everything that is readable is
-//! kept. A crash at any point of it is repaired by the next start:
+//! Recovery reads only segments that were open; of sealed ones it needs only the name. It keeps everything that is
+//! readable. The next
+//! start repairs a crash at any point of it:
 //!
 //! 1. Files of open segments are cut to their last whole fragment and synced; those without one are removed, and
-//!    so are those that were taken over from a segment that was given up and not written to.
-//! 2. One transaction seals their rows, adopts files that have none, closes what was open, and says so.
-//! 3. What nobody can read is moved to `lost+found`: last, so that its event is there first. A crash in between
-//!    tells of it twice.
+//!    so are files that were taken over from an evicted segment and not written to.
+//! 2. One transaction seals their rows, adopts files without a row, closes open publishes and recordings, and writes the event.
+//! 3. Files that nobody can read are moved to `lost+found`. This comes last, so that the event is there first. A crash in between
+//!    reports them twice.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::OsString;
@@ -48,7 +49,7 @@ pub(in crate::store) struct Live {
     pub(in crate::store) recordings: HashSet<RecordingId>,
 }
 
-/// What could not be gone on with, and was moved out of the way before.
+/// The journal, or the tape, that could not be used and was set aside before.
 #[derive(Clone, Debug, Default)]
 pub(in crate::store) struct SetAside {
     pub(in crate::store) journal: Option<JournalSetAside>,
@@ -159,7 +160,7 @@ pub(super) struct Recovery<'a> {
     pub(super) pace: Pace<'a>,
     /// Where the tape ends that rows tell of; read when it is first asked for.
     pub(super) tape_known: Option<Option<Micros>>,
-    /// What was deleted on request, and must not come back.
+    /// The list of media that was deleted on request and must not come back.
     pub(super) deleted: Deleted,
 }
 
@@ -325,7 +326,7 @@ impl Recovery<'_> {
     ) -> Result<u64, StoreError> {
         let mut space = len;
         if left == Left::Damage {
-            // What stands behind was durable once: someone may want to look at it.
+            // The bytes behind were durable once: someone may want to look at them.
             self.name(path, &format!("is damaged at byte {}", scanned.valid_len));
         } else if scanned.stopped != Stopped::Clean || !is_worth_keeping(scanned.valid_len, len) {
             self.report.truncated_bytes += scanned.torn;
@@ -363,7 +364,7 @@ impl Recovery<'_> {
         Ok(())
     }
 
-    /// What the journal says is open, is not, unless it is `live`.
+    /// Ends the publishes and closes the recordings that the journal calls open, unless they are `live`.
     fn close(&mut self, journal: &Journal, live: &Live) -> Result<(), StoreError> {
         let reason = crate::store::UNCLEAN;
         for (id, resumes) in journal.open_recordings()? {

@@ -1,8 +1,9 @@
-//! What a segment without a row holds behind a damaged place.
+//! The media of a segment without a row behind a damaged place.
 //!
-//! A segment that was being written ends at its first fragment that is not whole: behind that is what nobody
-//! acknowledged. Of a file whose row is lost nobody knows whether it was being written, and a flipped bit at its
-//! beginning must not cost the rest.
+//! A segment that was being written ends at its first fragment that is not whole: nobody acknowledged the bytes behind it.
+//! When the
+//! row of a file is lost, nobody knows whether the file was being written. Then a flipped bit at its beginning must not cost the
+//! rest.
 
 use super::pace::Paced;
 use crate::format::fmp4::{self, FIRST_SEQUENCE, Left, Position, ScanError, Scanned, Stopped};

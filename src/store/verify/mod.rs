@@ -77,7 +77,7 @@ pub enum Step<'a> {
     Done(&'a str),
 }
 
-/// What was read.
+/// The totals of a check.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Checked {
     /// Sealed segments.
@@ -90,7 +90,7 @@ pub struct Checked {
     pub open: u64,
     /// How often something was found.
     pub findings: u64,
-    /// What lies in `lost+found`: the first names.
+    /// The first names of files in `lost+found`.
     pub lost_found: Vec<PathBuf>,
     /// How many there are.
     pub lost_found_count: u64,
@@ -312,7 +312,7 @@ impl Check<'_> {
         });
     }
 
-    /// What earlier repairs left for a person to look at.
+    /// Lists what earlier repairs left for a person to look at.
     fn left(&mut self) -> Result<(), StoreError> {
         self.checked.journals_set_aside = recover::folders(self.dir)?;
         let dir = paths::lost_found(self.dir);

@@ -85,7 +85,7 @@ pub(in crate::store) fn repair_on(
             watch: &mut *watch,
         };
         strangers |= repair.segment(&row, &found)?;
-        // What is still wrong with what is left.
+        // Reports the findings that remain after the repair.
         let Some(row) = journal.segment(row.id)? else {
             continue;
         };
@@ -132,7 +132,7 @@ pub(in crate::store) fn repair_on(
     Ok(check.checked)
 }
 
-/// What stands in the audit of it: no service runs that would write that.
+/// The entry of the repair in the audit. No service runs that would write it.
 fn audited(clock: &dyn Clock) -> Audited {
     Audited {
         id: uuid::Uuid::now_v7().into_bytes(),

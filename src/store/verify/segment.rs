@@ -23,7 +23,7 @@ pub(super) struct Trouble {
     pub(super) what: String,
 }
 
-/// What kind of thing it is: decides what a repair can do about it.
+/// The kind of damage, which decides what a repair can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Gone,
@@ -37,11 +37,11 @@ pub(super) enum Kind {
     Fragment,
     /// The journal's sample index or checksum differs from the file.
     Row,
-    /// What was deleted on request is there again.
+    /// Media that was deleted on request is there again.
     Deleted,
 }
 
-/// What a check of one segment found.
+/// The result of the check of one segment.
 #[derive(Default)]
 pub(super) struct Found {
     pub(super) troubles: Vec<Trouble>,

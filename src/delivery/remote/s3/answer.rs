@@ -1,4 +1,4 @@
-//! What S3 says.
+//! The answers of S3.
 
 use bytes::{Bytes, BytesMut};
 use reqwest::StatusCode;
@@ -8,7 +8,7 @@ use super::super::{Answer, Fault, ObjectSeen, PartSeen};
 use super::request::{Prepared, Verb, md5_of};
 use super::xml;
 
-/// Who says yes, or no, in other words than S3's is not the store.
+/// An answer that does not have the form of S3 is not from the store.
 pub(super) const FOREIGN: &str =
     "the answer is not a store's; is there a login page or a proxy between this box and the store?";
 
@@ -194,7 +194,7 @@ pub(super) fn read(prepared: &Prepared, raw: Raw, md5: bool) -> Result<Answer, F
     }
 }
 
-/// What was said of an object.
+/// The properties of an object in the answer.
 pub(super) enum Looked {
     Missing,
     Seen(ObjectSeen),

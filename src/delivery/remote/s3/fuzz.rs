@@ -1,4 +1,4 @@
-//! An entry point for fuzzers: whatever answers in a store's place.
+//! An entry point for fuzzers: an answer with any bytes.
 
 use bytes::Bytes;
 use reqwest::StatusCode;

@@ -65,7 +65,7 @@ pub(in crate::delivery) struct S3 {
     pace: Pace,
     timeout: Duration,
     clock: Arc<dyn Clock>,
-    /// What the service's clock was said to be ahead of this box's, seconds.
+    /// How far the service's clock is ahead of this box's, seconds.
     skew: AtomicI64,
     /// The service's UTC less CLOCK_BOOTTIME, microseconds; the least there is before it was seen. A step of this box's clock
     /// does not change it.
@@ -313,7 +313,7 @@ impl S3 {
         }))
     }
 
-    /// Who says otherwise than S3 that it is gone is not believed.
+    /// An answer that an object is gone counts only in the form of S3.
     async fn remove(&self, key: String) -> Result<Answer, Fault> {
         let prepared = request::prepare(Request::Remove { key: key.clone() }, &self.target);
         let answer = self.exchange(&prepared).await?;

@@ -1,4 +1,4 @@
-//! Whose fault an answer is that is not a success.
+//! The cause of an answer that is not a success.
 
 use reqwest::StatusCode;
 

@@ -1,4 +1,4 @@
-//! Requests as S3 wants them.
+//! Requests in the form of S3.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use rusty_s3::Method;
 use super::super::{About, Content, Payload, Request};
 use crate::config::{Encryption, S3Target};
 
-/// What is done.
+/// The operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verb {
     Put,

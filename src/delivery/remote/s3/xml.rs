@@ -1,5 +1,5 @@
-//! The XML of answers, read leniently: stores leave out, add and prefix what they please, and what was cut off still says
-//! something. Everything is read out of the answer in memory, which [`super::answer`] bounds.
+//! The XML of answers, read leniently: stores leave out, add and prefix elements, and an answer that was cut off still contains
+//! something. All reading is in memory, from an answer that [`super::answer`] bounds.
 
 use std::iter::from_fn;
 
@@ -19,7 +19,7 @@ pub(super) fn has(xml: &str, name: &str) -> bool {
     }
 }
 
-/// What is inside of each element of this name, markup and all.
+/// The content of each element of this name, with its markup.
 pub(super) fn each<'a>(xml: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
     let mut reader = reader(xml);
     from_fn(move || {
