@@ -21,7 +21,7 @@ pub(crate) enum Target {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pace {
     RealTime,
-    FlatOut,
+    Unpaced,
 }
 
 /// One publisher at work.

@@ -38,7 +38,7 @@ fn main() {
     live(3_600);
 }
 
-/// Sends so many seconds flat out, as fast as they are taken.
+/// Sends so many seconds unpaced, as fast as they are taken.
 fn send(client: &mut Rtmp, stream: &str, seconds: u32, weight: usize) {
     let programme = Programme::marked(stream, 0, weight);
     for number in 0.. {

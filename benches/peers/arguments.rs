@@ -10,7 +10,7 @@ cargo bench --bench peers -- [OPTIONS]
   --quick            one run of each, shorter
   --runs N           runs of each server (5)
   --only a,b,…       a  4 publishers, 4 Mbit/s each, real time
-                     b  1 publisher, flat out
+                     b  1 publisher, unpaced
                      c  4 publishers, 100 Mbit/s each, real time
                      d  time until the file on flash plays
                      e  export of a 2 h recording
@@ -22,7 +22,7 @@ cargo bench --bench peers -- [OPTIONS]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Workload {
     Steady,
-    FlatOut,
+    Unpaced,
     Heavy,
     Playable,
     Export,
@@ -31,7 +31,7 @@ pub(crate) enum Workload {
 impl Workload {
     const ALL: [Self; 5] = [
         Self::Steady,
-        Self::FlatOut,
+        Self::Unpaced,
         Self::Heavy,
         Self::Playable,
         Self::Export,
@@ -40,7 +40,7 @@ impl Workload {
     pub(crate) fn letter(self) -> char {
         match self {
             Self::Steady => 'a',
-            Self::FlatOut => 'b',
+            Self::Unpaced => 'b',
             Self::Heavy => 'c',
             Self::Playable => 'd',
             Self::Export => 'e',

@@ -13,7 +13,7 @@ use crate::common::source;
 use crate::common::table::{self, Spread};
 use crate::server::Server;
 
-/// Records two hours flat out once, then exports them in each format.
+/// Records two hours unpaced once, then exports them in each format.
 pub(crate) fn run(arguments: &Arguments, dir: &Path) -> anyhow::Result<()> {
     let source = source::clip(4_000, 20)?;
     let minutes: u64 = if arguments.quick { 20 } else { 120 };
@@ -21,7 +21,7 @@ pub(crate) fn run(arguments: &Arguments, dir: &Path) -> anyhow::Result<()> {
     let dir = dir.join("export");
     let running = Server::Edgereel(arguments.edgereel.clone()).start(&dir, 1)?;
     let target = running.targets.first().context("no publisher")?;
-    Push::start(&source, loops, Pace::FlatOut, target, &dir.join("push.log"))?.finish()?;
+    Push::start(&source, loops, Pace::Unpaced, target, &dir.join("push.log"))?.finish()?;
     running.stop()?;
 
     let formats = [

@@ -121,15 +121,15 @@ fn bars(workload: Workload) -> &'static str {
 fn plan(workload: Workload, quick: bool) -> anyhow::Result<Plan> {
     let pick = |short, long| if quick { short } else { long };
     Ok(match workload {
-        Workload::FlatOut => {
+        Workload::Unpaced => {
             let source = source::clip(4_000, 20)?;
             let wanted: u64 = pick(300_000_000, 1_000_000_000);
             Plan {
-                title: "1 publisher flat out".to_owned(),
+                title: "1 publisher unpaced".to_owned(),
                 publishers: 1,
                 loops: wanted.div_ceil(source.bytes),
                 source,
-                pace: Pace::FlatOut,
+                pace: Pace::Unpaced,
             }
         }
         Workload::Heavy => Plan {

@@ -41,7 +41,7 @@ fn main() -> anyhow::Result<()> {
     let servers = server::available(&arguments);
     for workload in &arguments.only {
         let done = match workload {
-            Workload::Steady | Workload::FlatOut | Workload::Heavy => {
+            Workload::Steady | Workload::Unpaced | Workload::Heavy => {
                 load::run(*workload, &arguments, &servers, dir.path())
             }
             Workload::Playable => playable::run(&arguments, &servers, dir.path()),

@@ -205,11 +205,11 @@ impl<'a> Row<'a> {
         Ok(Ok(row))
     }
 
-    /// Records flat out until the quota is used up and the oldest had to go.
+    /// Records unpaced until the quota is used up and the oldest had to go.
     fn fill(&self, setup: &Setup, store: &Path) -> anyhow::Result<()> {
         let service = setup.start()?;
         let loops = (QUOTA + QUOTA / 4).div_ceil(self.source.bytes * self.streams as u64);
-        let pushes = self.publish(setup, loops, Pace::FlatOut)?;
+        let pushes = self.publish(setup, loops, Pace::Unpaced)?;
         pushes.into_iter().try_for_each(Push::finish)?;
         service.stop()?;
         let tape = medium::allocated(store);

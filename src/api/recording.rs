@@ -481,7 +481,7 @@ fn deleted(row: &RecordingRow, left: Option<Micros>, remote: bool) -> RecordingD
         let of = row.renditions.iter().filter(|of| states.contains(&of.state));
         of.count()
     };
-    let given_up = count(&[RenditionState::Waiting, RenditionState::Aside]);
+    let given_up = count(&[RenditionState::Waiting, RenditionState::Failed]);
     let delivered = match remote {
         true => 0,
         false => count(&[RenditionState::Delivered]),

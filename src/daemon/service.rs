@@ -17,7 +17,7 @@ use super::{broker, callbacks, may_block};
 use crate::access::Admission;
 use crate::api::{Api, Reloaded};
 use crate::config::{self, Advice, ByteSize, Changes, Config};
-use crate::delivery::{SHELF, Said, Uploader, UploaderSettings};
+use crate::delivery::{NAMESPACE, Said, Uploader, UploaderSettings};
 use crate::doors::mqtt::Tally;
 use crate::doors::rtmp::{self, Listen, PUBLISHER, Server};
 use crate::https::with_causes;
@@ -108,14 +108,14 @@ impl Service {
             config.templates.clone(),
             config.rules.clone(),
         );
-        recorder.restore(&opened.open, &opened.shelves);
+        recorder.restore(&opened.open, &opened.kept);
         for advice in recorder.advice().iter().chain(&config.advice_beside_rules()) {
             tracing::warn!("{advice}");
         }
         order_tasks(&recorder, &config, clock.as_ref());
         let said = opened
-            .shelves
-            .get(SHELF)
+            .kept
+            .get(NAMESPACE)
             .map_or_else(Said::default, |kept| Said::restore(kept));
         let uploader = deliver(&config, said, &store, &clock);
         let reader = Reader::new(config.storage.dir.clone(), READERS);

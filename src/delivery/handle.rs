@@ -22,7 +22,7 @@ use super::run::{Loop, Order};
 use super::{Keys, SyncStatus};
 
 /// Where what people say of delivery is kept over restarts.
-pub const SHELF: &str = "sync";
+pub const NAMESPACE: &str = "sync";
 
 /// The most orders that wait.
 const ORDERS: usize = 16;
@@ -244,7 +244,7 @@ impl Uploader {
     fn keep(&self, id: &str, body: Option<String>) {
         let id = id.to_owned();
         let kept = self.inner.store.submit(Command::Change(Change::Keep {
-            shelf: SHELF,
+            namespace: NAMESPACE,
             id,
             body,
             tell: None,
@@ -256,7 +256,7 @@ impl Uploader {
 }
 
 impl Said {
-    /// As it was kept: ids and bodies of [`SHELF`].
+    /// As it was kept: ids and bodies of [`NAMESPACE`].
     pub fn restore(kept: &[(String, String)]) -> Self {
         let find = |wanted: &str| kept.iter().find(|(id, _)| id == wanted).map(|(_, body)| body);
         Self {

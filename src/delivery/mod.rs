@@ -35,7 +35,7 @@ mod source;
 mod status;
 
 pub use check::{CheckStep, SyncCheck};
-pub use handle::{SHELF, Said, Stopping, Uploader, UploaderError, UploaderSettings};
+pub use handle::{NAMESPACE, Said, Stopping, Uploader, UploaderError, UploaderSettings};
 pub use keys::{AccessKey, Keys};
 #[doc(hidden)]
 pub use remote::fuzz_s3_answer;

@@ -255,10 +255,13 @@ impl Loop {
                     // Its row is to be another before it is looked for again.
                     let _ = self.cx.commit(Vec::new()).await;
                 }
-                Action::SetAside(recording) => {
-                    let _ = self.cx.commit(vec![DeliveryChange::Aside(recording, true)]).await;
+                Action::Failed(recording) => {
+                    let _ = self
+                        .cx
+                        .commit(vec![DeliveryChange::Failed(recording, true)])
+                        .await;
                 }
-                Action::TellAside(job, reason) => self.set_aside(job, reason).await,
+                Action::TellFailed(job, reason) => self.set_aside(job, reason).await,
                 Action::Check => {
                     self.checks.spawn(check(self.cx.clone()));
                 }
@@ -303,7 +306,7 @@ impl Loop {
             reason: reason.clone(),
         });
         let aside = left.into_iter().map(|mut rendition| {
-            rendition.state = RenditionState::Aside;
+            rendition.state = RenditionState::Failed;
             rendition.error = Some(reason.clone());
             DeliveryChange::Put(rendition)
         });

@@ -261,9 +261,9 @@ impl Core {
     }
 
     /// True when the publish is on the air and sends faster than time.
-    pub(super) fn is_flat_out(&self, name: &StreamName, publish: PublishId) -> bool {
+    pub(super) fn is_ahead(&self, name: &StreamName, publish: PublishId) -> bool {
         self.on_air_as(name, publish)
-            .is_some_and(|on_air| on_air.live.is_flat_out())
+            .is_some_and(|on_air| on_air.live.is_ahead())
     }
 
     /// Every publish on the air.

@@ -6,9 +6,9 @@
 
 use std::sync::Arc;
 
+use super::ahead::Ahead;
 use super::cutter::Cutter;
 use super::ends::TrackEnds;
-use super::lead::Lead;
 use super::open_gop::{LastKey, OpenGop};
 use super::ring::Ring;
 use crate::event::{PublishAbout, Recorded};
@@ -53,7 +53,7 @@ pub(super) struct Live {
     /// Media time of the last frame that decoding can begin at.
     entry: Option<Micros>,
     ends: TrackEnds,
-    lead: Lead,
+    ahead: Ahead,
     /// Frames placed so far.
     placed: u64,
     /// The number of the first frame that is not fed yet, and the tape time from which on all are that were.
@@ -136,7 +136,7 @@ impl Live {
             last_key: LastKey::default(),
             entry: None,
             ends: TrackEnds::default(),
-            lead: Lead::default(),
+            ahead: Ahead::default(),
             placed: 0,
             fed: None,
             line: None,
@@ -188,8 +188,8 @@ impl Live {
     }
 
     /// Its media comes faster than time: it loses nothing when it is not read for a while.
-    pub(super) fn is_flat_out(&self) -> bool {
-        self.lead.is_flat_out()
+    pub(super) fn is_ahead(&self) -> bool {
+        self.ahead.is_ahead()
     }
 
     /// The command that announces the publish to the store, before all other commands of it.
@@ -512,7 +512,7 @@ impl Live {
         let frame_samples = audio.as_ref().map_or(0, |config| config.frame_samples);
         self.ends
             .extend(kind, at, rescale(i64::from(frame_samples), timescale, 1_000_000));
-        self.lead.reach(at, now.boot);
+        self.ahead.reach(at, now.boot);
         if frame.key && (kind == TrackKind::Video || self.tracks.video.is_none()) {
             self.entry = Some(at);
         }

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `core` | all streams, and their common limits: who may publish, the memory of the rings |
 //! | `stream` | one stream: its publish, its ring, its sessions |
-//! | `live`, `cutter`, `ring`, `lead`, `ends`, `open_gop` | a publish: frames on their time line, fragments of them, the last seconds |
+//! | `live`, `cutter`, `ring`, `ahead`, `ends`, `open_gop` | a publish: frames on their time line, fragments of them, the last seconds |
 //! | `notice` | reports about a publish while it goes on |
 //! | `rulebook`, `push`, `tasks` | what is to be recorded: by rules, by the publisher's parameters, by the clock |
 //! | `missed` | times of tasks in which nothing was recorded |
@@ -18,12 +18,12 @@
 //! Its promises (docs/recording.md): recordings of an output never overlap and lose nothing between them, a closed recording is
 //! complete, and a push of less than a second leaves nothing.
 
+mod ahead;
 mod core;
 mod cutter;
 mod decision;
 mod ends;
 mod handle;
-mod lead;
 mod live;
 mod missed;
 mod notice;

@@ -21,15 +21,15 @@ const MOST_TEMPLATES: usize = 1_000;
 /// same name.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Rulebook {
-    configured: Shelf,
-    commanded: Shelf,
+    configured: RuleSet,
+    commanded: RuleSet,
     /// Best first: of all that fit the first applies.
     order: Vec<Rule>,
     templates: BTreeMap<String, Template>,
 }
 
 #[derive(Clone, Debug, Default)]
-struct Shelf {
+struct RuleSet {
     templates: Vec<Template>,
     rules: Vec<Rule>,
 }
@@ -65,7 +65,7 @@ pub enum RuleError {
 impl Rulebook {
     /// Sets the configuration's templates and rules. Those of commands stay.
     pub(super) fn configure(&mut self, templates: Vec<Template>, rules: Vec<Rule>) {
-        self.configured = Shelf { templates, rules };
+        self.configured = RuleSet { templates, rules };
         self.arrange();
     }
 
@@ -162,12 +162,12 @@ impl Rulebook {
 
     pub(super) fn put_template(&mut self, source: TemplateSource) -> Result<(), RuleError> {
         let template = Template::try_from(source)?;
-        let shelf = &mut self.commanded.templates;
-        shelf.retain(|other| other.name != template.name);
-        if shelf.len() >= MOST_TEMPLATES {
+        let rows = &mut self.commanded.templates;
+        rows.retain(|other| other.name != template.name);
+        if rows.len() >= MOST_TEMPLATES {
             return Err(RuleError::TooMany(MOST_TEMPLATES));
         }
-        shelf.push(template);
+        rows.push(template);
         self.arrange();
         Ok(())
     }
@@ -206,12 +206,12 @@ impl Rulebook {
         if !self.templates.contains_key(&rule.template) {
             return Err(RuleError::NoTemplate(rule.template));
         }
-        let shelf = &mut self.commanded.rules;
-        shelf.retain(|other| !other.is_about_the_same(&rule));
-        if shelf.len() >= MOST_RULES {
+        let rows = &mut self.commanded.rules;
+        rows.retain(|other| !other.is_about_the_same(&rule));
+        if rows.len() >= MOST_RULES {
             return Err(RuleError::TooMany(MOST_RULES));
         }
-        shelf.push(rule);
+        rows.push(rule);
         self.arrange();
         Ok(())
     }

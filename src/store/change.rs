@@ -14,7 +14,7 @@ pub enum Change {
     /// The recorder's own rows: what it keeps over restarts.
     Keep {
         /// The kind of value.
-        shelf: &'static str,
+        namespace: &'static str,
         /// The id of the value.
         id: String,
         /// The value; `None` removes it.

@@ -58,7 +58,7 @@ pub enum RenditionState {
     /// The store has it, and said so.
     Delivered,
     /// It was refused too often, or cannot be read: it waits for somebody to look at it.
-    Aside,
+    Failed,
     /// The recording has nothing that this format could carry.
     Void,
     /// It is to be removed from the store.
@@ -117,7 +117,7 @@ pub enum DeliveryChange {
         upload: String,
     },
     /// What is left of the recording waits for somebody to look at it, or does not any more.
-    Aside(RecordingId, bool),
+    Failed(RecordingId, bool),
     /// Everything of all recordings that was set aside is tried again.
     RetryAll,
     /// What the store refused to remove is asked for again.
@@ -165,15 +165,15 @@ impl RenditionState {
         match self {
             RenditionState::Waiting => "waiting",
             RenditionState::Delivered => "delivered",
-            RenditionState::Aside => "failed",
+            RenditionState::Failed => "failed",
             RenditionState::Void => "empty",
             RenditionState::Removing => "removing",
         }
     }
 
     pub(in crate::store) fn read(text: &str) -> Option<Self> {
-        use RenditionState::{Aside, Delivered, Removing, Void, Waiting};
-        [Waiting, Delivered, Aside, Void, Removing]
+        use RenditionState::{Delivered, Failed, Removing, Void, Waiting};
+        [Waiting, Delivered, Failed, Void, Removing]
             .into_iter()
             .find(|state| state.as_str() == text)
     }

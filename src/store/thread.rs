@@ -86,8 +86,8 @@ pub struct Opened {
     pub report: RecoveryReport,
     /// Recordings that wait for their publishers.
     pub open: Vec<OpenRecording>,
-    /// The recorder's values: for each shelf the ids and their bodies.
-    pub shelves: BTreeMap<String, Vec<(String, String)>>,
+    /// The recorder's values: for each namespace the ids and their bodies.
+    pub kept: BTreeMap<String, Vec<(String, String)>>,
 }
 
 /// The store of this process; clones share it. The last one that goes shuts it down.
@@ -127,9 +127,9 @@ impl Store {
             .map_or(0, |(tape_base, _, _)| tape_base);
 
         let open = journal.waiting()?;
-        let mut shelves: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
-        for (shelf, id, body) in journal.shelves()? {
-            shelves.entry(shelf).or_default().push((id, body));
+        let mut kept: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
+        for (namespace, id, body) in journal.kept()? {
+            kept.entry(namespace).or_default().push((id, body));
         }
 
         let queue = Arc::new(Queue::new(settings.queue_soft, settings.queue_hard));
@@ -159,7 +159,7 @@ impl Store {
             tape_base,
             report,
             open,
-            shelves,
+            kept,
         };
         Ok((store, opened))
     }

@@ -9,7 +9,7 @@ use crate::support::{Service, edgereel, home, recordings, sample, wait_for};
 use nix::sys::signal::Signal;
 use rusqlite::{Connection, OpenFlags};
 
-/// Pushes the clip flat out under this name and query; fails when it is refused.
+/// Pushes the clip unpaced under this name and query; fails when it is refused.
 #[track_caller]
 fn push(service: &Service, key: &str) {
     let mut client = Rtmp::publishing(service.address(), "live", key);

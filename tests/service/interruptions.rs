@@ -45,7 +45,7 @@ record = "on-demand"
 const USUAL: &str =
     "\n[[template]]\nname = \"usual\"\nformats = [\"hls\", \"mp4\"]\n[[rule]]\ntemplate = \"usual\"\n";
 
-/// A publish that sent so much, flat out, and all of which the service has taken.
+/// A publish that sent so much, unpaced, and all of which the service has taken.
 fn push(service: &Service, stream: &str, serial: usize, seconds: u32) -> Rtmp {
     let (app, key) = stream.split_once('/').unwrap();
     let mut client = Rtmp::publishing(service.address(), app, key);

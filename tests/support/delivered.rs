@@ -20,7 +20,7 @@ pub(crate) const MP4: &str = "\n[[template]]\nname = \"mp4\"\nformats = [\"mp4\"
 /// A picture so heavy makes 5 MiB in some ten seconds.
 pub(crate) const HEAVY: usize = 20_000;
 
-/// Sends from one second to another of a programme, flat out; all of it is taken when this returns.
+/// Sends from one second to another of a programme, unpaced; all of it is taken when this returns.
 pub(crate) fn send(client: &mut Rtmp, programme: &Programme, next: &mut usize, until_s: u32) {
     loop {
         let tag = programme.tag(*next);

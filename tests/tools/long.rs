@@ -1,4 +1,4 @@
-//! Two hours, pushed flat out: one MP4, right to the frame, made with little memory.
+//! Two hours, pushed unpaced: one MP4, right to the frame, made with little memory.
 
 use std::process::Stdio;
 use std::time::Instant;
@@ -15,7 +15,7 @@ const LOOPS: u32 = 360;
 const EXPORT_MEMORY: u64 = 32 << 20;
 
 #[test]
-fn two_hours_flat_out_are_one_mp4() {
+fn two_hours_unpaced_are_one_mp4() {
     let session = Session::record(|url| {
         let address = url
             .trim_start_matches("rtmp://")

@@ -170,7 +170,7 @@ pub(crate) fn flash_and_beep_in(folder: &Path, seconds: u32, sound: &str) -> Pat
 pub(crate) const H264_AAC: &str =
     "-c:v libx264 -preset veryfast -bf 2 -g 50 -sc_threshold 0 -pix_fmt yuv420p -c:a aac -b:a 64k";
 
-/// Pushes a file as it is, flat out.
+/// Pushes a file as it is, unpaced.
 #[track_caller]
 pub(crate) fn push_copy(pusher: Program, file: &Path, more: &str, url: &str) {
     let mut arguments = vec![

@@ -157,8 +157,8 @@ async fn go(cx: &Arc<Context>, job: Job, visit: &Arc<Visit>) -> Result<Outcome, 
         match rendition.state {
             RenditionState::Waiting => (),
             RenditionState::Delivered | RenditionState::Void | RenditionState::Removing => continue,
-            RenditionState::Aside => {
-                outcome = Outcome::Aside;
+            RenditionState::Failed => {
+                outcome = Outcome::FailedBefore;
                 continue;
             }
         }

@@ -56,7 +56,7 @@ pub(super) enum Outcome {
     /// It cannot be made: the tape cannot be read, or the like.
     Broken(String),
     /// It was set aside before, and that was told.
-    Aside,
+    FailedBefore,
     Stopped,
     /// The journal does not take what is to be written down.
     JournalFailed(String),
@@ -69,9 +69,9 @@ pub(super) enum Action {
     /// All of a recording is delivered.
     Delivered(RecordingId),
     /// The rest of a recording cannot be delivered until somebody acts.
-    SetAside(RecordingId),
+    Failed(RecordingId),
     /// Report that a delivery failed for good.
-    TellAside(Job, String),
+    TellFailed(Job, String),
     /// Report that the store answers.
     TellOnline,
     /// The store is not reached, or takes nothing.
@@ -118,7 +118,7 @@ enum State {
     /// It may go on at this time.
     From(Micros, Tries),
     Done,
-    Aside,
+    Failed,
 }
 
 /// How often it was refused, one time after the other.
@@ -241,23 +241,23 @@ impl Planner {
             Outcome::JournalFailed(_) => {
                 State::From(now.saturating_add(Backoff::OBJECT.after(1, chance)), tries)
             }
-            Outcome::Aside => State::Aside,
-            Outcome::Broken(_) | Outcome::Refused(_) if tries + 1 >= TRIES => State::Aside,
+            Outcome::FailedBefore => State::Failed,
+            Outcome::Broken(_) | Outcome::Refused(_) if tries + 1 >= TRIES => State::Failed,
             Outcome::Broken(_) | Outcome::Refused(_) => {
                 let wait = Backoff::OBJECT.after(tries + 1, chance);
                 State::From(now.saturating_add(wait), tries + 1)
             }
         };
-        let aside = *state == State::Aside;
+        let failed = *state == State::Failed;
         self.judge_store(job, &outcome, answered, now, chance);
-        if aside && let Outcome::Broken(reason) | Outcome::Refused(reason) = outcome {
+        if failed && let Outcome::Broken(reason) | Outcome::Refused(reason) = outcome {
             if self.health.refuses_all() {
                 // It is not about this one.
                 if let Some((_, state)) = self.state(job) {
                     *state = State::From(0, TRIES - 1);
                 }
             } else {
-                self.actions.push(Action::TellAside(job, reason));
+                self.actions.push(Action::TellFailed(job, reason));
             }
         }
     }
@@ -392,7 +392,7 @@ impl Planner {
         let states = waits.flat_map(|course| course.formats.values());
         let due = states.filter_map(|(_, state)| match state {
             State::From(at, _) => Some(*at),
-            State::Done | State::Aside => None,
+            State::Done | State::Failed => None,
         });
         let due = due.filter(|at| *at > now).min();
         match self.health.trouble() {
@@ -406,7 +406,7 @@ impl Planner {
         let (_, state) = course.formats.get_mut(&rank(job.format))?;
         let tries = match state {
             State::From(_, tries) => *tries,
-            State::Done | State::Aside => 0,
+            State::Done | State::Failed => 0,
         };
         Some((tries, state))
     }
@@ -424,7 +424,7 @@ impl Planner {
             }
             Outcome::Intercepted(reason) => self.health.intercepted(reason, now, chance),
             Outcome::Refused(reason) => self.health.refused(job, reason, now, chance),
-            Outcome::Broken(_) | Outcome::Aside | Outcome::Stopped | Outcome::JournalFailed(_) => None,
+            Outcome::Broken(_) | Outcome::FailedBefore | Outcome::Stopped | Outcome::JournalFailed(_) => None,
         };
         self.actions.extend(told);
     }
@@ -444,9 +444,9 @@ impl Planner {
         };
         let (id, course) = self.recordings.iter_mut().find(|(id, course)| over(id, course))?;
         course.concluded = true;
-        let aside = course.formats.values().any(|(_, state)| *state == State::Aside);
-        Some(match aside {
-            true => Action::SetAside(*id),
+        let failed = course.formats.values().any(|(_, state)| *state == State::Failed);
+        Some(match failed {
+            true => Action::Failed(*id),
             false => Action::Delivered(*id),
         })
     }

@@ -119,8 +119,8 @@ fn a_poisoned_recording_holds_nobody_up_and_is_set_aside_once() {
                     planner.ended(job, Outcome::Refused("403".to_owned()), false, now);
                 }
                 Action::Start(job) => planner.ended(job, Outcome::Done, true, now),
-                Action::TellAside(..) => told += 1,
-                Action::SetAside(id) => aside.push(id),
+                Action::TellFailed(..) => told += 1,
+                Action::Failed(id) => aside.push(id),
                 Action::Delivered(id) => delivered.push(id),
                 Action::TellOnline | Action::Check => (),
                 Action::TellOffline(reason) => panic!("{reason}"),
@@ -203,9 +203,9 @@ fn what_is_refused_as_if_the_store_took_nothing_may_be_about_one_key() {
                     }
                     Action::Start(job) if good => planner.ended(job, Outcome::Done, true, now),
                     Action::Start(job) => planner.ended(job, wrong(), false, now),
-                    Action::TellAside(job, _) => aside += usize::from(job.recording == id(1)),
+                    Action::TellFailed(job, _) => aside += usize::from(job.recording == id(1)),
                     Action::TellOffline(_) => offline += 1,
-                    Action::SetAside(_) | Action::Delivered(_) | Action::TellOnline => (),
+                    Action::Failed(_) | Action::Delivered(_) | Action::TellOnline => (),
                 }
             }
         }
@@ -260,7 +260,7 @@ fn behind_a_login_page_it_is_tried_again_every_few_seconds() {
                 tries.push(now);
                 planner.ended(job, Outcome::Intercepted("log in".to_owned()), false, now);
             }
-            assert!(!matches!(action, Action::SetAside(_) | Action::TellAside(..)));
+            assert!(!matches!(action, Action::Failed(_) | Action::TellFailed(..)));
         }
     }
     let longest = tries.windows(2).map(|pair| pair[1] - pair[0]).max();
@@ -461,13 +461,13 @@ proptest! {
                         running.push(job);
                         prop_assert!(running.len() <= transfers);
                     }
-                    Action::TellAside(job, _) => prop_assert!(aside.insert(job)),
-                    Action::Delivered(id) | Action::SetAside(id) => {
+                    Action::TellFailed(job, _) => prop_assert!(aside.insert(job)),
+                    Action::Delivered(id) | Action::Failed(id) => {
                         let before = left.len();
                         let formats = [Format::Mp4, Format::Hls].map(|format| Job { recording: id, format });
                         let all_there = formats.iter().all(|job| there.contains(job));
                         let some_aside = formats.iter().any(|job| aside.contains(job));
-                        prop_assert!(all_there || matches!(action, Action::SetAside(_)) && some_aside);
+                        prop_assert!(all_there || matches!(action, Action::Failed(_)) && some_aside);
                         left.retain(|n| RecordingId::from_bytes([*n; 16]) != id);
                         prop_assert_eq!(left.len() + 1, before);
                     }
@@ -491,7 +491,7 @@ proptest! {
                         running.clear();
                         continue;
                     }
-                    _ if aside.contains(&job) => Outcome::Aside,
+                    _ if aside.contains(&job) => Outcome::FailedBefore,
                     _ if there.contains(&job) => Outcome::Done,
                     Happening::Done => Outcome::Done,
                     Happening::Waits => Outcome::Waits(SECOND),

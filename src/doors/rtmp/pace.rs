@@ -1,4 +1,4 @@
-//! When to look into a publisher's socket: rarely for an encoder, all the time for a file sent flat out.
+//! When to look into a publisher's socket: rarely for an encoder, all the time for a file sent unpaced.
 
 use std::time::Duration;
 
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_faster_one_more_often_and_one_flat_out_all_the_time() {
+    fn a_faster_one_more_often_and_one_unpaced_all_the_time() {
         assert!((24..40).contains(&looks(1000, 0)));
         assert!(looks(10_000, 0) > 150);
         assert!(looks(1_000_000, 0) > 900);

@@ -326,7 +326,7 @@ proptest! {
         jitter in prop::collection::vec(0i64..40, 500),
         rate_index in 3u8..9,
         ppm in -300i64..300,
-        flat_out in any::<bool>(),
+        unpaced in any::<bool>(),
     ) {
         let mut bench = Bench::with(aac(rate_index));
         let rate = i64::from(bench.audio.sample_rate);
@@ -345,7 +345,7 @@ proptest! {
                 prop_assert!((-62..=102).contains(&error_ms), "{} ms off", error_ms);
                 sound += 1;
             }
-            bench.wait(if flat_out { 0 } else { 15 });
+            bench.wait(if unpaced { 0 } else { 15 });
         }
         prop_assert!(bench.exceptions.is_empty());
     }

@@ -227,7 +227,7 @@ impl Publishing {
     /// up, which costs it nothing.
     pub async fn ready(&self) {
         let shared = &self.shared;
-        while !shared.store.has_room() && shared.core().is_flat_out(&self.stream, self.publish) {
+        while !shared.store.has_room() && shared.core().is_ahead(&self.stream, self.publish) {
             shared.store.room().await;
         }
     }

@@ -12,19 +12,19 @@ use crate::store::OpenRecording;
 impl Recorder {
     /// Takes up what [`Store::open`](crate::store::Store::open) found: templates, rules and tasks that commands made, and
     /// recordings that wait for their publishers. Comes before the first publish.
-    pub fn restore(&self, open: &[OpenRecording], shelves: &BTreeMap<String, Vec<(String, String)>>) {
+    pub fn restore(&self, open: &[OpenRecording], kept: &BTreeMap<String, Vec<(String, String)>>) {
         let shared = &self.shared;
         let (now, synced) = (shared.now(), shared.clock.synced());
         let mut commands = Vec::new();
         {
             let mut core = shared.core();
-            for source in kept::<TemplateSource>(shelves, TEMPLATES) {
+            for source in read_kept::<TemplateSource>(kept, TEMPLATES) {
                 let name = source.name().to_owned();
                 if let Err(error) = core.rulebook.put_template(source) {
                     tracing::error!("template '{name}' that a command put is left out: {error}");
                 }
             }
-            for rule in kept::<Rule>(shelves, RULES) {
+            for rule in read_kept::<Rule>(kept, RULES) {
                 // The sender of the command has an answer already. The next change writes the value again.
                 let rule = Rule {
                     old_form: None,
@@ -34,7 +34,7 @@ impl Recorder {
                     tracing::error!("a rule that a command put is left out: {error}");
                 }
             }
-            for task in kept(shelves, TASKS) {
+            for task in read_kept(kept, TASKS) {
                 core.tasks.found(task, now);
             }
             core.restore(open, now, synced, &mut commands);
@@ -43,16 +43,16 @@ impl Recorder {
     }
 }
 
-/// The values of a shelf, as far as they can be read.
-fn kept<T: DeserializeOwned>(
-    shelves: &BTreeMap<String, Vec<(String, String)>>,
-    shelf: &str,
+/// The values of a namespace, as far as they can be read.
+fn read_kept<T: DeserializeOwned>(
+    kept: &BTreeMap<String, Vec<(String, String)>>,
+    namespace: &str,
 ) -> impl Iterator<Item = T> {
-    let rows = shelves.get(shelf).into_iter().flatten();
+    let rows = kept.get(namespace).into_iter().flatten();
     rows.filter_map(move |(id, body)| match serde_json::from_str(body) {
         Ok(kept) => Some(kept),
         Err(error) => {
-            tracing::error!("{shelf} '{id}' cannot be read and is left out: {error}");
+            tracing::error!("{namespace} '{id}' cannot be read and is left out: {error}");
             None
         }
     })

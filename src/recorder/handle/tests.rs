@@ -108,7 +108,7 @@ async fn an_encoder_that_slept_with_the_box_has_to_connect_anew() {
 }
 
 #[tokio::test]
-async fn a_live_publisher_is_read_whatever_the_card_does_and_one_flat_out_is_not() {
+async fn a_live_publisher_is_read_whatever_the_card_does_and_one_unpaced_is_not() {
     let dir = tempfile::tempdir().unwrap();
     // There is never room.
     let (recorder, _store) = recorder(dir.path(), 0);

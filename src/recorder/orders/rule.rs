@@ -18,7 +18,7 @@ impl Core {
         let id = source.name().to_owned();
         self.rulebook.put_template(source)?;
         out.push(Command::Change(Change::Keep {
-            shelf: TEMPLATES,
+            namespace: TEMPLATES,
             id,
             body,
             tell: None,
@@ -40,7 +40,7 @@ impl Core {
         }
         self.rulebook.delete_template(name)?;
         out.push(Command::Change(Change::Keep {
-            shelf: TEMPLATES,
+            namespace: TEMPLATES,
             id: name.to_owned(),
             body: None,
             tell: None,
@@ -112,7 +112,7 @@ fn keep(ids: [String; 2], body: Option<String>) -> impl Iterator<Item = Command>
     let all = other.into_iter().chain([(id, body)]);
     all.map(|(id, body)| {
         Command::Change(Change::Keep {
-            shelf: RULES,
+            namespace: RULES,
             id,
             body,
             tell: None,

@@ -114,7 +114,7 @@ impl Core {
     fn forget_task(&mut self, id: &str, out: &mut Vec<Command>) -> Result<Task, OrderError> {
         let task = self.tasks.delete(id)?;
         out.push(Command::Change(Change::Keep {
-            shelf: TASKS,
+            namespace: TASKS,
             id: id.to_owned(),
             body: None,
             tell: None,
@@ -151,7 +151,7 @@ impl Core {
                 }
             }
             Due::Forgotten(id) => out.push(Command::Change(Change::Keep {
-                shelf: TASKS,
+                namespace: TASKS,
                 id,
                 body: None,
                 tell: None,
@@ -304,7 +304,7 @@ fn keep_task(task: &Task) -> Command {
 
 fn keep_and_tell(task: &Task, tell: Option<Box<Event>>) -> Command {
     Command::Change(Change::Keep {
-        shelf: TASKS,
+        namespace: TASKS,
         id: task.id.clone(),
         body: to_json(task),
         tell,

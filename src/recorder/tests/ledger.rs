@@ -51,7 +51,7 @@ pub(super) struct Machine {
     pub(super) order: Vec<RecordingId>,
     publishes: BTreeMap<PublishId, (StreamName, Micros)>,
     pub(super) tape: BTreeMap<StreamName, Vec<OnTape>>,
-    pub(super) shelves: BTreeMap<(&'static str, String), String>,
+    pub(super) kept: BTreeMap<(&'static str, String), String>,
     pub(super) reports: Vec<crate::event::Event>,
     configured: (Vec<Template>, Vec<Rule>),
     /// Media time of each stream's publish, ms.
@@ -82,7 +82,7 @@ impl Machine {
             order: Vec::new(),
             publishes: BTreeMap::new(),
             tape: BTreeMap::new(),
-            shelves: BTreeMap::new(),
+            kept: BTreeMap::new(),
             reports: Vec::new(),
             configured,
             media: BTreeMap::new(),
@@ -238,8 +238,8 @@ impl Machine {
             .configure(self.configured.0.clone(), self.configured.1.clone());
         let now = self.now();
         let mut out = Vec::new();
-        for ((shelf, _), body) in &self.shelves {
-            match *shelf {
+        for ((namespace, _), body) in &self.kept {
+            match *namespace {
                 TEMPLATES => self
                     .core
                     .rulebook
@@ -428,15 +428,15 @@ impl Machine {
                 }
             }
             Command::Change(Change::Keep {
-                shelf,
+                namespace,
                 id,
                 body,
                 tell,
             }) => {
                 self.reports.extend(tell.map(|event| *event));
                 match body {
-                    Some(body) => self.shelves.insert((shelf, id), body),
-                    None => self.shelves.remove(&(shelf, id)),
+                    Some(body) => self.kept.insert((namespace, id), body),
+                    None => self.kept.remove(&(namespace, id)),
                 };
             }
             Command::Report { event } => self.reports.push(event),

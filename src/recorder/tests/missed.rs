@@ -210,7 +210,7 @@ fn a_clock_that_was_never_set_and_rows_of_before_accuse_nobody() {
     // A row of the release before says nothing of what was recorded.
     create(&mut machine, task("t", 50, 100)).unwrap();
     machine.wait(5);
-    for body in machine.shelves.values_mut() {
+    for body in machine.kept.values_mut() {
         let mut row: serde_json::Value = serde_json::from_str(body).unwrap();
         row.as_object_mut().unwrap().remove("outcome").unwrap();
         *body = row.to_string();

@@ -58,7 +58,7 @@ fn a_rule_that_an_earlier_release_kept_is_in_force_and_can_be_taken_back() {
         ),
     ] {
         let mut machine = Machine::with(&[], vec![rule("record = \"on-demand\"")]);
-        machine.shelves.insert((RULES, id.to_owned()), body.to_owned());
+        machine.kept.insert((RULES, id.to_owned()), body.to_owned());
         machine.crash(SECOND);
         assert_eq!(kept(&machine), [stream], "{id}");
         machine.begin(CAM);
@@ -73,7 +73,7 @@ fn a_rule_that_an_earlier_release_kept_is_in_force_and_can_be_taken_back() {
         assert_eq!(kept(&machine), [stream], "{id}");
         let about = rule(&format!("stream = \"{stream}\""));
         machine.ask(|core, _, out| core.delete_rule(&about, out)).unwrap();
-        assert!(machine.shelves.is_empty(), "{id}: {:?}", machine.shelves);
+        assert!(machine.kept.is_empty(), "{id}: {:?}", machine.kept);
     }
 }
 

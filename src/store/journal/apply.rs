@@ -153,7 +153,7 @@ pub(super) fn apply(db: &Connection, op: &Op, utc: Micros) -> Result {
 fn changed(db: &Connection, change: &Change, utc: Micros) -> Result {
     match change {
         Change::Keep {
-            shelf,
+            namespace,
             id,
             body,
             tell,
@@ -162,12 +162,12 @@ fn changed(db: &Connection, change: &Change, utc: Micros) -> Result {
                 Some(body) => execute(
                     db,
                     "INSERT OR REPLACE INTO shelves (shelf, id, body) VALUES (?1, ?2, ?3)",
-                    params![shelf, id, body],
+                    params![namespace, id, body],
                 ),
                 None => execute(
                     db,
                     "DELETE FROM shelves WHERE shelf = ?1 AND id = ?2",
-                    params![shelf, id],
+                    params![namespace, id],
                 ),
             }?;
             tell.iter().try_for_each(|event| post(db, event, utc))

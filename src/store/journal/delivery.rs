@@ -51,7 +51,7 @@ pub(super) fn change(db: &Connection, change: &DeliveryChange, utc: Micros) -> R
             "DELETE FROM abandoned WHERE key = ?1 AND upload = ?2",
             params![key, upload],
         ),
-        DeliveryChange::Aside(recording, aside) => execute(
+        DeliveryChange::Failed(recording, aside) => execute(
             db,
             "UPDATE recordings SET aside = ?2 WHERE id = ?1",
             params![recording.to_bytes(), aside],

@@ -4,7 +4,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::Journal;
 use super::candidates::Blocks;
-use super::lead;
+use super::lead_in;
 use super::outbox;
 use super::sql::prepare;
 use super::thin::{COLUMNS, Piece};
@@ -93,7 +93,7 @@ impl Journal {
             .query_map(params![piece.key], |row| row.get(0))?
             .collect::<outbox::Result<_>>()?;
         for recording in next {
-            if lead::of(db, recording)?.is_some_and(|lead| lead.needs(&piece)) {
+            if lead_in::of(db, recording)?.is_some_and(|lead| lead.needs(&piece)) {
                 return Ok(Some(recording));
             }
         }

@@ -12,7 +12,7 @@ mod delivery;
 mod evict;
 pub(super) mod fault;
 mod held;
-mod lead;
+mod lead_in;
 mod listeners;
 mod op;
 mod outbox;
@@ -64,7 +64,7 @@ pub(super) struct Journal {
     /// The file that was opened; `None` once it is closed.
     file: Option<FileId>,
     /// A commit or a look found damage.
-    condemned: bool,
+    damaged: bool,
     /// The reserve was used, and is to be held again.
     owes_reserve: bool,
     /// No sealed segment that ends up to here belongs to no recording.
@@ -171,7 +171,7 @@ impl Journal {
                 connection,
                 file: disk::file_id(&path).ok(),
                 path,
-                condemned: false,
+                damaged: false,
                 owes_reserve: false,
                 nobodys: Cell::new(i64::MIN),
                 held: RefCell::default(),
@@ -201,8 +201,8 @@ impl Journal {
     }
 
     /// True when a commit or a look found that it is damaged.
-    pub(super) fn is_condemned(&self) -> bool {
-        self.condemned
+    pub(super) fn is_damaged(&self) -> bool {
+        self.damaged
     }
 
     /// Lets go of the file, so that its file system can be unmounted. From here on every statement fails.
@@ -283,7 +283,7 @@ impl Journal {
     }
 
     fn judge(&mut self, error: &rusqlite::Error) {
-        self.condemned |= fault::is_proof(error);
+        self.damaged |= fault::is_proof(error);
     }
 
     fn transact(&mut self, ops: &[Op], utc: i64) -> rusqlite::Result<()> {

@@ -11,8 +11,8 @@ use crate::event::Event;
 use crate::media::Micros;
 use crate::store::StoreError;
 
-/// The shelf that has it; not one of the recorder's.
-pub(super) const SHELF: &str = "box";
+/// The namespace that has it; not one of the recorder's.
+pub(super) const NAMESPACE: &str = "box";
 /// The box that the journal belongs to.
 const OWNER: &str = "owner";
 /// The box that it was moved to, and that was told so.
@@ -91,7 +91,7 @@ pub(super) fn adopt(db: &Connection, own: &str, utc: Micros) -> Result {
 
 fn known(db: &Connection, id: &str) -> Result<Option<String>> {
     prepare(db, "SELECT body FROM shelves WHERE shelf = ?1 AND id = ?2")?
-        .query_row(params![SHELF, id], |row| row.get(0))
+        .query_row(params![NAMESPACE, id], |row| row.get(0))
         .optional()
 }
 
@@ -99,7 +99,7 @@ fn put(db: &Connection, id: &str, body: &str) -> Result {
     execute(
         db,
         "INSERT OR REPLACE INTO shelves (shelf, id, body) VALUES (?1, ?2, ?3)",
-        params![SHELF, id, body],
+        params![NAMESPACE, id, body],
     )
 }
 
@@ -107,7 +107,7 @@ fn forget(db: &Connection, id: &str) -> Result {
     execute(
         db,
         "DELETE FROM shelves WHERE shelf = ?1 AND id = ?2",
-        params![SHELF, id],
+        params![NAMESPACE, id],
     )
 }
 

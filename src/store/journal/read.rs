@@ -330,10 +330,10 @@ impl Journal {
         })
     }
 
-    /// The values that the recorder keeps: shelf, id, body.
-    pub(in crate::store) fn shelves(&self) -> Result<Vec<(String, String, String)>, StoreError> {
+    /// The values that the recorder keeps: namespace, id, body.
+    pub(in crate::store) fn kept(&self) -> Result<Vec<(String, String, String)>, StoreError> {
         let sql = "SELECT shelf, id, body FROM shelves WHERE shelf <> ?1";
-        self.all(sql, params![owner::SHELF], |row| {
+        self.all(sql, params![owner::NAMESPACE], |row| {
             Ok((self.col(row, 0)?, self.col(row, 1)?, self.col(row, 2)?))
         })
     }

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::candidates::{BLOCKS, SHARES};
-use super::lead::{self, Lead};
+use super::lead_in::{self, LeadIn};
 use super::outbox::{Result, execute};
 use super::read::{between, number};
 use super::sql::prepare;
@@ -75,20 +75,20 @@ pub(super) struct Removed {
 /// Removes what no other recording needs: segments that it alone has, fragments of those that it shares, and what it alone was
 /// decoded with.
 pub(super) fn remove(db: &Connection, recording: i64, span: (Micros, Micros)) -> Result<Removed> {
-    let own = lead::of(db, recording)?;
-    let leads = lead::of_others(db, recording, own.map_or(span.0, |own| own.from))?;
+    let own = lead_in::of(db, recording)?;
+    let leads = lead_in::of_others(db, recording, own.map_or(span.0, |own| own.from))?;
     let mut parts = wipe(db, recording, &leads)?;
     let mut left = Left::new(span);
     let mut pieces = shared(db, recording)?;
     if let Some(own) = own {
-        let mut before = lead::pieces(db, recording, &own)?;
+        let mut before = lead_in::pieces(db, recording, &own)?;
         before.retain(|piece| pieces.iter().all(|shared| shared.key != piece.key));
         pieces.splice(..0, before);
     }
     for piece in pieces {
         let mut keeps = keeps(db, piece.key, recording)?;
         let decodes = leads.iter().filter(|lead| lead.needs(&piece));
-        keeps.extend(decodes.map(Lead::keeps));
+        keeps.extend(decodes.map(LeadIn::keeps));
         if keeps
             .iter()
             .any(|(from, to)| *from <= piece.start && piece.end <= *to)
@@ -117,7 +117,7 @@ pub(super) fn remove(db: &Connection, recording: i64, span: (Micros, Micros)) ->
 }
 
 /// Whole segments that no other recording shares or is decoded with; what was given up before has nobody who needs it.
-fn wipe(db: &Connection, recording: i64, leads: &[Lead]) -> Result<Vec<Part>> {
+fn wipe(db: &Connection, recording: i64, leads: &[LeadIn]) -> Result<Vec<Part>> {
     let sql = format!(
         "SELECT {COLUMNS}, s.state = 'spare'
          FROM recordings r CROSS JOIN segments s ON {} CROSS JOIN publishes p ON p.publish = s.publish

@@ -55,7 +55,7 @@ struct Tape {
 
 /// Notes that a running service found its journal damaged. If the note cannot be written either, the check of the next start
 /// finds the damage.
-pub(in crate::store) fn condemn(journal: &Path, reason: &str) {
+pub(in crate::store) fn note_damage(journal: &Path, reason: &str) {
     let Some(dir) = journal.parent() else { return };
     match Aside::begin(dir, &Unusable::Damaged(reason.to_owned())) {
         Ok(_) => tracing::error!(

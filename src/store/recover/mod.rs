@@ -32,7 +32,7 @@ use super::error::Unusable;
 use super::journal::Journal;
 use super::{RecoveryReport, StoreError, paths};
 
-pub(super) use self::aside::{Aside, condemn, folders};
+pub(super) use self::aside::{Aside, folders, note_damage};
 pub(in crate::store) use self::gone::is_blank;
 pub use self::pace::looked_at;
 #[cfg(test)]

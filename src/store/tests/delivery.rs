@@ -269,13 +269,13 @@ fn what_was_set_aside_does_not_wait_until_everything_is_tried_again() {
         record(&mut rig, n, None);
     }
     let aside = Rendition {
-        state: RenditionState::Aside,
+        state: RenditionState::Failed,
         error: Some("403".to_owned()),
         ..rendition(1, "a/1.mp4")
     };
     deliver(
         &mut rig,
-        vec![DeliveryChange::Put(aside), DeliveryChange::Aside(id(1), true)],
+        vec![DeliveryChange::Put(aside), DeliveryChange::Failed(id(1), true)],
     );
     let library = rig.library();
     let waits = |order| {

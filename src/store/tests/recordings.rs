@@ -576,7 +576,7 @@ fn a_recording_over_several_publishes_goes_whole_and_leaves_no_row() {
     );
     // Rows of what is gone go with whatever is committed next.
     rig.handle(vec![Command::Change(Change::Keep {
-        shelf: "test",
+        namespace: "test",
         id: "1".to_owned(),
         body: None,
         tell: None,

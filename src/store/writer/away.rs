@@ -16,7 +16,7 @@ use crate::store::Change;
 use crate::store::disk::{self, Disk as _, RealDisk};
 use crate::store::journal::{Journal, Op, Tell};
 use crate::store::recover::start;
-use crate::store::recover::{Live, Occasion, condemn};
+use crate::store::recover::{Live, Occasion, note_damage};
 use crate::store::{OutboxChange, StoreError, paths};
 
 /// A journal that refuses for this long is let go of: a file system that was mounted anew is not seen through files
@@ -34,10 +34,10 @@ impl Writer {
         let now = self.env.clock.boot();
         let refuses = |since: Micros| now.saturating_sub(since) >= PATIENCE;
         let journal = paths::journal(&self.env.settings.dir);
-        if self.book.journal.is_condemned() {
+        if self.book.journal.is_damaged() {
             let why = self.progress.last_error.clone().unwrap_or_default();
             // Whoever opens it next sets it aside, also if its own look at it does not come upon the damage.
-            condemn(&journal, &why);
+            note_damage(&journal, &why);
             self.leave(format!("{}: the journal is damaged: {why}", journal.display()));
         } else if !self.book.journal.is_in_place() {
             self.leave(format!("{}: the journal is gone", journal.display()));

@@ -73,8 +73,8 @@ fn a_clock_set_back_by_any_amount_squeezes_nothing_and_keeps_sync() {
 fn a_clip_in_a_loop_shows_every_picture() {
     for length in [1_000, 2_000, 2_400, 3_000] {
         for more in [-800, -60, 0, 60, 800] {
-            for (flat_out, sound_first) in [(false, false), (false, true), (true, false), (true, true)] {
-                let case = format!("{length} ms, {more} ms more of sound, {flat_out}, {sound_first}");
+            for (unpaced, sound_first) in [(false, false), (false, true), (true, false), (true, true)] {
+                let case = format!("{length} ms, {more} ms more of sound, {unpaced}, {sound_first}");
                 let mut bench = Bench::new();
                 let (mut pictures, mut sounds) = (Vec::new(), Vec::new());
                 for _turn in 0..6 {
@@ -86,7 +86,7 @@ fn a_clip_in_a_loop_shows_every_picture() {
                                 pictures.push(bench.video(at as u32));
                             }
                         }
-                        bench.wait(if flat_out { 0 } else { 20 });
+                        bench.wait(if unpaced { 0 } else { 20 });
                     }
                 }
                 assert!(pictures.windows(2).all(|pair| pair[1] - pair[0] >= 30), "{case}");

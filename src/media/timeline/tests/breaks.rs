@@ -73,7 +73,7 @@ fn a_silence_that_really_lasted_is_a_gap() {
 }
 
 #[test]
-fn pushed_flat_out_nothing_is_a_jump() {
+fn pushed_unpaced_nothing_is_a_jump() {
     let mut bench = Bench::new();
     // A file muxed in long bursts: nine seconds of one track, then nine of the other; no time passes.
     for burst in 0..100u32 {
@@ -90,7 +90,7 @@ fn pushed_flat_out_nothing_is_a_jump() {
 }
 
 #[test]
-fn a_file_looped_flat_out_goes_on() {
+fn a_file_looped_unpaced_goes_on() {
     let mut bench = Bench::new();
     for n in 0..2_000i64 {
         assert_eq!(bench.video((n % 500 * 40) as u32), n * 40);
@@ -126,11 +126,11 @@ fn an_uneven_low_frame_rate_is_not_a_jump() {
 
 #[test]
 fn very_low_frame_rates_are_not_jumps() {
-    for flat_out in [false, true] {
+    for unpaced in [false, true] {
         let mut bench = Bench::new();
         for n in 0..100u32 {
             assert_eq!(bench.video(n * 8_000), i64::from(n) * 8_000);
-            bench.wait(if flat_out { 0 } else { 8_000 });
+            bench.wait(if unpaced { 0 } else { 8_000 });
         }
         bench.expect(&[]);
     }
@@ -161,7 +161,7 @@ proptest! {
     fn jumps_keep_sync(
         start in any::<u32>(),
         jumps in prop::collection::vec((30i64..400, a_jump(), 0i64..20, any::<bool>()), 1..12),
-        flat_out in any::<bool>(),
+        unpaced in any::<bool>(),
     ) {
         // Within seconds, a jump that nearly undoes the one before cannot be told from a late frame.
         prop_assume!(jumps.windows(2).all(|pair| (pair[0].1 + pair[1].1).abs() > 1_000));
@@ -182,7 +182,7 @@ proptest! {
                 let audio = bench.audio_ms(stamp(n * 40 + 20 + audio_by));
                 prop_assert!((dts - n * 40).abs() <= 21 * count as i64, "video {} at {}", dts, n * 40);
                 prop_assert!((audio - dts - 20).abs() <= 62 + 21, "audio {} at {}", audio, dts);
-                bench.wait(if flat_out { 0 } else { 40 });
+                bench.wait(if unpaced { 0 } else { 40 });
             }
             by += jump;
         }

@@ -28,7 +28,7 @@ impl Writer {
             self.say_once(format!("cannot look at the journal: {error}"), &error);
         }
         self.space.due = now.saturating_add(EVERY);
-        if self.book.journal.is_condemned() {
+        if self.book.journal.is_damaged() {
             return;
         }
         match self.retire() {

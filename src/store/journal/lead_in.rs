@@ -15,13 +15,13 @@ use crate::store::thin::{Dated, LOOK_BACK, ROUNDING};
 
 /// Tape of a publish from a keyframe to the beginning of a recording.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Lead {
+pub(super) struct LeadIn {
     publish: i64,
     pub(super) from: Micros,
     pub(super) to: Micros,
 }
 
-impl Lead {
+impl LeadIn {
     pub(super) fn needs(&self, piece: &Piece) -> bool {
         self.publish == piece.publish && self.from < piece.end && piece.start < self.to
     }
@@ -33,7 +33,7 @@ impl Lead {
 }
 
 /// The media that other recordings need for decoding, of recordings that begin after a moment and not long after the end of one.
-pub(super) fn of_others(db: &Connection, recording: i64, after: Micros) -> Result<Vec<Lead>> {
+pub(super) fn of_others(db: &Connection, recording: i64, after: Micros) -> Result<Vec<LeadIn>> {
     let sql = format!(
         "SELECT o.recording FROM recordings r CROSS JOIN recordings o
          WHERE r.recording = ?1 AND o.stream = r.stream AND o.start > ?2 AND o.start < r.end + {LOOK_BACK}
@@ -51,7 +51,7 @@ pub(super) fn of_others(db: &Connection, recording: i64, after: Micros) -> Resul
 
 /// What a recording is decoded with, if it begins without a keyframe, with one of an open GOP or with one that needs the
 /// one before. Nothing is known of a segment that is still written.
-pub(super) fn of(db: &Connection, recording: i64) -> Result<Option<Lead>> {
+pub(super) fn of(db: &Connection, recording: i64) -> Result<Option<LeadIn>> {
     let sql = format!(
         "SELECT {COLUMNS}, iif(r.exact, r.start, s.start), r.spec
          FROM recordings r CROSS JOIN segments s ON {} CROSS JOIN publishes p ON p.publish = s.publish
@@ -98,7 +98,7 @@ pub(super) fn of(db: &Connection, recording: i64) -> Result<Option<Lead>> {
         .collect::<Result<_>>()?;
     for piece in earlier {
         if let Some(from) = dated(db, &piece, |dated| dated.keyframe_before(begins))?.flatten() {
-            return Ok(Some(Lead {
+            return Ok(Some(LeadIn {
                 publish: first.publish,
                 from,
                 to: begins.saturating_add(own),
@@ -109,7 +109,7 @@ pub(super) fn of(db: &Connection, recording: i64) -> Result<Option<Lead>> {
 }
 
 /// Segments with what a recording is decoded with, the oldest first.
-pub(super) fn pieces(db: &Connection, recording: i64, lead: &Lead) -> Result<Vec<Piece>> {
+pub(super) fn pieces(db: &Connection, recording: i64, lead: &LeadIn) -> Result<Vec<Piece>> {
     let sql = format!(
         "SELECT {COLUMNS} FROM recordings r CROSS JOIN segments s ON {} CROSS JOIN publishes p ON p.publish = s.publish
          WHERE r.recording = ?1 AND s.publish = ?4 AND s.state IN ('sealed', 'missing') ORDER BY s.end",
