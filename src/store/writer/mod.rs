@@ -191,7 +191,7 @@ impl Writer {
             return;
         }
         self.watch_clock();
-        self.keep_house();
+        self.look_after_space();
         // What failed stays for the next tick; media that is written brings that about.
         let _ = self.commit_rows();
         self.recover_state();

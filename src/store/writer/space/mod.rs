@@ -1,9 +1,9 @@
 //! How new segments get their space: blocks of media that was given up, or new ones, within the limits.
 
 mod blank;
-mod keep;
 mod limits;
 mod refused;
+mod upkeep;
 
 use std::collections::HashSet;
 use std::io::ErrorKind;
@@ -46,8 +46,8 @@ pub(super) struct Space {
     low: bool,
     /// Bytes for which there was no space.
     wanted: u64,
-    /// What went wrong when it was last looked after.
-    unsaid: Option<String>,
+    /// What went wrong when it was last looked after, and is in the log.
+    failure: Option<String>,
 }
 
 /// What the tape takes at a moment, and may still grow by.
@@ -114,7 +114,7 @@ impl Space {
             due: Micros::MIN,
             low: false,
             wanted: 0,
-            unsaid: None,
+            failure: None,
         })
     }
 

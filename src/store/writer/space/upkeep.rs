@@ -16,7 +16,7 @@ const LOW_PART: u64 = 10;
 
 impl Writer {
     /// Looks after retention, limits and free files. Called at every tick; does little when nothing is due.
-    pub(in crate::store::writer) fn keep_house(&mut self) {
+    pub(in crate::store::writer) fn look_after_space(&mut self) {
         let now = self.env.clock.boot();
         let over = self.level().left < 0;
         if now < self.space.due && !over {
@@ -25,15 +25,15 @@ impl Writer {
         if now >= self.space.due
             && let Err(error) = self.book.journal.look()
         {
-            self.say_once(format!("cannot look at the journal: {error}"), &error);
+            self.log_once(format!("cannot look at the journal: {error}"), &error);
         }
         self.space.due = now.saturating_add(EVERY);
         if self.book.journal.is_damaged() {
             return;
         }
         match self.retire() {
-            Ok(()) => self.space.unsaid = None,
-            Err(error) => self.say_once(format!("cannot free space: {error}"), &error),
+            Ok(()) => self.space.failure = None,
+            Err(error) => self.log_once(format!("cannot free space: {error}"), &error),
         }
         // Not at the cost of the floor: space for it is made first.
         if !self.book.journal.owes_reserve() || self.level().left >= 0 {
@@ -43,12 +43,12 @@ impl Writer {
     }
 
     /// While a limit is exceeded this is tried at every tick.
-    fn say_once(&mut self, said: String, error: &StoreError) {
+    fn log_once(&mut self, failure: String, error: &StoreError) {
         self.progress.last_error = Some(error.to_string());
-        if self.space.unsaid.as_ref() != Some(&said) {
-            tracing::error!("{said}");
+        if self.space.failure.as_ref() != Some(&failure) {
+            tracing::error!("{failure}");
         }
-        self.space.unsaid = Some(said);
+        self.space.failure = Some(failure);
     }
 
     /// Lets go of what was kept long enough, of what somebody deleted, and of what is too much.
