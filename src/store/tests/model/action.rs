@@ -32,6 +32,8 @@ pub(super) enum Action {
     /// The stream's publish ends.
     End(usize),
     Record(usize),
+    /// Where a recording ends is told; what comes of its stream from here on is not of it, until it is closed there.
+    EndRecording(usize),
     CloseRecording(usize),
     Deliver(usize),
     Protect(usize, bool),
@@ -137,6 +139,7 @@ fn action() -> impl Strategy<Value = Action> {
         40 => run,
         3 => stream().prop_map(Action::End),
         10 => stream().prop_map(Action::Record),
+        6 => some().prop_map(Action::EndRecording),
         10 => some().prop_map(Action::CloseRecording),
         3 => some().prop_map(Action::Deliver),
         3 => (some(), any::<bool>()).prop_map(|(n, on)| Action::Protect(n, on)),

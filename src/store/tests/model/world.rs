@@ -37,6 +37,8 @@ pub(super) struct World {
     live: BTreeMap<usize, Live>,
     /// Recordings that are open.
     open: Vec<RecordingId>,
+    /// Those of them of which the store was told where they end.
+    ending: BTreeSet<RecordingId>,
     batch: Vec<Command>,
     trap: Arc<Mutex<Trap>>,
     armed: Option<Way>,
@@ -78,6 +80,7 @@ impl World {
             ledger: Arc::default(),
             live: BTreeMap::new(),
             open: Vec::new(),
+            ending: BTreeSet::new(),
             batch: Vec::new(),
             trap: Arc::default(),
             armed: None,
@@ -152,6 +155,13 @@ impl World {
             }
             Action::Record(n) => {
                 self.record(n);
+            }
+            Action::EndRecording(n) => {
+                let growing = self.open.iter().filter(|id| !self.ending.contains(id));
+                let growing: Vec<RecordingId> = growing.copied().collect();
+                if !growing.is_empty() {
+                    self.end_recording(growing[n % growing.len()]);
+                }
             }
             Action::CloseRecording(n) => {
                 if !self.open.is_empty() {
@@ -306,11 +316,31 @@ impl World {
         id
     }
 
+    /// The store is told where a recording ends, as the recorder does before what is left of it was handed over.
+    fn end_recording(&mut self, id: RecordingId) {
+        let end = self.set_end(id);
+        self.ending.insert(id);
+        self.batch.push(Command::RecordingEnds { recording: id, end });
+    }
+
     pub(super) fn close_recording(&mut self, id: RecordingId) {
         self.open.retain(|other| *other != id);
+        let told = match self.ending.remove(&id) {
+            true => self.ledger().recording(id).unwrap().end,
+            false => None,
+        };
+        let end = told.unwrap_or_else(|| self.set_end(id));
+        self.batch.push(Command::RecordingClosed {
+            recording: id,
+            end,
+            reason: "closed".to_owned(),
+        });
+    }
+
+    /// A recording ends where its stream is now; where its publish ended, when that is over.
+    fn set_end(&mut self, id: RecordingId) -> Micros {
         let mut ledger = self.ledger.lock().unwrap();
         let recorded = ledger.recording(id).unwrap();
-        // Where its stream is now; where its publish ended, when that is over.
         let live = self
             .live
             .values()
@@ -325,11 +355,7 @@ impl World {
         let recorded = ledger.recording(id).unwrap();
         let end = end.or(last).unwrap_or(recorded.start).max(recorded.start);
         recorded.end = Some(end);
-        self.batch.push(Command::RecordingClosed {
-            recording: id,
-            end,
-            reason: "closed".to_owned(),
-        });
+        end
     }
 
     fn ask(&mut self, n: usize, command: impl Fn(RecordingId) -> Command) {
@@ -618,6 +644,7 @@ impl World {
         self.rig = Some(Rig::with(dir, disk, clock, |settings| tune(settings, self.setup)));
         self.live.clear();
         self.open.clear();
+        self.ending.clear();
         self.batch.clear();
         self.held.clear();
         self.ever_faulty |= self.faulty || matches!(way, Way::Crash { fault: Some(_), .. });
