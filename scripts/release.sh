@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # Makes a release in one folder: packages, archives, bills of materials, licences and debug symbols for all processors, their
 # checksums, and a signature over these. docs/operations.md says how one is checked.
-# Usage: scripts/release.sh build [--out FOLDER] [ARCH...] | seal FOLDER | check FOLDER [PUBLIC-KEY]
+# Usage: scripts/release.sh build [--out FOLDER] [ARCH...] | seal FOLDER | check FOLDER [PUBLIC-KEY] | compare FOLDER FOLDER
 #
 #   build  builds, packs and seals; ARCH: amd64 arm64 armhf arm64-musl, or those that are named
 #   seal   writes SHA256SUMS of what is in the folder, and signs it with RELEASE_KEY: the file of a secret key of minisign, or
 #          the name of a key that gpg has. Without it the sums stay unsigned, and that is said
 #   check  sums and signature of a folder; PUBLIC-KEY: minisign's, where it is signed with that
+#   compare  two folders of the same commit, byte for byte: which files differ, and what in them. Signatures are another
+#          each time, and are left out
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/targets.sh
@@ -22,7 +24,7 @@ die() {
   exit 1
 }
 
-usage="usage: scripts/release.sh build [--out FOLDER] [ARCH...] | seal FOLDER | check FOLDER [PUBLIC-KEY]"
+usage="usage: scripts/release.sh build [--out FOLDER] [ARCH...] | seal FOLDER | check FOLDER [PUBLIC-KEY] | compare FOLDER FOLDER"
 
 build() {
   local version out arch
@@ -127,9 +129,51 @@ check() {
   say "all of $(wc -l <"$SUMS") files are as $SUMS says"
 }
 
+compare() {
+  local one=${1:?$usage} other=${2:?$usage} name folder files=0 differ=0
+  for folder in "$one" "$other"; do [ -d "$folder" ] || die "$folder is no folder"; done
+  # What SHA256SUMS says follows from the files.
+  while read -r name; do
+    files=$((files + 1))
+    if [ ! -f "$one/$name" ]; then
+      echo "$name: only in $other"
+    elif [ ! -f "$other/$name" ]; then
+      echo "$name: only in $one"
+    elif ! cmp -s "$one/$name" "$other/$name"; then
+      echo "$name: other bytes"
+      inside "$one/$name" "$other/$name"
+    else
+      continue
+    fi
+    differ=$((differ + 1))
+  done < <({ ls -A "$one" && ls -A "$other"; } | grep -v "^$SUMS" | sort -u)
+  [ "$files" -gt 0 ] || die "there is nothing to compare in $one and $other"
+  [ "$differ" = 0 ] || die "$differ of $files files are not the same"
+  say "all of $files files are the same, byte for byte"
+}
+
+# What differs in two packages or archives.
+inside() {
+  local work
+  work=$(mktemp -d)
+  mkdir "$work/one" "$work/other"
+  if unpack "$1" "$work/one" && unpack "$2" "$work/other"; then
+    (cd "$work" && { diff -rq one other || true; } | sed 's/^/  /')
+  fi
+  rm -rf "$work"
+}
+
+unpack() {
+  case $1 in
+    *.tar.gz) tar -xzf "$1" -C "$2" ;;
+    *.deb) command -v dpkg-deb >/dev/null && dpkg-deb -R "$1" "$2" ;;
+    *) return 1 ;;
+  esac
+}
+
 what=${1:-}
 [ $# -gt 0 ] && shift
 case $what in
-  build | seal | check) "$what" "$@" ;;
+  build | seal | check | compare) "$what" "$@" ;;
   *) die "$usage" ;;
 esac

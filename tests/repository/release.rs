@@ -82,3 +82,38 @@ fn nothing_is_sealed_where_nothing_is() {
     fs::create_dir(empty.path().join("folder")).unwrap();
     assert!(!release(&["seal"], empty.path()).0);
 }
+
+#[test]
+fn two_folders_of_a_release_are_compared_and_what_is_not_the_same_is_named() {
+    let (one, other) = (folder(), folder());
+    let compare = || release(&["compare", one.path().to_str().unwrap()], other.path());
+    assert!(release(&["seal"], one.path()).0);
+    // A signature is another one each time.
+    fs::write(one.path().join("SHA256SUMS.asc"), "signed").unwrap();
+    let (same, said) = compare();
+    assert!(same && said.contains("all of 3 files are the same"), "{said}");
+
+    for (folder, word) in [(&one, "one"), (&other, "two")] {
+        let tree = folder.path().join("tree");
+        fs::create_dir(&tree).unwrap();
+        fs::write(tree.join("program"), word).unwrap();
+        fs::write(tree.join("readme"), "the same").unwrap();
+        let mut tar = Command::new("tar");
+        tar.args(["-czf", "edgereel-0.1.0.tar.gz", "--remove-files", "tree"]);
+        assert!(tar.current_dir(folder.path()).status().unwrap().success());
+    }
+    fs::write(other.path().join("extra.deb"), "nobody else has it").unwrap();
+    let (same, said) = compare();
+    assert!(!same && said.contains("2 of 4 files are not the same"), "{said}");
+    assert!(
+        said.contains("edgereel-0.1.0.tar.gz: other bytes") && said.contains("tree/program differ"),
+        "{said}"
+    );
+    assert!(
+        said.contains("extra.deb: only in") && !said.contains("readme"),
+        "{said}"
+    );
+    let empty = tempfile::tempdir().unwrap();
+    let nothing = empty.path().to_str().unwrap();
+    assert!(!release(&["compare", nothing], empty.path()).0);
+}

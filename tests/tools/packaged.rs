@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::programs::{CARGO_DEB, DPKG, DPKG_DEB, LINTIAN, STRIP, TAR, UNSHARE};
+use crate::programs::{CARGO_DEB, CP, DPKG, DPKG_DEB, LINTIAN, STRIP, TAR, TASKSET, UNSHARE};
 use crate::support::home;
 
 const ARCH: &str = if cfg!(target_arch = "x86_64") {
@@ -186,4 +186,84 @@ fn the_archive_says_what_is_in_it_and_under_which_licences() {
     let mut bare = parts.iter().filter(|part| part["hashes"][0]["content"].is_null());
     assert_eq!(bare.next().unwrap()["name"], "sqlite");
     assert!(bare.next().is_none(), "{parts:#?}");
+}
+
+/// A copy of the sources elsewhere, as somebody has them whose `umask` lets nobody else read: without what is built.
+fn sources_elsewhere(home: &Path) -> PathBuf {
+    let sources = home.join("a folder of another name");
+    std::fs::create_dir(&sources).unwrap();
+    let here = std::fs::read_dir(env!("CARGO_MANIFEST_DIR")).unwrap();
+    let of_sources = |path: &PathBuf| {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        !["target", ".git", "fuzz"].contains(&name)
+    };
+    let files: Vec<PathBuf> = here
+        .map(|entry| entry.unwrap().path())
+        .filter(of_sources)
+        .collect();
+    CP.run(["-r".into()].into_iter().chain(files).chain([sources.clone()]))
+        .ok();
+    let mut chmod = Command::new("chmod");
+    finished(chmod.args(["-R", "u=rwX,go="]).arg(&sources));
+    sources
+}
+
+/// The program is the same; folder, target folder, language, time zone, `umask`, processors, and the times of all files are not.
+#[test]
+fn what_is_packed_twice_is_the_same_wherever_and_whenever() {
+    CARGO_DEB.path();
+    let home = home();
+    let elsewhere = sources_elsewhere(home.path());
+    let program = |place: &str| {
+        let folder = home.path().join(place);
+        std::fs::create_dir(&folder).unwrap();
+        let binary = folder.join("edgereel");
+        std::fs::copy(env!("CARGO_BIN_EXE_edgereel"), &binary).unwrap();
+        STRIP.run([&binary]).ok();
+        std::fs::write(folder.join("edgereel.debug"), vec![b'x'; 3 << 20]).unwrap();
+        binary
+    };
+    let pack = |sources: &Path, place: &str, mut script: Command| {
+        let binary = program(place);
+        let out = home.path().join(place).join("out");
+        script.arg(&binary).arg("--out").arg(&out);
+        script.env("SOURCE_DATE_EPOCH", "1790000000");
+        finished(script.current_dir(sources));
+        out
+    };
+    let both = "for what in deb tarball; do scripts/package.sh $what \"$@\" || exit; done";
+    let usual = || {
+        let mut script = Command::new("sh");
+        script.args(["-c", both, "sh", ARCH, "--fast", "--binary"]);
+        script
+    };
+    let other = || {
+        let mut script = Command::new(TASKSET.path());
+        let under = format!("umask 077; {both}");
+        script.args([
+            "--cpu-list",
+            "0",
+            "sh",
+            "-c",
+            &under,
+            "sh",
+            ARCH,
+            "--fast",
+            "--binary",
+        ]);
+        script.env("TZ", "Asia/Kathmandu").env("LANG", "de_DE.UTF-8");
+        script.env("CARGO_TARGET_DIR", home.path().join("another target"));
+        // It is not made a second time for the other folder.
+        let tools = CARGO_DEB.path();
+        let path = std::env::var("PATH").unwrap();
+        script.env("PATH", format!("{}:{path}", tools.parent().unwrap().display()));
+        script
+    };
+    let one = pack(Path::new(env!("CARGO_MANIFEST_DIR")), "one", usual());
+    let two = pack(&elsewhere, "two", other());
+    let mut compare = Command::new("scripts/release.sh");
+    compare.arg("compare").arg(&one).arg(&two);
+    let said = finished(compare.current_dir(env!("CARGO_MANIFEST_DIR")));
+    // The package, the archive, its bill of materials, symbols.
+    assert!(said.contains("all of 4 files are the same"), "{said}");
 }

@@ -70,6 +70,14 @@ pub(crate) const CARGO_DEB: Program = Program {
     name: "cargo-deb",
     package: "cargo-deb (with cargo)",
 };
+pub(crate) const CP: Program = Program {
+    name: "cp",
+    package: "coreutils",
+};
+pub(crate) const TASKSET: Program = Program {
+    name: "taskset",
+    package: "util-linux",
+};
 pub(crate) const DPKG: Program = Program {
     name: "dpkg",
     package: "dpkg",
