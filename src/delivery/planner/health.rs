@@ -62,6 +62,14 @@ impl Health {
         (self.told_online.replace(true) != Some(true)).then_some(Action::TellOnline)
     }
 
+    /// The store did something before it failed: this is not one failure after the other, and it is not left alone for longer each
+    /// time.
+    pub(super) fn did_something(&mut self, now: Micros) {
+        if self.may_try(now) {
+            self.failures = 0;
+        }
+    }
+
     /// The store did not carry out a request.
     pub(super) fn failed(&mut self, reason: &str, now: Micros, chance: u64) -> Option<Action> {
         self.waits(Backoff::STORE, reason, now, chance)

@@ -372,15 +372,16 @@ impl Planner {
         self.may_run() && self.health.may_try(now) && self.next(now, waits).is_some()
     }
 
-    /// A store that failed is tried with one. Live playlists have room for one more than there may be transfers: viewers wait
-    /// for them, and large files may take minutes for a part.
+    /// A store that failed is tried with one. Live playlists have room for one more than there may be transfers, and beside what was on
+    /// its way when the store failed: viewers wait for them, and large files may take minutes for a part.
     fn has_room(&self, job: Job) -> bool {
-        let most = match self.health.is_in_doubt() {
-            true => 1,
-            false if job.format == Format::Hls && self.is_urgent(job.recording) => self.transfers + 1,
-            false => self.transfers,
-        };
-        self.running.len() < most
+        let is_live = job.format == Format::Hls && self.is_urgent(job.recording);
+        match (self.health.is_in_doubt(), is_live) {
+            (true, true) => !self.running.iter().any(|other| other.format == Format::Hls),
+            (true, false) => self.running.is_empty(),
+            (false, true) => self.running.len() <= self.transfers,
+            (false, false) => self.running.len() < self.transfers,
+        }
     }
 
     /// When there may be something to do without anything having happened; nothing if there is not.
@@ -420,6 +421,9 @@ impl Planner {
             // The check tells whether it is the store.
             Outcome::StoreRefused(_) if self.health.is_online() && !self.health.is_in_doubt() => None,
             Outcome::StoreFailed(reason) | Outcome::StoreRefused(reason) => {
+                if answered {
+                    self.health.did_something(now);
+                }
                 self.health.failed(reason, now, chance)
             }
             Outcome::Intercepted(reason) => self.health.intercepted(reason, now, chance),

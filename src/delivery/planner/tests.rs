@@ -382,6 +382,43 @@ fn a_live_playlist_does_not_wait_for_large_files() {
 }
 
 #[test]
+fn a_live_playlist_does_not_wait_for_a_file_that_was_on_its_way_when_the_store_failed() {
+    let mut planner = Planner::new(2, 7);
+    planner.candidates(vec![open(1), open(2)]);
+    assert_eq!(starts(&mut planner, 0).len(), 3);
+    let mut now = 10 * SECOND;
+    let failed = Outcome::StoreFailed("nothing happened for 10 s".to_owned());
+    for n in [1, 2] {
+        planner.ended(job(n, Format::Hls), failed.clone(), false, now);
+    }
+    assert_eq!(starts(&mut planner, now), []);
+    // One of them tries whether the store is there; the file is still on its way.
+    now += 2 * SECOND;
+    assert_eq!(starts(&mut planner, now), [job(1, Format::Hls)]);
+    planner.ended(job(1, Format::Hls), Outcome::Grows(SECOND), true, now);
+    assert_eq!(
+        starts(&mut planner, now),
+        [job(2, Format::Mp4), job(2, Format::Hls)]
+    );
+}
+
+#[test]
+fn a_store_that_fails_now_and_then_is_not_left_alone_for_longer_each_time() {
+    let mut planner = Planner::new(1, 7);
+    planner.candidates(vec![open(1)]);
+    let (mut now, mut tries) = (0, 0);
+    // Each visit gets on by something, and then meets a 503.
+    while now < 60 * SECOND {
+        now += SECOND / 2;
+        for job in starts(&mut planner, now) {
+            tries += 1;
+            planner.ended(job, Outcome::StoreFailed("503".to_owned()), true, now);
+        }
+    }
+    assert!(tries > 30, "{tries} in a minute");
+}
+
+#[test]
 fn nothing_is_begun_while_it_is_paused_or_out_of_hours() {
     let mut planner = Planner::new(1, 7);
     planner.candidates(vec![closed(1)]);
