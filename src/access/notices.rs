@@ -34,8 +34,8 @@ impl Notices {
         if self.named.len() >= ADDRESSES {
             self.named.retain(|_, since| !is_over(since));
         }
-        // With as many addresses as that at a time, the lines alone are bounded.
-        if self.may_write(now).is_none() {
+        // With as many addresses as that at a time, the lines alone are bounded. How many were left out another line says.
+        if !self.takes_line(now) {
             return false;
         }
         if self.named.len() < ADDRESSES {
@@ -46,16 +46,21 @@ impl Notices {
 
     /// Whether a line may be written now; if so, how many were left out since the last one.
     pub fn may_write(&mut self, now: Duration) -> Option<u64> {
+        self.takes_line(now).then(|| std::mem::take(&mut self.left_out))
+    }
+
+    /// Counts a line as written if there may be another, and else as left out.
+    fn takes_line(&mut self, now: Duration) -> bool {
         if now.saturating_sub(self.began) >= WINDOW {
             self.began = now;
             self.written = 0;
         }
-        if self.written >= LINES {
-            self.left_out += 1;
-            return None;
+        let may = self.written < LINES;
+        match may {
+            true => self.written += 1,
+            false => self.left_out += 1,
         }
-        self.written += 1;
-        Some(std::mem::take(&mut self.left_out))
+        may
     }
 }
 
@@ -86,6 +91,8 @@ mod tests {
         let mut notices = Notices::default();
         let written = (0..1000).filter(|_| notices.may_write(start).is_some()).count();
         assert_eq!(written, 10);
+        // A line that cannot say how many were left out does not take the number away.
+        assert!(notices.may_name(IpAddr::from([10, 0, 0, 1]), "to play", start + WINDOW));
         assert_eq!(notices.may_write(start + WINDOW), Some(990));
         assert_eq!(notices.may_write(start + WINDOW), Some(0));
     }
