@@ -119,6 +119,22 @@ impl TagParser {
         }
     }
 
+    /// Reads on to the body of track 0, if there is one, and tells of others. Nothing when the tag is cut short.
+    pub(super) fn first_track(
+        &mut self,
+        packets: &Packets,
+        packet: u8,
+        cursor: &mut Cursor,
+        sink: &mut Sink,
+    ) -> Option<Option<Extended>> {
+        let found = packets.read(packet, cursor)?;
+        if let Some(track) = found.other {
+            let kind = packets.kind;
+            self.tell(Oddity::MoreTracks { kind, track }, sink);
+        }
+        Some(found.first)
+    }
+
     /// A sequence header of no bytes, as some encoders send before or beside the real one.
     pub(super) fn empty_config(&mut self, kind: TrackKind) {
         if !self.told.empty_config {
@@ -194,11 +210,11 @@ pub(super) struct Extended {
 
 /// The tracks of a tag.
 #[derive(Default)]
-pub(super) struct Found {
+struct Found {
     /// Track 0.
-    pub(super) first: Option<Extended>,
+    first: Option<Extended>,
     /// The number of another one.
-    pub(super) other: Option<u8>,
+    other: Option<u8>,
 }
 
 /// E-RTMP `AvMultitrackType`.
@@ -266,7 +282,7 @@ impl Packets {
     }
 
     /// Reads multitrack header and FourCC; the cursor is then in the body of track 0. Nothing when the tag is cut short.
-    pub(super) fn read(&self, packet: u8, cursor: &mut Cursor) -> Option<Found> {
+    fn read(&self, packet: u8, cursor: &mut Cursor) -> Option<Found> {
         if packet == self.multitrack {
             return read_multitrack(cursor);
         }

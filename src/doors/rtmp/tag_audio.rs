@@ -70,19 +70,10 @@ impl TagParser {
         let Some(packet) = PACKETS.skip_mod_ex(first & 0x0F, &mut cursor) else {
             return Ok(None);
         };
-        let Some(found) = PACKETS.read(packet, &mut cursor) else {
+        let Some(first) = self.first_track(&PACKETS, packet, &mut cursor, sink) else {
             return Ok(None);
         };
-        if let Some(track) = found.other {
-            self.tell(
-                Oddity::MoreTracks {
-                    kind: TrackKind::Audio,
-                    track,
-                },
-                sink,
-            );
-        }
-        let Some(header) = found.first else {
+        let Some(header) = first else {
             return Ok(Some(()));
         };
         let codec = match &header.fourcc {

@@ -92,19 +92,10 @@ impl TagParser {
         if frame_type == COMMAND && packet != METADATA {
             return Ok(Some(()));
         }
-        let Some(found) = PACKETS.read(packet, &mut cursor) else {
+        let Some(first) = self.first_track(&PACKETS, packet, &mut cursor, sink) else {
             return Ok(None);
         };
-        if let Some(track) = found.other {
-            self.tell(
-                Oddity::MoreTracks {
-                    kind: TrackKind::Video,
-                    track,
-                },
-                sink,
-            );
-        }
-        let Some(header) = found.first else {
+        let Some(header) = first else {
             return Ok(Some(()));
         };
         if header.packet == METADATA {
