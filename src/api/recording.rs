@@ -126,12 +126,7 @@ pub(super) const COMMANDS: &[Command] = &[
         about: "Protect a recording from eviction, or end its protection",
         effect: Effect::Changes,
         arguments: &[
-            needs(
-                "recording",
-                Kind::Text,
-                "the recording's id, or the beginning of the id",
-            )
-            .of(Values::Recordings),
+            THIS,
             takes(
                 "protected",
                 Kind::Switch,
@@ -145,12 +140,7 @@ pub(super) const COMMANDS: &[Command] = &[
         about: "Replace the tags of a recording",
         effect: Effect::Changes,
         arguments: &[
-            needs(
-                "recording",
-                Kind::Text,
-                "the recording's id, or the beginning of the id",
-            )
-            .of(Values::Recordings),
+            THIS,
             takes(
                 "tags",
                 Kind::Texts,
@@ -164,12 +154,7 @@ pub(super) const COMMANDS: &[Command] = &[
         about: "Delete a recording for good, with the footage that no other recording needs",
         effect: Effect::Ends,
         arguments: &[
-            needs(
-                "recording",
-                Kind::Text,
-                "the recording's id, or the beginning of the id",
-            )
-            .of(Values::Recordings),
+            THIS,
             takes("remote", Kind::Switch, "also delete the delivered files"),
         ],
         carry_out: carries_out!(delete -> RecordingDeleted, for good),
@@ -180,12 +165,13 @@ const WHICH: &[super::Argument] = &[
     takes("stream", Kind::Text, STREAM).of(Values::Streams),
     takes("recording", Kind::Text, RECORDING).of(Values::Recordings),
 ];
-const ONE: &[super::Argument] = &[needs(
+const THIS: super::Argument = needs(
     "recording",
     Kind::Text,
     "the recording's id, or the beginning of the id",
 )
-.of(Values::Recordings)];
+.of(Values::Recordings);
+const ONE: &[super::Argument] = &[THIS];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
