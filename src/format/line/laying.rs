@@ -115,10 +115,6 @@ impl Laying {
             if shown.is_some() {
                 line.shown.shift(line.video.as_ref(), &segment, zero, &index);
             }
-            if breaks {
-                line.shown
-                    .leave_out_gap(line.video.as_ref(), view, &segment, zero, &index);
-            }
             let before_ms = before_zero.div_euclid(1_000);
             let track = line.audio.as_ref();
             let (silences, too_much) =

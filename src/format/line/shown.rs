@@ -3,21 +3,12 @@
 //! A range begins with the keyframe before it and may end with pictures that only others need. Such pictures take up time in
 //! the file and none on the line: behind them the picture lies later in the file than on the line, and an edit list
 //! leads from one to the other. Sound needs none: what is not heard is not in the file.
-//!
-//! A gap that is longer than a sample may last takes up time on the line and none in the file: behind it the picture lies earlier in
-//! the file than on the line, and the edit list shows nothing for as long.
 
+use crate::format::ViewSegment;
 use crate::format::index::{Run, SampleIndex};
-use crate::format::{View, ViewSegment};
-use crate::media::{MILLISECONDS, Micros, TrackKind, common_timescale, rescale};
+use crate::media::{MILLISECONDS, Micros, TrackKind, rescale};
 
 use super::{Placement, TrackLine, seam};
-
-/// What a picture lasts where no gap follows it, at the most.
-const LONGEST_PICTURE: Micros = 60_000_000;
-
-/// So much of a gap that is left out stays in the file: pictures before it may be shown later than the first one behind it is decoded.
-const LEFT_IN: Micros = 10_000_000;
 
 /// Pictures that are shown one after the other, in ticks of the track on the line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +21,7 @@ pub(in crate::format) struct Show {
     pub(in crate::format) in_file: i64,
     /// How much later in the file than on the line, in milliseconds.
     hidden_ms: i64,
-    /// Others that are not shown follow at once in the file, or others that are shown much later.
+    /// Others that are not shown follow at once.
     pub(in crate::format) trailing: bool,
 }
 
@@ -41,7 +32,7 @@ pub(in crate::format) struct Shown {
     pub(in crate::format) shows: Vec<Show>,
     /// When presentation begins, in microseconds on the line; nothing where it is with the first sample.
     pub(in crate::format) begins: Option<Micros>,
-    /// How much later in the file than on the line the picture lies now; earlier, where gaps are not in the file.
+    /// How much later in the file than on the line the picture lies now.
     pub(super) hidden_ms: i64,
     /// Something is hidden, or could be.
     pub(in crate::format) any: bool,
@@ -106,44 +97,6 @@ impl Shown {
             self.hidden_ms = self
                 .hidden_ms
                 .saturating_add(short.saturating_add(999).div_euclid(1_000));
-        }
-    }
-
-    /// Leaves a gap before a segment out of the file where the last picture before it would last longer than a sample may.
-    pub(super) fn leave_out_gap<S>(
-        &mut self,
-        track: Option<&TrackLine>,
-        view: &View<S>,
-        segment: &ViewSegment,
-        zero: Micros,
-        index: &SampleIndex,
-    ) {
-        let first = index.runs(TrackKind::Video).next();
-        let (Some(track), Some(first), true) = (track, first, segment.kept.hides) else {
-            return;
-        };
-        let begins = segment.tape(TrackKind::Video, first.first_dts);
-        let begins = zero.saturating_add(begins.saturating_sub(segment.publish_zero));
-        let in_file = begins.saturating_add(self.hidden_ms.saturating_mul(1_000));
-        let gap = in_file.saturating_sub(seam::end(track).dts);
-        if gap <= LONGEST_PICTURE {
-            return;
-        }
-        let scales = view
-            .segments
-            .iter()
-            .filter_map(|segment| segment.tracks.timescale(TrackKind::Video));
-        let scale = scales.fold(track.timescale, |all, scale| {
-            common_timescale(all, scale).unwrap_or(all)
-        });
-        let longest = rescale(i64::from(i32::MAX), scale, 1_000_000);
-        if gap.saturating_add(LONGEST_PICTURE) <= longest {
-            return;
-        }
-        self.hidden_ms = self.hidden_ms.saturating_sub((gap - LEFT_IN).div_euclid(1_000));
-        (self.any, self.apart) = (true, true);
-        if let Some(last) = self.shows.last_mut() {
-            last.trailing = true;
         }
     }
 

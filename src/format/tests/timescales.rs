@@ -11,8 +11,8 @@ use crate::format::testing::{
     OnTape, Reel, Shot, Take, Timed, all, assert_same_in_pieces, on_tape, rendered, ticking, timescales,
     two_segments, view, view_of,
 };
-use crate::format::{Fmp4, Gaps, Looked, View};
-use crate::media::{Micros, TrackKind, Tracks, rescale};
+use crate::format::{Fmp4, Looked, View};
+use crate::media::{Micros, TrackKind, rescale};
 
 /// A film, television of North America, RTP, and an encoder that counts pictures.
 const SCALES: [(u32, i64); 5] = [
@@ -229,59 +229,6 @@ fn what_grows_into_another_timescale_is_as_if_made_at_once() {
     let (_, looked) = Mp4::resume(first, Looked::default()).unwrap();
     let (mut grown, _) = Mp4::resume(whole.clone(), looked).unwrap();
     assert!(all(&mut grown) == all(&mut Mp4::open(whole).unwrap()));
-}
-
-/// A gap of so many ticks is no sample's: the edit list has it, and a picture is as far from the one before as on the tape.
-#[test]
-fn a_kept_gap_longer_than_a_sample_may_last_is_in_the_edit_list_of_an_mp4() {
-    const HOUR: Micros = 3_600_000_000;
-    let film = ticking(24_000, 1_001, 3, 1);
-    for (hours, scale, step) in [(7, 90_000, 3_003), (24, 90_000, 3_750), (2, 24_000, 1_001)] {
-        let takes = [
-            ticking(scale, step, 3, 1),
-            ticking(scale, step, 3, 2),
-            film.clone(),
-        ];
-        let takes: Vec<Take> = (0..)
-            .zip(takes)
-            .map(|(number, take): (Micros, Take)| Take {
-                tracks: Tracks {
-                    audio: None,
-                    ..take.tracks
-                },
-                shots: take
-                    .shots
-                    .into_iter()
-                    .filter(|shot| shot.kind == TrackKind::Video)
-                    .collect(),
-                publish_zero: number * hours * HOUR,
-            })
-            .collect();
-        let view = view(&takes).gaps(Gaps::Keep);
-        let bytes = all(&mut Mp4::open(view.clone()).unwrap());
-        let lists = crate::format::mp4::tests::edits(&bytes, 1);
-        let gaps = lists.iter().skip(1).filter(|edit| edit.1 == -1).count();
-        assert_eq!(gaps, if hours == 2 { 0 } else { 2 }, "{lists:?}");
-        let mut wanted = Vec::new();
-        for take in &takes {
-            let own = f64::from(take.tracks.timescale(TrackKind::Video).unwrap());
-            let mut shots = pictures(take);
-            shots.sort_by_key(|shot| shot.dts + i64::from(shot.cts));
-            wanted.extend(shots.into_iter().map(|shot| {
-                let at = (shot.dts + i64::from(shot.cts)) as f64 / own;
-                (take.publish_zero as f64 / 1e6 + at, shot.payload.clone())
-            }));
-        }
-        let first = wanted[0].0;
-        let presented = crate::format::mp4::tests::presented(&bytes, 1);
-        assert_eq!(presented.len(), wanted.len());
-        for (found, wanted) in presented.iter().zip(&wanted) {
-            assert!(found.1 == wanted.1);
-            // A publish begins at a whole millisecond.
-            let off = (found.0 - (wanted.0 - first)).abs();
-            assert!(off < 0.001, "{} for {}", found.0, wanted.0 - first);
-        }
-    }
 }
 
 /// The samples of a view, as times in milliseconds from the first picture.
