@@ -114,9 +114,10 @@ impl Authorizer {
             .map(|publisher| Entry::new(publisher, &mut read));
         Ok(Self {
             entries: entries.collect::<Result<_, _>>()?,
-            anonymous: match allow_anonymous {
-                true => Anonymous::FromAnywhere,
-                false => Anonymous::FromThisMachine,
+            anonymous: if allow_anonymous {
+                Anonymous::FromAnywhere
+            } else {
+                Anonymous::FromThisMachine
             },
         })
     }
@@ -131,9 +132,10 @@ impl Authorizer {
         }
         if self.entries.is_empty() {
             let local = asked.peer.to_canonical().is_loopback();
-            return match local || self.anonymous == Anonymous::FromAnywhere {
-                true => Verdict::Allow(Arc::default()),
-                false => Verdict::Refuse(Reason::Anonymous),
+            return if local || self.anonymous == Anonymous::FromAnywhere {
+                Verdict::Allow(Arc::default())
+            } else {
+                Verdict::Refuse(Reason::Anonymous)
             };
         }
         let shown = Shown::read(asked);
@@ -149,9 +151,10 @@ impl Authorizer {
                 hooks.push((hook.clone(), Arc::clone(&entry.grant)));
             }
         }
-        match hooks.is_empty() {
-            true => Verdict::Refuse(nearest),
-            false => Verdict::Ask(hooks),
+        if hooks.is_empty() {
+            Verdict::Refuse(nearest)
+        } else {
+            Verdict::Ask(hooks)
         }
     }
 }
@@ -232,18 +235,20 @@ impl Known {
                 let needed = || Reason::NoProof("?txSecret=…&txTime=…");
                 let signature = shown.tencent.as_ref().ok_or_else(needed)?;
                 let signature = signature.as_ref().map_err(Reason::clone)?;
-                match signature.proves(asked.stream, key) {
-                    true => in_time(asked, Scheme::Tencent, signature.expires()),
-                    false => Err(Reason::WrongSignature(Scheme::Tencent)),
+                if signature.proves(asked.stream, key) {
+                    in_time(asked, Scheme::Tencent, signature.expires())
+                } else {
+                    Err(Reason::WrongSignature(Scheme::Tencent))
                 }
             }
             Known::Aliyun { key, valid } => {
                 let needed = || Reason::NoProof("?auth_key=…");
                 let signature = shown.aliyun.as_ref().ok_or_else(needed)?;
                 let signature = signature.as_ref().map_err(Reason::clone)?;
-                match signature.proves(&shown.path, key) {
-                    true => in_time(asked, Scheme::Aliyun, signature.expires(*valid)),
-                    false => Err(Reason::WrongSignature(Scheme::Aliyun)),
+                if signature.proves(&shown.path, key) {
+                    in_time(asked, Scheme::Aliyun, signature.expires(*valid))
+                } else {
+                    Err(Reason::WrongSignature(Scheme::Aliyun))
                 }
             }
         }

@@ -81,17 +81,14 @@ impl Hooks {
     }
 
     async fn answer(&self, hook: &Hook, body: String) -> Result<(), Reason> {
-        let client = match hook.url.is_tls() {
-            false => {
-                self.plain
-                    .get_or_try_init(|| async { client(self.client, RootCertStore::empty()) })
-                    .await
-            }
-            true => {
-                self.tls
-                    .get_or_try_init(|| async { client(self.client, trusted().await) })
-                    .await
-            }
+        let client = if !hook.url.is_tls() {
+            self.plain
+                .get_or_try_init(|| async { client(self.client, RootCertStore::empty()) })
+                .await
+        } else {
+            self.tls
+                .get_or_try_init(|| async { client(self.client, trusted().await) })
+                .await
         };
         let client = client.map_err(Reason::HookFailed)?;
         let post = client
@@ -109,9 +106,10 @@ impl Hooks {
             Reason::HookFailed(what)
         })?;
         debug!(hook = %hook.url, status = answer.status().as_u16(), "asked whether a client may {}", self.client.verb);
-        match answer.status().is_success() {
-            true => Ok(()),
-            false => Err(Reason::HookRefused(answer.status().as_u16())),
+        if answer.status().is_success() {
+            Ok(())
+        } else {
+            Err(Reason::HookRefused(answer.status().as_u16()))
         }
     }
 }

@@ -38,9 +38,10 @@ impl Meter {
             .saturating_mul(1_000_000_000);
         self.at = self.at.max(now);
         self.level = self.level.saturating_sub(leaked).saturating_add(came);
-        match self.level > AHEAD.as_nanos().saturating_mul(rate) {
-            true => Err(Reason::TooFast(self.rate)),
-            false => Ok(()),
+        if self.level > AHEAD.as_nanos().saturating_mul(rate) {
+            Err(Reason::TooFast(self.rate))
+        } else {
+            Ok(())
         }
     }
 }

@@ -56,9 +56,10 @@ impl Notices {
             self.written = 0;
         }
         let may = self.written < LINES;
-        match may {
-            true => self.written += 1,
-            false => self.left_out += 1,
+        if may {
+            self.written += 1
+        } else {
+            self.left_out += 1
         }
         may
     }

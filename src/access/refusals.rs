@@ -100,9 +100,10 @@ impl Refusals {
             };
             let count = std::mem::take(&mut line.left_out);
             line.told = now;
-            match may_tell {
-                true => events.push(line.event(count)),
-                false => self.others = self.others.saturating_add(count),
+            if may_tell {
+                events.push(line.event(count))
+            } else {
+                self.others = self.others.saturating_add(count)
             }
         }
         if self.others > 0 && now.saturating_sub(self.minute.0) >= QUIET && self.may_tell(now) {

@@ -103,11 +103,12 @@ pub(super) const STREAMS: &str = "only this stream, or the streams that a patter
 /// The one stream that a command is about: a pattern is none.
 pub(super) fn one_stream<'de, D: Deserializer<'de>>(from: D) -> Result<StreamName, D::Error> {
     let name = StreamName::deserialize(from)?;
-    match name.as_str().contains('*') {
-        true => Err(serde::de::Error::custom(format!(
+    if name.as_str().contains('*') {
+        Err(serde::de::Error::custom(format!(
             "'{name}' is a pattern, and one stream is needed here, as in 'live/cam1'"
-        ))),
-        false => Ok(name),
+        )))
+    } else {
+        Ok(name)
     }
 }
 
@@ -143,11 +144,12 @@ pub(super) fn tags<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D:
     tags.dedup();
     let fits =
         |tag: &String| (1..=MAX_TAG).contains(&tag.chars().count()) && !tag.chars().any(char::is_control);
-    match tags.len() <= MAX_TAGS && tags.iter().all(fits) {
-        true => Ok(tags),
-        false => Err(serde::de::Error::custom(format!(
+    if tags.len() <= MAX_TAGS && tags.iter().all(fits) {
+        Ok(tags)
+    } else {
+        Err(serde::de::Error::custom(format!(
             "at most {MAX_TAGS} tags, each with 1 to {MAX_TAG} characters"
-        ))),
+        )))
     }
 }
 
@@ -158,11 +160,12 @@ pub(super) struct Seconds(pub(super) Micros);
 impl<'de> Deserialize<'de> for Seconds {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let seconds = f64::deserialize(from)?;
-        match (0.0..=31.0 * 86_400.0).contains(&seconds) {
-            true => Ok(Self((seconds * 1e6).round() as Micros)),
-            false => Err(serde::de::Error::custom(format!(
+        if (0.0..=31.0 * 86_400.0).contains(&seconds) {
+            Ok(Self((seconds * 1e6).round() as Micros))
+        } else {
+            Err(serde::de::Error::custom(format!(
                 "{seconds} is not a number of seconds from 0 to 31 days"
-            ))),
+            )))
         }
     }
 }
@@ -180,9 +183,10 @@ impl Default for Limit {
 impl<'de> Deserialize<'de> for Limit {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let limit = u64::deserialize(from)?;
-        match (1..=100).contains(&limit) {
-            true => Ok(Self(usize::try_from(limit).unwrap_or(1))),
-            false => Err(serde::de::Error::custom(format!("{limit} is not from 1 to 100"))),
+        if (1..=100).contains(&limit) {
+            Ok(Self(usize::try_from(limit).unwrap_or(1)))
+        } else {
+            Err(serde::de::Error::custom(format!("{limit} is not from 1 to 100")))
         }
     }
 }

@@ -161,9 +161,10 @@ impl Api {
         if let Some(known) = known.as_ref().filter(|known| known.command != command.name) {
             return Err(other(&known.command));
         }
-        let result = match lasting {
-            false => self.audited(Some(id), command, arguments).await,
-            true => match known {
+        let result = if !lasting {
+            self.audited(Some(id), command, arguments).await
+        } else {
+            match known {
                 Some(Remembered {
                     answer: Some(answer), ..
                 }) => read(&answer),
@@ -173,7 +174,7 @@ impl Api {
                     self.carry_out(command, arguments, Ticket::new(id, begun, again))
                         .await?
                 }
-            },
+            }
         };
         std::mem::forget(unclaimed);
         let answer = Answer {

@@ -468,9 +468,10 @@ fn deleted(row: &RecordingRow, left: Option<Micros>, remote: bool) -> RecordingD
         of.count()
     };
     let given_up = count(&[RenditionState::Waiting, RenditionState::Failed]);
-    let delivered = match remote {
-        true => 0,
-        false => count(&[RenditionState::Delivered]),
+    let delivered = if remote {
+        0
+    } else {
+        count(&[RenditionState::Delivered])
     };
     RecordingDeleted {
         recording: row.id.to_string(),

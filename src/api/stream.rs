@@ -65,14 +65,15 @@ struct One {
 
 async fn kick(api: &Api, arguments: Map<String, Value>) -> Result<StreamKicked, Failure> {
     let One { stream } = typed(arguments)?;
-    match api.recorder.kick(&stream) {
-        true => Ok(StreamKicked {
+    if api.recorder.kick(&stream) {
+        Ok(StreamKicked {
             stream: stream.to_string(),
-        }),
-        false => Err(Failure::new(
+        })
+    } else {
+        Err(Failure::new(
             Code::Conflict,
             format!("nobody publishes '{stream}' now"),
-        )),
+        ))
     }
 }
 

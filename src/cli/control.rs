@@ -306,9 +306,12 @@ fn value(argument: &Argument, matches: &ArgMatches) -> anyhow::Result<Option<Val
     let Some(text) = matches.get_one::<String>(argument.name) else {
         return Ok(None);
     };
-    let what = || match argument.required {
-        true => argument.name.to_uppercase(),
-        false => format!("--{}", long(argument.name)),
+    let what = || {
+        if argument.required {
+            argument.name.to_uppercase()
+        } else {
+            format!("--{}", long(argument.name))
+        }
     };
     read(argument, text).with_context(what).map(Some)
 }

@@ -90,9 +90,10 @@ fn advice(user: Uid, at: &Path, owner: Uid, group: Gid, mode: u32) -> String {
         "\n  you are '{me}'; {shown} belongs to user '{owner_name}' and group '{group_name}' (mode {mode:04o})"
     );
     if owner != user {
-        text += &match owner.is_root() {
-            true => "\n  try it with sudo".to_owned(),
-            false => format!("\n  try it as that user: sudo -u {owner_name} edgereel …"),
+        text += &if owner.is_root() {
+            "\n  try it with sudo".to_owned()
+        } else {
+            format!("\n  try it as that user: sudo -u {owner_name} edgereel …")
         };
         // Of a directory, both are needed; what is in it may still be closed.
         let readable = if at.is_dir() { 0o050 } else { 0o040 };

@@ -112,8 +112,9 @@ pub fn main() -> ExitCode {
 const WRONG_CONFIGURATION: u8 = 78;
 
 fn failure(error: &anyhow::Error) -> ExitCode {
-    match error.is::<run::WrongConfiguration>() {
-        true => ExitCode::from(WRONG_CONFIGURATION),
-        false => ExitCode::FAILURE,
+    if error.is::<run::WrongConfiguration>() {
+        ExitCode::from(WRONG_CONFIGURATION)
+    } else {
+        ExitCode::FAILURE
     }
 }

@@ -48,9 +48,10 @@ impl Publish {
             let mut publisher = Publisher::connect_with(&self.url, trust.as_ref())
                 .await
                 .with_context(|| format!("cannot publish to {shown}"))?;
-            let bar = match self.repeat {
-                true => output::sent_bar(None),
-                false => output::sent_bar(source.length_ms()?),
+            let bar = if self.repeat {
+                output::sent_bar(None)
+            } else {
+                output::sent_bar(source.length_ms()?)
             };
             let mut clock = LoopClock::new(pace);
             let sending = async {

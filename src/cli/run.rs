@@ -21,9 +21,12 @@ pub(super) struct WrongConfiguration(anyhow::Error);
 
 impl Run {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let config = self.store.config().map_err(|error| match may_pass(&error) {
-            true => error,
-            false => WrongConfiguration(error).into(),
+        let config = self.store.config().map_err(|error| {
+            if may_pass(&error) {
+                error
+            } else {
+                WrongConfiguration(error).into()
+            }
         })?;
         let again = self.store;
         let said = again.advice(&config).into_iter();

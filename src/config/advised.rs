@@ -24,10 +24,13 @@ impl Config {
             Some((key, Some(entry)))
         };
         match advice {
-            Advice::OldForm { written, rule } => match written.starts_with("app") {
-                true => of_rule("rule.app", rule),
-                false => of_rule("rule.stream", rule),
-            },
+            Advice::OldForm { written, rule } => {
+                if written.starts_with("app") {
+                    of_rule("rule.app", rule)
+                } else {
+                    of_rule("rule.stream", rule)
+                }
+            }
             Advice::Shadowed { rule, .. } => of_rule("rule.stream", rule),
             Advice::NoTemplate { rule, .. } => of_rule("rule.template", rule),
             Advice::NoSuchStream { of } => {

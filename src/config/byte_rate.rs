@@ -38,9 +38,10 @@ impl FromStr for ByteRate {
             Some(Ok(size)) => size,
             _ => bits().map_err(|_| wrong())?,
         };
-        match rate.bytes() >= LEAST {
-            true => Ok(Self(rate)),
-            false => Err(wrong()),
+        if rate.bytes() >= LEAST {
+            Ok(Self(rate))
+        } else {
+            Err(wrong())
         }
     }
 }

@@ -117,12 +117,13 @@ impl Config {
         })?;
         merged.resolve(host_name).map_err(|refused| {
             let variable = format!("{ENV_PREFIX}{}", refused.key.to_uppercase().replace('.', "__"));
-            match overrides.iter().any(|(name, _)| *name == variable) {
-                true => ConfigError {
+            if overrides.iter().any(|(name, _)| *name == variable) {
+                ConfigError {
                     place: variable,
                     message: refused.message,
-                },
-                false => refused.placed(path, text),
+                }
+            } else {
+                refused.placed(path, text)
             }
         })
     }

@@ -98,9 +98,10 @@ fn elsewhere(message: &str) -> Option<String> {
     let sections: Vec<String> = sections()
         .into_iter()
         .filter_map(|name| {
-            let header = match is_list(&name)? {
-                true => format!("[[{name}]]"),
-                false => format!("[{name}]"),
+            let header = if is_list(&name)? {
+                format!("[[{name}]]")
+            } else {
+                format!("[{name}]")
             };
             let refused = fault(&format!("{header}\n\"{unknown}\" = 0\n"));
             let known = refused.is_none_or(|error| !error.message().starts_with("unknown field"));

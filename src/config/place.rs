@@ -67,9 +67,10 @@ fn section<'a>(table: &'a DeTable<'a>, name: &str, entry: Option<usize>) -> Opti
 fn inner_key(value: &DeValue<'_>, path: &[&str]) -> Option<Range<usize>> {
     let (first, rest) = path.split_first()?;
     let (key, value) = value.as_table()?.get_key_value(*first)?;
-    match rest.is_empty() {
-        true => Some(key.span()),
-        false => inner_key(value.get_ref(), rest),
+    if rest.is_empty() {
+        Some(key.span())
+    } else {
+        inner_key(value.get_ref(), rest)
     }
 }
 

@@ -335,9 +335,10 @@ impl TryFrom<String> for SecretPath {
     type Error = &'static str;
 
     fn try_from(text: String) -> Result<Self, &'static str> {
-        match text.is_empty() || text.len() > 4_096 || text.contains('\0') {
-            true => Err("expected the path of a file"),
-            false => Ok(Self(PathBuf::from(text))),
+        if text.is_empty() || text.len() > 4_096 || text.contains('\0') {
+            Err("expected the path of a file")
+        } else {
+            Ok(Self(PathBuf::from(text)))
         }
     }
 }
@@ -406,9 +407,10 @@ impl<'de, T: TryFrom<String, Error: fmt::Display>> Visitor<'de> for TextsVisitor
                 return Err(de::Error::custom(format!("at most {MAX_LIST} in one list")));
             }
         }
-        match all.is_empty() {
-            true => Err(de::Error::custom("the list is empty; leave the key out instead")),
-            false => Ok(Texts(all)),
+        if all.is_empty() {
+            Err(de::Error::custom("the list is empty; leave the key out instead"))
+        } else {
+            Ok(Texts(all))
         }
     }
 

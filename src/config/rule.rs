@@ -75,9 +75,10 @@ fn streams(app: Option<Pattern>, stream: Option<Pattern>) -> Result<(Pattern, Op
         (false, true) => format!("app = \"{app}\""),
         (false, false) => format!("app = \"{app}\", stream = \"{stream}\""),
     };
-    match app.is_any() && stream.is_any() {
-        true => Ok((stream, Some("app = \"*\"".to_owned()))),
-        false => Ok((Pattern::try_from(format!("{app}/{stream}"))?, Some(written))),
+    if app.is_any() && stream.is_any() {
+        Ok((stream, Some("app = \"*\"".to_owned())))
+    } else {
+        Ok((Pattern::try_from(format!("{app}/{stream}"))?, Some(written)))
     }
 }
 
@@ -249,9 +250,10 @@ impl Rule {
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "stream '{}'", self.stream)?;
-        match self.domain.is_any() {
-            true => Ok(()),
-            false => write!(f, ", domain '{}'", self.domain),
+        if self.domain.is_any() {
+            Ok(())
+        } else {
+            write!(f, ", domain '{}'", self.domain)
         }
     }
 }

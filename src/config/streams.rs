@@ -39,11 +39,12 @@ impl FromStr for Streams {
             return text.parse().map(Streams::One).map_err(|error| format!("{error}"));
         }
         let pattern = Pattern::try_from(text.to_owned())?;
-        match pattern.can_fit_a_stream() {
-            true => Ok(Streams::Fitting(pattern)),
-            false => Err(format!(
+        if pattern.can_fit_a_stream() {
+            Ok(Streams::Fitting(pattern))
+        } else {
+            Err(format!(
                 "'{text}' fits no stream: a stream has an app and a name, as in 'live/cam1', and '*' stands for any characters"
-            )),
+            ))
         }
     }
 }

@@ -37,9 +37,10 @@ pub(super) async fn connect(
     tally: &Arc<Tally>,
 ) -> Option<Control> {
     let mqtt = config.mqtt.as_ref()?;
-    let roots = match mqtt.url.tls {
-        true => trusted().await,
-        false => RootCertStore::empty(),
+    let roots = if mqtt.url.tls {
+        trusted().await
+    } else {
+        RootCertStore::empty()
     };
     let wanted = mqtt.clone();
     let read = may_block(move || {

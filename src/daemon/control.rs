@@ -96,11 +96,12 @@ fn prepare(socket: &Path) -> std::io::Result<()> {
     }
     let found = std::fs::symlink_metadata(directory)?;
     let ours = found.is_dir() && found.uid() == nix::unistd::geteuid().as_raw() && found.mode() & 0o077 == 0;
-    match ours {
-        true => Ok(()),
-        false => Err(std::io::Error::other(
+    if ours {
+        Ok(())
+    } else {
+        Err(std::io::Error::other(
             "it is not this user's alone; set control.socket to another path",
-        )),
+        ))
     }
 }
 

@@ -92,11 +92,12 @@ fn check(filter: &str) -> Result<(), String> {
             named(part, target)?;
         }
     }
-    match module || named_ours.unwrap_or(general) != LevelFilter::OFF {
-        true => Ok(()),
-        false => Err(format!(
+    if module || named_ours.unwrap_or(general) != LevelFilter::OFF {
+        Ok(())
+    } else {
+        Err(format!(
             "{filter:?} would switch the log off: nothing of edgereel is left in it; the least is \"error\""
-        )),
+        ))
     }
 }
 

@@ -93,9 +93,10 @@ pub(super) fn link(mqtt: &Mqtt, system: impl FnOnce() -> RootCertStore) -> anyho
         }
         None => None,
     };
-    let tls = match mqtt.url.tls {
-        true => Some(Arc::new(tls(mqtt, system())?)),
-        false => None,
+    let tls = if mqtt.url.tls {
+        Some(Arc::new(tls(mqtt, system())?))
+    } else {
+        None
     };
     Ok(LinkSettings {
         version: mqtt.version,
@@ -179,9 +180,10 @@ pub(super) fn read(path: &Path, most: usize) -> Result<String, String> {
         }
     };
     let about = std::fs::metadata(&path).map_err(said)?;
-    match about.is_file() && about.len() <= most as u64 {
-        true => std::fs::read_to_string(path).map_err(said),
-        false => Err(format!("it is no file of at most {most} bytes")),
+    if about.is_file() && about.len() <= most as u64 {
+        std::fs::read_to_string(path).map_err(said)
+    } else {
+        Err(format!("it is no file of at most {most} bytes"))
     }
 }
 
@@ -190,8 +192,9 @@ fn credential(folder: &Path, name: &Path) -> PathBuf {
     let mut of_folder = OsString::from(FOLDER);
     of_folder.push(name);
     let (own, of_folder) = (folder.join(name), folder.join(of_folder));
-    match !own.exists() && of_folder.exists() {
-        true => of_folder,
-        false => own,
+    if !own.exists() && of_folder.exists() {
+        of_folder
+    } else {
+        own
     }
 }

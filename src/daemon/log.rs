@@ -289,9 +289,10 @@ fn write_all(entries: &Receiver<Entry>, limits: &Shared, journald: bool) {
 fn each(entries: &Receiver<Entry>, limits: &Shared, write: impl Fn(&Line)) {
     loop {
         let waits = limits.lock().waits();
-        let entry = match waits {
-            true => entries.recv_timeout(LOOK),
-            false => entries.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        let entry = if waits {
+            entries.recv_timeout(LOOK)
+        } else {
+            entries.recv().map_err(|_| RecvTimeoutError::Disconnected)
         };
         match entry {
             Ok(Entry::Line(line)) => write(&line),
@@ -303,9 +304,10 @@ fn each(entries: &Receiver<Entry>, limits: &Shared, write: impl Fn(&Line)) {
             }
             Err(RecvTimeoutError::Disconnected) => return,
         }
-        let due = match waits {
-            true => limits.lock().due(Instant::now()),
-            false => Vec::new(),
+        let due = if waits {
+            limits.lock().due(Instant::now())
+        } else {
+            Vec::new()
         };
         due.into_iter().for_each(|left_out| write(&left_out.into()));
     }

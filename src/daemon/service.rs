@@ -318,9 +318,12 @@ impl Service {
         advice.extend(self.config.advice_beside_rules());
         advice.extend(of_file);
         warnings.extend(advice.iter().map(ToString::to_string));
-        let list = |keys: &[&str]| match keys.is_empty() {
-            true => "nothing".to_owned(),
-            false => keys.join(", "),
+        let list = |keys: &[&str]| {
+            if keys.is_empty() {
+                "nothing".to_owned()
+            } else {
+                keys.join(", ")
+            }
         };
         tracing::info!("configuration reloaded; changed: {}", list(&changes.taken));
         if !changes.restart.is_empty() {

@@ -198,12 +198,13 @@ impl Check<'_> {
         let Some(skew) = self.cx.remote.clock_offset() else {
             return;
         };
-        let said = match skew.abs() > SKEW {
-            true => format!(
+        let said = if skew.abs() > SKEW {
+            format!(
                 "this box's clock is {skew} s off that of the store; requests are signed for the store's time, and what is \
-                 recorded has the box's: see to its time servers"
-            ),
-            false => "the clocks agree".to_owned(),
+             recorded has the box's: see to its time servers"
+            )
+        } else {
+            "the clocks agree".to_owned()
         };
         self.steps.push(CheckStep {
             step: "clock",
@@ -217,9 +218,10 @@ impl Check<'_> {
         if let Ok(Answer::Space(bytes)) = self.ask(Request::Space).await {
             let enough = bytes >= 1 << 30;
             let mib = bytes >> 20;
-            let said = match enough {
-                true => format!("{mib} MiB are free"),
-                false => format!("only {mib} MiB are free: make room, or recordings will wait here"),
+            let said = if enough {
+                format!("{mib} MiB are free")
+            } else {
+                format!("only {mib} MiB are free: make room, or recordings will wait here")
             };
             self.steps.push(CheckStep {
                 step: "space",
@@ -280,9 +282,10 @@ impl Check<'_> {
     /// What is wrong, and what to do about it.
     fn sentence(&self, step: &Step, fault: &Fault) -> String {
         let remedy = self.remedy(step, fault);
-        match step.needed {
-            true => format!("{fault}: {remedy}"),
-            false => format!("{fault}: {remedy}; without it {}", step.without),
+        if step.needed {
+            format!("{fault}: {remedy}")
+        } else {
+            format!("{fault}: {remedy}; without it {}", step.without)
         }
     }
 

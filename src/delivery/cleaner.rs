@@ -149,13 +149,14 @@ async fn not_removed(cx: &Arc<Context>, rendition: &Rendition, reason: String) -
 
 async fn give_up(cx: &Arc<Context>, store: &str, key: String, upload: String) -> Result<(), End> {
     if store == cx.store_name() {
-        let uploads = match upload.is_empty() {
-            false => vec![upload.clone()],
-            true => match begun_under(cx, key.clone()).await? {
+        let uploads = if !upload.is_empty() {
+            vec![upload.clone()]
+        } else {
+            match begun_under(cx, key.clone()).await? {
                 Some(uploads) => uploads,
                 // Somebody else uploads there now: later.
                 None => return Ok(()),
-            },
+            }
         };
         for upload in uploads {
             let key = key.clone();

@@ -114,9 +114,10 @@ impl Context {
 
     /// An error when the transfer was told to stop.
     pub(super) fn may_go_on(&self) -> Result<(), End> {
-        match *self.go.borrow() {
-            true => Ok(()),
-            false => Err(End::Stopped),
+        if *self.go.borrow() {
+            Ok(())
+        } else {
+            Err(End::Stopped)
         }
     }
 

@@ -205,10 +205,7 @@ impl Loop {
 
     async fn look(&mut self) {
         let now = self.cx.clock.boot();
-        let wanted = match self.stale {
-            true => LOOK,
-            false => IDLE_LOOK,
-        };
+        let wanted = if self.stale { LOOK } else { IDLE_LOOK };
         if now < self.looked.saturating_add(wanted) {
             return;
         }

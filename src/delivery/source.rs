@@ -194,9 +194,10 @@ impl OpenFolder {
         FolderFacts {
             inits: hls.inits().map(|(name, mark)| (name, mark.to_string())).collect(),
             chunks,
-            master: match complete {
-                true => hls.master_mark().to_string(),
-                false => hls.live_master_mark().to_string(),
+            master: if complete {
+                hls.master_mark().to_string()
+            } else {
+                hls.live_master_mark().to_string()
             },
             complete,
             next_ms: hls.until_settled_ms(),
@@ -246,9 +247,10 @@ impl OpenFolder {
     }
 
     pub(super) fn master(&self, complete: bool) -> Bytes {
-        match complete {
-            true => Bytes::copy_from_slice(self.hls.master()),
-            false => self.hls.live_master().into(),
+        if complete {
+            Bytes::copy_from_slice(self.hls.master())
+        } else {
+            self.hls.live_master().into()
         }
     }
 }

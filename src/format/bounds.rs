@@ -93,10 +93,10 @@ impl<S: TapeSource> View<S> {
         };
         let head = picture.sample.size.min(HEAD);
         let pictures = video.recovers_after(&read(head)?)?;
-        match picture.sample.size <= HEAD {
-            true => Some(pictures),
-            // The head says a recovery point. Whether it is one of an IDR picture is said behind that.
-            false => video.recovers_after(&read(picture.sample.size.min(LARGEST))?),
+        if picture.sample.size <= HEAD {
+            Some(pictures)
+        } else {
+            video.recovers_after(&read(picture.sample.size.min(LARGEST))?)
         }
     }
 

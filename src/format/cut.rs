@@ -152,9 +152,10 @@ impl Kept {
     }
 
     fn samples(&self, segment: &ViewSegment, whole: Arc<SampleIndex>) -> Arc<SampleIndex> {
-        let sound_from = match self.hides {
-            true => self.from.max(self.shown_from),
-            false => self.from,
+        let sound_from = if self.hides {
+            self.from.max(self.shown_from)
+        } else {
+            self.from
         };
         let is_all = self.only.is_none()
             && self.sound_skipped == 0

@@ -79,9 +79,10 @@ pub fn repaired(sample: &[u8], length_size: u8) -> Option<Bytes> {
         split_start_codes(sample, |unit| put(&mut out, unit, length_size))?;
     } else {
         for unit in Units::new(sample, length_size).flatten() {
-            match is_annex_b(unit) {
-                true => split_start_codes(unit, |unit| put(&mut out, unit, length_size))?,
-                false => put(&mut out, unit, length_size)?,
+            if is_annex_b(unit) {
+                split_start_codes(unit, |unit| put(&mut out, unit, length_size))?
+            } else {
+                put(&mut out, unit, length_size)?
             }
         }
     }
@@ -92,9 +93,10 @@ pub fn repaired(sample: &[u8], length_size: u8) -> Option<Bytes> {
 /// place of a record: units behind start codes, or behind lengths of four bytes. Lengths of four bytes are announced.
 pub fn avc_record(sample: &[u8]) -> Option<Bytes> {
     const LENGTH_SIZE: u8 = 4;
-    let sample = match is_annex_b(sample) {
-        true => repaired(sample, LENGTH_SIZE)?,
-        false => Bytes::copy_from_slice(sample),
+    let sample = if is_annex_b(sample) {
+        repaired(sample, LENGTH_SIZE)?
+    } else {
+        Bytes::copy_from_slice(sample)
     };
     let (mut sps, mut pps) = (Vec::new(), Vec::new());
     for unit in Units::new(&sample, LENGTH_SIZE).map_while(Result::ok) {
@@ -128,9 +130,10 @@ pub fn hevc_record(sample: &[u8]) -> Option<Bytes> {
     const KINDS: [u8; 3] = [32, 33, 34];
     /// More of a kind than any encoder sends.
     const MOST: usize = 16;
-    let sample = match is_annex_b(sample) {
-        true => repaired(sample, LENGTH_SIZE)?,
-        false => Bytes::copy_from_slice(sample),
+    let sample = if is_annex_b(sample) {
+        repaired(sample, LENGTH_SIZE)?
+    } else {
+        Bytes::copy_from_slice(sample)
     };
     let mut found = KINDS.map(|kind| (kind, Vec::new()));
     for unit in Units::new(&sample, LENGTH_SIZE).map_while(Result::ok) {

@@ -103,9 +103,10 @@ pub(super) fn held_up(recorded: &mut Recorded, reason: &str) {
 
 fn sentence(by: &RecordedBy) -> String {
     let formats = by.formats.join(", ");
-    let template = match by.template.is_empty() {
-        true => String::new(),
-        false => format!(" by template '{}'", by.template),
+    let template = if by.template.is_empty() {
+        String::new()
+    } else {
+        format!(" by template '{}'", by.template)
     };
     match (by.origin.as_str(), &by.rule, &by.task) {
         ("push", ..) => format!("{formats}, as the push asks"),

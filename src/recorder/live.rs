@@ -285,9 +285,10 @@ impl Live {
                 }
                 is_whole &=
                     first.is_none_or(|video| video.random_access(&frame.payload) != RandomAccess::Gradual);
-                match open_gop.leaves_out(frame, first) {
-                    true => left_out += 1,
-                    false => self.feed(frame.clone(), fed),
+                if open_gop.leaves_out(frame, first) {
+                    left_out += 1
+                } else {
+                    self.feed(frame.clone(), fed)
                 }
             }
         }
@@ -404,9 +405,10 @@ impl Live {
     /// it is the
     /// first time.
     pub(super) fn begins_not_whole(&mut self, begins: impl FnOnce(Micros) -> bool) -> Option<Oddity> {
-        match self.last_key.is_not_whole(begins) {
-            true => self.notice(Oddity::NotWholeYet { on_tape: true }).oddity,
-            false => None,
+        if self.last_key.is_not_whole(begins) {
+            self.notice(Oddity::NotWholeYet { on_tape: true }).oddity
+        } else {
+            None
         }
     }
 

@@ -179,9 +179,10 @@ impl Rulebook {
             .iter()
             .all(|template| template.name != name)
         {
-            return Err(match self.templates.contains_key(name) {
-                true => RuleError::Configured(format!("template '{name}'")),
-                false => RuleError::NoTemplate(name.to_owned()),
+            return Err(if self.templates.contains_key(name) {
+                RuleError::Configured(format!("template '{name}'"))
+            } else {
+                RuleError::NoTemplate(name.to_owned())
             });
         }
         let falls_back =
@@ -226,9 +227,10 @@ impl Rulebook {
                 .rules
                 .iter()
                 .any(|rule| rule.is_about_the_same(about));
-            return Err(match configured {
-                true => RuleError::Configured(format!("the rule for {about}")),
-                false => RuleError::NoRule(about.to_string()),
+            return Err(if configured {
+                RuleError::Configured(format!("the rule for {about}"))
+            } else {
+                RuleError::NoRule(about.to_string())
             });
         }
         self.arrange();
@@ -238,9 +240,10 @@ impl Rulebook {
     /// What there is to say of templates and rules, of which `used` says what else names a template.
     pub(super) fn advice(&self, used: impl Fn(&str) -> bool) -> Vec<Advice> {
         let names: Vec<&str> = self.templates.keys().map(String::as_str).collect();
-        let mut all = match self.is_built_in() {
-            true => of_rules(&names, [&Rule::built_in()], used),
-            false => of_rules(&names, &self.order, used),
+        let mut all = if self.is_built_in() {
+            of_rules(&names, [&Rule::built_in()], used)
+        } else {
+            of_rules(&names, &self.order, used)
         };
         let puts = |rule: &&Rule| self.commanded.rules.iter().any(|put| put.is_about_the_same(rule));
         all.extend(

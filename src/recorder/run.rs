@@ -148,9 +148,10 @@ impl Run {
     /// One that a start of the service found waiting, as long as its window is open. How long it waited is known by the
     /// clock, where that is believed; else the window begins anew.
     pub(super) fn found(open: &OpenRecording, now: Moment, clock_synced: bool) -> Self {
-        let elapsed = match open.clock_synced && clock_synced {
-            true => now.utc.saturating_sub(open.paused_utc).max(0),
-            false => 0,
+        let elapsed = if open.clock_synced && clock_synced {
+            now.utc.saturating_sub(open.paused_utc).max(0)
+        } else {
+            0
         };
         let window = open.spec.output.resume.window.as_micros();
         let waiting = Waiting {

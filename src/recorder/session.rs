@@ -206,9 +206,10 @@ impl Session {
             Limit::None => false,
         };
         self.armed &= !over;
-        let reason = match over {
-            true => "its time is over",
-            false => "nobody came back",
+        let reason = if over {
+            "its time is over"
+        } else {
+            "nobody came back"
         };
         for run in &mut self.runs {
             run.give_up(|until| over || now.boot >= until, reason, out);

@@ -137,9 +137,10 @@ impl Segment {
     /// Creates the file, with the room that is expected to be used. Its row must have been committed.
     pub(super) fn create(begin: Begin, disk: &dyn Disk) -> io::Result<Self> {
         let file = disk.create(&begin.path)?;
-        let taken = match file.gives_back() {
-            true => file.allocate(begin.expected),
-            false => Err(io::ErrorKind::Unsupported.into()),
+        let taken = if file.gives_back() {
+            file.allocate(begin.expected)
+        } else {
+            Err(io::ErrorKind::Unsupported.into())
         };
         let (room, step) = match taken {
             Ok(()) => (begin.expected, Some(begin.step())),

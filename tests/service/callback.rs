@@ -169,9 +169,12 @@ fn what_is_not_taken_is_told_again_and_then_kept_until_somebody_asks() {
     );
     // One way of not taking it after the other.
     let mut ways = [Some(500), Some(302), None].into_iter();
-    webhook.answer(move |call| match call.json()["data"]["stream"] == "live/poison" {
-        true => ways.next().unwrap(),
-        false => Some(204),
+    webhook.answer(move |call| {
+        if call.json()["data"]["stream"] == "live/poison" {
+            ways.next().unwrap()
+        } else {
+            Some(204)
+        }
     });
     let service = Service::start_with(home.path(), &more);
     push(&service, "live/poison", 2, 0);

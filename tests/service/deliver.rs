@@ -235,9 +235,12 @@ fn a_live_playlist_goes_before_a_file_over_a_link_that_is_too_slow_for_both() {
 fn a_store_that_takes_nothing_is_told_of_before_there_is_anything_to_deliver() {
     let (home, dir) = (home(), crate::support::home());
     let bucket = Bucket::start(dir.path());
-    bucket.judge_all(|asked| match asked.path.starts_with("/medai") {
-        true => Verdict::Say(404, error("NoSuchBucket", "There is none.")),
-        false => Verdict::Pass,
+    bucket.judge_all(|asked| {
+        if asked.path.starts_with("/medai") {
+            Verdict::Say(404, error("NoSuchBucket", "There is none."))
+        } else {
+            Verdict::Pass
+        }
     });
     let wrong = sync_to(&bucket, "").replace("s3://media/box", "s3://medai/box");
     let service = Service::start_with(home.path(), &(wrong + MP4));
@@ -336,9 +339,12 @@ fn a_check_says_which_permission_is_missing() {
         ),
     ];
     for (permission, denied, ok, message) in cases {
-        bucket.judge_all(move |asked| match denied(asked) {
-            true => Verdict::Say(403, error("AccessDenied", "no")),
-            false => Verdict::Pass,
+        bucket.judge_all(move |asked| {
+            if denied(asked) {
+                Verdict::Say(403, error("AccessDenied", "no"))
+            } else {
+                Verdict::Pass
+            }
         });
         let socket = home.path().join("control.sock");
         let asked = edgereel(&["sync", "check", "--json", "--socket", socket.to_str().unwrap()]);
@@ -623,9 +629,10 @@ fn what_was_delivered_before_the_journal_was_lost_is_not_sent_again() {
     let mut looks = 0;
     bucket.judge(move |asked| {
         looks += usize::from(asked.method == "HEAD");
-        match asked.method == "HEAD" && looks <= 2 {
-            true => Verdict::Say(403, String::new()),
-            false => Verdict::Pass,
+        if asked.method == "HEAD" && looks <= 2 {
+            Verdict::Say(403, String::new())
+        } else {
+            Verdict::Pass
         }
     });
     let service = Service::start_with(home.path(), &config);

@@ -169,12 +169,13 @@ fn a_service_that_is_killed_at_any_request_goes_on_where_it_was() {
 fn what_is_poisoned_holds_nobody_up_and_waits_for_somebody_to_look() {
     let (home, dir) = (home(), crate::support::home());
     let bucket = Bucket::start(dir.path());
-    bucket.judge(
-        |asked| match asked.path.contains("/poisoned/") && asked.method != "HEAD" {
-            true => Verdict::Say(403, error("AccessDenied", "not this one")),
-            false => Verdict::Pass,
-        },
-    );
+    bucket.judge(|asked| {
+        if asked.path.contains("/poisoned/") && asked.method != "HEAD" {
+            Verdict::Say(403, error("AccessDenied", "not this one"))
+        } else {
+            Verdict::Pass
+        }
+    });
     let service = Service::start_with(home.path(), &(sync_to(&bucket, "transfers = 1") + MP4));
     push(&service, "live/one", 2, 0);
     push(&service, "live/poisoned", 2, 0);

@@ -77,9 +77,10 @@ fn a_login_page_is_no_store_and_what_it_refused_goes_by_itself() {
         if asked.query.contains("partNumber=2") {
             told.store(true, Ordering::Relaxed);
         }
-        match told.load(Ordering::Relaxed) {
-            true => portal(turns.fetch_add(1, Ordering::Relaxed)),
-            false => Verdict::Pass,
+        if told.load(Ordering::Relaxed) {
+            portal(turns.fetch_add(1, Ordering::Relaxed))
+        } else {
+            Verdict::Pass
         }
     });
     let service = Service::start_with(home.path(), &config);
@@ -162,9 +163,12 @@ fn a_store_without_tags_gets_its_objects_removed_from_here() {
     ] {
         let (home, dir) = (home(), crate::support::home());
         let bucket = Bucket::start_near(dir.path());
-        bucket.judge(move |asked| match asked.query.contains("tagging") {
-            true => Verdict::Say(status, error(code, "unsupported")),
-            false => Verdict::Pass,
+        bucket.judge(move |asked| {
+            if asked.query.contains("tagging") {
+                Verdict::Say(status, error(code, "unsupported"))
+            } else {
+                Verdict::Pass
+            }
         });
         let config = sync_to(&bucket, "lifecycle = \"tag\"") + &kept("1s", "\"mp4\"");
         let service = Service::start_with(home.path(), &config);
@@ -201,15 +205,16 @@ fn a_tag_that_takes_the_place_of_its_object_is_noticed() {
 fn a_wrong_signature_of_one_key_is_about_that_one() {
     let (home, dir) = (home(), crate::support::home());
     let bucket = Bucket::start_near(dir.path());
-    bucket.judge(
-        |asked| match asked.path.contains("/odd/") && asked.method != "HEAD" {
-            true => Verdict::Say(
+    bucket.judge(|asked| {
+        if asked.path.contains("/odd/") && asked.method != "HEAD" {
+            Verdict::Say(
                 403,
                 error("SignatureDoesNotMatch", "not the one that was calculated"),
-            ),
-            false => Verdict::Pass,
-        },
-    );
+            )
+        } else {
+            Verdict::Pass
+        }
+    });
     let service = Service::start_with(home.path(), &(sync_to(&bucket, "") + MP4));
     push(&service, "live/one", 2, 0);
     wait_until("it to be delivered", || all_delivered(&service.data(), 1));

@@ -161,9 +161,12 @@ impl Bucket {
 
     /// Decides what becomes of requests from now on. The service's own check of the store, which comes when it will, is not judged.
     pub(crate) fn judge(&self, mut judge: impl FnMut(&Asked) -> Verdict + Send + 'static) {
-        self.judge_all(move |asked| match asked.is_check() {
-            true => Verdict::Pass,
-            false => judge(asked),
+        self.judge_all(move |asked| {
+            if asked.is_check() {
+                Verdict::Pass
+            } else {
+                judge(asked)
+            }
         });
     }
 

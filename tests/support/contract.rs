@@ -43,12 +43,13 @@ pub(crate) fn verdict(root: &str, topic: &str, payload: &[u8]) -> Result<(), Str
     let wrong: Vec<String> = wrong
         .map(|error| format!("{}: {error}", error.instance_path))
         .collect();
-    match wrong.is_empty() {
-        true => Ok(()),
-        false => Err(format!(
+    if wrong.is_empty() {
+        Ok(())
+    } else {
+        Err(format!(
             "not as {filter} in docs/schemas.json says: {}",
             wrong.join("; ")
-        )),
+        ))
     }
 }
 

@@ -300,9 +300,10 @@ fn write_config_on(home: &Path, data: &Path, storage: &str, more: &str) {
     } else {
         format!("\n[control]\nsocket = {socket:?}\n")
     };
-    let device = match more.contains("[device]") {
-        true => "",
-        false => "[device]\nid = \"test\"\n\n",
+    let device = if more.contains("[device]") {
+        ""
+    } else {
+        "[device]\nid = \"test\"\n\n"
     };
     let template = if more.contains("[[template]]") {
         ""
@@ -310,9 +311,10 @@ fn write_config_on(home: &Path, data: &Path, storage: &str, more: &str) {
         NOBODY_WAITS
     };
     // On an emulated processor a test's own publisher may be silent for as long as an encoder never is.
-    let idle = match more.contains("idle_timeout") {
-        true => "",
-        false => "idle_timeout = \"10min\"\n",
+    let idle = if more.contains("idle_timeout") {
+        ""
+    } else {
+        "idle_timeout = \"10min\"\n"
     };
     let text = format!(
         "{device}[storage]\ndir = {data:?}\n{storage}\n[rtmp]\nlisten = [\"127.0.0.1:0\"]\n{idle}{more}{template}{control}"

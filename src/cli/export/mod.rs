@@ -235,9 +235,10 @@ fn joined(library: &Library, ranges: &[Range]) -> anyhow::Result<(View<LibrarySo
     let mut views = views.into_iter();
     let first = views.next().context("there is nothing to export")?;
     let others: Vec<_> = views.collect();
-    match others.is_empty() {
-        true => Ok((first, bytes)),
-        false => Ok((first.join(others), bytes)),
+    if others.is_empty() {
+        Ok((first, bytes))
+    } else {
+        Ok((first.join(others), bytes))
     }
 }
 

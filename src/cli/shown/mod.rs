@@ -253,18 +253,20 @@ fn lines(page: &Page, command: &str, result: &Value) -> Vec<String> {
     if let Some((name, columns)) = list {
         let rows = object.get(*name).and_then(Value::as_array).into_iter().flatten();
         let rows: Vec<Map<String, Value>> = rows.filter_map(Value::as_object).map(readable).collect();
-        return match rows.is_empty() {
-            true => none(page, name),
-            false => table::lines(page, columns, &rows.iter().collect::<Vec<_>>()),
+        return if rows.is_empty() {
+            none(page, name)
+        } else {
+            table::lines(page, columns, &rows.iter().collect::<Vec<_>>())
         };
     }
     // A name alone in a list is what a shell wants to go on with.
     if let (1, Some((name, Value::Array(values)))) = (object.len(), object.iter().next())
         && !values.iter().any(Value::is_object)
     {
-        return match values.is_empty() {
-            true => none(page, name),
-            false => values.iter().map(|value| cell(page, "", value)).collect(),
+        return if values.is_empty() {
+            none(page, name)
+        } else {
+            values.iter().map(|value| cell(page, "", value)).collect()
         };
     }
     let lines = fields::lines(page, object);
@@ -303,9 +305,10 @@ impl Recordings<'_> {
     pub(super) fn lines(&mut self, rows: &[Value]) -> Vec<String> {
         let rows: Vec<Map<String, Value>> = rows.iter().filter_map(Value::as_object).map(readable).collect();
         let is_empty = std::mem::take(&mut self.is_first) && rows.is_empty();
-        match is_empty {
-            true => none(self.page, "recordings"),
-            false => self.pages.lines(&rows.iter().collect::<Vec<_>>()),
+        if is_empty {
+            none(self.page, "recordings")
+        } else {
+            self.pages.lines(&rows.iter().collect::<Vec<_>>())
         }
     }
 }

@@ -21,9 +21,10 @@ pub(in crate::cli) struct Page {
 impl Page {
     /// Where standard output goes.
     pub(in crate::cli) fn stdout() -> Self {
-        match std::io::stdout().is_terminal() {
-            true => Self::terminal(),
-            false => Self::default(),
+        if std::io::stdout().is_terminal() {
+            Self::terminal()
+        } else {
+            Self::default()
         }
     }
 

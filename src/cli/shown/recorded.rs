@@ -17,9 +17,10 @@ pub(super) fn word(recorded: &Value) -> String {
                 .join(",")
         })
         .collect();
-    match formats.is_empty() {
-        true => "no".to_owned(),
-        false => formats.join(" + "),
+    if formats.is_empty() {
+        "no".to_owned()
+    } else {
+        formats.join(" + ")
     }
 }
 

@@ -323,14 +323,15 @@ fn local(page: &Page, values: &[&Value], head: &mut String) -> Vec<String> {
     let [offset] = offsets.as_slice() else {
         return values.iter().map(|value| cell(page, "", value)).collect();
     };
-    head.push_str(&match offset.is_zero() {
-        true => " (UTC)".to_owned(),
-        false => format!(
+    head.push_str(&if offset.is_zero() {
+        " (UTC)".to_owned()
+    } else {
+        format!(
             " ({})",
             jiff::Timestamp::UNIX_EPOCH
                 .to_zoned(offset.to_time_zone())
                 .strftime("%:z")
-        ),
+        )
     });
     let told = |at: jiff::Timestamp| {
         at.to_zoned(zone.clone())

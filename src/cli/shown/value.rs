@@ -71,9 +71,10 @@ fn quantity(name: &str, number: f64) -> Option<String> {
         return Some(format!("{number} Hz"));
     }
     let seconds = name.strip_suffix("_s").map(|_| number)?;
-    Some(match CLOCKS.contains(&name) || seconds >= 60.0 {
-        true => output::clock((seconds * 1e6) as i64),
-        false => format!("{} s", (seconds * 100.0).round() / 100.0),
+    Some(if CLOCKS.contains(&name) || seconds >= 60.0 {
+        output::clock((seconds * 1e6) as i64)
+    } else {
+        format!("{} s", (seconds * 100.0).round() / 100.0)
     })
 }
 

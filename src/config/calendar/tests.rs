@@ -200,9 +200,10 @@ proptest! {
             let minutes = since_midnight(local.time()) / 60_000_000;
             let today = usize::try_from(local.weekday().to_monday_zero_offset()).unwrap();
             let (from, to) = (i64::from(from), i64::from(to));
-            let expected = match to > from {
-                true => today == day && (from..to).contains(&minutes),
-                false => (today == day && minutes >= from) || (today == (day + 1) % 7 && minutes < to),
+            let expected = if to > from {
+                today == day && (from..to).contains(&minutes)
+            } else {
+                (today == day && minutes >= from) || (today == (day + 1) % 7 && minutes < to)
             };
             // Around a change of the clock a moment has two names, or none.
             let steady = zone(name).local(now - 3 * HOUR).zip(zone(name).local(now + 3 * HOUR));

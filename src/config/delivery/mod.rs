@@ -149,9 +149,10 @@ impl TryFrom<String> for PublicUrl {
     fn try_from(text: String) -> Result<Self, &'static str> {
         let known = text.starts_with("http://") || text.starts_with("https://");
         let clean = text.len() <= 1_024 && !text.chars().any(|c| c.is_control() || c.is_whitespace());
-        match known && clean && text.matches("{key}").count() == 1 {
-            true => Ok(Self(text)),
-            false => Err("expected an address with one {key} in it, as in \"https://vod.example.com/{key}\""),
+        if known && clean && text.matches("{key}").count() == 1 {
+            Ok(Self(text))
+        } else {
+            Err("expected an address with one {key} in it, as in \"https://vod.example.com/{key}\"")
         }
     }
 }

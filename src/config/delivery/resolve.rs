@@ -16,12 +16,13 @@ impl Delivery {
     /// Nothing is delivered where there is no `url`.
     pub(in crate::config) fn resolve(mut self) -> Result<Option<Self>, Refused> {
         let Some(url) = &self.url else {
-            return match self == Self::default() {
-                true => Ok(None),
-                false => refuse(
+            return if self == Self::default() {
+                Ok(None)
+            } else {
+                refuse(
                     "sync.url",
                     "sync.url is missing: where to, as in \"s3://bucket/prefix\" or \"file:///media\"",
-                ),
+                )
             };
         };
         self.target = self.target(url)?;
@@ -170,9 +171,12 @@ fn window(hours: Option<Vec<String>>, zone: Option<Zone>) -> Result<Option<Weekl
     // Hours without days are those of every day.
     let hours: Vec<String> = hours
         .into_iter()
-        .map(|text| match text.starts_with(|c: char| c.is_ascii_digit()) {
-            true => format!("daily {text}"),
-            false => text,
+        .map(|text| {
+            if text.starts_with(|c: char| c.is_ascii_digit()) {
+                format!("daily {text}")
+            } else {
+                text
+            }
         })
         .collect();
     match Weekly::parse(&hours, zone.unwrap_or_default()) {
@@ -194,13 +198,14 @@ fn endpoint_of(text: &str) -> Result<String, Refused> {
     let fits = |c: char| c.is_ascii_alphanumeric() || "-._~".contains(c);
     let part = |part: &str| !matches!(part, "" | "." | "..") && part.chars().all(fits);
     let path_fits = path.is_none_or(|path| path.len() <= 255 && path.split('/').all(part));
-    match is_host(host) && path_fits {
-        true => Ok(text.to_owned()),
-        false => refuse(
+    if is_host(host) && path_fits {
+        Ok(text.to_owned())
+    } else {
+        refuse(
             "sync.endpoint",
             "sync.endpoint: scheme and host, as in \"https://cos.ap-shanghai.myqcloud.com\" or \"http://127.0.0.1:9000\", with \
-             the path that the service is behind, if there is one, as in \"https://PROJECT.supabase.co/storage/v1/s3\"",
-        ),
+         the path that the service is behind, if there is one, as in \"https://PROJECT.supabase.co/storage/v1/s3\"",
+        )
     }
 }
 

@@ -13,12 +13,13 @@ impl Mqtt {
     /// What the section comes to: no broker where there is no `url`.
     pub(in crate::config) fn resolve(mut self, device: &str) -> Result<Option<Self>, Refused> {
         if self.url.host.is_empty() {
-            return match self == Self::default() {
-                true => Ok(None),
-                false => refuse(
+            return if self == Self::default() {
+                Ok(None)
+            } else {
+                refuse(
                     "mqtt.url",
                     "mqtt.url is missing: where the broker is, as in \"mqtts://broker.example.com:8883\"",
-                ),
+                )
             };
         }
         self.client_id.get_or_insert_with(|| format!("edgereel-{device}"));

@@ -41,9 +41,10 @@ impl BrokerUrl {
 
     /// The host as it stands before a port.
     pub fn authority(&self) -> String {
-        match self.host.contains(':') {
-            true => format!("[{}]", self.host),
-            false => self.host.clone(),
+        if self.host.contains(':') {
+            format!("[{}]", self.host)
+        } else {
+            self.host.clone()
         }
     }
 }

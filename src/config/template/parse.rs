@@ -187,9 +187,10 @@ impl TemplateSource {
         let own = own.clone().unwrap_or_default();
         // What says when to split belongs together: a format that says one of the three says all.
         let splits = own.split.is_some() || own.split_size.is_some() || own.split_at.is_some();
-        let (split, split_size, split_at) = match splits {
-            true => (own.split, own.split_size, own.split_at),
-            false => (self.split, self.split_size, self.split_at),
+        let (split, split_size, split_at) = if splits {
+            (own.split, own.split_size, own.split_at)
+        } else {
+            (self.split, self.split_size, self.split_at)
         };
         Ways {
             split,

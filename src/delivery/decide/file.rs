@@ -77,9 +77,10 @@ fn first_step(facts: &FileFacts) -> FileStep {
         };
     }
     // With a second part there is an upload; before that the file may still turn out to be a small one.
-    match facts.may_grow && facts.settled >= layout::growing_part(2).end {
-        true => FileStep::Begin(Layout::Growing),
-        false => FileStep::Wait,
+    if facts.may_grow && facts.settled >= layout::growing_part(2).end {
+        FileStep::Begin(Layout::Growing)
+    } else {
+        FileStep::Wait
     }
 }
 
@@ -136,15 +137,17 @@ fn next_growing(facts: &FileFacts, pieces: &Parts, mark: &dyn Fn(u64) -> String)
     let whole = layout::growing_part(number);
     if sent != whole.start {
         // The last one was not full, as it was the end of the file; and now there is more.
-        return match facts.complete && sent == body {
-            true => first_part(facts, body, pieces),
-            false => FileStep::Restart,
+        return if facts.complete && sent == body {
+            first_part(facts, body, pieces)
+        } else {
+            FileStep::Restart
         };
     }
     if !facts.complete {
-        return match facts.settled >= whole.end {
-            true => part(number, whole.clone(), whole.end),
-            false => FileStep::Wait,
+        return if facts.settled >= whole.end {
+            part(number, whole.clone(), whole.end)
+        } else {
+            FileStep::Wait
         };
     }
     if whole.start < body {

@@ -88,9 +88,10 @@ pub(in crate::delivery) fn next_of_folder(facts: &FolderFacts, pieces: &Files, h
             _ => file(&chunk.name, &chunk.mark),
         };
     }
-    match facts.complete {
-        true => last_playlist(facts, &mark_of).unwrap_or(FolderStep::Done),
-        false => so_far(facts, facts.chunks.len(), &mark_of).unwrap_or(FolderStep::Wait),
+    if facts.complete {
+        last_playlist(facts, &mark_of).unwrap_or(FolderStep::Done)
+    } else {
+        so_far(facts, facts.chunks.len(), &mark_of).unwrap_or(FolderStep::Wait)
     }
 }
 

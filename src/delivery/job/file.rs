@@ -352,13 +352,14 @@ impl Transfer<'_> {
             Ok(Answer::Stored { etag }) => Ok(etag),
             Ok(Answer::Doubted { etag }) => self.check_doubted(going, &etag).await.map(|()| etag),
             Ok(_) => Err(senseless("the end of an upload")),
-            Err(End::Fault(Fault::UploadGone)) => match self.is_complete_already(going).await? {
-                true => Ok(self.rendition.etag.clone()),
-                false => {
+            Err(End::Fault(Fault::UploadGone)) => {
+                if self.is_complete_already(going).await? {
+                    Ok(self.rendition.etag.clone())
+                } else {
                     self.restart(going).await?;
                     return Ok(None);
                 }
-            },
+            }
             Err(other) => Err(other),
         };
         let (crc, len) = whole_crc(&going.parts);

@@ -69,9 +69,10 @@ impl Transfer<'_> {
             .unwrap_or(i64::MAX)
             .saturating_mul(1_000);
         if facts.chunks.is_empty() {
-            return match complete {
-                true => Err(NoMaterial::Void("there is no picture and no sound in it".to_owned()).into()),
-                false => Ok(Reached::Tape(next)),
+            return if complete {
+                Err(NoMaterial::Void("there is no picture and no sound in it".to_owned()).into())
+            } else {
+                Ok(Reached::Tape(next))
             };
         }
         if !complete && !self.cx.is_live() {
@@ -215,9 +216,10 @@ impl Transfer<'_> {
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         self.rendition.inits = count(facts.inits.len());
         self.rendition.chunks = count(facts.chunks.len());
-        self.rendition.bytes = match files.is_empty() {
-            true => chunks,
-            false => files.values().map(|piece| piece.bytes).sum(),
+        self.rendition.bytes = if files.is_empty() {
+            chunks
+        } else {
+            files.values().map(|piece| piece.bytes).sum()
         };
         self.rendition.etag = files
             .get(PLAYLIST)
@@ -257,9 +259,10 @@ async fn prepare(
         FolderStep::File { name, mark } => {
             let (folder, wanted) = (folder.clone(), name.clone());
             let (read, source) = from_tape(move || folder.read(&wanted)).await?;
-            let mime = match facts.inits.iter().any(|(init, _)| *init == name) {
-                true => INIT_TYPE,
-                false => CHUNK_TYPE,
+            let mime = if facts.inits.iter().any(|(init, _)| *init == name) {
+                INIT_TYPE
+            } else {
+                CHUNK_TYPE
             };
             (name, mark, read, Some(source), mime, None)
         }
@@ -303,9 +306,10 @@ async fn all<T>(works: Vec<impl Future<Output = T>>) -> Vec<T> {
                 *done = Some(value);
             }
         }
-        match works.iter().all(|(_, done)| done.is_some()) {
-            true => Poll::Ready(()),
-            false => Poll::Pending,
+        if works.iter().all(|(_, done)| done.is_some()) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
         }
     })
     .await;

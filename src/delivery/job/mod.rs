@@ -182,9 +182,10 @@ async fn go(cx: &Arc<Context>, job: Job, visit: &Arc<Visit>) -> Result<Outcome, 
         }
     }
     // More may come of a recording that is open.
-    Ok(match facts.closed {
-        true => outcome,
-        false => Outcome::Grows(visit.wait(job.format, SECOND)),
+    Ok(if facts.closed {
+        outcome
+    } else {
+        Outcome::Grows(visit.wait(job.format, SECOND))
     })
 }
 
@@ -288,9 +289,10 @@ impl Transfer<'_> {
     async fn still_here(&self) -> Result<(), End> {
         let recording = self.job.recording;
         let here = self.cx.read(move |library| Ok(library.has(recording)?));
-        match here.await? {
-            true => Ok(()),
-            false => Err(NoMaterial::Gone.into()),
+        if here.await? {
+            Ok(())
+        } else {
+            Err(NoMaterial::Gone.into())
         }
     }
 
@@ -407,11 +409,12 @@ impl Transfer<'_> {
             seen = crc32c::crc32c_append(seen, &bytes);
             at += bytes.len() as u64;
         }
-        match at == len && seen == crc {
-            true => Ok(()),
-            false => Err(End::Fault(Fault::Damaged(format!(
+        if at == len && seen == crc {
+            Ok(())
+        } else {
+            Err(End::Fault(Fault::Damaged(format!(
                 "{key}: what was read again is not what was sent"
-            )))),
+            ))))
         }
     }
 }

@@ -449,9 +449,10 @@ impl Planner {
         let (id, course) = self.recordings.iter_mut().find(|(id, course)| over(id, course))?;
         course.concluded = true;
         let failed = course.formats.values().any(|(_, state)| *state == State::Failed);
-        Some(match failed {
-            true => Action::Failed(*id),
-            false => Action::Delivered(*id),
+        Some(if failed {
+            Action::Failed(*id)
+        } else {
+            Action::Delivered(*id)
         })
     }
 

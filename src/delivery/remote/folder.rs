@@ -172,11 +172,12 @@ impl Place {
     /// The file of an upload; it is one of this key's.
     fn begun(&self, upload: &str) -> Result<PathBuf, Fault> {
         let rest = upload.strip_prefix(&self.begun);
-        match rest
+        if rest
             .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-'))
         {
-            true => Ok(self.folder.join(upload)),
-            false => Err(Fault::UploadGone),
+            Ok(self.folder.join(upload))
+        } else {
+            Err(Fault::UploadGone)
         }
     }
 

@@ -137,9 +137,10 @@ struct Spoken {
 impl Spoken {
     fn first(&self, now: Instant) -> Version {
         let lately = |since: Instant| now.saturating_duration_since(since) < ASK_AGAIN;
-        match self.old_since.is_some_and(lately) {
-            true => Version::V311,
-            false => Version::V5,
+        if self.old_since.is_some_and(lately) {
+            Version::V311
+        } else {
+            Version::V5
         }
     }
 

@@ -306,9 +306,10 @@ impl Connection {
             self.heard(&held)?;
             // What a publisher cannot be given memory for waits in its socket, and loses nothing there.
             let held_up = self.session.is_held_up();
-            let read = match held_up || self.question.is_some() {
-                true => 0,
-                false => self.read(&mut socket)?,
+            let read = if held_up || self.question.is_some() {
+                0
+            } else {
+                self.read(&mut socket)?
             };
             if self.question.is_some() {
                 self.write(&mut socket)?;

@@ -229,9 +229,10 @@ impl TagParser {
         // Some encoders say the light of each scene: that is no reason for a file each.
         let says_more = before.mastering.is_none() && after.mastering.is_some()
             || before.light.is_none() && after.light.is_some();
-        match self.has_pictures && before.colour == after.colour && !says_more {
-            true => self.tell(Oddity::LightChanges, sink),
-            false => self.use_config(next, time, sink),
+        if self.has_pictures && before.colour == after.colour && !says_more {
+            self.tell(Oddity::LightChanges, sink)
+        } else {
+            self.use_config(next, time, sink)
         }
     }
 

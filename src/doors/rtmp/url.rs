@@ -89,10 +89,13 @@ impl FromStr for RtmpUrl {
         };
         let port = match port.strip_prefix(':') {
             Some(digits) => digits.parse().map_err(|_| refuse("the port is not one"))?,
-            None if port.is_empty() => match tls {
-                true => 443,
-                false => 1935,
-            },
+            None if port.is_empty() => {
+                if tls {
+                    443
+                } else {
+                    1935
+                }
+            }
             None => return Err(refuse("the port is not one")),
         };
         if host.is_empty() || host.contains('@') || host.chars().any(|c| c.is_control() || c == ' ') {

@@ -164,9 +164,10 @@ mod tests {
 
     impl Read for Pipe {
         fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-            match self.inbound.is_empty() {
-                true => Err(ErrorKind::WouldBlock.into()),
-                false => self.inbound.read(buffer),
+            if self.inbound.is_empty() {
+                Err(ErrorKind::WouldBlock.into())
+            } else {
+                self.inbound.read(buffer)
             }
         }
     }

@@ -25,9 +25,10 @@ impl Lines {
         let rest = self.bytes.iter().skip(self.looked);
         let Some(end) = rest.take(MAX_REQUEST + 1).position(|byte| *byte == b'\n') else {
             self.looked = self.bytes.len();
-            return match self.bytes.len() > MAX_REQUEST {
-                true => Err(TooLong),
-                false => Ok(None),
+            return if self.bytes.len() > MAX_REQUEST {
+                Err(TooLong)
+            } else {
+                Ok(None)
             };
         };
         let end = self.looked + end;

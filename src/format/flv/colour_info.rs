@@ -25,9 +25,10 @@ pub fn colour_info(config: &VideoConfig, before: Option<&VideoConfig>) -> Option
     out.extend_from_slice(coding);
     out.push(STRING);
     put_text(&mut out, "colorInfo");
-    match said(config) {
-        true => put_object(&mut out, |out| put_info(out, &config.colour_info)),
-        false => out.push(UNDEFINED),
+    if said(config) {
+        put_object(&mut out, |out| put_info(out, &config.colour_info))
+    } else {
+        out.push(UNDEFINED)
     }
     Some(out)
 }

@@ -98,9 +98,10 @@ pub fn stretches(
     let mut at = Position::first(header);
     let mut found = Vec::new();
     for fragment in &index.fragments {
-        let sequence = match at.offset == fragment.offset {
-            true => at.sequence,
-            false => sequence_at(reader, segment, fragment.offset)?,
+        let sequence = if at.offset == fragment.offset {
+            at.sequence
+        } else {
+            sequence_at(reader, segment, fragment.offset)?
         };
         if at.offset < fragment.offset {
             found.push(Gone {

@@ -25,9 +25,10 @@ pub(in crate::format) enum Width {
 impl Width {
     /// The width that these values need.
     pub(in crate::format) fn of(values: &[u64]) -> Self {
-        match values.iter().all(|value| *value < u64::from(u32::MAX)) {
-            true => Width::Narrow,
-            false => Width::Wide,
+        if values.iter().all(|value| *value < u64::from(u32::MAX)) {
+            Width::Narrow
+        } else {
+            Width::Wide
         }
     }
 

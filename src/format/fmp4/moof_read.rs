@@ -99,10 +99,7 @@ impl Defaults {
         }
         let count = usize::try_from(take_u32(trun)?).ok()?;
         let data_offset = take_u32(trun)?;
-        let mut first_flags = match each(0x04) {
-            true => Some(take_u32(trun)?),
-            false => None,
-        };
+        let mut first_flags = if each(0x04) { Some(take_u32(trun)?) } else { None };
         let sample_bytes = 4 * (flags & 0xF00).count_ones() as usize;
         if count == 0 || count > MAX_RUN_SAMPLES || trun.len() != count * sample_bytes {
             return None;

@@ -17,9 +17,10 @@ pub(super) fn tracks(moov: &[u8], audio: AudioExtra) -> Result<Tracks, ScanError
             add(&mut tracks, body, audio).ok_or(ScanError::Malformed { what: "trak" })?;
         }
     }
-    match tracks.is_empty() {
-        false => Ok(tracks),
-        true => Err(ScanError::Malformed { what: "moov" }),
+    if !tracks.is_empty() {
+        Ok(tracks)
+    } else {
+        Err(ScanError::Malformed { what: "moov" })
     }
 }
 

@@ -365,9 +365,10 @@ impl<'a, R: ReadAt + ?Sized> Walk<'a, R> {
             left -= piece.len();
         }
         self.media = Some(buf);
-        match crc == checksums.mdat_crc {
-            true => Ok(()),
-            false => Err(Stopped::Checksum("mdat")),
+        if crc == checksums.mdat_crc {
+            Ok(())
+        } else {
+            Err(Stopped::Checksum("mdat"))
         }
     }
 

@@ -120,9 +120,10 @@ impl Lasts {
         placement: Placement,
     ) -> Option<Cow<'a, [Sample]>> {
         let run = fragment.run(kind);
-        let mut samples = match placement.own == placement.line {
-            true => Cow::Borrowed(run.samples.as_slice()),
-            false => run.placed().map(|placed| placement.sample(&placed)).collect(),
+        let mut samples = if placement.own == placement.line {
+            Cow::Borrowed(run.samples.as_slice())
+        } else {
+            run.placed().map(|placed| placement.sample(&placed)).collect()
         };
         let lasts = samples.last()?.duration;
         if let Some(duration) = self.of(kind).filter(|duration| *duration != lasts)

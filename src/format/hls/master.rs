@@ -152,9 +152,10 @@ fn rate(config: &VideoConfig, pace: Pace) -> Option<f64> {
         .rate
         .map(|(count, seconds)| f64::from(count) / f64::from(seconds.max(1)))
         .filter(|said| (said / measured - 1.0).abs() <= NEAR);
-    let rate = said.unwrap_or(match measured >= WHOLE_FROM {
-        true => measured.round(),
-        false => measured,
+    let rate = said.unwrap_or(if measured >= WHOLE_FROM {
+        measured.round()
+    } else {
+        measured
     });
     Some((rate * 1_000.0).round() / 1_000.0)
 }

@@ -285,9 +285,10 @@ impl<S: TapeSource + Clone> Hls<S> {
     }
 
     fn text(&self, number: usize) -> &Arc<[u8]> {
-        match number + 1 == self.count() {
-            true => &self.master_text,
-            false => &self.playlist,
+        if number + 1 == self.count() {
+            &self.master_text
+        } else {
+            &self.playlist
         }
     }
 

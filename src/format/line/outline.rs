@@ -276,16 +276,17 @@ impl Line {
     ) -> Result<(), RenditionError> {
         self.count_in_ticks_of(segment, kind, index);
         let Some((config, placement)) = self.placement(segment, zero_ms, kind) else {
-            return match index
+            return if index
                 .fragments
                 .iter()
                 .all(|f| super::run(f, kind).samples.is_empty())
             {
-                true => Ok(()),
-                false => Err(contradiction(
+                Ok(())
+            } else {
+                Err(contradiction(
                     segment.id,
                     "samples of a track that it has no configuration for",
-                )),
+                ))
             };
         };
         let previous_dts = self.tail(kind).map(|tail| tail.spot.dts);

@@ -98,9 +98,10 @@ fn seam(before: &ViewSegment, after: &ViewSegment) -> Seam {
     }
     let on_tape = after.publish_zero.saturating_sub(before.publish_zero);
     let by_clock = after.publish_zero_utc.saturating_sub(before.publish_zero_utc);
-    match on_tape == by_clock {
-        true => Seam::Later(on_tape),
-        false => Seam::Perhaps(by_clock),
+    if on_tape == by_clock {
+        Seam::Later(on_tape)
+    } else {
+        Seam::Perhaps(by_clock)
     }
 }
 

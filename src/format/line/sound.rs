@@ -131,9 +131,10 @@ impl Sound {
         let rate = config.sample_rate.max(1);
         // The sound of a publish may come in a later fragment. While it grows it is not known how much later.
         let is_part = hides && segment.kept.is_part();
-        let own = match is_part {
-            true => seam::sound_begins(segment, index),
-            false => seam::sound_at_once(segment, index),
+        let own = if is_part {
+            seam::sound_begins(segment, index)
+        } else {
+            seam::sound_at_once(segment, index)
         };
         if !is_part && !breaks && own.is_none() && segment.tracks.audio.as_ref() == Some(&config) {
             // It is missing, or comes later than the pictures: its fragments say.
@@ -350,9 +351,10 @@ impl Walk<'_> {
     }
 
     fn drop_out(&mut self, place: Place, ends: i64, gap: i64) {
-        let longest = match self.sound.in_chunks {
-            true => rescale(self.sound.lag, 1_000_000, 1_000).saturating_add(LONGEST_MS),
-            false => BELIEVED_MS,
+        let longest = if self.sound.in_chunks {
+            rescale(self.sound.lag, 1_000_000, 1_000).saturating_add(LONGEST_MS)
+        } else {
+            BELIEVED_MS
         };
         if gap > self.ticks(longest, 1_000) || self.drop_outs >= MOST {
             return;

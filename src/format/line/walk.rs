@@ -43,9 +43,10 @@ impl Placement {
     }
 
     fn to_line(self, own: i64) -> i64 {
-        match self.own == self.line {
-            true => own,
-            false => rescale(own, self.own, self.line),
+        if self.own == self.line {
+            own
+        } else {
+            rescale(own, self.own, self.line)
         }
     }
 

@@ -79,9 +79,10 @@ pub(super) fn edts(edit: &Edit) -> Vec<u8> {
     let fits = |(duration, media_time): &(u64, i64)| {
         Width::of(&[*duration]) == Width::Narrow && i32::try_from(*media_time).is_ok()
     };
-    let width = match edit.entries.iter().all(fits) {
-        true => Width::Narrow,
-        false => Width::Wide,
+    let width = if edit.entries.iter().all(fits) {
+        Width::Narrow
+    } else {
+        Width::Wide
     };
     plain(b"edts", |edts| {
         edts.extend(full(b"elst", width.version(), 0, |out| {

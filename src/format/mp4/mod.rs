@@ -55,9 +55,10 @@ impl<S: TapeSource> Mp4<S> {
         view: View<S>,
         mut looked: Looked,
     ) -> Result<(Self, Looked), RenditionError> {
-        let view = match kinds.contains(&TrackKind::Video) {
-            true => view.hiding(),
-            false => view.without_hidden().hiding(),
+        let view = if kinds.contains(&TrackKind::Video) {
+            view.hiding()
+        } else {
+            view.without_hidden().hiding()
         };
         let mut tape = Tape::new(view);
         let line = looked.lay(&mut tape)?;

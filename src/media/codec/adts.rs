@@ -35,9 +35,10 @@ impl Adts {
         while let Some(header) = Header::parse(&rest).filter(|_| frames.len() < MOST_FRAMES) {
             // A length that is wrong is no reason to lose the frame.
             let fits = header.whole > header.length && header.whole <= rest.len();
-            let end = match fits {
-                true if Header::parse(rest.get(header.whole..)?).is_some() => header.whole,
-                _ => rest.len(),
+            let end = if fits && Header::parse(rest.get(header.whole..)?).is_some() {
+                header.whole
+            } else {
+                rest.len()
             };
             let frame = rest.slice(header.length.min(end)..end);
             if !frame.is_empty() {

@@ -132,9 +132,10 @@ fn colour_config(bits: &mut Bits<'_>, profile: u8) -> Option<Colour> {
         bits.flag()?; // twelve_bit
     }
     let grey = profile != 1 && bits.flag()?;
-    let numbers = match bits.flag()? {
-        true => [bits.take(8)?, bits.take(8)?, bits.take(8)?],
-        false => [2; 3],
+    let numbers = if bits.flag()? {
+        [bits.take(8)?, bits.take(8)?, bits.take(8)?]
+    } else {
+        [2; 3]
     };
     // sRGB is always of the full range.
     let full_range = numbers == [1, 13, 0] && !grey || bits.flag()?;

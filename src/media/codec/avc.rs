@@ -120,9 +120,10 @@ fn read_sps(bits: &mut Bits<'_>) -> Option<Sps> {
         bits.flag()?; // mb_adaptive_frame_field_flag
     }
     bits.flag()?; // direct_8x8_inference_flag
-    let crop = match bits.flag()? {
-        true => [bits.ue()?, bits.ue()?, bits.ue()?, bits.ue()?],
-        false => [0; 4],
+    let crop = if bits.flag()? {
+        [bits.ue()?, bits.ue()?, bits.ue()?, bits.ue()?]
+    } else {
+        [0; 4]
     };
     Some(Sps {
         chroma_array_type,

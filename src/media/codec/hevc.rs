@@ -120,9 +120,10 @@ fn read_sps(bits: &mut Bits<'_>) -> Option<Sps> {
     let separate_planes = chroma_format == 3 && bits.flag()?;
     let width = bits.ue()?;
     let height = bits.ue()?;
-    let window = match bits.flag()? {
-        true => [bits.ue()?, bits.ue()?, bits.ue()?, bits.ue()?],
-        false => [0; 4],
+    let window = if bits.flag()? {
+        [bits.ue()?, bits.ue()?, bits.ue()?, bits.ue()?]
+    } else {
+        [0; 4]
     };
     Some(Sps {
         sub_layers,

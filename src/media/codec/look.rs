@@ -134,10 +134,10 @@ pub(super) fn read_vui(bits: &mut Bits<'_>, look: &mut Appearance) -> Option<()>
     if bits.flag()? {
         bits.skip(3)?; // video_format
         let full_range = bits.flag()?;
-        let colour = match bits.flag()? {
-            true => [bits.take(8)?, bits.take(8)?, bits.take(8)?],
-            // "Unspecified": the range alone is said.
-            false => [2; 3],
+        let colour = if bits.flag()? {
+            [bits.take(8)?, bits.take(8)?, bits.take(8)?]
+        } else {
+            [2; 3]
         };
         look.colour = Colour::of(colour, full_range);
     }

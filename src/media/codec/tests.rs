@@ -38,10 +38,7 @@ fn hevc_records_are_made_of_parameter_sets() {
         for start_codes in [false, true] {
             let mut sample = Vec::new();
             super::hevc::each_set(&record, |_, set| {
-                let length = match start_codes {
-                    true => 1,
-                    false => set.len() as u32,
-                };
+                let length = if start_codes { 1 } else { set.len() as u32 };
                 sample.extend_from_slice(&length.to_be_bytes());
                 sample.extend_from_slice(set);
             })

@@ -363,9 +363,10 @@ impl Pace {
 
     /// How far before its last frame another one may be.
     fn behind_limit(&self) -> i64 {
-        match self.is_reordered {
-            true => BEHIND_OTHER_MS,
-            false => BEHIND_ITSELF_MS - self.step().min(LONGEST_NEXT_MS),
+        if self.is_reordered {
+            BEHIND_OTHER_MS
+        } else {
+            BEHIND_ITSELF_MS - self.step().min(LONGEST_NEXT_MS)
         }
     }
 }

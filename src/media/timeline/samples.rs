@@ -61,9 +61,10 @@ impl SampleClock {
     fn steer(&mut self, next: i64, target: i64) -> i64 {
         let tolerance = rescale(TOLERANCE_MS, 1_000, self.rate);
         let lag = target - next;
-        self.overlapping = match lag < -rescale(LARGE_OVERLAP_MS, 1_000, self.rate) {
-            true => self.overlapping.saturating_add(1),
-            false => 0,
+        self.overlapping = if lag < -rescale(LARGE_OVERLAP_MS, 1_000, self.rate) {
+            self.overlapping.saturating_add(1)
+        } else {
+            0
         };
         if lag > tolerance {
             self.leaning = 0;

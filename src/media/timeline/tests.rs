@@ -308,10 +308,7 @@ proptest! {
                 bench.audio = aac(3);
                 audio = audio.map(|last| last * 480 / 441);
             }
-            let (kind, last) = match is_video {
-                true => (TrackKind::Video, &mut video),
-                false => (TrackKind::Audio, &mut audio),
-            };
+            let (kind, last) = if is_video { (TrackKind::Video, &mut video) } else { (TrackKind::Audio, &mut audio) };
             let dts = bench.send(kind, at, cts).dts;
             prop_assert!(last.is_none_or(|last| dts > last));
             *last = Some(dts);

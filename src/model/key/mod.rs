@@ -162,9 +162,10 @@ impl KeyPattern {
         }
         let parts = key.split('/').filter(|part| !matches!(*part, "" | "." | ".."));
         let key = parts.collect::<Vec<_>>().join("/");
-        match key.is_empty() {
-            true => facts.recording.to_owned(),
-            false => shortened(key, facts.recording),
+        if key.is_empty() {
+            facts.recording.to_owned()
+        } else {
+            shortened(key, facts.recording)
         }
     }
 

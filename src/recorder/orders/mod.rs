@@ -310,9 +310,10 @@ fn describe(stream: &crate::recorder::stream::Stream) -> String {
             session.told().map(move |id| format!("{id} ({origin})"))
         })
         .collect();
-    match others.is_empty() {
-        true => format!("{air}, and nothing of it is being recorded"),
-        false => format!("{air}; what there is of it: {}", others.join(", ")),
+    if others.is_empty() {
+        format!("{air}, and nothing of it is being recorded")
+    } else {
+        format!("{air}; what there is of it: {}", others.join(", "))
     }
 }
 

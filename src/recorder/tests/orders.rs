@@ -380,12 +380,11 @@ fn a_clip_whose_publisher_breaks_off_and_is_back_goes_on_to_its_end() {
         let order = clip(ClipRange::Around(10 * SECOND, 30 * SECOND));
         make(&mut machine, &order, None);
         machine.play(CAM, 10);
-        match restarted {
-            true => machine.crash(5 * SECOND),
-            false => {
-                machine.break_off(CAM);
-                machine.wait(5);
-            }
+        if restarted {
+            machine.crash(5 * SECOND)
+        } else {
+            machine.break_off(CAM);
+            machine.wait(5);
         }
         machine.begin(CAM);
         machine.play(CAM, 40);

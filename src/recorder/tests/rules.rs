@@ -196,9 +196,10 @@ fn each_publish_is_told_whether_it_is_recorded_and_why() {
         ),
     ];
     for (rule_text, query, why_not, text) in cases {
-        let rules = match rule_text.is_empty() {
-            true => Vec::new(),
-            false => vec![rule(rule_text)],
+        let rules = if rule_text.is_empty() {
+            Vec::new()
+        } else {
+            vec![rule(rule_text)]
         };
         let templates = [
             "name = \"off\"\nformats = []",

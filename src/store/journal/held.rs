@@ -50,9 +50,12 @@ impl Journal {
             Some(recording) => self.still_needs(recording, needed),
             None => Ok(false),
         };
-        let found = found.and_then(|is_held| match is_held {
-            true => Ok(known),
-            false => self.holder(segment, needed),
+        let found = found.and_then(|is_held| {
+            if is_held {
+                Ok(known)
+            } else {
+                self.holder(segment, needed)
+            }
         });
         let holder = found.map_err(|error| self.error(error))?;
         let mut held = self.held.borrow_mut();

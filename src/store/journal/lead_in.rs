@@ -67,9 +67,10 @@ pub(super) fn of(db: &Connection, recording: i64) -> Result<Option<LeadIn>> {
         return Ok(None);
     };
     // A keyframe that needs the one before it is none.
-    let own = match RecordingSpec::read(&spec).gradual {
-        true => ROUNDING,
-        false => 0,
+    let own = if RecordingSpec::read(&spec).gradual {
+        ROUNDING
+    } else {
+        0
     };
     let found = dated(db, &first, |dated| {
         let begins = begins.max(dated.first_picture()?);

@@ -107,9 +107,10 @@ pub(super) fn list(
         deleted::add(disk, dir, id, &parts).map_err(StoreError::disk("write", &paths::deleted(dir)))?;
         ops.push(Op::Listed { id });
     }
-    match ops.is_empty() {
-        true => Ok(()),
-        false => journal.commit(&ops, utc),
+    if ops.is_empty() {
+        Ok(())
+    } else {
+        journal.commit(&ops, utc)
     }
 }
 

@@ -349,9 +349,10 @@ impl Recovery<'_> {
         space: u64,
     ) -> Result<(), StoreError> {
         let read = |at, len| read_exact(file, at, len);
-        let crc = match scanned.gone {
-            true => None,
-            false => Some(boxes_crc(&scanned.index, read).map_err(StoreError::disk("read", path))?),
+        let crc = if scanned.gone {
+            None
+        } else {
+            Some(boxes_crc(&scanned.index, read).map_err(StoreError::disk("read", path))?)
         };
         self.ops.push(Op::SealSegment(Sealed {
             id: scanned.identity.segment,

@@ -102,17 +102,17 @@ fn restart_with(rig: Rig, power: bool, synced: bool) -> Rig {
         ..
     } = rig;
     drop(writer);
-    let disk = match power {
-        true => {
-            let utc = crate::store::Clock::utc(clock.as_ref());
-            clock.reboot(SECOND);
-            match synced {
-                true => clock.set_utc(utc + 60 * SECOND, true),
-                false => clock.set_utc(60 * SECOND, false),
-            }
-            CrashDisk::after_crash(&disk.image(), Survives::Nothing)
+    let disk = if power {
+        let utc = crate::store::Clock::utc(clock.as_ref());
+        clock.reboot(SECOND);
+        if synced {
+            clock.set_utc(utc + 60 * SECOND, true)
+        } else {
+            clock.set_utc(60 * SECOND, false)
         }
-        false => disk,
+        CrashDisk::after_crash(&disk.image(), Survives::Nothing)
+    } else {
+        disk
     };
     Rig::on(dir, disk, clock)
 }

@@ -389,9 +389,10 @@ struct Refusing {
 
 impl Refusing {
     fn to(&self, path: &Path) -> io::Result<()> {
-        match self.paths.iter().any(|refused| refused == path) {
-            true => Err(ErrorKind::PermissionDenied.into()),
-            false => Ok(()),
+        if self.paths.iter().any(|refused| refused == path) {
+            Err(ErrorKind::PermissionDenied.into())
+        } else {
+            Ok(())
         }
     }
 }

@@ -270,9 +270,10 @@ impl Check<'_> {
                     (true, true) => self.stranger(path.join(&file.name), "does not belong here"),
                     (true, false) => {
                         let path = path.join(&file.name);
-                        let what = match self.was_deleted(&path, &mut deleted) {
-                            true => "was deleted on request, and is there again",
-                            false => "has no row",
+                        let what = if self.was_deleted(&path, &mut deleted) {
+                            "was deleted on request, and is there again"
+                        } else {
+                            "has no row"
                         };
                         self.stranger(path, what);
                     }

@@ -188,9 +188,12 @@ fn index(
         None => Err("the journal has no sample index of the segment".to_owned()),
         Some(samples) => SampleIndex::decode(samples).map_err(|error| format!("in the journal, {error}")),
     };
-    let believed = decoded.and_then(|index| match covers(&index, row, header) {
-        true => Ok(index),
-        false => Err("the journal's sample index does not cover the file".to_owned()),
+    let believed = decoded.and_then(|index| {
+        if covers(&index, row, header) {
+            Ok(index)
+        } else {
+            Err("the journal's sample index does not cover the file".to_owned())
+        }
     });
     let what = match believed {
         Ok(index) => return Some(index),

@@ -355,9 +355,10 @@ impl Writer {
 
     /// Commits what waits, if anything does.
     fn commit_rows(&mut self) -> Result<(), StoreError> {
-        match self.book.has_rows() {
-            true => self.commit(Vec::new()),
-            false => Ok(()),
+        if self.book.has_rows() {
+            self.commit(Vec::new())
+        } else {
+            Ok(())
         }
     }
 }

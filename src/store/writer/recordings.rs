@@ -127,9 +127,10 @@ impl Writer {
     pub(super) fn end_recordings(&mut self) {
         for (id, growing) in std::mem::take(&mut self.streams.recordings) {
             let (end, reason) = (None, "shutdown".to_owned());
-            self.book.enter(match growing.spec.resumes() {
-                true => Op::PauseRecording { id, end, reason },
-                false => Op::CloseRecording { id, end, reason },
+            self.book.enter(if growing.spec.resumes() {
+                Op::PauseRecording { id, end, reason }
+            } else {
+                Op::CloseRecording { id, end, reason }
             });
             if growing.doomed {
                 self.book.enter(Op::Delete { id });

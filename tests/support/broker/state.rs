@@ -53,9 +53,10 @@ pub(super) struct Link {
 
 impl Link {
     pub(super) fn send(&self, packet: &Packet) {
-        let bytes = match self.is_old {
-            true => wire4::encoded(packet),
-            false => encoded(packet),
+        let bytes = if self.is_old {
+            wire4::encoded(packet)
+        } else {
+            encoded(packet)
         };
         let _ = self.out.send(bytes);
     }
@@ -379,13 +380,13 @@ impl State {
 
     fn unsubscribe(&mut self, id: u64, client: &str, unsubscribe: Unsubscribe) {
         let session = self.sessions.get_mut(client).unwrap();
-        let reasons = unsubscribe
-            .filters
-            .iter()
-            .map(|path| match session.unsubscribe(path) {
-                true => UnsubAckReason::Success,
-                false => UnsubAckReason::NoSubscriptionExisted,
-            });
+        let reasons = unsubscribe.filters.iter().map(|path| {
+            if session.unsubscribe(path) {
+                UnsubAckReason::Success
+            } else {
+                UnsubAckReason::NoSubscriptionExisted
+            }
+        });
         let reasons = reasons.collect();
         let ack = UnsubAck {
             pkid: unsubscribe.pkid,

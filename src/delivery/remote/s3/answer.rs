@@ -77,9 +77,10 @@ impl Raw {
                     if (body.len() + chunk.len()) as u64 > most {
                         raw.body = body.freeze();
                         return Err(
-                            match raw.is_page() || raw.body.is_empty() && looks_like_page(&chunk) {
-                                true => foreign(prepared),
-                                false => Fault::Damaged(format!("{prepared}: the answer is too long")),
+                            if raw.is_page() || raw.body.is_empty() && looks_like_page(&chunk) {
+                                foreign(prepared)
+                            } else {
+                                Fault::Damaged(format!("{prepared}: the answer is too long"))
                             },
                         );
                     }
@@ -168,9 +169,10 @@ pub(super) fn read(prepared: &Prepared, raw: Raw, md5: bool) -> Result<Answer, F
                 )));
             }
             // So do captive portals answer.
-            match etag.is_empty() {
-                true => Err(foreign(prepared)),
-                false => Ok(Answer::Stored { etag }),
+            if etag.is_empty() {
+                Err(foreign(prepared))
+            } else {
+                Ok(Answer::Stored { etag })
             }
         }
         Verb::Create => match xml::text(raw.text(), "UploadId") {
@@ -225,10 +227,10 @@ pub(super) fn size(prepared: &Prepared, raw: &Raw) -> Result<u64, Fault> {
     if raw.html {
         return Err(foreign(prepared));
     }
-    let size = match raw.status == StatusCode::PARTIAL_CONTENT {
-        true => raw.whole,
-        // The range was not looked at.
-        false => raw.length,
+    let size = if raw.status == StatusCode::PARTIAL_CONTENT {
+        raw.whole
+    } else {
+        raw.length
     };
     size.ok_or_else(|| Fault::Damaged(format!("{prepared}: the store does not say how long it is")))
 }
@@ -256,12 +258,11 @@ fn completed(prepared: &Prepared, raw: &Raw, md5: bool) -> Option<Answer> {
     let theirs = etag.split_once('-').filter(|_| md5);
     let theirs = theirs.and_then(|(all, count)| Some((md5_of(all)?, count.parse::<usize>().ok()?)));
     let ours = prepared.md5.map(|all| (all, prepared.count));
-    Some(
-        match theirs.zip(ours).is_some_and(|(theirs, ours)| theirs != ours) {
-            true => Answer::Doubted { etag },
-            false => Answer::Stored { etag },
-        },
-    )
+    Some(if theirs.zip(ours).is_some_and(|(theirs, ours)| theirs != ours) {
+        Answer::Doubted { etag }
+    } else {
+        Answer::Stored { etag }
+    })
 }
 
 /// A page of parts, and behind which one the next page begins. Services leave out of it what they please.
@@ -302,20 +303,22 @@ pub(super) fn uploads(prepared: &Prepared, raw: &Raw, key: &str) -> Result<Vec<S
 
 /// A list that is not the one that was asked for: a store that does not know the question, or nobody's store.
 fn otherwise(prepared: &Prepared, raw: &Raw) -> Fault {
-    match raw.is_foreign() {
-        true => foreign(prepared),
-        false => Fault::Unsupported(format!(
+    if raw.is_foreign() {
+        foreign(prepared)
+    } else {
+        Fault::Unsupported(format!(
             "{prepared}: the answer of the object store does not belong to the request"
-        )),
+        ))
     }
 }
 
 /// An ETag that stands in an answer; one that is none is not kept.
 fn etag_in(text: &str) -> String {
     let etag = unquoted(text);
-    match etag.len() <= LONGEST_ID {
-        true => etag,
-        false => String::new(),
+    if etag.len() <= LONGEST_ID {
+        etag
+    } else {
+        String::new()
     }
 }
 

@@ -116,9 +116,10 @@ impl S3 {
     async fn client(&self) -> Result<&reqwest::Client, Fault> {
         self.client
             .get_or_try_init(|| async {
-                let mut roots = match self.target.endpoint.starts_with("https:") {
-                    true => https::trusted().await,
-                    false => RootCertStore::empty(),
+                let mut roots = if self.target.endpoint.starts_with("https:") {
+                    https::trusted().await
+                } else {
+                    RootCertStore::empty()
                 };
                 roots.add_parsable_certificates(self.authority.iter().cloned());
                 let unusable = |error: &dyn std::error::Error| Fault::Unusable(with_causes(error));
@@ -225,9 +226,10 @@ impl S3 {
             .await?
             .request(prepared.http_method(), url)
             .headers(headers);
-        let request = match prepared.has_body() {
-            true => request.body(reqwest::Body::wrap(body)),
-            false => request,
+        let request = if prepared.has_body() {
+            request.body(reqwest::Body::wrap(body))
+        } else {
+            request
         };
         let work = async {
             let offline = |error: reqwest::Error| {

@@ -18,9 +18,10 @@ pub(super) fn of(target: &S3Target) -> Result<Option<Proxy>, String> {
             }))
         }
         Some(HttpProxy::Environment) => {
-            let names = match target.endpoint.starts_with("https:") {
-                true => ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"],
-                false => ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"],
+            let names = if target.endpoint.starts_with("https:") {
+                ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]
+            } else {
+                ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"]
             };
             let found = names.iter().find_map(|name| std::env::var(name).ok());
             match found.filter(|url| !url.is_empty()) {

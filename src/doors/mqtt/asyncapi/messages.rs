@@ -36,9 +36,10 @@ impl Message {
 
     /// What the document knows it by: `status`, `event.recording.closed`.
     pub(super) fn name(&self) -> String {
-        match self.topic.ends_with('#') {
-            true => self.channel.to_owned(),
-            false => self.topic.replace('/', "."),
+        if self.topic.ends_with('#') {
+            self.channel.to_owned()
+        } else {
+            self.topic.replace('/', ".")
         }
     }
 }

@@ -148,9 +148,10 @@ fn scalar(text: &str) -> String {
         && text.chars().all(fits)
         && !text.ends_with(' ')
         && !RESERVED.contains(&text.to_ascii_lowercase().as_str());
-    match plain {
-        true => text.to_owned(),
-        false => Value::from(text).to_string(),
+    if plain {
+        text.to_owned()
+    } else {
+        Value::from(text).to_string()
     }
 }
 

@@ -52,18 +52,20 @@ pub(super) fn subscribe(client: &AsyncClient, filter: String, retained: bool) ->
         // What is retained may be this box's own, of another run.
         nolocal: !retained,
         preserve_retain: !retained,
-        retain_forward_rule: match retained {
-            true => RetainForwardRule::OnEverySubscribe,
-            false => RetainForwardRule::Never,
+        retain_forward_rule: if retained {
+            RetainForwardRule::OnEverySubscribe
+        } else {
+            RetainForwardRule::Never
         },
     };
     client.try_subscribe_many([filter]).map_err(|_| full())
 }
 
 pub(super) fn publish(client: &AsyncClient, post: Post, response_topic: Option<String>) -> Result<(), Loss> {
-    let qos = match post.confirmed {
-        true => QoS::AtLeastOnce,
-        false => QoS::AtMostOnce,
+    let qos = if post.confirmed {
+        QoS::AtLeastOnce
+    } else {
+        QoS::AtMostOnce
     };
     let properties = PublishProperties {
         correlation_data: post.correlation,

@@ -232,9 +232,10 @@ impl Client {
         match self {
             Client::V5(client) => v5::publish(client, post, response_topic),
             Client::V4(client) => {
-                let qos = match post.confirmed {
-                    true => rumqttc::QoS::AtLeastOnce,
-                    false => rumqttc::QoS::AtMostOnce,
+                let qos = if post.confirmed {
+                    rumqttc::QoS::AtLeastOnce
+                } else {
+                    rumqttc::QoS::AtMostOnce
                 };
                 let sent = client.try_publish(post.topic, qos, post.retain, post.body);
                 sent.map_err(|_| full())

@@ -74,9 +74,10 @@ impl Session<'_> {
         let body = defect::json(&health);
         self.told_health = Some((health, Instant::now()));
         let topic = self.shared.topics.health();
-        match self.link.fits(&topic, body.len()) {
-            true => self.post(topic, body.into(), true, false, Mark::Other),
-            false => Ok(()),
+        if self.link.fits(&topic, body.len()) {
+            self.post(topic, body.into(), true, false, Mark::Other)
+        } else {
+            Ok(())
         }
     }
 

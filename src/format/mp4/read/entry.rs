@@ -46,9 +46,10 @@ pub(super) fn configs(
             }
         }
     }
-    match configs.is_empty() {
-        true => Err(refused("it has no sample entry".to_owned())),
-        false => Ok(configs),
+    if configs.is_empty() {
+        Err(refused("it has no sample entry".to_owned()))
+    } else {
+        Ok(configs)
     }
 }
 

@@ -80,9 +80,10 @@ impl<'a> Tables<'a> {
     }
 
     fn next_offset(&mut self) -> Option<u64> {
-        match self.wide {
-            true => take(&mut self.offsets).map(u64::from_be_bytes),
-            false => take_u32(&mut self.offsets).map(u64::from),
+        if self.wide {
+            take(&mut self.offsets).map(u64::from_be_bytes)
+        } else {
+            take_u32(&mut self.offsets).map(u64::from)
         }
     }
 
@@ -225,15 +226,16 @@ pub(super) fn edit_shift(trak: &[u8], movie_scale: u32, timescale: u32) -> i64 {
     let wide = elst.first() == Some(&1);
     let mut rest = elst.get(8..).unwrap_or_default();
     let mut next = || -> Option<(i64, i64)> {
-        let edit = match wide {
-            true => (
+        let edit = if wide {
+            (
                 take(&mut rest).map(i64::from_be_bytes)?,
                 take(&mut rest).map(i64::from_be_bytes)?,
-            ),
-            false => (
+            )
+        } else {
+            (
                 i64::from(take_u32(&mut rest)?),
                 i64::from(take_u32(&mut rest)?.cast_signed()),
-            ),
+            )
         };
         take_u32(&mut rest)?;
         Some(edit)

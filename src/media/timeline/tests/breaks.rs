@@ -172,10 +172,7 @@ proptest! {
         for (frames, jump, late, is_video_first) in [(50, 0, 0, true)].into_iter().chain(jumps) {
             for frame in 0..frames + late {
                 let follower = if frame < late { by } else { by + jump };
-                let (video_by, audio_by) = match is_video_first {
-                    true => (by + jump, follower),
-                    false => (follower, by + jump),
-                };
+                let (video_by, audio_by) = if is_video_first { (by + jump, follower) } else { (follower, by + jump) };
                 n += 1;
                 let stamp = |ms: i64| start.wrapping_add(ms as u32);
                 let dts = bench.video(stamp(n * 40 + video_by));

@@ -325,9 +325,10 @@ impl World {
 
     pub(super) fn close_recording(&mut self, id: RecordingId) {
         self.open.retain(|other| *other != id);
-        let told = match self.ending.remove(&id) {
-            true => self.ledger().recording(id).unwrap().end,
-            false => None,
+        let told = if self.ending.remove(&id) {
+            self.ledger().recording(id).unwrap().end
+        } else {
+            None
         };
         let end = told.unwrap_or_else(|| self.set_end(id));
         self.batch.push(Command::RecordingClosed {

@@ -143,9 +143,10 @@ impl Space {
     /// What the tape takes now, with so many bytes of files that are being written. A reserve of the journal that was used
     /// comes first.
     pub(super) fn level(&self, env: &Env, journal: &Journal, open: u64) -> Level {
-        let owed = match journal.owes_reserve() {
-            true => env.settings.journal_reserve,
-            false => 0,
+        let owed = if journal.owes_reserve() {
+            env.settings.journal_reserve
+        } else {
+            0
         };
         let used = self.used.saturating_add(open);
         let space = env.disk.space(&env.settings.dir).ok();
