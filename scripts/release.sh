@@ -14,6 +14,8 @@ cd "$(dirname "$0")/.."
 . scripts/targets.sh
 PATH=$TOOLS/bin:$PATH
 export LC_ALL=C
+# Whoever gets the folder can read it, whatever the umask of whoever makes it.
+umask 022
 
 SUMS=SHA256SUMS
 

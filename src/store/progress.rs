@@ -97,6 +97,7 @@ impl fmt::Display for RecoveryReport {
             (found.missing, "segments missing"),
             (found.returned, "segments returned"),
             (found.publishes_ended, "publishes ended"),
+            (found.recordings_paused, "recordings waiting for their publishers"),
             (found.recordings_closed, "recordings closed"),
         ];
         let mut first = true;
@@ -117,5 +118,26 @@ impl fmt::Display for RecoveryReport {
             f.write_str("nothing to recover")?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_of_a_recovery_names_what_was_found_and_nothing_else() {
+        let report = |found: Recovered| RecoveryReport(found).to_string();
+        assert_eq!(report(Recovered::default()), "nothing to recover");
+        let found = Recovered {
+            sealed: 2,
+            recordings_paused: 1,
+            recordings_closed: 3,
+            ..Recovered::default()
+        };
+        assert_eq!(
+            report(found),
+            "2 segments sealed, 1 recordings waiting for their publishers, 3 recordings closed"
+        );
     }
 }
