@@ -13,7 +13,7 @@ use edgereel::format::flv::Flv;
 use edgereel::format::hls::{self, Hls};
 use edgereel::format::index::{FragmentIndex, Run, Sample, SampleIndex};
 use edgereel::format::mp4::Mp4;
-use edgereel::format::{Gaps, Kept, Rendition, SourceError, TapeSource, TrackBase, View, ViewSegment};
+use edgereel::format::{Gaps, Kept, SourceError, TapeSource, TrackBase, View, ViewSegment, VirtualFile};
 use edgereel::media::{SegmentId, Tracks, parse_aac, parse_avc};
 
 const SEGMENTS: u8 = 120;
@@ -138,11 +138,11 @@ fn two_hours() -> View<Tape> {
 }
 
 /// Reads up to `until` with buffers of a mebibyte.
-fn read(rendition: &mut impl Rendition, until: u64) -> u64 {
+fn read(file: &mut impl VirtualFile, until: u64) -> u64 {
     let mut buf = vec![0; 1 << 20];
     let mut at = 0;
     while at < until {
-        match rendition.read_at(at, &mut buf) {
+        match file.read_at(at, &mut buf) {
             Ok(read) if read > 0 => at += read as u64,
             _ => break,
         }

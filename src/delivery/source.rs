@@ -1,4 +1,4 @@
-//! Renditions of recordings as they are sent. All of this reads flash: it runs on blocking threads.
+//! Files of recordings as they are sent. All of this reads flash: it runs on blocking threads.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,7 +11,7 @@ use super::remote::{Content, PIECE, Payload, Source};
 use crate::format::flv::Flv;
 use crate::format::hls::{Hls, HlsFile, Prefix, TARGET_MS};
 use crate::format::mp4::Mp4;
-use crate::format::{Fmp4, Format, Growing, Looked, Rendition, RenditionError, View};
+use crate::format::{FileError, Fmp4, Format, Growing, Looked, View, VirtualFile};
 use crate::store::{Library, LibrarySource, RecordingRow, RecordingState, Rendition as Known, StoreError};
 
 /// The material of a recording in one format.
@@ -34,7 +34,7 @@ pub(super) enum NoMaterial {
     /// The store cannot be read now.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The rendition can never be made.
+    /// The file can never be made.
     #[error("{0}")]
     Void(String),
     /// The tape cannot be read.
@@ -51,7 +51,7 @@ pub(super) struct Read {
 
 /// One file, open to be read.
 pub(super) struct OpenFile {
-    rendition: Mutex<Box<dyn Growing + Send>>,
+    file: Mutex<Box<dyn Growing + Send>>,
     pub(super) front: u64,
     pub(super) settled: u64,
     pub(super) len: u64,
@@ -90,7 +90,7 @@ impl OpenFile {
         look: &mut Look,
     ) -> Result<Self, NoMaterial> {
         let looked = std::mem::take(&mut look.file);
-        let (rendition, looked): (Box<dyn Growing + Send>, _) = match format {
+        let (file, looked): (Box<dyn Growing + Send>, _) = match format {
             Format::Mp4 => boxed(Mp4::resume(view, looked)?),
             Format::Aac => boxed(Mp4::resume_audio(view, looked)?),
             Format::Flv => boxed(Flv::resume(view, looked)?),
@@ -98,32 +98,32 @@ impl OpenFile {
         };
         look.file = looked;
         Ok(Self {
-            front: rendition.front(),
-            settled: rendition.settled(),
-            len: rendition.len(),
-            rendition: Mutex::new(rendition),
+            front: file.front(),
+            settled: file.settled(),
+            len: file.len(),
+            file: Mutex::new(file),
         })
     }
 
     /// The mark of so many bytes of the body: the media that they are made of.
     pub(super) fn mark(&self, body: u64) -> String {
-        let rendition = self.rendition.lock().unwrap_or_else(PoisonError::into_inner);
-        rendition.mark(body).to_string()
+        let file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.mark(body).to_string()
     }
 
     /// Some of its bytes. `buffer` is one that was used before.
     pub(super) fn read(&self, start: u64, end: u64, buffer: BytesMut) -> Result<Read, NoMaterial> {
-        let mut rendition = self.rendition.lock().unwrap_or_else(PoisonError::into_inner);
-        read(rendition.as_mut(), start, end, buffer)
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        read(file.as_mut(), start, end, buffer)
     }
 
     /// CRC-32C of everything before the body.
     pub(super) fn front_crc(&self) -> Result<u32, NoMaterial> {
-        let mut rendition = self.rendition.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut crc, mut at, mut block) = (0, 0, vec![0; 64 << 10]);
         while at < self.front {
             let len = usize::try_from(self.front - at).map_or(block.len(), |left| left.min(block.len()));
-            let read = rendition.read_at(at, block.get_mut(..len).unwrap_or_default())?;
+            let read = file.read_at(at, block.get_mut(..len).unwrap_or_default())?;
             if read == 0 {
                 break;
             }
@@ -282,15 +282,15 @@ impl Source for FileSource {
     }
 }
 
-fn read<R: Rendition + ?Sized>(
-    rendition: &mut R,
+fn read<R: VirtualFile + ?Sized>(
+    file: &mut R,
     start: u64,
     end: u64,
     mut buffer: BytesMut,
 ) -> Result<Read, NoMaterial> {
     let len = usize::try_from(end.saturating_sub(start)).unwrap_or(usize::MAX);
     buffer.resize(len, 0);
-    match rendition.read_at(start, &mut buffer) {
+    match file.read_at(start, &mut buffer) {
         Ok(count) if count == len => Ok(Read::of(buffer.freeze())),
         Ok(count) => Err(NoMaterial::Tape(format!(
             "of {len} bytes at {start} there were {count}"
@@ -308,11 +308,11 @@ impl Read {
     }
 }
 
-impl From<RenditionError> for NoMaterial {
-    fn from(error: RenditionError) -> Self {
+impl From<FileError> for NoMaterial {
+    fn from(error: FileError) -> Self {
         match error {
-            RenditionError::Unsupported { .. } => NoMaterial::Void(error.to_string()),
-            RenditionError::Source(_) => NoMaterial::Tape(error.to_string()),
+            FileError::Unsupported { .. } => NoMaterial::Void(error.to_string()),
+            FileError::Source(_) => NoMaterial::Tape(error.to_string()),
         }
     }
 }

@@ -6,7 +6,7 @@
 use crate::format::line::{Config, Line, Tape};
 use crate::format::mark::Marker;
 use crate::format::splice::{Parts, Script, Splice, Spliced};
-use crate::format::{RenditionError, TapeSource, View, ViewSegment};
+use crate::format::{FileError, TapeSource, View, ViewSegment};
 use crate::media::{AudioCodec, AudioConfig, TrackKind};
 
 /// Bytes of a header without checksum.
@@ -24,7 +24,7 @@ pub type Adts<S> = Spliced<S, File>;
 
 impl<S: TapeSource> Adts<S> {
     /// Fails when there is no sound, or sound that ADTS cannot carry.
-    pub fn open(view: View<S>) -> Result<Self, RenditionError> {
+    pub fn open(view: View<S>) -> Result<Self, FileError> {
         let mut tape = Tape::new(view.without_hidden().hiding());
         let file = File::open(&mut tape)?;
         Ok(Self::new(tape, file))
@@ -40,7 +40,7 @@ pub struct File {
 }
 
 impl File {
-    fn open<S: TapeSource>(tape: &mut Tape<S>) -> Result<Self, RenditionError> {
+    fn open<S: TapeSource>(tape: &mut Tape<S>) -> Result<Self, FileError> {
         let line = Line::open(tape)?;
         let track = line
             .audio
@@ -82,7 +82,7 @@ impl Script for File {
         part: usize,
         tape: &mut Tape<S>,
         out: &mut Splice,
-    ) -> Result<(), RenditionError> {
+    ) -> Result<(), FileError> {
         let segment = self.segment_of(part);
         let index = tape.index(segment)?;
         let found = self.line.stretches.get(segment).and_then(|stretch| {
@@ -119,7 +119,7 @@ impl Script for File {
 }
 
 /// The first four bytes, but for the two highest bits of the length in the last.
-fn fixed_header(config: &AudioConfig) -> Result<[u8; 4], RenditionError> {
+fn fixed_header(config: &AudioConfig) -> Result<[u8; 4], FileError> {
     if config.codec != AudioCodec::Aac {
         let codec = config.codec.as_str();
         return Err(unsupported(&format!(
@@ -186,8 +186,8 @@ fn frame_header([a, b, c, d]: [u8; 4], size: u32) -> [u8; 7] {
     ]
 }
 
-fn unsupported(reason: &str) -> RenditionError {
-    RenditionError::Unsupported {
+fn unsupported(reason: &str) -> FileError {
+    FileError::Unsupported {
         format: "aac",
         reason: reason.to_owned(),
     }

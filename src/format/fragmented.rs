@@ -1,6 +1,6 @@
 //! Fragmented MP4: the tape's fragments, moved onto the time line of the view.
 //!
-//! [`Fmp4`] is all of them behind one `moov`, in one file; the HLS rendition puts the same fragments into
+//! [`Fmp4`] is all of them behind one `moov`, in one file; HLS puts the same fragments into
 //! chunks. Only `moof` is made anew, from the sample index; the media is copied.
 
 mod last;
@@ -15,7 +15,7 @@ use crate::format::line::{Config, Line, Placement, Stretch, Tape, contradiction}
 use crate::format::mark::Marker;
 use crate::format::mp4::creation_time;
 use crate::format::splice::{Parts, Script, Splice, Spliced};
-use crate::format::{Looked, RenditionError, TapeSource, View, ViewSegment, rate};
+use crate::format::{FileError, Looked, TapeSource, View, ViewSegment, rate};
 use crate::media::{TrackKind, Tracks, VideoConfig, gcd, rescale};
 
 /// Size and kind of an `mdat` of less than 4 GiB.
@@ -26,12 +26,12 @@ pub type Fmp4<S> = Spliced<S, File>;
 
 impl<S: TapeSource> Fmp4<S> {
     /// Fails when a track changes its configuration: one `moov` is all such a file has.
-    pub fn open(view: View<S>) -> Result<Self, RenditionError> {
+    pub fn open(view: View<S>) -> Result<Self, FileError> {
         Ok(Self::resume(view, Looked::default())?.0)
     }
 
     /// The same of a recording that grows, from what was kept of the look before; what is to be kept of this one.
-    pub fn resume(view: View<S>, mut looked: Looked) -> Result<(Self, Looked), RenditionError> {
+    pub fn resume(view: View<S>, mut looked: Looked) -> Result<(Self, Looked), FileError> {
         let mut tape = Tape::new(view);
         let file = File::resume(&mut tape, &mut looked)?;
         Ok((Self::new(tape, file), looked))
@@ -56,7 +56,7 @@ impl Fragments {
         line: Line,
         tape: &mut Tape<S>,
         reach: &Reach,
-    ) -> Result<Self, RenditionError> {
+    ) -> Result<Self, FileError> {
         let origin = Origin::of(&line);
         Self::resume(line, tape, reach, Known::default(), origin)
     }
@@ -68,7 +68,7 @@ impl Fragments {
         reach: &Reach,
         known: Known,
         origin: Origin,
-    ) -> Result<Self, RenditionError> {
+    ) -> Result<Self, FileError> {
         let known = last::durations(&line, tape, reach, known)?;
         let fragments = Self {
             origin_ms: origin.ms(),
@@ -100,7 +100,7 @@ impl Fragments {
         part: usize,
         tape: &mut Tape<S>,
         out: &mut Splice,
-    ) -> Result<(), RenditionError> {
+    ) -> Result<(), FileError> {
         let Some(extents) = self.line.parts.get(part) else {
             return Ok(());
         };
@@ -218,7 +218,7 @@ impl Fragments {
             .unsigned_abs()
     }
 
-    fn check<S: TapeSource>(&self, tape: &Tape<S>) -> Result<(), RenditionError> {
+    fn check<S: TapeSource>(&self, tape: &Tape<S>) -> Result<(), FileError> {
         for extents in &self.line.parts {
             if media_len(extents) + MDAT_HEADER > u64::from(u32::MAX) {
                 let segment = tape.segments().get(extents.segment as usize);
@@ -241,7 +241,7 @@ pub struct File {
 }
 
 impl File {
-    fn resume<S: TapeSource>(tape: &mut Tape<S>, looked: &mut Looked) -> Result<Self, RenditionError> {
+    fn resume<S: TapeSource>(tape: &mut Tape<S>, looked: &mut Looked) -> Result<Self, FileError> {
         let line = looked.lay(tape)?;
         check_line("fmp4", &line)?;
         let (origin, known) = (Origin::of(&line), std::mem::take(&mut looked.known));
@@ -280,7 +280,7 @@ impl Script for File {
         part: usize,
         tape: &mut Tape<S>,
         out: &mut Splice,
-    ) -> Result<(), RenditionError> {
+    ) -> Result<(), FileError> {
         match part.checked_sub(1) {
             None => out.write(&self.init),
             Some(fragment) => self.fragments.make(fragment, tape, out)?,
@@ -310,7 +310,7 @@ impl Script for File {
 }
 
 /// There is something on the line.
-pub(in crate::format) fn check_line(format: &'static str, line: &Line) -> Result<(), RenditionError> {
+pub(in crate::format) fn check_line(format: &'static str, line: &Line) -> Result<(), FileError> {
     if line.video.is_none() && line.audio.is_none() {
         return Err(unsupported(format, "it has neither picture nor sound".to_owned()));
     }
@@ -318,7 +318,7 @@ pub(in crate::format) fn check_line(format: &'static str, line: &Line) -> Result
 }
 
 /// The tracks of the whole view, each with the one configuration it has.
-fn only_tracks(line: &Line) -> Result<Tracks, RenditionError> {
+fn only_tracks(line: &Line) -> Result<Tracks, FileError> {
     let mut tracks = Tracks::default();
     for track in [line.video.as_ref(), line.audio.as_ref()].into_iter().flatten() {
         match track.configs.as_slice() {
@@ -410,8 +410,8 @@ fn media_len(part: &crate::format::line::Part) -> u64 {
     u64::from(part.video.bytes) + u64::from(part.audio.bytes)
 }
 
-fn unsupported(format: &'static str, reason: String) -> RenditionError {
-    RenditionError::Unsupported { format, reason }
+fn unsupported(format: &'static str, reason: String) -> FileError {
+    FileError::Unsupported { format, reason }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::fragmented::Known;
 use super::line::{Laid, Line, Tape};
-use super::{RenditionError, TapeSource};
+use super::{FileError, TapeSource};
 
 /// What is kept of a look at one file of a recording that grows: the next one reads only what has come since. What comes out
 /// is the same as from the beginning. `Default` knows nothing; what a failed look had is of no use.
@@ -26,7 +26,7 @@ pub(super) struct KeyTag {
 
 impl Looked {
     /// Lays out what there is now, and forgets what does not hold any more.
-    pub(super) fn lay<S: TapeSource>(&mut self, tape: &mut Tape<S>) -> Result<Line, RenditionError> {
+    pub(super) fn lay<S: TapeSource>(&mut self, tape: &mut Tape<S>) -> Result<Line, FileError> {
         let line = self.laid.lay(tape)?;
         if !self.laid.goes_on() {
             (self.known, self.keys) = (Known::default(), Vec::new());

@@ -1,4 +1,4 @@
-//! What a stretch of a rendition is made of, in sixteen bytes.
+//! What a stretch of a virtual file is made of, in sixteen bytes.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use md5::{Digest, Md5};
 use super::ViewSegment;
 use super::line::Line;
 
-/// A fingerprint of what some bytes of a rendition are made of: which fragments of which segments, and where they lie in
+/// A fingerprint of what some bytes of a virtual file are made of: which fragments of which segments, and where they lie in
 /// time. Two stretches with the same mark are the same bytes, and no byte of media is read to know it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mark([u8; 16]);

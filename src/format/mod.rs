@@ -1,6 +1,6 @@
-//! What media looks like as bytes: the tape's own files, and every rendition made from them.
+//! What media looks like as bytes: the tape's own files, and the virtual files made from them.
 //!
-//! Pure: nothing here opens a file or reads a clock. A muxer turns frames into bytes; a [`Rendition`] turns a
+//! Pure: nothing here opens a file or reads a clock. A muxer turns frames into bytes; a [`VirtualFile`] turns a
 //! [`View`] of tape into a file of known length whose any range can be read, holding neither the media nor
 //! its whole index in memory.
 //!
@@ -8,14 +8,14 @@
 //! |---|---|
 //! | `fmp4` | the tape's segment: `ftyp uuid moov (uuid moof mdat)*`, written and scanned |
 //! | `index` | where each sample of a segment is, and its compact form for the journal |
-//! | `view` | a range of tape as renditions see it |
+//! | `view` | a range of tape as formats see it |
 //! | `cut`, `trim`, `bounds` | exactly a part of a view, by tape time or UTC; where a view begins and ends |
 //! | `missing` | what decodes the beginning of a view, and is on the tape before it |
 //! | `join`, `parts`, `split` | several ranges as one view; one view as several, by codec configuration or length |
-//! | `mp4`, `flv`, `hls`, `adts` | renditions |
-//! | `mark` | what a stretch of a rendition is made of, to know it again without reading it |
+//! | `mp4`, `flv`, `hls`, `adts` | a virtual file of each format |
+//! | `mark` | what a stretch of a virtual file is made of, to know it again without reading it |
 //! | `silence` | sound in which nothing is heard, where the tape has none |
-//! | `line`, `splice` | what renditions share: a view on one time line, and a file put together while read |
+//! | `line`, `splice` | what formats share: a view on one time line, and a file put together while read |
 //! | `looked` | what is kept of a look at a file that grows, so that the next one reads what is new |
 
 pub mod adts;
@@ -55,5 +55,5 @@ pub use missing::Missing;
 pub use parts::Change;
 pub use silence::{Filled, Silence};
 pub use view::{
-    Gaps, Growing, Rendition, RenditionError, SourceError, TapeSource, TrackBase, View, ViewSegment,
+    FileError, Gaps, Growing, SourceError, TapeSource, TrackBase, View, ViewSegment, VirtualFile,
 };

@@ -5,7 +5,7 @@
 
 use crate::format::line::{Extent, Tape, TapeRange, contradiction};
 use crate::format::mark::Marker;
-use crate::format::{Growing, Mark, Rendition, RenditionError, TapeSource, ViewSegment};
+use crate::format::{FileError, Growing, Mark, TapeSource, ViewSegment, VirtualFile};
 use crate::media::TrackKind;
 
 /// What a format knows of its file.
@@ -13,12 +13,8 @@ pub(in crate::format) trait Script {
     /// Where each part begins, ascending, the first at 0; and the file's length.
     fn parts(&self) -> &Parts;
 
-    fn make<S: TapeSource>(
-        &self,
-        part: usize,
-        tape: &mut Tape<S>,
-        out: &mut Splice,
-    ) -> Result<(), RenditionError>;
+    fn make<S: TapeSource>(&self, part: usize, tape: &mut Tape<S>, out: &mut Splice)
+    -> Result<(), FileError>;
 
     /// The segment to name when a part comes out otherwise than was promised.
     fn segment_of(&self, part: usize) -> usize;
@@ -153,7 +149,7 @@ impl Splice {
     }
 }
 
-/// A [`Rendition`] that follows a script: what the file of each format is, under a name of its own.
+/// A [`VirtualFile`] that follows a script: what the file of each format is, under a name of its own.
 pub struct Spliced<S, F> {
     tape: Tape<S>,
     script: F,
@@ -172,7 +168,7 @@ impl<S, F> Spliced<S, F> {
         }
     }
 
-    fn make(&mut self, part: usize) -> Result<(), RenditionError>
+    fn make(&mut self, part: usize) -> Result<(), FileError>
     where
         S: TapeSource,
         F: Script,
@@ -195,7 +191,7 @@ impl<S, F> Spliced<S, F> {
     }
 
     /// Copies from the made part as much as fits; `within` is an offset in it.
-    fn copy_out(&mut self, within: u64, buf: &mut [u8]) -> Result<usize, RenditionError>
+    fn copy_out(&mut self, within: u64, buf: &mut [u8]) -> Result<usize, FileError>
     where
         S: TapeSource,
     {
@@ -260,12 +256,12 @@ impl<S: TapeSource, F: Script> Growing for Spliced<S, F> {
     }
 }
 
-impl<S: TapeSource, F: Script> Rendition for Spliced<S, F> {
+impl<S: TapeSource, F: Script> VirtualFile for Spliced<S, F> {
     fn len(&self) -> u64 {
         self.script.parts().len()
     }
 
-    fn read_at(&mut self, offset: u64, buf: &mut [u8]) -> Result<usize, RenditionError> {
+    fn read_at(&mut self, offset: u64, buf: &mut [u8]) -> Result<usize, FileError> {
         let mut done = 0;
         while let Some(rest) = buf.get_mut(done..)
             && !rest.is_empty()

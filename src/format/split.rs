@@ -1,7 +1,7 @@
 //! A view in pieces of about one length.
 
 use super::line::{Line, Tape};
-use super::{RenditionError, TapeSource, View};
+use super::{FileError, TapeSource, View};
 use crate::media::{Micros, TrackKind};
 
 /// Where a piece begins: a tape time of one range.
@@ -11,7 +11,7 @@ impl<S: TapeSource + Clone> View<S> {
     /// The view in pieces that lose and repeat no sample. Each begins where decoding can begin, and lasts `every`
     /// microseconds and whatever it takes to the next keyframe after that; the last may be shorter. For formats that hide
     /// pictures a piece has [what it misses](View::missing), too.
-    pub fn split(self, every: Micros) -> Result<Vec<View<S>>, RenditionError> {
+    pub fn split(self, every: Micros) -> Result<Vec<View<S>>, FileError> {
         let mut bounds = vec![(0, Micros::MIN)];
         bounds.extend(self.entries_every(every)?);
         let ends = bounds.iter().copied().skip(1).chain([(u32::MAX, Micros::MAX)]);
@@ -26,7 +26,7 @@ impl<S: TapeSource + Clone> View<S> {
                 None => piece,
             })
         });
-        let pieces: Result<Vec<_>, RenditionError> = pieces.collect();
+        let pieces: Result<Vec<_>, FileError> = pieces.collect();
         Ok(pieces?
             .into_iter()
             .filter(|piece| !piece.segments.is_empty())
@@ -34,7 +34,7 @@ impl<S: TapeSource + Clone> View<S> {
     }
 
     /// The first entry that is so much later than the one before, again and again.
-    fn entries_every(&self, every: Micros) -> Result<Vec<At>, RenditionError> {
+    fn entries_every(&self, every: Micros) -> Result<Vec<At>, FileError> {
         let mut tape = Tape::new(self.clone());
         let line = Line::open(&mut tape)?;
         let leading = match line.video {

@@ -1,4 +1,4 @@
-//! Tape in memory, for the tests of all renditions.
+//! Tape in memory, for the tests of all formats.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 
 use crate::format::index::{FragmentIndex, Run, Sample, SampleIndex};
-use crate::format::{Gaps, Kept, Rendition, SourceError, TapeSource, TrackBase, View, ViewSegment};
+use crate::format::{Gaps, Kept, SourceError, TapeSource, TrackBase, View, ViewSegment, VirtualFile};
 use crate::media::{
     AudioCodec, AudioConfig, ColourInfo, LightLevel, Mastering, Micros, SegmentId, TrackKind, Tracks,
     VideoConfig, parse_aac, parse_avc, rescale,
@@ -362,20 +362,20 @@ pub(crate) fn shot_between(takes: &[Take], start: Micros, end: Micros) -> Vec<(O
     out
 }
 
-/// A rendition's bytes, all at once.
-pub(crate) fn all(rendition: &mut (impl Rendition + ?Sized)) -> Vec<u8> {
-    let mut bytes = vec![0; rendition.len() as usize];
-    assert_eq!(rendition.read_at(0, &mut bytes).unwrap(), bytes.len());
-    assert_eq!(rendition.read_at(bytes.len() as u64, &mut [0; 9]).unwrap(), 0);
+/// A virtual file's bytes, all at once.
+pub(crate) fn all(file: &mut (impl VirtualFile + ?Sized)) -> Vec<u8> {
+    let mut bytes = vec![0; file.len() as usize];
+    assert_eq!(file.read_at(0, &mut bytes).unwrap(), bytes.len());
+    assert_eq!(file.read_at(bytes.len() as u64, &mut [0; 9]).unwrap(), 0);
     bytes
 }
 
 /// Reads with the given buffer lengths, over and over, and compares with `whole`.
-pub(crate) fn assert_same_in_pieces(rendition: &mut impl Rendition, whole: &[u8], lengths: &[usize]) {
+pub(crate) fn assert_same_in_pieces(file: &mut impl VirtualFile, whole: &[u8], lengths: &[usize]) {
     let mut at = 0;
     for len in lengths.iter().cycle() {
         let mut buf = vec![0; *len];
-        let read = rendition.read_at(at as u64, &mut buf).unwrap();
+        let read = file.read_at(at as u64, &mut buf).unwrap();
         assert_eq!(buf[..read], whole[at..at + read]);
         at += read;
         if at == whole.len() {

@@ -67,7 +67,7 @@ impl<S> View<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::Rendition as _;
+    use crate::format::VirtualFile as _;
     use crate::format::mp4::Mp4;
     use crate::format::testing::{
         Reel, SOME_DAY, Shot, Take, all, eventful, on_tape, shot_between, two_segments, view,

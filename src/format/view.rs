@@ -1,4 +1,4 @@
-//! A range of tape as renditions see it, and what a rendition promises.
+//! A range of tape as formats see it, and what a virtual file promises.
 
 use std::sync::Arc;
 
@@ -50,7 +50,7 @@ pub struct SourceError {
 
 /// Where a segment's own zero lies on its publish's media time, in ticks of each track.
 ///
-/// A segment's file begins at zero so that it plays alone; renditions add this to go on without a seam.
+/// A segment's file begins at zero so that it plays alone; formats add this to go on without a seam.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TrackBase {
     /// In ticks of the picture; in milliseconds where the file has none.
@@ -189,7 +189,7 @@ impl<S> View<S> {
 }
 
 /// A file that is made while it is read.
-pub trait Rendition {
+pub trait VirtualFile {
     /// Its exact length in bytes.
     fn len(&self) -> u64;
 
@@ -199,12 +199,12 @@ pub trait Rendition {
     }
 
     /// Fills as much of `buf` as there is from `offset` on; returns how much, 0 only at the end.
-    fn read_at(&mut self, offset: u64, buf: &mut [u8]) -> Result<usize, RenditionError>;
+    fn read_at(&mut self, offset: u64, buf: &mut [u8]) -> Result<usize, FileError>;
 }
 
-/// A rendition that can go somewhere while its tape still grows: what of it is known only when the tape is complete is all in
+/// A virtual file that can go somewhere while its tape still grows: what of it is known only when the tape is complete is all in
 /// front; the body behind only gets longer.
-pub trait Growing: Rendition {
+pub trait Growing: VirtualFile {
     /// Bytes before the body.
     fn front(&self) -> u64;
 
@@ -216,9 +216,9 @@ pub trait Growing: Rendition {
     fn mark(&self, body: u64) -> Mark;
 }
 
-/// Why a rendition cannot be made or read.
+/// Why a virtual file cannot be made or read.
 #[derive(Debug, thiserror::Error)]
-pub enum RenditionError {
+pub enum FileError {
     /// The tape could not be read.
     #[error(transparent)]
     Source(#[from] SourceError),

@@ -1,4 +1,4 @@
-//! A rendition into a file, a folder or a pipe.
+//! Writes a virtual file into a file, a folder or a pipe.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -13,7 +13,7 @@ use crate::format::adts::Adts;
 use crate::format::flv::Flv;
 use crate::format::hls::{Hls, TARGET_MS};
 use crate::format::mp4::Mp4;
-use crate::format::{Format, Rendition, TapeSource, View};
+use crate::format::{Format, TapeSource, View, VirtualFile};
 
 /// Read and written at a time: large enough that flash and disk are asked seldom.
 const BLOCK: usize = 1 << 20;
@@ -22,7 +22,7 @@ const BLOCK: usize = 1 << 20;
 /// whatever the folder is: a mount point, or the one we stand in.
 pub(super) const STAGING: &str = ".edgereel-export";
 
-/// Where a rendition goes.
+/// Where an export goes.
 #[derive(Clone)]
 pub(super) enum Target {
     Path(PathBuf),
@@ -59,7 +59,7 @@ pub(super) struct Watch<'a> {
     pub(super) interrupt: &'a Interrupt,
 }
 
-/// Makes the rendition of a view.
+/// Exports a view in a format.
 pub(super) fn write<S: TapeSource + Clone>(
     view: View<S>,
     format: Format,
@@ -80,11 +80,11 @@ pub(super) fn write<S: TapeSource + Clone>(
     }
 }
 
-fn one(rendition: &mut dyn Rendition, target: &Target, watch: Watch<'_>) -> anyhow::Result<()> {
-    watch.bar.set_length(rendition.len());
+fn one(made: &mut dyn VirtualFile, target: &Target, watch: Watch<'_>) -> anyhow::Result<()> {
+    watch.bar.set_length(made.len());
     match target {
-        Target::Path(path) => into_file(rendition, path, watch),
-        Target::StandardOutput => copy(rendition, &mut std::io::stdout().lock(), watch),
+        Target::Path(path) => into_file(made, path, watch),
+        Target::StandardOutput => copy(made, &mut std::io::stdout().lock(), watch),
     }
 }
 
@@ -130,19 +130,18 @@ fn into_staging<S: TapeSource + Clone>(
 }
 
 /// Beside the path first, then renamed: whoever sees the file sees all of it.
-fn into_file(rendition: &mut dyn Rendition, path: &Path, watch: Watch<'_>) -> anyhow::Result<()> {
+fn into_file(made: &mut dyn VirtualFile, path: &Path, watch: Watch<'_>) -> anyhow::Result<()> {
     let cannot = || format!("cannot write '{}'", path.display());
     if path.metadata().is_ok_and(|found| !found.is_file()) {
         // A device or a pipe: what is renamed to it would take its place.
         return create(path)
-            .and_then(|mut file| copy(rendition, &mut file, watch))
+            .and_then(|mut file| copy(made, &mut file, watch))
             .with_context(cannot);
     }
     let mut part = path.as_os_str().to_owned();
     part.push(".part");
     let part = PathBuf::from(part);
-    let written =
-        create(&part).and_then(|file| copy(rendition, &mut BufWriter::with_capacity(0, file), watch));
+    let written = create(&part).and_then(|file| copy(made, &mut BufWriter::with_capacity(0, file), watch));
     let placed = written.and_then(|()| rename(&part, path));
     if placed.is_err() {
         remove(&part);
@@ -150,12 +149,12 @@ fn into_file(rendition: &mut dyn Rendition, path: &Path, watch: Watch<'_>) -> an
     placed.with_context(cannot)
 }
 
-fn copy(rendition: &mut dyn Rendition, out: &mut dyn Write, watch: Watch<'_>) -> anyhow::Result<()> {
+fn copy(made: &mut dyn VirtualFile, out: &mut dyn Write, watch: Watch<'_>) -> anyhow::Result<()> {
     let mut block = vec![0; BLOCK];
     let mut offset = 0;
     loop {
         watch.interrupt.check()?;
-        let count = rendition.read_at(offset, &mut block)?;
+        let count = made.read_at(offset, &mut block)?;
         let Some(bytes) = block.get(..count).filter(|bytes| !bytes.is_empty()) else {
             break;
         };

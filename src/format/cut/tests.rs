@@ -48,7 +48,7 @@ fn of_track(samples: Vec<(u32, u64, Vec<u8>)>, track: u32) -> Vec<(i64, Vec<u8>)
         .collect()
 }
 
-/// Every rendition of a cut of footage without breaks has its samples, at their times.
+/// Every format of a cut of footage without breaks has its samples, at their times.
 fn assert_plays(takes: &[Take], start: Micros, end: Micros) {
     let view = || cut(takes, start, end);
     let want = |kind| wanted(takes, kind, start, end);

@@ -6,7 +6,7 @@ use crate::format::line::{Config, Extent, Line, Stretch, Tape, run};
 use crate::format::looked::KeyTag;
 use crate::format::mark::Marker;
 use crate::format::splice::{Parts, Script, Splice};
-use crate::format::{Looked, RenditionError, TapeSource, ViewSegment};
+use crate::format::{FileError, Looked, TapeSource, ViewSegment};
 use crate::media::TrackKind;
 
 use super::metadata::Metadata;
@@ -45,10 +45,7 @@ struct Tag {
 
 impl File {
     /// Counts, and decides where everything goes.
-    pub(super) fn resume<S: TapeSource>(
-        tape: &mut Tape<S>,
-        looked: &mut Looked,
-    ) -> Result<Self, RenditionError> {
+    pub(super) fn resume<S: TapeSource>(tape: &mut Tape<S>, looked: &mut Looked) -> Result<Self, FileError> {
         let line = looked.lay(tape)?;
         let tracks = [line.video.as_ref(), line.audio.as_ref()];
         let first = |track: &crate::format::line::TrackLine| to_ms(track.first_dts, track.timescale);
@@ -157,7 +154,7 @@ impl File {
         &self,
         tape: &mut Tape<S>,
         known: Vec<Option<KeyTag>>,
-    ) -> Result<Vec<Option<KeyTag>>, RenditionError> {
+    ) -> Result<Vec<Option<KeyTag>>, FileError> {
         let mut keys = known;
         for piece in &self.pieces {
             let Piece::Fragment { part, stretch } = piece else {
@@ -207,7 +204,7 @@ impl File {
         tape: &mut Tape<S>,
         part: usize,
         segment: usize,
-    ) -> Result<Vec<Tag>, RenditionError> {
+    ) -> Result<Vec<Tag>, FileError> {
         let index = tape.index(segment)?;
         let tags = self.line.stretches.get(segment).and_then(|stretch| {
             let fragment = index.fragments.get(part.checked_sub(stretch.first_part)?)?;
@@ -307,7 +304,7 @@ impl Script for File {
         part: usize,
         tape: &mut Tape<S>,
         out: &mut Splice,
-    ) -> Result<(), RenditionError> {
+    ) -> Result<(), FileError> {
         match self.pieces.get(part) {
             Some(Piece::Made(bytes)) => out.write(bytes),
             Some(Piece::Fragment {
@@ -400,8 +397,8 @@ fn seconds(ms: i64) -> f64 {
     ms as f64 / 1_000.0
 }
 
-fn unsupported(reason: &str) -> RenditionError {
-    RenditionError::Unsupported {
+fn unsupported(reason: &str) -> FileError {
+    FileError::Unsupported {
         format: "flv",
         reason: reason.to_owned(),
     }

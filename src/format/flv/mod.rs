@@ -1,6 +1,6 @@
 //! FLV (Adobe Flash Video File Format v10.1, annex E; Enhanced RTMP v2 for HEVC, AV1 and Opus).
 //!
-//! [`Flv`] is a rendition: header, `onMetaData` with an index of the keyframes, sequence headers, and the
+//! [`Flv`] is a virtual file: header, `onMetaData` with an index of the keyframes, sequence headers, and the
 //! tape's samples in tags, sound and picture interleaved by time. Timestamps begin at zero with the earliest
 //! decode time. [`tag`] makes what stands before a sample in a tag, which is also what RTMP carries; [`read`]
 //! reads other people's files.
@@ -13,7 +13,7 @@ pub mod tag;
 
 use crate::format::line::Tape;
 use crate::format::splice::Spliced;
-use crate::format::{Looked, RenditionError, TapeSource, View};
+use crate::format::{FileError, Looked, TapeSource, View};
 
 use file::File;
 
@@ -22,12 +22,12 @@ pub type Flv<S> = Spliced<S, File>;
 
 impl<S: TapeSource> Flv<S> {
     /// Fails when the view has neither picture nor sound.
-    pub fn open(view: View<S>) -> Result<Self, RenditionError> {
+    pub fn open(view: View<S>) -> Result<Self, FileError> {
         Ok(Self::resume(view, Looked::default())?.0)
     }
 
     /// The same of a recording that grows, from what was kept of the look before; what is to be kept of this one.
-    pub fn resume(view: View<S>, mut looked: Looked) -> Result<(Self, Looked), RenditionError> {
+    pub fn resume(view: View<S>, mut looked: Looked) -> Result<(Self, Looked), FileError> {
         let mut tape = Tape::new(view);
         let file = File::resume(&mut tape, &mut looked)?;
         Ok((Self::new(tape, file), looked))

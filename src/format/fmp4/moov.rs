@@ -35,7 +35,7 @@ pub fn init(tracks: &Tracks, movie: Movie) -> Vec<u8> {
 }
 
 /// Whether it is said how many samples before one have to be decoded for it to sound right. The tape needs it not:
-/// every rendition says it.
+/// every exported file says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rolls {
     Said,

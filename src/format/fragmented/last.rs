@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use crate::format::fmp4;
 use crate::format::index::{FragmentIndex, Sample};
 use crate::format::line::{Line, Placement, Tape};
-use crate::format::{RenditionError, TapeSource};
+use crate::format::{FileError, TapeSource};
 use crate::media::{TrackKind, rescale};
 
 /// The longest that a sample is held in a file whose beginning is sent before its end is known.
@@ -201,7 +201,7 @@ pub(in crate::format) fn durations<S: TapeSource>(
     tape: &mut Tape<S>,
     reach: &Reach,
     mut before: Known,
-) -> Result<Known, RenditionError> {
+) -> Result<Known, FileError> {
     let mut known = Known {
         settled: line.parts.len().saturating_sub(1),
         ..Known::default()

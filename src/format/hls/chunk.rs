@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::format::fragmented::{End, Origin};
 use crate::format::index::{FragmentIndex, Placed, Run, SampleIndex};
 use crate::format::line::{Config, Line, Placement, Stretch, Tape};
-use crate::format::{RenditionError, TapeSource, ViewSegment};
+use crate::format::{FileError, TapeSource, ViewSegment};
 use crate::media::{Micros, Tracks, VideoConfig, rescale};
 
 /// A keyframe this much before the target is taken: a group of pictures of "two seconds" is often a
@@ -177,7 +177,7 @@ pub(super) fn cut<S: TapeSource>(
     tape: &mut Tape<S>,
     target_ms: i64,
     rule: Rule,
-) -> Result<Cut, RenditionError> {
+) -> Result<Cut, FileError> {
     let mut cut = Cut::new(rule == Rule::Whole && line.video.is_some(), target_ms, rule);
     let segments = tape.segments().to_vec();
     for ((number, segment), stretch) in segments.iter().enumerate().zip(&line.stretches) {

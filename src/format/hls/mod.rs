@@ -22,7 +22,7 @@ use crate::format::fragmented::{Fragments, Reach, check_line};
 use crate::format::line::{Line, Tape};
 use crate::format::mark::Marker;
 use crate::format::splice::{Parts, Script, Splice, Spliced};
-use crate::format::{Gaps, Mark, Rendition, RenditionError, TapeSource, View, ViewSegment};
+use crate::format::{FileError, Gaps, Mark, TapeSource, View, ViewSegment, VirtualFile};
 use crate::media::{Tracks, VideoConfig};
 
 use chunk::{Chunk, Cut, Pace, Rule};
@@ -77,7 +77,7 @@ struct Plan {
 impl<S: TapeSource + Clone> Hls<S> {
     /// Decides on the chunks of what is complete: each ends before the first keyframe after `target_ms` milliseconds, or
     /// where it would be twice as long.
-    pub fn open(view: View<S>, target_ms: u32) -> Result<Self, RenditionError> {
+    pub fn open(view: View<S>, target_ms: u32) -> Result<Self, FileError> {
         // The date of each chunk keeps the clock; a silent chunk of the length of the gap would break its promises.
         let mut tape = Tape::new(view.gaps(Gaps::Close));
         let line = Line::open_in_chunks(&mut tape)?;
@@ -89,13 +89,13 @@ impl<S: TapeSource + Clone> Hls<S> {
     }
 
     /// The same of what was or is delivered while it grows: nothing changes later of what is [settled](Self::settled).
-    pub fn growing(view: View<S>, target_ms: u32) -> Result<Self, RenditionError> {
+    pub fn growing(view: View<S>, target_ms: u32) -> Result<Self, FileError> {
         Ok(Self::resume(view, target_ms, Prefix::default())?.0)
     }
 
     /// The same, from what is known since an earlier look, of which another comes back: only the indexes of what has come
     /// since are read. What comes out is the same.
-    pub fn resume(view: View<S>, target_ms: u32, prefix: Prefix) -> Result<(Self, Prefix), RenditionError> {
+    pub fn resume(view: View<S>, target_ms: u32, prefix: Prefix) -> Result<(Self, Prefix), FileError> {
         let mut prefix = prefix;
         let mut tape = Tape::new(view.gaps(Gaps::Close));
         let (line, cut) = prefix.lay(&mut tape, i64::from(target_ms))?;
@@ -330,7 +330,7 @@ impl<S> HlsFile<S> {
     }
 }
 
-impl<S: TapeSource> Rendition for HlsFile<S> {
+impl<S: TapeSource> VirtualFile for HlsFile<S> {
     fn len(&self) -> u64 {
         match &self.body {
             Body::Made(bytes) => bytes.len() as u64,
@@ -338,7 +338,7 @@ impl<S: TapeSource> Rendition for HlsFile<S> {
         }
     }
 
-    fn read_at(&mut self, offset: u64, buf: &mut [u8]) -> Result<usize, RenditionError> {
+    fn read_at(&mut self, offset: u64, buf: &mut [u8]) -> Result<usize, FileError> {
         match &mut self.body {
             Body::Made(bytes) => {
                 let from = usize::try_from(offset).unwrap_or(usize::MAX);
@@ -382,7 +382,7 @@ impl Script for ChunkFile {
         part: usize,
         tape: &mut Tape<S>,
         out: &mut Splice,
-    ) -> Result<(), RenditionError> {
+    ) -> Result<(), FileError> {
         match part.checked_sub(1) {
             None => out.write(&STYP),
             Some(fragment) => {

@@ -8,7 +8,7 @@ use std::mem;
 
 use crate::format::fragmented::{Fragments, Known};
 use crate::format::line::{Laying, Line, Tape};
-use crate::format::{RenditionError, TapeSource, View, ViewSegment};
+use crate::format::{FileError, TapeSource, View, ViewSegment};
 
 use super::chunk::{Cut, Rule};
 
@@ -53,7 +53,7 @@ impl Prefix {
         &mut self,
         tape: &mut Tape<S>,
         target_ms: i64,
-    ) -> Result<(Line, Cut), RenditionError> {
+    ) -> Result<(Line, Cut), FileError> {
         self.goes_on = self.is_beginning_of(tape.segments(), target_ms);
         if !self.goes_on {
             *self = Self::default();
@@ -96,7 +96,7 @@ fn add<S: TapeSource>(
     cut: &mut Cut,
     view: &View<S>,
     segment: &ViewSegment,
-) -> Result<(), RenditionError> {
+) -> Result<(), FileError> {
     let count = laying.count();
     laying.add(view, segment.clone())?;
     for (stretch, segment) in laying.since(count) {

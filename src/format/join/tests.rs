@@ -24,7 +24,7 @@ fn other_footage() -> Vec<Take> {
     }]
 }
 
-/// Every rendition has the samples of the ranges one after the other; each range keeps its own times, moved as one,
+/// Every format has the samples of the ranges one after the other; each range keeps its own times, moved as one,
 /// and begins where the one before ends.
 #[track_caller]
 fn assert_spliced(ranges: &[View<Reel>]) {

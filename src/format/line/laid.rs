@@ -1,6 +1,6 @@
 //! The beginning of what grows, laid out once.
 
-use crate::format::{RenditionError, TapeSource, ViewSegment};
+use crate::format::{FileError, TapeSource, ViewSegment};
 
 use super::{Laying, Line, Tape};
 
@@ -16,10 +16,7 @@ pub(in crate::format) struct Laid {
 impl Laid {
     /// Lays out a view, and keeps what of it will not change. One that does not begin with the very same segments is laid
     /// out from its beginning. After an error it is of no use.
-    pub(in crate::format) fn lay<S: TapeSource>(
-        &mut self,
-        tape: &mut Tape<S>,
-    ) -> Result<Line, RenditionError> {
+    pub(in crate::format) fn lay<S: TapeSource>(&mut self, tape: &mut Tape<S>) -> Result<Line, FileError> {
         self.goes_on = tape.segments().starts_with(&self.segments);
         if !self.goes_on {
             *self = Self::default();

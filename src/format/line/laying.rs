@@ -2,7 +2,7 @@
 
 use crate::format::cut::Place;
 use crate::format::index::Placed;
-use crate::format::{RenditionError, TapeSource, View, ViewSegment};
+use crate::format::{FileError, TapeSource, View, ViewSegment};
 use crate::media::{Micros, RandomAccess, TrackKind};
 
 use super::sound::Sound;
@@ -38,7 +38,7 @@ impl Laying {
         &mut self,
         view: &View<S>,
         segment: ViewSegment,
-    ) -> Result<(), RenditionError> {
+    ) -> Result<(), FileError> {
         let Some((shown, behind)) = self.leading(view, &segment)? else {
             return self.add_piece(view, segment);
         };
@@ -60,7 +60,7 @@ impl Laying {
         &mut self,
         view: &View<S>,
         segment: &ViewSegment,
-    ) -> Result<Option<(Micros, Option<Place>)>, RenditionError> {
+    ) -> Result<Option<(Micros, Option<Place>)>, FileError> {
         if self.pictured == Some(segment.range) || segment.tracks.video.is_none() {
             return Ok(None);
         }
@@ -95,7 +95,7 @@ impl Laying {
         &mut self,
         view: &View<S>,
         mut segment: ViewSegment,
-    ) -> Result<(), RenditionError> {
+    ) -> Result<(), FileError> {
         let mut index = view.index(&segment)?;
         let (mut zero, mut breaks) = (0, true);
         if let Some((before, before_zero)) = self.before.take() {
@@ -155,7 +155,7 @@ impl Laying {
         view: &View<S>,
         silences: Vec<ViewSegment>,
         zero_ms: i64,
-    ) -> Result<(), RenditionError> {
+    ) -> Result<(), FileError> {
         for silence in silences {
             let index = view.index(&silence)?;
             self.line.add(self.laid.len(), &silence, zero_ms, false, &index)?;

@@ -1,4 +1,4 @@
-//! A view laid out on one time line: what every rendition asks before it can say how long it will be.
+//! A view laid out on one time line: what every format asks before it can say how long it will be.
 //!
 //! [`Line::open`] reads each segment's sample index once and keeps what the formats need to compute sizes and
 //! offsets: some hundred bytes a segment and forty a fragment. [`walk`] then goes over the samples of one
@@ -32,7 +32,7 @@ pub(in crate::format) use tape::{Tape, TapeRange};
 pub(in crate::format) use walk::{Placement, walk};
 
 use crate::format::index::{FragmentIndex, Run};
-use crate::format::{RenditionError, SourceError};
+use crate::format::{FileError, SourceError};
 use crate::media::{AudioConfig, SegmentId, TrackKind, Tracks, VideoConfig};
 
 /// The configuration of either track. Two are equal when they decode the same samples: the line has a timescale of its own.
@@ -90,8 +90,8 @@ pub(in crate::format) fn run(fragment: &FragmentIndex, kind: TrackKind) -> &Run 
 }
 
 /// An index that contradicts itself or what it said before.
-pub(in crate::format) fn contradiction(segment: SegmentId, reason: &str) -> RenditionError {
-    RenditionError::Source(SourceError {
+pub(in crate::format) fn contradiction(segment: SegmentId, reason: &str) -> FileError {
+    FileError::Source(SourceError {
         segment,
         reason: format!("its sample index is not usable: {reason}"),
     })

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::format::index::{Run, SampleIndex};
-use crate::format::{RenditionError, TapeSource, ViewSegment};
+use crate::format::{FileError, TapeSource, ViewSegment};
 use crate::media::{SegmentId, TrackKind, Tracks, common_timescale, rescale};
 
 use super::shown::Shown;
@@ -164,7 +164,7 @@ impl Extent {
         self.offset.saturating_add(u64::from(self.bytes))
     }
 
-    fn of(run: &Run, segment: SegmentId) -> Result<Self, RenditionError> {
+    fn of(run: &Run, segment: SegmentId) -> Result<Self, FileError> {
         if run.samples.is_empty() {
             // Where nothing stands depends on how the segment is read.
             return Ok(Self::default());
@@ -181,18 +181,16 @@ impl Extent {
 
 impl Line {
     /// Reads every index of the view once.
-    pub(in crate::format) fn open<S: TapeSource>(tape: &mut Tape<S>) -> Result<Self, RenditionError> {
+    pub(in crate::format) fn open<S: TapeSource>(tape: &mut Tape<S>) -> Result<Self, FileError> {
         Self::lay(tape, Laying::default())
     }
 
     /// The same for a folder of [chunks](Laying::in_chunks).
-    pub(in crate::format) fn open_in_chunks<S: TapeSource>(
-        tape: &mut Tape<S>,
-    ) -> Result<Self, RenditionError> {
+    pub(in crate::format) fn open_in_chunks<S: TapeSource>(tape: &mut Tape<S>) -> Result<Self, FileError> {
         Self::lay(tape, Laying::in_chunks())
     }
 
-    fn lay<S: TapeSource>(tape: &mut Tape<S>, mut laying: Laying) -> Result<Self, RenditionError> {
+    fn lay<S: TapeSource>(tape: &mut Tape<S>, mut laying: Laying) -> Result<Self, FileError> {
         for segment in tape.segments().to_vec() {
             laying.add(tape.view(), segment)?;
         }
@@ -237,7 +235,7 @@ impl Line {
         zero_ms: i64,
         breaks: bool,
         index: &SampleIndex,
-    ) -> Result<(), RenditionError> {
+    ) -> Result<(), FileError> {
         self.add_parts(number, segment.id, index)?;
         if let Some(stretch) = self.stretches.last_mut() {
             stretch.zero_ms = zero_ms;
@@ -249,7 +247,7 @@ impl Line {
         Ok(())
     }
 
-    fn add_parts(&mut self, number: usize, id: SegmentId, index: &SampleIndex) -> Result<(), RenditionError> {
+    fn add_parts(&mut self, number: usize, id: SegmentId, index: &SampleIndex) -> Result<(), FileError> {
         self.stretches.push(Stretch {
             first_part: self.parts.len(),
             parts: index.fragments.len(),
@@ -273,7 +271,7 @@ impl Line {
         zero_ms: i64,
         kind: TrackKind,
         index: &SampleIndex,
-    ) -> Result<(), RenditionError> {
+    ) -> Result<(), FileError> {
         self.count_in_ticks_of(segment, kind, index);
         let Some((config, placement)) = self.placement(segment, zero_ms, kind) else {
             return if index

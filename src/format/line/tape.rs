@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::format::index::SampleIndex;
 use crate::format::silence::Filled;
-use crate::format::{RenditionError, TapeSource, View, ViewSegment};
+use crate::format::{FileError, TapeSource, View, ViewSegment};
 use crate::media::TrackKind;
 
 use super::contradiction;
@@ -74,7 +74,7 @@ impl<S: TapeSource> Tape<S> {
     }
 
     /// The sample index of one segment, from memory if it was the last one asked for.
-    pub(in crate::format) fn index(&mut self, segment: usize) -> Result<Arc<SampleIndex>, RenditionError> {
+    pub(in crate::format) fn index(&mut self, segment: usize) -> Result<Arc<SampleIndex>, FileError> {
         if let Some((loaded, index)) = &self.loaded
             && *loaded == segment
         {
@@ -86,7 +86,7 @@ impl<S: TapeSource> Tape<S> {
     }
 
     /// Fills `buf` from `range.offset` on.
-    pub(in crate::format) fn read(&mut self, range: TapeRange, buf: &mut [u8]) -> Result<(), RenditionError> {
+    pub(in crate::format) fn read(&mut self, range: TapeRange, buf: &mut [u8]) -> Result<(), FileError> {
         let segment = self.segment(range.segment)?;
         if let Some(silence) = &segment.silence {
             silence.read(range.offset, buf);
@@ -129,14 +129,11 @@ impl<S: TapeSource> Tape<S> {
         Ok(())
     }
 
-    fn segment(&self, segment: usize) -> Result<&ViewSegment, RenditionError> {
-        self.view
-            .segments
-            .get(segment)
-            .ok_or(RenditionError::Unsupported {
-                format: "rendition",
-                reason: format!("the view has no segment {segment}"),
-            })
+    fn segment(&self, segment: usize) -> Result<&ViewSegment, FileError> {
+        self.view.segments.get(segment).ok_or(FileError::Unsupported {
+            format: "the format",
+            reason: format!("the view has no segment {segment}"),
+        })
     }
 }
 

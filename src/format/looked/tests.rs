@@ -8,9 +8,9 @@ use crate::format::flv::Flv;
 use crate::format::hls::growing::{Growing as Tape, Next, long, next, steps, takes};
 use crate::format::mp4::Mp4;
 use crate::format::testing::all;
-use crate::format::{Fmp4, Growing, Looked, RenditionError, View};
+use crate::format::{FileError, Fmp4, Growing, Looked, View};
 
-type Open = fn(View<Tape>, Looked) -> Result<(Box<dyn Growing>, Looked), RenditionError>;
+type Open = fn(View<Tape>, Looked) -> Result<(Box<dyn Growing>, Looked), FileError>;
 
 const FORMATS: [(&str, Open); 4] = [
     ("mp4", |view, looked| boxed(Mp4::resume(view, looked)?)),
@@ -19,9 +19,7 @@ const FORMATS: [(&str, Open); 4] = [
     ("fmp4", |view, looked| boxed(Fmp4::resume(view, looked)?)),
 ];
 
-fn boxed<G: Growing + 'static>(
-    (file, looked): (G, Looked),
-) -> Result<(Box<dyn Growing>, Looked), RenditionError> {
+fn boxed<G: Growing + 'static>((file, looked): (G, Looked)) -> Result<(Box<dyn Growing>, Looked), FileError> {
     Ok((Box::new(file), looked))
 }
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::format::mp4::{Mp4, tests::presented};
 use crate::format::testing::{self, Reel, Shot, Take, all, rendered, steps};
-use crate::format::{Growing as _, Rendition as _};
+use crate::format::{Growing as _, VirtualFile as _};
 
 /// Slices of H.264 behind their lengths: I of an IDR picture and of another, and P.
 const IDR: &[u8] = &[0, 0, 0, 4, 0x65, 0x88, 0x80, 1];

@@ -3,7 +3,7 @@
 use crate::format::line::{Config, Line, Tape, TrackLine};
 use crate::format::mark::Marker;
 use crate::format::splice::{Parts, Script, Splice};
-use crate::format::{RenditionError, TapeSource, ViewSegment, fmp4, rate};
+use crate::format::{FileError, TapeSource, ViewSegment, fmp4, rate};
 use crate::media::TrackKind;
 
 use super::boxes;
@@ -44,7 +44,7 @@ impl Layout {
         wanted: &[TrackKind],
         line: Line,
         tape: &Tape<S>,
-    ) -> Result<Self, RenditionError> {
+    ) -> Result<Self, FileError> {
         let mut kinds: Vec<TrackKind> = line
             .kinds()
             .into_iter()
@@ -82,7 +82,7 @@ impl Layout {
             front = layout.front(time, created, media, true);
         }
         if front.len > u64::from(u32::MAX) {
-            return Err(RenditionError::Unsupported {
+            return Err(FileError::Unsupported {
                 format,
                 reason: "its index alone would be larger than 4 GiB; split it or choose HLS".to_owned(),
             });
@@ -177,7 +177,7 @@ impl Layout {
         kind: TrackKind,
         stretch: usize,
         tape: &mut Tape<S>,
-    ) -> Result<Vec<u8>, RenditionError> {
+    ) -> Result<Vec<u8>, FileError> {
         let summary = self
             .line
             .stretches
@@ -216,7 +216,7 @@ impl Script for Layout {
         part: usize,
         tape: &mut Tape<S>,
         out: &mut Splice,
-    ) -> Result<(), RenditionError> {
+    ) -> Result<(), FileError> {
         match self.pieces.get(part) {
             Some(Piece::Made(bytes)) => out.write(bytes),
             Some(Piece::Slice { table, kind, stretch }) => {
@@ -304,8 +304,8 @@ fn tracks_bytes(layout: &Layout) -> u64 {
     tracks.fold(0, |sum, track| sum.saturating_add(track.bytes))
 }
 
-fn check(format: &'static str, wanted: &[TrackKind], tracks: &[&TrackLine]) -> Result<(), RenditionError> {
-    let unsupported = |reason: String| Err(RenditionError::Unsupported { format, reason });
+fn check(format: &'static str, wanted: &[TrackKind], tracks: &[&TrackLine]) -> Result<(), FileError> {
+    let unsupported = |reason: String| Err(FileError::Unsupported { format, reason });
     if tracks.is_empty() {
         return unsupported(match wanted {
             [TrackKind::Audio] => "it has no sound".to_owned(),

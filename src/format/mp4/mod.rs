@@ -18,7 +18,7 @@ mod table;
 
 use crate::format::line::Tape;
 use crate::format::splice::Spliced;
-use crate::format::{Looked, RenditionError, TapeSource, View};
+use crate::format::{FileError, Looked, TapeSource, View};
 use crate::media::TrackKind;
 
 use layout::Layout;
@@ -30,22 +30,22 @@ pub type Mp4<S> = Spliced<S, Layout>;
 
 impl<S: TapeSource> Mp4<S> {
     /// All tracks. Fails when the view has none, or when a track changes its coding.
-    pub fn open(view: View<S>) -> Result<Self, RenditionError> {
+    pub fn open(view: View<S>) -> Result<Self, FileError> {
         Ok(Self::resume(view, Looked::default())?.0)
     }
 
     /// The same of a recording that grows, from what was kept of the look before; what is to be kept of this one.
-    pub fn resume(view: View<S>, looked: Looked) -> Result<(Self, Looked), RenditionError> {
+    pub fn resume(view: View<S>, looked: Looked) -> Result<(Self, Looked), FileError> {
         Self::with("mp4", &[TrackKind::Video, TrackKind::Audio], view, looked)
     }
 
     /// The sound alone, as an `.m4a` file.
-    pub fn open_audio(view: View<S>) -> Result<Self, RenditionError> {
+    pub fn open_audio(view: View<S>) -> Result<Self, FileError> {
         Ok(Self::resume_audio(view, Looked::default())?.0)
     }
 
     /// The same of a recording that grows.
-    pub fn resume_audio(view: View<S>, looked: Looked) -> Result<(Self, Looked), RenditionError> {
+    pub fn resume_audio(view: View<S>, looked: Looked) -> Result<(Self, Looked), FileError> {
         Self::with("m4a", &[TrackKind::Audio], view, looked)
     }
 
@@ -54,7 +54,7 @@ impl<S: TapeSource> Mp4<S> {
         kinds: &[TrackKind],
         view: View<S>,
         mut looked: Looked,
-    ) -> Result<(Self, Looked), RenditionError> {
+    ) -> Result<(Self, Looked), FileError> {
         let view = if kinds.contains(&TrackKind::Video) {
             view.hiding()
         } else {

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use crate::format::index::{FragmentIndex, Run, Sample, SampleIndex};
 use crate::format::testing::{self, Shot, Take, all, assert_same_in_pieces, expected};
 use crate::format::{
-    Gaps, Kept, Rendition, RenditionError, SourceError, TapeSource, TrackBase, View, ViewSegment,
+    FileError, Gaps, Kept, SourceError, TapeSource, TrackBase, View, ViewSegment, VirtualFile,
 };
 use crate::media::{AudioConfig, SegmentId, TrackKind, Tracks};
 
@@ -197,7 +197,7 @@ fn changing_the_coding_is_refused_by_name() {
     );
     assert!(matches!(
         Mp4::open(testing::view(&[])),
-        Err(RenditionError::Unsupported { .. })
+        Err(FileError::Unsupported { .. })
     ));
 }
 

@@ -10,7 +10,7 @@ use crate::format::{Fmp4, TapeSource, View, flv, hls, mp4};
 /// The samples of one track of a file: decode times in milliseconds, and bytes.
 pub(crate) type Timed = Vec<(f64, Vec<u8>)>;
 
-/// Picture and sound of every rendition of a view, by its name; times count from the first picture, or from the first
+/// Picture and sound of every format of a view, by its name; times count from the first picture, or from the first
 /// sound where there is none.
 pub(crate) fn rendered<S: TapeSource + Clone>(view: &View<S>) -> Vec<(&'static str, [Timed; 2])> {
     let mp4 = all(&mut mp4::Mp4::open(view.clone()).unwrap());
@@ -24,7 +24,7 @@ pub(crate) fn rendered<S: TapeSource + Clone>(view: &View<S>) -> Vec<(&'static s
     ]
 }
 
-/// Picture and sound of an HLS rendition in chunks of a second.
+/// Picture and sound of HLS in chunks of a second.
 pub(crate) fn from_hls<S: TapeSource + Clone>(view: &View<S>) -> [Timed; 2] {
     let hls = hls::Hls::open(view.clone(), 1_000).unwrap();
     let files: HashMap<String, Vec<u8>> = (0..hls.count())

@@ -30,7 +30,7 @@ fn kept_after(tape: Micros, utc: Micros) -> (View<Reel>, Vec<Take>) {
     (view.gaps(Gaps::Keep), takes)
 }
 
-/// Every rendition has the frames of `takes` in order, those of the second publish `later_ms` later. HLS closes gaps.
+/// Every format has the frames of `takes` in order, those of the second publish `later_ms` later. HLS closes gaps.
 #[track_caller]
 fn assert_rendered(view: &View<Reel>, takes: &[Take], later_ms: f64) {
     let closed = line_zeros(&view.clone().gaps(Gaps::Close))[2] as f64;

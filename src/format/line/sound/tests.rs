@@ -30,7 +30,7 @@ fn heard(view: &View<Reel>) -> [(&'static str, Vec<u64>); 4] {
     ]
 }
 
-/// The chunks of an HLS rendition.
+/// The chunks of HLS.
 fn in_chunks(view: &View<Reel>) -> Vec<u8> {
     let hls = Hls::open(view.clone(), 1_000).unwrap();
     let files = (0..hls.count()).filter_map(|number| hls.file(number));
