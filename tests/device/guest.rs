@@ -278,13 +278,14 @@ fn finish(mut command: Command, input: &[u8]) -> Result<String, String> {
     };
     let output = output.unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    match output.status.success() {
-        true => Ok(said),
-        false => Err(format!(
+    if output.status.success() {
+        Ok(said)
+    } else {
+        Err(format!(
             "{}: {said}{}",
             output.status,
             String::from_utf8_lossy(&output.stderr)
-        )),
+        ))
     }
 }
 

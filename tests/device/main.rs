@@ -53,8 +53,9 @@ fn main() -> ExitCode {
     report.case("a clock of 1970", |report| clock::unset(&mut lab, report));
     report.case("start", |report| startup::long_tape(&mut lab, report));
     lab.tidy();
-    match report.close() {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::FAILURE,
+    if report.close() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
     }
 }

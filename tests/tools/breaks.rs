@@ -33,9 +33,10 @@ fn flashes(path: &Path) -> Vec<f64> {
 fn beeps(path: &Path, end_to_end: bool) -> Vec<f64> {
     const RATE: f64 = 48_000.0;
     let file = path.to_str().unwrap();
-    let (filter, begins) = match end_to_end {
-        true => ("anull", shown(path, "a:0")[0]),
-        false => ("aresample=async=1:first_pts=0", 0.0),
+    let (filter, begins) = if end_to_end {
+        ("anull", shown(path, "a:0")[0])
+    } else {
+        ("aresample=async=1:first_pts=0", 0.0)
     };
     let start = ["-v", "error", "-copyts", "-i", file, "-map", "0:a", "-af", filter];
     let words = "-ac 1 -ar 48000 -f f32le -";

@@ -122,9 +122,10 @@ fn tracks_that_pause_or_stop_or_never_come_play_in_hls_js() {
         });
         let hls = session.rendition("hls");
         let case = Case::hls(hls.parent().unwrap());
-        let seen = match compared {
-            true => case.listening().play(),
-            false => case.rate(2.0).play(),
+        let seen = if compared {
+            case.listening().play()
+        } else {
+            case.rate(2.0).play()
         };
         assert!(seen.ended && !seen.fatal, "{name}: {seen:?}");
         assert!(seen.frames >= pictures, "{name}: {seen:?}");

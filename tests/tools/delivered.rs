@@ -124,12 +124,11 @@ fn vlc_plays_past_a_break() {
     let options = "--no-video-title-show --intf dummy --play-and-exit --sout";
     let cvlc = CVLC.path();
     let command = options.split(' ').chain([sout.as_str(), url.as_str()]);
-    match nix::unistd::geteuid().is_root() {
-        true => {
-            let other = ["--reuid=65534", "--regid=65534", "--clear-groups"];
-            SETPRIV.run(other.into_iter().chain([cvlc.to_str().unwrap()]).chain(command))
-        }
-        false => CVLC.run(command),
+    if nix::unistd::geteuid().is_root() {
+        let other = ["--reuid=65534", "--regid=65534", "--clear-groups"];
+        SETPRIV.run(other.into_iter().chain([cvlc.to_str().unwrap()]).chain(command))
+    } else {
+        CVLC.run(command)
     }
     .ok();
     let probed = FFPROBE.run([

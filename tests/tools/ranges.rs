@@ -14,9 +14,10 @@ fn made(session: &Session, arguments: &[&str], name: &str) -> PathBuf {
     let path = data.with_file_name(name);
     let more = ["--data", data.to_str().unwrap(), "-o", path.to_str().unwrap()];
     edgereel(&[&["export"], arguments, &more].concat()).ok();
-    match path.is_dir() {
-        true => path.join("index.m3u8"),
-        false => path,
+    if path.is_dir() {
+        path.join("index.m3u8")
+    } else {
+        path
     }
 }
 
