@@ -280,7 +280,7 @@ impl Library {
         Ok(rows.into_iter().map(Summary::finish).collect())
     }
 
-    /// A recording's tape, to make renditions from. Of an open recording: what is there now.
+    /// A recording's tape, to make virtual files of. Of an open recording: what is there now.
     pub fn view(&self, recording: RecordingId) -> Result<View<LibrarySource>, StoreError> {
         self.view_with(recording, true)
     }

@@ -1,4 +1,4 @@
-//! The files of a view, as renditions read them.
+//! The files of a view, as virtual files read them.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -15,7 +15,7 @@ use crate::format::index::SampleIndex;
 use crate::format::{JoinSource, SourceError, TapeSource};
 use crate::media::SegmentId;
 
-/// Files and indexes kept at hand: a rendition reads one segment after the other, a few renditions at a time.
+/// Files and indexes kept at hand: a virtual file reads one segment after the other, and a few are read at a time.
 const KEPT: usize = 8;
 
 /// How often a file is tried to be opened, and the time between.

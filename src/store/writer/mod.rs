@@ -17,9 +17,8 @@
 //! fragment and sealed there. A failed sync: sealed at its last durable fragment. A failed commit: the rows stay in
 //! memory and are committed with whatever comes next. In each case the stream's media is lost, counted and told of
 //! until a new segment can be begun, which every keyframe tries.
-
 //!
-//! Who owns what; each of the four knows nothing of the others:
+//! Who owns what. None of the four owns another; what needs two of them is a step of [`Writer`]:
 //!
 //! | value | owns |
 //! |---|---|
