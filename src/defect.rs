@@ -1,32 +1,32 @@
-//! What cannot be, and is: a defect of edgereel that is said, counted for `health`, and gone on behind.
+//! Defects of edgereel: a state that cannot be, and is. A defect is logged and counted for `health`, and the code goes on.
 //!
-//! `defect!("…")` stands in place of a silent `return` and of a number that is made up where the code around it knows that this
-//! cannot be. `fitted!(number, "what")` makes a number of the width that a field has, where the code around it knows that the number fits;
-//! a number that does not fit is a defect, and becomes the largest one. Both macros are known everywhere without a `use`.
+//! `defect!("…")` stands where the code around it knows that a state cannot be, in place of a silent `return` or a made-up
+//! number. `fitted!(number, "what")` converts a number to the width of a field, where the code around it knows that the number
+//! fits. A number that does not fit is a defect, and becomes the largest one. Both macros are known everywhere without a `use`.
 
 use std::fmt::{Arguments, Display};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// All of the first ones are logged, and of very many ever fewer: one may be found with each frame.
+/// The number of defects that are all logged. Further ones are logged ever more seldom: one may be found with each frame.
 const ALL_LOGGED: u64 = 100;
 
 static FOUND: AtomicU64 = AtomicU64::new(0);
 
-/// Says that something is that cannot be. In tests it panics, but for those that [`provoked`] one.
+/// Logs a defect. In tests it panics, except in tests that [`provoked`] one.
 macro_rules! defect {
     ($($words:tt)+) => {
         $crate::defect::found(::std::format_args!($($words)+), ::std::file!(), ::std::line!())
     };
 }
 
-/// The number in the type that its place asks for; a defect where it does not fit, though the code around it bounds it.
+/// Converts a number to the type that its place asks for. A number that does not fit is a defect: the code around it bounds it.
 macro_rules! fitted {
     ($number:expr, $what:literal) => {
         $crate::defect::fitted($number, $what, ::std::file!(), ::std::line!())
     };
 }
 
-/// A type of numbers that ends somewhere.
+/// A type of numbers with a largest one.
 pub(crate) trait Largest {
     /// The largest number of the type.
     const LARGEST: Self;
@@ -42,7 +42,7 @@ macro_rules! largest {
 
 largest!(u8, u16, u32, u64, usize, i32, i64);
 
-/// See [`fitted!`].
+/// The function behind [`fitted!`].
 pub(crate) fn fitted<N, T>(number: N, what: &str, file: &str, line: u32) -> T
 where
     N: Copy + Display,
@@ -54,12 +54,12 @@ where
     })
 }
 
-/// Defects of this process that were found so far.
+/// The number of defects that were found in this process so far.
 pub(crate) fn count() -> u64 {
     FOUND.load(Ordering::Relaxed)
 }
 
-/// Counts and tells one.
+/// Counts and logs a defect.
 pub(crate) fn found(what: Arguments<'_>, file: &str, line: u32) {
     #[cfg(test)]
     assert!(provoked::is_allowed(), "a defect at {file}:{line}: {what}");
@@ -71,7 +71,7 @@ pub(crate) fn found(what: Arguments<'_>, file: &str, line: u32) {
     }
 }
 
-/// JSON of what can always be written as such.
+/// The JSON of a value that can always be written as JSON.
 pub(crate) fn json(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).unwrap_or_else(|error| {
         defect!("what is to be sent cannot be written as JSON: {error}");
@@ -94,7 +94,7 @@ mod provoked {
         ALLOWED.get()
     }
 
-    /// Does what finds defects on this thread; gives how many there are more now, those of other tests among them.
+    /// Does work that finds defects on this thread. Gives how many more there are then, with those of other tests.
     pub(crate) fn provoked(work: impl FnOnce()) -> u64 {
         let before = super::count();
         ALLOWED.set(true);

@@ -1,6 +1,7 @@
 //! Clients that ask other services over HTTP and HTTPS.
 //!
-//! What the configuration names is asked, and nobody else: no proxy from the environment, no redirect is followed.
+//! The clients ask only the addresses that the configuration names. They use no proxy from the environment and follow no
+//! redirect.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -8,12 +9,12 @@ use std::sync::Arc;
 use reqwest::redirect::Policy;
 use rustls::{ClientConfig, RootCertStore};
 
-/// A client that trusts these.
+/// A client that trusts these certificates.
 pub(crate) fn client(roots: RootCertStore) -> Result<reqwest::ClientBuilder, rustls::Error> {
     Ok(client_with(trusting(roots)?))
 }
 
-/// What encrypts, and trusts these; clones share what is trusted.
+/// A TLS configuration that trusts these certificates. Clones share them.
 pub(crate) fn trusting(roots: RootCertStore) -> Result<ClientConfig, rustls::Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     Ok(ClientConfig::builder_with_provider(provider)
@@ -22,7 +23,7 @@ pub(crate) fn trusting(roots: RootCertStore) -> Result<ClientConfig, rustls::Err
         .with_no_client_auth())
 }
 
-/// A client that encrypts with this.
+/// A client with this TLS configuration.
 pub(crate) fn client_with(tls: ClientConfig) -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .user_agent(concat!("edgereel/", env!("CARGO_PKG_VERSION")))
@@ -31,7 +32,7 @@ pub(crate) fn client_with(tls: ClientConfig) -> reqwest::ClientBuilder {
         .no_proxy()
 }
 
-/// What the system trusts, read off the network's thread; empty where it trusts nothing.
+/// The certificates that the system trusts, read off the network's thread. Empty where the system trusts none.
 pub(crate) async fn trusted() -> RootCertStore {
     let found = tokio::task::spawn_blocking(rustls_native_certs::load_native_certs).await;
     let mut roots = RootCertStore::empty();
@@ -41,7 +42,7 @@ pub(crate) async fn trusted() -> RootCertStore {
     roots
 }
 
-/// An error with all that it is about.
+/// The text of an error and of all its causes.
 pub(crate) fn with_causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

@@ -1,4 +1,4 @@
-//! What a door under TLS proves itself with.
+//! The certificate that a door under TLS proves itself with.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -6,17 +6,17 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection};
 
-/// Longest chain of certificates, the server's own included.
+/// The longest chain of certificates, with the server's own.
 const MAX_CHAIN: usize = 8;
 
-/// What a server proves itself with.
+/// A server's certificate with its chain and private key.
 #[derive(Clone)]
 pub struct Certificate(Arc<ServerConfig>);
 
-/// Why a certificate cannot be used. Never holds any of the key.
+/// Why a certificate cannot be used. It never holds any of the key.
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateError {
-    /// The text is not what it should be.
+    /// A file is not PEM, or lacks what it should hold.
     #[error("{0}")]
     Pem(&'static str),
     /// rustls does not take it: an unknown kind of key, or one of another certificate.
@@ -24,12 +24,13 @@ pub enum CertificateError {
     Unusable(#[from] rustls::Error),
 }
 
-/// The certificate that holds now, if there is one. Clones share it.
+/// The certificate in force, if there is one. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Identity(Arc<Mutex<Option<Certificate>>>);
 
 impl Certificate {
-    /// From PEM (RFC 7468): the chain, the server's own first, and the private key (PKCS #8, PKCS #1 or SEC 1).
+    /// Reads PEM (RFC 7468): the chain, with the server's own certificate first, and the private key (PKCS #8, PKCS #1 or
+    /// SEC 1).
     pub fn from_pem(chain: &[u8], key: &[u8]) -> Result<Self, CertificateError> {
         let unreadable = |_| CertificateError::Pem("the file of the certificate is not PEM");
         let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(chain)
@@ -64,12 +65,12 @@ impl std::fmt::Debug for Certificate {
 }
 
 impl Identity {
-    /// What connections are shown from now on. Those that are there stay.
+    /// Sets the certificate that new connections are shown. Connections that exist keep theirs.
     pub fn set(&self, certificate: Certificate) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(certificate);
     }
 
-    /// The certificate that holds now.
+    /// The certificate in force.
     pub fn certificate(&self) -> Option<Certificate> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -1,5 +1,6 @@
-//! Tasks that go on for ever: a panic in one is a defect of edgereel, which is told, counted for `health`, and survived. What
-//! can begin anew does; what the recording stands on ends the service instead, which the service manager starts again.
+//! Watches over tasks that go on for ever. A panic in one is a defect of edgereel. It is logged, counted for `health`, and
+//! survived. A task that can begin anew does so. A task that recording depends on ends the service instead, and the service
+//! manager starts the service again.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
-/// What failed begins anew after this, so that what fails at once does not take the processor.
+/// A failed task begins anew after this pause, so that a task that fails at once does not take the processor.
 const PAUSE: Duration = if cfg!(test) {
     Duration::from_millis(1)
 } else {
@@ -17,18 +18,19 @@ const PAUSE: Duration = if cfg!(test) {
 
 static FAILURES: AtomicU64 = AtomicU64::new(0);
 
-/// Tasks of this process that failed so far.
+/// The number of tasks of this process that failed so far.
 pub(crate) fn failures() -> u64 {
     FAILURES.load(Ordering::Relaxed)
 }
 
-/// Counts and tells one that failed.
+/// Counts and logs a task that failed. `then` says what happens next.
 pub(crate) fn failed(task: &str, how: &str, then: &str) {
     FAILURES.fetch_add(1, Ordering::Relaxed);
     tracing::error!("{task} failed, which is a defect of edgereel; {then}: {how}");
 }
 
-/// Does some work; the error is what it panicked with. What it held is dropped then, as a lock of the standard library is.
+/// Does some work. The error is the text of its panic. The values that the work held are dropped then, and a lock of the
+/// standard library among them is released.
 pub(crate) async fn caught<T>(work: impl Future<Output = T>) -> Result<T, String> {
     let mut work = pin!(work);
     std::future::poll_fn(|context| {
@@ -41,7 +43,7 @@ pub(crate) async fn caught<T>(work: impl Future<Output = T>) -> Result<T, String
     .await
 }
 
-/// True when this work of a task failed, and is to begin anew now; false when it ended as it was told to.
+/// True when the work of a task failed, and has to begin anew now. False when it ended as it was told to.
 pub(crate) async fn has_failed(task: &str, work: impl Future<Output = ()>) -> bool {
     match caught(work).await {
         Ok(()) => false,
@@ -59,7 +61,7 @@ fn words(panic: &(dyn Any + Send)) -> String {
     text.unwrap_or("a panic without words").to_owned()
 }
 
-/// A place where a test may have a task fail; nothing where no test runs.
+/// A place where a test may have a task fail. It does nothing outside tests.
 #[cfg(not(test))]
 pub(crate) fn may_fail(_task: &str) {}
 
@@ -73,12 +75,12 @@ mod provoked {
 
     static TASKS: Mutex<BTreeMap<String, u32>> = Mutex::new(BTreeMap::new());
 
-    /// Has this task fail so often, each time that it comes by.
+    /// Has this task fail the next `times` times that it comes to its [`may_fail`].
     pub(crate) fn provoke(task: &str, times: u32) {
         TASKS.lock().unwrap().insert(task.to_owned(), times);
     }
 
-    /// True while a task has not come by so often.
+    /// True while a task has not yet failed so often.
     pub(crate) fn is_to_fail(task: &str) -> bool {
         TASKS.lock().unwrap().get(task).is_some_and(|times| *times > 0)
     }

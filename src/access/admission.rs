@@ -1,4 +1,4 @@
-//! Who may come in, as all doors for one kind of client, and whoever reloads the configuration, share it.
+//! The admission of one kind of client. All doors for that kind share it, and so does the reload of the configuration.
 //!
 //! ```text
 //! connect ──► ConnectionPermit       may have to make room for another while it has no stream
@@ -7,7 +7,7 @@
 //! refused ──► what is told, and how long the answer waits
 //! ```
 //!
-//! A permit gives back what was counted when it is dropped. The decisions are those of plain structs beside this one.
+//! A permit gives back what was counted when it is dropped. The plain structs beside this one decide.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -26,8 +26,8 @@ use crate::config::Hook;
 use crate::event::Event;
 use crate::media::StreamName;
 
-/// The rules that hold now for one kind of client, and who is in. Its locks are held to exchange or clone a pointer, or to
-/// count: never while anything is waited for.
+/// The rules that hold now for one kind of client, and the clients that are in. A lock is held to exchange or clone a pointer,
+/// or to count. No lock is held while something is waited for.
 #[derive(Debug)]
 pub struct Admission {
     client: &'static Client,
@@ -40,7 +40,7 @@ pub struct Admission {
     began: Instant,
 }
 
-/// Who is in, and how each connection is told that it has to make room.
+/// The connections and streams that are counted, and the channel that tells each connection to make room.
 #[derive(Debug)]
 struct Present {
     limiter: Limiter,
@@ -70,17 +70,17 @@ pub struct StreamPermit {
     meter: Option<Meter>,
 }
 
-/// What is to be done about somebody who was refused.
+/// What a door does about somebody who was refused.
 #[derive(Debug)]
 pub struct Refused {
-    /// Tells of it; nothing, where much is told of the like.
+    /// The event that tells of the refusal. None while many such refusals are only counted.
     pub event: Option<Event>,
-    /// The answer waits so long: it says that a guess was wrong.
+    /// How long the answer waits. None when the refusal is not about a wrong proof.
     pub delay: Option<Duration>,
 }
 
 impl Admission {
-    /// For clients of this kind, with these rules.
+    /// The admission of clients of this kind, with these rules.
     pub fn new(client: &'static Client, authorizer: Authorizer, limits: Limits) -> Self {
         let authorizer = Arc::new(authorizer);
         Self {
@@ -98,22 +98,23 @@ impl Admission {
         }
     }
 
-    /// Another authorizer, from the next request on. Whoever has a stream keeps it.
+    /// Sets another authorizer, from the next request on. A client that has a stream keeps it.
     pub fn set_authorizer(&self, authorizer: Authorizer) {
         lock(&self.rules).authorizer = Arc::new(authorizer);
     }
 
-    /// Other limits, from the next connection or request on.
+    /// Sets other limits, from the next connection or request on.
     pub fn set_limits(&self, limits: Limits) {
         lock(&self.rules).limits = limits;
     }
 
-    /// Why a client may not, as it is told.
+    /// The words that say why a client is refused. They never hold a secret.
     pub fn told(&self, reason: &Reason) -> String {
         self.client.told(reason)
     }
 
-    /// Lets a connection in, of `most` in all, if there may be another from there. Another may have to make room for it.
+    /// Lets a connection in, if the limits of its address and the `most` connections in all allow it. Another connection may
+    /// have to make room for it.
     pub fn connect(self: &Arc<Self>, peer: IpAddr, most: usize) -> Result<ConnectionPermit, Reason> {
         let limits = self.rules().limits;
         let mut present = lock(&self.present);
@@ -121,7 +122,7 @@ impl Admission {
         if let Some((other, reason)) = gave_way
             && let Some(to_tell) = present.to_tell.remove(&other)
         {
-            // It may just have ended by itself.
+            // The other connection may just have ended by itself.
             let _ = to_tell.send(reason);
         }
         let (to_tell, gives_way) = oneshot::channel();
@@ -133,7 +134,7 @@ impl Admission {
         })
     }
 
-    /// What is to be done about a request for a stream.
+    /// Decides about a request for a stream.
     pub fn check(&self, asked: &Asked<'_>) -> Verdict {
         let left = lock(&self.guesses).held_off(asked.peer, asked.stream, self.now());
         if let Some(left) = left {
@@ -159,7 +160,8 @@ impl Admission {
             .may_begin(stream, peer, grant, &limits)
     }
 
-    /// Counts a client that has its stream from now on. Nothing is waited for between [`may_begin`](Self::may_begin) and this.
+    /// Counts a client that has its stream from now on. The caller waits for nothing between [`may_begin`](Self::may_begin) and
+    /// this call.
     pub fn begin(self: &Arc<Self>, stream: StreamName, peer: IpAddr, grant: &Arc<Grant>) -> StreamPermit {
         if grant.account.is_some() {
             lock(&self.guesses).right(peer, &stream);
@@ -178,7 +180,7 @@ impl Admission {
         }
     }
 
-    /// Somebody was refused, by whatever of these: what is to be done.
+    /// Notes that somebody was refused, by any of the checks above, and says what to do about it.
     pub fn refused(&self, stream: Option<&StreamName>, peer: IpAddr, reason: &Reason) -> Refused {
         let now = self.now();
         let delay = match reason {
@@ -190,22 +192,23 @@ impl Admission {
         Refused { event, delay }
     }
 
-    /// Tells of refusals that were left out a while ago. To be asked now and then.
+    /// The events about refusals that were left out a while ago. The door asks for them now and then.
     pub fn refusals_due(&self) -> Vec<Event> {
         lock(&self.refusals).due(self.now())
     }
 
-    /// Tells of all that were left out, for when the service stops.
+    /// The event about all refusals that were left out, for when the service stops.
     pub fn rest_of_refusals(&self) -> Option<Event> {
         lock(&self.refusals).rest()
     }
 
-    /// Whether a line may be logged of what this address asked for in vain.
+    /// Whether a line may be logged about `what`, which this address asked for in vain.
     pub fn may_name(&self, peer: IpAddr, what: &'static str) -> bool {
         lock(&self.notices).may_name(peer, what, self.now())
     }
 
-    /// Whether a line may be logged of somebody who was never let in; if so, how many were left out since the last one.
+    /// Whether a line may be logged about somebody who was never let in. If so, it gives how many lines were left out since the
+    /// last one.
     pub fn may_write(&self) -> Option<u64> {
         lock(&self.notices).may_write(self.now())
     }
@@ -224,28 +227,28 @@ impl Admission {
 }
 
 impl ConnectionPermit {
-    /// Resolves, once, when this connection has to make room for another; never while it has a stream.
+    /// Resolves, once, when this connection has to make room for another. It never does while the connection has a stream.
     pub async fn gives_way(&mut self) -> Reason {
         match (&mut self.gives_way).await {
             Ok(reason) => reason,
-            // Whoever tells it lives as long as the permit.
+            // The sender lives as long as the permit.
             Err(_) => std::future::pending().await,
         }
     }
 
-    /// From now on it has a stream, or has none any more; false when it had to make room already.
+    /// Sets whether the connection has a stream from now on. False when the connection had to make room already.
     pub fn set_active(&self, active: bool) -> bool {
         lock(&self.admission.present).limiter.set_active(self.id, active)
     }
 }
 
 impl StreamPermit {
-    /// The stream.
+    /// The stream that the client has.
     pub fn stream(&self) -> &StreamName {
         &self.stream
     }
 
-    /// So many bytes came by `now`; says so when that is more than is allowed.
+    /// Counts `bytes` that came up to `now`. The error says that the client sends more than its bit rate allows.
     pub fn measure(&mut self, bytes: usize, now: Instant) -> Result<(), Reason> {
         let now = self.admission.since_begin(now);
         self.meter
@@ -299,7 +302,7 @@ mod tests {
         let (stream, peer) = ("live/cam".parse::<StreamName>().unwrap(), ip("192.0.2.1"));
         let mut first = admission.connect(peer, 2).unwrap();
         let second = admission.connect(peer, 2).unwrap();
-        // A third one: the first has to go.
+        // A third connection comes: the first has to go.
         let third = admission.connect(peer, 2).unwrap();
         let (limit, most) = (Limit::Connections, 2);
         assert_eq!(first.gives_way().await, Reason::Limit { limit, most });
@@ -354,7 +357,7 @@ mod tests {
         assert_eq!(held_off, Reason::HeldOff(31));
         assert!(delays.is_sorted(), "{delays:?}");
         assert_eq!((delays.len(), events), (21, 2), "one for each reason");
-        // The right key is not looked at either, until the time is over.
+        // Until the time is over, the right key is not looked at either.
         assert_eq!(
             admission.check(&asked("key=right")),
             Verdict::Refuse(Reason::HeldOff(31))
@@ -364,7 +367,7 @@ mod tests {
             panic!("the right key is refused");
         };
         drop(admission.begin(stream.clone(), peer, &grant));
-        // Whoever was right there before is heard beside one who guesses.
+        // A publisher that showed the right key before is let in beside one who guesses.
         for _ in 0..30 {
             admission.refused(Some(&stream), peer, &Reason::WrongKey);
         }

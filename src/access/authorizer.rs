@@ -1,4 +1,4 @@
-//! Whether a client may, by what it shows and where it comes from.
+//! Decides whether a client may have a stream, by the proof that it shows and the address that it comes from.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -10,47 +10,47 @@ use super::{Reason, Scheme};
 use crate::config::{AddressRange, BitRate, Hook, Pattern, Proof, Publisher, Required, Secret, SecretSource};
 use crate::media::{Micros, StreamName};
 
-/// Longest query that is looked at.
+/// The longest query that is looked at, in bytes.
 pub const MAX_QUERY: usize = 4_096;
 
-/// Most services that are asked about one request.
+/// The most services that are asked about one request.
 const MAX_HOOKS: usize = 4;
 
-/// What is known of one who asks for a stream.
+/// What is known about a client that asks for a stream.
 #[derive(Clone, Copy)]
 pub struct Asked<'a> {
-    /// The stream.
+    /// The stream that is asked for.
     pub stream: &'a StreamName,
-    /// The query behind its name, secrets and all.
+    /// The query behind the stream's name, with its secrets.
     pub query: &'a str,
-    /// Where the connection comes from.
+    /// The address that the connection comes from.
     pub peer: IpAddr,
-    /// UTC now, where it is believed. Where it is not, signatures are checked, and that they may have expired is not
-    /// held against them.
+    /// UTC now, in microseconds, where the clock is trusted. Where it is not, signatures are checked, and an expiry is not held
+    /// against them.
     pub utc: Option<Micros>,
 }
 
-/// What is to be done.
+/// What the door does about a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Let it begin.
+    /// Let the client begin.
     Allow(Arc<Grant>),
-    /// Ask these, in this order; the first that says yes lets it begin.
+    /// Ask these services, in this order. The first that says yes lets the client begin.
     Ask(Vec<(Hook, Arc<Grant>)>),
-    /// Say no.
+    /// Refuse, for this reason.
     Refuse(Reason),
 }
 
-/// On whose word a client has a stream, and within which bounds.
+/// The entry that lets a client have a stream, and the bounds that it sets.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Grant {
-    /// The name of the entry; none where anyone may.
+    /// The name of the entry. None where anyone may have the stream.
     pub account: Option<String>,
-    /// Streams at one time under this entry.
+    /// The most streams at one time under this entry.
     pub max_streams: Option<u32>,
-    /// Bit rate of each of them.
+    /// The highest bit rate of each of these streams.
     pub max_bitrate: Option<BitRate>,
-    /// Tracks that must not come in a coding that is not recorded.
+    /// The tracks that may come only in a coding that is recorded.
     pub required: Required,
 }
 
@@ -61,7 +61,7 @@ pub struct Authorizer {
     anonymous: Anonymous,
 }
 
-/// Who may while there is no entry.
+/// Who may have a stream while the configuration has no entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Anonymous {
     FromThisMachine,
@@ -77,7 +77,7 @@ struct Entry {
     hook: Option<Hook>,
 }
 
-/// A proof whose key was read.
+/// A proof with the key that was read for it.
 #[derive(Debug)]
 enum Known {
     Key(Secret),
@@ -103,7 +103,7 @@ struct Shown<'a> {
 }
 
 impl Authorizer {
-    /// An authorizer with these entries. Keys in files are read with `read`, which gives a file's text or says why not.
+    /// An authorizer with these entries. `read` reads keys in files: it gives a file's text, or says why it cannot.
     pub fn new(
         publishers: &[Publisher],
         allow_anonymous: bool,
@@ -122,7 +122,8 @@ impl Authorizer {
         })
     }
 
-    /// Decides: in less than a millisecond for a thousand entries, each with a signature to compute, even unoptimized.
+    /// Decides about a request. This takes less than a millisecond for a thousand entries, each with a signature to compute,
+    /// even unoptimized.
     pub fn check(&self, asked: &Asked<'_>) -> Verdict {
         if asked.query.len() > MAX_QUERY {
             return Verdict::Refuse(Reason::Malformed {
@@ -206,7 +207,7 @@ impl Entry {
         from_here && self.stream.fits(asked.stream.as_str())
     }
 
-    /// Whether a proof is right; if none is, why the one that came nearest is not.
+    /// Whether one proof of the entry is right. If none is, the error is about the proof that came nearest.
     fn judge(&self, asked: &Asked<'_>, shown: &Shown<'_>) -> Result<(), Reason> {
         if self.proofs.is_empty() && self.hook.is_none() {
             return Ok(());
@@ -255,8 +256,8 @@ impl Known {
     }
 }
 
-/// A box that does not know the time yet cannot say that something is over: it would lock out everyone until there
-/// is a network, which it may be the first to be without.
+/// Refuses a signature that has expired. A box that does not know the time yet cannot say that: it would lock out everyone
+/// until there is a network, and a box may have none for long.
 fn in_time(asked: &Asked<'_>, scheme: Scheme, at: Micros) -> Result<(), Reason> {
     match asked.utc {
         Some(utc) if utc > at => Err(Reason::Expired { scheme, at }),
@@ -315,11 +316,11 @@ mod tests {
         }
     }
 
-    /// What a holder of one signature can make of it by moving the border between name and time, or to another app.
+    /// What a holder of one signature can make of it by moving the border between name and time, or by taking another app.
     #[test]
     fn a_signature_of_one_stream_opens_no_other() {
         const KEY: &str = "e12c46f2612d5106e2034781ab261ca3";
-        // md5(KEY + "room101" + "5C271098"), over by a second.
+        // md5(KEY + "room101" + "5C271098"), expired a second ago.
         let sum = crate::access::signature::tests::tencent_sum(KEY, "room101", "5C271098");
         let authorizer = authorizer(&format!(
             "[[publisher]]\nstream = \"live/*\"\ntencent_key = \"{KEY}\"\n"
@@ -407,7 +408,7 @@ mod tests {
             ("live/test", query, NOW, true, "tc"),
             ("other/test", query, NOW - 1, true, "tc"),
             ("live/test", query, NOW + 1, true, "no: expired"),
-            // The clock of a box that does not know the time says nothing of expiry, and all of the signature.
+            // A box that does not know the time ignores the expiry, and checks all of the signature.
             ("live/test", query, NOW + 1, false, "tc"),
             ("live/test2", query, NOW + 1, false, "no: wrong_signature"),
             (
@@ -564,7 +565,7 @@ mod tests {
         }
     }
 
-    /// A figure for people: nothing is asserted about time.
+    /// Prints a figure for people. Nothing is asserted about time.
     #[test]
     #[ignore = "prints how long a decision takes; cargo test --release authorizer -- --ignored --nocapture"]
     #[allow(clippy::disallowed_methods, reason = "a stopwatch")]

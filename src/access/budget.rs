@@ -1,7 +1,7 @@
-//! How much memory clients may hold together.
+//! The memory that clients may hold together.
 //!
-//! What is needed is taken at once, all of it or nothing: whoever got it can finish what it is for. Of two owners neither can
-//! take all: one gets no more than what is left for all others.
+//! A client takes all the memory that it needs at once, or nothing. So a client that got it can finish its message. No owner
+//! can take all: one owner gets no more than what is left for the others.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -9,10 +9,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Grant, counted_as};
 
-/// Whom memory is counted for: an address that has proved nothing, or an account. Clones are cheap.
+/// The owner that memory is counted for: an address that has proved nothing, or an account. Clones are cheap.
 pub type Owner = Arc<str>;
 
-/// Whom the memory of a client is counted for, with what it was granted if it was let in.
+/// The owner of a client's memory. `grant` is what the client was granted if it was let in.
 pub fn owner(peer: IpAddr, grant: Option<&Grant>) -> Owner {
     match grant.and_then(|grant| grant.account.as_deref()) {
         Some(account) => account.into(),
@@ -54,7 +54,7 @@ impl Budget {
         self.taken().all
     }
 
-    /// Takes `bytes`, or nothing and says so. No owner gets more than what is left for the others.
+    /// Takes `bytes`, or takes nothing and gives false. No owner gets more than what is left for the others.
     pub fn take(&self, owner: &Owner, bytes: usize) -> bool {
         let mut taken = self.taken();
         let free = self.shared.limit.saturating_sub(taken.all);
@@ -67,7 +67,7 @@ impl Budget {
         true
     }
 
-    /// Gives back what was taken.
+    /// Gives back `bytes` that `owner` took.
     pub fn give(&self, owner: &Owner, bytes: usize) {
         let mut taken = self.taken();
         taken.all = taken.all.saturating_sub(bytes);
@@ -92,7 +92,7 @@ mod tests {
     fn no_owner_takes_more_than_is_left_for_the_others() {
         let budget = Budget::new(16);
         let (one, other): (Owner, Owner) = (Arc::from("one"), Arc::from("other"));
-        // The first may have it all, if it is one message.
+        // The first owner may have all that it asks for, if it is one message.
         assert!(budget.take(&one, 16) && !budget.take(&other, 1));
         budget.give(&one, 16);
         assert!(budget.take(&one, 8));

@@ -1,24 +1,24 @@
 //! A kind of client, and the words for it.
 //!
-//! Nothing else in this room knows what a door speaks or what its clients do: what the configuration calls a limit, and what
-//! a refusal says, comes from here.
+//! Nothing else in this room knows what a door speaks or what its clients do. The names of limits in the configuration and the
+//! words of a refusal come from here.
 
 use super::{Limit, Reason};
 
 /// A kind of client: what it may do, and what its door and the configuration call that.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Client {
-    /// What it asks for, as a hook is told: `publish`.
+    /// What the client asks for, as a hook is told: `publish`.
     pub action: &'static str,
-    /// What it does: `push`.
+    /// The verb for what the client does: `push`.
     pub verb: &'static str,
-    /// What it did before: `pushed`.
+    /// The past tense of that verb: `pushed`.
     pub past: &'static str,
-    /// What it came with: the `push`.
+    /// The noun for its request: the `push`.
     pub request: &'static str,
-    /// The section of the configuration that lists those who may.
+    /// The section of the configuration that lists the clients that are let in.
     pub section: &'static str,
-    /// Only one at a time has a stream: a second one takes it over, and is not counted beside it.
+    /// Whether only one client at a time has a stream. A second client then takes it over, and is not counted beside the first.
     pub exclusive: bool,
     /// The keys of the configuration that set its limits.
     pub keys: LimitKeys,
@@ -40,7 +40,7 @@ pub struct LimitKeys {
 }
 
 impl Client {
-    /// Why it may not, in words that say what to do. They never hold a secret.
+    /// The words that say why a client is refused, and what to do. They never hold a secret.
     pub fn told(&self, reason: &Reason) -> String {
         let Self {
             verb,
@@ -109,7 +109,7 @@ impl Client {
 pub(super) mod tests {
     use super::*;
 
-    /// No client of any door that there is.
+    /// A client that no door has.
     pub(in crate::access) static READER: Client = Client {
         action: "read",
         verb: "read",

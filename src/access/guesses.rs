@@ -1,4 +1,4 @@
-//! How often one address may be wrong: a key is not found by trying.
+//! How often one address may show a wrong proof, so that nobody finds a key by trying.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -7,26 +7,26 @@ use std::time::Duration;
 use super::limiter::counted_as;
 use crate::media::StreamName;
 
-/// So many wrong proofs in a row, and the address is not listened to for a while.
+/// After so many wrong proofs in a row, nothing of the address is looked at for a while.
 const MOST: u32 = 20;
-/// One is forgiven in so long: an encoder with an old key tries every few seconds, and is none who guesses.
+/// One wrong proof is forgiven in this time. An encoder with an old key tries every few seconds, and does not guess.
 const FORGIVEN: Duration = Duration::from_secs(3);
-/// How long an address is not listened to.
+/// How long nothing of an address is looked at.
 const HELD_OFF: Duration = Duration::from_secs(30);
-/// What a wrong proof costs, for each that was wrong before, and at most.
+/// How long the answer to a wrong proof waits, for each wrong proof so far.
 const DELAY: Duration = Duration::from_millis(100);
-/// The longest an answer waits: also one that says that nothing is looked at.
+/// The longest time that an answer waits. The answer that nothing is looked at waits so long, too.
 pub const LONGEST_DELAY: Duration = Duration::from_secs(2);
-/// So many addresses, and so many streams that were right once, are remembered.
+/// The most addresses that are remembered, and the most streams that were right once.
 const KEPT: usize = 1_024;
 
-/// Who was wrong lately, and who was right.
+/// The addresses that were wrong lately, and those that were right.
 #[derive(Debug, Default)]
 pub struct Guesses {
     lines: HashMap<IpAddr, Line>,
-    /// Who was right, in the order of the last time.
+    /// Each address and stream with a right proof, and the number of its last right proof.
     right: HashMap<(IpAddr, StreamName), u64>,
-    /// How often anybody was right.
+    /// How many right proofs there were, of all addresses.
     times: u64,
 }
 
@@ -38,7 +38,7 @@ struct Line {
 }
 
 impl Line {
-    /// What is left of it at `now`.
+    /// The line at `now`, with the wrong proofs that are forgiven by then taken away.
     fn now(self, now: Duration) -> Self {
         let passed = now.saturating_sub(self.at);
         let forgiven = u32::try_from(passed.as_secs() / FORGIVEN.as_secs()).unwrap_or(u32::MAX);
@@ -51,8 +51,8 @@ impl Line {
 }
 
 impl Guesses {
-    /// How long from `now` on nothing of this address is listened to, if so. A stream that was right from there before is
-    /// always: others behind the same address cost no camera its recording.
+    /// How long from `now` on nothing of this address is looked at, if it is held off. A stream that was right from this
+    /// address before is always looked at: others behind the same address cost no camera its recording.
     pub fn held_off(&self, peer: IpAddr, stream: &StreamName, now: Duration) -> Option<Duration> {
         let address = counted_as(peer);
         let left = self.lines.get(&address)?.until.checked_sub(now)?;
@@ -60,7 +60,7 @@ impl Guesses {
         (!left.is_zero() && !was_right).then_some(left)
     }
 
-    /// A proof was wrong; gives how long the answer is to wait.
+    /// Counts a wrong proof, and gives how long the answer has to wait.
     pub fn wrong(&mut self, peer: IpAddr, now: Duration) -> Duration {
         let address = counted_as(peer);
         if self.lines.len() >= KEPT && !self.lines.contains_key(&address) {
@@ -89,7 +89,7 @@ impl Guesses {
         delay
     }
 
-    /// A proof was right. Where too many were, the one that is longest ago is forgotten.
+    /// Remembers a right proof. Where there are too many, the oldest one is forgotten.
     pub fn right(&mut self, peer: IpAddr, stream: &StreamName) {
         self.times += 1;
         self.right.insert((counted_as(peer), stream.clone()), self.times);
@@ -115,7 +115,7 @@ mod tests {
         let (stream, attacker, other) = ("live/a".parse().unwrap(), ip("192.0.2.1"), ip("192.0.2.2"));
         let mut guesses = Guesses::default();
         let (mut now, mut tried) = (Duration::ZERO, 0);
-        // As fast as the answers come, for an hour.
+        // Somebody guesses as fast as the answers come, for an hour.
         while now < Duration::from_secs(3_600) {
             now += match guesses.held_off(attacker, &stream, now) {
                 Some(left) => left,

@@ -1,4 +1,4 @@
-//! Asks a service whether a client may: one POST, and its status is the answer.
+//! Asks a service whether a client may have a stream: one POST. The HTTP status is the answer.
 
 use std::error::Error;
 use std::net::IpAddr;
@@ -14,12 +14,12 @@ use crate::defect;
 use crate::https::{self, with_causes};
 use crate::media::StreamName;
 
-/// What a service is asked about. No secret is in it that is known to be one.
+/// What a service is asked about. It holds no parameter that is known to be a secret.
 #[derive(Clone, Copy, Debug)]
 pub struct Question<'a> {
-    /// The stream that is wanted.
+    /// The stream that the client asks for.
     pub stream: &'a StreamName,
-    /// Where the connection comes from.
+    /// The address that the connection comes from.
     pub peer: IpAddr,
     /// The host of the address that the client asked for.
     pub domain: Option<&'a str>,
@@ -27,16 +27,16 @@ pub struct Question<'a> {
     pub query: &'a str,
 }
 
-/// Clients of HTTP, made when the first is asked for. Both are small and share nothing with a connection.
+/// Clients of HTTP, each made when it is first needed. Both are small and share no connection.
 #[derive(Debug)]
 pub(super) struct Hooks {
     client: &'static Client,
     plain: OnceCell<reqwest::Client>,
-    /// Knows the certificates that the system trusts.
+    /// The client that knows the certificates that the system trusts.
     tls: OnceCell<reqwest::Client>,
 }
 
-/// As it goes out.
+/// The body of the POST, as JSON.
 #[derive(serde::Serialize)]
 struct Body<'a> {
     action: &'static str,
@@ -57,7 +57,7 @@ impl Hooks {
         }
     }
 
-    /// Asks one after the other: the first yes, or else the last no.
+    /// Asks one service after the other, and gives the first yes, or else the last no.
     pub(super) async fn ask(
         &self,
         hooks: &[(Hook, Arc<Grant>)],
@@ -73,7 +73,7 @@ impl Hooks {
         answer
     }
 
-    /// Waits for the answer, no longer than the hook's time. Whatever is not a yes is a no.
+    /// Waits for the answer, no longer than the hook's timeout. Every other answer than a yes is a no.
     async fn ask_one(&self, hook: &Hook, question: &Question<'_>) -> Result<(), Reason> {
         let asking = self.answer(hook, body(self.client, question));
         let answer = tokio::time::timeout(hook.timeout.duration(), asking).await;
@@ -137,14 +137,14 @@ fn client(of: &Client, roots: RootCertStore) -> Result<reqwest::Client, HookFail
     };
     https::client(roots)
         .map_err(|error| unusable(&error))?
-        // A service closes an idle connection when it likes, also just when it is asked: a publisher would be turned away
-        // for that. Publishes are too rare for a kept one to be worth it.
+        // A service may close an idle connection at any time, also just when it is asked. A publisher would then be turned
+        // away. Publishes are too rare for a kept connection to be worth it.
         .pool_max_idle_per_host(0)
         .build()
         .map_err(|error| unusable(&error))
 }
 
-/// What the system trusts.
+/// The certificates that the system trusts. A warning says when there are none.
 async fn trusted() -> RootCertStore {
     let roots = https::trusted().await;
     if roots.is_empty() {

@@ -1,8 +1,8 @@
-//! How many connections there are and how many streams clients have, and how many there may be.
+//! Counts connections and the streams that clients have, and says how many there may be.
 //!
-//! A connection that has a stream stays. Where there is no room for a new connection, one that has none makes room: of the
-//! address that has most of those, the one that is there longest. So a crowd of one address is in its own way, and not in that
-//! of a client elsewhere that takes its time.
+//! A connection that has a stream stays. Where there is no room for a new connection, a connection without a stream makes room:
+//! the oldest one of the address that has the most of them. So a crowd from one address is in its own way, and not in the way
+//! of a slow client elsewhere.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -12,30 +12,30 @@ use super::{Grant, Limit, Reason};
 use crate::config::BitRate;
 use crate::media::StreamName;
 
-/// Connections of one address beyond this machine that have no stream, where nothing else is set.
+/// The most connections without a stream from one address, where nothing else is set. This machine is excepted.
 const UNPROVED_PER_ADDRESS: usize = 16;
 
 /// Bounds on clients of one kind. An address is an IPv4 address, or the 64 bits of a network of IPv6.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections at the same time from one address.
+    /// The most connections at the same time from one address.
     pub connections_per_address: Option<usize>,
-    /// Streams that clients have at the same time.
+    /// The most streams that clients have at the same time.
     pub streams: Option<usize>,
-    /// The same of one address.
+    /// The most streams at the same time from one address.
     pub streams_per_address: Option<usize>,
-    /// Bit rate of each.
+    /// The highest bit rate of each stream.
     pub bitrate: Option<BitRate>,
 }
 
-/// What goes on now. Holds one line for each connection and each stream that a client has, no more.
+/// Counts what goes on now. It holds one line for each connection and for each stream that a client has, no more.
 #[derive(Debug)]
 pub struct Limiter {
-    /// A second client of a stream takes it over.
+    /// Whether a second client of a stream takes it over.
     exclusive: bool,
     connections: HashMap<ConnectionId, Connection>,
     streams: HashMap<StreamId, Stream>,
-    /// The last number that was given.
+    /// The last number that was given to a connection or stream.
     last: u64,
 }
 
@@ -50,7 +50,7 @@ pub struct ConnectionId(u64);
 #[derive(Debug)]
 struct Connection {
     address: IpAddr,
-    /// It has a stream. Of those that have none, who came first has the smallest number.
+    /// Whether it has a stream. Of the connections without one, the oldest has the smallest `since`.
     active: bool,
     since: u64,
 }
@@ -58,9 +58,9 @@ struct Connection {
 /// A connection that is let in.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Connected {
-    /// What it is counted as.
+    /// The number that it is counted under.
     pub id: ConnectionId,
-    /// Who made room for it, and why; that one is not counted any more.
+    /// The connection that made room, and the reason. That connection is not counted any more.
     pub gave_way: Option<(ConnectionId, Reason)>,
 }
 
@@ -72,7 +72,7 @@ struct Stream {
 }
 
 impl Limiter {
-    /// Nobody is there. `exclusive`: a second client of a stream takes it over.
+    /// A limiter that counts nobody yet. With `exclusive`, a second client of a stream takes it over.
     pub fn new(exclusive: bool) -> Self {
         Self {
             exclusive,
@@ -82,7 +82,7 @@ impl Limiter {
         }
     }
 
-    /// Counts a connection, of `most` in all, or says why there may not be another.
+    /// Counts a connection, of `most` in all. The error says why there may not be another.
     pub fn connect(&mut self, peer: IpAddr, limits: &Limits, most: usize) -> Result<Connected, Reason> {
         let address = counted_as(peer);
         let full = self.full(address, limits, most);
@@ -107,12 +107,12 @@ impl Limiter {
         Ok(Connected { id, gave_way })
     }
 
-    /// A connection that was counted is gone.
+    /// Takes a connection that ended out of the count.
     pub fn disconnect(&mut self, connection: ConnectionId) {
         self.connections.remove(&connection);
     }
 
-    /// A connection has a stream from now on, or has none any more; false when it has given way to another.
+    /// Sets whether a connection has a stream from now on. False when the connection has given way to another.
     pub fn set_active(&mut self, connection: ConnectionId, active: bool) -> bool {
         let since = self.next();
         self.connections.get_mut(&connection).is_some_and(|connection| {
@@ -121,7 +121,8 @@ impl Limiter {
         })
     }
 
-    /// Why there is no room for a connection from `address`, and whose connection it is that can make room, if not anyone's.
+    /// Why there is no room for a connection from `address`, if so. The address is the one whose connections can make room;
+    /// none: any.
     fn full(&self, address: IpAddr, limits: &Limits, most: usize) -> Option<(Reason, Option<IpAddr>)> {
         let of_address = |connection: &&Connection| connection.address == address;
         let there = self.connections.values().filter(of_address);
@@ -140,7 +141,8 @@ impl Limiter {
         Some((reason, None))
     }
 
-    /// Who makes room: the oldest that has no stream, of this address or else of the one that has most of them.
+    /// The connection that makes room: the oldest one without a stream, of the address `of`, or else of the address that has
+    /// most of them.
     fn to_give_way(&self, of: Option<IpAddr>) -> Option<ConnectionId> {
         let unproved = || {
             self.connections
@@ -161,7 +163,8 @@ impl Limiter {
             .map(|(id, _)| *id)
     }
 
-    /// Whether a client may have a stream. One that still has the same stream would give way to it, where only one may.
+    /// Whether a client may have a stream. Where only one client may have it, the client that has it now is not counted: it
+    /// would give way.
     pub fn may_begin(
         &self,
         name: &StreamName,
@@ -181,7 +184,7 @@ impl Limiter {
             within(Limit::StreamsPerAddress, there, limits.streams_per_address)?;
         }
         if let Some(most) = grant.max_streams {
-            // By name, so that a reload counts on.
+            // Streams are counted by the name of the account, so that the count survives a reload.
             let under = count(&|stream| stream.grant.account == grant.account);
             let most = usize::try_from(most).unwrap_or(usize::MAX);
             within(Limit::StreamsOfAccount, under, Some(most))?;
@@ -189,7 +192,7 @@ impl Limiter {
         Ok(())
     }
 
-    /// Counts a stream that a client has from now on.
+    /// Counts a stream that a client has from now on. Where only one client may have it, the other is not counted any more.
     pub fn begin(&mut self, name: StreamName, peer: IpAddr, grant: Arc<Grant>) -> StreamId {
         if self.exclusive {
             self.streams.retain(|_, stream| stream.name != name);
@@ -204,7 +207,7 @@ impl Limiter {
         id
     }
 
-    /// A client has its stream no longer. Nothing changes if another took it over before.
+    /// Takes a stream that ended out of the count. Nothing changes if another client took it over before.
     pub fn end(&mut self, stream: StreamId) {
         self.streams.remove(&stream);
     }
@@ -222,7 +225,8 @@ fn within(limit: Limit, now: usize, most: Option<usize>) -> Result<(), Reason> {
     }
 }
 
-/// The address that limits count: whoever has one IPv6 address has all of its /64, but for the loopback address of this machine.
+/// The address that limits count. Whoever has one IPv6 address has all of its /64, so that is counted as one. The loopback
+/// address of this machine is excepted.
 pub fn counted_as(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V6(v6) if !v6.is_loopback() => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
@@ -271,7 +275,7 @@ mod tests {
             assert_eq!(connected.gave_way.is_some(), makes_room, "{peer}");
             ids.push(connected.id);
         }
-        // Who publishes keeps its seat.
+        // A connection that publishes stays.
         assert!(!limiter.set_active(ids[0], true), "it gave way");
         assert!(limiter.set_active(ids[1], true) && limiter.set_active(ids[2], true));
         assert!(limiter.connect(ip("192.0.2.1"), &limits, 64).is_err());
@@ -292,7 +296,7 @@ mod tests {
             gone.extend(connected.gave_way.map(|(id, _)| id));
             (connected.id, gone.clone())
         };
-        // Loopback may have all of them: programs of this machine are its owner's. The crowd has many addresses besides.
+        // Loopback may have all connections: programs of this machine belong to its owner. The crowd has many other addresses.
         let (recording, _) = come(&mut limiter, "127.0.0.1");
         assert!(limiter.set_active(recording, true));
         let (slow, _) = come(&mut limiter, "192.0.2.7");
@@ -313,16 +317,16 @@ mod tests {
             assert!(!gone.contains(&slow) && !gone.contains(&recording), "{n}");
             assert!(limiter.connections.len() <= 64);
         }
-        // A camera comes, of the crowd's address even, and has its seat until many more have come.
+        // A camera connects, even from an address of the crowd. It stays until many more have come.
         let (camera, _) = come(&mut limiter, "127.0.0.1");
         assert!(limiter.set_active(camera, true) && limiter.set_active(slow, true));
-        // This machine's own address of IPv6 is its owner's, too.
+        // The loopback address of IPv6 belongs to this machine's owner, too.
         let mut limiter = Limiter::new(true);
         for _ in 0..64 {
             let connected = limiter.connect(ip("::1"), &NONE, 64).unwrap();
             assert_eq!(connected.gave_way, None);
         }
-        // Where all publish, there is no room.
+        // Where all connections publish, there is no room.
         let mut limiter = Limiter::new(true);
         for _ in 0..3 {
             let connected = limiter.connect(ip("192.0.2.1"), &NONE, 3).unwrap();
@@ -354,7 +358,7 @@ mod tests {
             ("a/2", "192.0.2.2", &school, Some(Limit::StreamsOfAccount)),
             ("a/2", "192.0.2.1", &anyone, None),
             ("a/3", "192.0.2.1", &anyone, Some(Limit::StreamsPerAddress)),
-            // Another of the same stream takes its place.
+            // Another client of the same stream takes its place.
             ("a/1", "192.0.2.1", &school, None),
             ("a/3", "192.0.2.2", &anyone, None),
             ("a/4", "192.0.2.2", &anyone, None),
@@ -370,7 +374,7 @@ mod tests {
                 ids.push(limiter.begin(name(stream), ip(peer), Arc::clone(grant)));
             }
         }
-        // What was taken over ends later, and takes nothing away.
+        // A stream that was taken over ends later, and takes nothing away from the count.
         let replaced = ids.remove(0);
         limiter.end(replaced);
         assert_eq!(limiter.streams.len(), 4);

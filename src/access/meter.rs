@@ -1,26 +1,26 @@
-//! Whether a client keeps to its bit rate.
+//! Measures whether a client keeps to its bit rate.
 
 use std::time::Duration;
 
 use super::Reason;
 use crate::config::BitRate;
 
-/// So much more than its rate a client may send: what an encoder held back while the network was away, or the
-/// peaks of a changing picture.
+/// How far a client may get ahead of its rate. This covers what an encoder held back while the network was away, and the peaks
+/// of a changing picture.
 const AHEAD: Duration = Duration::from_secs(10);
 
-/// A bucket that leaks at the rate that is allowed. In any span of time a client may send what its rate makes of that
-/// span and ten seconds more; at twice its rate it is ended after ten seconds, at a little more after minutes.
+/// A bucket that leaks at the allowed rate. In any span of time a client may send what its rate makes of that span and ten
+/// seconds more. A client at twice its rate is ended after ten seconds, one at a little more than its rate after minutes.
 #[derive(Debug)]
 pub struct Meter {
     rate: BitRate,
-    /// What is in it, in bytes times nanoseconds: so that nothing is lost to rounding.
+    /// What is in the bucket, in bytes times nanoseconds, so that nothing is lost to rounding.
     level: u128,
     at: Duration,
 }
 
 impl Meter {
-    /// Nothing was sent up to `now`, counted from any moment.
+    /// A meter for a client that has sent nothing up to `now`, counted from any moment.
     pub fn new(rate: BitRate, now: Duration) -> Self {
         Self {
             rate,
@@ -29,7 +29,7 @@ impl Meter {
         }
     }
 
-    /// So many bytes came at `now`.
+    /// Counts `bytes` that came at `now`. The error says that the client sends more than its bit rate allows.
     pub fn heard(&mut self, bytes: usize, now: Duration) -> Result<(), Reason> {
         let rate = u128::from(self.rate.bytes());
         let leaked = now.saturating_sub(self.at).as_nanos().saturating_mul(rate);
@@ -50,7 +50,7 @@ impl Meter {
 mod tests {
     use super::*;
 
-    /// When a steady sender is cut off, looked at every 80 ms, if within ten minutes.
+    /// When a steady sender is cut off, if within ten minutes. The meter is asked every 80 ms.
     fn cut_off(percent: u64) -> Option<u64> {
         let rate = BitRate::new(8_000_000);
         let mut meter = Meter::new(rate, Duration::from_secs(5));

@@ -1,11 +1,11 @@
-//! Admission: who may come in, how many of them, and what each may do. Any door asks here, for its own kind of [`Client`]; no
+//! Admission: who may come in, how many of them, and what each may do. Any door asks here, for its own kind of [`Client`]. No
 //! word of its protocol is needed.
 //!
-//! [`Admission`] is what a door holds: it asks, does what the [`Verdict`] says, and keeps the permits that it is given, which
-//! give back what was counted when they are dropped. Behind it are plain structs that know no socket, no clock and no file,
-//! and are given the time: [`Authorizer`] judges what a client shows, [`Limiter`] counts who is there, [`Meter`] how much one
-//! sends, [`Guesses`] who was wrong, and [`Refusals`] and [`Notices`] say how much is told of those who may not. [`Budget`] is
-//! memory that clients share. The one thing that waits is asking a service, in [`Admission::ask`].
+//! A door holds an [`Admission`]. It asks, does what the [`Verdict`] says, and keeps the permits that it is given. A permit
+//! gives back what was counted when it is dropped. Behind it are plain structs that know no socket, no clock and no file, and
+//! are given the time. [`Authorizer`] judges what a client shows. [`Limiter`] counts who is there. [`Meter`] measures how much
+//! one client sends. [`Guesses`] remembers who was wrong. [`Refusals`] and [`Notices`] bound the events and log lines about
+//! clients that are refused. [`Budget`] is memory that clients share. Only [`Admission::ask`] waits: it asks a service.
 //!
 //! Sources: Tencent Cloud's *push authentication* (`txSecret`, `txTime`) and Alibaba Cloud's *URL signing* type A
 //! (`auth_key`), whose published examples are tests in `signature`.

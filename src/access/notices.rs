@@ -1,20 +1,21 @@
-//! How much strangers may have written into the log.
+//! Bounds the log lines about strangers: clients that were never let in.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// So many lines are written…
+/// The most lines that are written…
 const LINES: u32 = 10;
-/// … in so long a time; the rest are counted.
+/// … in this time. The rest are counted.
 const WINDOW: Duration = Duration::from_secs(10);
 
-/// What one address asks for in vain is written once in so long a time: an encoder tries again every few seconds, for days.
+/// A line about what one address asks for in vain is written once in this time. An encoder tries again every few seconds, for
+/// days.
 const AGAIN: Duration = Duration::from_secs(600);
-/// So many addresses are remembered for that.
+/// The most addresses that are remembered for that.
 const ADDRESSES: usize = 256;
 
-/// Lines about clients that were never let in.
+/// The lines that were written and left out about clients that were never let in.
 #[derive(Debug, Default)]
 pub struct Notices {
     began: Duration,
@@ -24,7 +25,8 @@ pub struct Notices {
 }
 
 impl Notices {
-    /// Whether a line may be written at `now`, counted from any moment, of what this address asked for in vain.
+    /// Whether a line may be written at `now` about `what`, which this address asked for in vain. `now` is counted from any
+    /// moment.
     pub fn may_name(&mut self, address: IpAddr, what: &'static str, now: Duration) -> bool {
         let key = (address.to_canonical(), what);
         let is_over = |since: &Duration| now.saturating_sub(*since) >= AGAIN;
@@ -34,7 +36,8 @@ impl Notices {
         if self.named.len() >= ADDRESSES {
             self.named.retain(|_, since| !is_over(since));
         }
-        // With as many addresses as that at a time, the lines alone are bounded. How many were left out another line says.
+        // Where too many addresses are remembered, only the number of lines is bounded. Another line says how many were left
+        // out.
         if !self.takes_line(now) {
             return false;
         }
@@ -44,12 +47,12 @@ impl Notices {
         true
     }
 
-    /// Whether a line may be written now; if so, how many were left out since the last one.
+    /// Whether a line may be written now. If so, it gives how many lines were left out since the last one.
     pub fn may_write(&mut self, now: Duration) -> Option<u64> {
         self.takes_line(now).then(|| std::mem::take(&mut self.left_out))
     }
 
-    /// Counts a line as written if there may be another, and else as left out.
+    /// Counts a line as written if there may be another one, and else as left out.
     fn takes_line(&mut self, now: Duration) -> bool {
         if now.saturating_sub(self.began) >= WINDOW {
             self.began = now;

@@ -2,18 +2,18 @@
 
 use std::borrow::Cow;
 
-/// Parameters that hold what proves a publisher.
+/// The parameters that hold a publisher's proof.
 const SECRETS: [&str; 3] = ["key", "txSecret", "auth_key"];
 
-/// What the names of other secrets have in them, as far as one can guess.
+/// Parts of names that other secrets probably have.
 const SOUNDS_SECRET: [&str; 9] = [
     "key", "secret", "sig", "token", "auth", "pass", "pw", "hash", "cred",
 ];
 
-/// As much of a query as is told, bytes.
+/// The longest part of a query that [`harmless`] gives, in bytes.
 const MAX_TOLD: usize = 512;
 
-/// The first value of a parameter, as it came.
+/// The first value of a parameter, as it came: not decoded.
 pub(super) fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
     query.split('&').find_map(|pair| {
         let (found, value) = pair.split_once('=')?;
@@ -21,7 +21,7 @@ pub(super) fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
     })
 }
 
-/// The query without the parameters that hold secrets: what may be handed on. They are never needed again.
+/// The query without the parameters that hold secrets. The rest may be handed on. The secrets are never needed again.
 pub fn without_secrets(query: &str) -> String {
     let secret = |pair: &&str| {
         let name = decoded(pair.split_once('=').map_or(*pair, |(name, _)| name));
@@ -33,8 +33,8 @@ pub fn without_secrets(query: &str) -> String {
     kept.join("&")
 }
 
-/// The pairs of a query that anybody may read: what has no name, or one that sounds like that of a secret, is left out, and
-/// so is what is too much.
+/// The pairs of a query that anybody may read. A pair without a name, or with a name that sounds like that of a secret, is left
+/// out, and so is what is too long.
 pub fn harmless(query: &str) -> String {
     let mut told = String::new();
     for pair in query.split('&') {
@@ -55,7 +55,7 @@ pub fn harmless(query: &str) -> String {
     told
 }
 
-/// With `%XX` decoded (RFC 3986 §2.1). What is no such code stays as it is.
+/// The text with `%XX` decoded (RFC 3986 §2.1). Anything that is no such code stays as it is.
 pub(super) fn decoded(text: &str) -> Cow<'_, [u8]> {
     percent_encoding::percent_decode_str(text).into()
 }

@@ -1,14 +1,14 @@
-//! Why somebody is refused: what the client, the log and the event are told is [`Client::told`](super::Client::told).
+//! Why a client is refused. [`Client::told`](super::Client::told) makes the words for the client, the log and the event.
 
 use crate::config::BitRate;
 use crate::media::Micros;
 
-/// A way of signing.
+/// A way of signing a stream's address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scheme {
-    /// `txSecret` and `txTime`.
+    /// Tencent's: `txSecret` and `txTime`.
     Tencent,
-    /// `auth_key`.
+    /// Alibaba's: `auth_key`.
     Aliyun,
 }
 
@@ -21,18 +21,18 @@ impl std::fmt::Display for Scheme {
     }
 }
 
-/// What there may be only so many of.
+/// What a limit counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Limit {
-    /// Connections.
+    /// Connections in all.
     Connections,
     /// Connections of one address.
     ConnectionsPerAddress,
-    /// Streams that clients have.
+    /// Streams that clients have, in all.
     Streams,
-    /// The same of one address.
+    /// Streams that clients of one address have.
     StreamsPerAddress,
-    /// The same under the entry that let them in.
+    /// Streams that clients have under the same entry.
     StreamsOfAccount,
 }
 
@@ -51,13 +51,13 @@ impl Limit {
 /// Why a service could not be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum HookFailure {
-    /// It took longer than `hook_timeout`.
+    /// The service took longer than `hook_timeout`.
     TimedOut,
-    /// There is no connection to it.
+    /// The service cannot be connected to.
     Unreachable,
-    /// What came is no answer.
+    /// The service sent something that is no answer in HTTP.
     NoAnswer,
-    /// Its address cannot be asked.
+    /// The service's address cannot be used.
     Unusable,
 }
 
@@ -72,52 +72,52 @@ impl std::fmt::Display for HookFailure {
     }
 }
 
-/// Why somebody is refused. Never holds a secret.
+/// Why a client is refused. It never holds a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// Nobody is listed, and this is not loopback.
+    /// The configuration has no entry, and the address is not loopback.
     Anonymous,
     /// No entry is about this stream and this address.
     NotListed,
-    /// There is an entry, and nothing was shown that it asks for.
+    /// There is an entry, and the client showed no proof that it asks for. The text is the proof's form.
     NoProof(&'static str),
-    /// A proof is there and cannot be read.
+    /// The client showed a proof that cannot be read.
     Malformed {
         /// Which part of the query.
         what: &'static str,
         /// What is wrong with it.
         why: &'static str,
     },
-    /// A key that is none of those that hold.
+    /// The key is none of those that hold for the stream.
     WrongKey,
-    /// A signature made with another key, or for another stream or time.
+    /// The signature was made with another key, or for another stream or time.
     WrongSignature(Scheme),
-    /// A signature that was right once.
+    /// The signature is right, and its time is over.
     Expired {
-        /// How it was signed.
+        /// The way of signing.
         scheme: Scheme,
         /// UTC of its end, in microseconds.
         at: Micros,
     },
-    /// Too many were wrong, and nothing of this address is looked at for so many seconds.
+    /// Too many proofs from this address were wrong. Nothing of it is looked at for so many seconds.
     HeldOff(u64),
-    /// The service that decides said no, with this status.
+    /// The service that decides said no, with this HTTP status.
     HookRefused(u16),
     /// The service that decides could not be asked.
     HookFailed(HookFailure),
-    /// There are as many as there may be.
+    /// There are as many as the limit allows.
     Limit {
-        /// Of what.
+        /// The limit that is reached.
         limit: Limit,
-        /// How many there may be.
+        /// How many the limit allows.
         most: usize,
     },
-    /// More bits a second than it may send, for too long.
+    /// The client sends more bits a second than this rate, for too long.
     TooFast(BitRate),
 }
 
 impl Reason {
-    /// In a word, the same for all that differ only in details: what repeated refusals are counted by.
+    /// The kind in a word. It is the same for all reasons that differ only in details. Repeated refusals are counted by it.
     pub fn kind(&self) -> &'static str {
         match self {
             Reason::Anonymous => "anonymous",
@@ -135,7 +135,7 @@ impl Reason {
         }
     }
 
-    /// Somebody may have tried what is right.
+    /// Whether the client may have tried to guess a proof.
     pub fn is_guess(&self) -> bool {
         matches!(
             self,
@@ -143,7 +143,7 @@ impl Reason {
         )
     }
 
-    /// How near a client came: of several entries that refuse, the nearest is told.
+    /// How near a client came to a right proof. Of several entries that refuse, the reason of the nearest is told.
     pub(super) fn nearness(&self) -> u8 {
         match self {
             Reason::NoProof(_) => 1,

@@ -1,4 +1,4 @@
-//! How much is told of refusals: each goes to the log's rate limit and here, and an event costs flash.
+//! Bounds the events about refusals. An event costs flash; the log has a rate limit of its own.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -9,28 +9,28 @@ use super::{Client, Reason};
 use crate::event::Event;
 use crate::media::StreamName;
 
-/// One address is told of once in so long for one reason.
+/// One address has one event for one reason in this time.
 const QUIET: Duration = Duration::from_secs(60);
-/// So many events in that time, whoever is refused.
+/// The most events in that time, whoever is refused.
 const EVENTS: usize = 10;
-/// So many addresses and reasons are kept apart.
+/// The most pairs of an address and a reason that are kept apart.
 const KEPT: usize = 256;
 
-/// What was told of whom, and what was left out since.
+/// The refusals that had an event, and the number of those that were left out since.
 #[derive(Debug)]
 pub struct Refusals {
     client: &'static Client,
     lines: HashMap<(IpAddr, &'static str), Line>,
-    /// When the minute began in which so many events were made.
+    /// When the minute began in which events are counted, and how many it has.
     minute: (Duration, usize),
-    /// Refusals that no event tells of by address.
+    /// The number of refusals that no event names by address.
     others: u64,
 }
 
 #[derive(Debug)]
 struct Line {
     told: Duration,
-    /// Since then.
+    /// Refusals that were left out since then.
     left_out: u64,
     stream: Option<StreamName>,
     peer: IpAddr,
@@ -38,7 +38,7 @@ struct Line {
 }
 
 impl Refusals {
-    /// Nobody was refused yet.
+    /// No refusals yet.
     pub fn new(client: &'static Client) -> Self {
         Self {
             client,
@@ -48,7 +48,8 @@ impl Refusals {
         }
     }
 
-    /// Somebody was refused at `now`, counted from any moment. Gives the event that tells it, or counts it for later.
+    /// Notes that somebody was refused at `now`, counted from any moment. It gives the event about it, or counts the refusal
+    /// for later.
     pub fn refused(
         &mut self,
         stream: Option<&StreamName>,
@@ -80,7 +81,7 @@ impl Refusals {
         Some(event)
     }
 
-    /// What was left out and is to be told by now. To be asked now and then.
+    /// The events about refusals that were left out, as far as they are due at `now`. The door asks for them now and then.
     pub fn due(&mut self, now: Duration) -> Vec<Event> {
         let over: Vec<_> = self
             .lines
@@ -112,7 +113,7 @@ impl Refusals {
         events
     }
 
-    /// All that was left out, for when the service stops.
+    /// The event about all refusals that were left out, for when the service stops.
     pub fn rest(&mut self) -> Option<Event> {
         let left_out = self.lines.drain().map(|(_, line)| line.left_out);
         let count = left_out.fold(std::mem::take(&mut self.others), u64::saturating_add);
@@ -181,7 +182,7 @@ mod tests {
                 None
             );
         }
-        // Another reason and another address are news.
+        // A refusal for another reason or from another address has an event of its own.
         assert_eq!(refuse(&mut refusals, "192.0.2.1", &Reason::NotListed, 3), Some(1));
         assert_eq!(refuse(&mut refusals, "192.0.2.2", &Reason::WrongKey, 3), Some(1));
         assert_eq!(refusals.due(secs(59)), []);
@@ -193,7 +194,7 @@ mod tests {
             due[0].body()
         );
         assert_eq!(refuse(&mut refusals, "192.0.2.1", &Reason::WrongKey, 71), None);
-        // It lasts no longer than there is something to say.
+        // A line is kept only as long as refusals are left out.
         assert_eq!(refusals.due(secs(130)).len(), 1);
         assert_eq!(refusals.due(secs(190)), []);
         assert!(refusals.lines.is_empty());

@@ -1,4 +1,4 @@
-//! Signatures of the clouds: parsed, then compared in constant time.
+//! Signatures as Tencent and Alibaba make them: parsed, then compared in constant time.
 
 use data_encoding::HEXLOWER_PERMISSIVE;
 use md5::{Digest as _, Md5};
@@ -9,16 +9,16 @@ use super::query::parameter;
 use crate::config::Secret;
 use crate::media::{Micros, StreamName};
 
-/// Longest part of an `auth_key`: `rand` and `uid` have 32 digits at most.
+/// The longest part of an `auth_key`, in bytes. `rand` and `uid` have 32 digits at most.
 const MAX_PART: usize = 64;
 
 type Md5Sum = [u8; 16];
 
-/// Digits of `txTime`. Name and time stand side by side in what is signed: were the length free, a signature for `room101` at
-/// one time would be one for `room10` at another.
+/// The number of digits of `txTime`. The signature covers the name and the time side by side. With a free length, a signature
+/// for `room101` at one time would also be one for `room10` at another.
 const TIME_DIGITS: usize = 8;
 
-/// `txSecret` and `txTime`.
+/// Tencent's signature: `txSecret` and `txTime`.
 #[derive(Debug)]
 pub(super) struct Tencent<'a> {
     sum: Md5Sum,
@@ -27,7 +27,7 @@ pub(super) struct Tencent<'a> {
 }
 
 impl<'a> Tencent<'a> {
-    /// Nothing when the query has no such signature.
+    /// Reads the signature of a query; none when the query has no such signature.
     pub(super) fn read(query: &'a str) -> Option<Result<Self, Reason>> {
         let secret = parameter(query, "txSecret")?;
         Some(Self::parse(secret, parameter(query, "txTime")))
@@ -48,7 +48,7 @@ impl<'a> Tencent<'a> {
         Ok(Self { sum, time, expires })
     }
 
-    /// `md5(KEY + StreamName + txTime)`, txTime as it was written. The app is not in it.
+    /// Whether the sum is `md5(KEY + StreamName + txTime)`, with txTime as it was written. The app is not part of it.
     pub(super) fn proves(&self, stream: &StreamName, key: &Secret) -> bool {
         let sum = Md5::new()
             .chain_update(key.expose())
@@ -57,23 +57,23 @@ impl<'a> Tencent<'a> {
         bool::from(Md5Sum::from(sum.finalize()).ct_eq(&self.sum))
     }
 
-    /// UTC after which it does not hold.
+    /// UTC in microseconds, after which the signature does not hold.
     pub(super) fn expires(&self) -> Micros {
         self.expires
     }
 }
 
-/// `auth_key={ts}-{rand}-{uid}-{md5}`.
+/// Alibaba's signature: `auth_key={ts}-{rand}-{uid}-{md5}`.
 #[derive(Debug)]
 pub(super) struct Aliyun<'a> {
     sum: Md5Sum,
-    /// `{ts}-{rand}-{uid}`, as it was written.
+    /// The signed part, `{ts}-{rand}-{uid}`, as it was written.
     signed: &'a str,
     time: Micros,
 }
 
 impl<'a> Aliyun<'a> {
-    /// Nothing when the query has no such signature.
+    /// Reads the signature of a query; none when the query has no such signature.
     pub(super) fn read(query: &'a str) -> Option<Result<Self, Reason>> {
         parameter(query, "auth_key").map(Self::parse)
     }
@@ -104,7 +104,7 @@ impl<'a> Aliyun<'a> {
         })
     }
 
-    /// `md5("{path}-{ts}-{rand}-{uid}-{key}")`; a stream's path is `/app/name`.
+    /// Whether the sum is `md5("{path}-{ts}-{rand}-{uid}-{key}")`. A stream's path is `/app/name`.
     pub(super) fn proves(&self, path: &str, key: &Secret) -> bool {
         let sum = Md5::new()
             .chain_update(path)
@@ -115,13 +115,13 @@ impl<'a> Aliyun<'a> {
         bool::from(Md5Sum::from(sum.finalize()).ct_eq(&self.sum))
     }
 
-    /// UTC after which it does not hold, when it holds so long.
+    /// UTC in microseconds, after which the signature does not hold, when it is valid for `valid`.
     pub(super) fn expires(&self, valid: Micros) -> Micros {
         self.time.saturating_add(valid)
     }
 }
 
-/// 32 hexadecimal digits.
+/// Reads an MD5 sum of 32 hexadecimal digits.
 fn md5_sum(text: &str) -> Option<Md5Sum> {
     let mut sum = Md5Sum::default();
     if text.len() != 2 * sum.len() {
@@ -131,7 +131,8 @@ fn md5_sum(text: &str) -> Option<Md5Sum> {
     read.is_ok().then_some(sum)
 }
 
-/// The key in a query, as it came or percent-encoded. Takes as long for every wrong key of the right length.
+/// Whether the query shows the key, as it came or percent-encoded. The comparison takes as long for every wrong key of the
+/// right length.
 pub(super) fn key_proves(shown: &str, key: &Secret) -> bool {
     let as_it_came = shown.as_bytes().ct_eq(key.expose());
     let decoded = super::query::decoded(shown).ct_eq(key.expose());
@@ -145,7 +146,7 @@ pub(super) mod tests {
     use super::super::client::tests::READER;
     use super::*;
 
-    /// As Tencent's backends sign.
+    /// Signs as Tencent's backends do.
     pub(in crate::access) fn tencent_sum(key: &str, name: &str, time: &str) -> String {
         let sum = Md5::new().chain_update(key).chain_update(name).chain_update(time);
         sum.finalize().iter().map(|byte| format!("{byte:02x}")).collect()

@@ -1,4 +1,4 @@
-//! The broker, while the service runs.
+//! Connects to the broker while the service runs.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::event::Sender;
 use crate::https::{trusted, with_causes};
 use crate::store::{Change, Clock, Command, OutboxChange, Reader, Store};
 
-/// Has the journal know who hears of events.
+/// Tells the journal which listeners take events.
 pub(super) fn enroll(config: &Config, store: &Store) {
     let all = OutboxChange::Listeners(listeners(config));
     if let Err(refused) = store.submit(Command::Change(Change::Outbox(all))) {
@@ -21,14 +21,14 @@ pub(super) fn enroll(config: &Config, store: &Store) {
     }
 }
 
-/// Who hears of events.
+/// The names of all listeners that take events.
 fn listeners(config: &Config) -> Vec<String> {
     let broker = config.mqtt.iter().map(|_| mqtt::LISTENER.to_owned());
     let callbacks = config.callbacks.iter().map(|callback| listener(callback.name()));
     broker.chain(callbacks).collect()
 }
 
-/// Begins to connect, if a broker is configured. What is in its way is told, and events wait.
+/// Begins to connect, if a broker is configured. If that fails, an error is logged, and events wait.
 pub(super) async fn connect(
     config: &Config,
     api: &Api,

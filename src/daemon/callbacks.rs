@@ -1,4 +1,4 @@
-//! Callbacks, while the service runs.
+//! Starts the callbacks of the configuration while the service runs.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::event::{Dialect, Sender};
 use crate::https::{client_with, trusted, trusting, with_causes};
 use crate::store::{Clock, Reader, Store};
 
-/// What is known of those that are configured.
+/// A row for each callback that is configured.
 pub(super) fn rows(config: &Config) -> Vec<CallbackRow> {
     let row = |callback: &config::Callback| CallbackRow {
         name: callback.name().to_owned(),
@@ -21,7 +21,7 @@ pub(super) fn rows(config: &Config) -> Vec<CallbackRow> {
     config.callbacks.iter().map(row).collect()
 }
 
-/// Begins to tell those that are configured. What is in the way of one is told, and its events wait.
+/// Starts the callbacks that are configured. If one cannot start, an error is logged, and its events wait.
 pub(super) async fn start(
     config: &Config,
     (store, reader): (&Store, &Reader),
@@ -41,7 +41,7 @@ pub(super) async fn start(
     for callback in &config.callbacks {
         let wanted = callback.clone();
         let key = may_block(move || callback_key(&wanted)).await.flatten();
-        // One each: what a service closes is nobody else's connection.
+        // Each callback has a client of its own, so that no service closes a connection of another.
         let client = client_with(tls.clone()).pool_max_idle_per_host(1).build();
         let ready = key.and_then(|key| Ok((settings(config, callback, reader.clone(), key), client?)));
         match ready {
@@ -82,7 +82,7 @@ fn settings(
             source: format!("{prefix}/{device}"),
             device: device.clone(),
             domain: device.clone(),
-            // That of CloudEvents is a header, of what is sent.
+            // The signature of CloudEvents is a header over the body that is sent.
             key: key.clone().filter(|_| callback.dialect == Dialect::Tencent),
         },
         key,

@@ -10,15 +10,15 @@ use crate::api::Api;
 use crate::config::Config;
 use crate::doors::socket::{ControlSocket, SocketError};
 
-/// Serves until it is stopped.
+/// The task that serves the control socket until it is stopped.
 pub(super) struct Control {
     task: JoinHandle<()>,
     stop: oneshot::Sender<()>,
 }
 
 impl Control {
-    /// Opens the door. A box whose storage takes no sockets, or has no room for one, records all the same: that is logged.
-    /// Only where another service answers nothing is started.
+    /// Opens the control socket. A box whose storage takes no sockets, or has no space for one, records all the same, and logs
+    /// an error. Only where another service answers on the socket, nothing is started.
     pub(super) async fn start(config: &Config, api: Api) -> Result<Option<Self>, SocketError> {
         let configured = config.control.socket.clone();
         let path = configured.unwrap_or_else(|| default_socket(&config.storage.dir));
@@ -45,7 +45,7 @@ impl Control {
         Ok(Some(Self { task, stop }))
     }
 
-    /// Resolves when it has ended by itself, which it never should; says how.
+    /// Resolves when the task has ended by itself, which it never should. The text says how it ended.
     pub(super) async fn ended(&mut self) -> String {
         match (&mut self.task).await {
             Ok(()) => "the control socket ended by itself".to_owned(),
@@ -53,7 +53,7 @@ impl Control {
         }
     }
 
-    /// Closes it; what is being carried out may be finished.
+    /// Closes the socket. Requests that are being carried out may be finished.
     pub(super) async fn stop(self) {
         let _ = self.stop.send(());
         if !self.task.is_finished() {
@@ -62,9 +62,9 @@ impl Control {
     }
 }
 
-/// Where the socket is that nobody gave a place: in the directory that systemd made for the service, else in one of this
-/// user's, under a name of the storage directory's. Never in the storage directory itself: a socket there would keep a card
-/// from being unmounted.
+/// The path of the socket where none is configured. It is in the directory that systemd made for the service, else in a
+/// directory of this user, under a name made of the storage directory's. It is never in the storage directory itself: a socket
+/// there would keep a card from being unmounted.
 pub fn default_socket(store: &Path) -> PathBuf {
     match runtime_directory() {
         Some(made) => made.join(NAME),
@@ -76,7 +76,7 @@ pub fn default_socket(store: &Path) -> PathBuf {
     }
 }
 
-/// As systemd and [`default_socket`] call it where it is alone.
+/// The socket's name in the directory that systemd made.
 pub(crate) const NAME: &str = "control.sock";
 
 fn own_directory() -> PathBuf {
@@ -85,7 +85,8 @@ fn own_directory() -> PathBuf {
     base.join(format!("edgereel-{}", nix::unistd::geteuid()))
 }
 
-/// Makes the directory of this user's, if the socket is to be there and nobody else has made it.
+/// Makes this user's directory if the socket belongs there. The error says that the directory is somebody else's, or open to
+/// others.
 fn prepare(socket: &Path) -> std::io::Result<()> {
     let Some(directory) = socket.parent().filter(|parent| *parent == own_directory()) else {
         return Ok(());

@@ -1,4 +1,4 @@
-//! The keys of an account with a store of objects: where Amazon's own tools look for them, too.
+//! Reads the keys of an account with object storage, from the places where Amazon's own tools look for them, too.
 
 use std::path::{Path, PathBuf};
 
@@ -6,13 +6,13 @@ use super::keys::read;
 use crate::config::{Credentials, Delivery, MAX_SECRET, SecretSource, Target};
 use crate::delivery::{AccessKey, Keys};
 
-/// Longest credentials file, bytes.
+/// The longest credentials file, in bytes.
 const MAX_FILE: usize = 64 << 10;
 
-/// Longest session token: Amazon's have a kilobyte or two.
+/// The longest session token, in bytes. Amazon's have a kilobyte or two.
 const MAX_TOKEN: usize = 16 << 10;
 
-/// Reads them anew each time it is asked: keys of a session are replaced while the service runs.
+/// The keys of an account. They are read anew each time, because keys of a session are replaced while the service runs.
 pub(super) struct Account(Credentials);
 
 impl Account {

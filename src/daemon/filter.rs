@@ -1,22 +1,22 @@
-//! What may be said of how much is logged: a filter as tracing has it, which leaves the log on.
+//! Reads a filter of the log, in the syntax of tracing. A filter that would switch the log off is refused.
 //!
-//! The parser of tracing takes whatever it does not understand for the name of a module, and then logs nothing.
+//! The parser of tracing takes any text that it does not understand for the name of a module, and then logs nothing.
 
 use tracing::level_filters::LevelFilter;
 
 use crate::config::nearest;
 
-/// Longest filter.
+/// The longest filter, in bytes.
 const LONGEST: usize = 1_024;
 const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
-/// The rooms of this program: what stands behind `edgereel::`.
+/// The rooms of this program: the names behind `edgereel::`.
 const ROOMS: [&str; 17] = [
     "access", "api", "cli", "config", "daemon", "defect", "delivery", "doors", "event", "format", "https",
     "media", "model", "recorder", "store", "tls", "watch",
 ];
-/// The doors: what stands behind `edgereel::doors::`.
+/// The doors: the names behind `edgereel::doors::`.
 const DOORS: [&str; 4] = ["mqtt", "rtmp", "socket", "webhook"];
-/// What some of them were called before, and are called now. The old names are understood for one release.
+/// Rooms by their former name and their present one. The former names are understood for one release.
 const RENAMED: [(&str, &str); 5] = [
     ("edgereel::ingest", "edgereel::doors::rtmp"),
     ("edgereel::control", "edgereel::doors::mqtt"),
@@ -24,7 +24,7 @@ const RENAMED: [(&str, &str); 5] = [
     ("edgereel::socket", "edgereel::doors::socket"),
     ("edgereel::sync", "edgereel::delivery"),
 ];
-/// What others write that this program is made of.
+/// The crates that this program is made of and that log.
 const OTHERS: [&str; 9] = [
     "h2",
     "hyper",
@@ -40,13 +40,13 @@ const OTHERS: [&str; 9] = [
 /// A filter that can be taken.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Filter {
-    /// In the syntax of tracing, with the names of today.
+    /// The filter in the syntax of tracing, with the present names.
     pub(super) text: String,
-    /// Each old name in it, and what to write in its place.
+    /// Each former name in the filter, and the present one.
     pub(super) renamed: Vec<(&'static str, &'static str)>,
 }
 
-/// Reads a filter, or says what is wrong with it.
+/// Reads a filter. The error says what is wrong with it.
 pub(super) fn read(filter: &str) -> Result<Filter, String> {
     let mut renamed = Vec::new();
     let parts = filter.split(',').map(|part| {
@@ -68,19 +68,19 @@ pub(super) fn read(filter: &str) -> Result<Filter, String> {
     Ok(Filter { text, renamed })
 }
 
-/// What is wrong with a filter, if anything is.
+/// Refuses a filter with a word that is not known, and one that switches the log off.
 fn check(filter: &str) -> Result<(), String> {
     if filter.len() > LONGEST {
         return Err(format!("a filter has at most {LONGEST} bytes"));
     }
-    // What counts for all of edgereel, and whether a module of it has a level of its own.
+    // The level of everything, the level of all of edgereel, and whether a module of edgereel has a level of its own.
     let (mut general, mut named_ours, mut module) = (LevelFilter::OFF, None, false);
     for part in filter.split(',').map(str::trim) {
         let (target, level) = match part.rsplit_once('=') {
             Some((target, level)) => (Some(target.trim()), level.trim()),
             None => (None, part),
         };
-        // The empty text is a level to the parser.
+        // The parser of tracing takes the empty text for a level.
         let known = level.parse::<LevelFilter>().ok().filter(|_| !level.is_empty());
         let known = known.ok_or_else(|| unknown(part, level, &LEVELS, "levels"))?;
         match target {
@@ -105,7 +105,7 @@ fn is_ours(target: &str) -> bool {
     target.starts_with("edgereel::")
 }
 
-/// A target is a module of this program, or a crate that it is made of.
+/// Checks that a target is a module of this program, or a crate that it is made of.
 fn named(part: &str, target: &str) -> Result<(), String> {
     let mut path = target.split("::");
     match (path.next().unwrap_or_default(), path.next()) {

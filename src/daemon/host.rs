@@ -1,4 +1,4 @@
-//! What commands about the device itself come to.
+//! Carries out commands about the device itself.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,7 +11,7 @@ use crate::doors::mqtt::Tally;
 use crate::doors::webhook::Callback;
 use crate::model::reply::LinkHealth;
 
-/// Somebody wants the configuration to be read again, and to hear what came of it.
+/// A request to read the configuration again. The sender takes the result.
 pub(super) type Reloading = oneshot::Sender<Result<Reloaded, String>>;
 
 /// The service, as commands see it.
@@ -22,15 +22,15 @@ pub(super) struct ThisService {
     tally: Arc<Tally>,
 }
 
-/// What is in force.
+/// The configuration in force, as commands show it.
 #[derive(Default)]
 pub(super) struct Facts {
-    /// The configuration, secrets masked.
+    /// The configuration as TOML, with its secrets masked.
     pub(super) config: String,
-    /// The callbacks that are configured, and those that run.
+    /// The callbacks that are configured, and below those that run.
     pub(super) callbacks: Vec<CallbackRow>,
     pub(super) webhooks: Vec<Callback>,
-    /// There is to be a connection to a broker.
+    /// Whether a broker is configured.
     pub(super) has_broker: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Keys and certificates that the configuration points to: where they are, and reading them.
+//! Reads the keys and certificates that the configuration points to.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -14,12 +14,12 @@ use crate::config::{Advice, Callback, Config, MAX_SECRET, Mqtt, Secret, SecretSo
 use crate::doors::mqtt::LinkSettings;
 use crate::tls::Certificate;
 
-/// Longest file with a chain of certificates or a private key.
+/// The longest file with a chain of certificates or a private key, in bytes.
 const MAX_PEM: usize = 256 << 10;
 
-/// Who may push, by a configuration. Reads what `[[publisher]]` points to.
+/// The authorizer of a configuration. It reads the key files of `[[publisher]]`.
 pub(crate) fn authorizer(config: &Config) -> anyhow::Result<Authorizer> {
-    // A line feed or two behind the key are no harm.
+    // One or two line feeds behind the key do no harm.
     let read = |path: &Path| {
         let text = read(path, MAX_SECRET + 16)?;
         if Secret::from_file_text(&text).is_ok_and(|key| key.is_short()) {
@@ -32,7 +32,7 @@ pub(crate) fn authorizer(config: &Config) -> anyhow::Result<Authorizer> {
         .context("who may push is not known")
 }
 
-/// The certificate for RTMPS, if that is configured.
+/// The certificate for RTMPS, if one is configured.
 pub(crate) fn certificate(config: &Config) -> anyhow::Result<Option<Certificate>> {
     let Some(Tls { cert, key, .. }) = &config.rtmp.tls else {
         return Ok(None);
@@ -53,7 +53,7 @@ pub(crate) fn certificate(config: &Config) -> anyhow::Result<Option<Certificate>
     certificate.map(Some).with_context(shown)
 }
 
-/// The certificates that the store of objects is to be trusted by, beside those of the system.
+/// The certificates, as PEM, that object storage is trusted by, beside those of the system.
 pub(crate) fn authority(config: &Config) -> anyhow::Result<Option<Vec<u8>>> {
     let Some(Target::S3(s3)) = config.sync.as_ref().map(|sync| &sync.target) else {
         return Ok(None);
@@ -66,7 +66,7 @@ pub(crate) fn authority(config: &Config) -> anyhow::Result<Option<Vec<u8>>> {
     Ok(Some(text.into_bytes()))
 }
 
-/// The same, for commands: what the system trusts is read at once.
+/// How the broker is reached, for commands. The system's certificates are read at once.
 pub(crate) fn broker_keys(mqtt: &Mqtt) -> anyhow::Result<LinkSettings> {
     link(mqtt, || {
         let mut roots = RootCertStore::empty();
@@ -75,14 +75,14 @@ pub(crate) fn broker_keys(mqtt: &Mqtt) -> anyhow::Result<LinkSettings> {
     })
 }
 
-/// What signs a callback, if anything does.
+/// The key that signs a callback, if one is configured.
 pub(crate) fn callback_key(callback: &Callback) -> anyhow::Result<Option<Vec<u8>>> {
     let key = callback.key().map(|key| secret("callback.key", &key));
     key.transpose()
         .with_context(|| format!("callback '{}'", callback.name()))
 }
 
-/// How the broker is reached: passwords, keys and certificates are read.
+/// How the broker is reached. Reads the passwords, keys and certificates for it. `system` gives the certificates of the system.
 pub(super) fn link(mqtt: &Mqtt, system: impl FnOnce() -> RootCertStore) -> anyhow::Result<LinkSettings> {
     let login = match &mqtt.user {
         Some(user) => {
@@ -150,7 +150,7 @@ fn tls(mqtt: &Mqtt, mut roots: RootCertStore) -> anyhow::Result<ClientConfig> {
         })
 }
 
-/// A secret, wherever it is.
+/// The bytes of a secret, which stands in the configuration or in a file.
 pub(super) fn secret(key: &str, source: &SecretSource) -> anyhow::Result<Vec<u8>> {
     match source {
         SecretSource::Given(secret) => Ok(secret.expose().to_vec()),
@@ -164,7 +164,7 @@ pub(super) fn secret(key: &str, source: &SecretSource) -> anyhow::Result<Vec<u8>
     }
 }
 
-/// What systemd puts before the name of each file in `/etc/edgereel/credentials`: systemd/edgereel.service loads the
+/// The prefix that systemd puts before the name of each file in `/etc/edgereel/credentials`: systemd/edgereel.service loads the
 /// folder under this id.
 const FOLDER: &str = "edgereel_";
 
@@ -187,7 +187,7 @@ pub(super) fn read(path: &Path, most: usize) -> Result<String, String> {
     }
 }
 
-/// One of that name, or of the folder's.
+/// The path of the credential with this name, or of the file with this name in the credentials folder.
 fn credential(folder: &Path, name: &Path) -> PathBuf {
     let mut of_folder = OsString::from(FOLDER);
     of_folder.push(name);

@@ -1,8 +1,8 @@
-//! How much any one publisher may write into the log.
+//! Bounds the log lines that any one publisher causes.
 //!
-//! Who may publish makes lines by what it sends: sequence headers that change, publishes that begin and end. Of one place in
-//! the code so many are written about one stream, and so many about one address, in a minute. The rest are counted, and the
-//! number is told at the end of the minute.
+//! A publisher causes lines by what it sends: sequence headers that change, publishes that begin and end. Each place in the
+//! code that logs may write so many lines a minute about one stream, and so many about one address. The rest are counted, and
+//! their number is logged at the end of the minute.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -11,13 +11,13 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::callsite::Identifier;
 
-/// So many lines of one kind are written about one stream…
+/// The most lines of one kind that are written about one stream…
 const OF_STREAM: u32 = 30;
 /// … and about one address, which may be that of many cameras, …
 const OF_ADDRESS: u32 = 120;
-/// … in so long a time.
+/// … in this time.
 const WINDOW: Duration = Duration::from_secs(60);
-/// So many streams and addresses are told apart, for each kind; others are counted together.
+/// The most streams and addresses that are told apart, of all kinds of lines. Others are counted together, by kind.
 const KEPT: usize = 1_024;
 
 /// Whom a line is about.
@@ -25,7 +25,7 @@ const KEPT: usize = 1_024;
 enum Whom {
     Stream(String),
     Address(IpAddr),
-    /// One of more than can be told apart.
+    /// A stream or an address beyond those that are told apart.
     Others,
 }
 
@@ -33,9 +33,9 @@ enum Whom {
 struct Count {
     began: Instant,
     written: u32,
-    /// Since what was left out was told.
+    /// Lines that were left out since their number was last logged.
     left_out: u64,
-    /// What the first of them said, and when.
+    /// The text of the first of them, and its time.
     said: String,
     since: Instant,
 }
@@ -49,16 +49,16 @@ pub(super) struct LeftOut {
     pub(super) text: String,
 }
 
-/// What was written, and what was not.
+/// The counts of lines that were written and of lines that were left out.
 #[derive(Debug, Default)]
 pub(super) struct Limits {
     counts: HashMap<(Identifier, Whom), Count>,
-    /// So many have something to tell.
+    /// How many counts have left out lines to log.
     waiting: usize,
 }
 
 impl Limits {
-    /// Whether a line may be written. What is about no stream and nobody in particular may always.
+    /// Whether a line may be written. A line about no stream and no address always may.
     pub(super) fn may_write(
         &mut self,
         kind: &Identifier,
@@ -70,7 +70,7 @@ impl Limits {
         let address = peer.and_then(|peer| peer.parse().ok().map(|peer: SocketAddr| peer.ip()));
         let of_stream = stream.map(|stream| (Whom::Stream(stream.to_owned()), OF_STREAM));
         let of_address = address.map(|ip| (Whom::Address(ip.to_canonical()), OF_ADDRESS));
-        // Counted once: the stream's own number says more.
+        // A line is left out in one count only: the stream's number says more than the address's.
         of_stream
             .into_iter()
             .chain(of_address)
@@ -102,17 +102,17 @@ impl Limits {
         false
     }
 
-    /// True when something was left out that is to be told some time.
+    /// True when lines were left out and their number is not logged yet.
     pub(super) fn waits(&self) -> bool {
         self.waiting > 0
     }
 
-    /// What was left out and is to be told now.
+    /// The lines that were left out and whose number is due now.
     pub(super) fn due(&mut self, now: Instant) -> Vec<LeftOut> {
         self.told(|count| now.saturating_duration_since(count.since) >= WINDOW)
     }
 
-    /// All that was left out, for when the process ends.
+    /// All lines that were left out, for when the process ends.
     pub(super) fn rest(&mut self) -> Vec<LeftOut> {
         self.told(|_| true)
     }
@@ -232,7 +232,7 @@ mod tests {
             rest.iter().any(|it| it.address.as_deref() == Some("192.0.2.1")),
             "{rest:?}"
         );
-        // What is about nobody is written.
+        // A line about nobody is written.
         assert!((0..1_000).all(|_| limits.may_write(&kind(), None, None, "configuration reloaded", start)));
     }
 }

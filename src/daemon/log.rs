@@ -1,8 +1,8 @@
-//! Logging that never holds up what it speaks of.
+//! Logging that never blocks the code that logs.
 //!
-//! Lines go through a bounded queue to a thread of their own: a terminal that is not read, or a journald that
-//! does not answer, costs lines and never a frame. How many were lost is said as soon as there is room. What one publisher
-//! may write is bounded: [`Limits`].
+//! Lines go through a bounded queue to a thread of their own. A terminal that is not read, or a journald that does not answer,
+//! costs lines and never a frame. The number of lost lines is logged as soon as there is space. [`Limits`] bounds the lines
+//! about one publisher.
 
 use std::fmt;
 use std::io::{IsTerminal as _, Write as _};
@@ -21,38 +21,38 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{EnvFilter, Registry, reload};
 
-/// Filters the log from the start on.
+/// The environment variable that filters the log from the start on.
 const VARIABLE: &str = "EDGEREEL_LOG";
-/// Characters of one field that are written.
+/// The most characters of one field that are written.
 const LONGEST: usize = 1024;
-/// Lines that may wait.
+/// The most lines that may wait.
 const QUEUE: usize = 1024;
 /// How long the end of the process may wait for the log.
 const FLUSH: Duration = Duration::from_millis(500);
-/// While lines were left out it is looked so often whether their number is to be told.
+/// While lines are left out, the thread checks so often whether their number is due.
 const LOOK: Duration = Duration::from_secs(1);
 static LOST: AtomicU64 = AtomicU64::new(0);
-/// The filter, to be changed while it runs.
+/// The filter, which can be changed while the process runs.
 static FILTER: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
 static SENDER: OnceLock<SyncSender<Entry>> = OnceLock::new();
 
 /// Where the log goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogTarget {
-    /// journald when started by systemd, else the terminal.
+    /// journald when systemd started the process, else the terminal.
     Service,
     /// The terminal, warnings and errors only: for commands whose output is the point.
     Quiet,
 }
 
-/// Starts logging for this process. `EDGEREEL_LOG` filters (`info` by default), in the syntax of tracing.
+/// Starts logging for this process. The variable `EDGEREEL_LOG` holds a filter in the syntax of tracing (`info` by default).
 pub fn init_log(target: LogTarget) {
     let default = if target == LogTarget::Quiet {
         "warn"
     } else {
         "info"
     };
-    // Nothing is refused to be recorded, or shown, because of a filter.
+    // A wrong filter keeps no service from recording and no command from its output.
     let asked = std::env::var(VARIABLE).ok().filter(|asked| !asked.is_empty());
     let (asked, wrong) = match asked.map(|asked| filter::read(&asked)) {
         None => (None, None),
@@ -83,7 +83,7 @@ pub fn init_log(target: LogTarget) {
     tell_renamed(&asked.map(|asked| asked.renamed).unwrap_or_default());
 }
 
-/// Logs by another filter from now on, in the syntax of tracing.
+/// Sets another filter from now on, in the syntax of tracing.
 pub(super) fn set_log(filter: &str) -> Result<(), String> {
     let read = filter::read(filter)?;
     let filter = EnvFilter::try_new(read.text).map_err(|error| error.to_string())?;
@@ -101,12 +101,12 @@ fn tell_renamed(names: &[(&str, &str)]) {
     }
 }
 
-/// Lines that were let go since the start.
+/// The number of lines that were lost since the start.
 pub(super) fn lost() -> u64 {
     LOST.load(Ordering::Relaxed)
 }
 
-/// Waits until what was logged so far is written, for at most a moment. Called before the process ends.
+/// Waits until the lines logged so far are written, for at most half a second. Called before the process ends.
 pub fn flush_log() {
     let Some(sender) = SENDER.get() else { return };
     let (done, written) = sync_channel(1);
@@ -115,7 +115,7 @@ pub fn flush_log() {
     }
 }
 
-/// The limits, for those who log and for the thread that tells what was left out.
+/// The limits, shared by the threads that log and the thread that writes the number of lines left out.
 #[derive(Clone, Default)]
 struct Shared(Arc<Mutex<Limits>>);
 
@@ -127,7 +127,7 @@ impl Shared {
 
 enum Entry {
     Line(Line),
-    /// Something was left out: its number is to be told some time.
+    /// A line was left out: the thread has to write the number later.
     LeftOut,
     Flush(SyncSender<()>),
 }
@@ -144,7 +144,8 @@ struct Queued {
 }
 
 impl Queued {
-    /// Whether its publisher has not written too much. Who asked for more than usual gets all of it.
+    /// Whether a line may be written: its publisher has not caused too many. All lines of `debug` and `trace` are written, for
+    /// whoever asked for them.
     fn may_write(&self, event: &Event<'_>, fields: &Fields) -> bool {
         if *event.metadata().level() > Level::INFO {
             return true;
@@ -159,7 +160,7 @@ impl Queued {
             Instant::now(),
         );
         if !waited && limits.waits() {
-            // Where there is no room, what is in its way wakes the thread, too.
+            // Where the queue is full, the entries in it wake the thread as well.
             let _ = self.sender.try_send(Entry::LeftOut);
         }
         may
@@ -217,7 +218,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Queued {
     }
 }
 
-/// What a line is about. The four that one would search a journal by become journal fields of their own.
+/// The fields of a line. The four that people search a journal by become journal fields of their own.
 #[derive(Clone, Default)]
 struct Fields {
     stream: Option<String>,
@@ -259,7 +260,7 @@ impl Visit for Fields {
     }
 }
 
-/// What strangers say of themselves may be long, and may hold what moves a terminal's cursor.
+/// Makes a text safe to print. A stranger's text may be long, and may hold characters that move a terminal's cursor.
 fn plain(text: &str) -> String {
     let mut out: String = text
         .chars()
@@ -273,7 +274,7 @@ fn plain(text: &str) -> String {
 }
 
 fn write_all(entries: &Receiver<Entry>, limits: &Shared, journald: bool) {
-    // tracing-journald sends with a blocking socket, which is why it lives on this thread alone.
+    // tracing-journald sends with a blocking socket. So it lives on this thread alone.
     match journald.then(tracing_journald::layer) {
         Some(Ok(layer)) => {
             let subscriber = Registry::default().with(layer);
@@ -411,7 +412,7 @@ mod tests {
                 }
                 tracing::warn!("publish ended");
             });
-            // By a thread that has no such span.
+            // Logged by a thread that has no such span.
             (0..1_000).for_each(|_| tracing::warn!(stream = "live/a", "fragment left out"));
         });
         let (done, _) = sync_channel(1);

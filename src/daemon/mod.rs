@@ -1,8 +1,8 @@
-//! Wires the rooms together: start-up order, reload, shutdown, and what the service manager is told.
+//! Wires the rooms together: start-up order, reload, shutdown, and messages to the service manager.
 //!
-//! Start-up: the store is opened first (it repairs what the last run left), then the recorder stands on it,
-//! then the network is let in; only then is the service called ready. Shutdown goes the other way: publishers
-//! are ended, what waits in memory is written and made durable, the segments are sealed.
+//! Start-up: the store is opened first, and repairs what the last run left. Then the recorder starts, then the network is let
+//! in. Only then is the service called ready. Shutdown goes the other way: publishers are ended, the frames in memory are
+//! written and made durable, the segments are sealed.
 
 mod broker;
 mod callbacks;
@@ -36,7 +36,7 @@ use crate::api::{Caller, Code, Failure, Reloaded};
 use crate::config::{Advice, Config};
 use crate::https::with_causes;
 
-/// Reads the configuration again, for SIGHUP; with it what is to be said of its file.
+/// Reads the configuration again, for SIGHUP. It also gives the advice about the configuration file, if there is any.
 pub type Reload = Arc<dyn Fn() -> anyhow::Result<(Config, Option<Advice>)> + Send + Sync>;
 
 /// Runs the service until SIGTERM or SIGINT; SIGHUP reloads.
@@ -74,12 +74,13 @@ pub async fn run(config: Config, reload: Reload) -> anyhow::Result<()> {
         }
     };
     manager.stopping();
-    // As far as it goes, when it failed: what waits is made durable, and those who are connected are told.
+    // This happens also after a failure, as far as it can: the frames in memory are made durable, and whoever is connected is
+    // told.
     let stopped = service.stop().await;
     ended.and(stopped)
 }
 
-/// The next that comes; never, where nothing can.
+/// The next value of the channel. Never resolves where there is no channel.
 async fn next<T>(channel: &mut Option<mpsc::Receiver<T>>) -> Option<T> {
     match channel {
         Some(channel) => channel.recv().await,
@@ -87,20 +88,20 @@ async fn next<T>(channel: &mut Option<mpsc::Receiver<T>>) -> Option<T> {
     }
 }
 
-/// Reads the configuration again: a file may be on a card that stalls.
+/// Reads the configuration again, on another thread: the file may be on a card that stalls.
 async fn read(reload: &Reload) -> anyhow::Result<(Config, Option<Advice>)> {
     let reload = reload.clone();
     may_block(move || reload()).await?
 }
 
-/// Does what may wait for a file or a thread where it holds up nobody.
+/// Runs work that may wait for a file or a thread on another thread, so that it holds up nobody.
 async fn may_block<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> anyhow::Result<T> {
     tokio::task::spawn_blocking(work)
         .await
         .context("it could not be carried out, which is a defect of edgereel")
 }
 
-/// Takes over a configuration that was read again, if it could be.
+/// Takes over a configuration that was read again. The error is why it could not be read.
 async fn take_over(
     service: &mut Service,
     read: anyhow::Result<(Config, Option<Advice>)>,
@@ -115,25 +116,25 @@ async fn take_over(
     }
 }
 
-/// A thread that reads files ends when it had nothing to read for so long.
+/// A thread that reads files ends after it had no work for this time.
 const BLOCKING_IDLE: Duration = Duration::from_secs(1);
 
 /// Runs `body` on the one network thread: a tokio current-thread runtime.
 pub fn block_on<T>(body: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        // File work of the network thread is rare (DNS of `publish`); a small pool costs no idle memory.
+        // The network thread seldom works with files (DNS of `publish`). A small pool costs no idle memory.
         .max_blocking_threads(4)
-        // Each has memory of its own that is not given back before it ends.
+        // Each thread has memory of its own, which it gives back only when it ends.
         .thread_keep_alive(BLOCKING_IDLE)
         .build()
         .context("cannot start the runtime")?;
     runtime.block_on(body)
 }
 
-/// `EDGEREEL_CONFIG`, or where a package puts it, if it is there.
+/// The path of the configuration that a package installs, if it is there.
 pub fn default_config_path() -> Option<PathBuf> {
     let packaged = PathBuf::from("/etc/edgereel/edgereel.toml");
-    // One that this user may not see is there: to go on without it would be to do something else.
+    // A file that this user may not see counts as there: without it the service would do something else.
     packaged.try_exists().unwrap_or(true).then_some(packaged)
 }

@@ -1,8 +1,8 @@
-//! What systemd is told (sd_notify(3)): ready, reloading, stopping, one status line, and that the storage
-//! thread still makes progress. Nothing happens where there is no systemd.
+//! Tells systemd (sd_notify(3)) that the service is ready, reloads or stops, one status line, and that the storage thread still
+//! makes progress. Nothing happens where there is no systemd.
 //!
-//! A manager that is busy does not read its socket, and a send to it then blocks. So a task sends, without blocking: what
-//! cannot go out waits there, bounded, and the recorder goes on.
+//! A busy manager does not read its socket, and a send to it then blocks. So a task sends, without blocking. Messages that
+//! cannot go out wait in the task's bounded queue, and the recorder goes on.
 
 use std::collections::VecDeque;
 use std::ffi::OsStr;
@@ -20,14 +20,14 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
 use super::Snapshot;
 
-/// The service manager. Telling it something never blocks; clones speak to the same one.
+/// The service manager. A message to it never blocks the caller. Clones speak to the same manager.
 #[derive(Clone)]
 pub(super) struct Manager {
-    /// None where there is none.
+    /// None where there is no service manager.
     line: Option<Arc<Line>>,
 }
 
-/// What is still to be sent.
+/// The messages that are still to be sent.
 #[derive(Default)]
 struct Line {
     pending: Mutex<Pending>,
@@ -35,7 +35,7 @@ struct Line {
 }
 
 impl Manager {
-    /// Finds the manager that started this process, and begins to send to it, on this runtime.
+    /// Finds the manager that started this process, and starts the task that sends to it, on this runtime.
     pub(super) fn find() -> Self {
         let Some(name) = std::env::var_os("NOTIFY_SOCKET").filter(|name| !name.is_empty()) else {
             return Self { line: None };
@@ -58,8 +58,8 @@ impl Manager {
         Self { line: Some(line) }
     }
 
-    /// Waits for the service to start. A manager that gives it only so long gives it more while recovery gets on: while
-    /// `looked_at` grows.
+    /// Waits for the service to start. While recovery makes progress, as `looked_at` shows by growing, the manager is asked for
+    /// more time.
     pub(super) async fn while_starting<T>(
         &self,
         start: impl Future<Output = T>,
@@ -87,7 +87,7 @@ impl Manager {
     }
 
     pub(super) fn reloading(&self) {
-        // Type=notify-reload wants the time of the reload with it.
+        // With Type=notify-reload, systemd needs the time of the reload as well.
         match NotifyState::monotonic_usec_now() {
             Ok(now) => self.phase(&[NotifyState::Reloading, now]),
             Err(_) => self.phase(&[NotifyState::Reloading]),
@@ -110,15 +110,15 @@ impl Manager {
     }
 }
 
-/// While the service starts, it is looked so often whether that gets on.
+/// While the service starts, its progress is checked so often.
 const STARTING: Duration = Duration::from_secs(2);
-/// Time that each look asks for: 60 s.
+/// The time that each check asks for, in microseconds: 60 s.
 const MORE_TIME: u32 = 60_000_000;
 
-/// Phases that wait for a manager that does not read. Only the last ones matter to it.
+/// The most phases that wait for a manager that does not read. Only the last ones matter to it.
 const MOST_PHASES: usize = 8;
 
-/// What is to be told, in order: phases each, the others once, as they are last.
+/// The messages to send, in order: every phase, then the sign of life and the last status line once.
 #[derive(Debug, Default)]
 struct Pending {
     phases: VecDeque<String>,
@@ -150,7 +150,7 @@ fn written(states: &[NotifyState<'_>]) -> String {
     states.iter().map(|state| format!("{state}\n")).collect()
 }
 
-/// A path, or a name without one, which begins with `@`.
+/// The address of the socket: a path, or an abstract name, which begins with `@`.
 fn address(name: &OsStr) -> io::Result<SocketAddr> {
     match name.as_bytes() {
         [b'@', name @ ..] => SocketAddr::from_abstract_name(name),
@@ -172,7 +172,8 @@ async fn send_all(address: SocketAddr, line: Arc<Line>) {
     }
 }
 
-/// Waits while the manager does not read. Connected anew each time: a manager may have been started anew.
+/// Sends one message, and waits while the manager does not read. Connects anew each time: the manager may have been started
+/// anew.
 async fn send(address: &SocketAddr, message: &str) -> io::Result<()> {
     let socket = std::os::unix::net::UnixDatagram::unbound()?;
     socket.set_nonblocking(true)?;
@@ -181,13 +182,13 @@ async fn send(address: &SocketAddr, message: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// The watchdog is fed for so long while the storage thread says nothing. A card that stalls is no reason to
-/// restart: that would throw away what waits in memory, and the next start would wait for the same card. Past
-/// this it is more likely that the thread hangs for another reason, or that the card needs to be opened anew.
+/// The watchdog is fed for so long while the storage thread gives no sign of life. A card that stalls is no reason to restart:
+/// that would throw away the frames in memory, and the next start would wait for the same card. After this time it is more
+/// likely that the thread hangs for another reason, or that the card needs to be opened anew.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// Feeds the watchdog as long as the storage thread makes progress or may be waiting for the card, and keeps the
-/// status line.
+/// Feeds the watchdog as long as the storage thread makes progress or may be waiting for the card. It also keeps the status
+/// line.
 pub(super) struct Heart {
     manager: Manager,
     watchdog: bool,
@@ -196,14 +197,14 @@ pub(super) struct Heart {
     last_status: String,
 }
 
-/// Since when the storage thread has said nothing.
+/// Since when the storage thread has given no sign of life.
 struct Pulse {
     heartbeat: u64,
     since: Instant,
 }
 
 impl Pulse {
-    /// How long the thread has been silent, given how many signs of life it gave so far.
+    /// How long the thread has been silent. `heartbeat` is how many signs of life it gave so far.
     fn silence(&mut self, heartbeat: u64, now: Instant) -> Duration {
         if heartbeat != self.heartbeat {
             self.heartbeat = heartbeat;
@@ -216,7 +217,7 @@ impl Pulse {
 impl Heart {
     pub(super) fn new(manager: Manager) -> Self {
         let watchdog = sd_notify::watchdog_enabled();
-        // Twice as often as the watchdog wants, so that one late beat is no reason to kill.
+        // The watchdog is fed twice as often as it wants, so that one late beat is no reason to kill the process.
         let every = watchdog.map_or(Duration::from_secs(5), |limit| {
             (limit / 2).min(Duration::from_secs(5))
         });
@@ -251,7 +252,7 @@ impl Heart {
     }
 }
 
-/// Less than this between two signs of life is an ordinary second's work.
+/// A time between two signs of life below this is an ordinary second's work.
 const STALLED: Duration = Duration::from_secs(5);
 
 fn status_line(snapshot: &Snapshot, silence: Duration) -> String {
@@ -309,11 +310,11 @@ mod tests {
         };
         let at = |seconds| start + Duration::from_secs(seconds);
         assert_eq!(pulse.silence(1, at(5)), Duration::ZERO);
-        // Stuck from here on.
+        // The thread is stuck from here on.
         assert_eq!(pulse.silence(1, at(15)), Duration::from_secs(10));
         assert!(pulse.silence(1, at(65)) < PATIENCE);
         assert!(pulse.silence(1, at(305)) >= PATIENCE);
-        // It was the card after all.
+        // The thread gives a sign of life again: it had waited for the card.
         assert_eq!(pulse.silence(2, at(310)), Duration::ZERO);
     }
 
@@ -356,7 +357,7 @@ mod tests {
             String::from_utf8(heard[..length].to_vec()).unwrap()
         }
 
-        /// Asked of the socket, not of what the runtime knows of it.
+        /// The test asks the socket itself, not the runtime.
         fn heard_nothing(&self) -> bool {
             let heard = nix::sys::socket::recv(
                 std::os::fd::AsRawFd::as_raw_fd(&self.socket),
@@ -374,7 +375,7 @@ mod tests {
         assert_eq!(ear.hears().await, "READY=1\n");
     }
 
-    /// The clock of the test stands still while anything else is to be done.
+    /// The clock of the test stands still while anything else has to run.
     #[tokio::test(start_paused = true)]
     async fn a_long_start_asks_for_more_time_while_it_gets_on_and_not_while_it_does_not() {
         const HOUR: Duration = Duration::from_secs(3_600);
@@ -382,7 +383,7 @@ mod tests {
         let manager = Manager::at(ear.address.clone());
         let looked_at = AtomicU64::new(7);
         let start = async {
-            // Another service has the store, say.
+            // The start failed: another service has the store, for example.
             tokio::time::sleep(HOUR).await;
             assert!(ear.heard_nothing());
             for _ in 0..3 {
@@ -390,7 +391,7 @@ mod tests {
                 let heard = tokio::time::timeout(HOUR, ear.hears()).await.unwrap();
                 assert_eq!(heard, "EXTEND_TIMEOUT_USEC=60000000\n");
             }
-            // It hangs: the manager is to end it.
+            // The start hangs: the manager has to end the process.
             tokio::time::sleep(HOUR).await;
             assert!(ear.heard_nothing());
             "started"

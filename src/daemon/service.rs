@@ -27,24 +27,26 @@ use crate::store::{Clock, OnFull, Progress, Reader, RealClock, RealDisk, Store, 
 use crate::tls::Identity;
 use crate::watch;
 
-/// How long publishers' connections have to say goodbye before they are dropped.
+/// How long publishers' connections may take to say goodbye before they are dropped.
 const FAREWELL: Duration = Duration::from_millis(300);
-/// So many read the store at a time, of the four threads that may wait: one is left for names, keys and the configuration.
+/// The most threads that read the store at a time, of the four that may wait. One is left for names, keys and the
+/// configuration.
 const READERS: usize = 3;
-/// However small the rings are, this much may wait for the card: less would not do for an ordinary second.
+/// The least memory that may wait for the card, in bytes, however small the rings are. Less would not do for an ordinary
+/// second.
 const LEAST_STALL_MEMORY: usize = 8 << 20;
 
 /// A service that accepts publishers.
 pub struct Service {
     config: Config,
     store: Store,
-    /// Reads it, for everybody on the network's thread.
+    /// Reads the store, for everybody on the network's thread.
     reader: Reader,
     recorder: Recorder,
-    /// What only time brings about.
+    /// The task that does what is due by time alone.
     time: JoinHandle<()>,
     admission: Arc<Admission>,
-    /// What RTMPS proves itself with.
+    /// The certificate that RTMPS proves itself with.
     identity: Identity,
     addresses: Vec<std::net::SocketAddr>,
     server: JoinHandle<()>,
@@ -53,24 +55,24 @@ pub struct Service {
     clock: Arc<dyn Clock>,
     api: Api,
     uploader: Option<Uploader>,
-    /// The connection to the broker, if there is to be one.
+    /// The connection to the broker, if one is configured.
     mqtt: Option<crate::doors::mqtt::Control>,
     tally: Arc<Tally>,
     facts: Arc<Mutex<Facts>>,
     reloads: Option<mpsc::Receiver<Reloading>>,
 }
 
-/// What is going on, at one moment.
+/// The state of the service at one moment.
 pub struct Snapshot {
     /// Streams on the air.
     pub streams: Vec<StreamStatus>,
-    /// What the store has done.
+    /// The store's progress.
     pub progress: Progress,
-    /// Times the storage thread has come round: stands still only when it is stuck.
+    /// How many times the storage thread has come round. The number stands still only when the thread is stuck.
     pub heartbeat: u64,
     /// Bytes of media that wait for the card.
     pub backlog: usize,
-    /// Bytes of media let go because the card did not take them in time.
+    /// Bytes of media that were dropped because the card did not take them in time.
     pub let_go: u64,
 }
 
@@ -80,7 +82,7 @@ impl Service {
         Self::start_with(config, |_| ()).await
     }
 
-    /// The same, with a last say in what no configuration sets.
+    /// Starts the service like [`start`](Self::start). `tune` may change store settings that no configuration sets.
     pub async fn start_with(config: Config, tune: impl FnOnce(&mut StoreSettings)) -> anyhow::Result<Self> {
         let limits = rtmp::limits(&config.rtmp);
         let admission = Arc::new(Admission::new(&PUBLISHER, keys::authorizer(&config)?, limits));
@@ -198,12 +200,12 @@ impl Service {
         &self.api
     }
 
-    /// What commands want of whoever reads the configuration; to be taken once.
+    /// The requests of commands to reload the configuration. They can be taken once.
     pub(super) fn take_reloads(&mut self) -> Option<mpsc::Receiver<Reloading>> {
         self.reloads.take()
     }
 
-    /// Begins to tell web services, in place of those that were told before.
+    /// Starts the callbacks of the configuration, in place of those that ran before.
     async fn call_back(&self) {
         self.facts().webhooks.clear();
         let webhooks = callbacks::start(&self.config, (&self.store, &self.reader), &self.clock).await;
@@ -221,17 +223,17 @@ impl Service {
         facts.has_broker = self.config.mqtt.is_some();
     }
 
-    /// Where it listens, with the ports the system chose.
+    /// The addresses that the service listens on, with the ports that the system chose.
     pub fn addresses(&self) -> &[std::net::SocketAddr] {
         &self.addresses
     }
 
-    /// Who delivers, if anybody does.
+    /// The uploader, if recordings are delivered.
     pub fn uploader(&self) -> Option<&Uploader> {
         self.uploader.as_ref()
     }
 
-    /// What is going on now.
+    /// The state of the service now.
     pub fn snapshot(&self) -> Snapshot {
         Snapshot {
             streams: self.recorder.status(),
@@ -242,7 +244,7 @@ impl Service {
         }
     }
 
-    /// Takes over what can be changed while running, and says what cannot.
+    /// Takes over the settings that can change while the service runs. The answer says which cannot.
     pub async fn reconfigure(&mut self, config: Config, of_file: Option<Advice>) -> Reloaded {
         let changes = Changes::between(&self.config, &config);
         let mut warnings = Vec::new();
@@ -273,7 +275,7 @@ impl Service {
             )),
         }
         if self.config.sync.is_some() && config.sync.is_some() && self.config.sync != config.sync {
-            // What is under way goes on where it was.
+            // An upload that is under way goes on where it was.
             let (before, config) = (self.uploader.take(), config.clone());
             let (store, clock) = (self.store.clone(), self.clock.clone());
             let renewed = may_block(move || {
@@ -289,7 +291,7 @@ impl Service {
             });
             self.api.set_uploader(self.uploader.clone());
         } else if let Some(uploader) = &self.uploader {
-            // Its keys may be others now, in a file or in the store.
+            // The uploader's keys may be others now, in a file or at object storage.
             let _ = uploader.check_again().await;
         }
         if self.config.mqtt != config.mqtt || self.mqtt.is_none() {
@@ -338,8 +340,8 @@ impl Service {
         Reloaded { changes, warnings }
     }
 
-    /// Resolves only when something has ended that the recording stands on, which it never should. What else fails begins anew
-    /// by itself.
+    /// Resolves only when a task has ended that recording depends on, which never should happen. Any other task that fails
+    /// begins anew by itself.
     pub async fn failed(&mut self) -> anyhow::Result<()> {
         let mut progress = self.store.progress();
         let control = async {
@@ -358,9 +360,9 @@ impl Service {
         bail!(what)
     }
 
-    /// Ends every publish, makes what waits durable, seals the segments.
+    /// Ends every publish, makes the frames in memory durable, and seals the segments.
     pub async fn stop(mut self) -> anyhow::Result<()> {
-        // No more orders, then no more media.
+        // The service takes no more commands, then no more media.
         if let Some(control) = self.control.take() {
             control.stop().await;
         }
@@ -369,7 +371,7 @@ impl Service {
         if let Some(stop) = self.stop_server.take() {
             let _ = stop.send(());
         }
-        // The media is in the store's hands already; a connection that lingers cannot hold it up.
+        // The store has the media already. A connection that lingers cannot hold it up.
         if !self.server.is_finished() && tokio::time::timeout(FAREWELL, &mut self.server).await.is_err() {
             self.server.abort();
         }
@@ -380,7 +382,7 @@ impl Service {
             .context("the uploader could not be joined")?;
         self.facts().webhooks.clear();
         let sealed = self.store.seal().await;
-        // The last events are in the outbox now.
+        // The last events are in the outbox now, so the broker can have them.
         if let Some(mqtt) = self.mqtt.take() {
             mqtt.stop().await;
         }
@@ -412,7 +414,8 @@ fn order_tasks(recorder: &Recorder, config: &Config, clock: &dyn Clock) {
     }
 }
 
-/// Begins to deliver, if that is configured. What is in its way is told, and recordings wait: they are made all the same.
+/// Starts the uploader, if delivery is configured. If that fails, an error is logged, and recordings wait: they are made all
+/// the same.
 fn deliver(config: &Config, said: Said, store: &Store, clock: &Arc<dyn Clock>) -> Option<Uploader> {
     let delivery = config.sync.clone()?;
     let url = delivery.target.url();
@@ -458,8 +461,8 @@ fn store_settings(config: &Config) -> StoreSettings {
     settings
 }
 
-/// What tells this box from others, and is not on the card: the machine's id, made one that nobody can turn back into it. The
-/// device's id where there is none.
+/// A name that tells this box from others and is not on the card. It is a digest of the machine's id, so that nobody can find
+/// the id from it. Where there is no such id, it is the device's id.
 fn own_name(device: &str) -> String {
     let read = |path: &str| std::fs::read_to_string(path).ok();
     let machine = read("/etc/machine-id").or_else(|| read("/var/lib/dbus/machine-id"));
@@ -472,7 +475,7 @@ fn own_name(device: &str) -> String {
     format!("machine {}", HEXLOWER.encode(digest.split_at(16).0))
 }
 
-/// What may wait for a card that stalls: all that the rings may hold, which give way to it.
+/// The bytes that may wait for a card that stalls: all that the rings may hold. The rings give way to it.
 fn stall_memory(config: &Config) -> usize {
     memory(config).max(LEAST_STALL_MEMORY)
 }

@@ -1,7 +1,7 @@
 //! The doors: how the world outside reaches the box, and how the box reaches the world.
 //!
-//! A door speaks one protocol and knows nothing of what a command does; a command knows nothing of doors. Doors do not know
-//! each other.
+//! A door speaks one protocol and does not know what a command does. A command does not know doors. Doors do not know each
+//! other.
 
 pub mod mqtt;
 pub mod rtmp;

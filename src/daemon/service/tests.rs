@@ -1,4 +1,4 @@
-//! What becomes of the service when a part of it fails by a defect.
+//! The service when a part of it fails by a defect.
 
 use std::path::Path;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::*;
 use crate::watch::{is_to_fail, provoke};
 
-/// One with these lines.
+/// A service with `more` lines in its configuration.
 async fn service(home: &Path, more: &str) -> Service {
     let shown = home.display();
     let text = format!(
@@ -22,9 +22,9 @@ async fn a_door_that_fails_begins_anew_and_what_the_recording_stands_on_ends_the
     let home = tempfile::tempdir().unwrap();
     let before = crate::watch::failures();
     let doors = ["MQTT", "callback/of-a-test", "sync"];
-    // The second time only when it has begun anew.
+    // Each door fails a second time only when it has begun anew.
     doors.iter().for_each(|door| provoke(door, 2));
-    // Nobody is behind them.
+    // No broker and no web service answers at these addresses.
     let away = home.path().join("away");
     std::fs::create_dir(&away).unwrap();
     let more = format!(
@@ -45,7 +45,7 @@ async fn a_door_that_fails_begins_anew_and_what_the_recording_stands_on_ends_the
     }
     let health = service.api.health().await;
     assert!(health.process.failures >= before + 6, "{health:?}");
-    // It does not limp on without a clock.
+    // Without a clock the service ends.
     provoke("the recorder's clock", 1);
     let failed = service.failed().await.unwrap_err().to_string();
     assert!(failed.contains("the recorder's clock"), "{failed}");
@@ -59,6 +59,6 @@ async fn a_storage_thread_that_ends_ends_the_service() {
     service.store.shutdown().unwrap();
     let failed = service.failed().await.unwrap_err().to_string();
     assert_eq!(failed, "the storage thread ended");
-    // What can still be ended is, and nothing hangs.
+    // The rest of the service is still ended, and nothing hangs.
     assert!(service.stop().await.is_err());
 }

@@ -1,12 +1,13 @@
-//! The door for fleets: MQTT 5, or MQTT 3.1.1 where the broker speaks no other. Requests come in, answers, events and the state of things go out.
+//! The door for fleets: MQTT 5, or MQTT 3.1.1 where the broker speaks no other. Requests come in. Answers, events and the state
+//! of the box and its streams go out.
 //!
-//! What it promises (docs/mqtt.md; each line is a test):
+//! What the door promises (docs/mqtt.md; each line is a test):
 //!
-//! - every event arrives at least once and in order, with the same id however often it comes, whatever becomes of the broker,
-//!   the network or the box; what had to be dropped is counted in the next event;
+//! - every event arrives at least once and in order, with the same id however often it comes, whatever happens to the broker,
+//!   the network or the box; events that had to be dropped are counted in the next event;
 //! - a request is answered, and carried out once for each id;
-//! - who subscribes knows whether the box is there: `status` is retained, told at every connection, and the last will;
-//! - recording never waits for any of it, and what it holds in memory is bounded.
+//! - a subscriber knows whether the box is there: `status` is retained, published at every connection, and the last will;
+//! - recording never waits for this door, and the memory that the door holds is bounded.
 //!
 //! | module | what it is |
 //! |---|---|
@@ -50,55 +51,55 @@ use crate::event::{Dialect, Sender};
 use crate::model::reply::LinkHealth;
 use crate::store::{Change, Clock, Command, OutboxChange, Reader, Store};
 
-/// What the outbox knows the broker by.
+/// The broker's name as a listener in the outbox.
 pub const LISTENER: &str = "mqtt";
 
 /// How the broker is reached.
 #[derive(Clone)]
 pub struct LinkSettings {
-    /// Name or address.
+    /// The broker's host name or address.
     pub host: String,
-    /// Its port.
+    /// The broker's port.
     pub port: u16,
     /// How the connection is encrypted, if it is.
     pub tls: Option<Arc<rustls::ClientConfig>>,
-    /// What the broker knows the box by.
+    /// The id that the broker knows the box by.
     pub client_id: String,
     /// User and password.
     pub login: Option<(String, String)>,
-    /// Which MQTT is spoken.
+    /// The version of MQTT that is used.
     pub version: MqttVersion,
-    /// So long may the connection be silent.
+    /// How long the connection may be silent.
     pub keep_alive: Duration,
-    /// The broker keeps requests for so long.
+    /// How long the broker keeps requests for a box that is away.
     pub session_expiry: Duration,
 }
 
-/// What is told, and to whom.
+/// The settings of this door.
 #[derive(Clone)]
 pub struct ControlSettings {
     /// How the broker is reached.
     pub link: LinkSettings,
-    /// The broker, as it is shown.
+    /// The broker's address, as it is shown.
     pub shown: String,
-    /// What all topics begin with.
+    /// The beginning of all topics of this box.
     pub root: String,
-    /// Where answers may go beside below `response/`, as filters.
+    /// Filters of topics that answers may go to, beside those below `response/`.
     pub response_topics: Vec<String>,
-    /// `health` is told at least so often.
+    /// `health` is published at least once in this time.
     pub health: Duration,
-    /// What events are written as.
+    /// The dialects that events are written in.
     pub dialects: Vec<Dialect>,
-    /// What all events have in common.
+    /// The source, device and domain that all events name.
     pub sender: Sender,
-    /// Reads the outbox.
+    /// The reader of the outbox.
     pub reader: Reader,
-    /// All that hear of events, this one among them.
+    /// The names of all listeners that take events, with this one.
     pub listeners: Vec<String>,
 }
 
 impl ControlSettings {
-    /// Has the journal know who hears of events.
+    /// Tells the journal which listeners take events.
     fn enroll(&self, store: &Store) {
         let all = OutboxChange::Listeners(self.listeners.clone());
         if let Err(refused) = store.submit(Command::Change(Change::Outbox(all))) {
@@ -113,7 +114,7 @@ pub struct Control {
     stop: oneshot::Sender<()>,
 }
 
-/// What is counted; of one process, whatever is configured meanwhile.
+/// Counts of the connections of this process, whatever is configured meanwhile.
 #[derive(Debug, Default)]
 pub struct Tally {
     version: Mutex<Option<&'static str>>,
@@ -128,7 +129,7 @@ impl Tally {
         *self.version.lock().unwrap_or_else(PoisonError::into_inner) = Some(version);
     }
 
-    /// For `health`.
+    /// The counts as `health` shows them.
     pub fn health(&self) -> LinkHealth {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         LinkHealth {
@@ -141,7 +142,7 @@ impl Tally {
     }
 }
 
-/// What all of it shares.
+/// What all parts of the door share.
 struct Shared {
     settings: ControlSettings,
     topics: topics::Topics,
@@ -152,7 +153,7 @@ struct Shared {
 }
 
 impl Control {
-    /// Begins to connect, on this runtime.
+    /// Starts the task that connects, on this runtime.
     pub fn start(
         settings: ControlSettings,
         api: Api,
@@ -173,7 +174,8 @@ impl Control {
         Self { task, stop }
     }
 
-    /// Sends what there is, as far as the broker takes it soon, says that the box stops, and closes the connection.
+    /// Stops the door. It sends the events that are left as far as the broker takes them soon, says that the box stops, and
+    /// closes the connection.
     pub async fn stop(self) {
         let _ = self.stop.send(());
         let _ = self.task.await;

@@ -1,6 +1,6 @@
-//! Requests in the order in which they came: a few are carried out at a time, some wait, and further ones are refused.
-//! Each is confirmed to the broker when its answer has arrived, in order (MQTT 5, 4.6). When the box loses power before that, the broker
-//! sends the request again.
+//! Requests in the order in which they came: a few are carried out at a time, some wait, and further ones are refused. Each
+//! request is confirmed to the broker when its answer has arrived, in order (MQTT 5, 4.6). When the box loses power before
+//! that, the broker sends the request again.
 
 use std::collections::VecDeque;
 
@@ -13,9 +13,9 @@ use super::request::Reply;
 use crate::api::{Answer, Api, Caller, Code, Failure, Request};
 use crate::watch;
 
-/// So many are carried out at the same time.
+/// The most requests that are carried out at the same time.
 const RUNNING: usize = 8;
-/// So many of QoS 0, which nobody confirms, are taken at a time.
+/// The most requests of QoS 0, which nobody confirms, at a time.
 const LOOSE: usize = 32;
 
 /// Requests that came and are not over.
@@ -50,8 +50,8 @@ impl RequestQueue {
         }
     }
 
-    /// True when there is no place for this request. The broker sends only [`REQUESTS`] of those that are confirmed; those of QoS 0
-    /// may come in any number, and have places of their own.
+    /// True when there is no place for this request. The broker sends only [`REQUESTS`] of the requests that are confirmed.
+    /// Requests of QoS 0 may come in any number, and have places of their own.
     pub(super) fn is_full_for(&self, publish: &Publish) -> bool {
         let loose = self
             .received
@@ -64,7 +64,7 @@ impl RequestQueue {
         }
     }
 
-    /// A place for what somebody published.
+    /// Gives a place to a message that somebody published.
     pub(super) fn place(&mut self, publish: Publish) -> u64 {
         self.next += 1;
         self.received.push_back(Received {
@@ -75,12 +75,12 @@ impl RequestQueue {
         self.next
     }
 
-    /// Lets the request in this place be carried out, in its turn.
+    /// Queues the request in this place. It is carried out in its turn.
     pub(super) fn carry_out(&mut self, place: u64, command: String, request: Request, reply: Reply) {
         self.waiting.push_back((place, command, request, reply));
     }
 
-    /// Begins what may begin. `most` is how large an answer may be.
+    /// Begins as many requests as may run. `most` is how large an answer may be, in bytes.
     pub(super) fn begin(&mut self, api: &Api, most: usize) {
         while self.running.len() < RUNNING
             && let Some((place, command, request, reply)) = self.waiting.pop_front()
@@ -102,19 +102,20 @@ impl RequestQueue {
         }
     }
 
-    /// The next that was carried out; never, while nothing is.
+    /// The next request that was carried out. Never resolves while none is.
     pub(super) async fn answered(&mut self) -> Answered {
         loop {
             match self.running.join_next().await {
                 Some(Ok(answered)) => return answered,
-                // Failures are caught, and nobody aborts one.
+                // Panics are caught, and nobody aborts a request.
                 Some(Err(error)) => watch::failed("a request", &error.to_string(), "it has no answer"),
                 None => std::future::pending().await,
             }
         }
     }
 
-    /// The answer to the request in this place has arrived, or there will be none. Returns the requests to be confirmed now, in order.
+    /// Ends the request in this place: its answer has arrived, or there will be none. Returns the requests to confirm now, in
+    /// order.
     pub(super) fn over(&mut self, place: u64) -> Vec<Publish> {
         if let Some(received) = self.received.iter_mut().find(|received| received.place == place) {
             received.over = true;

@@ -1,4 +1,4 @@
-//! The other side: asks a box through its broker, from any machine.
+//! The client's side: asks a box through its broker, from any machine.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::link::{CONNECT, Client, Connected, Events, Manner, Post, Said, Versio
 use super::request::plain;
 use super::topics::Topics;
 
-/// A broker takes messages of this size, at most.
+/// The largest packet that this client takes, in bytes.
 const LARGEST: u32 = 1 << 20;
 
 /// Why a box could not be asked.
@@ -21,27 +21,27 @@ pub enum RemoteError {
     /// The broker is not there, or does not want this client.
     #[error("{broker}: {reason}")]
     Broker {
-        /// Where it is.
+        /// The broker's address.
         broker: String,
-        /// What is wrong.
+        /// Why the broker could not be used.
         reason: String,
     },
     /// The broker does not let this client listen.
     #[error("{broker} does not let this client subscribe to {topic}")]
     Unsubscribed {
-        /// Where it is.
+        /// The broker's address.
         broker: String,
-        /// To what.
+        /// The topic that was refused.
         topic: String,
     },
     /// The box did not answer.
     #[error("{root} did not answer within {seconds} s; {known}")]
     Silent {
-        /// The box.
+        /// The root of the box's topics.
         root: String,
-        /// How long it was waited for.
+        /// How long the client waited for the answer, in seconds.
         seconds: u64,
-        /// What it last said of itself.
+        /// The last status of the box, in words.
         known: String,
     },
 }
@@ -52,7 +52,7 @@ pub struct Remote {
     events: Events,
     version: Version,
     broker: String,
-    /// What came while something else was waited for.
+    /// Messages that came while the client waited for a subscription.
     came: VecDeque<Publish>,
 }
 
@@ -97,14 +97,14 @@ impl Remote {
         let id = uuid::Uuid::now_v7().to_string();
         let topics = Topics::new(root.to_owned(), Vec::new());
         let (usual, status) = (topics.response(&plain(command)), topics.status());
-        // A topic of its own, where the broker can hand it on. A box that speaks 3.1.1 does not see that, and answers where all
-        // answers of the command go: those of others have other ids.
+        // The answer goes to a topic of its own, where the broker can pass that topic on. A box that speaks 3.1.1 does not see
+        // it, and answers on the usual topic of the command. Other requests' answers there have other ids.
         let own = topics.response(&format!("ctl/{id}"));
         let own = (self.version == Version::V5).then_some(own);
         match &own {
             Some(own) => {
                 self.listen(&[own, &status]).await?;
-                // Who may not read it can ask every box that speaks MQTT 5.
+                // A client that may not read the usual topic can still ask every box that speaks MQTT 5.
                 match self.listen(&[&usual]).await {
                     Ok(()) | Err(RemoteError::Unsubscribed { .. }) => {}
                     Err(error) => return Err(error),
@@ -147,7 +147,7 @@ impl Remote {
         }
     }
 
-    /// Listens to topics.
+    /// Subscribes to topics, one after the other, and waits until the broker confirms each.
     pub async fn listen(&mut self, topics: &[&str]) -> Result<(), RemoteError> {
         for topic in topics {
             let subscribed = self.client.subscribe((*topic).to_owned(), true);
@@ -173,7 +173,7 @@ impl Remote {
         Ok(())
     }
 
-    /// The next message.
+    /// The next message of a subscription. The error says that the connection is lost.
     pub async fn message(&mut self) -> Result<Publish, RemoteError> {
         if let Some(message) = self.came.pop_front() {
             return Ok(message);
@@ -185,7 +185,7 @@ impl Remote {
         }
     }
 
-    /// Says goodbye.
+    /// Ends the connection in order, and waits at most a second for the broker to close it.
     pub async fn close(mut self) {
         self.client.disconnect();
         let _ = timeout(Duration::from_secs(1), async {
@@ -211,7 +211,7 @@ fn last_said(status: &[u8]) -> String {
     let status: Value = serde_json::from_slice(status).unwrap_or_default();
     let word = |name: &str| status.get(name).and_then(Value::as_str).unwrap_or("?");
     match word("state") {
-        // The last will was written when it connected.
+        // The broker wrote down the last will when the box connected.
         "down" => format!("it is down; it had connected at {}", word("time")),
         state => format!("it is {state} since {}", word("time")),
     }

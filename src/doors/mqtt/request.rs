@@ -1,4 +1,4 @@
-//! From what arrives to a request, or to the refusal of one. Pure: whatever is published to the box goes through here.
+//! Makes a request, or the refusal of one, from what arrives. Pure: every message published to the box goes through here.
 
 use bytes::Bytes;
 use rumqttc::v5::mqttbytes::QoS;
@@ -7,10 +7,10 @@ use rumqttc::v5::mqttbytes::v5::{Publish, PublishProperties};
 use super::topics::Topics;
 use crate::api::{Answer, Code, Failure, Request};
 
-/// What of a request is wrong that is to be answered where this box does not.
+/// The field that is wrong when a request wants its answer where this box does not answer.
 pub(super) const RESPONSE_TOPIC: &str = "response_topic";
 
-/// What is echoed is no longer than this.
+/// The longest correlation data that an answer repeats, in bytes.
 const MAX_CORRELATION: usize = 1_024;
 
 /// Where an answer goes, and what goes with it.
@@ -29,13 +29,13 @@ pub(super) enum Asked {
         request: Request,
         reply: Reply,
     },
-    /// Nothing that can be carried out; this is the answer.
+    /// A request that cannot be carried out, and its answer.
     Refused { answer: Answer, reply: Reply },
-    /// Nothing for this box.
+    /// A message that is not for this box.
     Stray,
 }
 
-/// Reads it.
+/// Reads a message that was published to this box.
 pub(super) fn read(topics: &Topics, publish: &Publish) -> Asked {
     let Ok(topic) = std::str::from_utf8(&publish.topic) else {
         return Asked::Stray;
@@ -46,7 +46,7 @@ pub(super) fn read(topics: &Topics, publish: &Publish) -> Asked {
     let properties = publish.properties.as_ref();
     let correlation = properties.and_then(|properties| properties.correlation_data.clone());
     let wanted = properties.and_then(|properties| properties.response_topic.clone());
-    // A name that is no command is answered where its like would be, cut to a length that a topic bears.
+    // A name that is no command is answered on the topic that the command would have, cut to a length that a topic allows.
     let usual = topics.response(&plain(command));
     let reply = |topic| Reply {
         topic,
@@ -110,7 +110,7 @@ pub(super) fn plain(command: &str) -> String {
         .collect()
 }
 
-/// Whatever is published to a box. The first byte says what goes with it, the second how long the topic is.
+/// Reads any message. The first byte says what goes with it, the second how long the topic is.
 #[doc(hidden)]
 pub fn fuzz(bytes: &[u8]) {
     let [flags, length, rest @ ..] = bytes else { return };

@@ -1,4 +1,4 @@
-//! One connection after the other.
+//! Makes one connection to the broker after the other.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -19,11 +19,11 @@ use crate::watch;
 /// The first wait after a connection is lost, and the longest.
 const WAIT: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(60);
-/// A broker of MQTT 3.1.1 is asked for MQTT 5 again after so long.
+/// How long after an answer in MQTT 3.1.1 a broker is asked for MQTT 5 again.
 const ASK_AGAIN: Duration = Duration::from_secs(3_600);
 
 pub(super) async fn run(shared: Arc<Shared>, mut stop: oneshot::Receiver<()>) {
-    // What one had in its hands is in the outbox, too.
+    // A connection that failed by a defect loses nothing: its events are in the outbox, too.
     while watch::has_failed("MQTT", connections(&shared, &mut stop)).await {}
 }
 
@@ -32,10 +32,10 @@ async fn connections(shared: &Shared, stop: &mut oneshot::Receiver<()>) {
     let mut outbox: Option<(OutboxSender, Subscription)> = None;
     let mut failures = 0;
     let mut told: Option<Loss> = None;
-    // A broker that keeps no messages refuses a will that is to be kept.
+    // A broker that keeps no retained messages refuses a will that is retained.
     let mut retains = true;
     let mut spoken = Spoken::default();
-    // What waits at the broker is thrown away once: it has something that this box cannot take.
+    // Messages that wait at the broker are thrown away once, when one of them is more than this box can take.
     let mut clean = false;
     let shown = shared.settings.shown.clone();
     loop {
@@ -113,7 +113,7 @@ async fn connections(shared: &Shared, stop: &mut oneshot::Receiver<()>) {
     }
 }
 
-/// Says that the connection is made, and by what: where that is MQTT 3.1.1, who asks must know.
+/// Logs that the connection is made. Where it is MQTT 3.1.1, whoever sends requests has to know that.
 fn say_connected(shared: &Shared, link: &Link) {
     let (shown, id) = (&shared.settings.shown, &shared.settings.link.client_id);
     match (link.version(), link.instead()) {
@@ -127,8 +127,8 @@ fn say_connected(shared: &Shared, link: &Link) {
     }
 }
 
-/// Which version of MQTT is tried first: the one that the broker took last. One that took MQTT 3.1.1 is asked for MQTT 5 again
-/// after an hour, should the connection be made anew: it may have been updated.
+/// Which version of MQTT is tried first: the one that the broker took last. A broker that took MQTT 3.1.1 is asked for MQTT 5
+/// again at the first connection after an hour: it may have been updated.
 #[derive(Default)]
 struct Spoken {
     old_since: Option<Instant>,
@@ -147,14 +147,14 @@ impl Spoken {
     fn took(&mut self, version: Version, now: Instant) {
         match version {
             Version::V5 => self.old_since = None,
-            // The hour begins when it did not take MQTT 5.
+            // The hour begins when the broker did not take MQTT 5.
             Version::V311 if self.first(now) == Version::V5 => self.old_since = Some(now),
             Version::V311 => {}
         }
     }
 }
 
-/// What the broker has of the events, once the journal says so.
+/// The broker's position in the outbox, as soon as the journal has it.
 async fn subscribe(shared: &Shared) -> Subscription {
     let unknown = || shared.settings.enroll(&shared.store);
     Subscription::open(
@@ -166,7 +166,8 @@ async fn subscribe(shared: &Shared) -> Subscription {
     .await
 }
 
-/// Waits that double, with jitter: a thousand boxes whose broker was away do not come back at one moment.
+/// How long to wait after so many failures. The wait doubles, with jitter, so that a thousand boxes whose broker was away do
+/// not come back at one moment.
 fn wait(failures: u32, chance: u32) -> Duration {
     let whole = WAIT
         .saturating_mul(1 << failures.saturating_sub(1).min(16))
@@ -175,7 +176,7 @@ fn wait(failures: u32, chance: u32) -> Duration {
     half + half.mul_f64(f64::from(chance) / f64::from(u32::MAX))
 }
 
-/// Any number.
+/// A random number.
 fn chance() -> u32 {
     let [.., a, b, c, d] = uuid::Uuid::now_v7().into_bytes();
     u32::from_be_bytes([a, b, c, d])

@@ -1,4 +1,4 @@
-//! Which events are on their way to the broker, and which have arrived. A plain struct that is told what happened.
+//! Keeps which events are on their way to the broker, and which have arrived. A plain struct that is told what happened.
 //!
 //! ```text
 //! outbox ──take──► waiting ──next──► on the way ──arrived──► heard: the cursor moves past it
@@ -6,15 +6,15 @@
 //!                     └──── broken ──────┘   a connection ends: what was not confirmed is sent again, in order
 //! ```
 //!
-//! Events are sent in order. An event counts as heard when it and all events before it have arrived. After a crash only events behind the
-//! cursor are sent again.
+//! Events are sent in order. An event counts as acknowledged when it and all events before it have arrived. After a crash only
+//! events behind the cursor are sent again.
 
 use std::collections::VecDeque;
 
-/// More than so many are not read ahead.
+/// The most events that are read ahead.
 const AHEAD: usize = 512;
 
-/// Less than so many waiting, and more are read.
+/// More events are read when fewer than this wait.
 const LOW: usize = 128;
 
 /// A message of an event.
@@ -34,9 +34,9 @@ pub(super) struct EventMessages {
 /// Events on their way to one listener.
 #[derive(Debug)]
 pub(super) struct OutboxSender {
-    /// The listener has all events up to here.
+    /// The listener has all events up to this number.
     cursor: u64,
-    /// All events up to here were taken from the outbox.
+    /// All events up to this number were taken from the outbox.
     taken: u64,
     waiting: VecDeque<EventMessages>,
     on_the_way: VecDeque<Sent>,
@@ -47,12 +47,12 @@ pub(super) struct OutboxSender {
 #[derive(Debug)]
 struct Sent {
     event: EventMessages,
-    /// Messages that were confirmed.
+    /// How many of its messages were confirmed.
     arrived: usize,
 }
 
 impl OutboxSender {
-    /// For a listener that has all events up to `cursor`.
+    /// A sender for a listener that has all events up to `cursor`.
     pub(super) fn new(cursor: u64) -> Self {
         Self {
             cursor,
@@ -68,12 +68,13 @@ impl OutboxSender {
         self.cursor
     }
 
-    /// Which events to read from the outbox: those behind this number, and how many. `None` while enough are waiting.
+    /// Which events to read from the outbox: the number behind which they begin, and how many. `None` while enough are waiting.
     pub(super) fn wants(&self) -> Option<(u64, usize)> {
         (self.waiting.len() < LOW).then_some((self.taken, AHEAD))
     }
 
-    /// Takes an event from the outbox; `make` is given how many are missing before it, and makes its messages.
+    /// Takes an event from the outbox. `make` is given how many events are missing before it, and makes its messages. Returns
+    /// that number.
     pub(super) fn take(&mut self, sequence: u64, make: impl FnOnce(u64) -> Vec<EventMessage>) -> u64 {
         if sequence <= self.taken {
             return 0;
@@ -85,7 +86,7 @@ impl OutboxSender {
         missing
     }
 
-    /// Events that are on their way.
+    /// The number of events that are on their way.
     pub(super) fn on_the_way(&self) -> usize {
         self.on_the_way.len()
     }
@@ -96,7 +97,8 @@ impl OutboxSender {
         self.waiting.front()?.messages.get(self.begun)
     }
 
-    /// The message that [`peek`](Self::peek) returned was sent. Returns the event's number, by which [`arrived`](Self::arrived) knows it.
+    /// Notes that the message of [`peek`](Self::peek) was sent. Returns the event's number, which [`arrived`](Self::arrived)
+    /// takes.
     pub(super) fn sent(&mut self) -> u64 {
         let Some(event) = self.waiting.front() else {
             defect!("an event was sent that nobody was shown");
@@ -117,7 +119,7 @@ impl OutboxSender {
         sequence
     }
 
-    /// A message of an event was confirmed, or given up. True when the cursor moved.
+    /// Notes that a message of an event was confirmed, or given up. True when the cursor moved.
     pub(super) fn arrived(&mut self, sequence: u64) -> bool {
         if let Some(sent) = self
             .on_the_way
@@ -131,7 +133,7 @@ impl OutboxSender {
         self.cursor != before
     }
 
-    /// The connection is gone: what was not confirmed is sent again.
+    /// Notes that the connection is gone: messages that were not confirmed are sent again.
     pub(super) fn broken(&mut self) {
         if self.begun > 0 {
             // An event of which some messages are sent stands in both queues.
@@ -179,15 +181,15 @@ mod tests {
 
     #[derive(Clone, Debug)]
     enum Step {
-        /// So many events happen, each with so many messages.
+        /// This many events happen, each with this many messages.
         Happen(Vec<usize>),
         Send(usize),
-        /// The broker confirms one of those on the way, mostly the first.
+        /// The broker confirms one of the messages on the way, mostly the first.
         Confirm(usize),
         Break,
-        /// The process ends; what was written of the cursor is behind by so many commits.
+        /// The process ends. The written cursor is behind by this many commits.
         Crash(usize),
-        /// The bound of the outbox: all but so many are dropped.
+        /// The bound of the outbox: all events but this many are dropped.
         Drop(usize),
     }
 
@@ -207,7 +209,7 @@ mod tests {
         fn every_event_is_heard_in_order_or_counted_whatever_happens(
             steps in prop::collection::vec(step(), 1..60),
         ) {
-            // What the broker has got of each event, and the order in which it first got them.
+            // The messages that the broker has got of each event, and the order in which it first got them.
             let mut outbox: VecDeque<(u64, usize)> = VecDeque::new();
             let (mut newest, mut cursors) = (0_u64, vec![0_u64]);
             let mut sender = OutboxSender::new(0);
@@ -229,7 +231,7 @@ mod tests {
                         for _ in 0..count {
                             let Some(message) = sender.peek() else { break };
                             let sequence: u64 = message.body.parse().unwrap();
-                            // Never one before another that was not sent at least once.
+                            // The sender never sends one before another that was not sent at least once.
                             let last = heard.iter().max().copied().unwrap_or(0);
                             prop_assert!(sequence <= last || flying.iter().all(|it| *it <= sequence));
                             heard.push(sequence);
@@ -254,15 +256,15 @@ mod tests {
                     Step::Crash(behind) => {
                         flying.clear();
                         let at = cursors[cursors.len().saturating_sub(1 + behind)];
-                        // Rows go with the commit that moves the cursor.
+                        // Rows are deleted with the commit that moves the cursor.
                         let gone = outbox.front().map_or(newest, |(sequence, _)| sequence - 1);
                         sender = OutboxSender::new(at.max(gone.min(sender.cursor())));
                     }
                 }
-                // What is confirmed was sent.
+                // A message that is confirmed was sent.
                 prop_assert!(sender.cursor() <= newest);
             }
-            // All that is still in the outbox and has a message was sent at least once.
+            // Every event that is still in the outbox and has a message was sent at least once.
             for (sequence, count) in outbox.iter().filter(|(_, count)| *count > 0) {
                 prop_assert!(heard.contains(sequence), "{} of {} ({:?})", sequence, count, sender);
             }

@@ -1,5 +1,5 @@
-//! What is told of streams, and when: at once when something changed that somebody would act upon, and else once in a while,
-//! as long as they are on the air. One that went off the air is told of once more, and forgotten after a while.
+//! What is published about streams, and when. A change that somebody would act upon is published at once. Otherwise a stream on
+//! the air is published once in a while. A stream that went off the air is published once more, and forgotten after a while.
 
 use std::collections::BTreeMap;
 
@@ -21,23 +21,24 @@ struct Known {
     publish: PublishId,
     tracks: Tracks,
     recordings: Vec<RecordingId>,
-    /// CLOCK_BOOTTIME when it was last told of.
+    /// CLOCK_BOOTTIME in microseconds when the stream was last published.
     told: Micros,
     live: bool,
     last: StreamStatus,
 }
 
-/// What is to be said of a stream.
+/// What is to be published about a stream.
 #[derive(Debug)]
 pub(super) enum News {
-    /// How it is.
+    /// The stream's state.
     State(StreamName, Box<StreamState>),
-    /// Nothing any more.
+    /// Nothing any more: its retained message is taken back.
     Forget(StreamName),
 }
 
 impl Streams {
-    /// What is new, given what is on the air now. `every` is how long nothing may be said.
+    /// The news, given the streams on the air now. `every` is how long nothing may be published about a stream, in
+    /// microseconds.
     pub(super) fn look(
         &mut self,
         live: &[StreamStatus],
@@ -87,7 +88,7 @@ impl Streams {
         news
     }
 
-    /// All that is known is told again: the broker may have forgotten it.
+    /// Has all known streams published again: the broker may have forgotten them.
     pub(super) fn again(&mut self) {
         for known in self.known.values_mut() {
             known.told = Micros::MIN;

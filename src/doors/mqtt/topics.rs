@@ -1,4 +1,4 @@
-//! Where what goes.
+//! The topics of a box.
 //!
 //! ```text
 //! <root>/status                 out, retained, and the last will
@@ -14,14 +14,14 @@
 use crate::event::Dialect;
 use crate::media::StreamName;
 
-/// A topic has at most so many bytes (MQTT 5, 1.5.4).
+/// The most bytes of a topic (MQTT 5, 1.5.4).
 const LONGEST: usize = 65_535;
 
 /// The topics of this box.
 #[derive(Clone, Debug)]
 pub(super) struct Topics {
     root: String,
-    /// Filters of topics of others on which answers are allowed.
+    /// Filters of topics beyond this box's own, to which answers may go.
     answers: Vec<String>,
 }
 
@@ -38,7 +38,7 @@ impl Topics {
         format!("{}/health", self.root)
     }
 
-    /// Of a stream. What means something in a topic is escaped: no two streams have the same.
+    /// The topic of a stream. Characters that mean something in a topic are escaped, so no two streams have the same topic.
     pub(super) fn stream(&self, stream: &StreamName) -> String {
         let mut topic = format!("{}/stream/", self.root);
         for c in stream.as_str().chars() {
@@ -50,7 +50,7 @@ impl Topics {
         topic
     }
 
-    /// Of all streams, to subscribe to.
+    /// The filter of all streams' topics.
     pub(super) fn streams(&self) -> String {
         format!("{}/stream/#", self.root)
     }
@@ -59,7 +59,7 @@ impl Topics {
         self.below("stream", topic).is_some()
     }
 
-    /// Of a message in a dialect.
+    /// The topic of a message in a dialect.
     pub(super) fn event(&self, dialect: Dialect, name: &str) -> String {
         let level = match dialect {
             Dialect::CloudEvents => "event",
@@ -68,7 +68,7 @@ impl Topics {
         format!("{}/{level}/{name}", self.root)
     }
 
-    /// Of all requests, to subscribe to.
+    /// The filter of all requests' topics.
     pub(super) fn requests(&self) -> String {
         format!("{}/request/#", self.root)
     }
@@ -78,13 +78,13 @@ impl Topics {
         self.below("request", topic)
     }
 
-    /// Where an answer goes that nobody wants elsewhere.
+    /// The topic of an answer when the request names no other.
     pub(super) fn response(&self, command: &str) -> String {
         format!("{}/response/{command}", self.root)
     }
 
-    /// True when an answer may go there: to one topic below `response/`, or to one of others that the configuration allows.
-    /// Who may ask the box must not publish anywhere with the box's rights.
+    /// True when an answer may go to a topic: to one below `response/`, or to another one that the configuration allows. A
+    /// client that may ask the box must not publish anywhere with the box's rights.
     pub(super) fn may_answer(&self, topic: &str) -> bool {
         let plain = !topic.is_empty()
             && topic.len() <= LONGEST
@@ -175,7 +175,7 @@ mod tests {
         ] {
             assert_eq!(some.may_answer(topic), good, "{topic}");
         }
-        // Whatever is allowed: what this box says or hears elsewhere is nobody else's.
+        // Whatever the configuration allows: no answer may go to another topic of this box.
         let topics = allowed(&["#"]);
         assert!(topics.may_answer("reply/1"));
         for bad in [

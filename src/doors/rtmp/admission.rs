@@ -1,4 +1,4 @@
-//! Whether the publish that a connection asks for begins.
+//! Decides whether a publish that a connection asks for begins.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::config::{self, Hook};
 use crate::media::{NameError, StreamName};
 use crate::recorder::{EndReason, PublishRequest, Refusal};
 
-/// Who comes in at this door, and what the configuration calls its limits.
+/// Publishers: the clients of this door, and the configuration's names of their limits.
 pub static PUBLISHER: Client = Client {
     action: "publish",
     verb: "push",
@@ -42,14 +42,14 @@ pub fn limits(configured: &config::Rtmp) -> Limits {
     }
 }
 
-/// A request to publish that is not decided yet. Nothing more is read from the connection until it is.
+/// A request to publish that is not decided yet. Until then nothing more is read from the connection.
 pub(super) enum Question {
     /// Services decide about it.
     Asked {
         hooks: Vec<(Hook, Arc<Grant>)>,
         request: PublishRequest,
     },
-    /// It is allowed, and somebody is in its way whose connection may have ended without having been looked at since.
+    /// The request is allowed, and a publisher is in its way. That publisher's connection may have ended unnoticed.
     InTheWay {
         request: PublishRequest,
         grant: Arc<Grant>,
@@ -57,7 +57,7 @@ pub(super) enum Question {
 }
 
 impl Question {
-    /// Waits for the answer.
+    /// Waits for the answer to the question.
     async fn decided(self, admission: &Admission) -> Decided {
         match self {
             Question::Asked { hooks, request } => {
@@ -80,20 +80,20 @@ impl Question {
     }
 }
 
-/// What came of a question.
+/// The answer to a question.
 enum Decided {
     Begins(PublishRequest, Arc<Grant>, Attempt),
     Denied(StreamName, Reason),
 }
 
-/// Whether somebody who is in the way is waited for.
+/// Whether a publisher in the way is still waited for: at the first attempt only.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Attempt {
     First,
     Last,
 }
 
-/// So long after a publisher's connection ended it has been looked at, on a machine with other work as well.
+/// The time after which an ended connection of a publisher has been noticed, also on a machine with other work.
 const NOTICED: Duration = Duration::from_millis(3 * pace::TICK.as_millis() as u64);
 
 impl Connection {
@@ -101,7 +101,7 @@ impl Connection {
     pub(super) fn asked(&mut self, asked: &PublishAsked) -> Result<(), End> {
         let stream = match asked.stream_name() {
             Ok(stream) => stream,
-            // What has one part may be a secret.
+            // A name with one part may be a secret, so it is not logged.
             Err(NameError::Parts(_)) => {
                 self.shared.declined(self.peer, Declined::NoKey, "");
                 self.session.refuse(ONE_PART);
@@ -155,8 +155,8 @@ impl Connection {
         }
     }
 
-    /// Waits for what a request to publish waits for, if there is one, and goes on with what came behind it. Nothing more
-    /// is read from the connection meanwhile, and no other waits.
+    /// Waits for the decision about a request to publish, if there is one, and goes on with the bytes that came behind it.
+    /// Nothing more is read from the connection meanwhile, and no other connection waits.
     pub(super) async fn decide(&mut self) -> Result<(), End> {
         while let Some(question) = self.question.take() {
             let shared = Arc::clone(&self.shared);
@@ -179,8 +179,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Begins a publish that is allowed, if there is room for it and the recorder takes it. Who is in its way may be a
-    /// publisher that has gone already: an encoder that comes back over a new connection must not be told so.
+    /// Begins a publish that is allowed, if the limits and the recorder let it. A publisher in its way may have gone already.
+    /// An encoder that comes back over a new connection must not be refused because of its old one.
     fn begin(&mut self, request: PublishRequest, grant: Arc<Grant>, attempt: Attempt) -> Result<(), End> {
         let (stream, peer) = (request.stream.clone(), request.peer);
         let encoder = request.encoder.clone();
@@ -217,13 +217,13 @@ impl Connection {
         }
     }
 
-    /// The stream cannot be recorded.
+    /// Refuses the request, because the stream cannot be recorded.
     fn refuse(&mut self, why: &str) -> Result<(), End> {
         self.session.refuse(why);
         Err(End::Refused(why.to_owned()))
     }
 
-    /// This publisher may not.
+    /// Refuses the request, because of who asks.
     fn deny(&mut self, stream: StreamName, reason: Reason, hint: &str) -> Result<(), End> {
         let between = if hint.is_empty() { "" } else { "; " };
         let told = self.shared.admission.told(&reason);
@@ -232,8 +232,9 @@ impl Connection {
     }
 }
 
-/// What is to be done about an address that may have been split in its query, where it is to be read as one. What proves the
-/// publisher says how it was meant; where nobody asks for a proof, no part of what sounds like a secret becomes a name.
+/// Decides about an address that an encoder may have split in its query, and gives the verdict if it is to be read as one
+/// address. The publisher's proof shows how the address was meant. Where nobody asks for a proof, no part of a parameter that
+/// sounds like a secret becomes a name.
 fn split_verdict(
     verdict: &Verdict,
     split: &Split,
@@ -242,7 +243,7 @@ fn split_verdict(
     let whole = check(&split.stream, &split.query);
     let is_meant = match (verdict, &whole) {
         (Verdict::Refuse(_) | Verdict::Ask(_), Verdict::Allow(_)) => true,
-        // Who is asked is asked about the address as it was meant.
+        // A service is asked about the address as it was meant.
         (Verdict::Refuse(_) | Verdict::Ask(_), Verdict::Refuse(_) | Verdict::Ask(_)) => {
             split.is_in_a_secret()
         }

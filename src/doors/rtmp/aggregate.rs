@@ -4,7 +4,7 @@ use bytes::{Buf, Bytes};
 
 use super::message::{Message, be24};
 
-/// Type, length, timestamp, stream id; and after the body its length again.
+/// The bytes of type, length, timestamp and stream id. Behind the body its length is repeated.
 const TAG_HEADER: usize = 11;
 const BACK_POINTER: usize = 4;
 
@@ -18,7 +18,7 @@ pub(super) struct Aggregate {
 }
 
 impl Aggregate {
-    /// Begins with an aggregate message.
+    /// Takes an aggregate message apart.
     pub(super) fn new(message: Message) -> Self {
         Self {
             rest: message.payload,
@@ -32,8 +32,8 @@ impl Aggregate {
 impl Iterator for Aggregate {
     type Item = Message;
 
-    /// The next message; a tail that is cut short is left out. Its time is the aggregate's plus how far it
-    /// lies after the first, its stream the aggregate's, as RTMP §7.1.6 has it.
+    /// The next message. A tail that is cut short is left out. The message's time is the aggregate's plus its distance from the
+    /// first message. Its stream is the aggregate's (RTMP §7.1.6).
     fn next(&mut self) -> Option<Message> {
         let header = self.rest.first_chunk::<TAG_HEADER>()?;
         let [kind, _, _, _, t2, t1, t0, t3, ..] = *header;
@@ -42,7 +42,7 @@ impl Iterator for Aggregate {
         if self.rest.len() < TAG_HEADER + length {
             return None;
         }
-        // A copy: what is kept of one tag must not hold the memory of all.
+        // The payload is a copy, because one tag that is kept must not hold the memory of all.
         let payload = Bytes::copy_from_slice(self.rest.get(TAG_HEADER..TAG_HEADER + length)?);
         self.rest
             .advance((TAG_HEADER + length + BACK_POINTER).min(self.rest.len()));

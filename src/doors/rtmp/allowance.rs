@@ -1,39 +1,39 @@
-//! How much memory half-received messages may hold.
+//! Bounds the memory that half-received messages may hold.
 //!
-//! Each connection has a share that nobody can take from it, and beyond that draws on a [`Budget`] that many share. What a
-//! message needs is taken when it begins, all of it or nothing: whoever got it can finish the message.
+//! Each connection has a share that nobody can take from it, and beyond that draws on a [`Budget`] that many share. A message
+//! takes all the memory that it needs when it begins, or nothing. So a message that got its memory can be finished.
 
 use std::sync::Arc;
 
 use super::chunk::MAX_MESSAGE;
 use crate::access::{Budget, Owner};
 
-/// What one connection may hold.
+/// The memory that one connection may hold.
 #[derive(Clone, Debug)]
 pub struct Allowance {
-    /// Its own share, bytes.
+    /// The connection's own share, in bytes.
     pub share: usize,
-    /// Where what does not fit into that comes from.
+    /// The budget for messages that do not fit into the share.
     pub budget: Budget,
-    /// Whom it is counted for there.
+    /// The owner that memory of the budget is counted for.
     pub owner: Owner,
-    /// Longest message.
+    /// The longest message, in bytes.
     pub longest: u32,
-    /// What becomes of a message that finds no memory.
+    /// What happens to a message that finds no memory.
     pub when_full: WhenFull,
 }
 
-/// What becomes of a message that finds no memory.
+/// What happens to a message that finds no memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhenFull {
     /// The connection ends.
     End,
-    /// It waits, and nothing is read behind it.
+    /// The message waits, and nothing behind it is read.
     Wait,
 }
 
 impl From<Budget> for Allowance {
-    /// Everything from the budget, and an end when that is used up.
+    /// All memory comes from the budget. The connection ends when that is used up.
     fn from(budget: Budget) -> Self {
         Self {
             share: 0,

@@ -1,12 +1,12 @@
 //! Action Message Format 0, as much as RTMP needs of it, with bounds on depth, count and length.
 
-/// How deep objects and arrays may nest; encoders nest twice.
+/// How deep objects and arrays may nest. Encoders nest twice.
 const MAX_DEPTH: usize = 16;
 
-/// How many values one message may hold: each takes more memory than wire bytes.
+/// How many values one message may hold. Each takes more memory than bytes on the wire.
 const MAX_VALUES: usize = 4096;
 
-/// An AMF0 value. What a recorder has no use for is kept by its type only.
+/// An AMF0 value. Types that a recorder has no use for are kept by their type only.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
     /// Number.
@@ -110,7 +110,7 @@ impl<'a> Decoder<'a> {
                 Value::Undefined
             }
             0x08 => {
-                // The count that precedes an ECMA array is wrong as often as right: the end marker rules.
+                // The count before an ECMA array is wrong as often as right, so the end marker decides.
                 self.array::<4>()?;
                 Value::Object(self.fields(depth)?)
             }
@@ -136,7 +136,7 @@ impl<'a> Decoder<'a> {
     fn fields(&mut self, depth: usize) -> Result<Vec<(String, Value)>, AmfError> {
         let mut fields = Vec::new();
         loop {
-            // An array whose end marker is missing at the end of the message: FFmpeg and others accept it.
+            // The end marker of an array may be missing at the end of the message: FFmpeg and others accept that.
             if self.rest.is_empty() {
                 return Ok(fields);
             }
@@ -234,7 +234,6 @@ fn encode_text(text: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(bytes);
 }
 
-/// A string value.
 pub(super) fn text(text: &str) -> Value {
     Value::String(text.to_owned())
 }

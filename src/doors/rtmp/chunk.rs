@@ -1,4 +1,4 @@
-//! Chunks into messages, RTMP §5.3, with every cap that a stranger on the network calls for.
+//! Makes messages from chunks, RTMP §5.3, with every limit that input from strangers calls for.
 
 use bytes::Bytes;
 
@@ -6,7 +6,7 @@ use super::allowance::{Allowance, WhenFull};
 use super::chunk_header::{MAX_HEADER, Repeat, detect_repeat, parse_basic, parse_fields};
 use super::message::{ABORT, Message, SET_CHUNK_SIZE, be32};
 
-/// Largest message taken: a keyframe of 4K video is a tenth of it.
+/// The largest message that is taken, in bytes. A keyframe of 4K video is a tenth of it.
 pub(super) const MAX_MESSAGE: u32 = 10 << 20;
 
 const MIN_CHUNK_SIZE: u32 = 128;
@@ -15,19 +15,19 @@ const MAX_CHUNK_STREAMS: usize = 64;
 const MAX_PARTIAL_MESSAGES: usize = 4;
 const MAX_CONNECTION_BYTES: usize = 16 << 20;
 
-/// A message announced longer than this gets its memory as its bytes arrive.
+/// A message that is announced longer than this, in bytes, gets its memory as its bytes arrive.
 const FIRST_ALLOCATION: usize = 64 << 10;
 
-/// A message may take this many times the bytes that have come of it.
+/// The memory of a message may be this many times the bytes that have come.
 const GROWTH: usize = 16;
 
-/// A timestamp above this cannot be meant as the delta of what follows.
+/// A timestamp above this, in milliseconds, cannot be meant as the delta of the next message.
 const LONGEST_FIRST_DELTA: u32 = 1_000;
 
 /// Why a connection's bytes are not RTMP that can be taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChunkError {
-    /// Set Chunk Size with a value nobody needs.
+    /// Set Chunk Size with a value outside the bounds.
     #[error("chunk size {0} is outside {MIN_CHUNK_SIZE} to {MAX_CHUNK_SIZE}")]
     ChunkSize(u32),
     /// A control message shorter than its fields.
@@ -36,11 +36,11 @@ pub enum ChunkError {
     /// A message longer than the cap.
     #[error("a message of type {kind} announces {length} bytes; at most {longest} are taken{}", before_publish(*.longest))]
     TooLong {
-        /// Message type.
+        /// The message type.
         kind: u8,
-        /// Announced length.
+        /// The announced length, in bytes.
         length: u32,
-        /// The most that is taken.
+        /// The longest message that is taken, in bytes.
         longest: u32,
     },
     /// Too many chunk streams.
@@ -49,12 +49,12 @@ pub enum ChunkError {
     /// Too many messages begun and not ended.
     #[error("more than {MAX_PARTIAL_MESSAGES} messages begun at the same time")]
     Partials,
-    /// A header that refers to one that never came.
+    /// A header refers to an earlier one that never came.
     #[error("chunk stream {csid} begins with a chunk of type {format}, which needs one before it")]
     NoHeader {
-        /// Chunk stream.
+        /// The id of the chunk stream.
         csid: u32,
-        /// Chunk type.
+        /// The chunk type, 0 to 3.
         format: u8,
     },
     /// Another message began on a chunk stream whose message had not ended.
@@ -76,18 +76,18 @@ pub struct ChunkReader {
     /// A header that was cut by the end of the input.
     stash: Stash,
     partials: usize,
-    /// Memory that half-received messages really hold.
+    /// Memory that half-received messages really hold, in bytes.
     held: usize,
     allowance: Allowance,
-    /// Taken of the share, and of the budget.
+    /// The bytes that are taken from the share, and from the budget.
     owed: Charge,
-    /// How many times something was taken of the budget when nothing was.
+    /// How many loans there were: a loan begins when memory is taken from the budget and none was held of it before.
     loans: u64,
     /// A chunk stream whose message has begun and waits for memory.
     waiting: Option<usize>,
 }
 
-/// What a message may take up, by where it was taken from.
+/// The memory that a message may take up, in bytes, by where it was taken from.
 #[derive(Clone, Copy, Debug, Default)]
 struct Charge {
     share: usize,
@@ -99,7 +99,7 @@ struct ChunkStream {
     csid: u32,
     timestamp: u32,
     delta: u32,
-    /// The time field as it stood in the last header, when that was an extended one.
+    /// The time field of the last header, when it was an extended one.
     extended: Option<u32>,
     length: u32,
     kind: u8,
@@ -115,7 +115,7 @@ struct Stash {
 }
 
 impl ChunkReader {
-    /// A reader at the start of a connection, and what its half-received messages may hold.
+    /// A reader at the start of a connection. `allowance` is what its half-received messages may hold.
     pub fn new(allowance: impl Into<Allowance>) -> Self {
         Self {
             chunk_size: 128,
@@ -132,7 +132,7 @@ impl ChunkReader {
         }
     }
 
-    /// Another allowance, from here on. What is half received counts as of the new share.
+    /// Sets another allowance, from here on. Messages that are half received count for the new share.
     pub(super) fn allow(&mut self, allowance: Allowance) {
         let before = std::mem::replace(&mut self.allowance, allowance);
         before.budget.give(&before.owner, self.owed.budget);
@@ -144,8 +144,8 @@ impl ChunkReader {
         }
     }
 
-    /// Consumes input up to the end of the next message. Nothing means that all input was consumed, or that a message waits
-    /// for memory ([`ChunkReader::is_held_up`]). Set Chunk Size and Abort are obeyed here and not returned.
+    /// Consumes input up to the end of the next message. None means that all input was consumed, or that a message waits for
+    /// memory ([`ChunkReader::is_held_up`]). The reader obeys Set Chunk Size and Abort, and does not return them.
     pub fn read(&mut self, input: &mut &[u8]) -> Result<Option<Message>, ChunkError> {
         loop {
             let message = if let Some(index) = self.waiting.take() {
@@ -174,12 +174,12 @@ impl ChunkReader {
         self.held
     }
 
-    /// A message waits for memory that others have. The input has to wait with it.
+    /// True while a message waits for memory that others have. The input has to wait with it.
     pub fn is_held_up(&self) -> bool {
         self.waiting.is_some()
     }
 
-    /// Which of the times it is that this connection holds memory that others may wait for, if it does.
+    /// The number of the loan, while this connection holds memory that others may wait for.
     pub(super) fn loan(&self) -> Option<u64> {
         (self.owed.budget > 0).then_some(self.loans)
     }
@@ -209,16 +209,15 @@ impl ChunkReader {
             *input = rest;
             return Ok(None);
         };
-        // What the stash took beyond the header goes back to the input; only the four bytes in which an
-        // extended timestamp was looked for in vain can be payload that came before this input.
+        // The bytes that the stash took beyond the header go back to the input. The reader looks for an extended timestamp in
+        // four bytes. Only those can be payload that came before this input.
         *input = input.get(used.saturating_sub(before)..).unwrap_or(&[]);
         self.stash.len = before;
         self.stash.skip(used.min(before));
         Ok(Some(index))
     }
 
-    /// Parses a header from contiguous bytes; the chunk stream's index and the bytes used, or nothing when
-    /// bytes are missing.
+    /// Parses a header from contiguous bytes. Gives the chunk stream's index and the bytes used. None when bytes are missing.
     #[inline]
     fn parse_header(&mut self, bytes: &[u8]) -> Result<Option<(usize, usize)>, ChunkError> {
         let Some(basic) = parse_basic(bytes) else {
@@ -235,7 +234,7 @@ impl ChunkReader {
         };
         let index = match self.find(basic.csid) {
             Some(index) => index,
-            // librtmp begins chunk stream 2 with a type-1 chunk: all it lacks is the message stream, 0.
+            // librtmp begins chunk stream 2 with a type-1 chunk. Only the message stream is missing, and it is 0.
             None if fields.shape.is_some() => self.open(basic.csid)?,
             None => {
                 return Err(ChunkError::NoHeader {
@@ -248,7 +247,7 @@ impl ChunkReader {
             return Ok(None);
         };
         if chunks.partial.is_some() {
-            // A full header in the middle of a message: some senders never compress. It must agree.
+            // Some senders never compress, and send a full header in the middle of a message. It must agree.
             if fields
                 .shape
                 .is_some_and(|shape| shape != (chunks.length, chunks.kind))
@@ -273,9 +272,9 @@ impl ChunkReader {
             Some(stream) => {
                 chunks.stream = stream;
                 chunks.timestamp = fields.time;
-                // RTMP §5.3.1.2.4 makes the timestamp of a type-0 chunk the delta of a type-3 chunk after
-                // it, and ffmpeg sends so. librtmp sends the same pair for two messages of one time, which
-                // would double a clock that has run for days: a large value is not taken for a delta.
+                // RTMP §5.3.1.2.4 makes the timestamp of a type-0 chunk the delta of a type-3 chunk after it, and ffmpeg sends
+                // so. librtmp sends the same pair for two messages of one time. That would double a clock that has run for
+                // days, so a large value is not taken for a delta.
                 chunks.delta = if fields.time <= LONGEST_FIRST_DELTA {
                     fields.time
                 } else {
@@ -291,7 +290,7 @@ impl ChunkReader {
         Ok(Some((index, basic.len + fields.len)))
     }
 
-    /// A type-3 chunk: goes on with a message, or begins one just like the last.
+    /// Applies a type-3 chunk: it continues a message, or begins one with the same header as the last.
     #[inline]
     fn apply_repeat(&mut self, csid: u32, rest: &[u8]) -> Result<Option<(usize, usize)>, ChunkError> {
         let Some(index) = self.find(csid) else {
@@ -343,7 +342,7 @@ impl ChunkReader {
 
     // ---- payload
 
-    /// Sets out to read a chunk's payload. A message of no bytes is complete at once.
+    /// Prepares to read a chunk's payload. A message of no bytes is complete at once.
     #[inline]
     fn begin_chunk(&mut self, index: usize) -> Result<Option<Message>, ChunkError> {
         self.current = index;
@@ -379,7 +378,7 @@ impl ChunkReader {
         Ok(None)
     }
 
-    /// Takes a chunk's payload from the input, or what of it a header was looked for in.
+    /// Takes a chunk's payload from the input, or first from the stash, where a header was looked for.
     #[inline]
     fn read_payload(&mut self, input: &mut &[u8]) -> Result<Option<Message>, ChunkError> {
         if self.stash.len > 0 {
@@ -393,7 +392,7 @@ impl ChunkReader {
         self.append(piece)
     }
 
-    /// Copies payload: the one copy between the socket and the tape.
+    /// Copies payload. This is the one copy between the socket and the tape.
     #[inline]
     fn append(&mut self, piece: &[u8]) -> Result<Option<Message>, ChunkError> {
         let Some(chunks) = self.streams.get_mut(self.current) else {
@@ -405,9 +404,9 @@ impl ChunkReader {
         };
         let needed = partial.len() + piece.len();
         if needed > partial.capacity() {
-            // Sixteen times what has really come: a large frame is moved once at most while it grows, and a
-            // header alone takes nothing. Never past the announced length: a finished message has no spare
-            // capacity, so that it becomes `Bytes` as it is.
+            // The capacity is sixteen times the bytes that have come. So a large frame is moved once at most while it grows,
+            // and a header alone takes nothing. It never exceeds the announced length: a finished message has no spare
+            // capacity, and becomes `Bytes` as it is.
             let capacity = needed.saturating_mul(GROWTH).min(length);
             self.held += capacity - partial.capacity();
             partial.reserve_exact(capacity - partial.len());
@@ -427,7 +426,7 @@ impl ChunkReader {
         }))
     }
 
-    /// A message is complete, or given up.
+    /// Gives back the memory of a message that is complete, or given up.
     fn release(&mut self, charge: Charge, held: usize) {
         self.partials = self.partials.saturating_sub(1);
         self.held -= held;
@@ -478,7 +477,7 @@ impl ChunkStream {
 }
 
 impl Stash {
-    /// Takes from `input` what still fits.
+    /// Takes as many bytes from `input` as still fit.
     fn fill(&mut self, input: &mut &[u8]) {
         let free = self.bytes.get_mut(self.len..).unwrap_or_default();
         let (taken, rest) = input.split_at(input.len().min(free.len()));
@@ -496,7 +495,7 @@ impl Stash {
     }
 }
 
-/// Takes what a message of `length` may need: of the share, or else of the budget.
+/// Takes the memory that a message of `length` bytes may need: from the share, or else from the budget.
 fn take(owed: &mut Charge, loans: &mut u64, allowance: &Allowance, length: usize) -> Option<Charge> {
     if owed.share + length <= allowance.share {
         owed.share += length;

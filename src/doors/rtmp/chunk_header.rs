@@ -2,24 +2,24 @@
 
 use super::message::{be24, be32};
 
-/// Longest header: three bytes of basic header, eleven of message header, four of extended timestamp.
+/// The longest header in bytes: three of basic header, eleven of message header, four of extended timestamp.
 pub(super) const MAX_HEADER: usize = 18;
 
-/// The value of a 24-bit timestamp that says the real one follows.
+/// The value of a 24-bit timestamp that means that an extended timestamp follows.
 pub(super) const EXTENDED: u32 = 0x00FF_FFFF;
 
-/// Chunk stream and format, before anything that depends on them.
+/// The basic header: chunk stream and format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Basic {
-    /// 0 to 3: how much of the message header follows.
+    /// How much of the message header follows: 0 to 3.
     pub(super) format: u8,
-    /// Chunk stream id, 2 to 65599.
+    /// The chunk stream id, 2 to 65599.
     pub(super) csid: u32,
-    /// Bytes it took.
+    /// The bytes of the basic header.
     pub(super) len: usize,
 }
 
-/// Reads the basic header, RTMP §5.3.1.1; nothing when bytes are missing.
+/// Reads the basic header, RTMP §5.3.1.1. None when bytes are missing.
 #[inline]
 pub(super) fn parse_basic(bytes: &[u8]) -> Option<Basic> {
     let first = *bytes.first()?;
@@ -38,19 +38,19 @@ pub(super) fn parse_basic(bytes: &[u8]) -> Option<Basic> {
 /// The message header of formats 0, 1 and 2, RTMP §5.3.1.2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Fields {
-    /// Timestamp (format 0) or delta, the extended one where there is one.
+    /// The timestamp (format 0) or delta in milliseconds; the extended one where there is one.
     pub(super) time: u32,
-    /// An extended timestamp was there, so type-3 chunks may repeat it.
+    /// Whether there was an extended timestamp, so that type-3 chunks may repeat it.
     pub(super) extended: bool,
-    /// Length and type: formats 0 and 1.
+    /// The message's length and type: formats 0 and 1.
     pub(super) shape: Option<(u32, u8)>,
-    /// Message stream: format 0.
+    /// The message stream: format 0.
     pub(super) stream: Option<u32>,
-    /// Bytes it took.
+    /// The bytes of the message header.
     pub(super) len: usize,
 }
 
-/// Reads what follows the basic header of a chunk of format 0, 1 or 2; nothing when bytes are missing.
+/// Reads the bytes behind the basic header of a chunk of format 0, 1 or 2. None when bytes are missing.
 pub(super) fn parse_fields(format: u8, bytes: &[u8]) -> Option<Fields> {
     let short = be24(bytes)?;
     let (shape, stream, len) = match format {
@@ -80,19 +80,19 @@ fn parse_shape(bytes: &[u8]) -> Option<(u32, u8)> {
     Some((be24(bytes.get(3..)?)?, *bytes.get(6)?))
 }
 
-/// What stands where a type-3 chunk may repeat the extended timestamp.
+/// The bytes where a type-3 chunk may repeat the extended timestamp.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Repeat {
-    /// The timestamp: four bytes to skip.
+    /// The bytes are the timestamp: four bytes to skip.
     Present,
-    /// Something else, so payload.
+    /// The bytes are something else, so payload.
     Omitted,
-    /// All that is there looks like the timestamp so far.
+    /// All bytes that are there look like the timestamp so far.
     Unclear,
 }
 
-/// Tells the two dialects of type-3 chunks apart. RTMP §5.3.1.3 wants the extended timestamp repeated and
-/// some senders leave it out; only comparing tells.
+/// Tells the two dialects of type-3 chunks apart. RTMP §5.3.1.3 wants the extended timestamp repeated, and some senders leave
+/// it out. Only a comparison tells.
 pub(super) fn detect_repeat(bytes: &[u8], expected: [u32; 2]) -> Repeat {
     let there = bytes.get(..4).unwrap_or(bytes);
     if !expected.iter().any(|time| time.to_be_bytes().starts_with(there)) {

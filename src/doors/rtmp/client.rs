@@ -14,7 +14,7 @@ use crate::access::Budget;
 const OUR_CHUNK_SIZE: u32 = 65_536;
 const MEDIA_CHUNKS: u8 = 6;
 
-/// A server's answers are small.
+/// The memory for half-received answers, in bytes. A server's answers are small.
 const BUDGET: usize = 1 << 20;
 
 const CONNECT: f64 = 1.0;
@@ -24,12 +24,12 @@ const CREATE_STREAM: f64 = 4.0;
 const PUBLISH: f64 = 5.0;
 const FC_UNPUBLISH: f64 = 6.0;
 
-/// What a client hears from its server.
+/// An event of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClientEvent {
     /// Media may be sent now.
     Publishing,
-    /// The server refused, or ended the publish; its words.
+    /// The server refused or ended the publish, with these words.
     Refused(String),
     /// The server confirmed the end.
     Unpublished,
@@ -50,7 +50,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// Begins: [`Client::output`] has the first packets.
+    /// Begins the handshake: [`Client::output`] has the first packets.
     pub fn new(url: RtmpUrl) -> Result<Self, IngestError> {
         let mut out = Vec::new();
         let handshake = Handshake::client(&mut out)?;
@@ -67,7 +67,7 @@ impl Client {
         })
     }
 
-    /// Consumes input up to the next event. Nothing means that all is consumed.
+    /// Consumes input up to the next event. None means that all input is consumed.
     pub fn handle(&mut self, input: &mut &[u8]) -> Result<Option<ClientEvent>, IngestError> {
         loop {
             let before = input.len();
@@ -83,7 +83,7 @@ impl Client {
         }
     }
 
-    /// Sends one tag body: what an FLV tag holds behind its header.
+    /// Sends one tag body: the bytes that an FLV tag holds behind its header. The timestamp is in milliseconds.
     pub fn send(&mut self, kind: TagKind, timestamp_ms: u32, body: &[u8]) {
         let kind = match kind {
             TagKind::Audio => AUDIO,
@@ -94,7 +94,7 @@ impl Client {
             .write(MEDIA_CHUNKS, kind, timestamp_ms, self.stream, body, &mut self.out);
     }
 
-    /// Ends the publish properly.
+    /// Sends the commands that end the publish.
     pub fn finish(&mut self) {
         let name = text(&self.url.publish_name());
         self.command("FCUnpublish", FC_UNPUBLISH, &[Value::Null, name]);
@@ -102,7 +102,7 @@ impl Client {
         self.command("deleteStream", 0.0, &[Value::Null, stream]);
     }
 
-    /// Bytes to send.
+    /// The bytes that wait to be sent.
     pub fn output(&self) -> &[u8] {
         &self.out
     }

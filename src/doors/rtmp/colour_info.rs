@@ -1,19 +1,19 @@
-//! `colorInfo`, which a publisher sends in packets of their own (Enhanced RTMP v2, "Metadata Frame"): colours and HDR light of
-//! the pictures that follow.
+//! Reads `colorInfo`: the colours and the HDR light of the pictures that follow. A publisher sends it in packets of their own
+//! (Enhanced RTMP v2, "Metadata Frame").
 
 use super::amf0::{Value, decode_all};
 use crate::media::{ColourInfo, LightLevel, Mastering};
 
-/// Longer ones are not read. Those of encoders have some hundred bytes.
+/// The longest packet that is read, in bytes. Encoders' packets have some hundred bytes.
 const MAX: usize = 64 << 10;
 
 const NAME: &str = "colorInfo";
 
-/// What of a packet cannot be used, in words.
+/// The part of a packet that cannot be used, in words.
 pub(super) type Unusable = &'static str;
 
-/// Reads a packet behind its header: pairs of a name and a value. Gives what is said now, nothing where it says nothing of
-/// colours, and what of it cannot be used.
+/// Reads a packet behind its header: pairs of a name and a value. Gives the colours that it sets, none where it sets none, and
+/// the part that cannot be used.
 pub(super) fn parse(body: &[u8]) -> (Option<ColourInfo>, Option<Unusable>) {
     let values = Some(body).filter(|body| body.len() <= MAX).map(decode_all);
     let Some(Ok(values)) = values else {
@@ -39,7 +39,7 @@ pub(super) fn parse(body: &[u8]) -> (Option<ColourInfo>, Option<Unusable>) {
 const CHROMATICITY: f64 = 50_000.0;
 const LUMINANCE: f64 = 10_000.0;
 
-/// Reads what is there; remembers the first thing that cannot be used.
+/// Reads the fields that are there, and remembers the first one that cannot be used.
 struct Reader {
     unusable: Option<Unusable>,
 }
@@ -53,7 +53,7 @@ impl Reader {
         }
     }
 
-    /// One of the objects within. That it is empty says nothing, as if it was not there.
+    /// Reads one of the objects within. An empty object counts as missing.
     fn object<T>(&mut self, info: &Value, name: &str, read: fn(&mut Self, &Value) -> Option<T>) -> Option<T> {
         match info.field(name)? {
             Value::Object(fields) if fields.is_empty() => None,
@@ -61,7 +61,7 @@ impl Reader {
         }
     }
 
-    /// Each number by itself: one that is not there, or that nobody knows, leaves it open.
+    /// Reads each number by itself. A number that is missing, or that nobody knows, stays open.
     fn colour(&mut self, config: &Value) -> Option<[u8; 3]> {
         const OPEN: u8 = 2;
         let mut number = |name: &str, knows: fn(u8) -> bool| {
@@ -72,7 +72,7 @@ impl Reader {
                 .as_f64()
                 .filter(|value| value.fract() == 0.0 && (0.0..=255.0).contains(value));
             match number.map(|value| value as u8) {
-                // ffmpeg sends 0 where it knows nothing. As a matrix it would mean RGB, which only the coding can say.
+                // ffmpeg sends 0 where it knows nothing. As a matrix 0 would mean RGB, which only the coding can say.
                 Some(0) => OPEN,
                 Some(number) if knows(number) => number,
                 _ => {
@@ -82,7 +82,7 @@ impl Reader {
                 }
             }
         };
-        // ISO/IEC 23091-2 tables 2 to 4, without what is reserved.
+        // The numbers of ISO/IEC 23091-2 tables 2 to 4, without reserved ones.
         let numbers = [
             number("colorPrimaries", |number| matches!(number, 1 | 2 | 4..=12 | 22)),
             number("transferCharacteristics", |number| {
@@ -93,7 +93,7 @@ impl Reader {
         numbers.iter().any(|number| *number != OPEN).then_some(numbers)
     }
 
-    /// All of it or nothing: half a display is none. SMPTE ST 2086 bounds it.
+    /// Reads all of the display's values or none: half a display is of no use. SMPTE ST 2086 bounds them.
     fn mastering(&mut self, display: &Value) -> Option<Mastering> {
         let number = |name: &str, unit: f64, most: f64| {
             let value = display.field(name)?.as_f64()? * unit;
@@ -134,7 +134,7 @@ impl Reader {
                 average: number("maxFall")?,
             })
         };
-        // Zeros say that it is not known (CTA-861.3).
+        // Zeros mean that the light is not known (CTA-861.3).
         let (read, zeros) = (
             read(),
             LightLevel {
@@ -242,7 +242,7 @@ pub(super) mod tests {
         }
         assert_eq!(taken("hdrMdcv", object([("redX", number(0.7))])), nothing);
         assert_eq!(taken("hdrMdcv", number(1.0)), nothing);
-        // Not known, which is no mistake.
+        // The light is not known, which is no mistake.
         assert_eq!(
             taken("colorConfig", colours(0.0, 2.0, 0.0)),
             (ColourInfo::default(), true)

@@ -1,23 +1,22 @@
-//! Commands (RTMP §7.2): what of a stranger's is understood, and the bodies of our answers.
+//! Commands (RTMP §7.2): the commands of a peer that are understood, and the bodies of the answers.
 
 use super::amf0::{AmfError, Value, decode_all, encode_all, object, text};
 use super::message::{COMMAND_AMF3, Message};
 
-/// Longest command; the longest real one, `connect`, has some 300 bytes.
+/// The longest command, in bytes. The longest real one, `connect`, has some 300 bytes.
 pub(super) const MAX_COMMAND: usize = 64 << 10;
 
 /// A command as it came: name, transaction, and all else.
 #[derive(Debug)]
 pub(super) struct Command {
-    /// What is asked.
     pub(super) name: String,
-    /// The number the answer carries; 0 wants no answer.
+    /// The number that the answer carries. With 0 the peer wants no answer.
     pub(super) transaction: f64,
     arguments: Vec<Value>,
 }
 
 impl Command {
-    /// Reads a command; nothing when the message has no name.
+    /// Reads a command. None when the message has no name.
     pub(super) fn parse(message: &Message) -> Result<Option<Self>, AmfError> {
         let body = match message.payload.split_first() {
             Some((0, amf0)) if message.kind == COMMAND_AMF3 => amf0,
@@ -46,7 +45,7 @@ impl Command {
     }
 }
 
-/// FourCCs that are recorded, in E-RTMP's `fourCcList`.
+/// The FourCCs that are recorded, as in E-RTMP's `fourCcList`.
 pub(super) const FOURCCS: [&str; 6] = ["avc1", "hvc1", "av01", "mp4a", ".mp3", "Opus"];
 
 /// E-RTMP `FourCcInfoMask`: can forward. Recording is neither decoding nor encoding.
@@ -55,7 +54,7 @@ const CAN_FORWARD: f64 = 4.0;
 /// E-RTMP `CapsExMask`: ModEx packets are understood.
 const CAPS_MOD_EX: f64 = 4.0;
 
-/// `fourCcList`.
+/// The value of `fourCcList`.
 pub(super) fn fourcc_list() -> Value {
     Value::Array(FOURCCS.iter().map(|name| text(name)).collect())
 }
@@ -100,7 +99,7 @@ pub(super) fn result(transaction: f64, value: Value) -> Vec<u8> {
     encode_all(&[text("_result"), Value::Number(transaction), Value::Null, value])
 }
 
-/// A command that is not done, and why.
+/// The answer to a command that is not carried out, and why.
 pub(super) fn error(transaction: f64, description: &str) -> Vec<u8> {
     encode_all(&[
         text("_error"),
@@ -110,7 +109,7 @@ pub(super) fn error(transaction: f64, description: &str) -> Vec<u8> {
     ])
 }
 
-/// `onStatus`, RTMP §7.2.2, and its like (`onFCPublish`, `onFCUnpublish`).
+/// The body of `onStatus` (RTMP §7.2.2) and of its like (`onFCPublish`, `onFCUnpublish`).
 pub(super) fn status(command: &str, level: &str, code: &str, description: &str) -> Vec<u8> {
     encode_all(&[
         text(command),

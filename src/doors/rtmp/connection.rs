@@ -1,9 +1,9 @@
 //! One connection's socket: reads for the session, sends its answers, keeps its deadlines.
 //!
-//! Until it publishes, a connection waits for its socket as usual. A publisher's socket is then taken off
-//! the runtime's epoll set and read at ticks that all publishers share: an encoder sends hundreds of small
-//! packets a second, and to wake for each costs several times what reading them together does. No byte waits
-//! longer than a tick, and a fast publisher is read as often as it needs.
+//! Until it publishes, a connection waits for its socket as usual. A publisher's socket is then taken off the runtime's epoll
+//! set and read at ticks that all publishers share. An encoder sends hundreds of small packets a second, and a wake for each
+//! costs several times what reading them together does. No byte waits longer than a tick, and a fast publisher is read as often
+//! as it needs.
 
 use std::cell::RefCell;
 use std::io::ErrorKind;
@@ -28,11 +28,12 @@ use crate::recorder::{EndReason, Publishing, Recorder};
 
 const READ_BUFFER: usize = 128 << 10;
 
-/// Before a publish a message is no longer than this: a command has no more.
+/// The longest message before a publish, in bytes. A command is no longer.
 const STRANGERS_MESSAGE: u32 = 64 << 10;
-/// So much of what a stranger sends finds memory whatever others hold: any command that an encoder sends.
+/// The share of memory that a connection without a publish has for itself, in bytes. It is enough for any command that an
+/// encoder sends.
 const STRANGERS_SHARE: usize = 4 << 10;
-/// All publishers have their shares of this, and of a share no more than is of use.
+/// The memory for the shares of all publishers, in bytes, and the bounds of one share.
 const SHARES: usize = 32 << 20;
 const SMALLEST_SHARE: usize = 64 << 10;
 const LARGEST_SHARE: usize = 2 << 20;
@@ -42,18 +43,18 @@ thread_local! {
     static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BUFFER]);
 }
 
-/// How long a peer that was told why it is cut off may take to read it.
+/// How long a peer that is cut off may take to read why.
 const FAREWELL: Duration = Duration::from_millis(500);
 
 /// What all connections share.
 pub(super) struct Shared {
     pub(super) recorder: Recorder,
     pub(super) admission: Arc<Admission>,
-    /// For half-received messages of those who have proved nothing, and of publishers beyond their shares.
+    /// The memory for half-received messages of connections without a publish; below that of publishers beyond their shares.
     strangers: Budget,
     publishers: Budget,
     settings: Settings,
-    /// Where the grid of ticks begins.
+    /// The time at which the grid of ticks begins.
     started: Instant,
 }
 
@@ -69,7 +70,7 @@ impl Shared {
         }
     }
 
-    /// What a connection may hold that has proved nothing.
+    /// The memory that a connection without a publish may hold.
     fn strangers_allowance(&self, peer: SocketAddr) -> Allowance {
         Allowance {
             share: STRANGERS_SHARE,
@@ -80,7 +81,7 @@ impl Shared {
         }
     }
 
-    /// What a publish may hold: a share that nobody can take from it, and more while there is more.
+    /// The memory that a publish may hold: a share that nobody can take from it, and more while there is more.
     pub(super) fn publishers_allowance(&self, peer: SocketAddr, grant: &Grant) -> Allowance {
         let share = SHARES / self.settings.max_connections.max(1);
         Allowance {
@@ -91,7 +92,7 @@ impl Shared {
         }
     }
 
-    /// Tells of a refusal, unless much is told of the like; gives how long its answer is to wait.
+    /// Reports a refusal, unless many like it were reported. Gives how long its answer has to wait.
     pub(super) fn refused(
         &self,
         stream: Option<&StreamName>,
@@ -106,19 +107,19 @@ impl Shared {
         refused.delay
     }
 
-    /// Tells of refusals that were left out a while ago.
+    /// Reports refusals that were left out a while ago.
     pub(super) fn tell_refusals(&self) {
         let due = self.admission.refusals_due();
         due.into_iter().for_each(|event| self.recorder.report(event));
     }
 
-    /// Tells of all that were left out.
+    /// Reports all refusals that were left out.
     pub(super) fn tell_last_refusals(&self) {
         let rest = self.admission.rest_of_refusals();
         rest.into_iter().for_each(|event| self.recorder.report(event));
     }
 
-    /// Says that somebody asked for what cannot be, unless that was said of this address lately.
+    /// Logs that a client asked for what is not possible, unless that was logged for this address lately.
     pub(super) fn declined(&self, peer: SocketAddr, what: Declined, detail: &str) {
         let about = what.as_str();
         match self.admission.may_name(peer.ip(), about) {
@@ -128,7 +129,7 @@ impl Shared {
         }
     }
 
-    /// Says that a connection ended that had not published, unless many have lately.
+    /// Logs that a connection ended which had not published, unless many such lines were logged lately.
     pub(super) fn stranger_left(&self, why: &str) {
         match self.admission.may_write() {
             Some(0) => warn!(why, "connection ended"),
@@ -143,21 +144,21 @@ impl Shared {
 
 /// Why a connection ends.
 pub(super) enum End {
-    /// It sent what it may not.
+    /// The peer sent what it may not.
     Error(IngestError),
-    /// The peer closed it.
+    /// The peer closed the connection.
     Closed,
-    /// The network did.
+    /// The network failed.
     Io(std::io::Error),
     /// A deadline passed.
     Silent(&'static str),
-    /// It asked for what cannot be; that was logged.
+    /// The peer asked for what is not possible; that was logged.
     Declined,
-    /// There is no room for it any more.
+    /// The connection had to make room for another.
     GaveWay(Reason),
-    /// The recorder said no.
+    /// The recorder refused the publish.
     Refused(String),
-    /// It may not, or there are as many as there may be.
+    /// The publisher may not publish, or a limit is reached.
     Denied { stream: StreamName, reason: Reason },
     /// The recorder ended the publish.
     Ended(EndReason),
@@ -175,7 +176,7 @@ impl From<std::io::Error> for End {
     }
 }
 
-/// One connection.
+/// One connection, before, during and after a publish.
 pub(super) struct Connection {
     wire: Wire,
     pub(super) session: Session,
@@ -183,17 +184,17 @@ pub(super) struct Connection {
     pub(super) peer: SocketAddr,
     pub(super) shared: Arc<Shared>,
     pub(super) stop: watch::Receiver<bool>,
-    /// A request to publish that waits for others to decide.
+    /// A request to publish that is not decided yet.
     pub(super) question: Option<Question>,
-    /// What came behind it, or behind a message that waits for memory.
+    /// Bytes that came behind that request, or behind a message that waits for memory.
     pub(super) held: Vec<u8>,
-    /// Since when it holds memory that others may wait for, and which of the times that is.
+    /// Since when the connection holds memory that others may wait for, and the number of this loan.
     loan: Option<(u64, Instant)>,
-    /// A publish must begin by then.
+    /// The time by which a publish must begin.
     deadline: Instant,
-    /// How long the last answer waits: it says that a guess was wrong.
+    /// How long the last answer waits, because it says that a guess was wrong.
     delay: Option<Duration>,
-    /// Since when answers wait that the socket does not take.
+    /// Since when answers wait because the socket does not take them.
     blocked: Option<Instant>,
     pub(super) permit: ConnectionPermit,
 }
@@ -201,7 +202,7 @@ pub(super) struct Connection {
 /// A publish that goes on.
 pub(super) struct OnAir {
     pub(super) publishing: Publishing,
-    /// Tracks without which nothing is to be recorded.
+    /// The tracks without which nothing is to be recorded.
     pub(super) required: Required,
     pub(super) permit: StreamPermit,
 }
@@ -230,7 +231,7 @@ pub(super) async fn serve(
         blocked: None,
         permit,
     };
-    // Answers are small and waited for. A socket that refuses is about to fail anyway.
+    // Answers are small, and the peer waits for them. A socket that refuses the option is about to fail anyway.
     let _ = stream.set_nodelay(true);
     let (end, stream) = match connection.until_publish(&stream).await {
         Err(end) => (end, Some(stream)),
@@ -273,7 +274,7 @@ impl Connection {
                     ready?;
                     self.read(&mut Tried(stream))?;
                     if self.question.is_some() {
-                        // What was answered before is not held up.
+                        // Answers from before are sent at once: the question does not hold them up.
                         self.write(&mut Tried(stream))?;
                         self.decide().await?;
                     }
@@ -297,14 +298,14 @@ impl Connection {
         let mut heard = Instant::now();
         let mut pace = Pace::new(self.shared.started, heard);
         loop {
-            // Right before reading, so that of many who waited only as many read on as there is room for.
+            // The connection waits right before reading. So of many that wait, only as many read on as there is room for.
             let waits = Instant::now();
             self.recorder_ready().await?;
-            // Nobody listened meanwhile.
+            // The time spent waiting does not count as silence: nobody read the socket meanwhile.
             heard += waits.elapsed();
             let held = std::mem::take(&mut self.held);
             self.heard(&held)?;
-            // What a publisher cannot be given memory for waits in its socket, and loses nothing there.
+            // Bytes that a publisher cannot be given memory for wait in its socket, and are not lost there.
             let held_up = self.session.is_held_up();
             let read = if held_up || self.question.is_some() {
                 0
@@ -334,7 +335,7 @@ impl Connection {
         }
     }
 
-    /// Lets the others have their turn, and the time pass if there is any to pass.
+    /// Lets the other tasks run, and waits until `until`, if there is such a time.
     async fn pause(&mut self, until: Option<Instant>) -> Result<(), End> {
         let on_air = &self.on_air;
         let ended = async {
@@ -343,7 +344,7 @@ impl Connection {
                 None => std::future::pending().await,
             }
         };
-        // A timer has its price, and nothing shorter than a millisecond: who does not wait needs none.
+        // A timer has its price, and none is shorter than a millisecond. A connection that does not wait needs none.
         let turn = async {
             match until {
                 Some(until) => sleep_until(until).await,
@@ -359,7 +360,7 @@ impl Connection {
         }
     }
 
-    /// Lets a slow card slow a publisher that sends faster than time: what is not read fills its window.
+    /// Waits until the recorder takes more. So a slow card slows an unpaced publisher: unread bytes fill its window.
     async fn recorder_ready(&mut self) -> Result<(), End> {
         let Some(OnAir { publishing, .. }) = &self.on_air else {
             return Ok(());
@@ -372,7 +373,7 @@ impl Connection {
         }
     }
 
-    /// A large message that others may wait for has to be there some time.
+    /// Checks that a large message that others may wait for does not take too long to arrive.
     fn look_at_loan(&mut self, now: Instant) -> Result<(), End> {
         self.loan = match (self.session.loan(), self.loan) {
             (Some(loan), Some((known, since))) if loan == known => Some((known, since)),
@@ -386,7 +387,7 @@ impl Connection {
         }
     }
 
-    /// Holds a publish to its bit rate.
+    /// Counts the bytes of a publish against its bit rate.
     fn measure(&mut self, read: usize, now: Instant) -> Result<(), End> {
         let Some(OnAir { permit, .. }) = &mut self.on_air else {
             return Ok(());
@@ -400,7 +401,7 @@ impl Connection {
 
     // ---- both
 
-    /// Reads once, without waiting, and lets the session have it.
+    /// Reads once, without waiting, and gives the bytes to the session.
     fn read(&mut self, socket: &mut impl Socket) -> Result<usize, End> {
         BUFFER.with_borrow_mut(|buffer| match self.wire.read(socket, buffer) {
             Ok(0) => Err(End::Closed),
@@ -458,7 +459,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Sends what the socket takes, without waiting.
+    /// Sends as many answers as the socket takes, without waiting.
     fn write(&mut self, socket: &mut impl Socket) -> Result<(), End> {
         if !self.has_output() {
             return Ok(());
@@ -487,11 +488,11 @@ impl Connection {
 
     // ---- the end
 
-    /// Ends the publish and logs why; true when the peer is to be told.
+    /// Ends the publish and logs why. True when the peer has to be told.
     fn close(&mut self, end: End) -> bool {
         let dropped_frames = self.session.dropped_frames();
         let (reason, why, tell) = match end {
-            // Many encoders close right after their goodbye, answers unread: a reset is how that looks here.
+            // Many encoders close right after their goodbye, with answers unread. That looks like a reset here.
             End::Closed | End::Io(_) if self.on_air.is_none() => {
                 debug!("connection closed");
                 return false;
@@ -542,8 +543,7 @@ impl Connection {
         tell
     }
 
-    /// Sends the last answers and waits a moment: closing a socket with unread input would send a reset
-    /// that overtakes them.
+    /// Sends the last answers and waits a moment. Closing a socket with unread input would send a reset that overtakes them.
     async fn farewell(&mut self, mut stream: TcpStream) {
         if let Some(delay) = self.delay.take() {
             tokio::select! {
@@ -568,7 +568,7 @@ impl Connection {
                 }
             }
         };
-        // Whether it was read changes nothing any more.
+        // Whether the peer read the answers makes no difference any more.
         let _ = timeout(FAREWELL, leave).await;
     }
 

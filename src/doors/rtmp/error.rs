@@ -1,4 +1,4 @@
-//! Why a connection ends that should not have.
+//! Why a connection ends that should have gone on.
 
 use std::net::SocketAddr;
 
@@ -10,7 +10,7 @@ pub enum IngestError {
     /// The handshake failed.
     #[error("handshake: {0}")]
     Handshake(#[from] HandshakeError),
-    /// The bytes are no TLS that can be understood.
+    /// TLS failed, or the certificate of the other side is not trusted.
     #[error("TLS: {0}")]
     Tls(String),
     /// The chunks cannot be taken.
@@ -22,7 +22,7 @@ pub enum IngestError {
     /// A command came where it makes no sense.
     #[error("command '{command}': {why}")]
     Command {
-        /// The command.
+        /// The name of the command.
         command: String,
         /// What is wrong with it.
         why: &'static str,
@@ -30,10 +30,10 @@ pub enum IngestError {
     /// The media cannot be recorded.
     #[error("{0}")]
     Tag(#[from] TagError),
-    /// The peer asks and asks and does not read the answers.
+    /// The peer sends requests and does not read the answers.
     #[error("{0} bytes of answers wait to be read")]
     Unread(usize),
-    /// The server this side publishes to said no.
+    /// The server that this side publishes to refused.
     #[error("the server refused to take the stream: {0}")]
     Refused(String),
     /// An address that is not one.
@@ -42,9 +42,9 @@ pub enum IngestError {
     /// A listener could not be opened.
     #[error("cannot listen on {address}: {source}")]
     Listen {
-        /// The address.
+        /// The address that was to be listened on.
         address: SocketAddr,
-        /// Why.
+        /// The operating system's error.
         source: std::io::Error,
     },
     /// The connection failed.
@@ -52,7 +52,7 @@ pub enum IngestError {
     Io {
         /// Host and port.
         peer: String,
-        /// Why.
+        /// The operating system's error.
         source: std::io::Error,
     },
     /// The other side closed the connection.

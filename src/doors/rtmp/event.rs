@@ -1,30 +1,30 @@
-//! What a session tells its caller.
+//! The events that a session gives its caller.
 
 use std::fmt;
 
 use crate::access::harmless;
 use crate::media::{MediaMessage, NameError, StreamName};
 
-/// What a connection wants of its caller.
+/// An event of a connection, for its caller.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
-    /// The peer asks to publish: answer with [`Session::accept`](super::Session::accept),
+    /// The peer asks to publish. The caller answers with [`Session::accept`](super::Session::accept),
     /// [`Session::refuse`](super::Session::refuse) or [`Session::deny`](super::Session::deny).
     Publish(PublishAsked),
     /// Media of the publish that was accepted.
     Media(MediaMessage),
     /// The peer ended its publish properly.
     Unpublished,
-    /// The peer asked for what cannot be, and was told so.
+    /// The peer asked for what is not possible, and was told so.
     Declined(Declined),
 }
 
-/// What was asked for and cannot be, for the log. The connection goes on.
+/// A request for what is not possible, for the log. The connection goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Declined {
     /// A publish without a stream key.
     NoKey,
-    /// A player wants to see a stream.
+    /// A player asked to play a stream.
     Play,
     /// A publish under a name that no stream can have.
     Name,
@@ -32,15 +32,15 @@ pub enum Declined {
     Slash,
 }
 
-/// What the publisher of an address with one part is told.
+/// The text that refuses an address with one part.
 pub(super) const ONE_PART: &str = "the address has one part, and needs an app and a name: push to rtmp://HOST/APP/NAME, as in \
                                    rtmp://HOST/live/cam1 (in OBS: server rtmp://HOST/live, stream key cam1)";
 
-/// What the publisher of an address that was split in what follows the `?` is told.
+/// The text about an address that was split behind its `?`.
 pub(super) const SPLIT: &str = "the address has a '/' behind its '?', and encoders split it there: write it as %2F, or choose a key without one";
 
 impl Declined {
-    /// What happened, and what to do.
+    /// The text for the log: what happened, and what to do.
     pub fn as_str(self) -> &'static str {
         match self {
             Declined::NoKey => {
@@ -67,28 +67,28 @@ pub struct PublishAsked {
     pub app: String,
     /// The stream key, without its query and without slashes around it. Never empty.
     pub key: String,
-    /// The queries of key and app, joined with `&`; may hold secrets.
+    /// The queries of key and app, joined with `&`. They may hold secrets.
     pub query: String,
-    /// The address the peer believes it connected to; may hold secrets.
+    /// The address that the peer believes it connected to. It may hold secrets.
     pub tc_url: String,
-    /// What the peer says it is.
+    /// The name of the encoder, as the peer gives it.
     pub encoder: String,
-    /// What else its address may mean.
+    /// Another reading of the address, if there is one.
     pub split: Option<Split>,
 }
 
-/// An address may have a `/` in what follows its `?`, as in `rtmp://HOST/live/cam1?key=a/b`. ffmpeg and others split it at the
-/// last one: the app is then `live/cam1?key=a`, and a part of the key is the stream's name.
+/// Another reading of an address with a `/` behind its `?`, as in `rtmp://HOST/live/cam1?key=a/b`. ffmpeg and others split it
+/// at the last `/`: the app is then `live/cam1?key=a`, and a part of the key is the stream's name.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Split {
     /// The stream that is meant, if the address was split so.
     pub stream: StreamName,
-    /// The query, put together again; may hold secrets.
+    /// The query, put together again. It may hold secrets.
     pub query: String,
 }
 
 impl Split {
-    /// How an app with a query, and the stream key as it came, can be read as one address.
+    /// Reads an app with a query, and the stream key as it came, as one address.
     pub(super) fn found(app: &str, query: &str, name: &str) -> Option<Self> {
         let stream = app.parse().ok().filter(|_| !query.is_empty())?;
         Some(Self {
@@ -97,7 +97,7 @@ impl Split {
         })
     }
 
-    /// The part before the `/` belongs to a parameter that sounds like a secret.
+    /// True when the part before the `/` belongs to a parameter that sounds like a secret.
     pub(super) fn is_in_a_secret(&self) -> bool {
         let (before, _) = self.query.split_once('/').unwrap_or((&self.query, ""));
         let last = before.rsplit('&').next().unwrap_or_default();
@@ -117,7 +117,7 @@ impl PublishAsked {
     }
 }
 
-// The query and the URL are where stream keys hide.
+// The query and the URL may hold stream keys.
 impl fmt::Debug for PublishAsked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.split {

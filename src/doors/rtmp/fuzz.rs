@@ -1,4 +1,4 @@
-//! Entry points for fuzzers: whatever the bytes, none of these may panic.
+//! Entry points for fuzzers. No bytes may make any of them panic.
 
 use bytes::Bytes;
 
@@ -7,7 +7,7 @@ use super::tag::TagParser;
 use super::{ChunkReader, Event, Session, amf0, colour_info, metadata};
 use crate::access::Budget;
 
-/// Chunks in pieces whose size the first byte gives, then the same behind a handshake.
+/// Reads chunks in pieces whose size the first byte gives, then the same bytes behind a handshake.
 #[doc(hidden)]
 pub fn fuzz_chunks(data: &[u8]) {
     let Some((&piece, data)) = data.split_first() else {
@@ -50,7 +50,7 @@ fn fuzz_session(data: &[u8], piece: usize) {
     }
 }
 
-/// AMF0 values, and metadata.
+/// Reads AMF0 values, and metadata.
 #[doc(hidden)]
 pub fn fuzz_amf0(data: &[u8]) {
     if let Ok(values) = amf0::decode_all(data) {
@@ -60,7 +60,7 @@ pub fn fuzz_amf0(data: &[u8]) {
     let _ = colour_info::parse(data);
 }
 
-/// A publish's tags, each preceded by a byte that says what it is and a length byte; the aggregate too.
+/// Reads a publish's tags, each preceded by a byte that says what it is and a length byte; then the bytes as an aggregate.
 #[doc(hidden)]
 pub fn fuzz_tags(data: &[u8]) {
     let mut parser = TagParser::default();

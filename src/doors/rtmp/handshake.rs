@@ -1,11 +1,11 @@
 //! The handshake, RTMP §5.2, and its digest form.
 //!
-//! rml_rtmp does the cryptography. It is fed exactly the bytes a handshake has, so that it never buffers
-//! more and never sees what follows.
+//! rml_rtmp does the cryptography. The code here gives it exactly the bytes of a handshake, so that it never buffers more and
+//! never sees what follows.
 
 use rml_rtmp::handshake::{Handshake as Rml, HandshakeProcessResult, PeerType};
 
-/// C0, C1 and C2; or S0, S1 and S2.
+/// The bytes of C0, C1 and C2, or of S0, S1 and S2.
 const HANDSHAKE_BYTES: usize = 1 + 1536 + 1536;
 
 /// Why a handshake failed.
@@ -14,7 +14,7 @@ pub enum HandshakeError {
     /// The first byte is not 3: TLS, HTTP, encrypted RTMP or a port scan.
     #[error("first byte is {0:#04x}, not the 3 of RTMP (RTMPE and RTMPS are not spoken here)")]
     Version(u8),
-    /// The packets do not agree.
+    /// The packets of the handshake contradict each other.
     #[error("handshake packets do not agree")]
     Mismatch,
 }
@@ -34,7 +34,7 @@ impl Handshake {
         }
     }
 
-    /// The connecting side; `out` gets C0 and C1.
+    /// The connecting side. It writes C0 and C1 to `out`.
     pub(super) fn client(out: &mut Vec<u8>) -> Result<Self, HandshakeError> {
         let mut inner = Rml::new(PeerType::Client);
         let first = inner
@@ -44,7 +44,7 @@ impl Handshake {
         Ok(Self { inner, received: 0 })
     }
 
-    /// Consumes handshake bytes, appends answers to `out`; true when it is complete.
+    /// Consumes bytes of the handshake, and appends answers to `out`. True when the handshake is complete.
     pub(super) fn read(&mut self, input: &mut &[u8], out: &mut Vec<u8>) -> Result<bool, HandshakeError> {
         if self.received == 0
             && let Some(&version) = input.first()

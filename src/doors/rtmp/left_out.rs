@@ -3,10 +3,10 @@
 use super::TagError;
 use crate::media::{LeftOut, TrackKind};
 
-/// A publish that has sent nothing else for so long, by its own timestamps, has nothing that could be recorded.
+/// A publish that has sent nothing else for so long, in milliseconds of its own timestamps, has nothing that could be recorded.
 const PATIENCE_MS: u32 = 10_000;
 
-/// What is left out of one publish: the timestamp of the first tag of it.
+/// The tracks that are left out of one publish: the timestamp of the first tag of each, in milliseconds.
 #[derive(Debug, Default)]
 pub(super) struct Unrecorded {
     video: Option<u32>,
@@ -14,8 +14,8 @@ pub(super) struct Unrecorded {
 }
 
 impl Unrecorded {
-    /// A tag came whose coding is not recorded. Gives what is to be said of it, the first time; an error, when nothing is
-    /// left that could be recorded. `other` says whether the other track can be.
+    /// Takes a tag whose coding is not recorded. Gives the track that is left out, the first time. The error says that nothing
+    /// is left that could be recorded. `other` says whether the other track can be.
     pub(super) fn take(
         &mut self,
         kind: TrackKind,
@@ -29,7 +29,7 @@ impl Unrecorded {
         };
         let first = this.is_none();
         let since = timestamp_ms.wrapping_sub(*this.get_or_insert(timestamp_ms));
-        // Half of the range is the past: timestamps that step back have not waited.
+        // Half of the range is the past: a timestamp that steps back does not count as time that has passed.
         let waited = (PATIENCE_MS..1 << 31).contains(&since);
         if !other && (waited || others.is_some()) {
             return Err(TagError::Codec { kind, codec });

@@ -5,48 +5,36 @@ use bytes::Bytes;
 /// One whole message, put together from its chunks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// Message type, RTMP §5.4 and §7.1.
+    /// The message type, RTMP §5.4 and §7.1.
     pub kind: u8,
-    /// Milliseconds, wrapping at 2³².
+    /// The timestamp in milliseconds, wrapping at 2³².
     pub timestamp: u32,
-    /// The message stream it belongs to.
+    /// The message stream that the message belongs to.
     pub stream: u32,
-    /// The body.
+    /// The body of the message.
     pub payload: Bytes,
 }
 
-/// Set Chunk Size.
+/// Message types, RTMP §5.4 and §7.1.
 pub(super) const SET_CHUNK_SIZE: u8 = 1;
-/// Abort Message.
 pub(super) const ABORT: u8 = 2;
-/// Acknowledgement.
 pub(super) const ACKNOWLEDGEMENT: u8 = 3;
-/// User Control.
 pub(super) const USER_CONTROL: u8 = 4;
-/// Window Acknowledgement Size.
 pub(super) const WINDOW_ACK_SIZE: u8 = 5;
-/// Set Peer Bandwidth.
 pub(super) const SET_PEER_BANDWIDTH: u8 = 6;
-/// Audio.
 pub(super) const AUDIO: u8 = 8;
-/// Video.
 pub(super) const VIDEO: u8 = 9;
-/// Data in AMF3.
 pub(super) const DATA_AMF3: u8 = 15;
 /// Command in AMF3: a zero byte, then AMF0 as everyone sends it.
 pub(super) const COMMAND_AMF3: u8 = 17;
-/// Data in AMF0.
 pub(super) const DATA: u8 = 18;
-/// Command in AMF0.
 pub(super) const COMMAND: u8 = 20;
 /// Aggregate of audio, video and data.
 pub(super) const AGGREGATE: u8 = 22;
 
 /// User Control events, RTMP §7.1.7.
 pub(super) const EVENT_STREAM_BEGIN: u16 = 0;
-/// See RTMP §7.1.7.
 pub(super) const EVENT_PING_REQUEST: u16 = 6;
-/// See RTMP §7.1.7.
 pub(super) const EVENT_PING_RESPONSE: u16 = 7;
 
 /// Chunk stream of control messages, RTMP §5.4.
@@ -56,7 +44,7 @@ pub(super) const COMMAND_CHUNKS: u8 = 3;
 /// Chunk stream of commands about a stream.
 pub(super) const STREAM_CHUNKS: u8 = 5;
 
-/// The first four bytes as a number; what a control message that is too short means is left to the caller.
+/// The first four bytes as a number. The caller decides about a control message that is too short.
 pub(super) fn be32(bytes: &[u8]) -> Option<u32> {
     bytes.first_chunk::<4>().map(|four| u32::from_be_bytes(*four))
 }

@@ -3,8 +3,8 @@
 use super::amf0::{Value, decode_all};
 use crate::media::Metadata;
 
-/// What a data message says of the stream; nothing when it says something else or cannot be read. Metadata
-/// is for display only, so no error is made of what an encoder gets wrong in it.
+/// The metadata of a data message. None when the message says something else or cannot be read. Metadata is for display only,
+/// so a mistake of an encoder in it is no error.
 pub(super) fn parse(body: &[u8]) -> Option<Metadata> {
     let values = decode_all(body).ok()?;
     let mut values = values.iter();
@@ -31,7 +31,7 @@ pub(super) fn parse(body: &[u8]) -> Option<Metadata> {
     })
 }
 
-/// Encoders announce a track they do not have as 0, false, null or an empty string.
+/// Whether a field announces a track. Encoders announce a track that they do not have as 0, false, null or an empty string.
 fn says_yes(value: &Value) -> bool {
     match value {
         Value::Number(number) => *number > 0.0,

@@ -1,13 +1,13 @@
 //! The RTMP door: encoders come in here and leave as publishes.
 //!
-//! [`Server`] accepts connections and gives each a [`Session`], a plain state machine: bytes in, answers and
-//! [`Event`]s out, no socket and no clock. Under it lie the [`ChunkReader`], which takes memory only as bytes
-//! really arrive, the AMF0 decoder, which bounds depth and count, and the tag parser, which makes
-//! [`media::MediaMessage`](crate::media::MediaMessage)s. [`Client`] and [`Publisher`] are the other end of the
-//! same protocol, for `edgereel publish` and for tests.
+//! [`Server`] accepts connections and gives each a [`Session`]. A session is a plain state machine: bytes in, answers and
+//! [`Event`]s out, no socket and no clock. It uses the [`ChunkReader`], which takes memory only as bytes really arrive, the
+//! AMF0 decoder, which bounds depth and count, and the tag parser, which makes
+//! [`media::MediaMessage`](crate::media::MediaMessage)s. [`Client`] and [`Publisher`] are the other end of the same protocol,
+//! for `edgereel publish` and for tests.
 //!
-//! Everything here reads what strangers send before they have proved anything: no input may panic, nest the
-//! stack away or take more memory than its [`Allowance`].
+//! All code here reads what strangers send before they have proved anything. No input may panic, exhaust the stack by nesting,
+//! or take more memory than its [`Allowance`].
 //!
 //! Sources: Adobe's *Real-Time Messaging Protocol* 1.0 and *Action Message Format 0*, and *Enhanced RTMP* v2
 //! (veovera.org), named below as RTMP, AMF0 and E-RTMP.

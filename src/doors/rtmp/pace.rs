@@ -1,17 +1,17 @@
-//! When to look into a publisher's socket: rarely for an encoder, all the time for a file sent unpaced.
+//! Decides when to look into a publisher's socket: rarely for an encoder, all the time for an unpaced publish.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The grid that all publishers are read on, so that one wake serves them all.
+/// The step of the grid that all publishers are read on, so that one wake serves them all.
 pub(super) const TICK: Duration = Duration::from_millis(80);
 
-/// More than this should not gather in a socket between two looks, or its sender stalls on a full window:
-/// Linux begins with 64 KiB.
+/// The most bytes that should gather in a socket between two looks. With more, the sender stalls on a full window: Linux begins
+/// with 64 KiB.
 const GATHERING: usize = 48 << 10;
 
-/// The runtime's timer knows nothing shorter.
+/// The shortest time of the runtime's timer.
 const SHORTEST: Duration = Duration::from_millis(1);
 
 /// The reading rhythm of one publisher.
@@ -36,8 +36,7 @@ impl Pace {
         }
     }
 
-    /// When to look again, after a look at `now` that brought `read` bytes. A time that is not after `now`
-    /// means at once.
+    /// When to look again, after a look at `now` that brought `read` bytes. A time that is not after `now` means at once.
     pub(super) fn next_look(&mut self, read: usize, now: Instant) -> Instant {
         self.gathered = self.gathered.saturating_add(read);
         if now >= self.tick {
@@ -46,7 +45,7 @@ impl Pace {
             self.gathered = 0;
             self.tick = next_tick(self.grid, now);
         }
-        // The lesser of two ticks: a keyframe alone is no reason to hurry.
+        // The lesser of two ticks counts: a keyframe alone is no reason to hurry.
         let looks = self.last.min(self.before) / GATHERING + 1;
         let pause = TICK / u32::try_from(looks).unwrap_or(u32::MAX);
         if pause >= SHORTEST {
@@ -69,7 +68,7 @@ fn next_tick(grid: Instant, now: Instant) -> Instant {
 mod tests {
     use super::*;
 
-    /// Looks made in a second at a rate of bytes a millisecond, keyframes on top.
+    /// The looks in a second at a rate of bytes a millisecond, with keyframes on top.
     fn looks(rate: usize, keyframe: usize) -> usize {
         let start = Instant::now();
         let mut pace = Pace::new(start, start);

@@ -13,11 +13,11 @@ use super::{Client, ClientEvent, IngestError, RtmpUrl};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
-/// Bytes that are sent at once when nobody asks for them sooner.
+/// How many bytes are kept before they are sent without a flush.
 const WORTH_SENDING: usize = 64 << 10;
 const FINISH_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// What a tag body is.
+/// The kind of a tag body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TagKind {
     /// FLV tag type 8.
@@ -44,12 +44,12 @@ impl std::fmt::Debug for Publisher {
 }
 
 impl Publisher {
-    /// Connects and publishes; returns when media may be sent.
+    /// Connects and asks to publish. Returns when media may be sent.
     pub async fn connect(url: &RtmpUrl) -> Result<Self, IngestError> {
         Self::connect_with(url, None).await
     }
 
-    /// The same, under TLS where the address says so: the server must prove itself to `trust`.
+    /// Connects like [`Publisher::connect`], under TLS where the address says so. The server must prove itself to `trust`.
     pub async fn connect_with(url: &RtmpUrl, trust: Option<&Trust>) -> Result<Self, IngestError> {
         let connecting = async {
             let wire = match (url.tls, trust) {
@@ -76,8 +76,8 @@ impl Publisher {
             .unwrap_or(Err(IngestError::TimedOut("connecting")))
     }
 
-    /// Sends one tag body, or keeps it with the next ones until there is enough to be worth a system call;
-    /// [`Publisher::flush`] sends what is kept. Waits while the server takes no more.
+    /// Sends one tag body, or keeps it with the next ones until there is enough for a system call. [`Publisher::flush`] sends
+    /// what is kept. Waits while the server takes no more. The timestamp is in milliseconds.
     pub async fn send(&mut self, kind: TagKind, timestamp_ms: u32, body: &[u8]) -> Result<(), IngestError> {
         self.client.send(kind, timestamp_ms, body);
         if self.client.output().len() < WORTH_SENDING {
@@ -86,19 +86,19 @@ impl Publisher {
         self.flush().await
     }
 
-    /// Sends what is kept.
+    /// Sends the tag bodies that are kept.
     pub async fn flush(&mut self) -> Result<(), IngestError> {
-        // Answers must be read, or a server that waits for that would cut us off.
+        // The client must read answers: a server that waits for that would end the connection.
         while self.read()?.is_some() {}
         self.write_out().await
     }
 
-    /// Ends the publish and waits for the server to say so; true when it did.
+    /// Ends the publish and waits for the server to confirm it. True when it did.
     pub async fn finish(mut self) -> Result<bool, IngestError> {
         self.client.finish();
         let confirmed = match timeout(FINISH_TIMEOUT, self.wait_for(ClientEvent::Unpublished)).await {
             Ok(Ok(())) => true,
-            // Many servers just close, or say nothing: all was sent.
+            // Many servers just close, or say nothing. All media was sent.
             Ok(Err(IngestError::Closed)) | Err(_) => false,
             Ok(Err(error)) => return Err(error),
         };
@@ -124,7 +124,7 @@ impl Publisher {
         }
     }
 
-    /// Reads once without waiting; nothing when nothing is there.
+    /// Reads once without waiting. None when nothing is there.
     fn read(&mut self) -> Result<Option<Vec<ClientEvent>>, IngestError> {
         let count = match self.wire.read(&mut Tried(&self.stream), &mut self.buffer) {
             Ok(0) if self.wire.is_handshaking() => return Err(IngestError::Tls(no_tls(&self.url))),

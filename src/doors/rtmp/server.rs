@@ -19,31 +19,31 @@ use crate::access::Admission;
 use crate::recorder::Recorder;
 use crate::tls::Identity;
 
-/// How long connections have to take their leave when the service stops.
+/// How long connections may take to end when the service stops.
 const LEAVE: Duration = Duration::from_secs(3);
 
-/// Refusals for want of room are logged this often at most.
+/// A line about refusals for want of room is logged at most once in this time.
 const FULL_NOTICE: Duration = Duration::from_secs(10);
 
-/// Refusals that were left out are looked through this often.
+/// How often the server looks for refusals that were left out.
 const REFUSALS: Duration = Duration::from_secs(15);
 
-/// What a server bears from strangers.
+/// Time limits, counts and memory for what strangers send.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The handshake must be complete by then.
+    /// The time within which the handshake must be complete.
     pub handshake_timeout: Duration,
-    /// A publish must have begun by then, counted from the connection's start or from its last unpublish.
+    /// The time within which a publish must begin, counted from the connection's start or from its last unpublish.
     pub publish_timeout: Duration,
     /// A publisher that sends no byte for this long is gone.
     pub idle_timeout: Duration,
-    /// A peer that reads none of our answers for this long is gone.
+    /// A peer that reads none of the answers for this long is gone.
     pub write_timeout: Duration,
-    /// Connections at one time. Where all publish, more are closed at once.
+    /// The most connections at one time. Where all of them publish, further ones are closed at once.
     pub max_connections: usize,
-    /// Memory for half-received messages of all who have proved nothing, bytes; each has a few KiB beside that.
+    /// Memory in bytes for half-received messages of all connections without a publish. Each has a few KiB beside that.
     pub strangers_budget: usize,
-    /// The same of all publishers, for what does not fit into their shares. The largest message has to fit.
+    /// Memory in bytes for half-received messages of all publishers beyond their shares. The largest message has to fit.
     pub publishers_budget: usize,
 }
 
@@ -61,12 +61,12 @@ impl Default for Settings {
     }
 }
 
-/// Where a server listens.
+/// The addresses that a server listens on.
 #[derive(Clone, Copy, Debug)]
 pub struct Listen<'a> {
-    /// For RTMP.
+    /// The addresses for RTMP.
     pub plain: &'a [SocketAddr],
-    /// For RTMPS: RTMP under TLS, with the certificate that holds.
+    /// The addresses for RTMPS: RTMP under TLS, with the certificate in force.
     pub tls: &'a [SocketAddr],
 }
 
@@ -92,7 +92,7 @@ enum Transport {
 }
 
 impl Server {
-    /// Opens a listener on every address; all or none.
+    /// Opens a listener on every address. If one fails, none is opened.
     pub async fn bind(
         listen: Listen<'_>,
         settings: Settings,
@@ -116,12 +116,12 @@ impl Server {
         })
     }
 
-    /// The addresses that are listened on for RTMP, with the ports the system chose for port 0.
+    /// The addresses that the server listens on for RTMP, with the ports that the system chose for port 0.
     pub fn local_addrs(&self) -> Vec<SocketAddr> {
         self.addresses(Transport::Plain)
     }
 
-    /// The same for RTMPS.
+    /// The addresses that the server listens on for RTMPS, with the ports that the system chose for port 0.
     pub fn local_tls_addrs(&self) -> Vec<SocketAddr> {
         self.addresses(Transport::Tls)
     }
@@ -136,7 +136,7 @@ impl Server {
             .collect()
     }
 
-    /// Serves until `shutdown`, then lets every connection take its leave.
+    /// Serves until `shutdown`, then lets every connection end in order.
     pub async fn run(self, recorder: Recorder, shutdown: impl Future<Output = ()> + Send) {
         let Self {
             listeners,
@@ -184,7 +184,7 @@ impl Server {
                         let connection = serve(stream, wire, peer, permit, Arc::clone(&shared), stopped.clone());
                         connections.spawn(connection.instrument(span));
                     }
-                    // The process or the system is out of descriptors: trying at once would only spin.
+                    // The process or the system is out of descriptors. A new try at once would only spin.
                     Err(cause) => {
                         error!(%cause, "cannot accept connections");
                         sleep(Duration::from_millis(200)).await;
@@ -193,7 +193,7 @@ impl Server {
             }
         }
         drop(listeners);
-        // Fails only when no connection is left to hear it.
+        // The send fails only when no connection is left to hear it.
         let _ = stop.send(true);
         let all_left = async {
             while let Some(ended) = connections.join_next().await {
@@ -227,7 +227,7 @@ fn wire(transport: Transport, identity: &Identity) -> Result<Wire, String> {
     }
 }
 
-/// A connection's fault stays its own; the others go on.
+/// Reports a panic in a connection. The other connections go on.
 fn report(ended: Result<(), tokio::task::JoinError>) {
     if let Err(cause) = ended {
         crate::watch::failed("an RTMP connection", &cause.to_string(), "it was closed");

@@ -21,13 +21,13 @@ use super::{
 };
 use crate::media::{MediaMessage, Metadata, TrackKind};
 
-/// Answers that may wait for a peer to read them.
+/// The most bytes of answers that may wait for a peer to read them.
 const MAX_UNREAD: usize = 64 << 10;
 
-/// Message streams a connection may have at one time.
+/// The most message streams that a connection may have at one time.
 const MAX_STREAMS: u32 = 8;
 
-/// Window announced, and assumed until the peer announces its own.
+/// The acknowledgement window in bytes. The server announces it, and assumes it until the peer announces its own.
 const WINDOW: u32 = 2_500_000;
 
 const OUR_CHUNK_SIZE: u32 = 65_536;
@@ -45,7 +45,7 @@ pub struct Session {
     connected: Option<Connected>,
     streams: Vec<u32>,
     publish: Publish,
-    /// What is published, without its query.
+    /// The name that is published, without its query.
     key: String,
     announced: bool,
     tags: TagParser,
@@ -62,7 +62,7 @@ struct Connected {
     encoder: String,
 }
 
-// For the same reason as above.
+// The query and the URL may hold stream keys.
 impl fmt::Debug for Connected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Connected({})", self.app)
@@ -77,7 +77,8 @@ enum Publish {
 }
 
 impl Session {
-    /// A connection that has sent nothing yet, and what its half-received messages may hold until [`Session::allow`].
+    /// A session whose peer has sent nothing yet. `allowance` is what its half-received messages may hold until
+    /// [`Session::allow`].
     pub fn new(allowance: impl Into<Allowance>) -> Self {
         Self {
             handshake: Some(Handshake::server()),
@@ -100,9 +101,9 @@ impl Session {
         }
     }
 
-    /// Consumes input up to the next event. Nothing means that all input is consumed, that a request to publish waits for
-    /// its answer, or that a message waits for memory ([`Session::is_held_up`]). After an error the answers that wait should be sent, then the
-    /// connection closed.
+    /// Consumes input up to the next event. None means that all input is consumed, that a request to publish waits for its
+    /// answer, or that a message waits for memory ([`Session::is_held_up`]). After an error, the caller should send the answers
+    /// that wait and close the connection.
     pub fn handle(&mut self, input: &mut &[u8]) -> Result<Option<Event>, IngestError> {
         loop {
             if let Some(media) = self.sink.pop_front() {
@@ -130,7 +131,7 @@ impl Session {
         }
     }
 
-    /// Lets the publish that was asked for begin.
+    /// Lets the requested publish begin.
     pub fn accept(&mut self) {
         let Publish::Asked(stream) = self.publish else {
             return;
@@ -149,17 +150,17 @@ impl Session {
         self.status(stream, "status", start, "Publishing started.");
     }
 
-    /// Refuses the publish that was asked for, because of the stream; `why` is what the encoder's user gets to see.
+    /// Refuses the requested publish, because of the stream. The encoder's user gets to see `why`.
     pub fn refuse(&mut self, why: &str) {
         self.answer_no("NetStream.Publish.BadName", why);
     }
 
-    /// The same, because of who asks.
+    /// Refuses the requested publish, because of who asks. The encoder's user gets to see `why`.
     pub fn deny(&mut self, why: &str) {
         self.answer_no("NetStream.Publish.Denied", why);
     }
 
-    /// Ends an accepted publish from this side; `why` is what the encoder's user gets to see.
+    /// Ends an accepted publish from this side. The encoder's user gets to see `why`.
     pub fn end(&mut self, why: &str) {
         if let Publish::Live(stream) = self.publish {
             self.publish = Publish::No;
@@ -167,17 +168,17 @@ impl Session {
         }
     }
 
-    /// What half-received messages may hold from here on.
+    /// Sets what half-received messages may hold from here on.
     pub(super) fn allow(&mut self, allowance: Allowance) {
         self.reader.allow(allowance);
     }
 
-    /// A message waits for memory that others have. What is not consumed has to be given again.
+    /// True while a message waits for memory that others have. Input that was not consumed has to be given again.
     pub fn is_held_up(&self) -> bool {
         self.reader.is_held_up()
     }
 
-    /// Which of the times it is that this connection holds memory that others may wait for, if it does.
+    /// The number of the loan, while this connection holds memory that others may wait for.
     pub(super) fn loan(&self) -> Option<u64> {
         self.reader.loan()
     }
@@ -197,7 +198,7 @@ impl Session {
         self.tags.dropped()
     }
 
-    /// Bytes to send.
+    /// The bytes that wait to be sent.
     pub fn output(&self) -> &[u8] {
         &self.out
     }
@@ -252,7 +253,7 @@ impl Session {
         Ok(None)
     }
 
-    /// Media counts on whatever message stream it comes: some encoders number it wrongly.
+    /// Takes media on any message stream: some encoders number the stream wrongly.
     fn media(&mut self, message: Message) -> Result<(), IngestError> {
         let Publish::Live(stream) = self.publish else {
             return Ok(());
@@ -290,7 +291,7 @@ impl Session {
         })
     }
 
-    /// A track in a coding that is not recorded does not end the publish while another track is recorded.
+    /// Leaves out a track in a coding that is not recorded. That does not end the publish while another track is recorded.
     fn leave_out(&mut self, kind: TrackKind, codec: String, timestamp: u32) -> Result<(), TagError> {
         let other = match kind {
             TrackKind::Video => self.tags.audio_config.is_some(),
@@ -301,7 +302,7 @@ impl Session {
         Ok(())
     }
 
-    /// GStreamer sends it four times a second: only what is new goes further.
+    /// Passes on metadata that is new. GStreamer sends the same metadata four times a second.
     fn metadata(&mut self, metadata: Option<Metadata>) {
         if metadata.is_some() && metadata != self.metadata {
             self.metadata = metadata;
@@ -353,7 +354,7 @@ impl Session {
                 return Ok(Some(Event::Declined(Declined::Play)));
             }
             "_checkbw" | "checkBandwidth" => self.result(&command, Value::Undefined),
-            // Answers to what was never asked, and notices.
+            // Answers to commands that were never sent, and notices.
             "_result" | "_error" | "onStatus" => {}
             _ if command.transaction != 0.0 => {
                 let name: String = command.name.chars().take(64).collect();
@@ -447,8 +448,8 @@ impl Session {
         Ok(Some(Event::Publish(asked)))
     }
 
-    /// Ends the publish, unless it goes on on another stream than the one that is named. Who publishes on a stream that was
-    /// never created may name any.
+    /// Ends the publish, unless another stream than that of the publish is named. A client that publishes on a stream that it
+    /// never created may name any stream.
     fn unpublish(&mut self, named: Option<f64>) -> Option<Event> {
         let Publish::Live(stream) = self.publish else {
             return None;
@@ -488,7 +489,7 @@ impl Session {
         }
     }
 
-    /// RTMP §5.4.3: the total received, once a window; at most once per input.
+    /// Acknowledges the total received once a window (RTMP §5.4.3), at most once per input.
     fn acknowledge(&mut self) -> Result<(), IngestError> {
         let open = self.received.wrapping_sub(self.acknowledged);
         if self.connected.is_none() || open < self.window.max(1) {
@@ -507,15 +508,15 @@ impl Session {
     }
 }
 
-/// Whether what an encoder says it ends is what it publishes: no name is any name, and some leave out the app's parts, or add
-/// them.
+/// Whether the name that an encoder ends is the one that it publishes. An empty name is any name. Some encoders leave out the
+/// app's parts, or add them.
 fn is_same_name(named: &str, published: &str) -> bool {
     let ends_with =
         |long: &str, short: &str| long.strip_suffix(short).is_some_and(|rest| rest.ends_with('/'));
     named.is_empty() || named == published || ends_with(named, published) || ends_with(published, named)
 }
 
-/// `name?query`, with the slashes around the name taken off.
+/// Splits `name?query`, and takes off the slashes around the name.
 fn split_query(text: &str) -> (&str, &str) {
     let (name, query) = text.split_once('?').unwrap_or((text, ""));
     (name.trim_matches('/'), query)

@@ -1,8 +1,8 @@
-//! Audio and video message bodies into media: legacy FLV (Adobe's *Video File Format Specification* 10.1,
-//! annex E.4) and E-RTMP.
+//! Makes media from the bodies of audio and video messages: legacy FLV (Adobe's *Video File Format Specification* 10.1, annex
+//! E.4) and E-RTMP.
 //!
-//! What encoders are known to get wrong is let pass. A codec that cannot be recorded is an error here; whether the track is
-//! left out or the publish ends is decided in `left_out`.
+//! Mistakes that encoders are known to make are tolerated. A codec that cannot be recorded is an error here. The module
+//! `left_out` decides whether the track is left out or the publish ends.
 
 use std::collections::VecDeque;
 
@@ -13,15 +13,15 @@ use crate::media::{
     AudioConfig, CodecConfig, CodecError, ColourInfo, MediaMessage, Oddity, TrackKind, VideoConfig,
 };
 
-/// Why what is sent cannot be recorded. The text goes to the publisher.
+/// Why the media cannot be recorded. The text goes to the publisher.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TagError {
     /// A coding that is not recorded.
     #[error("{} codec {codec} is not recorded here; send {}", .kind.as_str(), .kind.recorded_codecs())]
     Codec {
-        /// Which track.
+        /// The kind of the track.
         kind: TrackKind,
-        /// Its name, or the number or FourCC it goes by.
+        /// The coding's name, or its number or FourCC.
         codec: String,
     },
     /// A configuration that cannot be used.
@@ -40,7 +40,7 @@ pub(super) struct TagParser {
     pub(super) sets_config: bool,
     /// A picture was marked as a keyframe.
     pub(super) has_flags: bool,
-    /// What is said of colours and light now: of the pictures from the next keyframe on.
+    /// The latest colours and light, which count from the next keyframe on.
     pub(super) colour_info: ColourInfo,
     /// A picture came that the present configuration decodes.
     pub(super) has_pictures: bool,
@@ -50,7 +50,7 @@ pub(super) struct TagParser {
     told: Told,
 }
 
-/// What has been told already, once a publish.
+/// What was reported already. Each is reported once a publish.
 #[derive(Debug, Default)]
 struct Told {
     oddities: Vec<Oddity>,
@@ -58,13 +58,14 @@ struct Told {
     short_tag: bool,
 }
 
-/// Longest configuration record: those of encoders have some hundred bytes, and every GOP in memory keeps its own.
+/// The longest configuration record, in bytes. Encoders' records have some hundred bytes, and every GOP in memory keeps its
+/// own.
 const MAX_RECORD: usize = 64 << 10;
 
-/// A message of this many bytes is worth a copy of the little that is kept of it.
+/// From this many bytes on, a small part that is kept of a message is copied.
 const WORTH_COPYING: usize = 4 << 10;
 
-/// A configuration record that holds no more memory than its own.
+/// Copies a configuration record, so that it holds no more memory than its own.
 pub(super) fn own_record(record: &Bytes, codec: &'static str) -> Result<Bytes, CodecError> {
     match record.len() {
         0..=MAX_RECORD => Ok(Bytes::copy_from_slice(record)),
@@ -75,8 +76,8 @@ pub(super) fn own_record(record: &Bytes, codec: &'static str) -> Result<Bytes, C
     }
 }
 
-/// Frames must not hold a message of which they are a small part: what is kept is counted by what it says, for as long as it
-/// waits somewhere.
+/// Copies frames that are a small part of their message, so that they do not hold all of it. Memory is counted by the frame's
+/// length for as long as the frame is kept.
 pub(super) fn own_frames<'a>(frames: impl Iterator<Item = &'a mut MediaMessage>, message: usize) {
     for frame in frames {
         if let MediaMessage::Frame(frame) = frame
@@ -88,22 +89,22 @@ pub(super) fn own_frames<'a>(frames: impl Iterator<Item = &'a mut MediaMessage>,
     }
 }
 
-/// Where parsed media goes.
+/// The queue that parsed media goes to.
 pub(super) type Sink = VecDeque<MediaMessage>;
 
 impl TagParser {
-    /// Frames that were dropped because nothing could decode them.
+    /// The number of frames that were dropped because nothing could decode them.
     pub(super) fn dropped(&self) -> u64 {
         self.dropped
     }
 
-    /// A sequence header. The same one again says nothing new and goes no further.
+    /// Passes a sequence header on.
     pub(super) fn config(&self, config: CodecConfig, timestamp_ms: u32, sink: &mut Sink) {
         info!(config = ?config, "sequence header");
         sink.push_back(MediaMessage::Config { config, timestamp_ms });
     }
 
-    /// A frame that came before its sequence header. One of no bytes is none.
+    /// Drops a frame that came before its sequence header. A frame of no bytes does not count.
     pub(super) fn early_frame(&mut self, kind: TrackKind, payload: &Bytes, sink: &mut Sink) {
         if !payload.is_empty() {
             self.dropped += 1;
@@ -111,7 +112,7 @@ impl TagParser {
         }
     }
 
-    /// Tells of what is odd, once.
+    /// Reports an oddity, once.
     pub(super) fn tell(&mut self, oddity: Oddity, sink: &mut Sink) {
         if !self.told.oddities.iter().any(|told| told.is_like(&oddity)) {
             self.told.oddities.push(oddity.clone());
@@ -119,7 +120,7 @@ impl TagParser {
         }
     }
 
-    /// Reads on to the body of track 0, if there is one, and tells of others. Nothing when the tag is cut short.
+    /// Reads on to the body of track 0, if there is one, and reports other tracks. None when the tag is cut short.
     pub(super) fn first_track(
         &mut self,
         packets: &Packets,
@@ -135,7 +136,7 @@ impl TagParser {
         Some(found.first)
     }
 
-    /// A sequence header of no bytes, as some encoders send before or beside the real one.
+    /// Ignores a sequence header of no bytes. Some encoders send one before or beside the real one.
     pub(super) fn empty_config(&mut self, kind: TrackKind) {
         if !self.told.empty_config {
             self.told.empty_config = true;
@@ -143,7 +144,7 @@ impl TagParser {
         }
     }
 
-    /// A tag that ends within its header. Empty ones are common and mean nothing.
+    /// Ignores a tag that ends within its header. Empty tags are common and mean nothing.
     pub(super) fn short_tag(&mut self, kind: TrackKind, payload: &Bytes) {
         if !payload.is_empty() && !self.told.short_tag {
             self.told.short_tag = true;
@@ -156,7 +157,7 @@ impl TagParser {
     }
 }
 
-/// Walks through a tag's header; every step is nothing when the tag has ended.
+/// Walks through a tag's header. Every step gives none when the tag has ended.
 pub(super) struct Cursor {
     rest: Bytes,
 }
@@ -202,7 +203,7 @@ impl Cursor {
 
 /// The header of an E-RTMP tag behind the first byte: ModEx prelude, multitrack, FourCC.
 pub(super) struct Extended {
-    /// The packet type that remains when ModEx and multitrack are taken off.
+    /// The packet type without ModEx and multitrack.
     pub(super) packet: u8,
     /// The coding.
     pub(super) fourcc: [u8; 4],
@@ -211,9 +212,9 @@ pub(super) struct Extended {
 /// The tracks of a tag.
 #[derive(Default)]
 struct Found {
-    /// Track 0.
+    /// The header of track 0.
     first: Option<Extended>,
-    /// The number of another one.
+    /// The number of another track.
     other: Option<u8>,
 }
 
@@ -222,7 +223,8 @@ const ONE_TRACK: u8 = 0;
 const MANY_TRACKS: u8 = 1;
 const MANY_TRACKS_MANY_CODECS: u8 = 2;
 
-/// Reads what is behind `Multitrack`: one track, or several, each behind its length. Forms that may come are left out.
+/// Reads the bytes behind `Multitrack`: one track, or several, each behind its length. Forms that are not defined yet are left
+/// out.
 fn read_multitrack(cursor: &mut Cursor) -> Option<Found> {
     let byte = cursor.u8()?;
     let (form, packet) = (byte >> 4, byte & 0x0F);
@@ -242,7 +244,7 @@ fn read_multitrack(cursor: &mut Cursor) -> Option<Found> {
                 usize::try_from(u32::from_be_bytes([0, high, middle, low])).ok()?
             }
         };
-        // A track that is cut short is as little use as a tag that is.
+        // A track that is cut short is of as little use as a tag that is.
         let part = cursor.split(size)?;
         match track {
             0 if body.is_none() => (found.first, body) = (Some(Extended { packet, fourcc }), Some(part)),
@@ -256,19 +258,19 @@ fn read_multitrack(cursor: &mut Cursor) -> Option<Found> {
     Some(found)
 }
 
-/// What video and audio headers read alike, but for the number that says `Multitrack`.
+/// The parts of video and audio headers that are read alike. Only the number of `Multitrack` differs.
 pub(super) struct Packets {
-    /// Which track.
+    /// The kind of the track.
     pub(super) kind: TrackKind,
-    /// `Multitrack`.
+    /// The packet type that means `Multitrack`.
     pub(super) multitrack: u8,
 }
 
-/// `ModEx` has the same number for both.
+/// The packet type that means `ModEx`, for video and audio.
 const MOD_EX: u8 = 7;
 
 impl Packets {
-    /// Skips `ModEx` packets (nanosecond offsets and what may come, E-RTMP "ModEx"); the packet type behind.
+    /// Skips `ModEx` packets (nanosecond offsets and later additions, E-RTMP "ModEx"). Gives the packet type behind them.
     pub(super) fn skip_mod_ex(&self, mut packet: u8, cursor: &mut Cursor) -> Option<u8> {
         while packet == MOD_EX {
             let mut size = usize::from(cursor.u8()?) + 1;
@@ -281,7 +283,7 @@ impl Packets {
         Some(packet)
     }
 
-    /// Reads multitrack header and FourCC; the cursor is then in the body of track 0. Nothing when the tag is cut short.
+    /// Reads the multitrack header and the FourCC. The cursor is then in the body of track 0. None when the tag is cut short.
     fn read(&self, packet: u8, cursor: &mut Cursor) -> Option<Found> {
         if packet == self.multitrack {
             return read_multitrack(cursor);
@@ -293,7 +295,7 @@ impl Packets {
         })
     }
 
-    /// A coding that is not recorded, by its FourCC.
+    /// The error about a coding that is not recorded, by its FourCC.
     pub(super) fn unknown(&self, fourcc: [u8; 4]) -> TagError {
         TagError::Codec {
             kind: self.kind,

@@ -47,7 +47,7 @@ impl TagParser {
             2 | 14 => self.mp3_frame(cursor.rest(), time, sink),
             other => {
                 let rest = cursor.rest();
-                // Silence from encoders without sound looks like PCM of no bytes.
+                // Encoders without sound send silence that looks like PCM of no bytes.
                 if rest.is_empty() {
                     return Ok(None);
                 }
@@ -115,7 +115,7 @@ impl TagParser {
         self.configure_audio(codec, record, time, sink)
     }
 
-    /// The same configuration again, also in another form, is no news.
+    /// Takes a configuration. The same one again, also in another form, is nothing new.
     fn configure_audio(
         &mut self,
         codec: AudioCodec,
@@ -140,10 +140,10 @@ impl TagParser {
         Ok(())
     }
 
-    /// MP3 has no sequence header: each frame's own header says it all.
+    /// Takes a frame of MP3. MP3 has no sequence header: the header of each frame holds the configuration.
     fn mp3_frame(&mut self, frame: Bytes, time: u32, sink: &mut Sink) {
         if let Some(&[_, version, rate, mode]) = frame.first_chunk::<4>() {
-            // Version and layer, sampling rate, and whether the channel mode is mono.
+            // The version and layer, the sampling rate, and whether the channel mode is mono.
             let header = [version & 0x1E, rate & 0x0C, u8::from(mode & 0xC0 == 0xC0)];
             if self.mp3_header != Some(header)
                 && let Ok(config) = parse_mp3(&frame)
@@ -163,7 +163,7 @@ impl TagParser {
         }
     }
 
-    /// Headers are taken off; they say what the sound is where nothing else does.
+    /// Takes the ADTS headers off. They give the configuration where nothing else does.
     fn adts_frames(&mut self, adts: Adts, time: u32, sink: &mut Sink) {
         let configured = self
             .audio_config

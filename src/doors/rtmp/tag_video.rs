@@ -22,9 +22,9 @@ const PACKETS: Packets = Packets {
     multitrack: 6,
 };
 
-/// A keyframe, or one made by a server.
+/// The frame types of a keyframe, and of one made by a server.
 const KEY: [u8; 2] = [1, 4];
-/// A command for the player, no picture.
+/// The frame type of a command for the player, which is no picture.
 const COMMAND: u8 = 5;
 
 impl TagParser {
@@ -55,9 +55,9 @@ impl TagParser {
         }
         let codec = match first & 0x0F {
             7 => VideoCodec::Avc,
-            // Not in Adobe's text, and sent by cameras and patched encoders everywhere.
+            // This number is not in Adobe's text, but many cameras and patched encoders send it.
             12 => VideoCodec::Hevc,
-            // A frame type without a codec: an encoder's empty keep-alive.
+            // A frame type without a codec is an encoder's empty keep-alive.
             0 => return Ok(None),
             other => {
                 return Err(TagError::Codec {
@@ -88,7 +88,7 @@ impl TagParser {
         let Some(packet) = PACKETS.skip_mod_ex(first & 0x0F, &mut cursor) else {
             return Ok(None);
         };
-        // The type of the frame says nothing of a packet of metadata.
+        // The frame type means nothing in a packet of metadata.
         if frame_type == COMMAND && packet != METADATA {
             return Ok(Some(()));
         }
@@ -136,7 +136,7 @@ impl TagParser {
             self.empty_config(TrackKind::Video);
             return Ok(());
         }
-        // No record begins so: these are parameter sets behind start codes.
+        // No record begins like this: the bytes are parameter sets behind start codes.
         let are_sets = match codec {
             VideoCodec::Avc => record.first() == Some(&0),
             VideoCodec::Hevc => record.starts_with(&[0, 0, 1]) || record.starts_with(&[0, 0, 0, 1]),
@@ -150,7 +150,7 @@ impl TagParser {
         self.configure_video(codec, record, time, sink)
     }
 
-    /// What the picture is, where there is no sequence header that says it.
+    /// Takes the configuration of the picture from parameter sets, where no sequence header gives it.
     fn configure_by_sets(&mut self, codec: VideoCodec, sample: &[u8], time: u32, sink: &mut Sink) {
         let record = match codec {
             VideoCodec::Avc => avc_record(sample),
@@ -164,7 +164,7 @@ impl TagParser {
         }
     }
 
-    /// The same configuration again, also in another form, is no news.
+    /// Takes a configuration. The same one again, also in another form, is nothing new.
     fn configure_video(
         &mut self,
         codec: VideoCodec,
@@ -172,7 +172,7 @@ impl TagParser {
         time: u32,
         sink: &mut Sink,
     ) -> Result<(), TagError> {
-        // Some encoders send it before every keyframe.
+        // Some encoders send the same record before every keyframe.
         let known = self.video_config.as_ref().filter(|known| known.codec == codec);
         if known.is_some_and(|known| known.record == record) {
             return Ok(());
@@ -201,7 +201,7 @@ impl TagParser {
         self.config(CodecConfig::Video(config), time, sink);
     }
 
-    /// What is said of colours counts from the next keyframe on: before it no file can begin.
+    /// Reads `colorInfo`. It counts from the next keyframe on: no file can begin before that.
     fn hear_colours(&mut self, body: &[u8], sink: &mut Sink) {
         let (said, unusable) = colour_info::parse(body);
         if let Some(unusable) = unusable {
@@ -213,7 +213,7 @@ impl TagParser {
         }
     }
 
-    /// Before a keyframe: what was said of colours meanwhile, if that makes another file necessary.
+    /// Applies new colours before a keyframe, if they make another file necessary.
     fn apply_colours(&mut self, time: u32, sink: &mut Sink) {
         let Some(config) = self.video_config.clone() else {
             return;
@@ -226,7 +226,7 @@ impl TagParser {
             return;
         }
         let (before, after) = (config.appearance(), next.appearance());
-        // Some encoders say the light of each scene: that is no reason for a file each.
+        // Some encoders give the light of each scene: that is no reason for a new file each time.
         let says_more = before.mastering.is_none() && after.mastering.is_some()
             || before.light.is_none() && after.light.is_some();
         if self.has_pictures && before.colour == after.colour && !says_more {
@@ -275,7 +275,8 @@ impl TagParser {
         }
     }
 
-    /// Whether decoding can begin at a picture. What the picture says of itself counts; the flag only where it says nothing.
+    /// Whether decoding can begin at a picture. The picture itself decides; the flag counts only where the picture does not
+    /// tell.
     fn is_key(&mut self, access: RandomAccess, flagged: bool, sink: &mut Sink) -> bool {
         self.has_flags |= flagged;
         match access {
@@ -285,7 +286,7 @@ impl TagParser {
         }
         match access {
             RandomAccess::Closed | RandomAccess::Open | RandomAccess::Gradual => true,
-            // An encoder that never marks a picture does not mean to say that this one is no keyframe.
+            // The flag of an encoder that never marks a picture does not mean that this one is no keyframe.
             RandomAccess::Intra => flagged || !self.has_flags,
             RandomAccess::Dependent => false,
             RandomAccess::Unknown => flagged,
@@ -293,11 +294,11 @@ impl TagParser {
     }
 }
 
-/// A picture with its units as they are to be, as far as that can be made of it, and what was wrong with them. It is copied
-/// only where something was.
+/// Repairs the units of a picture as far as possible, and gives the oddity that was found. The picture is copied only where
+/// something was wrong.
 fn mended(config: &VideoConfig, payload: Bytes) -> (Bytes, RandomAccess, Option<Oddity>) {
     let Look { access, layout } = config.look(&payload);
-    // Where no slice is whole, a part of one may still be worth something.
+    // Where no slice is whole, a part of a slice may still be of use.
     let can_be = layout != Layout::Cut || access != RandomAccess::Unknown;
     let mend = || repaired(&payload, config.nal_length_size()?);
     let mended = if layout != Layout::Sound && can_be {

@@ -1,4 +1,4 @@
-//! RTMPS from the publishing side: whom it trusts, and what it says of those it does not.
+//! RTMPS from the publishing side: which servers it trusts, and what it says about the others.
 
 use std::sync::Arc;
 
@@ -7,12 +7,12 @@ use rustls::{CertificateError, ClientConfig, ClientConnection, RootCertStore};
 
 use super::RtmpUrl;
 
-/// The authorities whose certificates a publisher believes.
+/// The authorities whose certificates a publisher trusts.
 #[derive(Clone)]
 pub struct Trust(Arc<ClientConfig>);
 
 impl Trust {
-    /// These, and no others.
+    /// Trusts these authorities, and no others.
     pub fn in_roots(roots: RootCertStore) -> Result<Self, rustls::Error> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ClientConfig::builder_with_provider(provider)
@@ -35,7 +35,7 @@ impl std::fmt::Debug for Trust {
     }
 }
 
-/// Why there is no connection, and what helps.
+/// The words that say why there is no connection, and what helps.
 pub(super) fn words(error: &rustls::Error, url: &RtmpUrl) -> String {
     let host = &url.host;
     match error {

@@ -3,23 +3,23 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// Longest name of a host (RFC 1035 §2.3.4, in letters).
+/// The longest name of a host (RFC 1035 §2.3.4), in characters.
 const MAX_HOST: usize = 253;
 
-/// Where to publish to.
+/// An address to publish to.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RtmpUrl {
-    /// Under TLS: `rtmps://`.
+    /// Whether the connection is under TLS: `rtmps://`.
     pub tls: bool,
-    /// Host name or address, IPv6 without its brackets.
+    /// The host name or address; IPv6 without its brackets.
     pub host: String,
-    /// Port; unless given 1935, or 443 under TLS.
+    /// The port. Unless given, it is 1935, or 443 under TLS.
     pub port: u16,
     /// Everything between the host and the last part of the path.
     pub app: String,
     /// The last part of the path.
     pub key: String,
-    /// What follows the `?`; may hold secrets.
+    /// The part behind the `?`. It may hold secrets.
     pub query: String,
 }
 
@@ -43,7 +43,7 @@ impl RtmpUrl {
         }
     }
 
-    /// What `connect` says: the address without the key.
+    /// The address that `connect` sends: without the key.
     pub fn tc_url(&self) -> String {
         format!("{}://{}/{}", self.scheme(), self.authority(), self.app)
     }
@@ -52,7 +52,7 @@ impl RtmpUrl {
         if self.tls { "rtmps" } else { "rtmp" }
     }
 
-    /// What `publish` says: the key with its query.
+    /// The name that `publish` sends: the key with its query.
     pub(super) fn publish_name(&self) -> String {
         if self.query.is_empty() {
             self.key.clone()
@@ -112,7 +112,7 @@ impl FromStr for RtmpUrl {
     }
 }
 
-/// The host in a `tcUrl`, in lower case and without its port; nothing where there is none that could be one.
+/// The host in a `tcUrl`, in lower case and without its port. None where the text cannot be a host.
 pub(super) fn host_of(tc_url: &str) -> Option<String> {
     let (_, rest) = tc_url.split_once("://")?;
     let authority = rest
@@ -129,7 +129,7 @@ pub(super) fn host_of(tc_url: &str) -> Option<String> {
 }
 
 impl fmt::Display for RtmpUrl {
-    /// Without the query.
+    /// Writes the address without the query.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.tc_url(), self.key)
     }

@@ -1,6 +1,6 @@
-//! What is between a session and its socket: nothing, or TLS.
+//! The layer between a session and its socket: nothing, or TLS.
 //!
-//! rustls is driven over the socket by hand, so that a connection under TLS is read on the same ticks as any other.
+//! The wire drives rustls over the socket by hand, so that a connection under TLS is read on the same ticks as any other.
 
 use std::io::{ErrorKind, Read, Write};
 
@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 
 use crate::tls::Certificate;
 
-/// Encrypted bytes taken in one turn at most: records without content must not keep the others waiting.
+/// The most encrypted bytes that one read takes. Records without content must not keep the other connections waiting.
 const MAX_TAKEN: usize = 256 << 10;
 
 /// Carries bytes between a session and a socket that does not block.
@@ -24,12 +24,12 @@ impl Wire {
         Ok(Wire::Tls(Box::new(certificate.connection()?.into())))
     }
 
-    /// The publisher's side of it.
+    /// The publisher's side of TLS.
     pub(super) fn client(connection: ClientConnection) -> Self {
         Wire::Tls(Box::new(connection.into()))
     }
 
-    /// Reads what is there. `WouldBlock` when nothing is, 0 at the end.
+    /// Reads the bytes that are there. The error is `WouldBlock` when there are none; 0 means the end.
     pub(super) fn read(&mut self, socket: &mut impl Socket, buffer: &mut [u8]) -> std::io::Result<usize> {
         match self {
             Wire::Plain => socket.read(buffer),
@@ -37,12 +37,13 @@ impl Wire {
         }
     }
 
-    /// Sends what the socket takes of `bytes` and of what waits already; gives how many need not be given again.
+    /// Sends as much as the socket takes, of the bytes that wait already and of `bytes`. Gives how many of `bytes` need not be
+    /// given again.
     pub(super) fn write(&mut self, socket: &mut impl Socket, bytes: &[u8]) -> std::io::Result<usize> {
         let Wire::Tls(tls) = self else {
             return socket.write(bytes);
         };
-        // Bounded by rustls: it takes no more than 64 KiB that are not sent.
+        // rustls bounds this: it takes no more than 64 KiB that are not sent.
         let taken = tls.writer().write(bytes)?;
         let mut moved = taken > 0;
         while tls.wants_write() {
@@ -55,7 +56,7 @@ impl Wire {
         Ok(taken)
     }
 
-    /// True while something waits that the socket did not take.
+    /// True while encrypted bytes wait that the socket did not take.
     pub(super) fn waits(&self) -> bool {
         match self {
             Wire::Plain => false,
@@ -63,7 +64,7 @@ impl Wire {
         }
     }
 
-    /// True until both sides of TLS know each other.
+    /// True until the handshake of TLS is complete.
     pub(super) fn is_handshaking(&self) -> bool {
         match self {
             Wire::Plain => false,
@@ -71,7 +72,7 @@ impl Wire {
         }
     }
 
-    /// Says goodbye, behind all that was written.
+    /// Ends TLS in order, behind all that was written.
     pub(super) fn close(&mut self) {
         if let Wire::Tls(tls) = self {
             tls.send_close_notify();
@@ -84,7 +85,7 @@ pub(super) trait Socket: Read + Write {}
 
 impl Socket for &std::net::TcpStream {}
 
-/// A socket in the runtime's hands.
+/// A socket of the runtime, read and written without waiting.
 pub(super) struct Tried<'a>(pub(super) &'a TcpStream);
 
 impl Read for Tried<'_> {
@@ -105,10 +106,10 @@ impl Write for Tried<'_> {
 
 impl Socket for Tried<'_> {}
 
-/// Fills the buffer as far as there is something to fill it with.
+/// Fills the buffer with the decrypted bytes that are there.
 fn read_tls(tls: &mut Connection, socket: &mut impl Socket, buffer: &mut [u8]) -> std::io::Result<usize> {
     let (mut filled, mut taken) = (0, 0);
-    // What was deciphered is given first; what is wrong behind it comes up at the next call.
+    // Decrypted bytes are given first. An error behind them comes up at the next call.
     let or_filled = |filled: usize, error: std::io::Error| match filled {
         0 => Err(error),
         some => Ok(some),
@@ -119,7 +120,7 @@ fn read_tls(tls: &mut Connection, socket: &mut impl Socket, buffer: &mut [u8]) -
             return Ok(filled);
         }
         match tls.reader().read(rest) {
-            // The goodbye of TLS, or an end without one: encoders do not mind, and RTMP has its own.
+            // TLS ended in order, or the connection ended without that. Encoders do not mind, and RTMP has its own end.
             Ok(0) => return Ok(filled),
             Ok(count) => {
                 filled += count;
@@ -137,7 +138,7 @@ fn read_tls(tls: &mut Connection, socket: &mut impl Socket, buffer: &mut [u8]) -
             Err(error) => return or_filled(filled, error),
         }
         if let Err(error) = tls.process_new_packets() {
-            // The peer is told why, if it can be told.
+            // The alert tells the peer why, if it can be sent.
             let _ = tls.write_tls(socket);
             return Err(std::io::Error::new(ErrorKind::InvalidData, error));
         }
@@ -153,12 +154,12 @@ mod tests {
 
     use super::*;
 
-    /// A socket that takes so many bytes at a time, and has what a test put there.
+    /// A socket that takes at most so many bytes at a time, and gives the bytes that a test put there.
     #[derive(Default)]
     struct Pipe {
         inbound: VecDeque<u8>,
         outbound: VecDeque<u8>,
-        /// Takes no more than this until it is emptied.
+        /// The most bytes that it takes until it is emptied.
         room: usize,
     }
 
@@ -207,7 +208,7 @@ mod tests {
         (Wire::tls(&certificate).unwrap(), client)
     }
 
-    /// Carries bytes until both are silent; gives what the server heard and what the client did.
+    /// Carries bytes until both sides are silent. Gives what the server heard and what the client heard.
     fn carry(
         wire: &mut Wire,
         client: &mut ClientConnection,

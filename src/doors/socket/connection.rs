@@ -12,12 +12,12 @@ use tokio::time::timeout;
 use super::lines::{Lines, TooLong};
 use crate::api::{Answer, Api, Code, Failure, MAX_REQUEST, Request};
 
-/// Who asks nothing, or does not take an answer, for so long is let go.
+/// A connection that asks nothing, or does not take an answer, for this time is closed.
 const IDLE: Duration = Duration::from_secs(60);
-/// Read at a time.
+/// Bytes that are read at a time.
 const BLOCK: usize = 4096;
 
-/// Answers until the other side is done, or falls silent, or the service stops.
+/// Answers requests until the other side is done, or is silent for too long, or the service stops.
 pub(super) async fn serve(mut stream: UnixStream, api: &Api, mut stopped: watch::Receiver<()>) {
     let mut lines = Lines::default();
     loop {
@@ -30,7 +30,7 @@ pub(super) async fn serve(mut stream: UnixStream, api: &Api, mut stopped: watch:
                 if !matches!(timeout(IDLE, tell(&mut stream, &answer)).await, Ok(Ok(()))) {
                     return;
                 }
-                // What waits behind this line is not begun any more.
+                // A stopping service does not begin the lines behind this one.
                 if stopped.has_changed().is_err() {
                     return;
                 }
@@ -66,7 +66,7 @@ pub(super) async fn serve(mut stream: UnixStream, api: &Api, mut stopped: watch:
     }
 }
 
-/// Sends an answer.
+/// Sends an answer as one line of JSON.
 pub(super) async fn tell(stream: &mut UnixStream, answer: &Answer) -> io::Result<()> {
     let mut text = answer.to_json();
     text.push('\n');

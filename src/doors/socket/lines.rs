@@ -2,11 +2,11 @@
 
 use crate::api::MAX_REQUEST;
 
-/// Bytes on their way to be lines.
+/// Bytes that came and are not yet given out as lines.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     bytes: Vec<u8>,
-    /// So many of them are known to hold no end of a line.
+    /// How many of the bytes are known to hold no end of a line.
     looked: usize,
 }
 
@@ -15,7 +15,7 @@ pub(super) struct Lines {
 pub(super) struct TooLong;
 
 impl Lines {
-    /// Takes what arrived.
+    /// Appends bytes that arrived.
     pub(super) fn push(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
@@ -41,7 +41,7 @@ impl Lines {
         Ok(Some(line))
     }
 
-    /// What came behind the last end of a line.
+    /// The bytes behind the last end of a line.
     pub(super) fn rest(self) -> Vec<u8> {
         self.bytes
     }

@@ -1,8 +1,8 @@
 //! The door for this machine: a Unix socket on which every command can be asked for.
 //!
-//! Each line is a request, a JSON object with a `command` and its arguments, and is answered by a line, in order. Root and
-//! the user that the service runs as may ask; the kernel says who does (`SO_PEERCRED`). The socket has nothing to do with
-//! recording: without it everything is recorded as before.
+//! Each line is a request, a JSON object with a `command` and its arguments. Each is answered by a line, in order. Root and the
+//! user that the service runs as may ask; the kernel says who asks (`SO_PEERCRED`). Recording does not depend on the socket:
+//! without it everything is recorded as before.
 
 mod connection;
 mod lines;
@@ -23,59 +23,59 @@ use tokio::time::{Instant, timeout};
 
 use crate::api::{Answer, Api, Caller, Code, Failure};
 
-/// So many may be connected at the same time.
+/// The most connections at the same time.
 const MOST: usize = 16;
-/// A service that does not take a connection within this is there all the same.
+/// How long a bind waits for another service to take a connection. A service that takes none in this time counts as there.
 const PROBE: Duration = Duration::from_secs(1);
-/// Strangers are told of in the log once within this.
+/// A stranger is named in the log at most once in this time.
 const TELL: Duration = Duration::from_secs(60);
-/// What a connection that is not taken may take of the door's time.
+/// How long the door writes to a connection that it turns away.
 const GOODBYE: Duration = Duration::from_millis(200);
-/// Requests that are being carried out have so long when the service stops.
+/// How long requests that are being carried out have when the service stops.
 const FAREWELL: Duration = Duration::from_millis(300);
-/// After a connection could not be taken, for want of file descriptors say.
+/// How long the door waits after a connection could not be taken, for want of file descriptors for example.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Why there is no socket.
+/// Why the socket could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum SocketError {
-    /// Another service listens there.
+    /// Another service listens on the path.
     #[error("{path}: another edgereel service answers here")]
     Taken {
-        /// The socket.
+        /// The path of the socket.
         path: PathBuf,
     },
-    /// Something else lies there.
+    /// The path holds something that is no socket.
     #[error(
         "{path}: something is there that is no socket; move it away, or set control.socket to another path"
     )]
     Other {
-        /// The path.
+        /// The path of that file.
         path: PathBuf,
     },
-    /// The system refused.
+    /// The operating system refused a call.
     #[error("{path}: cannot {what}: {source}")]
     System {
-        /// In a few words, what was tried.
+        /// What was tried, in a few words.
         what: &'static str,
-        /// On which path.
+        /// The path of the socket.
         path: PathBuf,
-        /// What it said.
+        /// The operating system's error.
         source: io::Error,
     },
 }
 
-/// The socket, from its making to its end.
+/// The socket, from when it is made until it is removed.
 pub struct ControlSocket {
     listener: UnixListener,
     path: PathBuf,
-    /// Device and inode of what was made: another service may put its own there one day.
+    /// The device and inode of the socket's file. Another service may put its own socket there one day.
     made: (u64, u64),
     own: u32,
 }
 
 impl ControlSocket {
-    /// Makes the socket. One that a dead service left is replaced.
+    /// Makes the socket. A socket that a dead service left is replaced.
     pub async fn bind(path: &Path) -> Result<Self, SocketError> {
         let system = |what| {
             move |source| SocketError::System {
@@ -104,8 +104,8 @@ impl ControlSocket {
         })
     }
 
-    /// Serves until `stop` resolves, then removes the socket. Requests that are being carried out are finished, if they
-    /// are soon.
+    /// Serves until `stop` resolves, then removes the socket. Requests that are being carried out may be finished, for a short
+    /// time.
     pub async fn run(self, api: Api, stop: impl Future<Output = ()>) {
         let slots = Arc::new(Semaphore::new(MOST));
         let (stopping, stopped) = watch::channel(());
@@ -153,7 +153,7 @@ impl ControlSocket {
             }
         }
         if place(&self.path).is_ok_and(|place| place == self.made) {
-            // Nobody is harmed by one that is left: the next start replaces it.
+            // A socket file that is left harms nobody: the next start replaces it.
             let _ = remove(&self.path);
         }
         drop(stopping);
@@ -161,7 +161,7 @@ impl ControlSocket {
         let _ = timeout(FAREWELL, all).await;
     }
 
-    /// The user who asks, if that one may.
+    /// The user who asks. The error says why that user may not.
     fn judge(&self, stream: &UnixStream) -> Result<u32, Failure> {
         let peer = stream.peer_cred().map(|peer| peer.uid());
         match peer {
@@ -181,12 +181,12 @@ impl ControlSocket {
     }
 }
 
-/// Whether this user may ask.
+/// Whether `user` may ask a service that runs as `own`.
 fn admits(user: u32, own: u32) -> bool {
     user == 0 || user == own
 }
 
-/// Says why, as far as the other side listens: a stranger must not hold the door open.
+/// Writes why, as far as the other side reads: a stranger must not hold up the door.
 async fn turn_away(mut stream: UnixStream, failure: Failure) {
     let _ = timeout(GOODBYE, connection::tell(&mut stream, &Answer::refusal(failure))).await;
 }
@@ -217,7 +217,7 @@ fn place(path: &Path) -> io::Result<(u64, u64)> {
     std::fs::symlink_metadata(path).map(|found| (found.dev(), found.ino()))
 }
 
-/// The kernel's word on who this process is.
+/// The user that this process runs as, by the kernel.
 fn own_user() -> io::Result<u32> {
     let (one, _other) = UnixStream::pair()?;
     Ok(one.peer_cred()?.uid())

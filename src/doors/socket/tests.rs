@@ -1,4 +1,4 @@
-//! The door alone: who comes in, and lines.
+//! The door alone: which users may ask, and how lines are read.
 
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -32,7 +32,7 @@ async fn a_socket_is_for_its_owner_and_one_that_a_dead_service_left_is_replaced(
     let error = ControlSocket::bind(&path).await.err().unwrap();
     assert!(matches!(error, SocketError::Taken { .. }), "{error}");
     assert!(error.to_string().contains("another edgereel"), "{error}");
-    // Killed: its socket stays.
+    // The first service was killed: its socket stays.
     drop(first);
     assert!(path.exists());
     let _second = ControlSocket::bind(&path).await.unwrap();

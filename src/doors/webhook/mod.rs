@@ -1,8 +1,8 @@
 //! The door for web services: events as HTTP callbacks, in CloudEvents or in the words of a cloud.
 //!
-//! What it promises: every event that a service wants is sent to it in order. When the service does not take an event, edgereel sends it
-//! again, as often as is configured, also over restarts. Then the event is kept until somebody says `callback.retry`. An event that is not
-//! taken delays no other one. A service that is away costs only rows in the journal.
+//! The door sends every event that a service wants to it, in order. When the service does not take an event, edgereel sends it
+//! again, as often as is configured, also over restarts. Then the event is kept until somebody says `callback.retry`. An event
+//! that is not taken delays no other one. A service that is away costs only rows in the journal.
 
 mod offer;
 mod run;
@@ -22,13 +22,13 @@ use crate::store::{Clock, Reader, Store};
 pub struct CallbackSettings {
     /// The listener's name in the journal.
     pub listener: String,
-    /// Where it is.
+    /// The service's address, which may hold a token.
     pub url: HookUrl,
     /// The words in which events are written.
     pub dialect: Dialect,
-    /// Signs each request.
+    /// The key that signs each request. None: requests are not signed.
     pub key: Option<Vec<u8>>,
-    /// Which events it wants.
+    /// Whether the service wants events of a kind.
     pub wants: Arc<dyn Fn(&str) -> bool + Send + Sync>,
     /// How often an event is tried before it is left to `callback.retry`.
     pub tries: u32,
@@ -36,13 +36,13 @@ pub struct CallbackSettings {
     pub every: Duration,
     /// How long the service may take to answer.
     pub timeout: Duration,
-    /// What all events have in common.
+    /// The source, device and domain that all events name.
     pub sender: Sender,
-    /// Reads the outbox.
+    /// The reader of the outbox.
     pub reader: Reader,
 }
 
-/// The name in the journal of the listener that this callback is.
+/// The callback's name as a listener in the journal.
 pub fn listener(name: &str) -> String {
     format!("callback/{name}")
 }
@@ -54,8 +54,8 @@ pub struct Callback {
 }
 
 impl Callback {
-    /// Starts the worker on this runtime. `client` belongs to this callback alone, and keeps at most one connection: when that one turns
-    /// out to be closed, the next is a fresh one.
+    /// Starts the worker on this runtime. `client` belongs to this callback alone, and keeps at most one connection. When that
+    /// connection turns out to be closed, the next one is fresh.
     pub fn start(
         settings: CallbackSettings,
         client: reqwest::Client,

@@ -11,7 +11,7 @@ use crate::event::{Dialect, Posted};
 use crate::https::with_causes;
 use crate::media::Micros;
 
-/// The way to a service.
+/// The client of one service, and what is known about its connection.
 pub(super) struct Door {
     client: Client,
     /// The service answered the last time, so its connection may have been kept open.
@@ -32,8 +32,9 @@ impl Door {
         if let (Err(error), Some(again)) = (&answer, again)
             && !error.is_timeout()
         {
-            // A service may close an idle connection at any time, also just when the next request uses it. That is no fault of the
-            // service. The same request at once, on a fresh connection, keeps the order; events are sent at least once anyway.
+            // A service may close an idle connection at any time, also just when the next request uses it. That is no fault of
+            // the service. The same request at once, on a fresh connection, keeps the order. Events are sent at least once
+            // anyway.
             answer = again.send().await;
         }
         self.kept = answer.is_ok();
@@ -69,7 +70,7 @@ async fn tell(
 ) -> Result<(), String> {
     let url: Url = settings.url.expose().parse().map_err(|_| "the address is none")?;
     let request = match settings.dialect {
-        // HTTP binding of CloudEvents 1.0, structured mode.
+        // The HTTP binding of CloudEvents 1.0, structured mode.
         Dialect::CloudEvents => {
             let request = door
                 .client

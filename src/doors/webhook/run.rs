@@ -44,7 +44,7 @@ struct Worker {
 enum Step {
     Again(Callback),
     New(Posted),
-    /// Nothing, for so long.
+    /// Do nothing for this time.
     Wait(Duration),
 }
 
@@ -117,7 +117,7 @@ impl Worker {
             self.new.clear();
             return Ok(Step::Wait(PAUSE));
         }
-        // Asked before anything is read, so that an event that comes meanwhile wakes the worker again.
+        // The worker asks this before it reads anything, so that an event that comes meanwhile wakes it again.
         let more = self.subscription.has_more();
         let due = self.subscription.missed().await?;
         let now = self.clock.utc();

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::messages::Message;
 use super::schema::{always, object, one_of, text, whole};
 
-/// Every callback.
+/// Every callback of the clouds, as a message.
 pub(super) fn all() -> Vec<Message> {
     let tencent = |number: u32, about: &str, mut payload: Value| {
         payload["properties"]["event_type"] = json!({ "type": "integer", "const": number });
@@ -44,7 +44,7 @@ pub(super) fn all() -> Vec<Message> {
     ]
 }
 
-/// With what all of them have.
+/// Adds the fields that all callbacks of Tencent have.
 fn signed<const N: usize>(fields: [(&str, Value); N]) -> Value {
     let mut all = object([
         ("event_type", whole("Which event it is.")),

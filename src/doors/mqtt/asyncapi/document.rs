@@ -12,13 +12,13 @@ const ABOUT: &str = "RTMP recorder for edge boxes: what a box tells over MQTT, a
                      id. Over MQTT 5 or, as mqtt.version says, 3.1.1: there a request names no response topic and has no correlation \
                      data, and its answer goes to response/{command} with its id. What is said here is held against what is really sent by a test.";
 
-/// Where messages go.
+/// A channel: the topics of one kind of message.
 struct Channel {
     name: &'static str,
-    /// Below the root.
+    /// The topic below the root.
     address: &'static str,
     about: &'static str,
-    /// What the box does there.
+    /// What the box does on the channel.
     action: &'static str,
     qos: u8,
     retain: bool,
@@ -107,7 +107,7 @@ const CHANNELS: [Channel; 8] = [
     },
 ];
 
-/// The document, of these messages.
+/// Makes the document of these messages.
 pub(super) fn document(messages: &[Message]) -> Value {
     let named = CHANNELS.iter().map(|channel| channel.name.to_owned());
     let channels = CHANNELS.iter().map(|channel| described(channel, messages));
@@ -189,7 +189,7 @@ fn described(channel: &Channel, messages: &[Message]) -> Value {
     })
 }
 
-/// `sendStatus`, `receiveRequest`.
+/// The name of an operation, as in `sendStatus`, `receiveRequest`.
 fn operation_name(channel: &Channel) -> String {
     let (first, rest) = channel.name.split_at(1);
     format!("{}{}{rest}", channel.action, first.to_uppercase())
@@ -207,7 +207,7 @@ fn operation(channel: &Channel) -> Value {
     operation
 }
 
-/// What several messages have in them, by the name that it is referred to by.
+/// The schemas that several messages contain, with the name that they are referred to by.
 fn shared() -> Vec<(&'static str, Value)> {
     let template = schema::untitled(schema::of::<reply::Template>());
     vec![
@@ -221,7 +221,7 @@ fn shared() -> Vec<(&'static str, Value)> {
     ]
 }
 
-/// The same schema with references to what is shared, whatever else is said of it in its place.
+/// The same schema with references to the shared ones. A description that differs stays beside the reference.
 fn referring(schema: &Value, shared: &[(&'static str, Value)]) -> Value {
     let is_object = schema.get("type").is_some();
     let same = |(_, other): &&(&str, Value)| is_object && without_about(other) == without_about(schema);

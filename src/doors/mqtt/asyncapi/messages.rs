@@ -1,4 +1,4 @@
-//! Every message, its topic and its schema: what both files are made of.
+//! Every message, its topic and its schema. Both generated files are made of these.
 
 use serde_json::{Value, json};
 
@@ -9,17 +9,17 @@ use crate::doors::mqtt::{Status, StreamState};
 use crate::event::Event;
 use crate::model::reply::{Already, Health};
 
-/// A message.
+/// A message of the door, for the document.
 pub(super) struct Message {
-    /// The channel that it goes through.
+    /// The channel that the message goes through.
     pub(super) channel: &'static str,
-    /// Its topic below the root; that of several like it, as one would subscribe to them.
+    /// The message's topic below the root. For several messages of one kind, it is the filter that one would subscribe to.
     pub(super) topic: String,
-    /// What it says, in a sentence or two.
+    /// What the message says, in a sentence or two.
     pub(super) about: String,
     /// The schema of its payload.
     pub(super) payload: Value,
-    /// What it does to the box, if it is a request.
+    /// What a request does to the box; none if the message is no request.
     pub(super) effect: Option<Value>,
 }
 
@@ -34,7 +34,7 @@ impl Message {
         }
     }
 
-    /// What the document knows it by: `status`, `event.recording.closed`.
+    /// The message's name in the document: `status`, `event.recording.closed`.
     pub(super) fn name(&self) -> String {
         if self.topic.ends_with('#') {
             self.channel.to_owned()
@@ -44,7 +44,7 @@ impl Message {
     }
 }
 
-/// All of them.
+/// All messages.
 pub(super) fn all() -> Vec<Message> {
     let mut all = vec![
         told::<Status>("status", "status"),
@@ -65,9 +65,9 @@ pub(super) fn all() -> Vec<Message> {
     all
 }
 
-/// A kind of event.
+/// A kind of event, with its description and schema.
 pub(super) struct EventKind {
-    /// As in topics: `recording.closed`.
+    /// The kind as in topics: `recording.closed`.
     pub(super) kind: String,
     about: String,
     data: Value,
@@ -87,7 +87,7 @@ pub(super) fn kinds() -> Vec<EventKind> {
     variants.into_iter().map(kind).collect()
 }
 
-/// `RecordingClosed` is `recording.closed`; a further word follows an underscore.
+/// The kind of a variant: `RecordingClosed` is `recording.closed`. A further word follows an underscore.
 fn kind_of(variant: &str) -> String {
     let mut kind = String::new();
     let mut words = 0;
@@ -105,7 +105,7 @@ fn told<T: schemars::JsonSchema>(channel: &'static str, topic: &str) -> Message 
     let mut payload = schema::of::<T>();
     taken(&mut payload, "title");
     let about = taken(&mut payload, "description");
-    // What stands before a colon is the topic.
+    // The text before a colon is the topic.
     let about = about.split_once(": ").map_or(about.as_str(), |(_, about)| about);
     let about = about
         .chars()
@@ -179,7 +179,7 @@ fn argument_schema(argument: &Argument) -> Value {
     let mut schema = match argument.kind {
         Kind::Text => json!({ "type": "string" }),
         Kind::Time => json!({ "type": "string", "format": "date-time" }),
-        // A whole number and ms, s, min, h or d.
+        // A span is a whole number and ms, s, min, h or d.
         Kind::Span => json!({ "type": "string", "examples": ["30min"] }),
         Kind::Seconds => json!({ "type": "number", "minimum": 0 }),
         Kind::Number => json!({ "type": "integer", "minimum": 0 }),
@@ -235,7 +235,7 @@ fn request_id() -> Value {
     })
 }
 
-/// A text of a schema, which goes from there.
+/// Takes a text out of a schema.
 fn taken(schema: &mut Value, name: &str) -> String {
     let taken = schema.as_object_mut().and_then(|schema| schema.remove(name));
     taken

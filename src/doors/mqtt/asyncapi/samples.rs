@@ -1,4 +1,4 @@
-//! One of each event, and more of those that may leave something out.
+//! One of each event, and more of the events that may leave a field out.
 
 use crate::event::{
     AskedBy, DeviceStarted, Event, Evicted, ExpiredBy, JournalSetAside, PublishAbout, PublishOutcome,
@@ -11,7 +11,7 @@ const STREAM: &str = "live/cam1";
 const RECORDING: &str = "019e7041-d8ea-7000-8000-0000000000aa";
 const PUBLISH: &str = "019e7041-d8ea-7000-8000-0000000000bb";
 
-/// Them.
+/// All sample events.
 pub(super) fn events() -> Vec<Event> {
     let mut events = device();
     events.extend(publishes());

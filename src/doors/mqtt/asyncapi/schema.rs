@@ -1,4 +1,4 @@
-//! From a type to the schema of what it is written as: JSON Schema draft 07, which AsyncAPI is a superset of.
+//! Makes the schema of a type's JSON: JSON Schema draft 07, which AsyncAPI is a superset of.
 
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -7,17 +7,17 @@ use serde_json::{Map, Value, json};
 /// Fields of these names are times wherever the box writes them as text.
 const TIMES: [&str; 7] = ["time", "start", "end", "from", "to", "at", "oldest"];
 
-/// The schema of a type, without references, that bears no field which the type does not have.
+/// The schema of a type, without references. It allows no field that the type does not have.
 pub(super) fn of<T: JsonSchema>() -> Value {
     described_by(|generator| generator.into_root_schema_for::<T>())
 }
 
-/// The same of a type that somebody else knows.
+/// The schema of a type that the caller's function describes.
 pub(super) fn described_by(describe: impl FnOnce(SchemaGenerator) -> Schema) -> Value {
     let settings = SchemaSettings::draft07().for_serialize().with(|settings| {
         settings.inline_subschemas = true;
         settings.meta_schema = None;
-        // How the variants of `Event` are told apart.
+        // The titles tell the variants of `Event` apart.
         settings.untagged_enum_variant_titles = true;
     });
     let mut schema = describe(settings.into_generator()).to_value();
@@ -25,7 +25,7 @@ pub(super) fn described_by(describe: impl FnOnce(SchemaGenerator) -> Schema) -> 
     schema
 }
 
-/// The same without the names of types and variants, which nobody outside knows.
+/// The schema without the names of types and variants, which nobody outside knows.
 pub(super) fn untitled(mut schema: Value) -> Value {
     remove_titles(&mut schema);
     schema
@@ -34,7 +34,7 @@ pub(super) fn untitled(mut schema: Value) -> Value {
 fn remove_titles(schema: &mut Value) {
     match schema {
         Value::Object(object) => {
-            // A field may be called so: its schema is no text.
+            // A field may be called `title`: its schema is no text.
             if object.get("title").is_some_and(Value::is_string) {
                 object.remove("title");
             }
@@ -59,27 +59,28 @@ pub(super) fn object<const N: usize>(fields: [(&str, Value); N]) -> Value {
     json!({ "type": "object", "required": required, "additionalProperties": false, "properties": properties })
 }
 
-/// A text.
+/// The schema of a text.
 pub(super) fn text(about: &str) -> Value {
     json!({ "type": "string", "description": about })
 }
 
-/// A whole number.
+/// The schema of a whole number.
 pub(super) fn whole(about: &str) -> Value {
     json!({ "type": "integer", "description": about })
 }
 
-/// The same text every time.
+/// The schema of a text that is always the same.
 pub(super) fn always(word: &str) -> Value {
     json!({ "type": "string", "const": word })
 }
 
-/// One of these texts.
+/// The schema of one of these texts.
 pub(super) fn one_of(words: &[&str], about: &str) -> Value {
     json!({ "type": "string", "enum": words, "description": about })
 }
 
-/// Closes objects, names times, puts descriptions in a line, and has what may be missing never be null: it is left out instead.
+/// Closes objects, marks times, and puts descriptions in one line. A field that may be missing is never null: it is left out
+/// instead.
 fn tidy(schema: &mut Value) {
     let Some(object) = schema.as_object_mut() else {
         return;
@@ -91,7 +92,7 @@ fn tidy(schema: &mut Value) {
         Some(Value::Array(types)) => types.iter().any(|one| one == "object"),
         one => one.is_some_and(|one| one == "object"),
     };
-    // What has fields of any name says so.
+    // A schema that allows fields of any name says so.
     if is_object && (object.contains_key("properties") || !object.contains_key("additionalProperties")) {
         object.insert("additionalProperties".to_owned(), false.into());
     }
@@ -126,7 +127,7 @@ fn no_null(schema: &mut Value) {
         several.retain(|one| one["type"] != "null");
         if let [one] = several.as_mut_slice() {
             let mut one = one.take();
-            // What is said of the field says more than what is said of its type.
+            // The description of the field says more than that of its type.
             if let Some(about) = schema.get("description") {
                 one["description"] = about.clone();
             }

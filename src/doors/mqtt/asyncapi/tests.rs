@@ -1,4 +1,4 @@
-//! What is kept in `docs/` is what the code says, and what the code writes is what is said there.
+//! The files in `docs/` describe what the code writes, and the code writes what they describe.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -36,7 +36,7 @@ fn make_schemas() -> BTreeMap<String, Value> {
     messages::all().into_iter().map(standalone).collect()
 }
 
-/// A file in `docs` is what it would be if it were made now.
+/// Checks that a file in `docs` is what it would be if it were made now.
 #[expect(
     clippy::disallowed_methods,
     reason = "a document of this repository, not flash of a box"

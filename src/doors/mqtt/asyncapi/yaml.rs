@@ -1,11 +1,11 @@
-//! A value as YAML, always the same: what fits goes in a line, what is well known stands first, what is required comes in the
-//! order in which it is required.
+//! Writes a value as YAML, always in the same way. A value that fits stands in one line. Well-known keys stand first. Required
+//! fields come in the order in which they are required.
 
 use serde_json::{Map, Value};
 
-/// No line is longer, unless a word is.
+/// The longest line, in characters, unless a word is longer.
 const WIDTH: usize = 110;
-/// These come first where they stand together, in this order; all else by the alphabet.
+/// These keys come first where they stand together, in this order. All others follow by the alphabet.
 const FIRST: [&str; 26] = [
     "asyncapi",
     "info",
@@ -34,17 +34,17 @@ const FIRST: [&str; 26] = [
     "messages",
     "payload",
 ];
-/// Words that are something else where they stand alone.
+/// Words that YAML reads as something else than a text where they stand alone.
 const RESERVED: [&str; 9] = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"];
 
-/// A document.
+/// Writes a document.
 pub(super) fn document(value: &Value) -> String {
     let mut out = String::new();
     block(value, 0, None, &mut out);
     out
 }
 
-/// What follows a key or a dash, the end of the line included.
+/// Writes the value that follows a key or a dash, with the end of the line.
 fn follow(value: &Value, indent: usize, taken: usize, required: Option<&Value>, out: &mut String) {
     let line = flow(value, required);
     if taken + 1 + line.len() <= WIDTH || !is_long(value) {
@@ -90,7 +90,7 @@ fn block(value: &Value, indent: usize, required: Option<&Value>, out: &mut Strin
     }
 }
 
-/// It can be written on several lines.
+/// Whether the value can be written on several lines.
 fn is_long(value: &Value) -> bool {
     match value {
         Value::Object(map) => !map.is_empty(),
@@ -100,7 +100,7 @@ fn is_long(value: &Value) -> bool {
     }
 }
 
-/// On one line.
+/// The value on one line.
 fn flow(value: &Value, required: Option<&Value>) -> String {
     match value {
         Value::Object(map) => {
@@ -120,7 +120,7 @@ fn flow(value: &Value, required: Option<&Value>) -> String {
     }
 }
 
-/// A long text, broken where it has spaces, which is where it is put together again.
+/// Writes a long text over several lines, broken at spaces. A reader puts it together there.
 fn folded(text: &str, indent: usize, out: &mut String) {
     out.push_str(" >-");
     let mut column = WIDTH;
@@ -139,7 +139,7 @@ fn folded(text: &str, indent: usize, out: &mut String) {
     out.push('\n');
 }
 
-/// A text as it is where nobody can take it for something else, else as JSON has it.
+/// A text as it is where nobody can take it for something else, else as in JSON.
 fn scalar(text: &str) -> String {
     let fits = |c: char| {
         c.is_ascii_alphanumeric() || matches!(c, ' ' | '.' | '_' | '-' | '/' | '(' | ')' | '\'' | '$')

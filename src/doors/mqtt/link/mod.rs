@@ -1,11 +1,11 @@
-//! One connection to the broker: rumqttc, and what has to be minded about it. MQTT 5 and MQTT 3.1.1 differ in `v5` and `v4`
-//! alone.
+//! One connection to the broker, by rumqttc, and what has to be minded about rumqttc. MQTT 5 and MQTT 3.1.1 differ in `v5` and
+//! `v4` alone.
 //!
-//! Its event loop runs in a task of its own, so that nothing cancels it half-way, and is thrown away with the connection:
-//! nothing that it had in its queues is lost, since the outbox is the queue, and no state of it can wedge the next one.
+//! The event loop of rumqttc runs in a task of its own, so that nothing cancels it half-way. It is thrown away with the
+//! connection. Nothing in its queues is lost, since the outbox is the queue, and no state of it can block the next connection.
 //!
-//! Publishes go out in the order in which they are handed over, and each is confirmed by its packet id: the two are matched
-//! here, so that whoever sends something hears when it has arrived.
+//! Publishes go out in the order in which they are handed over, and each is confirmed by its packet id. The link matches the
+//! two, so that the sender of a message hears when it has arrived.
 
 mod v4;
 mod v5;
@@ -24,23 +24,23 @@ pub(super) use wire::{CONNECT, Client, Connected, Events, Manner, Said, Version,
 use super::LinkSettings;
 use wire::Failed;
 
-/// Packets that the box takes: a request of the largest kind, and what is around it.
+/// The largest packet that the box takes, in bytes: the largest request, and what is around it.
 const LARGEST_TAKEN: u32 = 96 << 10;
-/// Requests that the broker hands over before one of them is confirmed.
+/// The most requests that the broker hands over before one of them is confirmed.
 pub(super) const REQUESTS: u16 = 32;
-/// Publishes on their way at the same time, if the broker does not want fewer.
+/// The most publishes on their way at the same time, if the broker does not want fewer.
 const FLYING: u16 = 100;
-/// What may wait to be sent.
+/// The most publishes that may wait to be sent.
 const QUEUE: usize = 256;
 
-/// What was handed over; it comes back when it has arrived.
+/// The mark of a publish that was handed over. It comes back when the publish has arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mark {
     /// A message of the event with this number, sent in this round.
     Event(u64, u32),
-    /// An answer, to the request with this place.
+    /// The answer to the request with this place.
     Answer(u64),
-    /// Something that is not waited for.
+    /// A message whose arrival nobody waits for.
     Other,
 }
 
@@ -62,11 +62,11 @@ pub(super) enum Heard {
 /// Why a connection is gone, or could not be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Loss {
-    /// The broker is not there, or the way to it is not.
+    /// The broker cannot be reached, or does not answer.
     Gone(String),
     /// The broker does not want this box.
     Refused(String),
-    /// Another with the same client id has come.
+    /// Another client with the same client id has connected.
     TakenOver,
     /// The broker keeps no messages, not even as a last will.
     NoRetain,
@@ -75,7 +75,7 @@ pub(super) enum Loss {
 }
 
 impl Loss {
-    /// In words.
+    /// The reason in words.
     pub(super) fn reason(&self) -> String {
         match self {
             Loss::Gone(reason) | Loss::Refused(reason) => reason.clone(),
@@ -86,14 +86,14 @@ impl Loss {
     }
 }
 
-/// What the broker takes.
+/// The limits that the broker sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Limits {
-    /// Bytes of a packet.
+    /// The largest packet, in bytes.
     pub(super) packet: usize,
-    /// Publishes on their way.
+    /// The most publishes on their way at the same time.
     pub(super) flying: usize,
-    /// It keeps the last message of a topic.
+    /// The broker keeps the last message of a topic.
     pub(super) retains: bool,
 }
 
@@ -103,30 +103,30 @@ pub(super) struct Post {
     pub(super) topic: String,
     pub(super) body: Bytes,
     pub(super) retain: bool,
-    /// It is to be confirmed.
+    /// The broker confirms it (QoS 1).
     pub(super) confirmed: bool,
     pub(super) correlation: Option<Bytes>,
 }
 
-/// A connection.
+/// A connection to the broker, as a session uses it.
 pub(super) struct Link {
     client: Client,
     packets: mpsc::Receiver<Result<Said, Failed>>,
     pump: JoinHandle<()>,
     limits: Limits,
     version: Version,
-    /// Why it is not the version that was tried first.
+    /// Why the version is not the one that was tried first, if so.
     instead: Option<String>,
-    /// What was handed over and has no packet id yet.
+    /// Publishes that were handed over and have no packet id yet.
     handed: VecDeque<Mark>,
     flying: HashMap<u16, Mark>,
-    /// What has the packet id of another that is still on its way: it goes when that has arrived.
+    /// A publish with the packet id of another one that is still on its way. It goes when that one has arrived.
     held: Option<(u16, Mark)>,
 }
 
 impl Link {
-    /// Connects. `will` is what the broker says when the box is gone without a word; what the broker kept for it is thrown
-    /// away with `clean`.
+    /// Connects. The broker publishes `will` when the box is gone without a goodbye. With `clean`, the broker throws away what
+    /// it kept for the box.
     pub(super) async fn connect(
         settings: &LinkSettings,
         first: Version,
@@ -170,13 +170,13 @@ impl Link {
         self.version
     }
 
-    /// Why it is not the version that was tried first.
+    /// Why the version is not the one that was tried first, if so.
     pub(super) fn instead(&self) -> Option<&str> {
         self.instead.as_deref()
     }
 
-    /// Listens to topics: to what is published live with its `retain` as it was published, and to what is retained, if
-    /// that is wanted.
+    /// Subscribes to topics. Live messages come with their `retain` as it was published. Retained messages come if `retained`
+    /// is set.
     pub(super) fn subscribe(&self, filter: String, retained: bool) -> Result<(), Loss> {
         self.client.subscribe(filter, retained)
     }
@@ -187,11 +187,11 @@ impl Link {
 
     /// True when the broker takes a packet of this size.
     pub(super) fn fits(&self, topic: &str, body: usize) -> bool {
-        // The fixed header, lengths, the packet id, and properties of answers.
+        // 1,200 bytes cover the fixed header, the lengths, the packet id, and the properties of answers.
         topic.len() + body + 1_200 <= self.limits.packet
     }
 
-    /// Hands a publish over. What is full means that the broker takes nothing: there is no use in going on.
+    /// Hands a publish over. A full queue means that the broker takes nothing: there is no use in going on.
     pub(super) fn post(&mut self, post: Post, mark: Mark) -> Result<(), Loss> {
         let retain = post.retain && self.limits.retains;
         self.client.publish(Post { retain, ..post }, None)?;
@@ -204,17 +204,17 @@ impl Link {
         self.handed.len() < QUEUE / 2
     }
 
-    /// Publishes that are on their way, those without confirmation not counted once they are sent.
+    /// The number of publishes that are on their way. A publish without confirmation does not count once it is sent.
     pub(super) fn outstanding(&self) -> usize {
         self.handed.len() + self.flying.len() + usize::from(self.held.is_some())
     }
 
-    /// Confirms what somebody published.
+    /// Confirms a message that somebody published.
     pub(super) fn confirm(&self, publish: &Publish) -> Result<(), Loss> {
         self.client.confirm(publish)
     }
 
-    /// The next thing that the broker says. Nothing is lost when this is dropped before it is done.
+    /// The next thing that the broker says. Nothing is lost when this future is dropped before it is done.
     pub(super) async fn heard(&mut self) -> Heard {
         loop {
             let Some(event) = self.packets.recv().await else {
@@ -222,8 +222,9 @@ impl Link {
             };
             let heard = match event {
                 Ok(Said::Sent(id)) => self.departed(id),
-                // rumqttc gives subscriptions the same few packet ids: what collides waits, and nothing goes out meanwhile
-                // (its issue 1056). Should that be for ever, the connection is given up for want of confirmations.
+                // rumqttc gives subscriptions the same few packet ids. A publish that collides waits, and nothing goes out
+                // meanwhile (its issue 1056). If that never ends, the session gives the connection up for want of
+                // confirmations.
                 Ok(Said::Held(id)) => {
                     self.held = self.handed.pop_front().map(|mark| (id, mark));
                     None
@@ -246,7 +247,7 @@ impl Link {
         }
     }
 
-    /// A publish was written; one that is not confirmed has arrived as far as anybody will know.
+    /// Handles that a publish was written. A publish without confirmation has arrived as far as anybody will know.
     fn departed(&mut self, id: u16) -> Option<Heard> {
         if let Some((_, mark)) = self.held.take_if(|(held, _)| *held == id) {
             self.flying.insert(id, mark);
@@ -260,12 +261,13 @@ impl Link {
         None
     }
 
-    /// Says goodbye: the last will is not spoken. What was handed over goes out first, if it does so within `patience`.
+    /// Ends the connection in order, so that the broker does not publish the last will. Publishes that were handed over go out
+    /// first, if they do so within `patience`.
     pub(super) async fn goodbye(mut self, patience: Duration) {
         let all = async {
             while self.outstanding() > 0 && !matches!(self.heard().await, Heard::Lost(_)) {}
             self.client.disconnect();
-            // Until the broker closes.
+            // The link reads on until the broker closes.
             while !matches!(self.heard().await, Heard::Lost(_)) {}
         };
         let _ = tokio::time::timeout(patience, all).await;
@@ -278,7 +280,7 @@ impl Drop for Link {
     }
 }
 
-/// Polls until the connection is gone.
+/// Polls the event loop until the connection is gone.
 async fn pump(mut events: Events, sender: mpsc::Sender<Result<Said, Failed>>) {
     loop {
         let event = events.next().await;
@@ -289,7 +291,7 @@ async fn pump(mut events: Events, sender: mpsc::Sender<Result<Said, Failed>>) {
     }
 }
 
-/// `NotAuthorized` is "not authorized".
+/// Makes words of a name: `NotAuthorized` is "not authorized".
 fn words(name: &str) -> String {
     let mut text = String::new();
     for (place, c) in name.chars().enumerate() {

@@ -1,4 +1,4 @@
-//! MQTT 3.1.1 by rumqttc: no limits that the broker says, no properties, no reasons.
+//! MQTT 3.1.1 by rumqttc: the broker tells no limits and no reasons, and messages have no properties.
 
 use bytes::Bytes;
 use rumqttc::mqttbytes::Error as PacketError;
@@ -14,9 +14,11 @@ use super::wire::{CONNECT, Client, Events, Failed, Manner, Said, transport};
 use super::{FLYING, Limits, Loss, QUEUE};
 use crate::doors::mqtt::LinkSettings;
 
-/// Packets that the broker is given: it does not say how large they may be, and those of the clouds take no more.
+/// The largest packet that the broker is given, in bytes. It does not say how large packets may be, and cloud brokers take no
+/// more.
 const LARGEST_SENT: usize = 128 << 10;
-/// A broker cannot be told how large a packet may be: only what is far larger than a request ends the connection.
+/// The largest packet that is taken, in bytes. A broker cannot be told a limit, so only a packet far larger than a request ends
+/// the connection.
 const LARGEST_TAKEN: u32 = 1 << 20;
 
 pub(super) fn open(settings: &LinkSettings, manner: &Manner) -> (Client, Events) {
@@ -30,7 +32,7 @@ pub(super) fn open(settings: &LinkSettings, manner: &Manner) -> (Client, Events)
     let taken = usize::try_from(manner.largest.max(LARGEST_TAKEN)).unwrap_or(usize::MAX);
     options
         .set_keep_alive(settings.keep_alive)
-        // A session of 3.1.1 has no end, or none at all.
+        // A session of 3.1.1 never expires, or ends with the connection.
         .set_clean_session(manner.clean || settings.session_expiry.is_zero())
         .set_max_packet_size(taken, LARGEST_SENT)
         .set_manual_acks(manner.manual_acks)
@@ -81,7 +83,7 @@ pub(super) fn said(event: Result<Event, ConnectionError>) -> Result<Said, Failed
     })
 }
 
-/// As much of a message as confirming it needs.
+/// The parts of a message that a confirmation needs.
 pub(super) fn acked(publish: &Publish) -> rumqttc::Publish {
     let qos = match publish.qos {
         QoS5::AtMostOnce => QoS::AtMostOnce,

@@ -49,7 +49,7 @@ pub(super) fn subscribe(client: &AsyncClient, filter: String, retained: bool) ->
     let filter = Filter {
         path: filter,
         qos: QoS::AtLeastOnce,
-        // What is retained may be this box's own, of another run.
+        // A retained message may be this box's own, of another run.
         nolocal: !retained,
         preserve_retain: !retained,
         retain_forward_rule: if retained {
@@ -111,8 +111,8 @@ fn limits(ack: &ConnAck) -> Result<Limits, Loss> {
 }
 
 fn failed(error: &ConnectionError) -> Failed {
-    // A broker that does not speak MQTT 5 says so, closes, or answers in a packet of 3.1.1, which is shorter than any of
-    // MQTT 5: rumqttc waits for the rest of it.
+    // A broker that does not speak MQTT 5 says so, or closes, or answers with a packet of 3.1.1. That packet is shorter than
+    // any of MQTT 5, and rumqttc waits for the rest of it.
     let unspoken = match error {
         ConnectionError::ConnectionRefused(code) => matches!(
             code,
@@ -134,7 +134,7 @@ fn failed(error: &ConnectionError) -> Failed {
     Failed { loss, unspoken }
 }
 
-/// What a failure means.
+/// Tells what a failure of the connection means.
 fn loss(error: &ConnectionError) -> Loss {
     let text = crate::https::with_causes(error);
     match error {

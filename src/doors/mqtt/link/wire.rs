@@ -1,4 +1,4 @@
-//! One connection by either version of MQTT: what rumqttc says of it, in words that are the same for both.
+//! One connection by either version of MQTT. What rumqttc says comes in types that are the same for both.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::{Limits, Loss, Post, v4, v5};
 use crate::config::MqttVersion;
 use crate::doors::mqtt::LinkSettings;
 
-/// A broker that has not answered by then is not there.
+/// How long a broker may take to answer, in seconds. A broker that has not answered by then counts as away.
 pub(in crate::doors::mqtt) const CONNECT: u64 = 15;
 
 /// A version of MQTT.
@@ -41,26 +41,26 @@ impl Version {
 #[derive(Clone, Debug)]
 pub(in crate::doors::mqtt) struct Manner {
     pub(in crate::doors::mqtt) will: Option<Post>,
-    /// What the broker keeps of an earlier connection is to be thrown away.
+    /// The broker throws away what it keeps of an earlier connection.
     pub(in crate::doors::mqtt) clean: bool,
-    /// Messages that came are confirmed one by one, by whoever dealt with them.
+    /// Messages that came are confirmed one by one, by the code that handled them.
     pub(in crate::doors::mqtt) manual_acks: bool,
-    /// Messages that the broker hands over before one of them is confirmed.
+    /// The most messages that the broker hands over before one of them is confirmed.
     pub(in crate::doors::mqtt) receive_max: Option<u16>,
-    /// Bytes of a packet that is taken.
+    /// The largest packet that the client takes, in bytes.
     pub(in crate::doors::mqtt) largest: u32,
     /// Seconds within which the broker must answer.
     pub(in crate::doors::mqtt) patience: u64,
 }
 
-/// What the broker says, or what became of what it was told.
+/// What the broker says, or what became of a packet that was sent to it.
 #[derive(Debug)]
 pub(in crate::doors::mqtt) enum Said {
-    /// It takes the connection.
+    /// The broker takes the connection.
     Connected(Limits),
-    /// A publish was written; 0 where it is not confirmed.
+    /// A publish was written under this packet id; 0 where it is not confirmed.
     Sent(u16),
-    /// A publish has the packet id of another that is on its way, and waits for it.
+    /// A publish has the packet id of another one that is on its way, and waits for that one.
     Held(u16),
     /// A publish was confirmed.
     Confirmed(u16, PubAckReason),
@@ -68,7 +68,7 @@ pub(in crate::doors::mqtt) enum Said {
     Message(Publish),
     /// A subscription was taken, or not.
     Subscribed(bool),
-    /// Nothing of interest.
+    /// An event that needs no reaction.
     Other,
 }
 
@@ -76,7 +76,7 @@ pub(in crate::doors::mqtt) enum Said {
 #[derive(Clone, Debug)]
 pub(in crate::doors::mqtt) struct Failed {
     pub(in crate::doors::mqtt) loss: Loss,
-    /// Before the connection was taken: so does a broker that does not speak this version.
+    /// The failure came before the broker took the connection. A broker that does not speak this version fails so.
     pub(in crate::doors::mqtt) unspoken: bool,
 }
 
@@ -89,13 +89,13 @@ impl From<Loss> for Failed {
     }
 }
 
-/// What is asked of a broker.
+/// The half of a connection that sends.
 pub(in crate::doors::mqtt) enum Client {
     V5(rumqttc::v5::AsyncClient),
     V4(rumqttc::AsyncClient),
 }
 
-/// What the broker says.
+/// The half of a connection that receives.
 pub(in crate::doors::mqtt) enum Events {
     V5(Box<rumqttc::v5::EventLoop>),
     V4(Box<rumqttc::EventLoop>),
@@ -107,12 +107,12 @@ pub(in crate::doors::mqtt) struct Connected {
     pub(in crate::doors::mqtt) events: Events,
     pub(in crate::doors::mqtt) limits: Limits,
     pub(in crate::doors::mqtt) version: Version,
-    /// Why it is not the version that was tried first.
+    /// Why the version is not the one that was tried first, if so.
     pub(in crate::doors::mqtt) instead: Option<String>,
 }
 
-/// Connects by the version that is wanted; where that may be either, by `first`, and by the other where the broker may not
-/// speak that.
+/// Connects by the version that is configured. Where either version may be used, it tries `first`, and then the other one if
+/// the broker may not speak `first`.
 pub(in crate::doors::mqtt) async fn connect(
     settings: &LinkSettings,
     manner: &Manner,
@@ -137,13 +137,13 @@ pub(in crate::doors::mqtt) async fn connect(
             instead: Some(failed.loss.reason()),
             ..connected
         }),
-        // It understood this one, and knows why not.
+        // The broker understood this version, so its reason is the right one.
         Err(second) if !second.unspoken => Err(second.loss),
         Err(second) => Err(neither((failed.loss, first), (second.loss, other))),
     }
 }
 
-/// Of a broker that takes the connection in neither version.
+/// The failure of a broker that takes the connection in neither version.
 fn neither((first, tried): (Loss, Version), (second, then): (Loss, Version)) -> Loss {
     Loss::Gone(format!(
         "asked in {}, {}; asked in {}, {}",
@@ -154,7 +154,7 @@ fn neither((first, tried): (Loss, Version), (second, then): (Loss, Version)) -> 
     ))
 }
 
-/// What it means that a broker does not answer to the one version that it is asked in.
+/// The failure of a broker that does not answer to the one version that may be used.
 fn unspoken(loss: Loss, version: Version) -> Loss {
     let text = format!(
         "{}; so does a broker that speaks {} alone, and mqtt.version = \"auto\" speaks that, too",
@@ -172,7 +172,7 @@ async fn connect_by(settings: &LinkSettings, manner: &Manner, version: Version) 
         Version::V5 => v5::open(settings, manner),
         Version::V311 => v4::open(settings, manner),
     };
-    // DNS, TCP and TLS are within it.
+    // The time limit covers DNS, TCP and TLS.
     let late = Failed {
         loss: Loss::Gone(format!("no answer within {} s", manner.patience)),
         unspoken: true,
@@ -194,7 +194,7 @@ async fn connect_by(settings: &LinkSettings, manner: &Manner, version: Version) 
 }
 
 impl Events {
-    /// The next thing. What was being read is lost when this is dropped before it is done.
+    /// The next thing that the broker says. A packet that was being read is lost when this future is dropped before it is done.
     pub(in crate::doors::mqtt) async fn next(&mut self) -> Result<Said, Failed> {
         match self {
             Events::V5(events) => v5::said(events.poll().await),
@@ -204,8 +204,8 @@ impl Events {
 }
 
 impl Client {
-    /// Listens to topics: to what is published live with its `retain` as it was published, and to what is retained, if
-    /// that is wanted. MQTT 3.1.1 knows no such wishes.
+    /// Subscribes to topics. Live messages come with their `retain` as it was published. Retained messages come if `retained`
+    /// is set. MQTT 3.1.1 knows no such wishes.
     pub(in crate::doors::mqtt) fn subscribe(&self, filter: String, retained: bool) -> Result<(), Loss> {
         match self {
             Client::V5(client) => v5::subscribe(client, filter, retained),
@@ -223,7 +223,7 @@ impl Client {
         }
     }
 
-    /// Publishes. Properties are for MQTT 5 alone.
+    /// Publishes a message. The response topic and the correlation go out in MQTT 5 alone.
     pub(in crate::doors::mqtt) fn publish(
         &self,
         post: Post,
@@ -243,7 +243,7 @@ impl Client {
         }
     }
 
-    /// Confirms what somebody published.
+    /// Confirms a message that somebody published.
     pub(in crate::doors::mqtt) fn confirm(&self, publish: &Publish) -> Result<(), Loss> {
         match self {
             Client::V5(client) => client.try_ack(publish).map_err(|_| full()),
@@ -252,7 +252,7 @@ impl Client {
     }
 
     pub(in crate::doors::mqtt) fn disconnect(&self) {
-        // Who cannot be told hears it from the socket.
+        // A broker that cannot be told sees the socket close.
         let _ = match self {
             Client::V5(client) => client.try_disconnect().map_err(drop),
             Client::V4(client) => client.try_disconnect().map_err(drop),
@@ -265,7 +265,7 @@ pub(super) fn transport(settings: &LinkSettings) -> Option<Transport> {
     Some(Transport::tls_with_config(TlsConfiguration::Rustls(tls.clone())))
 }
 
-/// What is full means that the broker takes nothing: there is no use in going on.
+/// The loss when the queue is full: the broker takes nothing, so there is no use in going on.
 pub(super) fn full() -> Loss {
     Loss::Gone("the broker takes nothing".to_owned())
 }
@@ -277,7 +277,7 @@ mod tests {
 
     use super::*;
 
-    /// A broker of MQTT 3.1.1 that deals so with other versions: what it answers, and whether it closes then.
+    /// A broker of MQTT 3.1.1. It answers other versions with these bytes, and closes then if `closes` says so.
     fn old_broker(answer: &'static [u8], closes: bool) -> u16 {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -286,7 +286,7 @@ mod tests {
             for mut client in listener.incoming().flatten() {
                 let mut connect = [0; 1_024];
                 let _ = client.read(&mut connect);
-                // Behind the header and "MQTT".
+                // The byte behind the header and "MQTT".
                 let is_old = connect[8] == 4;
                 let _ = client.write_all(if is_old { &[0x20, 2, 0, 0] } else { answer });
                 if is_old || !closes {

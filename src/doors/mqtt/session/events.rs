@@ -1,4 +1,4 @@
-//! Events: read from the outbox, sent while the broker takes them, and remembered as heard.
+//! Events are read from the outbox, sent while the broker takes them, and acknowledged in the journal.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -13,15 +13,15 @@ use crate::doors::mqtt::sender::EventMessage;
 use crate::event::{Dialect, Posted};
 use crate::store::StoreError;
 
-/// Bodies of events that are read at once.
+/// The most bytes of events' bodies that are read at once.
 const READ_BYTES: usize = 256 << 10;
-/// Events that a broker did not take are sent again after this.
+/// How long after a refusal the events that a broker did not take are sent again.
 const HOLD: Duration = Duration::from_secs(5);
-/// That a broker does not take them is said so often at most.
+/// A warning that a broker does not take events is logged at most once in this time.
 const SAY: Duration = Duration::from_secs(600);
 
 impl Session<'_> {
-    /// Sends and begins what there is room for.
+    /// Sends events and begins requests, as far as there is room.
     pub(super) fn send(&mut self) -> Result<(), Loss> {
         if self.link.outstanding() == 0 {
             self.alive = Instant::now();
@@ -40,7 +40,7 @@ impl Session<'_> {
             return Ok(());
         }
         self.hold = None;
-        // One is left for everything else.
+        // One publish on the way is left for everything else.
         let most = self.link.limits().flying.saturating_sub(1).max(1);
         while self.outbox.on_the_way() < most && self.link.has_room() {
             let Some(message) = self.outbox.peek() else { break };
@@ -67,7 +67,7 @@ impl Session<'_> {
         tracing::error!("an event was dropped: {why}");
     }
 
-    /// Reads more of the outbox, if there is more and room for it.
+    /// Reads more of the outbox, if there is more and the sender wants it.
     pub(super) fn read_on(&mut self) {
         let more = self.subscription.has_more();
         let Some((after, most)) = self.outbox.wants().filter(|_| self.reading.is_none()) else {
@@ -82,7 +82,7 @@ impl Session<'_> {
     pub(super) fn take(&mut self, rows: Option<Result<Vec<Posted>, StoreError>>) -> Result<(), Loss> {
         let rows = match rows {
             Some(Ok(rows)) => rows,
-            // The card is away, perhaps.
+            // The card may be away.
             Some(Err(error)) => {
                 tracing::debug!("the outbox cannot be read: {error}");
                 self.unread = true;
@@ -122,7 +122,7 @@ impl Session<'_> {
         self.subscription.commit();
     }
 
-    /// The broker answered, and did not take it. Of an event that may change: it is kept, and sent again.
+    /// Handles that the broker answered and did not take a message. For an event that may change: it is kept, and sent again.
     pub(super) fn refused(&mut self, mark: Mark, reason: PubAckReason) -> Result<(), Loss> {
         self.alive = Instant::now();
         let Mark::Event(_, round) = mark else {

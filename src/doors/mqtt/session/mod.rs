@@ -1,5 +1,5 @@
-//! One connection from its beginning to its end: what the broker says, what happens in the box and what time brings, one after
-//! the other. Nothing here waits for anything but the next of these.
+//! One connection from its beginning to its end. The session handles what the broker says, what happens in the box and what is
+//! due by time, one after the other. It waits for nothing but the next of these.
 
 mod events;
 mod state;
@@ -28,50 +28,50 @@ use crate::event::{Posted, rfc3339};
 use crate::model::reply::Health;
 use crate::store::{StoreError, Subscription};
 
-/// What was heard is written down so often at most, unless it is much.
+/// The acknowledged position is written to the journal at most once in this time, unless it has moved by [`MUCH`] events.
 const COMMIT: Duration = Duration::from_millis(500);
 const MUCH: u64 = 512;
-/// Streams and what is news in `health` are looked at so often.
+/// How often the session looks for news about streams and in `health`.
 const LOOK: Duration = Duration::from_secs(1);
-/// What is to be sent before the end of the service is given so long.
+/// How long a broker that confirms nothing may hold up the end of the service.
 const FAREWELL: Duration = Duration::from_secs(2);
-/// However well it gets on.
+/// How long sending may take at the end of the service, even if the broker confirms all the time.
 const LONGEST_FAREWELL: Duration = Duration::from_secs(10);
 
 /// How a connection ended.
 pub(super) enum End {
     /// The service stops.
     Stopped,
-    /// It was lost.
+    /// The connection was lost.
     Lost(Loss),
 }
 
-/// A connection, and what is going on in it.
+/// A connection, and the state of everything that goes over it.
 pub(super) struct Session<'a> {
     shared: &'a Shared,
     link: Link,
     outbox: &'a mut OutboxSender,
     subscription: &'a mut Subscription,
-    /// How often events were begun anew in this connection.
+    /// How often this connection began to send events anew.
     round: u32,
     streams: &'a mut Streams,
     requests: RequestQueue,
     reading: Option<JoinHandle<Result<Vec<Posted>, StoreError>>>,
-    /// It could not be read, and is to be tried again.
+    /// The outbox could not be read, and is to be read again.
     unread: bool,
     health: Option<JoinHandle<Health>>,
     told_health: Option<(Health, Instant)>,
-    /// What was so when `health` was last told.
+    /// The facts when `health` was last asked for.
     pulse: Pulse,
     /// The number of the last event about delivery.
     sync_event: u64,
-    /// When something last arrived, or nothing was on its way.
+    /// When something was last confirmed, or nothing was on its way.
     alive: Instant,
     /// Events are not sent before this.
     hold: Option<Instant>,
     said_refused: Option<Instant>,
     said_topic: Option<Instant>,
-    /// Anything was confirmed: the broker is one that works.
+    /// Something was confirmed: the broker works.
     pub(super) worked: bool,
 }
 
@@ -82,7 +82,7 @@ impl<'a> Session<'a> {
         (outbox, subscription): (&'a mut OutboxSender, &'a mut Subscription),
         streams: &'a mut Streams,
     ) -> Self {
-        // Another connection may have read what it did not send.
+        // An earlier connection may have read events that it did not send.
         subscription.look_again();
         Self {
             shared,
@@ -106,7 +106,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Until it is lost or the service stops.
+    /// Runs until the connection is lost or the service stops. The bool says whether the broker confirmed anything.
     pub(super) async fn run(mut self, stop: &mut oneshot::Receiver<()>) -> (End, bool) {
         let end = match self.begin() {
             Ok(()) => self.carry_on(stop).await,
@@ -123,12 +123,12 @@ impl<'a> Session<'a> {
     }
 
     fn begin(&mut self) -> Result<(), Loss> {
-        // Before this box says anything itself: what is there is another's, or of another run.
+        // The box subscribes before it says anything itself: a status that is there is another box's, or of another run.
         self.link.subscribe(self.shared.topics.status(), true)?;
-        // Who sees that it is up may ask.
+        // The box subscribes to requests before it publishes its status: whoever sees that the box is up may ask it.
         self.link.subscribe(self.shared.topics.requests(), false)?;
         self.say_status(StatusState::Up);
-        // What an earlier run said of streams that are not there any more is taken back.
+        // The box takes back what an earlier run said about streams that are not there any more.
         self.link.subscribe(self.shared.topics.streams(), true)?;
         self.link.unsubscribe(self.shared.topics.streams())?;
         self.streams.again();
@@ -144,7 +144,7 @@ impl<'a> Session<'a> {
                 return End::Lost(loss);
             }
             if let Some(since) = stopping {
-                // A broker that takes nothing now holds up nobody; what it takes slowly is sent for a while.
+                // A broker that takes nothing now holds up nobody. A broker that takes events slowly is sent them for a while.
                 let late = self.alive.elapsed() > FAREWELL || since.elapsed() > LONGEST_FAREWELL;
                 if late || self.hold.is_some() || self.is_quiet() {
                     return End::Stopped;
@@ -167,7 +167,7 @@ impl<'a> Session<'a> {
                 _ = &mut *stop, if stopping.is_none() => {
                     stopping = Some(Instant::now());
                     self.alive = Instant::now();
-                    // The store is sealed: what it said last may not have come here yet.
+                    // The store is sealed. Its last events may not have come here yet.
                     self.subscription.look_again();
                     Ok(())
                 }
@@ -181,7 +181,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Nothing is left to send, or to hear of.
+    /// True when nothing is left to send, and nothing is left unconfirmed.
     fn is_quiet(&mut self) -> bool {
         let all_read = !self.subscription.has_more() && self.reading.is_none();
         all_read && self.outbox.peek().is_none() && self.outbox.on_the_way() == 0
@@ -292,7 +292,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Who looks for answers that do not come looks here. Once a minute: anybody may ask so.
+    /// Logs a refused response topic: somebody who misses answers looks in the log. Once a minute, because anybody may ask so.
     fn say_topic(&mut self, answer: &Answer) {
         let failure = answer.result.as_ref().err();
         let failure = failure.filter(|failure| failure.field.as_deref() == Some(RESPONSE_TOPIC));
@@ -343,7 +343,7 @@ impl<'a> Session<'a> {
     }
 }
 
-/// `status`, as it is said now or, as the last will, later.
+/// The `status`, to be published now, or later as the last will.
 pub(super) fn status(shared: &Shared, state: StatusState) -> Post {
     let status = Status {
         state,
@@ -365,7 +365,7 @@ fn boot_id(shared: &Shared) -> String {
     HEXLOWER.encode(&shared.clock.boot_id())
 }
 
-/// What a task came to, once it has; never, while there is none.
+/// The result of a task, once it has ended. Never resolves while there is no task.
 async fn done<T>(task: &mut Option<JoinHandle<T>>) -> Option<T> {
     match task {
         None => std::future::pending().await,

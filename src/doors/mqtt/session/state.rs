@@ -1,4 +1,4 @@
-//! What is so: `status`, `health` and the streams; told when it changes, and once in a while.
+//! The retained state: `status`, `health` and the streams. Each is published when it changes, and once in a while.
 
 use std::sync::atomic::Ordering;
 
@@ -12,7 +12,7 @@ use crate::doors::mqtt::streams::News;
 use crate::media::Micros;
 use crate::model::reply::Health;
 
-/// What makes `health` worth telling before its time, as far as it is known without looking at flash.
+/// What makes `health` worth publishing before its time, as far as it is known without a look at flash.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Pulse {
     pub(super) live: usize,
@@ -23,7 +23,7 @@ pub(super) struct Pulse {
 }
 
 impl Session<'_> {
-    /// What time brings: streams, and whether `health` is due.
+    /// What is done once a second: looks for news about streams, and asks for `health` when it is due.
     pub(super) fn look(&mut self) -> Result<(), Loss> {
         if std::mem::take(&mut self.unread) {
             self.subscription.look_again();
@@ -83,17 +83,17 @@ impl Session<'_> {
 
     pub(super) fn say_status(&mut self, state: StatusState) {
         let post = status(self.shared, state);
-        // A connection that is lost already says so by itself.
+        // A lost connection is noticed elsewhere.
         let _ = self.link.post(post, Mark::Other);
     }
 
-    /// Somebody else speaks for this box. Brokers mostly say when another takes over a connection, and not all of them in a way
-    /// that rumqttc understands; this is seen with any of them.
+    /// Notices another client that speaks for this box. Brokers mostly say when another client takes over a connection, but not
+    /// all of them say it in a way that rumqttc understands. A foreign status is seen with any broker.
     pub(super) fn beware_of_twins(&mut self, payload: &[u8]) {
         let Ok(said) = serde_json::from_slice::<SaidStatus>(payload) else {
             return;
         };
-        // At the first connection it is what the last run left.
+        // At the first connection, the status may be one that the last run left.
         let first = self.shared.tally.connects.load(Ordering::Relaxed) <= 1 && !self.worked;
         let own = said.pid == std::process::id() && said.boot_id == boot_id(self.shared);
         if first || own || said.state == "stopped" {
@@ -108,7 +108,7 @@ impl Session<'_> {
     }
 }
 
-/// What a status says of who said it.
+/// The fields of a status that tell which process wrote it.
 #[derive(serde::Deserialize)]
 struct SaidStatus {
     state: String,

@@ -52,7 +52,7 @@ fn read_all(reader: &mut ChunkReader, bytes: &[u8], piece: usize) -> Result<Vec<
     Ok(messages)
 }
 
-/// The same for every size of piece, or the test fails.
+/// Reads the messages of `bytes`. They must be the same for every size of piece, or the test fails.
 fn read(bytes: &[u8]) -> Result<Vec<Message>, ChunkError> {
     let whole = read_all(&mut reader(), bytes, bytes.len().max(1));
     for piece in [1, 2, 3, 5, 13, 18, 19, 127, 129] {
@@ -119,7 +119,7 @@ fn both_dialects_of_extended_timestamps_are_understood() {
             .take(300)
             .collect();
         let mut bodies = [body.clone(), body];
-        // Where the timestamp is left out, payload that is its very image could not be told from it.
+        // Where the timestamp is left out, payload that equals the timestamp could not be told from it.
         bodies[1][128] = 0xAA;
         bodies[1][256] = 0xAA;
         for (repeated, body) in [(true, &bodies[0]), (false, &bodies[1]), (true, &bodies[1])] {
@@ -254,7 +254,7 @@ fn memory_follows_the_bytes_not_the_announcement() {
     assert_eq!(budget.used(), 0);
 }
 
-/// What a connection that has proved nothing may hold, and what a publisher may.
+/// The memory that a connection without a publish may hold, and what a publisher may.
 fn stranger(budget: &Budget, owner: &str) -> Allowance {
     Allowance {
         share: 4 << 10,
@@ -307,7 +307,7 @@ fn a_stranger_has_short_messages_and_what_one_holds_never_keeps_another_from_a_c
             break;
         }
     }
-    // Another address, and this one too, still says what it wants; the other may even say much.
+    // Another address, and this one too, may still send commands. The other address may even send long ones.
     for (owner, length) in [("a", 4 << 10), ("b", 4 << 10), ("b", 20 << 10)] {
         let (begun, rest) = halves(4, length);
         let bytes = [begun, rest].concat();
@@ -330,11 +330,11 @@ fn a_publisher_whose_message_finds_no_memory_waits_and_loses_nothing() {
     let (begun, rest) = halves(4, 9_000);
     assert_eq!(greedy.read(&mut begun.as_slice()), Ok(None));
     assert_eq!((greedy.is_held_up(), greedy.loan()), (false, Some(1)));
-    // Its own share is its own, however full the rest is.
+    // The connection keeps its own share, however full the rest is.
     let small = halves(4, 1_000);
     let small = [small.0, small.1].concat();
     assert!(third.read(&mut small.as_slice()).unwrap().is_some());
-    // What needs more waits, and what follows with it.
+    // A message that needs more waits, and the messages behind it wait, too.
     let big = halves(4, 2_000);
     let bytes = [big.0, big.1, small.clone()].concat();
     let mut input = bytes.as_slice();
@@ -481,7 +481,7 @@ proptest! {
             }
             bytes.extend(chunk);
         }
-        // Something after the end, so that no short tail waits for more.
+        // More bytes follow the end, so that no short tail waits for more.
         bytes.extend([header(0, 3, 0, 4, 20, 0), vec![1; 4]].concat());
         let mut back = read_all(&mut reader(), &bytes, piece).unwrap();
         back.pop();

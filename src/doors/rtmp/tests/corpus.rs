@@ -218,7 +218,7 @@ fn tags() {
             1,
             b"\xA6\x11avc1\x00\x00\x00\x09\x00\x00\x28\x00\x00\x00\x02\x41\x9A\x01\xFF\xFF\xFF".to_vec(),
         ),
-        // With "avc1-config" before them, when all are together.
+        // When all seeds are read together, "avc1-config" comes before these.
         (
             "empty-units",
             1,

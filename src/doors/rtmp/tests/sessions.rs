@@ -72,7 +72,7 @@ impl Peer {
         assert_eq!(self.call(0, &values).unwrap(), []);
     }
 
-    /// What was answered, by message type and, for commands, name and code.
+    /// The answers, by message type and, for commands, name and code.
     fn answers(&mut self) -> Vec<String> {
         let bytes = self.session.output().to_vec();
         self.session.sent(bytes.len());
@@ -171,12 +171,12 @@ fn gstreamer_ends_with_delete_stream_alone_and_may_publish_again() {
     assert_eq!(peer.answers(), ["onStatus 0 NetStream.Unpublish.Success"]);
     peer.command("createStream", 8.0, "");
     assert_eq!(peer.command("publish", 9.0, "cam").len(), 1);
-    // Deleting another stream leaves the publish alone, whether there is one or not; no number ends it.
+    // Deleting another stream leaves the publish alone, whether that stream exists or not. A deletion without a number ends it.
     peer.command("createStream", 10.0, "");
     assert_eq!(peer.call(0, &delete(2.0)).unwrap(), []);
     assert_eq!(peer.call(0, &delete(77.0)).unwrap(), []);
     assert_eq!(peer.call(0, &delete(0.0)).unwrap(), [Event::Unpublished]);
-    // Who publishes on a stream that it never created may delete any.
+    // A client that publishes on a stream that it never created may delete any stream.
     let mut peer = Peer::new();
     peer.connect("live");
     assert_eq!(peer.command("publish", 3.0, "cam").len(), 1);
@@ -287,7 +287,7 @@ fn a_name_is_never_changed_without_a_word() {
             .unwrap_err();
         assert!(refused.to_string().contains(word), "{refused}");
     }
-    // Two names that are not UTF-8 and would both become the same.
+    // Two names are not UTF-8, and would both become the same name.
     for byte in [0xFE, 0xFF] {
         let mut peer = Peer::new();
         peer.connect("live");
@@ -456,7 +456,7 @@ fn media_of_every_form_comes_out_in_order() {
     );
     let data = [&[0][..], &encode_all(&[text("onMetaData")])].concat();
     assert_eq!(peer.send(15, 1, &data).unwrap().len(), 1);
-    // The stream number is wrong, and that is let pass.
+    // The stream number is wrong, and the server tolerates that.
     assert_eq!(
         peer.send(9, 0, &[&[0x17, 0, 0, 0, 0][..], AVCC].concat())
             .unwrap()
@@ -500,7 +500,7 @@ fn a_codec_that_is_not_recorded_is_left_out_beside_one_that_is() {
     let header = [&[0x17, 0, 0, 0, 0][..], AVCC].concat();
     assert_eq!(peer.send(9, 1, &header).unwrap().len(), 1);
     assert_eq!(alaw(&mut peer), []);
-    // The other way round.
+    // Now the sound is recorded, and the picture is left out.
     let mut peer = Peer::live();
     assert_eq!(peer.send(8, 1, &[&[0xAF, 0][..], ASC].concat()).unwrap().len(), 1);
     assert_eq!(peer.send(9, 1, b"\x90vp09record").unwrap().len(), 1);

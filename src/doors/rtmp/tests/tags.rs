@@ -50,7 +50,7 @@ impl Feed {
         result.map(|()| count)
     }
 
-    /// What was told of as odd.
+    /// The oddities that were reported.
     fn oddities(&self) -> Vec<&Oddity> {
         let messages = self.out.iter();
         messages
@@ -152,7 +152,7 @@ fn the_same_configuration_again_says_nothing_new() {
     let mut feed = Feed::default();
     assert_eq!(feed.video(&[&[0x17, 0, 0, 0, 0], AVCC]), Ok(1));
     assert_eq!(feed.video(&[&[0x17, 0, 0, 0, 0], AVCC]), Ok(0));
-    // Enhanced form, same record.
+    // The enhanced form has the same record.
     assert_eq!(feed.video(&[&[0x90], b"avc1", AVCC]), Ok(0));
     let mut other = AVCC.to_vec();
     *other.last_mut().unwrap() = 0x81;
@@ -170,10 +170,10 @@ fn enhanced_video_in_all_its_packets() {
     feed.parser.video_config = Some(bare(VideoCodec::Av1));
     assert_eq!(feed.video(&[&[0x91], b"av01", b"\x32\x01\x10"]), Ok(1));
     assert_eq!(feed.last_frame(), (true, 0, &b"\x32\x01\x10"[..]));
-    // Sequence end, metadata, command frame.
+    // A sequence end, metadata, and a command frame.
     assert_eq!(feed.video(&[&[0x92], b"av01"]), Ok(0));
     assert_eq!(feed.video(&[&[0xD1], &[0]]), Ok(0));
-    // ModEx with a nanosecond offset, then with a long body.
+    // ModEx with a nanosecond offset, then ModEx with a long body.
     assert_eq!(
         feed.video(&[&[0x97, 2, 0, 0, 9, 0x01], b"av01", b"\x12\0"]),
         Ok(1)
@@ -196,7 +196,7 @@ fn track_0_is_taken_in_every_form_and_others_are_left_out_and_told_once() {
     assert_eq!(feed.video(&[&[0x96, 0x01], b"avc1", &[0], &cts, KEY]), Ok(1));
     assert_eq!(feed.last_frame(), (true, 40, KEY));
     assert_eq!(feed.oddities(), [] as [&Oddity; 0]);
-    // Another one alone: also in a coding that is not recorded.
+    // Another track alone, also in a coding that is not recorded.
     assert_eq!(feed.video(&[&[0xA6, 0x01], b"avc1", &[1], &cts, INTER]), Ok(1));
     assert_eq!(feed.video(&[&[0xA6, 0x01], b"vp09", &[2], INTER]), Ok(0));
     assert_eq!(feed.audio(&[&[0x95, 0x00], b"mp4a", &[1], ASC]), Ok(1));
@@ -206,7 +206,7 @@ fn track_0_is_taken_in_every_form_and_others_are_left_out_and_told_once() {
         feed.oddities(),
         [&more(TrackKind::Video, 1), &more(TrackKind::Audio, 1)]
     );
-    // Several in a tag, in either order; and each with its coding.
+    // Several tracks in a tag, in either order; then each with its own coding.
     let frame = [&cts[..], INTER].concat();
     let many = [
         &[1][..],
@@ -230,7 +230,7 @@ fn track_0_is_taken_in_every_form_and_others_are_left_out_and_told_once() {
     .concat();
     assert_eq!(feed.audio(&[&[0x95, 0x21], &many]), Ok(1));
     assert_eq!(feed.last_frame(), (true, 0, &b"aac"[..]));
-    // Cut short, of a form that may come, or without track 0.
+    // Tags that are cut short, of a form that is not defined yet, or without track 0.
     assert_eq!(
         feed.audio(&[&[0x95, 0x11], b"mp4a", &[0, 0, 0, 9], b"aac"]),
         Ok(0)
@@ -242,7 +242,7 @@ fn track_0_is_taken_in_every_form_and_others_are_left_out_and_told_once() {
 
 #[test]
 fn what_a_picture_is_counts_and_not_its_mark() {
-    // Marked all, then never; told once each.
+    // All pictures are marked as keyframes, then none. Each case is reported once.
     for (marks, told) in [([0x17, 0x17, 0x17], true), ([0x27, 0x27, 0x27], false)] {
         let mut feed = Feed::default();
         feed.video(&[&[0x17, 0, 0, 0, 0], AVCC]).unwrap();
@@ -254,7 +254,7 @@ fn what_a_picture_is_counts_and_not_its_mark() {
         assert_eq!(keys, [true, true, false, false, true, true]);
         assert_eq!(feed.oddities(), [&Oddity::KeyFlag { flagged: told }]);
     }
-    // An intra picture that promises nothing: a keyframe where it is marked, and where nothing ever is.
+    // An intra picture that promises nothing is a keyframe where it is marked, and where no picture ever is.
     const INTRA: &[u8] = b"\0\0\0\x03\x61\x88\x80";
     let mut feed = Feed::default();
     feed.video(&[&[0x17, 0, 0, 0, 0], AVCC]).unwrap();
@@ -297,7 +297,7 @@ fn parameter_sets_configure_what_no_sequence_header_does() {
     let (sps, pps) = (&AVCC[8..33], &AVCC[36..]);
     let start_codes = [b"\0\0\0\x01", sps, b"\0\0\x01", pps].concat();
     let lengths = [&[0, 0, 0, 25], sps, &[0, 0, 0, 4], pps].concat();
-    // In place of the sequence header, and before the picture in either form.
+    // Start codes in place of the sequence header, and before the picture in either form.
     for (header, picture) in [
         (Some(&start_codes), KEY.to_vec()),
         (None, [&start_codes[..], b"\0\0\x01\x65\x88"].concat()),
@@ -309,7 +309,7 @@ fn parameter_sets_configure_what_no_sequence_header_does() {
         }
         feed.video(&[&[0x17, 1, 0, 0, 0], &picture]).unwrap();
         feed.video(&[&[0x27, 1, 0, 0, 0], INTER]).unwrap();
-        // What a real one says is no news.
+        // A real sequence header with the same values is nothing new.
         feed.video(&[&[0x17, 0, 0, 0, 0], AVCC]).unwrap();
         let keys: Vec<bool> = feed.frames().iter().map(|(_, key, _)| *key).collect();
         assert_eq!(keys, [true, false]);
@@ -324,7 +324,7 @@ fn parameter_sets_configure_what_no_sequence_header_does() {
             MediaMessage::Config { config: CodecConfig::Video(video), .. } if video.width == 640
         ));
     }
-    // Nothing to go by.
+    // There are no whole parameter sets, so there is no configuration.
     let mut feed = Feed::default();
     feed.video(&[&[0x17, 0, 0, 0, 0], b"\0\0\0\x01\x67"]).unwrap();
     feed.video(&[&[0x17, 1, 0, 0, 0], KEY]).unwrap();
@@ -348,10 +348,10 @@ fn adts_headers_are_taken_off_and_configure_what_nothing_else_does() {
             feed.audio(&[&[0xAF, 0], ASC]).unwrap();
         }
         feed.audio(&[&[0xAF, 1], &adts(b"\x21one")]).unwrap();
-        // Two in a tag: the second one is later by a frame.
+        // Two frames in a tag: the second one is later by a frame.
         feed.audio(&[&[0xAF, 1], &adts(b"\x21two"), &adts(b"\x21three")])
             .unwrap();
-        // The same configuration, as others write it.
+        // The same configuration, as other encoders write it.
         feed.audio(&[&[0xAF, 0], ASC]).unwrap();
         feed.audio(&[&[0xAF, 0], &[0x12, 0x10, 0x56, 0xE5, 0]]).unwrap();
         feed.audio(&[&[0xAF, 1], b"\x21raw"]).unwrap();
@@ -384,7 +384,7 @@ fn adts_headers_are_taken_off_and_configure_what_nothing_else_does() {
         assert_eq!((&config.record[..], config.sample_rate), (ASC, 44_100));
         assert_eq!(feed.out.iter().filter(is_config).count(), 1);
     }
-    // In place of a sequence header.
+    // An ADTS header in place of a sequence header.
     let mut feed = Feed::default();
     feed.audio(&[&[0xAF, 0], &adts(b"")]).unwrap();
     feed.audio(&[&[0xAF, 1], b"\x21raw"]).unwrap();
@@ -481,7 +481,7 @@ fn tags_cut_anywhere_are_harmless() {
     }
 }
 
-/// What is said of colours, and when it counts.
+/// `colorInfo`, and when it counts.
 #[test]
 fn colours_count_from_the_next_keyframe_on() {
     let info = |colour: f64, more: Option<(f64, f64)>| {
@@ -510,7 +510,7 @@ fn colours_count_from_the_next_keyframe_on() {
             .collect()
     };
     let mut feed = Feed::default();
-    // Before the sequence header, between it and the first picture, and in the middle.
+    // `colorInfo` comes before the sequence header, between it and the first picture, and in the middle.
     assert_eq!(tell(&mut feed, &info(16.0, None)), Ok(0));
     assert_eq!(feed.video(&[&[0x17, 0, 0, 0, 0], AVCC]), Ok(1));
     assert_eq!(tell(&mut feed, &info(18.0, None)), Ok(0));
@@ -525,7 +525,7 @@ fn colours_count_from_the_next_keyframe_on() {
         looks(&feed),
         [(Some(16), None), (Some(18), None), (Some(16), Some(1_000))]
     );
-    // The same again, in any order, is nothing new; another light is no new file.
+    // The same `colorInfo` again, in any order, is nothing new. Another light begins no new file.
     assert_eq!(tell(&mut feed, &info(16.0, Some((1_000.0, 400.0)))), Ok(0));
     assert_eq!(feed.video(&[&[0x17, 1, 0, 0, 0], KEY]), Ok(1));
     assert_eq!(tell(&mut feed, &info(16.0, Some((900.0, 300.0)))), Ok(0));
@@ -533,13 +533,13 @@ fn colours_count_from_the_next_keyframe_on() {
     assert_eq!(feed.video(&[&[0x17, 1, 0, 0, 0], KEY]), Ok(1));
     assert_eq!(feed.oddities(), [&Oddity::LightChanges]);
     assert_eq!(looks(&feed).len(), 3);
-    // What cannot be used is said once and changes nothing; without a FourCC there is nothing to read.
+    // A value that cannot be used is reported once and changes nothing. Without a FourCC there is nothing to read.
     for _ in 0..2 {
         assert!(tell(&mut feed, &packet(Value::Number(7.0))).unwrap() <= 1);
         assert_eq!(feed.video(&[&[0xD4], &[9]]), Ok(0));
     }
     assert_eq!(feed.oddities().len(), 2);
-    // Taken back.
+    // The publisher takes the colours back.
     assert_eq!(tell(&mut feed, &packet(Value::Undefined)), Ok(0));
     assert_eq!(feed.video(&[&[0x17, 1, 0, 0, 0], KEY]), Ok(2));
     assert_eq!(looks(&feed).last(), Some(&(None, None)));
@@ -549,7 +549,7 @@ fn colours_count_from_the_next_keyframe_on() {
 fn colours_that_contradict_the_parameter_sets_are_said_and_count() {
     let mut feed = Feed::default();
     let said = packet(object([("colorConfig", colours(9.0, 16.0, 9.0))]));
-    // In the track 0 of several, too.
+    // `colorInfo` in track 0 of several tracks.
     let long = u32::try_from(said.len()).unwrap().to_be_bytes();
     let many = [
         &[0x96, 0x14],
