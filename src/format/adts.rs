@@ -1,6 +1,6 @@
 //! Raw AAC: an ADTS header (ISO/IEC 13818-7 §6.2, ISO/IEC 14496-3 §1.A.2.2) before every frame.
 //!
-//! ADTS has no timestamps: a break that is kept is silence, and picture is left out. What it cannot carry goes into M4A,
+//! ADTS has no timestamps. A kept gap becomes silence, and the picture is left out. Sound that ADTS cannot carry goes into M4A,
 //! [`Mp4::open_audio`](super::mp4::Mp4::open_audio).
 
 use crate::format::line::{Config, Line, Tape};
@@ -11,7 +11,7 @@ use crate::media::{AudioCodec, AudioConfig, TrackKind};
 
 /// Bytes of a header without checksum.
 const HEADER: u64 = 7;
-/// The longest frame, header included, that its 13 bits can say.
+/// The longest frame, header included, that the length field of 13 bits can say.
 const LONGEST: u32 = 0x1FFF;
 
 /// Sample rates by `sampling_frequency_index` (ISO/IEC 14496-3 table 1.18).
@@ -23,7 +23,7 @@ const RATES: [u32; 13] = [
 pub type Adts<S> = Spliced<S, File>;
 
 impl<S: TapeSource> Adts<S> {
-    /// Fails when there is no sound, or sound that ADTS cannot carry.
+    /// Opens the file. Fails when there is no sound, or sound that ADTS cannot carry.
     pub fn open(view: View<S>) -> Result<Self, FileError> {
         let mut tape = Tape::new(view.without_hidden().hiding());
         let file = File::open(&mut tape)?;
@@ -31,10 +31,10 @@ impl<S: TapeSource> Adts<S> {
     }
 }
 
-/// The file has one part for each fragment.
+/// The script of an ADTS file: one part for each fragment.
 pub struct File {
     line: Line,
-    /// What the headers of each configuration have in common.
+    /// The bytes that all headers of a configuration have in common.
     headers: Vec<[u8; 4]>,
     parts: Parts,
 }
@@ -118,7 +118,7 @@ impl Script for File {
     }
 }
 
-/// The first four bytes, but for the two highest bits of the length in the last.
+/// The first four bytes of a header, without the two highest bits of the length in the last byte.
 fn fixed_header(config: &AudioConfig) -> Result<[u8; 4], FileError> {
     if config.codec != AudioCodec::Aac {
         let codec = config.codec.as_str();
@@ -131,7 +131,7 @@ fn fixed_header(config: &AudioConfig) -> Result<[u8; 4], FileError> {
     };
     let object = match first >> 3 {
         object @ 1..=4 => object,
-        // SBR and PS are signalled inside the frames too; ADTS says what lies beneath, which is AAC LC.
+        // SBR and PS are signalled inside the frames too. ADTS names the core, which is AAC LC.
         5 | 29 => 2,
         object => {
             return Err(unsupported(&format!(
@@ -146,7 +146,7 @@ fn fixed_header(config: &AudioConfig) -> Result<[u8; 4], FileError> {
             "{rate} Hz has no place in ADTS; choose a path that ends in .m4a"
         ))
     })?;
-    // 960 samples a frame, frameLengthFlag, is what broadcast uses; ADTS has no bit for it.
+    // Broadcast uses frames of 960 samples (frameLengthFlag). ADTS has no bit for it.
     if config.frame_samples != 1024 {
         return Err(unsupported(
             "its frames do not have 1024 samples; choose a path that ends in .m4a",
@@ -174,7 +174,7 @@ fn fixed_header(config: &AudioConfig) -> Result<[u8; 4], FileError> {
 
 fn frame_header([a, b, c, d]: [u8; 4], size: u32) -> [u8; 7] {
     let len = size + HEADER as u32;
-    // The buffer's fullness is all ones: a variable bit rate.
+    // The buffer's fullness is all ones, which means a variable bit rate.
     [
         a,
         b,

@@ -4,22 +4,22 @@ use super::{SourceError, TapeSource, View, ViewSegment};
 use crate::format::index::{Placed, Run};
 use crate::media::{Micros, TrackKind};
 
-/// What a picture says of itself in front of its slices is within so many bytes.
+/// The headers in front of a picture's slices are within this many bytes.
 const HEAD: u32 = 4_096;
 
 /// No publisher sends a larger picture.
 pub(in crate::format) const LARGEST: u32 = 16 << 20;
 
 impl<S: TapeSource> View<S> {
-    /// Tape time of the DTS of the last sample that decoding can begin at and that is presented at or before `at`: a
-    /// keyframe, or any sound in segments that have no picture. Where pictures are refreshed bit by bit, what is presented at `at`
-    /// is whole from there on, if the view goes back so far.
+    /// Finds the last sample that decoding can begin at and that is presented at or before `at`. Returns the tape time of its
+    /// DTS. The sample is a keyframe, or any sound in segments without a picture. Where pictures are refreshed bit by bit, the
+    /// picture presented at `at` is whole from there on, if the view goes back far enough.
     pub fn entry_before(&self, at: Micros) -> Result<Option<Micros>, SourceError> {
         self.last_entry(|_| at)
     }
 
-    /// Exact tape times of the first sample's DTS and of the end of the last sample, of whichever track.
-    /// Nothing if there is no sample.
+    /// Exact tape times of the first sample's DTS and of the end of the last sample, of any track. Nothing if there is no
+    /// sample.
     pub fn bounds(&self) -> Result<Option<(Micros, Micros)>, SourceError> {
         let mut start: Option<Micros> = None;
         for segment in &self.segments {
@@ -30,7 +30,7 @@ impl<S: TapeSource> View<S> {
         }
         let mut end: Option<Micros> = None;
         for segment in self.segments.iter().rev() {
-            // None of this one's samples ends later, if that is known.
+            // A segment that is known to end no later needs no look.
             if end.is_none_or(|end| segment.end.is_none_or(|last| last > end)) {
                 let last = |run: &Run| Some(run.end_dts());
                 end = end.into_iter().chain(self.times(segment, last)?).max();
@@ -39,19 +39,20 @@ impl<S: TapeSource> View<S> {
         Ok(start.zip(end))
     }
 
-    /// UTC of a tape time, by the publish of the last segment that begins at or before it; by that of the first
-    /// segment for an earlier time. Nothing if there is no segment.
+    /// UTC of a tape time, by the publish of the last segment that begins at or before it. An earlier time is converted by the
+    /// publish of the first segment. Nothing if there is no segment.
     pub fn utc(&self, at: Micros) -> Option<Micros> {
         let within = self.segments.iter().rev().find(|segment| segment.begins() <= at);
         Some(within.or(self.segments.first())?.utc(at))
     }
 
-    /// [`entry_before`](Self::entry_before) a time that depends on the segment.
+    /// The [`entry_before`](Self::entry_before) of a time that depends on the segment.
     pub(in crate::format) fn last_entry(
         &self,
         at: impl Fn(&ViewSegment) -> Micros,
     ) -> Result<Option<Micros>, SourceError> {
-        // Pictures up to then that are behind the keyframe, and a keyframe behind which not enough of them are.
+        // `pictures` counts the pictures behind the keyframe that are presented by then. `too_late` is a keyframe with too few
+        // of them.
         let mut pictures = 0_usize;
         let mut too_late = None;
         for segment in self.segments.iter().rev() {
@@ -82,13 +83,13 @@ impl<S: TapeSource> View<S> {
         Ok(too_late)
     }
 
-    /// How many pictures after one that refreshes the picture bit by bit the first whole one comes; nothing for any other.
+    /// The number of pictures from one that begins a gradual refresh to the first whole picture. Nothing for any other picture.
     pub(in crate::format) fn recovers_after(&self, segment: &ViewSegment, picture: &Placed) -> Option<u32> {
         let video = segment.tracks.video.as_ref().filter(|_| picture.sample.key)?;
         let read = |size: u32| {
             let mut bytes = vec![0; size as usize];
             let read = self.source.read_exact_at(segment.id, picture.offset, &mut bytes);
-            // Whoever reads the file is told of what cannot be read.
+            // A failed read is not reported here: the reader of the file will report it.
             read.is_ok().then_some(bytes)
         };
         let head = picture.sample.size.min(HEAD);
@@ -123,7 +124,7 @@ impl ViewSegment {
         self.publish_zero_utc.saturating_add(since)
     }
 
-    /// Tape time of a UTC time, by its publish. The first and the last time there are stay what they are.
+    /// Tape time of a UTC time, by the segment's publish. The first and the last possible time stay as they are.
     pub(in crate::format) fn tape_at(&self, utc: Micros) -> Micros {
         if [Micros::MIN, Micros::MAX].contains(&utc) {
             return utc;
@@ -154,7 +155,7 @@ mod tests {
             let first = samples.iter().map(|sample| sample.1).min();
             let (start, end) = view.bounds().unwrap().unwrap();
             assert_eq!(Some(start), first);
-            // The last take is 4.5 s or 1.7 s long, the sound goes on for less than a frame more.
+            // The last take is 4.5 s or 1.7 s long. The sound lasts less than a frame longer.
             let over = end - takes.last().unwrap().publish_zero;
             assert!((4_500_000..4_524_000).contains(&over) || (1_700_000..1_724_000).contains(&over));
             for (segment, take) in view.segments.iter_mut().zip(&takes) {
@@ -204,7 +205,7 @@ mod tests {
                 .filter(|time| *time <= at)
                 .max()
         };
-        // Sound from 40 ms before five seconds, the picture a second later.
+        // The sound begins 40 ms before five seconds, the picture a second later.
         for at in [4_960_000, 5_300_000, 5_999_999] {
             assert_eq!(view.entry_before(at).unwrap(), before(at));
         }

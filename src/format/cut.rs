@@ -1,11 +1,11 @@
 //! Exactly the samples of a range of tape, or of one track, without touching a byte.
 //!
-//! A sample belongs to a range when the tape time of its DTS is not before the range's start and before its
-//! end, whichever track it is of. So of ranges that follow each other every sample belongs to exactly one,
-//! wherever segments and fragments begin.
+//! A sample belongs to a range when the tape time of its DTS is not before the range's start and is before its end, whichever
+//! track it is of. So every sample belongs to exactly one of several ranges that follow each other, wherever segments and
+//! fragments begin.
 //!
-//! Of what belongs to a range a part may be shown: the pictures that are presented from one moment to another. The
-//! others are there to decode these, and formats that can, hide them.
+//! A part of a range may be shown: the pictures that are presented from one moment to another. The other pictures are there to
+//! decode these. Formats that can hide pictures hide them.
 
 use std::sync::Arc;
 
@@ -16,36 +16,37 @@ use crate::media::{Micros, TrackKind, Tracks};
 /// Which samples of a segment belong to a view. `Default` keeps all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kept {
-    /// Those from this tape time on.
+    /// The view keeps samples from this tape time on.
     pub from: Micros,
-    /// Those before this tape time.
+    /// The view keeps samples before this tape time.
     pub to: Micros,
-    /// Those of one track.
+    /// The view keeps samples of this track alone.
     pub only: Option<TrackKind>,
-    /// Those presented before this tape time are there to decode what follows, and are not shown where a format can
-    /// say so.
+    /// Pictures that are presented before this tape time are there to decode what follows. A format that can hide them does not
+    /// show them.
     pub shown_from: Micros,
-    /// Those presented from this tape time on are not shown either; they are there as far as others need them.
+    /// Pictures that are presented from this tape time on are not shown either. The view keeps those that other pictures need.
     pub shown_to: Micros,
-    /// The format can hide pictures: sound that goes with hidden ones is left out.
+    /// True when the format can hide pictures. Sound that goes with hidden pictures is then left out.
     pub hides: bool,
-    /// It is there only for formats that hide pictures; others do without it.
+    /// True when the segment is there only for formats that hide pictures. Other formats do without it.
     pub if_hidden: bool,
-    /// So many frames of sound less at the beginning.
+    /// The number of frames of sound that are left out at the beginning.
     pub sound_skipped: u32,
-    /// Those from this place of the file on.
+    /// The view keeps samples from this place of the file on.
     pub after: Place,
-    /// Those before this place of the file.
+    /// The view keeps samples before this place of the file.
     pub until: Place,
-    /// Pictures that are presented before this tape time are left out: what they refer to is not there.
+    /// Pictures that are presented before this tape time are left out, because the pictures that they refer to are not there.
     pub pictures_from: Micros,
-    /// Keyframes that are decoded from the one tape time on and presented by the other are not to begin with: what is shown next is not
-    /// whole without what is before. To formats that hide what is before they are keyframes no more.
+    /// Two tape times. Playback cannot begin at keyframes that are decoded from the first time on and presented by the second:
+    /// the pictures shown next are not whole without the pictures before. For formats that hide those, these samples are no
+    /// keyframes.
     pub passed: (Micros, Micros),
 }
 
-/// A place in a segment's file: where a fragment begins, and a tape time within it. Sound may be in a later fragment than the
-/// pictures that it goes with, so a tape time alone does not say what comes before and what behind.
+/// A place in a segment's file: where a fragment begins, and a tape time within it. Sound may be in a later fragment than its
+/// pictures, so a tape time alone does not say what comes before the place.
 pub(in crate::format) type Place = (u64, Micros);
 
 impl Default for Kept {
@@ -68,13 +69,13 @@ impl Default for Kept {
 }
 
 impl<S: TapeSource> View<S> {
-    /// The samples from tape time `start` to `end`. Reads the indexes of segments that lie across either, and
-    /// of those whose [`end`](ViewSegment::end) is not known.
+    /// Keeps the samples from tape time `start` to `end`. Reads the indexes of segments that lie across either, and of segments
+    /// whose [`end`](ViewSegment::end) is not known.
     pub fn cut(self, start: Micros, end: Micros) -> Result<View<S>, SourceError> {
         self.narrow(|_| (start, end))
     }
 
-    /// The samples of one track.
+    /// Keeps the samples of one track.
     pub fn only(mut self, kind: TrackKind) -> View<S> {
         self.segments
             .retain(|segment| segment.tracks.timescale(kind).is_some());
@@ -94,7 +95,7 @@ impl<S: TapeSource> View<S> {
         self
     }
 
-    /// Leaves of each segment what lies between two tape times, and no segment without a sample.
+    /// Keeps of each segment the samples between two tape times. Drops segments that have no sample left.
     pub(in crate::format) fn narrow(
         mut self,
         range: impl Fn(&ViewSegment) -> (Micros, Micros),
@@ -105,7 +106,7 @@ impl<S: TapeSource> View<S> {
             if segment.begins() >= to || segment.end.is_some_and(|end| end < from) {
                 continue;
             }
-            // A sample may begin where it ends, so one may begin at the very end.
+            // A segment may end where its last sample begins, so a sample may begin at the very end.
             let last = to.min(segment.kept.shown_to);
             let ends_within = last == Micros::MAX || segment.end.is_some_and(|end| end < last);
             let within = segment.begins() >= from && ends_within;
@@ -124,7 +125,7 @@ impl<S: TapeSource> View<S> {
 }
 
 impl Kept {
-    /// What is kept of a segment's index.
+    /// The part of a segment's index that is kept.
     pub(in crate::format) fn of(&self, segment: &ViewSegment, whole: Arc<SampleIndex>) -> Arc<SampleIndex> {
         let (from, shown) = self.passed;
         let kept = self.samples(segment, whole);
@@ -211,7 +212,7 @@ impl Kept {
         Arc::new(SampleIndex { fragments })
     }
 
-    /// More keyframes are [passed over](Self::passed); those between these and the ones before are, too.
+    /// Makes more keyframes [passed over](Self::passed), and also the keyframes between these and the earlier ones.
     pub(in crate::format) fn pass(&mut self, from: Micros, shown: Micros) {
         if from <= shown {
             self.passed = match self.passed {
@@ -221,7 +222,7 @@ impl Kept {
         }
     }
 
-    /// Not all of what is kept is shown.
+    /// True when only a part of the kept samples is shown.
     pub(in crate::format) fn is_part(&self) -> bool {
         self.shown_from > Micros::MIN || self.shown_to < Micros::MAX
     }
@@ -231,7 +232,7 @@ impl Kept {
         self.after == whole.after && self.until == whole.until && self.pictures_from == whole.pictures_from
     }
 
-    /// DTS of the last picture that is shown or that one needs which is shown; nothing if none is.
+    /// DTS of the last picture that is shown or is needed by a shown picture. Nothing if no picture is shown.
     fn last_needed(&self, segment: &ViewSegment, whole: &SampleIndex) -> Option<u64> {
         if self.shown_to == Micros::MAX {
             return Some(u64::MAX);
@@ -242,7 +243,7 @@ impl Kept {
     }
 }
 
-/// The samples of a run that are kept, but for the first `skip` of them.
+/// The kept samples of a run, without the first `skip` of them.
 fn cut(run: &Run, skip: &mut usize, keeps: impl Fn(&Placed) -> bool) -> Run {
     let mut placed = run.placed().filter(|placed| {
         let kept = keeps(placed);

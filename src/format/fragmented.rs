@@ -1,7 +1,7 @@
 //! Fragmented MP4: the tape's fragments, moved onto the time line of the view.
 //!
-//! [`Fmp4`] is all of them behind one `moov`, in one file; HLS puts the same fragments into
-//! chunks. Only `moof` is made anew, from the sample index; the media is copied.
+//! [`Fmp4`] is one file: one `moov` and all fragments behind it. HLS puts the same fragments into chunks. Only `moof` is made
+//! anew, from the sample index; the media is copied.
 
 mod last;
 
@@ -25,12 +25,12 @@ const MDAT_HEADER: u64 = 8;
 pub type Fmp4<S> = Spliced<S, File>;
 
 impl<S: TapeSource> Fmp4<S> {
-    /// Fails when a track changes its configuration: one `moov` is all such a file has.
+    /// Opens the file. Fails when a track changes its configuration, because such a file has a single `moov`.
     pub fn open(view: View<S>) -> Result<Self, FileError> {
         Ok(Self::resume(view, Looked::default())?.0)
     }
 
-    /// The same of a recording that grows, from what was kept of the look before; what is to be kept of this one.
+    /// Opens the file of a growing recording with what was kept of the previous look. Returns what is to be kept of this look.
     pub fn resume(view: View<S>, mut looked: Looked) -> Result<(Self, Looked), FileError> {
         let mut tape = Tape::new(view);
         let file = File::resume(&mut tape, &mut looked)?;
@@ -43,8 +43,8 @@ impl<S: TapeSource> Fmp4<S> {
 pub(in crate::format) struct Fragments {
     /// The view on its line.
     pub(in crate::format) line: Line,
-    /// The line's millisecond that becomes zero: no later than the first decode or presentation time, and
-    /// whole in the ticks of every track, so that moving by it moves sound and picture alike.
+    /// The line's millisecond that becomes zero. It is no later than the first decode or presentation time. It is a whole tick
+    /// of every track, so that moving by it moves sound and picture alike.
     origin_ms: i64,
     ticks: Ticks,
     known: Known,
@@ -61,7 +61,7 @@ impl Fragments {
         Self::resume(line, tape, reach, Known::default(), origin)
     }
 
-    /// Reads those indexes of the view of whose fragments not all is known.
+    /// Reads only the indexes of fragments that are not fully known yet.
     pub(in crate::format) fn resume<S: TapeSource>(
         line: Line,
         tape: &mut Tape<S>,
@@ -80,12 +80,12 @@ impl Fragments {
         Ok(fragments)
     }
 
-    /// What is known of the first so many.
+    /// What is known of the first `parts` fragments.
     pub(in crate::format) fn known(&self, parts: usize) -> Known {
         self.known.first(parts)
     }
 
-    /// Bytes of a fragment: `moof` and `mdat`. None at all when it has no sample.
+    /// Bytes of a fragment: `moof` and `mdat`. Zero when it has no sample.
     pub(in crate::format) fn len(&self, part: usize) -> u64 {
         match (self.known.moofs.get(part), self.line.parts.get(part)) {
             (Some(moof), Some(extents)) if extents.video.samples + extents.audio.samples > 0 => {
@@ -143,7 +143,7 @@ impl Fragments {
         Ok(())
     }
 
-    /// From the beginning to the end of the longer track.
+    /// Milliseconds from the beginning to the end of the longer track.
     fn duration_ms(&self) -> u64 {
         let tracks = [self.line.video.as_ref(), self.line.audio.as_ref()]
             .into_iter()
@@ -153,7 +153,7 @@ impl Fragments {
         end.saturating_sub(self.origin_ms).max(0).unsigned_abs()
     }
 
-    /// Where in the file which time is, for as many entries as are worth it.
+    /// The index of the file, from times to places, with as many entries as are useful.
     fn index(&self) -> Option<Vec<u8>> {
         let (id, track) = match (&self.line.video, &self.line.audio) {
             (Some(video), _) => (fmp4::VIDEO_TRACK, video),
@@ -193,7 +193,7 @@ impl Fragments {
     }
 
     pub(in crate::format) fn material(&self, part: usize, segments: &[ViewSegment], marker: &mut Marker) {
-        // Its number is in it, too, and where time begins.
+        // The mark also depends on the fragment's number and on where time begins.
         let lasts = self.known.lasts.get(part).copied().unwrap_or_default();
         marker.numbers(&[part as u64, self.origin_ms.cast_unsigned()]);
         marker.numbers(&lasts.numbers());
@@ -207,7 +207,7 @@ impl Fragments {
         marker.fragment(&self.line, segments, part);
     }
 
-    /// The decode time that a segment's tick gets.
+    /// The decode time in the file of a segment's tick.
     fn tfdt(&self, placement: Placement, ticks: u64) -> u64 {
         let placement = self.ticks.of(placement);
         let origin = rescale(self.origin_ms, 1_000, placement.line);
@@ -233,7 +233,7 @@ impl Fragments {
     }
 }
 
-/// `init` and every fragment.
+/// The script of fragmented MP4: `init` and every fragment.
 pub struct File {
     init: Vec<u8>,
     fragments: Fragments,
@@ -309,7 +309,7 @@ impl Script for File {
     }
 }
 
-/// There is something on the line.
+/// Checks that there is something on the line.
 pub(in crate::format) fn check_line(format: &'static str, line: &Line) -> Result<(), FileError> {
     if line.video.is_none() && line.audio.is_none() {
         return Err(unsupported(format, "it has neither picture nor sound".to_owned()));
@@ -317,7 +317,7 @@ pub(in crate::format) fn check_line(format: &'static str, line: &Line) -> Result
     Ok(())
 }
 
-/// The tracks of the whole view, each with the one configuration it has.
+/// The tracks of the whole view, each with its only configuration.
 fn only_tracks(line: &Line) -> Result<Tracks, FileError> {
     let mut tracks = Tracks::default();
     for track in [line.video.as_ref(), line.audio.as_ref()].into_iter().flatten() {
@@ -345,7 +345,7 @@ fn only_tracks(line: &Line) -> Result<Tracks, FileError> {
     Ok(tracks)
 }
 
-/// Which millisecond of the line becomes zero.
+/// Decides which millisecond of the line becomes zero.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::format) struct Origin {
     first_ms: Option<i64>,
@@ -376,7 +376,7 @@ impl Origin {
         origin
     }
 
-    /// A run of the tape: no sample of it is to be before zero.
+    /// Takes note of a run of the tape, so that none of its samples is before zero.
     pub(in crate::format) fn see(&mut self, run: &Run, placement: Placement) {
         let times = run.placed().map(|placed| {
             let dts = placement.place(placed.dts);
@@ -475,7 +475,7 @@ pub(in crate::format) mod tests {
         let takes: Vec<_> = testing::eventful().into_iter().take(2).collect();
         let found = samples(&all(&mut Fmp4::open(testing::view(&takes)).unwrap()));
         let first = |track| found.iter().find(|sample| sample.0 == track).unwrap().1;
-        // Sound from -40 ms is at zero, the picture that was at 1000 ms at 1040.
+        // The sound that began at -40 ms begins at zero. The picture that began at 1000 ms begins at 1040 ms.
         assert_eq!((first(1), first(2)), (1_040, 0));
     }
 
@@ -491,7 +491,7 @@ pub(in crate::format) mod tests {
     #[test]
     fn a_sample_lasts_until_the_next_one_whichever_fragment_has_it() {
         let mut takes = testing::two_segments();
-        // Sound is missing over the end of a fragment; the tape guessed.
+        // Sound is missing over the end of a fragment, where the tape guessed a duration.
         takes[0]
             .shots
             .retain(|shot| shot.kind == TrackKind::Video || !(40_000..48_000).contains(&shot.dts));
@@ -531,7 +531,7 @@ pub(in crate::format) mod tests {
         let bytes = all(&mut file);
         let at = |kind: &[u8]| bytes.windows(4).position(|word| word == kind).unwrap();
         let number = |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap());
-        // The picture ends at 4.5 s, the sound goes on for a frame.
+        // The picture ends at 4.5 s. The sound lasts one frame longer.
         let duration = number(at(b"mehd") + 12);
         assert!((4_500..4_640).contains(&duration), "{duration}");
         let sidx = at(b"sidx");

@@ -2,7 +2,7 @@
 
 use super::{TapeSource, View};
 
-/// Most ranges of one file.
+/// The most ranges of one file.
 pub const MAX_RANGES: usize = 500;
 
 /// A source of segments that can become one with others of its kind.
@@ -12,11 +12,10 @@ pub trait JoinSource: TapeSource + Sized {
 }
 
 impl<S: JoinSource> View<S> {
-    /// This view with others behind it, of the same recording, of others or of other streams. Each range begins
-    /// where the one before ends; breaks within a range stay. The same tape may be in it more than once.
+    /// This view with others behind it. They may be of the same recording, of other recordings or of other streams. Each range
+    /// begins where the one before ends. Breaks within a range stay. The same tape may be in the view more than once.
     ///
-    /// What tells the ranges apart, and is more than some formats can carry, is told by
-    /// [`View::changes`].
+    /// [`View::changes`] lists the differences between ranges that some formats cannot carry.
     pub fn join(mut self, others: Vec<View<S>>) -> View<S> {
         let mut sources = Vec::with_capacity(others.len());
         for other in others {

@@ -42,7 +42,7 @@ impl Format {
         }
     }
 
-    /// Pictures that are there only to decode others are not shown: MP4 has an edit list for that.
+    /// True for formats that can hide pictures which are there only to decode others. MP4 has an edit list for that.
     pub fn can_hide(self) -> bool {
         match self {
             Format::Mp4 | Format::Aac => true,

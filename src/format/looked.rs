@@ -1,17 +1,18 @@
-//! What is known of a file that grows since it was looked at before.
+//! What earlier looks at a growing file found.
 
 use super::fragmented::Known;
 use super::line::{Laid, Line, Tape};
 use super::{FileError, TapeSource};
 
-/// What is kept of a look at one file of a recording that grows: the next one reads only what has come since. What comes out
-/// is the same as from the beginning. `Default` knows nothing; what a failed look had is of no use.
+/// What is kept of a look at one file of a growing recording, so that the next look reads only what has come since. The
+/// resulting file is the same as one that was made from the beginning. `Default` knows nothing. The value of a failed look is
+/// of no use.
 #[derive(Debug, Default)]
 pub struct Looked {
     laid: Laid,
-    /// Of fragmented MP4: what is known of the first fragments.
+    /// For fragmented MP4: what is known of the first fragments.
     pub(super) known: Known,
-    /// Of FLV: of the first fragments, each one's first keyframe.
+    /// For FLV: the first keyframe of each of the first fragments.
     pub(super) keys: Vec<Option<KeyTag>>,
 }
 
@@ -34,7 +35,7 @@ impl Looked {
         Ok(line)
     }
 
-    /// How many fragments stay where they are.
+    /// The number of fragments that stay where they are.
     pub(super) fn parts(&self) -> usize {
         self.laid.parts()
     }

@@ -1,4 +1,4 @@
-//! What a stretch of a virtual file is made of, in sixteen bytes.
+//! Sixteen bytes that identify what a stretch of a virtual file is made of.
 
 use std::fmt;
 
@@ -8,8 +8,8 @@ use md5::{Digest, Md5};
 use super::ViewSegment;
 use super::line::Line;
 
-/// A fingerprint of what some bytes of a virtual file are made of: which fragments of which segments, and where they lie in
-/// time. Two stretches with the same mark are the same bytes, and no byte of media is read to know it.
+/// A fingerprint of the material of a stretch of a virtual file: which fragments of which segments, and where they lie in time.
+/// Two stretches with the same mark have the same bytes. No byte of media is read to make a mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mark([u8; 16]);
 
@@ -19,7 +19,8 @@ impl fmt::Display for Mark {
     }
 }
 
-/// Another number for each release that makes other bytes of the same tape: what was sent by an older one is then sent again.
+/// Each release that makes other bytes of the same tape has another number. Files that an older release sent are then sent
+/// again.
 const LAYOUT: u64 = 2;
 
 /// A [`Mark`] in the making.
@@ -32,20 +33,20 @@ impl Default for Marker {
 }
 
 impl Marker {
-    /// Numbers that the bytes depend on.
+    /// Adds numbers that the bytes depend on.
     pub(super) fn numbers(&mut self, numbers: &[u64]) {
         for number in numbers {
             self.0.update(number.to_be_bytes());
         }
     }
 
-    /// Bytes that are there as they are.
+    /// Adds bytes that stand in the file as they are.
     pub(super) fn bytes(&mut self, bytes: &[u8]) {
         self.numbers(&[bytes.len() as u64]);
         self.0.update(bytes);
     }
 
-    /// A fragment of the tape, on its place on the line.
+    /// Adds a fragment of the tape, with its place on the line.
     pub(super) fn fragment(&mut self, line: &Line, segments: &[ViewSegment], fragment: usize) {
         let Some(part) = line.parts.get(fragment) else {
             return;

@@ -1,8 +1,8 @@
-//! What a view is decoded with and does not have.
+//! What a view needs to be decoded and does not have.
 //!
-//! A recording may begin with a picture that refers to what was before: without a keyframe, or with one of an open GOP, of which
-//! pictures that are shown before it follow it, or with one from which on the picture is refreshed bit by bit. What they refer to may
-//! be on the tape, as a part of another recording.
+//! A recording may begin with a picture that refers to earlier pictures. There are three cases: the recording begins without a
+//! keyframe, with the keyframe of an open GOP that has leading pictures, or with a picture from which on the picture is
+//! refreshed bit by bit. The earlier pictures may be on the tape, as a part of another recording.
 
 use super::bounds::LARGEST;
 use super::index::{Placed, Run};
@@ -12,36 +12,37 @@ use crate::media::{Micros, RandomAccess, TrackKind};
 /// No decoder puts more pictures in order (`max_dec_frame_buffering`, ISO/IEC 14496-10 §A.3.1).
 const REORDERED: usize = 17;
 
-/// A publish that goes on has a picture at least so soon after the end of another.
+/// In a publish that continues, the next picture begins at most this long after the end of the one before.
 const GAP: Micros = 500_000;
 
-/// What is wanted of the tape before a view.
+/// What a view wants of the tape before it.
 #[derive(Clone, Debug)]
 pub struct Missing {
     /// Tape time of the first sample of the view.
     pub start: Micros,
-    /// UTC of it.
+    /// UTC of the first sample of the view.
     pub start_utc: Micros,
     /// The first segment of the view.
     first: ViewSegment,
     /// Tape time of the first picture's DTS.
     picture: Micros,
-    /// When the first of its pictures is presented.
+    /// Tape time at which the first of the view's pictures is presented.
     shown: Micros,
-    /// There is no keyframe: nothing can be shown without what is missing.
+    /// True when the view has no keyframe: nothing can be shown without the missing pictures.
     keyless: bool,
-    /// It begins with a keyframe from which on the picture is refreshed bit by bit.
+    /// True when the view begins with a keyframe from which on the picture is refreshed bit by bit.
     gradual: bool,
 }
 
 impl<S: TapeSource> View<S> {
-    /// What decodes the first pictures of the view, if it is not in it. It is the same however much tape follows.
+    /// What decodes the first pictures of the view, if the view does not have it. The answer stays the same however much tape
+    /// follows.
     pub fn missing(&self) -> Result<Option<Missing>, SourceError> {
         self.missing_where(|first, picture| self.recovers_after(first, picture).is_some())
     }
 
-    /// The same where it is known whether the first picture is one from which on the picture is refreshed bit by bit: no file is
-    /// opened to see that.
+    /// The same as [`missing`](Self::missing), for a caller that knows whether the first picture begins a gradual refresh. No
+    /// file is opened to find out.
     pub fn missing_of(&self, gradual: bool) -> Result<Option<Missing>, SourceError> {
         self.missing_where(|_, _| gradual)
     }
@@ -82,25 +83,25 @@ impl<S: TapeSource> View<S> {
         }))
     }
 
-    /// The first picture is a keyframe, and pictures that follow it and are shown before it refer to what was before.
+    /// True when the first picture is a keyframe and its leading pictures refer to pictures before it.
     fn leads_refer_back(&self, segment: &ViewSegment, run: &Run, picture: &Placed) -> bool {
         let Some(video) = &segment.tracks.video else {
             return false;
         };
-        // Of a fragment of one picture it is not known yet whether such pictures follow, and what is sent of a file that
-        // grows must stay.
+        // A fragment of one picture does not say yet whether leading pictures follow. Bytes that were sent of a growing file
+        // must stay.
         let leads = run.leads() || run.samples.len() == 1;
         if !leads || picture.sample.size > LARGEST || segment.shown(picture) <= segment.kept.shown_from {
             return false;
         }
         let mut bytes = vec![0; picture.sample.size as usize];
         let read = self.source.read_exact_at(segment.id, picture.offset, &mut bytes);
-        // Whoever reads the file is told of what cannot be read.
+        // A failed read is not reported here: the reader of the file will report it.
         read.is_ok_and(|()| video.random_access(&bytes) != RandomAccess::Closed)
     }
 
-    /// Of what is on the tape before a view: what that misses, from the last keyframe on, not shown where a format can hide it.
-    /// Where the view begins with a keyframe it is there for such formats only. Nothing if it is not there.
+    /// Takes from the tape before a view what the view misses, from the last keyframe on. It is not shown where a format can
+    /// hide it. Where the view begins with a keyframe, it is there for such formats only. Nothing if the tape does not have it.
     pub fn before(mut self, missing: &Missing) -> Result<Option<View<S>>, SourceError> {
         let first = &missing.first;
         let is_same = |segment: &ViewSegment| {
@@ -128,7 +129,7 @@ impl<S: TapeSource> View<S> {
         Ok(Some(lead.shown_from(missing.shown.max(first.kept.shown_from))))
     }
 
-    /// It decodes with the same as what follows it, which it goes on to without a gap.
+    /// True when the pictures decode with the configuration of what follows them, and lead to it without a gap.
     fn reaches(&self, missing: &Missing) -> Result<bool, SourceError> {
         let mut end: Option<Micros> = None;
         for segment in &self.segments {
@@ -162,7 +163,7 @@ impl<S> View<S> {
         self
     }
 
-    /// Without what is there only for formats that hide pictures.
+    /// The view without the segments that are only for formats that hide pictures.
     pub(in crate::format) fn without_hidden(mut self) -> View<S> {
         self.segments.retain(|segment| !segment.kept.if_hidden);
         self

@@ -1,4 +1,4 @@
-//! Where a view becomes something that one MP4 file should not hold.
+//! Where a view changes in a way that one MP4 file should not hold.
 
 use std::fmt;
 
@@ -6,12 +6,12 @@ use super::line::Config;
 use super::{TapeSource, View};
 use crate::media::{Micros, TrackKind};
 
-/// A track that goes on with another codec configuration: another coding, size, rate, or other parameters.
+/// A track that continues with another codec configuration: another codec, size, rate, or other parameters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// UTC of the first segment that has it.
+    /// UTC of the first segment that has the new configuration.
     pub at: Micros,
-    /// The ranges of a [joined](View::join) view before and after, counted from 1; the same within a range.
+    /// The ranges of a [joined](View::join) view before and after the change, counted from 1. Both are the same within a range.
     pub ranges: (u32, u32),
     segment: usize,
     before: Config,
@@ -19,7 +19,7 @@ pub struct Change {
 }
 
 impl<S: TapeSource> View<S> {
-    /// Where tracks change. That a track begins or ends is no change.
+    /// Where tracks change. The beginning or the end of a track is no change.
     pub fn changes(&self) -> Vec<Change> {
         let mut changes = Vec::new();
         let mut known: [Option<(Config, u32)>; 2] = [None, None];
@@ -45,7 +45,7 @@ impl<S: TapeSource> View<S> {
         changes
     }
 
-    /// The view in pieces that each keep to one configuration, as few as there can be.
+    /// The view in as few pieces as possible, each with one configuration.
     pub fn parts(mut self) -> Vec<View<S>>
     where
         S: Clone,

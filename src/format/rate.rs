@@ -1,11 +1,11 @@
-//! How many bits a second a track of a view has.
+//! The bit rate of a track of a view.
 
 use super::fmp4::BitRate;
 use super::line::{Line, TrackLine};
 use crate::media::{TrackKind, rescale};
 
-/// That of a track; nothing of one without samples. Fragments last a second at most: the largest one tells how much a
-/// second may have.
+/// The bit rate of a track. Nothing for a track without samples. Fragments last a second at most, so the largest fragment says
+/// how much a second may have.
 pub(super) fn of(line: &Line, kind: TrackKind) -> Option<BitRate> {
     let track = line.track(kind)?;
     let largest = line.parts.iter().map(|part| part.extent(kind).bytes).max();
@@ -16,7 +16,7 @@ pub(super) fn of(line: &Line, kind: TrackKind) -> Option<BitRate> {
     })
 }
 
-/// Bits a second of so many bytes in so many milliseconds.
+/// Bits a second, from a number of bytes and their milliseconds.
 pub(super) fn per_second(bytes: u64, ms: u64) -> u32 {
     let bits = u128::from(bytes) * 8_000 / u128::from(ms.max(1));
     u32::try_from(bits).unwrap_or(u32::MAX)

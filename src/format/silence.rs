@@ -1,15 +1,14 @@
 //! Sound that is not on the tape: frames of silence, made while a file is read.
 //!
-//! Players do not wait where sound has a gap: they play on, and from there on sound and picture are apart. So where one
-//! track ended before the other, and where a gap is kept, there is sound of the stream's own coding in which nothing is
-//! heard.
+//! Players do not wait where sound has a gap. They play on, and from there on sound and picture are apart. So silent frames of
+//! the stream's own codec are put where one track ended before the other, and where a gap is kept.
 
 use std::sync::Arc;
 
 use super::index::{FragmentIndex, Run, Sample, SampleIndex};
 use crate::media::{AudioCodec, AudioConfig};
 
-/// The longest silence of one piece: what is longer is several, so that no index of it is large.
+/// The longest silence of one piece. Longer silence is several pieces, so that no index of it is large.
 const LONGEST_S: u64 = 60;
 
 /// Some frames of silence, one after the other.
@@ -23,8 +22,7 @@ pub struct Silence {
     together: u32,
 }
 
-/// Silence in fragments of the tape that have pictures and no sound: it stands in the file beside the pictures that it goes
-/// with.
+/// Silence in fragments of the tape that have pictures and no sound. It stands in the file beside its pictures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Filled {
     frame: Arc<[u8]>,
@@ -43,7 +41,7 @@ pub(in crate::format) struct FilledFragment {
     pub(in crate::format) frames: u32,
 }
 
-/// Offsets from here on are of no file: what stands there is made.
+/// Offsets from here on are in no file: the bytes there are made.
 const MADE: u64 = 1 << 62;
 
 /// A frame in which nothing is heard.
@@ -55,7 +53,7 @@ pub(in crate::format) struct SilentFrame {
 }
 
 impl SilentFrame {
-    /// That of a coding; nothing where no such frame is known.
+    /// The silent frame of a codec. Nothing where none is known.
     pub(in crate::format) fn of(config: &AudioConfig) -> Option<Self> {
         let (frame, ticks) = match config.codec {
             AudioCodec::Aac => (aac(config)?, config.frame_samples),
@@ -69,12 +67,12 @@ impl SilentFrame {
         })
     }
 
-    /// Ticks of the track that it lasts.
+    /// Ticks of the track that the frame lasts.
     pub(in crate::format) fn ticks(&self) -> u32 {
         self.ticks
     }
 
-    /// Some of them in each of these fragments.
+    /// Puts silent frames in each of these fragments.
     pub(in crate::format) fn fill(&self, fragments: Vec<FilledFragment>) -> Filled {
         Filled {
             frame: Arc::clone(&self.frame),
@@ -83,7 +81,7 @@ impl SilentFrame {
         }
     }
 
-    /// So many of them, in pieces of a minute at most: each with the frames before it.
+    /// Makes `frames` frames in pieces of a minute at most. Each piece comes with the number of frames before it.
     pub(in crate::format) fn pieces(&self, frames: u64) -> impl Iterator<Item = (u64, Silence)> + use<> {
         let together = (self.rate / self.ticks).max(1);
         let most = u64::from(together) * LONGEST_S;
@@ -103,7 +101,7 @@ impl SilentFrame {
 }
 
 impl Silence {
-    /// Its samples, as if they stood in a file.
+    /// The samples of the silence, as if they stood in a file.
     pub(in crate::format) fn index(&self) -> Arc<SampleIndex> {
         let size = fitted!(self.frame.len(), "the size of a silent frame");
         let sample = Sample {
@@ -139,7 +137,7 @@ impl Silence {
 }
 
 impl Filled {
-    /// The samples of a file with the silence.
+    /// The samples of a file, with the silence among them.
     pub(in crate::format) fn fill(&self, index: Arc<SampleIndex>) -> Arc<SampleIndex> {
         let mut index = Arc::unwrap_or_clone(index);
         for fragment in &mut index.fragments {
@@ -159,7 +157,7 @@ impl Filled {
         offset >= MADE
     }
 
-    /// Fills `buf` with what stands at `offset`.
+    /// Fills `buf` with the silence at `offset`.
     pub(in crate::format) fn read(&self, offset: u64, buf: &mut [u8]) {
         repeat(&self.frame, offset.saturating_sub(MADE), buf);
     }
@@ -174,7 +172,7 @@ impl Filled {
         };
         Run {
             first_dts: own.first_dts,
-            // At another time it stands elsewhere: so the mark of what it is part of is another.
+            // Silence at another time gets another offset, so the mark of the part that it is in differs.
             data_offset: MADE.saturating_add(own.first_dts.saturating_mul(size.into())),
             samples: vec![sample; own.frames as usize],
         }
@@ -191,7 +189,7 @@ fn repeat(frame: &[u8], offset: u64, buf: &mut [u8]) {
 }
 
 impl AudioConfig {
-    /// Whether there are silent frames of its coding, to fill a gap with.
+    /// True when silent frames of the codec are known, to fill a gap with.
     pub fn has_silence(&self) -> bool {
         SilentFrame::of(self).is_some()
     }
@@ -218,7 +216,7 @@ impl Bits {
     }
 }
 
-/// A `raw_data_block` (ISO/IEC 14496-3 §4.4.2.1) of AAC LC without a spectrum: no band of it is sent, at any rate.
+/// A `raw_data_block` (ISO/IEC 14496-3 §4.4.2.1) of AAC LC without a spectrum: no band is sent, at any rate.
 fn aac(config: &AudioConfig) -> Option<Vec<u8>> {
     /// `single_channel_element`, `channel_pair_element`, `lfe_channel_element`, and the end.
     const SINGLE: u32 = 0;
@@ -230,7 +228,7 @@ fn aac(config: &AudioConfig) -> Option<Vec<u8>> {
     };
     let is_low_complexity = match (first >> 3, config.record.get(2)) {
         (2, _) => true,
-        // Where SBR and PS are announced, decoders bring a frame without a part of theirs to the same rate and channels.
+        // Where SBR and PS are announced, decoders bring a frame without their part to the same rate and channels.
         (5 | 29, Some(third)) => (second & 7, third >> 7) != (7, 1) && third >> 2 & 0x1F == 2,
         _ => false,
     };
@@ -278,8 +276,8 @@ fn aac(config: &AudioConfig) -> Option<Vec<u8>> {
     Some(bits.bytes)
 }
 
-/// 20 ms of silence in CELT over the full band (RFC 6716 §3.1), as browsers send it. In streams of more than two
-/// channels a packet is several (RFC 7845 §5.1.1), of which none is made.
+/// A packet of 20 ms of silence in CELT over the full band (RFC 6716 §3.1), as browsers send it. In streams of more than two
+/// channels a packet is several packets (RFC 7845 §5.1.1), and no silence is made for these.
 fn opus(config: &AudioConfig) -> Option<Vec<u8>> {
     let stereo = match config.channels {
         1 => 0,
@@ -291,7 +289,7 @@ fn opus(config: &AudioConfig) -> Option<Vec<u8>> {
 
 /// A frame of layer III (ISO/IEC 11172-3 §2.4.1, 13818-3) whose side information says that no bit of sound follows.
 fn mp3(config: &AudioConfig) -> Option<Vec<u8>> {
-    // Version bits, index of the rate, and of a bit rate that has room for the side information.
+    // Version bits, and the index of the sample rate.
     let (version, rate) = match config.sample_rate {
         44_100 => (3, 0),
         48_000 => (3, 1),
@@ -305,7 +303,7 @@ fn mp3(config: &AudioConfig) -> Option<Vec<u8>> {
         _ => return None,
     };
     let mono = config.channels == 1;
-    // 32 kbit/s of MPEG-1, 16 of the others: second index in the tables of both, or the first.
+    // 32 kbit/s of MPEG-1, 16 of the others: the second index in the tables of both, or the first. The side information fits.
     let (index, bits_per_second, samples) = match version {
         3 => (1_u8, 32_000, 1_152),
         _ => (2, 16_000, 576),
@@ -344,7 +342,7 @@ mod tests {
         assert!((3..=7).all(|channels| of(channels).len() < 32));
     }
 
-    /// With these FDK-AAC and ffmpeg make as many samples of silence as of any other frame, and go on behind it.
+    /// With these configurations FDK-AAC and ffmpeg make as many samples of silence as of any other frame, and go on behind it.
     #[test]
     fn a_silent_frame_of_he_aac_is_one_of_its_core() {
         let of = |record: &'static [u8]| {

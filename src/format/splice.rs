@@ -1,7 +1,7 @@
-//! A file put together while it is read: small things made on the spot, media straight from tape.
+//! A file put together while it is read: small parts are made on the spot, media comes straight from tape.
 //!
-//! A format says how many parts its file has, where each begins and how to make one; [`Spliced`] does the
-//! rest: it finds the part, keeps the last one made, and reads media into the caller's buffer.
+//! A format says how many parts its file has, where each begins and how to make one. [`Spliced`] does the rest: it finds the
+//! part, keeps the last one made, and reads media into the caller's buffer.
 
 use crate::format::line::{Extent, Tape, TapeRange, contradiction};
 use crate::format::mark::Marker;
@@ -10,24 +10,24 @@ use crate::media::TrackKind;
 
 /// What a format knows of its file.
 pub(in crate::format) trait Script {
-    /// Where each part begins, ascending, the first at 0; and the file's length.
+    /// Where each part begins, ascending, the first at 0; and the length of the file.
     fn parts(&self) -> &Parts;
 
     fn make<S: TapeSource>(&self, part: usize, tape: &mut Tape<S>, out: &mut Splice)
     -> Result<(), FileError>;
 
-    /// The segment to name when a part comes out otherwise than was promised.
+    /// The segment to name in an error when a part does not have the promised length.
     fn segment_of(&self, part: usize) -> usize;
 
-    /// The first part of the body: of what only gets longer when the tape grows.
+    /// The first part of the body. The body only gets longer when the tape grows.
     fn body(&self) -> usize;
 
-    /// The first part that may become another when the tape grows: the last one gets longer.
+    /// The first part that may change when the tape grows: the last part gets longer.
     fn settled(&self) -> usize {
         self.parts().count().saturating_sub(1)
     }
 
-    /// Adds what a part of the body is made of.
+    /// Adds to `marker` what a part of the body is made of.
     fn material(&self, part: usize, segments: &[ViewSegment], marker: &mut Marker);
 }
 
@@ -58,14 +58,14 @@ impl Parts {
     }
 
     fn find(&self, offset: u64) -> usize {
-        // Of several parts at one place all but the last are empty.
+        // When several parts begin at one place, all but the last are empty.
         self.starts
             .partition_point(|start| *start <= offset)
             .saturating_sub(1)
     }
 }
 
-/// A part, made: some bytes and some ranges of tape.
+/// A part that was made: some bytes and some ranges of tape.
 #[derive(Debug, Default)]
 pub(in crate::format) struct Splice {
     bytes: Vec<u8>,
@@ -149,7 +149,7 @@ impl Splice {
     }
 }
 
-/// A [`VirtualFile`] that follows a script: what the file of each format is, under a name of its own.
+/// A [`VirtualFile`] that follows a script. The file of each format is one, under a name of its own.
 pub struct Spliced<S, F> {
     tape: Tape<S>,
     script: F,
@@ -158,7 +158,7 @@ pub struct Spliced<S, F> {
 }
 
 impl<S, F> Spliced<S, F> {
-    /// Nothing is made yet.
+    /// Makes the file. No part is made yet.
     pub(in crate::format) fn new(tape: Tape<S>, script: F) -> Self {
         Self {
             tape,
@@ -190,7 +190,7 @@ impl<S, F> Spliced<S, F> {
         Ok(())
     }
 
-    /// Copies from the made part as much as fits; `within` is an offset in it.
+    /// Copies as much of the made part as fits. `within` is an offset in the part.
     fn copy_out(&mut self, within: u64, buf: &mut [u8]) -> Result<usize, FileError>
     where
         S: TapeSource,

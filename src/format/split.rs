@@ -8,9 +8,9 @@ use crate::media::{Micros, TrackKind};
 type At = (u32, Micros);
 
 impl<S: TapeSource + Clone> View<S> {
-    /// The view in pieces that lose and repeat no sample. Each begins where decoding can begin, and lasts `every`
-    /// microseconds and whatever it takes to the next keyframe after that; the last may be shorter. For formats that hide
-    /// pictures a piece has [what it misses](View::missing), too.
+    /// Splits the view into pieces that lose and repeat no sample. Each begins where decoding can begin. Each lasts `every`
+    /// microseconds and the time to the next keyframe after that; the last may be shorter. For formats that hide pictures a
+    /// piece also has [what it misses](View::missing).
     pub fn split(self, every: Micros) -> Result<Vec<View<S>>, FileError> {
         let mut bounds = vec![(0, Micros::MIN)];
         bounds.extend(self.entries_every(every)?);
@@ -33,7 +33,7 @@ impl<S: TapeSource + Clone> View<S> {
             .collect())
     }
 
-    /// The first entry that is so much later than the one before, again and again.
+    /// Finds the next entry that is at least `every` later than the one before, again and again.
     fn entries_every(&self, every: Micros) -> Result<Vec<At>, FileError> {
         let mut tape = Tape::new(self.clone());
         let line = Line::open(&mut tape)?;
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
     use crate::format::testing::{Reel, eventful, on_tape, rendered, two_segments, view, view_of};
 
-    /// Pieces of a view have all of its samples once, and each is as long as asked for.
+    /// Asserts that the pieces of a view have all of its samples once, and that each is as long as requested.
     fn assert_split(whole: &View<Reel>, every_ms: i64, count: usize) {
         let pieces = whole.clone().split(every_ms * 1_000).unwrap();
         assert_eq!(pieces.len(), count, "{every_ms}");
@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn pieces_have_every_sample_once() {
         let two = view(&two_segments());
-        // A keyframe each second, 4.5 seconds of them.
+        // Keyframes come each second. The view lasts 4.5 seconds.
         for (every_ms, count) in [(1, 5), (1_000, 5), (1_001, 3), (2_000, 3), (2_500, 2), (9_000, 1)] {
             assert_split(&two, every_ms, count);
         }

@@ -83,7 +83,7 @@ pub(crate) fn small_video() -> VideoConfig {
     parse_avc(hex(SMALL)).unwrap()
 }
 
-/// What a publisher of HDR10 says beside its pictures.
+/// The colour description that a publisher of HDR10 sends beside its pictures.
 pub(crate) fn hdr10() -> ColourInfo {
     ColourInfo {
         colour: Some([9, 16, 9]),
@@ -109,7 +109,7 @@ pub(crate) fn aac() -> AudioConfig {
     parse_aac(Bytes::from_static(&[0x12, 0x10])).unwrap()
 }
 
-/// A coding that no silence is made of.
+/// AAC Main, a codec that no silence is made of.
 pub(crate) fn aac_main() -> AudioConfig {
     parse_aac(Bytes::from_static(&[0x0A, 0x10])).unwrap()
 }
@@ -169,7 +169,7 @@ pub(crate) fn shoot(tracks: &Tracks, from_ms: i64, to_ms: i64, sound_from: i64) 
     shots
 }
 
-/// The same coding with so many ticks a second.
+/// The same tracks, with `timescale` ticks a second for the picture.
 pub(crate) fn in_ticks(tracks: &Tracks, timescale: u32) -> Tracks {
     let video = tracks.video.as_deref().map(|video| VideoConfig {
         timescale,
@@ -181,8 +181,8 @@ pub(crate) fn in_ticks(tracks: &Tracks, timescale: u32) -> Tracks {
     }
 }
 
-/// So many seconds of pictures of `step` ticks each of `timescale` a second, with B-pictures and a keyframe each second, and sound. No
-/// picture is at a whole millisecond but the first.
+/// A take of `seconds` seconds. Each picture lasts `step` ticks of `timescale` a second. There are B-pictures, a keyframe each
+/// second, and sound. No picture but the first is at a whole millisecond.
 pub(crate) fn ticking(timescale: u32, step: i64, seconds: i64, seed: u64) -> Take {
     let tracks = in_ticks(&both(), timescale);
     let (mut shots, end) = (
@@ -219,17 +219,18 @@ pub(crate) fn ticking(timescale: u32, step: i64, seconds: i64, seed: u64) -> Tak
     }
 }
 
-/// Puts takes on tape: fragments of a second at most, cut before every keyframe.
+/// Puts takes on tape, in fragments of a second at most that are cut before every keyframe.
 pub(crate) fn view(takes: &[Take]) -> View<Reel> {
     view_of(takes, 0)
 }
 
-/// The same on another reel, whose segments are others.
+/// Puts takes on another reel, whose segments are others.
 pub(crate) fn view_of(takes: &[Take], reel_number: u8) -> View<Reel> {
     view_as_it_came(takes, reel_number, |_, ms| ms)
 }
 
-/// The same where frames are put together by when they came, which is said of each kind and decode time in milliseconds.
+/// Puts takes on tape where frames are put together by when they came. `came` says it for each kind and decode time in
+/// milliseconds.
 pub(crate) fn view_as_it_came(
     takes: &[Take],
     reel_number: u8,
@@ -305,12 +306,12 @@ pub(crate) fn line_zeros(view: &View<Reel>) -> Vec<i64> {
     tape.map(|(_, stretch)| stretch.zero_ms).collect()
 }
 
-/// The silent frame of [`aac`]: what stands in a file where the tape has no sound.
+/// True for the silent frame of [`aac`], which stands in a file where the tape has no sound.
 pub(crate) fn is_silence(bytes: &[u8]) -> bool {
     bytes == [0x21, 0x00, 0x03, 0x20, 0x64, 0x1C]
 }
 
-/// Where a take's frames must come out on the line, in ticks of their track.
+/// The frames of the takes as they must come out on the line, in ticks of their track.
 pub(crate) fn expected(takes: &[Take]) -> Vec<Shot> {
     let mut shots = Vec::new();
     for (take, later_ms) in takes.iter().zip(line_zeros(&view(takes))) {
@@ -327,7 +328,7 @@ pub(crate) fn expected(takes: &[Take]) -> Vec<Shot> {
 /// A sample on the tape: its track, the tape time of its DTS, and its bytes.
 pub(crate) type OnTape = (TrackKind, Micros, Vec<u8>);
 
-/// The samples of a view, the picture first, each track in its order.
+/// The samples of a view: first those of the picture, then those of the sound, each track in its order.
 pub(crate) fn on_tape<S: TapeSource>(view: &View<S>) -> Vec<OnTape> {
     let mut out = Vec::new();
     for kind in [TrackKind::Video, TrackKind::Audio] {
@@ -345,7 +346,7 @@ pub(crate) fn on_tape<S: TapeSource>(view: &View<S>) -> Vec<OnTape> {
     out
 }
 
-/// The frames of takes that lie between two tape times, as [`on_tape`] has them.
+/// The frames of takes between two tape times, as [`on_tape`] has them.
 pub(crate) fn shot_between(takes: &[Take], start: Micros, end: Micros) -> Vec<(OnTape, Shot)> {
     let mut out = Vec::new();
     for kind in [TrackKind::Video, TrackKind::Audio] {
@@ -385,7 +386,7 @@ pub(crate) fn assert_same_in_pieces(file: &mut impl VirtualFile, whole: &[u8], l
     }
 }
 
-/// The usual footage: two segments of one publish that follow each other, the sound 20 ms behind.
+/// The usual footage: two segments of one publish that follow each other. The sound begins 20 ms late.
 pub(crate) fn two_segments() -> Vec<Take> {
     let tracks = both();
     [(0, 2_000), (2_000, 4_500)]
@@ -397,7 +398,7 @@ pub(crate) fn two_segments() -> Vec<Take> {
         .to_vec()
 }
 
-/// The usual footage without the sound between each two times, in milliseconds: packets of it are lost.
+/// The usual footage without the sound between each two times, in milliseconds, as if packets were lost.
 pub(crate) fn without_sound(drop_outs: &[(i64, i64)]) -> Vec<Take> {
     let mut takes = two_segments();
     for take in &mut takes {
@@ -410,18 +411,19 @@ pub(crate) fn without_sound(drop_outs: &[(i64, i64)]) -> Vec<Take> {
     takes
 }
 
-/// The same with a drop-out of 150 ms every half second: within fragments, over their ends, and over the end of a segment.
+/// The usual footage with a drop-out of 150 ms every half second: within fragments, over their ends, and over the end of a
+/// segment.
 pub(crate) fn dropping_out() -> Vec<Take> {
     let drop_outs: Vec<_> = (1..9).map(|n| (n * 500 - 50, n * 500 + 100)).collect();
     without_sound(&drop_outs)
 }
 
-/// A tape whose last segment is being written: so many of its fragments are there.
+/// A tape whose last segment is being written. It has the first fragments of that segment.
 #[derive(Clone)]
 pub(crate) struct Growing {
     reel: Reel,
     open: Option<(SegmentId, usize)>,
-    /// How many indexes were read.
+    /// Counts the indexes that were read.
     pub(crate) reads: Arc<AtomicUsize>,
 }
 
@@ -442,7 +444,7 @@ impl TapeSource for Growing {
     }
 }
 
-/// A tape after each fragment; `sealed`: it is looked at when a segment was sealed and nothing follows yet, too.
+/// The tape after each fragment. With `sealed` also the tape just after a segment was sealed, when nothing follows yet.
 pub(crate) fn steps(whole: &View<Reel>, sealed: bool) -> Vec<View<Growing>> {
     let mut steps = Vec::new();
     for last in 0..whole.segments.len() {
@@ -467,7 +469,7 @@ pub(crate) fn steps(whole: &View<Reel>, sealed: bool) -> Vec<View<Growing>> {
     steps
 }
 
-/// Everything that happens to a recording: sound before the picture, a new configuration, a break.
+/// Everything that can happen to a recording: sound before the picture, a new configuration, a break.
 pub(crate) fn eventful() -> Vec<Take> {
     let (first, second) = (
         both(),

@@ -1,27 +1,27 @@
-//! A shorter view: from one moment of UTC to another.
+//! A shorter view, from one moment of UTC to another.
 
 use super::{SourceError, TapeSource, View};
 use crate::media::Micros;
 
-/// No picture is presented so much earlier than it is decoded.
+/// A picture is presented at most this long before it is decoded.
 const EARLY: Micros = 1_000_000;
 
 impl<S: TapeSource> View<S> {
-    /// The part from `from` to `to`, both UTC, each segment by the UTC of its own publish: the pictures that are
-    /// presented in between, and what decodes them. It begins at the last keyframe at or before `from` and ends with
-    /// the last picture that is needed; what is not asked for is [not shown](View::shown_from) where a format can say
-    /// so. Without a segment if there is nothing in between.
+    /// The part from `from` to `to`, both UTC, each segment by the UTC of its own publish. It has the pictures that are
+    /// presented in between, and the pictures that decode them. It begins at the last keyframe at or before `from` and ends
+    /// with the last picture that is needed. Pictures outside the range are [not shown](View::shown_from) where a format can
+    /// say so. The view has no segment if there is nothing in between.
     pub fn trim(mut self, from: Micros, to: Micros) -> Result<View<S>, SourceError> {
         let entry = self.last_entry(|segment| segment.tape_at(from))?;
         let begin = entry.unwrap_or(Micros::MIN);
         for segment in &mut self.segments {
             segment.kept.shown_to = segment.kept.shown_to.min(segment.tape_at(to));
         }
-        // A picture may be presented before it is decoded, by some encoders' counting.
+        // Some encoders present a picture before it is decoded.
         let mut view = self.narrow(|segment| (begin, segment.tape_at(to).saturating_add(EARLY)))?;
         let end = view.bounds()?.and_then(|(_, end)| view.utc(end));
         if end.is_none_or(|end| end <= from) {
-            // A keyframe from before, and nothing that follows it.
+            // Only a keyframe from before the range is left, and no picture follows it.
             view.segments.clear();
             return Ok(view);
         }
@@ -35,8 +35,8 @@ impl<S: TapeSource> View<S> {
         Ok(view)
     }
 
-    /// The same view, of which nothing before tape time `at` is shown by formats that can say so: MP4, by an
-    /// edit list. It is there to decode what follows.
+    /// The same view, with pictures before tape time `at` hidden by formats that can say so: MP4, by an edit list. These
+    /// pictures are there to decode the following ones.
     pub fn shown_from(mut self, at: Micros) -> View<S> {
         for segment in &mut self.segments {
             segment.kept.shown_from = segment.kept.shown_from.max(at);
@@ -46,7 +46,8 @@ impl<S: TapeSource> View<S> {
 }
 
 impl<S> View<S> {
-    /// No keyframe that is decoded after tape time `entry` and presented by `at` is [one to begin with](super::Kept::passed).
+    /// The same view, in which keyframes that are decoded after tape time `entry` and presented by `at` are [passed
+    /// over](super::Kept::passed).
     pub fn passing(mut self, entry: Micros, at: Micros) -> View<S> {
         for segment in &mut self.segments {
             segment.kept.pass(entry.saturating_add(1), at);
@@ -54,8 +55,8 @@ impl<S> View<S> {
         self
     }
 
-    /// The same view, of which nothing that is presented at tape time `at` or later is shown, as above; what no
-    /// picture before needs is left out.
+    /// The same view, with pictures that are presented at tape time `at` or later hidden in the same way. Those that no earlier
+    /// picture needs are left out.
     pub fn shown_to(mut self, at: Micros) -> View<S> {
         for segment in &mut self.segments {
             segment.kept.shown_to = segment.kept.shown_to.min(at);
@@ -120,7 +121,7 @@ mod tests {
             (zero + 1_500_000..zero + 1_540_000).contains(&bounds.1),
             "{bounds:?}"
         );
-        // A moment in the break: the keyframe before it, and what follows the break.
+        // The moment lies in the break. The view has the keyframe before it, and what follows the break.
         let within = whole.trim(SOME_DAY + 12_000_000, utc + 100_000).unwrap();
         let bounds = within.bounds().unwrap().unwrap();
         assert_eq!((bounds.0, within.segments.len()), (10_000_000, 2));
@@ -128,7 +129,7 @@ mod tests {
 
     #[test]
     fn nothing_is_left_of_a_range_without_samples() {
-        // Before the beginning, after the end, and within a break.
+        // Parts before the beginning, after the end, and within a break.
         assert!(trim(&two_segments(), -5_000, -1_000).segments.is_empty());
         assert!(trim(&two_segments(), 4_600, 9_000).segments.is_empty());
         assert!(trim(&eventful(), 12_000, 13_000).segments.is_empty());

@@ -38,11 +38,11 @@ impl<T: TapeSource + ?Sized> TapeSource for &T {
     }
 }
 
-/// A segment that could not be read.
+/// The error of a segment that could not be read.
 #[derive(Debug, thiserror::Error)]
 #[error("segment {segment}: {reason}")]
 pub struct SourceError {
-    /// Which segment.
+    /// The segment.
     pub segment: SegmentId,
     /// What happened, with the path.
     pub reason: String,
@@ -50,12 +50,12 @@ pub struct SourceError {
 
 /// Where a segment's own zero lies on its publish's media time, in ticks of each track.
 ///
-/// A segment's file begins at zero so that it plays alone; formats add this to go on without a seam.
+/// A segment's file begins at zero so that it plays alone. Formats add this base to continue without a seam.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TrackBase {
-    /// In ticks of the picture; in milliseconds where the file has none.
+    /// In ticks of the picture, or in milliseconds where the file has no picture.
     pub video: i64,
-    /// In audio samples; the tick at or before the same moment as `video`.
+    /// In audio samples: the tick at or before the moment of `video`.
     pub audio: i64,
 }
 
@@ -96,49 +96,50 @@ impl std::str::FromStr for Gaps {
 /// One segment of a view.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ViewSegment {
-    /// Its file.
+    /// The segment's file.
     pub id: SegmentId,
-    /// What its samples decode with.
+    /// The tracks that the samples decode with.
     pub tracks: Tracks,
-    /// Media time of its zero.
+    /// Media time of the segment's zero.
     pub base: TrackBase,
-    /// Tape time of its publish's media time zero: equal for segments that follow each other without a break.
+    /// Tape time of the media time zero of the segment's publish. It is equal for segments that follow each other without a
+    /// break.
     pub publish_zero: Micros,
-    /// UTC of its publish's media time zero, as well as the box knows it.
+    /// UTC of the media time zero of the segment's publish, as well as the box knows it.
     pub publish_zero_utc: Micros,
-    /// Tape time that none of its samples ends after, where that is known without reading its index.
+    /// A tape time that no sample of the segment ends after, where it is known without reading the index.
     pub end: Option<Micros>,
-    /// Which of its samples belong to the view.
+    /// Which of the segment's samples belong to the view.
     pub kept: Kept,
-    /// Which range of a [joined](View::join) view it is part of; of any other view there is one.
+    /// The number of the range in a [joined](View::join) view. Any other view has one range.
     pub range: u32,
-    /// What becomes of the gap before it, if there is one.
+    /// Whether the gap before the segment is closed or kept, if there is one.
     pub gaps: Gaps,
-    /// It is no segment of the tape, but silence that belongs between two.
+    /// Set when this is no segment of the tape, but silence that belongs between two.
     pub silence: Option<Silence>,
-    /// Silence in those of its fragments that have no sound.
+    /// Silence in those fragments of the segment that have no sound.
     pub filled: Option<Arc<Filled>>,
 }
 
 impl ViewSegment {
-    /// Tape time of a DTS of its file.
+    /// Tape time of a DTS of the segment's file.
     pub(in crate::format) fn tape(&self, kind: TrackKind, dts: u64) -> Micros {
         let base = match kind {
             TrackKind::Video => self.base.video,
             TrackKind::Audio => self.base.audio,
         };
-        // A track without configuration has no samples, and so no times that could be wrong.
+        // A track without configuration has no samples, so none of its times can be wrong.
         let ticks = base.saturating_add_unsigned(dts);
         self.publish_zero.saturating_add(self.tracks.micros(kind, ticks))
     }
 
-    /// Tape time at which a picture of its file is presented.
+    /// Tape time at which a picture of the segment's file is presented.
     pub(in crate::format) fn shown(&self, placed: &Placed) -> Micros {
         let ticks = placed.dts.saturating_add_signed(i64::from(placed.sample.cts));
         self.tape(TrackKind::Video, ticks)
     }
 
-    /// Tape time that none of its samples is before.
+    /// A tape time that no sample of the segment is before.
     pub(in crate::format) fn begins(&self) -> Micros {
         let kinds = [TrackKind::Video, TrackKind::Audio];
         let known = kinds
@@ -152,9 +153,9 @@ impl ViewSegment {
 /// A range of tape, oldest segment first.
 #[derive(Clone, Debug)]
 pub struct View<S> {
-    /// The segments it spans, each with what of it belongs to the view.
+    /// The segments that the view spans, each with the part that belongs to the view.
     pub segments: Vec<ViewSegment>,
-    /// Where to read them.
+    /// The source to read the segments from.
     pub source: S,
 }
 
@@ -173,7 +174,7 @@ impl<S: TapeSource> View<S> {
 }
 
 impl<S> View<S> {
-    /// For a format that hides what is not to be shown.
+    /// The same view, for a format that hides pictures that are not to be shown.
     pub(in crate::format) fn hiding(mut self) -> View<S> {
         self.segments
             .iter_mut()
@@ -181,7 +182,7 @@ impl<S> View<S> {
         self
     }
 
-    /// The same view with gaps between its publishes closed or kept. Between ranges there is none.
+    /// The same view with the gaps between its publishes closed or kept. Ranges have no gap between them.
     pub fn gaps(mut self, gaps: Gaps) -> View<S> {
         self.segments.iter_mut().for_each(|segment| segment.gaps = gaps);
         self
@@ -193,26 +194,26 @@ pub trait VirtualFile {
     /// Its exact length in bytes.
     fn len(&self) -> u64;
 
-    /// True when it has no byte.
+    /// True when the file has no byte.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Fills as much of `buf` as there is from `offset` on; returns how much, 0 only at the end.
+    /// Fills as much of `buf` as the file has from `offset` on. Returns the number of bytes, which is 0 only at the end.
     fn read_at(&mut self, offset: u64, buf: &mut [u8]) -> Result<usize, FileError>;
 }
 
-/// A virtual file that can go somewhere while its tape still grows: what of it is known only when the tape is complete is all in
-/// front; the body behind only gets longer.
+/// A virtual file that can be sent while its tape still grows. All bytes that are known only when the tape is complete are in
+/// front. The body behind them only gets longer.
 pub trait Growing: VirtualFile {
     /// Bytes before the body.
     fn front(&self) -> u64;
 
-    /// Bytes of the body that stay as they are when the tape grows: all before its last fragment. A recording's end may still
-    /// cut some of them off.
+    /// Bytes of the body that stay as they are when the tape grows: all before its last fragment. The end of a recording may
+    /// still cut some of them off.
     fn settled(&self) -> u64;
 
-    /// What so many bytes of the body are made of. The mark of a beginning is the same however much tape follows.
+    /// The mark of the first `body` bytes of the body. It stays the same however much tape follows.
     fn mark(&self, body: u64) -> Mark;
 }
 

@@ -18,7 +18,7 @@ fn cut(takes: &[Take], start: Micros, end: Micros) -> View<Reel> {
     testing::view(takes).cut(start, end).unwrap()
 }
 
-/// Times at which a cut is of interest: about those of the samples of `takes`.
+/// Interesting times for a cut: those around the samples of `takes` that are picked.
 fn moments(takes: &[Take], picks: &[(usize, i64)]) -> Vec<Micros> {
     let mut samples = on_tape(&testing::view(takes));
     samples.sort_by_key(|sample| sample.1);
@@ -183,7 +183,7 @@ fn one_track_alone_is_all_of_it_and_none_of_the_other() {
         };
         assert!(tags.all(|tag| tag.kind == number || tag.kind == tag::SCRIPT));
     }
-    // Sound alone is cut into chunks by time, not by the keyframes of a picture that is not there.
+    // Sound alone is cut into chunks by time, because there are no keyframes of a picture.
     let sound = testing::view(&testing::two_segments()).only(TrackKind::Audio);
     assert!(Hls::open(sound, 1_000).unwrap().count() > 4);
     let neither = testing::view(&takes)
@@ -192,7 +192,7 @@ fn one_track_alone_is_all_of_it_and_none_of_the_other() {
     assert!(neither.segments.is_empty());
 }
 
-/// Notes whose index is asked for.
+/// A tape that notes which indexes are read.
 struct Noting(Reel, Mutex<HashSet<SegmentId>>);
 
 impl TapeSource for Noting {

@@ -1,16 +1,17 @@
-//! `colorInfo` (Enhanced RTMP v2, "Metadata Frame"): what the publisher said of colours and light, passed on.
+//! `colorInfo` (Enhanced RTMP v2, "Metadata Frame"): the publisher's description of colours and light, passed on.
 
 use super::metadata::{OBJECT, OBJECT_END, STRING, put_number, put_text};
 use super::tag::EX_VIDEO;
 use crate::media::{ColourInfo, VideoCodec, VideoConfig};
 
 const METADATA: u8 = 4;
-/// The type of frame, which says nothing here: readers that know no metadata skip commands, and ffmpeg reads no other.
+/// The frame type. It has no meaning here, but readers that know no metadata skip commands, and ffmpeg reads metadata in no
+/// other type.
 const COMMAND: u8 = 5;
 const UNDEFINED: u8 = 6;
 
-/// The body of the tag that says it, or takes back what the one `before` said; nothing where there is nothing to say. Readers of
-/// H.264 in its old form know no such tags.
+/// The body of the tag that describes colours and light, or that takes back the description of `before`. Nothing where there is
+/// nothing to describe. Readers of H.264 in its old form know no such tags.
 pub fn colour_info(config: &VideoConfig, before: Option<&VideoConfig>) -> Option<Vec<u8>> {
     let said = |config: &VideoConfig| config.colour_info != ColourInfo::default();
     let coding = match config.codec {
@@ -34,7 +35,7 @@ pub fn colour_info(config: &VideoConfig, before: Option<&VideoConfig>) -> Option
 }
 
 fn put_info(out: &mut Vec<u8>, info: &ColourInfo) {
-    // "Unspecified" is said, too: ffmpeg takes a matrix that is not there for RGB.
+    // "Unspecified" is written, too: ffmpeg takes a missing matrix for RGB.
     let [primaries, transfer, matrix] = info.colour.unwrap_or([2; 3]);
     put_text(out, "colorConfig");
     put_object(out, |out| {

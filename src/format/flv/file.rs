@@ -1,5 +1,4 @@
-//! Which part of the file is what: the front, sequence headers where the configuration changes, and the tags
-//! of each fragment.
+//! The layout of the file: the front, sequence headers where the configuration changes, and the tags of each fragment.
 
 use crate::format::index::FragmentIndex;
 use crate::format::line::{Config, Extent, Line, Stretch, Tape, run};
@@ -14,7 +13,7 @@ use super::tag::{self, TagHeader};
 
 /// Type, size, timestamp and stream of a tag (FLV v10.1 §E.4.1).
 const TAG: u64 = 11;
-/// The size of the tag, again, after it.
+/// The size of the tag is repeated after it.
 const BACK: u64 = 4;
 /// The largest body that the 24 bits of a tag's size can say.
 const LARGEST: u64 = 0xFF_FFFF;
@@ -44,7 +43,7 @@ struct Tag {
 }
 
 impl File {
-    /// Counts, and decides where everything goes.
+    /// Counts the parts, and decides where each goes.
     pub(super) fn resume<S: TapeSource>(tape: &mut Tape<S>, looked: &mut Looked) -> Result<Self, FileError> {
         let line = looked.lay(tape)?;
         let tracks = [line.video.as_ref(), line.audio.as_ref()];
@@ -58,7 +57,8 @@ impl File {
             pieces: Vec::new(),
             parts: Parts::default(),
         };
-        // The index of keyframes stands before what it points at: find them, make room, move them.
+        // The index of keyframes stands before the tags that it points at. So the keyframes are found first, then moved by the
+        // length of the index.
         file.place(0, &[]);
         let tags = file.key_tags(tape, std::mem::take(&mut looked.keys))?;
         let mut keys = file.keyframes(&tags);
@@ -72,7 +72,7 @@ impl File {
         Ok(file)
     }
 
-    /// Lays the parts out anew. `len` is what `onMetaData` says of the file's length.
+    /// Lays the parts out anew. `len` is the file's length for `onMetaData`.
     fn place(&mut self, len: u64, keys: &[(f64, f64)]) {
         self.pieces.clear();
         self.parts = Parts::default();
@@ -82,7 +82,8 @@ impl File {
         for (number, stretch) in (0_u32..).zip(&self.line.stretches) {
             let parts = self.line.parts.iter().enumerate();
             for (part, extents) in parts.skip(stretch.first_part).take(stretch.parts) {
-                // Before the first samples that need them: which tracks will have some is not known of a segment that grows.
+                // A sequence header stands before the first samples that need it. A growing segment does not say yet which
+                // tracks will have samples.
                 for (kind, current) in [TrackKind::Video, TrackKind::Audio].into_iter().zip(&mut current) {
                     if let Some(config) = self.config(stretch, kind)
                         && extents.extent(kind).samples > 0
@@ -149,7 +150,7 @@ impl File {
         out
     }
 
-    /// The first keyframe of every fragment, of which the first ones are `known`.
+    /// The first keyframe of every fragment. Those of the first fragments are `known`.
     fn key_tags<S: TapeSource>(
         &self,
         tape: &mut Tape<S>,
@@ -181,7 +182,7 @@ impl File {
         Ok(keys)
     }
 
-    /// The same as players want it: seconds, and where its tag begins.
+    /// The keyframes as players want them: seconds, and where the tag begins.
     fn keyframes(&self, tags: &[Option<KeyTag>]) -> Vec<(f64, f64)> {
         let fragments = self
             .pieces
@@ -226,7 +227,7 @@ impl File {
                 let dts = to_ms(placement.place(placed.dts).max(floor), placement.line);
                 let header = match config {
                     Config::Video(config) => {
-                        // Both times are rounded, and not what is between them.
+                        // Both times are rounded, and not the difference between them.
                         let shown = to_ms(placement.shown(&placed), placement.line);
                         let decoded = to_ms(placement.place(placed.dts), placement.line);
                         let cts = i32::try_from(shown.saturating_sub(decoded)).unwrap_or(0);
@@ -284,7 +285,7 @@ impl File {
         begins.saturating_sub(self.zero_ms).max(0)
     }
 
-    /// What a segment's samples decode with, if it has any.
+    /// The configuration that decodes a segment's samples, if it has any.
     fn config(&self, stretch: &Stretch, kind: TrackKind) -> Option<&Config> {
         let summary = stretch.track(kind);
         let configs = &self.line.track(kind)?.configs;
@@ -374,7 +375,7 @@ fn whole_tag(kind: u8, timestamp_ms: i64, body: &[u8]) -> Vec<u8> {
     [&tag_header(kind, timestamp_ms, len)[..], body, &back(len)].concat()
 }
 
-/// The timestamp's upper 8 bits stand after its lower 24.
+/// A tag's header. The timestamp's upper 8 bits stand after its lower 24.
 fn tag_header(kind: u8, timestamp_ms: i64, body: u64) -> [u8; 11] {
     let [.., s1, s2, s3] = body.to_be_bytes();
     let [.., upper, t1, t2, t3] = timestamp_ms.to_be_bytes();
@@ -386,7 +387,7 @@ fn back(body: u64) -> [u8; 4] {
     [a, b, c, d]
 }
 
-/// To the nearest millisecond, so that what was a whole one comes out as it went in.
+/// Rounds to the nearest millisecond, so that whole milliseconds come out as they went in.
 fn to_ms(ticks: i64, timescale: u32) -> i64 {
     let scale = i128::from(timescale.max(1));
     let nearest = (i128::from(ticks) * 1_000 + scale / 2).div_euclid(scale);

@@ -1,6 +1,6 @@
-//! `onMetaData` (FLV v10.1 §E.5), every value of a length that is known before the value is.
+//! `onMetaData` (FLV v10.1 §E.5). The length of every value is known before the value is.
 
-/// An `onMetaData` being written in AMF0.
+/// An `onMetaData` that is being written in AMF0.
 pub(super) struct Metadata {
     out: Vec<u8>,
     entries: u32,
@@ -14,7 +14,7 @@ const ECMA_ARRAY: u8 = 8;
 const STRICT_ARRAY: u8 = 10;
 pub(super) const OBJECT_END: [u8; 3] = [0, 0, 9];
 
-/// Where the number of entries stands: after the string `onMetaData` and the array's marker.
+/// Place of the number of entries: after the string `onMetaData` and the array's marker.
 const COUNT_AT: usize = 14;
 
 impl Metadata {
@@ -51,7 +51,7 @@ impl Metadata {
         self.out.extend_from_slice(&OBJECT_END);
     }
 
-    /// The tag's body.
+    /// Returns the tag's body.
     pub(super) fn finish(mut self) -> Vec<u8> {
         if let Some(count) = self.out.get_mut(COUNT_AT..COUNT_AT + 4) {
             count.copy_from_slice(&self.entries.to_be_bytes());

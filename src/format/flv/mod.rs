@@ -1,9 +1,8 @@
 //! FLV (Adobe Flash Video File Format v10.1, annex E; Enhanced RTMP v2 for HEVC, AV1 and Opus).
 //!
-//! [`Flv`] is a virtual file: header, `onMetaData` with an index of the keyframes, sequence headers, and the
-//! tape's samples in tags, sound and picture interleaved by time. Timestamps begin at zero with the earliest
-//! decode time. [`tag`] makes what stands before a sample in a tag, which is also what RTMP carries; [`read`]
-//! reads other people's files.
+//! [`Flv`] is a virtual file: header, `onMetaData` with an index of the keyframes, sequence headers, and the tape's samples in
+//! tags, sound and picture interleaved by time. Timestamps begin at zero with the earliest decode time. [`tag`] makes the bytes
+//! before a sample in a tag, which RTMP carries too. [`read`] reads other people's files.
 
 mod colour_info;
 mod file;
@@ -21,12 +20,12 @@ use file::File;
 pub type Flv<S> = Spliced<S, File>;
 
 impl<S: TapeSource> Flv<S> {
-    /// Fails when the view has neither picture nor sound.
+    /// Opens the file. Fails when the view has neither picture nor sound.
     pub fn open(view: View<S>) -> Result<Self, FileError> {
         Ok(Self::resume(view, Looked::default())?.0)
     }
 
-    /// The same of a recording that grows, from what was kept of the look before; what is to be kept of this one.
+    /// Opens the file of a growing recording with what was kept of the previous look. Returns what is to be kept of this look.
     pub fn resume(view: View<S>, mut looked: Looked) -> Result<(Self, Looked), FileError> {
         let mut tape = Tape::new(view);
         let file = File::resume(&mut tape, &mut looked)?;

@@ -1,5 +1,5 @@
-//! A reader of FLV files, for `edgereel publish FILE.flv`. Nothing is believed: a tag is at most 16 MiB, and
-//! an error says where in the file it stands.
+//! A reader of FLV files, for `edgereel publish FILE.flv`. The reader trusts nothing: a tag is at most 16 MiB, and an error
+//! says where in the file the tag stands.
 
 use std::io::{self, Read};
 
@@ -8,12 +8,11 @@ use bytes::Bytes;
 /// One tag: of sound, picture or script data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FlvTag {
-    /// [`AUDIO`](super::tag::AUDIO), [`VIDEO`](super::tag::VIDEO) or [`SCRIPT`](super::tag::SCRIPT); others are
-    /// skipped.
+    /// [`AUDIO`](super::tag::AUDIO), [`VIDEO`](super::tag::VIDEO) or [`SCRIPT`](super::tag::SCRIPT). Other tags are skipped.
     pub kind: u8,
     /// Decode time in milliseconds.
     pub timestamp_ms: u32,
-    /// What follows the tag's header: the body of the RTMP message with the same type.
+    /// The bytes after the tag's header: the body of the RTMP message with the same type.
     pub body: Bytes,
     /// Where the tag begins in the file.
     pub offset: u64,
@@ -22,15 +21,15 @@ pub struct FlvTag {
 /// A file that is no FLV, or that ends too early.
 #[derive(Debug, thiserror::Error)]
 pub enum FlvError {
-    /// It could not be read.
+    /// The file could not be read.
     #[error("reading at byte {offset}: {source}")]
     Io {
-        /// Where.
+        /// Where in the file.
         offset: u64,
-        /// Why.
+        /// What the system said.
         source: io::Error,
     },
-    /// It does not begin as an FLV file does.
+    /// The file does not begin as an FLV file does.
     #[error("not an FLV file: it does not begin with 'FLV' and a version of 1")]
     Signature,
     /// The header claims to be longer than a header can be.
@@ -106,7 +105,7 @@ impl<R: Read> FlvReader<R> {
         }
     }
 
-    /// Takes memory as bytes arrive, not as the tag claims.
+    /// Reads a body. Takes memory as bytes arrive, not as the tag claims.
     fn body(&mut self, size: u32, offset: u64) -> Result<Bytes, FlvError> {
         let mut body = Vec::new();
         let read = self.input.by_ref().take(u64::from(size)).read_to_end(&mut body);
@@ -130,7 +129,7 @@ impl<R: Read> FlvReader<R> {
         Ok(())
     }
 
-    /// As much of `buf` as there is.
+    /// Fills `buf` with as many bytes as there are.
     fn fill(&mut self, buf: &mut [u8]) -> Result<usize, FlvError> {
         let mut done = 0;
         while let Some(rest) = buf.get_mut(done..)

@@ -1,17 +1,17 @@
-//! What stands before a sample in a tag's body, which is also the body of an RTMP message.
+//! The bytes before a sample in a tag's body. A tag's body is also the body of an RTMP message.
 //!
-//! | coding | form |
+//! | codec | form |
 //! |---|---|
 //! | H.264, AAC, MP3 | FLV v10.1 §E.4.2, §E.4.3 |
 //! | HEVC, AV1, Opus | Enhanced RTMP v2: `ExVideoTagHeader`, `ExAudioTagHeader` with a FourCC |
 
 use crate::media::{AudioCodec, AudioConfig, CodecConfig, VideoCodec, VideoConfig};
 
-/// Type of a tag, and of the RTMP message with the same body.
+/// Type of an audio tag, and of the RTMP message with the same body.
 pub const AUDIO: u8 = 8;
-/// Type of a tag, and of the RTMP message with the same body.
+/// Type of a video tag, and of the RTMP message with the same body.
 pub const VIDEO: u8 = 9;
-/// Type of a tag with `onMetaData`.
+/// Type of a tag with script data, such as `onMetaData`.
 pub const SCRIPT: u8 = 18;
 
 /// CodecID of H.264.
@@ -20,9 +20,9 @@ const AVC: u8 = 7;
 const AAC: u8 = 0xAF;
 /// SoundFormat of MP3.
 const MP3: u8 = 2;
-/// SoundFormat of MP3 at 8 kHz, which the rate bits cannot say.
+/// SoundFormat of MP3 at 8 kHz: the rate bits cannot say 8 kHz.
 const MP3_8K: u8 = 14;
-/// SoundFormat that says that the rest is an `ExAudioTagHeader`.
+/// SoundFormat of a tag that continues as an `ExAudioTagHeader`.
 const EX_AUDIO: u8 = 9;
 
 const KEY: u8 = 1;
@@ -41,17 +41,17 @@ pub struct TagHeader {
 }
 
 impl TagHeader {
-    /// Its bytes, one to eight.
+    /// The header's bytes, one to eight.
     pub fn as_slice(&self) -> &[u8] {
         self.bytes.get(..self.len()).unwrap_or_default()
     }
 
-    /// How many they are.
+    /// Number of bytes.
     pub fn len(&self) -> usize {
         usize::from(self.len)
     }
 
-    /// Never: a tag says at least which coding it has.
+    /// Never true: a tag at least names its codec.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
@@ -67,7 +67,7 @@ impl TagHeader {
     }
 }
 
-/// What stands before a picture. `cts_ms` is kept to 24 bits.
+/// The bytes before a picture. `cts_ms` is kept to 24 bits.
 pub fn video_header(config: &VideoConfig, key: bool, cts_ms: i32) -> TagHeader {
     let frame = if key { KEY } else { INTER } << 4;
     let [_, cts @ ..] = cts_ms.clamp(-0x80_0000, 0x7F_FFFF).to_be_bytes();
@@ -78,7 +78,7 @@ pub fn video_header(config: &VideoConfig, key: bool, cts_ms: i32) -> TagHeader {
     }
 }
 
-/// What stands before a packet of sound.
+/// The bytes before a packet of sound.
 pub fn audio_header(config: &AudioConfig) -> TagHeader {
     match config.codec {
         AudioCodec::Aac => TagHeader::of(&[&[AAC, 1]]),
@@ -89,8 +89,7 @@ pub fn audio_header(config: &AudioConfig) -> TagHeader {
 
 pub use super::colour_info::colour_info;
 
-/// The whole body of the tag that says how to decode what follows; `None` for MP3, whose frames say it
-/// themselves.
+/// The whole body of the tag that carries the decoder configuration. `None` for MP3, whose frames carry it themselves.
 pub fn sequence_header(config: &CodecConfig) -> Option<Vec<u8>> {
     match config {
         CodecConfig::Video(config) => Some(video_sequence_header(config)),

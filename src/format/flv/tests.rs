@@ -148,7 +148,7 @@ fn what_a_publisher_said_of_colours_goes_on_behind_the_sequence_header() {
     assert_eq!(said.len(), 2);
     assert_eq!(said, [headers[0] + 1, headers[1] + 1]);
     assert_eq!(bodies[said[1]].last(), Some(&6), "taken back");
-    // H.264 in its old form has none.
+    // The old form of H.264 has no colour description.
     let mut avc = testing::small_video();
     avc.colour_info = testing::hdr10();
     let bytes = all(&mut Flv::open(testing::view(&[take(avc, 0)])).unwrap());

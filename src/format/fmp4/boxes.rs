@@ -1,4 +1,4 @@
-//! Boxes: how one is written around its body, and how a scanner reads one without trusting it.
+//! MP4 boxes: writing one around its body, and reading one without trust.
 
 use bytes::BufMut;
 
@@ -34,8 +34,8 @@ pub(in crate::format) fn full(
     });
 }
 
-/// Takes the next box off `rest`: its kind and body. `None` when there is no whole box with a 32-bit size,
-/// which is the only size that the boxes of a segment's header and `moof` have.
+/// Takes the next box off `rest` and returns its kind and body. `None` when there is no whole box with a 32-bit size. The boxes
+/// of a segment's header and `moof` have no other size.
 pub(in crate::format) fn next_box<'a>(rest: &mut &'a [u8]) -> Option<([u8; 4], &'a [u8])> {
     let (size, after) = rest.split_first_chunk::<4>()?;
     let (kind, _) = after.split_first_chunk::<4>()?;
@@ -44,7 +44,7 @@ pub(in crate::format) fn next_box<'a>(rest: &mut &'a [u8]) -> Option<([u8; 4], &
     Some((*kind, whole.get(BOX_HEADER..)?))
 }
 
-/// The body of the first child box of that kind.
+/// The body of the first child box of the kind `kind`.
 pub(in crate::format) fn child<'a>(mut body: &'a [u8], kind: &[u8; 4]) -> Option<&'a [u8]> {
     while let Some((found, content)) = next_box(&mut body) {
         if found == *kind {

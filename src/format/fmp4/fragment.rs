@@ -1,4 +1,4 @@
-//! One fragment: the box that vouches for it, its `moof`, and the head of its `mdat`.
+//! One fragment: the box with its checksums, its `moof`, and the head of its `mdat`.
 
 use bytes::BufMut;
 use crc32c::{crc32c, crc32c_append};
@@ -10,16 +10,16 @@ use crate::format::TrackBase;
 use crate::format::index::{FragmentIndex, Run, Sample};
 use crate::media::{Fragment, Frame, MILLISECONDS, SegmentId, TrackKind, rescale};
 
-/// Sequence number of a segment's first fragment; the others count up from it.
+/// Sequence number of a segment's first fragment. The others count up from it.
 pub const FIRST_SEQUENCE: u32 = 1;
 
-/// Duration of a last video frame of which nothing tells: 25 frames a second.
+/// Duration of a last video frame when nothing else tells it: 25 frames a second.
 const GUESSED_VIDEO_MS: i64 = 40;
 
 /// `uuid` type of the box that stands before every `moof`. A change of its layout takes another type.
 pub(super) const FRAGMENT_TYPE: [u8; 16] = *b"edgereel:frag\x00\x00\x01";
 
-/// Bytes of that box.
+/// Bytes of the checksum box.
 pub(super) const CHECKSUM_BOX: usize = 68;
 
 /// The box before every `moof`, without its own checksum:
@@ -40,8 +40,8 @@ pub(super) const CHECKSUM_BOX: usize = 68;
 /// 64     4  CRC-32C of the 64 above    last, over what must be believed before anything is read by it
 /// ```
 ///
-/// The last checksum covers the two before it, so that all of a fragment hangs together: a box that was
-/// overwritten and media that was not, or the other way round, do not fit each other.
+/// The last checksum covers the two before it, so that all of a fragment belongs together. If the box was overwritten and the
+/// media was not, or the other way round, they do not match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Checksums {
     pub(super) segment: SegmentId,
@@ -58,15 +58,15 @@ pub(super) struct Checksums {
 pub struct Place {
     /// The segment.
     pub segment: SegmentId,
-    /// Which of its fragments this is, from [`FIRST_SEQUENCE`] on.
+    /// The fragment's number in the segment, from [`FIRST_SEQUENCE`] on.
     pub sequence: u32,
     /// How many of the fragments before it are known to be durable.
     pub durable: u32,
-    /// Byte of the file.
+    /// Offset in the file, in bytes.
     pub offset: u64,
 }
 
-/// The head of a fragment, and where its samples are.
+/// The head of a fragment, and the places of its samples.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FragmentHeader {
     /// Checksum box, `moof` and the head of `mdat`. Every payload follows, video before audio.
@@ -77,12 +77,12 @@ pub struct FragmentHeader {
 
 /// Builds the head of a fragment that will stand at `place`.
 ///
-/// Times are taken relative to `base`. What lies before it (an audio frame that began just before the
-/// keyframe) is moved to zero: a segment's own time has nothing earlier.
+/// Times are relative to `base`. A frame before `base` (an audio frame that began just before the keyframe) is moved to zero,
+/// because a segment's own time has nothing earlier.
 ///
-/// A frame lasts until the next one of its track. The last one lasts until the frame that follows the
-/// fragment, if that is known; else as long as the one before it; else a frame of its codec. A wrong guess
-/// does no harm: the next fragment's `tfdt` says when it really begins.
+/// A frame lasts until the next one of its track. The last one lasts until the frame that follows the fragment, if that is
+/// known. Otherwise it lasts as long as the frame before it, or else as long as a frame of its codec. A wrong guess does no
+/// harm: the `tfdt` of the next fragment says when it really begins.
 pub fn fragment_header(
     place: Place,
     base: TrackBase,
@@ -161,8 +161,8 @@ impl Checksums {
         out.put_u32(crc32c(out));
     }
 
-    /// Reads the box back, or says why the scan stops here. What it returns has been checked against the
-    /// box's own checksum and against the limits, and against nothing else.
+    /// Reads the box back, or says why the scan stops here. The values were checked against the box's own checksum and against
+    /// the limits, and against nothing else.
     pub(super) fn parse(bytes: &[u8; CHECKSUM_BOX]) -> Result<Self, Stopped> {
         let Some((fields, crc)) = bytes.split_last_chunk::<4>() else {
             return Err(Stopped::Foreign);
@@ -205,7 +205,7 @@ fn track_run(run: &Run) -> Option<TrackRun<'_>> {
     })
 }
 
-/// In ticks of the picture.
+/// The guessed duration of a picture, in ticks of the picture.
 fn guessed_video(fragment: &Fragment) -> u32 {
     let scale = fragment
         .tracks
@@ -214,7 +214,7 @@ fn guessed_video(fragment: &Fragment) -> u32 {
     u32::try_from(rescale(GUESSED_VIDEO_MS, MILLISECONDS, scale)).map_or(1, |ticks| ticks.max(1))
 }
 
-/// Frames as samples; where their bytes stand is not known yet.
+/// Frames as samples. The places of their bytes are not known yet.
 fn run(frames: &[Frame], base: i64, next: Option<i64>, guess: u32) -> Result<Run, WriteError> {
     if frames.len() > MAX_RUN_SAMPLES {
         return Err(WriteError::TooManySamples(frames.len()));
@@ -251,8 +251,8 @@ fn limited(len: usize, max: u32) -> Result<u32, WriteError> {
     }
 }
 
-/// The head of a `free` box (ISO/IEC 14496-12 §8.1.2) that takes up the `rest` bytes to a file's end, so that
-/// players skip them. `None` when there is less room than its 8 bytes.
+/// The head of a `free` box (ISO/IEC 14496-12 §8.1.2) over the `rest` bytes to a file's end, so that players skip them. `None`
+/// when `rest` is less than the 8 bytes of the head.
 pub fn free_box(rest: u64) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(16);
     match u32::try_from(rest) {

@@ -1,4 +1,4 @@
-//! What stands in a segment where fragments were deleted on request: a `free` box that says which fragment comes behind it.
+//! The bytes of a segment where fragments were deleted on request: a `free` box that names the fragment behind it.
 
 use bytes::BufMut;
 use crc32c::crc32c;
@@ -9,7 +9,7 @@ use super::scan::{Position, ReadAt, fill};
 use crate::format::index::SampleIndex;
 use crate::media::SegmentId;
 
-/// What such a box has in it before its zeros. A change of its layout takes another mark.
+/// The bytes that mark such a box, before its zeros. A change of its layout takes another mark.
 const MARK: [u8; 16] = *b"edgereel:gone\x00\x00\x01";
 
 /// Bytes of the box that are not zeros:
@@ -28,16 +28,16 @@ pub const GONE_BOX: usize = 48;
 /// A stretch of a segment whose fragments were deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gone {
-    /// Where it begins.
+    /// Where the stretch begins in the file.
     pub offset: u64,
-    /// Bytes to its end.
+    /// Length of the stretch, in bytes.
     pub len: u64,
-    /// Sequence of the fragment behind it.
+    /// Sequence of the fragment behind the stretch.
     pub next: u32,
 }
 
 impl Gone {
-    /// The head of its box; zeros fill it up. `None` for what is too short or too long for one.
+    /// The head of the stretch's box; zeros fill the rest. `None` for a stretch that is too short or too long for a box.
     pub fn head(&self, segment: SegmentId) -> Option<Vec<u8>> {
         let size = u32::try_from(self.len)
             .ok()
@@ -52,7 +52,7 @@ impl Gone {
         Some(out)
     }
 
-    /// Where the fragment behind it stands.
+    /// The position of the fragment behind the stretch.
     pub fn behind(&self) -> Position {
         Position {
             offset: self.offset.saturating_add(self.len),
@@ -61,7 +61,7 @@ impl Gone {
     }
 }
 
-/// Reads the box at `offset`, if there is one of this segment that ends within the file's first `len` bytes.
+/// Reads the box at `offset`, if it belongs to this segment and ends within the file's first `len` bytes.
 pub(super) fn read_gone(
     reader: &(impl ReadAt + ?Sized),
     len: u64,
@@ -86,8 +86,8 @@ pub(super) fn read_gone(
     (is_ours && size as usize >= GONE_BOX && gone.len <= len.saturating_sub(offset)).then_some(gone)
 }
 
-/// The stretches between a header and byte `end` that no fragment of an index takes up; what follows each is read from the
-/// file. `None` when that is no fragment of the segment.
+/// The stretches between a header and byte `end` that no fragment of an index covers. The fragment behind each is read from the
+/// file. `None` when the bytes there are no fragment of the segment.
 pub fn stretches(
     reader: &(impl ReadAt + ?Sized),
     segment: SegmentId,
@@ -150,7 +150,7 @@ pub fn has_gaps(index: &SampleIndex, header: u64, end: u64) -> bool {
     at != end
 }
 
-/// True for what begins as such a box does.
+/// True for bytes that begin as such a box does.
 pub(super) fn is_gone(found: &[u8]) -> bool {
     found.get(8..).is_some_and(|rest| rest.starts_with(&MARK))
 }
@@ -172,7 +172,7 @@ mod tests {
         file.resize(100, 0);
         assert_eq!(read_gone(&file[..], 100, segment, 10), Some(gone));
         assert_eq!(read_gone(&file[..], 100, other, 10), None);
-        // It does not end within the tape.
+        // The box does not end within the tape.
         assert_eq!(read_gone(&file[..], 99, segment, 10), None);
         for at in 10..58 {
             let mut torn = file.clone();

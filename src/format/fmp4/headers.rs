@@ -1,6 +1,6 @@
-//! The boxes of a `moov` that say of a movie and its tracks what there is no table for (ISO/IEC 14496-12 §8).
+//! The boxes of a `moov` that hold facts of a movie and its tracks outside of the sample tables (ISO/IEC 14496-12 §8).
 //!
-//! Segments, fragmented and progressive MP4 are all written by these. What differs between them is said by the caller.
+//! Segments, fragmented MP4 and progressive MP4 all use these writers. The caller gives what differs between them.
 
 use bytes::BufMut;
 
@@ -10,10 +10,10 @@ use crate::media::TrackKind;
 /// The unity matrix of `mvhd` and `tkhd`.
 const MATRIX: [u32; 9] = [0x1_0000, 0, 0, 0, 0x1_0000, 0, 0, 0, 0x4000_0000];
 
-/// `und`, as three letters of five bits.
+/// The language `und`, as three letters of five bits.
 const LANGUAGE: u16 = 0x55C4;
 
-/// How long the times of a header are.
+/// How wide the times of a header are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::format) enum Width {
     /// 32 bits, version 0.
@@ -44,7 +44,7 @@ impl Width {
     }
 }
 
-/// When something was created, in seconds since 1904, and how long it is, in its own ticks.
+/// When the movie or track was created, in seconds since 1904, and how long it is, in its own ticks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::format) struct Times {
     pub(in crate::format) created: u64,
@@ -59,15 +59,15 @@ impl Times {
     }
 }
 
-/// What `tkhd` says beside times.
+/// The fields of `tkhd` beside its times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::format) struct TrackHeader {
     pub(in crate::format) id: u32,
     /// 1: enabled, 2: in the movie, 4: in its preview.
     pub(in crate::format) flags: u32,
-    /// Tracks of the same group, which is not 0, are alternatives.
+    /// Tracks of the same group are alternatives. 0 is no group.
     pub(in crate::format) alternate_group: u16,
-    /// Width and height in pixels; nothing of sound.
+    /// Width and height in pixels. Nothing for sound.
     pub(in crate::format) size: Option<(u32, u32)>,
 }
 
@@ -154,7 +154,7 @@ pub(in crate::format) fn put_media_header(out: &mut Vec<u8>, kind: TrackKind) {
     });
 }
 
-/// `trex` (§8.8.3): the one sample entry, and nothing that is the same in all fragments.
+/// `trex` (§8.8.3): the only sample entry, and no value that is the same in all fragments.
 pub(super) fn put_trex(out: &mut Vec<u8>, track: u32) {
     full(out, b"trex", 0, 0, |out| {
         out.put_u32(track);
@@ -173,7 +173,7 @@ pub(super) fn timescale(body: &[u8]) -> Option<u32> {
     behind_times(body).and_then(|mut rest| take_u32(&mut rest))
 }
 
-/// What stands behind version, flags and the two times that both begin with.
+/// The bytes behind version, flags and the two times, which both boxes begin with.
 fn behind_times(mut body: &[u8]) -> Option<&[u8]> {
     let [version, ..] = take::<4>(&mut body)?;
     match version {

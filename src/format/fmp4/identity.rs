@@ -1,4 +1,4 @@
-//! Whose segment a file is, as the file itself says.
+//! The identity of a segment, as the file itself holds it.
 
 use bytes::BufMut;
 use crc32c::{crc32c, crc32c_append};
@@ -10,18 +10,18 @@ use super::{MAX_HEADER, ScanError, WriteError};
 use crate::format::TrackBase;
 use crate::media::{MAX_TIMESCALE, Micros, PublishId, RecordingId, SegmentId, StreamName, TrackKind, Tracks};
 
-/// What a segment file says of itself: enough to rebuild its row in the journal from nothing else.
+/// The identity of a segment file. It is enough to rebuild the segment's row in the journal from nothing else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// The segment.
+    /// The id of the segment.
     pub segment: SegmentId,
-    /// The publish it is a part of.
+    /// The publish that the segment is a part of.
     pub publish: PublishId,
     /// The box that recorded it, at most 64 bytes.
     pub device: String,
     /// The stream.
     pub stream: StreamName,
-    /// Which segment of the stream's tape it is, counted without end.
+    /// The segment's number in the stream's tape, counted without end.
     pub sequence: u64,
     /// Tape time of the publish's media time zero.
     pub tape_zero: Micros,
@@ -31,22 +31,21 @@ pub struct Identity {
     pub boot: [u8; 16],
     /// UTC less CLOCK_BOOTTIME, as it was known when the segment began.
     pub utc_offset: Micros,
-    /// The clock was synchronised then.
+    /// True when the clock was synchronised at that moment.
     pub clock_synced: bool,
     /// Media time of the segment's own zero.
     pub base: TrackBase,
-    /// The recordings that the segment's start belongs to, at most 255.
+    /// The recordings that the start of the segment belongs to, at most 255.
     pub recordings: Vec<RecordingId>,
 }
 
-/// `uuid` type of the identity box. Fields may be added before its checksum; any other change of its layout
-/// takes another type.
+/// `uuid` type of the identity box. Fields may be added before its checksum. Any other change of its layout takes another type.
 const IDENTITY_TYPE: [u8; 16] = *b"edgereel:iden\x00\x00\x01";
 
-/// Bytes of `ftyp`, always.
+/// Bytes of `ftyp`, which always has this length.
 const FTYP: usize = 24;
 
-/// From a file's begin: enough to know how long its header is.
+/// Bytes from the beginning of a file that are enough to know the length of its header.
 pub(super) const HEADER_START: usize = FTYP + 28;
 
 /// Seconds from 1904-01-01, which MP4 counts from, to 1970-01-01.
@@ -81,8 +80,8 @@ const MP4_EPOCH: i64 = 2_082_844_800;
 ///        4  CRC-32C of ftyp, this box up to here, and moov
 /// ```
 ///
-/// Numbers are big-endian, as everywhere in MP4. What has a fixed length stands first, so that it is found
-/// without parsing; with eight recordings and the longest names all of it lies in the first 512 bytes.
+/// Numbers are big-endian, as everywhere in MP4. Fields of a fixed length stand first, so that a reader finds them without
+/// parsing. With eight recordings and the longest names the whole box lies in the first 512 bytes.
 pub fn segment_header(identity: &Identity, tracks: &Tracks) -> Result<Vec<u8>, WriteError> {
     if tracks.is_empty() {
         return Err(WriteError::Empty);
@@ -149,13 +148,13 @@ fn put_fields(out: &mut Vec<u8>, identity: &Identity, audio: AudioExtra) {
     out.put_u8(audio.opus_version);
     out.put_u8(u8::from(identity.clock_synced));
     for text in [identity.device.as_str(), identity.stream.as_str()] {
-        // Both are bounded far below: 64 bytes and 80.
+        // Both lengths are bounded far below the limit: 64 bytes and 80.
         out.put_u8(fitted!(text.len(), "the length of a name in the identity"));
         out.put_slice(text.as_bytes());
     }
 }
 
-/// When the segment's zero was, for players that show it; unknown while the clock is not to be believed.
+/// When the segment's zero was, for players that show it. Zero, which means unknown, while the clock cannot be believed.
 fn creation_time(identity: &Identity, tracks: &Tracks) -> u64 {
     if !identity.clock_synced {
         return 0;
@@ -165,7 +164,7 @@ fn creation_time(identity: &Identity, tracks: &Tracks) -> u64 {
     u64::try_from(start.div_euclid(1_000_000).saturating_add(MP4_EPOCH)).unwrap_or(0)
 }
 
-/// How long the header is that begins like this, checked against nothing but the limit.
+/// The length of a header that begins with `start`, checked against nothing but the limit.
 pub(super) fn header_len(start: &[u8]) -> Result<usize, ScanError> {
     let not = |what| ScanError::NotASegment { what };
     let mut rest = start;
@@ -183,7 +182,7 @@ pub(super) fn header_len(start: &[u8]) -> Result<usize, ScanError> {
     }
 }
 
-/// Reads a whole header back: the identity, what it keeps of the audio configuration, and the body of `moov`.
+/// Reads a whole header back. Returns the identity, the part of the audio configuration that it keeps, and the body of `moov`.
 pub(super) fn parse_header(header: &[u8]) -> Result<(Identity, AudioExtra, &[u8]), ScanError> {
     let malformed = |what| ScanError::Malformed { what };
     let mut rest = header;

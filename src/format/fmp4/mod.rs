@@ -1,5 +1,5 @@
-//! The tape's segment file: one MP4 that any player opens, and that says by itself whose it is and how far
-//! it can be believed.
+//! The tape's segment file: one MP4 that any player opens. The file itself says whose segment it is and how far it can be
+//! trusted.
 //!
 //! ```text
 //! ftyp                       who reads this
@@ -14,12 +14,12 @@
 //!                            from its predecessor, or was given ahead of time, and has not used
 //! ```
 //!
-//! Where fragments were deleted on request stands a `free` box that says which one comes behind it, see [`Gone`].
+//! Where fragments were deleted on request, a `free` box names the fragment behind it, see [`Gone`].
 //!
-//! The identity stands before `moov` so that it lies in the first sector; the checksums stand before `moof`
-//! so that a scanner knows how much to read, and checks it, before it believes anything. Players skip both.
+//! The identity stands before `moov` so that it lies in the first sector. The checksums stand before `moof` so that a scanner
+//! knows how much to read, and checks it, before it trusts anything. Players skip both.
 //!
-//! Video is track 1, in ticks of its own timescale; audio is track 2, in samples. A segment's own time begins at zero;
+//! Video is track 1, in ticks of its own timescale; audio is track 2, in samples. A segment's own time begins at zero.
 //! [`Identity::base`] says where that is on its publish's media time.
 
 use crate::media::MAX_TIMESCALE;
@@ -55,38 +55,38 @@ pub const VIDEO_TRACK: u32 = 1;
 /// track_ID of the sound.
 pub const AUDIO_TRACK: u32 = 2;
 
-/// Longest `ftyp`, identity and `moov` together that is written or believed.
+/// Longest `ftyp`, identity and `moov` together that is written or accepted.
 pub const MAX_HEADER: u32 = 1024 * 1024;
-/// Longest `moof` that is written or believed.
+/// Longest `moof` that is written or accepted.
 pub const MAX_MOOF: u32 = 4 * 1024 * 1024;
-/// Longest `mdat` that is written or believed.
+/// Longest `mdat` that is written or accepted.
 pub const MAX_MDAT: u32 = 64 * 1024 * 1024;
 
-/// Most samples of one track in one fragment.
+/// The most samples of one track in one fragment.
 pub const MAX_RUN_SAMPLES: usize = 65_536;
 
 /// Media that cannot be written as a segment.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WriteError {
-    /// A segment needs something to play.
+    /// The segment has no track to play.
     #[error("a segment needs at least one track, and a fragment at least one frame")]
     Empty,
     /// The name of the box is too long to be kept in every segment.
     #[error("device id is {0} bytes long; at most 64 are kept")]
     DeviceTooLong(usize),
-    /// Ticks that the tape does not count.
+    /// The tape cannot count in this timescale.
     #[error("the picture has {0} ticks a second; 1 to {MAX_TIMESCALE} are kept")]
     Timescale(u32),
-    /// More recordings than the identity box counts.
+    /// There are more recordings than the identity box counts.
     #[error("{0} recordings at the start of one segment; at most 255 are kept")]
     TooManyRecordings(usize),
-    /// The codec configurations are longer than a scanner would believe.
+    /// The codec configurations are longer than a scanner would accept.
     #[error("the segment's header is {0} bytes long; at most {MAX_HEADER} are written")]
     HeaderTooLong(usize),
-    /// More media than a scanner would believe.
+    /// The fragment has more media than a scanner would accept.
     #[error("a fragment of {0} bytes is too large; at most {MAX_MDAT} are written, and {MAX_MOOF} of moof")]
     FragmentTooLarge(usize),
-    /// More frames than a scanner would believe.
+    /// The fragment has more frames than a scanner would accept.
     #[error("{0} frames of one track in a fragment; at most {MAX_RUN_SAMPLES} are written")]
     TooManySamples(usize),
 }

@@ -1,7 +1,7 @@
-//! `moof`: which samples a fragment has. Made from an index alone, without the media.
+//! `moof`: the samples of a fragment. It is made from an index alone, without the media.
 //!
-//! Bytes of boxes are bytes of flash: what is the same for every sample of a run is said once, in `tfhd`,
-//! and only what differs is said per sample, in `trun`.
+//! Bytes of boxes are bytes of flash. A value that is the same for every sample of a run stands once, in `tfhd`. Only values
+//! that differ stand for each sample, in `trun`.
 
 use bytes::BufMut;
 
@@ -12,14 +12,14 @@ use crate::format::index::Sample;
 /// The samples of one track in one `moof`.
 #[derive(Clone, Copy, Debug)]
 pub struct TrackRun<'a> {
-    /// DTS of the first sample on the track's time line: what `tfdt` says.
+    /// DTS of the first sample on the track's time line, for `tfdt`.
     pub tfdt: u64,
     /// The samples, in decode order.
     pub samples: &'a [Sample],
 }
 
-/// A `moof` (ISO/IEC 14496-12 §8.8.4) for an `mdat` that follows it at once and holds the video samples, then
-/// the audio samples. A run without samples is left out.
+/// A `moof` (ISO/IEC 14496-12 §8.8.4) for an `mdat` that follows it at once. The `mdat` holds the video samples, then the audio
+/// samples. A run without samples is left out.
 pub fn moof(sequence: u32, video: Option<TrackRun<'_>>, audio: Option<TrackRun<'_>>) -> Vec<u8> {
     let len = moof_len(video.map(|run| run.samples), audio.map(|run| run.samples));
     let media = len.saturating_add(BOX_HEADER);
@@ -93,13 +93,13 @@ fn put_traf(out: &mut Vec<u8>, track: u32, run: TrackRun<'_>, data_offset: u64) 
     });
 }
 
-/// sample_flags (ISO/IEC 14496-12 §8.8.3.1): a key depends on no other sample; the rest do, and are no
-/// sync samples.
+/// sample_flags (ISO/IEC 14496-12 §8.8.3.1): a keyframe depends on no other sample. The other samples do, and are no sync
+/// samples.
 fn sample_flags(key: bool) -> u32 {
     if key { 0x0200_0000 } else { 0x0101_0000 }
 }
 
-/// What a run's samples have in common, and so what is written where.
+/// The values that a run's samples have in common. They decide which value is written where.
 ///
 /// | | the same for all | else |
 /// |---|---|---|
@@ -115,7 +115,7 @@ struct Shape {
 }
 
 impl Shape {
-    /// `None` for a run without samples.
+    /// The shape of a run. `None` for a run without samples.
     fn of(samples: &[Sample]) -> Option<Self> {
         let (first, rest) = samples.split_first()?;
         let all = |same: fn(&Sample, &Sample) -> bool| rest.iter().all(|sample| same(first, sample));
@@ -130,7 +130,7 @@ impl Shape {
         })
     }
 
-    /// default-base-is-moof, and the defaults given (ISO/IEC 14496-12 §8.8.7).
+    /// The flags of `tfhd`: default-base-is-moof, and the defaults that are given (ISO/IEC 14496-12 §8.8.7).
     fn tfhd_flags(&self) -> u32 {
         let given = |given: bool, flag: u32| if given { flag } else { 0 };
         0x02_0000
@@ -139,7 +139,7 @@ impl Shape {
             | given(self.flags.is_some(), 0x20)
     }
 
-    /// data-offset, and the fields given (ISO/IEC 14496-12 §8.8.8).
+    /// The flags of `trun`: data-offset, and the fields that are given (ISO/IEC 14496-12 §8.8.8).
     fn trun_flags(&self) -> u32 {
         let given = |given: bool, flag: u32| if given { flag } else { 0 };
         0x01 | given(self.first_flags.is_some(), 0x04)

@@ -1,13 +1,13 @@
-//! Samples from a `moof`, as [`moof`](super::moof()) writes it and no other way.
+//! Reads samples from a `moof` that has exactly the form in which [`moof`](super::moof()) writes it.
 
 use super::boxes::{BOX_HEADER, next_box, take, take_u32};
 use super::{AUDIO_TRACK, MAX_RUN_SAMPLES, VIDEO_TRACK};
 use crate::format::index::{Run, Sample};
 
-/// Reads a whole `moof` whose checksum was right: video, audio, and bytes of both.
+/// Reads a whole `moof` whose checksum was right. Returns the runs of video and audio, and the bytes of both.
 ///
-/// `media` is where the first sample's bytes stand in the file. The samples must lie behind each other
-/// there, as they are written; so what a hostile file may claim is bounded by its own length.
+/// `media` is where the first sample's bytes stand in the file. The samples must lie behind each other there, as they are
+/// written. So the length of a hostile file bounds what it can claim.
 pub(super) fn runs(moof: &[u8], sequence: u32, media: u64) -> Option<(Run, Run, u64)> {
     let mut rest = moof;
     let (_, mut body) = next_box(&mut rest).filter(|(kind, _)| kind == b"moof" && rest.is_empty())?;
@@ -87,7 +87,7 @@ struct Defaults {
 }
 
 impl Defaults {
-    /// data_offset and samples of a `trun`. Every field must be said, and once: here or in `tfhd`.
+    /// data_offset and samples of a `trun`. Every field must stand exactly once: in `trun` or in `tfhd`.
     fn samples(&self, trun: &mut &[u8]) -> Option<(u32, Vec<Sample>)> {
         let flags = take_u32(trun)?;
         let each = |flag: u32| flags & flag != 0;
@@ -122,7 +122,7 @@ impl Defaults {
     }
 }
 
-/// The next box, which must be of that kind.
+/// The body of the next box, which must be of the kind `kind`.
 fn expect<'a>(rest: &mut &'a [u8], kind: &[u8; 4]) -> Option<&'a [u8]> {
     next_box(rest)
         .filter(|(found, _)| found == kind)

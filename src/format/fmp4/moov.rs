@@ -1,4 +1,4 @@
-//! `ftyp` and `moov`: how to decode what follows, without any sample of its own.
+//! `ftyp` and `moov`: the decoder configuration for what follows, without any sample.
 
 use bytes::BufMut;
 
@@ -9,16 +9,16 @@ use super::headers::{
 use super::{AUDIO_TRACK, BitRate, VIDEO_TRACK, sample_entry};
 use crate::media::{AudioCodec, AudioConfig, MILLISECONDS, TrackKind, Tracks, VideoCodec, VideoConfig};
 
-/// What is known of a whole recording.
+/// The facts about a whole recording.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Movie {
-    /// When it began, in seconds since 1904; 0 when unknown.
+    /// When the recording began, in seconds since 1904; 0 when unknown.
     pub created: u64,
-    /// How long it is, in milliseconds, where it is complete.
+    /// How long the recording is, in milliseconds, where it is complete.
     pub duration_ms: Option<u64>,
-    /// The picture's bits a second, where they are known.
+    /// The bit rate of the picture, where it is known.
     pub video_rate: Option<BitRate>,
-    /// The sound's.
+    /// The bit rate of the sound, where it is known.
     pub audio_rate: Option<BitRate>,
 }
 
@@ -34,15 +34,15 @@ pub fn init(tracks: &Tracks, movie: Movie) -> Vec<u8> {
     out
 }
 
-/// Whether it is said how many samples before one have to be decoded for it to sound right. The tape needs it not:
-/// every exported file says it.
+/// Whether the file says how many samples a decoder needs before a sample to make it sound right. The tape does not need it.
+/// Every exported file has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rolls {
     Said,
     Left,
 }
 
-/// The brand of files with pictures of a coding.
+/// The brand of files with pictures of a codec.
 pub(in crate::format) fn brand(codec: VideoCodec) -> &'static [u8; 4] {
     match codec {
         VideoCodec::Avc => b"avc1",
@@ -83,7 +83,7 @@ pub(super) fn put_moov(out: &mut Vec<u8>, tracks: &Tracks, movie: Movie, rolls: 
     });
 }
 
-/// How long it is stands elsewhere, if that is known.
+/// The times of the headers. The duration stands elsewhere, if it is known.
 fn times(movie: Movie) -> Times {
     Times {
         created: movie.created,
@@ -92,7 +92,7 @@ fn times(movie: Movie) -> Times {
     }
 }
 
-/// Enabled, in the movie and in its preview.
+/// The track is enabled, in the movie and in its preview.
 const FLAGS: u32 = 7;
 
 fn put_video(out: &mut Vec<u8>, config: &VideoConfig, movie: Movie) {
@@ -133,8 +133,8 @@ fn put_audio(out: &mut Vec<u8>, config: &AudioConfig, movie: Movie, rolls: Rolls
     media.put(out, header);
 }
 
-/// How many packets before one have to be decoded for it to sound right, as a negative number: 80 ms of them
-/// (Encapsulation of Opus in ISOBMFF §4.3.6.2). Nothing of other codings.
+/// The number of packets, as a negative number, that a decoder needs before a packet to make it sound right: 80 ms of them
+/// (Encapsulation of Opus in ISOBMFF §4.3.6.2). Nothing for other codecs.
 pub(in crate::format) fn roll_distance(config: &AudioConfig) -> Option<i16> {
     if config.codec != AudioCodec::Opus {
         return None;
@@ -144,8 +144,8 @@ pub(in crate::format) fn roll_distance(config: &AudioConfig) -> Option<i16> {
     Some(i16::try_from(packets).map_or(i16::MIN, |packets| -packets))
 }
 
-/// `sgpd` (ISO/IEC 14496-12 §8.9.3) of version 2, whose one entry is that of every sample that no `sbgp` speaks of: no fragment
-/// needs one.
+/// `sgpd` (ISO/IEC 14496-12 §8.9.3) of version 2. Its only entry holds for every sample that no `sbgp` names, so no fragment
+/// needs an `sbgp`.
 fn put_roll(out: &mut Vec<u8>, distance: i16) {
     full(out, b"sgpd", 2, 0, |out| {
         out.put_slice(b"roll");
@@ -156,14 +156,14 @@ fn put_roll(out: &mut Vec<u8>, distance: i16) {
     });
 }
 
-/// What `mdia` says of a track (ISO/IEC 14496-12 §8.4).
+/// The values for the `mdia` of a track (ISO/IEC 14496-12 §8.4).
 struct Media<'a> {
     kind: TrackKind,
     times: Times,
     timescale: u32,
     name: &'a str,
     entry: Vec<u8>,
-    /// Of every sample: `roll_distance`.
+    /// The [`roll_distance`] of every sample.
     roll: Option<i16>,
 }
 
@@ -182,7 +182,7 @@ impl Media<'_> {
         });
     }
 
-    /// `stsd` with the one entry, and the other tables that must be there, empty.
+    /// `stsd` with the only entry. The other required tables are empty.
     fn put_tables(&self, out: &mut Vec<u8>) {
         full(out, b"stsd", 0, 0, |out| {
             out.put_u32(1);

@@ -1,4 +1,4 @@
-//! Reads a segment that was being written when the power went, or that is damaged.
+//! Reads a segment that was being written at a power cut, or that is damaged.
 
 use std::ops::Range;
 
@@ -9,26 +9,25 @@ use super::scan::{
 use crate::format::index::FragmentIndex;
 use crate::media::SegmentId;
 
-/// How far behind the place where a scan stopped is looked for more of the segment: a few fragments of the
-/// largest that are written. Further away lies nothing that a tick could have left.
+/// How far behind the end of a scan recovery looks for more of the segment: a few fragments of the largest that are written.
+/// One tick of the writer leaves nothing further away.
 const LOOK_BEHIND: u64 = 4 * 1024 * 1024;
 
-/// What claims to be a fragment is read until that is so many times the file's length, and at least so many bytes.
+/// Claimed fragments are read until their bytes are this many times the file's length, and at least [`LEAST_LOOKED_AT`].
 pub(super) const LOOKS: u64 = 4;
 pub(super) const LEAST_LOOKED_AT: u64 = 64 * 1024 * 1024;
 
-/// What lies behind the last whole fragment.
+/// The bytes behind the last whole fragment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Left {
-    /// Nothing that was ever durable: room, what an earlier file left there, the torn end of a write.
+    /// Nothing was ever durable there: unused space, bytes of an earlier file, the torn end of a write.
     Nothing,
-    /// Media that was durable once: the medium damaged it, or cannot read it now.
+    /// Media was durable there once. The medium damaged it, or cannot read it now.
     Damage,
 }
 
-/// Reads a segment of `len` bytes as far as it is whole, without a second look at media that was durable already
-/// when the last of its fragments was written: their boxes say so. What this costs depends on the tick, not on
-/// the segment's length.
+/// Reads a segment of `len` bytes as far as it is whole. It does not read media again that was durable already when the last
+/// fragment was written: the boxes say so. The cost depends on the tick, not on the segment's length.
 pub fn scan_open(reader: &(impl ReadAt + ?Sized), len: u64) -> Result<(Scanned, Left), ScanError> {
     let header = read_header(reader, len)?;
     let segment = header.identity.segment;
@@ -36,7 +35,8 @@ pub fn scan_open(reader: &(impl ReadAt + ?Sized), len: u64) -> Result<(Scanned, 
     let mut boxes = Walk::new(reader, len, segment, first);
     let ended = boxes.run();
     if boxes.gone {
-        // Fragments are deleted from what is sealed: nothing of it is torn, and what does not lead to its end is damaged.
+        // Only sealed segments have fragments deleted. Nothing of a sealed segment is torn, so bytes that do not lead to its
+        // end are damaged.
         let left = match ended {
             Stopped::Clean => Left::Nothing,
             _ => Left::Damage,
@@ -89,7 +89,7 @@ pub fn scan_open(reader: &(impl ReadAt + ?Sized), len: u64) -> Result<(Scanned, 
     Ok((scanned, left))
 }
 
-/// Reads the fragment that an index says is at `at`, whatever stands before it, and checks every checksum.
+/// Reads the fragment that is at `at` by an index, whatever stands before it, and checks every checksum.
 pub fn check_fragment(
     reader: &(impl ReadAt + ?Sized),
     len: u64,
@@ -99,7 +99,7 @@ pub fn check_fragment(
     Walk::new(reader, len, segment, at).with_media().fragment()
 }
 
-/// The next whole fragment of a segment from byte `from` on, wherever it begins: what there is behind a damaged one
+/// The next whole fragment of a segment from byte `from` on, wherever it begins. It finds what is behind a damaged fragment
 /// whose boxes do not tell its length.
 pub fn find_fragment(
     reader: &(impl ReadAt + ?Sized),
@@ -107,8 +107,8 @@ pub fn find_fragment(
     segment: SegmentId,
     from: u64,
 ) -> Option<Position> {
-    // A file may be full of boxes that each claim the rest of it: reading all of that would take days. Past this, the next is
-    // returned as it is, for nobody knows that it is nothing.
+    // A file may be full of boxes that each claim the rest of it, and reading all of that would take days. Past this limit the
+    // next claimed fragment is returned unread, because nobody knows that it is nothing.
     let mut left = len.saturating_mul(LOOKS).max(LEAST_LOOKED_AT);
     find_box(reader, segment, from..len, |at, found| {
         let Some(rest) = left.checked_sub(u64::from(found.moof_len) + u64::from(found.mdat_len)) else {
@@ -119,10 +119,10 @@ pub fn find_fragment(
     })
 }
 
-/// True when a fragment of the segment, in a file whose header cannot be read, says that one before it was durable: then
-/// so was the header, which goes to flash in the same write as the first, and the medium damaged it. Without one, the
-/// first write was torn by a power cut: some of its sectors are there, the header's are not, or those of the file
-/// whose blocks were taken over.
+/// True when the header of a file cannot be read, and a fragment of the segment in it says that an earlier one was durable.
+/// Then the header was durable too, because it goes to flash in the same write as the first fragment, and the medium damaged
+/// it. Otherwise a power cut tore the first write: some of its sectors are there, and those of the header are not, or are still
+/// those of the file whose blocks were taken over.
 pub fn holds_durable_fragments(reader: &(impl ReadAt + ?Sized), len: u64, segment: SegmentId) -> bool {
     find_box(reader, segment, 0..len, |_, found| found.durable > 0).is_some()
 }
@@ -139,7 +139,7 @@ fn was_durable(
     find_box(reader, segment, near, |_, found| found.durable > whole).is_some()
 }
 
-/// The first of the segment's checksum boxes in that part of the file that is `wanted`.
+/// The first checksum box of the segment in this part of the file that is `wanted`.
 fn find_box(
     reader: &(impl ReadAt + ?Sized),
     segment: SegmentId,
@@ -155,7 +155,7 @@ fn find_box(
         let rest = within.end - at;
         let size = usize::try_from(rest).map_or(block.len(), |rest| rest.min(block.len()));
         let piece = block.get_mut(..size)?;
-        // A sector that cannot be read holds nothing, and hides nothing that is further on.
+        // A sector that cannot be read holds no box, and hides no box behind it.
         if !fill(reader, piece, at).unwrap_or(false) {
             piece.fill(0);
         }

@@ -1,7 +1,7 @@
-//! Sample entries: what a decoder is told before the first sample.
+//! Sample entries: what a decoder must know before the first sample.
 //!
-//! The publisher's configuration record is embedded byte for byte. mp4-atom would parse and write it anew,
-//! and what it does not know of would be lost.
+//! The publisher's configuration record is embedded byte for byte. mp4-atom would parse it and write it anew, and would lose
+//! what it does not know.
 
 use bytes::{BufMut, Bytes};
 
@@ -15,7 +15,7 @@ use crate::media::{
 const OBJECT_AAC: u8 = 0x40;
 /// objectTypeIndication of MPEG-1 audio, which MP3 is.
 const OBJECT_MP3: u8 = 0x6B;
-/// The same of MPEG-2 audio, which MP3 at 24 kHz and less is.
+/// objectTypeIndication of MPEG-2 audio, which MP3 at 24 kHz and less is.
 const OBJECT_MP3_LOW: u8 = 0x69;
 /// The highest sample rate of MPEG-2 audio.
 const LOW_RATE: u32 = 24_000;
@@ -54,7 +54,7 @@ pub fn video(config: &VideoConfig) -> Vec<u8> {
     out
 }
 
-/// Shape of the pixels, colours and light (ISO/IEC 14496-12 §12.1.4 to §12.1.8), as far as the stream says them.
+/// Shape of the pixels, colours and light (ISO/IEC 14496-12 §12.1.4 to §12.1.8), as far as the stream describes them.
 fn put_look(out: &mut Vec<u8>, look: &Appearance) {
     if let Some((x, y)) = look.pixel {
         boxed(out, b"pasp", |out| {
@@ -87,12 +87,12 @@ fn put_look(out: &mut Vec<u8>, look: &Appearance) {
     }
 }
 
-/// How many bits a second a track has (`btrt`, ISO/IEC 14496-12 §8.5.2.2).
+/// The bit rate of a track, in bits a second (`btrt`, ISO/IEC 14496-12 §8.5.2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BitRate {
-    /// In the second that has most.
+    /// Bits of the largest second.
     pub max: u32,
-    /// On average.
+    /// Bits a second on average.
     pub average: u32,
 }
 
@@ -102,7 +102,7 @@ pub(in crate::format) fn with_bit_rate(mut entry: Vec<u8>, rate: Option<BitRate>
         return entry;
     };
     boxed(&mut entry, b"btrt", |out| {
-        // The decoder's buffer, of which nothing is known.
+        // The size of the decoder's buffer, which is not known.
         out.put_u32(0);
         out.put_u32(rate.max);
         out.put_u32(rate.average);
@@ -128,7 +128,7 @@ pub fn audio(config: &AudioConfig) -> Vec<u8> {
         out.put_u16(u16::from(config.channels));
         out.put_u16(16);
         out.put_u32(0);
-        // 16.16 fixed point has no room for 88.2 kHz and up; the track's timescale says it then.
+        // 16.16 fixed point has no room for 88.2 kHz and more. Then the track's timescale says it.
         out.put_u32(u16::try_from(config.sample_rate).map_or(0, |rate| u32::from(rate) << 16));
         match config.codec {
             AudioCodec::Aac => put_esds(out, OBJECT_AAC, &config.record),
@@ -168,7 +168,7 @@ fn put_esds(out: &mut Vec<u8>, object: u8, specific: &[u8]) {
 
 /// A descriptor: tag, its length in groups of seven bits, body (ISO/IEC 14496-1 §8.3.3).
 ///
-/// The length takes all of its four bytes always: players have been met that read nothing else.
+/// The length always takes all of its four bytes, because some players read nothing else.
 fn put_descriptor(out: &mut Vec<u8>, tag: u8, body: &[u8]) {
     out.put_u8(tag);
     for (shift, more) in [(21, 0x80), (14, 0x80), (7, 0x80), (0, 0)] {
@@ -196,8 +196,8 @@ fn put_dops(out: &mut Vec<u8>, head: &[u8]) {
     out.put_slice(if rest.is_empty() { &[0] } else { rest });
 }
 
-/// Reads a video sample entry back, exactly as [`video`] was given it. `entry` is its kind and body; the timescale stands
-/// beside it.
+/// Reads a video sample entry back, exactly as [`video`] was given it. `kind` and `body` are those of the entry. The timescale
+/// stands beside it.
 pub(super) fn parse_video(kind: [u8; 4], body: &[u8], timescale: u32) -> Option<VideoConfig> {
     let (codec, record) = match &kind {
         b"avc1" => (VideoCodec::Avc, b"avcC"),
@@ -218,7 +218,7 @@ pub(super) fn parse_video(kind: [u8; 4], body: &[u8], timescale: u32) -> Option<
     Some(config.with_boxes(&parse_look(children)))
 }
 
-/// Colours and light, as `put_look` writes them; nothing of what is cut short.
+/// Colours and light, as `put_look` writes them. A box that is cut short gives nothing.
 pub(in crate::format) fn parse_look(children: &[u8]) -> Appearance {
     Appearance {
         colour: child(children, b"colr").and_then(parse_colr),
@@ -264,7 +264,7 @@ fn parse_clli(mut body: &[u8]) -> Option<LightLevel> {
 
 /// Reads an audio sample entry back, exactly as [`audio`] was given it.
 ///
-/// What the entry does not hold comes from where the segment's header keeps it: the timescale, and `extra`.
+/// The timescale and `extra` are kept elsewhere in the segment's header, because the entry does not hold them.
 pub(super) fn parse_audio(
     kind: [u8; 4],
     body: &[u8],
@@ -290,7 +290,7 @@ pub(super) fn parse_audio(
     })
 }
 
-/// What a sample entry has no field for; the identity box keeps it.
+/// The values that a sample entry has no field for. The identity box keeps them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct AudioExtra {
     /// [`AudioConfig::frame_samples`].
@@ -300,7 +300,7 @@ pub(super) struct AudioExtra {
 }
 
 impl AudioExtra {
-    /// What must be kept beside the sample entries of these tracks.
+    /// The values of these tracks that must be kept beside their sample entries.
     pub(super) fn of_tracks(tracks: &Tracks) -> Self {
         let Some(config) = &tracks.audio else {
             return Self::default();
@@ -359,7 +359,7 @@ pub(in crate::format) fn parse_dops(body: &[u8], version: u8) -> Option<Bytes> {
     Some(head.into())
 }
 
-/// Reads the one entry of an `stsd` box: its kind and body.
+/// Reads the only entry of an `stsd` box. Returns its kind and body.
 pub(super) fn from_stsd(body: &[u8]) -> Option<([u8; 4], &[u8])> {
     next_box(&mut body.get(8..)?)
 }

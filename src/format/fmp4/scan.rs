@@ -1,4 +1,4 @@
-//! Reads a segment back, believing nothing that is not vouched for.
+//! Reads a segment back, and trusts only what a checksum covers.
 
 use crc32c::{crc32c, crc32c_append};
 
@@ -10,9 +10,9 @@ use super::{moof_read, moov_read};
 use crate::format::index::{FragmentIndex, MAX_SAMPLES, SampleIndex};
 use crate::media::{SegmentId, Tracks};
 
-/// Where a segment's bytes come from.
+/// The source of a segment's bytes.
 pub trait ReadAt {
-    /// Reads into `buf` from `offset`; returns how much, 0 at the end. May read less than there is.
+    /// Reads into `buf` from `offset`. Returns the number of bytes, which is 0 at the end. It may read less than there is.
     fn read_at(&self, buf: &mut [u8], offset: u64) -> std::io::Result<usize>;
 }
 
@@ -34,27 +34,27 @@ pub enum ScanError {
     /// The medium failed.
     #[error("reading at byte {offset}: {source}")]
     Io {
-        /// Where.
+        /// Where in the file.
         offset: u64,
         /// What the system said.
         source: std::io::Error,
     },
-    /// It ends before its header does.
+    /// The file ends before its header does.
     #[error("the file ends at byte {len}, within its header")]
     Short {
         /// Length of the file.
         len: u64,
     },
-    /// It does not begin as a segment does.
+    /// The file does not begin as a segment does.
     #[error("not a segment: {what}")]
     NotASegment {
-        /// What is there instead.
+        /// What the file has instead.
         what: &'static str,
     },
-    /// The header's checksum is another than its bytes'.
+    /// The header's checksum does not match its bytes.
     #[error("the header's checksum is wrong")]
     Checksum,
-    /// The header's checksum is right, but it says what no version of this recorder writes.
+    /// The header's checksum is right, but no version of this recorder writes such a header.
     #[error("the header is not usable: {what}")]
     Malformed {
         /// The field.
@@ -67,31 +67,31 @@ pub enum ScanError {
 pub enum Stopped {
     /// The file ends with its last fragment, or with the `free` box of a sealed file.
     Clean,
-    /// Zeros: room that was never written.
+    /// Zeros follow: space that was never written.
     Unwritten,
     /// The file ends within a fragment.
     Short,
-    /// What is there is no fragment, or one of another segment.
+    /// No fragment follows, or a fragment of another segment.
     Foreign,
-    /// A fragment of this segment, but not the next one.
+    /// A fragment of this segment follows, but not the next one.
     Sequence {
-        /// What it says it is.
+        /// The sequence number of that fragment.
         found: u32,
     },
     /// A checksum is wrong: that of the box, of `moof` or of `mdat`, as named.
     Checksum(&'static str),
     /// The medium failed.
     Unreadable(std::io::ErrorKind),
-    /// The checksums are right, but the fragment says what no version of this recorder writes.
+    /// The checksums are right, but no version of this recorder writes such a fragment.
     Malformed(&'static str),
 }
 
 /// A segment's header, read back.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Header {
-    /// Whose it is.
+    /// The identity of the segment.
     pub identity: Identity,
-    /// How to decode it, exactly as it was written.
+    /// The tracks with their decoder configuration, exactly as they were written.
     pub tracks: Tracks,
     /// Where the first fragment begins.
     pub len: u64,
@@ -100,14 +100,14 @@ pub struct Header {
 /// Where the next fragment is expected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {
-    /// Byte of the file.
+    /// Offset in the file, in bytes.
     pub offset: u64,
-    /// Its sequence number.
+    /// Sequence number of the fragment.
     pub sequence: u32,
 }
 
 impl Position {
-    /// Behind a header of that length, before the first fragment.
+    /// The position of the first fragment, behind a header of this length.
     pub fn first(header_len: u64) -> Self {
         Self {
             offset: header_len,
@@ -119,21 +119,21 @@ impl Position {
 /// What a whole scan found.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scanned {
-    /// Whose segment it is.
+    /// The identity of the segment.
     pub identity: Identity,
-    /// How to decode it.
+    /// The tracks with their decoder configuration.
     pub tracks: Tracks,
-    /// Every sample of the fragments that are whole.
+    /// Every sample of the whole fragments.
     pub index: SampleIndex,
-    /// Where the last whole fragment ends. What lies behind is not media of this segment.
+    /// Where the last whole fragment ends. The bytes behind it are not media of this segment.
     pub valid_len: u64,
-    /// Why it is no longer.
+    /// Why the scan stopped there.
     pub stopped: Stopped,
-    /// Bytes behind that which are a fragment of this segment, but not a whole one.
+    /// Bytes behind `valid_len` that belong to a torn fragment of this segment.
     pub torn: u64,
     /// How far the file was durable when the last of its fragments was written.
     pub durable_len: u64,
-    /// Fragments of it were deleted on request: it was sealed long ago, and the index does not cover all of it.
+    /// True when fragments were deleted on request. Such a segment was sealed long ago, and the index does not cover all of it.
     pub gone: bool,
 }
 
@@ -166,8 +166,8 @@ pub fn read_header(reader: &(impl ReadAt + ?Sized), len: u64) -> Result<Header, 
 
 /// Reads a whole segment of `len` bytes and checks every checksum, in one pass with little memory.
 ///
-/// Errors are of the header. Whatever is wrong behind it, an unreadable sector too, only ends the scan:
-/// the fragments before are good.
+/// Errors concern the header alone. A fault behind the header, such as an unreadable sector, only ends the scan: the fragments
+/// before it are good.
 pub fn scan(reader: &(impl ReadAt + ?Sized), len: u64) -> Result<Scanned, ScanError> {
     let header = read_header(reader, len)?;
     let mut walk = Walk::new(reader, len, header.identity.segment, Position::first(header.len)).with_media();
@@ -185,7 +185,7 @@ pub fn scan(reader: &(impl ReadAt + ?Sized), len: u64) -> Result<Scanned, ScanEr
     })
 }
 
-/// Where the fragments end that are durable, as those of a walk from the beginning say.
+/// Where the durable fragments end, by what the fragments of a walk from the beginning say.
 pub(super) fn durable_len<R: ?Sized>(walk: &Walk<'_, R>, header: u64) -> u64 {
     if walk.gone {
         return walk.at.offset;
@@ -199,10 +199,10 @@ pub(super) fn durable_len<R: ?Sized>(walk: &Walk<'_, R>, header: u64) -> u64 {
     ends.unwrap_or(0).max(if walk.durable > 0 { header } else { 0 })
 }
 
-/// Reads the fragments from `from` on without reading their media: for a segment that is being written, whose
-/// first `len` bytes are known to be. Returns them, where to go on later, and why it stopped.
+/// Reads the fragments from `from` on without their media, in a segment that is being written and whose first `len` bytes are
+/// known to be. Returns the fragments, the position to continue from, and why the scan stopped.
 ///
-/// The checksum box and `moof` of each are checked, `mdat` is not.
+/// The checksums of each checksum box and `moof` are checked. That of `mdat` is not.
 pub fn scan_headers(
     reader: &(impl ReadAt + ?Sized),
     len: u64,
@@ -224,14 +224,14 @@ pub(super) struct Walk<'a, R: ?Sized> {
     segment: SegmentId,
     pub(super) at: Position,
     pub(super) index: SampleIndex,
-    /// How many of the segment's fragments are said to be durable by those that were read.
+    /// The number of durable fragments, by what the fragments read so far say.
     pub(super) durable: u32,
-    /// Bytes of the fragment that it stopped at.
+    /// Bytes of the fragment that the walk stopped at.
     pub(super) torn: u64,
-    /// Fragments were deleted from what it walked over.
+    /// True when fragments were deleted from the part that was walked over.
     pub(super) gone: bool,
     samples: usize,
-    /// What media is read into, when its checksum is asked for.
+    /// The buffer that media is read into, when its checksum is checked.
     media: Option<Vec<u8>>,
 }
 
@@ -251,7 +251,7 @@ impl<'a, R: ReadAt + ?Sized> Walk<'a, R> {
         }
     }
 
-    /// Media is read too, and must match its checksum.
+    /// Makes the walk read media too. Media must match its checksum.
     pub(super) fn with_media(mut self) -> Self {
         self.media = Some(vec![0; READ_AT_ONCE]);
         self
@@ -332,7 +332,7 @@ impl<'a, R: ReadAt + ?Sized> Walk<'a, R> {
         })
     }
 
-    /// The box at the present position, or what is there instead.
+    /// The checksum box at the present position, or what is there instead.
     fn checksum_box(&mut self) -> Result<Checksums, Stopped> {
         let rest = self.len.saturating_sub(self.at.offset);
         let mut bytes = [0; CHECKSUM_BOX];
@@ -381,7 +381,7 @@ impl<'a, R: ReadAt + ?Sized> Walk<'a, R> {
     }
 }
 
-/// Fills all of `buf`; false when the file ends before.
+/// Fills all of `buf`. Returns false when the file ends before.
 pub(super) fn fill(
     reader: &(impl ReadAt + ?Sized),
     mut buf: &mut [u8],

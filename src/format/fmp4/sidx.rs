@@ -1,31 +1,31 @@
-//! `sidx` (ISO/IEC 14496-12 §8.16.3): where in a file of fragments which time is, so that a player finds it without
-//! reading every `moof` on the way.
+//! `sidx` (ISO/IEC 14496-12 §8.16.3): an index from times to places in a file of fragments. With it a player finds a time
+//! without reading every `moof` on the way.
 
 use bytes::BufMut;
 
 use super::boxes::full;
 
-/// More references than this are not written: seconds apart in a day, and a few hundred kilobytes.
+/// The most references of an index: with seconds between them enough for a day, and a few hundred kilobytes.
 pub(in crate::format) const MAX_REFERENCES: usize = 16_384;
 
-/// The file from one entry to the next.
+/// The part of the file from one entry of the index to the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::format) struct Reference {
-    /// Bytes.
+    /// Length in bytes.
     pub(in crate::format) bytes: u64,
-    /// In ticks of the index.
+    /// Duration in ticks of the index.
     pub(in crate::format) duration: u64,
-    /// Decoding can begin at its first sample.
+    /// True when decoding can begin at the first sample of the part.
     pub(in crate::format) key: bool,
 }
 
-/// Bytes of an index.
+/// Bytes of an index with so many references.
 pub(in crate::format) fn sidx_len(references: usize) -> u64 {
     40 + 12 * references as u64
 }
 
-/// An index that stands right before what it refers to. `begins` is the first presentation time of `track`. Nothing when
-/// a reference has no room for what it should say.
+/// An index that stands right before the fragments that it refers to. `begins` is the first presentation time of `track`.
+/// Nothing when a value does not fit into a reference.
 pub(in crate::format) fn sidx(
     track: u32,
     timescale: u32,
@@ -49,7 +49,7 @@ pub(in crate::format) fn sidx(
         for reference in references {
             out.put_u32(fitted!(reference.bytes, "the bytes of a reference"));
             out.put_u32(fitted!(reference.duration, "the duration of a reference"));
-            // starts_with_SAP and SAP_type 1: what follows is decoded and shown in one go.
+            // starts_with_SAP and SAP_type 1: the samples that follow are decoded and shown in one go.
             out.put_u32(if reference.key { 0x9000_0000 } else { 0 });
         }
     });

@@ -1,8 +1,8 @@
-//! How long the last sample of a fragment lasts: until the next one of its track, which another fragment has.
+//! How long the last sample of a fragment lasts: until the next one of its track, which is in another fragment.
 //!
-//! The tape had to guess, because it was written before the next sample came. Players that put fragments together
-//! (Media Source Extensions) take a track to end where its last sample does, and wait there. They bear it that a sample lasts
-//! for minutes: a picture stands, sound is silent, and what follows comes at its time.
+//! The tape had to guess the duration, because it was written before the next sample came. Players that put fragments together
+//! (Media Source Extensions) let a track end where its last sample ends, and wait there. They accept a sample that lasts for
+//! minutes: a picture stands, sound is silent, and the next sample comes at its time.
 
 use std::borrow::Cow;
 
@@ -12,23 +12,23 @@ use crate::format::line::{Line, Placement, Tape};
 use crate::format::{FileError, TapeSource};
 use crate::media::{TrackKind, rescale};
 
-/// The longest that a sample is held in a file whose beginning is sent before its end is known.
+/// The longest time that a sample is held in a file whose beginning is sent before its end is known.
 const LONGEST_MS: i64 = 10_000;
 
-/// A track that ends so much before the other is held till then; a frame or two are no matter.
+/// A track that ends this much before the other is held until then. A frame or two do not matter.
 const LEAST_MS: i64 = 500;
 
-/// The ticks that fragments are made of.
+/// The ticks that times of fragments are counted in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::format) enum Ticks {
-    /// Those of the tape: what decodes a chunk says of each how long they are.
+    /// Ticks of the tape: the decoder configuration of a chunk gives their timescale.
     Tape,
-    /// Those of the line: the file has one timescale for each track.
+    /// Ticks of the line: the file has one timescale for each track.
     Line,
 }
 
 impl Ticks {
-    /// A placement that leads to them.
+    /// The placement that leads to these ticks.
     pub(in crate::format) fn of(self, placement: Placement) -> Placement {
         match self {
             Ticks::Tape => Placement {
@@ -40,11 +40,11 @@ impl Ticks {
     }
 }
 
-/// How far ahead the sample may be that the last one of a fragment lasts to.
+/// How far ahead the next sample may be so that the last sample of a fragment lasts until it.
 #[derive(Debug)]
 pub(in crate::format) struct Reach {
     longest_ms: i64,
-    /// Of each fragment; of those that are left out, none.
+    /// The end of the reach of each fragment. Fragments that are missing here have no end.
     ends: Vec<End>,
     pub(super) ticks: Ticks,
 }
@@ -54,11 +54,11 @@ pub(in crate::format) struct Reach {
 pub(in crate::format) struct End {
     /// The first fragment out of reach.
     pub(in crate::format) part: usize,
-    /// A sample without successor is held until then, in milliseconds on the line.
+    /// A sample without a successor is held until this time, in milliseconds on the line.
     pub(in crate::format) held_ms: Option<i64>,
 }
 
-/// What the last samples of a fragment last, in the ticks of the file; nothing where they are as on the tape.
+/// Durations of the last samples of a fragment, in the ticks of the file. Nothing where they are as on the tape.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::format) struct Lasts {
     video: Option<u32>,
@@ -66,7 +66,7 @@ pub(in crate::format) struct Lasts {
 }
 
 impl End {
-    /// All that follows is within reach.
+    /// A reach without end: every later sample is within reach.
     pub(in crate::format) const NONE: Self = Self {
         part: usize::MAX,
         held_ms: None,
@@ -74,7 +74,7 @@ impl End {
 }
 
 impl Reach {
-    /// Of a file that is sent while it grows.
+    /// The reach in a file that is sent while it grows.
     pub(in crate::format) fn in_a_file() -> Self {
         Self {
             longest_ms: LONGEST_MS,
@@ -83,7 +83,7 @@ impl Reach {
         }
     }
 
-    /// Of chunks: where each fragment's reach ends.
+    /// The reach in chunks. `ends` says where it ends for each fragment.
     pub(in crate::format) fn in_chunks(ends: Vec<End>) -> Self {
         Self {
             longest_ms: i64::MAX,
@@ -140,22 +140,23 @@ impl Lasts {
     }
 }
 
-/// A fragment at whose first sample of the leading track decoding can begin.
+/// A fragment where decoding can begin at the first sample of the leading track.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::format) struct Entry {
     pub(in crate::format) part: usize,
-    /// When that is presented, in ticks of the track on the line.
+    /// When the first sample is presented, in ticks of the track on the line.
     pub(in crate::format) pts: i64,
 }
 
-/// What is known of every fragment once what follows it is: bytes of its `moof`, and what its last samples last.
+/// What is known of every fragment once the next fragments are there: the bytes of its `moof`, and how long its last samples
+/// last.
 #[derive(Clone, Debug, Default)]
 pub(in crate::format) struct Known {
     pub(in crate::format) moofs: Vec<u32>,
     pub(in crate::format) lasts: Vec<Lasts>,
     /// Fragments where decoding can begin, in order.
     pub(in crate::format) entries: Vec<Entry>,
-    /// How many fragments stay as they are when the tape grows.
+    /// Number of fragments that stay as they are when the tape grows.
     pub(in crate::format) settled: usize,
     /// The track that the entries belong to.
     leading: Option<TrackKind>,
@@ -163,10 +164,10 @@ pub(in crate::format) struct Known {
     scale: Option<u32>,
 }
 
-/// A track may be recorded so much later than the other.
+/// The longest time that a track may be recorded later than the other.
 const LAG_MS: i64 = 4_000;
 
-/// A track's next sample, seen from behind.
+/// The next sample of a track, for a pass that goes backwards.
 #[derive(Clone, Copy, Debug)]
 struct Next {
     part: usize,
@@ -174,7 +175,7 @@ struct Next {
 }
 
 impl Known {
-    /// What is known of the first so many fragments; of their entries nothing.
+    /// What is known of the first `parts` fragments, without their entries.
     pub(in crate::format) fn first(&self, parts: usize) -> Self {
         let parts = parts.min(self.moofs.len()).min(self.lasts.len());
         Self {
@@ -185,7 +186,7 @@ impl Known {
         }
     }
 
-    /// What is known of the first so many at most, with their entries: of those that stay as they are.
+    /// What is known of the first `parts` fragments at most, with their entries: only those that stay as they are.
     pub(in crate::format) fn settled(&self, parts: usize) -> Self {
         let mut known = self.first(parts.min(self.settled));
         let of_them = self.entries.iter().filter(|entry| entry.part < known.moofs.len());
@@ -195,7 +196,7 @@ impl Known {
     }
 }
 
-/// Goes over all fragments once, from the last one to the first of which nothing is `known`.
+/// Goes over the fragments once, from the last one to the first that is not `known`.
 pub(in crate::format) fn durations<S: TapeSource>(
     line: &Line,
     tape: &mut Tape<S>,
@@ -289,7 +290,7 @@ struct Last {
 }
 
 impl Last {
-    /// How long it lasts, if it can be known.
+    /// How long the sample lasts in ticks, if that can be known.
     fn ticks(&self, next: Option<Next>, reach: &Reach, part: usize) -> Option<i64> {
         let end = reach.end(part);
         if let Some(next) = next.filter(|next| next.part < end.part) {
@@ -304,7 +305,7 @@ impl Last {
         Some(ticks).filter(|ticks| *ticks > least)
     }
 
-    /// True while what follows could still come so soon that it says how long this lasts.
+    /// True while a next sample could still come soon enough to decide how long this one lasts.
     fn may_be_followed(&self, line: &Line, reach: &Reach) -> bool {
         let tracks = [line.video.as_ref(), line.audio.as_ref()].into_iter().flatten();
         let ends = tracks.map(|track| rescale(track.end_dts, track.timescale, 1_000));

@@ -1,8 +1,8 @@
 //! Where the chunks begin.
 //!
-//! A chunk begins at a keyframe once the one before is as long as the target. Where no keyframe comes in time, or no
-//! picture at all, it begins at whatever fragment would make the one before too long. Whether a track is there is asked
-//! of the samples: what a publisher announced may never come.
+//! A chunk begins at a keyframe once the one before is as long as the target. Where no keyframe or no picture comes in time, it
+//! begins at the fragment that would make the one before too long. The samples decide whether a track is there: an announced
+//! track may never come.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -13,14 +13,13 @@ use crate::format::line::{Config, Line, Placement, Stretch, Tape};
 use crate::format::{FileError, TapeSource, ViewSegment};
 use crate::media::{Micros, Tracks, VideoConfig, rescale};
 
-/// A keyframe this much before the target is taken: a group of pictures of "two seconds" is often a
-/// millisecond short of it.
+/// A keyframe is taken up to this much before the target: a GOP of "two seconds" is often a millisecond short of it.
 pub(super) const EARLY_MS: i64 = 100;
 
-/// What follows a break within this time goes on: no player notices.
+/// After a break that is no longer than this, time goes on: no player notices it.
 const GOES_ON_MS: i64 = 200;
 
-/// Parts of a second in which the ticks of nearly every timescale are whole.
+/// Parts of a second that make the ticks of nearly every timescale whole.
 const FINE: u32 = 705_600_000;
 
 /// Some consecutive fragments.
@@ -30,94 +29,95 @@ pub(super) struct Chunk {
     count: u32,
     /// When it begins on the line, in milliseconds.
     pub(super) start_ms: i64,
-    /// When the next one begins, or its own end when nothing follows at once.
+    /// When the next chunk begins, or this one's own end when nothing follows at once, in milliseconds.
     pub(super) end_ms: i64,
     /// The number of the init that decodes the chunk.
     pub(super) init: u32,
-    /// Time does not go on from the chunk before, or another configuration decodes it.
+    /// True when time does not go on from the chunk before, or when another configuration decodes this chunk.
     pub(super) discontinuity: bool,
-    /// Time does not go on from the chunk before. That is known when it begins.
+    /// True when time does not go on from the chunk before. This is known when the chunk begins.
     apart: bool,
-    /// UTC at its beginning.
+    /// UTC at the chunk's beginning.
     pub(super) utc: Micros,
-    /// Decoding can begin at its first picture, and shows all of it.
+    /// True when decoding can begin at the first picture, and all pictures of the chunk are then shown.
     pub(super) independent: bool,
-    /// Decoding can begin at its first picture; of an open group of pictures some that follow are not shown.
+    /// True when decoding can begin at the first picture. In an open GOP the leading pictures are then not shown.
     keyed: bool,
     pictures: bool,
 }
 
-/// How the chunks will be used.
+/// Whether the recording is complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rule {
     /// The whole recording is there.
     Whole,
-    /// More may follow: what is decided of a chunk stays, and nothing is decided by what comes after the next one.
+    /// More may follow. What is decided about a chunk stays, and nothing is decided by what comes after the next chunk.
     Growing,
 }
 
-/// All chunks, and the tracks of each `init`. A copy of it goes on as the original would.
+/// All chunks, and the tracks of each `init`. A copy goes on as the original would.
 #[derive(Clone, Debug)]
 pub(super) struct Cut {
     pub(super) chunks: Vec<Chunk>,
     pub(super) tracks: Vec<Tracks>,
-    /// How many chunks stay as they are when the tape grows: the last one gets longer, and while that could still become
-    /// a part of the one before, so does that.
+    /// Number of chunks that stay as they are when the tape grows. The last chunk gets longer. While it could still become a
+    /// part of the chunk before, that chunk does not stay either.
     pub(super) settled: usize,
-    /// `EXT-X-TARGETDURATION` of what grows, in seconds: what the first chunk needs, and the target at least. It never
-    /// changes (RFC 8216 §6.2.1), so the chunks that follow keep to it.
+    /// `EXT-X-TARGETDURATION` of a growing recording, in seconds: the length of the first chunk, and at least the target. It
+    /// never changes (RFC 8216 §6.2.1), so the chunks that follow keep to it.
     pub(super) limit_s: Option<u64>,
-    /// How fast the pictures of each configuration come.
+    /// The rate at which the pictures of each configuration come.
     pub(super) paces: Vec<(Arc<VideoConfig>, Pace)>,
-    /// Of what grows: by its first chunk alone, so that nothing moves when more comes.
+    /// The origin of a growing recording. Its first chunk alone decides, so that nothing moves when more comes.
     pub(super) origin: Origin,
     rule: Rule,
     pub(super) target_ms: i64,
-    /// Some chunk will have pictures.
+    /// True when some chunk will have pictures.
     pictures: bool,
-    /// What the samples of each chunk decode with.
+    /// The tracks that decode the samples of each chunk.
     has: Vec<Tracks>,
 }
 
-/// Pictures, and the time from each to the next.
+/// The number of pictures, and the time from each to the next.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Pace {
     pictures: u64,
-    /// In [`FINE`] parts of a second.
+    /// Sum of these times, in [`FINE`] parts of a second.
     time: u64,
 }
 
-/// What decides of a fragment, in milliseconds on the line.
+/// The facts of a fragment that decide about chunks, in milliseconds on the line.
 struct Facts {
     start_ms: i64,
     end_ms: i64,
-    /// Its first picture, if it has one.
+    /// The fragment's first picture, if it has one.
     picture: Option<Picture>,
     has: Tracks,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Picture {
-    /// Decoding can begin there.
+    /// Decoding can begin at this picture.
     Key,
-    /// Also there, but some of the pictures that follow need those before.
+    /// Decoding can begin at this picture, but its leading pictures need pictures before it.
     OpenKey,
     Other,
 }
 
 impl Pace {
-    /// Pictures a second; nothing where no two of them follow each other.
+    /// Pictures a second. Nothing where no two pictures follow each other.
     pub(super) fn per_second(self) -> Option<f64> {
         let known = self.pictures > 0 && self.time > 0;
         known.then(|| self.pictures as f64 * f64::from(FINE) / self.time as f64)
     }
 
-    /// Of so few pictures that it says little.
+    /// True when there are too few pictures to tell a rate.
     pub(super) fn is_short(self) -> bool {
         self.time < u64::from(FINE)
     }
 
-    /// How long the last one of a run lasts was a guess, and where one lasts longer than a second nothing came.
+    /// Counts the pictures of a run. The duration of its last picture was a guess, so it does not count. Nor does a picture
+    /// that lasts longer than a second: nothing came in that time.
     fn take(&mut self, run: &Run, scale: u32) {
         let others = run.samples.split_last().map_or(&[][..], |(_, others)| others);
         for duration in others.iter().map(|sample| sample.duration) {
@@ -154,16 +154,16 @@ impl Chunk {
         }
     }
 
-    /// True when a fragment begins the next chunk; `awaits`: it is the first one, and the picture has yet to come.
+    /// True when a fragment begins the next chunk. `awaits` is true in the first chunk while its picture has yet to come.
     fn ends_before(&self, next: &Facts, awaits: bool, target_ms: i64, limit_ms: i64) -> bool {
         let so_long = next.start_ms.saturating_sub(self.start_ms);
         let is_long = so_long.saturating_add(EARLY_MS) >= target_ms;
         let too_long = next.end_ms.saturating_sub(self.start_ms) > limit_ms;
         match next.picture {
-            // Browsers begin where there is sound and picture, if the first chunk has both.
+            // Browsers need sound and picture to begin, if the first chunk has both.
             _ if awaits => too_long,
             Some(Picture::Key | Picture::OpenKey) if self.pictures => is_long || too_long || !self.keyed,
-            // The picture is back. Sound that is there a moment before it makes no chunk.
+            // The picture is back. Sound that begins a moment before it makes no chunk.
             Some(Picture::Key | Picture::OpenKey) => so_long >= target_ms / 4,
             Some(Picture::Other) => too_long,
             None => too_long || is_long && !self.pictures,
@@ -188,7 +188,7 @@ pub(super) fn cut<S: TapeSource>(
 }
 
 impl Cut {
-    /// No chunk yet. `pictures`: some will have pictures.
+    /// A cut without a chunk. `pictures` is true when some chunk will have pictures.
     pub(super) fn new(pictures: bool, target_ms: i64, rule: Rule) -> Self {
         Self {
             pictures,
@@ -204,7 +204,7 @@ impl Cut {
         }
     }
 
-    /// The fragments of the next segment of the line.
+    /// Adds the fragments of the next segment of the line.
     pub(super) fn segment(&mut self, stretch: &Stretch, segment: &ViewSegment, index: &SampleIndex) {
         let (mut breaks, pace) = (stretch.breaks, self.pace_of(segment));
         let first_part: u32 = fitted!(stretch.first_part, "the number of a fragment");
@@ -226,7 +226,7 @@ impl Cut {
         }
     }
 
-    /// Which of the paces is that of a segment's pictures.
+    /// Index of the pace of a segment's pictures.
     fn pace_of(&mut self, segment: &ViewSegment) -> Option<usize> {
         let video = segment.tracks.video.as_ref()?;
         let known = self.paces.iter().position(|(config, _)| config == video);
@@ -236,12 +236,12 @@ impl Cut {
         }))
     }
 
-    /// Nothing follows for now.
+    /// Ends the cut: nothing follows for now.
     pub(super) fn finish(mut self, line: &Line) -> Self {
         self.decide_limit();
         self.name_tracks(match self.rule {
-            // Who got a track's configuration at the beginning bears it that its samples come later, and not that the
-            // track does.
+            // A player that got a track's configuration at the beginning accepts samples that come later. It does not accept a
+            // track that comes later.
             Rule::Whole => first_of(line),
             Rule::Growing => Tracks::default(),
         });
@@ -249,13 +249,13 @@ impl Cut {
         self
     }
 
-    /// How many chunks are decided on by what was [added](Self::segment) alone: of the last two the end may still
-    /// become another.
+    /// Number of chunks that the [added](Self::segment) fragments alone decide on. The end of the last two chunks may still
+    /// change.
     pub(super) fn decided(&self) -> usize {
         self.chunks.len().saturating_sub(2)
     }
 
-    /// The fragments of these.
+    /// Number of fragments of the decided chunks.
     pub(super) fn decided_parts(&self) -> usize {
         let last = self
             .decided()
@@ -264,7 +264,7 @@ impl Cut {
         last.map_or(0, |last| last.parts().end)
     }
 
-    /// Puts a fragment into the last chunk or begins another.
+    /// Puts a fragment into the last chunk or begins another chunk.
     fn add(&mut self, part: u32, facts: Facts, breaks: bool, utc: Micros) {
         let (target_ms, limit_ms, rule) = (self.target_ms, self.limit_ms(), self.rule);
         let awaits = self.pictures && self.chunks.len() == 1;
@@ -280,7 +280,7 @@ impl Cut {
             }
             goes_on = match (breaks, rule) {
                 (true, _) => facts.start_ms.saturating_sub(chunk.end_ms).abs() <= GOES_ON_MS,
-                // For long nothing came at all, and what was promised has no room for it.
+                // Nothing came for a long time, and the promised target duration has no room for the pause.
                 (false, Rule::Growing) => facts.start_ms.saturating_sub(chunk.start_ms) <= limit_ms,
                 (false, Rule::Whole) => true,
             };
@@ -305,7 +305,7 @@ impl Cut {
         self.has.push(facts.has);
     }
 
-    /// The longest that a chunk may last. An EXTINF is rounded before it is compared (RFC 8216 §4.3.3.1).
+    /// The longest that a chunk may last, in milliseconds. An EXTINF is rounded before it is compared (RFC 8216 §4.3.3.1).
     fn limit_ms(&self) -> i64 {
         match self.limit_s {
             Some(seconds) => i64::try_from(seconds)
@@ -324,7 +324,7 @@ impl Cut {
         }
     }
 
-    /// Gives each chunk what decodes it: what decoded the chunk before, with what its own samples bring.
+    /// Gives each chunk its tracks: those of the chunk before, replaced by those of its own samples.
     fn name_tracks(&mut self, mut current: Tracks) {
         let mut before = None;
         for (chunk, has) in self.chunks.iter_mut().zip(&self.has) {
@@ -340,7 +340,7 @@ impl Cut {
         }
     }
 
-    /// What is left after the last keyframe may be a few frames: no reason for a file of their own.
+    /// Joins a short last chunk to the one before. The few frames after the last keyframe do not deserve a file of their own.
     fn join_crumb(&mut self) {
         self.settled = self.chunks.len().saturating_sub(1);
         let limit_ms = self.limit_ms();
@@ -363,8 +363,8 @@ impl Cut {
     }
 }
 
-/// Where the reach of each fragment ends: nothing reaches over a discontinuity, and of what grows nothing reaches farther
-/// than into the fragment after its chunk. Which tracks the chunk after that will have in the end is not known by then.
+/// Where the reach of each fragment ends. No reach crosses a discontinuity. In a growing recording no reach goes beyond the
+/// fragment after its chunk, because the tracks of a later chunk are not known by then.
 pub(super) fn ends(chunks: &[Chunk], rule: Rule) -> Vec<End> {
     let fragments = chunks.last().map_or(0, |chunk| chunk.parts().end);
     let mut ends = vec![End::NONE; fragments];
@@ -407,7 +407,7 @@ fn first_of(line: &Line) -> Tracks {
     tracks
 }
 
-/// True when a track is in both, and decodes otherwise.
+/// True when a track is in both, with configurations that decode differently.
 fn differ(one: &Tracks, other: &Tracks) -> bool {
     let video = one.video.is_some() && other.video.is_some() && one.video != other.video;
     let audio = one.audio.is_some() && other.audio.is_some() && one.audio != other.audio;
@@ -423,7 +423,7 @@ fn overlay(tracks: &mut Tracks, with: &Tracks) {
     }
 }
 
-/// By the picture where there is one. `None` for a fragment without samples.
+/// The facts of a fragment. The picture decides where there is one. `None` for a fragment without samples.
 fn facts(stretch: &Stretch, segment: &ViewSegment, fragment: &FragmentIndex) -> Option<Facts> {
     let video = span(&fragment.video, stretch.video.placement);
     let audio = span(&fragment.audio, stretch.audio.placement);
@@ -449,7 +449,7 @@ fn picture(run: &Run) -> Option<Picture> {
     })
 }
 
-/// When the earliest sample is presented, and when the last ends.
+/// When the earliest sample is presented, and when the last one ends.
 fn span(run: &Run, placement: Placement) -> Option<(i64, i64)> {
     run.samples.first()?;
     let to_ms = |ticks: i64| {
@@ -461,7 +461,7 @@ fn span(run: &Run, placement: Placement) -> Option<(i64, i64)> {
         let dts = placement.place_own(placed.dts);
         dts.saturating_add(i64::from(placed.sample.cts))
     };
-    // Pictures that lead a keyframe are shown before it.
+    // Leading pictures are shown before their keyframe.
     let first = run.placed().map(|placed| shown(&placed)).min()?;
     let ends = run
         .placed()

@@ -1,7 +1,7 @@
-//! `master.m3u8`: what a player is to know before it opens `index.m3u8`, which is the only one there is to choose.
+//! `master.m3u8`: the facts that a player should know before it opens `index.m3u8`, which is its only choice.
 //!
-//! Players that begin there need no guess about the codecs (RFC 8216 §4.3.4.2), and refuse what they cannot play at once
-//! and by name.
+//! A player that begins there need not guess the codecs (RFC 8216 §4.3.4.2). It refuses what it cannot play at once and by
+//! name.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,16 +13,16 @@ use super::{PLAYLIST, chunk::Pace};
 use crate::format::rate::per_second;
 use crate::media::{Tracks, VideoConfig};
 
-/// A rate that a parameter set says is believed while the pictures come so much slower or faster at the most, in per cent.
+/// The rate in a parameter set is used if the rate of the pictures differs from it by this fraction at most.
 const NEAR: f64 = 0.02;
 
-/// Rates that no parameter set of the stream vouches for are whole numbers from here on.
+/// A rate that no parameter set confirms is rounded to a whole number from here on.
 const WHOLE_FROM: f64 = 5.0;
 
 /// `TransferCharacteristics` of ISO/IEC 23091-2.
 const PQ: u8 = 16;
 const HLG: u8 = 18;
-/// Those of which the draft that follows RFC 8216 says that they are the usual range.
+/// The values that the draft behind RFC 8216 assigns to the usual range.
 const SDR: [u8; 5] = [1, 6, 13, 14, 15];
 
 /// The one variant.
@@ -37,8 +37,8 @@ pub(super) struct Master {
 }
 
 impl Master {
-    /// Of everything that is in the playlist: `tracks` of each init, how fast the pictures of each configuration come, bytes
-    /// and milliseconds of each chunk.
+    /// The master playlist of everything in the playlist: `tracks` of each init, the pace of the pictures of each
+    /// configuration, and bytes and milliseconds of each chunk.
     pub(super) fn of(
         tracks: &[Tracks],
         paces: &[(Arc<VideoConfig>, Pace)],
@@ -60,17 +60,17 @@ impl Master {
         }
     }
 
-    /// That of a recording which is complete.
+    /// The text for a complete recording.
     pub(super) fn text(&self) -> Vec<u8> {
         self.written(self.peak)
     }
 
-    /// That of one which grows: its peak is rounded up, so that it seldom has to be written again.
+    /// The text for a growing recording. Its peak is rounded up, so that the file seldom has to be written again.
     pub(super) fn live_text(&self) -> Vec<u8> {
         self.written(rounded_up(self.peak))
     }
 
-    /// What makes another one necessary while the recording grows; that its average moves does not.
+    /// The part of the text that makes another file necessary while the recording grows. A change of the average does not.
     pub(super) fn essence(&self) -> String {
         let peak = rounded_up(self.peak);
         format!("{:?} {:?} {:?} {peak}", self.codecs, self.size, self.range)
@@ -106,7 +106,7 @@ impl Master {
     }
 }
 
-/// Each of them once, of the picture first.
+/// Each codec once, those of the picture first.
 fn codecs(tracks: &[Tracks]) -> Vec<String> {
     let pictures = tracks.iter().filter_map(|one| one.video.as_ref());
     let sounds = tracks.iter().filter_map(|one| one.audio.as_ref());
@@ -120,7 +120,8 @@ fn codecs(tracks: &[Tracks]) -> Vec<String> {
     codecs
 }
 
-/// `VIDEO-RANGE`: the widest that occurs, as far as the stream says it. Players take it that nothing means the usual one.
+/// `VIDEO-RANGE`: the widest range that occurs, as far as the stream names one. Players take a missing value for the usual
+/// range.
 fn range(pictures: &[&VideoConfig]) -> Option<&'static str> {
     let transfers: Vec<u8> = pictures
         .iter()
@@ -134,7 +135,7 @@ fn range(pictures: &[&VideoConfig]) -> Option<&'static str> {
     }
 }
 
-/// RFC 8216 §4.3.4.2: the largest rate of all pictures. Those that are too few to tell count where there are no others.
+/// RFC 8216 §4.3.4.2: the largest rate of all pictures. Rates of too few pictures count only where there are no others.
 fn frame_rate(paces: &[(Arc<VideoConfig>, Pace)]) -> Option<f64> {
     let largest = |short: bool| {
         let these = paces.iter().filter(|(_, pace)| short || !pace.is_short());
@@ -144,7 +145,8 @@ fn frame_rate(paces: &[(Arc<VideoConfig>, Pace)]) -> Option<f64> {
     largest(false).or_else(|| largest(true))
 }
 
-/// As the parameter set says it, where pictures come at that rate; else as they come. To three decimal places.
+/// The rate in the parameter set, where pictures come at that rate; else the rate at which they come. It has three decimal
+/// places.
 fn rate(config: &VideoConfig, pace: Pace) -> Option<f64> {
     let measured = pace.per_second()?;
     let said = config
@@ -176,14 +178,14 @@ fn peak(chunks: &[(u64, u64)], target_ms: u64) -> u32 {
             }
         }
     }
-    // All of it is shorter than that.
+    // The whole recording is shorter than that.
     most.unwrap_or_else(|| {
         let bytes = chunks.iter().map(|chunk| chunk.0).sum();
         per_second(bytes, chunks.iter().map(|chunk| chunk.1).sum())
     })
 }
 
-/// To the next of eight steps between a power of two and the next.
+/// Rounds up to the next of eight steps between a power of two and the next.
 fn rounded_up(rate: u32) -> u32 {
     let step = 1_u32 << rate.checked_ilog2().unwrap_or(0).saturating_sub(3);
     rate.div_ceil(step).saturating_mul(step)

@@ -1,4 +1,4 @@
-//! HLS (RFC 8216): a folder with a playlist, chunks of fragmented MP4, and what decodes them.
+//! HLS (RFC 8216): a folder with a playlist, chunks of fragmented MP4, and the inits that decode them.
 //!
 //! ```text
 //! master.m3u8             what a player is to know before it opens index.m3u8: codecs, size, rates
@@ -7,7 +7,7 @@
 //! 00001.m4s 00002.m4s     chunks: styp (moof mdat)*, each from a keyframe on where one comes in time
 //! ```
 //!
-//! Time goes on over all chunks; breaks are closed always, and the date of the chunk behind tells of them. A new
+//! Time goes on over all chunks. Breaks are always closed, and the date of the chunk behind a break tells of it. A new
 //! configuration is a discontinuity; some players stop at each.
 
 mod chunk;
@@ -29,13 +29,14 @@ use chunk::{Chunk, Cut, Pace, Rule};
 use master::Master;
 pub use prefix::Prefix;
 
-/// Shortest chunk asked for by default; it ends at the keyframe after that, and where it would be twice as long.
+/// Shortest chunk by default, in milliseconds. A chunk ends at the next keyframe after that, or where it would be twice as
+/// long.
 pub const TARGET_MS: u32 = 6_000;
 
 /// Name of the playlist.
 pub const PLAYLIST: &str = "index.m3u8";
 
-/// Name of the master playlist, which names the other.
+/// Name of the master playlist, which refers to the other one.
 pub const MASTER: &str = "master.m3u8";
 
 /// The files that are neither inits nor chunks, in the order in which they should be uploaded.
@@ -70,15 +71,15 @@ struct Plan {
     inits: Vec<Arc<[u8]>>,
     chunks: Vec<Chunk>,
     settled: usize,
-    /// `EXT-X-TARGETDURATION` of what grows.
+    /// `EXT-X-TARGETDURATION` of a growing recording, in seconds.
     limit_s: Option<u64>,
 }
 
 impl<S: TapeSource + Clone> Hls<S> {
-    /// Decides on the chunks of what is complete: each ends before the first keyframe after `target_ms` milliseconds, or
+    /// Decides on the chunks of a complete recording. Each ends before the first keyframe after `target_ms` milliseconds, or
     /// where it would be twice as long.
     pub fn open(view: View<S>, target_ms: u32) -> Result<Self, FileError> {
-        // The date of each chunk keeps the clock; a silent chunk of the length of the gap would break its promises.
+        // The date of each chunk keeps the clock. A silent chunk as long as the gap would break the promised target duration.
         let mut tape = Tape::new(view.gaps(Gaps::Close));
         let line = Line::open_in_chunks(&mut tape)?;
         check_line("hls", &line)?;
@@ -88,13 +89,13 @@ impl<S: TapeSource + Clone> Hls<S> {
         Ok(Self::of(cut, fragments, &tape, target_ms))
     }
 
-    /// The same of what was or is delivered while it grows: nothing changes later of what is [settled](Self::settled).
+    /// The same for a recording that is or was delivered while it grows: no [settled](Self::settled) chunk changes later.
     pub fn growing(view: View<S>, target_ms: u32) -> Result<Self, FileError> {
         Ok(Self::resume(view, target_ms, Prefix::default())?.0)
     }
 
-    /// The same, from what is known since an earlier look, of which another comes back: only the indexes of what has come
-    /// since are read. What comes out is the same.
+    /// The same, with what an earlier look found; returns what this look found. Only the indexes of what has come since are
+    /// read. The result is the same.
     pub fn resume(view: View<S>, target_ms: u32, prefix: Prefix) -> Result<(Self, Prefix), FileError> {
         let mut prefix = prefix;
         let mut tape = Tape::new(view.gaps(Gaps::Close));
@@ -135,7 +136,7 @@ impl<S: TapeSource + Clone> Hls<S> {
         &self.playlist
     }
 
-    /// The text of `index.m3u8` while the recording grows: the first so many chunks, to which more will be added.
+    /// The text of `index.m3u8` while the recording grows. It has the first `chunks` chunks, and more will be added.
     pub fn live_playlist(&self, chunks: usize) -> Vec<u8> {
         let chunks = self.plan.chunks.get(..chunks).unwrap_or(&self.plan.chunks);
         playlist::event(chunks, self.plan.limit_s.unwrap_or_default(), false)
@@ -146,47 +147,47 @@ impl<S: TapeSource + Clone> Hls<S> {
         &self.master_text
     }
 
-    /// The text of `master.m3u8` while the recording grows. Another one has to be written where its
-    /// [mark](Self::live_master_mark) is another.
+    /// The text of `master.m3u8` while the recording grows. The file has to be written again when its
+    /// [mark](Self::live_master_mark) changes.
     pub fn live_master(&self) -> Vec<u8> {
         self.master.live_text()
     }
 
-    /// What the `master.m3u8` of what grows is made of.
+    /// The mark of the `master.m3u8` of a growing recording.
     pub fn live_master_mark(&self) -> Mark {
         let mut marker = Marker::default();
         marker.bytes(self.master.essence().as_bytes());
         marker.finish()
     }
 
-    /// What the `master.m3u8` of what is complete is made of.
+    /// The mark of the `master.m3u8` of a complete recording.
     pub fn master_mark(&self) -> Mark {
         let mut marker = Marker::default();
         marker.bytes(&self.master_text);
         marker.finish()
     }
 
-    /// `EXT-X-TARGETDURATION` of what grows.
+    /// `EXT-X-TARGETDURATION` of a growing recording, in seconds.
     pub fn target_duration_s(&self) -> u64 {
         self.plan.limit_s.unwrap_or_default()
     }
 
-    /// How many chunks there are.
+    /// Number of chunks.
     pub fn chunks(&self) -> usize {
         self.plan.chunks.len()
     }
 
-    /// How many of them stay as they are when the tape grows.
+    /// Number of chunks that stay as they are when the tape grows.
     pub fn settled(&self) -> usize {
         self.plan.settled
     }
 
-    /// How many milliseconds more have to be recorded, at least, before another chunk of the usual length stays as it is.
+    /// How many milliseconds must be recorded, at least, before another chunk of the usual length stays as it is.
     pub fn until_settled_ms(&self) -> u64 {
         let Some(open) = self.plan.chunks.get(self.settled()) else {
             return 0;
         };
-        // What comes after it must not be a crumb.
+        // The chunk after it must not be so short that it would be joined.
         let target = i64::from(TARGET_MS);
         let next = open
             .start_ms
@@ -204,7 +205,7 @@ impl<S: TapeSource + Clone> Hls<S> {
         self.file_len(self.plan.inits.len() + chunk)
     }
 
-    /// What a chunk is made of.
+    /// The mark of a chunk.
     pub fn chunk_mark(&self, chunk: usize) -> Mark {
         let mut marker = Marker::default();
         if let Some(chunk) = self.plan.chunks.get(chunk) {
@@ -217,12 +218,12 @@ impl<S: TapeSource + Clone> Hls<S> {
         marker.finish()
     }
 
-    /// Which of the inits decodes a chunk.
+    /// Index of the init that decodes a chunk.
     pub fn chunk_init(&self, chunk: usize) -> usize {
         self.plan.chunks.get(chunk).map_or(0, |chunk| chunk.init as usize)
     }
 
-    /// The inits: names, and what they are made of.
+    /// The inits: their names and marks.
     pub fn inits(&self) -> impl Iterator<Item = (String, Mark)> + '_ {
         self.plan.inits.iter().enumerate().map(|(number, init)| {
             let mut marker = Marker::default();
@@ -231,18 +232,18 @@ impl<S: TapeSource + Clone> Hls<S> {
         })
     }
 
-    /// How many files there are.
+    /// Number of files in the folder.
     pub fn count(&self) -> usize {
         self.plan.inits.len() + self.plan.chunks.len() + PLAYLISTS.len()
     }
 
-    /// Names and lengths, in the order in which they should be uploaded: the playlists last, the one that names the other
-    /// after it.
+    /// Names and lengths, in the order in which the files should be uploaded: the playlists last, the master playlist after the
+    /// other.
     pub fn files(&self) -> impl Iterator<Item = (String, u64)> + '_ {
         (0..self.count()).map(|number| (self.name(number), self.file_len(number)))
     }
 
-    /// One of them, by its number in [`Hls::files`].
+    /// One file of the folder, by its number in [`Hls::files`].
     pub fn file(&self, number: usize) -> Option<HlsFile<S>> {
         if number >= self.count() {
             return None;
@@ -261,7 +262,7 @@ impl<S: TapeSource + Clone> Hls<S> {
         })
     }
 
-    /// One of them, by its name.
+    /// One file of the folder, by its name.
     pub fn named(&self, name: &str) -> Option<HlsFile<S>> {
         let chunk = name
             .strip_suffix(".m4s")
@@ -324,7 +325,7 @@ impl Plan {
 }
 
 impl<S> HlsFile<S> {
-    /// Its name in the folder.
+    /// The file's name in the folder.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -354,7 +355,7 @@ impl<S: TapeSource> VirtualFile for HlsFile<S> {
     }
 }
 
-/// `styp`, then the chunk's fragments.
+/// A chunk's file: `styp`, then the chunk's fragments.
 struct ChunkFile {
     plan: Arc<Plan>,
     chunk: Chunk,
@@ -415,7 +416,7 @@ impl Script for ChunkFile {
     }
 }
 
-/// The name of what decodes chunks, counted from 0.
+/// The name of an init, counted from 0.
 pub fn init_name(number: usize) -> String {
     match number {
         0 => "init.mp4".to_owned(),

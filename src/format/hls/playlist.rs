@@ -9,15 +9,15 @@ use super::chunk::Chunk;
 use super::{chunk_name, init_name};
 use crate::media::Micros;
 
-/// The first version with `EXT-X-MAP` in a playlist that is not of I-frames is 6; 7 is what the authoring
-/// specification asks for with fragmented MP4.
+/// Version 6 is the first with `EXT-X-MAP` in a playlist that is not of I-frames. The authoring specification asks for 7 with
+/// fragmented MP4.
 pub(super) const VERSION: usize = 7;
 
-/// Milliseconds: `EXTINF` is never off by more than half of one, and the sum not at all, because durations are
-/// differences of times already rounded.
+/// Milliseconds. An `EXTINF` is never wrong by more than half of one. The sum is never wrong, because durations are differences
+/// of rounded times.
 const DECIMALS: usize = 3;
 
-/// A clock that differs by more than this from what the durations say is written down, in microseconds.
+/// The date is written when the clock differs by more than this from the sum of the durations, in microseconds.
 const CLOCK_STEP: u64 = 20_000;
 
 /// The playlist of all chunks.
@@ -31,9 +31,8 @@ pub(super) fn vod(chunks: &[Chunk]) -> Vec<u8> {
     })
 }
 
-/// The playlist of the chunks so far. RFC 8216 §6.2.1: nothing of it may change later but that chunks are added and, at
-/// last, its end. So the target duration is one that all chunks keep to, and nothing is said that one of them could
-/// belie.
+/// The playlist of the chunks so far. RFC 8216 §6.2.1: later only chunks, and at last the end, may be added. So all chunks keep
+/// to the target duration, and the playlist states nothing that a later chunk could contradict.
 pub(super) fn event(chunks: &[Chunk], limit_s: u64, end_list: bool) -> Vec<u8> {
     written(MediaPlaylist {
         target_duration: limit_s,
@@ -55,7 +54,7 @@ fn longest_ms(chunks: &[Chunk]) -> u64 {
     chunks.iter().map(Chunk::duration_ms).max().unwrap_or(1_000)
 }
 
-/// RFC 8216 §4.3.3.1: no EXTINF, rounded to the nearest integer, may be longer.
+/// The target duration in seconds. RFC 8216 §4.3.3.1: no EXTINF, rounded to the nearest integer, may be longer.
 fn target_s(longest_ms: u64) -> u64 {
     ((longest_ms + 500) / 1_000).max(1)
 }
@@ -74,14 +73,14 @@ fn segments(chunks: &[Chunk]) -> Vec<MediaSegment> {
     let mut segments = Vec::with_capacity(chunks.len());
     for (number, chunk) in chunks.iter().enumerate() {
         let mut tags = Vec::new();
-        // A break that was closed is none of the media's time, but one of the clock's.
+        // A closed break takes no media time, but the clock goes on.
         let dated = expected.is_none_or(|expected| expected.abs_diff(chunk.utc) > CLOCK_STEP);
         expected = Some(
             chunk
                 .utc
                 .saturating_add_unsigned(chunk.duration_ms().saturating_mul(1_000)),
         );
-        // m3u8-rs writes MAP before DISCONTINUITY; some players then give it to the chunk before.
+        // m3u8-rs writes MAP before DISCONTINUITY. Some players then give the MAP to the chunk before.
         if chunk.discontinuity {
             tags.push(tag("X-DISCONTINUITY", None));
         }
@@ -97,7 +96,7 @@ fn segments(chunks: &[Chunk]) -> Vec<MediaSegment> {
         }
         segments.push(MediaSegment {
             uri: chunk_name(number),
-            // Exact to the millisecond up to four hours.
+            // The value is exact to the millisecond up to four hours.
             duration: chunk.duration_ms() as f32 / 1_000.0,
             unknown_tags: tags,
             ..MediaSegment::default()

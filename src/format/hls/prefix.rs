@@ -1,8 +1,8 @@
-//! What is known of a recording that grows since it was looked at before.
+//! What earlier looks at a growing recording found.
 //!
-//! The segments that are sealed never change, and all that comes of them is decided going forward: their places on the
-//! line, and the chunks but for the last two. So these are kept, and the next look goes on behind them. A view that does
-//! not begin with the very same segments is looked at from its beginning: what comes out is the same in any case.
+//! Sealed segments never change, and what follows from them is decided forwards: their places on the line, and all chunks but
+//! the last two. These results are kept, and the next look goes on behind them. A view that does not begin with the very same
+//! segments is looked at from its beginning. The result is the same in both cases.
 
 use std::mem;
 
@@ -12,15 +12,15 @@ use crate::format::{FileError, TapeSource, View, ViewSegment};
 
 use super::chunk::{Cut, Rule};
 
-/// The sealed segments at the beginning of a recording, laid out. `Default` is that of none.
+/// The sealed segments at the beginning of a recording, laid out. `Default` has no segment.
 #[derive(Debug)]
 pub struct Prefix {
-    /// As they are in the view.
+    /// The segments as the view has them.
     segments: Vec<ViewSegment>,
     laying: Laying,
     /// The chunks of these segments.
     cut: Option<Cut>,
-    /// Of the fragments of the chunks that are decided on.
+    /// What is known of the fragments of the decided chunks.
     known: Known,
     goes_on: bool,
 }
@@ -38,17 +38,17 @@ impl Default for Prefix {
 }
 
 impl Prefix {
-    /// True when the last look went on from the one before. If not, nothing holds any more that was known before.
+    /// True when the last look went on from the one before. Otherwise nothing that was known before holds any more.
     pub fn goes_on(&self) -> bool {
         self.goes_on
     }
 
-    /// How many chunks stay as they are, whatever comes of the segment that is being written.
+    /// Number of chunks that stay as they are, whatever the segment that is being written brings.
     pub fn chunks(&self) -> usize {
         self.cut.as_ref().map_or(0, Cut::decided)
     }
 
-    /// Lays out a view, of which it keeps what will not change. After an error it is of no use.
+    /// Lays out a view, and keeps the part of it that will not change. After an error this value is of no use.
     pub(super) fn lay<S: TapeSource>(
         &mut self,
         tape: &mut Tape<S>,

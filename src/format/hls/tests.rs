@@ -92,7 +92,7 @@ fn sound_alone_is_cut_by_time_and_never_drifts() {
 
 #[test]
 fn a_crumb_at_the_end_joins_the_chunk_before() {
-    // A keyframe each second and 4.5 s of them: half a second is left after the first chunk.
+    // Keyframes come each second, and the takes last 4.5 s. Half a second is left after the first chunk.
     let chunks = |target_ms| open(&testing::two_segments(), target_ms).chunks();
     assert_eq!(chunks(4_000), 1);
     assert_eq!(chunks(1_000), 5);
@@ -141,11 +141,11 @@ fn a_header_names_the_tracks_that_have_samples_and_goes_on_naming_them() {
             .collect()
     };
     for (from_ms, to_ms, whole, growing) in [
-        // Announced, and never sent.
+        // The picture was announced and never sent.
         (0, 0, vec![(false, true)], vec![(false, true)]),
-        // Gone later.
+        // The picture ends early.
         (0, 9_000, vec![(true, true)], vec![(true, true)]),
-        // Late: what is complete names it from the beginning, what grows could not know.
+        // The picture comes late. A complete recording names it from the beginning; a growing one could not know.
         (
             20_000,
             60_000,
@@ -169,7 +169,7 @@ fn a_header_names_the_tracks_that_have_samples_and_goes_on_naming_them() {
 
 #[test]
 fn what_grows_keeps_the_target_duration_of_its_first_chunk() {
-    // A keyframe every two seconds, then none for half a minute.
+    // A keyframe comes every two seconds, then none for half a minute.
     let tracks = testing::both();
     let mut shots = testing::shoot(&tracks, 0, 60_000, 882);
     for shot in shots.iter_mut().filter(|shot| shot.kind == TrackKind::Video) {
@@ -215,7 +215,7 @@ fn chunks_of_open_groups_of_pictures_are_as_long_as_others() {
         assert!(!playlist.independent_segments);
         let (_, whole) = playlist.segments.split_last().unwrap();
         assert_eq!(whole.len(), 9);
-        // The last pictures of a group are shown before those of the next.
+        // The last pictures of a GOP are shown before those of the next.
         let long = |segment: &m3u8_rs::MediaSegment| segment.duration > 5.9;
         assert!(whole.iter().all(long), "{playlist:?}");
     }

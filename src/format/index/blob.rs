@@ -15,16 +15,16 @@ const HEAD: usize = 5;
 /// Why bytes are no index.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IndexError {
-    /// They end before the index does.
+    /// The bytes end before the index does.
     #[error("the sample index is cut short")]
     Short,
-    /// Written by another version.
+    /// Another version wrote the bytes.
     #[error("the sample index has version {0}, which this version does not read")]
     Version(u8),
-    /// The checksum is another than the bytes'.
+    /// The checksum does not match the bytes.
     #[error("the sample index's checksum is wrong")]
     Checksum,
-    /// The checksum is right, but it says what no index says.
+    /// The checksum is right, but no index has such values.
     #[error("the sample index is not usable: {0}")]
     Malformed(&'static str),
 }
@@ -55,11 +55,10 @@ impl SampleIndex {
     ///      the others less the least, packed low bits first, filled up to a byte
     /// ```
     ///
-    /// `u` is a number in groups of seven bits, low ones first; `s` is the same of a signed number, zigzag.
-    /// A column is left out when every value is the last of the run before: the durations of AAC, the keys of
-    /// audio, the cts without B-frames. The first value of a column stands apart, because a keyframe is so
-    /// much larger than the rest that all would need its bits. Data offsets come last: they follow from the
-    /// sizes.
+    /// `u` is a number in groups of seven bits, low ones first. `s` is the same for a signed number, in zigzag. A column is
+    /// left out when every value equals the last of the run before: the durations of AAC, the keys of audio, the cts without
+    /// B-frames. The first value of a column stands apart: a keyframe is so much larger than the rest that all would need its
+    /// bits. Data offsets come last, because they follow from the sizes.
     pub fn encode(&self) -> Vec<u8> {
         let samples: usize = self
             .fragments
@@ -89,8 +88,8 @@ impl SampleIndex {
         out
     }
 
-    /// Reads an encoded index back. Takes no more memory than [`MAX_SAMPLES`] samples and a few times the
-    /// blob's own length, whatever it says.
+    /// Reads an encoded index back. Takes no more memory than [`MAX_SAMPLES`] samples and a few times the blob's own length,
+    /// whatever the blob claims.
     pub fn decode(blob: &[u8]) -> Result<Self, IndexError> {
         let ([version, crc @ ..], body) = blob.split_first_chunk::<HEAD>().ok_or(IndexError::Short)?;
         if *version != VERSION {
@@ -133,7 +132,7 @@ fn put_difference(out: &mut Vec<u8>, value: u64, expected: u64) {
     put_signed(out, value.wrapping_sub(expected).cast_signed());
 }
 
-/// Where the runs' bytes stand in a fragment as it is written: at its end. 0 for a run without samples.
+/// Where the runs' bytes stand in a fragment as the writer leaves it: at its end. 0 for a run without samples.
 fn expected_offsets(end: u64, video: &Run, audio: &Run) -> (u64, u64) {
     let present = |run: &Run, at: u64| if run.samples.is_empty() { 0 } else { at };
     let audio_at = end.wrapping_sub(audio.bytes());
@@ -141,7 +140,7 @@ fn expected_offsets(end: u64, video: &Run, audio: &Run) -> (u64, u64) {
     (present(video, video_at), present(audio, audio_at))
 }
 
-/// What the next run of a track is told relative to.
+/// The values that the next run of a track is relative to.
 #[derive(Default)]
 struct Track {
     end_dts: u64,

@@ -14,7 +14,7 @@ pub(super) enum Column {
 }
 
 impl Column {
-    /// In the order they stand in the blob; the bit of each in the mask.
+    /// The columns in the order in which they stand in the blob, which is also that of their bits in the mask.
     pub(super) const ALL: [Self; 4] = [Self::Size, Self::Duration, Self::Cts, Self::Key];
 
     /// The field as a number that sorts as the field does.
@@ -42,7 +42,7 @@ impl Column {
         1 << self as u8
     }
 
-    /// How to write the column of samples that follow `before`; `None` when it need not be.
+    /// How to write the column of samples that follow `before`. `None` when the column can be left out.
     pub(super) fn plan(self, samples: &[Sample], before: &Sample) -> Option<Plan> {
         let before = self.value(before);
         let (first, others) = samples.split_first()?;
@@ -62,7 +62,7 @@ impl Column {
         })
     }
 
-    /// Reads a column into samples that are all as the one before them.
+    /// Reads a column into samples that are all equal to the one before them.
     pub(super) fn read(self, from: &mut Reader<'_>, samples: &mut [Sample]) -> Result<(), IndexError> {
         let Some((head, others)) = samples.split_first_mut() else {
             return Ok(());
@@ -79,7 +79,7 @@ impl Column {
         }
         let packed = from.bytes(packed_len(others.len(), bits))?;
         match self {
-            // One loop for each field, so that what is set is decided outside of it.
+            // One loop for each field, so that the choice of the field is made outside of it.
             Column::Size => unpack(packed, bits, others, |sample, value| {
                 Column::Size.set(sample, least.wrapping_add(value));
             }),
@@ -204,7 +204,7 @@ fn unpack(packed: &[u8], bits: u32, samples: &mut [Sample], set: impl Fn(&mut Sa
     }
 }
 
-/// Writes a number in groups of seven bits, low ones first; all but the last have the high bit.
+/// Writes a number in groups of seven bits, low ones first. All groups but the last have the high bit set.
 pub(super) fn put_unsigned(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.put_u8(value as u8 | 0x80);

@@ -1,7 +1,7 @@
 //! Where each sample of a segment is.
 //!
-//! Built while the segment is written, kept in the journal when it is sealed, found again by scanning the
-//! file when there is no journal. Times are those of the segment's own file: its first sample is at zero.
+//! The index is built while the segment is written, and kept in the journal when the segment is sealed. Without a journal, a
+//! scan of the file finds it again. Times are those of the segment's own file: its first sample is at zero.
 
 use crate::media::TrackKind;
 
@@ -10,29 +10,29 @@ mod column;
 
 pub use blob::IndexError;
 
-/// Most samples of one segment, both tracks together. A segment that would pass it must end before: neither
-/// a scan nor the journal's blob is read beyond, so that a hostile one cannot take memory without end.
+/// The most samples of one segment, both tracks together. A segment ends before it would have more. Neither a scan nor a reader
+/// of the journal's blob goes further, so that a hostile one cannot take memory without end.
 pub const MAX_SAMPLES: usize = 1 << 20;
 
 /// One sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sample {
-    /// Bytes.
+    /// Size in bytes.
     pub size: u32,
     /// Ticks until the next sample of the track, as its `trun` says.
     pub duration: u32,
-    /// Presentation less decode time, ticks.
+    /// Presentation less decode time, in ticks.
     pub cts: i32,
-    /// Decoding can begin here.
+    /// True when decoding can begin here.
     pub key: bool,
 }
 
-/// The consecutive samples of one track in one fragment. Default when the track has none there.
+/// The consecutive samples of one track in one fragment. `Default` when the track has none there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Run {
     /// DTS of the first sample: the track's `tfdt`.
     pub first_dts: u64,
-    /// Where the first sample's bytes stand in the file; the others follow without a gap.
+    /// Where the first sample's bytes stand in the file. The others follow without a gap.
     pub data_offset: u64,
     /// The samples in decode order.
     pub samples: Vec<Sample>,
@@ -49,20 +49,19 @@ impl Run {
         self.samples.iter().map(|sample| u64::from(sample.duration)).sum()
     }
 
-    /// DTS at which the last sample ends. The run that follows may begin elsewhere: its `first_dts` says.
+    /// DTS at which the last sample ends. The next run may begin elsewhere, at its own `first_dts`.
     pub fn end_dts(&self) -> u64 {
         self.first_dts.saturating_add(self.duration())
     }
 
-    /// True when decoding can begin at the first sample and yet some that follow, shown before it, need those before: an
-    /// open group of pictures.
+    /// True for an open GOP: decoding can begin at the first sample, and leading pictures behind it need pictures before it.
     pub fn leads(&self) -> bool {
         let shown = |placed: Placed| i128::from(placed.dts) + i128::from(placed.sample.cts);
         let mut placed = self.placed();
         let Some(first) = placed.next().filter(|first| first.sample.key) else {
             return false;
         };
-        // Leading pictures come at once: the next keyframe has its own.
+        // Leading pictures follow their keyframe at once. The next keyframe has its own.
         let mut following = placed.take_while(|placed| !placed.sample.key);
         following.any(|placed| shown(placed) < shown(first))
     }
@@ -80,12 +79,12 @@ impl Run {
     }
 }
 
-/// A sample and where it is.
+/// A sample and its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Placed {
-    /// Decode time, ticks of the segment's own time line.
+    /// Decode time, in ticks of the segment's own time line.
     pub dts: u64,
-    /// Where its bytes stand in the file.
+    /// Where the sample's bytes stand in the file.
     pub offset: u64,
     /// The sample.
     pub sample: Sample,
@@ -94,13 +93,13 @@ pub struct Placed {
 /// One fragment: checksum box, `moof`, `mdat`. Its media is video first, then audio, without a gap between.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FragmentIndex {
-    /// Where its checksum box begins in the file.
+    /// Where the fragment's checksum box begins in the file.
     pub offset: u64,
-    /// Bytes from there to the end of its `mdat`.
+    /// Bytes from there to the end of the fragment's `mdat`.
     pub len: u64,
-    /// The picture.
+    /// The run of the picture.
     pub video: Run,
-    /// The sound.
+    /// The run of the sound.
     pub audio: Run,
 }
 
@@ -113,7 +112,7 @@ impl FragmentIndex {
         }
     }
 
-    /// Where it ends and the next one begins.
+    /// Where the fragment ends and the next one begins.
     pub fn end(&self) -> u64 {
         self.offset.saturating_add(self.len)
     }
@@ -133,7 +132,7 @@ impl SampleIndex {
         runs.filter(|run| !run.samples.is_empty())
     }
 
-    /// Samples of one track.
+    /// Number of samples of one track.
     pub fn sample_count(&self, kind: TrackKind) -> usize {
         self.runs(kind).map(|run| run.samples.len()).sum()
     }
@@ -148,14 +147,14 @@ impl SampleIndex {
         self.runs(kind).next_back().map_or(0, Run::end_dts)
     }
 
-    /// DTS of the first sample of a track after fragment `after`: what the last sample there lasts until.
+    /// DTS of the first sample of a track after fragment `after`. The last sample of that fragment lasts until then.
     pub fn next_dts(&self, kind: TrackKind, after: usize) -> Option<u64> {
         let later = self.fragments.get(after.checked_add(1)?..)?;
         let mut runs = later.iter().map(|fragment| fragment.run(kind));
         runs.find(|run| !run.samples.is_empty()).map(|run| run.first_dts)
     }
 
-    /// Where the last fragment ends, 0 when there is none: the file's length up to there is accounted for.
+    /// Where the last fragment ends, 0 when there is none. The index covers the file up to there.
     pub fn end(&self) -> u64 {
         self.fragments.last().map_or(0, FragmentIndex::end)
     }

@@ -24,7 +24,7 @@ fn other_footage() -> Vec<Take> {
     }]
 }
 
-/// Every format has the samples of the ranges one after the other; each range keeps its own times, moved as one,
+/// Asserts that every format has the samples of the ranges one after the other. Each range keeps its own times, moved as one,
 /// and begins where the one before ends.
 #[track_caller]
 fn assert_spliced(ranges: &[View<Reel>]) {
@@ -61,7 +61,7 @@ fn assert_spliced(ranges: &[View<Reel>]) {
                     end[track] = found.0;
                 }
             }
-            // A picture more at most than both tracks need, and what B-pictures are shown later.
+            // At most one picture more than both tracks need, and the time that B-pictures are shown later.
             let next = tracks[0].get(at[0]).map_or(end[0] + 33.0, |next| next.0);
             assert!(
                 next - end[0] < 33.4 + 100.1,
@@ -96,7 +96,7 @@ fn what_was_cut_apart_is_as_before_when_joined() {
     for ((format, whole), (_, joined)) in whole.iter().zip(&joined) {
         for (whole, joined) in whole.iter().flatten().zip(joined.iter().flatten()) {
             assert!(whole.1 == joined.1);
-            // A cut in the middle of a group leaves pictures that are shown after those which follow them.
+            // A cut in the middle of a GOP leaves pictures that are shown after pictures behind them.
             assert!(
                 (whole.0 - joined.0).abs() < 101.0,
                 "{format}: {} for {}",
@@ -139,7 +139,7 @@ fn a_break_within_a_range_is_told_by_its_date() {
     let joined = range(&takes, 0, 7_000_000, 7_500_000).join(vec![range(&takes, 0, 9_000_000, Micros::MAX)]);
     let hls = Hls::open(joined, 1_000).unwrap();
     let text = String::from_utf8(hls.playlist().to_vec()).unwrap();
-    // The splice, with its new configuration. The break behind it is closed, and told by its date.
+    // The splice, with its new configuration. The break behind it is closed, and its date tells of it.
     assert_eq!(text.matches("#EXT-X-DISCONTINUITY\n").count(), 1, "{text}");
     let dates = ["03:04:12.711Z", "03:04:14.711Z", "03:04:23.056Z"];
     assert!(dates.iter().all(|date| text.contains(date)), "{text}");
@@ -149,7 +149,7 @@ fn a_break_within_a_range_is_told_by_its_date() {
 fn what_is_shown_of_a_range_is_shown_before_the_next() {
     let (takes, others) = (two_segments(), other_footage());
     let zero = others[0].publish_zero;
-    // The first range ends after a picture that is shown behind three others, of which two are not there; the second
+    // The first range ends after a picture that is shown behind three others, and two of these are not there. The second range
     // shows every picture as it is decoded.
     let first = range(&takes, 0, 0, 2_134_000);
     let pictures = on_tape(&first.clone().only(TrackKind::Video)).len();

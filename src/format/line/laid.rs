@@ -4,18 +4,18 @@ use crate::format::{FileError, TapeSource, ViewSegment};
 
 use super::{Laying, Line, Tape};
 
-/// The sealed segments at the beginning of a view, on their line. The next look goes on behind them. `Default` is that of none.
+/// The sealed segments at the beginning of a view, on their line. The next look goes on behind them. `Default` has no segment.
 #[derive(Debug, Default)]
 pub(in crate::format) struct Laid {
-    /// As they are in the view.
+    /// The segments as the view has them.
     segments: Vec<ViewSegment>,
     laying: Laying,
     goes_on: bool,
 }
 
 impl Laid {
-    /// Lays out a view, and keeps what of it will not change. One that does not begin with the very same segments is laid
-    /// out from its beginning. After an error it is of no use.
+    /// Lays out a view, and keeps the part of it that will not change. A view that does not begin with the very same segments
+    /// is laid out from its beginning. After an error this value is of no use.
     pub(in crate::format) fn lay<S: TapeSource>(&mut self, tape: &mut Tape<S>) -> Result<Line, FileError> {
         self.goes_on = tape.segments().starts_with(&self.segments);
         if !self.goes_on {
@@ -34,7 +34,7 @@ impl Laid {
         Ok(laying.finish(tape))
     }
 
-    /// True when the last look went on from the one before. If not, nothing holds any more that was known before.
+    /// True when the last look went on from the one before. Otherwise nothing that was known before holds any more.
     pub(in crate::format) fn goes_on(&self) -> bool {
         self.goes_on
     }

@@ -1,4 +1,4 @@
-//! A line that is laid out segment by segment, so that what grows can be gone on with.
+//! A line that is laid out segment by segment, so that the line of a growing recording can be continued.
 
 use crate::format::cut::Place;
 use crate::format::index::Placed;
@@ -16,16 +16,16 @@ const LARGEST: u32 = 16 << 20;
 pub(in crate::format) struct Laying {
     line: Line,
     sound: Sound,
-    /// The segments on it, with the silence between them.
+    /// The segments on the line, with the silence between them.
     laid: Vec<ViewSegment>,
-    /// The last one that is no silence, with the line time of its publish's zero.
+    /// The last segment that is no silence, with the line time of its publish's zero.
     before: Option<(ViewSegment, Micros)>,
-    /// The range whose first picture is on it.
+    /// The range whose first picture is already on the line.
     pictured: Option<u32>,
 }
 
 impl Laying {
-    /// For chunks: where nothing comes for long, neither picture nor sound, there is no chunk of silence.
+    /// A line for chunks: a long pause of both picture and sound gets no chunk of silence.
     pub(in crate::format) fn in_chunks() -> Self {
         Self {
             sound: Sound::in_chunks(),
@@ -33,7 +33,7 @@ impl Laying {
         }
     }
 
-    /// The next segment of the view. Reads its index. After an error the line is of no use.
+    /// Adds the next segment of the view and reads its index. After an error the line is of no use.
     pub(in crate::format) fn add<S: TapeSource>(
         &mut self,
         view: &View<S>,
@@ -54,8 +54,9 @@ impl Laying {
         self.add_piece(view, rest)
     }
 
-    /// Where its first picture is the keyframe of an open GOP, and pictures that are presented before it follow it: when it is
-    /// presented, and the place behind them, if it is known. They refer to pictures that are not in the view.
+    /// Concerns a segment that begins with the keyframe of an open GOP and has leading pictures. Returns when the keyframe is
+    /// presented, and the place behind the leading pictures, if it is known. The leading pictures refer to pictures that are
+    /// not in the view.
     fn leading<S: TapeSource>(
         &mut self,
         view: &View<S>,
@@ -164,22 +165,22 @@ impl Laying {
         Ok(())
     }
 
-    /// How many fragments are on it.
+    /// Number of fragments on the line.
     pub(super) fn parts(&self) -> usize {
         self.line.parts.len()
     }
 
-    /// How many segments are on it, silence counted.
+    /// Number of segments on the line, silence counted.
     pub(in crate::format) fn count(&self) -> usize {
         self.laid.len()
     }
 
-    /// Those behind the first so many.
+    /// The segments behind the first `count`.
     pub(in crate::format) fn since(&self, count: usize) -> impl Iterator<Item = (&Stretch, &ViewSegment)> {
         self.line.stretches.iter().zip(&self.laid).skip(count)
     }
 
-    /// Nothing follows. The tape's segments become those of the line.
+    /// Ends the line: no segment follows. The tape's segments become those of the line.
     pub(in crate::format) fn finish<S: TapeSource>(mut self, tape: &mut Tape<S>) -> Line {
         tape.lay(self.laid);
         for kind in [TrackKind::Video, TrackKind::Audio] {

@@ -1,16 +1,17 @@
-//! A view laid out on one time line: what every format asks before it can say how long it will be.
+//! A view laid out on one time line. Every format asks the line before it can say how long its file will be.
 //!
 //! [`Line::open`] reads each segment's sample index once and keeps what the formats need to compute sizes and
 //! offsets: some hundred bytes a segment and forty a fragment. [`walk`] then goes over the samples of one
 //! segment again whenever a piece of a file is asked for. [`Tape`] is where both get indexes and bytes from.
 //!
-//! Each track has one timescale on the line. That of the sound is the first segment's. That of the picture is the least in which
-//! the ticks of all segments are whole, so that none is rounded; where that would be too large
-//! ([`common_timescale`](crate::media::common_timescale)) it stays as it was, and each time of the segment is rounded by itself.
+//! Each track has one timescale on the line. The sound takes the timescale of the first segment. The picture takes the least
+//! timescale in which the ticks of all segments are whole, so that no tick is rounded. Where that timescale would be too large
+//! ([`common_timescale`](crate::media::common_timescale)), the picture keeps the timescale it had, and each time of the segment
+//! is rounded by itself.
 //!
-//! The line's zero is the media time zero of the view's first publish. A later publish begins where the one before
-//! ends, to the millisecond and for both tracks alike, so that a break never moves sound against picture; `seam` says
-//! where that is, and how long a gap is that is kept. `sound` puts silence where sound alone would have a gap.
+//! The line's zero is the media time zero of the view's first publish. A later publish begins where the one before ends, to the
+//! millisecond and for both tracks alike, so that a break never moves sound against picture. `seam` decides where a publish
+//! begins, and how long a kept gap is. `sound` puts silence where sound alone would have a gap.
 
 mod laid;
 mod laying;
@@ -35,12 +36,13 @@ use crate::format::index::{FragmentIndex, Run};
 use crate::format::{FileError, SourceError};
 use crate::media::{AudioConfig, SegmentId, TrackKind, Tracks, VideoConfig};
 
-/// The configuration of either track. Two are equal when they decode the same samples: the line has a timescale of its own.
+/// The configuration of either track. Two configurations are equal when they decode the same samples. The timescale is not
+/// compared, because the line has its own.
 #[derive(Clone, Debug, Eq)]
 pub(in crate::format) enum Config {
-    /// Of the picture.
+    /// The picture's configuration.
     Video(Arc<VideoConfig>),
-    /// Of the sound.
+    /// The sound's configuration.
     Audio(Arc<AudioConfig>),
 }
 
@@ -55,7 +57,7 @@ impl PartialEq for Config {
 }
 
 impl Config {
-    /// That of a track.
+    /// The configuration of the track `kind`.
     pub(in crate::format) fn of(tracks: &Tracks, kind: TrackKind) -> Option<Self> {
         match kind {
             TrackKind::Video => tracks.video.clone().map(Config::Video),
@@ -63,7 +65,7 @@ impl Config {
         }
     }
 
-    /// The name ffprobe gives its coding.
+    /// The name that ffprobe gives the codec.
     pub(in crate::format) fn codec(&self) -> &'static str {
         match self {
             Config::Video(config) => config.codec.as_str(),
@@ -89,7 +91,7 @@ pub(in crate::format) fn run(fragment: &FragmentIndex, kind: TrackKind) -> &Run 
     }
 }
 
-/// An index that contradicts itself or what it said before.
+/// The error for an index that contradicts itself, or contradicts what it said before.
 pub(in crate::format) fn contradiction(segment: SegmentId, reason: &str) -> FileError {
     FileError::Source(SourceError {
         segment,

@@ -13,31 +13,32 @@ use super::{Config, Laying, Tape, contradiction, seam};
 /// A view's segments, fragments and tracks.
 #[derive(Clone, Debug, Default)]
 pub(in crate::format) struct Line {
-    /// One for each segment of the view.
+    /// One entry for each segment of the view.
     pub(in crate::format) stretches: Vec<Stretch>,
     /// Every fragment, oldest first.
     pub(in crate::format) parts: Vec<Part>,
-    /// The picture, if there is any sample of it.
+    /// The track of the picture, if it has any sample.
     pub(in crate::format) video: Option<TrackLine>,
-    /// The sound, if there is any sample of it.
+    /// The track of the sound, if it has any sample.
     pub(in crate::format) audio: Option<TrackLine>,
-    /// What of it is shown, in formats that hide the rest.
+    /// The part of the line that is shown, for formats that hide the rest.
     pub(in crate::format) shown: Shown,
 }
 
-/// One segment.
+/// One segment on the line.
 #[derive(Clone, Debug, Default)]
 pub(in crate::format) struct Stretch {
-    /// Its first fragment in [`Line::parts`].
+    /// Index of the segment's first fragment in [`Line::parts`].
     pub(in crate::format) first_part: usize,
     pub(in crate::format) parts: usize,
-    /// It does not go on from the segment before: another publish, or another range of a joined view.
+    /// True when the segment does not continue the one before: it belongs to another publish, or to another range of a joined
+    /// view.
     pub(in crate::format) breaks: bool,
-    /// Where media time zero of its publish lies on the line, in milliseconds.
+    /// Where media time zero of the segment's publish lies on the line, in milliseconds.
     pub(in crate::format) zero_ms: i64,
-    /// What it holds of the picture.
+    /// The segment's samples of the picture.
     pub(in crate::format) video: Summary,
-    /// What it holds of the sound.
+    /// The segment's samples of the sound.
     pub(in crate::format) audio: Summary,
 }
 
@@ -45,9 +46,9 @@ pub(in crate::format) struct Stretch {
 #[derive(Clone, Copy, Debug)]
 pub(in crate::format) struct Part {
     pub(in crate::format) segment: u32,
-    /// The picture's bytes.
+    /// The place of the picture's bytes.
     pub(in crate::format) video: Extent,
-    /// The sound's bytes.
+    /// The place of the sound's bytes.
     pub(in crate::format) audio: Extent,
 }
 
@@ -59,19 +60,19 @@ pub(in crate::format) struct Extent {
     pub(in crate::format) samples: u32,
 }
 
-/// What one segment holds of one track.
+/// Counts of one track in one segment.
 #[derive(Clone, Debug, Default)]
 pub(in crate::format) struct Summary {
-    /// Where its ticks lie.
+    /// Where the segment's ticks lie on the line.
     pub(in crate::format) placement: Placement,
-    /// Which of [`TrackLine::configs`] its samples decode with.
+    /// Index in [`TrackLine::configs`] of the configuration that decodes the samples.
     pub(in crate::format) config: usize,
     pub(in crate::format) samples: u32,
     /// Samples of the track in all segments before.
     pub(in crate::format) samples_before: u32,
-    /// Fragments with at least one sample.
+    /// Fragments with at least one sample of the track.
     pub(in crate::format) chunks: u32,
-    /// The same in all segments before.
+    /// Fragments with at least one sample of the track, in all segments before.
     pub(in crate::format) chunks_before: u32,
     /// Samples at which decoding can begin.
     pub(in crate::format) keys: u32,
@@ -81,9 +82,9 @@ pub(in crate::format) struct Summary {
     pub(in crate::format) cts_runs: u32,
     /// Runs of fragments with equally many samples.
     pub(in crate::format) chunk_runs: u32,
-    /// Decode time of the sample before its first, in an earlier segment.
+    /// Decode time of the last sample in an earlier segment, the one before this segment's first.
     pub(in crate::format) previous_dts: Option<i64>,
-    /// Decode time of the sample after its last, in a later segment.
+    /// Decode time of the first sample in a later segment, the one after this segment's last.
     pub(in crate::format) next_dts: Option<i64>,
 }
 
@@ -91,7 +92,7 @@ pub(in crate::format) struct Summary {
 #[derive(Clone, Debug)]
 pub(in crate::format) struct TrackLine {
     pub(in crate::format) timescale: u32,
-    /// Its configurations, in order of appearance, each once.
+    /// The track's configurations in order of appearance, each once.
     pub(in crate::format) configs: Vec<Config>,
     pub(in crate::format) samples: u32,
     pub(in crate::format) bytes: u64,
@@ -100,10 +101,10 @@ pub(in crate::format) struct TrackLine {
     /// Samples at which decoding can begin.
     pub(in crate::format) keys: u32,
     pub(in crate::format) first_dts: i64,
-    /// Last decode time and the last sample's duration.
+    /// Decode time of the last sample plus its duration.
     pub(in crate::format) end_dts: i64,
     pub(in crate::format) first_pts: i64,
-    /// Last presentation time and that sample's duration.
+    /// Presentation time of the last sample plus its duration.
     pub(in crate::format) end_pts: i64,
     /// Smallest composition offset.
     pub(in crate::format) min_cts: i32,
@@ -114,7 +115,7 @@ pub(in crate::format) struct TrackLine {
     tail: Option<Tail>,
 }
 
-/// The last sample seen, whose duration is not known before the next one is.
+/// The last sample seen. Its duration is not known before the next sample is.
 #[derive(Clone, Copy, Debug)]
 struct Tail {
     stretch: usize,
@@ -123,7 +124,7 @@ struct Tail {
 }
 
 impl Summary {
-    /// Counts in so many times as many ticks of the line.
+    /// Multiplies the timescale of the line by `times`, and the times with it.
     fn multiply(&mut self, times: u32) {
         self.placement.line = self.placement.line.saturating_mul(times);
         for ticks in [&mut self.previous_dts, &mut self.next_dts].into_iter().flatten() {
@@ -133,7 +134,7 @@ impl Summary {
 }
 
 impl Stretch {
-    /// What it holds of `kind`.
+    /// The summary of the track `kind`.
     pub(in crate::format) fn track(&self, kind: TrackKind) -> &Summary {
         match kind {
             TrackKind::Video => &self.video,
@@ -150,7 +151,7 @@ impl Stretch {
 }
 
 impl Part {
-    /// The run of `kind`.
+    /// The place of the run of `kind`.
     pub(in crate::format) fn extent(&self, kind: TrackKind) -> Extent {
         match kind {
             TrackKind::Video => self.video,
@@ -166,7 +167,7 @@ impl Extent {
 
     fn of(run: &Run, segment: SegmentId) -> Result<Self, FileError> {
         if run.samples.is_empty() {
-            // Where nothing stands depends on how the segment is read.
+            // The offset of an empty run depends on how the segment is read, so it is left out.
             return Ok(Self::default());
         }
         let narrow =
@@ -185,7 +186,7 @@ impl Line {
         Self::lay(tape, Laying::default())
     }
 
-    /// The same for a folder of [chunks](Laying::in_chunks).
+    /// Reads every index of the view once, for a folder of [chunks](Laying::in_chunks).
     pub(in crate::format) fn open_in_chunks<S: TapeSource>(tape: &mut Tape<S>) -> Result<Self, FileError> {
         Self::lay(tape, Laying::in_chunks())
     }
@@ -197,8 +198,8 @@ impl Line {
         Ok(laying.finish(tape))
     }
 
-    /// Where its sound ends, in ticks of the file of a segment whose media time zero lies at `zero_ms`; nothing if that has
-    /// sound at once, which was laid behind it.
+    /// Where the line's sound ends, in ticks of the file of `segment`, whose media time zero lies at `zero_ms`. Nothing if the
+    /// segment has sound at once: such sound was laid behind the line's.
     pub(super) fn sound_ends(&self, segment: &ViewSegment, zero_ms: i64, index: &SampleIndex) -> Option<i64> {
         let track = self.audio.as_ref()?;
         let is_part = segment.kept.hides && segment.kept.is_part();
@@ -211,7 +212,7 @@ impl Line {
         Some(ends.saturating_sub(zero))
     }
 
-    /// One of its tracks.
+    /// The track `kind`, if it has samples.
     pub(in crate::format) fn track(&self, kind: TrackKind) -> Option<&TrackLine> {
         match kind {
             TrackKind::Video => self.video.as_ref(),
@@ -227,7 +228,7 @@ impl Line {
             .collect()
     }
 
-    /// One segment, with the media time zero of its publish at `zero_ms`.
+    /// Adds one segment. The media time zero of its publish lies at `zero_ms`.
     pub(super) fn add(
         &mut self,
         number: usize,
@@ -344,7 +345,7 @@ impl Line {
         Ok(())
     }
 
-    /// Lets the ticks of a segment's pictures be whole on the line, if that can be.
+    /// Chooses a timescale of the line in which the ticks of the segment's pictures are whole, if there is one.
     fn count_in_ticks_of(&mut self, segment: &ViewSegment, kind: TrackKind, index: &SampleIndex) {
         let (TrackKind::Video, Some(video)) = (kind, &segment.tracks.video) else {
             return;
@@ -395,7 +396,8 @@ impl Line {
         }
     }
 
-    /// The segment's first sample: makes the track if it is the first of all, and says which configuration.
+    /// Enters the segment's first sample of a track. Makes the track if this is its first sample at all. Returns the index of
+    /// the configuration.
     fn enter(
         &mut self,
         kind: TrackKind,
@@ -420,7 +422,7 @@ impl Line {
         }
     }
 
-    /// Gives the last sample seen its duration: until `next`, or its own when nothing follows.
+    /// Gives the last sample seen its duration: until `next`, or its own duration when no sample follows.
     pub(super) fn end_last(&mut self, kind: TrackKind, next: Option<i64>) {
         let Some(track) = self.track_mut(kind) else { return };
         let Some(Tail {
@@ -480,7 +482,7 @@ impl TrackLine {
         }
     }
 
-    /// Decode and presentation time at which what was seen so far ends.
+    /// Decode and presentation time at which the samples seen so far end.
     pub(super) fn end(&self) -> (i64, i64) {
         let Some(Tail { spot, .. }) = self.tail else {
             return (self.end_dts, self.end_pts);
@@ -489,7 +491,7 @@ impl TrackLine {
         (dts, self.end_pts.max(dts.saturating_add(i64::from(spot.cts))))
     }
 
-    /// Counts in so many times as many ticks; false if they cannot be counted.
+    /// Multiplies the timescale by `times`, and the times with it. Returns false if an offset becomes too large.
     fn multiply(&mut self, times: u32) -> bool {
         let (Some(min_cts), Some(max_cts)) =
             (multiplied(self.min_cts, times), multiplied(self.max_cts, times))
@@ -534,7 +536,7 @@ impl TrackLine {
     }
 }
 
-/// An offset in so many times as many ticks.
+/// An offset in a timescale that is `times` times as large.
 fn multiplied(ticks: i32, times: u32) -> Option<i32> {
     i32::try_from(times).ok()?.checked_mul(ticks)
 }

@@ -1,14 +1,13 @@
 //! Where the next publish, or the next range of a joined view, comes to lie on the line.
 //!
-//! What follows a break follows at once, as the ranges of a joined view do: few players wait where sound has a gap.
-//! Sound and picture are moved alike. The track that ends last decides; the other one's rest is made up for by
+//! What follows a break follows at once, and so do the ranges of a joined view: few players wait where sound has a gap. Sound
+//! and picture are moved alike. The track that ends last decides. The rest of the other track is filled by
 //! [silence](super::Sound), or by a picture that stands.
 //!
-//! Where [gaps are kept](Gaps::Keep), a break is as long as it was, if there is silence to fill it with. Within a boot the
-//! tape line is exact. The tape line of
-//! another boot begins anywhere behind that of the boot before, so there the gap is the one between the publishes'
-//! UTC times, if that can be true. A box whose clock was not set yet says that it began before it ended; then, and when
-//! the gap would be more than a day, it is closed.
+//! Where [gaps are kept](Gaps::Keep), a break is as long as it was, if there is silence to fill it with. Within a boot the tape
+//! line is exact. The tape line of another boot begins anywhere behind that of the boot before. There the gap is the difference
+//! of the publishes' UTC times, if that can be true. A box whose clock was not set yet claims that it began before it ended. In
+//! that case the gap is closed. A gap of more than a day is closed, too.
 
 use crate::format::index::{Run, SampleIndex};
 use crate::format::{Gaps, View, ViewSegment};
@@ -22,24 +21,24 @@ const LONGEST_GAP: Micros = 24 * 3_600 * 1_000_000;
 /// How a segment follows the one before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Seam {
-    /// It goes on with the same publish.
+    /// The segment continues the same publish.
     None,
-    /// Another publish of the same boot, so much later.
+    /// The segment is of another publish of the same boot, so much later.
     Later(Micros),
-    /// Another publish, so much later if the clocks can be believed.
+    /// The segment is of another publish, so much later if the clocks can be believed.
     Perhaps(Micros),
     Spliced,
 }
 
-/// True when a segment does not go on from the one before.
+/// True when a segment does not continue the one before.
 pub(super) fn breaks(before: &ViewSegment, after: &ViewSegment) -> bool {
     seam(before, after) != Seam::None
 }
 
-/// Line time of the media time zero of `after`, when that of `before` is `zero`. `least` is the earliest at which
-/// nothing of it overlaps with what is on the line.
+/// Line time of the media time zero of `after`, when that of `before` is `zero`. `least` is the earliest line time at which
+/// nothing of `after` overlaps with the line.
 ///
-/// What is shown of ranges, where some of their pictures are hidden, is laid out by [`Shown`](super::shown::Shown).
+/// [`Shown`](super::shown::Shown) places ranges of which some pictures are hidden.
 pub(super) fn place(
     before: &ViewSegment,
     after: &ViewSegment,
@@ -61,22 +60,22 @@ pub(super) fn place(
     }
 }
 
-/// Its sound, if it has some, is of a coding that silence is known of.
+/// True when the segment has no sound, or sound of a codec that silence is known of.
 fn can_be_silent(segment: &ViewSegment) -> bool {
     let config = segment.tracks.audio.as_deref();
     config.is_none_or(AudioConfig::has_silence)
 }
 
 impl<S> View<S> {
-    /// The coding of the sound, as RFC 6381 writes it, of the first gap that is to be kept and is closed all the same, because no
-    /// silence is made of that coding.
+    /// Finds the first gap that is to be kept and is closed all the same, because no silence is made of the sound's codec.
+    /// Returns that codec as RFC 6381 writes it.
     pub fn closed_gap(&self) -> Option<String> {
         let mut sides = self.kept_gaps().flat_map(|(before, after)| [before, after]);
         let closes = sides.find(|segment| !can_be_silent(segment))?;
         Some(closes.tracks.audio.as_ref()?.codec_string())
     }
 
-    /// Gaps are to be kept, and there is one.
+    /// True when gaps are to be kept and there is one.
     pub fn keeps_a_gap(&self) -> bool {
         self.kept_gaps().next().is_some()
     }
@@ -105,18 +104,18 @@ fn seam(before: &ViewSegment, after: &ViewSegment) -> Seam {
     }
 }
 
-/// When the samples of one track begin or end, in microseconds, by their decode and by their presentation times.
+/// When the samples of one track begin or end, in microseconds, by their decode times and by their presentation times.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Edge {
     pub(super) dts: Micros,
     pub(super) pts: Micros,
 }
 
-/// Line time of the media time zero of `segment` from which on its samples lie behind all that is on the line, to
-/// the millisecond: sound may end half a millisecond later. Nothing where either has no sample.
+/// The line time of the media time zero of `segment` from which on its samples lie behind all that is on the line. It is exact
+/// to the millisecond: sound may end half a millisecond later. Nothing where either side has no sample.
 ///
-/// Its first fragment alone decides, so that nothing moves when the segment grows: a track that is not in there begins
-/// no earlier than the other one.
+/// The segment's first fragment alone decides, so that nothing moves when the segment grows. A track that is not in this
+/// fragment begins no earlier than the other one.
 pub(super) fn least(
     line: [Option<&TrackLine>; 2],
     hidden_ms: i64,
@@ -157,19 +156,19 @@ pub(super) fn end(track: &TrackLine) -> Edge {
     }
 }
 
-/// When the segment's first samples are decoded, of either track, after its publish's zero.
+/// Decode time of the segment's first sample, of either track, after its publish's zero.
 pub(super) fn begins(segment: &ViewSegment, index: &SampleIndex) -> Option<Micros> {
     let begins = [TrackKind::Video, TrackKind::Audio].map(|kind| begin(segment, kind, index));
     begins.iter().flatten().map(|edge| edge.dts).min()
 }
 
-/// When the segment's first sound is decoded, in ticks after its publish's zero; in whichever fragment it is.
+/// Decode time of the segment's first sound, in ticks after its publish's zero. Any fragment may hold that sound.
 pub(super) fn sound_begins(segment: &ViewSegment, index: &SampleIndex) -> Option<i64> {
     let first = index.runs(TrackKind::Audio).next()?.first_dts;
     Some(segment.base.audio.saturating_add_unsigned(first))
 }
 
-/// The same, if its first fragment has sound.
+/// Decode time of the segment's first sound, in ticks after its publish's zero, if the first fragment has sound.
 pub(super) fn sound_at_once(segment: &ViewSegment, index: &SampleIndex) -> Option<i64> {
     let run = first_run(TrackKind::Audio, index);
     (!run.samples.is_empty()).then(|| segment.base.audio.saturating_add_unsigned(run.first_dts))

@@ -1,8 +1,8 @@
-//! What is shown of the picture, in formats that can hide the rest.
+//! The pictures of a line that are shown, in formats that can hide the rest.
 //!
-//! A range begins with the keyframe before it and may end with pictures that only others need. Such pictures take up time in
-//! the file and none on the line: behind them the picture lies later in the file than on the line, and an edit list
-//! leads from one to the other. Sound needs none: what is not heard is not in the file.
+//! A range begins with the keyframe before it and may end with pictures that only other pictures need. These hidden pictures
+//! take up time in the file and none on the line. Behind them the picture lies later in the file than on the line, and an edit
+//! list leads from one to the other. Sound needs no edit list: sound that is not heard is not in the file.
 
 use crate::format::ViewSegment;
 use crate::format::index::{Run, SampleIndex};
@@ -13,40 +13,40 @@ use super::{Placement, TrackLine, seam};
 /// Pictures that are shown one after the other, in ticks of the track on the line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::format) struct Show {
-    /// When the first one is presented, on the line.
+    /// When the first picture is presented, on the line.
     pub(in crate::format) start: i64,
-    /// When the last one ends.
+    /// When the last picture ends, on the line.
     pub(in crate::format) end: i64,
-    /// When the first one is presented, in the file.
+    /// When the first picture is presented, in the file.
     pub(in crate::format) in_file: i64,
-    /// How much later in the file than on the line, in milliseconds.
+    /// How much later in the file than on the line the pictures lie, in milliseconds.
     hidden_ms: i64,
-    /// Others that are not shown follow at once.
+    /// True when pictures that are not shown follow at once.
     pub(in crate::format) trailing: bool,
 }
 
-/// What of a line is shown.
+/// The parts of a line that are shown.
 #[derive(Clone, Debug, Default)]
 pub(in crate::format) struct Shown {
-    /// The picture, in order.
+    /// The shown parts of the picture, in order.
     pub(in crate::format) shows: Vec<Show>,
-    /// When presentation begins, in microseconds on the line; nothing where it is with the first sample.
+    /// When presentation begins, in microseconds on the line. Nothing where it begins with the first sample.
     pub(in crate::format) begins: Option<Micros>,
-    /// How much later in the file than on the line the picture lies now.
+    /// How much later in the file than on the line the picture lies now, in milliseconds.
     pub(super) hidden_ms: i64,
-    /// Something is hidden, or could be.
+    /// True when something is hidden or could be.
     pub(in crate::format) any: bool,
     /// Where the range that is being laid out ends on the line, if something of it is shown.
     end: Option<Micros>,
-    /// The same of the range before.
+    /// Where the range before ends on the line, if something of it is shown.
     before: Option<Micros>,
-    /// A segment that does not go on from the one before begins other pictures.
+    /// True when a segment that does not continue the one before begins another [`Show`].
     apart: bool,
 }
 
 impl Shown {
-    /// Line time of the media time zero of a segment that does not go on from the one before, so that what is shown of
-    /// it follows what was shown before; nothing where [`seam::place`] has to say.
+    /// Line time of the media time zero of a segment that does not continue the one before. The pictures shown of it follow the
+    /// pictures shown before. Nothing where [`seam::place`] decides.
     pub(super) fn place(
         &mut self,
         before: &ViewSegment,
@@ -67,7 +67,7 @@ impl Shown {
         Some(self.before.unwrap_or(0).saturating_sub(start))
     }
 
-    /// Makes room in the file for pictures that are hidden.
+    /// Makes space in the file for pictures that are hidden.
     pub(super) fn shift(
         &mut self,
         track: Option<&TrackLine>,
@@ -85,7 +85,7 @@ impl Shown {
                 .saturating_mul(1_000);
             let dts = end.dts.saturating_sub(begin.dts.saturating_add(at));
             let pts = end.pts.saturating_sub(begin.pts.saturating_add(at));
-            // The picture before stands until the first one that is shown: by then nothing hidden may begin.
+            // The picture before stands until the first picture that is shown. No hidden picture may begin by then.
             let shown = index.runs(TrackKind::Video).flat_map(Run::placed);
             let shown = shown.map(|placed| segment.shown(&placed));
             let first = shown.filter(|tape| *tape >= segment.kept.shown_from).min();
@@ -100,7 +100,7 @@ impl Shown {
         }
     }
 
-    /// Counts in so many times as many ticks.
+    /// Multiplies the timescale by `times`, and the times with it.
     pub(super) fn multiply(&mut self, times: u32) {
         for show in &mut self.shows {
             for ticks in [&mut show.start, &mut show.end, &mut show.in_file] {
@@ -109,7 +109,7 @@ impl Shown {
         }
     }
 
-    /// Takes note of what is shown of a segment. `scale`: of the picture on the line.
+    /// Adds the shown pictures of a segment. `scale` is the timescale of the picture on the line.
     pub(super) fn add(
         &mut self,
         segment: &ViewSegment,
@@ -160,7 +160,7 @@ impl Shown {
         if show.is_some() || sound {
             let begins = on_line(start(segment, index));
             let shown_at = match (kept.shown_from, show) {
-                // Nobody asked for a moment: it begins with the first that there is to see or to hear.
+                // No start was asked for: presentation begins with the first picture or sound there is.
                 (Micros::MIN, Some(show)) => {
                     let heard = heard(segment, index).map(on_line);
                     let seen = rescale(show.start, line, 1_000_000);
@@ -199,14 +199,14 @@ impl Show {
     }
 }
 
-/// Tape time of the first sound that is meant to be heard.
+/// Tape time of the first sound that is to be heard.
 fn heard(segment: &ViewSegment, index: &SampleIndex) -> Option<Micros> {
     let first = index.runs(TrackKind::Audio).next()?.first_dts;
     let skip = segment.tracks.audio.as_ref().map_or(0, |audio| audio.pre_skip());
     Some(segment.tape(TrackKind::Audio, first.saturating_add(skip.into())))
 }
 
-/// Tape time at which presentation of a segment begins: where it was asked for, if there is something by then.
+/// Tape time at which presentation of a segment begins: the requested time, if the segment has a sample by then.
 pub(super) fn start(segment: &ViewSegment, index: &SampleIndex) -> Micros {
     let first = index.runs(TrackKind::Video).next();
     let first = first.map(|run| segment.tape(TrackKind::Video, run.first_dts));

@@ -1,13 +1,13 @@
 //! Where silence goes, so that sound has no gap between segments.
 //!
-//! Many players play sound end to end, whatever its times say. So it is laid end to end: what is missing is made up
-//! for by whole frames of silence, and what is left over, at most half a frame, is carried on to the next seam.
+//! Many players play sound end to end, whatever its times say. So the sound is laid end to end: whole frames of silence fill
+//! what is missing. The rest, at most half a frame, is carried on to the next seam.
 //!
-//! Sound also drops out where nothing else does: packets of it are lost, or a microphone is off. A segment in which it comes back
-//! is laid in pieces, with silence between them; pieces are parts of the file, as sound may be in a later fragment than its
-//! pictures, and what was sent of a file that grows must stay. Where whole fragments have no sound, files whose fragments
-//! are read
-//! one after the other have the silence in these: it is not known by then whether the sound will be back.
+//! Sound also drops out where the picture goes on: packets of sound are lost, or a microphone is off. A segment in which the
+//! sound comes back is laid in pieces, with silence between them. A piece is a part of the segment's file, because sound may be
+//! in a later fragment than its pictures, and bytes that were sent of a growing file must stay. Some files have their fragments
+//! read one after the other. In these files, whole fragments without sound hold the silence themselves: by then it is not known
+//! whether the sound will be back.
 
 use std::sync::Arc;
 
@@ -19,46 +19,46 @@ use crate::media::{AudioCodec, AudioConfig, Micros, TrackKind, Tracks, rescale};
 
 use super::{TrackLine, seam, shown};
 
-/// Less than this from the end of a frame to the next is no drop-out: clocks are steered by such steps.
+/// A shorter time from the end of a frame to the next is no drop-out: clocks are steered by such steps.
 const LEAST_MS: i64 = 40;
 
-/// Where neither picture nor sound comes for longer, chunks of nothing but silence would stop browsers: there the last frame
-/// before it lasts until the sound is back.
+/// In a pause of both picture and sound that is longer, chunks of nothing but silence would stop browsers. There the last frame
+/// before the pause lasts until the sound is back.
 const LONGEST_MS: i64 = 2_000;
 
 /// The longest break that timestamps may claim.
 const BELIEVED_MS: i64 = 24 * 3_600 * 1_000;
 
-/// Sound that is missing in a fragment may still come with the next one: silence stays so much behind the pictures.
+/// Sound that is missing in a fragment may still come with the next one, so silence stays this far behind the pictures.
 const BEHIND_MS: i64 = 400;
 
-/// No sound is recorded later than so much behind its pictures.
+/// No sound is recorded later than this behind its pictures.
 const LAG: Micros = 3_000_000;
 
-/// Most drop-outs of one segment that silence is made for: each makes another piece of it.
+/// The most drop-outs of one segment that are filled with silence: each makes another piece of the segment.
 const MOST: usize = 200;
 
 /// The sound of a line that is being laid out.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sound {
-    /// What the sound on the line decodes with.
+    /// The configuration that decodes the sound on the line.
     config: Option<Arc<AudioConfig>>,
-    /// How much later the line is than sound that is played end to end, in ticks of `rate`.
+    /// How much later the line is than sound that is played end to end, in ticks of the sample rate.
     late: i64,
     rate: u32,
-    /// How much later than its pictures it has come at most.
+    /// The longest time that sound came behind its pictures.
     lag: Micros,
     in_chunks: bool,
 }
 
-/// A segment in the making: in pieces, with silence between them and in them.
+/// A segment in the making: its pieces, with silence between them and in them.
 #[derive(Debug)]
 struct Pieces {
     done: Vec<ViewSegment>,
     /// The part of the segment behind the last cut.
     rest: ViewSegment,
     is_cut: bool,
-    /// Something stands before the next cut.
+    /// True when something stands before the next cut.
     any: bool,
     filled: Vec<FilledFragment>,
 }
@@ -86,7 +86,7 @@ impl Pieces {
         }
     }
 
-    /// Nothing where the segment is as it was.
+    /// Returns the pieces; none if the segment is as it was.
     fn finish(mut self, frame: &SilentFrame) -> Vec<ViewSegment> {
         let is_filled = !self.filled.is_empty();
         if !self.is_cut && !is_filled {
@@ -103,7 +103,7 @@ impl Pieces {
 }
 
 impl Sound {
-    /// Of a line whose fragments become chunks.
+    /// The sound of a line whose fragments become chunks.
     pub(super) fn in_chunks() -> Self {
         Self {
             in_chunks: true,
@@ -111,8 +111,9 @@ impl Sound {
         }
     }
 
-    /// The silence before a segment whose media time zero lies at `zero` on the line, and how many frames of its own sound
-    /// are too much. `before` is the segment before it, with its own zero in milliseconds; `breaks`: it does not go on from that.
+    /// Returns the silence before a segment whose media time zero lies at `zero` on the line, and the number of frames of its
+    /// own sound that are too many. `before` is the segment before it, with its own zero in milliseconds. `breaks` is true when
+    /// the segment does not continue that one.
     pub(super) fn before(
         &mut self,
         (before, before_ms): (&ViewSegment, i64),
@@ -129,7 +130,7 @@ impl Sound {
             return (Vec::new(), 0);
         };
         let rate = config.sample_rate.max(1);
-        // The sound of a publish may come in a later fragment. While it grows it is not known how much later.
+        // The sound of a publish may come in a later fragment. While the publish grows, nobody knows how much later.
         let is_part = hides && segment.kept.is_part();
         let own = if is_part {
             seam::sound_begins(segment, index)
@@ -137,7 +138,7 @@ impl Sound {
             seam::sound_at_once(segment, index)
         };
         if !is_part && !breaks && own.is_none() && segment.tracks.audio.as_ref() == Some(&config) {
-            // It is missing, or comes later than the pictures: its fragments say.
+            // The sound is missing, or comes later than the pictures. The fragments decide which.
             return (Vec::new(), 0);
         }
         let zero_ms = zero.div_euclid(1_000);
@@ -161,7 +162,7 @@ impl Sound {
         let frames = frames.max(if hides && own.is_some() { i64::MIN } else { 0 });
         let too_much = u32::try_from(frames.saturating_neg()).unwrap_or(0);
         if too_much > 0 && too_much as usize >= index.sample_count(TrackKind::Audio) {
-            // Nothing is left of it: what follows is judged by the same end.
+            // No sound of the segment is left, so the sound behind it is judged by the same end.
             return (Vec::new(), too_much);
         }
         if own.is_some() {
@@ -173,9 +174,8 @@ impl Sound {
         (pieces, too_much)
     }
 
-    /// A segment in pieces, with silence where its sound drops out; nothing where it does not. `ends` is where the sound
-    /// before it
-    /// ends, in ticks of its file.
+    /// Lays a segment in pieces, with silence where its sound drops out. Returns nothing where the sound does not drop out.
+    /// `ends` is the end of the sound before the segment, in ticks of its file.
     pub(super) fn within(
         &mut self,
         segment: &ViewSegment,
@@ -215,14 +215,14 @@ impl Sound {
         walk.pieces.finish(&frame)
     }
 
-    /// The line ends with this segment for now.
+    /// Takes note that the line ends with this segment for now.
     pub(super) fn ends_with(&mut self, segment: &ViewSegment, index: &SampleIndex) {
         if index.runs(TrackKind::Audio).next().is_some() {
             self.config.clone_from(&segment.tracks.audio);
         }
     }
 
-    /// Goes on counting in ticks of another rate.
+    /// Counts in ticks of another rate from now on.
     fn count_in(&mut self, rate: u32) {
         if self.rate != rate {
             self.late = rescale(self.late, self.rate.max(1), rate);
@@ -230,7 +230,8 @@ impl Sound {
         }
     }
 
-    /// The silence before the first segment of a line: from where presentation of a part was asked for to its first sound.
+    /// The silence before the first segment of a line. It lasts from the requested start of a part to the first sound of the
+    /// part.
     pub(super) fn first(&mut self, segment: &ViewSegment, index: &SampleIndex) -> Vec<ViewSegment> {
         let Some(config) = segment.tracks.audio.clone() else {
             return Vec::new();
@@ -255,8 +256,8 @@ impl Sound {
     }
 }
 
-/// Goes over the fragments of a segment, and decides on each by what came until then: what was decided stays when more comes.
-/// Times are ticks of the segment's file.
+/// A walk over the fragments of a segment. It decides on each fragment by what came until then, so that a decision stays when
+/// more comes. Times are ticks of the segment's file.
 struct Walk<'a> {
     sound: &'a mut Sound,
     segment: &'a ViewSegment,
@@ -265,10 +266,10 @@ struct Walk<'a> {
     pieces: Pieces,
     /// Where the sound so far ends.
     ends: Option<i64>,
-    /// The sound so far ends with silence that was made.
+    /// True when the sound so far ends with silence that was made.
     is_made: bool,
-    /// The tape says of each frame how long it is until the next, so what a frame holds has to be known: packets of Opus are as
-    /// long as the shortest of their fragment, whose last one's length is a guess.
+    /// How long one frame sounds. The tape only says how long it is from each frame to the next. Packets of Opus are as long as
+    /// the shortest of their fragment. The length of the fragment's last packet is a guess.
     holds: u32,
     /// Where the pictures so far end.
     pictures: Option<i64>,
@@ -294,7 +295,7 @@ impl Walk<'_> {
         let mut frames = missing.div_euclid(ticks).max(0).unsigned_abs();
         let mut begins = ends;
         if ends < 0 {
-            // What is before the beginning of the file is no part of it.
+            // Silence before the beginning of the file is no part of the file.
             let before = ends.unsigned_abs().div_ceil(ticks.unsigned_abs()).min(frames);
             self.put_silence((fragment.offset, Micros::MIN), ends, before);
             frames -= before;
@@ -330,7 +331,7 @@ impl Walk<'_> {
                     _ => (fragment.offset, self.segment.tape(TrackKind::Audio, placed.dts)),
                 };
                 if self.is_made && gap < -half {
-                    // It came later than sound has ever come: there is silence in its place already.
+                    // The frame came later than sound has ever come. Silence is in its place already.
                     self.skip(place);
                     continue;
                 }
@@ -374,7 +375,7 @@ impl Walk<'_> {
         self.pieces.done.extend(pieces);
     }
 
-    /// Leaves out a frame of sound; those before it of the same fragment are left out, too.
+    /// Leaves out a frame of sound, and the frames before it in the same fragment.
     fn skip(&mut self, place: Place) {
         if self.pieces.rest.kept.sound_skipped == 0 {
             self.pieces.cut(place);
@@ -395,13 +396,13 @@ impl Walk<'_> {
         )
     }
 
-    /// A time of another scale.
+    /// Converts a time from the scale `scale`.
     fn ticks(&self, time: i64, scale: u32) -> i64 {
         rescale(time, scale, self.config.sample_rate.max(1))
     }
 }
 
-/// So many frames as segments, the first one at `base`; of the publish of `like`.
+/// Frames of silence as segments of the publish of `like`, the first one at `base`.
 fn silence(
     like: &ViewSegment,
     config: &Arc<AudioConfig>,

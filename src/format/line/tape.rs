@@ -1,4 +1,4 @@
-//! Indexes and bytes of a view's segments, with as little read twice as a reader going forward allows.
+//! Indexes and bytes of a view's segments. A reader that goes forward reads as little as possible twice.
 
 use std::sync::Arc;
 
@@ -9,14 +9,14 @@ use crate::media::TrackKind;
 
 use super::contradiction;
 
-/// Reads shorter than this go through a window: sound is written in packets of some hundred bytes, and one
-/// system call each would cost more than the copy.
+/// Shorter reads go through a window. Sound is written in packets of some hundred bytes, and a system call for each would cost
+/// more than the copy.
 const DIRECT: usize = 8 * 1024;
 
-/// What a window holds at most.
+/// The most bytes that a window holds.
 const WINDOW: u64 = 64 * 1024;
 
-/// A view's source, with the last index and a window on each track kept.
+/// A view's source. It keeps the last index, and a window on each track.
 pub(in crate::format) struct Tape<S> {
     view: View<S>,
     loaded: Option<(usize, Arc<SampleIndex>)>,
@@ -31,21 +31,22 @@ struct Window {
     bytes: Vec<u8>,
 }
 
-/// Bytes on tape: of one track in one fragment of one segment.
+/// Bytes on tape of one track in one fragment of one segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::format) struct TapeRange {
-    /// Which of the view's segments.
+    /// Index of the segment in the view.
     pub(in crate::format) segment: usize,
-    /// The track, which decides the window.
+    /// The track. It decides which window is used.
     pub(in crate::format) kind: TrackKind,
-    /// Where it begins in the segment's file.
+    /// Where the range begins in the segment's file.
     pub(in crate::format) offset: u64,
-    /// Where the track's run ends: nothing is read ahead beyond it.
+    /// Where the track's run ends. The tape reads no further ahead.
     pub(in crate::format) run_end: u64,
 }
 
 impl<S: TapeSource> Tape<S> {
-    /// Nothing is read yet. What is there only for formats that hide pictures is left out where the view's does not.
+    /// Makes a tape of which nothing is read yet. Segments that are only for formats that hide pictures are left out where the
+    /// view's format does not hide.
     pub(in crate::format) fn new(mut view: View<S>) -> Self {
         view.segments
             .retain(|segment| segment.kept.hides || !segment.kept.if_hidden);
@@ -57,7 +58,7 @@ impl<S: TapeSource> Tape<S> {
         }
     }
 
-    /// The view; once it is laid out on a [`Line`](super::Line), with the silence between its segments.
+    /// The view. Once it is laid out on a [`Line`](super::Line), it includes the silence between its segments.
     pub(in crate::format) fn view(&self) -> &View<S> {
         &self.view
     }
@@ -73,7 +74,7 @@ impl<S: TapeSource> Tape<S> {
         &self.view.segments
     }
 
-    /// The sample index of one segment, from memory if it was the last one asked for.
+    /// The sample index of one segment, from memory if it was the last one that was asked for.
     pub(in crate::format) fn index(&mut self, segment: usize) -> Result<Arc<SampleIndex>, FileError> {
         if let Some((loaded, index)) = &self.loaded
             && *loaded == segment

@@ -10,17 +10,17 @@ use super::{Summary, run};
 /// A sample and where it is, on the line and on tape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::format) struct Spot {
-    /// Which fragment of the segment.
+    /// Index of the fragment in the segment.
     pub(in crate::format) fragment: usize,
     /// Decode time on the line, in ticks of the track; never less than that of the sample before.
     pub(in crate::format) dts: i64,
-    /// Until the next sample of the track, in whichever segment that is.
+    /// Ticks until the next sample of the track, which may be in a later segment.
     pub(in crate::format) duration: u64,
     /// Presentation less decode time.
     pub(in crate::format) cts: i32,
-    /// Decoding can begin here.
+    /// True when decoding can begin here.
     pub(in crate::format) key: bool,
-    /// Where it stands in the segment's file.
+    /// Where the sample stands in the segment's file.
     pub(in crate::format) offset: u64,
     pub(in crate::format) size: u32,
 }
@@ -28,7 +28,7 @@ pub(in crate::format) struct Spot {
 /// Where a segment's ticks lie on the line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::format) struct Placement {
-    /// The line's tick, in the segment's own timescale, of the segment's zero.
+    /// The line's tick of the segment's zero, in the segment's own timescale.
     pub(in crate::format) zero: i64,
     /// The segment's own timescale for the track.
     pub(in crate::format) own: u32,
@@ -50,14 +50,14 @@ impl Placement {
         }
     }
 
-    /// When a sample is presented, on the line.
+    /// When a sample is presented on the line, in the timescale of the line.
     pub(in crate::format) fn shown(&self, placed: &Placed) -> i64 {
         let own = self.place_own(placed.dts);
         self.to_line(own.saturating_add(placed.sample.cts.into()))
     }
 
-    /// A sample in the timescale of the line. Its ends are rounded, if they have to be, and not the time between them, so that
-    /// nothing adds up.
+    /// A sample in the timescale of the line. Its ends are rounded if necessary, not its duration, so that rounding errors do
+    /// not add up.
     pub(in crate::format) fn sample(&self, placed: &Placed) -> Sample {
         if self.own == self.line {
             return placed.sample;
@@ -95,8 +95,8 @@ pub(in crate::format) fn walk<'a>(
     })
 }
 
-/// The samples of `kind` with the durations of their `trun`. `previous` is the decode time of the sample
-/// before the segment: where publishers or a break make times overlap, time stands still but never goes back.
+/// The samples of `kind` with the durations of their `trun`. `previous` is the decode time of the sample before the segment.
+/// Where publishers or a break make times overlap, time stands still but never goes back.
 pub(super) fn spots(
     index: &SampleIndex,
     kind: TrackKind,
@@ -113,7 +113,7 @@ pub(super) fn spots(
             run.placed().map(move |placed| {
                 let sample = match kind {
                     TrackKind::Video => placement.sample(&placed),
-                    // What follows says how long sound lasts.
+                    // The following sample says how long sound lasts.
                     TrackKind::Audio => placed.sample,
                 };
                 Spot {

@@ -1,4 +1,4 @@
-//! A look that goes on from the one before comes to what one from the beginning comes to, and reads what is new.
+//! A look that goes on from the one before has the same result as a look from the beginning, and reads only what is new.
 
 use std::sync::atomic::Ordering;
 
@@ -31,7 +31,7 @@ fn told(file: &dyn Growing) -> (u64, u64, u64, String) {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(30))]
 
-    /// Whatever comes, and whether or not what was known was lost in between.
+    /// The result is the same whatever comes, and whether or not the kept values were lost in between.
     #[test]
     fn a_look_at_a_file_goes_on_to_the_same_as_one_from_the_beginning(
         parts in prop::collection::vec((next(), 1_000_i64..6_000), 1..6),

@@ -33,7 +33,7 @@ fn files<S: TapeSource + Clone + 'static>(view: &View<S>) -> Vec<Grown> {
     files
 }
 
-/// The view as it was when its tape was so long.
+/// The view as it was when its tape ended at `end`.
 fn at(view: &View<Reel>, end: Micros) -> View<Reel> {
     view.clone().cut(Micros::MIN, end).unwrap()
 }
@@ -46,7 +46,7 @@ fn ends(takes: &[Take]) -> impl Iterator<Item = Micros> + use<> {
         .take_while(move |at| *at < end)
 }
 
-/// Where fragments begin: a tape that grows has whole ones.
+/// Where fragments begin: a growing tape has whole fragments.
 fn fragments(view: &View<Reel>) -> Vec<Micros> {
     let kinds = [TrackKind::Video, TrackKind::Audio];
     let begins = view.segments.iter().flat_map(|segment| {
@@ -61,7 +61,8 @@ fn fragments(view: &View<Reel>) -> Vec<Micros> {
     begins.skip(1).collect()
 }
 
-/// Views that grow: all kinds of breaks, changes and late sound in them, just two segments, or sound that drops out.
+/// Views that grow: one with all kinds of breaks, changes and late sound, one of just two segments, and one whose sound drops
+/// out.
 fn tapes() -> [Vec<Take>; 3] {
     [
         testing::eventful(),
@@ -80,7 +81,7 @@ fn what_is_settled_stays_and_has_the_same_mark_however_much_follows() {
             if short.segments.is_empty() || short.bounds().unwrap().is_none() {
                 continue;
             }
-            // A view that changes its coding later is no fragmented MP4.
+            // A view whose codec changes later is no fragmented MP4.
             for (short, long) in files(&short).iter().zip(&long) {
                 assert!(short.settled <= short.body.len());
                 let settled = &short.body[..short.settled];
@@ -94,8 +95,8 @@ fn what_is_settled_stays_and_has_the_same_mark_however_much_follows() {
     }
 }
 
-/// Sound may be in a later fragment than the pictures that it goes with: where it drops out then, or comes much later than before,
-/// nothing changes of what was sent.
+/// Sound may be in a later fragment than its pictures. It may drop out there, or come much later than before. Bytes that were
+/// sent do not change.
 #[test]
 fn what_is_settled_stays_also_where_sound_lags_behind_its_pictures() {
     let takes = testing::without_sound(&[(600, 750), (1_550, 1_700), (1_900, 2_050), (3_100, 3_900)]);

@@ -1,17 +1,17 @@
-//! Numbered pictures of a tape that is cut apart: which of them each part shows.
+//! Numbered pictures of a tape that is cut apart. The tests check which of them each part shows.
 
 use super::*;
 use crate::format::mp4::{Mp4, tests::presented};
 use crate::format::testing::{self, Reel, Shot, Take, all, rendered, steps};
 use crate::format::{Growing as _, VirtualFile as _};
 
-/// Slices of H.264 behind their lengths: I of an IDR picture and of another, and P.
+/// Slices of H.264 behind their lengths: an I slice of an IDR picture, an I slice of another picture, and a P slice.
 const IDR: &[u8] = &[0, 0, 0, 4, 0x65, 0x88, 0x80, 1];
 const INTRA: &[u8] = &[0, 0, 0, 4, 0x61, 0x88, 0x80, 1];
 const OTHER: &[u8] = &[0, 0, 0, 2, 0x01, 0x9E];
 
-/// Pictures in the order of their decoding, ten a second: which one is shown when, and the keyframes. They are shown 200 ms later
-/// than their number says.
+/// Pictures in the order of their decoding, ten a second. Each comes with the number that says when it is shown, and with its
+/// bytes if it is a keyframe. Pictures are shown 200 ms later than their number says.
 fn tape(tracks: &crate::media::Tracks, pictures: &[(i64, Option<&[u8]>)]) -> Vec<Take> {
     let lasts = pictures.len() as i64 * 100;
     let mut shots = testing::shoot(&testing::sound_only(), 0, lasts, 0);
@@ -36,7 +36,7 @@ fn tape(tracks: &crate::media::Tracks, pictures: &[(i64, Option<&[u8]>)]) -> Vec
     }]
 }
 
-/// GOPs of a second, whose keyframe is decoded before two pictures that are shown before it.
+/// GOPs of a second. Each keyframe is decoded before two pictures that are shown before it.
 fn open_gops(key: &'static [u8]) -> Vec<(i64, Option<&'static [u8]>)> {
     let mut pictures = Vec::new();
     for gop in (0..40).step_by(10) {
@@ -55,10 +55,10 @@ fn one_gop() -> Vec<(i64, Option<&'static [u8]>)> {
     pictures
 }
 
-/// A recovery point of H.264 after which five more pictures are to come, of P slices.
+/// A recovery point of H.264 with P slices. Five more pictures must follow until the picture is whole.
 const REFRESH: &[u8] = &[0, 0, 0, 5, 6, 6, 1, 0x34, 0x80, 0, 0, 0, 2, 0x41, 0x9A];
 
-/// An IDR picture, and from then on a recovery point every second and no other.
+/// An IDR picture, and from then on a recovery point every second and no other keyframe.
 fn refreshed() -> Vec<(i64, Option<&'static [u8]>)> {
     let key = |number: i64| match number {
         0 => Some(IDR),
@@ -67,7 +67,7 @@ fn refreshed() -> Vec<(i64, Option<&'static [u8]>)> {
     (0..40).map(|number| (number, key(number))).collect()
 }
 
-/// What follows a moment, with what it misses.
+/// The part from a moment on, with what it misses.
 fn from<S: TapeSource + Clone>(whole: &View<S>, at: Micros) -> View<S> {
     let part = whole.clone().cut(at, Micros::MAX).unwrap();
     let Some(missing) = part.missing().unwrap() else {
@@ -133,7 +133,7 @@ fn sound_begins_with_the_part_and_is_together_with_its_pictures() {
         let wanted = number(bytes) as f64 / 10.0 + 0.2 - zero;
         assert!((at - wanted).abs() < 0.002, "{at} {wanted}");
     }
-    // What is heard alone has no part in it.
+    // A file of sound alone has no part in it.
     let alone = all(&mut Mp4::open_audio(from(&whole, 9_000_000)).unwrap());
     let without = whole.cut(9_000_000, Micros::MAX).unwrap();
     assert!(alone == all(&mut Mp4::open_audio(without).unwrap()));
@@ -156,13 +156,13 @@ fn formats_that_hide_nothing_begin_with_the_keyframe_as_before() {
 #[test]
 fn parts_that_meet_without_a_keyframe_show_every_picture_once() {
     let whole = testing::view(&tape(&testing::both(), &one_gop()));
-    // Between two groups of P B B: what comes before is all shown before what comes behind.
+    // The cut is between two groups of P B B: all pictures before it are shown before those behind it.
     for cut in [1, 4, 13, 22] {
         let [before, behind] = both_sides(&whole, 7_000_000 + cut * 100_000);
         assert!(before.iter().copied().eq(0..cut), "{before:?}");
         assert!(behind.iter().copied().eq(cut..40), "{cut}: {behind:?}");
     }
-    // Within one, none is missing: the reference picture was decoded before, and is shown by both.
+    // The cut is within such a group. No picture is missing: the reference picture was decoded before, and both parts show it.
     let [before, behind] = both_sides(&whole, 8_100_000 + 100_000);
     assert_eq!(before[before.len() - 1], 12);
     assert!(behind.iter().copied().eq(11..40), "{behind:?}");
@@ -178,14 +178,14 @@ fn what_is_not_the_same_tape_decodes_nothing() {
     };
     let whole = testing::view(&takes);
     assert!(!misses(&whole, 9_000_000));
-    // Nothing is before the first keyframe.
+    // The tape has nothing before the first keyframe.
     assert!(misses(&whole, 7_000_000));
     // A part of what is before was deleted.
     takes[0]
         .shots
         .retain(|shot| !(1_000..2_000).contains(&shot.dts) || shot.kind == TrackKind::Audio);
     assert!(misses(&testing::view(&takes), 9_000_000));
-    // It is another publish.
+    // What is before is another publish.
     let mut takes = tape(&testing::both(), &open_gops(INTRA));
     let (behind, before) = takes[0].shots.iter().cloned().partition(|shot| match shot.kind {
         TrackKind::Video => shot.dts >= 2_000,
@@ -269,12 +269,12 @@ fn what_begins_at_a_recovery_point_is_decoded_from_the_one_before_in_mp4() {
         let keys = [first].into_iter().chain((second * 10 + 10..40).step_by(10));
         assert!(keyframes(from(&whole, at)).into_iter().eq(keys));
     }
-    // Nothing is in front of the others: they cannot hide it.
+    // The other formats have nothing in front, because they cannot hide it.
     for (format, [pictures, _]) in rendered(&from(&whole, 9_000_000)) {
         let first = number(&pictures[0].1);
         assert_eq!(first, if format == "MP4" { 10 } else { 20 }, "{format}");
     }
-    // Nothing is before the first picture of all, and nothing is missing there.
+    // The first picture of all has nothing before it and misses nothing.
     assert!(whole.missing().unwrap().is_none());
 }
 
@@ -282,7 +282,8 @@ fn what_begins_at_a_recovery_point_is_decoded_from_the_one_before_in_mp4() {
 fn a_part_begins_so_early_that_its_first_picture_is_refreshed() {
     let whole = testing::view(&tape(&testing::both(), &refreshed()));
     let at = |number: i64| testing::SOME_DAY + 7_000_000 + number * 100_000 + 200_000;
-    // Five pictures after a recovery point it is whole; before, the one before is gone back to, and then the IDR picture.
+    // The picture is whole five pictures after a recovery point. An earlier picture needs the recovery point before, or else
+    // the IDR picture.
     for (first, decoded) in [(9, 0), (14, 0), (15, 10), (24, 10), (25, 20), (30, 20)] {
         let part = whole.clone().trim(at(first), at(38)).unwrap();
         assert_eq!(begins(part.clone()), (decoded, first));
@@ -292,7 +293,7 @@ fn a_part_begins_so_early_that_its_first_picture_is_refreshed() {
             "{keys:?}"
         );
     }
-    // Where nothing is before, it is not whole.
+    // A part with nothing before it does not begin with a whole picture.
     let late = whole.cut(8_000_000, Micros::MAX).unwrap();
     assert_eq!(begins(late.trim(at(12), at(38)).unwrap()), (10, 12));
 }

@@ -12,10 +12,10 @@ use super::edit::{Edit, MovieTime};
 /// Seconds from the epoch of ISO base media files, 1904, to that of Unix.
 const EPOCH: i64 = 2_082_844_800;
 
-/// A track is enabled, and in the movie.
+/// The track is enabled, and in the movie.
 const FLAGS: u32 = 3;
 
-/// Number of a track in the file; the picture comes first.
+/// Number of a track in the file. The picture comes first.
 pub(super) fn track_id(kind: TrackKind) -> u32 {
     match kind {
         TrackKind::Video => fmp4::VIDEO_TRACK,
@@ -23,7 +23,7 @@ pub(super) fn track_id(kind: TrackKind) -> u32 {
     }
 }
 
-/// When the recording began, in seconds since 1904; 0 for what is earlier than 1970.
+/// When the recording began, in seconds since 1904; 0 for times before 1970.
 pub(in crate::format) fn creation_time(unix_micros: i64) -> u64 {
     match unix_micros.div_euclid(1_000_000) {
         seconds if seconds > 0 => seconds.saturating_add(EPOCH).unsigned_abs(),
@@ -31,7 +31,7 @@ pub(in crate::format) fn creation_time(unix_micros: i64) -> u64 {
     }
 }
 
-/// `ftyp`, with the brand of the picture's coding.
+/// `ftyp`, with the brand of the picture's codec.
 pub(super) fn ftyp(picture: Option<VideoCodec>) -> Vec<u8> {
     let brands: [&[u8; 4]; 4] = match picture {
         None => [b"M4A ", b"isom", b"iso2", b"mp42"],
@@ -144,7 +144,7 @@ pub(super) fn stsd(track: &TrackLine, rate: Option<BitRate>) -> Vec<u8> {
     })
 }
 
-/// `sgpd` and `sbgp` (§8.9): every sample decodes rightly once so many before it were.
+/// `sgpd` and `sbgp` (§8.9): every sample decodes rightly once the given number of samples before it were decoded.
 pub(super) fn roll(samples: u32, distance: i16) -> Vec<u8> {
     let mut out = full(b"sgpd", 1, 0, |out| {
         out.extend_from_slice(b"roll");
@@ -182,7 +182,7 @@ pub(super) fn udta() -> Vec<u8> {
     })
 }
 
-/// A box header in front of `body` bytes that follow elsewhere; with a 64-bit size if it must be.
+/// A box header in front of `body` bytes that follow elsewhere. It has a 64-bit size if necessary.
 pub(super) fn header(kind: &[u8; 4], body: u64) -> Vec<u8> {
     let mut out = Vec::with_capacity(16);
     match u32::try_from(body.saturating_add(8)) {

@@ -3,13 +3,13 @@
 use crate::format::line::{Config, Show, TrackLine};
 use crate::media::{Micros, gcd, rescale};
 
-/// Used when no timescale fits both tracks.
+/// The movie's timescale when no timescale fits both tracks.
 const MICROSECONDS: u32 = 1_000_000;
 
-/// The movie's time: its scale, and when its presentation begins: with the earliest of all tracks, or later.
+/// The movie's timescale, and the beginning of its presentation: with the earliest of all tracks, or later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct MovieTime {
-    /// Ticks a second: a common multiple of the tracks' own, so that every offset between them is whole.
+    /// Ticks a second: a common multiple of the tracks' own timescales, so that every offset between them is whole.
     pub(super) timescale: u32,
     zero: i64,
 }
@@ -17,14 +17,14 @@ pub(super) struct MovieTime {
 /// How one track is presented.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Edit {
-    /// How long in movie time what is presented from which media time on; -1 for nothing.
+    /// The entries: how long each lasts in movie time, and the media time it begins at. A media time of -1 presents nothing.
     pub(super) entries: Vec<(u64, i64)>,
-    /// Added to every composition offset so that none is negative.
+    /// The offset added to every composition offset so that none is negative.
     pub(super) cts_shift: i32,
 }
 
 impl MovieTime {
-    /// Fits all tracks.
+    /// The movie time that fits all tracks.
     pub(super) fn of(tracks: &[&TrackLine]) -> Self {
         let timescale = tracks.iter().try_fold(1_u32, |multiple, track| {
             let scale = track.timescale.max(1);
@@ -44,7 +44,7 @@ impl MovieTime {
     /// Lets the movie begin at a time of the line, in microseconds.
     pub(super) fn begin(&mut self, line: Micros, picture: Option<&TrackLine>, shows: &[Show]) {
         self.zero = rescale(line, MICROSECONDS, self.timescale);
-        // Where that is the first picture, it is its tick, which may be no whole microsecond.
+        // If the movie begins with the first picture, the exact time is that picture's tick, which may be no whole microsecond.
         if let (Some(track), Some(first)) = (picture, shows.first())
             && rescale(first.start, track.timescale, MICROSECONDS) == line
         {
@@ -68,7 +68,7 @@ impl MovieTime {
         let media_time = begins.saturating_sub(track.first_dts);
         let empty = first.saturating_sub(self.zero).max(0).unsigned_abs();
         let empty = (empty > 0).then_some((empty, -1));
-        // Rounded up: a player drops what is presented after the end of the edit.
+        // The duration is rounded up: a player drops what is presented after the end of the edit.
         let duration = self.of_track(shown, track, Round::Up).unsigned_abs();
         let media_time = media_time.saturating_add(i64::from(cts_shift));
         Edit {
@@ -77,8 +77,8 @@ impl MovieTime {
         }
     }
 
-    /// Shows some of the pictures of a track, one stretch after the other. The last picture of a stretch stands until
-    /// the next begins, unless others follow it in the file.
+    /// Shows some of the pictures of a track, one stretch after the other. The last picture of a stretch stands until the next
+    /// stretch begins, unless other pictures follow it in the file.
     pub(super) fn edits(&self, track: &TrackLine, shows: &[Show]) -> Edit {
         let cts_shift = track.min_cts.min(0).saturating_neg();
         let movie = |ticks: i64| {
@@ -127,7 +127,7 @@ impl MovieTime {
     }
 }
 
-/// When the first of a track is presented that is meant to be: of Opus, what its encoder was late by comes before
+/// When the first sample of a track that is to be presented is presented. In Opus, the encoder's delay comes before it
 /// (Encapsulation of Opus in ISOBMFF §4.4).
 fn heard_from(track: &TrackLine) -> i64 {
     let skip = match track.configs.first() {

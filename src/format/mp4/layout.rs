@@ -1,4 +1,4 @@
-//! Which part of the file is what.
+//! The layout of the file: which part holds what.
 
 use crate::format::line::{Config, Line, Tape, TrackLine};
 use crate::format::mark::Marker;
@@ -31,14 +31,14 @@ enum Piece {
     },
 }
 
-/// Boxes whose lengths are known though not all of their bytes.
+/// Boxes whose lengths are known, though not all of their bytes.
 struct Tree {
     pieces: Vec<(Piece, u64)>,
     len: u64,
 }
 
 impl Layout {
-    /// Counts, and decides where everything goes.
+    /// Counts the parts, and decides where each goes.
     pub(super) fn of<S: TapeSource>(
         format: &'static str,
         wanted: &[TrackKind],

@@ -1,9 +1,9 @@
 //! Progressive MP4 (ISO/IEC 14496-12): `ftyp moov mdat`, the index in front so that a player can begin before
 //! it has the whole file.
 //!
-//! The `moov` of two hours is larger than the memory it may take, so it never exists as a whole. [`Mp4::open`]
-//! goes over the tape's sample indexes once and counts; then every table of the `moov` is a row of slices, one
-//! for each segment, whose lengths are known and whose bytes are made when somebody reads them.
+//! The `moov` of two hours is larger than the memory it may take, so it never exists as a whole. [`Mp4::open`] goes over the
+//! tape's sample indexes once and counts. Every table of the `moov` is then a row of slices, one for each segment. Their
+//! lengths are known, and their bytes are made when somebody reads them.
 //!
 //! Times are exact: `stts` holds the differences of the tape's decode times, breaks included, and the edit
 //! list moves both tracks so that the earliest picture or sound is presented at zero.
@@ -29,22 +29,22 @@ pub(in crate::format) use boxes::creation_time;
 pub type Mp4<S> = Spliced<S, Layout>;
 
 impl<S: TapeSource> Mp4<S> {
-    /// All tracks. Fails when the view has none, or when a track changes its coding.
+    /// Opens the file with all tracks. Fails when the view has none, or when a track changes its codec.
     pub fn open(view: View<S>) -> Result<Self, FileError> {
         Ok(Self::resume(view, Looked::default())?.0)
     }
 
-    /// The same of a recording that grows, from what was kept of the look before; what is to be kept of this one.
+    /// Opens the file of a growing recording with what was kept of the previous look. Returns what is to be kept of this look.
     pub fn resume(view: View<S>, looked: Looked) -> Result<(Self, Looked), FileError> {
         Self::with("mp4", &[TrackKind::Video, TrackKind::Audio], view, looked)
     }
 
-    /// The sound alone, as an `.m4a` file.
+    /// Opens the sound alone, as an `.m4a` file.
     pub fn open_audio(view: View<S>) -> Result<Self, FileError> {
         Ok(Self::resume_audio(view, Looked::default())?.0)
     }
 
-    /// The same of a recording that grows.
+    /// Opens the sound alone of a growing recording, as [`resume`](Self::resume) does.
     pub fn resume_audio(view: View<S>, looked: Looked) -> Result<(Self, Looked), FileError> {
         Self::with("m4a", &[TrackKind::Audio], view, looked)
     }

@@ -24,7 +24,7 @@ pub(super) enum Table {
 }
 
 impl Table {
-    /// The tables that a track needs; `wide` when the file is too long for 32-bit offsets.
+    /// The tables that a track needs. `wide` is true when the file is too long for 32-bit offsets.
     pub(super) fn of(track: &TrackLine, wide: bool) -> Vec<Table> {
         let offsets = if wide { Table::Co64 } else { Table::Stco };
         let composed = track.min_cts != 0 || track.max_cts != 0;
@@ -54,7 +54,7 @@ impl Table {
         }
     }
 
-    /// Version, flags and number of entries.
+    /// Version, flags and number of entries: the bytes before the entries.
     pub(super) fn preamble(self, entries: u32) -> Vec<u8> {
         let mut out = vec![0; if self == Table::Stsz { 8 } else { 4 }];
         out.extend_from_slice(&entries.to_be_bytes());
@@ -70,7 +70,7 @@ impl Table {
         }
     }
 
-    /// Entries that one segment adds.
+    /// Number of entries that one segment adds.
     pub(super) fn entries(self, summary: &Summary) -> u32 {
         match self {
             Table::Stts => summary.duration_runs,
@@ -88,8 +88,7 @@ impl Table {
     }
 }
 
-/// Makes one segment's slice of a table that is made from samples. `cts_shift` is added to every
-/// composition offset.
+/// Makes one segment's slice of a table that is made from samples. `cts_shift` is added to every composition offset.
 pub(super) fn sample_slice(
     table: Table,
     index: &SampleIndex,
@@ -154,8 +153,8 @@ pub(super) fn chunk_slice(line: &Line, stretch: usize, kind: TrackKind) -> Vec<u
     out
 }
 
-/// Makes one segment's slice of `stco` or `co64`; `starts` gives where each of its fragments' media stands in
-/// the file, the picture first.
+/// Makes one segment's slice of `stco` or `co64`. `starts` says where the media of each of its fragments stands in the file,
+/// the picture first.
 pub(super) fn offset_slice(
     table: Table,
     line: &Line,

@@ -85,7 +85,7 @@ fn the_earliest_presentation_is_at_zero_and_offsets_are_exact() {
 
     let bytes = all(&mut Mp4::open(testing::view(&testing::eventful())).unwrap());
     assert_eq!(edits(&bytes, 2)[0].1, 0);
-    // Sound from -40 ms, the first picture shown at 1033 ms.
+    // The sound begins at -40 ms. The first picture is shown at 1033 ms.
     assert_eq!(edits(&bytes, 1)[0].0, 1_073 * 441);
 }
 
@@ -102,7 +102,7 @@ fn what_the_encoder_of_opus_was_late_by_is_not_presented() {
             publish_zero: 0,
         };
         let bytes = all(&mut Mp4::open(testing::view(&[take])).unwrap());
-        // What is presented at which movie time, in 1/48000 s, and from which media time on.
+        // For each entry: the movie time of its presentation, in 1/48000 s, and the media time it begins at.
         let begins = |track| match edits(&bytes, track).as_slice() {
             [(_, media)] => (0, *media),
             [(empty, -1), (_, media)] => (*empty as i64, *media),
@@ -115,7 +115,7 @@ fn what_the_encoder_of_opus_was_late_by_is_not_presented() {
         assert_eq!(sound.0 - picture.0, sound_from + 312 - 33 * 48);
         assert!(bytes.windows(8).any(|word| word == b"sgpd\x01\0\0\0"));
     }
-    // Shorter than that: all of it is presented.
+    // A shorter take: all of it is presented.
     let take = Take {
         shots: vec![Shot {
             kind: TrackKind::Audio,
@@ -232,7 +232,7 @@ proptest! {
     }
 }
 
-/// Six gigabytes that are not there: every byte of the media is the low byte of its offset.
+/// A file of six gigabytes that does not exist: every byte of the media is the low byte of its offset.
 struct Endless;
 
 impl TapeSource for Endless {
@@ -311,7 +311,7 @@ fn beyond_four_gigabytes_offsets_are_64_bits() {
     }
 }
 
-/// What an edit list shows of a track: (movie time, bytes), of the pictures or frames of sound that are presented.
+/// What an edit list shows of a track: movie time and bytes of the presented pictures or frames of sound.
 pub(in crate::format) fn presented(bytes: &[u8], track: u32) -> Vec<(f64, Vec<u8>)> {
     let reader = mp4::Mp4Reader::read_header(Cursor::new(bytes), bytes.len() as u64).unwrap();
     let movie = f64::from(reader.moov.mvhd.timescale);
@@ -372,7 +372,7 @@ fn a_part_shows_exactly_the_pictures_presented_in_it() {
                 );
                 assert!(shown.1 == wanted.1, "{from_ms}, {lasts_ms} at {at}");
             }
-            // Sound where it was, of which nothing is hidden.
+            // The sound stays where it was, and none of it is hidden.
             let sound = takes.iter().flat_map(|take| &take.shots);
             let first = sound
                 .filter(|shot| shot.kind == TrackKind::Audio && shot.dts * 10 >= from_ms * 441)

@@ -1,4 +1,4 @@
-//! One configuration a part.
+//! Each part has one configuration.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ fn of(changes: &[Change]) -> Vec<String> {
 fn a_view_is_cut_where_the_picture_becomes_another() {
     let takes = eventful();
     let view = testing::view(&takes);
-    // That the picture begins later than the sound is no change, and neither is the break.
+    // The picture begins later than the sound, and there is a break. Neither is a change.
     let changes = view.changes();
     assert_eq!(of(&changes), ["h264 320x240 becomes h264 640x360"]);
     assert_eq!(
@@ -60,7 +60,7 @@ fn a_change_back_is_a_change_and_both_tracks_at_once_are_one_cut() {
             "opus 48000 Hz 2 ch becomes aac 44100 Hz 2 ch",
         ]
     );
-    // The sound alone knows nothing of the picture.
+    // A view of the sound alone does not see changes of the picture.
     let mut eventful = eventful();
     assert_eq!(testing::view(&eventful).only(TrackKind::Audio).parts().len(), 1);
     eventful[1].tracks.audio = None;
@@ -87,7 +87,7 @@ fn ranges_that_differ_are_named() {
     let joined = small(0).join(vec![small(1), other(testing::other_video())]);
     let changes = of(&joined.changes());
     assert_eq!(changes, ["range 3 has h264 640x360, range 2 has h264 320x240"]);
-    // The same size, and other parameter sets.
+    // The same size, with other parameter sets.
     let mut video = testing::small_video();
     let mut record = video.record.to_vec();
     *record.last_mut().unwrap() ^= 1;

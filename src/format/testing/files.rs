@@ -1,4 +1,4 @@
-//! What is in the files of every format, read back.
+//! Reads back the files of every format.
 
 use std::collections::HashMap;
 
@@ -10,8 +10,8 @@ use crate::format::{Fmp4, TapeSource, View, flv, hls, mp4};
 /// The samples of one track of a file: decode times in milliseconds, and bytes.
 pub(crate) type Timed = Vec<(f64, Vec<u8>)>;
 
-/// Picture and sound of every format of a view, by its name; times count from the first picture, or from the first
-/// sound where there is none.
+/// Picture and sound of a view in every format, by the format's name. Times count from the first picture, or from the first
+/// sound where there is no picture.
 pub(crate) fn rendered<S: TapeSource + Clone>(view: &View<S>) -> Vec<(&'static str, [Timed; 2])> {
     let mp4 = all(&mut mp4::Mp4::open(view.clone()).unwrap());
     let fmp4 = all(&mut Fmp4::open(view.clone()).unwrap());

@@ -1,3 +1,3 @@
-//! What holds of every format.
+//! Facts that hold of every format.
 
 mod timescales;

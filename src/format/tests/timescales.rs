@@ -14,7 +14,7 @@ use crate::format::testing::{
 use crate::format::{Fmp4, Looked, View};
 use crate::media::{Micros, TrackKind, rescale};
 
-/// A film, television of North America, RTP, and an encoder that counts pictures.
+/// Timescales of film, of television in North America, of RTP, and of an encoder that counts pictures.
 const SCALES: [(u32, i64); 5] = [
     (90_000, 3_003),
     (90_000, 3_750),
@@ -88,7 +88,7 @@ fn of_fmp4(view: &View<Reel>) -> (u32, Ticks) {
     (scale, from_first(ticks))
 }
 
-/// The same of each run of chunks that one `init` decodes.
+/// The same for each run of chunks that one `init` decodes.
 fn of_hls(view: &View<Reel>) -> Vec<(u32, Ticks)> {
     let hls = Hls::open(view.clone(), 1_000).unwrap();
     let files: HashMap<String, Vec<u8>> = (0..hls.count())
@@ -191,7 +191,7 @@ fn a_join_has_the_least_timescale_that_keeps_each_tick() {
     }
     let each = takes.map(|take| (take.tracks.timescale(TrackKind::Video).unwrap(), wanted(take)));
     assert!(of_hls(&joined) == each);
-    // It says nothing of a change of what decodes it.
+    // The joined view has no change of the configuration.
     assert_eq!(joined.changes(), []);
     assert_eq!(joined.parts().len(), 1);
 }
@@ -256,13 +256,13 @@ fn millis(samples: &[OnTape], takes: &[Take]) -> [Timed; 2] {
 fn assert_rendered(view: &View<Reel>, takes: &[Take]) {
     let wanted = millis(&on_tape(view), takes);
     for (format, tracks) in rendered(view) {
-        // FLV rounds the picture and what it is counted from.
+        // FLV rounds the picture's times and the time they are counted from.
         let most: f64 = if format == "FLV" { 1.001 } else { 0.000_1 };
         for (track, (found, wanted)) in tracks.iter().zip(&wanted).enumerate() {
             assert_eq!(found.len(), wanted.len(), "{format}, track {track}");
             for (found, wanted) in found.iter().zip(wanted) {
                 assert!(found.1 == wanted.1, "{format}");
-                // Sound is laid end to end, whole samples from the edge of a cut.
+                // Sound is laid end to end, in whole frames from the edge of a cut.
                 let most = if track == 1 { most.max(24.0) } else { most };
                 let off = (found.0 - wanted.0).abs();
                 assert!(
@@ -303,7 +303,7 @@ fn an_mp4_shows_from_the_very_tick_that_was_asked_for() {
     let pictures = pictures(&takes[0]);
     let utc = |ticks: i64| {
         let zero = crate::format::testing::SOME_DAY + takes[0].publish_zero;
-        // As the tape says it.
+        // The time as the tape has it.
         zero + rescale(ticks, 90_000, 1_000_000)
     };
     let shown = |shot: &Shot| shot.dts + i64::from(shot.cts);

@@ -126,8 +126,8 @@ pub(super) fn frame(kind: TrackKind, dts: i64, cts: i32, key: bool, payload: &'s
     }
 }
 
-/// The `nth` fragment of a tape: 120 ms of picture with B-frames, and what sound fits. Only the first has a
-/// keyframe. The last one does not know what follows.
+/// The `nth` fragment of a tape: 120 ms of picture with B-frames, and the sound that fits. Only the first has a keyframe. The
+/// `last` one does not know what follows.
 pub(super) fn fragment(tracks: &Tracks, nth: i64, last: bool) -> Fragment {
     let start = 10_000 + nth * 120;
     let video = match tracks.video {
@@ -182,7 +182,7 @@ pub(super) fn append(
     let place = Place {
         segment: identity.segment,
         sequence,
-        // As the writer has it when each fragment is synced before the next but one is written.
+        // The count that the writer has when each fragment is synced before the next but one is written.
         durable: sequence.saturating_sub(2),
         offset: file.len() as u64,
     };

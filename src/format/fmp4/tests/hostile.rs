@@ -29,7 +29,7 @@ fn cut_anywhere_it_is_good_up_to_the_last_whole_fragment() {
         assert_eq!(scanned.index.fragments, index.fragments[..whole]);
         let valid = index.fragments[..whole].last().map_or(header, |last| last.end());
         assert_eq!(scanned.valid_len, valid);
-        // A few zeros that begin a box look like room never written.
+        // A few zeros at the beginning of a box look like space that was never written.
         match scanned.stopped {
             Stopped::Clean => assert_eq!(valid, len as u64),
             Stopped::Short | Stopped::Unwritten => assert_ne!(valid, len as u64),
@@ -44,7 +44,7 @@ fn a_fragment_is_found_wherever_it_begins() {
     let id = scan(file.as_slice(), file.len() as u64).unwrap().identity.segment;
     let second = &index.fragments[1];
     let fragment = &file[second.offset as usize..second.end() as usize];
-    // Around the end of what is read at once.
+    // Places around the end of what is read at once.
     let places = [0, 1, 3, 4, 1000].into_iter().chain(65_536 - 80..65_536 + 8);
     for place in places {
         let bytes = [&vec![0x75; place][..], fragment, b"uuid"].concat();
@@ -64,7 +64,7 @@ fn a_fragment_is_found_wherever_it_begins() {
             None,
             "another's"
         );
-        // A damaged one is none.
+        // A damaged box is none.
         let mut bent = bytes;
         let last = bent.len() - 6;
         bent[last] ^= 1;
@@ -72,7 +72,7 @@ fn a_fragment_is_found_wherever_it_begins() {
     }
 }
 
-/// A file of which no more may be read than so many bytes.
+/// A file of which at most so many bytes may be read.
 struct Bounded<'a> {
     file: &'a [u8],
     left: Cell<u64>,
@@ -87,7 +87,7 @@ impl ReadAt for Bounded<'_> {
     }
 }
 
-/// Somebody prepared it: each box is right, and claims as much of what follows as a box may.
+/// Somebody prepared the file: each box is right, and claims as much of what follows as a box may.
 #[test]
 fn a_file_of_boxes_that_each_claim_the_rest_of_it_is_not_read_once_for_each() {
     let (usual, index, _) = usual();
@@ -104,7 +104,7 @@ fn a_file_of_boxes_that_each_claim_the_rest_of_it_is_not_read_once_for_each() {
         file.extend_from_slice(&one);
     }
     let len = file.len() as u64;
-    // What the boxes claim, to a bound; and what it takes to find them.
+    // The bytes that the boxes claim, up to a bound, and the bytes that it takes to find them.
     let most = LEAST_LOOKED_AT.max(len * LOOKS) + 4 * len;
     let claimed = (BOXES as u64 / 2).saturating_mul(len);
     assert!(claimed > 100 * most, "it is nothing to read all that is claimed");

@@ -1,4 +1,4 @@
-//! The bytes, and what others read in them.
+//! The bytes of a segment, and what other readers find in them.
 
 use std::io::Cursor;
 

@@ -1,4 +1,4 @@
-//! A segment that was being written when the power went.
+//! A segment that was being written at a power cut.
 
 use std::cell::Cell;
 use std::io;
@@ -81,7 +81,7 @@ fn media_that_was_durable_is_not_read_again() {
     scan_open(&reader, file.len() as u64).unwrap();
     let both = reader.bytes.replace(0);
     scan(&reader, file.len() as u64).unwrap();
-    // The boxes of the last two are read twice, the media of the first four not at all.
+    // The boxes of the last two are read twice. The media of the first four is not read at all.
     let twice: u64 = index.fragments[4..].iter().map(|one| one.len - mdat(one)).sum();
     let never: u64 = index.fragments[..4].iter().map(mdat).sum();
     assert_eq!(both, reader.bytes.get() + twice - never);
@@ -95,7 +95,7 @@ fn a_header_was_durable_when_a_fragment_says_so() {
     let len = taken.len() as u64;
     assert!(holds_durable_fragments(taken.as_slice(), len, identity().segment));
     assert!(!holds_durable_fragments(taken.as_slice(), len, segment_id(77)));
-    // The first write, which is the first fragment, says of none that it was.
+    // The first write, which is the first fragment, says that none was durable.
     let second = index.fragments[1].offset as usize;
     assert!(!holds_durable_fragments(
         &taken[..second],

@@ -1,4 +1,4 @@
-//! What is written is read back, all of it.
+//! All that is written is read back.
 
 use proptest::prelude::*;
 
@@ -126,7 +126,7 @@ fn a_live_segment_is_read_on_from_where_it_was() {
     index
         .fragments
         .push(append(&mut file, &identity(), 2, &fragment(&tracks, 1, false)));
-    // Media is not looked at: a byte of it may be wrong.
+    // The media is not looked at, so a byte of it may be wrong.
     *file.last_mut().unwrap() ^= 1;
     let (more, at, stopped) = seen(&file, at);
     found.fragments.extend(more.fragments);

@@ -18,7 +18,7 @@ fn open(takes: &[Take]) -> Hls<Reel> {
     Hls::open(testing::view(takes), 6_000).unwrap()
 }
 
-/// The only variant of a master playlist, which another reader understands.
+/// The only variant of a master playlist, as another reader understands it.
 fn variant(text: &[u8]) -> VariantStream {
     let master = m3u8_rs::parse_master_playlist_res(text).unwrap();
     let [variant] = master.variants.as_slice() else {
@@ -114,7 +114,7 @@ fn while_it_grows_the_master_playlist_stays_as_long_as_it_is_true() {
     let (live, last) = (variant(&hls.live_master()), variant(hls.master()));
     assert!(live.bandwidth >= last.bandwidth && live.bandwidth <= last.bandwidth * 9 / 8 + 1);
     assert_eq!((&live.codecs, live.resolution), (&last.codecs, last.resolution));
-    // Delivered while it grew, and exported: the same.
+    // A recording that was delivered while it grew has the same playlist as an exported one.
     let whole = Hls::open(testing::view(&[take(&testing::both(), 0, 60_000)]), 6_000).unwrap();
     assert_eq!(whole.master(), hls.master());
 }
@@ -122,7 +122,7 @@ fn while_it_grows_the_master_playlist_stays_as_long_as_it_is_true() {
 #[test]
 fn the_peak_is_that_of_half_a_target_duration_at_least() {
     let chunks = [(600, 6_000), (9_000, 1_000), (600, 6_000), (900, 3_000)];
-    // One of a second alone is too short to count; with one of its neighbours it is 9,600 bytes in 7 s.
+    // The chunk of a second alone is too short to count. With one of its neighbours it is 9,600 bytes in 7 s.
     assert_eq!(peak(&chunks, 6_000), 9_600 * 8_000 / 7_000);
     assert_eq!(peak(&[(100, 1_000)], 6_000), 800);
     assert_eq!(peak(&[], 6_000), 0);

@@ -1,4 +1,4 @@
-//! A look that goes on from the one before comes to what one from the beginning comes to, and reads what is new.
+//! A look that goes on from the one before has the same result as a look from the beginning, and reads only what is new.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -30,9 +30,9 @@ pub(in crate::format) enum Next {
     OtherSound,
     /// A track is announced, and comes so many milliseconds later, if at all.
     Late(TrackKind, i64),
-    /// Nothing comes for so long.
+    /// Nothing comes for so many milliseconds.
     Pause(i64),
-    /// From so many milliseconds on there is no sound for so many.
+    /// The sound drops out: after so many milliseconds, for so many milliseconds.
     DropOut(i64, i64),
 }
 
@@ -106,7 +106,7 @@ type Told = (
     [Vec<u8>; 2],
 );
 
-/// All that delivery asks of a folder.
+/// Everything that delivery asks of a folder.
 fn told(hls: &Hls<Growing>) -> Told {
     let chunks =
         (0..hls.chunks()).map(|chunk| (hls.chunk_len(chunk), hls.chunk_mark(chunk), hls.chunk_init(chunk)));
@@ -123,7 +123,7 @@ fn told(hls: &Hls<Growing>) -> Told {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 
-    /// Whatever comes, and whether or not what was known was lost in between.
+    /// The result is the same whatever comes, and whether or not the kept values were lost in between.
     #[test]
     fn a_look_at_what_is_new_is_the_same_as_one_from_the_beginning(
         parts in prop::collection::vec((next(), 1_000_i64..6_000), 1..7),
@@ -190,7 +190,7 @@ fn a_look_reads_as_many_indexes_after_a_day_as_after_a_minute() {
     assert!(late <= 12 && whole >= 60, "{late} {whole}");
 }
 
-/// The same minute over and over, its index as the journal has it.
+/// The same minute over and over. Its index is as the journal has it.
 #[derive(Clone)]
 struct Minutes(Arc<[u8]>);
 
@@ -253,7 +253,7 @@ fn what_begins_otherwise_is_looked_at_from_its_beginning() {
     let (last, before) = (views.pop().unwrap(), views.pop().unwrap());
     let (_, prefix) = Hls::resume(before, TARGET_MS, Prefix::default()).unwrap();
     assert!(prefix.chunks() > 4);
-    // The clock was set: every date is another.
+    // The clock was set, so every date is another.
     let mut redated = last.clone();
     for segment in &mut redated.segments {
         segment.publish_zero_utc += 5_000_000;
@@ -264,7 +264,7 @@ fn what_begins_otherwise_is_looked_at_from_its_beginning() {
         told(&hls),
         told(&Hls::growing(redated.clone(), TARGET_MS).unwrap())
     );
-    // Its first segment was given up.
+    // The first segment of the view was given up.
     let mut shorter = redated;
     shorter.segments.remove(0);
     let (hls, prefix) = Hls::resume(shorter.clone(), TARGET_MS, prefix).unwrap();

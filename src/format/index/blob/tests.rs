@@ -117,7 +117,7 @@ fn a_promise_of_many_samples_takes_no_memory() {
     assert_eq!(SampleIndex::decode(&sealed(&body)), Err(IndexError::Short));
 }
 
-/// A body with the head that makes it believed.
+/// A body with a head whose checksum is right.
 fn sealed(body: &[u8]) -> Vec<u8> {
     let mut blob = vec![VERSION];
     blob.put_u32(crc32c(body));

@@ -4,11 +4,11 @@ use super::*;
 use crate::format::View;
 use crate::format::testing::{self, Reel, Shot, Take, rendered, steps};
 
-/// Slices of H.264 behind their lengths: I of an IDR picture and of another.
+/// Slices of H.264 behind their lengths: an I slice of an IDR picture, and one of another picture.
 const IDR: [u8; 8] = [0, 0, 0, 4, 0x65, 0x88, 0x80, 1];
 const INTRA: [u8; 8] = [0, 0, 0, 4, 0x61, 0x88, 0x80, 1];
 
-/// Ten pictures a second. The first of each second is a keyframe, and two that follow it are shown before it.
+/// Ten pictures a second. The first of each second is a keyframe. The two pictures behind it are shown before it.
 fn open_gops(key: [u8; 8]) -> Vec<Take> {
     let mut shots = testing::shoot(&testing::sound_only(), 0, 4_000, 0);
     for number in 0..40_i64 {
@@ -63,11 +63,11 @@ fn what_leads_the_first_keyframe_of_a_view_is_left_out_of_every_format() {
         assert_eq!(numbers, wanted, "{format}");
         assert!(frames.abs_diff(sound) <= 1, "{format}: {frames} of {sound}");
     }
-    // What follows an IDR picture refers to nothing before it.
+    // The pictures that follow an IDR picture refer to nothing before it.
     for (format, numbers, _) in pictures(&cut(IDR)) {
         assert!(numbers.into_iter().eq(10..40), "{format}");
     }
-    // Each range of several begins anew.
+    // Each of several ranges begins anew.
     let twice = cut(INTRA).join(vec![cut(INTRA)]);
     for (format, numbers, _) in pictures(&twice).iter().filter(|(format, ..)| *format != "MP4") {
         assert_eq!(numbers.len(), 2 * 28, "{format}");

@@ -8,8 +8,8 @@ use crate::format::testing::{self, Reel, SOME_DAY, Take, Timed, all, line_zeros,
 use crate::format::{Fmp4, Gaps, View};
 use crate::media::rescale;
 
-/// Two publishes of 4.5 s each. The second one's media begins at half a second: it is what came after a cut, and its
-/// times begin anew. `tape` and `utc` say how much later than that of the first its zero is.
+/// Two publishes of 4.5 s each. The media of the second one begins at half a second, because it follows a cut, and its times
+/// begin anew. `tape` and `utc` say how much later than the zero of the first its zero is.
 fn back_after(tape: Micros, utc: Micros) -> (View<Reel>, Vec<Take>) {
     let mut takes = two_segments();
     let again = two_segments().into_iter().map(|take| Take {
@@ -24,13 +24,14 @@ fn back_after(tape: Micros, utc: Micros) -> (View<Reel>, Vec<Take>) {
     (view, takes)
 }
 
-/// The same, with the gap between them kept.
+/// The same two publishes, with the gap between them kept.
 fn kept_after(tape: Micros, utc: Micros) -> (View<Reel>, Vec<Take>) {
     let (view, takes) = back_after(tape, utc);
     (view.gaps(Gaps::Keep), takes)
 }
 
-/// Every format has the frames of `takes` in order, those of the second publish `later_ms` later. HLS closes gaps.
+/// Asserts that every format has the frames of `takes` in order, with those of the second publish `later_ms` later. HLS closes
+/// gaps.
 #[track_caller]
 fn assert_rendered(view: &View<Reel>, takes: &[Take], later_ms: f64) {
     let closed = line_zeros(&view.clone().gaps(Gaps::Close))[2] as f64;
@@ -76,7 +77,7 @@ fn a_break_is_closed() {
 fn a_break_that_is_kept_is_as_long_as_it_was_on_the_tape() {
     let (view, takes) = kept_after(12_345_678, 12_345_678);
     assert_rendered(&view, &takes, 12_345.0);
-    // Also one of hours: it was a connection that was broken, not the box.
+    // A gap of hours is kept, too: the connection was broken, not the box.
     let (view, takes) = kept_after(4_000_000_000, 4_000_000_000);
     assert_rendered(&view, &takes, 4_000_000.0);
     let (view, _) = kept_after(200_000_000_000, 200_000_000_000);
@@ -91,12 +92,12 @@ fn after_a_restart_the_gap_is_that_of_the_clock() {
     assert_rendered(&view, &takes, 5_000.0);
 }
 
-/// Sound end to end is never half a frame away from where its times say that it is.
+/// Sound that is laid end to end is never half a frame away from where its times say that it is.
 #[test]
 fn sound_is_laid_end_to_end_over_breaks() {
     let mut takes = Vec::new();
     for number in 0..40 {
-        // Sound begins now before and now after the picture, and ends anywhere.
+        // The sound begins sometimes before and sometimes after the picture, and ends anywhere.
         let tracks = testing::both();
         let mut shots = testing::shoot(&tracks, 0, 900 + number * 7, number * 97 % 1_500);
         let sounds = 900 - number * 19 % 300;
@@ -137,7 +138,7 @@ fn silence_fills_the_gap_of_sound_alone() {
     let sound = shots.filter(|shot| shot.kind == TrackKind::Audio);
     let bytes: usize = sound.map(|shot| shot.payload.len() + 7).sum();
     let m4a = all(&mut Mp4::open_audio(view.clone()).unwrap());
-    // From 4.5 s, where the sound ends, to 10.
+    // The silence lasts from 4.5 s, where the sound ends, to 10 s.
     let silent = crate::format::mp4::tests::found(&m4a, 2)
         .iter()
         .filter(|sample| testing::is_silence(&sample.3))
@@ -151,7 +152,7 @@ fn silence_fills_the_gap_of_sound_alone() {
 fn a_gap_that_cannot_be_true_is_closed() {
     // The sound ends at 4.5107 s, and the first sound of the second publish is at 20 ms.
     let closed = 4_518.0 - 18.0 + 33.0;
-    // A clock that was not set says 1970, and one that was set for the first time says half a century later.
+    // A clock that was not set says 1970. A clock that was set for the first time says half a century later.
     for utc in [-SOME_DAY, SOME_DAY, 86_500_000_000, 1_000_000] {
         let (view, takes) = kept_after(60_000_000, utc);
         let zero = line_zeros(&view)[2] as f64;
@@ -190,7 +191,7 @@ fn what_is_measured_is_rounded_alike_for_both_tracks() {
     assert_eq!(rescale(zeros[2], 1_000, 44_100), zeros[2] * 441 / 10);
 }
 
-/// No silence is made of AAC Main: kept as times alone, the gap would part sound and picture in most players.
+/// No silence is made of AAC Main. A gap that is kept as times alone would part sound and picture in most players.
 #[test]
 fn a_gap_that_no_silence_can_fill_is_closed() {
     let (mut view, _) = kept_after(12_345_678, 12_345_678);

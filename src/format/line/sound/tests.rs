@@ -1,4 +1,4 @@
-//! Sound that drops out where nothing else does, in every format.
+//! Sound that drops out where the picture goes on, in every format.
 
 use crate::format::adts::Adts;
 use crate::format::flv::read::FlvReader;
@@ -10,7 +10,7 @@ use crate::format::testing::{self, Reel, Take, all, from_hls, is_silence, render
 use crate::format::{Fmp4, View};
 use crate::media::{Micros, TrackKind, rescale};
 
-/// When each sample of the sound is decoded, silence with it, in MP4, fMP4, HLS and FLV.
+/// When each sample of the sound is decoded, silence included, in MP4, fMP4, HLS and FLV.
 fn heard(view: &View<Reel>) -> [(&'static str, Vec<u64>); 4] {
     let mp4 = all(&mut Mp4::open(view.clone()).unwrap());
     let mp4 = crate::format::mp4::tests::found(&mp4, 2);
@@ -30,7 +30,7 @@ fn heard(view: &View<Reel>) -> [(&'static str, Vec<u64>); 4] {
     ]
 }
 
-/// The chunks of HLS.
+/// The bytes of all chunks of HLS.
 fn in_chunks(view: &View<Reel>) -> Vec<u8> {
     let hls = Hls::open(view.clone(), 1_000).unwrap();
     let files = (0..hls.count()).filter_map(|number| hls.file(number));
@@ -38,17 +38,17 @@ fn in_chunks(view: &View<Reel>) -> Vec<u8> {
     chunks.flat_map(|mut chunk| all(&mut chunk)).collect()
 }
 
-/// A player that plays sound end to end is never half a frame away from the times.
+/// Asserts that a player that plays sound end to end is never half a frame away from the times.
 #[track_caller]
 fn assert_end_to_end(format: &str, times: &[u64]) {
     for (number, time) in (0_i64..).zip(times) {
         let off = i64::try_from(time - times[0]).unwrap() - number * 1_024;
-        // Times of FLV are of a millisecond.
+        // FLV's times are in milliseconds.
         assert!(off.abs() <= 512 + 45, "{format}, {number}: {off}");
     }
 }
 
-/// Every frame of the takes is at its time, and all of it is there.
+/// Asserts that every frame of the takes is there, and is at its time.
 #[track_caller]
 fn assert_all_there(view: &View<Reel>, takes: &[Take]) {
     let shots = |kind| {
@@ -79,7 +79,7 @@ fn what_drops_out_is_silence_in_every_format_and_does_not_add_up() {
     let view = testing::view(&takes);
     assert_all_there(&view, &takes);
     for (format, times) in heard(&view) {
-        // As many frames as if none had been lost, but for one.
+        // There are as many frames as if none had been lost, but for one.
         assert!((192..=194).contains(&times.len()), "{format}: {}", times.len());
         assert_end_to_end(format, &times);
     }
@@ -95,7 +95,7 @@ fn a_drop_out_over_the_end_of_a_segment_may_be_longer_than_a_fragment() {
     }
 }
 
-/// Nine seconds in one segment; of the sound without what comes at such times, and of both without the pause.
+/// Nine seconds in one segment. The sound lacks what comes in `gone`, and both tracks lack what comes in `pause`.
 fn nine_seconds(gone: std::ops::Range<i64>, pause: std::ops::Range<i64>) -> Vec<Take> {
     let mut shots = testing::shoot(&testing::both(), 0, 9_000, 0);
     shots.retain(|shot| {
@@ -112,7 +112,7 @@ fn nine_seconds(gone: std::ops::Range<i64>, pause: std::ops::Range<i64>) -> Vec<
     }]
 }
 
-/// In files whose fragments are read one after the other silence stands where its pictures stand.
+/// Asserts that silence stands beside its pictures in files whose fragments are read one after the other.
 #[track_caller]
 fn assert_beside(samples: &[(u32, u64, Vec<u8>)]) {
     let mut picture_ms = 0;
@@ -139,13 +139,13 @@ fn a_long_drop_out_is_silence_beside_its_pictures_in_every_format() {
     }
     assert_beside(&samples(&all(&mut Fmp4::open(view.clone()).unwrap())));
     assert_beside(&samples(&in_chunks(&view)));
-    // A header for each frame.
+    // ADTS has a header for each frame.
     let adts = all(&mut Adts::open(view).unwrap());
     let headers = adts.windows(3).filter(|bytes| *bytes == [0xFF, 0xF1, 0x50]);
     assert!((386..=389).contains(&headers.count()));
 }
 
-/// The sound goes and does not come back: silence goes on with the pictures, and the next segment goes on with that.
+/// The sound goes and does not come back. Silence goes on with the pictures, and the next segment continues from there.
 #[test]
 fn sound_that_does_not_come_back_is_silence_to_the_end() {
     let takes = testing::without_sound(&[(1_000, 3_600)]);
@@ -160,7 +160,7 @@ fn sound_that_does_not_come_back_is_silence_to_the_end() {
     }
 }
 
-/// Neither picture nor sound comes for a while: a file plays on in silence, and of chunks there are none without a picture.
+/// Neither picture nor sound comes for a while. A file plays on in silence. HLS has no chunk without a picture.
 #[test]
 fn a_pause_is_silence_but_in_chunks() {
     let takes = nine_seconds(0..0, 2_100..7_000);
@@ -174,7 +174,7 @@ fn a_pause_is_silence_but_in_chunks() {
     }
 }
 
-/// Sound that comes later than it ever did was taken for missing: what there is silence for already is left out.
+/// Sound that comes later than ever before was taken for missing. Sound that has silence in its place already is left out.
 #[test]
 fn sound_that_comes_much_later_than_before_does_not_overlap_with_silence() {
     let takes = nine_seconds(0..0, 0..0);
@@ -186,7 +186,7 @@ fn sound_that_comes_much_later_than_before_does_not_overlap_with_silence() {
         assert!((386..=389).contains(&times.len()), "{format}: {}", times.len());
         assert_end_to_end(format, &times);
     }
-    // Where it has always come so late nothing is made of it.
+    // Where the sound has always come so late, no silence is made.
     let view = testing::view_as_it_came(&takes, 0, |kind, ms| match kind {
         TrackKind::Audio => ms + 2_500,
         TrackKind::Video => ms,
@@ -195,7 +195,7 @@ fn sound_that_comes_much_later_than_before_does_not_overlap_with_silence() {
     assert!(found.iter().all(|sample| !is_silence(&sample.2)));
 }
 
-/// Packets of Opus may be longer than usual: that is no drop-out.
+/// Packets of Opus may be longer than usual. A long packet is no drop-out.
 #[test]
 fn long_packets_are_no_drop_outs() {
     let opus = testing::opus();
@@ -225,7 +225,7 @@ fn long_packets_are_no_drop_outs() {
     assert_eq!(frames(long(true)), 54);
 }
 
-/// A part that begins in the middle of a drop-out, or ends there.
+/// A part may begin or end in the middle of a drop-out.
 #[test]
 fn a_part_may_begin_and_end_where_sound_is_missing() {
     let view = testing::view(&testing::dropping_out());

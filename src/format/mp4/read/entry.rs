@@ -11,11 +11,11 @@ use crate::media::{
 
 use super::Mp4Error;
 
-/// More configurations than this in one track are not believed.
+/// A track with more configurations than this is refused.
 const MOST: usize = 256;
 /// Bytes of a `VisualSampleEntry` before its boxes.
 const VISUAL: usize = 78;
-/// Bytes of an `AudioSampleEntry` before its boxes; QuickTime's versions 1 and 2 have more.
+/// Bytes of an `AudioSampleEntry` before its boxes. QuickTime's versions 1 and 2 have more.
 const AUDIO: usize = 28;
 
 /// The configurations in an `stsd`. `first_sample` gives the first four bytes of the track's first sample.

@@ -1,8 +1,8 @@
 //! A reader of other people's MP4 files, for `edgereel publish FILE.mp4`.
 //!
-//! The `moov` is kept as it is, at most [`MAX_MOOV`] bytes; tables are read entry by entry where they stand, so
-//! that no count in the file decides how much memory is taken. Times are those of the edit list, moved so that
-//! the earliest decode time is zero.
+//! The reader keeps the `moov` as it is, at most [`MAX_MOOV`] bytes. It reads tables entry by entry where they stand, so that
+//! no count in the file decides how much memory is taken. Times are those of the edit list, moved so that the earliest decode
+//! time is zero.
 
 mod entry;
 mod table;
@@ -30,67 +30,67 @@ pub struct Mp4Reader {
 struct Track {
     kind: TrackKind,
     timescale: u32,
-    /// Added to every time, in ticks of the track.
+    /// The offset added to every time, in ticks of the track.
     shift: i64,
     configs: Vec<CodecConfig>,
-    /// Where its `stbl` stands in the `moov`.
+    /// Where the track's `stbl` stands in the `moov`.
     stbl: std::ops::Range<usize>,
 }
 
-/// One sample and where it is.
+/// One sample and its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mp4Sample {
-    /// Its track.
+    /// The sample's track.
     pub kind: TrackKind,
-    /// Which of the track's configurations decodes it.
+    /// Index of the track's configuration that decodes the sample.
     pub config: usize,
     /// Decode time in milliseconds.
     pub dts_ms: i64,
-    /// Presentation less decode time, milliseconds.
+    /// Presentation less decode time, in milliseconds.
     pub cts_ms: i32,
-    /// Decoding can begin here.
+    /// True when decoding can begin here.
     pub key: bool,
-    /// Where its bytes stand in the file.
+    /// Where the sample's bytes stand in the file.
     pub offset: u64,
-    /// How many they are.
+    /// Number of these bytes.
     pub size: u32,
 }
 
 /// A file that cannot be published.
 #[derive(Debug, thiserror::Error)]
 pub enum Mp4Error {
-    /// It could not be read.
+    /// The file could not be read.
     #[error("reading at byte {offset}: {source}")]
     Io {
-        /// Where.
+        /// Where in the file.
         offset: u64,
-        /// Why.
+        /// What the system said.
         source: io::Error,
     },
-    /// A box at the top of the file has a size that cannot be.
+    /// A box at the top level of the file has an impossible size.
     #[error("not an MP4 file, or cut off: the box at byte {offset} does not fit the file")]
     Box {
         /// Where the box begins.
         offset: u64,
     },
-    /// There is no index.
+    /// The file has no `moov`.
     #[error("there is no 'moov' box: the file was never finished, or is no MP4")]
     NoMoov,
-    /// The index is too large.
+    /// The `moov` is larger than [`MAX_MOOV`].
     #[error("the 'moov' box has {0} bytes; at most {MAX_MOOV} are read")]
     MoovTooLarge(u64),
     /// The samples are in fragments.
     #[error("the file is fragmented ('moof' boxes); remux it first, as with: ffmpeg -i IN -c copy OUT.mp4")]
     Fragmented,
-    /// Nothing that RTMP can carry.
+    /// The file has no track that RTMP can carry.
     #[error("there is no track of a coding that can be published")]
     NoTracks,
-    /// A track is in a coding that RTMP cannot carry.
+    /// RTMP cannot carry the codec of a track.
     #[error("the {kind} track cannot be published: {reason}")]
     Track {
         /// `video` or `audio`.
         kind: &'static str,
-        /// What it is.
+        /// What is in the way.
         reason: String,
     },
     /// The tables of a track contradict each other or the file.
@@ -98,7 +98,7 @@ pub enum Mp4Error {
     Broken {
         /// `video` or `audio`.
         kind: &'static str,
-        /// Counted from one.
+        /// Number of the sample, counted from one.
         sample: u32,
         /// What is wrong.
         reason: &'static str,
@@ -106,7 +106,7 @@ pub enum Mp4Error {
 }
 
 impl Mp4Reader {
-    /// Finds the index of a file of `len` bytes.
+    /// Finds and reads the `moov` of a file of `len` bytes.
     pub fn open(input: &(impl ReadAt + ?Sized), len: u64) -> Result<Self, Mp4Error> {
         let moov = find_moov(input, len)?;
         let mut tracks: Vec<Track> = Vec::new();
@@ -144,7 +144,7 @@ impl Mp4Reader {
         track.map_or(&[], |track| &track.configs)
     }
 
-    /// Every sample of both tracks by decode time. After an error there is nothing more.
+    /// Every sample of both tracks, by decode time. The iterator ends after an error.
     pub fn samples(&self) -> Mp4Samples<'_> {
         let tracks = self.tracks.iter().filter_map(|track| {
             let stbl = self.moov.get(track.stbl.clone())?;
@@ -200,7 +200,7 @@ impl Iterator for Mp4Samples<'_> {
     }
 }
 
-/// The body of the `moov`, read.
+/// Reads the body of the `moov`.
 fn find_moov(input: &(impl ReadAt + ?Sized), len: u64) -> Result<Vec<u8>, Mp4Error> {
     let mut offset = 0;
     while offset < len {
@@ -233,7 +233,7 @@ fn find_moov(input: &(impl ReadAt + ?Sized), len: u64) -> Result<Vec<u8>, Mp4Err
     Err(Mp4Error::NoMoov)
 }
 
-/// `None` for a track of neither picture nor sound.
+/// Reads a track. `None` for a track of neither picture nor sound.
 fn track(
     trak: &[u8],
     movie_scale: u32,
@@ -282,7 +282,7 @@ fn timescale(body: &[u8]) -> Option<u32> {
     Some(u32::from_be_bytes(*bytes)).filter(|scale| *scale > 0)
 }
 
-/// As much of `buf` as there is.
+/// Fills `buf` with as many bytes as there are.
 fn fill(input: &(impl ReadAt + ?Sized), offset: u64, buf: &mut [u8]) -> Result<usize, Mp4Error> {
     let mut done = 0;
     while let Some(rest) = buf.get_mut(done..)

@@ -45,7 +45,7 @@ pub(super) struct TrackSamples<'a> {
 }
 
 impl<'a> Tables<'a> {
-    /// `None` when one is missing that a track must have.
+    /// Finds the tables. `None` when a required one is missing.
     pub(super) fn of(stbl: &'a [u8]) -> Option<Self> {
         let entries = |kind: &[u8; 4]| child(stbl, kind).and_then(|body| body.get(8..));
         let runs = |kind| {
@@ -94,7 +94,7 @@ impl<'a> Tables<'a> {
         }
     }
 
-    /// `sample` counts from one. A table of sync samples ascends.
+    /// True when decoding can begin at `sample`, which counts from one. A table of sync samples ascends.
     fn is_key(&mut self, sample: u32) -> bool {
         let Some(stss) = &mut self.stss else { return true };
         let mut ahead = *stss;
@@ -120,7 +120,7 @@ impl Runs<'_> {
 }
 
 impl<'a> TrackSamples<'a> {
-    /// From the first sample on; `len` is the length of the file.
+    /// Begins at the first sample. `len` is the length of the file.
     pub(super) fn new(track: &Track, tables: Tables<'a>, len: u64) -> Self {
         Self {
             tables,
@@ -139,7 +139,7 @@ impl<'a> TrackSamples<'a> {
         }
     }
 
-    /// The next sample; nothing more after the last one or an error.
+    /// The next sample. Nothing after the last one or an error.
     pub(super) fn next(&mut self) -> Option<Result<Mp4Sample, Mp4Error>> {
         if self.ended || self.sample >= self.tables.count {
             return None;
@@ -161,7 +161,7 @@ impl<'a> TrackSamples<'a> {
         self.left_in_chunk -= 1;
         let size = self.tables.next_size().ok_or("its size is missing")?;
         let duration = self.tables.stts.next().ok_or("its duration is missing")?;
-        // Version 0 is unsigned, but written with signs by many.
+        // Version 0 is unsigned, but many programs write signed values into it.
         let cts = self
             .tables
             .ctts
@@ -217,8 +217,8 @@ impl<'a> TrackSamples<'a> {
     }
 }
 
-/// What the edit list adds to a track's times, in its ticks: empty edits at the beginning, less the media time
-/// of the first edit that is not empty. Later edits are for editors.
+/// The offset that the edit list adds to a track's times, in its ticks: empty edits at the beginning, less the media time of
+/// the first edit that is not empty. Later edits are for editors.
 pub(super) fn edit_shift(trak: &[u8], movie_scale: u32, timescale: u32) -> i64 {
     let Some(elst) = child(trak, b"edts").and_then(|edts| child(edts, b"elst")) else {
         return 0;

@@ -47,7 +47,7 @@ fn what_was_rendered_is_read() {
                 off_by.push(sample.dts_ms + i64::from(sample.cts_ms) - pts_ms(shot));
             }
         }
-        // One constant for both tracks, but for the rounding of sound to milliseconds.
+        // The difference is one constant for both tracks, but for the rounding of sound to milliseconds.
         let (least, most) = (off_by.iter().min().unwrap(), off_by.iter().max().unwrap());
         assert!(most - least <= 2, "{least} {most}");
     }
@@ -68,7 +68,7 @@ fn what_is_no_mp4_is_said_so() {
 #[test]
 fn a_file_cut_short_is_refused_at_the_sample() {
     let bytes = all(&mut Mp4::open(testing::view(&testing::two_segments())).unwrap());
-    // With a 'free' box for what is missing the boxes still fit; the samples do not.
+    // A `free` box replaces the missing bytes. Then the boxes still fit, and the samples do not.
     let mdat = bytes.windows(4).position(|four| four == b"mdat").unwrap() - 4;
     let mut cut = bytes[..mdat + 5_000].to_vec();
     cut[mdat..mdat + 4].copy_from_slice(&5_000_u32.to_be_bytes());
