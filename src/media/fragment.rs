@@ -7,20 +7,20 @@ use super::{Frame, Micros, TrackKind, Tracks, rescale};
 /// The frames of a fragment all belong to `tracks`: a new configuration begins a new fragment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fragment {
-    /// The configurations that its frames decode with.
+    /// The configurations that the frames decode with.
     pub tracks: Tracks,
     /// Video frames, ascending DTS.
     pub video: Vec<Frame>,
     /// Audio frames, ascending DTS.
     pub audio: Vec<Frame>,
-    /// DTS of the video frame that follows, when it is known: gives the last frame its true duration.
+    /// DTS of the video frame that follows, when it is known. It gives the last frame its true duration.
     pub next_video_dts: Option<i64>,
     /// DTS of the audio frame that follows, when it is known.
     pub next_audio_dts: Option<i64>,
 }
 
 impl Fragment {
-    /// Bytes of media it carries.
+    /// Bytes of media in the fragment.
     pub fn payload_bytes(&self) -> usize {
         self.video
             .iter()
@@ -29,14 +29,14 @@ impl Fragment {
             .sum()
     }
 
-    /// Memory that it takes up.
+    /// Bytes of memory that the fragment takes up.
     pub fn cost(&self) -> usize {
         let frames = self.video.iter().chain(&self.audio);
         let frames: usize = frames.map(Frame::cost).sum();
         frames.saturating_add(self.tracks.record_bytes())
     }
 
-    /// True when a player can begin here: its first video frame is a keyframe, or it has only audio.
+    /// True when a player can begin at the fragment: its first video frame is a keyframe, or it has only audio.
     pub fn starts_with_key(&self) -> bool {
         match self.video.first() {
             Some(frame) => frame.key,
@@ -44,8 +44,8 @@ impl Fragment {
         }
     }
 
-    /// Media time from its earliest frame to the end of its latest, microseconds. A last frame whose successor
-    /// is not known lasts as long as the one before it.
+    /// Media time from the earliest frame to the end of the latest, in microseconds. A last frame whose successor is not known
+    /// lasts as long as the one before it.
     pub fn span(&self) -> (Micros, Micros) {
         let tracks = [
             (TrackKind::Video, &self.video, self.next_video_dts),
@@ -64,7 +64,7 @@ impl Fragment {
             .unwrap_or_default()
     }
 
-    /// True when it carries no frame at all.
+    /// True when the fragment has no frame at all.
     pub fn is_empty(&self) -> bool {
         self.video.is_empty() && self.audio.is_empty()
     }

@@ -1,10 +1,10 @@
-//! One coded picture or one packet of sound, and what a publisher may say about them.
+//! One coded picture or one packet of sound, and the other messages of a publisher about its media.
 
 use bytes::Bytes;
 
 use super::{CodecConfig, Oddity};
 
-/// Which of a stream's two tracks something belongs to.
+/// One of a stream's two tracks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TrackKind {
     /// The picture.
@@ -22,7 +22,7 @@ impl TrackKind {
         }
     }
 
-    /// The codings of such a track that are recorded, in words.
+    /// The names of the codecs of such a track that are recorded, for texts.
     pub fn recorded_codecs(self) -> &'static str {
         match self {
             TrackKind::Video => "H.264, HEVC or AV1",
@@ -39,27 +39,27 @@ impl TrackKind {
     }
 }
 
-/// What a frame takes up beside its payload: itself, the payload's share counts, and what the allocator rounds up to.
+/// Memory of a frame beside its payload, in bytes: the frame itself, the payload's share counts, and the allocator's rounding.
 pub const FRAME_COST: usize = 128;
 
 /// A coded frame on its track's own time line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
-    /// The track it belongs to.
+    /// The frame's track.
     pub kind: TrackKind,
-    /// Decode time in ticks of the track, counted from the first frame of the publish. It can be slightly
-    /// negative: the second track of a publish may begin before the first frame that arrived.
+    /// Decode time in ticks of the track, counted from the first frame of the publish. It can be slightly negative: the second
+    /// track of a publish may begin before the first frame that arrived.
     pub dts: i64,
-    /// Presentation time less decode time, in ticks; negative where the publisher says so.
+    /// Presentation time less decode time, in ticks. It is negative where the publisher says so.
     pub cts: i32,
-    /// Decoding can begin here. Always true for audio.
+    /// True when decoding can begin here. Always true for audio.
     pub key: bool,
     /// The sample as MP4 keeps it: length-prefixed NAL units, a raw AAC frame, AV1 OBUs, an Opus packet.
     pub payload: Bytes,
 }
 
 impl Frame {
-    /// Memory that it takes up: frames of one byte have their price, too.
+    /// Bytes of memory that the frame takes up. A frame of one byte has its cost, too.
     pub fn cost(&self) -> usize {
         self.payload.len().saturating_add(FRAME_COST)
     }
@@ -73,19 +73,19 @@ impl Frame {
 /// A frame as it came off the wire, before [`Timeline`](super::Timeline) has placed it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Incoming {
-    /// The track it belongs to.
+    /// The frame's track.
     pub kind: TrackKind,
-    /// The publisher's decode time in milliseconds; wraps at 2³².
+    /// The publisher's decode time in milliseconds. It wraps at 2³².
     pub timestamp_ms: u32,
     /// Composition offset in milliseconds, 0 for audio.
     pub cts_ms: i32,
-    /// Decoding can begin here.
+    /// True when decoding can begin here.
     pub key: bool,
     /// The sample, without any tag header.
     pub payload: Bytes,
 }
 
-/// What a publisher sends, parsed.
+/// A message of a publisher, parsed.
 #[derive(Clone, Debug, PartialEq)]
 pub enum MediaMessage {
     /// A codec configuration, new or repeated, with the tag's timestamp in milliseconds.
@@ -97,31 +97,31 @@ pub enum MediaMessage {
     },
     /// A coded frame.
     Frame(Incoming),
-    /// `onMetaData`, for display only: nothing is decided by what it claims.
+    /// `onMetaData`, for display only: no decision depends on its claims.
     Metadata(Metadata),
-    /// A track comes in a coding that is not recorded, so it is left out. Said once a publish and track.
+    /// A track whose codec is not recorded, so it is left out. Comes once for each publish and track.
     LeftOut(LeftOut),
-    /// What is odd about the media, each time it is met where that [loses a frame](Oddity::loses_a_frame), else once.
+    /// A fault in the media. It comes each time where it [loses a frame](Oddity::loses_a_frame), else once.
     Oddity(Oddity),
 }
 
 /// A track that is sent and not recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeftOut {
-    /// Which track.
+    /// The track.
     pub kind: TrackKind,
-    /// Its coding: a name, or the number or FourCC it goes by.
+    /// The codec: a name, or its number or FourCC.
     pub codec: String,
 }
 
-/// The few fields of `onMetaData` that say something a recorder shows or waits for.
+/// The few fields of `onMetaData` that a recorder shows or waits for.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Metadata {
-    /// The publisher announced a video track.
+    /// True when the publisher announced a video track.
     pub has_video: bool,
-    /// The publisher announced an audio track.
+    /// True when the publisher announced an audio track.
     pub has_audio: bool,
-    /// Pictures per second, as announced.
+    /// Pictures per second, as the publisher announced them.
     pub frame_rate: Option<f64>,
     /// Name and version of the encoder.
     pub encoder: Option<String>,

@@ -1,5 +1,5 @@
-//! Names that are unique without asking anyone: UUIDs of version 7 (RFC 9562), so that they sort by the
-//! clock of the box that made them, as far as it had one.
+//! Names that are unique without a central registry: UUIDs of version 7 (RFC 9562). They sort by the clock of the box that made
+//! them, as far as it had one.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,7 +10,7 @@ use uuid::Uuid;
 #[derive(Debug, thiserror::Error)]
 #[error("'{text}' is not an id: expected 32 hexadecimal digits in five groups, as `edgereel ls` prints them")]
 pub struct UnknownId {
-    /// What was given.
+    /// The given text.
     pub text: String,
 }
 
@@ -21,7 +21,7 @@ macro_rules! id {
         pub struct $name(Uuid);
 
         impl $name {
-            /// A new id. `unix_millis` orders it among others; it may be wrong without harm.
+            /// Makes a new id. `unix_millis` orders it among others. A wrong value does no harm.
             pub fn new(unix_millis: u64) -> Self {
                 let timestamp = uuid::Timestamp::from_unix(
                     uuid::NoContext,
@@ -31,7 +31,7 @@ macro_rules! id {
                 Self(Uuid::new_v7(timestamp))
             }
 
-            /// The first and the last id that begins with this text, in small letters; `None` when none does.
+            /// The first and the last id that begins with this text, in small letters. `None` when no id does.
             pub fn range(text: &str) -> Option<[Self; 2]> {
                 const FORM: &str = "00000000-0000-0000-0000-000000000000";
                 let fits = |(letter, form): (char, char)| match form {

@@ -1,11 +1,10 @@
-//! What a stream is made of: frames, tracks, codec configuration, time.
+//! The parts of a stream: frames, tracks, codec configuration, time.
 //!
-//! Pure: no I/O, no clock, no tokio. Everything that comes from outside is parsed here once, at the edge
-//! (a sequence header into a [`VideoConfig`], a name into a [`StreamName`]), and passed on as a type that
-//! cannot be wrong.
+//! This folder is pure: no I/O, no clock, no tokio. All input from outside is parsed here once, at the edge (a sequence header
+//! into a [`VideoConfig`], a name into a [`StreamName`]). It is passed on as a type that cannot be wrong.
 //!
-//! Times are ticks of the track they belong to: a picture's [`VideoConfig::timescale`], a sound's sample rate.
-//! [`Timeline`] makes them from the 32-bit milliseconds of an RTMP publisher.
+//! Times are ticks of their track: a picture's [`VideoConfig::timescale`], a sound's sample rate. [`Timeline`] makes them from
+//! the 32-bit milliseconds of an RTMP publisher.
 
 mod codec;
 mod fragment;

@@ -6,11 +6,11 @@ use std::str::FromStr;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
-/// Longest name taken, in bytes. A name becomes a directory, and every escaped byte triples.
+/// The longest accepted name, in bytes. A name becomes a directory, and every escaped byte triples.
 const MAX_BYTES: usize = 80;
 
-/// `app/name`, as a publisher addresses it: the last part is the stream, everything before it the app
-/// (an app may itself have parts, as in `live/room1/cam`).
+/// `app/name`, as a publisher addresses it. The last part is the stream, everything before it the app. An app may itself have
+/// parts, as in `live/room1/cam`.
 ///
 /// A name is 3 to 80 bytes of UTF-8 without control characters; no part is empty, `.` or `..`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -20,19 +20,19 @@ pub struct StreamName {
     slash: usize,
 }
 
-/// Why a name was refused.
+/// The reason why a name was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    /// No `/`, or nothing on one side of it.
+    /// The name has no `/`, or nothing on one side of it.
     #[error("stream name '{0}' needs an app and a name, as in 'live/cam1'")]
     Parts(String),
-    /// Too long to become a directory.
+    /// The name is too long to become a directory.
     #[error("stream name is {0} bytes long; at most {MAX_BYTES} are taken")]
     TooLong(usize),
-    /// A control character, or a part that means something to a file system.
+    /// The name has a control character, or a part that has a meaning to a file system.
     #[error("stream name {0:?} has a control character or a part that is '.' or '..'")]
     Characters(String),
-    /// A character that nobody sees, or that turns the letters around it: two such names look alike, and are not.
+    /// The name has a character that nobody sees, or that turns the letters around it. Two such names look alike and differ.
     #[error(
         "stream name {name:?} has the character U+{code:04X}, which nobody can see: it looks like another name; leave it out",
         code = u32::from(*.unseen)
@@ -43,7 +43,7 @@ pub enum NameError {
         /// The character.
         unseen: char,
     },
-    /// Bytes that are no text. They came as U+FFFD, and two names that differ in them would be one.
+    /// The bytes are no text. They came as U+FFFD, and two names that differ in them would become one.
     #[error("stream name {0:?} has bytes that are not UTF-8 (where U+FFFD stands): send the name in UTF-8")]
     NotUtf8(String),
 }
@@ -54,7 +54,7 @@ impl StreamName {
         format!("{}/{}", app.trim_matches('/'), name.trim_matches('/')).parse()
     }
 
-    /// The same, if a new stream may be called so: every character of it is seen, and is as it was sent. Names that are on tape
+    /// Checks that a new stream may have this name: every character is visible, and is as it was sent. Names that are on tape
     /// already stay what they are.
     pub fn seen(self) -> Result<Self, NameError> {
         if self.full.contains(char::REPLACEMENT_CHARACTER) {
@@ -84,23 +84,23 @@ impl StreamName {
         &self.full
     }
 
-    /// The name as one file-system component: letters, digits, `.`, `_` and `-` stand for themselves,
-    /// `/` becomes `+`, every other byte `%XX`. No two names share one.
+    /// The name as one file-system component. Letters, digits, `.`, `_` and `-` stand for themselves. `/` becomes `+`, and
+    /// every other byte `%XX`. No two names share one component.
     pub fn to_component(&self) -> String {
         const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
             .remove(b'.')
             .remove(b'_')
             .remove(b'-')
             .remove(b'/');
-        // No `+` of the name is left by then.
+        // The name has no `+` of its own left by then.
         utf8_percent_encode(&self.full, ESCAPED)
             .to_string()
             .replace('/', "+")
     }
 }
 
-/// Characters that have no shape of their own: `Default_Ignorable_Code_Point` and `Bidi_Control` of the Unicode Character Database
-/// without the variation selectors, and those that break a line.
+/// True for characters without a shape of their own: `Default_Ignorable_Code_Point` and `Bidi_Control` of the Unicode Character
+/// Database without the variation selectors, and those that break a line.
 fn is_unseen(c: char) -> bool {
     matches!(c,
         '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}' | '\u{180E}'
@@ -227,7 +227,7 @@ mod tests {
         ] {
             assert!(seen(fine).is_ok(), "{fine}");
         }
-        // What is on tape already can be named.
+        // A stream that is on tape already can still be named.
         assert!("live/c\u{202E}am".parse::<StreamName>().is_ok());
     }
 

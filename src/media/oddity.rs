@@ -14,18 +14,19 @@ pub enum Oddity {
     },
     /// Pictures came without a keyframe before them, and are lost.
     NoKeyframe {
-        /// How many so far.
+        /// How many were lost so far.
         pictures: u64,
     },
     /// A recording begins at a keyframe of an open GOP. Its leading pictures refer to pictures that are not in the recording.
     LeadingPictures {
-        /// The leading pictures and their references are on the tape. Formats that can hide the references contain them.
+        /// True when the leading pictures and their references are on the tape. Formats that can hide the references contain
+        /// them.
         on_tape: bool,
     },
     /// A recording begins at a recovery point, from which the picture is refreshed part by part: the first pictures are not
     /// whole.
     NotWholeYet {
-        /// The pictures before, which they need, are on the tape. Formats that can hide those show whole pictures.
+        /// True when the earlier pictures that they need are on the tape. Formats that can hide those show whole pictures.
         on_tape: bool,
     },
     /// Gaps are to be kept, and the codec of the sound has no silent frames to fill them.
@@ -35,7 +36,7 @@ pub enum Oddity {
     },
     /// The keyframe flag contradicts the picture. edgereel uses the picture.
     KeyFlag {
-        /// What the flag said.
+        /// The value of the flag.
         flagged: bool,
     },
     /// A second track of a kind is left out.
@@ -49,12 +50,12 @@ pub enum Oddity {
     EmptyUnits,
     /// A NAL unit is longer than its sample.
     CutUnit {
-        /// The unit was left out, and the other units of the sample are whole.
+        /// True when the unit was left out and the other units of the sample are whole.
         mended: bool,
     },
     /// NAL units stand behind start codes.
     StartCodes {
-        /// The start codes were replaced by lengths.
+        /// True when lengths replaced the start codes.
         mended: bool,
     },
     /// A part of the publisher's colour and light metadata (Enhanced RTMP `colorInfo`) cannot be used.
@@ -66,7 +67,7 @@ pub enum Oddity {
     ColourDiffers {
         /// Primaries, transfer and matrix by the numbers of ISO/IEC 23091-2, from `colorInfo`.
         said: [u8; 3],
-        /// The same, from the parameter sets.
+        /// Primaries, transfer and matrix from the parameter sets.
         own: [u8; 3],
     },
     /// `colorInfo` changes the display or the light during the publish. Files keep the first values.
@@ -75,7 +76,7 @@ pub enum Oddity {
     NoConfig,
     /// AAC frames have ADTS headers, which are removed.
     AdtsHeaders {
-        /// There was no sequence header: the codec configuration was made from the ADTS headers.
+        /// True when there was no sequence header and the codec configuration was made from the ADTS headers.
         configured: bool,
     },
 }

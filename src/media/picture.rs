@@ -1,36 +1,36 @@
-//! What a coded picture says of itself: whether decoding can begin at it, by the types of its NAL units or OBUs.
+//! Whether decoding can begin at a coded picture, by the types of its NAL units or OBUs.
 //!
-//! A container's flag is what somebody once believed; encoders set it on every picture, or never. Only headers are looked
-//! at, so that the cost does not grow with the picture.
+//! The flag of a container is not reliable: some encoders set it on every picture, others never. Only headers are looked at, so
+//! that the cost does not grow with the picture.
 
 use super::codec::Bits;
 use super::units::{CutShort, Layout, Units, is_annex_b};
 use super::{VideoCodec, VideoConfig};
 
-/// Whether decoding can begin at a picture, and what of the pictures after it is whole then.
+/// Whether decoding can begin at a picture, and which pictures after it are then whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RandomAccess {
-    /// An IDR or BLA picture (H.264, HEVC) or a key frame (AV1): nothing after it refers to what was before it.
+    /// An IDR or BLA picture (H.264, HEVC) or a key frame (AV1). No picture after it refers to a picture before it.
     Closed,
-    /// A CRA picture, or a recovery point without pictures to wait for: itself whole, though pictures that are shown before
-    /// it may refer to what was before it (an open GOP).
+    /// A CRA picture, or a recovery point without pictures to wait for. The picture itself is whole. Its leading pictures may
+    /// refer to pictures before it (an open GOP).
     Open,
-    /// A recovery point of a stream that is refreshed bit by bit: whole some pictures later.
+    /// A recovery point of a stream that is refreshed bit by bit. The picture is whole some pictures later.
     Gradual,
-    /// It refers to no other picture, and promises nothing of those after it.
+    /// A picture that refers to no other picture, and promises nothing about those after it.
     Intra,
-    /// It refers to pictures before it.
+    /// A picture that refers to pictures before it.
     Dependent,
-    /// It cannot be read.
+    /// A picture that cannot be read.
     Unknown,
 }
 
-/// What the headers of a sample say.
+/// What the headers of a sample tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Look {
-    /// Whether decoding can begin at it.
+    /// Whether decoding can begin at the sample.
     pub access: RandomAccess,
-    /// Whether its units are as they are to be. Always sound for AV1.
+    /// Whether its units are laid out correctly. Always sound for AV1.
     pub layout: Layout,
 }
 
@@ -40,8 +40,8 @@ impl VideoConfig {
         self.look(sample).access
     }
 
-    /// How many pictures after a [`Gradual`](RandomAccess::Gradual) one the first whole one comes. The beginning of a sample does:
-    /// what is cut off is not looked at.
+    /// The number of pictures from a [`Gradual`](RandomAccess::Gradual) one to the first whole picture. The beginning of a
+    /// sample is enough as input: a unit that is cut off is not looked at.
     pub fn recovers_after(&self, sample: &[u8]) -> Option<u32> {
         let mut seen = Seen::default();
         let units = Units::new(sample, self.nal_length_size()?);
@@ -64,15 +64,15 @@ impl VideoConfig {
     }
 }
 
-/// What the units of a picture amount to.
+/// What was seen of a picture's units.
 #[derive(Debug, Default)]
 struct Seen {
     slices: bool,
     closed: bool,
     open: bool,
-    /// A slice that is not known to be intra.
+    /// True when there was a slice that is not known to be intra.
     inter: bool,
-    /// So many pictures after a recovery point they are whole.
+    /// Pictures after a recovery point until they are whole.
     recovery: Option<u32>,
 }
 
@@ -122,7 +122,7 @@ impl Seen {
         }
     }
 
-    /// ISO/IEC 14496-10 table 7-1.
+    /// Takes note of a unit, by its type in ISO/IEC 14496-10 table 7-1.
     fn avc(&mut self, unit: &[u8]) {
         match unit.first().map(|header| header & 0x1f) {
             Some(5) => (self.slices, self.closed) = (true, true),
@@ -135,7 +135,8 @@ impl Seen {
         }
     }
 
-    /// ISO/IEC 23008-2 table 7-1. Whether a slice of another picture is intra is not to be had without its parameter set.
+    /// Takes note of a unit, by its type in ISO/IEC 23008-2 table 7-1. Whether a slice of another picture is intra cannot be
+    /// known without its parameter set.
     fn hevc(&mut self, unit: &[u8]) {
         match unit.first().map(|header| header >> 1 & 0x3f) {
             Some(16..=20) => (self.slices, self.closed) = (true, true),
@@ -151,7 +152,7 @@ impl Seen {
     }
 }
 
-/// `slice_header()`, ISO/IEC 14496-10 §7.3.3: I or SI. One whose type cannot be read is not.
+/// `slice_header()`, ISO/IEC 14496-10 §7.3.3: true for I or SI. False when the type cannot be read.
 fn is_intra_slice(unit: &[u8]) -> bool {
     const HEAD: usize = 16;
     let head = unit.get(1..unit.len().min(HEAD)).unwrap_or_default();
@@ -160,18 +161,18 @@ fn is_intra_slice(unit: &[u8]) -> bool {
     slice_type.is_some_and(|kind| matches!(kind % 5, 2 | 4) && kind < 10)
 }
 
-/// A recovery point SEI in a unit (ISO/IEC 14496-10 §D.1.8, ISO/IEC 23008-2 §D.2.8): how many pictures later they are whole, 0 if it is
-/// the picture itself.
+/// A recovery point SEI in a unit (ISO/IEC 14496-10 §D.1.8, ISO/IEC 23008-2 §D.2.8): the number of pictures until they are
+/// whole, 0 for the picture itself.
 fn recovery_point(codec: VideoCodec, unit: &[u8], header: usize) -> Option<u32> {
     const RECOVERY_POINT: usize = 6;
-    /// More messages than any encoder puts into a unit.
+    /// No encoder puts more messages into a unit.
     const MESSAGES: usize = 32;
     /// `MaxFrameNum` and half of `MaxPicOrderCntLsb` are less.
     const LONGEST: u32 = 1 << 16;
     const HEAD: usize = 12;
     let mut rest = unit.get(header..)?;
     for _ in 0..MESSAGES {
-        // What is left is the trailing bit.
+        // The rest is the trailing bit.
         if rest.len() < 3 {
             return None;
         }
@@ -184,7 +185,7 @@ fn recovery_point(codec: VideoCodec, unit: &[u8], header: usize) -> Option<u32> 
                 VideoCodec::Avc => bits.ue(),
                 VideoCodec::Hevc | VideoCodec::Av1 => bits.se().map(i32::unsigned_abs),
             };
-            // It is a recovery point, whatever cannot be read of it.
+            // The message is a recovery point, even if its number cannot be read.
             return Some(pictures.unwrap_or(LONGEST).min(LONGEST));
         }
         rest = after_payload(rest, size)?;
@@ -192,7 +193,7 @@ fn recovery_point(codec: VideoCodec, unit: &[u8], header: usize) -> Option<u32> 
     None
 }
 
-/// `ff_byte`s and the last byte, added up.
+/// A number of an SEI message: its `ff_byte`s and last byte, added up.
 fn sei_number(rest: &mut &[u8]) -> Option<usize> {
     let mut sum = 0usize;
     loop {
@@ -205,7 +206,7 @@ fn sei_number(rest: &mut &[u8]) -> Option<usize> {
     }
 }
 
-/// Behind so many bytes, emulation prevention (§7.4.1) not counted.
+/// The bytes behind `size` bytes of payload. Emulation prevention bytes (§7.4.1) do not count.
 fn after_payload(rest: &[u8], size: usize) -> Option<&[u8]> {
     let (mut zeros, mut left) = (0, size);
     for (at, byte) in rest.iter().enumerate() {
@@ -222,7 +223,7 @@ fn after_payload(rest: &[u8], size: usize) -> Option<&[u8]> {
     None
 }
 
-/// `temporal_unit()`: what its first frame is (AV1 spec §5.9.2).
+/// `temporal_unit()`: the kind of its first frame (AV1 spec §5.9.2).
 fn look_at_obus(sample: &[u8]) -> Option<RandomAccess> {
     const FRAME_HEADER: u8 = 3;
     const FRAME: u8 = 6;

@@ -1,9 +1,9 @@
-//! Units of time and the one way to go from one to another.
+//! Units of time and the one way to convert between them.
 
 /// Microseconds: of tape time, of CLOCK_BOOTTIME or of UTC, as the field that holds them says.
 pub type Micros = i64;
 
-/// UTC of 2025-01-01: a clock that says less was never set.
+/// UTC of 2025-01-01. A clock that shows an earlier time was never set.
 pub const CLOCK_SET: Micros = 1_735_689_600_000_000;
 
 /// Converts ticks of one timescale into another, rounding down, without overflow.
@@ -32,7 +32,8 @@ pub fn common_timescale(one: u32, other: u32) -> Option<u32> {
         .filter(|common| *common <= MOST_COMMON)
 }
 
-/// A sample of an MP4 lasts at most 2³¹ ticks: with so many a second still over a minute.
+/// The most ticks a second of a common timescale. A sample of an MP4 lasts at most 2³¹ ticks, which is then still over a
+/// minute.
 pub const MOST_COMMON: u32 = 30_000_000;
 
 /// The greatest common divisor, which is the other number where one is zero.

@@ -1,8 +1,8 @@
-//! From a publisher's 32-bit milliseconds to ticks that never mislead.
+//! Turns a publisher's 32-bit milliseconds into ticks that never mislead.
 //!
-//! Two steps, each with its own file: [`epochs`] turns timestamps that wrap and jump into media milliseconds
-//! of the publish, shared by both tracks; then video takes those as they are, and audio runs on its own
-//! [`samples`] clock, which they steer.
+//! There are two steps, each in its own file. [`epochs`] turns timestamps that wrap and jump into media milliseconds of the
+//! publish, shared by both tracks. Video takes these as they are. Audio runs on its own [`samples`] clock, and the media
+//! milliseconds steer that clock.
 
 mod epochs;
 mod samples;
@@ -13,29 +13,30 @@ use self::epochs::Epochs;
 use self::samples::SampleClock;
 use super::{AudioCodec, AudioConfig, Frame, Incoming, Micros, TrackKind, opus_packet_samples};
 
-/// A frame is not shown more than this before or after it is decoded, milliseconds…
+/// A frame is shown at most this long before or after it is decoded, in milliseconds…
 const LONGEST_CTS_MS: i64 = 10_000;
-/// … or, where that is more, so many pictures: a decoder reorders 16 at most (ISO/IEC 14496-10 §A.3.1).
+/// … or at most this many pictures, if they last longer: a decoder reorders 16 at most (ISO/IEC 14496-10 §A.3.1).
 const LONGEST_CTS_PICTURES: i64 = 17;
-/// Before it is known how far apart pictures are, they may be far apart.
+/// The limit while the distance of pictures is not known yet, because they may be far apart.
 const LONGEST_FIRST_CTS_MS: i64 = 60_000;
 
-/// Something about a publisher's timestamps that a user should hear of.
+/// An event in a publisher's timestamps that a user should know of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Exception {
-    /// The timestamps jumped by this many milliseconds without the time having passed; the tape goes on.
+    /// The timestamps jumped by this many milliseconds and the time has not passed. The tape goes on.
     Jump {
         /// Signed size of the jump.
         by_ms: i64,
     },
-    /// Nothing came for this long and the timestamps say so too: the tape has a gap.
+    /// Nothing came for this long, and the timestamps agree. The tape has a gap.
     Gap {
         /// Length of the gap.
         ms: i64,
     },
-    /// A composition offset of more than ten seconds, and than 17 pictures, was taken as 0. Said once for each publish.
+    /// A composition offset of more than ten seconds, and more than 17 pictures, was taken as 0. Reported once for each
+    /// publish.
     CompositionOffset {
-        /// What the publisher sent.
+        /// The offset that the publisher sent, in milliseconds.
         ms: i32,
     },
 }
@@ -54,12 +55,12 @@ pub struct Timeline {
 }
 
 impl Timeline {
-    /// A publish that has sent nothing yet.
+    /// The timeline of a publish that has sent nothing yet.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Places one frame. `audio` is the current audio configuration, `arrival` the boot time it came at.
+    /// Places one frame. `audio` is the current audio configuration. `arrival` is the boot time at which the frame came.
     ///
     /// Video is placed in [`MILLISECONDS`](super::MILLISECONDS), audio in the sample rate of `audio`; an
     /// audio frame without a configuration counts as a millisecond of samples at 1000 Hz.
@@ -84,12 +85,12 @@ impl Timeline {
         (frame, exception.or(oddity))
     }
 
-    /// Video frames whose DTS was moved because it did not come after the one before.
+    /// Number of video frames whose DTS was moved because it did not come after the one before.
     pub fn repaired(&self) -> u64 {
         self.repaired
     }
 
-    /// A DTS that does not increase is moved by as little as it takes; the PTS stays where it was.
+    /// Places a picture. A DTS that does not increase is moved by as little as necessary; the PTS stays where it was.
     fn place_video(&mut self, media_ms: i64, cts_ms: i32) -> (i64, i32, Option<Exception>) {
         let longest = match self.epochs.picture_step() {
             Some(step) => LONGEST_CTS_MS.max(step * LONGEST_CTS_PICTURES),

@@ -1,5 +1,5 @@
-//! The NAL units of a sample, each behind its length (ISO/IEC 14496-15 §5.3.4.2 and §8.3.4.2), and what encoders make of
-//! that form.
+//! The NAL units of a sample, each behind its length (ISO/IEC 14496-15 §5.3.4.2 and §8.3.4.2), and the faulty forms that
+//! encoders send.
 
 use bytes::Bytes;
 
@@ -8,13 +8,13 @@ use super::codec::hevc_head;
 /// How the units of a sample are laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
-    /// As they are to be.
+    /// Each unit has bytes and stands behind its length.
     Sound,
-    /// Some have no bytes: decoders stumble over them.
+    /// Some units have no bytes: decoders stumble over them.
     EmptyUnits,
-    /// The last one is longer than what is left of the sample.
+    /// The last unit is longer than the rest of the sample.
     Cut,
-    /// They stand behind start codes (ISO/IEC 14496-10 annex B).
+    /// The units stand behind start codes (ISO/IEC 14496-10 annex B).
     StartCodes,
 }
 
@@ -24,12 +24,12 @@ pub(super) struct Units<'a> {
     length_size: usize,
 }
 
-/// A unit that is longer than what is left.
+/// The error of a unit that is longer than the rest of the sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct CutShort;
 
 impl<'a> Units<'a> {
-    /// `length_size` is 1, 2 or 4.
+    /// Begins at the first unit. `length_size` is 1, 2 or 4 bytes.
     pub(super) fn new(sample: &'a [u8], length_size: u8) -> Self {
         Self {
             rest: sample,
@@ -67,12 +67,12 @@ impl<'a> Iterator for Units<'a> {
     }
 }
 
-/// True for what begins with a start code.
+/// True for bytes that begin with a start code.
 pub(super) fn is_annex_b(bytes: &[u8]) -> bool {
     bytes.starts_with(&[0, 0, 1]) || bytes.starts_with(&[0, 0, 0, 1])
 }
 
-/// The sample as it is to be: units that have bytes, whole, each behind its length. `None` where that cannot be made of it.
+/// The sample in its correct form: whole units with bytes, each behind its length. `None` where the sample cannot be repaired.
 pub fn repaired(sample: &[u8], length_size: u8) -> Option<Bytes> {
     let mut out = Vec::with_capacity(sample.len().saturating_add(64));
     if is_annex_b(sample) && Units::new(sample, length_size).any(|unit| unit.is_err()) {
@@ -89,8 +89,9 @@ pub fn repaired(sample: &[u8], length_size: u8) -> Option<Bytes> {
     Some(out.into())
 }
 
-/// An `AVCDecoderConfigurationRecord` (ISO/IEC 14496-15 §5.3.3.1) out of the parameter sets in a picture, or in what stands in
-/// place of a record: units behind start codes, or behind lengths of four bytes. Lengths of four bytes are announced.
+/// Makes an `AVCDecoderConfigurationRecord` (ISO/IEC 14496-15 §5.3.3.1) from the parameter sets in a picture, or in bytes that
+/// stand in place of a record: units behind start codes, or behind lengths of four bytes. The record announces lengths of four
+/// bytes.
 pub fn avc_record(sample: &[u8]) -> Option<Bytes> {
     const LENGTH_SIZE: u8 = 4;
     let sample = if is_annex_b(sample) {
@@ -123,12 +124,13 @@ pub fn avc_record(sample: &[u8]) -> Option<Bytes> {
     Some(record.into())
 }
 
-/// The same of HEVC: an `HEVCDecoderConfigurationRecord` (ISO/IEC 14496-15 §8.3.3.1) out of all three kinds of parameter sets.
+/// Makes an `HEVCDecoderConfigurationRecord` (ISO/IEC 14496-15 §8.3.3.1) in the same way, from all three kinds of parameter
+/// sets.
 pub fn hevc_record(sample: &[u8]) -> Option<Bytes> {
     const LENGTH_SIZE: u8 = 4;
     /// Video, sequence and picture parameter sets, ISO/IEC 23008-2 table 7-1.
     const KINDS: [u8; 3] = [32, 33, 34];
-    /// More of a kind than any encoder sends.
+    /// No encoder sends more sets of a kind.
     const MOST: usize = 16;
     let sample = if is_annex_b(sample) {
         repaired(sample, LENGTH_SIZE)?
@@ -150,7 +152,7 @@ pub fn hevc_record(sample: &[u8]) -> Option<Bytes> {
     let mut record = hevc_head(sps)?;
     record.push(3);
     for (kind, sets) in &found {
-        // None of them is in the pictures only.
+        // The array has all sets of its kind: none is only in the pictures.
         record.push(0x80 | kind);
         record.extend_from_slice(&u16::try_from(sets.len()).ok()?.to_be_bytes());
         for set in sets {
@@ -161,7 +163,7 @@ pub fn hevc_record(sample: &[u8]) -> Option<Bytes> {
     Some(record.into())
 }
 
-/// Appends a unit behind its length; nothing of one without bytes.
+/// Appends a unit behind its length. Appends nothing for a unit without bytes.
 fn put(out: &mut Vec<u8>, unit: &[u8], length_size: u8) -> Option<()> {
     if unit.is_empty() {
         return Some(());
@@ -200,7 +202,7 @@ fn start_code(bytes: &[u8]) -> Option<usize> {
     while let Some(&[first, second, third]) = bytes.get(at..).and_then(|rest| rest.first_chunk::<3>()) {
         match (first, second, third) {
             (0, 0, 1) => return Some(at),
-            // No code can begin at one of these three.
+            // No start code can begin at one of these three bytes.
             (_, _, 2..) => at += 3,
             _ => at += 1,
         }
@@ -240,13 +242,13 @@ mod tests {
         let sample = b"\0\0\0\x01\x09\xF0\0\0\0\x01\x67abc\0\0\x01\x65\0\0\x03\0d\0\0";
         let wanted = b"\0\0\0\x02\x09\xF0\0\0\0\x04\x67abc\0\0\0\x06\x65\0\0\x03\0d";
         assert_eq!(repaired(sample, 4).unwrap(), wanted[..]);
-        // Both: a length, and start codes behind it.
+        // The sample has both: a length, and start codes behind it.
         let both = b"\0\0\0\x0A\0\0\0\x01\x67a\0\0\x01\x65\0\0\0\x02\x41b";
         assert_eq!(
             repaired(both, 4).unwrap(),
             b"\0\0\0\x02\x67a\0\0\0\x01\x65\0\0\0\x02\x41b"[..]
         );
-        // A length that has no room for a unit.
+        // The length field has no room for such a unit.
         let long = [&[0, 0, 1, 0x65][..], &[7; 300]].concat();
         assert_eq!(repaired(&long, 1), None);
         assert_eq!(repaired(&long, 2).unwrap().len(), 2 + 301);

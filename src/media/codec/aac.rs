@@ -21,8 +21,8 @@ const ER_AAC_ELD: u32 = 39;
 
 /// Parses an `AudioSpecificConfig` (ISO/IEC 14496-3 §1.6.2.1).
 ///
-/// With SBR or PS signalled the sample rate is that of the AAC core and a frame has the core's samples: that
-/// is the clock its timestamps run on, and what players that know nothing of SBR decode.
+/// With SBR or PS signalled, the sample rate is that of the AAC core, and a frame has the core's samples. The timestamps run on
+/// that clock, and players that know nothing of SBR decode that.
 pub fn parse_aac(record: Bytes) -> Result<AudioConfig, CodecError> {
     let mut bits = Bits::new(&record);
     let head = read_head(&mut bits)
@@ -53,27 +53,27 @@ pub(super) fn object_type(record: &[u8]) -> Option<u32> {
     read_object_type(&mut Bits::new(record))
 }
 
-/// What a record says, without what it may say in more than one way.
+/// The meaning of a record, without the choice between forms that mean the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Meaning<'a> {
-    /// That of a record without a program configuration.
+    /// The meaning of a record without a program configuration.
     Plain {
-        /// As far as they are signalled hierarchically, SBR and PS come first.
+        /// The first object type: SBR and PS come first as far as they are signalled hierarchically.
         first_object: u32,
         object: u32,
         sample_rate: u32,
-        /// Of SBR, where it is signalled.
+        /// The sample rate of SBR, where SBR is signalled.
         extended_rate: Option<u32>,
         channels: u32,
         /// `frameLengthFlag` and `dependsOnCoreCoder`.
         flags: u32,
         parametric_stereo: bool,
     },
-    /// The bytes of any other, without the zeros at the end.
+    /// The bytes of any other record, without the zeros at the end.
     Bytes(&'a [u8]),
 }
 
-/// What a record means: a sync extension (§1.6.5.2) that says no, and zeros at the end, mean nothing.
+/// Finds the meaning of a record. A sync extension (§1.6.5.2) that says no means nothing, and neither do zeros at the end.
 pub(super) fn meaning(record: &[u8]) -> Meaning<'_> {
     plain(record).unwrap_or_else(|| {
         let used = record
@@ -124,7 +124,7 @@ fn plain(record: &[u8]) -> Option<Meaning<'_>> {
 struct Head {
     object: u32,
     sample_rate: u32,
-    /// Of SBR, where it is signalled hierarchically.
+    /// The sample rate of SBR, where SBR is signalled hierarchically.
     extended_rate: Option<u32>,
     channels: u32,
 }

@@ -1,18 +1,18 @@
-//! The header that AAC has where nothing else says what it is: ADTS, ISO/IEC 14496-3 §1.A.2.2.
+//! ADTS, ISO/IEC 14496-3 §1.A.2.2: the header of AAC frames that come without another configuration.
 
 use bytes::Bytes;
 
-/// A payload holds no more frames than this; what is beyond is left in the last one.
+/// A payload holds at most this many frames. Further bytes are left in the last one.
 const MOST_FRAMES: usize = 32;
 
-/// Frames of AAC that each bring a header.
+/// Frames of AAC, each with a header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Adts {
-    /// The `AudioSpecificConfig` that the first header amounts to.
+    /// The `AudioSpecificConfig` that the first header stands for.
     pub record: [u8; 2],
-    /// Hertz.
+    /// Sample rate in hertz.
     pub sample_rate: u32,
-    /// The frames, without their headers; none of no bytes.
+    /// The frames, without their headers. Frames without bytes are left out.
     pub frames: Vec<Bytes>,
 }
 
@@ -21,19 +21,19 @@ struct Header {
     sample_rate: u32,
     /// Bytes of the header.
     length: usize,
-    /// Bytes of header and frame.
+    /// Bytes of header and frame together.
     whole: usize,
 }
 
 impl Adts {
-    /// Takes the headers off; `None` where there are none. No raw frame looks like one: it would begin with its end.
+    /// Takes the headers off. `None` where there are none. No raw frame looks like a header: it would begin with its end.
     pub fn parse(payload: &Bytes) -> Option<Self> {
         let Header {
             record, sample_rate, ..
         } = Header::parse(payload)?;
         let (mut rest, mut frames) = (payload.clone(), Vec::new());
         while let Some(header) = Header::parse(&rest).filter(|_| frames.len() < MOST_FRAMES) {
-            // A length that is wrong is no reason to lose the frame.
+            // A frame with a wrong length is not lost.
             let fits = header.whole > header.length && header.whole <= rest.len();
             let end = if fits && Header::parse(rest.get(header.whole..)?).is_some() {
                 header.whole
@@ -104,7 +104,7 @@ mod tests {
             two,
             [Bytes::from_static(b"\x21one"), Bytes::from_static(b"\x21two")]
         );
-        // With a checksum, and with a length that is wrong.
+        // The first frame has a checksum, the other a wrong length.
         let mut odd = adts(b"\xAA\xBB\x21raw");
         odd[1] = 0xf0;
         odd[4] = 0;

@@ -42,7 +42,7 @@ pub(super) fn sequence_header(record: &[u8]) -> Result<&[u8], CodecError> {
     Err(invalid("no sequence header"))
 }
 
-/// `open_bitstream_unit()`, AV1 spec §5.3; an OBU without a size is the last one.
+/// `open_bitstream_unit()`, AV1 spec §5.3. An OBU without a size is the last one.
 pub(in crate::media) fn next_obu<'a>(rest: &mut &'a [u8]) -> Option<(u8, &'a [u8])> {
     let header = byte(rest)?;
     if header & 0b100 != 0 {
@@ -83,7 +83,7 @@ fn frame_size(bits: &mut Bits<'_>) -> Option<(u64, u64)> {
     Some((width, height))
 }
 
-/// What the sequence header says of the picture's looks, and the metadata beside it.
+/// Reads the appearance of the picture from the sequence header and the metadata beside it.
 pub(super) fn look(record: &[u8]) -> Appearance {
     let mut look = Appearance::default();
     if let Ok(header) = sequence_header(record) {
@@ -98,7 +98,7 @@ pub(super) fn look(record: &[u8]) -> Appearance {
     look
 }
 
-/// `sequence_header_obu()` from behind the size of its frames on, and `color_config()`, AV1 spec §5.5.2.
+/// `sequence_header_obu()` behind the size of its frames, and `color_config()`, AV1 spec §5.5.2.
 fn colour(header: &[u8]) -> Option<Colour> {
     let profile = header.first()? >> 5;
     let reduced = header.first()? & 0b1000 != 0;

@@ -11,9 +11,9 @@ const CODEC: &str = "H.264";
 
 /// Parses an `AVCDecoderConfigurationRecord` (ISO/IEC 14496-15 §5.3.3.1).
 ///
-/// The picture's size is that of the first sequence parameter set, after cropping. What follows the picture
-/// parameter sets (the extension of the high profiles, padding) is kept but not looked at: encoders that
-/// leave it out or fill it with something else are common.
+/// The picture's size is that of the first sequence parameter set, after cropping. The bytes behind the picture parameter sets
+/// (the extension of the high profiles, padding) are kept but not looked at: many encoders leave the extension out or fill it
+/// with something else.
 pub fn parse_avc(record: Bytes) -> Result<VideoConfig, CodecError> {
     let sps = first_sps(&record)?;
     let (width, height) = sps_size(&unescape(sps))?;
@@ -63,7 +63,7 @@ pub(super) fn each_set<'a>(record: &'a [u8], mut take: impl FnMut(&'a [u8])) -> 
     Ok(())
 }
 
-/// What of a sequence parameter set decides the size of the picture.
+/// The fields of a sequence parameter set that decide the size of the picture.
 struct Sps {
     chroma_array_type: u32,
     frame_mbs_only: bool,
@@ -91,7 +91,7 @@ fn sps_size(sps: &[u8]) -> Result<(u16, u16), CodecError> {
     .ok_or_else(|| invalid("picture size"))
 }
 
-/// Up to `vui_parameters_present_flag`.
+/// Reads a set up to `vui_parameters_present_flag`.
 fn read_sps(bits: &mut Bits<'_>) -> Option<Sps> {
     bits.skip(8)?; // NAL unit header
     let profile = bits.take(8)?;
@@ -134,11 +134,11 @@ fn read_sps(bits: &mut Bits<'_>) -> Option<Sps> {
     })
 }
 
-/// What the first sequence parameter set says of the picture's looks (ISO/IEC 14496-10 §E.1.1).
+/// Reads the appearance of the picture from the first sequence parameter set (ISO/IEC 14496-10 §E.1.1).
 pub(super) fn look(record: &[u8]) -> Appearance {
     let mut look = Appearance::default();
     if let Ok(sps) = first_sps(record) {
-        // What came before the end of a set that is cut short stays.
+        // A set that is cut short gives what came before its end.
         let _ = read_look(&mut Bits::new(&unescape(sps)), &mut look);
     }
     look
@@ -165,7 +165,7 @@ fn has_chroma_format(profile: u32) -> bool {
     )
 }
 
-/// `scaling_list()`, §7.3.2.1.1.1: a list ends early once its next scale is 0.
+/// `scaling_list()`, §7.3.2.1.1.1. A list ends early once its next scale is 0.
 fn skip_scaling_matrix(bits: &mut Bits<'_>, lists: usize) -> Option<()> {
     for list in 0..lists {
         if !bits.flag()? {

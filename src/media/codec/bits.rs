@@ -1,6 +1,6 @@
 //! Bits from the most significant end, as the MPEG and AOM specifications write them.
 
-/// Reads bits; `None` once there are not enough.
+/// A reader of bits. Its functions return `None` once there are not enough bits.
 pub(in crate::media) struct Bits<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -28,7 +28,7 @@ impl<'a> Bits<'a> {
         Some(value)
     }
 
-    /// Leaves out `count` bits.
+    /// Skips `count` bits.
     pub(super) fn skip(&mut self, count: usize) -> Option<()> {
         let at = self.at.checked_add(count)?;
         if at > self.bytes.len().checked_mul(8)? {
@@ -38,8 +38,8 @@ impl<'a> Bits<'a> {
         Some(())
     }
 
-    /// `ue(v)`, ISO/IEC 14496-10 §9.1; the same code as AV1's `uvlc()`. Values of more than 32 bits are
-    /// refused: no field has them.
+    /// `ue(v)`, ISO/IEC 14496-10 §9.1, which is also the code of AV1's `uvlc()`. Values of more than 32 bits are refused,
+    /// because no field has them.
     pub(in crate::media) fn ue(&mut self) -> Option<u32> {
         let mut zeros = 0;
         while !self.flag()? {
@@ -52,7 +52,7 @@ impl<'a> Bits<'a> {
         ((1u32 << zeros) - 1).checked_add(rest)
     }
 
-    /// Bits that are left.
+    /// Number of bits that are left.
     pub(super) fn left(&self) -> usize {
         self.bytes.len().saturating_mul(8).saturating_sub(self.at)
     }

@@ -1,23 +1,23 @@
-//! What a publisher says of its pictures beside what is in them: `colorInfo` of Enhanced RTMP.
+//! The publisher's description of its pictures, beside the one inside them: `colorInfo` of Enhanced RTMP.
 
 use super::{Appearance, Colour, LightLevel, Mastering, VideoConfig};
 
-/// What the numbers of ISO/IEC 23091-2 mean by "unspecified".
+/// The number for "unspecified" in ISO/IEC 23091-2.
 const UNSPECIFIED: u8 = 2;
 
-/// What was said last; nothing of what was not said, or cannot be used.
+/// The last values that the publisher sent. A value is missing if it was not sent or cannot be used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ColourInfo {
-    /// `ColourPrimaries`, `TransferCharacteristics` and `MatrixCoefficients` of ISO/IEC 23091-2, 2 where it says nothing.
+    /// `ColourPrimaries`, `TransferCharacteristics` and `MatrixCoefficients` of ISO/IEC 23091-2; 2 for an unspecified one.
     pub colour: Option<[u8; 3]>,
     /// The display that the picture was mastered on.
     pub mastering: Option<Mastering>,
-    /// Its light.
+    /// The light of the content.
     pub light: Option<LightLevel>,
 }
 
 impl ColourInfo {
-    /// Puts what is said in place of what the pictures say. Only they say whether the range is full.
+    /// Puts these values in place of the pictures' own. Only the pictures say whether the range is full.
     pub(super) fn over(self, look: Appearance) -> Appearance {
         Appearance {
             colour: self.colour_over(look.colour),
@@ -42,8 +42,8 @@ impl ColourInfo {
 }
 
 impl VideoConfig {
-    /// The same with what a file says in its boxes, as far as that is more than the pictures say: what was put in their place
-    /// when it was written.
+    /// Adds what the boxes of a file say beyond the pictures themselves. Such values replaced those of the pictures when the
+    /// file was written.
     pub fn with_boxes(mut self, boxes: &Appearance) -> Self {
         self.colour_info = ColourInfo::default();
         let own = self.appearance();
@@ -58,7 +58,7 @@ impl VideoConfig {
         self
     }
 
-    /// The colours that the pictures say, where what the publisher says of them is something else: first what the publisher says.
+    /// The colours of the publisher and those of the pictures, in this order, where they differ.
     pub fn contradicted_colour(&self) -> Option<([u8; 3], [u8; 3])> {
         let said = self.colour_info.colour?;
         let own = self.codec_appearance().colour?;

@@ -27,7 +27,7 @@ pub fn parse_hevc(record: Bytes) -> Result<VideoConfig, CodecError> {
     })
 }
 
-/// The first 22 bytes of a record, as the sequence parameter set says: lengths of four bytes are announced.
+/// The first 22 bytes of a record, made from the sequence parameter set. It announces lengths of four bytes.
 pub(in crate::media) fn hevc_head(sps: &[u8]) -> Option<Vec<u8>> {
     let sps = unescape(sps);
     let layers = *sps.get(2)?;
@@ -40,9 +40,9 @@ pub(in crate::media) fn hevc_head(sps: &[u8]) -> Option<Vec<u8>> {
         .filter(|format| *format < 4)?;
     let sub_layers = u8::try_from(read.sub_layers).ok()? + 1;
     let mut head = vec![1];
-    // The profile, the tier and the level are written alike in both.
+    // Both write the profile, the tier and the level alike.
     head.extend_from_slice(sps.get(3..15)?);
-    // Nothing is known of spatial segments, parallel decoding and the rate.
+    // Spatial segments, parallel decoding and the rate are not known.
     head.extend([0xF0, 0, 0xFC, 0xFC | format, 0xF8 | luma, 0xF8 | chroma, 0, 0]);
     head.push(sub_layers << 3 | (layers & 1) << 2 | 3);
     Some(head)
@@ -58,7 +58,7 @@ fn first_sps(record: &[u8]) -> Result<&[u8], CodecError> {
     first.ok_or_else(|| invalid("no sequence parameter set"))
 }
 
-/// Walks through what the arrays of a record hold: the type of each unit, and the unit.
+/// Walks through the arrays of a record. Gives the type of each unit, and the unit.
 pub(super) fn each_set<'a>(record: &'a [u8], mut take: impl FnMut(u8, &'a [u8])) -> Result<(), CodecError> {
     let mut rest = record;
     let head = split(&mut rest, 22).ok_or_else(|| short("header"))?;
@@ -83,7 +83,7 @@ pub(super) fn each_set<'a>(record: &'a [u8], mut take: impl FnMut(u8, &'a [u8]))
     Ok(())
 }
 
-/// What of a sequence parameter set decides the size of the picture.
+/// The fields of a sequence parameter set that decide the size of the picture.
 struct Sps {
     sub_layers: u32,
     chroma_format: u32,
@@ -108,7 +108,7 @@ fn sps_size(sps: &[u8]) -> Result<(u16, u16), CodecError> {
     .ok_or_else(|| invalid("picture size"))
 }
 
-/// Up to the conformance window.
+/// Reads a set up to the conformance window.
 fn read_sps(bits: &mut Bits<'_>) -> Option<Sps> {
     bits.skip(16)?; // NAL unit header
     bits.skip(4)?; // sps_video_parameter_set_id
@@ -153,14 +153,15 @@ fn skip_profile_tier_level(bits: &mut Bits<'_>, sub_layers: u32) -> Option<()> {
     bits.skip(length)
 }
 
-/// What the first sequence parameter set says of the picture's looks (ISO/IEC 23008-2 §E.2.1), and the messages beside it.
+/// Reads the appearance of the picture from the first sequence parameter set (ISO/IEC 23008-2 §E.2.1) and the messages beside
+/// it.
 pub(super) fn look(record: &[u8]) -> Appearance {
     let mut look = Appearance::default();
     if let Ok(sps) = first_sps(record) {
-        // What came before the end of a set that is cut short stays.
+        // A set that is cut short gives what came before its end.
         let _ = read_look(&mut Bits::new(&unescape(sps)), &mut look);
     }
-    // Of a record that is cut short, what came before.
+    // A record that is cut short gives what came before its end.
     let _ = each_set(record, |kind, unit| {
         if let Some(message) = unit.get(2..).filter(|_| kind == PREFIX_SEI) {
             read_sei(message, &mut look);
@@ -169,7 +170,7 @@ pub(super) fn look(record: &[u8]) -> Appearance {
     look
 }
 
-/// §7.3.2.2 from behind the conformance window on.
+/// Reads a set (§7.3.2.2) from behind the conformance window on.
 fn read_look(bits: &mut Bits<'_>, look: &mut Appearance) -> Option<()> {
     let sps = read_sps(bits)?;
     bits.ue()?; // bit_depth_luma_minus8
@@ -239,7 +240,7 @@ fn skip_scaling_lists(bits: &mut Bits<'_>) -> Option<()> {
     Some(())
 }
 
-/// `st_ref_pic_set()` for each, §7.3.7: how long one is follows from the one before.
+/// `st_ref_pic_set()` for each set, §7.3.7. The length of one follows from the one before.
 fn skip_reference_sets(bits: &mut Bits<'_>) -> Option<()> {
     let count = bits.ue()?;
     if count > 64 {

@@ -1,10 +1,10 @@
-//! What a picture looks like beyond its size: the shape of its pixels, its colours, its light, its rate. Sequence
-//! parameter sets, SEI messages and OBUs say it; files repeat it, because players ask the file.
+//! The appearance of a picture beyond its size: the shape of its pixels, its colours, its light, its rate. Sequence parameter
+//! sets, SEI messages and OBUs contain it. Files repeat it, because players ask the file.
 
 use super::bits::{Bits, byte, split, unescape};
 use super::{VideoCodec, VideoConfig, av1, avc, hevc};
 
-/// Colours, by the numbers of ISO/IEC 23091-2.
+/// Colours, as numbers of ISO/IEC 23091-2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Colour {
     /// `ColourPrimaries`.
@@ -22,35 +22,35 @@ pub struct Colour {
 pub struct Mastering {
     /// x and y of green, blue and red.
     pub primaries: [[u16; 2]; 3],
-    /// x and y of white.
+    /// x and y of the white point.
     pub white: [u16; 2],
-    /// Brightest.
+    /// The highest luminance.
     pub max_luminance: u32,
-    /// Darkest.
+    /// The lowest luminance.
     pub min_luminance: u32,
 }
 
 /// Content light level (CTA-861.3), in cd/m².
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LightLevel {
-    /// Of the brightest pixel.
+    /// Light of the brightest pixel.
     pub content: u16,
-    /// Of the brightest picture, on average.
+    /// Average light of the brightest picture.
     pub average: u16,
 }
 
-/// What is known of how a picture looks; nothing where the stream does not say it.
+/// The known appearance of a picture. A field is missing where the stream does not say it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Appearance {
-    /// Width to height of a pixel, where it is not square.
+    /// Width and height of a pixel, as a ratio, where it is not square.
     pub pixel: Option<(u16, u16)>,
-    /// Colours.
+    /// The colours.
     pub colour: Option<Colour>,
-    /// The display it was mastered on.
+    /// The display that the picture was mastered on.
     pub mastering: Option<Mastering>,
-    /// Its light.
+    /// The light of the content.
     pub light: Option<LightLevel>,
-    /// Pictures in so many seconds: (pictures, seconds).
+    /// The picture rate as (pictures, seconds).
     pub rate: Option<(u32, u32)>,
 }
 
@@ -82,12 +82,12 @@ const OBU_LIGHT: u8 = 1;
 const OBU_MASTERING: u8 = 2;
 
 impl VideoConfig {
-    /// How the picture looks: as the publisher says, else as the record does.
+    /// How the picture looks: as the publisher says, or else as the record says.
     pub fn appearance(&self) -> Appearance {
         self.colour_info.over(self.codec_appearance())
     }
 
-    /// What the record says of it. One that says something impossible says nothing.
+    /// How the picture looks by the record. A record with impossible values gives nothing.
     pub(super) fn codec_appearance(&self) -> Appearance {
         match self.codec {
             VideoCodec::Avc => avc::look(&self.record),
@@ -100,7 +100,7 @@ impl VideoConfig {
     pub fn display_size(&self) -> (u32, u32) {
         let (width, height) = (u32::from(self.width), u32::from(self.height));
         match self.appearance().pixel {
-            // Wider or higher, never smaller: nothing of the picture is thrown away.
+            // The picture becomes wider or higher, never smaller: no part of it is thrown away.
             Some((x, y)) if x >= y => (scaled(width, x, y), height),
             Some((x, y)) => (width, scaled(height, y, x)),
             None => (width, height),
@@ -114,7 +114,7 @@ fn scaled(size: u32, times: u16, by: u16) -> u32 {
     u32::try_from(scaled).unwrap_or(size).min(u16::MAX.into())
 }
 
-/// The beginning of `vui_parameters()`, which H.264 (§E.1.1) and HEVC (§E.2.1) share: up to the colours.
+/// The beginning of `vui_parameters()` up to the colours. H.264 (§E.1.1) and HEVC (§E.2.1) share it.
 pub(super) fn read_vui(bits: &mut Bits<'_>, look: &mut Appearance) -> Option<()> {
     if bits.flag()? {
         let ratio = match bits.take(8)? {
@@ -156,7 +156,7 @@ pub(super) fn rate_of(scale: u32, units: u64) -> Option<(u32, u32)> {
 }
 
 impl Colour {
-    /// Nothing where all of it is unspecified and the range the usual one.
+    /// The colours. Nothing where all numbers are unspecified and the range is the usual one.
     pub(super) fn of(numbers: [u32; 3], full_range: bool) -> Option<Self> {
         let [primaries, transfer, matrix] = numbers.map(|number| u8::try_from(number).unwrap_or(2));
         let says = full_range || numbers.iter().any(|number| *number != 2);
@@ -169,11 +169,11 @@ impl Colour {
     }
 }
 
-/// `sei_rbsp()` (ISO/IEC 14496-10 §7.3.2.3): a unit without its header.
+/// Reads `sei_rbsp()` (ISO/IEC 14496-10 §7.3.2.3) of a unit without its header.
 pub(super) fn read_sei(unit: &[u8], look: &mut Appearance) {
     let unit = unescape(unit);
     let mut rest = unit.as_slice();
-    // What is left at the end is a stop bit.
+    // The last bytes hold a stop bit.
     while rest.len() > 2 {
         let (Some(kind), Some(size)) = (sei_number(&mut rest), sei_number(&mut rest)) else {
             return;

@@ -35,13 +35,13 @@ pub use look::{Appearance, Colour, LightLevel, Mastering};
 pub use mp3::parse_mp3;
 pub use opus::{opus_packet_samples, parse_opus};
 
-/// Ticks a second of the pictures of a source that speaks milliseconds: RTMP, FLV.
+/// Ticks a second of the pictures of a source that counts milliseconds: RTMP, FLV.
 pub const MILLISECONDS: u32 = 1_000;
 
-/// Most ticks a second of a track. The tape counts microseconds.
+/// The most ticks a second of a track. The tape counts microseconds.
 pub const MAX_TIMESCALE: u32 = 1_000_000;
 
-/// Coding of the picture.
+/// Codec of the picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum VideoCodec {
     /// H.264, ISO/IEC 14496-10.
@@ -63,7 +63,7 @@ impl VideoCodec {
     }
 }
 
-/// Coding of the sound.
+/// Codec of the sound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AudioCodec {
     /// AAC in any of its object types, ISO/IEC 14496-3.
@@ -85,11 +85,11 @@ impl AudioCodec {
     }
 }
 
-/// How to decode a video track. Two are equal when they decode the same samples and count time alike: their parameter sets
-/// are compared, not the form of the record.
+/// How to decode a video track. Two configurations are equal when they decode the same samples and count time alike. Their
+/// parameter sets are compared, not the form of the record.
 #[derive(Clone)]
 pub struct VideoConfig {
-    /// Which coding.
+    /// The codec.
     pub codec: VideoCodec,
     /// The configuration record exactly as the publisher sent it: `AVCDecoderConfigurationRecord`,
     /// `HEVCDecoderConfigurationRecord` (ISO/IEC 14496-15) or `AV1CodecConfigurationRecord`.
@@ -100,14 +100,15 @@ pub struct VideoConfig {
     pub height: u16,
     /// Ticks a second of the track: [`MILLISECONDS`] over RTMP, 90 000 over RTP and in MPEG-TS. From 1 to [`MAX_TIMESCALE`].
     pub timescale: u32,
-    /// What the publisher says of colours and light beside that.
+    /// The publisher's own description of colours and light.
     pub colour_info: ColourInfo,
 }
 
-/// How to decode an audio track. Two are equal when they decode the same samples, whatever the form of the record.
+/// How to decode an audio track. Two configurations are equal when they decode the same samples, whatever the form of the
+/// record.
 #[derive(Clone)]
 pub struct AudioConfig {
-    /// Which coding.
+    /// The codec.
     pub codec: AudioCodec,
     /// `AudioSpecificConfig` (AAC), the body of an `OpusHead` without its magic (Opus, RFC 7845 §5.1),
     /// nothing (MP3).
@@ -116,22 +117,22 @@ pub struct AudioConfig {
     pub sample_rate: u32,
     /// Channels, 1 to 8.
     pub channels: u8,
-    /// Samples in one coded frame: 1024 or 960 (AAC; 512 or 480 in its low-delay forms), 1152 or 576 (MP3),
-    /// 960 as a first guess (Opus, whose packets say their own).
+    /// Samples in one coded frame: 1024 or 960 (AAC; 512 or 480 in its low-delay forms), 1152 or 576 (MP3), 960 as a first
+    /// guess (Opus, whose packets carry their own length).
     pub frame_samples: u32,
 }
 
 /// A parsed sequence header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CodecConfig {
-    /// Of the picture.
+    /// The configuration of the picture.
     Video(VideoConfig),
-    /// Of the sound.
+    /// The configuration of the sound.
     Audio(AudioConfig),
 }
 
 impl CodecConfig {
-    /// The track it configures.
+    /// The track that this configures.
     pub fn kind(&self) -> TrackKind {
         match self {
             CodecConfig::Video(_) => TrackKind::Video,
@@ -150,19 +151,19 @@ pub struct Tracks {
 }
 
 impl Tracks {
-    /// True before the first configuration.
+    /// True before the first configuration has come.
     pub fn is_empty(&self) -> bool {
         self.video.is_none() && self.audio.is_none()
     }
 
-    /// Bytes of the configurations.
+    /// Bytes of all configuration records.
     pub fn record_bytes(&self) -> usize {
         let video = self.video.as_ref().map_or(0, |video| video.record.len());
         let audio = self.audio.as_ref().map_or(0, |audio| audio.record.len());
         video.saturating_add(audio)
     }
 
-    /// Ticks a second of a track that exists.
+    /// Ticks a second of the track `kind`, if it exists.
     pub fn timescale(&self, kind: TrackKind) -> Option<u32> {
         match kind {
             TrackKind::Video => self.video.as_ref().map(|video| video.timescale),
@@ -170,7 +171,7 @@ impl Tracks {
         }
     }
 
-    /// Microseconds of so many ticks of a track. Those of a track that is not there are milliseconds.
+    /// Microseconds of `ticks` ticks of a track. Ticks of a missing track are milliseconds.
     pub fn micros(&self, kind: TrackKind, ticks: i64) -> Micros {
         rescale(ticks, self.timescale(kind).unwrap_or(MILLISECONDS), 1_000_000)
     }
@@ -182,22 +183,22 @@ pub enum CodecError {
     /// The record ends before it is complete.
     #[error("{codec} configuration is cut short: {what}")]
     Short {
-        /// The coding.
+        /// The codec.
         codec: &'static str,
         /// The field that was missing.
         what: &'static str,
     },
-    /// The record says something it may not.
+    /// The record has a value that is not allowed.
     #[error("{codec} configuration is not usable: {what}")]
     Invalid {
-        /// The coding.
+        /// The codec.
         codec: &'static str,
-        /// The field and why.
+        /// The field, and the reason.
         what: &'static str,
     },
 }
 
-/// Width and height from (coded size, cropped off) of each; `None` when nothing is left or it is too large.
+/// Width and height, each from (coded size, cropped off). `None` when nothing is left or the size is too large.
 fn display_size(width: (u64, u64), height: (u64, u64)) -> Option<(u16, u16)> {
     let shown = |(coded, cropped): (u64, u64)| {
         let shown = coded.checked_sub(cropped).filter(|shown| *shown > 0)?;
@@ -206,7 +207,7 @@ fn display_size(width: (u64, u64), height: (u64, u64)) -> Option<(u16, u16)> {
     Some((shown(width)?, shown(height)?))
 }
 
-// The records are long and binary; a log line wants what a person can read.
+// The records are long and binary, and a log line should be readable.
 impl fmt::Debug for VideoConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}x{}", self.codec.as_str(), self.width, self.height)

@@ -4,8 +4,8 @@ use bytes::Bytes;
 
 use super::{AudioCodec, AudioConfig, CodecError};
 
-/// Parses the header of an MPEG-1, MPEG-2 or "MPEG-2.5" layer III frame, which is all the configuration
-/// MP3 has: every frame brings its own.
+/// Parses the header of an MPEG-1, MPEG-2 or "MPEG-2.5" layer III frame. MP3 has no other configuration: every frame brings its
+/// own.
 pub fn parse_mp3(frame: &[u8]) -> Result<AudioConfig, CodecError> {
     let Some(&[sync, version, rates, mode]) = frame.first_chunk::<4>() else {
         return Err(CodecError::Short {

@@ -1,4 +1,4 @@
-//! What a codec is called in MIME types and playlists, RFC 6381.
+//! The name of a codec in MIME types and playlists, RFC 6381.
 
 use std::fmt::Write;
 
@@ -15,8 +15,8 @@ impl VideoConfig {
         }
     }
 
-    /// Bytes of the length before each NAL unit of a sample: 1, 2 or 4 (ISO/IEC 14496-15 `lengthSizeMinusOne`).
-    /// `None` for AV1, whose OBUs bring their own.
+    /// Bytes of the length before each NAL unit of a sample: 1, 2 or 4 (ISO/IEC 14496-15 `lengthSizeMinusOne`). `None` for AV1,
+    /// whose OBUs bring their own length.
     pub fn nal_length_size(&self) -> Option<u8> {
         let at = match self.codec {
             VideoCodec::Avc => 4,
@@ -48,8 +48,8 @@ fn avc_string(record: &[u8]) -> String {
     }
 }
 
-/// ISO/IEC 14496-15 §E.3: profile space and number, compatibility flags in reverse order, tier and level, and
-/// the constraint bytes without the zeros they end with.
+/// ISO/IEC 14496-15 §E.3: profile space and number, compatibility flags in reverse order, tier and level, and the constraint
+/// bytes without the zeros at their end.
 fn hevc_string(record: &[u8]) -> String {
     let Some(&[_, profile, f0, f1, f2, f3, c0, c1, c2, c3, c4, c5, level]) = record.first_chunk::<13>()
     else {

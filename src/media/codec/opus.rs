@@ -6,14 +6,14 @@ use super::{AudioCodec, AudioConfig, CodecError};
 
 const CODEC: &str = "Opus";
 const MAGIC: &[u8] = b"OpusHead";
-/// Version, channels, pre-skip, input rate, gain, mapping family.
+/// Bytes of version, channels, pre-skip, input rate, gain and mapping family.
 const FIXED: usize = 11;
 /// A packet lasts at most 120 ms, RFC 6716 §3.2.5.
 const LONGEST_PACKET: u32 = 5_760;
 
-/// Parses an `OpusHead` (RFC 7845 §5.1) with or without its magic, which is not kept.
+/// Parses an `OpusHead` (RFC 7845 §5.1) with or without its magic. The magic is not kept.
 ///
-/// The sample rate is 48 000 whatever the header says: its field is that of the input, for display.
+/// The sample rate is 48 000 whatever the header says: its field is the rate of the input, for display.
 pub fn parse_opus(record: Bytes) -> Result<AudioConfig, CodecError> {
     let start = if record.starts_with(MAGIC) { MAGIC.len() } else { 0 };
     let body = record.get(start..).unwrap_or_default();
@@ -40,8 +40,8 @@ pub fn parse_opus(record: Bytes) -> Result<AudioConfig, CodecError> {
 }
 
 impl AudioConfig {
-    /// Samples at the beginning that are decoded and not heard (RFC 7845 §4.2): those of an Opus encoder's delay. None of
-    /// other codings, whose encoders do not say.
+    /// Samples at the beginning that are decoded and not heard (RFC 7845 §4.2): the delay of an Opus encoder. 0 for other
+    /// codecs, whose encoders do not tell it.
     pub fn pre_skip(&self) -> u16 {
         let number = self.record.get(2..4).and_then(|bytes| bytes.first_chunk::<2>());
         match (self.codec, number) {
@@ -51,8 +51,8 @@ impl AudioConfig {
     }
 }
 
-/// Samples at 48 kHz in an Opus packet, from its table-of-contents byte (RFC 6716 §3.1). 0 for a packet that
-/// is not valid: empty, without frames, or longer than 120 ms.
+/// Samples at 48 kHz in an Opus packet, from its table-of-contents byte (RFC 6716 §3.1). 0 for an invalid packet: empty,
+/// without frames, or longer than 120 ms.
 pub fn opus_packet_samples(packet: &[u8]) -> u32 {
     let Some(&toc) = packet.first() else { return 0 };
     let configuration = toc >> 3;

@@ -1,5 +1,5 @@
-//! Whether two configurations decode the same samples. Encoders write one configuration in several forms: with and without
-//! the extension of the high profiles, parameter sets twice or in another order, zeros at the end. A new form is no new
+//! Decides whether two configurations decode the same samples. Encoders write one configuration in several forms: with and
+//! without the extension of the high profiles, parameter sets twice or in another order, zeros at the end. A new form is no new
 //! configuration, and makes no new file.
 
 use std::collections::BTreeSet;
@@ -15,12 +15,12 @@ impl PartialEq for VideoConfig {
 impl Eq for VideoConfig {}
 
 impl VideoConfig {
-    /// True when both decode the same samples, however they count time.
+    /// True when both decode the same samples, in whatever timescale they count.
     pub fn decodes_like(&self, other: &Self) -> bool {
         let alike = (self.codec, self.width, self.height) == (other.codec, other.width, other.height);
         alike
             && (self.record == other.record || is_same_video(self, other))
-            // Another word for the same look is no news.
+            // Another notation of the same appearance makes no difference.
             && (self.colour_info == other.colour_info || self.appearance() == other.appearance())
     }
 }
@@ -63,7 +63,7 @@ fn avc_sets(record: &[u8]) -> Option<BTreeSet<&[u8]>> {
     Some(sets)
 }
 
-/// Parameter sets alone: records may hold messages, too.
+/// The parameter sets alone, because records may hold messages, too.
 fn hevc_sets(record: &[u8]) -> Option<BTreeSet<&[u8]>> {
     let mut sets = BTreeSet::new();
     hevc::each_set(record, |kind, nal| {
@@ -75,7 +75,7 @@ fn hevc_sets(record: &[u8]) -> Option<BTreeSet<&[u8]>> {
     Some(sets)
 }
 
-/// No unit ends with a zero; what does was padded.
+/// The unit without padding: no unit ends with a zero.
 fn without_zeros(nal: &[u8]) -> &[u8] {
     let used = nal.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
     nal.get(..used).unwrap_or(nal)

@@ -1,4 +1,4 @@
-//! Real records, as ffmpeg's encoders write them, and what is made of damaged ones.
+//! Real records, as ffmpeg's encoders write them, and the treatment of damaged ones.
 
 mod forms;
 mod records;
@@ -30,7 +30,7 @@ fn video_records_of_real_encoders() {
     }
 }
 
-/// What HEVC decodes with can be told from the parameter sets alone.
+/// The parameter sets alone give the decoder configuration of HEVC.
 #[test]
 fn hevc_records_are_made_of_parameter_sets() {
     for (name, record, size, codecs) in HEVC {
@@ -48,7 +48,7 @@ fn hevc_records_are_made_of_parameter_sets() {
             assert_eq!(made.codec_string(), *codecs, "{name}");
             assert_eq!(made.nal_length_size(), Some(4), "{name}");
             assert_eq!(made.record[..19], record[..19], "{name}");
-            // It is the same as what the encoder's own record says.
+            // The result is the same as the encoder's own record.
             assert_eq!(made, parse_hevc(record.clone()).unwrap(), "{name}");
         }
     }
@@ -135,7 +135,7 @@ fn opus_packets_say_how_long_they_last() {
     }
 }
 
-/// Writes what [`bits::Bits`] reads.
+/// A writer for what [`bits::Bits`] reads.
 #[derive(Default)]
 struct Writer(Vec<bool>);
 
@@ -150,7 +150,7 @@ impl Writer {
         self.put(length, 0).put(length + 1, value + 1)
     }
 
-    /// Ends with a stop bit, as parameter sets and OBUs do.
+    /// Returns the bytes, with a stop bit at the end, as parameter sets and OBUs have it.
     fn bytes(self) -> Vec<u8> {
         let to_byte =
             |bits: &[bool]| (0..8).fold(0, |byte, at| byte << 1 | u8::from(bits.get(at) == Some(&true)));
@@ -190,7 +190,7 @@ fn scaling_lists_and_picture_order_are_passed_over() {
 
 #[test]
 fn profiles_of_sub_layers_are_passed_over() {
-    // Ones where the profiles are: they escape nothing, and read as sizes they would be wrong.
+    // Ones stand where the profiles are. They escape nothing, and a reader that took them for sizes would be wrong.
     let ones = |sps: Writer, count| (0..count).fold(sps, |sps, _| sps.put(1, 1));
     let mut sps = Writer::default().put(16, 0x4201).put(4, 0).put(3, 2).put(1, 1);
     sps = ones(sps, 88 + 8).put(4, 0b11_01).put(12, 0);
@@ -216,7 +216,7 @@ fn timing_and_operating_points_are_passed_over() {
     header = header.put(12, 1).put(5, 5).put(1, 0).put(1, 0); // the second none of them
     let header = header.put(4, 10).put(4, 9).put(11, 1279).put(10, 719).bytes();
 
-    // After a temporal delimiter, with an extension and without a size.
+    // The header follows a temporal delimiter, with an extension and without a size.
     let mut record = vec![0x81, 0, 0, 0, 0x12, 0, 0x0c, 0];
     record.extend(header);
     let config = parse_av1(record.into()).unwrap();
@@ -279,7 +279,7 @@ fn a_record_without_parameter_sets_is_refused() {
     ));
 }
 
-/// Every parser, whatever the bytes are; only that it returns matters.
+/// Calls every parser, whatever the bytes are. The test only needs them to return.
 fn parse_all(record: &Bytes) {
     let video = [
         parse_avc(record.clone()),
@@ -320,7 +320,7 @@ fn records_cut_short_anywhere() {
             parse_all(&record.slice(..length));
         }
     }
-    // What comes before the picture's size has to be there.
+    // The fields before the picture's size have to be there.
     for (_, record, ..) in AVC {
         let record = hex(record);
         let parameter_sets = 8 + usize::from(record[7]);

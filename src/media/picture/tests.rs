@@ -66,7 +66,7 @@ fn a_recovery_point_is_found_behind_other_messages() {
     assert_eq!(after(&[gradual, P]), Some(24));
     assert_eq!(after(&[at_once, I]), None);
     assert_eq!(after(&[gradual, &[0x65, 0x88]]), None);
-    // Of the beginning of a picture alone.
+    // The beginning of a picture is enough.
     let mut head = sample(&[gradual, P]);
     head.truncate(head.len() - 1);
     assert_eq!(config(VideoCodec::Avc).recovers_after(&head), Some(24));
@@ -133,7 +133,7 @@ fn the_layout_is_what_it_is() {
 }
 
 proptest! {
-    /// Whatever the bytes are: no panic, and what is repaired is sound, or stays what cannot be told.
+    /// Whatever the bytes are, there is no panic. A repaired sample is sound, or stays one that cannot be read.
     #[test]
     fn whatever_comes_is_looked_at(
         bytes in prop::collection::vec(prop_oneof![3 => 0u8..8, 1 => any::<u8>()], 0..200),

@@ -3,51 +3,51 @@
 use super::Exception;
 use crate::media::{Micros, TrackKind};
 
-/// A step forward beyond this is a jump or a gap. Milliseconds.
+/// A step forward of more than this is a jump or a gap, in milliseconds.
 const FORWARD_MS: i64 = 10_000;
-/// How far a track may be behind the other: they are interleaved as the encoder likes.
+/// How far a track may be behind the other, in milliseconds. Encoders interleave them as they like.
 const BEHIND_OTHER_MS: i64 = 3_000;
-/// How far a track may be behind where its next frame belongs; beyond it is a jump.
+/// How far a frame may be behind the place where it belongs in its own track, in milliseconds. A larger distance is a jump.
 const BEHIND_ITSELF_MS: i64 = 500;
-/// Where frames are further apart, that is held against the last one: an uneven rate is no jump.
+/// Where frames are further apart than this, a frame is compared with the last one: an uneven rate is no jump.
 const LONGEST_NEXT_MS: i64 = 250;
-/// Pictures that go on this far behind those before them are a jump, too…
+/// Pictures that go on this far behind the pictures before them are a jump, too…
 const LAGGING_MS: i64 = 200;
-/// … when it is so many in a row, one after the other: what was only put in another order has an end before.
+/// … when this many come in a row, one after the other. Pictures that are only in another order end earlier.
 const LAGGING: u32 = 3;
-/// Sound that steps back first leaves so much room for the next picture.
+/// Sound that steps back first leaves this much space for the next picture.
 const LONGEST_WAIT_MS: i64 = 100;
-/// When pictures have stepped back for good, a step back of the sound so many frames ago was the same one, if it was as
-/// large but for so much.
+/// A step back of the pictures is compared with a step back of the sound at most this many frames ago. If both are about as
+/// large, they are the same step.
 const SAME_STEP: u32 = 64;
 const SAME_STEP_MS: i64 = 60;
-/// A track that comes back to where it was so many frames after a jump did not jump.
+/// A track that returns to its old place within this many frames after a jump did not jump.
 const RETURNS: u32 = 16;
 /// A track whose frames are far apart may step forward by several of them.
 const SELDOM_FRAMES: i64 = 3;
 const LONGEST_STEP_MS: i64 = 20_000;
-/// A track that the other has left behind by more says nothing about where its next frame belongs.
+/// A track that the other has left behind by more than this does not tell where its next frame belongs.
 const STALE_MS: i64 = 30_000;
-/// The arrival clock may differ by this from a step that really was a gap.
+/// The arrival clock may differ by this much from a step that really was a gap.
 const GAP_SLACK_MS: i64 = 2_000;
-/// Less than this between two arrivals is the network's doing.
+/// The network causes pauses between arrivals of less than this.
 const SILENCE_MS: i64 = 1_000;
-/// Without a step to go by: one frame.
+/// The step of a track while none is known: one frame.
 const DEFAULT_STEP_MS: i64 = 40;
-/// How far a frame of the epoch before a jump may be from its track's last one: two small jumps in a row
-/// must not pass for frames that are late. They go on from there; behind it is only what jitters.
+/// How far a frame of the epoch before a jump may be from its track's last one. Two small jumps in a row must not be taken for
+/// late frames. Frames of that epoch go on from there; only jitter lies behind it.
 const STRAGGLER_MS: i64 = 500;
 const STRAGGLER_BEHIND_MS: i64 = 60;
-/// After so many frames of each track nothing is late any more.
+/// After this many frames of each track no frame is late any more.
 const FIRM: u32 = 25;
-/// How long the epoch before a jump is kept for frames that still belong to it, since its last frame.
+/// How long the epoch before a jump is kept after its last frame, for frames that still belong to it.
 const KEEP_PREVIOUS: Micros = 5_000_000;
 
 /// The publisher's clock as it was set between two jumps, for one connection.
 ///
-/// After a jump the two tracks do not change over at the same frame, so the epoch before is kept for a
-/// while: whichever places a frame nearer to where its track has come is right. A track that never follows (an
-/// encoder whose tracks have unrelated clocks) keeps its own epoch alive by using it.
+/// After a jump the two tracks do not change over at the same frame, so the epoch before is kept for a while. The epoch that
+/// places a frame nearer to its track's position is the right one. Some encoders have tracks with unrelated clocks. A track
+/// that never follows the jump keeps its own epoch alive by using it.
 #[derive(Debug, Default)]
 pub(super) struct Epochs {
     now: Option<Now>,
@@ -57,10 +57,10 @@ pub(super) struct Epochs {
 
 #[derive(Debug)]
 struct Now {
-    /// The last timestamp, as sent and without its wraps.
+    /// The last timestamp as it was sent, and the same without its wraps.
     raw: u32,
     unwrapped: i64,
-    /// Media time of the last frame of either track, and when it came.
+    /// Media time of the last frame of either track, and the time of its arrival.
     media: i64,
     arrival: Micros,
     /// Media time = unwrapped timestamp + offset.
@@ -72,28 +72,28 @@ struct Now {
 struct Previous {
     offset: i64,
     used: Micros,
-    /// The track that jumped, and how far it had come.
+    /// The track that jumped, and its position then.
     by: TrackKind,
     edge: Option<i64>,
     by_ms: i64,
 }
 
-/// Where a track is, and how far apart its frames are.
+/// The position of a track, and the distance of its frames.
 #[derive(Debug, Default)]
 struct Pace {
     last: Option<i64>,
-    /// How far it has come: beyond `last` while it is behind itself.
+    /// The furthest position of the track. It is beyond `last` while the track is behind itself.
     edge: Option<i64>,
-    /// Frames in a row behind the edge, each after the one before.
+    /// Number of frames in a row behind the edge, each after the one before.
     lagging: u32,
     /// The last step behind the edge, milliseconds, and how many frames ago it was.
     back: (i64, u32),
-    /// It was behind itself and leapt back: its timestamps are not in order, and that is its way.
+    /// True when the track was behind itself and leapt back. Its timestamps are then regularly out of order.
     is_reordered: bool,
-    /// Frames in a row that were placed in the present epoch.
+    /// Number of frames in a row that were placed in the present epoch.
     firm: u32,
-    /// The last timestamp without its wraps, and the last two steps forward: as sent, so that a low frame rate is
-    /// learned even where it was first taken for a jump.
+    /// The last timestamp without its wraps, and the last two steps forward as they were sent. So a low frame rate is learned
+    /// even where it was first taken for a jump.
     unwrapped: i64,
     steps: [i64; 2],
 }
@@ -134,7 +134,7 @@ impl Epochs {
         match placed.epoch {
             Epoch::Present => pace.firm = pace.firm.saturating_add(1),
             Epoch::Previous => pace.firm = 0,
-            // What the other does next is no matter of order.
+            // The next frame of the other track says nothing about order.
             Epoch::New => (pace.firm, other.firm, other.lagging) = (1, 0, 0),
         }
         let is_firm = |pace: &Pace| pace.firm >= FIRM || now.recent(pace).is_none();
@@ -144,7 +144,7 @@ impl Epochs {
         (placed.media, placed.exception)
     }
 
-    /// How far apart pictures are, milliseconds, as far as that is known.
+    /// The distance of pictures in milliseconds, as far as it is known.
     pub(super) fn picture_step(&self) -> Option<i64> {
         let known = self.video.steps.iter().filter(|step| **step > 0).min();
         known.map(|step| (*step).min(LONGEST_STEP_MS))
@@ -158,12 +158,12 @@ struct Placed {
     exception: Option<Exception>,
 }
 
-/// By which of the offsets.
+/// The epoch that placed the frame.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Epoch {
     Present,
     Previous,
-    /// The frame began it.
+    /// The frame began a new epoch.
     New,
 }
 
@@ -204,7 +204,7 @@ impl Now {
         placed
     }
 
-    /// The place of a frame whose timestamp goes on from those before, in either epoch.
+    /// The place of a frame whose timestamp continues those before, in either epoch.
     fn continuing(&mut self, kind: TrackKind, pace: &Pace, arrival: Micros) -> Option<(i64, Epoch)> {
         let current = self.unwrapped + self.offset;
         let edge = self.recent(pace).unwrap_or(self.media);
@@ -232,8 +232,8 @@ impl Now {
         goes_on.then_some((current, Epoch::Present))
     }
 
-    /// Near where its own track has come. One track may run ahead of the other in a burst, which then goes on where it was; a
-    /// track that is heard for the first time, or again after long, is held against the other.
+    /// True near the position of the frame's own track. One track may run ahead of the other in a burst, and the other then
+    /// goes on where it was. A track that comes for the first time, or again after a long time, is compared with the other.
     fn is_near(&self, media: i64, pace: &Pace) -> bool {
         let forward = pace.forward_limit();
         let beside_other = (-BEHIND_OTHER_MS..=forward).contains(&(media - self.media));
@@ -247,13 +247,13 @@ impl Now {
         }
     }
 
-    /// How far a track has come, unless the other has long gone on without it.
+    /// The position of a track, unless the other has long gone on without it.
     fn recent(&self, pace: &Pace) -> Option<i64> {
         pace.edge.filter(|edge| self.media - edge <= STALE_MS)
     }
 
-    /// A true gap stays; a jump begins a new epoch in which media time goes on by a frame, or by the silence
-    /// before it if that is more.
+    /// A true gap stays. A jump begins a new epoch, in which media time goes on by a frame, or by the silence before it if that
+    /// is more.
     fn after_break(&mut self, kind: TrackKind, pace: &Pace, other: &Pace, elapsed_ms: i64) -> Placed {
         let current = self.unwrapped + self.offset;
         let step = current - self.media;
@@ -265,11 +265,11 @@ impl Now {
                 exception: Some(Exception::Gap { ms: step }),
             };
         }
-        // Where frames are further apart than that, the silence says more than a step that may be a jump too.
+        // Where frames are further apart than that, the silence is more reliable than a step, which may itself be a jump.
         let step = pace.step().min(SILENCE_MS) * i64::from(pace.lagging.saturating_add(1));
         let next_of_track = self.recent(pace).map_or(self.media, |edge| edge + step);
-        // Of a clip in a loop whose tracks do not end together, the longer one says where it begins again: both begin
-        // there, whichever comes first, and no picture has to give way.
+        // In a looped clip the tracks may not end together. The longer one decides where both begin again, whichever comes
+        // first, and no picture has to give way.
         let next_of_other = match kind {
             TrackKind::Video => self.recent(other),
             TrackKind::Audio => self
@@ -307,7 +307,7 @@ impl Pace {
             if epoch == Epoch::New {
                 self.lagging = 0;
             } else if media > edge {
-                // Where a clock was set back, the edge is passed at the pace of the frames.
+                // Where a clock was set back, the track passes the edge at the pace of its frames.
                 self.is_reordered |= self.lagging > 0 && media - last > self.step() * 2;
                 self.lagging = 0;
             } else {
@@ -328,8 +328,8 @@ impl Pace {
         self.unwrapped = unwrapped;
     }
 
-    /// The other track's clock was set back by so much, which was noticed a while later. If this track stepped back by the
-    /// same, it has come as much further.
+    /// The other track's clock was set back by `back`, which was noticed a while later. If this track stepped back by the same
+    /// amount, its position is that much further.
     fn follow(&mut self, back: i64) {
         let (own, frames) = self.back;
         if frames <= SAME_STEP && own.abs_diff(back) <= SAME_STEP_MS.unsigned_abs() {
@@ -338,7 +338,8 @@ impl Pace {
         }
     }
 
-    /// It has gone on behind itself, frame by frame, for so long that it is no disorder: its clock was set back.
+    /// True when the track has gone on behind itself, frame by frame, for so long that its clock was set back. Mere disorder
+    /// ends earlier.
     fn stepped_back(&self, media: i64) -> bool {
         let (Some(last), Some(edge)) = (self.last, self.edge) else {
             return false;
@@ -348,7 +349,7 @@ impl Pace {
         !self.is_reordered && lagging >= LAGGING && media > last && media <= edge && back > LAGGING_MS
     }
 
-    /// The smaller of the last two steps, so that a gap or a jump does not pass for a frame rate.
+    /// The smaller of the last two steps, so that a gap or a jump is not taken for a frame rate.
     fn step(&self) -> i64 {
         let [older, newer] = self.steps;
         match older.min(newer) {
@@ -361,7 +362,7 @@ impl Pace {
         (self.step() * SELDOM_FRAMES).max(FORWARD_MS)
     }
 
-    /// How far before its last frame another one may be.
+    /// How far before its last frame another frame may be, in milliseconds.
     fn behind_limit(&self) -> i64 {
         if self.is_reordered {
             BEHIND_OTHER_MS

@@ -1,29 +1,28 @@
-//! The clock of an audio track: samples counted, timestamps only steering.
+//! The clock of an audio track. It counts samples, and timestamps only steer it.
 
 use crate::media::rescale;
 
 /// How far the clock may be from the timestamps, milliseconds.
 const TOLERANCE_MS: i64 = 60;
-/// Frames in a row that must lean to one side before the clock is slewed: jitter leans to both.
+/// The clock is slewed after this many frames in a row that lean to one side. Jitter leans to both.
 const SLEW_AFTER: i32 = 64;
-/// While slewed, each frame is longer or shorter by this part of itself: a quarter of a per cent
-/// follows any crystal, and is heard by nobody.
+/// While the clock is slewed, each frame is longer or shorter by this part of itself. A quarter of a per cent follows any
+/// crystal, and nobody hears it.
 const SLEW_PART: i64 = 400;
 
-/// An overlap of more than this is made up when it has lasted for so many frames: where the publisher's clock was set back,
-/// that is known by then, and no sound is squeezed.
+/// A larger overlap is removed when it has lasted for several frames. By then a clock that was set back has been noticed, and
+/// no sound is squeezed.
 const LARGE_OVERLAP_MS: i64 = 150;
 const OVERLAP_AFTER: u32 = 16;
 
-/// Gapless as long as the timestamps agree with it to within 60 ms.
+/// A clock without gaps while the timestamps agree with it to within 60 ms.
 ///
-/// Milliseconds are never added up, so their rounding cannot accumulate. A publisher whose samples and
-/// timestamps run on different crystals drifts slowly; it is followed a few samples a frame, before the
-/// tolerance is reached.
+/// Milliseconds are never added up, so their rounding cannot accumulate. A publisher whose samples and timestamps run on
+/// different crystals drifts slowly. The clock follows it by a few samples a frame, before the tolerance is reached.
 #[derive(Debug, Default)]
 pub(super) struct SampleClock {
     rate: u32,
-    /// DTS of the next frame if it is gapless; `None` before the first.
+    /// DTS of the next frame if there is no gap; `None` before the first frame.
     next: Option<i64>,
     /// Samples of the last frame.
     held: i64,
@@ -47,7 +46,7 @@ impl SampleClock {
         dts
     }
 
-    /// Goes on in another timescale at the same time, or a tick later.
+    /// Continues in another timescale at the same time, or a tick later.
     fn change_rate(&mut self, rate: u32) {
         if self.rate != rate
             && let Some(next) = self.next
@@ -71,7 +70,7 @@ impl SampleClock {
             return target;
         }
         if lag < -tolerance {
-            // No frame is dropped: each begins at most half a frame early until the overlap is made up.
+            // No frame is dropped. Each begins at most half a frame early until the overlap is gone.
             self.leaning = 0;
             if (1..=OVERLAP_AFTER).contains(&self.overlapping) {
                 return next;
@@ -86,7 +85,8 @@ impl SampleClock {
         next + slew * i64::from(self.leaning.signum())
     }
 
-    /// Leaning begins at half the tolerance and, once slewed, ends at a quarter.
+    /// Takes note of the side that a frame leans to. Leaning begins at half the tolerance, and ends at a quarter once the clock
+    /// is slewed.
     fn lean(&mut self, lag: i64, tolerance: i64) {
         let is_slewing = self.leaning.abs() >= SLEW_AFTER;
         let enough = if is_slewing { tolerance / 4 } else { tolerance / 2 };

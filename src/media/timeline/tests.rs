@@ -21,7 +21,7 @@ fn aac_44() -> AudioConfig {
     aac(4)
 }
 
-/// A publisher whose frames arrive when it says.
+/// A publisher whose frames arrive at given times.
 struct Bench {
     timeline: Timeline,
     audio: AudioConfig,
@@ -64,7 +64,7 @@ impl Bench {
         self.send(TrackKind::Audio, timestamp_ms, 0).dts
     }
 
-    /// Audio, placed, in milliseconds.
+    /// Places audio, in milliseconds.
     fn audio_ms(&mut self, timestamp_ms: u32) -> i64 {
         let dts = self.audio(timestamp_ms);
         dts * 1_000 / i64::from(self.audio.sample_rate)
@@ -282,7 +282,7 @@ fn audio_without_a_configuration_still_increases() {
     }
 }
 
-/// Of a timestamp: mostly a frame, else a jump, a little back, or near the thresholds.
+/// A step of a timestamp: mostly a frame, else a jump, a little back, or near the thresholds.
 fn a_step() -> impl Strategy<Value = u32> {
     prop_oneof![
         4 => 0u32..100,
@@ -293,7 +293,7 @@ fn a_step() -> impl Strategy<Value = u32> {
 }
 
 proptest! {
-    /// Whatever the timestamps and arrivals do, and whenever the sound changes: DTS increases.
+    /// DTS increases, whatever the timestamps and arrivals do, and whenever the sound changes.
     #[test]
     fn dts_increases_in_every_case(
         frames in prop::collection::vec((any::<bool>(), a_step(), any::<i32>(), 0i64..20_000_000), 1..300),

@@ -6,7 +6,7 @@ use crate::media::{VideoCodec, VideoConfig, parse_av1, parse_avc, parse_hevc};
 /// PAL, 720x576 with pixels of 16:11, 25 pictures a second, from x264.
 const PAL: &str = "0164001effe100196764001eacd940b4126c1040000003004000000c83c58b658001000468efbcb0fdf8f800";
 
-/// HDR10 from x265: its sets and messages, by their types.
+/// HDR10 from x265: parameter sets and messages, with their types.
 const HDR: [(u8, &str); 5] = [
     (32, "40010c01ffff02200000030090000003000003003c959409"),
     (

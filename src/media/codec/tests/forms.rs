@@ -53,7 +53,7 @@ fn h264_in_another_form_is_the_same() {
 fn hevc_and_av1_in_another_form_are_the_same() {
     let record = hex(HEVC[0].1);
     let one = parse_hevc(record.clone()).unwrap();
-    // The arrays the other way round, without their promise to be complete.
+    // The arrays in reverse order, without the flag that says they are complete.
     let (head, mut rest) = record.split_at(23);
     let mut arrays = Vec::new();
     while let [_, _, count, high, low, ..] = rest {
@@ -81,7 +81,7 @@ fn sound_in_another_form_is_the_same() {
     for same in ["1210", "12100000", "121056e500", "121056e50000"] {
         assert_eq!(aac(same), aac("1210"), "{same}");
     }
-    // SBR that is there, other channels, another object.
+    // Records with SBR, with other channels, with another object type.
     for other in ["121056e598", "1208", "0a10"] {
         assert_ne!(aac(other), aac("1210"), "{other}");
     }

@@ -1,8 +1,8 @@
-//! Configuration records as ffmpeg's encoders write them; those of AAC's rarer forms are written by hand.
+//! Configuration records as ffmpeg's encoders write them. Those of AAC's rarer forms are written by hand.
 
-/// Who wrote it, the record, its picture, its name in a playlist.
+/// The writer of the record, the record, the picture's size, the codec's name in a playlist.
 pub(super) type Video = (&'static str, &'static str, (u16, u16), &'static str);
-/// Who wrote it, the record, (sample rate, channels, samples in a frame), its name in a playlist.
+/// The writer of the record, the record, (sample rate, channels, samples in a frame), the codec's name in a playlist.
 pub(super) type Audio = (&'static str, &'static str, (u32, u8, u32), &'static str);
 
 pub(super) const AVC: &[Video] = &[

@@ -1,9 +1,9 @@
-//! Clocks that are set back, by little and by much.
+//! Clocks that are set back, by a little and by a lot.
 
 use super::*;
 
-/// A publisher of 25 pictures a second and sound, whose clock is set back by `by` at the `at`th picture. The sound follows
-/// `late` frames later, or goes first where that is negative. Gives pictures and sound as placed.
+/// A publisher with a picture every `step_ms` milliseconds, and sound. After about two seconds its clock is set back by `by`.
+/// The sound follows `late` frames later, or goes first where that is negative. Returns pictures and sound as they were placed.
 fn set_back(bench: &mut Bench, step_ms: i64, by: i64, late: i64) -> (Vec<i64>, Vec<i64>) {
     let (mut pictures, mut sounds) = (Vec::new(), Vec::new());
     let at = 2_000 / step_ms * step_ms;
@@ -40,7 +40,7 @@ fn a_clock_set_back_by_any_amount_squeezes_nothing_and_keeps_sync() {
                     "{case}: {squeezed} squeezed"
                 );
                 let end = *pictures.last().unwrap();
-                // A picture or two of a low rate are less than anybody can tell from disorder.
+                // A picture or two of a low rate cannot be told from disorder.
                 let slack = if by <= 500 && by < 3 * step {
                     by
                 } else {
@@ -68,7 +68,7 @@ fn a_clock_set_back_by_any_amount_squeezes_nothing_and_keeps_sync() {
     }
 }
 
-/// A clip in a loop, its sound longer or shorter than its picture, in any order at the seam and at any pace.
+/// A looped clip, its sound longer or shorter than its picture, in any order at the seam and at any pace.
 #[test]
 fn a_clip_in_a_loop_shows_every_picture() {
     for length in [1_000, 2_000, 2_400, 3_000] {
@@ -94,7 +94,7 @@ fn a_clip_in_a_loop_shows_every_picture() {
                     .chunks((length / 40) as usize)
                     .zip(sounds.chunks(((length + more) / 20) as usize));
                 for (pictures, sounds) in turns {
-                    // Sound of less than half a second that begins again first cannot be told from disorder, for a frame.
+                    // Sound that begins again first by less than half a second cannot be told from disorder, for a frame.
                     let apart = sounds[2] - pictures[1];
                     assert!(apart.abs() <= 130, "{case}: {apart} ms apart");
                 }
@@ -103,10 +103,10 @@ fn a_clip_in_a_loop_shows_every_picture() {
     }
 }
 
-/// Timestamps of presentation where those of decoding belong: nothing is a jump, every picture is shown when it was to be.
+/// Presentation times stand where decode times belong. None is a jump, and every picture is shown at its time.
 #[test]
 fn pictures_out_of_order_are_no_jumps() {
-    // Decoding order of groups of pictures, in steps.
+    // The decoding order of GOPs, in steps.
     let groups: [&[i64]; 4] = [&[2, 1], &[3, 1, 2], &[4, 2, 1, 3], &[8, 4, 2, 1, 3, 6, 5, 7]];
     for step in [16, 33, 40, 100, 200] {
         for group in groups {
@@ -120,7 +120,8 @@ fn pictures_out_of_order_are_no_jumps() {
                     bench.wait(step);
                 }
             }
-            // Of those that are out of order by more than half a second the first is taken for a jump; by more than a second
+            // If pictures are out of order by more than half a second, the first is taken for a jump. No encoder puts them out
+            // of order by more than a second.
             // no encoder puts them.
             if group[0] * step > 1_000 {
                 continue;
@@ -189,7 +190,7 @@ fn offsets_of_seldom_pictures_are_kept() {
         }
         let said = |exception: &Exception| matches!(exception, Exception::CompositionOffset { .. });
         assert!(!bench.exceptions.iter().any(said));
-        // Of pictures that come often they are not.
+        // Such offsets of pictures that come often are not kept.
         assert_eq!(
             bench
                 .send(TrackKind::Video, 20 * step as u32, 17 * step + 10_000)

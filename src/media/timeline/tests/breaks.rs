@@ -1,4 +1,4 @@
-//! Jumps, gaps, bursts, and what only looks like one.
+//! Jumps, gaps, bursts, and patterns that only look like one.
 
 use super::*;
 
@@ -75,7 +75,7 @@ fn a_silence_that_really_lasted_is_a_gap() {
 #[test]
 fn pushed_unpaced_nothing_is_a_jump() {
     let mut bench = Bench::new();
-    // A file muxed in long bursts: nine seconds of one track, then nine of the other; no time passes.
+    // A file muxed in long bursts: nine seconds of one track, then nine of the other. No time passes.
     for burst in 0..100u32 {
         for n in 0..225 {
             let at = burst * 9_000 + n * 40;
@@ -108,7 +108,7 @@ fn a_track_silent_for_long_does_not_come_back_where_it_was() {
         bench.video(n * 40);
         bench.wait(40);
     }
-    // The sound begins at 0 again, and the picture does with it.
+    // The sound begins at 0 again, and so does the picture.
     let audio = bench.audio_ms(1_000);
     assert!((audio - 60_000).abs() <= 100, "{audio}");
     assert!((bench.video(1_010) - 60_000).abs() <= 100);
@@ -134,7 +134,7 @@ fn very_low_frame_rates_are_not_jumps() {
         }
         bench.expect(&[]);
     }
-    // Slower than the threshold: two gaps, and then the rate is known.
+    // The rate is slower than the threshold. It causes two gaps, and then the rate is known.
     let mut bench = Bench::new();
     for n in 0..100u32 {
         assert_eq!(bench.video(n * 15_000), i64::from(n) * 15_000);
@@ -143,7 +143,7 @@ fn very_low_frame_rates_are_not_jumps() {
     bench.expect(&[Exception::Gap { ms: 15_000 }, Exception::Gap { ms: 15_000 }]);
 }
 
-/// Milliseconds, from just beyond the thresholds to hours.
+/// A jump in milliseconds, from just beyond the thresholds to hours.
 fn a_jump() -> impl Strategy<Value = i64> {
     prop_oneof![
         -20_000i64..-3_200,
@@ -155,8 +155,8 @@ fn a_jump() -> impl Strategy<Value = i64> {
 }
 
 proptest! {
-    /// However often the publisher's clock is set, and whichever track follows later: the tape goes on at the
-    /// same rate, and sound and picture stay together.
+    /// However often the publisher's clock is set, and whichever track follows later, the tape goes on at the same rate, and
+    /// sound and picture stay together.
     #[test]
     fn jumps_keep_sync(
         start in any::<u32>(),

@@ -27,7 +27,7 @@ fn the_sample_says_what_it_is() {
     assert_eq!(video.codec_string(), "avc1.4d400c");
 }
 
-/// Played over and over, its timestamps either go on or begin again at 0.
+/// The clip is played over and over. Its timestamps either go on or begin again at 0.
 #[test]
 fn the_sample_loops() {
     for begins_again in [false, true] {
@@ -45,7 +45,8 @@ fn the_sample_loops() {
                     }
                     (8, [_, 1, ..]) => {
                         let dts = bench.audio(at);
-                        // 17 ms after the picture, and a seam of 7.6 ms each turn, held within 60 ms.
+                        // The sound begins 17 ms after the picture. Each turn adds a seam of 7.6 ms, and the clock stays within
+                        // 60 ms.
                         let expected = 17 * 441 / 10 + sounds * 1024;
                         assert!((0..90 * 441 / 10).contains(&(dts - expected)), "turn {turn}");
                         sounds += 1;
