@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-/// `10.0.0.0/8`, `fd00::/8`, or one address. IPv4 in IPv6's clothes (`::ffff:10.0.0.1`) counts as IPv4.
+/// A range such as `10.0.0.0/8` or `fd00::/8`, or one address. An IPv4 address in IPv6 form (`::ffff:10.0.0.1`) counts as IPv4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct AddressRange {
@@ -24,7 +24,7 @@ pub struct AddressRangeError {
 }
 
 impl AddressRange {
-    /// True when `address` is in it.
+    /// True when `address` is in the range.
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.network, address.to_canonical()) {
             (IpAddr::V4(network), IpAddr::V4(address)) => {
@@ -38,7 +38,7 @@ impl AddressRange {
     }
 }
 
-/// The first `prefix` of `width` bits; the others 0.
+/// The mask of the first `prefix` bits of `width` bits. The other bits are 0.
 fn mask(bits: u128, prefix: u8, width: u8) -> u128 {
     let host = u32::from(width.saturating_sub(prefix));
     bits.checked_shr(host)

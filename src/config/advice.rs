@@ -18,7 +18,7 @@ pub enum Advice {
         /// The rule in the form of this release.
         rule: String,
     },
-    /// No stream can have such a name.
+    /// No stream can have a name that fits the pattern.
     NoSuchStream {
         /// The entry with the pattern.
         of: String,
@@ -58,36 +58,36 @@ pub enum Advice {
     },
     /// A task of the file will never record any more.
     TaskOver {
-        /// Its name.
+        /// The name of the task.
         task: String,
     },
-    /// `rtmp.allow_anonymous` beside a `[[publisher]]`.
+    /// `rtmp.allow_anonymous` is set beside a `[[publisher]]`.
     NobodyIsAnonymous,
-    /// A key so short that an attacker can find it by trying.
+    /// A key is so short that an attacker can find it by trying.
     ShortKey {
-        /// What has it.
+        /// The entry that has the key.
         of: String,
     },
-    /// A configuration with keys in it that everybody on the machine may read.
+    /// Everybody on the machine may read a configuration file with keys in it.
     Readable {
         /// The file.
         path: PathBuf,
     },
-    /// Plain HTTP to another machine.
+    /// An address of another machine uses plain HTTP.
     OpenAddress {
-        /// What is there.
+        /// The service at that address.
         of: String,
     },
-    /// MQTT in the clear to another machine.
+    /// The broker on another machine is reached without encryption.
     OpenBroker {
         /// The broker.
         url: String,
     },
-    /// A signature that does not cover the app, with an entry whose pattern leaves the app open.
+    /// A signature does not cover the app, and the pattern of its entry leaves the app open.
     OpenApp {
         /// The entry.
         publisher: String,
-        /// Its pattern.
+        /// The pattern of the entry.
         stream: String,
     },
 }
@@ -161,7 +161,7 @@ impl fmt::Display for Advice {
 }
 
 impl Advice {
-    /// True when it is about this rule.
+    /// True when the advice is about this rule.
     pub fn is_about(&self, about: &Rule) -> bool {
         let about = about.to_string();
         match self {
@@ -174,8 +174,8 @@ impl Advice {
     }
 }
 
-/// What there is to say of rules, those that apply before others first, and of the templates of these names. `used` says
-/// what else names a template.
+/// The advice on rules, those that apply before others first, and on the templates of these names. `used` names the templates
+/// that something else uses.
 pub fn of_rules<'a>(
     templates: &[&str],
     rules: impl IntoIterator<Item = &'a Rule>,
@@ -225,7 +225,7 @@ fn of_rule(about: &str) -> String {
 }
 
 impl Config {
-    /// What there is to say of the whole, as far as the file alone tells.
+    /// All advice that the file alone allows.
     pub fn advice(&self) -> Vec<Advice> {
         let mut rules: Vec<&Rule> = self.rules.iter().collect();
         rules.sort_by_key(|rule| std::cmp::Reverse(rule.rank()));
@@ -241,7 +241,7 @@ impl Config {
         all
     }
 
-    /// Tasks that have ended by this UTC time.
+    /// Advice on tasks that have ended by this UTC time, in microseconds.
     pub fn advice_of_tasks(&self, utc: i64) -> Vec<Advice> {
         let over = self.tasks.iter().filter(|task| task.is_over(utc));
         over.map(|task| Advice::TaskOver {
@@ -250,7 +250,7 @@ impl Config {
         .collect()
     }
 
-    /// The same but for rules and templates, over which commands may have put others.
+    /// All advice except that on rules and templates, which commands may have replaced.
     pub fn advice_beside_rules(&self) -> Vec<Advice> {
         let nameless = self
             .publishers
@@ -290,13 +290,13 @@ impl Config {
 }
 
 impl Config {
-    /// Whether keys or passwords stand in it, of whatever kind.
+    /// True when keys or passwords of any kind stand in the configuration.
     pub fn has_keys(&self) -> bool {
-        // What is printed has the mask in place of each.
+        // The printed text has the mask in place of each.
         self.to_toml().contains(MASK)
     }
 
-    /// Keys that stand in the configuration. Those in files are looked at where they are read.
+    /// Short keys that stand in the configuration. Keys in files are checked where the files are read.
     fn short_keys(&self) -> impl Iterator<Item = Advice> {
         let publishers = self.publishers.iter();
         let publishers = publishers.filter(|publisher| publisher.has_short_key());

@@ -1,14 +1,14 @@
-//! Where in the file an advice is about, so that it is found as quickly as an error.
+//! The line of the file that an advice is about, so that a user finds it as quickly as an error.
 
 use super::place::line_of_key;
 use super::publisher::Publisher;
 use super::{Advice, Config};
 
-/// A key, and the number of the entry where there are several of its section.
+/// A key, and the number of the entry where its section may have several.
 type Key = (&'static str, Option<usize>);
 
 impl Config {
-    /// The line of the file that an advice is about, if there is one; `text` is what this configuration was read from.
+    /// The line of the file that an advice is about, if there is one. `text` is what this configuration was read from.
     pub fn line_of(&self, text: &str, advice: &Advice) -> Option<usize> {
         let (key, entry) = self.key_of(advice)?;
         line_of_key(text, key, entry)
@@ -67,7 +67,7 @@ impl Config {
                     |other: &Publisher| other.name() == publisher && other.stream.to_string() == *stream;
                 self.publisher("publisher.stream", is_it)
             }
-            // They are not about what stands in it.
+            // These are not about a line of the file.
             Advice::Overridden { .. } | Advice::Readable { .. } => None,
         }
     }
@@ -97,7 +97,7 @@ mod tests {
 
     use super::*;
 
-    /// Every kind of advice that is of the file, behind an entry that is right: of the line with the mark.
+    /// The test writes every kind of advice about the file behind a correct entry. The advice must name the line with the mark.
     #[test]
     fn every_advice_names_its_own_line() {
         let rules = "[[rule]]\nstream = \"live/a\"\n";

@@ -12,7 +12,7 @@ use super::{BitRate, ByteSize};
 #[serde(try_from = "String", into = "String")]
 pub struct ByteRate(ByteSize);
 
-/// Less would not finish a part of an upload before its connection is given up.
+/// A smaller rate would not finish a part of an upload before its connection is given up.
 const LEAST: u64 = 1_024;
 
 /// A text that is not a rate.
@@ -21,7 +21,7 @@ const LEAST: u64 = 1_024;
 pub struct ByteRateError(String);
 
 impl ByteRate {
-    /// Bytes a second.
+    /// The rate in bytes a second.
     pub const fn bytes(self) -> u64 {
         self.0.bytes()
     }

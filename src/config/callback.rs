@@ -1,4 +1,4 @@
-//! `[[callback]]`: who is told of events over HTTP.
+//! `[[callback]]`: the web services that events are sent to over HTTP.
 
 use std::path::PathBuf;
 
@@ -9,23 +9,23 @@ use super::{HookUrl, Secret, SecretSource, Span};
 use crate::event::{Dialect, KINDS};
 use crate::model::nearest;
 
-/// So many may be told.
+/// The most web services.
 const MOST: usize = 16;
 
-/// A web service that is told of events. What is left out is what its function says; a configuration has all of it.
+/// A web service that events are sent to. A configuration has a value for every key, by default that of the key's function.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Callback {
     name: Option<String>,
-    /// Where it is.
+    /// The address of the service.
     #[serde(deserialize_with = "address")]
     pub url: HookUrl,
-    /// How it is spoken to.
+    /// The dialect of its events.
     #[serde(default)]
     pub dialect: Dialect,
     key: Option<Secret>,
     key_file: Option<PathBuf>,
-    /// Of which events it is told: kinds, or their beginnings before a `*`.
+    /// The events that it gets: kinds, or their beginnings before a `*`.
     events: Option<Vec<String>>,
     tries: Option<u32>,
     every: Option<Span>,
@@ -33,17 +33,17 @@ pub struct Callback {
 }
 
 impl Callback {
-    /// Its name, which no other has.
+    /// The name of the service. No other service has it.
     pub fn name(&self) -> &str {
         self.name.as_deref().unwrap_or_default()
     }
 
-    /// Where the key is that signs what it is told, if there is one.
+    /// The source of the key that signs its events, if there is one.
     pub fn key(&self) -> Option<SecretSource> {
         SecretSource::of(self.key.as_ref(), self.key_file.as_ref())
     }
 
-    /// True when it is to be told of events of this kind: of all, if none are named.
+    /// True when events of this kind are sent to it. It gets all events if no kind is named.
     pub fn wants(&self, kind: &str) -> bool {
         let matches = |wanted: &String| match wanted.strip_suffix('*') {
             Some(beginning) => kind.starts_with(beginning),
@@ -54,7 +54,7 @@ impl Callback {
             .is_none_or(|events| events.iter().any(matches))
     }
 
-    /// How often it is told until it is left to `callback.retry`.
+    /// How often an event is sent until it waits for `callback.retry`.
     pub fn tries(&self) -> u32 {
         self.tries.unwrap_or(match self.dialect {
             Dialect::Aliyun => 6,
@@ -62,7 +62,7 @@ impl Callback {
         })
     }
 
-    /// How long after it did not take something it is told again.
+    /// The time after a failure until the event is sent again.
     pub fn every(&self) -> Span {
         self.every.unwrap_or(Span::from_secs(match self.dialect {
             Dialect::Aliyun => 1,
@@ -70,7 +70,7 @@ impl Callback {
         }))
     }
 
-    /// It must have answered by then.
+    /// The time within which the service must answer.
     pub fn timeout(&self) -> Span {
         self.timeout.unwrap_or(Span::from_secs(match self.dialect {
             Dialect::Aliyun => 5,
@@ -104,7 +104,7 @@ pub(super) fn resolve(written: Vec<Callback>) -> Result<Vec<Callback>, Refused> 
     Ok(callbacks)
 }
 
-/// What is wrong with a wanted kind that no event has.
+/// The message about a wanted kind that no event has.
 fn unknown(wanted: &str) -> Option<String> {
     let (known, near) = match wanted.strip_suffix('*') {
         Some(beginning) => {
@@ -128,7 +128,7 @@ fn unknown(wanted: &str) -> Option<String> {
 }
 
 impl Callback {
-    /// With all that may be left out, as it is shown.
+    /// The entry with all keys that may be left out, as it is shown.
     fn whole(self, number: usize) -> Self {
         Self {
             tries: Some(self.tries()),
@@ -198,7 +198,7 @@ mod tests {
             Config::parse(Some((Path::new("box.toml"), text)), [], "box").map_err(|e| e.to_string())?;
         let printed = config.to_toml();
         assert!(!printed.contains("s3cret"), "{printed}");
-        // What is masked does not read back.
+        // A masked secret cannot be read back.
         if !printed.contains("***") {
             let again = Config::parse(Some((Path::new("printed"), &printed)), [], "box").unwrap();
             assert_eq!(again, config, "{printed}");

@@ -1,4 +1,4 @@
-//! What differs from one configuration to the next, and when it takes effect.
+//! Finds the differences of two configurations, and when each takes effect.
 
 use super::{Config, Tls};
 
@@ -9,12 +9,12 @@ struct Key {
     differs: fn(&Config, &Config) -> bool,
 }
 
-/// What a reload comes to: keys by their names in the documents.
+/// The changes of a reload: keys by their names in the documents.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
-    /// What changed and is in force.
+    /// Keys that changed and are in force.
     pub taken: Vec<&'static str>,
-    /// What changed and takes effect at the next start.
+    /// Keys that changed and take effect at the next start.
     pub restart: Vec<&'static str>,
 }
 
@@ -24,7 +24,7 @@ macro_rules! key {
     };
 }
 
-/// All there are. A table that comes several times is one key.
+/// All keys. A table that may come several times is one key.
 const KEYS: &[Key] = &[
     key!("device.id", false, device.id),
     key!("rtmp.listen", false, rtmp.listen),
@@ -36,7 +36,7 @@ const KEYS: &[Key] = &[
     Key {
         name: "rtmp.tls (cert and key)",
         reloads: true,
-        // Where there was none, or is none any more, there is nothing to take it over.
+        // Without TLS before or after the reload, no listener is there to take the change over.
         differs: |old, new| match (&old.rtmp.tls, &new.rtmp.tls) {
             (Some(old), Some(new)) => (&old.cert, &old.key) != (&new.cert, &new.key),
             _ => false,
@@ -93,7 +93,7 @@ fn listens(config: &Config) -> Option<&[std::net::SocketAddr]> {
 }
 
 impl Changes {
-    /// From the configuration that is in force to a new one.
+    /// The changes from the configuration that is in force to a new one.
     pub fn between(old: &Config, new: &Config) -> Self {
         let of = |reloads: bool| {
             let keys = KEYS.iter().filter(move |key| key.reloads == reloads);
@@ -107,7 +107,7 @@ impl Changes {
         }
     }
 
-    /// What is in force after a reload: the new one, with what a start alone changes as it was.
+    /// The configuration in force after a reload: the new one, with the old values of keys that only a start changes.
     pub fn in_force(old: &Config, new: Config) -> Config {
         let tls = match (&old.rtmp.tls, new.rtmp.tls) {
             (Some(old), Some(new)) => Some(Tls {
@@ -191,7 +191,7 @@ mod tests {
             "[sync] (that there is one, or none)",
         ];
         assert_eq!(changes.restart, restart);
-        // What waits goes on waiting, and what was taken is not said again.
+        // A change that waits goes on waiting. A change that was taken is not reported again.
         let now = Changes::in_force(&old, new.clone());
         let again = Changes::between(&now, &new);
         assert_eq!((again.taken.len(), again.restart), (0, restart.to_vec()));

@@ -1,4 +1,4 @@
-//! From TOML and the environment to a [`Config`], with errors that say where.
+//! From TOML and the environment to a [`Config`], with errors that name the place.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -17,21 +17,21 @@ use crate::model::nearest;
 /// `EDGEREEL__RTMP__LISTEN` sets `rtmp.listen`.
 const ENV_PREFIX: &str = "EDGEREEL__";
 
-/// `sun_path` (unix(7)), without the zero at its end.
+/// Bytes of `sun_path` (unix(7)), without the zero at its end.
 const LONGEST_SOCKET: usize = 107;
 
-/// A configuration that cannot be used, and where.
+/// The error of a configuration that cannot be used, with its place.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("{place}: {message}")]
 pub struct ConfigError {
     /// `FILE:LINE`, `FILE`, or the environment variable.
     pub place: String,
-    /// Which key, what is wrong with it and what would be right.
+    /// The key, what is wrong with it, and what would be right.
     pub message: String,
 }
 
 impl Config {
-    /// What `edgereel run` does without a file.
+    /// The configuration of `edgereel run` without a file.
     pub fn defaults(host_name: &str) -> Self {
         let id: String = host_name.chars().filter(|c| id_char(*c)).take(64).collect();
         Self {
@@ -52,7 +52,7 @@ impl Config {
         }
     }
 
-    /// Reads a file's text (with its path, for errors) and then the environment, which wins.
+    /// Reads a file's text (with its path, for errors) and then the environment. The environment wins.
     pub fn parse(
         file: Option<(&Path, &str)>,
         environment: impl IntoIterator<Item = (String, String)>,
@@ -63,7 +63,7 @@ impl Config {
             Some(line) => format!("{}:{line}", path.display()),
             None => path.display().to_string(),
         };
-        // The file alone first: only here do errors know their line.
+        // The file alone is parsed first, because only then errors know their line.
         let parsed: File = toml::from_str(text).map_err(|error| ConfigError {
             place: place(line_of_fault(text, &error)),
             message: explained(text, &error),
@@ -72,7 +72,7 @@ impl Config {
         for (name, value) in environment {
             match name.strip_prefix("EDGEREEL_") {
                 Some(rest) if rest.starts_with('_') => overrides.push((name, value)),
-                // Variables that are no keys have no two underscores side by side.
+                // A variable that is no key has no two underscores side by side.
                 Some(rest) if rest.contains("__") => {
                     misspelt.get_or_insert((format!("{ENV_PREFIX}{rest}"), name));
                 }
@@ -103,7 +103,7 @@ impl Config {
             };
             set(&mut table, name, value).map_err(variable)?;
             File::deserialize(table.clone()).map_err(|error| {
-                // As if it stood in the file: only there do errors know which value is meant.
+                // The value is parsed as if it stood in a file, because only there errors know which value they mean.
                 let alone = as_text(&table, name);
                 let known = alone
                     .as_deref()
@@ -134,7 +134,7 @@ pub(super) fn fault(text: &str) -> Option<toml::de::Error> {
     toml::from_str::<File>(text).err()
 }
 
-/// The same of what was read from a text.
+/// Why a table that was read from a text is no configuration, if it is none.
 pub(super) fn fault_of(table: Table) -> Option<toml::de::Error> {
     File::deserialize(table).err()
 }
@@ -156,19 +156,19 @@ struct File {
     task: Vec<Task>,
 }
 
-/// As it is written: what it is without an id, the machine knows.
+/// The section as it is written. The machine knows the id where none is written.
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 struct DeviceFile {
     id: Option<String>,
 }
 
-/// A value that is well formed and still cannot be.
+/// A value that is well formed and still not allowed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Refused {
     /// `section.key`.
     pub(super) key: Cow<'static, str>,
-    /// The number of the entry, where there may be several of the section.
+    /// The number of the entry, where its section may have several.
     pub(super) entry: Option<usize>,
     pub(super) message: String,
 }
@@ -182,7 +182,7 @@ impl Refused {
         }
     }
 
-    /// The same, of the entry of this number.
+    /// The same error, of the entry with this number.
     pub(super) fn of(self, entry: usize) -> Self {
         Self {
             entry: Some(entry),
@@ -290,7 +290,7 @@ fn check(config: &Config) -> Result<(), Refused> {
     )
 }
 
-/// Refused, and what would be right.
+/// Refuses a key. The message says what would be right.
 pub(super) fn refuse<T>(key: &'static str, message: &str) -> Result<T, Refused> {
     Err(Refused::new(key, message.to_owned()))
 }
@@ -312,7 +312,7 @@ fn id_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')
 }
 
-/// Puts an environment variable's value where its name says. A value is TOML if it reads as TOML, else text.
+/// Puts an environment variable's value where its name says. A value is TOML if it reads as TOML. Otherwise it is text.
 fn set(table: &mut Table, name: &str, value: &str) -> Result<(), String> {
     let path: Vec<String> = name
         .trim_start_matches(ENV_PREFIX)
@@ -340,7 +340,7 @@ fn set(table: &mut Table, name: &str, value: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// What a variable sets, alone in a file.
+/// The text of a file that has nothing but the variable's value.
 fn as_text(table: &Table, name: &str) -> Option<String> {
     let path = name.strip_prefix(ENV_PREFIX)?.to_ascii_lowercase();
     let (section, key) = path.split_once("__")?;
@@ -348,7 +348,7 @@ fn as_text(table: &Table, name: &str) -> Option<String> {
     Some(format!("[{section}]\n{key} = {value}\n"))
 }
 
-/// Adds the nearest known key to serde's word about an unknown one.
+/// Adds the nearest known key to serde's message about an unknown one.
 pub(crate) fn explain(message: &str) -> String {
     let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
     match quoted.split_first() {

@@ -1,10 +1,11 @@
-//! An entry point for fuzzers: whatever stands in the file.
+//! An entry point for fuzzers: the file may hold anything.
 
 use std::path::Path;
 
 use super::Config;
 
-/// What is taken can be shown, is taken again as it is shown but for its keys, and what is wrong is named within bounds.
+/// An accepted configuration can be shown. Its shown form is accepted again, except for its keys. The message about a refused
+/// one has a bounded length.
 #[doc(hidden)]
 pub fn fuzz(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {

@@ -1,19 +1,19 @@
-//! What was probably meant: a mistake in the file, with the line that would be right.
+//! Finds the probable meaning of a mistake in the file, and the line that would be right.
 //!
-//! No list of examples for each key: a correction is told after it was tried, when the text with the correction in it has
-//! no mistake there any more.
+//! There is no list of examples for each key. A correction is tried before it is shown: the text with the correction must have
+//! no mistake at that place any more.
 
 use std::net::IpAddr;
 use std::ops::Range;
 
 use super::file::{explain, fault};
 
-/// A longer value is not repeated to who wrote it.
+/// A longer value is not repeated in the message.
 const LONGEST_SHOWN: usize = 120;
-/// A key that belongs to more sections than this is of no help there.
+/// The message names no section for a key that belongs to more sections than this.
 const MOST_SECTIONS: usize = 4;
 
-/// What is wrong with a text that the parser refused, and what would be right.
+/// Explains what is wrong with a text that the parser refused, and what would be right.
 pub(super) fn explained(text: &str, error: &toml::de::Error) -> String {
     let message = error.message();
     let found = error
@@ -24,7 +24,7 @@ pub(super) fn explained(text: &str, error: &toml::de::Error) -> String {
         .unwrap_or_else(|| explain(message))
 }
 
-/// A section with one bracket too few or too many.
+/// Explains a section header with one bracket too few or too many.
 fn header(text: &str, message: &str, at: &Range<usize>) -> Option<String> {
     let line = line_around(text, at.start);
     let written = text.get(line)?.trim();
@@ -53,7 +53,7 @@ fn header(text: &str, message: &str, at: &Range<usize>) -> Option<String> {
     }
 }
 
-/// A value of another kind than the key takes.
+/// Explains a value of another type than the key takes.
 fn value(text: &str, message: &str, at: &Range<usize>) -> Option<String> {
     let reason = reason(message)?;
     let written = text.get(at.clone()).filter(|text| text.len() <= LONGEST_SHOWN)?;
@@ -73,14 +73,14 @@ fn value(text: &str, message: &str, at: &Range<usize>) -> Option<String> {
         let whole = [text.get(..at.start)?, &right, text.get(at.end..)?].concat();
         fits(&whole, at.start..at.start + right.len()).then_some((whole, right))
     };
-    // Where any text fits, a number is not short of its unit.
+    // A key that takes any text gets a number as a text; no unit is missing.
     let plain = with("\"~\"".to_owned()).map(|_| format!("\"{written}\""));
     let plain = plain.filter(|_| written.starts_with(|first: char| first.is_ascii_digit()));
     let corrected = plain.into_iter().chain(candidates(written)).find_map(with);
     let Some((whole, right)) = corrected else {
         return Some(format!("{key} = {written}: {reason}"));
     };
-    // As a line to copy, where the value stands alone in it.
+    // If the value stands alone in its line, the message shows the line to copy.
     let line = line_around(&whole, at.start);
     let shown = whole
         .get(line)
@@ -89,7 +89,7 @@ fn value(text: &str, message: &str, at: &Range<usize>) -> Option<String> {
     Some(format!("{written}: {reason}; write {}", shown.unwrap_or(&right)))
 }
 
-/// A key that another section has.
+/// Explains a key that belongs to another section.
 fn elsewhere(message: &str) -> Option<String> {
     let unknown = message.strip_prefix("unknown field `")?.split('`').next()?;
     if explain(message).contains("did you mean") || unknown.contains(['"', '\n']) {
@@ -121,7 +121,7 @@ fn elsewhere(message: &str) -> Option<String> {
     }
 }
 
-/// Why a value is refused, in the file's own words.
+/// The reason why a value is refused, in words for the file.
 fn reason(message: &str) -> Option<String> {
     if message.contains("socket address") {
         return Some("an address with its port is expected".to_owned());
@@ -153,7 +153,7 @@ fn reason(message: &str) -> Option<String> {
     })
 }
 
-/// What may have been meant, the likeliest first.
+/// The values that may have been meant, the likeliest first.
 fn candidates(written: &str) -> Vec<String> {
     let quote = |text: String| format!("\"{text}\"");
     let listed = |value: &String| format!("[{value}]");
@@ -186,7 +186,7 @@ fn candidates(written: &str) -> Vec<String> {
         .collect()
 }
 
-/// An address to listen on, of what people write for one.
+/// An address to listen on, from a common way to write one.
 fn address(text: &str) -> Option<String> {
     let port = |text: &str| text.parse::<u16>().ok();
     if let Some(port) = port(text) {
@@ -204,22 +204,22 @@ fn address(text: &str) -> Option<String> {
     }
 }
 
-/// True when nothing is wrong any more with what stands there.
+/// True when the place `at` has no mistake any more.
 fn fits(text: &str, at: Range<usize>) -> bool {
     let Some(error) = fault(text) else { return true };
     let apart = |span: Range<usize>| span.end <= at.start || span.start >= at.end;
-    // What is missing elsewhere in the same table is told of the whole table.
+    // An error about a missing key in the same table has the place of the whole table.
     error.message().starts_with("missing field") || error.span().is_some_and(apart)
 }
 
-/// What the file may have.
+/// The sections that the file may have.
 fn sections() -> Vec<String> {
     let refused = fault("\"\" = 0");
     let message = refused.as_ref().map_or("", toml::de::Error::message);
     message.split('`').skip(3).step_by(2).map(str::to_owned).collect()
 }
 
-/// True for a section of which there may be several; nothing for what is no section.
+/// True for a section that may come several times. Nothing for a word that is no section.
 fn is_list(section: &str) -> Option<bool> {
     if !sections().iter().any(|known| known == section) {
         return None;
@@ -228,7 +228,7 @@ fn is_list(section: &str) -> Option<bool> {
     Some(refused.is_some_and(|error| error.message().contains("expected a sequence")))
 }
 
-/// The line that has this byte.
+/// The line with this byte.
 fn line_around(text: &str, at: usize) -> Range<usize> {
     let before = text.get(..at).unwrap_or_default();
     let start = before.rfind('\n').map_or(0, |end| end + 1);

@@ -1,8 +1,7 @@
 //! The configuration file, validated into types that cannot be wrong.
 //!
-//! [`Config::parse`] takes the text of a TOML file and the process's environment and gives either a
-//! configuration that can be acted on or an error that names the file, the line and the key. It reads
-//! nothing itself.
+//! [`Config::parse`] takes the text of a TOML file and the process's environment. It gives either a configuration that is ready
+//! for use, or an error that names the file, the line and the key. It opens no file itself.
 
 mod address;
 mod advice;
@@ -55,7 +54,7 @@ pub use streams::Streams;
 pub use task::{Task, TaskTimes};
 pub use template::{DEFAULT_TEMPLATE, Template, TemplateError, TemplateSource};
 
-// What keys are written as, and what templates make, is the same outside of the configuration.
+// Code outside of the configuration uses the same types for keys and for the outputs of templates.
 pub(crate) use crate::model::nearest;
 pub use crate::model::{ByteSize, Keep, KeyPattern, Output, Span, Zone};
 
@@ -72,13 +71,13 @@ pub struct Config {
     pub ring: Ring,
     /// `[control]`
     pub control: Control,
-    /// `[sync]`; nothing is delivered when there is none.
+    /// `[sync]`. Without it nothing is delivered.
     pub sync: Option<Delivery>,
-    /// `[mqtt]`; there is no broker when there is none.
+    /// `[mqtt]`. Without it there is no broker.
     pub mqtt: Option<Mqtt>,
-    /// `[[callback]]`; who is told of events over HTTP.
+    /// `[[callback]]`: the web services that events are sent to.
     pub callbacks: Vec<Callback>,
-    /// `[[publisher]]`; who may push. Anyone who can connect when there is none.
+    /// `[[publisher]]`: who may push. Without any, everybody who can connect may push.
     pub publishers: Vec<Publisher>,
     /// `[[template]]`
     pub templates: Vec<Template>,
@@ -88,10 +87,10 @@ pub struct Config {
     pub tasks: Vec<Task>,
 }
 
-/// Who this box is.
+/// The identity of this box.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Device {
-    /// Its name among others: 1 to 64 letters, digits, `.`, `_`, `-`. The host name by default.
+    /// The name of the box among others: 1 to 64 letters, digits, `.`, `_`, `-`. The host name by default.
     pub id: String,
 }
 
@@ -99,29 +98,30 @@ pub struct Device {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Storage {
-    /// Where it lives.
+    /// The directory of the tape.
     pub dir: PathBuf,
-    /// Media written is made durable at least this often.
+    /// The longest time until written media is made durable.
     pub durability: Span,
-    /// Most that the tape takes; as much as `min_free` leaves, when there is none.
+    /// The most bytes that the tape takes. Without a value it takes as much as `min_free` leaves.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quota: Option<ByteSize>,
-    /// What is left to others on the file system; 512 MiB, or a twentieth of a small card, when there is none.
+    /// Bytes that are left to others on the file system. Without a value it is 512 MiB, or a twentieth of a small storage
+    /// device.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_free: Option<ByteSize>,
-    /// What happens when nothing may be given up but what was never delivered.
+    /// What happens when all media that may be given up was never delivered.
     pub on_full: OnFull,
     /// How long a recording is kept.
     pub keep: Keep,
 }
 
-/// What becomes of new media when there is no room.
+/// What happens to new media when there is no space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnFull {
-    /// The oldest media goes, also what was never delivered.
+    /// The oldest media is given up, even if it was never delivered.
     OverwriteOldest,
-    /// Nothing goes that was not delivered, and nothing more is recorded.
+    /// Media that was not delivered is kept, and recording stops.
     Stop,
 }
 
@@ -142,9 +142,9 @@ impl Default for Storage {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Ring {
-    /// How much of each stream.
+    /// How much of each stream is kept in memory.
     pub pre_roll: Span,
-    /// Hard cap for all streams together.
+    /// The most memory for all streams together.
     pub memory: ByteSize,
 }
 
@@ -161,7 +161,7 @@ impl Default for Ring {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Control {
-    /// The socket; in a directory of the machine's for such things, when there is none.
+    /// The socket. Without a value it is in the machine's directory for sockets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub socket: Option<PathBuf>,
 }

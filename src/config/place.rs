@@ -1,4 +1,4 @@
-//! The line that an error is about, also where the text reads well and its values cannot be.
+//! The line that an error is about, even where the text is well formed and only its values are not allowed.
 
 use std::ops::Range;
 
@@ -7,11 +7,11 @@ use toml::{Spanned, Table};
 
 use super::file::fault_of;
 
-/// A key, or an entry of a list, and where its line is.
+/// The place of a key or of an entry of a list, and the key's value.
 type Found<'a> = (Range<usize>, &'a DeValue<'a>);
 
-/// The line of `section.key`, or of the nearest that is there of it: the entry of this number where there are several of the
-/// section, the section itself.
+/// The line of `section.key`. If the key is not there, the line of the nearest place: the entry with this number where the
+/// section may have several, or the section itself.
 pub(super) fn line_of_key(text: &str, dotted: &str, entry: Option<usize>) -> Option<usize> {
     let table = DeTable::parse(text).ok()?;
     let mut path = dotted.split('.');
@@ -22,13 +22,13 @@ pub(super) fn line_of_key(text: &str, dotted: &str, entry: Option<usize>) -> Opt
     Some(line_of(text, found.unwrap_or(at).start))
 }
 
-/// The line of what the parser refused. It does not know which entry of a list a message is about that is of the entry as
-/// a whole: the first one, alone, that gets the same answer.
+/// The line of a value that the parser refused. For a message about an entry as a whole, the parser does not know which entry
+/// of the list it means. Then it is the first entry that alone gets the same message.
 pub(super) fn line_of_fault(text: &str, error: &toml::de::Error) -> Option<usize> {
     let said = error.span();
     let entry = faulty_entry(text, error.message());
     let at = match (said, entry) {
-        // What it says is within the entry is not known better.
+        // A place within the entry, as the parser gives it, is exact.
         (Some(said), Some((entry, _))) if said.start > entry.start => said.start,
         (_, Some((entry, key))) => key.unwrap_or(entry).start,
         (said, None) => said?.start,
@@ -107,7 +107,7 @@ mod tests {
         error.to_string()
     }
 
-    /// Every check of what may be there several times, after two that are right: in the line with the mark.
+    /// The test makes every error of a list behind two correct entries. The error must name the line with the mark.
     #[test]
     fn every_error_behind_two_that_are_right_names_its_own_line() {
         let rules = "[[rule]]\nstream = \"live/a\"\n[[rule]]\nstream = \"live/b\"\n";

@@ -1,4 +1,4 @@
-//! `[[publisher]]`: who may push what, and how they prove who they are.
+//! `[[publisher]]`: who may push which streams, and how publishers prove who they are.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -12,28 +12,28 @@ use super::secret::MASK;
 use super::{AddressRange, BitRate, Pattern, Secret, SecretSource, Span};
 use crate::media::TrackKind;
 
-/// Most entries of a configuration.
+/// The most entries of a configuration.
 pub const MAX_PUBLISHERS: usize = 1_000;
-/// Most values in one list of an entry.
+/// The most values in one list of an entry.
 const MAX_LIST: usize = 16;
-/// Keys of one kind: enough for a change of keys.
+/// The most keys of one kind. They are enough for a change of keys.
 const MAX_KEYS: usize = 8;
 const MAX_NAME: usize = 64;
 const MAX_URL: usize = 2_048;
 
-/// One entry: who comes from these addresses and proves one of these may push these streams.
+/// One entry. A publisher that comes from these addresses and has one of these proofs may push these streams.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Publisher {
     name: Option<String>,
-    /// Streams it is about: a pattern on `app/name`, in which `*` stands for slashes, too.
+    /// The streams of the entry: a pattern on `app/name`, in which `*` stands for slashes, too.
     pub stream: Pattern,
-    /// Addresses it is about; all when empty.
+    /// The addresses of the entry; all addresses when empty.
     #[serde(deserialize_with = "texts", skip_serializing_if = "Vec::is_empty")]
     pub from: Vec<AddressRange>,
     #[serde(skip_serializing_if = "Texts::is_empty")]
     key: Texts<Secret>,
-    /// Another name of `key`. Both may be there.
+    /// Another name of `key`. Both may be given.
     #[serde(skip_serializing)]
     keys: Texts<Secret>,
     #[serde(skip_serializing_if = "Texts::is_empty")]
@@ -49,26 +49,25 @@ pub struct Publisher {
     aliyun_valid: Option<Span>,
     hook: Option<HookUrl>,
     hook_timeout: Option<Span>,
-    /// Publishes at one time under this entry.
+    /// The most publishes at one time under this entry.
     pub max_publishes: Option<u32>,
-    /// Bit rate of each of them.
+    /// The bit rate of each publish, at most.
     pub max_bitrate: Option<BitRate>,
     video: Option<Need>,
     audio: Option<Need>,
 }
 
-/// Tracks without which nothing is to be recorded. One that is not required and comes in a coding that is not recorded is
-/// left out.
+/// The tracks that a recording must have. A track that is not required is left out if its codec is not recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Required {
-    /// The picture.
+    /// The picture is required.
     pub video: bool,
-    /// The sound.
+    /// The sound is required.
     pub audio: bool,
 }
 
 impl Required {
-    /// True when this track is.
+    /// True when this track is required.
     pub fn has(self, kind: TrackKind) -> bool {
         match kind {
             TrackKind::Video => self.video,
@@ -77,7 +76,7 @@ impl Required {
     }
 }
 
-/// How a track is written of.
+/// How a configuration names a required track.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Need {
@@ -85,7 +84,7 @@ enum Need {
     Optional,
 }
 
-/// A way to prove that one may push.
+/// A proof that a publisher may push.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Proof {
     /// `?key=…` in the stream's query.
@@ -96,19 +95,19 @@ pub enum Proof {
     Aliyun {
         /// The key.
         key: SecretSource,
-        /// How long a signature holds after the time in it.
+        /// How long a signature is valid after the time in it.
         valid: Span,
     },
-    /// A service is asked.
+    /// A service decides.
     Hook(Hook),
 }
 
 /// A service that is asked whether a publish may begin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hook {
-    /// Where it is.
+    /// The address of the service.
     pub url: HookUrl,
-    /// It must have answered by then.
+    /// The time within which the service must answer.
     pub timeout: Span,
 }
 
@@ -117,7 +116,7 @@ pub struct Hook {
 #[serde(try_from = "String")]
 pub struct HookUrl(String);
 
-/// As it is shown.
+/// Writes the address as it is shown.
 impl Serialize for HookUrl {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.collect_str(self)
@@ -125,12 +124,12 @@ impl Serialize for HookUrl {
 }
 
 impl HookUrl {
-    /// The whole address, to ask.
+    /// The whole address, for the request.
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// Everybody on the way can read what is sent there, and answer: plain HTTP to another machine.
+    /// True for plain HTTP to another machine: everybody on the way can read the requests and answer them.
     pub fn is_open(&self) -> bool {
         is_open(&self.0)
     }
@@ -165,7 +164,7 @@ impl TryFrom<String> for HookUrl {
 }
 
 impl fmt::Display for HookUrl {
-    /// The host alone: a path may be a secret as well as a query.
+    /// Shows the host alone, because the path may be a secret as well as the query.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (scheme, rest) = self.0.split_once("://").unwrap_or(("", &self.0));
         match rest.split_once(['/', '?', '#']) {
@@ -181,7 +180,7 @@ impl fmt::Debug for HookUrl {
     }
 }
 
-/// The entries, each with all that may be left out.
+/// Resolves the entries, each with all keys that may be left out.
 pub(super) fn resolve(written: Vec<Publisher>) -> Result<Vec<Publisher>, Refused> {
     if written.len() > MAX_PUBLISHERS {
         let message = format!(
@@ -199,12 +198,12 @@ pub(super) fn resolve(written: Vec<Publisher>) -> Result<Vec<Publisher>, Refused
 }
 
 impl Publisher {
-    /// For the log and for events; the pattern where none is given.
+    /// The name of the entry for the log and for events. Without a name it is the pattern.
     pub fn name(&self) -> &str {
         self.name.as_deref().unwrap_or(self.stream.as_str())
     }
 
-    /// Any one of these is enough; none is needed when there are none.
+    /// The proofs of the entry. One of them is enough. Without any, no proof is needed.
     pub fn proofs(&self) -> Vec<Proof> {
         let valid = self.aliyun_valid();
         let keys = sources(&[&self.key, &self.keys], &self.key_file);
@@ -221,7 +220,7 @@ impl Publisher {
             .collect()
     }
 
-    /// Tracks that must not come in a coding that is not recorded.
+    /// The tracks whose codec must be one that is recorded.
     pub fn required(&self) -> Required {
         Required {
             video: self.video == Some(Need::Required),
@@ -241,7 +240,7 @@ impl Publisher {
         !self.aliyun_key.is_empty() || !self.aliyun_key_file.is_empty()
     }
 
-    /// With all that may be left out, as it is shown.
+    /// The entry with all keys that may be left out, as it is shown.
     fn whole(mut self) -> Self {
         self.name = Some(self.name().to_owned());
         self.key.0.append(&mut self.keys.0);
@@ -305,7 +304,7 @@ impl Publisher {
     }
 }
 
-/// Those that are written and those in files.
+/// The sources of the secrets that are written here and of those in files.
 fn sources(given: &[&Texts<Secret>], files: &Texts<SecretPath>) -> Vec<SecretSource> {
     let given = given.iter().flat_map(|texts| &texts.0);
     let given = given.cloned().map(SecretSource::Given);
@@ -313,7 +312,7 @@ fn sources(given: &[&Texts<Secret>], files: &Texts<SecretPath>) -> Vec<SecretSou
     given.chain(files).collect()
 }
 
-/// Plain HTTP to another machine.
+/// True for plain HTTP to another machine.
 pub(super) fn is_open(url: &str) -> bool {
     let Some(rest) = url.strip_prefix("http://") else {
         return false;
@@ -343,7 +342,7 @@ impl TryFrom<String> for SecretPath {
     }
 }
 
-/// One text or a list of them. What is wrong with one is said without repeating it: it may be a secret.
+/// One text or a list of texts. The message about a wrong one does not repeat it, because it may be a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Texts<T>(Vec<T>);
 
@@ -353,7 +352,7 @@ impl<T> Texts<T> {
     }
 }
 
-/// A list of which one may be written as a text.
+/// Reads a list that may be written as one text.
 fn texts<'de, T, D>(from: D) -> Result<Vec<T>, D::Error>
 where
     T: TryFrom<String, Error: fmt::Display>,
@@ -414,7 +413,7 @@ impl<'de, T: TryFrom<String, Error: fmt::Display>> Visitor<'de> for TextsVisitor
         }
     }
 
-    // serde would repeat the value.
+    // serde's own message would repeat the value.
     fn visit_i64<E: de::Error>(self, _: i64) -> Result<Self::Value, E> {
         Err(E::custom(EXPECTED))
     }
@@ -480,7 +479,7 @@ mod tests {
             "{printed}"
         );
         assert!(parse(&printed).unwrap_err().to_string().contains("mask"));
-        // All else reads back to the same.
+        // All other text reads back to the same.
         let plain = "[[publisher]]\nfrom = \"fd00::/8\"\naliyun_key_file = \"k\"\nhook = \"http://[::1]:80/\"\nhook_timeout = \"250ms\"\n\
                      audio = \"required\"\nvideo = \"optional\"\n";
         let config = parse(plain).unwrap();
@@ -528,7 +527,7 @@ mod tests {
         assert!(parse(&many).unwrap_err().to_string().contains("at most 1000"));
     }
 
-    /// The textbook's: slow, and plainly right.
+    /// The textbook's algorithm: slow, and plainly right.
     fn slowly(pattern: &[u8], text: &[u8]) -> bool {
         match (pattern.split_first(), text.split_first()) {
             (None, None) => true,

@@ -20,12 +20,12 @@ pub struct BitRate(u64);
 pub struct BitRateError(String);
 
 impl BitRate {
-    /// From bits a second; one under 8 is taken as 8.
+    /// Makes a rate from bits a second. A number under 8 is taken as 8.
     pub const fn new(bits: u64) -> Self {
         Self(if bits < 8 { 8 } else { bits })
     }
 
-    /// Bytes a second.
+    /// The rate in bytes a second.
     pub const fn bytes(self) -> u64 {
         self.0 / 8
     }
@@ -56,7 +56,7 @@ impl From<BitRate> for String {
     }
 }
 
-/// Exactly, in the largest unit that divides it.
+/// Writes the exact rate, in the largest unit that divides it.
 impl fmt::Display for BitRate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match unit::largest(self.0, UNITS) {

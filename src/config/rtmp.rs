@@ -1,4 +1,4 @@
-//! `[rtmp]`: where publishers connect, and how much of everything.
+//! `[rtmp]`: where publishers connect, and the limits on them.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,42 +8,42 @@ use serde::{Deserialize, Serialize};
 use super::file::{Refused, in_range};
 use super::{BitRate, Span};
 
-/// Most connections, and of anything else that is counted.
+/// The most connections, and the largest value of every other limit.
 const MOST: usize = 10_000;
 const MAX_LISTENERS: usize = 16;
 
-/// The RTMP server. An address in a bound is an IPv4 address, or the 64 bits of a network of IPv6.
+/// The RTMP server. For its limits, an address is an IPv4 address, or the first 64 bits of an IPv6 address.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Rtmp {
     /// Addresses to listen on; loopback by default.
     pub listen: Vec<SocketAddr>,
-    /// RTMPS beside that, or in place of it.
+    /// RTMPS, beside RTMP or in place of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<Tls>,
-    /// Without any publisher: anyone may push, from anywhere.
+    /// True when everybody may push from anywhere. This is for configurations without a publisher.
     pub allow_anonymous: bool,
-    /// Connections at the same time, all addresses together.
+    /// The most connections at the same time, all addresses together.
     pub max_connections: usize,
-    /// Connections at the same time from one address.
+    /// The most connections at the same time from one address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_connections_per_address: Option<usize>,
-    /// Publishes at the same time.
+    /// The most publishes at the same time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_publishes: Option<usize>,
-    /// Publishes at the same time from one address.
+    /// The most publishes at the same time from one address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_publishes_per_address: Option<usize>,
-    /// Bit rate of each publish.
+    /// The highest bit rate of each publish.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_bitrate: Option<BitRate>,
-    /// Time a new connection has until its handshake is done.
+    /// The time that a new connection has for its handshake.
     pub handshake_timeout: Span,
-    /// Time a connection has until it publishes, and after a publish until the next.
+    /// The time that a connection has until it publishes, and after a publish until the next.
     pub publish_timeout: Span,
     /// A connection that sends nothing for this long is closed.
     pub idle_timeout: Span,
-    /// A publisher that sent nothing for this long gives way to another of the same stream.
+    /// A publisher that sent nothing for this long gives way to another publisher of the same stream.
     pub takeover_after: Span,
 }
 
@@ -53,10 +53,9 @@ pub struct Rtmp {
 pub struct Tls {
     /// Addresses to listen on.
     pub listen: Vec<SocketAddr>,
-    /// The chain of certificates in PEM, the box's own first. A path that is not absolute is one of
-    /// `$CREDENTIALS_DIRECTORY`.
+    /// The chain of certificates in PEM, the box's own first. A relative path starts at `$CREDENTIALS_DIRECTORY`.
     pub cert: PathBuf,
-    /// Its private key in PEM, found in the same way.
+    /// The private key of the box in PEM. A relative path starts there, too.
     pub key: PathBuf,
 }
 
@@ -80,7 +79,7 @@ impl Default for Rtmp {
 }
 
 impl Rtmp {
-    /// `guarded`: it is known who may push.
+    /// Checks the section. `guarded` is true when the configuration says who may push.
     pub(super) fn check(&self, guarded: bool) -> Result<(), Refused> {
         let refuse = |key: &'static str, message: String| Err(Refused::new(key, message));
         let tls = self.tls.as_ref().map_or(&[][..], |tls| &tls.listen);

@@ -1,4 +1,4 @@
-//! Rules: which stream is recorded by which template.
+//! Rules: they decide which template records which stream.
 
 use std::fmt;
 
@@ -8,27 +8,28 @@ use super::file::Refused;
 use super::{DEFAULT_TEMPLATE, Template};
 use crate::media::StreamName;
 
-/// Binds streams to a template. Of all rules that fit a publish only the best one applies: the one with the highest
+/// Binds streams to a template. If several rules fit a publish, only the best one applies: the one with the highest
 /// [`rank`](Rule::rank).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "RuleSource")]
 pub struct Rule {
-    /// The host that publishers address; any, if it is left out.
+    /// The host that publishers address. Any host if it is left out.
     #[serde(skip_serializing_if = "Pattern::is_any")]
     pub domain: Pattern,
-    /// The streams: a pattern on `app/name`, in which `*` stands for slashes, too. Any, if it is left out.
+    /// The streams: a pattern on `app/name`, in which `*` stands for slashes, too. Any stream if it is left out.
     #[serde(skip_serializing_if = "Pattern::is_any")]
     pub stream: Pattern,
     /// The template.
     pub template: String,
-    /// When it is recorded.
+    /// When the streams are recorded.
     pub record: RecordWhen,
-    /// How its streams were written, where that was the form of an earlier release.
+    /// The streams as they were written, where that was in the form of an earlier release.
     #[serde(skip)]
     pub old_form: Option<String>,
 }
 
-/// A rule as it is written. In the form of an earlier release `app` was a key of its own, and `stream` the name behind it.
+/// A rule as it is written. In the form of an earlier release, `app` was a key of its own, and `stream` was the name behind the
+/// app.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RuleSource {
@@ -57,7 +58,7 @@ impl TryFrom<RuleSource> for Rule {
     }
 }
 
-/// The pattern on `app/name`; and, where it was written in the old form, how.
+/// The pattern on `app/name`. For the old form also the text as it was written.
 fn streams(app: Option<Pattern>, stream: Option<Pattern>) -> Result<(Pattern, Option<String>), String> {
     let (app, stream) = match (app, stream) {
         (None, None) => return Ok((Pattern::any(), None)),
@@ -103,34 +104,34 @@ pub enum RecordWhen {
 pub struct Pattern(String);
 
 impl Pattern {
-    /// The one that fits everything.
+    /// The pattern that fits everything.
     pub fn any() -> Self {
         Self("*".to_owned())
     }
 
-    /// True for the one that fits everything.
+    /// True for the pattern that fits everything.
     pub fn is_any(&self) -> bool {
         self.0 == "*"
     }
 
-    /// How much it says: the longer, the more; a name says more than a pattern that fits it.
+    /// How specific the pattern is. A longer pattern is more specific. A name is more specific than a pattern that fits it.
     pub fn weight(&self) -> usize {
         weight(&self.0)
     }
 
-    /// True when it fits all that the other fits. Never wrong where it says so.
+    /// True when this pattern fits all that the other fits. The answer true is never wrong.
     pub fn covers(&self, other: &Pattern) -> bool {
-        // Every name of a stream has a slash. A '*' of the other can be fitted by a '*' alone.
+        // Every name of a stream has a slash. Only a `*` can fit a `*` of the other pattern.
         self.fits(&other.0) || (other.is_any() && self.fits("*/*"))
     }
 
-    /// Whether streams of more than one app may fit: an app is what stands before the first slash.
+    /// True when streams of more than one app may fit. An app is the part before the first slash.
     pub fn leaves_app_open(&self) -> bool {
         let app = self.0.split_once('/').map(|(app, _)| app);
         app.is_none_or(|app| app.contains('*'))
     }
 
-    /// True when there can be a stream of such a name.
+    /// True when a stream can have a name that fits.
     pub fn can_fit_a_stream(&self) -> bool {
         let stands_for = ["", "a", "/a", "a/", "a/a"];
         stands_for
@@ -138,7 +139,7 @@ impl Pattern {
             .any(|text| self.0.replace('*', text).parse::<StreamName>().is_ok())
     }
 
-    /// True when it fits the name.
+    /// True when the pattern fits the name.
     pub fn fits(&self, name: &str) -> bool {
         let mut parts = self.0.split('*');
         let first = parts.next().unwrap_or_default();
@@ -157,7 +158,7 @@ impl Pattern {
         rest.ends_with(last)
     }
 
-    /// As it was written.
+    /// The pattern as it was written.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -197,7 +198,7 @@ impl From<Pattern> for String {
 }
 
 impl Rule {
-    /// Every stream, by the default template.
+    /// The rule that records every stream by the default template.
     pub fn built_in() -> Self {
         Self {
             template: default_template(),
@@ -205,7 +206,7 @@ impl Rule {
         }
     }
 
-    /// One for these streams, as a command names them.
+    /// Makes the rule for these streams, as a command names them.
     pub fn about(domain: Pattern, app: Option<Pattern>, stream: Option<Pattern>) -> Result<Self, String> {
         let (stream, old_form) = streams(app, stream)?;
         Ok(Self {
@@ -216,37 +217,38 @@ impl Rule {
         })
     }
 
-    /// True when the other is about the same streams: a change of it, not another rule.
+    /// True when the other rule is for the same streams. Then it is a change of this rule, not another rule.
     pub fn is_about_the_same(&self, other: &Rule) -> bool {
         [&self.domain, &self.stream] == [&other.domain, &other.stream]
     }
 
-    /// True when it is about a publish.
+    /// True when the rule fits a publish.
     pub fn fits(&self, stream: &StreamName, domain: Option<&str>) -> bool {
         self.stream.fits(stream.as_str())
             && (self.domain.is_any() || domain.is_some_and(|domain| self.domain.fits(domain)))
     }
 
-    /// True when it is about all that the other is about.
+    /// True when the rule fits all publishes that the other fits.
     pub fn covers(&self, other: &Rule) -> bool {
         self.domain.covers(&other.domain) && self.stream.covers(&other.stream)
     }
 
-    /// Which of several that fit applies, the highest: domain, app and name before domain and name, before domain and app,
-    /// before domain, before the same without a domain; among those the one that says more of each.
+    /// The rank of the rule; of several rules that fit, the highest applies. A rule with domain, app and name comes before
+    /// domain and name, domain and app, domain alone, and then the same without a domain. Among equal ones the more specific
+    /// patterns win.
     pub fn rank(&self) -> ([bool; 3], [usize; 3]) {
         let (app, name) = self.parts();
         let weights = [self.domain.weight(), weight(name), weight(app)];
         (weights.map(|weight| weight > 0), weights)
     }
 
-    /// App and name of its streams. What no app was said of has one that fits all.
+    /// App and name of the rule's streams. Where no app was given, the app's pattern fits all.
     pub fn parts(&self) -> (&str, &str) {
         self.stream.0.rsplit_once('/').unwrap_or(("*", &self.stream.0))
     }
 }
 
-/// Its streams.
+/// Writes the rule's streams.
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "stream '{}'", self.stream)?;
@@ -267,7 +269,7 @@ fn default_template() -> String {
     DEFAULT_TEMPLATE.to_owned()
 }
 
-/// What is wrong with rules as a whole.
+/// Checks the rules as a whole.
 pub(super) fn check(rules: &[Rule], templates: &[Template]) -> Result<(), Refused> {
     for (number, rule) in rules.iter().enumerate() {
         let template = &rule.template;
@@ -348,7 +350,7 @@ mod tests {
                 (stream, old),
                 "{text}"
             );
-            // It is printed in the new form, and that reads back to the same.
+            // The rule is printed in the new form, and that reads back to the same rule.
             let again: Rule = toml::from_str(&toml::to_string(&rule).unwrap()).unwrap();
             assert_eq!(
                 again,

@@ -1,4 +1,4 @@
-//! What must not be seen: keys that publishers prove themselves with. In a section each has two keys, of which one is written:
+//! Secrets: the keys that publishers prove themselves with. In a section each secret has two keys, and one of them is written:
 //! `key` is the secret, `key_file` the path of a file with it.
 
 use std::fmt;
@@ -6,42 +6,42 @@ use std::path::{Path, PathBuf};
 
 use super::file::Refused;
 
-/// Longest secret, bytes. Real ones have 8 to 64.
+/// The longest secret in bytes. Real ones have 8 to 64.
 pub const MAX_SECRET: usize = 512;
 
 /// Keys shorter than this can be found by trying.
 const SHORT: usize = 16;
 
-/// What stands for a secret wherever a configuration is shown.
+/// The text that replaces a secret wherever a configuration is shown.
 pub(super) const MASK: &str = "***";
 
-/// A key. It has no way of being printed; [`Secret::expose`] is where it is compared or hashed.
+/// A key. It cannot be printed. [`Secret::expose`] gives its bytes to comparisons and hashes.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
-/// Where a secret is.
+/// The source of a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SecretSource {
-    /// In the configuration.
+    /// The secret is in the configuration.
     Given(Secret),
-    /// Alone in a file: relative to `$CREDENTIALS_DIRECTORY` where it is not absolute. Read when the service starts
-    /// and when it reloads, not by commands that have no use for it.
+    /// The secret is alone in a file. A relative path starts at `$CREDENTIALS_DIRECTORY`. The service reads the file when it
+    /// starts and when it reloads. Commands that do not use the secret do not read it.
     File(PathBuf),
 }
 
-/// Why a text cannot be a secret. Never holds the text.
+/// Why a text cannot be a secret. The error never holds the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SecretError {
-    /// Nothing would be proved by it.
+    /// The text is empty and would prove nothing.
     #[error("it is empty")]
     Empty,
-    /// No key is that long.
+    /// The text is longer than any key.
     #[error("it is longer than {MAX_SECRET} bytes")]
     TooLong,
-    /// Tabs, line feeds and such are slips.
+    /// The text has tabs, line feeds or the like, which are mistakes.
     #[error("it has a control character, or white space at an end")]
     Characters,
-    /// The output of `check-config` was taken for a configuration.
+    /// The text is the mask, from an output of `check-config` that was taken for a configuration.
     #[error("it is the mask that check-config prints, not a key")]
     Masked,
 }
@@ -52,12 +52,12 @@ impl Secret {
         self.0.as_bytes()
     }
 
-    /// Whether it is so short that it can be found by trying.
+    /// True when the secret is so short that it can be found by trying.
     pub fn is_short(&self) -> bool {
         self.0.chars().count() < SHORT
     }
 
-    /// What is in a secret's file: line feeds and blanks around it do not count.
+    /// The secret in the text of a file. Line feeds and blanks around it do not count.
     pub fn from_file_text(text: &str) -> Result<Self, SecretError> {
         Self::try_from(text.trim().to_owned())
     }
@@ -83,14 +83,14 @@ impl TryFrom<String> for Secret {
 
 impl<'de> serde::Deserialize<'de> for Secret {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        // What serde says of a value of another type has the value in it.
+        // serde's message about a value of another type contains the value.
         let text =
             String::deserialize(from).map_err(|_| serde::de::Error::custom("expected a text in quotes"))?;
         Self::try_from(text).map_err(serde::de::Error::custom)
     }
 }
 
-/// Shown as the mask: a configuration that is printed has no secret in it.
+/// Writes the mask, so that a printed configuration has no secret in it.
 impl serde::Serialize for Secret {
     fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_str(MASK)
@@ -104,13 +104,14 @@ impl fmt::Debug for Secret {
 }
 
 impl SecretSource {
-    /// Of a section's two keys for it.
+    /// The source from a section's two keys.
     pub(super) fn of(given: Option<&Secret>, file: Option<&PathBuf>) -> Option<Self> {
         let given = given.cloned().map(SecretSource::Given);
         given.or_else(|| file.cloned().map(SecretSource::File))
     }
 
-    /// As [`SecretSource::of`]; refused where both of its keys are written. `key` is the one of the secret itself.
+    /// The source, as [`SecretSource::of`] gives it. Refused where both keys are written. `key` is the name of the key for the
+    /// secret itself.
     pub(super) fn one_of(
         key: &'static str,
         given: Option<&Secret>,
@@ -122,7 +123,7 @@ impl SecretSource {
         }
     }
 
-    /// The file, if it is in one.
+    /// The file of the secret, if it is in one.
     pub fn file(&self) -> Option<&Path> {
         match self {
             SecretSource::Given(_) => None,

@@ -7,7 +7,7 @@ use toml::Table;
 
 use super::{Callback, Config, Publisher, Rule, Task, TemplateSource};
 
-/// The tables that come several times.
+/// The tables that may come several times.
 #[derive(Serialize)]
 struct Tables<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
@@ -23,7 +23,7 @@ struct Tables<'a> {
 }
 
 impl Config {
-    /// The whole configuration as a file that would bring it about, but for its secrets: they are masked.
+    /// The whole configuration as a file that would bring it about, except for its secrets, which are masked.
     pub fn to_toml(&self) -> String {
         let mut out = String::new();
         section(&mut out, "device", &self.device);
@@ -53,9 +53,9 @@ impl Config {
     }
 }
 
-/// A section, each of its keys on a line, in the order of the struct; nothing of one that says nothing.
+/// A section with each of its keys on a line, in the order of the struct. A section without keys is left out.
 fn section(out: &mut String, name: &str, section: &impl Serialize) {
-    // Paths are of a file's text or of the environment's: all are UTF-8, and so none is refused.
+    // Paths come from a file's text or from the environment. All are UTF-8, so none is refused.
     let keys = Table::try_from(section).unwrap_or_default();
     if keys.is_empty() {
         return;
@@ -73,7 +73,7 @@ mod tests {
 
     use super::*;
 
-    /// To the letter: people compare what two boxes print.
+    /// The text is compared to the letter, because people compare what two boxes print.
     #[test]
     fn every_key_has_its_line_in_the_order_of_the_documents() {
         let text = "[device]\nid = \"box-17\"\n\n[rtmp]\nlisten = [\"127.0.0.1:1935\", \"[::1]:0\"]\n\
@@ -95,7 +95,7 @@ mod tests {
              on_full = \"overwrite-oldest\"\nkeep = \"forever\"\n\n[ring]\npre_roll = \"10s\"\nmemory = \"32 MiB\"\n"
         );
     }
-    /// The same of what may be left out as a whole. In place of a secret is the mask.
+    /// The same for sections that may be absent as a whole. The mask replaces a secret.
     #[test]
     fn sections_that_may_be_absent_are_shown_key_by_key_and_their_secrets_are_masked() {
         let text = "\n[sync]\nurl = \"s3://media/box\"\nendpoint = \"https://s3.example.com\"\nregion = \"r\"\nstyle = \"path\"\n\

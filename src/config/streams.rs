@@ -1,22 +1,22 @@
-//! Which streams a list is asked for.
+//! The streams that a list is requested for.
 
 use std::str::FromStr;
 
 use super::Pattern;
 use crate::media::StreamName;
 
-/// One stream, by its name, or those whose names a pattern fits.
+/// One stream by its name, or the streams whose names fit a pattern.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(try_from = "String")]
 pub enum Streams {
-    /// The one of this name.
+    /// The stream with this name.
     One(StreamName),
-    /// All that it fits.
+    /// All streams that fit the pattern.
     Fitting(Pattern),
 }
 
 impl Streams {
-    /// True for a stream that is meant.
+    /// True for a stream of the list.
     pub fn fits(&self, stream: &StreamName) -> bool {
         match self {
             Streams::One(name) => name == stream,

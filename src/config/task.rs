@@ -7,24 +7,24 @@ use super::file::Refused;
 use super::{DEFAULT_TEMPLATE, Span, Template, Weekly, Zone};
 use crate::media::StreamName;
 
-/// So many may stand in the file.
+/// The most tasks of a file.
 const MOST: usize = 1_000;
-/// From start to end at most, as by command.
+/// The longest time from start to end in microseconds, as for a command.
 const LONGEST: i64 = 24 * 3_600_000_000;
 
 /// A task that the configuration orders.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "TaskFile")]
 pub struct Task {
-    /// Its name, which no other has; its recordings have it, too.
+    /// The name of the task, which no other task has. Its recordings have it, too.
     pub name: String,
     /// The stream.
     pub stream: StreamName,
-    /// The template; of none, HLS that is kept until its room is needed.
+    /// The template. Without one, the task makes HLS that is kept until its space is needed.
     pub template: Option<String>,
-    /// When.
+    /// The times at which the task records.
     pub times: TaskTimes,
-    /// As it is written.
+    /// The task as it is written.
     source: TaskFile,
 }
 
@@ -58,12 +58,12 @@ struct TaskFile {
 }
 
 impl Task {
-    /// The id that it has wherever tasks have ids.
+    /// The id of the task, wherever tasks have ids.
     pub fn id(&self) -> String {
         format!("config.{}", self.name)
     }
 
-    /// True when its time is over for good.
+    /// True when the task will never record any more.
     pub fn is_over(&self, utc: i64) -> bool {
         matches!(self.times, TaskTimes::Once(_, end) if end <= utc)
     }
@@ -134,7 +134,7 @@ impl TaskFile {
     }
 }
 
-/// A moment as it is written, with its offset from UTC or by the clock on the wall of the task's zone.
+/// A moment as it is written: with its offset from UTC, or by the clock on the wall of the task's zone.
 fn moment(key: &str, text: &str, zone: &Zone) -> Result<i64, String> {
     if let Ok(time) = text.parse::<jiff::Timestamp>() {
         return Ok(time.as_microsecond());
@@ -145,7 +145,7 @@ fn moment(key: &str, text: &str, zone: &Zone) -> Result<i64, String> {
     })
 }
 
-/// What is wrong with tasks as a whole.
+/// Checks the tasks as a whole.
 pub(super) fn check(tasks: &[Task], templates: &[Template]) -> Result<(), Refused> {
     let refuse = |key: &'static str, entry, message: String| Err(Refused::new(key, message).of(entry));
     if tasks.len() > MOST {

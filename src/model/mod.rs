@@ -1,6 +1,7 @@
-//! What more than one room says of the same thing, said once: the answers of commands, and the rows of lists.
+//! Values that more than one folder uses for the same thing, defined once: the answers of commands, and the rows of lists.
 //!
-//! Pure: no I/O, no clock. Whoever has the facts makes these values of them; whoever shows them knows no others.
+//! This folder is pure: no I/O, no clock. A caller that has the facts makes these values of them. A caller that shows them
+//! knows no other facts.
 
 mod about;
 mod keep;

@@ -1,35 +1,35 @@
-//! What becomes of a stream that is recorded: formats that are cut alike, and how.
+//! How a stream is recorded: a group of formats that are cut alike, and how they are cut.
 
 use serde::{Deserialize, Serialize};
 
 use super::{ByteSize, Keep, KeyPattern, Span, Zone};
 use crate::format::{Format, Gaps};
 
-/// Recordings of a stream, one after the other, and how one follows the other.
+/// A row of recordings of a stream, one after the other, and how one follows the other.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Output {
-    /// What each of its recordings is to be had in.
+    /// The formats of each of its recordings.
     pub formats: Vec<Format>,
-    /// Which tracks.
+    /// The tracks that a recording has.
     #[serde(default)]
     pub media: Media,
-    /// What becomes of gaps where publishers were away.
+    /// Whether gaps where publishers were away are closed or kept.
     #[serde(default)]
     pub gaps: Gaps,
     /// When a recording ends and the next begins.
     pub split: Split,
-    /// What an interruption does.
+    /// The effect of an interruption.
     pub resume: Resume,
-    /// How long a recording is kept on the box after its end; as `storage.keep` says, if it does not say.
+    /// How long a recording is kept on the box after its end. `storage.keep` decides where there is no value.
     #[serde(default)]
     pub keep: Option<Keep>,
-    /// How long a delivered file is kept where it was delivered to.
+    /// How long a delivered file is kept at its destination.
     #[serde(default)]
     pub storage_time: Option<Keep>,
     /// The key of a delivered file.
     #[serde(default)]
     pub key: Option<KeyPattern>,
-    /// The time zone of its clock: for splits on the clock and for names. UTC, if there is none.
+    /// The time zone for splits on the clock and for names. UTC where there is no value.
     #[serde(default)]
     pub time_zone: Option<Zone>,
 }
@@ -48,23 +48,23 @@ pub enum Media {
     Audio,
 }
 
-/// When a recording ends and the next begins: whichever of these comes first, at the next keyframe.
+/// When a recording ends and the next begins: at the first keyframe after whichever of these comes first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Split {
-    /// After so much time of media.
+    /// After this length of media.
     pub after: Option<Span>,
-    /// After so many bytes of media.
+    /// After this many bytes of media.
     pub bytes: Option<ByteSize>,
-    /// Whenever the clock reaches a multiple of this since midnight: `1h` is every hour on the hour.
+    /// Whenever the clock reaches a multiple of this since midnight. `1h` is every hour on the hour.
     pub on_clock: Option<Span>,
 }
 
-/// What an interruption does to a recording.
+/// The effect of an interruption on a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resume {
-    /// A publisher that is back within this continues the recording. Zero: every interruption ends it.
+    /// A publisher that is back within this time continues the recording. With zero, every interruption ends it.
     pub window: Span,
-    /// Which interruptions.
+    /// The interruptions that a recording waits at.
     pub after: ResumeAfter,
 }
 
@@ -81,7 +81,7 @@ pub enum ResumeAfter {
 }
 
 impl Output {
-    /// Split at two hours, continued within three minutes of a break: the usual.
+    /// The usual output: split at two hours, continued within three minutes of a break.
     pub fn of(formats: &[Format]) -> Self {
         Self {
             formats: formats.to_vec(),
@@ -103,7 +103,7 @@ impl Output {
         }
     }
 
-    /// True when nothing but their formats tells the two apart.
+    /// True when the two differ in nothing but their formats.
     pub(crate) fn is_cut_like(&self, other: &Output) -> bool {
         Output {
             formats: self.formats.clone(),

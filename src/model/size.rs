@@ -45,7 +45,7 @@ impl FromStr for ByteSize {
     type Err = SizeError;
 
     fn from_str(text: &str) -> Result<Self, SizeError> {
-        // A `b` would be a bit.
+        // A `b` would mean a bit.
         let factor = |name: &str| match (name, name.trim()) {
             ("", _) | (_, "B") => Some(1),
             (_, name) => {
@@ -68,7 +68,7 @@ impl TryFrom<String> for ByteSize {
     }
 }
 
-/// Exactly, in the largest binary unit that divides it.
+/// Writes the exact size, in the largest binary unit that divides it.
 impl From<ByteSize> for String {
     fn from(value: ByteSize) -> String {
         value.to_string()

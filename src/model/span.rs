@@ -81,7 +81,7 @@ impl TryFrom<String> for Span {
     }
 }
 
-/// Exactly, in the largest unit that divides it.
+/// Writes the exact length, in the largest unit that divides it.
 impl From<Span> for String {
     fn from(value: Span) -> String {
         value.to_string()

@@ -1,13 +1,13 @@
-//! Whole numbers with a unit, as people write them: lengths of time, sizes and rates are read and shown alike.
+//! Whole numbers with a unit, as people write them. Lengths of time, sizes and rates are read and shown alike.
 
-/// A text as a number of the smallest unit; `factor` says how many of those a unit is, as it stands behind the digits.
+/// Reads a text as a number of the smallest unit. `factor` says how many smallest units the unit behind the digits is.
 pub(crate) fn read(text: &str, factor: impl Fn(&str) -> Option<u64>) -> Option<u64> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     number.parse::<u64>().ok()?.checked_mul(factor(unit)?)
 }
 
-/// How many of a unit a value is exactly, of the first of `units` that divides it: the largest stands first.
+/// Finds the first of `units` that divides a value, and how many of it the value is. The largest unit stands first.
 pub(crate) fn largest(
     value: u64,
     units: impl IntoIterator<Item = (&'static str, u64)>,
@@ -17,7 +17,7 @@ pub(crate) fn largest(
     Some((value / factor, name))
 }
 
-/// How many of the smallest unit the one of this name is.
+/// The number of smallest units in the unit of this name.
 pub(crate) fn named(units: &[(&str, u64)], name: &str) -> Option<u64> {
     let found = units.iter().find(|(known, _)| *known == name.trim())?;
     Some(found.1)

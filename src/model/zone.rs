@@ -23,7 +23,7 @@ pub struct Zone {
 pub struct ZoneError(String);
 
 impl Zone {
-    /// The one that never changes.
+    /// UTC, the zone that never changes.
     pub fn utc_zone() -> Self {
         Self {
             name: "UTC".to_owned(),
@@ -31,14 +31,14 @@ impl Zone {
         }
     }
 
-    /// What a clock on the wall shows.
+    /// The time that a clock on the wall shows.
     pub fn local(&self, utc: i64) -> Option<DateTime> {
         let time = Timestamp::from_microsecond(utc).ok()?;
         Some(self.zone.to_datetime(time))
     }
 
-    /// The first moment at which a clock on the wall shows this or more, UTC. Where it never shows it, that is when the
-    /// clock is set; where it shows it twice, the first time.
+    /// The first moment, in UTC, at which a clock on the wall shows this time or more. For a time that it never shows, that is
+    /// the moment at which the clock is set. For a time that it shows twice, the first one counts.
     pub(crate) fn first(&self, local: DateTime) -> Option<i64> {
         let found = self.zone.to_ambiguous_timestamp(local);
         let time = match found.offset() {
@@ -48,8 +48,8 @@ impl Zone {
         Some(time.as_microsecond())
     }
 
-    /// The end of the last moment at which a clock on the wall shows less than this, UTC. Of what it shows twice the second
-    /// time counts; what it never shows ends when the clock is set.
+    /// The end, in UTC, of the last moment at which a clock on the wall shows less than this time. For a time that it shows
+    /// twice, the second one counts. A time that it never shows ends when the clock is set.
     pub(crate) fn last(&self, local: DateTime) -> Option<i64> {
         let within = local.checked_sub(MICROSECOND).ok()?;
         let found = self.zone.to_ambiguous_timestamp(within);
@@ -64,7 +64,7 @@ impl Zone {
     /// of a day) since midnight, or is set over one.
     pub(crate) fn next_multiple(&self, utc: i64, every: i64) -> Option<i64> {
         let mut at = utc;
-        // Each turn is one change of the clock without a boundary; they are months apart.
+        // Each turn is one change of the clock without a boundary. Such changes are months apart.
         for _ in 0..8 {
             let before = self.ahead(at)?;
             let next = at.checked_add(every - (at + before).rem_euclid(every))?;
@@ -85,7 +85,7 @@ impl Zone {
         None
     }
 
-    /// By how much the clock on the wall is ahead of UTC, microseconds.
+    /// How far the clock on the wall is ahead of UTC, in microseconds.
     fn ahead(&self, utc: i64) -> Option<i64> {
         let time = Timestamp::from_microsecond(utc).ok()?;
         Some(i64::from(self.zone.to_offset(time).seconds()) * 1_000_000)

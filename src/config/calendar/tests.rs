@@ -49,14 +49,14 @@ fn every_hour_on_the_hour() {
             "Asia/Kolkata",
             "2026-11-21T08:30:00Z",
         ),
-        // Summer time ends: the clock shows 02:30 twice, and six hours by the clock are seven.
+        // Summer time ends. The clock shows 02:30 twice, and six hours by the clock last seven.
         (
             "2026-10-25T00:10:00Z",
             21_600,
             "Europe/Berlin",
             "2026-10-25T05:00:00Z",
         ),
-        // Each of the two hours that are called two has its own boundary.
+        // The hour after two o'clock comes twice. Each has its own boundary.
         (
             "2026-10-25T00:00:00Z",
             3_600,
@@ -69,7 +69,7 @@ fn every_hour_on_the_hour() {
             "Europe/Berlin",
             "2026-10-25T01:05:00Z",
         ),
-        // It begins: two o'clock does not come, nor does a quarter past it.
+        // Summer time begins. Two o'clock does not come, nor does a quarter past it.
         (
             "2026-03-29T00:31:00Z",
             2_700,
@@ -96,7 +96,7 @@ fn working_hours_follow_summer_time() {
         school.window_at(friday),
         Some((utc("2026-10-23T06:00:00Z"), utc("2026-10-23T10:00:00Z")))
     );
-    // Over the weekend the clock is set back.
+    // The clock is set back over the weekend.
     let evening = utc("2026-10-23T16:00:00Z");
     assert_eq!(school.window_at(evening), None);
     assert_eq!(
@@ -182,7 +182,7 @@ fn what_is_written_reads_back() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
-    /// Minute by minute a clock on the wall says the same, but where it is being set.
+    /// The windows agree with a clock on the wall, minute by minute, except where it is being set.
     #[test]
     fn windows_are_what_the_clock_says(
         from in 0u32..1_439, length in 1u32..1_439, day in 0usize..7, start in 0i64..400,
@@ -205,7 +205,7 @@ proptest! {
             } else {
                 (today == day && minutes >= from) || (today == (day + 1) % 7 && minutes < to)
             };
-            // Around a change of the clock a moment has two names, or none.
+            // Around a change of the clock, a moment has two local times, or none.
             let steady = zone(name).local(now - 3 * HOUR).zip(zone(name).local(now + 3 * HOUR));
             let steady = steady.is_some_and(|(before, after)| {
                 after.duration_since(before).as_hours() == 6
@@ -226,10 +226,10 @@ const CHANGES: [(&str, &str); 9] = [
     ("Europe/Berlin", "2026-10-25T01:00:00Z"),
     ("America/New_York", "2026-03-08T07:00:00Z"),
     ("America/New_York", "2026-11-01T06:00:00Z"),
-    // By half an hour.
+    // The clock is set by half an hour.
     ("Australia/Lord_Howe", "2026-04-04T15:00:00Z"),
     ("Australia/Lord_Howe", "2026-10-03T15:30:00Z"),
-    // At midnight itself.
+    // The clock is set at midnight itself.
     ("America/Havana", "2026-03-08T05:00:00Z"),
     ("America/Havana", "2026-11-01T05:00:00Z"),
     ("Asia/Shanghai", "2026-11-21T18:00:00Z"),
@@ -238,7 +238,7 @@ const CHANGES: [(&str, &str); 9] = [
 #[test]
 fn hours_end_where_the_clock_no_longer_shows_them() {
     for (hours, from, window) in [
-        // Two o'clock comes, and then an hour of it again, which is not before two.
+        // Two o'clock comes, and then the hour before it comes again. That hour is not before two.
         (
             "Sun 01:00-02:00",
             "2026-10-24T12:00:00Z",
@@ -260,7 +260,8 @@ fn hours_end_where_the_clock_no_longer_shows_them() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
-    /// From the first to the last minute that a clock on the wall shows within the hours, on the nights it is set, too.
+    /// A window lasts from the first to the last minute that a clock on the wall shows within the hours, also in nights in
+    /// which it is set.
     #[test]
     fn windows_hold_what_the_clock_shows_while_it_is_set(
         (name, set) in prop::sample::select(CHANGES.to_vec()), from in 0i64..300, length in 1i64..300,
@@ -278,7 +279,7 @@ proptest! {
         prop_assert_eq!(found, expected, "{} {}", text, name);
     }
 
-    /// Boundaries are where the clock on the wall comes to a multiple or is set over one, and nowhere else.
+    /// A boundary is where the clock on the wall comes to a multiple or is set over one, and nowhere else.
     #[test]
     fn boundaries_are_where_the_clock_shows_them(
         (name, set) in prop::sample::select(CHANGES.to_vec()), at in -3 * HOUR..2 * HOUR,

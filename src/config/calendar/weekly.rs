@@ -10,7 +10,7 @@ use super::{Zone, at};
 const MINUTE: i64 = 60_000_000;
 const DAY: u32 = 1_440;
 const NAMES: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
-/// More lines than this say nothing that fewer could not.
+/// The most lines. Fewer lines can always say the same as more.
 const MOST: usize = 64;
 
 /// Hours of the week, in a time zone. Hours that touch or overlap are one window, also over midnight.
@@ -21,7 +21,7 @@ pub struct Weekly {
     zone: Zone,
 }
 
-/// As it is written: `{"hours": ["Mon-Fri 08:00-18:00"], "time_zone": "Europe/Berlin"}`.
+/// The hours as they are written: `{"hours": ["Mon-Fri 08:00-18:00"], "time_zone": "Europe/Berlin"}`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Source {
     hours: Vec<String>,
@@ -40,12 +40,12 @@ pub struct WeeklyError {
     reason: &'static str,
 }
 
-/// The same hours on some days.
+/// Hours that are the same on some days.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Hours {
-    /// Monday first.
+    /// The days, Monday first.
     days: [bool; 7],
-    /// Minutes after midnight. An end that is not after the start is on the day after.
+    /// Start and end in minutes after midnight. An end that is not after the start is on the next day.
     from: u32,
     to: u32,
 }
@@ -67,14 +67,14 @@ impl Weekly {
         })
     }
 
-    /// The window that holds a moment, from when to when.
+    /// The window that holds a moment, as its start and end in UTC microseconds.
     pub fn window_at(&self, utc: i64) -> Option<(i64, i64)> {
         self.windows(utc)
             .into_iter()
             .find(|(from, to)| (*from..*to).contains(&utc))
     }
 
-    /// The first window that begins after a moment.
+    /// The first window that begins after a moment, as its start and end in UTC microseconds.
     pub fn next_after(&self, utc: i64) -> Option<(i64, i64)> {
         self.windows(utc).into_iter().find(|(from, _)| *from > utc)
     }
@@ -84,7 +84,7 @@ impl Weekly {
         self.hours.iter().map(ToString::to_string).collect()
     }
 
-    /// Their time zone.
+    /// The time zone of the hours.
     pub fn zone(&self) -> &Zone {
         &self.zone
     }
@@ -94,7 +94,7 @@ impl Weekly {
         let Some(today) = self.zone.local(utc).map(|local| local.date()) else {
             return Vec::new();
         };
-        // One that is open all week has no end in sight: it is looked at a fortnight at a time.
+        // A window that is open all week has no end in sight. A fortnight of it is looked at.
         let first = today.checked_sub(jiff::Span::new().days(8)).unwrap_or(today);
         let mut all: Vec<(i64, i64)> = Vec::new();
         let mut date = first;
@@ -118,8 +118,8 @@ impl Weekly {
 }
 
 impl Hours {
-    /// The window that begins on a day, if one does. An hour that is left out in spring ends or begins where the clock is
-    /// set; of one that comes twice in autumn both are in it.
+    /// The window that begins on a day, if one does. If an hour of spring is left out, the window ends or begins where the
+    /// clock is set. If an hour of autumn comes twice, both are in the window.
     fn on(&self, date: Date, zone: &Zone) -> Option<(i64, i64)> {
         let day = usize::try_from(date.weekday().to_monday_zero_offset()).unwrap_or(0);
         if !self.days.get(day).copied().unwrap_or(false) {

@@ -1,4 +1,4 @@
-//! `[sync]`: where recordings are delivered to, and how.
+//! `[sync]`: the destination of recordings, and how they are delivered.
 
 mod resolve;
 mod target;
@@ -13,11 +13,11 @@ pub use target::{Credentials, Encryption, HttpProxy, S3Target, Target, UrlStyle}
 
 use super::{ByteRate, Secret, Span, Weekly, Zone};
 
-/// Where recordings go, and how. Keys that belong together are private, and stand together in a field of their own.
+/// Where recordings are delivered to, and how. Keys that belong together are private. One field holds what they mean together.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Delivery {
-    /// The store of objects: of `url` and all down to `proxy`.
+    /// The store of objects, from `url` and all keys down to `proxy`.
     #[serde(skip)]
     pub target: Target,
     url: Option<String>,
@@ -36,36 +36,36 @@ pub struct Delivery {
     storage_class: Option<String>,
     ca_file: Option<PathBuf>,
     proxy: Option<HttpProxy>,
-    /// When a recording begins to go there.
+    /// When the delivery of a recording begins.
     pub when: DeliverWhen,
-    /// Which of those that wait goes first.
+    /// Which of the waiting recordings goes first.
     pub order: DeliverOrder,
-    /// Most files on the way at a time, 1 to 16.
+    /// The most files in transfer at a time, 1 to 16.
     pub transfers: usize,
-    /// Most bytes a second of all of them together.
+    /// The most bytes a second of all transfers together.
     pub max_rate: Option<ByteRate>,
-    /// The hours in which anything is sent; all, if there are none. Of `window` and `time_zone`.
+    /// The hours in which anything is sent, from `window` and `time_zone`. All hours if there are none.
     #[serde(skip)]
     pub window: Option<Weekly>,
     #[serde(rename = "window")]
     hours: Option<Vec<String>>,
     time_zone: Option<Zone>,
-    /// What an object is reached by from outside; its `{key}` is replaced.
+    /// The address at which an object is reached from outside; its `{key}` is replaced.
     pub public_url: Option<PublicUrl>,
-    /// How long names, which have the time in them, wait for the clock to be set.
+    /// How long names wait for the clock to be set, because they contain the time.
     pub clock_wait: Span,
-    /// A request that does not get on for this long is given up.
+    /// A request that makes no progress for this long is given up.
     pub timeout: Span,
-    /// What was delivered is read again and compared before it counts as delivered.
+    /// True when a delivered file is read again and compared before it counts as delivered.
     pub read_back: bool,
-    /// How an object's `storage_time` ends.
+    /// How an object is deleted when its `storage_time` ends.
     pub lifecycle: Lifecycle,
 }
 
 impl Default for Delivery {
     fn default() -> Self {
         Self {
-            // No place: what is taken has another.
+            // An accepted configuration always has another target.
             target: Target::Folder(PathBuf::new()),
             url: None,
             endpoint: None,
@@ -98,36 +98,36 @@ impl Default for Delivery {
     }
 }
 
-/// When a recording begins to go to the store.
+/// When the delivery of a recording begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DeliverWhen {
-    /// While it is being recorded, so that it is there when it ends.
+    /// While the recording grows, so that it is there when it ends.
     Live,
-    /// When it is closed.
+    /// When the recording is closed.
     #[default]
     Finished,
 }
 
-/// Which of the recordings that wait goes first.
+/// Which of the waiting recordings goes first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DeliverOrder {
-    /// What was recorded last: what people wait for.
+    /// The latest recording, which people wait for.
     #[default]
     NewestFirst,
-    /// What was recorded first: what has to give way first when room is needed.
+    /// The oldest recording, which is the first to be deleted when space is needed.
     OldestFirst,
 }
 
-/// How the time of a remote object ends.
+/// How a remote object is deleted at the end of its time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Lifecycle {
     /// The box deletes it.
     #[default]
     Delete,
-    /// It bears the tag `edgereel-days=N`, and a lifecycle rule of the bucket deletes it.
+    /// The object has the tag `edgereel-days=N`, and a lifecycle rule of the bucket deletes it.
     Tag,
 }
 
@@ -137,7 +137,7 @@ pub enum Lifecycle {
 pub struct PublicUrl(String);
 
 impl PublicUrl {
-    /// The address of a key, which is escaped once more: a `%` of it is one.
+    /// The address of a key. The key is escaped once more, because a `%` in it is a `%`.
     pub fn of(&self, key: &str) -> String {
         self.0.replacen("{key}", &target::url_path(key), 1)
     }

@@ -1,4 +1,4 @@
-//! What the section comes to: keys that belong together are put together, and what cannot be is refused.
+//! Resolves the section: combines keys that belong together, and refuses impossible values.
 
 use std::path::PathBuf;
 
@@ -9,11 +9,11 @@ use super::{Credentials, Delivery, Encryption, HttpProxy, S3Target, Target, UrlS
 use crate::config::file::{Refused, in_range, refuse};
 use crate::config::{Secret, SecretSource, Span, Weekly, Zone};
 
-/// The region of services that have none.
+/// The region for services that have none.
 const REGION: &str = "us-east-1";
 
 impl Delivery {
-    /// Nothing is delivered where there is no `url`.
+    /// Resolves the section. Without `url` nothing is delivered.
     pub(in crate::config) fn resolve(mut self) -> Result<Option<Self>, Refused> {
         let Some(url) = &self.url else {
             return if self == Self::default() {
@@ -35,7 +35,7 @@ impl Delivery {
         Ok(Some(self.whole()))
     }
 
-    /// With all that may be left out, as it is shown.
+    /// The section with all keys that may be left out, as it is shown.
     fn whole(mut self) -> Self {
         self.url = Some(self.target.url());
         if let Target::S3(s3) = &self.target {
@@ -101,7 +101,7 @@ impl Delivery {
             Some(endpoint) => endpoint_of(endpoint)?,
             None => format!("https://s3.{region}.amazonaws.com"),
         };
-        // A service of one's own seldom has a name for every bucket; those of the clouds do, and some want it.
+        // A private service seldom has a host name for every bucket. Cloud services have one, and some require it.
         let own = self.endpoint.is_some() && (is_local(&endpoint) || is_behind_path(&endpoint));
         let style = self
             .style
@@ -157,7 +157,7 @@ impl Delivery {
     }
 }
 
-/// What is wrong with one is said with its key, and without repeating it.
+/// Reads a secret. The message about a wrong one names its key and does not repeat the value.
 pub(super) fn secret<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Secret>, D::Error> {
     let refuse = |why: &str| de::Error::custom(format!("sync.secret_access_key: {why}"));
     let text = String::deserialize(from).map_err(|_| refuse("expected a text in quotes"))?;
@@ -168,7 +168,7 @@ pub(super) fn secret<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Secret
 
 fn window(hours: Option<Vec<String>>, zone: Option<Zone>) -> Result<Option<Weekly>, Refused> {
     let Some(hours) = hours else { return Ok(None) };
-    // Hours without days are those of every day.
+    // Hours without days mean every day.
     let hours: Vec<String> = hours
         .into_iter()
         .map(|text| {
@@ -185,7 +185,7 @@ fn window(hours: Option<Vec<String>>, zone: Option<Zone>) -> Result<Option<Weekl
     }
 }
 
-/// Scheme, host and port, and the path that the service is behind.
+/// Scheme, host and port, and the path in front of the service.
 fn endpoint_of(text: &str) -> Result<String, Refused> {
     let text = text.trim_end_matches('/');
     let rest = text
@@ -257,7 +257,7 @@ fn is_behind_path(endpoint: &str) -> bool {
     rest.contains('/')
 }
 
-/// True for addresses, one-word names and such: those under which no bucket has a name of its own.
+/// True for addresses, one-word names and such: no bucket has a host name of its own under these.
 fn is_local(endpoint: &str) -> bool {
     let host = endpoint.split_once("://").map_or(endpoint, |(_, host)| host);
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
@@ -273,10 +273,10 @@ fn word(key: &'static str, text: Option<&String>) -> Result<Option<String>, Refu
     }
 }
 
-/// The path of a URL, its `%XX` taken back.
+/// The path of a URL with its `%XX` decoded.
 fn unescaped(path: &str) -> Option<String> {
     let whole = |code: &str| code.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
-    // The decoder leaves a `%` without its two digits as it is; here that is a slip.
+    // The decoder leaves a `%` without two digits as it is. Here it is a mistake.
     if !path.split('%').skip(1).all(whole) {
         return None;
     }

@@ -1,4 +1,4 @@
-//! Where objects are: a bucket, or a folder.
+//! The destination of objects: a bucket, or a folder.
 
 use std::path::PathBuf;
 
@@ -17,42 +17,42 @@ pub enum Target {
     Folder(PathBuf),
 }
 
-/// A bucket that speaks S3.
+/// A bucket with the S3 protocol.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct S3Target {
-    /// Its name.
+    /// The name of the bucket.
     pub bucket: String,
-    /// What every key begins with: empty, or without `/` at its ends.
+    /// The beginning of every key: empty, or without `/` at its ends.
     pub prefix: String,
-    /// The service: scheme, host, port, and the path that it is behind, without a `/` at its end.
+    /// The service: scheme, host, port, and the path in front of it, without a `/` at its end.
     pub endpoint: String,
     /// The service's region, which is part of every signature.
     pub region: String,
     /// Where the bucket's name stands in an address.
     pub style: UrlStyle,
-    /// Who asks.
+    /// The credentials of the box.
     pub credentials: Credentials,
-    /// How the store encrypts what it holds, if it is to be said.
+    /// How the store encrypts its objects, if requests are to name it.
     pub encryption: Option<Encryption>,
-    /// The class of storage, if it is to be said.
+    /// The class of storage, if requests are to name it.
     pub storage_class: Option<String>,
-    /// PEM of the authority that the service's certificate is from, where the system does not know it.
+    /// PEM of the authority of the service's certificate, where the system does not know it.
     pub ca_file: Option<PathBuf>,
-    /// The proxy that requests go through; none of the environment unless that is said.
+    /// The proxy that requests go through. The environment's proxy is used only if the configuration says so.
     pub proxy: Option<HttpProxy>,
 }
 
-/// A proxy of HTTP: plain requests go to it, and encrypted ones through a tunnel (`CONNECT`).
+/// An HTTP proxy. Plain requests go to it, and encrypted ones through a tunnel (`CONNECT`).
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub enum HttpProxy {
     /// `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, as other programs read them.
     Environment,
-    /// This one.
+    /// The proxy at an address.
     At {
         /// `http://HOST:PORT`
         url: String,
-        /// Who asks it.
+        /// User and password for the proxy.
         login: Option<(String, Secret)>,
     },
 }
@@ -76,30 +76,30 @@ pub enum Encryption {
     Kms(Option<String>),
 }
 
-/// Where the keys of an account are.
+/// The source of an account's keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Credentials {
-    /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`, or else a credentials file: that named here,
-    /// `AWS_SHARED_CREDENTIALS_FILE`, or `~/.aws/credentials`.
+    /// The keys are in `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`, or else in a credentials file: the
+    /// one named here, `AWS_SHARED_CREDENTIALS_FILE`, or `~/.aws/credentials`.
     Found {
         /// The credentials file.
         file: Option<PathBuf>,
-        /// The profile in it; `AWS_PROFILE`, or `default`.
+        /// The profile in the file; by default `AWS_PROFILE`, or `default`.
         profile: Option<String>,
     },
-    /// Named in the configuration.
+    /// The configuration names the keys.
     Given {
-        /// Not a secret.
+        /// The id of the key. It is not secret.
         id: String,
-        /// The secret.
+        /// The source of the secret key.
         secret: SecretSource,
-        /// The token of a session, in a file: it changes.
+        /// A file with the token of a session. The token changes.
         token: Option<PathBuf>,
     },
 }
 
 impl Target {
-    /// Its address, without anything secret.
+    /// The address of the store, without anything secret.
     pub fn url(&self) -> String {
         match self {
             Target::S3(s3) if s3.prefix.is_empty() => format!("s3://{}", s3.bucket),
@@ -108,7 +108,7 @@ impl Target {
         }
     }
 
-    /// The address of an object that nobody said another of.
+    /// The address of an object without a `public_url`.
     pub fn object_url(&self, key: &str) -> String {
         let key = url_path(key);
         match self {
@@ -120,7 +120,7 @@ impl Target {
         }
     }
 
-    /// The key with what all keys of the store begin with.
+    /// The key with the prefix of all keys of the store.
     pub fn full_key(&self, key: &str) -> String {
         match self {
             Target::S3(s3) if !s3.prefix.is_empty() => format!("{}/{key}", s3.prefix),
@@ -130,7 +130,7 @@ impl Target {
 }
 
 impl HttpProxy {
-    /// Without anything secret.
+    /// The target without anything secret.
     pub fn shown(&self) -> String {
         match self {
             HttpProxy::Environment => "environment".to_owned(),
@@ -152,7 +152,7 @@ impl Serialize for HttpProxy {
     }
 }
 
-/// A path as part of an address (RFC 3986 §3.3): all but unreserved characters and `/` become `%XX`.
+/// A path as part of an address (RFC 3986 §3.3). All but unreserved characters and `/` become `%XX`.
 pub(super) fn url_path(text: &str) -> String {
     const PATH: &AsciiSet = &NON_ALPHANUMERIC
         .remove(b'-')

@@ -6,7 +6,7 @@ use crate::config::{Config, SecretSource};
 fn parse(text: &str) -> Result<Option<Delivery>, String> {
     let text = format!("[sync]\n{text}");
     let config = Config::parse(Some((Path::new("box.toml"), &text)), [], "box").map_err(|e| e.to_string())?;
-    // What is printed brings the same about.
+    // The printed text brings about the same configuration.
     if !text.contains("secret_access_key =") {
         let printed = config.to_toml();
         let again = Config::parse(Some((Path::new("printed"), &printed)), [], "box").unwrap();

@@ -1,16 +1,16 @@
-//! What of the section cannot be.
+//! Refuses impossible values of the section.
 
 use super::Mqtt;
 use crate::config::file::{Refused, in_range, refuse};
 use crate::config::{SecretSource, Span};
 
-/// Topics have at most 65,535 bytes (MQTT 5, 1.5.4); a prefix is what a fleet is told apart by.
+/// Topics have at most 65,535 bytes (MQTT 5, 1.5.4). The prefix tells the boxes of a fleet apart.
 const LONGEST_PREFIX: usize = 128;
-/// So many filters of topics may be given.
+/// The most filters of topics.
 const MOST_FILTERS: usize = 16;
 
 impl Mqtt {
-    /// What the section comes to: no broker where there is no `url`.
+    /// Resolves the section. Without `url` there is no broker.
     pub(in crate::config) fn resolve(mut self, device: &str) -> Result<Option<Self>, Refused> {
         if self.url.host.is_empty() {
             return if self == Self::default() {
@@ -68,7 +68,7 @@ impl Mqtt {
         in_range("mqtt.health", self.health, second, day)
     }
 
-    /// Certificates, and who the box says it is.
+    /// Checks the certificates and the identity of the box.
     fn check_trust(&self) -> Result<(), Refused> {
         if !self.url.tls && (self.ca_file.is_some() || self.cert_file.is_some()) {
             return refuse(
@@ -110,7 +110,7 @@ fn is_word(text: &str, longest: usize) -> bool {
     (1..=longest).contains(&text.len()) && !text.chars().any(char::is_control)
 }
 
-/// What topics may begin with (MQTT 5, 4.7.1).
+/// True for a text that topics may begin with (MQTT 5, 4.7.1).
 fn is_topic(text: &str) -> bool {
     let fits = |c: char| !c.is_control() && !matches!(c, '+' | '#');
     text.len() <= LONGEST_PREFIX
@@ -119,7 +119,7 @@ fn is_topic(text: &str) -> bool {
         && text.split('/').all(|level| !level.is_empty())
 }
 
-/// What filters of topics are (MQTT 5, 4.7.1).
+/// True for a filter of topics (MQTT 5, 4.7.1).
 fn is_filter(text: &str) -> bool {
     let last = text.split('/').count().saturating_sub(1);
     let fits = |(place, level): (usize, &str)| match level {

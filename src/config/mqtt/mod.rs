@@ -1,4 +1,4 @@
-//! `[mqtt]`: the broker that the box is managed by.
+//! `[mqtt]`: the broker through which the box is managed.
 
 mod check;
 #[cfg(test)]
@@ -14,10 +14,10 @@ pub use url::{BrokerUrl, BrokerUrlError};
 use super::{Secret, SecretSource, Span};
 use crate::event::Dialect;
 
-/// Which version of MQTT is spoken.
+/// The version of MQTT to the broker.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub enum MqttVersion {
-    /// MQTT 5, or MQTT 3.1.1 where the broker speaks no other.
+    /// MQTT 5, or MQTT 3.1.1 where the broker supports no other.
     #[default]
     #[serde(rename = "auto")]
     Auto,
@@ -29,51 +29,51 @@ pub enum MqttVersion {
     V311,
 }
 
-/// How the broker is reached, and what goes there.
+/// How the box reaches the broker, and what it sends there.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Mqtt {
-    /// Where it is. A section without it is no configuration of a broker.
+    /// The address of the broker. A section without it configures no broker.
     pub url: BrokerUrl,
-    /// Which version of MQTT is spoken.
+    /// The version of MQTT.
     pub version: MqttVersion,
-    /// What all topics begin with; the device's id comes behind it.
+    /// The beginning of all topics; the device's id comes behind it.
     pub prefix: String,
-    /// What the broker knows the box by; no two connections have the same. A configuration always has one, by default of the
-    /// device's id.
+    /// The name under which the broker knows the box. No two connections have the same. A configuration always has one, by
+    /// default made of the device's id.
     pub client_id: Option<String>,
-    /// Who the box says it is.
+    /// The user name of the box.
     pub user: Option<String>,
-    /// What proves it, or [`Mqtt::password_file`].
+    /// The password of that user, unless it is in [`Mqtt::password_file`].
     pub password: Option<Secret>,
-    /// The file of it.
+    /// The file with the password.
     pub password_file: Option<PathBuf>,
-    /// The certificates that the broker is to be trusted by, beside those of the system.
+    /// The certificates that the box trusts a broker by, beside those of the system.
     pub ca_file: Option<PathBuf>,
-    /// The box's own certificate. It is there where its private key is.
+    /// The box's own certificate. It is set where its private key is.
     pub cert_file: Option<PathBuf>,
     /// The private key of that certificate.
     pub key_file: Option<PathBuf>,
-    /// Signs events in dialects that have signatures, or [`Mqtt::sign_key_file`].
+    /// The key that signs events in dialects with signatures, unless it is in [`Mqtt::sign_key_file`].
     pub sign_key: Option<Secret>,
-    /// The file of it.
+    /// The file with that key.
     pub sign_key_file: Option<PathBuf>,
-    /// So long may a connection be silent before it is looked after.
+    /// How long a connection may be silent before it is checked.
     pub keep_alive: Span,
-    /// The broker keeps requests for a box that is away for so long.
+    /// How long the broker keeps requests for a box that is away.
     pub session_expiry: Span,
-    /// Where answers may go beside below the box's own `response/`, as filters of topics.
+    /// Filters of the topics that answers may go to, beside those below the box's own `response/`.
     pub response_topics: Vec<String>,
-    /// `health` is told at least so often.
+    /// The longest time between two `health` messages.
     pub health: Span,
-    /// What events are sent as.
+    /// The dialects that events are sent in.
     pub dialects: Vec<Dialect>,
 }
 
 impl Default for Mqtt {
     fn default() -> Self {
         Self {
-            // Of no host: what is taken has another.
+            // The default has no host. An accepted configuration always has one.
             url: BrokerUrl {
                 tls: false,
                 host: String::new(),
@@ -100,17 +100,17 @@ impl Default for Mqtt {
 }
 
 impl Mqtt {
-    /// What all topics of this box begin with.
+    /// The beginning of all topics of this box.
     pub fn root(&self, device: &str) -> String {
         format!("{}/{device}", self.prefix)
     }
 
-    /// Where the password is, if there is one.
+    /// The source of the password, if there is one.
     pub fn password(&self) -> Option<SecretSource> {
         SecretSource::of(self.password.as_ref(), self.password_file.as_ref())
     }
 
-    /// Where the key is that signs events, if there is one.
+    /// The source of the key that signs events, if there is one.
     pub fn sign_key(&self) -> Option<SecretSource> {
         SecretSource::of(self.sign_key.as_ref(), self.sign_key_file.as_ref())
     }

@@ -6,7 +6,7 @@ use crate::config::Config;
 fn parse(text: &str) -> Result<Option<Mqtt>, String> {
     let text = format!("[device]\nid = \"box-17\"\n[mqtt]\n{text}");
     let config = Config::parse(Some((Path::new("box.toml"), &text)), [], "box").map_err(|e| e.to_string())?;
-    // What is printed brings the same about, and holds no secret.
+    // The printed text brings about the same configuration, and holds no secret.
     let printed = config.to_toml();
     assert!(!printed.contains("s3cret"), "{printed}");
     if !text.contains("password = ") && !text.contains("sign_key = ") {

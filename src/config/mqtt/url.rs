@@ -1,4 +1,4 @@
-//! Where a broker is.
+//! The address of a broker.
 
 use std::fmt;
 
@@ -7,27 +7,27 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 /// `mqtt://host[:port]` or `mqtts://host[:port]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BrokerUrl {
-    /// The connection is encrypted.
+    /// True when the connection is encrypted.
     pub tls: bool,
-    /// Name or address; an IPv6 address without its brackets.
+    /// Name or address of the broker; an IPv6 address without its brackets.
     pub host: String,
-    /// 1883, or 8883 with TLS, if nothing is said.
+    /// The port; 1883 by default, or 8883 with TLS.
     pub port: u16,
 }
 
-/// Why a text is no broker's address.
+/// Why a text is not the address of a broker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BrokerUrlError {
-    /// Neither of the two.
+    /// The scheme is neither of the two.
     #[error("expected an address as in \"mqtts://broker.example.com:8883\" or \"mqtt://127.0.0.1\"")]
     Scheme,
-    /// Nothing that could be a host.
+    /// The text has no possible host.
     #[error("the address names no host, or something that is none")]
     Host,
-    /// No number from 1 to 65535.
+    /// The port is no number from 1 to 65535.
     #[error("the port is not a number from 1 to 65535")]
     Port,
-    /// `user:password@host`.
+    /// The text has a login, `user:password@host`.
     #[error("user and password do not belong into the address; there is mqtt.user, and mqtt.password_file")]
     Login,
 }

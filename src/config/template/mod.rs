@@ -1,8 +1,8 @@
-//! Recording templates: what becomes of a stream that is recorded.
+//! Recording templates: how a stream is recorded.
 //!
-//! A template names formats; each has its own way to be cut into recordings. Formats that are cut alike share a
-//! [`Output`]: one recording after the other, each to be had in every format of the output. So most templates have one
-//! output, and one that splices HLS over breaks and begins a new MP4 at each has two. They cost the tape nothing.
+//! A template names formats. Each format has its own way to be cut into recordings. Formats that are cut alike share an
+//! [`Output`]: one recording after the other, each in every format of the output. So most templates have one output. A template
+//! that continues HLS over breaks and begins a new MP4 at each break has two. Outputs cost the tape nothing.
 
 mod parse;
 #[cfg(test)]
@@ -15,10 +15,10 @@ use crate::model::Output;
 
 pub(super) const NAME_RULE: &str = "a name has 1 to 64 letters, digits, '.', '_' or '-'";
 
-/// The template that is there without any configuration.
+/// The template that exists without any configuration.
 pub const DEFAULT_TEMPLATE: &str = "default";
 
-/// What a template makes that does not say.
+/// The formats of a template that names none.
 const USUAL_FORMATS: [Format; 2] = [Format::Hls, Format::Mp4];
 
 /// A template.
@@ -26,19 +26,19 @@ const USUAL_FORMATS: [Format; 2] = [Format::Hls, Format::Mp4];
 pub struct Template {
     /// Its name: 1 to 64 letters, digits, `.`, `_`, `-`.
     pub name: String,
-    /// What it makes; nothing, if it is there to switch recording off.
+    /// The outputs of the template. It has none if it is there to switch recording off.
     pub outputs: Vec<Output>,
-    /// As it was written: what is shown and kept.
+    /// The template as it was written, to show and to keep.
     pub source: TemplateSource,
 }
 
 impl Template {
-    /// Gaps of some of its recordings are to be kept.
+    /// True when gaps of some of its recordings are to be kept.
     pub fn keeps_gaps(&self) -> bool {
         self.outputs.iter().any(|output| output.gaps == Gaps::Keep)
     }
 
-    /// What applies to every stream where nothing is configured.
+    /// The template for every stream where nothing is configured.
     pub fn built_in() -> Self {
         let source = TemplateSource::named(DEFAULT_TEMPLATE, &USUAL_FORMATS);
         let output = Output::of(&USUAL_FORMATS);
@@ -49,7 +49,7 @@ impl Template {
         }
     }
 
-    /// True for one that is there to switch recording off.
+    /// True for a template that is there to switch recording off.
     pub fn is_off(&self) -> bool {
         self.outputs.is_empty()
     }

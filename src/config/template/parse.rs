@@ -1,4 +1,4 @@
-//! From what a user wrote to a [`Template`].
+//! From the text of a user to a [`Template`].
 
 use serde::{Deserialize, Serialize};
 
@@ -6,10 +6,10 @@ use super::{Template, USUAL_FORMATS};
 use crate::format::{Format, Gaps};
 use crate::model::{ByteSize, Keep, KeyPattern, Media, Output, Resume, ResumeAfter, Span, Split, Zone};
 
-/// The clouds' limits: nothing shorter is worth a file, nothing longer is one that players open willingly.
+/// The limits of the clouds. A shorter recording is not worth a file. Players do not like to open a longer one.
 const SHORTEST: Span = Span::from_secs(30);
 const LONGEST: Span = Span::from_secs(43_200);
-/// Six hours: the longest that a cloud waits for a publisher.
+/// Six hours, the longest time that a cloud waits for a publisher.
 const LONGEST_WINDOW: Span = Span::from_secs(21_600);
 const SMALLEST: ByteSize = ByteSize::new(1 << 20);
 const LARGEST: ByteSize = ByteSize::new(1 << 40);
@@ -116,22 +116,22 @@ enum SplitAfter {
     After(Span),
 }
 
-/// A template that cannot be.
+/// The error of a template that is not allowed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("template '{name}': {message}")]
 pub struct TemplateError {
     /// The template.
     pub name: String,
-    /// The key that is wrong.
+    /// The wrong key.
     pub key: &'static str,
-    /// The format that is wrong for, if it is for one.
+    /// The format that the key is for, if it is for one.
     pub format: Option<Format>,
-    /// What is wrong with it, and what would be right.
+    /// What is wrong with the key, and what would be right.
     pub message: String,
 }
 
 impl TemplateError {
-    /// Where it is in the file, were it in the table of its format.
+    /// The key's place in the file, in the table of its format if there is one.
     pub(in crate::config) fn path(&self) -> String {
         match self.format {
             Some(format) => format!("template.{format}.{}", self.key),
@@ -141,7 +141,7 @@ impl TemplateError {
 }
 
 impl TemplateSource {
-    /// One that says no more than its formats.
+    /// A template with nothing but its formats.
     pub fn named(name: &str, formats: &[Format]) -> Self {
         Self {
             name: name.to_owned(),
@@ -150,17 +150,17 @@ impl TemplateSource {
         }
     }
 
-    /// How it is called.
+    /// The name of the template.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// What it makes. An empty list was written as such: it switches recording off.
+    /// The formats of the template. An empty list was written as such: it switches recording off.
     pub fn formats(&self) -> &[Format] {
         self.formats.as_deref().unwrap_or(&USUAL_FORMATS)
     }
 
-    /// The same, with its formats said even where they are the usual ones.
+    /// The same template, with its formats written even where they are the usual ones.
     pub fn with_formats(&self) -> Self {
         Self {
             formats: Some(self.formats().to_vec()),
@@ -168,7 +168,7 @@ impl TemplateSource {
         }
     }
 
-    /// The same, split at another length.
+    /// The same template, split at another length.
     pub fn split_after(self, after: Span) -> Self {
         Self {
             split: Some(SplitAfter::After(after)),
@@ -185,7 +185,7 @@ impl TemplateSource {
             Format::Aac => &self.aac,
         };
         let own = own.clone().unwrap_or_default();
-        // What says when to split belongs together: a format that says one of the three says all.
+        // The keys that split a recording belong together: a format with one of the three has its own set of all three.
         let splits = own.split.is_some() || own.split_size.is_some() || own.split_at.is_some();
         let (split, split_size, split_at) = if splits {
             (own.split, own.split_size, own.split_at)

@@ -1,4 +1,4 @@
-//! What templates are taken, and what they come to.
+//! Which templates are accepted, and what they resolve to.
 
 use super::*;
 use crate::model::{ByteSize, Keep, ResumeAfter, Span, Split};
@@ -95,7 +95,7 @@ fn a_template_makes_the_usual_formats_unless_it_says_otherwise() {
         ..week.outputs[0].clone()
     };
     assert_eq!(rest, usual.outputs[0]);
-    // A format's own way needs no list.
+    // A key for one format needs no list of formats.
     let spliced = template("name = \"a\"\n[hls]\nsplit = \"off\"");
     let of: Vec<_> = spliced
         .outputs
@@ -104,7 +104,7 @@ fn a_template_makes_the_usual_formats_unless_it_says_otherwise() {
         .collect();
     assert_eq!(of, [vec![Format::Hls], vec![Format::Mp4]]);
     assert!(refusal("name = \"a\"\n[flv]\nsplit = \"1h\"").contains("name flv in formats"));
-    // What an earlier release kept always has its list.
+    // A template that an earlier release kept always has its list of formats.
     let kept: TemplateSource = serde_json::from_str("{\"name\":\"off\",\"formats\":[]}").unwrap();
     assert!(Template::try_from(kept.clone()).unwrap().is_off());
     assert_eq!(
