@@ -1,4 +1,4 @@
-//! What comes back.
+//! Answers to requests.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -7,7 +7,7 @@ use crate::delivery::Stopping;
 use crate::recorder::{AskError, OrderError, RuleError, TaskError};
 use crate::store::StoreError;
 
-/// No answer has more bytes than this.
+/// The most bytes of an answer.
 pub const MAX_ANSWER: usize = 64 << 10;
 
 /// The answer to a request.
@@ -15,14 +15,14 @@ pub const MAX_ANSWER: usize = 64 << 10;
 pub struct Answer {
     /// The id of the request, if it could be read.
     pub id: Option<String>,
-    /// What it came to.
+    /// The result of the request, or its failure.
     pub result: Result<Value, Failure>,
 }
 
-/// An answer as it goes out.
+/// An answer as a door sends it.
 #[derive(Serialize)]
 struct Sent<'a> {
-    /// Not there in what the command line makes without a service.
+    /// Missing in an answer that the command line makes without a service.
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<&'a Option<String>>,
     ok: bool,
@@ -30,7 +30,7 @@ struct Sent<'a> {
     outcome: Outcome<'a>,
 }
 
-/// What a request came to: `{"result":…}` or `{"error":…}`.
+/// The outcome of a request: `{"result":…}` or `{"error":…}`.
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Outcome<'a> {
@@ -74,7 +74,7 @@ pub enum Code {
 }
 
 impl Answer {
-    /// Of a request that could not be read.
+    /// The answer to a request that could not be read.
     pub fn refusal(failure: Failure) -> Self {
         Self {
             id: None,
@@ -82,7 +82,7 @@ impl Answer {
         }
     }
 
-    /// As it goes out: one line of JSON, at most [`MAX_ANSWER`] bytes.
+    /// The answer as a door sends it: one line of JSON, at most [`MAX_ANSWER`] bytes.
     pub fn to_json(&self) -> String {
         let text = self.render();
         if text.len() <= MAX_ANSWER {
@@ -106,7 +106,7 @@ impl Answer {
     }
 }
 
-/// A result that the command line found without a service, as the service would have sent it.
+/// A result that the command line found without a service, in the form in which the service would have sent it.
 pub fn without_service(result: &Result<Value, Failure>) -> Value {
     sent(None, result)
 }
@@ -120,9 +120,9 @@ fn sent(id: Option<&Option<String>>, result: &Result<Value, Failure>) -> Value {
     sorted(&sent)
 }
 
-/// JSON with the keys of objects in the order of the alphabet, as all answers have them.
+/// JSON whose objects have their keys in alphabetical order, as in all answers.
 pub(super) fn sorted(of: &impl Serialize) -> Value {
-    // Texts and values of JSON alone are in what this is called with: nothing can fail.
+    // The callers pass texts and values of JSON alone, so nothing can fail.
     serde_json::to_value(of).unwrap_or_default()
 }
 
@@ -138,7 +138,7 @@ impl<'a> Outcome<'a> {
 impl Failure {
     /// A failure of this kind.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        // What came from outside may be part of the message, and only an excerpt of it belongs there.
+        // The message may contain input from outside, and only an excerpt of that belongs there.
         let message: String = message.into().chars().take(2_000).collect();
         Self {
             code,
@@ -159,7 +159,7 @@ impl Failure {
 }
 
 impl Code {
-    /// As in an answer.
+    /// The code as it stands in an answer.
     pub fn as_str(self) -> &'static str {
         match self {
             Code::BadRequest => "bad_request",

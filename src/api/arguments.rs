@@ -8,28 +8,28 @@ use super::answer::Failure;
 use crate::config;
 use crate::media::{Micros, StreamName};
 
-/// A request has at most so many bytes.
+/// The most bytes of a request.
 pub const MAX_REQUEST: usize = 64 << 10;
-/// An id has at most so many.
+/// The most bytes of an id.
 const MAX_ID: usize = 128;
-/// A name that somebody gives something has at most so many.
+/// The most bytes of a name for a recording or a task.
 const MAX_NAME: usize = 128;
-/// A recording has at most so many tags.
+/// The most tags of a recording.
 const MAX_TAGS: usize = 16;
-/// A tag has at most so many characters.
+/// The most characters of a tag.
 const MAX_TAG: usize = 32;
 
 /// A request that is a JSON object.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Request {
-    /// What its answer repeats.
+    /// The id, which the answer repeats.
     pub id: Option<String>,
-    /// All else.
+    /// All other arguments.
     pub arguments: Map<String, Value>,
 }
 
 impl Request {
-    /// Reads a request. Of nothing at all: one without arguments.
+    /// Reads a request. An empty body is a request without arguments.
     pub fn parse(body: &[u8]) -> Result<Self, Failure> {
         if body.len() > MAX_REQUEST {
             return Err(Failure::bad(format!(
@@ -54,7 +54,7 @@ impl Request {
     }
 }
 
-/// Arguments as the type that a command takes. What is wrong is told with its name.
+/// Converts arguments to the type that a command takes. The failure names the wrong argument.
 pub(super) fn typed<T: DeserializeOwned>(arguments: Map<String, Value>) -> Result<T, Failure> {
     let error = match T::deserialize(Value::Object(arguments.clone())) {
         Ok(typed) => return Ok(typed),
@@ -67,7 +67,7 @@ pub(super) fn typed<T: DeserializeOwned>(arguments: Map<String, Value>) -> Resul
     if let Some(field) = quoted(&error, "missing field") {
         return Err(Failure::bad(format!("'{field}' is missing")).about(field));
     }
-    // Alone, only the one that is wrong is refused for what it is.
+    // Only a wrong argument is refused for its own value when it is alone.
     let wrong = arguments.into_iter().find(|(name, value)| {
         let alone = Map::from_iter([(name.clone(), value.clone())]);
         T::deserialize(Value::Object(alone))
@@ -83,7 +83,7 @@ fn quoted<'a>(message: &'a str, what: &str) -> Option<&'a str> {
     message.strip_prefix(what)?.split('`').nth(1)
 }
 
-/// `2026-11-20T08:00:00Z`; an empty text is as good as none.
+/// Reads a time such as `2026-11-20T08:00:00Z`. An empty text means no time.
 pub(super) fn time<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Micros>, D::Error> {
     let text = Option::<String>::deserialize(from)?.unwrap_or_default();
     if text.is_empty() {
@@ -97,10 +97,10 @@ pub(super) fn time<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Micros>,
     }
 }
 
-/// What lists say of the argument that names their streams.
+/// The description of the argument that names the streams of a list.
 pub(super) const STREAMS: &str = "only this stream, or the streams that a pattern matches, as in live/*";
 
-/// The one stream that a command is about: a pattern is none.
+/// The one stream that a command is about. A pattern is refused.
 pub(super) fn one_stream<'de, D: Deserializer<'de>>(from: D) -> Result<StreamName, D::Error> {
     let name = StreamName::deserialize(from)?;
     if name.as_str().contains('*') {
@@ -112,12 +112,12 @@ pub(super) fn one_stream<'de, D: Deserializer<'de>>(from: D) -> Result<StreamNam
     }
 }
 
-/// As [`one_stream`], which may be yet to come: one that nobody can publish is none.
+/// As [`one_stream`], for a stream that may not exist yet. A name that nobody can publish is refused.
 pub(super) fn one_to_come<'de, D: Deserializer<'de>>(from: D) -> Result<StreamName, D::Error> {
     one_stream(from)?.seen().map_err(serde::de::Error::custom)
 }
 
-/// As [`one_stream`], where none need be named.
+/// As [`one_stream`], where the stream may be left out.
 pub(super) fn one_stream_or_none<'de, D: Deserializer<'de>>(from: D) -> Result<Option<StreamName>, D::Error> {
     #[derive(Deserialize)]
     struct Named(#[serde(deserialize_with = "one_stream")] StreamName);
@@ -137,7 +137,7 @@ pub(super) fn name<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>,
     }
 }
 
-/// Tags, each once, in order: at most 16 of at most 32 characters.
+/// Tags, each once, in order. At most 16 tags of at most 32 characters.
 pub(super) fn tags<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
     let mut tags = Vec::<String>::deserialize(from)?;
     tags.sort_unstable();
@@ -153,7 +153,7 @@ pub(super) fn tags<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D:
     }
 }
 
-/// A length of time in seconds, where the argument's name ends in `_s`: a number, up to 31 days, with a fraction or without.
+/// A length of time in seconds, where the argument's name ends in `_s`: a number up to 31 days, with or without a fraction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Seconds(pub(super) Micros);
 
@@ -170,7 +170,7 @@ impl<'de> Deserialize<'de> for Seconds {
     }
 }
 
-/// How many are listed at once: 1 to 100, 50 if nobody says.
+/// The number of rows of a list: 1 to 100, by default 50.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Limit(pub(super) usize);
 

@@ -1,5 +1,5 @@
-//! `audit.…`: who had what changed. Every command that changes something is told in the log when it begins, and stands in the
-//! journal from before what it does.
+//! `audit.…`: who changed what. The log has every changing command when it begins. The journal has it before the command has
+//! any effect.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -33,7 +33,7 @@ pub(super) const COMMANDS: &[Command] = &[Command {
     carry_out: carries_out!(list -> AuditList, or list_alone),
 }];
 
-/// Arguments that say what a command is about. No other is written down: it may be long, or a secret.
+/// Arguments that name the object of a command. No other argument is written down, because it may be long or a secret.
 const OBJECTS: &[&str] = &[
     "recording",
     "stream",
@@ -54,9 +54,9 @@ const OBJECTS: &[&str] = &[
     "rate",
     "level",
 ];
-/// What a command made, or found that it is about.
+/// The objects that a command made or found.
 const MADE: &[&str] = &["recording", "recordings", "task"];
-/// A text of an object is cut to so many characters, and of a list so many are told.
+/// A text of an object is cut to this many characters. A list is cut to this many entries.
 const LONGEST: usize = 128;
 const MOST_OF_LIST: usize = 4;
 
@@ -70,7 +70,7 @@ pub struct Entry {
 }
 
 impl Api {
-    /// Carries out a command, and writes down for whom if it changes something.
+    /// Carries out a command. If the command changes something, the audit notes the caller.
     pub(super) async fn audited(
         &self,
         request: Option<&str>,
@@ -90,7 +90,7 @@ impl Api {
         result
     }
 
-    /// A command that no request asked for begins.
+    /// Begins a command that no request asked for.
     pub fn begin_unasked(&self, command: &str) -> Entry {
         self.begin(None, command, &Map::new())
     }
@@ -132,7 +132,7 @@ impl Api {
         entry
     }
 
-    /// The command that is being carried out is about this recording, whatever it was called by.
+    /// Notes that the command is about this recording, in whatever way the request named it.
     pub(super) fn is_about(&self, recording: RecordingId) {
         if let Some(id) = self.entry {
             let about = AuditChange::About { id, recording };
@@ -147,7 +147,7 @@ impl Api {
 }
 
 impl Entry {
-    /// It is over.
+    /// Ends the entry of the command.
     pub fn end(mut self, result: &Result<Value, Failure>) {
         self.over = true;
         let outcome = match result {
@@ -176,7 +176,7 @@ impl Entry {
         });
     }
 
-    /// A command is carried out though this cannot be written: the log has it.
+    /// Writes to the journal. If that fails, the command is carried out all the same, and the log has it.
     fn write(&self, change: AuditChange) {
         if let Err(error) = self
             .api
@@ -200,7 +200,7 @@ impl Drop for Entry {
     }
 }
 
-/// A value as it is written down; none of what has parts with names.
+/// A value as the audit writes it. Objects are left out.
 fn told(value: &Value) -> Option<Value> {
     match value {
         Value::Bool(_) | Value::Number(_) => Some(value.clone()),
@@ -210,14 +210,14 @@ fn told(value: &Value) -> Option<Value> {
     }
 }
 
-/// Without what may be a key behind a stream's name, and without what a line of the log cannot show.
+/// A text without the part behind a stream's name, which may hold a key, and without characters that a log line cannot show.
 fn plain(text: &str, longest: usize) -> String {
     let text = text.split('?').next().unwrap_or_default();
     let shown = |c: char| if c.is_control() { '\u{fffd}' } else { c };
     text.chars().take(longest).map(shown).collect()
 }
 
-/// ` stream=live/cam1 remote=true`.
+/// The object as words for the log: ` stream=live/cam1 remote=true`.
 fn words(object: &Map<String, Value>) -> String {
     object
         .iter()
@@ -254,7 +254,7 @@ fn query(list: List) -> Result<AuditQuery, Failure> {
 
 async fn list(api: &Api, arguments: Map<String, Value>) -> Result<AuditList, Failure> {
     let query = query(typed(arguments)?)?;
-    // What was asked for before is in the list.
+    // After this, the list has all earlier commands.
     if let Err(error) = api.recorder.flush().await {
         tracing::debug!("the audit may lack the last commands: {error}");
     }
@@ -262,7 +262,7 @@ async fn list(api: &Api, arguments: Map<String, Value>) -> Result<AuditList, Fai
     Ok(page(&query, &rows))
 }
 
-/// The same as [`list`], from the store alone.
+/// The same list as [`list`], from the store alone.
 fn list_alone(library: &Library, arguments: Map<String, Value>) -> Result<AuditList, Failure> {
     let query = query(typed(arguments)?)?;
     Ok(page(&query, &library.audit(&query)?))

@@ -1,4 +1,4 @@
-//! `callback.…`: what web services are told, and what they did not take.
+//! `callback.…`: the events for web services, and the events that failed.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};

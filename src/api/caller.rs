@@ -1,6 +1,6 @@
-//! Who asks, and through which door.
+//! The caller of a command, and the door of the request.
 
-/// Through which door a request comes.
+/// The door through which a request comes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Door {
     /// The control socket, and so the command line.
@@ -9,13 +9,13 @@ pub enum Door {
     Mqtt,
     /// A signal to the process.
     Signal,
-    /// None: the service itself.
+    /// No door: the service itself.
     #[default]
     Inside,
 }
 
 impl Door {
-    /// As in `audit.list`.
+    /// The door's name, as in `audit.list`.
     pub fn as_str(self) -> &'static str {
         match self {
             Door::Socket => "socket",
@@ -26,12 +26,12 @@ impl Door {
     }
 }
 
-/// Who asks, as far as the door knows.
+/// The caller, as far as the door knows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Caller {
-    /// Through which door.
+    /// The door of the request.
     pub door: Door,
-    /// Who it is, in a few words.
+    /// The caller's name or address, in a few words.
     pub who: String,
 }
 
@@ -44,7 +44,7 @@ impl Caller {
         }
     }
 
-    /// Somebody whom the broker lets ask. It does not say who publishes: where the answer goes tells most.
+    /// A client that the broker lets send requests. The broker does not say who publishes. The topic of the answer tells most.
     pub fn mqtt(response_topic: &str) -> Self {
         let topic: String = response_topic.chars().take(200).collect();
         Self {
@@ -53,7 +53,7 @@ impl Caller {
         }
     }
 
-    /// Whoever sent a signal: root, or the user that the service runs as.
+    /// The sender of a signal: root, or the user that the service runs as.
     pub fn signal(name: &str) -> Self {
         Self {
             door: Door::Signal,

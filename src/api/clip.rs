@@ -1,4 +1,4 @@
-//! `clip.…`: a part of a stream as a recording of its own, also of what is only in memory, also of what is to come.
+//! `clip.…`: a part of a stream as a recording of its own. The part may be in memory alone, or may be yet to come.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -111,13 +111,13 @@ async fn create(api: &Api, arguments: Map<String, Value>) -> Result<ClipMade, Fa
         range: ClipRange::Between(course.from, course.to),
         ..order
     };
-    // What came last may be on its way to the tape.
+    // The latest media may be on its way to the tape.
     if course.source != ClipSource::Live {
         api.recorder.flush().await?;
     }
     if course.source != ClipSource::Tape {
         match of_live(api, &order, &course).await {
-            // It went off the air meanwhile: all that there is of it is on the tape.
+            // The stream went off the air meanwhile, so all of it is on the tape.
             Err(error) if error.code == Code::Conflict && course.from < api.now() => {
                 course = api.recorder.clip_course(&order).await.map_err(|_| error)?;
                 api.recorder.flush().await?;
@@ -157,7 +157,7 @@ async fn of_live(api: &Api, order: &ClipOrder, course: &ClipCourse) -> Result<Cl
     };
     let short = api.recorder.clip(order, entry).await?;
     let id = order.id;
-    // It is being made, whether it can be read or not.
+    // The clip is being made, whether its row can be read or not.
     let row = api
         .read(move |library| library.recording(id))
         .await
@@ -166,7 +166,7 @@ async fn of_live(api: &Api, order: &ClipOrder, course: &ClipCourse) -> Result<Cl
     if let Some(row) = row.as_ref().filter(|row| row.state != RecordingState::Open) {
         return Ok(ready(row));
     }
-    // One that has not begun is known by what it will be.
+    // A clip that has not begun has no row. The expected values describe it.
     let short = row.map_or(short, |row| row.short);
     let start = short
         .as_ref()
@@ -181,7 +181,7 @@ async fn of_live(api: &Api, order: &ClipOrder, course: &ClipCourse) -> Result<Cl
     })
 }
 
-/// Where a clip begins and ends on the tape, as far as there is tape.
+/// The beginning and the end of a clip on the tape, as far as there is tape.
 async fn bounds(
     api: &Api,
     order: &ClipOrder,

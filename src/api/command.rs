@@ -1,4 +1,4 @@
-//! What a command is.
+//! The type of a command.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -11,41 +11,42 @@ use super::answer::{Code, Failure};
 pub use crate::model::reply::{Argument, Kind, Values};
 use crate::store::Library;
 
-/// A command: what it is called, what it takes and what it does.
+/// A command: its name, its arguments and its effect.
 #[derive(Clone, Copy, Debug)]
 pub struct Command {
-    /// As in `recording.start`.
+    /// The name, as in `recording.start`.
     pub name: &'static str,
-    /// What it does, in a sentence.
+    /// The purpose of the command, in a sentence.
     pub about: &'static str,
-    /// What it does to the box.
+    /// The effect on the box.
     pub effect: Effect,
-    /// What it takes; required ones first.
+    /// The arguments; required ones first.
     pub arguments: &'static [Argument],
     pub(super) carry_out: CarryOut,
 }
 
 /// The formats of a recording.
 pub(super) const FORMATS: Values = Values::Words(&["mp4", "hls", "fmp4", "flv", "aac"]);
-/// For how long something is kept, among others.
+/// Some of the times that something can be kept for.
 pub(super) const KEPT: Values = Values::Words(&["7d", "30d", "forever"]);
-/// Time zones, among others.
+/// Some of the time zones.
 pub(super) const ZONES: Values = Values::Words(&["UTC", "local"]);
 
-/// What a command does, and the type of what it answers.
+/// The function of a command, and the type of its reply.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct CarryOut {
     pub(super) run: Run,
     /// Answers from the store alone, while no service runs.
     pub(super) alone: Option<Alone>,
-    /// Nobody can take back what it does.
+    /// True when the effect cannot be undone.
     pub(super) for_good: bool,
     #[cfg(test)]
     pub(super) reply: fn(schemars::SchemaGenerator) -> schemars::Schema,
 }
 
-/// A function of this room as what a command does: its arguments go in, and a value of this type of `model::reply` comes out.
-/// `or …` names the one that does the same with the store alone; `for good` is said of what nobody can take back.
+/// Turns a function of this folder into the function of a command. Its arguments go in, and a value of this type of
+/// `model::reply` comes out. `or …` names the function that does the same with the store alone. `for good` marks commands whose
+/// effect cannot be undone.
 macro_rules! carries_out {
     ($function:ident -> $reply:ty) => {
         $crate::api::command::carries_out!(@ $function, $reply, None, false)
@@ -76,17 +77,17 @@ macro_rules! carries_out {
 }
 pub(super) use carries_out;
 
-/// What a command does to the box.
+/// The effect of a command on the box.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
-    /// Nothing.
+    /// The command changes nothing.
     Reads,
-    /// Something that does no harm when it is done again after a restart.
+    /// The command does something that does no harm when it is repeated after a restart.
     Acts,
-    /// Something that is there afterwards.
+    /// The command makes or changes something that lasts.
     Changes,
-    /// Something that is not there afterwards.
+    /// The command ends or removes something.
     Ends,
 }
 
@@ -95,27 +96,27 @@ pub(super) type Alone = fn(&Library, Map<String, Value>) -> Result<Value, Failur
 pub(super) type Run = for<'a> fn(&'a Api, Map<String, Value>) -> Done<'a>;
 
 impl Command {
-    /// True of one that answers with rows, a page of them at a time.
+    /// True when the command answers with rows, a page at a time.
     pub fn is_list(&self) -> bool {
         self.row_limit().is_some()
     }
 
-    /// True of what nobody can take back: who types it is asked first.
+    /// True when the effect cannot be undone. A user on a terminal is asked first.
     pub fn is_for_good(&self) -> bool {
         self.carry_out.for_good
     }
 
-    /// True of one that the store alone can answer, while no service runs.
+    /// True when the store alone can answer while no service runs.
     pub fn needs_no_service(&self) -> bool {
         self.carry_out.alone.is_some()
     }
 
-    /// What the store alone answers, if it can.
+    /// The answer from the store alone, if there can be one.
     pub fn alone(&self, library: &Library, arguments: Map<String, Value>) -> Option<Result<Value, Failure>> {
         Some((self.carry_out.alone?)(library, arguments))
     }
 
-    /// The argument that says how many rows there are at most, and how many that is where it is left out.
+    /// The argument with the most rows of an answer, and its default.
     pub(super) fn row_limit(&self) -> Option<(&'static str, u64)> {
         let limit = |argument: &Argument| Some((argument.name, argument.rows?));
         self.arguments.iter().find_map(limit)
@@ -125,20 +126,20 @@ impl Command {
         (self.carry_out.run)(api, arguments)
     }
 
-    /// The schema of what it answers.
+    /// The schema of the reply.
     #[cfg(test)]
     pub(crate) fn reply(&self, generator: schemars::SchemaGenerator) -> schemars::Schema {
         (self.carry_out.reply)(generator)
     }
 }
 
-/// A reply as it stands in an answer.
+/// A reply in the form in which it stands in an answer.
 pub(super) fn written(reply: &impl Serialize) -> Result<Value, Failure> {
     serde_json::to_value(reply)
         .map_err(|error| Failure::new(Code::Internal, format!("the answer cannot be written: {error}")))
 }
 
-/// An argument without which there is no request.
+/// A required argument.
 pub(super) const fn needs(name: &'static str, kind: Kind, about: &'static str) -> Argument {
     Argument {
         name,

@@ -14,43 +14,43 @@ use crate::config::Changes;
 use crate::event::rfc3339;
 use crate::model::reply::{ConfigReloaded, ConfigShown, DeviceAbout, Health, LinkHealth, LogLevel};
 
-/// What commands about the device itself need of whoever runs the service.
+/// The functions of the running service for commands about the device itself.
 pub trait Host: Send + Sync {
     /// The device's id.
     fn device(&self) -> String;
-    /// The configuration that is in force, its secrets masked.
+    /// The configuration that is in force, with its secrets masked.
     fn config(&self) -> String;
-    /// Reads the configuration again; what is wrong with it, if it does not take effect.
+    /// Reads the configuration again. The error says why it does not take effect.
     fn reload(&self) -> Pin<Box<dyn Future<Output = Result<Reloaded, String>> + Send>>;
-    /// Says how much is logged, in the syntax of tracing; what is wrong with it otherwise.
+    /// Sets the filter of the log, in the syntax of tracing. The error says what is wrong with the filter.
     fn set_log(&self, filter: &str) -> Result<(), String>;
-    /// Log lines that were let go since the start.
+    /// Number of log lines that were dropped since the start.
     fn log_lost(&self) -> u64;
-    /// The callbacks that are configured.
+    /// The configured callbacks.
     fn callbacks(&self) -> Vec<CallbackRow>;
-    /// What callbacks missed may be due now.
+    /// Looks again for events of callbacks that may be due now.
     fn look_again(&self);
-    /// How the connection to the broker is, if there is to be one.
+    /// The state of the connection to the broker, if one is configured.
     fn link(&self) -> Option<LinkHealth>;
 }
 
-/// What came of reading the configuration again.
+/// The result of reading the configuration again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reloaded {
-    /// Which keys changed, and when that takes effect.
+    /// The keys that changed, and when each change takes effect.
     pub changes: Changes,
-    /// What there is to say beside that.
+    /// Warnings about the new configuration.
     pub warnings: Vec<String>,
 }
 
-/// A callback that is configured.
+/// A configured callback.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallbackRow {
-    /// Its name.
+    /// The name of the callback.
     pub name: String,
-    /// Where it is, without what may be secret.
+    /// The address, without parts that may be secret.
     pub url: String,
-    /// What the outbox knows it by.
+    /// The name of the callback in the outbox.
     pub listener: String,
 }
 
@@ -169,7 +169,7 @@ async fn log(api: &Api, arguments: Map<String, Value>) -> Result<LogLevel, Failu
     Ok(LogLevel { level })
 }
 
-/// Which configuration it is: another when anything in it is.
+/// The hash of a configuration. Any change of the configuration changes it.
 fn hash(config: &str) -> String {
     format!("{:08x}", crc32c::crc32c(config.as_bytes()))
 }

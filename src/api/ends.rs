@@ -1,4 +1,4 @@
-//! Waits for the end of a recording that was stopped just now.
+//! Waits for the end of a recording that was just stopped.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use tokio::sync::watch;
 use super::answer::Failure;
 use crate::store::{Progress, RecordingRow, Store};
 
-/// A recording that was stopped has ended after this, if its publisher sends: a fragment is at most a second.
+/// A stopped recording has ended after this time, if its publisher sends: a fragment lasts at most a second.
 const ENDS_WITHIN: Duration = Duration::from_secs(3);
 
-/// What is told of the store while somebody waits for the end of a recording.
+/// The progress of the store, for a caller that waits for the end of a recording.
 pub(super) struct Ends(watch::Receiver<Progress>);
 
 impl Ends {
@@ -18,8 +18,8 @@ impl Ends {
         Self(store.progress())
     }
 
-    /// The row of a recording that is ending once it has ended, or as it is when that takes too long. Nothing when it is
-    /// not there any more. `read` gives the row as it is.
+    /// The row of an ending recording once it has ended, or its present row when that takes too long. Nothing when the
+    /// recording does not exist any more. `read` gives the present row.
     pub(super) async fn closed<F>(&mut self, read: impl Fn() -> F) -> Result<Option<RecordingRow>, Failure>
     where
         F: Future<Output = Result<Option<RecordingRow>, Failure>>,
@@ -27,7 +27,7 @@ impl Ends {
         let late = tokio::time::sleep(ENDS_WITHIN);
         tokio::pin!(late);
         loop {
-            // What is told from here on may be of an end that the row does not have yet.
+            // From here on, progress may be of an end that the row does not have yet.
             self.0.mark_unchanged();
             let row = read().await?;
             if !row.as_ref().is_some_and(|row| row.ending) {
@@ -73,10 +73,10 @@ mod tests {
         }
     }
 
-    /// The test's clock stands still while there is anything else to do.
+    /// The test's clock stands still while there is other work.
     #[tokio::test(start_paused = true)]
     async fn who_waits_for_an_end_that_does_not_come_waits_for_three_seconds() {
-        // Other streams go on: something is told of the store all the time.
+        // Other streams go on, so the store reports progress all the time.
         for told_every in [None, Some(Duration::from_millis(100))] {
             let (tell, told) = watch::channel(Progress::default());
             let telling = tokio::spawn(async move {
@@ -102,7 +102,7 @@ mod tests {
             let looks = Cell::new(0);
             let read = async || {
                 looks.set(looks.get() + 1);
-                // It ended after the row was read, and before somebody waited.
+                // The recording ended after the row was read and before the waiting began.
                 tell.send_modify(|progress| progress.recordings_ended += 1);
                 Ok(match looks.get() {
                     1 => Some(row(true)),

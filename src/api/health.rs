@@ -1,4 +1,4 @@
-//! How the box is, in numbers: for `device.stats`, and as it is published.
+//! The state of the box in numbers, for `device.stats` and for the published `health`.
 
 use super::{Api, process};
 use crate::event::rfc3339;
@@ -7,7 +7,7 @@ use crate::model::reply::{
 };
 
 impl Api {
-    /// How the box is now.
+    /// The present state of the box.
     pub async fn health(&self) -> Health {
         let now = self.clock.boot();
         let streams = self.recorder.status();

@@ -1,4 +1,4 @@
-//! `help`: the commands themselves.
+//! `help`: the list of the commands.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};

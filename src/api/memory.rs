@@ -1,13 +1,14 @@
-//! A request that comes again gets the answer that it got, and is not carried out again.
+//! A repeated request gets the answer of the first one, and is not carried out again.
 //!
 //! ```text
-//! begun     written with whatever the command does, in that order: never later than it
+//! begun     written together with the effects of the command and before them: never later than they are
 //! carried out
-//! answered  written before anybody hears of it
+//! answered  written before any caller gets the answer
 //! ```
 //!
-//! A request that was begun and not answered when the service ended is carried out again when it comes again, with the ids
-//! that it had then: what it made is found, what it ended has ended. What only reads is remembered in memory alone.
+//! A request may have been begun and not answered when the service ended. When it comes again it is carried out again, with the
+//! ids that it had then: things that it made are found, things that it ended have ended. Requests that only read are remembered
+//! in memory alone.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,12 +24,12 @@ use crate::media::{Micros, RecordingId};
 use crate::model::reply::Already;
 use crate::store::{Change, Command as StoreCommand, Remembered};
 
-/// Answers that are kept in memory have so many bytes together.
+/// The most bytes of all answers that are kept in memory.
 const MOST_BYTES: usize = 64 << 10;
-/// And there are so many of them.
+/// The most answers that are kept in memory.
 const MOST: usize = 128;
 
-/// What was asked lately; clones share it.
+/// The latest requests. Clones share them.
 #[derive(Clone, Default)]
 pub(super) struct Memory {
     known: Arc<Mutex<Known>>,
@@ -37,7 +38,7 @@ pub(super) struct Memory {
 #[derive(Default)]
 struct Known {
     requests: HashMap<Key, Entry>,
-    /// Those that are answered, the oldest first.
+    /// The answered requests, the oldest first.
     order: VecDeque<Key>,
     bytes: usize,
 }
@@ -47,16 +48,16 @@ struct Entry {
     answer: watch::Receiver<Option<Answer>>,
 }
 
-/// An id and the command that it is of: which of two commands with one id is the first is for the journal to say, where one of
-/// them lasts. After a restart requests come again in any order.
+/// An id and its command. Two commands may have the same id. If one of them has a lasting effect, the journal decides which
+/// came first: after a restart requests come again in any order.
 type Key = (String, &'static str);
 
-/// A request that is being carried out, for what depends on its id.
+/// A request that is being carried out. Effects may depend on its id.
 #[derive(Clone, Debug)]
 pub(super) struct Ticket {
     id: String,
     begun: Micros,
-    /// It was begun before, and whether it was done is not known.
+    /// True when the request was begun before, and nobody knows whether it was done.
     pub(super) again: bool,
 }
 
@@ -69,7 +70,7 @@ impl Ticket {
         }
     }
 
-    /// The id of the one thing that the request makes: the same however often it is carried out.
+    /// The id of the only thing that the request makes. It is the same however often the request is carried out.
     pub(super) fn makes(&self) -> RecordingId {
         let hash = Md5::digest(self.id.as_bytes());
         let mut chance = [0; 10];
@@ -88,7 +89,7 @@ impl Memory {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whoever carries it out, unless somebody does or did: then where the answer is to be had.
+    /// Claims a request for the caller that will carry it out. If another caller has or had it, returns where its answer comes.
     fn claim(&self, key: &Key) -> Result<watch::Sender<Option<Answer>>, watch::Receiver<Option<Answer>>> {
         let mut known = self.known();
         if let Some(entry) = known.requests.get(key) {
@@ -118,7 +119,7 @@ impl Memory {
         }
     }
 
-    /// It came to nothing, and may be asked again.
+    /// Forgets a request that had no effect. It may come again.
     fn forget(&self, key: &Key) {
         self.known().requests.remove(key);
     }
@@ -143,7 +144,7 @@ impl Api {
                 let answer = answer.wait_for(Option::is_some).await;
                 return match answer {
                     Ok(answer) => answer.clone().map_or_else(|| Err(gone()), |answer| answer.result),
-                    // Whoever carried it out is gone.
+                    // The caller that carried the request out is gone.
                     Err(_) => Err(gone()),
                 };
             }
@@ -154,7 +155,7 @@ impl Api {
         };
         let lasting = matches!(command.effect, Effect::Changes | Effect::Ends);
         let known = match self.recall(id).await {
-            // What lasts alone must know; the rest is done though the card is away.
+            // Only a lasting effect needs to know. Other commands are carried out although the storage device is away.
             Err(error) if lasting => return Err(error),
             known => known.unwrap_or_default(),
         };
@@ -199,7 +200,7 @@ impl Api {
             begun: ticket.begun,
             answer: None,
         };
-        // In front of what the command does: whatever is written of that, this is.
+        // This is handed over before the effects of the command: when any of them is written, this is written, too.
         self.recorder
             .hand_over(StoreCommand::Change(Change::Remember(request.clone())))?;
         let (again, id) = (ticket.again, ticket.id.clone());
@@ -230,10 +231,10 @@ impl Api {
     }
 }
 
-/// An id may be used again after this.
+/// The time after which an id may be used again.
 const DAY: Micros = 24 * 3_600 * 1_000_000;
 
-/// A request that is dropped, or fails before anything is done, may be asked again.
+/// Forgets a request that is dropped, or that fails before it has any effect. It may come again.
 struct Unclaim<'a> {
     memory: &'a Memory,
     key: &'a Key,

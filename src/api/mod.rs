@@ -1,9 +1,9 @@
-//! What can be asked of edgereel while it runs: every command once. Doors bring requests here and take answers away; they
-//! know nothing of what the commands do.
+//! The commands of a running service, each defined once. Doors bring requests here and take answers away. They do not know what
+//! the commands do.
 //!
-//! A request is a JSON object of arguments with an `id` among them; an answer repeats the id and says `"ok":true` with
-//! a `result`, or `"ok":false` with an `error`. [`COMMANDS`](commands) is the table from which the commands are carried
-//! out, and from which help and the command line come.
+//! A request is a JSON object of arguments with an `id` among them. An answer repeats the id and has `"ok":true` with a
+//! `result`, or `"ok":false` with an `error`. [`COMMANDS`](commands) is the table from which the commands are carried out. Help
+//! and the command line come from it, too.
 
 mod answer;
 mod arguments;
@@ -51,10 +51,10 @@ use crate::media::{Micros, RecordingId};
 use crate::recorder::{Recorder, StreamStatus};
 use crate::store::{AuditId, Clock, Library, Reader, Store, StoreError};
 
-/// No door waits longer than this for the card.
+/// The longest time that a door waits for the storage device.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The commands of a running service; clones are the same.
+/// The commands of a running service. Clones share one state.
 #[derive(Clone)]
 pub struct Api {
     recorder: Recorder,
@@ -66,15 +66,15 @@ pub struct Api {
     /// CLOCK_BOOTTIME when the service started.
     started: Micros,
     memory: Memory,
-    /// The request that is being carried out, if it has an id and changes something.
+    /// The ticket of the request, if the request has an id and changes something.
     ticket: Option<Ticket>,
     caller: Caller,
-    /// What the command that this is the service of is known by in the audit.
+    /// The id of the present command in the audit.
     entry: Option<AuditId>,
 }
 
 impl Api {
-    /// Commands for a recorder and its store, which `reader` reads.
+    /// Makes the commands for a recorder and its store. `reader` reads that store.
     pub fn new(recorder: Recorder, store: Store, reader: Reader, clock: Arc<dyn Clock>) -> Self {
         Self {
             started: clock.boot(),
@@ -91,7 +91,7 @@ impl Api {
         }
     }
 
-    /// The same commands, for somebody who asks.
+    /// The same commands, for a caller.
     pub fn for_caller(&self, caller: Caller) -> Self {
         Self {
             caller,
@@ -99,12 +99,12 @@ impl Api {
         }
     }
 
-    /// Who delivers from now on, if anybody does.
+    /// Sets the uploader that delivers from now on, or none.
     pub fn set_uploader(&self, uploader: Option<Uploader>) {
         *self.uploader.lock().unwrap_or_else(PoisonError::into_inner) = uploader;
     }
 
-    /// Who answers for the device itself from now on.
+    /// Sets the host that answers for the device itself from now on.
     pub fn set_host(&self, host: Arc<dyn Host>) {
         *self.host.lock().unwrap_or_else(PoisonError::into_inner) = Some(host);
     }
@@ -114,7 +114,7 @@ impl Api {
         host.ok_or_else(|| Failure::new(Code::Unavailable, "the service is still starting"))
     }
 
-    /// Streams on the air.
+    /// The streams on the air.
     pub fn streams(&self) -> Vec<StreamStatus> {
         self.recorder.status()
     }
@@ -141,7 +141,7 @@ impl Api {
         }
     }
 
-    /// Carries out a command whose arguments were read before.
+    /// Carries out a command with arguments that were read before.
     pub async fn ask(&self, name: &str, request: Request) -> Answer {
         let Request { id, arguments } = request;
         let result = match table::known(name) {
@@ -160,8 +160,8 @@ impl Api {
         Answer { id, result }
     }
 
-    /// The same for whoever takes answers of `most` bytes at most: a list that is longer is asked for with fewer rows, and its
-    /// `next` says where it goes on. What is still longer then is for the caller to refuse.
+    /// The same for a caller that takes answers of at most `most` bytes. A list that would be longer is read again with fewer
+    /// rows, and its `next` says where it goes on. The caller must refuse an answer that is still longer.
     pub async fn ask_within(&self, name: &str, request: Request, most: usize) -> Answer {
         let mut answer = self.ask(name, request.clone()).await;
         let Some((limit, unsaid)) = command(name).and_then(Command::row_limit) else {
@@ -199,7 +199,7 @@ impl Api {
         self.ticket.as_ref().is_some_and(|ticket| ticket.again)
     }
 
-    /// The id of the one thing that the request makes.
+    /// The id of the only thing that the request makes.
     fn makes(&self) -> RecordingId {
         match &self.ticket {
             Some(ticket) => ticket.makes(),
@@ -211,7 +211,7 @@ impl Api {
         self.clock.utc()
     }
 
-    /// Reads from the store where that may block.
+    /// Runs a read of the store that may block.
     async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Library) -> Result<T, StoreError> + Send + 'static,

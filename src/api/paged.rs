@@ -5,10 +5,10 @@ use serde::Serialize;
 use super::answer::Failure;
 use super::arguments::Limit;
 
-/// Rows are added to a page until it has so many bytes: the answer around it fits, too.
+/// A page has at most this many bytes of rows, so that the answer around it fits, too.
 const PAGE_BYTES: usize = 60 << 10;
 
-/// Which part of a list.
+/// A part of a list.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Window {
     skip: usize,
@@ -16,7 +16,7 @@ pub(super) struct Window {
 }
 
 impl Window {
-    /// `after` is how many were listed before, as `next` said.
+    /// `after` is the number of rows that were listed before, as `next` gave it.
     pub(super) fn new(limit: Limit, after: Option<&str>) -> Result<Self, Failure> {
         let skip = after.map_or(Ok(0), str::parse);
         let skip = skip.map_err(|_| {
@@ -26,7 +26,7 @@ impl Window {
     }
 }
 
-/// A page, and where the next begins if there is one.
+/// A page, and where the next page begins if there is one.
 pub(super) fn paged<T, Row: Serialize>(
     window: Window,
     all: &[T],
@@ -38,7 +38,7 @@ pub(super) fn paged<T, Row: Serialize>(
     (page, next)
 }
 
-/// The first of these, as many as an answer may hold, and one at least: the list goes on behind it.
+/// The first of these rows, as many as an answer may hold, and at least one. The list goes on behind them.
 pub(super) fn fitting<Row: Serialize>(rows: impl Iterator<Item = Row>) -> Vec<Row> {
     let mut page = Vec::new();
     let mut bytes = 0;

@@ -1,4 +1,4 @@
-//! `recording.…`: what is recorded by command, and what there is.
+//! `recording.…`: recordings by command, and the list of recordings.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -22,9 +22,9 @@ use crate::store::{
     RenditionState, StoreError,
 };
 
-/// Of a recording that was interrupted more often, a list tells the last interruptions.
+/// A list has at most this many gaps of a recording: the last ones.
 const LIST_GAPS: usize = 20;
-/// As above, of one recording alone.
+/// The most gaps in an answer about one recording: the last ones.
 const MOST_GAPS: usize = 500;
 
 const STREAM: &str = "end what commands began to record on this stream, as in live/cam1";
@@ -199,7 +199,7 @@ async fn start(api: &Api, arguments: Map<String, Value>) -> Result<RecordingsBeg
             let short = short(api, &started).await;
             Ok(begun(&started.recordings, short))
         }
-        // That was this request, before the service was interrupted.
+        // This request began the recording, before the service was interrupted.
         Err(AskError::Refused(OrderError::AlreadyStarted { recordings, .. })) if api.is_again() => {
             Ok(begun(&recordings, None))
         }
@@ -214,7 +214,7 @@ fn begun(recordings: &[RecordingId], short: Option<Short>) -> RecordingsBegun {
     }
 }
 
-/// What a recording that was just begun lacks of its pre-roll.
+/// The part of the pre-roll that a new recording lacks.
 async fn short(api: &Api, started: &Started) -> Option<Short> {
     let expected = started.short.clone();
     let id = started
@@ -224,7 +224,7 @@ async fn short(api: &Api, started: &Started) -> Option<Short> {
         .filter(|_| expected.is_some())?;
     match api.read(move |library| library.recording(id)).await {
         Ok(Some(row)) => row.short,
-        // It begins with what comes next.
+        // The recording begins with the next media.
         Ok(None) | Err(_) => expected,
     }
 }
@@ -276,7 +276,7 @@ async fn which(api: &Api, arguments: Map<String, Value>) -> Result<Which, Failur
     }
 }
 
-/// The recorder knows what is going on alone: of what is over the store says how it is.
+/// The recorder knows only what is going on. The store has the state of recordings that are over.
 async fn explained(api: &Api, which: &Which, failure: Failure) -> Failure {
     let Which::Recording(id) = which else {
         return failure;
@@ -334,7 +334,7 @@ fn query(asked: List) -> Result<Query, Failure> {
     })
 }
 
-/// As much of the rows as an answer may hold.
+/// As many of the rows as an answer may hold.
 fn page(query: &Query, rows: &[(Cursor, RecordingRow)]) -> RecordingList {
     let recordings = fitting(rows.iter().map(|(_, row)| row::bounded(row, LIST_GAPS)));
     let all = recordings.len() == rows.len() && rows.len() < query.limit;
@@ -416,7 +416,7 @@ async fn delete(api: &Api, arguments: Map<String, Value>) -> Result<RecordingDel
     let mut ends = Ends::of(&api.store);
     let read = || api.read(move |library| library.recording(id));
     if remote && row.ending {
-        // What is delivered of it while it ends would be there again.
+        // Files that are delivered while the recording ends would be there again.
         row = ends.closed(read).await?.unwrap_or(row);
     }
     let refused = |why: &str| Failure::new(Code::Conflict, format!("recording {id} is {why}"));
@@ -434,7 +434,7 @@ async fn delete(api: &Api, arguments: Map<String, Value>) -> Result<RecordingDel
     }
     api.is_about(id);
     if remote {
-        // First there: what is deleted here is not known any more.
+        // The remote files are removed first: a recording that is deleted here is not known any more.
         let removed = api.uploader()?.remove(id).await?;
         removed.map_err(|reason| Failure::new(Code::Unavailable, reason))?;
     }
@@ -442,7 +442,7 @@ async fn delete(api: &Api, arguments: Map<String, Value>) -> Result<RecordingDel
         .submit(StoreCommand::Delete { recording: id })
         .await?;
     if row.ending {
-        // It is on its way out already; who asked has the better answer.
+        // The recording is being removed already. The earlier caller has the better answer.
         ends.closed(read).await?;
     }
     let (deletion, now) = api
@@ -451,7 +451,7 @@ async fn delete(api: &Api, arguments: Map<String, Value>) -> Result<RecordingDel
     match (deletion, now) {
         (Deletion::Done { left }, None) => Ok(deleted(&row, Some(left), remote)),
         (Deletion::None, None) => Ok(deleted(&row, Some(0), remote)),
-        // Somebody protected it meanwhile.
+        // Somebody protected the recording meanwhile.
         (_, Some(now)) if now.protected => {
             Err(refused("protected; take that back first: recording unprotect"))
         }
@@ -460,8 +460,8 @@ async fn delete(api: &Api, arguments: Map<String, Value>) -> Result<RecordingDel
     }
 }
 
-/// What became of a recording that is to be deleted: how much of it is left on the tape, if that is known already, and what
-/// becomes of what was delivered of it, or on its way.
+/// The reply about a recording that is to be deleted: how much of it is left on the tape, if that is known already, and what
+/// happens to files that were delivered or are on their way.
 fn deleted(row: &RecordingRow, left: Option<Micros>, remote: bool) -> RecordingDeleted {
     let count = |states: &[RenditionState]| {
         let of = row.renditions.iter().filter(|of| states.contains(&of.state));
@@ -482,19 +482,19 @@ fn deleted(row: &RecordingRow, left: Option<Micros>, remote: bool) -> RecordingD
     }
 }
 
-/// The same as [`list`], from the store alone.
+/// The same list as [`list`], from the store alone.
 fn list_alone(library: &Library, arguments: Map<String, Value>) -> Result<RecordingList, Failure> {
     let query = query(typed(arguments)?)?;
     Ok(page(&query, &library.page(&query)?))
 }
 
-/// The same as [`get`], from the store alone.
+/// The same recording as [`get`], from the store alone.
 fn get_alone(library: &Library, arguments: Map<String, Value>) -> Result<reply::Recording, Failure> {
     let One { recording } = typed(arguments)?;
     Ok(row::bounded(&library.find(&recording)?, MOST_GAPS))
 }
 
-/// A recording that may be so new that no row is there yet, or one of which only the beginning of its id was said.
+/// The id of a recording. The recording may be so new that it has no row yet, or the text may be only the beginning of its id.
 async fn id(api: &Api, text: String) -> Result<RecordingId, Failure> {
     match text.parse() {
         Ok(id) => Ok(id),

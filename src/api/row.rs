@@ -1,4 +1,4 @@
-//! A recording as lists show it: the one way, for answers and for `ls --json`.
+//! A recording as lists show it. Answers and `ls --json` use the same function.
 
 use crate::event::rfc3339;
 use crate::format::Gaps;
@@ -33,7 +33,8 @@ pub fn recording(row: &RecordingRow) -> Recording {
     }
 }
 
-/// The same for an answer, which is bounded: of very many gaps only the last `gaps` are told, and how many there are more.
+/// The same for an answer, which is bounded. If there are very many gaps, it has the last `gaps` of them, and the number of the
+/// others.
 pub(super) fn bounded(row: &RecordingRow, gaps: usize) -> Recording {
     let more = row.gaps.len().saturating_sub(gaps);
     let mut recording = recording(row);

@@ -1,4 +1,5 @@
-//! `rule.…`: which stream is recorded how, over what the configuration says. A change applies to the next push.
+//! `rule.…`: which stream is recorded how. Rules of commands replace those of the configuration. A change applies to the next
+//! push.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -127,12 +128,12 @@ fn shown(rule: &Rule, put: bool) -> reply::Rule {
     }
 }
 
-/// What there is to say beside an answer.
+/// The warnings beside an answer.
 pub(super) fn warnings(advice: &[Advice]) -> Vec<String> {
     advice.iter().map(ToString::to_string).collect()
 }
 
-/// Where a rule or a template comes from.
+/// The origin of a rule or a template.
 pub(super) fn origin(put: bool) -> Origin {
     if put {
         Origin::Command

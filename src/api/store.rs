@@ -1,4 +1,4 @@
-//! `store.…`: whose the storage directory is.
+//! `store.…`: the owner of the storage directory.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -43,7 +43,7 @@ async fn adopt(api: &Api, arguments: Map<String, Value>) -> Result<StoreAdopted,
     let adopted = api.store.progress().borrow().moved;
     if adopted {
         api.recorder.submit(StoreCommand::Adopt).await?;
-        // Committed; deliveries know when the storage thread has told them.
+        // The change is committed. Deliveries know of it when the storage thread has told them.
         let _ = api.store.progress().wait_for(|progress| !progress.moved).await;
         if let Ok(uploader) = api.uploader() {
             uploader.retry().await?;

@@ -1,4 +1,4 @@
-//! `stream.…`: what is on the air.
+//! `stream.…`: the streams on the air.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};

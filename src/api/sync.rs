@@ -1,4 +1,4 @@
-//! `sync.…`: what is delivered.
+//! `sync.…`: the deliveries.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};

@@ -5,7 +5,7 @@ use super::command::Command;
 use super::{audit, callback, clip, device, help, recording, rule, store, stream, sync, task, template};
 use crate::config;
 
-/// What the commands of each group are about: those whose names begin with it.
+/// What the commands of each group are about. A group has the commands whose names begin with its name.
 pub const GROUPS: &[(&str, &str)] = &[
     ("recording", "Record streams; list, protect and delete recordings"),
     ("clip", "Make a recording of a part of a stream"),
@@ -48,7 +48,7 @@ pub fn commands() -> impl Iterator<Item = &'static Command> {
     .flatten()
 }
 
-/// The command of this name.
+/// The command with this name.
 pub fn command(name: &str) -> Option<&'static Command> {
     commands().find(|command| command.name == name)
 }

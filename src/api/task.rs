@@ -221,7 +221,7 @@ fn shown(task: &Task) -> reply::Task {
     }
 }
 
-/// The last of a task's times that is over, where nothing was recorded in it.
+/// The last time of a task that is over, if nothing was recorded in it.
 fn missed(missed: &Missed) -> TaskMissedTime {
     TaskMissedTime {
         start: rfc3339(missed.start),

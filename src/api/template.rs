@@ -1,4 +1,4 @@
-//! `template.…`: what becomes of streams that are recorded, over what the configuration says. A change applies to the
+//! `template.…`: how streams are recorded. Templates of commands replace those of the configuration. A change applies to the
 //! next push.
 
 use serde::Deserialize;

@@ -1,4 +1,4 @@
-//! Requests as doors bring them, to a recorder on a real store that nothing is sent to.
+//! Requests as doors bring them, to a recorder on a real store. Nothing publishes to it.
 
 use std::sync::Arc;
 
@@ -358,7 +358,7 @@ async fn help_tells_every_command_and_each_of_its_arguments() {
     for command in commands() {
         let one = the_box.ask("help", &json!({"about": command.name})).await;
         assert_eq!(one["result"]["command"], command.name);
-        // What help lists is taken: it is refused for its value, never as unknown.
+        // Every argument that help lists is known: it is refused for its value, never as unknown.
         for argument in command.arguments {
             let body = json!({ argument.name: [[]] });
             let (code, field, message) = the_box.refused(command.name, &body).await;
@@ -461,14 +461,14 @@ async fn an_id_is_answered_once_and_the_same_again() {
         "{first}"
     );
     assert_eq!(a_box.ask("task.create", &task).await, first);
-    // Whatever else is asked under it.
+    // Another request with the same id.
     let changed = json!({ "id": "1", "stream": "live/other", "duration": "2h" });
     assert_eq!(a_box.ask("task.create", &changed).await, first);
     let (code, field, _) = a_box.refused("task.list", &json!({ "id": "1" })).await;
     assert_eq!((code.as_str(), field.as_str()), ("conflict", "id"));
     let list = a_box.ask("task.list", &json!({})).await;
     assert_eq!(list["result"]["tasks"].as_array().unwrap().len(), 1);
-    // After a restart requests come again in any order: what lasts was first.
+    // After a restart, requests come again in any order. The request with a lasting effect was first.
     let restarted = Api {
         memory: Memory::default(),
         ..a_box.api.clone()
@@ -479,7 +479,7 @@ async fn an_id_is_answered_once_and_the_same_again() {
         .call("task.create", changed.to_string().as_bytes())
         .await;
     assert_eq!(again.result.unwrap(), first["result"]);
-    // Without an id each is another.
+    // Requests without an id are all different.
     let task = json!({ "stream": "live/cam", "duration": "1h" });
     let (one, other) = (
         a_box.ask("task.create", &task).await,
@@ -513,7 +513,7 @@ async fn a_request_that_was_begun_before_is_carried_out_again_and_finds_what_it_
     let a_box = a_box();
     let ask = |id: &str| json!({ "id": id, "stream": "live/cam", "duration": "1h" });
     let first = a_box.ask("task.create", &ask("1")).await;
-    // As after a restart between doing it and answering: it is known that it was begun.
+    // The state of a restart between the effect and the answer: the journal has the begin of the request.
     let begun = a_box.store.clone();
     let known = a_box
         .api
@@ -553,7 +553,7 @@ async fn a_request_that_was_begun_before_is_carried_out_again_and_finds_what_it_
         .unwrap();
     assert_eq!(value, made.result.unwrap());
     assert_ne!(value["task"], first["result"]["task"]);
-    // What was ended by it has ended.
+    // The task that the request ended stays ended.
     let stop = json!({ "id": "3", "task": value["task"] });
     let other = crate::store::Remembered {
         id: "3".to_owned(),
@@ -598,7 +598,7 @@ async fn a_box_tells_how_it_is_and_not_more_than_it_knows() {
     );
     assert!(result["process"]["rss"].as_u64().unwrap() > 1 << 20, "{stats}");
     assert!(result.get("mqtt").is_none() && result.get("sync").is_none());
-    // Nobody runs it here.
+    // No service runs in this test.
     let (code, ..) = a_box.refused("device.info", &json!({})).await;
     assert_eq!(code, "unavailable");
     a_box.done().await;

@@ -1,4 +1,4 @@
-//! `edgereel check-config`: what is in force, or what is wrong and where.
+//! `edgereel check-config`: prints the configuration that is in force, or its mistake and the place of it.
 
 use std::io::Write as _;
 
@@ -42,7 +42,7 @@ impl CheckConfig {
                 template.name
             )?;
         }
-        // The service may run as another user, and have credentials that are not here.
+        // The service may run as another user, and have credentials that are not available here.
         let unread = [
             daemon::authorizer(&config).err(),
             daemon::certificate(&config).err(),

@@ -1,5 +1,5 @@
-//! What a shell offers behind a command: the program itself is asked, so that ids, streams and templates are those that
-//! there are. What cannot be found out at once is left out: who presses TAB wants no error.
+//! The words that a shell offers behind a command. The shell asks the program itself, so the words are the ids, streams and
+//! templates that exist. Words that cannot be found at once are left out: a user who presses TAB wants no error.
 
 use std::ffi::{OsStr, OsString};
 use std::time::Duration;
@@ -18,22 +18,22 @@ use crate::api::{self, Argument, Kind, Values};
 use crate::event::rfc3339;
 use crate::media::Micros;
 
-/// Names the shell that asks.
+/// The variable that names the shell.
 pub(super) const VARIABLE: &str = "EDGEREEL_COMPLETE";
-/// A service that does not answer by then is not waited for.
+/// The longest wait for the service.
 const PATIENCE: Duration = Duration::from_secs(2);
 const DAY: Micros = 86_400_000_000;
-/// As many as a list has.
+/// The most words, as many as a list has.
 const MOST: usize = 100;
 
 const SWITCH: &[&str] = &["true", "false"];
 
-/// Answers a shell and ends, if one asks.
+/// Answers a shell and ends, if a shell asks.
 pub(super) fn answer(whole: fn() -> clap::Command) {
     CompleteEnv::with_factory(whole).var(VARIABLE).complete();
 }
 
-/// The argument of a command of the table, with what can be told of its values.
+/// The argument of a command of the table, with completions for its values.
 pub(super) fn with_values(arg: Arg, argument: &Argument) -> Arg {
     let values = match argument.values {
         Values::Words(words) => one_of(words),
@@ -48,7 +48,7 @@ pub(super) fn with_values(arg: Arg, argument: &Argument) -> Arg {
     arg.add(values)
 }
 
-/// The formats there are.
+/// The names of all formats.
 pub(super) fn formats() -> ArgValueCompleter {
     one_of(&["mp4", "hls", "fmp4", "flv", "aac"])
 }
@@ -85,7 +85,7 @@ pub(super) fn recordings(current: &OsStr) -> Vec<CompletionCandidate> {
     fitting(current, all)
 }
 
-/// Streams that are on the air, and those of the newest recordings.
+/// Streams on the air, and the streams of the newest recordings.
 pub(super) fn streams(current: &OsStr) -> Vec<CompletionCandidate> {
     let live = asked("stream.list", "streams", "stream").into_iter();
     let recorded = newest()
@@ -97,7 +97,7 @@ pub(super) fn streams(current: &OsStr) -> Vec<CompletionCandidate> {
     fitting(current, names.into_iter().map(|name| (name, None)))
 }
 
-/// Streams or recordings, where either is taken.
+/// Streams or recordings, for an argument that takes either.
 pub(super) fn either(current: &OsStr) -> Vec<CompletionCandidate> {
     let mut all = streams(current);
     all.extend(recordings(current));
@@ -133,7 +133,7 @@ fn fitting(
         .collect()
 }
 
-/// The newest recordings of the store that the line is about: those of its last day. Lists are told from the oldest on.
+/// The newest recordings of the store that the line names: those of its last day. A list begins with the oldest.
 fn newest() -> Vec<Value> {
     let Ok(library) = store().library() else {
         return Vec::new();
@@ -158,7 +158,7 @@ fn newest() -> Vec<Value> {
     rows
 }
 
-/// The one recording whose id begins so, however old it is.
+/// The only recording whose id begins with `current`, however old it is.
 fn begun_so(current: &OsStr) -> Option<String> {
     let begun = current
         .to_str()
@@ -174,7 +174,7 @@ struct ListRequest<'a> {
     limit: usize,
 }
 
-/// One field of each thing that the running service lists.
+/// One field of each row that the running service lists.
 fn asked(command: &str, list: &str, field: &str) -> Vec<String> {
     let store = store();
     let socket = named("--socket").map(|path| vec![path.into()]);
@@ -202,7 +202,7 @@ fn store() -> StoreArgument {
     StoreArgument::named(named("--config"), named("--data"))
 }
 
-/// What the line says behind an option; the shell hands over all of it.
+/// The value of an option in the line. The shell passes the whole line.
 fn named(option: &str) -> Option<OsString> {
     let words: Vec<OsString> = std::env::args_os().skip_while(|word| word != "--").collect();
     let of_one = |word: &OsString| {

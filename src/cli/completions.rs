@@ -1,11 +1,11 @@
-//! `edgereel completions`: what a shell needs to complete commands, options and values.
+//! `edgereel completions`: the script with which a shell completes commands, options and values.
 
 use clap_complete::Shell;
 use clap_complete::env::Shells;
 
 use super::complete::VARIABLE;
 
-/// For bash, which parts words at `=`: of `--format=mp4`, clap's own script is asked about `mp4` alone.
+/// The script for bash. Bash parts words at `=`, and clap's own script would ask about `mp4` alone in `--format=mp4`.
 const BASH: &str = include_str!("completions.bash");
 
 /// Print a completion script for a shell.
@@ -21,7 +21,7 @@ impl Completions {
     }
 }
 
-/// What makes a shell ask this program, which it finds on its PATH.
+/// The script that makes a shell ask this program, which the shell finds on its PATH.
 pub(super) fn script(shell: Shell) -> anyhow::Result<String> {
     if shell == Shell::Bash {
         return Ok(BASH.to_owned());

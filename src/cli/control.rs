@@ -1,5 +1,5 @@
 //! `edgereel recording|clip|task|rule|template|stream …`: every command that a running service takes. Names, arguments and
-//! their words are those of the table in `api`; here they become a command line and back.
+//! their descriptions come from the table in `api`. Here they become a command line, and the line becomes a request.
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
@@ -19,11 +19,11 @@ use crate::api::{self, Argument, Command, GROUPS, Kind, Values, commands};
 use crate::config::Span;
 use crate::event::rfc3339;
 
-/// A command of the line that stands for another with something said already.
+/// Commands of the line that stand for another command with an argument set.
 const STANDS_FOR: &[(&str, &str, &str, &str, bool)] =
     &[("recording", "unprotect", "recording.protect", "protected", false)];
 
-/// Stands for a stream or a recording, whichever it is: a stream has a `/` in its name.
+/// The argument that is a stream or a recording. A stream has a `/` in its name.
 const WHICH: &str = "which";
 
 const RECORDING: &str = "recording";
@@ -58,7 +58,7 @@ pub(super) fn groups() -> impl Iterator<Item = clap::Command> {
     })
 }
 
-/// Carries out what the line says, if it is one of the groups.
+/// Carries out the line, if its command is of one of the groups.
 pub(super) fn run(matches: &ArgMatches) -> Option<anyhow::Result<()>> {
     let (group, matches) = matches.subcommand()?;
     if GROUPS.iter().all(|(name, _)| *name != group) {
@@ -120,7 +120,7 @@ fn carry_out(command: &Command, said: Option<(&str, bool)>, matches: &ArgMatches
     verdict(&in_options(command, answer))
 }
 
-/// A refusal names arguments; who typed the command knows its options.
+/// A failure names arguments. The user of the command line knows them as options.
 fn in_options(command: &Command, mut answer: Value) -> Value {
     if let Some(message) = answer.pointer_mut("/error/message")
         && let Some(text) = message.as_str()
@@ -138,7 +138,7 @@ fn in_options(command: &Command, mut answer: Value) -> Value {
     answer
 }
 
-/// What was asked for was not done, or what was looked at is not right: scripts go by the exit code.
+/// Fails when a request was refused, or when the checked thing is not right: scripts use the exit code.
 pub(super) fn verdict(answer: &Value) -> anyhow::Result<()> {
     if let Some(error) = answer.get("error") {
         let message = error.get("message").and_then(Value::as_str);
@@ -152,7 +152,7 @@ pub(super) fn verdict(answer: &Value) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// From the service; of what only the store is needed for, from there while no service runs.
+/// The answer of the service. A command that needs only the store is answered from there while no service runs.
 fn answer(service: &Service, command: &Command, arguments: Map<String, Value>) -> anyhow::Result<Value> {
     let mut request = arguments.clone();
     request.insert("command".to_owned(), command.name.into());
@@ -178,7 +178,7 @@ fn one(name: &'static str, command: &'static Command, said: Option<&str>) -> cla
     let taken = |argument: &&Argument| Some(argument.name) != said && !is_about_either(command);
     let arguments = command.arguments.iter().filter(taken);
     let arguments = arguments.map(|it| complete::with_values(argument(it), it));
-    // `last`, for whoever has the option of `export` in mind.
+    // `last` works here, too, for users who know the option of `export`.
     let last = command
         .arguments
         .iter()
@@ -226,7 +226,7 @@ fn one(name: &'static str, command: &'static Command, said: Option<&str>) -> cla
     Service::augment_args(line)
 }
 
-/// Asks on a terminal whether a recording is to be removed. Elsewhere nobody can be asked.
+/// Asks on a terminal whether a recording is to be removed. Without a terminal nobody can be asked.
 fn ask_first(service: &Service, arguments: &Map<String, Value>) -> anyhow::Result<()> {
     let which = arguments.get(RECORDING).cloned().unwrap_or_default();
     let get = api::command("recording.get").context("no such command")?;
@@ -259,12 +259,12 @@ fn is_about_either(command: &Command) -> bool {
     values.eq([Values::Streams, Values::Recordings])
 }
 
-/// True of the recording that a command is about, which may be the last one.
+/// True for the argument that names the recording of a command. It may be the last recording.
 fn is_the_recording(argument: &Argument) -> bool {
     argument.required && argument.values == Values::Recordings
 }
 
-/// Required ones stand for themselves, the others behind their names.
+/// The argument on the command line. Required arguments are positional; the others have options.
 fn argument(argument: &Argument) -> Arg {
     let arg = Arg::new(argument.name).help(argument.about);
     let arg = match argument.kind {
@@ -293,7 +293,7 @@ fn argument(argument: &Argument) -> Arg {
     arg.long(long).value_name(value_name)
 }
 
-/// `pre_roll_s` is `--pre-roll` here, and written as a length of time.
+/// The name of the option: `pre_roll_s` becomes `--pre-roll`. Its value is written as a length of time.
 pub(super) fn long(name: &str) -> String {
     name.strip_suffix("_s").unwrap_or(name).replace('_', "-")
 }
@@ -316,7 +316,7 @@ fn value(argument: &Argument, matches: &ArgMatches) -> anyhow::Result<Option<Val
     read(argument, text).with_context(what).map(Some)
 }
 
-/// A text as a request has it; times are counted from now, ahead or back.
+/// The value of a text in a request. Times count from now, ahead or back.
 pub(super) fn read(argument: &Argument, text: &str) -> anyhow::Result<Value> {
     Ok(match argument.kind {
         Kind::Text | Kind::Span | Kind::Texts | Kind::Lines => text.into(),
@@ -331,7 +331,7 @@ pub(super) fn read(argument: &Argument, text: &str) -> anyhow::Result<Value> {
     })
 }
 
-/// A length of time is so far back from now, or so far ahead. What is no time is for the service to refuse.
+/// A length of time becomes a time so far back from now, or so far ahead. The service refuses a text that is no time.
 fn moment(text: &str, ahead: bool) -> Value {
     let now = jiff::Timestamp::now().as_microsecond();
     match text.parse::<When>() {

@@ -1,4 +1,4 @@
-//! `edgereel ctl`: asks a box through its broker.
+//! `edgereel ctl`: sends a request to a box through its broker.
 
 use std::path::PathBuf;
 
@@ -110,7 +110,7 @@ impl Ctl {
         verdict(answer)
     }
 
-    /// Prints events, until it is interrupted.
+    /// Prints events until it is interrupted.
     async fn watch(&self, remote: &mut Remote, root: &str) -> anyhow::Result<()> {
         remote
             .listen(&[&format!("{root}/status"), &format!("{root}/event/#")])
@@ -131,7 +131,8 @@ impl Ctl {
     }
 }
 
-/// `key=value` as a request has it. Of commands that this release does not know a value is what it looks like.
+/// The arguments of a request from `key=value`. For a command that this release does not know, the look of a value decides its
+/// type.
 fn arguments(command: &str, pairs: &[String]) -> anyhow::Result<Map<String, Value>> {
     let known = api::command(command);
     let mut arguments = Map::new();
@@ -211,7 +212,7 @@ mod tests {
             (&read["limit"], &read["tags"]),
             (&5.into(), &serde_json::json!(["a", "b"]))
         );
-        // Of a later release.
+        // A command of a later release.
         let read = read_all("device.dance", &["steps=3", "to=left"]).unwrap();
         assert_eq!((&read["steps"], &read["to"]), (&3.into(), &"left".into()));
     }

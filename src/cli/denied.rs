@@ -1,4 +1,4 @@
-//! A file that this user may not read: whose it is, and what helps.
+//! The hint about a file that this user may not read: its owner, and what helps.
 
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
@@ -8,7 +8,7 @@ use nix::unistd::{Gid, Group, Uid, User, geteuid};
 
 use crate::store::StoreError;
 
-/// What was tried, and on which file: [`hint`] looks at it where the system said no.
+/// The failed action and its file. [`hint`] looks at the file where the system denied access.
 #[derive(Debug, Clone)]
 pub(super) struct Refused {
     pub(super) what: String,
@@ -21,7 +21,7 @@ impl std::fmt::Display for Refused {
     }
 }
 
-/// What to do about an error, if it is that this user may not do something; else nothing.
+/// The hint about an error, if this user lacks a permission. Otherwise the hint is empty.
 pub(super) fn hint(error: &anyhow::Error) -> String {
     let user = geteuid();
     if user.is_root() || !is_denied(error) {
@@ -53,7 +53,7 @@ fn is_denied(error: &anyhow::Error) -> bool {
     })
 }
 
-/// SQLite says no more of a file, or a directory, that it may not open.
+/// SQLite gives no other error for a file or directory that it may not open.
 fn cannot_open(error: &rusqlite::Error) -> bool {
     matches!(
         error.sqlite_error_code(),
@@ -65,7 +65,7 @@ fn cannot_open(error: &rusqlite::Error) -> bool {
     )
 }
 
-/// The lowest part of a path that can be looked at from here: what is in the way is that, or is in it.
+/// The lowest part of a path that this user can look at. The obstacle is that part, or is in it.
 fn barrier(path: &Path) -> Option<(PathBuf, Uid, Gid, u32)> {
     let path = std::path::absolute(path).ok()?;
     path.ancestors().find_map(|part| {
@@ -95,7 +95,7 @@ fn advice(user: Uid, at: &Path, owner: Uid, group: Gid, mode: u32) -> String {
         } else {
             format!("\n  try it as that user: sudo -u {owner_name} edgereel …")
         };
-        // Of a directory, both are needed; what is in it may still be closed.
+        // A directory needs both permissions. The files in it may still be closed.
         let readable = if at.is_dir() { 0o050 } else { 0o040 };
         if mode & readable == readable && !group.as_raw().eq(&0) {
             text += &format!(

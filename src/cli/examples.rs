@@ -1,6 +1,6 @@
 //! Examples of each command, for its help and its man page.
 
-/// By the command: lines to type, and what they do.
+/// For each command: lines to type, and what they do.
 pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
     (
         "run",
@@ -249,7 +249,7 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
     ),
 ];
 
-/// Puts them below each command's help.
+/// Puts the examples below each command's help.
 pub(super) fn added(whole: clap::Command) -> clap::Command {
     EXAMPLES.iter().fold(whole, |whole, (name, examples)| {
         whole.mut_subcommand(name, |command| command.after_help(told(examples)))
@@ -267,7 +267,7 @@ fn told(examples: &[(&str, &str)]) -> String {
 mod tests {
     use super::*;
 
-    /// Words as a shell has them; what comes behind a pipe or a `>` is not ours.
+    /// The words of a line, as a shell has them. The part behind a pipe or a `>` is of other programs.
     fn words(line: &str) -> Vec<String> {
         let (mut words, mut word, mut quoted) = (Vec::new(), String::new(), false);
         for c in line.chars() {

@@ -1,4 +1,4 @@
-//! Ctrl-C of a command that makes files: it ends by itself, and takes back what is half made.
+//! Ctrl-C in a command that makes files. The command ends by itself, and removes unfinished files.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Context as _, bail};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Set once the user, or the system, wants the command to end.
+/// True once the user, or the system, wants the command to end.
 #[derive(Clone, Default)]
 pub(super) struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
-    /// Listens from now on, in place of what a signal does by itself.
+    /// Listens from now on, and replaces the default action of the signals.
     pub(super) fn listen() -> anyhow::Result<Self> {
         let interrupt = Self::default();
         let asked = interrupt.clone();

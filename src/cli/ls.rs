@@ -1,4 +1,4 @@
-//! `edgereel ls`: what was recorded.
+//! `edgereel ls`: lists recordings.
 
 use std::io::{StdoutLock, Write as _};
 
@@ -58,7 +58,7 @@ impl Ls {
     }
 }
 
-/// What is written while it is read, so that a long list takes no more memory than a short one.
+/// A document that is written while the list is read, so that a long list takes no more memory than a short one.
 struct List<'a> {
     out: StdoutLock<'a>,
     table: shown::Recordings<'a>,

@@ -1,7 +1,7 @@
 //! The commands: one file each.
 //!
-//! Exit codes: 0 done, 1 failed, 2 wrong usage; `run` also 78, wrong configuration. Answers go to standard output, everything else to standard
-//! error; long work shows its progress on a terminal and is silent in a pipe.
+//! Exit codes: 0 done, 1 failed, 2 wrong usage. `run` also has 78, wrong configuration. Answers go to standard output,
+//! everything else to standard error. Long work shows its progress on a terminal and is silent in a pipe.
 
 mod check_config;
 mod complete;
@@ -89,7 +89,7 @@ fn whole() -> clap::Command {
 /// The process, from its arguments to its exit code.
 pub fn main() -> ExitCode {
     complete::answer(whole);
-    // clap leaves with 2 for wrong usage, by itself.
+    // clap itself exits with 2 for wrong usage.
     let matches = whole().get_matches();
     let result = match control::run(&matches) {
         Some(result) => result,
@@ -108,7 +108,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// EX_CONFIG of sysexits.h: systemd/edgereel.service does not start again what ends so.
+/// EX_CONFIG of sysexits.h. systemd/edgereel.service does not restart a service that ends with it.
 const WRONG_CONFIGURATION: u8 = 78;
 
 fn failure(error: &anyhow::Error) -> ExitCode {

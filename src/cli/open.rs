@@ -12,7 +12,7 @@ use crate::config::{Advice, Config};
 use crate::daemon::default_config_path;
 use crate::store::Library;
 
-/// Larger files are not configuration.
+/// A larger file is no configuration.
 const MAX_CONFIG_BYTES: u64 = 1 << 20;
 const READABLE_BY_ALL: u32 = 0o004;
 
@@ -33,7 +33,7 @@ impl ConfigArgument {
         Ok(Config::parse(file, std::env::vars(), &host.unwrap_or_default())?)
     }
 
-    /// The file, if there is one, and what stands in it.
+    /// The file, if there is one, and its text.
     fn read(&self) -> anyhow::Result<(Option<PathBuf>, String)> {
         let path = self.path();
         let text = match &path {
@@ -55,14 +55,14 @@ impl ConfigArgument {
         Ok((path, text))
     }
 
-    /// What there is to say of the file itself, if everybody may read the keys in it.
+    /// The advice about the file itself, if everybody may read the keys in it.
     pub(super) fn advice(&self, config: &Config) -> Option<Advice> {
         let path = self.path().filter(|_| config.has_keys())?;
         let mode = std::fs::metadata(&path).ok()?.permissions().mode();
         (mode & READABLE_BY_ALL != 0).then_some(Advice::Readable { path })
     }
 
-    /// What the configuration was read from, for people.
+    /// The source of the configuration, for people.
     pub(super) fn source(&self) -> String {
         match self.path() {
             Some(path) => format!("from {} and the environment", path.display()),
@@ -85,7 +85,7 @@ pub(super) struct StoreArgument {
 }
 
 impl StoreArgument {
-    /// As if the line said so.
+    /// The same as if the command line had these options.
     pub(super) fn named(config: Option<OsString>, data: Option<OsString>) -> Self {
         let config = config.or_else(|| std::env::var_os("EDGEREEL_CONFIG"));
         Self {
@@ -96,7 +96,7 @@ impl StoreArgument {
         }
     }
 
-    /// What the configuration was read from, for people.
+    /// The source of the configuration, for people.
     pub(super) fn source(&self) -> String {
         self.config.source()
     }
@@ -105,7 +105,7 @@ impl StoreArgument {
         Ok(Library::open(&self.dir()?)?)
     }
 
-    /// The storage directory that was named in place of the configuration's.
+    /// The storage directory that the line gives in place of the configuration's.
     pub(super) fn data(&self) -> Option<&Path> {
         self.data.as_deref()
     }
@@ -124,12 +124,12 @@ impl StoreArgument {
         Ok(config)
     }
 
-    /// What there is to say of its file.
+    /// The advice about the configuration file.
     pub(super) fn advice(&self, config: &Config) -> Option<Advice> {
         self.config.advice(config)
     }
 
-    /// The configuration file, if there is one, and what stands in it.
+    /// The configuration file, if there is one, and its text.
     pub(super) fn file(&self) -> anyhow::Result<(Option<PathBuf>, String)> {
         self.config.read()
     }

@@ -1,4 +1,4 @@
-//! What commands show people: sizes, lengths of time, progress.
+//! Texts for people: sizes, lengths of time, progress.
 
 use std::io::Write as _;
 
@@ -6,27 +6,27 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::https::with_causes;
 
-/// A bar over so many bytes, on a terminal; in a pipe nothing.
+/// A bar over a number of bytes on a terminal. In a pipe there is none.
 pub(super) fn bytes_bar(what: &'static str, total: u64) -> ProgressBar {
     let template = "{prefix} {wide_bar} {percent:>3}%  {decimal_bytes} of {decimal_total_bytes}  \
                     {decimal_bytes_per_sec}  {eta} left";
     styled(ProgressBar::new(total), what, template)
 }
 
-/// The same over milliseconds of media that are sent; without an end where there is none.
+/// A bar over milliseconds of sent media. It has no end where the length is not known.
 pub(super) fn sent_bar(length_ms: Option<u64>) -> ProgressBar {
     match length_ms.filter(|length| *length > 0) {
         Some(length) => {
             let end = clock(i64::try_from(length.saturating_mul(1_000)).unwrap_or(i64::MAX));
             let template = format!("{{prefix}} {{wide_bar}} {{percent:>3}}%  {{msg}} of {end}  {{eta}} left");
-            // Bytes stand in the message, before the length of the file.
+            // The bytes stand in the message, in front of the length of the file.
             styled(ProgressBar::new(length), "sent", &template)
         }
         None => styled(ProgressBar::no_length(), "sent", "{prefix}  {msg}"),
     }
 }
 
-/// How far it is sent.
+/// Shows how much was sent.
 pub(super) fn sent(bar: &ProgressBar, at_ms: u64, count: u64) {
     if bar.is_hidden() {
         return;
@@ -45,7 +45,7 @@ fn styled(bar: ProgressBar, what: &'static str, template: &str) -> ProgressBar {
     bar.with_prefix(what)
 }
 
-/// `1.2 GB`: three digits are enough to know what one has.
+/// A size such as `1.2 GB`. Three digits are enough for people.
 pub(super) fn bytes(count: u64) -> String {
     let units = [
         ("TB", 1_000_000_000_000_u64),
@@ -59,7 +59,7 @@ pub(super) fn bytes(count: u64) -> String {
     }
 }
 
-/// `1:02:03`, `02:03`.
+/// A length of time such as `1:02:03` or `02:03`.
 pub(super) fn clock(micros: i64) -> String {
     let seconds = micros.max(0) / 1_000_000;
     let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
@@ -69,25 +69,25 @@ pub(super) fn clock(micros: i64) -> String {
     }
 }
 
-/// A line for standard output.
+/// Writes a line to standard output.
 pub(super) fn line(text: &str) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{text}")?;
-    // Who reads a pipe wants each line when it is there.
+    // A reader of the pipe wants each line at once.
     Ok(out.flush()?)
 }
 
-/// The same of bytes as they are.
+/// Writes bytes to standard output as they are.
 pub(super) fn bytes_of(text: &[u8]) -> anyhow::Result<()> {
     Ok(std::io::stdout().lock().write_all(text)?)
 }
 
-/// An error with all that it is about, each thing once: what the system said is often in the text of what was tried.
+/// An error with all its causes, each once: the text of the failed action often has that of the system already.
 pub(super) fn told(error: &anyhow::Error) -> String {
     with_causes(error.as_ref())
 }
 
-/// True for the error of writing to `| head`: the reader has what it wanted.
+/// True for the error of writing to `| head`, when the reader has enough.
 pub(super) fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         let io = cause.downcast_ref().map(std::io::Error::kind);

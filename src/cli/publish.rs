@@ -1,4 +1,4 @@
-//! `edgereel publish`: a file as a live stream.
+//! `edgereel publish`: sends a file as a live stream.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use super::source::Source;
 use crate::daemon;
 use crate::doors::rtmp::{Publisher, RtmpUrl, TagKind, Trust};
 
-/// A file of certificates is no larger.
+/// A file of certificates is not larger than this.
 const MAX_PEM: u64 = 1 << 20;
 
 #[derive(clap::Args)]
@@ -41,7 +41,7 @@ impl Publish {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let pace = if self.fast { Pace::Fast } else { Pace::RealTime };
         let shown = self.url.tc_url();
-        // The file first: a mistake in it should not make a publish.
+        // The file is opened first, so that a mistake in it does not begin a publish.
         let mut source = Source::open(&self.file)?;
         let trust = self.trust()?;
         daemon::block_on(async {
@@ -88,7 +88,7 @@ impl Publish {
         })
     }
 
-    /// Whom `rtmps://` trusts.
+    /// The certificates that `rtmps://` trusts.
     fn trust(&self) -> anyhow::Result<Option<Trust>> {
         if !self.url.tls {
             anyhow::ensure!(
@@ -121,21 +121,21 @@ impl Publish {
 /// How fast a file is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Pace {
-    /// As its timestamps say.
+    /// At the pace of the timestamps.
     RealTime,
-    /// As fast as it is taken.
+    /// As fast as the server takes it.
     Fast,
 }
 
-/// The timestamps of a file that is sent again and again.
+/// The timestamps of a file that is sent repeatedly.
 pub(super) struct LoopClock {
     pace: Pace,
     started: Instant,
-    /// Added to the file's own timestamps.
+    /// The offset added to the file's own timestamps.
     offset_ms: u64,
-    /// Where each kind of message ends so far, and how long its last one took.
+    /// The end of each kind of message so far, and how long the last message of the kind took.
     ends: [(u64, u64); 2],
-    /// Bytes of media.
+    /// Bytes of media that were sent.
     bytes: u64,
 }
 
@@ -150,14 +150,14 @@ impl LoopClock {
         }
     }
 
-    /// How much was sent so far, for people.
+    /// A text for people about the media that was sent.
     pub(super) fn sent(&self) -> String {
         let longest = self.ends.iter().map(|(last, _)| *last).max().unwrap_or(0);
         let micros = i64::try_from(longest.saturating_mul(1_000)).unwrap_or(i64::MAX);
         format!("{} ({})", output::clock(micros), output::bytes(self.bytes))
     }
 
-    /// The file begins again where its longer track ended.
+    /// Lets the file begin again where its longer track ended.
     pub(super) fn again(&mut self) {
         self.offset_ms = self
             .ends
@@ -175,7 +175,7 @@ impl LoopClock {
             TagKind::Data => None,
         };
         if let Some((last, step)) = end {
-            // A sequence header has the time of the frame that follows it: no step.
+            // A sequence header has the time of the frame behind it, which is no step.
             if at > *last {
                 *step = at - *last;
                 *last = at;
@@ -196,7 +196,7 @@ pub(super) async fn send(
     while let Some(message) = messages.next()? {
         let at = clock.place(message.kind, message.timestamp_ms);
         if clock.pace == Pace::RealTime {
-            // What comes before this moment is due.
+            // Messages before this moment are due.
             publisher.flush().await?;
             sleep_until(clock.started + Duration::from_millis(at)).await;
         }

@@ -13,8 +13,8 @@ pub(super) struct Run {
     store: StoreArgument,
 }
 
-/// What `check-config` refuses, too: it does not help to start again. All that depends on the rest of the box (a port, a
-/// store, a file with a key) is another matter, and may come right by itself.
+/// An error that `check-config` would report, too. A restart does not help. An error that depends on the rest of the box (a
+/// port, a store, a file with a key) is different: it may disappear by itself.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", output::told(.0))]
 pub(super) struct WrongConfiguration(anyhow::Error);
@@ -43,7 +43,7 @@ impl Run {
     }
 }
 
-/// True for a file that is there and may be read the next time: a card has its moments.
+/// True for an existing file that may be readable the next time: a storage device can fail for a moment.
 fn may_pass(error: &anyhow::Error) -> bool {
     let lasts = [
         ErrorKind::NotFound,

@@ -1,4 +1,4 @@
-//! The service from outside: its control socket, and one question.
+//! The service as a client sees it: its control socket, and one request.
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
@@ -13,27 +13,27 @@ use super::open::StoreArgument;
 use crate::api::{MAX_ANSWER, MAX_REQUEST};
 use crate::daemon::{SOCKET_NAME, default_socket};
 
-/// A folder with more is not looked through to its end.
+/// The most entries of a folder that are looked at.
 const MOST_ENTRIES: usize = 10_000;
-/// More sockets are not told of.
+/// The most other sockets that a message names.
 const MOST_OTHERS: usize = 4;
-/// The service answers within half of this, whatever its card does.
+/// The longest wait for an answer. The service answers within half of this, whatever its storage device does.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Where systemd makes it: RuntimeDirectory= of systemd/edgereel.service.
+/// The directory of the socket that systemd makes: RuntimeDirectory= of systemd/edgereel.service.
 const PACKAGED: &str = "/run/edgereel";
 
-/// No service answers.
+/// The error that no service answers.
 #[derive(Debug, thiserror::Error)]
 #[error("no service answers at {}{}", shown(.looked), advice(.others))]
 pub(super) struct NoService {
     looked: Vec<PathBuf>,
-    /// Where other services of this machine answer.
+    /// The sockets of other services of this machine that answer.
     others: Vec<PathBuf>,
 }
 
-/// Where the control socket may be.
+/// The paths where the control socket may be.
 pub(super) fn find_socket(store: &StoreArgument) -> anyhow::Result<Vec<PathBuf>> {
-    // Without a --config of its own the configuration is that of another store, maybe.
+    // Without a `--config` of its own, the configuration may be that of another store.
     if let (Some(data), false) = (store.data(), store.names_config()) {
         return Ok(vec![default_socket(data)]);
     }
@@ -41,7 +41,7 @@ pub(super) fn find_socket(store: &StoreArgument) -> anyhow::Result<Vec<PathBuf>>
     if let Some(socket) = &config.control.socket {
         return Ok(vec![socket.clone()]);
     }
-    // The one that is named after the store is surely that store's.
+    // The socket that is named after the store certainly belongs to that store.
     let own = default_socket(&config.storage.dir);
     let packaged = Path::new(PACKAGED).join(SOCKET_NAME);
     let others = [packaged]
@@ -50,12 +50,12 @@ pub(super) fn find_socket(store: &StoreArgument) -> anyhow::Result<Vec<PathBuf>>
     Ok(std::iter::once(own.clone()).chain(others).collect())
 }
 
-/// Asks whichever of these is there.
+/// Sends a request to the first of these sockets that exists.
 pub(super) fn ask(paths: &[PathBuf], request: &Value) -> anyhow::Result<Result<Value, NoService>> {
     ask_within(paths, request, PATIENCE)
 }
 
-/// The same, with less patience.
+/// The same, with a shorter wait.
 pub(super) fn ask_within(
     paths: &[PathBuf],
     request: &Value,
@@ -90,12 +90,13 @@ pub(super) fn ask_within(
     Ok(Err(NoService { looked, others }))
 }
 
-/// Sockets of this machine's services that answer, or are closed to this user; not those that were looked at.
+/// The sockets of this machine's services that answer, or that are closed to this user. Sockets that were tried already are
+/// left out.
 fn found_elsewhere(looked: &[PathBuf]) -> Vec<PathBuf> {
     let own = default_socket(Path::new("")).parent().map(Path::to_owned);
     let users = |base: &Path| {
         let entries = base.read_dir().into_iter().flatten().flatten().take(MOST_ENTRIES);
-        // `edgereel`, or `edgereel-` and the number of a user.
+        // The name is `edgereel`, or `edgereel-` with the number of a user.
         let is_ours = |name: &str| {
             let rest = name
                 .strip_prefix("edgereel")
@@ -150,7 +151,7 @@ fn is_absent(error: &io::Error) -> bool {
 fn talk(mut stream: UnixStream, text: &str, patience: Duration) -> anyhow::Result<Value> {
     stream.set_read_timeout(Some(patience))?;
     stream.set_write_timeout(Some(patience))?;
-    // A service that turned this user away does not read; what it said is there all the same.
+    // A service that turned this user away does not read. Its answer is there all the same.
     let written = stream.write_all(format!("{text}\n").as_bytes());
     let most = u64::try_from(MAX_ANSWER)? + 1;
     let mut line = Vec::new();

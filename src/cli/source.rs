@@ -1,4 +1,4 @@
-//! A file as a publisher sends it: tag bodies with their times.
+//! A file in the form in which a publisher sends it: tag bodies with their times.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -15,26 +15,26 @@ use crate::format::fmp4::ReadAt;
 use crate::format::mp4::read::{Mp4Reader, Mp4Sample, Mp4Samples};
 use crate::media::{CodecConfig, TrackKind};
 
-/// One RTMP message's worth.
+/// The content of one RTMP message.
 pub(super) struct Outgoing {
     pub(super) kind: TagKind,
-    /// Milliseconds from the beginning of the file.
+    /// Timestamp in milliseconds from the beginning of the file.
     pub(super) timestamp_ms: u64,
-    /// What an FLV tag holds behind its header.
+    /// The body of an FLV tag, without the tag's header.
     pub(super) body: Vec<u8>,
 }
 
-/// What is sent: an FLV or an MP4, told apart by how they begin.
+/// The file to send: an FLV or an MP4. Its first bytes tell which.
 pub(super) enum Source {
     Flv(Box<dyn ReadSeek>),
     Mp4 { file: Pread, reader: Mp4Reader },
 }
 
-/// What an FLV can be read from.
+/// The requirements on the input of an FLV reader.
 pub(super) trait ReadSeek: Read + Seek + Send {}
 impl<R: Read + Seek + Send> ReadSeek for R {}
 
-/// A file that is read where one says.
+/// A file that is read at given offsets.
 pub(super) struct Pread(File);
 
 impl ReadAt for Pread {
@@ -67,7 +67,7 @@ impl Source {
         }
     }
 
-    /// How long the file is, where it says so.
+    /// Length of the file in milliseconds, where the file tells it.
     pub(super) fn length_ms(&mut self) -> anyhow::Result<Option<u64>> {
         match self {
             Source::Flv(input) => Ok(flv_length(input.as_mut()).ok()),
@@ -78,7 +78,7 @@ impl Source {
         }
     }
 
-    /// The file from its beginning.
+    /// The messages of the file from its beginning.
     pub(super) fn messages(&mut self) -> anyhow::Result<Messages<'_>> {
         match self {
             Source::Flv(input) => {
@@ -110,17 +110,17 @@ pub(super) enum Messages<'a> {
         file: &'a Pread,
         reader: &'a Mp4Reader,
         samples: Mp4Samples<'a>,
-        /// Which configuration each track was last announced with: video, audio.
+        /// The configuration that each track was last announced with: video, audio.
         sent: [Option<usize>; 2],
-        /// What says how to decode the sample that waits behind it.
+        /// The sequence headers for the sample that waits behind them.
         announced: VecDeque<Outgoing>,
-        /// That sample.
+        /// The sample that waits.
         held: Option<Mp4Sample>,
     },
 }
 
 impl Messages<'_> {
-    /// The next message in decode order, nothing at the end.
+    /// The next message in decode order. Nothing at the end.
     pub(super) fn next(&mut self) -> anyhow::Result<Option<Outgoing>> {
         match self {
             Messages::Flv { reader, zero_ms } => {
@@ -203,7 +203,7 @@ fn colour_info(config: &CodecConfig, before: Option<&CodecConfig>) -> Option<Vec
     }
 }
 
-/// From its first tag to its last one, which ends with its own length.
+/// The time from the first tag to the last one. The length at the end of the file leads to the last tag.
 fn flv_length(input: &mut (dyn ReadSeek + 'static)) -> anyhow::Result<u64> {
     let mut size = [0; 4];
     input.seek(SeekFrom::End(-4))?;

@@ -68,7 +68,7 @@ impl Verify {
         bar.finish_and_clear();
         let checked = checked?;
         if self.json {
-            // The keys in the order of the alphabet, as in all answers.
+            // The keys are in alphabetical order, as in all answers.
             let document = serde_json::to_value(document(&checked, &told))?;
             serde_json::to_writer_pretty(&mut out, &document)?;
             writeln!(out)?;

@@ -1,16 +1,16 @@
-//! Moments, as people write them on a command line.
+//! Moments in the form in which people write them on a command line.
 
 use std::str::FromStr;
 
 use crate::config::Span;
 use crate::media::Micros;
 
-/// `2026-11-20T08:00:00Z` (RFC 3339), or a length of time such as `90s` or `12min`.
+/// A time such as `2026-11-20T08:00:00Z` (RFC 3339), or a length of time such as `90s` or `12min`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum When {
-    /// UTC.
+    /// A UTC time in microseconds.
     At(Micros),
-    /// From the beginning, or back from now: the command says which.
+    /// A length of time in microseconds. The command decides whether it counts from the beginning or back from now.
     Offset(Micros),
 }
 
@@ -31,7 +31,7 @@ impl FromStr for When {
 }
 
 impl When {
-    /// The UTC time, an offset counted from `zero`.
+    /// The UTC time in microseconds. An offset counts from `zero`.
     pub(super) fn from(self, zero: Micros) -> Micros {
         match self {
             When::At(at) => at,
@@ -39,7 +39,7 @@ impl When {
         }
     }
 
-    /// The UTC time, an offset counted back from `now`.
+    /// The UTC time in microseconds. An offset counts back from `now`.
     pub(super) fn before(self, now: Micros) -> Micros {
         match self {
             When::At(at) => at,

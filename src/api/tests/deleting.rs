@@ -1,4 +1,4 @@
-//! Deletion, there too, of what was stopped and has not ended yet.
+//! Deletion, also of the delivered files, of a recording that was stopped and has not ended yet.
 
 use serde_json::json;
 
@@ -8,7 +8,7 @@ use crate::store::{Command, RecordingSpec, testing};
 
 const ZERO: i64 = 1_000_000_000_000;
 
-/// A second of a recording, of which it is known that it ends a second later.
+/// A second of a recording that is known to end a second later.
 async fn ending(the_box: &Box, id: RecordingId) {
     let publish = PublishId::new(1);
     for command in [
@@ -39,14 +39,15 @@ async fn ending(the_box: &Box, id: RecordingId) {
     }
 }
 
-/// The clock of the test goes on at once where nobody does anything: the seconds in which it does not end are over at once.
+/// The test's clock goes on at once while nobody does anything, so the seconds in which the recording does not end pass at
+/// once.
 #[tokio::test(start_paused = true)]
 async fn what_is_delivered_of_a_recording_is_not_removed_before_that_has_ended() {
     let the_box = a_box();
     let id = RecordingId::new(7);
     ending(&the_box, id).await;
     let remote = json!({ "recording": id.to_string(), "remote": true });
-    // What went out before it was removed is gone; what went out behind that would be there again.
+    // Files that were delivered before the removal are gone. Files that are delivered behind it would be there again.
     let (code, _, message) = the_box.refused("recording.delete", &remote).await;
     assert_eq!(code, "conflict", "{message}");
     assert!(message.contains("ending; try again in a moment"), "{message}");
@@ -61,7 +62,7 @@ async fn what_is_delivered_of_a_recording_is_not_removed_before_that_has_ended()
         })
         .await
         .unwrap();
-    // It has ended, and who removes it there is asked: here, nobody.
+    // The recording has ended, and the uploader is asked to remove it. Here there is no uploader.
     let (code, _, message) = the_box.refused("recording.delete", &remote).await;
     assert_eq!(code, "conflict", "{message}");
     assert!(message.contains("sync.url"), "{message}");

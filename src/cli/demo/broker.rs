@@ -13,22 +13,22 @@ use crate::cli::shown;
 use crate::config::{BrokerUrl, Mqtt, Span};
 use crate::doors::mqtt::{LinkSettings, Remote};
 
-/// It listens by then, or never.
+/// The time within which the broker must listen.
 const START: Duration = Duration::from_secs(5);
 
-/// A broker, as long as this lives.
+/// A broker that runs as long as this value lives.
 pub(super) struct Broker {
     child: Child,
     port: u16,
 }
 
 impl Broker {
-    /// Starts one that keeps what it has to keep in `dir`; none where none is installed.
+    /// Starts a broker that keeps its files in `dir`. Returns none where none is installed.
     pub(super) async fn start(dir: &Path) -> anyhow::Result<Option<Self>> {
         let Some(program) = installed("mosquitto") else {
             return Ok(None);
         };
-        // A port that nobody has now; should somebody take it before the broker does, the demo says so.
+        // A port that nobody uses now. If another program takes it before the broker does, the demo says so.
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
         let config = dir.join("mosquitto.conf");
         let text = format!("listener {port} 127.0.0.1\nallow_anonymous true\n");
@@ -52,7 +52,7 @@ impl Broker {
         Ok(Some(broker))
     }
 
-    /// Where it is.
+    /// The address of the broker.
     pub(super) fn url(&self) -> BrokerUrl {
         BrokerUrl {
             tls: false,
@@ -61,7 +61,7 @@ impl Broker {
         }
     }
 
-    /// Hears what the box says: events, a line each.
+    /// Subscribes to the messages of the box: events, a line each.
     pub(super) async fn listen(&self, prefix: &str, device: &str) -> anyhow::Result<Heard> {
         let link = link(self.url())?;
         let mut remote = Remote::connect(&link, self.url().to_string()).await?;
@@ -98,7 +98,7 @@ impl Drop for Broker {
     }
 }
 
-/// What the box said, line by line.
+/// The messages of the box, line by line.
 pub(super) struct Heard {
     pub(super) lines: mpsc::Receiver<String>,
     task: JoinHandle<()>,
@@ -119,7 +119,7 @@ fn link(url: BrokerUrl) -> anyhow::Result<LinkSettings> {
     })
 }
 
-/// Where a program is: on the PATH, or where an ordinary user's does not lead.
+/// The path of a program: on the PATH, or in a folder that is not on an ordinary user's PATH.
 fn installed(name: &str) -> Option<PathBuf> {
     let searched = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&searched).chain(["/usr/sbin", "/sbin"].map(PathBuf::from));

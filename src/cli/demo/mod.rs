@@ -1,4 +1,4 @@
-//! `edgereel demo`: the service, a broker, a publisher and what comes of it, on one machine, in half a minute.
+//! `edgereel demo`: the service, a broker, a publisher and the resulting files, on one machine, in half a minute.
 
 mod broker;
 
@@ -25,15 +25,15 @@ use crate::store::{Library, RecordingState};
 /// Twenty seconds with a running clock and a beep each second, made by `assets/make-sample.sh`.
 static SAMPLE: &[u8] = include_bytes!("../../../assets/sample.flv");
 const STREAM: &str = "live/demo";
-/// What topics begin with.
+/// The beginning of all topics.
 const PREFIX: &str = "edgereel";
-/// The last events are there by then.
+/// The last events have come within this time.
 const LAST_EVENTS: Duration = Duration::from_millis(500);
-/// Marks a directory that the demo made, and may empty.
+/// Marks a directory that the demo made. The demo may empty such a directory.
 const MARKER: &str = ".edgereel-demo";
-/// A clip of some seconds is delivered by then, or something is in its way.
+/// A clip of some seconds is delivered within this time, or there is a problem.
 const DELIVERY: Duration = Duration::from_secs(60);
-/// Shorter than the service's own, so that one can see segments being sealed.
+/// Shorter than the service's own, so that a user sees segments being sealed.
 const SEGMENT: Duration = Duration::from_secs(5);
 
 #[derive(clap::Args)]
@@ -64,7 +64,7 @@ impl Demo {
         self.tell(&store)
     }
 
-    /// The usual, but for a port that the system chooses, and short names for what is delivered.
+    /// The usual configuration, with a port that the system chooses, and short names for delivered files.
     fn config(&self, store: &Path, broker: Option<&Broker>) -> anyhow::Result<Config> {
         let mqtt = broker.map_or(String::new(), |broker| {
             format!("[mqtt]\nurl = \"{}\"\n", broker.url())
@@ -138,7 +138,7 @@ impl Demo {
         Ok(())
     }
 
-    /// Waits until all of it is where it belongs.
+    /// Waits until all files are delivered.
     async fn delivered(&self, service: &Service) -> anyhow::Result<()> {
         let store = self.dir.join("store");
         let deadline = start() + DELIVERY;
@@ -188,7 +188,7 @@ impl Demo {
             };
             println!("play it:     mpv {place}");
         }
-        // As it was called: it may not be on the PATH.
+        // The name as it was called, because the program may not be on the PATH.
         let edgereel = std::env::args().next().unwrap_or_else(|| "edgereel".to_owned());
         println!("list it:     {edgereel} ls --data {}", store.display());
         println!(
@@ -218,7 +218,7 @@ async fn publish(mut publisher: Publisher, until: Instant) -> anyhow::Result<()>
     Ok(())
 }
 
-/// The next line that is heard; never, where nobody listens.
+/// The next line from the broker. Without a broker it never comes.
 async fn next(heard: &mut Option<Heard>) -> Option<String> {
     match heard {
         Some(heard) => heard.lines.recv().await,
@@ -226,9 +226,9 @@ async fn next(heard: &mut Option<Heard>) -> Option<String> {
     }
 }
 
-/// One line that is written over on a terminal, a line each second in a pipe.
+/// One line that is written over on a terminal. In a pipe it is a line each second.
 struct Screen {
-    /// Columns of the terminal, if it is one.
+    /// Columns of the terminal, if there is one.
     width: Option<usize>,
     segments: u64,
 }
@@ -261,7 +261,8 @@ impl Screen {
         let _ = out.flush();
     }
 
-    /// What matters most first: the rest goes where the terminal ends, for a line that wraps is not written over.
+    /// The most important part comes first. The line is cut where the terminal ends, because a line that wraps is not written
+    /// over.
     fn line(&self, elapsed: Duration, snapshot: &Snapshot, stream: &StreamStatus) -> String {
         let tracks: Vec<String> = [
             stream.tracks.video.as_ref().map(|video| format!("{video:?}")),
@@ -294,7 +295,7 @@ impl Screen {
         line
     }
 
-    /// A line beside it.
+    /// Prints a line above the line of the progress.
     fn say(&self, line: &str) {
         match self.width {
             Some(width) => println!("\r\x1b[K{}", shown::fitted(&format!("       {line}"), width)),
@@ -302,7 +303,7 @@ impl Screen {
         }
     }
 
-    /// The lines that are left, up to the end of the service.
+    /// Prints the remaining lines, up to the end of the service.
     async fn hear(&self, heard: &mut Option<Heard>) {
         while let Ok(Some(line)) = tokio::time::timeout(LAST_EVENTS, next(heard)).await {
             self.say(&line);
@@ -319,7 +320,7 @@ impl Screen {
     }
 }
 
-/// An empty directory; an earlier demo's is emptied, anything else is left alone.
+/// Makes an empty directory. The directory of an earlier demo is emptied. Any other directory is left alone.
 fn make_anew(dir: &Path) -> anyhow::Result<()> {
     let shown = dir.display();
     let marker = dir.join(MARKER);

@@ -15,11 +15,11 @@ use crate::format::hls::{Hls, TARGET_MS};
 use crate::format::mp4::Mp4;
 use crate::format::{Format, TapeSource, View, VirtualFile};
 
-/// Read and written at a time: large enough that flash and disk are asked seldom.
+/// Bytes that are read and written at a time. They are so many that flash and disk are accessed seldom.
 const BLOCK: usize = 1 << 20;
 
-/// Where a folder's files are until all of them are there. In the folder itself, so that moving them is one step each,
-/// whatever the folder is: a mount point, or the one we stand in.
+/// Name of the folder that holds the files until all of them are there. It is in the target folder itself, so that each file is
+/// moved in one step, whatever the target folder is: a mount point, or the current directory.
 pub(super) const STAGING: &str = ".edgereel-export";
 
 /// Where an export goes.
@@ -37,7 +37,7 @@ impl Target {
         }
     }
 
-    /// The same with a number: `OUT-2.mp4` of `OUT.mp4`.
+    /// The same target with a number: `OUT-2.mp4` for `OUT.mp4`.
     pub(super) fn numbered(&self, number: usize) -> Self {
         let Target::Path(path) = self else {
             return self.clone();
@@ -52,7 +52,7 @@ impl Target {
     }
 }
 
-/// Who watches while a file is made.
+/// The progress bar and the interrupt of an export.
 #[derive(Clone, Copy)]
 pub(super) struct Watch<'a> {
     pub(super) bar: &'a ProgressBar,
@@ -88,20 +88,20 @@ fn one(made: &mut dyn VirtualFile, target: &Target, watch: Watch<'_>) -> anyhow:
     }
 }
 
-/// All of it beside first, then in place of what was there: a failure leaves the folder as it was.
+/// Makes all files beside the old ones, then moves them into their place. A failure leaves the folder as it was.
 fn folder_of<S: TapeSource + Clone>(hls: &Hls<S>, folder: &Path, watch: Watch<'_>) -> anyhow::Result<()> {
     let shown = folder.display();
     let made = !folder.exists();
     let staging = folder.join(STAGING);
-    // Of an export that was killed.
+    // The remains of an export that was killed.
     let _ = std::fs::remove_dir_all(&staging);
     std::fs::create_dir_all(&staging).with_context(|| format!("cannot make '{shown}'"))?;
     let placed = into_staging(hls, &staging, watch).and_then(|names| {
-        // The playlists first: nobody is to see one that names what is gone.
+        // The playlists go first, so that no reader sees one that names a missing file.
         let mut old = overwrite::of_hls(folder);
         old.sort_by_key(|path| path.extension().is_none_or(|end| end != "m3u8"));
         old.iter().for_each(|path| remove(path));
-        // In their own order, the playlist last: whoever sees it finds everything it names.
+        // The files move in their own order, the playlist last: a reader that sees it finds every file that it names.
         names
             .iter()
             .try_for_each(|name| rename(&staging.join(name), &folder.join(name)))
@@ -129,11 +129,11 @@ fn into_staging<S: TapeSource + Clone>(
     Ok(names)
 }
 
-/// Beside the path first, then renamed: whoever sees the file sees all of it.
+/// Makes the file beside its path and renames it, so that a reader always sees the whole file.
 fn into_file(made: &mut dyn VirtualFile, path: &Path, watch: Watch<'_>) -> anyhow::Result<()> {
     let cannot = || format!("cannot write '{}'", path.display());
     if path.metadata().is_ok_and(|found| !found.is_file()) {
-        // A device or a pipe: what is renamed to it would take its place.
+        // The path is a device or a pipe. A renamed file would replace it.
         return create(path)
             .and_then(|mut file| copy(made, &mut file, watch))
             .with_context(cannot);
@@ -178,6 +178,6 @@ fn rename(from: &Path, to: &Path) -> anyhow::Result<()> {
 
 #[expect(clippy::disallowed_methods, reason = "a file for the user, not the tape")]
 fn remove(path: &Path) {
-    // What is left of a failed export is of no use; that it could not be removed either changes nothing.
+    // The remains of a failed export are of no use. If they cannot be removed either, nothing changes.
     let _ = std::fs::remove_file(path);
 }

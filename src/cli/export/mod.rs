@@ -1,4 +1,4 @@
-//! `edgereel export`: files that play, from recordings.
+//! `edgereel export`: makes playable files from recordings.
 
 mod file;
 mod named;
@@ -117,7 +117,7 @@ impl Export {
         result.context(of_what)
     }
 
-    /// What is asked for, in whichever way.
+    /// The requested ranges, in whichever way they were given.
     fn ranges(&self) -> anyhow::Result<Vec<Range>> {
         let mut ranges = self.ranges.clone();
         if self.last {
@@ -140,7 +140,7 @@ impl Export {
         Ok(ranges)
     }
 
-    /// The files to make, each of a view.
+    /// The files to make, each with its view.
     fn files(
         &self,
         view: View<LibrarySource>,
@@ -260,7 +260,7 @@ fn told(change: &Change) -> String {
     format!("{change} at {}", rfc3339(change.at))
 }
 
-/// UTC of where a view begins and ends.
+/// UTC of the beginning and the end of a view.
 fn utc_bounds<S: TapeSource>(view: &View<S>) -> anyhow::Result<Option<(Micros, Micros)>> {
     let bounds = view.bounds()?;
     Ok(bounds.and_then(|(start, end)| view.utc(start).zip(view.utc(end))))

@@ -1,4 +1,4 @@
-//! Which format an output is to have, by what was said and by how its name ends.
+//! The format of an output, by the option and by the end of the output's name.
 
 use std::path::Path;
 

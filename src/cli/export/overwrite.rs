@@ -1,4 +1,4 @@
-//! What is there already where a file is to be made.
+//! What happens to files that are already where an export is to be made.
 
 use std::io::{IsTerminal as _, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -8,11 +8,11 @@ use anyhow::{Context as _, bail, ensure};
 use super::file::Target;
 use crate::format::Format;
 
-/// The mark of an export stands this near to its beginning: behind the index of some hours at the most.
+/// The mark of an export is within this many bytes of its beginning. At most, the index of some hours is before it.
 const MARKED_WITHIN: u64 = 4 << 20;
 
-/// Asks on a terminal whether what is there may be overwritten. Elsewhere nobody can be asked: what an earlier export made is
-/// replaced, as it can be made again, and anything else is if `force` says so.
+/// Asks on a terminal whether existing files may be overwritten. Without a terminal nobody can be asked. Then the files of an
+/// earlier export are replaced, because they can be made again. Other files are replaced only with `force`.
 pub(super) fn ask(format: Format, targets: &[&Target], force: bool) -> anyhow::Result<()> {
     let terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
     let mut there = Vec::new();
@@ -49,7 +49,7 @@ pub(super) fn ask(format: Format, targets: &[&Target], force: bool) -> anyhow::R
     Ok(())
 }
 
-/// True where a file would be overwritten.
+/// True when a file would be overwritten.
 fn file(path: &Path) -> anyhow::Result<bool> {
     let Ok(found) = path.metadata() else {
         return Ok(false);
@@ -60,12 +60,12 @@ fn file(path: &Path) -> anyhow::Result<bool> {
         path.display(),
         path.join("out.mp4").display()
     );
-    // A device or a pipe takes what it gets.
+    // A device or a pipe is not overwritten.
     Ok(found.is_file())
 }
 
 /// True for a file with the mark of an export: the name of the program, as MP4, M4A and FLV have it. Fragmented MP4 and ADTS
-/// have none.
+/// have no mark.
 #[expect(clippy::disallowed_methods, reason = "somebody's file, not the tape")]
 fn is_marked(path: &Path) -> bool {
     let mut head = Vec::new();
@@ -74,7 +74,7 @@ fn is_marked(path: &Path) -> bool {
     read.is_ok() && head.windows(mark.len()).any(|window| window == mark)
 }
 
-/// True where an earlier export would be overwritten. Somebody's other files never are.
+/// True when an earlier export would be overwritten. A user's other files are never overwritten.
 fn earlier_export(folder: &Path) -> anyhow::Result<bool> {
     let shown = folder.display();
     let Ok(found) = folder.metadata() else {

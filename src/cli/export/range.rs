@@ -1,4 +1,4 @@
-//! What is exported: a recording, or a part of one.
+//! The range of an export: a recording, or a part of one.
 
 use std::str::FromStr;
 

@@ -1,4 +1,4 @@
-//! The configuration file as a man page: where it is, what is in it, and where each key is explained.
+//! The configuration file as a man page: its place, its content, and where each key is explained.
 
 use std::path::Path;
 
@@ -74,7 +74,7 @@ pub(super) fn page() -> String {
     .concat()
 }
 
-/// Every key, as the tables of the document have it.
+/// Every key, as the tables of the document list it.
 fn keys() -> String {
     let mut out = Roff::new();
     out.control("SH", ["KEYS"]);
@@ -94,7 +94,7 @@ fn keys() -> String {
 /// A row of a table in docs/configuration.md.
 struct Key {
     section: &'static str,
-    /// Or several, with commas.
+    /// One name, or several with commas.
     name: String,
     about: String,
 }
@@ -128,7 +128,7 @@ fn documented() -> Vec<Key> {
         let (Some(name), Some(about)) = (cell("key"), cell("what it does")) else {
             continue;
         };
-        // `rtmp.listen` in the table of several sections, `url` in that of one.
+        // The table of several sections has `rtmp.listen`. The table of one section has `url`.
         let (section, name) = match name.split_once('.').filter(|_| heading == "Keys") {
             Some((section, name)) => (format!("[{section}]"), name.to_owned()),
             None => (heading.clone(), name),
@@ -152,12 +152,12 @@ fn documented() -> Vec<Key> {
     keys
 }
 
-/// The words of a cell, without its marks.
+/// The text of a cell, without its markup.
 fn unmarked(cell: &str) -> String {
     let mut out = String::new();
     let mut rest = cell;
     while let Some((before, link)) = rest.split_once('[') {
-        // `[text](target)`; a bracket in a value is itself.
+        // The form is `[text](target)`. A bracket in a value is itself.
         let Some((words, after)) = link
             .split_once("](")
             .filter(|(words, _)| !words.contains(['[', '"']))
@@ -176,7 +176,7 @@ fn unmarked(cell: &str) -> String {
     out.replace(['`'], "").replace("**", "")
 }
 
-/// The error for an unknown key of a section names all that are known there.
+/// The error for an unknown key of a section names all known keys of that section.
 #[test]
 fn every_key_is_documented_and_in_the_page() {
     let documented = documented();
@@ -192,7 +192,7 @@ fn every_key_is_documented_and_in_the_page() {
             .filter(|key| key.section == *section)
             .flat_map(|key| key.name.split(", "))
             .collect();
-        // A table of a format is told of in a sentence, and the old form of a rule's stream not at all.
+        // A sentence of the document describes the tables of formats. The old form of a rule's stream is not described at all.
         let told_elsewhere = |key: &str| match *section {
             "[[template]]" => ["hls", "mp4", "fmp4", "flv", "aac"].contains(&key),
             "[[rule]]" => key == "app",
@@ -207,7 +207,7 @@ fn every_key_is_documented_and_in_the_page() {
     }
 }
 
-/// The error for an unknown key names all that are known.
+/// The error for an unknown key names all known keys.
 #[test]
 fn the_page_has_every_section_that_the_file_may_have() {
     let refused = Config::parse(Some((Path::new("x"), "zzzzzzzz = 1")), [], "box").unwrap_err();

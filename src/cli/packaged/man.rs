@@ -1,4 +1,4 @@
-//! Commands as man pages: one each, and one for a group with all that is in it.
+//! Commands as man pages: one page for each command, and one for a group with all its commands.
 
 use std::fmt::Write as _;
 
@@ -41,7 +41,7 @@ const FILES: &[(&str, &str)] = &[
     ),
 ];
 
-/// Every page by its name.
+/// Every page, with its name.
 pub(super) fn pages(whole: Command) -> Files {
     let mut whole = whole
         .disable_help_subcommand(true)
@@ -105,7 +105,7 @@ fn examples(name: &str) -> String {
     found.map_or_else(String::new, |(_, examples)| list("EXAMPLES", *examples))
 }
 
-/// The options that every command of a group has: told once.
+/// The options that every command of a group has, described once.
 fn shared(group: &Command) -> Vec<String> {
     let ids = |command: &Command| -> Vec<String> {
         let options = command
@@ -126,7 +126,7 @@ fn without(command: &Command, hidden: impl Fn(String) -> bool) -> Command {
     })
 }
 
-/// Everything down to the description. The title is without a date: a page is as old as the program.
+/// The page down to the description. The title has no date, because a page is as old as the program.
 fn head(man: &Man, command: &Command) -> String {
     assert!(command.get_about().is_some(), "{}", command.get_name());
     let name = command.get_display_name().unwrap_or_else(|| command.get_name());
@@ -139,7 +139,7 @@ fn head(man: &Man, command: &Command) -> String {
     .concat()
 }
 
-/// How a page begins; `Man` would leave out the empty date, and what follows would take its place.
+/// The beginning of a page. `Man` would leave out the empty date, and the next field would take its place.
 pub(super) fn title(name: &str, section: &str) -> String {
     format!(
         "{}.TH {} {section} \"\" \"edgereel {}\" \"edgereel manual\"\n",
@@ -149,7 +149,7 @@ pub(super) fn title(name: &str, section: &str) -> String {
     )
 }
 
-/// A section without the preamble that is once in the title.
+/// A section without the preamble, which stands once in the title.
 fn text(render: impl FnOnce(&mut dyn std::io::Write) -> std::io::Result<()>) -> String {
     let mut bytes = Vec::new();
     render(&mut bytes).unwrap();

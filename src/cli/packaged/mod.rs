@@ -1,5 +1,5 @@
-//! The man pages and completions that packages install, in `packaging/`: made of the same description as the arguments
-//! themselves. The tests here see that none is old, and renew them.
+//! The man pages and completions that packages install, in `packaging/`. They are made of the same description as the arguments
+//! themselves. The tests here check that none is out of date, and renew them.
 //!
 //! | module | what it is |
 //! |---|---|
@@ -14,10 +14,10 @@ use std::path::Path;
 
 use clap_complete::Shell;
 
-/// A file's name, and what is in it.
+/// The files of a folder: each name with its text.
 type Files = BTreeMap<String, String>;
 
-/// The files of a folder in `packaging` are what they would be if they were made now, and there is no other.
+/// The files of a folder in `packaging/` equal the files that would be made now, and the folder has no other file.
 #[expect(
     clippy::disallowed_methods,
     reason = "files of this repository, not flash of a box"

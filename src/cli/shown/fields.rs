@@ -1,4 +1,4 @@
-//! One thing: its names beside their values, and what is in it below, further in.
+//! One object: its names beside their values, with inner objects below them and indented.
 
 use serde_json::{Map, Value};
 
@@ -6,7 +6,7 @@ use super::page::Page;
 use super::plain;
 use super::value::{cell, label, pairs};
 
-/// What people look for comes first, in this order; the rest by its name.
+/// The most wanted fields come first, in this order. The others follow by name.
 const FIRST: [&str; 15] = [
     "id",
     "recording",
@@ -24,10 +24,10 @@ const FIRST: [&str; 15] = [
     "end",
     "duration_s",
 ];
-/// Each thing in another is so much further in.
+/// The indent of each inner object.
 const STEP: usize = 2;
 
-/// What is said, in the order that it is told in: what is in lines of its own comes last.
+/// The fields of an object in the order of display. Fields with lines of their own come last.
 pub(super) fn ordered(object: &Map<String, Value>) -> Vec<(&str, &Value)> {
     let said = |value: &Value| match value {
         Value::Null => false,
@@ -50,7 +50,7 @@ pub(super) fn ordered(object: &Map<String, Value>) -> Vec<(&str, &Value)> {
     fields
 }
 
-/// The lines of a thing.
+/// The lines of an object.
 pub(super) fn lines(page: &Page, object: &Map<String, Value>) -> Vec<String> {
     let mut out = Vec::new();
     write(page, object, 0, &mut out);
@@ -95,7 +95,7 @@ fn write(page: &Page, object: &Map<String, Value>, indent: usize, out: &mut Vec<
     }
 }
 
-/// One of several things: in a line where it fits, else in lines of its own behind a dash.
+/// One of several items: in one line where it fits, else in lines of its own behind a dash.
 fn item(page: &Page, name: &str, value: &Value, indent: usize, out: &mut Vec<String>) {
     let Some(object) = value.as_object() else {
         out.push(format!("{:indent$}- {}", "", cell(page, name, value)));
@@ -113,7 +113,7 @@ fn item(page: &Page, name: &str, value: &Value, indent: usize, out: &mut Vec<Str
     }
 }
 
-/// True for what has names of its own.
+/// True for a value that has names of its own.
 fn is_deep(value: &Value) -> bool {
     match value {
         Value::Object(_) => true,

@@ -1,10 +1,10 @@
-//! Answers as people read them. Programs take `--json`.
+//! Answers in a form for people. Programs use `--json`.
 //!
 //! | module | what it is |
 //! |---|---|
 //! | `page` | a terminal of so many columns, or a pipe |
-//! | `table` | things of a kind, a line each |
-//! | `fields` | one thing, name by name |
+//! | `table` | items of one kind, a line each |
+//! | `fields` | one object, name by name |
 //! | `recorded` | whether a stream is recorded |
 //! | `value` | a number with its unit, a time |
 
@@ -33,7 +33,7 @@ const fn column(name: &'static str, head: &'static str, kind: Kind, spare: u8) -
     }
 }
 
-/// What `ls` tells of each recording.
+/// The columns of `ls` for each recording.
 pub(super) const RECORDINGS: &[Column] = &[
     column("id", "ID", Kind::Id, 0),
     column("stream", "STREAM", Kind::Text, 0),
@@ -45,7 +45,7 @@ pub(super) const RECORDINGS: &[Column] = &[
     column("tracks", "TRACKS", Kind::Text, 3),
 ];
 
-/// What is told of each thing in a list, where not all of it is.
+/// The columns of each list that does not show all fields.
 const COLUMNS: &[(&str, &[Column])] = &[
     (
         "recordings",
@@ -152,7 +152,7 @@ pub(super) fn print(command: &str, result: &Value) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What becomes of a recording that is deleted, where it is more than that it is gone.
+/// The lines about a deleted recording, if more is to be said than that it is gone.
 fn deleted(result: &Value) -> Vec<String> {
     let mut lines = Vec::new();
     if result.get("waits").is_some() {
@@ -183,7 +183,7 @@ fn deleted(result: &Value) -> Vec<String> {
     lines
 }
 
-/// A recording within a sentence: its id, and what it is of.
+/// A recording within a sentence: its id, its stream and the like.
 pub(super) fn sentence(id: &Value, row: &Value) -> String {
     let page = Page::default();
     let field = |name: &str| {
@@ -200,7 +200,7 @@ pub(super) fn sentence(id: &Value, row: &Value) -> String {
     )
 }
 
-/// What is wrong with what streams send: a line each, beside the table.
+/// Faults in the media of streams: a line each, below the table.
 fn notes(result: &Value) -> Vec<String> {
     let rows = result.get("streams").and_then(Value::as_array);
     let of_row = |row: &Value| {
@@ -220,7 +220,7 @@ fn notes(result: &Value) -> Vec<String> {
     rows.into_iter().flatten().flat_map(of_row).collect()
 }
 
-/// What tasks missed: a line each, beside the table.
+/// Times that tasks missed: a line each, below the table.
 fn missed(result: &Value) -> Vec<String> {
     let rows = result.get("tasks").and_then(Value::as_array);
     let of_row = |row: &Value| {
@@ -259,7 +259,7 @@ fn lines(page: &Page, command: &str, result: &Value) -> Vec<String> {
             table::lines(page, columns, &rows.iter().collect::<Vec<_>>())
         };
     }
-    // A name alone in a list is what a shell wants to go on with.
+    // A list of names alone is for use in a shell.
     if let (1, Some((name, Value::Array(values)))) = (object.len(), object.iter().next())
         && !values.iter().any(Value::is_object)
     {
@@ -276,7 +276,7 @@ fn lines(page: &Page, command: &str, result: &Value) -> Vec<String> {
     }
 }
 
-/// A person wants to hear it; a pipe wants nothing.
+/// The line about an empty list. A person needs it; a pipe gets nothing.
 fn none(page: &Page, name: &str) -> Vec<String> {
     match page.width {
         Some(_) => vec![format!("no {name}")],
@@ -293,7 +293,7 @@ pub(super) fn recordings<'a>(page: &'a Page) -> Recordings<'a> {
     }
 }
 
-/// A list of recordings that is written some at a time.
+/// A list of recordings that is written in parts.
 pub(super) struct Recordings<'a> {
     page: &'a Page,
     pages: Pages<'a>,
@@ -301,7 +301,7 @@ pub(super) struct Recordings<'a> {
 }
 
 impl Recordings<'_> {
-    /// The lines of the next ones.
+    /// The lines of the next recordings.
     pub(super) fn lines(&mut self, rows: &[Value]) -> Vec<String> {
         let rows: Vec<Map<String, Value>> = rows.iter().filter_map(Value::as_object).map(readable).collect();
         let is_empty = std::mem::take(&mut self.is_first) && rows.is_empty();
@@ -313,7 +313,7 @@ impl Recordings<'_> {
     }
 }
 
-/// A thing for a table: its state in a word, its tracks in a few.
+/// A row for a table: its state in a word, its tracks in a few words.
 fn readable(row: &Map<String, Value>) -> Map<String, Value> {
     let mut row = row.clone();
     if row.get("paused") == Some(&Value::Bool(true)) && row.get("state").is_some_and(|state| state == "open")
@@ -345,7 +345,7 @@ fn track(track: &Value) -> String {
     }
 }
 
-/// An event, or a status, as `ctl watch` prints it: when, where, what, and what of it people look for.
+/// An event, or a status, as `ctl watch` prints it: time, box, kind, and the most wanted fields.
 pub(super) fn event(page: &Page, prefix: &str, topic: &str, said: &Value) -> String {
     let text = |value: &Value, name: &str| {
         value
@@ -398,7 +398,7 @@ pub(super) fn event(page: &Page, prefix: &str, topic: &str, said: &Value) -> Str
     plain(&line)
 }
 
-/// A terminal must not be told what to do by what somebody named.
+/// Removes control characters, because a name must not control the terminal.
 fn plain(text: &str) -> String {
     text.trim_end().chars().filter(|c| !c.is_control()).collect()
 }

@@ -1,25 +1,25 @@
-//! What answers are shown on: a terminal, or whatever reads a pipe.
+//! The page that answers are shown on: a terminal, or a pipe.
 
 use std::io::IsTerminal as _;
 
 use jiff::tz::TimeZone;
 
-/// What a terminal has that does not say.
+/// The width of a terminal that does not tell its own.
 const USUAL_WIDTH: usize = 80;
-/// Narrower than this no table can be read.
+/// No table can be read in fewer columns.
 const LEAST_WIDTH: usize = 40;
 
-/// A person has so many columns, and a clock on the wall; a program wants all of it, in UTC.
+/// The page for a person has a number of columns, and local times. The page for a program has everything, in UTC.
 #[derive(Clone, Debug, Default)]
 pub(in crate::cli) struct Page {
-    /// Columns; without end, if there is none.
+    /// Columns. There is no limit if there is none.
     pub(in crate::cli) width: Option<usize>,
-    /// The zone that times are told in; UTC, if there is none.
+    /// The zone of the times. UTC if there is none.
     pub(in crate::cli) zone: Option<TimeZone>,
 }
 
 impl Page {
-    /// Where standard output goes.
+    /// The page of standard output.
     pub(in crate::cli) fn stdout() -> Self {
         if std::io::stdout().is_terminal() {
             Self::terminal()
@@ -28,7 +28,7 @@ impl Page {
         }
     }
 
-    /// A terminal, whatever standard output is: what a shell offers is read by a person.
+    /// A terminal, whatever standard output is: a person reads what a shell offers.
     pub(in crate::cli) fn terminal() -> Self {
         Self {
             width: Some(terminal_width()),
@@ -36,7 +36,7 @@ impl Page {
         }
     }
 
-    /// A moment (RFC 3339, UTC) as it is told here: the same, in whole seconds and the time of the place.
+    /// A moment (RFC 3339, UTC) as the page shows it: in whole seconds and in the page's zone.
     pub(in crate::cli) fn time(&self, at: jiff::Timestamp) -> String {
         match &self.zone {
             Some(zone) if zone.to_offset(at).is_zero() => utc(at),
@@ -53,7 +53,7 @@ fn utc(at: jiff::Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-/// The columns of the terminal, as it says, or as the environment does.
+/// The columns of the terminal, as the terminal or the environment says.
 pub(in crate::cli) fn terminal_width() -> usize {
     let known = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
     let said = || std::env::var("COLUMNS").ok()?.parse().ok();
@@ -64,7 +64,7 @@ pub(in crate::cli) fn terminal_width() -> usize {
         .max(LEAST_WIDTH)
 }
 
-/// A text in so many columns: its end is left out, if it does not fit.
+/// A text in at most `width` columns. Its end is cut off if it does not fit.
 pub(in crate::cli) fn fitted(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         return text.to_owned();

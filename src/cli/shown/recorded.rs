@@ -1,10 +1,10 @@
-//! Whether a stream is recorded: in a word, and why not.
+//! Whether a stream is recorded: in a word, and the reason if not.
 
 use serde_json::{Map, Value};
 
 use super::plain;
 
-/// What it is recorded as, or `no`.
+/// The formats in which it is recorded, or `no`.
 pub(super) fn word(recorded: &Value) -> String {
     let by = recorded.get("by").and_then(Value::as_array).into_iter().flatten();
     let formats = by.filter_map(|by| by.get("formats")?.as_array());
@@ -24,7 +24,7 @@ pub(super) fn word(recorded: &Value) -> String {
     }
 }
 
-/// What of the streams in a list is not recorded, and why.
+/// The streams of a list that are not recorded, with the reasons.
 pub(super) fn notes(result: &Value) -> Vec<String> {
     let streams = result
         .get("streams")

@@ -1,33 +1,33 @@
-//! Many things of a kind: a line each, in columns.
+//! A table: items of one kind, a line each, in columns.
 //!
-//! On a terminal a table is no wider than that. First ids are told by their beginning, as long as that stays unique; then
-//! the columns go that matter least; then seconds go, the space between columns, and the ends of long names.
+//! On a terminal a table is no wider than the terminal. First, ids are cut to the beginning that is still unique. Then the
+//! least important columns go. Then seconds go, the space between columns, and the ends of long names.
 
 use serde_json::{Map, Value};
 
 use super::page::{Page, fitted};
 use super::value::{cell, moment};
 
-/// The digits of an id that are its time, to the millisecond: seldom are two the same.
+/// The digits of an id that are its time, to the millisecond. Two ids are seldom the same in these.
 const SHORT_ID: usize = 13;
-/// A name is not made shorter than this.
+/// The least length of a name that is cut.
 const SHORT_TEXT: usize = 8;
 
 /// A column of a table.
 #[derive(Clone, Copy)]
 pub(in crate::cli) struct Column {
-    /// What of each thing is told.
+    /// The name of the field in each row.
     pub(super) name: &'static str,
     pub(super) head: &'static str,
     pub(super) kind: Kind,
-    /// The highest goes first where there is no room; 0 stays.
+    /// The column with the highest number goes first where there is no space. A column with 0 stays.
     pub(super) spare: u8,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Id,
-    /// One of a few words.
+    /// One of a few fixed words.
     Word,
     Text,
     Number,
@@ -42,14 +42,14 @@ struct Table {
     rows: Vec<Vec<String>>,
 }
 
-/// A table that is written some rows at a time: its columns stay where those of the first rows are.
+/// A table that is written some rows at a time. Its columns stay as the first rows made them.
 pub(in crate::cli) struct Pages<'a> {
     page: &'a Page,
     columns: &'a [Column],
     layout: Option<Layout>,
 }
 
-/// Which columns are told, and how wide they are.
+/// The columns of a table, and their widths.
 struct Layout {
     /// Spaces between two columns.
     between: usize,
@@ -57,7 +57,7 @@ struct Layout {
     widths: Vec<usize>,
 }
 
-/// The lines of a table; none for no rows.
+/// The lines of a table. Without rows there are none.
 pub(super) fn lines(page: &Page, columns: &[Column], rows: &[&Map<String, Value>]) -> Vec<String> {
     Pages::new(page, columns).lines(rows)
 }
@@ -72,8 +72,8 @@ impl<'a> Pages<'a> {
         }
     }
 
-    /// The lines of the next rows. A heading is above the first ones, and again where the columns before have no room for
-    /// what follows.
+    /// The lines of the next rows. A heading is above the first ones. It comes again where the earlier columns are too narrow
+    /// for the next rows.
     pub(super) fn lines(&mut self, rows: &[&Map<String, Value>]) -> Vec<String> {
         if rows.is_empty() {
             return Vec::new();
@@ -106,8 +106,8 @@ impl<'a> Pages<'a> {
 }
 
 impl Layout {
-    /// The cells of other rows in these columns. `None` where they have no room. Off a terminal a long cell moves the rest of
-    /// its line.
+    /// The cells of other rows in these columns. `None` where they do not fit. Without a terminal, a long cell moves the rest
+    /// of its line.
     fn cells(&self, table: &Table, is_terminal: bool) -> Option<Vec<Vec<String>>> {
         let mut places = Vec::with_capacity(self.columns.len());
         for ((column, head), width) in self.columns.iter().zip(&self.widths) {
@@ -171,9 +171,9 @@ impl Table {
         table
     }
 
-    /// Makes it no wider than that, as far as it can be.
+    /// Makes the table no wider than `width`, as far as possible.
     fn fit(&mut self, width: usize) {
-        // What nothing is said in is of no use to a person.
+        // A person has no use for an empty column.
         self.keep(|table, at| {
             table
                 .rows
@@ -211,7 +211,7 @@ impl Table {
         widths.iter().sum::<usize>() + self.between * widths.len().saturating_sub(1)
     }
 
-    /// What it is without its cells, and these.
+    /// The layout of the table, and its cells.
     fn into_layout(self) -> (Layout, Vec<Vec<String>>) {
         let widths = self.widths();
         let layout = Layout {
@@ -222,7 +222,7 @@ impl Table {
         (layout, self.rows)
     }
 
-    /// Keeps the columns of which this is true.
+    /// Keeps the columns for which `wanted` is true.
     fn keep(&mut self, wanted: impl Fn(&Self, usize) -> bool) {
         let kept: Vec<bool> = (0..self.columns.len()).map(|at| wanted(self, at)).collect();
         let mut flags = kept.iter();
@@ -233,7 +233,7 @@ impl Table {
         }
     }
 
-    /// Leaves out what matters least, the last of it first, while there is too much.
+    /// Leaves out the least important columns, the last one first, while the table is too wide.
     fn drop_spare(&mut self, least: u8, width: usize) {
         while self.width() > width {
             let most = self
@@ -278,7 +278,7 @@ impl Table {
         }
     }
 
-    /// `2026-11-29 10:03` of `2026-11-29 10:03:49`.
+    /// Cuts `2026-11-29 10:03:49` to `2026-11-29 10:03`.
     fn drop_seconds(&mut self) {
         for at in self.of_kind(Kind::Time) {
             for row in &mut self.rows {
@@ -314,7 +314,7 @@ impl Table {
     }
 }
 
-/// Times of the place. Where all have one distance from UTC, the head of the column says it.
+/// Times of the page's zone. If all have the same offset from UTC, the head of the column has it.
 fn local(page: &Page, values: &[&Value], head: &mut String) -> Vec<String> {
     let zone = page.zone.clone().unwrap_or(jiff::tz::TimeZone::UTC);
     let moments: Vec<Option<jiff::Timestamp>> = values.iter().map(|value| moment(value.as_str()?)).collect();

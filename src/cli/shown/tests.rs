@@ -1,4 +1,4 @@
-//! What people read fits, says what each number is, and has no JSON in it.
+//! The text for people fits, names the meaning of each number, and has no JSON in it.
 
 use serde_json::json;
 
@@ -74,7 +74,7 @@ fn the_columns_of_a_long_list_stay_where_they_are() {
     }
     assert_eq!((above.len(), below.len()), (3, 2));
     assert!(list.lines(&[]).is_empty());
-    // What has no room there, and another offset from UTC than the heading says, begin a table with a heading.
+    // Rows that do not fit, or whose offset from UTC differs from that of the heading, begin a table with a heading.
     let mut third = rows();
     third[0]["duration_s"] = 360_000_000.into();
     assert!(list.lines(&third)[0].starts_with("ID "), "a longer number");

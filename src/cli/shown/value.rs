@@ -1,4 +1,4 @@
-//! A value of an answer as people read it.
+//! A value of an answer in a form for people.
 
 use serde_json::{Map, Value};
 
@@ -6,12 +6,12 @@ use super::page::Page;
 use super::plain;
 use crate::cli::output;
 
-/// Numbers of bytes whose names do not say so.
+/// Names of numbers of bytes that do not end in a unit.
 const BYTES: [&str; 6] = ["bytes", "rss", "memory", "used", "left", "written"];
-/// Lengths of time that are told as on a clock.
+/// Lengths of time that are shown as on a clock.
 const CLOCKS: [&str; 2] = ["duration_s", "uptime_s"];
 
-/// What a value is called, for people.
+/// The label of a field, for people.
 pub(super) fn label(name: &str) -> String {
     match name {
         "duration_s" => "length".to_owned(),
@@ -56,7 +56,7 @@ pub(super) fn pairs(page: &Page, object: &Map<String, Value>) -> String {
     told.collect::<Vec<_>>().join(", ")
 }
 
-/// A number with its unit, where its name says what it is.
+/// A number with its unit, where the field's name tells the unit.
 fn quantity(name: &str, number: f64) -> Option<String> {
     if name == "bytes" || name.ends_with("_bytes") || BYTES.contains(&name) {
         return Some(output::bytes(number as u64));
@@ -86,7 +86,7 @@ fn bit_rate(bits: f64) -> String {
     }
 }
 
-/// A moment as answers have them.
+/// A moment in the form that answers have.
 pub(super) fn moment(text: &str) -> Option<jiff::Timestamp> {
     let date = text.len() >= 20 && text.as_bytes().get(10) == Some(&b'T') && text.ends_with('Z');
     date.then(|| text.parse().ok()).flatten()
