@@ -112,12 +112,12 @@ pub(super) fn one_stream<'de, D: Deserializer<'de>>(from: D) -> Result<StreamNam
     }
 }
 
-/// As [`one_stream`], for a stream that may not exist yet. A name that nobody can publish is refused.
+/// Reads a stream as [`one_stream`] does. The stream may not exist yet. A name that nobody can publish is refused.
 pub(super) fn one_to_come<'de, D: Deserializer<'de>>(from: D) -> Result<StreamName, D::Error> {
     one_stream(from)?.seen().map_err(serde::de::Error::custom)
 }
 
-/// As [`one_stream`], where the stream may be left out.
+/// Reads a stream as [`one_stream`] does, where the stream may be left out.
 pub(super) fn one_stream_or_none<'de, D: Deserializer<'de>>(from: D) -> Result<Option<StreamName>, D::Error> {
     #[derive(Deserialize)]
     struct Named(#[serde(deserialize_with = "one_stream")] StreamName);

@@ -160,8 +160,9 @@ impl Api {
         Answer { id, result }
     }
 
-    /// The same for a caller that takes answers of at most `most` bytes. A list that would be longer is read again with fewer
-    /// rows, and its `next` says where it goes on. The caller must refuse an answer that is still longer.
+    /// Does the same as [`ask`](Self::ask), for a caller that takes answers of at most `most` bytes. A list that would be
+    /// longer is read again with fewer rows, and its `next` says where it goes on. The caller must refuse an answer that is
+    /// still longer.
     pub async fn ask_within(&self, name: &str, request: Request, most: usize) -> Answer {
         let mut answer = self.ask(name, request.clone()).await;
         let Some((limit, unsaid)) = command(name).and_then(Command::row_limit) else {

@@ -442,7 +442,7 @@ async fn delete(api: &Api, arguments: Map<String, Value>) -> Result<RecordingDel
         .submit(StoreCommand::Delete { recording: id })
         .await?;
     if row.ending {
-        // The recording is being removed already. The earlier caller has the better answer.
+        // The deletion is under way already. The caller gets a better answer once the recording has ended.
         ends.closed(read).await?;
     }
     let (deletion, now) = api

@@ -33,8 +33,8 @@ pub fn recording(row: &RecordingRow) -> Recording {
     }
 }
 
-/// The same for an answer, which is bounded. If there are very many gaps, it has the last `gaps` of them, and the number of the
-/// others.
+/// A recording's row for an answer, which is bounded. If there are very many gaps, the row has the last `gaps` of them, and the
+/// number of the others.
 pub(super) fn bounded(row: &RecordingRow, gaps: usize) -> Recording {
     let more = row.gaps.len().saturating_sub(gaps);
     let mut recording = recording(row);

@@ -55,7 +55,7 @@ pub(super) fn ask(paths: &[PathBuf], request: &Value) -> anyhow::Result<Result<V
     ask_within(paths, request, PATIENCE)
 }
 
-/// The same, with a shorter wait.
+/// Sends a request as [`ask`] does, and waits at most `patience`.
 pub(super) fn ask_within(
     paths: &[PathBuf],
     request: &Value,

@@ -95,7 +95,7 @@ mod tests {
              on_full = \"overwrite-oldest\"\nkeep = \"forever\"\n\n[ring]\npre_roll = \"10s\"\nmemory = \"32 MiB\"\n"
         );
     }
-    /// The same for sections that may be absent as a whole. The mask replaces a secret.
+    /// The test above, for sections that may be absent as a whole. The mask replaces a secret.
     #[test]
     fn sections_that_may_be_absent_are_shown_key_by_key_and_their_secrets_are_masked() {
         let text = "\n[sync]\nurl = \"s3://media/box\"\nendpoint = \"https://s3.example.com\"\nregion = \"r\"\nstyle = \"path\"\n\

@@ -19,9 +19,9 @@ pub struct Looked {
 /// The tag of a keyframe.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct KeyTag {
-    /// When it is decoded, in milliseconds on the line.
+    /// When the keyframe is decoded, in milliseconds on the line.
     pub(super) timestamp_ms: i64,
-    /// Where it begins within its fragment.
+    /// Where the tag begins within its fragment.
     pub(super) within: u64,
 }
 

@@ -1,4 +1,4 @@
-//! What media looks like as bytes: the tape's own files, and the virtual files made from them.
+//! Media as bytes: the tape's own files, and the virtual files made from them.
 //!
 //! This folder is pure: nothing here opens a file or reads a clock. A muxer turns frames into bytes. A [`VirtualFile`] turns a
 //! [`View`] of tape into a file of known length. Any range of it can be read. It holds neither the media nor the whole index in

@@ -53,9 +53,9 @@ pub struct SourceError {
 /// A segment's file begins at zero so that it plays alone. Formats add this base to continue without a seam.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TrackBase {
-    /// In ticks of the picture, or in milliseconds where the file has no picture.
+    /// The zero in ticks of the picture, or in milliseconds where the file has no picture.
     pub video: i64,
-    /// In audio samples: the tick at or before the moment of `video`.
+    /// The zero in audio samples: the tick at or before the moment of `video`.
     pub audio: i64,
 }
 
@@ -191,7 +191,7 @@ impl<S> View<S> {
 
 /// A file that is made while it is read.
 pub trait VirtualFile {
-    /// Its exact length in bytes.
+    /// Exact length of the file in bytes.
     fn len(&self) -> u64;
 
     /// True when the file has no byte.

@@ -9,7 +9,7 @@ use super::TrackKind;
 pub enum Oddity {
     /// A frame came before the sequence header of its track, and is lost.
     BeforeConfig {
-        /// Which track.
+        /// The track.
         kind: TrackKind,
     },
     /// Pictures came without a keyframe before them, and are lost.

@@ -1,4 +1,4 @@
-//! What a recording is of and for, said once: by events, in rows of lists, in the journal, in the names of its files.
+//! The facts about a recording, defined once: for events, rows of lists, the journal, and the names of its files.
 
 use std::fmt;
 
@@ -43,18 +43,18 @@ pub enum Origin {
     /// A rule.
     #[default]
     Rule,
-    /// The publisher, by what it wrote behind the stream's name.
+    /// The publisher, by a parameter behind the stream's name.
     Push,
-    /// A command, until it is stopped.
+    /// A command. The recording lasts until it is stopped.
     Manual,
     /// A task.
     Task,
-    /// Somebody cut it out of the tape.
+    /// A clip, which somebody cut out of the tape.
     Clip,
 }
 
 impl Origin {
-    /// In a word, for events and names.
+    /// The origin in a word, for events and names.
     pub fn as_str(self) -> &'static str {
         match self {
             Origin::Rule => "rule",

@@ -41,7 +41,8 @@ impl TryFrom<String> for Keep {
             _ => text
                 .parse()
                 .map(|span: Span| match span.as_micros() {
-                    // As "0" alone: what nobody wants is that a recording goes as soon as it has ended.
+                    // A length of zero means what "0" alone means: nobody wants a recording that is deleted as soon as it has
+                    // ended.
                     0 => Keep::Forever,
                     _ => Keep::For(span),
                 })

@@ -30,7 +30,7 @@ pub struct ByteSize(u64);
 pub struct SizeError(String);
 
 impl ByteSize {
-    /// From a number of bytes.
+    /// Makes a size from a number of bytes.
     pub const fn new(bytes: u64) -> Self {
         Self(bytes)
     }

@@ -34,29 +34,29 @@ pub struct Span {
 pub struct SpanError(String);
 
 impl Span {
-    /// From milliseconds.
+    /// Makes a length from milliseconds.
     pub const fn from_millis(millis: u64) -> Self {
         Self { millis }
     }
 
-    /// From seconds.
+    /// Makes a length from seconds.
     pub const fn from_secs(seconds: u64) -> Self {
         Self {
             millis: seconds * 1000,
         }
     }
 
-    /// In milliseconds.
+    /// The length in milliseconds.
     pub const fn as_millis(self) -> u64 {
         self.millis
     }
 
-    /// In microseconds, the unit of tape time.
+    /// The length in microseconds, the unit of tape time.
     pub fn as_micros(self) -> i64 {
         i64::try_from(self.millis.saturating_mul(1000)).unwrap_or(i64::MAX)
     }
 
-    /// As the standard library has it.
+    /// The length as a type of the standard library.
     pub const fn duration(self) -> Duration {
         Duration::from_millis(self.millis)
     }

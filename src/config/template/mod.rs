@@ -24,7 +24,7 @@ const USUAL_FORMATS: [Format; 2] = [Format::Hls, Format::Mp4];
 /// A template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
-    /// Its name: 1 to 64 letters, digits, `.`, `_`, `-`.
+    /// The name of the template: 1 to 64 letters, digits, `.`, `_`, `-`.
     pub name: String,
     /// The outputs of the template. It has none if it is there to switch recording off.
     pub outputs: Vec<Output>,

@@ -6,10 +6,10 @@ use super::{Template, USUAL_FORMATS};
 use crate::format::{Format, Gaps};
 use crate::model::{ByteSize, Keep, KeyPattern, Media, Output, Resume, ResumeAfter, Span, Split, Zone};
 
-/// The limits of the clouds. A shorter recording is not worth a file. Players do not like to open a longer one.
+/// The limits of the cloud services. A shorter recording is not worth a file. Players do not like to open a longer one.
 const SHORTEST: Span = Span::from_secs(30);
 const LONGEST: Span = Span::from_secs(43_200);
-/// Six hours, the longest time that a cloud waits for a publisher.
+/// Six hours, the longest time that a cloud service waits for a publisher.
 const LONGEST_WINDOW: Span = Span::from_secs(21_600);
 const SMALLEST: ByteSize = ByteSize::new(1 << 20);
 const LARGEST: ByteSize = ByteSize::new(1 << 40);

@@ -10,7 +10,7 @@
 //! mdat               /       and durable as a whole or not at all
 //! uuid  moof  mdat
 //! …
-//! free                       room to the end of the file, written anew behind each fragment: what the file took over
+//! free                       space to the end of the file, written anew behind each fragment: what the file took over
 //!                            from its predecessor, or was given ahead of time, and has not used
 //! ```
 //!

@@ -27,7 +27,7 @@ const FINE: u32 = 705_600_000;
 pub(super) struct Chunk {
     first: u32,
     count: u32,
-    /// When it begins on the line, in milliseconds.
+    /// When the chunk begins on the line, in milliseconds.
     pub(super) start_ms: i64,
     /// When the next chunk begins, or this one's own end when nothing follows at once, in milliseconds.
     pub(super) end_ms: i64,

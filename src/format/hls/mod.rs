@@ -89,13 +89,14 @@ impl<S: TapeSource + Clone> Hls<S> {
         Ok(Self::of(cut, fragments, &tape, target_ms))
     }
 
-    /// The same for a recording that is or was delivered while it grows: no [settled](Self::settled) chunk changes later.
+    /// Decides on the chunks of a recording that is or was delivered while it grows: no [settled](Self::settled) chunk changes
+    /// later.
     pub fn growing(view: View<S>, target_ms: u32) -> Result<Self, FileError> {
         Ok(Self::resume(view, target_ms, Prefix::default())?.0)
     }
 
-    /// The same, with what an earlier look found; returns what this look found. Only the indexes of what has come since are
-    /// read. The result is the same.
+    /// Does the same as [`growing`](Self::growing) with what an earlier look found, and returns what this look found. Only the
+    /// indexes of what has come since are read. The result is the same.
     pub fn resume(view: View<S>, target_ms: u32, prefix: Prefix) -> Result<(Self, Prefix), FileError> {
         let mut prefix = prefix;
         let mut tape = Tape::new(view.gaps(Gaps::Close));

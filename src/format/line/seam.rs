@@ -1,7 +1,7 @@
 //! Where the next publish, or the next range of a joined view, comes to lie on the line.
 //!
-//! What follows a break follows at once, and so do the ranges of a joined view: few players wait where sound has a gap. Sound
-//! and picture are moved alike. The track that ends last decides. The rest of the other track is filled by
+//! The media behind a break follows at once, and so do the ranges of a joined view: few players wait where sound has a gap.
+//! Sound and picture are moved alike. The track that ends last decides. The rest of the other track is filled by
 //! [silence](super::Sound), or by a picture that stands.
 //!
 //! Where [gaps are kept](Gaps::Keep), a break is as long as it was, if there is silence to fill it with. Within a boot the tape

@@ -40,7 +40,7 @@ pub(in crate::format) struct Shown {
     end: Option<Micros>,
     /// Where the range before ends on the line, if something of it is shown.
     before: Option<Micros>,
-    /// True when a segment that does not continue the one before begins another [`Show`].
+    /// True when the next shown pictures begin another [`Show`], because their segment does not continue the one before.
     apart: bool,
 }
 

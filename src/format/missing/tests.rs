@@ -185,7 +185,7 @@ fn what_is_not_the_same_tape_decodes_nothing() {
         .shots
         .retain(|shot| !(1_000..2_000).contains(&shot.dts) || shot.kind == TrackKind::Audio);
     assert!(misses(&testing::view(&takes), 9_000_000));
-    // What is before is another publish.
+    // The pictures before belong to another publish.
     let mut takes = tape(&testing::both(), &open_gops(INTRA));
     let (behind, before) = takes[0].shots.iter().cloned().partition(|shot| match shot.kind {
         TrackKind::Video => shot.dts >= 2_000,

@@ -9,7 +9,8 @@ const FORWARD_MS: i64 = 10_000;
 const BEHIND_OTHER_MS: i64 = 3_000;
 /// How far a frame may be behind the place where it belongs in its own track, in milliseconds. A larger distance is a jump.
 const BEHIND_ITSELF_MS: i64 = 500;
-/// Where frames are further apart than this, a frame is compared with the last one: an uneven rate is no jump.
+/// The largest frame distance that counts in this limit. Where frames are further apart, the last frame decides: an uneven rate
+/// is no jump.
 const LONGEST_NEXT_MS: i64 = 250;
 /// Pictures that go on this far behind the pictures before them are a jump, too…
 const LAGGING_MS: i64 = 200;
