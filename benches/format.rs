@@ -1,7 +1,7 @@
-//! How long a reader waits for the index of a long recording, and how fast its media follows.
+//! How long a reader waits for the index of a long recording, and how fast the media follows.
 //!
-//! The recording: two hours, 30 pictures a second with B-frames, 44.1 kHz AAC, segments of a minute. Indexes
-//! are decoded from their journal form every time they are asked for, as the store does it.
+//! The recording: two hours, 30 pictures a second with B-frames, 44.1 kHz AAC, segments of a minute. Indexes are decoded from
+//! their journal form at each request, as the store does it.
 //!
 //! `cargo bench --bench format`
 

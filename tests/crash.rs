@@ -1,6 +1,6 @@
-//! Kills at moments nobody chose, under four publishers: what is older than the fragment in memory is there, byte
-//! for byte. In one of three directories the tape has a quota: there, the oldest gives way all the time, and its files
-//! are taken over while the kills come. `make soak` does it for hundreds of kills and prints a line for each.
+//! Kills at random moments, under four publishers: media older than the fragment in memory is there, byte for byte. In one of
+//! three directories the tape has a quota. There, the oldest media is evicted all the time, and new segments take over its
+//! files while the kills come. `make soak` does this for hundreds of kills and prints a line for each.
 
 #![allow(
     clippy::unwrap_used,

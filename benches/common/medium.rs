@@ -1,4 +1,4 @@
-//! Where the recordings go, and what that place is like.
+//! The place of the recordings, and the properties of that place.
 
 use std::io::Write as _;
 use std::os::unix::fs::MetadataExt as _;

@@ -1,4 +1,4 @@
-//! What the benches share: clips and who pushes them, processes and what they use, the medium, tables.
+//! Shared by the benches: clips and their publishers, processes and their use of CPU and memory, the medium, tables.
 
 #![allow(dead_code, reason = "each bench uses a part of this")]
 

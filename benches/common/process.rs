@@ -1,4 +1,4 @@
-//! Child processes and what /proc says of them.
+//! Child processes and their figures in /proc.
 
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};

@@ -1,4 +1,4 @@
-//! What is pushed: clips made once, and kept.
+//! The pushed clips, made once and kept.
 
 use std::path::PathBuf;
 use std::process::Command;

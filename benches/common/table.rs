@@ -1,4 +1,4 @@
-//! Medians, and how they are shown.
+//! Medians, and how a table shows them.
 
 /// The median, and the range around it.
 #[derive(Clone, Copy, Debug, Default)]

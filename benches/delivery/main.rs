@@ -1,4 +1,4 @@
-//! Delivery against the promised figures, to a real S3 server in this process: docs/benchmarks.md
+//! Delivery compared with the promised figures, to a real S3 server in this process: docs/benchmarks.md
 //!
 //! `cargo bench --bench delivery -- [--mib N]`; needs curl.
 

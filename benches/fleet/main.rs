@@ -1,6 +1,6 @@
-//! Management over MQTT against the promised figures, with a broker in this process: docs/benchmarks.md
+//! Management over MQTT compared with the promised figures, with a broker in this process: docs/benchmarks.md
 //!
-//! `cargo bench --bench fleet`; takes two minutes, most of them idle.
+//! `cargo bench --bench fleet`; takes two minutes, mostly idle.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! What to measure, as said on the command line.
+//! The command line's choice of what to measure.
 
 use std::path::PathBuf;
 

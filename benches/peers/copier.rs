@@ -1,6 +1,6 @@
-//! The floor: bytes from connections to files, made durable every second, and nothing else.
+//! The minimum: one process copies bytes from connections to files, makes them durable every second, and does nothing else.
 //!
-//! One process, one thread per connection, 64 KiB at a time; no protocol, no container, no journal.
+//! It has one thread per connection and reads 64 KiB at a time. It has no protocol, no container and no journal.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};

@@ -1,4 +1,4 @@
-//! Workloads a, b and c: what a server's CPU and memory are while it records.
+//! Workloads a, b and c: the CPU and memory of a server while it records.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};

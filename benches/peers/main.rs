@@ -1,10 +1,10 @@
 //! edgereel beside its peers, on this machine: the same input, alternating runs, medians.
 //!
-//! `cargo bench --bench peers -- --help` says what can be chosen; docs/benchmarks.md says what each number
-//! means and which ones were seen. Nothing here asserts a time: it measures and prints.
+//! `cargo bench --bench peers -- --help` lists the choices. docs/benchmarks.md says what each number means and which numbers
+//! were measured. This program asserts no time: it measures and prints.
 //!
-//! Everything stays on 127.0.0.1 and in a temporary directory under `target/bench`, which is on the same disk
-//! as the build: recording to memory would measure something else.
+//! Everything stays on 127.0.0.1 and in a temporary directory under `target/bench`, which is on the same disk as the build:
+//! recording to memory would measure something else.
 
 #![expect(
     clippy::disallowed_methods,

@@ -1,4 +1,4 @@
-//! Workload d: how long until the file on flash plays, while its stream still runs.
+//! Workload d: the time until the file on flash can be played, while its stream still runs.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

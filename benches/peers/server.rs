@@ -1,4 +1,4 @@
-//! The servers that are compared, each started with what records everything and no more.
+//! The compared servers. Each is started with a configuration that records everything and does nothing else.
 
 use std::fmt;
 use std::path::{Path, PathBuf};

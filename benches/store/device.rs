@@ -1,4 +1,4 @@
-//! A block device of our own, so that what is written to it is what was written by whom we measure.
+//! A separate block device, so that it counts only the bytes of the measured program.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,8 +1,8 @@
-//! The store's figures: what reaches the block device for each byte of media, and how long a start takes with
-//! 10,000 segments after a dirty shutdown.
+//! The store's figures: the bytes that reach the block device for each byte of media, and the time of a start with 10,000
+//! segments after a dirty shutdown.
 //!
-//! `cargo bench --bench store -- --help` says what can be chosen; docs/benchmarks.md says what each number
-//! means and which ones were seen. Nothing here asserts a figure: it measures and prints.
+//! `cargo bench --bench store -- --help` lists the choices. docs/benchmarks.md says what each number means and which numbers
+//! were measured. This program asserts no figure: it measures and prints.
 
 #![expect(
     clippy::disallowed_methods,

@@ -1,5 +1,4 @@
-//! From exec until the first publisher is accepted, with a long tape and a service that was killed while it
-//! recorded.
+//! The time from exec until the first publisher is accepted, with a long tape and a service that was killed during recording.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

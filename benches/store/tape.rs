@@ -1,5 +1,5 @@
-//! A long tape, made through the store itself: every row, file and index is what the service would have left.
-//! Only the frames are small, so that hundreds of hours fit.
+//! A long tape, made through the store itself: every row, file and index is what the service would have left. Only the frames
+//! are small, so that hundreds of hours fit.
 
 use std::path::Path;
 use std::sync::Arc;

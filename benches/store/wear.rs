@@ -1,8 +1,7 @@
-//! Bytes at the block device ÷ bytes of media: the real binary on a file system of its own, and beside it writers
-//! that do nothing but write.
+//! Bytes at the block device ÷ bytes of media: the real binary on its own file system, and beside it writers that only write.
 //!
-//! All rows of a workload run at the same time, each on its own device: what is counted are bytes, and no device
-//! sees another's.
+//! All rows of a workload run at the same time, each on its own device. The bench counts bytes, and no device counts those of
+//! another.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! The yardstick: the same number of bytes, synced each second, by nothing but a file system.
+//! The reference: the same number of bytes, synced each second, by a file system alone.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;

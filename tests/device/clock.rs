@@ -1,4 +1,4 @@
-//! A box without a battery for its clock boots in 1970, records, and is told the time.
+//! A box whose clock has no battery boots in 1970, records, and then gets the right time.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -1,4 +1,5 @@
-//! The plug is pulled while two streams are recorded, five times, without a way to the bucket; then there is one again.
+//! The plug is pulled five times while two streams are recorded and the bucket cannot be reached. Then the bucket can be
+//! reached again.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! Somebody else fills the card while two streams are recorded.
+//! Another program fills the storage device while two streams are recorded.
 
 use crate::cuts::{plays, wait_all_delivered};
 use crate::lab::Lab;

@@ -1,4 +1,4 @@
-//! The box and what is outside of it.
+//! The box and the servers outside it.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! The package, and what systemd and people do to the service while it records.
+//! The package, and the actions of systemd and people on the service while it records.
 
 use std::time::Duration;
 

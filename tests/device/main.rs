@@ -1,8 +1,8 @@
-//! The package on a box that boots, is pushed to, managed, disturbed and unplugged: what `make device-test` runs. Prints a table
-//! of what was promised and what was seen.
+//! The package on a box that boots, records, is managed, disturbed and unplugged: `make device-test` runs this. It prints a
+//! table of each promise and what was seen.
 //!
-//! Outside, on this machine's loopback: ffmpeg pushes, Mosquitto carries, an S3 server stores, and a time server knows the
-//! time. All of them can be away.
+//! Outside, on this machine's loopback, ffmpeg pushes, Mosquitto is the broker, an S3 server stores, and a time server knows
+//! the time. Each of them can be away.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! What pushes to the box from outside: ffmpeg, as a camera would, and how much it has sent.
+//! The publisher outside the box: ffmpeg, as a camera would push, and how much it has sent.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! The table: what was promised, and what was seen.
+//! The table: each promise, and what was seen.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;

@@ -1,4 +1,4 @@
-//! How long the service takes from its first instruction to accepting publishers, with a long tape and after a power cut.
+//! The time of the service from its first instruction to accepting publishers, with a long tape and after a power cut.
 
 use crate::lab::{Lab, format};
 use crate::report::Report;

@@ -1,4 +1,4 @@
-//! The right time for the box, once it is asked for: a server of SNTP (RFC 4330), of one answer.
+//! A server of SNTP (RFC 4330) that gives one answer: the right time for the box, when the box asks for it.
 
 use std::net::UdpSocket;
 use std::sync::Arc;

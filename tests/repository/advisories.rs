@@ -1,4 +1,5 @@
-//! Known faults of dependencies: those that are let pass do no harm, as it says, and a check that could not be made says so.
+//! Known faults of dependencies: each accepted fault does no harm, as its reason says, and a check that could not be made is
+//! reported.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

@@ -1,6 +1,6 @@
-//! The network's thread and that of deliveries carry everything that happens at once: no publisher is read, no command answered and
-//! no SIGTERM heard while one call waits for a card, a lock or a manager that does not read. So rooms that run there make
-//! no call that may wait, but where it is said here why it may.
+//! The network's thread and the deliveries' thread carry everything that happens at once. While one call waits for a storage
+//! device, a lock or a service manager, no publisher is read, no command is answered and no SIGTERM is handled. So rooms that
+//! run on these threads make no call that may wait, except for the calls that this file lists with their reasons.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Replays every seed and every input that a fuzzer once found a fault with: none may panic.
+//! Replays every seed and every input with which a fuzzer once found a fault. No input may panic.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! What lies in this repository fits together: lists and versions that others read, and inputs that once broke something.
+//! The files of this repository fit together: lists and versions that other tools read, and inputs that once caused a fault.
 
 #![allow(
     clippy::unwrap_used,

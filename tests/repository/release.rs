@@ -1,5 +1,5 @@
-//! What whoever makes a release relies on: sums of everything, a word where they are not signed, and a check that finds what
-//! is missing, changed or too much. `tests/tools/release.rs` signs.
+//! The maker of a release relies on this: sums of all files, a statement where the sums are not signed, and a check that finds
+//! missing, changed and extra files. `tests/tools/release.rs` signs.
 
 use std::fs;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! The rooms of `src` know those that docs/architecture.md lets them know, and no others; they are drawn there, and filters of the
-//! log know their names.
+//! Each room of `src` uses only the rooms that docs/architecture.md allows. The picture there shows every room, and log filters
+//! know the names of all rooms.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

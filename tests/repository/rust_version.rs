@@ -1,4 +1,4 @@
-//! The Rust that the current Yocto LTS ships must build this, with everything it depends on.
+//! The Rust of the current Yocto LTS must build edgereel, with everything it depends on.
 
 use std::process::Command;
 

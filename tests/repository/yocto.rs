@@ -1,5 +1,5 @@
-//! The Yocto recipe says what `Cargo.toml`, `Cargo.lock` and the licences say: bitbake fetches what is on its list and
-//! nothing else, and would notice only in the middle of a build.
+//! The Yocto recipe contains what `Cargo.toml`, `Cargo.lock` and the licences contain. bitbake fetches only what is on the
+//! recipe's list, and would notice a difference only in the middle of a build.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

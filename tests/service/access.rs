@@ -1,4 +1,4 @@
-//! Who may push, from outside: keys and signatures at the real service, and that no secret leaves it.
+//! Who may push, from outside: keys and signatures at the real service. No secret leaves the service.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;

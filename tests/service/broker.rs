@@ -1,4 +1,4 @@
-//! The broker that other tests rely on does what MQTT says, and fails only when it is told to.
+//! The broker that other tests rely on does what MQTT says, and fails only when a test tells it to.
 
 use std::io::{Read as _, Write as _};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Web services that are told of events: in whose words, how often, and what becomes of what they do not take.
+//! Web services that receive events: in which dialect, how often, and what happens to events that they do not accept.
 
 use std::path::Path;
 

@@ -1,5 +1,5 @@
-//! What is said of MQTT in `docs/schemas.json`, as the other tests hold what is sent against it: they would be of no use if
-//! anything passed.
+//! `docs/schemas.json` refuses wrong messages of MQTT. Other tests compare messages with these schemas, and would be useless if
+//! the schemas accepted everything.
 
 use crate::support::contract::{check, verdict};
 

@@ -1,4 +1,4 @@
-//! `edgereel ctl`: people ask boxes through a broker.
+//! `edgereel ctl`: people send commands to boxes through a broker.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;

@@ -1,4 +1,4 @@
-//! Deletion as a person meets it: the question, and what is said of what is left.
+//! Deletion as a person meets it: the question, and the report of what is left.
 
 use std::path::Path;
 

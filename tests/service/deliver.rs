@@ -1,4 +1,4 @@
-//! Recordings reach a bucket or a folder: by the real service, and a real S3 server.
+//! Recordings reach a bucket or a folder, with the real service and a real S3 server.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! Whatever the network, the store and the power do, recordings arrive once and whole.
+//! Recordings arrive once and complete, in spite of faults of the network, the store and the power.
 
 use crate::support::bucket::{Bucket, Verdict, error};
 use crate::support::delivered::{

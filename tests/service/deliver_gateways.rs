@@ -1,4 +1,4 @@
-//! What stands between a box and its store, and stores that are not quite S3: login pages, proxies, gateways, wrong clocks.
+//! Login pages, proxies and gateways between a box and its store, stores that differ from S3, and wrong clocks.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -1,4 +1,4 @@
-//! The configuration names another store, or another address of it, while something is on its way.
+//! The configuration names another store, or another address of the store, while a delivery is running.
 
 use nix::sys::signal::Signal;
 

@@ -1,4 +1,4 @@
-//! Services that decide who may push: asked over HTTP and HTTPS, slow, gone, or wrong.
+//! Services that decide who may push: they are asked over HTTP and HTTPS, and are slow, gone, or wrong.
 
 use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};

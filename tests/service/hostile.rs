@@ -1,5 +1,5 @@
-//! What strangers send before they have proved anything: it is refused, it takes no memory, and a publisher
-//! that records meanwhile never notices.
+//! Data that strangers send before they have proved anything: it is refused and takes no memory, and a publisher that is
+//! recorded meanwhile does not notice.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};

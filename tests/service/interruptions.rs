@@ -1,4 +1,4 @@
-//! Publishers that break off and come back, and what they ask for: by the real service, over the network.
+//! Publishers that break off and come back, and the parameters of their push URLs, with the real service, over the network.
 
 use std::path::Path;
 

@@ -1,5 +1,5 @@
-//! The program from outside: a service that runs, its commands, publishers, brokers and stores of the tests' own.
-//! Needs nothing but cargo. One program, as each links SQLite, rustls and an S3 server.
+//! The program from outside: a running service, its commands, and the tests' own publishers, brokers and stores. These tests
+//! need only cargo. They are one program, because each program links SQLite, rustls and an S3 server.
 
 #![allow(
     clippy::unwrap_used,

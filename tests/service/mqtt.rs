@@ -1,4 +1,4 @@
-//! A box and its broker: what is said, and what happens to either when the other is gone.
+//! A box and its broker: what the box publishes, and what happens to each of them when the other is gone.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! A broker that speaks MQTT 3.1.1 alone: named in the log, and spoken to.
+//! A broker that speaks only MQTT 3.1.1: the log names it, and the service speaks to it.
 
 use crate::support::broker::{Behaviour, Broker, Old, Publishing};
 use crate::support::delivered::push;

@@ -1,4 +1,4 @@
-//! What a box is asked over MQTT: once for each id, whatever happens in between, and nothing that it must not do.
+//! Requests to a box over MQTT: each id is carried out once, whatever happens in between, and a forbidden request does nothing.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! A store of an earlier release is read as it is. `tests/fixtures/README.md` says what is in it.
+//! A store of an earlier release is read unchanged. `tests/fixtures/README.md` lists its contents.
 
 use std::path::{Path, PathBuf};
 

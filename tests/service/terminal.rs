@@ -1,4 +1,4 @@
-//! What a person meets at a terminal of 80 columns: questions, bars, tables, help.
+//! What a person sees at a terminal of 80 columns: questions, bars, tables, help.
 //!
 //! The terminal is that of `script`, which Debian always has.
 

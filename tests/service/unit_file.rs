@@ -1,4 +1,4 @@
-//! The unit that systemd is given, held against the program that it starts.
+//! The systemd unit, compared with the program that it starts.
 
 use std::path::{Path, PathBuf};
 

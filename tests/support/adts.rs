@@ -1,4 +1,4 @@
-//! ADTS: AAC frames, each behind a header of its own.
+//! ADTS: AAC frames, each with its own header.
 
 use super::media::{Media, Sample};
 

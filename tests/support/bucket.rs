@@ -1,7 +1,7 @@
-//! A real S3 server in this process, with what can go wrong with one.
+//! A real S3 server in this process, with the faults that such a server can have.
 //!
-//! Objects are files of a folder. Signatures and digests are checked by the server; what it does not know (listing uploads,
-//! tags, an upload that is gone by its name) is answered in front of it, from the same folder.
+//! Objects are files of a folder. The server checks signatures and digests. A layer in front of it answers the requests that
+//! the server does not know (a list of uploads, tags, the error for an upload that is gone), from the same folder.
 
 #![allow(dead_code, reason = "each test program uses a part of this")]
 #![allow(clippy::disallowed_methods, reason = "the server's files are not the tape")]

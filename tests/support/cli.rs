@@ -1,4 +1,4 @@
-//! The other commands, run to their end.
+//! The commands other than `run`, run to their end.
 
 use std::ffi::OsStr;
 use std::io::Read as _;

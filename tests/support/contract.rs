@@ -1,4 +1,4 @@
-//! What is published of MQTT, as a judge of what is on the wire: `docs/schemas.json`.
+//! Compares messages on the wire with the published schemas of MQTT: `docs/schemas.json`.
 
 use std::sync::OnceLock;
 

@@ -1,4 +1,4 @@
-//! What is to be in a store of objects, and what is.
+//! Compares the objects that an object store should have with those that it has.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! A publisher that goes on until it is stopped or cut off, and keeps books: what it sent, and when.
+//! A publisher that continues until it is stopped or disconnected, and records what it sent, and when.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,4 +1,4 @@
-//! A box as those who run it from afar see it.
+//! A box as the operators of a fleet see it.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;

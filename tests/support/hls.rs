@@ -1,4 +1,4 @@
-//! HLS with fragmented MP4: the playlist followed as a player does.
+//! HLS with fragmented MP4. The reader follows the playlist as a player does.
 
 use std::path::Path;
 

@@ -1,6 +1,6 @@
-//! What was kept against what was sent: byte for byte, in order, nothing that was not sent, no more missing than
-//! is allowed at its end. Its beginning may have been given up for room: that must have been told, and the oldest goes
-//! first.
+//! Compares the kept media with the sent media: byte for byte, in order, nothing that was not sent, and no more missing than is
+//! allowed at its end. Its beginning may have been evicted for space. The service must have reported that, and must have
+//! evicted the oldest media first.
 
 use std::path::Path;
 use std::sync::Arc;

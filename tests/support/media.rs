@@ -1,4 +1,4 @@
-//! What a file holds, whatever its format: samples with their times.
+//! The contents of a file, whatever its format: samples with their times.
 
 /// One picture or one frame of sound.
 #[derive(Clone, PartialEq)]

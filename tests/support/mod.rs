@@ -1,5 +1,5 @@
-//! What the outside tests share: a running service, its commands, publishers, and readers of every rendition
-//! that share no code with the product.
+//! Shared by the tests from outside: a running service, its commands, publishers, and readers of every format that share no
+//! code with the product.
 
 #![allow(dead_code, unused_imports, reason = "each test program uses a part of this")]
 

@@ -1,4 +1,4 @@
-//! A port that stays with its owner, also while nobody listens at it.
+//! A port that stays with its owner, also while nobody listens on it.
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;

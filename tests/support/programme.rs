@@ -1,6 +1,6 @@
-//! The clip as an encoder would send it without end, beginning at any of its keyframes. Each picture and each frame of
-//! sound carries the name of its stream, the publish and its own number: nothing that was ever sent is like anything
-//! else, and what is read in a wrong place says where it is from.
+//! The clip as an encoder would send it without end, beginning at any of its keyframes. Each picture and each frame of sound
+//! contains the name of its stream, the publish and its own number. So no two of them are alike, and data that is read in a
+//! wrong place names its origin.
 
 use super::flv::{AUDIO, Flv, VIDEO};
 use super::media::Media;

@@ -1,4 +1,4 @@
-//! A link between the box and the store, as bad as is wanted.
+//! A link between the box and the store, as bad as a test wants.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};

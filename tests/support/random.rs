@@ -1,4 +1,4 @@
-//! Moments nobody chose, that can be had again.
+//! Random moments that a seed repeats.
 
 /// A small generator (splitmix64): enough to pick moments with.
 pub(crate) struct Random(u64);

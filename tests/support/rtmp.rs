@@ -1,4 +1,4 @@
-//! A client of RTMP that does what it is told, right or wrong.
+//! An RTMP client that sends what a test tells it to, right or wrong.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};

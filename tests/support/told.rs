@@ -1,4 +1,4 @@
-//! What the service told of tape that it gave up.
+//! The service's reports of tape that it evicted.
 
 use std::collections::HashSet;
 use std::path::Path;

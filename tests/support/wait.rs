@@ -1,4 +1,4 @@
-//! Waiting for something to become true, never for time to pass.
+//! Waits for a condition to become true, never for time to pass.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! A web service that is called back.
+//! A web service that receives callbacks.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};

@@ -1,5 +1,5 @@
-//! A box that boots: systemd, this machine's programs, and edgereel as a package installs it. Needs root and
-//! systemd-nspawn; has a network of its own with nothing in it.
+//! A box that boots: systemd, this machine's programs, and edgereel as a package installs it. It needs root and systemd-nspawn.
+//! Its network is its own and has nothing else in it.
 
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};

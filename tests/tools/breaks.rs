@@ -1,4 +1,4 @@
-//! Flash and beep over a connection that breaks, and sound that drops out, as a decoder gives them out.
+//! Flash and beep over a connection that breaks, and sound that drops out, as a decoder outputs them.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! What browsers make of it.
+//! How a browser plays the files.
 
 use crate::browser::{Case, Seek, Seen};
 use crate::programs::FFMPEG;

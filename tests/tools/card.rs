@@ -1,5 +1,5 @@
-//! A file system of its own, on a loop device: it can stall, be pulled, turn read-only, fill up and lose blocks.
-//! Needs root and a loop device.
+//! A separate file system on a loop device: it can stall, be pulled, turn read-only, fill up and lose blocks. It needs root and
+//! a loop device.
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write as _};

@@ -1,4 +1,4 @@
-//! Deleted means deleted: nothing of the footage is in any file of the store, and what other recordings need plays.
+//! Deleted means deleted: no file of the store contains any of the footage, and media that other recordings need plays.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

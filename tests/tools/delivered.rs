@@ -1,4 +1,4 @@
-//! Players play straight from the bucket, while it is recorded and afterwards.
+//! Players play directly from the bucket, during the recording and afterwards.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! `edgereel demo` runs by itself, and what it leaves plays.
+//! `edgereel demo` runs by itself, and the files that it leaves play.
 
 use crate::judge::decodes;
 use crate::players::plays;

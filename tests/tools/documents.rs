@@ -1,6 +1,6 @@
-//! What the documents tell people to type, typed: blocks of a shell (`sh`) are run in the order in which they stand, and
-//! configurations (`toml`) are given to `check-config`. A block without a language is shown and not run: it needs a camera, root,
-//! a broker or a bucket of somebody's own.
+//! Runs what the documents tell people to type. Blocks of a shell (`sh`) run in the order in which they stand, and
+//! `check-config` reads the configurations (`toml`). A block without a language is not run: it needs a camera, root, or
+//! somebody's own broker or bucket.
 
 use std::fmt::Write as _;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Real encoders push; every packet comes out as it went in, at the same time.
+//! Real encoders push. Every packet comes out unchanged, at the same time.
 
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,5 @@
-//! A store that goes away while it is recorded to: a card that is pulled, turns read-only or loses its journal, a
-//! directory that is removed. Publishers notice nothing, and recording goes on by itself.
+//! A store that goes away during recording: a storage device is pulled, turns read-only or loses its journal, or a directory is
+//! removed. Publishers notice nothing, and recording continues by itself.
 
 use std::io::{Seek as _, SeekFrom, Write as _};
 use std::path::Path;

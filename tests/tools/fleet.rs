@@ -1,4 +1,4 @@
-//! A real broker, and what people have on their machines to speak to it.
+//! A real broker, and the usual clients that people use with it.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! A card that another program fills to the last byte while it is recorded to.
+//! Another program fills the storage device to the last byte during recording.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Whether a recording is what was pushed, as ffmpeg sees it.
+//! Compares a recording with the pushed media, as ffmpeg sees both.
 
 use std::path::Path;
 

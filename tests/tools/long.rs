@@ -1,4 +1,4 @@
-//! Two hours, pushed unpaced: one MP4, right to the frame, made with little memory.
+//! Two hours, pushed unpaced: one MP4, exact to the frame, made with little memory.
 
 use std::process::Stdio;
 use std::time::Instant;

@@ -1,5 +1,5 @@
-//! The product among real encoders and players, and on a real file system. `make test` installs what these need;
-//! plain `cargo test` leaves them out.
+//! The product with real encoders and players, and on a real file system. `make test` installs the programs that these tests
+//! need; plain `cargo test` leaves the tests out.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! What systemd would be told.
+//! A service manager's socket: the notifications that systemd would get.
 
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! Mosquitto, and what people listen to it with.
+//! Mosquitto, and the clients that people listen to it with.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

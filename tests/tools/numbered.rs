@@ -1,4 +1,4 @@
-//! Pictures that have their number in them: which ones a file shows, as a decoder gives them out.
+//! Pictures that contain their number: a decoder's output says which of them a file shows.
 
 use std::path::{Path, PathBuf};
 

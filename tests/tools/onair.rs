@@ -1,5 +1,5 @@
-//! A service on a storage directory that something will happen to, with publishers that go on in real time whatever
-//! it is, and that must not notice.
+//! A service on a storage directory to which a test will do something. Its publishers continue in real time, whatever the test
+//! does, and must not notice it.
 
 use std::path::Path;
 
@@ -13,9 +13,9 @@ use crate::support::{
     wait_until,
 };
 
-/// Longer than any of these tests takes, milliseconds.
 /// No frame of silence has more bytes.
 const SILENCE: usize = 16;
+/// The length of the pushed clip, longer than any of these tests takes, in milliseconds.
 const LENGTH: u32 = 180_000;
 
 /// A service under publishers.

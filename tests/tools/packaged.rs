@@ -1,5 +1,5 @@
-//! What people install: the Debian package under Debian's own judge and on a system where it comes, is renewed and goes;
-//! and the archive. The program in them is the one under test.
+//! The installed packages: the Debian package under Debian's own checker, and on a system where it is installed, upgraded and
+//! removed; and the archive. The program in them is the one under test.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

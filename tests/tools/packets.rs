@@ -1,4 +1,4 @@
-//! What ffmpeg finds in a file: each packet's times and a hash of its bytes.
+//! The packets that ffmpeg finds in a file: each packet's times and a hash of its bytes.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! Players play what is made, to its end.
+//! Players play each file to its end.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! The programs that these tests need, and what to install where they are missing.
+//! The programs that these tests need, and what to install where a program is missing.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};

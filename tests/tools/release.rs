@@ -1,4 +1,4 @@
-//! A release is signed and checked with the two programs that people have for it.
+//! The two programs that people have for it sign and check a release.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! One push to a service, and everything that is made of it.
+//! One push to a service, and every file that is made of it.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! Completion in the shells that people type in: a line, TAB, and what stands there then.
+//! Completion in the shells that people use: a line, TAB, and the line after it.
 
 use std::fmt::Write as _;
 use std::io::Write as _;

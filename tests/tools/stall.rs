@@ -1,5 +1,5 @@
-//! A card that takes nothing for ten seconds: a file system that is frozen (`fsfreeze`) while publishers send
-//! live. Needs root and a loop device.
+//! A storage device that accepts nothing for ten seconds: a file system that is frozen (`fsfreeze`) while publishers send live.
+//! The test needs root and a loop device.
 
 use crate::card::Card;
 use crate::manager::Manager;

@@ -1,4 +1,4 @@
-//! Streams that change or begin oddly, as real decoders see what is made of them.
+//! Streams that change, or begin in an unusual way, as real decoders see the files.
 
 use std::path::Path;
 

@@ -1,5 +1,5 @@
-//! Pictures that are not counted in milliseconds, as doors other than RTMP will hand them over: what ffmpeg encoded is put on a tape in
-//! its own ticks, and ffmpeg, mpv, GStreamer and Chromium find each picture at its tick in every format.
+//! Pictures that are not counted in milliseconds, as doors other than RTMP will deliver them. Video from ffmpeg is put on a
+//! tape in its own ticks, and ffmpeg, mpv, GStreamer and Chromium find each picture at its tick in every format.
 
 use std::io::Cursor;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! What systemd says of the files in `systemd/`, without starting anything.
+//! systemd's judgement of the files in `systemd/`, without a start of anything.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};

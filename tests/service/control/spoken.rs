@@ -1,4 +1,4 @@
-//! What is not recorded is said, where people look for it.
+//! edgereel says that a stream is not recorded, in the places where people look.
 
 use crate::support::rtmp::{Rtmp, number, string};
 

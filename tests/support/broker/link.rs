@@ -1,4 +1,4 @@
-//! A connection: its bytes in and out, and how it ends.
+//! One connection: its bytes in and out, and its end.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

@@ -1,7 +1,7 @@
-//! A broker of MQTT 5 and MQTT 3.1.1 in this process, with what can go wrong with one.
+//! A broker of MQTT 5 and MQTT 3.1.1 in this process, with the faults that a broker can have.
 //!
-//! Packets are read and written by the client library's codec; sessions, routing and faults are here. QoS 2, topic
-//! aliases and shared subscriptions are refused, as a broker may.
+//! The codec of the client library reads and writes packets; sessions, routing and faults are here. The broker refuses QoS 2,
+//! topic aliases and shared subscriptions, as a broker may.
 
 #![allow(dead_code, reason = "each test program uses a part of this")]
 #![allow(clippy::disallowed_methods, reason = "the broker's time is not the tape's")]

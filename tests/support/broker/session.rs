@@ -1,4 +1,4 @@
-//! What the broker knows of a client beyond its connection.
+//! What the broker keeps of a client beyond its connection.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! What the broker knows: connections, sessions, retained messages, wills, and who gets what.
+//! The broker's state: connections, sessions, retained messages, wills, and which client gets which message.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Packets and their bytes, where the client library's codec alone does not do.
+//! Packets and their bytes, where the codec of the client library is not enough.
 
 use bytes::BytesMut;
 use rumqttc::v5::mqttbytes::v5::{Disconnect, DisconnectReasonCode, Packet};

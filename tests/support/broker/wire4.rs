@@ -1,4 +1,4 @@
-//! Packets of MQTT 3.1.1: from and to those of MQTT 5, which the broker deals with.
+//! Packets of MQTT 3.1.1, converted from and to those of MQTT 5, which the broker handles.
 
 use bytes::BytesMut;
 use rumqttc::mqttbytes::v4;

@@ -1,4 +1,4 @@
-//! What the browser is told: the page, cases, and the files that are played. HTTP/1.1, a connection for each request.
+//! Serves the page, the cases and the played files to the browser. HTTP/1.1, one connection for each request.
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};

@@ -1,7 +1,7 @@
-//! A block device that writes down everything it is told, and file systems on devices that are files.
+//! A block device that logs every request, and file systems on devices that are files.
 //!
-//! `qemu-storage-daemon` keeps the log and shows the device as a file (FUSE); a loop device makes it one that ext4
-//! can be on. All of it goes when it is dropped, by its own ids.
+//! `qemu-storage-daemon` keeps the log and shows the device as a file (FUSE). A loop device makes a block device of that file,
+//! for ext4. On drop, everything is removed by its own ids.
 
 use std::fs::File;
 use std::os::unix::fs::MetadataExt as _;

@@ -1,4 +1,4 @@
-//! What a power cut leaves of a device: all that was flushed, and of what came after as much as luck wants.
+//! The contents of a device after a power cut: everything that was flushed, and a random part of what was written after that.
 
 use std::collections::BTreeMap;
 use std::fs::File;

@@ -1,4 +1,4 @@
-//! Everything that a device was told, in order: the format of dm-log-writes, as QEMU's `blklogwrites` writes it.
+//! The log of all requests to a device, in order, in the format of dm-log-writes, as QEMU's `blklogwrites` writes it.
 //!
 //! Numbers are little-endian. Sector 0 is the superblock, then each entry is a sector with its data behind it.
 //!

@@ -1,11 +1,11 @@
 //! Power cuts on a real ext4, under the real service.
 //!
-//! A take is recorded once on a device that writes down every request. Then the power goes, again and again: what
-//! the device held after any number of requests, less whatever luck takes of those that were not flushed yet, is
-//! made anew, mounted, repaired by the next start, and compared with what was sent and what was promised by then. Here
-//! and there the power goes a second time during that repair. Half of the points are of a second take, in which the
-//! tape has little room: the oldest gives way all the time, and new segments are written over old ones. `make power`
-//! does it at 200 points and prints a line for each.
+//! A take is recorded once on a device that logs every request. Then the power fails, again and again. After any number of
+//! requests, the test makes the device anew with the flushed requests and a random part of the others. It mounts the device,
+//! lets the next start repair the store, and compares the store with what was sent and what was promised by then. At some
+//! points the power fails a second time, during that repair. Half of the points are of a second take, in which the tape has
+//! little space: the oldest media is evicted all the time, and new segments are written over old ones. `make power` does this
+//! at 200 points and prints a line for each.
 
 mod device;
 mod image;

@@ -1,6 +1,6 @@
-//! One take: the service records four publishers on a device that writes down everything, is killed once on the
-//! way, and is asked to stop at the end. What was promised is noted beside the device's count of requests. Where it is
-//! to have little room, the tape fills it several times over, and each new segment takes over the file of an old one.
+//! One take: the service records four publishers on a device that logs every request. The service is killed once during the
+//! take, and is asked to stop at the end. Each promise is noted together with the device's count of requests. In a take with
+//! little space, the tape fills the space several times over, and each new segment takes over the file of an old one.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
