@@ -23,47 +23,48 @@ use tokio::net::TcpListener;
 
 use super::port::{self, Port};
 
-/// The keys that it knows.
+/// The keys that the server accepts.
 pub(crate) const KEY_ID: &str = "AKIATEST";
 pub(crate) const SECRET: &str = "s3cret-of-the-bucket";
-/// The bucket that it has.
+/// The name of the server's only bucket.
 pub(crate) const BUCKET: &str = "media";
 
-/// Where the service puts what it sees with whether it may.
+/// The key under which the service tests its permissions.
 const CHECK: &str = "edgereel-check";
 
-/// What a bucket on another continent takes to answer: nothing is to be built on one that is in the same room.
+/// The answer time of a bucket on another continent. No code may rely on a bucket in the same room.
 const FAR: Duration = Duration::from_millis(300);
 
 type Answer = Response<http_body_util::combinators::BoxBody<Bytes, BoxError>>;
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// What becomes of a request.
+/// What the server does with a request.
 #[derive(Clone, Debug)]
 pub(crate) enum Verdict {
     /// The server answers.
     Pass,
-    /// This answer, in place of the server's; it does not get to see the request.
+    /// The test answers in place of the server, which does not see the request.
     Say(u16, String),
     /// The same with headers: of a login page, of a gateway.
     SayAs(u16, Vec<(&'static str, String)>, String),
-    /// The answer's clock is so many seconds ahead. Who asked is not looked at: it may have signed by that clock.
+    /// The answer's clock is so many seconds ahead. The signature is not checked, because the client may have signed by that
+    /// clock.
     Dated(i64),
     /// The answer does not say how long it is.
     Endless,
     /// The answer's ETag is written in upper case.
     Upper,
-    /// The server does it, and the answer is lost.
+    /// The server carries the request out, and the answer is lost.
     Lose,
-    /// The answer's ETag is another.
+    /// The answer has a wrong ETag.
     Falsify,
     /// The answer is cut off in the middle.
     Cut,
     /// There is never an answer.
     Hang,
-    /// The beginning of what is sent is read, and then nothing any more.
+    /// The server reads the beginning of the body, and then nothing any more.
     Stall,
-    /// The server takes the object, says so, and has lost it.
+    /// The server accepts the object, says so, and loses it.
     Forget,
 }
 
@@ -76,7 +77,7 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    /// The service sees whether the store lets it do what it will have to.
+    /// The request belongs to the service's own check of its permissions.
     fn is_check(&self) -> bool {
         self.path.contains(CHECK) || self.query.contains(CHECK)
     }
@@ -98,10 +99,10 @@ struct State {
     asked: Mutex<Vec<Asked>>,
     tags: Mutex<BTreeMap<String, String>>,
     tls: Option<Arc<rustls::ServerConfig>>,
-    /// From a request to its answer, beside the work; requests do not wait for each other.
+    /// The time from a request to its answer, in addition to the work. Requests do not wait for each other.
     distance: Duration,
     open: std::sync::atomic::AtomicBool,
-    /// Bytes of bodies that came.
+    /// Bytes of request bodies that were received.
     received: std::sync::atomic::AtomicU64,
 }
 
@@ -111,17 +112,17 @@ struct Running {
 }
 
 impl Bucket {
-    /// Starts one whose objects are in `dir`. It is far away: each answer takes 300 ms.
+    /// Starts a server whose objects are in `dir`. It is far away: each answer takes 300 ms.
     pub(crate) fn start(dir: &Path) -> Self {
         Self::start_as(dir, None, FAR)
     }
 
-    /// One in the same room, for tests that ask hundreds of things one after the other.
+    /// Starts a server in the same room, for tests that make hundreds of requests one after the other.
     pub(crate) fn start_near(dir: &Path) -> Self {
         Self::start_as(dir, None, Duration::ZERO)
     }
 
-    /// One that is far away under https, with a certificate.
+    /// Starts a server that is far away, under https, with a certificate.
     pub(crate) fn start_tls(dir: &Path, tls: rustls::ServerConfig) -> Self {
         Self::start_as(dir, Some(Arc::new(tls)), FAR)
     }
@@ -149,7 +150,7 @@ impl Bucket {
         bucket
     }
 
-    /// As `sync.endpoint`.
+    /// The server's address, as in `sync.endpoint`.
     pub(crate) fn endpoint(&self) -> String {
         let scheme = if self.state.tls.is_some() { "https" } else { "http" };
         format!("{scheme}://{}", self.port.address())
@@ -159,7 +160,8 @@ impl Bucket {
         self.port.address()
     }
 
-    /// Decides what becomes of requests from now on. The service's own check of the store, which comes when it will, is not judged.
+    /// Decides what the server does with requests from now on. The service's own check of the store comes at any time, and is
+    /// not judged.
     pub(crate) fn judge(&self, mut judge: impl FnMut(&Asked) -> Verdict + Send + 'static) {
         self.judge_all(move |asked| {
             if asked.is_check() {
@@ -170,22 +172,22 @@ impl Bucket {
         });
     }
 
-    /// The same for all requests.
+    /// Applies one verdict to all requests from now on.
     pub(crate) fn judge_all(&self, judge: impl FnMut(&Asked) -> Verdict + Send + 'static) {
         *self.state.judge.lock().unwrap() = Arc::new(Mutex::new(judge));
     }
 
-    /// Whoever asks may read, as in a bucket that serves a website.
+    /// Lets every client read, as a bucket that serves a website does.
     pub(crate) fn open_to_all(&self) {
         self.state.open.store(true, std::sync::atomic::Ordering::Relaxed);
     }
 
-    /// The server does as it should.
+    /// The server works correctly from now on.
     pub(crate) fn behave(&self) {
         self.judge(|_| Verdict::Pass);
     }
 
-    /// What was asked so far; not what the check of the store asked.
+    /// The requests so far, without those of the service's check of the store.
     pub(crate) fn asked(&self) -> Vec<Asked> {
         let mut asked = self.state.asked.lock().unwrap().clone();
         asked.retain(|asked| !asked.is_check());
@@ -199,7 +201,7 @@ impl Bucket {
         left || self.state.uploads().iter().any(|(key, _)| key.contains(CHECK))
     }
 
-    /// Bytes of bodies that came so far.
+    /// Bytes of request bodies that were received so far.
     pub(crate) fn received(&self) -> u64 {
         self.state.received.load(std::sync::atomic::Ordering::Relaxed)
     }
@@ -227,7 +229,7 @@ impl Bucket {
         std::fs::read(self.dir.join(BUCKET).join(key)).ok()
     }
 
-    /// Uploads in parts that were begun and neither completed nor given up: keys and ids.
+    /// Multipart uploads that were begun and neither completed nor aborted: keys and ids.
     pub(crate) fn uploads(&self) -> Vec<(String, String)> {
         let mut uploads = self.state.uploads();
         uploads.retain(|(key, _)| !key.contains(CHECK));
@@ -239,7 +241,7 @@ impl Bucket {
         self.state.tags.lock().unwrap().get(key).cloned()
     }
 
-    /// Nobody answers any more.
+    /// Stops the server: no client gets an answer any more.
     pub(crate) fn pause(&mut self) {
         if let Some(running) = self.running.take() {
             let _ = running.stop.send(());
@@ -247,7 +249,7 @@ impl Bucket {
         }
     }
 
-    /// At the same address again.
+    /// Starts the server at the same address again.
     pub(crate) fn resume(&mut self) {
         let (state, address) = (self.state.clone(), self.port.address());
         let (stop, stopped) = tokio::sync::oneshot::channel();
@@ -326,7 +328,7 @@ async fn answer(
             return Err("nobody waits so long".into());
         }
         Verdict::Say(status, text) => {
-            // What was sent is read, as a server does.
+            // The body is read, as a server does.
             let _ = request.into_body().collect().await;
             return Ok(said(status, text));
         }
@@ -419,7 +421,7 @@ async fn answer(
     })
 }
 
-/// Bytes of which nobody says beforehand how many there are.
+/// A body whose length is not announced.
 struct EndlessBody(Option<Bytes>);
 
 impl hyper::body::Body for EndlessBody {
@@ -459,7 +461,7 @@ enum Instead {
 }
 
 impl State {
-    /// The same server for whom it does not ask who they are.
+    /// The same server, without a check of signatures.
     async fn for_anybody(
         &self,
         mut request: Request<s3s::Body>,
@@ -472,7 +474,7 @@ impl State {
         open.call(request).await
     }
 
-    /// What the server does not know.
+    /// Requests that the server does not know.
     fn instead(&self, asked: &Asked) -> Option<Instead> {
         let has = |name: &str| {
             asked
@@ -537,7 +539,7 @@ impl State {
     }
 }
 
-/// An error as S3 says it.
+/// An error in the form of S3.
 pub(crate) fn error(code: &str, message: &str) -> String {
     format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>{message}</Message></Error>")
 }

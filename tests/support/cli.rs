@@ -33,7 +33,7 @@ impl Done {
         self
     }
 
-    /// Fails unless the command failed with `code` and said `words`.
+    /// Fails unless the command failed with `code` and printed `words`.
     #[track_caller]
     pub(crate) fn failed(self, code: i32, words: &[&str]) -> Self {
         assert_eq!(self.code, Some(code), "{}", self.stderr);
@@ -68,7 +68,7 @@ pub(crate) struct Track {
     pub(crate) sample_rate: Option<u32>,
 }
 
-/// `edgereel`, in an environment that says nothing of it.
+/// `edgereel`, without environment variables that configure it.
 pub(crate) fn command() -> Command {
     let mut command = program(Path::new(env!("CARGO_BIN_EXE_edgereel")));
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("EDGEREEL")) {
@@ -80,8 +80,8 @@ pub(crate) fn command() -> Command {
     command
 }
 
-/// A program of ours. One that was built for another processor is run by what `EDGEREEL_TEST_RUNNER` says, as cargo runs
-/// the tests themselves.
+/// A program of this project. `EDGEREEL_TEST_RUNNER` runs one that was built for another processor, as cargo runs the tests
+/// themselves.
 pub(crate) fn program(path: &Path) -> Command {
     let runner = std::env::var("EDGEREEL_TEST_RUNNER").unwrap_or_default();
     let mut words = runner.split_whitespace();
@@ -112,7 +112,7 @@ pub(crate) fn edgereel_in(folder: &Path, environment: &[(&str, &str)], arguments
     run(command)
 }
 
-/// Runs a command to its end, which must come.
+/// Runs a command to its end. Fails if the command does not end.
 #[track_caller]
 pub(crate) fn run(mut command: Command) -> Done {
     command
@@ -125,7 +125,7 @@ pub(crate) fn run(mut command: Command) -> Done {
     finish(child, &format!("{command:?}"))
 }
 
-/// Collects what a child says until it ends.
+/// Collects the output of a child until it ends.
 #[track_caller]
 pub(crate) fn finish(mut child: Child, what: &str) -> Done {
     let stdout = collect(child.stdout.take());
@@ -174,7 +174,7 @@ pub(crate) fn recordings(data: &Path) -> Vec<Recording> {
     serde_json::from_value(document["recordings"].take()).expect("recordings as promised")
 }
 
-/// The recording of a storage directory that has one.
+/// The only recording of a storage directory.
 #[track_caller]
 pub(crate) fn only_recording(data: &Path) -> Recording {
     let mut all = recordings(data);
@@ -197,7 +197,7 @@ pub(crate) fn export(data: &Path, id: &str, format: &str, out: &Path) -> Done {
     edgereel(&arguments)
 }
 
-/// `verify` of a storage directory: every byte is what its checksums and rows say, and nothing went to `lost+found`.
+/// Runs `verify` on a storage directory. Every byte must match its checksum and its row, and nothing may be in `lost+found`.
 #[track_caller]
 pub(crate) fn verified(data: &Path) {
     let done = edgereel(&[OsStr::new("verify"), OsStr::new("--data"), data.as_os_str()]);

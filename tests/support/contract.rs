@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 
 const SCHEMAS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/schemas.json"));
 
-/// What is published under a topic of the box with this root is what is said of it. Empty messages are fine where they are
-/// said to be: they clear what is retained of a stream, and ask for a command without arguments.
+/// Fails unless a message on a topic of the box with this root fits its schema. Empty messages are correct where the schemas
+/// allow them: they remove a stream's retained message, or request a command without arguments.
 #[track_caller]
 pub(crate) fn check(root: &str, topic: &str, payload: &[u8]) {
     if let Err(wrong) = verdict(root, topic, payload) {
@@ -16,7 +16,7 @@ pub(crate) fn check(root: &str, topic: &str, payload: &[u8]) {
     }
 }
 
-/// The same of what a command is answered, whichever way it came.
+/// Fails unless the answer of a command fits its schema, whichever way it came.
 #[track_caller]
 pub(crate) fn check_answer(command: &str, answer: &Value) {
     check(
@@ -26,7 +26,7 @@ pub(crate) fn check_answer(command: &str, answer: &Value) {
     );
 }
 
-/// The same as a verdict: what is wrong, if anything is.
+/// The same as a verdict: the fault, if there is one.
 pub(crate) fn verdict(root: &str, topic: &str, payload: &[u8]) -> Result<(), String> {
     let below = topic.strip_prefix(root).and_then(|rest| rest.strip_prefix('/'));
     let below = below.ok_or_else(|| format!("not a topic below {root}"))?;

@@ -10,17 +10,17 @@ use super::programme::Programme;
 use super::rtmp::Rtmp;
 use super::{Service, edgereel, export, wait_until};
 
-/// One template for all: every format, and nobody waits.
+/// One template for all streams: every format, and no resume window.
 pub(crate) const ALL: &str = "\n[[template]]\nname = \"all\"\nformats = [\"hls\", \"mp4\", \"flv\", \"aac\"]\nresume_window = \"0s\"\n\
                    [[rule]]\ntemplate = \"all\"\n";
 
-/// The same for MP4 alone.
+/// The same with MP4 alone.
 pub(crate) const MP4: &str = "\n[[template]]\nname = \"mp4\"\nformats = [\"mp4\"]\nresume_window = \"0s\"\n[[rule]]\ntemplate = \"mp4\"\n";
 
-/// A picture so heavy makes 5 MiB in some ten seconds.
+/// Pictures of this weight make 5 MiB in some ten seconds.
 pub(crate) const HEAVY: usize = 20_000;
 
-/// Sends from one second to another of a programme, unpaced; all of it is taken when this returns.
+/// Sends a programme from one second to another, unpaced. The service has taken all of it when this returns.
 pub(crate) fn send(client: &mut Rtmp, programme: &Programme, next: &mut usize, until_s: u32) {
     loop {
         let tag = programme.tag(*next);
@@ -37,7 +37,7 @@ pub(crate) fn send(client: &mut Rtmp, programme: &Programme, next: &mut usize, u
     });
 }
 
-/// Somebody who publishes.
+/// A publisher.
 pub(crate) fn publish(service: &Service, stream: &str) -> Rtmp {
     let (app, key) = stream.split_once('/').unwrap();
     Rtmp::publishing(service.address(), app, key)
@@ -65,14 +65,14 @@ pub(crate) fn sync(home: &Path, arguments: &[&str]) -> Value {
     serde_json::from_slice::<Value>(&done.stdout).unwrap()["result"].clone()
 }
 
-/// What is in a folder and those below it: paths within it, and where they are.
+/// The files in a folder and in the folders below it: paths within the folder, and where the files are.
 pub(crate) fn files(root: &Path) -> BTreeMap<String, PathBuf> {
     let (mut found, mut folders) = (BTreeMap::new(), vec![root.to_owned()]);
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
             let path = entry.path();
             match path.is_dir() {
-                // The check of the store, which is soon gone.
+                // The object of the service's check, which is soon removed.
                 true if entry.file_name() == "edgereel-check" => (),
                 true => folders.push(path),
                 false => {
@@ -101,13 +101,13 @@ pub(crate) fn rows(data: &Path) -> Vec<Value> {
     document["recordings"].as_array().unwrap().clone()
 }
 
-/// True when every recording is delivered, and there are so many.
+/// True when there are so many recordings, and all are delivered.
 pub(crate) fn all_delivered(data: &Path, count: usize) -> bool {
     let rows = rows(data);
     rows.len() == count && rows.iter().all(|row| row["state"] == "delivered")
 }
 
-/// What `export` makes of every rendition that is called delivered: keys and files.
+/// The files that `export` makes of every rendition that is called delivered: keys and files.
 pub(crate) fn expected(data: &Path, out: &Path) -> BTreeMap<String, PathBuf> {
     let mut files = BTreeMap::new();
     for row in rows(data) {
@@ -140,7 +140,8 @@ pub(crate) fn expected(data: &Path, out: &Path) -> BTreeMap<String, PathBuf> {
     files
 }
 
-/// Everything that is called delivered is there once, whole, and nothing else is; no upload is left over.
+/// Fails unless everything that is called delivered is there once and complete, nothing else is there, and no upload is left
+/// over.
 #[track_caller]
 pub(crate) fn as_exported(data: &Path, bucket: &Bucket) {
     let out = super::home();
@@ -150,7 +151,7 @@ pub(crate) fn as_exported(data: &Path, bucket: &Bucket) {
     assert_eq!(bucket.uploads(), [], "uploads are left over");
 }
 
-/// The same keys with the same bytes.
+/// Fails unless both have the same keys with the same bytes.
 #[track_caller]
 pub(crate) fn same_files(expected: &BTreeMap<String, PathBuf>, found: &BTreeMap<String, PathBuf>) {
     let keys = |files: &BTreeMap<String, PathBuf>| files.keys().cloned().collect::<Vec<_>>();
@@ -158,7 +159,7 @@ pub(crate) fn same_files(expected: &BTreeMap<String, PathBuf>, found: &BTreeMap<
     for (key, path) in expected {
         let (mut wanted, mut is) = (std::fs::read(path).unwrap(), std::fs::read(&found[key]).unwrap());
         if is.windows(5).any(|word| word == b"EVENT") {
-            // A playlist that was seen to grow keeps its type and what it promised.
+            // A playlist that viewers have seen growing keeps its type and its entries.
             (wanted, is) = (chunks_of(&wanted), chunks_of(&is));
         }
         assert!(

@@ -12,19 +12,19 @@ use super::rtmp::Rtmp;
 /// A fragment may be as long as this, in milliseconds of media.
 const FRAGMENT: u32 = 1_100;
 
-/// Who publishes what, and how.
+/// What a publisher sends, and how.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
     pub(crate) stream: &'static str,
-    /// Times real time.
+    /// The speed, as a multiple of real time.
     pub(crate) speed: f64,
-    /// Milliseconds of media after which it unpublishes and publishes anew.
+    /// Milliseconds of media after which the publisher unpublishes and publishes anew.
     pub(crate) length: Option<u32>,
     /// Bytes that are added to each picture.
     pub(crate) weight: usize,
 }
 
-/// Publishes on a thread of its own.
+/// A publisher on its own thread.
 pub(crate) struct Feed {
     thread: JoinHandle<()>,
     books: Arc<Books>,
@@ -47,9 +47,9 @@ pub(crate) struct Sent {
 
 #[derive(Default)]
 struct Log {
-    /// For each tag: when it was given to the socket, its time, and the time of the last that the service has taken.
+    /// For each tag: when it was given to the socket, its time, and the time of the last tag that the service had taken then.
     tags: Vec<(Instant, u32, u32)>,
-    /// When the service confirmed its end.
+    /// When the service confirmed the end of the publish.
     ended: Option<Instant>,
 }
 
@@ -60,7 +60,7 @@ impl Feed {
         let kept = Arc::clone(&books);
         let thread = std::thread::spawn(move || {
             for serial in serial.. {
-                // It ends when it is stopped, or when the service is gone: that is what is tested.
+                // The publisher ends when it is stopped, or when the service is gone: the tests test that.
                 if publish(address, plan, serial, &kept).is_err() || kept.stop.load(Ordering::Acquire) {
                     break;
                 }
@@ -85,7 +85,7 @@ impl Feed {
         !self.thread.is_finished()
     }
 
-    /// Ends it, properly if the service is still there; gives what it sent.
+    /// Ends the publishes, properly if the service is still there. Returns what was sent.
     pub(crate) fn over(self) -> Vec<Arc<Sent>> {
         self.books.stop.store(true, Ordering::Release);
         self.thread.join().expect("the publisher does not panic");
@@ -94,12 +94,12 @@ impl Feed {
 }
 
 impl Sent {
-    /// Tags of which some byte may have left.
+    /// Tags of which at least one byte may have been sent.
     pub(crate) fn tags(&self) -> usize {
         self.log.lock().expect("the log").tags.len() + 1
     }
 
-    /// Milliseconds of media given to the socket by then.
+    /// Milliseconds of media that were given to the socket by then.
     pub(crate) fn sent(&self, then: Instant) -> u32 {
         self.last(then).map_or(0, |(_, time, _)| time)
     }
@@ -109,13 +109,14 @@ impl Sent {
         self.last(then).map_or(0, |(_, _, taken)| taken)
     }
 
-    /// Whether any of it was sent by then.
+    /// Whether any media was sent by then.
     pub(crate) fn began(&self, then: Instant) -> bool {
         self.last(then).is_some()
     }
 
-    /// Milliseconds of media that must be found if everything stopped `then`, and media may be `on_its_way` for
-    /// so long after it was taken: all but that, and but the fragment in memory. All, if it ended before.
+    /// Milliseconds of media that must be found if everything stopped `then`. Media may be `on_its_way` for so long after the
+    /// service took it. All media must be found except that and the fragment in memory. If the publish ended before, all of it
+    /// must be found.
     pub(crate) fn owed(&self, then: Instant, on_its_way: Duration) -> f64 {
         let Some(then) = then.checked_sub(on_its_way) else {
             return 0.0;
@@ -154,7 +155,7 @@ fn publish(address: SocketAddr, plan: Plan, serial: usize, books: &Books) -> std
     for number in 0.. {
         let tag = sent.programme.tag(number);
         let due = began + Duration::from_secs_f64(f64::from(tag.time) / 1000.0 / plan.speed);
-        // What waits here is the pace of the push, not the test.
+        // This wait is the pace of the push, not a wait of the test.
         while let Some(left) = due
             .checked_duration_since(Instant::now())
             .filter(|left| !left.is_zero())

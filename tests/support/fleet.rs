@@ -9,10 +9,10 @@ use super::broker::{Broker, Message, Publishing};
 use super::contract;
 use super::wait::{wait_for, wait_until};
 
-/// What all topics of the box under test begin with.
+/// The beginning of all topics of the box under test.
 pub(crate) const ROOT: &str = "edgereel/box-17";
 
-/// What the broker knows it by.
+/// The client id of the box at the broker.
 const CLIENT: &str = "edgereel-box-17";
 
 /// `[device]` and `[mqtt]` for a broker; `more` are lines of the latter.
@@ -20,14 +20,14 @@ pub(crate) fn managed(broker: &Broker, more: &str) -> String {
     managed_at(&broker.url(), more)
 }
 
-/// The same, for a broker that is somewhere.
+/// The same, for a broker at an address.
 pub(crate) fn managed_at(url: &str, more: &str) -> String {
     format!(
         "\n[device]\nid = \"box-17\"\n[mqtt]\nurl = \"{url}\"\nkeep_alive = \"5s\"\nhealth = \"1s\"\n{more}\n"
     )
 }
 
-/// Everything that the box said of events so far, repeats included.
+/// All events that the box has sent so far, repeats included.
 pub(crate) fn told(broker: &Broker) -> Vec<Value> {
     let of_events = |message: &Message| message.topic.starts_with(&format!("{ROOT}/event/"));
     let messages = broker.messages();
@@ -39,7 +39,7 @@ pub(crate) fn told(broker: &Broker) -> Vec<Value> {
         .collect()
 }
 
-/// Everything that the box says is what is published of its interface; what was judged before is not judged again.
+/// Fails unless every message of the box fits the published schemas. Messages that were judged before are not judged again.
 fn judge(broker: &Broker, messages: &[Message]) {
     let judged = broker.judged.swap(messages.len(), Ordering::Relaxed);
     let own = |message: &&Message| message.client == CLIENT && message.topic.starts_with(ROOT);
@@ -48,8 +48,8 @@ fn judge(broker: &Broker, messages: &[Message]) {
     }
 }
 
-/// The events that the box told of, each once, by their numbers. What comes again must be the same, and nothing may come
-/// first that has a lower number than what came before.
+/// The events of the box, each once, by their numbers. A repeat must be the same as the first. No event may come for the first
+/// time after one with a higher number.
 pub(crate) fn events(broker: &Broker) -> BTreeMap<u64, Value> {
     let mut events = BTreeMap::new();
     for event in told(broker) {
@@ -72,7 +72,7 @@ pub(crate) fn kinds(broker: &Broker) -> Vec<String> {
     events(broker).into_values().map(kind).collect()
 }
 
-/// Waits until an event of this kind was told, and gives the first.
+/// Waits until an event of this kind was sent, and returns the first.
 #[track_caller]
 pub(crate) fn event(broker: &Broker, kind: &str) -> Value {
     wait_for(&format!("{kind} to be told"), || {
@@ -80,7 +80,7 @@ pub(crate) fn event(broker: &Broker, kind: &str) -> Value {
     })
 }
 
-/// What is retained below the box's root.
+/// The retained messages below the box's root.
 pub(crate) fn retained(broker: &Broker, topic: &str) -> Option<Value> {
     judge(broker, &broker.messages());
     let kept = broker.retained();
@@ -88,7 +88,7 @@ pub(crate) fn retained(broker: &Broker, topic: &str) -> Option<Value> {
     (!text.is_empty()).then(|| serde_json::from_slice(text).unwrap())
 }
 
-/// Waits until the box says that it is in this state.
+/// Waits until the box publishes that it is in this state.
 #[track_caller]
 pub(crate) fn status(broker: &Broker, state: &str) -> Value {
     wait_for(&format!("the box to be {state}"), || {
@@ -129,7 +129,7 @@ pub(crate) fn answers(broker: &Broker, place: &str) -> Vec<Value> {
     .collect()
 }
 
-/// Asks, and waits for the answer.
+/// Sends a request, and waits for the answer.
 #[track_caller]
 pub(crate) fn ask(broker: &Broker, command: &str, body: &Value, place: &str) -> Value {
     request(broker, command, body, place);

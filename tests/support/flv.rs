@@ -8,11 +8,11 @@ pub(crate) const AUDIO: u8 = 8;
 pub(crate) const VIDEO: u8 = 9;
 pub(crate) const SCRIPT: u8 = 18;
 
-/// One tag, as RTMP carries it too.
+/// One tag, as RTMP also carries it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Tag {
     pub(crate) kind: u8,
-    /// Milliseconds.
+    /// The time in milliseconds.
     pub(crate) time: u32,
     pub(crate) body: Vec<u8>,
 }
@@ -68,7 +68,7 @@ impl Flv {
         std::fs::write(path, out).expect("the FLV file is written");
     }
 
-    /// Its H.264 pictures and AAC frames.
+    /// The file's H.264 pictures and AAC frames.
     pub(crate) fn media(&self) -> Media {
         let mut media = Media::default();
         for tag in &self.tags {
@@ -96,7 +96,7 @@ impl Flv {
         media
     }
 
-    /// The tags that begin before `millis`; all that have no media are among them.
+    /// The tags that begin before `millis`, with all tags that contain no media.
     pub(crate) fn before(&self, millis: u32) -> Self {
         Self {
             tags: self
@@ -108,7 +108,7 @@ impl Flv {
         }
     }
 
-    /// The same with all times later.
+    /// The same file with all times later.
     pub(crate) fn later(&self, millis: u32) -> Self {
         let later = |tag: &Tag| Tag {
             time: tag.time.wrapping_add(millis),
@@ -119,7 +119,7 @@ impl Flv {
         }
     }
 
-    /// Those that `keep` keeps.
+    /// The tags that `keep` accepts.
     pub(crate) fn only(&self, keep: impl Fn(&Tag) -> bool) -> Self {
         Self {
             tags: self.tags.iter().filter(|tag| keep(tag)).cloned().collect(),
@@ -128,12 +128,12 @@ impl Flv {
 }
 
 impl Tag {
-    /// AVC, HEVC or AAC configuration, or metadata: no media.
+    /// Whether the tag is AVC, HEVC or AAC configuration, or metadata: no media.
     pub(crate) fn is_header(&self) -> bool {
         self.kind == SCRIPT || self.body.get(1) == Some(&0)
     }
 
-    /// A picture that can be decoded alone.
+    /// Whether the tag is a picture that can be decoded alone.
     pub(crate) fn is_key(&self) -> bool {
         self.kind == VIDEO && self.body.first().is_some_and(|first| first >> 4 & 7 == 1)
     }

@@ -14,7 +14,7 @@ struct Track {
     next: u64,
 }
 
-/// The samples of `ftyp moov (moof mdat)*`; what is torn at its end is left out.
+/// The samples of `ftyp moov (moof mdat)*`, without a torn end.
 #[track_caller]
 pub(crate) fn parse(bytes: &[u8]) -> Media {
     let mut tracks = BTreeMap::new();
@@ -36,7 +36,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Media {
     media
 }
 
-/// Boxes side by side: name, where the box starts, what is behind its header.
+/// Boxes side by side: name, the start of the box, the bytes behind its header.
 pub(crate) fn boxes(bytes: &[u8]) -> impl Iterator<Item = ([u8; 4], usize, &[u8])> {
     let mut at = 0;
     std::iter::from_fn(move || {
@@ -120,7 +120,7 @@ fn moof(file: &[u8], start: usize, body: &[u8], tracks: &mut BTreeMap<u64, Track
     }
 }
 
-/// One run of samples; gives where the next begins if it does not say.
+/// One run of samples. Returns where the next run begins if that run does not say so itself.
 #[track_caller]
 fn run(file: &[u8], trun: &[u8], base: u64, data: usize, defaults: (u32, u32), track: &mut Track) -> usize {
     let flags = be(trun, 1, 3);

@@ -5,11 +5,11 @@ use std::path::Path;
 use super::fragmented;
 use super::media::Media;
 
-/// A playlist and what it leads to.
+/// A playlist and the media that it names.
 pub(crate) struct Hls {
     pub(crate) playlist: m3u8_rs::MediaPlaylist,
     pub(crate) text: String,
-    /// The samples of all segments; times run on over what follows a discontinuity.
+    /// The samples of all segments. Times continue over a discontinuity.
     pub(crate) media: Media,
 }
 
@@ -29,7 +29,7 @@ pub(crate) fn read(folder: &Path) -> Hls {
     }
 }
 
-/// What follows each header, with it: files that play alone.
+/// Files that play alone: each header with the segments behind it.
 #[track_caller]
 pub(crate) fn parts(folder: &Path, playlist: &m3u8_rs::MediaPlaylist) -> Vec<Vec<u8>> {
     let mut parts: Vec<Vec<u8>> = Vec::new();

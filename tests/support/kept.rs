@@ -10,31 +10,32 @@ use super::media::{Media, Sample};
 use super::programme::{PICTURE, Programme, SOUND};
 use super::{Recording, Told, export};
 
-/// A loop of the clip joins two frames of sound that are not quite one after the other.
+/// A loop of the clip joins two frames of sound whose times do not follow each other exactly.
 const SEAM: f64 = 40.0;
 /// How far the first frame of sound of a segment may be from its first picture: they share fragments of a second.
 const APART: f64 = 1_100.0;
 
-/// What became of one publish.
+/// The result of one publish.
 pub(crate) struct Kept {
     pub(crate) sent: Arc<Sent>,
-    /// None where nothing was kept.
+    /// None if nothing was kept.
     pub(crate) recording: Option<String>,
-    /// Whether it is there from its beginning on.
+    /// Whether the publish was kept from its beginning.
     pub(crate) whole: bool,
-    /// Until when, in milliseconds of what was sent, both tracks are there.
+    /// The end of the part of which both tracks were kept, in milliseconds of the sent media.
     pub(crate) both: f64,
-    /// The same of the longer one.
+    /// The end of the longer track.
     pub(crate) longest: f64,
 }
 
-/// Reads what `recordings` hold and finds the publish that each came of. Fails where one holds what was not sent.
-/// Publishes are given, and were made, in order.
+/// Reads `recordings` and finds the publish of each. Fails if a recording contains media that was not sent. The publishes are
+/// given in the order in which they were made.
 #[track_caller]
 pub(crate) fn kept(data: &Path, recordings: &[Recording], sent: &[Arc<Sent>], out: &Path) -> Vec<Kept> {
     let mut all: Vec<Kept> = sent.iter().map(Kept::nothing).collect();
     let mut recordings: Vec<&Recording> = recordings.iter().collect();
-    // Not by their start: what is pushed faster than time, and has lost its beginning, may start after its successor.
+    // Not by their start: a publish that was pushed faster than real time and has lost its beginning may start after its
+    // successor.
     recordings.sort_by(|a, b| a.id.cmp(&b.id));
     let mut next = std::collections::HashMap::new();
     for (number, recording) in recordings.into_iter().enumerate() {
@@ -42,7 +43,7 @@ pub(crate) fn kept(data: &Path, recordings: &[Recording], sent: &[Arc<Sent>], ou
         let got = read(data, &recording.id, format, out);
         let what = format!("{} {} as {format}", recording.stream, recording.id);
         let from = next.entry(recording.stream.clone()).or_insert(0);
-        // It is that publish, and no earlier one, whose picture its first is.
+        // The publish is that of the first picture, and no earlier one.
         let Some(number) = (*from..all.len()).find(|number| all[*number].may_be(&recording.stream, &got))
         else {
             let first = got.video.first().map(|first| Programme::mark_of(&first.bytes));
@@ -54,8 +55,8 @@ pub(crate) fn kept(data: &Path, recordings: &[Recording], sent: &[Arc<Sent>], ou
     all
 }
 
-/// Fails unless what is missing of each stream is what a limit costs: the oldest, without a gap, and told. `owed` says
-/// until when a publish must be there.
+/// Fails unless the missing media of each stream is what a limit evicts: the oldest, without a gap, and reported. `owed` says
+/// until when the media of a publish must be there.
 #[track_caller]
 pub(crate) fn gone_in_order(kept: &[Kept], told: &Told, owed: impl Fn(&Sent) -> f64, when: &str) {
     let mut streams: Vec<&str> = kept.iter().map(|one| one.sent.stream.as_str()).collect();
@@ -111,7 +112,7 @@ impl Kept {
         self.sent.stream == stream && first.is_some_and(|first| self.sent.programme.has(&first.bytes))
     }
 
-    /// Takes what was read for this publish. Fails unless it is what was sent, from some picture on.
+    /// Takes the media that was read for this publish. Fails unless it is the sent media, from some picture on.
     #[track_caller]
     fn compare(&mut self, got: Media, recording: &Recording, what: &str) {
         let mut source = self.sent.programme.media(self.sent.tags());
@@ -140,7 +141,7 @@ impl Kept {
         self.longest = pictures.max(sounds);
     }
 
-    /// Fails unless all that is owed is there, to its end.
+    /// Fails unless all owed media is there, to its end.
     #[track_caller]
     pub(crate) fn holds(&self, owed: f64, when: &str) {
         if let Some(due) = self.misses(owed) {
@@ -151,19 +152,19 @@ impl Kept {
         }
     }
 
-    /// Whether none of it is there, though some was owed.
+    /// Whether no media is there, although some was owed.
     pub(crate) fn is_gone(&self, owed: f64) -> bool {
         self.recording.is_none() && self.misses(owed).is_some()
     }
 
-    /// Until when it must be there, where it is not.
+    /// The end of the owed media, if the media is not there.
     fn misses(&self, owed: f64) -> Option<f64> {
         let due = self.sent.programme.due(self.sent.tags() - 1, owed);
         (self.both < due).then_some(due)
     }
 }
 
-/// Leaves out of what was sent all before the first of what was kept; gives how many that were.
+/// Removes from the sent media everything before the first kept sample. Returns the number of removed samples.
 #[track_caller]
 fn skip(sent: &mut Vec<Sample>, got: &[Sample], what: &str) -> usize {
     let Some(first) = got.first() else { return 0 };

@@ -17,7 +17,7 @@ pub(crate) struct Media {
     pub(crate) audio: Vec<Sample>,
 }
 
-// The bytes of a sample say nothing to people.
+// People cannot read the bytes of a sample.
 impl std::fmt::Debug for Sample {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:.3}/{:.3}:{}", self.dts, self.pts, self.bytes.len())
@@ -25,7 +25,7 @@ impl std::fmt::Debug for Sample {
 }
 
 impl Media {
-    /// Fails unless both hold the same bytes at the same times, up to one offset of all that is given back.
+    /// Fails unless both hold the same bytes at the same times, except for one offset of all times, which is returned.
     /// `tolerance` is for sound, whose times are rounded differently in different formats.
     #[track_caller]
     pub(crate) fn same_as(&self, source: &Media, what: &str, tolerance: f64) -> f64 {
@@ -34,7 +34,7 @@ impl Media {
         self.prefix_of(source, what, tolerance)
     }
 
-    /// The same, where `source` may go on.
+    /// The same, but `source` may continue behind the other.
     #[track_caller]
     pub(crate) fn prefix_of(&self, source: &Media, what: &str, tolerance: f64) -> f64 {
         let first = |media: &Media| {
@@ -62,7 +62,7 @@ impl Media {
         offset
     }
 
-    /// Fails unless both hold the same bytes; times are not looked at.
+    /// Fails unless both hold the same bytes. Times are not compared.
     #[track_caller]
     pub(crate) fn same_bytes(&self, source: &Media, what: &str) {
         assert_eq!(self.video.len(), source.video.len(), "{what}: pictures");
@@ -83,8 +83,8 @@ impl Media {
         );
     }
 
-    /// Without the silence that fills what is left between the tracks where a gap is closed: short frames that are not what
-    /// was sent next.
+    /// The samples without the silence that fills the rest between the tracks where a gap is closed: short frames that differ
+    /// from the next sent frame.
     pub(crate) fn without_silence(&self, sent: &Media) -> Media {
         let mut next = sent.audio.iter().peekable();
         let mut is_sent = |sample: &&Sample| {
@@ -105,7 +105,7 @@ impl Media {
         }
     }
 
-    /// Only its sound.
+    /// The sound alone.
     pub(crate) fn sound(&self) -> Media {
         Media {
             video: Vec::new(),
@@ -113,7 +113,7 @@ impl Media {
         }
     }
 
-    /// What decodes before `dts` milliseconds.
+    /// The samples that decode before `dts` milliseconds.
     pub(crate) fn before(&self, dts: f64) -> Media {
         let cut = |samples: &[Sample]| {
             samples
@@ -128,7 +128,7 @@ impl Media {
         }
     }
 
-    /// Appends what follows.
+    /// Appends later samples.
     pub(crate) fn extend(&mut self, next: Media) {
         self.video.extend(next.video);
         self.audio.extend(next.audio);
@@ -143,7 +143,7 @@ fn compare(got: &[Sample], source: &[Sample], offset: f64, tolerance: f64, what:
         got.len(),
         source.len()
     );
-    // MP4 has no picture shown before it is decoded: where one was sent, all of the track is decoded earlier.
+    // MP4 cannot show a picture before it is decoded. If one was sent, the whole track is decoded earlier.
     let negative = source.iter().any(|sample| sample.pts < sample.dts);
     let early = match (got.first(), source.first()) {
         (Some(got), Some(sent)) if negative => got.dts - offset - sent.dts,

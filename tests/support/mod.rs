@@ -50,7 +50,7 @@ pub(crate) fn sample() -> Flv {
     Flv::read(&sample_path())
 }
 
-/// A folder of this test alone.
+/// A folder that only this test uses.
 pub(crate) fn home() -> tempfile::TempDir {
     tempfile::Builder::new()
         .prefix("edgereel-test-")
@@ -58,8 +58,8 @@ pub(crate) fn home() -> tempfile::TempDir {
         .expect("a temporary folder")
 }
 
-/// The same in memory where there is such a folder: what a test of crashes shows does not hang on how busy the
-/// machine's own disk is.
+/// The same in memory, if the machine has such a folder. Then a test of crashes does not depend on how busy the machine's own
+/// disk is.
 pub(crate) fn home_in_memory() -> tempfile::TempDir {
     let memory = PathBuf::from("/dev/shm");
     let mut builder = tempfile::Builder::new();

@@ -50,7 +50,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Media {
     media
 }
 
-/// Milliseconds that the edit list adds: empty edits before, media left out.
+/// Milliseconds that the edit list adds: empty edits before the media, minus media that is left out.
 fn shift(track: &mp4::Mp4Track, movie_scale: f64) -> f64 {
     let Some(list) = track.trak.edts.as_ref().and_then(|edits| edits.elst.as_ref()) else {
         return 0.0;

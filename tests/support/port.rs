@@ -6,18 +6,18 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket};
 
-/// How often is looked whether nobody listens any more, and how many times.
+/// The interval, and the largest number, of looks whether the earlier listener is gone.
 const LOOK: Duration = Duration::from_millis(20);
 const LOOKS: u32 = 1_000;
 
-/// A port of this machine. Who connects while nobody listens is refused, and the system gives the port to nobody else: a
-/// server of a test is stopped and comes back, with many other tests connecting meanwhile.
+/// A port of this machine. A client that connects while nobody listens is refused, and the system gives the port to nobody
+/// else. So a server of a test can stop and come back while many other tests connect.
 pub(crate) struct Port {
     held: TcpSocket,
 }
 
 impl Port {
-    /// One that the system chooses.
+    /// Takes a port that the system chooses.
     pub(crate) fn new() -> Self {
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
         Self {
@@ -30,8 +30,8 @@ impl Port {
     }
 }
 
-/// Listens at the address of a port that is held; to be called on a runtime. Whoever listened before may be there for another
-/// moment: a process that some test starts has all that is open here, until it begins with its own program.
+/// Listens on a held port. It must be called on a runtime. The earlier listener may be there for another moment: a process that
+/// some test starts has all sockets of this process open until it executes its own program.
 pub(crate) fn listener(held: SocketAddr) -> TcpListener {
     for _ in 0..LOOKS {
         match bound(held).and_then(|socket| socket.listen(1024)) {
@@ -42,7 +42,7 @@ pub(crate) fn listener(held: SocketAddr) -> TcpListener {
     panic!("{held}: somebody else listens");
 }
 
-/// A socket that shares its address with others of the kind as long as they do not listen.
+/// A socket that shares its address with others of the kind, as long as none of them listens.
 fn bound(address: SocketAddr) -> std::io::Result<TcpSocket> {
     let socket = TcpSocket::new_v4()?;
     socket.set_reuseaddr(true)?;

@@ -6,25 +6,25 @@ use super::flv::{AUDIO, Flv, VIDEO};
 use super::media::Media;
 use super::{Tag, sample};
 
-/// How long one turn of the clip takes, milliseconds.
+/// The length of one turn of the clip, in milliseconds.
 const TURN: u32 = 20_000;
-/// How long a picture of it is shown, and a frame of its sound lasts.
+/// The length of a picture of the clip, and of a frame of its sound.
 pub(crate) const PICTURE: f64 = 40.0;
 pub(crate) const SOUND: f64 = 1024.0 / 44.1;
 
-/// What one publish sends.
+/// The media that one publish sends.
 pub(crate) struct Programme {
     headers: Vec<Tag>,
     turn: Vec<Tag>,
-    /// Whose it is.
+    /// The name of the stream and the number of the publish, which each sample contains.
     mark: String,
-    /// Bytes that each picture is heavier than that of the clip.
+    /// Bytes that each picture is larger than that of the clip.
     weight: usize,
 }
 
 impl Programme {
-    /// The clip from one of its keyframes on, round and round; pictures are heavier by `weight` bytes. No two publishes
-    /// of a stream have one `serial`.
+    /// The clip from one of its keyframes on, again and again. Pictures are larger by `weight` bytes. No two publishes of a
+    /// stream have the same `serial`.
     pub(crate) fn marked(stream: &str, serial: usize, weight: usize) -> Self {
         let clip = sample();
         let media = |tag: &&Tag| matches!(tag.kind, AUDIO | VIDEO) && tag.body.get(1) == Some(&1);
@@ -59,7 +59,7 @@ impl Programme {
         if !tag.is_header() {
             let mark = format!("{}{number}>", self.mark);
             if tag.kind == VIDEO {
-                // A NAL unit that says of itself that it fills: players leave it out.
+                // A NAL unit of filler data: players ignore it.
                 let filler = mark.repeat(1 + self.weight / mark.len());
                 let length = u32::try_from(1 + filler.len()).expect("a length");
                 tag.body.extend(length.to_be_bytes());
@@ -72,13 +72,13 @@ impl Programme {
         tag
     }
 
-    /// Whether these are the bytes of a picture or a frame of this.
+    /// Whether these are the bytes of a picture or a frame of this programme.
     pub(crate) fn has(&self, sample: &[u8]) -> bool {
         let mark = self.mark.as_bytes();
         sample.windows(mark.len()).any(|part| part == mark)
     }
 
-    /// What a sample says of where it is from.
+    /// The origin that a sample contains.
     pub(crate) fn mark_of(sample: &[u8]) -> String {
         let text = String::from_utf8_lossy(sample);
         let mark = text
@@ -95,7 +95,7 @@ impl Programme {
         .media()
     }
 
-    /// Until when, in milliseconds, both tracks of the first so many tags are there, but for what decodes after `dts`.
+    /// The time until which both tracks of the first so many tags are there, in milliseconds, without what decodes after `dts`.
     pub(crate) fn due(&self, tags: usize, dts: f64) -> f64 {
         let (mut pictures, mut sounds) = (0.0, 0.0);
         for number in self.headers.len()..tags {
@@ -110,7 +110,7 @@ impl Programme {
         f64::min(pictures, sounds)
     }
 
-    /// The tag of the clip that the `number`th is made of, and when it is sent.
+    /// The tag of the clip from which the `number`th is made, and its time.
     fn plain(&self, number: usize) -> (&Tag, u32) {
         let Some(number) = number.checked_sub(self.headers.len()) else {
             return (&self.headers[number], 0);

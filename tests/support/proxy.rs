@@ -5,20 +5,21 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
-/// How the link is.
+/// The state of the link.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Link {
-    /// As it should be.
+    /// The link is good.
     Good,
-    /// So many bytes a second go up, in small steps.
+    /// Each connection sends so many bytes a second up, in small steps.
     Slow(usize),
-    /// So many bytes a second go up, of all connections together.
+    /// All connections together send so many bytes a second up.
     Narrow(usize),
-    /// Each connection breaks after so many bytes went up.
+    /// Each connection breaks after so many bytes up.
     Breaks(usize),
-    /// Connections are taken, and nothing goes through them.
+    /// Connections are accepted, and no byte passes through them.
     Dead,
-    /// What goes either way arrives so much later, however much it is: for connections that are made from now on.
+    /// Bytes in either direction arrive so much later, however many they are. This applies to connections that are made from
+    /// now on.
     Far(Duration),
 }
 
@@ -29,10 +30,10 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    /// To this address.
+    /// Starts a proxy to this address.
     pub(crate) fn start(to: SocketAddr, link: Link) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        // Little waits on the way: what is slow is felt. Before the first connection, which is told how much there is room for:
+        // The buffer is small, so that a slow link is noticed. It is set before the first connection, which announces its size:
         // a window that shrinks later loses segments, and each of them costs seconds.
         let room = nix::sys::socket::sockopt::RcvBuf;
         nix::sys::socket::setsockopt(&listener, room, &(128 << 10)).unwrap();
@@ -57,13 +58,13 @@ impl Proxy {
         self.address
     }
 
-    /// It is otherwise from now on, for connections that are there, too.
+    /// Changes the state of the link, also for existing connections.
     pub(crate) fn set(&self, link: Link) {
         *self.link.lock().unwrap() = link;
     }
 }
 
-/// `free`: when the link has carried what was read of any connection.
+/// `free` is the time when the link has carried all bytes that were read of any connection.
 fn carry(mut client: TcpStream, to: SocketAddr, link: &Mutex<Link>, free: &Mutex<Instant>) {
     let Ok(mut server) = TcpStream::connect(to) else {
         return;
@@ -114,7 +115,7 @@ fn carry(mut client: TcpStream, to: SocketAddr, link: &Mutex<Link>, free: &Mutex
     let _ = client.shutdown(Shutdown::Both);
 }
 
-/// Carries one direction. What is on its way does not hold up what comes behind it.
+/// Carries one direction. Bytes on their way do not delay the bytes behind them.
 fn late(mut from: TcpStream, mut to: &TcpStream, distance: Duration) {
     let (sender, under_way) = mpsc::channel::<(Instant, Vec<u8>)>();
     let reading = from.try_clone().unwrap();

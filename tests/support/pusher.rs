@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::flv::Flv;
 use super::rtmp::Rtmp;
 
-/// A publisher on a thread of its own.
+/// A publisher on its own thread.
 pub(crate) struct Pusher {
     thread: JoinHandle<Result<(), String>>,
     taken: Arc<AtomicU32>,
@@ -34,7 +34,7 @@ impl Pusher {
         self.taken.load(Ordering::Acquire)
     }
 
-    /// Whether it still pushes.
+    /// Whether the publisher still pushes.
     pub(crate) fn pushes(&self) -> bool {
         !self.thread.is_finished()
     }
@@ -46,14 +46,14 @@ impl Pusher {
         self.done();
     }
 
-    /// Waits for the end, which must be a good one.
+    /// Waits for the end of the push, which must succeed.
     #[track_caller]
     pub(crate) fn done(self) {
         let result = self.thread.join().expect("the publisher does not panic");
         assert_eq!(result, Ok(()), "the publisher was disturbed");
     }
 
-    /// Waits for the end, whatever it is.
+    /// Waits for the end of the push, whether it succeeds or not.
     pub(crate) fn over(self) {
         self.stop.store(true, Ordering::Release);
         let _ = self.thread.join();
@@ -72,7 +72,7 @@ fn push(
     let first = flv.tags.first().map_or(0, |tag| tag.time);
     for (number, tag) in flv.tags.iter().enumerate() {
         let due = Duration::from_secs_f64(f64::from(tag.time.wrapping_sub(first)) / 1000.0 / speed);
-        // What waits here is the pace of the push, not the test.
+        // This wait is the pace of the push, not a wait of the test.
         while let Some(left) = due.checked_sub(began.elapsed()).filter(|left| !left.is_zero()) {
             if stop.load(Ordering::Acquire) {
                 break;

@@ -1,10 +1,10 @@
 //! Random moments that a seed repeats.
 
-/// A small generator (splitmix64): enough to pick moments with.
+/// A small generator (splitmix64), good enough to choose moments.
 pub(crate) struct Random(u64);
 
 impl Random {
-    /// Seeded by `EDGEREEL_TEST_SEED`, else by the time. The seed is printed: a failing test shows it.
+    /// A generator seeded by `EDGEREEL_TEST_SEED`, or else by the time. It prints the seed, so a failing test shows it.
     pub(crate) fn new() -> Self {
         let chosen = std::env::var("EDGEREEL_TEST_SEED")
             .ok()
@@ -17,7 +17,7 @@ impl Random {
         Self(seed)
     }
 
-    /// Another one, of a seed that this one gave.
+    /// Another generator, with a seed from this one.
     pub(crate) fn from(seed: u64) -> Self {
         Self(seed)
     }
@@ -36,7 +36,7 @@ impl Random {
         low + self.any() % (high - low)
     }
 
-    /// So many bytes of noise.
+    /// So many random bytes.
     pub(crate) fn bytes(&mut self, count: usize) -> Vec<u8> {
         (0..count).map(|_| self.any() as u8).collect()
     }

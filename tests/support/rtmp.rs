@@ -16,7 +16,7 @@ pub(crate) struct Rtmp {
     received: Vec<u8>,
 }
 
-/// What a connection goes over.
+/// The transport of a connection.
 pub(crate) enum Socket {
     Plain(TcpStream),
     Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
@@ -42,7 +42,7 @@ trait Stream: Read + Write {}
 
 impl<S: Read + Write> Stream for S {}
 
-/// What became of a connection.
+/// The state of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ended {
     Closed,
@@ -50,13 +50,13 @@ pub(crate) enum Ended {
 }
 
 impl Rtmp {
-    /// Connects, and no more.
+    /// Connects, and does nothing else.
     #[track_caller]
     pub(crate) fn connect(address: SocketAddr) -> Self {
         Self::try_connect(address).expect("the service listens")
     }
 
-    /// Connects from another address of this machine, and no more.
+    /// Connects from another address of this machine, and does nothing else.
     #[track_caller]
     pub(crate) fn connect_from(source: [u8; 4], address: SocketAddr) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
@@ -90,7 +90,7 @@ impl Rtmp {
         Self::try_publishing(address, app, key).expect("the service lets publish")
     }
 
-    /// As [`publishing`](Self::publishing), of a service that may be killed meanwhile.
+    /// As [`publishing`](Self::publishing), with a service that may be killed meanwhile.
     pub(crate) fn try_publishing(address: SocketAddr, app: &str, key: &str) -> std::io::Result<Self> {
         let mut client = Self::try_connected(address, app)?;
         if !client.try_may_publish(key)? {
@@ -108,7 +108,7 @@ impl Rtmp {
         Ok(Self::over(Socket::Plain(socket)))
     }
 
-    /// Nothing was sent yet.
+    /// A connection on which nothing was sent yet.
     pub(crate) fn over(socket: Socket) -> Self {
         Self {
             socket,
@@ -132,7 +132,7 @@ impl Rtmp {
         Self::try_connect(address)?.shake_hands()
     }
 
-    /// Completes the handshake, of a service that may have had enough of this one.
+    /// Completes the handshake with a service that may close this connection.
     pub(crate) fn try_shaken(self) -> Option<Self> {
         self.shake_hands().ok()
     }
@@ -145,7 +145,7 @@ impl Rtmp {
         client.finish_handshake()
     }
 
-    /// Goes on with a handshake whose first part was sent, up to an accepted `publish`.
+    /// Continues a handshake whose first part was sent, up to an accepted `publish`.
     #[track_caller]
     pub(crate) fn go_on(self, app: &str, key: &str) -> Self {
         let address = self.socket.tcp().peer_addr().expect("a socket");
@@ -164,7 +164,7 @@ impl Rtmp {
         let answer = client.received[1..1537].to_vec();
         client.received.drain(..3073);
         client.send(&answer)?;
-        // Set Chunk Size, so that what follows is not cut into pieces.
+        // Set Chunk Size, so that later messages are not cut into pieces.
         client.send(&message(2, 1, 0, 0, &(CHUNK as u32).to_be_bytes()))?;
         Ok(client)
     }
@@ -201,7 +201,7 @@ impl Rtmp {
         )
     }
 
-    /// Asks to publish; says whether it may.
+    /// Asks to publish. Returns whether the service accepts it.
     #[track_caller]
     pub(crate) fn may_publish(&mut self, key: &str) -> bool {
         self.try_may_publish(key).expect("an answer to publish")
@@ -250,7 +250,7 @@ impl Rtmp {
         self.send(&message(2, 4, 0, 0, &[0, 6, a, b, c, d]))
     }
 
-    /// The last token that came back, of those that have; looks at what is there and does not wait.
+    /// The last token that came back. This looks at the received bytes and does not wait.
     pub(crate) fn last_pong(&mut self) -> Option<u32> {
         self.socket.tcp().set_nonblocking(true).expect("a socket");
         let mut buffer = [0; 4096];
@@ -269,13 +269,13 @@ impl Rtmp {
         token
     }
 
-    /// Waits until the service has said `text`.
+    /// Waits until the service has sent `text`.
     #[track_caller]
     pub(crate) fn wait_text(&mut self, text: &str) {
         self.await_text(text).expect("an answer");
     }
 
-    /// Waits until what was received satisfies `enough`.
+    /// Waits until the received bytes satisfy `enough`.
     #[track_caller]
     pub(crate) fn wait_received(&mut self, what: &str, enough: impl Fn(&[u8]) -> bool) {
         self.await_received(what, enough).expect("an answer");
@@ -304,7 +304,7 @@ impl Rtmp {
         Ok(())
     }
 
-    /// Waits until the service has closed the connection; gives what it said before.
+    /// Waits until the service has closed the connection. Returns what the service sent before.
     #[track_caller]
     pub(crate) fn wait_closed(mut self) -> String {
         let deadline = Instant::now() + PATIENCE;
@@ -317,7 +317,7 @@ impl Rtmp {
         String::from_utf8_lossy(&self.received).into_owned()
     }
 
-    /// Takes what comes for at most so long.
+    /// Receives for at most so long.
     pub(crate) fn read(&mut self, longest: Duration) -> Ended {
         self.socket
             .tcp()

@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 
 use super::wait::{PATIENCE, wait_for};
 
-/// A service. It is killed, by its own process id, when this is dropped.
+/// A running service. When this is dropped, the service is killed by its own process id.
 pub(crate) struct Service {
     child: Child,
     address: SocketAddr,
@@ -27,7 +27,7 @@ struct Log {
 }
 
 impl Service {
-    /// Starts one with its configuration and store in `home`.
+    /// Starts a service with its configuration and store in `home`.
     #[track_caller]
     pub(crate) fn start(home: &Path) -> Self {
         Self::start_with(home, "")
@@ -42,7 +42,7 @@ impl Service {
         Self::spawn(command, home, |_| ())
     }
 
-    /// The same as a user who looks closely would: everything is logged; with variables in its environment.
+    /// The same with full logging, and with variables in its environment.
     #[track_caller]
     pub(crate) fn start_talkative(home: &Path, more: &str, variables: &[(&str, &str)]) -> Self {
         write_config(home, more);
@@ -74,7 +74,7 @@ impl Service {
         Self::spawn(command, home, hear)
     }
 
-    /// Starts one whose storage directory is `data`, with `storage` in that section and `more` behind it.
+    /// Starts a service whose storage directory is `data`, with `storage` in that section and `more` behind it.
     #[track_caller]
     pub(crate) fn start_on(
         home: &Path,
@@ -91,7 +91,7 @@ impl Service {
         service
     }
 
-    /// Starts one among these variables and kills it so long after: ready or, rather, not.
+    /// Starts a service with these variables and kills it so long after, probably before it is ready.
     #[track_caller]
     pub(crate) fn kill_early(home: &Path, variables: &[(&str, &str)], after: Duration) {
         write_config(home, "");
@@ -103,7 +103,7 @@ impl Service {
             .stdout(Stdio::null())
             .stderr(Stdio::null());
         let mut child = quiet.spawn().expect("edgereel starts");
-        // The moment is what is tested; nothing is waited for.
+        // This moment is the subject of the test. The sleep waits for nothing.
         std::thread::park_timeout(after);
         child.kill().expect("it is killed");
         child.wait().expect("it ends");
@@ -141,29 +141,29 @@ impl Service {
         service
     }
 
-    /// Where it listens.
+    /// The address on which the service listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Where to push a stream, as in `live/cam1`.
+    /// The address of a stream to push to, as in `live/cam1`.
     pub(crate) fn url(&self, stream: &str) -> String {
         format!("rtmp://{}/{stream}", self.address)
     }
 
-    /// Its storage directory.
+    /// The service's storage directory.
     pub(crate) fn data(&self) -> PathBuf {
         self.data.clone()
     }
 
-    /// What it has logged so far.
+    /// The log so far.
     pub(crate) fn log(&self) -> String {
-        // Also for a test that failed while it looked at it: what it said is needed then most of all.
+        // A test that failed while it held the lock also gets the log, because it needs the log most.
         let text = self.log.text.lock();
         text.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// What it said, once it has said all of these: lines come out through a thread of their own.
+    /// The log, once it contains all of these texts. The service writes lines from a separate thread.
     #[track_caller]
     pub(crate) fn log_with(&self, words: &[&str]) -> String {
         self.wait_for_log(|log| {
@@ -174,7 +174,7 @@ impl Service {
         })
     }
 
-    /// The first thing that `look` finds in the log.
+    /// The first result of `look` in the log.
     #[track_caller]
     pub(crate) fn wait_for_log<T>(&self, look: impl Fn(&str) -> Option<T>) -> T {
         let deadline = Instant::now() + PATIENCE;
@@ -195,7 +195,7 @@ impl Service {
                 .wait_timeout(text, left.min(Duration::from_millis(100)))
                 .expect("the log")
                 .0;
-            // A service that is dead says no more.
+            // A service that has ended logs nothing more.
             let dead = !Path::new(&format!("/proc/{}/fd/2", self.child.id())).exists();
             if dead && look(&text).is_none() {
                 let said = text.clone();
@@ -205,18 +205,18 @@ impl Service {
         }
     }
 
-    /// Sends it a signal.
+    /// Sends the service a signal.
     pub(crate) fn signal(&self, signal: Signal) {
         kill(self.pid(), signal).expect("the service is there");
     }
 
-    /// SIGKILL, and waits until it is gone. What it had open is free then.
+    /// Sends SIGKILL, and waits until the service is gone. Its files and sockets are free then.
     pub(crate) fn kill(mut self) {
         self.signal(Signal::SIGKILL);
         self.child.wait().expect("it ends");
     }
 
-    /// SIGTERM; gives how it ended and how long that took.
+    /// Sends SIGTERM. Returns how the service ended and how long that took.
     #[track_caller]
     pub(crate) fn stop(mut self) -> (ExitStatus, Duration) {
         let began = Instant::now();
@@ -227,24 +227,24 @@ impl Service {
         (status, began.elapsed())
     }
 
-    /// Whether it runs.
+    /// Whether the service runs.
     pub(crate) fn alive(&mut self) -> bool {
         self.child.try_wait().expect("its status").is_none()
     }
 
-    /// Memory that it has resident, bytes.
+    /// The service's resident memory in bytes.
     pub(crate) fn resident(&self) -> u64 {
         self.memory("VmRSS:")
     }
 
-    /// The most that it ever had resident, bytes.
+    /// The most resident memory that the service ever had, in bytes.
     pub(crate) fn peak(&self) -> u64 {
         self.memory("VmHWM:")
     }
 
-    /// The most memory that it ever had for itself, bytes: what is resident of the program's own file is not in it, as
-    /// that is 20 MiB of a debug build and grows with the code. Too high rather than too low, where the system took
-    /// some of those pages back.
+    /// The most memory that the service ever had for itself, in bytes. Resident pages of the program's own file do not count:
+    /// they are 20 MiB of a debug build and grow with the code. If the system took some of those pages back, the value is too
+    /// high rather than too low.
     pub(crate) fn peak_of_its_own(&self) -> u64 {
         self.peak().saturating_sub(self.memory("RssFile:"))
     }
@@ -271,20 +271,20 @@ impl Drop for Service {
         if std::thread::panicking() {
             eprintln!("---- the service said:\n{said}----");
         } else {
-            // It said that something is that cannot be.
+            // The service reported a broken invariant.
             let is_well = !said.contains("a defect of edgereel");
             assert!(is_well, "a defect was found; the service said:\n{said}");
         }
     }
 }
 
-/// The storage directory of the service whose home this is.
+/// The storage directory of the service in this home.
 pub(crate) fn data_dir(home: &Path) -> PathBuf {
     home.join("data")
 }
 
-/// Every break ends a recording: what a crash leaves is complete, and says so. What waits for its publisher is a matter
-/// of tests of its own, which bring templates of their own.
+/// Every break ends a recording, so that a crash leaves complete recordings, which say so. Tests of recordings that wait for
+/// their publisher have their own templates.
 const NOBODY_WAITS: &str =
     "\n[[template]]\nname = \"default\"\nformats = [\"hls\", \"mp4\"]\nresume_window = \"0s\"\n";
 
@@ -310,7 +310,7 @@ fn write_config_on(home: &Path, data: &Path, storage: &str, more: &str) {
     } else {
         NOBODY_WAITS
     };
-    // On an emulated processor a test's own publisher may be silent for as long as an encoder never is.
+    // On an emulated processor, a test's own publisher may send nothing for longer than an encoder ever does.
     let idle = if more.contains("idle_timeout") {
         ""
     } else {

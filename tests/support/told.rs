@@ -10,7 +10,7 @@ use serde::Deserialize;
 pub(crate) struct Told {
     recordings: HashSet<String>,
     streams: HashSet<String>,
-    /// Segments that were given up.
+    /// Segments that were evicted.
     pub(crate) segments: usize,
 }
 
@@ -21,7 +21,7 @@ struct Evicted {
 }
 
 impl Told {
-    /// Those in the journal of a storage directory. They are never sent, so none of them goes.
+    /// The events in the journal of a storage directory. They are never sent, so none of them is removed.
     #[track_caller]
     pub(crate) fn read(data: &Path) -> Self {
         let journal = Connection::open_with_flags(data.join("journal.db"), OpenFlags::SQLITE_OPEN_READ_ONLY)
@@ -44,12 +44,12 @@ impl Told {
         told
     }
 
-    /// Whether it told of a recording that tape of it went.
+    /// Whether the service reported that tape of this recording was evicted.
     pub(crate) fn recording(&self, id: &str) -> bool {
         self.recordings.contains(id)
     }
 
-    /// The same of a stream.
+    /// Whether the service reported that tape of this stream was evicted.
     pub(crate) fn stream(&self, name: &str) -> bool {
         self.streams.contains(name)
     }

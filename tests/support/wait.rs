@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-/// Long enough for anything on a machine that is busy; only failures wait for it.
+/// Long enough for anything on a busy machine. Only a failure waits for all of it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 
-/// How often a condition is looked at that nobody announces.
+/// How often a condition is polled when nothing announces it.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// The first value that `look` gives. Fails, naming `what`, when there is none for a long time.

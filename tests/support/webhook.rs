@@ -5,15 +5,15 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
-/// A call.
+/// One received call.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     pub(crate) method: String,
     pub(crate) path: String,
-    /// Names in lower case.
+    /// The header's names are in lower case.
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) body: String,
-    /// How many its connection carried before it.
+    /// The number of earlier calls on the same connection.
     pub(crate) place: usize,
 }
 
@@ -23,13 +23,13 @@ impl Call {
     }
 }
 
-/// Closes the connection in place of an answer.
+/// The service closes the connection in place of an answer.
 pub(crate) const HANG_UP: u16 = 0;
 
-/// What a call is answered with: a status, [`HANG_UP`], or nothing.
+/// The answer to a call: a status, [`HANG_UP`], or no answer.
 type Answer = dyn FnMut(&Call) -> Option<u16> + Send;
 
-/// A service; it lives as long as the test.
+/// A web service. It lives as long as the test.
 pub(crate) struct Webhook {
     address: SocketAddr,
     calls: Arc<Mutex<Vec<Call>>>,
@@ -37,7 +37,7 @@ pub(crate) struct Webhook {
 }
 
 impl Webhook {
-    /// One that takes everything.
+    /// Starts a service that accepts every call.
     pub(crate) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let webhook = Self {
@@ -60,23 +60,23 @@ impl Webhook {
         webhook
     }
 
-    /// With a path behind it.
+    /// The service's address with a path.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
-    /// Calls so far.
+    /// The calls so far.
     pub(crate) fn calls(&self) -> Vec<Call> {
         self.calls.lock().unwrap().clone()
     }
 
-    /// Answers so from now on.
+    /// Sets the answer to calls from now on.
     pub(crate) fn answer(&self, answer: impl FnMut(&Call) -> Option<u16> + Send + 'static) {
         *self.answer.lock().unwrap() = Box::new(answer);
     }
 }
 
-/// One call; nothing when there is none any more, or it is not answered.
+/// Reads one call; none when no further call comes, or when the call gets no answer.
 fn serve(
     client: &TcpStream,
     place: usize,
@@ -116,7 +116,7 @@ fn serve(
         return None;
     }
     let Some(status) = status else {
-        // Until the other side has had enough.
+        // The thread waits until the other side closes the connection.
         let _ = (&*client).read(&mut [0]);
         return None;
     };

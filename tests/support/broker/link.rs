@@ -13,10 +13,10 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::Hub;
 
-/// How long a client may take to close what the broker has closed.
+/// How long a client may take to close a connection that the broker has closed.
 const LINGER: Duration = Duration::from_secs(2);
 
-/// Takes connections.
+/// Accepts connections.
 pub(super) async fn serve(listener: TcpListener, hub: Arc<Hub>) {
     loop {
         let Ok((socket, _)) = listener.accept().await else {
@@ -27,7 +27,7 @@ pub(super) async fn serve(listener: TcpListener, hub: Arc<Hub>) {
     }
 }
 
-/// Sends wills that had to wait.
+/// Sends delayed wills.
 pub(super) async fn send_wills(hub: Arc<Hub>) {
     loop {
         let next = hub.state().send_wills(std::time::Instant::now());
@@ -84,12 +84,12 @@ async fn converse(
     tokio::pin!(listening);
     tokio::select! {
         () = &mut listening => (),
-        // With bytes unread, closing would take from the client what it was told last.
+        // If bytes are unread, closing would take the last packets from the client.
         () = speak(out, hub, outgoing) => drop(timeout(LINGER, listening).await),
     }
 }
 
-/// Reads until the client is gone, even when nobody minds any more what it says.
+/// Reads until the client is gone, even when the broker does not use the bytes any more.
 async fn listen(mut incoming: impl AsyncRead + Unpin, id: u64, hub: &Hub) {
     let mut behaviour = hub.behaviour.subscribe();
     let mut buffer = BytesMut::new();
@@ -100,7 +100,7 @@ async fn listen(mut incoming: impl AsyncRead + Unpin, id: u64, hub: &Hub) {
             patience = hub.state().hear(id, &mut buffer, &how);
         }
         let deadline = patience.filter(|_| !how.silent).map(|patience| heard + patience);
-        // What came together is dealt with together.
+        // Packets that came together are handled together.
         buffer.reserve(65_536);
         tokio::select! {
             read = incoming.read_buf(&mut buffer) => match read {
@@ -118,7 +118,7 @@ async fn listen(mut incoming: impl AsyncRead + Unpin, id: u64, hub: &Hub) {
     }
 }
 
-/// Writes what there is to be written, until the broker closes the connection.
+/// Writes all waiting packets, until the broker closes the connection.
 async fn speak(mut out: impl AsyncWrite + Unpin, hub: &Hub, mut outgoing: mpsc::UnboundedReceiver<BytesMut>) {
     let mut behaviour = hub.behaviour.subscribe();
     while let Some(bytes) = outgoing.recv().await {

@@ -25,31 +25,31 @@ use state::State;
 
 use super::port::{self, Port};
 
-/// A broker on a port of its own.
+/// A broker on its own port.
 pub(crate) struct Broker {
     hub: Arc<Hub>,
     port: Port,
     running: Option<Running>,
-    /// So many of its messages were held against what is published.
+    /// The number of its messages that were compared with the published schemas.
     pub(crate) judged: std::sync::atomic::AtomicUsize,
 }
 
-/// What a client published, or its will.
+/// A message that a client published, or its will.
 #[derive(Clone, Debug)]
 pub(crate) struct Message {
     /// When it arrived.
     pub(crate) at: Instant,
-    /// Who sent it; empty for what the test published.
+    /// The client that sent it; empty if the test published it.
     pub(crate) client: String,
     pub(crate) topic: String,
     pub(crate) payload: Vec<u8>,
     pub(crate) retain: bool,
     pub(crate) qos: u8,
-    /// The client says that it may have sent it before.
+    /// The DUP flag: the client may have sent it before.
     pub(crate) dup: bool,
     pub(crate) response_topic: Option<String>,
     pub(crate) correlation: Option<Vec<u8>>,
-    /// The broker sent it because the client was lost.
+    /// The broker sent it as a will, because the client was lost.
     pub(crate) will: bool,
 }
 
@@ -74,43 +74,43 @@ pub(crate) struct Publishing {
     pub(crate) correlation: Option<Vec<u8>>,
 }
 
-/// What the broker does wrong, or does not allow.
+/// Faults and limits of the broker.
 ///
-/// Limits hold for connections that were told of them: those that begin later.
+/// A limit applies to connections that begin later, because the broker announces it at their beginning.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Behaviour {
-    /// Connections and bytes are taken, and nothing is answered; what came is dealt with when this is over.
+    /// The broker accepts connections and bytes, and answers nothing. It handles the received packets when the fault ends.
     pub(crate) silent: bool,
-    /// What clients publish is received and not acknowledged.
+    /// The broker receives PUBLISHes of clients and does not acknowledge them.
     pub(crate) lose_acks: bool,
-    /// A connection is cut after so many PUBLISHes from it; the last of them is received and not acknowledged.
+    /// The broker cuts a connection after so many PUBLISHes from it. It receives the last of them and does not acknowledge it.
     pub(crate) cut_after: Option<usize>,
-    /// Whoever sends a larger packet is disconnected.
+    /// The broker disconnects a client that sends a larger packet.
     pub(crate) max_packet: Option<u32>,
-    /// Whoever has more PUBLISHes unacknowledged is disconnected.
+    /// The broker disconnects a client that has more unacknowledged PUBLISHes.
     pub(crate) receive_max: Option<u16>,
-    /// QoS 1 PUBLISHes to topics with "/event/" are acknowledged with this, and forgotten.
+    /// The broker acknowledges QoS 1 PUBLISHes to topics with "/event/" with this code, and forgets them.
     pub(crate) refuse: Option<PubAckReason>,
-    /// Retained messages are not available: whoever sends one, or has such a will, is turned away.
+    /// Retained messages are not available: the broker refuses a client that sends one, or that has such a will.
     pub(crate) no_retain: bool,
-    /// It speaks MQTT 3.1.1 alone.
+    /// The broker speaks only MQTT 3.1.1.
     pub(crate) old: Option<Old>,
 }
 
-/// What a broker of MQTT 3.1.1 alone does with a CONNECT of MQTT 5.
+/// The reaction of an MQTT 3.1.1 broker to a CONNECT of MQTT 5.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Old {
-    /// Says so, in a packet of MQTT 3.1.1, and closes.
+    /// The broker refuses it with a packet of MQTT 3.1.1, and closes the connection.
     Refuses,
-    /// Closes.
+    /// The broker closes the connection.
     Closes,
 }
 
-/// What the test and the connections share.
+/// State that the test and the connections share.
 struct Hub {
     state: Mutex<State>,
     behaviour: watch::Sender<Behaviour>,
-    /// A will is there that has to be sent later.
+    /// A will must be sent later.
     wills: Arc<Notify>,
     received: AtomicU64,
     sent: AtomicU64,
@@ -129,12 +129,12 @@ struct Running {
 }
 
 impl Broker {
-    /// Starts one on this machine, at a port that the system chooses.
+    /// Starts a broker on this machine, on a port that the system chooses.
     pub(crate) fn start() -> Self {
         Self::start_as(None)
     }
 
-    /// The same under TLS, with a certificate.
+    /// Starts a broker under TLS, with a certificate.
     pub(crate) fn start_tls(config: rustls::ServerConfig) -> Self {
         Self::start_as(Some(Arc::new(config)))
     }
@@ -159,7 +159,7 @@ impl Broker {
         broker
     }
 
-    /// Where it is.
+    /// The broker's address.
     pub(crate) fn url(&self) -> String {
         let scheme = if self.hub.tls.is_some() { "mqtts" } else { "mqtt" };
         format!("{scheme}://{}", self.port.address())
@@ -169,17 +169,17 @@ impl Broker {
         self.port.address()
     }
 
-    /// All that anybody published since the start, wills too, in order of arrival.
+    /// All messages that anybody published since the start, also wills, in the order of arrival.
     pub(crate) fn messages(&self) -> Vec<Message> {
         self.hub.state().messages.clone()
     }
 
-    /// What is retained: topics and payloads.
+    /// The retained messages: topics and payloads.
     pub(crate) fn retained(&self) -> BTreeMap<String, Vec<u8>> {
         self.hub.state().retained()
     }
 
-    /// Publishes something as some other client would.
+    /// Publishes a message as some other client would.
     pub(crate) fn publish(&self, topic: &str, payload: &[u8], options: Publishing) {
         let Publishing {
             retain,
@@ -202,7 +202,7 @@ impl Broker {
         self.hub.state().route("", publish, false);
     }
 
-    /// Connections are cut without a word, and nobody listens any more. Nobody's will is sent.
+    /// Cuts all connections without a packet, and stops listening. No will is sent.
     pub(crate) fn stop(&mut self) {
         if let Some(running) = self.running.take() {
             let _ = running.stop.send(());
@@ -211,7 +211,7 @@ impl Broker {
         }
     }
 
-    /// At the same port again, with sessions and retained messages as they were.
+    /// Starts the broker on the same port again, with its sessions and retained messages.
     pub(crate) fn resume(&mut self) {
         assert!(self.running.is_none(), "the broker was not stopped");
         let (hub, address) = (self.hub.clone(), self.port.address());
@@ -236,23 +236,23 @@ impl Broker {
         self.running = Some(Running { stop, thread });
     }
 
-    /// While it is stopped: sessions and retained messages are gone.
+    /// Removes sessions and retained messages while the broker is stopped.
     pub(crate) fn forget(&mut self) {
         assert!(self.running.is_none(), "the broker runs");
         self.hub.state().forget();
     }
 
-    /// Every connection is closed at once; the broker goes on.
+    /// Closes every connection at once. The broker keeps running.
     pub(crate) fn cut(&self) {
         self.hub.state().cut();
     }
 
-    /// Behaves like this from now on.
+    /// Sets the broker's fault from now on.
     pub(crate) fn behave(&self, how: Behaviour) {
         self.hub.behaviour.send_replace(how);
     }
 
-    /// Clients that are connected.
+    /// The number of connected clients.
     pub(crate) fn connections(&self) -> usize {
         self.clients().len()
     }
@@ -262,12 +262,12 @@ impl Broker {
         self.hub.state().connects
     }
 
-    /// Ids of the clients that are connected, the one that is there longest first.
+    /// Ids of the connected clients, the longest connection first.
     pub(crate) fn clients(&self) -> Vec<String> {
         self.hub.state().clients()
     }
 
-    /// Sends a client away as when its twin connects.
+    /// Disconnects a client, as when another client connects with its id.
     pub(crate) fn takes_over(&self, client_id: &str) {
         let mut state = self.hub.state();
         if let Some(link) = state.link_of(client_id) {
@@ -275,13 +275,13 @@ impl Broker {
         }
     }
 
-    /// Bytes that came from clients and went to them so far, without what TLS adds.
+    /// Bytes from and to clients so far, without those that TLS adds.
     pub(crate) fn bytes(&self) -> (u64, u64) {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         (count(&self.hub.received), count(&self.hub.sent))
     }
 
-    /// From now on only this may connect.
+    /// Lets only this client connect from now on.
     pub(crate) fn login(&self, user: &str, password: &str) {
         self.hub.state().login = Some((user.to_owned(), password.to_owned()));
     }

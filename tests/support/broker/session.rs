@@ -9,7 +9,7 @@ use rumqttc::v5::mqttbytes::v5::{Filter, Packet, Publish};
 use super::state::Link;
 use super::wire::covers;
 
-/// A message that is kept.
+/// A queued message.
 #[derive(Clone)]
 pub(super) struct Held {
     pub(super) client: String,
@@ -37,15 +37,15 @@ impl Held {
 pub(super) struct Session {
     /// The connection, while there is one.
     pub(super) link: Option<u64>,
-    /// Seconds that it lasts without a connection; the largest number is for ever.
+    /// Seconds that the session lasts without a connection; the largest number means for ever.
     pub(super) expiry: u32,
     pub(super) receive_max: usize,
     pub(super) max_packet: Option<u32>,
     left: Option<Instant>,
     filters: Vec<(Filter, Option<usize>)>,
-    /// Of QoS 1 and not sent yet, or, with a packet id, not over this connection.
+    /// Messages of QoS 1 that were not sent yet or, with a packet id, not over this connection.
     queue: VecDeque<Held>,
-    /// Sent, and not acknowledged.
+    /// Messages that were sent and not acknowledged.
     inflight: Vec<Held>,
     last_pkid: u16,
 }
@@ -58,14 +58,14 @@ impl Session {
         !known
     }
 
-    /// Whether there was such a subscription.
+    /// Whether the client had this subscription.
     pub(super) fn unsubscribe(&mut self, path: &str) -> bool {
         let count = self.filters.len();
         self.filters.retain(|(filter, _)| filter.path != path);
         self.filters.len() < count
     }
 
-    /// Delivers a message if it was subscribed to; once, whatever number of subscriptions cover it.
+    /// Delivers a message if a subscription covers it: once, even if several do.
     pub(super) fn offer(&mut self, own: bool, topic: &str, held: &Held, links: &BTreeMap<u64, Link>) {
         let matching = |(filter, _): &&(Filter, _)| covers(&filter.path, topic) && !(own && filter.nolocal);
         let matching: Vec<_> = self.filters.iter().filter(matching).collect();
@@ -80,7 +80,7 @@ impl Session {
         self.deliver(held.clone(), qos, retain, identifiers, links);
     }
 
-    /// Sends a message as soon as it may be sent. One of QoS 0 is lost on a client that is away.
+    /// Sends a message as soon as the client may get it. A message of QoS 0 is lost if the client is away.
     pub(super) fn deliver(
         &mut self,
         mut held: Held,
@@ -132,7 +132,7 @@ impl Session {
         }
     }
 
-    /// One that is too large for the client counts as delivered.
+    /// A message that is too large for the client counts as delivered.
     fn fits(&self, publish: &Publish) -> bool {
         self.max_packet.is_none_or(|max| publish.size() <= max as usize)
     }
@@ -151,7 +151,7 @@ impl Session {
         self.inflight.retain(|held| held.publish.pkid != pkid);
     }
 
-    /// The connection is gone. What it did not acknowledge is sent again over the next.
+    /// The connection is gone. Unacknowledged messages are sent again over the next one.
     pub(super) fn rest(&mut self) {
         (self.link, self.left) = (None, Some(Instant::now()));
         for mut held in self.inflight.drain(..).rev() {
@@ -160,7 +160,7 @@ impl Session {
         }
     }
 
-    /// Whether its client was away for too long.
+    /// Whether the session's client was away for too long.
     pub(super) fn is_over(&self, now: Instant) -> bool {
         let lasts = Duration::from_secs(self.expiry.into());
         let away = self.left.filter(|_| self.link.is_none());

@@ -25,27 +25,27 @@ pub(super) struct State {
     sessions: BTreeMap<String, Session>,
     links: BTreeMap<u64, Link>,
     last_link: u64,
-    /// When, whose, and what.
+    /// Delayed wills: when each is due, its client and its message.
     wills: Vec<(Instant, String, Publish)>,
     will_waits: Arc<Notify>,
 }
 
-/// A connection. Without it here, the client is told what is underway, and then the connection is closed.
+/// A connection. When the broker drops it here, the client gets what is under way, and then the connection is closed.
 pub(super) struct Link {
     out: mpsc::UnboundedSender<BytesMut>,
     cut: oneshot::Sender<()>,
-    /// It speaks MQTT 3.1.1.
+    /// Whether the connection uses MQTT 3.1.1.
     is_old: bool,
-    /// After CONNACK.
+    /// The id of the client, after CONNACK.
     client: Option<String>,
-    /// And how long it has to wait.
+    /// The will, and its delay.
     will: Option<(Publish, u32)>,
-    /// How long the client may say nothing.
+    /// How long the client may send nothing.
     patience: Option<Duration>,
     max_packet: Option<u32>,
     receive_max: Option<u16>,
     no_retain: bool,
-    /// PUBLISHes that came.
+    /// The number of received PUBLISHes.
     published: usize,
     unacked: BTreeSet<u16>,
     acks: Vec<PubAck>,
@@ -61,8 +61,8 @@ impl Link {
         let _ = self.out.send(bytes);
     }
 
-    /// Acknowledges what came. Only now does the client know that it may send more, so that one that sends too much
-    /// at once is found out.
+    /// Acknowledges the received PUBLISHes. Only now does the client know that it may send more. So a client that sends too
+    /// much at once is found out.
     fn acknowledge(&mut self) {
         for ack in std::mem::take(&mut self.acks) {
             self.unacked.remove(&ack.pkid);
@@ -105,7 +105,7 @@ impl State {
         self.sessions.get(client)?.link
     }
 
-    /// A connection is there.
+    /// Adds a connection.
     pub(super) fn accept(&mut self, out: mpsc::UnboundedSender<BytesMut>, cut: oneshot::Sender<()>) -> u64 {
         self.last_link += 1;
         let link = Link {
@@ -126,7 +126,7 @@ impl State {
         self.last_link
     }
 
-    /// Takes the packets that came, and says how long the next may take.
+    /// Handles the received packets. Returns how long the next one may take.
     pub(super) fn hear(&mut self, id: u64, buffer: &mut BytesMut, how: &Behaviour) -> Option<Duration> {
         while let Some(link) = self.links.get_mut(&id) {
             if link.client.is_none() {
@@ -224,7 +224,7 @@ impl State {
         if connect.clean_start {
             self.sessions.remove(&client);
         }
-        // A will that waits is sent when its session ends, and forgotten when its client is back in time.
+        // A delayed will is sent when its session ends, and forgotten when its client is back in time.
         for (due, whose, _) in &mut self.wills {
             if *whose == client && connect.clean_start {
                 *due = Instant::now();
@@ -370,7 +370,7 @@ impl State {
         }
     }
 
-    /// What is retained for a subscription of a client.
+    /// The retained messages for a subscription of a client.
     fn matching(&self, filter: &Filter, client: &str) -> Vec<Held> {
         let matching = self.retained.iter().filter(|(topic, held)| {
             covers(&filter.path, topic) && !(filter.nolocal && held.client == client)
@@ -396,7 +396,7 @@ impl State {
         self.links.get(&id).unwrap().send(&Packet::UnsubAck(ack));
     }
 
-    /// Records a message, retains it if that is wanted, and sends it to whoever subscribed to it.
+    /// Records a message, retains it if that is wanted, and sends it to all its subscribers.
     pub(super) fn route(&mut self, client: &str, mut publish: Publish, will: bool) {
         let properties = publish.properties.as_ref();
         let topic = String::from_utf8(publish.topic.to_vec()).unwrap();
@@ -429,7 +429,7 @@ impl State {
         }
     }
 
-    /// Sends a client away, saying why.
+    /// Disconnects a client with a reason.
     pub(super) fn dismiss(&mut self, id: u64, reason: DisconnectReasonCode) {
         let Some(link) = self.links.get_mut(&id) else {
             return;
@@ -441,7 +441,7 @@ impl State {
         self.leave(id, true);
     }
 
-    /// A connection is over; what was to be sent still is. Its will counts unless the client has taken leave.
+    /// Ends a connection; packets that wait for it are still sent. Its will counts unless the client has sent DISCONNECT.
     pub(super) fn leave(&mut self, id: u64, will: bool) -> Option<oneshot::Sender<()>> {
         let mut link = self.links.remove(&id)?;
         link.acknowledge();
@@ -466,7 +466,7 @@ impl State {
         Some(link.cut)
     }
 
-    /// Sends the wills that are due, and says when the next is.
+    /// Sends the wills that are due. Returns when the next one is due.
     pub(super) fn send_wills(&mut self, now: Instant) -> Option<Instant> {
         let (due, later) = std::mem::take(&mut self.wills)
             .into_iter()
@@ -478,7 +478,7 @@ impl State {
         self.wills.iter().map(|(due, _, _)| *due).min()
     }
 
-    /// All connections end, without a word.
+    /// Closes all connections without a packet.
     pub(super) fn cut(&mut self) {
         let links: Vec<_> = self.links.keys().copied().collect();
         for id in links {
@@ -488,7 +488,7 @@ impl State {
         }
     }
 
-    /// The broker runs no more: its connections are gone, and nobody was there to send wills.
+    /// The broker has stopped: its connections are gone, and it sent no wills.
     pub(super) fn stopped(&mut self) {
         let links: Vec<_> = self.links.keys().copied().collect();
         for id in links {
@@ -502,14 +502,14 @@ impl State {
         self.wills.clear();
     }
 
-    /// Sessions end whose clients were away for too long.
+    /// Ends the sessions whose clients were away for too long.
     fn prune(&mut self) {
         let now = Instant::now();
         self.sessions.retain(|_, session| !session.is_over(now));
     }
 }
 
-/// A will as it is published, and how long it has to wait.
+/// A will as the broker publishes it, and its delay.
 fn testament(will: LastWill) -> (Publish, u32) {
     let mut publish = Publish {
         qos: will.qos,

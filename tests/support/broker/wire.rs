@@ -5,7 +5,7 @@ use rumqttc::v5::mqttbytes::v5::{Disconnect, DisconnectReasonCode, Packet};
 
 use super::wire4;
 
-/// The next packet, if all of it is there; else why its sender must go.
+/// The next packet, if all of it has arrived; an error says why the sender must be disconnected.
 pub(super) fn next_packet(
     buffer: &mut BytesMut,
     max: Option<u32>,
@@ -37,7 +37,7 @@ pub(super) fn next_packet(
         let packet = wire4::read(&mut frame);
         return packet.map(Some).ok_or(DisconnectReasonCode::MalformedPacket);
     }
-    // The codec does not read a DISCONNECT without properties, which is how all of them come.
+    // The codec does not read a DISCONNECT without properties, and clients send only such packets.
     if frame[0] == 0xe0 && rest < 2 {
         let reason = frame.get(2).copied().unwrap_or(0);
         let reason = DisconnectReasonCode::try_from(reason);
@@ -50,7 +50,7 @@ pub(super) fn next_packet(
         .map_err(|_| DisconnectReasonCode::MalformedPacket)
 }
 
-/// The version that a CONNECT names, once it is there.
+/// The version that a CONNECT names, once these bytes have arrived.
 pub(super) fn level(buffer: &BytesMut) -> Option<u8> {
     let header = 2 + buffer.iter().skip(1).take_while(|byte| *byte & 0x80 != 0).count();
     buffer.get(header + 6).copied()
@@ -59,7 +59,7 @@ pub(super) fn level(buffer: &BytesMut) -> Option<u8> {
 /// The bytes of a packet.
 pub(super) fn encoded(packet: &Packet) -> BytesMut {
     match packet {
-        // The codec counts a byte less than it writes here.
+        // The codec's count here is one byte less than what it writes.
         Packet::Disconnect(disconnect) => BytesMut::from(&[0xe0, 2, disconnect.reason_code as u8, 0][..]),
         _ => {
             let mut bytes = BytesMut::new();

@@ -8,7 +8,7 @@ use rumqttc::v5::mqttbytes::v5::{
     Packet, PingReq, PubAck, Publish, Subscribe, SubscribeReasonCode, Unsubscribe,
 };
 
-/// A packet that came.
+/// A received packet.
 pub(super) fn read(frame: &mut BytesMut) -> Option<Packet> {
     Some(match v4::Packet::read(frame, usize::MAX).ok()? {
         v4::Packet::Connect(connect) => {
@@ -67,7 +67,7 @@ pub(super) fn read(frame: &mut BytesMut) -> Option<Packet> {
     })
 }
 
-/// The bytes of a packet; of what MQTT 3.1.1 has no packet for, none.
+/// The bytes of a packet; none if MQTT 3.1.1 has no such packet.
 pub(super) fn encoded(packet: &Packet) -> BytesMut {
     let packet = match packet {
         Packet::ConnAck(ack) => v4::Packet::ConnAck(v4::ConnAck {
