@@ -9,7 +9,7 @@ use crate::support::{Service, edgereel, home, recordings, sample, wait_for};
 use nix::sys::signal::Signal;
 use rusqlite::{Connection, OpenFlags};
 
-/// Pushes the clip unpaced under this name and query; fails when it is refused.
+/// Pushes the clip unpaced with this name and query. Fails if the service refuses it.
 #[track_caller]
 fn push(service: &Service, key: &str) {
     let mut client = Rtmp::publishing(service.address(), "live", key);
@@ -19,7 +19,7 @@ fn push(service: &Service, key: &str) {
     client.unpublish(key).unwrap();
 }
 
-/// What the service answers to one who may not push.
+/// The service's answer to a client that may not push.
 #[track_caller]
 fn refusal(service: &Service, key: &str) -> String {
     let mut client = Rtmp::connected(service.address(), "live");
@@ -41,7 +41,7 @@ struct Refused {
     count: u64,
 }
 
-/// The events in the journal of a service that has stopped. They are never sent, so none of them goes.
+/// The events in the journal of a service that has stopped. They are never sent, so none of them is removed.
 #[track_caller]
 fn refusals(data: &Path) -> Vec<Refused> {
     let journal =
@@ -177,7 +177,7 @@ fn keys_that_everybody_may_read_are_told_of_at_the_start_and_at_a_reload() {
     let home = home();
     let config = home.path().join("edgereel.toml");
     let mode = |mode| std::fs::set_permissions(&config, PermissionsExt::from_mode(mode)).unwrap();
-    // It keeps its mode when it is written.
+    // The file keeps its mode when it is written.
     std::fs::write(&config, "").unwrap();
     mode(0o644);
     let service = Service::start_with(home.path(), "[[publisher]]\nkey = \"sixteen-letters-\"\n");
@@ -208,7 +208,7 @@ fn a_key_is_changed_without_a_restart_and_a_lost_one_changes_nothing() {
     service.wait_for_log(|log| log.contains("configuration reloaded").then_some(()));
     refusal(&service, "cam?key=first");
     push(&service, "cam?key=second");
-    // What began stays.
+    // The running publish continues.
     sending.unpublish("sending").unwrap();
 
     std::fs::remove_file(&file).unwrap();
@@ -229,7 +229,7 @@ fn a_service_whose_keys_cannot_be_read_does_not_start() {
     .unwrap();
     let config = config.to_str().unwrap();
     edgereel(&["run", "--config", config]).failed(1, &["'school'", "'push-key'", "$CREDENTIALS_DIRECTORY"]);
-    // Others have no use for the key.
+    // Other users have no use for the key.
     let shown = edgereel(&["check-config", "--config", config]).ok();
     assert!(shown.text().contains("# note: as this user"), "{}", shown.text());
 }
@@ -263,7 +263,7 @@ fn limits_hold_come_free_and_can_be_raised() {
     assert!(said.contains("max_publishes of its [[publisher]] = 1"), "{said}");
     let _live = Rtmp::publishing(service.address(), "live", "a");
     assert!(refusal(&service, "b").contains("rtmp.max_publishes = 2"));
-    // Two publish, and of these not all are let in.
+    // Two publish, and the service does not accept all of them.
     let crowd: Vec<Rtmp> = (0..8).map(|_| Rtmp::connect(service.address())).collect();
     service.wait_for_log(|log| log.contains("rtmp.max_connections_per_address = 6").then_some(()));
 
@@ -299,7 +299,7 @@ fn a_publish_that_sends_too_much_for_too_long_is_ended_with_the_reason() {
         "max_bitrate = \"64 Mbit/s\"\n[[publisher]]\nmax_bitrate = \"64 kbit/s\"\n",
     );
     let mut client = Rtmp::publishing(service.address(), "live", "greedy");
-    // The clip has some four times what ten seconds may have, and is sent at once.
+    // The clip has some four times the bytes that are allowed for ten seconds, and is sent at once.
     for tag in sample().tags {
         if client.media(tag.kind, tag.time, &tag.body).is_err() {
             break;

@@ -36,7 +36,7 @@ impl Client {
         }
     }
 
-    /// The first packet that `pick` wants.
+    /// The first packet that `pick` accepts.
     async fn wait<T>(&mut self, pick: impl Fn(Packet) -> Option<T>) -> T {
         let looking = async {
             loop {
@@ -58,7 +58,7 @@ impl Client {
         self.wait(publish).await
     }
 
-    /// Why it was disconnected.
+    /// The reason of the disconnection.
     async fn sent_away(&mut self) -> DisconnectReasonCode {
         let looking = async {
             loop {
@@ -99,7 +99,7 @@ impl Client {
     }
 }
 
-/// A client that does not keep to anything.
+/// A client that breaks the rules of the protocol.
 struct Raw {
     socket: std::net::TcpStream,
     bytes: BytesMut,
@@ -125,7 +125,7 @@ impl Raw {
         self.socket.write_all(&bytes).unwrap();
     }
 
-    /// The next packet; none at the end.
+    /// The next packet; none at the end of the connection.
     fn next(&mut self) -> Option<Packet> {
         loop {
             if let Ok(packet) = Packet::read(&mut self.bytes, None) {
@@ -168,7 +168,7 @@ fn options(broker: &Broker, id: &str) -> MqttOptions {
     options
 }
 
-/// Of a client that comes back.
+/// The options of a client that comes back to its session.
 fn lasting(broker: &Broker, id: &str) -> MqttOptions {
     let mut options = options(broker, id);
     options.set_clean_start(false);
@@ -235,7 +235,7 @@ async fn what_a_client_has_not_acknowledged_waits_for_it() {
     let first = client.published().await;
     assert_eq!((&first.payload[..], first.dup), (&b"1"[..], false));
     assert_eq!(client.published().await.payload, "2");
-    // It wants two at a time: the third waits, which holds up nothing that needs no acknowledgement.
+    // The client accepts two at a time. The third waits, which delays nothing that needs no acknowledgement.
     broker.publish("to/box", b"between", Publishing::default());
     assert_eq!(client.published().await.payload, "between");
     client.client.ack(&first).await.unwrap();
@@ -285,7 +285,7 @@ async fn a_client_gives_way_to_its_twin() {
     assert_eq!(other.sent_away().await, DisconnectReasonCode::SessionTakenOver);
     assert_eq!(broker.connections(), 0);
 
-    // A will that has to wait is not sent for a client that is back in time.
+    // The broker does not send a delayed will for a client that is back in time.
     let patient = LastWillProperties {
         delay_interval: Some(1),
         payload_format_indicator: None,

@@ -85,7 +85,7 @@ fn events_are_told_as_cloudevents_and_signed() {
     );
     assert!(!status.to_string().contains("s3cret") && !service.log().contains("s3cret"));
     service.stop();
-    // What was told is not told again by the next run.
+    // The next run does not send an event again that was accepted.
     let service = Service::start_with(home.path(), &more);
     push(&service, "live/cam", 2, 0);
     wait_until("what is new to be told", || webhook.calls().len() == 4);
@@ -167,7 +167,7 @@ fn what_is_not_taken_is_told_again_and_then_kept_until_somebody_asks() {
         "/",
         "tries = 3\nevery = \"1s\"\ntimeout = \"1s\"\nevents = [\"recording.closed\"]",
     );
-    // One way of not taking it after the other.
+    // The service refuses events in one way after the other.
     let mut ways = [Some(500), Some(302), None].into_iter();
     webhook.answer(move |call| {
         if call.json()["data"]["stream"] == "live/poison" {
@@ -185,7 +185,7 @@ fn what_is_not_taken_is_told_again_and_then_kept_until_somebody_asks() {
             .filter(|call| call.json()["data"]["stream"] == stream)
             .count()
     };
-    // It holds up nobody.
+    // Other callbacks do not wait for this one.
     wait_until("the other to be told", || of("live/good") == 1);
     let given_up = || ask(home.path(), "callback.status")["callbacks"][0]["given_up"] == 1;
     wait_until("it to be given up", given_up);
@@ -216,12 +216,12 @@ fn what_is_not_taken_is_told_again_and_then_kept_until_somebody_asks() {
 #[test]
 fn a_service_that_closes_kept_connections_hears_all_in_order_at_once() {
     let (home, webhook) = (home(), Webhook::start());
-    // As Node and gunicorn do it to a connection that was idle: the second call on it is not answered.
+    // Node and gunicorn do this to an idle connection: the second call on it gets no answer.
     webhook.answer(|call| match call.place {
         0 => Some(200),
         _ => Some(HANG_UP),
     });
-    // What is told a second time must not come from a later try.
+    // The second call must not come from a later try.
     let service = Service::start_with(home.path(), &callback(&webhook, "/", "every = \"1h\""));
     push(&service, "live/one", 2, 0);
     push(&service, "live/two", 2, 0);

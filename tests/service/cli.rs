@@ -152,7 +152,7 @@ fn strangers_are_let_in_only_when_told_so() {
     let open = "[rtmp]\nlisten = [\"0.0.0.0:1935\"]\n";
     check_config(home.path(), &[], open).failed(1, &["box.toml:2", "0.0.0.0:1935", "allow_anonymous"]);
     check_config(home.path(), &[], &format!("{open}allow_anonymous = true\n")).ok();
-    // And the service holds itself to it.
+    // The service applies the same check.
     std::fs::write(home.path().join("box.toml"), open).unwrap();
     edgereel_in(home.path(), &[], &["run", "--config", "box.toml"]).failed(78, &["box.toml:2"]);
 }
@@ -172,7 +172,7 @@ fn a_service_with_a_wrong_configuration_says_so_by_its_exit_code() {
     }
     let wrong = [("EDGEREEL__RING__MEMORI", "1 MiB")];
     edgereel_in(home.path(), &wrong, &["run"]).failed(78, &["'memory'"]);
-    // What may come right by itself is another failure.
+    // A problem that may end by itself has another exit code.
     std::fs::write(&path, "[storage]\ndir = \"/dev/null/tape\"\n").unwrap();
     run().failed(1, &["/dev/null/tape"]);
 }
@@ -253,14 +253,15 @@ fn a_closed_directory_is_not_one_without_a_tape() {
     let service = crate::support::Service::start(home.path());
     let data = service.data();
     service.stop();
-    // Root may read everything: it becomes nobody, with a program that nobody may run.
+    // Root may read everything. So the test becomes nobody, with a program that nobody may run.
     let root = nix::unistd::geteuid().is_root();
     let nobody = 65_534;
     let mut command = crate::support::cli::command();
     if root {
         let open = std::fs::Permissions::from_mode(0o755);
         let program = home.path().join("edgereel");
-        // By another process: a program that is open for writing in ours, or in a child of another test, does not start.
+        // Another process writes the copy: a program that is open for writing in this process, or in a child of another test,
+        // does not start.
         let mut copy = std::process::Command::new("cp");
         copy.arg(env!("CARGO_BIN_EXE_edgereel")).arg(&program);
         crate::support::cli::run(copy).ok();
@@ -367,7 +368,7 @@ fn a_storage_directory_on_the_line_is_the_one_for_every_command() {
         (done.code == Some(0)).then_some(())
     });
     edgereel_in(home.path(), &asked, &["ls", "--data", "./tape"]).ok();
-    // Where it is not said, it is said where one answers.
+    // Where the command line names no socket, the error says where a service answers.
     let done = edgereel_in(home.path(), &asked, &["device", "stats"]);
     done.failed(
         1,

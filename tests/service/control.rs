@@ -13,10 +13,10 @@ use crate::support::contract;
 use crate::support::{Done, Feed, Plan, Service, edgereel, home, recordings, verified, wait_for, wait_until};
 use serde_json::{Value, json};
 
-/// Nothing is recorded unless somebody asks for it.
+/// The service records only what somebody asks for.
 pub(super) const ON_DEMAND: &str = "[[rule]]\nrecord = \"on-demand\"\n";
 pub(super) const CAM: &str = "live/cam1";
-/// However busy the machine is, an answer comes.
+/// An answer comes within this time, however busy the machine is.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn ctl(home: &Path, arguments: &[&str]) -> Done {
@@ -32,7 +32,7 @@ fn socket_of(service: &Service) -> std::path::PathBuf {
     data.parent().unwrap().join("control.sock")
 }
 
-/// The result of a command that must do.
+/// The result of a command that must succeed.
 #[track_caller]
 pub(super) fn done(home: &Path, arguments: &[&str]) -> Value {
     let mut all = arguments.to_vec();
@@ -42,7 +42,7 @@ pub(super) fn done(home: &Path, arguments: &[&str]) -> Value {
     answer["result"].clone()
 }
 
-/// What a command says that must be refused.
+/// The message of a command that must be refused.
 #[track_caller]
 pub(super) fn refused(home: &Path, arguments: &[&str]) -> String {
     let done = ctl(home, arguments);
@@ -70,7 +70,7 @@ pub(super) fn live(service: &Service, stream: &'static str) -> Feed {
     feed
 }
 
-/// The same moment, but for the microseconds between two looks at the clock.
+/// Whether both are the same moment, except for the microseconds between two looks at the clock.
 #[track_caller]
 fn assert_near(a: &Value, b: &Value) {
     let at = |value: &Value| {
@@ -88,7 +88,7 @@ fn first(result: &Value) -> String {
     result["recordings"][0].as_str().expect("a recording").to_owned()
 }
 
-/// The recording, when it is over.
+/// The recording, after its end.
 #[track_caller]
 pub(super) fn closed(home: &Path, id: &str) -> Value {
     wait_for("the recording to be over", || {
@@ -101,7 +101,7 @@ pub(super) fn closed(home: &Path, id: &str) -> Value {
     })
 }
 
-/// A connection as any program would make one.
+/// A connection to the socket, as any program would make one.
 pub(super) struct Line(BufReader<UnixStream>);
 
 impl Line {
@@ -133,7 +133,7 @@ impl Line {
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"))
     }
 
-    /// Whether the service has closed it.
+    /// Whether the service has closed the connection.
     fn is_over(&mut self) -> bool {
         matches!(self.0.read(&mut [0; 1]), Ok(0) | Err(_))
     }
@@ -215,7 +215,8 @@ fn a_clip_has_what_was_before_it_though_nothing_was_recorded() {
     );
     assert!(clip["state"] == "recording" && clip["due"].is_string(), "{clip}");
     let row = closed(home, clip["recording"].as_str().unwrap());
-    // What was asked for, to the microsecond, and not what had come when it was carried out.
+    // The clip has the requested times, to the microsecond, and not those of the media that had arrived when the command was
+    // carried out.
     assert_eq!(row["duration_s"], 3.0, "{row}");
     assert_near(&row["end"], &clip["end"]);
     assert_near(&row["start"], &clip["start"]);
@@ -257,7 +258,7 @@ fn what_cannot_reach_as_far_back_as_asked_says_so_and_why() {
 
     let started = done(home, &["recording", "start", CAM, "--pre-roll", "50s"]);
     assert_eq!(started["short"]["reason"], "publish", "{started}");
-    // What goes on where the tape ended begins with the next second of it.
+    // A recording that continues where the tape ended begins with the next second of it.
     let begun = || ctl(home, &["recording", "get", &first(&started)]).code == Some(0);
     wait_until("the recording to begin", begun);
     done(home, &["recording", "stop", CAM]);
@@ -265,7 +266,7 @@ fn what_cannot_reach_as_far_back_as_asked_says_so_and_why() {
     assert_near(&row["short"]["start"], &started["short"]["start"]);
     assert_near(&row["start"], &started["short"]["start"]);
 
-    // One whose publisher ends before it does.
+    // The publisher of this clip ends before the clip does.
     let clip = done(home, &["clip", "create", CAM, "--before", "1s", "--after", "60s"]);
     assert_eq!(
         (&clip["state"], &clip["short"]),
@@ -287,7 +288,7 @@ fn a_clip_of_the_past_is_ready_at_once_with_the_bounds_that_it_has() {
     let home = home.path();
     let service = Service::start(home);
     let feed = live(&service, CAM);
-    // What is older than the last seconds is tape alone.
+    // Media older than the last seconds is only on the tape.
     wait_until("some tape", || feed.taken() > 12_000);
     let at = |text: &str| text.parse::<jiff::Timestamp>().unwrap().as_microsecond();
     let begin = at(&recordings(&service.data())[0].start);
@@ -442,7 +443,7 @@ fn rules_templates_and_tasks_are_there_after_a_restart() {
         before[2]["tasks"][4]["weekly"],
         json!(["Mon,Tue,Wed,Thu,Fri 08:00-18:00"])
     );
-    // Killed the moment after the answer: what was answered is kept.
+    // The service is killed the moment after the answer: the answered change is kept.
     done(
         home,
         &["task", "create", CAM, "--start", "200h", "--duration", "1h"],
@@ -452,7 +453,7 @@ fn rules_templates_and_tasks_are_there_after_a_restart() {
     let service = Service::start_with(home, ON_DEMAND);
     assert_eq!(known(home), before);
 
-    // Page by page it is the same list.
+    // Page by page, the list is the same.
     let mut pages = Vec::new();
     let mut after = String::new();
     loop {
@@ -469,7 +470,7 @@ fn rules_templates_and_tasks_are_there_after_a_restart() {
     }
     assert_eq!(Value::from(pages), before[2]["tasks"]);
 
-    // The rule that was put is in force: the stream is recorded without a word.
+    // The rule of the command is in force: the stream is recorded without a further command.
     let feed = live(&service, CAM);
     let row = wait_for("a recording", || recordings(&service.data()).pop());
     assert_eq!(row.stream, CAM);
@@ -561,7 +562,7 @@ fn who_had_what_changed_is_logged_and_listed_and_no_secret_is() {
     for text in [log, json!(entries).to_string()] {
         assert!(!text.contains("key=s3cret") && !text.contains(key), "{text}");
     }
-    // A page at a time; and without the service.
+    // The list comes a page at a time, and also without the service.
     let page = done(home.path(), &["audit", "list", "--limit", "1"]);
     let next = page["next"].as_str().unwrap();
     let page = done(home.path(), &["audit", "list", "--limit", "1", "--after", next]);
@@ -591,7 +592,7 @@ fn requests_on_one_connection_are_answered_in_order() {
             "{answer}"
         );
     }
-    // In pieces, and without an end at the end.
+    // The request comes in pieces, and without a newline at its end.
     for byte in b"\n\n{\"command\":\"help\",\"about\":\"clip.create\"}" {
         line.say(&[*byte]).unwrap();
     }
@@ -629,7 +630,7 @@ fn what_is_no_request_is_refused_and_harms_nobody() {
     );
 
     let mut long = Line::open(&service);
-    // It is closed in the middle of this.
+    // The service closes the connection during this write.
     let _ = long.say(&vec![b'x'; 1 << 20]);
     let mut said = String::new();
     let _ = long.0.read_line(&mut said);
@@ -671,7 +672,7 @@ fn a_stranger_is_turned_away() {
     command.args(["stream", "list", "--socket"]).arg(&socket);
     let is_root = std::fs::metadata(home.path()).unwrap().uid() == 0;
     let done = if is_root {
-        // Somebody who got past the modes of the files all the same.
+        // This user got past the modes of the files.
         for path in [home.path(), &service.data()] {
             std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
         }
@@ -687,7 +688,7 @@ fn a_stranger_is_turned_away() {
             .gid(65_534);
         crate::support::cli::run(stranger)
     } else {
-        // Nobody else can be played; that it is refused is shown beside the code.
+        // The test cannot take the role of another user. A unit test beside the code shows that such a user is refused.
         std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0o0)).unwrap();
         crate::support::cli::run(command)
     };
@@ -709,7 +710,7 @@ fn while_no_service_runs_what_was_recorded_can_be_listed_and_nothing_else() {
     feed.over();
     let id = recordings(&service.data())[0].id.clone();
     let socket = socket_of(&service);
-    // A second one is not even started.
+    // A second service is refused before it starts.
     let second = ctl(home, &["run"]);
     assert!(
         second.code == Some(1) && second.stderr.contains("another edgereel"),
@@ -756,7 +757,7 @@ fn a_socket_that_a_killed_service_left_is_in_nobodys_way() {
     assert!(said.contains("no service answers"), "{said}");
     let service = Service::start(home);
     assert_eq!(done(home, &["stream", "list"])["streams"], json!([]));
-    // Without its file nobody finds it; it records, and ends well.
+    // Without its file, no client finds the socket. The service records, and ends normally.
     std::fs::remove_file(&socket).unwrap();
     let feed = live(&service, CAM);
     wait_until("a recording", || !recordings(&service.data()).is_empty());
@@ -764,7 +765,7 @@ fn a_socket_that_a_killed_service_left_is_in_nobodys_way() {
     assert!(service.stop().0.success());
 }
 
-/// What a shell is offered for the last of these words.
+/// The completions that a shell offers for the last of these words.
 fn offered(home: &Path, words: &[&str]) -> String {
     let mut command = crate::support::cli::command();
     command
@@ -832,7 +833,7 @@ fn shells_complete_commands_options_and_values() {
         }
     }
     feed.over();
-    // Where nothing is known nothing is offered, and nothing is said.
+    // Where nothing is known, the shell offers nothing, and no message appears.
     assert_eq!(
         offered(&["stream", "kick", "--data", "/nowhere", ""])
             .matches("live/")

@@ -35,7 +35,7 @@ fn who_deletes_is_asked_at_a_terminal_and_hears_that_it_waits() {
     let id = started["recordings"][0].as_str().unwrap();
     let is_there = || recordings(&data).iter().any(|row| row.id == id);
     wait_until("another one", is_there);
-    // No keyframe comes any more with which the segment would end.
+    // No further keyframe comes with which the segment would end.
     feed.hold();
     done(home, &["recording", "stop", CAM]);
     closed(home, id);
@@ -55,7 +55,7 @@ fn who_deletes_is_asked_at_a_terminal_and_hears_that_it_waits() {
             "{typed:?}: {seen}"
         );
     }
-    // The segment that it ends in is written for the rule still.
+    // The segment in which the recording ends is still being written for the rule.
     let (code, seen) = at_a_terminal(&[], &words, "y\n");
     assert_eq!(code, Some(0), "{seen}");
     assert!(
@@ -72,7 +72,7 @@ fn who_deletes_is_asked_at_a_terminal_and_hears_that_it_waits() {
 
 type Door<'a> = &'a mut dyn FnMut(&str, Value) -> Value;
 
-/// By each way in which it can be said.
+/// Each way of giving the command.
 #[test]
 fn what_was_just_stopped_can_be_deleted() {
     let (home, broker) = (home(), Broker::start());
@@ -119,7 +119,7 @@ fn what_was_just_stopped_can_be_deleted() {
     service.stop();
 }
 
-/// While it is recorded it is delivered, and its last chunks are on their way when it is deleted.
+/// The recording is delivered while it is recorded, and its last chunks are on their way when it is deleted.
 #[test]
 fn what_was_just_stopped_is_deleted_with_what_was_delivered_of_it() {
     let (home, dir) = (home(), crate::support::home());
@@ -150,7 +150,7 @@ fn what_was_just_stopped_is_deleted_with_what_was_delivered_of_it() {
     assert_eq!(deleted["left_s"], 0.0, "{deleted}");
     wait_until("it to be gone there", || there(&id) == 0);
 
-    // Another one goes out behind it: what was on its way has come by then.
+    // Another recording is delivered after it: everything that was on its way has arrived by then.
     let next = start();
     wait_until("some of the next to be delivered", || there(&next) > 2);
     done(home, &["recording", "stop", CAM]);
@@ -196,7 +196,7 @@ fn what_was_delivered_and_what_will_not_be_is_said() {
     assert!(!said.stderr.contains("not delivered"), "{}", said.stderr);
     assert!(store.join("live").is_dir());
 
-    // What would take the next one is not there.
+    // The folder to which the next recording would be delivered is gone.
     std::fs::rename(&store, home.join("elsewhere")).unwrap();
     push();
     let id = in_state("closed");

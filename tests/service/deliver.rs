@@ -78,7 +78,7 @@ fn a_recording_is_in_the_bucket_while_it_grows_and_complete_when_it_ends() {
     let programme = Programme::marked("live/cam", 0, HEAVY);
     let (mut client, mut next) = (publish(&service, "live/cam"), 0);
     send(&mut client, &programme, &mut next, 60);
-    // A live playlist, and what it names; and parts of the files, the first one not among them.
+    // A live playlist and the objects that it names are there, and parts of the files, without the first part.
     let playlist = wait_for("a live playlist of some chunks", || {
         let key = bucket
             .objects()
@@ -138,7 +138,8 @@ fn listed(bucket: &Bucket) -> usize {
     String::from_utf8_lossy(&text).matches(".m4s").count()
 }
 
-/// Pushes turn by turn, and waits each time until the live playlist has what was pushed: chunks of 6 s, the last one still open.
+/// Pushes turn by turn, and waits each time until the live playlist contains the pushed media: chunks of 6 s, the last one
+/// still open.
 fn follow(home: &Path, service: &Service, bucket: &Bucket, weight: usize, turns: u32) {
     let programme = Programme::marked("live/cam", 0, weight);
     let (mut client, mut next) = (publish(service, "live/cam"), 0);
@@ -161,7 +162,7 @@ fn follow(home: &Path, service: &Service, bucket: &Bucket, weight: usize, turns:
             wait_until("it to be told when the next chunk is due", || {
                 sync(home, &["status"])["open"][0]["due"].is_string()
             });
-            // Somebody plays it from here on: it stays of its type.
+            // A viewer plays the playlist from here on, so it keeps its type.
             let key = bucket.objects().into_keys().find(|key| key.ends_with(".m3u8"));
             let text = String::from_utf8(bucket.object(&key.unwrap()).unwrap()).unwrap();
             assert!(text.contains("EXT-X-PLAYLIST-TYPE:EVENT"), "{text}");
@@ -174,7 +175,7 @@ fn follow(home: &Path, service: &Service, bucket: &Bucket, weight: usize, turns:
     let text = String::from_utf8(bucket.object(&key.unwrap()).unwrap()).unwrap();
     let same = text.contains("EXT-X-PLAYLIST-TYPE:EVENT") && text.contains("EXT-X-TARGETDURATION:6");
     assert!(same && text.ends_with("#EXT-X-ENDLIST\n"), "{text}");
-    // What was sent is what arrived, and nothing was sent twice.
+    // The store received what was sent, and nothing was sent twice.
     let status = sync(home, &["status"]);
     let sent = status["sent_bytes"].as_u64().unwrap();
     assert!(
@@ -199,7 +200,7 @@ fn a_live_playlist_follows_over_a_long_way() {
 fn a_live_playlist_follows_over_a_link_that_just_carries_it() {
     let (home, dir) = (home(), crate::support::home());
     let bucket = Bucket::start(dir.path());
-    // Each turn is some seconds on its way.
+    // Each turn takes some seconds over this link.
     let proxy = Proxy::start(bucket.address(), Link::Slow(200_000));
     let config = sync_to(&bucket, "when = \"live\"").replace(&bucket.endpoint(), &proxy.endpoint());
     let service = Service::start_with(home.path(), &(config + HLS));
@@ -258,7 +259,7 @@ fn a_store_that_takes_nothing_is_told_of_before_there_is_anything_to_deliver() {
     ] {
         assert!(text.contains(told) && text.contains(remedy), "{text}");
     }
-    // And the key that is right once it is right.
+    // Then the key is corrected, and delivery goes online.
     write_config(home.path(), &(sync_to(&bucket, "") + MP4));
     service.signal(nix::sys::signal::Signal::SIGHUP);
     wait_until("it to be reached", || {
@@ -348,7 +349,7 @@ fn a_check_says_which_permission_is_missing() {
         });
         let socket = home.path().join("control.sock");
         let asked = edgereel(&["sync", "check", "--json", "--socket", socket.to_str().unwrap()]);
-        // For scripts.
+        // Scripts use the exit code.
         assert_eq!(asked.code == Some(0), ok, "{}", asked.stderr);
         let checked = serde_json::from_slice::<serde_json::Value>(&asked.stdout).unwrap()["result"].clone();
         assert_eq!(checked["ok"], ok, "{checked}");
@@ -359,7 +360,7 @@ fn a_check_says_which_permission_is_missing() {
         );
         assert_eq!(sync(home.path(), &["status"])["problems"][0], found[0].1);
     }
-    // Folders are tried, too.
+    // The check also tests folders.
     let other = crate::support::home();
     write_config(
         home.path(),
@@ -367,7 +368,7 @@ fn a_check_says_which_permission_is_missing() {
     );
     _service.signal(nix::sys::signal::Signal::SIGHUP);
     let folder = wait_for("the folder to be checked", || {
-        // While delivery begins anew nobody answers.
+        // While delivery restarts, nobody answers.
         let socket = home.path().join("control.sock");
         let asked = edgereel(&["sync", "check", "--json", "--socket", socket.to_str()?]);
         let checked = serde_json::from_slice::<serde_json::Value>(&asked.stdout).ok()?["result"].clone();
@@ -524,7 +525,7 @@ fn no_secret_is_in_the_log_or_in_an_answer() {
     }
 }
 
-/// `sync.window`: two hours, of which the first begins so many after the one that is now.
+/// `sync.window`: two hours. The first begins so many hours after the current one.
 fn in_hours(hours: i64) -> String {
     let now = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).hour();
     let at = |hours: i64| (i64::from(now) + hours).rem_euclid(24);
@@ -622,7 +623,7 @@ fn what_was_delivered_before_the_journal_was_lost_is_not_sent_again() {
     as_exported(&service.data(), &bucket);
     assert_eq!((bucket.objects().len(), bucket.received()), (before, received));
     service.stop();
-    // Whoever may not look sends it again, and it is the same.
+    // A box that may not look into the store sends the object again, with the same bytes.
     for suffix in ["", "-wal", "-shm"] {
         let _ = std::fs::remove_file(data.join(format!("journal.db{suffix}")));
     }

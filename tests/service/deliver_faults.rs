@@ -13,7 +13,7 @@ use crate::support::{Service, edgereel, home, wait_for, wait_until};
 fn whatever_the_store_does_wrong_everything_arrives_once() {
     let (home, dir) = (home(), crate::support::home());
     let bucket = Bucket::start(dir.path());
-    // A third of all requests goes wrong, each time otherwise, and not in step with anything.
+    // A third of all requests fails, each time in another way, and without a common rhythm with anything.
     let (mut dice, mut wrong) = (1_u32, 0_usize);
     bucket.judge(move |_| {
         dice = dice.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -42,7 +42,7 @@ fn whatever_the_store_does_wrong_everything_arrives_once() {
     as_exported(&service.data(), &bucket);
 }
 
-/// Whatever is called delivered is there: each object, and all that a playlist names.
+/// Everything that is called delivered is there: each object, and all objects that a playlist names.
 fn nothing_is_said_that_is_not(data: &std::path::Path, bucket: &Bucket) {
     for row in rows(data) {
         for rendition in row["renditions"].as_array().unwrap() {
@@ -70,7 +70,7 @@ fn nothing_is_said_that_is_not(data: &std::path::Path, bucket: &Bucket) {
 fn a_store_that_misbehaves_is_not_believed() {
     let (home, dir) = (home(), crate::support::home());
     let bucket = Bucket::start_near(dir.path());
-    // Of each object, and of each part, the first time is lost, stalled in the middle, or answered by half.
+    // The first transfer of each object, and of each part, is lost, stalled in the middle, or answered by half.
     let (mut seen, mut wrong) = (std::collections::BTreeSet::new(), 0_usize);
     bucket.judge(move |asked| {
         let number = asked
@@ -110,7 +110,7 @@ fn a_service_that_is_killed_at_any_request_goes_on_where_it_was() {
     for request in 1.. {
         let config = sync_to(&bucket, "when = \"finished\"")
             + "\n[[template]]\nname = \"mp4\"\nformats = [\"mp4\", \"hls\"]\nresume_window = \"0s\"\n[[rule]]\ntemplate = \"mp4\"\n";
-        // Recorded first, delivered by the next start: every request of the delivery is counted.
+        // The recording is made first, and the next start delivers it: every request of the delivery is counted.
         if request == 1 {
             let service = Service::start_with(home.path(), "");
             push(&service, "live/cam", 13, 2 * HEAVY);
@@ -123,7 +123,7 @@ fn a_service_that_is_killed_at_any_request_goes_on_where_it_was() {
             if count == request {
                 let _ = reached.send(());
             }
-            // What it answered is not heard any more.
+            // From this request on, the service gets no answer.
             if count >= request {
                 Verdict::Hang
             } else {
@@ -141,7 +141,7 @@ fn a_service_that_is_killed_at_any_request_goes_on_where_it_was() {
         }
         service.kill();
         kills += 1;
-        // Every other time it is a store without a past, so that each request comes first once.
+        // Every second time the store is new, so that each request comes first once.
         if kills % 2 == 0 {
             bucket.behave();
             let service = Service::start_with(home.path(), &config);
@@ -216,7 +216,7 @@ fn a_store_that_is_away_is_waited_for_and_nothing_is_given_up() {
     let (home, dir) = (home(), crate::support::home());
     let mut bucket = Bucket::start(dir.path());
     bucket.pause();
-    // Kept for no time at all: but not before it is delivered.
+    // The recording is kept for no time at all, but not removed before it is delivered.
     let keep = "\n[[template]]\nname = \"brief\"\nformats = [\"mp4\"]\nresume_window = \"0s\"\nkeep = \"1s\"\n[[rule]]\ntemplate = \"brief\"\n";
     let service = Service::start_with(home.path(), &(sync_to(&bucket, "") + keep));
     for number in 0..3 {
@@ -238,7 +238,7 @@ fn a_store_that_is_away_is_waited_for_and_nothing_is_given_up() {
     wait_until("it to be told", || {
         !events(&service.data(), "sync.online").is_empty()
     });
-    // And then they go, each told of once.
+    // Then the recordings are removed, with one event for each.
     wait_until("their time to be over", || rows(&service.data()).is_empty());
     assert_eq!(events(&service.data(), "recording.delivered").len(), 3);
 }
@@ -250,7 +250,7 @@ fn what_is_not_there_as_it_was_sent_is_sent_again() {
     let root = dir.path().join(crate::support::bucket::BUCKET);
     let mut spoilt = 0;
     bucket.judge(move |asked| {
-        // The store says that it has all of it, and has something else, once.
+        // The store says that it has all of it, but has other bytes, once.
         let path = asked.path.trim_start_matches("/media/");
         if asked.method == "HEAD" && path.ends_with(".mp4") && spoilt < 1 {
             spoilt += 1;
@@ -281,7 +281,7 @@ fn a_slow_link_is_not_given_up_while_it_gets_on() {
     let proxy = Proxy::start(bucket.address(), Link::Slow(200_000));
     let config = behind(&bucket, &proxy, "").replace("timeout = \"5s\"", "timeout = \"1s\"") + MP4;
     let service = Service::start_with(home.path(), &config);
-    // Twice as long on the way as may pass without anything.
+    // The transfer takes twice as long as the time that may pass without progress.
     push(&service, "live/cam", 5, 3_000);
     wait_until("it to be delivered", || all_delivered(&service.data(), 1));
     as_exported(&service.data(), &bucket);
@@ -320,7 +320,7 @@ fn a_link_that_breaks_or_is_dead_costs_nothing_but_time() {
     });
     proxy.set(Link::Good);
     wait_until("it to be delivered", || {
-        // However often it failed by now: nobody waits for that here.
+        // The retry skips the waiting time after all these failures.
         sync(home.path(), &["retry"]);
         all_delivered(&service.data(), 1)
     });

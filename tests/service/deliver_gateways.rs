@@ -17,7 +17,7 @@ fn page(status: u16) -> Verdict {
     Verdict::SayAs(status, vec![html], PAGE.to_owned())
 }
 
-/// What login pages say, one after the other.
+/// Answers of login pages, one after the other.
 fn portal(turn: usize) -> Verdict {
     let headers = |name, value: &str| vec![(name, value.to_owned())];
     match turn % 7 {
@@ -35,7 +35,7 @@ fn portal(turn: usize) -> Verdict {
     }
 }
 
-/// A template whose objects are kept for so long.
+/// A template that keeps its objects for so long.
 fn kept(time: &str, formats: &str) -> String {
     format!(
         "\n[[template]]\nname = \"kept\"\nformats = [{formats}]\nresume_window = \"0s\"\nstorage_time = \"{time}\"\n\
@@ -70,7 +70,7 @@ fn a_login_page_is_no_store_and_what_it_refused_goes_by_itself() {
     let (home, dir) = (home(), crate::support::home());
     let bucket = Bucket::start(dir.path());
     let config = sync_to(&bucket, "") + MP4;
-    // One upload is under way when it comes.
+    // One upload is under way when the login page comes.
     let reached = Arc::new(AtomicBool::new(false));
     let (told, turns) = (reached.clone(), AtomicUsize::new(0));
     bucket.judge_all(move |asked| {
@@ -100,7 +100,7 @@ fn a_login_page_is_no_store_and_what_it_refused_goes_by_itself() {
     wait_until("all to be delivered", || all_delivered(&service.data(), 2));
     assert!(events(&service.data(), "sync.error").is_empty());
     as_exported(&service.data(), &bucket);
-    // It went on where it was.
+    // The upload continued at its position.
     let again = |asked: &Asked| asked.method == "POST" && asked.query.contains("uploads=");
     assert_eq!(bucket.asked().iter().filter(|asked| again(asked)).count(), 1);
 }
@@ -141,7 +141,7 @@ fn what_the_store_refuses_to_remove_is_told_of_and_kept_in_mind() {
     let failed = |home: &std::path::Path| sync(home, &["status"])["failed"].as_array().unwrap().clone();
     assert_eq!(failed(home.path()).len(), 1);
     assert!(!service.log().contains("removed from the store"));
-    // Nobody asks again before somebody says so, also not after a restart.
+    // Delivery does not ask again before somebody tells it to, also not after a restart.
     service.stop();
     let asked = deletes(&bucket);
     let service = Service::start_with(home.path(), &(sync_to(&bucket, "") + MP4));
@@ -240,7 +240,7 @@ fn a_gateway_that_leaves_out_half_of_what_s3_says_gets_all_of_it_over_a_slow_lin
     bucket.judge(|asked| {
         let listing = asked.method == "GET" && asked.query.contains("uploads");
         match asked.method.as_str() {
-            // It takes the question for another.
+            // The gateway takes the question for another one.
             _ if listing => Verdict::Say(
                 200,
                 "<ListBucketResult><Name>media</Name></ListBucketResult>".to_owned(),
@@ -263,7 +263,7 @@ fn nothing_is_removed_by_a_clock_that_the_stores_does_not_agree_with() {
     let service = Service::start_with(home.path(), &(sync_to(&bucket, "") + &kept("5s", "\"mp4\"")));
     push(&service, "live/cam", 2, 0);
     wait_until("it to be there", || bucket.objects().len() == 1);
-    // To the box it is the same as if its own were ahead.
+    // For the box, this is the same as if its own clock were ahead.
     bucket.judge_all(|_| Verdict::Dated(-3 * 86_400));
     wait_until("it to be said", || {
         let _ = edgereel(&[

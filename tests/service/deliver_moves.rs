@@ -29,7 +29,7 @@ fn another_store_is_delivered_to_after_a_reload() {
     assert_eq!((bucket.objects().len(), files(other.path()).len()), (1, 1));
 }
 
-/// Takes another configuration.
+/// Reloads the service with another configuration.
 fn reload(home: &std::path::Path, service: &Service, config: &str, times: usize) {
     write_config(home, config);
     service.signal(Signal::SIGHUP);
@@ -41,7 +41,7 @@ fn a_live_recording_goes_whole_to_the_place_that_a_reload_names() {
     moves(None);
 }
 
-/// Requests are under way when the place changes, and are answered after that.
+/// Requests are under way when the place changes, and get their answers after that.
 #[test]
 fn a_live_recording_goes_whole_to_another_place_over_a_long_way_too() {
     moves(Some(Link::Far(std::time::Duration::from_millis(150))));
@@ -77,14 +77,14 @@ fn moves(link: Option<Link>) {
     send(&mut client, &programme, &mut next, 60);
     let now = wait_for("all of it elsewhere", || many("other/", chunks(&before) + 1));
     assert!(now.contains("EVENT") && now.contains("\n00001.m4s\n"), "{now}");
-    // Names within a folder are those of the folder: nothing in it says where it is.
+    // A folder's playlists name their files without an address.
     assert!(!now.contains("://") && !now.contains("box"), "{now}");
-    // Nobody adds to the old one any more, or calls it complete.
+    // Nobody adds to the old folder any more, or calls it complete.
     assert_eq!(playlist("box/").unwrap(), before);
     assert!(!before.contains("ENDLIST"), "{before}");
     service.wait_for_log(|log| log.contains("stays there as it is").then_some(()));
 
-    // The same place, read at another address: what is told has it, and nothing is sent again.
+    // The same place, read at another address: events have the new address, and nothing is sent again.
     let put = || {
         bucket
             .asked()

@@ -7,11 +7,11 @@ use crate::support::{
     Done, Flv, Media, Recording, Sample, Service, edgereel, home, recordings, sample, sample_path, wait_for,
 };
 
-/// `AVCDecoderConfigurationRecord` of 640x360, baseline, from x264. What is pushed is never decoded.
+/// `AVCDecoderConfigurationRecord` of 640x360, baseline, from x264. No test decodes the pushed media.
 const OTHER_SIZE: &[u8] = b"\x01\x42\xc0\x1e\xff\xe1\x00\x19\x67\x42\xc0\x1e\xda\x02\x80\xbf\xe5\xc0\x44\x00\
     \x00\x03\x00\x04\x00\x00\x03\x00\xf0\x3c\x58\xba\x80\x01\x00\x04\x68\xce\x0f\xc8";
 
-/// The sample's picture is every 40 ms, a keyframe every 2 s, and B-pictures are shown up to so much later.
+/// The sample has a picture every 40 ms and a keyframe every 2 s. B-pictures delay presentation by up to so much.
 const REORDERED: f64 = 121.0;
 
 /// Pushes files, one recording each.
@@ -51,7 +51,7 @@ fn same_bytes(got: &[Sample], sent: &[Sample]) {
     assert!(got.iter().zip(sent).all(|(got, sent)| got.bytes == sent.bytes));
 }
 
-/// The sample, and from its keyframe at 10 s on with another configuration.
+/// The sample; from its keyframe at 10 s on it has another configuration.
 fn changing() -> Flv {
     let mut flv = sample();
     let at = flv
@@ -109,7 +109,7 @@ fn ranges_become_one_file() {
             }
         }
         let (picture, sound) = (media.video.last().unwrap(), media.audio.last().unwrap());
-        // In an MP4 edits lead from the file to what is shown.
+        // In an MP4, edits say which part of the file is shown.
         assert!(
             format == "mp4" || (picture.dts - sound.dts).abs() < 100.0 + REORDERED,
             "{format}: {picture:?} {sound:?}"
@@ -117,7 +117,8 @@ fn ranges_become_one_file() {
     }
 }
 
-/// Of a coding of which no silence is made, and as HLS of any: the second push goes on with the recording of the first.
+/// Sound of a codec for which edgereel makes no silence, and HLS of any codec. The second push continues the recording of the
+/// first.
 #[test]
 fn gaps_that_are_closed_though_they_are_to_be_kept_are_told() {
     let home = home();
@@ -127,7 +128,7 @@ fn gaps_that_are_closed_though_they_are_to_be_kept_are_told() {
         .iter_mut()
         .find(|tag| tag.kind == AUDIO && tag.is_header());
     let object_type = &mut sound.unwrap().body[2];
-    // AAC Main in place of AAC LC. What is pushed is never decoded.
+    // AAC Main in place of AAC LC. No test decodes the pushed media.
     *object_type = *object_type & 7 | 1 << 3;
     let path = home.path().join("main.flv");
     main.write(&path);
@@ -253,7 +254,7 @@ fn a_picture_that_becomes_another_begins_a_new_file() {
     done.failed(1, &["h264 320x180 becomes h264 640x360", "--part"]);
     let piped = run(&service, &[id, "--format", "mp4", "--part", "2"], Path::new("-")).ok();
     assert_eq!(piped.stdout, std::fs::read(at("second.mp4")).unwrap());
-    // The sound goes on, and FLV and HLS carry the change.
+    // The sound continues, and FLV and HLS carry the change.
     for (format, name) in [("aac", "a.m4a"), ("flv", "a.flv"), ("hls", "a")] {
         run(&service, &[id, "--format", format], &at(name)).ok();
     }
@@ -318,14 +319,14 @@ fn what_is_there_is_overwritten_only_when_told_so() {
     assert_eq!(std::fs::read(&file).unwrap(), b"mine");
     run(&service, &[id, "--format", "mp4", "--force"], &file).ok();
     assert!(!mp4(&file).video.is_empty());
-    // What an export made can be made again: nobody has to be asked.
+    // The result of an earlier export can be made again, so the command does not ask.
     for (format, name) in [("mp4", "out.mp4"), ("flv", "out.flv"), ("aac", "out.m4a")] {
         run(&service, &[id, "--format", format, "--force"], &at(name)).ok();
         let (whole, part) = (at(name).metadata().unwrap().len(), format!("{id}@..5s"));
         run(&service, &[&part, "--format", format], &at(name)).ok();
         assert!(at(name).metadata().unwrap().len() < whole, "{name}");
     }
-    // Of several files, before the first is made.
+    // For several files, the question comes before the first is made.
     std::fs::write(at("part-2.mp4"), "mine").unwrap();
     let split = [id, "--format", "mp4", "--split", "5s"];
     run(&service, &split, &at("part.mp4")).failed(1, &["part-2.mp4' exists already"]);
@@ -357,7 +358,7 @@ fn a_folder_is_replaced_only_if_an_export_made_it() {
         made.iter().all(|name| !name.to_string_lossy().starts_with('.')),
         "{made:?}"
     );
-    // Chunks of the longer one are gone, too.
+    // The additional chunks of the longer export are removed, too.
     let chunks = made
         .iter()
         .filter(|name| name.to_string_lossy().ends_with(".m4s"))
@@ -380,7 +381,7 @@ fn a_failure_leaves_nothing_half_made() {
     let folder = home.path().join("hls");
     run(&service, &[id, "--format", "hls"], &folder).ok();
     let before = crate::support::hls::read(&folder).media;
-    // The tape goes while its rows stay: nothing can be read.
+    // The tape's files are removed while their rows stay: nothing can be read.
     let tape = service.data().join("tape/live%2Fcam1");
     let tape = if tape.is_dir() {
         tape

@@ -10,7 +10,7 @@ use crate::support::{Pusher, Service, home, recordings, sample, wait_for};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-/// Answers every question; gives where it listens, and what it was asked.
+/// Answers every question. Returns the hook's address, and the questions.
 fn hook(
     answer: impl Fn(&serde_json::Value) -> &'static str + Send + 'static,
 ) -> (SocketAddr, Receiver<serde_json::Value>) {
@@ -28,7 +28,7 @@ fn hook(
     (address, asked)
 }
 
-/// One request; nothing when there is none.
+/// Reads one request; none when there is no further one.
 fn serve(mut socket: impl Read + Write, answer: impl Fn(&serde_json::Value) -> &'static str) -> Option<()> {
     let mut reader = BufReader::new(&mut socket);
     let (mut line, mut length) = (String::new(), 0);
@@ -97,7 +97,7 @@ fn a_yes_lets_in_with_what_came_behind_the_question_and_all_else_does_not() {
     });
     assert_eq!(question, expected);
 
-    // All of the clip in one piece with the question: none of it is lost while the answer is waited for.
+    // The whole clip comes in one piece with the question: no byte is lost while the service waits for the answer.
     let mut client = Rtmp::connected(service.address(), "live");
     let ask = [
         string("publish"),
@@ -128,7 +128,7 @@ fn a_yes_lets_in_with_what_came_behind_the_question_and_all_else_does_not() {
         1.5,
     );
 
-    // A right key needs no word of others.
+    // With a right key, the service asks no hook.
     let before = asked.try_iter().count();
     assert_eq!(before, 3);
     drop(Rtmp::publishing(service.address(), "live", "cam2?key=s3cret-key"));
@@ -174,7 +174,7 @@ fn a_secret_with_a_slash_that_the_encoder_split_is_asked_about_whole() {
 #[test]
 fn a_service_that_is_silent_or_gone_lets_nobody_in_and_holds_nobody_up() {
     let home = home();
-    // Takes connections and never answers.
+    // This hook accepts connections and never answers.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let noise = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -197,14 +197,14 @@ fn a_service_that_is_silent_or_gone_lets_nobody_in_and_holds_nobody_up() {
     let service = Service::start_with(home.path(), &more.concat());
     let mut waiting = Rtmp::connected(service.address(), "live");
     waiting.publish("silent").unwrap();
-    // Others come and go while it waits.
+    // Other publishers come and go while one waits.
     Pusher::start(service.address(), "live/good", &sample(), 40.0).done();
     assert!(refused(&service, "gone").contains("it cannot be reached"));
     assert!(refused(&service, "noise").contains("its answer is not valid HTTP"));
     assert!(waiting.wait_closed().contains("it did not answer in time"));
     assert_eq!(recordings(&service.data()).len(), 1);
 
-    // A service that stops waits for nobody's answer.
+    // A service that stops does not wait for a hook's answer.
     let mut waiting = Rtmp::connected(service.address(), "live");
     waiting.publish("silent").unwrap();
     assert!(service.stop().0.success());

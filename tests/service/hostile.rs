@@ -10,7 +10,7 @@ use crate::support::rtmp::{Ended, Rtmp, message, number, object, string};
 use crate::support::{Pusher, Service, export, home, recordings, sample, wait_for, wait_until};
 
 const LIMITS: &str = "handshake_timeout = \"1s\"\nmax_connections = 64\n";
-/// More than the service may ever take for what strangers send.
+/// More than the service may ever use for data of strangers.
 const MEMORY: u64 = 96 << 20;
 
 type Attack = fn(SocketAddr);
@@ -51,7 +51,7 @@ fn a_handshake_that_never_ends_is_ended() {
     let service = Service::start_with(home.path(), LIMITS);
     let mut slow = Rtmp::connect(service.address());
     let began = Instant::now();
-    // A byte now and then: each is progress, and it must not count.
+    // A byte now and then: each byte is progress, and must not count as progress.
     let mut next = 3;
     wait_until("the service to lose its patience", || {
         let sent = slow.send(&[next]).is_ok();
@@ -63,7 +63,7 @@ fn a_handshake_that_never_ends_is_ended() {
         "closed after {:?}",
         began.elapsed()
     );
-    // And one who says nothing at all.
+    // One client sends nothing at all.
     Rtmp::connect(service.address()).wait_closed();
 }
 
@@ -87,7 +87,8 @@ fn connections_are_bounded_and_come_free() {
     let service = Service::start_with(home.path(), LIMITS);
     let good = Pusher::start(service.address(), "live/good", &sample(), 4.0);
     let mut crowd: Vec<Rtmp> = (0..200).map(|_| Rtmp::connect(service.address())).collect();
-    // 63 are let in beside the publisher; of those the oldest make room for the others, and the last go after a second.
+    // 63 clients are accepted beside the publisher. The oldest of them make room for the others, and the last are closed after
+    // a second.
     wait_until("all of them to be gone", || {
         crowd.retain_mut(|one| one.read(Duration::from_millis(1)) == Ended::Open);
         crowd.is_empty()
@@ -99,7 +100,7 @@ fn connections_are_bounded_and_come_free() {
     assert!(service.peak() < MEMORY, "{} MiB", service.peak() >> 20);
 }
 
-/// A crowd of one address that keeps every seat there is, an encoder elsewhere on a bad link, and one that comes later.
+/// A crowd of one address that takes every connection, an encoder of another address on a bad link, and one that comes later.
 #[test]
 fn a_crowd_of_one_address_locks_nobody_out_and_ends_no_slow_encoder() {
     let home = home();
@@ -119,7 +120,7 @@ fn a_crowd_of_one_address_locks_nobody_out_and_ends_no_slow_encoder() {
         if let Some(bytes) = slowly.next() {
             slow.send(bytes).expect("the slow one is borne");
         }
-        // One of the crowd's address, too.
+        // An encoder at the crowd's address gets in, too.
         Rtmp::publishing(service.address(), "live", "later")
             .unpublish("later")
             .unwrap();
@@ -131,12 +132,12 @@ fn a_crowd_of_one_address_locks_nobody_out_and_ends_no_slow_encoder() {
     is_whole(&service, "live/good", &sample());
 }
 
-/// What docs/operations.md promises beside `ring.memory`, 32 MiB here: without the program's own pages, of which a debug build
-/// has more.
+/// The memory that docs/operations.md promises beside `ring.memory`, 32 MiB here. The program's own pages do not count, of
+/// which a debug build has more.
 const PROMISED: u64 = (160 + 32) << 20;
 
-/// Publishers with a key who hold all that a publisher may: large keyframes on their way to the tape, messages that never end,
-/// frames of a byte, and new configurations all the time; and strangers in the seats that are left.
+/// Publishers with a key use as much as a publisher may: large keyframes on their way to the tape, messages that never end,
+/// frames of a byte, and new configurations all the time. Strangers take the connections that are left.
 #[test]
 fn the_worst_that_publishers_may_do_stays_within_the_memory_that_is_promised() {
     let home = home();
@@ -158,7 +159,7 @@ fn the_worst_that_publishers_may_do_stays_within_the_memory_that_is_promised() {
         .map(|n| Rtmp::publishing(address, "live", &n.to_string()))
         .collect();
     for (n, client) in crowd.iter_mut().enumerate() {
-        // Some are ended for what they send: that is well, too.
+        // The service ends some of them for what they send. That is correct, too.
         let _ = client.media(9, 0, &video);
         let _ = client.media(8, 0, &audio);
         let _ = match n % 4 {
@@ -176,7 +177,7 @@ fn the_worst_that_publishers_may_do_stays_within_the_memory_that_is_promised() {
             }),
         };
     }
-    // Only now: who holds what others wait for would keep them from sending.
+    // Only now: a client that holds memory for which others wait would keep them from sending.
     for client in &mut crowd {
         let _ = hold_half(client, 9 << 20, 20_000);
     }
@@ -192,7 +193,7 @@ fn the_worst_that_publishers_may_do_stays_within_the_memory_that_is_promised() {
     drop((crowd, strangers));
 }
 
-/// Somebody tries keys, from the address of a camera that records.
+/// Somebody tries keys, from the address of a camera that is recorded.
 #[test]
 fn guessing_is_slowed_and_costs_the_camera_beside_nothing() {
     let home = home();
@@ -220,12 +221,12 @@ fn guessing_is_slowed_and_costs_the_camera_beside_nothing() {
     );
     good.done();
     is_whole(&service, "live/good", &sample());
-    // What was right before is let in at once.
+    // A stream whose key was right before is accepted at once.
     let mut again = Rtmp::connected(address, "live");
     assert!(again.may_publish("good?key=sixteen-letters!"));
 }
 
-/// The holder of a signature tries what else it might open, while its stream is recorded by it.
+/// The holder of a signature tries to open other streams with it, while its own stream is recorded.
 #[test]
 fn a_signature_opens_one_stream_and_records_it() {
     use md5::{Digest as _, Md5};
@@ -268,7 +269,7 @@ fn every_attack_leaves_room_for_the_next_publisher() {
     assert!(service.peak() < MEMORY, "{} MiB", service.peak() >> 20);
 }
 
-/// Strangers who hold as much of half-received messages as they can, from the first byte to the last of a good publish.
+/// Strangers hold as many half-received messages as they can, from the first byte to the last of a good publish.
 #[test]
 fn half_received_messages_of_strangers_cost_no_publisher_its_recording() {
     let home = home();
@@ -277,7 +278,7 @@ fn half_received_messages_of_strangers_cost_no_publisher_its_recording() {
     let good = Pusher::start(address, "live/good", &sample(), 4.0);
     let mut rounds = 0;
     while good.pushes() {
-        // From large to small, so that the last byte is taken of what there may be; all of it is held for a round.
+        // From large to small, so that the last byte of the allowance is taken. All of it is held for a round.
         let mut held = Vec::new();
         for (count, length, sent) in [
             (18, 4 << 20, 66_000),
@@ -302,7 +303,7 @@ fn half_received_messages_of_strangers_cost_no_publisher_its_recording() {
     is_whole(&service, "live/good", &sample());
 }
 
-/// Publishers who hold as much as they can, and one with another key whose keyframes need more than its share.
+/// Publishers that hold as much as they can, and one with another key whose keyframes need more than its share.
 #[test]
 fn half_received_messages_of_one_publisher_do_not_keep_another_waiting() {
     let home = home();
@@ -313,14 +314,14 @@ fn half_received_messages_of_one_publisher_do_not_keep_another_waiting() {
         .map(|n| Rtmp::publishing(service.address(), "greedy", &n.to_string()))
         .collect();
     for client in &mut crowd {
-        // Larger than any share, and of each as much as makes it worth memory.
+        // Messages larger than any share. Of each, so much is sent that the service gives it memory.
         hold_half(client, 9 << 20, 80_000).unwrap();
     }
     let clip = with_large_keyframes(&sample(), 900 << 10);
     Pusher::start(service.address(), "live/good", &clip, 4.0).done();
     is_whole(&service, "live/good", &clip);
     assert!(service.peak() < MEMORY, "{} MiB", service.peak() >> 20);
-    // Nobody was ended for it: each goes on with what it began, as soon as there is memory.
+    // The service disconnected none of them: each continues its message as soon as there is memory.
     for client in &mut crowd {
         for _ in 0..3 {
             assert_eq!(client.read(Duration::from_millis(1)), Ended::Open);
@@ -357,7 +358,7 @@ fn with_large_keyframes(clip: &Flv, filler: u32) -> Flv {
     clip
 }
 
-/// What was pushed is recorded, every frame and every byte of it.
+/// The pushed clip is recorded, with every frame and every byte.
 #[track_caller]
 fn is_whole(service: &Service, stream: &str, clip: &Flv) {
     let recording = wait_for("the good recording", || {
@@ -376,7 +377,7 @@ fn garbage(address: SocketAddr) {
     for _ in 0..20 {
         let mut client = Rtmp::connect(address);
         let mut noise = random.bytes(4000);
-        // A first byte of 3 is a handshake, and noise may then be one: these must not be.
+        // A first byte of 3 begins a handshake, and noise may then be a valid one. These bytes must not be.
         noise[0] |= 0x40;
         let _ = client.send(&noise);
         client.wait_closed();
@@ -398,7 +399,7 @@ fn truncated_handshake(address: SocketAddr) {
     }
 }
 
-/// Sixty chunk streams, each of which begins a message of 16 MiB, or of all that is ever taken.
+/// Sixty chunk streams. Each begins a message of 16 MiB, or of the largest length that the service ever accepts.
 fn huge_messages(address: SocketAddr) {
     for length in [0xFF_FFFF_u32, 10 << 20, 10_000_000, 1 << 20] {
         let mut client = Rtmp::handshaken(address);
@@ -421,7 +422,7 @@ fn chunk_sizes(address: SocketAddr) {
         let _ = client.send(&message(2, 1, 0, 0, &size.to_be_bytes()));
         let _ = client.send(&[3, 0, 0, 0, 0xFF, 0xFF, 0xFF, 20, 0, 0, 0, 0, 2]);
     }
-    // A continuation of what never began.
+    // The continuation of a message that was never begun.
     let mut client = Rtmp::handshaken(address);
     let _ = client.send(&[0xC9, 1, 2, 3, 4]);
     client.wait_closed();
@@ -502,7 +503,7 @@ fn unknown_codecs(address: SocketAddr) {
     for (key, kind, body) in codecs {
         let mut client = Rtmp::publishing(address, "live", key);
         let _ = client.media(kind, 0, body);
-        // Whether something else comes is waited for, by the timestamps.
+        // The service waits for another track. It measures the time by the timestamps.
         let _ = client.media(kind, 11_000, body);
         let said = client.wait_closed();
         assert!(
@@ -516,7 +517,7 @@ fn deaf(address: SocketAddr) {
     let mut client = Rtmp::handshaken(address);
     let connect = [string("connect"), number(1.0), object(&[("app", string("live"))])].concat();
     let questions = message(3, 20, 0, 0, &connect).repeat(200);
-    // Either it is cut off, or what it sent is enough.
+    // Either the service closes the connection, or it has received enough.
     for _ in 0..200 {
         if client.send(&questions).is_err() {
             return;

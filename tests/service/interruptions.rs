@@ -8,8 +8,8 @@ use crate::support::service::data_dir;
 use crate::support::{Service, edgereel, export, home, verified, wait_for, wait_until};
 use serde_json::Value;
 
-/// As two clouds do it: one splices HLS alone over a break and begins a new file of all else, the other continues every
-/// format.
+/// The behaviour of two clouds: one splices only HLS over a break and begins a new file of every other format, the other
+/// continues every format.
 const CLOUDS: &str = r#"
 [[template]]
 name = "splices-hls"
@@ -45,7 +45,7 @@ record = "on-demand"
 const USUAL: &str =
     "\n[[template]]\nname = \"usual\"\nformats = [\"hls\", \"mp4\"]\n[[rule]]\ntemplate = \"usual\"\n";
 
-/// A publish that sent so much, unpaced, and all of which the service has taken.
+/// A publish that sent so much, unpaced. The service has taken all of it.
 fn push(service: &Service, stream: &str, serial: usize, seconds: u32) -> Rtmp {
     let (app, key) = stream.split_once('/').unwrap();
     let mut client = Rtmp::publishing(service.address(), app, key);
@@ -152,7 +152,7 @@ fn twenty_six_minutes_with_two_interruptions() {
         })
         .sum();
     assert!((length - 1_560.0).abs() < 1.0, "{length} s");
-    // What follows an interruption follows at once and is coded as before: some players stop at a discontinuity.
+    // The media after an interruption follows directly and has the same codec: some players stop at a discontinuity.
     assert!(!playlist.contains("#EXT-X-DISCONTINUITY"), "{playlist}");
     assert_eq!(playlist.matches("#EXT-X-PROGRAM-DATE-TIME:").count(), 3);
     let out = home.path().join("all.mp4");
@@ -160,7 +160,7 @@ fn twenty_six_minutes_with_two_interruptions() {
     let duration = crate::support::mp4_file::duration(&std::fs::read(&out).unwrap());
     assert!((duration - 1_560.0).abs() < 2.0, "{duration} s");
 
-    // Whoever does not want to wait says so.
+    // A user who does not want to wait runs `recording finish`.
     let config = home.path().join("edgereel.toml");
     let finish = [
         "recording",
@@ -181,7 +181,7 @@ fn the_window_outlives_a_restart_and_a_kill() {
     let data = data_dir(home.path());
     let service = Service::start_with(home.path(), USUAL);
     let client = push(&service, "live/cam", 0, 6);
-    // As a publisher in real time would have it: what is open is on flash.
+    // As with a publisher in real time, the open fragment is on flash.
     wait_until("it to be durable", || {
         table(&data, "live/cam").iter().any(|line| !line.ends_with(" 0"))
     });

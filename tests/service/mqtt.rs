@@ -53,7 +53,7 @@ fn what_happens_is_told_in_order_and_what_is_so_is_kept() {
         events(&broker).into_keys().collect::<Vec<_>>(),
         [1, 2, 3, 4, 5, 6]
     );
-    // Nothing came twice, and the last word is that it stopped.
+    // No event came twice, and the last message says that the service stopped.
     assert_eq!(told(&broker).len(), 6);
     status(&broker, "stopped");
     assert_eq!(broker.messages().last().unwrap().topic, format!("{ROOT}/status"));
@@ -74,7 +74,7 @@ fn a_box_that_is_gone_without_a_word_is_known_to_be() {
     service.kill();
     let down = status(&broker, "down");
     assert_eq!((&down["pid"], &down["boot_id"]), (&up["pid"], &up["boot_id"]));
-    // What it said of a stream is taken back by the next run, which knows nothing of it.
+    // The next run removes the stream's topic, because it does not know the stream.
     let _service = Service::start_with(home.path(), &more);
     status(&broker, "up");
     wait_until("the stream to be forgotten", || {
@@ -115,7 +115,7 @@ fn no_event_is_lost_or_out_of_order_whatever_becomes_of_the_broker() {
             }
             4 => broker.cut(),
             5 => {
-                // What is not on flash yet tells nothing when the service dies.
+                // If the service is killed, it does not send an event that is not on flash yet.
                 wait_until("all to be closed", || {
                     let all = recordings(&service.data());
                     all.iter().filter(|one| one.state == "closed").count() == 15
@@ -195,7 +195,7 @@ fn an_event_larger_than_the_broker_takes_is_dropped_and_counted() {
     });
     let service = Service::start_with(home.path(), &managed(&broker, ""));
     status(&broker, "up");
-    // It says too much of what it found; the event after it is short.
+    // The event contains too much of what the repair found. The next event is short.
     service.wait_for_log(|log| log.contains("an event was dropped").then_some(()));
     service.stop();
     assert_eq!(kinds(&broker), ["device.stopping"]);
@@ -282,7 +282,7 @@ fn a_day_of_events_goes_out_in_order_and_what_did_not_fit_is_counted() {
     let (home, mut broker) = (home(), Broker::start());
     broker.stop();
     let more = managed(&broker, "");
-    // The start and the end of a run, and what else happened in a day: more than is kept.
+    // The start and the end of a run, and the other events of a day: more than the outbox keeps.
     Service::start_with(home.path(), &more).stop();
     let journal = rusqlite::Connection::open(data_dir(home.path()).join("journal.db")).unwrap();
     journal
@@ -295,7 +295,7 @@ fn a_day_of_events_goes_out_in_order_and_what_did_not_fit_is_counted() {
     drop(journal);
     broker.resume();
     let _service = Service::start_with(home.path(), &more);
-    // 10,043 with the start of this run, of which 10,000 are kept.
+    // 10,043 with the start of this run. The outbox keeps 10,000 of them.
     wait_until("all to be told", || {
         let messages = broker.messages();
         messages
@@ -335,7 +335,7 @@ fn a_journal_that_is_lost_under_way_begins_anew_and_all_of_it_is_told() {
     for name in ["journal.db", "journal.db-wal", "journal.db-shm"] {
         std::fs::remove_file(data_dir(home.path()).join(name)).unwrap();
     }
-    // A tick comes upon it.
+    // A tick of the writer finds the journal gone.
     push(&service, "live/late", 2, 0);
     service.wait_for_log(|log| log.contains("the store is back").then_some(()));
     push(&service, "live/later", 2, 0);
@@ -352,7 +352,7 @@ fn a_journal_that_is_lost_under_way_begins_anew_and_all_of_it_is_told() {
             anew(webhook.calls().iter().map(|call| call.json()).collect())
         }),
     ] {
-        // What the old journal had last may not have been sent.
+        // The last events of the old journal may not have been sent.
         let first = heard.iter().position(|number| *number == 1).unwrap();
         let anew = &heard[first..];
         assert_eq!(anew, (1..=anew.len() as u64).collect::<Vec<_>>(), "{heard:?}");
@@ -383,7 +383,7 @@ fn health_is_told_at_once_when_something_is_wrong() {
     let (home, broker) = (home(), Broker::start());
     let sync = "\n[sync]\nurl = \"s3://media/box\"\nendpoint = \"http://127.0.0.1:1\"\naccess_key_id = \"a\"\n\
                 secret_access_key = \"b\"\n";
-    // By itself it would be told in an hour.
+    // Without the fault, the next `health` would come in an hour.
     let config = managed(&broker, "").replace("health = \"1s\"", "health = \"1h\"") + sync;
     let service = Service::start_with(home.path(), &config);
     status(&broker, "up");

@@ -20,7 +20,7 @@ fn behave(broker: &Broker, old: Option<Old>) {
     });
 }
 
-/// The answer to a request of this id, where answers of the command go.
+/// The answer to a request with this id, on the topic where answers of the command go.
 #[track_caller]
 fn asked(broker: &Broker, command: &str, body: &Value) -> Value {
     let options = Publishing {
@@ -59,7 +59,7 @@ fn a_broker_of_mqtt_3_1_1_is_named_in_the_log_and_spoken_to() {
             (&json!(true), &id),
             "{answer}"
         );
-        // Once for each id, as with MQTT 5.
+        // The box carries each id out once, as with MQTT 5.
         let task = json!({ "id": "t1", "stream": "live/cam", "duration": "1h" });
         assert_eq!(
             asked(&broker, "task.create", &task),
@@ -87,7 +87,7 @@ fn a_broker_that_changes_its_version_loses_no_event() {
     push(&service, "live/cam0", 2, 0);
     event(&broker, "recording.closed");
     assert!(!service.log().contains("3.1.1"));
-    // Another broker in its place, and then one that takes both.
+    // Another broker takes its place, and then one that speaks both versions.
     for (round, old) in [(1, Some(Old::Closes)), (2, None)] {
         behave(&broker, old);
         broker.cut();
@@ -105,7 +105,7 @@ fn a_broker_that_changes_its_version_loses_no_event() {
     assert_eq!(events.into_keys().collect::<Vec<_>>(), whole);
 }
 
-/// An answer takes 300 ms: what was sent before an answer came must neither be told twice nor get lost.
+/// An answer takes 300 ms. A message that was sent before an answer came must neither be sent twice nor get lost.
 #[test]
 fn a_broker_of_mqtt_3_1_1_that_is_far_away_hears_all_in_order_and_is_answered_once() {
     let (home, broker) = (home(), old_broker(Old::Refuses));
@@ -118,7 +118,7 @@ fn a_broker_of_mqtt_3_1_1_that_is_far_away_hears_all_in_order_and_is_answered_on
     for round in 0..3 {
         push(&service, &format!("live/cam{round}"), 2, 0);
         answers.push(asked(&broker, "task.create", &task));
-        // In the middle of what is on its way.
+        // The broker goes away while messages are on their way.
         broker.cut();
     }
     wait_until("what happened to be told", || {
@@ -149,7 +149,7 @@ fn the_version_can_be_said_and_one_that_the_broker_does_not_speak_is_named() {
     let service = Service::start_with(home.path(), &managed(&broker, "version = \"3.1.1\""));
     status(&broker, "up");
     assert!(service.log().contains("by MQTT 3.1.1"));
-    // Somebody may ask in MQTT 5: the box does not see the response topic, and is heard where answers go.
+    // A client may ask in MQTT 5: the box does not see the response topic, and answers on the usual topic.
     let ctl = [
         "ctl",
         "--broker",

@@ -22,10 +22,10 @@ fn a_request_is_carried_out_once_for_each_id() {
         "{first}"
     );
     assert_eq!(ask(&broker, "task.create", &task, "b"), first);
-    // A command that reads is answered as it was, too.
+    // A command that reads also gets its first answer again.
     let list = ask(&broker, "task.list", &json!({ "id": "two" }), "c");
     assert_eq!(list["result"]["tasks"].as_array().unwrap().len(), 1);
-    // An id is of one command.
+    // An id belongs to one command.
     let other = ask(&broker, "task.list", &json!({ "id": "one" }), "d");
     assert_eq!(
         (other["error"]["code"].as_str(), other["error"]["field"].as_str()),
@@ -55,7 +55,7 @@ fn a_box_that_dies_over_a_request_carries_it_out_once() {
         let stream = format!("live/cam{round}");
         let task = json!({ "id": place, "stream": stream, "duration": "1h", "name": place });
         request(&broker, "task.create", &task, &place);
-        // Some time between now and when it is done: nothing can be waited for.
+        // The kill comes at some time between now and the end of the request. The test cannot wait for any sign.
         std::thread::park_timeout(std::time::Duration::from_micros(round * 700));
         service.kill();
         status(&broker, "down");
@@ -74,7 +74,7 @@ fn a_box_that_dies_over_a_request_carries_it_out_once() {
             (1, &answer["result"]["task"]),
             "{list}"
         );
-        // Every answer to it is the same.
+        // All answers to the request are the same.
         assert!(answers(&broker, &place).iter().all(|other| *other == answer));
         service.kill();
     }
@@ -110,7 +110,8 @@ fn what_cannot_be_asked_is_refused_and_nothing_else_happens() {
         ..plain()
     };
     assert_eq!(code("task.list", b"{}", retained), "refused");
-    // Who may ask the box cannot publish with its rights: not to itself, not to another box, nowhere else.
+    // A client that may send requests to the box cannot publish with the box's rights: not to itself, not to another box,
+    // nowhere else.
     let others = ["edgereel/box-18/request/recording.delete", "backend/commands"];
     for topic in [&format!("{ROOT}/request/task.list")[..], others[0], others[1]] {
         let elsewhere = Publishing {
@@ -127,7 +128,7 @@ fn what_cannot_be_asked_is_refused_and_nothing_else_happens() {
             .iter()
             .any(|message| others.contains(&message.topic.as_str()))
     );
-    // What was retained is not carried out by the next connection.
+    // A retained request is not carried out by the next connection.
     let count = broker.messages().len();
     broker.cut();
     wait_until("it to be back", || broker.connects() >= 2);
@@ -226,7 +227,7 @@ fn who_had_what_changed_over_mqtt_is_known_by_where_the_answer_went() {
     let closed = event(&broker, "recording.closed")["data"]["recording"].clone();
     let delete = json!({ "id": "d1", "recording": closed });
     assert_eq!(ask(&broker, "recording.delete", &delete, "me")["ok"], true);
-    // Once for each id: what comes again is no other command.
+    // Each id is carried out once: a repeat is no new command.
     assert_eq!(ask(&broker, "recording.delete", &delete, "me")["ok"], true);
     let who = format!("who reads {ROOT}/response/reply-me");
     let gone = event(&broker, "recording.expired")["data"].clone();
@@ -282,7 +283,7 @@ fn a_box_is_told_to_read_its_configuration_again_and_to_log_more() {
     );
     let wrong = ask(&broker, "log.level", &json!({ "level": "loud" }), "e");
     assert_eq!(wrong["error"]["field"], "level");
-    // The connection is another where that is configured otherwise.
+    // A changed configuration of the connection makes a new connection.
     std::fs::write(&path, text.replace("health = \"1s\"", "health = \"2s\"")).unwrap();
     request(&broker, "config.reload", &json!({}), "f");
     wait_until("it to be back", || broker.connects() == 2);

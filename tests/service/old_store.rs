@@ -43,7 +43,7 @@ fn unpack(data: &Path) {
     }
 }
 
-/// What `ls --json` says of each recording that does not depend on what happened to it since.
+/// The fields of `ls --json` of each recording that do not depend on later events.
 fn listed(data: &Path) -> Vec<Value> {
     let listed = recordings(data).into_iter().map(|recording| {
         let codecs: Vec<_> = recording
@@ -89,7 +89,7 @@ fn expected() -> Vec<Value> {
     ]
 }
 
-/// Exports everything, and says the sum of each file as the fixture does.
+/// Exports everything, and writes the sum of each file in the form of the fixture.
 fn exported(data: &Path, out: &Path) -> Vec<String> {
     std::fs::create_dir_all(out).unwrap();
     let export = |name: &str, arguments: &[&str]| {
@@ -157,7 +157,7 @@ fn a_store_of_the_release_before_is_read_as_it_is() {
     assert_eq!(exported(&data, &home.path().join("before")), wanted);
     verified(&data);
 
-    // A start recovers what was open, and records on.
+    // A start recovers the open recordings, and records new media.
     let service = Service::start(home.path());
     assert_eq!(service.data(), data);
     wait_for("what was open is closed", || {
@@ -171,7 +171,7 @@ fn a_store_of_the_release_before_is_read_as_it_is() {
     verified(&data);
     assert!(!data.join("journal-damaged-1").exists());
 
-    // The same without its journal.
+    // The same store without its journal.
     for file in ["journal.db", "journal.db-wal", "journal.db-shm"] {
         let _ = std::fs::remove_file(data.join(file));
     }

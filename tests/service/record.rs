@@ -35,7 +35,7 @@ fn wait_closed(data: &Path, count: usize) -> Vec<Recording> {
 }
 
 fn exported(service_data: &Path, id: &str, format: &str, out: PathBuf) -> Vec<u8> {
-    // Some tests look at one recording after the other: the file before has been read.
+    // Some tests export one recording after the other to the same file. The earlier contents have been read.
     let _ = std::fs::remove_file(&out);
     export(service_data, id, format, &out).ok();
     std::fs::read(out).unwrap()
@@ -138,8 +138,8 @@ fn every_rendition_holds_what_was_pushed() {
     crate::support::adts::parse(&adts, 44_100.0).same_bytes(&source.sound(), "adts");
 }
 
-/// As encoders get it wrong: marks on every picture or on none, start codes in place of lengths, empty units, ADTS headers
-/// and no sequence header of the sound.
+/// Typical faults of encoders: the keyframe flag on every picture or on none, start codes in place of lengths, empty units,
+/// ADTS headers, and no sequence header of the sound.
 #[test]
 fn what_encoders_get_wrong_is_recorded_as_what_it_is() {
     let home = home();
@@ -219,8 +219,8 @@ const HEVC_SETS: [&str; 3] = [
     "4401c073c189",
 ];
 
-/// With parameter sets before a keyframe HEVC needs no sequence header; without either the sound is recorded, and why the
-/// picture is not is said.
+/// With parameter sets before a keyframe, HEVC needs no sequence header. Without either, edgereel records the sound and says
+/// why it does not record the picture.
 #[test]
 fn hevc_without_a_sequence_header_is_recorded_by_its_parameter_sets() {
     let home = home();
@@ -244,7 +244,7 @@ fn hevc_without_a_sequence_header_is_recorded_by_its_parameter_sets() {
                 if tag.is_header() {
                     continue;
                 }
-                // A slice of an IDR picture, or of one that refers to others.
+                // A slice of an IDR picture, or of a picture that refers to others.
                 let mut picture = match (tag.is_key(), has_sets) {
                     (true, true) => sets.iter().flat_map(|set| unit(set)).collect(),
                     _ => Vec::new(),
@@ -399,13 +399,13 @@ fn a_second_publisher_is_refused_and_the_first_goes_on() {
     crate::support::mp4_file::parse(&mp4).same_as(&flv.media(), "the first", ROUNDING);
 }
 
-/// Its end is noticed at the next look into its socket, which the newcomer waits for.
+/// The service notices the end at its next look into the old socket, and the newcomer waits for that.
 #[test]
 fn who_comes_right_after_a_connection_that_ended_is_let_in() {
     let home = home();
     let limits = "[[publisher]]\nstream = \"live/*\"\nmax_publishes = 1\n";
     let service = Service::start_with(home.path(), limits);
-    // On the same stream, and on another one while there may be one publish.
+    // On the same stream, and on another one while only one publish is allowed.
     for names in [["cam1", "cam1"], ["cam1", "cam2"]].iter().cycle().take(10) {
         let mut first = Rtmp::publishing(service.address(), "live", names[0]);
         let second = Rtmp::connect(service.address());
@@ -432,7 +432,7 @@ fn a_silent_publisher_gives_way() {
     }
     silent.ping(7).unwrap();
     wait_until("all of it to be taken", || silent.last_pong() == Some(7));
-    // Its connection stays open, as that of an encoder whose network went away.
+    // The connection stays open, as that of an encoder whose network went away.
     let mut next = wait_for("the silent one to give way", || {
         let mut next = Rtmp::connected(service.address(), "live");
         next.may_publish("cam1").then_some(next)

@@ -12,7 +12,7 @@ use nix::sys::signal::Signal;
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
-/// Makes a certificate for box.test and puts it where the configuration says.
+/// Makes a certificate for box.test and puts it where the configuration expects it.
 fn certify(home: &Path) -> CertificateDer<'static> {
     let made = rcgen::generate_simple_self_signed(["box.test".to_owned()]).unwrap();
     std::fs::write(home.join("cert.pem"), made.cert.pem()).unwrap();
@@ -20,7 +20,7 @@ fn certify(home: &Path) -> CertificateDer<'static> {
     made.cert.der().clone()
 }
 
-/// A service that listens for RTMPS, and where.
+/// A service that listens for RTMPS, and its address.
 fn start(home: &Path, more: &str) -> (Service, SocketAddr) {
     let (cert, key) = (home.join("cert.pem"), home.join("key.pem"));
     let tls = format!("tls = {{ listen = [\"127.0.0.1:0\"], cert = {cert:?}, key = {key:?} }}\n{more}");
@@ -32,7 +32,7 @@ fn start(home: &Path, more: &str) -> (Service, SocketAddr) {
     (service, address)
 }
 
-/// Shakes the hands of TLS with whoever has `certificate`.
+/// Makes a TLS handshake with the server that has `certificate`.
 fn secure(address: SocketAddr, certificate: &CertificateDer<'static>) -> std::io::Result<Socket> {
     let mut roots = RootCertStore::empty();
     roots.add(certificate.clone()).unwrap();
@@ -60,7 +60,7 @@ fn a_crowd_at_the_door_of_tls_locks_nobody_out() {
     let (service, address) = start(home.path(), patient);
     let mut crowd = Vec::new();
     for round in 0..4 {
-        // Half of them begin with TLS, and say no more.
+        // Half of them begin a TLS handshake, and send nothing more.
         for n in 0..8 {
             let mut idle = TcpStream::connect(address).unwrap();
             if n % 2 == 0 {
@@ -111,7 +111,7 @@ fn a_push_under_tls_is_recorded_whole() {
         "under TLS",
         1.5,
     );
-    // The same gate stands here.
+    // The same keys apply over TLS.
     let refused = std::panic::catch_unwind(|| drop(Rtmp::over(secure()).go_publishing("live", "cam?key=no")));
     assert!(refused.is_err());
     service.wait_for_log(|log| log.contains("the key is wrong").then_some(()));
@@ -152,7 +152,7 @@ fn what_is_no_tls_and_who_never_finishes_is_ended_while_others_record() {
     let certificate = certify(home.path());
     let (service, address) = start(home.path(), "handshake_timeout = \"1s\"\n");
     let mut good = Rtmp::over(secure(address, &certificate).unwrap()).go_publishing("live", "good");
-    // RTMP without TLS, noise, a hello that never ends, and nothing at all.
+    // RTMP without TLS, noise, a ClientHello that never ends, and nothing at all.
     for first in [
         &[3; 1537][..],
         b"GET / HTTP/1.1\r\n\r\n",
@@ -162,12 +162,12 @@ fn what_is_no_tls_and_who_never_finishes_is_ended_while_others_record() {
         let mut stranger = TcpStream::connect(address).unwrap();
         stranger.set_read_timeout(Some(PATIENCE)).unwrap();
         stranger.write_all(first).unwrap();
-        // An alert, or nothing; then the end.
+        // The service sends an alert, or nothing; then it closes the connection.
         let mut said = Vec::new();
         let _ = stranger.read_to_end(&mut said);
         assert!(said.len() < 100, "{said:?}");
     }
-    // One who shakes the hands of TLS and not those of RTMP.
+    // This client completes the handshake of TLS, but not that of RTMP.
     Rtmp::over(secure(address, &certificate).unwrap()).wait_closed();
     good.unpublish("good").unwrap();
     service.wait_for_log(|log| log.contains("TLS: ").then_some(()));

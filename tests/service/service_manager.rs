@@ -27,21 +27,21 @@ impl Manager {
     }
 
     fn service(&self, home: &Path) -> Service {
-        // A watchdog of two seconds wants to hear something each second.
+        // A watchdog of two seconds expects a message each second.
         Service::start_among(
             home,
             &[("NOTIFY_SOCKET", &self.path), ("WATCHDOG_USEC", "2000000")],
         )
     }
 
-    /// Fills what the socket holds, as others on the machine do while a manager is busy, and reads nothing.
+    /// Fills the socket's buffer, as other programs on the machine do while a manager is busy, and reads nothing.
     fn is_stuck(&self) {
         let other = UnixDatagram::unbound().unwrap();
         other.set_nonblocking(true).unwrap();
         while other.send_to(b"X=1", &self.path).is_ok() {}
     }
 
-    /// Reads until a message has a line that begins so; gives the whole message.
+    /// Reads until a message has a line that begins so. Returns the whole message.
     fn hears(&self, line: &str) -> String {
         let mut buffer = [0; 4096];
         loop {
@@ -117,10 +117,10 @@ fn a_manager_that_does_not_read_stops_nothing() {
     let service = manager.service(home.path());
     manager.hears("READY=1");
     manager.is_stuck();
-    // This is told at once; the watchdog is fed and the status told meanwhile.
+    // The service sends this at once. Meanwhile it feeds the watchdog and sends its status.
     service.signal(Signal::SIGHUP);
     service.wait_for_log(|log| log.contains("configuration reloaded").then_some(()));
-    // Let in, recorded and told of.
+    // The publisher is accepted and recorded, and the status says so.
     let pushing = Pusher::start(service.address(), "live/cam1", &sample(), 1.0);
     service.wait_for_log(|log| log.contains("live/cam1").then_some(()));
     drop(pushing);

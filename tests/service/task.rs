@@ -33,7 +33,7 @@ fn tasks_of_the_configuration_are_listed_reloaded_and_not_deleted_by_command() {
     assert!(after[0]["last_recorded"].is_string(), "{after}");
     let states = |tasks: &Value| [tasks[0]["state"].clone(), tasks[1]["state"].clone()];
     assert_eq!(states(&after), states(&before));
-    // Another one is in the file, and this one is not any more.
+    // The configuration now has another task, and no longer this one.
     crate::support::service::write_config(
         home,
         &format!("{ON_DEMAND}{}", entry("new", "weekly = [\"Mon 08:00-09:00\"]")),

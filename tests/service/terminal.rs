@@ -11,7 +11,7 @@ use crate::support::{Service, edgereel, home, recordings, sample_path, wait_for}
 
 const COLUMNS: usize = 80;
 
-/// Runs the program at a terminal where somebody types; and what is to be seen there.
+/// Runs the program at a terminal with this input. Returns what the terminal shows.
 pub(super) fn at_a_terminal(
     environment: &[(&str, &str)],
     arguments: &[&str],
@@ -42,7 +42,7 @@ pub(super) fn at_a_terminal(
     (done.status.code(), String::from_utf8(done.stdout).unwrap())
 }
 
-/// The lines that stood there, also those that others were written over, without what colours them.
+/// The lines that the terminal showed, also those that others overwrote, without their colours.
 fn lines(seen: &str) -> Vec<String> {
     let mut plain = String::new();
     let mut rest = seen;
@@ -78,7 +78,7 @@ fn a_recording_fits_a_terminal_from_the_push_to_the_export() {
             .then_some(())
     });
 
-    // A table in the time of the place; in a pipe in UTC, and whole.
+    // At a terminal, the table has local time. In a pipe it has UTC, and is complete.
     let list = ["ls", "--data", data.to_str().unwrap()];
     let (code, seen) = at_a_terminal(&[("TZ", "Asia/Shanghai")], &list, "");
     assert_eq!(code, Some(0), "{seen}");
@@ -89,7 +89,7 @@ fn a_recording_fits_a_terminal_from_the_push_to_the_export() {
     );
     let pipe = edgereel(&list).ok().text();
     assert!(pipe.contains("Z  ") && !pipe.contains('\x1b'), "{pipe}");
-    // By a pattern as in a rule.
+    // The command selects by a pattern, as a rule does.
     for (streams, found) in [("live/*", true), ("*/cam2", false), ("live/cam1", true)] {
         let text = edgereel(&[&list[..], &["--stream", streams]].concat())
             .ok()
@@ -98,7 +98,7 @@ fn a_recording_fits_a_terminal_from_the_push_to_the_export() {
     }
     edgereel(&[&list[..], &["--stream", "live"]].concat()).failed(2, &["live"]);
 
-    // It asks before it overwrites, and shows how far it is.
+    // The command asks before it overwrites, and shows its progress.
     let out = home.path().join("out.mp4");
     let export = [
         "export",
@@ -131,7 +131,7 @@ fn a_recording_fits_a_terminal_from_the_push_to_the_export() {
         assert_eq!(seen.contains("nothing was overwritten"), !overwritten, "{seen}");
         assert_eq!(left(&out), if overwritten { whole.len() } else { 4 }, "{typed:?}");
     }
-    // Nobody is asked who said it before.
+    // The command does not ask a user who has given the option.
     std::fs::write(&out, "mine").unwrap();
     let (code, seen) = at_a_terminal(&[], &[&export[..], &["--force"]].concat(), "");
     assert_eq!((code, left(&out)), (Some(0), whole.len()), "{seen}");
@@ -142,7 +142,7 @@ fn left(out: &Path) -> usize {
     std::fs::read(out).unwrap().len()
 }
 
-/// Says how far it is, how fast, and how long it takes.
+/// Fails unless the bar shows the progress, the rate and the time that is left.
 #[track_caller]
 fn bar(seen: &str, what: &str) {
     let bars: Vec<String> = lines(seen)

@@ -5,7 +5,7 @@ use crate::support::{Flv, Media, Pusher, Service, Tag, export, home, recordings,
 
 const ROUNDING: f64 = 1.5;
 
-/// Pushes `flv`, ten times as fast as real; every rendition must hold `expected`.
+/// Pushes `flv`, ten times as fast as real time. Every format must contain `expected`.
 fn recorded_as(flv: &Flv, expected: &Media) {
     recorded_in(&["mp4", "fmp4", "flv", "hls"], flv, expected);
 }
@@ -34,7 +34,8 @@ fn recorded_in(formats: &[&str], flv: &Flv, expected: &Media) {
     }
 }
 
-/// Where pictures go on without sound, formats that grow have silence beside them: it is looked at and taken away.
+/// Where pictures continue without sound, growing formats have silence beside them. This function checks the silence and
+/// removes it.
 fn silence_to_the_end(got: &mut Media, expected: &Media, format: &str) {
     let ends = |media: &Media| media.video.last().map_or(f64::INFINITY, |picture| picture.dts);
     let more = got.audio.split_off(got.audio.len().min(expected.audio.len()));
@@ -148,7 +149,7 @@ fn a_new_configuration_in_the_middle() {
         time: flv.tags[at].time,
         ..header
     };
-    // The level, in avcC and in its SPS: another configuration that decodes the same.
+    // The level in avcC and in its SPS: another configuration that decodes the same media.
     let level = other.body[8];
     let sps_level = other
         .body
@@ -161,7 +162,7 @@ fn a_new_configuration_in_the_middle() {
     other.body[8] = level + 10;
     other.body[sps_level] = level + 10;
     flv.tags.insert(at, other);
-    // An MP4 of either kind is made of one configuration: there would be two, which are looked at elsewhere.
+    // An MP4 of either kind has one configuration. Here there would be two, which other tests check.
     recorded_in(&["flv", "hls"], &flv, &flv.media());
 }
 

@@ -12,7 +12,7 @@ fn text(name: &str) -> String {
     std::fs::read_to_string(folder().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-/// What a unit says of a key, in order.
+/// The values of a key in a unit, in order.
 fn values<'a>(unit: &'a str, key: &str) -> Vec<&'a str> {
     let lines = unit.lines().filter_map(|line| line.split_once('='));
     lines
@@ -21,7 +21,7 @@ fn values<'a>(unit: &'a str, key: &str) -> Vec<&'a str> {
         .collect()
 }
 
-/// The one thing that it says.
+/// The only value of a key.
 #[track_caller]
 fn value<'a>(unit: &'a str, key: &str) -> &'a str {
     let values = values(unit, key);
@@ -60,13 +60,13 @@ fn paths_are_those_that_the_program_looks_for() {
     let unit = text("edgereel.service");
     let told = text("README.md");
     let runtime = value(&unit, "RuntimeDirectory");
-    // The minus: at the first start it is not there yet.
+    // The minus: the directory does not exist at the first start.
     let state = value(&unit, "ReadWritePaths").trim_start_matches('-');
     for path in [format!("/run/{runtime}/control.sock"), format!("{state}/store")] {
         assert!(told.contains(&format!("`{path}`")), "{path} is not in README.md");
     }
     assert_eq!(value(&unit, "RequiresMountsFor"), state);
-    // The program takes the id off: tests/service/access.rs.
+    // The program removes the id: tests/service/access.rs.
     let credentials = value(&unit, "LoadCredential").split_once(':').unwrap();
     assert_eq!(credentials, ("edgereel", "/etc/edgereel/credentials"));
     let made = text("edgereel.tmpfiles");
@@ -76,7 +76,7 @@ fn paths_are_those_that_the_program_looks_for() {
     );
 }
 
-/// A card could not be unmounted, or would live on in the sandbox.
+/// With these settings, a storage device could not be unmounted, or would stay mounted in the sandbox.
 #[test]
 fn nothing_holds_on_to_the_card() {
     for key in ["StateDirectory", "BindPaths", "WorkingDirectory"] {

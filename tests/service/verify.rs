@@ -47,7 +47,7 @@ fn a_sound_store_is_0_and_silent_on_standard_error() {
     let home = home();
     let service = recorded(home.path());
     let data = service.data();
-    // Beside the service and after it.
+    // `verify` runs beside the service and after it.
     let running = verify(&data, &[]).ok();
     assert!(running.stderr.is_empty(), "{}", running.stderr);
     assert!(running.text().contains(" segments, "), "{}", running.text());
@@ -93,7 +93,7 @@ fn one_flipped_bit_is_named_with_its_segment_and_fragment() {
     let after = start.duration_since(begun).as_secs_f64();
     assert!((1.5..2.5).contains(&after), "{after} s after the start");
 
-    // It is footage all the same: a repair leaves it, and exports still have it.
+    // The damaged media is still footage: a repair leaves it, and exports contain it.
     assert!(service.stop().0.success());
     verify(&data, &["--repair"]).failed(1, &["1 problem"]);
     assert_eq!(std::fs::read(&path).unwrap(), bytes);
@@ -129,7 +129,7 @@ fn a_ruined_journal_is_repaired_by_command_and_by_starting() {
             (&before[0].id, before[0].bytes),
             "{what}"
         );
-        // A start compares the two clocks anew, and they are not read at the very same moment.
+        // A start compares the two clocks anew, and does not read them at exactly the same moment.
         let micros = |time: &str| time.parse::<jiff::Timestamp>().unwrap().as_microsecond();
         let near = |a: &str, b: &str| (micros(a) - micros(b)).abs() < 1_000;
         assert!(

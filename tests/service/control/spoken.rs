@@ -149,7 +149,7 @@ fn what_a_rule_leaves_out_is_said_by_the_check_at_the_start_and_in_the_answer() 
     );
     let put = done(home.path(), &["rule", "put", "--stream", "live/*"]);
     assert_eq!(put["warnings"], Value::Null, "{put}");
-    // The old form takes back what the new one put, and the other way round.
+    // The old form removes the rule of the new form, and the other way round.
     done(home.path(), &["rule", "delete", "--app", "live"]);
     done(home.path(), &["rule", "delete", "--stream", "live/cam*"]);
     let wrong = refused(
