@@ -29,26 +29,26 @@ use support::{
     verified, wait_until,
 };
 
-/// Boxes that are killed at the same time.
+/// The number of boxes that are killed at the same time.
 const BOXES: usize = 3;
-/// Kills of a box before it gets an empty directory.
+/// The number of kills of a box before it gets an empty directory.
 const KILLS: usize = 5;
-/// The least quota there is, and segments of a 32nd of it. The file system is in memory, and others use it too.
+/// The least possible quota, and segments of a 32nd of it. The file system is in memory, and other programs use it, too.
 const QUOTA: &[(&str, &str)] = &[
     ("EDGEREEL__STORAGE__QUOTA", "64 MiB"),
     ("EDGEREEL__STORAGE__MIN_FREE", "1 MiB"),
 ];
 const QUOTA_BYTES: u64 = 64 << 20;
-/// What each picture of the fast stream is heavier by where there is a quota, and after how many milliseconds of that
-/// the quota is used up.
+/// The bytes that each picture of the fast stream is larger with a quota, and the milliseconds of that stream that use up the
+/// quota.
 const WEIGHT: usize = 24_000;
 const USED_UP: u64 = 110_000;
-/// A segment grows beyond what was expected of it by what arrives in a tick.
+/// A segment grows beyond its expected size by the media that arrives in a tick.
 const BEYOND: u64 = 8 << 20;
-/// From the socket to the file, on a machine that is busy with other things.
+/// The time from the socket to the file, on a machine that is busy with other work.
 const ON_ITS_WAY: Duration = Duration::from_secs(1);
 
-/// Two as cameras are, one that comes and goes, and one that fills segments as fast as it may.
+/// Two streams as from cameras, one that comes and goes, and one that fills segments as fast as it may.
 const PLANS: [Plan; 4] = [
     plan("live/cam1", 1.0, None),
     plan("live/cam2", 1.0, None),
@@ -90,13 +90,13 @@ fn a_kill_at_any_moment_costs_a_fragment() {
             })
         })
         .collect();
-    // All of them first: none is left behind with a service that runs.
+    // All boxes are joined first, so that none is left behind with a running service.
     let ended: Vec<_> = boxes.into_iter().map(|one| one.join()).collect();
     let lines: Vec<Line> = ended.into_iter().flat_map(|one| one.expect("a box")).collect();
     println!("\n{}", summary(&lines));
 }
 
-/// Where one box fails, there is nothing more to learn from the others.
+/// After a failure of one box, the others can show nothing more.
 struct EndOthers(Arc<AtomicUsize>, usize);
 
 impl Drop for EndOthers {
@@ -165,15 +165,15 @@ fn live_and_die(
 
 struct Box {
     home: tempfile::TempDir,
-    /// Whether its tape has a quota.
+    /// Whether the box's tape has a quota.
     limited: bool,
-    /// Everything that was ever sent to it, and until when that must be there.
+    /// Everything that was ever sent to the box, and until when it must be there.
     sent: Vec<(Arc<Sent>, f64)>,
-    /// What `ls` said last.
+    /// The last output of `ls`.
     found: Vec<Recording>,
-    /// The files of its tape by their inodes, as they were last.
+    /// The files of the tape by their inodes, at the last look.
     files: BTreeMap<u64, PathBuf>,
-    /// Segments that it told to have given up.
+    /// The number of segments that the box reported as evicted.
     given_up: usize,
 }
 
@@ -181,9 +181,9 @@ struct Box {
 struct Death {
     began: Instant,
     at: Instant,
-    /// What was sent to it.
+    /// The media that was sent to the service.
     sent: Vec<Arc<Sent>>,
-    /// Starts after it that were killed too, after so long.
+    /// The number of starts after it that were killed too, and after how long.
     early: Vec<Duration>,
 }
 
@@ -196,7 +196,7 @@ impl Box {
             if self.limited && plan.speed > 1.0 {
                 plan.weight = WEIGHT;
             }
-            // Their seconds do not begin together, and no two streams begin alike.
+            // The seconds of the streams do not begin together, and no two streams begin alike.
             let phase = random.between(0, 350);
             wait_until("the next publisher's turn", || {
                 feeds.last().is_none_or(|before| before.taken() >= phase)
@@ -209,7 +209,7 @@ impl Box {
             0 => random.between(0, 1_000),
             _ => random.between(1_000, 4_000),
         };
-        // The first kill comes when the quota is used up: from then on every segment needs an old one to go.
+        // The first kill comes when the quota is used up. From then on, every new segment evicts an old one.
         let filled = if self.limited && self.sent.is_empty() {
             USED_UP
         } else {
@@ -233,11 +233,11 @@ impl Box {
         }
     }
 
-    /// Starts it again and compares. Gives what became of what was sent to the one that was killed, and how many
-    /// segments were given up and files taken over.
+    /// Starts the box again and compares. Returns what was kept of the media that was sent to the killed service, the number of
+    /// evicted segments, and the number of files that were taken over.
     fn look(&mut self, death: &Death) -> (Vec<Kept>, usize, usize) {
         let data = self.data();
-        // Reading needs no repair first. A recording whose first fragment was still on its way has nothing to keep.
+        // A reader needs no repair first. A recording whose first fragment was still on its way has nothing to keep.
         let mut torn = recordings(&data);
         torn.retain(|recording| recording.duration_s > 0.0);
         assert!(self.start().stop().0.success());
@@ -263,7 +263,7 @@ impl Box {
         (kept, given_up, self.look_at_files())
     }
 
-    /// How many files bear another name than before. And they take no more than they may.
+    /// The number of files that have another name than before. Fails if the files are larger than the quota allows.
     fn look_at_files(&mut self) -> usize {
         let (mut files, mut bytes) = (BTreeMap::new(), 0);
         for path in tape(&self.data()) {
@@ -281,8 +281,7 @@ impl Box {
         self.files.iter().filter(renamed).count()
     }
 
-    /// Everything once more, after all kills; and mending is done once: a start that has nothing to do changes
-    /// nothing.
+    /// Compares everything once more, after all kills. A second start has nothing to repair and changes nothing.
     fn look_at_everything(&mut self) {
         let data = self.data();
         assert!(self.start().stop().0.success());
@@ -322,8 +321,8 @@ impl Box {
     }
 }
 
-/// Fails unless both list the same recordings, but for tape that was told to have been given up; open or closed is
-/// not looked at.
+/// Fails unless both list the same recordings, except for tape that was reported as evicted. The state, open or closed, is not
+/// compared.
 #[track_caller]
 fn same(before: &[Recording], after: &[Recording], told: &Told) {
     let facts = |recordings: &[Recording]| {
@@ -371,13 +370,13 @@ fn tape(data: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// What one kill did, for people.
+/// The result of one kill, for people.
 struct Line {
     kill: usize,
     number: usize,
     after: Duration,
     early: Vec<Duration>,
-    /// Sent, lost, and kept or given up for room, of each stream, milliseconds.
+    /// Sent, lost, and kept or evicted media of each stream, in milliseconds.
     streams: Vec<(Plan, [u32; 3])>,
     given_up: usize,
     taken_over: usize,
@@ -401,7 +400,7 @@ kill  box  after     killed, ms  live/cam1             live/cam2             liv
             let mut sums = [0; 3];
             for one in kept.iter().filter(|one| one.sent.stream == plan.stream) {
                 let sent = one.sent.sent(death.at);
-                // For room, not by the kill: what became of its end, nobody knows.
+                // The media was evicted for space, not lost by the kill. What happened to its end is not known.
                 let gone = given_up > 0 && one.is_gone(one.sent.owed(death.at, Duration::ZERO));
                 let kept = if gone { sent } else { sent.min(one.both as u32) };
                 for (sum, value) in sums.iter_mut().zip([sent, sent - kept, kept]) {

@@ -12,7 +12,8 @@ pub(crate) fn unset(lab: &mut Lab, report: &mut Report) {
     lab.time.reachable(false);
     lab.shut_down();
     lab.boot_at("1970-01-01T00:00:00").wait_active();
-    // systemd does not believe in 1970 and goes to the day it was built; a box without systemd's help would stay there.
+    // systemd does not accept 1970, and sets the clock to the day of its own build. A box without systemd's help would stay in
+    // 1970.
     lab.guest()
         .shell("systemctl stop edgereel; date -s @60; systemctl start edgereel");
     let year = lab.guest().shell("date +%Y");

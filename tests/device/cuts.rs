@@ -15,7 +15,7 @@ pub(crate) fn five(lab: &mut Lab, report: &mut Report) {
     for cut in 1..=5_u64 {
         let streams = [format!("live/cut{cut}a"), format!("live/cut{cut}b")];
         let pushes = streams.clone().map(|stream| lab.push(&stream));
-        // At another moment of a fragment, a sync, a segment each time.
+        // Each cut comes at another moment of a fragment, a sync, a segment.
         for push in &pushes {
             push.wait_sent(3 + 2 * cut);
         }
@@ -79,7 +79,7 @@ pub(crate) fn delivered(lab: &mut Lab, report: &mut Report) {
     );
 }
 
-/// Waits until each recording of the box is delivered; ids and lengths in seconds.
+/// Waits until each recording of the box is delivered. Returns ids and lengths in seconds.
 pub(crate) fn wait_all_delivered(lab: &mut Lab) -> BTreeMap<String, f64> {
     let mut patience = 6;
     loop {
@@ -105,7 +105,7 @@ pub(crate) fn wait_all_delivered(lab: &mut Lab) -> BTreeMap<String, f64> {
     }
 }
 
-/// Whether the object of a recording is there, decodes without a word, and is as long as the recording.
+/// Whether the object of a recording is there, decodes without a message, and is as long as the recording.
 pub(crate) fn plays(lab: &Lab, id: &str, duration: f64) -> Result<(), String> {
     let objects = lab.bucket.objects();
     let (key, path) = objects

@@ -9,7 +9,8 @@ use crate::support::wait_until;
 pub(crate) fn filled(lab: &mut Lab, report: &mut Report) {
     let mut pushes = ["live/full-a", "live/full-b"].map(|stream| lab.push(stream));
     pushes.iter().for_each(|push| push.wait_sent(4));
-    // To the last block: past what the service wants to be left, and past what it may give up.
+    // The program fills the device to the last block: the minimum of free space is gone, and everything that the service may
+    // evict.
     let fill = "cd /var/lib/edgereel && dd if=/dev/zero of=filler bs=1M 2>/dev/null; df -h . | tail -1";
     eprintln!("{}", lab.guest().shell(fill));
     let status = lab.wait_status("full");
@@ -40,7 +41,7 @@ pub(crate) fn filled(lab: &mut Lab, report: &mut Report) {
             .iter()
             .map(|row| row["gaps"].as_array().unwrap().len())
             .sum();
-        // Memory carries the streams over a while without room; what it could not hold is a gap that is told.
+        // Memory holds the media of the streams for a while without space. A gap reports the rest.
         let whole = last + ON_ITS_WAY.as_secs_f64() >= sent.as_secs_f64();
         let told = last + ON_ITS_WAY.as_secs_f64() >= 10.0 && (gaps > 0 || recordings.len() > 1);
         let kept = whole || told;

@@ -24,13 +24,13 @@ const SSH: Program = Program {
     package: "openssh-client",
 };
 
-/// Longest that anything asked of the box may take: it is emulated, perhaps on a busy machine.
+/// The longest time for anything on the box: it is emulated, perhaps on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(240);
 
-/// Where its user network shows the machine outside.
+/// The address of the machine outside, in the box's user network.
 pub(crate) const OUTSIDE: &str = "10.0.2.2";
 
-/// What it is made of: files of one folder.
+/// The parts of a box: files of one folder.
 #[derive(Clone, Debug)]
 pub(crate) struct Parts {
     pub(crate) folder: PathBuf,
@@ -43,20 +43,20 @@ impl Parts {
     }
 }
 
-/// A box that runs. To drop it is to cut its power: QEMU is killed, by its own process id, and with it goes everything that
-/// was not on its disks.
+/// A running box. A drop cuts its power: QEMU is killed by its own process id, and everything that was not on its disks is
+/// lost.
 pub(crate) struct Guest {
     parts: Parts,
     qemu: Child,
     ssh_port: u16,
-    /// Where it takes pushes, on this machine's loopback.
+    /// The address to push to, on this machine's loopback.
     pub(crate) rtmp_port: u16,
-    /// From power to the first command that it took.
+    /// The time from power to the first command that the box accepted.
     pub(crate) booted_in: Duration,
 }
 
 impl Guest {
-    /// Gives it power and waits until it takes commands. Its clock shows `clock`, or the right time.
+    /// Gives the box power and waits until it accepts commands. Its clock shows `clock`, or the right time.
     pub(crate) fn boot(parts: &Parts, clock: Option<&str>) -> Self {
         let (ssh_port, rtmp_port) = (free_port(), free_port());
         let disk = |name: &str, path: &Path| {
@@ -135,26 +135,26 @@ impl Guest {
         }
     }
 
-    /// What a shell of root's says to `script`, which must succeed.
+    /// Runs `script` in a shell of root's. The script must succeed. Returns its output.
     #[track_caller]
     pub(crate) fn shell(&self, script: &str) -> String {
         self.ssh(script, &[])
             .unwrap_or_else(|said| panic!("`{script}`: {said}"))
     }
 
-    /// The same, which may fail: then what it said.
+    /// The same for a script that may fail. An error has its output.
     pub(crate) fn attempt(&self, script: &str) -> Result<String, String> {
         self.ssh(script, &[])
     }
 
-    /// Puts a file there.
+    /// Puts a file on the box.
     #[track_caller]
     pub(crate) fn put(&self, path: &str, content: &[u8]) {
         let done = self.ssh(&format!("cat >'{path}'"), content);
         done.unwrap_or_else(|said| panic!("putting {path}: {said}"));
     }
 
-    /// The JSON that a command answers with.
+    /// The JSON answer of a command.
     #[track_caller]
     pub(crate) fn json(&self, command: &str) -> Value {
         let text = self.shell(command);
@@ -171,7 +171,7 @@ impl Guest {
     fn connect(&self) -> bool {
         let mut command = self.wire();
         command.args(["-o", "ControlMaster=yes", "-f", "-N", "root@127.0.0.1"]);
-        // It stays in the background, and would keep pipes open.
+        // The connection stays in the background, and would keep pipes open.
         let quiet = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -204,12 +204,12 @@ impl Guest {
         command
     }
 
-    /// Short, as the name of a socket has to be.
+    /// The path is short, as the name of a socket must be.
     fn control(&self) -> PathBuf {
         std::env::temp_dir().join(format!("edgereel-ssh-{}", self.qemu.id()))
     }
 
-    /// What systemd says of a property of the service.
+    /// A property of the service, from systemd.
     #[track_caller]
     pub(crate) fn property(&self, name: &str) -> String {
         self.shell(&format!("systemctl show -P {name} edgereel"))
@@ -217,7 +217,7 @@ impl Guest {
             .to_owned()
     }
 
-    /// Waits until the service is up, and says how long it took from its first instruction to accepting publishers.
+    /// Waits until the service is up. Returns the time from its first instruction to accepting publishers.
     #[track_caller]
     pub(crate) fn wait_active(&self) -> Duration {
         wait_for("the service to be active", || {
@@ -229,7 +229,7 @@ impl Guest {
         )
     }
 
-    /// Memory of the service in the processor's own, KiB.
+    /// The service's resident memory in KiB.
     #[track_caller]
     pub(crate) fn rss_kib(&self) -> u64 {
         let text = self.shell("cat /proc/$(systemctl show -P MainPID edgereel)/status");
@@ -237,7 +237,7 @@ impl Guest {
         line.unwrap().trim().trim_end_matches(" kB").parse().unwrap()
     }
 
-    /// As a person does it.
+    /// Shuts the box down as a person does.
     pub(crate) fn shut_down(mut self) {
         let _ = self.attempt("systemctl poweroff");
         wait_for("the box to go down", || self.qemu.try_wait().unwrap());
@@ -256,7 +256,7 @@ impl Drop for Guest {
     }
 }
 
-/// Runs a command to its end, which must come; gives what it printed, or how it failed.
+/// Runs a command to its end. Fails if the command does not end. Returns its output, or how it failed.
 fn finish(mut command: Command, input: &[u8]) -> Result<String, String> {
     command
         .stdin(Stdio::piped())
@@ -267,7 +267,7 @@ fn finish(mut command: Command, input: &[u8]) -> Result<String, String> {
     let (input, (done, over)) = (input.to_vec(), mpsc::channel());
     std::thread::spawn(move || {
         if let Some(mut stdin) = child.stdin.take() {
-            // What ends early does not read all of it: its exit code says so.
+            // A command that ends early does not read all of its input. Its exit code says so.
             let _ = stdin.write_all(&input);
         }
         let _ = done.send(child.wait_with_output());

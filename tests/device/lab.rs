@@ -18,7 +18,7 @@ use crate::time_server::TimeServer;
 pub(crate) const DEVICE: &str = "box-7";
 
 pub(crate) struct Lab {
-    /// What was made before: system, kernel, key; and what is made here.
+    /// The files that were made before (system, kernel, key) and those that are made here.
     pub(crate) parts: Parts,
     pub(crate) package: PathBuf,
     pub(crate) bucket: Bucket,
@@ -31,7 +31,7 @@ pub(crate) struct Lab {
 }
 
 impl Lab {
-    /// Everything outside runs; the box is as it leaves the factory, without power.
+    /// Starts everything outside. The box is as it leaves the factory, without power.
     pub(crate) fn prepare() -> Self {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("box");
         let package = package(&folder.with_file_name("packages"));
@@ -54,25 +54,25 @@ impl Lab {
         }
     }
 
-    /// The box; it gets power if it has none.
+    /// The box. It gets power if it has none.
     pub(crate) fn guest(&mut self) -> &Guest {
         let parts = &self.parts;
         self.guest.get_or_insert_with(|| Guest::boot(parts, None))
     }
 
-    /// The box gets power, with this on its clock.
+    /// Gives the box power, with this time on its clock.
     pub(crate) fn boot_at(&mut self, clock: &str) -> &Guest {
         self.guest = None;
         let parts = &self.parts;
         self.guest.insert(Guest::boot(parts, Some(clock)))
     }
 
-    /// The plug is pulled.
+    /// Pulls the plug of the box.
     pub(crate) fn cut_power(&mut self) {
         self.guest = None;
     }
 
-    /// The box goes down in order.
+    /// Shuts the box down in order.
     pub(crate) fn shut_down(&mut self) {
         if let Some(guest) = self.guest.take() {
             guest.shut_down();
@@ -84,7 +84,7 @@ impl Lab {
         Push::start(&self.clip, port, stream)
     }
 
-    /// The configuration of the box, with everything that is outside; `more` is at its end.
+    /// The configuration of the box, with all servers outside; `more` is at its end.
     pub(crate) fn configuration(&self, more: &str) -> String {
         let endpoint = self.bucket.address().port();
         format!(
@@ -99,7 +99,7 @@ impl Lab {
         )
     }
 
-    /// The recordings of a stream, as `ls` has them.
+    /// The recordings of a stream, as `ls` lists them.
     pub(crate) fn recordings(&mut self, stream: &str) -> Vec<Value> {
         let answer = self
             .guest()
@@ -116,7 +116,7 @@ impl Lab {
         Duration::from_secs_f64(seconds.sum())
     }
 
-    /// Waits until the status line has these words; gives it.
+    /// Waits until the status line has these words. Returns the line.
     #[track_caller]
     pub(crate) fn wait_status(&mut self, words: &str) -> String {
         let guest = self.guest();
@@ -125,12 +125,12 @@ impl Lab {
         })
     }
 
-    /// The secret that signs what goes to the bucket, where the unit finds credentials.
+    /// The secret that signs requests to the bucket, in the unit's folder of credentials.
     pub(crate) fn secret(&self) -> &'static [u8] {
         SECRET.as_bytes()
     }
 
-    /// Everything ends, and what was made for this run goes.
+    /// Ends everything, and removes the files of this run.
     pub(crate) fn tidy(&mut self) {
         self.shut_down();
         for name in ["disk.img", "data.img", "long.img"] {

@@ -7,9 +7,9 @@ use crate::push::Push;
 use crate::report::Report;
 use crate::support::{wait_for, wait_until};
 
-/// Longest that a graceful end may cost: what was on its way through sockets, and the last picture.
+/// The largest loss at a graceful end: media on its way through sockets, and the last picture.
 pub(crate) const ON_ITS_WAY: Duration = Duration::from_millis(500);
-/// Longest that a crash or a power cut may cost a stream.
+/// The largest loss of a stream by a crash or a power cut.
 pub(crate) const CRASH: Duration = Duration::from_secs(2);
 
 pub(crate) fn install(lab: &mut Lab, report: &mut Report) {
@@ -102,7 +102,7 @@ pub(crate) fn four_streams(lab: &mut Lab, report: &mut Report) {
 }
 
 pub(crate) fn managed(lab: &mut Lab, report: &mut Report) {
-    // Reload: the same publish, the same recording.
+    // A reload keeps the publish and the recording.
     let mut push = lab.push("live/reload");
     push.wait_sent(4);
     let (good, wrong) = (lab.configuration("[callback]\n"), lab.configuration(""));
@@ -159,7 +159,7 @@ pub(crate) fn dies(lab: &mut Lab, report: &mut Report) {
             .shell(&format!("systemctl kill --signal={signal} edgereel"));
         let sent = match signal {
             "KILL" => push.disturbed(),
-            // The kernel goes on to take what is sent to a process that hangs.
+            // The kernel still accepts bytes that are sent to a process that hangs.
             _ => push.sent(),
         };
         wait_until("systemd to start it again", || {
@@ -180,7 +180,7 @@ pub(crate) fn dies(lab: &mut Lab, report: &mut Report) {
     }
 }
 
-/// A line on how much of what was sent is recorded.
+/// A line of the table on how much of the sent media is recorded.
 pub(crate) fn expect(
     lab: &mut Lab,
     report: &mut Report,

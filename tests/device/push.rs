@@ -61,7 +61,7 @@ pub(crate) fn clip(folder: &Path, kbit: u32) -> PathBuf {
     path
 }
 
-/// A push in real time, for as long as it is let.
+/// A push in real time, until it is stopped.
 pub(crate) struct Push {
     pub(crate) stream: String,
     ffmpeg: Child,
@@ -110,10 +110,10 @@ impl Push {
         }
     }
 
-    /// Media sent so far, as far as the encoder knows: up to now if it is told to go on at its pace.
+    /// The length of the sent media, as the encoder last reported it, plus the time since that report.
     pub(crate) fn sent(&self) -> Duration {
         let (sent, when) = *self.sent.lock().unwrap();
-        // What went out since it last said so; no more than it says in that time.
+        // The media that was sent since the last report: at most that of one interval between two reports.
         sent + when.elapsed().min(Duration::from_millis(150))
     }
 
@@ -124,19 +124,19 @@ impl Push {
         });
     }
 
-    /// Whether the box still takes it.
+    /// Whether the box still accepts the push.
     pub(crate) fn goes_on(&mut self) -> bool {
         self.ffmpeg.try_wait().unwrap().is_none()
     }
 
-    /// Waits until the box has ended it, and says how much was sent by then.
+    /// Waits until the box has ended the push. Returns how much was sent by then.
     #[track_caller]
     pub(crate) fn disturbed(mut self) -> Duration {
         wait_for("the push to be disturbed", || self.ffmpeg.try_wait().unwrap());
         self.sent.lock().unwrap().0
     }
 
-    /// Ends it as a person does (`q`): it unpublishes.
+    /// Ends the push as a person does (`q`): ffmpeg unpublishes.
     pub(crate) fn stop(mut self) -> Duration {
         let pid = nix::unistd::Pid::from_raw(i32::try_from(self.ffmpeg.id()).unwrap());
         nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();

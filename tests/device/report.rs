@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
-/// Lines so far.
+/// The lines so far.
 #[derive(Default)]
 pub(crate) struct Report {
     lines: Vec<Line>,
@@ -18,7 +18,7 @@ struct Line {
 }
 
 impl Report {
-    /// A line; `kept` is whether what was seen is what was promised.
+    /// Adds a line. `kept` says whether the promise was kept.
     pub(crate) fn line(&mut self, what: &str, promised: &str, seen: impl Into<String>, kept: bool) {
         let line = Line {
             what: what.to_owned(),
@@ -31,7 +31,7 @@ impl Report {
         self.lines.push(line);
     }
 
-    /// Whether a case came to its end; one that did not is a line of its own, and the next may still.
+    /// Runs a case. A case that does not come to its end is a line of its own, and the next case still runs.
     pub(crate) fn case(&mut self, name: &str, case: impl FnOnce(&mut Self)) {
         eprintln!("{name} …");
         let began = Instant::now();
@@ -46,7 +46,7 @@ impl Report {
         eprintln!("{name}: {} s", began.elapsed().as_secs());
     }
 
-    /// Prints the table; says whether all of it was kept.
+    /// Prints the table. Returns whether every promise was kept.
     pub(crate) fn close(self) -> bool {
         let width = |of: fn(&Line) -> &str| {
             let widths = self.lines.iter().map(|line| of(line).chars().count());

@@ -9,7 +9,7 @@ const SEGMENTS: u32 = 10_000;
 const STREAMS: usize = 4;
 
 pub(crate) fn long_tape(lab: &mut Lab, report: &mut Report) {
-    // Undelivered hours of four cameras; nobody asks for them here.
+    // The tape has hours of four cameras that were not delivered, and this test needs no delivery.
     let quiet = "[device]\nid = \"bench\"\n[rtmp]\nlisten = [\"0.0.0.0:1935\"]\nallow_anonymous = true\n\
                  [storage]\ndir = \"/var/lib/edgereel/store\"\nmin_free = \"64 MiB\"\n";
     lab.guest().put("/etc/edgereel/edgereel.toml", quiet.as_bytes());

@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// Seconds from 1900, where NTP begins, to 1970.
 const EPOCH: u64 = 2_208_988_800;
 
-/// A server that answers, or is out of reach.
+/// A server that answers, or that cannot be reached.
 pub(crate) struct TimeServer {
     pub(crate) port: u16,
     reachable: Arc<AtomicBool>,
@@ -41,11 +41,11 @@ impl TimeServer {
 fn answer(asked: &[u8]) -> [u8; 48] {
     let now = timestamp();
     let mut packet = [0; 48];
-    // No leap second, version 4, server; stratum 1, asked every 64 s at most, good to a microsecond.
+    // No leap second, version 4, server; stratum 1, polled every 64 s at most, precision of a microsecond.
     packet[..4].copy_from_slice(&[0x24, 1, 6, 0xEC]);
     packet[12..16].copy_from_slice(b"LOCL");
     packet[16..24].copy_from_slice(&now);
-    // The asker's own time comes back, so that it can tell the way's length.
+    // The client's own time comes back, so that the client can measure the length of the way.
     packet[24..32].copy_from_slice(&asked[40..48]);
     packet[32..40].copy_from_slice(&now);
     packet[40..48].copy_from_slice(&timestamp());

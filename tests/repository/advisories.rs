@@ -21,7 +21,7 @@ fn what_is_let_pass_has_a_reason_that_holds() {
         let reason = ignored["reason"].as_str().unwrap();
         assert!(reason.len() > 40 && reason.contains("rumqttc"), "{ignored}");
     }
-    // The old rustls-webpki and rustls-pemfile come by rumqttc alone…
+    // Only rumqttc brings the old rustls-webpki and rustls-pemfile…
     let lock = table("Cargo.lock");
     let users = |wanted: &str| {
         let packages = lock["package"].as_array().unwrap().iter();
@@ -37,7 +37,7 @@ fn what_is_let_pass_has_a_reason_that_holds() {
     };
     assert_eq!(users("rustls-webpki 0.102.8"), ["rumqttc"]);
     assert_eq!(users("rustls-pemfile"), ["rumqttc"]);
-    // … whose own reading of keys is never asked for.
+    // … and edgereel never uses its own reading of keys.
     let made = how_tls_is_made(&root().join("src"));
     assert!(
         !made.is_empty() && made.iter().all(|it| it == "Rustls"),
@@ -45,7 +45,7 @@ fn what_is_let_pass_has_a_reason_that_holds() {
     );
 }
 
-/// The kinds of `rumqttc::TlsConfiguration` that sources make.
+/// The kinds of `rumqttc::TlsConfiguration` in the sources.
 fn how_tls_is_made(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     entries
@@ -66,7 +66,7 @@ fn how_tls_is_made(folder: &Path) -> Vec<String> {
         .collect()
 }
 
-/// Runs the script with a `cargo deny` that does as the words say; gives its exit code and what it said.
+/// Runs the script with a `cargo deny` that behaves as the words say. Returns the exit code and the output.
 fn check(home: &Path, fetches: bool, finds: bool, variables: &[(&str, &str)]) -> (Option<i32>, String) {
     let tool = home.join("bin/cargo-deny");
     fs::create_dir_all(tool.parent().unwrap()).unwrap();
@@ -109,7 +109,7 @@ fn a_check_that_could_not_be_made_says_so_and_what_was_found_is_a_failure() {
     );
     let (code, said) = check(home.path(), false, true, &[("ADVISORIES", "required")]);
     assert!(code == Some(1) && said.contains("NOT CHECKED"), "{said}");
-    // A copy of an earlier run is better than nothing, and said to be old.
+    // A copy of an earlier run is better than nothing, and the script says that it is old.
     fs::create_dir_all(home.path().join("advisory-dbs/one")).unwrap();
     let (code, said) = check(home.path(), false, true, &[]);
     assert!(code == Some(1) && said.contains("a copy of"), "{said}");

@@ -40,7 +40,7 @@ const CALLS: [&str; 28] = [
     "load_native_certs(",
 ];
 
-/// Where such a call may stand: the file, the call, how often, and why it holds up nobody.
+/// The places where such a call is allowed: the file, the call, how often, and why nobody has to wait for it.
 const MAY: [(&str, &str, usize, &str); 23] = [
     (
         "api/process.rs",
@@ -185,7 +185,7 @@ fn nothing_on_a_runtime_waits_for_a_card_a_lock_or_a_manager() {
     );
 }
 
-/// Lines that the program carries out, with their numbers: no comments, and none of tests.
+/// The lines that the program executes, with their numbers: no comments, and no tests.
 fn carried_out(text: &str) -> impl Iterator<Item = (usize, &str)> {
     (1..)
         .zip(text.lines())

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// Without the machine's own key.
+/// Runs without the machine's own key.
 fn release(arguments: &[&str], folder: &Path) -> (bool, String) {
     let output = Command::new("scripts/release.sh")
         .args(arguments)
@@ -37,7 +37,7 @@ fn folder() -> tempfile::TempDir {
 fn sums_without_a_key_are_said_to_be_unsigned_and_find_what_is_not_as_it_was() {
     let folder = folder();
     let at = |name: &str| folder.path().join(name);
-    // Of an earlier release, with another key.
+    // The signature of an earlier release, with another key.
     fs::write(at("SHA256SUMS.asc"), "stale").unwrap();
     let (sealed, said) = release(&["seal"], folder.path());
     assert!(
@@ -88,7 +88,7 @@ fn two_folders_of_a_release_are_compared_and_what_is_not_the_same_is_named() {
     let (one, other) = (folder(), folder());
     let compare = || release(&["compare", one.path().to_str().unwrap()], other.path());
     assert!(release(&["seal"], one.path()).0);
-    // A signature is another one each time.
+    // Each signature is different.
     fs::write(one.path().join("SHA256SUMS.asc"), "signed").unwrap();
     let (same, said) = compare();
     assert!(same && said.contains("all of 3 files are the same"), "{said}");

@@ -36,7 +36,7 @@ fn the_picture_has_every_room_below_those_that_know_it() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let picture = std::fs::read_to_string(root.join("docs/pictures/rooms.svg")).unwrap();
     let drawn = drawn(&picture);
-    // What is drawn has a folder; what is within another room is not drawn.
+    // Each room of the picture has a folder. Parts of another room are not in the picture.
     let is_drawn =
         |room: &str| root.join("src").join(room.replace("::", "/")).is_dir() && room != "model::reply";
     let rooms = rooms(&root.join("src"));
@@ -90,7 +90,7 @@ fn filters_of_the_log_know_every_room_and_every_door() {
     assert_eq!(names("DOORS"), doors.map(str::to_owned).collect());
 }
 
-/// Each room of the picture, and how far down it stands.
+/// Each room of the picture, and its level from the top.
 fn drawn(picture: &str) -> BTreeMap<&str, u32> {
     let lines = picture.lines().filter_map(|line| {
         let rest = line.trim().strip_prefix("<text class=\"name\"")?;
@@ -112,7 +112,7 @@ fn what_a_file_uses_is_read_without_its_tests_and_comments() {
     assert_eq!(used(text, &rooms), BTreeSet::from(expected));
 }
 
-/// From each room to those that it may know, as the table says.
+/// Each room, and the rooms that it may use by the table.
 fn table(text: &str) -> Knows {
     let rows = text
         .lines()
@@ -134,7 +134,7 @@ fn quoted(text: &str) -> BTreeSet<String> {
     text.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
-/// Each room, and its files but for those of tests.
+/// Each room and its files, without those of tests.
 fn rooms(src: &Path) -> BTreeMap<String, Vec<PathBuf>> {
     let mut rooms = BTreeMap::new();
     for entry in std::fs::read_dir(src).unwrap() {
@@ -156,7 +156,7 @@ fn rooms(src: &Path) -> BTreeMap<String, Vec<PathBuf>> {
     rooms
 }
 
-/// Folders in a room that are rooms of their own: each door, and what is said of all that is below it.
+/// Folders in a room that are rooms themselves: each door, and the folders for which one row holds.
 fn inner_rooms(room: &Path) -> Vec<PathBuf> {
     match room.file_name().unwrap().to_str().unwrap() {
         "doors" => {
@@ -175,7 +175,7 @@ fn files_of(path: &Path) -> Vec<PathBuf> {
 }
 
 fn collect(path: &Path, files: &mut Vec<PathBuf>) {
-    // Tests look at whatever they like, and so do the documents that are made by tests.
+    // Tests may use every room, and so may the documents that tests generate.
     const TESTS: [&str; 4] = ["tests", "testing", "samples", "asyncapi"];
     let name = path.file_stem().and_then(|name| name.to_str());
     if name.is_some_and(|name| TESTS.contains(&name)) {

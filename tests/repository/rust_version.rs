@@ -40,7 +40,7 @@ fn the_crate_says_which_rust_it_needs() {
     assert!(version(own["rust_version"].as_str().unwrap()) <= SHIPPED);
 }
 
-/// What is built on this machine: packages for other systems need not be there.
+/// The packages that are built on this machine. Those of other systems need not be there.
 fn metadata() -> Value {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let output = |arguments: &[&str]| {

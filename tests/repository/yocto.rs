@@ -40,7 +40,7 @@ fn the_list_of_crates_is_that_of_the_lock_file() {
     assert_same("checksums", &wanted_sums, &sums);
 }
 
-/// bitbake has no word for a crate from elsewhere, and `yocto/update-crates.sh` refuses it.
+/// bitbake cannot describe a crate from another registry, and `yocto/update-crates.sh` refuses it.
 #[test]
 fn every_crate_is_of_the_registry_that_the_recipe_asks() {
     let lock: toml::Table = read("Cargo.lock").parse().unwrap();
@@ -86,7 +86,7 @@ fn the_recipe_knows_the_licences_as_they_are() {
     }
 }
 
-/// Name, version and checksum of everything that is not this crate.
+/// The name, version and checksum of every crate but this one.
 fn locked() -> BTreeSet<(String, String, String)> {
     let lock: toml::Table = read("Cargo.lock").parse().unwrap();
     lock["package"]

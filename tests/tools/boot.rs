@@ -22,13 +22,13 @@ const fn systemd(name: &'static str, package: &'static str) -> Program {
     Program { name, package }
 }
 
-/// Where the clip is on the box.
+/// The path of the clip on the box.
 pub(crate) const CLIP: &str = "/root/sample.flv";
 
-/// What boots is the service and what it needs, not what else this machine has.
+/// The box boots only the service and what the service needs, not the other services of this machine.
 const TARGET: &str = "[Unit]\nRequires=basic.target\nWants=edgereel.service\nAfter=basic.target\n";
 
-/// A box. It is shut down when this is dropped.
+/// A box. It is shut down when this value is dropped.
 pub(crate) struct Booted {
     folder: TempDir,
     machine: Child,
@@ -37,7 +37,7 @@ pub(crate) struct Booted {
 }
 
 impl Booted {
-    /// One whose configuration has these lines beside `[storage]`, with more in the unit.
+    /// Starts a box whose configuration has these lines beside `[storage]`, with more lines in the unit.
     #[track_caller]
     pub(crate) fn new(configuration: &str, drop_in: &str) -> Self {
         assert!(nix::unistd::geteuid().is_root(), "a box is booted by root only");
@@ -68,7 +68,7 @@ impl Booted {
         booted.leader = wait_for("a booted box", || booted.look_for_leader());
         wait_for("its systemd", || {
             let done = booted.run(&["systemctl", "is-system-running"]);
-            // Something of this machine's own may not go well in a box.
+            // Some service of this machine may fail in a box.
             ["running", "degraded"]
                 .contains(&done.text().trim())
                 .then_some(())
@@ -85,7 +85,7 @@ impl Booted {
         let id = self.machine.id();
         let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).ok()?;
         let child = children.split_whitespace().next()?;
-        // Before that it is nspawn's own, in no namespace yet.
+        // Before that, the process is nspawn's own, in no namespace yet.
         let name = fs::read_to_string(format!("/proc/{child}/comm")).ok()?;
         (name.trim() == "systemd").then(|| child.to_owned())
     }
@@ -107,7 +107,7 @@ impl Booted {
         command
     }
 
-    /// What systemd knows of the service.
+    /// A property of the service, from systemd.
     #[track_caller]
     pub(crate) fn shows(&self, property: &str) -> String {
         let done = self.run(&["systemctl", "show", "-P", property, "edgereel"]);
@@ -122,7 +122,7 @@ impl Booted {
         });
     }
 
-    /// Waits until the service, or systemd of it, has logged these words.
+    /// Waits until the service, or systemd about the service, has logged these words.
     #[track_caller]
     pub(crate) fn wait_journal(&self, words: &str) {
         wait_for(&format!("the journal to say '{words}'"), || {
@@ -131,7 +131,7 @@ impl Booted {
         });
     }
 
-    /// Writes the configuration anew.
+    /// Writes a new configuration.
     pub(crate) fn configure(&self, configuration: &str) {
         write_configuration(&root(self.folder.path()), configuration);
     }
@@ -139,7 +139,7 @@ impl Booted {
 
 impl Drop for Booted {
     fn drop(&mut self) {
-        // It passes that on as --kill-signal.
+        // nspawn passes SIGTERM on as its --kill-signal.
         let id = i32::try_from(self.machine.id()).map(Pid::from_raw);
         let asked = id.is_ok_and(|id| kill(id, Signal::SIGTERM).is_ok());
         let gone = |machine: &mut Child| matches!(machine.try_wait(), Ok(Some(_)));
@@ -158,7 +158,7 @@ fn root(folder: &Path) -> PathBuf {
     folder.join("root")
 }
 
-/// What the box has in /usr beside what this machine has.
+/// The folder of the files that the box has in /usr in addition to those of this machine.
 fn usr(folder: &Path) -> PathBuf {
     folder.join("usr")
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::boot::{Booted, CLIP};
 use crate::support::wait_for;
 
-/// A push that goes on until it is dropped, or its service is gone.
+/// A push that continues until it is dropped, or its service is gone.
 struct Push(Child);
 
 impl Push {
@@ -37,7 +37,7 @@ impl Drop for Push {
     }
 }
 
-/// What the service says of its box.
+/// The service's answer about its box.
 fn about(booted: &Booted) -> Value {
     let told = booted.run(&["edgereel", "device", "info", "--json"]).ok();
     let mut told: Value = serde_json::from_slice(&told.stdout).unwrap();
@@ -52,10 +52,10 @@ fn the_sandboxed_service_records_and_a_stop_seals() {
     assert!(before["memory"].as_u64().unwrap() > 0, "{before}");
     booted.run(&["systemctl", "stop", "edgereel"]).ok();
     drop(push);
-    // 0 is all sealed.
+    // Exit code 0: all is sealed.
     assert_eq!(booted.shows("Result"), "success");
     assert_eq!(booted.shows("ExecMainStatus"), "0");
-    // Root reads what the service's user wrote, and leaves it the service's.
+    // Root reads the files of the service's user, and does not change their owner.
     booted.run(&["edgereel", "verify"]).ok();
     let made = booted
         .run(&["edgereel", "export", "--last", "--format", "mp4", "-o", "-"])
@@ -66,7 +66,7 @@ fn the_sandboxed_service_records_and_a_stop_seals() {
         .ok();
     assert_eq!(strange.text(), "");
     booted.run(&["systemctl", "start", "edgereel"]).ok();
-    // The kernel's id of the boot, not one that is made up where the sandbox hides it.
+    // The boot id is the kernel's, and not one that the service makes up when the sandbox hides the kernel's.
     assert_eq!(about(&booted)["boot_id"], before["boot_id"]);
 }
 
@@ -137,7 +137,7 @@ fn a_wrong_configuration_is_told_and_not_tried_again() {
 #[test]
 fn what_may_come_right_and_what_crashes_is_started_again_without_end() {
     let booted = Booted::new("", "[Service]\nRestartSec=100ms\n");
-    // More often than systemd allows by itself.
+    // More restarts than systemd allows by default.
     for crash in 1..=7 {
         booted
             .run(&["systemctl", "kill", "--signal=KILL", "edgereel"])

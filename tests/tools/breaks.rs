@@ -10,11 +10,11 @@ use crate::support::flv::{AUDIO, Flv, Tag};
 use crate::support::rtmp::Rtmp;
 use crate::support::{home, wait_for};
 
-/// A recording waits for its publisher.
+/// A template whose recordings wait for their publisher.
 const WAITS: &str = "\n[[template]]\nname = \"waits\"\nformats = [\"mp4\"]\nresume_window = \"1min\"\n\
                      [[rule]]\ntemplate = \"waits\"\n";
 
-/// When the picture lights up, in seconds.
+/// The times at which the picture lights up, in seconds.
 fn flashes(path: &Path) -> Vec<f64> {
     let file = path.to_str().unwrap();
     let words = "-vf scale=2:2 -fps_mode passthrough -pix_fmt gray -f rawvideo -";
@@ -29,7 +29,7 @@ fn flashes(path: &Path) -> Vec<f64> {
         .collect()
 }
 
-/// When a beep begins: as the times of the file say, or played end to end.
+/// The times at which a beep begins: by the times of the file, or played end to end.
 fn beeps(path: &Path, end_to_end: bool) -> Vec<f64> {
     const RATE: f64 = 48_000.0;
     let file = path.to_str().unwrap();
@@ -56,8 +56,8 @@ fn beeps(path: &Path, end_to_end: bool) -> Vec<f64> {
     found
 }
 
-/// Pushes what is before 3.4 s, breaks off, and goes on with the keyframe of second 6. Of the sound 150 ms are lost each second, and
-/// all of it from 8.4 s to 11.6 s.
+/// Pushes the media before 3.4 s, breaks off, and continues with the keyframe of second 6. Of the sound, 150 ms are lost each
+/// second, and all of it from 8.4 s to 11.6 s.
 fn push_with_a_break(service: &Service, flv: &Flv) {
     let is_lost = |time: u32| (400..550).contains(&(time % 1_000)) || (8_400..11_600).contains(&time);
     let lost = |tag: &Tag| tag.kind == AUDIO && is_lost(tag.time);
@@ -88,12 +88,12 @@ fn flash_and_beep_stay_together_over_a_break_and_drop_outs() {
     let folder = home();
     let flv = Flv::read(&flash_and_beep_in(folder.path(), 14, "-c:a aac -ar 44100"));
     let session = Session::record_with(WAITS, |service| push_with_a_break(service, &flv));
-    // A frame of the sound, and a picture.
+    // The tolerance is a frame of the sound, and a picture.
     let most = 1_024.0 / 44_100.0 + 0.04;
     for name in ["mp4", "fmp4", "flv", "hls"] {
         let path = session.rendition(name);
         let flashes = flashes(&path);
-        // Seconds 0 to 3 and 6 to 13, and no beep of seconds 9 to 11.
+        // Flashes of seconds 0 to 3 and 6 to 13, and no beep of seconds 9 to 11.
         assert_eq!(flashes.len(), 12, "{name}: {flashes:?}");
         let heard = [&flashes[..7], &flashes[10..]].concat();
         for end_to_end in [false, true] {

@@ -26,13 +26,13 @@ fn chromium_plays_every_rendition() {
     for playlist in ["index.m3u8", "master.m3u8"] {
         let seen = Case::of(folder.parent().unwrap(), playlist).rate(2.0).play();
         seen.plays_through(6.0);
-        // Every picture was decoded, in one piece. When each was shown is the machine's, which has other work.
+        // Every picture was decoded, in one piece. The times at which pictures are shown depend on the busy machine.
         assert!(seen.errors.is_empty() && seen.buffered.len() == 1, "{seen:?}");
         assert!(seen.frames >= 6 * 25 - 2, "{seen:?}");
     }
 }
 
-/// A size, a profile and the sound's rate change in the middle, and all of them stand in CODECS.
+/// A size, a profile and the sound's rate change in the middle, and CODECS names all of them.
 #[test]
 fn what_changes_in_the_middle_plays_in_hls_js_from_the_master_playlist() {
     let folder = home();
@@ -76,7 +76,7 @@ fn sound_and_picture_are_together_in_chromium() {
     assert_together(&seen, 4, "hls");
 }
 
-/// Fails unless there are so many flashes, each with its beep. A machine with other work is late with some.
+/// Fails unless there are so many flashes, each with its beep. A busy machine shows some of them late.
 #[track_caller]
 fn assert_together(seen: &Seen, flashes: usize, name: &str) {
     let mut sync = seen.sync();
@@ -93,9 +93,9 @@ fn tracks_that_pause_or_stop_or_never_come_play_in_hls_js() {
     let without = |kind: u8, from: u32, to: u32| {
         whole.only(|tag| header(tag) || tag.kind != kind || tag.time < from || tag.time >= to)
     };
-    // What is sent, how many pictures are shown at least, and whether sound and picture can be compared.
+    // The sent media, the least number of shown pictures, and whether sound and picture can be compared.
     let cases = [
-        // Chromium plays on without a pause of 150 ms, and so with sound that is early by it.
+        // Chromium plays on without a pause of 150 ms. The sound is early by this time from then on.
         (
             "a short drop-out of sound",
             without(AUDIO, 5_900, 6_050),
@@ -130,7 +130,7 @@ fn tracks_that_pause_or_stop_or_never_come_play_in_hls_js() {
         assert!(seen.ended && !seen.fatal, "{name}: {seen:?}");
         assert!(seen.frames >= pictures, "{name}: {seen:?}");
         if compared {
-            // A flash whose beep is missing has none near it.
+            // A flash without its beep has no beep near it.
             let near = seen.sync().into_iter().filter(|apart| apart.abs() < 500.0);
             let mut near: Vec<f64> = near.collect();
             let after = near.split_off(near.len() / 2);

@@ -23,36 +23,36 @@ const fn system(name: &'static str, package: &'static str) -> Program {
     Program { name, package }
 }
 
-/// A card. When it is dropped nothing of it stays: neither mount nor device.
+/// A storage device. When this is dropped, its mount and its loop device are removed.
 pub(crate) struct Card {
     folder: TempDir,
     point: PathBuf,
-    /// What it consists of, where that is less than it says.
+    /// The real storage of the device, if it is smaller than the device reports.
     substance: Option<PathBuf>,
     /// The loop device, while it is plugged in.
     device: Option<String>,
 }
 
-/// The card takes nothing as long as this lives.
+/// A stall: the device accepts nothing as long as this value lives.
 pub(crate) struct Stall(PathBuf);
 
-/// Another program's file, which takes all room that there is until this is dropped.
+/// The file of another program. It takes all free space until this value is dropped.
 pub(crate) struct Filler(PathBuf);
 
 impl Card {
-    /// A card of 256 MiB, mounted.
+    /// A mounted device of 256 MiB.
     #[track_caller]
     pub(crate) fn new() -> Self {
         Self::sized(256)
     }
 
-    /// A card of so many MiB, mounted.
+    /// A mounted device of so many MiB.
     #[track_caller]
     pub(crate) fn sized(mib: u64) -> Self {
         Self::made_of(mib, None)
     }
 
-    /// A card that says that it has so many MiB, and has fewer: see [`exhaust`](Self::exhaust).
+    /// A device that reports so many MiB and has fewer: see [`exhaust`](Self::exhaust).
     #[track_caller]
     pub(crate) fn fake(mib: u64, real: u64) -> Self {
         Self::made_of(mib, Some(real))
@@ -79,18 +79,18 @@ impl Card {
         let file = File::create(card.image()).unwrap();
         file.set_len(mib << 20).unwrap();
         card.plug();
-        // No room that only root may use: the service of the test is root, and a service is not.
+        // The file system reserves no space for root: the service of the test is root, but a normal service is not.
         needs_root(MKFS, &["-q", "-m", "0", card.device()]);
         card.mount();
         card
     }
 
-    /// Where it is mounted.
+    /// The mount point.
     pub(crate) fn path(&self) -> PathBuf {
         self.point.clone()
     }
 
-    /// The device it is plugged in as.
+    /// The device node.
     pub(crate) fn device(&self) -> &str {
         self.device.as_deref().expect("the card is plugged in")
     }
@@ -101,12 +101,12 @@ impl Card {
         folder.join("card.img")
     }
 
-    /// From now on a fake card fails to write wherever nothing was written before, until what is returned is dropped.
+    /// From now on, a fake device fails to write wherever nothing was written before, until the returned value is dropped.
     #[track_caller]
     pub(crate) fn exhaust(&self) -> Filler {
         let substance = self.substance.as_deref().expect("a fake card");
         let filler = Filler(substance.join("filler"));
-        // What the service lets go of meanwhile is its own: it needs that to make room.
+        // Space that the service frees meanwhile stays free for it: the service needs it to make space.
         filler.take(0, room(&self.point));
         filler
     }
@@ -117,28 +117,28 @@ impl Card {
         needs_root(MOUNT, &["-o", options, self.device(), shown(&self.point)]);
     }
 
-    /// Unmounts it as a user does, which needs everybody to have let go of it within some seconds.
+    /// Unmounts the device as a user does. All programs must have closed their files on it within some seconds.
     #[track_caller]
     pub(crate) fn unmount(&self) {
         wait_until("everybody to let go of the card", || self.try_unmount());
     }
 
-    /// Unmounts it if nobody uses it now.
+    /// Unmounts the device if no program uses it now.
     pub(crate) fn try_unmount(&self) -> bool {
         ran(UMOUNT, &[shown(&self.point)]).is_ok()
     }
 
-    /// Takes its directory away from under whoever uses it.
+    /// Detaches the mount while programs use it.
     #[track_caller]
     pub(crate) fn pull(&self) {
         needs_root(UMOUNT, &["--lazy", shown(&self.point)]);
     }
 
-    /// Unplugs it, once nobody holds anything of it any more, and plugs it in as another device.
+    /// Unplugs the device once no program has anything of it open, and plugs it in as another device.
     #[track_caller]
     pub(crate) fn plug_elsewhere(&mut self) {
         let before = self.device().to_owned();
-        // As long as the first is held, the next free one is another.
+        // As long as the first node is held, the next free one is another.
         let image = shown(&self.image()).to_owned();
         wait_until("everybody to let go of the card", || is_free(&before));
         let next = needs_root(LOSETUP, &["--find", "--show", &image]);
@@ -146,13 +146,13 @@ impl Card {
         self.device = Some(next.trim().to_owned());
     }
 
-    /// Waits until nothing of it is open.
+    /// Waits until no file of the device is open.
     #[track_caller]
     pub(crate) fn let_go(&self) {
         wait_until("everybody to let go of the card", || is_free(self.device()));
     }
 
-    /// Repairs it, unmounted; gives what was said.
+    /// Repairs the unmounted file system. Returns the program's output.
     #[track_caller]
     pub(crate) fn check(&self) -> String {
         let done = Command::new(E2FSCK.path())
@@ -160,12 +160,12 @@ impl Card {
             .output()
             .unwrap();
         let said = String::from_utf8_lossy(&done.stdout).into_owned();
-        // 1: it was repaired.
+        // Exit code 1: the file system was repaired.
         assert!(matches!(done.status.code(), Some(0 | 1)), "{said}");
         said
     }
 
-    /// ext4 finds itself damaged, and turns read-only.
+    /// ext4 detects damage, and turns read-only.
     #[track_caller]
     pub(crate) fn damage(&self) {
         let name = Path::new(self.device()).file_name().unwrap().to_owned();
@@ -173,13 +173,13 @@ impl Card {
         std::fs::write(&trigger, "1").unwrap_or_else(|error| panic!("{}: {error}", trigger.display()));
     }
 
-    /// The kernel gives up on its journal: from here on nothing can be written.
+    /// The kernel gives up ext4's journal: from here on nothing can be written.
     #[track_caller]
     pub(crate) fn abort(&self) {
         needs_root(MOUNT, &["-o", "remount,abort", shown(&self.point)]);
     }
 
-    /// Takes all room that is left, to the last byte.
+    /// Takes all free space, to the last byte.
     #[track_caller]
     pub(crate) fn fill(&self) -> Filler {
         let filler = Filler(self.point.join("filler"));
@@ -187,7 +187,7 @@ impl Card {
         filler
     }
 
-    /// It takes nothing until the stall is dropped.
+    /// The device accepts nothing until the stall is dropped.
     #[track_caller]
     pub(crate) fn stall(&self) -> Stall {
         needs_root(FSFREEZE, &["--freeze", shown(&self.point)]);
@@ -204,7 +204,7 @@ impl Card {
 
 impl Drop for Card {
     fn drop(&mut self) {
-        // Busy for a moment after the last process that used it; and several mounts may lie on one another.
+        // The device is busy for a moment after the last process that used it, and several mounts may lie on one another.
         let gone = (0..50).any(|turn| {
             std::thread::park_timeout(Duration::from_millis(100 * u64::from(turn > 0)));
             while is_mounted(&self.point) && ran(UMOUNT, &[shown(&self.point)]).is_ok() {}
@@ -234,7 +234,7 @@ impl Drop for Stall {
 }
 
 impl Filler {
-    /// Takes what has become free since, but so many bytes.
+    /// Takes the space that has become free since, except so many bytes.
     #[track_caller]
     pub(crate) fn grow(&self, leave: u64) {
         self.take(leave, u64::MAX);
@@ -263,13 +263,13 @@ impl Drop for Filler {
     }
 }
 
-/// Bytes that are free where `path` is.
+/// The free bytes of the file system of `path`.
 pub(crate) fn room(path: &Path) -> u64 {
     let space = nix::sys::statvfs::statvfs(path).unwrap();
     space.blocks_available() * space.fragment_size()
 }
 
-/// True when a device can be opened by one alone: it is not mounted anywhere, seen or not.
+/// True when a device can be opened exclusively: it is not mounted anywhere, visible or not.
 fn is_free(device: &str) -> bool {
     use std::os::unix::fs::OpenOptionsExt as _;
     let exclusive = nix::libc::O_EXCL;
@@ -287,12 +287,12 @@ fn is_mounted(point: &Path) -> bool {
         .any(|line| line.split(' ').nth(1) == point.to_str())
 }
 
-/// As text, for a command.
+/// The path as text, for a command.
 pub(crate) fn shown(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-/// What a program says.
+/// The output of a program.
 #[track_caller]
 fn needs_root(program: Program, arguments: &[&str]) -> String {
     ran(program, arguments).unwrap_or_else(|said| {

@@ -13,7 +13,7 @@ use crate::session::{Session, plain_session};
 use crate::support::flv::VIDEO;
 use crate::support::{Flv, edgereel, export, verified, wait_until};
 
-/// Bytes out of the middle of each picture that is large enough, and when it is decoded, in seconds.
+/// Bytes from the middle of each picture that is large enough, and its decoding time in seconds.
 fn pictures(flv: &Path) -> Vec<(f64, Vec<u8>)> {
     let tags = Flv::read(flv).tags.into_iter();
     let large = tags.filter(|tag| tag.kind == VIDEO && tag.body.len() > 200);
@@ -28,7 +28,7 @@ fn pictures(flv: &Path) -> Vec<(f64, Vec<u8>)> {
         .collect()
 }
 
-/// Every file of a store but SQLite's, which hold no media.
+/// Every file of a store except SQLite's files, which contain no media.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = folder.read_dir().unwrap().map(|entry| entry.unwrap().path());
     let (folders, mut found): (Vec<PathBuf>, Vec<PathBuf>) = entries.partition(|path| path.is_dir());
@@ -37,7 +37,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// When the pictures are decoded that are in any file of the store, once for each time.
+/// The decoding times of the pictures that are in any file of the store, once for each time.
 fn there(data: &Path, pictures: &[(f64, Vec<u8>)]) -> Vec<f64> {
     let mut by_start: HashMap<&[u8], Vec<&(f64, Vec<u8>)>> = HashMap::new();
     for picture in pictures {
@@ -63,7 +63,7 @@ fn there(data: &Path, pictures: &[(f64, Vec<u8>)]) -> Vec<f64> {
     found
 }
 
-/// A command to the session's service; its answer.
+/// Sends a command to the session's service. Returns the answer.
 #[track_caller]
 fn asked(session: &Session, arguments: &[&str]) -> Value {
     let socket = session.service.data().with_file_name("control.sock");
@@ -90,7 +90,7 @@ fn what_was_deleted_is_in_no_file_and_the_clip_plays() {
     assert!(all.len() > 150, "{} pictures", all.len());
     assert_eq!(there(&data, &pictures), all);
 
-    // From within a GOP of 2 s on.
+    // The deleted range begins within a GOP of 2 s.
     let start: Timestamp = asked(&session, &["recording", "get", &id])["start"]
         .as_str()
         .unwrap()
@@ -98,7 +98,7 @@ fn what_was_deleted_is_in_no_file_and_the_clip_plays() {
         .unwrap();
     let moment = |seconds| (start + SignedDuration::from_secs(seconds)).to_string();
     let (from, to) = (moment(3), moment(5));
-    // It was pushed faster than it is played.
+    // The clip was pushed faster than real time.
     let end = start + SignedDuration::from_secs(5);
     wait_until("the end of the clip to be past", || Timestamp::now() > end);
     let clip = asked(
@@ -111,7 +111,7 @@ fn what_was_deleted_is_in_no_file_and_the_clip_plays() {
         .unwrap()
         .to_owned();
 
-    // A script says that it means it.
+    // A script needs `--yes`.
     let socket = data.with_file_name("control.sock");
     let refused = edgereel(&["recording", "delete", &id, "--socket", socket.to_str().unwrap()]);
     assert_eq!(refused.code, Some(1));
@@ -125,7 +125,7 @@ fn what_was_deleted_is_in_no_file_and_the_clip_plays() {
     assert!((2.0..5.2).contains(&left), "{answer}");
     wait_until("it to be written over", || {
         let left = there(&data, &pictures);
-        // At most a GOP and a fragment before, and a fragment behind.
+        // At most a GOP and a fragment before the range, and a fragment behind it, stay.
         left[0] > 0.8 && *left.last().unwrap() < 6.2
     });
     let found = there(&data, &pictures);
@@ -145,7 +145,7 @@ fn what_was_deleted_is_in_no_file_and_the_clip_plays() {
     session.service.stop();
     verified(&data);
 
-    // With the journal gone it is not found again.
+    // After the loss of the journal, the footage is not found again.
     for name in ["journal.db", "journal.db-wal", "journal.db-shm"] {
         let _ = std::fs::remove_file(data.join(name));
     }

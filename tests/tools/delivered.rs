@@ -38,7 +38,7 @@ fn players_play_from_the_bucket_while_it_is_recorded_and_afterwards() {
             let objects = bucket.objects().into_keys();
             objects.into_iter().find(|key| key.ends_with("index.m3u8"))
         });
-        // What is there by now decodes, though nobody knows how it goes on.
+        // The media that is there by now can be decoded, though its continuation is not known.
         let live = format!("{}/media/{key}", bucket.endpoint());
         let arguments = [
             "-v",
@@ -96,7 +96,7 @@ fn players_play_from_the_bucket_while_it_is_recorded_and_afterwards() {
     );
 }
 
-/// Two publishes in one recording: VLC stops where a playlist says that times do not go on.
+/// Two publishes in one recording. VLC stops where a playlist has a discontinuity.
 #[test]
 fn vlc_plays_past_a_break() {
     let (home, dir, folder) = (home(), home(), home());
@@ -116,7 +116,7 @@ fn vlc_plays_past_a_break() {
         .find(|key| key.ends_with("/master.m3u8"))
         .unwrap();
     let url = format!("{}/media/{key}", bucket.endpoint());
-    // It refuses to run as root.
+    // VLC refuses to run as root.
     let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o777);
     std::fs::set_permissions(folder.path(), everybody).unwrap();
     let played = folder.path().join("played.ts");
@@ -149,7 +149,7 @@ fn vlc_plays_past_a_break() {
         .split_whitespace()
         .next()
         .and_then(|count| count.parse::<u32>().ok());
-    // It keeps the last ones to itself.
+    // VLC does not report the last pictures.
     assert!(
         pictures.is_some_and(|pictures| pictures > 380),
         "{pictures:?} of 400"

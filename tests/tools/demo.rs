@@ -35,7 +35,7 @@ fn the_demo_runs_by_itself_and_what_it_leaves_plays() {
     for segment in segments(&store) {
         plays(&segment);
     }
-    // A second time in the same place; never over what somebody else put there.
+    // `demo` runs a second time in the same place, but never overwrites files of somebody else.
     edgereel_in(home.path(), &[], &["demo", "--seconds", "2"]).ok();
     std::fs::create_dir(home.path().join("mine")).unwrap();
     std::fs::write(home.path().join("mine/thesis.txt"), "years of work").unwrap();
@@ -43,7 +43,7 @@ fn the_demo_runs_by_itself_and_what_it_leaves_plays() {
     assert!(home.path().join("mine/thesis.txt").exists());
 }
 
-/// The functions of scripts/setup.sh, with those that would change the machine replaced by words.
+/// The functions of scripts/setup.sh. Those that would change the machine only print what they would do.
 #[test]
 fn what_brings_a_service_is_installed_without_the_service() {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/setup.sh");
@@ -69,7 +69,7 @@ fn what_brings_a_service_is_installed_without_the_service() {
         notice.contains("mosquitto.service is neither enabled nor started"),
         "{notice}"
     );
-    // No package that brings a service is installed otherwise.
+    // No package with a service is installed in another way.
     let text = std::fs::read_to_string(script).unwrap();
     for service in ["mosquitto", "nginx"] {
         assert!(!text.contains(&format!("|| apt {service} ")), "{service}");

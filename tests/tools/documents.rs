@@ -39,7 +39,7 @@ fn blocks(document: &str) -> Vec<Block> {
     blocks
 }
 
-/// Types what a page says into one shell, in a network of its own: port 1935 is free there, as on a new box.
+/// Types the commands of a page into one shell, in a separate network: port 1935 is free there, as on a new box.
 fn typed(document: &str, before: &str) -> Done {
     let home = home();
     let edgereel = Path::new(env!("CARGO_BIN_EXE_edgereel"));
@@ -58,7 +58,7 @@ fn typed(document: &str, before: &str) -> Done {
         .collect();
     assert!(!shell.is_empty(), "{document} has nothing to type");
     for block in shell {
-        // What a person does in one terminal and looks at is awaited here.
+        // A person looks at the output of each command. The test waits for that output.
         let text = block
             .text
             .replace("edgereel run\n", "edgereel run &\nlistening\n");
@@ -84,7 +84,7 @@ fn typed(document: &str, before: &str) -> Done {
     done
 }
 
-/// Something that is on the air, for pages that take it for granted.
+/// A stream that is on the air, for pages that assume one.
 fn on_the_air() -> String {
     let ffmpeg = FFMPEG.path();
     let clip = "-f lavfi -i testsrc2=size=320x180:rate=25 -f lavfi -i sine -t 10 -c:v libx264 -pix_fmt yuv420p -g 25 -c:a aac clip.mp4";
@@ -130,7 +130,7 @@ fn configurations_in_documents_are_right() {
             .filter(|block| block.language == "toml")
         {
             let shown = format!("{document}:{}", block.line);
-            // A folder to deliver to has to be there.
+            // The folder for deliveries must exist.
             let text = block
                 .text
                 .replace("file:///var/rec", &format!("file://{}", home.path().display()));

@@ -44,7 +44,7 @@ fn ffmpeg_in_real_time() {
     same_in(&session, &file, &["mp4"], FFMPEG);
 }
 
-/// Anamorphic HDR10: its light and its display stand in messages of the coding, its colours in `colorInfo` alone.
+/// Anamorphic HDR10. Its light and its display are in messages of the codec, its colours only in `colorInfo`.
 #[test]
 fn ffmpeg_hevc_by_enhanced_rtmp() {
     let folder = home();
@@ -56,7 +56,7 @@ master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000
     let session = session_of(&file);
     same_in(&session, &file, &ALL, ENHANCED);
     assert_eq!(session.recording.tracks[0].codec, "hevc");
-    // Chromium has no decoder of it everywhere.
+    // Chromium does not have a decoder for it on every system.
     let master = by_master(&session, "hvc1.1.6.L60.90,mp4a.40.2", "465x180");
     decodes(&master, ENHANCED);
     let text = std::fs::read_to_string(&master).unwrap();
@@ -74,8 +74,8 @@ master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000
     }
 }
 
-/// ffprobe finds the shape of the pixels, the colours, the display and the light in the boxes of a file. It is kept from decoding,
-/// which says nothing of colours.
+/// ffprobe finds the shape of the pixels, the colours, the display and the light in the boxes of a file. It must not decode,
+/// because the media contains no colours.
 #[track_caller]
 fn looks(path: &Path) {
     let shown = FFPROBE.run([
@@ -107,7 +107,7 @@ fn looks(path: &Path) {
     }
 }
 
-/// What GStreamer knows of the picture before it decodes any.
+/// What GStreamer knows of the picture before it decodes one.
 #[track_caller]
 fn caps_of(mp4: &Path) -> String {
     let location = format!("location={}", mp4.display());
@@ -134,7 +134,7 @@ fn by_master(session: &Session, codecs: &str, size: &str) -> PathBuf {
     path
 }
 
-/// hls.js asks the browser by what the master playlist says.
+/// hls.js asks the browser whether it can play what the master playlist names.
 #[track_caller]
 fn plays_in_chromium(playlist: &Path) {
     let folder = playlist.parent().unwrap();
@@ -167,7 +167,7 @@ fn ffmpeg_opus_by_enhanced_rtmp() {
     same_in(&session, &file, &WITHOUT_AAC, ENHANCED);
     assert_eq!(session.recording.tracks[1].codec, "opus");
     plays_in_chromium(&by_master(&session, "avc1.64000c,opus", "320x180"));
-    // What libopus was late by is decoded and not heard: presentation begins behind it.
+    // The delay of libopus is decoded and not presented: presentation begins after it.
     let mp4 = session.rendition("mp4");
     let first = FFPROBE
         .run([
@@ -201,7 +201,7 @@ fn ffmpeg_beyond_24_bits_of_time() {
 fn ffmpeg_by_rtmps() {
     let folder = home();
     let file = source(folder.path(), FFMPEG, 8, H264_AAC);
-    // The recent one looks at certificates unless it is told not to.
+    // The recent ffmpeg checks certificates unless an option says that it must not.
     for (pusher, more) in [(FFMPEG, ""), (ENHANCED, "-tls_verify 0")] {
         let session = Session::record_under_tls(|url| push_copy(pusher, &file, more, url));
         same_in(&session, &file, &["mp4", "hls"], pusher);
@@ -226,7 +226,7 @@ fn librtmp_by_gstreamer_rtmpsink() {
     same_in(&session, &copy, &ALL, FFMPEG);
 }
 
-/// Pushes in real time what GStreamer encodes and muxes, and keeps a copy of just that.
+/// Pushes in real time the output of GStreamer's encoder and muxer, and keeps a copy of the same bytes.
 #[track_caller]
 fn gstreamer(folder: &Path, sink: impl Fn(&str) -> Vec<String>) -> (Session, PathBuf) {
     let copy = folder.join("copy.flv");

@@ -35,7 +35,7 @@ fn a_card_that_is_pulled_and_returns_as_another_device_costs_what_was_not_durabl
     assert_eq!(on_air.open(), before, "the recordings are others");
     for (recording, gaps) in on_air.end() {
         assert!(before.contains(&(recording.stream.clone(), recording.id.clone())));
-        // Memory bridged it: at most what was not durable is gone.
+        // Memory bridged the time without the device: at most the media that was not durable is lost.
         assert!(gaps.iter().all(|(from, to)| to - from <= 4_000), "{gaps:?}");
         expect_told(&recording, &gaps);
     }
@@ -75,7 +75,7 @@ fn a_card_whose_own_journal_is_given_up_by_the_kernel_is_let_go_of_and_gone_on_w
     turns_read_only(Card::abort);
 }
 
-/// Two publishers, a card that turns read-only by `what`, and who mends it and mounts it again.
+/// Two publishers, and a storage device that turns read-only by `what`. The test repairs it and mounts it again.
 #[track_caller]
 fn turns_read_only(what: fn(&Card)) {
     let card = Card::new();
@@ -104,7 +104,7 @@ fn a_card_that_fails_to_write_here_and_there_is_gone_on_with_when_it_can_be_writ
     on_air.go_on(6_000);
     drop(nothing_left);
     wait_until("recording to go on", || {
-        // Where ext4 lost something of its own it has turned read-only, and wants to be mended.
+        // If ext4 lost some of its own data, it has turned read-only and needs a repair.
         if card.try_unmount() {
             card.check();
             card.mount();
@@ -124,7 +124,7 @@ fn a_directory_that_is_removed_while_it_is_recorded_to_is_made_again() {
     let data = folder.path().join("store");
     let on_air = OnAir::start(&data, ("", ""), &STREAMS, 10_000);
     let before = on_air.open();
-    // Somebody else makes files in it meanwhile.
+    // Another program makes files in the directory meanwhile.
     wait_until("all of it to be removed", || {
         let _ = std::fs::remove_dir_all(&data);
         !data.exists()
@@ -145,7 +145,7 @@ fn a_journal_that_is_overwritten_is_noticed_and_made_again() {
     let folder = home();
     let data = folder.path().join("store");
     let mut random = Random::new();
-    // Something older, which the journal alone knew of.
+    // An older recording, which only the journal knew.
     let older = OnAir::start(&data, ("", ""), &["live/older"], 0);
     let older = older.end().remove(0).0;
     let on_air = OnAir::start(&data, ("", ""), &STREAMS, 10_000);

@@ -32,7 +32,7 @@ fn a_real_broker_carries_everything_and_people_read_it() {
             .count()
     };
     wait_until("it to be delivered", || count("event/recording.delivered") == 1);
-    // The same request twice is one task and one answer, said twice.
+    // The same request twice makes one task. Its one answer is sent twice.
     let task = "{\"id\":\"order-1\",\"stream\":\"live/cam\",\"duration\":\"1h\"}";
     for _ in 0..2 {
         broker.publish(&[
@@ -52,7 +52,7 @@ fn a_real_broker_carries_everything_and_people_read_it() {
         .map(|(_, text)| text)
         .collect();
     assert_eq!(answers[0], answers[1]);
-    // What is retained is not carried out, and not at the next connection either.
+    // A retained request is not carried out, not at the next connection either.
     broker.publish(&["-r", "-t", &format!("{ROOT}/request/device.info"), "-m", "{}"]);
     wait_until("it to be refused", || count("response/device.info") == 1);
     // A shell checks the signature.
@@ -156,8 +156,8 @@ fn a_real_broker_is_killed_with_and_without_its_memory_and_events_come_in_order_
     let listening = broker.listen();
     listening.hears(&broker);
     push(&service, "live/last", 2, 0);
-    // Nine publishes with four events each, and the start. What the broker had taken and lost with its memory is gone from
-    // there, and its number is missing; what it never confirmed comes again.
+    // Nine publishes with four events each, and the start. Events that the broker had accepted and lost with its memory are
+    // gone, and their numbers are missing. Events that it never confirmed come again.
     let sequence = |event: &Value| event["sequence"].as_str().unwrap().parse::<u64>().unwrap();
     let heard = wait_for("the last event to be told", || {
         let events = listening.events("box-17");
@@ -180,7 +180,7 @@ fn a_real_broker_is_killed_with_and_without_its_memory_and_events_come_in_order_
     wait_until("nothing to wait any more", || service_outbox(home.path()) == 0);
 }
 
-/// Events that the service has yet to send.
+/// The events that the service has not sent yet.
 fn service_outbox(home: &Path) -> u64 {
     use std::io::{BufRead as _, Write as _};
     let mut socket = std::os::unix::net::UnixStream::connect(home.join("control.sock")).unwrap();

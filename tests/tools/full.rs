@@ -11,7 +11,7 @@ use crate::support::{edgereel, sample_path, wait_until};
 const MIB: u64 = 1 << 20;
 const QUOTA: u64 = 64 * MIB;
 const FLOOR: u64 = 16 * MIB;
-/// Twice 12 Mbit/s: bytes that arrive within a second, and a little.
+/// Twice 12 Mbit/s: the bytes that arrive within a second, and a little more.
 const SECOND: u64 = 4 * MIB;
 const STREAMS: [&str; 2] = ["live/cam1", "live/cam2"];
 
@@ -19,7 +19,7 @@ fn config(on_full: &str) -> String {
     format!("quota = \"64 MiB\"\nmin_free = \"16 MiB\"\non_full = \"{on_full}\"\n")
 }
 
-/// Bytes on the card that the tape takes.
+/// The bytes that the tape uses on the storage device.
 fn used(folder: &Path) -> u64 {
     let Ok(entries) = std::fs::read_dir(folder) else {
         return 0;
@@ -27,7 +27,7 @@ fn used(folder: &Path) -> u64 {
     let taken = |path: PathBuf| match path.metadata() {
         Ok(found) if found.is_dir() => used(&path),
         Ok(found) => found.blocks() * 512,
-        // Taken over or removed just now.
+        // This file was taken over or removed just now.
         Err(_) => 0,
     };
     entries
@@ -36,7 +36,7 @@ fn used(folder: &Path) -> u64 {
         .sum()
 }
 
-/// What is in the outbox, by kind.
+/// The events in the outbox, by kind.
 #[track_caller]
 fn told(data: &Path, kind: &str) -> i64 {
     let journal = rusqlite::Connection::open_with_flags(
@@ -47,7 +47,7 @@ fn told(data: &Path, kind: &str) -> i64 {
     journal.unwrap().query_row(sql, [kind], |row| row.get(0)).unwrap()
 }
 
-/// Recording goes on by itself, and who asks is let in again.
+/// Recording continues by itself, and new publishers are accepted again.
 #[track_caller]
 fn goes_on(on_air: &mut OnAir) {
     on_air.recorded_again();
@@ -75,8 +75,8 @@ fn a_full_card_under_stop_keeps_what_there_is_and_goes_on_when_there_is_room() {
     let mut client = Rtmp::connected(on_air.service.address(), "live");
     assert!(!client.may_publish("cam3"), "it was let in");
     client.wait_text("storage.min_free");
-    // The journal goes on: it has a reserve. Nothing is given up.
-    // One stream may still fill blocks that its segment has; then nothing grows.
+    // The journal continues in its reserve. Nothing is evicted. One stream may still fill blocks that its segment has; then
+    // nothing grows.
     let still = || {
         let before = used(&data.join("tape"));
         on_air.go_on(2_000);
@@ -115,7 +115,7 @@ fn who_begins_on_a_full_card_before_anybody_knows_is_recorded_when_there_is_room
     let stop = "on_full = \"stop\"\n";
     let mut on_air = OnAir::start(&data, (stop, ""), &STREAMS, 0);
     let filler = card.fill();
-    // The segments that are open have room for a while; a publish that comes now wants one of its own.
+    // The open segments have space for a while. A publish that begins now needs its own segment.
     on_air.publish("live/cam3", 0);
     on_air.manager.wait_status("storage.min_free");
     let url = on_air.service.url("live/cam4");
@@ -139,7 +139,7 @@ fn a_full_card_under_overwrite_oldest_keeps_its_floor_and_its_quota() {
     on_air.go_on_while(24_000, || most = most.max(used(&tape)));
     assert!((QUOTA - 8 * MIB..=QUOTA + SECOND).contains(&most), "{most} bytes");
     assert!(told(&data, "media.evicted_undelivered") > 0);
-    // Somebody else takes the rest: the tape makes room for the floor, and is recorded on.
+    // Another program takes the rest. The tape restores the minimum of free space, and recording continues.
     let filler = card.fill();
     wait_until("the floor to be free again", || room(&card.path()) >= FLOOR);
     let mut least = u64::MAX;
@@ -150,7 +150,7 @@ fn a_full_card_under_overwrite_oldest_keeps_its_floor_and_its_quota() {
         "{}",
         on_air.manager.status()
     );
-    // And all that the tape gives up for it, too, until there is nothing left to give up.
+    // The program also takes everything that the tape evicts for that, until nothing is left to evict.
     wait_until("the status to say that it is full", || {
         filler.grow(FLOOR / 2);
         on_air.manager.status().contains("storage.min_free")

@@ -6,12 +6,12 @@ use crate::packets::Packets;
 use crate::programs::Program;
 use crate::session::Session;
 
-/// Every rendition of AAC recordings.
+/// Every format of AAC recordings.
 pub(crate) const ALL: [&str; 6] = ["mp4", "fmp4", "hls", "flv", "m4a", "adts"];
-/// Every rendition of others.
+/// Every format of other recordings.
 pub(crate) const WITHOUT_AAC: [&str; 4] = ["mp4", "fmp4", "hls", "flv"];
 
-/// Fails unless each rendition has the packets of `source`, and decodes without a word.
+/// Fails unless each format has the packets of `source`, and decodes without a message.
 #[track_caller]
 pub(crate) fn same_in(session: &Session, source: &Path, renditions: &[&str], judge: Program) {
     let sent = Packets::of(source, judge);
@@ -30,7 +30,7 @@ pub(crate) fn same_in(session: &Session, source: &Path, renditions: &[&str], jud
     }
 }
 
-/// Fails unless a file decodes to its end without a word.
+/// Fails unless a file decodes to its end without a message.
 #[track_caller]
 pub(crate) fn decodes(path: &Path, judge: Program) {
     let arguments = [
@@ -44,7 +44,7 @@ pub(crate) fn decodes(path: &Path, judge: Program) {
         "-",
     ];
     let done = judge.run(arguments).ok();
-    // ffmpeg rounds the times of what it decoded to the rate that it guesses: live pictures may then coincide.
+    // ffmpeg rounds the times of decoded pictures to the rate that it guesses: live pictures may then coincide.
     let rounded = |line: &&str| !line.contains("non monotonically increasing dts to muxer");
     let complaints: Vec<&str> = done.stderr.lines().filter(rounded).collect();
     assert!(complaints.is_empty(), "{}: {complaints:#?}", path.display());

@@ -9,7 +9,7 @@ use crate::support::cli::{command, finish};
 use crate::support::rtmp::Rtmp;
 use crate::support::{home, sample};
 
-/// Times that the clip of 20 s is sent.
+/// How many times the clip of 20 s is sent.
 const LOOPS: u32 = 360;
 /// The most that an export may have resident.
 const EXPORT_MEMORY: u64 = 32 << 20;
@@ -89,7 +89,7 @@ fn two_hours_unpaced_are_one_mp4() {
     assert!((seconds(video) - length).abs() < 0.001, "{probed:#}");
 }
 
-/// Exports, and gives the most memory that was seen resident.
+/// Exports. Returns the most resident memory that was seen.
 fn export_watched(session: &Session, out: &std::path::Path) -> u64 {
     let mut command = command();
     command
@@ -105,7 +105,7 @@ fn export_watched(session: &Session, out: &std::path::Path) -> u64 {
     let status = format!("/proc/{}/status", child.id());
     let watch = std::thread::spawn(move || {
         let mut peak = 0;
-        // The high-water mark only grows; a process that has ended has none.
+        // The high-water mark only grows. A process that has ended has none.
         while let Some(kib) = std::fs::read_to_string(&status)
             .ok()
             .as_deref()

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use crate::support::{home, wait_for};
 
-/// Listens where a service manager does.
+/// A socket that listens in place of a service manager.
 pub(crate) struct Manager {
     _folder: TempDir,
     socket: PathBuf,
@@ -45,14 +45,14 @@ impl Manager {
         }
     }
 
-    /// For the environment of a service whose watchdog bites after so many microseconds. Its status is told twice as
+    /// The environment of a service whose watchdog expires after so many microseconds. The service sends its status twice as
     /// often.
     pub(crate) fn variables<'a>(&'a self, watchdog: &'a str) -> [(&'static str, &'a str); 2] {
         let socket = self.socket.to_str().unwrap();
         [("NOTIFY_SOCKET", socket), ("WATCHDOG_USEC", watchdog)]
     }
 
-    /// How often the watchdog was fed.
+    /// The number of watchdog signals.
     pub(crate) fn fed(&self) -> usize {
         self.told.lock().unwrap().fed
     }
@@ -68,7 +68,7 @@ impl Manager {
             .unwrap_or_default()
     }
 
-    /// Waits until the status has these words; gives it.
+    /// Waits until the status contains these words. Returns the status.
     #[track_caller]
     pub(crate) fn wait_status(&self, words: &str) -> String {
         let what = format!("the status to say '{words}'");

@@ -9,7 +9,7 @@ use crate::programs::{MOSQUITTO, MOSQUITTO_PUB, MOSQUITTO_SUB};
 use crate::support::port::Port;
 use crate::support::wait_until;
 
-/// Mosquitto, on a port of its own.
+/// Mosquitto, on its own port.
 pub(crate) struct Mosquitto {
     home: PathBuf,
     pub(crate) port: u16,
@@ -50,7 +50,7 @@ impl Mosquitto {
         });
     }
 
-    /// As a power cut would.
+    /// Kills Mosquitto, as a power cut would.
     pub(crate) fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             child.kill().unwrap();
@@ -62,7 +62,7 @@ impl Mosquitto {
         let _ = std::fs::remove_file(self.home.join("mosquitto.db"));
     }
 
-    /// Publishes as people do.
+    /// Publishes with `mosquitto_pub`, as people do.
     pub(crate) fn publish(&self, arguments: &[&str]) {
         self.publish_as("mqttv5", arguments);
     }
@@ -75,7 +75,7 @@ impl Mosquitto {
         MOSQUITTO_PUB.run(all).ok();
     }
 
-    /// Begins to print what is published, topic and payload.
+    /// Begins to print the published messages, with topic and payload.
     pub(crate) fn listen(&self) -> Listening {
         let file = self.home.join("heard.txt");
         let out = std::fs::File::options()
@@ -85,7 +85,7 @@ impl Mosquitto {
             .unwrap();
         let mut command = Command::new(MOSQUITTO_SUB.path());
         let port = self.port.to_string();
-        // A session of its own, so that it hears what was said while the broker was away.
+        // The client has its own session, so that it gets messages that were sent while the broker was away.
         command.args([
             "-p", &port, "-V", "mqttv5", "-q", "1", "-c", "-i", "listener", "-x", "3600", "-v",
         ]);
@@ -100,7 +100,7 @@ impl Drop for Mosquitto {
     }
 }
 
-/// `mosquitto_sub`, and what it printed.
+/// `mosquitto_sub`, and its output.
 pub(crate) struct Listening {
     file: PathBuf,
     child: Child,
@@ -116,7 +116,7 @@ impl Listening {
         text.lines().filter_map(line).collect()
     }
 
-    /// Waits until it hears what is said from now on.
+    /// Waits until the client receives new messages.
     pub(crate) fn hears(&self, broker: &Mosquitto) {
         wait_until("the listener to listen", || {
             broker.publish(&["-t", "edgereel/is-anybody-there", "-m", "?"]);

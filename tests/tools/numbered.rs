@@ -7,7 +7,7 @@ use crate::session::push_copy;
 use crate::support::rtmp::Rtmp;
 use crate::support::{Flv, Recording, Service, edgereel, export, home, recordings, wait_for};
 
-/// Bits of a number; each is a block of eight by 32 pixels.
+/// The bits of a number. Each is a block of eight by 32 pixels.
 const BITS: usize = 11;
 
 /// A recording is split after 30 s of media.
@@ -40,7 +40,7 @@ fn numbered_by(program: Program, folder: &Path, (rate, seconds): (u32, u32), cod
     path
 }
 
-/// The numbers of the pictures that are shown.
+/// The numbers of the shown pictures.
 fn numbers(path: &Path) -> Vec<usize> {
     numbers_by(FFMPEG, path)
 }
@@ -66,7 +66,7 @@ fn numbers_by(program: Program, path: &Path) -> Vec<usize> {
     pixels.chunks_exact(BITS).map(number).collect()
 }
 
-/// What a recording shows in a format.
+/// The numbers that a recording shows in a format.
 fn shown(folder: &Path, data: &Path, recording: &Recording, format: &str) -> Vec<usize> {
     shown_by(FFMPEG, folder, data, recording, format)
 }
@@ -80,7 +80,7 @@ fn shown_by(program: Program, folder: &Path, data: &Path, recording: &Recording,
     }
 }
 
-/// Pushes pictures to be split; gives the service, and what it recorded.
+/// Pushes pictures so that the recording is split. Returns the service and its recordings.
 fn split(folder: &Path, seconds: u32, codecs: &str, count: usize) -> (Service, Vec<Recording>) {
     let file = numbered(folder, seconds, codecs);
     split_by(FFMPEG, folder, &file, SPLIT, count)
@@ -116,7 +116,7 @@ fn files_of_a_split_join_without_a_picture_missing_or_twice() {
         assert!(pieces[0].len() >= 750, "{format}: {}", pieces[0].len());
         assert!(pieces.concat().into_iter().eq(0..65 * 25), "{format}: {pieces:?}");
     }
-    // The same by `export --split`.
+    // `export --split` gives the same.
     let id = all[0].id.as_str();
     let path = folder.path().join("piece.mp4");
     let (data, out) = (service.data(), path.to_str().unwrap());
@@ -142,7 +142,7 @@ fn where_no_keyframe_comes_files_of_a_split_join_in_mp4() {
     assert!(of(1, "flv").into_iter().eq(0..64 * 25));
 }
 
-/// With P B B all along it is split before a P, and no picture is in both files.
+/// In a stream of P B B, the split is before a P, and no picture is in both files.
 #[test]
 fn where_no_keyframe_comes_files_of_a_split_join_with_b_frames_too() {
     let folder = home();
@@ -154,7 +154,7 @@ fn where_no_keyframe_comes_files_of_a_split_join_with_b_frames_too() {
     assert!(pieces.concat().into_iter().eq(0..64 * 25), "{pieces:?}");
 }
 
-/// A stream that is refreshed bit by bit has no whole picture where it is split: MP4 hides what makes it whole.
+/// A stream with intra refresh has no whole picture at the split. MP4 hides the pictures that make the first one whole.
 #[test]
 fn files_of_a_split_at_recovery_points_join_in_mp4() {
     let folder = home();
@@ -166,8 +166,8 @@ fn files_of_a_split_at_recovery_points_join_in_mp4() {
     assert!(of(0).len() < 44 * 25, "split at a recovery point");
 }
 
-/// The pictures that are shown before the keyframe of an open GOP refer to the file before: MP4 has that, hidden. The other
-/// formats begin with the keyframe, and that is told.
+/// The leading pictures of an open GOP refer to the file before. MP4 contains that part, hidden. The other formats begin with
+/// the keyframe, and edgereel reports it.
 #[test]
 fn files_of_a_split_at_open_gops_join_in_mp4() {
     let folder = home();
@@ -191,7 +191,7 @@ scenecut=0:open-gop=1:ctu=16:crf=16";
             "{format}: {pieces:?}"
         );
         for (before, piece) in pieces.iter().zip(&pieces[1..]) {
-            // They lack the B-frames before their keyframe.
+            // These formats lack the B-frames before their keyframe.
             let missing = piece[0] - before[before.len() - 1] - 1;
             assert!(
                 missing == 3 && piece[0] % 48 == 0,
@@ -245,7 +245,7 @@ fn a_part_and_a_clip_begin_and_end_with_the_pictures_that_were_asked_for() {
             .all(|recording| recording.state == "closed")
             .then_some(())
     });
-    // A picture is shown 80 ms later than its number says: decoding needs two others.
+    // A picture is shown 80 ms later than its number says, because its decoding needs two others.
     let asked = 123..223;
     for format in FORMATS {
         let path = folder.path().join(format!("part-{format}"));
@@ -269,7 +269,7 @@ fn a_part_and_a_clip_begin_and_end_with_the_pictures_that_were_asked_for() {
             );
             match format {
                 "mp4" => assert_eq!(first..last + 1, asked, "{what}"),
-                // From the keyframe before, to what the last picture needs.
+                // The file contains the pictures from the keyframe before to the last one that the range's last picture needs.
                 _ => assert!(
                     first == 100 && (222..=224).contains(&last),
                     "{what}, {format}: {first} to {last}"

@@ -33,12 +33,12 @@ struct Publisher {
 }
 
 impl OnAir {
-    /// Starts a service on `data`, with these lines in `[storage]` and this text behind, and a publisher for each
-    /// stream whose pictures have so many bytes more than the clip's.
+    /// Starts a service on `data`, with these lines in `[storage]` and this text behind it, and one publisher for each stream.
+    /// Each picture of a stream has so many bytes more than the clip's.
     #[track_caller]
     pub(crate) fn start(data: &Path, config: (&str, &str), streams: &[&str], bytes: usize) -> Self {
         let (home, manager) = (home(), Manager::new());
-        // The status is told once a second.
+        // The service sends its status once a second.
         let service = Service::start_on(home.path(), data, config, &manager.variables("2000000"));
         let mut this = Self {
             service,
@@ -64,13 +64,13 @@ impl OnAir {
         });
     }
 
-    /// Waits until so much more was taken from each publisher, in milliseconds: none of them is disturbed.
+    /// Waits until the service has taken so many more milliseconds from each publisher. None of them may be disturbed.
     #[track_caller]
     pub(crate) fn go_on(&self, millis: u32) {
         self.go_on_while(millis, || ());
     }
 
-    /// The same, and looks at something all the time.
+    /// The same, with a check all the time.
     #[track_caller]
     pub(crate) fn go_on_while(&self, millis: u32, mut look: impl FnMut()) {
         let least: Vec<u32> = self.taken().iter().map(|taken| taken + millis).collect();
@@ -86,14 +86,14 @@ impl OnAir {
         });
     }
 
-    /// Waits until all that are on the air are being recorded again.
+    /// Waits until all streams on the air are recorded again.
     #[track_caller]
     pub(crate) fn recorded_again(&self) {
         self.manager
             .wait_status(&format!("{} recording", self.publishers.len()));
     }
 
-    /// The recordings that are not over, by stream.
+    /// The unfinished recordings, by stream.
     #[track_caller]
     pub(crate) fn open(&self) -> Vec<(String, String)> {
         let mut open: Vec<(String, String)> = wait_for("a recording of each", || {
@@ -108,9 +108,9 @@ impl OnAir {
         open
     }
 
-    /// Ends all publishers and the service. Gives each recording with the gaps that its pictures have, in
-    /// milliseconds of the clip. What is there is what was sent, in that order, up to the end; each gap ends at a
-    /// keyframe; and the tape is sound.
+    /// Ends all publishers and the service. Returns each recording with the gaps of its pictures, in milliseconds of the clip.
+    /// Fails unless the recorded media is the sent media, in that order, up to the end, each gap ends at a keyframe, and the
+    /// tape is sound.
     #[track_caller]
     pub(crate) fn end(self) -> Vec<(Recording, Vec<(u32, u32)>)> {
         let taken = self.taken();
@@ -132,7 +132,7 @@ impl OnAir {
         let mut found = Vec::new();
         for ((stream, clip), taken) in clips.iter().zip(taken) {
             let all = recordings(&data);
-            // The latest of the stream: others may be older.
+            // The latest recording of the stream. Others may be older.
             let recording = all.into_iter().filter(|recording| recording.stream == *stream);
             let recording = recording.max_by(|a, b| a.start.cmp(&b.start)).expect(stream);
             let out = self.home.path().join("out.mp4");
@@ -172,7 +172,7 @@ pub(crate) fn expect_told(recording: &Recording, gaps: &[(u32, u32)]) {
     );
 }
 
-/// The clip again and again, with so many bytes more in each picture, and nothing like anything else.
+/// The clip again and again, with so many bytes more in each picture, and no two samples alike.
 fn unmistakable(stream: &str, bytes: usize) -> Flv {
     let programme = Programme::marked(stream, 0, bytes);
     let tags = (0..).map(|number| programme.tag(number));
@@ -181,7 +181,7 @@ fn unmistakable(stream: &str, bytes: usize) -> Flv {
     }
 }
 
-/// Where pictures are missing, before what was taken last.
+/// The times of missing pictures, before the last taken one.
 #[track_caller]
 fn gaps(got: &[Sample], clip: &Flv, taken: u32) -> Vec<(u32, u32)> {
     let sent: Vec<_> = clip
@@ -212,8 +212,8 @@ fn gaps(got: &[Sample], clip: &Flv, taken: u32) -> Vec<(u32, u32)> {
     gaps
 }
 
-/// What is there of the sound was sent, in that order, but for the silence that fills what is left between the tracks where a
-/// gap is closed.
+/// Fails unless the recorded sound is the sent sound, in that order. Silence may fill the rest between the tracks where a gap
+/// is closed.
 #[track_caller]
 fn expect_sound(got: &[Sample], sent: &[Sample]) {
     let mut rest = sent;

@@ -20,7 +20,7 @@ const ARCH: &str = if cfg!(target_arch = "x86_64") {
     "armhf"
 };
 
-/// Made once for all tests.
+/// The packages, made once for all tests.
 struct Made {
     folder: TempDir,
     deb: PathBuf,
@@ -38,7 +38,7 @@ impl Made {
 fn made() -> &'static Made {
     static MADE: OnceLock<Made> = OnceLock::new();
     MADE.get_or_init(|| {
-        // Named where it is missing.
+        // The failure names a missing program.
         CARGO_DEB.path();
         let folder = home();
         let binary = folder.path().join("edgereel");
@@ -57,7 +57,7 @@ fn made() -> &'static Made {
     })
 }
 
-/// Runs what may take as long as it likes; gives what it said.
+/// Runs a command without a time limit. Returns its output.
 #[track_caller]
 fn finished(command: &mut Command) -> String {
     let output = command.output().unwrap();
@@ -67,7 +67,7 @@ fn finished(command: &mut Command) -> String {
     said
 }
 
-/// Path and mode; all is root's.
+/// The path and mode of each file. Root owns all of them.
 fn contents() -> BTreeMap<String, String> {
     let listed = DPKG_DEB.run([Path::new("--contents"), &made().deb]).ok().text();
     let entry = |line: &str| {
@@ -131,7 +131,7 @@ fn the_package_has_everything_in_its_place() {
     );
 }
 
-/// On a copy of this machine's system, which is thrown away: `installed.sh` says what is done to it.
+/// Runs on a copy of this machine's system, which is thrown away. `installed.sh` has the commands.
 #[test]
 fn it_comes_is_renewed_and_goes_and_leaves_recordings() {
     assert!(
@@ -180,7 +180,7 @@ fn the_archive_says_what_is_in_it_and_under_which_licences() {
     );
     let parts = bill["components"].as_array().unwrap();
     let has = |name: &str| parts.iter().any(|part| part["name"] == name);
-    // SQLite is in the program; tests, macros and what builds C code are not.
+    // SQLite is in the program. Tests, macros and the crates that build C code are not.
     assert!(has("sqlite") && has("libsqlite3-sys") && has("tokio"));
     assert!(!has("proptest") && !has("serde_derive") && !has("cc"));
     let mut bare = parts.iter().filter(|part| part["hashes"][0]["content"].is_null());
@@ -188,7 +188,7 @@ fn the_archive_says_what_is_in_it_and_under_which_licences() {
     assert!(bare.next().is_none(), "{parts:#?}");
 }
 
-/// A copy of the sources elsewhere, as somebody has them whose `umask` lets nobody else read: without what is built.
+/// A copy of the sources in another folder, without build results, under an `umask` that gives other users no access.
 fn sources_elsewhere(home: &Path) -> PathBuf {
     let sources = home.join("a folder of another name");
     std::fs::create_dir(&sources).unwrap();
@@ -208,7 +208,7 @@ fn sources_elsewhere(home: &Path) -> PathBuf {
     sources
 }
 
-/// The program is the same; folder, target folder, language, time zone, `umask`, processors, and the times of all files are not.
+/// The program is the same. Folder, target folder, language, time zone, `umask`, processors and the times of all files differ.
 #[test]
 fn what_is_packed_twice_is_the_same_wherever_and_whenever() {
     CARGO_DEB.path();
@@ -253,7 +253,7 @@ fn what_is_packed_twice_is_the_same_wherever_and_whenever() {
         ]);
         script.env("TZ", "Asia/Kathmandu").env("LANG", "de_DE.UTF-8");
         script.env("CARGO_TARGET_DIR", home.path().join("another target"));
-        // It is not made a second time for the other folder.
+        // cargo-deb is not built a second time for the other folder.
         let tools = CARGO_DEB.path();
         let path = std::env::var("PATH").unwrap();
         script.env("PATH", format!("{}:{path}", tools.parent().unwrap().display()));

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use crate::programs::Program;
 
-/// One packet as a demuxer gives it out.
+/// One packet as a demuxer returns it.
 #[derive(Clone, Debug)]
 pub(crate) struct Packet {
-    /// Seconds.
+    /// The times are in seconds.
     dts: f64,
     pts: f64,
     hash: String,
@@ -36,7 +36,7 @@ impl Packets {
         ];
         arguments.extend(["-c", "copy", "-copyts", "-copyinkf", "-copypriorss", "1"]);
         if path.extension().is_some_and(|end| end == "aac") {
-            // The headers of ADTS are no part of the frames.
+            // The headers of ADTS do not belong to the frames.
             arguments.extend(["-bsf:a", "aac_adtstoasc"]);
         }
         arguments.extend(["-f", "framehash", "-hash", "md5", "-"]);
@@ -82,7 +82,7 @@ impl Packets {
         packets
     }
 
-    /// Fails unless both have the same packets at the same times, up to one offset of both tracks.
+    /// Fails unless both have the same packets at the same times, except for one offset of both tracks.
     #[track_caller]
     pub(crate) fn same_as(&self, source: &Packets, what: &str) {
         let first = |packets: &Packets| {
@@ -110,7 +110,7 @@ impl Packets {
         );
     }
 
-    /// Only the sound.
+    /// The sound alone.
     pub(crate) fn sound(&self) -> Packets {
         Packets {
             video: Vec::new(),
@@ -128,7 +128,7 @@ fn compare(got: &[Packet], source: &[Packet], offset: f64, tolerance: f64, what:
             got.hash, sent.hash,
             "{what} {number}: other bytes, {got:?} for {sent:?}"
         );
-        // GStreamer sends two pictures to be decoded at the same time; a tape has each after the one before.
+        // GStreamer sends two pictures with the same decoding time. A tape has each after the one before.
         let dts = sent.dts.max(earliest);
         earliest = dts + 0.001;
         let wrong = |got: f64, sent: f64| (got - offset - sent).abs() > tolerance;

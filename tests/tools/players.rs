@@ -6,11 +6,11 @@ use crate::judge::decodes;
 use crate::programs::{FFMPEG, FFPROBE, GST_LAUNCH, MPV};
 use crate::session::plain_session;
 
-/// Without waiting for the time that playing takes.
+/// Plays without waiting for the media's time.
 pub(crate) const MPV_OPTIONS: &str =
     "--no-config --vo=null --ao=null --untimed --ao-null-untimed --no-terminal --msg-level=all=error";
 
-/// Fails unless mpv plays a file to its end without complaint.
+/// Fails unless mpv plays a file to its end without a message.
 #[track_caller]
 pub(crate) fn plays(path: &Path) {
     let log = format!("--log-file={}.log", path.display());

@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::support::Done;
 use crate::support::cli::run;
 
-/// The distribution's ffmpeg: what users have.
+/// The distribution's ffmpeg, which users have.
 pub(crate) const FFMPEG: Program = Program {
     name: "ffmpeg",
     package: "ffmpeg",
@@ -24,12 +24,12 @@ pub(crate) const MPV: Program = Program {
     name: "mpv",
     package: "mpv",
 };
-/// Of the browsers that play MP4 and, with hls.js, HLS.
+/// A browser that plays MP4 and, with hls.js, HLS.
 pub(crate) const CHROMIUM: Program = Program {
     name: "chromium",
     package: "chromium",
 };
-/// Shells, in which completion is tried.
+/// The shells whose completion is tested.
 pub(crate) const BASH: Program = Program {
     name: "bash",
     package: "bash",
@@ -123,7 +123,7 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Runs it to its end.
+    /// Runs the program to its end.
     #[track_caller]
     pub(crate) fn run<S: AsRef<OsStr>>(self, arguments: impl IntoIterator<Item = S>) -> Done {
         let mut command = Command::new(self.path());
@@ -131,15 +131,15 @@ impl Program {
         run(command)
     }
 
-    /// Where it is.
+    /// The path of the program.
     #[track_caller]
     pub(crate) fn path(self) -> PathBuf {
-        // CARGO_TARGET_TMPDIR is a folder of where cargo builds.
+        // CARGO_TARGET_TMPDIR is within the folder where cargo builds.
         let tools = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("tools/bin");
         let searched = std::env::var_os("PATH").unwrap_or_default();
         let found = std::iter::once(tools)
             .chain(std::env::split_paths(&searched))
-            // An ordinary user's path may leave these out.
+            // The PATH of an ordinary user may not have these folders.
             .chain(["/usr/sbin", "/sbin"].map(PathBuf::from))
             .map(|folder| folder.join(self.name))
             .find(|path| path.is_file());

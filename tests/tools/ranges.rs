@@ -21,7 +21,7 @@ fn made(session: &Session, arguments: &[&str], name: &str) -> PathBuf {
     }
 }
 
-/// Times of one track's frames as they are presented, in seconds.
+/// The presentation times of one track's frames, in seconds.
 pub(crate) fn shown(path: &Path, track: &str) -> Vec<f64> {
     let words = format!("-v error -select_streams {track} -show_entries frame=pts_time -of csv=p=0");
     let done = FFPROBE
@@ -38,7 +38,7 @@ pub(crate) fn shown(path: &Path, track: &str) -> Vec<f64> {
 fn a_cut_is_shown_from_and_to_the_very_picture() {
     let session = plain_session(14);
     let id = session.recording.id.as_str();
-    // A keyframe every 2 s: the picture at 5 s cannot be decoded without those before it.
+    // There is a keyframe every 2 s, so the picture at 5 s needs the pictures before it for decoding.
     let path = made(
         &session,
         &[id, "--format", "mp4", "--from", "5s", "--to", "9s"],
@@ -56,7 +56,7 @@ fn a_cut_is_shown_from_and_to_the_very_picture() {
             .all(|pair| (pair[1] - pair[0] - 0.04).abs() < 0.0015),
         "{pictures:?}"
     );
-    // Sound is cut at the sample: what is presented lasts as long as the picture, to a frame.
+    // Sound is cut at the sample: the presented sound is as long as the picture, to a frame.
     let sound = shown(&path, "a:0");
     assert!(sound[0] < 0.022, "{sound:?}");
     assert!((3.85..4.02).contains(sound.last().unwrap()), "{sound:?}");
@@ -80,8 +80,8 @@ fn joined_ranges_decode_and_never_go_back() {
     ] {
         let path = made(&session, &[&ranges[..], &["--format", format]].concat(), name);
         let packets = Packets::of(&path, FFMPEG);
-        // 49, 99 and 50 pictures are presented in the ranges; an MP4 hides what they need besides. Others show the two
-        // pictures that the ranges' last ones need.
+        // The ranges present 49, 99 and 50 pictures. An MP4 hides the other pictures that these need. Other formats show the
+        // two pictures that the last ones of the ranges need.
         let shows = if format == "mp4" { 198 } else { 200 };
         assert!(packets.video.len() >= shows, "{format}");
         assert!(

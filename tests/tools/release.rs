@@ -22,7 +22,7 @@ fn release(arguments: &[&Path], variables: &[(&str, &Path)]) -> (bool, String) {
     )
 }
 
-/// What somebody changed on its way, with sums that fit.
+/// Changes a file as somebody could on its way, with sums that fit.
 fn forge(folder: &Path) {
     fs::write(folder.join("edgereel.deb"), "another program").unwrap();
     let mut sums = Command::new("sh");
@@ -59,7 +59,7 @@ fn a_release_is_signed_with_minisign_and_what_was_changed_is_found() {
     );
     assert!(check("one.pub").0);
     assert!(!check("other.pub").0);
-    // As operations.md says it, without a checkout.
+    // The commands of operations.md work without a checkout.
     let arguments = ["-V", "-p"].map(Into::into);
     let sums = [at("one.pub"), "-m".into(), folder.join("SHA256SUMS")];
     MINISIGN.run(arguments.into_iter().chain(sums)).ok();
@@ -101,7 +101,7 @@ fn a_release_is_signed_with_gpg_and_what_was_changed_is_found() {
     forge(&folder);
     let (good, said) = release(&["check".as_ref(), &folder], &here);
     assert!(!good && said.contains("signature"), "{said}");
-    // A key that is not there is no release without a signature.
+    // A missing key is an error, and does not make a release without a signature.
     let nobody = Path::new("nobody@example.com");
     let (sealed, said) = release(&["seal".as_ref(), &folder], &[here[0], ("RELEASE_KEY", nobody)]);
     assert!(!sealed && said.contains("nobody@example.com"), "{said}");

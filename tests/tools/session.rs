@@ -21,13 +21,13 @@ impl Session {
         Self::record_at(home(), "", |service| push(&service.url("live/cam1")))
     }
 
-    /// The same with more configuration, for who needs more of the service than an address.
+    /// The same with more configuration, for tests that need more of the service than an address.
     #[track_caller]
     pub(crate) fn record_with(more: &str, push: impl FnOnce(&Service)) -> Self {
         Self::record_at(home(), more, push)
     }
 
-    /// The same of RTMPS, with a certificate that openssl made.
+    /// The same over RTMPS, with a certificate that openssl made.
     #[track_caller]
     pub(crate) fn record_under_tls(push: impl FnOnce(&str)) -> Self {
         let home = home();
@@ -66,7 +66,7 @@ impl Session {
         }
     }
 
-    /// Makes a rendition, if it is not there; gives what a player is to open.
+    /// Exports a format, if the file is not there yet. Returns the path that a player opens.
     #[track_caller]
     pub(crate) fn rendition(&self, name: &str) -> PathBuf {
         let (format, file) = match name {
@@ -90,7 +90,7 @@ impl Session {
         }
     }
 
-    /// Every media file of its tape.
+    /// Every media file of the session's tape.
     pub(crate) fn segments(&self) -> Vec<PathBuf> {
         segments(&self.service.data())
     }
@@ -140,14 +140,14 @@ pub(crate) fn sized_source(
     path
 }
 
-/// A picture that lights up for a frame each second, when a beep of 40 ms begins: for [`crate::browser`], which tells how
-/// far apart they come out.
+/// A picture that lights up for a frame each second, when a beep of 40 ms begins. [`crate::browser`] measures how far apart
+/// they come out.
 #[track_caller]
 pub(crate) fn flash_and_beep(folder: &Path, seconds: u32) -> PathBuf {
     flash_and_beep_in(folder, seconds, "-c:a aac -b:a 64k")
 }
 
-/// The same with the sound in another coding.
+/// The same with the sound in another codec.
 #[track_caller]
 pub(crate) fn flash_and_beep_in(folder: &Path, seconds: u32, sound: &str) -> PathBuf {
     let codecs = format!("{H264_AAC} {sound}");
@@ -170,7 +170,7 @@ pub(crate) fn flash_and_beep_in(folder: &Path, seconds: u32, sound: &str) -> Pat
 pub(crate) const H264_AAC: &str =
     "-c:v libx264 -preset veryfast -bf 2 -g 50 -sc_threshold 0 -pix_fmt yuv420p -c:a aac -b:a 64k";
 
-/// Pushes a file as it is, unpaced.
+/// Pushes a file unchanged, unpaced.
 #[track_caller]
 pub(crate) fn push_copy(pusher: Program, file: &Path, more: &str, url: &str) {
     let mut arguments = vec![
@@ -188,7 +188,7 @@ pub(crate) fn push_copy(pusher: Program, file: &Path, more: &str, url: &str) {
     pusher.run(&arguments).ok();
 }
 
-/// A short session of H.264 and AAC, for tests of what comes after.
+/// A short session of H.264 and AAC, for tests of what happens after it.
 #[track_caller]
 pub(crate) fn plain_session(seconds: u32) -> Session {
     let folder = home();

@@ -8,10 +8,10 @@ use std::process::{Command, Stdio};
 use crate::programs::{BASH, Program, ZSH};
 use crate::support::{Service, edgereel, home, only_recording, sample_path, wait_until};
 
-/// Begins a line that the shell prints once more, as it is after TAB.
+/// The beginning of a line that the shell prints once more, as the line is after TAB.
 const PRINT: &str = "\x01echo :: \n";
 
-/// What these lines, each begun and left at its TAB, become in a shell at a terminal.
+/// Types the beginning of each of these lines, then TAB, in a shell at a terminal. Returns the completed lines.
 fn completed(shell: &Program, folder: &Path, begin: &str, lines: &[String]) -> Vec<String> {
     let mut typed = format!("{begin}\n");
     for line in lines {
@@ -77,7 +77,7 @@ fn bash_and_zsh_complete_commands_options_ids_and_streams() {
             "edgereel export --out".to_owned(),
             "edgereel export --output".to_owned(),
         ),
-        // bash parts words at `=`.
+        // bash splits words at `=`.
         (
             "edgereel export last --format=fm".to_owned(),
             "edgereel export last --format=fmp4".to_owned(),
@@ -116,7 +116,7 @@ fn bash_and_zsh_complete_commands_options_ids_and_streams() {
             "autoload -Uz compinit; compinit -u -D; source <(edgereel completions zsh)",
         ),
     ] {
-        // Named where it is missing.
+        // The failure names a missing program.
         shell.path();
         assert_eq!(
             completed(&shell, home.path(), begin, &lines),

@@ -9,11 +9,11 @@ use crate::support::{
     Flv, Media, Pusher, Recording, Service, export, home, mp4_file, recordings, sample, wait_until,
 };
 
-/// When the card stalls, and for how long: milliseconds of media that are taken from publishers meanwhile.
+/// When the storage device stalls, and for how long: milliseconds of media that the service takes from publishers meanwhile.
 const AT: u32 = 4_000;
 const STALL: u32 = 10_000;
 
-/// Pushes live, and lets the card stall in the middle of it. The publishers must not notice.
+/// Pushes live, and lets the storage device stall in the middle. The publishers must not notice.
 fn push_through_a_stall(card: &Card, service: &Service, pushes: &[(&str, &Flv)]) {
     let pushers: Vec<Pusher> = pushes
         .iter()
@@ -61,9 +61,9 @@ fn ten_seconds_of_a_stall_cost_nothing_and_do_not_starve_the_watchdog() {
         "a stall of {STALL} ms under four times 4 Mbit/s: nothing is gone; {:.1} MiB at most",
         peak as f64 / 1048576.0
     );
-    // Rings and queue share 32 MiB; the rest is what the program has without them.
+    // The rings and the queue share 32 MiB. The rest is the memory of the program without them.
     assert!(peak < (32 + 12) << 20, "{peak} bytes of memory");
-    // Every two seconds over twenty, of which the card stood still for ten.
+    // Watchdog signals every two seconds over twenty seconds. For ten of them the device stood still.
     let fed = manager.fed();
     assert!(fed >= 7, "fed {fed} times");
     assert!(service.stop().0.success());
@@ -84,7 +84,7 @@ fn heavy(clip: &Flv, bytes: usize) -> Flv {
     heavy
 }
 
-/// Where the one gap is, in samples of the source: what is before it and behind it is there, byte for byte.
+/// The position of the only gap, in samples of the source. The media before and behind it is there, byte for byte.
 #[track_caller]
 fn only_gap(got: &[Sample], source: &[Sample]) -> std::ops::Range<usize> {
     let same = |(a, b): &(&Sample, &Sample)| a.bytes == b.bytes;
@@ -100,7 +100,7 @@ fn a_stall_that_memory_does_not_bridge_costs_whole_gops_of_the_heaviest_stream()
     let card = Card::new();
     let service = Service::start_with(&card.path(), "\n[ring]\nmemory = \"8 MiB\"\n");
     let light = sample();
-    // 12 Mbit/s: 8 MiB are some six seconds of it.
+    // 12 Mbit/s: 8 MiB are some six seconds of this stream.
     let heavy = heavy(&light, 60_000);
     push_through_a_stall(&card, &service, &[("live/heavy", &heavy), ("live/light", &light)]);
     let all = closed(&service, 2);
@@ -115,7 +115,7 @@ fn a_stall_that_memory_does_not_bridge_costs_whole_gops_of_the_heaviest_stream()
         !gap.is_empty(),
         "nothing was lost in ten seconds with memory for six"
     );
-    // It begins where a GOP or a fragment of one does, and ends at a keyframe.
+    // The gap begins at a GOP or at a fragment of one, and ends at a keyframe.
     let pictures: Vec<_> = heavy
         .tags
         .iter()
@@ -146,7 +146,7 @@ fn a_stall_that_memory_does_not_bridge_costs_whole_gops_of_the_heaviest_stream()
         "a stall of {STALL} ms: {millis} ms of the heavy stream are gone, nothing of the light one; {:.1} MiB at most",
         peak as f64 / 1048576.0
     );
-    // What waits, and what the program has without it.
+    // The media that waits, and the memory of the program without it.
     assert!(peak < (8 + 12) << 20, "{peak} bytes of memory");
     assert!(service.stop().0.success());
 }

@@ -33,13 +33,13 @@ fn a_resolution_that_changes_in_the_middle() {
     let flv = session.rendition("flv");
     let got = Packets::of(&flv, FFMPEG);
     assert_eq!(got.video.len(), sent.video.len());
-    // The sound of the first clip is some frames shorter than its picture: silence fills what is left.
+    // The sound of the first clip is some frames shorter than its picture. Silence fills the rest.
     let sound = sent.audio.len()..=sent.audio.len() + 5;
     assert!(sound.contains(&got.audio.len()), "{} {sound:?}", got.audio.len());
     decodes(&flv, FFMPEG);
     crate::players::plays(&flv);
     assert_eq!(widths(&flv), ["320", "640"]);
-    // A file for each: few players follow a picture that changes in an MP4.
+    // Each configuration has its own file: few players follow a picture that changes in an MP4.
     let first = session.rendition("mp4");
     let second = first.with_file_name("out-2.mp4");
     let mut packets = (0, 0);
@@ -52,7 +52,7 @@ fn a_resolution_that_changes_in_the_middle() {
     }
     assert_eq!(packets.0, sent.video.len());
     assert!(sound.contains(&packets.1), "{} {sound:?}", packets.1);
-    // ffmpeg's HLS demuxer takes the first header for all, whoever made the playlist: each part by itself.
+    // ffmpeg's HLS demuxer uses the first header for all parts of any playlist. So each part is decoded alone.
     let hls = session.rendition("hls");
     let read = support::hls::read(hls.parent().unwrap());
     read.media.without_silence(&sent).same_bytes(&sent, "hls");
@@ -67,7 +67,7 @@ fn a_resolution_that_changes_in_the_middle() {
     assert_eq!(parts.len(), 2);
 }
 
-/// The widths of a file's pictures, in the order in which they first come.
+/// The widths of a file's pictures, in the order of their first appearance.
 fn widths(path: &Path) -> Vec<String> {
     let words = "-v error -select_streams v -show_entries frame=width -of csv=p=0";
     let done = FFPROBE

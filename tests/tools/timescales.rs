@@ -18,22 +18,22 @@ use crate::players::plays;
 use crate::programs::{FFMPEG, GST_LAUNCH};
 use crate::support::{edgereel, export, home, recordings, verified};
 
-/// Ticks a second, and the rate of the pictures as ffmpeg is told: of RTP and MPEG-TS, of television in North America, and of both.
+/// Ticks a second, and the rate of the pictures for ffmpeg: of RTP and MPEG-TS, of television in North America, and of both.
 const SCALES: [(u32, &str); 3] = [(90_000, "30000/1001"), (30_000, "30000/1001"), (90_000, "25")];
 const SECONDS: u32 = 6;
 const SAMPLE_RATE: u32 = 48_000;
 /// AAC-LC, 48 kHz, one channel.
 const SOUND: [u8; 2] = [0x11, 0x88];
 
-/// A store that has a recording of each file.
+/// A store with a recording of each file.
 struct Kept {
     home: TempDir,
     sources: Vec<Source>,
 }
 
-/// What ffmpeg encoded, and the recording of it.
+/// A file from ffmpeg, and its recording.
 struct Source {
-    /// Decoded: ticks from the first picture, and a hash of each.
+    /// The decoded pictures: ticks from the first picture, and a hash of each.
     pictures: Vec<(i64, String)>,
     timescale: u32,
     recording: String,
@@ -68,7 +68,7 @@ impl Kept {
         self.home.path().join("data")
     }
 
-    /// What a player is to open.
+    /// The path that a player opens.
     #[track_caller]
     fn rendition(&self, source: &Source, format: &str) -> PathBuf {
         let name = match format {
@@ -85,7 +85,7 @@ impl Kept {
     }
 }
 
-/// H.264 with B-pictures and a keyframe each half second, and AAC, in an MP4 whose pictures have this timescale.
+/// H.264 with B-pictures and a keyframe each half second, and AAC, in an MP4 whose video has this timescale.
 #[track_caller]
 fn encode(folder: &Path, timescale: u32, rate: &str) -> PathBuf {
     let path = folder.join(format!("source-{timescale}-{}.mp4", rate.replace('/', "-")));
@@ -103,7 +103,7 @@ fn encode(folder: &Path, timescale: u32, rate: &str) -> PathBuf {
     path
 }
 
-/// Records a file as it is, a fragment for each group of pictures.
+/// Records a file unchanged, a fragment for each GOP.
 #[track_caller]
 fn put(store: &Store, stream: StreamName, tape_zero: i64, recording: RecordingId, file: &Path) {
     let bytes = std::fs::read(file).unwrap();
@@ -180,7 +180,7 @@ fn put(store: &Store, stream: StreamName, tape_zero: i64, recording: RecordingId
     });
 }
 
-/// What is in the only box of this kind.
+/// The contents of the only box of this kind.
 #[track_caller]
 fn boxed(bytes: &[u8], kind: &[u8; 4]) -> Bytes {
     let at = bytes.windows(4).position(|four| four == kind).unwrap();
@@ -188,7 +188,7 @@ fn boxed(bytes: &[u8], kind: &[u8; 4]) -> Bytes {
     Bytes::copy_from_slice(&bytes[at + 4..at - 4 + len])
 }
 
-/// The pictures that ffmpeg decodes: ticks of this timescale from the first one, and a hash of each.
+/// The pictures that ffmpeg decodes: ticks in this timescale from the first one, and a hash of each.
 #[track_caller]
 fn decoded(path: &Path, timescale: u32) -> Vec<(i64, String)> {
     let words = "-map 0:v -fps_mode passthrough -enc_time_base -1 -copyts -f framehash -hash md5 -";
@@ -214,7 +214,7 @@ fn decoded(path: &Path, timescale: u32) -> Vec<(i64, String)> {
     let first = pictures[0].0;
     let ticks = |pts: i64| {
         let wide = i128::from(pts - first) * i128::from(timescale);
-        // Half a tick is a tick that is not whole in what was read.
+        // A tick may not be a whole number in the time base of ffmpeg's output, so the time is rounded to the nearest tick.
         i64::try_from((2 * wide + i128::from(base)).div_euclid(2 * i128::from(base))).unwrap()
     };
     pictures
@@ -223,7 +223,7 @@ fn decoded(path: &Path, timescale: u32) -> Vec<(i64, String)> {
         .collect()
 }
 
-/// When GStreamer shows each picture, in nanoseconds from the first.
+/// The times at which GStreamer shows each picture, in nanoseconds from the first.
 #[track_caller]
 fn shown_by_gstreamer(path: &Path, demuxer: &str) -> Vec<i64> {
     let location = format!("location={}", path.display());
@@ -314,7 +314,7 @@ fn chromium_shows_pictures_at_their_ticks() {
                 seen.frames as usize >= source.pictures.len() - 2,
                 "{format}: {seen:?}"
             );
-            // Which pictures are shown is the machine's, which has other work; when they are is not.
+            // The busy machine may skip pictures, but the times of the shown pictures do not depend on it.
             let scale = f64::from(source.timescale);
             let begins = seen.times.iter().copied().fold(f64::MAX, f64::min);
             let off = |time: &f64| {
@@ -328,11 +328,11 @@ fn chromium_shows_pictures_at_their_ticks() {
     }
 }
 
-/// The least timescale that has all ticks is that of the file.
+/// The file has the least timescale that keeps all ticks.
 #[test]
 fn recordings_in_different_ticks_join_to_the_tick() {
     let kept = Kept::record();
-    // What decodes them is the same.
+    // The configuration of the decoder is the same.
     let sources = &kept.sources[..2];
     let pictures = sources.iter().flat_map(|source| &source.pictures);
     let wanted: Vec<&String> = pictures.map(|(_, hash)| hash).collect();

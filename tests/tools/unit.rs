@@ -23,7 +23,7 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd")
 }
 
-/// The unit with a program that is there on this machine, and with these examples, as systemd reads it.
+/// The unit, with a program that exists on this machine and with these examples, as systemd reads it.
 fn verify(examples: &[PathBuf]) -> Done {
     let home = home();
     let unit = std::fs::read_to_string(folder().join("edgereel.service")).unwrap();
@@ -38,7 +38,7 @@ fn verify(examples: &[PathBuf]) -> Done {
     ANALYZE.run(["verify".as_ref(), path.as_os_str()])
 }
 
-/// An unknown key is a warning and no failure, so nothing may be said.
+/// An unknown key causes a warning and no failure, so systemd must print nothing.
 #[track_caller]
 fn nothing_is_said(done: Done) {
     let done = done.ok();
@@ -70,7 +70,8 @@ fn the_sandbox_is_as_tight_as_is_said() {
     assert_eq!(done.code, Some(0), "{}{}", done.text(), done.stderr);
 }
 
-/// Each command that root runs before the service, for a card at `card`; `Err` is what the first that failed said.
+/// Runs each command that root runs before the service, for a storage device at `card`. `Err` is the message of the first that
+/// failed.
 fn prepare(card: &Path) -> Result<(), String> {
     let text = std::fs::read_to_string(folder().join("examples/storage-on-data.conf")).unwrap();
     let nobody = text

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::programs::CHROMIUM;
 use server::Server;
 
-/// What is played, and how.
+/// A case: the media, and how it is played.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Case {
     #[serde(skip)]
@@ -30,35 +30,35 @@ pub(crate) struct Case {
     config: serde_json::Value,
 }
 
-/// What was seen and heard.
+/// What the browser showed and played.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Seen {
-    /// What hls.js or the video element complained of, also what it overcame.
+    /// The errors of hls.js or the video element, also those that it overcame.
     pub(crate) errors: Vec<String>,
-    /// It gave up.
+    /// Whether the player gave up.
     pub(crate) fatal: bool,
-    /// Seconds.
+    /// The length in seconds.
     pub(crate) duration: f64,
-    /// Of the picture as it is shown.
+    /// The size of the shown picture.
     pub(crate) width: u32,
     pub(crate) height: u32,
-    /// Where it stands.
+    /// The position of the player.
     pub(crate) at: f64,
     pub(crate) ended: bool,
-    /// Pictures that were decoded.
+    /// The number of decoded pictures.
     pub(crate) frames: u32,
-    /// Bytes of sound that were decoded.
+    /// Bytes of decoded sound.
     pub(crate) sound: u64,
     /// Requests until the first picture could be shown.
     pub(crate) requests: u32,
-    /// Media times of the pictures that were shown, in seconds.
+    /// Media times of the shown pictures, in seconds.
     pub(crate) times: Vec<f64>,
     pub(crate) buffered: Vec<(f64, f64)>,
     pub(crate) seeks: Vec<Seek>,
-    /// When a picture lit up, in milliseconds of one clock.
+    /// The times at which a picture lit up, in milliseconds of one clock.
     flashes: Vec<f64>,
-    /// When a beep began, by the same clock.
+    /// The times at which a beep began, by the same clock.
     beeps: Vec<f64>,
     crash: Option<String>,
 }
@@ -72,12 +72,12 @@ pub(crate) struct Seek {
 }
 
 impl Case {
-    /// A folder with `index.m3u8`, in hls.js.
+    /// Plays a folder with `index.m3u8`, in hls.js.
     pub(crate) fn hls(folder: &Path) -> Self {
         Self::of(folder, "index.m3u8")
     }
 
-    /// A file, in the video element.
+    /// Plays a file, in the video element.
     pub(crate) fn file(path: &Path) -> Self {
         Self::of(
             path.parent().unwrap(),
@@ -98,36 +98,36 @@ impl Case {
         }
     }
 
-    /// Played so much faster.
+    /// Plays the case so many times faster.
     pub(crate) fn rate(mut self, rate: f64) -> Self {
         self.rate = rate;
         self
     }
 
-    /// Notes flashes and beeps: only at the usual rate do they say anything.
+    /// Notes flashes and beeps. They are useful only at the usual rate.
     pub(crate) fn listening(mut self) -> Self {
         self.listen = true;
         self
     }
 
-    /// Not played: sought through.
+    /// Seeks through the media and does not play it.
     pub(crate) fn seeks(mut self, to: &[f64]) -> Self {
         to.clone_into(&mut self.seeks);
         self
     }
 
-    /// Given up after so many seconds of playing.
+    /// Gives up after so many seconds of playing.
     pub(crate) fn limit(mut self, seconds: f64) -> Self {
         self.limit = seconds;
         self
     }
 
-    /// Waits until it was played.
+    /// Waits until the case was played.
     #[track_caller]
     pub(crate) fn play(self) -> Seen {
         static BROWSER: OnceLock<Browser> = OnceLock::new();
         let browser = BROWSER.get_or_init(Browser::start);
-        // Others may come first.
+        // The results of other cases may come first.
         let patience = Duration::from_secs_f64(self.limit + 600.0);
         let answer = browser.server.ask(self.folder.clone(), &self);
         let answer = answer.recv_timeout(patience).expect("Chromium answers");
@@ -138,7 +138,7 @@ impl Case {
 }
 
 impl Seen {
-    /// Sound less picture, in milliseconds, at each flash that has a beep near it.
+    /// The time of the sound minus that of the picture, in milliseconds, at each flash that has a beep near it.
     pub(crate) fn sync(&self) -> Vec<f64> {
         let nearest = |flash: &f64| {
             let apart = self.beeps.iter().map(|beep| beep - flash);
@@ -147,7 +147,7 @@ impl Seen {
         self.flashes.iter().filter_map(nearest).collect()
     }
 
-    /// Fails unless it was played to its end, and nothing was given up.
+    /// Fails unless the media was played to its end, and the player never gave up.
     #[track_caller]
     pub(crate) fn plays_through(&self, seconds: f64) {
         assert!(!self.fatal && self.ended, "{self:?}");
@@ -161,7 +161,7 @@ impl Seen {
 
 struct Browser {
     server: Arc<Server>,
-    // Chromium ends when the pipe that is its input does, and so with this process, however that ends.
+    // Chromium ends when the pipe of its input does. So it ends with this process, however this process ends.
     _chromium: Child,
 }
 
@@ -169,7 +169,7 @@ impl Browser {
     fn start() -> Self {
         let server = Server::start(hls_js());
         let profile = tempfile::tempdir().unwrap().keep();
-        // The shell is there for the file descriptors that the debugging pipe has, and to clean up.
+        // The shell sets the file descriptors of the debugging pipe, and cleans up.
         let mut command = Command::new("sh");
         command
             .arg("-c")
@@ -201,9 +201,9 @@ impl Browser {
     }
 }
 
-/// Where scripts/setup.sh puts it, or `$HLSJS`.
+/// The path where scripts/setup.sh puts hls.js, or `$HLSJS`.
 fn hls_js() -> Vec<u8> {
-    // This program is in debug/deps/ of the folder that cargo builds in; the tools are beside debug/.
+    // This program is in debug/deps/ of cargo's build folder. The tools are beside debug/.
     let program = std::env::current_exe().unwrap();
     let installed = program
         .ancestors()

@@ -52,7 +52,7 @@ impl Server {
         server
     }
 
-    /// Puts a case at the end of the queue.
+    /// Adds a case at the end of the queue.
     pub(super) fn ask(&self, folder: PathBuf, case: &Case) -> Receiver<String> {
         let (answer, answers) = channel();
         let mut state = self.state.lock().unwrap();
@@ -135,7 +135,7 @@ impl Server {
         }
     }
 
-    /// The next case, or none for so long that the browser should ask again.
+    /// The next case; none when there was no case for so long that the browser should ask again.
     fn next(&self) -> Option<String> {
         let state = self.state.lock().unwrap();
         let wait = Duration::from_secs(20);

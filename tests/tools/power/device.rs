@@ -18,7 +18,7 @@ use crate::support::wait_until;
 
 /// Enough for what a test writes, with room for ext4's journal.
 pub(super) const BYTES: u64 = 256 << 20;
-/// What is not written takes no room.
+/// Unwritten parts take no space.
 const LOG_BYTES: u64 = 1 << 30;
 
 const STORAGE_DAEMON: Program = system("qemu-storage-daemon", "qemu-utils");
@@ -32,7 +32,7 @@ const fn system(name: &'static str, package: &'static str) -> Program {
     Program { name, package }
 }
 
-/// Fails, and says why, on a machine where this cannot be done.
+/// Fails with the reason on a machine that cannot run this test.
 #[track_caller]
 pub(super) fn required() {
     assert!(
@@ -47,14 +47,14 @@ pub(super) fn required() {
     }
 }
 
-/// The device that writes down.
+/// The device that logs every request.
 pub(super) struct Recorder {
     daemon: Child,
     folder: PathBuf,
 }
 
 impl Recorder {
-    /// One on which there is an image already. It keeps its files in `folder`.
+    /// Starts a device with these contents. It keeps its files in `folder`.
     #[track_caller]
     pub(super) fn start(folder: &Path, image: &Image) -> Self {
         let (disk, log, shown) = (folder.join("disk"), folder.join("log"), folder.join("device"));
@@ -94,11 +94,11 @@ impl Recorder {
         recorder
     }
 
-    /// A new file system on it.
+    /// Makes a new file system on the device.
     #[track_caller]
     pub(super) fn mount_new(&self, at: &Path) -> Mount {
         let device = Loop::of(&self.folder.join("device"));
-        // Blocks as on a card; what is never written need not be in the log.
+        // The blocks are as on a card. Unwritten parts need not be in the log.
         let quick = [
             "-q",
             "-b",
@@ -113,19 +113,19 @@ impl Recorder {
         Mount::of(device, at)
     }
 
-    /// The file system that is on it.
+    /// Mounts the file system of the device.
     #[track_caller]
     pub(super) fn mount(&self, at: &Path) -> Mount {
         Mount::image(&self.folder.join("device"), at)
     }
 
-    /// Reads how many requests it was given so far, from anywhere.
+    /// Reads the number of requests so far, from any thread.
     pub(super) fn counter(&self) -> impl Fn() -> u64 + Send + Sync + 'static {
         let file = File::open(self.folder.join("log")).expect("the log");
         move || log::entries(&file)
     }
 
-    /// What it was told. It must not be mounted any more.
+    /// The log of the device, which must not be mounted any more.
     pub(super) fn finish(mut self) -> WriteLog {
         self.end();
         WriteLog::read(&self.folder.join("log"), BYTES / log::SECTOR as u64)
@@ -134,7 +134,7 @@ impl Recorder {
     fn end(&mut self) {
         if matches!(self.daemon.try_wait(), Ok(None)) {
             let pid = Pid::from_raw(i32::try_from(self.daemon.id()).expect("a process id"));
-            // It takes its FUSE mount down by itself.
+            // The daemon removes its FUSE mount by itself.
             let _ = kill(pid, Signal::SIGTERM);
             let _ = self.daemon.wait();
         }
@@ -155,7 +155,7 @@ pub(super) struct Mount {
 }
 
 impl Mount {
-    /// Mounts what is in an image; the kernel replays the journal.
+    /// Mounts the contents of an image. The kernel replays ext4's journal.
     #[track_caller]
     pub(super) fn image(image: &Path, at: &Path) -> Self {
         Self::of(Loop::of(image), at)
@@ -174,7 +174,7 @@ impl Mount {
         }
     }
 
-    /// Takes it down and looks whether its structure is as it should be.
+    /// Unmounts the file system, and checks its structure.
     #[track_caller]
     pub(super) fn unmount_and_check(mut self) {
         UMOUNT.run([&self.at]).ok();
@@ -183,7 +183,7 @@ impl Mount {
         assert_eq!(checked.code, Some(0), "{}{}", checked.text(), checked.stderr);
     }
 
-    /// Takes it down.
+    /// Unmounts the file system.
     #[track_caller]
     pub(super) fn unmount(mut self) {
         UMOUNT.run([&self.at]).ok();
@@ -193,7 +193,7 @@ impl Mount {
 
 impl Drop for Mount {
     fn drop(&mut self) {
-        // Lazily: a test that fails may still have files open there.
+        // The unmount is lazy: a test that fails may still have files open there.
         if self.mounted {
             UMOUNT.run([Path::new("-l"), &self.at]);
         }
@@ -207,7 +207,7 @@ impl Loop {
     #[track_caller]
     fn of(file: &Path) -> Self {
         let mut said = String::new();
-        // Others look for a free one at the same time.
+        // Other tests look for a free device at the same time.
         for _ in 0..20 {
             let done = LOSETUP.run([Path::new("-f"), Path::new("--show"), file]);
             if done.code == Some(0) {

@@ -8,27 +8,27 @@ use std::path::Path;
 use super::log::{Entry, SECTOR, WriteLog};
 use crate::support::random::Random;
 
-/// Where the power goes.
+/// The moment of a power cut.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cut {
-    /// Requests that the device was given.
+    /// The number of requests that the device was given.
     pub(super) entries: usize,
-    /// Of those that no flush followed, a subset by this seed survives, some of them torn; none: all survive.
+    /// The seed of a random subset of the requests after the last flush. This subset survives, partly torn. None: all survive.
     pub(super) seed: Option<u64>,
 }
 
-/// The sectors of a device that are not as they were made.
+/// The sectors of a device that were changed since it was made.
 #[derive(Default)]
 pub(super) struct Image {
     sectors: BTreeMap<u64, Vec<u8>>,
     /// Sectors that were written and not flushed.
     pub(super) at_stake: usize,
-    /// Of these, those that are gone.
+    /// The unflushed sectors that are lost.
     pub(super) gone: usize,
 }
 
 impl Image {
-    /// This device after it was given more, and the cut.
+    /// This device after more requests and the cut.
     pub(super) fn after(&self, log: &WriteLog, cut: Cut) -> Self {
         let given = &log.entries[..cut.entries];
         let flushed = given.iter().rposition(|entry| *entry == Entry::Flush);
@@ -64,7 +64,7 @@ impl Image {
         image
     }
 
-    /// Writes it as a file of so many bytes.
+    /// Writes the device as a file of so many bytes.
     pub(super) fn write(&self, path: &Path, bytes: u64) {
         let file = File::create(path).expect("an image");
         file.set_len(bytes).expect("an image");
@@ -75,8 +75,8 @@ impl Image {
     }
 }
 
-/// ext4 keeps its superblock in sectors 2 and 3 with one checksum, and does not mount where half of it was written:
-/// it relies on devices that write these at once. That is not what is tested here.
+/// ext4 keeps its superblock in sectors 2 and 3 with one checksum, and does not mount if only half of it was written. It relies
+/// on devices that write both sectors at once, and this is not under test here.
 fn whole_superblock(mut survives: Vec<bool>, sector: u64) -> Vec<bool> {
     if let (Some(second), Some(third)) = (
         2_usize.checked_sub(sector as usize),
@@ -88,10 +88,10 @@ fn whole_superblock(mut survives: Vec<bool>, sector: u64) -> Vec<bool> {
     survives
 }
 
-/// Decides what survives.
+/// Decides which writes survive.
 struct Luck {
     random: Random,
-    /// Of a hundred writes, so many survive.
+    /// The number of writes in a hundred that survive.
     whole: u64,
 }
 
@@ -102,7 +102,7 @@ impl Luck {
         Self { random, whole }
     }
 
-    /// Which sectors of a write do: all, none, or, one time in four, any.
+    /// Which sectors of a write survive: all, none or, one time in four, any.
     fn of(&mut self, sectors: u64) -> Vec<bool> {
         let torn = self.random.between(0, 4) == 0;
         let whole = self.random.between(0, 100) < self.whole;

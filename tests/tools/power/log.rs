@@ -22,10 +22,10 @@ const MAGIC: u64 = 0x006a_7366_7773_6872;
 const FLUSH: u64 = 1;
 const DISCARD: u64 = 4;
 const MARK: u64 = 8;
-/// More than any run here writes; a length beyond it is a damaged log.
+/// More than any run here writes. A greater length means that the log is damaged.
 const LARGEST: u64 = 1 << 30;
 
-/// How many entries a log has that is still being written.
+/// The number of entries in a log that is still being written.
 pub(super) fn entries(log: &File) -> u64 {
     let mut field = [0; 8];
     log.read_exact_at(&mut field, 16).expect("the log's superblock");
@@ -42,16 +42,16 @@ pub(super) struct WriteLog {
 /// One request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Entry {
-    /// Everything before it is durable.
+    /// A flush: all earlier writes are durable.
     Flush,
-    /// `sectors` sectors from `sector` on; their bytes stand at `at` of the log.
+    /// A write of `sectors` sectors from `sector` on. Its bytes are at `at` of the log.
     Write { sector: u64, sectors: u64, at: usize },
-    /// What stood there is gone.
+    /// A discard: the contents of these sectors are gone.
     Discard { sector: u64, sectors: u64 },
 }
 
 impl WriteLog {
-    /// Reads the log of a device of so many sectors. Fails where it is not what it should be.
+    /// Reads the log of a device of so many sectors. Fails if the log is damaged.
     #[track_caller]
     pub(super) fn read(path: &Path, device_sectors: u64) -> Self {
         let file = File::open(path).expect("the log");
@@ -109,7 +109,7 @@ impl WriteLog {
         Self { entries, bytes }
     }
 
-    /// The bytes of the sector that stands `number` sectors behind the data's beginning.
+    /// The bytes of the sector `number` sectors after the beginning of the data.
     pub(super) fn sector(&self, at: usize, number: u64) -> &[u8] {
         &self.bytes[at + number as usize * SECTOR..][..SECTOR]
     }

@@ -27,31 +27,31 @@ use crate::support::{
     Kept, Recording, Sent, Told, gone_in_order, home_in_memory, kept, recordings, verified,
 };
 
-/// From so many points on, the takes are longer and the run is thought to have the machine for itself.
+/// From so many points on, the takes are longer, and the bounds assume that nothing else runs on the machine.
 const MANY: usize = 50;
-/// Subsets tried at each point where some writes were not flushed, beside all of them.
+/// The number of tried subsets at each point with unflushed writes, in addition to all of them.
 const SUBSETS: usize = 2;
-/// Of ten points, after one the power goes again so many times while the service repairs what the first cut left.
+/// At one of ten points, the power fails again so many times while the service repairs the store after the first cut.
 const CUTS_IN_REPAIR: usize = 3;
-/// A tick is nine tenths of a second after the last at most, and what a publisher sends is read within 80 ms.
+/// A tick comes nine tenths of a second after the last at most, and the service reads the publisher's bytes within 80 ms.
 const TICK_AND_SOCKET: Duration = Duration::from_millis(980);
-/// What may be lost, milliseconds: a fragment, the tick, the socket.
+/// The largest loss in milliseconds: a fragment, the tick, the socket.
 const BOUND: u32 = 2_000;
-/// Beside what syncs take, and what processors are late: in the long run, and where other tests run beside. What was
-/// called durable is held to without any of it.
+/// The time that syncs and late processors add: in the long run, and where other tests run beside this one. Media that was
+/// called durable is held to its promise without any of this time.
 const HELD_UP: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
-/// And what is lost at half of the points: half a fragment and half a tick would be 950, were they never in step.
+/// The largest loss at half of the points. Half a fragment and half a tick would be 950, if they were never in step.
 const MEDIAN_BOUND: u32 = 1_500;
 
-/// Asserted of each stream in real time: at most 3 s in the long run, 6 s where other tests run beside; and of half of the
-/// points, in the long run, 1.5 s.
+/// The test asserts of each stream in real time: a loss of at most 3 s in the long run, or 6 s beside other tests; and of at
+/// most 1.5 s at half of the points of the long run.
 #[test]
 fn a_power_cut_costs_no_promise_and_at_most_three_seconds_or_six_beside_others() {
     required();
     let wanted = std::env::var("EDGEREEL_TEST_CUTS").ok();
     let points: usize = wanted.map_or(10, |text| text.parse().expect("a number of cuts"));
     let many = points >= MANY;
-    // So long that segments end too; longer where there is more to try.
+    // Each run is so long that segments end, too. It is longer when there are more points to try.
     let runs: &[u64] = if many {
         &[10_000, 8_000, 6_000]
     } else {
@@ -83,7 +83,7 @@ fn a_power_cut_costs_no_promise_and_at_most_three_seconds_or_six_beside_others()
         outcomes.extend(found.into_inner().unwrap());
     }
     println!("\n{}", summary(&outcomes, points));
-    // Few points say little of that, and other tests may run beside.
+    // Few points say little of the median, and other tests may run beside this one.
     let (median, _) = median_and_worst(&outcomes);
     assert!(
         !many || median <= MEDIAN_BOUND,
@@ -108,14 +108,15 @@ fn describe(take: &Take, limited: bool) -> String {
     )
 }
 
-/// After any request, and every other time right before a flush is done: there, most is at stake. No point twice.
+/// Chooses points after any request, and every second time right before a flush is done, where most is at stake. No point comes
+/// twice.
 fn choose(take: &Take, points: usize, random: &mut Random) -> Vec<(Cut, Option<u64>)> {
     let any: Vec<usize> = (take.first..=take.log.entries.len()).collect();
     let is_flush = |number: &usize| take.log.entries.get(*number) == Some(&Entry::Flush);
     let flushes: Vec<usize> = any.iter().copied().filter(is_flush).collect();
     let mut chosen = std::collections::BTreeSet::new();
     while chosen.len() < points.min(any.len()) {
-        // Once all flushes are taken, any other.
+        // Once all flushes are chosen, any other request.
         let from = if chosen.len() % 2 == 0 || flushes.iter().all(|one| chosen.contains(one)) {
             &any
         } else {
@@ -128,7 +129,7 @@ fn choose(take: &Take, points: usize, random: &mut Random) -> Vec<(Cut, Option<u
         let whole = Cut { entries, seed: None };
         let again = (number % 10 == 7).then(|| random.any());
         cuts.push((whole, again));
-        // Where all is flushed there are no subsets.
+        // A point with everything flushed has no subsets.
         if Image::default().after(&take.log, whole).at_stake > 0 {
             let seeds = (0..SUBSETS).map(|_| Some(random.any()));
             cuts.extend(seeds.map(|seed| (Cut { entries, seed }, None)));
@@ -137,7 +138,7 @@ fn choose(take: &Take, points: usize, random: &mut Random) -> Vec<(Cut, Option<u
     cuts
 }
 
-/// Cuts the power once; and where asked to, a few times more while the service repairs what that left.
+/// Cuts the power once. With `again`, it cuts the power a few more times while the service repairs the store.
 fn pull_the_plug(take: &Take, cut: Cut, again: Option<u64>, held_up: Duration) -> Vec<Outcome> {
     let image = Image::default().after(&take.log, cut);
     let mut outcomes = vec![look(take, cut, &image, None, held_up)];
@@ -161,7 +162,7 @@ fn pull_the_plug(take: &Take, cut: Cut, again: Option<u64>, held_up: Duration) -
     outcomes
 }
 
-/// Has the service repair what a cut left, and compares. Where that fails, what was left is kept.
+/// Lets the service repair the store after a cut, and compares. If that fails, the device is kept.
 fn look(take: &Take, cut: Cut, image: &Image, second: Option<Cut>, held_up: Duration) -> Outcome {
     let tried = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         try_look(take, cut, image, second, held_up)
@@ -191,7 +192,7 @@ fn try_look(take: &Take, cut: Cut, image: &Image, second: Option<Cut>, held_up: 
     let data = crate::support::service::data_dir(&card);
 
     let promised = take.durable.iter().any(|promise| promise.entries <= cut.entries);
-    // Reading needs no repair first.
+    // A reader needs no repair first.
     let torn = promised.then(|| recordings(&data));
     assert!(take.settings.start(&card).stop().0.success());
     let (all, told) = (recordings(&data), Told::read(&data));
@@ -215,7 +216,7 @@ fn try_look(take: &Take, cut: Cut, image: &Image, second: Option<Cut>, held_up: 
     }
 }
 
-/// What there is to play, and how much; but what lost tape for room.
+/// The playable recordings, and their lengths, without those that lost tape for space.
 fn listed(recordings: &[Recording], told: &Told) -> Vec<(String, u64, String)> {
     let mut listed: Vec<_> = recordings
         .iter()
@@ -226,7 +227,7 @@ fn listed(recordings: &[Recording], told: &Told) -> Vec<(String, u64, String)> {
     listed
 }
 
-/// Against what was sent and promised. Gives how many promises there were, and what is lost of the streams in real
+/// Compares the store with the sent media and the promises. Returns the number of promises, and the loss of the streams in real
 /// time.
 fn compare(
     take: &Take,
@@ -245,7 +246,7 @@ fn compare(
         .collect();
     let kept = kept(data, all, &sent, out);
 
-    // What was promised: nothing less, whatever the time.
+    // All promised media must be there, whatever the time.
     let mut promises = 0;
     for promise in take
         .durable
@@ -256,7 +257,7 @@ fn compare(
             .iter()
             .find(|kept| Arc::ptr_eq(&kept.sent, &promise.sent))
             .expect("each was looked at");
-        // What is gone is looked at below.
+        // Recordings that are gone are checked below.
         let gone = one.recording.is_none() && told.stream(&one.sent.stream);
         assert!(
             gone || one.longest + 1.0 >= promise.until,
@@ -283,7 +284,7 @@ fn compare(
         promises += 1;
     }
 
-    // And no more lost than two seconds before the cut, or before the kill.
+    // No more than two seconds before the cut, or before the kill, may be lost.
     let was_durable = |sent: &Sent| {
         let mut promises = take
             .durable
@@ -296,11 +297,11 @@ fn compare(
         let run = take.runs.iter().find(|run| run.sent.iter().any(is));
         let ended = run.map_or(moment, |run| run.ended);
         let owed = sent.owed(moment.min(ended), TICK_AND_SOCKET + held_up);
-        // How much of it was promised is looked at above; that none of it is there must have its reason.
+        // The promises were checked above. A publish with no media left must have a reason for that.
         owed.max(if was_durable(sent) { 1.0 } else { 0.0 })
     };
     gone_in_order(&kept, told, owed, &format!("{cut:?}"));
-    // What was durable and is gone was given up for room: that is not counted as lost.
+    // Durable media that is gone was evicted for space, and does not count as lost.
     let there: Vec<&Kept> = kept
         .iter()
         .filter(|one| one.recording.is_some() || !was_durable(&one.sent))
@@ -314,8 +315,7 @@ fn compare(
     (promises, lost)
 }
 
-/// Milliseconds of each stream in real time that were given to the socket, in the run that the cut fell into, and
-/// are not there.
+/// Milliseconds of each stream in real time that were given to the socket in the run of the cut, and that are not there.
 fn lost(take: &Take, moment: Instant, kept: &[&Kept]) -> Vec<u32> {
     let run = take
         .runs
@@ -338,7 +338,7 @@ fn lost(take: &Take, moment: Instant, kept: &[&Kept]) -> Vec<u32> {
     .collect()
 }
 
-/// What became of one cut.
+/// The result of one cut.
 struct Outcome {
     cut: Cut,
     second: Option<Cut>,
@@ -348,7 +348,7 @@ struct Outcome {
     recordings: usize,
     given_up: usize,
     promises: usize,
-    /// Milliseconds of the streams in real time.
+    /// The loss of the streams in real time, in milliseconds.
     lost: Vec<u32>,
 }
 
@@ -410,7 +410,7 @@ fn summary(outcomes: &[Outcome], points: usize) -> String {
     )
 }
 
-/// What is lost of a stream, milliseconds.
+/// The loss of a stream, in milliseconds.
 fn median_and_worst(outcomes: &[Outcome]) -> (u32, u32) {
     let mut lost: Vec<u32> = outcomes.iter().flat_map(|one| one.lost.iter().copied()).collect();
     lost.sort_unstable();

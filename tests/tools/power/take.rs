@@ -14,7 +14,7 @@ use crate::support::random::Random;
 use crate::support::service::data_dir;
 use crate::support::{Feed, Plan, Recording, Sent, Service, Told, recordings, wait_until};
 
-/// Two as cameras are, one that comes and goes, and one that fills segments.
+/// Two streams as from cameras, one that comes and goes, and one that fills segments.
 pub(super) const PLANS: [Plan; 4] = [
     plan("live/cam1", 1.0, None),
     plan("live/cam2", 1.0, None),
@@ -31,28 +31,28 @@ const fn plan(stream: &'static str, speed: f64, length: Option<u32>) -> Plan {
     }
 }
 
-/// What each picture of the fast stream is heavier by where there is little room: 3.5 MB arrive in a second.
+/// The bytes that each picture of the fast stream is larger in a take with little space: 3.5 MB arrive in a second.
 const WEIGHT: usize = 7_000;
-/// What the tape may take there.
+/// The bytes that the tape may use in such a take.
 const ROOM: u64 = 14 << 20;
-/// The journal, with what is set aside for it.
+/// The journal, with its reserve.
 const JOURNAL: u64 = 12 << 20;
 
-/// Reads how many requests the device was given.
+/// Reads the number of requests that the device was given.
 type Count = Arc<dyn Fn() -> u64 + Send + Sync>;
 
 pub(super) struct Take {
     pub(super) log: WriteLog,
-    /// Requests there were before the service began.
+    /// The number of requests before the service began.
     pub(super) first: usize,
-    /// How many requests there were, and when that was seen.
+    /// The number of requests at each observed moment.
     clock: Vec<(Instant, usize)>,
     pub(super) runs: Vec<Run>,
     pub(super) durable: Vec<Durable>,
     pub(super) closed: Vec<Closed>,
-    /// What the service was configured with.
+    /// The configuration of the service.
     pub(super) settings: Settings,
-    /// Segments that were given up for room.
+    /// The number of segments that were evicted for space.
     pub(super) given_up: usize,
 }
 
@@ -61,7 +61,7 @@ pub(super) struct Take {
 pub(super) struct Settings(Vec<(&'static str, String)>);
 
 impl Settings {
-    /// Little room on the file system that is mounted there. The quota is the least there is: it makes small segments.
+    /// A take with little space on the file system that is mounted there. The least possible quota makes small segments.
     #[allow(
         clippy::useless_conversion,
         reason = "the width of these fields differs between 32- and 64-bit targets"
@@ -76,23 +76,23 @@ impl Settings {
         ])
     }
 
-    /// As a command wants them, with more.
+    /// The variables in the form of a command, with more of them.
     fn with<'a>(&'a self, more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
         let own = self.0.iter().map(|(name, value)| (*name, value.as_str()));
         own.chain(more.iter().copied()).collect()
     }
 
-    /// Starts a service of its own on a card.
+    /// Starts another service on a storage device.
     #[track_caller]
     pub(super) fn start(&self, card: &Path) -> Service {
         Service::start_among(card, &self.with(&[]))
     }
 }
 
-/// What was sent to the service from one of its starts on.
+/// The media that was sent to the service from one of its starts on.
 pub(super) struct Run {
     pub(super) sent: Vec<Arc<Sent>>,
-    /// When it was killed or asked to stop: nothing sent later counts.
+    /// The time when the service was killed or asked to stop. Media that was sent later does not count.
     pub(super) ended: Instant,
 }
 
@@ -100,18 +100,18 @@ pub(super) struct Run {
 pub(super) struct Durable {
     pub(super) sent: Arc<Sent>,
     pub(super) until: f64,
-    /// Requests when that was heard.
+    /// The number of requests when the line was read.
     pub(super) entries: usize,
 }
 
 /// A recording was listed as closed.
 pub(super) struct Closed {
     pub(super) recording: Recording,
-    /// Requests when that was seen.
+    /// The number of requests when that was seen.
     pub(super) entries: usize,
 }
 
-/// A line of the log, as it was heard.
+/// A line of the log, when it was read.
 struct Heard {
     stream: String,
     publish: String,
@@ -119,7 +119,7 @@ struct Heard {
     entries: usize,
 }
 
-/// Starts the service once for each of `runs`, which say how many milliseconds of media each takes.
+/// Starts the service once for each of `runs`, which give the milliseconds of media of each run.
 pub(super) fn record(folder: &Path, runs: &[u64], limited: bool, random: &mut Random) -> Take {
     let recorder = Recorder::start(folder, &Image::default());
     let card = folder.join("card");
@@ -186,7 +186,7 @@ fn one_run(
         if limited && plan.speed > 1.0 {
             plan.weight = WEIGHT;
         }
-        // Their seconds do not begin together, and no two streams begin alike.
+        // The seconds of the streams do not begin together, and no two streams begin alike.
         let phase = random.between(0, 350);
         wait_until("the next publisher's turn", || {
             feeds.last().is_none_or(|before| before.taken() >= phase)
@@ -230,8 +230,8 @@ fn one_run(
     take.runs.push(Run { sent, ended });
 }
 
-/// The service names publishes by ids that publishers do not know; but a stream's come in the order in which they
-/// were made, and only the last may have been too short for one.
+/// The service gives publishes ids that publishers do not know. But the publishes of a stream come in the order in which they
+/// were made, and only the last may have been too short for an id.
 #[track_caller]
 fn whose(heard: Vec<Heard>, sent: &[Arc<Sent>]) -> Vec<Durable> {
     let mut all = Vec::new();
@@ -269,15 +269,15 @@ impl Heard {
 }
 
 impl Take {
-    /// The last moment at which the device had been given no more than so many requests: what was sent later cannot
-    /// be on it.
+    /// The last moment at which the device had been given no more than so many requests. Media that was sent later cannot be on
+    /// it.
     pub(super) fn moment(&self, entries: usize) -> Instant {
         let seen = self.clock.partition_point(|(_, count)| *count <= entries);
         self.clock[seen.saturating_sub(1)].0
     }
 }
 
-/// Reads the count of requests again and again.
+/// A thread that reads the count of requests again and again.
 struct Ticking {
     stop: Arc<AtomicBool>,
     thread: std::thread::JoinHandle<Vec<(Instant, usize)>>,
@@ -290,7 +290,7 @@ impl Ticking {
         let thread = std::thread::spawn(move || {
             let mut clock = Vec::new();
             while !asked.load(Ordering::Acquire) {
-                // The time first: a request that comes between the two counts as later than it was.
+                // The time is read first: a request between the two readings counts as later than it was.
                 let now = Instant::now();
                 clock.push((now, count() as usize));
                 std::thread::park_timeout(Duration::from_millis(1));
