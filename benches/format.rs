@@ -21,7 +21,7 @@ const RECORD: &[u8] =
     b"\x01\x42\xc0\x0d\xff\xe1\x00\x16\x67\x42\xc0\x0d\xda\x05\x07\xec\x04\x40\x00\x00\x03\x00\x40\x00\
 \x00\x0f\x03\xc5\x0a\xa8\x01\x00\x04\x68\xce\x0f\xc8";
 
-/// Indexes in their journal form; media that costs what copying from the page cache costs.
+/// Indexes in their journal form, and media that costs as much as a copy from the page cache.
 #[derive(Clone)]
 struct Tape {
     blob: Arc<[u8]>,

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
-/// `target/bench`: kept between runs for the sources.
+/// `target/bench`. It is kept between runs for the sources.
 pub(crate) fn bench_dir() -> anyhow::Result<PathBuf> {
     // This program is target/<profile>/deps/peers-*.
     let program = std::env::current_exe()?;
@@ -20,12 +20,12 @@ pub(crate) fn bench_dir() -> anyhow::Result<PathBuf> {
     Ok(dir)
 }
 
-/// A directory that goes when the bench ends.
+/// A directory that is removed when the bench ends.
 pub(crate) fn scratch() -> anyhow::Result<tempfile::TempDir> {
     Ok(tempfile::Builder::new().prefix("run-").tempdir_in(bench_dir()?)?)
 }
 
-/// Prints what a reader must know to judge the figures: machine, file system, price of a sync.
+/// Prints what a reader needs to judge the figures: machine, file system, cost of a sync.
 pub(crate) fn describe(dir: &Path) -> anyhow::Result<()> {
     let cpus = std::thread::available_parallelism().map_or(0, usize::from);
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
@@ -66,10 +66,10 @@ pub(crate) fn bytes_of(dir: &Path, endings: &[&str]) -> u64 {
         .sum()
 }
 
-/// Bytes that all files below `dir` take on the medium, whatever their length.
+/// Bytes that all files below `dir` use on the medium, whatever their length.
 pub(crate) fn allocated(dir: &Path) -> u64 {
     let metadata = files(dir).into_iter().filter_map(|path| path.metadata().ok());
-    // In units of 512 bytes, by stat(2).
+    // The blocks are units of 512 bytes, by stat(2).
     metadata.map(|it| it.blocks() * 512).sum()
 }
 
@@ -89,7 +89,7 @@ pub(crate) fn files(dir: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Bytes written so far to the device that `dir` is on, by everyone; nothing where there is no such device.
+/// Bytes written so far to the device of `dir`, by all programs; none if there is no such device.
 pub(crate) fn device_writes(dir: &Path) -> Option<u64> {
     let device = dir.metadata().ok()?.dev();
     let (major, minor) = (nix::sys::stat::major(device), nix::sys::stat::minor(device));

@@ -28,7 +28,7 @@ pub(crate) struct Usage {
 }
 
 impl Process {
-    /// Starts a command; what it says goes to `log`.
+    /// Starts a command. Its output goes to `log`.
     pub(crate) fn start(command: &mut Command, log: &std::path::Path) -> anyhow::Result<Self> {
         let name = command.get_program().to_string_lossy().into_owned();
         let log = std::fs::OpenOptions::new().create(true).append(true).open(log)?;
@@ -43,12 +43,12 @@ impl Process {
 
     pub(crate) fn signal(&self, signal: Signal) {
         if let Ok(id) = i32::try_from(self.child.id()) {
-            // It may have ended by itself.
+            // The child may have ended by itself.
             let _ = kill(Pid::from_raw(id), signal);
         }
     }
 
-    /// Waits until it has ended, but leaves it there to be asked what it used.
+    /// Waits until the child has ended, but does not reap it, so that its use can still be read.
     pub(crate) fn ended(&self, patience: Duration) -> anyhow::Result<()> {
         let begun = Instant::now();
         while state(self.id()) != Some('Z') {
@@ -60,7 +60,7 @@ impl Process {
         Ok(())
     }
 
-    /// Waits for it and fails unless it succeeded.
+    /// Waits for the child and fails unless it succeeded.
     pub(crate) fn succeed(mut self) -> anyhow::Result<()> {
         let status = self.child.wait()?;
         if !status.success() {
@@ -76,14 +76,14 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Harmless for one that has ended: it is not reaped yet, so its id is still its own.
+        // A signal does no harm to a child that has ended: it is not reaped yet, so its id is still its own.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// CPU of a process and its children, living and reaped; memory of its leaves. A process that has ended and
-/// was not reaped still tells its CPU.
+/// The CPU of a process and its children, living and reaped, and the memory of its leaves. A process that has ended and was not
+/// reaped still reports its CPU.
 pub(crate) fn usage(id: u32) -> Usage {
     let mut usage = Usage {
         cpu: cpu(id).unwrap_or(0.0),
@@ -101,7 +101,7 @@ pub(crate) fn usage(id: u32) -> Usage {
     usage
 }
 
-/// Ports the system calls free, all different.
+/// Ports that the system calls free, all different.
 pub(crate) fn free_ports(count: usize) -> anyhow::Result<Vec<u16>> {
     let listeners: Vec<TcpListener> = (0..count)
         .map(|_| TcpListener::bind("127.0.0.1:0"))
@@ -112,12 +112,12 @@ pub(crate) fn free_ports(count: usize) -> anyhow::Result<Vec<u16>> {
         .collect::<Result<_, _>>()?)
 }
 
-/// Someone listens on this port of 127.0.0.1. Asked of the kernel: connecting would be taken for a publisher.
+/// Whether a program listens on this port of 127.0.0.1. The kernel knows it; a connection would be taken for a publisher.
 pub(crate) fn listens(port: u16) -> bool {
     has_socket(port, &["0A"])
 }
 
-/// A connection to this port is open, or its server has not yet read all that came before its end.
+/// Whether a connection to this port is open, or its server has not yet read everything that came before its end.
 pub(crate) fn is_busy(port: u16) -> bool {
     // ESTABLISHED and CLOSE_WAIT of include/net/tcp_states.h.
     has_socket(port, &["01", "08"])
@@ -163,7 +163,7 @@ fn state(id: u32) -> Option<char> {
     stat(id)?.first()?.chars().next()
 }
 
-/// What follows the name in /proc/ID/stat; the name itself may hold spaces and parentheses.
+/// The fields behind the name in /proc/ID/stat. The name itself may contain spaces and parentheses.
 fn stat(id: u32) -> Option<Vec<String>> {
     let text = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
     let (_, fields) = text.rsplit_once(") ")?;

@@ -10,14 +10,14 @@ use std::time::{Duration, Instant};
 use super::process::Process;
 use super::source::Source;
 
-/// Where one publisher sends to.
+/// The address that one publisher sends to.
 pub(crate) enum Target {
     Rtmp(String),
-    /// Bare bytes, for who knows no RTMP.
+    /// Bare bytes, for a server that does not know RTMP.
     Tcp(u16),
 }
 
-/// How it is sent.
+/// The speed of the publisher.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pace {
     RealTime,
@@ -70,7 +70,7 @@ impl Push {
         }
     }
 
-    /// Waits until all is sent.
+    /// Waits until everything is sent.
     pub(crate) fn finish(self) -> anyhow::Result<()> {
         match self {
             Self::Ffmpeg(process) => process.succeed(),
@@ -81,12 +81,12 @@ impl Push {
     }
 }
 
-/// The bytes of the file over a bare connection, each loop spread over `seconds`.
+/// Sends the bytes of the file over a bare connection, each loop spread over `seconds`.
 fn plain(port: u16, path: &Path, loops: u64, seconds: Option<f64>) -> anyhow::Result<()> {
     let mut bytes = Vec::new();
     std::fs::File::open(path)?.read_to_end(&mut bytes)?;
     let mut socket = TcpStream::connect(("127.0.0.1", port))?;
-    // A picture's worth at a time, as a publisher sends.
+    // Each write has the bytes of one picture, as a publisher sends.
     let pieces = seconds.map_or(256.0, |seconds| seconds * 25.0);
     let piece = (bytes.len() as f64 / pieces).ceil().max(1.0);
     let begun = Instant::now();

@@ -12,7 +12,7 @@ pub(crate) struct Source {
     pub(crate) path: PathBuf,
     /// Length, seconds.
     pub(crate) seconds: u32,
-    /// Bytes of media in one loop: what packets carry, without any container.
+    /// Bytes of media in one loop: the contents of packets, without any container.
     pub(crate) bytes: u64,
 }
 
@@ -35,7 +35,7 @@ fn make(path: &std::path::Path, kbit: u32, seconds: u32) -> anyhow::Result<()> {
     };
     let picture = format!("testsrc2=size={size}:rate=25,noise=alls={noise}:allf=t");
     let rate = format!("{kbit}k");
-    // Written beside and moved, so that an interrupted run leaves nothing that looks whole.
+    // The clip is written beside its place and then moved, so that an interrupted run leaves nothing that looks complete.
     let part = path.with_extension("part");
     let status = Command::new("ffmpeg")
         .args(["-v", "error", "-nostdin", "-y", "-f", "lavfi", "-i", &picture])

@@ -26,7 +26,7 @@ use support::{Service, export};
 
 const MP4: &str = "\n[[template]]\nname = \"mp4\"\nformats = [\"mp4\"]\nresume_window = \"0s\"\nsplit = \"12h\"\n[[rule]]\ntemplate = \"mp4\"\n";
 
-/// A picture of 40 ms so much heavier than the clip's.
+/// The bytes that a picture of 40 ms is larger than the clip's.
 const HEAVY: usize = 200_000;
 
 fn main() {
@@ -38,7 +38,7 @@ fn main() {
     live(3_600);
 }
 
-/// Sends so many seconds unpaced, as fast as they are taken.
+/// Sends so many seconds unpaced, as fast as the service takes them.
 fn send(client: &mut Rtmp, stream: &str, seconds: u32, weight: usize) {
     let programme = Programme::marked(stream, 0, weight);
     for number in 0.. {
@@ -52,7 +52,7 @@ fn send(client: &mut Rtmp, stream: &str, seconds: u32, weight: usize) {
     wait(|| client.last_pong() == Some(7));
 }
 
-/// A large file that is closed: how fast it goes, beside curl, and what memory that takes.
+/// A large file of a closed recording: its speed beside curl, and the memory of the service meanwhile.
 fn finished(bytes: u64) {
     let (home, dir) = (support::home(), support::home());
     let seconds = u32::try_from(bytes / (HEAVY as u64 * 25)).unwrap();
@@ -123,7 +123,7 @@ fn finished(bytes: u64) {
     );
 }
 
-/// A long one that is live: how long after its end it is complete.
+/// A long live recording: the time from its end until its file is complete.
 fn live(seconds: u32) {
     let (home, dir) = (support::home(), support::home());
     let bucket = Bucket::start(dir.path());
@@ -135,7 +135,7 @@ fn live(seconds: u32) {
     let mut client = Rtmp::publishing(service.address(), "live", "long");
     send(&mut client, "live/long", seconds, 2_500);
     let tape = rows(&service.data())[0]["bytes"].as_u64().unwrap();
-    // All but what is kept for the end.
+    // Everything is sent except the parts that must wait for the end.
     wait(|| bucket.received() > 2 * tape - (24 << 20));
     let mut last = 0;
     wait(|| {

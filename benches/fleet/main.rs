@@ -26,7 +26,7 @@ use support::rtmp::Rtmp;
 use support::service::data_dir;
 use support::{Service, home};
 
-/// A picture of 40 ms that makes 4 Mbit/s.
+/// The size of a picture of 40 ms that makes 4 Mbit/s.
 const HEAVY: usize = 20_000;
 
 fn main() {
@@ -38,7 +38,7 @@ fn main() {
     }
 }
 
-/// As a user would write it: nothing but where the broker is.
+/// The configuration as a user would write it: only the broker's address.
 fn config(broker: &Broker) -> String {
     format!(
         "\n[device]\nid = \"box-17\"\n[mqtt]\nurl = \"{}\"\n",
@@ -46,7 +46,7 @@ fn config(broker: &Broker) -> String {
     )
 }
 
-/// What a box that does nothing says in a minute.
+/// The bytes that an idle box sends in a minute.
 fn idle() {
     let (home, broker) = (home(), Broker::start());
     let _service = Service::start_with(home.path(), &config(&broker));
@@ -65,7 +65,7 @@ fn idle() {
     );
 }
 
-/// A full outbox, from the connection on.
+/// The time to send a full outbox, from the connection on.
 fn drain() {
     let (home, mut broker) = (home(), Broker::start());
     broker.stop();
@@ -108,7 +108,7 @@ fn drain() {
     );
 }
 
-/// Four streams of 4 Mbit/s, with and without a broker: what it takes, and how fast requests are answered.
+/// Four streams of 4 Mbit/s, with and without a broker: the cost, and the time of answers to requests.
 fn busy() {
     let (alone, home, broker) = (support::home(), home(), Broker::start());
     let without = record(alone.path(), "", |_| ());
@@ -141,7 +141,7 @@ fn busy() {
     );
 }
 
-/// Records four streams in real time while `meanwhile` runs, for ten seconds at least; gives the memory then.
+/// Records four streams in real time while `meanwhile` runs, for ten seconds at least. Returns the memory then.
 fn record(home: &Path, more: &str, meanwhile: impl FnOnce(&Service)) -> u64 {
     let service = Service::start_with(home, more);
     let done = AtomicBool::new(false);
@@ -173,7 +173,7 @@ fn record(home: &Path, more: &str, meanwhile: impl FnOnce(&Service)) -> u64 {
         while began.elapsed() < Duration::from_secs(20) {
             std::thread::park_timeout(Duration::from_millis(100));
         }
-        // The rings breathe with the GOPs: what they hold on average is compared.
+        // The rings grow and shrink with the GOPs, so their averages are compared.
         let samples = 100;
         let mut sum = 0;
         for _ in 0..samples {

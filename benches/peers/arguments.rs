@@ -57,7 +57,7 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// Nothing when help was asked for, and given.
+    /// The choice; none after a request for help, which was printed.
     pub(crate) fn parse(given: &[String]) -> anyhow::Result<Option<Self>> {
         let mut parsed = Self {
             quick: false,
@@ -70,7 +70,7 @@ impl Arguments {
         while let Some(name) = given.next() {
             let mut value = || given.next().with_context(|| format!("{name} needs a value"));
             match name.as_str() {
-                // cargo says so to every bench.
+                // cargo gives every bench this argument.
                 "--bench" => {}
                 "--quick" => parsed.quick = true,
                 "--runs" => parsed.runs = value()?.parse().context("--runs")?,

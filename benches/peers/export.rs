@@ -31,7 +31,7 @@ pub(crate) fn run(arguments: &Arguments, dir: &Path) -> anyhow::Result<()> {
         ("hls", "out-hls"),
         ("aac", "out.aac"),
     ];
-    // The first to read so much pays for the page cache of all that follow.
+    // The first export that reads so much pays for the page cache of all later ones.
     once(arguments, &dir, "fmp4", &dir.join("warm-up.mp4"))?;
     let mut rows = Vec::new();
     for (format, name) in formats {
@@ -98,7 +98,7 @@ fn once(arguments: &Arguments, dir: &Path, format: &str, out: &Path) -> anyhow::
     })
 }
 
-/// Removes a file or a folder of files; how large it was.
+/// Removes a file or a folder of files. Returns its size.
 fn remove(out: &Path) -> anyhow::Result<u64> {
     if out.is_dir() {
         let bytes = crate::common::medium::bytes_of(out, &[""]);

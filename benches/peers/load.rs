@@ -13,7 +13,7 @@ use crate::common::source::{self, Source};
 use crate::common::table::{self, Spread};
 use crate::server::{Running, Server};
 
-/// How often memory is looked at. The kernel keeps the peak, so only the last moments before an end can hide.
+/// The interval between two looks at memory. The kernel keeps the peak, so only the last moments before an end can hide.
 const LOOK: Duration = Duration::from_millis(100);
 
 struct Plan {
@@ -30,7 +30,7 @@ struct Run {
     seconds: f64,
     /// Bytes of media files at the end ÷ bytes of media sent.
     kept: f64,
-    /// Bytes written to the device, by anyone, ÷ bytes of media sent.
+    /// Bytes written to the device, by all programs, ÷ bytes of media sent.
     worn: Option<f64>,
 }
 
@@ -193,7 +193,7 @@ fn once(server: &Server, plan: &Plan, sent: f64, dir: &Path) -> anyhow::Result<R
     })
 }
 
-/// Looks at the server's memory while `work` is done.
+/// Reads the server's memory again and again while `work` runs.
 fn watch<T>(running: &mut Running, work: impl FnOnce() -> T) -> T {
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {

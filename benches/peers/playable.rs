@@ -41,7 +41,7 @@ pub(crate) fn run(arguments: &Arguments, servers: &[Server], dir: &Path) -> anyh
                 }
                 std::thread::sleep(Duration::from_millis(50));
             }
-            // The publisher is not needed to its end.
+            // The publisher need not run to its end.
             drop(push);
             running.stop()?;
             std::fs::remove_dir_all(&dir)?;

@@ -13,7 +13,7 @@ use crate::common::process::{Process, Usage, free_ports, is_busy, listens, usage
 use crate::common::push::Target;
 use crate::copier;
 
-/// Where Debian and others put the module.
+/// The folders in which Debian and other systems put the module.
 const NGINX_MODULES: [&str; 3] = [
     "/usr/lib/nginx/modules/ngx_rtmp_module.so",
     "/usr/lib64/nginx/modules/ngx_rtmp_module.so",
@@ -23,7 +23,7 @@ const NGINX_MODULES: [&str; 3] = [
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Server {
     Edgereel(PathBuf),
-    /// With the path of its RTMP module.
+    /// nginx, with the path of its RTMP module.
     Nginx(PathBuf),
     Ffmpeg,
     Copier,
@@ -39,7 +39,7 @@ pub(crate) struct Running {
     memory: u64,
 }
 
-/// What this machine has, of what was asked for.
+/// The requested servers that this machine has.
 pub(crate) fn available(arguments: &Arguments) -> Vec<Server> {
     let mut servers = vec![Server::Edgereel(arguments.edgereel.clone())];
     match NGINX_MODULES.iter().map(PathBuf::from).find(|path| path.exists()) {
@@ -60,7 +60,7 @@ pub(crate) fn available(arguments: &Arguments) -> Vec<Server> {
 }
 
 impl Server {
-    /// How the media files of a server are named.
+    /// The endings of a server's media files.
     pub(crate) fn endings(&self) -> &'static [&'static str] {
         match self {
             Self::Edgereel(_) => &[".mp4"],
@@ -69,10 +69,10 @@ impl Server {
         }
     }
 
-    /// Starts it for so many publishers and waits until it listens.
+    /// Starts the server for so many publishers and waits until it listens.
     pub(crate) fn start(&self, dir: &Path, publishers: usize) -> anyhow::Result<Running> {
         std::fs::create_dir_all(dir)?;
-        // Someone else may take a port between its choice and its use.
+        // Another program may take a port between its choice and its use.
         let mut attempts = 0;
         loop {
             match self.try_start(dir, publishers) {
@@ -168,7 +168,7 @@ impl Server {
 }
 
 impl Running {
-    /// What it used so far. Memory is the peak of all samples: a process that has ended does not tell it.
+    /// What the server used so far. Memory is the peak of all samples, because a process that has ended does not report it.
     pub(crate) fn sample(&mut self) -> Usage {
         let mut whole = Usage::default();
         for process in &self.processes {
@@ -183,9 +183,9 @@ impl Running {
         }
     }
 
-    /// Ends it in its proper way; what it used from when it listened until it was gone.
+    /// Ends the server normally. Returns what it used from the moment when it listened to its end.
     pub(crate) fn stop(mut self) -> anyhow::Result<Usage> {
-        // What was sent last is still on its way through the sockets.
+        // The last sent bytes are still on their way through the sockets.
         let begun = Instant::now();
         while self.ports.iter().any(|port| is_busy(*port)) && begun.elapsed() < Duration::from_secs(10) {
             std::thread::sleep(Duration::from_millis(20));
@@ -214,7 +214,7 @@ impl fmt::Display for Server {
     }
 }
 
-/// Debian puts it where only root's PATH leads.
+/// Debian puts nginx where only root's PATH leads.
 fn nginx() -> &'static str {
     let debian = "/usr/sbin/nginx";
     if Path::new(debian).exists() {
@@ -224,7 +224,7 @@ fn nginx() -> &'static str {
     }
 }
 
-/// One worker, everything recorded as FLV, nothing sent to anyone, messages as large as edgereel takes them.
+/// One worker that records everything as FLV, sends nothing to anyone, and accepts messages as large as edgereel does.
 fn nginx_config(module: &Path, dir: &Path, port: u16) -> String {
     let (module, dir) = (module.display(), dir.display());
     format!(

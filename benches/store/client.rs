@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use edgereel::doors::rtmp::{Client, ClientEvent, RtmpUrl};
 
-/// How often it tries: what is measured is no finer than this.
+/// The interval between two tries, which is the resolution of the measurement.
 const AGAIN: Duration = Duration::from_millis(1);
 
-/// Waits until a publish to `live/NAME` at this port is answered with yes. The connection is given back, so that
-/// the publish goes on.
+/// Waits until the service accepts a publish to `live/NAME` at this port. Returns the connection, so that the publish
+/// continues.
 pub(crate) fn publish(port: u16, name: &str, patience: Duration) -> anyhow::Result<TcpStream> {
     let begun = Instant::now();
     let mut socket = loop {

@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail, ensure};
 
 use crate::common::medium;
 
-/// What the device holds. The file behind it is sparse.
+/// The size of the device. The file behind it is sparse.
 const SIZE: u64 = 4 << 30;
 
 /// How long a file system may stay busy.
@@ -21,7 +21,7 @@ pub(crate) enum FileSystem {
     F2fs,
 }
 
-/// A loop device over a file, with a file system that is mounted. Goes when dropped.
+/// A loop device over a file, with a mounted file system. It is removed on drop.
 pub(crate) struct Device {
     image: PathBuf,
     mount: PathBuf,
@@ -37,10 +37,10 @@ impl FileSystem {
         }
     }
 
-    /// The kernel and this machine's tools know it; or why not.
+    /// Whether the kernel and this machine's tools know the file system; an error says why not.
     pub(crate) fn available(self) -> Result<(), String> {
         let name = self.name();
-        // Fails where there are no modules; what counts is what the kernel says then.
+        // This fails on a machine without modules. The kernel's answer after that decides.
         let _ = Command::new("modprobe").args(["-q", name]).output();
         let known = std::fs::read_to_string("/proc/filesystems").unwrap_or_default();
         if !known
@@ -55,8 +55,8 @@ impl FileSystem {
         }
     }
 
-    /// As on a box, but with everything done that a first mount would do in the background and that a box has
-    /// long behind it.
+    /// The file system is as on a box. Everything that a first mount would do in the background is done, because a box has done
+    /// it long ago.
     fn make(self, device: &str) -> anyhow::Result<()> {
         match self {
             Self::Ext4 => {
@@ -69,7 +69,7 @@ impl FileSystem {
 }
 
 impl Device {
-    /// Makes it below `dir`, by this name.
+    /// Makes the device below `dir`, with this name.
     pub(crate) fn make(kind: FileSystem, dir: &Path, name: &str) -> anyhow::Result<Self> {
         let mut device = Self {
             image: dir.join(format!("{name}.img")),
@@ -96,21 +96,22 @@ impl Device {
         Ok(device)
     }
 
-    /// Where it is mounted.
+    /// The mount point.
     pub(crate) fn path(&self) -> &Path {
         &self.mount
     }
 
-    /// Unmounts and mounts, so that nothing of what was before is still on its way.
+    /// Unmounts and mounts, so that no earlier write is still on its way.
     pub(crate) fn remount(&mut self) -> anyhow::Result<()> {
         self.unmount()?;
         self.mount()
     }
 
-    /// Writes everything out.
+    /// Writes all cached data of the file system to the device.
     pub(crate) fn unmount(&mut self) -> anyhow::Result<()> {
         let begun = Instant::now();
-        // Another row may be starting a program just now: until that is executed, it has our files open, too.
+        // Another row may be starting a program at this moment. Until that program is executed, it has this row's files open,
+        // too.
         while let Err(error) = run(Command::new("umount").arg(&self.mount)) {
             ensure!(begun.elapsed() < PATIENCE, error);
             std::thread::sleep(Duration::from_millis(50));
@@ -119,7 +120,7 @@ impl Device {
         Ok(())
     }
 
-    /// Bytes written to it since it was made, by everything: media, journals, the file system's own.
+    /// Bytes written to the device since it was made, by everything: media, journals, the file system itself.
     pub(crate) fn written(&self) -> anyhow::Result<u64> {
         let name = self
             .loop_device
@@ -129,7 +130,7 @@ impl Device {
         medium::written(&format!("/sys/block/{name}")).with_context(|| format!("/sys/block/{name}/stat"))
     }
 
-    /// Mounts it again.
+    /// Mounts the device again.
     pub(crate) fn mount(&mut self) -> anyhow::Result<()> {
         let device = self.loop_device.as_deref().context("no loop device")?;
         run(Command::new("mount").arg(device).arg(&self.mount))?;

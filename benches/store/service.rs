@@ -12,10 +12,10 @@ use crate::common::push::{Pace, Push, Target};
 use crate::common::source::Source;
 
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How often in a row no publisher must be seen.
+/// The number of consecutive looks that must see no publisher.
 const IDLE_LOOKS: u32 = 10;
 
-/// How the service is started: configuration and log beside its store, so that writing them is not counted.
+/// The start of the service. Its configuration and log are beside its store, so that writes to them do not count.
 pub(crate) struct Setup {
     edgereel: PathBuf,
     config: PathBuf,
@@ -23,7 +23,7 @@ pub(crate) struct Setup {
     pub(crate) port: u16,
 }
 
-/// A service that runs.
+/// A running service.
 pub(crate) struct Service {
     process: Process,
     port: u16,
@@ -47,7 +47,7 @@ impl Setup {
         })
     }
 
-    /// Nothing if this build takes the configuration, else what it says against it, with the line.
+    /// None if this build accepts the configuration, else its error, with the line.
     pub(crate) fn objection(&self) -> anyhow::Result<Option<String>> {
         let output = Command::new(&self.edgereel)
             .arg("check-config")
@@ -55,12 +55,12 @@ impl Setup {
             .arg(&self.config)
             .output()?;
         let said = String::from_utf8_lossy(&output.stderr);
-        // Behind the path and the line.
+        // The error stands behind the path and the line.
         let why = said.rsplit(".toml:").next().unwrap_or_default().trim().to_owned();
         Ok((!output.status.success()).then_some(why))
     }
 
-    /// Starts it and does not wait for anything.
+    /// Starts the service and does not wait for anything.
     pub(crate) fn spawn(&self) -> anyhow::Result<Service> {
         let mut command = Command::new(&self.edgereel);
         command.arg("run").arg("--config").arg(&self.config);
@@ -70,7 +70,7 @@ impl Setup {
         })
     }
 
-    /// Starts it and waits until it listens.
+    /// Starts the service and waits until it listens.
     pub(crate) fn start(&self) -> anyhow::Result<Service> {
         let service = self.spawn()?;
         let begun = Instant::now();
@@ -96,7 +96,7 @@ impl Setup {
         Push::start(source, loops, pace, &target, &self.log)
     }
 
-    /// Id and bytes on tape of each recording.
+    /// The id, and the bytes on the tape, of each recording.
     pub(crate) fn recordings(&self) -> anyhow::Result<Vec<(String, u64)>> {
         let output = Command::new(&self.edgereel)
             .args(["ls", "--json", "--config"])
@@ -114,7 +114,7 @@ impl Setup {
             .collect()
     }
 
-    /// The first complaints of the log, to be shown.
+    /// The first warnings and errors of the log, for the output.
     pub(crate) fn complaints(&self) -> Vec<String> {
         let said = std::fs::read_to_string(&self.log).unwrap_or_default();
         said.lines()
@@ -126,11 +126,11 @@ impl Setup {
 }
 
 impl Service {
-    /// Ends it in its proper way, when it has read what was sent.
+    /// Ends the service normally, when it has read everything that was sent.
     pub(crate) fn stop(self) -> anyhow::Result<()> {
         let begun = Instant::now();
         let mut idle = 0;
-        // The kernel's table is not read at one moment: a connection may be missing once.
+        // The kernel's table is not read at one moment, so a connection may be missing once.
         while idle < IDLE_LOOKS && begun.elapsed() < PATIENCE {
             idle = if is_busy(self.port) { 0 } else { idle + 1 };
             std::thread::sleep(Duration::from_millis(20));
@@ -139,8 +139,8 @@ impl Service {
         self.process.succeed().context("the service was asked to stop")
     }
 
-    /// kill -9, and waits until it is gone.
+    /// Sends SIGKILL, and waits until the service is gone.
     pub(crate) fn kill(self) {
-        // What dropping does.
+        // The drop does this.
     }
 }

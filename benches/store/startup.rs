@@ -15,14 +15,14 @@ use crate::service::Setup;
 use crate::{client, tape};
 
 const STREAMS: usize = 4;
-/// Into a segment of a minute: what is open then is what recovery has to read.
+/// The time until the kill, which comes within a segment of a minute: recovery must read the open segments.
 const RECORDED: Duration = Duration::from_secs(50);
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A store as the kill left it, to begin from there again and again: what start-up may change is kept as a copy.
+/// A store as the kill left it, from which each measurement begins. Files that a start may change are kept as copies.
 struct Dirty {
     store: PathBuf,
-    /// Every file there was, and where its copy is if it has one.
+    /// Every file of the store, and the path of its copy if it has one.
     files: BTreeMap<PathBuf, Option<PathBuf>>,
 }
 
@@ -104,7 +104,7 @@ fn once(setup: &Setup) -> anyhow::Result<f64> {
     Ok(took.as_secs_f64() * 1e3)
 }
 
-/// What the last start said that it had repaired.
+/// The repairs that the last start reported.
 fn found(log: &Path) -> String {
     let said = std::fs::read_to_string(log).unwrap_or_default();
     let line = said
@@ -119,7 +119,7 @@ impl Dirty {
     fn keep(store: &Path, kept: &Path) -> anyhow::Result<Self> {
         std::fs::create_dir_all(kept)?;
         let all = medium::files(store);
-        // Names sort by sequence: the last of each directory is what was open.
+        // Names sort by sequence: the last file of each directory was open.
         let mut newest: BTreeMap<&Path, &Path> = BTreeMap::new();
         for path in &all {
             let dir = path.parent().context("a file without a directory")?;
@@ -143,7 +143,7 @@ impl Dirty {
         })
     }
 
-    /// Takes away what came since, and puts back what was there.
+    /// Removes new files, and restores the earlier contents.
     fn restore(&self) -> anyhow::Result<()> {
         for path in medium::files(&self.store) {
             if !self.files.contains_key(&path) {

@@ -16,9 +16,9 @@ const RECORD: &[u8] =
     b"\x01\x42\xc0\x0d\xff\xe1\x00\x16\x67\x42\xc0\x0d\xda\x05\x07\xec\x04\x40\x00\x00\x03\x00\x40\x00\
 \x00\x0f\x03\xc5\x0a\xa8\x01\x00\x04\x68\xce\x0f\xc8";
 
-/// What one segment holds.
+/// The length of one segment.
 const MINUTE: i64 = 60_000_000;
-/// Segments of one recording.
+/// The number of segments of one recording.
 const RECORDING: u32 = 60;
 
 /// A minute of 25 pictures a second and 48 kHz AAC, in one fragment: with as many samples as a camera's, but
@@ -33,7 +33,7 @@ pub(crate) fn make(dir: &Path, streams: usize, segments: u32) -> anyhow::Result<
     let mut settings = StoreSettings::new(dir, "bench");
     settings.durability = Duration::from_secs(60);
     settings.segment_duration = Duration::from_secs(60);
-    // Each fragment is a segment, however little room a store may set aside for one.
+    // Each fragment is a segment, however little space a store may reserve for one.
     settings.segment_bytes = 128 << 10;
     let (store, opened) = Store::open(settings, Arc::new(RealDisk), Arc::new(RealClock))?;
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
@@ -115,11 +115,11 @@ impl Minute {
         })
     }
 
-    /// The `number`th of its publish.
+    /// The `number`th fragment of its publish.
     fn fragment(&self, number: i64) -> Fragment {
         let video =
             (0..1_500).map(|i| self.frame(TrackKind::Video, number * 60_000 + i * 40, i, i % 50 == 0));
-        // 48,000 samples a second in frames of 1,024: not a whole number of frames a minute.
+        // 48,000 samples a second in frames of 1,024 are not a whole number of frames a minute.
         let (from, to) = (frames(number), frames(number + 1));
         let audio = (from..to).map(|i| self.frame(TrackKind::Audio, i * 1_024, i, true));
         Fragment {
@@ -132,7 +132,7 @@ impl Minute {
     }
 
     fn frame(&self, kind: TrackKind, dts: i64, i: i64, key: bool) -> Frame {
-        // No pattern that an index could fold away.
+        // The sizes have no pattern that an index could compress.
         let length = usize::try_from(i.wrapping_mul(7_919) / 13 % 8).unwrap_or(0);
         Frame {
             kind,

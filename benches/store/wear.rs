@@ -16,7 +16,7 @@ use crate::device::{Device, FileSystem};
 use crate::service::Setup;
 use crate::writers::{Load, Way};
 
-/// What the store may take where it is to be full. Eviction is asked for because nothing is ever delivered here.
+/// The quota of the store in a row with a full store. Eviction must be allowed because nothing is ever delivered here.
 const QUOTA: u64 = 1 << 30;
 const FULL: &str = "quota = \"1GiB\"\nmin_free = \"64MiB\"\non_full = \"overwrite-oldest\"\n";
 
@@ -45,17 +45,17 @@ const WORKLOADS: [Workload; 2] = [
     },
 ];
 
-/// Who writes.
+/// The program that writes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Writer {
     /// edgereel on an empty store.
     Fresh,
-    /// edgereel when its quota is used up: each new segment needs an old one to go.
+    /// edgereel when its quota is used up: each new segment evicts an old one.
     Full,
     Bare(Way),
 }
 
-/// One line of the table, on a device of its own.
+/// One line of the table, on its own device.
 struct Row<'a> {
     writer: Writer,
     device: Device,
@@ -65,7 +65,7 @@ struct Row<'a> {
     loops: u64,
 }
 
-/// What a row came to, bytes.
+/// The results of a row, in bytes.
 struct Outcome {
     media: u64,
     tape: Option<u64>,
@@ -162,7 +162,7 @@ impl Writer {
 }
 
 impl<'a> Row<'a> {
-    /// Brings a device into the state in which measuring begins; or says why this build has no such state.
+    /// Brings a device into the state in which the measurement begins. The error says why this build has no such state.
     fn prepare(
         writer: Writer,
         kind: FileSystem,
@@ -204,7 +204,7 @@ impl<'a> Row<'a> {
         Ok(Ok(row))
     }
 
-    /// Records unpaced until the quota is used up and the oldest had to go.
+    /// Records unpaced until the quota is used up and the oldest segment was evicted.
     fn fill(&self, setup: &Setup, store: &Path) -> anyhow::Result<()> {
         let service = setup.start()?;
         let loops = (QUOTA + QUOTA / 4).div_ceil(self.source.bytes * self.streams as u64);
@@ -254,7 +254,7 @@ impl<'a> Row<'a> {
 
     /// Records in real time, from the start of the service to its end.
     fn record(&self, setup: &Setup) -> anyhow::Result<()> {
-        // What was complained of before is not of this run.
+        // Earlier warnings do not belong to this run.
         std::fs::write(&setup.log, "")?;
         let service = setup.start()?;
         let pushes = self.publish(setup, self.loops, Pace::RealTime)?;
@@ -266,10 +266,10 @@ impl<'a> Row<'a> {
         Ok(())
     }
 
-    /// Id and bytes of what was recorded so far.
+    /// The id and the bytes of each recording so far.
     fn recordings(&self) -> anyhow::Result<Vec<(String, u64)>> {
         match (self.writer, &self.setup) {
-            // Nothing was, not even the store's directory.
+            // Nothing was recorded, and there is not even the store's directory.
             (Writer::Fresh, _) if !self.device.path().join("store").exists() => Ok(Vec::new()),
             (_, Some(setup)) => setup.recordings(),
             (_, None) => Ok(Vec::new()),

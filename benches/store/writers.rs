@@ -17,15 +17,15 @@ pub(crate) enum Way {
     Append,
     /// Files whose blocks are allocated first and hold nothing yet.
     Allocate,
-    /// Files that are there, full of old bytes.
+    /// Files that exist and are full of old bytes.
     Overwrite,
 }
 
-/// How much is written.
+/// The amount of data to write.
 #[derive(Clone, Copy)]
 pub(crate) struct Load {
     pub(crate) streams: usize,
-    /// Of each stream.
+    /// The rate of each stream.
     pub(crate) bytes_per_second: u64,
     pub(crate) seconds: u64,
 }
@@ -41,7 +41,7 @@ impl Way {
         }
     }
 
-    /// What must be there before writing is measured.
+    /// Makes the files that must exist before the measurement.
     pub(crate) fn prepare(self, dir: &Path, load: Load) -> std::io::Result<()> {
         if self != Self::Overwrite {
             return Ok(());
@@ -88,7 +88,7 @@ impl Way {
 
     fn begin(self, path: &Path, load: Load) -> std::io::Result<File> {
         if self == Self::Overwrite {
-            // A new name, as a segment has that takes over another's blocks.
+            // The file gets a new name, as a segment does that takes over the blocks of another.
             let taken = path.with_extension("taken");
             std::fs::rename(path, &taken)?;
             return File::options().write(true).open(taken);
@@ -102,7 +102,7 @@ impl Way {
     }
 }
 
-/// Stream and number of each file that will be written.
+/// The stream and the number of each file that will be written.
 fn files(load: Load) -> impl Iterator<Item = (usize, u64)> {
     (0..load.streams).flat_map(move |stream| (0..load.seconds.div_ceil(SEGMENT)).map(move |it| (stream, it)))
 }
