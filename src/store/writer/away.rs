@@ -1,9 +1,10 @@
-//! A store that is not there any more while the service runs: the card was pulled, its file system turned read-only,
-//! its directory removed, its journal damaged.
+//! A store that goes away while the service runs: the card was pulled, its file system turned read-only, its directory was
+//! removed, or its journal is damaged.
 //!
-//! What is open is given up at its last durable fragment, every file is let go of, so that the file system can be
-//! unmounted and mended, and from then on it is tried to come back: as at a start, but what is live goes on. Meanwhile
-//! nothing is taken from the queue: what a returning card can still have waits there, like behind a card that stalls.
+//! The writer ends each open segment at its last durable fragment. It closes every file, so that the file system can be
+//! unmounted and mended. From then on the writer tries to open the store again, as a start does, while live publishes go on.
+//! Meanwhile the writer takes nothing from the queue: media that a returning card can still have waits there, as it does behind
+//! a card that stalls.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,24 +20,24 @@ use crate::store::recover::start;
 use crate::store::recover::{Live, Occasion, note_damage};
 use crate::store::{OutboxChange, StoreError, paths};
 
-/// A journal that refuses for this long is let go of: a file system that was mounted anew is not seen through files
-/// that were opened before.
+/// The writer closes a journal that refuses for this long: files that were opened before do not show a file system that was
+/// mounted anew.
 const PATIENCE: Micros = 3_000_000;
 
 impl Writer {
-    /// Why there is no store now, if there is none.
+    /// The reason why there is no store now, if there is none.
     pub(in crate::store) fn away(&self) -> Option<&str> {
         self.away.as_deref()
     }
 
-    /// Looks whether the store is still there. Called at every tick.
+    /// Checks that the store is still there. Called at every tick.
     pub(super) fn watch_store(&mut self) {
         let now = self.env.clock.boot();
         let refuses = |since: Micros| now.saturating_sub(since) >= PATIENCE;
         let journal = paths::journal(&self.env.settings.dir);
         if self.book.journal.is_damaged() {
             let why = self.progress.last_error.clone().unwrap_or_default();
-            // Whoever opens it next sets it aside, also if its own look at it does not come upon the damage.
+            // The next process to open the journal sets it aside, even if its own check does not find the damage.
             note_damage(&journal, &why);
             self.leave(format!("{}: the journal is damaged: {why}", journal.display()));
         } else if !self.book.journal.is_in_place() {
@@ -49,7 +50,7 @@ impl Writer {
         }
     }
 
-    /// Opens the store again, as at a start, and goes on with what is live. The directory's lock must be held.
+    /// Opens the store again, as a start does, and goes on with the live publishes. The caller holds the directory's lock.
     pub(in crate::store) fn come_back(&mut self) -> Result<(), StoreError> {
         let live = self.live();
         let dir = &self.env.settings.dir;
@@ -65,14 +66,15 @@ impl Writer {
         // A card may come back as another device.
         self.device = disk::file_id(dir).map(|id| id.device).ok().or(self.device);
         self.streams.forget_store();
-        // What is live is entered again, should the journal not know it; then what could not be said meanwhile.
+        // First come the live publishes, which the journal may not know. Then come the rows that could not be committed
+        // meanwhile.
         let mut again = self.enter_live();
         let listeners = self.book.listeners.clone().map(OutboxChange::Rejoin);
         again.extend(listeners.map(|all| Op::Change(Change::Outbox(all))));
         let entered = again.len();
         self.book.reopen(journal, again);
         if let Err(error) = self.commit(Vec::new()) {
-            // It can be read and not be written: the next attempt enters what is live then.
+            // The store can be read and not written. The next attempt enters the publishes that are live then.
             self.book.pending.drain(..entered);
             return Err(error);
         }
@@ -82,20 +84,20 @@ impl Writer {
         Ok(())
     }
 
-    /// The store is still not there.
+    /// Notes that the store is still not there.
     pub(in crate::store) fn stay_away(&mut self, error: &StoreError) {
         let reason = error.to_string();
         if self.away.as_ref() != Some(&reason) {
             tracing::error!("no store: {reason}");
         }
-        // Also of what an attempt that failed halfway had opened.
+        // An attempt that failed halfway may have opened a journal: that one is closed, too.
         self.book.journal.close();
         self.progress.failed = Some(reason.clone());
         self.progress.last_error = Some(reason.clone());
         self.away = Some(reason);
     }
 
-    /// Where the store is looked for, and whether what lies there may be it.
+    /// Gives the directory where the store is looked for, and checks that what lies there may be this store.
     ///
     /// An empty directory on another file system is a mount point without its card: recording there would fill the
     /// system's own. Another card, with another box's tape, wants a start.
@@ -128,7 +130,7 @@ impl Writer {
         }
     }
 
-    /// Lets go of everything.
+    /// Closes every file, and notes the reason.
     fn leave(&mut self, reason: String) {
         let publishes: Vec<PublishId> = self.streams.publishes();
         for publish in publishes {
@@ -158,7 +160,7 @@ impl Writer {
         self.away = Some(reason);
     }
 
-    /// A file that somebody removed while it is written takes everything with it, and says nothing.
+    /// Checks that no file that is written was removed: its media would be lost with it, and no system call would fail.
     fn watch_files(&mut self) {
         let gone = self.streams.writers.iter().filter(|(_, writer)| {
             writer

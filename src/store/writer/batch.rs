@@ -1,5 +1,5 @@
-//! Commands that share a commit, and how that commit is made: what ends is sealed, what must be durable is synced, one
-//! transaction, and the files of what begins.
+//! Commands that share a commit, and the steps of that commit. The writer seals the segments that end, syncs what must be
+//! durable, commits one transaction, and creates the files of the segments that begin.
 
 use std::collections::HashSet;
 
@@ -10,22 +10,22 @@ use crate::store::journal::{Blocks, NewSegment, Op};
 use crate::store::segment::Begin;
 use crate::store::{Change, StoreError};
 
-/// Streams that nobody writes, and of which something is in memory.
+/// Most streams without a publish that the writer keeps values in memory of.
 const REMEMBERED: usize = 1_000;
 
-/// What commands leave for their one commit.
+/// The work that commands leave for their common commit.
 #[derive(Default)]
 pub(super) struct Batch {
     /// Streams whose further commands wait for the commit.
     pub(super) held: HashSet<StreamName>,
-    /// Recordings that one of them is about: whatever else is said of those waits behind it.
+    /// Recordings that a command of the batch is about. Further commands about these recordings wait for the commit.
     pub(super) held_recordings: HashSet<RecordingId>,
-    /// Publishes whose segment ends, with the one that follows, if one does.
+    /// Publishes whose segment ends, with the segment that follows, if one does.
     pub(super) rotations: Vec<(PublishId, Option<Rotation>)>,
     /// Streams whose open segment must be durable before the rows of this batch are true.
     pub(super) syncs: HashSet<StreamName>,
     pub(super) ended: Vec<PublishId>,
-    /// Rows that waited before it: all that they wait for was done.
+    /// Number of rows that waited before this batch: everything that these rows depend on is done.
     pub(super) waited: usize,
 }
 
@@ -33,12 +33,12 @@ pub(super) struct Batch {
 pub(super) struct Rotation {
     pub(super) row: NewSegment,
     pub(super) begin: Begin,
-    /// Whose blocks it takes over.
+    /// The blocks that the segment takes over.
     pub(super) takes: Option<Blocks>,
 }
 
 impl Batch {
-    /// Behind so many rows that wait already.
+    /// A batch behind so many rows that wait already.
     pub(super) fn behind(waited: usize) -> Self {
         Self {
             waited,
@@ -89,7 +89,7 @@ impl Writer {
         }
     }
 
-    /// Syncs the open segments of these streams, and says how far they go.
+    /// Syncs the open segments of these streams, and enters how far they are durable.
     fn sync_all_of(&mut self, streams: &HashSet<StreamName>) {
         let of = |(publish, writer): (&PublishId, &super::streams::StreamWriter)| {
             streams.contains(&writer.stream).then_some(*publish)
@@ -108,8 +108,8 @@ impl Writer {
         }
     }
 
-    /// What is kept in memory of streams that nobody writes is what saves looking it up, and what is counted of them: of very
-    /// many names it goes.
+    /// The writer keeps values of streams without a publish, and counts of them. They only save a lookup, so with very many
+    /// names they are forgotten.
     fn forget_streams(&mut self) {
         let most = REMEMBERED + self.streams.writers.len();
         if self.progress.streams.len().max(self.streams.remembered()) <= most {
@@ -119,8 +119,8 @@ impl Writer {
         self.progress.streams.retain(|name, _| written.contains(name));
     }
 
-    /// What is to be removed for good is known to be before anything takes over blocks: those of it are emptied. What is
-    /// protected is known to be before anything is given up.
+    /// Commits what must be known before space is found. A segment to be removed for good is known before another takes over
+    /// its blocks: those blocks are emptied first. A recording that is protected is known before media is given up.
     fn commit_first(&mut self, begins: &mut Vec<(PublishId, Rotation)>) {
         let first = |op: &Op| {
             matches!(
@@ -138,14 +138,14 @@ impl Writer {
         }
     }
 
-    /// Space for what begins; those for which there is none do not.
+    /// Finds space for the segments that begin; those without space do not begin.
     fn plan_space(&mut self, begins: &mut Vec<(PublishId, Rotation)>) -> SpacePlan {
         if begins.is_empty() {
             return SpacePlan::default();
         }
         let mut made = self.find_space(begins);
         if matches!(made, Err(NoSpace::Full(_))) && self.book.has_rows() && self.commit(Vec::new()).is_ok() {
-            // What was sealed or closed just now may be what can be given up.
+            // A segment that was sealed, or a recording that was closed, a moment ago may be what can be given up.
             made = self.find_space(begins);
         }
         let why = match made {
@@ -161,7 +161,7 @@ impl Writer {
         SpacePlan::default()
     }
 
-    /// One transaction with all rows that wait, and those of what begins.
+    /// Commits one transaction: all rows that wait, and the rows of the segments that begin.
     pub(super) fn commit(&mut self, begins: Vec<Op>) -> Result<(), StoreError> {
         let boot = self.env.clock.boot();
         match self.book.commit(begins, boot, self.clock.utc(boot)) {
@@ -173,7 +173,7 @@ impl Writer {
                     }
                 }
                 self.progress.moved &= !committed.adopts;
-                // Who sends events need not wait for the next tick.
+                // The thread that sends events need not wait for the next tick.
                 self.progress.events = self.book.journal.newest_event().unwrap_or(self.progress.events);
                 Ok(())
             }

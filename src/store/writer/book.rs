@@ -1,4 +1,4 @@
-//! The rows of the next commit, and who waits for it.
+//! The rows of the next commit, and the senders that wait for it.
 
 use std::collections::HashSet;
 
@@ -8,42 +8,42 @@ use crate::media::{Micros, StreamName};
 use crate::store::StoreError;
 use crate::store::journal::{Journal, Op};
 
-/// Rows that wait for a journal that does not take them. Past that, the oldest events go.
+/// Most rows that wait for a journal that does not take them. Beyond this number the oldest events go.
 const PENDING_OPS: usize = 4_096;
 
-/// Where the answer goes to who waits for a commit.
+/// Carries the result of a commit to the caller that waits for it.
 pub(super) type Waiter = oneshot::Sender<Result<(), String>>;
 
-/// The journal, and what it is to be told.
+/// The journal, and the rows that it is to take.
 pub(in crate::store) struct Book {
     pub(in crate::store) journal: Journal,
-    /// The boot is to be dated anew.
+    /// The row that dates the boot anew.
     date: Option<Op>,
-    /// Segments that ended.
+    /// Rows of segments that ended.
     seals: Vec<Op>,
     pub(in crate::store) pending: Vec<Op>,
-    /// Rows that are no reason to commit, and go with whatever is.
+    /// Rows that are no reason to commit. They go with the next commit.
     quiet: Vec<Op>,
     /// Streams with a segment that could neither be sealed nor removed.
     unsealed: HashSet<StreamName>,
-    /// Whoever waits for all to be committed that came before.
+    /// Callers that wait for the commit of all rows entered before.
     fences: Vec<Waiter>,
-    /// Whoever waits for everything to be sealed.
+    /// The caller that waits for everything to be sealed.
     seal: Option<Waiter>,
-    /// Who hears of events, for a journal that does not know.
+    /// The listeners of events, for a journal that does not know them.
     pub(super) listeners: Option<Vec<String>>,
     /// CLOCK_BOOTTIME since which the journal cannot be written.
     refused_since: Option<Micros>,
-    /// What the journal said when it did not take the last commit.
+    /// The journal's error when it refused the last commit.
     refusal: Option<String>,
 }
 
-/// What was in a commit that others have to do with.
+/// Changes of a commit that other parts must act on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Committed {
     /// Recordings were deleted.
     pub(super) deletes: bool,
-    /// The store is this box's from now on.
+    /// The store belongs to this box from now on.
     pub(super) adopts: bool,
 }
 
@@ -64,38 +64,38 @@ impl Book {
         }
     }
 
-    /// A row that is a reason to commit.
+    /// Enters a row that is a reason to commit.
     pub(super) fn enter(&mut self, op: Op) {
         self.pending.push(op);
     }
 
-    /// A row about a segment that ended, or how far one goes: it comes before what [`enter`](Self::enter) gave, so that the
-    /// events of that can tell of it.
+    /// Enters a row about a segment that ended, or about how far a segment is durable. It comes before the rows of
+    /// [`enter`](Self::enter), so that their events can tell of it.
     pub(super) fn enter_seal(&mut self, op: Op) {
         self.seals.push(op);
     }
 
-    /// A row that goes with whatever is committed next.
+    /// Enters a row that goes with the next commit, whatever causes that commit.
     pub(super) fn enter_quietly(&mut self, op: Op) {
         self.quiet.push(op);
     }
 
-    /// The boot is dated anew: comes before all other rows, so that all events of a boot are dated by one clock.
+    /// Enters the new date of the boot. It comes before all other rows, so that one clock dates all events of a boot.
     pub(super) fn enter_date(&mut self, op: Op) {
         self.date = Some(op);
     }
 
-    /// The date of the boot is not in the journal yet.
+    /// True while the date of the boot is not in the journal yet.
     pub(super) fn has_date(&self) -> bool {
         self.date.is_some()
     }
 
-    /// The file and the row of a segment of this stream stay as they are, for the next start.
+    /// Leaves the file and the row of a segment of this stream as they are, for the next start.
     pub(super) fn leave_unsealed(&mut self, stream: StreamName) {
         self.unsealed.insert(stream);
     }
 
-    /// There is a reason to commit.
+    /// True when there is a reason to commit.
     pub(super) fn has_rows(&self) -> bool {
         !self.seals.is_empty() || !self.pending.is_empty() || self.date.is_some()
     }
@@ -110,9 +110,10 @@ impl Book {
         self.refused_since
     }
 
-    /// One transaction: the date, what was sealed, what waits, what begins.
+    /// Commits one transaction: the date, the sealed segments, the rows that wait, the rows of what begins.
     ///
-    /// On an error all is rolled back but what was to begin: the rest is still true, and still to be said.
+    /// On an error everything is rolled back, and the rows of what was to begin are dropped. All other rows are still true and
+    /// stay for the next commit.
     pub(super) fn commit(
         &mut self,
         begins: Vec<Op>,
@@ -146,7 +147,7 @@ impl Book {
                 self.seals = ops;
                 self.drop_oldest_events();
                 let said = error.to_string();
-                // Once: a card that is full for hours must not have a log that is full of it.
+                // The error is logged once: a card that is full for hours must not fill the log.
                 if self.refusal.as_ref() != Some(&said) {
                     tracing::error!("journal not written: {said}");
                 }
@@ -156,8 +157,8 @@ impl Book {
         }
     }
 
-    /// Nobody hears of the end of a recording before it is known: where a segment could neither be sealed nor removed, the
-    /// next start looks into it and closes what it belongs to.
+    /// Keeps back the end of a recording that is not known yet. Where a segment could neither be sealed nor removed, the next
+    /// start looks into that segment and closes its recordings.
     fn leave_unsealed_open(&mut self) {
         if self.unsealed.is_empty() {
             return;
@@ -181,35 +182,35 @@ impl Book {
         });
     }
 
-    /// Somebody waits for all to be committed that came before.
+    /// Adds a caller that waits for the commit of all rows entered before.
     pub(super) fn fence(&mut self, done: Waiter) {
         self.fences.push(done);
     }
 
-    /// True when somebody waits for a commit.
+    /// True when a caller waits for a commit.
     pub(super) fn is_awaited(&self) -> bool {
         !self.fences.is_empty()
     }
 
-    /// Tells those who wait whether all is committed.
+    /// Tells the callers that wait whether everything is committed.
     pub(super) fn answer(&mut self, committed: &Result<(), String>) {
         for done in self.fences.drain(..) {
-            // Whoever asked may be gone.
+            // The caller may be gone.
             let _ = done.send(committed.clone());
         }
     }
 
-    /// Somebody waits for everything to be sealed.
+    /// Notes the caller that waits for everything to be sealed.
     pub(super) fn await_seal(&mut self, done: Waiter) {
         self.seal = Some(done);
     }
 
-    /// Whoever waits for everything to be sealed, once.
+    /// Takes the caller that waits for everything to be sealed, once.
     pub(super) fn take_seal(&mut self) -> Option<Waiter> {
         self.seal.take()
     }
 
-    /// Goes on with a journal that was recovered. What comes before all that waits is entered again there.
+    /// Goes on with a journal that was recovered. The rows of `before` are entered ahead of all rows that wait.
     pub(super) fn reopen(&mut self, journal: Journal, mut before: Vec<Op>) {
         self.journal = journal;
         self.quiet.clear();

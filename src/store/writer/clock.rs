@@ -1,13 +1,13 @@
-//! What the writer believes of the clocks of this boot. Pure.
+//! The writer's belief about the clocks of this boot. Pure.
 
 use crate::media::Micros;
 use crate::store::clock::is_step;
 use crate::store::journal;
 
-/// How often the clock is looked at when nothing is recorded, and at least between two steps that are followed: a
-/// clock that jumps to and fro must not fill the outbox.
+/// How often the clock is checked while nothing is recorded. Two steps of the clock are followed at least so far apart: a clock
+/// that jumps to and fro must not fill the outbox.
 const LOOK: Micros = 10_000_000;
-/// A date is believed, where that cannot be undone, when it was not corrected for this long.
+/// A date must have gone uncorrected for this long before it decides something that cannot be undone.
 const TRUSTED: Micros = 300_000_000;
 
 /// The date of this boot: UTC is one offset from CLOCK_BOOTTIME for the whole of it.
@@ -19,18 +19,18 @@ pub(super) struct BootClock {
     synced: bool,
     /// CLOCK_BOOTTIME when the boot was last dated anew.
     dated: Micros,
-    /// CLOCK_BOOTTIME when the clock was last looked at while nothing is recorded.
+    /// CLOCK_BOOTTIME when the clock was last checked while nothing is recorded.
     looked: Micros,
 }
 
-/// What the clocks of the machine say at one moment.
+/// The clocks of the machine at one moment.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reading {
     /// CLOCK_BOOTTIME.
     pub(super) boot: Micros,
-    /// UTC less that.
+    /// UTC less CLOCK_BOOTTIME.
     pub(super) utc_offset: Micros,
-    /// UTC is believed.
+    /// UTC can be believed: the clock is synchronised.
     pub(super) synced: bool,
 }
 
@@ -65,13 +65,13 @@ impl BootClock {
         boot.saturating_add(self.utc_offset)
     }
 
-    /// What is kept for so long goes by a date that was set, and not by one that was stepped to just now: it may be
-    /// stepped back.
+    /// True when retention may act on the date. A clock that was stepped a moment ago may be stepped back, so its date is not
+    /// trusted yet.
     pub(super) fn is_trusted(&self, boot: Micros) -> bool {
         self.synced && boot.saturating_sub(self.dated) >= TRUSTED
     }
 
-    /// True once in a while: the clock is looked at also when nothing is recorded.
+    /// True once in a while, also when nothing is recorded: then the clock is checked.
     pub(super) fn is_look_due(&mut self, boot: Micros) -> bool {
         let due = boot.saturating_sub(self.looked) >= LOOK;
         if due {
@@ -80,16 +80,16 @@ impl BootClock {
         due
     }
 
-    /// True when a reading with this offset may change the date: only then is it worth asking for the rest of it.
+    /// True when a reading with this offset may change the date. Only then the rest of the reading is worth asking for.
     pub(super) fn may_move(&self, utc_offset: Micros) -> bool {
         !self.synced || is_step(self.utc_offset, utc_offset)
     }
 
-    /// Dates the boot anew when the clock is first believed, and when it is stepped: a clock that is set late was wrong
-    /// all the time before. Returns by how much all dates move.
+    /// Dates the boot anew when the clock is first believed, and when it is stepped: a clock that is set late was wrong from
+    /// the start of the boot. Returns by how much all dates move.
     pub(super) fn follow(&mut self, now: Reading) -> Option<Micros> {
         let first = now.synced && !self.synced;
-        // A clock that is not believed any more has nothing to say.
+        // A clock that is no longer synchronised cannot correct one that was.
         let stepped = is_step(self.utc_offset, now.utc_offset) && now.synced >= self.synced;
         let follows = stepped && now.boot.saturating_sub(self.dated) >= LOOK;
         if !first && !follows {
@@ -102,7 +102,7 @@ impl BootClock {
         Some(moved)
     }
 
-    /// As the journal has it.
+    /// The clocks as the journal stores them.
     pub(super) fn row(&self) -> journal::BootClock {
         journal::BootClock {
             boot: self.boot,
@@ -155,7 +155,7 @@ mod tests {
         let mut clock = BootClock::new([1; 16], HOUR, true);
         assert_eq!(clock.follow(reading(LOOK, 0, false)), None);
         assert!(clock.synced() && clock.utc_offset() == HOUR);
-        // One that never was is followed: it is all there is.
+        // A clock that was never synchronised is followed: there is no better one.
         let mut clock = BootClock::new([1; 16], 0, false);
         assert_eq!(clock.follow(reading(LOOK, HOUR, false)), Some(HOUR));
         assert!(!clock.synced());

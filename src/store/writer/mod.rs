@@ -1,5 +1,5 @@
-//! The order of writes: commands in, durable tape out. A plain struct: time comes from its clock, it never
-//! waits, and what a crash at any point of it leaves is what `recover` repairs.
+//! The order of writes: commands in, durable tape out. The writer is a plain struct. It has the time from its clock and never
+//! waits. A crash at any point leaves a state that `recover` repairs.
 //!
 //! A segment's life, and what a crash after each step costs:
 //!
@@ -13,12 +13,12 @@
 //! Space comes from blocks that were allocated ahead, or from a segment that was given up: its row says `spare` in the
 //! transaction that begins the one which takes its file over, and goes when the file's new name is durable.
 //!
-//! When the flash fails, nothing is tried twice on the same bytes. A failed write: the file is cut to its last whole
-//! fragment and sealed there. A failed sync: sealed at its last durable fragment. A failed commit: the rows stay in
-//! memory and are committed with whatever comes next. In each case the stream's media is lost, counted and told of
-//! until a new segment can be begun, which every keyframe tries.
+//! When the flash fails, the writer tries nothing twice on the same bytes. After a failed write it cuts the file to the last
+//! whole fragment and seals it there. After a failed sync it seals the segment at the last durable fragment. After a failed
+//! commit the rows stay in memory, and the next commit takes them. In each case the stream's media is lost, counted and told of
+//! until a new segment can be begun. Every keyframe tries that.
 //!
-//! Who owns what. None of the four owns another; what needs two of them is a step of [`Writer`]:
+//! Owners. None of the four owns another. Work that needs two of them is a step of [`Writer`]:
 //!
 //! | value | owns |
 //! |---|---|
@@ -29,13 +29,16 @@
 //!
 //! [`Writer`] brings them together. Its loop, once for each command of a batch:
 //!
-//! 1. **decided**: `step::decide` makes a [`Step`](step::Step) of the command, of how its stream stands, and of what waits. Pure.
-//! 2. **done**: `perform` does that and no more, on one stream's file and on rows: an [`Outcome`](outcome::Outcome).
-//! 3. **concluded**: `conclude` brings the outcome to all that have to do with it, and gives back what must come again.
+//! 1. **decided**: `step::decide` makes a [`Step`](step::Step) of the command, the state of its stream, and the commands that
+//!    wait. Pure.
+//! 2. **done**: `perform` carries out that step and no more, on one stream's file and on rows: an
+//!    [`Outcome`](outcome::Outcome).
+//! 3. **concluded**: `conclude` brings the outcome to every part that it concerns, and gives back a command that must come
+//!    again.
 //!
-//! Then the batch is finished: segments that end are sealed, what must be durable is synced, all rows are committed in one
-//! transaction, and the files of what begins are made. Commands that wait for that are the next batch. Between batches comes the
-//! tick: everything written is made durable, the store, the clock and the space are looked after.
+//! Then the batch is finished: segments that end are sealed, what must be durable is synced, one transaction commits all rows,
+//! and the files of what begins are created. Commands that wait for this commit are the next batch. Between batches comes the
+//! tick: the writer makes everything durable, and looks after the store, the clock and the space.
 
 mod away;
 mod batch;
@@ -83,11 +86,11 @@ pub(super) struct Writer {
     sealed: bool,
     /// The file system that the store is on.
     pub(in crate::store) device: Option<u64>,
-    /// There is no store now, and why.
+    /// The reason why there is no store now.
     away: Option<String>,
 }
 
-/// What the writer was given.
+/// The values that the writer was given.
 struct Env {
     settings: StoreSettings,
     disk: Arc<dyn Disk>,
@@ -152,12 +155,12 @@ impl Writer {
         self.answer();
         if let Some(done) = self.book.take_seal() {
             let sealed = self.close().map_err(|error| error.to_string());
-            // Whoever asked may be gone.
+            // The caller may be gone.
             let _ = done.send(sealed);
         }
     }
 
-    /// Tells those who wait whether all is committed.
+    /// Tells the callers that wait whether everything is committed.
     fn answer(&mut self) {
         if !self.book.is_awaited() {
             return;
@@ -166,11 +169,11 @@ impl Writer {
         self.book.answer(&committed);
     }
 
-    /// When [`tick`](Self::tick) is due: to make durable what was written, else to look after the space.
+    /// When [`tick`](Self::tick) is due: to make written fragments durable, else to look after the space.
     ///
-    /// At once after the last tick was long enough ago: a lone stream's fragment is durable as soon as it is
-    /// written, at the same number of syncs. A tenth is taken off the interval, so that what a frame spends in
-    /// the socket and in this thread's queue does not add to the two seconds a power cut may cost.
+    /// A tick is due at once if the last one was long enough ago: a lone stream's fragment is durable as soon as it is written,
+    /// at the same number of syncs. A tenth is taken off the interval, so that the time of a frame in the socket and in this
+    /// thread's queue does not add to the two seconds that a power cut may cost.
     pub(super) fn next_tick(&self) -> Micros {
         let durability = i64::try_from(self.env.settings.durability.as_micros()).unwrap_or(i64::MAX);
         let rested = self.last_tick.saturating_add(durability - durability / 10);
@@ -191,13 +194,13 @@ impl Writer {
         }
         self.watch_clock();
         self.look_after_space();
-        // What failed stays for the next tick; media that is written brings that about.
+        // Rows that fail stay for the next tick; the next media brings that tick about.
         let _ = self.commit_rows();
         self.recover_state();
         self.progress.ticks += 1;
     }
 
-    /// Seals everything and ends everything: the service stops.
+    /// Seals everything and ends everything, when the service stops.
     pub(super) fn close(&mut self) -> Result<(), StoreError> {
         if let Some(reason) = self.away.clone() {
             return Err(StoreError::Unfinished { reason });
@@ -229,7 +232,7 @@ impl Writer {
         &self.progress
     }
 
-    /// What the step of a command is decided by.
+    /// The values by which the step of a command is decided.
     fn known(&self, command: &Command, batch: &Batch) -> Known<'_> {
         let recording = recording_of(command);
         let waits = recording.is_some_and(|recording| batch.held_recordings.contains(&recording));
@@ -252,7 +255,7 @@ impl Writer {
         }
     }
 
-    /// Enters a command in the rows of the next commit, and in what is known of streams and recordings.
+    /// Enters a command in the rows of the next commit, and in the values of streams and recordings.
     fn enter(&mut self, command: Command, batch: &mut Batch) {
         match command {
             Command::PublishStarted {
@@ -275,7 +278,7 @@ impl Writer {
                 self.progress.streams.entry(stream.clone()).or_default();
                 self.streams.start(publish, stream, tape_zero, boot_zero);
             }
-            // Decided and done before it comes here.
+            // This command is decided and done before it comes here.
             Command::Append { .. } => {}
             Command::Gap {
                 publish,
@@ -311,7 +314,7 @@ impl Writer {
         }
     }
 
-    /// Media never came this far: what is open ends here, so that the gap lies between two segments.
+    /// Media was lost before it came to the writer. The open segment ends here, so that the gap lies between two segments.
     fn skip(
         &mut self,
         publish: PublishId,
@@ -325,7 +328,7 @@ impl Writer {
             return;
         };
         if writer.segment.is_some() {
-            // What is behind an earlier gap becomes durable before there is another.
+            // Media behind an earlier gap becomes durable before the next gap begins.
             batch.held.insert(writer.stream.clone());
             batch.rotations.push((publish, None));
             self.sync(publish);
@@ -352,7 +355,7 @@ impl Writer {
         });
     }
 
-    /// Commits what waits, if anything does.
+    /// Commits the rows that wait, if there are any.
     fn commit_rows(&mut self) -> Result<(), StoreError> {
         if self.book.has_rows() {
             self.commit(Vec::new())

@@ -1,7 +1,7 @@
-//! A step is done, and what came of it is concluded.
+//! Carries out a step, and concludes its outcome.
 //!
-//! Doing touches one stream, its file, and rows; concluding brings it to all who have to do with it: the book, the space,
-//! the batch, and what the rest of the process is told.
+//! Doing touches one stream, its file, and rows. Concluding brings the outcome to every part that it concerns: the book, the
+//! space, the batch, and the state that the rest of the process sees.
 
 use super::Writer;
 use super::batch::{Batch, Rotation};
@@ -12,29 +12,29 @@ use crate::media::{Fragment, PublishId};
 use crate::store::Command;
 use crate::store::segment::AppendError;
 
-/// Why a gap begins where nothing can be played from.
+/// The reason of a gap that begins because the fragment has no keyframe to play from.
 const NO_KEYFRAME: &str = "no keyframe came to go on from";
 
-/// What came of a step.
+/// The result of a step.
 pub(super) enum Outcome {
-    /// All of it is done, or stands in the rows of the next commit.
+    /// The step is done, or its rows wait for the next commit.
     Done,
-    /// It comes again behind the commit of this batch.
+    /// The command comes again behind the commit of this batch.
     Again(Command),
-    /// The fragment comes again behind the commit of this batch, and whatever is about its stream behind it.
+    /// The fragment comes again behind the commit of this batch. All further commands about its stream come behind it.
     Held(PublishId, Fragment),
     /// The fragment is in its file.
     Written(PublishId, Written),
-    /// It is not, and the open segment may have to end for that.
+    /// The fragment is not in its file, and the open segment may have to end for that.
     NotWritten(PublishId, Fragment, AppendError),
-    /// What is open ends; the fragment waits for the segment that follows, or for what is said of why none does.
+    /// The open segment ends. The fragment waits for the segment that follows, or for the reason why none does.
     Rotates(PublishId, Fragment, Result<Rotation, String>),
     /// The fragment cannot be kept.
     Lost(PublishId, Fragment, Lacks),
 }
 
 impl Writer {
-    /// Does what was decided.
+    /// Carries out the step that was decided.
     pub(super) fn perform(&mut self, step: Step, command: Command, batch: &mut Batch) -> Outcome {
         match (step, command) {
             (Step::Wait, command) => Outcome::Again(command),
@@ -62,7 +62,7 @@ impl Writer {
         }
     }
 
-    /// Concludes a step; gives back the command that comes again behind the commit of this batch.
+    /// Concludes an outcome; gives back the command that comes again behind the commit of this batch.
     pub(super) fn conclude(&mut self, outcome: Outcome, batch: &mut Batch) -> Option<Command> {
         match outcome {
             Outcome::Done => {}
@@ -86,7 +86,7 @@ impl Writer {
                 match rotation {
                     Ok(rotation) => batch.rotations.push((publish, Some(rotation))),
                     Err(reason) => {
-                        // What is open ends here all the same: it cannot carry what comes.
+                        // The open segment ends here all the same: it cannot carry the next fragment.
                         batch.rotations.push((publish, None));
                         self.refuse(publish, reason);
                     }
@@ -135,7 +135,7 @@ impl Writer {
             }
             AppendError::Disk(error) => {
                 let reason = format!("{}: cannot write: {error}", segment.path.display());
-                // What was whole before may well be good; the seal's sync tells.
+                // The fragments that were whole before may well be good; the sync of the seal tells.
                 match segment.cut() {
                     Ok(()) => self.seal(publish),
                     Err(_) => self.give_up(publish, &reason),

@@ -1,4 +1,4 @@
-//! What the writer does for recordings: views that grow with the tape, wait, end, and are cut out of it.
+//! The writer's work for recordings: they are views that grow with the tape, wait, end, and are cut out of it.
 
 use std::sync::Arc;
 
@@ -16,9 +16,9 @@ pub(super) struct Growing {
     pub(super) publish: PublishId,
     pub(super) start: Micros,
     pub(super) spec: Arc<RecordingSpec>,
-    /// Where it will end, if that is known.
+    /// Tape time of its end, if that is known.
     pub(super) ends: Option<Micros>,
-    /// Somebody wants it deleted: as soon as it is closed.
+    /// The recording is to be deleted as soon as it is closed.
     pub(super) doomed: bool,
 }
 
@@ -123,7 +123,8 @@ impl Writer {
         }
     }
 
-    /// The service stops: recordings that may go on at its next start wait for their publishers, the others end.
+    /// Ends recordings when the service stops. Those that may go on at the next start wait for their publishers; the others
+    /// end.
     pub(super) fn end_recordings(&mut self) {
         for (id, growing) in std::mem::take(&mut self.streams.recordings) {
             let (end, reason) = (None, "shutdown".to_owned());
@@ -147,19 +148,19 @@ impl Writer {
         }
     }
 
-    /// Somebody wants a recording deleted.
+    /// Deletes a recording on request.
     pub(super) fn delete(&mut self, recording: RecordingId, batch: &mut Batch) {
         match removal(self.removable(recording)) {
             Removal::WhenClosed => {
                 if let Some(growing) = self.streams.recordings.get_mut(&recording) {
                     growing.doomed = true;
                 }
-                // Also should the power go before: the next start closes it, and deletes it.
+                // The row also serves after a power cut: the next start closes the recording, and deletes it.
                 self.book.enter(Op::Doom { id: recording });
             }
             Removal::WhenSealed(stream) => {
                 self.streams.deletes.push((stream, recording));
-                // Also should the power go before: the next start does it.
+                // The row also serves after a power cut: the next start deletes the recording.
                 self.book.enter(Op::Doom { id: recording });
             }
             Removal::Now(ends) => {
@@ -167,7 +168,7 @@ impl Writer {
                     let writers = self.streams.writers.iter();
                     let of = writers.filter(|(_, writer)| writer.stream == stream);
                     batch.rotations.extend(of.map(|(publish, _)| (*publish, None)));
-                    // What comes behind is another recording's, perhaps: not to that segment.
+                    // Later fragments may belong to another recording: they do not go into that segment.
                     batch.held.insert(stream);
                 }
                 self.book.enter(Op::Delete { id: recording });

@@ -1,4 +1,4 @@
-//! What the writer says of itself: failures, gaps, recovery, the clock.
+//! The writer's reports: failures, gaps, recovery, the clock.
 
 use super::Writer;
 use super::clock::Reading;
@@ -8,7 +8,7 @@ use crate::media::{Fragment, Micros, PublishId, StreamName};
 use crate::store::journal::Op;
 
 impl Writer {
-    /// A segment could not be begun: the fragment that waits for it is lost, the next keyframe tries again.
+    /// Reports a segment that could not be begun. The fragment that waits for it is lost, and the next keyframe tries again.
     pub(super) fn refuse(&mut self, publish: PublishId, reason: String) {
         if let Some(writer) = self.streams.writers.get_mut(&publish) {
             writer.refused = Some(reason.clone());
@@ -16,7 +16,7 @@ impl Writer {
         self.fail(publish, reason);
     }
 
-    /// There is no space for a segment, and none may be made.
+    /// Reports that there is no space for a segment, and that none may be made.
     pub(super) fn refuse_full(&mut self, publish: PublishId, reason: &str) {
         let Some(writer) = self.streams.writers.get_mut(&publish) else {
             return;
@@ -42,7 +42,7 @@ impl Writer {
         self.progress.last_error = Some(reason.to_owned());
     }
 
-    /// A stream's tape stops. Told once until it goes on.
+    /// Reports that a stream's tape stops. The report comes once until the tape goes on.
     pub(super) fn fail(&mut self, publish: PublishId, reason: String) {
         let Some(writer) = self.streams.writers.get_mut(&publish) else {
             return;
@@ -65,7 +65,7 @@ impl Writer {
         self.progress.failed = Some(reason);
     }
 
-    /// Says when all streams' tapes go on again.
+    /// Reports that all streams' tapes go on again.
     pub(super) fn recover_state(&mut self) {
         let healthy = !self.book.has_rows()
             && self.progress.full.is_none()
@@ -80,17 +80,17 @@ impl Writer {
         }
     }
 
-    /// Looks at the clock once in a while, also when nothing is recorded; true when it had something to say.
+    /// Checks the clock once in a while, also when nothing is recorded; true when rows were committed.
     pub(in crate::store) fn look(&mut self) -> bool {
         if !self.clock.is_look_due(self.env.clock.boot()) {
             return false;
         }
         self.watch_clock();
-        // Rows that a journal refused are tried again, too.
+        // Rows that a journal refused are tried again here, too.
         self.book.has_rows() && self.commit(Vec::new()).is_ok()
     }
 
-    /// UTC is one offset for the whole boot: when the clock moved, all of the boot is dated anew.
+    /// Dates all of the boot anew when the clock moved: UTC is one offset for the whole boot.
     pub(super) fn watch_clock(&mut self) {
         let utc_offset = self.env.clock.utc_offset();
         if !self.clock.may_move(utc_offset) {
@@ -112,19 +112,19 @@ impl Writer {
         self.book.enter_date(Op::SyncClock {
             clock: self.clock.row(),
         });
-        // At once: whoever compares dates with the clock must find the new ones. Should it fail, the next commit
-        // carries it.
+        // The commit comes at once: a reader who compares dates with the clock must find the new ones. If it fails, the next
+        // commit carries them.
         let _ = self.commit(Vec::new());
     }
 
-    /// A fragment cannot be kept.
+    /// Reports a fragment that cannot be kept.
     pub(super) fn lose_fragment(&mut self, publish: PublishId, fragment: &Fragment, reason: &str) {
         let bytes = fragment.payload_bytes() as u64;
         self.lose(bytes);
         self.open_gap(publish, fragment.span(), bytes, reason);
     }
 
-    /// Media of tape time `from` to `to`, of so many bytes, is gone again, though it was on the tape.
+    /// Reports that media of tape time `from` to `to`, of so many bytes, is lost after it was on the tape.
     pub(super) fn lose_span(
         &mut self,
         publish: PublishId,
@@ -142,7 +142,7 @@ impl Writer {
         self.open_gap(publish, span, bytes, reason);
     }
 
-    /// Notes a gap for media time `span`, or makes the one that is open longer: that has its reason.
+    /// Notes a gap for media time `span`, or extends the open gap, which keeps its reason.
     pub(super) fn open_gap(&mut self, publish: PublishId, span: (Micros, Micros), bytes: u64, reason: &str) {
         let Some(writer) = self.streams.writers.get_mut(&publish) else {
             return;
@@ -152,7 +152,7 @@ impl Writer {
         writer.open_gap(span, reason);
     }
 
-    /// A gap has found its end.
+    /// Reports a gap that has found its end.
     pub(super) fn tell_gap(&mut self, publish: PublishId, stream: &StreamName, gap: ClosedGap) {
         let ClosedGap { from, to, reason } = gap;
         let millis = to.saturating_sub(from) / 1_000;

@@ -1,4 +1,4 @@
-//! How what was written becomes durable, how a segment begins, and how it ends.
+//! How written fragments become durable, how a segment begins, and how it ends.
 
 use super::Writer;
 use super::batch::Rotation;
@@ -8,7 +8,7 @@ use crate::store::journal::Op;
 use crate::store::segment::Segment;
 
 impl Writer {
-    /// Makes a publish's open segment durable, and says so.
+    /// Makes a publish's open segment durable, and reports how far.
     pub(super) fn sync(&mut self, publish: PublishId) {
         let writer = self.streams.writers.get_mut(&publish);
         match writer.and_then(|writer| writer.sync(self.env.disk.as_ref())) {
@@ -31,10 +31,10 @@ impl Writer {
         stream.durable_until = stream.durable_until.max(Some(synced.until));
         stream.failed = false;
         if let Some(id) = synced.replaced {
-            // The name is durable with the bytes: nothing can bring back what the file was before.
+            // The name is durable with the bytes: nothing can bring back the former contents of the file.
             self.book.enter_quietly(Op::Evicted { id });
         }
-        // For whoever wants to hold it to that: what is said here, a power cut cannot take.
+        // A test can check the promise by this line: a power cut cannot take tape that the line calls durable.
         let until_ms = synced.until.saturating_sub(writer.tape_zero) / 1000;
         tracing::trace!(stream = %writer.stream, %publish, until_ms, "durable");
         if let Some(gap) = writer.close_gap() {
@@ -75,7 +75,7 @@ impl Writer {
         }
     }
 
-    /// A segment is not written any more: enters what became of it.
+    /// Enters the outcome of a segment that is not written any more.
     pub(super) fn end_segment(&mut self, publish: PublishId, segment: &Segment) {
         let Some(ended) = self.streams.end(publish, segment, self.env.disk.as_ref()) else {
             return;
@@ -93,13 +93,13 @@ impl Writer {
                 self.book.enter_seal(Op::SealSegment(sealed));
             }
             Ended::Empty(id) => self.book.enter_seal(Op::DropSegment { id }),
-            // For the next start: what it finds in file and row may be more than is known here.
+            // The segment is left for the next start: file and row may hold more than is known here.
             Ended::Stays(bytes) => {
                 self.space.sealed(bytes);
                 self.book.leave_unsealed(name.clone());
             }
         }
-        // Now the journal knows how far it goes, and what of it is to be removed.
+        // From here on the journal knows how far the segment goes, and which recordings are to be deleted.
         let deletes = self.streams.deletes.extract_if(.., |(of, _)| *of == name);
         self.book.pending.extend(deletes.map(|(_, id)| Op::Delete { id }));
     }

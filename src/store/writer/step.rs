@@ -1,51 +1,51 @@
-//! What becomes of a command, decided before anything is done. Pure.
+//! Decides the step of a command before anything is done. Pure.
 
 use super::streams::{Decision, Limits, OpenSegment, decide as rotation};
 use crate::media::StreamName;
 use crate::store::Command;
 
-/// What is to be done with a command.
+/// The step of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// It waits for the commit of this batch: what it stands behind waits, too.
+    /// The command waits for the commit of this batch. Commands behind it wait, too.
     Wait,
-    /// The fragment goes on the open segment.
+    /// The fragment is appended to the open segment.
     Append,
-    /// What is open ends, and a new segment begins. The fragment that begins it waits for that.
+    /// The open segment ends, and a new one begins. The fragment that begins the new one waits for that.
     Rotate,
     /// The fragment cannot be kept.
     Lose(Lacks),
-    /// It becomes rows of the next commit.
+    /// The command becomes rows of the next commit.
     Enter,
 }
 
-/// What a fragment lacks that cannot be kept.
+/// The reason why a fragment cannot be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lacks {
-    /// A publish: it is not known, or is over.
+    /// The fragment has no publish: it is not known, or is over.
     Publish,
-    /// A segment: it came back after one was to begin with it and could not. That is over with this fragment, whatever it begins
-    /// with: the next keyframe tries again.
+    /// The fragment has no segment: one was to begin with it and could not. This fragment is lost, whatever it begins with; the
+    /// next keyframe tries again.
     Segment,
-    /// A keyframe at its beginning, and nothing is open that it could go on.
+    /// The fragment does not begin with a keyframe, and no segment is open that it could go on.
     Keyframe,
 }
 
-/// What a step is decided by.
+/// The values by which a step is decided.
 #[derive(Clone, Copy)]
 pub(super) struct Known<'a> {
-    /// A command before it, about the same stream or recording, waits for the commit of this batch.
+    /// An earlier command about the same stream or recording waits for the commit of this batch.
     pub(super) waits: bool,
-    /// The stream of the publish that it is about, if that is live.
+    /// The stream of the publish that the command is about, if that publish is live.
     pub(super) tape: Option<Tape<'a>>,
     pub(super) limits: Limits,
 }
 
-/// How a stream stands.
+/// The state of a stream.
 #[derive(Clone, Copy)]
 pub(super) struct Tape<'a> {
     pub(super) open: Option<OpenSegment<'a>>,
-    /// A segment could not be begun for the fragment that comes next.
+    /// A segment could not be begun for the next fragment.
     pub(super) refused: bool,
 }
 
@@ -67,26 +67,27 @@ pub(super) fn decide(command: &Command, known: Known<'_>) -> Step {
     }
 }
 
-/// When a recording is removed that somebody wants deleted.
+/// The moment at which a recording is removed on request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Removal {
-    /// Its end is known, and what is left of it is on its way: as soon as it is closed.
+    /// As soon as the recording is closed: its end is known, and the rest of it is on its way.
     WhenClosed,
-    /// Footage of it is in a segment that is still written for another recording: as soon as that is sealed.
+    /// As soon as a segment of this stream is sealed: it contains footage of the recording, and is still written for another
+    /// one.
     WhenSealed(StreamName),
-    /// With the next commit. Segments of this stream end before it: footage in an open one could not be removed later, when
-    /// nothing says any more whose it was. Where nobody records, nothing is lost by that.
+    /// With the next commit. An open segment of this stream ends before it: footage in that segment could not be removed later,
+    /// when no row says any more whose it was. Where nobody records, this end costs nothing.
     Now(Option<StreamName>),
 }
 
-/// What a removal is decided by.
+/// The values by which a removal is decided.
 #[derive(Clone, Debug)]
 pub(super) struct Removable {
-    /// It grows, and where it will end is known.
+    /// The recording grows, and its end is known.
     pub(super) ends: bool,
-    /// The stream of a recording that is over, or will be with the next commit.
+    /// The stream of a recording that is over, or is over with the next commit.
     pub(super) over: Option<StreamName>,
-    /// Some recording of that stream grows.
+    /// A recording of that stream grows.
     pub(super) shared: bool,
     /// A segment of that stream is open.
     pub(super) open: bool,
@@ -193,7 +194,7 @@ mod tests {
         assert_eq!(asked(false, true, true, false), Removal::Now(None));
         assert_eq!(asked(false, true, false, true), Removal::Now(Some(stream())));
         assert_eq!(asked(false, true, false, false), Removal::Now(Some(stream())));
-        // The journal knows whether it is one that may be removed.
+        // The journal knows whether the recording may be removed.
         assert_eq!(asked(false, false, true, true), Removal::Now(None));
     }
 }

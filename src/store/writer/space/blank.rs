@@ -1,14 +1,14 @@
-//! Writes over what was deleted on request within segments that other recordings share.
+//! Writes over the footage that was deleted on request within segments that other recordings share.
 //!
-//! The journal does not know those fragments any more, so whoever opens the file from now on does not read them; whoever has
-//! it open finishes first. Then, for each stretch of fragments:
+//! The journal does not know those fragments any more. A reader who opens the file from now on does not read them; a reader who
+//! has it open finishes first. Then, for each stretch of fragments:
 //!
-//! 1. A `free` box with a mark takes the place of the first one's boxes, and is synced: from here on whoever walks the file
+//! 1. A `free` box with a mark replaces the boxes of the first fragment, and is synced. From here on every reader of the file
 //!    knows where the next fragment is.
 //! 2. Zeros are written over the rest, and synced.
-//! 3. The row that wanted it goes.
+//! 3. The row that asked for it goes.
 //!
-//! A crash anywhere in it leaves the row, and the next start begins anew.
+//! A crash at any point leaves the row, and the next start begins anew.
 
 use std::io::{self, ErrorKind, IoSlice};
 use std::path::Path;
@@ -23,33 +23,33 @@ use crate::store::reader::Reader;
 use crate::store::writer::{Env, Writer};
 use crate::store::{StoreError, deleted, paths};
 
-/// Most that is written over between two ticks: other streams want the card, too.
+/// Most bytes written over between two ticks: other streams need the card, too.
 const AT_ONCE: u64 = if cfg!(test) { 16 << 10 } else { 4 << 20 };
 
-/// Zeros are written so many at once.
+/// Bytes of zeros in one write.
 const PIECE: usize = 64 << 10;
 
-/// How far a segment is written over.
+/// The progress of writing over one segment.
 #[derive(Clone, Copy)]
 pub(super) struct Blanking {
     id: SegmentId,
-    /// Deletions that it is about: after another one, marks and zeros are written anew.
+    /// Number of deletions that the work is about. After another deletion, marks and zeros are written anew.
     cuts: i64,
-    /// Marks stand, and zeros up to here.
+    /// The marks are written, and the zeros up to here.
     done: u64,
 }
 
-/// What came of it.
+/// The outcome of writing over one segment.
 enum Blanked {
     Done,
-    /// There is more than one tick has time for.
+    /// The work needs more than one tick.
     Unfinished,
-    /// Somebody reads the file.
+    /// A reader has the file open.
     Read,
 }
 
 impl Writer {
-    /// Enters what was deleted in the list beside the tape. What fails is tried again.
+    /// Enters the deleted parts in the list beside the tape. A part that fails is tried again.
     pub(in crate::store::writer) fn list_deleted(&mut self) -> Result<(), StoreError> {
         for (id, parts) in self.book.journal.unlisted()? {
             let listed = |op: &Op| matches!(op, Op::Listed { id: listed } if *listed == id);
@@ -68,7 +68,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes over what is to be, as far as one tick has time for.
+    /// Writes over the deleted fragments, as far as one tick has time for.
     pub(super) fn write_blanks(&mut self) -> Result<(), StoreError> {
         for blank in self.book.journal.blanks()? {
             let id = blank.blocks.id;
@@ -94,7 +94,7 @@ impl Writer {
                     return Ok(());
                 }
                 Ok(Blanked::Read) => {}
-                // Its row says `missing` after the next start; should the file return, it is written over.
+                // The row says `missing` after the next start. If the file returns, it is written over.
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(error) => {
                     self.space.blanking = None;
@@ -119,7 +119,7 @@ impl Space {
         let cuts = blank.cuts;
         let begun = self.blanking.filter(|begun| (begun.id, begun.cuts) == (id, cuts));
         let file = match begun {
-            // Those who read it by now know what is gone.
+            // Readers of the file know by now which fragments are gone.
             Some(_) => env.disk.open(path)?,
             None => match open_unread(env, path)? {
                 Some(file) => file,
@@ -167,7 +167,8 @@ impl Space {
     }
 }
 
-/// What of a file its segment's index does not have. `None` when that cannot be told: the file is another's, or damaged.
+/// The stretches of a file that its segment's index does not have. `None` when they cannot be told: the file is another's, or
+/// damaged.
 fn stretches(blank: &Blank, file: &dyn DiskFile, journal: &Journal) -> io::Result<Option<Vec<Gone>>> {
     let id = blank.blocks.id;
     let reader = Reader(file);
@@ -181,7 +182,7 @@ fn stretches(blank: &Blank, file: &dyn DiskFile, journal: &Journal) -> io::Resul
     Ok(index.and_then(|index| fmp4::stretches(&reader, id, &index, header.len, blank.bytes)))
 }
 
-/// A file that nobody reads, to take footage out of it. Where the file system has no locks, nobody can say.
+/// Opens a file that nobody reads, to take footage out of it. On a file system without locks, readers cannot be seen.
 pub(super) fn open_unread(env: &Env, path: &Path) -> io::Result<Option<Box<dyn DiskFile>>> {
     match env.disk.open_unread(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => env.disk.open(path).map(Some),

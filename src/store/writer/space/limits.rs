@@ -2,7 +2,7 @@
 
 use crate::store::{Disk, StoreSettings};
 
-/// What is configured.
+/// The configured limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::store::writer) struct Limits {
     /// Most bytes that all files of the tape may take.
@@ -21,8 +21,8 @@ pub enum OnFull {
 }
 
 impl Limits {
-    /// As configured, else what stays free is half a gigabyte, or a twentieth of a small card. A floor that the whole card
-    /// does not have is a slip of the pen, and would cost the whole tape.
+    /// The configured limits. Without a configured floor, half a gigabyte stays free, or a twentieth of a small card. A floor
+    /// larger than the whole card is a mistake in the configuration, and would cost the whole tape.
     pub(in crate::store::writer) fn of(settings: &StoreSettings, disk: &dyn Disk) -> Self {
         let total = disk.space(&settings.dir).map_or(u64::MAX, |space| space.total);
         let usual = (total / 20).min(512 << 20);
@@ -41,8 +41,8 @@ impl Limits {
         }
     }
 
-    /// Bytes that the tape may still grow by; less than zero is by how much it must shrink. `free` is `None` when the
-    /// file system does not say.
+    /// Bytes that the tape may still grow by; a negative number is by how much it must shrink. `free` is `None` when the file
+    /// system does not tell it.
     pub(super) fn left(&self, used: u64, free: Option<u64>) -> i64 {
         let difference = |have: u64, need: u64| {
             let signed = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
@@ -62,8 +62,8 @@ impl Limits {
     }
 }
 
-/// Which of the free files each new segment takes over: for the largest first, the smallest that is large enough,
-/// else the largest there is. Both are sizes in bytes; what is returned are places in `free`.
+/// Assigns the free files to the new segments. Each segment, the largest first, takes over the smallest file that is large
+/// enough, else the largest there is. Both lists are sizes in bytes; the result holds positions in `free`.
 pub(super) fn assign(wanted: &[u64], free: &[u64]) -> Vec<Option<usize>> {
     let mut left: Vec<(u64, usize)> = free.iter().copied().zip(0..).collect();
     left.sort_unstable();
@@ -126,7 +126,7 @@ mod tests {
     fn blocks_go_where_they_fit_best() {
         assert_eq!(assign(&[10, 30], &[31, 11, 12]), [Some(1), Some(0)]);
         assert_eq!(growth(&[10, 30], &[31, 11, 12], &[Some(1), Some(0)]), 0);
-        // The larger one takes what there is, the smaller one gets new blocks.
+        // The larger segment takes over the free file, the smaller one gets new blocks.
         assert_eq!(assign(&[10, 30], &[20]), [None, Some(0)]);
         assert_eq!(growth(&[10, 30], &[20], &[None, Some(0)]), 20);
         assert_eq!(assign(&[5], &[]), [None]);

@@ -26,19 +26,19 @@ const PAGE: usize = 16;
 /// Free files kept beyond one for each publish.
 const FREE_FILES: usize = 2;
 
-/// What the writer knows of space.
+/// The writer's state of space.
 pub(super) struct Space {
     limits: Limits,
     on_full: OnFull,
-    /// What the file system showed to be its limit.
+    /// The limit that the file system showed.
     shown: Option<Shown>,
-    /// Something was removed since the file system was last asked to free it.
+    /// A file was removed since the file system was last asked to free its blocks.
     frees: bool,
     /// Bytes of all files but those that are being written.
     used: u64,
     /// Files whose media was given up.
     free: Vec<Blocks>,
-    /// What was removed for good, and has a row until the next commit.
+    /// Segments that were removed for good, and have a row until the next commit.
     wiped: HashSet<SegmentId>,
     /// The segment that is being written over.
     blanking: Option<Blanking>,
@@ -46,29 +46,29 @@ pub(super) struct Space {
     low: bool,
     /// Bytes for which there was no space.
     wanted: u64,
-    /// What went wrong when it was last looked after, and is in the log.
+    /// The failure of the last upkeep, which is in the log already.
     failure: Option<String>,
 }
 
-/// What the tape takes at a moment, and may still grow by.
+/// The space that the tape takes at a moment, and may still grow by.
 #[derive(Clone, Copy)]
 pub(super) struct Level {
     /// Bytes of all files.
     used: u64,
-    /// Bytes that the tape may still grow by; less than zero is by how much it must shrink.
+    /// Bytes that the tape may still grow by; a negative number is by how much it must shrink.
     left: i64,
-    /// The same by what the file system showed to be its limit.
+    /// The same by the limit that the file system showed.
     shown_left: Option<i64>,
 }
 
-/// Why there is no space.
+/// The reason why there is no space.
 pub(super) enum NoSpace {
     /// Nothing may be given up.
     Full(String),
     Journal(StoreError),
 }
 
-/// What is to be given up and taken over for the segments that begin.
+/// The files that are given up and taken over for the segments that begin.
 #[derive(Default)]
 pub(super) struct SpacePlan {
     evict: Vec<Blocks>,
@@ -84,7 +84,7 @@ impl SpacePlan {
 }
 
 impl Space {
-    /// What there is on a tape that was recovered.
+    /// The space of a tape that was recovered.
     pub(super) fn survey(
         limits: Limits,
         on_full: OnFull,
@@ -95,7 +95,7 @@ impl Space {
         let mut free = journal.given_up(false)?;
         let mut used = journal.space()?;
         for blocks in &mut free {
-            // One that was taken over may have grown before a power cut gave it its old name back.
+            // A file that was taken over may have grown before a power cut gave it its old name back.
             let path = paths::segment(dir, &blocks.stream, blocks.sequence);
             if let Ok(size) = disk.open(&path).and_then(|file| file.size()) {
                 used = used.saturating_sub(blocks.space).saturating_add(size);
@@ -118,30 +118,30 @@ impl Space {
         })
     }
 
-    /// The same on a tape that came back.
+    /// Surveys a tape that came back, as [`survey`](Self::survey) does.
     pub(super) fn survey_again(&mut self, env: &Env, journal: &Journal) -> Result<(), StoreError> {
         let (dir, disk) = (&env.settings.dir, env.disk.as_ref());
         *self = Self::survey(self.limits, self.on_full, dir, disk, journal)?;
         Ok(())
     }
 
-    /// There is something to do at the next tick.
+    /// Has the next tick look after the space.
     pub(super) fn look_soon(&mut self) {
         self.due = Micros::MIN;
     }
 
-    /// CLOCK_BOOTTIME when it is to be looked after.
+    /// CLOCK_BOOTTIME when the upkeep of space is due.
     pub(super) fn due(&self) -> Micros {
         self.due
     }
 
-    /// A segment is not written any more and takes so many bytes.
+    /// Accounts for a segment that is not written any more and takes so many bytes.
     pub(super) fn sealed(&mut self, bytes: u64) {
         self.used = self.used.saturating_add(bytes);
     }
 
-    /// What the tape takes now, with so many bytes of files that are being written. A reserve of the journal that was used
-    /// comes first.
+    /// The space that the tape takes now, with `open` bytes of files that are being written. The journal's reserve comes first
+    /// where it was used.
     pub(super) fn level(&self, env: &Env, journal: &Journal, open: u64) -> Level {
         let owed = if journal.owes_reserve() {
             env.settings.journal_reserve
@@ -165,7 +165,7 @@ impl Space {
         }
     }
 
-    /// Finds space for segments that are about to begin: says in each whose blocks it takes over.
+    /// Finds space for segments that are about to begin, and notes in each the blocks that it takes over.
     pub(super) fn plan(
         &mut self,
         begins: &mut [(PublishId, Rotation)],
@@ -181,7 +181,7 @@ impl Space {
         loop {
             let sizes: Vec<u64> = offered.iter().map(|blocks| blocks.space).collect();
             let taken = assign(&wanted, &sizes);
-            // What none of them takes over is unlinked when that is needed.
+            // Files that no segment takes over are unlinked when their space is needed.
             let not_taken = offered
                 .iter()
                 .zip(0..)
@@ -207,7 +207,7 @@ impl Space {
         }
     }
 
-    /// Up to so many segments that may go, in the order in which they go.
+    /// Up to so many segments that may go, the first to go first.
     fn candidates(&self, journal: &Journal, count: usize) -> Result<Vec<Blocks>, StoreError> {
         let mut classes = vec![Class::Expired, Class::Nobodys, Class::Delivered];
         if self.on_full == OnFull::OverwriteOldest {
@@ -229,7 +229,8 @@ impl Space {
         Ok(found)
     }
 
-    /// What was planned is committed: returns the bytes that those who take files over account for from here on.
+    /// Takes the files of a plan that is committed. Returns their bytes: the segments that take them over account for these
+    /// from here on.
     fn take(&mut self, plan: &mut SpacePlan, begins: &[(PublishId, Rotation)]) -> u64 {
         self.free.append(&mut plan.evict);
         let takes = begins.iter().filter_map(|(_, rotation)| rotation.takes.as_ref());
@@ -249,14 +250,14 @@ impl Space {
         }
     }
 
-    /// Removes a file whose media was given up. What cannot be removed takes its space until the next start.
+    /// Removes a file whose media was given up. A file that cannot be removed takes its space until the next start.
     fn release(&mut self, blocks: &Blocks, env: &Env, book: &mut Book) {
         if self.unlink(blocks, env, book) {
             self.used = self.used.saturating_sub(blocks.space);
         }
     }
 
-    /// The same, where it is not accounted for; true when it is gone for good.
+    /// Removes a file that is not accounted for; true when it is gone for good.
     fn unlink(&mut self, blocks: &Blocks, env: &Env, book: &mut Book) -> bool {
         let path = paths::segment(&env.settings.dir, &blocks.stream, blocks.sequence);
         let removed = env.disk.unlink(&path);
@@ -268,16 +269,16 @@ impl Space {
         if synced || gone {
             book.enter_quietly(Op::Evicted { id: blocks.id });
         } else {
-            // Its row stays, and the next start looks after the file.
+            // The row stays, and the next start looks after the file.
             tracing::warn!("{}: free file not removed", path.display());
         }
         synced || gone
     }
 
-    /// What is to be removed for good is nobody's space any more, and is removed at the next tick.
+    /// Takes media that is to be removed for good out of the free files. The next tick removes it.
     pub(super) fn forget_deleted(&mut self, journal: &Journal) {
         self.look_soon();
-        // Should it not be readable, nothing is: every segment that is to begin fails at that too.
+        // If the journal cannot be read, nothing is: every segment that is to begin fails at that, too.
         let deleted = journal.given_up(true).unwrap_or_default();
         self.free
             .retain(|free| deleted.iter().all(|blocks| blocks.id != free.id));
@@ -290,7 +291,7 @@ impl Space {
         }
         let path = paths::segment(&env.settings.dir, &blocks.stream, blocks.sequence);
         let emptied = match blank::open_unread(env, &path) {
-            // Whoever reads it finishes first.
+            // A reader of the file finishes first.
             Ok(None) => return Ok(()),
             Ok(Some(file)) => file
                 .size()
@@ -305,7 +306,7 @@ impl Space {
         }
         self.free.retain(|free| free.id != blocks.id);
         if self.unlink(blocks, env, book) {
-            // Its row may stay for a while, its space is free once.
+            // The row may stay for a while, and the space is freed once.
             self.wiped.insert(blocks.id);
             self.used = self.used.saturating_sub(blocks.space);
         }
@@ -361,7 +362,7 @@ impl Writer {
         Ok(plan)
     }
 
-    /// What was planned is committed.
+    /// Takes the space of a plan that is committed.
     pub(super) fn take_space(&mut self, mut plan: SpacePlan, begins: &[(PublishId, Rotation)]) {
         let taken = self.space.take(&mut plan, begins);
         while self.level().left < plan.grows && !self.space.free.is_empty() {

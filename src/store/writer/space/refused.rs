@@ -1,9 +1,9 @@
-//! A file system that takes no more although it has space: a quota of its own, or no inodes. Nothing tells that before it
-//! refuses. What is refused is made space for at once: the oldest goes as when the disk is full, its file is taken over, with no
-//! new inode and no new block. What the tape had then is its limit for a while.
+//! A file system that takes no more although it has space: a quota of its own is used up, or its inodes are. Nothing tells that
+//! before a call is refused. The writer makes space for the refused call at once. The oldest media goes, as on a full disk, and
+//! its file is taken over, with no new inode and no new block. The bytes that the tape had then are its limit for a while.
 //!
-//! A file system that copies on write (btrfs) frees what was removed or written over with its next transaction only, up to half a
-//! minute later. It is asked for that before more is given up, or each refusal would cost another file.
+//! A file system that copies on write (btrfs) frees removed or overwritten blocks only with its next transaction, up to half a
+//! minute later. The writer asks for that transaction before it gives up more, or each refusal would cost another file.
 
 use std::io::{self, ErrorKind};
 
@@ -16,11 +16,11 @@ use crate::store::writer::batch::Rotation;
 use crate::store::writer::outcome::Outcome;
 use crate::store::writer::{Env, Writer};
 
-/// Files given up at once for one that begins, or for one write.
+/// Most files given up at once for one segment that begins, or for one write.
 const TRIES: usize = 8;
-/// So long a limit holds that the file system showed; then it is tried again.
+/// A limit that the file system showed holds for this long; then the writer tries again.
 const HOLDS: Micros = 600_000_000;
-/// Below the limit that much stays free, or this part of it if that is less.
+/// Bytes that stay free below the limit, or this part of the limit if that is less.
 const SLACK: u64 = 64 << 20;
 const SLACK_PART: u64 = 8;
 
@@ -31,13 +31,13 @@ pub(super) struct Shown {
     until: Micros,
 }
 
-/// True for what a file system says that has no blocks, no inodes, or a quota that is used up.
+/// True for the error of a file system that has no blocks, no inodes, or a quota that is used up.
 pub(in crate::store) fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
 }
 
 impl Writer {
-    /// Creates the file of a segment; where the file system refuses that, the oldest gives way.
+    /// Creates the file of a segment. Where the file system refuses that, the oldest media is given up.
     pub(in crate::store::writer) fn create(
         &mut self,
         stream: &StreamName,
@@ -53,7 +53,7 @@ impl Writer {
             };
             let error = match made {
                 Ok(segment) => {
-                    // What is written over is freed as what is removed is.
+                    // The file system frees overwritten blocks as late as removed ones.
                     self.space.frees |= takes.is_some();
                     return Ok(segment);
                 }
@@ -71,18 +71,18 @@ impl Writer {
                 return Err(error);
             };
             if self.streams.is_prepared(stream) {
-                // From here on it is accounted for by the segment that takes it over.
+                // From here on the segment that takes the file over accounts for it.
                 self.space.used = self.space.used.saturating_sub(oldest.space);
                 takes = Some(oldest);
             } else {
-                // A directory wants an inode of its own.
+                // A new directory needs an inode of its own.
                 self.space.release(&oldest, &self.env, &mut self.book);
                 takes = None;
             }
         }
     }
 
-    /// The file of a new segment: one that is taken over, or one of its own.
+    /// The file of a new segment: a file that is taken over, or a new one.
     fn file(&mut self, begin: Begin, takes: Option<&Blocks>) -> io::Result<Segment> {
         let disk = self.env.disk.as_ref();
         let Some(free) = takes else {
@@ -94,18 +94,17 @@ impl Writer {
             Err(why) => tracing::debug!("{}: not taken over: {why}", path.display()),
         }
         if !self.space.unlink(free, &self.env, &mut self.book) {
-            // It takes its space until the next start.
+            // The file takes its space until the next start.
             self.space.sealed(free.space);
         }
         Segment::create(begin, disk)
     }
 
-    /// Appends a fragment; where the file system has no space for it, the oldest gives way.
+    /// Appends a fragment. Where the file system has no space for it, the oldest media is given up.
     ///
-    /// That is a commit of its own. What this batch has to say is not to be in it: the end of a recording is said when the
-    /// last of it is durable, what is deleted goes when its segment has ended, and nothing is given up that somebody
-    /// protects in the same breath. So the fragment waits until the batch, of which `waited` rows were there before, has
-    /// committed all that.
+    /// Giving up is a commit of its own, and the rows of this batch must not be in it. The end of a recording is told when the
+    /// last of it is durable. A recording is deleted when its segment has ended. Nothing is given up that the same batch
+    /// protects. So the fragment waits until the batch has committed all its rows; `waited` rows were there before the batch.
     pub(in crate::store::writer) fn append(
         &mut self,
         publish: PublishId,
@@ -123,7 +122,8 @@ impl Writer {
                 Some(Err(AppendError::Disk(error))) if is_full(&error) && tries < TRIES => error,
                 Some(Err(error)) => return Outcome::NotWritten(publish, fragment, error),
             };
-            // What of it was written is no media of this segment. btrfs wants space for a cut, too: there it is written over.
+            // The part that was written is no media of this segment. btrfs needs space for a cut, too: there the part is
+            // written over.
             let cut = writer.segment.as_mut().map(Segment::cut);
             if matches!(cut, Some(Err(failed)) if !is_full(&failed)) {
                 return Outcome::NotWritten(publish, fragment, error.into());
@@ -148,7 +148,7 @@ impl Writer {
         self.space.show_limit(used, error, &self.env);
     }
 
-    /// A file whose media was given up: one that was before, or the oldest that may be now.
+    /// A file whose media was given up: before, or now, as the oldest that may go.
     fn give_up_oldest(&mut self) -> Option<Blocks> {
         if let Some(free) = self.space.free.pop() {
             return Some(free);
@@ -160,8 +160,8 @@ impl Writer {
 }
 
 impl Space {
-    /// What was given up before may not be free yet: the file system frees it now, before more is given up for nothing. False
-    /// where it has done so since anything was removed.
+    /// Asks the file system to free the files that were given up before, so that no more is given up for nothing. False where
+    /// nothing was removed since it last did so.
     fn has_freed(&mut self, env: &Env) -> bool {
         if !std::mem::take(&mut self.frees) {
             return false;

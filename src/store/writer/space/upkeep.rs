@@ -1,4 +1,4 @@
-//! What is looked after at ticks: retention, limits, free files, what was deleted.
+//! The upkeep at ticks: retention, limits, free files, deleted footage.
 
 use super::{Blocks, Class, Level, OnFull};
 use crate::event::Event;
@@ -7,7 +7,7 @@ use crate::store::journal::Op;
 use crate::store::writer::Writer;
 use crate::store::{AuditChange, Change, StoreError};
 
-/// How often is looked after space, retention and free files while nothing else happens.
+/// How often the writer looks after space, retention and free files while nothing else happens.
 const EVERY: Micros = 10_000_000;
 /// Most segments that one round gives up.
 const ROUND: usize = 64;
@@ -35,14 +35,14 @@ impl Writer {
             Ok(()) => self.space.failure = None,
             Err(error) => self.log_once(format!("cannot free space: {error}"), &error),
         }
-        // Not at the cost of the floor: space for it is made first.
+        // The reserve must not cost the floor: space for it is made first.
         if !self.book.journal.owes_reserve() || self.level().left >= 0 {
             self.book.journal.hold_reserve(self.env.settings.journal_reserve);
         }
         self.watch_level();
     }
 
-    /// While a limit is exceeded this is tried at every tick.
+    /// Logs a failure once. While a limit is exceeded the upkeep is tried at every tick.
     fn log_once(&mut self, failure: String, error: &StoreError) {
         self.progress.last_error = Some(error.to_string());
         if self.space.failure.as_ref() != Some(&failure) {
@@ -51,7 +51,7 @@ impl Writer {
         self.space.failure = Some(failure);
     }
 
-    /// Lets go of what was kept long enough, of what somebody deleted, and of what is too much.
+    /// Retires recordings whose time is over, removes deleted media, and gives up the media beyond the limits.
     fn retire(&mut self) -> Result<(), StoreError> {
         let now = self.env.clock.boot();
         if !self.book.has_date() && self.clock.is_trusted(now) {
@@ -116,7 +116,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Says when little is left, and when there is space again.
+    /// Reports that little space is left, and that there is space again.
     fn watch_level(&mut self) {
         let Level { used, left, .. } = self.level();
         self.progress.space_used = used;
@@ -141,7 +141,7 @@ impl Writer {
         }
     }
 
-    /// True when what was refused would fit now.
+    /// True when the segment that was refused would fit now.
     fn has_space_for_one(&self, left: i64) -> bool {
         let wanted = i64::try_from(self.space.wanted).unwrap_or(i64::MAX);
         let free: u64 = self.space.free.iter().map(|blocks| blocks.space).sum();

@@ -1,4 +1,4 @@
-//! What is known of a segment before anything of it is written.
+//! The plan of a segment before anything of it is written.
 
 use super::{Next, Streams};
 use crate::format::fmp4::{Identity, segment_header};
@@ -10,7 +10,7 @@ use crate::store::writer::batch::Rotation;
 use crate::store::writer::{Book, BootClock, Env};
 
 impl Streams {
-    /// Everything about a new segment that can be known before anything is written.
+    /// Plans a new segment: all values that can be known before anything is written.
     pub(in crate::store::writer) fn plan(
         &mut self,
         publish: PublishId,
@@ -45,7 +45,7 @@ impl Streams {
             .map(|(id, _)| *id)
             .collect();
         recordings.sort_unstable();
-        // The file has room for so many; the journal knows them all.
+        // The file has room for so many recordings; the journal knows them all.
         recordings.truncate(255);
         let identity = Identity {
             segment: id,
@@ -88,8 +88,7 @@ impl Streams {
     }
 }
 
-/// Bytes that a segment will probably have: as many as the stream's last one, or as its first fragment
-/// promises.
+/// Bytes that a segment will probably have: as many as the stream's last segment, or as its first fragment suggests.
 fn expected(env: &Env, fragment: &Fragment, last: Option<u64>, header: u64) -> u64 {
     let first = (fragment.payload_bytes() as u64).saturating_add(header);
     let seconds = env.settings.segment_duration.as_secs().max(1);

@@ -1,16 +1,16 @@
-//! Gaps in a tape: opened where media is lost, told of once the tape goes on behind them.
+//! Gaps in a tape. A gap opens where media is lost, and is told of once the tape goes on behind it.
 
 use super::StreamWriter;
 use crate::media::Micros;
 
-/// Media of a publish that is not on the tape, and nothing behind it is durable yet.
+/// A part of a publish that is not on the tape. Nothing behind it is durable yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::store::writer) struct Gap {
     /// Tape time where the tape stops.
     from: Micros,
     /// Tape time up to which media is known to be lost.
     to: Micros,
-    /// Tape time where media goes on that is written and not durable yet.
+    /// Tape time of the media behind the gap that is written and not durable yet.
     goes_on: Option<Micros>,
     reason: String,
 }
@@ -34,7 +34,7 @@ impl Gap {
 }
 
 impl StreamWriter {
-    /// Media time `span` is not on the tape: opens a gap, or makes the one that is open longer.
+    /// Notes that media time `span` is not on the tape: opens a gap, or extends the open one.
     pub(in crate::store::writer) fn open_gap(&mut self, span: (Micros, Micros), reason: &str) {
         let tape = |media: Micros| self.tape_zero.saturating_add(media);
         let (from, to) = (self.written_end().unwrap_or(tape(span.0)), tape(span.1));
@@ -55,19 +55,19 @@ impl StreamWriter {
         }
     }
 
-    /// Media that begins at tape time `start` is written.
+    /// Notes that media that begins at tape time `start` is written.
     pub(in crate::store::writer) fn reach(&mut self, start: Micros) {
         if let Some(gap) = &mut self.gap {
             gap.goes_on = gap.goes_on.or(Some(start));
         }
     }
 
-    /// What is written is durable: a gap before it has found its end.
+    /// Closes the gap when written media is durable: a gap before that media has found its end.
     pub(in crate::store::writer) fn close_gap(&mut self) -> Option<ClosedGap> {
         self.gap.take_if(|gap| gap.goes_on.is_some()).map(Gap::closed)
     }
 
-    /// The publish is over: nothing will come behind the gap.
+    /// Closes the gap when the publish is over: nothing will come behind it.
     pub(in crate::store::writer) fn end_gap(&mut self) -> Option<ClosedGap> {
         self.gap.take().map(Gap::closed)
     }

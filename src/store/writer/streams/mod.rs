@@ -1,4 +1,4 @@
-//! The tape of each stream while it is written: its open segment, its gap, when it rotates.
+//! The tape of each stream while it is written: its open segment, its gap, its rotation.
 
 mod begin;
 mod gap;
@@ -17,25 +17,24 @@ use crate::store::journal::Sealed;
 use crate::store::segment::{AppendError, Segment};
 use crate::store::{Command, paths};
 
-/// All streams that are written, and what is known of those that were.
+/// All streams that are written, and the remembered values of those that were.
 #[derive(Default)]
 pub(super) struct Streams {
-    /// In an order of their own: the same commands do the same operations, so that a crash that a test found comes
-    /// again.
+    /// The map is ordered: the same commands cause the same operations, so that a test can repeat a crash that it found.
     pub(super) writers: BTreeMap<PublishId, StreamWriter>,
-    /// Recordings that grow with them.
+    /// Recordings that grow with these streams.
     pub(super) recordings: BTreeMap<RecordingId, Growing>,
-    /// What the next segment of a stream begins with.
+    /// The values with which the next segment of a stream begins.
     nexts: HashMap<StreamName, Next>,
     /// Streams whose directory is there and durable.
     prepared: HashSet<StreamName>,
     /// Recordings to be removed when their streams' open segments end.
     pub(super) deletes: Vec<(StreamName, RecordingId)>,
-    /// CLOCK_BOOTTIME since which something is written that is not durable.
+    /// CLOCK_BOOTTIME since which written media waits to be durable.
     pub(super) dirty_since: Option<Micros>,
 }
 
-/// One publish.
+/// The writer of one publish.
 pub(super) struct StreamWriter {
     pub(super) stream: StreamName,
     pub(super) tape_zero: Micros,
@@ -43,7 +42,7 @@ pub(super) struct StreamWriter {
     pub(super) segment: Option<Segment>,
     /// The next keyframe begins a new segment.
     pub(super) rotates: bool,
-    /// Why a segment could not be begun for the fragment that comes next.
+    /// The reason why a segment could not be begun for the next fragment.
     pub(super) refused: Option<String>,
     pub(super) failed: bool,
     /// Tape time at which the last segment that was sealed ends.
@@ -51,11 +50,11 @@ pub(super) struct StreamWriter {
     pub(super) gap: Option<Gap>,
 }
 
-/// What is known of a segment before there is anything to put into it.
+/// The values of a segment that are known before there is media for it.
 #[derive(Clone, Copy)]
 struct Next {
     sequence: u64,
-    /// Bytes that the stream's segments have had lately; a short one at the end of a publish counts for little.
+    /// Bytes of the stream's recent segments; a short one at the end of a publish counts for little.
     bytes: Option<u64>,
 }
 
@@ -66,27 +65,27 @@ pub(super) struct Written {
     pub(super) start: Micros,
 }
 
-/// What a sync made durable.
+/// The result of a sync.
 pub(super) struct Synced {
     pub(super) bytes: u64,
     /// Tape time up to which the stream is durable.
     pub(super) until: Micros,
-    /// The segment whose file this one's was: nothing can bring it back any more.
+    /// The segment whose file was taken over: nothing can bring it back any more.
     pub(super) replaced: Option<SegmentId>,
 }
 
-/// What became of a segment that is not written any more.
+/// The outcome of a segment that is not written any more.
 pub(super) enum Ended {
-    /// It has media, up to where it is durable.
+    /// The segment has media, up to where it is durable.
     Sealed(Sealed),
-    /// It had none, and its file is gone.
+    /// The segment had no media, and its file is gone.
     Empty(SegmentId),
-    /// It had none, and its file could not be removed: it takes so many bytes.
+    /// The segment had no media, and its file could not be removed: it takes so many bytes.
     Stays(u64),
 }
 
 impl Streams {
-    /// A publish begins.
+    /// Begins a publish.
     pub(super) fn start(
         &mut self,
         publish: PublishId,
@@ -108,7 +107,7 @@ impl Streams {
         self.writers.insert(publish, writer);
     }
 
-    /// All that are written now.
+    /// The publishes that are written now.
     pub(super) fn publishes(&self) -> Vec<PublishId> {
         self.writers.keys().copied().collect()
     }
@@ -118,8 +117,8 @@ impl Streams {
         self.writers.get(&publish).map(|writer| &writer.stream)
     }
 
-    /// The stream whose order a command must keep. A publish that begins does not wait for the one that ends before
-    /// it: all that follows it is known by it.
+    /// The stream whose order a command must keep. A publish that begins does not wait for the one that ends before it: the
+    /// commands that follow name the publish that begins.
     pub(super) fn stream_of<'a>(&'a self, command: &'a Command) -> Option<&'a StreamName> {
         match command {
             Command::RecordingStarted { publish, .. }
@@ -151,7 +150,7 @@ impl Streams {
 }
 
 impl Streams {
-    /// How many streams something is in memory of that is only there to save looking it up.
+    /// Number of streams with values in memory that only save a lookup.
     pub(super) fn remembered(&self) -> usize {
         self.nexts.len().max(self.prepared.len())
     }
@@ -168,7 +167,7 @@ impl Streams {
         written
     }
 
-    /// Forgets what was known of the store: another one may be there now.
+    /// Forgets the values of the store: another one may be there now.
     pub(super) fn forget_store(&mut self) {
         self.nexts.clear();
         self.prepared.clear();
@@ -179,12 +178,12 @@ impl Streams {
         self.prepared.contains(stream)
     }
 
-    /// The stream's directory may be gone.
+    /// Notes that the stream's directory may be gone.
     pub(super) fn unprepare(&mut self, stream: &StreamName) {
         self.prepared.remove(stream);
     }
 
-    /// The stream's directory exists and its name is durable. Once per stream and run.
+    /// Creates the stream's directory and makes its name durable. Once per stream and run.
     pub(super) fn prepare(&mut self, stream: &StreamName, dir: &Path, disk: &dyn Disk) -> io::Result<()> {
         if self.prepared.contains(stream) {
             return Ok(());
@@ -198,7 +197,8 @@ impl Streams {
         Ok(())
     }
 
-    /// What comes behind the end of a recording is not to be in a segment that says that it is a part of it.
+    /// Has the segment end behind the end of a recording: media behind that end must not be in a segment that names the
+    /// recording.
     pub(super) fn rotate_behind(&mut self, stream: &StreamName, end: Micros) {
         for writer in self
             .writers
@@ -210,14 +210,14 @@ impl Streams {
         }
     }
 
-    /// A segment with this many bytes ended: the next one of its stream is expected to be alike.
+    /// Notes that a segment with this many bytes ended: the next one of its stream is expected to be alike.
     fn expect_alike(&mut self, stream: &StreamName, bytes: u64) {
         if let Some(next) = self.nexts.get_mut(stream) {
             next.bytes = Some(bytes.max(next.bytes.unwrap_or(0) / 4 * 3));
         }
     }
 
-    /// Ends a segment that is not written any more: says what is to be entered of it.
+    /// Ends a segment that is not written any more, and gives its outcome for the journal.
     pub(super) fn end(&mut self, publish: PublishId, segment: &Segment, disk: &dyn Disk) -> Option<Ended> {
         let writer = self.writers.get_mut(&publish)?;
         let Some(sealed) = segment.sealed() else {
@@ -233,15 +233,15 @@ impl Streams {
     }
 }
 
-/// Removes a file without media. Its name is synced away before its row goes: it would come back as a stranger, and
-/// one that was taken over with what it was before.
+/// Removes a file without media. The removal is synced before the row goes. Otherwise the file would come back after a crash: a
+/// new one as a stranger, one that was taken over with its former contents.
 fn remove(path: &Path, disk: &dyn Disk) -> io::Result<()> {
     disk.unlink(path)?;
     path.parent().map_or(Ok(()), |dir| disk.sync_dir(dir))
 }
 
 impl StreamWriter {
-    /// The segment that is open, as [`decide`] wants it.
+    /// The open segment, in the form that [`decide`] takes.
     pub(super) fn open(&self) -> Option<OpenSegment<'_>> {
         self.segment.as_ref().map(|segment| OpenSegment {
             tracks: &segment.tracks,
@@ -263,7 +263,7 @@ impl StreamWriter {
         }))
     }
 
-    /// Makes durable what was written; `None` when there is nothing. On an error nothing more is known to be durable, and
+    /// Makes written media durable; `None` when there is nothing to do. On an error nothing more is known to be durable, and
     /// the segment is to be given up.
     pub(super) fn sync(&mut self, disk: &dyn Disk) -> Option<Result<Synced, String>> {
         let segment = self.segment.as_mut().filter(|segment| segment.is_dirty())?;

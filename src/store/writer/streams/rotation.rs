@@ -1,9 +1,9 @@
-//! When a new segment begins. Pure.
+//! Decides when a new segment begins. Pure.
 
 use crate::media::{Fragment, Micros, Tracks};
 
-/// A publisher that never sends a keyframe does not get an endless file either: at this many times the limits
-/// a segment ends wherever it is.
+/// A publisher that never sends a keyframe does not get an endless file either: at this many times the limits a segment ends at
+/// any fragment.
 const PATIENCE: u64 = 8;
 
 /// How large a segment may become.
@@ -19,18 +19,18 @@ pub(in crate::store::writer) struct OpenSegment<'a> {
     pub(in crate::store::writer) tracks: &'a Tracks,
     pub(in crate::store::writer) duration: Micros,
     pub(in crate::store::writer) bytes: u64,
-    /// A recording began or ended within it: the next keyframe is a better place for a seam than any later.
+    /// A recording began or ended within the segment: the next keyframe is a better place for a seam than a later one.
     pub(in crate::store::writer) rotates: bool,
 }
 
-/// What becomes of a fragment.
+/// The decision about a fragment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::store::writer) enum Decision {
-    /// It goes on the open segment.
+    /// The fragment goes on the open segment.
     Append,
-    /// It begins a new one.
+    /// The fragment begins a new segment.
     Begin,
-    /// Nothing can be played from here on: it is lost.
+    /// The fragment is lost: nothing can be played from its beginning.
     Drop,
 }
 
@@ -51,7 +51,7 @@ pub(in crate::store::writer) fn decide(
             .saturating_mul(i64::try_from(times).unwrap_or(i64::MAX));
         open.duration >= duration || open.bytes >= limits.bytes.saturating_mul(times)
     };
-    // One header describes one configuration: another one cannot wait for a keyframe.
+    // One header describes one configuration: a change of configuration cannot wait for a keyframe.
     if *open.tracks != fragment.tracks || reached(PATIENCE) || (key && (open.rotates || reached(1))) {
         Decision::Begin
     } else {
