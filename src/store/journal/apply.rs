@@ -1,4 +1,4 @@
-//! Applies one change within a transaction. Every change can come twice: the second time it changes nothing and writes no
+//! Applies one change within a transaction. Every change can come twice: the second time the change has no effect and writes no
 //! event.
 
 use data_encoding::HEXLOWER;
@@ -218,8 +218,8 @@ fn enter_boot(db: &Connection, clock: &BootClock, utc: Micros) -> Result {
     Ok(())
 }
 
-/// Enters where the boot's tape time begins: past everything on any tape. A start in a boot that is
-/// known keeps to its line, unless media ran ahead of the clock.
+/// Enters where the boot's tape time begins: past everything on any tape. A start in a boot that the journal knows keeps that
+/// boot's line, unless media ran ahead of the clock.
 fn start(db: &Connection, clock: &BootClock, boot_now: Micros, recovered: &Recovered, utc: Micros) -> Result {
     let sql = format!("{WHOLE}{TAPE_END}");
     let last: Option<Micros> = prepare(db, &sql)?.query_row([], |row| row.get(0))?;
@@ -268,7 +268,8 @@ fn sync_clock(db: &Connection, clock: &BootClock, utc: Micros) -> Result {
     post(db, &Event::ClockSynced { moved_s }, utc)
 }
 
-/// Of two files of a boot the later one knows the clock better, unless only the earlier one's was synchronised.
+/// Enters a boot that a file tells of. Of two files of a boot the later one knows the clock better, unless the clock was
+/// synchronised only in the earlier one.
 fn adopt_boot(db: &Connection, clock: &BootClock) -> Result {
     execute(
         db,

@@ -1,4 +1,4 @@
-//! The audit in the journal: writing it and reading it.
+//! Writes and reads the audit in the journal.
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -46,7 +46,8 @@ pub(super) fn change(db: &Connection, change: &AuditChange) -> Result {
             params![id, object, outcome],
         ),
         AuditChange::Expired { before } => {
-            // Of a boot whose clock was never set nobody knows the time, but they are older than those that came later.
+            // The time of commands in a boot whose clock was never set is unknown. They are older than the commands that came
+            // later.
             execute(
                 db,
                 "DELETE FROM audit WHERE time <= ?2 AND number < (SELECT max(number) FROM audit WHERE time < ?1 AND time > ?2)",
@@ -61,7 +62,7 @@ pub(super) fn change(db: &Connection, change: &AuditChange) -> Result {
     }
 }
 
-/// The clock of a boot was set: what was asked for in it is dated anew.
+/// Dates the commands of a boot anew when its clock is set.
 pub(super) fn redate(db: &Connection, boot: &[u8; 16], by: Micros) -> Result {
     execute(
         db,
@@ -114,7 +115,8 @@ impl Journal {
         })
     }
 
-    /// Before when commands are forgotten now, if there is any that old. A time before 2020 is of a clock that was not set.
+    /// The time before which commands are forgotten now, if there are commands that old. A time before 2020 comes from a clock
+    /// that was not set.
     pub(in crate::store) fn audit_due(&self, utc: Micros) -> std::result::Result<Option<Micros>, StoreError> {
         let before = utc.saturating_sub(KEPT);
         let sql = "SELECT 1 FROM audit WHERE time < ?1 AND time > ?2 LIMIT 1";

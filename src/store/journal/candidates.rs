@@ -1,4 +1,4 @@
-//! Which tape may go, and which is gone already.
+//! Finds the tape that may go, and the tape that is given up already.
 
 use std::cell::Cell;
 
@@ -14,13 +14,13 @@ use crate::store::StoreError;
 /// The classes of tape that may be evicted. Each class comes before the next, the oldest tape of each first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::store) enum Class {
-    /// Every recording that it belongs to has expired.
+    /// Every recording that the segment belongs to has expired.
     Expired,
     /// The segment belongs to no recording.
     Nobodys,
-    /// Every recording that it belongs to was delivered, or has expired.
+    /// Every recording that the segment belongs to was delivered, or has expired.
     Delivered,
-    /// Any but that of protected recordings: here something is lost that nobody else has.
+    /// All other tape but that of protected recordings: here media is lost that exists nowhere else.
     Undelivered,
 }
 
@@ -37,18 +37,18 @@ pub(in crate::store) struct Blocks {
 pub(super) const BLOCKS: &str = "SELECT s.id, t.name, s.sequence, s.space, s.end
     FROM segments s CROSS JOIN streams t ON t.stream = s.stream";
 
-/// Recordings `o` that a segment `s` belongs to, or so nearly that no difference is made here. None of them begins before the
-/// segment by more than the longest is long.
+/// Recordings `o` that a segment `s` belongs to, or nearly belongs to: the difference is not made here. The longest recording
+/// bounds how far before the segment they begin.
 pub(super) const SHARES: &str = "o.stream = s.stream AND o.end > s.start AND o.start < s.end
     AND o.start >= s.start - (SELECT max(end - start) FROM recordings)";
 
 /// The deleted fragments of a segment are overwritten before another segment takes over its file.
 const NOT_BLANK: &str = "NOT EXISTS (SELECT 1 FROM blanks b WHERE b.segment = s.segment)";
 
-/// Recordings that expire in one go.
+/// Most recordings that expire in one go.
 const DUE: usize = 64;
 
-/// Recordings looked at in one go.
+/// Number of recordings read at once.
 const PAGE: usize = 64;
 
 impl Journal {
@@ -73,8 +73,8 @@ impl Journal {
         })
     }
 
-    /// Those of recordings in a state, unless another one needs them. The oldest recordings come first, and nothing of a
-    /// recording ends before it begins: so the rest need not be looked at.
+    /// Segments of recordings in a state, unless another recording needs them. The oldest recordings come first, and no segment
+    /// of a recording ends before the recording begins: so the later recordings need not be read.
     fn candidates_of_state(
         &self,
         state: &str,
@@ -121,7 +121,7 @@ impl Journal {
         }
     }
 
-    /// Those of no recording. Where there were none, none is looked for again until something changes there.
+    /// Segments of no recording. Where none was found, none is searched for again until something changes there.
     fn nobodys(&self, limit: usize) -> Result<Vec<Blocks>, StoreError> {
         let found = self.unneeded("", self.nobodys.get(), limit)?;
         let newest = "SELECT max(end) FROM segments WHERE state = 'sealed'";
@@ -149,7 +149,7 @@ impl Journal {
         self.all(&sql, params![after, limit], |row| self.blocks_until(row))
     }
 
-    /// Files whose media was given up already; those to be wiped when `wipe`.
+    /// Files whose media was given up already; with `wipe`, those that are to be removed for good.
     pub(in crate::store) fn given_up(&self, wipe: bool) -> Result<Vec<Blocks>, StoreError> {
         let sql = format!("{BLOCKS} WHERE {}", few(if wipe { "wipe" } else { "spare" }));
         self.all(&sql, [], |row| self.blocks(row))
@@ -162,8 +162,8 @@ impl Journal {
         Ok(number(space.unwrap_or(0)))
     }
 
-    /// Recordings that were kept as long as they were to be. Those of a boot whose clock was never set are not among
-    /// them: nobody knows how old they are. With `delivered`, only those that are delivered.
+    /// Recordings whose `keep` is over. A recording of a boot whose clock was never set is not among them: its age is unknown.
+    /// With `delivered`, only those that are delivered.
     pub(in crate::store) fn due(&self, utc: Micros, delivered: bool) -> Result<Vec<RecordingId>, StoreError> {
         // Recordings with the same `keep` and the same boot expire in the order of their ends.
         let states = ["delivered", "closed"];
@@ -198,7 +198,7 @@ impl Journal {
         Ok(due.into_iter().map(|(_, id)| id).collect())
     }
 
-    /// The lengths of time that recordings are kept, each found behind the one before.
+    /// The different values of `keep`. Each search finds the next larger one.
     fn keeps(&self) -> Result<Vec<Micros>, StoreError> {
         let sql = "SELECT min(keep) FROM recordings WHERE keep IS NOT NULL AND NOT protected AND keep > ?1";
         let mut keeps: Vec<Micros> = Vec::new();
@@ -229,8 +229,8 @@ fn drop_ends(found: Vec<(Blocks, Micros)>) -> Vec<Blocks> {
     found.into_iter().map(|(blocks, _)| blocks).collect()
 }
 
-/// Where the tape of each boot begins, where that of the next one does, and how small UTC less tape time is of what ends in
-/// between: it may be dated by the boot before, where a recording waited in vain.
+/// For each boot: where its tape begins, where the next boot's tape begins, and the smallest UTC less tape time of recordings
+/// that end in between. Such a recording may be dated by the boot before, if it waited in vain for its publisher.
 fn spans(boots: &[BootSpan]) -> Vec<(Micros, Micros, Micros)> {
     let nexts = boots.iter().skip(1).map(|next| next.begins).chain([Micros::MAX]);
     let before = boots.first().into_iter().chain(boots);
@@ -246,7 +246,7 @@ fn spans(boots: &[BootSpan]) -> Vec<(Micros, Micros, Micros)> {
     dated.map(span).collect()
 }
 
-/// A change is about to be made: where it may leave tape to nobody is looked at again.
+/// Has a search begin where a change may leave tape without a recording. Called before the change is made.
 pub(super) fn watch_nobodys(db: &Connection, nobodys: &Cell<Micros>, op: &Op) -> rusqlite::Result<()> {
     let from = match op {
         Op::SealSegment(sealed) | Op::MendSegment(sealed) => sealed.end.saturating_sub(1),

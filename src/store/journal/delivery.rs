@@ -1,4 +1,4 @@
-//! Deliveries in the journal: writing their state and reading it.
+//! Writes and reads the state of deliveries in the journal.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -16,7 +16,7 @@ use crate::store::delivery::{
 };
 use crate::store::{RecordingSpec, StoreError};
 
-/// Keys of renditions whose recordings are gone, remembered so that no later one gets the same.
+/// Most keys that are remembered of renditions whose recordings are gone. A remembered key is given to no later rendition.
 const REMEMBERED: i64 = 20_000;
 
 pub(super) fn change(db: &Connection, change: &DeliveryChange, utc: Micros) -> Result {
@@ -102,7 +102,8 @@ fn put(db: &Connection, rendition: &Rendition, utc: Micros) -> Result {
     }
     let upload = rendition.upload.as_ref();
     if known.is_none() && !is_here(db, id.recording)? {
-        // It was deleted meanwhile: what was begun for it is to be given up, and what arrived all the same is to go.
+        // The recording was deleted meanwhile: an upload that was begun is to be given up, and a file that arrived is to be
+        // removed.
         let arrived = rendition.state == RenditionState::Delivered;
         return match upload {
             Some(upload) => abandon(db, rendition, upload),
@@ -167,13 +168,14 @@ fn is_here(db: &Connection, recording: RecordingId) -> Result<bool> {
         .query_row(params![recording.to_bytes()], |row| row.get(0))
 }
 
-/// True of one that somebody asked to delete. One whose room was needed is not, and what arrived of that is all there is.
+/// True of a recording that somebody asked to delete. A recording that was given up for space is not deleted: its delivered
+/// files are all that is left of it.
 fn was_deleted(db: &Connection, recording: RecordingId) -> Result<bool> {
     prepare(db, "SELECT EXISTS (SELECT 1 FROM deleted WHERE id = ?1)")?
         .query_row(params![recording.to_bytes()], |row| row.get(0))
 }
 
-/// An object of a recording that is gone, which nobody here would know of.
+/// Enters the removal of a delivered file whose recording is gone: no other row names that file.
 fn remove_late(db: &Connection, rendition: &Rendition) -> Result {
     let id = rendition.id;
     execute(
@@ -257,7 +259,7 @@ fn tell(db: &Connection, rendition: &Rendition, utc: Micros) -> Result {
     post(db, &event, utc)
 }
 
-/// What the first tape of a recording is made of, while that tape is there.
+/// The tracks of a recording's first tape, while that tape is there.
 fn tracks_of(db: &Connection, recording: RecordingId) -> Result<Option<Tracks>> {
     let sql = "SELECT tracks FROM recordings r CROSS JOIN segments s ON s.stream = r.stream
          WHERE r.id = ?1 AND s.end > r.start AND s.start < r.end AND s.state NOT IN ('spare', 'wipe')
@@ -337,7 +339,7 @@ impl Journal {
         self.all(&sql, params![recording.to_bytes()], |row| self.rendition(row))
     }
 
-    /// The pieces of a rendition on its way that the object store has.
+    /// The pieces of a rendition in delivery that the object store has.
     pub(in crate::store) fn pieces(&self, id: RenditionId) -> std::result::Result<Vec<Piece>, StoreError> {
         let sql = "SELECT name, bytes, crc, etag, mark FROM pieces WHERE rendition =
             (SELECT rendition FROM renditions WHERE recording = ?1 AND format = ?2 AND part = ?3)";
@@ -366,7 +368,8 @@ impl Journal {
         Ok(self.one(sql, params, |row| self.col(row, 0))?.unwrap_or(false))
     }
 
-    /// Uploads that are to be given up: store, key, and the upload's name; without one, whatever was begun there.
+    /// Uploads that are to be given up: store, key, and the upload's name. Without a name, every upload that was begun under
+    /// the key.
     pub(in crate::store) fn abandoned(
         &self,
         limit: usize,
@@ -379,7 +382,7 @@ impl Journal {
         )
     }
 
-    /// Renditions that are to be removed from their store by now.
+    /// Renditions that are due to be removed from their store.
     pub(in crate::store) fn to_remove(
         &self,
         utc: Micros,
@@ -400,7 +403,7 @@ impl Journal {
         Ok(found)
     }
 
-    /// The deliveries that wait, in numbers.
+    /// The number and the size of the deliveries that wait.
     pub(in crate::store) fn backlog(&self) -> std::result::Result<Backlog, StoreError> {
         let sql = format!(
             "SELECT count(*), ifnull(sum(aside), 0), (SELECT ifnull(sum(bytes), 0) FROM segments WHERE segment IN
@@ -419,7 +422,7 @@ impl Journal {
         Ok(backlog.unwrap_or_default())
     }
 
-    /// Renditions that were set aside, or that the store refuses to remove, the newest first.
+    /// Renditions whose delivery failed, or whose removal the store refuses, the newest first.
     pub(in crate::store) fn set_aside(
         &self,
         limit: usize,
@@ -436,7 +439,7 @@ impl Journal {
         Ok(found)
     }
 
-    /// True of a recording that only its files told of: what was delivered of it before is not known.
+    /// True of a recording that was found again by its files alone: its former deliveries are not known.
     pub(in crate::store) fn is_found_again(
         &self,
         recording: RecordingId,

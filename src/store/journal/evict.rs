@@ -11,7 +11,7 @@ use super::thin;
 use crate::event::{Event, Evicted, ExpiredBy, rfc3339};
 use crate::media::{Micros, RecordingId, SegmentId};
 
-/// A recording's time is over. Its row goes with the last of its tape.
+/// Expires a recording whose time is over. Its row goes with the last of its tape.
 pub(super) fn expire(db: &Connection, id: RecordingId, reason: &str, utc: Micros) -> Result {
     let changed = prepare(
         db,
@@ -31,7 +31,8 @@ pub(super) fn expire(db: &Connection, id: RecordingId, reason: &str, utc: Micros
     forget_without_tape(db, recording).map(drop)
 }
 
-/// Somebody asked for it: what only this recording needs is removed for good. One that is open or protected stays.
+/// Deletes a recording on request: media that only this recording needs is removed for good. A recording that is open or
+/// protected stays.
 pub(super) fn delete(db: &Connection, id: RecordingId, utc: Micros) -> Result {
     let found: Option<(i64, String, Micros, Micros)> = prepare(
         db,
@@ -60,7 +61,7 @@ pub(super) fn delete(db: &Connection, id: RecordingId, utc: Micros) -> Result {
     )
 }
 
-/// Gives a segment's media up, and says what is lost by it.
+/// Gives a segment's media up, and tells what is lost by that.
 pub(super) fn evict(db: &Connection, id: SegmentId, utc: Micros) -> Result {
     let changed = prepare(
         db,
@@ -117,7 +118,7 @@ pub(super) fn evict(db: &Connection, id: SegmentId, utc: Micros) -> Result {
     Ok(())
 }
 
-/// The blocks are somebody else's now: the row goes, and what only it kept.
+/// Removes the row of a segment whose blocks another one has, and the rows that only this segment kept.
 pub(super) fn evicted(db: &Connection, id: SegmentId) -> Result {
     let publish: Option<i64> = prepare(
         db,
@@ -137,7 +138,7 @@ pub(super) fn evicted(db: &Connection, id: SegmentId) -> Result {
     )
 }
 
-/// Forgets a recording of the past that has no tape left; false when it did.
+/// Forgets a closed recording that has no tape left; false when it did.
 fn forget_without_tape(db: &Connection, recording: i64) -> Result<bool> {
     let sql = format!(
         "DELETE FROM recordings AS r WHERE r.recording = ?1 AND r.state <> 'open'

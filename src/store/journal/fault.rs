@@ -14,14 +14,14 @@ pub(in crate::store) enum Fault {
     Refused,
 }
 
-/// Judges an error of a statement of ours on a journal of our version. They are right for every journal that this
-/// edgereel made, so what one says of its tables, columns and constraints is said of the file.
+/// Judges an error of a statement of ours on a journal of our version. The statements are right for every journal that this
+/// edgereel made. So an error about tables, columns or constraints is an error of the file.
 pub(in crate::store) fn judge(error: &Error) -> Fault {
     if let Some(code) = primary(error) {
         return judge_code(code);
     }
     match error {
-        // A value of another type than the column's, or a text that is none: no edgereel wrote that.
+        // A value of another type than the column's, or a text that is not UTF-8: no edgereel wrote that.
         Error::FromSqlConversionFailure(..)
         | Error::IntegralValueOutOfRange(..)
         | Error::InvalidColumnType(..)
@@ -31,13 +31,13 @@ pub(in crate::store) fn judge(error: &Error) -> Fault {
     }
 }
 
-/// True when SQLite itself says that the file is damaged: proof enough while the service runs, when an error that
-/// [`judge`] puts down to the file could also be a defect of ours.
+/// True when SQLite itself says that the file is damaged. Only that is proof while the service runs: another error that
+/// [`judge`] blames on the file could also be a defect of ours.
 pub(in crate::store) fn is_proof(error: &Error) -> bool {
     matches!(primary(error), Some(ffi::SQLITE_CORRUPT | ffi::SQLITE_NOTADB))
 }
 
-/// True when the file or the medium cannot be read or written, for whatever reason but want of room.
+/// True when the file or the medium cannot be read or written, for any reason but want of space.
 pub(in crate::store) fn is_unreachable(error: &Error) -> bool {
     matches!(
         primary(error),
@@ -45,7 +45,8 @@ pub(in crate::store) fn is_unreachable(error: &Error) -> bool {
     )
 }
 
-/// True when a write was refused for a reason that SQLite does not tell: want of room that is not the disk's, perhaps.
+/// True when a write was refused for a reason that SQLite does not tell. A quota or another limit may be used up while the disk
+/// has space.
 pub(in crate::store) fn is_write_refused(error: &Error) -> bool {
     match error {
         Error::SqliteFailure(error, _) => matches!(
@@ -64,12 +65,12 @@ fn judge_code(code: i32) -> Fault {
         // Rows that contradict each other, or a length that nobody wrote.
         ffi::SQLITE_CONSTRAINT | ffi::SQLITE_MISMATCH | ffi::SQLITE_TOOBIG => Fault::Damaged,
         // SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN, SQLITE_PERM, SQLITE_READONLY, SQLITE_BUSY, SQLITE_LOCKED,
-        // SQLITE_PROTOCOL, SQLITE_NOMEM and what SQLite may think of next.
+        // SQLITE_PROTOCOL, SQLITE_NOMEM, and codes of later versions.
         _ => Fault::Refused,
     }
 }
 
-/// The code without what extends it.
+/// The primary code of an error, without its extension.
 fn primary(error: &Error) -> Option<i32> {
     match error {
         Error::SqliteFailure(error, _) | Error::SqlInputError { error, .. } => {

@@ -12,15 +12,16 @@ use crate::media::SegmentId;
 use crate::store::StoreError;
 use crate::store::thin::LOOK_BACK;
 
-/// Recordings after a segment that are looked at. What is decoded with it begins soon after it, and is among the first, unless
-/// somebody cuts many clips out of the same minutes.
+/// Number of recordings after a segment that are examined. A recording that is decoded with the segment begins soon after it.
+/// So it is among the first, unless somebody cuts many clips out of the same minutes.
 const NEXT: i64 = 64;
 
-/// Segments that are known to be held. Of others it is found out again.
+/// Most segments that are remembered as held. For other segments the search is made again.
 const KNOWN: usize = 4_096;
 
 impl Journal {
-    /// Up to so many of the segments found, without those that a recording of a kind is decoded with. `find` finds up to so many.
+    /// Segments of `find`, at most `limit`, without those that a recording of a kind is decoded with. `find` takes the largest
+    /// number that it may return.
     pub(super) fn not_held(
         &self,
         needed: &str,

@@ -1,6 +1,6 @@
-//! Media that a recording needs for decoding and does not contain. A recording that begins without a keyframe, or with the
-//! keyframe
-//! of an open GOP, needs the pictures from the keyframe before. They are on the tape of the same publish, in other segments.
+//! Media that a recording needs for decoding and does not contain. A recording may begin without a keyframe, or with the
+//! keyframe of an open GOP. Then it needs the pictures from the keyframe before. They are on the tape of the same publish, in
+//! other segments.
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -26,13 +26,14 @@ impl LeadIn {
         self.publish == piece.publish && self.from < piece.end && piece.start < self.to
     }
 
-    /// What stays for it, from behind its keyframe on: what leads that is not shown, and so neither is what it refers to needed.
+    /// The interval to keep, from behind its keyframe on. Leading pictures of that keyframe are not shown, so the pictures that
+    /// they refer to are not needed either.
     pub(super) fn keeps(&self) -> (Micros, Micros) {
         (self.from.saturating_add(ROUNDING), self.to)
     }
 }
 
-/// The media that other recordings need for decoding, of recordings that begin after a moment and not long after the end of one.
+/// The lead-ins of other recordings: of those that begin after `after`, and not long after the end of this one.
 pub(super) fn of_others(db: &Connection, recording: i64, after: Micros) -> Result<Vec<LeadIn>> {
     let sql = format!(
         "SELECT o.recording FROM recordings r CROSS JOIN recordings o
@@ -49,8 +50,8 @@ pub(super) fn of_others(db: &Connection, recording: i64, after: Micros) -> Resul
     Ok(leads)
 }
 
-/// What a recording is decoded with, if it begins without a keyframe, with one of an open GOP or with one that needs the
-/// one before. Nothing is known of a segment that is still written.
+/// The lead-in of a recording. A recording has one if it begins without a keyframe, with the keyframe of an open GOP, or with a
+/// keyframe that needs the one before. A segment that is still written is not considered.
 pub(super) fn of(db: &Connection, recording: i64) -> Result<Option<LeadIn>> {
     let sql = format!(
         "SELECT {COLUMNS}, iif(r.exact, r.start, s.start), r.spec
@@ -66,7 +67,7 @@ pub(super) fn of(db: &Connection, recording: i64) -> Result<Option<LeadIn>> {
     let Some((first, begins, spec)) = first else {
         return Ok(None);
     };
-    // A keyframe that needs the one before it is none.
+    // A recording cannot begin with a keyframe that needs the keyframe before it.
     let own = if RecordingSpec::read(&spec).gradual {
         ROUNDING
     } else {
@@ -109,7 +110,7 @@ pub(super) fn of(db: &Connection, recording: i64) -> Result<Option<LeadIn>> {
     Ok(None)
 }
 
-/// Segments with what a recording is decoded with, the oldest first.
+/// The segments that hold a recording's lead-in, the oldest first.
 pub(super) fn pieces(db: &Connection, recording: i64, lead: &LeadIn) -> Result<Vec<Piece>> {
     let sql = format!(
         "SELECT {COLUMNS} FROM recordings r CROSS JOIN segments s ON {} CROSS JOIN publishes p ON p.publish = s.publish
@@ -121,7 +122,7 @@ pub(super) fn pieces(db: &Connection, recording: i64, lead: &LeadIn) -> Result<V
         .collect()
 }
 
-/// Asks a segment's index; nothing, if it cannot be read.
+/// Asks a segment's index; `None` if the index cannot be read.
 fn dated<T>(db: &Connection, piece: &Piece, ask: impl FnOnce(&Dated<'_>) -> T) -> Result<Option<T>> {
     let tracks = tracks::decode(&piece.tracks).unwrap_or_default();
     Ok(index(db, piece.key)?.map(|index| ask(&piece.dated(&index, &tracks))))

@@ -1,4 +1,4 @@
-//! The positions of listeners, and the answers to requests: writing them and reading them.
+//! Writes and reads the positions of listeners, and the answers to requests.
 
 use rusqlite::{Connection, Row, params};
 
@@ -11,10 +11,10 @@ use crate::media::Micros;
 use crate::store::outbox::{Callback, OutboxChange, OutboxDepth, Place, Remembered};
 use crate::store::{OUTBOX_ROWS, StoreError};
 
-/// A request that comes again after this is another.
+/// A request with the same id that comes later than this is another request.
 const REMEMBERED: Micros = 24 * 3_600 * 1_000_000;
 
-/// However many come: the oldest are forgotten first.
+/// Most answers that are remembered. The oldest are forgotten first.
 const MOST_REMEMBERED: i64 = 10_000;
 
 pub(super) fn change(db: &Connection, change: &OutboxChange) -> Result {
@@ -42,7 +42,7 @@ pub(super) fn change(db: &Connection, change: &OutboxChange) -> Result {
     }
 }
 
-/// Where one begins who is new: with the last start of the service.
+/// The position of a new listener: it begins with the last start of the service.
 const FROM_START: &str = "ifnull((SELECT max(sequence) - 1 FROM outbox WHERE kind = 'device.started'),
     ifnull((SELECT seq FROM sqlite_sequence WHERE name = 'outbox'), 0))";
 
@@ -61,7 +61,7 @@ fn listeners(db: &Connection, all: &[String], from: &str) -> Result {
     sweep(db)
 }
 
-/// Removes the events that all listeners have. Without a listener the last events stay, so that people can look at them.
+/// Removes the events that all listeners have. Without a listener the last events stay, so that people can read them.
 fn sweep(db: &Connection) -> Result {
     execute(
         db,
@@ -96,7 +96,7 @@ fn missed(db: &Connection, callback: &Callback) -> Result {
     )
 }
 
-/// A request is begun, or answered.
+/// Remembers a request that is begun, or answered.
 pub(super) fn remember(db: &Connection, request: &Remembered) -> Result {
     execute(
         db,
@@ -155,7 +155,7 @@ impl Journal {
         })
     }
 
-    /// The identity of the journal: a rebuilt one has another.
+    /// The identity of the journal: a journal that was made again has another one.
     pub(in crate::store) fn identity(&self) -> std::result::Result<i64, StoreError> {
         let sql = "SELECT value FROM counters WHERE name = 'journal'";
         Ok(self.one(sql, [], |row| self.col(row, 0))?.unwrap_or(0))

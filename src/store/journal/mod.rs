@@ -1,9 +1,8 @@
 //! The journal: what is on the tape, in SQLite.
 //!
-//! A change is an [`Op`]; ops are committed together in one transaction (WAL, `synchronous=FULL`: durable when
-//! [`Journal::commit`] returns). Each op can be carried out twice with the effect of once, so that a
-//! commit whose outcome is unknown is simply tried again. Events are written to the outbox by the ops that
-//! make them true.
+//! A change is an [`Op`]. Ops are committed together in one transaction (WAL, `synchronous=FULL`: durable when
+//! [`Journal::commit`] returns). An op that is carried out twice has the effect of once. So a commit whose outcome is unknown
+//! is simply tried again. An op that makes an event true writes that event to the outbox.
 
 mod apply;
 mod audit;
@@ -54,7 +53,7 @@ pub(super) use super::paths::JOURNAL as FILE;
 /// The files that SQLite keeps beside the journal.
 pub(super) const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
 
-/// Another process may hold the journal for a moment (`ls` on a WAL that it must recover).
+/// How long a statement waits for another process that holds the journal (`ls` on a WAL that it must recover).
 const BUSY: Duration = Duration::from_secs(10);
 
 /// An open journal.
@@ -63,23 +62,23 @@ pub(super) struct Journal {
     path: PathBuf,
     /// The file that was opened; `None` once it is closed.
     file: Option<FileId>,
-    /// A commit or a look found damage.
+    /// A commit or a read found damage.
     damaged: bool,
     /// The reserve was used, and is to be held again.
     owes_reserve: bool,
-    /// No sealed segment that ends up to here belongs to no recording.
+    /// Tape time up to which every sealed segment belongs to a recording.
     nobodys: Cell<i64>,
     /// Segments that may not go yet, each with a recording that is decoded with it.
     held: RefCell<HashMap<crate::media::SegmentId, i64>>,
     /// Called after each commit.
     #[cfg(test)]
     observer: Option<Box<dyn FnMut() + Send>>,
-    /// What SQLite says of the next commits, the last of these first.
+    /// The codes with which SQLite refuses the next commits, the next one last.
     #[cfg(test)]
     refusals: Vec<i32>,
 }
 
-/// Something that SQLite would not open, or would wait for without end, is no journal.
+/// Refuses a path that is no regular file. SQLite would not open it, or would wait for it without end.
 fn expect_files(dir: &Path) -> Result<(), StoreError> {
     for suffix in [&[""][..], &BESIDE].concat() {
         let path = dir.join(format!("{FILE}{suffix}"));
@@ -92,8 +91,7 @@ fn expect_files(dir: &Path) -> Result<(), StoreError> {
 }
 
 impl Journal {
-    /// Opens the journal of a storage directory to write it, makes it if there is none, and takes it to the
-    /// newest version.
+    /// Opens the journal of a storage directory for writing. Makes it if there is none, and takes it to the newest version.
     pub(super) fn open(dir: &Path) -> Result<Self, StoreError> {
         let path = dir.join(FILE);
         expect_files(dir)?;
@@ -101,10 +99,10 @@ impl Journal {
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut journal = Self::connect(path, flags)?;
-        // Before anything of it runs: the steps to the newest version, too.
+        // This check comes before any statement of the journal runs, also before the steps to the newest version.
         journal.expect_schema()?;
         journal.prepare().map_err(|error| journal.error(error))?;
-        // SQLite syncs the file; that its name survives is left to us.
+        // SQLite syncs the file. edgereel must sync its name.
         RealDisk.sync_dir(dir).map_err(StoreError::disk("sync", dir))?;
         Ok(journal)
     }
@@ -136,7 +134,7 @@ impl Journal {
         }
     }
 
-    /// It consists of what its version consists of: no trigger, view or table is in it that is not ours.
+    /// Checks that the journal has the schema of its version: no other trigger, view or table.
     fn expect_schema(&self) -> Result<(), StoreError> {
         let foreign = schema::version(&self.connection)
             .and_then(|version| trust::foreign_object(&self.connection, version))
@@ -152,7 +150,7 @@ impl Journal {
             let connection = Connection::open_with_flags(&path, flags)?;
             connection.busy_timeout(BUSY)?;
             trust::restrain(&connection)?;
-            // Should this journal turn out to be unusable, it is left as it was found.
+            // A journal that turns out to be unusable is left as it was found.
             connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
             // 256 KiB: a box has better uses for its memory.
             connection.pragma_update(None, "cache_size", -256)?;
@@ -186,7 +184,7 @@ impl Journal {
     fn prepare(&mut self) -> rusqlite::Result<()> {
         self.connection.pragma_update(None, "journal_mode", "wal")?;
         self.connection.pragma_update(None, "synchronous", "full")?;
-        // The WAL is cut back to this after a checkpoint, so that one burst does not hold flash for ever.
+        // The WAL is cut back to this size after a checkpoint, so that one burst does not hold flash for ever.
         self.connection
             .pragma_update(None, "journal_size_limit", 1 << 20)?;
         schema::migrate(&mut self.connection)?;
@@ -200,12 +198,12 @@ impl Journal {
         self.file.is_some() && disk::file_id(&self.path).ok() == self.file
     }
 
-    /// True when a commit or a look found that it is damaged.
+    /// True when a commit or a read found the journal damaged.
     pub(super) fn is_damaged(&self) -> bool {
         self.damaged
     }
 
-    /// Lets go of the file, so that its file system can be unmounted. From here on every statement fails.
+    /// Closes the file, so that its file system can be unmounted. From here on every statement fails.
     pub(super) fn close(&mut self) {
         let _ = self
             .connection
@@ -216,15 +214,15 @@ impl Journal {
         self.file = None;
     }
 
-    /// Closes it without bringing the WAL into the database: for one that is to be set aside as it was found.
+    /// Closes a journal that is to be set aside as it was found: the WAL is not brought into the database.
     pub(super) fn leave(self) {
         let _ = self
             .connection
             .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
     }
 
-    /// Reads every table but the sample indexes, which are most of the journal, and says what is damaged. Indexes
-    /// vouch for themselves when they are used.
+    /// Reads every table but the sample indexes, which are most of the journal, and says what is damaged. Each index has a
+    /// checksum of its own, which is checked when the index is used.
     pub(super) fn check(&self) -> Result<(), StoreError> {
         for table in schema::CHECKED {
             self.check_with(&format!("PRAGMA integrity_check('{table}')"))?;
@@ -251,7 +249,7 @@ impl Journal {
     /// Carries out `ops` in one transaction; durable when it returns. `utc` dates the events.
     pub(super) fn commit(&mut self, ops: &[Op], utc: i64) -> Result<(), StoreError> {
         let mut result = self.transact(ops, utc);
-        // SQLite calls a quota of the file system that is used up an error of I/O.
+        // SQLite calls it an error of I/O when a quota of the file system is used up.
         let refused = |error: &rusqlite::Error| is_full(error) || fault::is_write_refused(error);
         if result.as_ref().is_err_and(refused) && self.release_reserve() {
             tracing::warn!(
@@ -266,8 +264,8 @@ impl Journal {
         })
     }
 
-    /// Reads from the file what is read all the time from memory: a journal that somebody wrote over would else be
-    /// written on for as long as nothing else is needed of it.
+    /// Reads from the file the pages that are otherwise read from memory. Without that, a journal that another program wrote
+    /// over would be written on for as long as nothing else is read from it.
     pub(super) fn look(&mut self) -> Result<(), StoreError> {
         let look = || {
             self.connection.execute_batch("PRAGMA shrink_memory")?;
@@ -346,13 +344,13 @@ impl Journal {
         out
     }
 
-    /// A read transaction: what `read` reads was true at one moment.
+    /// A read transaction: all that `read` reads was true at one moment.
     pub(super) fn snapshot<T>(&self, read: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
         self.connection
             .execute_batch("BEGIN")
             .map_err(|error| self.error(error))?;
         let result = read();
-        // Nothing was written: there is nothing that ending it could lose.
+        // Nothing was written, so nothing can be lost by an error here.
         let _ = self.connection.execute_batch("COMMIT");
         result
     }

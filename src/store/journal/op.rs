@@ -11,28 +11,28 @@ use crate::store::{Change, RecordingSpec};
 /// The event of a publish that begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::store) enum Tell {
-    /// The event that the publish begins, and whether it is recorded.
+    /// The event that the publish begins, with whether the publish is recorded.
     Aloud(Box<Recorded>),
-    /// Nothing: it was told of before.
+    /// Nothing: the event was told before.
     Quietly,
-    /// Nothing: it is only found again, and over.
+    /// Nothing: the publish is only found again, and is over.
     Found,
 }
 
 /// One change.
 #[derive(Clone, Debug)]
 pub(in crate::store) enum Op {
-    /// The service starts in this boot. Comes first: what is told after it is dated by it.
+    /// The service starts in this boot. This op comes first: it dates the events behind it.
     EnterBoot {
         clock: BootClock,
     },
-    /// The service has started: gives the boot its place on the tape, says what was recovered.
+    /// The service has started. The op gives the boot its place on the tape, and says what was recovered.
     Start {
         clock: BootClock,
         boot_now: Micros,
         recovered: Recovered,
     },
-    /// The clock was synchronised or stepped: everything of this boot is dated anew. Comes first, like
+    /// The clock was synchronised or stepped: everything of this boot is dated anew. This op comes first, like
     /// [`EnterBoot`](Self::EnterBoot).
     SyncClock {
         clock: BootClock,
@@ -49,7 +49,7 @@ pub(in crate::store) enum Op {
         boot_zero: Micros,
         /// The publisher, for the event.
         about: Arc<PublishAbout>,
-        /// The event of it, if there is one.
+        /// The event of the publish, if there is one.
         tell: Tell,
     },
     /// A publish that was found again is live.
@@ -70,14 +70,14 @@ pub(in crate::store) enum Op {
         id: RecordingId,
         publish: PublishId,
         start: Micros,
-        /// How long after its end it is kept; `None` is until its room is needed.
+        /// How long the recording is kept after its end; `None` is until its space is needed.
         keep: Option<Micros>,
-        /// What the recording is of and for; `None` for a recording that was found again.
+        /// The recording's specification; `None` for a recording that was found again.
         spec: Option<Arc<RecordingSpec>>,
-        /// False for one that is only found again.
+        /// False for a recording that is only found again.
         tell: bool,
     },
-    /// Its publish is over at `end`, or at the end of its tape, and another may go on with it.
+    /// The publish of a recording is over at `end`, or at the end of its tape, and another publish may go on with it.
     PauseRecording {
         id: RecordingId,
         end: Option<Micros>,
@@ -88,13 +88,13 @@ pub(in crate::store) enum Op {
         id: RecordingId,
         end: Micros,
     },
-    /// A later publish goes on with it from `start` on.
+    /// A later publish goes on with a recording from `start` on.
     ContinueRecording {
         id: RecordingId,
         publish: PublishId,
         start: Micros,
     },
-    /// Tape that is there is a recording, too.
+    /// A part of the tape becomes a recording, too.
     Clip {
         id: RecordingId,
         stream: StreamName,
@@ -103,7 +103,7 @@ pub(in crate::store) enum Op {
         keep: Option<Micros>,
         spec: Arc<RecordingSpec>,
     },
-    /// Closes it at `end`, or at the end of its tape. One without any tape is removed.
+    /// Closes a recording at `end`, or at the end of its tape. A recording without any tape is removed.
     CloseRecording {
         id: RecordingId,
         end: Option<Micros>,
@@ -127,15 +127,15 @@ pub(in crate::store) enum Op {
     DropSegment {
         id: SegmentId,
     },
-    /// A recording was kept as long as it was to be.
+    /// A recording's `keep` is over.
     Expire {
         id: RecordingId,
     },
-    /// A recording is removed, and for good what only it needs.
+    /// A recording is removed, and the media that only it needs is removed for good.
     Delete {
         id: RecordingId,
     },
-    /// A recording is to be removed as soon as what is written of it is sealed.
+    /// A recording is to be removed as soon as its open segments are sealed.
     Doom {
         id: RecordingId,
     },
@@ -143,12 +143,12 @@ pub(in crate::store) enum Op {
     Listed {
         id: RecordingId,
     },
-    /// A recording was deleted that this journal does not know to be.
+    /// A recording was deleted, and this journal does not know that.
     Replay {
         id: RecordingId,
         parts: Vec<Part>,
     },
-    /// The file of a segment has fragments in it that were deleted.
+    /// The file of a segment contains fragments that were deleted.
     Blank {
         id: SegmentId,
     },
@@ -193,7 +193,7 @@ pub(in crate::store) enum Op {
     Bind {
         own: String,
     },
-    /// It is this box's from now on, whosever it was.
+    /// The journal belongs to this box from now on, whichever box had it before.
     Adopt {
         own: String,
     },
@@ -231,7 +231,7 @@ pub(in crate::store) struct Sealed {
     pub(in crate::store) bytes: u64,
     /// Bytes of the file.
     pub(in crate::store) space: u64,
-    /// CRC-32C of what is not media; none where fragments were deleted.
+    /// CRC-32C of the bytes that are not media; `None` where fragments were deleted.
     pub(in crate::store) crc: Option<u32>,
     pub(in crate::store) samples: Vec<u8>,
 }

@@ -1,4 +1,5 @@
-//! Events, written in the transaction that makes them true; and the few functions through which all changes call SQLite.
+//! Writes events in the transaction that makes them true. Here are also the few functions through which all changes call
+//! SQLite.
 
 use rusqlite::{Connection, params};
 use uuid::Uuid;
@@ -10,7 +11,7 @@ use crate::store::OUTBOX_ROWS;
 
 pub(super) type Result<T = ()> = rusqlite::Result<T>;
 
-/// Puts an event into the outbox, and the oldest out of it when it is full.
+/// Puts an event into the outbox, and removes the oldest event when the outbox is full.
 pub(super) fn post(db: &Connection, event: &Event, utc: Micros) -> Result {
     let millis = u64::try_from(utc / 1_000).unwrap_or(0);
     let time = uuid::Timestamp::from_unix(
@@ -40,7 +41,7 @@ pub(super) fn execute(db: &Connection, sql: &str, params: impl rusqlite::Params)
     prepare(db, sql)?.execute(params).map(drop)
 }
 
-/// SQLite has no unsigned 64-bit numbers; none of ours comes near the difference.
+/// SQLite has no unsigned 64-bit numbers; no number of ours comes near the difference.
 pub(super) fn whole(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }

@@ -1,6 +1,5 @@
-//! The box that a journal belongs to. edgereel removes delivered objects because the journal says so. A journal from
-//! another box, or
-//! one that somebody prepared, must not cause the removal of objects that this box never sent.
+//! The box that a journal belongs to. edgereel removes delivered objects because the journal says so. A journal from another
+//! box, or one that somebody prepared, must not cause the removal of objects that this box never sent.
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -11,16 +10,16 @@ use crate::event::Event;
 use crate::media::Micros;
 use crate::store::StoreError;
 
-/// The namespace that has it; not one of the recorder's.
+/// The namespace of these values. The recorder does not use it.
 pub(super) const NAMESPACE: &str = "box";
 /// The box that the journal belongs to.
 const OWNER: &str = "owner";
-/// The box that it was moved to, and that was told so.
+/// The box that the journal was moved to, and whose event of the move is written.
 const MOVED_TO: &str = "moved_to";
 
 impl Journal {
-    /// Takes the journal for this box's own where nothing speaks against it; else notes, once, that it came from another.
-    /// True when it belongs to this box.
+    /// Binds the journal to this box where nothing speaks against that. Otherwise notes, once, that the journal came from
+    /// another box. True when it belongs to this box.
     pub(in crate::store) fn bind(&mut self, own: &str, utc: Micros) -> std::result::Result<bool, StoreError> {
         let [owner, moved_to] = self.owners()?;
         if owner.as_deref() == Some(own) && moved_to.is_none() {
@@ -51,7 +50,7 @@ pub(super) fn bind(db: &Connection, own: &str, utc: Micros) -> Result {
     if owner.is_none() && !tells_of_objects(db)? {
         return put(db, OWNER, own);
     }
-    // Whatever is on its way goes under a key that this box chooses.
+    // A delivery that is not finished goes under a key that this box chooses.
     execute(
         db,
         &format!(
@@ -79,7 +78,7 @@ pub(super) fn bind(db: &Connection, own: &str, utc: Micros) -> Result {
     post(db, &Event::StorageMoved {}, utc)
 }
 
-/// Somebody said that it belongs here from now on.
+/// Gives the journal to this box, as somebody asked for.
 pub(super) fn adopt(db: &Connection, own: &str, utc: Micros) -> Result {
     if known(db, OWNER)?.as_deref() == Some(own) {
         return Ok(());
@@ -111,7 +110,7 @@ fn forget(db: &Connection, id: &str) -> Result {
     )
 }
 
-/// True for a journal by which something could be removed from a store of objects, or written over there.
+/// True for a journal that could cause an object to be removed or written over in object storage.
 fn tells_of_objects(db: &Connection) -> Result<bool> {
     let sql =
         "SELECT EXISTS (SELECT 1 FROM renditions WHERE key IS NOT NULL) OR EXISTS (SELECT 1 FROM abandoned)";

@@ -1,5 +1,5 @@
-//! Searches that read only what they look for: the recordings of a page, and each kind of rows that lists show of them, with one
-//! query for the whole page.
+//! Searches that read only the rows they look for: the recordings of a page. For each kind of rows that lists show of
+//! recordings, one query reads the rows of the whole page.
 
 use rusqlite::params;
 
@@ -11,16 +11,17 @@ use crate::config::Streams;
 use crate::media::{Micros, RecordingId, Tracks};
 use crate::store::{Query, RecordingState, Rendition, StoreError};
 
-/// Times of a recording are rounded, and begin with a segment: what lies so close is looked at.
+/// Slack of a search by time. Times of a recording are rounded, and begin with a segment: recordings this close are examined,
+/// too.
 const CLOSE: Micros = 120_000_000;
 
-/// Recordings `r` by their keys in the list `?1`.
+/// Recordings `r` whose keys are in the list `?1`.
 const THESE: &str = "json_each(?1) k CROSS JOIN recordings r ON r.recording = k.value";
 
 /// Tape time at which a recording `r` ends, unless it grows.
 const LIMIT: &str = "iif(r.state = 'open' AND NOT r.paused, ifnull(r.ends, 4611686018427387903), r.end)";
 
-/// Of so many streams each is looked at alone; of more, the one list of all recordings is.
+/// Up to so many streams are searched one by one. For more of them, the search reads the one list of all recordings.
 const FEW: usize = 8;
 
 /// The template of a recording `r`, by which it is indexed.
@@ -31,7 +32,7 @@ fn as_glob(pattern: &str) -> String {
     pattern.replace('[', "[[]").replace('?', "[?]")
 }
 
-/// What a search goes by: one index, which has the order of the starts, too. What else is asked for is looked at on the way.
+/// The index that a search uses. It also has the order of the starts. Other conditions are checked row by row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum By {
     /// The first of the tags.
@@ -56,7 +57,7 @@ impl By {
         }
     }
 
-    /// What keeps SQLite from another index than the one that is gone by.
+    /// The sign before a column that keeps SQLite from choosing an index other than this one.
     fn other(self, than: &[Self]) -> &'static str {
         if than.contains(&self) { "" } else { "+" }
     }
@@ -86,7 +87,7 @@ fn statement(query: &Query, stream: Option<i64>) -> String {
     if stream.is_some() {
         wheres.push(format!("{}r.stream = ?5", by.other(&[By::Stream])));
     } else {
-        // Of a list of all, SQLite reads the stream out of the index, and the row of those alone that are asked for.
+        // In a list of all streams, SQLite reads the stream from the index, and reads only the rows of the wanted streams.
         match &query.stream {
             Some(Streams::One(_)) => {
                 wheres.push("+r.stream = (SELECT stream FROM streams WHERE name = ?11)".to_owned())
@@ -113,8 +114,8 @@ fn statement(query: &Query, stream: Option<i64>) -> String {
         );
     }
     if query.from.is_some() || query.to.is_some() {
-        // Where a recording ends in UTC is what the segment says in which it ends: it may be of another publish and
-        // another boot than its beginning.
+        // The UTC of a recording's end comes from the segment in which it ends. That segment may be of another publish and
+        // another boot than the beginning.
         wheres.push(
             "utc_offset + boot_zero - tape_zero + r.start < ?9
             AND (r.state = 'open' OR utc_offset + boot_zero - tape_zero + r.end > ?10 OR ?10 < (
@@ -130,8 +131,8 @@ fn statement(query: &Query, stream: Option<i64>) -> String {
 }
 
 impl Journal {
-    /// Recordings that may answer a query, in the order of their starts, behind its place. Of their times only those are told
-    /// apart that need no look at the tape.
+    /// Recordings that may answer a query, behind its place, in the order of their starts. Times are compared only as far as
+    /// they can be without the tape.
     pub(in crate::store) fn candidates(&self, query: &Query) -> Result<Vec<RecordingData>, StoreError> {
         let starts = self.starts(query)?;
         let streams = match By::of(query, None) {
@@ -150,7 +151,7 @@ impl Journal {
         Ok(all)
     }
 
-    /// The streams that a query is about, if it is about a few.
+    /// The keys of the query's streams, if these are few.
     fn few_streams(&self, query: &Query) -> Result<Option<Vec<i64>>, StoreError> {
         if query.stream.is_none() && query.prefix.is_none() {
             return Ok(None);
@@ -199,7 +200,7 @@ impl Journal {
         self.all(&statement(query, stream), values, |row| self.recording_data(row))
     }
 
-    /// Tape time from and before which a recording begins that shares a moment with what is asked for.
+    /// Tape time from which, and before which, a recording begins that may share a moment with the query's interval.
     fn starts(&self, query: &Query) -> Result<(Micros, Micros), StoreError> {
         if query.from.is_none() && query.to.is_none() {
             return Ok((Micros::MIN, Micros::MAX));
@@ -220,7 +221,7 @@ impl Journal {
             .from
             .saturating_sub(longest.unwrap_or(0).max(0))
             .saturating_sub(CLOSE);
-        // Of what is open nobody knows how long it is.
+        // The length of an open recording is not known.
         Ok((from.min(open.unwrap_or(Micros::MAX)), window.to))
     }
 
@@ -276,7 +277,7 @@ impl Journal {
         })
     }
 
-    /// The open segments that may belong to recordings: of each those of its stream that began before its end.
+    /// The open segments that may belong to recordings: of the stream of each, those that began before its end.
     pub(in crate::store) fn open_of(
         &self,
         recordings: &[i64],
@@ -308,7 +309,7 @@ impl Journal {
     }
 }
 
-/// Reads tracks that are, most of the time, those of the row before.
+/// A reader of tracks that remembers the last row: most rows have the tracks of the row before.
 fn memo() -> impl FnMut(&str) -> Option<Tracks> {
     let mut known: Option<(String, Tracks)> = None;
     move |text| match &known {
@@ -321,7 +322,7 @@ fn memo() -> impl FnMut(&str) -> Option<Tracks> {
     }
 }
 
-/// A list that a statement takes as one value.
+/// A list of keys as one value of a statement.
 fn keys(recordings: &[i64]) -> String {
     serde_json::Value::from(recordings).to_string()
 }
@@ -344,7 +345,7 @@ mod tests {
         }
     }
 
-    /// How SQLite goes about a search: the step that finds recordings, and whether it has to put them in order.
+    /// The plan of SQLite for a search: the step that finds recordings, and whether SQLite has to sort them.
     #[expect(
         clippy::disallowed_methods,
         reason = "it is about the statement, not one of them"
@@ -400,7 +401,7 @@ mod tests {
                             };
                             let wanted = match By::of(&query, known) {
                                 By::Tag => "SEARCH g USING PRIMARY KEY (tag=? AND ",
-                                // Few, so that they may be put in order.
+                                // Open recordings are few, so SQLite may sort them.
                                 By::Open => "SEARCH r USING INDEX recordings_",
                                 By::Stream => {
                                     "SEARCH r USING INDEX recordings_of (stream=? AND start>? AND start<?)"

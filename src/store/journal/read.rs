@@ -13,18 +13,18 @@ use crate::store::{OpenRecording, RecordingSpec, RecordingState, StoreError};
 /// The life of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::store) enum SegmentState {
-    /// It is being written, or was when the power went.
+    /// The segment is being written, or was when the power went.
     Open,
     Sealed,
-    /// It was sealed, and its file is gone.
+    /// The segment was sealed, and its file is gone.
     Missing,
-    /// Its media was given up; its blocks wait for another segment.
+    /// The segment's media was given up; its blocks wait for another segment.
     Spare,
-    /// Its media is to be removed for good.
+    /// The segment's media is to be removed for good.
     Wipe,
 }
 
-/// A segment's row, with what its publish and boot say of its times.
+/// A segment's row, with the times of its publish and boot.
 #[derive(Clone, Debug)]
 pub(in crate::store) struct SegmentData {
     pub(in crate::store) id: SegmentId,
@@ -53,11 +53,11 @@ pub(in crate::store) struct RecordingData {
     pub(in crate::store) stream: StreamName,
     pub(in crate::store) state: RecordingState,
     pub(in crate::store) protected: bool,
-    /// Its publish is over, and another may go on with it.
+    /// The publish is over, and another may go on with the recording.
     pub(in crate::store) paused: bool,
-    /// It is open, and where it will end is known.
+    /// Tape time at which an open recording will end, if that is known.
     pub(in crate::store) ends: Option<Micros>,
-    /// It is what lies from start to end, wherever segments begin.
+    /// The recording is the tape from start to end, wherever segments begin.
     pub(in crate::store) exact: bool,
     pub(in crate::store) spec: RecordingSpec,
     pub(in crate::store) tags: Vec<String>,
@@ -68,7 +68,7 @@ pub(in crate::store) struct RecordingData {
 }
 
 impl RecordingData {
-    /// Tape time at which it ends, unless it grows.
+    /// Tape time at which the recording ends, unless it grows.
     pub(in crate::store) fn limit(&self) -> Option<Micros> {
         match self.state {
             RecordingState::Open if !self.paused => self.ends,
@@ -77,8 +77,8 @@ impl RecordingData {
     }
 }
 
-/// A segment belongs to a recording that is not exact when they share this much tape, or half of the segment if that is
-/// less. Less is where two tracks end or begin a frame apart, not something that anyone asked for.
+/// A segment belongs to a recording that is not exact when they share this much tape, or half of the segment if that is less. A
+/// smaller share comes from two tracks that end or begin a frame apart, and nobody asked for it.
 pub(super) const SHARED: Micros = 250_000;
 
 pub(super) const SEGMENT: &str =
@@ -88,15 +88,16 @@ pub(super) const SEGMENT: &str =
 pub(super) const SEGMENTS: &str = "segments s CROSS JOIN publishes p ON p.publish = s.publish
         CROSS JOIN boots b ON b.boot = p.boot CROSS JOIN streams t ON t.stream = s.stream";
 
-/// Recordings come first: whoever looks for many of them says in which order.
+/// The columns of recordings. The query reads recordings first; a query for many of them adds the order.
 pub(super) const RECORDING: &str =
     "SELECT r.id, name, state, start, end, utc_offset + boot_zero + (start - tape_zero), protected,
         paused, exact, spec, ends, tags, recording
     FROM recordings r CROSS JOIN publishes p ON p.publish = r.publish CROSS JOIN boots b ON b.boot = p.boot
         CROSS JOIN streams t ON t.stream = r.stream";
 
-/// Segments `s` of a stream whose tape lies between two times, or so nearly that who needs to know has to look. By their
-/// ends, which are indexed. Tracks of neighbours overlap: so not only up to the first one that ends behind.
+/// Segments `s` of a stream whose tape lies between two times. A few more may be found, so a caller that needs the exact ones
+/// compares. The search uses the index of the ends. Tracks of neighbours overlap, so it does not stop at the first segment that
+/// ends behind `to`.
 pub(super) fn between(stream: &str, from: &str, to: &str) -> String {
     format!(
         "s.stream = {stream} AND s.end > {from} AND s.start < {to}
@@ -106,8 +107,8 @@ pub(super) fn between(stream: &str, from: &str, to: &str) -> String {
     )
 }
 
-/// Segments `s` in a state that few are in: those have an index. Whoever asks for those of a stream says `+s.stream`, or else
-/// all of the stream is read.
+/// Segments `s` in a rare state, found by the index of rare states. A query for one stream writes `+s.stream`, or else SQLite
+/// reads all segments of that stream.
 pub(super) fn few(state: &str) -> String {
     format!("s.state = '{state}' AND s.state <> 'sealed'")
 }
@@ -121,7 +122,7 @@ pub(in crate::store) struct Publish {
     pub(in crate::store) boot_zero: Micros,
 }
 
-/// Where the newest tape ends that there are rows of.
+/// Tape time at which the newest tape with a row ends.
 pub(super) const TAPE_END: &str =
     "SELECT max(t) FROM (SELECT max(end) AS t FROM segments UNION ALL SELECT max(start) FROM segments
             UNION ALL SELECT max(start) FROM recordings UNION ALL SELECT max(end) FROM recordings
@@ -141,7 +142,7 @@ impl Journal {
         })
     }
 
-    /// The number that a stream's next segment gets, and the bytes of tape in the largest of its last ones.
+    /// The number of a stream's next segment, and the bytes of tape in the largest of its last ones.
     pub(in crate::store) fn next_sequence(
         &self,
         stream: &StreamName,
@@ -157,7 +158,7 @@ impl Journal {
         Ok(last.map_or((1, None), |(last, bytes)| (number(last) + 1, bytes.map(number))))
     }
 
-    /// The name of every segment's file and its state, 10,000 of them in a blink.
+    /// The name and the state of every segment's file. 10,000 of them take a few milliseconds.
     pub(in crate::store) fn files(
         &self,
     ) -> Result<Vec<(SegmentId, StreamName, u64, SegmentState)>, StoreError> {
@@ -173,7 +174,7 @@ impl Journal {
         })
     }
 
-    /// Where the newest tape ends that there are rows of.
+    /// Tape time at which the newest tape with a row ends.
     pub(in crate::store) fn tape_end(&self) -> Result<Option<Micros>, StoreError> {
         let end = self.one(&format!("{WHOLE}{TAPE_END}"), [], |row| self.col(row, 0))?;
         Ok(end.flatten())
@@ -197,7 +198,7 @@ impl Journal {
         self.one(&sql, params![id.to_bytes()], |row| self.segment_data(row))
     }
 
-    /// The last segment of its stream before this one that there still is.
+    /// The last existing segment of its stream before this one.
     pub(in crate::store) fn segment_before(
         &self,
         of: &SegmentData,
@@ -212,7 +213,7 @@ impl Journal {
         })
     }
 
-    /// Every segment, stream by stream, in the order of the tape.
+    /// Every segment, by stream, in the order of the tape.
     pub(in crate::store) fn segments(&self) -> Result<Vec<SegmentData>, StoreError> {
         let sql = format!(
             "{WHOLE}SELECT {SEGMENT} FROM {SEGMENTS} WHERE s.state NOT IN ('spare', 'wipe') ORDER BY name, sequence"
@@ -220,8 +221,8 @@ impl Journal {
         self.all(&sql, params![], |row| self.segment_data(row))
     }
 
-    /// The segments that belong to a recording and that there still are, in the order of the tape. Of an
-    /// open segment the end is not known here: it belongs to all that began before or within it.
+    /// The existing segments of a recording, in the order of the tape. The end of an open segment is not known here: such a
+    /// segment belongs to all recordings that began before or within it.
     pub(in crate::store) fn segments_of(&self, of: &RecordingData) -> Result<Vec<SegmentData>, StoreError> {
         let mut segments = Vec::new();
         self.sealed_of(&[of.key], |_, segment| segments.push(segment))?;
@@ -230,7 +231,7 @@ impl Journal {
         Ok(segments)
     }
 
-    /// The segments of a stream that there are between two moments (UTC), in the order of the tape.
+    /// The existing segments of a stream between two moments (UTC), in the order of the tape.
     pub(in crate::store) fn segments_between(
         &self,
         stream: &StreamName,
@@ -257,9 +258,9 @@ impl Journal {
         Ok(segments)
     }
 
-    /// The recordings that a segment belongs to, the missing ones too.
+    /// The recordings that a segment belongs to, in any state.
     pub(in crate::store) fn recordings_with(&self, of: &SegmentData) -> Result<Vec<RecordingId>, StoreError> {
-        // Asked by `verify` alone, of what is damaged.
+        // Only `verify` asks this, for damaged segments.
         let sql = "SELECT /* whole table */ id FROM recordings JOIN streams USING (stream) WHERE name = ?1
                 AND min(?3, iif(state = 'open' AND NOT paused, ifnull(ends, ?5), end)) - max(?2, start)
                     > iif(exact, 0, min(?4, (?3 - ?2) / 2))
@@ -306,7 +307,8 @@ impl Journal {
 
     /// Recordings that wait for a publish to go on with them.
     pub(in crate::store) fn waiting(&self) -> Result<Vec<OpenRecording>, StoreError> {
-        // Its end is dated by the publish that it lies in: a later one may have gone on with it without any media.
+        // The end is dated by the publish that it lies in: a later publish may have gone on with the recording without any
+        // media.
         let sql = "SELECT r.id, name, spec, start, end, utc_offset + boot_zero + (end - tape_zero), synced,
                 (SELECT CAST(ifnull(sum(bytes * (min(s.end, r.end) - max(s.start, r.start)) / max(s.end - s.start, 1)), 0)
                     AS INTEGER) FROM segments s
@@ -469,7 +471,7 @@ impl Journal {
     }
 }
 
-/// Numbers that we only ever write unsigned.
+/// A number that edgereel only ever writes unsigned.
 pub(super) fn number(value: i64) -> u64 {
     u64::try_from(value).unwrap_or(0)
 }

@@ -1,4 +1,4 @@
-//! Carries out what happens to recordings.
+//! Carries out the changes of recordings.
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -11,7 +11,7 @@ use crate::model::Origin;
 use crate::store::RecordingSpec;
 use crate::store::short::{self, Stretch};
 
-/// A recording begins; `tell` is the time of its event, if there is to be one.
+/// Begins a recording; `tell` is the time of its event, if there is to be one.
 pub(super) fn start(
     db: &Connection,
     id: RecordingId,
@@ -34,7 +34,7 @@ pub(super) fn start(
         spec.is_some()
     ])?;
     if let (0, Some(spec)) = (new, spec) {
-        // It was found again, by files that know segments only, and somebody knows more of it.
+        // The files found the recording again, and they know segments only. Here its specification is added.
         prepare(
             db,
             "UPDATE recordings SET spec = ?2, exact = 1, start = ifnull(?3, start), keep = ?4
@@ -42,7 +42,7 @@ pub(super) fn start(
         )?
         .execute(params![id.to_bytes(), spec.written(), start, keep])?;
     }
-    // Nobody waits for the start of a clip: that it is there is what it is told by.
+    // A clip has no event of its start. The event that it is ready tells of it.
     let told = spec.filter(|spec| spec.about.origin != Origin::Clip);
     let (Some(utc), Some(spec)) = (tell.filter(|_| new > 0), told) else {
         return Ok(());
@@ -57,7 +57,7 @@ pub(super) fn start(
     post(db, &event, utc)
 }
 
-/// Its publish is over.
+/// Pauses a recording whose publish is over.
 pub(super) fn pause(
     db: &Connection,
     id: RecordingId,
@@ -70,7 +70,7 @@ pub(super) fn pause(
     };
     let tape = tape(db, &found, end.unwrap_or(Micros::MAX))?;
     if tape.segments == 0 || found.ends.is_some() {
-        // Nothing of it was kept, or it is over: there is nothing to go on with.
+        // Nothing of the recording was kept, or it is over: no publish can go on with it.
         return close(db, id, found.ends.or(end), reason, utc);
     }
     let end = end.or(tape.end).unwrap_or(found.grown).max(found.start);
@@ -89,7 +89,7 @@ pub(super) fn pause(
     post(db, &event, utc)
 }
 
-/// Another publish goes on with it.
+/// Resumes a recording with another publish.
 pub(super) fn resume(
     db: &Connection,
     id: RecordingId,
@@ -97,7 +97,7 @@ pub(super) fn resume(
     start: Micros,
     utc: Micros,
 ) -> Result {
-    // A journal that was made anew meanwhile has it closed.
+    // In a journal that was made again meanwhile, the recording is closed.
     let Some(found) = find(db, id, "(state = 'closed' OR (state = 'open' AND paused))")? else {
         return Ok(());
     };
@@ -121,7 +121,7 @@ pub(super) fn resume(
     post(db, &event, utc)
 }
 
-/// Tape that is there becomes a recording. Nothing is made of a range without any.
+/// Makes a recording of a part of the tape. A range without any tape becomes no recording.
 pub(super) fn clip(
     db: &Connection,
     id: RecordingId,
@@ -131,7 +131,7 @@ pub(super) fn clip(
     spec: &RecordingSpec,
     utc: Micros,
 ) -> Result {
-    // It is dated by the publish that its first tape is of.
+    // The publish of its first tape dates the clip.
     let sql = format!(
         "WITH of AS (SELECT stream FROM streams WHERE name = ?2),
             part AS (SELECT s.publish, s.sequence FROM of CROSS JOIN segments s
@@ -159,7 +159,7 @@ pub(super) fn clip(
     close(db, id, Some(end), "clip", utc)
 }
 
-/// No later tape belongs to it. One without any is removed.
+/// Closes a recording: no later tape belongs to it. A recording without any tape is removed.
 pub(super) fn close(
     db: &Connection,
     id: RecordingId,
@@ -187,7 +187,7 @@ pub(super) fn close(
             params![found.recording, end, reason],
         )?;
     }
-    // Whoever heard of its start hears of its end, also when there is nothing to fetch.
+    // A listener that has the event of the start gets the event of the end, also when there is no media.
     let (first, last) = (tape.first.unwrap_or(utc), tape.last.unwrap_or(utc));
     let short = match found.spec.asked {
         Some(asked) => {
@@ -215,7 +215,7 @@ pub(super) fn close(
     post(db, &event, utc)
 }
 
-/// A clip of a range without tape.
+/// The event of a clip whose range has no tape.
 fn nothing(stream: String, recording: String) -> Event {
     Event::RecordingFailed {
         stream,
@@ -267,8 +267,9 @@ struct Tape {
     end: Option<Micros>,
 }
 
-/// The parts of segments that a recording has: their tape times, UTC less that, and of an exact recording their share of
-/// the bytes. ?2 is where it ends, ?3 what of a segment has to be in it, ?4 from when on it is shown.
+/// The parts of segments that a recording has: their tape times, UTC less tape time, and for an exact recording their share of
+/// the bytes. ?2 is the end of the recording, ?3 the least tape that a segment shares with it, ?4 the time from which on it is
+/// shown.
 fn part() -> String {
     format!(
         "WITH part AS (
@@ -304,7 +305,7 @@ fn tape(db: &Connection, found: &Found, limit: Micros) -> Result<Tape> {
     })
 }
 
-/// The same, one by one.
+/// The stretches of tape that a recording has, one by one.
 fn stretches(db: &Connection, found: &Found, limit: Micros) -> Result<Vec<Stretch>> {
     let sql = format!("{} SELECT a, z, utc FROM part ORDER BY a", part());
     let values = params![found.recording, limit, SHARED, found.shown_from()];

@@ -15,7 +15,7 @@ const FIRST: &str = "outbox_of_boot";
 /// The reason of recordings that the last run left open.
 const UNCLEAN: &str = crate::store::UNCLEAN;
 
-/// Events from here on belong to a boot that begins.
+/// Notes that the events from here on belong to a boot that begins.
 pub(super) fn begin_boot(db: &Connection) -> Result {
     prepare(
         db,
@@ -27,7 +27,7 @@ pub(super) fn begin_boot(db: &Connection) -> Result {
     .map(drop)
 }
 
-/// Moves the times of what the present boot has told and nobody has fetched.
+/// Moves the times of this boot's events that are still in the outbox.
 pub(super) fn redate(db: &Connection, boot: &[u8; 16], by: Micros) -> Result {
     let rows = prepare(
         db,
@@ -47,8 +47,8 @@ pub(super) fn redate(db: &Connection, boot: &[u8; 16], by: Micros) -> Result {
     Ok(())
 }
 
-/// The body with its times moved; `None` when none of them is of this boot. A start closes or pauses what the boot before
-/// left open, and dates it by that boot's clock; and a recording may have begun in a boot and end in another.
+/// The body with its times moved; `None` when no time is of this boot. A start closes or pauses the recordings that the boot
+/// before left open, and dates that by the clock of the boot before. A recording may also begin in one boot and end in another.
 fn moved(db: &Connection, boot: &[u8; 16], kind: &str, body: &str, by: Micros) -> Result<Option<String>> {
     let Some(mut body) = serde_json::from_str::<Value>(body).ok() else {
         return Ok(None);
@@ -75,7 +75,7 @@ fn moved(db: &Connection, boot: &[u8; 16], kind: &str, body: &str, by: Micros) -
     if let Some(short) = object.get_mut("short").and_then(Value::as_object_mut) {
         move_times(short, fields, by);
         let missing = short.get_mut("missing").and_then(Value::as_array_mut);
-        // Which boot a missing part belongs to is not known, unless all is of this one.
+        // The boot of a missing part is not known, unless the whole recording is of this boot.
         for part in missing.into_iter().flatten().filter(|_| begun && ended) {
             part.as_object_mut()
                 .into_iter()
@@ -83,7 +83,7 @@ fn moved(db: &Connection, boot: &[u8; 16], kind: &str, body: &str, by: Micros) -
         }
     }
     if kind == "recording.resumed" {
-        // The bounds in between are known better now.
+        // The gap between the two times changes with them.
         let time = |name: &str| object.get(name)?.as_str()?.parse::<jiff::Timestamp>().ok();
         if let (Some(from), Some(at)) = (time("from"), time("at")) {
             let gap = at.as_microsecond().saturating_sub(from.as_microsecond()).max(0);
@@ -104,8 +104,8 @@ fn move_times(object: &mut Map<String, Value>, fields: &[&str], by: Micros) {
     }
 }
 
-/// Whether the recording that an event is about began, and ended, in this boot. One without any tape has no row; its
-/// event was dated by the clock of the moment.
+/// Whether the recording of an event began, and ended, in this boot. A recording without any tape has no row; the clock of the
+/// moment dated its event.
 fn in_boot(db: &Connection, boot: &[u8; 16], body: &Value) -> Result<[bool; 2]> {
     let id = body.get("recording").and_then(|id| id.as_str()?.parse().ok());
     let Some(id): Option<RecordingId> = id else {

@@ -8,7 +8,7 @@ use crate::store::disk::{Disk, RealDisk};
 const FILE: &str = "reserve";
 
 impl Journal {
-    /// Takes `bytes` for bad times, unless they are taken already.
+    /// Allocates `bytes` as the reserve, unless it is there already.
     pub(in crate::store) fn hold_reserve(&mut self, bytes: u64) {
         let path = self.reserve_path();
         if bytes == 0 || crate::store::disk::is_there(&path) {
@@ -17,7 +17,7 @@ impl Journal {
         }
         let taken = RealDisk.create(&path).and_then(|file| file.allocate(bytes));
         if let Err(error) = taken {
-            // No room for it now, or a file system that cannot: an empty file would hold nothing.
+            // The disk has no space for the reserve, or the file system cannot allocate: an empty file would reserve nothing.
             let _ = RealDisk.unlink(&path);
             tracing::debug!("{}: not held: {error}", path.display());
         } else {
@@ -25,17 +25,17 @@ impl Journal {
         }
     }
 
-    /// True when the reserve was used and is not held again: its room is nobody else's.
+    /// True when the reserve was used and is not held again: no other file may take its space.
     pub(in crate::store) fn owes_reserve(&self) -> bool {
         self.owes_reserve
     }
 
-    /// Gives the room back; true when there was some.
+    /// Frees the reserve's space; true when there was a reserve.
     pub(in crate::store) fn release_reserve(&mut self) -> bool {
         let path = self.reserve_path();
         let released = RealDisk.unlink(&path).is_ok();
         if let Some(dir) = path.parent().filter(|_| released) {
-            // It is no use before it is free. Where that cannot be, the journal is as full as before.
+            // The space is of use only when it is free. Where the sync fails, the journal is as full as before.
             let _ = RealDisk.sync_file_system(dir);
         }
         self.owes_reserve |= released;

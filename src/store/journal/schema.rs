@@ -1,4 +1,4 @@
-//! The tables, and the way from each version to the next.
+//! The tables, and the steps from each version to the next.
 
 use rusqlite::{Connection, TransactionBehavior};
 
@@ -345,7 +345,7 @@ pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {
     connection.query_row("PRAGMA user_version", [], |row| row.get(0))
 }
 
-/// Takes a journal to the newest version, each step in a transaction of its own.
+/// Takes a journal to the newest version. Each step is a transaction of its own.
 pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     let from = usize::try_from(version(connection)?).unwrap_or(usize::MAX);
     for (done, step) in STEPS.iter().enumerate().skip(from) {

@@ -2,8 +2,7 @@
 
 use rusqlite::{Connection, Statement};
 
-/// Prepares a statement. In tests, one that would read a long table whole is a failure, unless it says so by
-/// [`WHOLE`].
+/// Prepares a statement. In tests, a statement that reads a long table whole is a failure, unless it contains [`WHOLE`].
 #[expect(clippy::disallowed_methods, reason = "this is the one way")]
 pub(super) fn prepare<'a>(db: &'a Connection, sql: &str) -> rusqlite::Result<Statement<'a>> {
     #[cfg(test)]
@@ -13,8 +12,7 @@ pub(super) fn prepare<'a>(db: &'a Connection, sql: &str) -> rusqlite::Result<Sta
     db.prepare(sql)
 }
 
-/// What a statement has in it that reads a long table whole, and may: at a start, to verify, or because somebody asks for a
-/// sum over all.
+/// The mark of a statement that may read a long table whole: at a start, to verify, or for a sum over all rows.
 pub(super) const WHOLE: &str = "/* whole table */ ";
 
 #[cfg(test)]
@@ -29,7 +27,7 @@ pub(in crate::store) mod count {
         STATEMENTS.set(STATEMENTS.get() + 1);
     }
 
-    /// How many statements this thread has asked for.
+    /// Number of statements that this thread has asked for.
     pub(in crate::store) fn statements() -> usize {
         STATEMENTS.get()
     }
@@ -42,7 +40,7 @@ mod plan {
 
     use rusqlite::Connection;
 
-    /// Tables that have a row for each minute, hour or event of the past.
+    /// Tables whose rows grow with the minutes, hours or events of the past.
     const LONG: [&str; 4] = ["segments", "recordings", "renditions", "indexes"];
 
     /// Indexes with so few rows that they may be read whole.
@@ -56,7 +54,7 @@ mod plan {
 
     static JUDGED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
-    /// Asks SQLite how it would carry the statement out; once for each text.
+    /// Asks SQLite for the plan of a statement, once for each text.
     #[expect(
         clippy::disallowed_methods,
         reason = "it is about the statement, not one of them"
@@ -71,7 +69,7 @@ mod plan {
             return;
         }
         let new = JUDGED.lock().map(|mut judged| judged.insert(sql.to_owned()));
-        // A journal without its tables is another test's matter.
+        // A journal without its tables belongs to another test.
         let Ok(mut statement) = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")) else {
             return;
         };
@@ -92,7 +90,7 @@ mod plan {
         );
     }
 
-    /// All of a stream is as much as all there is.
+    /// True for a step that reads all rows of a stream: they can be as many as all rows there are.
     fn is_of_stream(step: &str, sql: &str) -> bool {
         let found = step
             .strip_prefix("SEARCH ")
@@ -107,7 +105,7 @@ mod plan {
         found.is_some_and(|step| is_of_long(step, sql))
     }
 
-    /// `s USING INDEX …` names the table as the statement does.
+    /// True for a step about a long table. The step `s USING INDEX …` names the table as the statement does.
     fn is_of_long(step: &str, sql: &str) -> bool {
         let name = step.split(' ').next().unwrap_or_default();
         let words: Vec<&str> = sql

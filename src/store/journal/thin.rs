@@ -1,6 +1,5 @@
-//! Deletion on request: whole segments, and fragments of segments that other recordings share. First the journal forgets
-//! them, then
-//! their bytes are removed.
+//! Deletion on request: whole segments, and fragments of segments that other recordings share. First the journal forgets them,
+//! then their bytes are removed.
 
 use std::collections::HashSet;
 
@@ -19,10 +18,10 @@ use crate::store::StoreError;
 use crate::store::deleted::Part;
 use crate::store::thin::{Dated, Left};
 
-/// Deletions that are remembered: as many as the list beside the tape names.
+/// Most deletions that are remembered: as many as the list beside the tape names.
 const REMEMBERED: i64 = crate::store::deleted::MOST as i64;
 
-/// The columns that are read of a segment `s` of a publish `p`.
+/// The columns of a segment `s` and its publish `p`.
 pub(super) const COLUMNS: &str =
     "s.segment, s.id, s.publish, base_video, base_audio, tape_zero, s.start, s.end, tracks";
 
@@ -39,7 +38,7 @@ pub(super) struct Piece {
 }
 
 impl Piece {
-    /// Of a row that begins with [`COLUMNS`].
+    /// Reads a row that begins with [`COLUMNS`].
     pub(super) fn of(row: &Row<'_>) -> Result<Self> {
         Ok(Self {
             key: row.get(0)?,
@@ -66,14 +65,14 @@ impl Piece {
     }
 }
 
-/// The parts that were removed, and how much of the recording others need.
+/// The parts that were removed, and how much of the recording other recordings need.
 pub(super) struct Removed {
     pub(super) left: Micros,
     pub(super) parts: Vec<Part>,
 }
 
-/// Removes what no other recording needs: segments that it alone has, fragments of those that it shares, and what it alone was
-/// decoded with.
+/// Removes the media that no other recording needs: segments that this recording alone has, fragments of segments that it
+/// shares, and media that it alone was decoded with.
 pub(super) fn remove(db: &Connection, recording: i64, span: (Micros, Micros)) -> Result<Removed> {
     let own = lead_in::of(db, recording)?;
     let leads = lead_in::of_others(db, recording, own.map_or(span.0, |own| own.from))?;
@@ -116,7 +115,8 @@ pub(super) fn remove(db: &Connection, recording: i64, span: (Micros, Micros)) ->
     })
 }
 
-/// Whole segments that no other recording shares or is decoded with; what was given up before has nobody who needs it.
+/// Removes whole segments that no other recording shares or is decoded with. Media that was given up before is needed by no
+/// recording.
 fn wipe(db: &Connection, recording: i64, leads: &[LeadIn]) -> Result<Vec<Part>> {
     let sql = format!(
         "SELECT {COLUMNS}, s.state = 'spare'
@@ -138,7 +138,7 @@ fn wipe(db: &Connection, recording: i64, leads: &[LeadIn]) -> Result<Vec<Part>> 
     Ok(parts)
 }
 
-/// All of a segment is to be written over.
+/// Marks a whole segment to be written over.
 fn wiped(db: &Connection, key: i64, id: SegmentId) -> Result<Part> {
     execute(
         db,
@@ -149,7 +149,7 @@ fn wiped(db: &Connection, key: i64, id: SegmentId) -> Result<Part> {
     Ok(Part::whole(id))
 }
 
-/// Takes fragments out of a segment's index, and has their bytes written over. Returns where they are.
+/// Takes fragments out of a segment's index, and has their bytes written over. Returns the removed parts.
 fn cut(
     db: &Connection,
     key: i64,
@@ -176,7 +176,7 @@ fn cut(
         return Ok(parts);
     }
     if index.fragments.is_empty() {
-        // Others have a moment of it, and no sample.
+        // Other recordings share a moment with the segment, and no sample.
         return Ok(vec![wiped(db, key, id)?]);
     }
     execute(
@@ -188,7 +188,8 @@ fn cut(
     Ok(parts)
 }
 
-/// What is not in a segment's index any more is to be written over. Its checksum was over that, too; each fragment has its own.
+/// Has the bytes written over that the segment's index no longer has. The segment's checksum covered them, so it goes; each
+/// fragment has its own.
 fn blank(db: &Connection, key: i64) -> Result {
     execute(
         db,
@@ -202,7 +203,7 @@ fn blank(db: &Connection, key: i64) -> Result {
     )
 }
 
-/// The same, for a segment of which the file was found with what is deleted in it.
+/// Has a segment written over again whose file still contains deleted fragments.
 pub(super) fn blank_again(db: &Connection, id: SegmentId) -> Result {
     match sealed(db, id)? {
         Some(key) => blank(db, key),
@@ -210,7 +211,7 @@ pub(super) fn blank_again(db: &Connection, id: SegmentId) -> Result {
     }
 }
 
-/// Notes that a recording was deleted, what went, and how much of its footage is left.
+/// Notes the deletion of a recording: the parts that went, and how much of its footage is left.
 pub(super) fn note(db: &Connection, id: RecordingId, removed: &Removed) -> Result {
     execute(
         db,
@@ -225,7 +226,7 @@ pub(super) fn note(db: &Connection, id: RecordingId, removed: &Removed) -> Resul
     )
 }
 
-/// A recording is to be deleted as soon as what is written of it is sealed.
+/// Notes that a recording is to be deleted as soon as its open segments are sealed.
 pub(super) fn doom(db: &Connection, id: RecordingId) -> Result {
     execute(
         db,
@@ -234,7 +235,7 @@ pub(super) fn doom(db: &Connection, id: RecordingId) -> Result {
     )
 }
 
-/// It is not deleted after all.
+/// Takes back that a recording is to be deleted.
 pub(super) fn spare(db: &Connection, id: RecordingId) -> Result {
     execute(
         db,
@@ -243,7 +244,7 @@ pub(super) fn spare(db: &Connection, id: RecordingId) -> Result {
     )
 }
 
-/// The list beside the tape names it.
+/// Notes that the list beside the tape names the deletion.
 pub(super) fn listed(db: &Connection, id: RecordingId) -> Result {
     execute(
         db,
@@ -252,7 +253,7 @@ pub(super) fn listed(db: &Connection, id: RecordingId) -> Result {
     )
 }
 
-/// Deletes what was deleted before, of a journal that does not know of it: one that was made again or put back.
+/// Repeats a deletion in a journal that does not know it: one that was made again, or that was put back.
 pub(super) fn replay(db: &Connection, id: RecordingId, parts: &[Part]) -> Result {
     let mut segments = HashSet::new();
     for part in parts.iter().filter(|part| segments.insert(part.segment)) {
@@ -375,7 +376,7 @@ impl Journal {
         })
     }
 
-    /// Deletions that the list beside the tape does not name yet, and what went by them.
+    /// Deletions that the list beside the tape does not name yet, with their removed parts.
     pub(in crate::store) fn unlisted(&self) -> std::result::Result<Vec<(RecordingId, Vec<u8>)>, StoreError> {
         let sql = "SELECT id, parts FROM deleted WHERE NOT listed AND left_us IS NOT NULL ORDER BY deletion";
         self.all(sql, [], |row| {
@@ -383,7 +384,7 @@ impl Journal {
         })
     }
 
-    /// Recordings that are to be deleted, and are not yet.
+    /// Recordings that are still to be deleted.
     pub(in crate::store) fn doomed(&self) -> std::result::Result<Vec<RecordingId>, StoreError> {
         let sql = "SELECT id FROM deleted WHERE NOT listed AND left_us IS NULL ORDER BY deletion";
         self.all(sql, [], |row| Ok(RecordingId::from_bytes(self.col(row, 0)?)))

@@ -1,4 +1,4 @@
-//! Tracks as the journal keeps them: JSON, so that `sqlite3 journal.db` shows them to a person.
+//! Tracks as the journal stores them: JSON, so that `sqlite3 journal.db` shows them to a person.
 
 use std::sync::Arc;
 
@@ -21,8 +21,8 @@ struct TracksRow {
 
 #[derive(Serialize, Deserialize)]
 struct VideoRow {
-    /// The coding; behind a `/`, as in SDP, the timescale where it is not [`MILLISECONDS`]: a release that knows no timescale
-    /// knows no such coding either, and does not take its ticks for milliseconds.
+    /// The coding. Where the timescale is not [`MILLISECONDS`], it follows behind a `/`, as in SDP: a release that knows no
+    /// timescale knows no such coding either, and does not take the ticks for milliseconds.
     codec: String,
     width: u16,
     height: u16,
@@ -31,10 +31,10 @@ struct VideoRow {
     colour_info: ColourRow,
 }
 
-/// Green, blue and red, white, brightest and darkest.
+/// The green, blue and red primaries, the white point, the brightest and the darkest luminance.
 type Display = ([[u16; 2]; 3], [u16; 2], u32, u32);
 
-/// Numbers in the order of MP4's boxes.
+/// Colour numbers in the order of MP4's boxes.
 #[derive(Default, Serialize, Deserialize)]
 struct ColourRow {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -54,7 +54,7 @@ struct AudioRow {
     record: String,
 }
 
-/// For the `tracks` column.
+/// Encodes tracks for the `tracks` column.
 pub(super) fn encode(tracks: &Tracks) -> String {
     let row = TracksRow {
         video: tracks.video.as_ref().map(|video| VideoRow {
@@ -76,7 +76,7 @@ pub(super) fn encode(tracks: &Tracks) -> String {
     serde_json::to_string(&row).unwrap_or_else(|_| "{}".to_owned())
 }
 
-/// Reads the column back; `None` for what no edgereel writes.
+/// Decodes the `tracks` column; `None` for a text that no edgereel writes.
 pub(super) fn decode(text: &str) -> Option<Tracks> {
     let row: TracksRow = serde_json::from_str(text).ok()?;
     let video = match row.video {

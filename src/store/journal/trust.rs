@@ -14,10 +14,11 @@ use super::sql::{WHOLE, prepare};
 use super::{BESIDE, FILE, Journal, schema, tracks};
 use crate::store::StoreError;
 
-/// A WAL without a frame is no longer.
+/// Bytes of a WAL that has no frame.
 const WAL_HEADER: u64 = 32;
 
-/// False for a journal that certainly has no recording; one that cannot be read may have. The file is left as it was found.
+/// False for a journal that certainly has no recording. A journal that cannot be read may have some. The file is left as it was
+/// found.
 pub(in crate::store) fn may_have_recordings(dir: &Path) -> bool {
     let [wal, ..] = BESIDE;
     let bytes = |suffix: &str| {
@@ -41,7 +42,7 @@ fn has_recordings(path: &Path) -> rusqlite::Result<bool> {
     let flags =
         OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
     let connection = Connection::open_with_flags(uri, flags)?;
-    // A view could be made to take for ever.
+    // A view could be made that runs without end, so only a table is queried.
     let kind: String = connection.query_row(
         "SELECT type FROM sqlite_schema WHERE name = 'recordings'",
         [],
@@ -53,20 +54,20 @@ fn has_recordings(path: &Path) -> rusqlite::Result<bool> {
     connection.query_row("SELECT EXISTS (SELECT 1 FROM recordings)", [], |row| row.get(0))
 }
 
-/// No value is longer; nor is any that this edgereel writes.
+/// Most bytes of a value. No value that this edgereel writes is longer.
 const LONGEST_VALUE: i32 = 64 << 20;
-/// Texts are far shorter, but for lists of what was deleted and sample indexes.
+/// Most bytes of a text. Texts are far shorter, but for lists of deleted parts and sample indexes.
 const LONGEST_TEXT: i64 = 1 << 20;
-/// Numbers and times are far smaller: of these, sums do not overflow.
+/// The largest number or time. Real ones are far smaller, and sums of them do not overflow.
 const MOST: i64 = 1 << 55;
-/// Rows of a table. All of a table's rows are in memory at a start.
+/// Most rows of a table. A start has all rows of a table in memory.
 const MOST_ROWS: i64 = 5_000_000;
 
 /// An element of a schema: kind and name, table and text.
 type Schema = BTreeMap<(String, String), (String, String)>;
 
-/// Nothing that stands in a journal runs by itself with more power than our own statements have, and no value is longer than
-/// memory allows.
+/// Restricts a connection: no code in the journal runs by itself with more power than our own statements have, and no value is
+/// longer than memory allows.
 pub(super) fn restrain(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
@@ -74,7 +75,7 @@ pub(super) fn restrain(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// What is otherwise in a journal of a version than it was made: a table, a trigger or a view that is not ours.
+/// The first element of a journal's schema that its version does not have: a table, a trigger or a view that is not ours.
 pub(super) fn foreign_object(connection: &Connection, version: i64) -> rusqlite::Result<Option<String>> {
     let expected = usize::try_from(version)
         .ok()
@@ -94,7 +95,7 @@ pub(super) fn foreign_object(connection: &Connection, version: i64) -> rusqlite:
 
 static EXPECTED: OnceLock<Vec<Schema>> = OnceLock::new();
 
-/// The schema of each version, as SQLite itself writes it down.
+/// The schema of each version, as SQLite itself stores it.
 fn all() -> Vec<Schema> {
     let Ok(connection) = Connection::open_in_memory() else {
         return Vec::new();
@@ -109,10 +110,10 @@ fn all() -> Vec<Schema> {
     all
 }
 
-/// The trigger by which a test has a journal refuse; in the program there is none.
+/// The trigger by which a test has a journal refuse. The program has no such trigger.
 const TEST_REFUSES: &str = if cfg!(test) { "a_test_refuses" } else { "" };
 
-/// Statistics of SQLite's own are nobody's business.
+/// Reads the schema. SQLite's own tables of statistics are left out.
 fn schema_of(connection: &Connection) -> rusqlite::Result<Schema> {
     let sql = format!(
         "SELECT type, name, tbl_name, ifnull(sql, '') FROM sqlite_schema
@@ -125,7 +126,7 @@ fn schema_of(connection: &Connection) -> rusqlite::Result<Schema> {
     rows.collect()
 }
 
-/// Values that no edgereel writes, beyond numbers and texts that are too long: table, and the condition that they fulfil.
+/// Values that no edgereel writes, besides numbers and texts that are too long: the table, and the condition that they fulfil.
 const NEVER: &[(&str, &str)] = &[
     ("boots", "octet_length(boot_id) <> 16"),
     ("publishes", "octet_length(id) <> 16"),
@@ -154,8 +155,8 @@ const NEVER: &[(&str, &str)] = &[
 ];
 
 impl Journal {
-    /// Reads every row but the sample indexes, and says what no edgereel wrote: numbers that overflow sums, ids of another
-    /// length, words that mean nothing, rows that name others which are not there.
+    /// Reads every row but the sample indexes, and reports values that no edgereel wrote: numbers that overflow sums, ids of
+    /// another length, unknown words, rows that refer to rows which are not there.
     pub(super) fn check_values(&self) -> Result<(), StoreError> {
         let never: BTreeMap<&str, &str> = NEVER.iter().copied().collect();
         for table in schema::CHECKED {
@@ -204,7 +205,7 @@ impl Journal {
         self.check_tracks()
     }
 
-    /// What segments are made of is the same in most of them.
+    /// Checks the tracks of segments. Most segments have the same ones.
     fn check_tracks(&self) -> Result<(), StoreError> {
         let mut known = String::new();
         let sql = format!("SELECT {WHOLE} tracks FROM segments");

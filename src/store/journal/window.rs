@@ -4,7 +4,7 @@ use super::Journal;
 use crate::media::Micros;
 use crate::store::StoreError;
 
-/// A segment begins before its publish by less than this.
+/// A segment begins less than this before its publish.
 const BEFORE: Micros = 24 * 3_600 * 1_000_000;
 
 /// The range of times of a boot's publishes.
@@ -17,7 +17,7 @@ pub(in crate::store) struct BootSpan {
     pub(super) synced: bool,
 }
 
-/// Tape time from and to.
+/// A range of tape time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::store) struct Window {
     pub(super) from: Micros,
@@ -25,8 +25,8 @@ pub(in crate::store) struct Window {
 }
 
 impl Window {
-    /// All tape that may lie between two moments. Boots in the order of the tape: what is of one lies before what is of the
-    /// next, whatever their clocks said.
+    /// All tape that may lie between two moments. The boots are in the order of the tape: tape of one boot lies before the tape
+    /// of the next, whatever their clocks said.
     pub(in crate::store) fn of(boots: &[BootSpan], from: Micros, to: Micros) -> Self {
         let nexts = boots.iter().skip(1).map(|next| next.begins).chain([Micros::MAX]);
         let windows = boots.iter().zip(nexts).map(|(boot, next)| Self {
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn only_the_tape_of_boots_that_saw_these_moments_is_looked_at() {
-        // The second boot thought that it was 1970, the third was ten years ahead.
+        // The second boot's clock said 1970, and the third's was ten years ahead.
         let utc = 20_000 * DAY;
         let boots = [
             boot(0, utc),
