@@ -1,10 +1,10 @@
-//! How long to wait before trying again.
+//! The time to wait before the next attempt.
 
 use crate::media::Micros;
 
 const SECOND: Micros = 1_000_000;
 
-/// Waits that double up to a most, with jitter: a thousand boxes whose store was away do not come back at one moment.
+/// Waits that double up to a maximum, with jitter: a thousand boxes whose store was away do not come back at one moment.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Backoff {
     first: Micros,
@@ -17,20 +17,20 @@ impl Backoff {
         first: SECOND,
         most: 60 * SECOND,
     };
-    /// For a store in whose place somebody else answers, a login page as a rule: 1 to 8 s. A question costs the box little, and
-    /// the network comes back at a moment that nothing else tells of.
+    /// For a store in whose place another server answers, usually with a login page: 1 to 8 s. A request costs the box little,
+    /// and nothing else tells when the network is back.
     pub(super) const PORTAL: Backoff = Backoff {
         first: SECOND,
         most: 8 * SECOND,
     };
-    /// For something that the store does not take: 2 s to an hour.
+    /// For an object that the store refuses: 2 s to an hour.
     pub(super) const OBJECT: Backoff = Backoff {
         first: 2 * SECOND,
         most: 3_600 * SECOND,
     };
 
-    /// The wait after so many failures in a row, 1 or more. `chance` is any number: with it the wait is between a half and the
-    /// whole of what it could be.
+    /// The wait after so many failures in a row, 1 or more. `chance` is any number: it chooses a wait between half of the full
+    /// wait and all of it.
     pub(super) fn after(self, failures: u32, chance: u64) -> Micros {
         let doubled = failures.saturating_sub(1).min(30);
         let whole = self.first.saturating_mul(1 << doubled).min(self.most);
@@ -40,7 +40,7 @@ impl Backoff {
     }
 }
 
-/// Work that is done again and again.
+/// The schedule of work that is done again and again.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Periodic {
     next: Micros,
@@ -52,7 +52,7 @@ impl Periodic {
         Self { next: first, every }
     }
 
-    /// True once, when the time has come.
+    /// True once when the work is due.
     pub(super) fn is_due(&mut self, now: Micros) -> bool {
         let due = now >= self.next;
         if due {

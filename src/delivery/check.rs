@@ -13,7 +13,8 @@ use crate::config::Target;
 
 const WORDS: &[u8] = b"edgereel wrote this to check its permission, and removes it again.\n";
 
-/// A difference of the clocks that is worth a word, in seconds. Requests are signed for the store's time all the same.
+/// A difference of the clocks, in seconds, from which on the check reports it. Requests are signed for the store's time in any
+/// case.
 const SKEW: i64 = 60;
 
 /// The result of a check of the box's permissions.
@@ -51,7 +52,7 @@ struct Step {
     name: &'static str,
     permission: &'static str,
     needed: bool,
-    /// What fails without this permission.
+    /// The work that fails without this permission.
     without: &'static str,
 }
 
@@ -123,7 +124,7 @@ pub(super) fn key(cx: &Context) -> String {
     target.full_key(&format!("edgereel-check/{}", cx.device))
 }
 
-/// Tries all that deliveries need.
+/// Tries every request that deliveries need.
 pub(super) async fn check(cx: Arc<Context>) -> SyncCheck {
     let mut check = Check {
         cx: &cx,
@@ -173,7 +174,7 @@ impl Check<'_> {
         }
     }
 
-    /// Begins an upload, looks at it and gives it up.
+    /// Begins an upload, lists it and gives it up.
     async fn upload(&mut self) {
         let (key, about) = (self.key.clone(), about());
         let begun = self.step(BEGIN, Request::Create { key, about }).await;
@@ -232,12 +233,12 @@ impl Check<'_> {
         }
     }
 
-    /// The bytes of a check are no part of a recording, and are not counted.
+    /// Sends a request of the check. Its bytes are no part of a recording, and are not counted.
     async fn ask(&self, request: Request) -> Result<Answer, End> {
         self.cx.remote.perform(request).await.map_err(End::Fault)
     }
 
-    /// Takes a step; nothing if it failed, which is written down.
+    /// Takes a step; `None` if it failed. The failure is noted in the check's steps.
     async fn step(&mut self, step: Step, request: Request) -> Option<Answer> {
         match self.ask(request).await {
             Ok(answer) => {
@@ -279,7 +280,7 @@ impl Check<'_> {
         matches!(self.cx.delivery.target, Target::S3(_)).then_some(step.permission)
     }
 
-    /// What is wrong, and what to do about it.
+    /// The problem and its remedy, as a sentence.
     fn sentence(&self, step: &Step, fault: &Fault) -> String {
         let remedy = self.remedy(step, fault);
         if step.needed {

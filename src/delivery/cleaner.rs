@@ -12,18 +12,18 @@ use crate::format::hls::{self, MASTER, PLAYLIST};
 use crate::media::{Micros, RecordingId};
 use crate::store::{Command, DeliveryChange, Piece, Rendition, RenditionId, RenditionState};
 
-/// So much is done in one go.
+/// Most removals in one go.
 const BATCH: usize = 32;
 
 enum Removed {
     Yes,
-    /// The store refuses it.
+    /// The store refuses the removal.
     No(String),
 }
 
-/// Does what is due; true if there may be more. `utc`: the time, if it is believed.
+/// Does the removals that are due; true if there may be more. `utc`: the time, if it is trusted.
 pub(super) async fn clean(cx: &Arc<Context>, utc: Option<Micros>) -> Result<bool, End> {
-    // Objects of another box, perhaps.
+    // In a moved store the objects may be another box's.
     if cx.is_moved() {
         return Ok(false);
     }
@@ -42,7 +42,7 @@ pub(super) async fn clean(cx: &Arc<Context>, utc: Option<Micros>) -> Result<bool
     let mut removed = false;
     for rendition in remove {
         cx.may_go_on()?;
-        // An object that is still being sent would be there again.
+        // An object that is still being sent would appear again after its removal.
         let recording = rendition.id.recording;
         if cx.board().keys().any(|job| job.recording == recording) {
             continue;
@@ -53,7 +53,7 @@ pub(super) async fn clean(cx: &Arc<Context>, utc: Option<Micros>) -> Result<bool
         match remove_object(cx, &rendition).await {
             Ok(Removed::Yes) => removed = true,
             Ok(Removed::No(reason)) => not_removed(cx, &rendition, reason).await?,
-            // It may be about this one: of a proxy that rewrites its address.
+            // The refusal may be about this object only: a proxy may rewrite its address.
             Err(End::Fault(fault @ Fault::Unusable(_))) => doubted.push((rendition, fault)),
             Err(other) => return Err(other),
         }
@@ -70,12 +70,13 @@ pub(super) async fn clean(cx: &Arc<Context>, utc: Option<Micros>) -> Result<bool
     Ok(more)
 }
 
-/// What was to be kept until then may go. The store's clock is asked, too: this box's may be wrong for a long time.
+/// The time up to which objects that were to be kept until then may go. The store's clock is asked, too: this box's clock may
+/// be wrong for a long time.
 async fn over_before(cx: &Arc<Context>, utc: Micros) -> Result<Micros, End> {
     if cx.remote.clock_offset().is_none() {
         let first = cx.read(move |library| Ok(library.to_remove(utc, 1)?));
         if let Some(Rendition { key, .. }) = first.await?.pop() {
-            // Any answer has the time in it.
+            // Any answer carries the store's time.
             match cx.ask(Request::Head { key }).await {
                 Ok(_) | Err(End::Fault(Fault::Refused(_) | Fault::Damaged(_) | Fault::Unsupported(_))) => (),
                 Err(other) => return Err(other),
@@ -91,7 +92,7 @@ async fn over_before(cx: &Arc<Context>, utc: Micros) -> Result<Micros, End> {
             );
             (Micros::MIN, Some(why))
         }
-        // Nobody but this box says what time it is: it has to say so for a while.
+        // Only this box's clock tells the time: it must have run for a while before it is believed.
         Agreement::Silent if cx.clock.boot().saturating_sub(cx.started) < TRUSTED_AFTER => {
             (Micros::MIN, None)
         }
@@ -107,7 +108,7 @@ async fn over_before(cx: &Arc<Context>, utc: Micros) -> Result<Micros, End> {
     Ok(until)
 }
 
-/// Objects that were delivered under a clock that was never set are kept from now on.
+/// Keeps an object from now on for its full time, if it was delivered under a clock that was never set.
 async fn begins_anew(cx: &Arc<Context>, rendition: &Rendition, utc: Micros) -> Result<bool, End> {
     let (Some(delivered), Some(remove_at)) = (rendition.delivered, rendition.remove_at) else {
         return Ok(false);
@@ -122,7 +123,7 @@ async fn begins_anew(cx: &Arc<Context>, rendition: &Rendition, utc: Micros) -> R
     Ok(true)
 }
 
-/// True if the store knows this box, whatever it says of some objects.
+/// True if the store knows this box, even if it refuses some objects.
 async fn is_known(cx: &Arc<Context>) -> Result<bool, End> {
     let key = check::key(cx);
     match cx.ask(Request::Head { key }).await {
@@ -132,7 +133,7 @@ async fn is_known(cx: &Arc<Context>) -> Result<bool, End> {
     }
 }
 
-/// It stays in the store until somebody does something about it.
+/// Reports an object that the store refuses to remove: it stays there until somebody acts.
 async fn not_removed(cx: &Arc<Context>, rendition: &Rendition, reason: String) -> Result<(), End> {
     let id = rendition.id;
     tracing::error!(recording = %id.recording, key = %rendition.key, "the object store refuses to remove it, so it stays there: {reason}");
@@ -154,7 +155,7 @@ async fn give_up(cx: &Arc<Context>, store: &str, key: String, upload: String) ->
         } else {
             match begun_under(cx, key.clone()).await? {
                 Some(uploads) => uploads,
-                // Somebody else uploads there now: later.
+                // Another rendition uploads under this key now: the cleaner comes back later.
                 None => return Ok(()),
             }
         };
@@ -171,7 +172,7 @@ async fn give_up(cx: &Arc<Context>, store: &str, key: String, upload: String) ->
     cx.commit(vec![DeliveryChange::Abandoned { key, upload }]).await
 }
 
-/// Uploads under a key that no rendition has any more.
+/// Uploads that were begun under a key which no rendition has any more.
 async fn begun_under(cx: &Arc<Context>, key: String) -> Result<Option<Vec<String>>, End> {
     let nobody = RenditionId {
         recording: RecordingId::from_bytes([0; 16]),
@@ -195,7 +196,7 @@ async fn begun_under(cx: &Arc<Context>, key: String) -> Result<Option<Vec<String
 async fn remove_object(cx: &Arc<Context>, rendition: &Rendition) -> Result<Removed, End> {
     let id = rendition.id;
     if rendition.store == cx.store_name() {
-        // Of one that never was complete.
+        // A rendition that never was complete has pieces in the journal.
         let pieces = cx.read(move |library| Ok(library.pieces(id)?)).await?;
         let mut refused = None;
         for key in keys(rendition, &pieces) {
@@ -225,8 +226,9 @@ async fn remove_object(cx: &Arc<Context>, rendition: &Rendition) -> Result<Remov
     Ok(Removed::Yes)
 }
 
-/// The playlists first, the one that names the other before it: nobody begins to play what is on its way out.
-/// One after the other: how many there are is what the journal says.
+/// The keys of a rendition in the order of their removal. The master playlist comes first, then the playlist that it names: no
+/// viewer begins to play a recording that is being removed. The keys are an iterator, because the journal says how many there
+/// are.
 fn keys<'a>(rendition: &'a Rendition, pieces: &'a [Piece]) -> impl Iterator<Item = String> + Send + 'a {
     let folder = match rendition.id.format {
         Format::Hls => rendition.key.strip_suffix(PLAYLIST),

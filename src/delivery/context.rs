@@ -25,29 +25,29 @@ pub(super) struct Context {
     pub(super) started: Micros,
     /// False while transfers are to stop where they are.
     pub(super) go: watch::Receiver<bool>,
-    /// Held while a key is chosen: two that choose at once would choose the same.
+    /// Held while a key is chosen: two transfers that choose at once would choose the same key.
     pub(super) naming: tokio::sync::Mutex<()>,
     /// Uploads that the store was asked about since the start.
     pub(super) looked_at: Mutex<HashSet<RenditionId>>,
     /// The store's ETags of uploads in parts are not made as Amazon's are.
     pub(super) other_etags: AtomicBool,
-    /// The store took a tag for an object: it gets none any more.
+    /// The store took a tag for an object: from then on objects get no tags.
     pub(super) takes_no_tags: AtomicBool,
-    /// Why nothing is removed that was kept long enough.
+    /// The reason why objects stay although their time is over.
     pub(super) keeps_all: Mutex<Option<String>>,
-    /// Bytes of bodies that the store said to have, since the start.
+    /// Bytes of bodies that the store confirmed, since the start.
     pub(super) sent: AtomicU64,
-    /// Somebody waits for a transfer for which there is no room: what can wait gives way after its part.
+    /// An urgent transfer waits for a free place: a transfer that can wait gives way after its present part.
     pub(super) give_way: AtomicBool,
-    /// What is kept of recordings that go while they grow.
+    /// The state of earlier looks at recordings that are delivered while they grow.
     pub(super) looks: Mutex<HashMap<Job, Look>>,
-    /// When the next playlist of what goes live is there at the latest, if the link carries it.
+    /// CLOCK_BOOTTIME at which the next live playlist is there at the latest, if the link carries the stream.
     pub(super) due: Mutex<HashMap<Job, Micros>>,
     /// The transfers that run.
     pub(super) board: Mutex<HashMap<Job, OnTheWay>>,
 }
 
-/// A transfer, for people to look at.
+/// The state of a transfer, for people to read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct OnTheWay {
     pub(super) key: String,
@@ -57,7 +57,7 @@ pub(super) struct OnTheWay {
     pub(super) bytes: u64,
 }
 
-/// Why a transfer did not get to its end.
+/// The reason why a transfer did not reach its end.
 #[derive(Debug)]
 pub(super) enum End {
     Fault(Fault),
@@ -81,19 +81,19 @@ impl Context {
         }
     }
 
-    /// Asks the store of objects for something.
+    /// Sends a request to the object store.
     pub(super) async fn ask(&self, request: Request) -> Result<Answer, End> {
         let bytes = match &request {
             Request::Put { body, .. } | Request::Part { body, .. } => body.len(),
             _ => 0,
         };
         let answer = self.remote.perform(request).await.map_err(End::Fault)?;
-        // Bytes on their way when a connection broke did not arrive.
+        // Bytes that were being sent when a connection broke did not arrive.
         self.sent.fetch_add(bytes, Ordering::Relaxed);
         Ok(answer)
     }
 
-    /// Writes down what has changed; durable when it returns.
+    /// Commits changes to the journal; durable when this returns.
     pub(super) async fn commit(&self, changes: Vec<DeliveryChange>) -> Result<(), End> {
         let (done, committed) = oneshot::channel();
         for command in [Command::Change(Change::Deliver(changes)), Command::Fence { done }] {
@@ -107,12 +107,12 @@ impl Context {
         }
     }
 
-    /// The store came from another box, and nobody said that it belongs here: nothing is removed at its word.
+    /// True when the storage directory came from another box and nobody adopted it: then its journal causes no removal.
     pub(super) fn is_moved(&self) -> bool {
         self.store.progress().borrow().moved
     }
 
-    /// An error when the transfer was told to stop.
+    /// An error when the transfer must stop.
     pub(super) fn may_go_on(&self) -> Result<(), End> {
         if *self.go.borrow() {
             Ok(())
@@ -121,12 +121,12 @@ impl Context {
         }
     }
 
-    /// Recordings go to the store while they grow.
+    /// True when recordings go to the store while they grow.
     pub(super) fn is_live(&self) -> bool {
         self.delivery.when == DeliverWhen::Live
     }
 
-    /// The store, so that what is known of it can be told from what was known of another.
+    /// The name of the store. What is known of one store does not count for another.
     pub(super) fn store_name(&self) -> String {
         use crate::config::Target;
         match &self.delivery.target {

@@ -1,14 +1,14 @@
-//! Whether edgereel trusts the time before it removes objects by their date. A removal cannot be undone.
+//! Decides whether edgereel trusts the time before it removes objects by their date. A removal cannot be undone.
 
 use crate::media::{CLOCK_SET, Micros};
 use crate::store::is_step;
 
 const SECOND: Micros = 1_000_000;
 
-/// A date is believed when the clock was not stepped for so long; the tape is kept by the same rule.
+/// A date is trusted when the clock was not stepped for this long; the tape is kept by the same rule.
 pub(super) const TRUSTED_AFTER: Micros = 300 * SECOND;
 
-/// The store's clock may be so far from this box's.
+/// Most that the store's clock may differ from this box's.
 const APART: Micros = 86_400 * SECOND;
 
 /// The readings of this box's clock.
@@ -22,9 +22,9 @@ pub(super) struct Dates {
 /// The store's clock, compared with this box's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Agreement {
-    /// They are the same, more or less.
+    /// The clocks agree within a day.
     Agrees,
-    /// This box's is wrong by so many seconds, or the store's is.
+    /// This box's clock or the store's is wrong: they differ by so many seconds.
     Differs(i64),
     /// The answer has no date.
     Silent,
@@ -49,7 +49,7 @@ impl Dates {
     }
 }
 
-/// Compares the clocks: `ahead` is what the store's is ahead of this box's, in seconds.
+/// Compares the clocks. `ahead`: seconds that the store's clock is ahead of this box's.
 pub(super) fn agreement(ahead: Option<i64>) -> Agreement {
     match ahead {
         None => Agreement::Silent,
@@ -58,7 +58,7 @@ pub(super) fn agreement(ahead: Option<i64>) -> Agreement {
     }
 }
 
-/// The time to date a delivery by: the store's, where this box's clock is certainly wrong.
+/// The time to date a delivery by: the store's time where this box's clock is certainly wrong.
 pub(super) fn dated(utc: Micros, ahead: Option<i64>) -> Micros {
     match agreement(ahead) {
         Agreement::Differs(ahead) => utc.saturating_add(ahead.saturating_mul(SECOND)),
@@ -66,7 +66,7 @@ pub(super) fn dated(utc: Micros, ahead: Option<i64>) -> Micros {
     }
 }
 
-/// True of a time that only a clock says that was never set.
+/// True of a time that only a clock can tell that was never set.
 pub(super) fn was_never_set(utc: Micros) -> bool {
     utc < CLOCK_SET
 }
@@ -80,10 +80,10 @@ mod tests {
     #[test]
     fn a_step_is_believed_when_it_stays() {
         let (mut dates, utc) = (Dates::new(), 1_780_000_000 * SECOND);
-        // What it says at the start is its date, as for the tape.
+        // The reading at the start dates the box, as it does for the tape.
         assert_eq!(dates.trusted(SECOND, utc, true), Some(utc + SECOND));
         assert_eq!(dates.trusted(2 * SECOND, utc, false), None);
-        // Ten years ahead for 16 s.
+        // The clock is ten years ahead for 16 s.
         for boot in 10..26 {
             assert_eq!(dates.trusted(boot * SECOND, utc + YEARS, true), None);
         }

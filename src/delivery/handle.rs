@@ -21,17 +21,17 @@ use super::remote::{Pace, Remote};
 use super::run::{Loop, Order};
 use super::{Keys, SyncStatus};
 
-/// Where what people say of delivery is kept over restarts.
+/// The namespace in which orders about delivery are kept over restarts.
 pub const NAMESPACE: &str = "sync";
 
 /// The most orders that wait.
 const ORDERS: usize = 16;
 
-/// How delivery is set up.
+/// The settings of delivery.
 pub struct UploaderSettings {
-    /// Where to, and how.
+    /// The destination, and how to deliver there.
     pub delivery: Delivery,
-    /// The box, for keys.
+    /// The name of the box, for keys.
     pub device: String,
     /// The storage directory.
     pub dir: PathBuf,
@@ -44,24 +44,24 @@ pub struct UploaderSettings {
 /// The orders of people about delivery, kept over restarts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Said {
-    /// It is paused.
+    /// True while delivery is paused.
     pub paused: bool,
-    /// Most bytes a second, in place of what is configured; zero is without a limit.
+    /// Most bytes a second, in place of the configured limit; zero is without a limit.
     pub max_rate: Option<u64>,
 }
 
-/// Why delivery cannot begin.
+/// The reason why delivery cannot begin.
 #[derive(Debug, thiserror::Error)]
 pub enum UploaderError {
     /// The configuration cannot be used.
     #[error("{0}")]
     Settings(String),
-    /// There is no thread for it.
+    /// The thread for deliveries cannot be started.
     #[error("the thread for deliveries could not be started: {0}")]
     Thread(String),
 }
 
-/// Nobody delivers any more: the service stops.
+/// Delivery takes no more orders: the service stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("delivery is stopping, or begins anew as the changed configuration says: ask again in a moment")]
 pub struct Stopping;
@@ -80,7 +80,7 @@ struct Inner {
 }
 
 impl Uploader {
-    /// Begins to deliver, on a thread of its own: what is hashed and encrypted for an uplink does not hold up publishers.
+    /// Begins to deliver, on a thread of its own: hashing and encryption for the uplink do not hold up publishers.
     pub fn start(
         settings: UploaderSettings,
         said: Said,
@@ -96,7 +96,8 @@ impl Uploader {
         let remote = remote(&settings, &pace, &clock)?;
         let (go, may_go) = watch::channel(true);
         let said = Arc::new(Mutex::new(said));
-        // One for each transfer that reads, one that reads ahead, one that looks, one for keys.
+        // Each transfer has a thread that reads and one that reads ahead. Beside them one looks at the tape, and one reads
+        // keys.
         let threads = 2 * settings.delivery.transfers + 3;
         let cx = Arc::new(Context {
             reader: Reader::new(settings.dir, threads),
@@ -130,7 +131,7 @@ impl Uploader {
         let thread = std::thread::Builder::new()
             .name("sync".to_owned())
             .spawn(move || {
-                // Steps are written down before others build on them: it finds its place in the journal.
+                // The journal has every step before another depends on it: the next start continues from there.
                 runtime.block_on(async {
                     let mut begin = async || {
                         let paused = kept.lock().unwrap_or_else(PoisonError::into_inner).paused;
@@ -140,7 +141,7 @@ impl Uploader {
                     };
                     while has_failed("sync", begin()).await {}
                 });
-                // Reads that still go are of no use to anyone.
+                // Nobody needs the reads that still run.
                 runtime.shutdown_background();
             })
             .map_err(failed)?;
@@ -154,19 +155,19 @@ impl Uploader {
         })
     }
 
-    /// Stops sending, or goes on; also after a restart.
+    /// Pauses sending, or resumes it; also after a restart.
     pub async fn pause(&self, paused: bool) -> Result<(), Stopping> {
         self.keep("paused", paused.then(|| "true".to_owned()));
         self.said_now().paused = paused;
         self.order(Order::Pause(paused)).await
     }
 
-    /// Tries everything again, now, also what was set aside.
+    /// Tries all deliveries again at once, also failed ones.
     pub async fn retry(&self) -> Result<(), Stopping> {
         self.order(Order::Retry).await
     }
 
-    /// Most bytes a second from now on, also after a restart; `None` is without a limit.
+    /// Limits the bytes a second from now on, also after a restart; `None` is without a limit.
     pub async fn limit(&self, rate: Option<u64>) -> Result<(), Stopping> {
         self.keep("max_rate", Some(rate.unwrap_or(0).to_string()));
         self.said_now().max_rate = Some(rate.unwrap_or(0));
@@ -182,33 +183,33 @@ impl Uploader {
         self.inner.said.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Removes what is delivered of a recording from the store, soon. The error says why that could not be written down.
+    /// Removes the delivered files of a recording from the store, soon. The error says why the removal could not be committed.
     pub async fn remove(&self, recording: RecordingId) -> Result<Result<(), String>, Stopping> {
         let (done, removed) = oneshot::channel();
         self.order(Order::Remove(recording, done)).await?;
         removed.await.map_err(|_| Stopping)
     }
 
-    /// Tries whether the store lets this box do what deliveries need.
+    /// Checks whether the store permits this box what deliveries need.
     pub async fn check(&self) -> Result<SyncCheck, Stopping> {
         let (done, checked) = oneshot::channel();
         self.order(Order::Check(done)).await?;
         checked.await.map_err(|_| Stopping)
     }
 
-    /// The same, soon; what is wrong is told as it is after a start.
+    /// Has the store checked again, soon. A problem is reported as after a start.
     pub async fn check_again(&self) -> Result<(), Stopping> {
         self.order(Order::Recheck).await
     }
 
-    /// How it is.
+    /// The state of delivery.
     pub async fn status(&self) -> Result<SyncStatus, Stopping> {
         let (done, status) = oneshot::channel();
         self.order(Order::Status(done)).await?;
         status.await.map_err(|_| Stopping)
     }
 
-    /// Ends it. What is under way goes on after the next start. Blocks for a moment.
+    /// Stops delivery. Transfers that run continue after the next start. Blocks for a moment.
     pub fn stop(&self) {
         drop(
             self.inner
@@ -256,7 +257,7 @@ impl Uploader {
 }
 
 impl Said {
-    /// As it was kept: ids and bodies of [`NAMESPACE`].
+    /// Restores the orders from their kept values: ids and bodies of [`NAMESPACE`].
     pub fn restore(kept: &[(String, String)]) -> Self {
         let find = |wanted: &str| kept.iter().find(|(id, _)| id == wanted).map(|(_, body)| body);
         Self {

@@ -2,24 +2,24 @@
 
 use std::fmt;
 
-/// Where the keys of an account come from. They may change while the service runs.
+/// The source of an account's keys. The keys may change while the service runs.
 pub trait Keys: Send + Sync {
-    /// Reads them. The error says where they were looked for, and nothing of what was found.
+    /// Reads the keys. The error says where they were looked for, and contains nothing of their text.
     fn read(&self) -> Result<AccessKey, String>;
 }
 
 /// The keys of an account.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AccessKey {
-    /// Not a secret.
+    /// The id of the key, which is not a secret.
     pub id: String,
     secret: String,
-    /// Of a session.
+    /// The token of temporary keys.
     pub token: Option<String>,
 }
 
 impl AccessKey {
-    /// Takes them as they were found.
+    /// Makes a key of the texts that were found.
     pub fn new(id: String, secret: String, token: Option<String>) -> Self {
         Self { id, secret, token }
     }

@@ -1,7 +1,7 @@
 //! How a file is cut into the parts of an upload.
 //!
-//! S3 takes 10,000 parts of 5 MiB to 5 GiB each, the last one of any size. A part is in memory while it is on its way, so
-//! parts are as small as they may be.
+//! S3 takes 10,000 parts of 5 MiB to 5 GiB each, the last one of any size. A part is in memory while it is sent, so parts are
+//! as small as they may be.
 //!
 //! ```text
 //! Equal     | 1 | 2 | 3 | … | n |      all of one size but the last: the recording is closed
@@ -18,27 +18,27 @@ pub(super) const PART: u64 = 5 << 20;
 /// The most parts that S3 allows.
 const MOST: u64 = 10_000;
 
-/// So many parts of a growing file are of one size; those that follow are twice as large. 10,000 of them are 325 GB.
+/// Number of parts of a growing file with one size; the next parts are twice as large. 10,000 of them are 325 GB.
 const STEP: u32 = 2_000;
 
-/// How a file whose length is known is cut; not at all if it is one part.
+/// The layout of a file whose length is known; `None` if it fits into one part.
 pub(super) fn equal(len: u64) -> Option<Layout> {
     if len <= PART {
         return None;
     }
     let least = len.div_ceil(MOST);
-    // Whole MiB: nobody has to read odd numbers.
+    // Whole MiB, so that people read round numbers.
     let whole = least.div_ceil(1 << 20) << 20;
     Some(Layout::Equal(whole.max(PART)))
 }
 
-/// Where a part of equal size lies in the file; nothing behind its end.
+/// The range of a part of equal size in the file; `None` behind the end of the file.
 pub(super) fn equal_part(size: u64, number: u32, len: u64) -> Option<Range<u64>> {
     let start = size.checked_mul(u64::from(number.checked_sub(1)?))?;
     (start < len).then(|| start..start.saturating_add(size).min(len))
 }
 
-/// Which bytes of the body a part of a growing file has when it is full. The first has the front, too.
+/// The bytes of the body in a full part of a growing file. The first part has the front, too.
 pub(super) fn growing_part(number: u32) -> Range<u64> {
     let start = growing_start(number);
     start..growing_start(number.saturating_add(1))

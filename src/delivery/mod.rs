@@ -1,10 +1,10 @@
 //! Delivery: uploads recordings to an object store, whatever the network does.
 //!
-//! Its promises: every recording that is to be delivered is delivered once, whole, and in the configured order; nothing is called
-//! delivered before it is in the store; a failure delays nothing else; and recording never waits for delivery.
+//! Its promises: every recording that is to be delivered is delivered once, whole, and in the configured order; no recording is
+//! called delivered before it is in the store; a failure delays no other delivery; and recording never waits for delivery.
 //!
 //! Renditions are made while they are sent: no second copy is written, and no more than two parts of each transfer are in
-//! memory. The journal contains the progress of each, so that a crash costs only the part that was on its way.
+//! memory. The journal contains the progress of each, so that a crash costs only the part that was being sent.
 //!
 //! | module | what it is |
 //! |---|---|

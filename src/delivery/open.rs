@@ -11,7 +11,7 @@ use crate::store::{Library, RecordingRow, WaitingOrder};
 /// The most recordings in the answer.
 const SHOWN: usize = 20;
 
-/// Reads what is open.
+/// Reads the open recordings that are to be delivered.
 pub(super) fn open(library: &Library, delivery: &Delivery) -> Result<Vec<OpenStatus>, NoMaterial> {
     let mut found = Vec::new();
     let candidates = library.to_deliver(WaitingOrder::NewestFirst, true, SHOWN)?;
@@ -55,12 +55,12 @@ fn goes(delivery: &Delivery, row: &RecordingRow, format: Format) -> &'static str
     }
 }
 
-/// When the recording is closed at the latest, as far as its template says so.
+/// The latest time at which the recording is closed, if its template limits it.
 fn latest(row: &RecordingRow) -> Option<Micros> {
     let output = &row.spec.output;
     let split = [output.split.after, output.split.on_clock].into_iter().flatten();
     let split = split.map(|span| row.start.saturating_add(span.as_micros())).min();
-    // Nobody publishes: it waits so long for its publisher.
+    // Nobody publishes the stream: the recording waits this long for its publisher.
     let given_up = row
         .paused
         .then(|| row.end.saturating_add(output.resume.window.as_micros()));

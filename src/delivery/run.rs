@@ -41,15 +41,15 @@ const MOVED: &str = "the storage directory came from another box: nothing is rem
 /// The interval between two searches for objects to remove.
 const CLEAN: Micros = 10 * SECOND;
 
-/// What the store refused to remove is asked for again an hour after the start, and so often after that: rights are corrected and
-/// locks end, and nobody tells the box.
+/// A removal that the store refused is tried again an hour after the start, and then in this interval: permissions are
+/// corrected and locks end, and nobody tells the box.
 const REMOVE_AGAIN: Micros = 24 * 3_600 * SECOND;
 const REMOVE_FIRST: Micros = 3_600 * SECOND;
 
-/// The rate is what was sent in so much time.
+/// The rate is measured over this time.
 const RATE: Micros = 10 * SECOND;
 
-/// So many of those set aside are told of in a status.
+/// Most failed deliveries in a status.
 const SHOWN: usize = 20;
 
 /// An order of people.
@@ -57,16 +57,16 @@ pub(super) enum Order {
     Pause(bool),
     Retry,
     Limit(Option<u64>),
-    /// All renditions of a recording are to go from the store.
+    /// All renditions of a recording are to be removed from the store.
     Remove(RecordingId, oneshot::Sender<Result<(), String>>),
     Status(oneshot::Sender<SyncStatus>),
     /// Check the store, soon.
     Recheck,
-    /// Check the store now, and say what was found.
+    /// Check the store now, and answer with the result.
     Check(oneshot::Sender<SyncCheck>),
 }
 
-/// The loop's own.
+/// The state of the loop.
 pub(super) struct Loop {
     cx: Arc<Context>,
     planner: Planner,
@@ -76,25 +76,26 @@ pub(super) struct Loop {
     jobs: JoinSet<job::Ended>,
     tasks: HashMap<task::Id, Job>,
     cleaning: JoinSet<Result<bool, End>>,
-    /// Checks of the store, with whoever asked for them.
+    /// The checks that run.
     checks: JoinSet<SyncCheck>,
     asked: Vec<oneshot::Sender<SyncCheck>>,
-    /// Who asked while another check was under way, which may have seen the store as it was before.
+    /// The callers that asked while another check was running: that check may have seen an earlier state of the store.
     asked_since: Vec<oneshot::Sender<SyncCheck>>,
     checked: Option<SyncCheck>,
     clean_at: Micros,
     remove_again: Periodic,
-    /// Why nothing was removed when that was last tried.
+    /// The reason why the last cleaning removed nothing.
     unclean: Option<String>,
     dates: Dates,
     looked: Micros,
-    /// Live playlists, and the tape time of their stream at which there may be another chunk.
+    /// Live playlists, with the tape time of their stream at which there may be another chunk.
     awaits: HashMap<Job, (StreamName, Micros)>,
-    /// Something happened since it was looked at.
+    /// An event came since the last look at the deliveries.
     stale: bool,
-    /// What of the store's progress says that something else may wait now: recordings that ended, and events.
+    /// The part of the store's progress by which new deliveries may wait: recordings that ended, events, and the journal's
+    /// number.
     seen: (u64, u64, i64),
-    /// Why the journal could not be read when it was looked at last: it is asked often, and says the same each time.
+    /// The reason why the last look could not read the journal: the journal is read often, and the reason is logged once.
     unreadable: Option<String>,
     paused: bool,
     sent: VecDeque<(Micros, u64)>,
@@ -135,7 +136,7 @@ impl Loop {
         }
     }
 
-    /// Until nobody can give orders any more.
+    /// Runs until nobody can give orders any more.
     pub(super) async fn run(mut self, orders: &mut mpsc::Receiver<Order>) {
         loop {
             crate::watch::may_fail("sync");
@@ -169,11 +170,11 @@ impl Loop {
     /// Stops transfers outside of the configured hours.
     fn keep_hours(&mut self) {
         let in_hours = match &self.cx.delivery.window {
-            // Of a box that does not know what time it is nobody can say that it is too early.
+            // A box that does not know the time cannot tell that it is too early.
             Some(window) => !self.cx.clock.synced() || window.window_at(self.cx.clock.utc()).is_some(),
             None => true,
         };
-        // Where recordings cannot be read, nothing can be sent, and nothing is its own fault.
+        // Where recordings cannot be read, nothing can be sent, and no rendition is at fault.
         let readable = self.progress.borrow().failed.is_none();
         self.planner.set_in_hours(in_hours && readable);
         let may_run = self.planner.may_run();
@@ -181,7 +182,7 @@ impl Loop {
             .send_if_modified(|go| std::mem::replace(go, may_run) != may_run);
     }
 
-    /// The tape is longer: what waits for that goes on. Only what is new otherwise is a reason to ask the journal.
+    /// Notes that the tape is longer: deliveries that wait for it go on. The journal is read only after other changes.
     fn progressed(&mut self) {
         let progress = self.progress.borrow_and_update();
         let seen = (progress.recordings_ended, progress.events, progress.journal);
@@ -249,7 +250,7 @@ impl Loop {
                 }
                 Action::Delivered(recording) => {
                     self.submit(Command::Change(Change::Delivered { recording }));
-                    // Its row is to be another before it is looked for again.
+                    // The recording's row must say `delivered` before the next search.
                     let _ = self.cx.commit(Vec::new()).await;
                 }
                 Action::Failed(recording) => {
@@ -276,7 +277,7 @@ impl Loop {
         }
     }
 
-    /// What of a job is not delivered waits for somebody to look at it.
+    /// Marks the undelivered renditions of a job as failed: they wait until somebody acts.
     async fn set_aside(&mut self, job: Job, reason: String) {
         let known = self
             .cx
@@ -417,7 +418,7 @@ impl Loop {
                     End::Fault(fault) => fault.to_string(),
                     other => format!("{other:?}"),
                 };
-                // It is tried again soon, and says the same each time.
+                // The cleaning is tried again soon, and the same reason is logged once.
                 if self.unclean.as_ref() != Some(&why) {
                     tracing::warn!("nothing is removed from the object store for now: {why}");
                 }
@@ -477,7 +478,7 @@ impl Loop {
             let (recording, format) = (job.recording.to_string(), job.format.to_string());
             let own = |open: &&mut OpenStatus| open.recording == recording && open.format == format;
             if let Some(open) = open.iter_mut().find(own) {
-                // Late work is due now.
+                // Work that is late is due now.
                 open.due = Some(utc(at));
             }
         }
@@ -583,7 +584,7 @@ impl Loop {
             .next_wake(now)
             .map(|at| at.saturating_sub(now).max(0));
         let looked_again = self.looked.saturating_add(LOOK).saturating_sub(now);
-        // A refresh that was put off is made up for.
+        // A look that was put off is made up for.
         let soon = (self.stale && looked_again > 0).then_some(looked_again);
         let wake = [wake, soon].into_iter().flatten().min();
         wake.map_or(most, |micros| {

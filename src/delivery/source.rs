@@ -17,15 +17,15 @@ use crate::store::{Library, LibrarySource, RecordingRow, RecordingState, Renditi
 /// The material of a recording in one format.
 pub(super) struct Material {
     pub(super) row: RecordingRow,
-    /// One for each file; HLS has one folder.
+    /// One view for each file; HLS has one folder.
     pub(super) parts: Vec<View<LibrarySource>>,
     /// The recording's deliveries, as the journal has them.
     pub(super) known: Vec<Known>,
-    /// Nobody knows what was delivered of it before.
+    /// True when the recording was found again, and its former deliveries are not known.
     pub(super) found_again: bool,
 }
 
-/// Why there is nothing to send.
+/// The reason why there is nothing to send.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NoMaterial {
     /// The recording was deleted, or its tape was evicted.
@@ -42,7 +42,7 @@ pub(super) enum NoMaterial {
     Tape(String),
 }
 
-/// Bytes that were read, with their checksum and mark.
+/// Bytes that were read, with their MD5 and checksum.
 pub(super) struct Read {
     pub(super) payload: Payload,
     /// CRC-32C.
@@ -69,7 +69,7 @@ impl Material {
             other => NoMaterial::Store(other),
         })?;
         let parts = match job.format {
-            // A playlist carries any change.
+            // An HLS playlist can carry a change of tracks, so one view is enough.
             Format::Hls => vec![view],
             Format::Mp4 | Format::Fmp4 | Format::Flv | Format::Aac => view.parts(),
         };
@@ -83,7 +83,7 @@ impl Material {
 }
 
 impl OpenFile {
-    /// A file of a view. Goes on from `look`, and leaves there what the next one goes on from.
+    /// Opens a file of a view. It continues from `look`, and leaves its own state there for the next look.
     pub(super) fn open(
         format: Format,
         view: View<LibrarySource>,
@@ -105,13 +105,13 @@ impl OpenFile {
         })
     }
 
-    /// The mark of so many bytes of the body: the media that they are made of.
+    /// The mark of the first so many bytes of the body. It is made of the media in them.
     pub(super) fn mark(&self, body: u64) -> String {
         let file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         file.mark(body).to_string()
     }
 
-    /// Some of its bytes. `buffer` is one that was used before.
+    /// Reads a range of the file's bytes. `buffer` is memory that is used again.
     pub(super) fn read(&self, start: u64, end: u64, buffer: BytesMut) -> Result<Read, NoMaterial> {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         read(file.as_mut(), start, end, buffer)
@@ -138,14 +138,14 @@ fn boxed<G: Growing + Send + 'static>((file, looked): (G, Looked)) -> (Box<dyn G
     (Box::new(file), looked)
 }
 
-/// What is kept of a look at a recording that grows: the next one reads only what has come since. It is lost with the
+/// The state of a look at a growing recording: the next look reads only the media that came since. The state is lost with the
 /// process, and made anew from the beginning.
 #[derive(Debug, Default)]
 pub(super) struct Look {
     prefix: Prefix,
-    /// The first of its chunks, which stay as they are.
+    /// The first chunks of a folder, which do not change any more.
     chunks: Vec<ChunkFacts>,
-    /// Of a file: the last one of its format.
+    /// The state of the file's format.
     file: Looked,
 }
 
@@ -155,8 +155,8 @@ pub(super) struct OpenFolder {
 }
 
 impl OpenFolder {
-    /// Decides on the chunks; `grows`: viewers may have seen some before the recording ended. Then it goes on from `look`,
-    /// and leaves there what the next one goes on from.
+    /// Opens a folder and decides on its chunks. With `grows`, viewers may have seen some chunks before the recording ended:
+    /// then it continues from `look`, and leaves its own state there.
     pub(super) fn open(view: View<LibrarySource>, grows: bool, look: &mut Look) -> Result<Self, NoMaterial> {
         let Look {
             prefix, mut chunks, ..
@@ -177,7 +177,7 @@ impl OpenFolder {
         Ok(Self { hls })
     }
 
-    /// What of the folder can be sent now.
+    /// The facts of the folder that can be sent now.
     pub(super) fn facts(&self, complete: bool, look: &mut Look) -> FolderFacts {
         let hls = &self.hls;
         let count = if complete { hls.chunks() } else { hls.settled() };
@@ -204,8 +204,8 @@ impl OpenFolder {
         }
     }
 
-    /// A file of it, by its name. It is read now to know what it is known by, and again while it goes: a chunk may be of any
-    /// length, and is never in memory whole.
+    /// Opens a file of the folder by its name. It is read now for its checksums, and again while it is sent: a chunk may be of
+    /// any length, and is never in memory whole.
     pub(super) fn read(&self, name: &str) -> Result<(Read, Arc<FileSource>), NoMaterial> {
         let file = self
             .hls
@@ -231,7 +231,7 @@ impl OpenFolder {
         Ok((Read { payload, crc }, source))
     }
 
-    /// The longest that a chunk of what grows may be, in seconds: the target duration.
+    /// The target duration in seconds: the longest that a chunk of a growing folder may be.
     pub(super) fn longest_s(&self) -> u64 {
         self.hls.target_duration_s()
     }
@@ -255,14 +255,14 @@ impl OpenFolder {
     }
 }
 
-/// A file of a folder that is read while it goes.
+/// A file of a folder that is read while it is sent.
 pub(super) struct FileSource {
     file: Mutex<HlsFile<LibrarySource>>,
     failed: Mutex<Option<String>>,
 }
 
 impl FileSource {
-    /// Why it could not be read, if it could not.
+    /// The reason why the file could not be read, if it could not.
     pub(super) fn failure(&self) -> Option<String> {
         self.failed.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -317,7 +317,7 @@ impl From<FileError> for NoMaterial {
     }
 }
 
-/// Reads from what is open already on a thread that may wait for it.
+/// Reads from open files on a thread that may wait for them.
 pub(super) async fn from_tape<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, NoMaterial> + Send + 'static,
 ) -> Result<T, NoMaterial> {

@@ -33,22 +33,22 @@ pub(in crate::delivery) enum FileStep {
     Put,
     /// Write down that an upload is about to begin, then begin it.
     Begin(Layout),
-    /// Whether an upload was begun is not known: give up whatever was begun under the key.
+    /// An upload may have begun and its id is unknown: give up every upload that was begun under the key.
     Sweep,
     Part {
         number: u32,
-        /// Where its bytes are in the file as it is now.
+        /// The part's bytes in the file as it is now.
         range: Range<u64>,
-        /// How much of the body is sent with it and all before it: what its mark is of.
+        /// Bytes of the body up to the end of this part: the part's mark is made of them.
         marked: u64,
     },
     /// Complete the upload: the store makes one object of the parts.
     Complete,
-    /// The sent parts are not parts of the file any more: cancel the upload and begin again.
+    /// The sent parts do not belong to the file any more: cancel the upload and begin again.
     Restart,
 }
 
-/// Decides. `mark` tells what so many bytes of the body are made of now.
+/// Decides the next step of a file. `mark` gives the mark of the first so many bytes of the body.
 pub(in crate::delivery) fn next_of_file(
     facts: &FileFacts,
     rendition: &Rendition,
@@ -76,7 +76,7 @@ fn first_step(facts: &FileFacts) -> FileStep {
             Some(layout) => FileStep::Begin(layout),
         };
     }
-    // With a second part there is an upload; before that the file may still turn out to be a small one.
+    // An upload has at least two parts: with fewer settled bytes the file may still turn out to be a small one.
     if facts.may_grow && facts.settled >= layout::growing_part(2).end {
         FileStep::Begin(Layout::Growing)
     } else {
@@ -86,10 +86,10 @@ fn first_step(facts: &FileFacts) -> FileStep {
 
 fn next_equal(size: u64, facts: &FileFacts, pieces: &Parts, mark: &dyn Fn(u64) -> String) -> FileStep {
     if !facts.complete {
-        // It was complete when this began, and is open again: only a journal that was made anew says so.
+        // The file was complete when the upload began, and is open again: only a journal that was made again says so.
         return FileStep::Restart;
     }
-    // One mark for all: the file is whole.
+    // All parts have the same mark, as the file is whole.
     let body = facts.len.saturating_sub(facts.front);
     if !pieces.is_empty() {
         let now = mark(body);
@@ -125,7 +125,7 @@ fn next_growing(facts: &FileFacts, pieces: &Parts, mark: &dyn Fn(u64) -> String)
         last = Some(piece);
         number += 1;
     }
-    // The mark of the last one is of all that was sent before it, too.
+    // The last part's mark also covers all parts before it.
     if last.is_some_and(|piece| sent > body || piece.mark != mark(sent)) {
         return FileStep::Restart;
     }
@@ -136,7 +136,7 @@ fn next_growing(facts: &FileFacts, pieces: &Parts, mark: &dyn Fn(u64) -> String)
     };
     let whole = layout::growing_part(number);
     if sent != whole.start {
-        // The last one was not full, as it was the end of the file; and now there is more.
+        // The last part was not full, as it was the end of the file. If there is more now, the upload begins again.
         return if facts.complete && sent == body {
             first_part(facts, body, pieces)
         } else {
@@ -157,11 +157,11 @@ fn next_growing(facts: &FileFacts, pieces: &Parts, mark: &dyn Fn(u64) -> String)
     first_part(facts, body, pieces)
 }
 
-/// The front and what of the body has room beside it, when all else is there.
+/// Decides about part 1, when all other parts are there. It has the front, and as much of the body as fits beside it.
 fn first_part(facts: &FileFacts, body: u64, pieces: &Parts) -> FileStep {
     let end = facts.front.saturating_add(body.min(PART));
     match pieces.get(&1) {
-        // The front has the date of its recording in it, and what was sent is of another.
+        // The front contains the recording's date, and the part was sent with another date.
         Some(piece) if piece.bytes != end => FileStep::Restart,
         Some(_) => FileStep::Complete,
         None => FileStep::Part {

@@ -1,8 +1,7 @@
 //! A folder: HLS.
 //!
-//! The init of a chunk is sent before the chunk, and the playlist that names the chunk after it. So a player can play every
-//! chunk that
-//! the playlist names at any moment. The master playlist is sent after the first playlist.
+//! The init of a chunk is sent before the chunk, and the playlist that names the chunk after it. So at any moment a player can
+//! play every chunk that the playlist names. The master playlist is sent after the first playlist.
 
 use std::collections::HashMap;
 
@@ -16,13 +15,13 @@ pub(in crate::delivery) type Files = HashMap<String, Piece>;
 pub(in crate::delivery) struct FolderFacts {
     /// Files that decode the chunks: name and mark.
     pub(in crate::delivery) inits: Vec<(String, String)>,
-    /// Those chunks that will stay as they are.
+    /// The settled chunks.
     pub(in crate::delivery) chunks: Vec<ChunkFacts>,
     /// The mark of the master playlist.
     pub(in crate::delivery) master: String,
     /// The recording is closed: the folder does not grow any more.
     pub(in crate::delivery) complete: bool,
-    /// How much more has to be recorded before there may be another chunk, in milliseconds.
+    /// Milliseconds that must still be recorded before there may be another chunk.
     pub(in crate::delivery) next_ms: u64,
 }
 
@@ -45,9 +44,9 @@ pub(in crate::delivery) enum FolderStep {
     File { name: String, mark: String },
     /// Put the playlist of the first so many chunks, to which more will be added.
     Playlist { chunks: usize, mark: String },
-    /// Put the playlist of all of them.
+    /// Put the playlist of all chunks.
     LastPlaylist { mark: String },
-    /// Put the master playlist: that of what grows, or that of all.
+    /// Put the master playlist: of the chunks so far while the folder grows, or of all chunks.
     Master { mark: String },
     /// The folder is complete.
     Done,
@@ -56,14 +55,15 @@ pub(in crate::delivery) enum FolderStep {
 /// The name under which a master playlist that was put is remembered.
 pub(in crate::delivery) const MASTER: &str = "master.m3u8";
 
-/// What a playlist is remembered by begins so: that of the chunks so far, and that of all.
+/// The mark of a live playlist begins with this word, that of the last playlist with the other.
 const FIRST: &str = "first";
 const ALL: &str = "all";
 
 /// The name under which a playlist that was put is remembered. It cannot be a file's.
 pub(in crate::delivery) const PLAYLIST: &str = "index.m3u8";
 
-/// Decides. `hold`: viewers got a playlist only just now, and there is more to send: the next one can wait.
+/// Decides the next step of a folder. With `hold`, viewers got a playlist a moment ago and there is more to send, so the next
+/// playlist waits.
 pub(in crate::delivery) fn next_of_folder(facts: &FolderFacts, pieces: &Files, hold: bool) -> FolderStep {
     let mark_of = |name: &str| pieces.get(name).map(|piece| piece.mark.as_str());
     let file = |name: &str, mark: &str| FolderStep::File {
@@ -82,7 +82,7 @@ pub(in crate::delivery) fn next_of_folder(facts: &FolderFacts, pieces: &Files, h
         if mark_of(&chunk.name) == Some(&chunk.mark) {
             continue;
         }
-        // On a slow link viewers get each chunk as it comes, also when the recording has ended meanwhile.
+        // On a slow link viewers get each chunk as it arrives, also when the recording has ended meanwhile.
         return match so_far(facts, number, &mark_of) {
             Some(step) if !hold && (!facts.complete || was_seen(&mark_of)) => step,
             _ => file(&chunk.name, &chunk.mark),
@@ -95,7 +95,7 @@ pub(in crate::delivery) fn next_of_folder(facts: &FolderFacts, pieces: &Files, h
     }
 }
 
-/// True when a playlist is there that viewers may have seen while the recording grew.
+/// True when the store has a playlist that viewers may have seen while the recording grew.
 pub(in crate::delivery) fn was_seen<'a>(mark_of: &impl Fn(&str) -> Option<&'a str>) -> bool {
     mark_of(PLAYLIST).is_some_and(|mark| mark.starts_with(FIRST))
 }
@@ -118,13 +118,13 @@ fn so_far<'a>(
     mark_of: &impl Fn(&str) -> Option<&'a str>,
 ) -> Option<FolderStep> {
     let mark = format!("{FIRST} {chunks} {}", last_mark(facts, chunks));
-    // What viewers saw is not taken from them: one that has to be put again is in the playlist already.
+    // A chunk that viewers saw stays in the playlist, also when the chunk has to be put again.
     let listed = mark_of(PLAYLIST).map_or(0, listed);
     let news = chunks > listed || chunks == listed && mark_of(PLAYLIST) != Some(&mark);
     (chunks > 0 && news).then_some(FolderStep::Playlist { chunks, mark })
 }
 
-/// Puts the master playlist, unless it is there. It names the other one, which has to be there.
+/// Puts the master playlist, unless it is there. It names the other playlist, which has to be there first.
 fn master<'a>(facts: &FolderFacts, mark_of: &impl Fn(&str) -> Option<&'a str>) -> Option<FolderStep> {
     mark_of(PLAYLIST)?;
     let of = if facts.complete { ALL } else { FIRST };
@@ -132,7 +132,7 @@ fn master<'a>(facts: &FolderFacts, mark_of: &impl Fn(&str) -> Option<&'a str>) -
     (mark_of(MASTER) != Some(&mark)).then_some(FolderStep::Master { mark })
 }
 
-/// Puts the playlist of all, unless it is there.
+/// Puts the playlist of all chunks, unless it is there.
 fn last_playlist<'a>(facts: &FolderFacts, mark_of: &impl Fn(&str) -> Option<&'a str>) -> Option<FolderStep> {
     let chunks = facts.chunks.len();
     let mark = format!("{ALL} {chunks} {}", last_mark(facts, chunks));

@@ -16,7 +16,7 @@ use crate::format::View;
 use crate::media::Micros;
 use crate::store::{DeliveryChange, Layout, LibrarySource, Piece, Upload};
 
-/// An upload that had to begin again so often in one go will not do.
+/// Most restarts of an upload in one run of a job; after more the file is refused.
 const RESTARTS: u32 = 2;
 
 struct Ahead {
@@ -24,17 +24,17 @@ struct Ahead {
     bytes: JoinHandle<Result<Read, NoMaterial>>,
 }
 
-/// A file that is open, and what of it the store has.
+/// An open file, and the parts of it that the store has.
 struct Going {
     file: Arc<OpenFile>,
     facts: FileFacts,
     parts: Parts,
-    /// CRC-32C of the front, of an upload in equal parts: it has dates in it, which may be set right between two parts.
+    /// CRC-32C of the front, for an upload in equal parts. The front contains dates, which may be corrected between two parts.
     front: Option<u32>,
     ahead: Option<Ahead>,
-    /// The memory of a part that was sent, for one that is to be read.
+    /// The memory of a part that was sent, for the next part that is read.
     used: BytesMut,
-    /// The last mark that was asked for: it is asked for several times, and takes a look at every fragment.
+    /// The last mark and its length: the mark is asked for several times, and making it looks at every fragment.
     marked: Mutex<Option<(u64, String)>>,
     restarts: u32,
 }
@@ -136,11 +136,12 @@ impl Transfer<'_> {
         }
     }
 
-    /// When the next part may be there: half of what it takes at the recording's rate, which is not the same all the time.
+    /// The time until the next part may be there: half of the time that it takes at the recording's rate, because that rate
+    /// varies.
     fn next_part(&self, going: &Going) -> Micros {
         let sent: u64 = going.parts.values().map(|part| part.bytes).sum();
         let next = match self.rendition.upload {
-            // The first part comes last.
+            // In an upload of a growing file, part 1 comes last.
             Some(_) => sent.saturating_add(2 * PART),
             None => 2 * PART,
         };
@@ -176,7 +177,7 @@ impl Transfer<'_> {
         self.check(len, read.crc, etag).await
     }
 
-    /// Of a recording that was found again: what the store has may be it.
+    /// True when the store may have the file of a recording that was found again.
     async fn is_there_already(&mut self, len: u64) -> Result<bool, End> {
         if !self.material.found_again {
             return Ok(false);
@@ -192,11 +193,11 @@ impl Transfer<'_> {
         Ok(same)
     }
 
-    /// An upload begins. That it may have begun is written down before.
+    /// Begins an upload. The journal says first that an upload may have begun.
     async fn begin(&mut self, layout: Layout) -> Result<(), End> {
         self.still_here().await?;
         if self.material.found_again {
-            // The journal that was lost may have known of one.
+            // The journal that was lost may have known of an upload.
             self.sweep().await?;
         }
         self.rendition.upload = Some(Upload { id: None, layout });
@@ -214,7 +215,7 @@ impl Transfer<'_> {
         });
         self.write_down().await?;
         self.cx.looked_at().insert(self.rendition.id);
-        // On a long way somebody may have deleted it meanwhile: what was begun is given up.
+        // On a slow link the recording may have been deleted meanwhile: then the new upload is given up.
         let here = self.still_here().await;
         if let Err(End::Material(NoMaterial::Gone)) = here {
             let forget = DeliveryChange::Forget(self.rendition.id);
@@ -223,7 +224,7 @@ impl Transfer<'_> {
         here
     }
 
-    /// Gives up whatever was begun under the key.
+    /// Gives up every upload that was begun under the key.
     async fn sweep(&mut self) -> Result<(), End> {
         let key = self.rendition.key.clone();
         match self.ask(Request::Uploads { key: key.clone() }).await {
@@ -234,7 +235,8 @@ impl Transfer<'_> {
                 }
             }
             Ok(_) => return Err(senseless("a list of uploads")),
-            // A key may be narrower than that, and not every service knows the question. A rule of the bucket does it then.
+            // A key may not have the permission to list uploads, and some services do not know this request. Then a rule of the
+            // bucket removes them.
             Err(End::Fault(Fault::Unsupported(_) | Fault::Refused(_) | Fault::Damaged(_))) => {
                 tracing::debug!(%key, "the object store does not list the uploads that were begun");
             }
@@ -266,7 +268,7 @@ impl Transfer<'_> {
         self.cx.looked_at().contains(&self.rendition.id)
     }
 
-    /// Asks the store, once after each start, whether it still has what is written down.
+    /// Asks the store, once after each start, whether it still has the parts that the journal names.
     async fn look(&mut self, going: &mut Going) -> Result<(), End> {
         let (key, upload) = self.upload()?;
         match self.ask(Request::Parts { key, upload }).await {
@@ -284,7 +286,7 @@ impl Transfer<'_> {
                 }
                 return self.restart(going).await;
             }
-            // What was sent is known here, too. If the store has not all of it, it says so in the end.
+            // The journal names the sent parts. If the store lacks one, it says so when the upload is completed.
             Err(End::Fault(Fault::Unsupported(_) | Fault::Refused(_))) => {
                 tracing::debug!(key = %self.rendition.key, "the object store does not list the parts of an upload");
             }
@@ -336,7 +338,7 @@ impl Transfer<'_> {
         Ok(())
     }
 
-    /// Nothing if the upload has to begin again.
+    /// Completes the upload; `None` if it has to begin again.
     async fn complete(&mut self, going: &mut Going) -> Result<Option<Reached>, End> {
         self.still_here().await?;
         let (key, upload) = self.upload()?;
@@ -377,7 +379,7 @@ impl Transfer<'_> {
         }
     }
 
-    /// Reads the whole object again, unless that was done before with this store: then it is known to make ETags in another way.
+    /// Reads the whole object again. This is done once: afterwards the store is known to make ETags in another way.
     async fn check_doubted(&self, going: &Going, etag: &str) -> Result<(), End> {
         if self.cx.other_etags.load(Ordering::Relaxed) {
             return Ok(());
@@ -392,7 +394,8 @@ impl Transfer<'_> {
         Ok(())
     }
 
-    /// The answer to the end of the upload may have been lost: the object is there, and of this recording.
+    /// True when the upload is complete already: the answer to its completion may have been lost. The object has the length of
+    /// the file, and belongs to this recording.
     async fn is_complete_already(&mut self, going: &Going) -> Result<bool, End> {
         let next = next_of_file(&going.facts, &self.rendition, &going.parts, &|body| {
             going.mark(body)
@@ -414,7 +417,7 @@ impl Transfer<'_> {
         Ok(same)
     }
 
-    /// Size and ETag of what is there now, and what is in it if that is asked for.
+    /// Checks size and ETag of the object in the store, and its content if that is configured.
     async fn check(&mut self, len: u64, crc: u32, etag: String) -> Result<Reached, End> {
         let seen = self.make_sure(&self.rendition.key, len, &etag).await?;
         if self.cx.delivery.read_back {
@@ -436,7 +439,7 @@ impl Transfer<'_> {
 }
 
 impl Going {
-    /// What the journal remembers a part by.
+    /// The mark by which the journal remembers a part.
     fn mark(&self, body: u64) -> String {
         let mut marked = self.marked.lock().unwrap_or_else(PoisonError::into_inner);
         let mark = match marked.take() {
@@ -466,7 +469,7 @@ impl Going {
         tokio::task::spawn_blocking(move || file.read(range.start, range.end, buffer))
     }
 
-    /// Reads what is probably sent next while something else is on its way.
+    /// Reads the part that is probably sent next, while another one is sent.
     fn read_ahead(&mut self, rendition: &crate::store::Rendition) {
         let next = next_of_file(&self.facts, rendition, &self.parts, &|body| self.mark(body));
         self.ahead = match next {

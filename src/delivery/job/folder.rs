@@ -17,17 +17,16 @@ const PLAYLIST_TYPE: &str = "application/vnd.apple.mpegurl";
 const CHUNK_TYPE: &str = "video/iso.segment";
 const INIT_TYPE: &str = "video/mp4";
 
-/// Nobody on the way may keep a playlist that still grows.
+/// No cache may keep a playlist that still grows.
 const NOT_KEPT: Option<&str> = Some("no-cache");
 
-/// So many files go at once to a store that is far away, when there is more to send than one.
+/// Files that are sent at once to a store that is far away, when more than one waits.
 const AT_ONCE: usize = 3;
 
-/// A file took no longer than this: it is the way there and back that takes the time, and the link has room for another.
+/// A file that took no longer than this spends its time on the round trip, and the link has room for another file.
 const QUICK: Micros = SECOND + SECOND / 2;
 
-/// While there is more to send, the next playlist waits so long: with what one chunk takes that is no more than one and a
-/// half target
+/// While more chunks wait, the next playlist waits this long. With the time of one chunk, that is at most one and a half target
 /// durations, as long as the link carries the stream.
 const HOLD: Micros = 3 * SECOND;
 
@@ -87,14 +86,15 @@ impl Transfer<'_> {
                 self.announce_master().await?;
             }
             let now = self.cx.clock.boot();
-            // Behind, viewers have enough to play: chunks first, and a playlist once in a while.
+            // Viewers have enough to play while the transfer is behind: chunks go first, and a playlist follows once in a
+            // while.
             let hold = listed.is_some_and(|at| now.saturating_sub(at) < HOLD);
             let step = next_of_folder(&facts, &files, hold);
             if step == FolderStep::Wait || !self.name().await? {
                 return Ok(Reached::Tape(next));
             }
             if !looked && complete && self.is_there(PLAYLIST, folder.last_playlist().len()).await? {
-                // The master playlist may not have come after it.
+                // The master playlist may not have been sent after the last playlist.
                 self.make_sure_of_master(&folder, &facts).await?;
                 return self.folder_is_there(&folder, &facts, &files, bytes).await;
             }
@@ -147,19 +147,19 @@ impl Transfer<'_> {
         if answer.is_err()
             && let Err(gone @ End::Material(NoMaterial::Gone)) = self.still_here().await
         {
-            // It was deleted while it went, and what it is made of with it: whether the store has some of it nobody knows.
+            // The recording and its tape were deleted while the file was sent. The store may have a part of the file.
             let _ = self.ask(Request::Remove { key }).await;
             return Err(gone);
         }
         if let Some(reason) = file.source.and_then(|source| source.failure()) {
-            // It is not the network's fault.
+            // The tape caused this failure, not the network.
             return Err(NoMaterial::Tape(reason).into());
         }
         let Answer::Stored { etag } = answer? else {
             return Err(senseless("a file"));
         };
         if file.cache != NOT_KEPT {
-            // What grows is put again in a moment; what stays is to be there.
+            // A growing playlist is put again in a moment; any other file must be there.
             self.make_sure(&key, piece.bytes, &etag).await?;
         }
         piece.etag = etag;
@@ -182,7 +182,7 @@ impl Transfer<'_> {
         self.announce_master().await
     }
 
-    /// The address of the master playlist is told from when it is there.
+    /// Announces the address of the master playlist once it is in the store.
     async fn announce_master(&mut self) -> Result<(), End> {
         if self.rendition.master_url.is_some() {
             return Ok(());
@@ -191,7 +191,8 @@ impl Transfer<'_> {
         self.write_down().await
     }
 
-    /// Of a recording that was found again: the store may have its last playlist, which came after all that it names.
+    /// True when the store has the last playlist of a recording that was found again. That playlist was sent after all files
+    /// that it names.
     async fn is_there(&self, name: &str, bytes: usize) -> Result<bool, End> {
         let Some(seen) = self.seen(self.key_of(name)).await? else {
             return Ok(false);
@@ -228,7 +229,7 @@ impl Transfer<'_> {
     }
 }
 
-/// The files that go next, as many as `most`: what follows them is decided when they are there.
+/// The next files to send, `most` at most. All later steps are decided when these files are there.
 fn files_ahead(facts: &FolderFacts, files: &Files, most: usize) -> Vec<FolderStep> {
     let (mut steps, mut expected) = (Vec::new(), files.clone());
     while steps.len() < most {
@@ -248,7 +249,7 @@ fn files_ahead(facts: &FolderFacts, files: &Files, most: usize) -> Vec<FolderSte
     steps
 }
 
-/// Reads what is needed to send it.
+/// Reads the content of a step.
 async fn prepare(
     folder: &Arc<OpenFolder>,
     facts: &FolderFacts,
@@ -295,7 +296,7 @@ async fn prepare(
     }))
 }
 
-/// Does all of them at once; what they gave, in their order.
+/// Runs all futures at once; gives their results in their order.
 async fn all<T>(works: Vec<impl Future<Output = T>>) -> Vec<T> {
     let mut works: Vec<_> = works.into_iter().map(|work| (Box::pin(work), None)).collect();
     poll_fn(|cx| {

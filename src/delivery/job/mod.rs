@@ -1,8 +1,8 @@
 //! One transfer: it sends one format of a recording as far as possible now.
 //!
-//! This module is thin: `decide` decides the next step from the journal and the tape. The transfer carries the step out,
-//! and writes
-//! it to the journal before the next step depends on it. So after a crash the journal is never ahead of the object store.
+//! This module is thin: `decide` decides the next step from the journal and the tape. The transfer carries the step out, and
+//! commits it to the journal before the next step depends on it. So after a crash the journal is never ahead of the object
+//! store.
 
 mod file;
 mod folder;
@@ -25,30 +25,30 @@ use crate::store::{DeliveryChange, LibrarySource, Rendition, RenditionId, Rendit
 const SECOND: Micros = 1_000_000;
 const DAY: Micros = 86_400 * SECOND;
 
-/// A recording that grows is looked at again after so many times what the look took, the network's time left out: looking is
-/// never more than some hundredths of what the machine does.
+/// The pause before the next look at a growing recording, as a multiple of the time that the last look took without the
+/// network. So looking takes no more than some hundredths of the machine's time.
 const PATIENCE: Micros = 50;
 
-/// However long a look took: viewers of a live playlist wait for the next one (RFC 8216 §6.2.2 wants it after no more than one
-/// and a half target durations, 9 s).
+/// The longest pause between two looks at a live playlist, because viewers wait for the next one. RFC 8216 §6.2.2 wants it
+/// after no more than one and a half target durations, 9 s.
 const MOST_FOLDER: Micros = 2 * SECOND;
 
 /// The longest pause between two looks at a file that grows: no viewer waits for it.
 const MOST_FILE: Micros = 60 * SECOND;
 
-/// What is live gives way to others after so long, if there is always more of it.
+/// A live transfer that always has more to send gives way to others after this long.
 const TURN: Micros = 10 * SECOND;
 
-/// Bytes of an object that are read at a time to compare them.
+/// Bytes of an object that are read at a time for a comparison.
 const READ: u64 = 1 << 20;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reached {
-    /// The store has all of it, or there is nothing of it to have.
+    /// The store has all of the rendition, or the rendition has no file.
     End,
-    /// The store has all that there is so far. There is nothing more to send before so much more time was recorded.
+    /// The store has all that there is so far. The next data comes when so much more time was recorded.
     Tape(Micros),
-    /// There is more to send, and it is the turn of others.
+    /// There is more to send, and other transfers have their turn first.
     Turn,
 }
 
@@ -59,7 +59,7 @@ struct Transfer<'a> {
     material: &'a Facts,
 }
 
-/// What transfers of one recording know of it.
+/// The facts of a recording that its transfers share.
 struct Facts {
     row: crate::store::RecordingRow,
     closed: bool,
@@ -69,27 +69,27 @@ struct Facts {
 
 /// The result of one run of a job.
 struct Visit {
-    /// Somebody waits for it: it is live, or was until now.
+    /// Somebody waits for the recording: it is live, or was until now.
     urgent: bool,
     began: Micros,
-    /// The store did something that it was asked for.
+    /// The store carried out a request.
     answered: AtomicBool,
     /// The time for reading the journal and the indexes, microseconds.
     looking: AtomicI64,
-    /// Of which stream how much more is waited for.
+    /// The stream whose tape the job waits for, and how much more of it.
     awaits: OnceLock<(StreamName, Micros)>,
 }
 
 /// The outcome of a job.
 pub(super) struct Ended {
     pub(super) outcome: Outcome,
-    /// The store did something that it was asked for.
+    /// The store carried out a request.
     pub(super) answered: bool,
-    /// It goes on when so much more of the stream is on the tape.
+    /// The stream whose tape the job waits for, and how much more of it.
     pub(super) awaits: Option<(StreamName, Micros)>,
 }
 
-/// Goes as far as it can. `urgent`: somebody waits for it.
+/// Runs a job as far as it can go now. `urgent`: somebody waits for it.
 pub(super) async fn run(cx: Arc<Context>, job: Job, urgent: bool) -> Ended {
     let visit = Arc::new(Visit {
         urgent,
@@ -111,7 +111,7 @@ fn outcome(ended: Result<Outcome, End>) -> Outcome {
         Ok(outcome) => outcome,
         Err(End::Stopped) => Outcome::Stopped,
         Err(End::Journal(reason)) => Outcome::JournalFailed(reason),
-        // It is forgotten when it is not among what waits any more.
+        // The planner forgets the job when the recording is no longer among those that wait.
         Err(End::Material(NoMaterial::Gone)) => Outcome::Waits(SECOND),
         Err(End::Material(NoMaterial::Store(error))) => Outcome::JournalFailed(error.to_string()),
         Err(End::Material(NoMaterial::Void(reason) | NoMaterial::Tape(reason))) => Outcome::Broken(reason),
@@ -143,7 +143,7 @@ async fn go(cx: &Arc<Context>, job: Job, visit: &Arc<Visit>) -> Result<Outcome, 
     let (mut outcome, count) = (Outcome::Done, parts.len());
     let grows_there = job.format == Format::Hls || cx.remote.takes_parts_in_any_order();
     if !facts.closed && !grows_there && count <= 1 {
-        // It is looked at when it is closed.
+        // The file is sent when the recording is closed.
         return Ok(Outcome::Grows(MOST_FILE));
     }
     for (part, view) in (1_u32..).zip(parts) {
@@ -172,7 +172,7 @@ async fn go(cx: &Arc<Context>, job: Job, visit: &Arc<Visit>) -> Result<Outcome, 
         match transfer.send(view, complete).await? {
             Reached::End => (),
             Reached::Turn => return Ok(Outcome::Turn),
-            // Its name cannot be made yet.
+            // The name of the file cannot be made yet.
             Reached::Tape(_) if facts.closed => return Ok(Outcome::Waits(SECOND)),
             Reached::Tape(next) => {
                 let next = visit.left(next, cx.clock.boot());
@@ -190,7 +190,7 @@ async fn go(cx: &Arc<Context>, job: Job, visit: &Arc<Visit>) -> Result<Outcome, 
 }
 
 impl Visit {
-    /// Does what is a part of looking how far the tape is.
+    /// Runs `work`, and counts its time as looking at the tape.
     async fn looking<T>(&self, cx: &Context, work: impl Future<Output = T>) -> T {
         let began = cx.clock.boot();
         let done = work.await;
@@ -199,12 +199,12 @@ impl Visit {
         done
     }
 
-    /// What is left of a wait for more of the tape than there was at the look: it was recorded while other things were sent.
+    /// The part of a wait that is left: tape was recorded while other files were sent.
     fn left(&self, next: Micros, now: Micros) -> Micros {
         next.saturating_sub(now.saturating_sub(self.began)).max(0)
     }
 
-    /// How long to wait before looking again, if there is nothing more before `next`.
+    /// The time to wait before the next look, if no more tape is there before `next`.
     fn wait(&self, format: Format, next: Micros) -> Micros {
         let took = self.looking.load(Ordering::Relaxed);
         let most = match format {
@@ -236,14 +236,14 @@ impl Transfer<'_> {
         }
     }
 
-    /// Asks the store of objects for something.
+    /// Sends a request to the object store.
     async fn ask(&self, request: Request) -> Result<Answer, End> {
         let answer = self.cx.ask(request).await?;
         self.material.visit.answered.store(true, Ordering::Relaxed);
         Ok(answer)
     }
 
-    /// True when others are to have their turn before it goes on.
+    /// True when other transfers have their turn before this one goes on.
     fn gives_way(&self) -> bool {
         let began = self.material.visit.began;
         let had_its_turn = self.cx.clock.boot().saturating_sub(began) >= TURN;
@@ -251,7 +251,7 @@ impl Transfer<'_> {
         can_wait && self.cx.give_way.load(Ordering::Relaxed)
     }
 
-    /// What is there under a key. A key that may not list the bucket is told "forbidden" where there is nothing.
+    /// The object under a key. To a box that may not list the bucket, the store answers "forbidden" where there is no object.
     async fn seen(&self, key: String) -> Result<Option<ObjectSeen>, End> {
         match self.ask(Request::Head { key }).await {
             Ok(Answer::Head(seen)) => Ok(seen),
@@ -261,9 +261,9 @@ impl Transfer<'_> {
         }
     }
 
-    /// Sees whether the store has what it said to have taken; the ETag that it has now.
+    /// Checks that the store still has what it confirmed; gives the object's present ETag.
     async fn make_sure(&self, key: &str, len: u64, etag: &str) -> Result<String, End> {
-        // One different answer may come from something in the network.
+        // One wrong answer may come from a device in the network.
         match self.look_at_object(key, len, etag).await {
             Ok(seen) => Ok(seen),
             Err(_) => self.look_at_object(key, len, etag).await,
@@ -285,7 +285,7 @@ impl Transfer<'_> {
         }
     }
 
-    /// Stops where somebody deleted the recording meanwhile.
+    /// Stops where the recording was deleted meanwhile.
     async fn still_here(&self) -> Result<(), End> {
         let recording = self.job.recording;
         let here = self.cx.read(move |library| Ok(library.has(recording)?));
@@ -296,7 +296,7 @@ impl Transfer<'_> {
         }
     }
 
-    /// Writes the rendition down as it is now.
+    /// Commits the present state of the rendition.
     async fn write_down(&self) -> Result<(), End> {
         self.cx
             .commit(vec![DeliveryChange::Put(self.rendition.clone())])
@@ -321,7 +321,8 @@ impl Transfer<'_> {
         self.cx.board().insert(self.job, shown);
     }
 
-    /// The store has all of it: says so, after what else is to be done with it. `len`: of the object that has its key.
+    /// Concludes a rendition that the store has whole: the work that follows, then its state. `len`: bytes of the object under
+    /// its key.
     async fn delivered(&mut self, len: u64) -> Result<Reached, End> {
         let utc = dated(self.cx.clock.utc(), self.cx.remote.clock_offset());
         self.rendition.remove_at = self.lifecycle(len).await?.map(|time| utc.saturating_add(time));
@@ -339,7 +340,7 @@ impl Transfer<'_> {
         Ok(Reached::End)
     }
 
-    /// How long the object is kept before this box removes it.
+    /// The time for which the object is kept before this box removes it.
     async fn lifecycle(&self, len: u64) -> Result<Option<Micros>, End> {
         let Some(Keep::For(time)) = self.material.row.spec.output.storage_time else {
             return Ok(None);
@@ -367,7 +368,8 @@ impl Transfer<'_> {
         }
     }
 
-    /// A gateway that does not know tags takes one for an object, and puts it in place of what was delivered.
+    /// Checks that the object is still there after it was tagged. A gateway that does not know tags takes the tag for an
+    /// object, and replaces the delivered one with it.
     async fn look_behind_tag(&self, len: u64) -> Result<(), End> {
         let (key, rendition) = (&self.rendition.key, &self.rendition);
         let seen = match self.ask(Request::Head { key: key.clone() }).await? {
@@ -382,7 +384,7 @@ impl Transfer<'_> {
             return Ok(());
         }
         self.cx.takes_no_tags.store(true, Ordering::Relaxed);
-        // All of it is sent again, and without a tag.
+        // The whole object is sent again, without a tag.
         self.cx
             .commit(vec![DeliveryChange::Restart(self.rendition.id)])
             .await?;
@@ -438,7 +440,7 @@ mod tests {
             looking: AtomicI64::new(0),
             awaits: OnceLock::new(),
         };
-        // Seven seconds were missing at the look; sending took five of them, or more than all.
+        // Seven seconds of tape were missing at the look. Sending took five of them, or more than all.
         for (now, left, wait) in [(100, 7, 7), (105, 2, 2), (130, 0, 1)] {
             let next = visit.left(7 * SECOND, now * SECOND);
             assert_eq!(next, left * SECOND);

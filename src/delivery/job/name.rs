@@ -36,7 +36,7 @@ impl Transfer<'_> {
         self.write_down().await
     }
 
-    /// Gives the rendition a key, if it has none; false if that has to wait.
+    /// Gives the rendition a key, if it has none; false if the key cannot be made yet.
     pub(super) async fn name(&mut self) -> Result<bool, End> {
         if !self.rendition.key.is_empty() {
             return Ok(true);
@@ -87,7 +87,7 @@ impl Transfer<'_> {
         format!("{folder}{name}")
     }
 
-    /// True when its name cannot be made before the recording has ended.
+    /// True when the name cannot be made before the recording has ended.
     pub(super) fn is_named_late(&self) -> bool {
         let key = &self.material.row.spec.output.key;
         key.as_ref().is_some_and(KeyPattern::needs_end)

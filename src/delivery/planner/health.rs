@@ -6,17 +6,17 @@ use super::{Action, Job};
 use crate::delivery::backoff::Backoff;
 use crate::media::Micros;
 
-/// So many different things refused, and nothing taken in between: it is not about them.
+/// So many different renditions refused, with no success in between, are a problem of the store and not of the renditions.
 const REFUSES_ALL: usize = 3;
 
-/// How the store is.
+/// The state of the store.
 #[derive(Debug, Default)]
 pub(super) struct Health {
     /// Failures since the last success.
     failures: u32,
-    /// It is left alone until then, and why.
+    /// The reason for leaving the store alone, and until when.
     trouble: Option<(String, Micros)>,
-    /// What the store refused since its last success.
+    /// The renditions that the store refused since its last success.
     refused: HashSet<Job>,
     /// Requests that the store carried out.
     taken: u64,
@@ -31,7 +31,7 @@ impl Health {
             .map(|(reason, until)| (reason.as_str(), *until))
     }
 
-    /// How often it did what it was asked.
+    /// Number of requests that the store carried out.
     pub(super) fn taken(&self) -> u64 {
         self.taken
     }
@@ -40,7 +40,7 @@ impl Health {
         self.told_online == Some(true)
     }
 
-    /// It failed, and has not yet done anything since.
+    /// True when the store failed and has carried out no request since.
     pub(super) fn is_in_doubt(&self) -> bool {
         self.trouble.is_some()
     }
@@ -62,8 +62,8 @@ impl Health {
         (self.told_online.replace(true) != Some(true)).then_some(Action::TellOnline)
     }
 
-    /// The store did something before it failed: this is not one failure after the other, and it is not left alone for longer each
-    /// time.
+    /// Notes that the store carried out a request before it failed. This failure does not follow the ones before, so the wait
+    /// does not grow.
     pub(super) fn did_something(&mut self, now: Micros) {
         if self.may_try(now) {
             self.failures = 0;
@@ -81,24 +81,24 @@ impl Health {
     }
 
     fn waits(&mut self, backoff: Backoff, reason: &str, now: Micros, chance: u64) -> Option<Action> {
-        // Transfers that were under way together fail together: that is one failure.
+        // Transfers that run together fail together: that is one failure.
         if self.may_try(now) {
             self.failures = self.failures.saturating_add(1);
             let until = now.saturating_add(backoff.after(self.failures, chance));
             self.trouble = Some((reason.to_owned(), until));
         }
-        // One answer like that is no news: everybody is busy now and then.
+        // A single failure is not reported: any store is busy now and then.
         let news = self.failures >= 2 && self.told_online.replace(false) != Some(false);
         news.then(|| Action::TellOffline(reason.to_owned()))
     }
 
-    /// It answered, and did not take something.
+    /// Notes that the store answered, and refused a rendition.
     pub(super) fn refused(&mut self, job: Job, reason: &str, now: Micros, chance: u64) -> Option<Action> {
         self.refused.insert(job);
         if self.refuses_all() {
             return self.failed(reason, now, chance);
         }
-        // It is there, at least, and may take something else. That it did something is not known by this.
+        // The store can be reached, and may take other renditions. Whether it carries requests out is not known yet.
         self.failures = 0;
         if self.is_online() {
             self.trouble = None;
@@ -108,7 +108,7 @@ impl Health {
         None
     }
 
-    /// The store is tried again at once.
+    /// Has the store tried again at once.
     pub(super) fn forgive(&mut self) {
         self.failures = 0;
         self.refused.clear();

@@ -1,8 +1,7 @@
 //! The order of deliveries: a plain struct that gets events and returns actions.
 //!
 //! The planner knows nothing about files, networks or clocks; times are microseconds of a clock that only goes forward. It
-//! holds a
-//! bounded window of the recordings that wait, and asks for further ones when there is space.
+//! holds a bounded window of the recordings that wait, and asks for further ones when there is space.
 //!
 //! ```text
 //! first   recordings that were live and are closed now: somebody waits for them, and little of them is left
@@ -36,29 +35,28 @@ pub(super) struct Job {
 /// The outcome of a transfer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// All that there will be of it is in the store.
+    /// The whole rendition is in the store.
     Done,
-    /// All that there is so far of a recording that is open is in the store; there is no use in looking again before so many
-    /// microseconds.
+    /// The store has all that there is so far of an open recording. A next look is of no use before so many microseconds.
     Grows(Micros),
-    /// It cannot go on before so many microseconds: it has no name yet, or is not here any more.
+    /// The transfer cannot go on before so many microseconds: the rendition has no name yet, or its recording is gone.
     Waits(Micros),
-    /// There is more to send, and others are to have their turn.
+    /// There is more to send, and other transfers have their turn first.
     Turn,
     /// The store could not be reached, or can do nothing now.
     StoreFailed(String),
-    /// Somebody else answers in the store's place.
+    /// Another server answers in the store's place.
     Intercepted(String),
     /// The store takes nothing from this box.
     StoreRefused(String),
     /// The store refused this rendition.
     Refused(String),
-    /// It cannot be made: the tape cannot be read, or the like.
+    /// The rendition cannot be made: the tape cannot be read, for example.
     Broken(String),
-    /// It was set aside before, and that was told.
+    /// The rendition failed in an earlier run, and that was reported.
     FailedBefore,
     Stopped,
-    /// The journal does not take what is to be written down.
+    /// The journal does not take the transfer's changes.
     JournalFailed(String),
 }
 
@@ -66,7 +64,7 @@ pub(super) enum Outcome {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Action {
     Start(Job),
-    /// All of a recording is delivered.
+    /// All renditions of a recording are delivered.
     Delivered(RecordingId),
     /// The rest of a recording cannot be delivered until somebody acts.
     Failed(RecordingId),
@@ -74,30 +72,31 @@ pub(super) enum Action {
     TellFailed(Job, String),
     /// Report that the store answers.
     TellOnline,
-    /// The store is not reached, or takes nothing.
+    /// Report that the store cannot be reached, or takes nothing.
     TellOffline(String),
-    /// See whether the store lets this box do what it will have to do.
+    /// Check whether the store permits this box what deliveries need.
     Check,
 }
 
-/// So many recordings are looked at ahead of time.
+/// Most recordings that the planner holds ahead of time.
 pub(super) const WINDOW: usize = 64;
 
-/// Tries of one thing, before it is set aside.
+/// Tries of one rendition before it counts as failed.
 const TRIES: u32 = 4;
 
 /// The planner.
 pub(super) struct Planner {
     transfers: usize,
     paused: bool,
-    /// Within the hours in which anything is sent.
+    /// True within the hours in which recordings are sent.
     in_hours: bool,
     order: Vec<RecordingId>,
     recordings: HashMap<RecordingId, Course>,
     running: HashSet<Job>,
     health: Health,
     actions: Vec<Action>,
-    /// What was refused as if the store took nothing from this box, and how much it had taken by then.
+    /// Renditions that were refused as if the store took nothing from this box, with the number of requests that it had carried
+    /// out by then.
     doubted: HashMap<Job, u64>,
     unchecked: bool,
     checking: bool,
@@ -106,7 +105,7 @@ pub(super) struct Planner {
 
 struct Course {
     open: bool,
-    /// A transfer of it ran while it was open.
+    /// A transfer of the recording ran while it was open.
     was_live: bool,
     formats: BTreeMap<u8, (Format, State)>,
     /// Whether it was reported as delivered or failed.
@@ -115,17 +114,17 @@ struct Course {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// It may go on at this time.
+    /// The transfer may go on at this time.
     From(Micros, Tries),
     Done,
     Failed,
 }
 
-/// How often it was refused, one time after the other.
+/// Number of refusals in a row.
 type Tries = u32;
 
 impl Planner {
-    /// Nothing is known yet. `chance` is any number.
+    /// A planner without recordings. `chance` is any number.
     pub(super) fn new(transfers: usize, chance: u64) -> Self {
         Self {
             transfers,
@@ -143,12 +142,12 @@ impl Planner {
         }
     }
 
-    /// Nothing new is begun until it is resumed.
+    /// While paused, no transfer begins.
     pub(super) fn set_paused(&mut self, paused: bool) {
         self.paused = paused;
     }
 
-    /// Whether it is one of the hours in which anything is sent.
+    /// Notes whether the present hour is one in which recordings are sent.
     pub(super) fn set_in_hours(&mut self, in_hours: bool) {
         self.in_hours = in_hours;
     }
@@ -192,7 +191,7 @@ impl Planner {
                 course.formats.entry(rank(format)).or_insert(state);
             }
             if course.open && !candidate.open {
-                // It is whole now: nothing to wait for.
+                // The recording is whole now, so its transfers have nothing to wait for.
                 for (_, state) in course.formats.values_mut() {
                     if let State::From(at, 0) = state {
                         *at = 0;
@@ -212,7 +211,7 @@ impl Planner {
             .retain(|job, _| recordings.contains_key(&job.recording));
     }
 
-    /// A transfer has ended. `answered`: the store did something that it was asked for.
+    /// Notes that a transfer has ended. `answered`: the store carried out a request.
     pub(super) fn ended(&mut self, job: Job, outcome: Outcome, answered: bool, now: Micros) {
         self.running.remove(&job);
         let outcome = self.about(job, outcome);
@@ -227,14 +226,14 @@ impl Planner {
         };
         *state = match &outcome {
             Outcome::Done => State::Done,
-            // It was closed while the transfer ran: what is left of it goes now.
+            // The recording was closed while the transfer ran: the rest of it goes now.
             Outcome::Grows(_) if !open => State::From(now, 0),
             Outcome::Grows(wait) => State::From(now.saturating_add(*wait), 0),
             // A closed recording continues before other closed ones begin.
             Outcome::Turn => State::From(if open { now } else { 0 }, 0),
             Outcome::Waits(wait) => State::From(now.saturating_add(*wait), 0),
             Outcome::Stopped => State::From(0, tries),
-            // Behind the others: it may be about this one after all.
+            // The job goes behind the others: the failure may be about this rendition after all.
             Outcome::StoreFailed(_) | Outcome::Intercepted(_) | Outcome::StoreRefused(_) => {
                 State::From(now, tries)
             }
@@ -252,7 +251,7 @@ impl Planner {
         self.judge_store(job, &outcome, answered, now, chance);
         if failed && let Outcome::Broken(reason) | Outcome::Refused(reason) = outcome {
             if self.health.refuses_all() {
-                // It is not about this one.
+                // The failure is not about this rendition.
                 if let Some((_, state)) = self.state(job) {
                     *state = State::From(0, TRIES - 1);
                 }
@@ -262,9 +261,9 @@ impl Planner {
         }
     }
 
-    /// "A wrong signature" and its like may be about one key: of a proxy that rewrites its address. The store is checked,
-    /// and what
-    /// is refused again although the store took something else meanwhile is about this one.
+    /// Decides whether a refusal is about one rendition. "A wrong signature" and the like may be about one key: a proxy may
+    /// rewrite its address. The store is checked. If it refuses the rendition again although it took others meanwhile, the
+    /// refusal is about this rendition.
     fn about(&mut self, job: Job, outcome: Outcome) -> Outcome {
         match outcome {
             Outcome::StoreRefused(reason) => {
@@ -288,19 +287,19 @@ impl Planner {
         }
     }
 
-    /// There is more of a recording that grows: what waited for it may go on.
+    /// Notes that a growing recording has more tape: its transfer may go on.
     pub(super) fn grew(&mut self, job: Job, now: Micros) {
         if let Some((0, State::From(at, _))) = self.state(job) {
             *at = now.min(*at);
         }
     }
 
-    /// The store is to be checked again.
+    /// Has the store checked again.
     pub(super) fn check(&mut self) {
         self.unchecked = true;
     }
 
-    /// The store was checked: why nothing can be delivered, if so.
+    /// Notes the result of a check: the reason why nothing can be delivered, if there is one.
     pub(super) fn checked(&mut self, failure: Option<String>, now: Micros) {
         (self.checking, self.unchecked) = (false, false);
         let chance = self.draw();
@@ -311,7 +310,7 @@ impl Planner {
         self.actions.extend(told);
     }
 
-    /// Everything is tried again, and at once.
+    /// Has everything tried again at once.
     pub(super) fn retry(&mut self) {
         self.health.forgive();
         self.doubted.clear();
@@ -333,7 +332,7 @@ impl Planner {
         if let Some(action) = self.conclude() {
             return Some(action);
         }
-        // A store that failed is tried with one.
+        // After a failure, one transfer tries the store.
         if self.wants_check(now) {
             self.checking = true;
             return Some(Action::Check);
@@ -349,9 +348,8 @@ impl Planner {
         Some(Action::Start(job))
     }
 
-    /// Once after the start; and while a store is not reached and nothing else would find out that it is there again. Hours
-    /// are for
-    /// what is large.
+    /// True once after the start. Later true while the store is not reached and no transfer would find out that it is there
+    /// again. A check is small, so it also runs outside of the hours.
     fn wants_check(&self, now: Micros) -> bool {
         let nothing_else = || {
             let may_start = self.may_run() && self.next(now, |_| true).is_some();
@@ -360,20 +358,21 @@ impl Planner {
         !self.paused && !self.checking && self.health.may_try(now) && (self.unchecked || nothing_else())
     }
 
-    /// Somebody waits for it: it is live, or was until now.
+    /// True when somebody waits for the recording: it is live, or was until now.
     pub(super) fn is_urgent(&self, recording: RecordingId) -> bool {
         let course = self.recordings.get(&recording);
         course.is_some_and(|course| course.open || course.was_live)
     }
 
-    /// Somebody waits for a transfer for which there is no room: what can wait is to give way.
+    /// True when an urgent transfer waits for a free place: transfers that can wait give way.
     pub(super) fn is_crowded(&self, now: Micros) -> bool {
         let waits = |job: Job| self.is_urgent(job.recording) && !self.has_room(job);
         self.may_run() && self.health.may_try(now) && self.next(now, waits).is_some()
     }
 
-    /// A store that failed is tried with one. Live playlists have room for one more than there may be transfers, and beside what was on
-    /// its way when the store failed: viewers wait for them, and large files may take minutes for a part.
+    /// After a failure, one transfer tries the store. Live playlists may use one place more than transfers have, and also a
+    /// place beside the transfers that ran when the store failed: viewers wait for them, and a part of a large file may take
+    /// minutes.
     fn has_room(&self, job: Job) -> bool {
         let is_live = job.format == Format::Hls && self.is_urgent(job.recording);
         match (self.health.is_in_doubt(), is_live) {
@@ -384,7 +383,7 @@ impl Planner {
         }
     }
 
-    /// When there may be something to do without anything having happened; nothing if there is not.
+    /// The time at which there may be work without another event; `None` if there is no such time.
     pub(super) fn next_wake(&self, now: Micros) -> Option<Micros> {
         if !self.may_run() {
             return None;
@@ -418,7 +417,7 @@ impl Planner {
             Outcome::Done | Outcome::Grows(_) | Outcome::Waits(_) | Outcome::Turn => {
                 answered.then(|| self.health.succeeded()).flatten()
             }
-            // The check tells whether it is the store.
+            // The check finds out whether the store is the cause.
             Outcome::StoreRefused(_) if self.health.is_online() && !self.health.is_in_doubt() => None,
             Outcome::StoreFailed(reason) | Outcome::StoreRefused(reason) => {
                 if answered {
@@ -433,7 +432,7 @@ impl Planner {
         self.actions.extend(told);
     }
 
-    /// A recording all of whose files are delivered or failed, and that was not reported yet.
+    /// The event of a recording whose renditions are all delivered or failed, if it was not reported yet.
     fn conclude(&mut self) -> Option<Action> {
         let running = &self.running;
         let over = |id: &RecordingId, course: &Course| {
@@ -456,7 +455,7 @@ impl Planner {
         })
     }
 
-    /// The first of those that are due, and wanted.
+    /// The first job that is due, and wanted.
     fn next(&self, now: Micros, wanted: impl Fn(Job) -> bool) -> Option<Job> {
         let mut best: Option<((u8, Micros, usize), Job)> = None;
         for (place, id) in self.order.iter().enumerate() {
@@ -487,7 +486,7 @@ impl Planner {
         best.map(|(_, job)| job)
     }
 
-    /// A number that nobody can tell beforehand who does not know the first (xorshift64).
+    /// A random number that nobody can predict without the first one (xorshift64).
     fn draw(&mut self) -> u64 {
         let mut x = self.chance | 1;
         x ^= x << 13;

@@ -15,27 +15,27 @@ use super::link::Sent;
 use super::pace::{First, Pace, Rank};
 use super::progress::Progress;
 
-/// Small enough that a slow link gives a sign of life often, large enough to cost nothing.
+/// Bytes of a slice: small enough that a slow link shows progress often, large enough to cost nothing.
 pub(super) const SLICE: usize = 16 << 10;
 
 type Turn = Pin<Box<dyn Future<Output = ()> + Send + Sync>>;
 
-/// Some bytes on their way.
+/// A request's body while it is sent.
 pub(super) struct PacedBody {
     content: Content,
     /// Bytes that were read and not sent yet.
     rest: Bytes,
     at: u64,
-    /// The next piece, which is read while this one goes.
+    /// The next piece, which is read while this one is sent.
     reading: Option<JoinHandle<Option<Result<Bytes, String>>>>,
     pace: Pace,
-    /// Other bodies give way to this one from its first byte on.
+    /// For an urgent body: other bodies give way to it from its first byte on.
     first: Option<Ahead>,
     progress: Progress,
     turn: Option<Turn>,
 }
 
-/// What a body that goes first and whoever waits for its answer share: others give way from its first byte
+/// The priority of an urgent body, shared with the caller that waits for its answer. Other bodies give way from its first byte
 /// until it has left a slow link, or the store has answered.
 #[derive(Clone, Default)]
 pub(super) struct Ahead(Arc<Mutex<Option<First>>>);
@@ -46,7 +46,7 @@ impl Ahead {
         first.get_or_insert_with(|| pace.go_first(bytes));
     }
 
-    /// The system has all bytes of the body.
+    /// Notes that the system has all bytes of the body.
     fn is_handed_over(&self) {
         let mut first = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(first) = &mut *first {
@@ -54,7 +54,7 @@ impl Ahead {
         }
     }
 
-    /// Others go on.
+    /// Ends the priority: other bodies go on.
     pub(super) fn end(&self, sent: Sent) {
         let first = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(first) = first {
@@ -64,7 +64,7 @@ impl Ahead {
 }
 
 impl PacedBody {
-    /// Other bodies give way to it if it goes `first`.
+    /// A body that others give way to if `first` is given.
     pub(super) fn new(content: Content, first: Option<Ahead>, pace: Pace, progress: Progress) -> Self {
         let (rest, at) = match &content {
             Content::Bytes(bytes) => (bytes.clone(), bytes.len() as u64),
@@ -90,7 +90,7 @@ impl PacedBody {
         }
     }
 
-    /// Takes so many bytes out. Who knows the length does not ask again behind the last one.
+    /// Takes so many bytes out. A client that knows the length does not ask again behind the last byte.
     fn slice(&mut self, len: usize) -> Bytes {
         let slice = self.rest.split_to(len);
         if let Some(ahead) = self.first.as_ref().filter(|_| self.left() == 0) {
@@ -104,14 +104,14 @@ impl PacedBody {
         unread.saturating_add(self.rest.len() as u64)
     }
 
-    /// Has something of it in memory, if there is anything left.
+    /// Has a piece in memory, if any bytes are left.
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.rest.is_empty() && self.at < self.content.len() {
             self.read_ahead();
             if let Some(reading) = &mut self.reading {
                 let read = ready!(Pin::new(reading).poll(cx));
                 self.reading = None;
-                // Reading from flash is no reason to give up a request.
+                // Reading from flash counts as progress: it is no reason to cancel the request.
                 self.progress.sign(0);
                 let read = read
                     .map_err(io::Error::other)?
@@ -156,7 +156,7 @@ impl Body for PacedBody {
         let turn = this.turn.get_or_insert_with(|| {
             let (pace, progress) = (this.pace.clone(), this.progress.clone());
             Box::pin(async move {
-                // To wait for one's turn is not to be stuck.
+                // A body that waits for its turn is not stuck.
                 let mut taking = std::pin::pin!(async {
                     if yields {
                         pace.give_way().await;
@@ -212,7 +212,7 @@ mod tests {
             PacedBody::new(content, first, pace.clone(), Progress::new())
         };
         let (mut file, mut chunk) = (body(1 << 20, None), body(200_000, Some(Ahead::default())));
-        // The file has the link for itself, until the chunk comes.
+        // The file has the whole link, until the chunk comes.
         next(&mut file).await.unwrap();
         let began = tokio::time::Instant::now();
         let whole = async {
@@ -233,7 +233,7 @@ mod tests {
             len = whole => assert_eq!(len, 200_000),
             () = meanwhile => panic!("the file was first"),
         }
-        // Three seconds of the rate: as if it were alone.
+        // In three seconds of the rate, the chunk goes as if it were alone.
         assert!(sent <= SLICE, "{sent} bytes of the file went");
         assert!(began.elapsed().as_secs() < 4, "{:?}", began.elapsed());
         // Then the file goes on at once.

@@ -1,15 +1,15 @@
-//! A token bucket: bytes and the time go in, waits come out.
+//! A token bucket: it gets bytes and the time, and returns waits.
 
 /// The longest burst: an eighth of a second. A longer one would disturb other users of the link.
 const BURST: u64 = 8;
 
 #[derive(Debug, Default)]
 pub(super) struct Bucket {
-    /// Bytes a second; none where there is no limit.
+    /// Bytes a second; `None` is without a limit.
     rate: Option<u64>,
-    /// Bytes that may be taken now; below zero is owed.
+    /// Bytes that may be taken now; a negative number is a debt.
     left: i64,
-    /// Microseconds when `left` was right.
+    /// The time of `left`, in microseconds.
     at: u64,
 }
 
@@ -25,7 +25,7 @@ impl Bucket {
         self.rate
     }
 
-    /// Another rate from now on. What is owed is let off: it was taken at another rate.
+    /// Sets another rate from now on. The debt is cancelled, because it was made at the former rate.
     pub(super) fn set(&mut self, rate: Option<u64>, now: u64) {
         self.fill(now);
         self.rate = rate;
@@ -33,7 +33,7 @@ impl Bucket {
         self.fill(now);
     }
 
-    /// How many microseconds to wait before bytes may be taken, if any.
+    /// Microseconds to wait before bytes may be taken; `None` if they may be taken now.
     pub(super) fn wait(&mut self, now: u64) -> Option<u64> {
         self.fill(now);
         let rate = self.rate.filter(|_| self.left < 0)?;
@@ -42,8 +42,8 @@ impl Bucket {
         Some(u64::try_from(wait).unwrap_or(u64::MAX).max(1))
     }
 
-    /// Takes them. More than there are may be owed for a while: a taker waits for the debt of the one before, so that one that
-    /// wants much is not overtaken for ever.
+    /// Takes bytes. A taker may take more than there are, and leave a debt. The next taker waits for that debt, so a taker of
+    /// many bytes is not overtaken for ever.
     pub(super) fn take(&mut self, bytes: u64) {
         if self.rate.is_some() {
             self.left = self.left.saturating_sub_unsigned(bytes);
@@ -76,7 +76,7 @@ mod tests {
         let mut bucket = Bucket::new(Some(8_000));
         assert_eq!(bucket.wait(3_600_000_000), None);
         bucket.take(8_000);
-        // 1,000 were there: 7,000 are owed.
+        // The bucket had 1,000 bytes, so the debt is 7,000.
         assert_eq!(bucket.wait(3_600_000_000), Some(875_000));
         assert_eq!(bucket.wait(3_600_875_000), None);
     }

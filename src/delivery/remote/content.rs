@@ -6,23 +6,23 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use md5::{Digest as _, Md5};
 
-/// Read at a time of what is not in memory.
+/// Bytes read at a time from a content that is not in memory.
 pub(in crate::delivery) const PIECE: usize = 256 << 10;
 
 /// Bytes that can be read again and again. Reading blocks.
 pub(in crate::delivery) trait Source: Send + Sync {
-    /// So many bytes from `offset` on, all of them.
+    /// Reads so many bytes from `offset` on, all of them.
     fn read(&self, offset: u64, len: usize) -> Result<Bytes, String>;
 }
 
-/// Bytes with their MD5: that is made where they are read, not where the network is waited for.
+/// Bytes with their MD5. The MD5 is made on the thread that reads the bytes, not on the one that waits for the network.
 #[derive(Clone, Debug, Default)]
 pub(in crate::delivery) struct Payload {
     pub(in crate::delivery) content: Content,
     pub(in crate::delivery) md5: [u8; 16],
 }
 
-/// Where bytes come from.
+/// The source of a body's bytes.
 #[derive(Clone)]
 pub(in crate::delivery) enum Content {
     Bytes(Bytes),
@@ -41,7 +41,7 @@ impl Payload {
         self.content.len()
     }
 
-    /// Its memory, for something else, if nobody else holds it.
+    /// The payload's memory for reuse, if nothing else holds it.
     pub(in crate::delivery) fn into_memory(self) -> BytesMut {
         match self.content {
             Content::Bytes(bytes) => bytes.try_into_mut().unwrap_or_default(),
@@ -58,7 +58,7 @@ impl Content {
         }
     }
 
-    /// The next piece from `offset` on; none behind the end. May block.
+    /// The next piece from `offset` on; `None` behind the end. May block.
     pub(in crate::delivery) fn piece(&self, offset: u64) -> Option<Result<Bytes, String>> {
         let left = self.len().checked_sub(offset).filter(|left| *left > 0)?;
         Some(match self {

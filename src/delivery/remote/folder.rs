@@ -5,9 +5,8 @@
 //! ROOT/live/cam/20261121/.edgereel-<of the key>-<random>      an object that is not complete yet: its name is the upload's id
 //! ```
 //!
-//! A complete file is synced before it gets its name, and its name is synced before the file counts as delivered. The root
-//! is never
-//! created: when a disk is not mounted, its files must not fill the disk below the mount point.
+//! A complete file is synced before it gets its name, and its name is synced before the file counts as delivered. The root is
+//! never created: when a disk is not mounted, its files must not fill the disk below the mount point.
 
 use std::fs::{self, File, OpenOptions};
 use std::future::Future;
@@ -25,10 +24,10 @@ use nix::libc::O_NOFOLLOW;
 use super::pace::{Pace, Rank};
 use super::{Answer, Content, Fault, ObjectSeen, Remote, Request};
 
-/// The names of files that are not complete yet begin with this.
+/// The prefix of the names of files that are not complete yet.
 const BEGUN: &str = ".edgereel-";
 
-/// Written at a time, at the pace of all.
+/// Bytes written at a time, within the common rate.
 const SLICE: u64 = 256 << 10;
 
 /// A folder.
@@ -65,7 +64,7 @@ impl Remote for Folder {
         Box::pin(self.carry_out(request))
     }
 
-    /// Where the second part is to stand is not known before the first.
+    /// The position of the second part is not known before the first part is there.
     fn takes_parts_in_any_order(&self) -> bool {
         false
     }
@@ -139,7 +138,7 @@ struct Place {
 }
 
 impl Place {
-    /// No part of a key leads out of the root, nor does a symbolic link in it.
+    /// The names of an object. No part of its key leads out of the root, and no symbolic link in the key does.
     fn of(root: &Path, key: &str) -> Result<Self, Fault> {
         let refuse = |why: &str| Err(Fault::Refused(format!("{key}: {why}")));
         let parts: Vec<&str> = key.split('/').collect();
@@ -169,7 +168,7 @@ impl Place {
         })
     }
 
-    /// The file of an upload; it is one of this key's.
+    /// The file of an upload; its name must be one of this key's uploads.
     fn begun(&self, upload: &str) -> Result<PathBuf, Fault> {
         let rest = upload.strip_prefix(&self.begun);
         if rest
@@ -181,7 +180,7 @@ impl Place {
         }
     }
 
-    /// A new file for what is to come.
+    /// Creates the file of an object that is not complete yet.
     fn begin(&self) -> Result<(File, PathBuf), Fault> {
         self.make_folder()?;
         let random = uuid::Uuid::now_v7();
@@ -190,7 +189,7 @@ impl Place {
         Ok((file, path))
     }
 
-    /// Makes the folders that are not there, and their names durable.
+    /// Creates the folders that are not there, and makes their names durable.
     fn make_folder(&self) -> Result<(), Fault> {
         let mut missing = Vec::new();
         let mut folder = self.folder.as_path();
@@ -252,7 +251,7 @@ fn part(place: &Place, upload: &str, offset: Option<u64>, body: &Content) -> Res
 fn write(file: &File, path: &Path, offset: u64, body: &Content) -> Result<(), Fault> {
     let mut done = 0;
     while let Some(piece) = body.piece(done) {
-        // Whoever gave the body knows what is wrong with it.
+        // The error of the source says what is wrong with the body.
         let piece = piece.map_err(Fault::Damaged)?;
         file.write_all_at(&piece, offset.saturating_add(done))
             .map_err(|error| fault(path, &error))?;
@@ -313,7 +312,7 @@ fn remove(path: &Path) -> Result<(), Fault> {
     }
 }
 
-/// Folders that nothing is in any more.
+/// Removes folders that are empty now.
 fn remove_empty(root: &Path, folder: &Path) {
     let mut folder = folder;
     while folder != root && folder.starts_with(root) && fs::remove_dir(folder).is_ok() {
@@ -357,7 +356,7 @@ fn unlink(path: &Path) -> io::Result<()> {
 fn sync_folder(folder: &Path) -> Result<(), Fault> {
     let synced = open_as(folder, OpenOptions::new().read(true)).and_then(|folder| folder.sync_all());
     match synced {
-        // Not every share knows what that is.
+        // Not every share knows this operation.
         Err(error) if error.kind() == ErrorKind::InvalidInput => Ok(()),
         other => other.map_err(|error| fault(folder, &error)),
     }

@@ -1,67 +1,69 @@
-//! What the link carries, as far as it shows while viewers wait for something.
+//! Measures what the link carries, as far as transfers that viewers wait for show it.
 //!
-//! Whatever is handed to the system is out of hand: it holds some megabytes of a connection, and sends them whether
-//! something more urgent comes or not. A chunk that viewers wait for shares a slow link with them. So while there are such
-//! chunks, files are handed over no faster than the link carries, and hardly any of a file is with the system when a chunk comes.
+//! Bytes that were handed to the system cannot be held back: the system buffers some megabytes of a connection, and sends them
+//! even if a more urgent body comes. A chunk that viewers wait for shares a slow link with these bytes. So while there are such
+//! chunks, files are handed over no faster than the link carries. Then the system holds hardly any bytes of a file when a chunk
+//! comes.
 
-/// A link that carries more needs no care, bytes a second: what the system holds is gone within a second or so.
+/// Bytes a second of a link that needs no care: what the system holds is sent within a second or so.
 const FAST: u64 = 4 << 20;
-/// The least that is believed, bytes a second.
+/// The lowest rate that is believed, bytes a second.
 const SLOWEST: u64 = 4 << 10;
-/// Less says how long the store takes to answer, and nothing of the link.
+/// A transfer of fewer bytes shows how long the store takes to answer, and nothing of the link.
 const SMALL: u64 = 4 << 10;
 /// A smaller transfer says nothing about the speed of the link.
 const LARGE: u64 = 16 << 10;
-/// What goes in less time says that the link is not slow, and not how fast it is. Microseconds.
+/// A transfer that takes less time shows that the link is not slow, and not how fast it is. Microseconds.
 const SHORT: u64 = 250_000;
-/// Where something is under way all the time, the link is looked at this often. Microseconds.
+/// While transfers follow each other without a pause, the link is measured this often. Microseconds.
 const LONG: u64 = 10_000_000;
-/// Viewers are there for so long after something was sent for them: as long as three chunks of 10 s. Microseconds.
+/// Viewers are assumed to be there for this long after a transfer for them: as long as three chunks of 10 s. Microseconds.
 const LATELY: u64 = 30_000_000;
 
-/// What became of bytes for which viewers waited.
+/// The outcome of a transfer that viewers waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sent {
-    /// The store took so many.
+    /// The store took so many bytes.
     Arrived(u64),
-    /// The store answered and did not take them: it may not have read them either.
+    /// The store answered and did not take the bytes: it may not have read them either.
     Refused,
     /// There was no answer.
     Failed,
 }
 
-/// What files find on the link.
+/// The state of the link for files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Way {
     Free,
-    /// Microseconds.
+    /// The link is in use until this time, in microseconds.
     FreeAt(u64),
     /// The link is in use until a transfer ends.
     Taken,
 }
 
-/// The link, as seen from what viewers wait for. Times are microseconds.
+/// The link, as the transfers that viewers wait for show it. Times are microseconds.
 #[derive(Debug, Default)]
 pub(super) struct Link {
-    /// Bodies for which viewers wait and of which the system does not have all yet.
+    /// Bodies that viewers wait for, and of which the system does not have all bytes yet.
     going: u32,
-    /// Requests for which viewers wait and which are not answered yet.
+    /// Requests that viewers wait for, and that are not answered yet.
     under_way: u32,
-    /// When a slow link has carried what of them was begun.
+    /// The time at which a slow link has carried the bytes of the requests that were begun.
     busy_until: u64,
-    /// Since when there was one all the time, and the bytes that arrived since; nothing, where some of them did not.
+    /// The beginning of the present run of such requests without a pause, and the bytes that arrived since; `None` where some
+    /// did not arrive.
     began: u64,
     arrived: Option<u64>,
     /// When the last transfer ended, microseconds.
     ended: Option<u64>,
-    /// What the store takes to answer, without the bytes.
+    /// The time that the store takes to answer, without the bytes.
     latency: Option<u64>,
-    /// What was carried the last two times, bytes a second; of a link that is not slow nothing.
+    /// The last two measured rates, bytes a second; `None` for a link that is not slow.
     rates: [Option<u64>; 2],
 }
 
 impl Link {
-    /// So many bytes for which viewers wait begin to go.
+    /// A transfer of so many bytes begins that viewers wait for.
     pub(super) fn begin(&mut self, bytes: u64, now: u64) {
         if self.under_way == 0 {
             (self.began, self.arrived) = (now, Some(0));
@@ -74,12 +76,12 @@ impl Link {
         }
     }
 
-    /// The system has all of one of them.
+    /// The system has all bytes of one such body.
     pub(super) fn handed_over(&mut self) {
         self.going = self.going.saturating_sub(1);
     }
 
-    /// One is not under way any more.
+    /// One such request has ended.
     pub(super) fn end(&mut self, sent: Sent, now: u64) {
         self.under_way = self.under_way.saturating_sub(1);
         self.ended = Some(now);
@@ -87,9 +89,9 @@ impl Link {
             Sent::Arrived(bytes) => {
                 self.arrived = self.arrived.map(|arrived| arrived.saturating_add(bytes));
             }
-            // How long it took says nothing of the link.
+            // The time of a refused request says nothing of the link.
             Sent::Refused => self.arrived = None,
-            // What a link carries that just failed is not known.
+            // The rate of a link that just failed is not known.
             Sent::Failed => (self.arrived, self.rates) = (None, [None; 2]),
         }
         let took = now.saturating_sub(self.began);
@@ -104,8 +106,8 @@ impl Link {
         }
     }
 
-    /// Whether the rest has to wait for something on its way. A fast link is free once the system has it, also where the store
-    /// takes its time to answer.
+    /// Whether files have to wait for a body that is being sent. A fast link is free once the system has the body, even if the
+    /// store takes its time to answer.
     pub(super) fn way(&self, now: u64) -> Way {
         match self.going {
             0 if now >= self.busy_until => Way::Free,
@@ -114,13 +116,13 @@ impl Link {
         }
     }
 
-    /// How fast the rest may be handed over, if that has to be said: bytes a second.
+    /// The limit for handing over files, if there is one: bytes a second.
     pub(super) fn rate_of_the_rest(&self, now: u64) -> Option<u64> {
         let lately = self.ended.is_some_and(|ended| now < ended.saturating_add(LATELY));
         self.carried().filter(|_| lately || self.under_way > 0)
     }
 
-    /// What a slow link carries. One that was fast once of two times was held up the other time.
+    /// The rate of a slow link. If one of two measurements was fast, the other one was held up.
     fn carried(&self) -> Option<u64> {
         let both = self.rates[0].zip(self.rates[1]);
         both.map(|(one, other)| one.max(other).max(SLOWEST))
@@ -131,7 +133,7 @@ impl Link {
             return;
         }
         if arrived < SMALL {
-            // The least that it takes, which may grow slowly: now and then an answer waits behind something else.
+            // The smallest time is kept, and may grow slowly: now and then an answer waits behind other bytes.
             let grown = self.latency.map(|latency| latency + latency / 16 + 1_000);
             self.latency = Some(grown.map_or(took, |grown| grown.min(took)));
             return;
@@ -139,7 +141,7 @@ impl Link {
         if arrived < LARGE {
             return;
         }
-        // Not more than half of the time is laid to the store: a wrong guess must not make a slow link fast.
+        // At most half of the time is attributed to the store: a wrong guess must not make a slow link fast.
         let latency = self.latency.unwrap_or(0).min(took / 2);
         let took = took - latency;
         let rate = arrived.saturating_mul(1_000_000) / took.max(1);
@@ -154,7 +156,7 @@ mod tests {
 
     const SECOND: u64 = 1_000_000;
 
-    /// So many bytes that took so many milliseconds, each second second.
+    /// Each second a transfer of so many bytes takes so many milliseconds.
     fn goes(link: &mut Link, now: &mut u64, bytes: u64, millis: u64) {
         link.begin(bytes, *now);
         link.handed_over();
@@ -167,14 +169,14 @@ mod tests {
         let (mut link, mut now) = (Link::default(), 0);
         assert_eq!(link.rate_of_the_rest(now), None);
         goes(&mut link, &mut now, 500_000, 1_000);
-        // Once is no habit.
+        // One measurement is not enough.
         assert_eq!(link.rate_of_the_rest(now), None);
         goes(&mut link, &mut now, 500_000, 2_000);
         assert_eq!(link.rate_of_the_rest(now), Some(500_000));
         goes(&mut link, &mut now, 500_000, 2_000);
         assert_eq!(link.rate_of_the_rest(now), Some(250_000));
         assert_eq!(link.rate_of_the_rest(now + 27 * SECOND), Some(250_000));
-        // Nobody watches any more: all of the link is for files.
+        // No viewer watches any more: files have the whole link.
         assert_eq!(link.rate_of_the_rest(now + 30 * SECOND), None);
     }
 
@@ -186,7 +188,7 @@ mod tests {
             goes(&mut link, &mut now, 500, 400);
         }
         assert_eq!(link.rate_of_the_rest(now), None);
-        // It is slow and far away.
+        // The link is slow and the store is far away.
         for _ in 0..2 {
             goes(&mut link, &mut now, 600_000, 2_400);
             goes(&mut link, &mut now, 500, 400);
@@ -209,7 +211,7 @@ mod tests {
         }
         assert_eq!(link.way(now), Way::Free);
         assert_eq!(link.rate_of_the_rest(now), Some(100_000));
-        // A link that failed is not known.
+        // The rate of a link that failed is not known.
         link.begin(1, now);
         link.end(Sent::Failed, now + SECOND);
         assert_eq!(link.rate_of_the_rest(now + SECOND), None);
@@ -221,7 +223,7 @@ mod tests {
         for _ in 0..2 {
             goes(&mut link, &mut now, 500_000, 2_000);
         }
-        // Every second one is answered with 503 at once, unread.
+        // Every second request is answered with 503 at once, unread.
         for _ in 0..10 {
             link.begin(500_000, now);
             link.handed_over();
@@ -231,7 +233,7 @@ mod tests {
             assert_eq!(link.rate_of_the_rest(now), Some(250_000));
             goes(&mut link, &mut now, 500_000, 2_000);
         }
-        // One that arrives while another fails is not a slow one.
+        // A transfer that arrives while another fails does not make the link slow.
         link.begin(500_000, now);
         link.begin(500_000, now);
         link.end(Sent::Failed, now + 5 * SECOND);
@@ -246,7 +248,7 @@ mod tests {
             goes(&mut link, &mut now, 200_000, 2_000);
         }
         assert_eq!(link.rate_of_the_rest(now), Some(100_000));
-        // Behind: one begins before the other has ended, over a link that is fast by now.
+        // The transfer is behind: one request begins before the other has ended, over a link that is fast by now.
         link.begin(1_000_000, now);
         for _ in 0..100 {
             link.begin(1_000_000, now);
@@ -262,7 +264,7 @@ mod tests {
     #[test]
     fn files_wait_for_what_a_slow_link_still_carries_and_not_for_a_slow_answer() {
         let (mut link, mut now) = (Link::default(), 0);
-        // Of a link that is not known to be slow nobody waits for the answer.
+        // On a link that is not known to be slow, files do not wait for the answer.
         link.begin(1_000_000, now);
         assert_eq!(link.way(now), Way::Taken);
         link.handed_over();
@@ -271,12 +273,12 @@ mod tests {
         for _ in 0..2 {
             goes(&mut link, &mut now, 500_000, 1_000);
         }
-        // Two seconds of a slow link, and of its store's answer nothing.
+        // Files wait for the two seconds that the bytes take on the slow link, and not for the store's answer.
         link.begin(1_000_000, now);
         link.handed_over();
         assert_eq!(link.way(now), Way::FreeAt(now + 2 * SECOND));
         assert_eq!(link.way(now + 2 * SECOND), Way::Free);
-        // It was quicker than expected.
+        // The link was quicker than expected.
         link.begin(1_000_000, now + 3 * SECOND);
         link.handed_over();
         link.end(Sent::Arrived(1_000_000), now + 4 * SECOND);

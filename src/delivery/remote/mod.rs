@@ -1,7 +1,8 @@
 //! Object stores: a bucket that speaks S3, and a folder.
 //!
-//! A [`Remote`] carries out one [`Request`] at a time. It returns an [`Answer`], or a [`Fault`] with the cause of the failure. It
-//! never tries twice, knows nothing about recordings and keeps no state: the journal keeps the state, and the planner decides.
+//! A [`Remote`] carries out one [`Request`] at a time. It returns an [`Answer`], or a [`Fault`] with the cause of the failure.
+//! It never tries twice, knows nothing about recordings and keeps no state: the journal keeps the state, and the planner
+//! decides.
 
 mod body;
 mod bucket;
@@ -26,7 +27,7 @@ pub(super) use s3::same_etag;
 
 /// A store of objects.
 pub(super) trait Remote: Send + Sync {
-    /// Carries out a request, once. Dropping the future gives it up; what it had done by then may be done.
+    /// Carries out a request, once. Dropping the future cancels the request, which the store may have carried out by then.
     fn perform(&self, request: Request) -> Pin<Box<dyn Future<Output = Result<Answer, Fault>> + Send + '_>>;
 
     /// True when the parts of an upload may be of any size and come in any order, the first one last.
@@ -39,7 +40,7 @@ pub(super) trait Remote: Send + Sync {
 /// A request to a store. Keys include the store's prefix.
 #[derive(Clone, Debug)]
 pub(super) enum Request {
-    /// Puts a whole object, over what is there.
+    /// Puts a whole object, in place of the one that is there.
     Put {
         key: String,
         body: Payload,
@@ -47,33 +48,33 @@ pub(super) enum Request {
     },
     /// Begins an upload in parts.
     Create { key: String, about: About },
-    /// Sends a part, over what was sent under its number.
+    /// Sends a part, in place of one with the same number.
     Part {
         key: String,
         upload: String,
         /// 1 to 10,000.
         number: u32,
-        /// Where it stands in the object; not known of an upload whose first part comes last.
+        /// The part's position in the object; `None` for an upload whose first part comes last.
         offset: Option<u64>,
         body: Payload,
     },
     /// Lists the parts of an upload that have arrived.
     Parts { key: String, upload: String },
-    /// Makes an object of the parts, over what is there: numbers and ETags, ascending.
+    /// Makes an object of the parts, in place of the one that is there: numbers and ETags, ascending.
     Complete {
         key: String,
         upload: String,
         parts: Vec<(u32, String)>,
     },
-    /// Gives an upload up. One that is not there any more is given up already.
+    /// Gives an upload up. An upload that is gone counts as given up.
     Abort { key: String, upload: String },
-    /// Uploads in parts that were begun under exactly this key and neither completed nor given up.
+    /// Lists the uploads in parts that were begun under exactly this key, and were neither completed nor given up.
     Uploads { key: String },
     /// Asks for the size and the ETag of an object.
     Head { key: String },
-    /// Reads some of an object.
+    /// Reads a range of an object.
     Read { key: String, offset: u64, len: u64 },
-    /// Removes an object. One that is not there is removed already.
+    /// Removes an object. An object that is gone counts as removed.
     Remove { key: String },
     /// Puts the object's tags, in place of those it has.
     Tag {
@@ -89,11 +90,11 @@ pub(super) enum Request {
 pub(super) struct About {
     /// `Content-Type`
     pub(super) mime: &'static str,
-    /// `Cache-Control`, for what changes.
+    /// `Cache-Control`, for files that change.
     pub(super) cache: Option<&'static str>,
-    /// The recording that it is of: `x-amz-meta-edgereel-recording`.
+    /// The recording of the object: `x-amz-meta-edgereel-recording`.
     pub(super) recording: String,
-    /// Viewers wait for it: what else is on its way gives way to it.
+    /// Viewers wait for the object: other bodies give way to it.
     pub(super) first: bool,
 }
 
@@ -104,16 +105,16 @@ pub(super) enum Answer {
     Done,
     /// To `Put`, `Part` and `Complete`: the ETag without its quotes; empty where there are none.
     Stored { etag: String },
-    /// To `Complete`: the store has put it together, and its ETag is not what Amazon's would be. Some stores make theirs in other
-    /// ways, and some make mistakes: somebody has to look.
+    /// To `Complete`: the store has put the object together, and its ETag differs from the one that Amazon would make. Some
+    /// stores make their ETags in other ways, and some make mistakes: the object must be checked.
     Doubted { etag: String },
     /// To `Create`.
     Created { upload: String },
-    /// To `Parts`, ascending; nothing where the store does not tell, but has the upload.
+    /// To `Parts`, ascending; `None` where the store has the upload, and does not list its parts.
     Parts(Option<Vec<PartSeen>>),
     /// To `Uploads`: their ids.
     Uploads(Vec<String>),
-    /// To `Head`: nothing where there is no such object.
+    /// To `Head`: `None` where there is no such object.
     Head(Option<ObjectSeen>),
     /// To `Read`.
     Bytes(Bytes),
@@ -126,7 +127,7 @@ pub(super) enum Answer {
 pub(super) struct PartSeen {
     pub(super) number: u32,
     pub(super) bytes: u64,
-    /// Empty where the store does not tell.
+    /// The part's ETag; empty where the store does not tell it.
     pub(super) etag: String,
 }
 
@@ -134,8 +135,8 @@ pub(super) struct PartSeen {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ObjectSeen {
     pub(super) bytes: u64,
-    /// Without its quotes; empty where there are none.
+    /// The object's ETag without its quotes; empty where there is none.
     pub(super) etag: String,
-    /// The recording that it was said to be of.
+    /// The recording in the object's metadata.
     pub(super) recording: Option<String>,
 }

@@ -1,7 +1,6 @@
-//! The rate of sending: a token bucket over all transfers. Transfers that viewers wait for go first. While one of them is
-//! on its way,
-//! the others send only a slice now and then. Between two chunks, the others are given to the system no faster than a slow link
-//! carries them ([`Link`]).
+//! The rate of sending: a token bucket over all transfers. Transfers that viewers wait for go first. While one of them is being
+//! sent, the others send only a slice now and then. Between two chunks, the others are handed to the system no faster than a
+//! slow link carries them ([`Link`]).
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,13 +11,13 @@ use tokio::time::Instant;
 use super::bucket::Bucket;
 use super::link::{Link, Sent, Way};
 
-/// Whoever gives way sends something after this long all the same: stores close a connection on which nothing comes.
+/// A transfer that gives way still sends a slice after this long: stores close a connection on which nothing comes.
 const LONGEST_YIELD: Duration = Duration::from_secs(5);
 
-/// Whoever waits for its turn looks after this long whether it comes earlier. Microseconds.
+/// A transfer that waits for its turn checks after this long whether its turn comes earlier. Microseconds.
 const LOOK: u64 = 1_000_000;
 
-/// The priority of a body among those on their way.
+/// The priority of a body among those that are being sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::delivery) enum Rank {
     /// Viewers wait for this transfer.
@@ -43,9 +42,9 @@ struct Shared {
 }
 
 struct State {
-    /// The rate that is configured or ordered.
+    /// The configured or ordered rate.
     all: Bucket,
-    /// The rate that the link carries beside the bodies that go first, where that matters.
+    /// The rate that the link carries for the other bodies, where it limits them.
     rest: Bucket,
     link: Link,
     /// Bytes taken since the start.
@@ -53,7 +52,7 @@ struct State {
 }
 
 impl Pace {
-    /// So many bytes a second; without a limit, if there is none.
+    /// A pace of so many bytes a second; `None` is without a limit.
     pub(in crate::delivery) fn new(rate: Option<u64>) -> Self {
         let state = State {
             all: Bucket::new(rate),
@@ -71,7 +70,7 @@ impl Pace {
         }
     }
 
-    /// Another rate from now on, also for whoever waits.
+    /// Sets another rate from now on, also for transfers that wait.
     pub(in crate::delivery) fn set(&self, rate: Option<u64>) {
         let now = self.now();
         self.state().all.set(rate, now);
@@ -87,7 +86,7 @@ impl Pace {
         self.state().taken
     }
 
-    /// Takes so many bytes if they may be sent at once.
+    /// Takes so many bytes if they may be sent at once; false otherwise.
     pub(in crate::delivery) fn try_take(&self, bytes: u64, rank: Rank) -> bool {
         let now = self.now();
         self.state().take(bytes, rank, now).is_none()
@@ -107,7 +106,7 @@ impl Pace {
         }
     }
 
-    /// Viewers wait for these bytes, until this is dropped or they have arrived.
+    /// Begins an urgent body of so many bytes. It has priority until the value is dropped or the bytes have arrived.
     pub(super) fn go_first(&self, bytes: u64) -> First {
         let now = self.now();
         self.state().link.begin(bytes, now);
@@ -118,12 +117,12 @@ impl Pace {
         }
     }
 
-    /// Whether something that goes first is on the link.
+    /// True while an urgent body is on the link.
     pub(super) fn is_yielding(&self) -> bool {
         self.way() != Way::Free
     }
 
-    /// Waits until nothing goes first any more, for some seconds at most.
+    /// Waits until no urgent body is on the link, for some seconds at most.
     pub(super) async fn give_way(&self) {
         let ended = async {
             loop {
@@ -133,13 +132,13 @@ impl Pace {
                     Way::Taken => ended.await,
                     Way::FreeAt(at) => {
                         let at = self.shared.start + Duration::from_micros(at);
-                        // Whichever comes first.
+                        // The wait ends with the time or with the urgent body.
                         let _ = tokio::time::timeout_at(at, ended).await;
                     }
                 }
             }
         };
-        // That it took too long is as good.
+        // A wait that took too long also ends here.
         let _ = tokio::time::timeout(LONGEST_YIELD, ended).await;
     }
 
@@ -157,7 +156,7 @@ impl Pace {
     }
 }
 
-/// Something that goes first.
+/// An urgent body that is being sent.
 pub(super) struct First {
     pace: Pace,
     handed_over: bool,
@@ -165,7 +164,7 @@ pub(super) struct First {
 }
 
 impl First {
-    /// The system has all bytes of the body.
+    /// Notes that the system has all bytes of the body.
     pub(super) fn is_handed_over(&mut self) {
         if !std::mem::replace(&mut self.handed_over, true) {
             self.pace.state().link.handed_over();
@@ -173,7 +172,7 @@ impl First {
         }
     }
 
-    /// What became of it; where nobody says so, it failed.
+    /// Notes the outcome of the body; without this call it counts as failed.
     pub(super) fn was(mut self, sent: Sent) {
         self.sent = sent;
     }
@@ -189,7 +188,7 @@ impl Drop for First {
 }
 
 impl State {
-    /// Takes them, or says how many microseconds to wait before asking again.
+    /// Takes the bytes, or says how many microseconds to wait before the next try.
     fn take(&mut self, bytes: u64, rank: Rank, now: u64) -> Option<u64> {
         let carried = self.link.rate_of_the_rest(now);
         if self.rest.rate() != carried {
@@ -232,7 +231,7 @@ mod tests {
         assert!((1.9..2.1).contains(&took), "2 MiB at 1 MiB/s took {took} s");
         assert_eq!(pace.taken(), 2 << 20);
 
-        // Somebody waits for an hour; a new rate lets it go.
+        // The transfer would wait for an hour; a new rate lets it go.
         pace.set(Some(1_024));
         pace.take(4 << 20, Rank::Rest).await;
         let waiting = tokio::spawn({
@@ -281,9 +280,9 @@ mod tests {
         }
         let taken = pace.taken();
         assert!((950_000..1_100_000).contains(&taken), "{taken} bytes in 5 s");
-        // What goes first is not held up by that.
+        // An urgent body is not held up by that.
         assert!(pace.try_take(1 << 20, Rank::First) && pace.try_take(1 << 20, Rank::First));
-        // When nobody watches any more, the file has all of it.
+        // When no viewer watches any more, the file has the whole link.
         tokio::time::sleep(Duration::from_secs(30)).await;
         assert!(pace.try_take(1 << 20, Rank::Rest) && pace.try_take(1 << 20, Rank::Rest));
     }

@@ -10,16 +10,16 @@ use tokio::time::Instant;
 /// The bytes that the system may buffer: it does not say how many of them were sent.
 const HELD: u64 = 512 << 10;
 
-/// The deadline of a request is at most so many times the usual one, however slow the link was.
+/// The most that a slow link lengthens the usual deadline of a request.
 const MOST_TIMES: u32 = 5;
 
-/// Signs of a request getting on; clones share them.
+/// Signs that a request makes progress; clones share them.
 #[derive(Clone)]
 pub(super) struct Progress {
     start: Instant,
     /// Milliseconds after the start of the last sign.
     last: Arc<AtomicU64>,
-    /// Bytes that were taken.
+    /// Bytes that the system took.
     taken: Arc<AtomicU64>,
 }
 
@@ -32,15 +32,15 @@ impl Progress {
         }
     }
 
-    /// It got on by so many bytes.
+    /// Notes progress by so many bytes.
     pub(super) fn sign(&self, bytes: u64) {
         self.taken.fetch_add(bytes, Ordering::Relaxed);
         let now = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.last.store(now, Ordering::Relaxed);
     }
 
-    /// Does `work`, unless it does not get on; then how long nothing happened. `rate` is what the link may be relied on to carry,
-    /// bytes a second.
+    /// Runs `work` while it makes progress; otherwise returns for how long there was none. `rate` is the rate that the link can
+    /// be relied on to carry, bytes a second.
     pub(super) async fn watch<T>(
         &self,
         timeout: Duration,
@@ -49,7 +49,7 @@ impl Progress {
     ) -> Result<T, Duration> {
         let mut work = std::pin::pin!(work);
         loop {
-            // Signs that came while it was waited may have put the end off.
+            // Progress during the wait may have moved the deadline.
             let until = self.end(timeout, rate);
             if until <= Instant::now() {
                 let last = Duration::from_millis(self.last.load(Ordering::Relaxed));
@@ -68,14 +68,14 @@ impl Progress {
         self.start + Duration::from_millis(last) + self.allowed(timeout, rate, last)
     }
 
-    /// Bytes a second so far, of what is worth a guess.
+    /// Bytes a second so far; `None` before there are enough bytes for an estimate.
     pub(super) fn rate(&self) -> Option<u64> {
         let taken = self.taken.load(Ordering::Relaxed);
         let millis = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
         (taken >= HELD / 8).then(|| taken.saturating_mul(1_000) / millis.max(1))
     }
 
-    /// How long it may be silent: what was taken may not be gone, and goes at the link's rate.
+    /// The longest silence: the system may still hold bytes that it took, and sends them at the link's rate.
     fn allowed(&self, timeout: Duration, rate: u64, last: u64) -> Duration {
         let taken = self.taken.load(Ordering::Relaxed);
         let seen = taken.saturating_mul(1_000).checked_div(last).unwrap_or(u64::MAX);
@@ -115,7 +115,7 @@ mod tests {
         let timeout = Duration::from_secs(10);
         let progress = Progress::new();
         let answer = async {
-            // 16 KiB a second for a minute, then the rest of what the system holds.
+            // The link carries 16 KiB a second for a minute, then the rest of what the system holds.
             for _ in 0..60 {
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 progress.sign(16 << 10);
@@ -124,7 +124,7 @@ mod tests {
         };
         assert!(progress.watch(timeout, 1 << 20, answer).await.is_ok());
 
-        // All of it was taken at once, and goes at a rate that the link is known for.
+        // The system took all bytes at once, and sends them at the rate that the link is known for.
         let progress = Progress::new();
         progress.sign(256 << 10);
         let answer = tokio::time::sleep(Duration::from_secs(45));

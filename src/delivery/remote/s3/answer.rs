@@ -12,16 +12,16 @@ use super::xml;
 pub(super) const FOREIGN: &str =
     "the answer is not a store's; is there a login page or a proxy between this box and the store?";
 
-/// So much of an answer is looked at to see that it is a page for people.
+/// Bytes of an answer that are searched for a page for people.
 const PAGE: usize = 1_024;
 
-/// No answer that is not an object is longer: a page of 1,000 parts has a third of it.
+/// The longest answer that is not an object: a page of 1,000 parts has a third of it.
 const MOST: u64 = 1 << 20;
 
-/// No store has longer names of uploads, and none longer ETags.
+/// The longest name of an upload and the longest ETag of any store.
 pub(super) const LONGEST_ID: usize = 2_048;
 
-/// No more uploads than these are looked at under one key.
+/// Most uploads that are read under one key.
 const UPLOADS: usize = 1_000;
 
 /// An answer, read.
@@ -30,18 +30,18 @@ pub(super) struct Raw {
     pub(super) etag: Option<String>,
     pub(super) region: Option<String>,
     recording: Option<String>,
-    /// A page for people, by its header.
+    /// The header says that the answer is a page for people.
     html: bool,
-    /// Every store says of an object when it was put there, or which version it is.
+    /// The answer has the date or the version of an object, as every store gives it.
     dated: bool,
     length: Option<u64>,
-    /// The whole length of an object of which a range came.
+    /// The whole length of an object, in the answer to a range of it.
     whole: Option<u64>,
     pub(super) body: Bytes,
 }
 
 impl Raw {
-    /// Reads it, no further than it may go.
+    /// Reads an answer, up to its longest length.
     pub(super) async fn read(
         prepared: &Prepared,
         mut answer: reqwest::Response,
@@ -99,7 +99,7 @@ impl Raw {
         Ok(raw)
     }
 
-    /// What a fuzzer makes up: each bit says whether there is a header.
+    /// An answer that a fuzzer makes: each bit says whether there is a header.
     pub(super) fn made(headers: u8, status: StatusCode, body: Bytes) -> Self {
         let has = |bit: u8| headers & (1 << bit) != 0;
         Raw {
@@ -124,7 +124,7 @@ impl Raw {
         self.html || looks_like_page(&self.body)
     }
 
-    /// Not in S3's words: a page, or something that is no XML. Nothing at all is what S3 says often.
+    /// True for an answer that is not in S3's words: a page, or text that is no XML. An empty answer is common in S3.
     pub(super) fn is_foreign(&self) -> bool {
         let blank = self.body.iter().all(u8::is_ascii_whitespace);
         self.is_page()
@@ -147,12 +147,12 @@ fn looks_like_page(body: &[u8]) -> bool {
     begins.trim_ascii_start().starts_with(b"<") && (has(b"<html") || has(b"<!doctype html"))
 }
 
-/// A success that is not one of a store: as good as no answer.
+/// The fault of a success that no store sends: it counts as no answer.
 fn foreign(prepared: &Prepared) -> Fault {
     Fault::Intercepted(format!("{prepared}: {FOREIGN}"))
 }
 
-/// What a success says. With `md5` an ETag that looks like one is to be the MD5 of what was sent.
+/// Reads a success. With `md5`, an ETag in the form of an MD5 must be the MD5 of the sent bytes.
 pub(super) fn read(prepared: &Prepared, raw: Raw, md5: bool) -> Result<Answer, Fault> {
     let senseless = || Fault::Damaged(format!("{prepared}: the answer makes no sense"));
     let is_object = matches!(prepared.verb, Verb::Read | Verb::Size);
@@ -168,7 +168,7 @@ pub(super) fn read(prepared: &Prepared, raw: Raw, md5: bool) -> Result<Answer, F
                     "{prepared}: what arrived has the ETag {etag}, and is not what was sent"
                 )));
             }
-            // So do captive portals answer.
+            // Captive portals answer like this, too.
             if etag.is_empty() {
                 Err(foreign(prepared))
             } else {
@@ -180,7 +180,7 @@ pub(super) fn read(prepared: &Prepared, raw: Raw, md5: bool) -> Result<Answer, F
             _ if xml::has(raw.text(), "InitiateMultipartUploadResult") => Err(senseless()),
             _ => Err(foreign(prepared)),
         },
-        // Nobody knows whether it is complete: that is asked again.
+        // After such an answer it is not known whether the object is complete. The upload is asked for again.
         Verb::Complete => completed(prepared, &raw, md5).ok_or_else(|| foreign(prepared)),
         Verb::Read => match raw.body.len() as u64 == prepared.wanted {
             true => Ok(Answer::Bytes(raw.body)),
@@ -200,7 +200,7 @@ pub(super) fn read(prepared: &Prepared, raw: Raw, md5: bool) -> Result<Answer, F
 pub(super) enum Looked {
     Missing,
     Seen(ObjectSeen),
-    /// All but its length: some gateways leave that out.
+    /// The properties without the length, which some gateways leave out.
     WithoutLength(ObjectSeen),
 }
 
@@ -222,7 +222,7 @@ pub(super) fn head(prepared: &Prepared, raw: Raw) -> Result<Looked, Fault> {
     })
 }
 
-/// An object's length, by an answer to a request for its first byte.
+/// An object's length, from the answer to a request for its first byte.
 pub(super) fn size(prepared: &Prepared, raw: &Raw) -> Result<u64, Fault> {
     if raw.html {
         return Err(foreign(prepared));
@@ -235,7 +235,7 @@ pub(super) fn size(prepared: &Prepared, raw: &Raw) -> Result<u64, Fault> {
     size.ok_or_else(|| Fault::Damaged(format!("{prepared}: the store does not say how long it is")))
 }
 
-/// Whether the object is gone for sure; if not, somebody has to look.
+/// True when the object is certainly gone; if not, a further request must check that.
 pub(super) fn removed(prepared: &Prepared, raw: &Raw) -> Result<bool, Fault> {
     if raw.is_foreign() {
         return Err(foreign(prepared));
@@ -254,7 +254,7 @@ fn completed(prepared: &Prepared, raw: &Raw, md5: bool) -> Option<Answer> {
     if etag.is_empty() && !xml::has(raw.text(), "CompleteMultipartUploadResult") {
         return None;
     }
-    // `<MD5 of the parts' MD5s>-<count>`, where the service does as Amazon's does.
+    // The ETag is `<MD5 of the parts' MD5s>-<count>`, where the service makes it as Amazon does.
     let theirs = etag.split_once('-').filter(|_| md5);
     let theirs = theirs.and_then(|(all, count)| Some((md5_of(all)?, count.parse::<usize>().ok()?)));
     let ours = prepared.md5.map(|all| (all, prepared.count));
@@ -265,7 +265,7 @@ fn completed(prepared: &Prepared, raw: &Raw, md5: bool) -> Option<Answer> {
     })
 }
 
-/// A page of parts, and behind which one the next page begins. Services leave out of it what they please.
+/// Reads a page of parts, and the number behind which the next page begins. Services leave out any of the elements.
 pub(super) fn parts(prepared: &Prepared, raw: &Raw) -> Result<(Vec<PartSeen>, Option<u32>), Fault> {
     let text = raw.text();
     if !xml::has(text, "ListPartsResult") {
@@ -301,7 +301,7 @@ pub(super) fn uploads(prepared: &Prepared, raw: &Raw, key: &str) -> Result<Vec<S
     Ok(found.collect())
 }
 
-/// A list that is not the one that was asked for: a store that does not know the question, or nobody's store.
+/// The fault of a list that was not asked for: the store does not know the request, or another server answers.
 fn otherwise(prepared: &Prepared, raw: &Raw) -> Fault {
     if raw.is_foreign() {
         foreign(prepared)
@@ -312,7 +312,7 @@ fn otherwise(prepared: &Prepared, raw: &Raw) -> Fault {
     }
 }
 
-/// An ETag that stands in an answer; one that is none is not kept.
+/// The ETag in an answer; a text that cannot be one is dropped.
 fn etag_in(text: &str) -> String {
     let etag = unquoted(text);
     if etag.len() <= LONGEST_ID {
@@ -327,7 +327,8 @@ fn unquoted(etag: &str) -> String {
     etag.replace("&quot;", "\"").trim_matches('"').to_owned()
 }
 
-/// The same, however a service writes it. What goes back to it is written as it came: to some those are two.
+/// True when two ETags are the same, however a service writes them. An ETag is sent back as it came, because some services tell
+/// the two forms apart.
 pub(in crate::delivery) fn same_etag(one: &str, other: &str) -> bool {
     one.eq_ignore_ascii_case(other)
 }

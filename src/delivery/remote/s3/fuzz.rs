@@ -8,8 +8,8 @@ use super::answer::{self, LONGEST_ID, Raw};
 use super::refusal;
 use super::request::{Prepared, Verb};
 
-/// The first byte says which headers there are, the second the status; the rest is the body. Nothing of it may be believed to
-/// be longer than what is kept of it.
+/// Reads an answer made of `data`. The first byte says which headers there are, the second the status; the rest is the body. No
+/// text that is read from it may be longer than what is kept of it.
 #[doc(hidden)]
 pub fn fuzz(data: &[u8]) {
     let [headers, status, body @ ..] = data else {

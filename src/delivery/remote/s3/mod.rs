@@ -1,7 +1,7 @@
 //! A bucket that speaks S3.
 //!
-//! Requests are signed in their address (Signature Version 4, presigned), with every header that matters signed along; bodies
-//! are not signed, but each has its MD5 with it, which the service checks. rusty-s3 signs, reqwest sends.
+//! Requests are signed in their address (Signature Version 4, presigned), and the signature covers every header that matters.
+//! Bodies are not signed, but each has its MD5 with it, which the service checks. rusty-s3 signs, reqwest sends.
 
 mod answer;
 mod fuzz;
@@ -41,16 +41,17 @@ pub(in crate::delivery) use answer::same_etag;
 pub use fuzz::fuzz;
 use request::Prepared;
 
-/// A signature is good for so long: as long as the slowest part may take.
+/// Seconds for which a signature is valid: as long as the slowest part may take.
 const VALID: u64 = 6 * 3_600;
 
-/// A connection is there after so long, or never.
+/// The longest wait for a connection.
 const CONNECT: Duration = Duration::from_secs(15);
 
-/// A link that carries less, bytes a second, does not get on.
+/// The least rate of a link, bytes a second. A slower link counts as making no progress.
 const LEAST_RATE: u64 = 1 << 10;
 
-/// This box's clock and the service's may differ by so much before it is made up for. S3 takes a quarter of an hour.
+/// Seconds by which the clocks of this box and the service may differ before the signature corrects for it. S3 accepts a
+/// quarter of an hour.
 const SKEW: i64 = 60;
 
 /// A bucket.
@@ -58,7 +59,7 @@ pub(in crate::delivery) struct S3 {
     target: S3Target,
     bucket: Bucket,
     keys: Arc<dyn Keys>,
-    /// The keys as they were last read; none after the service did not know them.
+    /// The keys of the last read; `None` after the service did not know them.
     known: Mutex<Option<AccessKey>>,
     client: tokio::sync::OnceCell<reqwest::Client>,
     authority: Vec<CertificateDer<'static>>,
@@ -67,15 +68,15 @@ pub(in crate::delivery) struct S3 {
     clock: Arc<dyn Clock>,
     /// How far the service's clock is ahead of this box's, seconds.
     skew: AtomicI64,
-    /// The service's UTC less CLOCK_BOOTTIME, microseconds; the least there is before it was seen. A step of this box's clock
-    /// does not change it.
+    /// The service's UTC less CLOCK_BOOTTIME, microseconds; `i64::MIN` before the first answer. A step of this box's clock does
+    /// not change it.
     theirs: AtomicI64,
-    /// Bytes a second that went up lately; zero where nobody knows.
+    /// Bytes a second of recent uploads; zero where the rate is not known.
     rate: AtomicU64,
 }
 
 impl S3 {
-    /// Nothing is asked yet. `authority` is PEM of certificates that are trusted beside those of the system.
+    /// A bucket, before the first request. `authority` is PEM of certificates that are trusted beside those of the system.
     pub(in crate::delivery) fn new(
         target: &S3Target,
         keys: Arc<dyn Keys>,
@@ -138,7 +139,7 @@ impl S3 {
             .await
     }
 
-    /// Reads them off the runtime's thread: a file may be on a card that stalls.
+    /// Reads the keys off the runtime's thread: a file may be on a card that stalls.
     async fn key(&self) -> Result<AccessKey, Fault> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(key) = known {
@@ -197,7 +198,7 @@ impl S3 {
         }
     }
 
-    /// One request, one answer; what is not a success is a fault.
+    /// Sends one request and reads one answer; an answer that is not a success is a fault.
     async fn exchange(&self, prepared: &Prepared) -> Result<answer::Raw, Fault> {
         let key = self.key().await?;
         let url = self.sign(prepared, &key);
@@ -211,7 +212,7 @@ impl S3 {
             };
             headers.insert(name, value);
         }
-        // A length is to be that of the object. Not signed: proxies write it anew.
+        // The length in the answer must be that of the object. The header is not signed, because proxies rewrite it.
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         let progress = Progress::new();
         let ahead = prepared.first.then(Ahead::default);
@@ -236,7 +237,7 @@ impl S3 {
                 // The address has a signature in it.
                 let said = with_causes(&error.without_url());
                 match &self.target.proxy {
-                    // Which of the two is not reached is not always said.
+                    // The error does not always say which of the two cannot be reached.
                     Some(proxy) => {
                         let proxy = proxy.shown();
                         Fault::Offline(format!(
@@ -251,7 +252,7 @@ impl S3 {
             self.look_at_clock(answer.headers());
             answer::Raw::read(prepared, answer, &progress).await
         };
-        // A quarter of what it was lately; of a link that nobody knows as little as makes sense.
+        // A quarter of the recent rate. For an unknown link, the least rate that makes sense.
         let rate = (self.rate.load(Ordering::Relaxed) / 4).max(LEAST_RATE);
         let answer = progress.watch(self.timeout, rate, work).await;
         if let Some(ahead) = ahead {
@@ -331,12 +332,13 @@ impl S3 {
         }
     }
 
-    /// The service encrypts with keys of its own: its ETags are not MD5s.
+    /// True when the service encrypts with keys of its own: its ETags are not MD5s.
     fn hides_md5(&self) -> bool {
         matches!(self.target.encryption, Some(Encryption::Kms(_)))
     }
 
-    /// A box whose clock is wrong signs for another time, and is refused. The service says what time it is.
+    /// Compares the clocks. A box with a wrong clock signs for another time, and is refused. The service's answer tells the
+    /// time.
     fn look_at_clock(&self, headers: &HeaderMap) {
         let date = headers.get("date").and_then(|date| date.to_str().ok());
         let Some(theirs) = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok()) else {

@@ -4,7 +4,7 @@ use reqwest::{NoProxy, Proxy};
 
 use crate::config::{HttpProxy, S3Target};
 
-/// Nothing where requests go straight.
+/// The proxy of a target; `None` where requests go directly.
 pub(super) fn of(target: &S3Target) -> Result<Option<Proxy>, String> {
     let wrong =
         |error: reqwest::Error| format!("sync.proxy: {}", crate::https::with_causes(&error.without_url()));

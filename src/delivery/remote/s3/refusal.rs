@@ -7,10 +7,10 @@ use super::answer::{FOREIGN, Raw};
 use super::request::{Prepared, Verb};
 use super::xml;
 
-/// Longest message that is repeated.
+/// Most characters of a store's message that are repeated.
 const MESSAGE: usize = 200;
 
-/// Nothing, if it is a success.
+/// Judges an answer; `Ok` if it is a success.
 pub(super) fn judge(prepared: &Prepared, host: &str, raw: &Raw) -> Result<(), Fault> {
     let text = raw.text();
     // S3 says 200 before it has put the parts together.
@@ -41,7 +41,7 @@ pub(super) fn judge(prepared: &Prepared, host: &str, raw: &Raw) -> Result<(), Fa
         }
     }
     let upload = matches!(prepared.verb, Verb::Part(_) | Verb::Parts | Verb::Complete);
-    // Not every service says of what there is none.
+    // Some services do not say what is missing.
     if upload && missing && code != "NoSuchBucket" {
         return Err(Fault::UploadGone);
     }
@@ -51,7 +51,7 @@ pub(super) fn judge(prepared: &Prepared, host: &str, raw: &Raw) -> Result<(), Fa
     Err(fault(raw, &code, &message, said))
 }
 
-/// A store's words, without what would move a terminal's cursor or turn a line around, and not too many.
+/// A store's message without control characters, which could move a terminal's cursor or turn a line around, and shortened.
 fn readable(words: &str) -> String {
     let turns =
         |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
@@ -62,7 +62,7 @@ fn readable(words: &str) -> String {
         .collect()
 }
 
-/// Said of everything by some stores, and by others of questions that they do not know.
+/// Codes that some stores use for every refusal, and others for requests that they do not know.
 const DOUBTFUL: [&str; 4] = [
     "SignatureDoesNotMatch",
     "InvalidRequest",
@@ -70,11 +70,12 @@ const DOUBTFUL: [&str; 4] = [
     "AuthorizationQueryParametersError",
 ];
 
-/// A refusal that is not in S3's words: of a login page, of a proxy. Whether it is about this request, others will show.
+/// True for a refusal that is not in S3's words: from a login page, from a proxy. Other requests will show whether it is about
+/// this one.
 fn is_foreign(prepared: &Prepared, raw: &Raw, code: &str) -> bool {
     let refused = match raw.status.as_u16() {
         408 | 425 | 429 => false,
-        // Half of what S3 can do is not known to every service.
+        // Many services know only a part of S3's operations.
         405 | 501 => !prepared.verb.is_optional(),
         400..=499 => prepared.verb != Verb::Uploads && prepared.verb != Verb::Tag,
         _ => false,
@@ -120,7 +121,7 @@ fn fault(raw: &Raw, code: &str, message: &str, said: String) -> Fault {
             return Fault::Unusable(with_region(raw, said));
         }
         "NotImplemented" | "MethodNotAllowed" => return Fault::Unsupported(said),
-        // A presigned request of a box whose clock is wrong.
+        // The box's clock is wrong, and so its presigned request is not valid now.
         "AccessDenied" if message.contains("expired") || message.contains("not yet valid") => {
             return Fault::Unusable(said);
         }

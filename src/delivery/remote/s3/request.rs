@@ -22,7 +22,7 @@ pub(super) enum Verb {
     Abort,
     Uploads,
     Head,
-    /// One byte is read, for the whole length that comes with it.
+    /// Reads one byte, for the whole length that comes with it.
     Size,
     Read,
     Remove,
@@ -30,7 +30,7 @@ pub(super) enum Verb {
 }
 
 impl Verb {
-    /// True for a permission that deliveries do not need.
+    /// True for an operation whose permission deliveries do not need.
     pub(super) fn is_optional(self) -> bool {
         matches!(self, Verb::Parts | Verb::Uploads | Verb::Abort | Verb::Tag)
     }
@@ -40,24 +40,24 @@ impl Verb {
 #[derive(Clone, Debug)]
 pub(super) struct Prepared {
     pub(super) verb: Verb,
-    /// None for what is about the bucket.
+    /// The object's key; `None` for a request about the bucket.
     pub(super) key: Option<String>,
     /// Sorted by name.
     pub(super) query: Vec<(&'static str, String)>,
     /// Sorted by name, lower case; all of them are signed.
     pub(super) headers: Vec<(&'static str, String)>,
     pub(super) body: Content,
-    /// Other bodies give way to this one.
+    /// Other bodies give way to this request's body.
     pub(super) first: bool,
-    /// MD5 of the body, where its answer is an ETag of it; of `Complete`, the MD5 of those of the parts.
+    /// MD5 of the body, where the answer's ETag is that MD5; for `Complete`, the MD5 of the parts' MD5s.
     pub(super) md5: Option<[u8; 16]>,
-    /// How many parts.
+    /// Number of parts.
     pub(super) count: usize,
-    /// Bytes that are asked for.
+    /// Number of bytes that the request asks for.
     pub(super) wanted: u64,
 }
 
-/// `Request::Parts` and `Uploads` are pages, and made by functions of their own.
+/// Makes a request in the form of S3. `Request::Parts` and `Uploads` come in pages, and functions of their own make them.
 pub(super) fn prepare(request: Request, target: &S3Target) -> Prepared {
     match request {
         Request::Put { key, body, about } => {
@@ -101,7 +101,7 @@ pub(super) fn prepare(request: Request, target: &S3Target) -> Prepared {
         Request::Tag { key, tags } => tag(key, &tags),
         Request::Parts { key, upload } => list_parts(&key, &upload, 0),
         Request::Uploads { key } => list_uploads(&key),
-        // Not asked of a bucket.
+        // A bucket is never asked for its space.
         Request::Space => Prepared::of(Verb::Head, String::new()),
     }
 }
@@ -234,13 +234,13 @@ impl Prepared {
         }
     }
 
-    /// Also an empty one has its length with it, where the method is one that has a body.
+    /// True where the method has a body: an empty body has its length with it, too.
     pub(super) fn has_body(&self) -> bool {
         matches!(self.method(), Method::Post | Method::Put)
     }
 }
 
-/// As faults name it.
+/// The request as faults name it.
 impl fmt::Display for Prepared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let key = self.key.as_deref();
@@ -262,7 +262,7 @@ impl fmt::Display for Prepared {
     }
 }
 
-/// The MD5 that an ETag is, if it is one.
+/// The MD5 in an ETag, if the ETag is one.
 pub(super) fn md5_of(etag: &str) -> Option<[u8; 16]> {
     let mut out = [0; 16];
     if etag.len() != 2 * out.len() {

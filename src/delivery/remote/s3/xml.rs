@@ -44,7 +44,7 @@ pub(super) fn text(xml: &str, name: &str) -> Option<String> {
 
 fn reader(xml: &str) -> Reader<&[u8]> {
     let mut reader = Reader::from_str(xml);
-    // Pages for people are no XML, and not every store escapes what it repeats.
+    // Pages for people are no XML, and some stores do not escape the text that they repeat.
     let config = reader.config_mut();
     config.check_end_names = false;
     config.allow_unmatched_ends = true;
@@ -56,7 +56,7 @@ fn is(tag: &BytesStart, name: &str) -> bool {
     tag.local_name().as_ref() == name.as_bytes()
 }
 
-/// The text of it, with what stands for characters replaced. What stands for none stays as it is.
+/// The text of an element with its character references replaced. A reference that is unknown stays as it is.
 fn plain(xml: &str) -> String {
     let mut out = String::with_capacity(xml.len());
     let mut reader = reader(xml);
