@@ -2,11 +2,11 @@
 
 use crate::media::Micros;
 
-/// A publisher whose media is this far ahead of the clock is not live. An encoder's first burst, its buffers and
-/// the network's hiccups stay below; a file that is sent unpaced is there within a read or two.
+/// A publisher whose media is this far ahead of the clock is not live. An encoder's first burst, its buffers and the network's
+/// hiccups stay below. A file that is sent unpaced exceeds it within a read or two.
 const TOO_FAR: Micros = 2_000_000;
-/// How far a publish is ahead shrinks by this part of the time that passes: an encoder's clock may be off by some thousandths, and
-/// days of that must not add up.
+/// The lead of a publish shrinks by this part of the time that passes: an encoder's clock may be off by some thousandths, and
+/// that must not add up over days.
 const WEAR: Micros = 50;
 /// After a silence the media may be this far behind, and catch up without counting as ahead.
 const BEHIND: Micros = 60_000_000;
@@ -20,7 +20,7 @@ pub(super) struct Ahead {
 }
 
 impl Ahead {
-    /// Media reaches up to media time `media`, at CLOCK_BOOTTIME `boot`.
+    /// Notes that media reaches media time `media` at CLOCK_BOOTTIME `boot`.
     pub(super) fn reach(&mut self, media: Micros, boot: Micros) {
         let before = self.media.unwrap_or(media);
         let gained = media.saturating_sub(before).max(0);
@@ -35,7 +35,7 @@ impl Ahead {
         self.boot = boot;
     }
 
-    /// True for a publisher that loses nothing when it is not read for a while.
+    /// True for a publisher that loses nothing when its connection is not read for a while.
     pub(super) fn is_ahead(&self) -> bool {
         self.by > TOO_FAR
     }
@@ -68,7 +68,7 @@ mod tests {
         assert!(!ahead.is_ahead());
         ahead.reach(3 * SECOND, ahead.boot + 1_000);
         assert!(ahead.is_ahead());
-        // It was held up for longer than it was ahead: it is as good as live until it hurries again.
+        // The publisher was held up for longer than it was ahead: it counts as live until it hurries again.
         ahead.reach(3 * SECOND, ahead.boot + 9 * SECOND);
         assert!(!ahead.is_ahead());
     }
@@ -86,7 +86,7 @@ mod tests {
     fn what_catches_up_after_a_silence_is_live() {
         let mut ahead = started();
         run(&mut ahead, 100, 1_000);
-        // The network is gone for 30 s, then all of it comes at once.
+        // The network is gone for 30 s, then all media of that time comes at once.
         ahead.reach(ahead.media.unwrap() + 40_000, ahead.boot + 30 * SECOND);
         ahead.reach(ahead.media.unwrap() + 30 * SECOND, ahead.boot + 100_000);
         assert!(!ahead.is_ahead(), "{ahead:?}");

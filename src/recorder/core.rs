@@ -21,7 +21,7 @@ use crate::store::{Command, OpenRecording};
 pub struct RecorderSettings {
     /// How much of each stream stays in memory.
     pub pre_roll: Micros,
-    /// Hard cap for all streams together, bytes. What waits for the card counts, too.
+    /// Hard limit for all streams together, bytes. Media that waits for the card counts, too.
     pub ring_bytes: usize,
     /// A publisher silent for this long gives way to another.
     pub takeover_after: Micros,
@@ -29,27 +29,27 @@ pub struct RecorderSettings {
 
 pub(super) struct Core {
     pub(super) settings: RecorderSettings,
-    /// Tape now is this plus CLOCK_BOOTTIME.
+    /// Added to CLOCK_BOOTTIME, it gives the present tape time.
     pub(super) tape_base: Micros,
     streams: HashMap<StreamName, Stream>,
-    /// A stream that is not known begins no earlier on its tape: it may have been known, and let go of.
+    /// The earliest tape time at which an unknown stream may begin: the stream may have been known, and forgotten.
     floor: Micros,
     pub(super) rulebook: Rulebook,
     pub(super) tasks: Tasks,
     /// Memory of all rings.
     ring_cost: usize,
-    /// Memory of what waits in all publishes, on its way to the tape.
+    /// Memory of the frames that wait in all publishes for their fragments.
     in_hand: usize,
     /// Bytes that wait for the storage device; they share the memory of the rings.
     backlog: usize,
 }
 
-/// What waits in publishes may take this part of the rings' memory beside it, and at least so much.
+/// The frames that wait in publishes may take this part of the rings' memory beside it, and at least that much.
 const IN_HAND: usize = 2;
 const IN_HAND_LEAST: usize = 8 << 20;
 
-/// Streams off the air of which something is remembered: what is in memory of their tape, or that it goes further than now.
-/// Of more, those go whose tape ended first.
+/// Most streams off the air that are remembered, because their tape is in memory or goes further than now. Beyond this number,
+/// the streams whose tape ended first are forgotten.
 pub(super) const REMEMBERED: usize = 1_000;
 
 /// Nobody is silent for so long and then goes on where it was, but an encoder on a box that was suspended: its
@@ -82,7 +82,7 @@ impl Core {
         }
     }
 
-    /// Goes on with recordings that wait for their publishers, and with tasks, which must be known before.
+    /// Restores recordings that wait for their publishers. Tasks must be restored before.
     pub(super) fn restore(
         &mut self,
         open: &[OpenRecording],
@@ -183,7 +183,7 @@ impl Core {
         notice
     }
 
-    /// Why a publish cannot go on where it was, if the box was suspended in the middle of it.
+    /// The reason why a publish cannot go on where it was, if the box was suspended in the middle of it.
     pub(super) fn overslept(&self, name: &StreamName, publish: PublishId, now: Moment) -> Option<EndReason> {
         let on_air = self.on_air_as(name, publish)?;
         let silent = now.boot.saturating_sub(on_air.last_heard);
@@ -191,7 +191,7 @@ impl Core {
         (silent > SLEPT).then(|| EndReason::Broken(reason()))
     }
 
-    /// Ends a publish; nothing happens when it is not on the air any more.
+    /// Ends a publish; has no effect when it is no longer on the air.
     pub(super) fn end(
         &mut self,
         name: &StreamName,
@@ -219,7 +219,7 @@ impl Core {
         }
     }
 
-    /// Time passes. Called once a second, and whenever somebody wants to know what is so now.
+    /// Does the work that is due by now. Called once a second, and before each question about the present state.
     pub(super) fn tick(&mut self, now: Moment, out: &mut Vec<Command>) {
         let from = out.len();
         while let Some(due) = self.tasks.due(now) {
@@ -242,7 +242,7 @@ impl Core {
         self.streams.get_mut(name)
     }
 
-    /// A stream, known from now on if it was not before.
+    /// A stream, which is added if it was not known.
     pub(super) fn stream_or_new(&mut self, name: &StreamName) -> &mut Stream {
         let stream = self.streams.entry(name.clone());
         stream.or_insert_with(|| Stream::new(name.clone(), self.floor))
@@ -253,14 +253,14 @@ impl Core {
         self.streams.values_mut()
     }
 
-    /// Tells how much waits for the card. The rings give way to it: what they hold is the same media for the most
-    /// part, and nothing that waits is lost with them.
+    /// Notes how many bytes wait for the card. The rings give way to them: most of their media is the same, and no waiting
+    /// media is lost with a ring.
     pub(super) fn make_room(&mut self, backlog: usize) {
         self.backlog = backlog;
         self.bound_rings();
     }
 
-    /// True when the publish is on the air and sends faster than time.
+    /// True when the publish is on the air and sends faster than real time.
     pub(super) fn is_ahead(&self, name: &StreamName, publish: PublishId) -> bool {
         self.on_air_as(name, publish)
             .is_some_and(|on_air| on_air.live.is_ahead())
@@ -287,12 +287,12 @@ impl Core {
         list
     }
 
-    /// Media in all rings, bytes. For those who ask, not for every message.
+    /// Media in all rings, bytes. It is summed up, so it is for questions and not for every message.
     pub(super) fn ring_bytes(&self) -> usize {
         self.streams.values().map(|stream| stream.ring.bytes()).sum()
     }
 
-    /// Memory of what waits in all publishes, and of the rings.
+    /// Memory of the frames that wait in all publishes, and of the rings.
     #[cfg(test)]
     pub(super) fn memory(&self) -> (usize, usize) {
         (self.in_hand, self.ring_cost)
@@ -309,8 +309,8 @@ impl Core {
         on_air.filter(|on_air| on_air.live.publish == publish)
     }
 
-    /// The ring outlives its publisher: a clip of what just happened may still be asked for. But not of everybody who ever sent
-    /// something, or who may publish under many names could fill the memory with them.
+    /// Forgets streams. A ring outlives its publisher, because a clip of the last minutes may still be asked for. The number of
+    /// such rings is limited: otherwise a publisher with many stream names could fill the memory.
     fn forget(&mut self, now: Moment) {
         let past = self.past(now);
         self.streams.retain(|_, stream| !stream.is_forgettable(past));
@@ -326,17 +326,18 @@ impl Core {
             if let Some(stream) = self.streams.remove(&name) {
                 self.ring_cost -= stream.ring.cost();
             }
-            // Its publisher was faster than time. Should it come back, it begins behind what it has, as others do then.
+            // The publisher was faster than real time. If it comes back, its tape begins behind this end, as it does for other
+            // streams.
             self.floor = self.floor.max(tape_end);
         }
     }
 
-    /// Tape time at which every stream that is not known would begin, or later.
+    /// Tape time at which any unknown stream would begin, or later.
     fn past(&self, now: Moment) -> Micros {
         self.tape_base.saturating_add(now.boot).max(self.floor)
     }
 
-    /// Lets go of the oldest GOPs of whichever stream holds most, until all fit.
+    /// Drops the oldest GOPs of the stream with the largest ring, until all rings fit.
     fn bound_rings(&mut self) {
         while self.ring_cost > self.settings.ring_bytes.saturating_sub(self.backlog) {
             let fattest = self.streams.values_mut().max_by_key(|stream| stream.ring.cost());
@@ -349,8 +350,8 @@ impl Core {
         }
     }
 
-    /// Hands over early what waits in whichever publish holds most, until all of it fits. Its fragments are smaller for it,
-    /// and nothing is lost: the store has its own bound.
+    /// Hands over early the waiting frames of the publish with the most, until all of them fit. Its fragments become smaller,
+    /// and nothing is lost: the store has its own limit.
     fn bound_in_hand(&mut self, now: Moment, out: &mut Vec<Command>) {
         let most = (self.settings.ring_bytes / IN_HAND).max(IN_HAND_LEAST);
         while self.in_hand > most {
@@ -373,7 +374,7 @@ impl Core {
     }
 }
 
-/// Counts anew what is in hand of a stream.
+/// Counts the waiting frames of a stream anew.
 fn count(in_hand: &mut usize, stream: &mut Stream) {
     let now = stream.in_hand();
     *in_hand = in_hand.saturating_sub(stream.counted).saturating_add(now);

@@ -7,10 +7,10 @@ const SPAN: Micros = 1_000_000;
 /// Where video has stalled, audio alone may end a fragment, this much later: a video frame that is only a
 /// little late still ends it, and gives its predecessor an exact duration.
 const SPAN_AUDIO: Micros = 1_100_000;
-/// A keyframe begins a fragment unless the present one began with a keyframe less than this ago: players
-/// and playlists enter at keyframes, and a stream of nothing else must not make a fragment of each.
+/// A keyframe begins a fragment unless the present one began with a keyframe less than this ago. Players and playlists enter at
+/// keyframes, and a stream of keyframes only must not make a fragment of each.
 const MIN_BETWEEN_KEYS: Micros = 500_000;
-/// A fragment is cut beyond this, so that what waits in memory has a bound at any bit rate.
+/// A fragment is cut beyond this size, so that the memory of waiting frames is limited at any bit rate.
 const MAX_BYTES: usize = 1 << 20;
 
 /// Gathers frames into [`Fragment`]s.
@@ -24,7 +24,7 @@ pub(super) struct Cutter {
 }
 
 impl Cutter {
-    /// Takes a frame; gives the fragment that it ended, if it did. The frame itself always waits.
+    /// Takes a frame; gives the fragment that it ended, if it ended one. The frame itself always waits.
     pub(super) fn push(&mut self, frame: Frame) -> Option<Fragment> {
         let at = self.micros(&frame);
         let done = if self.ends_before(&frame, at) {
@@ -41,8 +41,8 @@ impl Cutter {
         done
     }
 
-    /// Frames from here on decode with `tracks`; what waited decodes with the old ones and is given back,
-    /// unless it does with the new ones as well.
+    /// Sets the tracks that decode the next frames. The waiting frames decode with the old ones and are given back, unless the
+    /// new ones decode them as well.
     pub(super) fn set_tracks(&mut self, tracks: Tracks) -> Option<Fragment> {
         let replaced = |old: bool, same: bool| old && !same;
         let changes = replaced(self.tracks.video.is_some(), self.tracks.video == tracks.video)
@@ -57,7 +57,7 @@ impl Cutter {
         &self.tracks
     }
 
-    /// Decode time, in microseconds of media time, of the first frame of a track that waits.
+    /// Decode time, in microseconds of media time, of the first waiting frame of a track.
     pub(super) fn first(&self, kind: TrackKind) -> Option<Micros> {
         let frames = match kind {
             TrackKind::Video => &self.video,
@@ -66,7 +66,7 @@ impl Cutter {
         frames.first().map(|frame| self.micros(frame))
     }
 
-    /// Lets go of what waits; gives how many frames that are.
+    /// Drops the waiting frames; gives their number.
     pub(super) fn forget(&mut self) -> u64 {
         let count = self.video.len() + self.audio.len();
         self.video.clear();

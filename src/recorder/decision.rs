@@ -9,7 +9,8 @@ use crate::model::Origin;
 /// The decision of rules and push parameters about a publish.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// It is recorded from its first frame on; by this rule, unless it is the built-in one or the push asked.
+    /// The publish is recorded from its first frame on. `rule` is the rule that says so; `None` for the built-in one, or if the
+    /// push asked.
     Record { plan: Plan, rule: Option<String> },
     /// The stream is recorded only by command.
     Not(WhyNot),
@@ -20,22 +21,22 @@ pub(super) enum Verdict {
 pub(super) enum WhyNot {
     /// There are rules, and none matches the stream.
     NoRule,
-    /// Its rule names a template that is not there.
+    /// The stream's rule names a template that does not exist.
     NoTemplate { rule: String, template: String },
-    /// The template of its rule makes nothing.
+    /// The template of the stream's rule has no outputs.
     TemplateOff { rule: String, template: String },
-    /// Its rule leaves it to others to ask.
+    /// The stream's rule records only when somebody asks.
     OnDemand { rule: String },
     /// The stream's rule forbids recording.
     Never { rule: String },
-    /// The push leaves nothing of what the template makes.
+    /// The push leaves no output of the template.
     NothingLeft { template: String },
-    /// Its recording was ended, and the publish goes on.
+    /// The recording was ended, and the publish goes on.
     Stopped,
 }
 
 impl Verdict {
-    /// The plan, if it is to be recorded.
+    /// The plan, if the publish is to be recorded.
     pub(super) fn plan(&self) -> Option<&Plan> {
         match self {
             Verdict::Record { plan, .. } => Some(plan),
@@ -43,7 +44,7 @@ impl Verdict {
         }
     }
 
-    /// How it is now, given the sessions of the stream.
+    /// The decision now, given the sessions of the stream.
     pub(super) fn now(&self, stream: &StreamName, sessions: &[Session]) -> Recorded {
         let records = |session: &&Session| session.wants_tape() && session.spec.about.origin != Origin::Clip;
         let by: Vec<RecordedBy> = sessions
@@ -88,7 +89,7 @@ impl Verdict {
     }
 }
 
-/// The same while the storage takes nothing.
+/// Corrects the decision while the storage takes no media.
 pub(super) fn held_up(recorded: &mut Recorded, reason: &str) {
     if recorded.now {
         recorded.now = false;
@@ -160,7 +161,7 @@ impl WhyNot {
     }
 }
 
-/// Why a rule's template makes nothing of a publish that it is to be applied to.
+/// The reason why the template of a rule has no outputs for a publish.
 pub(super) fn nothing(rule: &Rule, template: Option<&Template>) -> WhyNot {
     let (about, name) = (rule.to_string(), rule.template.clone());
     match template {

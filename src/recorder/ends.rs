@@ -12,11 +12,11 @@ pub(super) struct TrackEnds {
 }
 
 impl TrackEnds {
-    /// A frame came at `at`; if it is sound, it lasts so long.
+    /// Notes a frame at `at`. `audio_duration` is its duration, if it is sound.
     pub(super) fn extend(&mut self, kind: TrackKind, at: Micros, audio_duration: Micros) {
         self.first = Some(self.first.map_or(at, |first| first.min(at)));
         match kind {
-            // A picture lasts until the next; the last one as long as the one before it.
+            // A picture lasts until the next one; the last picture lasts as long as the one before it.
             TrackKind::Video => {
                 let step = self.video.map_or(40_000, |(last, _)| (at - last).max(0));
                 self.video = Some((at, step));
@@ -25,7 +25,7 @@ impl TrackEnds {
         }
     }
 
-    /// Where the one that ends last does.
+    /// The end of the track that ends last.
     pub(super) fn last(&self) -> Micros {
         let video = self.video.map(|(last, step)| last + step);
         video.max(self.audio).unwrap_or(0).max(0)

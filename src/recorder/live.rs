@@ -1,8 +1,7 @@
 //! One publish from its first message to its end: its frames become fragments of tape, while a session records the stream.
 //!
-//! Nothing of a publish goes to the store before a second of it is there ([`Fed::Begins`]). Frames that no session recorded
-//! are in
-//! the ring, as far as the ring goes back.
+//! No media of a publish goes to the store before a second of it is there ([`Fed::Begins`]). Frames that no session recorded
+//! are in the ring, as far as the ring goes back.
 
 use std::sync::Arc;
 
@@ -18,17 +17,17 @@ use crate::media::{
 };
 use crate::store::Command;
 
-/// A push shorter than this makes no recording, as with the clouds.
+/// A push shorter than this makes no recording, as with the cloud services.
 const WORTH_KEEPING: Micros = 1_000_000;
 /// How long the first segment waits for a track that was announced before it begins without it.
 const WAIT_FOR_TRACKS: Micros = 2_000_000;
 /// How long sound that begins late waits for a keyframe to begin a segment with.
 const WAIT_FOR_KEY: Micros = 1_000_000;
-/// What waits for either never exceeds this.
+/// Most bytes that wait for a track or a keyframe.
 const WAIT_BYTES: usize = 1 << 20;
-/// So many pictures without a keyframe are more than a publisher that is joined in the middle of a GOP would send.
+/// Pictures without a keyframe: more of them than a publisher sends that is joined in the middle of a GOP.
 const PATIENT_PICTURES: u64 = 100;
-/// A track that is so far behind the other has ended, or pauses: its next sample will not be of the past.
+/// A track that is this far behind the other has ended, or pauses: its next sample will not be of the past.
 const SILENT: Micros = 10_000_000;
 
 /// A publish that is on the air.
@@ -41,7 +40,7 @@ pub(super) struct Live {
     boot_zero: Micros,
     pub(super) tracks: Tracks,
     announced: Metadata,
-    /// Tracks that come in a coding that is not recorded.
+    /// Tracks with a codec that is not recorded.
     pub(super) left_out: Vec<LeftOut>,
     timeline: Timeline,
     cutter: Cutter,
@@ -56,17 +55,17 @@ pub(super) struct Live {
     ahead: Ahead,
     /// Frames placed so far.
     placed: u64,
-    /// The number of the first frame that is not fed yet, and the tape time from which on all are that were.
+    /// The number of the first frame that is not fed yet, and the tape time from which on all frames before it were fed.
     fed: Option<(u64, Micros)>,
-    /// Media time before which nothing is taken any more.
+    /// Media time before which no frame is taken any more.
     line: Option<Micros>,
     /// Frames that came before their configuration or the first keyframe, or too late.
     pub(super) undecodable: u64,
     /// Pictures since the last configuration that came before a keyframe.
     keyless: u64,
-    /// The faults of its media so far, each once.
+    /// The faults of the publish's media so far, each once.
     pub(super) oddities: Vec<Oddity>,
-    /// The last of these, if nobody was told of it yet.
+    /// The last of these faults, if it was not reported yet.
     untold: Option<Oddity>,
 }
 
@@ -74,13 +73,13 @@ pub(super) struct Live {
 enum Stage {
     /// No session records the stream.
     Idle,
-    /// Too short to be worth keeping so far.
+    /// The media is too short to be worth keeping so far.
     Waiting {
         fragments: Vec<Fragment>,
         bytes: usize,
-        /// Tape time from which on it is on the tape already, and goes on without a break.
+        /// Tape time from which on the media is on the tape already, and continues without a break.
         since: Option<Micros>,
-        /// What was fed before, for when nothing comes of it.
+        /// The value of `fed` before, which comes back if nothing is kept.
         before: Option<(u64, Micros)>,
     },
     /// Fragments go to the store.
@@ -90,16 +89,15 @@ enum Stage {
 /// The output for the tape.
 #[derive(Debug)]
 pub(super) enum Fed {
-    /// From here on it is worth keeping; fragments follow.
+    /// The media is worth keeping from here on; fragments follow.
     Begins {
-        /// Tape time from which on all of it is on the tape, with what will come.
+        /// Tape time from which on all media is on the tape, together with the media to come.
         start: Micros,
     },
     Fragment(Fragment),
 }
 
-/// Sound that began after the segment did: it waits for the next keyframe, where a segment with both
-/// tracks can begin.
+/// Sound that began after the segment did. It waits for the next keyframe, where a segment with both tracks can begin.
 #[derive(Debug)]
 struct LateAudio {
     config: Arc<AudioConfig>,
@@ -114,7 +112,7 @@ pub(super) struct Taken {
     pub(super) frame: Option<(Frame, Micros, u64)>,
     /// A fault in the timestamps of the frame.
     pub(super) exception: Option<Exception>,
-    /// The fault of its media, the first time.
+    /// The fault of the frame's media, if it is the first of its kind.
     pub(super) oddity: Option<Oddity>,
 }
 
@@ -157,17 +155,17 @@ impl Live {
         !matches!(self.stage, Stage::Idle)
     }
 
-    /// Tape time from which on all of it is on the tape, while it is written.
+    /// Tape time from which on all media is on the tape, while the publish is written.
     pub(super) fn written_from(&self) -> Option<Micros> {
         self.fed.filter(|_| self.is_writing()).map(|(_, from)| from)
     }
 
-    /// Tape time from which on all of it will be on the tape, while somebody wants it there.
+    /// Tape time from which on all media will be on the tape, while a session wants it there.
     pub(super) fn wanted_from(&self) -> Option<Micros> {
         self.fed.filter(|_| self.is_wanted()).map(|(_, from)| from)
     }
 
-    /// All samples before tape time `end` have been handed over, and none will come.
+    /// True when all samples before tape time `end` have been handed over, and no more will come.
     pub(super) fn is_past(&self, end: Micros) -> bool {
         let end = end.saturating_sub(self.tape_zero);
         let video = self.ends.video.map(|(last, _)| last);
@@ -187,7 +185,8 @@ impl Live {
         past(TrackKind::Video, video) && past(TrackKind::Audio, self.ends.audio)
     }
 
-    /// Its media comes faster than time: it loses nothing when it is not read for a while.
+    /// True when the media comes faster than real time: the publisher loses nothing when its connection is not read for a
+    /// while.
     pub(super) fn is_ahead(&self) -> bool {
         self.ahead.is_ahead()
     }
@@ -209,7 +208,7 @@ impl Live {
         }
     }
 
-    /// More than a second of it came: others may be told of it.
+    /// True when more than a second of the publish came: an event may tell of it.
     pub(super) fn is_worth_telling(&self) -> bool {
         let span = self.ends.first.map(|first| self.ends.last() - first);
         span.is_some_and(|span| span >= WORTH_KEEPING)
@@ -220,25 +219,24 @@ impl Live {
         self.entry.map(|at| self.tape_zero.saturating_add(at))
     }
 
-    /// Tape time from which on it has media, if it has any.
+    /// Tape time at which the publish's media begins, if there is any.
     pub(super) fn begins(&self) -> Option<Micros> {
         self.ends.first.map(|first| self.tape_zero.saturating_add(first))
     }
 
-    /// Tape time up to which it has media, if it has any.
+    /// Tape time up to which the publish has media, if there is any.
     pub(super) fn tape_end(&self) -> Option<Micros> {
         self.ends.first.map(|_| self.tape_zero + self.ends.last())
     }
 
-    /// From here on it is wanted on the tape: what the ring has from tape time `from` on, and what comes. Gives the tape
-    /// time at which what is wanted now begins.
+    /// Puts the publish on the tape from here on: the ring's media from tape time `from` on, and the media to come.
     pub(super) fn want(&mut self, ring: &Ring, from: Micros, fed: &mut Vec<Fed>) {
         if self.is_wanted() {
             return;
         }
         let (next, mut stretch) = self.fed.unwrap_or((0, Micros::MAX));
         let entry = ring.since(from).next().map(|gop| (gop.first, gop.start));
-        // What was fed last, and all that came since, may still be at hand: then nothing is missing in between.
+        // If the frame that was fed last and all later ones are in the ring, nothing is missing in between.
         let goes_on = ring.first().is_some_and(|first| first <= next)
             && entry.is_some_and(|(first, _)| first <= next && stretch < Micros::MAX);
         let first = match (goes_on, entry) {
@@ -292,7 +290,7 @@ impl Live {
                 }
             }
         }
-        // Pictures of before what was asked for are missed by nobody.
+        // A missing picture from before the wanted time is not missed.
         let is_missed = ring.shows_from().is_some_and(|shows| shows > from);
         if left_out > 0 && is_missed {
             self.undecodable += left_out;
@@ -306,7 +304,7 @@ impl Live {
         self.begin_if_worth_it(fed, false);
     }
 
-    /// Nobody wants it on the tape any more, from what is not handed over yet on.
+    /// Takes the publish off the tape, from the first frame on that is not handed over yet.
     pub(super) fn let_be(&mut self, fed: &mut Vec<Fed>) {
         if let Stage::Waiting { before, .. } = &self.stage {
             (self.cutter, self.fed) = (Cutter::default(), *before);
@@ -314,7 +312,7 @@ impl Live {
             return;
         }
         self.join_late_audio(fed);
-        // The waiting frames are later than any session needs. They are in the ring, should somebody ask.
+        // The waiting frames are later than any session needs. The ring has them, in case somebody asks.
         let left = self.cutter.forget();
         if let Some((number, _)) = &mut self.fed {
             *number = self.placed.saturating_sub(left);
@@ -322,8 +320,8 @@ impl Live {
         self.stage = Stage::Idle;
     }
 
-    /// Hands over what waits for its fragment to be full. What still comes of the time before is left out: all of that is
-    /// taken to be there.
+    /// Hands over the frames that wait for their fragment to be full. Frames of an earlier time that still come are left out:
+    /// the tape counts as complete up to here.
     pub(super) fn draw_line(&mut self, fed: &mut Vec<Fed>) {
         self.line = self.line.max(Some(self.ends.last()));
         if self.is_writing()
@@ -333,7 +331,7 @@ impl Live {
         }
     }
 
-    /// Memory of what waits here, on its way to the tape.
+    /// Memory of the frames that wait here, on their way to the tape.
     pub(super) fn in_hand(&self) -> usize {
         let waiting = match &self.stage {
             Stage::Waiting { bytes, .. } => *bytes,
@@ -343,7 +341,7 @@ impl Live {
         self.cutter.cost() + waiting + late
     }
 
-    /// Hands over all that waits, though it would be more: there is no memory for it.
+    /// Hands over all waiting frames, though they would wait longer: there is no memory for them.
     pub(super) fn hurry(&mut self, fed: &mut Vec<Fed>) {
         self.join_late_audio(fed);
         if let Some(fragment) = self.cutter.flush() {
@@ -377,7 +375,7 @@ impl Live {
         }
     }
 
-    /// Something odd, told if it is the first time.
+    /// Notes a fault. It is reported if it is the first of its kind.
     pub(super) fn notice(&mut self, oddity: Oddity) -> Taken {
         let is_known = self.oddities.iter().any(|known| known.is_like(&oddity));
         if !is_known {
@@ -389,9 +387,8 @@ impl Live {
         }
     }
 
-    /// Leading pictures of the last keyframe, where a recording begins with it: they are lost to that one. Told if it is
-    /// the first
-    /// time.
+    /// Counts the leading pictures of the last keyframe, where a recording begins with that keyframe: the recording lacks them.
+    /// Reported the first time.
     pub(super) fn leave_out_leading(&mut self, begins: impl FnOnce(Micros) -> bool) -> Option<Oddity> {
         let missing = self.last_key.missing(begins);
         self.undecodable += missing;
@@ -401,9 +398,8 @@ impl Live {
         }
     }
 
-    /// The last keyframe is one from which on the picture is refreshed bit by bit, and a recording begins with it. Told if
-    /// it is the
-    /// first time.
+    /// True for a recording that begins with a keyframe from which on the picture is refreshed bit by bit. Reported the first
+    /// time.
     pub(super) fn begins_not_whole(&mut self, begins: impl FnOnce(Micros) -> bool) -> Option<Oddity> {
         if self.last_key.is_not_whole(begins) {
             self.notice(Oddity::NotWholeYet { on_tape: true }).oddity
@@ -412,12 +408,12 @@ impl Live {
         }
     }
 
-    /// What was odd about what went from the ring to the tape, once.
+    /// The fault of the media that went from the ring to the tape, once.
     pub(super) fn take_untold(&mut self) -> Option<Oddity> {
         self.untold.take()
     }
 
-    /// Everything that waits goes to the tape. Nothing comes of a push that was too short.
+    /// Hands over all waiting frames at the end of the publish. A push that was too short leaves nothing.
     pub(super) fn end(&mut self, fed: &mut Vec<Fed>) {
         if self.is_wanted() {
             self.join_late_audio(fed);
@@ -435,7 +431,7 @@ impl Live {
                 if tracks.video.as_deref() == Some(&video) {
                     return;
                 }
-                // Until the first keyframe of the new configuration nothing can be decoded.
+                // No picture can be decoded before the first keyframe of the new configuration.
                 (self.seen_key, self.keyless) = (false, 0);
                 tracks.video = Some(Arc::new(video));
             }
@@ -570,7 +566,7 @@ impl Live {
     }
 
     fn switch(&mut self, tracks: Tracks, fed: &mut Vec<Fed>) {
-        // Video that begins after the sound began a segment needs one of its own, from its keyframe on.
+        // Sound began a segment, and video begins later. The video needs a segment of its own, from its keyframe on.
         if tracks.video.is_some()
             && self.tracks.video.is_none()
             && self.is_writing()
@@ -589,7 +585,7 @@ impl Live {
         if let Some(fragment) = self.cutter.set_tracks(tracks.clone()) {
             self.keep(fragment, fed);
         } else if let Stage::Waiting { fragments, .. } = &mut self.stage {
-            // Nothing is on flash yet: what waits becomes part of a segment that has the new track too.
+            // Nothing is on flash yet: the waiting fragments become part of a segment that has the new track, too.
             fragments
                 .iter_mut()
                 .filter(|f| f.tracks == before)
@@ -619,7 +615,7 @@ impl Live {
         let missing = (self.announced.has_audio && self.tracks.audio.is_none() && comes(TrackKind::Audio))
             || (self.announced.has_video && self.tracks.video.is_none() && comes(TrackKind::Video));
         let waits = span < WORTH_KEEPING || (missing && span < WAIT_FOR_TRACKS && !ending);
-        // However short, so many bytes are not kept in memory until their timestamps have made up a second.
+        // So many bytes do not wait in memory until their timestamps make up a second, however short the media is.
         if !fragments.is_empty() && (!waits || *bytes >= WAIT_BYTES) {
             self.begin(fed);
         }
@@ -648,7 +644,7 @@ impl Live {
     }
 }
 
-/// Now, as the caller's clocks have it.
+/// The present moment by the caller's clocks.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment {
     /// CLOCK_BOOTTIME, microseconds.

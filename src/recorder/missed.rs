@@ -1,6 +1,5 @@
-//! Times of tasks in which nothing was recorded. Each time is reported once, also over restarts: the task's row contains
-//! the times that
-//! were checked, and is written in one transaction with the event.
+//! Times of tasks in which nothing was recorded. Each time is reported once, also over restarts: the task's row contains the
+//! times that were checked, and is committed in one transaction with the event.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,18 +7,18 @@ use super::tasks::{Task, TaskState, When};
 use crate::event::{Event, Miss, TaskMissed, rfc3339};
 use crate::media::{CLOCK_SET, Micros};
 
-/// A task that comes every week is judged by its times of so long, and no more.
+/// How far back the times of a weekly task are judged.
 const LOOKED_BACK: Micros = 8 * 24 * 3_600_000_000;
 
 /// The results of a task's times so far, UTC.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
-    /// Times that were over by then are judged, or are from before the task.
+    /// UTC up to which the task's times are judged. Times from before the task count as judged.
     judged: Micros,
-    /// When a recording of it began last.
+    /// UTC at which the last recording of the task began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recorded: Option<Micros>,
-    /// The last of its times that is over, if nothing was recorded in it.
+    /// The last of its times that is over, if nothing was recorded in that time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missed: Option<Missed>,
 }
@@ -27,20 +26,20 @@ pub struct Outcome {
 /// A time of a task in which nothing was recorded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Missed {
-    /// From here, UTC.
+    /// UTC at which the time begins.
     pub start: Micros,
-    /// To here.
+    /// UTC at which the time ends.
     pub end: Micros,
-    /// How many were missed, this one included, since the task was judged before.
+    /// Number of missed times since the task was judged before, this one included.
     pub times: u32,
-    /// Why.
+    /// The reason.
     pub reason: Miss,
-    /// The same in a sentence, with what to check.
+    /// The reason in a sentence, with what to check.
     pub detail: String,
 }
 
 impl Outcome {
-    /// Of a task that is new now.
+    /// The outcome of a task that is made now.
     pub(super) fn new(utc: Micros) -> Self {
         Self {
             judged: utc,
@@ -51,7 +50,7 @@ impl Outcome {
     /// Times that are over and not judged yet, UTC.
     pub(super) fn unjudged(&self, when: &When, utc: Micros) -> Vec<(Micros, Micros)> {
         let since = match when {
-            // A clock that was never set says nothing of the weeks before.
+            // With a clock that was never set, the weeks before are unknown.
             When::Weekly(_) if self.judged < CLOCK_SET => return Vec::new(),
             When::Weekly(_) => self.judged.max(utc.saturating_sub(LOOKED_BACK)),
             When::Once(start, _) => *start,
@@ -61,7 +60,7 @@ impl Outcome {
         over
     }
 
-    /// Something was recorded since then, or since it was judged.
+    /// True when something was recorded since then, or since the task was judged.
     pub(super) fn has_recorded_since(&self, utc: Micros) -> bool {
         self.recorded.is_some_and(|at| at >= self.judged.min(utc))
     }
@@ -72,8 +71,8 @@ impl Outcome {
 }
 
 impl Task {
-    /// A recording of it began, which has media from one of these moments to the other (UTC): what began within a time is told
-    /// of up to a second later, when the time may be over. True if that is to be kept.
+    /// Notes that a recording of the task began, with media from one of these moments to the other (UTC). The beginning is told
+    /// up to a second later, when the time may be over already. True if the task has to be stored.
     pub(super) fn has_begun(&mut self, from: Micros, to: Micros) -> bool {
         let time = self.when.windows(from, to.saturating_add(1)).pop();
         let is_known = time.is_some_and(|time| self.outcome.recorded_within(time));
@@ -81,7 +80,7 @@ impl Task {
         !is_known
     }
 
-    /// Judges the times that are over by now. Of those in which nothing was recorded gives the last, with no reason yet.
+    /// Judges the times that are over by now. Gives the last one in which nothing was recorded, without its reason.
     pub(super) fn judge(&mut self, utc: Micros) -> Option<Missed> {
         if !self.state.is_live() {
             return None;
@@ -104,7 +103,7 @@ impl Task {
         })
     }
 
-    /// One of a row that a release wrote which did not judge: what was before is not known.
+    /// Completes the row of a release that did not judge times: the times before are not known.
     pub(super) fn judged_from(mut self, utc: Micros) -> Self {
         if self.outcome == Outcome::default() {
             self.outcome = Outcome::new(utc);

@@ -1,7 +1,7 @@
 //! The recorder: streams, the rings of their last seconds, and the decision what is recorded.
 //!
-//! Its decisions are plain state: messages, orders and the time go in, commands to the store come out. [`Recorder`] is the
-//! thin shell around them that lives on the network thread.
+//! Its decisions are plain state: messages, orders and the time go in, and commands to the store come out. [`Recorder`] is the
+//! thin shell around them on the network thread.
 //!
 //! | module | what it is |
 //! |---|---|

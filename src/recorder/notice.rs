@@ -5,7 +5,7 @@ use std::fmt;
 use crate::event::Event;
 use crate::media::{Exception, LeftOut, Oddity, StreamName, TrackKind};
 
-/// Something that a viewer may notice.
+/// A fault that a viewer may notice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Notice {
     Time(Exception),
@@ -29,7 +29,7 @@ impl Notice {
     }
 }
 
-/// In words, for the log and the event alike.
+/// The text for the log and for the event.
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -2,17 +2,18 @@
 
 use crate::media::{Frame, Micros, RandomAccess, TrackKind, VideoConfig};
 
-/// After the first keyframe of what is recorded. If that is one of an open GOP (CRA, recovery point), the pictures that follow it
-/// and are shown before it refer to pictures that nobody has: decoders leave them out, or show them broken.
+/// Pictures after the first keyframe of a recording that refer to missing ones. If that keyframe is one of an open GOP (CRA,
+/// recovery point), the pictures that follow it and are shown before it refer to pictures that nobody has. Decoders leave them
+/// out, or show them broken.
 #[derive(Debug, Default)]
 pub(super) struct OpenGop {
-    /// When the keyframe is presented, until the next keyframe comes.
+    /// PTS of the keyframe, until the next keyframe comes.
     shown: Option<i64>,
 }
 
 impl OpenGop {
-    /// True for a picture that cannot be decoded. `first` is what the first keyframe of all decodes with, and nothing for
-    /// every other frame.
+    /// True for a picture that cannot be decoded. `first` is the configuration of the very first keyframe; `None` for every
+    /// other frame.
     pub(super) fn leaves_out(&mut self, frame: &Frame, first: Option<&VideoConfig>) -> bool {
         if frame.kind == TrackKind::Audio {
             return false;
@@ -27,20 +28,20 @@ impl OpenGop {
     }
 }
 
-/// The last keyframe, if it is one of an open GOP. A recording may begin with it though the tape has what came before: its leading
-/// pictures are on the tape, and left out of that recording.
+/// The last keyframe, if it is one of an open GOP. A recording may begin with it while the tape has the media before: the
+/// leading pictures are on the tape, and left out of that recording.
 #[derive(Debug, Default)]
 pub(super) struct LastKey {
-    /// Tape time of the keyframe, and when it is presented.
+    /// Tape time and PTS of the keyframe.
     open: Option<(Micros, i64)>,
-    /// Leading pictures that followed it, as far as nobody asked.
+    /// Number of leading pictures that followed it since the last question.
     leading: u64,
-    /// Tape time of one from which on the picture is refreshed bit by bit, until somebody asked.
+    /// Tape time of a keyframe from which on the picture is refreshed bit by bit, until the first question about it.
     gradual: Option<Micros>,
 }
 
 impl LastKey {
-    /// The next frame, at a tape time; `video` is what pictures decode with.
+    /// Takes the next frame, at a tape time; `video` is the configuration of the pictures.
     pub(super) fn see(&mut self, frame: &Frame, at: Micros, video: Option<&VideoConfig>) {
         match (frame.kind, frame.key) {
             (TrackKind::Audio, _) => (),
@@ -57,12 +58,12 @@ impl LastKey {
         }
     }
 
-    /// True where a recording begins at such a tape time, and so with pictures that are not whole yet.
+    /// True where a recording begins with such a keyframe, and so with pictures that are not whole yet.
     pub(super) fn is_not_whole(&mut self, begins: impl FnOnce(Micros) -> bool) -> bool {
         self.gradual.take().is_some_and(begins)
     }
 
-    /// How many more pictures a recording lacks that begins at such a tape time, if one does.
+    /// Number of leading pictures, not counted before, that a recording lacks which begins with this keyframe.
     pub(super) fn missing(&mut self, begins: impl FnOnce(Micros) -> bool) -> u64 {
         match self.open {
             Some((at, _)) if self.leading > 0 && begins(at) => std::mem::take(&mut self.leading),
@@ -120,7 +121,7 @@ mod tests {
     fn left_out(first: u8) -> Vec<bool> {
         let mut gop = OpenGop::default();
         let config = hevc();
-        // In the order of decoding: the keyframe, two pictures shown before it, one behind, and the next GOP.
+        // In decoding order: the keyframe, two pictures shown before it, one shown behind it, and the next GOP.
         let pictures = [
             picture(first, 0, 120),
             picture(RASL, 40, 0),
@@ -169,7 +170,7 @@ mod tests {
         let (mut key, config) = (LastKey::default(), hevc());
         key.see(&picture(IDR, 0, 0), 0, Some(&config));
         assert!(!key.is_not_whole(|_| true));
-        // It was asked for once, and the answer is for one recording.
+        // The answer is for one recording, so it is given once.
         for (begins, answer) in [(80, false), (160, true)] {
             key.see(&recovery_point(160), 160, Some(&config));
             assert_eq!(key.is_not_whole(|at| at == begins), answer);

@@ -6,21 +6,21 @@ use std::net::SocketAddr;
 use crate::event::PublishAbout;
 use crate::media::StreamName;
 
-/// Someone asks to publish. Cannot be printed as a whole: its query may hold a secret.
+/// A request to publish. It cannot be printed as a whole: its query may hold a secret.
 #[derive(Clone)]
 pub struct PublishRequest {
-    /// The stream asked for.
+    /// The requested stream.
     pub stream: StreamName,
-    /// The host that the publisher addressed, in lower case, where it said so.
+    /// The host that the publisher addressed, in lower case, if it named one.
     pub domain: Option<String>,
-    /// The query string of the stream key, without `?` and without what proved the publisher; may hold other
-    /// secrets, never logged.
+    /// The query string of the stream key, without `?` and without the proof of the publisher. It may hold other secrets, and
+    /// is never logged.
     pub query: String,
     /// The parameters behind the stream's name, without secrets.
     pub param: String,
     /// The client.
     pub peer: SocketAddr,
-    /// The encoder's name, as the publisher says it.
+    /// The name of the encoder, as the publisher gives it.
     pub encoder: String,
 }
 
@@ -36,7 +36,7 @@ impl PublishRequest {
     }
 }
 
-/// Why a publish may not begin. The text is sent to the publisher.
+/// The reason why a publish may not begin. The text is sent to the publisher.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
     /// Another publisher is sending.
@@ -48,7 +48,7 @@ pub enum Refusal {
         stream: StreamName,
         /// How long the present publisher has been silent.
         silent_ms: u64,
-        /// When it would be given up.
+        /// The silence after which it gives way, in milliseconds.
         takeover_ms: u64,
     },
     /// The recorder is stopping, or the store does not take media.
@@ -56,7 +56,7 @@ pub enum Refusal {
     Unavailable {
         /// The stream.
         stream: StreamName,
-        /// Why.
+        /// The reason.
         reason: String,
     },
 }
@@ -66,18 +66,18 @@ pub enum Refusal {
 pub enum EndReason {
     /// FCUnpublish, deleteStream or closeStream.
     Unpublished,
-    /// The connection broke, timed out or sent what it may not.
+    /// The connection broke, timed out or sent a message that is not allowed.
     Broken(String),
     /// Another publisher took over.
     TakenOver,
-    /// Somebody ended it by command. Nobody is waited for.
+    /// A command ended the publish. No recording waits for its publisher.
     Kicked,
     /// The service stops.
     Shutdown,
 }
 
 impl EndReason {
-    /// True for an end that somebody meant: what was recorded is complete.
+    /// True for an end that somebody intended: the recordings are complete.
     pub(super) fn is_meant(&self) -> bool {
         matches!(self, EndReason::Unpublished | EndReason::Kicked)
     }

@@ -4,14 +4,14 @@ use crate::config::{Template, TemplateSource};
 use crate::format::Format;
 use crate::model::{Media, Span};
 
-/// The longest that a push may ask for, as with the cloud that knows these parameters.
+/// The longest interval that a push may ask for, in seconds, as with the cloud service that knows these parameters.
 const LONGEST: u64 = 7_200;
 const SHORTEST: u64 = 30;
 
 /// The parameters that edgereel supports.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct PushParameters {
-    /// To be recorded in this format.
+    /// The format that the push asks to be recorded in.
     record: Option<Format>,
     interval: Option<Span>,
     pub(super) media: Option<Media>,
@@ -20,7 +20,7 @@ pub(super) struct PushParameters {
 }
 
 impl PushParameters {
-    /// Reads a query; what is none of its business it leaves alone, what is wrong it leaves out and says so.
+    /// Reads a query. Unknown parameters are ignored; wrong ones are left out and noted for the log.
     pub(super) fn parse(query: &str) -> Self {
         let mut asked = Self::default();
         for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
@@ -40,7 +40,7 @@ impl PushParameters {
         asked
     }
 
-    /// The template that this push is to be recorded by, if it asks to be.
+    /// The template by which this push is to be recorded, if it asks for that.
     pub(super) fn template(&self) -> Option<Template> {
         let format = self.record?;
         let source = TemplateSource::named("push", &[format]);

@@ -1,30 +1,31 @@
-//! The last seconds of a stream, in memory, ready to be written before anyone knew they would matter.
+//! The last seconds of a stream in memory. They can be written when somebody asks for them later.
 
 use std::collections::VecDeque;
 
 use crate::media::{Frame, Micros, TrackKind, Tracks};
 
-/// Whole GOPs, oldest first. Payloads are shared with whatever else holds them; only whole GOPs leave,
-/// so that what remains can always be decoded from its first frame.
+/// Whole GOPs, oldest first. Payloads are shared with all other holders of the frames. Only whole GOPs leave, so that the rest
+/// can always be decoded from its first frame.
 #[derive(Debug, Default)]
 pub(super) struct Ring {
     gops: VecDeque<Gop>,
     bytes: usize,
-    /// Memory that all of it takes up.
+    /// Memory of the whole ring.
     cost: usize,
 }
 
-/// A keyframe and what depends on it; of a stream without video, half a second.
+/// A keyframe and the frames that depend on it; half a second of a stream without video.
 #[derive(Debug)]
 pub(super) struct Gop {
     /// The tracks that decode the frames.
     pub(super) tracks: Tracks,
-    /// Tape time of its first frame.
+    /// Tape time of the first frame.
     pub(super) start: Micros,
-    /// Tape time at which that is shown: with B-frames somewhat later. Pictures that are shown before need the GOP before.
+    /// Tape time at which the first frame is shown; with B-frames that is later. Pictures that are shown before need the GOP
+    /// before.
     shown: Micros,
     pub(super) frames: Vec<Frame>,
-    /// The number of the first one: frames of a publish are counted as they come.
+    /// The number of the first frame: the frames of a publish are counted as they come.
     pub(super) first: u64,
     bytes: usize,
     cost: usize,
@@ -32,12 +33,12 @@ pub(super) struct Gop {
 
 /// A stream without video is cut into pieces of this length, which stand in for GOPs.
 const AUDIO_GOP: Micros = 500_000;
-/// Memory for more frames than that is taken as they come.
+/// Most frames that memory is taken for ahead of time.
 const MOST_EXPECTED: usize = 4_096;
 
 impl Ring {
-    /// Takes a frame at tape time `at`, the `number`th of its publish. What comes before the first keyframe cannot be
-    /// decoded, and is left out.
+    /// Takes a frame at tape time `at`, the `number`th of its publish. A frame before the first keyframe cannot be decoded, and
+    /// is left out.
     pub(super) fn push(&mut self, frame: Frame, tracks: &Tracks, at: Micros, number: u64) {
         if self.begins_gop(&frame, tracks, at) {
             // GOPs of one stream resemble each other: the last one's size is the best guess for the next.
@@ -70,14 +71,14 @@ impl Ring {
         }
     }
 
-    /// Lets go of GOPs that are not needed to show the last `pre_roll` before `now` (tape time).
+    /// Drops the GOPs that are not needed to show the last `pre_roll` before `now` (tape time).
     pub(super) fn expire(&mut self, now: Micros, pre_roll: Micros) {
         while self.gops.get(1).is_some_and(|next| next.shown <= now - pre_roll) {
             self.drop_oldest();
         }
     }
 
-    /// Lets go of the oldest GOP; false when there is none.
+    /// Drops the oldest GOP; false when there is none.
     pub(super) fn drop_oldest(&mut self) -> bool {
         match self.gops.pop_front() {
             Some(gop) => {
@@ -89,34 +90,34 @@ impl Ring {
         }
     }
 
-    /// The GOPs that show everything from tape time `from` on, as far as it is still here.
+    /// The GOPs that show everything from tape time `from` on, as far as the ring has them.
     pub(super) fn since(&self, from: Micros) -> impl Iterator<Item = &Gop> {
         let first = self.gops.iter().rposition(|gop| gop.shown <= from).unwrap_or(0);
         self.gops.iter().skip(first)
     }
 
-    /// The number of the oldest frame held.
+    /// The number of the oldest frame in the ring.
     pub(super) fn first(&self) -> Option<u64> {
         self.gops.front().map(|gop| gop.first)
     }
 
-    /// Lets go of everything: what comes is another publish's.
+    /// Drops all GOPs: the next frames are another publish's.
     pub(super) fn clear(&mut self) {
         self.gops.clear();
         (self.bytes, self.cost) = (0, 0);
     }
 
-    /// Bytes of media held.
+    /// Bytes of media in the ring.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Memory that it takes up.
+    /// Memory of the ring, bytes.
     pub(super) fn cost(&self) -> usize {
         self.cost
     }
 
-    /// Tape time of the oldest frame held.
+    /// Tape time of the oldest frame in the ring.
     pub(super) fn start(&self) -> Option<Micros> {
         self.gops.front().map(|gop| gop.start)
     }

@@ -13,17 +13,16 @@ use crate::format::Format;
 use crate::media::StreamName;
 use crate::model::{About, Media, Origin, Output};
 
-/// What commands may add, so that a list fits where lists are shown and a publish is not held up.
+/// Most rules that commands may put, so that a list fits where lists are shown and a publish is not held up.
 const MOST_RULES: usize = 10_000;
 const MOST_TEMPLATES: usize = 1_000;
 
-/// Templates and rules. What a command puts counts before what the configuration says of the same streams or under the
-/// same name.
+/// Templates and rules. Those that a command put replace the configuration's for the same streams or under the same name.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Rulebook {
     configured: RuleSet,
     commanded: RuleSet,
-    /// Best first: of all that fit the first applies.
+    /// The rules by rank: the first rule that fits applies.
     order: Vec<Rule>,
     templates: BTreeMap<String, Template>,
 }
@@ -37,13 +36,13 @@ struct RuleSet {
 /// Why a template or a rule is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RuleError {
-    /// The template cannot be.
+    /// The template is not valid.
     #[error(transparent)]
     Template(#[from] TemplateError),
     /// There is no template of this name.
     #[error("there is no template '{0}'")]
     NoTemplate(String),
-    /// There is no such rule.
+    /// No command put such a rule.
     #[error("no command put a rule for {0}")]
     NoRule(String),
     /// Rules or tasks need the template.
@@ -51,19 +50,19 @@ pub enum RuleError {
     Needed {
         /// The template.
         name: String,
-        /// By what.
+        /// The rules or tasks that need it.
         by: String,
     },
-    /// It comes from the configuration file.
+    /// The template or rule comes from the configuration file.
     #[error("{0} is in the configuration file; change it there, or put another over it")]
     Configured(String),
-    /// There are as many as there may be.
+    /// There are as many as are allowed.
     #[error("there are {0} already, and no more are taken")]
     TooMany(usize),
 }
 
 impl Rulebook {
-    /// Sets the configuration's templates and rules. Those of commands stay.
+    /// Sets the configuration's templates and rules. Those that commands put stay.
     pub(super) fn configure(&mut self, templates: Vec<Template>, rules: Vec<Rule>) {
         self.configured = RuleSet { templates, rules };
         self.arrange();
@@ -78,7 +77,7 @@ impl Rulebook {
     ) -> Verdict {
         let rule = self.rule(stream, domain);
         let ruled = rule.and_then(|rule| self.templates.get(&rule.template));
-        // An operator's word not to record a stream stands, whatever a publisher asks for.
+        // A rule that forbids recording a stream holds, whatever a publisher asks for.
         let off =
             rule.is_some_and(|rule| rule.record == RecordWhen::Never) || ruled.is_some_and(Template::is_off);
         let pushed = asked.template().filter(|_| !off);
@@ -120,7 +119,7 @@ impl Rulebook {
         }
     }
 
-    /// True while nobody has put a rule.
+    /// True while there is no rule but the built-in one.
     fn is_built_in(&self) -> bool {
         self.commanded.rules.is_empty() && self.configured.rules.is_empty()
     }
@@ -130,7 +129,7 @@ impl Rulebook {
         self.order.iter().find(|rule| rule.fits(stream, domain))
     }
 
-    /// A template by its name; of none, the one of the stream's rule.
+    /// A template by its name; without a name, the one of the stream's rule.
     pub(super) fn template(&self, name: Option<&str>, stream: &StreamName) -> Result<&Template, RuleError> {
         let ruled = || self.rule(stream, None).map(|rule| rule.template.as_str());
         let name = name.or_else(ruled).unwrap_or(DEFAULT_TEMPLATE);
@@ -217,7 +216,7 @@ impl Rulebook {
         Ok(())
     }
 
-    /// Takes a rule back; `about` is one for the same streams.
+    /// Removes a rule that a command put; `about` is a rule for the same streams.
     pub(super) fn delete_rule(&mut self, about: &Rule) -> Result<(), RuleError> {
         let before = self.commanded.rules.len();
         self.commanded.rules.retain(|rule| !rule.is_about_the_same(about));
@@ -237,7 +236,7 @@ impl Rulebook {
         Ok(())
     }
 
-    /// What there is to say of templates and rules, of which `used` says what else names a template.
+    /// The warnings about templates and rules. `used` tells whether something else needs a template.
     pub(super) fn advice(&self, used: impl Fn(&str) -> bool) -> Vec<Advice> {
         let names: Vec<&str> = self.templates.keys().map(String::as_str).collect();
         let mut all = if self.is_built_in() {
@@ -293,13 +292,13 @@ impl Rulebook {
         if order.is_empty() {
             order.push(Rule::built_in());
         }
-        // Stable: of two that say as much the one that was put, or that stands first, applies.
+        // The sort is stable: of two rules with the same rank, a rule that a command put applies, or the one that stands first.
         order.sort_by_key(|rule| std::cmp::Reverse(rule.rank()));
         self.order = order;
     }
 }
 
-/// A template's outputs, of some tracks alone if somebody said so.
+/// A template's outputs, limited to some tracks if the rule or the push says so.
 pub(super) fn outputs(template: &Template, media: Option<Media>) -> Vec<Arc<Output>> {
     let of = |output: &Output| {
         let mut output = output.clone();

@@ -9,7 +9,7 @@
 //!    └────────────────────────────── the window is over ◄─────┘
 //! ```
 //!
-//! A recording is a half-open interval of tape time. Where one follows another they share the cut, so that no sample
+//! A recording is a half-open interval of tape time. Where one recording follows another, they share the cut, so that no sample
 //! is lost or there twice. The first is closed only when all of its samples have been handed over ([`Ending`]).
 
 use std::sync::Arc;
@@ -22,25 +22,25 @@ use crate::media::{Micros, PublishId, RecordingId, StreamName};
 use crate::model::{About, Output, ResumeAfter};
 use crate::store::{Asked, Command, OpenRecording, RecordingSpec};
 
-/// A recording that is due to be split waits this long for a keyframe after which nothing refers to what was before.
+/// A recording that is due to be split waits this long for a keyframe that begins a closed GOP.
 const CLOSED_PATIENCE: Micros = 10_000_000;
-/// It waits this long for any picture that decoding can begin at, and is then split without one.
+/// The recording waits this long for any picture that decoding can begin at, and is then split without one.
 const PATIENCE: Micros = 30_000_000;
-/// It waits this long for a picture that is shown behind all that came before it.
+/// The recording waits this long for a picture that is shown behind all that came before it.
 const ORDER_PATIENCE: Micros = 40_000_000;
 
 /// The properties that all recordings of a session share.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct SessionSpec {
-    /// What the recordings are of and for, without their own number and formats.
+    /// The origin and the purpose of the recordings, without the number and the formats of each.
     pub(super) about: About,
     /// As in [`RecordingSpec`].
     pub(super) until: Option<Micros>,
-    /// From when to when its first recordings were to be.
+    /// The interval that the first recordings were asked for.
     pub(super) asked: Option<Asked>,
 }
 
-/// Where and when something happens.
+/// The time and the place of an event on a stream.
 pub(super) struct Scene<'a> {
     pub(super) stream: &'a StreamName,
     pub(super) publish: PublishId,
@@ -51,7 +51,7 @@ pub(super) struct Scene<'a> {
     pub(super) endings: &'a mut Vec<Ending>,
 }
 
-/// A recording that is over, and is told to be when the stream's samples have come past its end.
+/// A recording that is over. Its end is told when all of the stream's samples up to that end have come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Ending {
     pub(super) recording: RecordingId,
@@ -60,7 +60,7 @@ pub(super) struct Ending {
 }
 
 impl Ending {
-    /// Where it ends is told at once: a crash from here on does not make it longer.
+    /// Tells at once where the recording ends: a crash from here on does not make it longer.
     fn announce(self, endings: &mut Vec<Ending>, out: &mut Vec<Command>) {
         out.push(Command::RecordingEnds {
             recording: self.recording,
@@ -70,7 +70,7 @@ impl Ending {
     }
 }
 
-/// A frame as a run sees it.
+/// The properties of a frame that a run needs.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sample {
     /// Tape time of its DTS.
@@ -82,14 +82,14 @@ pub(super) struct Sample {
 /// Whether a recording may begin with a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Entry {
-    /// Nothing after it refers to what was before it.
+    /// No picture after this frame refers to one before it.
     Closed,
-    /// Decoding can begin here, but pictures next to it refer to what was before it.
+    /// Decoding can begin here, but pictures beside the frame refer to earlier ones.
     Open,
     /// Decoding can begin here, and the picture is whole some pictures later.
     Gradual,
-    /// It refers to what was before it, and is shown behind all of that: no picture on one side is shown between those on
-    /// the other.
+    /// The frame refers to earlier ones, and is shown behind all of them: no picture on one side is shown between those on the
+    /// other side.
     Behind,
     /// A picture that is shown between others that came before it, or sound beside a picture.
     None,
@@ -99,7 +99,7 @@ pub(super) enum Entry {
 pub(super) struct Run {
     pub(super) output: Arc<Output>,
     number: u32,
-    /// The id that the next one gets, if it was told to somebody.
+    /// The id of the next recording, if it was given out already.
     reserved: Option<RecordingId>,
     state: State,
 }
@@ -115,23 +115,23 @@ enum State {
 struct Rolling {
     recording: RecordingId,
     bytes: u64,
-    /// Tape time from which on it grows without a break, and how much media it had before.
+    /// Tape time from which on the recording grows without a break, and the media that it had before.
     from: Micros,
     done: Micros,
-    /// Tape time from which on a keyframe splits it.
+    /// Tape time from which on a keyframe splits the recording.
     due: Micros,
-    /// As `due`, whatever the time: somebody asked for it.
+    /// The recording is split at the next keyframe, whatever the time: a command asked for it.
     restart: bool,
 }
 
-/// A recording whose publisher is gone, and may be back.
+/// A recording whose publisher is gone, and may come back.
 #[derive(Clone, Debug)]
 struct Waiting {
     recording: RecordingId,
     end: Micros,
     bytes: u64,
     done: Micros,
-    /// CLOCK_BOOTTIME at which nobody is waited for any more.
+    /// CLOCK_BOOTTIME at which the recording stops waiting.
     until: Micros,
 }
 
@@ -145,8 +145,8 @@ impl Run {
         }
     }
 
-    /// One that a start of the service found waiting, as long as its window is open. How long it waited is known by the
-    /// clock, where that is believed; else the window begins anew.
+    /// A run with a recording that waited at the start of the service, as long as its window is open. A believed clock tells
+    /// how long it waited; otherwise the window begins anew.
     pub(super) fn found(open: &OpenRecording, now: Moment, clock_synced: bool) -> Self {
         let elapsed = if open.clock_synced && clock_synced {
             now.utc.saturating_sub(open.paused_utc).max(0)
@@ -176,7 +176,8 @@ impl Run {
         }
     }
 
-    /// The recording that grows begins at a tape time, and is wanted in a format that cannot hide what decodes its beginning.
+    /// True when the growing recording begins at this tape time, and one of its formats cannot hide the pictures that its
+    /// beginning needs for decoding.
     pub(super) fn shows_from(&self, at: Micros) -> bool {
         let is_there =
             matches!(&self.state, State::Rolling(rolling) if rolling.from == at && rolling.done == 0);
@@ -190,7 +191,7 @@ impl Run {
         }
     }
 
-    /// The recording that grows, or waits, or has not begun and was told to somebody.
+    /// The recording that grows, or waits, or has not begun and whose id was given out.
     pub(super) fn told(&self) -> Option<RecordingId> {
         self.recording().or(self.reserved)
     }
@@ -199,19 +200,19 @@ impl Run {
         matches!(self.state, State::Waiting(_))
     }
 
-    /// The recording that it begins with next has this id.
+    /// Gives the next recording this id.
     pub(super) fn reserve_as(&mut self, id: RecordingId) {
         self.reserved = Some(id);
     }
 
-    /// The id of the recording that it begins with next.
+    /// The id of the next recording.
     pub(super) fn reserve(&mut self, now: Moment) -> RecordingId {
         *self
             .reserved
             .get_or_insert_with(|| RecordingId::new(now.unix_millis()))
     }
 
-    /// A publish's media begins at `start`: goes on with the recording that waits, or begins one.
+    /// Begins with a publish's media at `start`: goes on with the recording that waits, or begins one.
     pub(super) fn begin(&mut self, of: &SessionSpec, start: Micros, scene: &mut Scene<'_>) {
         match std::mem::replace(&mut self.state, State::Idle) {
             State::Idle => self.start(of, start, false, scene),
@@ -221,7 +222,7 @@ impl Run {
                     publish: scene.publish,
                     start,
                 });
-                // The time that passed in between is not media, and does not count.
+                // The time in between is not media, and does not count.
                 self.state = State::Rolling(Rolling {
                     recording: waiting.recording,
                     bytes: waiting.bytes,
@@ -235,7 +236,7 @@ impl Run {
         }
     }
 
-    /// A frame comes. Splits the recording before it, if it is due.
+    /// Takes a frame. The frame splits the recording, if a split is due.
     pub(super) fn frame(&mut self, of: &SessionSpec, sample: Sample, scene: &mut Scene<'_>) {
         let State::Rolling(rolling) = &mut self.state else {
             return;
@@ -247,7 +248,7 @@ impl Run {
             .is_some_and(|most| rolling.bytes >= most.bytes());
         let due = rolling.restart || full || sample.at >= rolling.due;
         if due {
-            // From here on it waits for a keyframe as one whose time is over.
+            // From here on the recording waits for a keyframe, as one whose time is over.
             rolling.due = rolling.due.min(sample.at);
         }
         let patience = match sample.entry {
@@ -281,8 +282,8 @@ impl Run {
         }
     }
 
-    /// The publish is over, and its media ends at `end`.
-    /// It was last heard at CLOCK_BOOTTIME `heard`: from then on somebody is waited for.
+    /// Ends the publish, whose media ends at `end`. The publisher was last heard at CLOCK_BOOTTIME `heard`: the resume window
+    /// begins there.
     pub(super) fn interrupt(
         &mut self,
         end: Micros,
@@ -320,7 +321,7 @@ impl Run {
         });
     }
 
-    /// Closes what waits for nobody any more: because its time is over, or because somebody says so.
+    /// Closes a recording that stops waiting: its window is over, or a command ends it.
     pub(super) fn give_up(&mut self, over: impl Fn(Micros) -> bool, reason: &str, out: &mut Vec<Command>) {
         let State::Waiting(waiting) = &self.state else {
             return;
@@ -335,7 +336,7 @@ impl Run {
         }
     }
 
-    /// Ends the recording that grows at `end`.
+    /// Ends the growing recording at `end`.
     pub(super) fn stop(
         &mut self,
         end: Micros,
@@ -354,7 +355,7 @@ impl Run {
         }
     }
 
-    /// The next keyframe begins a new recording; false when nothing grows.
+    /// Has the next keyframe begin a new recording; false when no recording grows.
     pub(super) fn restart(&mut self) -> bool {
         match &mut self.state {
             State::Rolling(rolling) => {
@@ -396,8 +397,8 @@ impl Run {
         });
     }
 
-    /// When a recording is to be split that has so much media already, and (again) grows from `from` on. The clock is
-    /// looked at here and not later: a step of it moves no boundary.
+    /// Tape time at which a recording is split that has so much media already, and grows (again) from `from` on. The clock is
+    /// read here and not later: a step of it moves no boundary.
     fn due(&self, from: Micros, done: Micros, utc_of_tape: Micros) -> Micros {
         let split = &self.output.split;
         let after = split.after.map_or(Micros::MAX, |after| {

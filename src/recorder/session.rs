@@ -13,9 +13,9 @@ use crate::store::{Command, OpenRecording};
 /// The plan of recording a publish.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Plan {
-    /// What the recordings are of and for, as far as known before they begin.
+    /// The origin and the purpose of the recordings, as far as known before they begin.
     pub(super) about: About,
-    /// UTC at which it ends by itself at the latest.
+    /// UTC at which the session ends by itself at the latest.
     pub(super) until: Option<Micros>,
     pub(super) outputs: Vec<Arc<Output>>,
 }
@@ -24,34 +24,34 @@ pub(super) struct Plan {
 pub(super) struct Session {
     pub(super) spec: SessionSpec,
     runs: Vec<Run>,
-    /// When it ends, whatever is going on.
+    /// The time at which the session ends, whatever is recorded then.
     pub(super) limit: Limit,
-    /// It has not begun on the publish that is live, and does as soon as there is tape.
+    /// The tape with which the session is to begin on the live publish; `None` when it has begun.
     pub(super) wanted: Option<Wanted>,
-    /// It begins anew with each publish, until it ends.
+    /// The session begins anew with each publish, until it ends.
     pub(super) armed: bool,
 }
 
 /// The part of a session that begins with a publish's tape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wanted {
-    /// All of it, from this tape time on or, if that is before the tape, from its beginning.
+    /// All tape from this tape time on; from the beginning of the tape if that is later.
     From(Micros),
-    /// All of it, from exactly this tape time on, which is on the tape.
+    /// All tape from exactly this tape time on, which is on the tape already.
     At(Micros),
     /// Recordings that wait for their publisher continue.
     Again,
 }
 
-/// When a session ends by itself.
+/// The limit at which a session ends by itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Limit {
-    /// With its publish, and what is left of its resume windows.
+    /// The end of its publish, and of its resume windows.
     #[default]
     None,
-    /// At this CLOCK_BOOTTIME.
+    /// This CLOCK_BOOTTIME.
     Boot(Micros),
-    /// At this tape time. Where nothing comes any more, that is this CLOCK_BOOTTIME.
+    /// This tape time. Where no media comes any more, this CLOCK_BOOTTIME.
     Tape(Micros, Micros),
 }
 
@@ -73,7 +73,7 @@ impl Session {
         }
     }
 
-    /// One of which a start of the service found a recording.
+    /// A session of which the start of the service found a recording.
     pub(super) fn found(open: &OpenRecording, now: Moment, tape_now: Micros, clock_synced: bool) -> Self {
         let spec = &open.spec;
         let limit = match spec.about.origin {
@@ -82,7 +82,7 @@ impl Session {
                 Limit::Boot(now.boot.saturating_add(until.saturating_sub(now.utc)))
             }
             Origin::Clip => {
-                // Tape time of another boot is another: how far its end was ahead when it was left is not.
+                // Tape time of another boot cannot be compared. How far the end lay ahead when the boot ended is not known.
                 let to = spec.asked.and_then(|asked| asked.to).unwrap_or(open.end);
                 let ahead = to.saturating_sub(open.end);
                 let left = ahead.saturating_sub(now.utc.saturating_sub(open.paused_utc).max(0));
@@ -103,13 +103,13 @@ impl Session {
         }
     }
 
-    /// Takes over another recording of the same session that was found.
+    /// Adds another recording of the same session that was found.
     pub(super) fn join(&mut self, other: Session) {
         self.runs.extend(other.runs);
     }
 
-    /// True when a new publish with this plan goes on with it. The plan's outputs that it does not know join it; those that
-    /// wait for a publish of another plan are not waited for any more.
+    /// True when a new publish with this plan continues the session. Outputs of the plan that the session does not have are
+    /// added. Outputs that wait for a publish of another plan stop waiting.
     pub(super) fn carries_on(&self, plan: &Plan) -> bool {
         let decision = |about: &About| (about.origin, about.task.clone(), about.template.clone());
         let same = decision(&self.spec.about) == decision(&plan.about);
@@ -117,7 +117,7 @@ impl Session {
         same && plan.outputs.iter().any(known)
     }
 
-    /// The outputs are those of the plan from now on.
+    /// Takes over the outputs of the plan.
     pub(super) fn adopt(&mut self, plan: &Plan, out: &mut Vec<Command>) {
         for run in &mut self.runs {
             if !plan.outputs.contains(&run.output) {
@@ -144,14 +144,14 @@ impl Session {
         }
     }
 
-    /// The one recording that it will begin with has this id.
+    /// Gives the session's single recording this id.
     pub(super) fn reserve_as(&mut self, id: RecordingId) {
         if let Some(run) = self.runs.first_mut() {
             run.reserve_as(id);
         }
     }
 
-    /// The recordings that it will begin with, should it begin at all.
+    /// Reserves ids for the recordings with which the session will begin, if it begins at all.
     pub(super) fn reserve(&mut self, now: Moment) -> Vec<RecordingId> {
         self.runs.iter_mut().map(|run| run.reserve(now)).collect()
     }
@@ -184,7 +184,7 @@ impl Session {
         }
     }
 
-    /// Ends what grows at `end`. What waits is closed by [`give_up`](Self::give_up).
+    /// Ends the growing recordings at `end`. [`give_up`](Self::give_up) closes those that wait.
     pub(super) fn stop(
         &mut self,
         end: Micros,
@@ -199,7 +199,7 @@ impl Session {
         }
     }
 
-    /// Closes what waits and whose window is over by now.
+    /// Closes the waiting recordings whose window is over by now.
     pub(super) fn expire(&mut self, now: Moment, out: &mut Vec<Command>) {
         let over = match self.limit {
             Limit::Boot(until) | Limit::Tape(_, until) => now.boot >= until,
@@ -216,14 +216,14 @@ impl Session {
         }
     }
 
-    /// Closes the recordings that wait for a publisher, now.
+    /// Closes the recordings that wait for a publisher, at once.
     pub(super) fn give_up(&mut self, reason: &str, out: &mut Vec<Command>) {
         for run in &mut self.runs {
             run.give_up(|_| true, reason, out);
         }
     }
 
-    /// Each growing recording ends at the next keyframe, and another begins; false when none grows.
+    /// Ends each growing recording at the next keyframe, and begins another; false when none grows.
     pub(super) fn restart(&mut self) -> bool {
         let mut any = false;
         for run in &mut self.runs {
@@ -239,12 +239,13 @@ impl Session {
             .flat_map(|run| run.output.formats.iter().copied())
     }
 
-    /// Gaps of its recordings are to be kept.
+    /// True when one of its outputs keeps the gaps of its recordings.
     pub(super) fn keeps_gaps(&self) -> bool {
         self.runs.iter().any(|run| run.output.gaps == Gaps::Keep)
     }
 
-    /// One of its recordings begins at a tape time, and is wanted in a format that cannot hide what decodes its beginning.
+    /// True when one of its recordings begins at this tape time, and one of its formats cannot hide the pictures that its
+    /// beginning needs for decoding.
     pub(super) fn shows_from(&self, at: Micros) -> bool {
         self.runs.iter().any(|run| run.shows_from(at))
     }
@@ -257,7 +258,7 @@ impl Session {
         self.runs.iter().filter_map(Run::recording)
     }
 
-    /// The same, and those that begin with the next keyframe and were told to somebody.
+    /// The recordings that grow or wait, and those that begin with the next keyframe and whose ids were given out.
     pub(super) fn told(&self) -> impl Iterator<Item = RecordingId> {
         self.runs.iter().filter_map(Run::told)
     }
@@ -277,7 +278,7 @@ impl Session {
         self.runs.iter().any(Run::is_waiting)
     }
 
-    /// Nothing will come of it any more.
+    /// True when the session will record nothing more.
     pub(super) fn is_over(&self) -> bool {
         !self.armed && self.wanted.is_none() && self.recordings().next().is_none()
     }

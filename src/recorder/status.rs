@@ -8,7 +8,7 @@ use crate::media::{Frame, LeftOut, Micros, Oddity, PublishId, RecordingId, Strea
 /// A stream as the status shows it.
 #[derive(Clone, Debug)]
 pub struct StreamStatus {
-    /// Its name.
+    /// The name of the stream.
     pub stream: StreamName,
     /// The publish.
     pub publish: PublishId,
@@ -18,7 +18,7 @@ pub struct StreamStatus {
     pub tracks: Tracks,
     /// The tracks with a codec that edgereel does not record.
     pub left_out: Vec<LeftOut>,
-    /// The recordings it feeds, once it is worth any.
+    /// The recordings that grow with the publish.
     pub recordings: Vec<RecordingId>,
     /// Media received in this publish, bytes.
     pub bytes: u64,
@@ -26,23 +26,23 @@ pub struct StreamStatus {
     pub bits_per_second: u64,
     /// Pictures received over the last second, per second.
     pub fps: f64,
-    /// From one keyframe to the next, the last time.
+    /// Time between the last two keyframes, microseconds of tape time.
     pub gop: Option<Micros>,
-    /// Whether it is recorded now, and how, or why not.
+    /// Whether the stream is recorded now, and how, or why not.
     pub recorded: Recorded,
-    /// Gaps in its tape since the start of the service.
+    /// Gaps in the stream's tape since the start of the service.
     pub gaps: u64,
-    /// Frames of this publish that were not recorded, because nothing could decode them.
+    /// Frames of this publish that were not recorded, because they cannot be decoded.
     pub dropped_frames: u64,
-    /// The faults of its media, and how edgereel handles them.
+    /// The faults of the publish's media, and how edgereel handles them.
     pub oddities: Vec<Oddity>,
-    /// Media of it in memory, bytes.
+    /// Media of the stream in memory, bytes.
     pub ring_bytes: usize,
-    /// When it was last heard, CLOCK_BOOTTIME.
+    /// CLOCK_BOOTTIME when the publisher was last heard.
     pub last_heard: Micros,
 }
 
-/// From one keyframe to the next.
+/// Measures the time from one keyframe to the next.
 #[derive(Debug, Default)]
 pub(super) struct GopLength {
     last: Option<Micros>,
@@ -50,7 +50,7 @@ pub(super) struct GopLength {
 }
 
 impl GopLength {
-    /// A frame came, at this tape time.
+    /// Notes a frame at this tape time.
     pub(super) fn see(&mut self, frame: &Frame, at: Micros) {
         if frame.kind == TrackKind::Video && frame.key {
             let last = self.last.replace(at);
@@ -93,9 +93,9 @@ impl Rate {
 
     pub(super) fn bits_per_second(&self, now: Micros) -> u64 {
         match (now - self.second_began, self.last) {
-            // A stream that fell silent sends nothing, whatever it sent before.
+            // A stream that fell silent sends nothing now.
             (3_000_001.., _) => 0,
-            // In its first second what came so far is the best there is to say.
+            // In the first second, the bytes so far are the best estimate.
             (_, 0) => self.bytes * 8,
             (_, last) => last * 8,
         }

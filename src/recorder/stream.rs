@@ -1,4 +1,4 @@
-//! One stream: who publishes it, its last seconds, and every session that records it.
+//! One stream: its publisher, its last seconds, and every session that records it.
 
 use std::sync::Arc;
 
@@ -18,14 +18,14 @@ use crate::media::{
 use crate::model::Origin;
 use crate::store::Command;
 
-/// A publisher that is silent for so long holds nothing up: what waits for its next frame is handed over, and what it
-/// sends then is not of before.
+/// A publisher that is silent for this long delays nothing: the frames that wait for its next one are handed over. Frames that
+/// it sends later do not belong to the time before.
 const SILENT: Micros = 10_000_000;
-/// A publisher that is behind time is waited for so long beyond the end of a clip.
+/// How long a clip waits beyond its end for a publisher that is behind real time.
 const CLIP_GRACE: Micros = 30_000_000;
-/// A publisher that sends no keyframe for so long is told of, once.
+/// A publisher that sends no keyframe for this long is reported, once.
 const KEYLESS: Micros = 30_000_000;
-/// How often a publisher's exceptions are reported.
+/// Shortest time between two reports of a publisher's exceptions.
 const REPORT_EVERY: Micros = 10_000_000;
 
 #[derive(Debug)]
@@ -33,12 +33,12 @@ pub(super) struct Stream {
     pub(super) name: StreamName,
     pub(super) live: Option<OnAir>,
     pub(super) ring: Ring,
-    /// The tape of this stream never goes back behind this.
+    /// Tape time behind which all later tape of this stream begins.
     pub(super) tape_end: Micros,
     pub(super) sessions: Vec<Session>,
-    /// The memory of the stream, as it was counted last.
+    /// The memory of the waiting frames, as counted last.
     pub(super) counted: usize,
-    /// Recordings that are over as soon as all of their samples are handed over.
+    /// Recordings that end as soon as all of their samples are handed over.
     endings: Vec<Ending>,
 }
 
@@ -51,24 +51,25 @@ pub(super) struct OnAir {
     pub(super) bytes: u64,
     pub(super) rate: Rate,
     gop: GopLength,
-    /// UTC less tape time, from the publish's first moment on: a clock that is stepped moves no boundary.
+    /// UTC less tape time, fixed at the first moment of the publish: a clock that is stepped moves no boundary.
     utc_of_tape: Micros,
     /// The decision of rules and push parameters.
     verdict: Verdict,
-    /// When the last of its pictures is presented, as far as they came.
+    /// PTS of the picture that is shown last, of all that came so far.
     newest: Option<i64>,
-    /// The store knows of the publish.
+    /// The store knows the publish.
     started: bool,
     /// The event `stream.published` was sent.
     told: bool,
     /// The lack of keyframes was reported.
     keyless_told: bool,
-    /// A publisher whose timestamps are a mess is reported once in a while, not once a frame.
+    /// CLOCK_BOOTTIME before which no further exception is reported: a publisher whose timestamps are wrong is reported once in
+    /// a while, not once a frame.
     quiet_until: Micros,
 }
 
 impl Stream {
-    /// Its tape begins no earlier than `floor`.
+    /// A stream whose tape begins no earlier than `floor`.
     pub(super) fn new(name: StreamName, floor: Micros) -> Self {
         Self {
             name,
@@ -81,7 +82,8 @@ impl Stream {
         }
     }
 
-    /// A publish begins, to be recorded as the verdict says. Gives whether it is, by that or anything else.
+    /// Begins a publish, which is recorded as the verdict says. Gives whether it is recorded, by the verdict or another
+    /// session.
     pub(super) fn enter(
         &mut self,
         publish: PublishId,
@@ -92,7 +94,7 @@ impl Stream {
         out: &mut Vec<Command>,
     ) -> Recorded {
         let tape_zero = tape_now.max(self.tape_end);
-        // Its bytes are counted from zero again.
+        // A new publish counts its bytes from zero.
         self.ring.clear();
         self.live = Some(OnAir {
             live: Live::new(publish, tape_zero, now.boot),
@@ -133,7 +135,7 @@ impl Stream {
         verdict.now(&self.name, &self.sessions)
     }
 
-    /// A message of the publish that is live; gives what its timestamps said, if it is time to say it.
+    /// Takes a message of the live publish; gives the exceptions of its timestamps, if a report is due.
     pub(super) fn push(
         &mut self,
         message: MediaMessage,
@@ -178,12 +180,12 @@ impl Stream {
         exception.map(Notice::Time).or(media)
     }
 
-    /// Memory of what waits here, on its way to the tape.
+    /// Memory of the frames that wait here, on their way to the tape.
     pub(super) fn in_hand(&self) -> usize {
         self.live.as_ref().map_or(0, |on_air| on_air.live.in_hand())
     }
 
-    /// Hands over all that waits, though it would be more.
+    /// Hands over all waiting frames, though they would wait longer.
     pub(super) fn hurry(&mut self, now: Moment, out: &mut Vec<Command>) {
         let mut fed = Vec::new();
         if let Some(on_air) = &mut self.live {
@@ -192,7 +194,7 @@ impl Stream {
         self.hand_over(fed, now, out);
     }
 
-    /// That gaps are to be kept, and its sound is of a coding that has no silence to fill them with; once.
+    /// The oddity that gaps are to be kept, and that the codec of the sound has no silence to fill them with; once.
     fn unfilled_gaps(&mut self) -> Option<Oddity> {
         let keeps = self.sessions.iter().any(Session::keeps_gaps);
         let on_air = self.live.as_mut().filter(|_| keeps)?;
@@ -201,8 +203,8 @@ impl Stream {
         on_air.live.notice(Oddity::GapsClosed { codec }).oddity
     }
 
-    /// That a recording begins at a keyframe of an open GOP, and so in some formats without the pictures that are shown before
-    /// that, or where the picture is refreshed bit by bit; once.
+    /// The oddity that a recording begins at a keyframe of an open GOP, so that some formats lack the pictures that are shown
+    /// before it. Also the one that a recording begins where the picture is refreshed bit by bit. Each once.
     fn leading_pictures(&mut self) -> Option<Oddity> {
         let live = &mut self.live.as_mut()?.live;
         let begins = |at| self.sessions.iter().any(|session| session.shows_from(at));
@@ -210,7 +212,7 @@ impl Stream {
         leading.or_else(|| live.begins_not_whole(begins))
     }
 
-    /// Tells of a publish that is worth telling of, and that nobody wants on the tape.
+    /// Reports a publish that is long enough to be reported, and that no session records.
     fn tell_unrecorded(&mut self, out: &mut Vec<Command>) {
         let Some(on_air) = &mut self.live else {
             return;
@@ -265,8 +267,8 @@ impl Stream {
         self.sessions.retain(|session| !session.is_over());
     }
 
-    /// Another session, beside those there are. It begins at the keyframe at or before tape time `from`, as far back as the
-    /// ring or the tape goes, or else with what comes.
+    /// Adds a session. It begins at the keyframe at or before tape time `from`, as far back as the ring or the tape goes.
+    /// Without such a keyframe it begins with the media to come.
     pub(super) fn add(&mut self, mut session: Session, wanted: Wanted, now: Moment, out: &mut Vec<Command>) {
         session.wanted = self.live.as_ref().map(|_| wanted);
         self.sessions.push(session);
@@ -291,7 +293,7 @@ impl Stream {
                 }
                 _ => {}
             }
-            // Whoever is back already, though not for a second yet, is back in time.
+            // A publisher that is back, though not for a second yet, is back in time.
             if session.wanted.is_none() {
                 session.expire(now, out);
             }
@@ -315,17 +317,17 @@ impl Stream {
         Some(live.tape_end().unwrap_or(live.tape_zero))
     }
 
-    /// Tape time of a moment, as the live publish has it.
+    /// Tape time of a moment, by the clock of the live publish.
     pub(super) fn tape_at(&self, utc: Micros) -> Option<Micros> {
         Some(utc.saturating_sub(self.live.as_ref()?.utc_of_tape))
     }
 
-    /// UTC of a tape time, as the live publish has it.
+    /// UTC of a tape time, by the clock of the live publish.
     pub(super) fn utc_at(&self, tape: Micros) -> Option<Micros> {
         Some(tape.saturating_add(self.live.as_ref()?.utc_of_tape))
     }
 
-    /// Ends what `which` says at `end`, and what of it waits.
+    /// Ends the sessions that `which` selects at the present end of the tape, and closes their waiting recordings.
     pub(super) fn stop(
         &mut self,
         which: impl Fn(&Session) -> bool,
@@ -364,17 +366,17 @@ impl Stream {
         })
     }
 
-    /// True when nothing would be lost by forgetting it: without it its tape would begin at `past`.
+    /// True when nothing is lost by forgetting the stream: a stream that is unknown begins its tape at `past`.
     pub(super) fn is_forgettable(&self, past: Micros) -> bool {
         self.is_idle() && self.ring.start().is_none() && self.tape_end <= past
     }
 
-    /// True when it is off the air, and nobody waits for its publisher.
+    /// True when the stream is off the air, and no recording waits for its publisher.
     pub(super) fn is_idle(&self) -> bool {
         self.live.is_none() && self.sessions.is_empty() && self.endings.is_empty()
     }
 
-    /// True while the stream must be called again by time.
+    /// True while the stream must be called again as time passes.
     pub(super) fn is_waiting(&self) -> bool {
         !self.endings.is_empty()
             || self
@@ -399,7 +401,7 @@ impl Stream {
         self.hand_over(fed, now, out);
     }
 
-    /// What comes of a publish goes to the store, behind what it is part of.
+    /// Hands a publish's media to the store, behind the beginning of its publish and recordings.
     fn hand_over(&mut self, fed: Vec<Fed>, now: Moment, out: &mut Vec<Command>) {
         for fed in fed {
             let Some(on_air) = &mut self.live else {
@@ -423,7 +425,7 @@ impl Stream {
         }
     }
 
-    /// Begins the sessions that wait for tape; there is tape from `written` on.
+    /// Begins the sessions that wait for tape; the tape begins at `written`.
     fn begin_wanted(&mut self, written: Micros, now: Moment, out: &mut Vec<Command>) {
         let Some(on_air) = &self.live else {
             return;
@@ -443,7 +445,7 @@ impl Stream {
         }
     }
 
-    /// Tells once that keyframes do not come: recordings end and begin at them.
+    /// Reports once that no keyframes come: recordings end and begin at them.
     fn watch_keys(&mut self, frame: &Frame, at: Micros, out: &mut Vec<Command>) {
         let Some(on_air) = self.live.as_mut().filter(|on_air| !on_air.keyless_told) else {
             return;
@@ -466,7 +468,7 @@ impl Stream {
         }
     }
 
-    /// A frame was placed at tape time `at`.
+    /// Handles a frame that was placed at tape time `at`.
     fn record(&mut self, frame: &Frame, at: Micros, now: Moment, out: &mut Vec<Command>) {
         let Some(on_air) = &mut self.live else {
             return;
@@ -498,7 +500,7 @@ impl Stream {
         self.close_past(now, out);
     }
 
-    /// Closes recordings that have ended, and stops writing tape when no session wants it.
+    /// Closes recordings that have ended, and stops writing tape when no session needs it.
     fn close_past(&mut self, now: Moment, out: &mut Vec<Command>) {
         let live = self.live.as_ref().map(|on_air| &on_air.live);
         close(
@@ -554,12 +556,12 @@ impl OnAir {
     }
 }
 
-/// Whether a recording may begin with a keyframe, by what the picture says of itself.
+/// Whether a recording may begin with a keyframe, by the contents of the picture.
 fn entry_of(video: &VideoConfig, picture: &[u8]) -> Entry {
     match video.random_access(picture) {
         RandomAccess::Open => Entry::Open,
         RandomAccess::Gradual => Entry::Gradual,
-        // A frame that says nothing about itself is what the publisher's flag says.
+        // For a picture without such contents, the publisher's flag decides.
         RandomAccess::Closed | RandomAccess::Intra | RandomAccess::Dependent | RandomAccess::Unknown => {
             Entry::Closed
         }

@@ -1,5 +1,5 @@
-//! Tasks: recordings that somebody ordered for a time. A task is armed from its start to its end: whoever publishes its
-//! stream meanwhile is recorded, however often the connection breaks and the box restarts.
+//! Tasks: recordings that somebody ordered for a time. A task is armed from its start to its end: every publisher of its stream
+//! in that time is recorded, however often the connection breaks and the box restarts.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -10,68 +10,68 @@ use super::missed::{Missed, Outcome};
 use crate::config::{Span, Streams, Weekly};
 use crate::media::{Micros, StreamName};
 
-/// From a task's start to its end at most, as with the clouds.
+/// The longest time from a task's start to its end, as with the cloud services.
 const LONGEST: Micros = 24 * 3_600_000_000;
-/// So many tasks of one stream may run at the same time.
+/// Most tasks of one stream that may run at the same time.
 const SIDE_BY_SIDE: usize = 3;
-/// So many tasks are kept, those that are over included.
+/// Most tasks that are kept, those that are over included.
 const MOST: usize = 20_000;
 /// How far ahead a weekly task is compared with others that would run at the same time.
 const AHEAD: Micros = 8 * 24 * 3_600_000_000;
-/// A task that is over is remembered for so long.
+/// How long a task that is over is remembered.
 const REMEMBERED: Micros = 7 * 24 * 3_600_000_000;
 
-/// A task, as it is kept and shown. Times are UTC.
+/// A task, as the journal keeps it and lists show it. Times are UTC.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Task {
-    /// Its id.
+    /// The id of the task.
     pub id: String,
     /// The stream.
     pub stream: StreamName,
-    /// The template; of none, HLS that is kept until its room is needed.
+    /// The template; without one, HLS that is kept until its space is needed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template: Option<String>,
     /// A name for its recordings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// When.
+    /// The times at which the task records.
     pub when: When,
-    /// How far it is.
+    /// The progress of the task.
     pub state: TaskState,
     /// The results of its times so far.
     #[serde(default)]
     pub outcome: Outcome,
-    /// It stands in the configuration file.
+    /// True for a task of the configuration file.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub configured: bool,
 }
 
-/// When a task records.
+/// The times at which a task records.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum When {
-    /// Once, from the first of these moments to the second.
+    /// Once, from the first of these moments to the second, UTC.
     Once(Micros, Micros),
     /// Every week.
     Weekly(Weekly),
 }
 
-/// How far a task is.
+/// The progress of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TaskState {
     /// Its time is to come.
     Waiting,
-    /// Its time is now: whoever publishes is recorded.
+    /// Its time is now: every publisher of the stream is recorded.
     Running,
     /// Its time is over.
     Over,
-    /// Somebody stopped it.
+    /// A command stopped the task.
     Stopped,
 }
 
 impl TaskState {
-    /// As it is shown.
+    /// The word that lists show.
     pub fn as_str(self) -> &'static str {
         match self {
             TaskState::Waiting => "waiting",
@@ -86,37 +86,37 @@ impl TaskState {
     }
 }
 
-/// Why a task is refused.
+/// The reason why a task is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TaskError {
-    /// Its times cannot be.
+    /// The times are not valid.
     #[error("{0}")]
     Times(String),
-    /// Too many at once.
+    /// The stream has as many tasks as may run at the same time.
     #[error("stream '{stream}' has {SIDE_BY_SIDE} tasks at that time already: {}", .tasks.join(", "))]
     Crowded {
         /// The stream.
         stream: StreamName,
-        /// Which.
+        /// The ids of these tasks.
         tasks: Vec<String>,
     },
-    /// There are as many as there may be.
+    /// There are as many tasks as are allowed.
     #[error("there are {MOST} tasks that are not over, and no more are taken")]
     TooMany,
-    /// There is none of this id.
+    /// There is no task of this id.
     #[error("there is no task '{0}'")]
     Unknown(String),
-    /// It stands in the configuration file.
+    /// The task stands in the configuration file.
     #[error(
         "task '{id}' is in the configuration file ([[task]] name = \"{name}\"): remove it there and reload; `task stop` ends it"
     )]
     Configured {
         /// The task.
         id: String,
-        /// Its name there.
+        /// The name in the configuration file.
         name: String,
     },
-    /// It is not running, nor will be.
+    /// The task is not running, nor will it.
     #[error("task '{id}' is {}: there is nothing to stop", .state.as_str())]
     NotLive {
         /// The task.
@@ -126,14 +126,14 @@ pub enum TaskError {
     },
 }
 
-/// The state of a task by the clock.
+/// The work that is due about a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Due {
-    /// Its time begins; and when that was and will be over, UTC.
+    /// A time of the task begins: its start and its end, UTC.
     Begins(Task, Micros, Micros),
-    /// One of its times is over, and nothing was recorded in it.
+    /// A time of the task is over, and nothing was recorded in it.
     Missed(Task, Missed),
-    /// It is over, or waits for next week.
+    /// The task is over, or waits for next week.
     Ends(Task),
     /// A task that is over was kept long enough, and is forgotten.
     Forgotten(String),
@@ -144,14 +144,14 @@ pub(super) enum Due {
 pub(super) struct Tasks {
     tasks: BTreeMap<String, Task>,
     by_stream: HashMap<StreamName, BTreeSet<String>>,
-    /// The next moment at which something is to be done about a task.
+    /// The next moment at which work is due about each task.
     due: BTreeSet<(Micros, String)>,
     /// The time of each task in `due`.
     dues: HashMap<String, Micros>,
 }
 
 impl When {
-    /// The time that holds this moment, from when to when.
+    /// The time that contains this moment: its start and its end.
     pub(super) fn window_at(&self, utc: Micros) -> Option<(Micros, Micros)> {
         match self {
             When::Once(start, end) => (*start..*end).contains(&utc).then_some((*start, *end)),
@@ -167,7 +167,7 @@ impl When {
         }
     }
 
-    /// The times that there are or begin between two moments.
+    /// The times that contain the first moment, or begin between the two.
     pub(super) fn windows(&self, from: Micros, to: Micros) -> Vec<(Micros, Micros)> {
         let mut windows: Vec<_> = self.window_at(from).into_iter().collect();
         let mut at = from;
@@ -183,7 +183,7 @@ impl When {
 }
 
 impl Tasks {
-    /// Takes a task that was kept over a restart.
+    /// Takes a task that the journal kept over a restart.
     pub(super) fn found(&mut self, task: Task, now: Moment) {
         self.put(task.judged_from(now.utc), now);
     }
@@ -212,14 +212,14 @@ impl Tasks {
         Ok(self.put(Task { outcome, ..task }, now))
     }
 
-    /// A recording of a task began, with media from one moment to the other. Gives the task, if that is to be kept.
+    /// Notes that a recording of a task began, with media from one moment to the other. Gives the task, if it has to be stored.
     pub(super) fn has_begun(&mut self, id: &str, from: Micros, to: Micros) -> Option<&Task> {
         let task = self.tasks.get_mut(id)?;
         task.has_begun(from, to).then_some(&*task)
     }
 
-    /// A recording of a task was found, which has media from one moment to the other. What the task's row says itself stands:
-    /// the clock may have been set since.
+    /// Notes that a recording of a task was found, with media from one moment to the other. What the task's row itself says
+    /// stands: the clock may have been set since.
     pub(super) fn has_recorded(&mut self, id: &str, from: Micros, to: Micros) {
         let task = self.tasks.get_mut(id);
         if let Some(task) = task.filter(|task| !task.outcome.has_recorded_since(from)) {
@@ -227,14 +227,14 @@ impl Tasks {
         }
     }
 
-    /// It missed one of its times, for the reason that is known now.
+    /// Notes that a task missed one of its times. The reason is known now.
     pub(super) fn miss(&mut self, id: &str, missed: Missed) -> Option<&Task> {
         let task = self.tasks.get_mut(id)?;
         task.outcome.missed = Some(missed);
         Some(task)
     }
 
-    /// It will not record any more; and what it was.
+    /// Stops a task for good; gives the task.
     pub(super) fn stop(&mut self, id: &str, now: Moment) -> Result<Task, TaskError> {
         let task = self
             .tasks
@@ -251,8 +251,8 @@ impl Tasks {
         Ok(self.put(task, now))
     }
 
-    /// Takes one of the configuration, in place of that of the same id. One that nothing of changed stays as it is, also where
-    /// somebody stopped it.
+    /// Takes a task of the configuration, in place of the one with the same id. A task without a change stays as it is, also if
+    /// a command stopped it.
     pub(super) fn configure(&mut self, task: Task, now: Moment) -> Result<Option<Task>, TaskError> {
         let known = self.tasks.get(&task.id);
         let same = |known: &Task| {
@@ -274,7 +274,7 @@ impl Tasks {
         Ok(Some(self.put(Task { outcome, ..task }, now)))
     }
 
-    /// Those of the configuration that are not among these.
+    /// The tasks of the configuration that are not in `left`.
     pub(super) fn unconfigured(&self, left: &BTreeSet<&str>) -> Vec<String> {
         let of_file = self.tasks.values().filter(|task| task.configured);
         let gone = of_file.filter(|task| !left.contains(task.id.as_str()));
@@ -289,7 +289,7 @@ impl Tasks {
         self.tasks.get(id)
     }
 
-    /// Tasks behind the one called `after`, by id: those that were made first come first.
+    /// Tasks behind the one called `after`, by id: tasks that were made first come first.
     pub(super) fn list<'a>(
         &'a self,
         stream: Option<&'a Streams>,
@@ -305,7 +305,7 @@ impl Tasks {
             .filter(move |task| state.is_none_or(|state| task.state == state))
     }
 
-    /// The work that is due, one after the other.
+    /// The next work that is due; `None` when there is no more.
     pub(super) fn due(&mut self, now: Moment) -> Option<Due> {
         let (at, id) = self.due.first()?;
         if *at > now.utc {
@@ -345,7 +345,7 @@ impl Tasks {
                 None => task.when.next_after(now.utc).map_or(now.utc, |(start, _)| start),
             },
             TaskState::Running => task.when.window_at(now.utc).map_or(now.utc, |(_, end)| end),
-            // As long as it stands in the file it is not begun anew.
+            // A task that stands in the file is not begun anew as long as it stands there.
             TaskState::Over | TaskState::Stopped if task.configured => Micros::MAX,
             TaskState::Over | TaskState::Stopped => {
                 let end = match task.when {
@@ -391,7 +391,7 @@ impl Tasks {
             .map(|task| (task.id.as_str(), task.when.windows(now.utc, to)))
             .collect();
         for (start, end) in new.when.windows(now.utc, to) {
-            // Where most of them run together one of them begins.
+            // The moment with the most tasks at once is one at which a task begins.
             let begins = others
                 .iter()
                 .flat_map(|(_, windows)| windows)

@@ -8,8 +8,8 @@ use crate::model::{KeyFacts, KeyPattern, Zone, distinct};
 use crate::store::{DeliveryChange, Rendition};
 
 impl Transfer<'_> {
-    /// The configuration may have changed since it was named. What is in another store does not count here: all of it goes
-    /// anew. Where only the address changed at which the store is read, what is told of from now on has the new one.
+    /// Follows a configuration that changed since the rendition was named. Progress in another store does not count: the whole
+    /// rendition is sent anew. Where only the public address changed, events from now on have the new one.
     pub(super) async fn follow_configuration(&mut self) -> Result<(), End> {
         let (id, store) = (self.rendition.id, self.cx.store_name());
         if !self.rendition.store.is_empty() && self.rendition.store != store {

@@ -24,7 +24,7 @@ impl Recorder {
             output: clip_output(order),
             until: None,
             asked: Some(found.asked),
-            // It goes back as far as it must.
+            // The clip goes back as far as its first picture needs.
             gradual: false,
         };
         let command = Command::Clip {

@@ -27,8 +27,7 @@ use crate::recorder::push::PushParameters;
 use crate::recorder::status::StreamStatus;
 use crate::store::{Change, Clock, Command, Store};
 
-/// The recorder of this process; clones share it. Its locks are held while it decides, never while anything
-/// is waited for.
+/// The recorder of this process; clones share it. Its locks are held while it decides, and never during a wait.
 #[derive(Clone)]
 pub struct Recorder {
     shared: Arc<Shared>,
@@ -54,7 +53,7 @@ pub struct Publishing {
 }
 
 impl Recorder {
-    /// A recorder that writes to `store`; `tape_base` is what [`Store::open`] gave.
+    /// A recorder that writes to `store`. `tape_base` comes from [`Store::open`].
     pub fn new(settings: RecorderSettings, store: Store, clock: Arc<dyn Clock>, tape_base: Micros) -> Self {
         let shared = Shared {
             core: Mutex::new(Core::new(settings, tape_base)),
@@ -68,13 +67,14 @@ impl Recorder {
         }
     }
 
-    /// Accepts or refuses a publish. A stream whose publisher has been silent for long enough is taken over. While
-    /// the store is full nobody new is let in: they would be told nothing, and nothing of theirs would be kept.
+    /// Accepts or refuses a publish. A stream whose publisher has been silent for long enough is taken over. While the store is
+    /// full no new publisher is accepted: it would not learn that its media is lost.
     pub fn publish(&self, request: PublishRequest) -> Result<Publishing, Refusal> {
         let shared = &self.shared;
         let stopping = shared.stopping.load(Ordering::Relaxed);
         let stopping = stopping.then(|| "the service is stopping".to_owned());
-        // A live publisher stays, and is recorded again when there is space. A new publisher is refused, so that it learns of it.
+        // A live publisher stays, and is recorded again when there is space. A new publisher is refused, so that it learns that
+        // the store is full.
         let full = || shared.store.progress().borrow().full.clone();
         if let Some(reason) = stopping.or_else(full) {
             return Err(Refusal::Unavailable {
@@ -115,13 +115,13 @@ impl Recorder {
         })
     }
 
-    /// UTC now, where the clock is believed.
+    /// UTC now, if the clock is believed.
     pub fn believed_utc(&self) -> Option<Micros> {
         let clock = &self.shared.clock;
         clock.synced().then(|| clock.utc())
     }
 
-    /// Tells the outside of something that a door saw.
+    /// Puts an event that a door saw into the outbox.
     pub fn report(&self, event: Event) {
         let kind = event.kind();
         if let Err(refused) = self.shared.store.submit(Command::Report { event }) {
@@ -151,14 +151,14 @@ impl Recorder {
         self.shared.core().ring_bytes()
     }
 
-    /// Takes over new settings: they hold from the next message on, templates and rules from the next push on.
+    /// Takes over new settings. They hold from the next message on; templates and rules hold from the next push on.
     pub fn reconfigure(&self, settings: RecorderSettings, templates: Vec<Template>, rules: Vec<Rule>) {
         let mut core = self.shared.core();
         core.settings = settings;
         core.rulebook.configure(templates, rules);
     }
 
-    /// Looks after what only time brings about, once a second, for ever.
+    /// Does the work that only time brings about, once a second, without end.
     pub async fn keep_time(self) {
         let mut seconds = tokio::time::interval(Duration::from_secs(1));
         seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -169,14 +169,14 @@ impl Recorder {
         }
     }
 
-    /// Does what is due by now.
+    /// Does the work that is due by now.
     pub fn tick(&self) {
         let mut commands = Vec::new();
         self.shared.core().tick(self.shared.now(), &mut commands);
         self.shared.submit_all(&mut commands);
     }
 
-    /// Ends a stream's publish; false if nobody publishes it.
+    /// Ends a stream's publish; false if nobody publishes the stream.
     pub fn kick(&self, stream: &StreamName) -> bool {
         let shared = &self.shared;
         let on_air = shared.core().on_air();
@@ -188,8 +188,7 @@ impl Recorder {
         true
     }
 
-    /// Ends every publish and refuses new ones. What waits in memory is handed to the store before this
-    /// returns.
+    /// Ends every publish and refuses new ones. The waiting media is handed to the store before this returns.
     pub fn stop(&self) {
         let shared = &self.shared;
         shared.stopping.store(true, Ordering::Relaxed);
@@ -222,9 +221,9 @@ impl Publishing {
         shared.hand_over(&self.stream, &mut self.commands);
     }
 
-    /// Waits until more may be read. A live publisher never waits: it would lose what it cannot send, while the
-    /// store has memory for a card that stalls. One that sends faster than time waits until the card has caught
-    /// up, which costs it nothing.
+    /// Waits until more may be read. A live publisher never waits: it would lose what it cannot send, while the store has
+    /// memory for a card that stalls. A publisher that sends faster than real time waits until the card has caught up, which
+    /// costs it nothing.
     pub async fn ready(&self) {
         let shared = &self.shared;
         while !shared.store.has_room() && shared.core().is_ahead(&self.stream, self.publish) {
@@ -257,7 +256,7 @@ impl Publishing {
 
 impl Drop for Publishing {
     fn drop(&mut self) {
-        // After `end` this finds no such publish on the air, and does nothing.
+        // After `end` no such publish is on the air, so this has no effect.
         self.finish(&EndReason::Broken("the connection was dropped".to_owned()));
     }
 }
@@ -289,7 +288,7 @@ impl Shared {
         }
     }
 
-    /// Hands commands to the store. The rings give way to what waits there.
+    /// Hands commands to the store. The rings give way to the bytes that wait there.
     fn hand_over(&self, stream: &StreamName, commands: &mut Vec<Command>) {
         if commands.is_empty() {
             return;

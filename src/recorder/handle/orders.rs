@@ -12,13 +12,13 @@ use crate::recorder::orders::{ClipCourse, ClipOrder, OrderError, StartOrder, Sta
 use crate::recorder::tasks::{Task, TaskState};
 use crate::store::{ClipBounds, Command};
 
-/// Why an order was not carried out, or may not outlast a power cut.
+/// The reason why an order was not carried out, or may not survive a power cut.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AskError {
-    /// It was refused.
+    /// The recorder refused the order.
     #[error(transparent)]
     Refused(#[from] OrderError),
-    /// The store did not take it. What was begun goes on in memory, and is tried again with whatever comes next.
+    /// The store did not commit the order. Its effect goes on in memory, and the next commit tries again.
     #[error("not written yet: {0}")]
     Unwritten(String),
 }
@@ -29,12 +29,12 @@ impl Recorder {
         self.order(|core, now, out| core.start(order, now, out)).await
     }
 
-    /// Ends recordings now; gives those that were ended.
+    /// Ends recordings now; gives the recordings that were ended.
     pub async fn stop_recording(&self, which: &Which) -> Result<Vec<RecordingId>, AskError> {
         self.order(|core, now, out| core.stop(which, now, out)).await
     }
 
-    /// Recordings end at the next keyframe, and others begin there; gives those that end.
+    /// Ends recordings at the next keyframe, and begins others there; gives the recordings that end.
     pub async fn restart(&self, which: &Which) -> Result<Vec<RecordingId>, AskError> {
         self.order(|core, _, _| core.restart(which)).await
     }
@@ -44,13 +44,13 @@ impl Recorder {
         self.order(|core, now, out| core.finish(which, now, out)).await
     }
 
-    /// How a clip is to be made. Nothing is made yet.
+    /// Decides how a clip is made. Nothing is made yet.
     pub async fn clip_course(&self, order: &ClipOrder) -> Result<ClipCourse, AskError> {
         self.order(|core, now, _| core.course(order, now)).await
     }
 
-    /// Makes a clip that ends with what is live; `entry` says where it begins, where that is tape already. Gives what it will
-    /// lack, as far as that is known before it has begun.
+    /// Makes a clip that ends with live media. `entry` says where the clip begins, if that is on the tape already. Gives what
+    /// the clip will lack, as far as that is known before it has begun.
     pub async fn clip(
         &self,
         order: &ClipOrder,
@@ -66,8 +66,8 @@ impl Recorder {
             .await
     }
 
-    /// The tasks that the configuration orders, in place of those that it ordered before. Comes after
-    /// [`restore`](Self::restore). Gives why some are left out.
+    /// Takes over the tasks of the configuration, in place of its former ones. Comes after [`restore`](Self::restore). Gives
+    /// the reasons why some are left out.
     pub fn configure_tasks(&self, tasks: &[crate::config::Task]) -> Vec<String> {
         let mut commands = Vec::new();
         let now = self.shared.now();
@@ -76,17 +76,17 @@ impl Recorder {
         refused
     }
 
-    /// Ends a task for good, and what it records.
+    /// Ends a task for good, and its recordings.
     pub async fn stop_task(&self, id: &str) -> Result<Task, AskError> {
         self.order(|core, now, out| core.stop_task(id, now, out)).await
     }
 
-    /// Forgets a task; what it records now is left alone.
+    /// Forgets a task; its present recordings go on.
     pub async fn delete_task(&self, id: &str) -> Result<Task, AskError> {
         self.order(|core, _, out| core.delete_task(id, out)).await
     }
 
-    /// Up to `limit` tasks behind the one called `after`, those made first first.
+    /// Up to `limit` tasks behind the one called `after`. Tasks that were made first come first.
     pub fn tasks(
         &self,
         stream: Option<&Streams>,
@@ -102,26 +102,26 @@ impl Recorder {
             .collect()
     }
 
-    /// Puts a template over what the configuration says; gives what there is to say of that.
+    /// Puts a template in place of the configuration's; gives the warnings about that.
     pub async fn put_template(&self, source: TemplateSource) -> Result<Vec<Advice>, AskError> {
         self.arrange(None, |core, out| core.put_template(source, out))
             .await
     }
 
-    /// Takes back a template that was put.
+    /// Removes a template that a command put.
     pub async fn delete_template(&self, name: &str) -> Result<Vec<Advice>, AskError> {
         self.arrange(None, |core, out| core.delete_template(name, out))
             .await
     }
 
-    /// Puts a rule over what the configuration says; gives what there is to say of that.
+    /// Puts a rule in place of the configuration's; gives the warnings about that.
     pub async fn put_rule(&self, rule: Rule) -> Result<Vec<Advice>, AskError> {
         let put = rule.clone();
         self.arrange(Some(&put), |core, out| core.put_rule(rule, out))
             .await
     }
 
-    /// Takes back a rule that was put; `about` is one for the same streams.
+    /// Removes a rule that a command put; `about` is a rule for the same streams.
     pub async fn delete_rule(&self, about: &Rule) -> Result<Vec<Advice>, AskError> {
         self.arrange(None, |core, out| core.delete_rule(about, out)).await
     }
@@ -131,7 +131,7 @@ impl Recorder {
         self.shared.core().advice()
     }
 
-    /// Changes templates or rules, and gives the advice that is new, or about the rule that was put.
+    /// Changes templates or rules. Gives the warnings that are new, or are about the rule that was put.
     async fn arrange(
         &self,
         put: Option<&Rule>,
@@ -157,7 +157,7 @@ impl Recorder {
         self.shared.core().rules()
     }
 
-    /// Waits until all that was handed to the store by now is committed.
+    /// Waits until everything that was handed to the store by now is committed.
     pub async fn flush(&self) -> Result<(), AskError> {
         let (done, flushed) = oneshot::channel();
         let unwritten = |reason: String| AskError::Unwritten(reason);
@@ -178,7 +178,7 @@ impl Recorder {
         self.shared.store.submit(command).map_err(refused)
     }
 
-    /// Hands commands of the doors' own to the store: protection, deletion, clips of tape.
+    /// Hands a door's command to the store, and waits for its commit: protection, deletion, clips of tape.
     pub async fn submit(&self, command: Command) -> Result<(), AskError> {
         let refused = |error: crate::store::Refused| AskError::Unwritten(error.to_string());
         self.shared.store.submit(command).map_err(refused)?;

@@ -10,8 +10,8 @@ use crate::recorder::orders::{RULES, TASKS, TEMPLATES};
 use crate::store::OpenRecording;
 
 impl Recorder {
-    /// Takes up what [`Store::open`](crate::store::Store::open) found: templates, rules and tasks that commands made, and
-    /// recordings that wait for their publishers. Comes before the first publish.
+    /// Takes over the findings of [`Store::open`](crate::store::Store::open): templates, rules and tasks that commands made,
+    /// and recordings that wait for their publishers. Comes before the first publish.
     pub fn restore(&self, open: &[OpenRecording], kept: &BTreeMap<String, Vec<(String, String)>>) {
         let shared = &self.shared;
         let (now, synced) = (shared.now(), shared.clock.synced());

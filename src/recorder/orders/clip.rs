@@ -17,8 +17,8 @@ use crate::recorder::stream::Stream;
 use crate::store::{Asked, ClipBounds, Command};
 
 impl Core {
-    /// How a clip is to be made; nothing is done yet. What it is to have is known from here on: of a clip around what is
-    /// live that is not what comes while the order is carried out.
+    /// Decides how a clip is made; nothing is done yet. The bounds are fixed from here on: a clip around the live picture is
+    /// not one around a picture that comes while the order is carried out.
     pub(in crate::recorder) fn course(
         &mut self,
         order: &ClipOrder,
@@ -59,15 +59,15 @@ impl Core {
             to: utc(to),
             source,
             early: match source {
-                // It was published, and nobody recorded it.
+                // The stream was published, and nobody recorded it.
                 ClipSource::Tape => Lack::Ring,
                 ClipSource::TapeAndLive | ClipSource::Live => Lack::Publish,
             },
         })
     }
 
-    /// Makes a clip that ends with what is live. `entry` says where it begins on the tape, if it does. Gives what it will
-    /// lack, as far as that is known before it has begun.
+    /// Makes a clip that ends with live media. `entry` says where the clip begins on the tape, if it does. Gives what the clip
+    /// will lack, as far as that is known before it has begun.
     pub(in crate::recorder) fn clip(
         &mut self,
         order: &ClipOrder,
@@ -90,7 +90,7 @@ impl Core {
         }
         let ahead = to.saturating_sub(stream.edge().unwrap_or(to)).max(0);
         let mut output = clip_output(order);
-        // A publisher that breaks off and is back before its end goes on with it.
+        // A publisher that breaks off and is back before the clip's end goes on with the clip.
         output.resume.window = Span::from_millis(ahead.unsigned_abs() / 1_000);
         let plan = Plan {
             about: About {
@@ -133,13 +133,14 @@ impl Core {
 }
 
 impl Stream {
-    /// Where the range of a clip in tape time is to be had.
+    /// The source of a clip's range in tape time.
     fn clip_source(&self, from: Micros, to: Micros, edge: Micros) -> ClipSource {
         let synced = to < edge.saturating_sub(UNSYNCED);
         let written = self.live.as_ref().and_then(|on_air| on_air.live.written_from());
         let in_memory = self.ring.shows_from();
         match (written, in_memory) {
-            // While it is written, memory has nothing that the tape has not, but for what cannot be put before it any more.
+            // While the stream is written, memory has only media that the tape has, but for frames that can no longer go before
+            // that tape.
             (Some(_), _) if synced => ClipSource::Tape,
             (Some(written), Some(start)) if start <= from && written > from => ClipSource::Live,
             (Some(_), _) => ClipSource::TapeAndLive,
@@ -150,8 +151,8 @@ impl Stream {
         }
     }
 
-    /// What is missing before a recording that was just asked for, and begins on the tape at `from` or, if there is nothing
-    /// then, where that begins.
+    /// The missing part before a recording that was just asked for. The recording begins on the tape at `from`, or where the
+    /// tape begins if that is later.
     pub(in crate::recorder) fn short(&self, asked: &Asked, from: Micros, to: Micros) -> Option<Short> {
         let on_air = self.live.as_ref()?;
         let start = on_air.live.wanted_from().map_or(from, |wanted| wanted.max(from));
@@ -160,7 +161,7 @@ impl Stream {
         Short::of(utc(start.max(asked.from)), utc(to), [missing])
     }
 
-    /// Why there is nothing of the stream at a tape time, if neither the tape nor memory has anything.
+    /// The reason why the stream has no media at a tape time; both the tape and memory lack it.
     pub(in crate::recorder) fn why_late(&self, from: Micros) -> Lack {
         let begins = self.live.as_ref().and_then(|on_air| on_air.live.begins());
         match begins {

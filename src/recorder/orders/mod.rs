@@ -16,36 +16,36 @@ use crate::model::{About, Keep, Origin};
 use crate::store::{Asked, Command};
 pub(super) use clip::clip_output;
 
-/// A manual recording that nobody stops ends after this, unless it was told another length; and the longest there is.
+/// Length of a manual recording that nobody stops and that was given no other length, in microseconds.
 pub const MANUAL_USUAL: Micros = 4 * 3_600_000_000;
-/// See [`MANUAL_USUAL`].
+/// Longest length of a manual recording, in microseconds.
 pub const MANUAL_LONGEST: Micros = 24 * 3_600_000_000;
-/// A clip may be so long, and may lie so far ahead.
+/// The longest clip, and the longest time that a clip may lie ahead.
 pub const CLIP_LONGEST: Micros = 24 * 3_600_000_000;
-/// So many clips of one stream may be in the making.
+/// Most clips of one stream that may be made at the same time.
 const CLIPS_PENDING: usize = 32;
-/// Media of the last seconds may not be on the tape yet.
+/// Media of this last time may not be on the tape yet.
 const UNSYNCED: Micros = 5_000_000;
 
-/// Where tasks are kept.
+/// The namespace in which tasks are kept.
 pub(super) const TASKS: &str = "task";
-/// Where rules that commands put are kept.
+/// The namespace in which the rules of commands are kept.
 pub(super) const RULES: &str = "rule";
-/// Where templates that commands put are kept.
+/// The namespace in which the templates of commands are kept.
 pub(super) const TEMPLATES: &str = "template";
 
-/// A stream is to be recorded from now on.
+/// An order to record a stream from now on.
 #[derive(Clone, Debug)]
 pub struct StartOrder {
     /// The stream; it must be on the air.
     pub stream: StreamName,
-    /// The template; of none, that of the stream's rule.
+    /// The template; `None` is the one of the stream's rule.
     pub template: Option<String>,
     /// A name for the recordings.
     pub name: Option<String>,
-    /// How far back it begins, as far as the ring goes.
+    /// How far back the recording begins, as far as the ring goes.
     pub pre_roll: Micros,
-    /// After this it ends by itself.
+    /// The length after which the recording ends by itself.
     pub longest: Micros,
 }
 
@@ -54,14 +54,14 @@ pub struct StartOrder {
 pub struct Started {
     /// The recordings.
     pub recordings: Vec<RecordingId>,
-    /// How much shorter they will be than asked for, as far as that is known before they begin.
+    /// The part that the recordings will lack, as far as that is known before they begin.
     pub short: Option<Short>,
 }
 
-/// A part of a stream is to become a recording of its own.
+/// An order to make a recording of a part of a stream.
 #[derive(Clone, Debug)]
 pub struct ClipOrder {
-    /// The recording that it becomes.
+    /// The id of the recording that the clip becomes.
     pub id: RecordingId,
     /// The stream.
     pub stream: StreamName,
@@ -69,61 +69,61 @@ pub struct ClipOrder {
     pub range: ClipRange,
     /// The formats of the clip.
     pub formats: Vec<Format>,
-    /// A name for it.
+    /// A name for the clip.
     pub name: Option<String>,
-    /// How long it is kept.
+    /// How long the clip is kept.
     pub keep: Option<Keep>,
 }
 
 /// The part of a stream that a clip contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClipRange {
-    /// From one moment to another, UTC.
+    /// The part from one moment to another, UTC.
     Between(Micros, Micros),
-    /// Of the picture that is live now: so much before it, and so much after.
+    /// The part around the picture that is live now: the time before it, and the time after it.
     Around(Micros, Micros),
 }
 
-/// How a clip is to be made, and what it is to have: from the one UTC time to the other, whatever comes meanwhile.
+/// How a clip is made, and its bounds: from one UTC time to the other, whatever media comes meanwhile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClipCourse {
-    /// UTC.
+    /// UTC at which the clip begins.
     pub from: Micros,
-    /// UTC.
+    /// UTC at which the clip ends.
     pub to: Micros,
-    /// Where it is taken from.
+    /// The source of its media.
     pub source: ClipSource,
-    /// Why it ends earlier, should it.
+    /// The reason to give if the clip ends earlier.
     pub early: Lack,
 }
 
-/// Where a clip is taken from.
+/// The source of a clip's media.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClipSource {
-    /// All of it that there is, is on the tape.
+    /// The tape has all of the clip that there is.
     Tape,
-    /// Its beginning may be on the tape: the tape has to be asked. It ends with what is in memory, or is to come.
+    /// The beginning of the clip may be on the tape, which has to be read for that. The end is in memory, or is to come.
     TapeAndLive,
-    /// Memory has its beginning.
+    /// Memory has the beginning of the clip.
     Live,
 }
 
 /// The recordings that an order concerns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Which {
-    /// Those that a command began on this stream.
+    /// The recordings that a command began on this stream.
     Stream(StreamName),
-    /// The ones that were begun together with this one, whoever wanted it.
+    /// The recordings that were begun together with this one, whoever asked for them.
     Recording(RecordingId),
 }
 
-/// Why an order is refused.
+/// The reason why an order is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OrderError {
-    /// Nobody publishes.
+    /// Nobody publishes the stream.
     #[error("nobody publishes '{0}' now")]
     OffAir(StreamName),
-    /// It was started before.
+    /// A command started recording the stream before.
     #[error("'{stream}' is being recorded by command already: {}", list(.recordings))]
     AlreadyStarted {
         /// The stream.
@@ -131,7 +131,7 @@ pub enum OrderError {
         /// Its recordings.
         recordings: Vec<RecordingId>,
     },
-    /// There is nothing to stop, or to go on with.
+    /// There is no recording to stop, or to go on with.
     #[error("{what}: {state}")]
     NotRecording {
         /// The order.
@@ -139,13 +139,13 @@ pub enum OrderError {
         /// The state that prevents it.
         state: String,
     },
-    /// The range cannot be.
+    /// The range of the clip is not possible.
     #[error("{0}")]
     Range(String),
-    /// About templates and rules.
+    /// The error of a template or a rule.
     #[error(transparent)]
     Rule(#[from] RuleError),
-    /// About tasks.
+    /// The error of a task.
     #[error(transparent)]
     Task(#[from] TaskError),
 }
@@ -208,7 +208,7 @@ impl Core {
         })
     }
 
-    /// Ends recordings now; gives those that were ended.
+    /// Ends recordings now; gives the recordings that were ended.
     pub(super) fn stop(
         &mut self,
         which: &Which,
@@ -225,7 +225,7 @@ impl Core {
         })
     }
 
-    /// The recordings end at the next keyframe, and others begin there; gives those that end.
+    /// Ends recordings at the next keyframe, and begins others there; gives the recordings that end.
     pub(super) fn restart(&mut self, which: &Which) -> Result<Vec<RecordingId>, OrderError> {
         self.on_sessions(which, |stream, chosen| {
             let mut ending = Vec::new();
@@ -237,7 +237,7 @@ impl Core {
         })
     }
 
-    /// Recordings that wait for their publisher end without it; gives those.
+    /// Ends recordings that wait for their publisher, and gives them.
     pub(super) fn finish(
         &mut self,
         which: &Which,
@@ -258,7 +258,7 @@ impl Core {
         })
     }
 
-    /// Carries something out on the stream that an order is about, with a way to tell its sessions.
+    /// Carries an action out on the stream of an order, with a function that selects its sessions.
     fn on_sessions(
         &mut self,
         which: &Which,

@@ -1,4 +1,4 @@
-//! Rules and templates of commands, which replace those of the configuration.
+//! Rules and templates that commands put; they replace those of the configuration.
 
 use super::{OrderError, RULES, TEMPLATES, to_json};
 use crate::config::{Advice, Rule, Template, TemplateSource};
@@ -8,7 +8,7 @@ use crate::recorder::tasks::Task;
 use crate::store::{Change, Command};
 
 impl Core {
-    /// Puts a template over what the configuration says, from the next push on.
+    /// Puts a template in place of the configuration's, from the next push on.
     pub(in crate::recorder) fn put_template(
         &mut self,
         source: TemplateSource,
@@ -26,7 +26,7 @@ impl Core {
         Ok(())
     }
 
-    /// Takes a template back that was put.
+    /// Removes a template that a command put.
     pub(in crate::recorder) fn delete_template(
         &mut self,
         name: &str,
@@ -48,7 +48,7 @@ impl Core {
         Ok(())
     }
 
-    /// Puts a rule over what the configuration says, from the next push on.
+    /// Puts a rule in place of the configuration's, from the next push on.
     pub(in crate::recorder) fn put_rule(
         &mut self,
         rule: Rule,
@@ -60,7 +60,7 @@ impl Core {
         Ok(())
     }
 
-    /// Takes a rule back that was put.
+    /// Removes a rule that a command put.
     pub(in crate::recorder) fn delete_rule(
         &mut self,
         about: &Rule,
@@ -79,7 +79,7 @@ impl Core {
             .advice(|name| tasks().any(|task| task.template.as_deref() == Some(name)))
     }
 
-    /// Templates, whether a command put them, and whether they are there to switch recording off.
+    /// Templates, and whether a command put each. Templates that switch recording off are among them.
     pub(in crate::recorder) fn templates(&self) -> Vec<(Template, bool)> {
         self.rulebook
             .templates()
@@ -87,7 +87,7 @@ impl Core {
             .collect()
     }
 
-    /// Rules in the order in which they apply, and whether a command put them.
+    /// Rules in the order in which they apply, and whether a command put each.
     pub(in crate::recorder) fn rules(&self) -> Vec<(Rule, bool)> {
         self.rulebook
             .rules()
@@ -105,7 +105,7 @@ fn rule_ids(rule: &Rule) -> [String; 2] {
     ]
 }
 
-/// Keeps a rule under the first of these ids, and nothing under the others.
+/// Stores a rule under the first of these ids, and removes it under the others.
 fn keep(ids: [String; 2], body: Option<String>) -> impl Iterator<Item = Command> {
     let [id, old] = ids;
     let other = (old != id).then_some((old, None));

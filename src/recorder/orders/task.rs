@@ -18,7 +18,7 @@ use crate::recorder::tasks::{Due, Task, TaskError, TaskState, When};
 use crate::store::{Change, Command};
 
 impl Core {
-    /// Takes a new task; it begins at once if its time is now.
+    /// Takes a new task; the task begins at once if its time is now.
     pub(in crate::recorder) fn create_task(
         &mut self,
         task: Task,
@@ -34,7 +34,7 @@ impl Core {
         Ok(self.tasks.task(&task.id).cloned().unwrap_or(task))
     }
 
-    /// Ends a task for good, and what it records.
+    /// Ends a task for good, and its recordings.
     pub(in crate::recorder) fn stop_task(
         &mut self,
         id: &str,
@@ -60,7 +60,7 @@ impl Core {
         let ids: Vec<String> = tasks.iter().map(config::Task::id).collect();
         let left = ids.iter().map(String::as_str).collect();
         for gone in self.tasks.unconfigured(&left) {
-            // It was there a moment ago.
+            // The task was there a moment ago, so this cannot fail.
             let _ = self.forget_task(&gone, out);
         }
         let mut refused = Vec::new();
@@ -97,7 +97,7 @@ impl Core {
         }
     }
 
-    /// Forgets a task. What it records now goes on until the publisher breaks off, or its time is over.
+    /// Forgets a task. Its present recording goes on until the publisher breaks off, or its time is over.
     pub(in crate::recorder) fn delete_task(
         &mut self,
         id: &str,
@@ -159,7 +159,7 @@ impl Core {
         }
     }
 
-    /// Keeps what `out` tells, from its entry number `from` on, of tasks whose recordings began.
+    /// Stores the tasks whose recordings began, according to the commands in `out` from number `from` on.
     pub(in crate::recorder) fn keep_begun(&mut self, from: usize, now: Moment, out: &mut Vec<Command>) {
         let tape_now = self.tape_base.saturating_add(now.boot);
         let begun = out.iter().skip(from).filter_map(|command| match command {
@@ -175,7 +175,7 @@ impl Core {
         out.extend(kept);
     }
 
-    /// Why nothing was recorded in a time of a task that is over now, and what to check.
+    /// The reason why nothing was recorded in a time of a task that is over now, and what to check.
     fn why_missed(&mut self, task: &Task) -> (Miss, String) {
         let name = task.stream.clone();
         if let Err(error) = self.task_plan(task) {
@@ -255,7 +255,7 @@ impl Core {
                 let template = self.rulebook.template(Some(name), &task.stream)?;
                 (template.name.clone(), outputs(template, None))
             }
-            // As with the clouds: HLS, kept for ever, and a break ends the file.
+            // As with the cloud services: HLS, kept for ever, and a break ends the file.
             None => (
                 String::new(),
                 vec![Arc::new(bare_output(vec![Format::Hls], Some(Keep::Forever)))],
