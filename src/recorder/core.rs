@@ -52,8 +52,8 @@ const IN_HAND_LEAST: usize = 8 << 20;
 /// the streams whose tape ended first are forgotten.
 pub(super) const REMEMBERED: usize = 1_000;
 
-/// Nobody is silent for so long and then goes on where it was, but an encoder on a box that was suspended: its
-/// timestamps slept, and CLOCK_BOOTTIME did not. What it sends belongs to another time, so to another publish.
+/// No publisher is silent for so long and then goes on where it was, except an encoder on a box that was suspended. There
+/// the timestamps stopped, and CLOCK_BOOTTIME did not. Its media belongs to another time, and so to another publish.
 const SLEPT: Micros = 600_000_000;
 
 /// A publish that may begin.

@@ -3,9 +3,9 @@
 use super::{Library, StoreError};
 use crate::media::{Micros, RecordingId};
 
-/// So long a command is remembered.
+/// How long a command is remembered.
 pub(in crate::store) const KEPT: Micros = 30 * 24 * 3_600 * 1_000_000;
-/// However many come: the oldest are forgotten first.
+/// Most commands that are remembered. The oldest are forgotten first.
 pub(in crate::store) const MOST: i64 = 5_000;
 
 /// The identity of a command until it is over.
@@ -16,11 +16,11 @@ pub type AuditId = [u8; 16];
 pub struct Audited {
     /// The identity of the command.
     pub id: AuditId,
-    /// When, UTC.
+    /// When it was begun, UTC.
     pub time: Micros,
-    /// In which boot: its clock may be set later.
+    /// The boot in which it was begun: the clock of that boot may be set later.
     pub boot: [u8; 16],
-    /// Through which door it came.
+    /// The door through which it came.
     pub door: &'static str,
     /// Who sent the command, as far as the door knows.
     pub who: String,
@@ -35,16 +35,16 @@ pub struct Audited {
 /// A change of the audit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AuditChange {
-    /// One is about to be carried out: handed over before whatever it changes.
+    /// A command is about to be carried out. This change comes before all changes of the command.
     Begun(Box<Audited>),
-    /// It is about this recording.
+    /// A command is about this recording.
     About {
         /// The command.
         id: AuditId,
         /// The recording.
         recording: RecordingId,
     },
-    /// It is over.
+    /// A command is over.
     Ended {
         /// The command.
         id: AuditId,
@@ -63,11 +63,11 @@ pub enum AuditChange {
 /// A command that was carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditRow {
-    /// One more from command to command.
+    /// The number of the command. It grows from command to command.
     pub number: i64,
     /// When it was begun, UTC.
     pub time: Micros,
-    /// Through which door it came.
+    /// The door through which it came.
     pub door: String,
     /// Who sent the command, as far as the door knows.
     pub who: String,
@@ -77,20 +77,20 @@ pub struct AuditRow {
     pub command: String,
     /// The objects of the command, as a JSON object.
     pub object: String,
-    /// `ok`, or the code of its error; none where the service ended before it was over.
+    /// `ok`, or the code of its error; `None` where the service ended before the command was over.
     pub outcome: Option<String>,
 }
 
 /// The commands to list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AuditQuery {
-    /// Begun at this moment or later.
+    /// Only commands that were begun at this moment or later, UTC.
     pub from: Option<Micros>,
-    /// Begun before this moment.
+    /// Only commands that were begun before this moment, UTC.
     pub to: Option<Micros>,
-    /// Those before the one with this number.
+    /// Only commands before the one with this number.
     pub before: Option<i64>,
-    /// At most so many.
+    /// At most so many commands.
     pub limit: usize,
 }
 

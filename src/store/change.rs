@@ -4,14 +4,13 @@ use super::{AuditChange, DeliveryChange, OutboxChange, Remembered};
 use crate::event::Event;
 use crate::media::RecordingId;
 
-/// A change of the journal that the tape has no part in: the writer hands it on as it is, and nothing waits for it.
+/// A change of the journal that the tape has no part in: the writer hands it on as it is, and no other command waits for it.
 ///
-/// Made twice, the second time changes nothing and tells nobody. What the tape does have a part in is a
-/// [`Command`](super::Command)
-/// of its own, and comes to the journal as what the writer made of it.
+/// A change that is made twice has no effect and writes no event the second time. A change that concerns the tape is a
+/// [`Command`](super::Command) of its own: the writer makes the journal's rows of it.
 #[derive(Clone, Debug)]
 pub enum Change {
-    /// The recorder's own rows: what it keeps over restarts.
+    /// A value that the recorder keeps over restarts.
     Keep {
         /// The kind of value.
         namespace: &'static str,
@@ -22,30 +21,30 @@ pub enum Change {
         /// The event of the change: it is written in the same transaction.
         tell: Option<Box<Event>>,
     },
-    /// A recording is never given up, whatever is needed, or may be again.
+    /// Protects a recording, which is then never given up for space; or takes the protection back.
     Protect {
-        /// Its id.
+        /// The recording.
         recording: RecordingId,
-        /// Which of the two.
+        /// True to protect it, false to take that back.
         protected: bool,
     },
-    /// All that was to be delivered of a recording is where it belongs: its tape may go before any that is not.
+    /// All files of a recording are delivered: its tape may go before tape that is not delivered.
     Delivered {
-        /// Its id.
+        /// The recording.
         recording: RecordingId,
     },
-    /// A recording gets these tags, and no others.
+    /// Gives a recording these tags, and no others.
     Tag {
-        /// Its id.
+        /// The recording.
         recording: RecordingId,
         /// The tags, in order.
         tags: Vec<String>,
     },
-    /// Changes the state of deliveries, all of it in one commit.
+    /// Changes the state of deliveries, all in one commit.
     Deliver(Vec<DeliveryChange>),
     /// Changes the listeners of the outbox, or what they acknowledged.
     Outbox(OutboxChange),
-    /// A request was begun, or answered.
+    /// Remembers a request that was begun, or answered.
     Remember(Remembered),
     /// Changes the list of commands that changed something.
     Audit(AuditChange),

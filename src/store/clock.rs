@@ -1,4 +1,4 @@
-//! The two clocks of a box: the one that only goes forward, and the one people read.
+//! The two clocks of a box: one that only goes forward, and the one that people read.
 
 use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -7,19 +7,19 @@ use nix::time::{ClockId, clock_gettime};
 
 use crate::media::Micros;
 
-/// UTC of 2025-01-01: a clock that says less was never set.
+/// UTC of 2025-01-01: a clock with an earlier time was never set.
 const PLAUSIBLE: Micros = 1_735_689_600_000_000;
 
-/// UTC that moves by more than this against CLOCK_BOOTTIME was stepped. Leap seconds and the small corrections of
-/// NTP daemons stay below: to move the dates of a whole boot for them would be worse than to be off by so much.
+/// UTC that moves by more than this against CLOCK_BOOTTIME was stepped. Leap seconds and the small corrections of NTP daemons
+/// stay below. To move the dates of a whole boot for them would be worse than an error of that size.
 const STEP: Micros = 2_000_000;
 
-/// Two readings of two clocks count as one moment when no more than this passed between them.
+/// Readings of two clocks count as one moment when no more than this passed between them.
 const ONE_MOMENT: Micros = 50_000;
-/// A box that is too busy for that gets so many tries.
+/// Most attempts to read both clocks at one moment, on a busy box.
 const TRIES: usize = 5;
 
-/// Where time comes from. Tests put a clock here that jumps.
+/// The source of the time. Tests use a clock that jumps.
 pub trait Clock: Send + Sync {
     /// CLOCK_BOOTTIME: never goes back within a boot, counts through suspend.
     fn boot(&self) -> Micros;
@@ -27,10 +27,10 @@ pub trait Clock: Send + Sync {
     /// UTC, right or wrong.
     fn utc(&self) -> Micros;
 
-    /// True when [`utc`](Clock::utc) is believed.
+    /// True when [`utc`](Clock::utc) can be believed.
     fn synced(&self) -> bool;
 
-    /// The kernel's random id of this boot, or one of this process where the kernel does not say.
+    /// The kernel's random id of this boot, or an id of this process where the kernel gives none.
     fn boot_id(&self) -> [u8; 16];
 
     /// UTC less CLOCK_BOOTTIME, both read at one moment: not before and after the box was suspended.
@@ -69,15 +69,16 @@ impl Clock for RealClock {
         reason = "the width of these fields differs between 32- and 64-bit targets"
     )]
     fn boot(&self) -> Micros {
-        // Seconds since the boot: 32 bits are enough for those.
+        // The number has 32 bits at least, which are enough for seconds since the boot.
         match clock_gettime(ClockId::CLOCK_BOOTTIME) {
             Ok(time) => micros(i64::from(time.tv_sec()), i64::from(time.tv_nsec())),
-            // It exists on every kernel that runs this; zero is "never set" for the reader.
+            // This clock exists on every kernel that runs edgereel; zero means "never set" to the caller.
             Err(_) => 0,
         }
     }
 
-    /// By the standard library, whose seconds have 64 bits on 32-bit processors, too: theirs would end in 2038.
+    /// Reads UTC through the standard library, whose seconds have 64 bits on 32-bit processors, too. The system call's would
+    /// end in 2038.
     #[allow(clippy::disallowed_methods, reason = "this is the seam")]
     fn utc(&self) -> Micros {
         match SystemTime::now().duration_since(UNIX_EPOCH) {
@@ -87,9 +88,9 @@ impl Clock for RealClock {
         }
     }
 
-    /// Where systemd-timesyncd runs, its word counts: it leaves a file behind at the first synchronisation
-    /// of a boot. Elsewhere (chrony, ntpd, a hand-set clock) any plausible date is believed: asking the kernel
-    /// (`adjtimex`) needs `unsafe`, and it answers "unsynchronised" on boxes whose clock was set by a modem.
+    /// Where systemd-timesyncd runs, the file counts that it leaves behind at the first synchronisation of a boot. Elsewhere
+    /// (chrony, ntpd, a hand-set clock) any plausible date is believed. The kernel's answer (`adjtimex`) needs `unsafe`, and is
+    /// "unsynchronised" on boxes whose clock was set by a modem.
     fn synced(&self) -> bool {
         let timesyncd = std::path::Path::new("/run/systemd/timesync");
         let vouched = !timesyncd.is_dir() || timesyncd.join("synchronized").exists();
@@ -105,8 +106,8 @@ impl Clock for RealClock {
     }
 }
 
-/// The id that the kernel told. A kernel that tells none, or only zeros, gets one that is made up: every start of
-/// the service then counts as a boot of its own. One name for all boots would date them by one clock.
+/// The id that the kernel gave. Where it gives none, or only zeros, an id is made up: every start of the service then counts as
+/// a boot of its own. One id for all boots would date them by one clock.
 fn boot_name(told: Option<&str>, boot: Micros) -> [u8; 16] {
     let told = told.and_then(|text| uuid::Uuid::try_parse(text.trim()).ok());
     let named = told.filter(|id| !id.is_nil()).unwrap_or_else(|| {
@@ -128,7 +129,7 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// A clock that goes when it is told to.
+    /// A clock that a test moves.
     pub(crate) struct TestClock {
         state: Mutex<(Micros, Micros, bool, [u8; 16])>,
     }
@@ -189,7 +190,7 @@ pub(crate) mod tests {
         assert_eq!(RealClock.boot_id(), RealClock.boot_id());
     }
 
-    /// A clock of a box that is suspended for hours right between two readings, once.
+    /// A clock of a box that is suspended for hours exactly between two readings, once.
     struct Suspended(Mutex<usize>);
 
     impl Clock for Suspended {

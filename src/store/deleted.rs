@@ -1,6 +1,5 @@
-//! The list of media that was deleted on request. It lies beside the tape. Because of it, deleted media does not come back:
-//! not when
-//! the journal is made again from the files, and not with an older copy of the journal or of files.
+//! The list of media that was deleted on request. It lies beside the tape. Because of it, deleted media does not come back: not
+//! when the journal is made again from the files, and not with an older copy of the journal or of files.
 //!
 //! Each deletion has a file, `deleted/<recording>`, so that an older copy of the folder that is laid over it removes nothing. The
 //! file lists the deleted parts of the tape, see [`Part`]. A damaged part is skipped.
@@ -14,7 +13,7 @@ use super::paths;
 use crate::format::index::FragmentIndex;
 use crate::media::{RecordingId, SegmentId};
 
-/// Bytes of a part: segment, from, to, CRC-32C of these.
+/// Bytes of a part: segment, from, to, CRC-32C of these three.
 const PART: usize = 36;
 
 /// Most deletions that are kept; then the oldest recordings go.
@@ -27,9 +26,9 @@ const LONGEST: usize = 100_000 * PART;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Part {
     pub(super) segment: SegmentId,
-    /// Byte of the file.
+    /// The first byte of the part in the file.
     pub(super) from: u64,
-    /// The byte behind; the greatest there is, for all of the file.
+    /// The byte behind the part; the greatest number stands for the whole file.
     pub(super) to: u64,
 }
 
@@ -94,7 +93,7 @@ pub(super) fn parts(disk: &dyn Disk, dir: &Path, id: RecordingId) -> io::Result<
     Ok(whole.filter_map(Part::decode).collect())
 }
 
-/// All that went, segment by segment.
+/// All deleted parts, by segment.
 pub(super) fn all_parts(
     disk: &dyn Disk,
     dir: &Path,
@@ -109,10 +108,10 @@ pub(super) fn all_parts(
     Ok(all)
 }
 
-/// Enters a deletion; durable when it returns. One that is there already is written over.
+/// Enters a deletion; durable when this returns. An earlier entry of the same recording is replaced.
 pub(super) fn add(disk: &dyn Disk, dir: &Path, id: RecordingId, parts: &[u8]) -> io::Result<()> {
     let folder = paths::deleted(dir);
-    // Also where the folder is there: an earlier sync may have failed.
+    // The sync also follows where the folder is there: an earlier sync may have failed.
     disk.create_dir(&folder)?;
     disk.sync_dir(dir)?;
     let path = folder.join(id.to_string());
@@ -125,7 +124,7 @@ pub(super) fn add(disk: &dyn Disk, dir: &Path, id: RecordingId, parts: &[u8]) ->
     disk.sync_dir(&folder)
 }
 
-/// Takes the oldest recordings out of a list that is too long.
+/// Removes the oldest recordings from a list that is too long.
 pub(super) fn trim(disk: &dyn Disk, dir: &Path, ids: &mut BTreeSet<RecordingId>) -> io::Result<()> {
     let excess = ids.len().saturating_sub(MOST);
     for _ in 0..excess {

@@ -18,31 +18,31 @@ pub struct RenditionId {
 /// A rendition that is to be delivered, or was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rendition {
-    /// Which it is.
+    /// Its recording, format and part.
     pub id: RenditionId,
-    /// How far it has come.
+    /// The state of its delivery.
     pub state: RenditionState,
-    /// The store that its key is a key of.
+    /// The store that its key belongs to.
     pub store: String,
-    /// Its key there; of HLS, that of the playlist.
+    /// Its key in the store; of HLS, that of the playlist.
     pub key: String,
-    /// Where it can be fetched.
+    /// The address where it can be fetched.
     pub url: String,
-    /// Where the master playlist of HLS can be fetched, once it is there.
+    /// The address of the master playlist of HLS, once the store has it.
     pub master_url: Option<String>,
     /// Bytes; of HLS, of all files.
     pub bytes: u64,
-    /// CRC-32C of the whole file; none of a folder.
+    /// CRC-32C of the whole file; `None` for a folder.
     pub crc: Option<u32>,
-    /// As the store names this version of it.
+    /// The store's name of this version of the object.
     pub etag: String,
-    /// The upload in parts that it is in.
+    /// The upload in parts that was begun for it.
     pub upload: Option<Upload>,
-    /// Files of a folder that decode the others.
+    /// Number of files of a folder that decode the others.
     pub inits: u32,
-    /// The others.
+    /// Number of the other files.
     pub chunks: u32,
-    /// Why it is not delivered, if there was anything wrong.
+    /// The reason why it is not delivered, if there was a fault.
     pub error: Option<String>,
     /// UTC of its delivery.
     pub delivered: Option<Micros>,
@@ -68,7 +68,7 @@ pub enum RenditionState {
 /// An upload in parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upload {
-    /// As the store names it; not known yet of one that is about to be begun.
+    /// The store's name of the upload; `None` while the upload is about to be begun.
     pub id: Option<String>,
     /// How the file is cut into parts.
     pub layout: Layout,
@@ -77,58 +77,58 @@ pub struct Upload {
 /// How a file is cut into parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
-    /// From the beginning, in parts of so many bytes.
+    /// Parts of so many bytes, from the beginning of the file.
     Equal(u64),
-    /// While the recording grows: the first part comes last.
+    /// Parts of a file that grows: the first part comes last.
     Growing,
 }
 
-/// Something of a rendition that the store has: a part of an upload, or a file of a folder.
+/// A piece of a rendition that the store has: a part of an upload, or a file of a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Piece {
     /// The part's number, or the file's name.
     pub name: String,
     /// Bytes.
     pub bytes: u64,
-    /// CRC-32C of them.
+    /// CRC-32C of these bytes.
     pub crc: u32,
-    /// As the store names it.
+    /// The store's name of this version of the piece.
     pub etag: String,
-    /// What it was made of, in hexadecimal; of a part that of everything up to its end.
+    /// The mark of its media, in hexadecimal. The mark of a part covers everything up to the end of the part.
     pub mark: String,
 }
 
-/// A change of what is remembered. Those of one [`Change::Deliver`](super::Change::Deliver) are made together.
+/// A change of the state of deliveries. The changes of one [`Change::Deliver`](super::Change::Deliver) are made together.
 #[derive(Clone, Debug, PartialEq)]
 pub enum DeliveryChange {
-    /// The rendition is as it says. The first time that it is delivered is told.
+    /// Sets the state of a rendition. Its first delivery is told as an event.
     Put(Rendition),
-    /// The store has this of it.
+    /// The store has this piece of a rendition.
     Piece(RenditionId, Piece),
-    /// Nothing that the store has of it counts any more. An upload that was begun is to be given up.
+    /// The pieces of a rendition do not count any more. An upload that was begun is to be given up.
     Restart(RenditionId),
-    /// It is not known any more.
+    /// Forgets a rendition.
     Forget(RenditionId),
-    /// An upload was given up, there too.
+    /// An upload was given up in the store, too.
     Abandoned {
         /// The key that it was for.
         key: String,
-        /// As the store names it.
+        /// The store's name of the upload.
         upload: String,
     },
-    /// What is left of the recording waits for somebody to look at it, or does not any more.
+    /// True: the rest of the recording's delivery has failed and waits until somebody acts. False: it waits no longer.
     Failed(RecordingId, bool),
-    /// Everything of all recordings that was set aside is tried again.
+    /// All failed deliveries of all recordings are tried again.
     RetryAll,
-    /// What the store refused to remove is asked for again.
+    /// All removals that the store refused are asked for again.
     RetryRemovals,
     /// All renditions of a recording are to be removed from the store.
     Remove(RecordingId),
-    /// The store refuses to remove it, and said why: it waits for somebody to look at it, or for the next day.
+    /// The store refuses to remove a rendition, for this reason. The removal waits until somebody acts, or for the next day.
     NotRemoved(RenditionId, String),
 }
 
-/// Which of the recordings that wait comes first.
+/// The recording that comes first among those that wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WaitingOrder {
     /// The newest.
@@ -140,27 +140,27 @@ pub enum WaitingOrder {
 /// A recording that is to be delivered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ToDeliver {
-    /// Its id.
+    /// The recording.
     pub recording: RecordingId,
-    /// It grows.
+    /// True while the recording grows.
     pub open: bool,
-    /// What it is to be had in.
+    /// The formats that are delivered.
     pub formats: Vec<Format>,
 }
 
-/// What waits for delivery, in numbers.
+/// The number and the size of the deliveries that wait.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Backlog {
     /// Recordings that are closed and not delivered.
     pub recordings: u64,
     /// Bytes of their tape.
     pub bytes: u64,
-    /// Those of them that were set aside.
+    /// Recordings among them with failed deliveries.
     pub aside: u64,
 }
 
 impl RenditionState {
-    /// As in the journal and in `ls --json`.
+    /// The word in the journal and in `ls --json`.
     pub fn as_str(self) -> &'static str {
         match self {
             RenditionState::Waiting => "waiting",
@@ -180,7 +180,7 @@ impl RenditionState {
 }
 
 impl Layout {
-    /// Bytes of a part; 0 stands for the other.
+    /// The number in the journal: bytes of a part; 0 is the layout of a file that grows.
     pub(in crate::store) fn written(self) -> u64 {
         match self {
             Layout::Equal(bytes) => bytes.max(1),
@@ -197,7 +197,7 @@ impl Layout {
 }
 
 impl Rendition {
-    /// One that nothing is known of yet.
+    /// A rendition without progress.
     pub fn new(id: RenditionId) -> Self {
         Self {
             id,
@@ -220,8 +220,8 @@ impl Rendition {
 }
 
 impl Library {
-    /// Up to so many recordings that are to be delivered: the `open` ones first, if they are asked for, then those that
-    /// are closed and not set aside.
+    /// Up to so many recordings that are to be delivered. The `open` ones come first, if they are asked for; then the closed
+    /// ones without failed deliveries.
     pub fn to_deliver(
         &self,
         order: WaitingOrder,
@@ -231,12 +231,12 @@ impl Library {
         self.journal().to_deliver(order, open, limit)
     }
 
-    /// What is known of a recording's renditions, also when it is not here any more.
+    /// The renditions of a recording, also when the recording is gone.
     pub fn renditions(&self, recording: RecordingId) -> Result<Vec<Rendition>, StoreError> {
         self.journal().renditions(recording)
     }
 
-    /// What the store has of a rendition that is on its way.
+    /// The pieces of a rendition in delivery that the store has.
     pub fn pieces(&self, id: RenditionId) -> Result<Vec<Piece>, StoreError> {
         self.journal().pieces(id)
     }
@@ -246,23 +246,23 @@ impl Library {
         self.journal().key_is_taken(key, by_other_than)
     }
 
-    /// Up to so many uploads that are to be given up: store, key and the upload's name there; where that is empty, whatever
-    /// was begun under the key.
+    /// Up to so many uploads that are to be given up: store, key and the upload's name there. An empty name stands for every
+    /// upload that was begun under the key.
     pub fn abandoned(&self, limit: usize) -> Result<Vec<(String, String, String)>, StoreError> {
         self.journal().abandoned(limit)
     }
 
-    /// Up to so many renditions that are to be removed from their store by now.
+    /// Up to so many renditions that are due to be removed from their store.
     pub fn to_remove(&self, utc: Micros, limit: usize) -> Result<Vec<Rendition>, StoreError> {
         self.journal().to_remove(utc, limit)
     }
 
-    /// What waits for delivery, in numbers.
+    /// The number and the size of the deliveries that wait.
     pub fn backlog(&self) -> Result<Backlog, StoreError> {
         self.journal().backlog()
     }
 
-    /// Up to so many renditions that were set aside, or that the store refuses to remove, the newest first.
+    /// Up to so many renditions whose delivery failed, or whose removal the store refuses, the newest first.
     pub fn set_aside(&self, limit: usize) -> Result<Vec<Rendition>, StoreError> {
         self.journal().set_aside(limit)
     }
@@ -272,7 +272,7 @@ impl Library {
         Ok(self.journal().recording(recording)?.is_some())
     }
 
-    /// True of a recording that only its files told of after the journal was lost: what was delivered of it before is not
+    /// True of a recording that was found again by its files alone, after the journal was lost: its former deliveries are not
     /// known.
     pub fn is_found_again(&self, recording: RecordingId) -> Result<bool, StoreError> {
         self.journal().is_found_again(recording)

@@ -1,7 +1,7 @@
-//! The seam to flash: every file operation of the store, and no other.
+//! The seam to flash: all file operations of the store, and no others.
 //!
-//! Bytes are durable after [`DiskFile::sync`], names after [`Disk::sync_dir`]. An error of either says
-//! nothing about what is durable, and trying again proves nothing.
+//! Bytes are durable after [`DiskFile::sync`], names after [`Disk::sync_dir`]. After an error of either it is unknown what is
+//! durable, and another try proves nothing.
 
 use std::ffi::OsString;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
@@ -21,33 +21,33 @@ use super::StoreError;
 /// Linux takes this many parts in one `pwritev`.
 const IOV_MAX: usize = 1024;
 
-/// A file system, as far as the store needs one.
+/// The operations of a file system that the store needs.
 pub trait Disk: Send + Sync {
-    /// Makes a directory; one that is there already is fine. The parent is not synced.
+    /// Makes a directory; a directory that is there already is no error. The parent is not synced.
     fn create_dir(&self, path: &Path) -> io::Result<()>;
 
     /// Creates a file that must not exist yet, for writing and reading.
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
 
-    /// Opens a file to repair or remove it, whoever reads it. A symbolic link is not followed: what it names is not ours
-    /// to cut.
+    /// Opens a file to repair or remove it, also while others read it. A symbolic link is not followed: its target is not
+    /// edgereel's to cut.
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
 
-    /// Opens a file to read it. Until it is closed, nobody opens it with [`open_unread`](Self::open_unread);
-    /// `WouldBlock` when somebody did and is about to write another segment over it.
+    /// Opens a file to read it. Until it is closed, [`open_unread`](Self::open_unread) does not open it. `WouldBlock` when a
+    /// writer has opened it so and is about to write another segment over it.
     fn open_read(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
 
-    /// Opens a file to write another segment over it; `None` while anyone reads it, in this process or another.
-    /// Nobody begins to read it until [`DiskFile::share`].
+    /// Opens a file to write another segment over it; `None` while it is read, in this process or another. No reader opens it
+    /// until [`DiskFile::share`].
     fn open_unread(&self, path: &Path) -> io::Result<Option<Box<dyn DiskFile>>>;
 
     /// The entries of a directory, in no order; empty when there is no such directory.
     fn list(&self, dir: &Path) -> io::Result<Vec<Entry>>;
 
-    /// True when there is something at `path`.
+    /// True when `path` exists.
     fn is_there(&self, path: &Path) -> bool;
 
-    /// Moves a file to where nothing is, as one change: after a crash it has the old name or the new one. Durable
+    /// Moves a file to a path that does not exist, as one change: after a crash it has the old name or the new one. Durable
     /// after both directories are synced.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
 
@@ -57,13 +57,13 @@ pub trait Disk: Send + Sync {
     /// Makes the names in a directory durable.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
 
-    /// Has the file system that holds `dir` free what was removed. Some do so with a transaction of their own only, many
-    /// seconds later (btrfs). Whatever else is to be written there is written first: this may take a while.
+    /// Has the file system of `dir` free the space of removed files. Some file systems (btrfs) free it only with a transaction
+    /// of their own, many seconds later. All other waiting writes there come first, so this may take a while.
     fn sync_file_system(&self, _dir: &Path) -> io::Result<()> {
         Ok(())
     }
 
-    /// Room on the file system that holds `path`.
+    /// The space of the file system that holds `path`.
     fn space(&self, path: &Path) -> io::Result<Space>;
 }
 
@@ -84,24 +84,24 @@ pub trait DiskFile: Send + Sync {
     /// The file's length in bytes.
     fn size(&self) -> io::Result<u64>;
 
-    /// Bytes of the medium that it takes: fewer than its length where it has holes.
+    /// Bytes of the medium that the file takes: fewer than its length where it has holes.
     fn taken(&self) -> io::Result<u64> {
         self.size()
     }
 
-    /// Takes blocks for a file of `len` bytes and makes it so long; what was never written reads as zeros.
+    /// Allocates blocks for a file of `len` bytes and makes it that long; bytes that were never written read as zeros.
     /// `Unsupported` on file systems that cannot.
     fn allocate(&self, len: u64) -> io::Result<()>;
 
-    /// True where blocks that were taken ahead and not used can be given back.
+    /// True where allocated and unused blocks can be given back.
     fn gives_back(&self) -> bool {
         true
     }
 
-    /// Gives all blocks of the file's first `len` bytes back, so that nothing reads what was in them.
+    /// Gives all blocks of the file's first `len` bytes back, so that their content can no longer be read.
     fn punch(&self, len: u64) -> io::Result<()>;
 
-    /// Ends what [`Disk::open_unread`] began: what is in the file now is for everyone.
+    /// Ends [`Disk::open_unread`]: from now on everyone may read the file.
     fn share(&self) -> io::Result<()>;
 }
 
@@ -114,7 +114,7 @@ pub struct Entry {
     pub is_dir: bool,
 }
 
-/// Room on a file system.
+/// The space of a file system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Space {
     /// Bytes that this process may still write.
@@ -123,8 +123,8 @@ pub struct Space {
     pub total: u64,
 }
 
-/// The file system of this machine. Directories are made with mode 0750, files with 0640: footage is nobody
-/// else's business.
+/// The file system of this machine. Directories are made with mode 0750 and files with 0640, so that other users cannot read
+/// the footage.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RealDisk;
 
@@ -153,11 +153,11 @@ impl Disk for RealDisk {
     }
 
     fn open_read(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        // A pipe in the place of a file must not be waited for.
+        // The open must not wait for a pipe that lies in the place of a file.
         let mut options = OpenOptions::new();
         let file = options.read(true).custom_flags(O_NONBLOCK).open(path)?;
         match file.try_lock_shared() {
-            // A file system without locks has no other processes worth speaking of.
+            // Without locks of the file system, other processes are not noticed.
             Ok(()) | Err(TryLockError::Error(_)) => Ok(Box::new(RealFile(file))),
             Err(TryLockError::WouldBlock) => Err(ErrorKind::WouldBlock.into()),
         }
@@ -196,7 +196,7 @@ impl Disk for RealDisk {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        // Nobody else writes here, so nothing can come between the look and the move.
+        // No other program writes here, so nothing can happen between the check and the move.
         if to.symlink_metadata().is_ok() {
             return Err(ErrorKind::AlreadyExists.into());
         }
@@ -213,7 +213,7 @@ impl Disk for RealDisk {
 
     fn sync_file_system(&self, dir: &Path) -> io::Result<()> {
         let dir = File::open(dir)?;
-        // Elsewhere it would only wait for what others write.
+        // On other file systems the call would only wait for the writes of other programs.
         if is_btrfs(&dir) {
             nix::unistd::syncfs(dir)?;
         }
@@ -234,7 +234,7 @@ impl Disk for RealDisk {
     }
 }
 
-/// Moves a file over whatever has that name. Durable after both directories are synced.
+/// Moves a file to a path, and replaces what is there. Durable after both directories are synced.
 #[expect(
     clippy::disallowed_methods,
     reason = "what SQLite reads is on the real disk, whatever carries the tape"
@@ -259,12 +259,12 @@ pub(super) fn file_id(path: &Path) -> io::Result<FileId> {
     })
 }
 
-/// True when there is something at `path`.
+/// True when `path` exists.
 pub(super) fn is_there(path: &Path) -> bool {
     path.exists()
 }
 
-/// Fails where this user may not read what is there; what is not there is no concern of this.
+/// Fails where this user may not read the file; a file that does not exist is no error here.
 pub(super) fn may_read(path: &Path) -> Result<(), StoreError> {
     match nix::unistd::access(path, nix::unistd::AccessFlags::R_OK) {
         Err(errno @ (Errno::EACCES | Errno::EPERM)) => Err(StoreError::disk("read", path)(errno.into())),
@@ -272,7 +272,7 @@ pub(super) fn may_read(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// Takes a storage directory for this process, until what is returned is dropped or the process ends.
+/// Locks a storage directory for this process, until the result is dropped or the process ends.
 #[expect(
     clippy::disallowed_methods,
     reason = "a lock is held on a file that nothing is written to"
@@ -297,7 +297,7 @@ struct RealFile(File);
 
 impl DiskFile for RealFile {
     fn write_at(&self, mut offset: u64, mut parts: &mut [IoSlice<'_>]) -> io::Result<()> {
-        // Empty parts would make a whole write look like none.
+        // Empty parts would make a complete write look like an empty one.
         IoSlice::advance_slices(&mut parts, 0);
         while !parts.is_empty() {
             let position = nix::libc::off_t::try_from(offset).map_err(|_| ErrorKind::FileTooLarge)?;
@@ -367,11 +367,12 @@ impl DiskFile for RealFile {
     }
 }
 
-/// What is removed on btrfs is free with its next transaction. Blocks taken ahead are one extent there, which is given back when
-/// nothing of it is used any more: a file of 10 MB that had 32 MB taken ahead takes these 32 MB, and a quota counts them.
+/// True on btrfs. There the space of removed files is free with the next transaction. Blocks allocated ahead are one extent
+/// there, which is given back when none of it is used any more. A file of 10 MB that had 32 MB allocated ahead takes these 32
+/// MB, and a quota counts them.
 fn is_btrfs(file: &File) -> bool {
     const BTRFS: u32 = 0x9123_683e;
-    // The number's type differs between targets, its 32 bits do not.
+    // The type of the number differs between targets, and its 32 bits do not.
     fstatfs(file).is_ok_and(|system| system.filesystem_type().0 as u32 == BTRFS)
 }
 

@@ -1,4 +1,4 @@
-//! What can go wrong in the store, with the path or the id in the text.
+//! The errors of the store, with the path or the id in the text.
 
 use std::fmt;
 use std::io;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::journal::{Fault, fault};
 use crate::format::SourceError;
 
-/// Why the store cannot be opened, read or closed.
+/// The reason why the store cannot be opened, read or closed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Another service holds the directory.
@@ -25,14 +25,14 @@ pub enum StoreError {
     /// The file system refused.
     #[error("{path}: cannot {what}: {source}")]
     Disk {
-        /// In a few words, what was tried.
+        /// The operation that was tried, in a few words.
         what: &'static str,
-        /// On which file.
+        /// The file.
         path: PathBuf,
         /// The error of SQLite or of the system.
         source: io::Error,
     },
-    /// SQLite refused.
+    /// SQLite refused an operation.
     #[error("{path}: journal: {source}")]
     Journal {
         /// The journal.
@@ -80,18 +80,18 @@ pub enum StoreError {
         /// The table and the column.
         what: String,
     },
-    /// No recording answers to that name.
+    /// No recording has this id or name.
     #[error("no recording '{text}'; `edgereel ls` prints the ids")]
     NoRecording {
         /// The text of the request.
         text: String,
     },
-    /// More than one recording answers to that name.
+    /// More than one recording has an id that begins so.
     #[error("'{text}' stands for {count} recordings; give more of the id")]
     Ambiguous {
         /// The text of the request.
         text: String,
-        /// How many.
+        /// Number of these recordings.
         count: usize,
     },
     /// Another file system lies where the store was.
@@ -105,22 +105,22 @@ pub enum StoreError {
     /// A segment could not be read.
     #[error(transparent)]
     Source(#[from] SourceError),
-    /// All who may read at a time do, and wait for the storage device.
+    /// As many reads as are allowed are running already, and wait for the storage device.
     #[error("the storage device is too slow to read from it now; try again later")]
     Busy,
-    /// Reading failed by a defect.
+    /// A read failed because of a defect of edgereel.
     #[error("the store could not be read, which is a defect of edgereel: {reason}")]
     Reading {
-        /// What is known about it.
+        /// A description of the defect.
         reason: String,
     },
-    /// The storage thread is gone.
+    /// The storage thread has ended.
     #[error("the storage thread ended unexpectedly: {reason}")]
     Thread {
-        /// What is known about it.
+        /// A description of how it ended.
         reason: String,
     },
-    /// Shutdown could not make everything durable.
+    /// The shutdown could not make everything durable.
     #[error("not everything could be made durable before the end: {reason}")]
     Unfinished {
         /// The last error of disk or journal.
@@ -128,7 +128,7 @@ pub enum StoreError {
     },
 }
 
-/// What to do about a damaged journal.
+/// The remedy for a damaged journal, as a part of a sentence.
 const MEND: &str = "; start the service anew, or stop it and run `edgereel verify --repair`: \
                     the journal is then set aside and made again from the files";
 
@@ -146,7 +146,7 @@ impl StoreError {
         StoreError::Journal { path, source }
     }
 
-    /// Why the journal must be set aside, when this error says that it must.
+    /// The reason why the journal must be set aside, if this error demands it.
     pub(super) fn journal_unusable(&self) -> Option<Unusable> {
         match self {
             StoreError::Journal { source, .. } if fault::judge(source) == Fault::Damaged => {
@@ -163,7 +163,7 @@ impl StoreError {
         }
     }
 
-    /// For `map_err` on a disk operation.
+    /// An error of a disk operation, for `map_err`.
     pub(super) fn disk<'a>(what: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> StoreError + 'a {
         move |source| StoreError::Disk {
             what,
@@ -173,12 +173,12 @@ impl StoreError {
     }
 }
 
-/// A journal that cannot be gone on with, and why.
+/// A journal that edgereel cannot use, and the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Unusable {
-    /// Its bytes are not those of a journal.
+    /// The bytes are not those of a journal.
     Damaged(String),
-    /// It is whole, and a later edgereel's.
+    /// The journal is whole, and a later edgereel wrote it.
     Newer(String),
 }
 
@@ -190,10 +190,10 @@ impl fmt::Display for Unusable {
     }
 }
 
-/// Why a command was not taken. Media is never refused for want of room: the oldest gives way.
+/// The reason why a command was not taken. Media is never refused for want of space: the oldest media is dropped.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
-    /// The card has been stuck for so long that commands without media alone fill their part of the queue.
+    /// The card has been stuck for so long that commands without media fill their part of the queue.
     #[error(
         "the storage device has accepted no data for too long: {waiting} bytes of beginnings and reports wait, at most {limit} may"
     )]

@@ -1,4 +1,4 @@
-//! The read side: recordings, and the tape behind them, for this process and for others.
+//! The read side for this process and others: recordings, and the tape behind them.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -22,13 +22,13 @@ use crate::format::{Gaps, JoinSource as _, Kept, View, ViewSegment};
 use crate::media::{Micros, RecordingId, StreamName, TrackKind};
 use crate::model::Media;
 
-/// A publish whose first segment begins so soon was recorded from its beginning on.
+/// A publish whose first segment begins within this time was recorded from its beginning on.
 const FIRST_OF_PUBLISH: Micros = 3_000_000;
 
 /// The recordings of one storage directory, read-only.
 ///
-/// Works while the service runs, while it is down, and after a power cut that nobody repaired yet: what is
-/// durable can be read, a torn end is left out.
+/// Works while the service runs, while it is down, and after a power cut that no start has repaired yet: durable media can be
+/// read, and a torn end is left out.
 pub struct Library {
     dir: PathBuf,
     disk: Arc<dyn Disk>,
@@ -38,7 +38,7 @@ pub struct Library {
 /// The filter of a list of recordings. `Default` lists all.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// Of these streams alone.
+    /// Only recordings of these streams.
     pub stream: Option<Streams>,
     /// Only recordings that end after this UTC time.
     pub from: Option<Micros>,
@@ -53,15 +53,15 @@ pub struct RecordingRow {
     pub id: RecordingId,
     /// The stream.
     pub stream: StreamName,
-    /// Its life so far.
+    /// Its state.
     pub state: RecordingState,
-    /// It is never given up.
+    /// It is protected: never given up for space.
     pub protected: bool,
-    /// Its publisher is gone, and awaited.
+    /// Its publisher is gone, and may come back.
     pub paused: bool,
-    /// It is open, and where it ends is known: what is left of it is on its way.
+    /// It is open and its end is known: the rest of it is on its way to the tape.
     pub ending: bool,
-    /// What the recording is of and for.
+    /// The origin and the purpose of the recording.
     pub spec: RecordingSpec,
     /// The tags of the recording.
     pub tags: Vec<String>,
@@ -77,30 +77,30 @@ pub struct RecordingRow {
     pub segments: usize,
     /// The tracks of its last segment.
     pub tracks: Vec<TrackRow>,
-    /// Where there is no tape between its start and end.
+    /// The parts without tape between its start and end.
     pub gaps: Vec<Gap>,
     /// How much shorter the recording is than asked for, and why.
     pub short: Option<Short>,
-    /// The renditions that are delivered, or on their way.
+    /// The renditions that are delivered or are to be.
     pub renditions: Vec<Rendition>,
 }
 
-/// The life of a recording.
+/// The state of a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RecordingState {
-    /// It grows with its stream.
+    /// The recording grows with its stream.
     Open,
-    /// It is complete.
+    /// The recording is complete.
     Closed,
-    /// All that was to be delivered of it is.
+    /// All its files that were to be delivered are delivered.
     Delivered,
-    /// It was kept as long as it was to be; its tape is on its way out.
+    /// Its `keep` is over; its tape is being removed.
     Expired,
 }
 
 impl RecordingState {
-    /// As in `ls --json`.
+    /// The word in `ls --json`.
     pub fn as_str(self) -> &'static str {
         match self {
             RecordingState::Open => "open",
@@ -111,12 +111,12 @@ impl RecordingState {
     }
 }
 
-/// A track, as people want to know it.
+/// A track, as lists show it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrackRow {
     /// `video` or `audio`.
     pub kind: &'static str,
-    /// As ffprobe names it.
+    /// The name that ffprobe gives the codec.
     pub codec: &'static str,
     /// Pixels, for video.
     pub width: Option<u16>,
@@ -124,7 +124,7 @@ pub struct TrackRow {
     pub height: Option<u16>,
     /// Hertz, for audio.
     pub sample_rate: Option<u32>,
-    /// For audio.
+    /// Number of channels, for audio.
     pub channels: Option<u8>,
 }
 
@@ -140,21 +140,21 @@ pub struct Gap {
 /// The state of a recording's deletion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deletion {
-    /// It is not to be deleted, or nobody knows any more.
+    /// The recording is not to be deleted, or its deletion is no longer remembered.
     None,
-    /// It goes when what is being written of it is: it is ending, or the segment that it ends in is open.
+    /// The recording is deleted when its end is written: it is ending, or the segment of its end is open.
     Waits,
-    /// It is gone.
+    /// The recording is deleted.
     Done {
-        /// How much of its footage stays, because other recordings need it.
+        /// The duration of its footage that stays, because other recordings need it.
         left: Micros,
     },
 }
 
-/// A clip of the tape, as far as the tape has it.
+/// The bounds of a clip of the tape, as far as there is tape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClipBounds {
-    /// Tape time of its first sample: of a keyframe, or where there is none of the first that there is.
+    /// Tape time of its first sample: of a keyframe, or of the first sample there is where there is no keyframe.
     pub start: Micros,
     /// Tape time at which it ends.
     pub end: Micros,
@@ -168,9 +168,9 @@ impl Library {
         Self::with_disk(dir, Arc::new(RealDisk))
     }
 
-    /// As [`open`](Self::open), with the segments on another disk.
+    /// Opens a storage directory, as [`open`](Self::open) does, with the segments on another disk.
     pub(super) fn with_disk(dir: &Path, disk: Arc<dyn Disk>) -> Result<Library, StoreError> {
-        // A directory that is closed to this user is not one without a tape.
+        // A directory that this user may not read must not look like one without a tape.
         may_read(&dir.join(FILE))?;
         Ok(Library {
             dir: dir.to_owned(),
@@ -184,7 +184,7 @@ impl Library {
         self.journal().is_in_place()
     }
 
-    /// True while no view reads from it.
+    /// True while no view reads from this library.
     pub(super) fn is_its_own(&self) -> bool {
         Arc::strong_count(&self.journal) == 1
     }
@@ -199,7 +199,7 @@ impl Library {
         Ok(rows)
     }
 
-    /// The recording with this id, with the only id that begins so, or the newest one for `last`.
+    /// The recording with this id, with the only id that begins with the text, or the newest one for `last`.
     pub fn find(&self, text: &str) -> Result<RecordingRow, StoreError> {
         let none = || StoreError::NoRecording {
             text: text.to_owned(),
@@ -240,8 +240,8 @@ impl Library {
         })
     }
 
-    /// Recordings with all that is shown of them, each kind read with one question for all: what the journal says of them is
-    /// of one moment.
+    /// The rows of lists for these recordings. Each kind of rows is read with one query for all recordings, and all of them at
+    /// one moment of the journal.
     pub(super) fn rows(
         &self,
         which: impl FnOnce(&Journal) -> Result<Vec<RecordingData>, StoreError>,
@@ -267,7 +267,7 @@ impl Library {
             Ok((rows, open.collect::<Vec<_>>()))
         })?;
         drop(journal);
-        // A segment that is open may be part of several recordings; its file is looked at once.
+        // An open segment may be part of several recordings; its file is examined once.
         let mut extents = HashMap::new();
         for (place, segment) in open {
             let extent = *extents
@@ -280,13 +280,13 @@ impl Library {
         Ok(rows.into_iter().map(Summary::finish).collect())
     }
 
-    /// A recording's tape, to make virtual files of. Of an open recording: what is there now.
+    /// A recording's tape, to make virtual files of. The view of an open recording has its present tape.
     pub fn view(&self, recording: RecordingId) -> Result<View<LibrarySource>, StoreError> {
         self.view_with(recording, true)
     }
 
-    /// The same, for whoever asks again and again while it grows: of the segment that is being written only what may be torn
-    /// is read to see that it is whole.
+    /// The same for a caller that asks again and again while the recording grows. Of the open segment, only the part that may
+    /// be torn is read to check that it is whole.
     pub fn growing_view(&self, recording: RecordingId) -> Result<View<LibrarySource>, StoreError> {
         self.view_with(recording, false)
     }
@@ -328,7 +328,7 @@ impl Library {
         })
     }
 
-    /// The view, with [what it misses](View::missing) out of what is on the tape before it.
+    /// The view, with [what it misses](View::missing) added from the tape before it.
     fn decodable(
         &self,
         view: View<LibrarySource>,
@@ -352,7 +352,7 @@ impl Library {
         })
     }
 
-    /// The tape of a stream between two moments (UTC), whatever recordings it belongs to: whole segments.
+    /// The tape of a stream between two moments (UTC), with or without recordings: whole segments.
     pub fn tape(
         &self,
         stream: &StreamName,
@@ -363,8 +363,8 @@ impl Library {
         Ok(self.view_of(rows, true))
     }
 
-    /// Where a clip of what is on the tape between two moments (UTC) begins and ends: at the last keyframe at or before the
-    /// first, and at the second, as far as there is tape. Nothing, if there is none.
+    /// The bounds of a clip of the tape between two moments (UTC). It begins at the last keyframe at or before the first
+    /// moment, and ends at the second, as far as there is tape. `None` if there is no tape.
     pub fn clip_bounds(
         &self,
         stream: &StreamName,
@@ -390,7 +390,7 @@ impl Library {
         };
         let mut entry = tape.entry_before(asked.from)?;
         if entry.is_none() && asked.from > begins {
-            // The keyframe that this is decoded with is in an earlier segment.
+            // The keyframe for decoding the beginning is in an earlier segment.
             let earlier = self.tape(stream, from.saturating_sub(LOOK_BACK), to)?;
             entry = earlier.entry_before(asked.from)?;
         }
@@ -399,7 +399,7 @@ impl Library {
         Ok((start < end && asked.from < end).then_some(ClipBounds { start, end, asked }))
     }
 
-    /// Why there is no tape right before a segment, should there be none.
+    /// The reason why there is no tape right before a segment, in case there is none.
     fn why_late(&self, first: &ViewSegment) -> Result<Lack, StoreError> {
         let journal = self.journal();
         let Some(first) = journal.segment(first.id)? else {
@@ -411,7 +411,7 @@ impl Library {
             Some(before) if before.sequence.saturating_add(1) < first.sequence => Lack::Tape,
             Some(before) if before.tape_zero == first.tape_zero => Lack::Gap,
             None if first.sequence > 1 && !begins_publish => Lack::Tape,
-            // Published it was: nobody recorded it.
+            // The stream was published, and nobody recorded it.
             Some(_) | None if !begins_publish => Lack::Ring,
             Some(_) | None => Lack::Publish,
         })
@@ -460,8 +460,8 @@ impl Library {
         View { segments, source }
     }
 
-    /// Reads every byte of every segment and compares: rows with files, checksums with media. `progress` is
-    /// told bytes done and bytes in all.
+    /// Reads every byte of every segment and compares: rows with files, checksums with media. `progress` gets the bytes that
+    /// are done and the bytes in all.
     pub fn verify(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<Vec<Finding>, StoreError> {
         let mut findings = Vec::new();
         self.check(&mut |step| match step {
@@ -472,9 +472,9 @@ impl Library {
         Ok(findings)
     }
 
-    /// The same, with what is found told as it is found. While the service runs, what it is writing is not judged.
+    /// Checks the store and reports each finding at once. While the service runs, segments that it is writing are not judged.
     pub fn check(&self, watch: &mut dyn FnMut(Step<'_>)) -> Result<Checked, StoreError> {
-        // A connection of its own: this takes hours, and readers want theirs.
+        // The check takes hours, so it has a connection of its own: readers need theirs.
         let journal = Journal::open_read(&self.dir)?;
         verify::check_store(&self.dir, self.disk.as_ref(), &journal, watch)
     }
@@ -491,9 +491,9 @@ impl Library {
         })
     }
 
-    /// The index of a segment that is being written, or that nobody sealed after a power cut: it ends where recovery would
-    /// end it. With `checked`, all of its media is read, not just what may be torn. The file's length says nothing: its
-    /// blocks may be those of an older segment.
+    /// The index of a segment that is being written, or that nobody sealed after a power cut. It ends where recovery would end
+    /// it. With `checked`, all of its media is read, not only the part that may be torn. The length of the file does not count:
+    /// its blocks may be those of an older segment.
     fn read_open(&self, segment: &SegmentData, checked: bool) -> Option<SampleIndex> {
         let path = paths::segment(&self.dir, &segment.stream, segment.sequence);
         let file = self.disk.open_read(&path).ok()?;

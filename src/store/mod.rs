@@ -87,18 +87,19 @@ use std::sync::Arc;
 use crate::event::{Event, PublishAbout, PublishOutcome, Recorded};
 use crate::media::{Fragment, Micros, PublishId, RecordingId, StreamName};
 
-/// Events kept for a listener that is away; past that the oldest are dropped, and it finds a gap in their numbers.
+/// Events kept for a listener that is away. Beyond this number the oldest are dropped, and the listener finds a gap in the
+/// numbers.
 const OUTBOX_ROWS: i64 = 10_000;
 
-/// Why recordings and publishes end that a start finds open.
+/// The reason for the end of recordings and publishes that a start finds open.
 const UNCLEAN: &str = "unclean shutdown";
 
 /// A command to the storage thread. Commands are carried out in the order given.
 #[derive(Debug)]
 pub enum Command {
-    /// A publish whose media is worth keeping begins. Comes before its first `Append`.
+    /// A publish with media that is worth keeping begins. Comes before its first `Append`.
     PublishStarted {
-        /// Its id.
+        /// The publish.
         publish: PublishId,
         /// The stream.
         stream: StreamName,
@@ -108,36 +109,36 @@ pub enum Command {
         boot_zero: Micros,
         /// The publisher, for the event.
         about: Arc<PublishAbout>,
-        /// Whether it is recorded, for the event; none, where somebody told of it before.
+        /// Whether it is recorded, for the event; `None` where the event was sent before.
         tell: Option<Box<Recorded>>,
     },
     /// A recording begins: a view that grows with its stream's tape from here on.
     RecordingStarted {
-        /// Its id.
+        /// The recording.
         recording: RecordingId,
         /// The publish it follows.
         publish: PublishId,
         /// Tape time it starts at; tape that is there already may be part of it.
         start: Micros,
-        /// What the recording is of and for.
+        /// The origin and the purpose of the recording.
         spec: Arc<RecordingSpec>,
     },
-    /// A recording's publish is over, and another may go on with it.
+    /// The publish of a recording is over, and another publish may go on with the recording.
     RecordingPaused {
-        /// Its id.
+        /// The recording.
         recording: RecordingId,
         /// Tape time at which its tape ends so far.
         end: Micros,
-        /// In a word or two, for the event.
+        /// The reason, in a word or two, for the event.
         reason: String,
     },
     /// A later publish goes on with a recording.
     RecordingResumed {
-        /// Its id.
+        /// The recording.
         recording: RecordingId,
         /// The publish.
         publish: PublishId,
-        /// Tape time from which on it grows again.
+        /// Tape time from which on the recording grows again.
         start: Micros,
     },
     /// Media, in order, for the publish's stream.
@@ -147,80 +148,80 @@ pub enum Command {
         /// The frames.
         fragment: Fragment,
     },
-    /// Media that was let go because the card did not take it in time stands here no more. What the publish
-    /// sends next begins with a keyframe.
+    /// The mark of media that was dropped here, because the card did not take it in time. The publish's next media begins with
+    /// a keyframe.
     Gap {
         /// The publish.
         publish: PublishId,
         /// Media time where the gap begins, microseconds.
         from: Micros,
-        /// Media time where it ends.
+        /// Media time where the gap ends, microseconds.
         to: Micros,
-        /// Bytes of media that went.
+        /// Bytes of media that were dropped.
         bytes: u64,
-        /// In a few words, for the event.
+        /// The reason, in a few words, for the event.
         reason: &'static str,
     },
-    /// Where a recording will end is known: no later tape belongs to it. It is closed when all that is before has been
-    /// handed over.
+    /// The end of a recording is known: no later tape belongs to it. The recording is closed when all media before its end has
+    /// been handed over.
     RecordingEnds {
-        /// Its id.
+        /// The recording.
         recording: RecordingId,
-        /// Tape time it ends at.
+        /// Tape time at which the recording ends.
         end: Micros,
     },
-    /// A recording ends: all that belongs to it has been handed over.
+    /// A recording ends: all of its media has been handed over.
     RecordingClosed {
-        /// Its id.
+        /// The recording.
         recording: RecordingId,
-        /// Tape time it ends at.
+        /// Tape time at which the recording ends.
         end: Micros,
-        /// In a word or two, for the event.
+        /// The reason, in a word or two, for the event.
         reason: String,
     },
-    /// Tape that was handed over before is a recording, too.
+    /// A part of the tape that was handed over before becomes a recording, too.
     Clip {
-        /// Its id.
+        /// The recording.
         recording: RecordingId,
         /// The stream.
         stream: StreamName,
-        /// Tape time it starts at.
+        /// Tape time at which the clip starts.
         start: Micros,
-        /// Tape time it ends at.
+        /// Tape time at which the clip ends.
         end: Micros,
-        /// What the recording is of and for.
+        /// The origin and the purpose of the recording.
         spec: Arc<RecordingSpec>,
     },
-    /// Answered when all that came before it is committed, or could not be.
+    /// Answered when all commands before it are committed, or could not be.
     Fence {
-        /// Where the answer goes.
+        /// The receiver of the answer.
         done: tokio::sync::oneshot::Sender<Result<(), String>>,
     },
     /// Seals everything, as at the end of the service, and answers. Acknowledgements of listeners may still follow.
     Seal {
-        /// Where the answer goes.
+        /// The receiver of the answer.
         done: tokio::sync::oneshot::Sender<Result<(), String>>,
     },
-    /// No more media of this publish: its open segment is sealed.
+    /// A publish has no more media: its open segment is sealed.
     PublishEnded {
         /// The publish.
         publish: PublishId,
-        /// In a word or two, for the event.
+        /// The reason, in a word or two, for the event.
         reason: String,
         /// The outcome of the publish, for the event.
         outcome: Box<PublishOutcome>,
     },
-    /// The store is this box's from now on, wherever it came from.
+    /// The store belongs to this box from now on, whichever box it came from.
     Adopt,
-    /// A recording that is over is removed for good, with the footage that no other recording shares: its
-    /// blocks are emptied, not only given up. One that is open or protected stays.
+    /// A closed recording is removed for good, with the footage that no other recording shares: its blocks are emptied, not
+    /// only given up. A recording that is open or protected stays.
     Delete {
-        /// Its id.
+        /// The recording.
         recording: RecordingId,
     },
     /// A change that does not concern the tape.
     Change(Change),
-    /// Something a user must hear of, for the outbox.
+    /// A report to users, for the outbox.
     Report {
         /// The event. Its times are UTC.
         event: Event,

@@ -1,4 +1,4 @@
-//! The outbox: events that wait for their listeners; and the answers to requests.
+//! The outbox, with the events that wait for their listeners, and the answers to requests.
 //!
 //! Each listener gets every event in order, from its first event on. An event stays until all listeners have it, or until the
 //! outbox is full and newer events need its space: then the listener finds a gap in the numbers.
@@ -8,16 +8,16 @@ use super::library::Library;
 use crate::event::Posted;
 use crate::media::Micros;
 
-/// An event that a listener did not take, and is to be offered again.
+/// An event that a listener did not take. The event is offered again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Callback {
     /// The listener.
     pub listener: String,
     /// The event.
     pub event: Posted,
-    /// How often it was offered.
+    /// Number of times that it was offered.
     pub tries: u32,
-    /// When it is offered again, UTC; not by itself any more, if there is none.
+    /// When it is offered again, UTC; `None` when it is not offered again without an order.
     pub due: Option<Micros>,
     /// The last error of the listener.
     pub error: String,
@@ -32,23 +32,24 @@ pub struct Place {
     pub through: u64,
 }
 
-/// A change of what is remembered of listeners.
+/// A change of the remembered state of listeners.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OutboxChange {
-    /// These are all the listeners that there are. One that is new hears of what happened since the service started.
+    /// The complete list of listeners. A new listener gets the events from the last start of the service on.
     Listeners(Vec<String>),
-    /// The same, in a journal that may have been made anew under way: then they hear of all that it has.
+    /// The complete list of listeners, for a journal that may have been made again meanwhile: a new listener gets all its
+    /// events.
     Rejoin(Vec<String>),
-    /// A listener has all events up to a place. Nothing changes in another journal than that of the place.
+    /// A listener has all events up to a place. A place of another journal has no effect.
     Heard {
         /// The listener.
         listener: String,
-        /// Up to where.
+        /// The place up to which the listener has all events.
         place: Place,
     },
     /// A listener did not take an event.
     Missed(Callback),
-    /// A listener took an event that it had missed, or is not to have it any more.
+    /// A listener took an event that it had missed, or is not to get it any more.
     Made {
         /// The listener.
         listener: String,
@@ -62,7 +63,7 @@ pub enum OutboxChange {
     },
 }
 
-/// How much waits.
+/// The number of events that wait.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OutboxDepth {
     /// The number of the newest event.
@@ -71,12 +72,12 @@ pub struct OutboxDepth {
     pub events: u64,
 }
 
-/// A request that was, or is being, carried out.
+/// A request that is being carried out, or was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Remembered {
-    /// Its id.
+    /// The id of the request.
     pub id: String,
-    /// Its command.
+    /// The command of the request.
     pub command: String,
     /// When it was begun, UTC.
     pub begun: Micros,
@@ -85,27 +86,27 @@ pub struct Remembered {
 }
 
 impl Remembered {
-    /// What was begun before 2020 was begun by a clock that was not set: how long ago that was nobody knows.
+    /// UTC of 2020. A request that was begun before was begun with a clock that was not set: its age is unknown.
     pub const DATED_FROM: Micros = 1_577_836_800_000_000;
 }
 
 impl Library {
-    /// The events behind `after`, the oldest first: up to so many, and up to so many bytes of bodies, one at least.
+    /// The events behind `after`, the oldest first: up to so many, and up to so many bytes of bodies, but one at least.
     pub fn outbox(&self, after: u64, limit: usize, bytes: usize) -> Result<Vec<Posted>, StoreError> {
         self.journal().posted(after, limit, bytes)
     }
 
-    /// When the oldest tape that is here begins, UTC.
+    /// UTC at which the oldest existing tape begins.
     pub fn oldest(&self) -> Result<Option<Micros>, StoreError> {
         self.journal().oldest()
     }
 
-    /// Up to which event a listener has all; nothing of one that is not known.
+    /// The place up to which a listener has all events; `None` for an unknown listener.
     pub fn heard(&self, listener: &str) -> Result<Option<Place>, StoreError> {
         self.journal().heard(listener)
     }
 
-    /// How much waits for listeners.
+    /// The number of events that wait for listeners.
     pub fn outbox_depth(&self) -> Result<OutboxDepth, StoreError> {
         self.journal().outbox_depth()
     }
@@ -116,7 +117,7 @@ impl Library {
         self.journal().missed(listener, all, limit)
     }
 
-    /// A request, as the journal has it.
+    /// A request, as the journal remembers it.
     pub fn remembered(&self, id: &str) -> Result<Option<Remembered>, StoreError> {
         self.journal().remembered(id)
     }

@@ -33,12 +33,12 @@ pub(super) fn segment(dir: &Path, of: &StreamName, sequence: u64) -> PathBuf {
     stream(dir, of).join(file(sequence))
 }
 
-/// The name of a segment's file. Eight digits sort by name for 190 years of minutes.
+/// The name of a segment's file. Eight digits sort by name for 190 years of one-minute segments.
 pub(super) fn file(sequence: u64) -> String {
     format!("{sequence:08}.mp4")
 }
 
-/// The sequence that a file's name says.
+/// The sequence number in a file's name.
 pub(super) fn sequence(name: &OsStr) -> Option<u64> {
     let digits = name.to_str()?.strip_suffix(".mp4")?;
     digits.parse().ok().filter(|sequence| *name == *file(*sequence))

@@ -1,4 +1,4 @@
-//! What the storage thread reports to the rest of the process.
+//! The reports of the storage thread to the rest of the process.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,10 +6,10 @@ use std::fmt;
 use crate::event::Recovered;
 use crate::media::{Micros, StreamName};
 
-/// How far the tape is. Published at each tick; nothing in it is ahead of the flash.
+/// The progress of the tape. Published at each tick; no value in it is ahead of the flash.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Progress {
-    /// Streams that were published since the start: those that are written, and of others not very many.
+    /// Streams that were published since the start: all that are written now, and a limited number of others.
     pub streams: BTreeMap<StreamName, StreamProgress>,
     /// Bytes handed to the file system, all streams.
     pub bytes_written: u64,
@@ -19,33 +19,33 @@ pub struct Progress {
     pub segments_sealed: u64,
     /// Bytes of media that arrived and could not be kept because the flash failed.
     pub bytes_lost: u64,
-    /// Bytes of media let go because the card stalled for longer than memory holds.
+    /// Bytes of media that were dropped because the card stalled for longer than memory can hold.
     pub bytes_dropped: u64,
     /// Gaps in the tape, all streams.
     pub gaps: u64,
-    /// Recordings that ended or began to wait, and clips: whoever delivers them need not wait for the next tick.
+    /// Number of recordings that ended or began to wait, and of clips: delivery need not wait for the next tick.
     pub recordings_ended: u64,
     /// The identity of the journal: a journal that is made again counts its events from 1 again.
     pub journal: i64,
-    /// The store came from another box, and nobody said that it belongs here.
+    /// True when the store came from another box, and nobody adopted it.
     pub moved: bool,
     /// The number of the newest event in the outbox; no higher than what is committed.
     pub events: u64,
-    /// How often the thread made the tape durable.
+    /// Number of times that the thread made the tape durable.
     pub ticks: u64,
     /// Bytes that the tape's files take.
     pub space_used: u64,
-    /// Bytes that it may still grow by.
+    /// Bytes that the tape may still grow by.
     pub space_left: u64,
-    /// There is no room for media, and why.
+    /// The reason why there is no space for media, while there is none.
     pub full: Option<String>,
-    /// The flash does not take media now, and why.
+    /// The reason why the flash takes no media, while it takes none.
     pub failed: Option<String>,
     /// The last failure, also after it was overcome.
     pub last_error: Option<String>,
 }
 
-/// How far one stream's tape is.
+/// The progress of one stream's tape.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StreamProgress {
     /// Segments sealed since the start.
@@ -54,7 +54,7 @@ pub struct StreamProgress {
     pub open_segment: Option<u64>,
     /// Bytes handed to the file system.
     pub bytes_written: u64,
-    /// Bytes that a power cut cannot take any more.
+    /// Bytes that a power cut cannot destroy any more.
     pub bytes_durable: u64,
     /// Tape time up to which everything that could be kept is durable.
     pub durable_until: Option<Micros>,
@@ -62,7 +62,7 @@ pub struct StreamProgress {
     pub bytes_lost: u64,
     /// Gaps in its tape since the start.
     pub gaps: u64,
-    /// The stream's media is being lost.
+    /// True while the stream's media is being lost.
     pub failed: bool,
 }
 
@@ -73,7 +73,7 @@ impl StreamProgress {
     }
 }
 
-/// What [`Store::open`](super::Store::open) found and repaired.
+/// The findings and repairs of [`Store::open`](super::Store::open).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RecoveryReport(pub Recovered);
 

@@ -11,39 +11,39 @@ use crate::media::Micros;
 /// Recordings that [`Library::pages`] reads at once.
 const PAGE: usize = 500;
 
-/// The filter of a list of recordings, and how many are read at one time.
+/// The filter of a list of recordings, and the number that is read at one time.
 #[derive(Clone, Debug)]
 pub struct Query {
-    /// Of these streams alone.
+    /// Only recordings of these streams.
     pub stream: Option<Streams>,
-    /// Of streams whose names begin so.
+    /// Only recordings of streams whose names begin with this.
     pub prefix: Option<String>,
     /// Only recordings that end after this UTC time.
     pub from: Option<Micros>,
     /// Only recordings that start before this UTC time.
     pub to: Option<Micros>,
-    /// In this state.
+    /// Only recordings in this state.
     pub state: Option<RecordingState>,
-    /// Made by this template.
+    /// Only recordings of this template.
     pub template: Option<String>,
-    /// With all of these tags.
+    /// Only recordings with all of these tags.
     pub tags: Vec<String>,
-    /// Behind this place.
+    /// Only recordings behind this place.
     pub after: Option<Cursor>,
-    /// At most so many.
+    /// At most so many recordings.
     pub limit: usize,
 }
 
 /// A place in the list of all recordings, which is in the order of their starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor {
-    /// Tape time at which the recording before begins.
+    /// Tape time at which the recording before this place begins.
     pub(super) start: Micros,
-    /// Its row.
+    /// The row of that recording.
     pub(super) recording: i64,
 }
 
-/// A text that no list ended with.
+/// The error of a text that is no place in a list.
 #[derive(Debug, PartialEq, Eq)]
 pub struct UnknownCursor;
 
@@ -76,8 +76,8 @@ impl FromStr for Cursor {
 }
 
 impl Library {
-    /// A page of recordings in the order of their starts, each with its place. What is not asked for is not read: pages cost
-    /// about the same however many recordings there are.
+    /// A page of recordings in the order of their starts, each with its place. Only the rows of the page are read, so a page
+    /// costs about the same however many recordings there are.
     pub fn page(&self, query: &Query) -> Result<Vec<(Cursor, RecordingRow)>, StoreError> {
         let mut page = Vec::new();
         let mut query = query.clone();
@@ -98,7 +98,7 @@ impl Library {
         Ok(page)
     }
 
-    /// Hands recordings over, oldest first, some at a time, until there are no more or `each` says false: so that memory does
+    /// Hands recordings over, oldest first, some at a time, until there are no more or `each` returns false. So the memory does
     /// not grow with the store.
     pub fn pages(
         &self,

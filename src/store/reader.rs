@@ -1,4 +1,4 @@
-//! Reading a file of the disk, for the scanner and for checksums.
+//! Reads a file of the disk, for the scanner and for checksums.
 
 use std::io;
 
@@ -14,7 +14,7 @@ impl ReadAt for Reader<'_> {
     }
 }
 
-/// Reads so many bytes, or says that they are not there. What an index claims is bounded before it is believed.
+/// Reads so many bytes, or says that they are not there. The length in an index is limited before it is believed.
 pub(super) fn read_exact(file: &dyn DiskFile, at: u64, len: usize) -> io::Result<Vec<u8>> {
     if len > (fmp4::MAX_HEADER + fmp4::MAX_MOOF) as usize + 4096 {
         return Err(io::ErrorKind::InvalidData.into());

@@ -1,9 +1,8 @@
 //! One segment file while it is written.
 //!
-//! Knows three lengths apart: durable (synced), written (handed to the file system), and room: the file's own. The
-//! first two are ends of whole fragments. The room is taken ahead, so that a fragment's write allocates nothing and
-//! its sync writes no metadata; behind each fragment stands a `free` box over the rest, so that the file is a whole
-//! MP4 at every moment.
+//! A segment has three lengths: durable (synced), written (handed to the file system), and room (the file's own length). The
+//! first two are ends of whole fragments. The room is allocated ahead, so that a fragment's write allocates nothing and its
+//! sync writes no metadata. Behind each fragment a `free` box covers the rest, so that the file is a whole MP4 at every moment.
 
 use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
@@ -25,15 +24,15 @@ pub(super) struct Segment {
     base: TrackBase,
     tape_zero: Micros,
     file: Box<dyn DiskFile>,
-    /// Goes to flash with the first fragment, in one write.
+    /// The header, which goes to flash with the first fragment, in one write.
     header: Vec<u8>,
     index: SampleIndex,
     pub(super) written: Mark,
     pub(super) durable: Mark,
     room: u64,
-    /// Bytes of the file before it was cut, while no sync made that durable.
+    /// Bytes of the file before it was cut, until a sync makes the cut durable.
     trimmed: Option<u64>,
-    /// By how much it is made longer at once; `None` where the file system cannot take blocks ahead.
+    /// Bytes by which the file is made longer at once; `None` where the file system cannot allocate ahead.
     step: Option<u64>,
     /// The old name of the file, until its new name is durable.
     predecessor: Option<Predecessor>,
@@ -46,14 +45,14 @@ struct Predecessor {
     dir: PathBuf,
 }
 
-/// The least by which a file is made longer.
+/// The least number of bytes by which a file is made longer.
 const STEP: u64 = 64 << 10;
-/// Files end where their file system's blocks do.
+/// The length of a file is a multiple of this, the block size of its file system.
 pub(super) const BLOCK: u64 = 4096;
 /// The shortest `free` box.
 const FREE: u64 = 8;
-/// A sealed file keeps this part of its length as room: the one that takes it over may be a little longer. What is
-/// more goes back to the file system.
+/// A sealed file keeps this part of its length as room: a segment that takes it over may be a little longer. The rest of the
+/// room goes back to the file system.
 const SPARE_PART: u64 = 8;
 
 /// The end of a whole fragment.
@@ -68,13 +67,13 @@ pub(super) struct Mark {
     crc: u32,
 }
 
-/// Why a fragment was not appended.
+/// The reason why a fragment was not appended.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum AppendError {
     /// This fragment cannot be written; the segment is as it was.
     #[error(transparent)]
     Media(#[from] WriteError),
-    /// The medium refused; the file may hold any part of the fragment.
+    /// The medium refused the write; the file may contain any part of the fragment.
     #[error(transparent)]
     Disk(#[from] io::Error),
 }
@@ -87,8 +86,8 @@ pub(super) struct Taken {
 }
 
 impl Taken {
-    /// Takes the file of segment `id` from `path` to `to`. Both rows must have been committed. A crash leaves it under
-    /// the one name or the other, and recovery knows from its identity what is in it.
+    /// Takes the file of segment `id` from `path` to `to`. Both rows must have been committed. A crash leaves the file under
+    /// one of the two names, and its identity tells recovery which segment it contains.
     pub(super) fn over(id: SegmentId, path: &Path, to: &Path, disk: &dyn Disk) -> Result<Self, NotTaken> {
         let file = disk.open_unread(path)?.ok_or(NotTaken::Read)?;
         let room = file.size()?;
@@ -102,7 +101,7 @@ impl Taken {
     }
 }
 
-/// Why a file was not taken over.
+/// The reason why a file was not taken over.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NotTaken {
     /// A reader holds the old content of the file.
@@ -123,7 +122,7 @@ pub(super) struct Begin {
     pub(super) start: Micros,
     pub(super) tape_zero: Micros,
     pub(super) header: Vec<u8>,
-    /// Bytes that its file will probably have.
+    /// Bytes that the file will probably have.
     pub(super) expected: u64,
 }
 
@@ -134,7 +133,7 @@ impl Begin {
 }
 
 impl Segment {
-    /// Creates the file, with the room that is expected to be used. Its row must have been committed.
+    /// Creates the file, with the room that it will probably need. Its row must have been committed.
     pub(super) fn create(begin: Begin, disk: &dyn Disk) -> io::Result<Self> {
         let file = disk.create(&begin.path)?;
         let taken = if file.gives_back() {
@@ -146,7 +145,7 @@ impl Segment {
             Ok(()) => (begin.expected, Some(begin.step())),
             Err(error) if error.kind() == io::ErrorKind::Unsupported => (0, None),
             Err(error) => {
-                // Without media and without a row it is removed by recovery, should this not work.
+                // If this fails, recovery removes the file: it has neither media nor a row.
                 let _ = disk.unlink(&begin.path);
                 return Err(error);
             }
@@ -154,7 +153,7 @@ impl Segment {
         Ok(Self::new(begin, file, room, step, None))
     }
 
-    /// Begins on a file that was taken over.
+    /// Begins in a file that was taken over.
     pub(super) fn on(begin: Begin, taken: Taken) -> Self {
         let step = taken.file.gives_back().then(|| begin.step());
         Self::new(begin, taken.file, taken.room, step, Some(taken.predecessor))
@@ -231,7 +230,7 @@ impl Segment {
         parts.push(IoSlice::new(&rest));
         self.file.write_at(self.written.bytes, &mut parts)?;
         if first && self.predecessor.is_some() {
-            // Readers find the new identity, if they find the file at all.
+            // Readers that find the file now find the new identity.
             self.file.share()?;
         }
 
@@ -252,7 +251,7 @@ impl Segment {
         Ok(self.written.bytes - before)
     }
 
-    /// The file is long enough for a fragment that ends at `end`, and for a `free` box behind it if it is longer.
+    /// Makes the file long enough for a fragment that ends at `end`, and for a `free` box behind it if the file is longer.
     fn make_room(&mut self, end: u64) -> io::Result<()> {
         if end == self.room || end.saturating_add(FREE) <= self.room {
             return Ok(());
@@ -265,7 +264,7 @@ impl Segment {
                     return Ok(());
                 }
                 Err(error) if error.kind() == io::ErrorKind::Unsupported => self.step = None,
-                // A quota, perhaps, that has room for the fragment alone: the write will tell.
+                // A quota may have space for the fragment alone: the write will tell.
                 Err(error) if is_full(&error) => {}
                 Err(error) => return Err(error),
             }
@@ -279,7 +278,7 @@ impl Segment {
         Ok(())
     }
 
-    /// Gives room that will not be used back, before the last sync.
+    /// Gives the unused room back, before the last sync.
     pub(super) fn trim(&mut self) {
         let end = self.written.bytes;
         if !is_worth_keeping(end, self.room) && self.file.set_len(end).is_ok() {
@@ -287,19 +286,19 @@ impl Segment {
         }
     }
 
-    /// The segment whose blocks this one has, once there is no way back.
+    /// The segment whose file was taken over, once nothing can bring it back.
     pub(super) fn replaced(&mut self) -> Option<SegmentId> {
         let replaced = self.predecessor.take_if(|_| self.name_durable);
         replaced.map(|predecessor| predecessor.id)
     }
 
-    /// True when a power cut could still take something.
+    /// True when a power cut could still destroy written bytes.
     pub(super) fn is_dirty(&self) -> bool {
         self.written.bytes != self.durable.bytes || self.trimmed.is_some()
     }
 
-    /// Makes everything written durable: first the bytes, then the name. An `fdatasync` of a new file makes ext4
-    /// commit its journal with the name in it, so that the directory's own sync finds nothing left to write.
+    /// Makes everything written durable: first the bytes, then the name. An `fdatasync` of a new file makes ext4 commit its
+    /// journal with the name in it. So the directory's own sync finds nothing left to write.
     pub(super) fn sync(&mut self, disk: &dyn Disk) -> io::Result<()> {
         if !self.is_dirty() {
             return Ok(());
@@ -318,13 +317,13 @@ impl Segment {
         Ok(())
     }
 
-    /// Cuts off what an append that failed may have left behind the last whole fragment.
+    /// Cuts off the bytes that a failed append may have left behind the last whole fragment.
     pub(super) fn cut(&mut self) -> io::Result<()> {
         self.file.set_len(self.written.bytes)?;
         if self.written.fragments > 0 {
             self.shorten(self.written.bytes);
         } else {
-            // It will be removed: there is nothing to make durable.
+            // The file will be removed, so there is nothing to make durable.
             self.room = 0;
         }
         Ok(())
@@ -335,9 +334,9 @@ impl Segment {
         self.room = room;
     }
 
-    /// Gives up what is not known to be durable. The file is cut to that if the medium lets it; if not, the
-    /// sealed length in the journal says where it ends all the same. Its room still counts: no sync made the cut
-    /// durable.
+    /// Gives up everything that is not known to be durable. The file is cut to its durable length if the medium permits it. If
+    /// not, the sealed length in the journal says where the segment ends. The room of the file still counts: no sync made the
+    /// cut durable.
     pub(super) fn give_up(&mut self) -> u64 {
         let lost = self.written.bytes - self.durable.bytes;
         self.written = self.durable;
@@ -360,13 +359,13 @@ impl Segment {
     }
 }
 
-/// True when the room behind `end` is no more than what a successor may need.
+/// True when the room behind `end` is no more than a successor may need.
 pub(super) fn is_worth_keeping(end: u64, room: u64) -> bool {
     room.saturating_sub(end) <= end / SPARE_PART + BLOCK
 }
 
-/// Media time at which a segment that starts with `fragment` has its zero: the moment of the earliest first
-/// frame, in milliseconds that are whole ticks of the picture, so that a zero is one moment.
+/// Media time at which a segment that starts with `fragment` has its zero. It is the time of the earliest first frame, in
+/// milliseconds that are whole ticks of the picture, so that a zero is one moment.
 pub(super) fn base_of(fragment: &Fragment) -> TrackBase {
     let video_scale = fragment
         .tracks
@@ -411,7 +410,7 @@ pub(super) fn fragment_end(
     tape_zero.saturating_add(ends.into_iter().flatten().max().unwrap_or(0))
 }
 
-/// CRC-32C of all that is not media in a file with this index, as [`Segment`] computes it while it writes.
+/// CRC-32C of all bytes that are not media in a file with this index, as [`Segment`] computes it while it writes.
 pub(super) fn boxes_crc(
     index: &SampleIndex,
     mut read: impl FnMut(u64, usize) -> io::Result<Vec<u8>>,

@@ -1,13 +1,13 @@
-//! How much shorter a recording is than asked for, by the tape that it has.
+//! How much shorter a recording is than asked for, computed from its tape.
 
 use super::Asked;
 use crate::event::{Lack, Short};
 use crate::media::Micros;
 
-/// Less than this between two segments is rounding, not a gap.
+/// A shorter distance between two segments is rounding, not a gap.
 pub(super) const GAP: Micros = 500_000;
 
-/// Tape of a recording without a gap: that of a segment.
+/// A part of a recording's tape without a gap: the tape of a segment.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Stretch {
     pub(super) from: Micros,
@@ -16,8 +16,8 @@ pub(super) struct Stretch {
     pub(super) utc: Micros,
 }
 
-/// Of a recording that begins at tape time `begins` with these stretches, in their order; of one that is open the end is
-/// not missing yet.
+/// The missing parts of a recording that begins at tape time `begins` and has these stretches, in their order. The end of an
+/// open recording is not missing yet.
 pub(super) fn of(asked: &Asked, begins: Micros, stretches: &[Stretch], open: bool) -> Option<Short> {
     let (first, last) = (stretches.first()?, stretches.last()?);
     let mut missing = Vec::new();
@@ -29,7 +29,7 @@ pub(super) fn of(asked: &Asked, begins: Micros, stretches: &[Stretch], open: boo
         )
     };
     missing.push(late(begins.min(first.from), asked.from, asked.late));
-    // It was there when the recording began.
+    // The tape had this part when the recording began.
     missing.push(late(first.from, begins.max(asked.from), Lack::Tape));
     let mut end = first.to;
     for pair in stretches.windows(2) {
@@ -41,7 +41,7 @@ pub(super) fn of(asked: &Asked, begins: Micros, stretches: &[Stretch], open: boo
         end = end.max(after.to);
     }
     match asked.to {
-        // It is on its way there.
+        // The end is still to come.
         Some(to) if open => end = to,
         Some(to) => missing.push((
             end.saturating_add(last.utc),
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn each_missing_part_has_its_reason() {
-        // It begins with the keyframe before, and has all.
+        // The recording begins with the keyframe before, and lacks nothing.
         assert_eq!(parts(8, &[stretch(10, 25), stretch(25, 40)], false), []);
         assert_eq!(parts(15, &[stretch(15, 40)], false), [(5.0, Lack::Ring)]);
         assert_eq!(parts(8, &[stretch(12, 40)], false), [(2.0, Lack::Tape)]);

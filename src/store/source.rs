@@ -1,4 +1,4 @@
-//! The files of a view, as virtual files read them.
+//! The files of a view, in the form that virtual files read.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -15,14 +15,15 @@ use crate::format::index::SampleIndex;
 use crate::format::{JoinSource, SourceError, TapeSource};
 use crate::media::SegmentId;
 
-/// Files and indexes kept at hand: a virtual file reads one segment after the other, and a few are read at a time.
+/// Number of files and indexes that are kept open: a virtual file reads one segment after the other, and a few are read at a
+/// time.
 const KEPT: usize = 8;
 
-/// How often a file is tried to be opened, and the time between.
+/// Attempts to open a file, and the time between two of them.
 const TRIES: u32 = 20;
 const BETWEEN: Duration = Duration::from_millis(5);
 
-/// The files of one view. Clones share what is open.
+/// The files of one view. Clones share the open files.
 #[derive(Clone)]
 pub struct LibrarySource {
     shared: Arc<Shared>,
@@ -46,9 +47,9 @@ struct Opened {
 #[derive(Clone)]
 pub(super) struct SourceFile {
     pub(super) path: PathBuf,
-    /// Bytes of it that are tape; what may lie behind is not.
+    /// Bytes of the file that are tape. Bytes behind them are not.
     pub(super) bytes: u64,
-    /// Of a segment that was open when the view was made: the journal has none.
+    /// The index of a segment that was open when the view was made: the journal has none.
     pub(super) index: Option<Arc<SampleIndex>>,
     /// How often footage within it had been deleted when the view was made.
     pub(super) cuts: i64,
@@ -81,11 +82,11 @@ impl LibrarySource {
 }
 
 impl JoinSource for LibrarySource {
-    /// The sources must be of one library. What they have open is not shared.
+    /// Joins sources of one library. Their open files are not shared.
     fn join(self, others: Vec<Self>) -> Self {
         let mut segments = self.shared.segments.clone();
         for other in &others {
-            // Of a segment that grew between two views the later one knows more.
+            // If a segment grew between two views, the later view knows more of it.
             segments.extend(other.shared.segments.iter().map(|(id, file)| (*id, file.clone())));
         }
         Self::new(self.shared.disk.clone(), self.shared.journal.clone(), segments)
@@ -120,7 +121,7 @@ impl TapeSource for LibrarySource {
         let opened = self.shared.files.find(segment, || {
             let file = open_patiently(self.shared.disk.as_ref(), &entry.path);
             let file = file.map_err(|error| refuse(error.to_string()))?;
-            // From here on nobody writes over it; up to here somebody may have.
+            // From here on the file is not overwritten; up to here it may have been.
             match fmp4::read_header(&Reader(file.as_ref()), entry.bytes) {
                 Ok(header) if header.identity.segment == segment => {}
                 Ok(_) => return Err(refuse("its space was needed for newer media".to_owned())),
@@ -147,10 +148,10 @@ impl TapeSource for LibrarySource {
 }
 
 impl LibrarySource {
-    /// The index as the journal has it; where it has none, as the file has it, which takes longer.
+    /// The index from the journal; where the journal has none, from the file, which takes longer.
     fn known_index(&self, segment: SegmentId, entry: &SourceFile) -> Result<SampleIndex, String> {
         let known = match self.row(segment) {
-            // Samples are counted by the index that the view was made with.
+            // Samples are counted by the index of the view.
             Ok((_, Some(cuts))) if cuts != entry.cuts => {
                 return Err("a part of it was deleted meanwhile; try again".to_owned());
             }
@@ -166,14 +167,14 @@ impl LibrarySource {
         })
     }
 
-    /// The index as the journal has it now, and how often footage was deleted from it.
+    /// The present index in the journal, and how often footage was deleted from it.
     fn row(&self, segment: SegmentId) -> Result<(Option<Vec<u8>>, Option<i64>), String> {
         let journal = self.shared.journal.lock().unwrap_or_else(PoisonError::into_inner);
         let read = || Ok((journal.index(segment)?, journal.cuts(segment)?));
         journal.snapshot(read).map_err(|error| error.to_string())
     }
 
-    /// The parts of a file that may be read, if some of it was deleted since the view was made.
+    /// The parts of a file that may be read, if parts were deleted since the view was made.
     fn parts_left(&self, segment: SegmentId, entry: &SourceFile) -> Result<Option<Vec<Range<u64>>>, String> {
         let (blob, cuts) = self.row(segment)?;
         if cuts.is_none_or(|cuts| cuts == entry.cuts) {
@@ -189,7 +190,7 @@ impl LibrarySource {
         ))
     }
 
-    /// The index as the boxes of the file have it, if they are whole.
+    /// The index made from the boxes of the file, if they are whole.
     fn read_index(&self, segment: SegmentId, entry: &SourceFile) -> Option<SampleIndex> {
         let file = self.shared.disk.open_read(&entry.path).ok()?;
         let reader = Reader(file.as_ref());
@@ -200,7 +201,7 @@ impl LibrarySource {
     }
 }
 
-/// Opens a file to read it. For a moment nobody may, while it is looked whether anybody does.
+/// Opens a file to read it. Opening fails for a moment while the writer checks whether the file is being read.
 fn open_patiently(disk: &dyn Disk, path: &Path) -> io::Result<Box<dyn DiskFile>> {
     for _ in 0..TRIES {
         match disk.open_read(path) {

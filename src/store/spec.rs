@@ -1,4 +1,4 @@
-//! What a recording is of and for: written with its row, so that a recording can continue after a restart.
+//! The origin and the purpose of a recording: written with its row, so that a recording can continue after a restart.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -7,22 +7,23 @@ use crate::event::Lack;
 use crate::media::{Micros, RecordingId, StreamName};
 use crate::model::{About, Origin, Output};
 
-/// Why there is a recording, and what is to become of it.
+/// The reason for a recording, and what becomes of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordingSpec {
-    /// What the recording is of and for, with its template as it was at the beginning.
+    /// The origin and the purpose of the recording, with its template as it was at the beginning.
     pub about: About,
     /// Its formats, and how it is cut.
     pub output: Output,
-    /// UTC at which one that a command began ends by itself at the latest.
+    /// UTC at which a recording that a command began ends by itself at the latest.
     pub until: Option<Micros>,
-    /// From when to when it was to be, where somebody said so.
+    /// The interval that was asked for, if there was one.
     pub asked: Option<Asked>,
-    /// It begins with a picture from which on the picture is refreshed bit by bit: whole with what is before it on the tape.
+    /// True when the recording begins with a picture from which on the picture is refreshed bit by bit. It is whole with the
+    /// tape before it.
     pub gradual: bool,
 }
 
-/// A spec as the journal has it. What is flat in events is nested here, as in the rows of all releases so far.
+/// A spec in the form of the journal. Fields that are flat in events are nested here, as in the rows of all releases so far.
 #[derive(Serialize, Deserialize)]
 struct Row {
     origin: OriginRow,
@@ -32,12 +33,12 @@ struct Row {
     asked: Option<Asked>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     gradual: bool,
-    /// The fields of [`About`] that do not stand above: whatever they are, they come and go here.
+    /// The fields of [`About`] that are not named above: they are read and written unchanged.
     #[serde(flatten)]
     about: Map<String, Value>,
 }
 
-/// Who wanted a recording, as the journal has it.
+/// The origin of a recording in the form of the journal.
 #[derive(Serialize, Deserialize)]
 struct OriginRow {
     kind: Origin,
@@ -47,18 +48,18 @@ struct OriginRow {
     id: Option<String>,
 }
 
-/// From when to when a recording was to be: half-open, in presentation time, as tape time of the publishes that it begins
-/// and ends in. What there is may be less.
+/// The interval that was asked for: half-open, in presentation time, as tape time of the publishes in which it begins and ends.
+/// The recording may have less.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Asked {
-    /// From here on. A clip shows nothing that is before, where its format can say so.
+    /// The beginning. A clip shows nothing before it, if its format can say so.
     pub from: Micros,
-    /// Why it starts later, if it does.
+    /// The reason if it starts later.
     pub late: Lack,
-    /// Up to here, if it was to end by itself at a moment of the tape.
+    /// The end, if the recording was to end by itself at a moment of the tape.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<Micros>,
-    /// Why it ends earlier, if it does.
+    /// The reason if it ends earlier.
     pub early: Lack,
 }
 
@@ -69,17 +70,17 @@ pub struct OpenRecording {
     pub recording: RecordingId,
     /// The stream.
     pub stream: StreamName,
-    /// What the recording is of and for.
+    /// The origin and the purpose of the recording.
     pub spec: RecordingSpec,
     /// Tape time it starts at.
     pub start: Micros,
     /// Tape time at which its tape ends.
     pub end: Micros,
-    /// UTC since which it waits, by the clock of the boot in which its tape ended.
+    /// UTC since which the recording waits, by the clock of the boot in which its tape ended.
     pub paused_utc: Micros,
     /// True when this clock was trusted.
     pub clock_synced: bool,
-    /// Media of it so far, bytes.
+    /// Bytes of its media so far.
     pub bytes: u64,
 }
 
@@ -119,8 +120,8 @@ impl Row {
 }
 
 impl RecordingSpec {
-    /// As it stands in the journal. What cannot be read, or is not there, is what the built-in template makes: the tape
-    /// is worth more than the words about it.
+    /// Reads a spec of the journal. A text that cannot be read, or is missing, counts as the built-in template: the tape is
+    /// worth more than the words about it.
     pub(in crate::store) fn read(text: &str) -> Self {
         let row = serde_json::from_str(text).and_then(Row::spec);
         row.unwrap_or_else(|_| Self::built_in())
@@ -132,26 +133,27 @@ impl RecordingSpec {
         row.unwrap_or_default()
     }
 
-    /// A publish that comes back may go on with it.
+    /// True when a publish that comes back may go on with the recording.
     pub(in crate::store) fn resumes(&self) -> bool {
         self.output.resume.window.as_millis() > 0
     }
 
-    /// Tape time before which it has media only to decode what follows: that of a clip begins with the keyframe before.
+    /// Tape time at which the shown part begins; media before it is only for decoding. A clip's media begins with the keyframe
+    /// before its beginning.
     pub(in crate::store) fn shown_from(&self) -> Option<Micros> {
         self.asked
             .filter(|_| self.about.origin == Origin::Clip)
             .map(|asked| asked.from)
     }
 
-    /// Tape time from which on it has media only to decode what is before: that of a clip ends where it was asked to.
+    /// Tape time at which the shown part ends; media behind it is only for decoding. A clip ends where it was asked to.
     pub(in crate::store) fn shown_to(&self) -> Option<Micros> {
         self.asked
             .filter(|_| self.about.origin == Origin::Clip)
             .and_then(|asked| asked.to)
     }
 
-    /// The recording of the built-in template, where nobody ordered another.
+    /// The recording of the built-in template, which applies without an order.
     pub fn built_in() -> Self {
         use crate::config::{DEFAULT_TEMPLATE, Template};
         use crate::format::Format;
@@ -176,7 +178,7 @@ impl RecordingSpec {
 mod tests {
     use super::*;
 
-    /// As releases wrote it before [`About`] was one type.
+    /// A row of releases from before [`About`] was one type.
     const OLD: &str = r#"{"origin":{"kind":"task","id":"t7"},"template":"lesson","reel":{"formats":["hls"],"split":{"after":null,"bytes":null,"on_clock":null},"resume":{"window":"3min","after":"break"}},"session":"s","number":3,"name":"n","domain":"d","asked":{"from":5,"late":"ring","early":"publish"}}"#;
 
     #[test]
@@ -191,7 +193,7 @@ mod tests {
             serde_json::from_str(OLD).unwrap(),
             serde_json::from_str(&spec.written()).unwrap(),
         );
-        // What a release before reads: the same, with what it left out said as null.
+        // A former release reads the same fields; fields that are left out now were written as null.
         for (key, value) in old.as_object().unwrap() {
             match key.as_str() {
                 "reel" => assert_eq!(new[key]["formats"], value["formats"]),

@@ -1,4 +1,4 @@
-//! The figures that lists show of a recording, added up segment by segment.
+//! The figures of a recording in lists, added up segment by segment.
 
 use super::journal::{RecordingData, SegmentData};
 use super::library::{Gap, RecordingRow, RecordingState, TrackRow};
@@ -7,34 +7,34 @@ use super::short::{self, GAP, Stretch};
 use super::{Asked, Rendition};
 use crate::media::{Micros, Tracks};
 
-/// Less than this is the difference between a tick and a microsecond.
+/// A smaller difference comes from rounding ticks to microseconds.
 const ROUNDING: Micros = 1_000;
 
-/// How far the tape of a segment goes.
+/// The extent of a segment's tape.
 #[derive(Clone, Copy)]
 pub(super) struct Extent {
     pub(super) end: Micros,
     pub(super) bytes: u64,
 }
 
-/// A recording's row, and what is known of its tape so far.
+/// A recording's row, with the figures of its tape so far.
 pub(super) struct Summary {
     row: RecordingRow,
     cursor: Cursor,
     exact: bool,
     start: Micros,
-    /// The tape time from which it is shown.
+    /// The tape time from which the recording is shown.
     from: Micros,
     limit: Micros,
     last_end: Option<Micros>,
-    /// The range that was asked for, and the parts of it that are on tape.
+    /// The interval that was asked for, and the parts of it that are on the tape.
     asked: Option<Asked>,
     stretches: Vec<Stretch>,
     utc_start: Micros,
 }
 
 impl Extent {
-    /// That of a segment which is not being written.
+    /// The extent of a segment that is not being written.
     pub(super) fn of(segment: &SegmentData) -> Self {
         Self {
             end: segment.end,
@@ -80,7 +80,7 @@ impl Summary {
         }
     }
 
-    /// The next segment of its tape.
+    /// Adds the next segment of the recording's tape.
     pub(super) fn add(&mut self, segment: &SegmentData, mut extent: Extent) {
         let row = &mut self.row;
         let mut begins = segment.start;
@@ -90,7 +90,7 @@ impl Summary {
             begins = begins.max(self.from);
             extent.end = extent.end.min(self.limit);
             let part = extent.end.saturating_sub(begins).max(0);
-            // The end of a segment whose next one, of another publish, begins the recording: no sample of it does.
+            // The recording begins with the next segment, of another publish: no sample of this one is in it.
             if part < whole.min(ROUNDING) {
                 return;
             }
@@ -117,7 +117,7 @@ impl Summary {
             }),
             Some(_) => {}
         }
-        // The sound of a segment may end after the picture of the next began: no moment counts twice.
+        // The sound of a segment may end after the picture of the next began: no moment is counted twice.
         let new_from = self.last_end.map_or(begins, |end: Micros| end.max(begins));
         self.last_end = Some(extent.end.max(new_from));
         row.end = utc(extent.end);
@@ -127,7 +127,7 @@ impl Summary {
         row.tracks = track_rows(&segment.tracks);
     }
 
-    /// The renditions of the recording that are delivered, or on their way.
+    /// Adds a rendition of the recording that is delivered or is to be.
     pub(super) fn renditions(&mut self, rendition: Rendition) {
         self.row.renditions.push(rendition);
     }
@@ -147,7 +147,7 @@ impl Summary {
     }
 }
 
-/// That part of so many bytes. What rounding leaves out between two time lines is no part.
+/// The part's share of so many bytes. A part that is only rounding between two time lines counts as empty.
 fn share(bytes: u64, part: Micros, whole: Micros) -> u64 {
     if whole.saturating_sub(part) < ROUNDING {
         return bytes;

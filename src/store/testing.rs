@@ -58,7 +58,7 @@ pub(crate) fn fragment(n: i64, key: bool) -> Fragment {
     }
 }
 
-/// The same where two pictures that follow a keyframe are shown before it.
+/// The same, with two pictures that follow a keyframe and are shown before it.
 pub(crate) fn open_gop(n: i64, key: bool) -> Fragment {
     let mut fragment = fragment(n, key);
     for (i, frame) in fragment.video.iter_mut().enumerate() {
@@ -77,7 +77,7 @@ pub(crate) fn media(fragment: &Fragment) -> Vec<u8> {
     frames.flat_map(|frame| frame.payload.iter().copied()).collect()
 }
 
-/// Of a recording that a crash closes: nobody is waited for.
+/// The spec of a recording that a crash closes: it does not wait for a publisher.
 pub(super) fn spec() -> std::sync::Arc<super::RecordingSpec> {
     let mut spec = super::RecordingSpec::built_in();
     spec.output.resume.window = crate::model::Span::from_secs(0);

@@ -5,7 +5,7 @@ use crate::format::TrackBase;
 use crate::format::index::{FragmentIndex, Placed, SampleIndex};
 use crate::media::{Micros, TrackKind, Tracks};
 
-/// A segment's place on the tape, as far as it is needed to date its samples.
+/// The position of a segment on the tape, for dating its samples.
 pub(super) struct Dated<'a> {
     pub(super) index: &'a SampleIndex,
     pub(super) base: TrackBase,
@@ -13,13 +13,13 @@ pub(super) struct Dated<'a> {
     pub(super) tape_zero: Micros,
 }
 
-/// A keyframe is looked for so far before what begins without one.
+/// How far back a keyframe is searched for a recording that begins without one.
 pub(super) const LOOK_BACK: Micros = 600_000_000;
 
-/// Less than this is the difference between a tick and a microsecond.
+/// A smaller difference comes from rounding ticks to microseconds.
 pub(super) const ROUNDING: Micros = 1_000;
 
-/// A fragment's tape time: where its earlier track begins, and where its later one ends.
+/// A fragment's tape time: the beginning of its earlier track, and the end of its later one.
 type Span = (Micros, Micros);
 
 impl Dated<'_> {
@@ -43,8 +43,8 @@ impl Dated<'_> {
         (begins.min().unwrap_or(end), end)
     }
 
-    /// Which fragments are needed to play what lies between the times of `keeps`: pictures are decoded from the keyframe
-    /// before on, and a fragment is kept or deleted whole.
+    /// The fragments that are needed to play the intervals of `keeps`. Pictures are decoded from the keyframe before, and a
+    /// fragment is kept or deleted whole.
     pub(super) fn needed(&self, keeps: &[Span]) -> Vec<bool> {
         let fragments = &self.index.fragments;
         let spans: Vec<Span> = fragments.iter().map(|fragment| self.span(fragment)).collect();
@@ -64,15 +64,15 @@ impl Dated<'_> {
         needed
     }
 
-    /// The fragment with the last keyframe at or before a moment; the first one, if there is a picture and no keyframe.
+    /// The fragment with the last keyframe at or before a moment; the first fragment, if there is a picture and no keyframe.
     fn entry(&self, from: Micros) -> Option<usize> {
         self.tracks.video.as_ref()?;
         Some(self.entry_before(from).map_or(0, |(fragment, _)| fragment))
     }
 
-    /// The last picture at or before a moment that what is shown from then on is decoded with: its fragment, and its tape time.
-    /// That is no keyframe of that very moment which is followed by pictures that are shown before it: they refer to the GOP
-    /// before, unless it is an IDR picture, which the index does not say.
+    /// The last keyframe at or before a moment from which the pictures shown from then on can be decoded: its fragment, and its
+    /// tape time. A keyframe of that very moment does not count if pictures that are shown before it follow: they refer to the
+    /// GOP before, unless the keyframe is an IDR picture, which the index does not say.
     fn entry_before(&self, moment: Micros) -> Option<(usize, Micros)> {
         let fragments = self.index.fragments.iter().enumerate();
         let mut pictures = fragments
@@ -103,12 +103,12 @@ impl Dated<'_> {
         Some(self.tape(TrackKind::Video, first.video.first_dts))
     }
 
-    /// Tape time of the last keyframe that what is shown from a moment on is decoded with.
+    /// Tape time of the last keyframe from which the pictures shown from a moment on can be decoded.
     pub(super) fn keyframe_before(&self, moment: Micros) -> Option<Micros> {
         self.entry_before(moment).map(|(_, at)| at)
     }
 
-    /// Keeps the media that a recording needs.
+    /// Adds the media that stays to `left`.
     pub(super) fn left(&self, needed: &[bool], left: &mut Left) {
         let kept = self
             .index
@@ -120,7 +120,7 @@ impl Dated<'_> {
     }
 }
 
-/// How much of a recording's footage stays, because others need it.
+/// The footage of a recording that stays, because other recordings need it.
 pub(super) struct Left {
     at: Micros,
     to: Micros,
@@ -153,7 +153,7 @@ mod tests {
 
     const SECOND: Micros = 1_000_000;
 
-    /// Seconds of a segment that begins at tape time 100 s, with a keyframe every two.
+    /// The index of so many seconds of a segment that begins at tape time 100 s, with a keyframe every two seconds.
     fn index(seconds: i64) -> SampleIndex {
         let fragments = (0..seconds).map(|n| {
             let place = Place {
@@ -202,7 +202,7 @@ mod tests {
     #[test]
     fn what_is_kept_is_whole_fragments_from_the_keyframe_before_on() {
         assert_eq!(needed(&[(40, 60)]), (vec![4, 5], 2 * SECOND));
-        // From within a GOP to within a fragment.
+        // The interval reaches from within a GOP to within a fragment.
         assert_eq!(needed(&[(35, 61)]), (vec![2, 3, 4, 5, 6], 5 * SECOND));
         assert_eq!(needed(&[(0, 1), (95, 99)]), (vec![0, 8, 9], 2 * SECOND));
         assert_eq!(needed(&[]), (vec![], 0));

@@ -27,7 +27,7 @@ pub struct StoreSettings {
     pub dir: PathBuf,
     /// The device's id, written into every segment.
     pub device: String,
-    /// The name that distinguishes this box from others. On the storage device only the journal contains it.
+    /// The name of this box, which no other box has. On the storage device only the journal contains it.
     pub own: String,
     /// How often the tape is made durable.
     pub durability: Duration,
@@ -39,17 +39,17 @@ pub struct StoreSettings {
     pub quota: Option<u64>,
     /// Bytes of the file system that are left to others; `None` is 512 MiB, or a twentieth of a small card.
     pub min_free: Option<u64>,
-    /// The policy when only media may be evicted that was never delivered.
+    /// What happens to new media when only media may be evicted that was never delivered.
     pub on_full: OnFull,
-    /// How long a recording is kept after its end; `None` is until its room is needed.
+    /// How long a recording is kept after its end; `None` is until its space is needed.
     pub keep: Option<Micros>,
-    /// Recordings are delivered: one that is not yet is kept, however old it is.
+    /// True when recordings are delivered: an undelivered recording is kept, however old it is.
     pub delivers: bool,
-    /// Bytes set aside so that the journal can be written when everything else is full.
+    /// Bytes that are reserved so that the journal can be written when all other space is taken.
     pub journal_reserve: u64,
-    /// [`Store::room`] waits while more bytes than this are on their way.
+    /// [`Store::room`] waits while more bytes than this wait to be written.
     pub queue_soft: usize,
-    /// Beyond this many bytes on their way, whole GOPs are let go, oldest first.
+    /// When more bytes than this wait to be written, whole GOPs are dropped, oldest first.
     pub queue_hard: usize,
 }
 
@@ -79,10 +79,10 @@ impl StoreSettings {
 /// The result of opening a store.
 #[derive(Clone, Debug)]
 pub struct Opened {
-    /// Tape time now is this plus CLOCK_BOOTTIME. Chosen so that it lies past everything on any tape: the line
-    /// never goes back, whatever clocks and reboots do.
+    /// Added to CLOCK_BOOTTIME, it gives the present tape time. It lies past everything on any tape: the line never goes back,
+    /// whatever clocks and reboots do.
     pub tape_base: Micros,
-    /// What was repaired.
+    /// The repairs of this start.
     pub report: RecoveryReport,
     /// Recordings that wait for their publishers.
     pub open: Vec<OpenRecording>,
@@ -90,7 +90,7 @@ pub struct Opened {
     pub kept: BTreeMap<String, Vec<(String, String)>>,
 }
 
-/// The store of this process; clones share it. The last one that goes shuts it down.
+/// The store of this process; clones share it. Dropping the last clone shuts the store down.
 #[derive(Clone)]
 pub struct Store {
     inner: Arc<Inner>,
@@ -110,8 +110,7 @@ impl Store {
         clock: Arc<dyn Clock>,
     ) -> Result<(Store, Opened), StoreError> {
         let dir = &settings.dir;
-        // The journal and the lock are SQLite's and the kernel's: they are on the real disk, whatever
-        // carries the tape.
+        // The journal and the lock are SQLite's and the kernel's. So they are on the real disk, whatever disk carries the tape.
         RealDisk.create_dir(dir).map_err(StoreError::disk("make", dir))?;
         let lock = disk::lock(dir)?;
         let (mut journal, report) = start(dir, disk.as_ref(), clock.as_ref(), Occasion::Start)?;
@@ -164,13 +163,13 @@ impl Store {
         Ok((store, opened))
     }
 
-    /// Hands a command to the storage thread. Never blocks, and never refuses media: when the card has stalled for
-    /// longer than [`StoreSettings::queue_hard`] holds, the oldest GOPs of whichever publish holds most give way.
+    /// Hands a command to the storage thread. Never blocks, and never refuses media: when the card has stalled for longer than
+    /// [`StoreSettings::queue_hard`] holds, the oldest GOPs of the publish that holds most are dropped.
     pub fn submit(&self, command: Command) -> Result<(), Refused> {
         self.inner.queue.put(command)
     }
 
-    /// Carries out what was submitted and seals everything, as [`shutdown`](Self::shutdown) does. The thread goes on,
+    /// Carries out the submitted commands and seals everything, as [`shutdown`](Self::shutdown) does. The thread goes on,
     /// because listeners may still acknowledge events.
     pub async fn seal(&self) -> Result<(), StoreError> {
         let (done, sealed) = tokio::sync::oneshot::channel();
@@ -183,12 +182,12 @@ impl Store {
         }
     }
 
-    /// Bytes handed over and not yet written.
+    /// Bytes that were handed over and are not written yet.
     pub fn backlog_bytes(&self) -> usize {
         self.inner.queue.backlog()
     }
 
-    /// Bytes of media let go since the start because the card did not take them in time.
+    /// Bytes of media that were dropped since the start because the card did not take them in time.
     pub fn let_go_bytes(&self) -> u64 {
         self.inner.queue.let_go()
     }
@@ -203,25 +202,25 @@ impl Store {
         self.inner.queue.has_room()
     }
 
-    /// Waits until the backlog is below the soft limit: how a slow card slows a publisher that is faster than
+    /// Waits until the backlog is below the soft limit. In this way a slow card slows a publisher that is faster than real
     /// time.
     pub async fn room(&self) {
         self.inner.queue.room().await;
     }
 
-    /// How far the tape is, now and whenever it gets further.
+    /// The progress of the tape, now and at each change.
     pub fn progress(&self) -> watch::Receiver<Progress> {
         self.inner.progress.clone()
     }
 
-    /// Asks the thread for a sign of life and returns how many it has given so far: a number that does not
-    /// grow from one call to one some seconds later means that the card holds the thread up.
+    /// Asks the thread for a sign of life and returns the number of signs so far. A number that does not grow within some
+    /// seconds means that the card holds the thread up.
     pub fn heartbeat(&self) -> u64 {
         self.inner.queue.beat()
     }
 
-    /// Carries out what was submitted, seals everything and ends the thread. Blocks as long as the card does.
-    /// Idempotent; later submits are refused.
+    /// Carries out the submitted commands, seals everything and ends the thread. Blocks as long as the card does. Idempotent;
+    /// later submits are refused.
     pub fn shutdown(&self) -> Result<(), StoreError> {
         self.inner.shutdown()
     }
@@ -249,24 +248,24 @@ impl Drop for Inner {
     }
 }
 
-/// The thread comes round this often when nothing is recorded, too: the clock may be set meanwhile.
+/// The longest pause of the thread, also when nothing is recorded: the clock may be set meanwhile.
 const IDLE: Duration = Duration::from_secs(10);
 
-/// A store that is away is looked for this often.
+/// The pause between two attempts to find a store that is away.
 const RETURN: Duration = Duration::from_secs(1);
 
-/// The thread: waits, and lets the writer work.
+/// The loop of the thread: it waits, and lets the writer work.
 struct Shell {
     queue: Arc<Queue>,
     clock: Arc<dyn Clock>,
     progress: watch::Sender<Progress>,
-    /// Held while anything of this process touches the directory.
+    /// The directory's lock, held while any code of this process uses the directory.
     lock: Option<Flock<File>>,
 }
 
 impl Shell {
     fn run(&mut self, mut writer: Writer) -> Result<(), StoreError> {
-        // Whatever ends this thread: nobody waits for it for ever.
+        // However this thread ends, no caller waits for it for ever.
         let _closed = CloseOnDrop(self.queue.clone());
         loop {
             if writer.away().is_some() {
@@ -300,7 +299,7 @@ impl Shell {
 }
 
 impl Shell {
-    /// There is no store: tries to have it back until it is, or until the service stops.
+    /// Tries to open the store again, until it is there or the service stops.
     fn wait_for_store(&mut self, writer: &mut Writer) -> Result<(), StoreError> {
         loop {
             self.lock = None;
@@ -313,7 +312,7 @@ impl Shell {
                 }
                 Err(error) => {
                     writer.stay_away(&error);
-                    // Whoever stops the service does not wait for a card that may never come back.
+                    // A caller that stops the service does not wait for a card that may never come back.
                     if let Some(done) = self.queue.take_seal() {
                         let _ = done.send(Err(error.to_string()));
                     }

@@ -49,8 +49,8 @@ impl Core {
         Ok(task)
     }
 
-    /// The tasks that the configuration orders. One that is new or changed takes its place, and what it records now goes on
-    /// if its time is now; one that is not there any more is forgotten as by command. Gives why some are left out.
+    /// Takes over the tasks of the configuration. A new or changed task replaces the former one, and its recordings go on if
+    /// its time is now. A task that left the configuration is forgotten as by command. Gives the reasons why some are left out.
     pub(in crate::recorder) fn configure_tasks(
         &mut self,
         tasks: &[config::Task],

@@ -1,4 +1,4 @@
-//! What the disk holds at one moment, and what of it a power cut leaves.
+//! The content of the disk at one moment, and the part of it that a power cut leaves.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, ErrorKind};
@@ -6,36 +6,36 @@ use std::path::{Path, PathBuf};
 
 pub(super) const SECTOR: usize = 512;
 
-/// What survives of that which was not synced.
+/// The unsynced changes that survive a power cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::store) enum Survives {
     Nothing,
     Everything,
     /// Any subset, chosen by this number.
     Some(u64),
-    /// The same, but every file is as long as it was: what was not written there reads as zeros.
+    /// Any subset, but every file keeps its length: bytes that were not written read as zeros.
     Zeros(u64),
-    /// The same, but it reads as what other files held: media of before, fragments and all.
+    /// Any subset, but bytes that were not written read as the content of other files: older media, fragments and all.
     Stale(u64),
 }
 
-/// All that the disk holds at one moment.
+/// The whole content of the disk at one moment.
 #[derive(Clone, Default)]
 pub(in crate::store) struct Image {
     pub(super) nodes: HashMap<u64, Node>,
     pub(super) live: BTreeMap<PathBuf, u64>,
     pub(super) durable: BTreeMap<PathBuf, u64>,
-    /// Changes of names that no directory's sync made durable, in their order.
+    /// Changes of names that no sync of a directory made durable yet, in their order.
     pub(super) names: Vec<NameChange>,
     next: u64,
     pub(in crate::store) ops: usize,
     /// Bytes that all files together may take.
     pub(super) capacity: Option<u64>,
-    /// The same, by a quota that nothing tells of before it is used up.
+    /// The same limit by a quota that nothing tells of before it is used up.
     pub(super) hidden: Option<u64>,
-    /// Bytes that were removed and are not free yet, where a file system frees with a transaction of its own only.
+    /// Bytes that were removed and are not free yet, on a file system that frees them only with a transaction of its own.
     pub(super) late: Option<u64>,
-    /// Files and folders that there may be.
+    /// Most files and folders of the disk.
     pub(super) inodes: Option<usize>,
 }
 
@@ -43,7 +43,7 @@ pub(in crate::store) struct Image {
 pub(super) enum NameChange {
     Add(PathBuf, u64),
     Remove(PathBuf),
-    /// One change: the old name or the new one survives, never both, never none.
+    /// A rename as one change: the old name or the new one survives, never both, never none.
     Move(PathBuf, PathBuf),
 }
 
@@ -78,12 +78,12 @@ pub(super) struct Node {
     pub(super) live: Vec<u8>,
     pub(super) durable: Vec<u8>,
     pub(super) pending: Vec<Change>,
-    /// So many of the pending changes met a sync that failed: no later one makes them durable.
+    /// Number of pending changes that a failed sync met: no later sync makes them durable.
     pub(super) broken: usize,
 }
 
 impl Node {
-    /// Makes durable what came after the last sync that failed; what that one met is lost.
+    /// Makes the changes durable that came after the last failed sync; the changes that it met are lost.
     pub(super) fn sync(&mut self) {
         for change in std::mem::take(&mut self.pending).into_iter().skip(self.broken) {
             match change {
@@ -120,12 +120,12 @@ impl Image {
         self.names.push(change);
     }
 
-    /// What a file holds, if there is one of that name.
+    /// The content of a file, if there is one of that name.
     pub(in crate::store) fn bytes(&self, path: &Path) -> Option<Vec<u8>> {
         self.live.get(path).map(|id| self.nodes[id].live.clone())
     }
 
-    /// Files that have a new name which is not durable.
+    /// Number of files whose new name is not durable.
     pub(in crate::store) fn moves(&self) -> usize {
         let moves = self
             .names
@@ -141,7 +141,7 @@ impl Image {
             .sum()
     }
 
-    /// An error when so many bytes more do not fit.
+    /// Fails when so many bytes more do not fit.
     pub(super) fn fit(&self, more: u64) -> io::Result<()> {
         let taken = self.used() + self.late.unwrap_or(0) + more;
         match self.capacity {
@@ -153,7 +153,7 @@ impl Image {
         }
     }
 
-    /// An error when there is no inode for another file.
+    /// Fails when there is no inode for another file.
     pub(super) fn one_more(&self) -> io::Result<()> {
         match self.inodes {
             Some(inodes) if self.live.len() >= inodes => Err(ErrorKind::StorageFull.into()),
@@ -193,7 +193,7 @@ impl Image {
         for change in self.names.iter().filter(|_| keep()) {
             change.apply(&mut names);
         }
-        // What lies in a directory that did not survive is gone with it.
+        // The content of a directory that did not survive is gone with the directory.
         let dirs: Vec<PathBuf> = names.keys().cloned().collect();
         let lost = |path: &Path| {
             path.ancestors()
@@ -244,7 +244,7 @@ impl Image {
         }
     }
 
-    /// What reads where a file was never written: nothing, or what the longest other file held.
+    /// The bytes in a part of a file that was never written: none, or the content of the longest other file.
     fn unwritten(&self, id: u64, survives: Survives) -> Vec<u8> {
         let Survives::Stale(_) = survives else {
             return Vec::new();
@@ -280,7 +280,7 @@ pub(super) fn write_sectors(
     }
 }
 
-/// xorshift: the same crash for the same number.
+/// A random number generator (xorshift): the same number gives the same crash.
 struct Dice(u64);
 
 impl Dice {

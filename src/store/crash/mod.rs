@@ -1,8 +1,9 @@
-//! A disk in memory that knows durable from not, for tests: it can lose power at any moment, and it can fail.
+//! A disk in memory for tests, which distinguishes durable changes from others. It can lose power at any moment, and it can
+//! fail.
 //!
-//! What it keeps apart is what docs/storage.md assumes of the medium: bytes are durable after a sync that succeeded,
-//! names after their directory's; of everything else any subset survives, in sectors of 512 bytes. A sync that failed
-//! leaves bytes that no later sync makes durable. It can also stall, until a test lets it go on.
+//! It models what docs/storage.md assumes of the medium. Bytes are durable after a sync that succeeded, names after the sync of
+//! their directory. Of all other changes any subset survives, in sectors of 512 bytes. A failed sync leaves bytes that no later
+//! sync makes durable. The disk can also stall, until a test lets it continue.
 
 mod image;
 
@@ -17,15 +18,15 @@ use self::image::{Change, NameChange, write_sectors};
 pub(super) use self::image::{Image, Survives};
 use super::disk::{Disk, DiskFile, Entry, Space};
 
-/// The operation that a failure is asked for.
+/// The operation that a test lets fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
     Create,
     /// Half of the write happens.
     Write,
-    /// So many bytes of a write happen.
+    /// Only so many bytes of a write happen.
     Short(usize),
-    /// The medium cannot read, once.
+    /// The medium fails to read, once.
     Read,
     Sync,
     SyncDir,
@@ -40,7 +41,7 @@ impl Fault {
         io::Error::from_raw_os_error(nix::libc::EIO)
     }
 
-    /// True when this is what was asked for when `operation` is carried out.
+    /// True when the fault hits this `operation`.
     fn hits(self, operation: Fault) -> bool {
         self == operation || matches!((self, operation), (Fault::Short(_), Fault::Write))
     }
@@ -65,7 +66,7 @@ struct Shared {
     read_only: AtomicBool,
 }
 
-/// Where a write or a sync waits while the card stalls.
+/// The place where a write or a sync waits while the card stalls.
 #[derive(Default)]
 struct Gate {
     shut: bool,
@@ -73,19 +74,19 @@ struct Gate {
 }
 
 impl CrashDisk {
-    /// The disk as it is after the power came back.
+    /// The disk after the power came back.
     pub(super) fn after_crash(image: &Image, survives: Survives) -> Self {
         let disk = Self::default();
         *disk.image() = image.crash(survives);
         disk
     }
 
-    /// Calls `observer` before and after every operation that changes something.
+    /// Calls `observer` before and after every operation that changes the disk.
     pub(super) fn observe(&self, observer: impl FnMut(&Image) + Send + 'static) {
         *self.shared.observer.lock().unwrap() = Some(Box::new(observer));
     }
 
-    /// The next operation of that kind fails. Several add up.
+    /// The next operation of that kind fails. Several calls add up.
     pub(super) fn fail_next(&self, fault: Fault) {
         self.shared.faults.lock().unwrap().push(fault);
     }
@@ -95,7 +96,7 @@ impl CrashDisk {
         self.shared.gate.lock().unwrap().shut = true;
     }
 
-    /// Waits until something waits for the card.
+    /// Waits until an operation waits for the card.
     pub(super) fn stalled(&self) {
         let gate = self.shared.gate.lock().unwrap();
         let waited = self
@@ -105,7 +106,7 @@ impl CrashDisk {
         assert!(!waited.unwrap().1.timed_out(), "nobody ever wrote");
     }
 
-    /// The card is back.
+    /// Ends the stall.
     pub(super) fn go_on(&self) {
         self.shared.gate.lock().unwrap().shut = false;
         self.shared.moved.notify_all();
@@ -139,7 +140,7 @@ impl CrashDisk {
             .collect()
     }
 
-    /// Puts a durable file there, as if it had always been.
+    /// Adds a durable file, as if it had always been there.
     pub(super) fn put(&self, path: &Path, bytes: &[u8]) {
         let mut image = self.image();
         let id = image.add(path, false);
@@ -150,7 +151,7 @@ impl CrashDisk {
         image.durable.insert(path.to_owned(), id);
     }
 
-    /// Which file a name stands for: the same number, the same blocks.
+    /// The file behind a name: the same number means the same blocks.
     pub(super) fn node_of(&self, path: &Path) -> Option<u64> {
         self.image().live.get(path).copied()
     }
@@ -160,12 +161,12 @@ impl CrashDisk {
         self.image().capacity = Some(capacity);
     }
 
-    /// The same by a quota of the file system: it shows room, and refuses.
+    /// Limits the bytes by a quota of the file system: free space is shown, and writes are refused.
     pub(super) fn hidden_quota(&self, bytes: Option<u64>) {
         self.image().hidden = bytes;
     }
 
-    /// From now on what is removed is free behind the next sync of the whole file system only.
+    /// From now on the space of removed files is free only after the next sync of the whole file system.
     pub(super) fn free_late(&self) {
         self.image().late = Some(0);
     }
@@ -176,31 +177,31 @@ impl CrashDisk {
         image.inodes = Some(image.live.len());
     }
 
-    /// As if somebody read the file, until it is held no more.
+    /// Behaves as if a reader had the file open, while `held`.
     pub(super) fn hold(&self, path: &Path, held: bool) {
         let mut readers = self.shared.readers.lock().unwrap();
         readers.retain(|other| other != path);
         readers.extend(held.then(|| path.to_owned()));
     }
 
-    /// What a file holds, by its number: also when its name is gone.
+    /// The content of a file by its number, also when its name is gone.
     pub(super) fn held(&self, node: u64) -> Option<Vec<u8>> {
         self.image().nodes.get(&node).map(|node| node.live.clone())
     }
 
-    /// From now on nothing can be changed, or it can again: the kernel remounts a file system that is broken.
+    /// From now on every change is refused, or no longer: the kernel remounts a broken file system read-only.
     pub(super) fn read_only(&self, read_only: bool) {
         self.shared.read_only.store(read_only, Ordering::Relaxed);
     }
 
-    /// No fault waits any more, nothing is read-only, nobody reads.
+    /// Ends all faults: none waits any more, the disk is writable, and no file is read.
     pub(super) fn mend(&self) {
         self.read_only(false);
         self.shared.faults.lock().unwrap().clear();
         self.shared.readers.lock().unwrap().clear();
     }
 
-    /// The fault that hits an operation, which is used up by it.
+    /// The fault that hits an operation, if there is one. The operation uses it up.
     fn fault(&self, operation: Fault) -> Option<Fault> {
         let mut faults = self.shared.faults.lock().unwrap();
         let at = faults.iter().position(|wanted| wanted.hits(operation))?;
@@ -420,7 +421,7 @@ impl DiskFile for CrashFile {
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.change(Fault::SetLen, |image, fails| {
             if image.late.is_some() {
-                // Such a file system wants room to write down that a file is shorter.
+                // Such a file system needs space to write down that a file is shorter.
                 image.fit(1)?;
             }
             if fails.is_none() {

@@ -1,8 +1,7 @@
 //! The commands that wait for the storage thread, and the media that is dropped when they need more memory than allowed. Pure.
 //!
-//! When a storage device stalls, the backlog drops whole GOPs, oldest first, from the publish that holds most. After a gap,
-//! a publish
-//! always continues with a keyframe. A mark in the queue takes the place of each gap.
+//! When a storage device stalls, the backlog drops whole GOPs, oldest first, from the publish that holds most. After a gap, a
+//! publish always continues with a keyframe. A mark in the queue takes the place of each gap.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -16,11 +15,11 @@ mod tests;
 
 /// The cost of any command beside its media.
 const COMMAND_COST: usize = 256;
-/// Beginnings and reports may take this part of the limit: with it full of them, the card has been stuck for
-/// hours. What ends is always taken: it closes what is open, and for each end there was a beginning.
+/// Beginnings and reports may take this part of the limit. When they fill it, the card has been stuck for hours. An end is
+/// always taken: it closes what is open, and for each end there was a beginning.
 const CONTROL_SHARE: usize = 2;
 
-/// Why a gap is there that this makes.
+/// The reason of the gaps that the backlog makes.
 const STALLED: &str = "the storage device did not accept the media in time";
 
 /// Commands in their order, within a limit.
@@ -28,19 +27,19 @@ pub(in crate::store) struct Backlog {
     commands: BTreeMap<u64, Command>,
     next: u64,
     publishes: HashMap<PublishId, Line>,
-    /// All that waits, and what was taken and is not carried out yet.
+    /// Bytes of the commands that wait, and of those that were taken and are not carried out yet.
     cost: usize,
-    /// Bytes of commands that wait and carry no media.
+    /// Bytes of the waiting commands that carry no media.
     control: usize,
     limit: usize,
 }
 
-/// The commands of one publish that wait.
+/// The waiting commands of one publish.
 #[derive(Default)]
 struct Line {
     appends: VecDeque<Waiting>,
     cost: usize,
-    /// The mark of a gap that still waits. No media of the publish waits before it.
+    /// The mark of a gap that still waits. Media of the publish waits only behind it.
     gap: Option<u64>,
     /// The gap reaches up to here: nothing can be decoded before the next keyframe.
     broken: bool,
@@ -73,13 +72,13 @@ impl Backlog {
         self.commands.is_empty()
     }
 
-    /// Sets another limit; returns bytes of media that went because of it.
+    /// Sets another limit; returns the bytes of media that were dropped for it.
     pub(in crate::store) fn set_limit(&mut self, limit: usize) -> u64 {
         self.limit = limit;
         self.shrink()
     }
 
-    /// Takes a command in; returns bytes of media that went because of it.
+    /// Takes a command in; returns the bytes of media that were dropped for it.
     pub(in crate::store) fn put(&mut self, command: Command) -> Result<u64, Refused> {
         let can_wait = matches!(
             command,
@@ -101,8 +100,8 @@ impl Backlog {
         Ok(self.shrink())
     }
 
-    /// The oldest commands, some `most` bytes of them and at least one, and what they count until they are
-    /// [`done`](Self::done).
+    /// Takes the oldest commands, about `most` bytes of them and at least one. They count until they are [`done`](Self::done);
+    /// their cost is returned, too.
     pub(in crate::store) fn take(&mut self, most: usize) -> (Vec<Command>, usize) {
         let (mut taken, mut cost) = (Vec::new(), 0usize);
         while cost < most
@@ -139,7 +138,7 @@ impl Backlog {
         self.cost = self.cost.saturating_sub(cost);
     }
 
-    /// Takes out who waits for all to be sealed, before its turn.
+    /// Takes out the caller that waits for everything to be sealed, before its turn.
     pub(in crate::store) fn take_seal(&mut self) -> Option<oneshot::Sender<Result<(), String>>> {
         let mut waiting = self.commands.iter();
         let at = waiting.find_map(|(at, command)| matches!(command, Command::Seal { .. }).then_some(*at))?;
@@ -174,8 +173,8 @@ impl Backlog {
         self.shrink()
     }
 
-    /// Lets go of GOPs until the limit holds; returns how many bytes of media went. A fragment larger than the
-    /// limit passes when it is alone.
+    /// Drops GOPs until the limit holds; returns the bytes of media that were dropped. A fragment larger than the limit passes
+    /// when it is alone.
     fn shrink(&mut self) -> u64 {
         let mut bytes = 0u64;
         while self.cost > self.limit && self.commands.len() > 1 {
@@ -187,7 +186,7 @@ impl Backlog {
         bytes
     }
 
-    /// Lets go of the oldest GOP, or what is left of it, of the publish that holds most.
+    /// Drops the oldest GOP, or the rest of it, of the publish that holds most.
     fn let_go(&mut self) -> Option<u64> {
         let holding = self.publishes.iter().filter(|(_, line)| line.cost > 0);
         let publish = *holding.max_by_key(|(_, line)| line.cost)?.0;
@@ -212,7 +211,7 @@ impl Backlog {
         Some(bytes)
     }
 
-    /// Marks a gap at this place, or makes the one that waits longer.
+    /// Marks a gap at this place, or extends the mark that waits.
     fn mark(&mut self, publish: PublishId, at: u64, (from, to): (i64, i64), bytes: u64) {
         let line = self.publishes.entry(publish).or_default();
         let earlier = line.gap.and_then(|gap| self.commands.get_mut(&gap));
@@ -254,7 +253,7 @@ impl Backlog {
         self.commands.insert(at, command);
     }
 
-    /// Changes a publish's line, and forgets it when nothing of it is left to know.
+    /// Changes the line of a publish, and forgets a line that has nothing left.
     fn forget(&mut self, publish: PublishId, change: impl FnOnce(&mut Line)) {
         let Some(line) = self.publishes.get_mut(&publish) else {
             return;

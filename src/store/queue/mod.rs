@@ -1,7 +1,8 @@
-//! The bounded queue between the network and the storage thread: a lock around the [`Backlog`], and signals for those who wait.
+//! The bounded queue between the network and the storage thread: a lock around the [`Backlog`], and signals for the tasks that
+//! wait.
 //!
-//! Putting never blocks; a producer that costs nothing to hold up waits for [`room`](Queue::room) first. Bytes
-//! count until they were written, not until they were taken.
+//! Putting never blocks; a producer that costs nothing to hold up waits for [`room`](Queue::room) first. Bytes count until they
+//! were written, not until they were taken.
 
 mod backlog;
 
@@ -14,8 +15,8 @@ use tokio::sync::{Notify, oneshot};
 pub(super) use self::backlog::Backlog;
 use super::{Command, Refused};
 
-/// The thread takes so much at a time, so that a long queue does not keep it from its ticks, and so that what it
-/// has not taken can still be let go.
+/// Bytes that the thread takes at a time, so that a long queue does not keep it from its ticks. Media that it has not taken can
+/// still be dropped.
 const AT_A_TIME: usize = 1 << 20;
 
 /// Commands on their way to flash.
@@ -23,7 +24,7 @@ pub(super) struct Queue {
     state: Mutex<State>,
     wake: Condvar,
     room: Notify,
-    /// As the backlog has it, to be read without the lock.
+    /// The cost of the backlog, to be read without the lock.
     cost: AtomicUsize,
     beats: AtomicU64,
     let_go: AtomicU64,
@@ -34,7 +35,7 @@ struct State {
     backlog: Backlog,
     beat: bool,
     closed: bool,
-    /// Media is dropped, and the log said so.
+    /// Media is being dropped, and the log said so.
     overflowing: bool,
 }
 
@@ -85,17 +86,17 @@ impl Queue {
         self.cost.load(Ordering::Relaxed)
     }
 
-    /// Bytes of media let go since the start.
+    /// Bytes of media that were dropped since the start.
     pub(super) fn let_go(&self) -> u64 {
         self.let_go.load(Ordering::Relaxed)
     }
 
     pub(super) fn has_room(&self) -> bool {
-        // Nothing is taken any more: whoever waited may find that out.
+        // A closed queue takes nothing more: tasks that wait must learn that.
         self.backlog() < self.soft || self.lock().closed
     }
 
-    /// Waits until the backlog is below the soft limit, or nothing is taken any more.
+    /// Waits until the backlog is below the soft limit, or the queue is closed.
     pub(super) async fn room(&self) {
         loop {
             let freed = self.room.notified();
@@ -123,7 +124,7 @@ impl Queue {
         }
     }
 
-    /// Waits without taking anything, at most `timeout`: there is nowhere to put it. True when nothing more will come.
+    /// Waits without taking commands, at most `timeout`: there is no store to put them. True when no more will come.
     pub(super) fn rest(&self, timeout: Duration) -> bool {
         let idle = |state: &mut State| !state.beat && !state.closed;
         let waited = self.wake.wait_timeout_while(self.lock(), timeout, idle);
@@ -134,7 +135,7 @@ impl Queue {
         state.closed
     }
 
-    /// Takes out who waits for all to be sealed, before its turn.
+    /// Takes out the caller that waits for everything to be sealed, before its turn.
     pub(super) fn take_seal(&self) -> Option<oneshot::Sender<Result<(), String>>> {
         let mut state = self.lock();
         let waits = state.backlog.take_seal();
@@ -142,28 +143,29 @@ impl Queue {
         waits
     }
 
-    /// The commands of a batch were carried out.
+    /// Notes that the commands of a batch were carried out.
     pub(super) fn done(&self, cost: usize) {
         let mut state = self.lock();
         state.backlog.done(cost);
         self.changed(state, 0);
     }
 
-    /// Nothing more is taken; what is in the queue is still carried out.
+    /// Closes the queue: it takes nothing more, and the commands in it are still carried out.
     pub(super) fn close(&self) {
         self.lock().closed = true;
         self.wake.notify_one();
         self.room.notify_waiters();
     }
 
-    /// Asks the thread for a sign of life; returns how many it gave so far.
+    /// Asks the thread for a sign of life; returns the number of signs so far.
     pub(super) fn beat(&self) -> u64 {
         self.lock().beat = true;
         self.wake.notify_one();
         self.beats.load(Ordering::Relaxed)
     }
 
-    /// After each change of the backlog: updates the counters that other threads read, and wakes whoever waits for space.
+    /// Updates the counters that other threads read, and wakes the tasks that wait for space. Called after each change of the
+    /// backlog.
     fn changed(&self, mut state: MutexGuard<'_, State>, went: u64) {
         let now = state.backlog.cost();
         let before = self.cost.swap(now, Ordering::Relaxed);
@@ -181,7 +183,7 @@ impl Queue {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing panics while it holds the lock, so its content is whole.
+        // No code panics while it holds the lock, so the state is whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

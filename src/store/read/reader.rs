@@ -10,17 +10,17 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::store::{Library, StoreError};
 
-/// A reader whose turn does not come waits no longer than this.
+/// The longest time that a read waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Libraries that are kept open: each has a cache of its own.
 const KEPT: usize = 2;
-/// A library that nobody read from for so long is closed: a storage device that is taken out is not held.
+/// A library without a read for this long is closed, so that a storage device can be taken out.
 const IDLE: Duration = Duration::from_secs(2);
 
 /// Reads from a storage directory on threads that may wait for it; clones share these.
 ///
-/// So many reads go on at a time, and what is more waits for its turn, for a bounded time. The library is kept open between
-/// reads that follow each other. It is opened anew when the journal at the path is another one, or when reading failed.
+/// A limited number of reads run at a time. Further reads wait for their turn, for a limited time. The library stays open
+/// between reads that follow each other. It is opened anew when the journal at the path is another one, or when a read failed.
 #[derive(Clone)]
 pub struct Reader {
     shared: Arc<Shared>,
@@ -37,7 +37,7 @@ struct Shared {
 struct Kept {
     libraries: Vec<Library>,
     used: Instant,
-    /// A task waits for the time at which it closes them.
+    /// A task waits for the moment at which it closes the libraries.
     closes: bool,
     /// The reader has ended: no library is kept open.
     over: bool,
@@ -46,7 +46,7 @@ struct Kept {
 }
 
 impl Reader {
-    /// For a storage directory; so many read from it at a time.
+    /// A reader of a storage directory; at most `at_once` reads run at a time.
     pub fn new(dir: impl Into<PathBuf>, at_once: usize) -> Self {
         Self {
             shared: Arc::new(Shared {
@@ -70,7 +70,7 @@ impl Reader {
         &self.shared.dir
     }
 
-    /// Does some reading, and waits for it. What was begun goes on when nobody waits any more, and keeps its turn until then.
+    /// Runs a read and waits for it. A read that began goes on when its caller is gone, and keeps its turn until it ends.
     pub async fn read<T, E>(
         &self,
         work: impl FnOnce(&Library) -> Result<T, E> + Send + 'static,
@@ -98,18 +98,19 @@ impl Reader {
         }
     }
 
-    /// Closes what is open, and keeps nothing open from now on: the storage thread, which is the last, cleans up.
+    /// Closes the open libraries, and keeps none open from now on. The storage thread then has the last connection, and cleans
+    /// up.
     pub async fn close(&self) {
         let libraries = {
             let mut kept = self.shared.kept();
             kept.over = true;
             std::mem::take(&mut kept.libraries)
         };
-        // Whether a thread was there to do it changes nothing: they are dropped in any case.
+        // The result does not matter: the libraries are dropped in any case.
         let _ = spawn_blocking(move || drop(libraries)).await;
     }
 
-    /// Has a task close what nobody reads from any more, unless one waits for that already.
+    /// Has a task close the unused libraries, unless one waits for that already.
     fn close_when_idle(&self) {
         if std::mem::replace(&mut self.shared.kept().closes, true) {
             return;
@@ -138,7 +139,7 @@ impl Shared {
         done
     }
 
-    /// One that is open, of the journal that is there now.
+    /// An open library of the journal that is there now.
     fn take(&self) -> Result<Library, StoreError> {
         loop {
             let kept = self.kept().libraries.pop();
@@ -164,7 +165,7 @@ impl Shared {
         }
     }
 
-    /// All that is kept, if nobody read for a while.
+    /// All libraries that are kept, if no read used them for a while.
     fn idle(&self) -> Option<Vec<Library>> {
         let mut kept = self.kept();
         let reads = self.turns.available_permits() < self.at_once;
@@ -203,7 +204,7 @@ mod tests {
         reader.shared.kept().opened
     }
 
-    /// Files of this directory that this process has open.
+    /// Number of files of this directory that this process has open.
     fn held(dir: &Path) -> usize {
         let open = std::fs::read_dir("/proc/self/fd").unwrap();
         let paths = open.filter_map(|fd| std::fs::read_link(fd.ok()?.path()).ok());
@@ -228,7 +229,7 @@ mod tests {
         std::fs::rename(&dir, &elsewhere).unwrap();
         assert!(matches!(depth(&reader).await, Err(StoreError::NoTape { .. })));
         assert_eq!(held(home.path()), 0, "what went away is let go of");
-        // Another one comes in its place, and then the first again.
+        // Another store takes the place of the first, and then the first comes back.
         store(&dir).shutdown().unwrap();
         depth(&reader).await.unwrap();
         std::fs::rename(&dir, home.path().join("another")).unwrap();
@@ -289,7 +290,7 @@ mod tests {
         tokio::task::yield_now().await;
         tokio::time::advance(PATIENCE).await;
         assert!(matches!(fourth.await.unwrap(), Err(StoreError::Busy)));
-        // Nobody waits for one any more: its turn comes back when it ends, not before.
+        // No caller waits for this read any more: its turn is free when it ends, not before.
         slow.pop().unwrap().abort();
         drop(ends);
         for read in slow {

@@ -9,16 +9,17 @@ use super::Reader;
 use crate::event::Posted;
 use crate::store::{Callback, Change, Command, OutboxChange, Place, Progress, Store, StoreError};
 
-/// The journal is asked so often where a listener is, until it answers.
+/// The pause between two questions to the journal about a listener's position.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// One listener's place in the outbox.
+/// The position of one listener in the outbox.
 ///
 /// ```text
 /// outbox ── fetch ──► what is read ahead ── (the listener) ── acknowledge ──► cursor ── commit ──► journal
 /// ```
 ///
-/// It is a place in one journal: one that is made anew counts from 1 on again, and [`is_current`](Self::is_current) says so.
+/// The position belongs to one journal. A journal that is made again counts from 1, and [`is_current`](Self::is_current)
+/// reports that.
 pub struct Subscription {
     listener: String,
     store: Store,
@@ -26,18 +27,19 @@ pub struct Subscription {
     progress: watch::Receiver<Progress>,
     /// The identity of the journal that the events are from.
     journal: i64,
-    /// The listener has all up to here.
+    /// The listener has all events up to this number.
     cursor: u64,
     /// The position of the listener in the journal.
     committed: u64,
-    /// The newest event that may have been read: nothing is to be had up to here.
+    /// The newest event that may have been read: no event up to here can still be read.
     looked: u64,
 }
 
 impl Subscription {
-    /// Where a listener stands, once the journal says so. `unknown` is called as often as the journal does not know it.
+    /// The position of a listener, once the journal gives it. `unknown` is called each time that the journal does not know the
+    /// listener.
     pub async fn open(store: Store, reader: Reader, listener: &str, unknown: impl Fn()) -> Self {
-        // The store knows its listeners already.
+        // The store has the listeners in its queue already.
         flush(&store).await;
         loop {
             let name = listener.to_owned();
@@ -62,17 +64,17 @@ impl Subscription {
         }
     }
 
-    /// False when the journal was made anew: the listener is to be looked up there.
+    /// False when the journal was made again: the listener's position has to be read from the new one.
     pub fn is_current(&self) -> bool {
         self.progress.borrow().journal == self.journal
     }
 
-    /// Resolves when something happened in the store; false when nothing will any more.
+    /// Resolves when something happened in the store; false when the store has ended.
     pub async fn changed(&mut self) -> bool {
         self.progress.changed().await.is_ok()
     }
 
-    /// The listener has all events up to this one.
+    /// The listener has all events up to this number.
     pub fn cursor(&self) -> u64 {
         self.cursor
     }
@@ -82,7 +84,7 @@ impl Subscription {
         self.progress.borrow_and_update().events > self.looked
     }
 
-    /// Reads events behind `after`: so many, and so many bytes of bodies. Nothing is held while that is waited for.
+    /// Reads events behind `after`: so many, and so many bytes of bodies. The future borrows nothing of the subscription.
     pub fn fetch(
         &mut self,
         after: u64,
@@ -98,29 +100,29 @@ impl Subscription {
         }
     }
 
-    /// The events of [`fetch`](Self::fetch) were taken: there may be more behind the last one.
+    /// Notes that the events of [`fetch`](Self::fetch) were taken: there may be more behind the last one.
     pub fn took(&mut self, rows: &[Posted]) {
         if let Some(last) = rows.last() {
             self.looked = self.looked.min(last.sequence);
         }
     }
 
-    /// There may be more events than were read: the outbox is to be read again.
+    /// Has the outbox read again: there may be more events than were read.
     pub fn look_again(&mut self) {
         self.looked = 0;
     }
 
-    /// The listener has all events up to this one.
+    /// Notes that the listener has all events up to this number.
     pub fn acknowledge(&mut self, through: u64) {
         self.cursor = self.cursor.max(through);
     }
 
-    /// Events that it has and the journal does not know of.
+    /// Number of events that the listener has and the journal does not know of.
     pub fn uncommitted(&self) -> u64 {
         self.cursor - self.committed
     }
 
-    /// Tells the journal how far the listener is.
+    /// Tells the journal the listener's position.
     pub fn commit(&mut self) {
         if self.cursor == self.committed {
             return;
@@ -144,14 +146,14 @@ impl Subscription {
         Ok(missed.await?.into_iter().next())
     }
 
-    /// Has the journal remember something of the listener.
+    /// Has the journal remember a change of the listener.
     pub fn submit(&self, change: OutboxChange) {
         if let Err(refused) = self.store.submit(Command::Change(Change::Outbox(change))) {
             tracing::debug!("{}: not written down: {refused}", self.listener);
         }
     }
 
-    /// Waits until the journal knows what was submitted.
+    /// Waits until the journal knows all that was submitted.
     pub async fn flush(&self) {
         flush(&self.store).await;
     }
@@ -212,7 +214,7 @@ mod tests {
         assert_ne!(one.uncommitted(), 0);
         one.commit();
         assert_eq!(one.uncommitted(), 0);
-        // Never back.
+        // A position never goes back.
         one.acknowledge(rows[0].sequence);
         assert_eq!(one.cursor(), rows[1].sequence);
         let mut again = open().await;

@@ -18,7 +18,7 @@ use crate::store::reader::Reader;
 use crate::store::segment::tape_start;
 
 impl Recovery<'_> {
-    /// Adopts a file without a row, or finds what else becomes of it.
+    /// Adopts a file without a row, or decides what else becomes of it.
     pub(super) fn stranger(
         &mut self,
         path: PathBuf,
@@ -31,7 +31,8 @@ impl Recovery<'_> {
                 self.stray(path);
                 return Ok(());
             }
-            // The file may be a segment, and a later start may open it. So it is not moved, but named at every start.
+            // The file may be a segment, and a later start may be able to open it. So it is not moved, but named at every
+            // start.
             Err(error) => {
                 self.name(&path, &format!("has no row and cannot be opened: {error}"));
                 return Ok(());
@@ -74,7 +75,7 @@ impl Recovery<'_> {
                 self.strays.push(path);
                 return Ok(());
             }
-            // The file is in the place that its identity names, and the identity has a checksum: the row is wrong.
+            // The file is in the place that its identity names, and the identity has a checksum. So the row is wrong.
             return Err(StoreError::JournalDamaged {
                 path: self.dir.join(journal::FILE),
                 reason: format!(
@@ -142,7 +143,7 @@ impl Recovery<'_> {
             tracks: scanned.tracks.clone(),
         }));
         let end = tape_end(&scanned);
-        // Tape that no recording names gets one named after its publish, the same at every start.
+        // Tape without a recording gets one that is named after its publish: the same one at every start.
         let own = [RecordingId::from_bytes(identity.publish.to_bytes())];
         let mut named = identity.recordings.clone();
         named.retain(|id| !self.deleted.has(*id));
@@ -153,7 +154,7 @@ impl Recovery<'_> {
         }
         self.seal(&path, file.as_ref(), &scanned, space)?;
         if scanned.gone {
-            // Nobody knows how much of the deleted fragments was overwritten.
+            // It is unknown how much of the deleted fragments was overwritten.
             self.ops.push(Op::Blank { id: segment });
         }
         Ok(())

@@ -25,12 +25,12 @@ use crate::store::error::Unusable;
 use crate::store::journal::{BESIDE, FILE, may_have_recordings};
 use crate::store::{StoreError, paths};
 
-/// Damaged journals that are kept. One that is damaged again and again must not fill the flash: of those past
-/// this number the oldest goes, but never the first, and none with recordings to keep one without. What a later release
-/// wrote is whole, and is not counted.
+/// Most damaged journals that are kept: a journal that is damaged again and again must not fill the flash. Beyond this number
+/// the oldest goes, but never the first one. A journal with recordings never goes to keep one without. The journal of a later
+/// release is whole, and is not counted.
 const KEPT: usize = 4;
 
-/// The folders of tapes that were set aside begin with this.
+/// The prefix of the folders of tapes that were set aside.
 const TAPES: &str = "tape-set-aside-";
 
 const NOTE: &str = "journal.condemned";
@@ -110,8 +110,8 @@ impl Aside {
         Ok(aside)
     }
 
-    /// The journal that this start made from the tape cannot be used either: the tape is set aside, too, and the next one
-    /// begins beside it. A box must record.
+    /// Sets the tape aside, too: the journal that this start made from it cannot be used either. The next tape begins beside
+    /// it, because a box must record.
     pub(super) fn without_tape(
         mut self,
         dir: &Path,
@@ -152,7 +152,8 @@ impl Aside {
         sync(dir)
     }
 
-    /// Moves the journal into its folder, or what of it an earlier start did not get to; then the tape, if it is to go.
+    /// Moves the journal into its folder, or the rest of it after an interrupted start. Then moves the tape, if it is set
+    /// aside, too.
     pub(super) fn carry_out(&self, dir: &Path, disk: &dyn Disk) -> Result<(), StoreError> {
         self.move_journal(dir)?;
         let Some(tape) = &self.tape else { return Ok(()) };
@@ -167,7 +168,7 @@ impl Aside {
             to.display(),
             tape.reason
         );
-        // The journal that was made from this tape has rows of files that are not there any more.
+        // The journal that was made from this tape has rows of files that are gone.
         forget_journal(dir)?;
         disk.rename(&from, &to)
             .map_err(StoreError::disk("set aside", &from))?;
@@ -178,7 +179,7 @@ impl Aside {
         let folder = dir.join(&self.folder);
         let (from, to) = (dir.join(FILE), folder.join(FILE));
         if disk::is_there(&from) && disk::is_there(&to) {
-            // All was moved, and this is the journal that was made then.
+            // All files were moved, and the journal here is the one that was made after that.
             return Ok(());
         }
         tracing::warn!(
@@ -191,7 +192,7 @@ impl Aside {
             .create_dir(&folder)
             .map_err(StoreError::disk("make", &folder))?;
         sync(dir)?;
-        // The database first: as long as it is where it was, so is its WAL.
+        // The database is moved first: as long as it is in its old place, so is its WAL.
         for suffix in [&[""][..], &BESIDE].concat() {
             let name = format!("{FILE}{suffix}");
             let from = dir.join(&name);
@@ -214,13 +215,12 @@ impl Aside {
         })
     }
 
-    /// True for a journal that lies where the one that was set aside was, and has nothing in it: a start made it, and did
-    /// not come to its end.
+    /// True for a journal without content in the place of the one that was set aside: a start made it, and did not finish.
     pub(super) fn left_nothing(&self, dir: &Path) -> bool {
         disk::is_there(&dir.join(&self.folder).join(FILE)) && !may_have_recordings(dir)
     }
 
-    /// The event of it is durable: the note goes to where the journal is.
+    /// Moves the note to the journal's folder: the event is durable.
     pub(super) fn told(&self, dir: &Path) -> Result<(), StoreError> {
         let (note, folder) = (dir.join(NOTE), dir.join(&self.folder));
         disk::replace(&note, &folder.join("reason.json")).map_err(StoreError::disk("move", &note))?;
@@ -265,16 +265,16 @@ fn numbered(dir: &Path) -> Result<Vec<(u32, String)>, StoreError> {
     Ok(found)
 }
 
-/// Kind and number of a folder's name.
+/// The kind and the number in a folder's name.
 fn split(name: &str) -> Option<(&str, u32)> {
     let (kind, number) = name.strip_prefix("journal-")?.split_once('-')?;
     let known = kind == "damaged" || kind == "newer";
     number.parse().ok().filter(|_| known).map(|number| (kind, number))
 }
 
-/// Removes a journal that a start made and that tells of nothing.
+/// Removes a journal that a start made and that has no content.
 pub(super) fn forget_journal(dir: &Path) -> Result<(), StoreError> {
-    // The database last: as long as it is there, its WAL is taken for its own.
+    // The database is removed last: as long as it is there, the WAL counts as its own.
     for suffix in [&BESIDE[..], &[""]].concat() {
         remove(&dir.join(format!("{FILE}{suffix}")))?;
     }
@@ -286,7 +286,7 @@ fn is_tape(name: &str) -> bool {
         .is_some_and(|number| number.parse::<u32>().is_ok())
 }
 
-/// Removes damaged journals that are too many, but not the one in `newest`.
+/// Removes damaged journals beyond the limit, but not the one in `newest`.
 fn forget_oldest(dir: &Path, newest: &str) -> Result<(), StoreError> {
     let all = numbered(dir)?.into_iter().map(|(_, name)| name);
     let mut damaged: Vec<String> = all
@@ -307,7 +307,7 @@ fn forget_oldest(dir: &Path, newest: &str) -> Result<(), StoreError> {
                 "{}: removed; edgereel keeps {KEPT} damaged journals, and there are newer ones",
                 folder.display()
             ),
-            // Someone put something there; let it be.
+            // Another program put a file there: it stays.
             Err(error) => tracing::warn!("{}: cannot remove: {error}", folder.display()),
         }
         damaged.retain(|other| *other != name);
@@ -315,8 +315,9 @@ fn forget_oldest(dir: &Path, newest: &str) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Which of the journals that were set aside, oldest first, goes next: the oldest without recordings, else the oldest. Never
-/// the first, which is as it was before anything went wrong; and none with recordings because of a newest without.
+/// The journal that goes next, of those that were set aside, oldest first: the oldest without recordings, else the oldest. The
+/// first one never goes: it is from before anything went wrong. If the newest has no recordings, no journal with recordings
+/// goes for it.
 fn superfluous(all: &[String], newest: &str, has_recordings: impl Fn(&str) -> bool) -> Option<String> {
     let later = || all.iter().skip(1).filter(|name| *name != newest);
     let empty = later().find(|name| !has_recordings(name));
@@ -352,7 +353,7 @@ mod tests {
         assert_eq!(goes(&["1", "2", "3", "4", "5"], 4).as_deref(), Some("2"));
         assert_eq!(goes(&["1", "2", "4", "5"], 4).as_deref(), Some("3"));
         assert_eq!(goes(&[], 4).as_deref(), Some("2"));
-        // An empty one is no reason to remove one that is not.
+        // An empty journal is no reason to remove one with recordings.
         assert_eq!(goes(&["1", "2", "3", "4"], 4), None);
         assert_eq!(goes(&["2", "3", "4"], 4), None);
     }

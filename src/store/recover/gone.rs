@@ -1,6 +1,5 @@
-//! Media that was deleted on request must not come back: not with a journal that is made again, and not with a journal or
-//! files that
-//! somebody restored from a copy.
+//! Media that was deleted on request must not come back: not with a journal that is made again, and not with a journal or files
+//! that somebody restored from a copy.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -15,10 +14,10 @@ use crate::store::journal::{Blocks, Journal, Op};
 use crate::store::reader::Reader;
 use crate::store::{StoreError, paths};
 
-/// The list of what was deleted.
+/// The list of deleted media.
 pub(super) struct Deleted {
     recordings: BTreeSet<RecordingId>,
-    /// Read when the first file without a row is met.
+    /// The deleted parts, read when recovery meets the first file without a row.
     parts: Option<HashMap<SegmentId, Vec<Part>>>,
 }
 
@@ -26,7 +25,7 @@ impl Deleted {
     pub(super) fn read(dir: &Path, disk: &dyn Disk) -> Result<Self, StoreError> {
         let failed = |error| StoreError::disk("read", &paths::deleted(dir))(error);
         let mut recordings = deleted::ids(disk, dir).map_err(failed)?;
-        // One that is too long is no reason not to start.
+        // A list that is too long does not stop the start.
         if let Err(error) = deleted::trim(disk, dir, &mut recordings) {
             tracing::warn!("{}: {error}", paths::deleted(dir).display());
         }
@@ -63,7 +62,7 @@ impl Recovery<'_> {
         self.remove(path)
     }
 
-    /// Carries out deletions that the journal does not know of, and those that the power came before.
+    /// Carries out deletions that the journal does not know of, and those that a power cut prevented.
     pub(super) fn delete(&mut self, journal: &Journal, live: &Live) -> Result<(), StoreError> {
         let folder = paths::deleted(self.dir);
         let known = journal.deleted()?;
@@ -86,7 +85,7 @@ impl Recovery<'_> {
                 self.ops.push(Op::Blank { id: *id });
             }
         }
-        // One that is still on its way to its end is deleted by the writer, behind it.
+        // The writer deletes a recording whose end is still on its way, after that end.
         let doomed = journal.doomed()?.into_iter();
         let doomed = doomed.filter(|id| !live.recordings.contains(id));
         self.ops.extend(doomed.map(|id| Op::Delete { id }));
@@ -94,8 +93,8 @@ impl Recovery<'_> {
     }
 }
 
-/// Enters deletions in the list that are not in it yet. Also where a file is there: the power may go before its name is
-/// durable.
+/// Enters deletions in the list that are not in it yet. A deletion whose file is there is entered, too: a power cut may come
+/// before the name is durable.
 pub(super) fn list(
     dir: &Path,
     disk: &dyn Disk,
@@ -114,7 +113,8 @@ pub(super) fn list(
     }
 }
 
-/// False for a file that has in it what was deleted of its segment: it was put back from a copy. One that cannot be read has not.
+/// False for a file that contains deleted fragments of its segment: somebody restored it from a copy. A file that cannot be
+/// read counts as blank.
 pub(in crate::store) fn is_blank(
     disk: &dyn Disk,
     path: &Path,
@@ -134,7 +134,7 @@ pub(in crate::store) fn is_blank(
     stretches.is_none_or(|stretches| stretches.iter().all(marked))
 }
 
-/// Takes what was deleted out of what was read of a file; true when there was anything of it.
+/// Takes the deleted parts out of a scanned file; true when there were any.
 pub(super) fn take_out(scanned: &mut Scanned, parts: &[Part]) -> bool {
     let before = scanned.index.fragments.len();
     let stays = |fragment: &_| parts.iter().all(|part: &Part| !part.covers(fragment));

@@ -1,8 +1,7 @@
 //! The start of a store: it opens the journal, or sets it aside and makes it again, and repairs what the last run left.
 //!
-//! Its promises: media that can be read is never deleted; the next start repairs a crash at any point of recovery;
-//! recovering twice
-//! does no more than recovering once.
+//! Its promises: media that can be read is never deleted; the next start repairs a crash at any point of recovery; recovering
+//! twice does no more than recovering once.
 //!
 //! | module | what it is |
 //! |---|---|
@@ -42,9 +41,9 @@ pub(super) use self::strays::stray_name;
 
 /// Opens the journal of a storage directory and recovers. Afterwards no segment, recording or publish is open.
 ///
-/// A journal that is damaged, or a later release's, is set aside and a new one made from the files of the tape. When that
-/// cannot be used either, the files are the reason: the tape is set aside, too, and an empty one begun. An error of the file
-/// system, or of another process that holds the journal, sets nothing aside: it is returned.
+/// A journal that is damaged, or a later release's, is set aside, and a new one is made from the files of the tape. If the new
+/// one cannot be used either, the files are the reason: the tape is set aside, too, and an empty one is begun. An error of the
+/// file system, or of another process that holds the journal, sets nothing aside: it is returned.
 pub(super) fn start(
     dir: &Path,
     disk: &dyn Disk,
@@ -52,7 +51,7 @@ pub(super) fn start(
     occasion: Occasion<'_>,
 ) -> Result<(Journal, RecoveryReport), StoreError> {
     let mut aside = Aside::pending(dir)?;
-    // The journal that is tried is one that this start made.
+    // True when this start made the journal that is tried.
     let mut made = false;
     if aside.is_none() && aside::is_emptied(dir, disk) {
         made = true;
@@ -75,7 +74,7 @@ pub(super) fn start(
             return Err(error);
         };
         aside = match aside {
-            // One that a start made and did not come to its end with is no second reason.
+            // A journal that a start made and did not finish is no second reason.
             Some(before) if !made && before.left_nothing(dir) => {
                 aside::forget_journal(dir)?;
                 Some(before)
@@ -95,7 +94,7 @@ pub(super) fn start(
     }
 }
 
-/// Opens and recovers once. A panic on the way is a defect that what is on the card provokes, and is judged as damage: a box
+/// Opens and recovers once. A panic in it is a defect that a file on the card causes. It is judged as damage, because a box
 /// must record.
 fn attempt(
     dir: &Path,
@@ -140,7 +139,7 @@ pub(super) mod tests {
         static FAILS: Cell<u32> = const { Cell::new(0) };
     }
 
-    /// So many recoveries of this thread fail while there is a tape, as by a defect that a file on it provokes.
+    /// Has so many recoveries of this thread fail while there is a tape, like a defect that a file on it causes.
     pub(in crate::store) fn fail(times: u32) {
         FAILS.set(times);
     }

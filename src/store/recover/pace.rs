@@ -9,12 +9,12 @@ use crate::media::Micros;
 use crate::store::clock::Clock;
 use crate::store::disk::DiskFile;
 
-/// A line in the log so often.
+/// The time between two lines in the log.
 const SAID_EVERY: Micros = 5_000_000;
 
 static LOOKED_AT: AtomicU64 = AtomicU64::new(0);
 
-/// Files that recoveries of this process have looked at, and reads of them: a number that grows while one gets on.
+/// Number of files that recoveries of this process have examined, and of reads: it grows while a recovery makes progress.
 pub fn looked_at() -> u64 {
     LOOKED_AT.load(Ordering::Relaxed)
 }
@@ -29,7 +29,7 @@ impl ReadAt for Paced<'_> {
     }
 }
 
-/// Counts files, and says now and then how many they are.
+/// Counts files, and logs their number now and then.
 pub(super) struct Pace<'a> {
     clock: &'a dyn Clock,
     files: u64,
@@ -45,7 +45,7 @@ impl<'a> Pace<'a> {
         }
     }
 
-    /// The next file, in `folder`.
+    /// Notes the next file, in `folder`.
     pub(super) fn step(&mut self, folder: &Path) {
         LOOKED_AT.fetch_add(1, Ordering::Relaxed);
         self.files += 1;

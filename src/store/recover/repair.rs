@@ -1,14 +1,13 @@
 //! The repairs of a start: they bring files and rows into agreement again, whatever ended the last run.
 //!
-//! Recovery reads only segments that were open; of sealed ones it needs only the name. It keeps everything that is
-//! readable. The next
-//! start repairs a crash at any point of it:
+//! Recovery reads only segments that were open; of sealed ones it needs only the name. It keeps everything that is readable.
+//! The next start repairs a crash at any point of it:
 //!
-//! 1. Files of open segments are cut to their last whole fragment and synced; those without one are removed, and
+//! 1. Files of open segments are cut to their last whole fragment and synced. Files without a whole fragment are removed, and
 //!    so are files that were taken over from an evicted segment and not written to.
 //! 2. One transaction seals their rows, adopts files without a row, closes open publishes and recordings, and writes the event.
-//! 3. Files that nobody can read are moved to `lost+found`. This comes last, so that the event is there first. A crash in between
-//!    reports them twice.
+//! 3. Files that cannot be read are moved to `lost+found`. This comes last, so that the event is there first. A crash in
+//!    between reports them twice.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::OsString;
@@ -28,21 +27,21 @@ use crate::store::reader::read_exact;
 use crate::store::segment::{boxes_crc, fragment_end, is_worth_keeping, tape_start};
 use crate::store::{Entry, RecoveryReport, StoreError, paths};
 
-/// Names given in an event; the rest is in the log.
+/// Most names in an event; the others are in the log.
 const NAMES: usize = 20;
 
-/// Why a storage directory is repaired.
+/// The occasion of a repair.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::store) enum Occasion<'a> {
     /// The service starts: this boot gets its place on the tape, and the event tells of the start.
     Start,
-    /// Someone asked for it: what there was nothing to do about is not told of.
+    /// A user asked for it: only work that was done is reported.
     Repair,
-    /// The directory was away while the service ran, and is back: what is live goes on.
+    /// The directory was away while the service ran, and is back: live publishes go on.
     Return(&'a Live),
 }
 
-/// Publishes and recordings that go on, or whose end is still to be told.
+/// Publishes and recordings that go on, or whose end is not told yet.
 #[derive(Clone, Debug, Default)]
 pub(in crate::store) struct Live {
     pub(in crate::store) publishes: HashSet<PublishId>,
@@ -144,21 +143,21 @@ pub(in crate::store) fn recover_as(
 pub(super) struct Recovery<'a> {
     pub(super) dir: &'a Path,
     pub(super) disk: &'a dyn Disk,
-    /// The present one: its clock knows better than any file.
+    /// The present boot: its clock is better than the dates in any file.
     pub(super) boot: Option<[u8; 16]>,
     pub(super) ops: Vec<Op>,
     pub(super) report: Recovered,
-    /// Directories that lost or kept a name that must be durable before the rows say so.
+    /// Directories with changed names that must be durable before the rows say so.
     touched: Vec<PathBuf>,
     pub(super) strays: Vec<PathBuf>,
-    /// Recordings that adopted segments name: the publish, and from where to where they have tape.
+    /// Recordings that adopted segments name: the publish, and where their tape begins and ends.
     pub(super) adopted: BTreeMap<RecordingId, (PublishId, Micros, Micros)>,
     /// Segments that were adopted.
     pub(super) segments: HashSet<SegmentId>,
     /// Publishes that adopted segments name.
     pub(super) publishes: HashMap<PublishId, Publish>,
     pub(super) pace: Pace<'a>,
-    /// Where the tape ends that rows tell of; read when it is first asked for.
+    /// The end of the tape by the rows; read when it is first needed.
     pub(super) tape_known: Option<Option<Micros>>,
     /// The list of media that was deleted on request and must not come back.
     pub(super) deleted: Deleted,
@@ -167,7 +166,7 @@ pub(super) struct Recovery<'a> {
 type Rows = HashMap<(OsString, OsString), (SegmentId, StreamName, u64, SegmentState)>;
 
 impl Recovery<'_> {
-    /// Every file against the rows, then every row that is left.
+    /// Compares every file with the rows, and then handles the rows without a file.
     fn compare(&mut self, journal: &Journal) -> Result<(), StoreError> {
         let mut rows: Rows = HashMap::new();
         for row in journal.files()? {
@@ -185,7 +184,8 @@ impl Recovery<'_> {
             dirs.insert(path.clone());
             let files = match self.list(&path) {
                 Ok(files) => files,
-                // `lost+found` of a file system, say. Where there are rows, not to know their files is an error.
+                // A folder such as `lost+found` of a file system has no rows. Where there are rows, an unreadable folder is an
+                // error.
                 Err(error) if rows.keys().all(|(dir, _)| *dir != stream.name) => {
                     self.name(
                         &path,
@@ -201,7 +201,7 @@ impl Recovery<'_> {
                 let successor = paths::sequence(&file.name) < last;
                 let path = path.join(&file.name);
                 if file.is_dir {
-                    // Also where a row wants a file: that one is gone.
+                    // A row may want this file: it counts as gone.
                     self.stray(path);
                     continue;
                 }
@@ -219,13 +219,13 @@ impl Recovery<'_> {
         let mut left: Vec<_> = rows.into_values().collect();
         left.sort_unstable_by(|a, b| (&a.1, a.2).cmp(&(&b.1, b.2)));
         for (id, stream, sequence, state) in left {
-            // Before its row goes: a file that was removed and not synced away would come back as a stranger.
+            // The removal is made durable before the row goes: otherwise the file would come back as a stranger.
             let dir = paths::stream(self.dir, &stream);
             if !matches!(state, SegmentState::Sealed | SegmentState::Missing) && dirs.contains(&dir) {
                 self.touched.push(dir);
             }
             match state {
-                // Committed, and the power went before the file was durable: there never was media.
+                // The row was committed, and the power went before the file was durable: there never was media.
                 SegmentState::Open => {
                     self.report.empty += 1;
                     self.ops.push(Op::DropSegment { id });
@@ -236,7 +236,7 @@ impl Recovery<'_> {
                     self.ops.push(Op::Missing { id, missing: true });
                 }
                 SegmentState::Missing => {}
-                // Another segment took the file over, or it is removed.
+                // Another segment took the file over, or the file was removed.
                 SegmentState::Spare | SegmentState::Wipe => self.ops.push(Op::Evicted { id }),
             }
         }
@@ -247,7 +247,7 @@ impl Recovery<'_> {
     fn repair(&mut self, id: SegmentId, path: PathBuf, journal: &Journal) -> Result<(), StoreError> {
         let file = match self.disk.open(&path) {
             Ok(file) => file,
-            // It may open another day: row and file stay as they are.
+            // A later start may be able to open it: row and file stay as they are.
             Err(error) => {
                 self.name(&path, &format!("cannot be opened: {error}"));
                 return Ok(());
@@ -266,13 +266,13 @@ impl Recovery<'_> {
                 drop(file);
                 let other = journal.segment(scanned.identity.segment)?;
                 match other.map(|other| other.state) {
-                    // It was taken over and not written to: its media was given up before.
+                    // The file was taken over and not written to: its media was given up before.
                     Some(SegmentState::Spare | SegmentState::Wipe) => self.remove(path),
-                    // Its row never got a file; what lies in its place is another's.
+                    // The row never got a file; another segment's file lies in its place.
                     _ => self.stranger(path, journal, false),
                 }
             }
-            // Whole, and nothing that this recorder writes: that is no tear.
+            // The file is whole, and contains what this recorder never writes: that is no tear.
             Err(ScanError::Malformed { what }) => {
                 self.set_aside(id, path, &format!("has a header that cannot be used: {what}"))
             }
@@ -289,7 +289,7 @@ impl Recovery<'_> {
                 self.seal(&path, file.as_ref(), &scanned, space)
             }
             Err(ScanError::Io { source, .. }) => {
-                // The medium may read it another day: row and file stay as they are.
+                // The medium may read it at a later start: row and file stay as they are.
                 self.name(&path, &format!("cannot be read: {source}"));
                 Ok(())
             }
@@ -307,7 +307,7 @@ impl Recovery<'_> {
         }
     }
 
-    /// A segment whose media was durable, and cannot be read without someone who knows how.
+    /// Sets a segment aside whose media was durable, and can be read only by an expert.
     pub(super) fn set_aside(&mut self, id: SegmentId, path: PathBuf, what: &str) -> Result<(), StoreError> {
         self.name(&path, what);
         self.ops.push(Op::DropSegment { id });
@@ -315,7 +315,7 @@ impl Recovery<'_> {
         Ok(())
     }
 
-    /// Cuts a file to its last whole fragment and makes that durable: what was read may so far be only in memory.
+    /// Cuts a file to its last whole fragment and makes that durable: the bytes that were read may so far be only in memory.
     /// Returns the file's length.
     pub(super) fn keep(
         &mut self,
@@ -326,7 +326,7 @@ impl Recovery<'_> {
     ) -> Result<u64, StoreError> {
         let mut space = len;
         if left == Left::Damage {
-            // The bytes behind were durable once: someone may want to look at them.
+            // The bytes behind were durable once, so a person may want to examine them.
             self.name(path, &format!("is damaged at byte {}", scanned.valid_len));
         } else if scanned.stopped != Stopped::Clean || !is_worth_keeping(scanned.valid_len, len) {
             self.report.truncated_bytes += scanned.torn;
@@ -374,7 +374,7 @@ impl Recovery<'_> {
             }
             let (end, reason) = (None, reason.to_owned());
             if resumes {
-                // Whoever comes back in time goes on with it; the recorder sees to it that it does not wait for ever.
+                // A publisher that comes back in time goes on with the recording. The recorder ends the wait.
                 self.report.recordings_paused += 1;
                 self.ops.push(Op::PauseRecording { id, end, reason });
             } else {
@@ -394,7 +394,7 @@ impl Recovery<'_> {
         Ok(())
     }
 
-    /// Removes a file that has not one fragment.
+    /// Removes a file that has no fragment.
     pub(super) fn remove(&mut self, path: PathBuf) -> Result<(), StoreError> {
         self.disk
             .unlink(&path)
@@ -431,8 +431,8 @@ impl Recovery<'_> {
     }
 }
 
-/// Writes a part of a file over itself. A sync that failed before the process died leaves bytes that can be read and are
-/// on no medium, and that no later sync looks at: they are only in memory, and clean.
+/// Writes a part of a file over itself. A sync that failed before the process died leaves bytes that can be read, are on no
+/// medium, and count as clean in memory. No later sync writes them.
 fn write_again(file: &dyn DiskFile, mut at: u64, end: u64) -> io::Result<()> {
     let mut block = vec![0; 256 * 1024];
     while at < end {

@@ -1,21 +1,20 @@
 //! The media of a segment without a row behind a damaged place.
 //!
-//! A segment that was being written ends at its first fragment that is not whole: nobody acknowledged the bytes behind it.
-//! When the
-//! row of a file is lost, nobody knows whether the file was being written. Then a flipped bit at its beginning must not cost the
-//! rest.
+//! A segment that was being written ends at its first fragment that is not whole: the bytes behind it were never acknowledged.
+//! When the row of a file is lost, it is unknown whether the file was being written. Then a flipped bit at its beginning must
+//! not cost the rest.
 
 use super::pace::Paced;
 use crate::format::fmp4::{self, FIRST_SEQUENCE, Left, Position, ScanError, Scanned, Stopped};
 use crate::store::disk::DiskFile;
 
-/// Reads a segment as far as it goes, over fragments whose media is damaged and whose boxes are not.
+/// Reads a segment as far as it goes, over fragments with damaged media and whole boxes.
 ///
-/// One that has a `successor` was synced and sealed before that began: when its boxes lead to its very end, its media is
-/// not read. To read all of a full card takes an hour, and nobody records meanwhile.
+/// A segment with a `successor` was synced and sealed before its successor began. When its boxes lead to its very end, its
+/// media is not read: to read all of a full card takes an hour, without any recording.
 ///
-/// Of any other, media that its own boxes call durable is believed. `Damage` when something of it still lies behind: then
-/// the file must not be cut.
+/// In any other segment, the media that its boxes call durable is believed. `Damage` when such media still lies behind the end:
+/// then the file must not be cut.
 pub(super) fn salvage(file: &dyn DiskFile, len: u64, successor: bool) -> Result<(Scanned, Left), ScanError> {
     let reader = Paced(file);
     if let Some(scanned) = successor.then(|| by_its_boxes(&reader, len)).flatten() {
@@ -30,11 +29,11 @@ pub(super) fn salvage(file: &dyn DiskFile, len: u64, successor: bool) -> Result<
     let first = fmp4::read_header(&reader, len)?.len;
     let (mut index, _, stopped) = fmp4::scan_headers(&reader, len, segment, Position::first(first));
     if left == Left::Nothing && !behind(scanned.valid_len) {
-        // A lone fragment whose boxes are whole is something, whatever became of its media.
+        // A single fragment with whole boxes is kept for a person, whatever its media is like.
         let lone = scanned.index.fragments.is_empty() && !index.fragments.is_empty();
         return Ok((scanned, if lone { Left::Damage } else { Left::Nothing }));
     }
-    // The end may be torn as any end may be.
+    // The end may be torn, as any end may be.
     while let Some((last, sequence)) = index.fragments.iter().zip(FIRST_SEQUENCE..).last() {
         let at = Position {
             offset: last.offset,
@@ -85,11 +84,11 @@ mod tests {
     use crate::media::{PublishId, SegmentId};
     use crate::store::testing;
 
-    /// A file that is only read, of which no more may be read than so many bytes.
+    /// A file that is only read, and of which at most so many bytes may be read.
     struct Bounded {
         bytes: Vec<u8>,
         left: AtomicU64,
-        /// What had been looked at when it was read last.
+        /// The value of `looked_at` at the last read.
         looked_at: AtomicU64,
     }
 
@@ -130,7 +129,7 @@ mod tests {
         }
     }
 
-    /// A whole header, and then boxes that are right and that each claim a `moof` of all that follows.
+    /// A whole header, followed by valid boxes that each claim a `moof` of all bytes behind.
     fn prepared(boxes: usize) -> Vec<u8> {
         const BOX: usize = 68;
         let fragment = testing::fragment(0, true);
@@ -172,7 +171,7 @@ mod tests {
     fn a_prepared_file_costs_no_more_than_some_looks_at_it_and_each_is_seen() {
         let bytes = prepared(20_000);
         let len = bytes.len() as u64;
-        // A file so short may be looked at for 64 MiB, each time that something is looked for behind a place.
+        // A file this short may be read for 64 MiB, each time that a fragment is searched behind a place.
         let most = 3 * (64 << 20);
         assert!(
             10_000 * len > 50 * most,
@@ -186,7 +185,7 @@ mod tests {
         for successor in [false, true] {
             file.left.store(most, Ordering::Relaxed);
             let (scanned, left) = salvage(&file, len, successor).unwrap();
-            // Nobody knows what is in it: it is not cut.
+            // The content is unknown, so the file is not cut.
             assert_eq!(left, Left::Damage);
             assert!(scanned.index.fragments.is_empty());
         }

@@ -46,7 +46,7 @@ impl Recovery<'_> {
             taken.insert(name);
             self.touch(&path);
         }
-        // The new name first: a crash in between leaves two, never none.
+        // The new name is synced first: a crash in between leaves two names, never none.
         self.disk.sync_dir(&to).map_err(StoreError::disk("sync", &to))?;
         self.sync_dirs()?;
         self.disk
@@ -55,7 +55,7 @@ impl Recovery<'_> {
     }
 }
 
-/// `live+cam1-00000017.mp4`, with a number behind it when that is taken.
+/// The name in `lost+found`, such as `live+cam1-00000017.mp4`, with a number behind it when that name is taken.
 pub(in crate::store) fn stray_name(path: &Path, taken: &HashSet<OsString>) -> OsString {
     let mut name = OsString::new();
     if let Some(dir) = path

@@ -30,25 +30,25 @@ use crate::event::rfc3339;
 use crate::format::fmp4;
 use crate::media::{Micros, RecordingId, SegmentId};
 
-/// So many names of files in `lost+found` are listed; the others are counted.
+/// Most names of files in `lost+found` that are listed; the others are counted.
 const NAMES: usize = 100;
 
-/// Something that is wrong.
+/// A fault that the check found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// The file.
     pub path: PathBuf,
-    /// The segment that its row says it is; none for a file without a row.
+    /// The segment by the file's row; `None` for a file without a row.
     pub segment: Option<SegmentId>,
-    /// The fragment, where it is one that is damaged.
+    /// The damaged fragment, if the fault is in one.
     pub fragment: Option<FragmentAt>,
-    /// What is wrong.
+    /// The fault, in words.
     pub what: String,
-    /// The recordings that the segment is in.
+    /// The recordings that the segment belongs to.
     pub recordings: Vec<RecordingId>,
 }
 
-/// Where a fragment is.
+/// The position of a fragment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FragmentAt {
     /// Its number in the file, from 1.
@@ -57,23 +57,23 @@ pub struct FragmentAt {
     pub offset: u64,
     /// UTC of its first sample.
     pub start: Micros,
-    /// How much media it is; 0 when nothing tells.
+    /// The duration of its media; 0 when it is unknown.
     pub duration: Micros,
 }
 
-/// What the caller learns while the tape is read.
+/// A report to the caller while the tape is read.
 #[derive(Debug)]
 pub enum Step<'a> {
-    /// So many bytes of so many.
+    /// The bytes that were read so far.
     Progress {
         /// Bytes read.
         done: u64,
         /// Bytes of all sealed segments.
         total: u64,
     },
-    /// Something is wrong, and stays so.
+    /// A fault that stays.
     Found(&'a Finding),
-    /// Something was repaired, in words.
+    /// A repair that was made, in words.
     Done(&'a str),
 }
 
@@ -82,17 +82,17 @@ pub enum Step<'a> {
 pub struct Checked {
     /// Sealed segments.
     pub segments: u64,
-    /// Their bytes.
+    /// Bytes of these segments.
     pub bytes: u64,
-    /// Their fragments.
+    /// Fragments of these segments.
     pub fragments: u64,
-    /// Segments that are being written, or were when the power went: not judged.
+    /// Segments that are being written, or were when the power went: they are not judged.
     pub open: u64,
-    /// How often something was found.
+    /// Number of findings.
     pub findings: u64,
     /// The first names of files in `lost+found`.
     pub lost_found: Vec<PathBuf>,
-    /// How many there are.
+    /// Number of files in `lost+found`.
     pub lost_found_count: u64,
     /// Journals that were set aside.
     pub journals_set_aside: Vec<PathBuf>,
@@ -168,7 +168,7 @@ impl Check<'_> {
         (self.watch)(Step::Progress { done: 0, total });
     }
 
-    /// What is wrong with one segment.
+    /// Checks one segment, and reports its faults.
     fn segment(&mut self, row: &SegmentData) -> Result<Found, StoreError> {
         match row.state {
             SegmentState::Open => {
@@ -176,7 +176,7 @@ impl Check<'_> {
                 Ok(Found::default())
             }
             SegmentState::Missing => Ok(Found::gone()),
-            // Nobody's media any more.
+            // The media of this segment was given up.
             SegmentState::Spare | SegmentState::Wipe => Ok(Found::default()),
             SegmentState::Sealed => {
                 let path = paths::segment(self.dir, &row.stream, row.sequence);
@@ -209,7 +209,7 @@ impl Check<'_> {
         }
     }
 
-    /// Reports what is wrong, unless the segment changed after it was read.
+    /// Reports the faults of a segment, unless it changed after it was read.
     fn tell(&mut self, row: &SegmentData, troubles: Vec<Trouble>) -> Result<(), StoreError> {
         if troubles.is_empty() || !self.is_still(row)? {
             return Ok(());
@@ -263,7 +263,7 @@ impl Check<'_> {
                 .map(|(_, _, sequence, _)| paths::file(sequence).into())
                 .collect();
             for file in files.into_iter().filter(|file| !names.contains(&file.name)) {
-                // Evicted since it was listed, row and all.
+                // The segment was evicted since it was listed, with its row.
                 let still = self.disk.list(&path).unwrap_or_default().contains(&file);
                 match (still, file.is_dir) {
                     (false, _) => {}
@@ -313,7 +313,7 @@ impl Check<'_> {
         });
     }
 
-    /// Lists what earlier repairs left for a person to look at.
+    /// Lists the files that earlier repairs left for a person to examine.
     fn left(&mut self) -> Result<(), StoreError> {
         self.checked.journals_set_aside = recover::folders(self.dir)?;
         let dir = paths::lost_found(self.dir);

@@ -1,8 +1,8 @@
 //! `verify --repair`: the work of every start, and then the work that a start has no time for.
 //!
-//! Nothing that can be read is deleted. A damaged fragment stays where it is: footage with a flipped bit is
-//! still footage. Each change is one transaction, with the event that reports it. The next run continues a run that crashed, and
-//! a run after a complete run changes nothing.
+//! Readable media is never deleted. A damaged fragment stays where it is: footage with a flipped bit is still footage. Each
+//! change is one transaction, with the event that reports it. The next run continues a run that crashed, and a run after a
+//! complete run changes nothing.
 
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -24,7 +24,7 @@ use crate::store::recover::{Occasion, SetAside, recover_as, stray_name};
 use crate::store::segment::{boxes_crc, fragment_end};
 use crate::store::{AuditChange, Audited, RecoveryReport, StoreError, paths};
 
-/// Repairs a storage directory that no service uses, and tells what is still wrong with it.
+/// Repairs a storage directory that no service uses, and reports the faults that remain.
 pub fn repair(dir: &Path, watch: &mut dyn FnMut(Step<'_>)) -> Result<Checked, StoreError> {
     if !disk::is_there(&dir.join(FILE)) && !disk::is_there(&paths::tape(dir)) {
         return Err(StoreError::NoTape { path: dir.to_owned() });
@@ -41,7 +41,7 @@ pub(in crate::store) fn repair_on(
 ) -> Result<Checked, StoreError> {
     let (mut journal, report) = start(dir, disk, clock, Occasion::Repair)?;
     tell(&report, watch);
-    // A start has no time to read the sample indexes; a repair has.
+    // A start has no time to read the sample indexes; a repair has it.
     if let Err(error) = journal.check_all() {
         let Some(why) = error.journal_unusable() else {
             return Err(error);
@@ -132,7 +132,7 @@ pub(in crate::store) fn repair_on(
     Ok(check.checked)
 }
 
-/// The entry of the repair in the audit. No service runs that would write it.
+/// The entry of the repair in the audit. No service runs that could write it.
 fn audited(clock: &dyn Clock) -> Audited {
     Audited {
         id: uuid::Uuid::now_v7().into_bytes(),
@@ -164,7 +164,7 @@ struct Repair<'a> {
 }
 
 impl Repair<'_> {
-    /// Repairs what can be of one segment; true when its file has lost its row and wants another.
+    /// Repairs one segment as far as possible; true when its file lost its row and needs another.
     fn segment(&mut self, row: &SegmentData, found: &Found) -> Result<bool, StoreError> {
         let path = paths::segment(self.dir, &row.stream, row.sequence);
         if row.state == SegmentState::Missing {
@@ -173,7 +173,7 @@ impl Repair<'_> {
                 format!("{}: the file is gone; its row is dropped", path.display()),
             )?;
         } else if found.has(Kind::Gone) || found.has(Kind::Unreadable) {
-            // It was there a moment ago, or may be read another day.
+            // The file was there a moment ago, or may be read another day.
         } else if found.has(Kind::Foreign) {
             let what = "another segment lies in its place; its row is dropped";
             self.forget(row, format!("{}: {what}", path.display()))?;
@@ -185,7 +185,7 @@ impl Repair<'_> {
         } else if found.has(Kind::Row) {
             let file = self.open(&path)?;
             let index = index_of(file.as_ref(), row, row.bytes);
-            // One that does not reach the end would hide what lies behind.
+            // An index that does not reach the end would hide the media behind it.
             if let Some((index, _)) = index.filter(|(_, end)| *end == row.bytes) {
                 let what = "its row and sample index are made again from the file";
                 let what = format!("{}: {what}", path.display());
@@ -195,7 +195,7 @@ impl Repair<'_> {
         Ok(false)
     }
 
-    /// The file lost its end: the row ends with its last whole fragment that is there.
+    /// Shortens the row of a file that lost its end: the row ends with the last whole fragment that is there.
     fn shorten(&mut self, row: &SegmentData, path: &Path) -> Result<(), StoreError> {
         let file = self.open(path)?;
         let len = file.size().map_err(StoreError::disk("measure", path))?;
@@ -252,7 +252,7 @@ impl Repair<'_> {
         self.commit(vec![Op::MendSegment(sealed)], what)
     }
 
-    /// Nothing of the file can be read.
+    /// Handles a file of which nothing can be read.
     fn bury(&mut self, row: &SegmentData, path: &Path) -> Result<(), StoreError> {
         let to = paths::lost_found(self.dir);
         let moved = self.to_lost_found(path, &to);
@@ -265,7 +265,7 @@ impl Repair<'_> {
                 );
                 self.forget(row, what)
             }
-            // The folder may be root's: the file stays, and is told of.
+            // The folder may belong to root: then the file stays, and is reported.
             Err(error) => {
                 (self.watch)(Step::Done(&format!(
                     "{}: cannot be moved to {}: {error}",
@@ -283,7 +283,7 @@ impl Repair<'_> {
         let taken: HashSet<OsString> = taken.map(|entry| entry.name).collect();
         let to = folder.join(stray_name(path, &taken));
         self.disk.rename(path, &to)?;
-        // The new name first: a crash in between leaves two, never none.
+        // The new name is synced first: a crash in between leaves two names, never none.
         for name in [to.as_path(), path] {
             name.parent().map_or(Ok(()), |dir| self.disk.sync_dir(dir))?;
         }
@@ -291,7 +291,7 @@ impl Repair<'_> {
         Ok(to)
     }
 
-    /// Drops a segment's row, and those of recordings that have no other.
+    /// Drops a segment's row, and the rows of recordings that have no other segment.
     fn forget(&mut self, row: &SegmentData, what: String) -> Result<(), StoreError> {
         let mut ops = vec![Op::ForgetSegment { id: row.id }];
         let mut what = what;

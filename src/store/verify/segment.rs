@@ -1,4 +1,4 @@
-//! One sealed segment against its row.
+//! Checks one sealed segment against its row.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -12,10 +12,10 @@ use crate::store::journal::SegmentData;
 use crate::store::reader::{Reader, read_exact};
 use crate::store::segment::{boxes_crc, fragment_end};
 
-/// More than this of one file is not told one by one.
+/// Most faults of one file that are reported one by one.
 const TROUBLES: usize = 1_000;
 
-/// Something that is wrong with a segment.
+/// A fault of a segment.
 #[derive(Clone, Debug)]
 pub(super) struct Trouble {
     pub(super) kind: Kind,
@@ -29,7 +29,7 @@ pub(super) enum Kind {
     Gone,
     /// The file cannot be opened or read at all.
     Unreadable,
-    /// The file ends before it should.
+    /// The file ends before its sealed length.
     Short,
     /// The file has the header of another segment.
     Foreign,
@@ -37,7 +37,7 @@ pub(super) enum Kind {
     Fragment,
     /// The journal's sample index or checksum differs from the file.
     Row,
-    /// Media that was deleted on request is there again.
+    /// The file contains media that was deleted on request.
     Deleted,
 }
 
@@ -45,11 +45,11 @@ pub(super) enum Kind {
 #[derive(Default)]
 pub(super) struct Found {
     pub(super) troubles: Vec<Trouble>,
-    /// Fragments looked for.
+    /// Number of fragments that were looked for.
     pub(super) fragments: u64,
-    /// Those with nothing of theirs in their place.
+    /// Number of fragments that left nothing in their place.
     pub(super) lost: u64,
-    /// Those of them that lie behind the end of the file.
+    /// Number of these that lie behind the end of the file.
     pub(super) behind: u64,
 }
 
@@ -65,7 +65,7 @@ impl Found {
         self.troubles.iter().any(|trouble| trouble.kind == kind)
     }
 
-    /// True when nobody will ever play anything of this file.
+    /// True when no media of this file can ever be played.
     pub(super) fn is_lost(&self) -> bool {
         let nothing = self.fragments > 0 && self.lost == self.fragments;
         nothing && (self.has(Kind::Header) || self.behind == self.fragments)
@@ -87,7 +87,7 @@ impl Trouble {
     }
 }
 
-/// Reads all of a sealed segment. What lies behind its sealed length is not judged.
+/// Reads all of a sealed segment. Bytes behind its sealed length are not judged.
 pub(super) fn check(
     disk: &dyn Disk,
     path: &Path,
@@ -122,7 +122,7 @@ pub(super) fn check(
     let Some(index) = index else { return found };
     fragments(file, row, &index, &mut found, progress);
     if found.troubles.is_empty() && row.cuts == 0 {
-        // Each box has a checksum of its own; this one is over all of them.
+        // Each box has a checksum of its own; this one covers all of them.
         match boxes_crc(&index, |at, len| read_exact(file, at, len)) {
             Ok(crc) if row.crc == Some(crc) => {}
             Ok(_) => found.troubles.push(Trouble::new(
@@ -137,7 +137,7 @@ pub(super) fn check(
     found
 }
 
-/// The index of the first `bytes` of a file as its boxes give it, media unread; as far as it goes.
+/// The index of the first `bytes` of a file, made from its boxes without reading media, and where it ends.
 pub(super) fn index_of(file: &dyn DiskFile, row: &SegmentData, bytes: u64) -> Option<(SampleIndex, u64)> {
     let header = fmp4::read_header(&Reader(file), bytes).ok()?;
     let first = Position::first(header.len);
@@ -176,7 +176,7 @@ fn header(file: &dyn DiskFile, row: &SegmentData, troubles: &mut Vec<Trouble>) -
     }
 }
 
-/// Where the fragments are: as the journal says, or as the file says where the journal cannot be believed.
+/// The index of the fragments: the journal's, or the file's where the journal's cannot be believed.
 fn index(
     file: &dyn DiskFile,
     row: &SegmentData,
@@ -220,8 +220,8 @@ fn index(
     Some(index)
 }
 
-/// True when the fragments stand one behind the other, from the header to the sealed end; with room between them where some
-/// were deleted.
+/// True when the fragments stand one behind the other, from the header to the sealed end. There may be room between them where
+/// some were deleted.
 fn covers(index: &SampleIndex, row: &SegmentData, header: Option<u64>) -> bool {
     let mut at = header.or_else(|| index.fragments.first().map(|first| first.offset));
     for fragment in &index.fragments {
@@ -234,7 +234,7 @@ fn covers(index: &SampleIndex, row: &SegmentData, header: Option<u64>) -> bool {
     !index.fragments.is_empty() && ends
 }
 
-/// Each fragment by itself: one that is damaged says nothing of the next.
+/// Checks each fragment by itself: a damaged one says nothing about the next.
 fn fragments(
     file: &dyn DiskFile,
     row: &SegmentData,
@@ -245,7 +245,7 @@ fn fragments(
     let mut odd = false;
     let mut next = Position::first(index.fragments.first().map_or(0, |first| first.offset));
     for fragment in &index.fragments {
-        // Behind some that were deleted the fragment itself says which it is.
+        // Behind deleted fragments, the fragment itself says which one it is.
         let apart = row.cuts > 0 && (found.fragments == 0 || next.offset != fragment.offset);
         let said = apart.then(|| fmp4::sequence_at(&Reader(file), row.id, fragment.offset));
         let sequence = said.flatten().unwrap_or(next.sequence);
